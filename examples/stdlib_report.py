@@ -1,0 +1,218 @@
+"""Measure the Python standard library, in parallel, and draw a page of what was found.
+
+Shows a DAG that fans out and in again, tasks made with `bind`, run parameters, a task with
+retries whose effect is safe to repeat, and results that are plain data.
+
+    list_files ─▶ split ─▶ parse_1 … parse_16 ─▶ merge ─▶ rank ─▶ write_report
+        └──────────────────────────────────────────────────▲
+
+Run it with a scheduler and worker processes, or inside this process:
+
+    flowkit run examples/stdlib_report.py
+    python examples/stdlib_report.py
+
+Both write stdlib-report/report.json and stdlib-report/report.html; open the page in any browser.
+Run parameters:
+
+    out    the folder to write to (stdlib-report in the current directory)
+    root   another tree of Python source, instead of the standard library
+    top    the rows of each table (15)
+
+Only files of the standard library proper are measured: installed packages (site-packages,
+dist-packages) are left out. Python ships a few files that are broken on purpose; they are counted
+and listed as unparsable. The report holds no time and no place of this one run: for one Python, the
+JSON is the same byte for byte whichever executor ran it.
+
+On several machines every worker has to see the same tree under the same path.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+import platform
+import secrets
+import sysconfig
+from pathlib import Path
+from typing import Any, TypedDict
+
+from stdlib_report_page import render
+from stdlib_report_source import BANDS, Tally, combine, tally_file
+
+from flowkit import DAG, task
+
+PARTS = 16
+"""How many parse tasks there are. A DAG's shape is fixed when it is built; few and large parts
+would leave workers idle at the end, many and small ones would spend the time on handing over."""
+
+TOP = 15
+LEFT_OUT = ("dist-packages", "site-packages", "__pycache__")
+
+
+class Listing(TypedDict):
+    """The files to measure: (path below root, bytes), sorted by path."""
+
+    source: str
+    root: str
+    files: list[tuple[str, int]]
+
+
+class Split(TypedDict):
+    """The same files dealt out: the paths of each part."""
+
+    root: str
+    parts: list[list[str]]
+
+
+@task()
+def list_files(root: str = "") -> Listing:
+    """Find the source files below `root`, or those of the running Python's standard library."""
+    top = Path(root or sysconfig.get_path("stdlib")).resolve()
+    if not top.is_dir():
+        raise NotADirectoryError(
+            f"root: {root!r} is no folder. Give a folder of Python source, or leave root out."
+        )
+    files = []
+    for folder, inner, names in os.walk(top):
+        inner[:] = [name for name in inner if name not in LEFT_OUT]
+        paths = [Path(folder, name) for name in names if name.endswith(".py")]
+        # A dangling link, such as an editor's lock, is no file.
+        files += [entry(path, top) for path in paths if path.is_file()]
+    if not files:
+        raise FileNotFoundError(f"root: no .py file below {str(top)!r}. Give another folder.")
+    source = top.name if root else f"Python {platform.python_version()} standard library"
+    return {"source": source, "root": str(top), "files": sorted(files)}
+
+
+def entry(path: Path, top: Path) -> tuple[str, int]:
+    """Describe a file for the listing. Its name becomes text in a report, so it has to be text."""
+    name = path.relative_to(top).as_posix()
+    if not name.isprintable():
+        raise ValueError(f"root: the file name {name!r} cannot be printed. Rename the file.")
+    return name, path.stat().st_size
+
+
+@task()
+def split(listing: Listing, top: int = TOP) -> Split:
+    """Deal the files into PARTS parts of about the same number of bytes."""
+    if not isinstance(top, int) or top < 1:
+        raise ValueError(f"top: {top!r} is no number of table rows. Give an integer from 1 up.")
+    return {"root": listing["root"], "parts": balance(listing["files"], PARTS)}
+
+
+def balance(files: list[tuple[str, int]], parts: int) -> list[list[str]]:
+    """Give each file, the biggest first, to the part that has least so far."""
+    dealt: list[list[str]] = [[] for _ in range(parts)]
+    loads = [(0, index) for index in range(parts)]
+    for path, size in sorted(files, key=lambda file: (-file[1], file[0])):
+        load, index = loads[0]
+        dealt[index].append(path)
+        heapq.heapreplace(loads, (load + size, index))
+    return [sorted(part) for part in dealt]
+
+
+@task()
+def parse(work: Split, part: int, top: int = TOP) -> Tally:
+    """Measure the files of one part, numbered from 1."""
+    root, paths = Path(work["root"]), work["parts"][part - 1]
+    return combine((tally_file(path, (root / path).read_bytes()) for path in paths), top)
+
+
+@task()
+def merge(*parts: Tally, top: int = TOP) -> Tally:
+    """Add the parts up. Each part kept as many rows as the report will show, so none is missing."""
+    return combine(parts, top)
+
+
+@task()
+def rank(tally: Tally, listing: Listing, top: int = TOP) -> dict[str, Any]:
+    """Put the figures in order: this is the report, as it stands in the JSON file."""
+    totals = {name: tally["totals"].get(name, 0) for name in FIGURES}
+    if totals["files"] != len(listing["files"]):
+        raise RuntimeError(f"{totals['files']} of {len(listing['files'])} files were measured")
+    imports = sorted(tally["imports"].items(), key=lambda item: (-item[1], item[0]))
+    labels = [f"{low + 1}–{high}" for low, high in zip((0, *BANDS), BANDS, strict=False)]
+    return {
+        "source": listing["source"],
+        "left_out": [*LEFT_OUT],
+        "top": top,
+        "totals": totals | {"modules_imported": len(imports)},
+        "mean_complexity": mean(totals),
+        "complexity_bands": [
+            {"complexity": label, "functions": count}
+            for label, count in zip([*labels, f"{BANDS[-1] + 1}+"], tally["bands"], strict=True)
+        ],
+        **tally["tables"],
+        "most_imported": [{"module": name, "files": n} for name, n in imports[:top]],
+        "packages": packages(tally),
+        "unparsable": tally["unparsable"],
+    }
+
+
+FIGURES = (
+    *("files", "unparsable", "bytes", "lines", "code", "docstring", "comment", "blank"),
+    *("functions", "classes", "complexity"),
+)
+
+
+def packages(tally: Tally) -> list[dict[str, Any]]:
+    """Give the totals of every package, the longest first."""
+    found: list[dict[str, Any]] = [
+        {"package": name, **{figure: totals.get(figure, 0) for figure in FIGURES}}
+        for name, totals in tally["packages"].items()
+    ]
+    found.sort(key=lambda row: (-row["lines"], row["package"]))
+    return [row | {"mean_complexity": mean(row)} for row in found]
+
+
+def mean(totals: dict[str, Any]) -> float:
+    """Give the mean complexity of a function, to two digits; 0.0 where there is none."""
+    return round(totals["complexity"] / totals["functions"], 2) if totals["functions"] else 0.0
+
+
+@task(retries=2, delay=0.5, retry_on=OSError)
+def write_report(report: dict[str, Any], out: str = "stdlib-report") -> dict[str, Any]:
+    """Write the JSON and the page; return where they are and the main figures.
+
+    Each file appears whole or not at all, under a name that does not depend on the attempt: a
+    second attempt, even one that overlaps the first, leaves the same two files.
+    """
+    folder = Path(out).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+    write_whole(folder / "report.json", text)
+    write_whole(folder / "report.html", render(report))
+    figures = ("files", "unparsable", "lines", "functions", "classes")
+    return {
+        "json": str(folder / "report.json"),
+        "html": str(folder / "report.html"),
+        "source": report["source"],
+        **{name: report["totals"][name] for name in figures},
+        "mean_complexity": report["mean_complexity"],
+        "most_complex": next((row["name"] for row in report["most_complex"]), None),
+    }
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write beside `path`, then rename: no reader ever sees half a file."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    try:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+with DAG("stdlib_report") as dag:
+    parses = [parse.bind(f"parse_{part}", part=part) for part in range(1, PARTS + 1)]
+    list_files >> split >> parses >> merge >> rank >> write_report
+    list_files >> rank
+
+
+if __name__ == "__main__":
+    summary = dag.run(executor="thread")["write_report"]
+    print(f"{summary['source']}: {summary['files']:,} files, {summary['lines']:,} lines")
+    print(f"{summary['functions']:,} functions, mean complexity {summary['mean_complexity']}")
+    print(f"{summary['classes']:,} classes; {summary['unparsable']} files are no valid Python")
+    print(f"Page: {summary['html']}")

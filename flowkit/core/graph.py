@@ -1,0 +1,142 @@
+"""A DAG's shape as arrays: who waits for whom.
+
+Tasks are numbers 0..n-1. Each direction of the edges is one compressed row list (offsets and
+targets), 4 bytes an edge, so a million tasks stay far under 200 MB. The order in which edges were
+drawn is kept: a task gets its upstream results in that order. Immutable once built, and acyclic:
+``Graph.build`` refuses a cycle and says which.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+
+class CycleFound(Exception):
+    """The edges form a cycle. ``path`` spells it, first task repeated at the end."""
+
+    def __init__(self, path: Sequence[str]) -> None:
+        super().__init__(" -> ".join(path))
+        self.path = tuple(path)
+
+
+class Graph:
+    """Tasks by number, their names, and the edges in both directions."""
+
+    __slots__ = ("_down", "_down_at", "_up", "_up_at", "names")
+
+    def __init__(self, names: list[str], up_at: array[int], up: array[int]) -> None:
+        """Take the upstream rows as they are; use ``build`` for unchecked input."""
+        self.names = names
+        self._up_at = up_at
+        self._up = up
+        self._down_at, self._down = _transpose(len(names), up_at, up)
+
+    @classmethod
+    def build(cls, names: Sequence[str], edges: Iterable[tuple[int, int]]) -> Graph:
+        """Build from (upstream, downstream) pairs in the order they were drawn, each once.
+
+        Raises CycleFound, ValueError for an edge to a task that is not there.
+        """
+        count = len(names)
+        sources, targets = array("i"), array("i")
+        for source, target in edges:
+            if not (0 <= source < count and 0 <= target < count):
+                raise ValueError(f"edge {source} -> {target}: there are {count} tasks, from 0 on")
+            sources.append(source)
+            targets.append(target)
+        up_at, up = _rows(count, targets, sources)
+        graph = cls(list(names), up_at, up)
+        graph.check_acyclic()
+        return graph
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def edge_count(self) -> int:
+        """How many edges there are."""
+        return len(self._up)
+
+    @property
+    def up_rows(self) -> tuple[array[int], array[int]]:
+        """The stored form: row offsets, and upstream task numbers in drawn order."""
+        return self._up_at, self._up
+
+    def upstream(self, task: int) -> array[int]:
+        """Return the tasks that ``task`` waits for, in drawn order."""
+        return self._up[self._up_at[task] : self._up_at[task + 1]]
+
+    def downstream(self, task: int) -> array[int]:
+        """Return the tasks that wait for ``task``."""
+        return self._down[self._down_at[task] : self._down_at[task + 1]]
+
+    def in_degrees(self) -> array[int]:
+        """Return, for each task, how many tasks it waits for."""
+        at = self._up_at
+        return array("i", (at[task + 1] - at[task] for task in range(len(self.names))))
+
+    def roots(self) -> list[int]:
+        """Return the tasks that wait for nothing."""
+        at = self._up_at
+        return [task for task in range(len(self.names)) if at[task] == at[task + 1]]
+
+    def order(self) -> list[int]:
+        """Return the tasks so that each comes after its upstream tasks (Kahn's algorithm).
+
+        Tasks on or behind a cycle are left out.
+        """
+        waiting = self.in_degrees()
+        found = self.roots()
+        for task in found:  # grows while it is walked
+            for follower in self.downstream(task):
+                waiting[follower] -= 1
+                if waiting[follower] == 0:
+                    found.append(follower)
+        return found
+
+    def check_acyclic(self) -> None:
+        """Raise CycleFound if there is a cycle."""
+        order = self.order()
+        if len(order) < len(self.names):
+            raise CycleFound(self._find_cycle(set(order)))
+
+    def _find_cycle(self, sound: set[int]) -> list[str]:
+        """Walk upstream among the unsound tasks until one repeats: that loop is the cycle.
+
+        Every unsound task has an unsound upstream task, so the walk cannot end otherwise.
+        """
+        task = next(task for task in range(len(self.names)) if task not in sound)
+        seen: dict[int, int] = {}
+        walk: list[int] = []
+        while task not in seen:
+            seen[task] = len(walk)
+            walk.append(task)
+            task = next(up for up in self.upstream(task) if up not in sound)
+        loop = walk[seen[task] :][::-1]
+        start = loop.index(min(loop))
+        loop = loop[start:] + loop[:start]
+        return [self.names[task] for task in (*loop, loop[0])]
+
+
+def _rows(count: int, keys: array[int], values: array[int]) -> tuple[array[int], array[int]]:
+    """Group ``values`` by key into (offsets, values), keeping the order within a key."""
+    sizes = [0] * (count + 1)
+    for key in keys:
+        sizes[key + 1] += 1
+    offsets = array("i", accumulate(sizes))
+    free = list(offsets)
+    grouped = array("i", bytes(4 * len(values)))
+    for key, value in zip(keys, values, strict=True):
+        grouped[free[key]] = value
+        free[key] += 1
+    return offsets, grouped
+
+
+def _transpose(count: int, up_at: array[int], up: array[int]) -> tuple[array[int], array[int]]:
+    """Turn upstream rows into downstream rows."""
+    owners = array("i")
+    for task in range(count):
+        owners.extend([task] * (up_at[task + 1] - up_at[task]))
+    return _rows(count, up, owners)

@@ -1,0 +1,165 @@
+"""Where log records become lines: the handler on standard output, and the text and JSON forms.
+
+The private half of ``flowkit.logging``, which states the rules; nothing else imports it. A record
+made there carries ``event``, ``fields`` (all of them) and ``context`` (those that the message does
+not tell). Records that other code writes to the same logger have none, and are written as well.
+
+What each line must keep: it is one line, one ``write``, in an encoding that the stream can take.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from typing import TextIO
+
+_WRITE_LOCK = threading.RLock()
+# C0, DEL, C1, line and paragraph separators, marks that reorder text, and halves of surrogate
+# pairs, which no encoding can write.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_NEEDS_QUOTES = re.compile(r'[\s"=\\]')
+_RESET = "\x1b[0m"
+_DIM = "\x1b[2m"
+_COLORS = {
+    "DEBUG": "\x1b[90m",
+    "INFO": "\x1b[36m",
+    "SUCCESS": "\x1b[32m",
+    "SYSTEM": "\x1b[35m",
+    "WARNING": "\x1b[33m",
+    "ERROR": "\x1b[31m",
+    "CRITICAL": "\x1b[31m",
+}
+
+
+class StdoutHandler(logging.Handler):
+    """Writes whole lines to whatever standard output is at that moment."""
+
+    def createLock(self) -> None:  # noqa: N802 - named by the standard module
+        """Use the one lock that all loggers share."""
+        # The base class registers the handler, so that the shared lock is renewed after a fork.
+        super().createLock()
+        self.lock = _WRITE_LOCK
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record's line, unless a logger below this one has written it."""
+        stream = sys.stdout
+        if getattr(stream, "closed", stream is None) or hasattr(record, "flowkit_written"):
+            return
+        record.flowkit_written = True
+        try:
+            _write_line(stream, self.format(record) + "\n")
+        except BrokenPipeError:
+            return
+        except Exception:
+            self.handleError(record)
+
+
+def own_handler(logger: logging.Logger) -> StdoutHandler:
+    """Return this module's handler of a logger, adding it the first time."""
+    with _WRITE_LOCK:
+        for handler in logger.handlers:
+            if isinstance(handler, StdoutHandler):
+                return handler
+        handler = StdoutHandler()
+        logger.addHandler(handler)
+        return handler
+
+
+def _write_line(stream: TextIO, line: str) -> None:
+    try:
+        stream.write(line)
+    except UnicodeEncodeError as error:
+        stream.write(line.encode(error.encoding, "backslashreplace").decode(error.encoding))
+    stream.flush()
+
+
+class TextFormatter(logging.Formatter):
+    """``2025-11-22 06:10:02.123 INFO    message key=value``, in local time."""
+
+    def __init__(self, use_colors: bool | None) -> None:
+        super().__init__()
+        self._use_colors = use_colors
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a record's line, without the line end."""
+        clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
+        message = _escaped(record.getMessage())
+        context = {**getattr(record, "context", {}), **_exception_fields(record)}
+        tail = _escaped("".join(f" {key}={_quoted(value)}" for key, value in context.items()))
+        head, level = f"{clock}.{int(record.msecs):03d}", f"{record.levelname:<7}"
+        colors = _wants_colors(sys.stdout) if self._use_colors is None else self._use_colors
+        if not colors:
+            return f"{head} {level} {message}{tail}"
+        color = _COLORS.get(record.levelname, "")
+        return f"{_DIM}{head}{_RESET} {color}{level}{_RESET} {message}{_DIM}{tail}{_RESET}"
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object, with the time in UTC."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a record's line, without the line end."""
+        stamp = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {
+            "timestamp": stamp,
+            "level": record.levelname,
+            "message": record.getMessage(),
+            "event": getattr(record, "event", "log"),
+            **getattr(record, "fields", {}),
+            **_exception_fields(record),
+        }
+        text = _as_json(line)
+        if text is None:
+            safe = {key: plain(v) if _as_json(v) is None else v for key, v in line.items()}
+            text = json.dumps(safe, default=plain)
+        return text
+
+
+def _as_json(value: object) -> str | None:
+    """Return strict JSON, or None for what has none: NaN, a cycle, keys that are no strings."""
+    try:
+        return json.dumps(value, default=plain, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def _exception_fields(record: logging.LogRecord) -> dict[str, object]:
+    """Return the exception that code outside this module logged, as one field of the line."""
+    if not record.exc_info or record.exc_info[0] is None:
+        return {}
+    return {"traceback": logging.Formatter().formatException(record.exc_info)}
+
+
+def _wants_colors(stream: TextIO) -> bool:
+    environ = os.environ
+    if environ.get("NO_COLOR"):
+        return False
+    if environ.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    return environ.get("TERM") != "dumb" and stream.isatty()
+
+
+def _escaped(text: str) -> str:
+    return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def _quoted(value: object) -> str:
+    text = str(round(value, 6)) if isinstance(value, float) else plain(value)
+    quote = not text or _NEEDS_QUOTES.search(text)
+    return json.dumps(text, ensure_ascii=False) if quote else text
+
+
+def plain(value: object) -> str:
+    """Return a value's text; one that cannot say what it is must not fail the line."""
+    try:
+        return str(value)
+    except Exception:
+        return f"<{type(value).__name__} that cannot be printed>"

@@ -1,0 +1,218 @@
+"""The life-cycle log: one line for everything that happens to a DAG, a run or a task.
+
+Everything goes through the standard ``logging`` module under the logger's name, so a user's own
+handlers and filters see every record; ``record.event`` is the event's name, ``record.fields`` all
+of its fields. This module adds one handler of its own, which writes to standard output.
+
+Rules:
+- One record is one line and one ``write``; all loggers share a lock, so lines never mix. Loggers
+  nested by name (``flowkit``, ``flowkit.worker``) do not write a record twice.
+- ``sys.stdout`` is looked up for each line, so redirection works at any time.
+- Text escapes control characters: a task's name or error cannot move the cursor, forge a second
+  line or turn text around. JSON is ASCII and strictly valid, whatever the context holds.
+- A line's own fields win: context of the same name is written as ``context_NAME``.
+- Logging never fails a task: a reader that went away or a closed stream loses lines, no more.
+- Two loggers of one name are one, as in the standard module: what was set last holds.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from enum import IntEnum
+
+from .log_output import JsonFormatter, TextFormatter, own_handler, plain
+
+_CONFIGURE_LOCK = threading.Lock()
+# The names that each JSON line has anyway; context may not take them.
+_LINE_FIELDS = frozenset({"timestamp", "level", "message", "event"})
+
+
+class LogLevel(IntEnum):
+    """The levels, as the standard module numbers them, with two more between INFO and WARNING."""
+
+    DEBUG = 10
+    INFO = 20
+    SUCCESS = 25
+    """A task reached its aim."""
+    SYSTEM = 26
+    """What concerns a whole DAG, or a daemon."""
+    WARNING = 30
+    ERROR = 40
+
+    @classmethod
+    def parse(cls, value: int | str) -> int:
+        """Return the number of a level given as a ``LogLevel``, a number or a name in any case.
+
+        Raises ValueError that lists the names for anything else.
+        """
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return int(value)
+        if isinstance(value, str) and value.strip().upper() in cls.__members__:
+            return int(cls[value.strip().upper()])
+        raise ValueError(f"unknown log level {value!r}; use one of {', '.join(cls.__members__)}")
+
+
+for _level in (LogLevel.SUCCESS, LogLevel.SYSTEM):
+    logging.addLevelName(int(_level), _level.name)
+
+
+class FlowkitLogger:
+    """Writes one line for each event, as text or as JSON.
+
+    ``name``: the standard logger to write through, also at ``.logger``. ``level``: a LogLevel, a
+    number or a name; less important events are dropped. ``json_output``: one JSON object a line.
+    ``use_colors``: None for colours on a terminal only, which NO_COLOR, FORCE_COLOR and TERM=dumb
+    change. Each ``log_...`` method takes further keyword context. Raises ValueError for an
+    unknown level.
+    """
+
+    def __init__(
+        self,
+        name: str = "flowkit",
+        level: LogLevel | int | str = LogLevel.INFO,
+        json_output: bool = False,
+        use_colors: bool | None = None,
+    ) -> None:
+        number = LogLevel.parse(level)
+        self.name = name
+        self.json_output = json_output
+        self.logger = logging.getLogger(name)
+        self.logger.setLevel(number)
+        formatter = JsonFormatter() if json_output else TextFormatter(use_colors)
+        own_handler(self.logger).setFormatter(formatter)
+
+    @property
+    def level(self) -> int:
+        """The level in force, which ``logging.getLogger(name).setLevel`` changes too."""
+        return self.logger.level
+
+    def enabled(self, level: int) -> bool:
+        """Tell whether a line of this level would be written; cheap enough to ask per task."""
+        return self.logger.isEnabledFor(level)
+
+    def event(self, level: int, event_name: str, message: str, /, **fields: object) -> None:
+        """Write any other event, in the same shape: ``event("...", run_id=..., worker=...)``.
+
+        ``fields`` are JSON fields, and follow the message as ``key=value`` in text. Use the names
+        ``run_id``, ``task_name``, ``dag_name``, ``attempt``, ``worker``, ``duration`` (seconds).
+        """
+        if self.enabled(level):
+            self._write(level, event_name, message, {}, fields)
+
+    def log_task_start(self, name: str, **context: object) -> None:
+        """An attempt of a task begins."""
+        if self.enabled(LogLevel.INFO):
+            own = {"task_name": name}
+            self._write(LogLevel.INFO, "task_start", f"Task started: {name}", own, context)
+
+    def log_task_success(self, name: str, duration: float | None = None, **context: object) -> None:
+        """A task has succeeded, after ``duration`` seconds."""
+        if self.enabled(LogLevel.SUCCESS):
+            own: dict[str, object] = {"task_name": name}
+            text = f"Task succeeded: {name}"
+            if duration is not None:
+                own["duration"] = duration
+                text += f" ({_seconds(duration)})"
+            self._write(LogLevel.SUCCESS, "task_success", text, own, context)
+
+    def log_task_failure(self, name: str, error: BaseException | str, **context: object) -> None:
+        """A task has failed for good.
+
+        ``error``: the exception, or its message where only that is known; then ``error_type`` in
+        the context names its type.
+        """
+        if self.enabled(LogLevel.ERROR):
+            if isinstance(error, BaseException):
+                kind: object = type(error).__name__
+            else:
+                kind = context.pop("error_type", None)
+            message = plain(error)
+            own = {"task_name": name, "error_type": kind, "error_message": message}
+            detail = ": ".join(str(part) for part in (kind, message) if part)
+            text = f"Task failed: {name} ({detail})"
+            self._write(LogLevel.ERROR, "task_failure", text, own, context)
+
+    def log_task_retry(
+        self, name: str, attempt: int, max_retries: int, delay: float, **context: object
+    ) -> None:
+        """A task goes into retry ``attempt`` of ``max_retries``, after ``delay`` seconds."""
+        if self.enabled(LogLevel.WARNING):
+            own = {"task_name": name, "attempt": attempt, "max_retries": max_retries}
+            text = f"Task retry: {name} (retry {attempt}/{max_retries} in {_seconds(delay)})"
+            self._write(LogLevel.WARNING, "task_retry", text, {**own, "delay": delay}, context)
+
+    def log_task_skip(self, name: str, reason: str, **context: object) -> None:
+        """A task does not run, for ``reason``."""
+        if self.enabled(LogLevel.INFO):
+            own = {"task_name": name, "reason": reason}
+            text = f"Task skipped: {name} ({reason})"
+            self._write(LogLevel.INFO, "task_skip", text, own, context)
+
+    def log_dag_start(self, name: str, total_tasks: int, **context: object) -> None:
+        """A run of a DAG begins."""
+        if self.enabled(LogLevel.SYSTEM):
+            own = {"dag_name": name, "total_tasks": total_tasks}
+            text = f"DAG started: {name} ({_tasks(total_tasks)})"
+            self._write(LogLevel.SYSTEM, "dag_start", text, own, context)
+
+    def log_dag_progress(self, name: str, completed: int, total: int, **context: object) -> None:
+        """So many tasks of a run are over. Nothing out of nothing counts as all."""
+        if self.enabled(LogLevel.SYSTEM):
+            percentage = round(100 * completed / total, 1) if total else 100.0
+            own = {"dag_name": name, "completed": completed, "total": total}
+            text = f"DAG progress: {name} ({completed}/{total}, {percentage:.1f}%)"
+            own_all = {**own, "percentage": percentage}
+            self._write(LogLevel.SYSTEM, "dag_progress", text, own_all, context)
+
+    def log_dag_complete(
+        self, name: str, total_tasks: int, duration: float, **context: object
+    ) -> None:
+        """A run has succeeded, after ``duration`` seconds."""
+        if self.enabled(LogLevel.SYSTEM):
+            own = {"dag_name": name, "total_tasks": total_tasks, "duration": duration}
+            text = f"DAG completed: {name} ({_tasks(total_tasks)}, {_seconds(duration)})"
+            self._write(LogLevel.SYSTEM, "dag_complete", text, own, context)
+
+    def _write(
+        self,
+        level: int,
+        event: str,
+        message: str,
+        own: Mapping[str, object],
+        context: Mapping[str, object],
+    ) -> None:
+        taken = _LINE_FIELDS | own.keys()
+        context = {(f"context_{key}" if key in taken else key): context[key] for key in context}
+        extra = {"event": event, "fields": {**own, **context}, "context": context}
+        # stacklevel 3: the record points at the caller of the public method, not in here.
+        self.logger.log(level, message, extra=extra, stacklevel=3)
+
+
+_current: FlowkitLogger | None = None
+
+
+def configure_logging(
+    level: LogLevel | int | str = LogLevel.INFO,
+    json_output: bool = False,
+    use_colors: bool | None = None,
+) -> FlowkitLogger:
+    """Set up the global logger and return it; the parameters are those of ``FlowkitLogger``."""
+    global _current
+    with _CONFIGURE_LOCK:
+        _current = FlowkitLogger(level=level, json_output=json_output, use_colors=use_colors)
+        return _current
+
+
+def get_logger() -> FlowkitLogger:
+    """Return the global logger; the first call without ``configure_logging`` makes one at INFO."""
+    return _current or configure_logging()
+
+
+def _seconds(length: float) -> str:
+    return f"{length:.2f}s" if length >= 1 else f"{length:.3f}s"
+
+
+def _tasks(count: int) -> str:
+    return "1 task" if count == 1 else f"{count} tasks"

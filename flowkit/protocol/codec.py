@@ -1,0 +1,280 @@
+"""Values that cross process borders: `pack` to bytes, `unpack` to an equal value.
+
+The format is msgpack with the extension codes of codec_wire.py. Invariants:
+
+- What `pack` accepts, `unpack` gives back with the same types and an equal value. What would
+  change in silence (a defaultdict, a str subclass, a generator) is refused by path and with
+  the conversion to use. Identity is not kept: an object that occurs twice comes back as two.
+- `unpack` raises `BrokenValue` and nothing else, whatever the bytes are. It runs no code from
+  them and imports nothing that they name; the one import they can cause is of numpy, pandas
+  or the time zone data, when they hold such a value.
+- Depth (MAX_DEPTH levels of containers) and size are capped in both directions.
+
+Speed, 2 cores, Python 3.11: an int 0.2 µs, a list of three 0.5 µs each way; a list of 110,000
+floats (1 MB) packs in 3.5 ms and unpacks in 3.7 ms, twice the time of bare msgpack. The path of
+a refusal is searched only after the refusal (codec_explain.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from functools import partial
+from typing import Any, cast
+
+import msgpack
+
+from flowkit.protocol import codec_arrays, codec_builtins, codec_classes, codec_frames
+from flowkit.protocol.codec_describe import describe
+from flowkit.protocol.codec_errors import (
+    BrokenValue,
+    CodecError,
+    Unfit,
+    UnpackableValue,
+    ValueTooLarge,
+    human_size,
+)
+from flowkit.protocol.codec_explain import find_fault, refusal, too_large, type_name
+from flowkit.protocol.codec_survey import MAX_DEPTH, PLAIN, TooBig, TooDeep, family, survey
+from flowkit.protocol.codec_wire import Mark, cached_by_class
+
+__all__ = [
+    "DEFAULT_MAX_BYTES",
+    "MAX_DEPTH",
+    "BrokenValue",
+    "CodecError",
+    "UnpackableValue",
+    "ValueTooLarge",
+    "describe",
+    "pack",
+    "unpack",
+]
+
+DEFAULT_MAX_BYTES = 64 * 1024 * 1024
+
+# msgpack packs these by itself, and as something else.
+_MISTAKEN = frozenset({memoryview, msgpack.ExtType, msgpack.Timestamp})
+_KEPT_BUFFER = 1024 * 1024
+_FLAT_ITEMS = 64
+
+
+def pack(value: object, *, max_bytes: int = DEFAULT_MAX_BYTES, root: str = "result") -> bytes:
+    """Return `value` as bytes.
+
+    Args:
+        value: plain data, or any type listed in codec_wire.py.
+        max_bytes: the largest allowed packed size.
+        root: what error messages call the value.
+
+    Raises:
+        UnpackableValue: a part of it has no codec, contains itself, or lies too deep.
+        ValueTooLarge: its packed form is over `max_bytes`.
+    """
+    try:
+        packed = _bare_pack(value) if type(value) in PLAIN else _checked_pack(value, max_bytes)
+    except TooBig as error:
+        raise _fault_or_too_large(value, root, error.at_least, max_bytes) from None
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise _fault(value, root, error) from None
+    if len(packed) > max_bytes:
+        raise _fault_or_too_large(value, root, len(packed), max_bytes)
+    return packed
+
+
+def unpack(
+    data: bytes | memoryview, *, max_bytes: int = DEFAULT_MAX_BYTES, lenient: bool = False
+) -> object:
+    """Return the value that `pack` turned into `data`.
+
+    Args:
+        data: bytes from anywhere; they need not be trusted.
+        max_bytes: the largest size to accept.
+        lenient: for display by a process that has not loaded the user's code: records of
+            unknown classes become dicts, members of unknown enums become text.
+
+    Raises:
+        BrokenValue: the bytes are malformed, too big, too deep, or name a class that is not
+            loaded here or has changed.
+    """
+    size = memoryview(data).nbytes
+    if size > max_bytes:
+        raise BrokenValue(
+            f"The stored value is {human_size(size)}, and the limit for reading is "
+            f"{human_size(max_bytes)}. Raise the limit."
+        )
+    try:
+        value = _unpack_leniently(data) if lenient else _unpack_strictly(data)
+        if not (type(value) in PLAIN or _is_flat(value)):
+            _check_unpacked(value)
+    except BrokenValue as error:
+        raise BrokenValue(f"The stored value cannot be read: {error}.") from None
+    except Exception as error:
+        raise BrokenValue(
+            "The stored value cannot be read: it is damaged, or was not written by flowkit "
+            f"({type_name(type(error))}: {describe(str(error))})."
+        ) from error
+    return value
+
+
+def _checked_pack(value: object, max_bytes: int) -> bytes:
+    if _is_flat(value):
+        return _bare_pack(value)
+    kinds = survey(value, max_bytes)
+    if kinds & _MISTAKEN:
+        raise Unfit("cannot be stored")
+    if bytearray in kinds:
+        packer = _new_packer(lambda item: _mark_bytearrays(_encode(item)))
+        return cast(bytes, packer.pack(_mark_bytearrays(value)))
+    return _bare_pack(value)
+
+
+def _is_flat(value: object) -> bool:
+    """Tell at a glance whether a short list or dict holds plain items only."""
+    if type(value) is list:
+        return len(value) <= _FLAT_ITEMS and PLAIN.issuperset(map(type, value))
+    return (
+        type(value) is dict
+        and len(value) <= _FLAT_ITEMS
+        and PLAIN.issuperset(map(type, value))
+        and PLAIN.issuperset(map(type, value.values()))
+    )
+
+
+def _encode(value: object) -> object:
+    """Return what msgpack packs in place of a value that it does not know; raises Unfit."""
+    kind = type(value)
+    encoder = codec_builtins.ENCODERS.get(kind) or _encoder_for(kind)
+    if encoder is None:
+        raise refusal(value)
+    return encoder(value)
+
+
+@cached_by_class
+def _encoder_for(kind: type) -> Callable[[Any], object] | None:
+    if issubclass(kind, Enum):
+        return codec_classes.encode_enum
+    if codec_classes.is_named_tuple(kind):
+        return codec_classes.encode_named_tuple
+    if codec_classes.is_dataclass_type(kind):
+        return codec_classes.encode_dataclass
+    match family(kind):
+        case "numpy":
+            return codec_arrays.encoder_for(kind)
+        case "pandas":
+            return codec_frames.encoder_for(kind)
+        case _:
+            return None
+
+
+def _new_packer(encode: Callable[[object], object]) -> Any:
+    return msgpack.Packer(default=encode, strict_types=True, unicode_errors="surrogatepass")
+
+
+# A packer is taken out while it is used: threads, signal handlers and encoders that call user
+# code each get one of their own. list.pop and list.append are atomic.
+_idle_packers: list[Any] = []
+
+
+def _bare_pack(value: object) -> bytes:
+    try:
+        packer = _idle_packers.pop()
+    except IndexError:
+        packer = _new_packer(_encode)
+    packed: bytes = packer.pack(value)
+    # After an error, or with a big buffer, it is left to the garbage collector.
+    if len(packed) < _KEPT_BUFFER:
+        _idle_packers.append(packer)
+    return packed
+
+
+def _mark_bytearrays(value: object) -> object:
+    """Return `value` with the bytearrays that msgpack would take for bytes made explicit.
+
+    Only lists and dicts are descended: the rest comes by when msgpack asks for its encoding.
+    """
+    if type(value) is bytearray:
+        return codec_builtins.ENCODERS[bytearray](value)
+    if type(value) is list:
+        return [_mark_bytearrays(item) for item in value]
+    if type(value) is dict:
+        return {key: _mark_bytearrays(item) for key, item in value.items()}
+    return value
+
+
+def _ask_codec(value: object) -> object:
+    """Encode one value for the path search; its parts are searched on their own."""
+    if type(value) in _MISTAKEN:
+        raise refusal(value)
+    return _encode(value)
+
+
+def _fault(value: object, root: str, error: Exception) -> CodecError:
+    found = find_fault(value, root, _ask_codec)
+    if found is not None:
+        return found
+    # Nothing is wrong with it now: it changed while it was being packed.
+    reason = f"could not be packed ({describe(error)}). Return a value that nobody changes."
+    return UnpackableValue(root, type_name(type(value)), reason)
+
+
+def _fault_or_too_large(value: object, root: str, size: int, limit: int) -> CodecError:
+    found = find_fault(value, root, _ask_codec)
+    if found is not None:
+        return found
+    return too_large(value, root, size=size, limit=limit, measure=_measure)
+
+
+def _measure(value: object) -> int:
+    return len(_bare_pack(value))
+
+
+def _marks(wrap: Callable[[Callable[[list[Any]], object]], Any]) -> dict[int, Mark]:
+    plain = codec_builtins.DECODERS | codec_arrays.DECODERS | codec_frames.DECODERS
+    classes = {code: wrap(decode) for code, decode in codec_classes.DECODERS.items()}
+    return {int(code): Mark(decode) for code, decode in (plain | classes).items()}
+
+
+def _revive_payload(marks: dict[int, Mark], code: int, data: bytes) -> object:
+    mark = marks.get(code)
+    if mark is not None and not data:
+        return mark
+    decode = codec_builtins.PAYLOADS.get(code)
+    if decode is None:
+        raise BrokenValue(
+            f"it uses extension code {code}, which this version of flowkit does not know; "
+            "read it with the version that wrote it, or a newer one"
+        )
+    return decode(data)
+
+
+def _revive_array(items: list[Any]) -> object:
+    """Turn an array that starts with a mark into the value it stands for."""
+    if items and type(items[0]) is Mark:
+        return items[0].revive(items[1:])
+    return items
+
+
+def _unpacker(marks: dict[int, Mark]) -> Callable[[bytes | memoryview], object]:
+    return partial(
+        msgpack.unpackb,
+        ext_hook=partial(_revive_payload, marks),
+        list_hook=_revive_array,
+        strict_map_key=False,
+        unicode_errors="surrogatepass",
+    )
+
+
+_unpack_strictly = _unpacker(_marks(lambda decode: decode))
+_unpack_leniently = _unpacker(_marks(codec_classes.lenient))
+
+
+def _check_unpacked(value: object) -> None:
+    """Refuse what hooks cannot see: depth across extensions, and marks in the wrong place."""
+    try:
+        kinds = survey(value)
+    except TooDeep:
+        raise BrokenValue(f"it is nested deeper than {MAX_DEPTH} levels") from None
+    if not kinds.isdisjoint({Mark, msgpack.Timestamp}):
+        raise BrokenValue("an extension stands where no value can be")

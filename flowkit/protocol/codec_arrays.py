@@ -1,0 +1,109 @@
+"""Codecs of numpy arrays and scalars, for dtypes that mean the same on every machine.
+
+numpy is never imported to find out that nobody uses it: the encoders here are reached only
+by values of numpy's own classes, the decoders only by bytes that carry such a value.
+Refused: object and structured dtypes (their items are Python objects or layouts), long doubles
+(the same name is another format elsewhere), and subclasses such as masked arrays.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from flowkit.protocol.codec_errors import BrokenValue, Unfit
+from flowkit.protocol.codec_wire import HEADS, Code
+
+_DTYPE = re.compile(r"[<>|](?:b1|[iu][1248]|f[248]|c(?:8|16)|[SU]\d+|[mM]8(?:\[\w+\])?)")
+
+
+def dtype_name(dtype: Any) -> str:
+    """Return the portable name of a numpy dtype; raises Unfit if it has none."""
+    name = str(dtype.str)
+    if dtype.fields is not None or dtype.subdtype is not None or not _DTYPE.fullmatch(name):
+        raise Unfit(
+            f"of dtype {dtype} cannot be stored. Convert it with .tolist(), or with .astype() to "
+            "a number, text, bool or date dtype."
+        )
+    return name
+
+
+def _encode_array(value: Any) -> object:
+    fortran = value.flags.f_contiguous and not value.flags.c_contiguous
+    order = "F" if fortran else "C"
+    return [HEADS[Code.ARRAY], dtype_name(value.dtype), order, value.tobytes(order), *value.shape]
+
+
+def _decode_array(items: list[Any]) -> object:
+    name, order, data, *shape = items
+    return rebuild_array(name, data, tuple(shape), order)
+
+
+def rebuild_array(name: str, data: bytes, shape: tuple[int, ...], order: Any) -> Any:
+    """Return a writable array over a copy of `data`; the bytes must fit the shape exactly."""
+    import numpy as np
+
+    if not _DTYPE.fullmatch(name):
+        raise BrokenValue(f"{name!r} is no storable dtype")
+    dtype = np.dtype(name)
+    wanted = dtype.itemsize
+    for length in shape:
+        wanted *= length
+    if len(data) != wanted or order not in ("C", "F"):
+        raise BrokenValue(f"{len(data)} bytes for an array that takes {wanted}")
+    flat = np.ndarray(shape, dtype, data, order=order)
+    _check_items(np, flat)
+    return flat.copy(order)
+
+
+def _check_items(np: Any, array: Any) -> None:
+    """Refuse bit patterns that numpy takes as they come and trips over later."""
+    kind = array.dtype.kind
+    if array.size == 0 or array.dtype.itemsize == 0:
+        return
+    raw = np.frombuffer(array.data if kind == "b" else array.tobytes(), np.uint8)
+    if kind == "b" and raw.max() > 1:
+        raise BrokenValue("a bool array holds bytes that are neither 0 nor 1")
+    if kind == "U" and raw.view(array.dtype.byteorder + "u4").max() > sys.maxunicode:
+        raise BrokenValue("a text array holds a character beyond Unicode")
+
+
+def _encode_scalar(value: Any) -> object:
+    np = sys.modules["numpy"]
+    head = HEADS[Code.ARRAY_SCALAR]
+    # An array pads text with NULs and strips them again, so text travels as itself.
+    if type(value) is np.str_:
+        return [head, "U", str(value)]
+    if type(value) is np.bytes_:
+        return [head, "S", bytes(value)]
+    return [head, dtype_name(value.dtype), value.tobytes()]
+
+
+def _decode_scalar(items: list[Any]) -> object:
+    import numpy as np
+
+    name, data = items
+    if name == "U" and isinstance(data, str):
+        return np.str_(data)
+    if name == "S" and isinstance(data, bytes):
+        return np.bytes_(data)
+    return rebuild_array(name, data, (), "C")[()]
+
+
+def encoder_for(kind: type) -> Callable[[Any], object] | None:
+    """Return the encoder of a class that numpy defines, if it has one."""
+    np = sys.modules["numpy"]
+    if kind is np.ndarray:
+        return _encode_array
+    # Only numpy's own scalars: a user's subclass would come back as its base.
+    if issubclass(kind, np.generic) and not issubclass(kind, np.void | np.object_):
+        return _encode_scalar
+    return None
+
+
+DECODERS: dict[int, Callable[[list[Any]], object]] = {
+    Code.ARRAY: _decode_array,
+    Code.ARRAY_SCALAR: _decode_scalar,
+}

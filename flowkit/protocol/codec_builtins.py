@@ -1,0 +1,187 @@
+"""Codecs of the standard library's value types.
+
+An encoder turns one value into an extension or into an array with a head (codec_wire.py); a
+decoder does the reverse. Decoders get whatever the bytes held: they may raise anything,
+`unpack` turns it into `BrokenValue`. Only exact types are served; subclasses are refused
+elsewhere, since they would come back as their base.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from decimal import Decimal
+from itertools import chain
+from pathlib import PosixPath, PurePath, PurePosixPath, PureWindowsPath, WindowsPath
+from typing import Any
+from uuid import UUID
+
+from flowkit.protocol.codec_errors import BrokenValue, Unfit
+from flowkit.protocol.codec_wire import HEADS, Code, payload
+
+_TWO_DOUBLES = struct.Struct("<dd")
+_MICROSECOND = timedelta(microseconds=1)
+_FLAVOURS: dict[type[PurePath], bytes] = {
+    PurePosixPath: b"p",
+    PureWindowsPath: b"w",
+    PosixPath: b"P",
+    WindowsPath: b"W",
+}
+_TUPLE = HEADS[Code.TUPLE]
+
+
+def _encode_int(value: int) -> object:
+    # msgpack hands over only what does not fit 64 bits.
+    return payload(Code.BIG_INT, value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True))
+
+
+def _encode_path(value: PurePath) -> object:
+    return payload(Code.PATH, _FLAVOURS[type(value)] + str(value).encode("utf-8", "surrogatepass"))
+
+
+def _decode_path(data: bytes) -> PurePath:
+    text = data[1:].decode("utf-8", "surrogatepass")
+    for kind, flavour in _FLAVOURS.items():
+        if flavour == data[:1]:
+            return kind(text)
+    raise BrokenValue(f"unknown path flavour {data[:1]!r}")
+
+
+def encode_zone(zone: tzinfo | None) -> list[object]:
+    """Return the tail of items for a tzinfo; raises Unfit for kinds that cannot be rebuilt."""
+    if zone is None:
+        return []
+    if type(zone) is timezone:
+        offset, *name = zone.__getinitargs__()  # type: ignore[attr-defined]
+        return [offset // _MICROSECOND, *name]
+    zones = sys.modules.get("zoneinfo")
+    if zones is not None and type(zone) is zones.ZoneInfo:
+        key = getattr(zone, "key", None)  # None where it was read from a file
+        if key is not None:
+            return [key]
+    raise Unfit(
+        f"has a time zone of {type(zone).__module__}.{type(zone).__qualname__}, which cannot be "
+        "stored. Use a zoneinfo.ZoneInfo made from its key, or a datetime.timezone."
+    )
+
+
+def decode_zone(items: list[Any]) -> tzinfo | None:
+    """Return the tzinfo that `encode_zone` described."""
+    if not items:
+        return None
+    if isinstance(items[0], str):
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # 3 ms that few processes need
+
+        (key,) = items
+        try:
+            return ZoneInfo(key)
+        except ZoneInfoNotFoundError:
+            raise BrokenValue(
+                f"the time zone {key!r} is unknown on this machine; install the tzdata package"
+            ) from None
+    offset, *name = items
+    return timezone(timedelta(microseconds=offset), *name)
+
+
+def _encode_datetime(value: datetime) -> object:
+    return [
+        HEADS[Code.DATETIME],
+        value.year,
+        value.month,
+        value.day,
+        value.hour,
+        value.minute,
+        value.second,
+        value.microsecond,
+        value.fold,
+        *encode_zone(value.tzinfo),
+    ]
+
+
+def _decode_datetime(items: list[Any]) -> datetime:
+    year, month, day, *clock, fold = items[:8]
+    hour, minute, second, microsecond = clock
+    return datetime(
+        year, month, day, hour, minute, second, microsecond, decode_zone(items[8:]), fold=fold
+    )
+
+
+def _encode_time(value: time) -> object:
+    parts = (value.hour, value.minute, value.second, value.microsecond, value.fold)
+    return [HEADS[Code.TIME], *parts, *encode_zone(value.tzinfo)]
+
+
+def _decode_time(items: list[Any]) -> time:
+    hour, minute, second, microsecond, fold = items[:5]
+    return time(hour, minute, second, microsecond, decode_zone(items[5:]), fold=fold)
+
+
+def _decode_set(items: list[Any]) -> set[Any]:
+    values = set(items)
+    if len(values) != len(items):
+        raise BrokenValue("a set holds an element twice")
+    return values
+
+
+def _decode_ordered(items: list[Any]) -> OrderedDict[Any, Any]:
+    values = OrderedDict(zip(items[::2], items[1::2], strict=True))
+    if 2 * len(values) != len(items):
+        raise BrokenValue("a dictionary holds a key twice")
+    return values
+
+
+def _exactly(count: int, make: Callable[..., object]) -> Callable[[list[Any]], object]:
+    """Wrap a constructor so that surplus or missing items are an error, not a default."""
+
+    def decode(items: list[Any]) -> object:
+        if len(items) != count:
+            raise BrokenValue(f"{len(items)} items instead of {count}")
+        return make(*items)
+
+    return decode
+
+
+def _head(code: Code, items: Callable[[Any], Iterable[object]]) -> Callable[[Any], object]:
+    head = HEADS[code]
+    return lambda value: [head, *items(value)]
+
+
+ENCODERS: dict[type, Callable[[Any], object]] = {
+    int: _encode_int,
+    bytearray: lambda value: payload(Code.BYTEARRAY, bytes(value)),
+    complex: lambda value: payload(Code.COMPLEX, _TWO_DOUBLES.pack(value.real, value.imag)),
+    Decimal: lambda value: payload(Code.DECIMAL, str(value).encode("ascii")),
+    UUID: lambda value: payload(Code.UUID, value.bytes),
+    **dict.fromkeys(_FLAVOURS, _encode_path),
+    tuple: lambda value: [_TUPLE, *value],
+    set: _head(Code.SET, iter),
+    frozenset: _head(Code.FROZENSET, iter),
+    OrderedDict: _head(Code.ORDERED_DICT, lambda value: chain.from_iterable(value.items())),
+    datetime: _encode_datetime,
+    date: _head(Code.DATE, lambda value: (value.year, value.month, value.day)),
+    time: _encode_time,
+    timedelta: _head(Code.TIMEDELTA, lambda value: (value.days, value.seconds, value.microseconds)),
+}
+
+PAYLOADS: dict[int, Callable[[bytes], object]] = {
+    Code.BIG_INT: lambda data: int.from_bytes(data, "little", signed=True),
+    Code.BYTEARRAY: bytearray,
+    Code.COMPLEX: lambda data: complex(*_TWO_DOUBLES.unpack(data)),
+    Code.DECIMAL: lambda data: Decimal(data.decode("ascii")),
+    Code.UUID: lambda data: UUID(bytes=data),
+    Code.PATH: _decode_path,
+}
+
+DECODERS: dict[int, Callable[[list[Any]], object]] = {
+    Code.TUPLE: tuple,
+    Code.SET: _decode_set,
+    Code.FROZENSET: lambda items: frozenset(_decode_set(items)),
+    Code.ORDERED_DICT: _decode_ordered,
+    Code.DATETIME: _decode_datetime,
+    Code.DATE: _exactly(3, date),
+    Code.TIME: _decode_time,
+    Code.TIMEDELTA: _exactly(3, timedelta),
+}

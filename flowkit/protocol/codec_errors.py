@@ -1,0 +1,81 @@
+"""What can go wrong when a value crosses a process border.
+
+    CodecError
+    ├── UnpackableValue   no codec keeps this value as it is      (pack)
+    ├── ValueTooLarge     the value is over the size limit        (pack)
+    └── BrokenValue       these bytes are no value of ours        (unpack)
+
+The library layer wraps these; nothing here knows of tasks or runs. `Unfit` is internal: a codec
+raises it about the one value it was handed, and the path search turns it into `UnpackableValue`.
+"""
+
+from __future__ import annotations
+
+
+class CodecError(Exception):
+    """Base of everything that `pack` and `unpack` raise."""
+
+
+class UnpackableValue(CodecError):  # noqa: N818 - says what the value is
+    """A value that cannot be stored without changing it in silence.
+
+    Attributes:
+        path: where it sits, e.g. ``result['rows'][3].owner``.
+        type_name: its class, e.g. ``socket.socket``.
+        reason: what is wrong, and what to return instead.
+    """
+
+    def __init__(self, path: str, type_name: str, reason: str) -> None:
+        super().__init__(f"{path}: <class '{type_name}'> {reason}")
+        self.path = path
+        self.type_name = type_name
+        self.reason = reason
+
+
+class ValueTooLarge(CodecError):  # noqa: N818
+    """A value whose packed form is over the limit.
+
+    Attributes:
+        path: the root of the value.
+        size: packed size in bytes (a lower bound where packing it would not have ended well).
+        limit: the limit in bytes.
+        largest: path of its largest part.
+    """
+
+    def __init__(self, path: str, size: int, limit: int, largest: str, largest_size: int) -> None:
+        super().__init__(
+            f"{path} is too large to be stored: {human_size(size)}, and the limit is "
+            f"{human_size(limit)}. Its largest part is {largest} ({human_size(largest_size)}). "
+            "Write it to a file or an object store and return its path, or raise the limit."
+        )
+        self.path = path
+        self.size = size
+        self.limit = limit
+        self.largest = largest
+
+
+class BrokenValue(CodecError):  # noqa: N818
+    """Bytes that do not hold a value this process can rebuild."""
+
+
+class Unfit(Exception):  # noqa: N818 - internal signal, always translated
+    """One codec's refusal of one value: `reason` continues the sentence "<class …> …".
+
+    `suffix` narrows the path where the fault is in a part that the path search cannot reach
+    (a column of a table, the tzinfo of a datetime).
+    """
+
+    def __init__(self, reason: str, suffix: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.suffix = suffix
+
+
+def human_size(size: int) -> str:
+    """Return a number of bytes in words: ``900 bytes``, ``64.0 MiB``, ``2.5 GiB``."""
+    if size < 1024:
+        return "1 byte" if size == 1 else f"{size} bytes"
+    exponent = min((size.bit_length() - 1) // 10, 4)
+    # Whole-number arithmetic: an estimate may be too big for a float.
+    tenths = size * 10 // 1024**exponent
+    return f"{tenths // 10}.{tenths % 10} {('KiB', 'MiB', 'GiB', 'TiB')[exponent - 1]}"

@@ -1,0 +1,222 @@
+"""Why a value was refused, and where: the slow search that runs only after a failure.
+
+It walks the value depth first along the same containers as the survey, asks each leaf's codec
+again, and stops at the first refusal. An object met twice is looked at once, so values that
+share parts, or contain themselves, cost no more than their size.
+"""
+
+from __future__ import annotations
+
+import io
+import types
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, MappingView
+from enum import Enum
+
+from flowkit.protocol import codec_frames
+from flowkit.protocol.codec_classes import field_names, is_dataclass_type, is_named_tuple
+from flowkit.protocol.codec_describe import describe
+from flowkit.protocol.codec_errors import Unfit, UnpackableValue, ValueTooLarge
+from flowkit.protocol.codec_survey import MAX_DEPTH, PLAIN, family, spreader
+
+Encode = Callable[[object], object]
+Measure = Callable[[object], int]
+
+_PATH_LIMIT = 300
+
+# First match wins: subclasses before their bases.
+_HINTS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (io.IOBase, "Close it and return its path."),
+    (types.CoroutineType, "Await it and return what it gives."),
+    (memoryview, "Return bytes(value)."),
+    ((deque, range, list, Iterator, MappingView), "Return list(value)."),
+    ((types.AsyncGeneratorType,), "Collect its items and return the list."),
+    ((defaultdict, Counter, OrderedDict, dict, types.MappingProxyType), "Return dict(value)."),
+    ((str, int, float, bytes, tuple, set, frozenset), "Return {base}(value)."),
+    (BaseException, "Raise it, or return its text: str(error)."),
+    (
+        (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType),
+        "Return its name, and look it up where it is used.",
+    ),
+)
+_FAMILY_HINTS = {
+    "numpy": "Return a plain array, numpy.asarray(value), or value.tolist().",
+    "pandas": "Convert it: reset_index() for a multi-level index, .astype() for other dtypes, "
+    ".item() or .to_pydatetime() for a scalar.",
+}
+_DEFAULT_HINT = (
+    "Return plain data: numbers, text, bytes, lists, dicts, dataclasses of these. "
+    "For something open (a file, a connection), return the path or address and open it again."
+)
+
+
+def refusal(value: object) -> Unfit:
+    """Return the refusal of a value whose class has no codec, with what to return instead."""
+    kind = type(value)
+    hint = _DEFAULT_HINT
+    if callable(getattr(value, "model_dump", None)):
+        hint = "Return value.model_dump()."
+    elif hasattr(kind, "__attrs_attrs__"):
+        hint = "Return attrs.asdict(value)."
+    elif family(kind):
+        hint = _FAMILY_HINTS[family(kind)]
+    else:
+        for bases, text in _HINTS:
+            if isinstance(value, bases):
+                hint = text.format(base=_first_base(kind, bases))
+                break
+    return Unfit(f"cannot be stored. {hint}")
+
+
+def _first_base(kind: type, bases: type | tuple[type, ...]) -> str:
+    known = bases if isinstance(bases, tuple) else (bases,)
+    return next((base.__name__ for base in kind.__mro__ if base in known), kind.__name__)
+
+
+def find_fault(value: object, root: str, encode: Encode) -> UnpackableValue | None:
+    """Return the first part of `value` that cannot be packed, or None.
+
+    Args:
+        value: what `pack` was given.
+        root: how the path begins.
+        encode: the codec of one value that is neither plain nor a list or dict; raises Unfit.
+    """
+    search = _Search(encode)
+    try:
+        search.visit(value, root, 0)
+    except UnpackableValue as fault:
+        return fault
+    except Exception as error:
+        return _fault(value, root, f"cannot be examined: {describe(error)}. {_DEFAULT_HINT}")
+    return None
+
+
+class _Search:
+    """One walk. `_cleared` maps an object's id to the depth at which it was found in order."""
+
+    def __init__(self, encode: Encode) -> None:
+        self._encode = encode
+        self._cleared: dict[int, int] = {}
+        self._keep: list[object] = []  # ids stay valid only while the objects live
+        self._trail: set[int] = set()
+
+    def visit(self, value: object, path: str, depth: int) -> None:
+        if type(value) in PLAIN:
+            return
+        mark = id(value)
+        if mark in self._trail:
+            raise _fault(value, path, "contains itself. Return a value without cycles.")
+        if self._cleared.get(mark, -1) >= depth:
+            return
+        if spreader(type(value)) is None:
+            self._ask(value, path)
+        else:
+            if depth >= MAX_DEPTH:
+                raise _fault(
+                    value,
+                    path,
+                    f"lies deeper than {MAX_DEPTH} levels. Flatten the value, "
+                    "or write it to a file and return its path.",
+                )
+            if type(value) not in (list, dict):
+                self._ask(value, path)
+            self._trail.add(mark)
+            for suffix, part in parts(value):
+                self.visit(part, path + suffix, depth + 1)
+            self._trail.discard(mark)
+        self._cleared[mark] = depth
+        self._keep.append(value)
+
+    def _ask(self, value: object, path: str) -> None:
+        try:
+            self._encode(value)
+        except Unfit as refused:
+            raise _fault(value, path + refused.suffix, refused.reason) from None
+        except Exception as error:
+            reason = f"cannot be stored: {describe(error)}. {_DEFAULT_HINT}"
+            raise _fault(value, path, reason) from error
+
+
+def _fault(value: object, path: str, reason: str) -> UnpackableValue:
+    return UnpackableValue(_shorten(path), type_name(type(value)), reason)
+
+
+def type_name(kind: type) -> str:
+    """Return a class's full name, without the module for builtins."""
+    module = kind.__module__
+    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
+
+
+def _shorten(path: str) -> str:
+    if len(path) <= _PATH_LIMIT:
+        return path
+    half = _PATH_LIMIT // 2
+    return f"{path[:half]}…{path[-half:]}"
+
+
+def parts(value: object) -> Iterable[tuple[str, object]]:
+    """Yield what a container holds, each part with its piece of the path."""
+    kind = type(value)
+    if isinstance(value, Enum):
+        return
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield f".<key {describe(key, 60)}>", key
+            yield f"[{describe(key, 60)}]", item
+    elif is_named_tuple(kind) or is_dataclass_type(kind):
+        names = kind._fields if is_named_tuple(kind) else field_names(kind)  # type: ignore[attr-defined]
+        for name in names:
+            if hasattr(value, name):
+                yield f".{name}", getattr(value, name)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield f"[{index}]", item
+    elif isinstance(value, set | frozenset):
+        for item in value:
+            yield f".<element {describe(item, 60)}>", item
+    else:
+        table_parts = codec_frames.parts_for(kind)
+        yield from table_parts(value) if table_parts else ()
+
+
+def too_large(
+    value: object, root: str, *, size: int, limit: int, measure: Measure
+) -> ValueTooLarge:
+    """Return the error that names the value's size and its largest part.
+
+    Args:
+        value: what `pack` was given; it has no fault but its size.
+        root: how the path begins.
+        size: its packed size in bytes, or a lower bound.
+        limit: the limit in bytes.
+        measure: the packed size of a value without parts.
+    """
+    scale = _Scale(measure)
+    total = max(size, scale.weigh(value))
+    path, part, heaviest = root, value, total
+    while True:
+        children = [(scale.weigh(child), suffix, child) for suffix, child in parts(part)]
+        largest = max(children, key=lambda child: child[0], default=None)
+        # Where no part outweighs the rest, the whole is the answer.
+        if largest is None or 2 * largest[0] < heaviest:
+            return ValueTooLarge(root, total, limit, _shorten(path), heaviest)
+        heaviest, path, part = largest[0], path + largest[1], largest[2]
+
+
+class _Scale:
+    """Packed sizes in bytes, each shared object weighed once."""
+
+    def __init__(self, measure: Measure) -> None:
+        self._measure = measure
+        self._known: dict[int, int] = {}
+        self._keep: list[object] = []
+
+    def weigh(self, value: object) -> int:
+        if type(value) in PLAIN or spreader(type(value)) is None:
+            return self._measure(value)
+        mark = id(value)
+        if mark not in self._known:
+            self._keep.append(value)
+            contents = sum(self.weigh(part) for _, part in parts(value))
+            self._known[mark] = contents + 5
+        return self._known[mark]

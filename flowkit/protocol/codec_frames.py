@@ -1,0 +1,190 @@
+"""Codecs of pandas tables of plain dtypes.
+
+A column travels as a numpy array; as a list where it holds text (pandas' `str` dtype) or, in an
+object column, nothing but text, numbers, bools and None. Everything else (categories, zones,
+nullable and Arrow dtypes, multi-level indexes) is refused with the conversion to use.
+Reading checks that pandas made the very dtype that was stored: releases differ in their guesses.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from flowkit.protocol.codec_arrays import dtype_name
+from flowkit.protocol.codec_builtins import decode_zone, encode_zone
+from flowkit.protocol.codec_errors import BrokenValue, Unfit
+from flowkit.protocol.codec_wire import HEADS, Code
+
+_OBJECT_ITEMS = frozenset({str, type(None), bool, int, float})
+
+
+def _column(column: Any, suffix: str = "") -> tuple[str, object]:
+    """Return the dtype's name and the values of a Series or an Index."""
+    pd, np = sys.modules["pandas"], sys.modules["numpy"]
+    dtype = column.dtype
+    if isinstance(dtype, pd.StringDtype) and str(dtype) == "str":
+        missing = column.isna()
+        texts = zip(column, missing, strict=True)
+        return "str", [None if gone else text for text, gone in texts]
+    if isinstance(dtype, np.dtype):
+        if dtype.kind != "O":
+            return dtype_name(dtype), column.to_numpy()
+        values = list(column)
+        if _OBJECT_ITEMS.issuperset(map(type, values)):
+            return "object", values
+    raise Unfit(
+        f"has values of dtype {dtype}, which cannot be stored. Convert them with .astype() to "
+        "a number, text, bool or date dtype without a zone.",
+        suffix,
+    )
+
+
+def _same_dtype(made: Any, name: str) -> Any:
+    actual = str(made.dtype) if name in ("str", "object") else made.dtype.str
+    if actual != name:
+        raise BrokenValue(f"the installed pandas gives {actual!r} for the stored dtype {name!r}")
+    return made
+
+
+def _listed(name: str, values: object) -> object:
+    """Return the dtype argument for a constructor: arrays bring their own."""
+    if isinstance(values, list) != (name in ("str", "object")):
+        raise BrokenValue(f"values of dtype {name!r} in the wrong form")
+    return name if isinstance(values, list) else None
+
+
+def _encode_index(index: Any) -> object:
+    pd = sys.modules["pandas"]
+    name, values = _column(index)
+    frequency = getattr(index, "freqstr", None)
+    if frequency is not None and pd.tseries.frequencies.to_offset(frequency) != index.freq:
+        raise Unfit(
+            f"has the frequency {index.freq!r}, which cannot be stored. "
+            "Clear it: index.freq = None."
+        )
+    return [HEADS[Code.INDEX], name, values, index.name, frequency]
+
+
+def _decode_index(items: list[Any]) -> object:
+    import pandas as pd
+
+    dtype, values, name, frequency = items
+    index = pd.Index(values, dtype=_listed(dtype, values), name=name)
+    if frequency is not None:
+        index.freq = frequency  # checked by pandas against the values
+    return _same_dtype(index, dtype)
+
+
+def _encode_range_index(index: Any) -> object:
+    return [HEADS[Code.RANGE_INDEX], index.start, index.stop, index.step, index.name]
+
+
+def _decode_range_index(items: list[Any]) -> object:
+    import pandas as pd
+
+    start, stop, step, name = items
+    return pd.RangeIndex(start, stop, step, name=name)
+
+
+def _encode_series(series: Any) -> object:
+    name, values = _column(series)
+    return [HEADS[Code.SERIES], name, values, series.name, series.index, dict(series.attrs)]
+
+
+def _decode_series(items: list[Any]) -> object:
+    import pandas as pd
+
+    dtype, values, name, index, attrs = items
+    series = pd.Series(values, dtype=_listed(dtype, values), name=name, index=_index(index))
+    series.attrs = dict(attrs)
+    return _same_dtype(series, dtype)
+
+
+def _encode_frame(frame: Any) -> object:
+    items = [HEADS[Code.FRAME], frame.columns, frame.index, dict(frame.attrs)]
+    for position, label in enumerate(frame.columns):
+        items += _column(frame.iloc[:, position], f"[{label!r}]")
+    return items
+
+
+def _decode_frame(items: list[Any]) -> object:
+    import pandas as pd
+
+    columns, index, attrs, *rest = items
+    arrays = {
+        position: _same_dtype(pd.Series(values, dtype=_listed(dtype, values)), dtype).array
+        for position, (dtype, values) in enumerate(zip(rest[::2], rest[1::2], strict=True))
+    }
+    frame = pd.DataFrame(arrays, index=_index(index))
+    # Set afterwards: labels may repeat, which a dict of columns cannot.
+    frame.columns = _index(columns)
+    frame.attrs = dict(attrs)
+    return frame
+
+
+def _index(value: Any) -> Any:
+    import pandas as pd
+
+    if not isinstance(value, pd.Index):
+        raise BrokenValue("a table without an index")
+    return value
+
+
+def _encode_timestamp(stamp: Any) -> object:
+    np = sys.modules["numpy"]
+    count = stamp.asm8  # in UTC where the timestamp has a zone
+    unit = np.datetime_data(count.dtype)[0]
+    return [HEADS[Code.TIMESTAMP], int(count.astype(np.int64)), unit, *encode_zone(stamp.tzinfo)]
+
+
+def _decode_timestamp(items: list[Any]) -> object:
+    import numpy as np
+    import pandas as pd
+
+    count, unit, *zone = items
+    if unit not in ("s", "ms", "us", "ns"):
+        raise BrokenValue(f"a timestamp cannot count in {unit!r}")
+    stamp = pd.Timestamp(np.datetime64(count, unit))
+    if stamp is pd.NaT:
+        raise BrokenValue("a timestamp that is no time")
+    return stamp.tz_localize("UTC").tz_convert(decode_zone(zone)) if zone else stamp
+
+
+def encoder_for(kind: type) -> Callable[[Any], object] | None:
+    """Return the encoder of a class that pandas defines, if it has one."""
+    pd = sys.modules["pandas"]
+    encoders = {
+        pd.Index: _encode_index,
+        pd.DatetimeIndex: _encode_index,
+        pd.TimedeltaIndex: _encode_index,
+        pd.RangeIndex: _encode_range_index,
+        pd.Series: _encode_series,
+        pd.DataFrame: _encode_frame,
+        pd.Timestamp: _encode_timestamp,
+    }
+    return encoders.get(kind)
+
+
+def parts_for(kind: type) -> Callable[[Any], list[tuple[str, object]]] | None:
+    """Return a function that lists what a table holds besides plain columns, with its paths."""
+    pd = sys.modules["pandas"]
+    if kind is pd.DataFrame:
+        names: tuple[str, ...] = ("columns", "index", "attrs")
+    elif kind is pd.Series:
+        names = ("name", "index", "attrs")
+    elif issubclass(kind, pd.Index):
+        names = ("name",)
+    else:
+        return None
+    return lambda value: [(f".{name}", getattr(value, name)) for name in names]
+
+
+DECODERS: dict[int, Callable[[list[Any]], object]] = {
+    Code.INDEX: _decode_index,
+    Code.RANGE_INDEX: _decode_range_index,
+    Code.SERIES: _decode_series,
+    Code.FRAME: _decode_frame,
+    Code.TIMESTAMP: _decode_timestamp,
+}

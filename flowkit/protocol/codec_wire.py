@@ -1,0 +1,105 @@
+"""How typed values sit in msgpack: extension codes, marks, and the table of builtin types.
+
+Two shapes. A *payload* code carries the value in the extension's own bytes. A *head* code has
+no payload: it is the first item of an array whose other items carry the value. Heads keep
+everything in one msgpack document, so nothing is packed twice however deeply it nests.
+User data cannot forge a head: extension objects are refused when packing.
+
+Codes are part of the stored format. A code is never reused and never changes its meaning;
+a new layout takes a new code, and an older reader refuses it by number.
+
+    code  shape    type                     content
+    ----  -------  -----------------------  ------------------------------------------------
+       1  payload  int beyond 64 bits       signed, little-endian, shortest
+       2  payload  bytearray                its bytes
+       3  payload  complex                  two little-endian doubles
+       4  payload  Decimal                  its text, ASCII
+       5  payload  UUID                     16 bytes, big-endian
+       6  payload  pathlib path             one byte of flavour, then its text in UTF-8
+      32  head     tuple                    items
+      33  head     set                      items
+      34  head     frozenset                items
+      35  head     OrderedDict              key, value, key, value, …
+      36  head     datetime                 y, m, d, H, M, S, us, fold [, zone]
+      37  head     date                     y, m, d
+      38  head     time                     H, M, S, us, fold [, zone]
+      39  head     timedelta                days, seconds, us
+      40  head     Enum                     class, member name, … (several: a Flag)
+      41  head     dataclass                class, field, value, field, value, …
+      42  head     named tuple              class, field, value, field, value, …
+      43  head     numpy array              dtype, order "C" or "F", bytes, shape…
+      44  head     numpy scalar             dtype, bytes (or "U"/"S" and the text)
+      45  head     pandas Index             dtype, values, name, frequency or None
+      46  head     pandas RangeIndex        start, stop, step, name
+      47  head     pandas Series            dtype, values, name, index, attrs
+      48  head     pandas DataFrame         columns, index, attrs, dtype, values, …
+      49  head     pandas Timestamp         count, unit [, zone]
+
+    class:  "module:qualname"
+    zone:   microseconds from UTC [, name]   or   the key of a ZoneInfo
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import msgpack
+
+T = TypeVar("T")
+
+HEADS_FROM = 32
+
+
+class Code(IntEnum):
+    """The extension codes; see the table above."""
+
+    BIG_INT = 1
+    BYTEARRAY = 2
+    COMPLEX = 3
+    DECIMAL = 4
+    UUID = 5
+    PATH = 6
+    TUPLE = 32
+    SET = 33
+    FROZENSET = 34
+    ORDERED_DICT = 35
+    DATETIME = 36
+    DATE = 37
+    TIME = 38
+    TIMEDELTA = 39
+    ENUM = 40
+    DATACLASS = 41
+    NAMED_TUPLE = 42
+    ARRAY = 43
+    ARRAY_SCALAR = 44
+    INDEX = 45
+    RANGE_INDEX = 46
+    SERIES = 47
+    FRAME = 48
+    TIMESTAMP = 49
+
+
+class Mark:
+    """What a head code becomes while unpacking; `revive` gets the items that follow it."""
+
+    __slots__ = ("revive",)
+
+    def __init__(self, revive: Callable[[list[Any]], object]) -> None:
+        self.revive = revive
+
+
+def payload(code: Code, data: bytes) -> msgpack.ExtType:
+    """Return the extension that carries `data` under a payload code."""
+    return msgpack.ExtType(int(code), data)
+
+
+# Built once: a head has no content of its own, and this is the hot path of tuples.
+HEADS = {code: msgpack.ExtType(int(code), b"") for code in Code if code >= HEADS_FROM}
+
+
+def cached_by_class(function: Callable[[type], T]) -> Callable[[type], T]:
+    """Cache what is known of a class, for a bounded number of classes; errors are not kept."""
+    return lru_cache(maxsize=1024)(function)

@@ -1,0 +1,98 @@
+"""Compiled DAGs on the wire: bytes and back, addressed by their content.
+
+The form is msgpack of plain lists with the graph's rows as raw little-endian 32-bit numbers, so a
+million tasks are a few megabytes. Reading checks everything: lengths, ranges, cycles.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from array import array
+from dataclasses import astuple
+
+import msgpack
+
+from ..core.compiled import CompiledDAG, OnFailure
+from ..core.graph import CycleFound, Graph
+from ..core.retry import Policy
+from ..exceptions import StoreError
+
+FORMAT = 1
+
+
+def pack_graph(dag: CompiledDAG) -> bytes:
+    """Return the stored form. The same DAG always gives the same bytes."""
+    up_at, up = dag.graph.up_rows
+    parts = [
+        FORMAT,
+        dag.name,
+        dag.graph.names,
+        _to_bytes(up_at),
+        _to_bytes(up),
+        [list(astuple(policy)) for policy in dag.policies],
+        _to_bytes(dag.policy_of),
+        list(dag.refs),
+        _to_bytes(dag.ref_of),
+        sorted(dag.kwargs.items()),
+        dag.on_failure.value,
+    ]
+    packed: bytes = msgpack.packb(parts)
+    return packed
+
+
+def digest_of(packed: bytes) -> str:
+    """Return the address of a stored graph."""
+    return hashlib.sha256(packed).hexdigest()
+
+
+def unpack_graph(data: bytes) -> CompiledDAG:
+    """Read the stored form. Raises StoreError for anything that is not one."""
+    try:
+        return _read(data)
+    except (ValueError, TypeError, IndexError, KeyError, CycleFound, msgpack.UnpackException) as error:
+        raise StoreError(f"the stored graph cannot be read: {error}") from None
+
+
+def _read(data: bytes) -> CompiledDAG:
+    parts = msgpack.unpackb(data, strict_map_key=False, max_buffer_size=len(data))
+    if parts[0] != FORMAT:
+        raise ValueError(
+            f"it has format {parts[0]!r} and this release reads {FORMAT}; upgrade flowkit here"
+        )
+    _, name, names, up_at, up, policies, policy_of, refs, ref_of, kwargs, on_failure = parts
+    rows, ups, count = _to_array(up_at), _to_array(up), len(names)
+    edges_fit = not ups or (min(ups) >= 0 and max(ups) < count)
+    if len(rows) != count + 1 or rows[-1] != len(ups) or list(rows) != sorted(rows) or not edges_fit:
+        raise ValueError("its rows do not fit its tasks")
+    graph = Graph(names, rows, ups)
+    graph.check_acyclic()
+    dag = CompiledDAG(
+        name=name,
+        graph=graph,
+        policies=tuple(Policy(*fields) for fields in policies),
+        policy_of=_to_array(policy_of),
+        refs=tuple(refs),
+        ref_of=_to_array(ref_of),
+        kwargs=dict(kwargs),
+        on_failure=OnFailure(on_failure),
+    )
+    for table, index in ((dag.policies, dag.policy_of), (dag.refs, dag.ref_of)):
+        if len(index) != count or (count and not (min(index) >= 0 and max(index) < len(table))):
+            raise ValueError("its tables do not fit its tasks")
+    return dag
+
+
+def _to_bytes(numbers: array[int]) -> bytes:
+    if sys.byteorder == "big":
+        numbers = array("i", numbers)
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+def _to_array(data: bytes) -> array[int]:
+    numbers = array("i")
+    numbers.frombytes(data)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers

@@ -1,0 +1,204 @@
+"""One connection to Redis that survives outages; the only module that sends anything.
+
+redis-py makes the connection (TLS, passwords, protocol) and parses replies. Its client object is
+left out: it re-sends by itself and costs more per command than a script of ours runs. Here the
+rule is explicit: every script is idempotent, so a call whose reply was lost is sent again, for up
+to ``patience`` seconds, with growing pauses and jitter. Not thread-safe: one owner, one Link.
+
+It refuses to guess: an error that waiting cannot mend (wrong password, a bug in a script) is
+raised at once.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import redis
+import redis.exceptions as rx
+
+from ..exceptions import BadRedisURL, RedisUnavailable, StoreError
+from .scripts import Script
+
+FIRST_PAUSE_S = 0.05
+LONGEST_PAUSE_S = 2.0
+CONNECT_TIMEOUT_S = 5.0
+
+# What may pass by itself: no connection, a server that loads, fails over, is full or read-only.
+_PASSING = (
+    rx.ConnectionError,
+    rx.TimeoutError,
+    rx.OutOfMemoryError,
+    rx.ReadOnlyError,
+    rx.TryAgainError,
+    OSError,
+)
+_PASSING_WORDS = ("MISCONF", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS")
+Outage = Callable[[Exception, float], None]
+
+
+def redacted(url: str) -> str:
+    """Return the URL without its password, for messages."""
+    scheme, mark, rest = url.partition("://")
+    login, at, host = rest.rpartition("@")
+    if not at:
+        return url
+    user, colon, _ = login.partition(":")
+    return f"{scheme}{mark}{user}{colon and ':***'}@{host}"
+
+
+class Link:
+    """A connection that reconnects. Times are in seconds."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str = "flowkit",
+        patience: float | None = 5.0,
+        read_timeout: float = 20.0,
+        on_outage: Outage | None = None,
+        stopped: threading.Event | None = None,
+    ) -> None:
+        """Prepare the connection; it is opened by the first call.
+
+        ``patience``: how long one call keeps trying through an outage, None for ever.
+        ``read_timeout``: must exceed the longest blocking call. ``on_outage(error, seconds)``
+        hears of each failed try. ``stopped``: once set, an outage ends the call at once.
+
+        Raises BadRedisURL.
+        """
+        self.url = url
+        self.patience = patience
+        self.on_outage = on_outage
+        self._stopped = stopped or threading.Event()
+        try:
+            pool = redis.ConnectionPool.from_url(
+                url,
+                protocol=2,
+                client_name=name,
+                socket_timeout=read_timeout,
+                socket_connect_timeout=CONNECT_TIMEOUT_S,
+                socket_keepalive=True,
+            )
+            self._connection: Any = pool.make_connection()
+        except (ValueError, TypeError) as error:
+            raise BadRedisURL(
+                f"{redacted(url)!r} is no Redis URL ({error}); "
+                "write redis://HOST:PORT/DB, rediss:// for TLS, or unix:///path/to/socket"
+            ) from None
+
+    def close(self) -> None:
+        """Close the connection. A later call opens it again."""
+        self._connection.disconnect()
+
+    # -- calls --------------------------------------------------------------------------------
+
+    def call(self, *command: object) -> Any:
+        """Send one command and return its reply; it must be safe to send twice.
+
+        Raises RedisUnavailable when patience ends, StoreError for an error reply.
+        """
+        return self._persist(lambda: self._exchange(command))
+
+    def script(self, script: Script, prefix: str, args: Sequence[object]) -> Any:
+        """Run a script by digest, loading it if the server has forgotten it."""
+
+        def once() -> Any:
+            try:
+                return self._exchange(("EVALSHA", script.digest, 1, prefix, *args))
+            except rx.NoScriptError:
+                self._exchange(("SCRIPT", "LOAD", script.text))
+                return self._exchange(("EVALSHA", script.digest, 1, prefix, *args))
+
+        return self._persist(once)
+
+    def scripts(self, script: Script, prefix: str, calls: Sequence[Sequence[object]]) -> list[Any]:
+        """Run a script once per list of arguments, in one round trip.
+
+        A pipelined EVALSHA cannot fall back by itself, so the script is made sure of first; should
+        the server forget it in between, the whole batch is sent again.
+        """
+        commands = [("EVALSHA", script.digest, 1, prefix, *args) for args in calls]
+
+        def once() -> list[Any]:
+            try:
+                return self._exchange_all(commands)
+            except rx.NoScriptError:
+                self._exchange(("SCRIPT", "LOAD", script.text))
+                return self._exchange_all(commands)
+
+        result: list[Any] = self._persist(once)
+        return result
+
+    def batch(self, commands: Sequence[Sequence[object]]) -> list[Any]:
+        """Send reads together and return their replies in order."""
+
+        result: list[Any] = self._persist(lambda: self._exchange_all(commands))
+        return result
+
+    # -- the one retry loop ---------------------------------------------------------------------
+
+    def _exchange(self, command: Sequence[object]) -> Any:
+        connection = self._connection
+        connection.send_command(*command)
+        return connection.read_response()
+
+    def _exchange_all(self, commands: Sequence[Sequence[object]]) -> list[Any]:
+        connection = self._connection
+        connection.send_packed_command(connection.pack_commands(commands))
+        replies: list[Any] = []
+        failure: Exception | None = None
+        for _ in commands:  # every reply is read, or the next call would get one of them
+            try:
+                replies.append(connection.read_response())
+            except rx.ResponseError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+        return replies
+
+    def _persist(self, attempt: Callable[[], Any]) -> Any:
+        began: float | None = None
+        pause = FIRST_PAUSE_S
+        while True:
+            try:
+                return attempt()
+            except rx.AuthenticationError as error:
+                raise RedisUnavailable(self._refused(error)) from None
+            except _PASSING as error:
+                trouble: Exception = error
+            except rx.ResponseError as error:
+                if not str(error).startswith(_PASSING_WORDS):
+                    raise self._as_store_error(error) from error
+                trouble = error
+            # A reply of the broken exchange must never be taken for that of the next one.
+            self._connection.disconnect()
+            now = time.monotonic()
+            began = now if began is None else began
+            self._give_up_or_report(trouble, now - began)
+            self._stopped.wait(pause * (0.5 + random.random()))  # noqa: S311
+            pause = min(pause * 2, LONGEST_PAUSE_S)
+
+    def _give_up_or_report(self, trouble: Exception, waited: float) -> None:
+        out_of_patience = self.patience is not None and waited >= self.patience
+        if out_of_patience or self._stopped.is_set():
+            raise RedisUnavailable(
+                f"cannot use Redis at {redacted(self.url)}: {trouble}. Is it running, and is the URL right?"
+            ) from trouble
+        if self.on_outage is not None:
+            self.on_outage(trouble, waited)
+
+    def _refused(self, error: Exception) -> str:
+        return (
+            f"Redis at {redacted(self.url)} refused the login: {error}. "
+            "Write the URL as redis://USER:PASSWORD@HOST:PORT/DB"
+        )
+
+    def _as_store_error(self, error: rx.ResponseError) -> StoreError:
+        if isinstance(error, rx.NoPermissionError) or str(error).startswith(("NOAUTH", "NOPERM")):
+            return RedisUnavailable(self._refused(error))
+        return StoreError(f"Redis at {redacted(self.url)} answered: {error}")

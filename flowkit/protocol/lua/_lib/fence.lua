@@ -1,0 +1,6 @@
+-- fence: the scheduler's writes carry (id, term); they count only while that is the leader.
+
+local function leads(id, term)
+  local holder, held_term = string.match(call('GET', P .. 'leader') or '', '^([^,]*),(%d+),')
+  return holder == id and held_term == term
+end

@@ -1,0 +1,80 @@
+-- record: writing the outcomes of one run's attempts.
+-- A record is "LETTER attempt,lane,deaths,started,ended": Q queued, R running, W waiting (ended:
+-- when it is due), S succeeded, F failed, K skipped, U upstream failed, C cancelled, P pending
+-- again after a resume; no record at all is pending. Times are ms since the run was submitted.
+
+-- Returns the letter that is recorded: in a run that is stopping nothing is retried any more.
+local function settled(letter, stop)
+  if letter == 'W' or letter == 'D' then return stop and 'F' or 'W' end
+  return letter
+end
+
+-- Counts a put-off attempt in "deaths[/base][*put off][!]", the part of the record that says
+-- which of a task's attempts do not count as failures.
+local function put_off(rest)
+  local head, count, tail = string.match(rest, '^([%d/]*)%*?(%d*)(.*)$')
+  return head .. '*' .. string.format('%d', (tonumber(count) or 0) + 1) .. tail
+end
+
+-- Says what ended to the scheduler, one event for the whole batch.
+local function announce(run, ended)
+  local event = {'XADD', P .. 'events', '*'}
+  for letter, tasks in pairs(ended) do
+    event[#event + 1] = letter
+    event[#event + 1] = run .. ' ' .. table.concat(tasks, ' ')
+  end
+  if #event > 3 then call(unpack(event)) end
+end
+
+local function wait_for_retry(run, task, attempt, token, now)
+  local delay, list, level = string.match(token, '^%d+,%d+,[WD],(%d+),([^,]*),(.)$')
+  local due = now + delay
+  local entry = run .. ',' .. task .. ',' .. string.format('%d', attempt + 1) .. ',' .. list .. ',' .. level
+  call('ZADD', P .. 'delayed', string.format('%d', due), entry)
+  return due
+end
+
+-- Outcomes stand in ARGV from `first`: token, payload, token, payload …
+local function record_outcomes(lane, run, first, count, stale)
+  local meta = call('HMGET', run_key(run), 'submitted', 'stop')
+  local now, stop = now_ms(), meta[2]
+  local submitted = tonumber(meta[1] or now)
+  local tasks, fields, freed = {}, {'HMGET', tasks_key(run)}, {'HDEL', claims_key(lane)}
+  for i = 1, count do
+    local task = string.match(ARGV[first + 2 * i - 2], '^%d+')
+    tasks[i], fields[i + 2], freed[i + 2] = task, task, run .. ',' .. task
+  end
+  local records = call(unpack(fields))
+  local writes, results = {'HSET', tasks_key(run)}, {'HSET', results_key(run)}
+  local errors, ended = {'HSET', errors_key(run)}, {}
+  for i = 1, count do
+    local token, payload = ARGV[first + 2 * i - 2], ARGV[first + 2 * i - 1]
+    local attempt, asked = string.match(token, '^%d+,(%d+),(%u)')
+    local letter, task, record = settled(asked, stop), tasks[i], records[i] or ''
+    local fence = attempt .. ',' .. lane .. ','
+    local running = 'R' .. fence
+    if string.sub(record, 1, #running) == running then
+      local when = now
+      if letter == 'W' then when = wait_for_retry(run, task, attempt, token, now) end
+      writes[#writes + 1] = task
+      local rest = string.sub(record, #running + 1)
+      if asked == 'D' then rest = put_off(rest) end
+      writes[#writes + 1] = letter .. fence .. rest .. string.format('%d', when - submitted)
+      local kept = letter == 'S' and results or errors
+      if payload ~= '' then
+        kept[#kept + 1] = task
+        kept[#kept + 1] = payload
+      end
+      ended[letter] = ended[letter] or {}
+      table.insert(ended[letter], task)
+      if stop then call('SREM', stops_key(lane), run .. ',' .. task .. ',' .. attempt) end
+    elseif string.sub(record, 2, 1 + #fence) ~= fence then
+      stale[#stale + 1] = run .. ',' .. task
+    end
+  end
+  if #writes > 2 then call(unpack(writes)) end
+  if #results > 2 then call(unpack(results)) end
+  if #errors > 2 then call(unpack(errors)) end
+  call(unpack(freed))
+  announce(run, ended)
+end

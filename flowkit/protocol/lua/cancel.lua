@@ -1,0 +1,16 @@
+-- cancel: asks for a run to be stopped.
+-- USES   base
+-- KEYS   1 prefix
+-- ARGV   1 now (ms)   2 run
+-- REPLY  OK | UNKNOWN | OVER <state>
+-- KEEPS  a run that is over keeps its outcome; one that stops already is not told twice.
+
+local run = ARGV[2]
+local meta = call('HMGET', run_key(run), 'state', 'stop')
+if not meta[1] then return {'UNKNOWN'} end
+if meta[1] ~= 'running' then return {'OVER', meta[1]} end
+if not meta[2] then
+  call('HSET', run_key(run), 'stop', 'cancelled')
+  call('XADD', P .. 'events', '*', 'cancel', run)
+end
+return {'OK'}

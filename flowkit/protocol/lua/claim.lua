@@ -1,0 +1,15 @@
+-- claim: hands ready attempts to a lane and marks them running by it.
+-- USES   base take
+-- KEYS   1 prefix
+-- ARGV   1 now (ms)   2 lane   3 call number   4 limit   5 share (claimers to leave work for)
+--        6… ready lists, first to claim first
+-- REPLY  OK <held> (<run> <graph> <submitted> <params> <"task,attempt,spent …">)* | UNKNOWN
+-- KEEPS  an attempt is handed to one lane only, and the lane's claims hash names it.
+
+local lane, call_no = ARGV[2], ARGV[3]
+local last_call = call('HGET', claims_key(lane), '#')
+if not last_call then return {'UNKNOWN'} end
+local reply = {'OK', 0}
+take_once(lane, last_call, call_no, tonumber(ARGV[4]), tonumber(ARGV[5]), args_from({}, 6, #ARGV), reply)
+reply[2] = call('HLEN', claims_key(lane)) - 1
+return reply

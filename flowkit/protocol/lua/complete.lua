@@ -1,0 +1,25 @@
+-- complete: records a batch of outcomes, tells the scheduler, and claims the next batch.
+-- USES   base take record
+-- KEYS   1 prefix
+-- ARGV   1 now (ms)   2 lane   3 call number   4 limit   5 share   6 number of ready lists
+--        then the ready lists, then per run: run, number of outcomes, and for each outcome its
+--        token and payload. Token: "task,attempt,letter", for W (retry) and D (put off, which
+--        spends no retry) also ",delay (ms),list,level". Payload: packed result or error, or ''.
+-- REPLY  OK <stale "run,task …"> <held> (<run> <graph> <submitted> <params> <"task,attempt,spent …">)* | UNKNOWN
+-- KEEPS  an outcome counts only for the attempt and lane that the record names, and once.
+
+local lane, call_no, lists_count = ARGV[2], ARGV[3], tonumber(ARGV[6])
+local last_call = call('HGET', claims_key(lane), '#')
+if not last_call then return {'UNKNOWN'} end
+
+local at, stale = 7 + lists_count, {}
+while at <= #ARGV do
+  local count = tonumber(ARGV[at + 1])
+  record_outcomes(lane, ARGV[at], at + 2, count, stale)
+  at = at + 2 + 2 * count
+end
+local reply = {'OK', table.concat(stale, ' '), 0}
+take_once(lane, last_call, call_no, tonumber(ARGV[4]), tonumber(ARGV[5]),
+          args_from({}, 7, 6 + lists_count), reply)
+reply[3] = call('HLEN', claims_key(lane)) - 1
+return reply

@@ -1,0 +1,29 @@
+-- heartbeat: renews a worker's lease and tells it what to stop.
+-- USES   base
+-- KEYS   1 prefix
+-- ARGV   1 now (ms)   2 worker   3 lease (ms)   4 description to register with, '' to renew
+--        5… its lanes
+-- REPLY  OK <workers alive> (<lane> <claims> <"run,task,attempt …" to stop>)* | DEAD
+-- KEEPS  a worker that was declared dead never comes back under its id.
+
+local worker = ARGV[2]
+if ARGV[4] == '' then
+  if not call('ZSCORE', P .. 'workers', worker) then return {'DEAD'} end
+else
+  call('HSET', worker_key(worker), 'about', ARGV[4])
+end
+call('ZADD', P .. 'workers', string.format('%d', now_ms() + ARGV[3]), worker)
+local lanes = table.concat(args_from({}, 5, #ARGV), ' ')
+if call('HGET', worker_key(worker), 'lanes') ~= lanes then
+  call('HSET', worker_key(worker), 'lanes', lanes)
+end
+
+local reply = {'OK', call('ZCARD', P .. 'workers')}
+for i = 5, #ARGV do
+  local lane = ARGV[i]
+  call('HSETNX', claims_key(lane), '#', '0')
+  local n = #reply
+  reply[n + 1], reply[n + 2] = lane, call('HLEN', claims_key(lane)) - 1
+  reply[n + 3] = table.concat(call('SMEMBERS', stops_key(lane)), ' ')
+end
+return reply

@@ -1,0 +1,24 @@
+-- promote: makes claimable what is due: retries and delayed starts.
+-- USES   base ready fence
+-- KEYS   1 prefix
+-- ARGV   1 now (ms)   2 scheduler   3 term   4 limit
+-- REPLY  OK <promoted> <ms until the next is due, -1 for none> | FENCED
+-- KEEPS  an entry leaves `delayed` in the step in which its record becomes queued.
+
+if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
+local now = now_ms()
+local due = call('ZRANGEBYSCORE', P .. 'delayed', '-inf', string.format('%d', now), 'LIMIT', 0, ARGV[4])
+local promoted = 0
+for _, entry in ipairs(due) do
+  local run, task, attempt, list, level = string.match(entry, '^([^,]*),(%d+),(%d+),([^,]*),(.)$')
+  local record = run and call('HGET', tasks_key(run), task) or ''
+  local before, deaths = string.match(record or '', '^W(%d+),[^,]*,([^,]*),')
+  if before and before + 1 == tonumber(attempt) and not call('HGET', run_key(run), 'stop') then
+    call('HSET', tasks_key(run), task, 'Q' .. attempt .. ',,' .. deaths .. ',,')
+    push_ready('RPUSH', list, level, {run .. ',' .. task .. ',' .. attempt})
+    promoted = promoted + 1
+  end
+  call('ZREM', P .. 'delayed', entry)
+end
+local first = call('ZRANGE', P .. 'delayed', 0, 0, 'WITHSCORES')
+return {'OK', promoted, first[2] and math.max(0, tonumber(first[2]) - now) or -1}

@@ -1,0 +1,57 @@
+-- reap: takes back what a dead lane held.
+-- USES   base ready fence give_back
+-- KEYS   1 prefix
+-- ARGV   1 now (ms)   2 lane   3 reporter: '' for the lane's own parent, else scheduler id
+--        4 term   5 most deaths of a task   6 error for a task that died too often
+--        7 '?' if nobody knows what was executing, else ''   8… "run,task" that was executing
+-- REPLY  OK (<run> <task> <what became of it>)* | FENCED | UNKNOWN | ALIVE
+-- KEEPS  one death is blamed on one task: the only one executing. Where that is not known, all
+--        candidates become suspects, which are claimed alone, so the next death names its cause.
+
+local lane, most_deaths, unknown = ARGV[2], tonumber(ARGV[5]), ARGV[7] == '?'
+if ARGV[3] ~= '' then
+  if not leads(ARGV[3], ARGV[4]) then return {'FENCED'} end
+  -- The lease is read again here: the worker may have renewed it since the scheduler looked.
+  local lease = call('ZSCORE', P .. 'workers', string.match(lane, '^[^.]*'))
+  if lease and tonumber(lease) > now_ms() then return {'ALIVE'} end
+end
+local held = call('HGETALL', claims_key(lane))
+if #held == 0 then return {'UNKNOWN'} end
+
+local executing, blamed = {}, #ARGV - 7
+for i = 8, #ARGV do executing[ARGV[i]] = true end
+local lone_suspect = unknown and #held == 4
+
+local function fate(key, deaths, stop)
+  if stop then return 'C', deaths end
+  local count, rest = string.match(deaths, '^(%d+)(.*)$')
+  local was_suspect = string.find(rest, '!', 1, true)
+  if (executing[key] and blamed == 1) or (lone_suspect and was_suspect) then
+    count = count + 1
+    return count >= most_deaths and 'F' or 'D', string.format('%d', count) .. rest
+  elseif unknown or executing[key] then
+    return '!', was_suspect and deaths or deaths .. '!'
+  end
+  return 'Q', deaths
+end
+
+local reply = {'OK'}
+for i = 1, #held, 2 do
+  local run, task = string.match(held[i], '^([^,]*),(%d+)$')
+  local attempt, deaths, started = running_on(lane, run, task)
+  if attempt then
+    local meta = call('HMGET', run_key(run), 'submitted', 'stop')
+    local letter, left = fate(held[i], deaths, meta[2])
+    if letter == 'C' or letter == 'F' then
+      end_attempt(run, task, letter, attempt, lane, left, started, meta[1])
+      if letter == 'F' then call('HSET', errors_key(run), task, ARGV[6]) end
+    else
+      if letter ~= 'Q' then attempt = string.format('%d', attempt + 1) end
+      queue_again(run, task, attempt, left, held[i + 1])
+    end
+    local n = #reply
+    reply[n + 1], reply[n + 2], reply[n + 3] = run, task, letter
+  end
+end
+call('DEL', claims_key(lane), stops_key(lane))
+return reply

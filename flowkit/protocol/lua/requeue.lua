@@ -1,0 +1,25 @@
+-- requeue: rebuilds the hints of one run from its records.
+-- USES   base ready fence
+-- KEYS   1 prefix
+-- ARGV   1 now (ms)   2 scheduler   3 term   4 run   then task, list, level per task
+-- REPLY  OK <entries written> | FENCED
+-- KEEPS  nothing but hints is written: an entry too many is dropped by the claim that pops it.
+
+if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
+local run, written = ARGV[4], 0
+local submitted = call('HGET', run_key(run), 'submitted') or '0'
+for i = 5, #ARGV, 3 do
+  local task, list, level = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local record = call('HGET', tasks_key(run), task) or ''
+  local state, attempt, deaths, due = string.match(record, '^([QW])(%d+),[^,]*,([^,]*),%d*,(%d*)')
+  if state == 'Q' then
+    if string.find(deaths, '!', 1, true) then level = '!' end
+    push_ready('RPUSH', list, level, {run .. ',' .. task .. ',' .. attempt})
+    written = written + 1
+  elseif state == 'W' then
+    local entry = run .. ',' .. task .. ',' .. string.format('%d', attempt + 1) .. ',' .. list .. ',' .. level
+    call('ZADD', P .. 'delayed', string.format('%d', submitted + due), entry)
+    written = written + 1
+  end
+end
+return {'OK', written}

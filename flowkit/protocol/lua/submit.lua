@@ -1,0 +1,34 @@
+-- submit: accepts a run under an id that the client chose; a second submit changes nothing.
+-- USES   base
+-- KEYS   1 prefix
+-- ARGV   1 now (ms)   2 run   3 graph digest   4 graph ('' if it should be stored already)
+--        5 DAG name   6 params   7 tasks   8 ttl (ms)
+-- REPLY  OK | EXISTS <state> | CONFLICT <DAG name> | GRAPH (send the graph too)
+-- KEEPS  a run is in `active` and in `events` exactly when its hash says running.
+
+local run, digest, graph = ARGV[2], ARGV[3], ARGV[4]
+local known = call('HMGET', run_key(run), 'graph', 'params', 'state', 'dag')
+if known[1] then
+  if known[1] == digest and (known[2] or '') == ARGV[6] then return {'EXISTS', known[3]} end
+  return {'CONFLICT', known[4]}
+end
+if graph == '' then
+  if call('EXISTS', graph_key(digest)) == 0 then return {'GRAPH'} end
+else
+  call('SET', graph_key(digest), graph)
+end
+call('PERSIST', graph_key(digest))
+call('HINCRBY', P .. 'graphs', digest, 1)
+
+local now = string.format('%d', now_ms())
+local head = {'HSET', run_key(run), 'dag', ARGV[5], 'graph', digest, 'state', 'running',
+              'submitted', now, 'total', ARGV[7], 'ttl', ARGV[8]}
+if ARGV[6] ~= '' then
+  head[#head + 1] = 'params'
+  head[#head + 1] = ARGV[6]
+end
+call(unpack(head))
+call('ZADD', P .. 'runs', now, run)
+call('SADD', P .. 'active', run)
+call('XADD', P .. 'events', '*', 'submit', run .. ' ' .. digest)
+return {'OK'}

@@ -1,0 +1,29 @@
+-- turn_over: ends tasks of a stopping run that do not run: pending, queued and waiting ones.
+-- USES   base fence
+-- KEYS   1 prefix
+-- ARGV   1 now (ms)   2 scheduler   3 term   4 run   5 letter (C cancelled, U upstream failed)
+--        6 '1' to tell workers to stop what runs   7… tasks, at most 1,000
+-- REPLY  OK <"task …" that are over now> <"task …" that still run> | FENCED
+-- KEEPS  a running task is left to its worker, whose outcome alone counts.
+
+if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
+local run, letter = ARGV[4], ARGV[5]
+if call('HGET', run_key(run), 'state') ~= 'running' or #ARGV < 7 then return {'OK', '', ''} end
+local records = call(unpack(args_from({'HMGET', tasks_key(run)}, 7, #ARGV)))
+local writes, over, running = {'HSET', tasks_key(run)}, {}, {}
+for i = 7, #ARGV do
+  local task, record = ARGV[i], records[i - 6] or 'P0,,0,,'
+  local state, attempt, lane, deaths = string.match(record, '^(%u)(%d+),([^,]*),([^,]*),')
+  if state == 'R' then
+    running[#running + 1] = task
+    if ARGV[6] == '1' then call('SADD', stops_key(lane), run .. ',' .. task .. ',' .. attempt) end
+  elseif state == 'P' or state == 'Q' or state == 'W' then
+    writes[#writes + 1] = task
+    writes[#writes + 1] = letter .. attempt .. ',,' .. deaths .. ',,'
+    over[#over + 1] = task
+  elseif state == letter then
+    over[#over + 1] = task
+  end
+end
+if #writes > 2 then call(unpack(writes)) end
+return {'OK', table.concat(over, ' '), table.concat(running, ' ')}

@@ -1,0 +1,129 @@
+"""A task's record: the one place where its state is the truth.
+
+``LETTER attempt,lane,spent,started,ended`` without the blank, as ``lua/_lib/record.lua`` writes it;
+no record at all is a pending task. ``spent`` is the number of worker deaths, then ``/n`` if n
+attempts were made before the run was resumed, ``*n`` if n were put off because the worker did not
+know the task, and ``!`` for a suspect: a task that may have killed its worker.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import msgpack
+
+from ..core.states import TaskState
+
+LETTERS = {
+    "P": TaskState.PENDING,
+    "Q": TaskState.QUEUED,
+    "R": TaskState.RUNNING,
+    "W": TaskState.WAITING,
+    "S": TaskState.SUCCEEDED,
+    "F": TaskState.FAILED,
+    "K": TaskState.SKIPPED,
+    "U": TaskState.UPSTREAM_FAILED,
+    "C": TaskState.CANCELLED,
+}
+LETTER_OF = {state: letter for letter, state in LETTERS.items()}
+SUSPECT_LEVEL = "!"
+# What is kept of an error. A longer text is cut in the middle, where it says least.
+MAX_MESSAGE = 4_000
+MAX_TRACEBACK = 16_000
+
+
+_SPENT = re.compile(r"(\d*)(?:/(\d+))?(?:\*(\d+))?(!?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Which of a task's attempts do not count as failures: ``deaths[/base][*put_off][!]``."""
+
+    deaths: int = 0
+    base: int = 0
+    put_off: int = 0
+    suspect: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Spent:
+        """Read the field of a record. Raises ValueError."""
+        found = _SPENT.fullmatch(text)
+        if found is None:
+            raise ValueError(f"{text!r} does not say what a task has spent")
+        deaths, base, put_off, suspect = found.groups()
+        return cls(int(deaths or 0), int(base or 0), int(put_off or 0), bool(suspect))
+
+    def failures(self, attempt: int) -> int:
+        """Return how many attempts have failed if attempt number ``attempt`` does."""
+        return attempt - self.base - self.deaths - self.put_off
+
+
+UNSPENT = Spent()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """How one task of one run stands. Times are ms since the run was submitted."""
+
+    state: TaskState
+    attempt: int = 0
+    lane: str = ""
+    spent: Spent = UNSPENT
+    started_ms: int | None = None
+    ended_ms: int | None = None  # for a waiting task: when its next attempt is due
+
+
+PENDING = TaskRecord(TaskState.PENDING)
+
+
+def parse_record(data: bytes | None) -> TaskRecord:
+    """Read a record; None (no record) is a pending task."""
+    if data is None:
+        return PENDING
+    text = data.decode("ascii")
+    attempt, lane, spent, started, ended = text[1:].split(",")
+    return TaskRecord(
+        LETTERS[text[0]],
+        int(attempt),
+        lane,
+        Spent.parse(spent),
+        int(started) if started else None,
+        int(ended) if ended else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorInfo:
+    """What is kept of a failed attempt."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+    def pack(self) -> bytes:
+        """Return the stored form, cut to its limits."""
+        parts = [
+            _shorten(self.type, 200),
+            _shorten(self.message, MAX_MESSAGE),
+            _shorten(self.traceback, MAX_TRACEBACK),
+        ]
+        packed: bytes = msgpack.packb(parts, unicode_errors="surrogatepass")
+        return packed
+
+    @classmethod
+    def unpack(cls, data: bytes) -> ErrorInfo:
+        """Read the stored form; anything else becomes an error that says so."""
+        try:
+            parts = msgpack.unpackb(data, unicode_errors="replace")
+            kind, message, traceback = (str(part) for part in parts)
+        except Exception:
+            return cls("Unreadable", "the stored error cannot be read")
+        return cls(kind, message, traceback)
+
+
+def _shorten(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    half = (limit - 20) // 2
+    return f"{text[:half]} … {len(text) - 2 * half} more … {text[-half:]}"

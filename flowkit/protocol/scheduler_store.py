@@ -1,0 +1,205 @@
+"""The scheduler's calls. Every write carries (scheduler, term) and raises Fenced once it is stale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.states import RunState, TaskState
+from ..exceptions import LeaseLost
+from .link import Link
+from .records import LETTERS, LETTER_OF
+from .store import Store
+from .worker_store import reaped
+
+PART = 1000  # most items in one script call
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseReply:
+    """What ``lead`` answered. ``cursor`` is set when leadership was taken just now."""
+
+    leads: bool
+    term: int = 0
+    cursor: str | None = None
+    holder: str = ""
+    left_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveRun:
+    """What the scheduler must know of a run to go on with it."""
+
+    run: str
+    digest: str
+    resuming: bool
+    stop: RunState | None
+
+
+class SchedulerStore(Store):
+    """The calls of one scheduler. ``term`` is set by its leader duty."""
+
+    def __init__(
+        self, link: Link, namespace: str, scheduler: str, *, now_ms: Callable[[], int] | None = None
+    ) -> None:
+        """``scheduler``: the id of this process start."""
+        super().__init__(link, namespace, now_ms=now_ms)
+        self.scheduler = scheduler
+        self.term = 0
+
+    def lead(self, lease_ms: int) -> LeaseReply:
+        """Take or renew the lease; 0 gives it up."""
+        reply = self._script("lead", self.scheduler, lease_ms)
+        if reply[0] == b"HELD":
+            return LeaseReply(False, holder=reply[1].decode(), left_ms=reply[2])
+        if reply[0] == b"TAKEN":
+            return LeaseReply(True, reply[1], cursor=reply[2].decode())
+        return LeaseReply(True, reply[1])
+
+    def _fenced(self, name: str, *args: object) -> list[Any]:
+        reply = self._script(name, self.scheduler, self.term, *args)
+        if reply[0] == b"FENCED":
+            raise LeaseLost(f"scheduler {self.scheduler} does not lead any more (term {self.term})")
+        return reply
+
+    # -- events and active runs -----------------------------------------------------------------
+
+    def read_events(
+        self, cursor: str, count: int, block_ms: int
+    ) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Return (id, [(kind, text), …]) of events behind the cursor; waits up to ``block_ms``."""
+        reply = self.link.call(
+            "XREAD", "COUNT", count, "BLOCK", block_ms, "STREAMS", self.keys.events(), cursor
+        )
+        if not reply:
+            return []
+        return [
+            (
+                event_id.decode(),
+                [
+                    (kind.decode(), text.decode())
+                    for kind, text in zip(fields[::2], fields[1::2], strict=True)
+                ],
+            )
+            for event_id, fields in reply[0][1]
+        ]
+
+    def active_runs(self) -> list[str]:
+        """Return the ids of the runs that are not over."""
+        return sorted(run.decode() for run in self.link.call("SMEMBERS", self.keys.active()))
+
+    def read_active(self, run: str) -> ActiveRun | None:
+        """Return a run that goes on; None if it is over or gone."""
+        state, digest, resuming, stop = self.link.call(
+            "HMGET", self.keys.run(run), "state", "graph", "resuming", "stop"
+        )
+        if state != b"running":
+            return None
+        return ActiveRun(
+            run, digest.decode(), resuming is not None, RunState(stop.decode()) if stop else None
+        )
+
+    def read_states(self, run: str) -> list[tuple[int, TaskState]]:
+        """Return the states of all tasks that have a record, read in parts."""
+        key, cursor = self.keys.tasks(run), b"0"
+        states: list[tuple[int, TaskState]] = []
+        while True:
+            cursor, flat = self.link.call("HSCAN", key, cursor, "COUNT", PART)
+            states += [
+                (int(task), LETTERS[chr(record[0])])
+                for task, record in zip(flat[::2], flat[1::2], strict=True)
+            ]
+            if cursor in (b"0", 0):
+                return states
+
+    # -- writes -------------------------------------------------------------------------------
+
+    def apply(self, cursor: str, commands: Sequence[object]) -> None:
+        """Carry out queue, finish and progress commands, and move the cursor ('' leaves it)."""
+        self._fenced("apply", cursor, *commands)
+
+    def stop_run(self, run: str, outcome: RunState) -> None:
+        """Note that a run is stopping."""
+        self._fenced("stop_run", run, outcome.value)
+
+    def turn_over(
+        self, run: str, state: TaskState, tasks: Sequence[int], *, notify: bool
+    ) -> tuple[list[int], list[int]]:
+        """End tasks that do not run; return (those that are over, those that run). In parts."""
+        over: list[int] = []
+        running: list[int] = []
+        for part in _parts(tasks):
+            reply = self._fenced("turn_over", run, LETTER_OF[state], "1" if notify else "0", *part)
+            over += map(int, reply[1].split())
+            running += map(int, reply[2].split())
+        return over, running
+
+    def reset(self, run: str, tasks: Sequence[int]) -> None:
+        """Make tasks of a resumed run pending again, in parts; the last part ends the resuming."""
+        parts = list(_parts(tasks)) or [[]]
+        for part in parts:
+            self._fenced("reset", run, "1" if part is parts[-1] else "0", *part)
+
+    def requeue(self, run: str, entries: Iterable[tuple[int, str, str]]) -> int:
+        """Write the hints of (task, ready list, level) anew; return how many. In parts."""
+        written = 0
+        for part in _parts(list(entries)):
+            written += self._fenced("requeue", run, *(item for entry in part for item in entry))[1]
+        return written
+
+    def promote(self, limit: int) -> tuple[int, int]:
+        """Queue what is due; return (how many, ms until the next is due or -1)."""
+        reply = self._fenced("promote", limit)
+        return reply[1], reply[2]
+
+    def forget(self, runs: Sequence[str]) -> int:
+        """Drop expired runs from the list of runs; return how many."""
+        dropped: int = self._fenced("forget", *runs)[1]
+        return dropped
+
+    # -- workers --------------------------------------------------------------------------------
+
+    def expired_workers(self) -> list[tuple[str, list[str]]]:
+        """Return (worker, its lanes) of workers whose lease ran out. Two round trips and one each."""
+        now = self.redis_now_ms()
+        found = self.link.call("ZRANGEBYSCORE", self.keys.workers(), "-inf", now, "LIMIT", 0, 100)
+        workers = [worker.decode() for worker in found]
+        lanes = [self.link.call("HGET", self.keys.worker(worker), "lanes") for worker in workers]
+        return [
+            (worker, (names or b"").decode().split())
+            for worker, names in zip(workers, lanes, strict=True)
+        ]
+
+    def reap(self, lane: str, most_deaths: int, error: bytes) -> list[tuple[str, int, str]]:
+        """Take back what the lane of a vanished worker held. Nobody knows what it executed."""
+        reply = self._script("reap", lane, self.scheduler, self.term, most_deaths, error, "?")
+        if reply[0] == b"FENCED":
+            raise LeaseLost(f"scheduler {self.scheduler} does not lead any more (term {self.term})")
+        return reaped(reply) if reply[0] == b"OK" else []
+
+    def retire(self, worker: str, lanes: Sequence[str]) -> bool:
+        """Forget a vanished worker; False if it still holds claims."""
+        return bool(self._script("retire", worker, *lanes)[0] == b"OK")
+
+    # -- hints --------------------------------------------------------------------------------
+
+    def listed(self, ready_lists: Iterable[str]) -> set[str]:
+        """Return all entries of these ready lists and of ``delayed``: what is findable now."""
+        found: set[str] = set()
+        levels = self.link.call("HGETALL", self.keys.levels())
+        known = dict(zip(levels[::2], levels[1::2], strict=True))
+        for name in ready_lists:
+            for level in known.get(name.encode(), b"").decode():
+                found.update(map(bytes.decode, self.link.call("LRANGE", self.keys.ready(name, level), 0, -1)))
+        found.update(map(bytes.decode, self.link.call("ZRANGE", self.keys.delayed(), 0, -1)))
+        return found
+
+    def scan_runs(self, cursor: str) -> tuple[str, list[str]]:
+        """Return the next cursor ('0' at the end) and some of the listed runs."""
+        after, flat = self.link.call("ZSCAN", self.keys.runs(), cursor, "COUNT", 200)
+        return after.decode() if isinstance(after, bytes) else str(after), [run.decode() for run in flat[::2]]
+
+
+def _parts(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    return (items[at : at + PART] for at in range(0, len(items), PART))

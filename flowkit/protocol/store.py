@@ -1,0 +1,104 @@
+"""What every store call shares: the namespace, the clock override of tests, reads of runs.
+
+``ClientStore``, ``WorkerStore`` and ``SchedulerStore`` add the calls of one role each. A method is
+one round trip unless its docstring says otherwise, and writes go through a script, always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from ..core.compiled import CompiledDAG
+from ..exceptions import StoreError
+from .graphs import digest_of, unpack_graph
+from .keys import Keys
+from .link import Link
+from .records import TaskRecord, parse_record
+from .scripts import script
+
+# Reads of many fields go in parts: small at first, since one result may be large.
+FIRST_PART, LARGEST_PART, PART_BYTES = 16, 1000, 4 * 1024 * 1024
+
+
+class Store:
+    """Calls on one namespace over one Link. Not thread-safe, as the Link is not."""
+
+    def __init__(
+        self, link: Link, namespace: str = "flowkit", *, now_ms: Callable[[], int] | None = None
+    ) -> None:
+        """``now_ms`` replaces Redis' own clock; only tests give it."""
+        self.link = link
+        self.keys = Keys(namespace)
+        self._now_ms = now_ms
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.link.close()
+
+    def _script(self, name: str, *args: object) -> list[Any]:
+        now = "" if self._now_ms is None else self._now_ms()
+        reply: list[Any] = self.link.script(script(name), self.keys.prefix, (now, *args))
+        return reply
+
+    def _scripts(self, name: str, calls: Sequence[Sequence[object]]) -> list[Any]:
+        """Run one script several times in one round trip."""
+        now = "" if self._now_ms is None else self._now_ms()
+        return self.link.scripts(script(name), self.keys.prefix, [(now, *args) for args in calls])
+
+    # -- reads --------------------------------------------------------------------------------
+
+    def read_graph(self, digest: str) -> CompiledDAG | None:
+        """Return a compiled DAG, None if it is not stored. Raises StoreError if it is damaged."""
+        data = self.link.call("GET", self.keys.graph(digest))
+        if data is None:
+            return None
+        if digest_of(data) != digest:
+            raise StoreError(f"graph {digest[:12]} in Redis is damaged: its content does not match")
+        return unpack_graph(data)
+
+    def read_records(self, run: str, tasks: Sequence[int]) -> list[TaskRecord]:
+        """Return the records of these tasks; one round trip per thousand."""
+        return [
+            parse_record(data) for data in self._read_fields(self.keys.tasks(run), tasks, LARGEST_PART)
+        ]
+
+    def read_results(self, run: str, tasks: Sequence[int]) -> Iterator[bytes | None]:
+        """Yield the packed results of these tasks, None where there is none.
+
+        Read in parts that adapt to their size, so that large results never fill memory at once.
+        """
+        return self._read_fields(self.keys.results(run), tasks, FIRST_PART)
+
+    def read_errors(self, run: str, tasks: Sequence[int]) -> list[bytes | None]:
+        """Return the packed last errors of these tasks."""
+        return list(self._read_fields(self.keys.errors(run), tasks, LARGEST_PART))
+
+    def _read_fields(self, key: str, fields: Sequence[int], part: int) -> Iterator[bytes | None]:
+        at = 0
+        while at < len(fields):
+            values = self.link.call("HMGET", key, *fields[at : at + part])
+            at += part
+            yield from values
+            size = sum(len(value) for value in values if value is not None)
+            if size * 2 < PART_BYTES:
+                part = min(part * 2, LARGEST_PART)
+            elif size > PART_BYTES:
+                part = max(part // 2, 1)
+
+    def alive_workers(self) -> list[tuple[str, bytes]]:
+        """Return (worker, packed description) of those whose lease has not run out. Two trips."""
+        now = self.redis_now_ms()
+        found = self.link.call("ZRANGEBYSCORE", self.keys.workers(), f"({now}", "+inf")
+        workers = [worker.decode() for worker in found]
+        if not workers:
+            return []
+        about = self.link.batch([("HGET", self.keys.worker(worker), "about") for worker in workers])
+        return [(worker, data or b"") for worker, data in zip(workers, about, strict=True)]
+
+    def redis_now_ms(self) -> int:
+        """Return the time that all deadlines are measured by: Redis' own."""
+        if self._now_ms is not None:
+            return self._now_ms()
+        seconds, micros = self.link.call("TIME")
+        return int(seconds) * 1000 + int(micros) // 1000

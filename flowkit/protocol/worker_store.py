@@ -1,0 +1,168 @@
+"""The worker's calls: lease, claim, complete, release, and reporting its own dead children.
+
+A worker incarnation has lanes (``WORKER.N`` for the sync lane of its N-th child, ``WORKER.Na``
+for the async one). Each claims for itself under its own call numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..exceptions import LeaseLost
+from .store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One attempt that a lane holds, as Redis described it. ``spent``: see ``records``."""
+
+    run: str
+    task: int
+    attempt: int
+    spent: str
+    digest: str
+    packed_params: bytes
+    life: tuple[str, int]  # the run and when it was submitted: an id can be used again one day
+
+    @property
+    def key(self) -> str:
+        """How scripts name it."""
+        return f"{self.run},{self.task}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended. ``token`` and ``payload`` are what ``complete.lua`` expects."""
+
+    run: str
+    token: str
+    payload: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What ``complete`` answered: stale outcomes, claims Redis believes held, new claims."""
+
+    stale: Sequence[str]
+    held: int
+    claims: Sequence[Claim]
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """What a heartbeat answered: live workers, and per lane what it holds and should stop."""
+
+    workers: int
+    held: dict[str, int] = field(default_factory=dict)
+    stops: dict[str, list[str]] = field(default_factory=dict)
+
+
+class WorkerStore(Store):
+    """The calls of one worker: its parent's or one lane's."""
+
+    def heartbeat(
+        self, worker: str, lease_ms: int, lanes: Sequence[str], about: bytes = b""
+    ) -> Pulse:
+        """Renew the lease; ``about`` registers the worker first. Raises LeaseLost if it is dead."""
+        reply = self._script("heartbeat", worker, lease_ms, about, *lanes)
+        if reply[0] == b"DEAD":
+            raise LeaseLost(
+                f"worker {worker} was declared dead: its lease of {lease_ms} ms ran out unrenewed"
+            )
+        held: dict[str, int] = {}
+        stops: dict[str, list[str]] = {}
+        for at in range(2, len(reply), 3):
+            lane = reply[at].decode()
+            held[lane] = reply[at + 1]
+            if reply[at + 2]:
+                stops[lane] = reply[at + 2].decode().split(" ")
+        return Pulse(reply[1], held, stops)
+
+    def complete(
+        self,
+        lane: str,
+        outcomes: Sequence[Outcome],
+        call: int,
+        limit: int,
+        share: int,
+        lists: Sequence[str],
+    ) -> Exchange:
+        """Record outcomes and claim up to ``limit`` attempts from ``lists``.
+
+        ``call`` numbers the claims: the same number again returns the same attempts. ``share``:
+        how many claimers a short list is to be divided among. Raises LeaseLost.
+        """
+        if outcomes:
+            args: list[object] = [lane, call, limit, share, len(lists), *lists]
+            args += _grouped(outcomes)
+            reply = self._script("complete", *args)
+        else:
+            reply = self._script("claim", lane, call, limit, share, *lists)
+        if reply[0] == b"UNKNOWN":
+            raise LeaseLost(f"lane {lane} is not registered any more: its worker was declared dead")
+        at = 3 if outcomes else 2
+        stale = reply[1].decode().split() if outcomes else []
+        return Exchange(stale, reply[at - 1], _claims(reply, at))
+
+    def release(self, lane: str, keys: Sequence[str]) -> int:
+        """Give back unstarted attempts; return how many were still this lane's."""
+        released: int = self._script("release", lane, *keys)[1]
+        return released
+
+    def reap_child(
+        self, lane: str, executing: Sequence[str], most_deaths: int, error: bytes, *, known: bool = True
+    ) -> list[tuple[str, int, str]]:
+        """Take back what a dead child's lane held; return (run, task, letter) for each."""
+        flag = "" if known else "?"
+        return reaped(self._script("reap", lane, "", "", most_deaths, error, flag, *executing))
+
+    def retire(self, worker: str, lanes: Sequence[str]) -> bool:
+        """Forget this worker; False if one of its lanes still holds claims."""
+        return bool(self._script("retire", worker, *lanes)[0] == b"OK")
+
+    def holdings(self, lane: str) -> list[str]:
+        """Return the keys of the claims that Redis believes this lane holds."""
+        fields = self.link.call("HKEYS", self.keys.claims(lane))
+        return [name.decode() for name in fields if name != b"#"]
+
+    def wait_for_work(self, lists: Sequence[str], seconds: float) -> bool:
+        """Block until one of the lists has something to claim or the time is over."""
+        keys = [self.keys.wake(name) for name in lists]
+        return self.link.call("BLPOP", *keys, f"{seconds:.3f}") is not None
+
+
+def _grouped(outcomes: Sequence[Outcome]) -> list[object]:
+    """Lay outcomes out by run, in order of first appearance."""
+    by_run: dict[str, list[object]] = {}
+    for outcome in outcomes:
+        group = by_run.get(outcome.run)
+        if group is None:
+            group = by_run[outcome.run] = []
+        group += (outcome.token, outcome.payload)
+    args: list[object] = []
+    for run, group in by_run.items():
+        args += (run, len(group) // 2)
+        args += group
+    return args
+
+
+def _claims(reply: list[Any], at: int) -> list[Claim]:
+    claims: list[Claim] = []
+    for start in range(at, len(reply), 5):
+        run, digest, submitted = (item.decode() for item in reply[start : start + 3])
+        life = (run, int(submitted))
+        params = reply[start + 3]
+        for entry in reply[start + 4].decode().split(" "):
+            task, attempt, spent = entry.split(",")
+            claims.append(Claim(run, int(task), int(attempt), spent, digest, params, life))
+    return claims
+
+
+def reaped(reply: list[Any]) -> list[tuple[str, int, str]]:
+    """Read what ``reap`` did: (run, task, letter); Q and ! were queued again, F and C are over."""
+    return [
+        (reply[at].decode(), int(reply[at + 1]), reply[at + 2].decode())
+        for at in range(1, len(reply), 3)
+    ]

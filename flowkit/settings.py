@@ -1,0 +1,300 @@
+"""What can be set from outside, read and checked once.
+
+Each setting comes from the first place that has it: a command's flag, the environment,
+``[tool.flowkit]`` in the nearest ``pyproject.toml`` (from the working directory upwards), the
+default. ``Settings.source`` tells which one it was, and every error names it.
+
+Rules:
+- A value is checked when it is read, wherever it came from; nobody checks it again.
+- An environment variable that is empty counts as not set: compose files pass those on.
+- An unknown key in the file is an error, since it is a slip of the pen; an unknown ``FLOWKIT_``
+  variable is not, since other programs may own it.
+- A password never gets into a message or a ``repr``.
+
+Nothing here talks to Redis or starts anything.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+from .exceptions import BadRedisURL, SettingsError
+from .logging import LogLevel
+
+DAY_S = 86400
+MAX_RESULT_TTL_S = 3650 * DAY_S
+# Redis refuses a longer string.
+MAX_VALUE_BYTES = 512 * 2**20
+
+_DURATION_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": DAY_S}
+_SIZE_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
+_SIZE_UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30}
+_BOOLEANS = {"true": True, "yes": True, "on": True, "1": True}
+_BOOLEANS |= {"false": False, "no": False, "off": False, "0": False}
+# Wider than a URL needs: whatever stands before the last @ may hold a password.
+_USER_INFO = re.compile(r"\A(\w[\w+.-]*://)?(.+)@([^@]*)\Z", re.DOTALL)
+_QUERY_PASSWORD = re.compile(r"([?&]\w*password=)[^&#]*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Settings:
+    """All settings. Raises SettingsError, naming the source, for a value that is not allowed.
+
+    ``redis_url``: None for the embedded store. ``namespace``: prefix of all keys in Redis.
+    ``result_ttl``: seconds for which an ended run is kept. ``max_result_bytes``: of one packed
+    result. ``log_level``: a name of ``LogLevel``. ``log_json``: JSON lines instead of text.
+    ``lease_seconds``: after this silence a worker counts as dead. ``allow_eviction``: also start
+    on a Redis whose ``maxmemory-policy`` may delete keys. ``sources``: setting → where it is from.
+    """
+
+    redis_url: str | None = None
+    namespace: str = "flowkit"
+    result_ttl: int = 7 * DAY_S
+    max_result_bytes: int = 64 * 2**20
+    log_level: str = "INFO"
+    log_json: bool = False
+    lease_seconds: float = 10.0
+    allow_eviction: bool = False
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        for name, option in _OPTIONS.items():
+            raw = getattr(self, name)
+            try:
+                value = option.parse(raw)
+            except ValueError as error:
+                shown = repr(redact_url(raw) if name == "redis_url" else raw)
+                where = self.sources.get(name, "Settings(...)")
+                raise SettingsError(f"{name} = {shown} ({where}) is not allowed: {error}") from None
+            object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        values = {name: getattr(self, name) for name in _OPTIONS}
+        values["redis_url"] = self.redis_url and redact_url(self.redis_url)
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in values.items())})"
+
+    def source(self, name: str) -> str:
+        """Tell where a setting came from, e.g. ``environment FLOWKIT_REDIS_URL``.
+
+        Raises SettingsError for a name that is no setting.
+        """
+        if name not in _OPTIONS:
+            _unknown(name, "there is no such setting", list(_OPTIONS))
+        return self.sources.get(name, "default")
+
+
+def load_settings(
+    *, cwd: Path | str | None = None, environ: Mapping[str, str] | None = None, **flags: object
+) -> Settings:
+    """Read all settings: flag, then environment, then ``pyproject.toml``, then default.
+
+    ``cwd``, ``environ``: read those instead of the process' own. ``flags``: settings by their
+    field names, as a command line gave them; None means that the flag was not given.
+    Raises SettingsError for a bad value, an unknown name, or a file that cannot be read.
+    """
+    for name in flags:
+        if name not in _OPTIONS:
+            _unknown(name, "there is no such setting", list(_OPTIONS))
+    environ = os.environ if environ is None else environ
+    values, sources = _from_file(cwd)
+    for name, option in _OPTIONS.items():
+        if environ.get(option.variable, "").strip():
+            values[name], sources[name] = environ[option.variable], f"environment {option.variable}"
+        if flags.get(name) is not None:
+            values[name], sources[name] = flags[name], f"flag {option.flag}"
+    return Settings(**values, sources=sources)
+
+
+def redact_url(url: str) -> str:
+    """Return a URL with ``***`` for its password; never raises, whatever the text is.
+
+    A text that is not quite a URL rather loses too much than shows a password: without a colon
+    in it, all that stands before the last ``@`` goes.
+    """
+    text = _QUERY_PASSWORD.sub(r"\1***", str(url))
+    match = _USER_INFO.match(text)
+    if match is None:
+        return text
+    scheme, info, rest = match.groups(default="")
+    user, colon, _ = info.partition(":")
+    return f"{scheme}{user}:***@{rest}" if colon else f"{scheme}***@{rest}"
+
+
+def check_redis_url(url: str) -> str:
+    """Return ``url`` if it can be the address of a Redis; nothing is connected.
+
+    Raises BadRedisURL, with an example, for any other scheme and for addresses that the client
+    library would quietly read as something else.
+    """
+    problem = _url_problem(url)
+    if problem:
+        raise BadRedisURL(
+            f"{redact_url(url)!r} is not the address of a Redis: {problem}. Write it like "
+            "redis://localhost:6379/0, rediss://user:password@host:6379/0 (TLS) or "
+            "unix:///run/redis.sock."
+        )
+    return url
+
+
+def _url_problem(url: str) -> str | None:
+    if re.search(r"[\s\x00-\x1f\x7f]", url):
+        return "it has a space or a control character in it"
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        # The standard library's words may quote the text, password and all.
+        return (
+            "its port is not a number from 0 to 65535"
+            if "ort" in str(error)
+            else "its host is not valid"
+        )
+    scheme = url.partition("://")[0]
+    if scheme not in ("redis", "rediss", "unix") or "://" not in url:
+        return "it does not begin with redis://, rediss:// or unix://"
+    if scheme == "unix":
+        return None if parts.path.strip("/") else "the path of the socket is missing"
+    if parts.fragment or not re.fullmatch(r"/?[0-9]*", parts.path):
+        return "what follows the host is not the number of a database"
+    return None
+
+
+def _parse_redis_url(raw: object) -> str | None:
+    if raw is None:
+        return None
+    if not isinstance(raw, str):
+        raise ValueError("give a URL such as 'redis://localhost:6379/0'")
+    try:
+        return check_redis_url(raw.strip())
+    except BadRedisURL as error:
+        raise ValueError(str(error)) from None
+
+
+def _parse_namespace(raw: object) -> str:
+    if isinstance(raw, str) and re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", raw):
+        return raw
+    raise ValueError("give 1 to 64 of the characters A-Z a-z 0-9 _ . -")
+
+
+def _parse_result_ttl(raw: object) -> int:
+    value = _number(raw, _DURATION_UNITS)
+    if value is None or not 1 <= value <= MAX_RESULT_TTL_S:
+        raise ValueError("give seconds, or '90s', '30m', '12h', '7d'; from 1s to 3650d")
+    return int(value)
+
+
+def _parse_lease(raw: object) -> float:
+    value = _number(raw, _DURATION_UNITS)
+    if value is None or not 0.1 <= value <= DAY_S:
+        raise ValueError("give seconds, or '10s', '2m'; from 0.1s to 1d")
+    return value
+
+
+def _parse_max_bytes(raw: object) -> int:
+    value = _number(raw, _SIZE_UNITS)
+    if value is None or not 1 <= value <= MAX_VALUE_BYTES:
+        raise ValueError("give bytes, or '500KB', '64MB', '64MiB'; from 1 to 512MiB")
+    return int(value)
+
+
+def _parse_level(raw: object) -> str:
+    if isinstance(raw, str) and raw.strip().upper() in LogLevel.__members__:
+        return raw.strip().upper()
+    raise ValueError(f"use one of {', '.join(LogLevel.__members__)}")
+
+
+def _parse_bool(raw: object) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    if isinstance(raw, str) and raw.strip().lower() in _BOOLEANS:
+        return _BOOLEANS[raw.strip().lower()]
+    raise ValueError("use true or false (also yes/no, on/off, 1/0)")
+
+
+def _number(raw: object, units: Mapping[str, int]) -> float | None:
+    """Return a number with an optional unit in base units, or None if it is not one."""
+    if isinstance(raw, int | float) and not isinstance(raw, bool):
+        return float(raw) if math.isfinite(raw) else None
+    match = re.fullmatch(
+        r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", raw if isinstance(raw, str) else ""
+    )
+    factor = units.get(match[2].lower()) if match else None
+    return float(match[1]) * factor if match and factor else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    variable: str
+    flag: str
+    parse: Callable[[object], object]
+
+
+_OPTIONS = {
+    "redis_url": _Option("FLOWKIT_REDIS_URL", "--redis", _parse_redis_url),
+    "namespace": _Option("FLOWKIT_NAMESPACE", "--namespace", _parse_namespace),
+    "result_ttl": _Option("FLOWKIT_RESULT_TTL", "--result-ttl", _parse_result_ttl),
+    "max_result_bytes": _Option("FLOWKIT_MAX_RESULT_BYTES", "--max-result-bytes", _parse_max_bytes),
+    "log_level": _Option("FLOWKIT_LOG_LEVEL", "--log-level", _parse_level),
+    "log_json": _Option("FLOWKIT_LOG_JSON", "--log-json", _parse_bool),
+    "lease_seconds": _Option("FLOWKIT_LEASE", "--lease", _parse_lease),
+    "allow_eviction": _Option("FLOWKIT_ALLOW_EVICTION", "--allow-eviction", _parse_bool),
+}
+
+
+def _from_file(cwd: Path | str | None) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the values of the nearest ``pyproject.toml`` and, by setting, where they are from."""
+    path = _nearest_pyproject(cwd)
+    if path is None:
+        return {}, {}
+    values: dict[str, Any] = {}
+    for key, value in _tool_table(path).items():
+        name = key.replace("-", "_")
+        if name not in _OPTIONS:
+            keys = [option.replace("_", "-") for option in _OPTIONS]
+            _unknown(key, f"unknown key in [tool.flowkit] of {path}", keys)
+        if name in values:
+            raise SettingsError(
+                f"{path}: [tool.flowkit] has {name} twice, with - and with _; keep one of them."
+            )
+        values[name] = value
+    return values, dict.fromkeys(values, f"pyproject.toml ({path})")
+
+
+def _nearest_pyproject(cwd: Path | str | None) -> Path | None:
+    try:
+        start = Path(cwd or Path.cwd()).resolve()
+    except FileNotFoundError:  # the working directory was deleted
+        return None
+    paths = (folder / "pyproject.toml" for folder in (start, *start.parents))
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _tool_table(path: Path) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise SettingsError(f"{path} is not valid TOML: {error}. Mend or remove it.") from error
+    tool = document.get("tool", {})
+    table = tool.get("flowkit", {}) if isinstance(tool, dict) else {}
+    if not isinstance(table, dict):
+        raise SettingsError(f"{path}: tool.flowkit must be a table: write [tool.flowkit].")
+    return table
+
+
+def _unknown(name: str, problem: str, known: list[str]) -> NoReturn:
+    close = difflib.get_close_matches(
+        name.replace("_", "-"), [k.replace("_", "-") for k in known], 1
+    )
+    hint = f"did you mean {close[0]!r}?" if close else f"the settings are {', '.join(known)}."
+    raise SettingsError(f"{name!r}: {problem}; {hint}")

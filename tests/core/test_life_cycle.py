@@ -1,0 +1,164 @@
+"""The life-cycle tables, pair by pair, against a list written by hand."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from flowkit.core.states import (
+    RUN_OVER,
+    RUN_TABLE,
+    TASK_DONE,
+    TASK_OVER,
+    TASK_TABLE,
+    IllegalTransition,
+    RunEvent,
+    RunState,
+    TaskEvent,
+    TaskState,
+    mermaid,
+    next_run_state,
+    next_task_state,
+)
+
+# state, event, new state: written out again on purpose, so that no table can change by accident.
+LEGAL_FOR_TASKS = """
+    pending          queue    queued
+    pending          block    upstream_failed
+    pending          cancel   cancelled
+    queued           claim    running
+    queued           cancel   cancelled
+    running          succeed  succeeded
+    running          fail     failed
+    running          skip     skipped
+    running          retry    waiting
+    running          release  queued
+    running          cancel   cancelled
+    waiting          due      queued
+    waiting          cancel   cancelled
+    failed           resume   pending
+    upstream_failed  resume   pending
+    cancelled        resume   pending
+"""
+LEGAL_FOR_RUNS = """
+    running    succeed  succeeded
+    running    fail     failed
+    running    cancel   cancelled
+    failed     resume   running
+    cancelled  resume   running
+"""
+
+
+def legal(table: str) -> dict[tuple[str, str], str]:
+    rows = [line.split() for line in table.strip().splitlines()]
+    return {(state, event): new for state, event, new in rows}
+
+
+@pytest.mark.parametrize(("state", "event"), list(product(TaskState, TaskEvent)))
+def test_a_task_takes_the_events_of_the_list_and_refuses_all_others(
+    state: TaskState, event: TaskEvent
+) -> None:
+    new = legal(LEGAL_FOR_TASKS).get((state.value, event.value))
+    if new is not None:
+        assert next_task_state(state, event) is TaskState(new)
+        return
+    with pytest.raises(IllegalTransition) as caught:
+        next_task_state(state, event)
+    assert (caught.value.state, caught.value.event) == (state, event)
+    assert str(caught.value) == f"'{event.value}' is not possible in state '{state.value}'"
+
+
+@pytest.mark.parametrize(("state", "event"), list(product(RunState, RunEvent)))
+def test_a_run_takes_the_events_of_the_list_and_refuses_all_others(
+    state: RunState, event: RunEvent
+) -> None:
+    new = legal(LEGAL_FOR_RUNS).get((state.value, event.value))
+    if new is not None:
+        assert next_run_state(state, event) is RunState(new)
+        return
+    with pytest.raises(IllegalTransition) as caught:
+        next_run_state(state, event)
+    assert (caught.value.state, caught.value.event) == (state, event)
+    assert str(caught.value) == f"'{event.value}' is not possible in state '{state.value}'"
+
+
+def test_a_refusal_does_not_show_the_lookup_that_failed() -> None:
+    with pytest.raises(IllegalTransition) as caught:
+        next_task_state(TaskState.SUCCEEDED, TaskEvent.FAIL)
+    assert caught.value.__suppress_context__
+
+
+def test_every_task_state_can_be_reached_from_pending() -> None:
+    assert reachable(TaskState.PENDING, TASK_TABLE) == set(TaskState)
+
+
+def test_every_run_state_can_be_reached_from_running() -> None:
+    assert reachable(RunState.RUNNING, RUN_TABLE) == set(RunState)
+
+
+def test_every_task_can_still_end_whatever_has_happened() -> None:
+    for state in TaskState:
+        assert reachable(state, TASK_TABLE) & TASK_OVER
+
+
+def test_only_resume_leads_out_of_the_end() -> None:
+    assert {event for state, event in TASK_TABLE if state in TASK_OVER} == {TaskEvent.RESUME}
+    assert {event for state, event in RUN_TABLE if state in RUN_OVER} == {RunEvent.RESUME}
+
+
+def test_work_that_is_done_is_never_done_again() -> None:
+    assert not [pair for pair in TASK_TABLE if pair[0] in TASK_DONE]
+    assert not [pair for pair in RUN_TABLE if pair[0] is RunState.SUCCEEDED]
+
+
+def test_whatever_is_not_over_can_be_cancelled() -> None:
+    for state in set(TaskState) - TASK_OVER:
+        assert next_task_state(state, TaskEvent.CANCEL) is TaskState.CANCELLED
+
+
+def test_only_a_claim_makes_a_task_run() -> None:
+    events = {event for (_, event), new in TASK_TABLE.items() if new is TaskState.RUNNING}
+    assert events == {TaskEvent.CLAIM}
+
+
+def test_the_states_that_are_over_and_done() -> None:
+    over = {"succeeded", "failed", "skipped", "upstream_failed", "cancelled"}
+    assert {state.value for state in TASK_OVER} == over
+    assert {state.value for state in TASK_DONE} == {"succeeded", "skipped"}
+    assert {state.value for state in RUN_OVER} == {"succeeded", "failed", "cancelled"}
+
+
+def test_the_diagram_shows_the_table() -> None:
+    assert mermaid(TASK_TABLE).splitlines() == [
+        "stateDiagram-v2",
+        "    [*] --> pending",
+        "    pending --> queued: queue",
+        "    pending --> upstream_failed: block",
+        "    pending --> cancelled: cancel",
+        "    queued --> running: claim",
+        "    queued --> cancelled: cancel",
+        "    running --> succeeded: succeed",
+        "    running --> failed: fail",
+        "    running --> skipped: skip",
+        "    running --> waiting: retry",
+        "    running --> queued: release",
+        "    running --> cancelled: cancel",
+        "    waiting --> queued: due",
+        "    waiting --> cancelled: cancel",
+        "    failed --> pending: resume",
+        "    upstream_failed --> pending: resume",
+        "    cancelled --> pending: resume",
+        "    succeeded --> [*]",
+        "    failed --> [*]",
+        "    skipped --> [*]",
+        "    upstream_failed --> [*]",
+        "    cancelled --> [*]",
+    ]
+
+
+def reachable(start: object, table: dict) -> set:
+    found = [start]
+    for state in found:  # grows while it is walked
+        found += [new for (old, _), new in table.items() if old is state and new not in found]
+    return set(found)
