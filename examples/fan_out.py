@@ -8,7 +8,8 @@ Shows `bind`: it makes further tasks of a function, each with a name and argumen
     python examples/fan_out.py
 
 Run parameter: `below` (100000). `total` gives the number of primes below it: 9592 below 100000.
-Counting keeps a processor busy, so the second form uses processes; threads would take turns.
+Counting keeps a processor busy: the workers of the first form, which are processes, count on all
+processors at once; the second form stays in one process, where threads take turns.
 """
 
 from __future__ import annotations
@@ -54,4 +55,4 @@ with DAG("fan_out") as dag:
 
 
 if __name__ == "__main__":
-    print(dag.run(executor="process")["total"])
+    print(dag.run(executor="thread")["total"])

@@ -89,17 +89,15 @@ def render(report: Row) -> str:
     """Draw the page of `report`, the value that the task `rank` returns."""
     title = escape(f"Inside the {report['source']}")
     modules = f"{report['totals']['modules_imported']:,} modules"
-    cards = "\n".join(
-        (
-            lines_card(report["totals"]),
-            complexity_card(report["complexity_bands"]),
-            functions_card("Most complex functions", report["most_complex"], "complexity"),
-            functions_card("Longest functions", report["longest"], "lines"),
-            packages_card(report["packages"][: report["top"]], len(report["packages"])),
-            modules_card(report["biggest"]),
-            imports_card(report["most_imported"], report["totals"]["files"]),
-            unparsable_card(report["unparsable"]),
-        )
+    cards = (
+        lines_card(report["totals"]),
+        complexity_card(report["complexity_bands"]),
+        functions_card("Most complex functions", report["most_complex"], "complexity"),
+        functions_card("Longest functions", report["longest"], "lines"),
+        packages_card(report["packages"][: report["top"]], len(report["packages"])),
+        modules_card(report["biggest"]),
+        imports_card(report["most_imported"], report["totals"]["files"]),
+        unparsable_card(report["unparsable"]),
     )
     return f"""<!doctype html>
 <html lang="en">
@@ -119,7 +117,7 @@ functions, and what it leans on. Together the files import {modules}.</p>
 </header>
 {tiles(report)}
 <div class="cards">
-{cards}
+{"".join(cards)}
 </div>
 {footer(report["left_out"])}
 </main>

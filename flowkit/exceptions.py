@@ -31,6 +31,7 @@ Wrong types and values in a call (``retries="3"``) are ``TypeError`` and ``Value
 everywhere in Python. Ids are attributes; the text says what is wrong and what to do next. Every
 error can be copied and sent between processes, whatever its constructor takes.
 """
+# ruff: noqa: N818 - the names say what happened, and are part of the interface
 
 from __future__ import annotations
 
@@ -61,7 +62,9 @@ class DAGCycleError(DAGError):
 
     def __init__(self, path: Sequence[str], dag_name: str = "") -> None:
         place = f" in DAG {dag_name!r}" if dag_name else ""
-        super().__init__(f"There is a cycle{place}: {' -> '.join(path)}. Take one of its edges away.")
+        super().__init__(
+            f"There is a cycle{place}: {' -> '.join(path)}. Take one of its edges away."
+        )
         self.path = tuple(path)
 
 

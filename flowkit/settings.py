@@ -17,18 +17,19 @@ Nothing here talks to Redis or starts anything.
 from __future__ import annotations
 
 import difflib
-import math
 import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
-from .exceptions import BadRedisURL, SettingsError
+from .exceptions import SettingsError
 from .logging import LogLevel
+from .redis_url import EXAMPLES, check_redis_url, redact_url, url_problem
+
+__all__ = ["Settings", "check_redis_url", "load_settings", "redact_url"]
 
 DAY_S = 86400
 MAX_RESULT_TTL_S = 3650 * DAY_S
@@ -40,9 +41,6 @@ _SIZE_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 _SIZE_UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30}
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True}
 _BOOLEANS |= {"false": False, "no": False, "off": False, "0": False}
-# Wider than a URL needs: whatever stands before the last @ may hold a password.
-_USER_INFO = re.compile(r"\A(\w[\w+.-]*://)?(.+)@([^@]*)\Z", re.DOTALL)
-_QUERY_PASSWORD = re.compile(r"([?&]\w*password=)[^&#]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -72,7 +70,7 @@ class Settings:
             try:
                 value = option.parse(raw)
             except ValueError as error:
-                shown = repr(redact_url(raw) if name == "redis_url" else raw)
+                shown = repr(redact_url(raw) if isinstance(raw, str) else raw)
                 where = self.sources.get(name, "Settings(...)")
                 raise SettingsError(f"{name} = {shown} ({where}) is not allowed: {error}") from None
             object.__setattr__(self, name, value)
@@ -89,7 +87,8 @@ class Settings:
         """
         if name not in _OPTIONS:
             _unknown(name, "there is no such setting", list(_OPTIONS))
-        return self.sources.get(name, "default")
+        unchanged = getattr(self, name) == getattr(Settings(), name)
+        return self.sources.get(name) or ("default" if unchanged else "Settings(...)")
 
 
 def load_settings(
@@ -114,69 +113,15 @@ def load_settings(
     return Settings(**values, sources=sources)
 
 
-def redact_url(url: str) -> str:
-    """Return a URL with ``***`` for its password; never raises, whatever the text is.
-
-    A text that is not quite a URL rather loses too much than shows a password: without a colon
-    in it, all that stands before the last ``@`` goes.
-    """
-    text = _QUERY_PASSWORD.sub(r"\1***", str(url))
-    match = _USER_INFO.match(text)
-    if match is None:
-        return text
-    scheme, info, rest = match.groups(default="")
-    user, colon, _ = info.partition(":")
-    return f"{scheme}{user}:***@{rest}" if colon else f"{scheme}***@{rest}"
-
-
-def check_redis_url(url: str) -> str:
-    """Return ``url`` if it can be the address of a Redis; nothing is connected.
-
-    Raises BadRedisURL, with an example, for any other scheme and for addresses that the client
-    library would quietly read as something else.
-    """
-    problem = _url_problem(url)
-    if problem:
-        raise BadRedisURL(
-            f"{redact_url(url)!r} is not the address of a Redis: {problem}. Write it like "
-            "redis://localhost:6379/0, rediss://user:password@host:6379/0 (TLS) or "
-            "unix:///run/redis.sock."
-        )
-    return url
-
-
-def _url_problem(url: str) -> str | None:
-    if re.search(r"[\s\x00-\x1f\x7f]", url):
-        return "it has a space or a control character in it"
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        # The standard library's words may quote the text, password and all.
-        return (
-            "its port is not a number from 0 to 65535"
-            if "ort" in str(error)
-            else "its host is not valid"
-        )
-    scheme = url.partition("://")[0]
-    if scheme not in ("redis", "rediss", "unix") or "://" not in url:
-        return "it does not begin with redis://, rediss:// or unix://"
-    if scheme == "unix":
-        return None if parts.path.strip("/") else "the path of the socket is missing"
-    if parts.fragment or not re.fullmatch(r"/?[0-9]*", parts.path):
-        return "what follows the host is not the number of a database"
-    return None
-
-
 def _parse_redis_url(raw: object) -> str | None:
     if raw is None:
         return None
     if not isinstance(raw, str):
-        raise ValueError("give a URL such as 'redis://localhost:6379/0'")
-    try:
-        return check_redis_url(raw.strip())
-    except BadRedisURL as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(f"it is no text; {EXAMPLES}")
+    problem = url_problem(raw.strip())
+    if problem:
+        raise ValueError(f"{problem}; {EXAMPLES}")
+    return raw.strip()
 
 
 def _parse_namespace(raw: object) -> str:
@@ -223,7 +168,7 @@ def _parse_bool(raw: object) -> bool:
 def _number(raw: object, units: Mapping[str, int]) -> float | None:
     """Return a number with an optional unit in base units, or None if it is not one."""
     if isinstance(raw, int | float) and not isinstance(raw, bool):
-        return float(raw) if math.isfinite(raw) else None
+        return float(max(0, min(raw, 2**63)))  # a larger integer would not fit a float
     match = re.fullmatch(
         r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", raw if isinstance(raw, str) else ""
     )
@@ -275,7 +220,7 @@ def _nearest_pyproject(cwd: Path | str | None) -> Path | None:
     except FileNotFoundError:  # the working directory was deleted
         return None
     paths = (folder / "pyproject.toml" for folder in (start, *start.parents))
-    return next((path for path in paths if path.is_file()), None)
+    return next((path for path in paths if os.path.isfile(path)), None)
 
 
 def _tool_table(path: Path) -> dict[str, Any]:
@@ -293,8 +238,7 @@ def _tool_table(path: Path) -> dict[str, Any]:
 
 
 def _unknown(name: str, problem: str, known: list[str]) -> NoReturn:
-    close = difflib.get_close_matches(
-        name.replace("_", "-"), [k.replace("_", "-") for k in known], 1
-    )
-    hint = f"did you mean {close[0]!r}?" if close else f"the settings are {', '.join(known)}."
+    dashed = {key.replace("_", "-"): key for key in known}
+    close = difflib.get_close_matches(name.replace("_", "-"), dashed, 1)
+    hint = f"did you mean {dashed[close[0]]!r}?" if close else f"there are {', '.join(known)}."
     raise SettingsError(f"{name!r}: {problem}; {hint}")

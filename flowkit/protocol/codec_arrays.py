@@ -73,11 +73,11 @@ def _check_items(np: Any, array: Any) -> None:
 def _encode_scalar(value: Any) -> object:
     np = sys.modules["numpy"]
     head = HEADS[Code.ARRAY_SCALAR]
-    # An array pads text with NULs and strips them again, so text travels as itself.
+    # numpy strips NULs from the end of text, even in str(); the base class does not.
     if type(value) is np.str_:
-        return [head, "U", str(value)]
+        return [head, "U", str.__str__(value)]
     if type(value) is np.bytes_:
-        return [head, "S", bytes(value)]
+        return [head, "S", bytes.__getitem__(value, slice(None))]
     return [head, dtype_name(value.dtype), value.tobytes()]
 
 

@@ -191,6 +191,8 @@ def _record_items(items: list[Any]) -> tuple[str, tuple[str, ...], list[Any]]:
 
 
 def _check_fields(label: str, stored: tuple[str, ...], declared: tuple[str, ...]) -> None:
+    if stored == declared:
+        return
     missing = sorted(set(declared) - set(stored))
     surplus = sorted(set(stored) - set(declared))
     if missing or surplus:

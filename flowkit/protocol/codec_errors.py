@@ -39,13 +39,16 @@ class ValueTooLarge(CodecError):  # noqa: N818
         path: the root of the value.
         size: packed size in bytes (a lower bound where packing it would not have ended well).
         limit: the limit in bytes.
-        largest: path of its largest part.
+        largest: path of its largest part; the root where no part outweighs the rest.
     """
 
     def __init__(self, path: str, size: int, limit: int, largest: str, largest_size: int) -> None:
+        whose = "It has no single large part. "
+        if largest != path:
+            whose = f"Its largest part is {largest} ({human_size(largest_size)}). "
         super().__init__(
             f"{path} is too large to be stored: {human_size(size)}, and the limit is "
-            f"{human_size(limit)}. Its largest part is {largest} ({human_size(largest_size)}). "
+            f"{human_size(limit)}. {whose}"
             "Write it to a file or an object store and return its path, or raise the limit."
         )
         self.path = path

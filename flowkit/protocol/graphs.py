@@ -55,7 +55,7 @@ def unpack_graph(data: bytes) -> CompiledDAG:
 
 
 def _read(data: bytes) -> CompiledDAG:
-    parts = msgpack.unpackb(data, strict_map_key=False, max_buffer_size=len(data))
+    parts = msgpack.unpackb(data)
     if parts[0] != FORMAT:
         raise ValueError(
             f"it has format {parts[0]!r} and this release reads {FORMAT}; upgrade flowkit here"

@@ -85,6 +85,16 @@ class SchedulerStore(Store):
             for event_id, fields in reply[0][1]
         ]
 
+    def read_cursor(self) -> str:
+        """Return the id of the last event that has been applied; "0" if none has."""
+        cursor = self.link.call("GET", self.keys.cursor())
+        return cursor.decode() if cursor else "0"
+
+    def last_event(self) -> str:
+        """Return the id of the newest event; "0" if there is none."""
+        newest = self.link.call("XREVRANGE", self.keys.events(), "+", "-", "COUNT", 1)
+        return newest[0][0].decode() if newest else "0"
+
     def active_runs(self) -> list[str]:
         """Return the ids of the runs that are not over."""
         return sorted(run.decode() for run in self.link.call("SMEMBERS", self.keys.active()))

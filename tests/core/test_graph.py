@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from collections import defaultdict
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -124,7 +125,7 @@ def test_a_cycle_is_refused_exactly_when_there_is_one(drawn: tuple[int, Edges]) 
     numbers = [int(name[1:]) for name in path]
     assert path[0] == path[-1]
     assert len(set(path)) == len(path) - 1, "a task other than the first one is repeated"
-    assert set(zip(numbers, numbers[1:], strict=False)) <= set(edges), "a hop is no edge"
+    assert set(pairwise(numbers)) <= set(edges), "a hop is no edge"
     assert str(caught.value) == " -> ".join(path)
 
 
@@ -150,7 +151,7 @@ def test_a_graph_taken_as_it_is_can_be_checked_later() -> None:
     at[1], up[0] = 1, 0  # a now waits for itself, b for nothing
     graph = Graph(["a", "b"], at, up)
     assert graph.order() == [1]
-    with pytest.raises(CycleFound, match="^a -> a$"):
+    with pytest.raises(CycleFound, match=r"^a -> a$"):
         graph.check_acyclic()
 
 

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import hypothesis.strategies as st
-from hypothesis import settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis import given, note, settings
 
 from flowkit.core.check import Fact, check_run
 from flowkit.core.commands import (
@@ -39,7 +38,11 @@ from flowkit.core.states import (
 )
 
 CANCEL = "cancel"
-ENDINGS = [TaskEvent.SUCCEED] * 4 + [TaskEvent.SKIP, TaskEvent.FAIL]
+Message = Fact | str
+# How many smallest pieces of a command list are carried out before the owner dies; None: all.
+UNITS = st.none() | st.integers(0, 4)
+ENDINGS = [*[TaskEvent.SUCCEED] * 4, TaskEvent.SKIP, TaskEvent.FAIL]
+MARKS = {TaskState.UPSTREAM_FAILED: TaskEvent.BLOCK, TaskState.CANCELLED: TaskEvent.CANCEL}
 RUN_EVENTS = {
     RunState.SUCCEEDED: RunEvent.SUCCEED,
     RunState.FAILED: RunEvent.FAIL,
@@ -51,9 +54,10 @@ RUN_EVENTS = {
 def graphs(draw: st.DrawFn) -> Graph:
     count = draw(st.integers(0, 10))
     number = st.integers(0, max(0, count - 1))
-    edges = draw(st.lists(st.tuples(number, number), max_size=2 * count, unique=True))
+    pairs = st.lists(st.tuples(number, number), min_size=count // 2, max_size=2 * count)
     place = draw(st.permutations(range(count)))
-    forward = [(place[a], place[b]) for a, b in edges if a < b]
+    drawn = {(min(pair), max(pair)): None for pair in draw(pairs)}
+    forward = [(place[a], place[b]) for a, b in drawn if a < b]
     return Graph.build([f"t{task}" for task in range(count)], forward)
 
 
@@ -64,15 +68,19 @@ class Store:
         self.states = [TaskState.PENDING] * len(graph)
         self.stop: RunState | None = None
         self.run = RunState.RUNNING
-        self.inbox: list[Fact | str] = []
+        self.inbox: list[Message] = []
         self.trace: list[Fact | Command] = []
 
     def happen(self, task: int, event: TaskEvent) -> None:
-        """Move a task along its life cycle; its end becomes a message for the resolver."""
-        self.states[task] = state = next_task_state(self.states[task], event)
-        if state in TASK_OVER and event is not TaskEvent.BLOCK:
+        """Move a task along its life cycle; the end of a dispatched one is news."""
+        was = self.states[task]
+        self.states[task] = state = next_task_state(was, event)
+        if state in TASK_OVER and was is not TaskState.PENDING:
             self.inbox.append((task, state))
             self.trace.append((task, state))
+
+    def having(self, *states: TaskState) -> list[int]:
+        return [task for task, state in enumerate(self.states) if state in states]
 
     def carry_out(self, commands: Sequence[Command], units: int | None = None) -> bool:
         """Carry commands out, task by task; stop short after ``units`` if a crash is drawn."""
@@ -82,31 +90,19 @@ class Store:
         return units is None or units >= len(pieces)
 
     def _carry_out_one(self, command: Command) -> None:
-        match command:
-            case QueueTasks(tasks):
-                self._move(command, tasks, TaskEvent.QUEUE)
-            case MarkTasks(TaskState.UPSTREAM_FAILED, tasks):
-                self._move(command, tasks, TaskEvent.BLOCK)
-            case MarkTasks(_, tasks):
-                self.trace.append(command)
-                for task in tasks:
-                    self.states[task] = next_task_state(self.states[task], TaskEvent.CANCEL)
-            case StopRun(outcome):
-                self.trace.append(command)
-                self.stop = outcome
-            case StopTasks(tasks):
-                self.trace.append(command)
-                for task in tasks:
-                    if self.states[task] in (TaskState.QUEUED, TaskState.WAITING):
-                        self.happen(task, TaskEvent.CANCEL)
-            case FinishRun(outcome):
-                self.trace.append(command)
-                self.run = next_run_state(self.run, RUN_EVENTS[outcome])
-
-    def _move(self, command: Command, tasks: Sequence[int], event: TaskEvent) -> None:
         self.trace.append(command)
-        for task in tasks:
-            self.happen(task, event)
+        match command:
+            case QueueTasks([task]):
+                self.happen(task, TaskEvent.QUEUE)
+            case MarkTasks(state, [task]):
+                self.happen(task, MARKS[state])
+            case StopTasks([task]):
+                if self.states[task] in (TaskState.QUEUED, TaskState.WAITING):
+                    self.happen(task, TaskEvent.CANCEL)
+            case StopRun(outcome):
+                self.stop = outcome
+            case FinishRun(outcome):
+                self.run = next_run_state(self.run, RUN_EVENTS[outcome])
 
 
 def split(command: Command) -> Iterator[Command]:
@@ -128,110 +124,194 @@ def foreseen(graph: Graph, endings: Sequence[TaskEvent]) -> list[TaskState]:
     return ends
 
 
-class RandomRun(RuleBasedStateMachine):
-    """Workers, messages, cancels and crashes in any order; ``teardown`` lets the run end."""
+class World:
+    """One run, its store, its workers, its cancelling user and the owners of its resolver."""
 
-    @initialize(
-        graph=graphs(),
-        on_failure=st.sampled_from(OnFailure),
-        window=st.integers(1, 5) | st.just(10_000),
-        data=st.data(),
-    )
-    def accept(
-        self, graph: Graph, on_failure: OnFailure, window: int, data: st.DataObject
-    ) -> None:
-        count = len(graph)
-        ending = st.sampled_from(ENDINGS)
-        self.graph, self.on_failure, self.window = graph, on_failure, window
-        self.endings = data.draw(st.lists(ending, min_size=count, max_size=count))
-        self.retries = data.draw(st.lists(st.integers(0, 2), min_size=count, max_size=count))
-        self.store = Store(graph)
-        self.seen: list[Fact] = []
-        self.run: Run | None = self.new_run()
-        self.obey(self.run.start())
+    def __init__(self, data: st.DataObject) -> None:
+        self.draw = data.draw
+        self.graph = self.draw(graphs())
+        note(f"upstream tasks: {[list(self.graph.upstream(t)) for t in range(len(self.graph))]}")
+        size = {"min_size": len(self.graph), "max_size": len(self.graph)}
+        self.endings = self.draw(st.lists(st.sampled_from(ENDINGS), **size))
+        self.retries = self.draw(st.lists(st.sampled_from([0, 0, 0, 1, 2]), **size))
+        self.on_failure = self.draw(st.sampled_from(OnFailure))
+        self.window = self.draw(st.integers(1, 4) | st.just(10_000))
+        self.may_cancel = self.draw(st.sampled_from([False, False, True]))
+        self.store = Store(self.graph)
+        self.resolver: Run | None = self.new_resolver()
+        self.obey(self.resolver.start(), self.draw(UNITS))
 
-    def new_run(self) -> Run:
+    def moves(self) -> list[str]:
+        """Return what can happen next; what is to happen more often is named more often."""
+        having, inbox = self.store.having, self.store.inbox
+        running, alive = self.store.run is RunState.RUNNING, self.resolver is not None
+        moves = [
+            ("a_worker_claims", 3 * bool(having(TaskState.QUEUED))),
+            ("an_attempt_is_over", 3 * bool(having(TaskState.RUNNING))),
+            ("a_retry_falls_due", 2 * bool(having(TaskState.WAITING))),
+            ("messages_arrive", 3 * bool(alive and inbox)),
+            ("old_messages_arrive_again", bool(alive and self.old_facts())),
+            ("another_owner_takes_over", 3 * bool(running and not alive)),
+            ("the_owner_dies", bool(running and alive)),
+            ("a_user_cancels", bool(self.may_cancel and running and CANCEL not in inbox)),
+        ]
+        return [move for move, often in moves for _ in range(often)]
+
+    def old_facts(self) -> list[Fact]:
+        told = [entry for entry in self.store.trace if isinstance(entry, tuple)]
+        return [fact for fact in told if fact not in self.store.inbox]
+
+    def new_resolver(self) -> Run:
         return Run(self.graph, on_failure=self.on_failure, window=self.window)
 
-    def obey(self, commands: list[Command], units: int | None = None) -> bool:
-        """Carry commands out and say whether all were; if not, the resolver is lost."""
+    def obey(self, commands: Sequence[Command], units: int | None = None) -> bool:
+        """Carry commands out; when that is cut short, the resolver dies and False is returned."""
         whole = self.store.carry_out(commands, units)
         if not whole:
-            self.run = None
+            self.resolver = None
         return whole
 
-    def pick(self, data: st.DataObject, *states: TaskState) -> int | None:
-        found = [task for task, state in enumerate(self.store.states) if state in states]
-        return data.draw(st.sampled_from(found)) if found else None
+    # -- workers -----------------------------------------------------------------------------
 
-    # -- workers ---------------------------------------------------------------------------
+    def a_worker_claims(self) -> None:
+        task = self.draw(st.sampled_from(self.store.having(TaskState.QUEUED)))
+        self.store.happen(task, TaskEvent.CLAIM)
 
-    @rule(data=st.data())
-    def a_worker_claims(self, data: st.DataObject) -> None:
-        task = self.pick(data, TaskState.QUEUED)
-        if task is not None:
-            self.store.happen(task, TaskEvent.CLAIM)
-
-    @rule(data=st.data())
-    def a_worker_gives_back(self, data: st.DataObject) -> None:
-        task = self.pick(data, TaskState.RUNNING)
-        if task is not None:
+    def an_attempt_is_over(self) -> None:
+        task = self.draw(st.sampled_from(self.store.having(TaskState.RUNNING)))
+        event = self.draw(st.sampled_from(["end", "end", "end", "stop", "release"]))
+        if event == "release":
             self.store.happen(task, TaskEvent.RELEASE)
+        elif event == "stop" and self.store.stop is not None:
+            self.store.happen(task, TaskEvent.CANCEL)
+        else:
+            self.end_attempt(task)
 
-    @rule(data=st.data())
-    def an_attempt_ends(self, data: st.DataObject) -> None:
-        task = self.pick(data, TaskState.RUNNING)
-        if task is not None:
-            self.end_attempt(task, heard_of_the_stop=data.draw(st.booleans()))
+    def a_retry_falls_due(self) -> None:
+        task = self.draw(st.sampled_from(self.store.having(TaskState.WAITING)))
+        self.store.happen(task, TaskEvent.DUE)
 
-    @rule(data=st.data())
-    def a_retry_falls_due(self, data: st.DataObject) -> None:
-        task = self.pick(data, TaskState.WAITING)
-        if task is not None:
-            self.store.happen(task, TaskEvent.DUE)
-
-    def end_attempt(self, task: int, *, heard_of_the_stop: bool) -> None:
-        stopped = self.store.stop is not None
-        if self.retries[task] and not stopped:
+    def end_attempt(self, task: int) -> None:
+        """End as foreseen, once the retries are used up; a stopped run has no more of them."""
+        if self.retries[task] and self.store.stop is None:
             self.retries[task] -= 1
             self.store.happen(task, TaskEvent.RETRY)
-        elif stopped and heard_of_the_stop:
-            self.store.happen(task, TaskEvent.CANCEL)
         else:
             self.store.happen(task, self.endings[task])
 
-    # -- the resolver's owner ----------------------------------------------------------------
+    # -- the owner of the resolver -----------------------------------------------------------
 
-    @precondition(lambda self: self.run and self.store.inbox)
-    @rule(data=st.data())
-    def messages_arrive_in_any_order(self, data: st.DataObject) -> None:
-        """Any of the messages, in any order, some twice; the owner may die while it obeys."""
-        inbox = self.store.inbox
-        order = data.draw(st.permutations(range(len(inbox))))
-        chosen = [inbox[at] for at in order[: data.draw(st.integers(1, len(inbox)))]]
-        units = data.draw(st.none() | st.integers(0, 8))
-        facts = [message for message in chosen if message != CANCEL]
-        doubled = facts + data.draw(st.lists(st.sampled_from(facts), max_size=2) if facts else NONE)
-        commands = self.run.tasks_over(doubled)
-        if CANCEL in chosen:
-            commands += self.run.cancel()
+    def a_user_cancels(self) -> None:
+        self.store.inbox.append(CANCEL)
+
+    def messages_arrive(self) -> None:
+        """Some of them, in any order, some twice; the owner may die while it obeys."""
+        inbox = self.draw(st.permutations(self.store.inbox))
+        chosen = inbox[: self.draw(st.integers(1, len(inbox)))]
+        chosen += self.draw(st.lists(st.sampled_from(chosen), max_size=2))
+        self.deliver(chosen, self.draw(UNITS))
+
+    def old_messages_arrive_again(self) -> None:
+        self.hear_again(self.draw(st.lists(st.sampled_from(self.old_facts()), min_size=1)))
+
+    def the_owner_dies(self) -> None:
+        self.resolver = None
+
+    def another_owner_takes_over(self, *, dying: bool = True) -> None:
+        self.resolver, commands = self.restored()
+        self.obey(commands, self.draw(UNITS) if dying else None)
+
+    def restored(self) -> tuple[Run, list[Command]]:
+        resolver = self.new_resolver()
+        known = [one for one in enumerate(self.store.states) if one[1] is not TaskState.PENDING]
+        return resolver, resolver.restore(known, self.store.stop)
+
+    def deliver(self, messages: Sequence[Message], units: int | None = None) -> None:
+        """Hand messages in; once all that follows is carried out, they are dealt with."""
+        facts = [message for message in messages if message != CANCEL]
+        commands = self.resolver.tasks_over(facts)
+        if CANCEL in messages:
+            commands += self.resolver.cancel()
         self.hear_again(facts)
         if self.obey(commands, units):
-            self.seen += facts
-            self.store.inbox = [message for message in inbox if message not in chosen]
-            # What was answered while the commands were carried out is news, and was kept.
-            self.store.inbox += self.store_news(inbox)
-
-    def store_news(self, before: list[Fact | str]) -> list[Fact | str]:
-        return []
+            self.store.inbox = [one for one in self.store.inbox if one not in messages]
 
     def hear_again(self, facts: Sequence[Fact]) -> None:
-        before = (self.run.counts(), self.run.outcome, self.run.finished, self.run.dispatched)
-        assert self.run.tasks_over(facts) == []
-        assert self.run.tasks_over(reversed(facts)) == []
-        assert before == (
-            self.run.counts(),
-            self.run.outcome,
-            self.run.finished,
-            self.run.dispatched,
-        )
+        run = self.resolver
+        before = known(run)
+        assert run.tasks_over(facts) == []
+        assert run.tasks_over(reversed(facts)) == []
+        assert known(run) == before
+
+    # -- what must hold ----------------------------------------------------------------------
+
+    def check_resolver(self) -> None:
+        """What the resolver believes is what is recorded, but for the news it has not heard."""
+        run, states = self.resolver, self.store.states
+        if run is None:
+            return
+        assert run.finished == (self.store.run is not RunState.RUNNING)
+        news = {message[0] for message in self.store.inbox if message != CANCEL}
+        for task in set(range(len(states))) - news:
+            plain = states[task] in TASK_OVER | {TaskState.PENDING}
+            assert run.state(task) is (states[task] if plain else TaskState.QUEUED)
+        assert run.dispatched == len(run.dispatched_tasks()) <= self.window
+        assert run.over + run.dispatched + run.counts().get(TaskState.PENDING, 0) == len(states)
+        if not self.store.inbox:
+            self.check_twin(run)
+
+    def check_twin(self, run: Run) -> None:
+        """With no news left, a restored resolver knows the same, and has nothing new to ask for."""
+        twin, commands = self.restored()
+        assert known(twin) == known(run)
+        assert not [one for one in commands if isinstance(one, QueueTasks | MarkTasks)]
+
+    def come_to_an_end(self) -> None:
+        """Nobody dies any more: within a bounded number of rounds the run must end."""
+        for _ in range(4 * len(self.graph) + 4):
+            if self.store.run is not RunState.RUNNING:
+                return
+            self.go_on()
+            self.check_resolver()
+
+    def go_on(self) -> None:
+        if self.resolver is None:
+            self.another_owner_takes_over(dying=False)
+        for task in self.store.having(TaskState.WAITING):
+            self.store.happen(task, TaskEvent.DUE)
+        for task in self.store.having(TaskState.QUEUED):
+            self.store.happen(task, TaskEvent.CLAIM)
+        for task in self.store.having(TaskState.RUNNING):
+            self.end_attempt(task)
+        self.deliver(list(self.store.inbox))
+
+    def judge(self) -> None:
+        store, ends = self.store, foreseen(self.graph, self.endings)
+        rules = {"on_failure": self.on_failure, "window": self.window}
+        check_run(self.graph, store.states, store.trace, **rules)
+        if store.stop is RunState.CANCELLED:
+            assert self.may_cancel
+            assert store.run is RunState.CANCELLED
+        else:
+            due = RunState.FAILED if TaskState.FAILED in ends else RunState.SUCCEEDED
+            assert store.run is due
+        if self.on_failure is OnFailure.CONTINUE and store.stop is None:
+            assert store.states == ends
+        for state, end in zip(store.states, ends, strict=True):
+            assert state in (end, TaskState.CANCELLED)
+
+
+def known(run: Run) -> tuple[dict[TaskState, int], RunState | None, bool]:
+    return run.counts(), run.outcome, run.finished
+
+
+@settings(max_examples=600)
+@given(st.data())
+def test_a_run_ends_as_it_must_whatever_happens_on_the_way(data: st.DataObject) -> None:
+    world = World(data)
+    for _ in range(data.draw(st.integers(0, 50))):
+        if moves := world.moves():
+            getattr(world, data.draw(st.sampled_from(moves), label="then"))()
+        world.check_resolver()
+    world.come_to_an_end()
+    world.judge()

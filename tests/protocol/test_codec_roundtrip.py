@@ -28,7 +28,7 @@ PARIS = zoneinfo.ZoneInfo("Europe/Paris")
 class Colour(Enum):
     RED = 1
     GREEN = ("a", "tuple")
-    CRIMSON = 1  # an alias of RED
+    CRIMSON = RED  # an alias
 
 
 class Level(IntEnum):

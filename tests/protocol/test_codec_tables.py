@@ -98,6 +98,8 @@ def test_scalars_keep_their_type_and_serve_as_keys(scalar: Any) -> None:
     ((key, (item,)),) = back.items()
     assert type(key) is type(item) is type(scalar)
     assert key == item == scalar
+    if isinstance(scalar, str | bytes):  # numpy compares without the trailing NULs
+        assert list(item) == list(scalar)
     assert item.dtype == scalar.dtype
 
 
@@ -127,7 +129,7 @@ FRAMES = [
     pd.DataFrame(index=[3, 1]),
     pd.DataFrame({"o": pd.Series(["x", None, 1, 2.5, True], dtype=object)}),
     pd.DataFrame([[1, "a"], [2, "b"]], columns=["same", "same"]),
-    pd.DataFrame({("a", 1): [1], 2: [2]}),
+    pd.DataFrame({"a": [1], 2: [2], None: [3]}),
     pd.DataFrame({"n": [1, 2]}, index=pd.date_range("2024-01-01", periods=2, freq="D", name="day")),
     pd.DataFrame({"n": np.arange(3, dtype="i1")}, index=pd.RangeIndex(2, 8, 2, name="r")),
     pd.DataFrame({"d": pd.to_timedelta([1, 2], unit="s")}, index=pd.to_timedelta([1, 2], unit="h")),
@@ -138,9 +140,6 @@ FRAMES = [
 def test_frames(number: int) -> None:
     frame = FRAMES[number].copy()
     frame.attrs = {"source": ("db", 1)}
-    if isinstance(frame.columns, pd.MultiIndex):
-        frame.columns = frame.columns.to_flat_index()
-        frame = frame.rename(columns=str)
     back: Any = unpack(pack([frame]))[0]  # type: ignore[index]
     pd.testing.assert_frame_equal(back, frame, check_exact=True, check_column_type=True)
     assert back.attrs == frame.attrs
@@ -206,6 +205,7 @@ def test_timestamps(zone: Any, unit: str) -> None:
         (pd.DataFrame({"z": pd.to_datetime(["2024-01-01"], utc=True)}), "result['z']", "zone"),
         (pd.MultiIndex.from_tuples([(1, 2)]), "result", "reset_index()"),
         (pd.Series([1], index=pd.MultiIndex.from_tuples([(1, 2)])), "result.index", "MultiIndex"),
+        (pd.DataFrame({("a", 1): [1], 2: [2]}), "result.columns", "dtype object"),
         (pd.Timedelta("1s"), "result", "Convert it"),
         (pd.NaT, "result", "Convert it"),
         (pd.Series([1], name=("a", object)), "result.name[1]", "Return its name"),
@@ -222,6 +222,7 @@ def test_timestamps(zone: Any, unit: str) -> None:
         "zoned",
         "levels",
         "level index",
+        "tuple labels",
         "delta",
         "nat",
         "name",
@@ -283,9 +284,8 @@ def test_forged_tables_are_broken_values(data: bytes) -> None:
 def test_packing_plain_values_imports_neither() -> None:
     script = (
         "import sys\n"
-        "from dataclasses import make_dataclass\n"
         "from flowkit.protocol.codec import pack, unpack\n"
         "unpack(pack([(1, {2}), {'a': 1.5}]))\n"
-        "assert not {'numpy', 'pandas', 'zoneinfo'} & set(sys.modules), 'imported for nothing'\n"
+        "assert not {'numpy', 'pandas'} & set(sys.modules), 'imported for nothing'\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)

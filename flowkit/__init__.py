@@ -1,0 +1,66 @@
+"""Workflows for Python people: decorate functions, draw a DAG, run it here or on many machines.
+
+    from flowkit import DAG, task
+
+    @task
+    def extract():
+        return [1, 2, 3]
+
+    @task(retries=3)
+    def load(rows):
+        return len(rows)
+
+    with DAG("etl") as dag:
+        extract >> load
+
+    dag.run()                    # in this process
+    dag.run(executor="redis")    # on the workers of a running flowkit system
+
+Public names only. What needs Redis is imported when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from .context import current_attempt
+from .dag import DAG
+from .exceptions import DAGCycleError, FlowkitError, TaskExecutionError, TaskNotFoundError
+from .logging import FlowkitLogger, LogLevel, configure_logging, get_logger
+from .task import Task, task
+
+if TYPE_CHECKING:
+    from .client import Client, RunHandle
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DAG",
+    "Client",
+    "DAGCycleError",
+    "FlowkitError",
+    "FlowkitLogger",
+    "LogLevel",
+    "RunHandle",
+    "Task",
+    "TaskExecutionError",
+    "TaskNotFoundError",
+    "__version__",
+    "configure_logging",
+    "current_attempt",
+    "get_logger",
+    "task",
+]
+
+_LAZY = {"Client": ".client", "RunHandle": ".client"}
+
+
+def __getattr__(name: str) -> object:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name], __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,60 @@
+"""Options that every command which talks to Redis shares, and how they become settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from ..exceptions import FlowkitError
+from ..settings import Settings, load_settings
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_LEVELS = ("DEBUG", "INFO", "SUCCESS", "SYSTEM", "WARNING", "ERROR")
+
+
+def redis_options(command: _F) -> _F:
+    """Add ``--redis`` and ``--namespace``."""
+    command = click.option(
+        "--redis", "redis_url", metavar="URL", help="Redis URL [FLOWKIT_REDIS_URL, pyproject.toml]."
+    )(command)
+    return click.option(
+        "--namespace", metavar="NAME", help="Prefix of all keys [FLOWKIT_NAMESPACE; default: flowkit]."
+    )(command)
+
+
+def daemon_options(command: _F) -> _F:
+    """Add the options of a daemon: Redis, log level and format, eviction."""
+    command = click.option("--log-json", is_flag=True, default=None, help="Write log lines as JSON.")(command)
+    command = click.option(
+        "--log-level", type=click.Choice(_LEVELS, case_sensitive=False), help="Least level to log."
+    )(command)
+    command = click.option(
+        "--allow-eviction",
+        is_flag=True,
+        default=None,
+        help="Also start on a Redis that may delete keys when its memory is full.",
+    )(command)
+    return redis_options(command)
+
+
+def settings_from(options: dict[str, Any]) -> Settings:
+    """Return the settings with these flags on top. Raises UsageError (exit code 2)."""
+    names = ("redis_url", "namespace", "log_level", "log_json", "allow_eviction")
+    flags = {name: options[name] for name in names if options.get(name) is not None}
+    try:
+        return load_settings(**flags)
+    except FlowkitError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def required_url(settings: Settings, command: str) -> str:
+    """Return the Redis URL. Raises UsageError if there is none."""
+    if settings.redis_url is None:
+        raise click.UsageError(
+            f"{command} needs a Redis: give --redis redis://localhost:6379, or set FLOWKIT_REDIS_URL "
+            "or redis-url under [tool.flowkit] in pyproject.toml. Without a Redis, "
+            "'flowkit dev --app …' runs everything in one terminal."
+        )
+    return settings.redis_url

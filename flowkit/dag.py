@@ -1,0 +1,216 @@
+"""DAG: which tasks belong together, in which order, and the ways to run them.
+
+A DAG is filled in one of three ways. In a ``with DAG("etl") as dag:`` block every edge drawn
+belongs to it, and the tasks of those edges. With ``dag.add(task)`` tasks are named one by one; the
+edges drawn between them outside of any block hold. With neither, it covers all registered tasks.
+What it consists of is looked up when it is run or drawn, so later edges count.
+
+A DAG is a definition: running it leaves nothing behind in it, and it can run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from .checks import check_importable, check_params
+from .core.compiled import CompiledDAG, OnFailure
+from .drawing import as_mermaid, as_text
+from .exceptions import FlowkitError
+from .layout import Edge, Layout, compile_layout, covered, edges_on, lay_out
+from .options import check_name, unknown_name
+from .task import Task, open_scopes
+
+if TYPE_CHECKING:
+    from .client import RunHandle
+
+EXECUTORS = ("thread", "redis")
+
+
+class DAG:
+    """A named set of tasks and edges.
+
+    ``max_workers``: most tasks that run at a time in this process, None for a fitting default.
+    ``on_failure``: "stop" starts nothing more after a failed task; "continue" goes on with what
+    does not need it (the run has failed all the same).
+    """
+
+    def __init__(
+        self, name: str = "workflow", max_workers: int | None = None, *, on_failure: str = "stop"
+    ) -> None:
+        """Make an empty DAG. Raises TypeError or ValueError for a bad option."""
+        self.name = check_name("DAG", name)
+        self.max_workers = check_max_workers(max_workers)
+        try:
+            self.on_failure = OnFailure(on_failure)
+        except ValueError:
+            raise ValueError(
+                f"DAG {name!r}: on_failure must be 'stop' or 'continue', not {on_failure!r}."
+            ) from None
+        self._tasks: dict[Task, None] = {}
+        self._edges: dict[Edge, None] = {}
+        self._has_block = False
+
+    # -- drawing it ------------------------------------------------------------------------
+
+    def __enter__(self) -> DAG:
+        """Take the edges drawn in this thread (or coroutine) until the block ends."""
+        self._has_block = True
+        open_scopes.set((*open_scopes.get(), self))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        open_scopes.set(open_scopes.get()[:-1])
+
+    def add(self, task: Task) -> Task:
+        """Add a task that needs no edge, and return it. Adding it twice is adding it once."""
+        if not isinstance(task, Task):
+            raise TypeError(
+                f"DAG {self.name!r}: add() takes a task, not {task!r}. "
+                "Is the function decorated with @task?"
+            )
+        self._tasks[task] = None
+        return task
+
+    def draw(self, upstream: Task, downstream: Task) -> None:
+        """Add an edge and its tasks; what ``>>`` does within a block."""
+        self._tasks[upstream] = None
+        self._tasks[downstream] = None
+        self._edges[upstream, downstream] = None
+
+    # -- what it consists of ---------------------------------------------------------------
+
+    @property
+    def tasks(self) -> list[Task]:
+        """The tasks, in order of appearance."""
+        return list(self._tasks) if self._tasks else covered(Task._all_tasks)
+
+    def edges(self) -> list[Edge]:
+        """Return the edges as (upstream, downstream) pairs, each once."""
+        return self._edges_among(self.tasks)
+
+    def _edges_among(self, tasks: list[Task]) -> list[Edge]:
+        own = self._edges or (self._has_block and self._tasks)
+        return list(self._edges) if own else edges_on(tasks)
+
+    def layout(self) -> Layout:
+        """Number the tasks and check the drawing.
+
+        Raises DAGCycleError, DuplicateTaskError, or DAGError for a task that cannot take the
+        results of its upstream tasks.
+        """
+        tasks = self.tasks
+        return lay_out(self.name, tasks, self._edges_among(tasks))
+
+    def compile(self) -> CompiledDAG:
+        """Return what a store can hold: the graph, references, policies and fixed arguments.
+
+        Raises what ``layout`` raises, and DAGError for a fixed argument that cannot be stored.
+        """
+        return compile_layout(self.name, self.layout(), self.on_failure)
+
+    def check_params(self, params: Mapping[str, object] | None = None) -> None:
+        """Raise ParameterError unless a run could start with exactly these parameters."""
+        check_params(self.name, self.layout(), params or {})
+
+    def check_importable(self) -> None:
+        """Raise NotImportableError for a task that workers could not find."""
+        check_importable(self.tasks)
+
+    def compile_for_run(self, params: Mapping[str, object] | None = None) -> CompiledDAG:
+        """Make all the checks that a run on workers needs, and compile, numbering tasks once.
+
+        Raises what ``compile``, ``check_params`` and ``check_importable`` raise.
+        """
+        layout = self.layout()
+        check_params(self.name, layout, params or {})
+        check_importable(layout.tasks)
+        return compile_layout(self.name, layout, self.on_failure)
+
+    def visualize(self) -> str:
+        """Return the tasks with their upstream and downstream names, as text."""
+        tasks = self.tasks
+        return as_text(self.name, tasks, self._edges_among(tasks))
+
+    def to_mermaid(self) -> str:
+        """Return a Mermaid flowchart."""
+        tasks = self.tasks
+        return as_mermaid(self.name, tasks, self._edges_among(tasks))
+
+    def __repr__(self) -> str:
+        tasks = self.tasks
+        return f"DAG(name={self.name!r}, tasks={len(tasks)}, edges={len(self._edges_among(tasks))})"
+
+    # -- running it ------------------------------------------------------------------------
+
+    def run(
+        self,
+        executor: str = "thread",
+        max_workers: int | None = None,
+        params: Mapping[str, Any] | None = None,
+        redis: str | None = None,
+        namespace: str | None = None,
+        timeout: float | None = None,
+    ) -> dict[str, Any]:
+        """Run it, wait, and return {task name: result} without the skipped tasks.
+
+        ``executor``: "thread" for this process, "redis" for the workers at ``redis`` and
+        ``namespace`` (both from the settings by default), where the workers' number and not
+        ``max_workers`` bounds the parallelism. ``params``: run parameters by name.
+        ``timeout``: seconds to wait for the end, None for any time. Raises the failed task's own
+        exception ("thread") or TaskExecutionError ("redis"), WaitTimeout when time is over, and
+        a DAGError before anything runs if the DAG or its parameters are wrong.
+        """
+        if executor == "redis":
+            from .client import Client
+
+            handle = Client.connect(redis, namespace).submit(self, params=params)
+            return handle.wait_results(timeout)
+        if executor not in EXECUTORS:
+            raise FlowkitError(
+                f"DAG {self.name!r}: {unknown_name('executor', str(executor), EXECUTORS)}"
+            )
+        if redis is not None or namespace is not None:
+            raise FlowkitError(
+                f"DAG {self.name!r}: redis= and namespace= belong to executor='redis'; with "
+                f"executor={executor!r} they would do nothing."
+            )
+        from .local import run_threads
+
+        return run_threads(self, max_workers=max_workers, params=params, timeout=timeout)
+
+    def submit(
+        self,
+        redis: str | None = None,
+        run_id: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        namespace: str | None = None,
+        ttl: float | None = None,
+    ) -> RunHandle:
+        """Hand a run to the workers and return at once.
+
+        ``run_id``: chosen by you, so that submitting twice is one run; None for a new one.
+        ``ttl``: seconds that the run is kept after its end. Raises a DAGError if the DAG, its
+        parameters or its importability is wrong, StoreError if Redis cannot be used.
+        """
+        from .client import Client
+
+        client = Client.connect(redis, namespace)
+        return client.submit(self, run_id=run_id, params=params, ttl=ttl)
+
+
+def check_max_workers(value: object) -> int | None:
+    """Return ``value`` if it can bound a parallelism, else raise."""
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"max_workers must be a whole number or None, not {value!r}.")
+    if value < 1:
+        raise ValueError(f"max_workers must be at least 1, not {value}.")
+    return value

@@ -1,0 +1,78 @@
+"""Calling a task without a DAG: condition, then the function with its retries, here and now.
+
+This is what ``my_task(1)`` does, in tests, in the REPL and inside other tasks. It waits in the
+caller's own thread (or coroutine); only here does flowkit sleep between attempts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .core.retry import delay_before_retry
+from .exceptions import TaskTimeout
+from .invoke import may_retry, plan_for
+
+if TYPE_CHECKING:
+    from .task import Task
+
+
+def call_here(task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Call ``task``; an async one gives a coroutine. See ``Task.__call__``."""
+    if task.is_async:
+        return _call_async(task, args, kwargs)
+    if not _condition_holds(task, args, kwargs):
+        return None
+    keywords = {**task.kwargs, **kwargs}
+    failures = 0
+    while True:
+        try:
+            return task.func(*args, **keywords)
+        except Exception as error:
+            failures += 1
+            delay = _delay_after(task, error, failures)
+            if delay is None:
+                raise
+        time.sleep(delay)
+
+
+async def _call_async(task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    if not _condition_holds(task, args, kwargs):
+        return None
+    keywords = {**task.kwargs, **kwargs}
+    failures = 0
+    while True:
+        try:
+            return await _await_once(task, task.func(*args, **keywords))
+        except Exception as error:
+            failures += 1
+            delay = _delay_after(task, error, failures)
+            if delay is None:
+                raise
+        await asyncio.sleep(delay)
+
+
+async def _await_once(task: Task, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    limit = asyncio.timeout(task.timeout)
+    try:
+        async with limit:
+            return await coroutine
+    except TimeoutError:
+        if task.timeout is not None and limit.expired():
+            raise TaskTimeout(task.name, task.timeout) from None
+        raise
+
+
+def _condition_holds(task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    plan = plan_for(task)
+    return plan.should_run(plan.given(args, kwargs))
+
+
+def _delay_after(task: Task, error: Exception, failures: int) -> float | None:
+    if not may_retry(task, error):
+        return None
+    jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
+    return delay_before_retry(task.policy, failures, jitter)

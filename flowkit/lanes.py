@@ -1,0 +1,97 @@
+"""Where attempts run in this process: a crew of threads, and one event loop in a thread.
+
+All of these threads are daemons. A thread cannot be killed, so an attempt that is given up (its
+time is over, or the user pressed Ctrl-C) may go on; it must not keep the program from ending.
+Neither lane knows what it runs, and neither decides anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from queue import SimpleQueue
+from threading import Event, Lock, Thread
+from typing import Any, Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class Crew(Generic[Item]):
+    """Up to ``limit`` threads that call ``work(item)`` in the order of ``put``.
+
+    They are started as items come. A thread whose ``work`` returns False ends: it was replaced.
+    """
+
+    def __init__(self, work: Callable[[Item], bool], limit: int) -> None:
+        self._work = work
+        self._limit = limit
+        self._items: SimpleQueue[Item | None] = SimpleQueue()
+        self._threads: list[Thread] = []
+
+    def put(self, item: Item) -> None:
+        """Queue an item. Not to be called by more than one thread."""
+        self._items.put(item)
+        if len(self._threads) < self._limit:
+            self._start_thread()
+
+    def replace_one(self) -> None:
+        """Start a thread in place of one that is stuck in an item given up."""
+        self._limit += 1
+        self._start_thread()
+
+    def stop(self, *, wait: bool) -> None:
+        """Let the threads end when what is queued is worked off; ``wait``: until they have."""
+        for _ in self._threads:
+            self._items.put(None)
+        if wait:
+            for thread in self._threads:
+                thread.join()
+
+    def _start_thread(self) -> None:
+        number = len(self._threads) + 1
+        thread = Thread(target=self._run, name=f"flowkit-{number}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _run(self) -> None:
+        while (item := self._items.get()) is not None:
+            if not self._work(item):
+                return
+
+
+class LoopThread:
+    """An event loop in a thread of its own, started when it is first needed."""
+
+    def __init__(self) -> None:
+        self._starting = Lock()
+        self._ready = Event()
+        self._thread: Thread | None = None
+        self._loop: asyncio.AbstractEventLoop
+        self._over: asyncio.Event
+
+    def submit(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
+        """Run a coroutine on the loop. Any thread may ask."""
+        with self._starting:
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="flowkit-async", daemon=True)
+                self._thread.start()
+        self._ready.wait()
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def stop(self, *, wait: bool) -> None:
+        """Cancel what still runs and end the loop; ``wait``: until it has ended."""
+        if self._thread is None:
+            return
+        self._ready.wait()
+        self._loop.call_soon_threadsafe(self._over.set)
+        if wait:
+            self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+        self._ready.set()
+        await self._over.wait()

@@ -1,0 +1,186 @@
+"""From tasks and edges as drawn to tasks by number and a graph; and to what a store can hold.
+
+Here a drawn DAG is refused if it cannot run: a cycle, two tasks of one name, more upstream results
+than a function has room for. A ``Layout`` still holds the Task objects, for running in this
+process; ``compile_layout`` replaces them by references, policies and packed arguments, which is
+all that Redis ever sees.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from .core.compiled import CompiledDAG, OnFailure
+from .core.graph import CycleFound, Graph
+from .core.retry import Policy
+from .exceptions import DAGCycleError, DAGError, DuplicateTaskError
+from .invoke import plan_for
+from .task import Task
+
+Edge = tuple[Task, Task]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The tasks of a DAG by number, and the graph of those numbers."""
+
+    tasks: Sequence[Task]
+    graph: Graph
+
+    def upstream_counts(self) -> array[int]:
+        """Return, for each task, how many upstream results it gets."""
+        return self.graph.in_degrees()
+
+
+def covered(candidates: Iterable[Task]) -> list[Task]:
+    """Return these tasks and all that the edges on them mention, in order of appearance.
+
+    A task that only served to bind others (no edge of its own) is left out.
+    """
+    found = dict.fromkeys(candidates)
+    queue, mentioned = list(found), set()
+    for task in queue:  # grows while it is walked
+        for other in (*task.upstream, *task.downstream):
+            _must_be_task(task, other)
+            mentioned.add(other)
+            if other not in found:
+                found[other] = None
+                queue.append(other)
+    return [
+        task
+        for task in found
+        if not task.has_bound_tasks or task.upstream or task.downstream or task in mentioned
+    ]
+
+
+def edges_on(tasks: Iterable[Task]) -> list[Edge]:
+    """Return the edges kept on these tasks themselves, as far as both ends are among them.
+
+    An edge counts if either of its tasks knows it, since users may append to one list only.
+    """
+    inside = dict.fromkeys(tasks)
+    edges: dict[Edge, None] = {}
+    for task in inside:
+        for upstream in task.upstream:
+            _must_be_task(task, upstream)
+            if upstream in inside:
+                edges[upstream, task] = None
+    for task in inside:
+        for downstream in task.downstream:
+            _must_be_task(task, downstream)
+            if downstream in inside:
+                edges.setdefault((task, downstream))
+    return list(edges)
+
+
+def lay_out(dag_name: str, tasks: Sequence[Task], edges: Iterable[Edge]) -> Layout:
+    """Number the tasks and build the graph.
+
+    Raises DuplicateTaskError, DAGCycleError, and DAGError for a function that cannot take the
+    results of its upstream tasks.
+    """
+    _check_names(dag_name, tasks)
+    number = {task: index for index, task in enumerate(tasks)}
+    pairs = [(number[upstream], number[downstream]) for upstream, downstream in edges]
+    try:
+        graph = Graph.build([task.name for task in tasks], pairs)
+    except CycleFound as cycle:
+        raise DAGCycleError(cycle.path, dag_name) from None
+    layout = Layout(tasks, graph)
+    for task, count in zip(tasks, layout.upstream_counts(), strict=True):
+        if count:
+            _check_room(dag_name, task, count)
+    return layout
+
+
+def compile_layout(dag_name: str, layout: Layout, on_failure: OnFailure) -> CompiledDAG:
+    """Replace tasks by data. Raises DAGError for a fixed argument that cannot be stored."""
+    policies: dict[Policy, int] = {}
+    refs: dict[str, int] = {}
+    seen: dict[Task, tuple[int, int]] = {}
+    policy_of, ref_of = array("i"), array("i")
+    for task in layout.tasks:
+        base = task.base
+        if base not in seen:
+            policy = policies.setdefault(base.policy, len(policies))
+            seen[base] = policy, refs.setdefault(base.ref, len(refs))
+        policy, ref = seen[base]
+        policy_of.append(policy)
+        ref_of.append(ref)
+    return CompiledDAG(
+        name=dag_name,
+        graph=layout.graph,
+        policies=tuple(policies),
+        policy_of=policy_of,
+        refs=tuple(refs),
+        ref_of=ref_of,
+        kwargs=_pack_kwargs(dag_name, layout.tasks),
+        on_failure=on_failure,
+    )
+
+
+def _pack_kwargs(dag_name: str, tasks: Sequence[Task]) -> dict[int, bytes]:
+    bound = [(index, task) for index, task in enumerate(tasks) if task.kwargs]
+    if not bound:
+        return {}
+    from .protocol.codec import CodecError, pack
+
+    packed = {}
+    for index, task in bound:
+        try:
+            packed[index] = pack(dict(task.kwargs), root="kwargs")
+        except CodecError as error:
+            raise DAGError(
+                f"Task {task.name!r} of DAG {dag_name!r} has a fixed argument that cannot be sent "
+                f"to workers: {error}"
+            ) from error
+    return packed
+
+
+def _check_names(dag_name: str, tasks: Sequence[Task]) -> None:
+    if len({task.name for task in tasks}) == len(tasks):
+        return
+    first: dict[str, Task] = {}
+    for task in tasks:
+        other = first.setdefault(task.name, task)
+        if other is not task:
+            raise DuplicateTaskError(
+                f"DAG {dag_name!r} has two tasks named {task.name!r}: {other.ref} and {task.ref}. "
+                "Give one of them another name with @task(name=…) or .bind('…'); if one is left "
+                "over from an earlier definition, draw the DAG in a `with DAG(…):` block.",
+                task.name,
+            )
+
+
+def _check_room(dag_name: str, task: Task, count: int) -> None:
+    """Refuse upstream results that the function, or its predicate, has no parameter for."""
+    plan = plan_for(task)
+    room = len(plan.positional)
+    who = f"Task {task.name!r} of DAG {dag_name!r}"
+    if count > room and not plan.takes_any_positional:
+        raise DAGError(
+            f"{who} has {count} upstream tasks, but its function takes {room} positional "
+            f"argument{'' if room == 1 else 's'}. Add parameters (or *args) for their results, "
+            "or take edges away."
+        )
+    twice = [name for name in plan.positional[:count] if name in task.kwargs]
+    if twice:
+        raise DAGError(
+            f"{who} would get {twice[0]!r} twice: as a fixed argument and as the result of an "
+            "upstream task. Put the parameters for upstream results first."
+        )
+    if plan.when_takes is not None and plan.when_takes > count:
+        raise DAGError(
+            f"{who} has {count} upstream task{'' if count == 1 else 's'}, but its `when` needs "
+            f"{plan.when_takes} results."
+        )
+
+
+def _must_be_task(owner: Task, other: object) -> None:
+    if not isinstance(other, Task):
+        raise DAGError(
+            f"Task {owner.name!r} has {other!r} among its edges, which is no task. "
+            "Is the function decorated with @task?"
+        )

@@ -1,0 +1,154 @@
+"""What ``@task`` can be told, checked when it is told.
+
+A wrong option is found at the decorator, not in the run a week later: each one has its own check,
+and its error names the task, the option, the value and what is allowed. ``Options`` is what is
+left after the checks; bound tasks share it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypedDict
+
+from .core.retry import MAX_DELAY_S, Policy
+
+Predicate = Callable[..., object]
+RetryOn = type[Exception] | tuple[type[Exception], ...]
+
+MAX_NAME = 200
+_QUEUE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_PRINTABLE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+
+
+class TaskOptions(TypedDict, total=False):
+    """The keyword options of ``@task`` and ``Task``. Times are in seconds.
+
+    ``retries``: further attempts after the first. ``delay``: wait before the first of them,
+    ``backoff``: its factor from one to the next, ``max_delay``: its limit. ``retry_on``: the
+    exceptions that are worth another attempt. ``when``: a predicate on the upstream results;
+    the task is skipped if it says no. ``timeout``: limit of one attempt. ``queue``: the workers
+    of which queue take it. ``priority``: 0 (last) to 9 (first). ``name``: instead of the
+    function's.
+    """
+
+    retries: int
+    delay: float
+    backoff: float
+    max_delay: float | None
+    retry_on: RetryOn
+    when: Predicate | None
+    timeout: float | None
+    queue: str
+    priority: int
+    name: str | None
+
+
+KNOWN_OPTIONS = tuple(TaskOptions.__annotations__)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Checked options: the policy, and what only the process that calls the function needs."""
+
+    policy: Policy
+    when: Predicate | None
+    retry_on: tuple[type[Exception], ...]
+
+
+def make_options(task: str, given: TaskOptions, *, is_async: bool = False) -> Options:
+    """Check ``given`` for the task of that name; raise TypeError or ValueError that names both."""
+    for option in given:
+        if option not in KNOWN_OPTIONS:
+            raise TypeError(f"Task {task!r}: {unknown_name('option', option, KNOWN_OPTIONS)}")
+    number = partial(_number, task)
+    timeout, max_delay = given.get("timeout"), given.get("max_delay")
+    policy = Policy(
+        retries=_whole(task, "retries", given.get("retries", 0), (0, 1_000_000)),
+        delay=number("delay", given.get("delay", 1.0)),
+        backoff=number("backoff", given.get("backoff", 2.0), above_zero=True),
+        max_delay=None if max_delay is None else number("max_delay", max_delay),
+        timeout=None if timeout is None else number("timeout", timeout, above_zero=True),
+        queue=_queue(task, given.get("queue", "default")),
+        priority=_whole(task, "priority", given.get("priority", 5), (0, 9)),
+        is_async=is_async,
+    )
+    when = _predicate(task, given.get("when"))
+    return Options(policy, when, _exceptions(task, given.get("retry_on", Exception)))
+
+
+def check_name(what: str, name: object) -> str:
+    """Return ``name`` if it can be the name of a task or DAG (``what``), else raise."""
+    if not isinstance(name, str):
+        raise TypeError(f"The name of a {what} must be a string, not {name!r}.")
+    if not name or len(name) > MAX_NAME or not _PRINTABLE.fullmatch(name):
+        raise ValueError(
+            f"{name[:MAX_NAME]!r} cannot be the name of a {what}: it must have 1 to {MAX_NAME} "
+            "characters, none of them a control character or line break."
+        )
+    return name
+
+
+def unknown_name(what: str, name: str, known: tuple[str, ...] | list[str]) -> str:
+    """Return the sentence for an unknown name: what there is, and what may have been meant."""
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    shown = ", ".join(map(repr, known[:20])) + (", …" if len(known) > 20 else "")
+    there_is = f"There is: {shown}." if known else "There is none."
+    return f"unknown {what} {name!r}.{hint} {there_is}"
+
+
+def _whole(task: str, option: str, value: object, allowed: tuple[int, int]) -> int:
+    low, high = allowed
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"Task {task!r}: {option} must be a whole number, not {value!r}.")
+    if not low <= value <= high:
+        raise ValueError(f"Task {task!r}: {option} must be {low} to {high}, not {value}.")
+    return value
+
+
+def _number(task: str, option: str, value: object, *, above_zero: bool = False) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError(f"Task {task!r}: {option} must be a number, not {value!r}.")
+    least = "above 0" if above_zero else "0 or more"
+    if not math.isfinite(value) or value < 0 or (above_zero and value == 0):
+        raise ValueError(f"Task {task!r}: {option} must be {least} and finite, not {value!r}.")
+    if value > MAX_DELAY_S:
+        raise ValueError(f"Task {task!r}: {option} must be {MAX_DELAY_S:g} at most, not {value!r}.")
+    return float(value)
+
+
+def _queue(task: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"Task {task!r}: queue must be a string, not {value!r}.")
+    if not _QUEUE.fullmatch(value):
+        raise ValueError(
+            f"Task {task!r}: queue must be 1 to 64 letters, digits, '_', '.' or '-', not {value!r}."
+        )
+    return value
+
+
+def _predicate(task: str, value: Predicate | None) -> Predicate | None:
+    if value is not None and not callable(value):
+        raise TypeError(
+            f"Task {task!r}: when must be a function of the upstream results, not {value!r}."
+        )
+    if inspect.iscoroutinefunction(value):
+        raise TypeError(f"Task {task!r}: when must be an ordinary function, not an async one.")
+    return value
+
+
+def _exceptions(task: str, value: object) -> tuple[type[Exception], ...]:
+    kinds = value if isinstance(value, tuple) else (value,)
+    for kind in kinds:
+        if not (isinstance(kind, type) and issubclass(kind, Exception)):
+            raise TypeError(
+                f"Task {task!r}: retry_on must be an exception class or a tuple of them "
+                f"(subclasses of Exception), not {kind!r}."
+            )
+    return kinds

@@ -1,0 +1,140 @@
+"""How a run stands, in full: each task, and if nothing moves, why.
+
+Reading it costs a round trip per thousand tasks; ``RunHandle.record`` is the cheap look.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgpack
+
+from .core.compiled import CompiledDAG
+from .core.states import RunState, TaskState
+from .protocol.client_store import ClientStore, RunRecord
+from .protocol.records import ErrorInfo, TaskRecord
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStatus:
+    """How one task stands. Times are in seconds; None where it has not got to that."""
+
+    name: str
+    state: TaskState
+    attempt: int
+    worker: str
+    started: float | None
+    duration: float | None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """How a run stands. ``waiting_for``: what keeps it from going on, "" if nothing is known to.
+
+    ``submitted`` and ``finished`` are seconds since 1970 by Redis' clock.
+    """
+
+    run_id: str
+    dag_name: str
+    state: RunState
+    stopping: bool
+    submitted: float
+    finished: float | None
+    total: int
+    counts: dict[str, int]
+    tasks: list[TaskStatus] = field(default_factory=list)
+    waiting_for: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether the run has ended."""
+        return self.state is not RunState.RUNNING
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from submission to the end, None while it goes on."""
+        return None if self.finished is None else self.finished - self.submitted
+
+
+def read_status(store: ClientStore, run: RunRecord, dag: CompiledDAG) -> RunStatus:
+    """Read how a run stands."""
+    names = dag.graph.names
+    records = store.read_records(run.run, range(len(names)))
+    counts: dict[str, int] = {}
+    for record in records:
+        counts[record.state.value] = counts.get(record.state.value, 0) + 1
+    return RunStatus(
+        run_id=run.run,
+        dag_name=run.dag_name,
+        state=run.state,
+        stopping=run.stop is not None and run.state is RunState.RUNNING,
+        submitted=run.submitted_ms / 1000,
+        finished=None if run.finished_ms is None else run.finished_ms / 1000,
+        total=run.total,
+        counts=counts,
+        tasks=_tasks(store, run, names, records),
+        waiting_for=_waiting_for(store, run, dag, records),
+    )
+
+
+def _tasks(
+    store: ClientStore, run: RunRecord, names: list[str], records: list[TaskRecord]
+) -> list[TaskStatus]:
+    troubled = [
+        at for at, one in enumerate(records) if one.state in (TaskState.FAILED, TaskState.WAITING)
+    ]
+    errors = dict(zip(troubled, store.read_errors(run.run, troubled), strict=True))
+    found: list[TaskStatus] = []
+    for at, (name, record) in enumerate(zip(names, records, strict=True)):
+        started, ended = record.started_ms, record.ended_ms
+        length = None
+        if started is not None and ended is not None and record.state is not TaskState.WAITING:
+            length = (ended - started) / 1000
+        packed = errors.get(at)
+        info = ErrorInfo.unpack(packed) if packed else None
+        found.append(
+            TaskStatus(
+                name=name,
+                state=record.state,
+                attempt=record.attempt,
+                worker=record.lane,
+                started=None if started is None else (run.submitted_ms + started) / 1000,
+                duration=length,
+                error=f"{info.type}: {info.message}" if info else None,
+            )
+        )
+    return found
+
+
+def _waiting_for(
+    store: ClientStore, run: RunRecord, dag: CompiledDAG, records: list[TaskRecord]
+) -> str:
+    """Say what an unfinished run waits for, if it is something that somebody should mend."""
+    if run.state is not RunState.RUNNING:
+        return ""
+    if not store.has_leader():
+        return "No scheduler is running: start flowkit-scheduler on this Redis and namespace."
+    queued = [at for at, record in enumerate(records) if record.state is TaskState.QUEUED]
+    wanted: dict[str, str] = {}
+    for task in queued:
+        wanted.setdefault(dag.policy(task).queue, dag.graph.names[task])
+    served: set[str] = set()
+    for _, about in store.alive_workers():
+        served.update(_queues(about))
+    lacking = sorted(set(wanted) - served)
+    if not lacking:
+        return ""
+    queue, task = lacking[0], wanted[lacking[0]]
+    more = f" (and {len(lacking) - 1} more queues)" if len(lacking) > 1 else ""
+    return (
+        f"No live worker serves queue {queue!r}{more}, in which task {task!r} waits: start "
+        f"flowkit-worker --app … --queues {queue}."
+    )
+
+
+def _queues(about: bytes) -> list[str]:
+    try:
+        return [str(queue) for queue in msgpack.unpackb(about)["queues"]]
+    except (ValueError, KeyError, TypeError, msgpack.UnpackException):
+        return []

@@ -1,0 +1,34 @@
+"""What a scheduler is told at its start, checked once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerConfig:
+    """Settings of one scheduler. Times are in seconds.
+
+    ``lease``: how long it leads without renewing; a standby takes over within it plus
+    ``standby_poll``. ``window``: most tasks of one run that are queued, running or waiting.
+    ``sweep``: between two looks for lost hints and expired runs.
+    """
+
+    redis_url: str
+    namespace: str = "flowkit"
+    lease: float = 3.0
+    standby_poll: float = 0.5
+    window: int = 10_000
+    sweep: float = 10.0
+    log_level: str = "INFO"
+    log_json: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in (("lease", 0.2), ("standby_poll", 0.01), ("window", 1), ("sweep", 0.1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least:g}, not {getattr(self, name):g}")
+
+    @property
+    def lease_ms(self) -> int:
+        """The lease as Redis takes it."""
+        return int(self.lease * 1000)

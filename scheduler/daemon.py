@@ -1,0 +1,157 @@
+"""The scheduler process: a lease, and while it is held the duties of the one leader.
+
+Start: wait for Redis and check it, then stand by. On taking the lease: rebuild every active run,
+then read events and run the duties in one thread, in turns; each turn first asks whether the lease
+still holds. On losing it, by a fenced write or by time, everything in memory is dropped.
+
+Stop: give the lease up so that a standby takes over at once. Nothing has to be saved: whatever was
+not written is found again from the cursor.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import socket
+import string
+import threading
+import time
+from types import FrameType
+
+from ..exceptions import LeaseLost, RedisUnavailable
+from ..logging import FlowkitLogger, LogLevel
+from ..protocol.fitness import check_fitness
+from ..protocol.link import Link, redacted
+from ..protocol.scheduler_store import LeaseReply, SchedulerStore
+from .config import SchedulerConfig
+from .janitor import Janitor
+from .leader import Leader, Leadership
+from .loop import Loop
+from .promoter import Promoter
+from .reaper import Reaper
+from .resolver import Resolver
+
+LONGEST_BLOCK_S = 1.0
+SAY_AGAIN_S = 30.0  # while Redis is away
+
+
+def new_scheduler_id() -> str:
+    """Return an id for one process start, with the host's name in front for the logs."""
+    host = "".join(char for char in socket.gethostname() if char.isalnum() or char == "-")[:40]
+    return f"{host}-" + "".join(random.SystemRandom().choices(string.ascii_lowercase, k=8))
+
+
+class SchedulerDaemon:
+    """One scheduler: ``run`` returns its exit code."""
+
+    def __init__(self, config: SchedulerConfig, *, allow_eviction: bool = False) -> None:
+        self._config = config
+        self._allow_eviction = allow_eviction
+        self._log = FlowkitLogger("flowkit", config.log_level, config.log_json)
+        self._id = new_scheduler_id()
+        self._stopping = threading.Event()
+        self._away_said: float | None = None
+        self._holder = ""
+        self._store = self._new_store("flowkit-scheduler")
+        self._leader = Leader(
+            self._new_store("flowkit-leader"),
+            config.lease,
+            config.standby_poll,
+            on_held=self._say_standby,
+            on_trouble=self._note_outage,
+        )
+        self._resolver = Resolver(self._store, self._log, config.window)
+
+    def _new_store(self, name: str) -> SchedulerStore:
+        # No patience: an outage comes back to the loop, which must go on looking at its lease.
+        link = Link(self._config.redis_url, name=name, patience=0.0, stopped=self._stopping)
+        return SchedulerStore(link, self._config.namespace, self._id)
+
+    def run(self) -> int:
+        """Work until told to stop."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        where = redacted(self._config.redis_url)
+        self._say("scheduler_started", f"Scheduler {self._id} started on {where}")
+        self._wait_for_redis()
+        self._leader.start()
+        while not self._stopping.is_set():
+            leadership = self._leader.leadership()
+            if leadership is None:
+                self._stopping.wait(self._config.standby_poll / 5)
+            else:
+                self._lead_calmly(leadership)
+        self._leader.stop()
+        self._say("scheduler_stopped", f"Scheduler {self._id} stopped")
+        return 0
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._stopping.set()
+
+    # -- leading --------------------------------------------------------------------------------
+
+    def _lead_calmly(self, leadership: Leadership) -> None:
+        """Lead until the lease is lost or Redis goes away; neither is the end of this process."""
+        try:
+            self._lead(leadership)
+        except LeaseLost as error:
+            self._log.event(LogLevel.WARNING, "leader_lost", str(error), worker=self._id)
+            self._stopping.wait(self._config.standby_poll)
+        except RedisUnavailable as error:
+            self._note_outage(error)
+            self._stopping.wait(self._config.standby_poll * (0.5 + random.random()))  # noqa: S311
+
+    def _lead(self, leadership: Leadership) -> None:
+        self._holder = ""
+        self._store.term = leadership.term
+        self._resolver.recover(self._store.read_cursor())
+        self._note_recovery()
+        runs = len(self._resolver.active)
+        message = f"Scheduler {self._id} leads in term {leadership.term}; {runs} runs are active"
+        self._say("leader_elected", message)
+        loop = Loop(
+            [
+                Promoter(self._store, lambda: self._resolver.retries_seen),
+                Reaper(self._store, self._log),
+                Janitor(self._store, self._log, self._config.sweep, self._resolver.mend_hints),
+            ]
+        )
+        while not self._stopping.is_set():
+            if self._leader.leadership() != leadership:
+                raise LeaseLost(f"scheduler {self._id} does not lead any more (term {leadership.term})")
+            free = loop.run_due(LONGEST_BLOCK_S)
+            self._resolver.run_once(max(1, int(free * 1000)))
+
+    # -- Redis ----------------------------------------------------------------------------------
+
+    def _wait_for_redis(self) -> None:
+        pause = 0.2
+        while not self._stopping.is_set():
+            try:
+                check_fitness(self._store.link, allow_eviction=self._allow_eviction)
+            except RedisUnavailable as error:
+                self._note_outage(error)
+                self._stopping.wait(pause * (0.5 + random.random()))  # noqa: S311
+                pause = min(pause * 2, 2.0)
+            else:
+                self._note_recovery()
+                return
+
+    def _note_outage(self, error: Exception) -> None:
+        now = time.monotonic()
+        if self._away_said is None or now - self._away_said > SAY_AGAIN_S:
+            self._away_said = now
+            self._log.event(LogLevel.WARNING, "redis_away", f"Waiting for Redis: {error}", worker=self._id)
+
+    def _note_recovery(self) -> None:
+        if self._away_said is not None:
+            self._away_said = None
+            self._say("redis_back", "Redis is there")
+
+    def _say_standby(self, reply: LeaseReply) -> None:
+        if reply.holder != self._holder:
+            self._holder = reply.holder
+            self._say("standby", f"Scheduler {self._id} stands by; {reply.holder} leads")
+
+    def _say(self, event: str, message: str) -> None:
+        self._log.event(LogLevel.SYSTEM, event, message, worker=self._id)

@@ -1,0 +1,43 @@
+"""The janitor duty: forgets runs whose keys have expired, and mends lost hints.
+
+Redis expires a run's keys by itself; what is left is its name in the list of runs. Hints (ready
+lists, ``delayed``) can only be lost by somebody deleting them; records say what should be there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..logging import FlowkitLogger, LogLevel
+from ..protocol.scheduler_store import SchedulerStore
+
+
+class Janitor:
+    """Sweeps."""
+
+    name = "janitor"
+
+    def __init__(
+        self, store: SchedulerStore, logger: FlowkitLogger, every: float, mend_hints: Callable[[], int]
+    ) -> None:
+        """``every``: seconds between sweeps."""
+        self._store = store
+        self._log = logger
+        self._every = every
+        self._mend_hints = mend_hints
+        self._cursor = "0"
+
+    def due_early(self) -> bool:
+        """Nothing makes it look before its time."""
+        return False
+
+    def run_once(self) -> float:
+        """Look at some of the listed runs and at all hints; return seconds until the next time."""
+        mended = self._mend_hints()
+        if mended:
+            message = f"{mended} queue entries were missing and were written anew from the records"
+            self._log.event(LogLevel.WARNING, "hints_mended", message, entries=mended)
+        self._cursor, runs = self._store.scan_runs(self._cursor)
+        if runs:
+            self._store.forget(runs)
+        return self._every

@@ -1,0 +1,106 @@
+"""The leader duty: takes and keeps the scheduler's lease, in a thread and a connection of its own.
+
+Of its own, because rebuilding a run of a million tasks takes longer than a lease, and losing the
+lease over it would send the next scheduler into the same work. Should the work itself hang, the
+thread notices that nobody has asked for ``WATCHDOG_S`` and lets the lease go.
+
+A leader trusts itself until (request sent + lease − margin), whatever the reply's delay was; every
+write carries the term besides, so a leader that is wrong about itself changes nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..exceptions import StoreError
+from ..protocol.scheduler_store import LeaseReply, SchedulerStore
+
+MARGIN = 0.2  # of the lease
+WATCHDOG_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Leadership:
+    """A term that this scheduler has; ``cursor`` is where the one before had got to."""
+
+    term: int
+    cursor: str
+
+
+class Leader:
+    """Keeps the lease. ``leadership()`` says whether, and since which term, this one leads."""
+
+    def __init__(
+        self,
+        store: SchedulerStore,
+        lease: float,
+        standby_poll: float,
+        *,
+        on_held: Callable[[LeaseReply], None] = lambda reply: None,
+        on_trouble: Callable[[Exception], None] = lambda error: None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``store`` is this duty's alone. Times are in seconds."""
+        self._store = store
+        self._lease = lease
+        self._poll = standby_poll
+        self._on_held = on_held
+        self._on_trouble = on_trouble
+        self._monotonic = monotonic
+        self._current: Leadership | None = None
+        self._trusted_until = 0.0
+        self._asked = monotonic()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="leader", daemon=True)
+
+    def start(self) -> None:
+        """Start keeping the lease."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Give the lease up, so that a standby need not wait for its end."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=2.0)
+
+    def leadership(self) -> Leadership | None:
+        """Return the term that this scheduler may act in now, None if it does not lead."""
+        self._asked = self._monotonic()
+        return self._current if self._asked < self._trusted_until else None
+
+    def run_once(self) -> float:
+        """Take or renew the lease; return the seconds until the next time."""
+        sent = self._monotonic()
+        if sent - self._asked > WATCHDOG_S:
+            self._current = None
+            return self._poll
+        reply = self._store.lead(round(self._lease * 1000))
+        if not reply.leads:
+            self._current = None
+            self._on_held(reply)
+            return min(self._poll, max(0.01, reply.left_ms / 1000))
+        if reply.cursor is not None:
+            self._current = Leadership(reply.term, reply.cursor)
+        elif self._current is None or self._current.term != reply.term:
+            # It held the lease without knowing: the reply of the taking was lost, or came late.
+            self._current = Leadership(reply.term, self._store.read_cursor())
+        self._trusted_until = sent + self._lease * (1 - MARGIN)
+        return self._lease / 3
+
+    def _keep(self) -> None:
+        pause = 0.0
+        while not self._stop.wait(pause):
+            try:
+                pause = self.run_once()
+            except StoreError as error:
+                self._on_trouble(error)
+                pause = self._poll
+        if self._current is not None:
+            self._current = None
+            try:
+                self._store.lead(0)
+            except StoreError as error:
+                self._on_trouble(error)

@@ -1,0 +1,279 @@
+"""The resolver duty: events in, commands out, one ``core.run.Run`` per active run.
+
+All that it knows is rebuilt from Redis when leadership is taken (``recover``), so a scheduler may
+die at any point: the next one restores each run from its records, asks again for whatever was not
+carried out, and goes on at the cursor.
+
+Events up to the takeover are a replay. What they say is in the records already, and may be older
+than them (a run that failed and was resumed since), so a replayed event only says which run to
+look at.
+
+A run whose graph is gone or damaged is ended as failed: nobody waits for ever.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from ..core.compiled import CompiledDAG
+from ..core.run import Command, FinishRun, MarkTasks, QueueTasks, Run, StopRun, StopTasks
+from ..core.states import RunState, TaskState
+from ..exceptions import StoreError
+from ..logging import FlowkitLogger, LogLevel
+from ..protocol.keys import ready_list
+from ..protocol.records import LETTERS
+from ..protocol.scheduler_store import ActiveRun, SchedulerStore
+from .writer import Writer
+
+BATCH = 500  # events read at once
+PROGRESS_S = 0.25
+_OVER_KINDS = {letter: LETTERS[letter] for letter in "SFKC"}
+
+
+@dataclass(slots=True)
+class Active:
+    """One active run as the resolver keeps it."""
+
+    run: str
+    dag: CompiledDAG
+    state: Run
+    # Policy number → (ready list, level): where its tasks are queued.
+    places: list[tuple[str, str]] = field(default_factory=list)
+    told: float = 0.0  # when progress was last published
+
+
+class Resolver:
+    """Turns events into commands. Not thread-safe."""
+
+    def __init__(
+        self,
+        store: SchedulerStore,
+        logger: FlowkitLogger,
+        window: int,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._log = logger
+        self._window = window
+        self._monotonic = monotonic
+        self._writer = Writer(store)
+        self._graphs: dict[str, CompiledDAG] = {}
+        self._cursor = "0"
+        self._replay_until = (0, 0)
+        self.active: dict[str, Active] = {}
+        self.retries_seen = 0
+
+    # -- taking over ----------------------------------------------------------------------------
+
+    def recover(self, cursor: str) -> None:
+        """Rebuild all active runs from their records, and hints that are missing. Raises LeaseLost."""
+        self.active.clear()
+        self._cursor = cursor
+        self._replay_until = _moment(self._store.last_event())
+        for run in self._store.active_runs():
+            self._open(run)
+        self._writer.flush()
+        self.mend_hints()
+
+    def mend_hints(self) -> int:
+        """Queue anew what is queued or waiting by its record and findable nowhere."""
+        if not self.active:
+            return 0
+        places = {place for active in self.active.values() for place, _ in active.places}
+        listed = self._store.listed(places)
+        return sum(self._mend_run(active, listed) for active in self.active.values())
+
+    def _mend_run(self, active: Active, listed: set[str]) -> int:
+        tasks = active.state.dispatched_tasks()
+        missing: list[tuple[int, str, str]] = []
+        for task, record in zip(tasks, self._store.read_records(active.run, tasks), strict=True):
+            place, level = active.places[active.dag.policy_of[task]]
+            entry = f"{active.run},{task},{record.attempt}"
+            if record.state is TaskState.WAITING:
+                entry = f"{active.run},{task},{record.attempt + 1},{place},{level}"
+            elif record.state is not TaskState.QUEUED:
+                continue
+            if entry not in listed:
+                missing.append((task, place, level))
+        return self._store.requeue(active.run, missing) if missing else 0
+
+    # -- the duty -------------------------------------------------------------------------------
+
+    def run_once(self, block_ms: int) -> int:
+        """Take the next events, waiting up to ``block_ms`` for some; return how many there were."""
+        events = self._store.read_events(self._cursor, BATCH, block_ms)
+        over: dict[str, list[tuple[int, TaskState]]] = {}
+        for event_id, facts in events:
+            replayed = _moment(event_id) <= self._replay_until
+            for kind, text in facts:
+                if replayed:
+                    self._open_unknown(text.partition(" ")[0])
+                elif kind in _OVER_KINDS:
+                    run, _, tasks = text.partition(" ")
+                    state = _OVER_KINDS[kind]
+                    over.setdefault(run, []).extend((int(task), state) for task in tasks.split(" "))
+                elif kind == "W":
+                    self.retries_seen += 1
+                else:
+                    # What is over must be known before the run is opened, cancelled or resumed.
+                    self._take_over(over)
+                    self._take(kind, text)
+            self._cursor = event_id
+        self._take_over(over)
+        if events:
+            self._writer.move_cursor(self._cursor)
+            self._writer.flush()
+        return len(events)
+
+    def _take_over(self, over: dict[str, list[tuple[int, TaskState]]]) -> None:
+        for run, facts in over.items():
+            active = self.active.get(run)
+            if active is not None:
+                self._carry_out(active, active.state.tasks_over(facts))
+        over.clear()
+
+    def _take(self, kind: str, text: str) -> None:
+        run = text.partition(" ")[0]
+        active = self.active.get(run)
+        if kind == "cancel":
+            if active is not None:
+                self._carry_out(active, active.state.cancel())
+        elif kind == "submit" and active is None:
+            digest = text.partition(" ")[2]
+            if digest in self._graphs:
+                self._begin(run, self._graphs[digest])
+            else:
+                self._open(run)
+        elif kind == "resume" and active is None:
+            self._open(run)
+
+    # -- runs -----------------------------------------------------------------------------------
+
+    def _open_unknown(self, run: str) -> None:
+        if run not in self.active:
+            self._open(run)
+
+    def _begin(self, run: str, dag: CompiledDAG) -> None:
+        """Start a run of a graph that is known. It is new, so there is no record to read."""
+        active = self._activate(run, dag)
+        self._carry_out(active, active.state.start())
+
+    def _open(self, run: str) -> None:
+        """Start or restore a run from what Redis says of it."""
+        found = self._store.read_active(run)
+        if found is None:
+            return
+        try:
+            dag = self._graph(found.digest)
+        except StoreError as error:
+            self._end_broken(run, error)
+            return
+        active = self._activate(run, dag)
+        states = self._store.read_states(run)
+        if found.resuming:
+            states = self._reset(found, states)
+        self._carry_out(active, active.state.restore(states, found.stop))
+
+    def _reset(
+        self, found: ActiveRun, states: Iterable[tuple[int, TaskState]]
+    ) -> list[tuple[int, TaskState]]:
+        """Make what did not succeed pending again; return the states after that."""
+        again = (TaskState.FAILED, TaskState.UPSTREAM_FAILED, TaskState.CANCELLED)
+        kept = [(task, state) for task, state in states if state not in again]
+        self._store.reset(found.run, [task for task, state in states if state in again])
+        return kept
+
+    def _activate(self, run: str, dag: CompiledDAG) -> Active:
+        places = [
+            (ready_list(policy.queue, is_async=policy.is_async), str(policy.priority))
+            for policy in dag.policies
+        ]
+        state = Run(dag.graph, on_failure=dag.on_failure, window=self._window)
+        active = self.active[run] = Active(run, dag, state, places)
+        if self._log.enabled(LogLevel.DEBUG):
+            message = f"Run started: {run} of DAG {dag.name} ({len(dag.graph)} tasks)"
+            self._log.event(LogLevel.DEBUG, "run_start", message, run_id=run, dag_name=dag.name)
+        return active
+
+    def _graph(self, digest: str) -> CompiledDAG:
+        dag = self._graphs.get(digest)
+        if dag is None:
+            found = self._store.read_graph(digest)
+            if found is None:
+                raise StoreError(f"its graph {digest[:12]} is not in Redis any more")
+            used = {id(active.dag) for active in self.active.values()}
+            self._graphs = {key: kept for key, kept in self._graphs.items() if id(kept) in used}
+            dag = self._graphs[digest] = found
+        return dag
+
+    def _end_broken(self, run: str, error: Exception) -> None:
+        self._writer.finish(run, RunState.FAILED, None, "")
+        message = f"Run {run} cannot go on and was ended as failed: {error}"
+        self._log.event(LogLevel.ERROR, "run_broken", message, run_id=run)
+
+    # -- commands -------------------------------------------------------------------------------
+
+    def _carry_out(self, active: Active, commands: Sequence[Command]) -> None:
+        for command in commands:
+            match command:
+                case QueueTasks(tasks):
+                    self._queue(active, tasks)
+                case FinishRun(outcome, failed):
+                    self._finish(active, outcome, failed)
+                case StopRun(outcome):
+                    self._writer.flush()
+                    self._store.stop_run(active.run, outcome)
+                case MarkTasks(state, tasks):
+                    self._writer.flush()
+                    self._store.turn_over(active.run, state, tasks, notify=False)
+                case StopTasks(tasks):
+                    self._stop_tasks(active, tasks)
+        now = self._monotonic()
+        if now - active.told >= PROGRESS_S and not active.state.finished:
+            # A run that has only begun has no progress to tell yet.
+            if active.told:
+                self._writer.progress(active.run, _counts(active.state))
+            active.told = now
+
+    def _queue(self, active: Active, tasks: Sequence[int]) -> None:
+        places, policy_of = active.places, active.dag.policy_of
+        if len(places) == 1:
+            self._writer.queue(active.run, *places[0], tasks)
+            return
+        by_policy: dict[int, list[int]] = {}
+        for task in tasks:
+            by_policy.setdefault(policy_of[task], []).append(task)
+        for policy, group in by_policy.items():
+            self._writer.queue(active.run, *places[policy], group)
+
+    def _stop_tasks(self, active: Active, tasks: Sequence[int]) -> None:
+        self._writer.flush()
+        notify = active.state.outcome is RunState.CANCELLED
+        over, _ = self._store.turn_over(active.run, TaskState.CANCELLED, tasks, notify=notify)
+        facts = [(task, TaskState.CANCELLED) for task in over]
+        self._carry_out(active, active.state.tasks_over(facts))
+
+    def _finish(self, active: Active, outcome: RunState, failed: int | None) -> None:
+        self._writer.finish(active.run, outcome, failed, _counts(active.state))
+        self.active.pop(active.run, None)
+        level = LogLevel.DEBUG if outcome is RunState.SUCCEEDED else LogLevel.WARNING
+        if self._log.enabled(level):
+            message = f"Run {outcome.value}: {active.run} of DAG {active.dag.name}"
+            fields = {"run_id": active.run, "dag_name": active.dag.name}
+            if failed is not None:
+                fields["task_name"] = active.dag.graph.names[failed]
+            self._log.event(level, "run_" + outcome.value, message, **fields)
+
+
+def _moment(event_id: str) -> tuple[int, int]:
+    """Return a stream id as numbers that compare in time."""
+    ms, _, number = event_id.partition("-")
+    return int(ms), int(number or 0)
+
+
+def _counts(state: Run) -> str:
+    """Write how many tasks are in each state, for status and progress."""
+    return " ".join(f"{name.value}={number}" for name, number in state.counts().items())

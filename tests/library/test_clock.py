@@ -1,0 +1,48 @@
+"""The clock that is handed in: the real one, and the one that tests move."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from flowkit.clock import SYSTEM_CLOCK, Clock, FakeClock
+
+
+def test_the_system_clock_reads_the_computer_s_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_700_000_000.25)
+    monkeypatch.setattr(time, "monotonic", lambda: 42.5)
+    assert SYSTEM_CLOCK.wall_ms() == 1_700_000_000_250
+    assert SYSTEM_CLOCK.monotonic() == 42.5
+
+
+def test_the_system_clock_sleeps_and_takes_a_negative_length_for_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    SYSTEM_CLOCK.sleep(0.5)
+    SYSTEM_CLOCK.sleep(-3)
+    assert slept == [0.5, 0.0]
+
+
+def test_a_fake_clock_stands_still_until_it_is_moved() -> None:
+    clock = FakeClock(start_ms=1_000)
+    assert (clock.monotonic(), clock.wall_ms()) == (0.0, 1_000)
+    assert (clock.monotonic(), clock.wall_ms()) == (0.0, 1_000)
+    clock.advance(2.5)
+    assert (clock.monotonic(), clock.wall_ms()) == (2.5, 3_500)
+
+
+def test_sleeping_on_a_fake_clock_moves_it_and_is_remembered() -> None:
+    fake = FakeClock(start_ms=0)
+    clock: Clock = fake
+    clock.sleep(1.5)
+    clock.sleep(-1)
+    assert fake.slept == [1.5, -1]
+    assert clock.wall_ms() == 1_500
+
+
+def test_a_fake_clock_never_goes_back() -> None:
+    with pytest.raises(ValueError, match=r"cannot advance a clock by -1 s; give a length of 0"):
+        FakeClock().advance(-1)

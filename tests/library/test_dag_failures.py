@@ -1,0 +1,337 @@
+"""A DAG in this process when things go wrong: failures, retries, timeouts, Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import pytest
+
+from flowkit import DAG, Task
+from flowkit.core.compiled import OnFailure
+from flowkit.exceptions import TaskTimeout, WaitTimeout
+from flowkit.local_attempts import Attempts, RunContext
+from flowkit.logging import get_logger
+
+PATIENCE = 20.0  # seconds that a test waits before it gives up; never how long it takes
+
+
+def constant(name: str, value: object = None, **options) -> Task:
+    return Task(lambda *results: value if value is not None else results, name=name, **options)
+
+
+def failing(name: str, error: BaseException, **options) -> Task:
+    def fail(*results):
+        raise error
+
+    return Task(fail, name=name, **options)
+
+
+def eventually(condition) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.002)
+
+
+# -- failures --------------------------------------------------------------------------------
+
+
+def test_the_first_task_that_fails_for_good_raises_its_own_exception_with_a_note():
+    error = ValueError("bad row")
+    failing("broken", error) >> constant("after")
+    with pytest.raises(ValueError, match="bad row") as caught:
+        DAG("etl").run()
+    assert caught.value is error
+    assert caught.value.__notes__ == ["Raised by task 'broken' of DAG 'etl'."]
+
+
+def test_nothing_downstream_of_a_failed_task_starts_and_no_further_task_does():
+    ran = []
+    broken = failing("broken", ValueError())
+    for number in range(50):
+        Task(lambda: ran.append(1), name=f"independent{number}")
+    broken >> Task(lambda x: ran.append(2), name="downstream")
+    with pytest.raises(ValueError):
+        DAG(max_workers=1).run()
+    assert ran == []
+
+
+def test_tasks_that_run_already_are_waited_for():
+    started, ended = threading.Event(), []
+
+    def slow():
+        started.set()
+        eventually(lambda: stopping == [True])
+        ended.append(1)
+
+    stopping: list[bool] = []
+
+    def fail():
+        assert started.wait(PATIENCE)
+        stopping.append(True)
+        raise ValueError
+
+    Task(slow)
+    Task(fail)
+    with pytest.raises(ValueError):
+        DAG(max_workers=2).run()
+    assert ended == [1]
+
+
+def test_with_continue_the_branches_that_do_not_need_the_failed_task_go_on():
+    ran = []
+    broken, fine = failing("broken", ValueError("first")), constant("fine", 1)
+    broken >> Task(lambda x: ran.append("needs broken"), name="blocked")
+    fine >> Task(lambda x: ran.append("needs fine"), name="free")
+    with pytest.raises(ValueError, match="first"):
+        DAG(on_failure="continue", max_workers=1).run()
+    assert ran == ["needs fine"]
+
+
+def test_with_continue_the_note_names_the_other_failures():
+    failing("one", ValueError("first"))
+    failing("two", KeyError("second"))
+    with pytest.raises(ValueError, match="first") as caught:
+        DAG("etl", on_failure="continue", max_workers=1).run()
+    assert caught.value.__notes__[0].endswith("Failed as well: 'two'.")
+
+
+def test_a_predicate_that_raises_fails_the_task_without_a_retry():
+    def broken(x):
+        calls.append(x)
+        raise LookupError("predicate")
+
+    calls: list[int] = []
+    constant("a", 1) >> constant("b", 2, when=broken, retries=5, delay=0)
+    with pytest.raises(LookupError, match="predicate"):
+        DAG().run()
+    assert calls == [1]
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
+def test_what_is_no_exception_is_never_tried_again(error):
+    calls = []
+
+    def leave():
+        calls.append(1)
+        raise error
+
+    Task(leave, retries=3, delay=0)
+    with pytest.raises(type(error)):
+        DAG().run()
+    assert calls == [1]
+
+
+def test_an_async_task_fails_with_its_own_exception():
+    async def broken():
+        raise OSError("socket")
+
+    Task(broken)
+    with pytest.raises(OSError, match="socket"):
+        DAG("etl").run()
+
+
+def test_a_coroutine_hidden_by_a_decorator_is_an_error_not_a_result():
+    async def fetch():
+        return 1
+
+    Task(lambda: fetch(), name="hidden")
+    with pytest.raises(TypeError, match=r"'hidden' returned a coroutine.*async def"):
+        DAG().run()
+
+
+# -- retries and time ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_failed_attempt_is_tried_again_up_to_retries_times(asynchronous):
+    calls = []
+
+    def flaky():
+        calls.append(1)
+        if len(calls) < 3:
+            raise OSError(f"call {len(calls)}")
+        return "done"
+
+    async def flaky_async():
+        return flaky()
+
+    Task(flaky_async if asynchronous else flaky, name="flaky", retries=2, delay=0)
+    assert DAG().run() == {"flaky": "done"}
+    assert len(calls) == 3
+    calls.clear()
+    Task.clear_registry()
+    Task(flaky, retries=1, delay=0)
+    with pytest.raises(OSError, match="call 2"):
+        DAG().run()
+
+
+def test_a_retry_holds_no_thread_while_it_waits():
+    order = []
+
+    def flaky():
+        order.append("flaky")
+        if order.count("flaky") == 1:
+            raise OSError
+        return 1
+
+    Task(flaky, retries=1, delay=0)
+    Task(lambda: order.append("other"), name="other")
+    DAG(max_workers=1).run()
+    assert order == ["flaky", "other", "flaky"]
+
+
+def test_what_waits_for_a_retry_is_dropped_when_the_run_stops():
+    def fail_later():
+        eventually(lambda: calls)
+        raise ValueError("stop")
+
+    def flaky():
+        calls.append(1)
+        raise OSError
+
+    calls: list[int] = []
+    Task(flaky, retries=3, delay=3600)
+    Task(fail_later)
+    with pytest.raises(ValueError, match="stop"):
+        DAG(max_workers=2).run()
+    assert calls == [1]
+
+
+def test_only_what_retry_on_names_is_tried_again():
+    failing("a", ValueError("once"), retries=3, delay=3600, retry_on=OSError)
+    with pytest.raises(ValueError, match="once"):
+        DAG().run()
+
+
+def test_a_sync_attempt_over_its_timeout_fails_and_its_late_result_is_dropped():
+    release, calls = threading.Event(), []
+
+    def stuck():
+        calls.append(1)
+        if len(calls) == 1:
+            release.wait(PATIENCE)
+            return "late"
+        return "second"
+
+    try:
+        Task(stuck, timeout=0.05, retries=1, delay=0)
+        constant("other", 1)
+        assert DAG(max_workers=1).run() == {"stuck": "second", "other": 1}
+    finally:
+        release.set()
+
+
+def test_a_timeout_without_retries_raises_task_timeout():
+    release = threading.Event()
+    Task(lambda: release.wait(PATIENCE), name="stuck", timeout=0.02)
+    try:
+        with pytest.raises(TaskTimeout, match=r"'stuck'.*0.02 s") as caught:
+            DAG("etl").run()
+        assert caught.value.__notes__ == ["Raised by task 'stuck' of DAG 'etl'."]
+    finally:
+        release.set()
+
+
+def test_retry_on_decides_about_timeouts_too():
+    release = threading.Event()
+    Task(lambda: release.wait(PATIENCE), name="s", timeout=0.02, retries=9, retry_on=OSError)
+    try:
+        with pytest.raises(TaskTimeout):
+            DAG().run()
+    finally:
+        release.set()
+
+
+@pytest.mark.parametrize("max_workers", [None, 1])
+def test_an_async_attempt_over_its_timeout_is_cancelled(max_workers):
+    cancelled = threading.Event()
+
+    async def stuck():
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    Task(stuck, timeout=0.02)
+    with pytest.raises(TaskTimeout):
+        DAG(max_workers=max_workers).run()
+    assert cancelled.wait(PATIENCE)
+
+
+def test_a_task_in_time_is_not_touched_by_its_timeout():
+    async def quick():
+        return 1
+
+    Task(quick, timeout=PATIENCE)
+    constant("sync", 2, timeout=PATIENCE)
+    assert DAG().run() == {"quick": 1, "sync": 2}
+
+
+def test_an_attempt_is_either_ended_or_abandoned_never_both():
+    """The outcome is in the queue already when the time is found to be over: it counts."""
+    run = _run_of(constant("a", 1, timeout=9))
+    run.begin(0, 1)
+    eventually(lambda: run.outcomes.qsize() == 2)
+    assert run.abandon(0, 1) is False
+    run.stop(at_once=False)
+
+
+def _run_of(made: Task) -> Attempts:
+    with DAG("one") as dag:
+        dag.add(made)
+    context = RunContext("r", dag.layout(), {}, [None], OnFailure.STOP, get_logger())
+    return Attempts(context, 1, bounded=True)
+
+
+def test_a_run_over_its_timeout_raises_wait_timeout_and_starts_nothing_more():
+    release, ran = threading.Event(), []
+    stuck = Task(lambda: release.wait(PATIENCE), name="stuck")
+    stuck >> Task(lambda x: ran.append(1), name="after")
+    try:
+        with pytest.raises(WaitTimeout, match="DAG 'etl' did not end in the time given"):
+            DAG("etl").run(timeout=0.05)
+    finally:
+        release.set()
+    assert ran == []
+
+
+def test_ctrl_c_leaves_at_once_and_starts_nothing_more(tmp_path):
+    """The thread of the running task would go on for an hour; the program ends all the same."""
+    script = textwrap.dedent("""
+        import time, pathlib, sys
+        from flowkit import DAG, task, configure_logging
+        configure_logging("ERROR")
+        @task
+        def slow():
+            print("started", flush=True)
+            time.sleep(3600)
+        @task
+        def after(x):
+            print("after", flush=True)
+        slow >> after
+        try:
+            DAG(max_workers=1).run()
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
+    """)
+    program = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    with program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "started\n"
+        program.send_signal(signal.SIGINT)
+        rest, _ = program.communicate(timeout=PATIENCE)
+    assert (rest, program.returncode) == ("interrupted\n", 0)

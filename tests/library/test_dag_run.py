@@ -1,0 +1,299 @@
+"""Running a DAG in this process: results, skips, failures, retries, timeouts, Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import pytest
+
+from flowkit import DAG, DAGCycleError, FlowkitError, Task, configure_logging, current_attempt, task
+from flowkit.exceptions import ParameterError, TaskTimeout, WaitTimeout
+from flowkit.local_attempts import Attempts
+
+PATIENCE = 20.0  # seconds that a test waits before it gives up; never how long it takes
+
+
+def constant(name: str, value: object = None, **options) -> Task:
+    return Task(lambda *results: value if value is not None else results, name=name, **options)
+
+
+def failing(name: str, error: BaseException, **options) -> Task:
+    def fail(*results):
+        raise error
+
+    return Task(fail, name=name, **options)
+
+
+def eventually(condition) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.002)
+
+
+# -- results ---------------------------------------------------------------------------------
+
+
+def test_run_gives_results_by_task_name_in_order_of_appearance():
+    c, a, b = constant("c", 3), constant("a", 1), constant("b", 2)
+    b >> a
+    assert list(DAG().run().items()) == [("c", 3), ("a", 1), ("b", 2)]
+    assert c.upstream == []
+
+
+def test_an_empty_dag_gives_nothing():
+    assert DAG().run() == {}
+
+
+def test_results_come_as_positional_arguments_in_the_order_of_the_edges():
+    quick_ended = threading.Event()
+    first = Task(lambda: quick_ended.wait(PATIENCE) and "first", name="first")
+    quick = Task(lambda: quick_ended.set() or "quick", name="quick")
+    last = constant("last")
+    [first, quick] >> last
+    assert DAG(max_workers=2).run()["last"] == ("first", "quick")
+
+
+def test_a_skipped_task_is_absent_and_its_downstream_tasks_get_none():
+    a, last = constant("a", 1), constant("last")
+    skipped = constant("skipped", 2, when=lambda x: x > 5)
+    a >> skipped >> last
+    assert DAG().run() == {"a": 1, "last": (None,)}
+
+
+def test_a_task_that_returned_none_is_present():
+    Task(lambda: None, name="a")
+    assert DAG().run() == {"a": None}
+
+
+def test_a_conditional_task_with_no_upstream_task_is_skipped():
+    constant("a", 1, when=lambda *results: True)
+    assert DAG().run() == {}
+
+
+def test_a_dag_can_run_again_and_in_many_threads_at_once():
+    a, b = constant("a", 1), constant("b")
+    a >> b
+    dag, found = DAG(), []
+    threads = [threading.Thread(target=lambda: found.append(dag.run())) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [{"a": 1, "b": (1,)}] * 5
+
+
+def test_one_function_may_take_part_in_several_dags():
+    a, b = constant("a", 1), constant("b", 2)
+    last = constant("last")
+    with DAG("one") as one:
+        a >> last
+    with DAG("two") as two:
+        [b, a] >> last
+    assert one.run()["last"] == (1,)
+    assert two.run()["last"] == (2, 1)
+
+
+def test_run_parameters_reach_the_tasks_that_declare_them():
+    def load(path, limit=10):
+        return path, limit
+
+    def save(rows, path, *, mode="w"):
+        return rows, path, mode
+
+    loaded, saved = Task(load), Task(save)
+    with DAG("etl") as dag:
+        loaded >> saved
+        loaded >> saved.bind("copy", mode="x")
+    results = dag.run(params={"path": "p", "mode": "a"})
+    assert results["load"] == ("p", 10)
+    assert results["save"] == (("p", 10), "p", "a")
+    assert results["copy"] == (("p", 10), "p", "x")
+
+
+def test_parameters_are_checked_before_anything_runs():
+    ran = []
+    Task(lambda path: ran.append(path), name="load")
+    with pytest.raises(ParameterError):
+        DAG().run()
+    with pytest.raises(ParameterError):
+        DAG().run(params={"path": 1, "pth": 2})
+    assert ran == []
+
+
+def test_a_cycle_raises_before_anything_runs():
+    ran = []
+    Task(lambda: ran.append(1), name="first")
+    a, b = constant("a"), constant("b")
+    a >> b >> a
+    with pytest.raises(DAGCycleError, match="a -> b -> a"):
+        DAG().run()
+    assert ran == []
+
+
+def test_an_unknown_executor_is_an_error_that_lists_the_known_ones():
+    with pytest.raises(FlowkitError, match=r"executor 'threads'.*mean 'thread'.*'redis'"):
+        DAG().run(executor="threads")
+    with pytest.raises(FlowkitError, match="belong to executor='redis'"):
+        DAG().run(redis="redis://localhost")
+
+
+# -- parallelism -----------------------------------------------------------------------------
+
+
+def meet(count: int) -> list[Task]:
+    """Make tasks that return only when all of them run at the same time."""
+    barrier = threading.Barrier(count, timeout=PATIENCE)
+    return [Task(lambda: barrier.wait() >= 0, name=f"meet{number}") for number in range(count)]
+
+
+def test_independent_tasks_run_at_the_same_time():
+    meet(4)
+    assert set(DAG(max_workers=4).run().values()) == {True}
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("given_to", ["dag", "run"])
+def test_max_workers_bounds_the_parallelism(given_to, asynchronous):
+    running, most, lock = 0, 0, threading.Lock()
+
+    def change(by):
+        nonlocal running, most
+        with lock:
+            running += by
+            most = max(most, running)
+
+    def wait():
+        change(1)
+        time.sleep(0.002)
+        change(-1)
+
+    async def wait_async():
+        change(1)
+        await asyncio.sleep(0.002)
+        change(-1)
+
+    for number in range(20):
+        Task(wait_async if asynchronous and number % 2 else wait, name=f"t{number}")
+    if given_to == "dag":
+        DAG(max_workers=2).run()
+    else:
+        DAG(max_workers=9).run(max_workers=2)
+    assert 1 <= most <= 2
+
+
+def test_async_tasks_run_concurrently_on_one_loop_also_inside_a_running_loop():
+    arrived: list[int] = []
+    everyone: list[asyncio.Event] = []
+
+    async def meet_all(number):
+        if not everyone:
+            everyone.append(asyncio.Event())
+        arrived.append(threading.get_ident())
+        if len(arrived) == 100:
+            everyone[0].set()
+        await asyncio.wait_for(everyone[0].wait(), PATIENCE)
+        return number
+
+    base = Task(meet_all)
+    with DAG("async") as dag:
+        for number in range(100):
+            dag.add(base.bind(number=number))
+
+    async def inside():
+        return dag.run()
+
+    assert list(asyncio.run(inside()).values()) == list(range(100))
+    assert len(set(arrived)) == 1
+
+
+def test_no_thread_is_left_behind():
+    async def nothing():
+        return 1
+
+    Task(nothing)
+    constant("a", 1)
+    before = threading.active_count()
+    DAG().run()
+    assert threading.active_count() == before
+
+
+def test_a_task_sees_which_attempt_it_is():
+    seen = []
+
+    def look():
+        seen.append(current_attempt())
+        if len(seen) < 3:
+            raise OSError
+        return len(seen)
+
+    async def look_async():
+        await asyncio.sleep(0)
+        return current_attempt().task
+
+    with DAG("d") as dag:
+        dag.add(Task(look, retries=5, delay=0, name="first"))
+        dag.add(Task(look_async, name="second"))
+        dag.add(Task(lambda day: day, name="needs"))
+    results = dag.run(params={"day": "monday"})
+    assert (results["first"], results["second"]) == (3, "second")
+    assert [(a.task, a.attempt) for a in seen] == [("first", n) for n in (1, 2, 3)]
+    assert len({a.run_id for a in seen}) == 1
+    assert dict(seen[0].params) == {"day": "monday"}
+    with pytest.raises(TypeError):
+        seen[0].params["day"] = "sunday"
+    with pytest.raises(FlowkitError, match="outside of a run"):
+        current_attempt()
+
+
+# -- what is told ----------------------------------------------------------------------------
+
+
+def test_the_life_of_a_run_is_logged(capsys):
+    configure_logging()
+    calls = []
+
+    def flaky(x):
+        calls.append(1)
+        if len(calls) == 1:
+            raise OSError("again")
+        return 1
+
+    made = constant("load", 1)
+    made >> Task(flaky, retries=2, delay=0)
+    made >> constant("never", 1, when=lambda x: False)
+    DAG("etl").run()
+    text = capsys.readouterr().out
+    for words in (
+        "DAG started: etl (3 tasks)",
+        "Task started: load",
+        "Task succeeded: load",
+        "Task retry: flaky (retry 1/2",
+        "OSError: again",
+        "Task skipped: never (its condition is false)",
+        "DAG progress: etl (3/3, 100.0%)",
+        "DAG completed: etl (3 tasks",
+    ):
+        assert words in text
+    failing("bad", ValueError("no"))
+    with pytest.raises(ValueError):
+        DAG("etl").run()
+    text = capsys.readouterr().out
+    assert "Task failed: bad (ValueError: no)" in text
+    assert "DAG failed: etl (task bad)" in text
+    assert "DAG completed" not in text
+
+
+def test_wide_dags_complete():
+    first, last = constant("first", 1), Task(lambda *results: sum(results), name="last")
+    base = task(lambda x, part: part)
+    with DAG("wide") as dag:
+        first >> [base.bind(f"p{n}", part=n) for n in range(3000)] >> last
+    assert dag.run()["last"] == sum(range(3000))

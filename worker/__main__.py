@@ -1,0 +1,68 @@
+"""The command ``flowkit-worker``: reads its options and becomes the daemon."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ..cli.daemon_options import daemon_options, required_url, settings_from
+from .config import WorkerConfig
+from .daemon import WorkerDaemon
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--app", required=True, help="Module (pkg.module) or file (path/to/file.py) that defines the tasks."
+)
+@click.option(
+    "--queues", default="default", show_default=True, help="Queues to serve, comma-separated, first first."
+)
+@click.option("--processes", type=int, default=2, show_default=True, help="Child processes that run tasks.")
+@click.option(
+    "--concurrency", type=int, default=100, show_default=True, help="Async tasks at a time per process."
+)
+@click.option(
+    "--max-tasks-per-child",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Replace a process after so many tasks; 0: never.",
+)
+@click.option(
+    "--shutdown-timeout",
+    type=float,
+    default=25.0,
+    show_default=True,
+    help="Seconds that running tasks may go on after TERM or Ctrl-C. A second one ends at once.",
+)
+@daemon_options
+def main(app: str, queues: str, **options: object) -> None:
+    """Run tasks of APP for the runs in Redis, until TERM or Ctrl-C."""
+    settings = settings_from(options)
+    try:
+        config = WorkerConfig(
+            app=app,
+            redis_url=required_url(settings, "flowkit-worker"),
+            namespace=settings.namespace,
+            queues=tuple(dict.fromkeys(name.strip() for name in queues.split(",") if name.strip())),
+            processes=_number(options, "processes"),
+            concurrency=_number(options, "concurrency"),
+            max_tasks_per_child=_number(options, "max_tasks_per_child"),
+            shutdown_timeout=float(str(options["shutdown_timeout"])),
+            lease=settings.lease_seconds,
+            max_result_bytes=settings.max_result_bytes,
+            log_level=settings.log_level,
+            log_json=settings.log_json,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    sys.exit(WorkerDaemon(config, allow_eviction=settings.allow_eviction).run())
+
+
+def _number(options: dict[str, object], name: str) -> int:
+    return int(str(options[name]))
+
+
+if __name__ == "__main__":
+    main()

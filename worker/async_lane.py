@@ -1,0 +1,190 @@
+"""The async lane: runs ``async def`` tasks concurrently on one event loop, in threads of its own.
+
+Three threads: the loop runs the coroutines; the pump talks to Redis (claims as many as there is
+room for, sends outcomes as they come); the waiter blocks until there is work. The sync lane is
+not in the way of this one, nor the other way round.
+
+A coroutine that blocks the loop past its deadline is found by the parent, as in the sync lane.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+
+from ..context import enter_attempt
+from ..exceptions import FlowkitError, TaskTimeout
+from ..protocol.worker_store import Outcome, WorkerStore
+from .board import Board
+from .desk import Desk
+from .executor import Executor, Prepared
+from .values import Values
+
+POLL_S = 2.0
+GATHER_S = 0.001  # outcomes that come within this time are sent together,
+FEW = 8  # if more attempts than this are running
+BLOCKED_LOOP_S = 1.0  # beyond its deadline a coroutine is the parent's to end
+
+
+class AsyncLane:
+    """One child's lane for coroutine functions."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        waiter: WorkerStore,
+        values: Values,
+        executor: Executor,
+        board: Board,
+        *,
+        on_error: Callable[[BaseException], None],
+    ) -> None:
+        """Slots 1… of ``board`` set the concurrency. ``on_error`` hears of a lost lease."""
+        self._desk = desk
+        self._waiter = waiter
+        self._values = values
+        self._executor = executor
+        self._board = board
+        self._on_error = on_error
+        self._free = list(range(1, board.slots))
+        self._capacity = len(self._free)
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._cancelled: set[str] = set()
+        self._draining = threading.Event()
+        self._news = threading.Condition()
+        self._hungry = True
+        self._loop = asyncio.new_event_loop()
+        self._pump = threading.Thread(target=self._guarded(self._pump_on), name="pump", daemon=True)
+        self.done = 0
+
+    def start(self) -> None:
+        """Start the threads."""
+        loop = threading.Thread(target=self._loop.run_forever, name="loop", daemon=True)
+        waiter = threading.Thread(target=self._guarded(self._wait_on), name="waiter", daemon=True)
+        for thread in (loop, self._pump, waiter):
+            thread.start()
+
+    def share(self, claimers: int) -> None:
+        """Set how many claimers a short list is to be divided among. Any thread."""
+        self._desk.share = claimers
+
+    def drain(self) -> None:
+        """Claim nothing more. Any thread."""
+        self._draining.set()
+        self._tell()
+
+    def join(self) -> None:
+        """Wait until what was executing is over and reported."""
+        self._pump.join()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def cancel(self, attempt: str) -> None:
+        """End this attempt (``run,task,attempt``). Any thread."""
+
+        def on_loop() -> None:
+            running = self._running.get(attempt)
+            if running is not None:
+                self._cancelled.add(attempt)
+                running.cancel()
+
+        self._loop.call_soon_threadsafe(on_loop)
+
+    # -- the pump and the waiter ------------------------------------------------------------------
+
+    def _guarded(self, work: Callable[[], None]) -> Callable[[], None]:
+        def guarded() -> None:
+            try:
+                work()
+            except FlowkitError as error:
+                self._on_error(error)
+
+        return guarded
+
+    def _tell(self) -> None:
+        with self._news:
+            self._news.notify_all()
+
+    def _pump_on(self) -> None:
+        desk = self._desk
+        while True:
+            draining = self._draining.is_set()
+            room = len(self._free) if self._hungry and not draining else 0
+            if room or desk.unsent:
+                got = desk.exchange(room)
+                self._hungry = self._hungry and (got > 0 or not room)
+                self._start_claims()
+                continue
+            if draining and len(self._free) == self._capacity:
+                return
+            with self._news:
+                if not desk.unsent:
+                    self._news.wait(POLL_S)
+            if len(self._running) > FEW:
+                time.sleep(GATHER_S)
+
+    def _wait_on(self) -> None:
+        while not self._draining.is_set():
+            if self._hungry or not self._free:
+                time.sleep(0.01)
+                continue
+            self._waiter.wait_for_work(self._desk.lists, POLL_S)
+            self._hungry = True
+            self._tell()
+
+    def _start_claims(self) -> None:
+        desk = self._desk
+        self._values.prefetch(list(desk.inbox))
+        while desk.inbox:
+            claim = desk.inbox.popleft()
+            prepared = self._executor.prepare(claim)
+            if isinstance(prepared, Outcome):
+                desk.put(prepared)
+            else:
+                self._loop.call_soon_threadsafe(self._begin, prepared, self._free.pop())
+
+    # -- on the loop ------------------------------------------------------------------------------
+
+    def _begin(self, prepared: Prepared, slot: int) -> None:
+        claim = prepared.claim
+        key = f"{claim.key},{claim.attempt}"
+        running = self._loop.create_task(self._attempt(prepared, slot, key), name=prepared.name)
+        self._running[key] = running
+
+    async def _attempt(self, prepared: Prepared, slot: int, key: str) -> None:
+        claim, limit = prepared.claim, prepared.policy.timeout
+        began = time.monotonic()
+        deadline = 0.0 if limit is None else began + limit + BLOCKED_LOOP_S
+        self._board.enter(slot, self._executor.board_text(prepared), deadline)
+        # The task has a context of its own, so there is nothing to reset.
+        enter_attempt(claim.run, prepared.name, claim.attempt, prepared.params)
+        try:
+            outcome = await self._call(prepared, began)
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError) and key in self._cancelled:
+                outcome = self._executor.cancelled(claim)
+            else:
+                outcome = self._executor.raised(prepared, error)
+        self._board.leave(slot)
+        self._cancelled.discard(key)
+        self._running.pop(key, None)
+        self._desk.put(outcome)
+        self._free.append(slot)
+        self.done += 1
+        self._hungry = True
+        self._tell()
+
+    async def _call(self, prepared: Prepared, began: float) -> Outcome:
+        limit = prepared.policy.timeout
+        timer = asyncio.timeout(limit)
+        try:
+            async with timer:
+                result = prepared.task.func(*prepared.args, **prepared.kwargs)
+                if prepared.task.is_async:
+                    result = await result
+        except TimeoutError:
+            if timer.expired() and limit is not None:
+                raise TaskTimeout(prepared.name, limit) from None
+            raise
+        return self._executor.succeeded(prepared, result, time.monotonic() - began)

@@ -1,0 +1,92 @@
+"""The board: shared memory in which a child writes what it is executing, for its parent to read.
+
+The parent needs it at moments when the child cannot be asked: after its death (which task is to
+blame) and while it hangs (has a deadline passed). One slot per attempt that can execute at a time:
+slot 0 is the sync lane's, the others are the async lane's. Writing a slot costs about a
+microsecond, so it is done for every attempt.
+
+A slot: busy flag, deadline (monotonic seconds, 0 for none; the clock is the machine's, so it is
+the same in both processes), length, text. The text is ``run,task,attempt|token|limit|name``, all
+but the first part only with a deadline: the outcome to record should it pass, the timeout in
+seconds, and the task's name. The policy is the child's to know, not the parent's. The flag is
+raised last and lowered first; a reader that must be sure stops the child before it looks.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+SLOT_BYTES = 384
+_HEAD = struct.Struct("=BdH")
+_MAX_TEXT = SLOT_BYTES - _HEAD.size
+
+
+@dataclass(frozen=True, slots=True)
+class Executing:
+    """One attempt that a child is executing.
+
+    ``token``: the outcome if its deadline passes; ``limit``: its timeout in seconds.
+    """
+
+    slot: int
+    run: str
+    task: int
+    attempt: int
+    deadline: float
+    token: str = ""
+    limit: float = 0.0
+    name: str = ""
+
+    @property
+    def key(self) -> str:
+        """How scripts name it."""
+        return f"{self.run},{self.task}"
+
+
+class Board:
+    """The slots of one child. Create it before forking: both sides then share it."""
+
+    def __init__(self, async_slots: int) -> None:
+        """One slot for the sync lane and ``async_slots`` for the async one."""
+        self.slots = 1 + async_slots
+        self._memory = mmap.mmap(-1, self.slots * SLOT_BYTES)
+
+    def enter(self, slot: int, text: str, deadline: float = 0.0) -> None:
+        """Note that ``slot`` executes ``text`` from now on."""
+        at = slot * SLOT_BYTES
+        data = text.encode()[:_MAX_TEXT]
+        end = at + _HEAD.size + len(data)
+        self._memory[at + _HEAD.size : end] = data
+        _HEAD.pack_into(self._memory, at, 1, deadline, len(data))
+
+    def leave(self, slot: int) -> None:
+        """Note that ``slot`` executes nothing."""
+        self._memory[slot * SLOT_BYTES] = 0
+
+    def executing(self) -> Iterator[Executing]:
+        """Yield what is executing now."""
+        for slot in range(self.slots):
+            at = slot * SLOT_BYTES
+            if not self._memory[at]:
+                continue
+            _, deadline, length = _HEAD.unpack_from(self._memory, at)
+            start = at + _HEAD.size
+            text = self._memory[start : start + length].decode("utf-8", "ignore")
+            key, token, limit, name = (text.split("|", 3) + ["", "", ""])[:4]
+            run, task, attempt = key.rsplit(",", 2)
+            yield Executing(slot, run, int(task), int(attempt), deadline, token, float(limit or 0), name)
+
+    def overdue(self, now: float) -> bool:
+        """Return whether some deadline lies before ``now``: a cheap look, to be confirmed."""
+        for slot in range(self.slots):
+            busy, deadline, _ = _HEAD.unpack_from(self._memory, slot * SLOT_BYTES)
+            if busy and 0.0 < deadline < now:
+                return True
+        return False
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._memory.close()

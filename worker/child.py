@@ -1,0 +1,191 @@
+"""A child of the worker: loads the user's app and runs its lanes.
+
+It is forked by the parent, which has run no user code and no threads. The control pipe brings the
+parent's words, one line each: ``stop LANE RUN,TASK,ATTEMPT`` (cancelled), ``share N`` (claimers
+alive), ``drain`` (finish and exit). Its end is the parent's death: the child then ends at once,
+since nobody renews its lease any more.
+
+Exit codes tell the parent what happened: see ``ExitCode``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import signal
+import sys
+import threading
+from enum import IntEnum
+from typing import NoReturn
+
+from ..exceptions import FlowkitError, LeaseLost
+from ..loader import load_app
+from ..logging import FlowkitLogger, LogLevel
+from ..protocol.keys import ready_list
+from ..protocol.link import Link
+from ..protocol.worker_store import WorkerStore
+from ..task import Task
+from .async_lane import AsyncLane
+from .board import Board
+from .config import WorkerConfig
+from .desk import Desk
+from .executor import Executor
+from .sync_lane import SyncLane
+from .values import Values
+
+_PR_SET_PDEATHSIG = 1
+
+
+class ExitCode(IntEnum):
+    """How a child ended, beside what signals and user code do to it."""
+
+    DONE = 0
+    APP_BROKEN = 70  # its app could not be loaded: another child would fail alike
+    LEASE_LOST = 71  # its worker was declared dead
+    RECYCLED = 72  # it has run as many tasks as it may
+
+
+class Child:
+    """All that one child process is made of."""
+
+    def __init__(
+        self, config: WorkerConfig, number: int, worker: str, board: Board, control: int
+    ) -> None:
+        """``control``: the read end of the pipe from the parent."""
+        self._config = config
+        self._board = board
+        self._control = control
+        self._lane_id = f"{worker}.{number}"
+        self._log = FlowkitLogger("flowkit", config.log_level, config.log_json)
+        self._stop_links = threading.Event()
+        self._exit = ExitCode.DONE
+        self._sync: SyncLane | None = None
+        self._async: AsyncLane | None = None
+
+    def run(self) -> NoReturn:
+        """Load the app, run the lanes, exit."""
+        _die_with_parent()
+        # A group of its own: the terminal's Ctrl-C goes to the parent alone, and the parent can
+        # end this child together with the processes that its tasks started.
+        os.setpgid(0, 0)
+        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+            signal.signal(name, signal.SIG_DFL)
+        try:
+            load_app(self._config.app)
+        except FlowkitError as error:
+            self._log.event(LogLevel.ERROR, "app_broken", str(error), worker=self._lane_id)
+            self._leave(ExitCode.APP_BROKEN)
+        self._open_lanes()
+        threading.Thread(target=self._listen, name="control", daemon=True).start()
+        gc.collect()
+        gc.freeze()
+        self._leave(self._work())
+
+    def _work(self) -> ExitCode:
+        assert self._sync is not None
+        try:
+            if self._async is not None:
+                self._async.start()
+            self._sync.run()
+            if self._async is not None:
+                self._async.drain()
+                self._async.join()
+        except LeaseLost as error:
+            self._log.event(LogLevel.ERROR, "lease_lost", str(error), worker=self._lane_id)
+            return ExitCode.LEASE_LOST
+        return self._exit
+
+    def _leave(self, code: ExitCode) -> NoReturn:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # No interpreter shutdown: threads of user code must not keep a finished child alive.
+        os._exit(code)
+
+    # -- lanes ----------------------------------------------------------------------------------
+
+    def _open_lanes(self) -> None:
+        desk, waiter, values, executor = self._lane_parts(self._lane_id, is_async=False)
+        self._sync = SyncLane(
+            desk, waiter, values, executor, self._board, may_go_on=self._may_go_on
+        )
+        if any(task.is_async for task in Task._all_tasks):
+            parts = self._lane_parts(self._lane_id + "a", is_async=True)
+            self._async = AsyncLane(*parts, self._board, on_error=self._lane_broke)
+
+    def _lane_parts(self, lane: str, *, is_async: bool) -> tuple[Desk, WorkerStore, Values, Executor]:
+        config = self._config
+        store, waiter = self._store(lane), self._store(lane)
+        lists = [ready_list(queue, is_async=is_async) for queue in config.queues]
+        desk = Desk(store, lane, lists, share=config.processes, on_stale=self._stale)
+        # Values are read in the lane's own thread, outcomes also sent by the reporter: two links.
+        values = Values(self._store(lane), config.max_result_bytes)
+        executor = Executor(values, self._log, lane, config.app, config.max_result_bytes)
+        return desk, waiter, values, executor
+
+    def _store(self, lane: str) -> WorkerStore:
+        link = Link(
+            self._config.redis_url,
+            name=f"flowkit-worker-{lane}",
+            patience=None,
+            stopped=self._stop_links,
+        )
+        return WorkerStore(link, self._config.namespace)
+
+    def _may_go_on(self, done: int) -> bool:
+        limit = self._config.max_tasks_per_child
+        total = done + (self._async.done if self._async is not None else 0)
+        if limit and total >= limit:
+            self._exit = ExitCode.RECYCLED
+            return False
+        return True
+
+    def _stale(self, key: str) -> None:
+        run, _, task = key.partition(",")
+        message = f"Outcome of task {task} of run {run} came too late and was dropped"
+        self._log.event(LogLevel.WARNING, "outcome_stale", message, run_id=run, worker=self._lane_id)
+
+    def _lane_broke(self, error: BaseException) -> None:
+        self._log.event(LogLevel.ERROR, "lease_lost", str(error), worker=self._lane_id + "a")
+        self._leave(ExitCode.LEASE_LOST)
+
+    # -- the parent's words ---------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        with os.fdopen(self._control, "r", encoding="utf-8") as lines:
+            for line in lines:
+                verb, *words = line.split()
+                if verb == "stop":
+                    self._cancel(words[0], words[1])
+                elif verb == "share":
+                    self._share(int(words[0]))
+                elif verb == "drain":
+                    self._drain()
+        os._exit(ExitCode.DONE)
+
+    def _cancel(self, lane: str, attempt: str) -> None:
+        target = self._async if lane.endswith("a") else self._sync
+        if target is not None:
+            target.cancel(attempt)
+
+    def _share(self, claimers: int) -> None:
+        for lane in (self._sync, self._async):
+            if lane is not None:
+                lane.share(claimers)
+
+    def _drain(self) -> None:
+        for lane in (self._sync, self._async):
+            if lane is not None:
+                lane.drain()
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to end this process with its parent; elsewhere the control pipe does it.
+
+    The pipe alone would not reach a task that blocks in C code and never lets a thread run.
+    """
+    if sys.platform == "linux":
+        parent = os.getppid()
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(ExitCode.DONE)

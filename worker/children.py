@@ -1,0 +1,145 @@
+"""The parent's children: starting them, hearing of their ends, ending them.
+
+A child is identified by its number, which is never used again within this worker: its lanes'
+names then name one process start, and an outcome of an earlier child can never pass for a later
+one's. Forking is safe because the parent has no threads and no open connection is used by both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from .board import Board, Executing
+from .config import WorkerConfig
+
+
+@dataclass(slots=True)
+class Kid:
+    """One child as its parent sees it."""
+
+    number: int
+    pid: int
+    board: Board
+    control: int
+    lanes: tuple[str, ...]
+
+    def tell(self, line: str) -> None:
+        """Send a line over the control pipe; a child that is gone or stuck does not hear it."""
+        with contextlib.suppress(OSError):
+            os.write(self.control, line.encode() + b"\n")
+
+    def kill(self) -> None:
+        """End the child and everything that its tasks started. It is not asked."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[list[Executing]]:
+        """Stop the child's process for a moment and yield what it is executing.
+
+        Between a look at the board and a kill the child could go on to another attempt, which
+        would then die for its predecessor. A stopped process cannot.
+        """
+        try:
+            os.kill(self.pid, signal.SIGSTOP)
+        except ProcessLookupError:
+            yield []
+            return
+        try:
+            yield list(self.board.executing())
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGCONT)
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """A child that ended. ``code``: its exit code, negative for a signal."""
+
+    kid: Kid
+    code: int
+    executing: tuple[Executing, ...]
+
+
+class Children:
+    """All children of one worker."""
+
+    def __init__(
+        self,
+        config: WorkerConfig,
+        worker: str,
+        child_main: Callable[[WorkerConfig, int, str, Board, int], None],
+        before_child: Callable[[], None],
+    ) -> None:
+        """``child_main`` runs in the child and never returns; ``before_child`` first tidies up
+        what the child must not share with its parent.
+        """
+        self._config = config
+        self._worker = worker
+        self._child_main = child_main
+        self._before_child = before_child
+        self._next = 0
+        self.alive: dict[int, Kid] = {}
+
+    def reserve(self) -> int:
+        """Return the number of the next child, so that its lanes can be registered first."""
+        number = self._next
+        self._next += 1
+        return number
+
+    def lanes_of(self, number: int) -> tuple[str, str]:
+        """Return the names of a child's lanes, sync and async."""
+        return f"{self._worker}.{number}", f"{self._worker}.{number}a"
+
+    def fork(self, number: int) -> Kid:
+        """Start the child of that number."""
+        board = Board(self._config.concurrency)
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os.close(writer)
+                for kid in self.alive.values():
+                    os.close(kid.control)
+                self._before_child()
+                self._child_main(self._config, number, self._worker, board, reader)
+            finally:
+                os._exit(1)
+        os.close(reader)
+        os.set_blocking(writer, False)
+        kid = Kid(number, pid, board, writer, self.lanes_of(number))
+        self.alive[pid] = kid
+        return kid
+
+    def collect(self) -> list[Death]:
+        """Return the children that have ended since the last call."""
+        deaths: list[Death] = []
+        for pid, kid in list(self.alive.items()):
+            try:
+                ended, status = os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                ended, status = pid, 0
+            if not ended:
+                continue
+            del self.alive[pid]
+            code = os.waitstatus_to_exitcode(status) if status else 0
+            deaths.append(Death(kid, code, tuple(kid.board.executing())))
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)  # what its tasks started and left behind
+            os.close(kid.control)
+            kid.board.close()
+        return deaths
+
+    def lanes(self) -> list[str]:
+        """Return the lanes of all children that live."""
+        return [lane for kid in self.alive.values() for lane in kid.lanes]
+
+    def kid_of(self, lane: str) -> Kid | None:
+        """Return the living child that has this lane."""
+        return next((kid for kid in self.alive.values() if lane in kid.lanes), None)

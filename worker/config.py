@@ -1,0 +1,54 @@
+"""What a worker is told at its start, checked once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+BEAT_S = 1.0  # between heartbeats, if the lease allows it
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """Settings of one worker. Times are in seconds, sizes in bytes.
+
+    ``concurrency``: async tasks at a time per child. ``max_tasks_per_child``: a child that has run
+    so many is replaced, 0 for never. ``shutdown_timeout``: how long running tasks may go on after
+    the first TERM.
+    """
+
+    app: str
+    redis_url: str
+    namespace: str = "flowkit"
+    queues: tuple[str, ...] = ("default",)
+    processes: int = 2
+    concurrency: int = 100
+    max_tasks_per_child: int = 0
+    shutdown_timeout: float = 25.0
+    lease: float = 10.0
+    max_result_bytes: int = 64 * 1024 * 1024
+    log_level: str = "INFO"
+    log_json: bool = False
+
+    def __post_init__(self) -> None:
+        _at_least("--processes", self.processes, 1)
+        _at_least("--concurrency", self.concurrency, 1)
+        _at_least("--max-tasks-per-child", self.max_tasks_per_child, 0)
+        _at_least("--shutdown-timeout", self.shutdown_timeout, 0)
+        _at_least("the lease", self.lease, 0.5)
+        if not self.queues:
+            raise ValueError("--queues names no queue")
+
+    @property
+    def lease_ms(self) -> int:
+        """The lease as Redis takes it."""
+        return int(self.lease * 1000)
+
+    @property
+    def beat(self) -> float:
+        """Seconds between heartbeats: three chances within a lease."""
+        return min(BEAT_S, self.lease / 3)
+
+
+def _at_least(name: str, value: float, least: float) -> None:
+    if value < least:
+        raise ValueError(f"{name} must be at least {least:g}, not {value:g}")

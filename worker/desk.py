@@ -1,0 +1,105 @@
+"""The desk of one lane: outcomes go out over it, claims come in.
+
+Both travel in one call (``complete`` records a batch and claims the next). Thread-safe: the lane's
+own thread and its reporter use it. A call that lost its reply is sent again by the Link with the
+same call number, so nothing is claimed twice and no outcome is lost.
+
+If the process dies here: outcomes not yet sent are lost and their attempts are made again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from ..protocol.worker_store import Claim, Outcome, WorkerStore
+
+MAX_BATCH = 500
+
+
+class Desk:
+    """Outcomes to send and claims to run, of one lane."""
+
+    def __init__(
+        self,
+        store: WorkerStore,
+        lane: str,
+        lists: Sequence[str],
+        *,
+        share: int = 1,
+        on_stale: Callable[[str], None] = lambda key: None,
+    ) -> None:
+        """``share``: how many claimers a short list is divided among."""
+        self.lane = lane
+        self.lists = tuple(lists)
+        self.share = share
+        self.inbox: deque[Claim] = deque()
+        self._outbox: list[Outcome] = []
+        self._store = store
+        self._lock = threading.Lock()
+        self._call = 0
+        self._on_stale = on_stale
+        self.held = 0
+
+    @property
+    def unsent(self) -> int:
+        """How many outcomes wait to be sent."""
+        return len(self._outbox)
+
+    def put(self, outcome: Outcome) -> None:
+        """Add an outcome to the next batch."""
+        self._outbox.append(outcome)
+
+    def exchange(self, limit: int) -> int:
+        """Send what there is, claim up to ``limit``; return how many attempts came in.
+
+        Raises LeaseLost, RedisUnavailable (only while stopping: the Link waits otherwise).
+        """
+        with self._lock:
+            if not self._outbox and limit == 0:
+                return 0
+            self._call += 1 if limit else 0
+            outcomes = self._outbox[:MAX_BATCH]
+            reply = self._store.complete(
+                self.lane, outcomes, self._call, min(limit, MAX_BATCH), self.share, self.lists
+            )
+            del self._outbox[: len(outcomes)]
+            self.held = reply.held
+            self.inbox.extend(reply.claims)
+        for key in reply.stale:
+            self._on_stale(key)
+        return len(reply.claims)
+
+    def flush(self) -> None:
+        """Send all outcomes."""
+        while self._outbox:
+            self.exchange(0)
+
+    def give_back(self) -> int:
+        """Release every claim that has not been started; return how many."""
+        with self._lock:
+            keys: list[str] = []
+            while True:
+                try:
+                    keys.append(self.inbox.pop().key)
+                except IndexError:
+                    break
+            if keys:
+                self._store.release(self.lane, keys)
+            return len(keys)
+
+    def reconcile(self) -> int:
+        """Give back claims that Redis believes this lane holds and it does not know of.
+
+        To be called by the lane's thread when it executes nothing. They come from a store that
+        went back in time; nobody else would ever finish them.
+        """
+        with self._lock:
+            if self.held <= 0 or self.inbox or self._outbox:
+                return 0
+            unknown = self._store.holdings(self.lane)
+            if unknown:
+                self._store.release(self.lane, unknown)
+            self.held = 0
+            return len(unknown)

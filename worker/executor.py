@@ -1,0 +1,207 @@
+"""One attempt as a pipe: look the function up, gather its arguments, ask its condition, call it,
+pack what it returns or classify what it raises.
+
+The steps before and after the call are shared by the sync and the async lane, which make the call
+themselves. Whatever happens to an attempt becomes an ``Outcome``; nothing that user code or data
+does gets past this module as an exception, only an outage of Redis does.
+"""
+
+from __future__ import annotations
+
+import random
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.retry import Policy, delay_before_retry
+from ..exceptions import RedisUnavailable, TaskNotFoundError, TaskTimeout
+from ..invoke import may_retry, plan_for
+from ..logging import FlowkitLogger, LogLevel
+from ..protocol.codec import CodecError, pack, unpack
+from ..protocol.keys import ready_list
+from ..protocol.records import ErrorInfo, Spent
+from ..protocol.worker_store import Claim, Outcome
+from ..task import Task, registered_task
+from .values import Values
+
+# How long an attempt whose function this app does not have is put off, time after time: a rolling
+# deployment brings workers that have it. Then the task fails.
+PUT_OFF_S = (1.0, 2.0, 4.0, 8.0, 15.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An attempt that can be called now."""
+
+    claim: Claim
+    task: Task
+    name: str
+    policy: Policy
+    args: list[Any]
+    kwargs: Mapping[str, Any]
+    params: Mapping[str, object]
+
+
+class Executor:
+    """Turns claims into calls and their ends into outcomes, for one lane."""
+
+    def __init__(
+        self,
+        values: Values,
+        logger: FlowkitLogger,
+        lane: str,
+        app: str,
+        max_bytes: int,
+        *,
+        random_unit: Callable[[], float] = random.random,
+    ) -> None:
+        """``app`` is named in the error of a task that it does not have."""
+        self._values = values
+        self._log = logger
+        self._lane = lane
+        self._app = app
+        self._max_bytes = max_bytes
+        self._random_unit = random_unit
+
+    # -- before the call ------------------------------------------------------------------------
+
+    def prepare(self, claim: Claim) -> Prepared | Outcome:
+        """Return what to call, or the outcome of an attempt that needs no call."""
+        name, policy = f"task {claim.task}", Policy()
+        try:
+            dag = self._values.graph(claim.digest)
+            name, policy = dag.graph.names[claim.task], dag.policy(claim.task)
+            task = registered_task(dag.ref(claim.task))
+            if task is None:
+                return self._put_off(claim, name, policy, dag.ref(claim.task))
+            upstream = dag.graph.upstream(claim.task)
+            args = self._values.upstream(claim, upstream)
+            plan = plan_for(task)
+            if not plan.should_run(args):
+                return self._skip(claim, name)
+            params = self._values.params(claim)
+            fixed = dag.kwargs.get(claim.task)
+            bound: Any = {} if fixed is None else unpack(fixed)
+            kwargs = plan.keywords(len(args), params, bound)
+        except RedisUnavailable:
+            raise
+        except Exception as error:  # a predicate of the user's, or data that cannot be read
+            return self._failed(claim, name, policy, error, retry=False)
+        return Prepared(claim, task, name, policy, args, kwargs, params)
+
+    def board_text(self, prepared: Prepared) -> str:
+        """Return what the board says of an attempt: who it is, and its outcome if it times out."""
+        claim, policy = prepared.claim, prepared.policy
+        name = f"{claim.run},{claim.task},{claim.attempt}"
+        if policy.timeout is None:
+            return name
+        error = TaskTimeout(prepared.name, policy.timeout)
+        token = self._failure_token(claim, policy, retry=may_retry(prepared.task, error))
+        return f"{name}|{token}|{policy.timeout}|{prepared.name}"
+
+    # -- after the call -------------------------------------------------------------------------
+
+    def succeeded(self, prepared: Prepared, result: object, seconds: float) -> Outcome:
+        """Pack a result. One that cannot be stored fails the task: trying again would not help."""
+        claim = prepared.claim
+        try:
+            packed = b"" if result is None else pack(result, max_bytes=self._max_bytes)
+        except CodecError as error:
+            return self._failed(claim, prepared.name, prepared.policy, error, retry=False)
+        self._values.remember(claim, packed)
+        if self._log.enabled(LogLevel.DEBUG):
+            self._log.event(
+                LogLevel.DEBUG,
+                "task_success",
+                f"Task succeeded: {prepared.name}",
+                duration=round(seconds, 6),
+                **self._fields(claim, prepared.name),
+            )
+        return Outcome(claim.run, f"{claim.task},{claim.attempt},S", packed)
+
+    def raised(self, prepared: Prepared, error: BaseException) -> Outcome:
+        """Classify what the function raised: another attempt, or the end."""
+        retry = may_retry(prepared.task, error)
+        return self._failed(prepared.claim, prepared.name, prepared.policy, error, retry=retry)
+
+    def cancelled(self, claim: Claim) -> Outcome:
+        """Return the outcome of an attempt whose run was cancelled."""
+        return Outcome(claim.run, f"{claim.task},{claim.attempt},C")
+
+    # -- outcomes -------------------------------------------------------------------------------
+
+    def _skip(self, claim: Claim, name: str) -> Outcome:
+        if self._log.enabled(LogLevel.DEBUG):
+            fields = self._fields(claim, name)
+            self._log.event(LogLevel.DEBUG, "task_skip", f"Task skipped: {name}", **fields)
+        return Outcome(claim.run, f"{claim.task},{claim.attempt},K")
+
+    def _put_off(self, claim: Claim, name: str, policy: Policy, ref: str) -> Outcome:
+        times = Spent.parse(claim.spent).put_off
+        error = TaskNotFoundError(
+            f"app {self._app!r} on worker {self._lane} has no task {ref!r}. Start workers with an "
+            "--app that imports the module it is defined in, in the version that was submitted.",
+            ref,
+        )
+        if times >= len(PUT_OFF_S):
+            return self._failed(claim, name, policy, error, retry=False)
+        pause = PUT_OFF_S[times]
+        fields = self._fields(claim, name)
+        message = f"Task put off: {name}: {error}"
+        self._log.event(LogLevel.WARNING, "task_put_off", message, delay=pause, **fields)
+        token = self._later_token(claim, policy, "D", pause)
+        return Outcome(claim.run, token, _info(error).pack())
+
+    def _failed(
+        self, claim: Claim, name: str, policy: Policy, error: BaseException, *, retry: bool
+    ) -> Outcome:
+        token = self._failure_token(claim, policy, retry=retry)
+        self._log_failure(claim, name, policy, error, token)
+        return Outcome(claim.run, token, _info(error).pack())
+
+    def _failure_token(self, claim: Claim, policy: Policy, *, retry: bool) -> str:
+        failures = Spent.parse(claim.spent).failures(claim.attempt)
+        pause = delay_before_retry(policy, failures, self._random_unit()) if retry else None
+        if pause is None:
+            return f"{claim.task},{claim.attempt},F"
+        return self._later_token(claim, policy, "W", pause)
+
+    def _later_token(self, claim: Claim, policy: Policy, letter: str, pause: float) -> str:
+        where = ready_list(policy.queue, is_async=policy.is_async)
+        attempt = f"{claim.task},{claim.attempt},{letter}"
+        return f"{attempt},{round(pause * 1000)},{where},{policy.priority}"
+
+    def _log_failure(
+        self, claim: Claim, name: str, policy: Policy, error: BaseException, token: str
+    ) -> None:
+        fields = self._fields(claim, name)
+        fields.pop("task_name")
+        parts = token.split(",")
+        if parts[2] == "F":
+            self._log.log_task_failure(name, error, **fields)
+            return
+        failures = Spent.parse(claim.spent).failures(claim.attempt)
+        fields["error"] = f"{type(error).__name__}: {error}"
+        self._log.log_task_retry(name, failures, policy.retries, int(parts[3]) / 1000, **fields)
+
+    def _fields(self, claim: Claim, name: str) -> dict[str, Any]:
+        return {
+            "task_name": name,
+            "run_id": claim.run,
+            "attempt": claim.attempt,
+            "worker": self._lane,
+        }
+
+
+def _info(error: BaseException) -> ErrorInfo:
+    """Describe an error; the frames of this package above the user's own are left out."""
+    frames = error.__traceback__
+    while frames is not None and __package__ in frames.tb_frame.f_globals.get("__name__", ""):
+        frames = frames.tb_next
+    try:
+        message = str(error)
+        text = "".join(traceback.format_exception(type(error), error, frames))
+    except Exception:  # a __str__ of the user's that raises
+        message, text = "(its message cannot be read)", ""
+    return ErrorInfo(type(error).__name__, message, text)

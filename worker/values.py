@@ -1,0 +1,103 @@
+"""What attempts are made of, read from Redis and kept near: graphs, parameters, upstream results.
+
+Results are kept packed and unpacked anew for each task, so that no task can change what another
+one gets. A result never changes within the life of a run, and a run's life (its id and when it was
+submitted) is part of the key. One instance per lane; not thread-safe.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+
+from ..core.compiled import CompiledDAG
+from ..exceptions import StoreError
+from ..protocol.codec import unpack
+from ..protocol.worker_store import Claim, WorkerStore
+
+GRAPHS_KEPT = 64
+RESULT_BYTES_KEPT = 32 * 1024 * 1024
+PREFETCH = 512  # most results asked for at once, ahead of their tasks
+_Key = tuple[tuple[str, int], int]
+
+
+class Values:
+    """A lane's view of graphs and values."""
+
+    def __init__(self, store: WorkerStore, max_bytes: int) -> None:
+        """``max_bytes``: the largest value that is read."""
+        self._store = store
+        self._max_bytes = max_bytes
+        self._graphs: OrderedDict[str, CompiledDAG] = OrderedDict()
+        self._results: OrderedDict[_Key, bytes] = OrderedDict()
+        self._bytes = 0
+
+    def graph(self, digest: str) -> CompiledDAG:
+        """Return a compiled DAG. Raises StoreError if it is gone or damaged."""
+        dag = self._graphs.get(digest)
+        if dag is None:
+            found = self._store.read_graph(digest)
+            if found is None:
+                raise StoreError(f"graph {digest[:12]} is not in Redis any more")
+            dag = self._graphs[digest] = found
+            if len(self._graphs) > GRAPHS_KEPT:
+                self._graphs.popitem(last=False)
+        return dag
+
+    def params(self, claim: Claim) -> dict[str, object]:
+        """Return the run's parameters, unpacked anew. Raises BrokenValue."""
+        if not claim.packed_params:
+            return {}
+        found = unpack(claim.packed_params, max_bytes=self._max_bytes)
+        if not isinstance(found, dict):
+            raise StoreError(f"the parameters of run {claim.run} are no mapping")
+        return found
+
+    def remember(self, claim: Claim, packed: bytes) -> None:
+        """Keep a result that was made here: its downstream tasks may come here too."""
+        self._keep((claim.life, claim.task), packed)
+
+    def prefetch(self, claims: Iterable[Claim]) -> None:
+        """Read upstream results of several claims in one round trip each run, if they are few."""
+        wanted: dict[tuple[str, int], dict[int, None]] = {}
+        count = 0
+        for claim in claims:
+            for task in self.graph(claim.digest).graph.upstream(claim.task):
+                if (claim.life, task) not in self._results:
+                    wanted.setdefault(claim.life, {})[task] = None
+                    count += 1
+                    if count > PREFETCH:
+                        return
+        for life, tasks in wanted.items():
+            self._fetch(life, list(tasks))
+
+    def upstream(self, claim: Claim, tasks: Sequence[int]) -> list[object]:
+        """Return the results of these tasks, None for one that was skipped. Raises BrokenValue."""
+        if not tasks:
+            return []
+        results, life = self._results, claim.life
+        found = [results.get((life, task)) for task in tasks]
+        missing = [task for task, packed in zip(tasks, found, strict=True) if packed is None]
+        if missing:
+            fetched = dict(zip(missing, self._fetch(life, missing), strict=True))
+            found = [
+                fetched[task] if packed is None else packed
+                for task, packed in zip(tasks, found, strict=True)
+            ]
+        limit = self._max_bytes
+        return [unpack(packed, max_bytes=limit) if packed else None for packed in found]
+
+    def _fetch(self, life: tuple[str, int], tasks: Sequence[int]) -> list[bytes]:
+        found = [packed or b"" for packed in self._store.read_results(life[0], tasks)]
+        for task, packed in zip(tasks, found, strict=True):
+            self._keep((life, task), packed)
+        return found
+
+    def _keep(self, key: _Key, packed: bytes) -> None:
+        if key in self._results:
+            return
+        self._results[key] = packed
+        self._bytes += len(packed) + 200  # what an entry costs beside its bytes
+        while self._bytes > RESULT_BYTES_KEPT:
+            _, dropped = self._results.popitem(last=False)
+            self._bytes -= len(dropped) + 200
