@@ -31,7 +31,8 @@ from .logging import FlowkitLogger, LogLevel, configure_logging, get_logger
 from .task import Task, task
 
 if TYPE_CHECKING:
-    from .client import Client, RunHandle
+    from .client import Client
+    from .run_handle import RunHandle
 
 __version__ = "0.1.0"
 
@@ -53,7 +54,7 @@ __all__ = [
     "task",
 ]
 
-_LAZY = {"Client": ".client", "RunHandle": ".client"}
+_LAZY = {"Client": ".client", "RunHandle": ".run_handle"}
 
 
 def __getattr__(name: str) -> object:

@@ -23,7 +23,7 @@ from .options import check_name, unknown_name
 from .task import Task, open_scopes
 
 if TYPE_CHECKING:
-    from .client import RunHandle
+    from .run_handle import RunHandle
 
 EXECUTORS = ("thread", "redis")
 
@@ -191,7 +191,7 @@ class DAG:
         run_id: str | None = None,
         params: Mapping[str, Any] | None = None,
         namespace: str | None = None,
-        ttl: float | None = None,
+        ttl: int | None = None,
     ) -> RunHandle:
         """Hand a run to the workers and return at once.
 

@@ -2,17 +2,20 @@
 
 All of these threads are daemons. A thread cannot be killed, so an attempt that is given up (its
 time is over, or the user pressed Ctrl-C) may go on; it must not keep the program from ending.
-Neither lane knows what it runs, and neither decides anything.
+Neither lane knows what it runs, and neither decides anything. asyncio is imported with the first
+coroutine: runs without one do without it.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
 
 Item = TypeVar("Item")
 
@@ -76,6 +79,8 @@ class LoopThread:
             if self._thread is None:
                 self._thread = Thread(target=self._run, name="flowkit-async", daemon=True)
                 self._thread.start()
+        import asyncio
+
         self._ready.wait()
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
@@ -89,9 +94,13 @@ class LoopThread:
             self._thread.join()
 
     def _run(self) -> None:
+        import asyncio
+
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
+        import asyncio
+
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         self._ready.set()
         await self._over.wait()

@@ -212,7 +212,7 @@ def _import(name: str, what: str) -> ModuleType:
 def _no_module(name: str, missing: str) -> str:
     if missing == name:
         return f"There is no module {name!r} here or on the Python path (seen from {os.getcwd()})."
-    return f"There is no module {name!r}: its package {missing!r} is not found, or is no package."
+    return f"There is no module {name!r}: its package {missing!r} is not found."
 
 
 def _story(what: str, error: Exception) -> str:

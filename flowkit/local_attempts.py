@@ -15,7 +15,6 @@ thread of the crew while it runs, so that the bound holds for both kinds togethe
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -130,6 +129,8 @@ class Attempts:
         return self._report(Outcome(*key, TaskState.SUCCEEDED, value, duration))
 
     async def _attempt_async(self, key: Key) -> None:
+        from asyncio import CancelledError
+
         call = self._open(key)
         if call is None:
             return
@@ -139,7 +140,7 @@ class Attempts:
             value = await task.func(*args, **kwargs)
         except BaseException as error:
             self._report_failure(key, error)
-            if isinstance(error, asyncio.CancelledError):
+            if isinstance(error, CancelledError):
                 raise
             return
         self._report(Outcome(*key, TaskState.SUCCEEDED, value, time.perf_counter() - begun))

@@ -86,12 +86,12 @@ def _tasks(
     ]
     errors = dict(zip(troubled, store.read_errors(run.run, troubled), strict=True))
     found: list[TaskStatus] = []
-    for at, (name, record) in enumerate(zip(names, records, strict=True)):
+    for number, (name, record) in enumerate(zip(names, records, strict=True)):
         started, ended = record.started_ms, record.ended_ms
         length = None
         if started is not None and ended is not None and record.state is not TaskState.WAITING:
             length = (ended - started) / 1000
-        packed = errors.get(at)
+        packed = errors.get(number)
         info = ErrorInfo.unpack(packed) if packed else None
         found.append(
             TaskStatus(
@@ -125,10 +125,10 @@ def _waiting_for(
     lacking = sorted(set(wanted) - served)
     if not lacking:
         return ""
-    queue, task = lacking[0], wanted[lacking[0]]
+    queue = lacking[0]
     more = f" (and {len(lacking) - 1} more queues)" if len(lacking) > 1 else ""
     return (
-        f"No live worker serves queue {queue!r}{more}, in which task {task!r} waits: start "
+        f"No live worker serves queue {queue!r}{more}, in which task {wanted[queue]!r} waits: start "
         f"flowkit-worker --app … --queues {queue}."
     )
 

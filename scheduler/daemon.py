@@ -15,11 +15,11 @@ import signal
 import socket
 import string
 import threading
-import time
 from types import FrameType
 
 from ..exceptions import LeaseLost, RedisUnavailable
 from ..logging import FlowkitLogger, LogLevel
+from ..outage import OutageLog
 from ..protocol.fitness import check_fitness
 from ..protocol.link import Link, redacted
 from ..protocol.scheduler_store import LeaseReply, SchedulerStore
@@ -32,7 +32,6 @@ from .reaper import Reaper
 from .resolver import Resolver
 
 LONGEST_BLOCK_S = 1.0
-SAY_AGAIN_S = 30.0  # while Redis is away
 
 
 def new_scheduler_id() -> str:
@@ -50,7 +49,7 @@ class SchedulerDaemon:
         self._log = FlowkitLogger("flowkit", config.log_level, config.log_json)
         self._id = new_scheduler_id()
         self._stopping = threading.Event()
-        self._away_said: float | None = None
+        self._outages = OutageLog(self._log, lambda: self._id)
         self._holder = ""
         self._store = self._new_store("flowkit-scheduler")
         self._leader = Leader(
@@ -58,7 +57,7 @@ class SchedulerDaemon:
             config.lease,
             config.standby_poll,
             on_held=self._say_standby,
-            on_trouble=self._note_outage,
+            on_trouble=self._outages.away,
         )
         self._resolver = Resolver(self._store, self._log, config.window)
 
@@ -98,14 +97,14 @@ class SchedulerDaemon:
             self._log.event(LogLevel.WARNING, "leader_lost", str(error), worker=self._id)
             self._stopping.wait(self._config.standby_poll)
         except RedisUnavailable as error:
-            self._note_outage(error)
+            self._outages.away(error)
             self._stopping.wait(self._config.standby_poll * (0.5 + random.random()))  # noqa: S311
 
     def _lead(self, leadership: Leadership) -> None:
         self._holder = ""
         self._store.term = leadership.term
         self._resolver.recover(self._store.read_cursor())
-        self._note_recovery()
+        self._outages.back()
         runs = len(self._resolver.active)
         message = f"Scheduler {self._id} leads in term {leadership.term}; {runs} runs are active"
         self._say("leader_elected", message)
@@ -118,7 +117,9 @@ class SchedulerDaemon:
         )
         while not self._stopping.is_set():
             if self._leader.leadership() != leadership:
-                raise LeaseLost(f"scheduler {self._id} does not lead any more (term {leadership.term})")
+                raise LeaseLost(
+                    f"scheduler {self._id} does not lead any more (term {leadership.term})"
+                )
             free = loop.run_due(LONGEST_BLOCK_S)
             self._resolver.run_once(max(1, int(free * 1000)))
 
@@ -130,23 +131,12 @@ class SchedulerDaemon:
             try:
                 check_fitness(self._store.link, allow_eviction=self._allow_eviction)
             except RedisUnavailable as error:
-                self._note_outage(error)
+                self._outages.away(error)
                 self._stopping.wait(pause * (0.5 + random.random()))  # noqa: S311
                 pause = min(pause * 2, 2.0)
             else:
-                self._note_recovery()
+                self._outages.back()
                 return
-
-    def _note_outage(self, error: Exception) -> None:
-        now = time.monotonic()
-        if self._away_said is None or now - self._away_said > SAY_AGAIN_S:
-            self._away_said = now
-            self._log.event(LogLevel.WARNING, "redis_away", f"Waiting for Redis: {error}", worker=self._id)
-
-    def _note_recovery(self) -> None:
-        if self._away_said is not None:
-            self._away_said = None
-            self._say("redis_back", "Redis is there")
 
     def _say_standby(self, reply: LeaseReply) -> None:
         if reply.holder != self._holder:

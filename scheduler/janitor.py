@@ -18,7 +18,11 @@ class Janitor:
     name = "janitor"
 
     def __init__(
-        self, store: SchedulerStore, logger: FlowkitLogger, every: float, mend_hints: Callable[[], int]
+        self,
+        store: SchedulerStore,
+        logger: FlowkitLogger,
+        every: float,
+        mend_hints: Callable[[], int],
     ) -> None:
         """``every``: seconds between sweeps."""
         self._store = store

@@ -39,6 +39,8 @@ class Reaper:
             taken = [one for lane in lanes for one in self._store.reap(lane, MOST_DEATHS, _ERROR)]
             gone = self._store.retire(worker, lanes)
             if gone:
-                message = f"Worker {worker} is lost: its lease ran out; {len(taken)} attempts taken back"
+                message = (
+                    f"Worker {worker} is lost: its lease ran out; {len(taken)} attempts taken back"
+                )
                 self._log.event(LogLevel.WARNING, "worker_lost", message, worker=worker)
         return EVERY_S

@@ -69,7 +69,7 @@ class Resolver:
     # -- taking over ----------------------------------------------------------------------------
 
     def recover(self, cursor: str) -> None:
-        """Rebuild all active runs from their records, and hints that are missing. Raises LeaseLost."""
+        """Rebuild active runs from their records, and hints that are missing. Raises LeaseLost."""
         self.active.clear()
         self._cursor = cursor
         self._replay_until = _moment(self._store.last_event())

@@ -7,20 +7,32 @@ import sys
 import click
 
 from ..cli.daemon_options import daemon_options, required_url, settings_from
+from ..exceptions import StoreError
 from .config import WorkerConfig
 from .daemon import WorkerDaemon
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
-    "--app", required=True, help="Module (pkg.module) or file (path/to/file.py) that defines the tasks."
+    "--app",
+    required=True,
+    help="Module (pkg.module) or file (path/to/file.py) that defines the tasks.",
 )
 @click.option(
-    "--queues", default="default", show_default=True, help="Queues to serve, comma-separated, first first."
+    "--queues",
+    default="default",
+    show_default=True,
+    help="Queues to serve, comma-separated, first first.",
 )
-@click.option("--processes", type=int, default=2, show_default=True, help="Child processes that run tasks.")
 @click.option(
-    "--concurrency", type=int, default=100, show_default=True, help="Async tasks at a time per process."
+    "--processes", type=int, default=2, show_default=True, help="Child processes that run tasks."
+)
+@click.option(
+    "--concurrency",
+    type=int,
+    default=100,
+    show_default=True,
+    help="Async tasks at a time per process.",
 )
 @click.option(
     "--max-tasks-per-child",
@@ -57,7 +69,11 @@ def main(app: str, queues: str, **options: object) -> None:
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    sys.exit(WorkerDaemon(config, allow_eviction=settings.allow_eviction).run())
+    try:
+        code = WorkerDaemon(config, allow_eviction=settings.allow_eviction).run()
+    except StoreError as error:
+        raise click.ClickException(str(error)) from None
+    sys.exit(code)
 
 
 def _number(options: dict[str, object], name: str) -> int:

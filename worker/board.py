@@ -75,9 +75,11 @@ class Board:
             _, deadline, length = _HEAD.unpack_from(self._memory, at)
             start = at + _HEAD.size
             text = self._memory[start : start + length].decode("utf-8", "ignore")
-            key, token, limit, name = (text.split("|", 3) + ["", "", ""])[:4]
+            key, token, limit, name = [*text.split("|", 3), "", "", ""][:4]
             run, task, attempt = key.rsplit(",", 2)
-            yield Executing(slot, run, int(task), int(attempt), deadline, token, float(limit or 0), name)
+            yield Executing(
+                slot, run, int(task), int(attempt), deadline, token, float(limit or 0), name
+            )
 
     def overdue(self, now: float) -> bool:
         """Return whether some deadline lies before ``now``: a cheap look, to be confirmed."""

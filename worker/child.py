@@ -5,7 +5,7 @@ parent's words, one line each: ``stop LANE RUN,TASK,ATTEMPT`` (cancelled), ``sha
 alive), ``drain`` (finish and exit). Its end is the parent's death: the child then ends at once,
 since nobody renews its lease any more.
 
-Exit codes tell the parent what happened: see ``ExitCode``.
+Exit codes tell the parent what happened: see ``config.ExitCode``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import os
 import signal
 import sys
 import threading
-from enum import IntEnum
 from typing import NoReturn
 
 from ..exceptions import FlowkitError, LeaseLost
@@ -28,22 +27,13 @@ from ..protocol.worker_store import WorkerStore
 from ..task import Task
 from .async_lane import AsyncLane
 from .board import Board
-from .config import WorkerConfig
+from .config import ExitCode, WorkerConfig
 from .desk import Desk
 from .executor import Executor
 from .sync_lane import SyncLane
 from .values import Values
 
 _PR_SET_PDEATHSIG = 1
-
-
-class ExitCode(IntEnum):
-    """How a child ended, beside what signals and user code do to it."""
-
-    DONE = 0
-    APP_BROKEN = 70  # its app could not be loaded: another child would fail alike
-    LEASE_LOST = 71  # its worker was declared dead
-    RECYCLED = 72  # it has run as many tasks as it may
 
 
 class Child:
@@ -76,18 +66,17 @@ class Child:
         except FlowkitError as error:
             self._log.event(LogLevel.ERROR, "app_broken", str(error), worker=self._lane_id)
             self._leave(ExitCode.APP_BROKEN)
-        self._open_lanes()
+        sync_lane = self._open_lanes()
         threading.Thread(target=self._listen, name="control", daemon=True).start()
         gc.collect()
         gc.freeze()
-        self._leave(self._work())
+        self._leave(self._work(sync_lane))
 
-    def _work(self) -> ExitCode:
-        assert self._sync is not None
+    def _work(self, sync_lane: SyncLane) -> ExitCode:
         try:
             if self._async is not None:
                 self._async.start()
-            self._sync.run()
+            sync_lane.run()
             if self._async is not None:
                 self._async.drain()
                 self._async.join()
@@ -104,7 +93,7 @@ class Child:
 
     # -- lanes ----------------------------------------------------------------------------------
 
-    def _open_lanes(self) -> None:
+    def _open_lanes(self) -> SyncLane:
         desk, waiter, values, executor = self._lane_parts(self._lane_id, is_async=False)
         self._sync = SyncLane(
             desk, waiter, values, executor, self._board, may_go_on=self._may_go_on
@@ -112,8 +101,11 @@ class Child:
         if any(task.is_async for task in Task._all_tasks):
             parts = self._lane_parts(self._lane_id + "a", is_async=True)
             self._async = AsyncLane(*parts, self._board, on_error=self._lane_broke)
+        return self._sync
 
-    def _lane_parts(self, lane: str, *, is_async: bool) -> tuple[Desk, WorkerStore, Values, Executor]:
+    def _lane_parts(
+        self, lane: str, *, is_async: bool
+    ) -> tuple[Desk, WorkerStore, Values, Executor]:
         config = self._config
         store, waiter = self._store(lane), self._store(lane)
         lists = [ready_list(queue, is_async=is_async) for queue in config.queues]
@@ -143,7 +135,9 @@ class Child:
     def _stale(self, key: str) -> None:
         run, _, task = key.partition(",")
         message = f"Outcome of task {task} of run {run} came too late and was dropped"
-        self._log.event(LogLevel.WARNING, "outcome_stale", message, run_id=run, worker=self._lane_id)
+        self._log.event(
+            LogLevel.WARNING, "outcome_stale", message, run_id=run, worker=self._lane_id
+        )
 
     def _lane_broke(self, error: BaseException) -> None:
         self._log.event(LogLevel.ERROR, "lease_lost", str(error), worker=self._lane_id + "a")

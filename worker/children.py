@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from .board import Board, Executing
-from .config import WorkerConfig
+from .config import ExitCode, WorkerConfig
 
 
 @dataclass(slots=True)
@@ -25,7 +26,8 @@ class Kid:
     pid: int
     board: Board
     control: int
-    lanes: tuple[str, ...]
+    lanes: tuple[str, str]
+    born: float
 
     def tell(self, line: str) -> None:
         """Send a line over the control pipe; a child that is gone or stuck does not hear it."""
@@ -60,11 +62,27 @@ class Kid:
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """A child that ended. ``code``: its exit code, negative for a signal."""
+    """A child that ended. ``code``: its exit code, negative for a signal; ``lived``: seconds."""
 
     kid: Kid
     code: int
+    lived: float
     executing: tuple[Executing, ...]
+
+    @property
+    def orderly(self) -> bool:
+        """Whether it ended as it should: drained, or after as many tasks as it may run."""
+        return self.code in (ExitCode.DONE, ExitCode.RECYCLED)
+
+    @property
+    def how(self) -> str:
+        """What ended it, for people."""
+        if self.code >= 0:
+            return f"exit code {self.code}"
+        try:
+            return signal.Signals(-self.code).name
+        except ValueError:
+            return f"signal {-self.code}"
 
 
 class Children:
@@ -113,7 +131,7 @@ class Children:
                 os._exit(1)
         os.close(reader)
         os.set_blocking(writer, False)
-        kid = Kid(number, pid, board, writer, self.lanes_of(number))
+        kid = Kid(number, pid, board, writer, self.lanes_of(number), time.monotonic())
         self.alive[pid] = kid
         return kid
 
@@ -129,7 +147,8 @@ class Children:
                 continue
             del self.alive[pid]
             code = os.waitstatus_to_exitcode(status) if status else 0
-            deaths.append(Death(kid, code, tuple(kid.board.executing())))
+            lived = time.monotonic() - kid.born
+            deaths.append(Death(kid, code, lived, tuple(kid.board.executing())))
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGKILL)  # what its tasks started and left behind
             os.close(kid.control)

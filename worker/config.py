@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 BEAT_S = 1.0  # between heartbeats, if the lease allows it
+
+
+class ExitCode(IntEnum):
+    """How a child ended, beside what signals and user code do to it."""
+
+    DONE = 0
+    APP_BROKEN = 70  # its app could not be loaded: another child would fail alike
+    LEASE_LOST = 71  # its worker was declared dead
+    RECYCLED = 72  # it has run as many tasks as it may
 
 
 @dataclass(frozen=True, slots=True)

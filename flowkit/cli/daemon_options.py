@@ -20,13 +20,17 @@ def redis_options(command: _F) -> _F:
         "--redis", "redis_url", metavar="URL", help="Redis URL [FLOWKIT_REDIS_URL, pyproject.toml]."
     )(command)
     return click.option(
-        "--namespace", metavar="NAME", help="Prefix of all keys [FLOWKIT_NAMESPACE; default: flowkit]."
+        "--namespace",
+        metavar="NAME",
+        help="Prefix of all keys [FLOWKIT_NAMESPACE; default: flowkit].",
     )(command)
 
 
 def daemon_options(command: _F) -> _F:
     """Add the options of a daemon: Redis, log level and format, eviction."""
-    command = click.option("--log-json", is_flag=True, default=None, help="Write log lines as JSON.")(command)
+    command = click.option(
+        "--log-json", is_flag=True, default=None, help="Write log lines as JSON."
+    )(command)
     command = click.option(
         "--log-level", type=click.Choice(_LEVELS, case_sensitive=False), help="Least level to log."
     )(command)

@@ -87,7 +87,8 @@ class ClientStore(Store):
             raise self._not_found(run)
         if reply[0] == b"OVER":
             raise RunAlreadyOver(
-                run, f"run {run!r} is over already ({reply[1].decode()}); there is nothing to cancel"
+                run,
+                f"run {run!r} is over already ({reply[1].decode()}); there is nothing to cancel",
             )
 
     def resume(self, run: str) -> None:
@@ -100,7 +101,8 @@ class ClientStore(Store):
             raise self._not_found(run)
         if reply[0] == b"OVER":
             raise RunAlreadyOver(
-                run, f"run {run!r} succeeded; there is nothing to resume. Submit it anew to run it again"
+                run,
+                f"run {run!r} succeeded; nothing is left to resume. Submit it anew to run it again",
             )
 
     def _not_found(self, run: str) -> RunNotFound:
@@ -140,7 +142,10 @@ class ClientStore(Store):
     def ready_lists(self) -> dict[str, int]:
         """Return how many entries wait in each ready list. Two round trips."""
         flat = self.link.call("HGETALL", self.keys.levels())
-        lists = [(name.decode(), levels.decode()) for name, levels in zip(flat[::2], flat[1::2], strict=True)]
+        lists = [
+            (name.decode(), levels.decode())
+            for name, levels in zip(flat[::2], flat[1::2], strict=True)
+        ]
         keys = [(name, self.keys.ready(name, level)) for name, levels in lists for level in levels]
         if not keys:
             return {}

@@ -7,48 +7,60 @@ connection breaks becomes a mere pause, and the caller's regular look goes on.
 from __future__ import annotations
 
 import time
-from types import TracebackType
+from contextlib import suppress
+from typing import Any
 
 import redis
 import redis.exceptions as rx
 
 from .keys import Keys
 
+_BROKEN = (rx.RedisError, OSError)
+
 
 class Feed:
-    """A subscription to one run's channel, as a context manager."""
+    """A connection that listens to one run's channel at a time. Not thread-safe."""
 
-    def __init__(self, url: str, namespace: str, run: str) -> None:
-        """Nothing is sent before the ``with`` block begins."""
-        self._channel = Keys(namespace).feed(run)
-        self._pool = redis.ConnectionPool.from_url(url, protocol=2, client_name="flowkit-feed")
-        self._subscription = redis.Redis(connection_pool=self._pool).pubsub(
-            ignore_subscribe_messages=True
-        )
+    def __init__(self, url: str, namespace: str) -> None:
+        """The connection is opened by the first ``listen``."""
+        pool = redis.ConnectionPool.from_url(url, protocol=2, client_name="flowkit-feed")
+        self._connection: Any = pool.make_connection()
+        self._keys = Keys(namespace)
+        self._listening = False
 
-    def __enter__(self) -> Feed:
+    def listen(self, run: str) -> None:
+        """Subscribe to a run. When this returns, no later message is missed."""
         try:
-            self._subscription.subscribe(self._channel)
-        except (rx.RedisError, OSError):
-            pass
-        return self
+            self._connection.send_command("SUBSCRIBE", self._keys.feed(run))
+            self._connection.read_response()
+            self._listening = True
+        except _BROKEN:
+            self._connection.disconnect()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._subscription.close()
-        self._pool.disconnect()
+    def leave(self) -> None:
+        """Unsubscribe, so that the connection can listen to another run."""
+        listening, self._listening = self._listening, False
+        with suppress(*_BROKEN):
+            if not listening:
+                return
+            self._connection.send_command("UNSUBSCRIBE")
+            while self._connection.read_response()[0] != b"unsubscribe":
+                pass
+            return
+        self._connection.disconnect()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.disconnect()
 
     def next(self, seconds: float) -> None:
         """Return when something was published, after ``seconds`` at the latest."""
         began = time.monotonic()
-        try:
-            while time.monotonic() - began < seconds:
-                left = seconds - (time.monotonic() - began)
-                if self._subscription.get_message(timeout=left) is not None:
-                    return
-        except (rx.RedisError, OSError):
-            time.sleep(max(0.0, seconds - (time.monotonic() - began)))
+        with suppress(*_BROKEN):
+            if self._listening:
+                if self._connection.can_read(timeout=seconds):
+                    self._connection.read_response()
+                return
+        self._listening = False
+        self._connection.disconnect()
+        time.sleep(max(0.0, seconds - (time.monotonic() - began)))

@@ -50,7 +50,14 @@ def unpack_graph(data: bytes) -> CompiledDAG:
     """Read the stored form. Raises StoreError for anything that is not one."""
     try:
         return _read(data)
-    except (ValueError, TypeError, IndexError, KeyError, CycleFound, msgpack.UnpackException) as error:
+    except (
+        ValueError,
+        TypeError,
+        IndexError,
+        KeyError,
+        CycleFound,
+        msgpack.UnpackException,
+    ) as error:
         raise StoreError(f"the stored graph cannot be read: {error}") from None
 
 
@@ -63,7 +70,12 @@ def _read(data: bytes) -> CompiledDAG:
     _, name, names, up_at, up, policies, policy_of, refs, ref_of, kwargs, on_failure = parts
     rows, ups, count = _to_array(up_at), _to_array(up), len(names)
     edges_fit = not ups or (min(ups) >= 0 and max(ups) < count)
-    if len(rows) != count + 1 or rows[-1] != len(ups) or list(rows) != sorted(rows) or not edges_fit:
+    if (
+        len(rows) != count + 1
+        or rows[-1] != len(ups)
+        or list(rows) != sorted(rows)
+        or not edges_fit
+    ):
         raise ValueError("its rows do not fit its tasks")
     graph = Graph(names, rows, ups)
     graph.check_acyclic()

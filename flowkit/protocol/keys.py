@@ -15,7 +15,8 @@ import re
 
 # What may stand in an id that becomes part of a key, an entry or an event. No comma and no blank:
 # those separate the parts. No dot in a worker id: it separates a worker from its lanes.
-RUN_ID = re.compile(r"[A-Za-z0-9_.:\-]{1,128}")
+# And no run id may make the key of one run that of another's tasks.
+RUN_ID = re.compile(r"(?!.*:(?:tasks|results|errors|feed)\Z)[A-Za-z0-9_.:\-]{1,128}")
 NAMESPACE = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 ASYNC_LANE = "~async"
 
@@ -40,7 +41,8 @@ class Keys:
         return f"{self.prefix}graph:{digest}"
 
     def graphs(self) -> str:
-        """Hash: digest → runs that are not over. Scripts; a field dies with its last run."""
+        """Hash: digest → runs that are not over, and digest! → when (ms) the longest kept of those
+        that are over goes. Scripts; both fields die when no run is left that is not over."""
         return f"{self.prefix}graphs"
 
     def run(self, run: str) -> str:

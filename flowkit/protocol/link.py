@@ -187,7 +187,8 @@ class Link:
         out_of_patience = self.patience is not None and waited >= self.patience
         if out_of_patience or self._stopped.is_set():
             raise RedisUnavailable(
-                f"cannot use Redis at {redacted(self.url)}: {trouble}. Is it running, and is the URL right?"
+                f"cannot use Redis at {redacted(self.url)}: {trouble}. "
+                "Is it running, and is the URL right?"
             ) from trouble
         if self.on_outage is not None:
             self.on_outage(trouble, waited)

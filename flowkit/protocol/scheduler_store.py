@@ -1,4 +1,4 @@
-"""The scheduler's calls. Every write carries (scheduler, term) and raises Fenced once it is stale."""
+"""The scheduler's calls. Every write carries (scheduler, term); a stale one raises LeaseLost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from ..core.states import RunState, TaskState
 from ..exceptions import LeaseLost
 from .link import Link
-from .records import LETTERS, LETTER_OF
+from .records import LETTER_OF, LETTERS
 from .store import Store
 from .worker_store import reaped
 
@@ -171,7 +171,7 @@ class SchedulerStore(Store):
     # -- workers --------------------------------------------------------------------------------
 
     def expired_workers(self) -> list[tuple[str, list[str]]]:
-        """Return (worker, its lanes) of workers whose lease ran out. Two round trips and one each."""
+        """Return (worker, its lanes) of those whose lease ran out. Two round trips and one each."""
         now = self.redis_now_ms()
         found = self.link.call("ZRANGEBYSCORE", self.keys.workers(), "-inf", now, "LIMIT", 0, 100)
         workers = [worker.decode() for worker in found]
@@ -201,14 +201,18 @@ class SchedulerStore(Store):
         known = dict(zip(levels[::2], levels[1::2], strict=True))
         for name in ready_lists:
             for level in known.get(name.encode(), b"").decode():
-                found.update(map(bytes.decode, self.link.call("LRANGE", self.keys.ready(name, level), 0, -1)))
+                found.update(
+                    map(bytes.decode, self.link.call("LRANGE", self.keys.ready(name, level), 0, -1))
+                )
         found.update(map(bytes.decode, self.link.call("ZRANGE", self.keys.delayed(), 0, -1)))
         return found
 
     def scan_runs(self, cursor: str) -> tuple[str, list[str]]:
         """Return the next cursor ('0' at the end) and some of the listed runs."""
         after, flat = self.link.call("ZSCAN", self.keys.runs(), cursor, "COUNT", 200)
-        return after.decode() if isinstance(after, bytes) else str(after), [run.decode() for run in flat[::2]]
+        return after.decode() if isinstance(after, bytes) else str(after), [
+            run.decode() for run in flat[::2]
+        ]
 
 
 def _parts(items: Sequence[Any]) -> Iterable[Sequence[Any]]:

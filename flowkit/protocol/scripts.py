@@ -35,7 +35,10 @@ def script(name: str) -> Script:
     """Return the script of that name, read from the package. Raises FileNotFoundError."""
     folder = files(__package__) / "lua"
     body = (folder / f"{name}.lua").read_text("utf-8")
-    pieces = [(folder / "_lib" / f"{piece}.lua").read_text("utf-8") for piece in header(body)["USES"].split()]
+    pieces = [
+        (folder / "_lib" / f"{piece}.lua").read_text("utf-8")
+        for piece in header(body)["USES"].split()
+    ]
     text = "\n".join([*pieces, body])
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 

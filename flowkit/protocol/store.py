@@ -60,7 +60,8 @@ class Store:
     def read_records(self, run: str, tasks: Sequence[int]) -> list[TaskRecord]:
         """Return the records of these tasks; one round trip per thousand."""
         return [
-            parse_record(data) for data in self._read_fields(self.keys.tasks(run), tasks, LARGEST_PART)
+            parse_record(data)
+            for data in self._read_fields(self.keys.tasks(run), tasks, LARGEST_PART)
         ]
 
     def read_results(self, run: str, tasks: Sequence[int]) -> Iterator[bytes | None]:

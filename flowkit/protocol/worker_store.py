@@ -112,7 +112,13 @@ class WorkerStore(Store):
         return released
 
     def reap_child(
-        self, lane: str, executing: Sequence[str], most_deaths: int, error: bytes, *, known: bool = True
+        self,
+        lane: str,
+        executing: Sequence[str],
+        most_deaths: int,
+        error: bytes,
+        *,
+        known: bool = True,
     ) -> list[tuple[str, int, str]]:
         """Take back what a dead child's lane held; return (run, task, letter) for each."""
         flag = "" if known else "?"

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 
 import pytest
 
 from flowkit import DAG, DAGCycleError, FlowkitError, Task, configure_logging, current_attempt, task
-from flowkit.exceptions import ParameterError, TaskTimeout, WaitTimeout
-from flowkit.local_attempts import Attempts
+from flowkit.exceptions import ParameterError
 
 PATIENCE = 20.0  # seconds that a test waits before it gives up; never how long it takes
 

@@ -229,7 +229,7 @@ def test_an_async_task_called_directly_gives_a_coroutine_of_the_same_semantics(m
     async def note(delay):
         slept.append(delay)
 
-    monkeypatch.setattr("flowkit.direct.asyncio.sleep", note)
+    monkeypatch.setattr("asyncio.sleep", note)
 
     @task(retries=2, delay=4, when=lambda x: x > 0)
     async def fetch(x):

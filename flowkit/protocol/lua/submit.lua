@@ -1,5 +1,5 @@
 -- submit: accepts a run under an id that the client chose; a second submit changes nothing.
--- USES   base
+-- USES   base graph
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 run   3 graph digest   4 graph ('' if it should be stored already)
 --        5 DAG name   6 params   7 tasks   8 ttl (ms)
@@ -12,13 +12,9 @@ if known[1] then
   if known[1] == digest and (known[2] or '') == ARGV[6] then return {'EXISTS', known[3]} end
   return {'CONFLICT', known[4]}
 end
-if graph == '' then
-  if call('EXISTS', graph_key(digest)) == 0 then return {'GRAPH'} end
-else
-  call('SET', graph_key(digest), graph)
-end
-call('PERSIST', graph_key(digest))
-call('HINCRBY', P .. 'graphs', digest, 1)
+if graph == '' and call('EXISTS', graph_key(digest)) == 0 then return {'GRAPH'} end
+hold_graph(digest)
+if graph ~= '' then call('SET', graph_key(digest), graph) end
 
 local now = string.format('%d', now_ms())
 local head = {'HSET', run_key(run), 'dag', ARGV[5], 'graph', digest, 'state', 'running',

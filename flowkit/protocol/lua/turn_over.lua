@@ -1,4 +1,4 @@
--- turn_over: ends tasks of a stopping run that do not run: pending, queued and waiting ones.
+-- turn_over: ends tasks that do not run: pending ones, and by C also queued and waiting ones.
 -- USES   base fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 run   5 letter (C cancelled, U upstream failed)
@@ -17,7 +17,7 @@ for i = 7, #ARGV do
   if state == 'R' then
     running[#running + 1] = task
     if ARGV[6] == '1' then call('SADD', stops_key(lane), run .. ',' .. task .. ',' .. attempt) end
-  elseif state == 'P' or state == 'Q' or state == 'W' then
+  elseif state == 'P' or (letter == 'C' and (state == 'Q' or state == 'W')) then
     writes[#writes + 1] = task
     writes[#writes + 1] = letter .. attempt .. ',,' .. deaths .. ',,'
     over[#over + 1] = task

@@ -1,17 +1,9 @@
--- finish: ending a run, once. Only now does the TTL of its keys start. A graph shared by several
--- runs is counted in `graphs` and lives as long as its last run's keys.
+-- finish: ending a run, once. Only now does the TTL of its keys start.
 
 local function progress(run, counts)
   if call('HGET', run_key(run), 'state') ~= 'running' then return end
   call('HSET', run_key(run), 'counts', counts)
   call('PUBLISH', feed_key(run), 'progress ' .. counts)
-end
-
-local function release_graph(digest, ttl)
-  if call('HINCRBY', P .. 'graphs', digest, -1) > 0 then return end
-  call('HDEL', P .. 'graphs', digest)
-  local left = call('PTTL', graph_key(digest))
-  if left < tonumber(ttl) then call('PEXPIRE', graph_key(digest), ttl) end
 end
 
 local function finish(run, outcome, failed, counts)

@@ -1,0 +1,49 @@
+"""Saying that Redis is away, and that it is back: once each, not at every try."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from .logging import FlowkitLogger, LogLevel
+
+SAY_AGAIN_S = 30.0
+
+
+class OutageLog:
+    """What a daemon logs of outages. ``who``: the id it goes by in the log."""
+
+    def __init__(
+        self,
+        logger: FlowkitLogger,
+        who: Callable[[], str],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._log = logger
+        self._who = who
+        self._monotonic = monotonic
+        self._since: float | None = None
+        self._said = 0.0
+
+    def away(self, error: Exception) -> None:
+        """Note a failed try; says so at first and every ``SAY_AGAIN_S`` seconds."""
+        now = self._monotonic()
+        if self._since is None:
+            self._since = now
+        elif now - self._said < SAY_AGAIN_S:
+            return
+        self._said = now
+        self._log.event(
+            LogLevel.WARNING, "redis_away", f"Waiting for Redis: {error}", worker=self._who()
+        )
+
+    def back(self) -> None:
+        """Note a try that went well; says so if it ends an outage."""
+        if self._since is not None:
+            seconds = round(self._monotonic() - self._since, 1)
+            self._since = None
+            message = f"Redis is there after {seconds} s"
+            self._log.event(
+                LogLevel.SYSTEM, "redis_back", message, worker=self._who(), duration=seconds
+            )

@@ -1,0 +1,27 @@
+-- batch: attempts grouped by run, on the way in and on the way out.
+
+-- Groups popped entries by run, in order of first appearance, dropping repeated ones.
+local function by_run(entries, list, level, order, groups)
+  for _, entry in ipairs(entries) do
+    local run, task, attempt = string.match(entry, '^([^,]*),(%d+),(%d+)$')
+    if run then
+      local group = groups[run]
+      if not group then
+        group = {seen = {}}
+        groups[run] = group
+        order[#order + 1] = run
+      end
+      if not group.seen[task] then
+        group.seen[task] = true
+        group[#group + 1] = {task = task, attempt = attempt, list = list, level = level}
+      end
+    end
+  end
+end
+
+-- Appends what a worker must know of one run and the attempts of it that it got.
+local function describe(run, graph, submitted, params, taken, reply)
+  local n = #reply
+  reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = run, graph, submitted, params or ''
+  reply[n + 5] = table.concat(taken, ' ')
+end

@@ -1,0 +1,34 @@
+-- take_once: claiming once per call number.
+-- '#' in a lane's claims hash is the number of its last call: the same number again returns the
+-- same attempts, and a lane without '#' is not registered.
+
+-- The attempts that call `call_no` returned before its reply was lost.
+local function taken_before(lane, call_no, reply)
+  local held = call('HGETALL', claims_key(lane))
+  local order, groups = {}, {}
+  for i = 1, #held, 2 do
+    local run, task = string.match(held[i], '^([^,]*),(%d+)$')
+    local attempt, tag = string.match(held[i + 1], '^(%d+),([^,]*),')
+    if run and tag == call_no then
+      local record = call('HGET', tasks_key(run), task) or ''
+      local deaths = string.match(record, '^R%d+,[^,]*,([^,]*),')
+      if not groups[run] then
+        groups[run] = {}
+        order[#order + 1] = run
+      end
+      table.insert(groups[run], task .. ',' .. attempt .. ',' .. (deaths or '0'))
+    end
+  end
+  for _, run in ipairs(order) do
+    local meta = call('HMGET', run_key(run), 'graph', 'submitted', 'params')
+    describe(run, meta[1] or '', meta[2] or '0', meta[3], groups[run], reply)
+  end
+end
+
+-- Claims once per call number. A limit of 0 claims nothing and leaves the number alone.
+local function take_once(lane, last_call, call_no, limit, share, lists, reply)
+  if limit == 0 then return end
+  if last_call == call_no then return taken_before(lane, call_no, reply) end
+  call('HSET', claims_key(lane), '#', call_no)
+  take(lane, call_no, limit, share, lists, reply)
+end

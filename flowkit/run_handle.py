@@ -1,0 +1,215 @@
+"""One run: how it stands, waiting for it, what came of it, stopping and resuming it.
+
+Waiting subscribes to the run's channel and looks at the run's record whenever something is
+published, and every ``LOOK_ANYWAY_S`` besides, so a lost message costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from .core.states import RUN_OVER, RunState, TaskState
+from .exceptions import (
+    FlowkitError,
+    RunCancelled,
+    RunLost,
+    RunNotFound,
+    TaskExecutionError,
+    TaskNotFoundError,
+    WaitTimeout,
+)
+from .protocol.client_store import RunRecord
+from .protocol.codec import unpack
+from .protocol.records import ErrorInfo
+from .status import RunStatus, read_status
+
+if TYPE_CHECKING:
+    from .client import Client
+    from .core.compiled import CompiledDAG
+
+LOOK_ANYWAY_S = 1.0
+Progress = Callable[[Mapping[str, int], int], None]
+
+
+class RunHandle:
+    """One run of a DAG, known by its id."""
+
+    def __init__(self, client: Client, run_id: str) -> None:
+        """Get it from ``Client.submit`` or ``Client.run``."""
+        self.client = client
+        self.run_id = run_id
+        self._graph: CompiledDAG | None = None
+
+    def __repr__(self) -> str:
+        return f"RunHandle({self.run_id!r})"
+
+    # -- how it stands --------------------------------------------------------------------------
+
+    def record(self) -> RunRecord:
+        """Return the run's own record: one round trip. Raises RunNotFound."""
+        with self.client.store() as store:
+            return store.read_run(self.run_id)
+
+    def status(self) -> RunStatus:
+        """Return how the run and each task stand, and what it waits for. Raises RunNotFound."""
+        with self.client.store() as store:
+            record = store.read_run(self.run_id)
+            return read_status(store, record, self.graph(record))
+
+    def graph(self, record: RunRecord | None = None) -> CompiledDAG:
+        """Return the compiled DAG that the run follows. Raises RunLost if it is gone."""
+        if self._graph is None:
+            with self.client.store() as store:
+                self._graph = store.read_graph((record or self.record()).digest)
+            if self._graph is None:
+                raise RunLost(
+                    self.run_id, f"run {self.run_id!r} has lost its graph; submit it anew"
+                )
+        return self._graph
+
+    # -- waiting --------------------------------------------------------------------------------
+
+    def wait(self, timeout: float | None = None, *, progress: Progress | None = None) -> RunState:
+        """Wait until the run is over and return how it ended.
+
+        ``timeout`` in seconds, None for ever. ``progress(counts, total)`` is called now and then
+        with the number of tasks in each state.
+
+        Raises WaitTimeout (the run goes on), RunLost if Redis loses it, RunNotFound.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        record = self.record()
+        if record.state in RUN_OVER:
+            return record.state
+        with self.client.feed(self.run_id) as feed:
+            while True:
+                record = self._still_there()
+                if progress is not None and record.counts:
+                    progress(record.counts, record.total)
+                if record.state in RUN_OVER:
+                    return record.state
+                left = LOOK_ANYWAY_S if deadline is None else deadline - time.monotonic()
+                if left <= 0:
+                    raise WaitTimeout(self.run_id, self._why_waiting(timeout or 0.0))
+                feed.next(min(left, LOOK_ANYWAY_S))
+
+    def _still_there(self) -> RunRecord:
+        try:
+            return self.record()
+        except RunNotFound:
+            raise RunLost(
+                self.run_id,
+                f"run {self.run_id!r} is not in Redis any more, though it was running: the data "
+                "was lost or deleted. Submit it anew, and check the persistence of the server",
+            ) from None
+
+    def _why_waiting(self, timeout: float) -> str:
+        text = f"run {self.run_id!r} was not over after {timeout:g} s; it goes on"
+        waiting = self.status().waiting_for
+        return f"{text}. {waiting}" if waiting else text
+
+    def wait_results(
+        self, timeout: float | None = None, *, progress: Progress | None = None
+    ) -> dict[str, object]:
+        """Wait for success and return ``{task name: result}``.
+
+        Raises TaskExecutionError for a failed run, RunCancelled, and what ``wait`` raises.
+        """
+        state = self.wait(timeout, progress=progress)
+        if state is RunState.CANCELLED:
+            raise RunCancelled(self.run_id)
+        if state is RunState.FAILED:
+            raise self.error()
+        return self.results()
+
+    # -- what came of it --------------------------------------------------------------------------
+
+    def results(self, *, lenient: bool = False) -> dict[str, object]:
+        """Return ``{task name: result}`` of the tasks that have succeeded so far.
+
+        ``lenient``: values of classes that this process does not know become plain data.
+        Raises RunNotFound, BrokenValue.
+        """
+        names = self.graph().graph.names
+        with self.client.store() as store:
+            records = store.read_records(self.run_id, range(len(names)))
+            done = [at for at, one in enumerate(records) if one.state is TaskState.SUCCEEDED]
+            packed = store.read_results(self.run_id, done)
+            limit = self.client.settings.max_result_bytes
+            return {
+                names[task]: unpack(data, max_bytes=limit, lenient=lenient) if data else None
+                for task, data in zip(done, packed, strict=True)
+            }
+
+    def result(self, task: str, *, lenient: bool = False) -> object:
+        """Return the result of one task, None if it was skipped.
+
+        Raises TaskNotFoundError for a name that the DAG does not have, TaskExecutionError if the
+        task failed, RunNotFound, and FlowkitError if the task is not over.
+        """
+        number = self._number(task)
+        with self.client.store() as store:
+            record = store.read_records(self.run_id, [number])[0]
+            if record.state is TaskState.SKIPPED:
+                return None
+            if record.state is TaskState.SUCCEEDED:
+                data = next(store.read_results(self.run_id, [number]))
+                limit = self.client.settings.max_result_bytes
+                return unpack(data, max_bytes=limit, lenient=lenient) if data else None
+            if record.state is TaskState.FAILED:
+                raise self._task_error(number)
+        raise FlowkitError(
+            f"task {task!r} of run {self.run_id!r} is {record.state.value}: no result"
+        )
+
+    def error(self) -> TaskExecutionError:
+        """Return what the run failed of, as an error that can be raised."""
+        record = self.record()
+        if record.failed_task is None:
+            return TaskExecutionError(
+                record.dag_name,
+                "RunFailed",
+                "the run was ended by the scheduler",
+                run_id=self.run_id,
+            )
+        return self._task_error(record.failed_task)
+
+    def _task_error(self, number: int) -> TaskExecutionError:
+        with self.client.store() as store:
+            packed = store.read_errors(self.run_id, [number])[0]
+            attempt = store.read_records(self.run_id, [number])[0].attempt
+        info = ErrorInfo.unpack(packed or b"")
+        name = self.graph().graph.names[number]
+        return TaskExecutionError(
+            name, info.type, info.message, info.traceback, run_id=self.run_id, attempt=attempt
+        )
+
+    def _number(self, task: str) -> int:
+        names = self.graph().graph.names
+        try:
+            return names.index(task)
+        except ValueError:
+            some = ", ".join(map(repr, names[:10])) + (", …" if len(names) > 10 else "")
+            raise TaskNotFoundError(
+                f"run {self.run_id!r} has no task {task!r}; its tasks are {some}"
+            ) from None
+
+    # -- stopping and going on ------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """Ask for the run to be stopped: what has not started will not, what runs is ended.
+
+        Returns at once; ``wait`` tells when it is over. Raises RunNotFound, RunAlreadyOver.
+        """
+        with self.client.store() as store:
+            store.cancel(self.run_id)
+
+    def resume(self) -> None:
+        """Take the run up again after a failure or a cancel; what succeeded is kept.
+
+        Raises RunNotFound, RunAlreadyOver if it succeeded.
+        """
+        with self.client.store() as store:
+            store.resume(self.run_id)

@@ -1,0 +1,47 @@
+"""The public names, as a literal list: adding one is a decision."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import flowkit
+
+PUBLIC = {
+    "DAG",
+    "Client",
+    "DAGCycleError",
+    "FlowkitError",
+    "FlowkitLogger",
+    "LogLevel",
+    "RunHandle",
+    "Task",
+    "TaskExecutionError",
+    "TaskNotFoundError",
+    "__version__",
+    "configure_logging",
+    "current_attempt",
+    "get_logger",
+    "task",
+}
+
+
+def test_the_public_names_are_these_and_each_can_be_had():
+    assert set(flowkit.__all__) == PUBLIC
+    assert set(dir(flowkit)) >= PUBLIC
+    for name in PUBLIC:
+        assert getattr(flowkit, name) is not None
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'Dag'"):
+        flowkit.Dag  # noqa: B018
+
+
+def test_the_version_is_the_one_of_the_package():
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text()
+    found = re.search(r'^version = "(.+)"$', text, re.MULTILINE)
+    assert found is not None
+    assert found[1] == flowkit.__version__

@@ -1,0 +1,89 @@
+"""The lease keeper: one incarnation's registration and its heartbeats.
+
+A worker id names one incarnation, from registering to retiring or to being declared dead; after
+that it is never used again, so whatever the dead incarnation still sends is refused by its id.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import string
+import time
+from collections.abc import Callable, Sequence
+from os import getpid
+
+import msgpack
+
+from .. import __version__
+from ..exceptions import LeaseLost, RedisUnavailable
+from ..outage import OutageLog
+from ..protocol.fitness import check_fitness
+from ..protocol.worker_store import Pulse, WorkerStore
+from .config import WorkerConfig
+
+_ALPHABET = string.ascii_letters + string.digits
+_RETRY_S = 0.3
+
+
+def new_worker_id() -> str:
+    """Return an id for one incarnation; 47 random bits keep them apart."""
+    return "".join(random.SystemRandom().choices(_ALPHABET, k=8))
+
+
+class LeaseKeeper:
+    """Keeps the lease of the incarnation ``worker``."""
+
+    def __init__(
+        self, config: WorkerConfig, store: WorkerStore, outages: OutageLog, *, allow_eviction: bool
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._outages = outages
+        self._allow_eviction = allow_eviction
+        self.worker = new_worker_id()
+
+    def enlist(self, told_to_stop: Callable[[], bool]) -> None:
+        """Register as a new incarnation, waiting for Redis if need be. Raises UnfitRedis."""
+        self.worker = new_worker_id()
+        while not told_to_stop():
+            try:
+                check_fitness(self._store.link, allow_eviction=self._allow_eviction)
+                self._store.heartbeat(self.worker, self._config.lease_ms, [], self._about())
+            except RedisUnavailable as error:
+                self._outages.away(error)
+                time.sleep(_RETRY_S * (0.5 + random.random()))  # noqa: S311
+            else:
+                self._outages.back()
+                return
+
+    def beat(self, lanes: Sequence[str]) -> Pulse | None:
+        """Renew the lease and register these lanes; None if Redis is away. Raises LeaseLost."""
+        try:
+            pulse = self._store.heartbeat(self.worker, self._config.lease_ms, lanes)
+        except RedisUnavailable as error:
+            self._outages.away(error)
+            return None
+        self._outages.back()
+        return pulse
+
+    def retire(self) -> None:
+        """Say that this incarnation is over. If it cannot be said, the lease runs out."""
+        try:
+            self._store.retire(self.worker, [])
+        except (RedisUnavailable, LeaseLost) as error:
+            self._outages.away(error)
+
+    def _about(self) -> bytes:
+        config = self._config
+        about = {
+            "host": socket.gethostname(),
+            "pid": getpid(),
+            "app": config.app,
+            "queues": list(config.queues),
+            "processes": config.processes,
+            "concurrency": config.concurrency,
+            "version": __version__,
+        }
+        packed: bytes = msgpack.packb(about)
+        return packed

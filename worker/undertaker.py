@@ -1,0 +1,75 @@
+"""The undertaker: tells Redis what became of the attempts of children that are dead.
+
+Reports are queued and sent in order as soon as Redis answers. For a child that this worker ended
+itself (a timeout, a cancelled run) the attempt that it was ended for gets its own outcome first;
+only then is the rest of what the lane held given back. Each report is safe to send twice.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from functools import partial
+
+from ..exceptions import LeaseLost, RedisUnavailable
+from ..outage import OutageLog
+from ..protocol.records import ErrorInfo
+from ..protocol.worker_store import Outcome, WorkerStore
+from .board import Executing
+from .children import Death, Kid
+
+MOST_DEATHS = 3
+
+
+class Undertaker:
+    """Reports of one incarnation's dead children."""
+
+    def __init__(self, store: WorkerStore, outages: OutageLog) -> None:
+        self._store = store
+        self._outages = outages
+        self._ended: dict[int, tuple[Executing, Outcome]] = {}
+        self._reports: list[Callable[[], object]] = []
+
+    def ending(self, kid: Kid) -> bool:
+        """Return whether this child has been ended and its death not yet been heard of."""
+        return kid.pid in self._ended
+
+    def end(self, kid: Kid, attempt: Executing, outcome: Outcome) -> None:
+        """End a child because of one attempt, which gets this outcome."""
+        self._ended[kid.pid] = (attempt, outcome)
+        kid.kill()
+
+    def bury(self, death: Death, *, blameless: bool) -> None:
+        """Queue the reports of a death. ``blameless``: it is part of a shutdown, nobody's fault."""
+        executing = [] if blameless else list(death.executing)
+        ended = self._ended.pop(death.kid.pid, None)
+        if ended is not None:
+            attempt, outcome = ended
+            lane = death.kid.lanes[attempt.slot > 0]
+            executing = [one for one in executing if one.slot != attempt.slot]
+            self._reports.append(partial(self._store.complete, lane, [outcome], 0, 0, 1, ()))
+        error = _worker_lost(death).pack()
+        for at, lane in enumerate(death.kid.lanes):
+            keys = [one.key for one in executing if (one.slot > 0) == bool(at)]
+            self._reports.append(partial(self._store.reap_child, lane, keys, MOST_DEATHS, error))
+
+    def deliver(self) -> None:
+        """Send what is queued, until it is empty or Redis is away."""
+        while self._reports:
+            try:
+                self._reports[0]()
+            except RedisUnavailable as error:
+                self._outages.away(error)
+                return
+            except LeaseLost:
+                pass  # the scheduler has taken everything back already
+            del self._reports[0]
+
+
+def _worker_lost(death: Death) -> ErrorInfo:
+    return ErrorInfo(
+        "WorkerLost",
+        f"the worker process died {MOST_DEATHS} times while it ran this task "
+        f"(last on {socket.gethostname()}, by {death.how}). Look for what ends it: memory, "
+        "a crash in native code, os._exit",
+    )
