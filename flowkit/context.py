@@ -5,7 +5,7 @@ on the outside world needs a key for "this very thing": ``(run_id, task)`` names
 ``attempt`` the try. A context variable holds it, so it is right in threads and in coroutines.
 
 The executors set it for every attempt, hence the bare tuple: the ``Attempt`` is only built when
-somebody asks (setting and resetting together measured 0.15 µs, building one 0.6 µs).
+somebody asks (entering and leaving measured 0.27 µs together; building one each time adds 0.5).
 """
 
 from __future__ import annotations

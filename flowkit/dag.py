@@ -170,8 +170,8 @@ class DAG:
         if executor == "redis":
             from .client import Client
 
-            handle = Client.connect(redis, namespace).submit(self, params=params)
-            return handle.wait_results(timeout)
+            with Client.connect(redis, namespace) as client:
+                return client.submit(self, params=params).wait_results(timeout)
         if executor not in EXECUTORS:
             raise FlowkitError(
                 f"DAG {self.name!r}: {unknown_name('executor', str(executor), EXECUTORS)}"

@@ -128,8 +128,8 @@ def _waiting_for(
     queue = lacking[0]
     more = f" (and {len(lacking) - 1} more queues)" if len(lacking) > 1 else ""
     return (
-        f"No live worker serves queue {queue!r}{more}, in which task {wanted[queue]!r} waits: start "
-        f"flowkit-worker --app … --queues {queue}."
+        f"No live worker serves queue {queue!r}{more}, in which task {wanted[queue]!r} waits: "
+        f"start flowkit-worker --app … --queues {queue}."
     )
 
 

@@ -24,6 +24,7 @@ from ..protocol.fitness import check_fitness
 from ..protocol.link import Link, redacted
 from ..protocol.scheduler_store import LeaseReply, SchedulerStore
 from .config import SchedulerConfig
+from .hints import Hints
 from .janitor import Janitor
 from .leader import Leader, Leadership
 from .loop import Loop
@@ -51,7 +52,9 @@ class SchedulerDaemon:
         self._stopping = threading.Event()
         self._outages = OutageLog(self._log, lambda: self._id)
         self._holder = ""
-        self._store = self._new_store("flowkit-scheduler")
+        # Patience for a cut connection only: a longer outage comes back to the loop, which must
+        # go on asking for its lease.
+        self._store = self._new_store("flowkit-scheduler", patience=config.lease / 3)
         self._leader = Leader(
             self._new_store("flowkit-leader"),
             config.lease,
@@ -60,10 +63,10 @@ class SchedulerDaemon:
             on_trouble=self._outages.away,
         )
         self._resolver = Resolver(self._store, self._log, config.window)
+        self._hints = Hints(self._store, self._resolver.active)
 
-    def _new_store(self, name: str) -> SchedulerStore:
-        # No patience: an outage comes back to the loop, which must go on looking at its lease.
-        link = Link(self._config.redis_url, name=name, patience=0.0, stopped=self._stopping)
+    def _new_store(self, name: str, patience: float = 0.0) -> SchedulerStore:
+        link = Link(self._config.redis_url, name=name, patience=patience, stopped=self._stopping)
         return SchedulerStore(link, self._config.namespace, self._id)
 
     def run(self) -> int:
@@ -104,6 +107,7 @@ class SchedulerDaemon:
         self._holder = ""
         self._store.term = leadership.term
         self._resolver.recover(self._store.read_cursor())
+        self._hints.mend()
         self._outages.back()
         runs = len(self._resolver.active)
         message = f"Scheduler {self._id} leads in term {leadership.term}; {runs} runs are active"
@@ -112,7 +116,7 @@ class SchedulerDaemon:
             [
                 Promoter(self._store, lambda: self._resolver.retries_seen),
                 Reaper(self._store, self._log),
-                Janitor(self._store, self._log, self._config.sweep, self._resolver.mend_hints),
+                Janitor(self._store, self._log, self._config.sweep, self._hints.sweep),
             ]
         )
         while not self._stopping.is_set():

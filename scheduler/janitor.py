@@ -22,13 +22,13 @@ class Janitor:
         store: SchedulerStore,
         logger: FlowkitLogger,
         every: float,
-        mend_hints: Callable[[], int],
+        sweep_hints: Callable[[], int],
     ) -> None:
         """``every``: seconds between sweeps."""
         self._store = store
         self._log = logger
         self._every = every
-        self._mend_hints = mend_hints
+        self._sweep_hints = sweep_hints
         self._cursor = "0"
 
     def due_early(self) -> bool:
@@ -37,7 +37,7 @@ class Janitor:
 
     def run_once(self) -> float:
         """Look at some of the listed runs and at all hints; return seconds until the next time."""
-        mended = self._mend_hints()
+        mended = self._sweep_hints()
         if mended:
             message = f"{mended} queue entries were missing and were written anew from the records"
             self._log.event(LogLevel.WARNING, "hints_mended", message, entries=mended)

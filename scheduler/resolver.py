@@ -15,33 +15,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 
 from ..core.compiled import CompiledDAG
 from ..core.run import Command, FinishRun, MarkTasks, QueueTasks, Run, StopRun, StopTasks
 from ..core.states import RunState, TaskState
 from ..exceptions import StoreError
 from ..logging import FlowkitLogger, LogLevel
-from ..protocol.keys import ready_list
 from ..protocol.records import LETTERS
 from ..protocol.scheduler_store import ActiveRun, SchedulerStore
+from .active import Active
 from .writer import Writer
 
 BATCH = 500  # events read at once
 PROGRESS_S = 0.25
+GRAPHS_KEPT = 64
 _OVER_KINDS = {letter: LETTERS[letter] for letter in "SFKC"}
-
-
-@dataclass(slots=True)
-class Active:
-    """One active run as the resolver keeps it."""
-
-    run: str
-    dag: CompiledDAG
-    state: Run
-    # Policy number → (ready list, level): where its tasks are queued.
-    places: list[tuple[str, str]] = field(default_factory=list)
-    told: float = 0.0  # when progress was last published
 
 
 class Resolver:
@@ -69,36 +57,13 @@ class Resolver:
     # -- taking over ----------------------------------------------------------------------------
 
     def recover(self, cursor: str) -> None:
-        """Rebuild active runs from their records, and hints that are missing. Raises LeaseLost."""
+        """Rebuild active runs from their records. Raises LeaseLost."""
         self.active.clear()
         self._cursor = cursor
         self._replay_until = _moment(self._store.last_event())
         for run in self._store.active_runs():
             self._open(run)
         self._writer.flush()
-        self.mend_hints()
-
-    def mend_hints(self) -> int:
-        """Queue anew what is queued or waiting by its record and findable nowhere."""
-        if not self.active:
-            return 0
-        places = {place for active in self.active.values() for place, _ in active.places}
-        listed = self._store.listed(places)
-        return sum(self._mend_run(active, listed) for active in self.active.values())
-
-    def _mend_run(self, active: Active, listed: set[str]) -> int:
-        tasks = active.state.dispatched_tasks()
-        missing: list[tuple[int, str, str]] = []
-        for task, record in zip(tasks, self._store.read_records(active.run, tasks), strict=True):
-            place, level = active.places[active.dag.policy_of[task]]
-            entry = f"{active.run},{task},{record.attempt}"
-            if record.state is TaskState.WAITING:
-                entry = f"{active.run},{task},{record.attempt + 1},{place},{level}"
-            elif record.state is not TaskState.QUEUED:
-                continue
-            if entry not in listed:
-                missing.append((task, place, level))
-        return self._store.requeue(active.run, missing) if missing else 0
 
     # -- the duty -------------------------------------------------------------------------------
 
@@ -187,12 +152,8 @@ class Resolver:
         return kept
 
     def _activate(self, run: str, dag: CompiledDAG) -> Active:
-        places = [
-            (ready_list(policy.queue, is_async=policy.is_async), str(policy.priority))
-            for policy in dag.policies
-        ]
         state = Run(dag.graph, on_failure=dag.on_failure, window=self._window)
-        active = self.active[run] = Active(run, dag, state, places)
+        active = self.active[run] = Active.of(run, dag, state)
         if self._log.enabled(LogLevel.DEBUG):
             message = f"Run started: {run} of DAG {dag.name} ({len(dag.graph)} tasks)"
             self._log.event(LogLevel.DEBUG, "run_start", message, run_id=run, dag_name=dag.name)
@@ -204,9 +165,9 @@ class Resolver:
             found = self._store.read_graph(digest)
             if found is None:
                 raise StoreError(f"its graph {digest[:12]} is not in Redis any more")
-            used = {id(active.dag) for active in self.active.values()}
-            self._graphs = {key: kept for key, kept in self._graphs.items() if id(kept) in used}
             dag = self._graphs[digest] = found
+            if len(self._graphs) > GRAPHS_KEPT:  # runs that go on keep theirs
+                del self._graphs[next(iter(self._graphs))]
         return dag
 
     def _end_broken(self, run: str, error: Exception) -> None:

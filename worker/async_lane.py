@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 
 from ..context import enter_attempt
-from ..exceptions import FlowkitError, TaskTimeout
+from ..exceptions import FlowkitError, RedisUnavailable, TaskTimeout
 from ..protocol.worker_store import Outcome, WorkerStore
 from .board import Board
 from .desk import Desk
@@ -23,6 +23,7 @@ from .executor import Executor, Prepared
 from .values import Values
 
 POLL_S = 2.0
+AGAIN_S = 0.2
 GATHER_S = 0.001  # outcomes that come within this time are sent together,
 FEW = 8  # if more attempts than this are running
 BLOCKED_LOOP_S = 1.0  # beyond its deadline a coroutine is the parent's to end
@@ -112,7 +113,14 @@ class AsyncLane:
             draining = self._draining.is_set()
             room = len(self._free) if self._hungry and not draining else 0
             if room or desk.unsent:
-                got = desk.exchange(room)
+                try:
+                    got = desk.exchange(room)
+                except RedisUnavailable:
+                    # While winding up there is no patience in the link; there is in the parent.
+                    if not self._draining.is_set():
+                        raise
+                    time.sleep(AGAIN_S)
+                    continue
                 self._hungry = self._hungry and (got > 0 or not room)
                 self._start_claims()
                 continue
@@ -129,7 +137,11 @@ class AsyncLane:
             if self._hungry or not self._free:
                 time.sleep(0.01)
                 continue
-            self._waiter.wait_for_work(self._desk.lists, POLL_S)
+            try:
+                self._waiter.wait_for_work(self._desk.lists, POLL_S)
+            except RedisUnavailable:
+                if not self._draining.is_set():
+                    raise
             self._hungry = True
             self._tell()
 

@@ -49,6 +49,7 @@ class Child:
         self._lane_id = f"{worker}.{number}"
         self._log = FlowkitLogger("flowkit", config.log_level, config.log_json)
         self._stop_links = threading.Event()
+        self._waiters: list[WorkerStore] = []
         self._exit = ExitCode.DONE
         self._sync: SyncLane | None = None
         self._async: AsyncLane | None = None
@@ -96,7 +97,13 @@ class Child:
     def _open_lanes(self) -> SyncLane:
         desk, waiter, values, executor = self._lane_parts(self._lane_id, is_async=False)
         self._sync = SyncLane(
-            desk, waiter, values, executor, self._board, may_go_on=self._may_go_on
+            desk,
+            waiter,
+            values,
+            executor,
+            self._board,
+            may_go_on=self._may_go_on,
+            on_error=self._lane_broke,
         )
         if any(task.is_async for task in Task._all_tasks):
             parts = self._lane_parts(self._lane_id + "a", is_async=True)
@@ -108,6 +115,7 @@ class Child:
     ) -> tuple[Desk, WorkerStore, Values, Executor]:
         config = self._config
         store, waiter = self._store(lane), self._store(lane)
+        self._waiters.append(waiter)
         lists = [ready_list(queue, is_async=is_async) for queue in config.queues]
         desk = Desk(store, lane, lists, share=config.processes, on_stale=self._stale)
         # Values are read in the lane's own thread, outcomes also sent by the reporter: two links.
@@ -168,9 +176,13 @@ class Child:
                 lane.share(claimers)
 
     def _drain(self) -> None:
+        # From here on an outage is not waited for, and who waits for work is called back.
+        self._stop_links.set()
         for lane in (self._sync, self._async):
             if lane is not None:
                 lane.drain()
+        for waiter in self._waiters:
+            waiter.link.interrupt()
 
 
 def _die_with_parent() -> None:

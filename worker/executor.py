@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..context import enter_attempt, leave_attempt
 from ..core.retry import Policy, delay_before_retry
 from ..exceptions import RedisUnavailable, TaskNotFoundError, TaskTimeout
 from ..invoke import may_retry, plan_for
@@ -75,20 +76,30 @@ class Executor:
             task = registered_task(dag.ref(claim.task))
             if task is None:
                 return self._put_off(claim, name, policy, dag.ref(claim.task))
-            upstream = dag.graph.upstream(claim.task)
-            args = self._values.upstream(claim, upstream)
-            plan = plan_for(task)
-            if not plan.should_run(args):
-                return self._skip(claim, name)
+            args = self._values.upstream(claim, dag.graph.upstream(claim.task))
             params = self._values.params(claim)
+            if task.when is not None and not self._should_run(claim, name, task, args, params):
+                return self._skip(claim, name)
             fixed = dag.kwargs.get(claim.task)
             bound: Any = {} if fixed is None else unpack(fixed)
-            kwargs = plan.keywords(len(args), params, bound)
+            kwargs = plan_for(task).keywords(len(args), params, bound)
         except RedisUnavailable:
             raise
-        except Exception as error:  # a predicate of the user's, or data that cannot be read
+        except BaseException as error:  # a predicate of the user's, or data that cannot be read
             return self._failed(claim, name, policy, error, retry=False)
         return Prepared(claim, task, name, policy, args, kwargs, params)
+
+    def _should_run(
+        self, claim: Claim, name: str, task: Task, args: list[Any], params: Mapping[str, object]
+    ) -> bool:
+        """Ask the predicate, once: a task that has run and failed is not skipped afterwards."""
+        if Spent.parse(claim.spent).failures(claim.attempt) > 1:
+            return True
+        token = enter_attempt(claim.run, name, claim.attempt, params)
+        try:
+            return plan_for(task).should_run(args)
+        finally:
+            leave_attempt(token)
 
     def board_text(self, prepared: Prepared) -> str:
         """Return what the board says of an attempt: who it is, and its outcome if it times out."""

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 
 from ..context import enter_attempt, leave_attempt
+from ..exceptions import FlowkitError, RedisUnavailable
 from ..protocol.worker_store import Claim, Outcome, WorkerStore
 from .board import Board
 from .desk import MAX_BATCH, Desk
@@ -26,6 +27,7 @@ BATCH_S = 0.020
 REPORT_S = 0.005
 GIVE_BACK_S = 0.050
 POLL_S = 2.0
+AGAIN_S = 0.2
 SLOT = 0
 
 
@@ -40,11 +42,13 @@ class SyncLane:
         executor: Executor,
         board: Board,
         *,
-        may_go_on: Callable[[int], bool] = lambda done: True,
+        may_go_on: Callable[[int], bool],
+        on_error: Callable[[BaseException], None],
     ) -> None:
         """``waiter``: a store of its own, for the call that blocks while there is no work.
 
-        ``may_go_on(done)`` says whether to claim more after that many attempts.
+        ``may_go_on(done)`` says whether to claim more after that many attempts. ``on_error``
+        hears of a lease that was lost while a task runs: what it does is void from then on.
         """
         self._desk = desk
         self._waiter = waiter
@@ -52,6 +56,7 @@ class SyncLane:
         self._executor = executor
         self._board = board
         self._may_go_on = may_go_on
+        self._on_error = on_error
         self._draining = threading.Event()
         self._active = threading.Event()
         self._seconds_per_task: float | None = None
@@ -75,6 +80,14 @@ class SyncLane:
         """Claim and execute until drained. Raises LeaseLost."""
         reporter = threading.Thread(target=self._report, name="reporter", daemon=True)
         reporter.start()
+        try:
+            self._claim_and_work()
+        except RedisUnavailable:
+            if not self._draining.is_set():
+                raise
+        self._wind_up()
+
+    def _claim_and_work(self) -> None:
         desk = self._desk
         while not self._draining.is_set() and self._may_go_on(self.done):
             if desk.exchange(self._batch_size()):
@@ -84,8 +97,15 @@ class SyncLane:
             elif not desk.unsent:
                 desk.reconcile()
                 self._waiter.wait_for_work(desk.lists, POLL_S)
-        desk.give_back()
-        desk.flush()
+
+    def _wind_up(self) -> None:
+        """Give back and send what is left; through an outage, until the parent loses patience."""
+        while self._desk.inbox or self._desk.unsent:
+            try:
+                self._desk.give_back()
+                self._desk.flush()
+            except RedisUnavailable:
+                time.sleep(AGAIN_S)
 
     # -- executing ------------------------------------------------------------------------------
 
@@ -152,19 +172,26 @@ class SyncLane:
     # -- reporting while the main thread is busy --------------------------------------------------
 
     def _report(self) -> None:
-        desk = self._desk
         while True:
             self._active.wait()
             self._active.clear()
-            while desk.unsent or desk.inbox or self._since:
-                time.sleep(REPORT_S)
-                since = self._since
-                if not since:
-                    continue
-                busy = time.monotonic() - since
-                if busy > REPORT_S and desk.unsent:
-                    desk.exchange(0)
-                if busy > GIVE_BACK_S and desk.inbox:
-                    desk.give_back()
-                if not desk.unsent and not desk.inbox:
-                    break
+            try:
+                self._report_while_busy()
+            except RedisUnavailable:
+                time.sleep(AGAIN_S)  # winding up: the link has no patience any more
+            except FlowkitError as error:
+                self._on_error(error)
+                return
+
+    def _report_while_busy(self) -> None:
+        desk = self._desk
+        while desk.unsent or desk.inbox:
+            time.sleep(REPORT_S)
+            since = self._since
+            if not since:
+                continue
+            busy = time.monotonic() - since
+            if busy > REPORT_S and desk.unsent:
+                desk.exchange(0)
+            if busy > GIVE_BACK_S and desk.inbox:
+                desk.give_back()

@@ -31,8 +31,9 @@ def check_fitness(link: Link, *, allow_eviction: bool = False) -> None:
     if policy != "noeviction" and not allow_eviction:
         raise UnfitRedis(
             f"Redis at {redacted(link.url)} has maxmemory-policy {policy!r}: when its memory is "
-            "full it deletes keys, and with them queues and results. Set 'maxmemory-policy noeviction', "
-            "or accept the risk with --allow-eviction (FLOWKIT_ALLOW_EVICTION=1)"
+            "full it deletes keys, and with them queues and results. Set "
+            "'maxmemory-policy noeviction', or accept the risk with --allow-eviction "
+            "(FLOWKIT_ALLOW_EVICTION=1)"
         )
 
 

@@ -12,9 +12,11 @@ raised at once.
 from __future__ import annotations
 
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import redis
@@ -137,8 +139,15 @@ class Link:
     def batch(self, commands: Sequence[Sequence[object]]) -> list[Any]:
         """Send reads together and return their replies in order."""
 
+        if not commands:
+            return []
         result: list[Any] = self._persist(lambda: self._exchange_all(commands))
         return result
+
+    def interrupt(self) -> None:
+        """End a blocking call of another thread: its connection is cut. Any thread."""
+        with suppress(OSError, AttributeError):
+            self._connection._sock.shutdown(socket.SHUT_RDWR)
 
     # -- the one retry loop ---------------------------------------------------------------------
 
@@ -187,7 +196,7 @@ class Link:
         out_of_patience = self.patience is not None and waited >= self.patience
         if out_of_patience or self._stopped.is_set():
             raise RedisUnavailable(
-                f"cannot use Redis at {redacted(self.url)}: {trouble}. "
+                f"cannot use Redis at {redacted(self.url)}: {str(trouble).rstrip('. ')}. "
                 "Is it running, and is the URL right?"
             ) from trouble
         if self.on_outage is not None:

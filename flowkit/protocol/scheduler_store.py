@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..core.states import RunState, TaskState
 from ..exceptions import LeaseLost
 from .link import Link
-from .records import LETTER_OF, LETTERS
+from .records import LETTER_OF, LETTERS, TaskRecord, parse_record
 from .store import Store
 from .worker_store import reaped
 
@@ -123,6 +123,20 @@ class SchedulerStore(Store):
             if cursor in (b"0", 0):
                 return states
 
+    def read_records_of(
+        self, wanted: Mapping[str, Sequence[int]]
+    ) -> Iterator[tuple[str, list[tuple[int, TaskRecord]]]]:
+        """Yield (run, its (task, record) pairs) for tasks of many runs, many in one round trip."""
+        asked: list[tuple[str, Sequence[int]]] = []
+        for run, tasks in wanted.items():
+            asked += [(run, part) for part in _parts(tasks)]
+        for some in _parts(asked):
+            replies = self.link.batch(
+                [("HMGET", self.keys.tasks(run), *tasks) for run, tasks in some]
+            )
+            for (run, tasks), found in zip(some, replies, strict=True):
+                yield run, list(zip(tasks, map(parse_record, found), strict=True))
+
     # -- writes -------------------------------------------------------------------------------
 
     def apply(self, cursor: str, commands: Sequence[object]) -> None:
@@ -206,6 +220,28 @@ class SchedulerStore(Store):
                 )
         found.update(map(bytes.decode, self.link.call("ZRANGE", self.keys.delayed(), 0, -1)))
         return found
+
+    def findable(self) -> int:
+        """Return how many attempts stand in ready lists, in ``delayed`` and in claims.
+
+        Three round trips. Not one moment's count: things move between the trips.
+        """
+        levels = self.link.call("HGETALL", self.keys.levels())
+        workers = self.link.call("ZRANGE", self.keys.workers(), 0, -1)
+        lanes = self.link.batch(
+            [("HGET", self.keys.worker(name.decode()), "lanes") for name in workers]
+        )
+        hints = [("ZCARD", self.keys.delayed())]
+        for name, known in zip(levels[::2], levels[1::2], strict=True):
+            hints += [("LLEN", self.keys.ready(name.decode(), one)) for one in known.decode()]
+        claims = [
+            ("HLEN", self.keys.claims(lane))
+            for names in lanes
+            for lane in (names or b"").decode().split()
+        ]
+        found = self.link.batch([*hints, *claims])
+        # '#' is a field of each lane's claims, and no claim.
+        return sum(found[: len(hints)]) + sum(max(0, size - 1) for size in found[len(hints) :])
 
     def scan_runs(self, cursor: str) -> tuple[str, list[str]]:
         """Return the next cursor ('0' at the end) and some of the listed runs."""

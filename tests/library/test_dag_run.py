@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from typing import ClassVar
 
 import pytest
 
@@ -137,6 +138,57 @@ def test_an_unknown_executor_is_an_error_that_lists_the_known_ones():
         DAG().run(executor="threads")
     with pytest.raises(FlowkitError, match="belong to executor='redis'"):
         DAG().run(redis="redis://localhost")
+
+
+class FakeClient:
+    """Stands in for the client: notes what it was asked, and gives one result."""
+
+    calls: ClassVar[list[object]] = []
+
+    @classmethod
+    def connect(cls, redis=None, namespace=None):
+        cls.calls.append(("connect", redis, namespace))
+        return cls()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.calls.append("closed")
+
+    def submit(self, dag, **options):
+        self.calls.append((dag.name, options))
+        return self
+
+    def wait_results(self, timeout):
+        self.calls.append(("wait", timeout))
+        return {"a": 1}
+
+
+@pytest.fixture
+def client(monkeypatch) -> list[object]:
+    monkeypatch.setattr("flowkit.client.Client", FakeClient)
+    monkeypatch.setattr(FakeClient, "calls", [])
+    return FakeClient.calls
+
+
+def test_executor_redis_submits_and_waits(client):
+    results = DAG("etl").run("redis", params={"x": 1}, redis="url", namespace="n", timeout=5)
+    assert results == {"a": 1}
+    assert client == [
+        ("connect", "url", "n"),
+        ("etl", {"params": {"x": 1}}),
+        ("wait", 5),
+        "closed",
+    ]
+
+
+def test_submit_hands_the_run_over_and_keeps_the_connection_for_its_handle(client):
+    DAG("etl").submit("url", run_id="r", params={"x": 1}, namespace="n", ttl=60)
+    assert client == [
+        ("connect", "url", "n"),
+        ("etl", {"run_id": "r", "params": {"x": 1}, "ttl": 60}),
+    ]
 
 
 # -- parallelism -----------------------------------------------------------------------------

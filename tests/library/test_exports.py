@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,8 @@ def test_an_unknown_name_is_an_attribute_error():
         flowkit.Dag  # noqa: B018
 
 
-def test_the_version_is_the_one_of_the_package():
-    text = (Path(__file__).parents[2] / "pyproject.toml").read_text()
-    found = re.search(r'^version = "(.+)"$', text, re.MULTILINE)
-    assert found is not None
-    assert found[1] == flowkit.__version__
+def test_the_package_takes_its_version_from_here():
+    data = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    assert data["project"]["dynamic"] == ["version"]
+    assert data["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "flowkit.__version__"}
+    assert re.fullmatch(r"\d+\.\d+\.\d+", flowkit.__version__)

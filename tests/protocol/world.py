@@ -73,7 +73,8 @@ class World:
         self.scheduler.apply(cursor, commands)
 
     def queue(self, *tasks: int, run: str = "r1", list_: str = LIST, level: str = "5") -> None:
-        self.apply("queue", run, list_, level, len(tasks), *tasks)
+        if tasks:
+            self.apply("queue", run, list_, level, len(tasks), *tasks)
 
     def ready(self, *tasks: int, total: int = 4, lanes: Sequence[str] = ("W.0",)) -> None:
         """A run of ``total`` tasks of which these are queued, a leader, and a worker."""
@@ -87,7 +88,12 @@ class World:
         return self.calls
 
     def claim(
-        self, lane: str = "W.0", limit: int = 100, *, share: int = 1, lists: Sequence[str] = (LIST,)
+        self,
+        lane: str = "W.0",
+        limit: int = 1000,
+        *,
+        share: int = 1,
+        lists: Sequence[str] = (LIST,),
     ) -> list[Claim]:
         exchange = self.worker.complete(lane, [], self.next_call(), limit, share, list(lists))
         return list(exchange.claims)
@@ -113,7 +119,9 @@ class World:
         before = self.dump()
         act()
         after = self.dump()
-        names = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+        names = {
+            name for name in before.keys() | after.keys() if before.get(name) != after.get(name)
+        }
         if EXPIRING in names:
             after[EXPIRING] = sorted(set(after[EXPIRING]) - set(before[EXPIRING]))
         return {name: after.get(name) for name in names}

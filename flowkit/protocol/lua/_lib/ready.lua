@@ -6,11 +6,12 @@
 
 local WAKE_BOUND = 32
 
--- One token wakes one idle claimer. Tokens are disposable: a lost one costs a poll interval, a
--- spare one an empty claim.
-local function wake(list, count)
+-- One token wakes one idle claimer, so there is one for each entry that waits, up to the bound:
+-- nobody is woken before the script ends, and one script may push many times. Tokens are
+-- disposable: a lost one costs a poll interval, a spare one an empty claim.
+local function wake(list, waiting)
   local key = wake_key(list)
-  local missing = math.min(count, WAKE_BOUND) - call('LLEN', key)
+  local missing = math.min(waiting, WAKE_BOUND) - call('LLEN', key)
   for _ = 1, missing do call('RPUSH', key, '1') end
 end
 
@@ -33,6 +34,5 @@ local function push_ready(command, list, level, entries)
   note_level(list, level)
   local head = {command, ready_key(list, level)}
   for i = 1, #entries do head[i + 2] = entries[i] end
-  call(unpack(head))
-  wake(list, #entries)
+  wake(list, call(unpack(head)))
 end

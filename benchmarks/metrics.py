@@ -1,0 +1,92 @@
+"""What is measured: the meaning, the unit and the floor of each figure.
+
+A floor is what a median must not be worse than on a machine with two cores that does nothing else;
+``--check`` holds the figures to it. A figure without a floor is there to be watched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from statistics import median
+
+
+class Store(StrEnum):
+    """Where runs are kept: a redis-server, the embedded server, or nowhere (``dag.run``)."""
+
+    REDIS = "redis"
+    EMBEDDED = "embedded"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One figure. ``floors``: by store, a least value if ``more_is_better``, else a greatest."""
+
+    label: str
+    unit: str
+    more_is_better: bool = False
+    floors: Mapping[Store, float] = field(default_factory=dict)
+
+    def misses(self, store: Store, value: float) -> bool:
+        """Return whether a median is worse than the floor."""
+        floor = self.floors.get(store)
+        if floor is None:
+            return False
+        return value < floor if self.more_is_better else value > floor
+
+
+METRICS = {
+    "fan-out": Metric(
+        "fan-out and fan-in", "tasks/s", True, {Store.REDIS: 20_000, Store.EMBEDDED: 2_000}
+    ),
+    "chain": Metric("chain, per hop", "ms", floors={Store.REDIS: 1.0, Store.EMBEDDED: 6.0}),
+    "round-trip-p50": Metric(
+        "run of one task, submit to end known, p50", "ms", floors={Store.REDIS: 2.0}
+    ),
+    "round-trip-p99": Metric("run of one task, submit to end known, p99", "ms"),
+    "runs": Metric("runs of one task, many at once", "runs/s", True, {Store.REDIS: 3_000}),
+    "memory": Metric(
+        "Redis memory per finished task without a result", "bytes", floors={Store.REDIS: 250}
+    ),
+    "memory-result": Metric("Redis memory per finished task, result a number", "bytes"),
+    "idle": Metric("idle", "% of a core", floors={Store.EMBEDDED: 3.0}),
+    "start-up": Metric("processes started to first run over", "ms"),
+    "in-process": Metric('fan-out, dag.run(executor="thread")', "tasks/s", True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """The values of one metric on one store. ``key`` may say of which process: ``idle/worker``."""
+
+    store: Store
+    key: str
+    values: tuple[float, ...]
+
+    @property
+    def metric(self) -> Metric:
+        """What it is a figure of."""
+        return METRICS[self.key.partition("/")[0]]
+
+    @property
+    def label(self) -> str:
+        """What a table calls it."""
+        process = self.key.partition("/")[2]
+        return f"{self.metric.label}: {process}" if process else self.metric.label
+
+    @property
+    def median(self) -> float:
+        """The middle of the values: what floors are held against."""
+        return median(self.values)
+
+    @property
+    def floor(self) -> float | None:
+        """What the median must not be worse than."""
+        return self.metric.floors.get(self.store)
+
+    @property
+    def missed(self) -> bool:
+        """Whether the median is worse than the floor."""
+        return self.metric.misses(self.store, self.median)

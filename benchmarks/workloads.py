@@ -1,0 +1,186 @@
+"""The workloads. Each is measured by a function from a bench and a size to figures by key.
+
+Rules: a workload checks its answer, so that nothing is fast because it is wrong; what it needs is
+built before the clock starts; the clock stops when the client knows that the run is over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import count
+from statistics import quantiles
+
+import psutil  # type: ignore[import-untyped, unused-ignore]
+import redis
+
+from flowkit import LogLevel, configure_logging
+from flowkit.core.states import RunState
+
+from . import app
+from .metrics import Store
+from .system import BrokenSystemError, Setup, System
+
+WAIT_S = 300.0
+SETTLE_S = 2.0
+Figures = dict[str, float]
+_numbers = count()
+
+
+class Bench:
+    """What a workload may use: the running system of a store, or the means to start another."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self._system: System | None = None
+
+    @property
+    def system(self) -> System:
+        """The running system; started when it is first asked for."""
+        if self._system is None:
+            self._system = System(self.setup).__enter__()
+        return self._system
+
+    def close(self) -> None:
+        """End the system if it was started."""
+        if self._system is not None:
+            self._system.stop()
+            self._system = None
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """``sizes``: default size by store; a store that is not in it cannot be measured so."""
+
+    measure: Callable[[Bench, int], Figures]
+    sizes: Mapping[Store, int]
+    size_means: str
+
+
+def fan_out(bench: Bench, tasks: int) -> Figures:
+    """One run: a task, so many no-ops behind it, and one that takes all their results."""
+    dag = app.fan_out(tasks)
+    began = time.perf_counter()
+    handle = bench.system.client.submit(dag)
+    state = handle.wait(WAIT_S)
+    seconds = time.perf_counter() - began
+    _expect(state is RunState.SUCCEEDED and handle.result("count") == tasks, "fan-out")
+    return {"fan-out": (tasks + 2) / seconds}
+
+
+def chain(bench: Bench, tasks: int) -> Figures:
+    """One run of so many tasks, each waiting for the one before."""
+    dag = app.chain(tasks)
+    began = time.perf_counter()
+    state = bench.system.client.submit(dag).wait(WAIT_S)
+    seconds = time.perf_counter() - began
+    _expect(state is RunState.SUCCEEDED, "chain")
+    return {"chain": seconds / tasks * 1000}
+
+
+def round_trip(bench: Bench, times: int) -> Figures:
+    """So many runs of one task, the next submitted when the end of the one before is known."""
+    client, dag = bench.system.client, app.single()
+    milliseconds: list[float] = []
+    for _ in range(max(2, times)):
+        began = time.perf_counter()
+        state = client.submit(dag).wait(WAIT_S)
+        milliseconds.append((time.perf_counter() - began) * 1000)
+        _expect(state is RunState.SUCCEEDED, "round-trip")
+    cuts = quantiles(milliseconds, n=100, method="inclusive")
+    return {"round-trip-p50": cuts[49], "round-trip-p99": cuts[98]}
+
+
+def many_runs(bench: Bench, runs: int) -> Figures:
+    """So many runs of one task, submitted together, then waited for one after the other."""
+    client, dag = bench.system.client, app.single()
+    began = time.perf_counter()
+    handles = client.submit_many(dag, [None] * runs)
+    states = {handle.wait(WAIT_S) for handle in handles}
+    seconds = time.perf_counter() - began
+    _expect(states == {RunState.SUCCEEDED}, "runs")
+    return {"runs": runs / seconds}
+
+
+def memory(bench: Bench, tasks: int) -> Figures:
+    """What Redis holds more after a finished fan-out than before it, its graph included."""
+    figures: Figures = {}
+    for key, task in (("memory", app.leaf), ("memory-result", app.answer)):
+        # A name of its own: a graph that an earlier run has stored would cost nothing.
+        dag = app.fan_out(tasks, task, name=f"memory_{next(_numbers)}")
+        before = _settled_memory(bench)
+        handle = bench.system.client.submit(dag)
+        _expect(handle.wait(WAIT_S) is RunState.SUCCEEDED, "memory")
+        figures[key] = (_settled_memory(bench) - before) / (tasks + 2)
+    return figures
+
+
+def _settled_memory(bench: Bench) -> int:
+    """Return used_memory once it rests: connections give their buffers back after two seconds."""
+    with redis.Redis.from_url(bench.system.url, protocol=2) as server:
+        lowest, since = 0, time.monotonic()
+        while time.monotonic() - since < SETTLE_S + 0.5:
+            server.execute_command("MEMORY", "PURGE")
+            used = int(server.info("memory")["used_memory"])
+            if lowest == 0 or used < lowest * 0.999:
+                lowest, since = used, time.monotonic()
+            time.sleep(0.25)
+        return lowest
+
+
+def idle(bench: Bench, seconds: int) -> Figures:
+    """What each process uses of a core in so many seconds without any work."""
+    processes = bench.system.processes()
+    time.sleep(SETTLE_S)
+    before, began = {name: _cpu(one) for name, one in processes.items()}, time.perf_counter()
+    time.sleep(seconds)
+    passed = time.perf_counter() - began
+    bench.system.check_alive()
+    return {
+        f"idle/{name}": (_cpu(one) - before[name]) / passed * 100 for name, one in processes.items()
+    }
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def start_up(bench: Bench, starts: int) -> Figures:
+    """The mean of so many starts of a system: from its first process to its first run's end."""
+    total = 0.0
+    for _ in range(starts):
+        with System(bench.setup) as system:
+            total += system.start_up
+    return {"start-up": total / starts * 1000}
+
+
+def in_process(bench: Bench, tasks: int) -> Figures:
+    """The fan-out without a store, in threads of this process, with a quiet log."""
+    configure_logging(LogLevel.WARNING)  # two lines for each task would be measured else
+    dag = app.fan_out(tasks)
+    began = time.perf_counter()
+    results = dag.run(executor="thread")
+    seconds = time.perf_counter() - began
+    _expect(results["count"] == tasks, "in-process")
+    return {"in-process": (tasks + 2) / seconds}
+
+
+def _expect(right: bool, workload: str) -> None:
+    if not right:
+        raise BrokenSystemError(
+            f"workload {workload!r} ended with a wrong answer: its figure is worthless"
+        )
+
+
+WORKLOADS = {
+    "fan-out": Workload(fan_out, {Store.REDIS: 20_000, Store.EMBEDDED: 2_000}, "tasks"),
+    "chain": Workload(chain, {Store.REDIS: 500, Store.EMBEDDED: 100}, "tasks"),
+    "round-trip": Workload(round_trip, {Store.REDIS: 500, Store.EMBEDDED: 100}, "runs"),
+    "runs": Workload(many_runs, {Store.REDIS: 5_000, Store.EMBEDDED: 500}, "runs"),
+    "memory": Workload(memory, {Store.REDIS: 20_000}, "tasks"),
+    "idle": Workload(idle, {Store.REDIS: 10, Store.EMBEDDED: 10}, "seconds"),
+    "start-up": Workload(start_up, {Store.REDIS: 1, Store.EMBEDDED: 1}, "starts"),
+    "in-process": Workload(in_process, {Store.NONE: 10_000}, "tasks"),
+}

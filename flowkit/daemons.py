@@ -1,0 +1,248 @@
+"""Keeping daemons alive: start them, pass on what they print, start them again, end them.
+
+One thread does all of it, because the kernel ties a process to the *thread* that started it
+(``flowkit.leash``): the daemons must be started by a thread that lives as long as they may.
+
+A daemon that dies is started again after a pause that grows. One that cannot work (its options or
+its app are wrong) or that dies ``QUICK_DEATHS`` times in a row as soon as it starts is given up:
+then all are ended, and ``failure`` says why. Each runs in a session of its own, so the terminal's
+Ctrl-C reaches only the process that started them, which ends them in good order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+QUICK_DEATHS, QUICK_S = 5, 2.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
+TICK_S = 0.2
+LAST_WORDS_S = 0.3  # for what is still in the pipes when all have ended
+LONGEST_LINE = 64 * 1024
+WRONG_USAGE = 2  # a daemon's exit code for options or an app that cannot work
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Something printed. ``level``: of a log line; None for what tasks print.
+
+    ``source``: the daemon's name. ``is_error``: whether it was printed on standard error.
+    """
+
+    source: str
+    text: str
+    level: str | None = None
+    is_error: bool = False
+
+
+Listener = Callable[[Line], None]
+
+
+class Daemon:
+    """One daemon: its command, its present process and how it has fared."""
+
+    def __init__(self, name: str, command: Sequence[str], environ: Mapping[str, str]) -> None:
+        self.name = name
+        self._command = [sys.executable, "-P", "-m", "flowkit.leash", str(os.getpid()), *command]
+        self._environ = dict(environ)
+        self.process: subprocess.Popen[bytes] | None = None
+        self.last_words: deque[str] = deque(maxlen=3)
+        self.due = 0.0  # when to start it again
+        self._born = 0.0
+        self._quick_deaths = 0
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start a process of it."""
+        self._born = time.monotonic()
+        self.process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self._environ,
+            start_new_session=True,
+        )
+        return self.process
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to its process, if there is one."""
+        if self.process is not None:
+            self.process.send_signal(number)
+
+    def note_death(self, code: int) -> str | None:
+        """Take its process off and plan the next; return why there will be none."""
+        self.process = None
+        quick = time.monotonic() - self._born < QUICK_S
+        self._quick_deaths = self._quick_deaths + 1 if quick else 0
+        if code == WRONG_USAGE or self._quick_deaths >= QUICK_DEATHS:
+            words = "\n".join(self.last_words)
+            return f"The {self.name} cannot work: it ended by {how(code)}.\n{words}".rstrip()
+        pause = FIRST_PAUSE_S * 2**self._quick_deaths
+        self.due = time.monotonic() + min(pause, LONGEST_PAUSE_S)
+        return None
+
+
+class Keeper(threading.Thread):
+    """The thread that keeps these daemons. ``on_line`` is called in it for each line."""
+
+    def __init__(self, daemons: Sequence[Daemon], on_line: Listener, grace: float) -> None:
+        """``grace``: seconds that the daemons may take to end."""
+        super().__init__(name="flowkit-keeper", daemon=True)
+        self._daemons = daemons
+        self._on_line = on_line
+        self._grace = grace
+        self._stopping = threading.Event()
+        self._hurry = threading.Event()
+        self._selector = selectors.DefaultSelector()
+        self._wake_reader, self._wake_writer = os.pipe()
+        self._selector.register(self._wake_reader, selectors.EVENT_READ)
+        self.failure: str | None = None
+
+    def stop(self) -> None:
+        """End the daemons and this thread. A KeyboardInterrupt meanwhile ends them at once."""
+        self._stopping.set()
+        os.write(self._wake_writer, b".")
+        try:
+            self.join()
+        except KeyboardInterrupt:
+            self._hurry.set()
+            os.write(self._wake_writer, b".")
+            self.join()
+            raise
+        finally:
+            os.close(self._wake_writer)
+
+    def run(self) -> None:
+        """Keep the daemons until told to stop; whatever happens, none stays behind."""
+        try:
+            while not self._stopping.is_set() and self.failure is None:
+                self._start_due()
+                self._listen(TICK_S)
+                self._mourn()
+        except Exception as error:
+            self.failure = f"{type(error).__name__}: {error}"
+        finally:
+            self._end()
+            self._selector.close()
+            os.close(self._wake_reader)
+
+    # -- starting and dying ---------------------------------------------------------------------
+
+    def _start_due(self) -> None:
+        for daemon in self._daemons:
+            if daemon.process is None and time.monotonic() >= daemon.due:
+                process = daemon.start()
+                assert process.stdout is not None and process.stderr is not None
+                self._hear(Pipe(daemon, process.stdout, is_error=False))
+                self._hear(Pipe(daemon, process.stderr, is_error=True))
+
+    def _mourn(self) -> None:
+        for daemon in self._daemons:
+            code = None if daemon.process is None else daemon.process.poll()
+            if code is None:
+                continue
+            self._listen(LAST_WORDS_S)
+            self.failure = daemon.note_death(code) or self.failure
+            if self.failure is None:
+                text = f"The {daemon.name} ended by {how(code)} and is started again."
+                self._on_line(Line(daemon.name, text, "WARNING"))
+
+    def _end(self) -> None:
+        for daemon in self._daemons:
+            daemon.signal(signal.SIGTERM)
+        deadline = time.monotonic() + self._grace
+        while self._any_alive():
+            if self._hurry.is_set() or time.monotonic() >= deadline:
+                for daemon in self._daemons:
+                    daemon.signal(signal.SIGKILL)
+            self._listen_calmly(0.02)
+        deadline = time.monotonic() + LAST_WORDS_S
+        while len(self._selector.get_map()) > 1 and time.monotonic() < deadline:
+            self._listen_calmly(0.02)
+        for key in list(self._selector.get_map().values()):
+            if key.data is not None:
+                self._unhear(key.data)
+
+    def _any_alive(self) -> bool:
+        processes = [daemon.process for daemon in self._daemons if daemon.process is not None]
+        return any(process.poll() is None for process in processes)
+
+    # -- listening ------------------------------------------------------------------------------
+
+    def _hear(self, pipe: Pipe) -> None:
+        self._selector.register(pipe.stream, selectors.EVENT_READ, pipe)
+
+    def _unhear(self, pipe: Pipe) -> None:
+        self._selector.unregister(pipe.stream)
+        pipe.stream.close()
+
+    def _listen_calmly(self, seconds: float) -> None:
+        """Listen while ending: an error of the listener must not keep a daemon alive."""
+        try:
+            self._listen(seconds)
+        except Exception as error:
+            self.failure = self.failure or f"{type(error).__name__}: {error}"
+
+    def _listen(self, seconds: float) -> None:
+        for key, _ in self._selector.select(seconds):
+            pipe: Pipe | None = key.data
+            if pipe is None:
+                os.read(self._wake_reader, 64)
+                continue
+            for line in pipe.read():
+                if line.level in ("WARNING", "ERROR") or line.is_error:
+                    pipe.daemon.last_words.append(line.text)
+                self._on_line(line)
+            if pipe.ended:
+                self._unhear(pipe)
+
+
+class Pipe:
+    """What one daemon prints, cut into lines."""
+
+    def __init__(self, daemon: Daemon, stream: IO[bytes], *, is_error: bool) -> None:
+        self.daemon = daemon
+        self.stream = stream
+        self.ended = False
+        self._is_error = is_error
+        self._rest = b""
+
+    def read(self) -> list[Line]:
+        """Return the lines that have come in full; at the end also what has no line end."""
+        data = os.read(self.stream.fileno(), LONGEST_LINE)
+        self.ended = not data
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if self._rest and (self.ended or len(self._rest) > LONGEST_LINE):
+            lines.append(self._rest)
+            self._rest = b""
+        return [self._line(line) for line in lines]
+
+    def _line(self, raw: bytes) -> Line:
+        text = raw.decode("utf-8", "replace").removesuffix("\r")
+        if not self._is_error and raw.startswith(b'{"timestamp": '):
+            try:
+                record = json.loads(text)
+                return Line(self.daemon.name, str(record["message"]), str(record["level"]))
+            except (ValueError, KeyError):
+                pass
+        return Line(self.daemon.name, text, None, self._is_error)
+
+
+def how(code: int) -> str:
+    """Say how a process ended, by its exit code (negative: a signal)."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"

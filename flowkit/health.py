@@ -1,0 +1,78 @@
+"""Health checks of the daemons, for containers: ``python -P -m flowkit.health scheduler|worker``.
+
+They prove that the role works, as the rest of the system sees it, not just that a process exists:
+a scheduler leads in this namespace, or a worker of this host has a lease that holds. Redis and the
+namespace come from the same settings as the daemons' own.
+
+One line says what was found. Exit code 0: healthy; 1: not, or Redis does not answer; 2: wrong use.
+Nothing is written to Redis, and nothing is retried: whoever asks will ask again.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Callable, Sequence
+
+import msgpack
+
+from .exceptions import FlowkitError
+from .protocol.client_store import ClientStore
+from .protocol.link import Link
+from .settings import load_settings
+
+_USAGE = "usage: python -P -m flowkit.health scheduler|worker"
+
+
+class Unhealthy(FlowkitError):
+    """What is wrong with the role, in one sentence."""
+
+
+def check_scheduler(store: ClientStore) -> str:
+    """Return what was found. Raises Unhealthy if no scheduler leads."""
+    if not store.has_leader():
+        raise Unhealthy("no scheduler leads in this namespace")
+    return "a scheduler leads"
+
+
+def check_worker(store: ClientStore, host: str | None = None) -> str:
+    """Return what was found. ``host``: this one's name by default. Raises Unhealthy."""
+    wanted = socket.gethostname() if host is None else host
+    alive = [worker for worker, about in store.alive_workers() if _host(about) == wanted]
+    if not alive:
+        raise Unhealthy(f"no worker on host {wanted!r} has a lease that holds")
+    return f"worker {', '.join(alive)} on {wanted} holds its lease"
+
+
+def _host(about: bytes) -> str:
+    try:
+        return str(msgpack.unpackb(about)["host"])
+    except (ValueError, KeyError, TypeError, msgpack.UnpackException):
+        return ""
+
+
+CHECKS: dict[str, Callable[[ClientStore], str]] = {
+    "scheduler": check_scheduler,
+    "worker": check_worker,
+}
+
+
+def main(words: Sequence[str]) -> int:
+    """Check the role named in ``words``; print what was found and return the exit code."""
+    if len(words) != 1 or words[0] not in CHECKS:
+        print(_USAGE, file=sys.stderr)
+        return 2
+    try:
+        settings = load_settings()
+        if settings.redis_url is None:
+            raise Unhealthy("FLOWKIT_REDIS_URL is not set")
+        link = Link(settings.redis_url, name="flowkit-health", patience=0.0, read_timeout=3.0)
+        print(CHECKS[words[0]](ClientStore(link, settings.namespace)))
+    except FlowkitError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,181 @@
+"""A whole flowkit system on this machine: a store, a scheduler and a worker, for as long as needed.
+
+    with LocalSystem("etl.py") as system:
+        with system.client() as client:
+            print(client.submit(dag).wait_results())
+
+The daemons are those of production, in processes of their own; only the store is in this process,
+and its data is gone in the end, unless a Redis is given. Nothing that is started here outlives the
+``with`` block, or this process if it is killed: see ``flowkit.leash``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from .daemons import Daemon, Keeper, Line, Listener
+from .exceptions import FlowkitError
+from .protocol.codec_describe import printable
+from .settings import load_settings
+
+if TYPE_CHECKING:
+    from .client import Client
+    from .embedded import EmbeddedServer
+
+GRACE_S = 5.0
+# A worker needs a moment beyond its own grace period to give back what it holds.
+MARGIN_S = 3.0
+LEAST_PROCESSES = 2
+
+
+class LocalSystem:
+    """A store, a scheduler and a worker. ``with LocalSystem("etl.py") as system: …``
+
+    ``app``: file or module of the tasks. ``url``: of a Redis, None for a store in this process.
+    ``queues``: those that the worker serves. ``processes``: its children, by default one per core.
+    ``grace``: seconds that running tasks may go on when the system stops. ``log_level``: least
+    level of the daemons' log lines. ``on_line``: is given each line that daemons and tasks print,
+    in another thread; by default they are printed.
+    """
+
+    def __init__(
+        self,
+        app: str,
+        *,
+        url: str | None = None,
+        namespace: str = "flowkit",
+        queues: Sequence[str] = ("default",),
+        processes: int | None = None,
+        grace: float = GRACE_S,
+        log_level: str = "WARNING",
+        allow_eviction: bool = False,
+        on_line: Listener | None = None,
+    ) -> None:
+        self.app = app
+        self.namespace = namespace
+        self.queues = tuple(queues)
+        self.processes = default_processes() if processes is None else processes
+        self._url = url
+        self._grace = grace
+        self._shared = ["--log-json", "--log-level", log_level, "--namespace", namespace]
+        self._allow_eviction = allow_eviction
+        self._shared += ["--allow-eviction"] if allow_eviction else []
+        self._on_line = on_line or print_line
+        self._server: EmbeddedServer | None = None
+        self._keeper: Keeper | None = None
+
+    @property
+    def url(self) -> str:
+        """The address of the store. Raises RuntimeError if the system has not been started."""
+        if self._url is None:
+            raise RuntimeError("the system has not been started, so its store has no address yet")
+        return self._url
+
+    # -- life -----------------------------------------------------------------------------------
+
+    def start(self) -> LocalSystem:
+        """Start all parts, and return without waiting for them: what is submitted waits.
+
+        Raises RuntimeError if it runs already, StoreError if the store cannot be had.
+        """
+        if self._keeper is not None:
+            raise RuntimeError("the system runs already; stop it first")
+        if self._url is None:
+            from .embedded import EmbeddedServer
+
+            self._server = EmbeddedServer().start()
+            self._url = self._server.url
+        self._keeper = Keeper(self._daemons(), self._on_line, self._grace + MARGIN_S)
+        self._keeper.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop all parts and wait for their ends; stopping a stopped system does nothing.
+
+        A KeyboardInterrupt meanwhile kills them, and is raised again when they are gone.
+        """
+        keeper, self._keeper = self._keeper, None
+        server, self._server = self._server, None
+        try:
+            if keeper is not None:
+                keeper.stop()
+        finally:
+            if server is not None:
+                server.stop()
+                self._url = None
+
+    def __enter__(self) -> LocalSystem:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _daemons(self) -> list[Daemon]:
+        # The URL may hold a password, which belongs into no command line.
+        environ = {**os.environ, "FLOWKIT_REDIS_URL": self.url}
+        worker = ["flowkit.worker", f"--app={self.app}", "--queues", ",".join(self.queues)]
+        worker += ["--processes", str(self.processes), "--shutdown-timeout", str(self._grace)]
+        return [
+            Daemon("worker", [*worker, *self._shared], environ),
+            Daemon("scheduler", ["flowkit.scheduler", *self._shared], environ),
+        ]
+
+    # -- using it -------------------------------------------------------------------------------
+
+    def client(self) -> Client:
+        """Return a client of this system, to be closed by the caller. Raises StoreError."""
+        from .client import Client
+
+        flags = {"redis_url": self.url, "namespace": self.namespace}
+        return Client(load_settings(**flags, allow_eviction=self._allow_eviction or None))
+
+    def check(self) -> None:
+        """Raise FlowkitError if a daemon cannot work, so that waiting would be in vain."""
+        keeper = self._keeper
+        if keeper is None:
+            raise FlowkitError("The system does not run. Start it first.")
+        if keeper.failure is not None:
+            raise FlowkitError(keeper.failure)
+
+    def wait_ready(self, timeout: float = 30.0) -> None:
+        """Return when a scheduler leads and a worker is registered.
+
+        Raises FlowkitError if that is not so after ``timeout`` seconds, or cannot become so.
+        """
+        deadline = time.monotonic() + timeout
+        with self.client() as client:
+            while True:
+                self.check()
+                with client.store() as store:
+                    if store.has_leader() and store.alive_workers():
+                        return
+                if time.monotonic() >= deadline:
+                    raise FlowkitError(f"The system was not ready after {timeout:g} s.")
+                time.sleep(0.02)
+
+
+def default_processes() -> int:
+    """Return how many children a worker gets: one per core that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    return max(LEAST_PROCESSES, cores)
+
+
+def print_line(line: Line) -> None:
+    """Print what tasks print where they print it, and log lines on standard error."""
+    if line.level is not None:
+        print(f"{line.source}: {line.level} {printable(line.text)}", file=sys.stderr, flush=True)
+    else:
+        print(line.text, file=sys.stderr if line.is_error else sys.stdout, flush=True)

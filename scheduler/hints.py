@@ -1,0 +1,61 @@
+"""Mending hints: ready lists and ``delayed`` that hold less than the records say they should.
+
+Hints are lost when somebody deletes keys, or when a store comes back from an older copy. Records
+are the truth, so the entries are written anew from them; one too many is dropped by the claim
+that pops it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..core.states import TaskState
+from ..protocol.records import TaskRecord
+from ..protocol.scheduler_store import SchedulerStore
+from .active import Active
+
+
+class Hints:
+    """Compares hints with records, for the runs in ``active``."""
+
+    def __init__(self, store: SchedulerStore, active: Mapping[str, Active]) -> None:
+        self._store = store
+        self._active = active
+
+    def sweep(self) -> int:
+        """Mend if something seems to be missing; return how many entries were.
+
+        What is dispatched stands in a ready list, in ``delayed`` or in a lane's claims. If those
+        hold less than there should be, something was lost, or is just being reported.
+        """
+        expected = sum(active.state.dispatched for active in self._active.values())
+        return self.mend() if self._store.findable() < expected else 0
+
+    def mend(self) -> int:
+        """Write anew what is queued or waiting by its record and findable nowhere."""
+        wanted = {
+            run: tasks
+            for run, active in self._active.items()
+            if (tasks := active.state.dispatched_tasks())
+        }
+        if not wanted:
+            return 0
+        lists = {ready for run in wanted for ready, _ in self._active[run].places}
+        listed = self._store.listed(lists)
+        records = self._store.read_records_of(wanted)
+        return sum(self._mend_run(self._active[run], found, listed) for run, found in records)
+
+    def _mend_run(
+        self, active: Active, records: Sequence[tuple[int, TaskRecord]], listed: set[str]
+    ) -> int:
+        missing: list[tuple[int, str, str]] = []
+        for task, record in records:
+            ready, level = active.place(task)
+            entry = f"{active.run},{task},{record.attempt}"
+            if record.state is TaskState.WAITING:
+                entry = f"{active.run},{task},{record.attempt + 1},{ready},{level}"
+            elif record.state is not TaskState.QUEUED:
+                continue
+            if entry not in listed:
+                missing.append((task, ready, level))
+        return self._store.requeue(active.run, missing) if missing else 0

@@ -1,0 +1,118 @@
+"""Worker processes die, in every way they can; the run ends well and nobody else pays for it."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import fault_app as app
+import psutil
+import pytest
+from helpers import wait_until
+from system import System, check_executions, records
+
+from flowkit import DAG, TaskExecutionError
+from flowkit.core.states import RunState, TaskState
+
+
+def fan_out(tasks: list[app.Any], *, name: str = "fan", **options: str) -> DAG:
+    with DAG(name, **options) as dag:
+        for task in tasks:
+            dag.add(task)
+    return dag
+
+
+def test_a_task_whose_process_is_killed_is_made_again_at_once(system: System) -> None:
+    """The parent reports the death; with a lease of minutes, nothing else could be as soon."""
+    system.start("--processes", "2")
+    held = app.held.bind("held", gate="a")
+    others = [app.brief.bind(f"brief_{n}") for n in range(40)]
+    with DAG("killed") as dag:
+        held >> app.total.bind("sum")
+        for other in others:
+            dag.add(other)
+    with system.client() as client:
+        run = client.submit(dag)
+        os.kill(system.started("held").pid, signal.SIGKILL)
+        second = system.started("held", 2)
+        system.open_gate("a")
+        assert run.wait_results(30)["sum"] == 2
+        known = check_executions(system, run, repeats=5)
+    assert second.attempt == known["held"].attempt == 2
+    assert known["held"].spent.deaths == 1
+    assert {known[other.name].spent.deaths for other in others} == {0}
+    assert all(record.state is TaskState.SUCCEEDED for record in known.values())
+
+
+def test_when_the_parent_is_killed_its_children_go_and_another_worker_finishes(
+    system: System,
+) -> None:
+    system.scheduler()
+    first = system.worker("--processes", "2", lease=1.5)
+    with DAG("orphans") as dag:
+        for n in range(2):
+            dag.add(app.held.bind(f"held_{n}", gate="a"))
+        dag.add(app.aheld.bind("aheld", gate="a"))
+    with system.client() as client:
+        run = client.submit(dag)
+        begun = [system.started(name) for name in ("held_0", "held_1", "aheld")]
+        first.kill()
+        wait_until("its children are gone", lambda: not any(map(_lives, begun)), 5)
+        system.worker("--processes", "2", lease=1.5)
+        for name in ("held_0", "held_1", "aheld"):
+            system.started(name, 2)
+        system.open_gate("a")
+        assert run.wait(30) is RunState.SUCCEEDED
+        known = check_executions(system, run)
+    assert {record.attempt for record in known.values()} == {2}
+
+
+def _lives(execution: app.Any) -> bool:
+    try:
+        return psutil.Process(execution.pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.parametrize("poison", [app.exits, app.crashes], ids=["os._exit", "SIGSEGV"])
+def test_a_poison_task_stops_after_three_deaths_and_nobody_else_is_blamed(
+    system: System, poison: app.Any
+) -> None:
+    system.start("--processes", "2")
+    good = [app.brief.bind(f"brief_{n}") for n in range(50)]
+    bad = poison.bind("poison")
+    dag = fan_out([*good[:25], bad, *good[25:]], on_failure="continue")
+    with system.client() as client:
+        run = client.submit(dag)
+        with pytest.raises(TaskExecutionError, match="WorkerLost.*died 3 times") as caught:
+            run.wait_results(30)
+        known = check_executions(system, run, repeats=30)
+    assert caught.value.task_name == "poison"
+    assert known["poison"].state is TaskState.FAILED
+    assert known["poison"].spent.deaths == len(system.executions("poison")) == 3
+    for task in good:
+        assert known[task.name].state is TaskState.SUCCEEDED
+        assert known[task.name].spent.deaths == 0
+        assert known[task.name].attempt == 1
+
+
+def test_a_poison_predicate_stops_after_three_deaths_too(system: System) -> None:
+    """It once ran before the board named the task: nobody was blamed, and it went on for ever."""
+    system.start("--processes", "1")
+    with DAG("poison_predicate") as dag:
+        app.quick.bind("first") >> app.exits_in_its_condition
+    with system.client() as client:
+        run = client.submit(dag)
+        with pytest.raises(TaskExecutionError, match="WorkerLost"):
+            run.wait_results(30)
+
+
+def test_a_process_killed_between_tasks_costs_nothing(system: System) -> None:
+    _, worker = system.start("--processes", "1")
+    with system.client() as client:
+        client.submit(fan_out([app.quick.bind("one")])).wait_results(20)
+        (child,) = worker.children()
+        child.kill()
+        run = client.submit(fan_out([app.quick.bind("two")]))
+        run.wait_results(20)
+        assert records(run)["two"].spent.deaths == 0

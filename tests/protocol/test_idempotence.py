@@ -1,0 +1,177 @@
+"""Each script may be sent again when its reply was lost: one to four times is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from world import HOUR_MS, LIST, World, done
+
+from flowkit.protocol.scripts import names
+
+
+@dataclass(frozen=True)
+class Case:
+    """A situation, one call, and the words that its first and its later replies begin with."""
+
+    prepare: Callable[[World], object]
+    name: str
+    args: Callable[[World], tuple[object, ...]]
+    first: bytes
+    later: bytes
+
+    def send(self, world: World) -> list[Any]:
+        return world.raw(self.name, *self.args(world))
+
+
+def failed(world: World) -> None:
+    world.running(0)
+    world.complete(done(0, "F"))
+    world.finish(outcome="failed", failed=0)
+
+
+def resumed(world: World) -> None:
+    failed(world)
+    world.client.resume("r1")
+
+
+def due(world: World) -> None:
+    world.running(0)
+    world.complete(done(0, "W", delay=5))
+    world.now += 5
+
+
+def stopping(world: World) -> None:
+    world.running(0)
+    world.queue(1)
+    world.client.cancel("r1")
+
+
+def gone(world: World) -> None:
+    world.submit()
+    world.lead()
+    world.link.call("DEL", world.keys.run("r1"))
+
+
+def led(world: World) -> None:
+    world.submit()
+    world.lead()
+
+
+def complete_args(letter: str) -> Callable[[World], tuple[object, ...]]:
+    token = done(0, letter).token
+    return lambda world: ("W.0", 2, 5, 1, 1, LIST, "r1", 1, token, "payload")
+
+
+QUEUE_ALL = ("queue", "r1", LIST, "5", 2, 0, 1)
+
+CASES = {
+    "submit": Case(
+        lambda world: None,
+        "submit",
+        lambda world: world.submission().args(with_graph=True),
+        b"OK",
+        b"EXISTS",
+    ),
+    "cancel": Case(led, "cancel", lambda world: ("r1",), b"OK", b"OK"),
+    "resume": Case(failed, "resume", lambda world: ("r1",), b"OK", b"RUNNING"),
+    "reset": Case(resumed, "reset", lambda world: ("s1", 1, "r1", "1", 0, 1), b"OK", b"OK"),
+    "stop_run": Case(led, "stop_run", lambda world: ("s1", 1, "r1", "failed"), b"OK", b"OK"),
+    "turn_over": Case(
+        stopping, "turn_over", lambda world: ("s1", 1, "r1", "C", "1", 0, 1, 2), b"OK", b"OK"
+    ),
+    "forget": Case(gone, "forget", lambda world: ("s1", 1, "r1"), b"OK", b"OK"),
+    "lead": Case(lambda world: None, "lead", lambda world: ("s1", HOUR_MS), b"TAKEN", b"OK"),
+    "lead, giving up": Case(led, "lead", lambda world: ("s1", 0), b"OK", b"OK"),
+    "apply, queue": Case(led, "apply", lambda world: ("s1", 1, "", *QUEUE_ALL), b"OK", b"OK"),
+    "apply, cursor": Case(led, "apply", lambda world: ("s1", 1, "9-9"), b"OK", b"OK"),
+    "apply, finish": Case(
+        led,
+        "apply",
+        lambda world: ("s1", 1, "", "finish", "r1", "failed", "2", "x=1"),
+        b"OK",
+        b"OK",
+    ),
+    "apply, progress": Case(
+        led, "apply", lambda world: ("s1", 1, "", "progress", "r1", "x=1"), b"OK", b"OK"
+    ),
+    "promote": Case(due, "promote", lambda world: ("s1", 1, 10), b"OK", b"OK"),
+    "heartbeat, registering": Case(
+        lambda world: None, "heartbeat", lambda world: ("W", 500, "about", "W.0"), b"OK", b"OK"
+    ),
+    "heartbeat, renewing": Case(
+        lambda world: world.running(0), "heartbeat", lambda world: ("W", 5, "", "W.0"), b"OK", b"OK"
+    ),
+    "claim": Case(
+        lambda world: world.ready(0, 1), "claim", lambda world: ("W.0", 1, 1, 1, LIST), b"OK", b"OK"
+    ),
+    **{
+        f"complete, {letter}": Case(
+            lambda world: world.running(0), "complete", complete_args(letter), b"OK", b"OK"
+        )
+        for letter in "SFKWD"
+    },
+    "complete, and claim": Case(
+        lambda world: (world.running(0), world.queue(1)),
+        "complete",
+        complete_args("S"),
+        b"OK",
+        b"OK",
+    ),
+    "release": Case(
+        lambda world: world.running(0, 1), "release", lambda world: ("W.0", "r1,0"), b"OK", b"OK"
+    ),
+    "release, stopping": Case(stopping, "release", lambda world: ("W.0", "r1,0"), b"OK", b"OK"),
+    "reap": Case(
+        lambda world: world.running(0, 1),
+        "reap",
+        lambda world: ("W.0", "", "", 3, "error", "", "r1,0"),
+        b"OK",
+        b"UNKNOWN",
+    ),
+    "retire": Case(
+        lambda world: world.register(), "retire", lambda world: ("W", "W.0"), b"OK", b"OK"
+    ),
+}
+# It writes hints without looking: repeated ones are dropped by the claim that pops them.
+NOT_SAME_STATE = {"requeue"}
+
+
+def test_no_script_is_left_out() -> None:
+    assert {case.name for case in CASES.values()} | NOT_SAME_STATE == set(names())
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES.keys())
+def case(request: pytest.FixtureRequest) -> Iterator[Case]:
+    return request.param
+
+
+def test_sent_again_it_changes_nothing_and_answers_alike(world: World, case: Case) -> None:
+    case.prepare(world)
+    reply = case.send(world)
+    after = world.dump()
+    assert reply[0] == case.first
+    for _ in range(3):
+        again = case.send(world)
+        assert again[0] == case.later
+        assert world.dump() == after
+
+
+def test_a_claim_sent_again_answers_with_the_same_attempts(world: World) -> None:
+    for name in ("claim", "complete, and claim"):
+        world.link.call("DEL", *[world.keys.prefix + key for key in world.dump()])
+        world.calls = 0
+        CASES[name].prepare(world)
+        first = CASES[name].send(world)
+        assert first[-1] in (b"0,1,0", b"1,1,0")
+        assert [CASES[name].send(world) for _ in range(3)] == [first] * 3
+
+
+def test_requeue_sent_again_still_gives_each_attempt_once(world: World) -> None:
+    world.ready(0, 1)
+    for _ in range(4):
+        world.scheduler.requeue("r1", [(0, LIST, "5"), (1, LIST, "5")])
+    assert world.records() == {"0": "Q1,,0,,", "1": "Q1,,0,,"}
+    assert sorted(claim.task for claim in world.claim() + world.claim()) == [0, 1]

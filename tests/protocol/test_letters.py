@@ -1,0 +1,119 @@
+"""The Lua scripts against the life-cycle table of ``flowkit.core.states``.
+
+Each script is run on a task in each state, in a run that goes on and in one that stops. Whatever
+it makes of the task must be a transition of the table; and the scripts together make all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from world import LIST, START, World, done
+
+from flowkit.core.states import TASK_TABLE, TaskEvent, TaskState
+from flowkit.protocol.records import LETTERS
+
+SEEDS = {
+    "P": "P1,,0,,", "Q": "Q1,,0,,", "R": "R1,W.0,0,0,", "W": "W1,W.0,0,0,0",
+    "S": "S1,W.0,0,0,1", "F": "F1,W.0,0,0,1", "K": "K1,W.0,0,0,1",
+    "U": "U0,,0,,", "C": "C1,,0,,",
+}  # fmt: skip
+
+E = TaskEvent
+Act = tuple[Callable[[World], object], set[TaskEvent]]
+
+
+def outcome(letter: str) -> Callable[[World], object]:
+    return lambda world: world.complete(done(0, letter))
+
+
+def reap(*executing: str, most: int = 3) -> Callable[[World], object]:
+    return lambda world: world.worker.reap_child("W.0", executing, most, b"error")
+
+
+def turn_over(letter: str) -> Callable[[World], object]:
+    return lambda world: world.raw("turn_over", "s1", 1, "r1", letter, "1", 0)
+
+
+ACTS: dict[str, Act] = {
+    "queue": (lambda world: world.queue(0), {E.QUEUE}),
+    "claim": (lambda world: world.claim(), {E.CLAIM}),
+    "complete S": (outcome("S"), {E.SUCCEED}),
+    "complete F": (outcome("F"), {E.FAIL}),
+    "complete K": (outcome("K"), {E.SKIP}),
+    "complete W": (outcome("W"), {E.RETRY, E.FAIL}),
+    "complete D": (outcome("D"), {E.RETRY, E.FAIL}),
+    "release": (lambda world: world.worker.release("W.0", ["r1,0"]), {E.RELEASE, E.CANCEL}),
+    "reap, idle": (reap(), {E.RELEASE, E.CANCEL}),
+    "reap, executing": (reap("r1,0"), {E.RELEASE, E.CANCEL}),
+    "reap, too often": (reap("r1,0", most=1), {E.FAIL, E.CANCEL}),
+    "turn over C": (turn_over("C"), {E.CANCEL}),
+    "turn over U": (turn_over("U"), {E.BLOCK}),
+    "promote": (lambda world: world.scheduler.promote(10), {E.DUE}),
+    "requeue": (lambda world: world.scheduler.requeue("r1", [(0, LIST, "5")]), set()),
+    "reset": (lambda world: world.scheduler.reset("r1", [0]), {E.RESUME}),
+}
+
+
+def transition(world: World, letter: str, act: str) -> tuple[str, str]:
+    """Put task 0 in a state with all hints pointing at it, act, and return both letters."""
+    world.link.call("HSET", world.keys.tasks("r1"), "0", SEEDS[letter])
+    world.link.call("RPUSH", world.keys.ready(LIST, "5"), "r1,0,1")
+    world.link.call("HSET", world.keys.levels(), LIST, "5")
+    world.link.call("ZADD", world.keys.delayed(), START, f"r1,0,2,{LIST},5")
+    world.link.call("HSET", world.keys.claims("W.0"), "#", "0", "r1,0", f"1,0,{LIST},5")
+    ACTS[act][0](world)
+    return letter, world.records()["0"][0]
+
+
+@pytest.fixture
+def all_made(world: World, request: pytest.FixtureRequest) -> set[tuple[str, str, str]]:
+    """(act, letter before, letter after) of every act on every state; ``request.param`` stops."""
+    world.submit()
+    world.lead()
+    world.register()
+    world.link.call("HSET", world.keys.run("r1"), "resuming", "1")
+    made = set()
+    for act in ACTS:
+        for letter in SEEDS:
+            if request.param:
+                world.link.call("HSET", world.keys.run("r1"), "stop", "failed")
+            world.link.call("HSET", world.keys.run("r1"), "resuming", "1")
+            made.add((act, *transition(world, letter, act)))
+    return made
+
+
+@pytest.mark.parametrize("all_made", [False, True], ids=["going on", "stopping"], indirect=True)
+def test_no_script_makes_a_transition_that_the_table_lacks(
+    all_made: set[tuple[str, str, str]],
+) -> None:
+    illegal = [
+        f"{act}: {before} -> {after}"
+        for act, before, after in all_made
+        if before != after and (LETTERS[before], LETTERS[after]) not in allowed(ACTS[act][1])
+    ]
+    assert illegal == []
+
+
+def allowed(events: set[TaskEvent]) -> set[tuple[TaskState, TaskState]]:
+    return {(old, new) for (old, event), new in TASK_TABLE.items() if event in events}
+
+
+@pytest.mark.parametrize("all_made", [False], ids=["going on"], indirect=True)
+def test_the_scripts_together_make_every_transition(
+    all_made: set[tuple[str, str, str]],
+) -> None:
+    made = {(LETTERS[before], LETTERS[after]) for _, before, after in all_made}
+    # A running task is cancelled only when it is given back in a run that is stopping.
+    stopping_only = {(TaskState.RUNNING, TaskState.CANCELLED)}
+    missing = {(old, new) for (old, _), new in TASK_TABLE.items()} - made - stopping_only
+    assert missing == set()
+
+
+@pytest.mark.parametrize("all_made", [True], ids=["stopping"], indirect=True)
+def test_in_a_stopping_run_nothing_begins_anew(all_made: set[tuple[str, str, str]]) -> None:
+    started = {(act, before, after) for act, before, after in all_made if before != after}
+    assert {after for act, _, after in started if act not in ("queue", "reset")} <= set("SFKUC")
+    assert ("release", "R", "C") in started
+    assert ("complete W", "R", "F") in started
