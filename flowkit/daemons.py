@@ -51,8 +51,17 @@ Listener = Callable[[Line], None]
 class Daemon:
     """One daemon: its command, its present process and how it has fared."""
 
-    def __init__(self, name: str, command: Sequence[str], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        *,
+        expendable: bool = False,
+    ) -> None:
+        """``expendable``: it holds nothing, so in the end nobody waits for it."""
         self.name = name
+        self.expendable = expendable
         self._command = [sys.executable, "-P", "-m", "flowkit.leash", str(os.getpid()), *command]
         self._environ = dict(environ)
         self.process: subprocess.Popen[bytes] | None = None
@@ -108,8 +117,10 @@ class Keeper(threading.Thread):
         self._selector.register(self._wake_reader, selectors.EVENT_READ)
         self.failure: str | None = None
 
-    def stop(self) -> None:
-        """End the daemons and this thread. A KeyboardInterrupt meanwhile ends them at once."""
+    def stop(self, *, at_once: bool = False) -> None:
+        """End the daemons and this thread; ``at_once`` or at a KeyboardInterrupt with SIGKILL."""
+        if at_once:
+            self._hurry.set()
         self._stopping.set()
         os.write(self._wake_writer, b".")
         try:
@@ -161,9 +172,10 @@ class Keeper(threading.Thread):
         for daemon in self._daemons:
             daemon.signal(signal.SIGTERM)
         deadline = time.monotonic() + self._grace
-        while self._any_alive():
-            if self._hurry.is_set() or time.monotonic() >= deadline:
-                for daemon in self._daemons:
+        while alive := self._alive():
+            late = self._hurry.is_set() or time.monotonic() >= deadline
+            if late or all(daemon.expendable for daemon in alive):
+                for daemon in alive:
                     daemon.signal(signal.SIGKILL)
             self._listen_calmly(0.02)
         deadline = time.monotonic() + LAST_WORDS_S
@@ -173,9 +185,12 @@ class Keeper(threading.Thread):
             if key.data is not None:
                 self._unhear(key.data)
 
-    def _any_alive(self) -> bool:
-        processes = [daemon.process for daemon in self._daemons if daemon.process is not None]
-        return any(process.poll() is None for process in processes)
+    def _alive(self) -> list[Daemon]:
+        return [
+            daemon
+            for daemon in self._daemons
+            if daemon.process is not None and daemon.process.poll() is None
+        ]
 
     # -- listening ------------------------------------------------------------------------------
 

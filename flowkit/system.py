@@ -31,6 +31,7 @@ GRACE_S = 5.0
 # A worker needs a moment beyond its own grace period to give back what it holds.
 MARGIN_S = 3.0
 LEAST_PROCESSES = 2
+PATIENCE_S = 5.0
 
 
 class LocalSystem:
@@ -94,16 +95,17 @@ class LocalSystem:
         self._keeper.start()
         return self
 
-    def stop(self) -> None:
+    def stop(self, *, at_once: bool = False) -> None:
         """Stop all parts and wait for their ends; stopping a stopped system does nothing.
 
-        A KeyboardInterrupt meanwhile kills them, and is raised again when they are gone.
+        ``at_once`` kills them. So does a KeyboardInterrupt meanwhile; it is raised again when they
+        are gone.
         """
         keeper, self._keeper = self._keeper, None
         server, self._server = self._server, None
         try:
             if keeper is not None:
-                keeper.stop()
+                keeper.stop(at_once=at_once)
         finally:
             if server is not None:
                 server.stop()
@@ -127,17 +129,27 @@ class LocalSystem:
         worker += ["--processes", str(self.processes), "--shutdown-timeout", str(self._grace)]
         return [
             Daemon("worker", [*worker, *self._shared], environ),
-            Daemon("scheduler", ["flowkit.scheduler", *self._shared], environ),
+            # It only has a lease, which nobody needs any more once the store goes as well.
+            Daemon(
+                "scheduler",
+                ["flowkit.scheduler", *self._shared],
+                environ,
+                expendable=self._server is not None,
+            ),
         ]
 
     # -- using it -------------------------------------------------------------------------------
 
-    def client(self) -> Client:
-        """Return a client of this system, to be closed by the caller. Raises StoreError."""
+    def client(self, patience: float = PATIENCE_S) -> Client:
+        """Return a client of this system, to be closed by the caller. Raises StoreError.
+
+        ``patience``: seconds that a call tries to reach the store.
+        """
         from .client import Client
 
         flags = {"redis_url": self.url, "namespace": self.namespace}
-        return Client(load_settings(**flags, allow_eviction=self._allow_eviction or None))
+        settings = load_settings(**flags, allow_eviction=self._allow_eviction or None)
+        return Client(settings, patience=patience)
 
     def check(self) -> None:
         """Raise FlowkitError if a daemon cannot work, so that waiting would be in vain."""

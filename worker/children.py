@@ -105,18 +105,14 @@ class Children:
         self._next = 0
         self.alive: dict[int, Kid] = {}
 
-    def reserve(self) -> int:
-        """Return the number of the next child, so that its lanes can be registered first."""
-        number = self._next
+    def next_lanes(self) -> tuple[str, str]:
+        """Return the names of the next child's lanes, sync and async, to be registered first."""
+        return f"{self._worker}.{self._next}", f"{self._worker}.{self._next}a"
+
+    def fork(self) -> Kid:
+        """Start the next child."""
+        number, lanes = self._next, self.next_lanes()
         self._next += 1
-        return number
-
-    def lanes_of(self, number: int) -> tuple[str, str]:
-        """Return the names of a child's lanes, sync and async."""
-        return f"{self._worker}.{number}", f"{self._worker}.{number}a"
-
-    def fork(self, number: int) -> Kid:
-        """Start the child of that number."""
         board = Board(self._config.concurrency)
         reader, writer = os.pipe()
         pid = os.fork()
@@ -131,7 +127,7 @@ class Children:
                 os._exit(1)
         os.close(reader)
         os.set_blocking(writer, False)
-        kid = Kid(number, pid, board, writer, self.lanes_of(number), time.monotonic())
+        kid = Kid(number, pid, board, writer, lanes, time.monotonic())
         self.alive[pid] = kid
         return kid
 

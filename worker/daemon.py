@@ -37,6 +37,7 @@ from .lease_keeper import LeaseKeeper
 from .undertaker import Undertaker
 
 TICK_S = 0.1
+HAND_OVER_S = 5.0
 QUICK_DEATH_S, LONGEST_RESPAWN_S = 1.0, 10.0
 
 
@@ -50,7 +51,10 @@ class WorkerDaemon:
     def __init__(self, config: WorkerConfig, *, allow_eviction: bool = False) -> None:
         self._config = config
         self._log = FlowkitLogger("flowkit", config.log_level, config.log_json)
-        self._link = Link(config.redis_url, name="flowkit-worker", patience=0.0)
+        # Not patient, and not long-suffering: a Redis that hangs must not stop the other duties.
+        self._link = Link(
+            config.redis_url, name="flowkit-worker", patience=0.0, read_timeout=config.lease / 3
+        )
         self._store = WorkerStore(self._link, config.namespace)
         self._outages = OutageLog(self._log, lambda: self._keeper.worker)
         self._keeper = LeaseKeeper(
@@ -117,9 +121,17 @@ class WorkerDaemon:
         while self._children.alive:
             self._duties(blameless=True)
             self._sleep(wake)
-        self._undertaker.deliver()
-        self._keeper.retire()
+        self._hand_over(wake)
         self._say("worker_stopped", f"Worker {self._keeper.worker} stopped")
+
+    def _hand_over(self, wake: int) -> None:
+        """Deliver the last reports, then retire: a worker that is forgotten cannot be reaped."""
+        deadline = time.monotonic() + HAND_OVER_S
+        while not self._undertaker.deliver():
+            if time.monotonic() > deadline:
+                return  # the lease runs out, and the scheduler takes back what is left
+            self._sleep(wake)
+        self._keeper.retire()
 
     # -- signals --------------------------------------------------------------------------------
 
@@ -148,13 +160,17 @@ class WorkerDaemon:
 
     def _beat(self) -> None:
         try:
-            pulse = self._keeper.beat(self._children.lanes())
+            pulse = self._keeper.beat(self._lanes())
         except LeaseLost as error:
             self._start_over(error)
             return
         if pulse is not None:
             self._take_share(pulse)
             self._enforcer.stop_cancelled(pulse, self._children)
+
+    def _lanes(self) -> list[str]:
+        """Every lane that may hold claims: of living children, and of dead ones not reported."""
+        return [*self._children.lanes(), *self._undertaker.lanes]
 
     def _start_over(self, error: LeaseLost) -> None:
         """Declared dead: what the children do is void, so end them and come back as another."""
@@ -180,21 +196,19 @@ class WorkerDaemon:
         while len(self._children.alive) < self._config.processes:
             if self._signals or time.monotonic() < self._next_start:
                 return
-            number = self._children.reserve()
             try:
-                lanes = [*self._children.lanes(), *self._children.lanes_of(number)]
-                if self._keeper.beat(lanes) is None:
+                if self._keeper.beat([*self._lanes(), *self._children.next_lanes()]) is None:
                     return
             except LeaseLost as error:
                 self._start_over(error)
                 return
-            kid = self._children.fork(number)
+            kid = self._children.fork()
             if self._share:
                 kid.tell(f"share {self._share}")
 
     def _hear_of(self, death: Death, *, blameless: bool) -> None:
         ours = self._undertaker.ending(death.kid)
-        self._pace_respawn(death)
+        self._pace_respawn(death, innocent=not (ours or death.executing))
         self._undertaker.bury(death, blameless=blameless)
         if death.code == ExitCode.APP_BROKEN:
             self._exit_code = 2
@@ -202,12 +216,15 @@ class WorkerDaemon:
         elif not (ours or blameless or death.orderly):
             self._log_death(death)
 
-    def _pace_respawn(self, death: Death) -> None:
-        """A child that dies as soon as it starts is not started again at once, over and over."""
-        if death.orderly or death.lived > QUICK_DEATH_S:
-            self._respawn_pause = 0.0
-        else:
+    def _pace_respawn(self, death: Death, *, innocent: bool) -> None:
+        """A child that dies as soon as it starts is not started again at once, over and over.
+
+        One that a task killed, or that was ended for one, says nothing about how the next fares.
+        """
+        if innocent and not death.orderly and death.lived < QUICK_DEATH_S:
             self._respawn_pause = min(max(0.1, self._respawn_pause * 2), LONGEST_RESPAWN_S)
+        else:
+            self._respawn_pause = 0.0
         self._next_start = time.monotonic() + self._respawn_pause
 
     def _log_death(self, death: Death) -> None:

@@ -28,7 +28,7 @@ class Undertaker:
         self._store = store
         self._outages = outages
         self._ended: dict[int, tuple[Executing, Outcome]] = {}
-        self._reports: list[Callable[[], object]] = []
+        self._reports: list[tuple[str, Callable[[], object]]] = []
 
     def ending(self, kid: Kid) -> bool:
         """Return whether this child has been ended and its death not yet been heard of."""
@@ -41,29 +41,39 @@ class Undertaker:
 
     def bury(self, death: Death, *, blameless: bool) -> None:
         """Queue the reports of a death. ``blameless``: it is part of a shutdown, nobody's fault."""
-        executing = [] if blameless else list(death.executing)
+        # Ending a child for one attempt is no reason to suspect the others that it executed.
         ended = self._ended.pop(death.kid.pid, None)
         if ended is not None:
             attempt, outcome = ended
             lane = death.kid.lanes[attempt.slot > 0]
-            executing = [one for one in executing if one.slot != attempt.slot]
-            self._reports.append(partial(self._store.complete, lane, [outcome], 0, 0, 1, ()))
+            self._queue(lane, partial(self._store.complete, lane, [outcome], 0, 0, 1, ()))
+        blamed = [] if blameless or ended else [one.key for one in death.executing]
         error = _worker_lost(death).pack()
-        for at, lane in enumerate(death.kid.lanes):
-            keys = [one.key for one in executing if (one.slot > 0) == bool(at)]
-            self._reports.append(partial(self._store.reap_child, lane, keys, MOST_DEATHS, error))
+        for lane in death.kid.lanes:
+            # Each lane hears of all that the child executed: one death is blamed on one task.
+            reap = partial(self._store.reap_child, lane, blamed, MOST_DEATHS, error)
+            self._queue(lane, reap)
 
-    def deliver(self) -> None:
-        """Send what is queued, until it is empty or Redis is away."""
+    def _queue(self, lane: str, report: Callable[[], object]) -> None:
+        self._reports.append((lane, report))
+
+    @property
+    def lanes(self) -> list[str]:
+        """The dead lanes that have not been reported yet. They must stay registered till then."""
+        return list(dict.fromkeys(lane for lane, _ in self._reports))
+
+    def deliver(self) -> bool:
+        """Send what is queued until Redis is away; return whether nothing is left."""
         while self._reports:
             try:
-                self._reports[0]()
+                self._reports[0][1]()
             except RedisUnavailable as error:
                 self._outages.away(error)
-                return
+                return False
             except LeaseLost:
                 pass  # the scheduler has taken everything back already
             del self._reports[0]
+        return True
 
 
 def _worker_lost(death: Death) -> ErrorInfo:

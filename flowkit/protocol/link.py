@@ -12,6 +12,7 @@ raised at once.
 from __future__ import annotations
 
 import random
+import re
 import socket
 import threading
 import time
@@ -38,7 +39,9 @@ _PASSING = (
     rx.TryAgainError,
     OSError,
 )
-_PASSING_WORDS = ("MISCONF", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS")
+_PASSING_WORDS = ("MISCONF", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "UNBLOCKED", "BUSY ")
+# Before 7.0 Redis wraps the error of a script's command in "Error running script …: -WORD …".
+_PASSING_IN_SCRIPT = re.compile(r"^Error running script .*: -(OOM|READONLY|MISCONF|NOREPLICAS) ")
 Outage = Callable[[Exception, float], None]
 
 
@@ -50,6 +53,11 @@ def redacted(url: str) -> str:
         return url
     user, colon, _ = login.partition(":")
     return f"{scheme}{mark}{user}{colon and ':***'}@{host}"
+
+
+def _passes(error: rx.ResponseError) -> bool:
+    text = str(error)
+    return text.startswith(_PASSING_WORDS) or _PASSING_IN_SCRIPT.match(text) is not None
 
 
 class Link:
@@ -181,7 +189,7 @@ class Link:
             except _PASSING as error:
                 trouble: Exception = error
             except rx.ResponseError as error:
-                if not str(error).startswith(_PASSING_WORDS):
+                if not _passes(error):
                     raise self._as_store_error(error) from error
                 trouble = error
             # A reply of the broken exchange must never be taken for that of the next one.

@@ -16,7 +16,7 @@ from flowkit.core.states import RunState, TaskState
 from flowkit.protocol.client_store import ClientStore, Submission
 from flowkit.protocol.keys import RUN_ID, Keys
 from flowkit.protocol.scheduler_store import SchedulerStore
-from flowkit.protocol.scripts import Script, header, names, script
+from flowkit.protocol.scripts import Script, header, names
 from flowkit.protocol.worker_store import Outcome, WorkerStore
 
 FOLDER = Path(protocol.__file__).parent
@@ -94,7 +94,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, int]] = []
-        self.reply: list[Any] = [b"OK", 0, 0, 0]
+        self.reply: list[Any] = [b"OK", 0]
 
     def script(self, script: Script, prefix: str, args: Sequence[object]) -> list[Any]:
         assert prefix == "{n}:"
@@ -167,6 +167,10 @@ def base() -> str:
     return (LUA / "_lib" / "base.lua").read_text("utf-8")
 
 
+def without_comments(text: str) -> str:
+    return re.sub(r"--[^\n]*", "", text)
+
+
 def plain_keys() -> set[str]:
     """The keys without a parameter, as scripts spell them."""
     texts = [path.read_text("utf-8") for path in LUA.rglob("*.lua") if path.stem != "base"]
@@ -179,7 +183,7 @@ def test_keys_with_a_parameter_are_made_by_their_functions_only() -> None:
         assert getattr(keys, name)() == "{n}:" + name
     for path in LUA.rglob("*.lua"):
         if path.stem != "base":
-            assert "KEYS" not in code(path.read_text("utf-8")), path.name
+            assert "KEYS" not in without_comments(path.read_text("utf-8")), path.name
 
 
 @pytest.mark.parametrize("bad", ["", "a b", "a,b", "x" * 129, "r1:tasks", "r1:results", "a:errors"])
@@ -196,44 +200,3 @@ def test_other_run_ids_are_allowed(good: str) -> None:
 def test_a_bad_namespace_is_refused(bad: str) -> None:
     with pytest.raises(ValueError, match="is no namespace: use 1 to 64 letters"):
         Keys(bad)
-
-
-# -- globals ------------------------------------------------------------------------------------
-
-
-def code(text: str) -> str:
-    """Lua text without comments and strings."""
-    return re.sub(r"--[^\n]*", "", re.sub(r"'[^'\n]*'|\"[^\"\n]*\"", "''", text))
-
-
-def assigned_globals(text: str) -> set[str]:
-    """Names that Lua text assigns to, or defines functions by, without having declared them."""
-    plain = code(text)
-    declared: set[str] = set()
-    for names_ in re.findall(r"\blocal\s+(?!function)([\w\s,]+?)(?:=|\n|$)", plain):
-        declared.update(re.findall(r"\w+", names_))
-    declared.update(re.findall(r"\blocal\s+function\s+(\w+)", plain))
-    for names_ in re.findall(
-        r"\bfunction\s*\w*\s*\(([^)]*)\)|\bfor\s+([\w\s,]+?)\s*(?:=|\bin\b)", plain
-    ):
-        declared.update(re.findall(r"\w+", " ".join(names_)))
-    without_locals = re.sub(r"\blocal\s+[\w\s,]+?=", "", plain)
-    targets = re.findall(
-        r"(?<![\w.\])])((?:[A-Za-z_]\w*\s*,\s*)*[A-Za-z_]\w*)\s*=(?!=)", without_locals
-    )
-    in_tables = re.findall(r"[{,]\s*(\w+)\s*=(?!=)", without_locals)
-    assigned = {name for target in targets for name in re.findall(r"\w+", target)} - set(in_tables)
-    assigned |= set(re.findall(r"(?<!local )\bfunction\s+(\w+)", plain))
-    return assigned - declared
-
-
-def test_the_check_for_globals_finds_them() -> None:
-    assert assigned_globals("x = 1") == {"x"}
-    assert assigned_globals("local x\nx, y = 1, 2") == {"y"}
-    assert assigned_globals("function f() end") == {"f"}
-    assert assigned_globals("local t = {a = 1}\nt.b = 2\nif t == 3 then t = nil end") == set()
-
-
-@pytest.mark.parametrize("name", names())
-def test_no_script_assigns_a_global(name: str) -> None:
-    assert assigned_globals(script(name).text) == set()

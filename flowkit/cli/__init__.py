@@ -1,0 +1,103 @@
+"""The command ``flowkit``: the group, and what every command has in common.
+
+A command is a thin skin: parse, one call, print. Results go to standard output, all else (notes,
+progress, errors) to standard error. An error that flowkit raises on purpose is one sentence and an
+exit code (``exit_codes``), never a traceback; a traceback is a bug of flowkit.
+
+Each command's module is imported when it is asked for, so that ``--help`` and a typing mistake
+cost no import of redis or rich.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from .. import __version__
+from ..exceptions import FlowkitError
+from .exit_codes import ExitCode, code_of, epilog
+
+# Command → module, and what --help says of it, in the order of --help.
+_COMMANDS = {
+    "run": ("run", "Run a DAG with a scheduler and workers of its own, and show the results."),
+    "dev": ("dev", "Run store, scheduler and workers in this terminal."),
+    "submit": ("submit", "Hand a run to a running system."),
+    "status": ("status", "Show how a run stands."),
+    "result": ("result", "Show results of a run."),
+    "cancel": ("control", "Stop a run."),
+    "resume": ("control", "Take a failed or cancelled run up again."),
+    "ls": ("listing", "List runs, newest first."),
+    "workers": ("listing", "List live workers."),
+    "graph": ("graph", "Draw a DAG."),
+}
+
+
+class FlowkitGroup(click.Group):
+    """A group that loads its commands late and turns errors into exit codes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order in which a newcomer needs them."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f".{_COMMANDS[cmd_name][0]}", __name__)
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in _COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; an expected error becomes a sentence and an exit code."""
+        _write_what_cannot_be_encoded()
+        try:
+            return super().invoke(ctx)
+        except FlowkitError as error:
+            _tell(str(error))
+            ctx.exit(code_of(error))
+        except KeyboardInterrupt:
+            ctx.exit(ExitCode.INTERRUPTED)
+        except BrokenPipeError:
+            _drop_output()
+            ctx.exit(ExitCode.BROKEN_PIPE)
+
+
+def _tell(message: str) -> None:
+    from .output import fail
+
+    fail(message)
+
+
+def _write_what_cannot_be_encoded() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def _drop_output() -> None:
+    """Let nothing more be written, and the interpreter's last flush succeed."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@click.group(
+    cls=FlowkitGroup,
+    epilog=epilog(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="flowkit")
+def main() -> None:
+    """Workflows for Python people: run a DAG here, or on a system of workers.
+
+    FILE_OR_MODULE[:DAG] is a Python file (etl.py) or a module (package.etl) and, if it has several
+    DAGs, the name of one of them.
+    """

@@ -1,0 +1,77 @@
+"""How every command ends: the one table of exit codes, and which error leads to which."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from ..core.states import RunState
+from ..exceptions import (
+    BadRedisURL,
+    DAGError,
+    FlowkitError,
+    IllegalValue,
+    RunAlreadyOver,
+    RunExists,
+    RunLost,
+    RunNotFound,
+    SettingsError,
+    StoreError,
+    TaskNotFoundError,
+    WaitTimeout,
+)
+
+
+class ExitCode(IntEnum):
+    """What a command's exit code says; the README and ``flowkit --help`` show ``MEANING``."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    NO_REDIS = 3
+    NOT_POSSIBLE = 4
+    TIMEOUT = 5
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+
+
+MEANING = {
+    ExitCode.OK: "success",
+    ExitCode.FAILED: "the run failed or was cancelled",
+    ExitCode.USAGE: "wrong usage, or the app cannot be loaded",
+    ExitCode.NO_REDIS: "Redis cannot be reached, is unfit, or has lost the run",
+    ExitCode.NOT_POSSIBLE: "no such run or task, or not possible in its state",
+    ExitCode.TIMEOUT: "the wait timed out",
+    ExitCode.INTERRUPTED: "ended by Ctrl-C",
+    ExitCode.BROKEN_PIPE: "the reader of the output left",
+}
+
+# The first kind that fits counts.
+_CODES: tuple[tuple[type[FlowkitError], ExitCode], ...] = (
+    (DAGError, ExitCode.USAGE),
+    (SettingsError, ExitCode.USAGE),
+    (IllegalValue, ExitCode.USAGE),
+    (BadRedisURL, ExitCode.USAGE),
+    (StoreError, ExitCode.NO_REDIS),
+    (RunLost, ExitCode.NO_REDIS),
+    (RunNotFound, ExitCode.NOT_POSSIBLE),
+    (RunExists, ExitCode.NOT_POSSIBLE),
+    (RunAlreadyOver, ExitCode.NOT_POSSIBLE),
+    (TaskNotFoundError, ExitCode.NOT_POSSIBLE),
+    (WaitTimeout, ExitCode.TIMEOUT),
+)
+
+
+def code_of(error: FlowkitError) -> ExitCode:
+    """Return the exit code for an error that ends a command."""
+    return next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.FAILED)
+
+
+def code_of_state(state: RunState) -> ExitCode:
+    """Return the exit code for a run that was waited for."""
+    return ExitCode.OK if state is RunState.SUCCEEDED else ExitCode.FAILED
+
+
+def epilog() -> str:
+    """Return the table as text for ``--help``."""
+    lines = [f"  {code.value:<4}{meaning}" for code, meaning in MEANING.items()]
+    return "\b\nExit codes:\n" + "\n".join(lines)

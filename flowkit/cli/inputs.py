@@ -1,0 +1,101 @@
+"""What users type: apps, DAGs and run parameters."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from ..dag import DAG
+    from ..loader import App
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+params_option = click.option(
+    "-p",
+    "--param",
+    "given",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Run parameter: JSON if it is JSON, else text; KEY=@FILE reads a file (KEY=@@… is text).",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+timeout_option = click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Wait no longer than this.",
+)
+dag_argument = click.argument("spec", metavar="FILE_OR_MODULE[:DAG]")
+
+
+def load_app_calmly(target: str) -> App:
+    """Load an app; what its module prints meanwhile goes to standard error. Raises AppError."""
+    from ..loader import load_app
+
+    with contextlib.redirect_stdout(sys.stderr):
+        return load_app(target)
+
+
+def load_dag(spec: str) -> tuple[str, DAG]:
+    """Return the app's file or module and the DAG that was asked for. Raises DAGError."""
+    from ..loader import split_spec
+
+    target, name = split_spec(spec)
+    return target, load_app_calmly(target).dag(name)
+
+
+def parse_params(given: Sequence[str]) -> dict[str, object]:
+    """Return the values of ``-p`` options. Raises UsageError."""
+    values: dict[str, object] = {}
+    for text in given:
+        key, equals, raw = text.partition("=")
+        if not equals or not key.isidentifier():
+            _refuse(f"{text!r}: write KEY=VALUE; a key is the name of a task's parameter.")
+        if key in values:
+            _refuse(f"{key!r} is given twice.")
+        values[key] = _value(key, raw)
+    return values
+
+
+def _value(key: str, raw: str) -> object:
+    if raw.startswith("@@"):
+        return raw[1:]
+    if raw.startswith("@"):
+        return _from_file(key, Path(raw[1:]))
+    found, value = _as_json(raw)
+    return value if found else raw
+
+
+def _from_file(key: str, path: Path) -> object:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        _refuse(f"{key}: {str(path)!r} cannot be read: {error.strerror}.")
+    except ValueError:
+        _refuse(f"{key}: {str(path)!r} is no text in UTF-8.")
+    found, value = _as_json(text)
+    if not found and path.suffix == ".json":
+        _refuse(f"{key}: {str(path)!r} holds no JSON.")
+    return value if found else text
+
+
+def _as_json(text: str) -> tuple[bool, object]:
+    try:
+        return True, json.loads(text, parse_constant=_no_json)
+    except (ValueError, RecursionError):
+        return False, None
+
+
+def _no_json(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no JSON")
+
+
+def _refuse(problem: str) -> NoReturn:
+    raise click.UsageError(f"-p {problem}")

@@ -1,0 +1,93 @@
+"""Printing: results on standard output, everything else on standard error, and nothing raw.
+
+Text that comes from elsewhere (names, results, errors) goes through ``safe`` or ``describe``: a
+character that could steer a terminal is shown as its escape. Rich is used on a terminal only, and
+is given ``Text`` objects, in which no markup is read.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+
+import click
+
+from ..protocol.codec_describe import printable
+from .plain import plain
+
+STATE_STYLES = {
+    "succeeded": "green",
+    "failed": "red",
+    "cancelled": "yellow",
+    "upstream_failed": "yellow",
+    "running": "cyan",
+    "waiting": "magenta",
+    "skipped": "dim",
+}
+
+
+def safe(text: str) -> str:
+    """Return text with its lines kept and every other control character escaped."""
+    return "\n".join(printable(line.expandtabs(4)) for line in text.split("\n"))
+
+
+def say(text: str) -> None:
+    """Print a result."""
+    click.echo(safe(text))
+
+
+def note(text: str) -> None:
+    """Tell something that is no result."""
+    click.echo(safe(text), err=True)
+
+
+def fail(text: str) -> None:
+    """Tell what went wrong."""
+    note(f"Error: {text}")
+
+
+def print_json(value: object) -> None:
+    """Print one JSON document; what JSON cannot hold is converted by ``plain``."""
+    click.echo(json.dumps(plain(value), indent=2))
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows: as a table on a terminal, else as columns that two blanks or more separate."""
+    cells = [[printable(cell) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        _print_rich(headers, cells)
+        return
+    widths = [max(map(len, column)) for column in zip(headers, *cells, strict=True)]
+    for row in (headers, *cells):
+        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        click.echo(line.rstrip())
+
+
+def _print_rich(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for header in headers:
+        table.add_column(header, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell, STATE_STYLES.get(cell, "")) for cell in row))
+    Console().print(table)
+
+
+def seconds(length: float | None) -> str:
+    """Return a duration for people; "" for none."""
+    if length is None:
+        return ""
+    if length < 60:
+        return f"{length:.2f} s"
+    minutes, rest = divmod(round(length), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def count(number: int, noun: str) -> str:
+    """Return "1 task", "3 tasks"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

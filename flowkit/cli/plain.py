@@ -1,0 +1,96 @@
+"""Values as JSON can hold them: what ``--json`` shows of results. One way only, and lenient.
+
+    datetime, date, time            ISO 8601 text
+    timedelta                       seconds
+    bytes, bytearray                {"base64": "…"}
+    tuple, set, frozenset, deque    list (sets sorted by text)
+    dataclass                       object of its fields
+    Enum                            its value
+    Decimal, UUID, Path             text
+    NaN and the infinities          text: "NaN", "Infinity", "-Infinity"
+    dict with keys that are no text object, the keys as text; if two would be the same,
+                                    a list of [key, value]
+    numpy, pandas                   number, nested list, list of records
+    anything else                   a short description, as text
+
+Text keeps every character; the JSON is written in ASCII, so nothing in it can steer a terminal.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import datetime as dt
+import math
+from collections import deque
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
+from uuid import UUID
+
+from ..protocol.codec_describe import describe
+
+_TEXT = (Decimal, UUID, PurePath)
+
+
+def plain(value: object) -> object:
+    """Return a value that ``json.dumps`` takes, strictly."""
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return _number(float(value))
+    if isinstance(value, Mapping):
+        return _object(value)
+    if isinstance(value, set | frozenset):
+        return [plain(item) for item in sorted(value, key=repr)]
+    if isinstance(value, list | tuple | deque):
+        return [plain(item) for item in value]
+    return _rarer(value)
+
+
+def _rarer(value: object) -> object:
+    if isinstance(value, bytes | bytearray):
+        return {"base64": base64.b64encode(value).decode("ascii")}
+    if isinstance(value, dt.datetime | dt.date | dt.time):
+        return value.isoformat()
+    if isinstance(value, dt.timedelta):
+        return value.total_seconds()
+    if isinstance(value, _TEXT):
+        return str(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in dataclasses.fields(value)]
+        return {name: plain(getattr(value, name, None)) for name in names}
+    return _array(value)
+
+
+def _number(value: float) -> object:
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _object(value: Mapping[object, object]) -> object:
+    keys = [key if isinstance(key, str) else _key(key) for key in value]
+    if len(set(keys)) == len(keys):
+        return {key: plain(item) for key, item in zip(keys, value.values(), strict=True)}
+    return [[plain(key), plain(item)] for key, item in value.items()]
+
+
+def _key(key: object) -> str:
+    shown = plain(key)
+    return shown if isinstance(shown, str) else describe(key)
+
+
+def _array(value: object) -> object:
+    """Convert what numpy and pandas make, known by its module: neither is imported for it."""
+    library = type(value).__module__.partition(".")[0]
+    if library == "pandas" and hasattr(value, "to_dict") and hasattr(value, "columns"):
+        return [plain(record) for record in value.to_dict(orient="records")]
+    if library in ("numpy", "pandas") and hasattr(value, "tolist"):
+        return plain(value.tolist())
+    return describe(value)

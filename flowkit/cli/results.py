@@ -1,0 +1,126 @@
+"""What came of a run: for people, and as one JSON document."""
+
+from __future__ import annotations
+
+from ..core.states import RunState, TaskState
+from ..exceptions import FlowkitError, TaskExecutionError
+from ..protocol.client_store import RunRecord
+from ..protocol.codec_describe import describe
+from ..run_handle import RunHandle
+from .display import Display, summary
+from .output import count, fail, note, print_json, print_table, seconds
+
+MOST_TASKS = 20
+WIDTH = 100
+
+
+def duration_of(record: RunRecord) -> float | None:
+    """Return the seconds from submission to the end; None for a run that goes on."""
+    if record.finished_ms is None:
+        return None
+    return (record.finished_ms - record.submitted_ms) / 1000
+
+
+def headline(record: RunRecord) -> str:
+    """Return how the run stands, in one sentence."""
+    length = duration_of(record)
+    after = f" after {seconds(length)}" if length is not None else ""
+    verb = "is running" if record.state is RunState.RUNNING else record.state.value
+    if record.state is RunState.CANCELLED:
+        verb = "was cancelled"
+    about = summary(record.counts)
+    tasks = count(record.total, "task")
+    return f"Run {record.run} of DAG {record.dag_name!r} {verb}{after} ({tasks}{about})."
+
+
+def show_end(handle: RunHandle, record: RunRecord, *, hint: str) -> None:
+    """Print what came of a run that is over. ``hint``: what to do about a failed one."""
+    if record.state is RunState.SUCCEEDED:
+        show_results(handle)
+    elif record.state is RunState.FAILED:
+        show_error(handle.error())
+        note(f"\n{hint}")
+    else:
+        fail(f"Run {record.run} was cancelled.")
+        note(hint)
+
+
+def show_error(error: TaskExecutionError) -> None:
+    """Print the failure of a task: what and where, then the traceback from the worker."""
+    fail(str(error.args[0]))
+    if error.remote_traceback:
+        note("\n" + error.remote_traceback.rstrip())
+
+
+def show_results(handle: RunHandle) -> None:
+    """Print results, one line per task; of a large DAG, those of the last tasks only."""
+    graph = handle.graph().graph
+    if len(graph) <= MOST_TASKS:
+        print_rows(handle, list(range(len(graph))))
+        return
+    leaves = [task for task in range(len(graph)) if not graph.downstream(task)]
+    shown = leaves[:MOST_TASKS]
+    print_rows(handle, shown)
+    left = len(graph) - len(shown)
+    note(
+        f"… and {count(left, 'more task')}: these are the results of the last tasks. "
+        "--json shows all."
+    )
+
+
+def print_rows(handle: RunHandle, tasks: list[int]) -> None:
+    """Print one line for each of these tasks (by number): its result, or why it has none."""
+    names = handle.graph().graph.names
+    with handle.client.store() as store:
+        records = store.read_records(handle.run_id, tasks)
+    rows = []
+    for task, record in zip(tasks, records, strict=True):
+        if record.state is TaskState.SUCCEEDED:
+            shown = describe(handle.result(names[task], lenient=True), WIDTH)
+        else:
+            shown = f"({record.state.value.replace('_', ' ')})"
+        rows.append([names[task], shown])
+    print_table(["TASK", "RESULT"], rows)
+
+
+def document(
+    handle: RunHandle, record: RunRecord, error: FlowkitError | None = None
+) -> dict[str, object]:
+    """Return what ``--json`` prints of a run; ``error``: why the wait for it ended early."""
+    shown = handle.error() if error is None and record.state is RunState.FAILED else error
+    return {
+        "run_id": record.run,
+        "dag": record.dag_name,
+        "state": record.state.value,
+        "duration": duration_of(record),
+        "counts": record.counts,
+        "results": handle.results(lenient=True),
+        "error": None if shown is None else error_document(shown),
+    }
+
+
+def error_document(error: FlowkitError) -> dict[str, object]:
+    """Return an error as an object; for a task's, its own type and message."""
+    if isinstance(error, TaskExecutionError):
+        return {
+            "type": error.error_type,
+            "message": error.error_message,
+            "task": error.task_name,
+            "attempt": error.attempt,
+            "traceback": error.remote_traceback,
+        }
+    return {"type": type(error).__name__, "message": str(error)}
+
+
+def finish(
+    handle: RunHandle, record: RunRecord, display: Display, *, as_json: bool, hint: str
+) -> None:
+    """Tell the end of a run that was waited for."""
+    display.note(headline(record))
+    if as_json:
+        print_json(document(handle, record))
+        if record.state is RunState.FAILED:
+            fail(str(handle.error().args[0]))
+    else:
+        show_end(handle, record, hint=hint)
+

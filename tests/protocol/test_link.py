@@ -1,0 +1,299 @@
+"""The one connection: what it survives, what it refuses to wait for, and what it then says."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from helpers import free_port, wait_until
+from proxy import CuttingProxy
+from real_redis import RealRedis, executables
+from world import LIST, World, done
+
+from flowkit.embedded import EmbeddedServer
+from flowkit.exceptions import BadRedisURL, RedisUnavailable, StoreError
+from flowkit.protocol.link import Link, redacted
+from flowkit.protocol.scripts import script
+
+
+@pytest.fixture(params=executables().values(), ids=executables().keys())
+def own_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RealRedis]:
+    """A server of this test alone, which keeps its data when it is killed."""
+    server = RealRedis(tmp_path, executable=request.param, aof=True)
+    server.start()
+    yield server
+    server.stop()
+
+
+class Links:
+    """Makes links and closes them; notes the outages that they report."""
+
+    def __init__(self) -> None:
+        self.made: list[Link] = []
+        self.outages: list[Exception] = []
+
+    def __call__(self, url: str, mend: Any = None, **options: Any) -> Link:
+        def on_outage(error: Exception, _seconds: float) -> None:
+            self.outages.append(error)
+            if mend is not None:
+                mend()
+
+        self.made.append(Link(url, on_outage=on_outage, **{"patience": 30.0, **options}))
+        return self.made[-1]
+
+
+@pytest.fixture
+def links() -> Iterator[Links]:
+    made = Links()
+    yield made
+    for link in made.made:
+        link.close()
+
+
+class TestOutages:
+    def test_a_killed_server_that_comes_back(self, own_server: RealRedis, links: Links) -> None:
+        def mend() -> None:
+            if own_server.process is None:
+                own_server.start()
+
+        link = links(own_server.url, mend)
+        assert link.call("SET", "a", "1") == b"OK"
+        own_server.kill()
+        assert link.call("GET", "a") == b"1"
+        assert links.outages
+        assert link.script(script("cancel"), "{n}:", ("", "r1")) == [b"UNKNOWN"]
+
+    def test_scripts_that_the_new_server_does_not_know(
+        self, own_server: RealRedis, links: Links
+    ) -> None:
+        link = links(own_server.url)
+        cancel = script("cancel")
+        link.script(cancel, "{n}:", ("", "r1"))
+        own_server.restart()
+        assert link.scripts(cancel, "{n}:", [("", "r1"), ("", "r2")]) == [[b"UNKNOWN"]] * 2
+
+    @pytest.mark.parametrize("kind", ["OOM", "READONLY"])
+    @pytest.mark.parametrize("way", ["command", "script", "batch"])
+    def test_what_passes_by_itself_is_waited_for(
+        self, own_server: RealRedis, links: Links, kind: str, way: str
+    ) -> None:
+        with own_server.client() as admin:
+            if kind == "OOM":
+                admin.config_set("maxmemory", "1mb")
+                admin.config_set("maxmemory", "1")
+            else:
+                admin.replicaof("127.0.0.1", "1")
+
+            def mend() -> None:
+                if kind == "OOM":
+                    admin.config_set("maxmemory", "0")
+                else:
+                    admin.replicaof("NO", "ONE")
+
+            link = links(own_server.url, mend)
+            if way == "command":
+                assert link.call("SET", "a", "1") == b"OK"
+            elif way == "batch":
+                assert link.batch([("GET", "x"), ("SET", "a", "1")]) == [None, b"OK"]
+            else:
+                reply = link.script(script("lead"), "{n}:", (5, "s1", 1000))
+                assert reply == [b"TAKEN", 1, b"0"]
+        assert len(links.outages) == 1
+        word = "maxmemory" if kind == "OOM" else "read only replica"
+        assert word in str(links.outages[0])
+
+    def test_a_server_that_answers_too_late_is_not_misunderstood(
+        self, own_server: RealRedis, links: Links
+    ) -> None:
+        link = links(own_server.url, own_server.thaw, read_timeout=0.2)
+        assert link.call("SET", "a", "1") == b"OK"
+        own_server.freeze()
+        assert link.call("INCR", "a") in (2, 3)  # once or twice: a plain INCR is not idempotent
+        assert link.call("PING") == b"PONG"
+        assert links.outages
+
+    def test_when_patience_ends_the_error_says_what_to_look_at(self, links: Links) -> None:
+        link = links(f"redis://127.0.0.1:{free_port()}/0", patience=0.1)
+        with pytest.raises(RedisUnavailable, match=r"cannot use Redis at redis://127\.0\.0\.1:\d+"):
+            link.call("PING")
+        assert links.outages
+
+    def test_without_patience_there_is_one_try(self, links: Links) -> None:
+        with pytest.raises(RedisUnavailable, match="Is it running"):
+            links(f"redis://127.0.0.1:{free_port()}/0", patience=0).call("PING")
+        assert links.outages == []
+
+    def test_a_stopped_process_does_not_wait(self, links: Links) -> None:
+        stopped = threading.Event()
+        link = links(
+            f"redis://127.0.0.1:{free_port()}/0", stopped.set, patience=None, stopped=stopped
+        )
+        with pytest.raises(RedisUnavailable):
+            link.call("PING")
+        assert len(links.outages) == 1
+
+
+class TestLostReplies:
+    """The request was carried out, the reply never came: it is sent again, and harmlessly so."""
+
+    @pytest.fixture
+    def cut(self, world: World) -> Iterator[tuple[World, CuttingProxy]]:
+        port = redis.connection.parse_url(world.url)["port"]
+        with CuttingProxy(port) as proxy:
+            through = World(f"redis://127.0.0.1:{proxy.port}/0", world.namespace)
+            yield through, proxy
+            through.link.close()
+
+    def test_submit_counts_once(self, cut: tuple[World, CuttingProxy]) -> None:
+        world, proxy = cut
+        world.submit("r0")
+        proxy.lose(b"EVALSHA")
+        assert world.client.submit(world.submission("r1")) is False  # the second try found it
+        assert proxy.lost == 1
+        assert [event["submit"][:2] for event in world.events()] == ["r0", "r1"]
+        assert world.dump()["graphs"] == {world.submission().digest: "2"}
+
+    def test_attempts_are_not_lost_between_lane_and_server(
+        self, cut: tuple[World, CuttingProxy]
+    ) -> None:
+        world, proxy = cut
+        world.ready(0, 1, 2)
+        proxy.lose(b"EVALSHA")
+        assert [claim.task for claim in world.claim(limit=2)] == [0, 1]
+        assert proxy.lost == 1
+        proxy.lose(b"EVALSHA")
+        exchange = world.worker.complete("W.0", [done(0), done(1)], 7, 5, 1, [LIST])
+        assert (exchange.stale, exchange.held) == ([], 1)
+        assert [claim.task for claim in exchange.claims] == [2]
+        assert proxy.lost == 2
+        assert world.events()[1:] == [{"S": "r1 0 1"}]
+
+    def test_a_term_is_taken_once(self, cut: tuple[World, CuttingProxy]) -> None:
+        world, proxy = cut
+        world.link.call("PING")
+        proxy.lose(b"EVALSHA")
+        reply = world.scheduler.lead(1000)
+        assert (reply.leads, reply.term, proxy.lost) == (True, 1, 1)
+
+
+class TestScripts:
+    def test_a_flush_between_calls(self, world: World) -> None:
+        world.lead()
+        world.link.call("SCRIPT", "FLUSH")
+        world.lead()
+        assert world.scheduler.term == 1
+
+    def test_a_flush_before_a_pipeline(self, world: World) -> None:
+        world.link.call("SCRIPT", "FLUSH")
+        world.client.submit_many([world.submission(f"r{at}") for at in range(5)])
+        assert len(world.client.read_runs(10)) == 5
+
+    def test_a_flush_in_the_middle_of_a_pipeline(self, world: World) -> None:
+        """Two calls ran, the others found no script: the batch is sent again as a whole."""
+        connection = world.link._connection
+        pack = connection.pack_commands
+        sent: list[list[tuple[object, ...]]] = []
+
+        def interfering(commands: list[tuple[object, ...]]) -> Any:
+            sent.append(list(commands))
+            if len(sent) == 1:
+                commands = [*commands[:2], ("SCRIPT", "FLUSH"), *commands[3:]]
+            return pack(commands)
+
+        world.submit("r0")
+        connection.pack_commands = interfering
+        world.client.submit_many([world.submission(f"r{at}") for at in range(6)])
+        assert len(sent) == 2
+        assert sent[0] == sent[1]
+        assert world.dump()["active"] == {f"r{at}" for at in range(6)}
+        assert len(world.events()) == 6
+
+    def test_an_error_in_a_batch_keeps_the_connection_in_step(self, world: World) -> None:
+        text = world.keys.prefix + "cursor"
+        with pytest.raises(StoreError, match="answered: WRONGTYPE"):
+            world.link.batch([("SET", text, "1"), ("LPUSH", text, "x"), ("GET", text)])
+        assert world.link.call("GET", text) == b"1"
+        assert world.link.batch([("GET", text), ("STRLEN", text)]) == [b"1", 1]
+
+    def test_an_error_in_a_script_is_raised_at_once(self, world: World) -> None:
+        world.link.call("SET", world.keys.tasks("r1"), "no hash")
+        world.submit()
+        world.lead()
+        with pytest.raises(StoreError, match="WRONGTYPE"):
+            world.queue(0)
+        assert world.link.call("PING") == b"PONG"
+        world.link.call("DEL", world.keys.tasks("r1"))
+
+
+class TestLogin:
+    @pytest.fixture
+    def locked(self, tmp_path: Path) -> Iterator[RealRedis]:
+        server = RealRedis(tmp_path, password="correct-horse")
+        server.start()
+        yield server
+        server.stop()
+
+    @pytest.mark.parametrize("login", ["", ":battery-staple@", "me:battery-staple@"])
+    def test_a_refused_login_is_no_outage(
+        self, locked: RealRedis, links: Links, login: str
+    ) -> None:
+        link = links(f"redis://{login}127.0.0.1:{locked.port}/0", patience=None)
+        with pytest.raises(RedisUnavailable, match="refused the login") as caught:
+            link.call("PING")
+        assert "battery-staple" not in str(caught.value)
+        assert "redis://USER:PASSWORD@HOST" in str(caught.value)
+        assert links.outages == []
+
+    def test_the_right_password_is_not_shown_either(self, locked: RealRedis, links: Links) -> None:
+        link = links(locked.url, patience=0)
+        assert link.call("PING") == b"PONG"
+        locked.stop()
+        with pytest.raises(RedisUnavailable) as caught:
+            link.call("PING")
+        assert "correct-horse" not in str(caught.value)
+        assert f"redis://:***@127.0.0.1:{locked.port}/0" in str(caught.value)
+
+
+class TestURLs:
+    @pytest.mark.parametrize(
+        "url", ["localhost:6379", "http://localhost", "redis://host:port/0", "redis://u:secret@h:x"]
+    )
+    def test_what_is_no_redis_url_says_how_to_write_one(self, url: str) -> None:
+        with pytest.raises(BadRedisURL, match="write redis://HOST:PORT/DB") as caught:
+            Link(url)
+        assert "secret" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("url", "shown"),
+        [
+            ("redis://h:1/0", "redis://h:1/0"),
+            ("redis://:pw@h:1/0", "redis://:***@h:1/0"),
+            ("rediss://me:p@ss@h:1/0", "rediss://me:***@h:1/0"),
+            ("redis://me@h", "redis://me@h"),
+        ],
+    )
+    def test_passwords_are_left_out_of_what_is_shown(self, url: str, shown: str) -> None:
+        assert redacted(url) == shown
+
+
+def test_a_closed_link_opens_again(fake_server: EmbeddedServer, links: Links) -> None:
+    link = links(fake_server.url)
+    assert link.call("PING") == b"PONG"
+    link.close()
+    assert link.call("PING") == b"PONG"
+
+
+def test_a_blocking_call_is_not_cut(fake_server: EmbeddedServer, links: Links) -> None:
+    waiting = links(fake_server.url)
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(waiting.call("BLPOP", "{link}:w", "9")))
+    thread.start()
+    other = links(fake_server.url)
+    wait_until("the token is taken", lambda: other.call("RPUSH", "{link}:w", "1") and found)
+    thread.join()
+    other.call("DEL", "{link}:w")
+    assert found == [[b"{link}:w", b"1"]]
