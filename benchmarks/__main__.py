@@ -132,9 +132,7 @@ def _plan(
     for name in workloads:
         if not set(kept) & set(WORKLOADS[name].sizes):
             where = ", ".join(WORKLOADS[name].sizes)
-            raise click.UsageError(
-                f"workload {name!r} can be measured on these stores only: {where}"
-            )
+            raise click.UsageError(f"workload {name!r} is for these stores only: {where}")
     return Plan(kept, names, sizes, repeat, processes, redis_server)
 
 

@@ -14,6 +14,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from flowkit import cli
+from flowkit.cli.exit_codes import MEANING
 from flowkit.core.states import TASK_TABLE, mermaid
 from flowkit.protocol import keys
 from flowkit.protocol.keys import Keys
@@ -69,6 +71,18 @@ def header(text: str) -> dict[str, str]:
     return {field: text.strip().rstrip(".") for field, text in fields.items()}
 
 
+def command_table() -> str:
+    """Return one row per command of ``flowkit``, as ``flowkit --help`` has them."""
+    rows = [(f"`flowkit {name}`", about) for name, (_, about) in cli._COMMANDS.items()]
+    return _table(("Command", "What it does"), rows)
+
+
+def exit_code_table() -> str:
+    """Return one row per exit code of ``flowkit``."""
+    rows = [(str(code.value), f"{text[0].upper()}{text[1:]}.") for code, text in MEANING.items()]
+    return _table(("Code", "Meaning"), rows)
+
+
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     cells = [[cell.replace("|", "\\|").replace("``", "`") for cell in line] for line in lines]
@@ -77,6 +91,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "life_cycle": life_cycle,
+    "commands": command_table,
+    "exit_codes": exit_code_table,
     "keys": key_table,
     "scripts": script_table,
 }

@@ -22,7 +22,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, cast
 
 QUICK_DEATHS, QUICK_S = 5, 2.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
@@ -70,8 +70,8 @@ class Daemon:
         self._born = 0.0
         self._quick_deaths = 0
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """Start a process of it."""
+    def start(self) -> list[Pipe]:
+        """Start a process of it, and return what it prints."""
         self._born = time.monotonic()
         self.process = subprocess.Popen(
             self._command,
@@ -81,7 +81,8 @@ class Daemon:
             env=self._environ,
             start_new_session=True,
         )
-        return self.process
+        out, err = cast(IO[bytes], self.process.stdout), cast(IO[bytes], self.process.stderr)
+        return [Pipe(self, out, is_error=False), Pipe(self, err, is_error=True)]
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to its process, if there is one."""
@@ -152,10 +153,8 @@ class Keeper(threading.Thread):
     def _start_due(self) -> None:
         for daemon in self._daemons:
             if daemon.process is None and time.monotonic() >= daemon.due:
-                process = daemon.start()
-                assert process.stdout is not None and process.stderr is not None
-                self._hear(Pipe(daemon, process.stdout, is_error=False))
-                self._hear(Pipe(daemon, process.stderr, is_error=True))
+                for pipe in daemon.start():
+                    self._selector.register(pipe.stream, selectors.EVENT_READ, pipe)
 
     def _mourn(self) -> None:
         for daemon in self._daemons:
@@ -193,9 +192,6 @@ class Keeper(threading.Thread):
         ]
 
     # -- listening ------------------------------------------------------------------------------
-
-    def _hear(self, pipe: Pipe) -> None:
-        self._selector.register(pipe.stream, selectors.EVENT_READ, pipe)
 
     def _unhear(self, pipe: Pipe) -> None:
         self._selector.unregister(pipe.stream)

@@ -1,7 +1,8 @@
 """The embedded server's commands: fakeredis' own, with another way to run scripts and to wait.
 
 fakeredis recompiles a script's text for each call, walks all Lua globals for each ``redis.call``
-and collects garbage after each script; a script of ours is some ten times faster here. Its Lua can
+and collects garbage after each script. Measured against its own server, in µs: a heartbeat 160 for
+600, queue + claim + complete 640 for 2,200, the same for 100 attempts 2,900 for 6,100. Its Lua can
 also reach Python and the operating system, so anybody who may send ``EVAL`` could run code with
 the rights of this process. Scripts run in a sandbox here: no ``python``, ``os``, ``io`` or
 ``debug``, no attributes of Python objects, and, as in Redis, no new globals.
@@ -9,7 +10,8 @@ the rights of this process. Scripts run in a sandbox here: no ``python``, ``os``
 A command that would block is parked: it leaves what it waits for with its connection and gives
 the thread back. It refuses commands that would run scripts outside the sandbox (FUNCTION, FCALL).
 
-The hooks in fakeredis are the methods overridden below; they are the same in 2.31 and 2.40.
+The hooks in fakeredis are the methods overridden below. 2.40 is the oldest release that fits:
+before it, these modules lay elsewhere, and a waiting XREAD was woken with nothing.
 """
 
 from __future__ import annotations
@@ -26,14 +28,9 @@ from typing import Any
 import fakeredis
 import lupa.lua51 as lua  # type: ignore[import-untyped, unused-ignore]
 from fakeredis._commands import COMMANDS_WITH_SUB
+from fakeredis._core import Database
 from fakeredis._helpers import NoResponse, SimpleError, SimpleString
-
-try:
-    from fakeredis._core import Database
-    from fakeredis._socket import FakeSocket
-except ImportError:  # these moved in 2.40
-    from fakeredis._fakesocket import FakeSocket
-    from fakeredis._helpers import Database
+from fakeredis._socket import FakeSocket
 
 # Scripts see this table instead of Lua's globals, which stay as lupa needs them.
 _SANDBOX = """

@@ -24,23 +24,23 @@ from .settings import load_settings
 _USAGE = "usage: python -P -m flowkit.health scheduler|worker"
 
 
-class Unhealthy(FlowkitError):
+class UnhealthyError(FlowkitError):
     """What is wrong with the role, in one sentence."""
 
 
 def check_scheduler(store: ClientStore) -> str:
-    """Return what was found. Raises Unhealthy if no scheduler leads."""
+    """Return what was found. Raises UnhealthyError if no scheduler leads."""
     if not store.has_leader():
-        raise Unhealthy("no scheduler leads in this namespace")
+        raise UnhealthyError("no scheduler leads in this namespace")
     return "a scheduler leads"
 
 
 def check_worker(store: ClientStore, host: str | None = None) -> str:
-    """Return what was found. ``host``: this one's name by default. Raises Unhealthy."""
+    """Return what was found. ``host``: this one's name by default. Raises UnhealthyError."""
     wanted = socket.gethostname() if host is None else host
     alive = [worker for worker, about in store.alive_workers() if _host(about) == wanted]
     if not alive:
-        raise Unhealthy(f"no worker on host {wanted!r} has a lease that holds")
+        raise UnhealthyError(f"no worker on host {wanted!r} has a lease that holds")
     return f"worker {', '.join(alive)} on {wanted} holds its lease"
 
 
@@ -65,7 +65,7 @@ def main(words: Sequence[str]) -> int:
     try:
         settings = load_settings()
         if settings.redis_url is None:
-            raise Unhealthy("FLOWKIT_REDIS_URL is not set")
+            raise UnhealthyError("FLOWKIT_REDIS_URL is not set")
         link = Link(settings.redis_url, name="flowkit-health", patience=0.0, read_timeout=3.0)
         print(CHECKS[words[0]](ClientStore(link, settings.namespace)))
     except FlowkitError as error:

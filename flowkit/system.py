@@ -147,8 +147,11 @@ class LocalSystem:
         """
         from .client import Client
 
-        flags = {"redis_url": self.url, "namespace": self.namespace}
-        settings = load_settings(**flags, allow_eviction=self._allow_eviction or None)
+        settings = load_settings(
+            redis_url=self.url,
+            namespace=self.namespace,
+            allow_eviction=self._allow_eviction or None,
+        )
         return Client(settings, patience=patience)
 
     def check(self) -> None:

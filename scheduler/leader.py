@@ -22,9 +22,12 @@ MARGIN = 0.2  # of the lease
 WATCHDOG_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Leadership:
-    """A term that this scheduler has; ``cursor`` is where the one before had got to."""
+    """A term that this scheduler has; ``cursor`` is where the one before had got to.
+
+    Equal only to itself: where all data was lost, terms begin at 1 again.
+    """
 
     term: int
     cursor: str

@@ -59,6 +59,7 @@ class Resolver:
     def recover(self, cursor: str) -> None:
         """Rebuild active runs from their records. Raises LeaseLost."""
         self.active.clear()
+        self._writer = Writer(self._store)  # what an earlier term did not write is void
         self._cursor = cursor
         self._replay_until = _moment(self._store.last_event())
         for run in self._store.active_runs():

@@ -51,7 +51,8 @@ class AsyncLane:
         self._on_error = on_error
         self._free = list(range(1, board.slots))
         self._capacity = len(self._free)
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._begun: set[asyncio.Task[None]] = set()
+        self._running: dict[str, asyncio.Task[None] | None] = {}
         self._cancelled: set[str] = set()
         self._draining = threading.Event()
         self._news = threading.Condition()
@@ -85,9 +86,11 @@ class AsyncLane:
         """End this attempt (``run,task,attempt``). Any thread."""
 
         def on_loop() -> None:
+            # What has not begun finds the mark when it does. To cancel it now would end it before
+            # its first line, and with it everything that it has to give back.
+            self._cancelled.add(attempt)
             running = self._running.get(attempt)
             if running is not None:
-                self._cancelled.add(attempt)
                 running.cancel()
 
         self._loop.call_soon_threadsafe(on_loop)
@@ -150,44 +153,60 @@ class AsyncLane:
         self._values.prefetch(list(desk.inbox))
         while desk.inbox:
             claim = desk.inbox.popleft()
+            slot = self._free.pop()
+            # From here on user code and data can end this process: the board names the attempt.
+            self._board.enter(slot, claim.board_key)
             prepared = self._executor.prepare(claim)
             if isinstance(prepared, Outcome):
                 desk.put(prepared)
+                self._board.leave(slot)
+                self._free.append(slot)
             else:
-                self._loop.call_soon_threadsafe(self._begin, prepared, self._free.pop())
+                self._loop.call_soon_threadsafe(self._begin, prepared, slot)
 
     # -- on the loop ------------------------------------------------------------------------------
 
     def _begin(self, prepared: Prepared, slot: int) -> None:
+        beginning = self._loop.create_task(self._attempt(prepared, slot), name=prepared.name)
+        self._begun.add(beginning)
+        beginning.add_done_callback(self._begun.discard)
+
+    async def _attempt(self, prepared: Prepared, slot: int) -> None:
         claim = prepared.claim
         key = f"{claim.key},{claim.attempt}"
-        running = self._loop.create_task(self._attempt(prepared, slot, key), name=prepared.name)
-        self._running[key] = running
-
-    async def _attempt(self, prepared: Prepared, slot: int, key: str) -> None:
-        claim, limit = prepared.claim, prepared.policy.timeout
-        began = time.monotonic()
-        deadline = 0.0 if limit is None else began + limit + BLOCKED_LOOP_S
-        self._board.enter(slot, self._executor.board_text(prepared), deadline)
         # The task has a context of its own, so there is nothing to reset.
         enter_attempt(claim.run, prepared.name, claim.attempt, prepared.params)
-        try:
-            outcome = await self._call(prepared, began)
-        except BaseException as error:
-            if isinstance(error, asyncio.CancelledError) and key in self._cancelled:
-                outcome = self._executor.cancelled(claim)
-            else:
-                outcome = self._executor.raised(prepared, error)
+        if key in self._cancelled:
+            outcome = self._executor.cancelled(claim)
+        else:
+            outcome = await self._outcome(prepared, slot, key)
         self._board.leave(slot)
         self._cancelled.discard(key)
-        self._running.pop(key, None)
         self._desk.put(outcome)
         self._free.append(slot)
         self.done += 1
         self._hungry = True
         self._tell()
 
-    async def _call(self, prepared: Prepared, began: float) -> Outcome:
+    async def _outcome(self, prepared: Prepared, slot: int, key: str) -> Outcome:
+        limit, began = prepared.policy.timeout, time.monotonic()
+        if limit is not None:
+            deadline = began + limit + BLOCKED_LOOP_S
+            self._board.enter(slot, self._executor.board_text(prepared), deadline)
+        self._running[key] = asyncio.current_task()
+        try:
+            result = await self._call(prepared)
+            self._board.disarm(slot)
+            return self._executor.succeeded(prepared, result, time.monotonic() - began)
+        except BaseException as error:
+            self._board.disarm(slot)
+            if isinstance(error, asyncio.CancelledError) and key in self._cancelled:
+                return self._executor.cancelled(prepared.claim)
+            return self._executor.raised(prepared, error)
+        finally:
+            del self._running[key]
+
+    async def _call(self, prepared: Prepared) -> object:
         limit = prepared.policy.timeout
         timer = asyncio.timeout(limit)
         try:
@@ -199,4 +218,4 @@ class AsyncLane:
             if timer.expired() and limit is not None:
                 raise TaskTimeout(prepared.name, limit) from None
             raise
-        return self._executor.succeeded(prepared, result, time.monotonic() - began)
+        return result

@@ -8,8 +8,9 @@ microsecond, so it is done for every attempt.
 A slot: busy flag, deadline (monotonic seconds, 0 for none; the clock is the machine's, so it is
 the same in both processes), length, text. The text is ``run,task,attempt|token|limit|name``, all
 but the first part only with a deadline: the outcome to record should it pass, the timeout in
-seconds, and the task's name. The policy is the child's to know, not the parent's. The flag is
-raised last and lowered first; a reader that must be sure stops the child before it looks.
+seconds, and the task's name. A suspect's attempt ends in ``!``. The policy is the child's to know,
+not the parent's. The flag is raised last and lowered first; a reader that must be sure stops the
+child before it looks.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 
 SLOT_BYTES = 384
 _HEAD = struct.Struct("=BdH")
+_DEADLINE = struct.Struct("=d")
 _MAX_TEXT = SLOT_BYTES - _HEAD.size
 
 
@@ -28,7 +30,8 @@ _MAX_TEXT = SLOT_BYTES - _HEAD.size
 class Executing:
     """One attempt that a child is executing.
 
-    ``token``: the outcome if its deadline passes; ``limit``: its timeout in seconds.
+    ``token``: the outcome if its deadline passes; ``limit``: its timeout in seconds;
+    ``suspect``: it was executing when a process died before.
     """
 
     slot: int
@@ -39,6 +42,7 @@ class Executing:
     token: str = ""
     limit: float = 0.0
     name: str = ""
+    suspect: bool = False
 
     @property
     def key(self) -> str:
@@ -59,8 +63,14 @@ class Board:
         at = slot * SLOT_BYTES
         data = text.encode()[:_MAX_TEXT]
         end = at + _HEAD.size + len(data)
+        self._memory[at] = 0
         self._memory[at + _HEAD.size : end] = data
-        _HEAD.pack_into(self._memory, at, 1, deadline, len(data))
+        _HEAD.pack_into(self._memory, at, 0, deadline, len(data))
+        self._memory[at] = 1
+
+    def disarm(self, slot: int) -> None:
+        """Take back the deadline of what ``slot`` executes: the call was over in time."""
+        _DEADLINE.pack_into(self._memory, slot * SLOT_BYTES + 1, 0.0)
 
     def leave(self, slot: int) -> None:
         """Note that ``slot`` executes nothing."""
@@ -76,10 +86,10 @@ class Board:
             start = at + _HEAD.size
             text = self._memory[start : start + length].decode("utf-8", "ignore")
             key, token, limit, name = [*text.split("|", 3), "", "", ""][:4]
-            run, task, attempt = key.rsplit(",", 2)
-            yield Executing(
-                slot, run, int(task), int(attempt), deadline, token, float(limit or 0), name
-            )
+            run, task, attempt = key.rstrip("!").rsplit(",", 2)
+            number, seconds = int(attempt), float(limit or 0)
+            suspect = key.endswith("!")
+            yield Executing(slot, run, int(task), number, deadline, token, seconds, name, suspect)
 
     def overdue(self, now: float) -> bool:
         """Return whether some deadline lies before ``now``: a cheap look, to be confirmed."""

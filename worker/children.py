@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -123,7 +125,10 @@ class Children:
                     os.close(kid.control)
                 self._before_child()
                 self._child_main(self._config, number, self._worker, board, reader)
+            except BaseException:
+                traceback.print_exc()  # above here nobody would say what broke the child
             finally:
+                sys.stderr.flush()
                 os._exit(1)
         os.close(reader)
         os.set_blocking(writer, False)

@@ -2,7 +2,8 @@
 
 Both travel in one call (``complete`` records a batch and claims the next). Thread-safe: the lane's
 own thread and its reporter use it. A call that lost its reply is sent again by the Link with the
-same call number, so nothing is claimed twice and no outcome is lost.
+same call number, so nothing is claimed twice and no outcome is lost. A claim that Redis believes
+to be here and that is not known here is given back as soon as a reply tells of it.
 
 If the process dies here: outcomes not yet sent are lost and their attempts are made again.
 """
@@ -40,7 +41,7 @@ class Desk:
         self._lock = threading.Lock()
         self._call = 0
         self._on_stale = on_stale
-        self.held = 0
+        self._mine: set[str] = set()  # the claims that this lane knows to hold
 
     @property
     def unsent(self) -> int:
@@ -65,7 +66,10 @@ class Desk:
                 self.lane, outcomes, self._call, min(limit, MAX_BATCH), self.share, self.lists
             )
             del self._outbox[: len(outcomes)]
-            self.held = reply.held
+            self._mine.difference_update([_key_of(outcome) for outcome in outcomes])
+            self._mine.update([claim.key for claim in reply.claims])
+            if reply.held > len(self._mine):
+                self._give_back_unknown()
             self.inbox.extend(reply.claims)
         for key in reply.stale:
             self._on_stale(key)
@@ -87,19 +91,18 @@ class Desk:
                     break
             if keys:
                 self._store.release(self.lane, keys)
+                self._mine.difference_update(keys)
             return len(keys)
 
-    def reconcile(self) -> int:
-        """Give back claims that Redis believes this lane holds and it does not know of.
+    def _give_back_unknown(self) -> None:
+        """Release claims that Redis believes this lane holds and it does not know of.
 
-        To be called by the lane's thread when it executes nothing. They come from a store that
-        went back in time; nobody else would ever finish them.
+        They come from a store that went back in time; nobody else would ever finish them.
         """
-        with self._lock:
-            if self.held <= 0 or self.inbox or self._outbox:
-                return 0
-            unknown = self._store.holdings(self.lane)
-            if unknown:
-                self._store.release(self.lane, unknown)
-            self.held = 0
-            return len(unknown)
+        unknown = set(self._store.holdings(self.lane)) - self._mine
+        if unknown:
+            self._store.release(self.lane, sorted(unknown))
+
+
+def _key_of(outcome: Outcome) -> str:
+    return f"{outcome.run},{outcome.token.partition(',')[0]}"

@@ -19,7 +19,7 @@ from ..core.retry import Policy, delay_before_retry
 from ..exceptions import RedisUnavailable, TaskNotFoundError, TaskTimeout
 from ..invoke import may_retry, plan_for
 from ..logging import FlowkitLogger, LogLevel
-from ..protocol.codec import CodecError, pack, unpack
+from ..protocol.codec import pack, unpack
 from ..protocol.keys import ready_list
 from ..protocol.records import ErrorInfo, Spent
 from ..protocol.worker_store import Claim, Outcome
@@ -104,12 +104,11 @@ class Executor:
     def board_text(self, prepared: Prepared) -> str:
         """Return what the board says of an attempt: who it is, and its outcome if it times out."""
         claim, policy = prepared.claim, prepared.policy
-        name = f"{claim.run},{claim.task},{claim.attempt}"
         if policy.timeout is None:
-            return name
+            return claim.board_key
         error = TaskTimeout(prepared.name, policy.timeout)
         token = self._failure_token(claim, policy, retry=may_retry(prepared.task, error))
-        return f"{name}|{token}|{policy.timeout}|{prepared.name}"
+        return f"{claim.board_key}|{token}|{policy.timeout}|{prepared.name}"
 
     # -- after the call -------------------------------------------------------------------------
 
@@ -118,7 +117,7 @@ class Executor:
         claim = prepared.claim
         try:
             packed = b"" if result is None else pack(result, max_bytes=self._max_bytes)
-        except CodecError as error:
+        except BaseException as error:  # CodecError, or what a class of the user's raises
             return self._failed(claim, prepared.name, prepared.policy, error, retry=False)
         self._values.remember(claim, packed)
         if self._log.enabled(LogLevel.DEBUG):
@@ -167,9 +166,9 @@ class Executor:
     def _failed(
         self, claim: Claim, name: str, policy: Policy, error: BaseException, *, retry: bool
     ) -> Outcome:
-        token = self._failure_token(claim, policy, retry=retry)
-        self._log_failure(claim, name, policy, error, token)
-        return Outcome(claim.run, token, _info(error).pack())
+        token, info = self._failure_token(claim, policy, retry=retry), _info(error)
+        self._log_failure(claim, name, policy, info, token)
+        return Outcome(claim.run, token, info.pack())
 
     def _failure_token(self, claim: Claim, policy: Policy, *, retry: bool) -> str:
         failures = Spent.parse(claim.spent).failures(claim.attempt)
@@ -184,17 +183,17 @@ class Executor:
         return f"{attempt},{round(pause * 1000)},{where},{policy.priority}"
 
     def _log_failure(
-        self, claim: Claim, name: str, policy: Policy, error: BaseException, token: str
+        self, claim: Claim, name: str, policy: Policy, info: ErrorInfo, token: str
     ) -> None:
-        fields = self._fields(claim, name)
-        fields.pop("task_name")
+        fields: dict[str, Any] = {"run_id": claim.run, "worker": self._lane}
         parts = token.split(",")
         if parts[2] == "F":
-            self._log.log_task_failure(name, error, **fields)
+            fields |= {"attempt": claim.attempt, "error_type": info.type}
+            self._log.log_task_failure(name, info.message, **fields)
             return
-        failures = Spent.parse(claim.spent).failures(claim.attempt)
-        fields["error"] = f"{type(error).__name__}: {error}"
-        self._log.log_task_retry(name, failures, policy.retries, int(parts[3]) / 1000, **fields)
+        retry = Spent.parse(claim.spent).failures(claim.attempt)
+        fields["error"] = f"{info.type}: {info.message}"
+        self._log.log_task_retry(name, retry, policy.retries, int(parts[3]) / 1000, **fields)
 
     def _fields(self, claim: Claim, name: str) -> dict[str, Any]:
         return {
@@ -207,12 +206,12 @@ class Executor:
 
 def _info(error: BaseException) -> ErrorInfo:
     """Describe an error; the frames of this package above the user's own are left out."""
-    frames = error.__traceback__
-    while frames is not None and __package__ in frames.tb_frame.f_globals.get("__name__", ""):
-        frames = frames.tb_next
     try:
+        frames = error.__traceback__
+        while frames is not None and __package__ in frames.tb_frame.f_globals.get("__name__", ""):
+            frames = frames.tb_next
         message = str(error)
         text = "".join(traceback.format_exception(type(error), error, frames))
-    except Exception:  # a __str__ of the user's that raises
+    except BaseException:  # a __str__ of the user's that raises
         message, text = "(its message cannot be read)", ""
     return ErrorInfo(type(error).__name__, message, text)

@@ -95,7 +95,6 @@ class SyncLane:
                 self._active.set()
                 self._work_off()
             elif not desk.unsent:
-                desk.reconcile()
                 self._waiter.wait_for_work(desk.lists, POLL_S)
 
     def _wind_up(self) -> None:
@@ -131,30 +130,35 @@ class SyncLane:
             if attempt in self._cancelled:
                 self._cancelled.discard(attempt)
                 return self._executor.cancelled(claim)
-        prepared = self._executor.prepare(claim)
-        return prepared if isinstance(prepared, Outcome) else self._call(prepared)
+        # All the way, from unpacking arguments to packing the result, user code and data can end
+        # this process: the board must name the attempt throughout.
+        self._board.enter(SLOT, claim.board_key)
+        self._since = time.monotonic()
+        try:
+            prepared = self._executor.prepare(claim)
+            return prepared if isinstance(prepared, Outcome) else self._call(prepared)
+        finally:
+            self._since = 0.0
+            self._board.leave(SLOT)
 
     def _call(self, prepared: Prepared) -> Outcome:
         claim, policy, executor = prepared.claim, prepared.policy, self._executor
         began = time.monotonic()
-        deadline = 0.0 if policy.timeout is None else began + policy.timeout
-        self._board.enter(SLOT, executor.board_text(prepared), deadline)
-        self._since = began
+        if policy.timeout is not None:
+            self._board.enter(SLOT, executor.board_text(prepared), began + policy.timeout)
         token = enter_attempt(claim.run, prepared.name, claim.attempt, prepared.params)
         try:
             result = prepared.task.func(*prepared.args, **prepared.kwargs)
             if prepared.task.is_async:  # it was a plain function when the DAG was submitted
                 result = asyncio.run(result)
         except BaseException as error:
-            self._board.leave(SLOT)
-            outcome = executor.raised(prepared, error)
+            self._board.disarm(SLOT)
+            return executor.raised(prepared, error)
         else:
-            self._board.leave(SLOT)
-            outcome = executor.succeeded(prepared, result, time.monotonic() - began)
+            self._board.disarm(SLOT)
+            return executor.succeeded(prepared, result, time.monotonic() - began)
         finally:
-            self._since = 0.0
             leave_attempt(token)
-        return outcome
 
     # -- how much to claim ----------------------------------------------------------------------
 

@@ -3,6 +3,10 @@
 Reports are queued and sent in order as soon as Redis answers. For a child that this worker ended
 itself (a timeout, a cancelled run) the attempt that it was ended for gets its own outcome first;
 only then is the rest of what the lane held given back. Each report is safe to send twice.
+
+Whom to blame: nobody, if this worker ended the child itself; the only one that was executing; among
+several, the only suspect, since it was there the last time too. The others that were executing
+become suspects. Both lanes of a child are one process and are judged together.
 """
 
 from __future__ import annotations
@@ -47,11 +51,13 @@ class Undertaker:
             attempt, outcome = ended
             lane = death.kid.lanes[attempt.slot > 0]
             self._queue(lane, partial(self._store.complete, lane, [outcome], 0, 0, 1, ()))
-        blamed = [] if blameless or ended else [one.key for one in death.executing]
-        error = _worker_lost(death).pack()
+        executing = () if blameless or ended else death.executing
+        suspects = [one.key for one in executing if one.suspect]
+        blame = suspects[0] if len(suspects) == 1 else ""
+        keys, error = [one.key for one in executing], _worker_lost(death).pack()
         for lane in death.kid.lanes:
             # Each lane hears of all that the child executed: one death is blamed on one task.
-            reap = partial(self._store.reap_child, lane, blamed, MOST_DEATHS, error)
+            reap = partial(self._store.reap_child, lane, keys, MOST_DEATHS, error, blame=blame)
             self._queue(lane, reap)
 
     def _queue(self, lane: str, report: Callable[[], object]) -> None:

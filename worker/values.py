@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
 from ..core.compiled import CompiledDAG
-from ..exceptions import StoreError
+from ..exceptions import RedisUnavailable, StoreError
 from ..protocol.codec import unpack
 from ..protocol.worker_store import Claim, WorkerStore
 
@@ -58,11 +58,15 @@ class Values:
         self._keep((claim.life, claim.task), packed)
 
     def prefetch(self, claims: Iterable[Claim]) -> None:
-        """Read upstream results of several claims in one round trip each run, if they are few."""
+        """Read upstream results of several claims in one round trip each run, if they are few.
+
+        It is a convenience: what cannot be read is left for ``upstream`` to complain of.
+        """
         wanted: dict[tuple[str, int], dict[int, None]] = {}
         count = 0
         for claim in claims:
-            for task in self.graph(claim.digest).graph.upstream(claim.task):
+            dag = self._graph_if_readable(claim.digest)
+            for task in dag.graph.upstream(claim.task) if dag is not None else ():
                 if (claim.life, task) not in self._results:
                     wanted.setdefault(claim.life, {})[task] = None
                     count += 1
@@ -70,6 +74,14 @@ class Values:
                         return
         for life, tasks in wanted.items():
             self._fetch(life, list(tasks))
+
+    def _graph_if_readable(self, digest: str) -> CompiledDAG | None:
+        try:
+            return self.graph(digest)
+        except RedisUnavailable:
+            raise
+        except StoreError:
+            return None
 
     def upstream(self, claim: Claim, tasks: Sequence[int]) -> list[object]:
         """Return the results of these tasks, None for one that was skipped. Raises BrokenValue."""

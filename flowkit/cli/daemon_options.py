@@ -45,7 +45,7 @@ def daemon_options(command: _F) -> _F:
 
 def settings_from(options: dict[str, Any]) -> Settings:
     """Return the settings with these flags on top. Raises UsageError (exit code 2)."""
-    names = ("redis_url", "namespace", "log_level", "log_json", "allow_eviction")
+    names = ("redis_url", "namespace", "result_ttl", "log_level", "log_json", "allow_eviction")
     flags = {name: options[name] for name in names if options.get(name) is not None}
     try:
         return load_settings(**flags)
@@ -57,8 +57,8 @@ def required_url(settings: Settings, command: str) -> str:
     """Return the Redis URL. Raises UsageError if there is none."""
     if settings.redis_url is None:
         raise click.UsageError(
-            f"{command} needs a Redis: give --redis redis://localhost:6379, or set FLOWKIT_REDIS_URL "
-            "or redis-url under [tool.flowkit] in pyproject.toml. Without a Redis, "
-            "'flowkit dev --app …' runs everything in one terminal."
+            f"{command} needs a Redis: give --redis redis://localhost:6379, or set "
+            "FLOWKIT_REDIS_URL, or redis-url under [tool.flowkit] in pyproject.toml. Without a "
+            "Redis, 'flowkit dev --app …' runs everything in one terminal."
         )
     return settings.redis_url

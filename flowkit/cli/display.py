@@ -96,7 +96,9 @@ class LineDisplay(Display):
         rate = (done - self._done) / silence
         self._said, self._done = now, done
         percent = 100 * done // max(1, record.total)
-        self.note(f"{done}/{record.total} tasks ({percent} %), {rate:.1f}/s{summary(record.counts)}")
+        self.note(
+            f"{done}/{record.total} tasks ({percent} %), {rate:.1f}/s{summary(record.counts)}"
+        )
 
 
 class TerminalDisplay(Display):

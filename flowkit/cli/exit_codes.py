@@ -73,5 +73,5 @@ def code_of_state(state: RunState) -> ExitCode:
 
 def epilog() -> str:
     """Return the table as text for ``--help``."""
-    lines = [f"  {code.value:<4}{meaning}" for code, meaning in MEANING.items()]
+    lines = [f"  {code.value:<5}{meaning}" for code, meaning in MEANING.items()]
     return "\b\nExit codes:\n" + "\n".join(lines)

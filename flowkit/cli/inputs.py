@@ -32,6 +32,7 @@ timeout_option = click.option(
     metavar="SECONDS",
     help="Wait no longer than this.",
 )
+run_argument = click.argument("run_id", metavar="RUN")
 dag_argument = click.argument("spec", metavar="FILE_OR_MODULE[:DAG]")
 
 

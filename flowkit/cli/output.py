@@ -7,6 +7,7 @@ is given ``Text`` objects, in which no markup is read.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sys
 from collections.abc import Sequence
@@ -86,6 +87,16 @@ def seconds(length: float | None) -> str:
     minutes, rest = divmod(round(length), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def local_time(stamp: float) -> str:
+    """Return a time (seconds since 1970) for people, in their time zone."""
+    return dt.datetime.fromtimestamp(stamp).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def utc(stamp: float | None) -> str | None:
+    """Return a time (seconds since 1970) for programs: ISO 8601 in UTC; None for none."""
+    return None if stamp is None else dt.datetime.fromtimestamp(stamp, dt.UTC).isoformat()
 
 
 def count(number: int, noun: str) -> str:

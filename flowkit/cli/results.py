@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..core.states import RunState, TaskState
-from ..exceptions import FlowkitError, TaskExecutionError
+from ..exceptions import FlowkitError, TaskExecutionError, WaitTimeout
 from ..protocol.client_store import RunRecord
 from ..protocol.codec_describe import describe
 from ..run_handle import RunHandle
@@ -56,15 +56,14 @@ def show_results(handle: RunHandle) -> None:
     """Print results, one line per task; of a large DAG, those of the last tasks only."""
     graph = handle.graph().graph
     if len(graph) <= MOST_TASKS:
-        print_rows(handle, list(range(len(graph))))
+        print_rows(handle, graph.order())
         return
     leaves = [task for task in range(len(graph)) if not graph.downstream(task)]
     shown = leaves[:MOST_TASKS]
     print_rows(handle, shown)
-    left = len(graph) - len(shown)
     note(
-        f"… and {count(left, 'more task')}: these are the results of the last tasks. "
-        "--json shows all."
+        f"… and {count(len(graph) - len(shown), 'more task')}. These are tasks that nothing is "
+        "downstream of; --json shows all."
     )
 
 
@@ -115,7 +114,7 @@ def error_document(error: FlowkitError) -> dict[str, object]:
 def finish(
     handle: RunHandle, record: RunRecord, display: Display, *, as_json: bool, hint: str
 ) -> None:
-    """Tell the end of a run that was waited for."""
+    """Tell the end of a run that was waited for. ``hint``: what to do about a failed one."""
     display.note(headline(record))
     if as_json:
         print_json(document(handle, record))
@@ -124,3 +123,9 @@ def finish(
     else:
         show_end(handle, record, hint=hint)
 
+
+def give_up(handle: RunHandle, error: WaitTimeout, fate: str, *, as_json: bool) -> None:
+    """Tell that a run is not waited for any longer. ``fate``: what becomes of it."""
+    if as_json:
+        print_json(document(handle, handle.record(), error))
+    fail(f"{error} {fate}")

@@ -7,18 +7,22 @@ cancel the run: what its tasks are executing is ended, and on a Redis it can be 
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..exceptions import FlowkitError, WaitTimeout
+from ..redis_url import redact_url
+from .connect import CONNECT_PATIENCE_S, OUTAGE_PATIENCE_S
 from .daemon_options import redis_options, settings_from
 from .exit_codes import ExitCode, code_of_state
 from .inputs import dag_argument, json_option, load_dag, params_option, parse_params, timeout_option
 
 if TYPE_CHECKING:
+    from ..client import Client
+    from ..daemons import Line
     from ..dag import DAG
     from ..protocol.client_store import RunRecord
     from ..run_handle import RunHandle
@@ -47,8 +51,14 @@ class Order:
     resume: bool
     settings: Settings
     namespace: str
+    is_private: bool  # whether the namespace was made for this run alone
     workers: int | None
     timeout: float | None
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a call tries to reach the store. The embedded one cannot go away."""
+        return CONNECT_PATIENCE_S if self.settings.redis_url is None else OUTAGE_PATIENCE_S
 
 
 @click.command()
@@ -67,11 +77,12 @@ class Order:
 @click.option("--allow-eviction", is_flag=True, default=None, hidden=True)
 @redis_options
 @click.pass_context
-def run(ctx: click.Context, as_json: bool, quiet: bool, **options: Any) -> None:
+def run(ctx: click.Context, /, as_json: bool, quiet: bool, **options: Any) -> None:
     """Run a DAG with a scheduler and workers of its own, and show the results.
 
     Without a Redis URL the store is in memory, for as long as the command runs. With one, the run
-    gets the namespace run-ID unless --namespace names another.
+    gets a namespace of its own unless --namespace names one; it is deleted when the run has
+    succeeded, and kept for --resume otherwise.
     """
     from .display import make_display
     from .watch import signals_raise
@@ -104,45 +115,121 @@ def _order(options: dict[str, Any]) -> Order:
         run_id=run_id,
         resume=resume is not None,
         settings=settings,
-        namespace=options["namespace"] or (f"run-{run_id}"[:64] if settings.redis_url else "flowkit"),
+        namespace=options["namespace"] or f"run-{run_id}",
+        is_private=settings.redis_url is not None and options["namespace"] is None,
         workers=options["workers"],
         timeout=options["timeout"],
     )
 
 
 def _carry_out(order: Order, display: Display, *, as_json: bool) -> ExitCode:
-    from .results import finish
-
     with ExitStack() as stack:
-        system = _system(order, display)
-        with display:
-            stack.enter_context(system)
-            handle = _begin(order, system, stack)
-            _announce(order, system, display)
-            try:
-                record = _wait(order, system, handle, display)
-            except WaitTimeout as error:
-                _cancel(system, handle)
-                return _timed_out(handle, error, as_json=as_json)
-            except (KeyboardInterrupt, SystemExit):
-                display.note("Cancelling the run; Ctrl-C again ends it at once.")
-                _cancel(system, handle)
-                raise
-        finish(handle, record, display, as_json=as_json, hint=_hint(order))
-        return code_of_state(record.state)
+        system = stack.enter_context(_system(order, display))
+        handle = _begin(order, stack.enter_context(system.client(order.patience)))
+        _announce(order, system, handle, display)
+        code = _see_through(order, system, handle, display, as_json=as_json)
+    if code is ExitCode.OK and order.is_private:
+        _tidy_up(order)
+    return code
 
 
 def _system(order: Order, display: Display) -> LocalSystem:
+    from ..client import Client
     from ..system import LocalSystem
 
-    policies = order.dag.compile_for_run(order.params).policies if not order.resume else ()
-    queues = {task.policy().queue for task in order.dag.tasks} if order.resume else set()
+    if not order.resume:
+        order.dag.compile_for_run(order.params)  # a mistake is told before anything starts
+    if order.settings.redis_url is not None:
+        Client(order.settings, patience=CONNECT_PATIENCE_S).close()
     return LocalSystem(
         order.app,
         url=order.settings.redis_url,
         namespace=order.namespace,
-        queues=sorted(queues | {policy.queue for policy in policies}) or ["default"],
+        queues=sorted({task.policy.queue for task in order.dag.tasks}) or ["default"],
         processes=order.workers,
         allow_eviction=order.settings.allow_eviction,
-        on_line=display.line,
+        on_line=lambda line: _pass_on(line, order, display),
     )
+
+
+def _pass_on(line: Line, order: Order, display: Display) -> None:
+    # What the scheduler says of this run's end is told by this command.
+    if line.source != "scheduler" or order.run_id not in line.text:
+        display.line(line)
+
+
+def _begin(order: Order, client: Client) -> RunHandle:
+    if not order.resume:
+        return client.submit(order.dag, run_id=order.run_id, params=order.params)
+    handle = client.run(order.run_id)
+    handle.resume()
+    return handle
+
+
+def _announce(order: Order, system: LocalSystem, handle: RunHandle, display: Display) -> None:
+    from .output import count
+
+    if order.settings.redis_url is None:
+        display.note(EMBEDDED)
+    else:
+        where = redact_url(order.settings.redis_url)
+        display.note(f"Using Redis at {where}, namespace {order.namespace}.")
+    tasks = count(handle.record().total, "task")
+    processes = f"{system.processes} worker process{'es' if system.processes > 1 else ''}"
+    display.note(f"Run {handle.run_id} of DAG {order.dag.name!r}: {tasks}, {processes}.")
+
+
+def _see_through(
+    order: Order, system: LocalSystem, handle: RunHandle, display: Display, *, as_json: bool
+) -> ExitCode:
+    """Wait for the end and tell it; a run that is not waited for any longer is cancelled."""
+    from .results import finish, give_up
+    from .watch import watch
+
+    def look(record: RunRecord) -> None:
+        system.check()
+        display.look(record)
+
+    try:
+        with display:
+            record = watch(handle, order.timeout, look)
+    except WaitTimeout as error:
+        _cancel(system, handle)
+        give_up(handle, error, "It was cancelled.", as_json=as_json)
+        return ExitCode.TIMEOUT
+    except (KeyboardInterrupt, SystemExit):
+        display.note("Cancelling the run. Ctrl-C again ends it at once.")
+        _cancel(system, handle)
+        raise
+    finish(handle, record, display, as_json=as_json, hint=_hint(order))
+    return code_of_state(record.state)
+
+
+def _cancel(system: LocalSystem, handle: RunHandle) -> None:
+    """Cancel the run and wait until what its tasks execute is ended."""
+    try:
+        with suppress(FlowkitError):
+            handle.cancel()
+            handle.wait(CANCEL_S)
+    except KeyboardInterrupt:
+        system.stop(at_once=True)
+        raise
+
+
+def _hint(order: Order) -> str:
+    if order.settings.redis_url is None:
+        return HINT_EMBEDDED
+    named = "" if order.is_private else f" --namespace {order.namespace}"
+    return f"To go on where it stopped: the same command with --resume {order.run_id}{named}."
+
+
+def _tidy_up(order: Order) -> None:
+    """Delete the namespace that was made for this run; what it held has been shown."""
+    from ..protocol.link import Link
+    from ..protocol.namespace import drop_namespace
+
+    link = Link(str(order.settings.redis_url), name="flowkit-client")
+    try:
+        drop_namespace(link, order.namespace)
+    finally:
+        link.close()

@@ -15,13 +15,9 @@ from ..protocol.client_store import RunRecord
 from ..run_handle import RunHandle
 
 LOOK_S = 0.5
-# Waiting outlasts an outage of Redis this long.
-PATIENCE_S = 60.0
 
 
-def watch(
-    handle: RunHandle, timeout: float | None, look: Callable[[RunRecord], None]
-) -> RunRecord:
+def watch(handle: RunHandle, timeout: float | None, look: Callable[[RunRecord], None]) -> RunRecord:
     """Return the run's record when it is over; ``look`` sees each one on the way, and may raise.
 
     ``timeout`` in seconds. Raises WaitTimeout, RunNotFound, RunLost, RedisUnavailable.

@@ -31,6 +31,11 @@ class Claim:
         """How scripts name it."""
         return f"{self.run},{self.task}"
 
+    @property
+    def board_key(self) -> str:
+        """How the board names it: this attempt, and whether it is a suspect."""
+        return f"{self.run},{self.task},{self.attempt}{'!' if self.spent[-1:] == '!' else ''}"
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -119,9 +124,14 @@ class WorkerStore(Store):
         error: bytes,
         *,
         known: bool = True,
+        blame: str = "",
     ) -> list[tuple[str, int, str]]:
-        """Take back what a dead child's lane held; return (run, task, letter) for each."""
-        flag = "" if known else "?"
+        """Take back what a dead child's lane held; return (run, task, letter) for each.
+
+        ``executing``: all that the child was executing, in both of its lanes. ``blame``: the one
+        of several that is to blame. ``known`` is False if nobody knows what was executing.
+        """
+        flag = blame if known else "?"
         return reaped(self._script("reap", lane, "", "", most_deaths, error, flag, *executing))
 
     def retire(self, worker: str, lanes: Sequence[str]) -> bool:

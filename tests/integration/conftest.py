@@ -14,9 +14,7 @@ _SYSTEMS = pytest.StashKey[list[System]]()
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     report = yield
     if report.failed:
         for system in item.stash.get(_SYSTEMS, []):
@@ -56,9 +54,7 @@ def frail_system(
 
 
 @pytest.fixture(scope="module")
-def standing(
-    redis_server: RealRedis, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[System]:
+def standing(redis_server: RealRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """One scheduler and one worker with two processes, which all tests of a module share."""
     found = System(redis_server.url, f"t-{uuid.uuid4().hex[:10]}", tmp_path_factory.mktemp("up"))
     found.start("--queues", "default")

@@ -162,7 +162,9 @@ class System:
         """Return the starts noted so far, of one task or of all."""
         path = self.folder / "executions"
         lines = path.read_text().splitlines() if path.exists() else []
-        found = [Execution(run, name, int(n), int(pid)) for run, name, n, pid in map(str.split, lines)]
+        found = [
+            Execution(run, name, int(n), int(pid)) for run, name, n, pid in map(str.split, lines)
+        ]
         return [one for one in found if task is None or one.task == task]
 
     def started(self, task: str, times: int = 1) -> Execution:

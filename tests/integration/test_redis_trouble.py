@@ -14,8 +14,9 @@ from helpers import free_port, wait_until
 from real_redis import RealRedis
 from system import Process, System, check_executions
 
-from flowkit import DAG, RunHandle
+from flowkit import DAG, Client, FlowkitError, RunHandle
 from flowkit.core.states import RunState
+from flowkit.exceptions import RedisUnavailable, RunLost
 
 
 def wide(leaves: int) -> DAG:
@@ -51,7 +52,8 @@ def drop_everybody(client: redis.Redis) -> None:
 
 
 @pytest.mark.parametrize(
-    "trouble", [lambda client: client.script_flush("SYNC"), drop_everybody],
+    "trouble",
+    [lambda client: client.script_flush("SYNC"), drop_everybody],
     ids=["SCRIPT FLUSH", "CLIENT KILL"],
 )
 def test_a_run_ends_under_repeated_trouble(
@@ -76,9 +78,7 @@ def test_clean_stops_under_dropped_connections_leave_no_claim_behind(
         run = client.submit(wide(200))
         for count in (50, 100, 150):
             worker = system.worker("--processes", "2")
-            wait_until(
-                f"{count} tasks have started", lambda n=count: len(system.executions()) >= n
-            )
+            wait_until(f"{count} tasks have started", lambda n=count: len(system.executions()) >= n)
             with again_and_again(system.url, drop_everybody):
                 worker.terminate()
                 assert worker.exit_code() == 0
@@ -181,20 +181,35 @@ def _result_of_one(run: RunHandle) -> object:
     return run.wait_results(30)["sum"]
 
 
+def _subscribers(server: RealRedis, run_id: str) -> int:
+    with server.client() as client:
+        return len(client.pubsub_channels(f"*run:{run_id}:feed"))
+
+
 def test_a_flushed_redis_is_noticed_by_all(frail_system: System, own_redis: RealRedis) -> None:
     """Nobody waits for ever for what is gone, and the programs serve whoever comes next, also
     under a run id that was in use when everything vanished."""
-    from flowkit.exceptions import RunLost
-
     system = frail_system
     scheduler, worker = system.start("--processes", "1")
     with system.client() as client:
         run = client.submit(_held(), run_id="nightly")
+        told: list[type[Exception]] = []
+
+        def wait_and_tell() -> None:
+            with system.client() as own:
+                try:
+                    own.run("nightly").wait(20)
+                except FlowkitError as error:
+                    told.append(type(error))
+
         system.started("held")
+        waiter = threading.Thread(target=wait_and_tell)
+        waiter.start()
+        wait_until("somebody waits", lambda: _subscribers(own_redis, "nightly"))
         with own_redis.client() as server:
             server.flushall()
-        with pytest.raises(RunLost):
-            run.wait(20)
+        waiter.join(20)
+        assert told == [RunLost]
         worker.says("started in its place")
         system.open_gate("a")
         again = client.submit(_held(), run_id="nightly")
@@ -203,9 +218,6 @@ def test_a_flushed_redis_is_noticed_by_all(frail_system: System, own_redis: Real
 
 
 def test_an_unreachable_redis_ends_a_client_with_a_sentence() -> None:
-    from flowkit import Client
-    from flowkit.exceptions import RedisUnavailable
-
     port = free_port()
     with pytest.raises(RedisUnavailable, match=f"cannot use Redis at redis://127.0.0.1:{port}"):
         Client.connect(f"redis://127.0.0.1:{port}", patience=0.2)

@@ -81,9 +81,7 @@ def test_schedulers_killed_one_after_the_other_lose_and_repeat_nothing(system: S
         run = client.submit(dag)
         for count in (40, 90, 140):
             scheduler = system.scheduler()
-            wait_until(
-                f"{count} tasks have started", lambda n=count: len(system.executions()) >= n
-            )
+            wait_until(f"{count} tasks have started", lambda n=count: len(system.executions()) >= n)
             scheduler.kill()
         system.scheduler()
         assert run.wait_results(30)["sum"] == 200

@@ -58,7 +58,8 @@ def test_when_the_parent_is_killed_its_children_go_and_another_worker_finishes(
         begun = [system.started(name) for name in ("held_0", "held_1", "aheld")]
         first.kill()
         wait_until("its children are gone", lambda: not any(map(_lives, begun)), 5)
-        system.worker("--processes", "2", lease=1.5)
+        # What a lost worker held is suspect, and a process takes one suspect at a time.
+        system.worker("--processes", "3", lease=1.5)
         for name in ("held_0", "held_1", "aheld"):
             system.started(name, 2)
         system.open_gate("a")
@@ -84,7 +85,7 @@ def test_a_poison_task_stops_after_three_deaths_and_nobody_else_is_blamed(
     dag = fan_out([*good[:25], bad, *good[25:]], on_failure="continue")
     with system.client() as client:
         run = client.submit(dag)
-        with pytest.raises(TaskExecutionError, match="WorkerLost.*died 3 times") as caught:
+        with pytest.raises(TaskExecutionError, match=r"WorkerLost.*died 3 times") as caught:
             run.wait_results(30)
         known = check_executions(system, run, repeats=30)
     assert caught.value.task_name == "poison"
@@ -105,6 +106,30 @@ def test_a_poison_predicate_stops_after_three_deaths_too(system: System) -> None
         run = client.submit(dag)
         with pytest.raises(TaskExecutionError, match="WorkerLost"):
             run.wait_results(30)
+
+
+def test_a_poison_task_beside_async_tasks_is_found_and_they_are_spared(system: System) -> None:
+    """Both lanes of a process die together. Blaming the only one of each lane once failed the
+    neighbour; suspecting both for ever would never end."""
+    system.start("--processes", "1")
+    with DAG("mixed", on_failure="continue") as dag:
+        for n in range(2):
+            dag.add(app.aheld.bind(f"aheld_{n}", gate="a"))
+        app.aheld.bind("first", gate="b") >> app.exits.bind("poison")
+    with system.client() as client:
+        run = client.submit(dag)
+        for name in ("aheld_0", "aheld_1", "first"):
+            system.started(name)
+        system.open_gate("b")
+        wait_until("poison failed", lambda: records(run)["poison"].state is TaskState.FAILED, 40)
+        system.open_gate("a")
+        with pytest.raises(TaskExecutionError, match="WorkerLost"):
+            run.wait_results(30)
+        known = check_executions(system, run, repeats=10)
+    assert known["poison"].spent.deaths == 3
+    for n in range(2):
+        assert known[f"aheld_{n}"].state is TaskState.SUCCEEDED
+        assert known[f"aheld_{n}"].spent.deaths <= 1
 
 
 def test_a_process_killed_between_tasks_costs_nothing(system: System) -> None:

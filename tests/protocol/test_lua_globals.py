@@ -60,7 +60,8 @@ class Chunk:
                 yield instruction & 63, constants[instruction >> 14] or ""
         for _ in range(self.take("I")):
             yield from self.function()
-        self.at += 4 * self.take("I")  # line numbers
+        lines = self.take("I")
+        self.at += 4 * lines
         for _ in range(self.take("I")):
             self.string()
             self.at += 8

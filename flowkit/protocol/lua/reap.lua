@@ -3,10 +3,12 @@
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 lane   3 reporter: '' for the lane's own parent, else scheduler id
 --        4 term   5 most deaths of a task   6 error for a task that died too often
---        7 '?' if nobody knows what was executing, else ''   8… "run,task" that was executing
+--        7 '?' if nobody knows what was executing, the "run,task" to blame if it is one of
+--        several, else ''   8… "run,task" that was executing, in any lane of the child
 -- REPLY  OK (<run> <task> <what became of it>)* | FENCED | UNKNOWN | ALIVE
--- KEEPS  one death is blamed on one task: the only one executing. Where that is not known, all
---        candidates become suspects, which are claimed alone, so the next death names its cause.
+-- KEEPS  one death is blamed on one task: the only one executing, or the only suspect among
+--        them. All other candidates become suspects, of which a child has one at a time, so the
+--        next death names its cause.
 
 local lane, most_deaths, unknown = ARGV[2], tonumber(ARGV[5]), ARGV[7] == '?'
 if ARGV[3] ~= '' then
@@ -26,7 +28,7 @@ local function fate(key, deaths, stop)
   if stop then return 'C', deaths end
   local count, rest = string.match(deaths, '^(%d+)(.*)$')
   local was_suspect = string.find(rest, '!', 1, true)
-  if (executing[key] and blamed == 1) or (lone_suspect and was_suspect) then
+  if (executing[key] and blamed == 1) or key == ARGV[7] or (lone_suspect and was_suspect) then
     count = count + 1
     return count >= most_deaths and 'F' or 'D', string.format('%d', count) .. rest
   elseif unknown or executing[key] then

@@ -1,0 +1,88 @@
+"""Reaching a running system, and following one of its runs to the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..exceptions import WaitTimeout
+from .daemon_options import required_url, settings_from
+from .exit_codes import ExitCode, code_of_state
+
+if TYPE_CHECKING:
+    from ..client import Client
+    from ..run_handle import RunHandle
+
+# To find out that Redis is away; and how long an outage may last while a run is followed.
+CONNECT_PATIENCE_S, OUTAGE_PATIENCE_S = 2.0, 60.0
+
+
+def connect(ctx: click.Context, options: dict[str, Any], *, waits: bool = False) -> Client:
+    """Return a client that is closed with the command; ``waits``: it outlasts an outage.
+
+    Raises UsageError without a Redis URL, RedisUnavailable, UnfitRedis.
+    """
+    from ..client import Client
+
+    settings = settings_from(options)
+    required_url(settings, ctx.command_path)
+    client = ctx.with_resource(Client(settings, patience=CONNECT_PATIENCE_S))
+    return ctx.with_resource(Client(settings, patience=OUTAGE_PATIENCE_S)) if waits else client
+
+
+def refuse_timeout_alone(timeout: float | None, *, wait: bool) -> None:
+    """Raise UsageError for a timeout without a wait."""
+    if timeout is not None and not wait:
+        raise click.UsageError("--timeout bounds the wait of --wait: give both, or neither.")
+
+
+def await_end(
+    handle: RunHandle, timeout: float | None, *, as_json: bool, quiet: bool = False
+) -> ExitCode | None:
+    """Wait for the end of a run; return an exit code if it did not come in time.
+
+    Raises RunLost, RedisUnavailable.
+    """
+    from .display import make_display
+    from .output import note
+    from .results import give_up
+    from .watch import watch
+
+    display = make_display(quiet=quiet, as_json=as_json)
+    try:
+        with display:
+            watch(handle, timeout, display.look)
+    except WaitTimeout as error:
+        hint = f"It goes on; to look at it: flowkit status {handle.run_id}"
+        give_up(handle, error, hint, as_json=as_json)
+        return ExitCode.TIMEOUT
+    except KeyboardInterrupt:
+        note(f"The run goes on. To stop it: flowkit cancel {handle.run_id}")
+        raise
+    return None
+
+
+def follow(handle: RunHandle, timeout: float | None, *, as_json: bool) -> ExitCode:
+    """Wait for the end of a run and print what came of it."""
+    from .display import make_display
+    from .results import finish
+
+    late = await_end(handle, timeout, as_json=as_json)
+    if late is not None:
+        return late
+    record = handle.record()
+    hint = f"To go on where it stopped: flowkit resume {handle.run_id}"
+    finish(handle, record, make_display(quiet=False, as_json=as_json), as_json=as_json, hint=hint)
+    return code_of_state(record.state)
+
+
+def tell_what_lacks(client: Client) -> None:
+    """Say so if nobody is there to carry out a run that was submitted or resumed."""
+    from .output import note
+
+    with client.store() as store:
+        if not store.has_leader():
+            note("No scheduler is running, so the run waits: start flowkit-scheduler.")
+        if not store.alive_workers():
+            note("No worker is running, so the run waits: start flowkit-worker --app …")

@@ -1,0 +1,77 @@
+"""``flowkit cancel`` and ``flowkit resume``: stop a run, take one up again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .connect import await_end, connect, follow, refuse_timeout_alone, tell_what_lacks
+from .daemon_options import redis_options
+from .inputs import json_option, run_argument, timeout_option
+
+
+@click.command()
+@run_argument
+@click.option("--wait", is_flag=True, help="Wait until nothing of it runs any more.")
+@timeout_option
+@json_option
+@redis_options
+@click.pass_context
+def cancel(
+    ctx: click.Context,
+    /,
+    run_id: str,
+    wait: bool,
+    timeout: float | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Stop a run: what has not started will not, what is executing is ended."""
+    from .output import print_json, say
+    from .results import headline
+
+    refuse_timeout_alone(timeout, wait=wait)
+    handle = connect(ctx, options, waits=wait).run(run_id)
+    handle.cancel()
+    late = await_end(handle, timeout, as_json=as_json) if wait else None
+    if late is not None:
+        ctx.exit(late)
+    record = handle.record()
+    if as_json:
+        print_json({"run_id": run_id, "dag": record.dag_name, "state": record.state.value})
+    else:
+        say(headline(record) if wait else f"Run {run_id} is being cancelled.")
+
+
+@click.command()
+@run_argument
+@click.option("--wait", is_flag=True, help="Wait for the end and print the results.")
+@timeout_option
+@json_option
+@redis_options
+@click.pass_context
+def resume(
+    ctx: click.Context,
+    /,
+    run_id: str,
+    wait: bool,
+    timeout: float | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Take a failed or cancelled run up again. What has succeeded is kept."""
+    from .output import print_json, say
+
+    refuse_timeout_alone(timeout, wait=wait)
+    client = connect(ctx, options, waits=wait)
+    handle = client.run(run_id)
+    handle.resume()
+    tell_what_lacks(client)
+    if wait:
+        ctx.exit(follow(handle, timeout, as_json=as_json))
+    record = handle.record()
+    if as_json:
+        print_json({"run_id": run_id, "dag": record.dag_name, "state": record.state.value})
+    else:
+        say(f"Run {run_id} goes on.")

@@ -1,0 +1,76 @@
+"""``flowkit result``: what a run, or one of its tasks, has returned."""
+
+from __future__ import annotations
+
+from pprint import pformat
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..core.states import RunState
+from .connect import await_end, connect, refuse_timeout_alone
+from .daemon_options import redis_options
+from .exit_codes import ExitCode, code_of_state
+from .inputs import json_option, run_argument, timeout_option
+
+if TYPE_CHECKING:
+    from ..run_handle import RunHandle
+
+
+@click.command()
+@run_argument
+@click.argument("task", required=False)
+@click.option("--wait", is_flag=True, help="Wait for the end of the run first.")
+@timeout_option
+@json_option
+@redis_options
+@click.pass_context
+def result(
+    ctx: click.Context,
+    /,
+    run_id: str,
+    task: str | None,
+    wait: bool,
+    timeout: float | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Show the results of a run so far, or the whole result of one TASK."""
+    refuse_timeout_alone(timeout, wait=wait)
+    handle = connect(ctx, options, waits=wait).run(run_id)
+    late = await_end(handle, timeout, as_json=False) if wait else None
+    if late is not None:
+        ctx.exit(late)
+    if task is not None:
+        _show_one(handle, task, as_json=as_json)
+        return
+    ctx.exit(_show_all(handle, as_json=as_json))
+
+
+def _show_one(handle: RunHandle, task: str, *, as_json: bool) -> None:
+    from .output import print_json, say
+
+    value = handle.result(task, lenient=True)
+    if as_json:
+        print_json(value)
+    else:
+        say(value if isinstance(value, str) else pformat(value, width=100, sort_dicts=False))
+
+
+def _show_all(handle: RunHandle, *, as_json: bool) -> ExitCode:
+    from .output import note, print_json
+    from .results import headline, show_error, show_results
+
+    record = handle.record()
+    if as_json:
+        print_json(handle.results(lenient=True))
+    else:
+        show_results(handle)
+    if record.state is RunState.RUNNING:
+        note(f"Run {handle.run_id} goes on: these are the results so far.")
+        return ExitCode.OK
+    if record.state is RunState.FAILED:
+        show_error(handle.error())
+    elif record.state is RunState.CANCELLED:
+        note(headline(record))
+    return code_of_state(record.state)

@@ -1,0 +1,61 @@
+"""``flowkit submit``: hand a run to a running system."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .connect import connect, follow, refuse_timeout_alone, tell_what_lacks
+from .daemon_options import redis_options
+from .inputs import dag_argument, json_option, load_dag, params_option, parse_params, timeout_option
+
+
+@click.command()
+@dag_argument
+@params_option
+@click.option("--run-id", metavar="ID", help="Id of the run; submitting it twice is one run.")
+@click.option(
+    "--ttl",
+    "--result-ttl",
+    "result_ttl",
+    metavar="TIME",
+    help="How long the run is kept after its end: 90s, 30m, 12h, 7d [FLOWKIT_RESULT_TTL; 7d].",
+)
+@click.option("--wait", is_flag=True, help="Wait for the end and print the results.")
+@timeout_option
+@json_option
+@redis_options
+@click.pass_context
+def submit(
+    ctx: click.Context,
+    /,
+    given: tuple[str, ...],
+    run_id: str | None,
+    wait: bool,
+    timeout: float | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Hand a run to a running system, and print its id."""
+    from ..client import check_run_id
+    from .output import note, print_json, say
+
+    refuse_timeout_alone(timeout, wait=wait)
+    params = parse_params(given)
+    if run_id is not None:
+        try:
+            check_run_id(run_id)
+        except ValueError as error:
+            raise click.UsageError(f"--run-id: {error}") from None
+    client = connect(ctx, options, waits=wait)
+    _, dag = load_dag(options["spec"])
+    handle = client.submit(dag, run_id=run_id, params=params)
+    tell_what_lacks(client)
+    if wait:
+        note(f"Run {handle.run_id} of DAG {dag.name!r} is submitted.")
+        ctx.exit(follow(handle, timeout, as_json=as_json))
+    if as_json:
+        print_json({"run_id": handle.run_id, "dag": dag.name})
+    else:
+        say(handle.run_id)

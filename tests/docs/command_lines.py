@@ -1,0 +1,113 @@
+"""Reads the command lines of the documentation as the programs that they call would."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
+
+import click
+from pages import ROOT
+
+from flowkit.cli import main as flowkit
+from flowkit.scheduler.__main__ import main as scheduler
+from flowkit.worker.__main__ import main as worker
+
+SERVICES = re.findall(r"^  (\w+):$", (ROOT / "docker-compose.yml").read_text(), re.MULTILINE)
+COMPOSE_VERBS = {"up", "down", "run", "cp", "ps", "logs"}
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """Yield the commands of a shell block, without the variables set in front of them."""
+    for line in text.replace("\\\n", " ").splitlines():
+        words: list[str] = []
+        for word in [*shlex.split(line, comments=True), "&&"]:
+            if word == "&&":
+                if words:
+                    yield words
+                words = []
+            elif words or "=" not in word:
+                words.append(word)
+
+
+def check(words: Sequence[str]) -> None:
+    """Fail, with any exception, unless this command line could be carried out in a clone."""
+    program = os.path.basename(words[0])
+    if words[0].startswith((".ci/", "./")):
+        assert os.access(ROOT / words[0], os.X_OK), f"{words[0]} is no program of the tree"
+        return
+    assert program in CHECKS, f"nobody knows how to check {program!r}"
+    CHECKS[program](list(words[1:]))
+
+
+def parse(command: click.Command, words: list[str]) -> None:
+    """Parse as click does before it runs a command; raise its UsageError for what is wrong."""
+    with command.make_context(command.name or "", words) as context:
+        if isinstance(command, click.Group):
+            _, inner, rest = command.resolve_command(
+                context, [*context._protected_args, *context.args]
+            )
+            assert inner is not None
+            parse(inner, rest)
+
+
+def matching_tests(words: Sequence[str]) -> list[str]:
+    """Return the tests that ``pytest WORDS`` would select; a path that is missing fails."""
+    at = list(words).index("-k") if "-k" in words else len(words)
+    wanted = words[at + 1] if at < len(words) else ""
+    paths = [ROOT / word for word in words[:at]] or [ROOT / "tests"]
+    files = [
+        file for path in paths for file in (path.rglob("test_*.py") if path.is_dir() else [path])
+    ]
+    names = [
+        f"{file.name} {name}"
+        for file in files
+        for name in re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE)
+    ]
+    return [name for name in names if wanted in name]
+
+
+def _pytest(words: list[str]) -> None:
+    assert matching_tests(words), f"pytest {shlex.join(words)} selects no test"
+
+
+def _python(words: list[str]) -> None:
+    if words[0] == "-m":
+        assert find_spec(words[1]) is not None or (ROOT / words[1]).is_dir(), words[1]
+    else:
+        assert (ROOT / words[0]).is_file(), words[0]
+
+
+def _pip(words: list[str]) -> None:
+    assert words[0] == "install"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for extras in re.findall(r"\.\[([\w,]+)\]", " ".join(words)):
+        assert set(extras.split(",")) <= set(project["optional-dependencies"])
+
+
+def _docker(words: list[str]) -> None:
+    assert words[0] == "compose"
+    assert words[1] in COMPOSE_VERBS
+    for scaled in re.findall(r"--scale (\w+)=\d", " ".join(words)):
+        assert scaled in SERVICES
+    if words[1] == "run":
+        rest = words[2:]
+        assert rest.pop(0) == "--rm"
+        assert rest.pop(0) == "flowkit"
+        parse(flowkit, rest)
+
+
+CHECKS: dict[str, Callable[[list[str]], None]] = {
+    "flowkit": lambda words: parse(flowkit, words),
+    "flowkit-scheduler": lambda words: parse(scheduler, words),
+    "flowkit-worker": lambda words: parse(worker, words),
+    "pytest": _pytest,
+    "python": _python,
+    "python3": _python,
+    "pip": _pip,
+    "docker": _docker,
+    "redis-server": lambda words: None,  # its own options, checked by the tests that start one
+}

@@ -1,0 +1,69 @@
+"""The documentation as data: its code blocks, tables and links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+_FENCE = re.compile(
+    r"(?:<!-- (?P<note>[^\n]*) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.M
+)
+_LINK = re.compile(r"\]\((?P<target>[^)#\s]+)[^)]*\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block. ``note``: the comment right above it, which readers do not see."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+    note: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.page.name}:{self.line}"
+
+
+def blocks(page: Path, language: str) -> list[Block]:
+    text = page.read_text()
+    return [
+        Block(
+            page,
+            text[: found.start()].count("\n") + 1,
+            language,
+            found["text"],
+            found["note"] or "",
+        )
+        for found in _FENCE.finditer(text)
+        if found["language"] == language
+    ]
+
+
+def links(page: Path) -> Iterator[str]:
+    """Yield the targets of links that lead to a file of this project."""
+    prose = _FENCE.sub("", page.read_text())
+    for found in _LINK.finditer(prose):
+        if "://" not in found["target"]:
+            yield found["target"]
+
+
+def table(page: Path, first_heading: str) -> list[list[str]]:
+    """Return the rows of the table whose first column has this heading."""
+    lines = iter(page.read_text().splitlines())
+    for line in lines:
+        if line.startswith(f"| {first_heading} |"):
+            next(lines)
+            break
+    rows = []
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split(" | ")])
+    return rows

@@ -1,0 +1,112 @@
+"""The documentation says what is so: tables, links and generated parts agree with the code."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+from command_lines import matching_tests
+from pages import PAGES, README, ROOT, links, table
+
+from flowkit import settings
+from flowkit.options import KNOWN_OPTIONS, make_options
+from flowkit.settings import Settings
+
+REFRESH = ROOT / "docs" / "refresh.py"
+
+
+@pytest.fixture(scope="module")
+def refresh() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_refresh", REFRESH)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_generated_parts_are_fresh() -> None:
+    done = subprocess.run([sys.executable, REFRESH, "--check"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_stale_part_is_noticed_and_nothing_else_is_touched(refresh: ModuleType) -> None:
+    page = "before\n<!-- generated: exit_codes -->\nold\n<!-- end -->\nafter <!-- end -->\n"
+    fresh = refresh.refreshed(page)
+    assert "old" not in fresh
+    assert "| 0 | Success. |" in fresh
+    assert fresh.startswith("before\n<!-- generated: exit_codes -->\n| Code |")
+    assert fresh.endswith("<!-- end -->\nafter <!-- end -->\n")
+
+
+def test_every_generated_part_stands_in_a_page(refresh: ModuleType) -> None:
+    text = "".join(page.read_text() for page in refresh.PAGES)
+    assert set(re.findall(r"<!-- generated: (\w+) -->", text)) == set(refresh.PARTS)
+
+
+def test_a_header_that_spans_lines_is_read_whole(refresh: ModuleType) -> None:
+    text = (
+        "-- pop: takes one.\n-- KEYS   1 a\n-- REPLY  OK |\n--        GONE\n-- KEEPS  all.\n\ncode"
+    )
+    assert refresh.header(text) == {
+        "NAME": "pop",
+        "WHAT": "takes one",
+        "KEYS": "1 a",
+        "REPLY": "OK | GONE",
+        "KEEPS": "all",
+    }
+
+
+def test_links_lead_to_files() -> None:
+    dead = [
+        f"{page.name}: {target}"
+        for page in PAGES
+        for target in links(page)
+        if not (page.parent / target).exists()
+    ]
+    assert dead == []
+
+
+def test_the_option_table_has_every_option_and_its_default() -> None:
+    options = make_options("any", {})
+    defaults = {
+        name: getattr(options.policy, name, None) for name in KNOWN_OPTIONS if name != "retry_on"
+    }
+    shown = {row[0].strip("`"): row[1].strip("`") for row in table(README, "Option")}
+    assert shown.pop("retry_on") == options.retry_on[0].__name__
+    assert shown == {name: repr(value).replace("'", '"') for name, value in defaults.items()}
+
+
+def test_the_settings_table_has_every_setting_and_its_default() -> None:
+    rows = table(README, "Variable")
+    known = {name: option.variable for name, option in settings._OPTIONS.items()}
+    shown = {row[1].strip("`").replace("-", "_"): row[0].strip("`") for row in rows}
+    assert shown == known
+    for _, key, default, _ in rows:
+        name, text = key.strip("`").replace("-", "_"), default.strip("`")
+        given = {} if text == "none" else {name: text}
+        assert getattr(Settings(**given), name) == getattr(Settings(), name), name
+
+
+def test_every_fault_in_the_readme_names_a_test() -> None:
+    rows = table(README, "When")
+    assert len(rows) >= 10
+    lost = [
+        row[2]
+        for row in rows
+        if not matching_tests(shlex.split("tests/integration/" + row[2].strip("`")))
+    ]
+    assert lost == []
+
+
+def test_the_changelog_names_the_version_or_is_unreleased() -> None:
+    from flowkit import __version__
+
+    newest = re.search(r"^## \[([^]]+)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest is not None
+    assert newest[1] in ("Unreleased", __version__)

@@ -1,0 +1,86 @@
+"""Health checks tell a role that works from one that does not, by what the store says."""
+
+from __future__ import annotations
+
+import socket
+
+import msgpack
+import pytest
+from helpers import free_port
+
+from flowkit.embedded import EmbeddedServer
+from flowkit.health import main
+from flowkit.protocol.link import Link
+from flowkit.protocol.scheduler_store import SchedulerStore
+from flowkit.protocol.worker_store import WorkerStore
+
+LEASE_MS = 60_000
+
+
+@pytest.fixture
+def link(fake_server: EmbeddedServer, namespace: str, monkeypatch: pytest.MonkeyPatch) -> Link:
+    """A link to the store that the settings point the health check to."""
+    monkeypatch.setenv("FLOWKIT_REDIS_URL", fake_server.url)
+    monkeypatch.setenv("FLOWKIT_NAMESPACE", namespace)
+    return Link(fake_server.url)
+
+
+def enlist(link: Link, namespace: str, host: str) -> None:
+    about: bytes = msgpack.packb({"host": host})
+    WorkerStore(link, namespace).heartbeat("w0000001", LEASE_MS, [], about)
+
+
+def test_no_scheduler_leads(link: Link, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scheduler"]) == 1
+    assert capsys.readouterr().err == "no scheduler leads in this namespace\n"
+
+
+def test_a_scheduler_leads(link: Link, namespace: str, capsys: pytest.CaptureFixture[str]) -> None:
+    SchedulerStore(link, namespace, "s1").lead(LEASE_MS)
+    assert main(["scheduler"]) == 0
+    assert capsys.readouterr().out == "a scheduler leads\n"
+
+
+def test_a_worker_of_this_host_holds_its_lease(
+    link: Link, namespace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    enlist(link, namespace, socket.gethostname())
+    assert main(["worker"]) == 0
+    assert "worker w0000001 on" in capsys.readouterr().out
+
+
+def test_a_worker_of_another_host_does_not_count(
+    link: Link, namespace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    enlist(link, namespace, "elsewhere")
+    assert main(["worker"]) == 1
+    assert f"no worker on host {socket.gethostname()!r}" in capsys.readouterr().err
+
+
+def test_a_description_that_cannot_be_read_is_no_worker_of_this_host(
+    link: Link, namespace: str
+) -> None:
+    WorkerStore(link, namespace).heartbeat("w0000001", LEASE_MS, [], b"\xc1")
+    assert main(["worker"]) == 1
+
+
+def test_redis_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FLOWKIT_REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
+    assert main(["worker"]) == 1
+    assert "cannot use Redis" in capsys.readouterr().err
+
+
+def test_without_a_url_it_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("FLOWKIT_REDIS_URL", raising=False)
+    assert main(["scheduler"]) == 1
+    assert capsys.readouterr().err == "FLOWKIT_REDIS_URL is not set\n"
+
+
+@pytest.mark.parametrize("words", [[], ["nonsense"], ["worker", "scheduler"]])
+def test_wrong_use(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    assert capsys.readouterr().err.startswith("usage: ")

@@ -1,0 +1,281 @@
+"""The embedded server: as much of Redis as flowkit needs, from one thread that never polls."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+from helpers import wait_until
+
+from flowkit.embedded import EmbeddedServer
+from flowkit.exceptions import StoreError
+
+
+@pytest.fixture
+def server() -> Iterator[EmbeddedServer]:
+    with EmbeddedServer() as one:
+        yield one
+
+
+@pytest.fixture(params=[2, 3], ids=["protocol 2", "protocol 3"])
+def client(server: EmbeddedServer, request: pytest.FixtureRequest) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(server.url, protocol=request.param) as one:
+        yield one
+
+
+def raw(server: EmbeddedServer, *words: str) -> socket.socket:
+    """A connection that has sent one command and read nothing."""
+    connection = socket.create_connection((server.host, server.port), timeout=10)
+    lines = [f"*{len(words)}", *(line for word in words for line in (f"${len(word)}", word))]
+    connection.sendall(("\r\n".join(lines) + "\r\n").encode())
+    return connection
+
+
+def clients(connection: redis.Redis) -> int:
+    return len(connection.client_list())
+
+
+class TestLife:
+    def test_it_listens_on_this_machine_only_and_on_a_free_port(self) -> None:
+        with EmbeddedServer() as one, EmbeddedServer() as other:
+            assert one.url == f"redis://127.0.0.1:{one.port}/0"
+            assert one.port != other.port
+
+    def test_stopping_ends_connections_and_its_thread_at_once(self) -> None:
+        threads = threading.active_count()
+        with EmbeddedServer() as server, raw(server, "BLPOP", "nothing", "0") as blocked:
+            loop: Any = server._loop
+            wait_until("the command waits", lambda: loop._parked)
+            server.stop()
+            assert blocked.recv(10) == b""
+            server.stop()
+        assert threading.active_count() == threads
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((server.host, server.port), timeout=5)
+
+    def test_starting_twice_is_refused(self, server: EmbeddedServer) -> None:
+        with pytest.raises(RuntimeError, match="runs already; stop it first"):
+            server.start()
+
+    def test_a_port_that_is_taken_is_named(self, server: EmbeddedServer) -> None:
+        text = rf"cannot listen on 127\.0\.0\.1:{server.port} \(.*\); choose another port"
+        with pytest.raises(StoreError, match=text):
+            EmbeddedServer(port=server.port).start()
+
+    def test_started_again_it_is_empty(self) -> None:
+        server = EmbeddedServer()
+        for _ in range(2):
+            with server, redis.Redis.from_url(server.url) as client:
+                assert client.set("a", 1, get=True) is None
+
+
+class TestCommands:
+    def test_values_come_back_as_from_redis(self, client: redis.Redis) -> None:
+        client.hset("h", mapping={"a": 1, "b": ""})
+        client.zadd("z", {"x": 1.5})
+        assert client.hgetall("h") == {b"a": b"1", b"b": b""}
+        assert client.zrange("z", 0, -1, withscores=True) in ([(b"x", 1.5)], [[b"x", 1.5]])
+        assert client.get("nothing") is None
+        assert client.lrange("nothing", 0, -1) == []
+        assert client.xadd("s", {"a": 1}, id="1-1") == b"1-1"
+
+    def test_large_values_go_both_ways(self, client: redis.Redis) -> None:
+        value = os.urandom(1_000_000) * 8
+        client.set("big", value)
+        assert client.get("big") == value
+
+    def test_an_error_ends_neither_the_connection_nor_a_pipeline(self, client: redis.Redis) -> None:
+        client.set("text", "x")
+        replies = client.pipeline(transaction=False).lpush("text", 1).get("text")
+        found = replies.execute(raise_on_error=False)
+        assert isinstance(found[0], redis.ResponseError)
+        assert found[1] == b"x"
+
+    def test_transactions(self, client: redis.Redis) -> None:
+        assert client.pipeline(transaction=True).set("a", 1).incr("a").execute() == [True, 2]
+
+    def test_what_is_no_redis_protocol_is_answered_and_cut(self, server: EmbeddedServer) -> None:
+        with socket.create_connection((server.host, server.port), timeout=10) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert connection.recv(100).startswith(b"-ERR Protocol error")
+            assert connection.recv(100) == b""
+
+    def test_a_command_in_many_pieces(self, server: EmbeddedServer) -> None:
+        with raw(server, "SET", "a", "1") as connection:
+            assert connection.recv(10) == b"+OK\r\n"
+            for byte in b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n":
+                connection.sendall(bytes([byte]))
+            assert connection.recv(100) == b"$1\r\n1\r\n"
+
+    def test_keys_die(self, client: redis.Redis) -> None:
+        client.set("short", 1, px=1)
+        wait_until("the key is gone", lambda: not client.exists("short"))
+
+
+class TestMessages:
+    def test_a_subscriber_gets_what_is_published(self, client: redis.Redis) -> None:
+        with client.pubsub() as pubsub:
+            pubsub.subscribe("news", "other")
+            assert [pubsub.get_message(timeout=10)["type"] for _ in range(2)] == ["subscribe"] * 2
+            assert client.publish("news", "hello") == 1
+            message = pubsub.get_message(timeout=10)
+            assert (message["type"], message["data"]) == ("message", b"hello")
+            pubsub.unsubscribe("other")
+            assert pubsub.get_message(timeout=10)["type"] == "unsubscribe"
+
+    def test_a_subscriber_that_left_is_forgotten(
+        self, server: EmbeddedServer, client: redis.Redis
+    ) -> None:
+        with raw(server, "SUBSCRIBE", "news") as connection:
+            assert connection.recv(100)
+            assert client.publish("news", "x") == 1
+        wait_until("nobody listens", lambda: client.publish("news", "x") == 0)
+
+
+class TestWaiting:
+    def test_who_waits_is_served_at_once_and_in_order(
+        self, server: EmbeddedServer, client: redis.Redis
+    ) -> None:
+        first = raw(server, "BLPOP", "other", "list", "0")
+        wait_until("the first one waits", lambda: clients(client) == 2)
+        with first, raw(server, "BLPOP", "list", "0") as second:
+            wait_until("both wait", lambda: clients(client) == 3)
+            client.rpush("list", "a")
+            assert first.recv(100) == b"*2\r\n$4\r\nlist\r\n$1\r\na\r\n"
+            client.rpush("list", "b")
+            assert second.recv(100) == b"*2\r\n$4\r\nlist\r\n$1\r\nb\r\n"
+
+    def test_a_time_that_is_over_answers_nothing(self, server: EmbeddedServer) -> None:
+        with raw(server, "BLPOP", "list", "0.01") as connection:
+            assert connection.recv(100) in (b"$-1\r\n", b"*-1\r\n")
+
+    def test_commands_behind_one_that_waits_run_after_it(
+        self, server: EmbeddedServer, client: redis.Redis
+    ) -> None:
+        with raw(server, "BLPOP", "list", "0") as connection:
+            connection.sendall(b"*2\r\n$4\r\nLLEN\r\n$4\r\nlist\r\n")
+            client.rpush("list", "a", "b")
+            expected = b"*2\r\n$4\r\nlist\r\n$1\r\na\r\n:1\r\n"
+            found = b""
+            while len(found) < len(expected):
+                found += connection.recv(100)
+            assert found == expected
+
+    @pytest.mark.parametrize("how", ["close", "reset"])
+    def test_a_dead_client_takes_nothing(
+        self, server: EmbeddedServer, client: redis.Redis, how: str
+    ) -> None:
+        """A worker that is killed while it waits must not swallow the token of another one."""
+        dying = raw(server, "BLPOP", "list", "0")
+        wait_until("it waits", lambda: clients(client) == 2)
+        if how == "reset":
+            dying.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        dying.close()
+        wait_until("its end is noticed", lambda: clients(client) == 1)
+        client.rpush("list", "token")
+        assert client.lrange("list", 0, -1) == [b"token"]
+
+    def test_a_stream_is_waited_for(self, server: EmbeddedServer, client: redis.Redis) -> None:
+        with raw(server, "XREAD", "BLOCK", "0", "STREAMS", "s", "0") as connection:
+            wait_until("it waits", lambda: clients(client) == 2)
+            client.xadd("s", {"a": "1"}, id="1-1")
+            expected = "*1|*2|$1|s|*1|*2|$3|1-1|*2|$1|a|$1|1|".replace("|", "\r\n").encode()
+            assert connection.recv(200) == expected
+        with redis.Redis.from_url(server.url, protocol=2) as other:
+            assert other.xread({"s": "1-1"}, block=5) == []
+
+    def test_a_script_wakes_who_waits(self, server: EmbeddedServer, client: redis.Redis) -> None:
+        with raw(server, "BLPOP", "list", "0") as connection:
+            wait_until("it waits", lambda: clients(client) == 2)
+            client.eval("redis.call('RPUSH', KEYS[1], 'a', 'b')", 1, "list")
+            assert connection.recv(100).endswith(b"$1\r\na\r\n")
+        assert client.llen("list") == 1
+
+    def test_while_nothing_happens_it_does_nothing(self, server: EmbeddedServer) -> None:
+        """Twelve claimers that wait wake it a few times, not a hundred times a second each."""
+        loop: Any = server._loop
+        looked = 0
+        until = loop._until_deadline
+
+        def counting() -> float | None:
+            nonlocal looked
+            looked += 1
+            return until()
+
+        loop._until_deadline = counting
+        waiting = [raw(server, "BLPOP", "list", "30") for _ in range(12)]
+        wait_until("all of them wait", lambda: len(loop._parked) == 12)
+        seen = looked
+        time.sleep(0.3)
+        assert looked - seen <= 1
+        for connection in waiting:
+            connection.close()
+
+
+class TestScripts:
+    def test_replies(self, client: redis.Redis) -> None:
+        assert client.eval("return {1, 'a', {2.9, false, true}, nil, 5}", 0) == [
+            1, b"a", [2, None, 1],
+        ]  # fmt: skip
+        assert client.eval("return redis.call('PING')", 0) == b"PONG"
+        assert client.eval("return redis.status_reply('FINE')", 0) == b"FINE"
+        assert client.eval("return {KEYS[1], ARGV[1], #ARGV}", 1, "k", "v", "w") == [b"k", b"v", 2]
+        assert client.eval("return redis.call('GET', 'none') == false", 0) == 1
+
+    def test_errors_keep_the_connection_and_their_code(self, client: redis.Redis) -> None:
+        client.hset("h", "a", 1)
+        for text, says in [
+            ("return redis.call('GET', 'h')", "WRONGTYPE"),
+            ("return redis.error_reply('OWN words')", "OWN words"),
+            ("return (", "unexpected symbol"),
+            ("return nil .. 'x'", "attempt to concatenate a nil value"),
+            ("return redis.call('NOPE')", "unknown command"),
+            ("return redis.call('GET', {})", "arguments must be strings or integers"),
+        ]:
+            with pytest.raises(redis.ResponseError, match=says):
+                client.eval(text, 0)
+        assert client.eval("return redis.pcall('GET', 'h').err", 0).startswith(b"WRONGTYPE")
+        with pytest.raises(redis.exceptions.NoScriptError):
+            client.evalsha("0" * 40, 0)
+        assert client.ping()
+
+    def test_a_global_is_refused_and_breaks_nothing(self, client: redis.Redis) -> None:
+        with pytest.raises(redis.ResponseError, match="attempted to create global variable 'x'"):
+            client.eval("x = 1", 0)
+        with pytest.raises(redis.ResponseError, match="nonexistent global variable 'x'"):
+            client.eval("return x", 0)
+        assert client.eval("return 7", 0) == 7
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "return python.eval('1')",
+            "return os.execute('true')",
+            "return io.open('/etc/passwd')",
+            "return redis.call.__globals__",
+            "return redis.call['__globals__']",
+            "return redis.call.__globals__['x']",
+            "return require('os')",
+            "return loadstring('return 1')()",
+            "return getmetatable('')",
+            "return getfenv(0)",
+            "return string.dump(redis.pcall)",
+        ],
+    )
+    def test_scripts_reach_neither_python_nor_the_system(
+        self, client: redis.Redis, text: str
+    ) -> None:
+        with pytest.raises(redis.ResponseError):
+            client.eval(text, 0)
+        assert client.ping()
+
+    def test_functions_outside_the_sandbox_are_refused(self, client: redis.Redis) -> None:
+        for command in (["FUNCTION", "LIST"], ["FCALL", "f", "0"]):
+            with pytest.raises(redis.ResponseError, match="unknown command"):
+                client.execute_command(*command)

@@ -1,0 +1,170 @@
+"""Compiled DAGs as stored bytes: they come back as they were, and nothing else is believed."""
+
+from __future__ import annotations
+
+from array import array
+from contextlib import suppress
+from dataclasses import replace
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from world import World, compiled
+
+from flowkit.core.compiled import CompiledDAG, OnFailure
+from flowkit.core.graph import Graph
+from flowkit.core.retry import Policy
+from flowkit.exceptions import StoreError
+from flowkit.protocol.graphs import FORMAT, digest_of, pack_graph, unpack_graph
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+POLICIES = st.builds(
+    Policy,
+    retries=st.integers(0, 99),
+    delay=st.floats(0, 1e6),
+    backoff=st.floats(1, 10),
+    max_delay=st.none() | st.floats(0, 1e6),
+    timeout=st.none() | st.floats(0.1, 1e6),
+    queue=st.sampled_from(["default", "mail", "gpu-2"]),
+    priority=st.integers(0, 9),
+    is_async=st.booleans(),
+)
+
+
+@st.composite
+def dags(draw: st.DrawFn) -> CompiledDAG:
+    """DAGs whose edges go from lower to higher numbers, shuffled by their order of drawing."""
+    names = draw(st.lists(NAMES, unique=True, max_size=12))
+    count = len(names)
+    pairs = [(low, high) for high in range(count) for low in range(high)]
+    edges = draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else []
+    policies = draw(st.lists(POLICIES, min_size=1, max_size=3))
+    refs = draw(st.lists(NAMES, min_size=1, max_size=3))
+    pick = st.lists(
+        st.integers(0, 0) if not count else st.integers(0, 99), min_size=count, max_size=count
+    )
+    numbers = st.integers(0, max(count - 1, 0))
+    return CompiledDAG(
+        name=draw(NAMES),
+        graph=Graph.build(names, edges),
+        policies=tuple(policies),
+        policy_of=array("i", [at % len(policies) for at in draw(pick)]),
+        refs=tuple(refs),
+        ref_of=array("i", [at % len(refs) for at in draw(pick)]),
+        kwargs=draw(st.dictionaries(numbers, st.binary(max_size=9), max_size=3)) if count else {},
+        on_failure=draw(st.sampled_from(OnFailure)),
+    )
+
+
+def plain(dag: CompiledDAG) -> tuple[object, ...]:
+    """All that a DAG says, comparable."""
+    up_at, up = dag.graph.up_rows
+    return (
+        dag.name,
+        list(dag.graph.names),
+        list(up_at),
+        list(up),
+        dag.policies,
+        list(dag.policy_of),
+        dag.refs,
+        list(dag.ref_of),
+        dict(dag.kwargs),
+        dag.on_failure,
+    )
+
+
+@given(dags())
+def test_what_is_stored_comes_back(dag: CompiledDAG) -> None:
+    packed = pack_graph(dag)
+    assert plain(unpack_graph(packed)) == plain(dag)
+    assert pack_graph(unpack_graph(packed)) == packed
+
+
+def test_the_order_of_fixed_arguments_does_not_change_the_address() -> None:
+    one = replace(compiled(), kwargs={1: b"a", 0: b"b"})
+    other = replace(compiled(), kwargs={0: b"b", 1: b"a"})
+    assert digest_of(pack_graph(one)) == digest_of(pack_graph(other))
+
+
+@given(dags(), st.data())
+def test_damaged_bytes_are_an_error_or_a_valid_dag(dag: CompiledDAG, data: st.DataObject) -> None:
+    packed = bytearray(pack_graph(dag))
+    for _ in range(data.draw(st.integers(1, 3))):
+        packed[data.draw(st.integers(0, len(packed) - 1))] = data.draw(st.integers(0, 255))
+    with suppress(StoreError):  # and no other error
+        found = unpack_graph(bytes(packed))
+        found.graph.check_acyclic()
+        assert len(found.policy_of) == len(found.ref_of) == len(found.graph.names)
+
+
+@given(dags(), st.data())
+def test_a_part_of_the_bytes_is_an_error(dag: CompiledDAG, data: st.DataObject) -> None:
+    packed = pack_graph(dag)
+    with pytest.raises(StoreError, match="the stored graph cannot be read"):
+        unpack_graph(packed[: data.draw(st.integers(0, len(packed) - 1))])
+
+
+@given(st.binary(max_size=40))
+def test_any_bytes_are_an_error(junk: bytes) -> None:
+    with pytest.raises(StoreError, match="the stored graph cannot be read"):
+        unpack_graph(junk)
+
+
+def rebuilt(**changes: object) -> bytes:
+    """A stored graph of three tasks with some of its parts replaced."""
+    order = ["format", "name", "names", "up_at", "up", "policies", "policy_of", "refs", "ref_of",
+             "kwargs", "on_failure"]  # fmt: skip
+    parts = msgpack.unpackb(pack_graph(compiled(3)))
+    for name, value in changes.items():
+        parts[order.index(name)] = value
+    packed: bytes = msgpack.packb(parts)
+    return packed
+
+
+def ints(*numbers: int) -> bytes:
+    return array("i", numbers).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"up_at": ints(0, 0, 0)}, "rows do not fit"),
+        ({"up_at": ints(0, 0, 0, 1)}, "rows do not fit"),
+        ({"up_at": ints(0, 1, 0, 1), "up": ints(0)}, "rows do not fit"),
+        ({"up_at": ints(0, 0, 0, 1), "up": ints(7)}, "rows do not fit"),
+        ({"up_at": ints(0, 0, 0, 1), "up": ints(-1)}, "rows do not fit"),
+        ({"up_at": ints(0, 1, 2, 2), "up": ints(1, 0)}, "t"),
+        ({"policy_of": ints(0, 0, 5)}, "tables do not fit"),
+        ({"ref_of": ints(0, 0)}, "tables do not fit"),
+        ({"ref_of": ints(0, 0, -1)}, "tables do not fit"),
+        ({"policies": [[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]]}, "argument"),
+        ({"on_failure": "sometimes"}, "sometimes"),
+        ({"names": None}, ""),
+        ({"up": b"abc"}, ""),
+        ({"format": FORMAT + 1}, f"it has format {FORMAT + 1} and this release reads {FORMAT}"),
+    ],
+)
+def test_a_wrong_part_is_named(changes: dict[str, object], says: str) -> None:
+    with pytest.raises(StoreError, match=f"the stored graph cannot be read: .*{says}"):
+        unpack_graph(rebuilt(**changes))
+
+
+def test_a_newer_format_says_what_to_do() -> None:
+    with pytest.raises(StoreError, match="upgrade flowkit here"):
+        unpack_graph(rebuilt(format=FORMAT + 1))
+
+
+class TestInRedis:
+    def test_a_stored_graph_is_read_by_its_address(self, world: World) -> None:
+        one = world.submit()
+        found = world.client.read_graph(one.digest)
+        assert found is not None
+        assert plain(found) == plain(compiled())
+        assert world.client.read_graph("0" * 64) is None
+
+    def test_a_graph_that_is_not_its_address_is_refused(self, world: World) -> None:
+        one = world.submit()
+        world.link.call("SET", world.keys.graph(one.digest), one.packed_graph + b" ")
+        with pytest.raises(StoreError, match=f"graph {one.digest[:12]} in Redis is damaged"):
+            world.client.read_graph(one.digest)

@@ -1,0 +1,118 @@
+"""Records, what is spent, and errors: read as they were written, by Lua and by Python."""
+
+from __future__ import annotations
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowkit.core.states import TaskState
+from flowkit.protocol.records import (
+    LETTER_OF,
+    LETTERS,
+    MAX_MESSAGE,
+    MAX_TRACEBACK,
+    PENDING,
+    ErrorInfo,
+    Spent,
+    TaskRecord,
+    parse_record,
+)
+
+COUNTS = st.integers(0, 10**6)
+SPENT = st.builds(Spent, COUNTS, COUNTS, COUNTS, st.booleans())
+TIMES = st.none() | st.integers(0, 10**13)
+
+
+def written(spent: Spent) -> str:
+    """As the scripts write it: what is zero may be left out, except the deaths."""
+    return (
+        f"{spent.deaths}"
+        + (f"/{spent.base}" if spent.base else "")
+        + (f"*{spent.put_off}" if spent.put_off else "")
+        + ("!" if spent.suspect else "")
+    )
+
+
+def test_every_state_has_one_letter() -> None:
+    assert set(LETTERS.values()) == set(TaskState)
+    assert {LETTER_OF[state] for state in TaskState} == set(LETTERS)
+
+
+@given(SPENT)
+def test_spent_round_trip(spent: Spent) -> None:
+    assert Spent.parse(written(spent)) == spent
+
+
+@pytest.mark.parametrize(
+    ("text", "spent"),
+    [
+        ("0", Spent()),
+        ("", Spent()),
+        ("2", Spent(2)),
+        ("0/3", Spent(0, 3)),
+        ("0*2", Spent(0, 0, 2)),
+        ("1/4*2!", Spent(1, 4, 2, True)),
+        ("1!", Spent(1, suspect=True)),
+    ],
+)
+def test_each_form_of_spent(text: str, spent: Spent) -> None:
+    assert Spent.parse(text) == spent
+
+
+@pytest.mark.parametrize("text", ["x", "-1", "1*", "1/", "1!2", "!!", "1*2/3", "1 "])
+def test_other_forms_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="does not say what a task has spent"):
+        Spent.parse(text)
+
+
+def test_only_real_failures_count() -> None:
+    assert Spent().failures(1) == 1
+    assert Spent(deaths=1, base=3, put_off=2).failures(7) == 1
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+@given(
+    attempt=COUNTS,
+    lane=st.sampled_from(["", "W.0", "a1b2.12a"]),
+    spent=SPENT,
+    times=st.tuples(TIMES, TIMES),
+)
+def test_a_record_of_each_letter(
+    letter: str, attempt: int, lane: str, spent: Spent, times: tuple[int | None, int | None]
+) -> None:
+    started, ended = ("" if at is None else str(at) for at in times)
+    text = f"{letter}{attempt},{lane},{written(spent)},{started},{ended}"
+    assert parse_record(text.encode()) == TaskRecord(LETTERS[letter], attempt, lane, spent, *times)
+
+
+def test_no_record_is_a_pending_task() -> None:
+    assert parse_record(None) is PENDING
+    assert PENDING.state is TaskState.PENDING
+
+
+class TestErrors:
+    @given(st.text(max_size=200), st.text(max_size=MAX_MESSAGE), st.text(max_size=500))
+    def test_round_trip(self, kind: str, message: str, traceback: str) -> None:
+        info = ErrorInfo(kind, message, traceback)
+        assert ErrorInfo.unpack(info.pack()) == info
+
+    def test_a_long_text_is_cut_in_its_middle(self) -> None:
+        info = ErrorInfo("E", "a" * 9000 + "z", "t" * 99_000 + "end")
+        found = ErrorInfo.unpack(info.pack())
+        assert len(found.message) <= MAX_MESSAGE
+        assert len(found.traceback) <= MAX_TRACEBACK
+        assert found.message.startswith("aaa")
+        assert found.message.endswith("z")
+        assert " more … " in found.message
+        assert found.traceback.endswith("end")
+
+    def test_text_that_is_no_unicode_does_not_stop_it(self) -> None:
+        found = ErrorInfo.unpack(ErrorInfo("E", "bad \ud800 surrogate").pack())
+        assert found.type == "E"
+        assert found.message.startswith("bad ")
+
+    @pytest.mark.parametrize("data", [b"", b"\xc1", msgpack.packb([1, 2]), msgpack.packb(None)])
+    def test_anything_else_says_that_it_cannot_be_read(self, data: bytes) -> None:
+        assert ErrorInfo.unpack(data) == ErrorInfo("Unreadable", "the stored error cannot be read")
