@@ -8,6 +8,8 @@ import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped, unused-ignore]
+
 from .metrics import Figure
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
@@ -21,7 +23,7 @@ def surroundings(repeat: int, processes: int) -> dict[str, object]:
         "system": platform.system(),
         "machine": platform.machine(),
         "cores": os.cpu_count(),
-        "load_before": round(os.getloadavg()[0], 1),
+        "percent_of_them_busy_before": psutil.cpu_percent(0.5),
         "worker_processes": processes,
         "repeat": repeat,
     }

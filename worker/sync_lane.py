@@ -109,11 +109,11 @@ class SyncLane:
     # -- executing ------------------------------------------------------------------------------
 
     def _work_off(self) -> None:
-        """Execute what is in the inbox."""
+        """Execute what is in the inbox, or what this process may still run of it."""
         desk = self._desk
         inbox = desk.inbox
         began, count = time.perf_counter(), 0
-        while not self._draining.is_set():
+        while not self._draining.is_set() and self._may_go_on(self.done + count):
             try:
                 claim = inbox.popleft()
             except IndexError:

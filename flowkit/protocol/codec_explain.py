@@ -181,7 +181,7 @@ def parts(value: object) -> Iterable[tuple[str, object]]:
     elif isinstance(value, set | frozenset):
         for item in value:
             yield f".<element {describe(item, 60)}>", item
-    else:
+    elif family(kind) == "pandas":  # only then is pandas sure to be loaded
         table_parts = codec_frames.parts_for(kind)
         yield from table_parts(value) if table_parts else ()
 

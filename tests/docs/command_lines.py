@@ -45,13 +45,14 @@ def check(words: Sequence[str]) -> None:
 
 def parse(command: click.Command, words: list[str]) -> None:
     """Parse as click does before it runs a command; raise its UsageError for what is wrong."""
-    with command.make_context(command.name or "", words) as context:
-        if isinstance(command, click.Group):
-            _, inner, rest = command.resolve_command(
-                context, [*context._protected_args, *context.args]
-            )
-            assert inner is not None
-            parse(inner, rest)
+    if isinstance(command, click.Group) and not words[0].startswith("-"):
+        with click.Context(command) as context:
+            inner = command.get_command(context, words[0])
+        if inner is None:
+            raise click.UsageError(f"there is no command {words[0]!r}")
+        command, words = inner, words[1:]
+    with command.make_context(command.name or "", words):
+        pass
 
 
 def matching_tests(words: Sequence[str]) -> list[str]:

@@ -78,7 +78,7 @@ async def apause(*values: object, seconds: float) -> float:
 
 
 @task
-def total(*values: int) -> int:
+def total(*values: float) -> float:
     note()
     return sum(values)
 
@@ -202,6 +202,12 @@ def ask_twice(*values: object, gate: str) -> str:
     if not is_open(gate):
         raise OSError("the gate is closed")
     return "through"
+
+
+@task(retries=1, delay=3600)
+def slow_to_retry() -> None:
+    note()
+    raise OSError("try again in an hour")
 
 
 # -- tasks that hang ----------------------------------------------------------------------------

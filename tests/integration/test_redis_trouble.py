@@ -192,7 +192,7 @@ def test_a_flushed_redis_is_noticed_by_all(frail_system: System, own_redis: Real
     system = frail_system
     scheduler, worker = system.start("--processes", "1")
     with system.client() as client:
-        run = client.submit(_held(), run_id="nightly")
+        client.submit(_held(), run_id="nightly")
         told: list[type[Exception]] = []
 
         def wait_and_tell() -> None:

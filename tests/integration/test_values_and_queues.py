@@ -1,0 +1,166 @@
+"""What tasks are given and give back, and in which order and by whom they are run."""
+
+from __future__ import annotations
+
+import time
+
+import fault_app as app
+import pytest
+from helpers import wait_until
+from system import System, check_executions, records
+
+from flowkit import DAG, RunHandle, TaskExecutionError
+from flowkit.core.states import TaskState
+from flowkit.exceptions import ParameterError
+
+
+def run_of(system: System, dag: DAG, **options: object) -> RunHandle:
+    with system.client() as client:
+        run = client.submit(dag, **options)  # type: ignore[arg-type]
+        run.wait(30)
+        check_executions(system, run)
+    return run
+
+
+def results_of(system: System, dag: DAG, **options: object) -> dict[str, object]:
+    with system.client() as client:
+        run = client.submit(dag, **options)  # type: ignore[arg-type]
+        found = run.wait_results(30)
+        check_executions(system, run)
+    return found
+
+
+def test_a_skipped_task_is_absent_and_its_downstream_gets_none(standing: System) -> None:
+    with DAG("when") as dag:
+        small, large = app.number.bind("small", value=1), app.number.bind("large", value=99)
+        no, yes = app.if_large.bind("no"), app.if_large.bind("yes")
+        small >> no
+        large >> yes
+        [no, yes] >> app.listed.bind("end")
+    assert results_of(standing, dag) == {"small": 1, "large": 99, "yes": 99, "end": [None, 99]}
+
+
+def test_a_task_that_returned_none_is_present_with_none(standing: System) -> None:
+    with DAG("none") as dag:
+        app.urgent.bind("nothing") >> app.listed.bind("end")
+    assert results_of(standing, dag) == {"nothing": None, "end": [None]}
+
+
+def test_results_come_in_the_order_in_which_the_edges_were_drawn(standing: System) -> None:
+    with DAG("order") as dag:
+        end = app.listed.bind("end")
+        for name in ("zeta", "alpha", "mid"):
+            app.say.bind(name, text=name) >> end
+    assert results_of(standing, dag)["end"] == ["zeta", "alpha", "mid"]
+
+
+def test_run_parameters_reach_the_tasks_that_declare_them(standing: System) -> None:
+    dag = DAG("params")
+    dag.add(app.greet)
+    assert results_of(standing, dag, params={"name": "Ada"}) == {"greet": "Hello, Ada"}
+    with standing.client() as client:
+        with pytest.raises(ParameterError, match="nmae"):
+            client.submit(dag, params={"nmae": "Ada"})
+        with pytest.raises(ParameterError, match="lacks its parameter 'name'"):
+            client.submit(dag)
+
+
+def test_a_task_can_ask_which_attempt_it_is(standing: System) -> None:
+    with DAG("who") as dag:
+        app.greet >> app.whoami.bind("me")
+    run = run_of(standing, dag, params={"name": "Ada"})
+    with standing.client() as client:
+        found = client.run(run.run_id).result("me")
+    assert found == {"run": run.run_id, "task": "me", "attempt": 1, "name": "Ada"}
+
+
+def test_async_tasks_run_at_the_same_time(standing: System) -> None:
+    """Fifty waits of half a second take 25 s one after the other."""
+    with DAG("concurrent") as dag:
+        pauses = [app.apause.bind(f"pause_{n}", seconds=0.5) for n in range(50)]
+        pauses >> app.total.bind("sum")
+    began = time.monotonic()
+    assert results_of(standing, dag)["sum"] == 25.0
+    assert time.monotonic() - began < 12
+
+
+def test_large_results_pass_through_a_fan_in(standing: System) -> None:
+    with DAG("large") as dag:
+        parts = [app.big.bind(f"part_{n}", number=n) for n in range(12)]
+        parts >> app.sizes.bind("sizes")
+    run = run_of(standing, dag)
+    with standing.client() as client:
+        handle = client.run(run.run_id)
+        assert handle.result("sizes") == [1_000_000] * 12
+        assert handle.result("part_7") == bytes([7]) * 1_000_000
+
+
+def test_a_result_that_cannot_be_stored_fails_with_the_way_to_the_culprit(
+    standing: System,
+) -> None:
+    dag = DAG("unpackable")
+    dag.add(app.gives_a_module.bind("module"))
+    with standing.client() as client:
+        run = client.submit(dag)
+        with pytest.raises(TaskExecutionError) as caught:
+            run.wait_results(20)
+        assert check_executions(standing, run)["module"].attempt == 1
+    assert "['parts'][1]['inner']" in caught.value.error_message
+
+
+def test_a_result_that_is_too_large_fails_and_says_the_limit(system: System) -> None:
+    system.scheduler()
+    system.worker("--processes", "1", FLOWKIT_MAX_RESULT_BYTES="1MiB")
+    dag = DAG("too_large")
+    dag.add(app.gives_too_much.bind("much"))
+    with system.client() as client:
+        run = client.submit(dag)
+        with pytest.raises(TaskExecutionError) as caught:
+            run.wait_results(20)
+    assert "ValueTooLarge" in str(caught.value)
+    assert "the limit is 1.0 MiB" in caught.value.error_message
+
+
+def test_higher_priorities_go_first_on_one_process(system: System) -> None:
+    system.scheduler()
+    with DAG("priorities") as dag:
+        for n in range(10):
+            dag.add(app.someday.bind(f"someday_{n}"))
+            dag.add(app.quick.bind(f"normal_{n}"))
+            dag.add(app.urgent.bind(f"urgent_{n}"))
+    with system.client() as client:
+        run = client.submit(dag)
+        wait_until(
+            "all are queued",
+            lambda: {one.state for one in records(run).values()} == {TaskState.QUEUED},
+        )
+        system.worker("--processes", "1")
+        run.wait(20)
+        check_executions(system, run)
+    order = [one.task.partition("_")[0] for one in system.executions()]
+    assert order == ["urgent"] * 10 + ["normal"] * 10 + ["someday"] * 10
+
+
+def test_a_queue_is_served_by_its_workers_only_and_status_tells_what_lacks(
+    standing: System, system: System
+) -> None:
+    dag = DAG("queues")
+    dag.add(app.elsewhere.bind("far"))
+    with standing.client() as client:
+        run = client.submit(dag)
+        wait_until("it is queued", lambda: records(run)["far"].state is TaskState.QUEUED)
+        message = run.status().waiting_for
+        assert "No live worker serves queue 'elsewhere'" in message
+        assert "--queues elsewhere" in message
+        far = System(standing.url, standing.namespace, standing.folder, system.processes)
+        far.worker("--processes", "1", "--queues", "elsewhere")
+        assert run.wait_results(20) == {"far": "done elsewhere"}
+        check_executions(standing, run)
+
+
+def test_without_a_scheduler_status_says_so(system: System) -> None:
+    dag = DAG("alone")
+    dag.add(app.quick.bind("one"))
+    with system.client() as client:
+        run = client.submit(dag)
+        assert "No scheduler is running" in run.status().waiting_for
