@@ -118,9 +118,9 @@ def _stay(system: LocalSystem) -> None:
 
 def _print_line(line: Line) -> None:
     """Show who says what; tasks' own output is left as it is."""
-    from .output import safe
+    from .output import indented
 
     if line.level is None:
         click.echo(line.text, err=line.is_error)
     else:
-        click.echo(f"{line.source:<9}  {line.level:<7}  {safe(line.text)}", err=True)
+        click.echo(f"{line.source:<9}  {line.level:<7}  {indented(line.text)}", err=True)

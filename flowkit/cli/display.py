@@ -22,7 +22,7 @@ from ..core.states import TASK_OVER
 from ..daemons import Line
 from ..protocol.client_store import RunRecord
 from ..protocol.codec_describe import printable
-from .output import safe
+from .output import indented, safe
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -63,7 +63,7 @@ class Display:
         if line.level is None:
             self._echo(line.text, err=line.is_error or self._stdout_is_taken)
         else:
-            self._echo(f"{line.source}: {line.level} {safe(line.text)}", err=True)
+            self._echo(f"{line.source}: {line.level} {indented(line.text)}", err=True)
 
     def _echo(self, text: str, *, err: bool) -> None:
         try:

@@ -33,6 +33,11 @@ def safe(text: str) -> str:
     return "\n".join(printable(line.expandtabs(4)) for line in text.split("\n"))
 
 
+def indented(text: str) -> str:
+    """Return safe text whose further lines belong visibly to the first one."""
+    return safe(text).replace("\n", "\n    ")
+
+
 def say(text: str) -> None:
     """Print a result."""
     click.echo(safe(text))
@@ -87,6 +92,11 @@ def seconds(length: float | None) -> str:
     minutes, rest = divmod(round(length), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def rounded(length: float | None) -> float | None:
+    """Return a duration for programs: seconds, to the millisecond."""
+    return None if length is None else round(length, 3)
 
 
 def local_time(stamp: float) -> str:

@@ -96,7 +96,7 @@ def _shortened(text: str, limit: int = 80) -> str:
 
 
 def _document(found: RunStatus, rows: list[TaskStatus], *, with_tasks: bool) -> dict[str, object]:
-    from .output import utc
+    from .output import rounded, utc
 
     document: dict[str, object] = {
         "run_id": found.run_id,
@@ -105,7 +105,7 @@ def _document(found: RunStatus, rows: list[TaskStatus], *, with_tasks: bool) -> 
         "stopping": found.stopping,
         "submitted": utc(found.submitted),
         "finished": utc(found.finished),
-        "duration": found.duration,
+        "duration": rounded(found.duration),
         "total": found.total,
         "counts": found.counts,
         "waiting_for": found.waiting_for,
@@ -118,7 +118,7 @@ def _document(found: RunStatus, rows: list[TaskStatus], *, with_tasks: bool) -> 
                 "attempt": task.attempt,
                 "worker": task.worker,
                 "started": utc(task.started),
-                "duration": task.duration,
+                "duration": rounded(task.duration),
                 "error": task.error,
             }
             for task in rows

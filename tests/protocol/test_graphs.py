@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from array import array
 from contextlib import suppress
 from dataclasses import replace
@@ -16,6 +17,7 @@ from flowkit.core.compiled import CompiledDAG, OnFailure
 from flowkit.core.graph import Graph
 from flowkit.core.retry import Policy
 from flowkit.exceptions import StoreError
+from flowkit.protocol import graphs
 from flowkit.protocol.graphs import FORMAT, digest_of, pack_graph, unpack_graph
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
@@ -148,6 +150,28 @@ def ints(*numbers: int) -> bytes:
 def test_a_wrong_part_is_named(changes: dict[str, object], says: str) -> None:
     with pytest.raises(StoreError, match=f"the stored graph cannot be read: .*{says}"):
         unpack_graph(rebuilt(**changes))
+
+
+def test_a_wide_graph_is_stored_compressed_and_comes_back() -> None:
+    names = [f"leaf_{number}" for number in range(2000)]
+    edges = [(0, number) for number in range(1, 2000)]
+    dag = replace(
+        compiled(),
+        graph=Graph.build(names, edges),
+        policy_of=array("i", [0] * 2000),
+        ref_of=array("i", [0] * 2000),
+    )
+    packed = pack_graph(dag)
+    assert len(packed) < 12 * 2000
+    assert plain(unpack_graph(packed)) == plain(dag)
+    with pytest.raises(StoreError, match="cut off"):
+        unpack_graph(packed[:-8])
+
+
+def test_a_graph_that_would_grow_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graphs, "MAX_UNPACKED", 10_000)
+    with pytest.raises(StoreError, match="larger than a graph may be"):
+        unpack_graph(zlib.compress(bytes(1_000_000)))
 
 
 def test_a_newer_format_says_what_to_do() -> None:

@@ -1,0 +1,254 @@
+"""The duties beside the resolver, each over a store that the test plays, and their loop."""
+
+from __future__ import annotations
+
+import pytest
+from stage import LANE, Stage, dag_of
+
+from flowkit.core.states import RunState
+from flowkit.scheduler.janitor import Janitor
+from flowkit.scheduler.loop import Loop
+from flowkit.scheduler.promoter import LIMIT, LOOK_ANYWAY_S, Promoter
+from flowkit.scheduler.reaper import GRACE_S, Reaper
+from flowkit.scheduler.writer import Writer
+
+# -- the promoter -------------------------------------------------------------------------------
+
+
+class Delayed:
+    """Stands for a store in which so many attempts are due, and the next later."""
+
+    def __init__(self, *replies: tuple[int, int]) -> None:
+        self.replies = list(replies)
+
+    def promote(self, limit: int) -> tuple[int, int]:
+        assert limit == LIMIT
+        return self.replies.pop(0)
+
+
+@pytest.mark.parametrize(
+    ("reply", "pause"),
+    [
+        ((0, -1), LOOK_ANYWAY_S),
+        ((3, 250), 0.25),
+        ((0, 3_600_000), LOOK_ANYWAY_S),
+        ((5, 0), 0.0),
+        ((LIMIT, -1), 0.0),
+    ],
+)
+def test_it_looks_again_when_the_next_one_is_due(reply: tuple[int, int], pause: float) -> None:
+    promoter = Promoter(Delayed(reply), lambda: 0)  # type: ignore[arg-type]
+    assert promoter.run_once() == pause
+
+
+def test_a_retry_that_is_announced_makes_it_look_early(stage: Stage) -> None:
+    announced = 0
+    promoter = Promoter(Delayed((0, -1), (0, -1)), lambda: announced)  # type: ignore[arg-type]
+    assert promoter.due_early(), "it has never looked"
+    promoter.run_once()
+    assert not promoter.due_early()
+    announced += 1
+    assert promoter.due_early()
+    promoter.run_once()
+    assert not promoter.due_early()
+
+
+def test_a_retry_becomes_claimable_when_it_is_due(stage: Stage) -> None:
+    resolver = stage.resolver()
+    stage.submit(dag_of("a"))
+    resolver.run_once(1)
+    stage.work("W")
+    resolver.run_once(1)
+    assert resolver.retries_seen == 1
+    promoter = Promoter(resolver._store, lambda: resolver.retries_seen)
+    stage.now += 999
+    assert promoter.run_once() == pytest.approx(0.001)
+    assert stage.claim() == []
+    stage.now += 1
+    promoter.run_once()
+    (claim,) = stage.claim()
+    assert claim.attempt == 2
+    stage.end([claim])
+    resolver.run_once(1)
+
+
+# -- the reaper ---------------------------------------------------------------------------------
+
+
+def test_a_lost_worker_s_attempts_are_taken_back_as_suspects(stage: Stage) -> None:
+    resolver = stage.resolver()
+    stage.submit(dag_of("a", "b"))
+    resolver.run_once(1)
+    stage.claim(1)
+    reaper = _reaper(stage, resolver._store)
+    stage.now += 3_600_000
+    reaper.run_once()
+    assert stage.states() == {"a": "queued", "b": "queued"}
+    assert stage.records()["a"].spent.suspect
+    assert stage.records()["a"].attempt == 2
+    assert not stage.records()["b"].spent.suspect
+    assert "workers" not in stage.dump()
+    assert f"worker:{LANE}:claims" not in stage.dump()
+
+
+def test_a_live_worker_is_left_alone(stage: Stage) -> None:
+    resolver = stage.resolver()
+    stage.submit(dag_of("a"))
+    resolver.run_once(1)
+    stage.claim()
+    before = stage.dump()
+    _reaper(stage, resolver._store).run_once()
+    assert stage.dump() == before
+
+
+def test_a_new_leader_gives_workers_time_to_renew(stage: Stage) -> None:
+    """Redis was away for longer than the lease. The workers are alive, and one of them would lose
+    a task of many hours if the scheduler were the first to come back."""
+    resolver = stage.resolver()
+    stage.submit(dag_of("a"))
+    resolver.run_once(1)
+    stage.claim()
+    clock = 100.0
+    reaper = Reaper(resolver._store, stage.log, monotonic=lambda: clock)
+    stage.now += 3_600_000
+    before = stage.dump()
+    assert reaper.run_once() == GRACE_S
+    assert stage.dump() == before
+    stage.worker.heartbeat("W", 1000, [LANE])
+    clock += GRACE_S
+    reaper.run_once()
+    assert stage.states() == {"a": "running"}
+
+
+def _reaper(stage: Stage, store: object) -> Reaper:
+    """A reaper whose grace is over."""
+    times = iter([0.0])
+    return Reaper(store, stage.log, monotonic=lambda: next(times, GRACE_S))  # type: ignore[arg-type]
+
+
+# -- the janitor --------------------------------------------------------------------------------
+
+
+def test_runs_whose_keys_have_expired_are_forgotten(stage: Stage) -> None:
+    resolver = stage.resolver()
+    for run in ("gone", "kept"):
+        stage.submit(dag_of("a"), run)
+    stage.play(resolver, stage.work)
+    keys = stage.client.keys
+    stage.link.call("DEL", keys.run("gone"), keys.tasks("gone"))
+    janitor = Janitor(resolver._store, stage.log, 10.0, lambda: 0)
+    assert janitor.run_once() == 10.0
+    assert list(stage.dump()["runs"]) == ["kept"]
+
+
+def test_it_sees_to_the_hints_each_time(stage: Stage) -> None:
+    sweeps: list[int] = []
+    janitor = Janitor(stage.leading(), stage.log, 10.0, lambda: len(sweeps.append(1) or sweeps))
+    janitor.run_once()
+    janitor.run_once()
+    assert len(sweeps) == 2
+
+
+# -- the loop -----------------------------------------------------------------------------------
+
+
+class Counted:
+    """A duty that counts its turns."""
+
+    def __init__(self, pause: float) -> None:
+        self.name = "counted"
+        self.pause = pause
+        self.turns = 0
+        self.early = False
+
+    def due_early(self) -> bool:
+        return self.early
+
+    def run_once(self) -> float:
+        self.turns += 1
+        return self.pause
+
+
+def test_each_duty_runs_when_it_is_due_and_no_sooner() -> None:
+    now = 0.0
+    often, seldom = Counted(1.0), Counted(5.0)
+    loop = Loop([often, seldom], monotonic=lambda: now)
+    assert loop.run_due(10.0) == 1.0
+    assert (often.turns, seldom.turns) == (1, 1)
+    now = 0.5
+    assert loop.run_due(10.0) == 0.5
+    now = 1.0
+    loop.run_due(10.0)
+    assert (often.turns, seldom.turns) == (2, 1)
+    now = 6.0
+    loop.run_due(10.0)
+    assert (often.turns, seldom.turns) == (3, 2)
+
+
+def test_a_duty_may_ask_to_run_early() -> None:
+    now = 0.0
+    duty = Counted(60.0)
+    loop = Loop([duty], monotonic=lambda: now)
+    loop.run_due(1.0)
+    loop.run_due(1.0)
+    assert duty.turns == 1
+    duty.early = True
+    loop.run_due(1.0)
+    assert duty.turns == 2
+
+
+def test_it_never_waits_longer_than_told() -> None:
+    assert Loop([Counted(60.0)], monotonic=lambda: 0.0).run_due(0.5) == 0.5
+    assert Loop([], monotonic=lambda: 0.0).run_due(0.5) == 0.5
+    assert Loop([Counted(-3.0)], monotonic=lambda: 0.0).run_due(0.5) == 0.0
+
+
+# -- the writer ---------------------------------------------------------------------------------
+
+
+class Applied:
+    """Stands for the store; keeps what was written, or refuses."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, list[object]]] = []
+        self.refuses = False
+
+    def apply(self, cursor: str, commands: list[object]) -> None:
+        if self.refuses:
+            raise OSError("away")
+        self.calls.append((cursor, list(commands)))
+
+
+def test_the_cursor_travels_with_the_last_part() -> None:
+    """A crash between the parts must replay all of them."""
+    store = Applied()
+    writer = Writer(store)  # type: ignore[arg-type]
+    writer.queue("r1", "default", "5", range(2500))
+    writer.finish("r2", RunState.SUCCEEDED, None, "")
+    writer.move_cursor("9-9")
+    writer.flush()
+    assert [cursor for cursor, _ in store.calls] == ["", "", "9-9"]
+    sizes = [commands[4] for _, commands in store.calls]
+    assert sizes == [1000, 1000, 500]
+    assert store.calls[-1][1][-5:] == ["finish", "r2", "succeeded", "", ""]
+
+
+def test_nothing_to_say_is_no_call() -> None:
+    store = Applied()
+    writer = Writer(store)  # type: ignore[arg-type]
+    writer.flush()
+    writer.queue("r1", "default", "5", [])
+    writer.flush()
+    assert store.calls == []
+
+
+def test_commands_keep_their_order() -> None:
+    store = Applied()
+    writer = Writer(store)  # type: ignore[arg-type]
+    writer.queue("r1", "default", "5", [0])
+    writer.progress("r1", "queued=1")
+    writer.finish("r1", RunState.FAILED, 0, "failed=1")
+    writer.flush()
+    ((_, commands),) = store.calls
+    verbs = [word for word in commands if word in ("queue", "progress", "finish")]
+    assert verbs == ["queue", "progress", "finish"]

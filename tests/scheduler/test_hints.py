@@ -1,0 +1,62 @@
+"""Ready lists and ``delayed`` are hints: deleted, they are written anew from the records."""
+
+from __future__ import annotations
+
+from stage import Stage, dag_of
+
+
+def test_a_deleted_ready_list_is_written_anew(stage: Stage) -> None:
+    resolver = stage.resolver()
+    stage.submit(dag_of(*"abc"))
+    resolver.run_once(1)
+    before = stage.dump()
+    stage.link.call("DEL", stage.client.keys.ready("default", "5"))
+    hints = stage.hints(resolver)
+    assert hints.sweep() == 3
+    assert stage.dump() == before
+    assert hints.sweep() == 0
+
+
+def test_a_deleted_retry_is_written_anew_with_its_time(stage: Stage) -> None:
+    resolver = stage.resolver()
+    stage.submit(dag_of("a"))
+    resolver.run_once(1)
+    stage.work("W")
+    resolver.run_once(1)
+    before = stage.dump()
+    assert before["delayed"] == {"r1,0,2,default,5": stage.now + 1000}
+    stage.link.call("DEL", stage.client.keys.delayed())
+    assert stage.hints(resolver).mend() == 1
+    assert stage.dump() == before
+
+
+def test_what_runs_or_is_over_gets_no_hint(stage: Stage) -> None:
+    resolver = stage.resolver()
+    stage.submit(dag_of(*"abc"))
+    resolver.run_once(1)
+    claims = stage.claim()
+    stage.end(claims[:1])
+    stage.link.call("DEL", stage.client.keys.ready("default", "5"))
+    assert stage.hints(resolver).mend() == 0
+
+
+def test_an_entry_that_is_there_is_not_written_twice(stage: Stage) -> None:
+    resolver = stage.resolver()
+    stage.submit(dag_of(*"abc"))
+    resolver.run_once(1)
+    stage.link.call("LPOP", stage.client.keys.ready("default", "5"))
+    assert stage.hints(resolver).sweep() == 1
+    assert sorted(stage.dump()["ready:default:5"]) == ["r1,0,1", "r1,1,1", "r1,2,1"]
+
+
+def test_a_lost_suspect_stays_a_suspect(stage: Stage) -> None:
+    resolver = stage.resolver()
+    stage.submit(dag_of("a"))
+    resolver.run_once(1)
+    stage.claim()
+    resolver._store.link.call("ZADD", stage.client.keys.workers(), "0", "W")
+    resolver._store.reap("W.0", 3, b"error")
+    entries = stage.dump()["ready:default:!"]
+    stage.link.call("DEL", stage.client.keys.ready("default", "!"))
+    stage.hints(resolver).mend()
+    assert stage.dump()["ready:default:!"] == entries == ["r1,0,2"]
