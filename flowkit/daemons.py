@@ -126,13 +126,13 @@ class Keeper(threading.Thread):
         os.write(self._wake_writer, b".")
         try:
             self.join()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):
             self._hurry.set()
             os.write(self._wake_writer, b".")
             self.join()
             raise
-        finally:
-            os.close(self._wake_writer)
+        os.close(self._wake_writer)
+        os.close(self._wake_reader)
 
     def run(self) -> None:
         """Keep the daemons until told to stop; whatever happens, none stays behind."""
@@ -146,7 +146,6 @@ class Keeper(threading.Thread):
         finally:
             self._end()
             self._selector.close()
-            os.close(self._wake_reader)
 
     # -- starting and dying ---------------------------------------------------------------------
 

@@ -28,7 +28,15 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 LINE_S, STEP, LONGEST_SILENCE_S = 2.0, 0.1, 30.0
-_SHOWN = ("running", "waiting", "queued", "failed", "upstream_failed", "skipped", "cancelled")
+# The scheduler, which counts, does not hear of claims: to it a running task is a queued one.
+_SHOWN = {
+    "waiting": "waiting",
+    "queued": "queued or running",
+    "failed": "failed",
+    "upstream_failed": "upstream failed",
+    "skipped": "skipped",
+    "cancelled": "cancelled",
+}
 
 
 class Display:
@@ -177,5 +185,5 @@ def done_of(counts: Mapping[str, int]) -> int:
 
 def summary(counts: Mapping[str, int]) -> str:
     """Return ": 3 running, 1 failed", or "" if there is nothing to add to the total."""
-    parts = [f"{counts[state]} {state}" for state in _SHOWN if counts.get(state)]
-    return ": " + ", ".join(parts).replace("_", " ") if parts else ""
+    parts = [f"{counts[state]} {_SHOWN[state]}" for state in _SHOWN if counts.get(state)]
+    return ": " + ", ".join(parts) if parts else ""

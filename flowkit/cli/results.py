@@ -10,7 +10,7 @@ from ..run_handle import RunHandle
 from .display import Display, summary
 from .output import count, fail, note, print_json, print_table, seconds
 
-MOST_TASKS = 20
+MOST_TASKS = 25
 WIDTH = 100
 
 

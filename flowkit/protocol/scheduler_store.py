@@ -241,7 +241,8 @@ class SchedulerStore(Store):
         ]
         found = self.link.batch([*hints, *claims])
         # '#' is a field of each lane's claims, and no claim.
-        return sum(found[: len(hints)]) + sum(max(0, size - 1) for size in found[len(hints) :])
+        total: int = sum(found[: len(hints)])
+        return total + sum(max(0, size - 1) for size in found[len(hints) :])
 
     def scan_runs(self, cursor: str) -> tuple[str, list[str]]:
         """Return the next cursor ('0' at the end) and some of the listed runs."""

@@ -38,25 +38,16 @@ local function take_run(lane, call_no, run, found, now, reply)
   return #taken
 end
 
--- Whether the other lane of this lane's child holds a suspect (which it then holds alone).
-local function suspect_beside(lane)
-  local other = string.match(lane, '^(.*)a$') or lane .. 'a'
-  local held = call('HVALS', claims_key(other))
-  return #held == 2 and (string.match(held[1], ',!$') or string.match(held[2], ',!$')) ~= nil
-end
-
 -- Takes up to `limit` attempts from `lists`; appends run, graph, submitted, params,
--- "task,attempt,spent …" per run to `reply`. A suspect is taken alone, by a lane that holds
--- nothing, and not while its child executes another one.
+-- "task,attempt,spent …" per run to `reply`.
 local function take(lane, call_no, limit, share, lists, reply)
   local now, taken, popped = now_ms(), 0, 0
-  local idle = call('HLEN', claims_key(lane)) == 1
   for _, list in ipairs(lists) do
-    local levels = call('HGET', P .. 'levels', list) or ''
     local drained = true
-    for level in string.gmatch(levels, '.') do
-      while taken < limit and popped < POP_BOUND and (level ~= '!' or (idle and taken == 0)) do
-        if level == '!' and call('LLEN', ready_key(list, level)) > 0 and suspect_beside(lane) then break end
+    for level in string.gmatch(call('HGET', P .. 'levels', list) or '', '.') do
+      local look = may_look(lane, list, level, taken)
+      if look == 'wait' then return end
+      while look == 'yes' and taken < limit and popped < POP_BOUND do
         local entries = pop(list, level, level == '!' and 1 or (limit - taken), share)
         if #entries == 0 then break end
         popped = popped + #entries

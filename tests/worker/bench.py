@@ -1,0 +1,123 @@
+"""Parts to put a lane together from, with a store that the test plays.
+
+``Counter`` is that store: it hands out the claims it was stocked with, keeps what it is told, and
+loses replies when asked to. ``Shelf`` stands for ``Values``.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from flowkit import Task
+from flowkit.core.compiled import CompiledDAG
+from flowkit.core.graph import Graph
+from flowkit.exceptions import RedisUnavailable
+from flowkit.logging import FlowkitLogger
+from flowkit.protocol.worker_store import Claim, Exchange, Outcome
+from flowkit.worker.executor import Executor
+
+LANE = "W.0"
+
+
+def claim_of(task: int = 0, attempt: int = 1, spent: str = "0", run: str = "r1") -> Claim:
+    return Claim(run, task, attempt, spent, "digest", b"", (run, 1))
+
+
+def dag_of(*tasks: Task, edges: Iterable[tuple[int, int]] = ()) -> CompiledDAG:
+    """Put tasks into a DAG as they are, whatever a worker could import."""
+    numbers = array("i", range(len(tasks)))
+    return CompiledDAG(
+        "dag",
+        Graph.build([task.name for task in tasks], list(edges)),
+        tuple(task.policy for task in tasks),
+        numbers,
+        tuple(task.ref for task in tasks),
+        numbers,
+    )
+
+
+class Counter:
+    """Stands for a lane's store."""
+
+    def __init__(self, *stock: Claim) -> None:
+        self.stock = list(stock)
+        self.held: dict[str, Claim] = {}
+        self.outcomes: list[Outcome] = []
+        self.calls: list[tuple[int, int, int]] = []  # call number, outcomes, limit
+        self.released: list[str] = []
+        self.lost_replies = 0
+        self.stale: list[str] = []
+        self.on_complete: Callable[[], None] = lambda: None
+
+    def complete(
+        self,
+        lane: str,
+        outcomes: Sequence[Outcome],
+        call: int,
+        limit: int,
+        share: int,
+        lists: Sequence[str],
+    ) -> Exchange:
+        self.calls.append((call, len(outcomes), limit))
+        if self.lost_replies:
+            self.lost_replies -= 1
+            raise RedisUnavailable("the reply was lost")
+        self.on_complete()
+        self.outcomes += outcomes
+        for outcome in outcomes:
+            self.held.pop(f"{outcome.run},{outcome.token.partition(',')[0]}", None)
+        claims, self.stock = self.stock[:limit], self.stock[limit:]
+        self.held.update((claim.key, claim) for claim in claims)
+        stale, self.stale = self.stale, []
+        return Exchange(stale, len(self.held), claims)
+
+    def release(self, lane: str, keys: Sequence[str]) -> int:
+        self.released += keys
+        return sum(self.held.pop(key, None) is not None for key in keys)
+
+    def holdings(self, lane: str) -> list[str]:
+        return list(self.held)
+
+    def wait_for_work(self, lists: Sequence[str], seconds: float) -> bool:
+        return bool(self.stock)
+
+    def tokens(self) -> list[str]:
+        return [outcome.token for outcome in self.outcomes]
+
+
+class Shelf:
+    """Stands for ``Values``: one DAG, and what its upstream tasks have given."""
+
+    def __init__(self, dag: CompiledDAG, *args: object, params: Any = None) -> None:
+        self.dag = dag
+        self.args = list(args)
+        self.given = params or {}
+        self.remembered: list[tuple[int, bytes]] = []
+
+    def graph(self, digest: str) -> CompiledDAG:
+        return self.dag
+
+    def upstream(self, claim: Claim, tasks: Sequence[int]) -> list[object]:
+        return self.args
+
+    def params(self, claim: Claim) -> dict[str, object]:
+        return dict(self.given)
+
+    def prefetch(self, claims: Iterable[Claim]) -> None:
+        list(claims)
+
+    def remember(self, claim: Claim, packed: bytes) -> None:
+        self.remembered.append((claim.task, packed))
+
+
+def executor_of(shelf: Shelf, *, max_bytes: int = 10_000, random_unit: float = 0.0) -> Executor:
+    return Executor(
+        shelf,  # type: ignore[arg-type]
+        FlowkitLogger("flowkit.test", "INFO"),
+        LANE,
+        "my_app",
+        max_bytes,
+        random_unit=lambda: random_unit,
+    )

@@ -1,0 +1,147 @@
+"""The desk: outcomes out, claims in, over replies that get lost and stores that go back in time."""
+
+from __future__ import annotations
+
+import pytest
+from bench import LANE, Counter, claim_of
+
+from flowkit.exceptions import RedisUnavailable
+from flowkit.protocol.worker_store import Outcome
+from flowkit.worker.desk import MAX_BATCH, Desk
+
+
+def outcome(task: int) -> Outcome:
+    return Outcome("r1", f"{task},1,S")
+
+
+def desk_of(store: Counter, **more: object) -> Desk:
+    return Desk(store, LANE, ["default"], **more)  # type: ignore[arg-type]
+
+
+def test_outcomes_go_out_and_claims_come_in_by_one_call() -> None:
+    store = Counter(claim_of(0), claim_of(1))
+    desk = desk_of(store)
+    assert desk.exchange(1) == 1
+    desk.put(outcome(0))
+    assert desk.unsent == 1
+    assert desk.exchange(5) == 1
+    assert store.calls == [(1, 0, 1), (2, 1, 5)]
+    assert [claim.task for claim in desk.inbox] == [0, 1]
+    assert desk.unsent == 0
+
+
+def test_nothing_to_say_and_nothing_wanted_is_no_call() -> None:
+    store = Counter()
+    assert desk_of(store).exchange(0) == 0
+    assert store.calls == []
+
+
+def test_a_call_that_claims_nothing_leaves_the_call_number_alone() -> None:
+    """Else the claim of the call before could not be asked for again."""
+    store = Counter(claim_of(0))
+    desk = desk_of(store)
+    desk.exchange(1)
+    desk.put(outcome(0))
+    desk.exchange(0)
+    desk.exchange(1)
+    assert [call for call, _, _ in store.calls] == [1, 1, 2]
+
+
+def test_outcomes_whose_reply_was_lost_are_sent_again() -> None:
+    store = Counter()
+    desk = desk_of(store)
+    desk.put(outcome(0))
+    store.lost_replies = 1
+    with pytest.raises(RedisUnavailable):
+        desk.exchange(0)
+    assert desk.unsent == 1
+    desk.flush()
+    assert store.tokens() == ["0,1,S"]
+
+
+def test_an_outcome_that_is_put_while_a_call_is_under_way_is_kept() -> None:
+    store = Counter()
+    desk = desk_of(store)
+    desk.put(outcome(0))
+    store.on_complete = lambda: desk.put(outcome(1)) if desk.unsent == 1 else None
+    desk.exchange(0)
+    assert store.tokens() == ["0,1,S"]
+    desk.flush()
+    assert store.tokens() == ["0,1,S", "1,1,S"]
+
+
+def test_many_outcomes_go_out_in_parts() -> None:
+    store = Counter()
+    desk = desk_of(store)
+    for task in range(MAX_BATCH + 10):
+        desk.put(outcome(task))
+    desk.flush()
+    assert [sent for _, sent, _ in store.calls] == [MAX_BATCH, 10]
+    assert [int(token.partition(",")[0]) for token in store.tokens()] == list(range(MAX_BATCH + 10))
+
+
+def test_no_call_claims_more_than_a_batch() -> None:
+    store = Counter()
+    desk_of(store).exchange(10 * MAX_BATCH)
+    assert store.calls == [(1, 0, MAX_BATCH)]
+
+
+def test_what_has_not_been_started_is_given_back_last_one_first() -> None:
+    """Each goes to the head of its list, so they end up in their old order."""
+    store = Counter(*map(claim_of, range(3)))
+    desk = desk_of(store)
+    desk.exchange(3)
+    desk.inbox.popleft()
+    assert desk.give_back() == 2
+    assert store.released == ["r1,2", "r1,1"]
+    assert list(store.held) == ["r1,0"]
+    assert desk.give_back() == 0
+
+
+def test_stale_outcomes_are_heard_of() -> None:
+    heard: list[str] = []
+    store = Counter()
+    desk = desk_of(store, on_stale=heard.append)
+    desk.put(outcome(3))
+    store.stale = ["r1,3"]
+    desk.flush()
+    assert heard == ["r1,3"]
+
+
+def test_claims_that_only_redis_knows_of_are_given_back_while_others_are_executed() -> None:
+    """A store went back in time: it believes that the lane holds what it has long ended. The lane
+    is alive, so nobody else would ever take it."""
+    store = Counter(*map(claim_of, range(4)))
+    desk = desk_of(store)
+    desk.exchange(2)
+    desk.inbox.popleft()
+    store.held["r0,9"] = claim_of(9, run="r0")
+    desk.put(outcome(0))
+    desk.exchange(1)
+    assert store.released == ["r0,9"]
+    assert list(store.held) == ["r1,1", "r1,2"]
+    assert [claim.task for claim in desk.inbox] == [1, 2]
+
+
+def test_nothing_is_given_back_while_both_sides_agree() -> None:
+    store = Counter(*map(claim_of, range(6)))
+    desk = desk_of(store)
+    for task in range(6):
+        desk.exchange(2)
+        desk.put(outcome(task))
+    desk.exchange(0)
+    assert store.released == []
+
+
+def test_an_attempt_that_was_given_back_and_claimed_again_is_known() -> None:
+    store = Counter(claim_of(0))
+    desk = desk_of(store)
+    desk.exchange(1)
+    desk.give_back()
+    store.stock = [claim_of(0)]
+    store.released.clear()
+    assert desk.exchange(1) == 1
+    desk.put(outcome(0))
+    desk.exchange(0)
+    assert store.released == []
+    assert store.held == {}
