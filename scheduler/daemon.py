@@ -89,6 +89,7 @@ class SchedulerDaemon:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._stopping.set()
+        self._store.link.interrupt()  # it may be waiting for events
 
     # -- leading --------------------------------------------------------------------------------
 
@@ -100,6 +101,8 @@ class SchedulerDaemon:
             self._log.event(LogLevel.WARNING, "leader_lost", str(error), worker=self._id)
             self._stopping.wait(self._config.standby_poll)
         except RedisUnavailable as error:
+            if self._stopping.is_set():
+                return  # the connection was cut to end the wait for events
             self._outages.away(error)
             self._stopping.wait(self._config.standby_poll * (0.5 + random.random()))  # noqa: S311
 

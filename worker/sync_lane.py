@@ -42,8 +42,8 @@ class SyncLane:
         executor: Executor,
         board: Board,
         *,
-        may_go_on: Callable[[int], bool],
         on_error: Callable[[BaseException], None],
+        may_go_on: Callable[[int], bool] = lambda done: True,
     ) -> None:
         """``waiter``: a store of its own, for the call that blocks while there is no work.
 

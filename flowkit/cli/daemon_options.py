@@ -15,7 +15,13 @@ _LEVELS = ("DEBUG", "INFO", "SUCCESS", "SYSTEM", "WARNING", "ERROR")
 
 
 def redis_options(command: _F) -> _F:
-    """Add ``--redis`` and ``--namespace``."""
+    """Add ``--redis``, ``--namespace`` and ``--allow-eviction``."""
+    command = click.option(
+        "--allow-eviction",
+        is_flag=True,
+        default=None,
+        help="Accept a Redis that may delete keys when its memory is full.",
+    )(command)
     command = click.option(
         "--redis", "redis_url", metavar="URL", help="Redis URL [FLOWKIT_REDIS_URL, pyproject.toml]."
     )(command)
@@ -27,18 +33,12 @@ def redis_options(command: _F) -> _F:
 
 
 def daemon_options(command: _F) -> _F:
-    """Add the options of a daemon: Redis, log level and format, eviction."""
+    """Add the options of a daemon: Redis, log level and format."""
     command = click.option(
         "--log-json", is_flag=True, default=None, help="Write log lines as JSON."
     )(command)
     command = click.option(
         "--log-level", type=click.Choice(_LEVELS, case_sensitive=False), help="Least level to log."
-    )(command)
-    command = click.option(
-        "--allow-eviction",
-        is_flag=True,
-        default=None,
-        help="Also start on a Redis that may delete keys when its memory is full.",
     )(command)
     return redis_options(command)
 

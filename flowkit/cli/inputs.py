@@ -32,7 +32,19 @@ timeout_option = click.option(
     metavar="SECONDS",
     help="Wait no longer than this.",
 )
-run_argument = click.argument("run_id", metavar="RUN")
+
+
+def checked_run_id(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Return an id that a run can have, as a click callback. Raises BadParameter."""
+    from ..client import check_run_id
+
+    try:
+        return None if value is None else check_run_id(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+run_argument = click.argument("run_id", metavar="RUN", callback=checked_run_id)
 dag_argument = click.argument("spec", metavar="FILE_OR_MODULE[:DAG]")
 
 

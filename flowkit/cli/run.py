@@ -18,7 +18,15 @@ from ..redis_url import redact_url
 from .connect import CONNECT_PATIENCE_S, OUTAGE_PATIENCE_S
 from .daemon_options import redis_options, settings_from
 from .exit_codes import ExitCode, code_of_state
-from .inputs import dag_argument, json_option, load_dag, params_option, parse_params, timeout_option
+from .inputs import (
+    checked_run_id,
+    dag_argument,
+    json_option,
+    load_dag,
+    params_option,
+    parse_params,
+    timeout_option,
+)
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -70,11 +78,15 @@ class Order:
     metavar="N",
     help="Worker processes [default: one per core, at least 2].",
 )
-@click.option("--resume", metavar="RUN", help="Take this failed or cancelled run up again.")
+@click.option(
+    "--resume",
+    callback=checked_run_id,
+    metavar="RUN",
+    help="Take this failed or cancelled run up again.",
+)
 @timeout_option
 @json_option
 @click.option("--quiet", is_flag=True, help="Show no progress and no notes.")
-@click.option("--allow-eviction", is_flag=True, default=None, hidden=True)
 @redis_options
 @click.pass_context
 def run(ctx: click.Context, /, as_json: bool, quiet: bool, **options: Any) -> None:
@@ -94,7 +106,7 @@ def run(ctx: click.Context, /, as_json: bool, quiet: bool, **options: Any) -> No
 
 
 def _order(options: dict[str, Any]) -> Order:
-    from ..client import check_run_id, new_run_id
+    from ..client import new_run_id
 
     settings = settings_from(options)
     params = parse_params(options["given"])
@@ -103,10 +115,7 @@ def _order(options: dict[str, Any]) -> Order:
         raise click.UsageError("--resume needs --redis: an embedded store ends with its run.")
     if resume is not None and params:
         raise click.UsageError("--resume keeps the run's parameters: leave -p out.")
-    try:
-        run_id = new_run_id() if resume is None else check_run_id(resume)
-    except ValueError as error:
-        raise click.UsageError(f"--resume: {error}") from None
+    run_id = new_run_id() if resume is None else resume
     app, dag = load_dag(options["spec"])
     return Order(
         app=app,

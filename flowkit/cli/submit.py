@@ -8,13 +8,26 @@ import click
 
 from .connect import connect, follow, refuse_timeout_alone, tell_what_lacks
 from .daemon_options import redis_options
-from .inputs import dag_argument, json_option, load_dag, params_option, parse_params, timeout_option
+from .inputs import (
+    checked_run_id,
+    dag_argument,
+    json_option,
+    load_dag,
+    params_option,
+    parse_params,
+    timeout_option,
+)
 
 
 @click.command()
 @dag_argument
 @params_option
-@click.option("--run-id", metavar="ID", help="Id of the run; submitting it twice is one run.")
+@click.option(
+    "--run-id",
+    callback=checked_run_id,
+    metavar="ID",
+    help="Id of the run; submitting it twice is one run.",
+)
 @click.option(
     "--ttl",
     "--result-ttl",
@@ -38,16 +51,10 @@ def submit(
     **options: Any,
 ) -> None:
     """Hand a run to a running system, and print its id."""
-    from ..client import check_run_id
     from .output import note, print_json, say
 
     refuse_timeout_alone(timeout, wait=wait)
     params = parse_params(given)
-    if run_id is not None:
-        try:
-            check_run_id(run_id)
-        except ValueError as error:
-            raise click.UsageError(f"--run-id: {error}") from None
     client = connect(ctx, options, waits=wait)
     _, dag = load_dag(options["spec"])
     handle = client.submit(dag, run_id=run_id, params=params)

@@ -33,7 +33,7 @@ def error_of(outcome: Outcome) -> ErrorInfo:
     return ErrorInfo.unpack(outcome.payload)
 
 
-# -- success ------------------------------------------------------------------------------------
+# -- success ----------------------------------------------------------------------------------
 
 
 def test_a_result_is_packed() -> None:
@@ -75,7 +75,7 @@ def test_parameters_and_fixed_arguments_are_given_by_name() -> None:
     assert unpack(outcome.payload) == "Hello Ada!"
 
 
-# -- skips --------------------------------------------------------------------------------------
+# -- skips ------------------------------------------------------------------------------------
 
 
 def test_a_predicate_that_says_no_skips() -> None:
@@ -117,7 +117,7 @@ def test_a_predicate_knows_which_attempt_it_belongs_to() -> None:
     assert seen == ["asked"]
 
 
-# -- failures -----------------------------------------------------------------------------------
+# -- failures ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_an_error_that_cannot_be_printed_is_an_outcome_too(
     assert (info.type, info.message) == ("MuteError", "(its message cannot be read)")
 
 
-# -- what cannot be stored ------------------------------------------------------------------------
+# -- what cannot be stored ----------------------------------------------------------------------
 
 
 def test_a_result_that_cannot_be_packed_fails_with_its_path_and_is_not_tried_again() -> None:
@@ -246,7 +246,7 @@ def test_a_result_whose_own_code_breaks_the_packing_is_an_outcome_too() -> None:
     assert attempt(trap).token == "0,1,F"
 
 
-# -- what the worker does not have ------------------------------------------------------------------
+# -- what the worker does not have ----------------------------------------------------------------
 
 
 def unknown(spent: str = "0", number: int = 1) -> Outcome:
@@ -283,7 +283,7 @@ def test_in_the_end_it_fails_and_names_app_worker_and_task() -> None:
         assert word in info.message
 
 
-# -- trouble with the store -------------------------------------------------------------------------
+# -- trouble with the store -----------------------------------------------------------------------
 
 
 class _Broken(Shelf):
@@ -315,7 +315,7 @@ def test_data_that_cannot_be_read_fails_the_task(error: Exception) -> None:
     assert error_of(outcome).message == str(error)
 
 
-# -- the board and cancels --------------------------------------------------------------------------
+# -- the board and cancels ------------------------------------------------------------------------
 
 
 def board_text(make: Callable[[], Task], claim: Claim) -> str:

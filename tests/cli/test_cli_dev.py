@@ -1,0 +1,88 @@
+"""``flowkit dev``: a whole system in one terminal, that others can use and that mends itself."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+from conftest import Run, alive, family
+from helpers import free_port, wait_until
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+def read_until(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
+    """Read lines until one matches; the test's own deadline bounds it."""
+    assert process.stdout is not None
+    seen: list[str] = []
+    for line in process.stdout:
+        seen.append(line)
+        found = re.search(pattern, line)
+        if found:
+            return found
+    raise AssertionError(f"{pattern!r} was not printed: {''.join(seen)}")
+
+
+def worker_of(process: subprocess.Popen[str]) -> psutil.Process | None:
+    """Return the worker's parent process: the child of the command that runs flowkit.worker."""
+    for one in psutil.Process(process.pid).children():
+        if "flowkit.worker" in one.cmdline():
+            return one
+    return None
+
+
+def test_another_terminal_can_submit_and_a_dead_worker_comes_back(
+    started: Start, flowkit: Run
+) -> None:
+    process = started("dev", "--app", "chain.py", "--port", str(free_port()), "--workers", "2")
+    url = read_until(process, r"export FLOWKIT_REDIS_URL=(\S+)")[1]
+    assert read_until(process, r"flowkit submit chain.py --wait")
+    done = flowkit("submit", "chain.py", "--wait", FLOWKIT_REDIS_URL=url)
+    assert done.returncode == 0, done.stderr
+    assert "second  'x'" in done.stdout
+    read_until(process, "hello from first")
+
+    before = wait_until("the worker runs", lambda: worker_of(process))
+    before.kill()
+    read_until(process, "The worker ended by SIGKILL and is started again")
+    again = flowkit("submit", "chain.py", "--wait", "--timeout", "30", FLOWKIT_REDIS_URL=url)
+    assert again.returncode == 0, again.stderr
+
+    below = family(process)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Stopping" in said
+    assert "Traceback" not in said
+    assert alive(below) == []
+
+
+def test_the_worker_serves_all_queues_of_the_app(started: Start, flowkit: Run) -> None:
+    process = started("dev", "--app", "several.py", "--port", "0")
+    url = read_until(process, r"export FLOWKIT_REDIS_URL=(\S+)")[1]
+    done = flowkit("submit", "several.py:one", "--wait", FLOWKIT_REDIS_URL=url)
+    assert "only  1" in done.stdout
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+def test_an_app_that_cannot_be_loaded_is_told_at_once(flowkit: Run) -> None:
+    done = flowkit("dev", "--app", "broken.py")
+    assert done.returncode == 2
+    assert "no_such_module_anywhere" in done.stderr
+
+
+def test_a_port_that_is_asked_for_and_taken(started: Start, flowkit: Run, apps: Path) -> None:
+    port = str(free_port())
+    first = started("dev", "--app", "chain.py", "--port", port)
+    read_until(first, "export FLOWKIT_REDIS_URL")
+    second = flowkit("dev", "--app", "chain.py", "--port", port)
+    assert second.returncode == 3
+    assert f"cannot listen on 127.0.0.1:{port}" in second.stderr
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=30)

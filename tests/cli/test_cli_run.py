@@ -1,0 +1,245 @@
+"""``flowkit run`` as users start it: in a process of its own, with the embedded store."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import COMMAND, DEADLINE_S, Run
+from helpers import free_port
+
+
+def test_a_run_shows_its_results(flowkit: Run) -> None:
+    done = flowkit("run", "chain.py", "-p", "size=3", "-p", "word=ab")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "hello from first",
+        "TASK    RESULT",
+        "first   [0, 1, 2]",
+        "second  'ababab'",
+    ]
+    assert "Using the embedded store (no Redis URL is set)" in done.stderr
+    assert "of DAG 'chain': 2 tasks" in done.stderr
+    assert "succeeded after" in done.stderr
+
+
+def test_quiet_shows_results_only(flowkit: Run) -> None:
+    done = flowkit("run", "chain.py", "--quiet", "--workers", "1")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert "second  'x'" in done.stdout
+
+
+def test_a_module_works_like_a_file(flowkit: Run) -> None:
+    assert "second  'x'" in flowkit("run", "chain:dag", "--quiet").stdout
+
+
+def test_json_is_one_document_whatever_tasks_print(flowkit: Run) -> None:
+    done = flowkit("run", "chain.py", "--json", "-p", "size=2")
+    document = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert "hello from first" in done.stderr
+    assert document.pop("run_id")
+    assert document.pop("duration") >= 0
+    assert document == {
+        "dag": "chain",
+        "state": "succeeded",
+        "counts": {"succeeded": 2},
+        "results": {"first": [0, 1], "second": "xx"},
+        "error": None,
+    }
+
+
+def test_a_failed_run_tells_task_error_and_traceback(flowkit: Run) -> None:
+    done = flowkit("run", "failing.py")
+    assert done.returncode == 1
+    assert (
+        "Error: Task 'breaks' failed: ValueError: no \\x1b[2J[red]such[/red] thing" in done.stderr
+    )
+    assert re.search(r'failing\.py", line \d+, in breaks', done.stderr)
+    assert "--redis" in done.stderr.splitlines()[-1]
+    assert "\x1b" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_failed_run_as_json(flowkit: Run) -> None:
+    done = flowkit("run", "failing.py", "--json")
+    document = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert document["state"] == "failed"
+    assert document["results"] == {"before": "kept"}
+    error = document["error"]
+    assert (error["type"], error["task"], error["attempt"]) == ("ValueError", "breaks", 1)
+    assert error["message"] == "no \x1b[2J[red]such[/red] thing"
+    assert "Traceback" in error["traceback"]
+
+
+def test_a_large_dag_shows_the_last_results(flowkit: Run) -> None:
+    done = flowkit("run", "wide.py")
+    assert done.stdout.splitlines() == ["TASK   RESULT", "total  1770"]
+    assert "… and 61 more tasks" in done.stderr
+
+
+def test_the_worker_serves_the_queues_of_the_dag(flowkit: Run) -> None:
+    assert "only  1" in flowkit("run", "several.py:two", "--quiet", "--timeout", "30").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("broken.py",), "No module named 'no_such_module_anywhere'"),
+        (("missing.py",), "There is no file 'missing.py'"),
+        (("several.py",), "several DAGs"),
+        (("several.py:three",), "unknown DAG 'three'"),
+        (("cycle.py",), "a -> b -> a"),
+        (("chain.py", "-p", "size"), "write KEY=VALUE"),
+        (("chain.py", "-p", "sizes=1"), "unknown parameter 'sizes'"),
+        (("chain.py", "--workers", "0"), "--workers"),
+        (("chain.py", "--timeout", "0"), "--timeout"),
+        (("chain.py", "--redis", "http://x"), "redis_url = 'http://x' (flag --redis)"),
+        (("chain.py", "--namespace", "a b", "--redis", "redis://x"), "namespace = 'a b'"),
+        (("chain.py", "--resume", "r"), "--resume needs --redis"),
+        ((), "FILE_OR_MODULE"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_starts(
+    flowkit: Run, words: tuple[str, ...], said: str
+) -> None:
+    done = flowkit("run", *words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(re.findall("^Error: ", done.stderr, re.MULTILINE)) == 1
+    assert "Using the embedded store" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_redis_that_is_away(flowkit: Run) -> None:
+    done = flowkit("run", "chain.py", "--redis", f"redis://:secret@127.0.0.1:{free_port()}/0")
+    assert done.returncode == 3
+    assert done.stderr.startswith("Error: cannot use Redis at redis://:***@127.0.0.1")
+    assert "secret" not in done.stderr
+
+
+def test_a_run_that_takes_too_long_is_cancelled(flowkit: Run, apps: Path) -> None:
+    done = flowkit("run", "slow.py", "-p", "mark=begun", "--timeout", "1.5", "--json")
+    document = json.loads(done.stdout)
+    assert done.returncode == 5
+    assert document["state"] == "cancelled"
+    assert document["error"]["type"] == "WaitTimeout"
+    assert "was not over after 1.5 s. It was cancelled." in done.stderr
+
+
+def test_an_app_that_loads_here_but_not_in_the_worker(flowkit: Run, apps: Path) -> None:
+    (apps / "picky.py").write_text(
+        "import os\n"
+        "from flowkit import task\n"
+        "if 'FLOWKIT_REDIS_URL' in os.environ:\n"
+        "    raise RuntimeError('not in a worker')\n"
+        "@task\n"
+        "def one(): return 1\n"
+    )
+    done = flowkit("run", "picky.py")
+    assert done.returncode == 1
+    assert "The worker cannot work" in done.stderr
+    assert "RuntimeError: not in a worker" in done.stderr
+
+
+def test_what_a_module_prints_while_it_is_loaded_is_no_result(flowkit: Run, apps: Path) -> None:
+    (apps / "chatty.py").write_text("print('loading')\n" + (apps / "chain.py").read_text())
+    assert flowkit("graph", "chatty.py").stdout.startswith("DAG: chain\n")
+
+
+def test_names_and_results_print_literally(flowkit: Run) -> None:
+    done = flowkit("run", "hostile.py")
+    assert done.returncode == 0
+    assert "[red]x[/red]  '\\x1b[2J\\x07[bold]gone[/bold]'" in done.stdout
+    assert "DAG '[blink]dag[/blink]'" in done.stderr
+
+
+def test_on_a_terminal_too(apps: Path, environ: dict[str, str]) -> None:
+    leader, follower = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, "run", "hostile.py"],
+        cwd=apps,
+        env={**environ, "TERM": "xterm-256color", "COLUMNS": "120"},
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+    ) as process:
+        os.close(follower)
+        shown = _read_all(leader)
+        assert process.wait(DEADLINE_S) == 0
+    assert "[red]x[/red]" in shown
+    assert "[blink]dag[/blink]" in shown
+    assert "\\x1b[2J\\x07[bold]gone[/bold]" in shown
+    assert "\x1b[2J" not in shown
+    assert "\x07" not in shown
+
+
+def _read_all(descriptor: int) -> str:
+    data = b""
+    while True:
+        try:
+            part = os.read(descriptor, 65536)
+        except OSError:  # the other side is closed
+            part = b""
+        if not part:
+            os.close(descriptor)
+            return data.decode()
+        data += part
+
+
+def test_a_reader_that_leaves_is_no_error(apps: Path, environ: dict[str, str]) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "graph", "wide.py"],
+        cwd=apps,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+        code = process.wait(DEADLINE_S)
+    assert said == ""
+    assert code == 141
+
+
+def test_the_folder_of_the_command_does_not_hide_modules(flowkit: Run, apps: Path) -> None:
+    """A user's redis.py or worker.py beside the app must not be taken for the real one."""
+    for name in ("redis.py", "worker.py", "scheduler.py", "json.py"):
+        (apps / name).write_text("raise RuntimeError('hidden')\n")
+    (apps / "inner").mkdir()
+    (apps / "inner" / "app.py").write_text((apps / "chain.py").read_text())
+    done = flowkit("run", "inner/app.py", "--quiet")
+    assert done.returncode == 0, done.stderr
+
+
+def test_python_dash_m_finds_what_the_worker_will_find(apps: Path, environ: dict[str, str]) -> None:
+    """`python -m` alone searches the working directory; an app must not load by that only."""
+    (apps / "inner").mkdir()
+    (apps / "inner" / "app.py").write_text("import chain\n" + (apps / "chain.py").read_text())
+    words = [sys.executable, "-m", "flowkit", "run", "inner/app.py"]
+    done = subprocess.run(
+        words,
+        cwd=apps,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE_S,
+    )
+    assert done.returncode == 2
+    assert "No module named 'chain'" in done.stderr
+
+
+def test_the_version_is_told(flowkit: Run) -> None:
+    assert flowkit("--version").stdout.startswith("flowkit, version ")

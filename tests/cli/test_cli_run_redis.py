@@ -1,0 +1,91 @@
+"""``flowkit run`` on a real Redis: a namespace of its own, and runs that can be taken up again."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from conftest import Run
+from real_redis import RealRedis
+
+
+def keys(server: RealRedis, pattern: str) -> list[str]:
+    with server.client() as client:
+        return sorted(key.decode() for key in client.scan_iter(match=pattern, count=1000))
+
+
+def drop(server: RealRedis, pattern: str) -> None:
+    with server.client() as client:
+        found = list(client.scan_iter(match=pattern, count=1000))
+        if found:
+            client.delete(*found)
+
+
+def test_a_success_leaves_nothing_in_redis(flowkit: Run, redis_server: RealRedis) -> None:
+    done = flowkit("run", "chain.py", FLOWKIT_REDIS_URL=redis_server.url)
+    assert done.returncode == 0
+    namespace = re.search(r"namespace (run-\w+)\.", done.stderr)
+    assert namespace is not None
+    assert "embedded" not in done.stderr
+    assert keys(redis_server, f"{{{namespace[1]}}}*") == []
+
+
+def test_a_failure_is_kept_and_can_be_resumed(flowkit: Run, redis_server: RealRedis) -> None:
+    url = ("--redis", redis_server.url)
+    done = flowkit("run", "failing.py", *url, "-p", "ok=mended", "--json")
+    assert done.returncode == 1
+    document = json.loads(done.stdout)
+    run = document["run_id"]
+    assert keys(redis_server, f"{{run-{run}}}*")
+
+    again = flowkit("run", "failing.py", *url, "--resume", run)
+    assert again.returncode == 1
+    assert f"--resume {run}" in again.stderr
+    assert "attempt 2" in again.stderr
+
+
+def test_what_was_mended_goes_on_where_it_stopped(
+    flowkit: Run, redis_server: RealRedis, apps: object
+) -> None:
+    url = ("--redis", redis_server.url)
+    mend = f"{apps}/mended"
+    run = json.loads(flowkit("run", "failing.py", *url, "-p", f"ok={mend}", "--json").stdout)[
+        "run_id"
+    ]
+    with open(mend, "w"):
+        pass
+    done = flowkit("run", "failing.py", *url, "--resume", run, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["results"] == {
+        "before": "kept",
+        "breaks": "mended",
+        "behind": "mended",
+    }
+    assert keys(redis_server, f"{{run-{run}}}*") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--resume", "nope"), 4, "no run 'nope'"),
+        (("--resume", "a b"), 2, "'--resume': 'a b' is no run id"),
+        (("--resume", "r", "-p", "size=1"), 2, "leave -p out"),
+    ],
+)
+def test_a_resume_that_cannot_be(
+    flowkit: Run, redis_server: RealRedis, words: tuple[str, ...], code: int, said: str
+) -> None:
+    done = flowkit("run", "chain.py", "--redis", redis_server.url, *words)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+
+
+def test_a_namespace_that_is_named_is_kept(
+    flowkit: Run, redis_server: RealRedis, namespace: str
+) -> None:
+    words = ("--redis", redis_server.url, "--namespace", namespace)
+    done = flowkit("run", "chain.py", *words, "--json")
+    assert done.returncode == 0, done.stderr
+    listed = json.loads(flowkit("ls", *words, "--json").stdout)
+    assert [run["run_id"] for run in listed] == [json.loads(done.stdout)["run_id"]]

@@ -1,0 +1,233 @@
+"""The commands that talk to a running system."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from pathlib import Path
+
+import pytest
+from conftest import Run, RunningSystem
+from helpers import free_port, wait_until
+from real_redis import RealRedis
+
+
+@pytest.fixture
+def talk(flowkit: Run, running: RunningSystem) -> Run:
+    """The command with the running system's address in its environment."""
+
+    def run(*words: str, **more: str):  # type: ignore[no-untyped-def]
+        return flowkit(*words, **{**running.variables, **more})
+
+    return run
+
+
+def submitted(talk: Run, *words: str) -> str:
+    done = talk("submit", *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_submit_prints_the_id_and_nothing_else(talk: Run) -> None:
+    done = talk("submit", "chain.py")
+    assert done.returncode == 0
+    assert len(done.stdout.strip()) == 20
+    assert done.stdout.count("\n") == 1
+    assert done.stderr == ""
+
+
+def test_submit_and_wait_shows_what_run_would(talk: Run) -> None:
+    done = talk("submit", "chain.py", "-p", "size=2", "--wait")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == "second  'xx'"
+
+
+def test_the_same_id_is_the_same_run(talk: Run) -> None:
+    name = f"nightly-{uuid.uuid4().hex[:6]}"
+    first = talk("submit", "chain.py", "--run-id", name, "--ttl", "30m", "--wait", "--json")
+    again = talk("submit", "chain.py", "--run-id", name, "--wait", "--json")
+    assert first.returncode == again.returncode == 0
+    assert json.loads(first.stdout) == json.loads(again.stdout)
+    other = talk("submit", "wide.py", "--run-id", name)
+    assert other.returncode == 4
+    assert f"Error: run '{name}' exists already" in other.stderr
+
+
+def test_a_failed_run_from_submit_to_resume(talk: Run, apps: Path) -> None:
+    mend = apps / "mended"
+    done = talk("submit", "failing.py", "-p", f"ok={mend}", "--wait")
+    assert done.returncode == 1
+    assert "Task 'breaks' failed: ValueError" in done.stderr
+    run = done.stderr.splitlines()[-1].rpartition(" ")[2]
+    assert f"flowkit resume {run}" in done.stderr
+
+    shown = talk("status", run)
+    assert shown.returncode == 0
+    rows = [line.split()[:2] for line in shown.stdout.splitlines() if line]
+    assert ["State:", "failed"] in rows
+    states = [["breaks", "failed"], ["behind", "upstream_failed"], ["before", "succeeded"]]
+    assert rows[-3:] == states
+    assert "\x1b" not in shown.stdout
+
+    results = talk("result", run)
+    assert results.returncode == 1
+    assert "before  'kept'" in results.stdout
+    assert "behind  (upstream failed)" in results.stdout
+    assert talk("result", run, "before").stdout == "kept\n"
+    assert talk("result", run, "breaks").returncode == 1
+
+    mend.touch()
+    resumed = talk("resume", run, "--wait")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "behind  'mended'" in resumed.stdout
+    over = talk("resume", run)
+    assert over.returncode == 4
+    assert f"run '{run}' succeeded" in over.stderr
+
+
+def test_a_slow_run_from_wait_to_cancel(talk: Run, apps: Path) -> None:
+    done = talk("submit", "slow.py", "-p", f"mark={apps}/begun", "--wait", "--timeout", "1")
+    assert done.returncode == 5
+    run = done.stderr.strip().rpartition(" ")[2]
+    wait_until("the task has begun", (apps / "begun").exists)
+
+    document = json.loads(talk("status", run, "--json").stdout)
+    assert (document["state"], document["dag"], document["total"]) == ("running", "slow", 1)
+    assert [(one["name"], one["state"]) for one in document["tasks"]] == [("sleeps", "running")]
+    assert "tasks" not in json.loads(talk("status", run, "--json", "--no-tasks").stdout)
+    assert run in talk("ls", "--state", "running").stdout
+    so_far = talk("result", run)
+    assert so_far.returncode == 0
+    assert "the results so far" in so_far.stderr
+    assert talk("result", run, "--wait", "--timeout", "0.2").returncode == 5
+
+    ended = talk("cancel", run, "--wait", "--timeout", "20")
+    assert ended.returncode == 0, ended.stderr
+    assert "was cancelled" in ended.stdout
+    assert talk("cancel", run).returncode == 4
+    assert talk("result", run).returncode == 1
+
+
+def test_status_says_what_a_run_waits_for(talk: Run) -> None:
+    run = submitted(talk, "several.py:one")
+    text = wait_until(
+        "the run waits for a worker",
+        lambda: next(
+            (line for line in talk("status", run).stdout.splitlines() if "Waiting" in line), ""
+        ),
+    )
+    assert "No live worker serves queue 'special'" in text
+    assert talk("cancel", run, "--wait").returncode == 0
+
+
+def test_a_large_run_shows_fifty_tasks_or_all(talk: Run) -> None:
+    run = submitted(talk, "wide.py", "--wait", "--json")
+    run = json.loads(run)["run_id"]
+    some = talk("status", run)
+    assert "… and 12 more; --all shows them." in some.stderr
+    assert len([line for line in some.stdout.splitlines() if " succeeded " in line]) == 50
+    every = talk("status", run, "--all")
+    assert len([line for line in every.stdout.splitlines() if " succeeded " in line]) == 62
+
+
+def test_ls_lists_the_newest_first(talk: Run) -> None:
+    first = submitted(talk, "chain.py")
+    second = submitted(talk, "chain.py")
+    listed = json.loads(talk("ls", "--json", "--limit", "2").stdout)
+    assert [run["run_id"] for run in listed] == [second, first]
+    text = talk("ls", "--limit", "1").stdout.splitlines()
+    assert text[0].split() == ["RUN", "DAG", "STATE", "SUBMITTED", "DURATION", "TASKS"]
+    assert text[1].startswith(second)
+    assert "\t" not in "".join(text)
+
+
+def test_workers_are_listed(talk: Run) -> None:
+    document = json.loads(talk("workers", "--json").stdout)
+    assert document["scheduler"] is True
+    assert [one["queues"] for one in document["workers"]] == [["default"]]
+    assert talk("workers").stdout.splitlines()[1].startswith(document["workers"][0]["worker"])
+
+
+def test_hostile_names_print_literally(talk: Run) -> None:
+    run = json.loads(submitted(talk, "hostile.py", "--wait", "--json"))["run_id"]
+    for words in (("status", run), ("result", run), ("ls",)):
+        shown = talk(*words)
+        assert shown.returncode == 0
+        assert "\x1b" not in shown.stdout + shown.stderr
+        assert "[blink]dag[/blink]" in shown.stdout or "[red]x[/red]" in shown.stdout
+    assert talk("result", run, "[red]x[/red]").stdout == "\\x1b[2J\\x07[bold]gone[/bold]\n"
+
+
+@pytest.mark.parametrize(
+    "words", [("status", "no-run"), ("cancel", "no-run"), ("result", "no-run")]
+)
+def test_an_unknown_run(talk: Run, words: tuple[str, ...]) -> None:
+    done = talk(*words)
+    assert done.returncode == 4
+    assert done.stderr.startswith("Error: there is no run 'no-run'")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("status", "a b"), "is no run id"),
+        (("submit", "chain.py", "--run-id", "a b"), "'--run-id': 'a b' is no run id"),
+        (("submit", "chain.py", "--ttl", "7y"), "result_ttl = '7y'"),
+        (("submit", "chain.py", "--timeout", "3"), "--timeout bounds the wait"),
+        (("submit", "chain.py", "-p", "sizes=3"), "unknown parameter 'sizes'"),
+        (("cancel", "r", "--timeout", "3"), "--timeout bounds the wait"),
+        (("ls", "--state", "odd"), "'odd'"),
+    ],
+)
+def test_wrong_usage(talk: Run, words: tuple[str, ...], said: str) -> None:
+    done = talk(*words)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_task(talk: Run) -> None:
+    run = json.loads(submitted(talk, "chain.py", "--wait", "--json"))["run_id"]
+    done = talk("result", run, "third")
+    assert done.returncode == 4
+    assert "its tasks are 'first', 'second'" in done.stderr
+
+
+def test_nobody_there_is_told(flowkit: Run, redis_server: RealRedis, namespace: str) -> None:
+    words = ("--redis", redis_server.url, "--namespace", namespace)
+    done = flowkit("submit", "chain.py", *words)
+    assert done.returncode == 0
+    assert "No scheduler is running" in done.stderr
+    assert "No worker is running" in done.stderr
+    shown = flowkit("status", done.stdout.strip(), *words)
+    assert "Waiting:   No scheduler is running" in shown.stdout
+    assert "No worker is running" in flowkit("workers", *words).stderr
+
+
+@pytest.mark.parametrize("words", [("status", "r"), ("submit", "chain.py"), ("ls",), ("workers",)])
+def test_without_a_url_the_ways_to_give_one_are_told(flowkit: Run, words: tuple[str, ...]) -> None:
+    done = flowkit(*words)
+    assert done.returncode == 2
+    for way in ("--redis", "FLOWKIT_REDIS_URL", "pyproject.toml", "flowkit dev"):
+        assert way in done.stderr
+
+
+def test_a_redis_that_is_away(flowkit: Run) -> None:
+    done = flowkit("ls", "--redis", f"redis://127.0.0.1:{free_port()}/0")
+    assert done.returncode == 3
+    assert done.stderr.startswith("Error: cannot use Redis at redis://127.0.0.1")
+
+
+@pytest.mark.parametrize(("form", "said"), [("text", "Upstream: first"), ("mermaid", "t0 --> t1")])
+def test_a_graph_needs_no_redis(flowkit: Run, form: str, said: str) -> None:
+    done = flowkit("graph", "chain.py", "--format", form)
+    assert done.returncode == 0
+    assert said in done.stdout
+
+
+def test_a_cycle_is_drawn_and_refused(flowkit: Run) -> None:
+    done = flowkit("graph", "cycle.py")
+    assert done.returncode == 2
+    assert "Downstream: b" in done.stdout
+    assert "a -> b -> a" in done.stderr

@@ -1,0 +1,217 @@
+"""LocalSystem: what ``run`` and ``dev`` start, and what users' own tests can start."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import alive
+from helpers import wait_until
+
+from flowkit.daemons import QUICK_DEATHS, Daemon, Keeper, Line, how
+from flowkit.exceptions import FlowkitError
+from flowkit.loader import load_app
+from flowkit.system import LocalSystem, default_processes, print_line
+from flowkit.task import Task
+
+APP = """
+import os
+from flowkit import DAG, task
+
+@task
+def talk():
+    print("out")
+    os.write(2, b"err \\xff\\n")
+    return os.getcwd()
+
+with DAG("talk") as dag:
+    dag.add(talk)
+"""
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    path = tmp_path / "talking_app.py"
+    path.write_text(APP)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(Task, "_all_tasks", list(Task._all_tasks))
+    monkeypatch.setattr(Task, "_by_ref", dict(Task._by_ref))
+    sys.modules.pop("talking_app", None)
+    return str(path)
+
+
+def children() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)
+
+
+def failure_of(system: LocalSystem) -> str:
+    try:
+        system.check()
+    except FlowkitError as error:
+        return str(error)
+    return ""
+
+
+def test_a_run_from_start_to_stop(app: str) -> None:
+    lines: list[Line] = []
+    before = {one.pid for one in children()}
+    with LocalSystem(app, processes=2, on_line=lines.append) as system:
+        system.wait_ready()
+        with system.client() as client:
+            results = client.submit(load_app(app).dag()).wait_results(30)
+        mine = [one for one in children() if one.pid not in before]
+        wait_until("both lines have come", lambda: len(lines) >= 2)
+    assert results == {"talk": os.getcwd()}
+    assert Line("worker", "out") in lines
+    assert Line("worker", "err \ufffd", None, True) in lines
+    assert len(mine) >= 4
+    assert alive(mine) == []
+
+
+def test_it_starts_again_after_it_was_stopped_and_not_twice(app: str) -> None:
+    system = LocalSystem(app, on_line=lambda line: None)
+    for _ in range(2):
+        with system:
+            with pytest.raises(RuntimeError, match="runs already"):
+                system.start()
+            system.wait_ready()
+    system.stop()
+    with pytest.raises(FlowkitError, match="does not run"):
+        system.check()
+    with pytest.raises(RuntimeError, match="has not been started"):
+        _ = system.url
+
+
+def test_the_thread_that_starts_it_may_end(app: str) -> None:
+    """The kernel ties a process to the thread that started it, so a keeper thread does."""
+    system = LocalSystem(app, on_line=lambda line: None)
+    starter = threading.Thread(target=system.start)
+    starter.start()
+    starter.join()
+    try:
+        system.wait_ready()
+    finally:
+        system.stop()
+
+
+def test_a_worker_without_its_app_is_given_up(tmp_path: Path) -> None:
+    lines: list[Line] = []
+    with LocalSystem(str(tmp_path / "absent.py"), on_line=lines.append) as system:
+        said = wait_until("it is given up", lambda: failure_of(system))
+    assert said.startswith("The worker cannot work: it ended by exit code 2.\n")
+    assert "absent.py'" in said
+    assert [line.level for line in lines] == ["ERROR"] * len(lines)
+
+
+def test_a_daemon_that_dies_at_once_is_given_up_after_some_times(tmp_path: Path) -> None:
+    (tmp_path / "dying.py").write_text("raise SystemExit(7)\n")
+    lines: list[Line] = []
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    keeper = Keeper([Daemon("dying", ["dying"], environ)], lines.append, grace=1.0)
+    keeper.start()
+    wait_until("it is given up", lambda: keeper.failure)
+    keeper.stop()
+    assert keeper.failure == "The dying cannot work: it ended by exit code 7."
+    assert [line.level for line in lines] == ["WARNING"] * (QUICK_DEATHS - 1)
+
+
+def test_an_error_of_the_listener_ends_everything_and_is_told(app: str) -> None:
+    def listen(line: Line) -> None:
+        raise LookupError("no room")
+
+    before = {one.pid for one in children()}
+    system = LocalSystem(app, log_level="DEBUG", on_line=listen)
+    system.start()
+    below = [one for one in children() if one.pid not in before]
+    with pytest.raises(FlowkitError, match="LookupError: no room"):
+        system.wait_ready()
+    system.stop()
+    assert alive(below) == []
+
+
+def test_a_daemon_that_ignores_term_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "deaf.py").write_text(
+        "import signal, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "print('deaf')\n"
+        "time.sleep(600)\n"
+    )
+    lines: list[Line] = []
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    daemon = Daemon("deaf", ["deaf"], environ)
+    keeper = Keeper([daemon], lines.append, grace=0.2)
+    keeper.start()
+    wait_until("it has spoken", lambda: lines)
+    keeper.stop()
+    assert daemon.process is not None
+    assert daemon.process.returncode == -signal.SIGKILL
+
+
+def test_a_program_on_a_leash_ends_with_its_parent(tmp_path: Path) -> None:
+    (tmp_path / "sleeper.py").write_text("import time\nprint('there')\ntime.sleep(600)\n")
+    starter = (
+        "import os, subprocess, sys, time\n"
+        "words = [sys.executable, '-m', 'flowkit.leash', str(os.getpid()), 'sleeper']\n"
+        "print(subprocess.Popen(words).pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", starter],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert parent.stdout is not None
+    sleeper = psutil.Process(int(parent.stdout.readline()))
+    assert parent.stdout.readline() == "there\n"
+    parent.kill()
+    parent.wait()
+    wait_until("the sleeper is gone", lambda: not alive([sleeper]))
+    parent.stdout.close()
+
+
+def test_where_the_kernel_does_not_help_the_program_looks_itself(tmp_path: Path) -> None:
+    """What other systems than Linux do, tried here: a timer finds that the parent has changed."""
+    program = (
+        "import os, subprocess, sys, time\n"
+        "child = '''\n"
+        "import os, time\n"
+        "from flowkit.leash import _look_for_parent\n"
+        "_look_for_parent(os.getppid(), 0.05)\n"
+        "print(os.getpid(), flush=True)\n"
+        "time.sleep(600)\n"
+        "'''\n"
+        "subprocess.Popen([sys.executable, '-c', child])\n"
+        "time.sleep(600)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.wait()
+    wait_until("the child is gone", lambda: not alive([child]))
+    parent.stdout.close()
+
+
+def test_a_leash_on_a_parent_that_is_gone_already() -> None:
+    words = [sys.executable, "-m", "flowkit.leash", "1", "this"]
+    done = subprocess.run(words, capture_output=True, check=False)
+    assert done.returncode == 128 + signal.SIGTERM
+
+
+def test_lines_are_printed_where_they_belong(capsys: pytest.CaptureFixture[str]) -> None:
+    print_line(Line("worker", "hello"))
+    print_line(Line("worker", "oops", None, True))
+    print_line(Line("worker", "bad \x1b[2J", "ERROR"))
+    assert capsys.readouterr() == ("hello\n", "oops\nworker: ERROR bad \\x1b[2J\n")
+
+
+def test_ends_are_told_in_words() -> None:
+    assert [how(3), how(-9), how(-99)] == ["exit code 3", "SIGKILL", "signal 99"]
+    assert default_processes() >= 2

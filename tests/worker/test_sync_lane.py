@@ -1,0 +1,255 @@
+"""The sync lane over a store that the test plays: how much it claims, and what it starts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from bench import LANE, Counter, Shelf, claim_of, dag_of, executor_of
+from helpers import wait_until
+
+from flowkit import Task, task
+from flowkit.exceptions import LeaseLost
+from flowkit.worker.board import Board
+from flowkit.worker.desk import MAX_BATCH, Desk
+from flowkit.worker.sync_lane import BATCH_S, SLOT, SyncLane
+
+
+class Rig:
+    """A sync lane and what surrounds it."""
+
+    def __init__(
+        self,
+        store: Counter,
+        *tasks: Task,
+        args: tuple[object, ...] = (),
+        may_go_on: Callable[[int], bool] = lambda done: True,
+    ) -> None:
+        self.store = store
+        self.board = Board(0)
+        self.errors: list[BaseException] = []
+        self.desk = Desk(store, LANE, ["default"])  # type: ignore[arg-type]
+        shelf: Any = Shelf(dag_of(*tasks), *args)
+        waiter: Any = store
+        self.lane = SyncLane(
+            self.desk,
+            waiter,
+            shelf,
+            executor_of(shelf),
+            self.board,
+            may_go_on=may_go_on,
+            on_error=self.errors.append,
+        )
+
+    def run_until_idle(self) -> None:
+        """Run the lane; drain it when there is nothing left to claim."""
+        self.store.wait_for_work = lambda lists, seconds: bool(self.lane.drain())  # type: ignore[method-assign]
+        self.lane.run()
+
+
+def noop() -> Task:
+    @task
+    def nothing(*values: object) -> None: ...
+
+    return nothing
+
+
+# -- how much to claim ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "batch"),
+    [
+        (BATCH_S * 2, 1),
+        (BATCH_S, 1),
+        (BATCH_S / 10, 10),
+        (BATCH_S / 10_000, MAX_BATCH),
+    ],
+)
+def test_a_batch_is_about_twenty_milliseconds_of_work(seconds: float, batch: int) -> None:
+    lane = Rig(Counter(), noop()).lane
+    assert lane._batch_size() == 1, "nothing is known yet"
+    lane._learn(seconds)
+    assert lane._batch_size() == pytest.approx(batch, abs=1)
+
+
+def test_slow_tasks_are_followed_at_once_and_fast_ones_soon() -> None:
+    lane = Rig(Counter(), noop()).lane
+    lane._learn(BATCH_S / 100)
+    lane._learn(BATCH_S * 5)
+    assert lane._batch_size() == 1
+    for _ in range(20):
+        lane._learn(BATCH_S / 100)
+    assert lane._batch_size() > 90
+
+
+def test_it_asks_for_one_and_then_for_more() -> None:
+    rig = Rig(Counter(*map(claim_of, range(1))), noop())
+    rig.run_until_idle()
+    limits = [limit for _, _, limit in rig.store.calls if limit]
+    assert limits[0] == 1
+    assert limits[1] > 1
+
+
+# -- what it starts -------------------------------------------------------------------------------
+
+
+def test_all_that_is_claimed_is_run_in_order_and_reported() -> None:
+    order: list[int] = []
+    tasks = [_noting(order, n) for n in range(20)]
+    rig = Rig(Counter(*map(claim_of, range(20))), *tasks)
+    rig.run_until_idle()
+    assert order == list(range(20))
+    assert rig.store.tokens() == [f"{n},1,S" for n in range(20)]
+    assert rig.store.held == {}
+    assert rig.lane.done == 20
+
+
+def _noting(order: list[int], number: int) -> Task:
+    @task(name=f"note_{number}")
+    def note() -> None:
+        order.append(number)
+
+    # A reference of its own: tasks are looked up by it.
+    note.ref = f"bench:note_{number}"
+    Task._by_ref[note.ref] = note
+    return note
+
+
+def test_an_attempt_that_was_cancelled_before_its_turn_is_not_started() -> None:
+    order: list[int] = []
+    tasks = [_noting(order, n) for n in range(3)]
+    rig = Rig(Counter(*map(claim_of, range(3))), *tasks)
+    rig.lane.cancel("r1,1,1")
+    rig.run_until_idle()
+    assert order == [0, 2]
+    assert sorted(rig.store.tokens()) == ["0,1,S", "1,1,C", "2,1,S"]
+
+
+def test_a_process_runs_no_more_tasks_than_it_may() -> None:
+    order: list[int] = []
+    tasks = [_noting(order, n) for n in range(30)]
+    rig = Rig(Counter(*map(claim_of, range(30))), *tasks, may_go_on=lambda done: done < 7)
+    rig.lane.run()
+    assert order == list(range(7))
+    assert rig.store.held == {}, "what it had claimed beyond that was not given back"
+
+
+def test_once_drained_it_finishes_what_runs_and_gives_back_the_rest() -> None:
+    rig: Rig
+    order: list[str] = []
+
+    @task
+    def last() -> None:
+        order.append("last")
+        rig.lane.drain()
+
+    rig = Rig(Counter(*map(claim_of, range(5))), *[last] * 5)
+    rig.lane._learn(BATCH_S / 100)
+    rig.lane.run()
+    assert order == ["last"]
+    assert rig.store.tokens() == ["0,1,S"]
+    assert sorted(rig.store.released) == ["r1,1", "r1,2", "r1,3", "r1,4"]
+
+
+# -- the board -------------------------------------------------------------------------------------
+
+
+def test_the_board_names_the_attempt_from_its_condition_to_its_result() -> None:
+    """Whatever of the user's code or data ends the process, somebody must be there to blame."""
+    seen: dict[str, list[str]] = {}
+    rig: Rig
+
+    def look(where: str) -> bool:
+        seen[where] = [f"{one.key},{one.attempt}" for one in rig.board.executing()]
+        return True
+
+    class Result(list):  # type: ignore[type-arg]
+        def __iter__(self) -> Any:
+            look("packing")
+            return super().__iter__()
+
+    @task(when=lambda value: look("condition"))
+    def looking(value: object) -> object:
+        look("call")
+        return Result()
+
+    rig = Rig(Counter(claim_of()), looking, args=(1,))
+    rig.store.on_complete = lambda: look("reporting") and None
+    rig.run_until_idle()
+    assert seen.pop("reporting") == []
+    assert seen.pop("condition") == seen.pop("call") == ["r1,0,1"]
+    assert set(map(tuple, seen.values())) <= {("r1,0,1",)}
+
+
+def test_the_deadline_is_up_during_the_call_and_no_longer() -> None:
+    deadlines: list[float] = []
+    rig: Rig
+
+    @task(timeout=60)
+    def timed() -> None:
+        deadlines.extend(one.deadline for one in rig.board.executing())
+
+    rig = Rig(Counter(claim_of()), timed)
+    rig.run_until_idle()
+    (deadline,) = deadlines
+    assert deadline > 0
+    assert not rig.board.overdue(deadline + 1)
+    assert not rig.board._memory[SLOT]
+
+
+# -- the reporter ----------------------------------------------------------------------------------
+
+
+def test_while_a_long_task_runs_outcomes_go_out_and_the_rest_goes_back() -> None:
+    go_on = threading.Event()
+
+    @task
+    def quick() -> None: ...
+
+    @task
+    def slow() -> None:
+        go_on.wait(20)
+
+    rig = Rig(Counter(*map(claim_of, range(4))), quick, slow, quick, quick)
+    rig.lane._learn(BATCH_S / 100)
+    runner = threading.Thread(target=rig.run_until_idle)
+    runner.start()
+    wait_until("the first outcome is out", lambda: rig.store.tokens() == ["0,1,S"])
+    wait_until("the rest is given back", lambda: rig.store.released == ["r1,3", "r1,2"])
+    go_on.set()
+    runner.join(20)
+    assert rig.store.tokens() == ["0,1,S", "1,1,S"]
+
+
+def test_a_lease_that_is_lost_while_a_long_task_runs_is_heard_of_at_once() -> None:
+    go_on = threading.Event()
+
+    @task
+    def quick() -> None: ...
+
+    @task
+    def slow() -> None:
+        go_on.wait(20)
+
+    rig = Rig(Counter(*map(claim_of, range(2))), quick, slow)
+    rig.lane._learn(BATCH_S / 100)
+
+    def lose() -> None:
+        if rig.desk.unsent:
+            raise LeaseLost("declared dead")
+
+    rig.store.on_complete = lose
+    runner = threading.Thread(target=_expecting_loss, args=(rig,))
+    runner.start()
+    wait_until("the loss is heard of", lambda: rig.errors)
+    assert not go_on.is_set()
+    go_on.set()
+    runner.join(20)
+
+
+def _expecting_loss(rig: Rig) -> None:
+    with pytest.raises(LeaseLost):
+        rig.run_until_idle()

@@ -1,0 +1,199 @@
+"""Values: read once, kept packed, handed out anew; and what is kept has a bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+from bench import claim_of, dag_of
+
+from flowkit import Task, task
+from flowkit.core.compiled import CompiledDAG
+from flowkit.exceptions import RedisUnavailable, StoreError
+from flowkit.protocol.codec import pack
+from flowkit.protocol.worker_store import Claim
+from flowkit.worker import values as module
+from flowkit.worker.values import PREFETCH, Values
+
+
+class Archive:
+    """Stands for the store: graphs and results, and what was asked of them."""
+
+    def __init__(self, dag: CompiledDAG | None, results: dict[int, object] | None = None) -> None:
+        self.dag = dag
+        self.results = {at: pack(value) for at, value in (results or {}).items()}
+        self.graphs_read = 0
+        self.read: list[tuple[str, list[int]]] = []
+        self.error: Exception | None = None
+
+    def read_graph(self, digest: str) -> CompiledDAG | None:
+        self.graphs_read += 1
+        if self.error is not None:
+            raise self.error
+        return self.dag
+
+    def read_results(self, run: str, tasks: Sequence[int]) -> Iterator[bytes | None]:
+        self.read.append((run, list(tasks)))
+        return iter([self.results.get(task) for task in tasks])
+
+
+def make_tasks(count: int) -> list[Task]:
+    @task
+    def one(*values: object) -> None: ...
+
+    return [one.bind(f"one_{n}") for n in range(count)]
+
+
+def values_of(archive: Archive) -> Values:
+    return Values(archive, 10**9)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def diamond() -> CompiledDAG:
+    return dag_of(*make_tasks(4), edges=[(0, 1), (0, 2), (2, 3), (1, 3)])
+
+
+def test_a_result_is_read_once_and_handed_out_anew_each_time(diamond: CompiledDAG) -> None:
+    """A task may change what it gets; nobody else may see that."""
+    archive = Archive(diamond, {0: {"rows": [1, 2]}})
+    values = values_of(archive)
+    (first,) = values.upstream(claim_of(1), [0])
+    assert isinstance(first, dict)
+    first["rows"].append("changed")
+    assert values.upstream(claim_of(2), [0]) == [{"rows": [1, 2]}]
+    assert archive.read == [("r1", [0])]
+
+
+def test_a_result_made_here_is_not_read_and_is_a_copy_too(diamond: CompiledDAG) -> None:
+    archive = Archive(diamond)
+    values = values_of(archive)
+    mine = [1, 2]
+    values.remember(claim_of(0), pack(mine))
+    (found,) = values.upstream(claim_of(1), [0])
+    assert found == mine
+    assert found is not mine
+    assert archive.read == []
+
+
+def test_results_come_in_the_order_asked_for_and_none_for_a_skipped_task(
+    diamond: CompiledDAG,
+) -> None:
+    values = values_of(Archive(diamond, {2: "two"}))
+    values.remember(claim_of(1), pack("one"))
+    assert values.upstream(claim_of(3), [2, 1, 0]) == ["two", "one", None]
+    assert values.upstream(claim_of(3), []) == []
+
+
+def test_another_life_of_a_run_id_has_results_of_its_own(diamond: CompiledDAG) -> None:
+    """The run expired, and somebody submitted another one under its id."""
+    archive = Archive(diamond, {0: "new"})
+    values = values_of(archive)
+    values.remember(claim_of(0), pack("old"))
+    later = Claim("r1", 1, 1, "0", "digest", b"", ("r1", 2))
+    assert values.upstream(later, [0]) == ["new"]
+    assert values.upstream(claim_of(1), [0]) == ["old"]
+
+
+def test_parameters_are_unpacked_anew_for_each_attempt(diamond: CompiledDAG) -> None:
+    values = values_of(Archive(diamond))
+    claim = Claim("r1", 0, 1, "0", "digest", pack({"names": ["a"]}), ("r1", 1))
+    first = values.params(claim)
+    assert isinstance(first["names"], list)
+    first["names"].append("changed")
+    assert values.params(claim) == {"names": ["a"]}
+    assert values.params(claim_of()) == {}
+
+
+def test_parameters_that_are_no_mapping_are_refused(diamond: CompiledDAG) -> None:
+    claim = Claim("r1", 0, 1, "0", "digest", pack([1]), ("r1", 1))
+    with pytest.raises(StoreError, match="parameters of run r1"):
+        values_of(Archive(diamond)).params(claim)
+
+
+# -- graphs -------------------------------------------------------------------------------------
+
+
+def test_a_graph_is_read_once(diamond: CompiledDAG) -> None:
+    archive = Archive(diamond)
+    values = values_of(archive)
+    assert values.graph("digest") is values.graph("digest") is diamond
+    assert archive.graphs_read == 1
+
+
+def test_a_graph_that_is_gone_is_an_error_that_names_it() -> None:
+    with pytest.raises(StoreError, match="graph 0123456789ab is not in Redis"):
+        values_of(Archive(None)).graph("0123456789abcdef")
+
+
+def test_few_graphs_are_kept(diamond: CompiledDAG, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GRAPHS_KEPT", 2)
+    archive = Archive(diamond)
+    values = values_of(archive)
+    for digest in ("a", "b", "c", "c", "a"):
+        values.graph(digest)
+    assert archive.graphs_read == 4
+
+
+# -- reading ahead --------------------------------------------------------------------------------
+
+
+def test_what_several_claims_need_is_read_in_one_trip(diamond: CompiledDAG) -> None:
+    archive = Archive(diamond, {0: "zero", 1: "one", 2: "two"})
+    values = values_of(archive)
+    values.prefetch([claim_of(1), claim_of(2), claim_of(3)])
+    assert archive.read == [("r1", [0, 2, 1])]
+    assert values.upstream(claim_of(3), [2, 1]) == ["two", "one"]
+    values.prefetch([claim_of(3)])
+    assert len(archive.read) == 1, "it has read again what it has"
+
+
+def test_what_too_many_claims_need_is_left_to_each() -> None:
+    count = PREFETCH + 1
+    edges = [(at, count) for at in range(count)]
+    archive = Archive(dag_of(*make_tasks(count + 1), edges=edges))
+    values_of(archive).prefetch([claim_of(count)])
+    assert archive.read == []
+
+
+def test_reading_ahead_leaves_an_unreadable_graph_to_the_attempts(diamond: CompiledDAG) -> None:
+    """It ran outside of any attempt: the process died of it, was started again, and so on, and
+    the run never ended."""
+    archive = Archive(None)
+    values = values_of(archive)
+    values.prefetch([claim_of(1)])
+    archive.error = StoreError("damaged")
+    values.prefetch([claim_of(1)])
+    assert archive.read == []
+    archive.error = RedisUnavailable("away")
+    with pytest.raises(RedisUnavailable):
+        values.prefetch([claim_of(1)])
+
+
+# -- the bound ------------------------------------------------------------------------------------
+
+
+def test_the_oldest_results_make_room(
+    diamond: CompiledDAG, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RESULT_BYTES_KEPT", 3_000)
+    archive = Archive(diamond, dict.fromkeys(range(3), b"x" * 1000))
+    values = values_of(archive)
+    for number in range(3):
+        values.upstream(claim_of(3), [number])
+    values.upstream(claim_of(3), [2])
+    assert archive.read == [("r1", [0]), ("r1", [1]), ("r1", [2])]
+    values.upstream(claim_of(3), [0])
+    assert archive.read[-1] == ("r1", [0])
+    assert values._bytes <= 3_000
+
+
+def test_a_result_larger_than_the_bound_is_handed_out_and_not_kept(
+    diamond: CompiledDAG, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RESULT_BYTES_KEPT", 500)
+    archive = Archive(diamond, {0: b"x" * 1000})
+    values = values_of(archive)
+    for _ in range(2):
+        assert values.upstream(claim_of(1), [0]) == [b"x" * 1000]
+    assert len(archive.read) == 2
+    assert values._bytes == 0
