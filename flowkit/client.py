@@ -128,7 +128,7 @@ class Client:
         with self.store() as store:
             store.submit(submission, graph_known=submission.digest in self._known_graphs)
         self._known_graphs.add(submission.digest)
-        return RunHandle(self, submission.run)
+        return RunHandle(self, submission.run, accepted=True)
 
     def submit_many(
         self, dag: DAG, params: Iterable[Mapping[str, object] | None], *, ttl: int | None = None
@@ -147,7 +147,7 @@ class Client:
         submissions = [self._submission(compiled, packed, None, one, ttl) for one in given]
         with self.store() as store:
             store.submit_many(submissions)
-        return [RunHandle(self, submission.run) for submission in submissions]
+        return [RunHandle(self, one.run, accepted=True) for one in submissions]
 
     def _submission(
         self,

@@ -73,7 +73,9 @@ def measured(store: str, *options: str) -> dict[str, dict[str, Any]]:
 def test_every_workload_is_measured_on_a_redis_server() -> None:
     figures = measured("redis", "--redis-server", next(iter(executables().values())))
     assert set(figures) == OF_A_SYSTEM | {"memory", "memory-result"}
-    assert all(figure["median"] >= 0 for figure in figures.values())
+    # At this size the server's own housekeeping can outweigh what the tasks take in memory.
+    timed = [figure for name, figure in figures.items() if not name.startswith("memory")]
+    assert all(figure["median"] >= 0 for figure in timed)
     assert figures["fan-out"]["median"] > 0
 
 
