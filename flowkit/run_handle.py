@@ -36,10 +36,14 @@ Progress = Callable[[Mapping[str, int], int], None]
 class RunHandle:
     """One run of a DAG, known by its id."""
 
-    def __init__(self, client: Client, run_id: str) -> None:
-        """Get it from ``Client.submit`` or ``Client.run``."""
+    def __init__(self, client: Client, run_id: str, *, accepted: bool = False) -> None:
+        """Get it from ``Client.submit`` or ``Client.run``.
+
+        ``accepted``: Redis has had this run; if it has not any more, the run is lost.
+        """
         self.client = client
         self.run_id = run_id
+        self._accepted = accepted
         self._graph: CompiledDAG | None = None
 
     def __repr__(self) -> str:
@@ -80,7 +84,7 @@ class RunHandle:
         Raises WaitTimeout (the run goes on), RunLost if Redis loses it, RunNotFound.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        record = self.record()
+        record = self._still_there() if self._accepted else self.record()
         if record.state in RUN_OVER:
             return record.state
         with self.client.feed(self.run_id) as feed:
@@ -101,8 +105,9 @@ class RunHandle:
         except RunNotFound:
             raise RunLost(
                 self.run_id,
-                f"run {self.run_id!r} is not in Redis any more, though it was running: the data "
-                "was lost or deleted. Submit it anew, and check the persistence of the server",
+                f"run {self.run_id!r} was accepted and is not in Redis any more: its data was lost "
+                "or deleted, or it ended and its TTL is over. Submit it anew, and check the "
+                "persistence of the server",
             ) from None
 
     def _why_waiting(self, timeout: float) -> str:
