@@ -14,18 +14,17 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from .checks import check_importable, check_params
+from .checks import check_executor, check_importable, check_params
 from .core.compiled import CompiledDAG, OnFailure
-from .drawing import as_mermaid, as_text
-from .exceptions import FlowkitError
+from .drawing import Picture, as_dot, as_mermaid, as_text, picture_of
 from .layout import Edge, Layout, compile_layout, covered, edges_on, lay_out
-from .options import check_name, unknown_name
+from .options import check_name
 from .task import Task, open_scopes
 
 if TYPE_CHECKING:
+    from .drawing_marks import States
     from .run_handle import RunHandle
-
-EXECUTORS = ("thread", "redis")
+    from .state import StateStore
 
 
 class DAG:
@@ -133,15 +132,40 @@ class DAG:
         check_importable(layout.tasks)
         return compile_layout(self.name, layout, self.on_failure)
 
-    def visualize(self) -> str:
-        """Return the tasks with their upstream and downstream names, as text."""
-        tasks = self.tasks
-        return as_text(self.name, tasks, self._edges_among(tasks))
+    # -- pictures of it: see drawing_marks.marks_of for `states` ----------------------------
 
-    def to_mermaid(self) -> str:
+    def visualize(self, states: States | None = None) -> str:
+        """Return the tasks with their upstream and downstream names, as text."""
+        return as_text(self._picture(states))
+
+    def to_mermaid(self, states: States | None = None) -> str:
         """Return a Mermaid flowchart."""
+        return as_mermaid(self._picture(states))
+
+    def to_dot(self, states: States | None = None) -> str:
+        """Return a graph for Graphviz."""
+        return as_dot(self._picture(states))
+
+    def to_svg(self, states: States | None = None, *, collapse: bool | None = None) -> str:
+        """Return a drawing that stands alone.
+
+        ``states``: how the tasks stand: {task name: state}, a RunStatus or a RunHandle.
+        ``collapse``: whether many tasks that stand alike share a box; None for "beyond 100
+        tasks". Raises TaskNotFoundError for an unknown name in ``states``, DAGError for a DAG that
+        is too large to be drawn.
+        """
+        from .drawing_svg import as_svg
+
+        return as_svg(self._picture(states), collapse)
+
+    def _repr_html_(self) -> str:
+        from .drawing_notebook import dag_html
+
+        return dag_html(self._picture())
+
+    def _picture(self, states: States | None = None) -> Picture:
         tasks = self.tasks
-        return as_mermaid(self.name, tasks, self._edges_among(tasks))
+        return picture_of(self.name, tasks, self._edges_among(tasks), states)
 
     def __repr__(self) -> str:
         tasks = self.tasks
@@ -157,33 +181,33 @@ class DAG:
         redis: str | None = None,
         namespace: str | None = None,
         timeout: float | None = None,
+        state: StateStore | None = None,
+        resume: bool = False,
     ) -> dict[str, Any]:
         """Run it, wait, and return {task name: result} without the skipped tasks.
 
         ``executor``: "thread" for this process, "redis" for the workers at ``redis`` and
         ``namespace`` (both from the settings by default), where the workers' number and not
         ``max_workers`` bounds the parallelism. ``params``: run parameters by name.
-        ``timeout``: seconds to wait for the end, None for any time. Raises the failed task's own
+        ``timeout``: seconds to wait for the end, None for any time. ``state``: a store where each
+        result is kept as it comes, under ``DAG/task``; with ``resume``, live results in it are
+        reused if all upstream of them are too, and the rest is run. Raises the failed task's own
         exception ("thread") or TaskExecutionError ("redis"), WaitTimeout when time is over, and
         a DAGError before anything runs if the DAG or its parameters are wrong.
         """
+        elsewhere = {"redis": redis, "namespace": namespace}
+        check_executor(self.name, executor, elsewhere, {"state": state, "resume": resume or None})
         if executor == "redis":
             from .client import Client
 
             with Client.connect(redis, namespace) as client:
                 return client.submit(self, params=params).wait_results(timeout)
-        if executor not in EXECUTORS:
-            raise FlowkitError(
-                f"DAG {self.name!r}: {unknown_name('executor', str(executor), EXECUTORS)}"
-            )
-        if redis is not None or namespace is not None:
-            raise FlowkitError(
-                f"DAG {self.name!r}: redis= and namespace= belong to executor='redis'; with "
-                f"executor={executor!r} they would do nothing."
-            )
         from .local import run_threads
 
-        return run_threads(self, max_workers=max_workers, params=params, timeout=timeout)
+        recording = None if state is None else (state, resume)
+        return run_threads(
+            self, max_workers=max_workers, params=params, timeout=timeout, recording=recording
+        )
 
     def submit(
         self,

@@ -1,46 +1,135 @@
-"""A DAG as text and as a Mermaid diagram. A DAG with a cycle can be drawn too: that helps."""
+"""A DAG as text, as a Mermaid flowchart and as a graph for Graphviz, with states or without.
+
+A ``Picture`` is what every kind of drawing starts from: numbers, names and edges, whether they come
+from tasks drawn in this process or from the graph that a run follows. It is not checked: a DAG with
+a cycle, or with two tasks of one name, can be drawn too, and that helps.
+
+Any name is safe in every kind of drawing: it can neither end its label nor steer a terminal.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from .core.states import TaskState
+from .drawing_marks import Mark, marks_of
+from .drawing_style import INK, LOOKS
 from .layout import Edge
 from .task import Task
 
+if TYPE_CHECKING:
+    from .drawing_marks import States
+
+EMPTY = "Empty DAG (no tasks defined)"
 _PLAIN = frozenset(" _-.,:()")
 
 
-def as_text(name: str, tasks: Sequence[Task], edges: Iterable[Edge]) -> str:
-    """Return the DAG's name and, for each task, its upstream and downstream names."""
-    if not tasks:
-        return "Empty DAG (no tasks defined)"
-    upstream: dict[Task, list[str]] = {task: [] for task in tasks}
-    downstream: dict[Task, list[str]] = {task: [] for task in tasks}
-    for source, target in edges:
-        upstream[target].append(_visible(source.name))
-        downstream[source].append(_visible(target.name))
-    lines = [f"DAG: {_visible(name)}"]
-    for task in tasks:
-        lines += [
-            "",
-            _visible(task.name),
-            f"  Upstream: {', '.join(upstream[task]) or '(none)'}",
-            f"  Downstream: {', '.join(downstream[task]) or '(none)'}",
-        ]
-    return "\n".join(lines)
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is to be drawn. ``edges``: (upstream, downstream) numbers. ``marks``: by task."""
+
+    name: str
+    names: Sequence[str]
+    edges: Sequence[tuple[int, int]]
+    marks: Sequence[Mark | None]
+
+    def states(self) -> set[TaskState]:
+        """Return the states that occur."""
+        return {mark.state for mark in self.marks if mark is not None}
 
 
-def as_mermaid(name: str, tasks: Sequence[Task], edges: Iterable[Edge]) -> str:
-    """Return a Mermaid flowchart; any name is safe in it."""
+def picture_of(
+    name: str, tasks: Sequence[Task], edges: Iterable[Edge], states: States | None = None
+) -> Picture:
+    """Return the picture of tasks and the edges among them. Raises what ``marks_of`` raises."""
     number = {task: index for index, task in enumerate(tasks)}
-    lines = ["---", f"title: {json.dumps(_visible(name))}", "---", "flowchart TD"]
-    lines += [f'    t{index}["{_entities(task.name)}"]' for task, index in number.items()]
-    lines += [f"    t{number[source]} --> t{number[target]}" for source, target in edges]
+    pairs = [(number[source], number[target]) for source, target in edges]
+    return marked(name, [task.name for task in tasks], pairs, states)
+
+
+def marked(
+    name: str,
+    names: Sequence[str],
+    edges: Sequence[tuple[int, int]],
+    states: States | None = None,
+) -> Picture:
+    """Return a picture in which the tasks that ``states`` speaks of are marked.
+
+    Raises what ``marks_of`` raises.
+    """
+    marks = {} if states is None else marks_of(name, names, states)
+    return Picture(name, names, edges, [marks.get(task) for task in names])
+
+
+def as_text(picture: Picture) -> str:
+    """Return the DAG's name and, for each task, its upstream and downstream names."""
+    if not picture.names:
+        return EMPTY
+    names = [visible(name) for name in picture.names]
+    upstream: list[list[str]] = [[] for _ in names]
+    downstream: list[list[str]] = [[] for _ in names]
+    for source, target in picture.edges:
+        upstream[target].append(names[source])
+        downstream[source].append(names[target])
+    lines = [f"DAG: {visible(picture.name)}"]
+    for task, mark in enumerate(picture.marks):
+        lines += ["", names[task]]
+        if mark is not None:
+            lines.append(f"  State: {mark.text}")
+        lines.append(f"  Upstream: {', '.join(upstream[task]) or '(none)'}")
+        lines.append(f"  Downstream: {', '.join(downstream[task]) or '(none)'}")
     return "\n".join(lines)
 
 
-def _visible(name: str) -> str:
+def as_mermaid(picture: Picture) -> str:
+    """Return a Mermaid flowchart."""
+    lines = ["---", f"title: {json.dumps(visible(picture.name))}", "---", "flowchart TD"]
+    for task, (name, mark) in enumerate(zip(picture.names, picture.marks, strict=True)):
+        if mark is None:
+            lines.append(f'    t{task}["{_entities(name)}"]')
+        else:
+            label = f"{_entities(name)}<br/>{mark.text}"
+            lines.append(f'    t{task}["{label}"]:::{mark.state.value}')
+    lines += [f"    t{source} --> t{target}" for source, target in picture.edges]
+    for state in _in_order(picture):
+        look = LOOKS[state]
+        style = f"fill:{look.pale},stroke:{look.on_light},color:{INK}"
+        lines.append(f"    classDef {state.value} {style}")
+    return "\n".join(lines)
+
+
+def as_dot(picture: Picture) -> str:
+    """Return a graph in the language of Graphviz."""
+    title = _quoted(picture.name)
+    lines = [
+        f"digraph {title} {{",
+        f"    graph [rankdir=LR, label={title}, labelloc=t, labeljust=l, fontname=Helvetica]",
+        '    node [shape=box, style="rounded,filled", fillcolor=white, fontname=Courier]',
+        "    edge [color=gray50]",
+    ]
+    for task, (name, mark) in enumerate(zip(picture.names, picture.marks, strict=True)):
+        lines.append(f"    t{task} [{_dot_attributes(name, mark)}]")
+    lines += [f"    t{source} -> t{target}" for source, target in picture.edges]
+    return "\n".join([*lines, "}"])
+
+
+def _dot_attributes(name: str, mark: Mark | None) -> str:
+    if mark is None:
+        return f"label={_quoted(name)}"
+    look = LOOKS[mark.state]
+    colors = f'color="{look.on_light}", fillcolor="{look.pale}", fontcolor="{INK}"'
+    return f"label={_quoted(name, mark.text)}, {colors}"
+
+
+def _in_order(picture: Picture) -> list[TaskState]:
+    found = picture.states()
+    return [state for state in TaskState if state in found]
+
+
+def visible(name: str) -> str:
     """Escape what a terminal would not show, or would show as something else."""
     if name.isprintable():
         return name
@@ -49,3 +138,9 @@ def _visible(name: str) -> str:
 
 def _entities(name: str) -> str:
     return "".join(c if c.isalnum() or c in _PLAIN else f"#{ord(c)};" for c in name)
+
+
+def _quoted(*lines: str) -> str:
+    r"""Quote text for Graphviz, which reads ``\N`` and ``&lt;`` in it as something else."""
+    safe = (visible(line).replace("\\", "\\\\").replace('"', '\\"') for line in lines)
+    return '"' + "\\n".join(line.replace("&", "&amp;") for line in safe) + '"'

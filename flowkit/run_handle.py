@@ -49,6 +49,11 @@ class RunHandle:
     def __repr__(self) -> str:
         return f"RunHandle({self.run_id!r})"
 
+    def _repr_html_(self) -> str:
+        from .drawing_notebook import handle_html
+
+        return handle_html(self)
+
     # -- how it stands --------------------------------------------------------------------------
 
     def record(self) -> RunRecord:

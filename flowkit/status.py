@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 import msgpack
 
 from .core.compiled import CompiledDAG
+from .core.graph import Graph
 from .core.states import RunState, TaskState
+from .drawing import Picture, as_dot, as_mermaid, as_text, marked
 from .protocol.client_store import ClientStore, RunRecord
 from .protocol.records import ErrorInfo, TaskRecord
 
@@ -32,7 +34,8 @@ class TaskStatus:
 class RunStatus:
     """How a run stands. ``waiting_for``: what keeps it from going on, "" if nothing is known to.
 
-    ``submitted`` and ``finished`` are seconds since 1970 by Redis' clock.
+    ``submitted`` and ``finished`` are seconds since 1970 by Redis' clock. ``graph`` is what the run
+    follows; without it, drawings have no edges.
     """
 
     run_id: str
@@ -45,6 +48,7 @@ class RunStatus:
     counts: dict[str, int]
     tasks: list[TaskStatus] = field(default_factory=list)
     waiting_for: str = ""
+    graph: Graph | None = field(default=None, repr=False, compare=False)
 
     @property
     def over(self) -> bool:
@@ -55,6 +59,39 @@ class RunStatus:
     def duration(self) -> float | None:
         """Seconds from submission to the end, None while it goes on."""
         return None if self.finished is None else self.finished - self.submitted
+
+    def picture(self) -> Picture:
+        """Return the tasks, the edges of the graph, and how each task stands."""
+        names, graph = [task.name for task in self.tasks], self.graph
+        edges = [] if graph is None else _edges(graph)
+        return marked(self.dag_name, names, edges, self)
+
+    def visualize(self) -> str:
+        """Return the tasks with their states and neighbours, as text."""
+        return as_text(self.picture())
+
+    def to_mermaid(self) -> str:
+        """Return a Mermaid flowchart, coloured by state."""
+        return as_mermaid(self.picture())
+
+    def to_dot(self) -> str:
+        """Return a graph for Graphviz, coloured by state."""
+        return as_dot(self.picture())
+
+    def to_svg(self, *, collapse: bool | None = None) -> str:
+        """Return a drawing that stands alone; see ``DAG.to_svg``. Raises DAGError if too large."""
+        from .drawing_svg import as_svg
+
+        return as_svg(self.picture(), collapse)
+
+    def _repr_html_(self) -> str:
+        from .drawing_notebook import run_html
+
+        return run_html(self)
+
+
+def _edges(graph: Graph) -> list[tuple[int, int]]:
+    return [(source, task) for task in range(len(graph)) for source in graph.upstream(task)]
 
 
 def read_status(store: ClientStore, run: RunRecord, dag: CompiledDAG) -> RunStatus:
@@ -75,6 +112,7 @@ def read_status(store: ClientStore, run: RunRecord, dag: CompiledDAG) -> RunStat
         counts=counts,
         tasks=_tasks(store, run, names, records),
         waiting_for=_waiting_for(store, run, dag, records),
+        graph=dag.graph,
     )
 
 

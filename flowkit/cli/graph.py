@@ -1,26 +1,102 @@
-"""``flowkit graph``: draw a DAG without running it."""
+"""``flowkit graph``: draw a DAG without running it, or a run and how its tasks stand."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from .inputs import dag_argument, load_dag
+from .connect import connect
+from .daemon_options import redis_options
+from .inputs import checked_run_id, load_dag
+
+if TYPE_CHECKING:
+    from ..dag import DAG
+    from ..status import RunStatus
+
+_SUFFIXES = {
+    ".txt": "text",
+    ".mmd": "mermaid",
+    ".mermaid": "mermaid",
+    ".dot": "dot",
+    ".gv": "dot",
+    ".svg": "svg",
+}
+_DRAWINGS: dict[str, Callable[[DAG | RunStatus], str]] = {
+    "text": lambda drawn: drawn.visualize(),
+    "mermaid": lambda drawn: drawn.to_mermaid(),
+    "dot": lambda drawn: drawn.to_dot(),
+    "svg": lambda drawn: drawn.to_svg(),
+}
 
 
 @click.command()
-@dag_argument
+@click.argument("spec", metavar="[FILE_OR_MODULE[:DAG]]", required=False)
+@click.option(
+    "--run",
+    "run_id",
+    metavar="RUN",
+    callback=checked_run_id,
+    help="Draw a run instead, with the state of each task.",
+)
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "mermaid"]),
-    default="text",
-    show_default=True,
-    help="Plain text, or a Mermaid flowchart.",
+    type=click.Choice(list(_DRAWINGS)),
+    help="Text, a Mermaid flowchart, a graph for Graphviz, or a drawing "
+    "[default: what --output ends with, else text].",
 )
-def graph(spec: str, form: str) -> None:
-    """Draw a DAG. Nothing is run, and no Redis is needed."""
-    from .output import say
-
-    _, dag = load_dag(spec)
-    say(dag.to_mermaid() if form == "mermaid" else dag.visualize())
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write to a file.",
+)
+@redis_options
+@click.pass_context
+def graph(
+    ctx: click.Context,
+    /,
+    spec: str | None,
+    run_id: str | None,
+    form: str | None,
+    output: Path | None,
+    **options: Any,
+) -> None:
+    """Draw a DAG, or a run and how it stands. Nothing is run; a DAG needs no Redis."""
+    form = form or _form_of(output)
+    if (spec is None) == (run_id is None):
+        raise click.UsageError("Name a DAG to draw, or a run with --run: one of them.")
+    if run_id is not None:
+        _put(_DRAWINGS[form](connect(ctx, options).run(run_id).status()), output)
+        return
+    if any(value is not None for value in options.values()):
+        raise click.UsageError("A DAG is drawn without Redis: its options belong to --run.")
+    _, dag = load_dag(str(spec))
+    _put(_DRAWINGS[form](dag), output)
     dag.layout()  # a picture helps to find a cycle, which is an error all the same
+
+
+def _form_of(output: Path | None) -> str:
+    if output is None:
+        return "text"
+    if output.suffix not in _SUFFIXES:
+        known = ", ".join(_SUFFIXES)
+        raise click.UsageError(f"{str(output)!r}: give --format, or a name that ends with {known}.")
+    return _SUFFIXES[output.suffix]
+
+
+def _put(drawing: str, output: Path | None) -> None:
+    from .output import note, say
+
+    if output is None:
+        say(drawing)
+        return
+    try:
+        output.write_text(drawing + "\n", encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"{str(output)!r} cannot be written: {error.strerror}.") from None
+    note(f"Drawn: {output}")

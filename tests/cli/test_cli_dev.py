@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-from conftest import Run, alive, family
+from console import Run, alive, family
 from helpers import free_port, wait_until
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -64,6 +64,8 @@ def test_another_terminal_can_submit_and_a_dead_worker_comes_back(
 def test_the_worker_serves_all_queues_of_the_app(started: Start, flowkit: Run) -> None:
     process = started("dev", "--app", "several.py", "--port", "0")
     url = read_until(process, r"export FLOWKIT_REDIS_URL=(\S+)")[1]
+    offered = read_until(process, r"flowkit submit (several.py:\S+) --wait")[1]
+    assert flowkit("submit", offered, FLOWKIT_REDIS_URL=url).returncode == 0
     done = flowkit("submit", "several.py:one", "--wait", FLOWKIT_REDIS_URL=url)
     assert "only  1" in done.stdout
     process.send_signal(signal.SIGTERM)

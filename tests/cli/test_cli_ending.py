@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import alive, family
+from console import alive, family
 from helpers import wait_until
 
 Start = Callable[..., "subprocess.Popen[str]"]

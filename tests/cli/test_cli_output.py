@@ -35,6 +35,17 @@ def test_a_piped_table_is_columns_and_blanks(capsys: pytest.CaptureFixture[str])
     ]
 
 
+def test_a_narrow_terminal_breaks_no_id(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    run = "0123456789abcdef0123"
+    print_table(["RUN", "STATE", "ERROR"], [[run, "succeeded", "word " * 12]])
+    lines = capsys.readouterr().out.splitlines()
+    assert any(run in line and "succeeded" in line for line in lines)
+
+
 @pytest.mark.parametrize(
     ("length", "shown"),
     [

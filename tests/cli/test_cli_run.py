@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import COMMAND, DEADLINE_S, Run
+from console import COMMAND, DEADLINE_S, Run
 from helpers import free_port
 
 

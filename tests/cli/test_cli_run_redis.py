@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from conftest import Run
+from console import Run
 from real_redis import RealRedis
 
 

@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from conftest import Run, RunningSystem
+from console import Run, RunningSystem
 from helpers import free_port, wait_until
 from real_redis import RealRedis
 

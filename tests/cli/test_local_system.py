@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,10 +12,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import alive
+from console import alive
 from helpers import wait_until
 
-from flowkit.daemons import QUICK_DEATHS, Daemon, Keeper, Line, how
+from flowkit.daemons import LONGEST_LINE, QUICK_DEATHS, Daemon, Keeper, Line, Pipe, how
 from flowkit.exceptions import FlowkitError
 from flowkit.loader import load_app
 from flowkit.system import LocalSystem, default_processes, print_line
@@ -72,6 +73,50 @@ def test_a_run_from_start_to_stop(app: str) -> None:
     assert Line("worker", "err \ufffd", None, True) in lines
     assert len(mine) >= 4
     assert alive(mine) == []
+
+
+def lines_of(printed: str) -> list[Line]:
+    reader, writer = os.pipe()
+    data = printed.encode()
+
+    def write() -> None:
+        with os.fdopen(writer, "wb") as stream:
+            stream.write(data)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    pipe = Pipe(Daemon("worker", [], {}), os.fdopen(reader, "rb"), is_error=False)
+    found: list[Line] = []
+    while not pipe.ended:
+        found += pipe.read()
+    thread.join()
+    pipe.stream.close()
+    return found
+
+
+def log_line(message: str, **fields: str) -> str:
+    record = {"timestamp": "t", "level": "ERROR", "message": message, "event": "e", **fields}
+    return json.dumps(record) + "\n"
+
+
+def test_a_log_line_after_what_a_task_left_without_a_line_end() -> None:
+    found = lines_of("Name? " + log_line("Task failed: ask"))
+    assert found == [Line("worker", "Name? "), Line("worker", "Task failed: ask", "ERROR")]
+
+
+def test_a_log_line_is_one_however_long_its_message_is() -> None:
+    message = "x" * (2 * LONGEST_LINE)
+    assert lines_of(log_line(message)) == [Line("worker", message, "ERROR")]
+
+
+def test_a_retry_tells_its_reason() -> None:
+    found = lines_of(log_line("Task retry: load", error="OSError: disk full"))
+    assert found == [Line("worker", "Task retry: load: OSError: disk full", "ERROR")]
+
+
+def test_what_a_task_logs_as_json_is_its_own() -> None:
+    own = '{"timestamp": "t", "level": "info", "message": "mine"}'
+    assert lines_of(own + "\n") == [Line("worker", own)]
 
 
 def test_it_starts_again_after_it_was_stopped_and_not_twice(app: str) -> None:

@@ -1,0 +1,113 @@
+"""How the tasks of a drawing stand: from what a caller has to one ``Mark`` per task name.
+
+A caller has a run (its handle or its status), or a mapping from task names to states. A name that
+the drawing does not have is refused, since the caller would look for it in vain; a task that is
+left out is drawn without a state. Nothing here imports what needs Redis: a run's handle and status
+are known by what they offer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from .core.states import TaskState
+from .exceptions import TaskNotFoundError
+from .options import unknown_name
+
+if TYPE_CHECKING:
+    from .run_handle import RunHandle
+    from .status import RunStatus, TaskStatus
+
+    States: TypeAlias = "Mapping[str, TaskState | TaskStatus | str] | RunStatus | RunHandle"
+
+
+class _Stands(Protocol):
+    """What a mark needs of a ``TaskStatus``."""
+
+    @property
+    def state(self) -> TaskState: ...
+    @property
+    def duration(self) -> float | None: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def error(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How one task stands. ``duration``: of its last attempt in seconds, None if unknown."""
+
+    state: TaskState
+    duration: float | None = None
+    attempt: int = 0
+    error: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The state, the duration if there is one, and which attempt it is if not the first."""
+        parts = [self.state.value.replace("_", " ")]
+        if self.duration is not None:
+            parts.append(duration_text(self.duration))
+        if self.attempt > 1:
+            parts.append(f"attempt {self.attempt}")
+        return " · ".join(parts)
+
+
+def marks_of(dag_name: str, names: Collection[str], states: States) -> dict[str, Mark]:
+    """Return a mark for each task that ``states`` speaks of.
+
+    ``states``: ``{task name: state}``, where a state is a TaskState, its value or a TaskStatus; or
+    a RunStatus; or a RunHandle, which is asked how its run stands. Raises TaskNotFoundError for a
+    name that is not among ``names``, TypeError or ValueError for what is no state, and what
+    ``RunHandle.status`` raises.
+    """
+    given = _by_name(states)
+    known = set(names)
+    for name in given:
+        if name not in known:
+            problem = unknown_name("task", str(name), sorted(known))
+            raise TaskNotFoundError(
+                f"DAG {dag_name!r}: states has an {problem} To draw a run of an earlier version "
+                "of a DAG, ask the run: RunHandle.status().to_svg()."
+            )
+    return {name: _mark(name, state) for name, state in given.items()}
+
+
+def _by_name(states: States) -> Mapping[str, TaskState | TaskStatus | str]:
+    if isinstance(states, Mapping):
+        return states
+    look = getattr(states, "status", None)
+    found = look() if callable(look) else states
+    tasks = getattr(found, "tasks", None)
+    if not isinstance(tasks, list):
+        raise TypeError(
+            "states must be a mapping from task names to states, a RunStatus or a RunHandle, "
+            f"not {states!r}."
+        )
+    return {task.name: task for task in tasks}
+
+
+def _mark(name: str, given: TaskState | _Stands | str) -> Mark:
+    if isinstance(given, str):
+        try:
+            return Mark(TaskState(given))
+        except ValueError:
+            problem = unknown_name("state", given, [state.value for state in TaskState])
+            raise ValueError(f"Task {name!r}: {problem}") from None
+    if not isinstance(getattr(given, "state", None), TaskState):
+        raise TypeError(f"Task {name!r}: its state must be a TaskState or a TaskStatus: {given!r}.")
+    return Mark(given.state, given.duration, given.attempt, given.error)
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration for people, as exact as it is of use."""
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"

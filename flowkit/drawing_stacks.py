@@ -1,0 +1,125 @@
+"""Many tasks as few: tasks that stand alike in a large DAG are drawn as one stack.
+
+Tasks may share a stack if they are in the same layer and the same state, if their names differ only
+in a number (or, where that is not enough, in anything), and if what is upstream and downstream of
+them is alike too; fewer than ``_LEAST`` of them stay apart. So a fan-out of 10,000 tasks is one
+stack beside its three failed tasks, and parallel chains become one chain of stacks. An edge goes
+from an earlier layer to a later one, so stacks cannot form a cycle where tasks did not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+
+from .drawing import Picture
+from .drawing_layers import Layers
+from .drawing_marks import duration_text
+
+_ROUNDS = 6
+_LEAST = 4
+_NUMBER = re.compile(r"[\s_.-]*\d+")
+_MOST_NAMES_TOLD = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Stacks:
+    """Which tasks each box of a drawing stands for, and the edges between the boxes."""
+
+    members: Sequence[Sequence[int]]
+    edges: Sequence[tuple[int, int]]
+
+
+def unstacked(picture: Picture) -> Stacks:
+    """Return one box per task."""
+    return Stacks([(task,) for task in range(len(picture.names))], picture.edges)
+
+
+def stacked(picture: Picture, layers: Layers, *, by_name: bool) -> Stacks:
+    """Return a box per group of tasks that stand alike; ``by_name``: and whose names do."""
+    kind: Callable[[str], str] = _stem if by_name else lambda name: ""
+    colors = _numbered(
+        [
+            (layers.layer[task], kind(name), mark and mark.state)
+            for task, (name, mark) in enumerate(zip(picture.names, picture.marks, strict=True))
+        ]
+    )
+    colors = _apart_if_few(_refined(colors, picture.edges))
+    members: list[list[int]] = [[] for _ in range(max(colors, default=-1) + 1)]
+    for task, color in enumerate(colors):
+        members[color].append(task)
+    pairs = ((colors[source], colors[target]) for source, target in picture.edges)
+    return Stacks(members, list(dict.fromkeys(pairs)))
+
+
+def _stem(name: str) -> str:
+    return _NUMBER.sub("", name)
+
+
+def _refined(colors: list[int], edges: Sequence[tuple[int, int]]) -> list[int]:
+    """Part tasks whose neighbours differ, round by round, until nothing parts or it is enough."""
+    for _ in range(_ROUNDS):
+        up: list[set[int]] = [set() for _ in colors]
+        down: list[set[int]] = [set() for _ in colors]
+        for source, target in edges:
+            up[target].add(colors[source])
+            down[source].add(colors[target])
+        around = zip(colors, map(frozenset, up), map(frozenset, down), strict=True)
+        finer = _numbered(list(around))
+        if max(finer, default=0) == max(colors, default=0):
+            break
+        colors = finer
+    return colors
+
+
+def _apart_if_few(colors: list[int]) -> list[int]:
+    sizes = Counter(colors)
+    return _numbered(
+        [(color, -1 if sizes[color] >= _LEAST else task) for task, color in enumerate(colors)]
+    )
+
+
+def _numbered(keys: Sequence[Hashable]) -> list[int]:
+    """Return numbers instead of keys, by first appearance."""
+    numbers: dict[Hashable, int] = {}
+    return [numbers.setdefault(key, len(numbers)) for key in keys]
+
+
+def title_of(picture: Picture, members: Sequence[int]) -> str:
+    """Return the name on a box: a task's own, or what the names of a stack have in common."""
+    first, last = picture.names[members[0]], picture.names[members[-1]]
+    if len(members) == 1:
+        return first
+    stems = {_stem(picture.names[task]) for task in members}
+    numbers = _NUMBER.findall(first)
+    if len(stems) == 1 and len(numbers) == 1:
+        return _NUMBER.sub(lambda found: _without_digits(found[0]) + "…", first)
+    return f"{first} … {last}"
+
+
+def _without_digits(text: str) -> str:
+    return text.rstrip("0123456789")
+
+
+def said_of(picture: Picture, members: Sequence[int]) -> str:
+    """Return the line below the name: how the task stands, or how many and how they stand."""
+    mark = picture.marks[members[0]]
+    if len(members) == 1:
+        return "" if mark is None else mark.text
+    parts = [f"{len(members):,} tasks"]
+    if mark is not None:
+        parts.append(mark.state.value.replace("_", " "))
+        times = [one.duration for task in members if (one := picture.marks[task])]
+        known = [time for time in times if time is not None]
+        if known:
+            parts.append(f"up to {duration_text(max(known))}")
+    return " · ".join(parts)
+
+
+def names_told(picture: Picture, members: Sequence[int]) -> list[str]:
+    """Return the names of a box, for its tooltip; of many, the first ones."""
+    told = [picture.names[task] for task in members[:_MOST_NAMES_TOLD]]
+    left = len(members) - len(told)
+    return [*told, f"… and {left:,} more"] if left else told
