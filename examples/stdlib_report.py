@@ -183,6 +183,7 @@ def write_report(report: dict[str, Any], out: str = "stdlib-report") -> dict[str
     text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
     write_whole(folder / "report.json", text)
     write_whole(folder / "report.html", render(report))
+    print(f"The page: {folder / 'report.html'}")
     figures = ("files", "unparsable", "lines", "functions", "classes")
     return {
         "json": str(folder / "report.json"),

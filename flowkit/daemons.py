@@ -29,6 +29,8 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 TICK_S = 0.2
 LAST_WORDS_S = 0.3  # for what is still in the pipes when all have ended
 LONGEST_LINE = 64 * 1024
+LONGEST_RECORD = 4 * 1024 * 1024  # a log line carries the message of an error, twice
+RECORD = b'{"timestamp": '  # so begins a log line, and nothing else that is likely
 WRONG_USAGE = 2  # a daemon's exit code for options or an app that cannot work
 
 
@@ -232,20 +234,33 @@ class Pipe:
         data = os.read(self.stream.fileno(), LONGEST_LINE)
         self.ended = not data
         *lines, self._rest = (self._rest + data).split(b"\n")
-        if self._rest and (self.ended or len(self._rest) > LONGEST_LINE):
+        limit = LONGEST_LINE if self._is_error or RECORD not in self._rest else LONGEST_RECORD
+        if self._rest and (self.ended or len(self._rest) > limit):
             lines.append(self._rest)
             self._rest = b""
-        return [self._line(line) for line in lines]
+        return [line for raw in lines for line in self._lines(raw)]
 
-    def _line(self, raw: bytes) -> Line:
+    def _lines(self, raw: bytes) -> list[Line]:
+        """Tell a log line from what a task printed, also from what it left without a line end."""
+        at = -1 if self._is_error else raw.find(RECORD)
+        logged = self._logged(raw[at:]) if at >= 0 else None
+        if logged is None:
+            return [self._printed(raw)]
+        return [self._printed(raw[:at]), logged] if at else [logged]
+
+    def _printed(self, raw: bytes) -> Line:
         text = raw.decode("utf-8", "replace").removesuffix("\r")
-        if not self._is_error and raw.startswith(b'{"timestamp": '):
-            try:
-                record = json.loads(text)
-                return Line(self.daemon.name, str(record["message"]), str(record["level"]))
-            except (ValueError, KeyError):
-                pass
         return Line(self.daemon.name, text, None, self._is_error)
+
+    def _logged(self, raw: bytes) -> Line | None:
+        try:
+            record = json.loads(raw)
+            text, level, _ = str(record["message"]), str(record["level"]), record["event"]
+        except (ValueError, KeyError):  # what a task logs as JSON is left as it is
+            return None
+        # A retry's message does not hold its reason; a failure's does.
+        reason = f": {record['error']}" if "error" in record else ""
+        return Line(self.daemon.name, text + reason, level)
 
 
 def how(code: int) -> str:

@@ -6,7 +6,7 @@ loaded under its dotted name; any other file under its stem, with its folder fir
 so that its helper modules are found. The same file twice is the same module.
 
 It refuses names that would hide a module Python or flowkit needs. Errors of the user's own code
-are told in the user's own frames, without the import machinery's.
+are told in the user's own frames, without flowkit's and the import machinery's.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from .options import unknown_name
 from .task import Task
 
 _FILE_SPEC = re.compile(r"(?P<target>.*?\.py)(?::(?P<dag>.*))?", re.DOTALL)
+# Frames in here are flowkit's own: where it refuses something, the line that asked is what matters.
+_OWN_FOLDER = os.path.join(os.path.dirname(__file__), "")
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 # A file of one of these names, with its folder first on sys.path, would be taken for the real one.
 _TAKEN = sys.stdlib_module_names | {"flowkit", "redis", "msgpack", "click", "rich", "fakeredis"}
@@ -230,11 +232,11 @@ def _story(what: str, error: Exception) -> str:
 
 
 def _user_frames(trace: TracebackType | None) -> list[traceback.FrameSummary]:
-    own = {__file__, importlib.__file__}
+    others = (_OWN_FOLDER, "<frozen importlib")
     return [
         frame
         for frame in traceback.extract_tb(trace)
-        if frame.filename not in own and not frame.filename.startswith("<frozen importlib")
+        if frame.filename != importlib.__file__ and not frame.filename.startswith(others)
     ]
 
 

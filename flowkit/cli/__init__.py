@@ -32,7 +32,7 @@ _COMMANDS = {
     "resume": ("control", "Take a failed or cancelled run up again."),
     "ls": ("listing", "List runs, newest first."),
     "workers": ("listing", "List live workers."),
-    "graph": ("graph", "Draw a DAG."),
+    "graph": ("graph", "Draw a DAG, or a run and how it stands."),
 }
 
 

@@ -20,6 +20,7 @@ from .inputs import load_app_calmly
 if TYPE_CHECKING:
     from ..daemons import Line
     from ..embedded import EmbeddedServer
+    from ..loader import App
     from ..system import LocalSystem
 
 PORT = 6399
@@ -52,7 +53,7 @@ def dev(app: str, workers: int | None, port: int | None, **options: Any) -> None
 
     settings = settings_from(options)
     target, _ = split_spec(app)
-    queues = _queues(target)
+    loaded = load_app_calmly(target)
     with signals_raise(), ExitStack() as stack:
         server = _server(port)
         stack.callback(server.stop)
@@ -61,22 +62,21 @@ def dev(app: str, workers: int | None, port: int | None, **options: Any) -> None
                 target,
                 url=server.url,
                 namespace=settings.namespace,
-                queues=queues,
+                queues=_queues(loaded),
                 processes=workers,
                 log_level=settings.log_level,
                 on_line=_print_line,
             )
         )
         system.wait_ready()
-        _tell(target, server.url, settings.namespace)
+        _tell(_example(target, loaded), server.url, settings.namespace)
         _stay(system)
 
 
-def _queues(target: str) -> list[str]:
-    """Return all queues that tasks of the app use; an app that cannot be loaded is told here."""
+def _queues(app: App) -> list[str]:
+    """Return all queues that tasks of the app use."""
     from ..task import Task
 
-    app = load_app_calmly(target)
     tasks = [*Task._all_tasks, *(task for dag in app.dags.values() for task in dag.tasks)]
     return sorted({"default", *(task.policy.queue for task in tasks)})
 
@@ -90,6 +90,11 @@ def _server(port: int | None) -> EmbeddedServer:
         if port is not None:
             raise
     return EmbeddedServer().start()
+
+
+def _example(target: str, app: App) -> str:
+    """Return what can be submitted: the app, and one of its DAGs if it has several."""
+    return f"{target}:{next(iter(app.dags))}" if len(app.dags) > 1 else target
 
 
 def _tell(target: str, url: str, namespace: str) -> None:

@@ -28,6 +28,10 @@ STATE_STYLES = {
 }
 
 
+# Columns: up to this width they are not cut into lines, and the last one gets at least so much.
+WHOLE, LEAST_LAST = 40, 20
+
+
 def safe(text: str) -> str:
     """Return text with its lines kept and every other control character escaped."""
     return "\n".join(printable(line.expandtabs(4)) for line in text.split("\n"))
@@ -71,16 +75,22 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def _print_rich(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for header in headers:
-        table.add_column(header, overflow="fold")
+    *whole, last = (max(map(cell_len, column)) for column in zip(headers, *rows, strict=True))
+    for header, width in zip(headers, [*whole, WHOLE + 1], strict=True):
+        table.add_column(header, overflow="fold", no_wrap=width <= WHOLE)
     for row in rows:
         table.add_row(*(Text(cell, STATE_STYLES.get(cell, "")) for cell in row))
-    Console().print(table)
+    # On a narrow terminal lines get too long, rather than ids that cannot be copied.
+    least = sum(min(width, WHOLE) + 2 for width in whole) + min(last, LEAST_LAST)
+    console = Console()
+    console.width = max(console.width, least)
+    console.print(table)
 
 
 def seconds(length: float | None) -> str:

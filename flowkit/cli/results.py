@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+
 from ..core.states import RunState, TaskState
 from ..exceptions import FlowkitError, TaskExecutionError, WaitTimeout
 from ..protocol.client_store import RunRecord
@@ -12,6 +15,7 @@ from .output import count, fail, note, print_json, print_table, seconds
 
 MOST_TASKS = 25
 WIDTH = 100
+LEAST_WIDTH = 40
 
 
 def duration_of(record: RunRecord) -> float | None:
@@ -62,7 +66,7 @@ def show_results(handle: RunHandle) -> None:
     shown = leaves[:MOST_TASKS]
     print_rows(handle, shown)
     note(
-        f"… and {count(len(graph) - len(shown), 'more task')}. These are tasks that nothing is "
+        f"… and {count(len(graph) - len(shown), 'more task')}. Shown are tasks that nothing is "
         "downstream of; --json shows all."
     )
 
@@ -72,14 +76,22 @@ def print_rows(handle: RunHandle, tasks: list[int]) -> None:
     names = handle.graph().graph.names
     with handle.client.store() as store:
         records = store.read_records(handle.run_id, tasks)
-    rows = []
+    rows, width = [], _width([names[task] for task in tasks])
     for task, record in zip(tasks, records, strict=True):
         if record.state is TaskState.SUCCEEDED:
-            shown = describe(handle.result(names[task], lenient=True), WIDTH)
+            shown = describe(handle.result(names[task], lenient=True), width)
         else:
             shown = f"({record.state.value.replace('_', ' ')})"
         rows.append([names[task], shown])
     print_table(["TASK", "RESULT"], rows)
+
+
+def _width(names: list[str]) -> int:
+    """Return how long a result may be, so that a row is one line of a terminal."""
+    if not sys.stdout.isatty():
+        return WIDTH
+    columns = shutil.get_terminal_size().columns
+    return max(LEAST_WIDTH, min(WIDTH, columns - max(map(len, names), default=0) - 2))
 
 
 def document(

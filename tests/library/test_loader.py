@@ -228,6 +228,17 @@ def test_an_error_of_the_users_code_names_file_line_and_only_user_frames(write):
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
+def test_what_flowkit_refuses_is_told_in_the_line_that_asked_for_it(write):
+    text = "from flowkit import task\n\n@task(retires=3)\ndef extract():\n    return 1\n"
+    path = write("misspelt_etl.py", text)
+    with pytest.raises(AppError, match="Did you mean 'retries'") as caught:
+        load_app(str(path))
+    told = str(caught.value)
+    assert f"({path}, line 3)" in told
+    assert "options.py" not in told
+    assert told.count("File ") == 1
+
+
 def test_a_syntax_error_names_its_line(write):
     path = write("typo_etl.py", "x = 1\ndef broken(:\n    pass\n")
     with pytest.raises(AppError, match=r"SyntaxError: .*typo_etl.py, line 2\)"):
