@@ -16,7 +16,7 @@
     dag.run()                    # in this process
     dag.run(executor="redis")    # on the workers of a running flowkit system
 
-Public names only. What needs Redis is imported when it is first asked for.
+Public names only. What needs Redis or a file is imported when it is first asked for.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from .task import Task, task
 if TYPE_CHECKING:
     from .client import Client
     from .run_handle import RunHandle
+    from .state import StateManager
+    from .task_cache import TaskCache
 
 __version__ = "0.1.0"
 
@@ -44,7 +46,9 @@ __all__ = [
     "FlowkitLogger",
     "LogLevel",
     "RunHandle",
+    "StateManager",
     "Task",
+    "TaskCache",
     "TaskExecutionError",
     "TaskNotFoundError",
     "__version__",
@@ -54,7 +58,12 @@ __all__ = [
     "task",
 ]
 
-_LAZY = {"Client": ".client", "RunHandle": ".run_handle"}
+_LAZY = {
+    "Client": ".client",
+    "RunHandle": ".run_handle",
+    "StateManager": ".state",
+    "TaskCache": ".task_cache",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -1,6 +1,7 @@
-"""What is asked of a DAG before a run is accepted: are its parameters there, can workers find it.
+"""What is asked before a run is accepted: do the options fit, are the parameters there, can workers
+find the tasks.
 
-Both answers come before anything has run; a run must not die an hour later of a typing mistake.
+All answers come before anything has run; a run must not die an hour later of a typing mistake.
 """
 
 from __future__ import annotations
@@ -8,11 +9,38 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 
-from .exceptions import NotImportableError, ParameterError
+from .exceptions import FlowkitError, NotImportableError, ParameterError
 from .invoke import missing_parameters, plan_for
 from .layout import Layout
 from .options import unknown_name
 from .task import Task, registered_task
+
+EXECUTORS = ("thread", "redis")
+
+
+def check_executor(
+    dag_name: str, executor: str, for_redis: Mapping[str, object], for_here: Mapping[str, object]
+) -> None:
+    """Raise FlowkitError for an unknown executor, or options (None: not given) of another one."""
+    if executor not in EXECUTORS:
+        raise FlowkitError(
+            f"DAG {dag_name!r}: {unknown_name('executor', str(executor), EXECUTORS)}"
+        )
+    if executor == "redis" and any(value is not None for value in for_here.values()):
+        raise FlowkitError(
+            f"DAG {dag_name!r}: state= and resume= belong to runs in this process; on workers each "
+            "result is kept with its run. To take a run up again, use `flowkit resume RUN_ID`, or "
+            "resume() of its handle."
+        )
+    if executor != "redis" and any(value is not None for value in for_redis.values()):
+        raise FlowkitError(
+            f"DAG {dag_name!r}: redis= and namespace= belong to executor='redis'; with "
+            f"executor={executor!r} they would do nothing."
+        )
+    if for_here["resume"] and for_here["state"] is None:
+        raise FlowkitError(
+            f"DAG {dag_name!r}: resume=True needs the store of an earlier run: give state=…."
+        )
 
 
 def check_params(dag_name: str, layout: Layout, params: Mapping[str, object]) -> None:

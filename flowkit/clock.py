@@ -2,7 +2,7 @@
 
 Whoever needs the time inside a process takes a ``Clock``, so that a test can move time instead of
 waiting for it. Rules:
-- Lengths (timeouts, durations, intervals) are differences of ``monotonic()``; ``wall_ms()`` is for
+- Lengths (timeouts, durations, intervals) are differences of ``monotonic()``; ``wall()`` is for
   dates that people read and for times that are stored: a wall clock may jump, also backwards.
 - Leases and due times that several machines share follow the Redis server's clock, never this one.
 - No other module of the library reads the wall clock; lint enforces it.
@@ -21,6 +21,10 @@ class Clock(Protocol):
         """Return seconds since some fixed moment; never goes back."""
         ...
 
+    def wall(self) -> float:
+        """Return seconds since 1970-01-01 UTC."""
+        ...
+
     def wall_ms(self) -> int:
         """Return milliseconds since 1970-01-01 UTC."""
         ...
@@ -37,9 +41,13 @@ class SystemClock:
         """Return seconds since the computer started, or some other fixed moment."""
         return time.monotonic()
 
+    def wall(self) -> float:
+        """Return seconds since 1970-01-01 UTC."""
+        return time.time()  # noqa: TID251 - the one place that reads it
+
     def wall_ms(self) -> int:
         """Return milliseconds since 1970-01-01 UTC."""
-        return int(time.time() * 1000)  # noqa: TID251 - the one place that reads it
+        return int(self.wall() * 1000)
 
     def sleep(self, seconds: float) -> None:
         """Wait in real time; a length of zero or less returns at once."""
@@ -60,6 +68,10 @@ class FakeClock:
     def monotonic(self) -> float:
         """Return the seconds by which this clock has been moved."""
         return self._elapsed
+
+    def wall(self) -> float:
+        """Return the start moved on by the same length, in seconds."""
+        return self.wall_ms() / 1000
 
     def wall_ms(self) -> int:
         """Return the start moved on by the same length, in milliseconds."""

@@ -15,6 +15,7 @@
     ├── LeaseLost                 another worker owns what this one believed to own
     ├── IllegalValue              a value that cannot be stored or read back
     ├── SettingsError
+    ├── StateError                a state file that cannot be read or written
     ├── StoreError
     │   ├── RedisUnavailable
     │   ├── UnfitRedis
@@ -172,6 +173,10 @@ class IllegalValue(FlowkitError):
 
 class SettingsError(FlowkitError):
     """A setting is unknown or has a bad value."""
+
+
+class StateError(FlowkitError):
+    """A state file that cannot be read or written, by its permissions, the disk or its format."""
 
 
 class StoreError(FlowkitError):

@@ -39,6 +39,8 @@ from .logging import LogLevel, get_logger
 
 if TYPE_CHECKING:
     from .dag import DAG
+    from .local_record import Recorder
+    from .state import StateStore
 
 Fact = tuple[int, TaskState]
 
@@ -49,12 +51,22 @@ def run_threads(
     max_workers: int | None = None,
     params: Mapping[str, Any] | None = None,
     timeout: float | None = None,
+    recording: tuple[StateStore, bool] | None = None,
 ) -> dict[str, Any]:
-    """Run ``dag`` on threads and return {task name: result}. See ``DAG.run``."""
+    """Run ``dag`` on threads and return {task name: result}. See ``DAG.run``.
+
+    ``recording``: the store that takes the results, and whether those in it are reused.
+    """
     layout = dag.layout()
     given = MappingProxyType(dict(params or {}))
     check_params(dag.name, layout, given)
-    return _LocalRun(dag, layout, given, max_workers or dag.max_workers).run(timeout)
+    run = _LocalRun(dag, layout, given, max_workers or dag.max_workers)
+    if recording is not None:
+        from .local_record import Recorder
+
+        state, resume = recording
+        run.recorder = Recorder(state, dag.name, layout, given, resume=resume)
+    return run.run(timeout)
 
 
 class _Timer(NamedTuple):
@@ -83,6 +95,7 @@ class _LocalRun:
         self._order = count()
         self._logger = get_logger()
         self._progress = 0
+        self.recorder: Recorder | None = None
         self._run_id = uuid.uuid4().hex
         context = RunContext(
             self._run_id, layout, params, self._results, dag.on_failure, self._logger
@@ -97,7 +110,7 @@ class _LocalRun:
         self._logger.log_dag_start(self._dag.name, len(self._tasks))
         at_once = True
         try:
-            self._obey(self._run.start())
+            self._obey(self._begin())
             while not self._run.finished:
                 self._advance(end)
             at_once = False
@@ -112,6 +125,15 @@ class _LocalRun:
             for index, task in enumerate(self._tasks)
             if state(index) is TaskState.SUCCEEDED
         }
+
+    def _begin(self) -> list[Command]:
+        """Start the run, or take it up again with the results of an earlier one."""
+        if self.recorder is None:
+            return self._run.start()
+        reused = self.recorder.begin(self._run_id)
+        for index, (_, value) in reused.items():
+            self._results[index], self._current[index] = value, 0
+        return self._run.restore((index, state) for index, (state, _) in reused.items())
 
     # -- carrying out ----------------------------------------------------------------------
 
@@ -139,7 +161,7 @@ class _LocalRun:
     def _advance(self, end: float | None) -> None:
         """Wait until something has happened, then tell the resolver and do what it says."""
         facts: list[Fact] = []
-        for outcome in self._wait(end):
+        for outcome in self._recorded(self._wait(end)):
             self._take(outcome, facts)
         now = time.monotonic()
         while self._timers and self._timers[0].when <= now:
@@ -170,6 +192,13 @@ class _LocalRun:
         except Empty:
             return []
         return found
+
+    def _recorded(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """Have the results among them recorded; what cannot be is a failure from here on."""
+        if self.recorder is None or not outcomes:
+            return outcomes
+        current = self._current
+        return self.recorder.record([one for one in outcomes if one.attempt == current[one.task]])
 
     def _take(self, outcome: Outcome, facts: list[Fact]) -> None:
         index, attempt, state, value, duration = outcome

@@ -21,6 +21,7 @@ TYPES = {
     "Stream": "stream",
 }
 RUN_KEYS = ("run", "tasks", "results", "errors")
+MAY_EXPIRE = ("graph", "entry")
 
 
 def patterns(namespace: str) -> Iterator[tuple[str, re.Pattern[str], str]]:
@@ -34,25 +35,28 @@ def patterns(namespace: str) -> Iterator[tuple[str, re.Pattern[str], str]]:
             continue
         holes = ["\0"] * len(inspect.signature(method).parameters)
         pattern = re.escape(method(*holes)).replace(re.escape("\0"), "[^:]+")
-        yield name, re.compile(pattern), TYPES[kind]
+        if name == "entry":  # the last part is the user's, and may be any text
+            pattern = pattern.removesuffix("[^:]+") + ".*"
+        yield name, re.compile(pattern, re.DOTALL), TYPES[kind]
 
 
 def violations(server: redis.Redis, namespace: str) -> list[str]:
     """Return a sentence for each key that the schema does not allow, or that should not (or
-    should) have a TTL: the keys of a run that is over have one, a graph may, no other key has."""
+    should) have a TTL: the keys of a run that is over have one, a graph and an entry of a state
+    store may, no other key has."""
     prefix = "{" + namespace + "}:"
     known = list(patterns(namespace))
     wrong: list[str] = []
     for raw in server.scan_iter(match=literally(prefix) + "*", count=1000):
-        key, kind = raw.decode(), server.type(raw).decode()
+        key, kind = raw.decode("utf-8", "surrogateescape"), server.type(raw).decode()
         expires = server.pttl(raw) >= 0
         roles = [name for name, pattern, of in known if pattern.fullmatch(key) and of == kind]
         if not roles:
             wrong.append(f"{key} ({kind}) is not in the schema")
         elif roles[0] in RUN_KEYS and expires != _is_over(server, key):
             wrong.append(f"{key} {'has a' if expires else 'lacks its'} TTL")
-        elif roles[0] not in (*RUN_KEYS, "graph") and expires:
-            wrong.append(f"{key} has a TTL, and only runs and graphs may")
+        elif roles[0] not in (*RUN_KEYS, *MAY_EXPIRE) and expires:
+            wrong.append(f"{key} has a TTL, and only runs, graphs and entries may")
     return wrong
 
 

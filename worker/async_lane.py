@@ -10,6 +10,7 @@ A coroutine that blocks the loop past its deadline is found by the parent, as in
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from ..exceptions import FlowkitError, RedisUnavailable, TaskTimeout
 from ..protocol.worker_store import Outcome, WorkerStore
 from .board import Board
 from .desk import Desk
-from .executor import Executor, Prepared
+from .executor import Executor, Prepared, end_if_forked
 from .values import Values
 
 POLL_S = 2.0
@@ -51,6 +52,7 @@ class AsyncLane:
         self._on_error = on_error
         self._free = list(range(1, board.slots))
         self._capacity = len(self._free)
+        self._pid = os.getpid()
         self._begun: set[asyncio.Task[None]] = set()
         self._running: dict[str, asyncio.Task[None] | None] = {}
         self._cancelled: set[str] = set()
@@ -155,7 +157,7 @@ class AsyncLane:
             claim = desk.inbox.popleft()
             slot = self._free.pop()
             # From here on user code and data can end this process: the board names the attempt.
-            self._board.enter(slot, claim.board_key)
+            self._board.enter(slot, self._executor.board_key(claim))
             prepared = self._executor.prepare(claim)
             if isinstance(prepared, Outcome):
                 desk.put(prepared)
@@ -196,9 +198,11 @@ class AsyncLane:
         self._running[key] = asyncio.current_task()
         try:
             result = await self._call(prepared)
+            end_if_forked(self._pid)
             self._board.disarm(slot)
             return self._executor.succeeded(prepared, result, time.monotonic() - began)
         except BaseException as error:
+            end_if_forked(self._pid, error)
             self._board.disarm(slot)
             if isinstance(error, asyncio.CancelledError) and key in self._cancelled:
                 return self._executor.cancelled(prepared.claim)

@@ -6,9 +6,9 @@ slot 0 is the sync lane's, the others are the async lane's. Writing a slot costs
 microsecond, so it is done for every attempt.
 
 A slot: busy flag, deadline (monotonic seconds, 0 for none; the clock is the machine's, so it is
-the same in both processes), length, text. The text is ``run,task,attempt|token|limit|name``, all
-but the first part only with a deadline: the outcome to record should it pass, the timeout in
-seconds, and the task's name. A suspect's attempt ends in ``!``. The policy is the child's to know,
+the same in both processes), length, text. The text is ``run,task,attempt|token|limit|name``: who
+it is; the outcome to record should its deadline pass and the timeout in seconds, empty without
+one; the task's name, if the child knew it in time. A suspect's attempt ends in ``!``. The policy is the child's to know,
 not the parent's. The flag is raised last and lowered first; a reader that must be sure stops the
 child before it looks.
 """
@@ -48,6 +48,10 @@ class Executing:
     def key(self) -> str:
         """How scripts name it."""
         return f"{self.run},{self.task}"
+
+    def __str__(self) -> str:
+        task = repr(self.name) if self.name else str(self.task)
+        return f"task {task} of run {self.run} (attempt {self.attempt})"
 
 
 class Board:

@@ -228,7 +228,7 @@ class WorkerDaemon:
         self._next_start = time.monotonic() + self._respawn_pause
 
     def _log_death(self, death: Death) -> None:
-        what = ", ".join(one.key.replace(",", " task ") for one in death.executing) or "no task"
+        what = ", ".join(map(str, death.executing)) or "no task"
         message = f"Worker process {death.kid.pid} ended by {death.how} while executing {what}"
         self._log.event(
             LogLevel.ERROR, "child_died", message, worker=death.kid.lanes[0], pid=death.kid.pid

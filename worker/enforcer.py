@@ -78,11 +78,11 @@ class Enforcer:
 
     def _end(self, kid: Kid, one: Executing, outcome: Outcome, event: str, why: str) -> None:
         self._undertaker.end(kid, one, outcome)
-        message = f"Attempt {one.attempt} of task {one.task} of run {one.run} {why}: process ended"
+        message = f"{one} {why}: its process was ended"
         self._log.event(
             LogLevel.WARNING,
             event,
-            message,
+            message[0].upper() + message[1:],
             run_id=one.run,
             attempt=one.attempt,
             worker=kid.lanes[0],

@@ -8,7 +8,9 @@ does gets past this module as an exception, only an outage of Redis does.
 
 from __future__ import annotations
 
+import os
 import random
+import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ from ..protocol.worker_store import Claim, Outcome
 from ..task import Task, registered_task
 from .values import Values
 
+_PACKAGE = __name__.partition(".")[0]
 # How long an attempt whose function this app does not have is put off, time after time: a rolling
 # deployment brings workers that have it. Then the task fails.
 PUT_OFF_S = (1.0, 2.0, 4.0, 8.0, 15.0)
@@ -101,12 +104,15 @@ class Executor:
         finally:
             leave_attempt(token)
 
+    def board_key(self, claim: Claim) -> str:
+        """Return what the board says of an attempt without a deadline: who it is, and its name."""
+        dag = self._values.known(claim.digest)
+        return claim.board_key if dag is None else f"{claim.board_key}|||{dag.graph.names[claim.task]}"
+
     def board_text(self, prepared: Prepared) -> str:
-        """Return what the board says of an attempt: who it is, and its outcome if it times out."""
+        """Return what the board says of an attempt with a deadline: also what to record then."""
         claim, policy = prepared.claim, prepared.policy
-        if policy.timeout is None:
-            return claim.board_key
-        error = TaskTimeout(prepared.name, policy.timeout)
+        error = TaskTimeout(prepared.name, policy.timeout or 0.0)
         token = self._failure_token(claim, policy, retry=may_retry(prepared.task, error))
         return f"{claim.board_key}|{token}|{policy.timeout}|{prepared.name}"
 
@@ -205,13 +211,35 @@ class Executor:
 
 
 def _info(error: BaseException) -> ErrorInfo:
-    """Describe an error; the frames of this package above the user's own are left out."""
+    """Describe an error, from the user's own code on; without a traceback if none is involved."""
     try:
         frames = error.__traceback__
-        while frames is not None and __package__ in frames.tb_frame.f_globals.get("__name__", ""):
+        while frames is not None and _is_ours(frames.tb_frame.f_globals.get("__name__", "")):
             frames = frames.tb_next
         message = str(error)
-        text = "".join(traceback.format_exception(type(error), error, frames))
+        lines = traceback.format_exception(type(error), error, frames) if frames else []
     except BaseException:  # a __str__ of the user's that raises
-        message, text = "(its message cannot be read)", ""
-    return ErrorInfo(type(error).__name__, message, text)
+        message, lines = "(its message cannot be read)", []
+    return ErrorInfo(type(error).__name__, message, "".join(lines))
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] == _PACKAGE
+
+
+def end_if_forked(pid: int, error: BaseException | None = None) -> None:
+    """End this process if it is not ``pid`` but a copy of it that a task made with ``os.fork``.
+
+    The copy came back from the task's function as if it were the lane. It must not go on: it
+    shares the lane's connection and its board.
+    """
+    if os.getpid() == pid:
+        return
+    if error is not None and not isinstance(error, SystemExit):
+        traceback.print_exception(error)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    code = 0 if error is None else 1
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    os._exit(code)

@@ -11,6 +11,7 @@ If the process dies here: the parent reads from the board what was executing and
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from ..exceptions import FlowkitError, RedisUnavailable
 from ..protocol.worker_store import Claim, Outcome, WorkerStore
 from .board import Board
 from .desk import MAX_BATCH, Desk
-from .executor import Executor, Prepared
+from .executor import Executor, Prepared, end_if_forked
 from .values import Values
 
 BATCH_S = 0.020
@@ -62,6 +63,7 @@ class SyncLane:
         self._seconds_per_task: float | None = None
         self._since = 0.0  # when the current call began, 0 if none runs
         self._cancelled: set[str] = set()
+        self._pid = os.getpid()
         self.done = 0
 
     def share(self, claimers: int) -> None:
@@ -132,7 +134,7 @@ class SyncLane:
                 return self._executor.cancelled(claim)
         # All the way, from unpacking arguments to packing the result, user code and data can end
         # this process: the board must name the attempt throughout.
-        self._board.enter(SLOT, claim.board_key)
+        self._board.enter(SLOT, self._executor.board_key(claim))
         self._since = time.monotonic()
         try:
             prepared = self._executor.prepare(claim)
@@ -152,9 +154,11 @@ class SyncLane:
             if prepared.task.is_async:  # it was a plain function when the DAG was submitted
                 result = asyncio.run(result)
         except BaseException as error:
+            end_if_forked(self._pid, error)
             self._board.disarm(SLOT)
             return executor.raised(prepared, error)
         else:
+            end_if_forked(self._pid)
             self._board.disarm(SLOT)
             return executor.succeeded(prepared, result, time.monotonic() - began)
         finally:

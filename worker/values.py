@@ -44,6 +44,10 @@ class Values:
                 self._graphs.popitem(last=False)
         return dag
 
+    def known(self, digest: str) -> CompiledDAG | None:
+        """Return a compiled DAG if it is at hand; nothing is read."""
+        return self._graphs.get(digest)
+
     def params(self, claim: Claim) -> dict[str, object]:
         """Return the run's parameters, unpacked anew. Raises BrokenValue."""
         if not claim.packed_params:

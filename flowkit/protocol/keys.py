@@ -5,8 +5,8 @@ All keys of a namespace start with ``{namespace}:``. The braces are a hash tag: 
 whole namespace lies in one slot, so every script may touch every key of it. A namespace is
 therefore also the unit of sharding.
 
-No truth lives only in a key with a TTL: the keys of a run get one in the step that ends the run,
-and nothing else ever has one.
+No truth of a run lives only in a key with a TTL: its keys get one in the step that ends it. The
+entries of a state store have the TTLs that their owners chose, and nothing else ever has one.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import re
 # And no run id may make the key of one run that of another's tasks.
 RUN_ID = re.compile(r"(?!.*:(?:tasks|results|errors|feed)\Z)[A-Za-z0-9_.:\-]{1,128}")
 NAMESPACE = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+# A colon ends the name of a state store; what follows is an entry, which may be any text.
+STATE_STORE = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 ASYNC_LANE = "~async"
 
 
@@ -72,6 +74,18 @@ class Keys:
     def active(self) -> str:
         """Set: runs that are not over."""
         return f"{self.prefix}active"
+
+    # -- state stores -------------------------------------------------------------------------
+
+    def state(self, store: str) -> str:
+        """Sorted set: entries of a state store by when (ms) they expire, 0 for never. Its users;
+        what has expired goes when they ask for it, or when more than a thousand are kept."""
+        return f"{self.prefix}state:{store}"
+
+    def entry(self, store: str, entry: str) -> str:
+        """Hash: an entry: packed value, packed metadata, when (ms) it was set. The users of the
+        store; TTL as they chose."""
+        return f"{self.prefix}state:{store}:{entry}"
 
     # -- hints: they can be rebuilt from the records --------------------------------------------
 

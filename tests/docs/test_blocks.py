@@ -11,12 +11,12 @@ from pathlib import Path
 import click
 import pytest
 from command_lines import check, commands
-from pages import PAGES, README, Block, blocks
+from pages import HOWTO, PAGES, README, Block, blocks
 from real_redis import RealRedis
 
 from flowkit.system import LocalSystem
 
-PYTHON = blocks(README, "python")
+PYTHON = [block for page in (README, *HOWTO) for block in blocks(page, "python")]
 SHELL = [block for page in PAGES for block in blocks(page, "sh")]
 DRAWN = ("sh", "python", "text", "mermaid")
 
@@ -56,7 +56,7 @@ def test_the_block_that_needs_a_system_works_on_one(
 ) -> None:
     """The example's file is the app of the workers; the block imports its DAG and submits it."""
     first, *_ = PYTHON
-    (block,) = [one for one in PYTHON if one.note == "needs: redis"]
+    (block,) = [one for one in blocks(README, "python") if one.note == "needs: redis"]
     run(first, tmp_path)
     app = str(tmp_path / first.note.removeprefix("file: "))
     with LocalSystem(app, url=redis_server.url, namespace=namespace, processes=1):

@@ -12,6 +12,7 @@ from flowkit.clock import SYSTEM_CLOCK, Clock, FakeClock
 def test_the_system_clock_reads_the_computer_s_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", lambda: 1_700_000_000.25)
     monkeypatch.setattr(time, "monotonic", lambda: 42.5)
+    assert SYSTEM_CLOCK.wall() == 1_700_000_000.25
     assert SYSTEM_CLOCK.wall_ms() == 1_700_000_000_250
     assert SYSTEM_CLOCK.monotonic() == 42.5
 
@@ -32,6 +33,7 @@ def test_a_fake_clock_stands_still_until_it_is_moved() -> None:
     assert (clock.monotonic(), clock.wall_ms()) == (0.0, 1_000)
     clock.advance(2.5)
     assert (clock.monotonic(), clock.wall_ms()) == (2.5, 3_500)
+    assert clock.wall() == 3.5
 
 
 def test_sleeping_on_a_fake_clock_moves_it_and_is_remembered() -> None:

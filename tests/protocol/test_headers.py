@@ -17,6 +17,7 @@ from flowkit.protocol.client_store import ClientStore, Submission
 from flowkit.protocol.keys import RUN_ID, Keys
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.scripts import Script, header, names
+from flowkit.protocol.state_store import EntryStore
 from flowkit.protocol.worker_store import Outcome, WorkerStore
 
 FOLDER = Path(protocol.__file__).parent
@@ -133,6 +134,12 @@ def everything_sent() -> list[tuple[str, int]]:
     link.reply = [b"OK"]
     worker.reap_child("W.0", [], 3, b"")
     scheduler.reap("W.0", 3, b"")
+    entries = EntryStore(link, "n", "state")
+    entries.keep("e", b"value", b"", 1)
+    link.reply = [b"OK", 0]
+    entries.drop(["e"])
+    link.reply = [b"OK"]
+    entries.expire()
     return list(link.sent)
 
 

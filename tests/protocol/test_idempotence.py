@@ -65,6 +65,14 @@ def complete_args(letter: str) -> Callable[[World], tuple[object, ...]]:
     return lambda world: ("W.0", 2, 5, 1, 1, LIST, "r1", 1, token, "payload")
 
 
+ENTRY = ("state", "e", "value", "")
+
+
+def kept(world: World) -> None:
+    world.raw("keep_entry", *ENTRY, HOUR_MS)
+    world.now += HOUR_MS
+
+
 QUEUE_ALL = ("queue", "r1", LIST, "5", 2, 0, 1)
 
 CASES = {
@@ -131,6 +139,12 @@ CASES = {
         b"OK",
         b"UNKNOWN",
     ),
+    "keep_entry": Case(
+        lambda world: None, "keep_entry", lambda world: (*ENTRY, HOUR_MS), b"OK", b"OK"
+    ),
+    "keep_entry, expired": Case(kept, "keep_entry", lambda world: (*ENTRY, 0), b"OK", b"OK"),
+    "drop_entries": Case(kept, "drop_entries", lambda world: ("state", "e"), b"OK", b"OK"),
+    "expire_entries": Case(kept, "expire_entries", lambda world: ("state", 10), b"OK", b"OK"),
     "retire": Case(
         lambda world: world.register(), "retire", lambda world: ("W", "W.0"), b"OK", b"OK"
     ),

@@ -18,6 +18,8 @@ local function results_key(run) return P .. 'run:' .. run .. ':results' end
 local function errors_key(run) return P .. 'run:' .. run .. ':errors' end
 local function feed_key(run) return P .. 'run:' .. run .. ':feed' end
 local function graph_key(digest) return P .. 'graph:' .. digest end
+local function state_key(store) return P .. 'state:' .. store end
+local function entry_key(store, entry) return P .. 'state:' .. store .. ':' .. entry end
 local function ready_key(list, level) return P .. 'ready:' .. list .. ':' .. level end
 local function wake_key(list) return P .. 'wake:' .. list end
 local function worker_key(worker) return P .. 'worker:' .. worker end

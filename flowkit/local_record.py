@@ -1,0 +1,182 @@
+"""Recording the results of a run in a state store, and taking a run up again from them.
+
+A result is an entry of its own, under ``DAG/task``, so it can be read like any other state.
+Beside it stands what it was made from: a digest of the names of its upstream tasks, and of the
+parameters and fixed arguments that it took. The rules, which keep a resumed run from mixing old
+results and new ones:
+
+1.  A result is reused if it is live, was made from the same, and all results upstream of it are
+    reused too. Whatever is made again makes all behind it again.
+2.  Before anything runs, the entries of all tasks that will run are deleted, roots first. So what
+    is stored always fits together, even if the process dies at any point.
+3.  A skipped task is recorded as well (as None, with ``outcome``), and is skipped again.
+4.  A result that cannot be recorded fails its task, as on a worker; nothing is left out in silence.
+5.  A parameter that has no digest (an open connection, say) cannot be compared with that of the
+    next run, so tasks that take it are always made again.
+
+Code is not compared: after a change, run without ``resume``. One run of a DAG at a time per store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+from .core.states import TaskState
+from .invoke import plan_for
+from .layout import Layout
+from .local_attempts import Outcome
+from .logging import LogLevel, get_logger
+from .protocol.codec import CodecError
+from .state import StateStore
+from .state_digest import digest
+from .state_entries import MISSING
+from .task_cache import check_store, read_or_missing
+
+_RECORDED = (TaskState.SUCCEEDED, TaskState.SKIPPED)
+
+
+class Reused(NamedTuple):
+    """How a task ended in an earlier run: SUCCEEDED with its result, or SKIPPED with None."""
+
+    state: TaskState
+    value: Any
+
+
+class Recorder:
+    """What one run reads from its store and writes to it. ``resume``: reuse what is there."""
+
+    def __init__(
+        self,
+        state: StateStore,
+        dag_name: str,
+        layout: Layout,
+        params: Mapping[str, Any],
+        *,
+        resume: bool,
+    ) -> None:
+        """Raises TypeError for what is no store."""
+        self._state = check_store("run(state=…)", state)
+        self._dag_name, self._tasks, self._graph = dag_name, layout.tasks, layout.graph
+        self._params = params
+        self._resume = resume
+        self._run_id = ""
+        self._digests: dict[str, str | None] = {}
+        self._inputs: list[str | None] = [self._made_from(at) for at in range(len(self._tasks))]
+
+    def begin(self, run_id: str) -> dict[int, Reused]:
+        """Return what is reused, by task number, and delete the results of all other tasks."""
+        self._run_id = run_id
+        order = self._graph.order()
+        reused: dict[int, Reused] = {}
+        for index in order if self._resume else ():
+            if all(upstream in reused for upstream in self._graph.upstream(index)):
+                found = self._find(index)
+                if found is not None:
+                    reused[index] = found
+        with self._batch():
+            for index in order:
+                if index not in reused:
+                    self._state.delete(self._key(index))
+        if self._resume:
+            self._log(len(reused))
+        return reused
+
+    def record(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """Store those that are results; one that cannot be stored comes back as a failure."""
+        done: list[Outcome] = []
+        try:
+            with self._batch():
+                done = [self._recorded(outcome) for outcome in outcomes]
+        except Exception as error:  # the batch as a whole: the disk is full, say
+            return [
+                _failed(outcome, error) if outcome.state in _RECORDED else outcome
+                for outcome in done or outcomes
+            ]
+        return done
+
+    # -- one task ------------------------------------------------------------------------------
+
+    def _key(self, index: int) -> str:
+        return result_key(self._dag_name, self._tasks[index].name)
+
+    def _recorded(self, outcome: Outcome) -> Outcome:
+        if outcome.state not in _RECORDED:
+            return outcome
+        succeeded = outcome.state is TaskState.SUCCEEDED
+        about = {
+            "dag": self._dag_name,
+            "task": self._tasks[outcome.task].name,
+            "run_id": self._run_id,
+            "outcome": outcome.state.value,
+            "inputs": self._inputs[outcome.task],
+        }
+        try:
+            value = outcome.value if succeeded else None
+            self._state.set(self._key(outcome.task), value, metadata=about)
+        except Exception as error:
+            return _failed(outcome, error)
+        return outcome
+
+    def _find(self, index: int) -> Reused | None:
+        key, inputs = self._key(index), self._inputs[index]
+        about = self._state.get_metadata(key)
+        if about is None or inputs is None or about.get("inputs") != inputs:
+            return None
+        value = read_or_missing(self._state, key)
+        if value is MISSING:
+            return None
+        skipped = about.get("outcome") == TaskState.SKIPPED.value
+        return Reused(TaskState.SKIPPED if skipped else TaskState.SUCCEEDED, value)
+
+    def _made_from(self, index: int) -> str | None:
+        """Return a digest of what a task is called with beside results, None if there is none."""
+        task, upstream = self._tasks[index], self._graph.upstream(index)
+        names = [self._tasks[other].name for other in upstream]
+        taken = plan_for(task).keywords(len(upstream), self._params, task.kwargs)
+        parts = {
+            name: self._digest_of(value) if name in task.kwargs else self._digest_of_param(name)
+            for name, value in taken.items()
+        }
+        if None in parts.values():
+            return None
+        return digest([self._dag_name, task.name, names, parts], "inputs")
+
+    def _digest_of_param(self, name: str) -> str | None:
+        if name not in self._digests:
+            self._digests[name] = self._digest_of(self._params[name])
+        return self._digests[name]
+
+    @staticmethod
+    def _digest_of(value: object) -> str | None:
+        try:
+            return digest(value, "value")
+        except CodecError:
+            return None
+
+    # -- the store -----------------------------------------------------------------------------
+
+    def _batch(self) -> AbstractContextManager[Any]:
+        batch = getattr(self._state, "batch", None)
+        return nullcontext() if batch is None else batch()
+
+    def _log(self, count: int) -> None:
+        total = len(self._tasks)
+        get_logger().event(
+            LogLevel.SYSTEM,
+            "dag_resume",
+            f"DAG resumed: {self._dag_name} ({count} of {total} tasks reused)",
+            dag_name=self._dag_name,
+            reused=count,
+            total=total,
+        )
+
+
+def result_key(dag_name: str, task_name: str) -> str:
+    """Return the key under which a run records a task's result."""
+    return f"{dag_name}/{task_name}"
+
+
+def _failed(outcome: Outcome, error: Exception) -> Outcome:
+    return Outcome(outcome.task, outcome.attempt, TaskState.FAILED, error)

@@ -1,0 +1,109 @@
+"""The calls of a state store: named entries with a TTL each, apart from any run.
+
+An entry is a hash that Redis expires by itself; whether it is there is whether it lives. The list
+of entries (a sorted set) only serves to find them again: it may name some that have expired
+since, and one that was evicted. Values and metadata are packed already; nothing here looks inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .keys import STATE_STORE
+from .link import Link
+from .store import Store
+
+READ_TOGETHER = 100
+DROPPED_TOGETHER = 1000
+# Three hundred years. Redis refuses what overflows its clock; this is as good as for ever.
+LONGEST_TTL_MS = 10**13
+
+
+class EntryStore(Store):
+    """The entries of one state store. Not thread-safe, as the Link is not."""
+
+    def __init__(self, link: Link, namespace: str, name: str) -> None:
+        """Raises ValueError for a name that a key could not hold."""
+        super().__init__(link, namespace)
+        if not STATE_STORE.fullmatch(name):
+            raise ValueError(
+                f"{name!r} is no name of a state store: use 1 to 64 letters, digits, '_', '-' or "
+                "'.'"
+            )
+        self.name = name
+
+    def keep(self, entry: str, value: bytes, metadata: bytes, ttl_ms: int | None) -> None:
+        """Store an entry. ``ttl_ms``: None for ever; 0 or less: it has expired at once."""
+        ttl: int | str = "" if ttl_ms is None or ttl_ms > LONGEST_TTL_MS else ttl_ms
+        self._script("keep_entry", self.name, _bytes(entry), value, metadata, ttl)
+
+    def drop(self, entries: Sequence[str]) -> int:
+        """Delete entries and return how many of them lived; one round trip per thousand.
+
+        Sent twice after a lost reply, it does not count what the first call has deleted.
+        """
+        return self._drop([_bytes(entry) for entry in entries])
+
+    def _drop(self, names: Sequence[bytes]) -> int:
+        dropped = 0
+        for at in range(0, len(names), DROPPED_TOGETHER):
+            reply = self._script("drop_entries", self.name, *names[at : at + DROPPED_TOGETHER])
+            dropped += reply[1]
+        return dropped
+
+    def clear(self) -> None:
+        """Delete all entries that are there now."""
+        self._drop(self._listed())
+
+    def expire(self) -> list[str]:
+        """Drop from the list what has expired, and return its names."""
+        found: list[str] = []
+        while True:
+            _, *names = self._script("expire_entries", self.name, DROPPED_TOGETHER)
+            found += map(_text, names)
+            if len(names) < DROPPED_TOGETHER:
+                return found
+
+    # -- reads --------------------------------------------------------------------------------
+
+    def read(self, entry: str) -> bytes | None:
+        """Return an entry's packed value, None if it does not live."""
+        value: bytes | None = self.link.call("HGET", self._key(_bytes(entry)), "value")
+        return value
+
+    def exists(self, entry: str) -> bool:
+        """Return whether an entry lives."""
+        return bool(self.link.call("EXISTS", self._key(_bytes(entry))))
+
+    def read_about(self, entry: str) -> tuple[bytes, int, int] | None:
+        """Return an entry's packed metadata, when it was set, and what time it is (Redis' ms)."""
+        key = self._key(_bytes(entry))
+        (metadata, set_ms), now = self.link.batch([("HMGET", key, "metadata", "set"), ("TIME",)])
+        if set_ms is None:
+            return None
+        return metadata, int(set_ms), int(now[0]) * 1000 + int(now[1]) // 1000
+
+    def read_all(self) -> Iterator[tuple[str, bytes]]:
+        """Yield (name, packed value) of every entry that lives; a round trip per hundred."""
+        names = self._listed()
+        for at in range(0, len(names), READ_TOGETHER):
+            part = names[at : at + READ_TOGETHER]
+            values = self.link.batch([("HGET", self._key(name), "value") for name in part])
+            for name, value in zip(part, values, strict=True):
+                if value is not None:
+                    yield _text(name), value
+
+    def _listed(self) -> list[bytes]:
+        names: list[bytes] = self.link.call("ZRANGE", self.keys.state(self.name), 0, -1)
+        return names
+
+    def _key(self, entry: bytes) -> bytes:
+        return self.keys.entry(self.name, "").encode() + entry
+
+
+def _bytes(entry: str) -> bytes:
+    return entry.encode("utf-8", "surrogatepass")
+
+
+def _text(entry: bytes) -> str:
+    return entry.decode("utf-8", "surrogatepass")

@@ -1,0 +1,253 @@
+"""State: named values that outlive a call or a run, and what is built on them.
+
+    state = StateManager("state.json")
+    state.set("cursor", 42, ttl=3600)
+    dag.run(state=state)                  # records each result
+    dag.run(state=state, resume=True)     # reuses them
+
+``StateManager`` keeps values in memory or in a JSON file, ``RedisStateManager`` in Redis;
+``TaskCache`` keeps the results of calls in either. Whoever has another store gives its methods the
+names in ``StateStore``, and both ``TaskCache`` and ``dag.run`` take it.
+
+Rules:
+- ``None`` is a value and ``""`` a key. What has expired is not there; it takes up room until
+  ``invalidate_expired`` drops it. A store that grows beyond a thousand entries does so by itself.
+- Time is that of ``time.time()``, read through ``flowkit.clock``.
+- With a file, each write is on the disk when the call returns, and every read sees the writes of
+  all other threads and processes (state_file.py). A value that cannot be stored is refused.
+"""
+
+from __future__ import annotations
+
+# Part of the interface: tests move the time with patch("flowkit.state.time.time", …).
+import time as time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib import import_module
+from os import PathLike, fspath
+from pathlib import Path
+from threading import RLock, get_ident
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from .clock import SYSTEM_CLOCK
+from .state_entries import (
+    Entry,
+    Stored,
+    check_key,
+    check_metadata,
+    check_ttl,
+    choose_ttl,
+    store,
+    write_entry,
+)
+from .state_file import Draft, StateFile
+
+if TYPE_CHECKING:
+    from .state_redis import RedisStateManager
+    from .task_cache import TaskCache
+
+__all__ = ["RedisStateManager", "StateManager", "StateStore", "TaskCache"]
+
+_LAZY = {"RedisStateManager": ".state_redis", "TaskCache": ".task_cache"}
+_TIDY_FROM = 1000
+
+
+def __getattr__(name: str) -> object:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name], __package__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+@runtime_checkable
+class StateStore(Protocol):
+    """What ``TaskCache`` and ``dag.run(state=…)`` need of a store; any object that has it will do.
+
+    If it also has ``batch()``, a context manager within which writes are put together, a run
+    uses it for results that come at the same time.
+    """
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a live value, else ``default``."""
+        ...
+
+    def set(
+        self,
+        key: str,
+        value: Any,
+        ttl: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Store a value. ``ttl``: seconds, None for the store's own default."""
+        ...
+
+    def delete(self, key: str) -> bool:
+        """Remove a value; return whether there was a live one."""
+        ...
+
+    def get_metadata(self, key: str) -> dict[str, Any] | None:
+        """Return what ``set`` was given beside a live value, None if there is none."""
+        ...
+
+
+class StateManager:
+    """Values by key, in memory, or in the JSON file at ``storage_path`` as well.
+
+    ``default_ttl``: seconds after which an entry expires if ``set`` does not say, None for never.
+    In memory a value is the object itself; with a file it is whatever the typed codec can keep,
+    and each ``get`` returns a copy. Threads may share a manager, and processes a file.
+    """
+
+    def __init__(
+        self, storage_path: str | PathLike[str] | None = None, default_ttl: float | None = None
+    ) -> None:
+        """Read the file, if there is one; a corrupt one is kept aside, with a warning.
+
+        Raises TypeError or ValueError for a bad argument, StateError for a file of a newer
+        format, or one that cannot be read.
+        """
+        self.storage_path = None if storage_path is None else Path(fspath(storage_path))
+        self.default_ttl = check_ttl("default_ttl", default_ttl)
+        self._file = None if self.storage_path is None else StateFile(self.storage_path)
+        self._memory: dict[str, Entry] = {}
+        self._lock = RLock()
+        self._draft: Draft | None = None
+        self._drafter = 0  # the thread whose draft it is
+        self._tidy_at = _TIDY_FROM
+        self._entries()
+
+    # -- writing -------------------------------------------------------------------------------
+
+    def set(
+        self,
+        key: str,
+        value: Any,
+        ttl: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Store a value in place of what was there.
+
+        ``ttl``: seconds, None for ``default_ttl``, ``math.inf`` for never; 0 or less has expired
+        at once. ``metadata``: further fields, for ``get_metadata``. Raises IllegalValue for what
+        cannot be stored in a file, StateError if the file cannot be written.
+        """
+        key = check_key(key)
+        entry = self._make(key, value, ttl, metadata)
+        with self._changing() as draft:
+            draft.entries[key] = entry
+            draft.changed = True
+            if len(draft.entries) > self._tidy_at:
+                _drop_expired(draft)
+                self._tidy_at = max(_TIDY_FROM, 2 * len(draft.entries))
+
+    def delete(self, key: str) -> bool:
+        """Remove an entry; return whether there was a live one."""
+        key = check_key(key)
+        with self._changing() as draft:
+            entry = draft.entries.pop(key, None)
+            draft.changed |= entry is not None
+        return entry is not None and entry.is_live(SYSTEM_CLOCK.wall())
+
+    def clear(self) -> None:
+        """Remove all entries."""
+        with self._changing() as draft:
+            draft.changed |= bool(draft.entries)
+            draft.entries.clear()
+
+    def invalidate_expired(self) -> list[str]:
+        """Drop what has expired, and return its keys."""
+        with self._changing() as draft:
+            return _drop_expired(draft)
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Put the writes of a ``with`` block into one: a file is then written once, at its end.
+
+        Other writers wait meanwhile, in this process and in others. What was written before an
+        exception is kept.
+        """
+        with self._changing():
+            yield
+
+    # -- reading -------------------------------------------------------------------------------
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of a live entry, else ``default``.
+
+        Raises IllegalValue for a stored value that cannot be rebuilt in this process.
+        """
+        entry = self._live(key)
+        return default if entry is None else entry.value.value(key)
+
+    def has(self, key: str) -> bool:
+        """Tell whether there is a live entry."""
+        return self._live(key) is not None
+
+    def get_all(self) -> dict[str, Any]:
+        """Return {key: value} of all live entries."""
+        return {key: entry.value.value(key) for key, entry in self._all_live().items()}
+
+    def get_metadata(self, key: str) -> dict[str, Any] | None:
+        """Return the fields given to ``set``, ``timestamp`` (seconds since 1970, when it was set)
+        and ``age`` (seconds since then); None if there is no live entry."""
+        entry = self._live(key)
+        if entry is None:
+            return None
+        age = max(0.0, SYSTEM_CLOCK.wall() - entry.timestamp)
+        return {**entry.metadata.value(key), "timestamp": entry.timestamp, "age": age}
+
+    def __repr__(self) -> str:
+        where = "in-memory" if self._file is None else self._file.name
+        return f"StateManager({where}, cached_items={len(self._all_live())})"
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _make(self, key: str, value: Any, ttl: object, metadata: object) -> Entry:
+        fields = check_metadata(key, metadata)
+        seconds = choose_ttl(ttl, self.default_ttl)
+        now = SYSTEM_CLOCK.wall()
+        if self._file is None:
+            return Entry(Stored(value), Stored(fields), now, seconds)
+        kept = store(key, value, "value"), store(key, fields, "metadata")
+        return write_entry(*kept, now, seconds)
+
+    @contextmanager
+    def _changing(self) -> Iterator[Draft]:
+        """Have the entries for oneself; within a batch, those of the batch."""
+        with self._lock:
+            if self._draft is not None:
+                yield self._draft
+                return
+            with self._open_draft() as draft:
+                self._draft, self._drafter = draft, get_ident()
+                try:
+                    yield draft
+                finally:
+                    self._draft = None
+
+    def _open_draft(self) -> AbstractContextManager[Draft]:
+        return nullcontext(Draft(self._memory)) if self._file is None else self._file.change()
+
+    def _entries(self) -> Mapping[str, Entry]:
+        draft = self._draft
+        if draft is not None and self._drafter == get_ident():
+            return draft.entries
+        return self._memory if self._file is None else self._file.read()
+
+    def _live(self, key: str) -> Entry | None:
+        entry = self._entries().get(check_key(key))
+        return entry if entry is not None and entry.is_live(SYSTEM_CLOCK.wall()) else None
+
+    def _all_live(self) -> dict[str, Entry]:
+        now = SYSTEM_CLOCK.wall()
+        # The copy is one step of the interpreter, so no other thread changes it halfway.
+        entries = dict(self._entries())
+        return {key: entry for key, entry in entries.items() if entry.is_live(now)}
+
+
+def _drop_expired(draft: Draft) -> list[str]:
+    now = SYSTEM_CLOCK.wall()
+    expired = [key for key, entry in draft.entries.items() if not entry.is_live(now)]
+    for key in expired:
+        del draft.entries[key]
+    draft.changed |= bool(expired)
+    return expired

@@ -1,0 +1,57 @@
+"""A digest of values that is the same in every process: what a call was made with, in 32 letters.
+
+Equal values of equal types give the same digest whatever order a set or a dict happens to have; a
+value of another type (``1`` and ``1.0``) gives another one. Only what the typed codec can keep has
+a digest: of anything else nobody could say whether it is the same tomorrow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterable
+from enum import Enum
+from typing import Any
+
+from .protocol.codec import pack
+from .protocol.codec_classes import class_label, field_names, is_dataclass_type, is_named_tuple
+
+_NO_LIMIT = 2**40
+_SIZE_BYTES = 8
+
+
+def digest(value: object, root: str) -> str:
+    """Return the digest of a value, which error messages call ``root``.
+
+    Raises CodecError, with the path of the part, for what cannot be stored.
+    """
+    pack(value, root=root, max_bytes=_NO_LIMIT)  # checks all of it: types, depth, cycles
+    return hashlib.blake2b(_canonical(value), digest_size=16).hexdigest()
+
+
+def _canonical(value: Any) -> bytes:
+    """Return bytes that are the same for equal values."""
+    kind = type(value)
+    if kind in (set, frozenset):
+        return _joined(kind.__name__, sorted(map(_canonical, value)))
+    if kind is dict:
+        pairs = [_joined("", map(_canonical, pair)) for pair in value.items()]
+        return _joined("dict", sorted(pairs))
+    if kind in (list, tuple):
+        return _joined(kind.__name__, map(_canonical, value))
+    if kind is OrderedDict:
+        return _joined("OrderedDict", (_canonical(pair) for pair in value.items()))
+    if not issubclass(kind, Enum):
+        if is_named_tuple(kind):
+            return _joined(class_label(kind), map(_canonical, value))
+        if is_dataclass_type(kind):
+            fields = (getattr(value, name) for name in field_names(kind))
+            return _joined(class_label(kind), map(_canonical, fields))
+    return _joined("=", [pack(value, max_bytes=_NO_LIMIT)])
+
+
+def _joined(name: str, parts: Iterable[bytes]) -> bytes:
+    """Join parts so that no two different lists of them give the same bytes."""
+    found = [name.encode(), *parts]
+    sizes = [len(part).to_bytes(_SIZE_BYTES, "big") for part in found]
+    return b"".join(piece for pair in zip(sizes, found, strict=True) for piece in pair)

@@ -1,0 +1,242 @@
+"""What state stores keep: the checks of what users hand in, and an entry's form in JSON.
+
+Rules:
+- JSON holds a value as it is only if it gives back the very same: text, finite numbers, bools,
+  None, and lists and dicts of those with text as keys. A tuple would come back as a list, so it
+  and everything else goes through the typed codec, as base64; what has no codec is refused.
+- What is read is a fresh copy, so that changing it changes nothing that is stored.
+- In memory alone, without a file, a value is kept as the object that it is.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from .exceptions import IllegalValue
+
+MISSING: Final = object()
+"""What ``get`` is given as a default, to tell a missing entry from one that holds None."""
+
+_RESERVED = ("timestamp", "age")
+_NEVER_S = 1e16
+_MAX_DEPTH = 100  # the codec's own limit; deeper values are left to it to refuse
+
+
+class Form(StrEnum):
+    """How ``Stored.data`` holds a value."""
+
+    OBJECT = "object"
+    """As itself."""
+    PLAIN = "plain"
+    """As what JSON can hold."""
+    PACKED = "packed"
+    """As base64 of the typed codec."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A value in the form in which it is kept."""
+
+    data: Any
+    form: Form = Form.OBJECT
+
+    def value(self, key: str) -> Any:
+        """Return the value. Raises IllegalValue, naming ``key``, if it cannot be rebuilt here."""
+        if self.form is Form.OBJECT:
+            return self.data
+        if self.form is Form.PLAIN:
+            return _copy(self.data)
+        return _unpack(key, self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry. ``timestamp``: when it was set (s since 1970); ``ttl``: seconds, None for ever."""
+
+    value: Stored
+    metadata: Stored
+    timestamp: float
+    ttl: float | None
+    line: str = ""
+
+    def is_live(self, now: float) -> bool:
+        """Tell whether it has not expired; a TTL of 0 or less has, whatever the clock says."""
+        return self.ttl is None or (self.ttl > 0 and now < self.timestamp + self.ttl)
+
+
+# -- checks -------------------------------------------------------------------------------------
+
+
+def check_key(key: object) -> str:
+    """Return a key of a state store. Raises TypeError for what is no text."""
+    if not isinstance(key, str):
+        raise TypeError(f"The key of a state must be a string, not {key!r}.")
+    return str(key)
+
+
+def check_ttl(option: str, ttl: object) -> float | None:
+    """Return a TTL in seconds, infinity for "never", or None. Raises TypeError, ValueError."""
+    if ttl is None:
+        return None
+    if not isinstance(ttl, int | float) or isinstance(ttl, bool):
+        raise TypeError(f"{option} must be a number of seconds or None, not {ttl!r}.")
+    if math.isnan(ttl):
+        raise ValueError(f"{option} must be a number of seconds or None, not nan.")
+    # A file holds no infinite number; past the year 300 million is never.
+    return math.inf if ttl > _NEVER_S else float(max(ttl, -1))
+
+
+def choose_ttl(ttl: object, default: float | None) -> float | None:
+    """Return the TTL of an entry in seconds, None for never: the one given, else the default."""
+    chosen = default if ttl is None else check_ttl("ttl", ttl)
+    return None if chosen == math.inf else chosen
+
+
+def check_metadata(key: str, metadata: object) -> dict[str, Any]:
+    """Return the user's fields as a dict of their own. Raises TypeError, ValueError."""
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, Mapping) or not all(isinstance(name, str) for name in metadata):
+        raise TypeError(
+            f"The metadata of state {key!r} must be a dict with strings as keys, not {metadata!r}."
+        )
+    taken = [name for name in _RESERVED if name in metadata]
+    if taken:
+        raise ValueError(
+            f"The metadata of state {key!r} cannot have a field {taken[0]!r}: get_metadata() adds "
+            "one of that name. Choose another name."
+        )
+    return dict(metadata)
+
+
+# -- values -------------------------------------------------------------------------------------
+
+
+def pack_value(key: str, value: object, root: str, **limit: int) -> bytes:
+    """Return a value as bytes. Raises IllegalValue that names the key and the path inside it."""
+    from .protocol.codec import CodecError, pack
+
+    try:
+        return pack(value, root=root, **limit)
+    except CodecError as error:
+        raise IllegalValue(f"State {key!r} cannot be stored: {error}") from error
+
+
+def unpack_value(key: str, data: bytes) -> Any:
+    """Return the value of what ``pack_value`` made. Raises IllegalValue that names the key."""
+    from .protocol.codec import CodecError, unpack
+
+    try:
+        return unpack(data, max_bytes=max(len(data), 1))
+    except CodecError as error:
+        raise IllegalValue(f"State {key!r}: {error}") from error
+
+
+def store(key: str, value: object, root: str) -> Stored:
+    """Return a value in a form that JSON can hold. Raises IllegalValue."""
+    try:
+        return Stored(_copy_checked(value, 0), Form.PLAIN)
+    except _NotPlain:
+        packed = pack_value(key, value, root)
+        return Stored(base64.b64encode(packed).decode("ascii"), Form.PACKED)
+
+
+class _NotPlain(Exception):  # noqa: N818 - internal signal
+    """JSON would lose or change this value."""
+
+
+def _copy_checked(value: Any, depth: int) -> Any:
+    kind = type(value)
+    if kind is str:
+        return _whole_text(value)
+    if value is None or kind is bool:
+        return value
+    if kind is int and -(2**63) <= value < 2**63:
+        return value
+    if kind is float and math.isfinite(value):
+        return value
+    if depth < _MAX_DEPTH:
+        if kind is list:
+            return [_copy_checked(item, depth + 1) for item in value]
+        if kind is dict and all(type(name) is str for name in value):
+            return {
+                _copy_checked(name, depth): _copy_checked(item, depth + 1)
+                for name, item in value.items()
+            }
+    raise _NotPlain
+
+
+def _whole_text(text: str) -> str:
+    """Return a text without halves of surrogate pairs; JSON would join two into one character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _NotPlain from None
+    return text
+
+
+def _copy(data: Any) -> Any:
+    if type(data) is list:
+        return [_copy(item) for item in data]
+    if type(data) is dict:
+        return {name: _copy(item) for name, item in data.items()}
+    return data
+
+
+def _unpack(key: str, data: str) -> Any:
+    try:
+        packed = base64.b64decode(data, validate=True)
+    except ValueError as error:
+        raise IllegalValue(f"State {key!r}: the stored value is no base64: {error}.") from error
+    return unpack_value(key, packed)
+
+
+# -- entries in JSON ----------------------------------------------------------------------------
+
+
+def write_entry(value: Stored, metadata: Stored, timestamp: float, ttl: float | None) -> Entry:
+    """Return an entry for a file, with its line: one JSON object."""
+    packed = [
+        name
+        for name, part in (("value", value), ("metadata", metadata))
+        if part.form is Form.PACKED
+    ]
+    fields = {"value": value.data, "timestamp": timestamp, "ttl": ttl, "metadata": metadata.data}
+    line = json.dumps({**fields, "packed": packed} if packed else fields)
+    return Entry(value, metadata, timestamp, ttl, line)
+
+
+def read_entry(fields: object) -> Entry:
+    """Return the entry that a file holds. Raises ValueError for what is none."""
+    if not isinstance(fields, dict) or "value" not in fields:
+        raise ValueError("an entry is no object with a value")
+    packed = fields.get("packed", [])
+    timestamp, ttl = fields.get("timestamp", 0), fields.get("ttl")
+    metadata = fields.get("metadata") or {}
+    if not isinstance(packed, list) or not _is_number(timestamp):
+        raise ValueError("an entry has a field of the wrong type")
+    if not (ttl is None or _is_number(ttl)):
+        raise ValueError("the ttl of an entry is no number")
+    if not isinstance(metadata, str if "metadata" in packed else dict):
+        raise ValueError("the metadata of an entry is no object")
+    if "value" in packed and not isinstance(fields["value"], str):
+        raise ValueError("a packed value is no text")
+    parts = (
+        Stored(fields["value"], _form("value", packed)),
+        Stored(metadata, _form("metadata", packed)),
+    )
+    return write_entry(*parts, float(timestamp), None if ttl is None else float(ttl))
+
+
+def _form(name: str, packed: list[Any]) -> Form:
+    return Form.PACKED if name in packed else Form.PLAIN
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

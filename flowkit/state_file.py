@@ -1,0 +1,246 @@
+"""Entries in a JSON file that many threads and processes may share.
+
+    {"format": 1, "cache": {
+    "key": {"value": …, "timestamp": …, "ttl": …, "metadata": …},
+    …
+    }}
+
+Rules:
+- Whoever looks at the file finds a whole one, at any time and after any crash: it is written
+  beside, flushed to the disk, and put in place by a rename; then its folder is flushed.
+- No update is lost: a writer holds ``NAME.lock`` from before it reads until it has written. The
+  lock goes with the process that holds it; the file of the lock stays.
+- Readers take no lock. They know a file again by its inode, which they keep open, so that no other
+  file can get the same one.
+- What is no state file is never overwritten: it is renamed to ``NAME.corrupt-TIME`` first, with a
+  warning. One of a newer format, or one that may not be read, is an error.
+
+A write costs a rewrite of the whole file and two flushes: some milliseconds for a thousand entries.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from .clock import SYSTEM_CLOCK
+from .exceptions import StateError
+from .logging import LogLevel, get_logger
+from .state_entries import Entry, read_entry
+
+FORMAT = 1
+Identity = tuple[int, int, int, int]  # device, inode, size, modified (ns)
+
+
+class _Broken(Exception):  # noqa: N818 - internal signal
+    """The file is no state file."""
+
+
+class _Snapshot:
+    """The entries of the file as it was at one time; keeps it open. ``fd``: None for no file."""
+
+    def __init__(self, entries: Mapping[str, Entry], fd: int | None) -> None:
+        self.entries = entries
+        self.fd = fd
+        self.identity = None if fd is None else _identity(os.fstat(fd))
+
+    def __del__(self) -> None:
+        if self.fd is not None:
+            with suppress(OSError):
+                os.close(self.fd)
+
+
+class Draft:
+    """What a writer works on. ``changed``: whether there is anything to write."""
+
+    def __init__(self, entries: dict[str, Entry]) -> None:
+        self.entries = entries
+        self.changed = False
+
+
+class StateFile:
+    """The file at ``path``. It need not exist; it and its folder are made by the first write."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises StateError for a folder."""
+        # Neither a change of the working directory nor a symbolic link leads it elsewhere later.
+        self._path = Path(os.path.realpath(path))
+        if self._path.is_dir():
+            raise StateError(f"{path} is a folder. Give the name of a file in it.")
+        self._snapshot = _Snapshot({}, None)
+
+    @property
+    def name(self) -> str:
+        """The file's name without its folder."""
+        return self._path.name
+
+    def read(self) -> Mapping[str, Entry]:
+        """Return the entries as they are now, not to be changed.
+
+        Raises StateError for a file that may not be read, or of a newer format.
+        """
+        try:
+            return self._current()
+        except _Broken:
+            with self._locked():
+                return self._current_or_set_aside()
+
+    @contextmanager
+    def change(self) -> Iterator[Draft]:
+        """Hold the lock and change the entries; they are written at the end of the block.
+
+        Raises StateError if that fails; the file is then as it was before.
+        """
+        with self._locked():
+            draft = Draft(dict(self._current_or_set_aside()))
+            try:
+                yield draft
+            finally:
+                if draft.changed:
+                    self._write(draft.entries)
+
+    # -- reading -------------------------------------------------------------------------------
+
+    def _current(self) -> Mapping[str, Entry]:
+        snapshot = self._snapshot
+        try:
+            found = _identity(os.stat(self._path))
+        except (FileNotFoundError, NotADirectoryError):
+            found = None
+        except OSError as error:
+            raise self._trouble("read", error) from error
+        if found != snapshot.identity:
+            snapshot = self._snapshot = self._load()
+        return snapshot.entries
+
+    def _load(self) -> _Snapshot:
+        try:
+            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            return _Snapshot({}, None)
+        except OSError as error:
+            raise self._trouble("read", error) from error
+        snapshot = _Snapshot({}, fd)  # owns it from here on, whatever happens
+        try:
+            with open(fd, "rb", closefd=False) as file:
+                data = file.read()
+        except OSError as error:
+            raise self._trouble("read", error) from error
+        snapshot.entries = self._parse(data)
+        return snapshot
+
+    def _parse(self, data: bytes) -> dict[str, Entry]:
+        try:
+            document = json.loads(data)
+            cache = document["cache"]
+            version = document.get("format", FORMAT)
+            if type(version) is int and version > FORMAT:
+                raise StateError(
+                    f"State file {self._path} has format {version}, and this flowkit knows formats "
+                    f"up to {FORMAT}. Use the flowkit that wrote it, or another file."
+                )
+            return {key: read_entry(fields) for key, fields in cache.items()}
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            raise _Broken(f"{type(error).__name__}: {error}") from error
+
+    def _current_or_set_aside(self) -> Mapping[str, Entry]:
+        """Return the entries; with the lock held, so that nobody is still writing the file."""
+        try:
+            return self._current()
+        except _Broken as error:
+            aside = self._free_name()
+            try:
+                os.rename(self._path, aside)
+            except OSError as trouble:
+                raise self._trouble("set aside, though it is corrupt", trouble) from trouble
+            get_logger().event(
+                LogLevel.WARNING,
+                "state_corrupt",
+                f"State file {self._path} is corrupt; it is kept as {aside.name}, and the state "
+                "starts empty",
+                reason=str(error),
+            )
+            return self._current()
+
+    def _free_name(self) -> Path:
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(SYSTEM_CLOCK.wall()))
+        first = self._path.with_name(f"{self._path.name}.corrupt-{stamp}")
+        name, number = first, 1
+        while os.path.lexists(name):
+            number += 1
+            name = first.with_name(f"{first.name}-{number}")
+        return name
+
+    # -- writing -------------------------------------------------------------------------------
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+            fd = os.open(f"{self._path}.lock", flags, 0o666)
+        except OSError as error:
+            raise self._trouble("locked", error) from error
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                # A child that was forked meanwhile has the descriptor too; closing is not enough.
+                fcntl.flock(fd, fcntl.LOCK_UN)
+        finally:
+            os.close(fd)
+
+    def _write(self, entries: dict[str, Entry]) -> None:
+        lines = ",\n".join(f"{json.dumps(key)}: {entry.line}" for key, entry in entries.items())
+        data = f'{{"format": {FORMAT}, "cache": {{\n{lines}\n}}}}\n'.encode("ascii")
+        # Only the holder of the lock writes, so one name will do, and nothing piles up after
+        # crashes. It is made anew each time: what lies there may be somebody else's link.
+        beside = f"{self._path}.tmp"
+        try:
+            with suppress(FileNotFoundError):
+                os.unlink(beside)
+            fd = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            try:
+                self._fill(fd, data)
+                snapshot = _Snapshot(entries, fd)
+            except BaseException:
+                os.close(fd)
+                raise
+            os.replace(beside, self._path)
+            self._snapshot = snapshot
+            _flush_folder(self._path.parent)
+        except OSError as error:
+            with suppress(OSError):
+                os.unlink(beside)
+            raise self._trouble("written", error) from error
+
+    def _fill(self, fd: int, data: bytes) -> None:
+        with suppress(FileNotFoundError):
+            os.fchmod(fd, os.stat(self._path).st_mode & 0o777)
+        with open(fd, "wb", closefd=False) as file:
+            file.write(data)
+        os.fsync(fd)
+
+    def _trouble(self, what: str, error: OSError) -> StateError:
+        return StateError(
+            f"State file {self._path} cannot be {what}: {error.strerror or error}. "
+            "Check its folder, its permissions and the disk, or choose another storage_path."
+        )
+
+
+def _identity(found: os.stat_result) -> Identity:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _flush_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

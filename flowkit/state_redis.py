@@ -1,0 +1,169 @@
+"""State in Redis: the interface of ``StateManager``, for processes on many machines.
+
+An entry is a key of its own under the namespace, and Redis expires it; all writes are scripts
+(protocol/state_store.py). Time is therefore Redis' own. Threads may share a manager, one call at a
+time; a process that was forked opens a connection of its own. Nothing is connected before the
+first call, so an app may make its manager where it defines its tasks.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from threading import RLock
+from typing import Any
+
+from .exceptions import FlowkitError
+from .protocol.link import Link
+from .protocol.state_store import EntryStore
+from .redis_url import redact_url
+from .settings import load_settings
+from .state_entries import (
+    check_key,
+    check_metadata,
+    check_ttl,
+    choose_ttl,
+    pack_value,
+    unpack_value,
+)
+
+PATIENCE_S = 5.0
+
+
+class RedisStateManager:
+    """Values by key in Redis. ``with RedisStateManager() as state: …``, or for a process' life.
+
+    ``url``, ``namespace``: those of the settings by default. ``name``: which store of the
+    namespace. ``default_ttl``: seconds after which an entry expires if ``set`` does not say.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        namespace: str | None = None,
+        name: str = "state",
+        default_ttl: float | None = None,
+    ) -> None:
+        """Raises FlowkitError without a Redis URL, BadRedisURL or SettingsError for a bad one,
+        TypeError or ValueError for another bad argument."""
+        settings = load_settings(redis_url=url, namespace=namespace)
+        if settings.redis_url is None:
+            raise FlowkitError(
+                "no Redis URL is set: give url='redis://localhost:6379', set FLOWKIT_REDIS_URL, or "
+                "redis-url under [tool.flowkit] in pyproject.toml; StateManager needs none"
+            )
+        self.default_ttl = check_ttl("default_ttl", default_ttl)
+        self.url = settings.redis_url
+        self.namespace = settings.namespace
+        self.name = name
+        self._max_bytes = settings.max_result_bytes
+        self._open()
+
+    def _open(self) -> None:
+        self._lock = RLock()
+        self._owner = os.getpid()
+        link = Link(self.url, name="flowkit-state", patience=PATIENCE_S)
+        self._entries = EntryStore(link, self.namespace, self.name)
+
+    @contextmanager
+    def _store(self) -> Iterator[EntryStore]:
+        """Have the connection for oneself; never that of the process that this one was forked of,
+        nor its lock, which a thread that is not here may hold."""
+        if self._owner != os.getpid():
+            self._open()
+        with self._lock:
+            yield self._entries
+
+    def close(self) -> None:
+        """Close the connection; a later call opens it again."""
+        with self._store() as entries:
+            entries.close()
+
+    def __enter__(self) -> RedisStateManager:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- writing -------------------------------------------------------------------------------
+
+    def set(
+        self,
+        key: str,
+        value: Any,
+        ttl: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Store a value in place of what was there; see ``StateManager.set``.
+
+        Redis counts in ms. Raises IllegalValue for what cannot be stored, StoreError.
+        """
+        key = check_key(key)
+        fields = check_metadata(key, metadata)
+        seconds = choose_ttl(ttl, self.default_ttl)
+        packed = pack_value(key, value, "value", max_bytes=self._max_bytes)
+        packed_fields = pack_value(key, fields, "metadata") if fields else b""
+        with self._store() as entries:
+            entries.keep(key, packed, packed_fields, _in_ms(seconds))
+
+    def delete(self, key: str) -> bool:
+        """Remove an entry; return whether there was a live one.
+
+        If Redis was away meanwhile, False may also mean that the first try removed it.
+        """
+        with self._store() as entries:
+            return entries.drop([check_key(key)]) > 0
+
+    def clear(self) -> None:
+        """Remove all entries of this store."""
+        with self._store() as entries:
+            entries.clear()
+
+    def invalidate_expired(self) -> list[str]:
+        """Forget the names of what has expired, and return them."""
+        with self._store() as entries:
+            return entries.expire()
+
+    # -- reading -------------------------------------------------------------------------------
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of a live entry, else ``default``.
+
+        Raises IllegalValue for a stored value that cannot be rebuilt in this process, StoreError.
+        """
+        with self._store() as entries:
+            packed = entries.read(check_key(key))
+        return default if packed is None else unpack_value(key, packed)
+
+    def has(self, key: str) -> bool:
+        """Tell whether there is a live entry."""
+        with self._store() as entries:
+            return entries.exists(check_key(key))
+
+    def get_all(self) -> dict[str, Any]:
+        """Return {key: value} of all live entries."""
+        with self._store() as entries:
+            return {key: unpack_value(key, packed) for key, packed in entries.read_all()}
+
+    def get_metadata(self, key: str) -> dict[str, Any] | None:
+        """Return the fields given to ``set``, ``timestamp`` (seconds since 1970, when it was set)
+        and ``age`` (seconds since then); None if there is no live entry."""
+        with self._store() as entries:
+            about = entries.read_about(check_key(key))
+        if about is None:
+            return None
+        packed, set_ms, now_ms = about
+        fields = unpack_value(key, packed) if packed else {}
+        return {**fields, "timestamp": set_ms / 1000, "age": max(0, now_ms - set_ms) / 1000}
+
+    def __repr__(self) -> str:
+        """Say where it is, without asking Redis: a ``repr`` must work when Redis is away."""
+        where = f"{redact_url(self.url)!r}, namespace={self.namespace!r}, name={self.name!r}"
+        return f"RedisStateManager({where})"
+
+
+def _in_ms(seconds: float | None) -> int | None:
+    """Return whole ms; a TTL above 0 is at least one, since 0 would have expired at once."""
+    return None if seconds is None else math.ceil(seconds * 1000)

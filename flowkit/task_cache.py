@@ -1,0 +1,179 @@
+"""TaskCache: a decorator that calls a function once for the same arguments, until a TTL is over.
+
+    cached = TaskCache(StateManager("cache.json"), ttl=3600)
+
+    @task(retries=3)
+    @cached
+    def fetch(url): …
+
+Rules:
+- The key is the function's name for a call without arguments, and ``NAME:DIGEST`` otherwise.
+  ``f(1)`` and ``f(x=1)`` are the same call. Two functions of one name on one store would answer for
+  each other, so a warning says when that is seen. What else the function depends on (its code,
+  files, the time of day) is not looked at: clear the store, or give a TTL.
+- ``None`` is a result like any other; an exception is not, and is not kept.
+- Two calls at the same time may both run the function; the later result stays.
+- A stored result that cannot be rebuilt (its class has changed) counts as none, with a warning.
+- It goes round a function, plain or ``async``, or round a Task, which stays the same Task.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from .exceptions import IllegalValue
+from .functions import is_async, ref_of
+from .logging import LogLevel, get_logger
+from .state import StateStore
+from .state_entries import MISSING, check_ttl
+from .task import Task
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# By store: function name → reference of the function that had it first.
+_seen: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()
+
+
+class TaskCache:
+    """A decorator that keeps results in ``state`` for ``ttl`` seconds (None: as ``state`` does)."""
+
+    def __init__(self, state: StateStore, ttl: float | None = None) -> None:
+        """Raises TypeError or ValueError for what is no store or no TTL."""
+        self.state = check_store("TaskCache", state)
+        self.ttl = check_ttl("ttl", ttl)
+
+    def __call__(self, func: Function) -> Function:
+        """Return ``func`` with its results kept. Raises TypeError for what has none to keep."""
+        if isinstance(func, Task):
+            func.func = self._wrap(func.func)
+            return func
+        wrapped: Function = self._wrap(func)
+        return wrapped
+
+    def __repr__(self) -> str:
+        return f"TaskCache({self.state!r}, ttl={self.ttl!r})"
+
+    def _wrap(self, func: Any) -> Any:
+        name = _name_of(func)
+        self._warn_of_namesake(name, ref_of(func))
+        key_of = _KeyMaker(name, func)
+        if is_async(func):
+            return self._wrap_async(func, key_of)
+
+        @functools.wraps(func)
+        def cached(*args: Any, **kwargs: Any) -> Any:
+            key = key_of(args, kwargs)
+            found = read_or_missing(self.state, key)
+            if found is not MISSING:
+                return found
+            result = func(*args, **kwargs)
+            self.state.set(key, result, ttl=self.ttl)
+            return result
+
+        return cached
+
+    def _wrap_async(self, func: Any, key_of: _KeyMaker) -> Any:
+        """Stores block (a disk, a server), so they are asked in a thread beside the loop."""
+
+        @functools.wraps(func)
+        async def cached(*args: Any, **kwargs: Any) -> Any:
+            from asyncio import to_thread
+
+            key = key_of(args, kwargs)
+            found = await to_thread(read_or_missing, self.state, key)
+            if found is not MISSING:
+                return found
+            result = await func(*args, **kwargs)
+            await to_thread(self.state.set, key, result, ttl=self.ttl)
+            return result
+
+        return cached
+
+    def _warn_of_namesake(self, name: str, ref: str) -> None:
+        try:
+            first = _seen.setdefault(self.state, {}).setdefault(name, ref)
+        except TypeError:  # a user's store that cannot be referred to weakly, or hashed
+            return
+        if first != ref:
+            get_logger().event(
+                LogLevel.WARNING,
+                "cache_namesake",
+                f"TaskCache: {ref} and {first} keep their results under one name, {name!r}, in one "
+                "store, so each may be given those of the other; rename one, or use two stores",
+            )
+
+
+class _KeyMaker:
+    """Makes the keys of one function's calls."""
+
+    def __init__(self, name: str, func: Any) -> None:
+        self._name = name
+        try:
+            self._signature: inspect.Signature | None = inspect.signature(func)
+        except (ValueError, TypeError):  # some built-ins tell nothing
+            self._signature = None
+
+    def __call__(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+        """Return the key of a call. Raises IllegalValue for arguments without a digest."""
+        if not args and not kwargs:
+            return self._name
+        from .protocol.codec import CodecError
+        from .state_digest import digest
+
+        try:
+            return f"{self._name}:{digest(self._named(args, kwargs), 'arguments')}"
+        except CodecError as error:
+            raise IllegalValue(
+                f"TaskCache: calls of {self._name!r} cannot be told apart by these arguments: "
+                f"{error} Cache a function that takes plain data."
+            ) from error
+
+    def _named(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments by their names, however they were passed."""
+        if self._signature is not None:
+            try:
+                return dict(self._signature.bind(*args, **kwargs).arguments)
+            except TypeError:  # a wrong call; or a decorator that shows another signature
+                pass
+        return {"args": args, "kwargs": dict(kwargs)}
+
+
+def check_store(what: str, state: object) -> StateStore:
+    """Return ``state`` if it has the methods of a store, else raise TypeError."""
+    if isinstance(state, type) or not isinstance(state, StateStore):
+        hint = "" if not isinstance(state, str) else " For a file: StateManager('state.json')."
+        raise TypeError(
+            f"{what} takes a StateManager, a RedisStateManager, or an object with the methods of "
+            f"flowkit.state.StateStore, not {state!r}.{hint}"
+        )
+    return state
+
+
+def read_or_missing(state: StateStore, key: str) -> Any:
+    """Return a live value or ``MISSING``, also for one that cannot be rebuilt in this process."""
+    try:
+        return state.get(key, MISSING)
+    except IllegalValue as error:
+        get_logger().event(
+            LogLevel.WARNING,
+            "state_unreadable",
+            f"State {key!r} cannot be read, so it is made again",
+            reason=str(error),
+        )
+        return MISSING
+
+
+def _name_of(func: Any) -> str:
+    name = getattr(func, "__name__", None)
+    if isinstance(func, type) or not callable(func) or name is None:
+        raise TypeError(f"TaskCache keeps the results of functions, and {func!r} is none.")
+    if inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
+        raise TypeError(
+            f"TaskCache: {name!r} is a generator function, whose values would be gone after one "
+            "reading. Return a list instead of using yield."
+        )
+    return str(name)

@@ -1,0 +1,438 @@
+"""The state file: what is in it, what a crash leaves of it, and who may share it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import signal
+import stat
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowkit.exceptions import IllegalValue, StateError
+from flowkit.protocol.codec import describe
+from flowkit.state import StateManager
+
+
+@dataclass(frozen=True)
+class Point:
+    x: int
+    y: int
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.json"
+
+
+def names(folder: Path) -> set[str]:
+    return {entry.name for entry in folder.iterdir()}
+
+
+# -- what is in it ------------------------------------------------------------------------------
+
+
+def test_it_is_json_with_a_cache_object_by_key(path: Path) -> None:
+    state = StateManager(path)
+    state.set("cursor", {"page": 3}, ttl=60, metadata={"source": "api"})
+    state.set("", None)
+    document = json.loads(path.read_text())
+    assert set(document["cache"]) == {"cursor", ""}
+    assert document["cache"]["cursor"]["value"] == {"page": 3}
+    assert document["cache"]["cursor"]["ttl"] == 60
+    assert document["cache"]["cursor"]["metadata"] == {"source": "api"}
+
+
+def test_nothing_is_written_before_something_is_set(path: Path) -> None:
+    state = StateManager(path)
+    assert state.get("key") is None
+    assert state.delete("key") is False
+    assert state.invalidate_expired() == []
+    assert not path.exists()
+
+
+def test_the_folder_is_made_by_the_first_write(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "state.json"
+    StateManager(path).set("key", 1)
+    assert StateManager(path).get("key") == 1
+
+
+VALUES = [
+    None, True, 0, -(2**63), 2**64, 1 << 20_000, 0.1, -0.0, math.inf, "", "ä😀", "\ud83d\ude00",
+    b"bytes", [], {}, [1, [2, {"a": None}]], (1, 2), {"a": (1, [2])}, {1: "a", None: "b"},
+    {1, 2, 3}, frozenset({"a"}), Decimal("1.10"), datetime(2026, 1, 2, tzinfo=UTC),
+    Path("a/b"), Point(1, 2), {"points": [Point(3, 4)]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", VALUES, ids=describe)
+def test_every_value_comes_back_as_it_was(path: Path, value: Any) -> None:
+    """Also what JSON cannot hold: it is never lost, nor changed in silence."""
+    StateManager(path).set("key", value, metadata={"field": value})
+    again = StateManager(path)
+    assert again.get("key") == value
+    assert type(again.get("key")) is type(value)
+    assert describe(again.get("key")) == describe(value)
+    found = again.get_metadata("key")
+    assert found is not None
+    assert found["field"] == value
+
+
+def test_not_a_number_comes_back_too(path: Path) -> None:
+    StateManager(path).set("key", [math.nan])
+    assert math.isnan(StateManager(path).get("key")[0])
+
+
+def test_a_key_may_be_any_text(path: Path) -> None:
+    keys = ['"', "\n", "a/b:c", "ä", "\ud800", "x" * 10_000]
+    state = StateManager(path)
+    for number, key in enumerate(keys):
+        state.set(key, number)
+    assert StateManager(path).get_all() == {key: number for number, key in enumerate(keys)}
+
+
+def test_a_class_that_has_changed_since_is_an_error_that_names_the_key(path: Path) -> None:
+    StateManager(path).set("point", Point(1, 2))
+    document = json.loads(path.read_text())
+    code = (
+        "from flowkit.state import StateManager\n"
+        f"state = StateManager({str(path)!r})\n"
+        "try: state.get('point')\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
+        "print(state.has('point'))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.startswith("IllegalValue State 'point': The stored value cannot be read: ")
+    assert "is not loaded in this process" in done.stdout
+    assert done.stdout.endswith("True\n")
+    document["cache"]["point"]["value"] = "no base64 ☹"
+    path.write_text(json.dumps(document))
+    with pytest.raises(IllegalValue, match="State 'point': the stored value is no base64"):
+        StateManager(path).get("point")
+
+
+def test_a_file_written_by_hand_is_read(path: Path) -> None:
+    path.write_text('{"cache": {"a": {"value": [1]}, "b": {"value": null, "ttl": null}}}')
+    assert StateManager(path).get_all() == {"a": [1], "b": None}
+
+
+def test_its_permissions_are_kept(path: Path) -> None:
+    state = StateManager(path)
+    state.set("key", 1)
+    path.chmod(0o600)
+    state.set("key", 2)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_link_to_the_file_stays_a_link(tmp_path: Path, path: Path) -> None:
+    link = tmp_path / "link.json"
+    StateManager(path).set("key", 1)
+    link.symlink_to(path)
+    StateManager(link).set("key", 2)
+    assert link.is_symlink()
+    assert StateManager(path).get("key") == 2
+
+
+def test_a_change_of_the_working_folder_does_not_move_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    state = StateManager("state.json")
+    assert state.storage_path == Path("state.json")
+    monkeypatch.chdir(tmp_path / "other")
+    state.set("key", 1)
+    assert names(tmp_path) == {"state.json", "state.json.lock", "other"}
+
+
+# -- corrupt files ------------------------------------------------------------------------------
+
+CORRUPT = {
+    "empty": b"",
+    "half": b'{"format": 1, "cache": {\n"a": {"value": 1, "timest',
+    "no JSON": b"hello",
+    "no UTF-8": b'{"cache": {"\xff": {"value": 1}}}',
+    "a list": b"[]",
+    "no cache": b'{"format": 1}',
+    "cache is a list": b'{"cache": []}',
+    "entry is no object": b'{"cache": {"a": 1}}',
+    "entry has no value": b'{"cache": {"a": {"ttl": 1}}}',
+    "ttl is text": b'{"cache": {"a": {"value": 1, "ttl": "1h"}}}',
+    "deep": b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("data", CORRUPT.values(), ids=CORRUPT.keys())
+def test_a_corrupt_file_is_kept_aside_with_a_warning_and_the_manager_starts_empty(
+    path: Path, data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    path.write_bytes(data)
+    state = StateManager(path)
+    (warning,) = [one for one in caplog.records if one.levelno == logging.WARNING]
+    assert "state.json is corrupt; it is kept as state.json.corrupt-" in warning.getMessage()
+    assert state.get_all() == {}
+    state.set("key", 1)
+    (aside,) = path.parent.glob("state.json.corrupt-*")
+    assert aside.read_bytes() == data
+    assert StateManager(path).get_all() == {"key": 1}
+
+
+def test_a_second_corrupt_file_does_not_replace_the_first(path: Path) -> None:
+    for data in (b"one", b"two", b"three"):
+        path.write_bytes(data)
+        StateManager(path)
+    assert {one.read_bytes() for one in path.parent.glob("*.corrupt-*")} == {
+        b"one", b"two", b"three",
+    }  # fmt: skip
+
+
+def test_a_file_that_gets_corrupt_later_is_not_overwritten_either(path: Path) -> None:
+    state = StateManager(path)
+    state.set("key", 1)
+    path.write_bytes(b"oops")
+    state.set("other", 2)
+    assert state.get_all() == {"other": 2}
+    (aside,) = path.parent.glob("state.json.corrupt-*")
+    assert aside.read_bytes() == b"oops"
+
+
+def test_a_file_of_a_newer_format_is_left_alone(path: Path) -> None:
+    path.write_text('{"format": 2, "cache": {}}')
+    with pytest.raises(StateError, match="has format 2, and this flowkit knows formats up to 1"):
+        StateManager(path)
+    assert names(path.parent) == {"state.json"}
+
+
+def test_a_file_that_may_not_be_read_is_an_error(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text("{}")
+
+    def refuse(*args: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(StateError, match=r"cannot be read: Permission denied. Check its folder"):
+        StateManager(path)
+
+
+def test_a_full_disk_leaves_the_file_and_the_manager_as_they_were(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = StateManager(path)
+    state.set("key", "old")
+    before = path.read_bytes()
+
+    def full(fd: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StateError, match="cannot be written: No space left on device"):
+        state.set("key", "new")
+    monkeypatch.undo()
+    assert (path.read_bytes(), state.get("key")) == (before, "old")
+    assert names(path.parent) == {"state.json", "state.json.lock"}
+    state.set("key", "new")
+    assert StateManager(path).get("key") == "new"
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    state = StateManager(tmp_path / "file" / "state.json")
+    with pytest.raises(StateError, match=r"cannot be locked: .*choose another storage_path"):
+        state.set("key", 1)
+
+
+# -- shared by managers and processes -----------------------------------------------------------
+
+
+def test_what_one_manager_writes_the_other_sees(path: Path) -> None:
+    one, two = StateManager(path), StateManager(path)
+    one.set("a", 1)
+    two.set("b", 2)
+    assert one.get_all() == two.get_all() == {"a": 1, "b": 2}
+    one.delete("a")
+    assert not two.has("a")
+    path.unlink()
+    assert one.get_all() == two.get_all() == {}
+
+
+def test_a_batch_is_one_write(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state, other = StateManager(path), StateManager(path)
+    renames: list[object] = []
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda *paths: (renames.append(paths), replace(*paths)))
+    with state.batch():
+        for number in range(50):
+            state.set(str(number), number)
+        assert other.get_all() == {}
+    assert len(renames) == 1
+    assert len(other.get_all()) == 50
+
+
+def test_no_file_is_kept_open_for_nothing(path: Path) -> None:
+    fds = Path("/proc/self/fd")
+    if not fds.exists():
+        pytest.skip("this system does not list open files")
+    before = len(list(fds.iterdir()))
+    state = StateManager(path)
+    for number in range(20):
+        state.set("key", number)
+        assert StateManager(path).get("key") == number
+    assert len(list(fds.iterdir())) <= before + 1
+    del state
+    assert len(list(fds.iterdir())) <= before
+
+
+def start(code: str, *words: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", code, *map(str, words)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+HAMMER = """
+import sys
+from threading import Thread
+from flowkit.state import StateManager
+
+path, process = sys.argv[1:]
+state = StateManager(path)
+
+def work(thread):
+    for number in range(15):
+        state.set(f"{process}-{thread}-{number}", [process, thread, number])
+        assert state.get(f"{process}-{thread}-{number}") == [process, thread, number]
+        state.delete(f"{process}-{thread}-{number - 1}") if number % 3 == 0 else None
+
+threads = [Thread(target=work, args=(thread,)) for thread in range(3)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+"""
+
+
+def test_processes_and_threads_lose_no_update_and_leave_no_corrupt_file(path: Path) -> None:
+    processes = [start(HAMMER, path, number) for number in range(4)]
+    try:
+        for process in processes:
+            assert process.wait(timeout=100) == 0
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+    kept = [number for number in range(15) if (number + 1) % 3 or number == 14]
+    expected = {f"{p}-{t}-{n}": [str(p), t, n] for p in range(4) for t in range(3) for n in kept}
+    assert StateManager(path).get_all() == expected
+    assert names(path.parent) == {"state.json", "state.json.lock"}
+
+
+WRITER = """
+import sys
+from flowkit.state import StateManager
+
+state = StateManager(sys.argv[1])
+for number in range(1_000_000):
+    state.set("last", number)
+    state.set(f"{number % 50}", "x" * 2000)
+    print(number, flush=True)
+"""
+
+
+@pytest.mark.parametrize("rounds", [1, 7, 23])
+def test_a_killed_writer_leaves_a_whole_file_with_all_that_it_was_told_is_kept(
+    path: Path, rounds: int
+) -> None:
+    writer = start(WRITER, path)
+    assert writer.stdout is not None
+    told = [int(next(writer.stdout)) for _ in range(rounds)][-1]
+    writer.send_signal(signal.SIGKILL)
+    rest, _ = writer.communicate()
+    told = max([told, *map(int, rest.split())])
+    state = StateManager(path)
+    assert state.get("last") >= told
+    assert list(path.parent.glob("*.corrupt-*")) == []
+    state.set("last", -1)
+    assert StateManager(path).get("last") == -1
+
+
+DYING = """
+import os, signal, sys
+from flowkit.state import StateManager
+
+path, name, when, moment = sys.argv[1:]
+state = StateManager(path)
+real, calls = getattr(os, name), 0
+
+def die(*args, **kwargs):
+    global calls
+    calls += 1
+    if calls == int(when) and moment == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    result = real(*args, **kwargs)
+    if calls == int(when) and moment == "after":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result
+
+setattr(os, name, die)
+state.set("key", "new")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "when", "moment", "value"),
+    [
+        ("fchmod", 1, "before", "old"),  # an empty file lies beside
+        ("fsync", 1, "before", "old"),
+        ("fsync", 1, "after", "old"),
+        ("replace", 1, "before", "old"),
+        ("replace", 1, "after", "new"),
+        ("fsync", 2, "before", "new"),  # of the folder
+    ],
+)
+def test_a_death_in_the_middle_of_a_write_leaves_the_old_file_or_the_new_one(
+    path: Path, name: str, when: int, moment: str, value: str
+) -> None:
+    StateManager(path).set("key", "old")
+    dying = start(DYING, path, name, when, moment)
+    dying.communicate(timeout=60)
+    assert dying.returncode == -signal.SIGKILL
+    state = StateManager(path)
+    assert state.get("key") == value
+    state.set("key", "next")  # neither the lock nor what lies beside is in the way
+    assert StateManager(path).get("key") == "next"
+    assert names(path.parent) == {"state.json", "state.json.lock"}
+
+
+HOLDER = """
+import sys
+from flowkit.state import StateManager
+
+with StateManager(sys.argv[1]).batch():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_reader_never_waits_for_a_writer_and_a_dead_writer_holds_nobody_up(path: Path) -> None:
+    state = StateManager(path)
+    state.set("key", 1)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout is not None
+    assert next(holder.stdout) == "held\n"
+    assert state.get("key") == 1
+    holder.kill()
+    holder.communicate()
+    state.set("key", 2)
+    assert StateManager(path).get("key") == 2

@@ -1,0 +1,278 @@
+"""State in Redis: the interface of StateManager, with the TTLs of Redis."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from threading import Thread
+from typing import Any
+
+import pytest
+import redis
+from helpers import free_port, wait_until
+
+from flowkit import DAG, TaskCache, task
+from flowkit.exceptions import FlowkitError, IllegalValue, RedisUnavailable
+from flowkit.state import RedisStateManager, StateStore
+from flowkit.task import Task
+
+
+@pytest.fixture
+def state(server_url: str, namespace: str) -> Iterator[RedisStateManager]:
+    with RedisStateManager(server_url, namespace) as state:
+        yield state
+
+
+@pytest.fixture(autouse=True)
+def fresh_registry() -> Iterator[None]:
+    kept = list(Task._all_tasks)
+    yield
+    Task._all_tasks[:] = kept
+
+
+def test_what_is_set_can_be_had_by_any_process(
+    state: RedisStateManager, server_url: str, namespace: str
+) -> None:
+    state.set("key", 1)
+    state.set("key", {"day": date(2026, 1, 2), "sum": Decimal("1.10"), "ids": {1, 2}})
+    with RedisStateManager(server_url, namespace) as other:
+        assert other.get("key") == {"day": date(2026, 1, 2), "sum": Decimal("1.10"), "ids": {1, 2}}
+        assert other.has("key")
+
+
+def test_a_missing_key_gives_the_default(state: RedisStateManager) -> None:
+    assert state.get("key") is None
+    assert state.get("key", 7) == 7
+    assert not state.has("key")
+    assert state.delete("key") is False
+    assert state.get_metadata("key") is None
+
+
+def test_none_is_a_value_and_any_text_a_key(state: RedisStateManager) -> None:
+    keys = ["", "a/b", "a:b", "*", "{x}", "ä\n", "\ud800"]
+    for key in keys:
+        state.set(key, None)
+    assert state.get_all() == dict.fromkeys(keys)
+    assert all(state.has(key) and state.get(key, 1) is None for key in keys)
+    assert [state.delete(key) for key in keys] == [True] * len(keys)
+
+
+def test_ttls_are_expiries_of_redis(
+    state: RedisStateManager, server_url: str, namespace: str
+) -> None:
+    state.set("short", 1, ttl=0.02)
+    state.set("long", 2, ttl=1000)
+    state.set("kept", 3)
+    state.set("forever", 4, ttl=math.inf)
+    state.set("for ages", 5, ttl=1e15)
+    wait_until("it has expired", lambda: not state.has("short"))
+    assert state.get("short", "gone") == "gone"
+    assert state.get_all() == {"long": 2, "kept": 3, "forever": 4, "for ages": 5}
+    with redis.Redis.from_url(server_url, protocol=2) as server:
+        key = f"{{{namespace}}}:state:state:"
+        assert 990_000 < server.pttl(key + "long") <= 1_000_000
+        assert {server.pttl(key + name) for name in ("kept", "forever", "for ages")} == {-1}
+
+
+@pytest.mark.parametrize("ttl", [0, -1, -math.inf])
+def test_a_ttl_of_zero_or_less_is_expired_at_once(state: RedisStateManager, ttl: float) -> None:
+    state.set("key", 1)
+    state.set("key", 2, ttl=ttl)
+    assert not state.has("key")
+    assert state.get_all() == {}
+    assert state.invalidate_expired() == ["key"]
+
+
+def test_the_default_ttl_holds_unless_another_is_given(server_url: str, namespace: str) -> None:
+    with RedisStateManager(server_url, namespace, default_ttl=0) as state:
+        state.set("default", 1)
+        state.set("longer", 2, ttl=100)
+        state.set("forever", 3, ttl=math.inf)
+        assert state.get_all() == {"longer": 2, "forever": 3}
+
+
+def test_setting_a_key_anew_ends_its_old_time(state: RedisStateManager) -> None:
+    state.set("key", 1, ttl=0.02, metadata={"old": True})
+    state.set("key", 2)
+    state.set("witness", 1, ttl=0.03)
+    wait_until("the old time is over", lambda: not state.has("witness"))
+    assert state.get("key") == 2
+    assert state.invalidate_expired() == ["witness"]
+    assert "old" not in (state.get_metadata("key") or {})
+
+
+def test_invalidate_expired_names_what_is_over(state: RedisStateManager) -> None:
+    for number in range(5):
+        state.set(f"over-{number}", number, ttl=0)
+    state.set("kept", 1, ttl=1000)
+    assert sorted(state.invalidate_expired()) == [f"over-{number}" for number in range(5)]
+    assert state.invalidate_expired() == []
+    assert state.get_all() == {"kept": 1}
+
+
+def test_clear_removes_everything_of_this_store(
+    state: RedisStateManager, server_url: str, namespace: str
+) -> None:
+    with RedisStateManager(server_url, namespace, name="other") as other:
+        for number in range(1200):
+            state.set(str(number), number)
+        other.set("key", 1)
+        assert len(state.get_all()) == 1200
+        state.clear()
+        assert state.get_all() == {}
+        assert other.get_all() == {"key": 1}
+
+
+def test_a_store_whose_keys_always_change_does_not_grow_for_ever(
+    state: RedisStateManager, server_url: str, namespace: str
+) -> None:
+    for number in range(1100):
+        state.set(str(number), number, ttl=0)
+    state.set("kept", 1)
+    with redis.Redis.from_url(server_url, protocol=2) as server:
+        assert server.zcard(f"{{{namespace}}}:state:state") <= 1001
+    assert state.get_all() == {"kept": 1}
+
+
+def test_metadata_are_the_user_s_fields_and_timestamp_and_age(state: RedisStateManager) -> None:
+    state.set("key", 1, metadata={"source": "api", "day": date(2026, 1, 2)})
+    found = state.get_metadata("key")
+    assert found is not None
+    assert (found["source"], found["day"]) == ("api", date(2026, 1, 2))
+    assert found["timestamp"] > 1_700_000_000
+    assert 0 <= found["age"] < 60
+
+
+def test_an_entry_that_was_evicted_is_not_there(
+    state: RedisStateManager, server_url: str, namespace: str
+) -> None:
+    state.set("gone", 1)
+    state.set("kept", 2)
+    with redis.Redis.from_url(server_url, protocol=2) as server:
+        server.delete(f"{{{namespace}}}:state:state:gone")
+    assert not state.has("gone")
+    assert state.get_all() == {"kept": 2}
+
+
+# -- errors -------------------------------------------------------------------------------------
+
+
+def test_a_value_that_cannot_be_stored_is_refused_by_its_path(state: RedisStateManager) -> None:
+    with pytest.raises(IllegalValue, match=r"State 'key' cannot be stored: value\[0\]"):
+        state.set("key", [object()])
+    with pytest.raises(IllegalValue, match=r"State 'key' cannot be stored: metadata\['a'\]"):
+        state.set("key", 1, metadata={"a": object()})
+    assert not state.has("key")
+
+
+def test_a_stored_value_that_is_damaged_is_an_error_that_names_the_key(
+    state: RedisStateManager, server_url: str, namespace: str
+) -> None:
+    state.set("key", 1)
+    with redis.Redis.from_url(server_url, protocol=2) as server:
+        server.hset(f"{{{namespace}}}:state:state:key", "value", b"\xc1")
+    with pytest.raises(IllegalValue, match="State 'key': The stored value cannot be read"):
+        state.get("key")
+
+
+def test_bad_arguments_are_named(state: RedisStateManager, server_url: str) -> None:
+    wrong: Any = 5
+    for method in (state.get, state.has, state.delete, state.get_metadata):
+        with pytest.raises(TypeError, match="The key of a state must be a string, not 5"):
+            method(wrong)
+    with pytest.raises(ValueError, match="'a:b' is no name of a state store: use 1 to 64"):
+        RedisStateManager(server_url, name="a:b")
+    with pytest.raises(TypeError, match="default_ttl must be a number"):
+        RedisStateManager(server_url, default_ttl=wrong == 5)
+
+
+def test_without_a_url_it_says_how_to_give_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FLOWKIT_REDIS_URL", raising=False)
+    with pytest.raises(FlowkitError, match="no Redis URL is set: give url='redis://"):
+        RedisStateManager()
+
+
+def test_it_is_made_without_redis_and_its_repr_keeps_the_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("flowkit.state_redis.PATIENCE_S", 0.0)
+    port = free_port()
+    state = RedisStateManager(f"redis://user:secret@127.0.0.1:{port}/0", "ns", "cache")
+    shown = f"'redis://user:***@127.0.0.1:{port}/0', namespace='ns', name='cache'"
+    assert repr(state) == f"RedisStateManager({shown})"
+    with pytest.raises(RedisUnavailable, match="Is it running"):
+        state.get("key")
+
+
+# -- shared -------------------------------------------------------------------------------------
+
+
+def test_threads_may_share_a_manager(state: RedisStateManager) -> None:
+    def work(thread: int) -> None:
+        for number in range(30):
+            state.set(f"{thread}-{number}", [thread, number])
+            found.append(state.get(f"{thread}-{number}") == [thread, number])
+
+    found: list[bool] = []
+    threads = [Thread(target=work, args=(thread,)) for thread in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [True] * 150
+    assert len(state.get_all()) == 150
+
+
+def test_a_forked_process_has_a_connection_of_its_own(state: RedisStateManager) -> None:
+    """Two processes on one connection would read each other's replies."""
+    state.set("parent", os.getpid())
+
+    def child() -> None:
+        for number in range(50):
+            state.set("child", number)
+            assert state.get("child") == number
+
+    process = multiprocessing.get_context("fork").Process(target=child)
+    with state._lock:  # as another thread of the parent might
+        process.start()
+    for _ in range(50):
+        assert state.get("parent") == os.getpid()
+    process.join(30)
+    assert process.exitcode == 0
+    assert state.get("child") == 49
+
+
+def test_it_is_a_store_for_caches_and_for_runs(state: RedisStateManager) -> None:
+    assert isinstance(state, StateStore)
+    calls: list[str] = []
+
+    @TaskCache(state, ttl=100)
+    def load(words: set[str]) -> int:
+        calls.append("load")
+        return len(words)
+
+    assert [load({"a", "b"}), load({"b", "a"})] == [2, 2]
+    assert calls.pop() == "load"
+
+    @task
+    def rows() -> list[int]:
+        calls.append("rows")
+        return [1, 2]
+
+    @task
+    def total(found: list[int]) -> int:
+        calls.append("total")
+        if calls.count("total") == 1:
+            raise RuntimeError("not yet")
+        return sum(found)
+
+    with DAG("sums") as dag:
+        rows >> total
+    with pytest.raises(RuntimeError, match="not yet"):
+        dag.run(state=state)
+    assert dag.run(state=state, resume=True) == {"rows": [1, 2], "total": 3}
+    assert calls == ["rows", "total", "total"]
