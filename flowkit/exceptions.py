@@ -32,7 +32,6 @@ Wrong types and values in a call (``retries="3"``) are ``TypeError`` and ``Value
 everywhere in Python. Ids are attributes; the text says what is wrong and what to do next. Every
 error can be copied and sent between processes, whatever its constructor takes.
 """
-# ruff: noqa: N818 - the names say what happened, and are part of the interface
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from typing import Any, NoReturn
 
 from .exceptions import SettingsError
 from .logging import LogLevel
-from .redis_url import EXAMPLES, check_redis_url, redact_url, url_problem
+from .protocol.redis_url import EXAMPLES, check_redis_url, redact_url, url_problem
 
 __all__ = ["Settings", "check_redis_url", "load_settings", "redact_url"]
 

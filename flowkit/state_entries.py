@@ -147,7 +147,7 @@ def store(key: str, value: object, root: str) -> Stored:
         return Stored(base64.b64encode(packed).decode("ascii"), Form.PACKED)
 
 
-class _NotPlain(Exception):  # noqa: N818 - internal signal
+class _NotPlain(Exception):
     """JSON would lose or change this value."""
 
 

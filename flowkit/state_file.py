@@ -37,7 +37,7 @@ FORMAT = 1
 Identity = tuple[int, int, int, int]  # device, inode, size, modified (ns)
 
 
-class _Broken(Exception):  # noqa: N818 - internal signal
+class _Broken(Exception):
     """The file is no state file."""
 
 

@@ -17,8 +17,8 @@ from typing import Any
 
 from .exceptions import FlowkitError
 from .protocol.link import Link
+from .protocol.redis_url import redact_url
 from .protocol.state_store import EntryStore
-from .redis_url import redact_url
 from .settings import load_settings
 from .state_entries import (
     check_key,

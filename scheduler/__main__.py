@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
-from ..cli.daemon_options import daemon_options, required_url, settings_from
-from ..exceptions import StoreError
+from ..cli.daemon_options import daemon_options, end_as, required_url, settings_from
 from .config import SchedulerConfig
 from .daemon import SchedulerDaemon
 
@@ -23,11 +20,7 @@ def main(**options: object) -> None:
         log_level=settings.log_level,
         log_json=settings.log_json,
     )
-    try:
-        code = SchedulerDaemon(config, allow_eviction=settings.allow_eviction).run()
-    except StoreError as error:
-        raise click.ClickException(str(error)) from None
-    sys.exit(code)
+    end_as(SchedulerDaemon(config, allow_eviction=settings.allow_eviction).run)
 
 
 if __name__ == "__main__":

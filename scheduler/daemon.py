@@ -21,7 +21,8 @@ from ..exceptions import LeaseLost, RedisUnavailable
 from ..logging import FlowkitLogger, LogLevel
 from ..outage import OutageLog
 from ..protocol.fitness import check_fitness
-from ..protocol.link import Link, redacted
+from ..protocol.link import Link
+from ..protocol.redis_url import redact_url
 from ..protocol.scheduler_store import LeaseReply, SchedulerStore
 from .config import SchedulerConfig
 from .hints import Hints
@@ -73,7 +74,7 @@ class SchedulerDaemon:
         """Work until told to stop."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
-        where = redacted(self._config.redis_url)
+        where = redact_url(self._config.redis_url)
         self._say("scheduler_started", f"Scheduler {self._id} started on {where}")
         self._wait_for_redis()
         self._leader.start()

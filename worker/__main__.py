@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
-from ..cli.daemon_options import daemon_options, required_url, settings_from
-from ..exceptions import StoreError
+from ..cli.daemon_options import daemon_options, end_as, required_url, settings_from
 from .config import WorkerConfig
 from .daemon import WorkerDaemon
 
@@ -69,11 +66,7 @@ def main(app: str, queues: str, **options: object) -> None:
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    try:
-        code = WorkerDaemon(config, allow_eviction=settings.allow_eviction).run()
-    except StoreError as error:
-        raise click.ClickException(str(error)) from None
-    sys.exit(code)
+    end_as(WorkerDaemon(config, allow_eviction=settings.allow_eviction).run)
 
 
 def _number(options: dict[str, object], name: str) -> int:

@@ -8,9 +8,9 @@ microsecond, so it is done for every attempt.
 A slot: busy flag, deadline (monotonic seconds, 0 for none; the clock is the machine's, so it is
 the same in both processes), length, text. The text is ``run,task,attempt|token|limit|name``: who
 it is; the outcome to record should its deadline pass and the timeout in seconds, empty without
-one; the task's name, if the child knew it in time. A suspect's attempt ends in ``!``. The policy is the child's to know,
-not the parent's. The flag is raised last and lowered first; a reader that must be sure stops the
-child before it looks.
+one; the task's name, if the child knew it in time. A suspect's attempt ends in ``!``. The policy
+is the child's to know, not the parent's. The flag is raised last and lowered first; a reader that
+must be sure stops the child before it looks.
 """
 
 from __future__ import annotations

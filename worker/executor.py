@@ -107,7 +107,7 @@ class Executor:
     def board_key(self, claim: Claim) -> str:
         """Return what the board says of an attempt without a deadline: who it is, and its name."""
         dag = self._values.known(claim.digest)
-        return claim.board_key if dag is None else f"{claim.board_key}|||{dag.graph.names[claim.task]}"
+        return f"{claim.board_key}|||{dag.graph.names[claim.task]}" if dag else claim.board_key
 
     def board_text(self, prepared: Prepared) -> str:
         """Return what the board says of an attempt with a deadline: also what to record then."""

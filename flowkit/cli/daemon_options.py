@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 
 from ..exceptions import FlowkitError
 from ..settings import Settings, load_settings
+from .exit_codes import code_of
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _LEVELS = ("DEBUG", "INFO", "SUCCESS", "SYSTEM", "WARNING", "ERROR")
@@ -62,3 +64,13 @@ def required_url(settings: Settings, command: str) -> str:
             "Redis, 'flowkit dev --app …' runs everything in one terminal."
         )
     return settings.redis_url
+
+
+def end_as(daemon: Callable[[], int]) -> NoReturn:
+    """Run a daemon to its end and exit with its code; an unfit Redis is a sentence and a code."""
+    try:
+        code = daemon()
+    except FlowkitError as error:
+        click.echo(f"Error: {error}", err=True)
+        code = code_of(error)
+    sys.exit(code)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..exceptions import FlowkitError, WaitTimeout
-from ..redis_url import redact_url
+from ..protocol.redis_url import redact_url
 from .connect import CONNECT_PATIENCE_S, OUTAGE_PATIENCE_S
 from .daemon_options import redis_options, settings_from
 from .exit_codes import ExitCode, code_of_state

@@ -16,7 +16,7 @@ class CodecError(Exception):
     """Base of everything that `pack` and `unpack` raise."""
 
 
-class UnpackableValue(CodecError):  # noqa: N818 - says what the value is
+class UnpackableValue(CodecError):
     """A value that cannot be stored without changing it in silence.
 
     Attributes:
@@ -32,7 +32,7 @@ class UnpackableValue(CodecError):  # noqa: N818 - says what the value is
         self.reason = reason
 
 
-class ValueTooLarge(CodecError):  # noqa: N818
+class ValueTooLarge(CodecError):
     """A value whose packed form is over the limit.
 
     Attributes:
@@ -57,11 +57,11 @@ class ValueTooLarge(CodecError):  # noqa: N818
         self.largest = largest
 
 
-class BrokenValue(CodecError):  # noqa: N818
+class BrokenValue(CodecError):
     """Bytes that do not hold a value this process can rebuild."""
 
 
-class Unfit(Exception):  # noqa: N818 - internal signal, always translated
+class Unfit(Exception):
     """One codec's refusal of one value: `reason` continues the sentence "<class …> …".
 
     `suffix` narrows the path where the fault is in a part that the path search cannot reach

@@ -35,11 +35,11 @@ _SIZED = frozenset({str, bytes, bytearray})
 Spread = Callable[[list[Any]], Iterable[Collection[Any]]]
 
 
-class TooDeep(Exception):  # noqa: N818 - internal signal
+class TooDeep(Exception):
     """The value has more than MAX_DEPTH levels."""
 
 
-class TooBig(Exception):  # noqa: N818 - internal signal
+class TooBig(Exception):
     """The value cannot be packed into the limit: `at_least` bytes are needed."""
 
     def __init__(self, at_least: int) -> None:

@@ -7,7 +7,8 @@ queues and records without a word, so it is refused unless the user says otherwi
 from __future__ import annotations
 
 from ..exceptions import RedisUnavailable, StoreError, UnfitRedis
-from .link import Link, redacted
+from .link import Link
+from .redis_url import redact_url
 
 OLDEST = (6, 2)
 
@@ -30,7 +31,7 @@ def check_fitness(link: Link, *, allow_eviction: bool = False) -> None:
     policy = fields.get("maxmemory_policy", "noeviction").strip()
     if policy != "noeviction" and not allow_eviction:
         raise UnfitRedis(
-            f"Redis at {redacted(link.url)} has maxmemory-policy {policy!r}: when its memory is "
+            f"Redis at {redact_url(link.url)} has maxmemory-policy {policy!r}: when its memory is "
             "full it deletes keys, and with them queues and results. Set "
             "'maxmemory-policy noeviction', or accept the risk with --allow-eviction "
             "(FLOWKIT_ALLOW_EVICTION=1)"
@@ -44,6 +45,6 @@ def _check_version(link: Link, version: str) -> None:
     if (int(parts[0]), int(parts[1])) < OLDEST:
         needed = ".".join(map(str, OLDEST))
         raise UnfitRedis(
-            f"Redis at {redacted(link.url)} is version {version.strip()}; flowkit needs {needed} "
+            f"Redis at {redact_url(link.url)} is version {version.strip()}; flowkit needs {needed} "
             "or newer (LPOP with a count, XTRIM MINID). Upgrade the server"
         )

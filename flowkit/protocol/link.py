@@ -24,6 +24,7 @@ import redis
 import redis.exceptions as rx
 
 from ..exceptions import BadRedisURL, RedisUnavailable, StoreError
+from .redis_url import check_redis_url, redact_url
 from .scripts import Script
 
 FIRST_PAUSE_S = 0.05
@@ -37,6 +38,7 @@ _PASSING = (
     rx.OutOfMemoryError,
     rx.ReadOnlyError,
     rx.TryAgainError,
+    rx.InvalidResponse,  # something else than Redis answers
     OSError,
 )
 _PASSING_WORDS = ("MISCONF", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "UNBLOCKED", "BUSY ")
@@ -45,19 +47,16 @@ _PASSING_IN_SCRIPT = re.compile(r"^Error running script .*: -(OOM|READONLY|MISCO
 Outage = Callable[[Exception, float], None]
 
 
-def redacted(url: str) -> str:
-    """Return the URL without its password, for messages."""
-    scheme, mark, rest = url.partition("://")
-    login, at, host = rest.rpartition("@")
-    if not at:
-        return url
-    user, colon, _ = login.partition(":")
-    return f"{scheme}{mark}{user}{colon and ':***'}@{host}"
-
-
 def _passes(error: rx.ResponseError) -> bool:
     text = str(error)
     return text.startswith(_PASSING_WORDS) or _PASSING_IN_SCRIPT.match(text) is not None
+
+
+def _tcp_options(url: str) -> dict[str, Any]:
+    """Return what only a connection over a network takes."""
+    if url.startswith("unix:"):
+        return {}
+    return {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_keepalive": True}
 
 
 class Link:
@@ -81,7 +80,7 @@ class Link:
 
         Raises BadRedisURL.
         """
-        self.url = url
+        self.url = check_redis_url(url)
         self.patience = patience
         self.on_outage = on_outage
         self._stopped = stopped or threading.Event()
@@ -91,15 +90,11 @@ class Link:
                 protocol=2,
                 client_name=name,
                 socket_timeout=read_timeout,
-                socket_connect_timeout=CONNECT_TIMEOUT_S,
-                socket_keepalive=True,
+                **_tcp_options(url),
             )
             self._connection: Any = pool.make_connection()
         except (ValueError, TypeError) as error:
-            raise BadRedisURL(
-                f"{redacted(url)!r} is no Redis URL ({error}); "
-                "write redis://HOST:PORT/DB, rediss:// for TLS, or unix:///path/to/socket"
-            ) from None
+            raise BadRedisURL(f"{redact_url(url)!r} is no Redis URL: {error}") from None
 
     def close(self) -> None:
         """Close the connection. A later call opens it again."""
@@ -204,7 +199,7 @@ class Link:
         out_of_patience = self.patience is not None and waited >= self.patience
         if out_of_patience or self._stopped.is_set():
             raise RedisUnavailable(
-                f"cannot use Redis at {redacted(self.url)}: {str(trouble).rstrip('. ')}. "
+                f"cannot use Redis at {redact_url(self.url)}: {str(trouble).rstrip('. ')}. "
                 "Is it running, and is the URL right?"
             ) from trouble
         if self.on_outage is not None:
@@ -212,11 +207,11 @@ class Link:
 
     def _refused(self, error: Exception) -> str:
         return (
-            f"Redis at {redacted(self.url)} refused the login: {error}. "
+            f"Redis at {redact_url(self.url)} refused the login: {error}. "
             "Write the URL as redis://USER:PASSWORD@HOST:PORT/DB"
         )
 
     def _as_store_error(self, error: rx.ResponseError) -> StoreError:
         if isinstance(error, rx.NoPermissionError) or str(error).startswith(("NOAUTH", "NOPERM")):
             return RedisUnavailable(self._refused(error))
-        return StoreError(f"Redis at {redacted(self.url)} answered: {error}")
+        return StoreError(f"Redis at {redact_url(self.url)} answered: {error}")

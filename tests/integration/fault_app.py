@@ -55,6 +55,19 @@ def brief(*values: object) -> int:
 
 
 @task
+def forks(ending: str) -> int:
+    """Make a copy of this process that comes back from here as well."""
+    note()
+    if os.fork():
+        return os.getpid()
+    if ending == "raises":
+        raise ValueError("in the copy")
+    if ending == "exits":
+        raise SystemExit(3)
+    return os.getpid()
+
+
+@task
 def held(*values: object, gate: str) -> int:
     attempt = note()
     while not is_open(gate):

@@ -143,3 +143,26 @@ def test_a_process_killed_between_tasks_costs_nothing(system: System) -> None:
         run = client.submit(fan_out([app.quick.bind("two")]))
         run.wait_results(20)
         assert records(run)["two"].spent.deaths == 0
+
+
+@pytest.mark.parametrize("ending", ["returns", "raises", "exits"])
+def test_a_copy_that_a_task_makes_of_its_process_does_not_go_on_as_a_worker(
+    system: System, ending: str
+) -> None:
+    """It would share the connection of the original, and mix up the replies of both."""
+    system.start("--processes", "1")
+    with DAG("copies") as dag:
+        for n in range(5):
+            app.forks.bind(f"forks_{n}", ending=ending) >> app.quick.bind(f"quick_{n}")
+    with system.client() as client:
+        run = client.submit(dag)
+        results = run.wait_results(30)
+        check_executions(system, run)
+    made_by = {results[f"forks_{n}"] for n in range(5)}
+    assert len(made_by) == 1
+    worker = psutil.Process(made_by.pop())
+    wait_until("the copies are gone", lambda: not _running(worker.children()))
+
+
+def _running(processes: list[psutil.Process]) -> list[psutil.Process]:
+    return [one for one in processes if one.status() != psutil.STATUS_ZOMBIE]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -223,6 +224,7 @@ def test_a_result_that_cannot_be_packed_fails_with_its_path_and_is_not_tried_aga
     outcome = attempt(lock)
     assert outcome.token == "0,1,F"
     assert "result['a'][1]" in error_of(outcome).message
+    assert error_of(outcome).traceback == ""  # none of the user's code is to blame
 
 
 def test_a_result_that_is_too_large_fails() -> None:
@@ -336,11 +338,17 @@ def timed(**options: Any) -> Callable[[], Task]:
 
 
 def test_the_board_names_the_attempt_and_its_outcome_if_time_runs_out() -> None:
-    assert board_text(timed(), claim_of(0, 2)) == "r1,0,2"
     with_retry = timed(timeout=1.5, retries=1, delay=2.0)
     assert board_text(with_retry, claim_of()) == "r1,0,1|0,1,W,2000,default,5|1.5|slow"
     assert board_text(with_retry, claim_of(0, 2)) == "r1,0,2|0,2,F|1.5|slow"
     assert board_text(timed(timeout=1.5), claim_of(0, 2, "1!")) == "r1,0,2!|0,2,F|1.5|slow"
+
+
+def test_the_board_names_an_attempt_without_a_deadline_by_its_task() -> None:
+    executor = executor_of(Shelf(dag_of(timed()())))
+    assert executor.board_key(claim_of(0, 2)) == "r1,0,2|||slow"
+    unknown = replace(claim_of(0, 2, "1!"), digest="not at hand")
+    assert executor.board_key(unknown) == "r1,0,2!"
 
 
 def test_a_timeout_that_is_not_worth_a_retry_fails() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from .exceptions import BadRedisURL
+from ..exceptions import BadRedisURL
 
 EXAMPLES = (
     "write it like redis://localhost:6379/0, rediss://user:password@host:6379/0 (TLS) or "
