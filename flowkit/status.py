@@ -153,6 +153,10 @@ def _waiting_for(
         return ""
     if not store.has_leader():
         return "No scheduler is running: start flowkit-scheduler on this Redis and namespace."
+    return _unserved(store, dag, records) or _put_off(dag, records)
+
+
+def _unserved(store: ClientStore, dag: CompiledDAG, records: list[TaskRecord]) -> str:
     queued = [at for at, record in enumerate(records) if record.state is TaskState.QUEUED]
     wanted: dict[str, str] = {}
     for task in queued:
@@ -169,6 +173,16 @@ def _waiting_for(
         f"No live worker serves queue {queue!r}{more}, in which task {wanted[queue]!r} waits: "
         f"start flowkit-worker --app … --queues {queue}."
     )
+
+
+def _put_off(dag: CompiledDAG, records: list[TaskRecord]) -> str:
+    for task, record in enumerate(records):
+        if record.spent.put_off and record.state in (TaskState.WAITING, TaskState.QUEUED):
+            return (
+                f"Task {dag.graph.names[task]!r} is put off: no worker that took it knows "
+                f"{dag.ref(task)!r}. Start a worker whose --app imports the module that defines it."
+            )
+    return ""
 
 
 def _queues(about: bytes) -> list[str]:

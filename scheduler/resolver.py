@@ -24,6 +24,7 @@ from ..logging import FlowkitLogger, LogLevel
 from ..protocol.records import LETTERS
 from ..protocol.scheduler_store import ActiveRun, SchedulerStore
 from .active import Active
+from .run_log import RunLog
 from .writer import Writer
 
 BATCH = 500  # events read at once
@@ -45,6 +46,7 @@ class Resolver:
     ) -> None:
         self._store = store
         self._log = logger
+        self._run_log = RunLog(logger)
         self._window = window
         self._monotonic = monotonic
         self._writer = Writer(store)
@@ -155,9 +157,7 @@ class Resolver:
     def _activate(self, run: str, dag: CompiledDAG) -> Active:
         state = Run(dag.graph, on_failure=dag.on_failure, window=self._window)
         active = self.active[run] = Active.of(run, dag, state)
-        if self._log.enabled(LogLevel.DEBUG):
-            message = f"Run started: {run} of DAG {dag.name} ({len(dag.graph)} tasks)"
-            self._log.event(LogLevel.DEBUG, "run_start", message, run_id=run, dag_name=dag.name)
+        self._run_log.started(active)
         return active
 
     def _graph(self, digest: str) -> CompiledDAG:
@@ -221,13 +221,7 @@ class Resolver:
     def _finish(self, active: Active, outcome: RunState, failed: int | None) -> None:
         self._writer.finish(active.run, outcome, failed, _counts(active.state))
         self.active.pop(active.run, None)
-        level = LogLevel.DEBUG if outcome is RunState.SUCCEEDED else LogLevel.WARNING
-        if self._log.enabled(level):
-            message = f"Run {outcome.value}: {active.run} of DAG {active.dag.name}"
-            fields = {"run_id": active.run, "dag_name": active.dag.name}
-            if failed is not None:
-                fields["task_name"] = active.dag.graph.names[failed]
-            self._log.event(level, "run_" + outcome.value, message, **fields)
+        self._run_log.over(active, outcome, failed)
 
 
 def _moment(event_id: str) -> tuple[int, int]:

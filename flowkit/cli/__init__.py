@@ -11,6 +11,7 @@ cost no import of redis or rich.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from importlib import import_module
@@ -36,6 +37,10 @@ _COMMANDS = {
 }
 
 
+# What writing to standard output may meet: a full disk, a quota, a device that fails.
+_CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
+
+
 class FlowkitGroup(click.Group):
     """A group that loads its commands late and turns errors into exit codes."""
 
@@ -58,6 +63,7 @@ class FlowkitGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; an expected error becomes a sentence and an exit code."""
+        _open_closed_streams()
         _write_what_cannot_be_encoded()
         try:
             return super().invoke(ctx)
@@ -69,12 +75,32 @@ class FlowkitGroup(click.Group):
         except BrokenPipeError:
             _drop_output()
             ctx.exit(ExitCode.BROKEN_PIPE)
+        except OSError as error:
+            if error.errno not in _CANNOT_WRITE:
+                raise
+            _drop_output()
+            _tell(f"cannot write the output: {error.strerror}")
+            ctx.exit(ExitCode.FAILED)
 
 
 def _tell(message: str) -> None:
     from .output import fail
 
     fail(message)
+
+
+def _open_closed_streams() -> None:
+    """Give whoever closed standard output or error (``>&-``) an empty one.
+
+    Otherwise the next socket would get its number, and what is printed would go into it.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - open to the end
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
 
 
 def _write_what_cannot_be_encoded() -> None:

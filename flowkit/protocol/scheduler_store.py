@@ -241,8 +241,9 @@ class SchedulerStore(Store):
         ]
         found = self.link.batch([*hints, *claims])
         # '#' is a field of each lane's claims, and no claim.
-        total: int = sum(found[: len(hints)])
-        return total + sum(max(0, size - 1) for size in found[len(hints) :])
+        claimed: int = sum(max(0, size - 1) for size in found[len(hints) :])
+        waiting: int = sum(found[: len(hints)])
+        return waiting + claimed
 
     def scan_runs(self, cursor: str) -> tuple[str, list[str]]:
         """Return the next cursor ('0' at the end) and some of the listed runs."""

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -211,6 +212,33 @@ def test_a_reader_that_leaves_is_no_error(apps: Path, environ: dict[str, str]) -
         code = process.wait(DEADLINE_S)
     assert said == ""
     assert code == 141
+
+
+def through_shell(command: str, apps: Path, environ: dict[str, str]) -> tuple[int, str]:
+    words = " ".join(map(shlex.quote, COMMAND))
+    done = subprocess.run(
+        ["bash", "-c", f"{words} {command}"],
+        cwd=apps,
+        env=environ,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+def test_a_closed_standard_output_is_no_error(apps: Path, environ: dict[str, str]) -> None:
+    code, said = through_shell("run chain.py >&-", apps, environ)
+    assert code == 0
+    assert "Traceback" not in said
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is full")
+def test_a_full_disk_is_a_sentence(apps: Path, environ: dict[str, str]) -> None:
+    code, said = through_shell("graph wide.py >/dev/full", apps, environ)
+    assert code == 1
+    assert said == "Error: cannot write the output: No space left on device\n"
 
 
 def test_the_folder_of_the_command_does_not_hide_modules(flowkit: Run, apps: Path) -> None:

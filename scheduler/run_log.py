@@ -1,0 +1,67 @@
+"""What the scheduler logs of runs: one line when a run starts and one when it is over.
+
+Writing a line costs as much as scheduling a small run, so that at thousands of runs a second only
+``LINES_A_SECOND`` of them are written and the rest is counted. A run that failed or was cancelled
+always gets its line.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from ..core.states import RunState
+from ..logging import FlowkitLogger, LogLevel
+from .active import Active
+
+LINES_A_SECOND = 20
+
+
+class RunLog:
+    """Lines about runs, at INFO (at WARNING for those that did not succeed)."""
+
+    def __init__(
+        self, logger: FlowkitLogger, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._log = logger
+        self._monotonic = monotonic
+        self._second = 0
+        self._written = 0
+        self._left_out = 0
+
+    def started(self, active: Active) -> None:
+        """A run was taken up."""
+        if self._may_write():
+            tasks = len(active.dag.graph)
+            message = f"Run started: {active.run} of DAG {active.dag.name} ({tasks} tasks)"
+            self._write(LogLevel.INFO, "run_start", message, active)
+
+    def over(self, active: Active, outcome: RunState, failed: int | None) -> None:
+        """A run has ended. ``failed``: the first task that failed, None if none did."""
+        level = LogLevel.INFO if outcome is RunState.SUCCEEDED else LogLevel.WARNING
+        if level is LogLevel.INFO and not self._may_write():
+            return
+        message = f"Run {outcome.value}: {active.run} of DAG {active.dag.name}"
+        fields = {} if failed is None else {"task_name": active.dag.graph.names[failed]}
+        self._write(level, f"run_{outcome.value}", message, active, **fields)
+
+    def _write(
+        self, level: LogLevel, event: str, message: str, active: Active, **fields: str
+    ) -> None:
+        named = {"run_id": active.run, "dag_name": active.dag.name, **fields}
+        self._log.event(level, event, message, **named)
+
+    def _may_write(self) -> bool:
+        if not self._log.enabled(LogLevel.INFO):
+            return False
+        second = int(self._monotonic())
+        if second != self._second:
+            if self._left_out:
+                message = f"{self._left_out} more lines about runs were left out"
+                self._log.event(LogLevel.INFO, "runs_left_out", message, lines=self._left_out)
+            self._second, self._written, self._left_out = second, 0, 0
+        if self._written >= LINES_A_SECOND:
+            self._left_out += 1
+            return False
+        self._written += 1
+        return True

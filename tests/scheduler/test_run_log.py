@@ -1,0 +1,65 @@
+"""Runs are seen in the log, and a flood of them does not drown the scheduler in it."""
+
+from __future__ import annotations
+
+import logging
+from array import array
+
+import pytest
+
+from flowkit.core.compiled import CompiledDAG
+from flowkit.core.graph import Graph
+from flowkit.core.retry import Policy
+from flowkit.core.run import Run
+from flowkit.core.states import RunState
+from flowkit.logging import FlowkitLogger
+from flowkit.scheduler.active import Active
+from flowkit.scheduler.run_log import LINES_A_SECOND, RunLog
+
+GRAPH = Graph.build(["load", "save"], [(0, 1)])
+ZEROS = array("i", [0, 0])
+DAG = CompiledDAG("nightly", GRAPH, (Policy(),), ZEROS, ("m:f",), ZEROS)
+
+
+class Stage:
+    def __init__(self) -> None:
+        self.now = 100.0
+        logger = FlowkitLogger("flowkit.test_run_log", "INFO")
+        self.log = RunLog(logger, monotonic=lambda: self.now)
+
+    def run(self, name: str, outcome: RunState = RunState.SUCCEEDED) -> None:
+        active = Active.of(name, DAG, Run(GRAPH))
+        self.log.started(active)
+        self.log.over(active, outcome, 0 if outcome is RunState.FAILED else None)
+
+
+def test_a_run_has_a_line_when_it_starts_and_when_it_is_over(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    Stage().run("r1")
+    assert caplog.messages == [
+        "Run started: r1 of DAG nightly (2 tasks)",
+        "Run succeeded: r1 of DAG nightly",
+    ]
+
+
+def test_of_many_runs_a_second_some_are_written_and_the_rest_is_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stage = Stage()
+    for number in range(100):
+        stage.run(f"r{number}")
+    assert len(caplog.messages) == LINES_A_SECOND
+    stage.now += 1
+    stage.run("later")
+    assert caplog.messages[LINES_A_SECOND] == "180 more lines about runs were left out"
+    assert "Run started: later of DAG nightly (2 tasks)" in caplog.messages
+
+
+def test_a_run_that_failed_always_has_its_line(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage()
+    for number in range(100):
+        stage.run(f"r{number}", RunState.FAILED)
+    failed = [one for one in caplog.records if one.levelno == logging.WARNING]
+    assert len(failed) == 100
+    assert failed[0].getMessage() == "Run failed: r0 of DAG nightly"
