@@ -70,7 +70,7 @@ def test_a_script_of_its_own_is_told_how_to_submit(standing: System) -> None:
         "dag = DAG('mine')\ndag.add(mine)\ndag.run(executor='redis')\n"
     )
     program = standing.run_program("script", [str(script)])
-    assert program.exit_code() == 1
+    assert program.exit_code() == 3
     assert "NotImportableError" in program.log
     assert "flowkit submit FILE" in program.log
 
@@ -107,7 +107,7 @@ def test_a_redis_that_evicts_keys_is_refused_by_all(
         frail_system.client()
     for name, words in DAEMONS.items():
         program = frail_system.run_program(name, words)
-        assert program.exit_code() == 1
+        assert program.exit_code() == 3
         assert sentence in program.log
         assert "--allow-eviction" in program.log
         assert "Traceback" not in program.log
@@ -153,7 +153,7 @@ def test_a_redis_that_is_too_old_is_refused_by_all(system: System, ancient_url: 
         Client.connect(ancient_url)
     for name, words in DAEMONS.items():
         program = system.run_program(name, words, FLOWKIT_REDIS_URL=ancient_url)
-        assert program.exit_code() == 1
+        assert program.exit_code() == 3
         assert sentence in program.log
         assert "Traceback" not in program.log
 
