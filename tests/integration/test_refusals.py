@@ -70,7 +70,7 @@ def test_a_script_of_its_own_is_told_how_to_submit(standing: System) -> None:
         "dag = DAG('mine')\ndag.add(mine)\ndag.run(executor='redis')\n"
     )
     program = standing.run_program("script", [str(script)])
-    assert program.exit_code() == 3
+    assert program.exit_code() == 1
     assert "NotImportableError" in program.log
     assert "flowkit submit FILE" in program.log
 
