@@ -48,7 +48,6 @@ class Client:
             )
         self.settings = settings
         self.url = settings.redis_url
-        self._patience = patience
         self._lock = threading.RLock()
         self._feeds: list[Feed] = []
         self._store = ClientStore(

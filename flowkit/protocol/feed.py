@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import Any
 
-import redis
 import redis.exceptions as rx
 
 from .keys import Keys
+from .link import READ_TIMEOUT_S, new_connection
 
 _BROKEN = (rx.RedisError, OSError)
 
@@ -23,8 +22,7 @@ class Feed:
 
     def __init__(self, url: str, namespace: str) -> None:
         """The connection is opened by the first ``listen``."""
-        pool = redis.ConnectionPool.from_url(url, protocol=2, client_name="flowkit-feed")
-        self._connection: Any = pool.make_connection()
+        self._connection = new_connection(url, name="flowkit-feed", read_timeout=READ_TIMEOUT_S)
         self._keys = Keys(namespace)
         self._listening = False
 

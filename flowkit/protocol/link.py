@@ -30,6 +30,7 @@ from .scripts import Script
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
 CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 20.0
 
 # What may pass by itself: no connection, a server that loads, fails over, is full or read-only.
 _PASSING = (
@@ -52,11 +53,18 @@ def _passes(error: rx.ResponseError) -> bool:
     return text.startswith(_PASSING_WORDS) or _PASSING_IN_SCRIPT.match(text) is not None
 
 
-def _tcp_options(url: str) -> dict[str, Any]:
-    """Return what only a connection over a network takes."""
-    if url.startswith("unix:"):
-        return {}
-    return {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_keepalive": True}
+def new_connection(url: str, *, name: str, read_timeout: float) -> Any:
+    """Return a connection of redis-py's, not opened yet. ``read_timeout`` is in seconds.
+
+    Raises BadRedisURL.
+    """
+    options: dict[str, Any] = {"protocol": 2, "client_name": name, "socket_timeout": read_timeout}
+    if not url.startswith("unix:"):
+        options |= {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_keepalive": True}
+    try:
+        return redis.ConnectionPool.from_url(check_redis_url(url), **options).make_connection()
+    except (ValueError, TypeError) as error:
+        raise BadRedisURL(f"{redact_url(url)!r} is no Redis URL: {error}") from None
 
 
 class Link:
@@ -68,7 +76,7 @@ class Link:
         *,
         name: str = "flowkit",
         patience: float | None = 5.0,
-        read_timeout: float = 20.0,
+        read_timeout: float = READ_TIMEOUT_S,
         on_outage: Outage | None = None,
         stopped: threading.Event | None = None,
     ) -> None:
@@ -80,21 +88,11 @@ class Link:
 
         Raises BadRedisURL.
         """
-        self.url = check_redis_url(url)
+        self.url = url
         self.patience = patience
         self.on_outage = on_outage
         self._stopped = stopped or threading.Event()
-        try:
-            pool = redis.ConnectionPool.from_url(
-                url,
-                protocol=2,
-                client_name=name,
-                socket_timeout=read_timeout,
-                **_tcp_options(url),
-            )
-            self._connection: Any = pool.make_connection()
-        except (ValueError, TypeError) as error:
-            raise BadRedisURL(f"{redact_url(url)!r} is no Redis URL: {error}") from None
+        self._connection = new_connection(url, name=name, read_timeout=read_timeout)
 
     def close(self) -> None:
         """Close the connection. A later call opens it again."""

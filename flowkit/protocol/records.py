@@ -27,7 +27,6 @@ LETTERS = {
     "C": TaskState.CANCELLED,
 }
 LETTER_OF = {state: letter for letter, state in LETTERS.items()}
-SUSPECT_LEVEL = "!"
 # What is kept of an error. A longer text is cut in the middle, where it says least.
 MAX_MESSAGE = 4_000
 MAX_TRACEBACK = 16_000
