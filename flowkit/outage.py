@@ -1,7 +1,11 @@
-"""Saying that Redis is away, and that it is back: once each, not at every try."""
+"""Saying that Redis is away, and that it is back: once each, not at every try.
+
+Several threads of one process may report: whichever gets through first says that it is over.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -25,25 +29,29 @@ class OutageLog:
         self._monotonic = monotonic
         self._since: float | None = None
         self._said = 0.0
+        self._lock = threading.Lock()
 
     def away(self, error: Exception) -> None:
         """Note a failed try; says so at first and every ``SAY_AGAIN_S`` seconds."""
-        now = self._monotonic()
-        if self._since is None:
-            self._since = now
-        elif now - self._said < SAY_AGAIN_S:
-            return
-        self._said = now
+        with self._lock:
+            now = self._monotonic()
+            if self._since is None:
+                self._since = now
+            elif now - self._said < SAY_AGAIN_S:
+                return
+            self._said = now
         self._log.event(
             LogLevel.WARNING, "redis_away", f"Waiting for Redis: {error}", worker=self._who()
         )
 
     def back(self) -> None:
         """Note a try that went well; says so if it ends an outage."""
-        if self._since is not None:
+        with self._lock:
+            if self._since is None:
+                return
             seconds = round(self._monotonic() - self._since, 1)
             self._since = None
-            message = f"Redis is there after {seconds} s"
-            self._log.event(
-                LogLevel.SYSTEM, "redis_back", message, worker=self._who(), duration=seconds
-            )
+        message = f"Redis is there after {seconds} s"
+        self._log.event(
+            LogLevel.SYSTEM, "redis_back", message, worker=self._who(), duration=seconds
+        )

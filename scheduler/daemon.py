@@ -62,6 +62,7 @@ class SchedulerDaemon:
             config.standby_poll,
             on_held=self._say_standby,
             on_trouble=self._outages.away,
+            on_answer=self._outages.back,
         )
         self._resolver = Resolver(self._store, self._log, config.window)
         self._hints = Hints(self._store, self._resolver.active)

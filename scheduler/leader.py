@@ -44,14 +44,20 @@ class Leader:
         *,
         on_held: Callable[[LeaseReply], None] = lambda reply: None,
         on_trouble: Callable[[Exception], None] = lambda error: None,
+        on_answer: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``store`` is this duty's alone. Times are in seconds."""
+        """``store`` is this duty's alone. Times are in seconds.
+
+        The callbacks are called in this duty's thread: ``on_held`` when somebody else leads,
+        ``on_trouble`` when a try failed, ``on_answer`` when one went through.
+        """
         self._store = store
         self._lease = lease
         self._poll = standby_poll
         self._on_held = on_held
         self._on_trouble = on_trouble
+        self._on_answer = on_answer
         self._monotonic = monotonic
         self._current: Leadership | None = None
         self._trusted_until = 0.0
@@ -98,6 +104,7 @@ class Leader:
         while not self._stop.wait(pause):
             try:
                 pause = self.run_once()
+                self._on_answer()
             except StoreError as error:
                 self._on_trouble(error)
                 pause = self._poll

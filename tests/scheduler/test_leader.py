@@ -186,6 +186,23 @@ def test_its_thread_outlives_outages(court: Court) -> None:
     assert len(troubles) == 2
 
 
+def test_it_says_that_an_outage_is_over_even_if_nobody_else_noticed_one(court: Court) -> None:
+    """The resolver may sit an outage out within one call; then only this thread has told of it."""
+    told: list[str] = []
+    leader = Leader(
+        court,  # type: ignore[arg-type]
+        LEASE,
+        0.01,
+        on_trouble=lambda error: told.append("away"),
+        on_answer=lambda: told.append("back"),
+    )
+    court.replies = [RedisUnavailable("away"), TAKEN]
+    leader.start()
+    wait_until("it leads", leader.leadership)
+    leader.stop()
+    assert told[:2] == ["away", "back"]
+
+
 def test_terms_grow_from_one_scheduler_to_the_next(stage: Stage) -> None:
     """On the real script: a standby takes over when the lease is over, not before."""
     first = Leader(stage.store("s1"), LEASE, 0.5)
