@@ -32,6 +32,7 @@ from .task import Task, task
 
 if TYPE_CHECKING:
     from .client import Client
+    from .hooks import HookEvent, Hooks
     from .run_handle import RunHandle
     from .state import StateManager
     from .task_cache import TaskCache
@@ -44,6 +45,8 @@ __all__ = [
     "DAGCycleError",
     "FlowkitError",
     "FlowkitLogger",
+    "HookEvent",
+    "Hooks",
     "LogLevel",
     "RunHandle",
     "StateManager",
@@ -60,6 +63,8 @@ __all__ = [
 
 _LAZY = {
     "Client": ".client",
+    "HookEvent": ".hooks",
+    "Hooks": ".hooks",
     "RunHandle": ".run_handle",
     "StateManager": ".state",
     "TaskCache": ".task_cache",

@@ -15,7 +15,7 @@ from .layout import Layout
 from .options import unknown_name
 from .task import Task, registered_task
 
-EXECUTORS = ("thread", "redis")
+EXECUTORS = ("thread", "process", "redis")
 
 
 def check_executor(
@@ -28,9 +28,9 @@ def check_executor(
         )
     if executor == "redis" and any(value is not None for value in for_here.values()):
         raise FlowkitError(
-            f"DAG {dag_name!r}: state= and resume= belong to runs in this process; on workers each "
-            "result is kept with its run. To take a run up again, use `flowkit resume RUN_ID`, or "
-            "resume() of its handle."
+            f"DAG {dag_name!r}: state=, resume= and from_task= belong to runs in this process; on "
+            "workers each result is kept with its run. To take a run up again, use `flowkit resume "
+            "RUN_ID`, or resume() of its handle."
         )
     if executor != "redis" and any(value is not None for value in for_redis.values()):
         raise FlowkitError(
@@ -41,13 +41,18 @@ def check_executor(
         raise FlowkitError(
             f"DAG {dag_name!r}: resume=True needs the store of an earlier run: give state=…."
         )
+    if for_here["from_task"] is not None and not for_here["resume"]:
+        raise FlowkitError(
+            f"DAG {dag_name!r}: from_task= says from where on a run that is taken up is made "
+            "again: give state=… and resume=True as well."
+        )
 
 
 def check_params(dag_name: str, layout: Layout, params: Mapping[str, object]) -> None:
     """Raise ParameterError for a parameter that no task takes, or that a task lacks."""
     offered: dict[str, None] = {}
     lacking: tuple[Task, str] | None = None
-    for task, count in zip(layout.tasks, layout.upstream_counts(), strict=True):
+    for task, count in zip(layout.tasks, layout.argument_counts(), strict=True):
         plan, fixed = plan_for(task), task.kwargs
         for name in plan.open_names(count):
             if name not in fixed:

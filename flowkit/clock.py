@@ -11,7 +11,10 @@ waiting for it. Rules:
 from __future__ import annotations
 
 import time
+from threading import Lock
 from typing import Final, Protocol
+
+from .context import attempt_fields
 
 
 class Clock(Protocol):
@@ -57,12 +60,15 @@ class SystemClock:
 class FakeClock:
     """A clock for tests: it stands still until ``advance`` or ``sleep`` moves it.
 
+    Threads may share it: there is one time, so lengths that they sleep side by side add up.
     ``start_ms``: the wall time at the start, in milliseconds; ``monotonic()`` starts at 0.
     """
 
     def __init__(self, start_ms: int = 1_700_000_000_000) -> None:
         self._start_ms = start_ms
         self._elapsed = 0.0
+        self._lock = Lock()
+        self._moved_by: dict[tuple[str, str, int], float] = {}
         self.slept: list[float] = []
 
     def monotonic(self) -> float:
@@ -86,7 +92,15 @@ class FakeClock:
         """Move the time on. Raises ValueError for a negative length: time never goes back."""
         if seconds < 0:
             raise ValueError(f"cannot advance a clock by {seconds} s; give a length of 0 or more")
-        self._elapsed += seconds
+        mover = attempt_fields()
+        with self._lock:
+            self._elapsed += seconds
+            if mover is not None:
+                self._moved_by[mover[:3]] = self._moved_by.get(mover[:3], 0.0) + seconds
+
+    def moved_by(self, run_id: str, task: str, attempt: int) -> float:
+        """Return the seconds by which that attempt of a task has moved this clock."""
+        return self._moved_by.get((run_id, task, attempt), 0.0)
 
 
 SYSTEM_CLOCK: Final[Clock] = SystemClock()

@@ -40,9 +40,15 @@ def current_attempt() -> Attempt:
     if fields is None:
         raise FlowkitError(
             "current_attempt() was called outside of a run. It works inside a task that a DAG "
-            "runs; in a test, wrap the call in flowkit.context.attempt_scope(Attempt(…))."
+            "runs; in a test, call the task by flowkit.testing.call_task(…), or anything else "
+            "within flowkit.context.attempt_scope(Attempt(…))."
         )
     return Attempt(*fields)
+
+
+def attempt_fields() -> _Fields | None:
+    """Return run id, task name, attempt and parameters of what runs here, None outside of a run."""
+    return _current.get()
 
 
 def enter_attempt(

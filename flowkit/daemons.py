@@ -255,12 +255,14 @@ class Pipe:
     def _logged(self, raw: bytes) -> Line | None:
         try:
             record = json.loads(raw)
-            text, level, _ = str(record["message"]), str(record["level"]), record["event"]
+            text, level, event = str(record["message"]), str(record["level"]), record["event"]
         except (ValueError, KeyError):  # what a task logs as JSON is left as it is
             return None
-        # A retry's message does not hold its reason; a failure's does.
-        reason = f": {record['error']}" if "error" in record else ""
-        return Line(self.daemon.name, text + reason, level)
+        if event == "task_output":
+            return Line(self.daemon.name, text, None, record.get("stream") == "stderr")
+        if event == "task_log":
+            text = f"{record.get('task_name')}: {text}\n{record.get('traceback', '')}".rstrip()
+        return Line(self.daemon.name, text, level)
 
 
 def how(code: int) -> str:

@@ -10,11 +10,11 @@ A DAG is a definition: running it leaves nothing behind in it, and it can run ag
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from .checks import check_executor, check_importable, check_params
+from .checks import check_importable, check_params
 from .core.compiled import CompiledDAG, OnFailure
 from .drawing import Picture, as_dot, as_mermaid, as_text, picture_of
 from .layout import Edge, Layout, compile_layout, covered, edges_on, lay_out
@@ -23,8 +23,11 @@ from .task import Task, open_scopes
 
 if TYPE_CHECKING:
     from .drawing_marks import States
+    from .hooks import Hooks
     from .run_handle import RunHandle
     from .state import StateStore
+
+AnyTask = TypeVar("AnyTask", bound=Task)
 
 
 class DAG:
@@ -36,7 +39,12 @@ class DAG:
     """
 
     def __init__(
-        self, name: str = "workflow", max_workers: int | None = None, *, on_failure: str = "stop"
+        self,
+        name: str = "workflow",
+        max_workers: int | None = None,
+        *,
+        on_failure: str = "stop",
+        hooks: Hooks | None = None,
     ) -> None:
         """Make an empty DAG. Raises TypeError or ValueError for a bad option."""
         self.name = check_name("DAG", name)
@@ -46,7 +54,9 @@ class DAG:
         except ValueError:
             raise ValueError(
                 f"DAG {name!r}: on_failure must be 'stop' or 'continue', not {on_failure!r}."
+                " A function to be called goes into hooks=Hooks(on_failure=…)."
             ) from None
+        self.hooks = check_hooks(self.name, hooks)
         self._tasks: dict[Task, None] = {}
         self._edges: dict[Edge, None] = {}
         self._has_block = False
@@ -67,7 +77,7 @@ class DAG:
     ) -> None:
         open_scopes.set(open_scopes.get()[:-1])
 
-    def add(self, task: Task) -> Task:
+    def add(self, task: AnyTask) -> AnyTask:
         """Add a task that needs no edge, and return it. Adding it twice is adding it once."""
         if not isinstance(task, Task):
             raise TypeError(
@@ -101,18 +111,28 @@ class DAG:
     def layout(self) -> Layout:
         """Number the tasks and check the drawing.
 
-        Raises DAGCycleError, DuplicateTaskError, or DAGError for a task that cannot take the
-        results of its upstream tasks.
+        Hooks are tasks behind those of ``tasks``. Raises DAGCycleError, DuplicateTaskError, or
+        DAGError for a task that cannot take the results of its upstream tasks.
         """
         tasks = self.tasks
-        return lay_out(self.name, tasks, self._edges_among(tasks))
+        edges = self._edges_among(tasks)
+        if self.hooks is None and all(task.on_failure is None for task in tasks):
+            return lay_out(self.name, tasks, edges)
+        from .hooks import hook_tasks
+
+        behind, leading = hook_tasks(self.name, tasks, self.hooks)
+        return lay_out(self.name, [*tasks, *behind], [*edges, *leading], own=len(tasks))
 
     def compile(self) -> CompiledDAG:
         """Return what a store can hold: the graph, references, policies and fixed arguments.
 
         Raises what ``layout`` raises, and DAGError for a fixed argument that cannot be stored.
         """
-        return compile_layout(self.name, self.layout(), self.on_failure)
+        return self._compile(self.layout())
+
+    def _compile(self, layout: Layout) -> CompiledDAG:
+        on_retry = "" if self.hooks is None else self.hooks.retry_ref
+        return compile_layout(self.name, layout, self.on_failure, on_retry=on_retry)
 
     def check_params(self, params: Mapping[str, object] | None = None) -> None:
         """Raise ParameterError unless a run could start with exactly these parameters."""
@@ -120,7 +140,7 @@ class DAG:
 
     def check_importable(self) -> None:
         """Raise NotImportableError for a task that workers could not find."""
-        check_importable(self.tasks)
+        check_importable(self.layout().tasks)
 
     def compile_for_run(self, params: Mapping[str, object] | None = None) -> CompiledDAG:
         """Make all the checks that a run on workers needs, and compile, numbering tasks once.
@@ -130,7 +150,7 @@ class DAG:
         layout = self.layout()
         check_params(self.name, layout, params or {})
         check_importable(layout.tasks)
-        return compile_layout(self.name, layout, self.on_failure)
+        return self._compile(layout)
 
     # -- pictures of it: see drawing_marks.marks_of for `states` ----------------------------
 
@@ -183,31 +203,50 @@ class DAG:
         timeout: float | None = None,
         state: StateStore | None = None,
         resume: bool = False,
+        from_task: str | Sequence[str] | None = None,
     ) -> dict[str, Any]:
         """Run it, wait, and return {task name: result} without the skipped tasks.
 
-        ``executor``: "thread" for this process, "redis" for the workers at ``redis`` and
+        ``executor``: "thread" for threads of this process; "process" for child processes, which
+        use all cores (``async`` tasks stay here); "redis" for the workers at ``redis`` and
         ``namespace`` (both from the settings by default), where the workers' number and not
         ``max_workers`` bounds the parallelism. ``params``: run parameters by name.
         ``timeout``: seconds to wait for the end, None for any time. ``state``: a store where each
         result is kept as it comes, under ``DAG/task``; with ``resume``, live results in it are
-        reused if all upstream of them are too, and the rest is run. Raises the failed task's own
-        exception ("thread") or TaskExecutionError ("redis"), WaitTimeout when time is over, and
-        a DAGError before anything runs if the DAG or its parameters are wrong.
+        reused if all upstream of them are too, and the rest is run; ``from_task``: the name of a
+        task, or several, to be made again all the same, with everything downstream.
+
+        Raises the failed task's own exception or, from workers, TaskExecutionError; WorkerLost for
+        a task whose processes died, WaitTimeout when time is over, and a DAGError before anything
+        runs if the DAG or its parameters are wrong, or no process could get a task's function.
         """
-        elsewhere = {"redis": redis, "namespace": namespace}
-        check_executor(self.name, executor, elsewhere, {"state": state, "resume": resume or None})
-        if executor == "redis":
-            from .client import Client
+        from .running import RunOptions, run_and_wait
 
-            with Client.connect(redis, namespace) as client:
-                return client.submit(self, params=params).wait_results(timeout)
-        from .local import run_threads
+        keeping = (state, resume, from_task)
+        given = (executor, max_workers, params, redis, namespace, timeout, *keeping)
+        return run_and_wait(self, RunOptions(*given))
 
-        recording = None if state is None else (state, resume)
-        return run_threads(
-            self, max_workers=max_workers, params=params, timeout=timeout, recording=recording
-        )
+    async def arun(
+        self,
+        executor: str = "thread",
+        max_workers: int | None = None,
+        params: Mapping[str, Any] | None = None,
+        redis: str | None = None,
+        namespace: str | None = None,
+        timeout: float | None = None,
+        state: StateStore | None = None,
+        resume: bool = False,
+        from_task: str | Sequence[str] | None = None,
+    ) -> dict[str, Any]:
+        """Run it as ``run`` does while the event loop goes on: ``await dag.arun()``.
+
+        Cancelling what awaits it stops the run as Ctrl-C does, also one on workers.
+        """
+        from .running import RunOptions, run_and_await
+
+        keeping = (state, resume, from_task)
+        given = (executor, max_workers, params, redis, namespace, timeout, *keeping)
+        return await run_and_await(self, RunOptions(*given))
 
     def submit(
         self,
@@ -224,9 +263,24 @@ class DAG:
         parameters or its importability is wrong, StoreError if Redis cannot be used.
         """
         from .client import Client
+        from .running import refuse_while_imported
 
+        refuse_while_imported(self.name)
         client = Client.connect(redis, namespace)
         return client.submit(self, run_id=run_id, params=params, ttl=ttl)
+
+
+def check_hooks(dag_name: str, value: object) -> Hooks | None:
+    """Return ``value`` if it can be the hooks of a DAG, else raise."""
+    if value is None:
+        return None
+    from .hooks import Hooks
+
+    if not isinstance(value, Hooks):
+        raise TypeError(
+            f"DAG {dag_name!r}: hooks must be Hooks(on_success=…, on_failure=…), not {value!r}."
+        )
+    return value
 
 
 def check_max_workers(value: object) -> int | None:

@@ -24,6 +24,7 @@
         ├── RunNotFound
         ├── RunExists
         ├── RunAlreadyOver
+        ├── RunNotOver
         ├── RunCancelled
         ├── RunLost
         └── WaitTimeout
@@ -223,6 +224,12 @@ class RunAlreadyOver(RunError):
     """The run has ended, so this cannot be asked of it any more."""
 
     sentence = "Run {run_id!r} is over already."
+
+
+class RunNotOver(RunError):
+    """The run still goes on, so this cannot be asked of it yet."""
+
+    sentence = "Run {run_id!r} is not over yet. Wait for its end, or cancel it."
 
 
 class RunCancelled(RunError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from functools import partial
+from types import CoroutineType
 from typing import Any
 
 from .options import check_name
@@ -40,6 +41,16 @@ def is_async(func: Any) -> bool:
     """Tell whether calling ``func`` gives a coroutine."""
     plain = _without_partial(func)
     return inspect.iscoroutinefunction(plain) or inspect.iscoroutinefunction(type(plain).__call__)
+
+
+def refuse_hidden_coroutine(name: str, value: object) -> None:
+    """Raise TypeError for a result that is a coroutine: a decorator hid that the task is async."""
+    if type(value) is CoroutineType:
+        value.close()
+        raise TypeError(
+            f"Task {name!r} returned a coroutine that nobody awaits: a decorator hides that its "
+            "function is async. Make the decorator's wrapper an `async def` that awaits it."
+        )
 
 
 def ref_of(func: Any) -> str:

@@ -107,6 +107,11 @@ def missing_parameters(
     ]
 
 
+def why_skipped(values: Sequence[Any]) -> str:
+    """Say why a task whose condition saw these upstream results is skipped."""
+    return "its condition is false" if values else "conditional, without upstream"
+
+
 def may_retry(task: Task, error: BaseException) -> bool:
     """Tell whether ``error`` is worth another attempt; how many there are is the policy's."""
     return isinstance(error, Exception) and isinstance(error, task.retry_on)

@@ -72,6 +72,8 @@ class LoopThread:
         self._thread: Thread | None = None
         self._loop: asyncio.AbstractEventLoop
         self._over: asyncio.Event
+        # The loop itself holds its tasks weakly: one that waits for what only it knows is garbage.
+        self._running: set[Future[Any]] = set()
 
     def submit(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
         """Run a coroutine on the loop. Any thread may ask."""
@@ -82,7 +84,10 @@ class LoopThread:
         import asyncio
 
         self._ready.wait()
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        self._running.add(future)
+        future.add_done_callback(self._running.discard)
+        return future
 
     def stop(self, *, wait: bool) -> None:
         """Cancel what still runs and end the loop; ``wait``: until it has ended."""

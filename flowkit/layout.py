@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .core.compiled import CompiledDAG, OnFailure
 from .core.graph import CycleFound, Graph
 from .core.retry import Policy
+from .core.triggers import Trigger, special
 from .exceptions import DAGCycleError, DAGError, DuplicateTaskError
 from .invoke import plan_for
 from .task import Task
@@ -24,14 +25,25 @@ Edge = tuple[Task, Task]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The tasks of a DAG by number, and the graph of those numbers."""
+    """The tasks of a DAG by number, hooks last, and the graph of those numbers.
+
+    ``own``: how many of them are no hooks.
+    """
 
     tasks: Sequence[Task]
     graph: Graph
+    own: int
 
-    def upstream_counts(self) -> array[int]:
-        """Return, for each task, how many upstream results it gets."""
-        return self.graph.in_degrees()
+    def triggers(self) -> dict[int, Trigger]:
+        """Return the triggers that have a say, by task number."""
+        return special(self.graph, (task.policy.trigger for task in self.tasks))
+
+    def argument_counts(self) -> array[int]:
+        """Return, for each task, how many values it is called with: results, or a hook's event."""
+        counts = self.graph.in_degrees()
+        for hook in range(self.own, len(counts)):
+            counts[hook] = 1
+        return counts
 
 
 def covered(candidates: Iterable[Task]) -> list[Task]:
@@ -75,8 +87,10 @@ def edges_on(tasks: Iterable[Task]) -> list[Edge]:
     return list(edges)
 
 
-def lay_out(dag_name: str, tasks: Sequence[Task], edges: Iterable[Edge]) -> Layout:
-    """Number the tasks and build the graph.
+def lay_out(
+    dag_name: str, tasks: Sequence[Task], edges: Iterable[Edge], *, own: int | None = None
+) -> Layout:
+    """Number the tasks and build the graph. ``own``: how many are no hooks, None for all.
 
     Raises DuplicateTaskError, DAGCycleError, and DAGError for a function that cannot take the
     results of its upstream tasks.
@@ -88,25 +102,30 @@ def lay_out(dag_name: str, tasks: Sequence[Task], edges: Iterable[Edge]) -> Layo
         graph = Graph.build([task.name for task in tasks], pairs)
     except CycleFound as cycle:
         raise DAGCycleError(cycle.path, dag_name) from None
-    layout = Layout(tasks, graph)
-    for task, count in zip(tasks, layout.upstream_counts(), strict=True):
+    layout = Layout(tasks, graph, len(tasks) if own is None else own)
+    for task, count in zip(tasks, layout.argument_counts(), strict=True):
         if count:
             _check_room(dag_name, task, count)
     return layout
 
 
-def compile_layout(dag_name: str, layout: Layout, on_failure: OnFailure) -> CompiledDAG:
-    """Replace tasks by data. Raises DAGError for a fixed argument that cannot be stored."""
+def compile_layout(
+    dag_name: str, layout: Layout, on_failure: OnFailure, *, on_retry: str = ""
+) -> CompiledDAG:
+    """Replace tasks by data. Raises DAGError for a fixed argument that cannot be stored.
+
+    ``on_retry``: the reference of that hook.
+    """
     policies: dict[Policy, int] = {}
     refs: dict[str, int] = {}
-    seen: dict[Task, tuple[int, int]] = {}
+    seen: dict[tuple[Task, Trigger, bool], tuple[int, int]] = {}
     policy_of, ref_of = array("i"), array("i")
-    for task in layout.tasks:
-        base = task.base
-        if base not in seen:
-            policy = policies.setdefault(base.policy, len(policies))
-            seen[base] = policy, refs.setdefault(base.ref, len(refs))
-        policy, ref = seen[base]
+    for task, count in zip(layout.tasks, layout.argument_counts(), strict=True):
+        kind = task.base, task.policy.trigger, count > 0
+        if kind not in seen:
+            policy = policies.setdefault(_policy(task, count > 0), len(policies))
+            seen[kind] = policy, refs.setdefault(task.base.ref, len(refs))
+        policy, ref = seen[kind]
         policy_of.append(policy)
         ref_of.append(ref)
     return CompiledDAG(
@@ -118,7 +137,16 @@ def compile_layout(dag_name: str, layout: Layout, on_failure: OnFailure) -> Comp
         ref_of=ref_of,
         kwargs=_pack_kwargs(dag_name, layout.tasks),
         on_failure=on_failure,
+        on_retry=on_retry,
     )
+
+
+def _policy(task: Task, has_upstream: bool) -> Policy:
+    """Return the task's policy; without upstream tasks there is nothing for a trigger to ask."""
+    policy = task.policy
+    if has_upstream or policy.trigger is Trigger.NONE_FAILED:
+        return policy
+    return replace(policy, trigger=Trigger.NONE_FAILED)
 
 
 def _pack_kwargs(dag_name: str, tasks: Sequence[Task]) -> dict[int, bytes]:

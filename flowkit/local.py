@@ -7,109 +7,123 @@ never in a thread.
 
 A timeout ends the attempt, not the function: a coroutine is cancelled, but a thread cannot be
 killed. Its attempt counts as failed with TaskTimeout, another thread takes its place, and what it
-returns later is dropped. Over Redis the process is killed instead.
+returns later is dropped. A process is killed instead, here (processes.py) and on workers.
 
-On Ctrl-C nothing more begins, coroutines are cancelled, and KeyboardInterrupt leaves at once.
+On Ctrl-C nothing more begins, coroutines are cancelled, processes are killed, and KeyboardInterrupt
+leaves at once; a run that is awaited and cancelled (running.py) ends likewise.
 """
 
 from __future__ import annotations
 
-import heapq
 import os
-import random
-import time
 import uuid
-from collections.abc import Iterable, Mapping
-from itertools import count
+from collections.abc import Collection, Iterable, Mapping
 from queue import Empty
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from .checks import check_params
-from .core.commands import Command, FinishRun, QueueTasks, StopRun, StopTasks
+from .core.commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
 from .core.retry import delay_before_retry
 from .core.run import Run
 from .core.states import RunState, TaskState
-from .exceptions import TaskTimeout, WaitTimeout
+from .core.triggers import GOES_ON
+from .exceptions import RunCancelled, TaskTimeout, WaitTimeout
 from .invoke import may_retry
 from .layout import Layout
 from .local_attempts import Attempts, Outcome, RunContext
-from .log_output import plain
-from .logging import LogLevel, get_logger
+from .local_hooks import LocalHooks
+from .local_timers import Timer, Timers
+from .local_world import REAL_WORLD, World
+from .logging import get_logger
 
 if TYPE_CHECKING:
     from .dag import DAG
-    from .local_record import Recorder
-    from .state import StateStore
+    from .local_keeper import Keeper, Recording
+    from .running import Stopper
 
 Fact = tuple[int, TaskState]
 
 
-def run_threads(
+def run_here(
     dag: DAG,
     *,
     max_workers: int | None = None,
     params: Mapping[str, Any] | None = None,
     timeout: float | None = None,
-    recording: tuple[StateStore, bool] | None = None,
+    recording: Recording | None = None,
+    world: World = REAL_WORLD,
+    in_processes: bool = False,
+    stopper: Stopper | None = None,
 ) -> dict[str, Any]:
-    """Run ``dag`` on threads and return {task name: result}. See ``DAG.run``.
+    """Run ``dag`` and return {task name: result}. See ``DAG.run``.
 
-    ``recording``: the store that takes the results, and whether those in it are reused.
+    ``recording``: the store that takes the results, and what of it is reused.
+    ``world``: that of a test has a clock that moves on when nothing but time is waited for.
+    ``in_processes``: call plain tasks in other processes. ``stopper`` can end the run early.
     """
     layout = dag.layout()
     given = MappingProxyType(dict(params or {}))
     check_params(dag.name, layout, given)
-    run = _LocalRun(dag, layout, given, max_workers or dag.max_workers)
-    if recording is not None:
-        from .local_record import Recorder
+    run = _LocalRun(dag, layout, given, max_workers or dag.max_workers, world, in_processes)
+    if recording is not None or any(task.cache_ttl is not None for task in layout.tasks):
+        from .local_keeper import Keeper
 
-        state, resume = recording
-        run.recorder = Recorder(state, dag.name, layout, given, resume=resume)
+        run.keeper = Keeper(dag.name, layout, given, recording)
+    if stopper is not None:
+        stopper.attach(run.interrupt)
     return run.run(timeout)
-
-
-class _Timer(NamedTuple):
-    """Something due at ``when`` (monotonic seconds): a retry, or else the end of an attempt."""
-
-    when: float
-    order: int
-    task: int
-    attempt: int
-    is_retry: bool
 
 
 class _LocalRun:
     """One run of one DAG in this process."""
 
     def __init__(
-        self, dag: DAG, layout: Layout, params: Mapping[str, Any], max_workers: int | None
+        self,
+        dag: DAG,
+        layout: Layout,
+        params: Mapping[str, Any],
+        max_workers: int | None,
+        world: World,
+        in_processes: bool,
     ) -> None:
-        self._dag, self._tasks = dag, layout.tasks
-        self._run = Run(layout.graph, on_failure=dag.on_failure)
-        self._results: list[Any] = [None] * len(layout.tasks)
+        self._dag, self._tasks, self._own = dag, layout.tasks, layout.own
+        triggers = layout.triggers()
+        self._goes_on = {task for task, trigger in triggers.items() if trigger in GOES_ON}
+        self._run = Run(layout.graph, on_failure=dag.on_failure, triggers=triggers)
+        self._results = world.results(len(layout.tasks))
         self._current = [1] * len(layout.tasks)  # the attempt whose outcome counts; 0: over
         self._errors: dict[int, BaseException] = {}
         self._failed: int | None = None
-        self._timers: list[_Timer] = []
-        self._order = count()
-        self._logger = get_logger()
-        self._progress = 0
-        self.recorder: Recorder | None = None
-        self._run_id = uuid.uuid4().hex
+        self._clock, self._jitter = world.clock, world.jitter
+        self._timers = Timers(world.clock)
+        self._interrupted = False
+        self._in_flight = 0  # attempts begun and not given up, whose outcome has not come yet
+        self.keeper: Keeper | None = None
+        run_id = self._run_id = uuid.uuid4().hex
+        log = self._log = world.log(get_logger(), run_id, dag.name, layout.tasks)
+        on_retry = None if dag.hooks is None else dag.hooks.on_retry
+        self._hooks = LocalHooks(run_id, dag.name, layout, params, on_retry)
         context = RunContext(
-            self._run_id, layout, params, self._results, dag.on_failure, self._logger
+            run_id, layout, params, self._results, dag.on_failure, log, self._goes_on, self._hooks
         )
-        workers = max_workers or min(32, (os.cpu_count() or 1) + 4)
+        cores = os.cpu_count() or 1
+        workers = max_workers or (cores if in_processes else min(32, cores + 4))
         self._attempts = Attempts(context, workers, bounded=max_workers is not None)
+        self._attempts.check = world.check
+        if in_processes:
+            from .processes import Processes
+
+            self._attempts.processes = Processes(dag.name, context)
 
     def run(self, timeout: float | None) -> dict[str, Any]:
         """Run to the end and return the results, or raise the first failure."""
-        begun = time.monotonic()
+        begun = self._clock.monotonic()
         end = None if timeout is None else begun + timeout
-        self._logger.log_dag_start(self._dag.name, len(self._tasks))
         at_once = True
         try:
+            self._attempts.open()
+            self._log.begun()
             self._obey(self._begin())
             while not self._run.finished:
                 self._advance(end)
@@ -118,22 +132,29 @@ class _LocalRun:
             self._attempts.stop(at_once=at_once)
         if self._run.outcome is not RunState.SUCCEEDED:
             raise self._failure()
-        self._logger.log_dag_complete(self._dag.name, len(self._tasks), time.monotonic() - begun)
-        state = self._run.state
+        self._log.completed(self._clock.monotonic() - begun)
+        over = [self._run.state(index) for index in range(self._own)]
         return {
-            task.name: self._results[index]
-            for index, task in enumerate(self._tasks)
-            if state(index) is TaskState.SUCCEEDED
+            self._tasks[index].name: self._results[index]
+            for index, state in enumerate(over)
+            if state is TaskState.SUCCEEDED
         }
 
     def _begin(self) -> list[Command]:
         """Start the run, or take it up again with the results of an earlier one."""
-        if self.recorder is None:
+        if self.keeper is None:
             return self._run.start()
-        reused = self.recorder.begin(self._run_id)
+        reused = self.keeper.begin(self._run_id)
+        self._attempts.cache = self.keeper.cache
         for index, (_, value) in reused.items():
             self._results[index], self._current[index] = value, 0
+        self._log.reused({index: state for index, (state, _) in reused.items()})
         return self._run.restore((index, state) for index, (state, _) in reused.items())
+
+    def interrupt(self) -> None:
+        """End the run with RunCancelled, as Ctrl-C would end it. Any thread may ask."""
+        self._interrupted = True
+        self._attempts.outcomes.put(Outcome(-1, 0, TaskState.CANCELLED))  # wakes it up
 
     # -- carrying out ----------------------------------------------------------------------
 
@@ -141,20 +162,27 @@ class _LocalRun:
         for command in commands:
             if isinstance(command, QueueTasks):
                 for index in command.tasks:
-                    self._attempts.begin(index, 1)
+                    self._begin_attempt(index, 1)
             elif isinstance(command, StopRun):
                 self._attempts.stopping = True
+                self._hooks.first_failure = command.failed
+            elif isinstance(command, MarkTasks):
+                self._log.marked(command)
+                if self.keeper is not None:
+                    self.keeper.record_marked(command)
             elif isinstance(command, StopTasks):
-                self._obey(self._run.tasks_over(self._drop_retries()))
+                self._obey(self._run.tasks_over(self._drop_retries(command.tasks)))
             elif isinstance(command, FinishRun):
                 self._failed = command.failed
 
-    def _drop_retries(self) -> list[Fact]:
+    def _begin_attempt(self, index: int, attempt: int) -> None:
+        self._in_flight += 1
+        self._attempts.begin(index, attempt)
+
+    def _drop_retries(self, tasks: Collection[int]) -> list[Fact]:
         """Cancel what waits for a retry; what is queued cancels itself when its turn comes."""
-        dropped = [timer for timer in self._timers if timer.is_retry]
-        self._timers = [timer for timer in self._timers if not timer.is_retry]
-        heapq.heapify(self._timers)
-        return [(timer.task, TaskState.CANCELLED) for timer in dropped]
+        dropped = self._timers.drop_retries(set(tasks))
+        return [(task, TaskState.CANCELLED) for task in dropped]
 
     # -- taking in -------------------------------------------------------------------------
 
@@ -163,13 +191,14 @@ class _LocalRun:
         facts: list[Fact] = []
         for outcome in self._recorded(self._wait(end)):
             self._take(outcome, facts)
-        now = time.monotonic()
-        while self._timers and self._timers[0].when <= now:
-            self._ring(heapq.heappop(self._timers), facts)
+        for timer in self._timers.pop_due():
+            self._ring(timer, facts)
         if facts:
             self._obey(self._run.tasks_over(facts))
-            self._log_progress()
-        if end is not None and now >= end and not self._run.finished:
+            if self._run.outcome in (None, RunState.SUCCEEDED):
+                self._log.progress(self._run.over)
+        late = end is not None and self._clock.monotonic() >= end
+        if late and not self._run.finished:
             raise WaitTimeout(
                 self._run_id,
                 f"DAG {self._dag.name!r} did not end in the time given, so it was stopped: no "
@@ -178,12 +207,7 @@ class _LocalRun:
 
     def _wait(self, end: float | None) -> list[Outcome]:
         """Return all outcomes at hand; none if a timer, or the end, is due first."""
-        due = [
-            when
-            for when in (end, self._timers[0].when if self._timers else None)
-            if when is not None
-        ]
-        patience = max(0.0, min(due) - time.monotonic()) if due else None
+        patience = self._timers.patience(end, idle=not self._in_flight)
         outcomes = self._attempts.outcomes
         try:
             found = [outcomes.get(timeout=patience)]
@@ -191,43 +215,48 @@ class _LocalRun:
                 found.append(outcomes.get_nowait())
         except Empty:
             return []
+        if self._interrupted:
+            raise RunCancelled(self._run_id)
         return found
 
     def _recorded(self, outcomes: list[Outcome]) -> list[Outcome]:
         """Have the results among them recorded; what cannot be is a failure from here on."""
-        if self.recorder is None or not outcomes:
+        if self.keeper is None or not outcomes:
             return outcomes
         current = self._current
-        return self.recorder.record([one for one in outcomes if one.attempt == current[one.task]])
+        return self.keeper.record([one for one in outcomes if one.attempt == current[one.task]])
 
     def _take(self, outcome: Outcome, facts: list[Fact]) -> None:
         index, attempt, state, value, duration = outcome
         if attempt != self._current[index]:
             return
         if state is TaskState.RUNNING:
-            self._set_timer(value, index, attempt, is_retry=False)
+            self._timers.set_deadline(value, index, attempt)
             return
+        self._in_flight -= 1
         if state is TaskState.WAITING and self._retry(index, attempt, value):
             return
         self._current[index] = 0
-        name = self._tasks[index].name
         if state is TaskState.SUCCEEDED:
             self._results[index] = value
-            self._logger.log_task_success(name, duration)
+            cached = self._attempts.was_cached(index)
+            self._log.succeeded(index, attempt, duration, cached=cached)
         elif state is TaskState.SKIPPED:
-            self._logger.log_task_skip(name, value)
+            self._log.skipped(index, attempt, value)
+            self._hooks.note(index, attempt, None)
         elif state is not TaskState.CANCELLED:
             state = TaskState.FAILED
             self._errors[index] = value
-            self._logger.log_task_failure(name, value)
+            self._hooks.note(index, attempt, value)
+            self._log.failed(index, attempt, value)
         facts.append((index, state))
 
-    def _ring(self, timer: _Timer, facts: list[Fact]) -> None:
+    def _ring(self, timer: Timer, facts: list[Fact]) -> None:
         index, attempt = timer.task, timer.attempt
         if attempt != self._current[index]:
             return
         if timer.is_retry:
-            self._attempts.begin(index, attempt)
+            self._begin_attempt(index, attempt)
         elif self._attempts.abandon(index, attempt):
             task = self._tasks[index]
             error = TaskTimeout(task.name, task.timeout or 0.0)
@@ -237,46 +266,29 @@ class _LocalRun:
 
     def _retry(self, index: int, failures: int, error: BaseException) -> bool:
         """Set the timer of the next attempt; False if there is none."""
-        if self._run.outcome is not None:
-            return False
         task = self._tasks[index]
-        jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
-        delay = delay_before_retry(task.policy, failures, jitter)
+        if self._run.outcome is not None and index not in self._goes_on:
+            return False
+        delay = delay_before_retry(task.policy, failures, self._jitter(task, failures))
         if delay is None:
             return False
         self._current[index] = failures + 1
-        self._set_timer(time.monotonic() + delay, index, failures + 1, is_retry=True)
-        why = f"{type(error).__name__}: {plain(error)}"
-        self._logger.log_task_retry(task.name, failures, task.retries, delay, error=why)
+        self._timers.set_retry(delay, index, failures + 1)
+        self._log.retried(index, failures, delay, error)
+        self._hooks.retried(index, failures, delay, error)
         return True
-
-    def _set_timer(self, when: float, index: int, attempt: int, *, is_retry: bool) -> None:
-        heapq.heappush(self._timers, _Timer(when, next(self._order), index, attempt, is_retry))
 
     # -- telling ---------------------------------------------------------------------------
 
-    def _log_progress(self) -> None:
-        """Write a line whenever another tenth of the tasks is over."""
-        tenths = 10 * self._run.over // len(self._tasks)
-        if tenths > self._progress and self._run.outcome in (None, RunState.SUCCEEDED):
-            self._progress = tenths
-            self._logger.log_dag_progress(self._dag.name, self._run.over, len(self._tasks))
-
     def _failure(self) -> BaseException:
         """Return the first failure, with a note that says whose it is."""
-        failed = next(iter(self._errors)) if self._failed is None else self._failed
-        error, name = self._errors[failed], self._tasks[failed].name
-        others = [self._tasks[index].name for index in self._errors if index != failed]
+        errors = {index: error for index, error in self._errors.items() if index < self._own}
+        failed = next(iter(errors)) if self._failed is None else self._failed
+        error, name = errors[failed], self._tasks[failed].name
+        others = [self._tasks[index].name for index in errors if index != failed]
         note = f"Raised by task {name!r} of DAG {self._dag.name!r}."
         if others:
             note += f" Failed as well: {', '.join(map(repr, others[:10]))}."
         error.add_note(note)
-        self._logger.event(
-            LogLevel.ERROR,
-            "dag_failure",
-            f"DAG failed: {self._dag.name} (task {name})",
-            dag_name=self._dag.name,
-            task_name=name,
-            failed=len(self._errors),
-        )
+        self._log.run_failed(failed, error, len(errors))
         return error

@@ -3,37 +3,46 @@
 ``Attempts`` is asked to begin attempts and puts an ``Outcome`` for each into one queue; what
 follows from it is decided elsewhere (local.py). Its rules:
 
-1.  Nothing begins after ``stopping`` is set. An attempt that fails for good sets it at once when
-    the DAG stops on failure, so that no queued task slips in before the failure is looked at.
+1.  Only tasks that go on after a failure begin once ``stopping`` is set, and none after ``stop``.
+    An attempt that fails for good sets it at once when the DAG stops on failure, so that no queued
+    task slips in before the failure is looked at.
 2.  Every attempt begun puts exactly one outcome, unless it was abandoned; then none. The lock
     makes "abandoned" and "ended" exclude each other.
 3.  The condition is asked in the first attempt only, and its error is no reason to try again.
 
-Async tasks share one event loop. If the caller bounded the parallelism, each of them holds a
+Plain tasks are called in the threads of the crew, or by them in other processes. Async tasks share
+one event loop in this one. If the caller bounded the parallelism, each of them holds a
 thread of the crew while it runs, so that the bound holds for both kinds together.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Lock
-from types import CoroutineType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .context import enter_attempt
 from .core.compiled import OnFailure
 from .core.states import TaskState
-from .invoke import may_retry, plan_for
+from .functions import refuse_hidden_coroutine
+from .invoke import may_retry, plan_for, why_skipped
 from .lanes import Crew, LoopThread
 from .layout import Layout
-from .logging import FlowkitLogger
+from .local_log import LocalLog
+from .log_streams import HELD, end_lines
 from .task import Task
 
+if TYPE_CHECKING:
+    from .local_cache import LocalCache
+    from .local_hooks import LocalHooks
+    from .processes import Processes
+
 Key = tuple[int, int]  # task number, attempt number
+OpenCall = tuple[Task, list[Any], Mapping[str, Any]]
 
 
 class Outcome(NamedTuple):
@@ -52,14 +61,19 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What all attempts of a run share. ``results`` by task number, None where there is none."""
+    """What all attempts of a run share. ``results`` by task number, None where there is none.
+
+    ``goes_on``: the tasks that start after a failure too.
+    """
 
     run_id: str
     layout: Layout
     params: Mapping[str, Any]
     results: Sequence[Any]
     on_failure: OnFailure
-    logger: FlowkitLogger
+    log: LocalLog
+    goes_on: Container[int] = ()
+    hooks: LocalHooks | None = None
 
 
 class Attempts:
@@ -68,6 +82,10 @@ class Attempts:
     def __init__(self, context: RunContext, max_workers: int, *, bounded: bool) -> None:
         self.outcomes: SimpleQueue[Outcome] = SimpleQueue()
         self.stopping = False
+        self.processes: Processes | None = None  # plain tasks are called in this one
+        self.cache: LocalCache | None = None  # none of these tasks has a cache_ttl
+        self.check: Callable[[Task, Outcome], Outcome] | None = None  # see World
+        self._closed = False
         self._context = context
         self._tasks, self._graph = context.layout.tasks, context.layout.graph
         self._bounded = bounded
@@ -79,10 +97,15 @@ class Attempts:
         self._abandoned: set[Key] = set()
         self._futures: dict[Key, Future[Any]] = {}
 
+    def open(self) -> None:
+        """Make sure that attempts can be made, before the first one. Raises DAGError."""
+        if self.processes is not None:
+            self.processes.open()
+
     def begin(self, index: int, attempt: int) -> None:
         """Queue an attempt of the task with that number."""
         task, key = self._tasks[index], (index, attempt)
-        if not task.is_async or self._bounded:
+        if not task.is_async or self._bounded or task.cache_ttl is not None:
             self._crew.put(key)
             return
         future = self._loop.submit(self._attempt_async(key))
@@ -105,10 +128,16 @@ class Attempts:
 
     def stop(self, *, at_once: bool) -> None:
         """End the threads; ``at_once``: leave what still runs behind."""
-        self.stopping = True
+        self._closed = True
+        if self.processes is not None:
+            self.processes.stop(at_once=at_once)
         wait = not at_once and not self._abandoned
         self._crew.stop(wait=wait)
         self._loop.stop(wait=wait)
+
+    def was_cached(self, index: int) -> bool:
+        """Tell whether the result of the task with that number is one of an earlier call."""
+        return self.cache is not None and self.cache.was_found(index)
 
     # -- one attempt -----------------------------------------------------------------------
 
@@ -118,22 +147,43 @@ class Attempts:
         if call is None:
             return True
         task, args, kwargs = call
+        if task.is_async and not self._bounded:  # it came here for its cache, which may block
+            return self._hand_over(key, call)
+        if self.processes is not None and not task.is_async:
+            return self._in_process(self.processes, key, call)
         begun = time.perf_counter()
         try:
             value = self._in_loop(key, call) if task.is_async else task.func(*args, **kwargs)
-            if type(value) is CoroutineType:
-                raise _hidden_coroutine(task, value)
+            refuse_hidden_coroutine(task.name, value)
         except BaseException as error:
             return self._report_failure(key, error)
         duration = time.perf_counter() - begun
         return self._report(Outcome(*key, TaskState.SUCCEEDED, value, duration))
 
+    def _in_process(self, processes: Processes, key: Key, call: OpenCall) -> bool:
+        from .processes import Again, Verdict
+
+        _, args, kwargs = call
+        try:
+            value, seconds = processes.call(*key, args, kwargs)
+        except Again:
+            if not self._may_begin(key[0]):
+                return self._report(Outcome(*key, TaskState.CANCELLED))
+            return self._in_process(processes, key, call)
+        except Verdict as verdict:
+            return self._report_failure(key, verdict.error, again=verdict.again)
+        except BaseException as error:
+            return self._report_failure(key, error)
+        return self._report(Outcome(*key, TaskState.SUCCEEDED, value, seconds))
+
     async def _attempt_async(self, key: Key) -> None:
+        call = self._open(key)
+        if call is not None:
+            await self._call_async(key, call)
+
+    async def _call_async(self, key: Key, call: OpenCall) -> None:
         from asyncio import CancelledError
 
-        call = self._open(key)
-        if call is None:
-            return
         task, args, kwargs = call
         begun = time.perf_counter()
         try:
@@ -145,50 +195,80 @@ class Attempts:
             return
         self._report(Outcome(*key, TaskState.SUCCEEDED, value, time.perf_counter() - begun))
 
-    def _in_loop(self, key: Key, call: tuple[Task, list[Any], Mapping[str, Any]]) -> Any:
+    def _in_loop(self, key: Key, call: OpenCall) -> Any:
         task, args, kwargs = call
-        future = self._loop.submit(task.func(*args, **kwargs))
+        return self._to_loop(key, task.func(*args, **kwargs)).result()
+
+    def _hand_over(self, key: Key, call: OpenCall) -> bool:
+        coroutine = self._call_async(key, call)
+        try:
+            self._to_loop(key, coroutine)
+        except RuntimeError as error:  # the loop is closed: the run was stopped meanwhile
+            coroutine.close()
+            return self._report_failure(key, error, again=False)
+        return True
+
+    def _to_loop(self, key: Key, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
+        future = self._loop.submit(coroutine)
         with self._lock:
             self._futures[key] = future
             late = key in self._abandoned
         if late:
             future.cancel()
-        return future.result()
+        return future
 
-    def _open(self, key: Key) -> tuple[Task, list[Any], Mapping[str, Any]] | None:
+    def _open(self, key: Key) -> OpenCall | None:
         """Return what to call, or None if the outcome is clear (and reported) without a call."""
         index, attempt = key
         task, context = self._tasks[index], self._context
-        if self.stopping:
+        if not self._may_begin(index):
             self._report(Outcome(index, attempt, TaskState.CANCELLED))
             return None
         try:
-            args = [context.results[upstream] for upstream in self._graph.upstream(index)]
+            args = self._arguments(index)
             enter_attempt(context.run_id, task.name, attempt, context.params)
             plan = plan_for(task)
             if attempt == 1 and not plan.should_run(args):
-                reason = "its condition is false" if args else "conditional, without upstream"
-                self._report(Outcome(index, attempt, TaskState.SKIPPED, reason))
+                self._report(Outcome(index, attempt, TaskState.SKIPPED, why_skipped(args)))
                 return None
             kwargs = plan.keywords(len(args), context.params, task.kwargs)
+            found = None if self.cache is None else self.cache.find(index, args, kwargs)
         except BaseException as error:
-            self._report_failure(key, error, final=True)
+            self._report_failure(key, error, again=False)
             return None
-        context.logger.log_task_start(task.name)
-        if task.timeout is not None:
+        if found is not None:
+            self._report(Outcome(index, attempt, TaskState.SUCCEEDED, found.value))
+            return None
+        context.log.started(index, attempt)
+        if task.timeout is not None and (task.is_async or self.processes is None):
             deadline = time.monotonic() + task.timeout
             self.outcomes.put(Outcome(index, attempt, TaskState.RUNNING, deadline))
         return task, args, kwargs
 
-    def _report_failure(self, key: Key, error: BaseException, *, final: bool = False) -> bool:
+    def _arguments(self, index: int) -> list[Any]:
+        context = self._context
+        if index >= context.layout.own and context.hooks is not None:
+            return [context.hooks.event(index)]
+        return [context.results[upstream] for upstream in self._graph.upstream(index)]
+
+    def _may_begin(self, index: int) -> bool:
+        return not self._closed and (not self.stopping or index in self._context.goes_on)
+
+    def _report_failure(self, key: Key, error: BaseException, *, again: bool | None = None) -> bool:
+        """``again``: whether it is worth another attempt, None for asking the task."""
         index, attempt = key
         task = self._tasks[index]
-        final = final or attempt > task.retries or not may_retry(task, error)
+        worth = may_retry(task, error) if again is None else again
+        final = attempt > task.retries or not worth
         return self._report(
             Outcome(index, attempt, TaskState.FAILED if final else TaskState.WAITING, error)
         )
 
     def _report(self, outcome: Outcome) -> bool:
+        if HELD:
+            end_lines()
+        if self.check is not None:
+            outcome = self.check(self._tasks[outcome.task], outcome)
         if self._tasks[outcome.task].timeout is not None:
             key = outcome.task, outcome.attempt
             with self._lock:
@@ -197,14 +277,6 @@ class Attempts:
                 self._ended.add(key)
                 self._futures.pop(key, None)
         if outcome.state is TaskState.FAILED and self._context.on_failure is OnFailure.STOP:
-            self.stopping = True
+            self.stopping = self.stopping or outcome.task < self._context.layout.own
         self.outcomes.put(outcome)
         return True
-
-
-def _hidden_coroutine(task: Task, value: CoroutineType[Any, Any, Any]) -> TypeError:
-    value.close()
-    return TypeError(
-        f"Task {task.name!r} returned a coroutine that nobody awaits: a decorator hides that its "
-        "function is async. Make the decorator's wrapper an `async def` that awaits it."
-    )

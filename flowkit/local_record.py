@@ -13,6 +13,7 @@ results and new ones:
 4.  A result that cannot be recorded fails its task, as on a worker; nothing is left out in silence.
 5.  A parameter that has no digest (an open connection, say) cannot be compared with that of the
     next run, so tasks that take it are always made again.
+6.  A task that the resume names is made again, and with it, by rule 1, all behind it.
 
 Code is not compared: after a change, run without ``resume``. One run of a DAG at a time per store.
 """
@@ -24,6 +25,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from .core.states import TaskState
+from .core.triggers import OF_THE_RUN
+from .from_task import numbers_of
 from .invoke import plan_for
 from .layout import Layout
 from .local_attempts import Outcome
@@ -45,7 +48,10 @@ class Reused(NamedTuple):
 
 
 class Recorder:
-    """What one run reads from its store and writes to it. ``resume``: reuse what is there."""
+    """What one run reads from its store and writes to it.
+
+    ``resume``: reuse what is there, but for what ``from_task`` names and all behind it.
+    """
 
     def __init__(
         self,
@@ -55,12 +61,17 @@ class Recorder:
         params: Mapping[str, Any],
         *,
         resume: bool,
+        from_task: object = None,
     ) -> None:
-        """Raises TypeError for what is no store."""
+        """Raises TypeError for what is no store, TaskNotFoundError for a task that is not there."""
         self._state = check_store("run(state=…)", state)
         self._dag_name, self._tasks, self._graph = dag_name, layout.tasks, layout.graph
         self._params = params
         self._resume = resume
+        named = numbers_of(from_task, layout.graph.names, f"DAG {dag_name!r}")
+        # The run's own hooks follow its end, so they are called with each end.
+        hooks = [at for at, trigger in layout.triggers().items() if trigger in OF_THE_RUN]
+        self.again = layout.graph.with_downstream([*named, *hooks])
         self._run_id = ""
         self._digests: dict[str, str | None] = {}
         self._inputs: list[str | None] = [self._made_from(at) for at in range(len(self._tasks))]
@@ -71,7 +82,8 @@ class Recorder:
         order = self._graph.order()
         reused: dict[int, Reused] = {}
         for index in order if self._resume else ():
-            if all(upstream in reused for upstream in self._graph.upstream(index)):
+            ups = self._graph.upstream(index)
+            if index not in self.again and all(upstream in reused for upstream in ups):
                 found = self._find(index)
                 if found is not None:
                     reused[index] = found
@@ -167,6 +179,7 @@ class Recorder:
             LogLevel.SYSTEM,
             "dag_resume",
             f"DAG resumed: {self._dag_name} ({count} of {total} tasks reused)",
+            run_id=self._run_id,
             dag_name=self._dag_name,
             reused=count,
             total=total,

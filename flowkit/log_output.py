@@ -1,8 +1,9 @@
 """Where log records become lines: the handler on standard output, and the text and JSON forms.
 
-The private half of ``flowkit.logging``, which states the rules; nothing else imports it. A record
-made there carries ``event``, ``fields`` (all of them) and ``context`` (those that the message does
-not tell). Records that other code writes to the same logger have none, and are written as well.
+The private half of ``flowkit.logging``, which states the rules. A record made there carries
+``event``, ``fields`` (all of them) and ``context`` (those that the message does not tell); one that
+is about a task's own words also ``flowkit_lead``, which the text form writes in front of them.
+Records that other code writes to the same logger have none, and are written as well.
 
 What each line must keep: it is one line, one ``write``, in an encoding that the stream can take.
 """
@@ -18,6 +19,8 @@ import threading
 import time
 from datetime import UTC, datetime
 from typing import TextIO
+
+from .log_streams import stream_beneath
 
 _WRITE_LOCK = threading.RLock()
 # C0, DEL, C1, line and paragraph separators, marks that reorder text, and halves of surrogate
@@ -50,7 +53,7 @@ class StdoutHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record's line, unless a logger below this one has written it."""
-        stream = sys.stdout
+        stream = stream_beneath(sys.stdout)
         if getattr(stream, "closed", stream is None) or hasattr(record, "flowkit_written"):
             return
         record.flowkit_written = True
@@ -91,7 +94,7 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return a record's line, without the line end."""
         clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
-        message = _escaped(record.getMessage())
+        message = _escaped(getattr(record, "flowkit_lead", "") + record.getMessage())
         context = {**getattr(record, "context", {}), **_exception_fields(record)}
         tail = _escaped("".join(f" {key}={_quoted(value)}" for key, value in context.items()))
         head, level = f"{clock}.{int(record.msecs):03d}", f"{record.levelname:<7}"

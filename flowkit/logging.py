@@ -13,6 +13,9 @@ Rules:
 - A line's own fields win: context of the same name is written as ``context_NAME``.
 - Logging never fails a task: a reader that went away or a closed stream loses lines, no more.
 - Two loggers of one name are one, as in the standard module: what was set last holds.
+
+``configure_logging(capture_output=True)`` also turns what tasks print and log into events: see
+``log_capture``. ``AttemptFilter`` is for those who format records themselves.
 """
 
 from __future__ import annotations
@@ -22,11 +25,16 @@ import threading
 from collections.abc import Mapping
 from enum import IntEnum
 
+from .context import attempt_fields
+from .log_capture import start_capture, stop_capture
 from .log_output import JsonFormatter, TextFormatter, own_handler, plain
+from .log_streams import passing_through
 
 _CONFIGURE_LOCK = threading.Lock()
 # The names that each JSON line has anyway; context may not take them.
 _LINE_FIELDS = frozenset({"timestamp", "level", "message", "event"})
+_ERROR_FIELDS = ("error_type", "error_message")
+_NO_ATTEMPT: dict[str, object] = {"run_id": "", "task_name": "", "attempt": 0}
 
 
 class LogLevel(IntEnum):
@@ -137,11 +145,17 @@ class FlowkitLogger:
     def log_task_retry(
         self, name: str, attempt: int, max_retries: int, delay: float, **context: object
     ) -> None:
-        """A task goes into retry ``attempt`` of ``max_retries``, after ``delay`` seconds."""
+        """A task goes into retry ``attempt`` of ``max_retries``, after ``delay`` seconds.
+
+        ``error_type`` and ``error_message`` in the context tell why.
+        """
         if self.enabled(LogLevel.WARNING):
             own = {"task_name": name, "attempt": attempt, "max_retries": max_retries}
+            own |= {"delay": delay}
             text = f"Task retry: {name} (retry {attempt}/{max_retries} in {_seconds(delay)})"
-            self._write(LogLevel.WARNING, "task_retry", text, {**own, "delay": delay}, context)
+            why = {key: context.pop(key) for key in _ERROR_FIELDS if key in context}
+            text = ": ".join([text, *(plain(part) for part in why.values() if part)])
+            self._write(LogLevel.WARNING, "task_retry", text, {**own, **why}, context)
 
     def log_task_skip(self, name: str, reason: str, **context: object) -> None:
         """A task does not run, for ``reason``."""
@@ -186,8 +200,27 @@ class FlowkitLogger:
         taken = _LINE_FIELDS | own.keys()
         context = {(f"context_{key}" if key in taken else key): context[key] for key in context}
         extra = {"event": event, "fields": {**own, **context}, "context": context}
-        # stacklevel 3: the record points at the caller of the public method, not in here.
-        self.logger.log(level, message, extra=extra, stacklevel=3)
+        with passing_through():  # what a handler of the user's prints is not a task's
+            # stacklevel 3: the record points at the caller of the public method, not in here.
+            self.logger.log(level, message, extra=extra, stacklevel=3)
+
+
+class AttemptFilter(logging.Filter):
+    """Adds ``run_id``, ``task_name`` and ``attempt`` to each record, for a formatter of your own.
+
+    Put it on a handler: filters of a logger do not see the records of loggers below it. Outside
+    of attempts the values are "", "" and 0, but for events of flowkit's, which bring their own.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Add the attributes. No record is kept back."""
+        fields = getattr(record, "fields", None)
+        if isinstance(fields, Mapping) and hasattr(record, "context"):
+            found = [fields.get(name, empty) for name, empty in _NO_ATTEMPT.items()]
+        else:
+            found = list((attempt_fields() or ())[:3]) or list(_NO_ATTEMPT.values())
+        vars(record).update(zip(_NO_ATTEMPT, found, strict=True))
+        return True
 
 
 _current: FlowkitLogger | None = None
@@ -197,11 +230,22 @@ def configure_logging(
     level: LogLevel | int | str = LogLevel.INFO,
     json_output: bool = False,
     use_colors: bool | None = None,
+    *,
+    capture_output: bool = False,
 ) -> FlowkitLogger:
-    """Set up the global logger and return it; the parameters are those of ``FlowkitLogger``."""
+    """Set up the global logger and return it; the parameters are those of ``FlowkitLogger``.
+
+    ``capture_output``: what tasks print, and what they log through the standard ``logging``
+    module, becomes lines of this log that name run, task and attempt. Set up a logging of your
+    own before. A call without it undoes it.
+    """
     global _current
     with _CONFIGURE_LOCK:
         _current = FlowkitLogger(level=level, json_output=json_output, use_colors=use_colors)
+        if capture_output:
+            start_capture(_current.logger, {}, records=True)
+        else:
+            stop_capture()
         return _current
 
 

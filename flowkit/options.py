@@ -14,11 +14,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from .core.retry import MAX_DELAY_S, Policy
+from .core.triggers import FOR_USERS, Trigger
 
 Predicate = Callable[..., object]
+CacheKey = Callable[..., object]
+TriggerName = Literal["none_failed", "all_succeeded", "any_succeeded", "all_over"]
 RetryOn = type[Exception] | tuple[type[Exception], ...]
 
 MAX_NAME = 200
@@ -31,10 +34,14 @@ class TaskOptions(TypedDict, total=False):
 
     ``retries``: further attempts after the first. ``delay``: wait before the first of them,
     ``backoff``: its factor from one to the next, ``max_delay``: its limit. ``retry_on``: the
-    exceptions that are worth another attempt. ``when``: a predicate on the upstream results;
-    the task is skipped if it says no. ``timeout``: limit of one attempt. ``queue``: the workers
-    of which queue take it. ``priority``: 0 (last) to 9 (first). ``name``: instead of the
-    function's.
+    exceptions that are worth another attempt. ``when``: a predicate on the upstream results; the
+    task is skipped if it says no. ``trigger``: what the upstream tasks must have come to:
+    "none_failed" (the default), "all_succeeded", "any_succeeded" or "all_over". ``on_failure``: a
+    hook that is called with a ``HookEvent`` when the task has failed for good. ``timeout``: limit
+    of one attempt. ``queue``: the workers of which queue take it. ``priority``: 0 (last) to 9
+    (first). ``name``: instead of the function's. ``cache_ttl``: how long a result is reused for
+    calls of the same function, code and arguments, None for not at all. ``cache_key``: a function
+    of the task's arguments whose result stands for them there.
     """
 
     retries: int
@@ -43,10 +50,14 @@ class TaskOptions(TypedDict, total=False):
     max_delay: float | None
     retry_on: RetryOn
     when: Predicate | None
+    trigger: TriggerName
+    on_failure: Callable[..., object] | None
     timeout: float | None
     queue: str
     priority: int
     name: str | None
+    cache_ttl: float | None
+    cache_key: CacheKey | None
 
 
 KNOWN_OPTIONS = tuple(TaskOptions.__annotations__)
@@ -59,6 +70,9 @@ class Options:
     policy: Policy
     when: Predicate | None
     retry_on: tuple[type[Exception], ...]
+    cache_ttl: float | None = None
+    cache_key: CacheKey | None = None
+    on_failure: Callable[..., object] | None = None
 
 
 def make_options(task: str, given: TaskOptions, *, is_async: bool = False) -> Options:
@@ -77,9 +91,11 @@ def make_options(task: str, given: TaskOptions, *, is_async: bool = False) -> Op
         queue=_queue(task, given.get("queue", "default")),
         priority=_whole(task, "priority", given.get("priority", 5), (0, 9)),
         is_async=is_async,
+        trigger=_trigger(task, given.get("trigger", Trigger.NONE_FAILED)),
     )
     when = _predicate(task, given.get("when"))
-    return Options(policy, when, _exceptions(task, given.get("retry_on", Exception)))
+    retry_on = _exceptions(task, given.get("retry_on", Exception))
+    return Options(policy, when, retry_on, *_cache(task, given), given.get("on_failure"))
 
 
 def check_name(what: str, name: object) -> str:
@@ -141,6 +157,32 @@ def _predicate(task: str, value: Predicate | None) -> Predicate | None:
     if inspect.iscoroutinefunction(value):
         raise TypeError(f"Task {task!r}: when must be an ordinary function, not an async one.")
     return value
+
+
+def _trigger(task: str, value: object) -> Trigger:
+    if not isinstance(value, str) or value not in FOR_USERS:
+        known = ", ".join(repr(trigger.value) for trigger in FOR_USERS)
+        kind = TypeError if not isinstance(value, str) else ValueError
+        raise kind(f"Task {task!r}: trigger must be one of {known}, not {value!r}.")
+    return Trigger(value)
+
+
+def _cache(task: str, given: TaskOptions) -> tuple[float | None, CacheKey | None]:
+    ttl, key = given.get("cache_ttl"), given.get("cache_key")
+    if key is not None and not callable(key):
+        raise TypeError(
+            f"Task {task!r}: cache_key must be a function of the task's arguments, not {key!r}."
+        )
+    if inspect.iscoroutinefunction(key):
+        raise TypeError(f"Task {task!r}: cache_key must be an ordinary function, not an async one.")
+    if ttl is None:
+        if key is not None:
+            raise ValueError(
+                f"Task {task!r}: cache_key does nothing without cache_ttl, the seconds for which a "
+                "result is reused. Give both, or neither."
+            )
+        return None, None
+    return _number(task, "cache_ttl", ttl, above_zero=True), key
 
 
 def _exceptions(task: str, value: object) -> tuple[type[Exception], ...]:

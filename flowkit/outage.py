@@ -15,17 +15,19 @@ SAY_AGAIN_S = 30.0
 
 
 class OutageLog:
-    """What a daemon logs of outages. ``who``: the id it goes by in the log."""
+    """What a daemon logs of outages, in the name of ``who()``, under the field ``role``."""
 
     def __init__(
         self,
         logger: FlowkitLogger,
         who: Callable[[], str],
         *,
+        role: str = "worker",
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log = logger
         self._who = who
+        self._role = role
         self._monotonic = monotonic
         self._since: float | None = None
         self._said = 0.0
@@ -40,9 +42,8 @@ class OutageLog:
             elif now - self._said < SAY_AGAIN_S:
                 return
             self._said = now
-        self._log.event(
-            LogLevel.WARNING, "redis_away", f"Waiting for Redis: {error}", worker=self._who()
-        )
+        who = {self._role: self._who()}
+        self._log.event(LogLevel.WARNING, "redis_away", f"Waiting for Redis: {error}", **who)
 
     def back(self) -> None:
         """Note a try that went well; says so if it ends an outage."""
@@ -51,7 +52,5 @@ class OutageLog:
                 return
             seconds = round(self._monotonic() - self._since, 1)
             self._since = None
-        message = f"Redis is there after {seconds} s"
-        self._log.event(
-            LogLevel.SYSTEM, "redis_back", message, worker=self._who(), duration=seconds
-        )
+        message, who = f"Redis is there after {seconds} s", {self._role: self._who()}
+        self._log.event(LogLevel.SYSTEM, "redis_back", message, duration=seconds, **who)

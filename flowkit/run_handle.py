@@ -7,7 +7,7 @@ published, and every ``LOOK_ANYWAY_S`` besides, so a lost message costs time and
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .core.states import RUN_OVER, RunState, TaskState
@@ -17,9 +17,9 @@ from .exceptions import (
     RunLost,
     RunNotFound,
     TaskExecutionError,
-    TaskNotFoundError,
     WaitTimeout,
 )
+from .from_task import number_of, numbers_of
 from .protocol.client_store import RunRecord
 from .protocol.codec import unpack
 from .protocol.records import ErrorInfo
@@ -137,15 +137,19 @@ class RunHandle:
     # -- what came of it --------------------------------------------------------------------------
 
     def results(self, *, lenient: bool = False) -> dict[str, object]:
-        """Return ``{task name: result}`` of the tasks that have succeeded so far.
+        """Return ``{task name: result}`` of the tasks that have succeeded so far, without hooks.
 
         ``lenient``: values of classes that this process does not know become plain data.
         Raises RunNotFound, BrokenValue.
         """
-        names = self.graph().graph.names
+        names, hooks = self.graph().graph.names, self.graph().hooks()
         with self.client.store() as store:
             records = store.read_records(self.run_id, range(len(names)))
-            done = [at for at, one in enumerate(records) if one.state is TaskState.SUCCEEDED]
+            done = [
+                at
+                for at, one in enumerate(records)
+                if one.state is TaskState.SUCCEEDED and at not in hooks
+            ]
             packed = store.read_results(self.run_id, done)
             limit = self.client.settings.max_result_bytes
             return {
@@ -197,14 +201,7 @@ class RunHandle:
         )
 
     def _number(self, task: str) -> int:
-        names = self.graph().graph.names
-        try:
-            return names.index(task)
-        except ValueError:
-            some = ", ".join(map(repr, names[:10])) + (", …" if len(names) > 10 else "")
-            raise TaskNotFoundError(
-                f"run {self.run_id!r} has no task {task!r}; its tasks are {some}"
-            ) from None
+        return number_of(task, self.graph().graph.names, f"run {self.run_id!r}")
 
     # -- stopping and going on ------------------------------------------------------------------
 
@@ -216,10 +213,18 @@ class RunHandle:
         with self.client.store() as store:
             store.cancel(self.run_id)
 
-    def resume(self) -> None:
+    def resume(self, from_task: str | Sequence[str] | None = None) -> None:
         """Take the run up again after a failure or a cancel; what succeeded is kept.
 
-        Raises RunNotFound, RunAlreadyOver if it succeeded.
+        ``from_task``: the name of a task, or several, to be made again with everything downstream
+        of it, even if it succeeded; then a run that succeeded can be taken up as well.
+
+        Raises RunNotFound, TaskNotFoundError for a name that the DAG does not have, RunAlreadyOver
+        if the run succeeded and no task is named, RunNotOver if it goes on and one is.
         """
+        numbers: list[int] = []
+        if from_task is not None:
+            names = self.graph().graph.names
+            numbers = numbers_of(from_task, names, f"run {self.run_id!r}")
         with self.client.store() as store:
-            store.resume(self.run_id)
+            store.resume(self.run_id, numbers)

@@ -51,7 +51,8 @@ class Settings:
     ``result_ttl``: seconds for which an ended run is kept. ``max_result_bytes``: of one packed
     result. ``log_level``: a name of ``LogLevel``. ``log_json``: JSON lines instead of text.
     ``lease_seconds``: after this silence a worker counts as dead. ``allow_eviction``: also start
-    on a Redis whose ``maxmemory-policy`` may delete keys. ``sources``: setting → where it is from.
+    on a Redis whose ``maxmemory-policy`` may delete keys. ``capture_output``: whether workers turn
+    what tasks print and log into log lines. ``sources``: setting → where it is from.
     """
 
     redis_url: str | None = None
@@ -62,6 +63,7 @@ class Settings:
     log_json: bool = False
     lease_seconds: float = 10.0
     allow_eviction: bool = False
+    capture_output: bool = True
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
@@ -192,6 +194,7 @@ _OPTIONS = {
     "log_json": _Option("FLOWKIT_LOG_JSON", "--log-json", _parse_bool),
     "lease_seconds": _Option("FLOWKIT_LEASE", "--lease", _parse_lease),
     "allow_eviction": _Option("FLOWKIT_ALLOW_EVICTION", "--allow-eviction", _parse_bool),
+    "capture_output": _Option("FLOWKIT_CAPTURE_OUTPUT", "--capture-output", _parse_bool),
 }
 
 

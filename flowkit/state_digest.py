@@ -33,24 +33,24 @@ def _canonical(value: Any) -> bytes:
     """Return bytes that are the same for equal values."""
     kind = type(value)
     if kind in (set, frozenset):
-        return _joined(kind.__name__, sorted(map(_canonical, value)))
+        return joined(kind.__name__, sorted(map(_canonical, value)))
     if kind is dict:
-        pairs = [_joined("", map(_canonical, pair)) for pair in value.items()]
-        return _joined("dict", sorted(pairs))
+        pairs = [joined("", map(_canonical, pair)) for pair in value.items()]
+        return joined("dict", sorted(pairs))
     if kind in (list, tuple):
-        return _joined(kind.__name__, map(_canonical, value))
+        return joined(kind.__name__, map(_canonical, value))
     if kind is OrderedDict:
-        return _joined("OrderedDict", (_canonical(pair) for pair in value.items()))
+        return joined("OrderedDict", (_canonical(pair) for pair in value.items()))
     if not issubclass(kind, Enum):
         if is_named_tuple(kind):
-            return _joined(class_label(kind), map(_canonical, value))
+            return joined(class_label(kind), map(_canonical, value))
         if is_dataclass_type(kind):
             fields = (getattr(value, name) for name in field_names(kind))
-            return _joined(class_label(kind), map(_canonical, fields))
-    return _joined("=", [pack(value, max_bytes=_NO_LIMIT)])
+            return joined(class_label(kind), map(_canonical, fields))
+    return joined("=", [pack(value, max_bytes=_NO_LIMIT)])
 
 
-def _joined(name: str, parts: Iterable[bytes]) -> bytes:
+def joined(name: str, parts: Iterable[bytes]) -> bytes:
     """Join parts so that no two different lists of them give the same bytes."""
     found = [name.encode(), *parts]
     sizes = [len(part).to_bytes(_SIZE_BYTES, "big") for part in found]

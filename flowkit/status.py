@@ -28,6 +28,7 @@ class TaskStatus:
     started: float | None
     duration: float | None
     error: str | None = None
+    cached: bool = False  # it did not run: the result of an earlier run was reused
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,7 @@ def _tasks(
                 started=None if started is None else (run.submitted_ms + started) / 1000,
                 duration=length,
                 error=f"{info.type}: {info.message}" if info else None,
+                cached=record.spent.cached,
             )
         )
     return found

@@ -7,7 +7,8 @@ retries and no DAG at all.
 
 Every Task registers itself: in ``Task._all_tasks``, for the DAG that covers everything, and under
 its reference (``module:function``), for the workers. A worker never imports by reference; it
-only looks among what its own app has registered.
+only looks among what its own app has registered. A task that is defined again, by a cell run once
+more, takes the place of the earlier one (redefinition.py).
 """
 
 from __future__ import annotations
@@ -16,15 +17,21 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from functools import partial, update_wrapper
 from types import MappingProxyType
-from typing import Any, ClassVar, Protocol, Unpack, overload
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, Unpack, overload
 
 from .core.retry import Policy
 from .direct import call_here
 from .functions import check_function, is_async, name_of, ref_of
 from .invoke import CallPlan, plan_for
-from .options import Predicate, TaskOptions, check_name, make_options, unknown_name
+from .options import CacheKey, Predicate, TaskOptions, check_name, make_options, unknown_name
+from .redefinition import definer_of, is_redefinition, replace
+from .signatures import P, R
 
 _NO_KWARGS: Mapping[str, Any] = MappingProxyType({})
+
+# What stands to the right of ``>>``. To mypy a list of tasks with different parameters is a list of
+# objects, hence the last one; what is no task is refused when the edge is drawn in any case.
+Ends = TypeVar("Ends", bound="Task | Sequence[Task] | list[object]")
 
 
 class Scope(Protocol):
@@ -38,8 +45,11 @@ class Scope(Protocol):
 open_scopes: ContextVar[tuple[Scope, ...]] = ContextVar("flowkit_scopes", default=())
 
 
-class Task:
+class Task(Generic[P, R]):
     """A function with a name, a policy and edges. See ``TaskOptions`` for the options.
+
+    To type checkers it is callable as its function is: ``def f(x: int) -> str`` makes a
+    ``Task[[int], str]``. ``Task`` alone, in an annotation, is a task of any function.
 
     ``upstream`` and ``downstream`` hold the tasks of the edges drawn outside of any DAG block, in
     the order drawn; they may be appended to. ``base`` is the task this one was bound from
@@ -48,9 +58,18 @@ class Task:
 
     _all_tasks: ClassVar[list[Task]] = []
     _by_ref: ClassVar[dict[str, Task]] = {}
+    _by_ref_and_name: ClassVar[dict[tuple[str, str], Task]] = {}
 
-    def __init__(self, func: Callable[..., Any], **options: Unpack[TaskOptions]) -> None:
+    def __init__(self, func: Callable[P, R], **options: Unpack[TaskOptions]) -> None:
         """Check and register. Raises TypeError or ValueError for what cannot work."""
+        self._set_up(func, options)
+        _register(self)
+        if self.on_failure is not None:
+            from .hooks import as_task
+
+            as_task(f"Task {self.name!r}: on_failure", self.on_failure)
+
+    def _set_up(self, func: Callable[P, R], options: TaskOptions) -> None:
         name = name_of(func, options.get("name"))
         check_function(name, func)
         update_wrapper(self, func)
@@ -59,13 +78,21 @@ class Task:
         self.name = name
         self.upstream: list[Task] = []
         self.downstream: list[Task] = []
-        self.base: Task = self
+        self.base: Task[..., R] = self
         self.kwargs: Mapping[str, Any] = _NO_KWARGS
         self.ref = ref_of(func)
         self._plan: CallPlan | None = None
         self._bound_names: set[str] = set()
-        Task._all_tasks.append(self)
-        Task._by_ref[self.ref] = self
+        self._definer = definer_of(func)
+        self._place = 0
+
+    @classmethod
+    def unlisted(cls, func: Callable[P, R]) -> Task[P, R]:
+        """Make a task that workers find, but that no DAG covers by itself."""
+        task = cls.__new__(cls)
+        task._set_up(func, {})
+        Task._by_ref[task.ref] = task
+        return task
 
     # -- its options -----------------------------------------------------------------------
 
@@ -83,6 +110,26 @@ class Task:
     def retry_on(self) -> tuple[type[Exception], ...]:
         """The exceptions that are worth another attempt."""
         return self._options.retry_on
+
+    @property
+    def trigger(self) -> str:
+        """What the upstream tasks must have come to: see ``TaskOptions``."""
+        return self.policy.trigger.value
+
+    @property
+    def on_failure(self) -> Callable[..., object] | None:
+        """The hook that is called when the task has failed for good."""
+        return self._options.on_failure
+
+    @property
+    def cache_ttl(self) -> float | None:
+        """The seconds for which a result is reused, None for never."""
+        return self._options.cache_ttl
+
+    @property
+    def cache_key(self) -> CacheKey | None:
+        """The function whose result stands for the arguments, None for the arguments themselves."""
+        return self._options.cache_key
 
     @property
     def retries(self) -> int:
@@ -111,7 +158,7 @@ class Task:
 
     # -- more tasks of one function --------------------------------------------------------
 
-    def bind(self, name: str | None = None, /, **kwargs: Any) -> Task:
+    def bind(self, name: str | None = None, /, **kwargs: Any) -> Task[..., R]:
         """Make another task of the same function and options, with fixed keyword arguments.
 
         ``name``: left out, ``NAME_2``, ``NAME_3``, … of the original. Arguments fixed before are
@@ -123,12 +170,13 @@ class Task:
             if argument not in plan.keyword and not plan.takes_any_keyword:
                 problem = unknown_name("argument", argument, plan.keyword)
                 raise TypeError(f"{base.name}.bind: {problem}")
-        bound = Task.__new__(Task)
+        bound: Task[..., R] = Task.__new__(Task)
         bound.__dict__.update(base.__dict__)
         bound.name = base._next_name() if name is None else check_name("task", name)
         bound.kwargs = MappingProxyType({**self.kwargs, **kwargs})
         bound.upstream, bound.downstream = [], []
         base._bound_names.add(bound.name)
+        bound._place = len(Task._all_tasks)
         Task._all_tasks.append(bound)
         return bound
 
@@ -145,53 +193,67 @@ class Task:
 
     # -- edges -----------------------------------------------------------------------------
 
-    @overload
-    def __rshift__(self, other: Task) -> Task: ...
-    @overload
-    def __rshift__(self, other: list[Task]) -> list[Task]: ...
-    @overload
-    def __rshift__(self, other: tuple[Task, ...]) -> tuple[Task, ...]: ...
-    def __rshift__(self, other: Task | Sequence[Task]) -> Task | Sequence[Task]:
+    def __rshift__(self, other: Ends) -> Ends:
         for task in _tasks_in(self.name, other, ">>"):
             _draw(self, task)
         return other
 
-    def __rrshift__(self, other: Sequence[Task]) -> Task:
+    def __rrshift__(self, other: Sequence[Task] | list[object]) -> Self:
         for task in _tasks_in(self.name, other, "<<"):
             _draw(task, self)
         return self
 
     # -- calling it ------------------------------------------------------------------------
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run it here and now: condition, then the function with its retries.
 
         Returns the result, or None if the condition says no; re-raises the last exception. An
         async task gives a coroutine that does the same. ``timeout`` limits the attempts of an
         async task only: a function that runs in the caller's own thread cannot be stopped.
+
+        The None of a condition is no part of the type: few tasks have one, and all the others
+        would have to be asked for a None that they never give.
         """
-        return call_here(self, args, kwargs)
+        result: R = call_here(self, args, kwargs)
+        return result
 
     def __repr__(self) -> str:
         ends = f"upstream={len(self.upstream)}, downstream={len(self.downstream)}"
         return f"Task(name={self.name!r}, {ends})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Go along, without edges, into a process where another task's function calls this one."""
+        return {**self.__dict__, "upstream": [], "downstream": [], "_definer": None}
 
     @classmethod
     def clear_registry(cls) -> None:
         """Forget all registered tasks, for a program or test that starts afresh."""
         cls._all_tasks.clear()
         cls._by_ref.clear()
+        cls._by_ref_and_name.clear()
 
 
 @overload
-def task(func: Callable[..., Any], /) -> Task: ...
+def task(func: Callable[P, R], /) -> Task[P, R]: ...
 @overload
-def task(**options: Unpack[TaskOptions]) -> Callable[[Callable[..., Any]], Task]: ...
+def task(**options: Unpack[TaskOptions]) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 def task(
     func: Callable[..., Any] | None = None, /, **options: Unpack[TaskOptions]
 ) -> Task | Callable[[Callable[..., Any]], Task]:
     """Make a Task of the function below: ``@task``, ``@task()`` or ``@task(retries=3, …)``."""
     return partial(Task, **options) if func is None else Task(func, **options)
+
+
+def _register(task: Task) -> None:
+    tasks, key = Task._all_tasks, (task.ref, task.name)
+    old = Task._by_ref_and_name.get(key)
+    if old is not None and is_redefinition(old, task):
+        replace(tasks, old, task)
+    else:
+        task._place = len(tasks)
+        tasks.append(task)
+    Task._by_ref_and_name[key] = Task._by_ref[task.ref] = task
 
 
 def registered_task(ref: str) -> Task | None:

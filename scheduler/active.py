@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..core.compiled import CompiledDAG
 from ..core.run import Run
+from ..core.triggers import GOES_ON
 from ..protocol.keys import ready_list
+
+
+class Place(NamedTuple):
+    """Where tasks are queued, and the flags that their records get (see protocol.records)."""
+
+    ready: str
+    level: str
+    flags: str
 
 
 @dataclass(slots=True)
@@ -16,18 +26,22 @@ class Active:
     run: str
     dag: CompiledDAG
     state: Run
-    places: list[tuple[str, str]]  # policy number → (ready list, level) of its tasks
+    places: list[Place]  # by policy number
     told: float = 0.0  # when progress was last published
 
     @classmethod
     def of(cls, run: str, dag: CompiledDAG, state: Run) -> Active:
         """Put a run together."""
         places = [
-            (ready_list(policy.queue, is_async=policy.is_async), str(policy.priority))
+            Place(
+                ready_list(policy.queue, is_async=policy.is_async),
+                str(policy.priority),
+                "+" if policy.trigger in GOES_ON else "",
+            )
             for policy in dag.policies
         ]
         return cls(run, dag, state, places)
 
-    def place(self, task: int) -> tuple[str, str]:
-        """Return the ready list and the level that a task is queued in."""
+    def place(self, task: int) -> Place:
+        """Return where a task is queued."""
         return self.places[self.dag.policy_of[task]]

@@ -51,7 +51,7 @@ class SchedulerDaemon:
         self._log = FlowkitLogger("flowkit", config.log_level, config.log_json)
         self._id = new_scheduler_id()
         self._stopping = threading.Event()
-        self._outages = OutageLog(self._log, lambda: self._id)
+        self._outages = OutageLog(self._log, lambda: self._id, role="scheduler")
         self._holder = ""
         # Patience for a cut connection only: a longer outage comes back to the loop, which must
         # go on asking for its lease.
@@ -100,7 +100,7 @@ class SchedulerDaemon:
         try:
             self._lead(leadership)
         except LeaseLost as error:
-            self._log.event(LogLevel.WARNING, "leader_lost", str(error), worker=self._id)
+            self._log.event(LogLevel.WARNING, "leader_lost", str(error), scheduler=self._id)
             self._stopping.wait(self._config.standby_poll)
         except RedisUnavailable as error:
             if self._stopping.is_set():
@@ -153,4 +153,4 @@ class SchedulerDaemon:
             self._say("standby", f"Scheduler {self._id} stands by; {reply.holder} leads")
 
     def _say(self, event: str, message: str) -> None:
-        self._log.event(LogLevel.SYSTEM, event, message, worker=self._id)
+        self._log.event(LogLevel.SYSTEM, event, message, scheduler=self._id)

@@ -40,7 +40,7 @@ class Hints:
         }
         if not wanted:
             return 0
-        lists = {ready for run in wanted for ready, _ in self._active[run].places}
+        lists = {place.ready for run in wanted for place in self._active[run].places}
         listed = self._store.listed(lists)
         records = self._store.read_records_of(wanted)
         return sum(self._mend_run(self._active[run], found, listed) for run, found in records)
@@ -50,7 +50,7 @@ class Hints:
     ) -> int:
         missing: list[tuple[int, str, str]] = []
         for task, record in records:
-            ready, level = active.place(task)
+            ready, level, _ = active.place(task)
             entry = f"{active.run},{task},{record.attempt}"
             if record.state is TaskState.WAITING:
                 entry = f"{active.run},{task},{record.attempt + 1},{ready},{level}"

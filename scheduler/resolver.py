@@ -14,7 +14,7 @@ A run whose graph is gone or damaged is ended as failed: nobody waits for ever.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from ..core.compiled import CompiledDAG
 from ..core.run import Command, FinishRun, MarkTasks, QueueTasks, Run, StopRun, StopTasks
@@ -22,8 +22,9 @@ from ..core.states import RunState, TaskState
 from ..exceptions import StoreError
 from ..logging import FlowkitLogger, LogLevel
 from ..protocol.records import LETTERS
-from ..protocol.scheduler_store import ActiveRun, SchedulerStore
+from ..protocol.scheduler_store import SchedulerStore
 from .active import Active
+from .resuming import divide
 from .run_log import RunLog
 from .writer import Writer
 
@@ -141,21 +142,18 @@ class Resolver:
             return
         active = self._activate(run, dag)
         states = self._store.read_states(run)
-        if found.resuming:
-            states = self._reset(found, states)
+        if found.resuming is not None:
+            states, again = divide(dag, states, found.resuming)
+            self._store.reset(run, again)
         self._carry_out(active, active.state.restore(states, found.stop))
 
-    def _reset(
-        self, found: ActiveRun, states: Iterable[tuple[int, TaskState]]
-    ) -> list[tuple[int, TaskState]]:
-        """Make what did not succeed pending again; return the states after that."""
-        again = (TaskState.FAILED, TaskState.UPSTREAM_FAILED, TaskState.CANCELLED)
-        kept = [(task, state) for task, state in states if state not in again]
-        self._store.reset(found.run, [task for task, state in states if state in again])
-        return kept
-
     def _activate(self, run: str, dag: CompiledDAG) -> Active:
-        state = Run(dag.graph, on_failure=dag.on_failure, window=self._window)
+        state = Run(
+            dag.graph,
+            on_failure=dag.on_failure,
+            window=self._window,
+            triggers=dag.triggers(),
+        )
         active = self.active[run] = Active.of(run, dag, state)
         self._run_log.started(active)
         return active
@@ -174,7 +172,8 @@ class Resolver:
     def _end_broken(self, run: str, error: Exception) -> None:
         self._writer.finish(run, RunState.FAILED, None, "")
         message = f"Run {run} cannot go on and was ended as failed: {error}"
-        self._log.event(LogLevel.ERROR, "run_broken", message, run_id=run)
+        why = {"error_type": type(error).__name__, "error_message": str(error)}
+        self._log.event(LogLevel.ERROR, "run_broken", message, run_id=run, **why)
 
     # -- commands -------------------------------------------------------------------------------
 
@@ -185,9 +184,9 @@ class Resolver:
                     self._queue(active, tasks)
                 case FinishRun(outcome, failed):
                     self._finish(active, outcome, failed)
-                case StopRun(outcome):
+                case StopRun(outcome, failed):
                     self._writer.flush()
-                    self._store.stop_run(active.run, outcome)
+                    self._store.stop_run(active.run, outcome, failed)
                 case MarkTasks(state, tasks):
                     self._writer.flush()
                     self._store.turn_over(active.run, state, tasks, notify=False)
@@ -203,13 +202,13 @@ class Resolver:
     def _queue(self, active: Active, tasks: Sequence[int]) -> None:
         places, policy_of = active.places, active.dag.policy_of
         if len(places) == 1:
-            self._writer.queue(active.run, *places[0], tasks)
+            self._writer.queue(active.run, places[0], tasks)
             return
         by_policy: dict[int, list[int]] = {}
         for task in tasks:
             by_policy.setdefault(policy_of[task], []).append(task)
         for policy, group in by_policy.items():
-            self._writer.queue(active.run, *places[policy], group)
+            self._writer.queue(active.run, places[policy], group)
 
     def _stop_tasks(self, active: Active, tasks: Sequence[int]) -> None:
         self._writer.flush()

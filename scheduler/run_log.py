@@ -18,7 +18,7 @@ LINES_A_SECOND = 20
 
 
 class RunLog:
-    """Lines about runs, at INFO (at WARNING for those that did not succeed)."""
+    """Lines about runs, under the names and at the levels that runs in one process have."""
 
     def __init__(
         self, logger: FlowkitLogger, *, monotonic: Callable[[], float] = time.monotonic
@@ -34,31 +34,34 @@ class RunLog:
         if self._may_write():
             tasks = len(active.dag.graph)
             message = f"Run started: {active.run} of DAG {active.dag.name} ({tasks} tasks)"
-            self._write(LogLevel.INFO, "run_start", message, active)
+            self._write(LogLevel.SYSTEM, "dag_start", message, active, total_tasks=tasks)
 
     def over(self, active: Active, outcome: RunState, failed: int | None) -> None:
         """A run has ended. ``failed``: the first task that failed, None if none did."""
-        level = LogLevel.INFO if outcome is RunState.SUCCEEDED else LogLevel.WARNING
-        if level is LogLevel.INFO and not self._may_write():
-            return
         message = f"Run {outcome.value}: {active.run} of DAG {active.dag.name}"
         fields = {} if failed is None else {"task_name": active.dag.graph.names[failed]}
-        self._write(level, f"run_{outcome.value}", message, active, **fields)
+        if outcome is RunState.FAILED:
+            self._write(LogLevel.ERROR, "dag_failure", message, active, **fields)
+        elif outcome is RunState.CANCELLED:
+            self._write(LogLevel.WARNING, "dag_cancel", message, active, **fields)
+        elif self._may_write():
+            tasks = len(active.dag.graph)
+            self._write(LogLevel.SYSTEM, "dag_complete", message, active, total_tasks=tasks)
 
     def _write(
-        self, level: LogLevel, event: str, message: str, active: Active, **fields: str
+        self, level: LogLevel, event: str, message: str, active: Active, **fields: object
     ) -> None:
         named = {"run_id": active.run, "dag_name": active.dag.name, **fields}
         self._log.event(level, event, message, **named)
 
     def _may_write(self) -> bool:
-        if not self._log.enabled(LogLevel.INFO):
+        if not self._log.enabled(LogLevel.SYSTEM):
             return False
         second = int(self._monotonic())
         if second != self._second:
             if self._left_out:
                 message = f"{self._left_out} more lines about runs were left out"
-                self._log.event(LogLevel.INFO, "runs_left_out", message, lines=self._left_out)
+                self._log.event(LogLevel.SYSTEM, "runs_left_out", message, lines=self._left_out)
             self._second, self._written, self._left_out = second, 0, 0
         if self._written >= LINES_A_SECOND:
             self._left_out += 1

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from ..core.states import RunState
 from ..protocol.scheduler_store import PART, SchedulerStore
+from .active import Place
 
 
 class Writer:
@@ -22,12 +23,12 @@ class Writer:
         self._items = 0
         self._cursor = ""
 
-    def queue(self, run: str, ready_list: str, level: str, tasks: Sequence[int]) -> None:
-        """Queue tasks of one ready list and level."""
+    def queue(self, run: str, place: Place, tasks: Sequence[int]) -> None:
+        """Queue tasks of one place."""
         for at in range(0, len(tasks), PART):
             part = tasks[at : at + PART]
             self._make_room(len(part))
-            self._commands += ("queue", run, ready_list, level, len(part), *part)
+            self._commands += ("queue", run, *place, len(part), *part)
 
     def finish(self, run: str, outcome: RunState, failed: int | None, counts: str) -> None:
         """End a run."""

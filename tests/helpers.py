@@ -30,6 +30,16 @@ def wait_until(description: str, condition: Callable[[], T], deadline: float = 2
         pause = min(pause * 1.5, 0.05)
 
 
+class Hands:
+    """A clock that a test moves: what ``time.time`` says."""
+
+    def __init__(self) -> None:
+        self.now = 1_700_000_000.25
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def free_port() -> int:
     """Return a port of 127.0.0.1 that nobody listened on a moment ago."""
     with socket.socket() as probe:

@@ -22,6 +22,7 @@ TYPES = {
 }
 RUN_KEYS = ("run", "tasks", "results", "errors")
 MAY_EXPIRE = ("graph", "entry")
+MUST_EXPIRE = ("cached",)
 
 
 def patterns(namespace: str) -> Iterator[tuple[str, re.Pattern[str], str]]:
@@ -42,8 +43,8 @@ def patterns(namespace: str) -> Iterator[tuple[str, re.Pattern[str], str]]:
 
 def violations(server: redis.Redis, namespace: str) -> list[str]:
     """Return a sentence for each key that the schema does not allow, or that should not (or
-    should) have a TTL: the keys of a run that is over have one, a graph and an entry of a state
-    store may, no other key has."""
+    should) have a TTL: the keys of a run that is over and cached results have one, a graph and an
+    entry of a state store may, no other key has."""
     prefix = "{" + namespace + "}:"
     known = list(patterns(namespace))
     wrong: list[str] = []
@@ -55,8 +56,10 @@ def violations(server: redis.Redis, namespace: str) -> list[str]:
             wrong.append(f"{key} ({kind}) is not in the schema")
         elif roles[0] in RUN_KEYS and expires != _is_over(server, key):
             wrong.append(f"{key} {'has a' if expires else 'lacks its'} TTL")
-        elif roles[0] not in (*RUN_KEYS, *MAY_EXPIRE) and expires:
-            wrong.append(f"{key} has a TTL, and only runs, graphs and entries may")
+        elif roles[0] in MUST_EXPIRE and not expires:
+            wrong.append(f"{key} lacks its TTL")
+        elif roles[0] not in (*RUN_KEYS, *MAY_EXPIRE, *MUST_EXPIRE) and expires:
+            wrong.append(f"{key} has a TTL, and only runs, graphs, entries and caches may")
     return wrong
 
 

@@ -45,6 +45,12 @@ from .daemon import WorkerDaemon
     show_default=True,
     help="Seconds that running tasks may go on after TERM or Ctrl-C. A second one ends at once.",
 )
+@click.option(
+    "--capture-output/--no-capture-output",
+    default=None,
+    help="Turn what tasks print and log into log lines that name run, task and attempt, or leave "
+    "it as it is [FLOWKIT_CAPTURE_OUTPUT; default: turn].",
+)
 @daemon_options
 def main(app: str, queues: str, **options: object) -> None:
     """Run tasks of APP for the runs in Redis, until TERM or Ctrl-C."""
@@ -63,6 +69,7 @@ def main(app: str, queues: str, **options: object) -> None:
             max_result_bytes=settings.max_result_bytes,
             log_level=settings.log_level,
             log_json=settings.log_json,
+            capture_output=settings.capture_output,
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None

@@ -20,7 +20,8 @@ from typing import NoReturn
 
 from ..exceptions import FlowkitError, LeaseLost
 from ..loader import load_app
-from ..logging import FlowkitLogger, LogLevel
+from ..log_capture import start_capture
+from ..logging import LogLevel, configure_logging
 from ..protocol.keys import ready_list
 from ..protocol.link import Link
 from ..protocol.worker_store import WorkerStore
@@ -47,7 +48,7 @@ class Child:
         self._board = board
         self._control = control
         self._lane_id = f"{worker}.{number}"
-        self._log = FlowkitLogger("flowkit", config.log_level, config.log_json)
+        self._log = configure_logging(config.log_level, config.log_json)
         self._stop_links = threading.Event()
         self._waiters: list[WorkerStore] = []
         self._exit = ExitCode.DONE
@@ -62,16 +63,29 @@ class Child:
         os.setpgid(0, 0)
         for name in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
             signal.signal(name, signal.SIG_DFL)
+        self._open_log(records=False)  # the app's own handlers shall write to captured streams
         try:
             load_app(self._config.app)
         except FlowkitError as error:
             self._log.event(LogLevel.ERROR, "app_broken", str(error), worker=self._lane_id)
             self._leave(ExitCode.APP_BROKEN)
+        self._open_log(records=True)
         sync_lane = self._open_lanes()
         threading.Thread(target=self._listen, name="control", daemon=True).start()
         gc.collect()
         gc.freeze()
         self._leave(self._work(sync_lane))
+
+    def _open_log(self, *, records: bool) -> None:
+        """Set up this process' log; once more after the app, whose own set-up may have undone it.
+
+        The worker's options win: who reads its log has been told in which form it is.
+        """
+        config = self._config
+        self._log = configure_logging(config.log_level, config.log_json)
+        self._log.logger.disabled = False  # logging.config.dictConfig does that to all it can
+        if config.capture_output:
+            start_capture(self._log.logger, {"worker": self._lane_id}, records=records)
 
     def _work(self, sync_lane: SyncLane) -> ExitCode:
         try:

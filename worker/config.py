@@ -23,7 +23,7 @@ class WorkerConfig:
 
     ``concurrency``: async tasks at a time per child. ``max_tasks_per_child``: a child that has run
     so many is replaced, 0 for never. ``shutdown_timeout``: how long running tasks may go on after
-    the first TERM.
+    the first TERM. ``capture_output``: whether what tasks print and log becomes lines of this log.
     """
 
     app: str
@@ -38,6 +38,7 @@ class WorkerConfig:
     max_result_bytes: int = 64 * 1024 * 1024
     log_level: str = "INFO"
     log_json: bool = False
+    capture_output: bool = True
 
     def __post_init__(self) -> None:
         _at_least("--processes", self.processes, 1)

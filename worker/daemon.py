@@ -230,9 +230,11 @@ class WorkerDaemon:
     def _log_death(self, death: Death) -> None:
         what = ", ".join(map(str, death.executing)) or "no task"
         message = f"Worker process {death.kid.pid} ended by {death.how} while executing {what}"
-        self._log.event(
-            LogLevel.ERROR, "child_died", message, worker=death.kid.lanes[0], pid=death.kid.pid
-        )
+        fields: dict[str, object] = {"worker": death.kid.lanes[0], "pid": death.kid.pid}
+        if len(death.executing) == 1:
+            (one,) = death.executing
+            fields |= {"run_id": one.run, "task_name": one.name, "attempt": one.attempt}
+        self._log.event(LogLevel.ERROR, "child_died", message, **fields)
 
     def _say(self, event: str, message: str, **fields: object) -> None:
         self._log.event(LogLevel.SYSTEM, event, message, worker=self._keeper.worker, **fields)

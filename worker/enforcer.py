@@ -84,6 +84,7 @@ class Enforcer:
             event,
             message[0].upper() + message[1:],
             run_id=one.run,
+            task_name=one.name,
             attempt=one.attempt,
             worker=kid.lanes[0],
         )

@@ -13,19 +13,23 @@ import random
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..context import enter_attempt, leave_attempt
 from ..core.retry import Policy, delay_before_retry
+from ..core.triggers import HOOKS
 from ..exceptions import RedisUnavailable, TaskNotFoundError, TaskTimeout
-from ..invoke import may_retry, plan_for
+from ..invoke import may_retry, plan_for, why_skipped
+from ..log_streams import HELD, end_lines
 from ..logging import FlowkitLogger, LogLevel
 from ..protocol.codec import pack, unpack
 from ..protocol.keys import ready_list
 from ..protocol.records import ErrorInfo, Spent
 from ..protocol.worker_store import Claim, Outcome
 from ..task import Task, registered_task
+from .hooks import WorkerHooks
+from .result_cache import ResultCache
 from .values import Values
 
 _PACKAGE = __name__.partition(".")[0]
@@ -45,6 +49,7 @@ class Prepared:
     args: list[Any]
     kwargs: Mapping[str, Any]
     params: Mapping[str, object]
+    keep: str = ""  # what a success says of the cache
 
 
 class Executor:
@@ -63,10 +68,13 @@ class Executor:
         """``app`` is named in the error of a task that it does not have."""
         self._values = values
         self._log = logger
+        self._tells_all = logger.enabled(LogLevel.DEBUG)
         self._lane = lane
         self._app = app
         self._max_bytes = max_bytes
         self._random_unit = random_unit
+        self._cache = ResultCache(values, logger, lane)
+        self._hooks = WorkerHooks(values.store, logger, lane)
 
     # -- before the call ------------------------------------------------------------------------
 
@@ -79,18 +87,30 @@ class Executor:
             task = registered_task(dag.ref(claim.task))
             if task is None:
                 return self._put_off(claim, name, policy, dag.ref(claim.task))
-            args = self._values.upstream(claim, dag.graph.upstream(claim.task))
             params = self._values.params(claim)
+            args: list[Any]
+            if policy.trigger in HOOKS:
+                args = [self._hooks.event(claim, dag, policy.trigger, params)]
+            else:
+                args = self._values.upstream(claim, dag.graph.upstream(claim.task))
             if task.when is not None and not self._should_run(claim, name, task, args, params):
-                return self._skip(claim, name)
+                return self._skip(claim, name, args)
             fixed = dag.kwargs.get(claim.task)
             bound: Any = {} if fixed is None else unpack(fixed)
             kwargs = plan_for(task).keywords(len(args), params, bound)
+            prepared = Prepared(claim, task, name, policy, args, kwargs, params)
+            if task.cache_ttl is not None:
+                found = self._cache.find(claim, name, task, args, kwargs, params)
+                if found.packed is not None:
+                    return self._cached(claim, name, found.packed)
+                prepared = replace(prepared, keep=found.keep)
         except RedisUnavailable:
             raise
         except BaseException as error:  # a predicate of the user's, or data that cannot be read
             return self._failed(claim, name, policy, error, retry=False)
-        return Prepared(claim, task, name, policy, args, kwargs, params)
+        if self._tells_all:
+            self._tell("task_start", f"Task started: {name}", claim, name)
+        return prepared
 
     def _should_run(
         self, claim: Claim, name: str, task: Task, args: list[Any], params: Mapping[str, object]
@@ -102,6 +122,8 @@ class Executor:
         try:
             return plan_for(task).should_run(args)
         finally:
+            if HELD:
+                end_lines()
             leave_attempt(token)
 
     def board_key(self, claim: Claim) -> str:
@@ -121,37 +143,44 @@ class Executor:
     def succeeded(self, prepared: Prepared, result: object, seconds: float) -> Outcome:
         """Pack a result. One that cannot be stored fails the task: trying again would not help."""
         claim = prepared.claim
+        if HELD:
+            end_lines()
         try:
             packed = b"" if result is None else pack(result, max_bytes=self._max_bytes)
         except BaseException as error:  # CodecError, or what a class of the user's raises
             return self._failed(claim, prepared.name, prepared.policy, error, retry=False)
         self._values.remember(claim, packed)
-        if self._log.enabled(LogLevel.DEBUG):
-            self._log.event(
-                LogLevel.DEBUG,
-                "task_success",
-                f"Task succeeded: {prepared.name}",
-                duration=round(seconds, 6),
-                **self._fields(claim, prepared.name),
-            )
-        return Outcome(claim.run, f"{claim.task},{claim.attempt},S", packed)
+        if self._tells_all:
+            name, duration = prepared.name, round(seconds, 6)
+            self._tell("task_success", f"Task succeeded: {name}", claim, name, duration=duration)
+        return Outcome(claim.run, f"{claim.task},{claim.attempt},S{prepared.keep}", packed)
 
     def raised(self, prepared: Prepared, error: BaseException) -> Outcome:
         """Classify what the function raised: another attempt, or the end."""
+        if HELD:
+            end_lines()
         retry = may_retry(prepared.task, error)
         return self._failed(prepared.claim, prepared.name, prepared.policy, error, retry=retry)
 
     def cancelled(self, claim: Claim) -> Outcome:
         """Return the outcome of an attempt whose run was cancelled."""
+        if HELD:
+            end_lines()
         return Outcome(claim.run, f"{claim.task},{claim.attempt},C")
 
     # -- outcomes -------------------------------------------------------------------------------
 
-    def _skip(self, claim: Claim, name: str) -> Outcome:
-        if self._log.enabled(LogLevel.DEBUG):
-            fields = self._fields(claim, name)
-            self._log.event(LogLevel.DEBUG, "task_skip", f"Task skipped: {name}", **fields)
+    def _skip(self, claim: Claim, name: str, args: list[Any]) -> Outcome:
+        if self._tells_all:
+            reason = why_skipped(args)
+            self._tell("task_skip", f"Task skipped: {name} ({reason})", claim, name, reason=reason)
         return Outcome(claim.run, f"{claim.task},{claim.attempt},K")
+
+    def _cached(self, claim: Claim, name: str, packed: bytes) -> Outcome:
+        self._values.remember(claim, packed)
+        if self._tells_all:
+            self._tell("task_cached", f"Task cached: {name}", claim, name)
+        return Outcome(claim.run, f"{claim.task},{claim.attempt},H", packed)
 
     def _put_off(self, claim: Claim, name: str, policy: Policy, ref: str) -> Outcome:
         times = Spent.parse(claim.spent).put_off
@@ -174,6 +203,10 @@ class Executor:
     ) -> Outcome:
         token, info = self._failure_token(claim, policy, retry=retry), _info(error)
         self._log_failure(claim, name, policy, info, token)
+        dag = self._values.known(claim.digest)
+        if dag is not None and dag.on_retry and ",W," in token:
+            pause = int(token.split(",")[3]) / 1000
+            self._hooks.retried(claim, dag, self._values.params(claim), info, pause)
         return Outcome(claim.run, token, info.pack())
 
     def _failure_token(self, claim: Claim, policy: Policy, *, retry: bool) -> str:
@@ -192,14 +225,18 @@ class Executor:
         self, claim: Claim, name: str, policy: Policy, info: ErrorInfo, token: str
     ) -> None:
         fields: dict[str, Any] = {"run_id": claim.run, "worker": self._lane}
+        fields["error_type"] = info.type
         parts = token.split(",")
         if parts[2] == "F":
-            fields |= {"attempt": claim.attempt, "error_type": info.type}
-            self._log.log_task_failure(name, info.message, **fields)
+            self._log.log_task_failure(name, info.message, attempt=claim.attempt, **fields)
             return
         retry = Spent.parse(claim.spent).failures(claim.attempt)
-        fields["error"] = f"{info.type}: {info.message}"
+        fields["error_message"] = info.message
         self._log.log_task_retry(name, retry, policy.retries, int(parts[3]) / 1000, **fields)
+
+    def _tell(self, event: str, message: str, claim: Claim, name: str, **more: object) -> None:
+        """Write a line of an attempt that goes well: at DEBUG, for there may be 40,000 a second."""
+        self._log.event(LogLevel.DEBUG, event, message, **self._fields(claim, name), **more)
 
     def _fields(self, claim: Claim, name: str) -> dict[str, Any]:
         return {
@@ -235,6 +272,7 @@ def end_if_forked(pid: int, error: BaseException | None = None) -> None:
     """
     if os.getpid() == pid:
         return
+    end_lines()
     if error is not None and not isinstance(error, SystemExit):
         traceback.print_exception(error)
     sys.stdout.flush()

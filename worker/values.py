@@ -1,8 +1,8 @@
 """What attempts are made of, read from Redis and kept near: graphs, parameters, upstream results.
 
 Results are kept packed and unpacked anew for each task, so that no task can change what another
-one gets. A result never changes within the life of a run, and a run's life (its id and when it was
-submitted) is part of the key. One instance per lane; not thread-safe.
+one gets. A result never changes within the life of a run, and a run's life (its id, when it was
+submitted and how often it was resumed) is part of the key. One instance per lane; not thread-safe.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..protocol.worker_store import Claim, WorkerStore
 GRAPHS_KEPT = 64
 RESULT_BYTES_KEPT = 32 * 1024 * 1024
 PREFETCH = 512  # most results asked for at once, ahead of their tasks
-_Key = tuple[tuple[str, int], int]
+_Key = tuple[tuple[str, str], int]
 
 
 class Values:
@@ -26,7 +26,7 @@ class Values:
 
     def __init__(self, store: WorkerStore, max_bytes: int) -> None:
         """``max_bytes``: the largest value that is read."""
-        self._store = store
+        self.store = store
         self._max_bytes = max_bytes
         self._graphs: OrderedDict[str, CompiledDAG] = OrderedDict()
         self._results: OrderedDict[_Key, bytes] = OrderedDict()
@@ -36,7 +36,7 @@ class Values:
         """Return a compiled DAG. Raises StoreError if it is gone or damaged."""
         dag = self._graphs.get(digest)
         if dag is None:
-            found = self._store.read_graph(digest)
+            found = self.store.read_graph(digest)
             if found is None:
                 raise StoreError(f"graph {digest[:12]} is not in Redis any more")
             dag = self._graphs[digest] = found
@@ -57,6 +57,16 @@ class Values:
             raise StoreError(f"the parameters of run {claim.run} are no mapping")
         return found
 
+    def cached(self, entry: str) -> bytes | None:
+        """Return the packed result that is kept under an entry, None if there is none.
+
+        Raises BrokenValue for one that this process cannot rebuild.
+        """
+        packed = self.store.read_cached(entry)
+        if packed:
+            unpack(packed, max_bytes=self._max_bytes)
+        return packed
+
     def remember(self, claim: Claim, packed: bytes) -> None:
         """Keep a result that was made here: its downstream tasks may come here too."""
         self._keep((claim.life, claim.task), packed)
@@ -66,7 +76,7 @@ class Values:
 
         It is a convenience: what cannot be read is left for ``upstream`` to complain of.
         """
-        wanted: dict[tuple[str, int], dict[int, None]] = {}
+        wanted: dict[tuple[str, str], dict[int, None]] = {}
         count = 0
         for claim in claims:
             dag = self._graph_if_readable(claim.digest)
@@ -103,8 +113,8 @@ class Values:
         limit = self._max_bytes
         return [unpack(packed, max_bytes=limit) if packed else None for packed in found]
 
-    def _fetch(self, life: tuple[str, int], tasks: Sequence[int]) -> list[bytes]:
-        found = [packed or b"" for packed in self._store.read_results(life[0], tasks)]
+    def _fetch(self, life: tuple[str, str], tasks: Sequence[int]) -> list[bytes]:
+        found = [packed or b"" for packed in self.store.read_results(life[0], tasks)]
         for task, packed in zip(tasks, found, strict=True):
             self._keep((life, task), packed)
         return found

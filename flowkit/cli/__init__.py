@@ -30,7 +30,7 @@ _COMMANDS = {
     "status": ("status", "Show how a run stands."),
     "result": ("result", "Show results of a run."),
     "cancel": ("control", "Stop a run."),
-    "resume": ("control", "Take a failed or cancelled run up again."),
+    "resume": ("control", "Take a run up again, from its failure or a task on."),
     "ls": ("listing", "List runs, newest first."),
     "workers": ("listing", "List live workers."),
     "graph": ("graph", "Draw a DAG, or a run and how it stands."),

@@ -46,6 +46,12 @@ def cancel(
 
 @click.command()
 @run_argument
+@click.option(
+    "--from-task",
+    multiple=True,
+    metavar="TASK",
+    help="Make this task again, and all that needs it, even if they succeeded. May be repeated.",
+)
 @click.option("--wait", is_flag=True, help="Wait for the end and print the results.")
 @timeout_option
 @json_option
@@ -55,18 +61,22 @@ def resume(
     ctx: click.Context,
     /,
     run_id: str,
+    from_task: tuple[str, ...],
     wait: bool,
     timeout: float | None,
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Take a failed or cancelled run up again. What has succeeded is kept."""
+    """Take a run up again after a failure or a cancel. What has succeeded is kept.
+
+    With --from-task also a run that succeeded: from that task on, it is made again.
+    """
     from .output import print_json, say
 
     refuse_timeout_alone(timeout, wait=wait)
     client = connect(ctx, options, waits=wait)
     handle = client.run(run_id)
-    handle.resume()
+    handle.resume(from_task or None)
     tell_what_lacks(client)
     if wait:
         ctx.exit(follow(handle, timeout, as_json=as_json))

@@ -13,6 +13,15 @@ from ..settings import Settings, load_settings
 from .exit_codes import code_of
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_SETTINGS = (
+    "redis_url",
+    "namespace",
+    "result_ttl",
+    "log_level",
+    "log_json",
+    "allow_eviction",
+    "capture_output",
+)
 _LEVELS = ("DEBUG", "INFO", "SUCCESS", "SYSTEM", "WARNING", "ERROR")
 
 
@@ -47,8 +56,7 @@ def daemon_options(command: _F) -> _F:
 
 def settings_from(options: dict[str, Any]) -> Settings:
     """Return the settings with these flags on top. Raises UsageError (exit code 2)."""
-    names = ("redis_url", "namespace", "result_ttl", "log_level", "log_json", "allow_eviction")
-    flags = {name: options[name] for name in names if options.get(name) is not None}
+    flags = {name: options[name] for name in _SETTINGS if options.get(name) is not None}
     try:
         return load_settings(**flags)
     except FlowkitError as error:

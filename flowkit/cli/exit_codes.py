@@ -14,6 +14,7 @@ from ..exceptions import (
     RunExists,
     RunLost,
     RunNotFound,
+    RunNotOver,
     SettingsError,
     StoreError,
     TaskNotFoundError,
@@ -56,6 +57,7 @@ _CODES: tuple[tuple[type[FlowkitError], ExitCode], ...] = (
     (RunNotFound, ExitCode.NOT_POSSIBLE),
     (RunExists, ExitCode.NOT_POSSIBLE),
     (RunAlreadyOver, ExitCode.NOT_POSSIBLE),
+    (RunNotOver, ExitCode.NOT_POSSIBLE),
     (TaskNotFoundError, ExitCode.NOT_POSSIBLE),
     (WaitTimeout, ExitCode.TIMEOUT),
 )

@@ -77,7 +77,7 @@ def _show_tasks(rows: list[TaskStatus], total: int) -> None:
         [
             [
                 task.name,
-                task.state.value,
+                task.state.value + (" (cached)" if task.cached else ""),
                 str(task.attempt or ""),
                 seconds(task.duration),
                 task.worker,
@@ -120,6 +120,7 @@ def _document(found: RunStatus, rows: list[TaskStatus], *, with_tasks: bool) -> 
                 "started": utc(task.started),
                 "duration": rounded(task.duration),
                 "error": task.error,
+                "cached": task.cached,
             }
             for task in rows
         ]

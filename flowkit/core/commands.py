@@ -22,9 +22,13 @@ class QueueTasks:
 
 @dataclass(frozen=True, slots=True)
 class StopRun:
-    """Note that the run is stopping, and how it will end. Comes before all that follows from it."""
+    """Note that the run is stopping, and how it will end. Comes before all that follows from it.
+
+    A run that stops as failed may be cancelled while it does. ``failed``: as in ``FinishRun``.
+    """
 
     outcome: RunState
+    failed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

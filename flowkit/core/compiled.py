@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from .graph import Graph
 from .retry import Policy
+from .triggers import HOOKS, Trigger, special
 
 
 class OnFailure(StrEnum):
@@ -25,7 +26,10 @@ class OnFailure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CompiledDAG:
-    """One version of a DAG. ``kwargs`` holds packed fixed keyword arguments by task number."""
+    """One version of a DAG. ``kwargs`` holds packed fixed keyword arguments by task number.
+
+    ``on_retry``: the reference of the function that hears of retries, "" for none.
+    """
 
     name: str
     graph: Graph
@@ -35,6 +39,7 @@ class CompiledDAG:
     ref_of: array[int]
     kwargs: Mapping[int, bytes] = field(default_factory=dict)
     on_failure: OnFailure = OnFailure.STOP
+    on_retry: str = ""
 
     def policy(self, task: int) -> Policy:
         """Return how the attempts of ``task`` are made."""
@@ -43,3 +48,14 @@ class CompiledDAG:
     def ref(self, task: int) -> str:
         """Return the reference of the function that ``task`` calls."""
         return self.refs[self.ref_of[task]]
+
+    def triggers(self) -> dict[int, Trigger]:
+        """Return the triggers that have a say, by task number."""
+        of_policy = [policy.trigger for policy in self.policies]
+        if set(of_policy) <= {Trigger.NONE_FAILED}:
+            return {}
+        return special(self.graph, (of_policy[policy] for policy in self.policy_of))
+
+    def hooks(self) -> set[int]:
+        """Return the tasks that are hooks."""
+        return {task for task, trigger in self.triggers().items() if trigger in HOOKS}

@@ -82,6 +82,16 @@ class Graph:
         at = self._up_at
         return [task for task in range(len(self.names)) if at[task] == at[task + 1]]
 
+    def with_downstream(self, tasks: Iterable[int]) -> set[int]:
+        """Return these tasks and all that need one of them, directly or further down."""
+        found = set(tasks)
+        walk = list(found)
+        for task in walk:  # grows while it is walked
+            fresh = [follower for follower in self.downstream(task) if follower not in found]
+            found.update(fresh)
+            walk += fresh
+        return found
+
     def order(self) -> list[int]:
         """Return the tasks so that each comes after its upstream tasks (Kahn's algorithm).
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .triggers import Trigger
+
 JITTER = 0.1
 # Longer waits than this are a mistake, and would overflow what a sorted set holds exactly.
 MAX_DELAY_S = 10 * 365 * 86400.0
@@ -21,6 +23,7 @@ class Policy:
     ``retries``: further attempts after the first one. ``max_delay``: None for no cap.
     ``timeout``: hard limit of one attempt, None for none. ``priority``: 0 (last) to 9 (first).
     ``is_async``: the function is a coroutine function, so it runs in the worker's async lane.
+    ``trigger``: what its upstream tasks must have come to.
     """
 
     retries: int = 0
@@ -31,6 +34,7 @@ class Policy:
     queue: str = "default"
     priority: int = 5
     is_async: bool = False
+    trigger: Trigger = Trigger.NONE_FAILED
 
 
 def delay_before_retry(policy: Policy, failures: int, random_unit: float) -> float | None:

@@ -6,27 +6,29 @@ commands out, so there is one semantics and it is tested once.
 
 Rules it keeps:
 
-1.  A task is queued once, and only when every task upstream of it is succeeded or skipped.
+1.  A task is queued once, and only when every task upstream of it is over, as its trigger wants.
 2.  A fact seen twice changes nothing the second time; facts may come in any order.
 3.  At most ``window`` tasks are dispatched (queued, running or waiting) at a time, so that a run
     of a million tasks neither fills the store nor starves the others.
-4.  After a stop nothing more is queued. What was dispatched is asked to stop; the run ends when
-    all of it is over.
-5.  ``FinishRun`` is said once, and is the last command.
-6.  Restoring from recorded states leads to the same commands as having seen the facts: whatever
+4.  After a failure that stops the run only tasks that go on anyway (triggers.GOES_ON) are queued,
+    after a cancel nothing is. What was dispatched is asked to stop; the run ends when all of it
+    is over.
+5.  Hooks of the run are queued when all other tasks are over. No hook changes how the run ends.
+6.  ``FinishRun`` is said once, and is the last command.
+7.  Restoring from recorded states leads to the same commands as having seen the facts: whatever
     a crash left undone is asked for again.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
-from itertools import chain
+from collections.abc import Iterable, Mapping
 
 from .commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
 from .compiled import OnFailure
+from .front import CANCELLED, CODE, DISPATCHED, FAILED, PENDING, SKIPPED, STATE, SUCCEEDED, Front
 from .graph import Graph
 from .states import TASK_OVER, RunState, TaskState
+from .triggers import GOES_ON, HOOKS, Trigger
 
 __all__ = [
     "DEFAULT_WINDOW",
@@ -39,22 +41,9 @@ __all__ = [
     "StopTasks",
 ]
 
-# One byte a task. DISPATCHED covers queued, running and waiting: the difference is the workers'.
-_PENDING, _DISPATCHED, _SUCCEEDED, _SKIPPED, _FAILED, _BLOCKED, _CANCELLED = range(7)
-_CODE = {
-    TaskState.PENDING: _PENDING,
-    TaskState.QUEUED: _DISPATCHED,
-    TaskState.RUNNING: _DISPATCHED,
-    TaskState.WAITING: _DISPATCHED,
-    TaskState.SUCCEEDED: _SUCCEEDED,
-    TaskState.SKIPPED: _SKIPPED,
-    TaskState.FAILED: _FAILED,
-    TaskState.UPSTREAM_FAILED: _BLOCKED,
-    TaskState.CANCELLED: _CANCELLED,
-}
-_STATE = {code: state for state, code in _CODE.items() if state in TASK_OVER}
 # How a task can be reported; that an upstream task failed is found out here and nowhere else.
-_REPORTED = {name: _CODE[name] for name in TASK_OVER - {TaskState.UPSTREAM_FAILED}}
+_REPORTED = {name: CODE[name] for name in TASK_OVER - {TaskState.UPSTREAM_FAILED}}
+_NO_TRIGGERS: Mapping[int, Trigger] = {}
 DEFAULT_WINDOW = 10_000
 
 
@@ -65,13 +54,10 @@ class Run:
         "_dispatched",
         "_failed",
         "_finished",
-        "_graph",
+        "_front",
         "_on_failure",
         "_open",
-        "_ready",
-        "_state",
         "_stopping",
-        "_waiting_for",
         "_window",
     )
 
@@ -81,16 +67,17 @@ class Run:
         *,
         on_failure: OnFailure = OnFailure.STOP,
         window: int = DEFAULT_WINDOW,
+        triggers: Mapping[int, Trigger] = _NO_TRIGGERS,
     ) -> None:
-        """Prepare a run that has seen nothing yet. ``window``: most tasks dispatched at a time."""
+        """Prepare a run that has seen nothing yet.
+
+        ``window``: most tasks dispatched at a time. ``triggers``: those that are not the default.
+        """
         if window < 1:
             raise ValueError(f"window must be at least 1, not {window}")
-        self._graph = graph
+        self._front = Front(graph, triggers)
         self._on_failure = on_failure
         self._window = window
-        self._state = bytearray(len(graph))
-        self._waiting_for = graph.in_degrees()
-        self._ready: deque[int] = deque()
         self._dispatched = 0
         self._open = len(graph)
         self._failed: int | None = None
@@ -112,7 +99,7 @@ class Run:
     @property
     def over(self) -> int:
         """How many tasks are over."""
-        return len(self._graph) - self._open
+        return len(self._front.graph) - self._open
 
     @property
     def dispatched(self) -> int:
@@ -121,27 +108,27 @@ class Run:
 
     def dispatched_tasks(self) -> list[int]:
         """Return the tasks that are queued, running or waiting."""
-        return [task for task, code in enumerate(self._state) if code == _DISPATCHED]
+        return self._front.having(DISPATCHED)
 
     def state(self, task: int) -> TaskState:
         """Return the state of a task; QUEUED stands for every dispatched one."""
-        code = self._state[task]
-        if code == _PENDING:
+        code = self._front.state[task]
+        if code == PENDING:
             return TaskState.PENDING
-        return _STATE.get(code, TaskState.QUEUED)
+        return STATE.get(code, TaskState.QUEUED)
 
     def counts(self) -> dict[TaskState, int]:
         """Return how many tasks are in each state (QUEUED: all that are dispatched)."""
-        state = self._state
-        found = {TaskState.PENDING: state.count(_PENDING), TaskState.QUEUED: self._dispatched}
-        found.update({name: state.count(code) for code, name in _STATE.items()})
+        state = self._front.state
+        found = {TaskState.PENDING: state.count(PENDING), TaskState.QUEUED: self._dispatched}
+        found.update({name: state.count(code) for code, name in STATE.items()})
         return {name: number for name, number in found.items() if number}
 
     # -- what it is told -------------------------------------------------------------------
 
     def start(self) -> list[Command]:
         """Begin: queue the roots, or end at once if there is no task."""
-        self._ready.extend(self._graph.roots())
+        self._front.ready.extend(self._front.roots())
         return self._settle([])
 
     def restore(
@@ -154,28 +141,26 @@ class Run:
         of failures is not recorded: the first one is now that of the lowest number. To resume a
         run, leave out the tasks that are to be done again.
         """
-        state = self._state
+        front, state = self._front, self._front.state
         for task, name in states:
-            state[task] = _CODE[name]
-        self._dispatched = state.count(_DISPATCHED)
-        self._open = state.count(_PENDING) + self._dispatched
-        waiting_for = self._waiting_for
-        for task, code in enumerate(state):
-            if code in (_SUCCEEDED, _SKIPPED):
-                for follower in self._graph.downstream(task):
-                    waiting_for[follower] -= 1
-        self._ready.extend(
-            task for task, code in enumerate(state) if code == _PENDING and not waiting_for[task]
-        )
-        causes = [task for task, code in enumerate(state) if code in (_FAILED, _BLOCKED)]
-        self._failed = next((task for task in causes if state[task] == _FAILED), None)
+            state[task] = CODE[name]
+        self._dispatched = state.count(DISPATCHED)
+        self._open = state.count(PENDING) + self._dispatched
+        failed = [task for task in front.having(FAILED) if not self._is_hook(task)]
+        self._failed = failed[0] if failed else None
         commands: list[Command] = []
         if stopping is None:
             stopping = self._stop_due()
-        if stopping is not None:
-            self._stop(stopping, commands, causes)
+        if stopping is RunState.CANCELLED:  # which puts nothing down to a failure any more
+            self._stop(stopping, commands)
+            return self._settle(commands)
+        front.ready.extend(front.roots())
+        marks = front.spread([task for task, code in enumerate(state) if code > DISPATCHED])
+        front.ready = type(front.ready)(sorted(front.ready))
+        if stopping is None:
+            self._note(*marks, commands)
         else:
-            self._mark(TaskState.UPSTREAM_FAILED, self._pending_behind(causes), commands)
+            self._stop(stopping, commands, marks)
         return self._settle(commands)
 
     def tasks_over(self, facts: Iterable[tuple[int, TaskState]]) -> list[Command]:
@@ -183,33 +168,36 @@ class Run:
 
         Raises ValueError for a state that no attempt ends in; the run is not to be used after it.
         """
-        state, waiting_for, graph = self._state, self._waiting_for, self._graph
-        downstream, ready = graph.downstream, self._ready
+        front = self._front
+        state, waiting_for, triggers = front.state, front.waiting_for, front.triggers
+        downstream, ready = front.graph.downstream, front.ready
         commands: list[Command] = []
         for task, name in facts:
             code = state[task]
-            if code > _DISPATCHED:
+            if code > DISPATCHED:
                 continue
             new = _REPORTED.get(name)
             if new is None:
-                raise ValueError(f"task {graph.names[task]!r} cannot be reported as {name.value}")
-            if code == _DISPATCHED:
+                text = f"task {front.graph.names[task]!r} cannot be reported as {name.value}"
+                raise ValueError(text)
+            if code == DISPATCHED:
                 self._dispatched -= 1
             self._open -= 1
             state[task] = new
-            if new in (_SUCCEEDED, _SKIPPED):
+            if new in (SUCCEEDED, SKIPPED) and not triggers:  # the way of nearly all tasks
                 for follower in downstream(task):
                     waiting_for[follower] -= 1
                     if not waiting_for[follower]:
                         ready.append(follower)
-            elif new == _FAILED:
-                self._take_failure(task, commands)
-            else:  # what needs a cancelled task could wait for ever, so this stops the run
-                self._stop(RunState.CANCELLED, commands)
+            else:
+                self._take(task, new, commands)
         return self._settle(commands)
 
     def cancel(self) -> list[Command]:
-        """Stop the run: it ends as cancelled when what is running is over."""
+        """Stop the run: it ends as cancelled when what is running is over.
+
+        A run that a failure has stopped is cancelled as well, with all that still goes on in it.
+        """
         commands: list[Command] = []
         if not self._finished:
             self._stop(RunState.CANCELLED, commands)
@@ -217,53 +205,64 @@ class Run:
 
     # -- how it decides --------------------------------------------------------------------
 
-    def _take_failure(self, task: int, commands: list[Command]) -> None:
-        if self._failed is None:
+    def _take(self, task: int, code: int, commands: list[Command]) -> None:
+        """Take one end that may have more consequences than making others ready."""
+        marks = self._front.spread([task])
+        failed = code == FAILED and not self._is_hook(task)
+        if failed and self._failed is None:
             self._failed = task
-        if self._on_failure is OnFailure.STOP:
-            self._stop(RunState.FAILED, commands, [task])
-        elif self._stopping is None:
-            self._mark(TaskState.UPSTREAM_FAILED, self._pending_behind([task]), commands)
+        if failed and self._on_failure is OnFailure.STOP and self._stopping is None:
+            self._stop(RunState.FAILED, commands, marks)
+        elif code == CANCELLED and self._stopping is None:
+            # What needs a cancelled task could wait for ever, so this stops the run.
+            self._stop(RunState.CANCELLED, commands, marks)
+        else:
+            self._note(*marks, commands)
+
+    def _is_hook(self, task: int) -> bool:
+        return self._front.triggers.get(task) in HOOKS
 
     def _stop_due(self) -> RunState | None:
         """Return the stop that restored states call for, though none was noted."""
         if self._failed is not None and self._on_failure is OnFailure.STOP:
             return RunState.FAILED
-        return RunState.CANCELLED if _CANCELLED in self._state else None
+        return RunState.CANCELLED if CANCELLED in self._front.state else None
 
-    def _stop(self, outcome: RunState, commands: list[Command], causes: Iterable[int] = ()) -> None:
-        """Note the stop, turn pending tasks over, ask for the dispatched ones. Only once.
+    def _stop(
+        self,
+        outcome: RunState,
+        commands: list[Command],
+        marks: tuple[list[int], list[int]] = ([], []),
+    ) -> None:
+        """Note the stop, turn pending tasks over, ask for the dispatched ones. Once per outcome.
 
-        ``causes``: what made it fail. A cancelled run puts nothing down to a failure any more.
+        ``marks``: what has already turned out to be blocked and skipped.
         """
-        if self._stopping is not None:
+        if self._stopping is outcome:
             return
         self._stopping = outcome
-        commands.append(StopRun(outcome))
-        if outcome is RunState.FAILED:
-            self._mark(TaskState.UPSTREAM_FAILED, self._pending_behind(causes), commands)
-        pending = [task for task, code in enumerate(self._state) if code == _PENDING]
-        self._mark(TaskState.CANCELLED, pending, commands)
-        if self._dispatched:
-            commands.append(StopTasks(self.dispatched_tasks()))
+        failed = self._failed if outcome is RunState.FAILED else None
+        commands.append(StopRun(outcome, failed))
+        self._note(*marks, commands)
+        front, triggers = self._front, self._front.triggers
+        kept = () if outcome is RunState.CANCELLED else GOES_ON
+        swept = [task for task in front.having(PENDING) if triggers.get(task) not in kept]
+        self._mark(TaskState.CANCELLED, swept, commands)
+        if kept:
+            self._note(*front.spread(swept), commands)
+        dispatched = [task for task in self.dispatched_tasks() if triggers.get(task) not in kept]
+        if dispatched:
+            commands.append(StopTasks(dispatched))
 
-    def _pending_behind(self, tasks: Iterable[int]) -> list[int]:
-        """Return the pending tasks that need one of ``tasks``, directly or by pending ones."""
-        state, downstream = self._state, self._graph.downstream
-        found: list[int] = []
-        seen: set[int] = set()
-        for behind in chain(tasks, found):  # found grows while it is walked
-            for follower in downstream(behind):
-                if state[follower] == _PENDING and follower not in seen:
-                    seen.add(follower)
-                    found.append(follower)
-        return found
+    def _note(self, blocked: list[int], skipped: list[int], commands: list[Command]) -> None:
+        self._mark(TaskState.UPSTREAM_FAILED, blocked, commands)
+        self._mark(TaskState.SKIPPED, skipped, commands)
 
     def _mark(self, state: TaskState, tasks: list[int], commands: list[Command]) -> None:
         if tasks:
-            code = _CODE[state]
+            code = CODE[state]
             for task in tasks:
-                self._state[task] = code
+                self._front.state[task] = code
             self._open -= len(tasks)
             commands.append(MarkTasks(state, tasks))
 
@@ -271,26 +270,31 @@ class Run:
         """Fill the dispatch window, or end the run if nothing is left."""
         if self._finished:
             return []
-        if self._stopping is None and self._ready:
-            queue = self._take_ready()
+        if self._front.run_hooks and self._open == self._front.open_hooks():
+            self._call_hooks(commands)
+        if self._front.ready and self._stopping is not RunState.CANCELLED:
+            queue = self._front.take_ready(self._window - self._dispatched)
             if queue:
+                self._dispatched += len(queue)
                 commands.append(QueueTasks(queue))
         if not self._open:
             self._finished = True
-            failed = RunState.FAILED if self._failed is not None else RunState.SUCCEEDED
-            self._stopping = self._stopping or failed
+            self._stopping = self._stopping or self._end()
             commands.append(FinishRun(self._stopping, self._failed))
         return commands
 
-    def _take_ready(self) -> list[int]:
-        state, ready, taken = self._state, self._ready, []
-        room = self._window - self._dispatched
-        while ready and room > 0:
-            task = ready.popleft()
-            # A task can be over before its turn: a fact came early, or it was marked.
-            if state[task] == _PENDING:
-                state[task] = _DISPATCHED
-                taken.append(task)
-                room -= 1
-        self._dispatched += len(taken)
-        return taken
+    def _end(self) -> RunState:
+        return RunState.SUCCEEDED if self._failed is None else RunState.FAILED
+
+    def _call_hooks(self, commands: list[Command]) -> None:
+        """Make those of the run's hooks ready that its end is for; skip the others."""
+        front = self._front
+        waiting = [task for task in front.run_hooks if front.state[task] == PENDING]
+        if not waiting or self._stopping is RunState.CANCELLED:
+            return
+        if self._end() is RunState.FAILED and self._stopping is None:
+            self._stop(RunState.FAILED, commands)  # says which task it was, for the hook to read
+        wanted = Trigger.RUN_SUCCEEDED if self._failed is None else Trigger.RUN_FAILED
+        front.ready.extend(task for task in waiting if front.triggers[task] is wanted)
+        others = [task for task in waiting if front.triggers[task] is not wanted]
+        self._mark(TaskState.SKIPPED, others, commands)

@@ -20,7 +20,7 @@ class TaskState(StrEnum):
     WAITING = "waiting"  # its last attempt failed; the next one is due later
     SUCCEEDED = "succeeded"  # over: its result is stored
     FAILED = "failed"  # over: its last attempt failed and there is no further one
-    SKIPPED = "skipped"  # over: its condition said no; downstream tasks get None
+    SKIPPED = "skipped"  # over: its condition or trigger said no; downstream tasks get None
     UPSTREAM_FAILED = "upstream_failed"  # over: a task it needs failed
     CANCELLED = "cancelled"  # over: its run stopped before it was
 
@@ -73,6 +73,7 @@ _T, _E = TaskState, TaskEvent
 TASK_TABLE: dict[tuple[TaskState, TaskEvent], TaskState] = {
     (_T.PENDING, _E.QUEUE): _T.QUEUED,
     (_T.PENDING, _E.BLOCK): _T.UPSTREAM_FAILED,
+    (_T.PENDING, _E.SKIP): _T.SKIPPED,
     (_T.PENDING, _E.CANCEL): _T.CANCELLED,
     (_T.QUEUED, _E.CLAIM): _T.RUNNING,
     (_T.QUEUED, _E.CANCEL): _T.CANCELLED,
@@ -87,6 +88,8 @@ TASK_TABLE: dict[tuple[TaskState, TaskEvent], TaskState] = {
     (_T.FAILED, _E.RESUME): _T.PENDING,
     (_T.UPSTREAM_FAILED, _E.RESUME): _T.PENDING,
     (_T.CANCELLED, _E.RESUME): _T.PENDING,
+    (_T.SUCCEEDED, _E.RESUME): _T.PENDING,
+    (_T.SKIPPED, _E.RESUME): _T.PENDING,
 }
 
 RUN_TABLE: dict[tuple[RunState, RunEvent], RunState] = {
@@ -95,9 +98,11 @@ RUN_TABLE: dict[tuple[RunState, RunEvent], RunState] = {
     (RunState.RUNNING, RunEvent.CANCEL): RunState.CANCELLED,
     (RunState.FAILED, RunEvent.RESUME): RunState.RUNNING,
     (RunState.CANCELLED, RunEvent.RESUME): RunState.RUNNING,
+    (RunState.SUCCEEDED, RunEvent.RESUME): RunState.RUNNING,
 }
 
-# A task that is over never changes again within its run, unless the run is resumed.
+# A task that is over never changes again within its run, unless the run is resumed: then what did
+# not succeed is made again, and what did only if it was named, or needs a task that is made again.
 TASK_OVER = frozenset(
     {_T.SUCCEEDED, _T.FAILED, _T.SKIPPED, _T.UPSTREAM_FAILED, _T.CANCELLED},
 )

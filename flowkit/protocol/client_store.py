@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..core.states import RunState
-from ..exceptions import RunAlreadyOver, RunExists, RunNotFound
+from ..exceptions import RunAlreadyOver, RunExists, RunNotFound, RunNotOver
 from .store import Store
 
 
@@ -91,18 +92,28 @@ class ClientStore(Store):
                 f"run {run!r} is over already ({reply[1].decode()}); there is nothing to cancel",
             )
 
-    def resume(self, run: str) -> None:
-        """Take a failed or cancelled run up again; one that is running already goes on.
+    def resume(self, run: str, tasks: Sequence[int] = ()) -> None:
+        """Take a run that is over up again; one that is running already goes on.
 
-        Raises RunNotFound, RunAlreadyOver for a run that succeeded.
+        ``tasks``: those to be made again, with all that needs them, even if they succeeded.
+        Raises RunNotFound, and without ``tasks`` RunAlreadyOver for a run that succeeded, with
+        ``tasks`` RunNotOver for one that is running.
         """
-        reply = self._script("resume", run)
+        numbers = " ".join(map(str, tasks))
+        reply = self._script("resume", run, secrets.token_hex(8), numbers)
         if reply[0] == b"UNKNOWN":
             raise self._not_found(run)
+        if reply[0] == b"BUSY":
+            raise RunNotOver(
+                run,
+                f"run {run!r} is not over yet, so no task of it can be made again. Wait for its "
+                f"end, or stop it with 'flowkit cancel {run} --wait'",
+            )
         if reply[0] == b"OVER":
             raise RunAlreadyOver(
                 run,
-                f"run {run!r} succeeded; nothing is left to resume. Submit it anew to run it again",
+                f"run {run!r} succeeded; nothing is left to resume. Submit it anew to run it "
+                "again, or name a task to resume it from",
             )
 
     def _not_found(self, run: str) -> RunNotFound:

@@ -13,17 +13,21 @@ import sys
 import zlib
 from array import array
 from dataclasses import astuple
+from dataclasses import fields as fields_of
+from typing import Any
 
 import msgpack
 
 from ..core.compiled import CompiledDAG, OnFailure
 from ..core.graph import CycleFound, Graph
 from ..core.retry import Policy
+from ..core.triggers import Trigger
 from ..exceptions import StoreError
 
 FORMAT = 1
 COMPRESS_FROM = 1000  # bytes
 MAX_UNPACKED = 2**30  # what a graph may grow to when it is read
+_POLICY_FIELDS = [field.name for field in fields_of(Policy)]
 _ZLIB = 0x78  # the first byte of a compressed graph; msgpack begins a list otherwise
 
 
@@ -42,6 +46,7 @@ def pack_graph(dag: CompiledDAG) -> bytes:
         _to_bytes(dag.ref_of),
         sorted(dag.kwargs.items()),
         dag.on_failure.value,
+        dag.on_retry,
     ]
     packed: bytes = msgpack.packb(parts)
     return packed if len(packed) < COMPRESS_FROM else zlib.compress(packed, 1)
@@ -74,7 +79,8 @@ def _read(data: bytes) -> CompiledDAG:
         raise ValueError(
             f"it has format {parts[0]!r} and this release reads {FORMAT}; upgrade flowkit here"
         )
-    _, name, names, up_at, up, policies, policy_of, refs, ref_of, kwargs, on_failure = parts
+    _, name, names, up_at, up, policies, policy_of, refs, ref_of, kwargs, *rest = parts
+    on_failure, on_retry = rest
     rows, ups, count = _to_array(up_at), _to_array(up), len(names)
     edges_fit = not ups or (min(ups) >= 0 and max(ups) < count)
     if (
@@ -89,17 +95,24 @@ def _read(data: bytes) -> CompiledDAG:
     dag = CompiledDAG(
         name=name,
         graph=graph,
-        policies=tuple(Policy(*fields) for fields in policies),
+        policies=tuple(_policy(fields) for fields in policies),
         policy_of=_to_array(policy_of),
         refs=tuple(refs),
         ref_of=_to_array(ref_of),
         kwargs=dict(kwargs),
         on_failure=OnFailure(on_failure),
+        on_retry=on_retry,
     )
     for table, index in ((dag.policies, dag.policy_of), (dag.refs, dag.ref_of)):
         if len(index) != count or (count and not (min(index) >= 0 and max(index) < len(table))):
             raise ValueError("its tables do not fit its tasks")
     return dag
+
+
+def _policy(fields: list[Any]) -> Policy:
+    given = dict(zip(_POLICY_FIELDS, fields, strict=True))
+    given["trigger"] = Trigger(given["trigger"])
+    return Policy(**given)
 
 
 def _decompressed(data: bytes) -> bytes:

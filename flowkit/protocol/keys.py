@@ -6,7 +6,8 @@ whole namespace lies in one slot, so every script may touch every key of it. A n
 therefore also the unit of sharding.
 
 No truth of a run lives only in a key with a TTL: its keys get one in the step that ends it. The
-entries of a state store have the TTLs that their owners chose, and nothing else ever has one.
+entries of a state store and cached results have the TTLs that their owners chose, and nothing else
+ever has one.
 """
 
 from __future__ import annotations
@@ -74,6 +75,11 @@ class Keys:
     def active(self) -> str:
         """Set: runs that are not over."""
         return f"{self.prefix}active"
+
+    def cached(self, digest: str) -> str:
+        """String: a packed result, empty for None, that tasks of the same code and arguments reuse,
+        by the digest of these. Workers; TTL as the task's ``cache_ttl`` says."""
+        return f"{self.prefix}cache:{digest}"
 
     # -- state stores -------------------------------------------------------------------------
 

@@ -3,7 +3,8 @@
 ``LETTER attempt,lane,spent,started,ended`` without the blank, as ``lua/_lib/record.lua`` writes it;
 no record at all is a pending task. ``spent`` is the number of worker deaths, then ``/n`` if n
 attempts were made before the run was resumed, ``*n`` if n were put off because the worker did not
-know the task, and ``!`` for a suspect: a task that may have killed its worker.
+know the task; then flags: ``!`` for a suspect (a task that may have killed its worker), ``+`` for
+a task that goes on when a failure has stopped its run, ``~`` for a result that came from the cache.
 """
 
 from __future__ import annotations
@@ -32,26 +33,35 @@ MAX_MESSAGE = 4_000
 MAX_TRACEBACK = 16_000
 
 
-_SPENT = re.compile(r"(\d*)(?:/(\d+))?(?:\*(\d+))?(!?)")
+_SPENT = re.compile(r"(\d*)(?:/(\d+))?(?:\*(\d+))?([!+~]*)")
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Which of a task's attempts do not count as failures: ``deaths[/base][*put_off][!]``."""
+    """Which of a task's attempts do not count as failures: ``deaths[/base][*put_off][flags]``."""
 
     deaths: int = 0
     base: int = 0
     put_off: int = 0
     suspect: bool = False
+    goes_on: bool = False
+    cached: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Spent:
         """Read the field of a record. Raises ValueError."""
         found = _SPENT.fullmatch(text)
-        if found is None:
+        if found is None or len(set(found[4])) < len(found[4]):
             raise ValueError(f"{text!r} does not say what a task has spent")
-        deaths, base, put_off, suspect = found.groups()
-        return cls(int(deaths or 0), int(base or 0), int(put_off or 0), bool(suspect))
+        deaths, base, put_off, flags = found.groups()
+        return cls(
+            int(deaths or 0),
+            int(base or 0),
+            int(put_off or 0),
+            suspect="!" in flags,
+            goes_on="+" in flags,
+            cached="~" in flags,
+        )
 
     def failures(self, attempt: int) -> int:
         """Return how many attempts have failed if attempt number ``attempt`` does."""

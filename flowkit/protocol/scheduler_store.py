@@ -29,11 +29,15 @@ class LeaseReply:
 
 @dataclass(frozen=True, slots=True)
 class ActiveRun:
-    """What the scheduler must know of a run to go on with it."""
+    """What the scheduler must know of a run to go on with it.
+
+    ``resuming``: None, or the run was resumed and not all that is to be made again is pending yet;
+    then the tasks that the resume named.
+    """
 
     run: str
     digest: str
-    resuming: bool
+    resuming: tuple[int, ...] | None
     stop: RunState | None
 
 
@@ -107,7 +111,7 @@ class SchedulerStore(Store):
         if state != b"running":
             return None
         return ActiveRun(
-            run, digest.decode(), resuming is not None, RunState(stop.decode()) if stop else None
+            run, digest.decode(), _named(resuming), RunState(stop.decode()) if stop else None
         )
 
     def read_states(self, run: str) -> list[tuple[int, TaskState]]:
@@ -143,9 +147,9 @@ class SchedulerStore(Store):
         """Carry out queue, finish and progress commands, and move the cursor ('' leaves it)."""
         self._fenced("apply", cursor, *commands)
 
-    def stop_run(self, run: str, outcome: RunState) -> None:
-        """Note that a run is stopping."""
-        self._fenced("stop_run", run, outcome.value)
+    def stop_run(self, run: str, outcome: RunState, failed: int | None = None) -> None:
+        """Note that a run is stopping, and because of which task if one failed."""
+        self._fenced("stop_run", run, outcome.value, "" if failed is None else failed)
 
     def turn_over(
         self, run: str, state: TaskState, tasks: Sequence[int], *, notify: bool
@@ -251,6 +255,13 @@ class SchedulerStore(Store):
         return after.decode() if isinstance(after, bytes) else str(after), [
             run.decode() for run in flat[::2]
         ]
+
+
+def _named(resuming: bytes | None) -> tuple[int, ...] | None:
+    """Read the field as ``resume`` writes it: "from 3 7", or "1" if no task was named."""
+    if resuming is None:
+        return None
+    return tuple(map(int, resuming.partition(b"from ")[2].split()))
 
 
 def _parts(items: Sequence[Any]) -> Iterable[Sequence[Any]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..exceptions import LeaseLost
+from .records import parse_record
 from .store import Store
 
 
@@ -24,7 +25,8 @@ class Claim:
     spent: str
     digest: str
     packed_params: bytes
-    life: tuple[str, int]  # the run and when it was submitted: an id can be used again one day
+    # The run, when it was submitted (an id can be used again one day) and how often it was resumed.
+    life: tuple[str, str]
 
     @property
     def key(self) -> str:
@@ -143,6 +145,23 @@ class WorkerStore(Store):
         fields = self.link.call("HKEYS", self.keys.claims(lane))
         return [name.decode() for name in fields if name != b"#"]
 
+    def read_cached(self, digest: str) -> bytes | None:
+        """Return a packed result that was kept for tasks of the same code and arguments, if any."""
+        packed: bytes | None = self.link.call("GET", self.keys.cached(digest))
+        return packed
+
+    def read_failed(self, run: str) -> int | None:
+        """Return the task because of which the run is stopping as failed, None if there is none."""
+        number = self.link.call("HGET", self.keys.run(run), "failed")
+        return int(number) if number else None
+
+    def read_end(self, run: str, task: int) -> tuple[int, bytes | None]:
+        """Return the last attempt of a task that is over, and its packed error if there is one."""
+        record, error = self.link.batch(
+            [("HGET", self.keys.tasks(run), task), ("HGET", self.keys.errors(run), task)]
+        )
+        return parse_record(record).attempt, error
+
     def wait_for_work(self, lists: Sequence[str], seconds: float) -> bool:
         """Block until one of the lists has something to claim or the time is over."""
         keys = [self.keys.wake(name) for name in lists]
@@ -167,8 +186,8 @@ def _grouped(outcomes: Sequence[Outcome]) -> list[object]:
 def _claims(reply: list[Any], at: int) -> list[Claim]:
     claims: list[Claim] = []
     for start in range(at, len(reply), 5):
-        run, digest, submitted = (item.decode() for item in reply[start : start + 3])
-        life = (run, int(submitted))
+        run, digest, since = (item.decode() for item in reply[start : start + 3])
+        life = (run, since)
         params = reply[start + 3]
         for entry in reply[start + 4].decode().split(" "):
             task, attempt, spent = entry.split(",")

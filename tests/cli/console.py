@@ -107,6 +107,20 @@ def total(*values):
 with DAG("wide") as dag:
     root >> [leaf.bind(f"leaf_{i}", i=i) for i in range(60)] >> total
 """,
+    "reused.py": """
+from flowkit import DAG, task
+
+@task(cache_ttl=600)
+def source(version: str = ""):
+    return version
+
+@task
+def copy(text):
+    return text
+
+with DAG("reused") as dag:
+    source >> copy
+""",
     "broken.py": "import no_such_module_anywhere\n",
     "cycle.py": """
 from flowkit import DAG, task

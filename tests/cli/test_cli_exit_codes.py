@@ -52,6 +52,7 @@ def test_help_shows_every_exit_code_and_every_command() -> None:
         (ex.RunNotFound("r"), 4),
         (ex.RunExists("r"), 4),
         (ex.RunAlreadyOver("r"), 4),
+        (ex.RunNotOver("r"), 4),
         (ex.TaskNotFoundError("t"), 4),
         (ex.WaitTimeout("r"), 5),
         (ex.TaskExecutionError("t", "E", "m"), 1),

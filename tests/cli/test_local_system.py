@@ -109,9 +109,15 @@ def test_a_log_line_is_one_however_long_its_message_is() -> None:
     assert lines_of(log_line(message)) == [Line("worker", message, "ERROR")]
 
 
-def test_a_retry_tells_its_reason() -> None:
-    found = lines_of(log_line("Task retry: load", error="OSError: disk full"))
-    assert found == [Line("worker", "Task retry: load: OSError: disk full", "ERROR")]
+def test_what_a_task_printed_is_shown_as_it_was_and_what_it_logged_under_its_name() -> None:
+    printed = log_line("half way", event="task_output", task_name="load", stream="stdout")
+    complaint = log_line("oh", event="task_output", task_name="load", stream="stderr")
+    logged = log_line("bad row", event="task_log", task_name="load", traceback="KeyError: 'x'")
+    assert lines_of(printed + complaint + logged) == [
+        Line("worker", "half way"),
+        Line("worker", "oh", None, True),
+        Line("worker", "load: bad row\nKeyError: 'x'", "ERROR"),
+    ]
 
 
 def test_what_a_task_logs_as_json_is_its_own() -> None:

@@ -103,7 +103,7 @@ def test_a_run_of_nothing_is_sound() -> None:
 @pytest.mark.parametrize(
     ("trace", "claim"),
     [
-        ([QueueTasks([A, B])], "b, a: queued too early"),
+        ([QueueTasks([A, B])], "b: queued too early"),
         ([QueueTasks([A]), QueueTasks([A])], "a: became queued when queued"),
         ([*ALL_WELL[:3], QueueTasks([A])], "a: became queued when succeeded"),
         ([QueueTasks([A, C]), (A, OK), (A, OK)], "a: became succeeded when succeeded"),

@@ -188,3 +188,13 @@ def test_a_hundred_thousand_tasks_stay_small() -> None:
     assert size > 2.9 * count
     assert peak / size < 60, "bytes per task and edge while building"
     assert kept / size < 16, "bytes per task and edge once built"
+
+
+def test_what_needs_a_task_is_found_directly_and_further_down():
+    names = "abcde"
+    graph = Graph.build(list(names), [(0, 1), (1, 3), (0, 2), (2, 3), (3, 4)])
+    assert graph.with_downstream([]) == set()
+    assert graph.with_downstream([4]) == {4}
+    assert graph.with_downstream([1]) == {1, 3, 4}
+    assert graph.with_downstream([2, 1]) == {1, 2, 3, 4}
+    assert graph.with_downstream([0]) == set(range(5))

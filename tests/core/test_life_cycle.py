@@ -26,6 +26,7 @@ from flowkit.core.states import (
 LEGAL_FOR_TASKS = """
     pending          queue    queued
     pending          block    upstream_failed
+    pending          skip     skipped
     pending          cancel   cancelled
     queued           claim    running
     queued           cancel   cancelled
@@ -40,6 +41,8 @@ LEGAL_FOR_TASKS = """
     failed           resume   pending
     upstream_failed  resume   pending
     cancelled        resume   pending
+    succeeded        resume   pending
+    skipped          resume   pending
 """
 LEGAL_FOR_RUNS = """
     running    succeed  succeeded
@@ -47,6 +50,7 @@ LEGAL_FOR_RUNS = """
     running    cancel   cancelled
     failed     resume   running
     cancelled  resume   running
+    succeeded  resume   running
 """
 
 
@@ -107,9 +111,10 @@ def test_only_resume_leads_out_of_the_end() -> None:
     assert {event for state, event in RUN_TABLE if state in RUN_OVER} == {RunEvent.RESUME}
 
 
-def test_work_that_is_done_is_never_done_again() -> None:
-    assert not [pair for pair in TASK_TABLE if pair[0] in TASK_DONE]
-    assert not [pair for pair in RUN_TABLE if pair[0] is RunState.SUCCEEDED]
+def test_work_that_is_done_is_done_again_by_a_resume_only() -> None:
+    assert {event for state, event in TASK_TABLE if state in TASK_DONE} == {TaskEvent.RESUME}
+    again = {event for state, event in RUN_TABLE if state is RunState.SUCCEEDED}
+    assert again == {RunEvent.RESUME}
 
 
 def test_whatever_is_not_over_can_be_cancelled() -> None:
@@ -135,6 +140,7 @@ def test_the_diagram_shows_the_table() -> None:
         "    [*] --> pending",
         "    pending --> queued: queue",
         "    pending --> upstream_failed: block",
+        "    pending --> skipped: skip",
         "    pending --> cancelled: cancel",
         "    queued --> running: claim",
         "    queued --> cancelled: cancel",
@@ -149,6 +155,8 @@ def test_the_diagram_shows_the_table() -> None:
         "    failed --> pending: resume",
         "    upstream_failed --> pending: resume",
         "    cancelled --> pending: resume",
+        "    succeeded --> pending: resume",
+        "    skipped --> pending: resume",
         "    succeeded --> [*]",
         "    failed --> [*]",
         "    skipped --> [*]",

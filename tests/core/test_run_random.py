@@ -36,13 +36,18 @@ from flowkit.core.states import (
     next_run_state,
     next_task_state,
 )
+from flowkit.core.triggers import FOR_USERS, GOES_ON, HOOKS, OF_THE_RUN, Trigger, special
 
 CANCEL = "cancel"
 Message = Fact | str
 # How many smallest pieces of a command list are carried out before the owner dies; None: all.
 UNITS = st.none() | st.integers(0, 4)
 ENDINGS = [*[TaskEvent.SUCCEED] * 4, TaskEvent.SKIP, TaskEvent.FAIL]
-MARKS = {TaskState.UPSTREAM_FAILED: TaskEvent.BLOCK, TaskState.CANCELLED: TaskEvent.CANCEL}
+MARKS = {
+    TaskState.UPSTREAM_FAILED: TaskEvent.BLOCK,
+    TaskState.CANCELLED: TaskEvent.CANCEL,
+    TaskState.SKIPPED: TaskEvent.SKIP,
+}
 RUN_EVENTS = {
     RunState.SUCCEEDED: RunEvent.SUCCEED,
     RunState.FAILED: RunEvent.FAIL,
@@ -59,6 +64,21 @@ def graphs(draw: st.DrawFn) -> Graph:
     drawn = {(min(pair), max(pair)): None for pair in draw(pairs)}
     forward = [(place[a], place[b]) for a, b in drawn if a < b]
     return Graph.build([f"t{task}" for task in range(count)], forward)
+
+
+@st.composite
+def triggers(draw: st.DrawFn, graph: Graph) -> dict[int, Trigger]:
+    """Any trigger for a join; a hook on one task for a leaf; a hook of the run for a loner."""
+    drawn = []
+    for task in range(len(graph)):
+        ups, downs = len(graph.upstream(task)), len(graph.downstream(task))
+        choice = [Trigger.NONE_FAILED] * 3 + list(FOR_USERS)
+        if ups == 1 and not downs:
+            choice += [Trigger.TASK_FAILED, Trigger.TASK_SKIPPED]
+        if not ups and not downs:
+            choice += OF_THE_RUN
+        drawn.append(draw(st.sampled_from(choice)))
+    return special(graph, drawn)
 
 
 class Store:
@@ -114,13 +134,38 @@ def split(command: Command) -> Iterator[Command]:
         yield command
 
 
-def foreseen(graph: Graph, endings: Sequence[TaskEvent]) -> list[TaskState]:
+def foreseen(
+    graph: Graph, triggers: dict[int, Trigger], endings: Sequence[TaskEvent]
+) -> list[TaskState]:
     """How each task ends if every branch that can go on does: the test's own oracle."""
     ends = [TaskState.PENDING] * len(graph)
+    failing: TaskState | None = None
     for task in graph.order():
-        done = all(ends[up] in TASK_DONE for up in graph.upstream(task))
+        ups = [ends[up] for up in graph.upstream(task)]
         own = next_task_state(TaskState.RUNNING, endings[task])
-        ends[task] = own if done else TaskState.UPSTREAM_FAILED
+        well, good = all(up in TASK_DONE for up in ups), TaskState.SUCCEEDED in ups
+        match triggers.get(task):
+            case None:
+                ends[task] = own if well else TaskState.UPSTREAM_FAILED
+            case Trigger.ALL_OVER:
+                ends[task] = own
+            case Trigger.ALL_SUCCEEDED:
+                done = own if set(ups) == {TaskState.SUCCEEDED} else TaskState.SKIPPED
+                ends[task] = done if well else TaskState.UPSTREAM_FAILED
+            case Trigger.ANY_SUCCEEDED:
+                none = TaskState.SKIPPED if well else TaskState.UPSTREAM_FAILED
+                ends[task] = own if good else none
+            case Trigger.TASK_FAILED:
+                ends[task] = own if ups == [TaskState.FAILED] else TaskState.SKIPPED
+            case Trigger.TASK_SKIPPED:
+                ends[task] = own if ups == [TaskState.SKIPPED] else TaskState.SKIPPED
+        if ends[task] is TaskState.FAILED and triggers.get(task) not in HOOKS:
+            failing = TaskState.FAILED
+    for task, trigger in triggers.items():
+        if trigger in OF_THE_RUN:
+            own = next_task_state(TaskState.RUNNING, endings[task])
+            due = trigger is (Trigger.RUN_FAILED if failing else Trigger.RUN_SUCCEEDED)
+            ends[task] = own if due else TaskState.SKIPPED
     return ends
 
 
@@ -131,6 +176,8 @@ class World:
         self.draw = data.draw
         self.graph = self.draw(graphs())
         note(f"upstream tasks: {[list(self.graph.upstream(t)) for t in range(len(self.graph))]}")
+        self.triggers = self.draw(triggers(self.graph))
+        note(f"triggers: {self.triggers}")
         size = {"min_size": len(self.graph), "max_size": len(self.graph)}
         self.endings = self.draw(st.lists(st.sampled_from(ENDINGS), **size))
         self.retries = self.draw(st.lists(st.sampled_from([0, 0, 0, 1, 2]), **size))
@@ -162,7 +209,8 @@ class World:
         return [fact for fact in told if fact not in self.store.inbox]
 
     def new_resolver(self) -> Run:
-        return Run(self.graph, on_failure=self.on_failure, window=self.window)
+        rules = {"on_failure": self.on_failure, "window": self.window}
+        return Run(self.graph, triggers=self.triggers, **rules)
 
     def obey(self, commands: Sequence[Command], units: int | None = None) -> bool:
         """Carry commands out; when that is cut short, the resolver dies and False is returned."""
@@ -182,7 +230,7 @@ class World:
         event = self.draw(st.sampled_from(["end", "end", "end", "stop", "release"]))
         if event == "release":
             self.store.happen(task, TaskEvent.RELEASE)
-        elif event == "stop" and self.store.stop is not None:
+        elif event == "stop" and self.stopped(task):
             self.store.happen(task, TaskEvent.CANCEL)
         else:
             self.end_attempt(task)
@@ -192,12 +240,16 @@ class World:
         self.store.happen(task, TaskEvent.DUE)
 
     def end_attempt(self, task: int) -> None:
-        """End as foreseen, once the retries are used up; a stopped run has no more of them."""
-        if self.retries[task] and self.store.stop is None:
+        """End as foreseen, once the retries are used up; a stopped task has no more of them."""
+        if self.retries[task] and not self.stopped(task):
             self.retries[task] -= 1
             self.store.happen(task, TaskEvent.RETRY)
         else:
             self.store.happen(task, self.endings[task])
+
+    def stopped(self, task: int) -> bool:
+        goes_on = self.triggers.get(task) in GOES_ON and self.store.stop is RunState.FAILED
+        return self.store.stop is not None and not goes_on
 
     # -- the owner of the resolver -----------------------------------------------------------
 
@@ -286,19 +338,23 @@ class World:
         self.deliver(list(self.store.inbox))
 
     def judge(self) -> None:
-        store, ends = self.store, foreseen(self.graph, self.endings)
+        store, ends = self.store, foreseen(self.graph, self.triggers, self.endings)
         rules = {"on_failure": self.on_failure, "window": self.window}
-        check_run(self.graph, store.states, store.trace, **rules)
+        check_run(self.graph, store.states, store.trace, triggers=self.triggers, **rules)
         if store.stop is RunState.CANCELLED:
             assert self.may_cancel
             assert store.run is RunState.CANCELLED
-        else:
-            due = RunState.FAILED if TaskState.FAILED in ends else RunState.SUCCEEDED
-            assert store.run is due
-        if self.on_failure is OnFailure.CONTINUE and store.stop is None:
+            return
+        own = [end for task, end in enumerate(ends) if self.triggers.get(task) not in HOOKS]
+        due = RunState.FAILED if TaskState.FAILED in own else RunState.SUCCEEDED
+        assert store.run is due
+        if self.on_failure is OnFailure.CONTINUE or due is RunState.SUCCEEDED:
             assert store.states == ends
-        for state, end in zip(store.states, ends, strict=True):
-            assert state in (end, TaskState.CANCELLED)
+        # In a stopped run some branches end early; who watches a task there, sees it cancelled.
+        watchers = {task for task, one in self.triggers.items() if one in HOOKS - OF_THE_RUN}
+        for task, (state, end) in enumerate(zip(store.states, ends, strict=True)):
+            skipped = state is TaskState.SKIPPED and task in watchers
+            assert state in (end, TaskState.CANCELLED) or skipped
 
 
 def known(run: Run) -> tuple[dict[TaskState, int], RunState | None, bool]:

@@ -189,7 +189,7 @@ def test_a_window_that_holds_nothing_is_refused(window: int) -> None:
 def test_a_failure_stops_the_run() -> None:
     run = started(graph(5, "ab bc"), window=3)
     assert run.tasks_over(failed("a")) == [
-        StopRun(FAILED),
+        StopRun(FAILED, 0),
         mark(BLOCKED, "bc"),
         stop("de"),
     ]
@@ -201,7 +201,7 @@ def test_a_failure_stops_the_run() -> None:
 def test_a_failure_cancels_what_is_not_behind_it() -> None:
     run = started(graph(4, "ab cd"), window=1)
     assert run.tasks_over(failed("a")) == [
-        StopRun(FAILED),
+        StopRun(FAILED, 0),
         mark(BLOCKED, "b"),
         mark(TaskState.CANCELLED, "cd"),
         finish(FAILED, "a"),
@@ -211,7 +211,7 @@ def test_a_failure_cancels_what_is_not_behind_it() -> None:
 def test_what_ran_on_after_a_stop_releases_nothing() -> None:
     run = started(graph(3, "bc"))
     assert run.tasks_over(failed("a")) == [
-        StopRun(FAILED),
+        StopRun(FAILED, 0),
         mark(TaskState.CANCELLED, "c"),
         stop("b"),
     ]
@@ -249,11 +249,13 @@ def test_cancelling_twice_is_cancelling_once(on_failure: OnFailure) -> None:
     assert run.cancel() == []
 
 
-def test_a_cancel_does_not_overtake_a_failure() -> None:
+def test_a_cancel_also_ends_what_a_failed_run_still_waits_for() -> None:
+    """It once changed nothing: who cancelled a failing run waited for its longest task."""
     run = started(graph(2))
     run.tasks_over(failed("a"))
+    assert run.cancel() == [StopRun(CANCELLED), stop("b")]
     assert run.cancel() == []
-    assert run.tasks_over(done("b")) == [finish(FAILED, "a")]
+    assert run.tasks_over(cancelled("b")) == [finish(CANCELLED, "a")]
 
 
 def test_a_run_that_is_cancelled_before_it_starts_never_queues() -> None:
@@ -359,7 +361,7 @@ def test_a_smaller_window_than_before_waits_until_there_is_room() -> None:
 def test_a_failure_that_nobody_has_acted_on_stops_the_run() -> None:
     states = {"a": TaskState.FAILED, "c": TaskState.RUNNING}
     assert restored(graph(4, "ab"), states) == [
-        StopRun(FAILED),
+        StopRun(FAILED, 0),
         mark(BLOCKED, "b"),
         mark(TaskState.CANCELLED, "d"),
         stop("c"),
@@ -369,7 +371,7 @@ def test_a_failure_that_nobody_has_acted_on_stops_the_run() -> None:
 def test_a_noted_stop_is_gone_on_with() -> None:
     states = {"a": TaskState.FAILED, "b": BLOCKED, "c": TaskState.RUNNING}
     assert restored(graph(4, "ab"), states, FAILED) == [
-        StopRun(FAILED),
+        StopRun(FAILED, 0),
         mark(TaskState.CANCELLED, "d"),
         stop("c"),
     ]
@@ -398,7 +400,7 @@ def test_marks_that_were_made_in_part_are_completed() -> None:
 def test_a_stop_that_was_made_in_part_still_knows_what_the_failure_blocked() -> None:
     states = {"a": TaskState.FAILED, "b": BLOCKED}
     assert restored(graph(4, "ab bc"), states, FAILED) == [
-        StopRun(FAILED),
+        StopRun(FAILED, 0),
         mark(BLOCKED, "c"),
         mark(TaskState.CANCELLED, "d"),
         finish(FAILED, "a"),

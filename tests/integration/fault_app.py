@@ -54,6 +54,13 @@ def brief(*values: object) -> int:
     return len(values)
 
 
+@task(cache_ttl=600)
+def drawn(seed: int) -> str:
+    """Give something else each time that it runs."""
+    note()
+    return os.urandom(8).hex()
+
+
 @task
 def forks(ending: str) -> int:
     """Make a copy of this process that comes back from here as well."""
@@ -129,12 +136,6 @@ def greet(name: str, greeting: str = "Hello") -> str:
 
 @task
 def number(*, value: int) -> int:
-    note()
-    return value
-
-
-@task(when=lambda value: value > 10)
-def if_large(value: int) -> int:
     note()
     return value
 

@@ -57,6 +57,7 @@ def test_only_the_errors_it_names_are_worth_another_attempt(standing: System) ->
         assert check_executions(standing, run)["picky"].attempt == 1
 
 
+@pytest.mark.promise("dag-14", "dag-15", "dag-17")
 def test_a_task_that_fails_for_good_ends_the_run(standing: System) -> None:
     """What needs it has an upstream that failed; what does not is cancelled before it starts."""
     with DAG("stop") as dag:

@@ -11,7 +11,6 @@ from system import System, check_executions, records
 
 from flowkit import DAG, RunHandle, TaskExecutionError
 from flowkit.core.states import TaskState
-from flowkit.exceptions import ParameterError
 
 
 def run_of(system: System, dag: DAG, **options: object) -> RunHandle:
@@ -28,41 +27,6 @@ def results_of(system: System, dag: DAG, **options: object) -> dict[str, object]
         found = run.wait_results(30)
         check_executions(system, run)
     return found
-
-
-def test_a_skipped_task_is_absent_and_its_downstream_gets_none(standing: System) -> None:
-    with DAG("when") as dag:
-        small, large = app.number.bind("small", value=1), app.number.bind("large", value=99)
-        no, yes = app.if_large.bind("no"), app.if_large.bind("yes")
-        small >> no
-        large >> yes
-        [no, yes] >> app.listed.bind("end")
-    assert results_of(standing, dag) == {"small": 1, "large": 99, "yes": 99, "end": [None, 99]}
-
-
-def test_a_task_that_returned_none_is_present_with_none(standing: System) -> None:
-    with DAG("none") as dag:
-        app.urgent.bind("nothing") >> app.listed.bind("end")
-    assert results_of(standing, dag) == {"nothing": None, "end": [None]}
-
-
-def test_results_come_in_the_order_in_which_the_edges_were_drawn(standing: System) -> None:
-    with DAG("order") as dag:
-        end = app.listed.bind("end")
-        for name in ("zeta", "alpha", "mid"):
-            app.say.bind(name, text=name) >> end
-    assert results_of(standing, dag)["end"] == ["zeta", "alpha", "mid"]
-
-
-def test_run_parameters_reach_the_tasks_that_declare_them(standing: System) -> None:
-    dag = DAG("params")
-    dag.add(app.greet)
-    assert results_of(standing, dag, params={"name": "Ada"}) == {"greet": "Hello, Ada"}
-    with standing.client() as client:
-        with pytest.raises(ParameterError, match="nmae"):
-            client.submit(dag, params={"nmae": "Ada"})
-        with pytest.raises(ParameterError, match="lacks its parameter 'name'"):
-            client.submit(dag)
 
 
 def test_a_task_can_ask_which_attempt_it_is(standing: System) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
 
 from flowkit.clock import SYSTEM_CLOCK, Clock, FakeClock
+from flowkit.context import Attempt, attempt_scope
 
 
 def test_the_system_clock_reads_the_computer_s_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,3 +50,29 @@ def test_sleeping_on_a_fake_clock_moves_it_and_is_remembered() -> None:
 def test_a_fake_clock_never_goes_back() -> None:
     with pytest.raises(ValueError, match=r"cannot advance a clock by -1 s; give a length of 0"):
         FakeClock().advance(-1)
+
+
+def test_a_fake_clock_is_shared_by_threads() -> None:
+    clock = FakeClock()
+
+    def move() -> None:
+        for _ in range(1000):
+            clock.sleep(0.5)
+
+    threads = [threading.Thread(target=move) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert clock.monotonic() == 2000.0
+
+
+def test_a_fake_clock_knows_which_attempt_moved_it() -> None:
+    clock = FakeClock()
+    clock.advance(9)
+    with attempt_scope(Attempt("run", "task", 2, {})):
+        clock.sleep(1)
+        clock.advance(2)
+    assert clock.moved_by("run", "task", 2) == 3.0
+    assert clock.moved_by("run", "task", 1) == 0.0
+    assert clock.monotonic() == 12.0

@@ -45,6 +45,7 @@ class Doubler:
 # -- what belongs to it ----------------------------------------------------------------------
 
 
+@pytest.mark.promise("dag-2")
 def test_with_no_explicit_tasks_a_dag_covers_all_registered_tasks():
     a, b, _ = tasks("abc")
     b >> a
@@ -52,6 +53,7 @@ def test_with_no_explicit_tasks_a_dag_covers_all_registered_tasks():
     assert (dag.name, names_of(dag.tasks), edge_names(dag)) == ("workflow", ["a", "b", "c"], ["ba"])
 
 
+@pytest.mark.promise("dag-2")
 def test_tasks_are_looked_up_when_needed_so_later_ones_count():
     dag = DAG()
     assert dag.tasks == []
@@ -68,6 +70,7 @@ def test_a_task_that_only_served_to_bind_others_is_left_out():
     assert base not in DAG().tasks
 
 
+@pytest.mark.promise("dag-3", "dag-4")
 def test_edges_drawn_inside_a_block_belong_to_that_dag_only():
     a, b, c = tasks("abc")
     a >> c
@@ -79,6 +82,7 @@ def test_edges_drawn_inside_a_block_belong_to_that_dag_only():
     assert (a.downstream, b.upstream) == ([c], [])
 
 
+@pytest.mark.promise("dag-5")
 def test_a_task_mentioned_by_an_edge_belongs_to_the_dag():
     a, b, c = tasks("abc")
     with DAG("one") as one:
@@ -86,6 +90,7 @@ def test_a_task_mentioned_by_an_edge_belongs_to_the_dag():
     assert names_of(one.tasks) == ["b", "c", "a"]
 
 
+@pytest.mark.promise("dag-6")
 def test_add_adds_a_task_with_no_edge_and_returns_it():
     a, b, _ = tasks("abc")
     a >> b
@@ -151,6 +156,7 @@ def test_blocks_of_two_threads_do_not_mix():
     assert (edge_names(one), edge_names(found[0])) == (["ab"], ["bc"])
 
 
+@pytest.mark.promise("task-6")
 def test_edges_appended_by_hand_count_whichever_list_they_are_in():
     a, b, c = tasks("abc")
     a.downstream.append(b)
@@ -187,6 +193,7 @@ def test_a_bad_option_of_a_dag_is_refused_in_words(arguments, kind, words):
 # -- drawing ---------------------------------------------------------------------------------
 
 
+@pytest.mark.promise("dag-23")
 def test_visualize_names_the_dag_and_each_tasks_neighbours():
     a, b, c = tasks("abc")
     with DAG("etl") as dag:
@@ -197,6 +204,7 @@ def test_visualize_names_the_dag_and_each_tasks_neighbours():
     assert "a\n  Upstream: (none)\n  Downstream: c" in text
 
 
+@pytest.mark.promise("dag-24")
 def test_an_empty_dag_is_drawn_in_words():
     assert DAG("nothing").visualize() == "Empty DAG (no tasks defined)"
 
@@ -255,6 +263,7 @@ def test_a_task_that_waits_for_itself_is_a_cycle():
         DAG().compile()
 
 
+@pytest.mark.promise("dag-22")
 def test_two_tasks_of_one_name_are_an_error_naming_both():
     with DAG("etl") as dag:
         dag.add(Task(os.path.join, name="same"))

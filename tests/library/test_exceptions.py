@@ -29,6 +29,7 @@ CLASSES = [
 ]
 
 
+@pytest.mark.promise("exceptions-1")
 def test_everything_is_a_flowkit_error_and_stands_in_the_drawn_tree():
     drawn = (exceptions.__doc__ or "").split("\n\n")[1]
     for found in CLASSES:
@@ -51,12 +52,14 @@ def test_the_branches():
         "RunNotFound",
         "RunExists",
         "RunAlreadyOver",
+        "RunNotOver",
         "RunCancelled",
         "RunLost",
         "WaitTimeout",
     }
 
 
+@pytest.mark.promise("exceptions-2")
 def test_a_task_execution_error_tells_and_keeps_everything():
     error = TaskExecutionError("load", "OSError", "no disk", "Traceback …\n", "r1", 2)
     assert str(error) == "Task 'load' failed: OSError: no disk (run r1, attempt 2)\n\nTraceback …"

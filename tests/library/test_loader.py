@@ -285,7 +285,8 @@ def test_a_dot_in_a_files_name_is_an_error(write):
 def test_importing_flowkit_imports_nothing_of_the_distributed_part():
     script = (
         "import sys, flowkit;"
-        "heavy = {'asyncio', 'redis', 'rich', 'click', 'msgpack', 'fakeredis'};"
+        "heavy = {'asyncio', 'redis', 'rich', 'click', 'msgpack', 'fakeredis',"
+        "    'typing_extensions'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
     ended = subprocess.run(

@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -112,6 +111,22 @@ EVENTS: list[tuple[Callable[[FlowkitLogger], None], str, str, dict[str, Any]]] =
         },
     ),
     (
+        lambda log: log.log_task_retry(
+            "load", 1, 3, 1.0, error_type="OSError", error_message="disk full"
+        ),
+        "WARNING",
+        "Task retry: load (retry 1/3 in 1.00s): OSError: disk full",
+        {
+            "event": "task_retry",
+            "task_name": "load",
+            "attempt": 1,
+            "max_retries": 3,
+            "delay": 1.0,
+            "error_type": "OSError",
+            "error_message": "disk full",
+        },
+    ),
+    (
         lambda log: log.log_task_skip("load", "condition is false"),
         "INFO",
         "Task skipped: load (condition is false)",
@@ -157,6 +172,7 @@ EVENTS: list[tuple[Callable[[FlowkitLogger], None], str, str, dict[str, Any]]] =
 IDS = [f"{fields['event']}-{number}" for number, (_, _, _, fields) in enumerate(EVENTS)]
 
 
+@pytest.mark.promise("logging-6")
 @pytest.mark.parametrize(("call", "level", "message", "fields"), EVENTS, ids=IDS)
 def test_every_event_is_one_text_line(
     call: Callable[[FlowkitLogger], None],
@@ -171,6 +187,7 @@ def test_every_event_is_one_text_line(
     assert (len(date), len(clock)) == (len("2025-11-22"), len("06:10:02.123"))
 
 
+@pytest.mark.promise("logging-7")
 @pytest.mark.parametrize(("call", "level", "message", "fields"), EVENTS, ids=IDS)
 def test_every_event_is_one_json_object(
     call: Callable[[FlowkitLogger], None],
@@ -187,6 +204,7 @@ def test_every_event_is_one_json_object(
     assert line == fields
 
 
+@pytest.mark.promise("logging-8")
 def test_context_follows_the_text_as_key_and_value(capsys: Capture) -> None:
     log = FlowkitLogger("test.context")
     log.log_task_start("load", run_id="r1", attempt=2, took=0.123456789, note="two words", empty="")
@@ -195,6 +213,7 @@ def test_context_follows_the_text_as_key_and_value(capsys: Capture) -> None:
     )
 
 
+@pytest.mark.promise("logging-8")
 def test_context_is_among_the_json_fields(capsys: Capture) -> None:
     log = FlowkitLogger("test.context_json", json_output=True)
     log.log_task_success("load", 0.5, run_id="r1", rows=[1, 2])
@@ -265,6 +284,7 @@ def test_lines_below_the_level_are_not_written(capsys: Capture) -> None:
     assert levels == {"WARNING", "ERROR"}
 
 
+@pytest.mark.promise("logging-4")
 def test_success_and_system_stand_between_info_and_warning(capsys: Capture) -> None:
     order = ["DEBUG", "INFO", "SUCCESS", "SYSTEM", "WARNING", "ERROR"]
     assert [level.name for level in sorted(LogLevel)] == order
@@ -288,6 +308,7 @@ def test_an_unknown_level_is_refused_and_the_known_ones_are_named(level: Any) ->
     assert f"unknown log level {level!r}" in str(it.value)
 
 
+@pytest.mark.promise("logging-2")
 def test_without_configuration_the_global_logger_is_text_at_info(capsys: Capture) -> None:
     log = get_logger()
     assert log is get_logger()
@@ -297,6 +318,7 @@ def test_without_configuration_the_global_logger_is_text_at_info(capsys: Capture
     assert text_line(capsys).endswith("Task started: load")
 
 
+@pytest.mark.promise("logging-1")
 def test_configuring_replaces_the_global_logger_also_for_those_who_hold_the_old_one(
     capsys: Capture,
 ) -> None:
@@ -307,6 +329,7 @@ def test_configuring_replaces_the_global_logger_also_for_those_who_hold_the_old_
     assert json_line(capsys)["event"] == "detail"
 
 
+@pytest.mark.promise("logging-10")
 def test_the_user_s_own_handlers_receive_the_records(
     capsys: Capture, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -430,49 +453,3 @@ def test_output_that_has_gone_fails_nothing(
         monkeypatch.setattr(sys, "stdout", stream)
         FlowkitLogger("test.gone").log_task_start("load")
     assert capsys.readouterr().err == ""
-
-
-class PieceByPiece:
-    """Writes a line in pieces, each of which lets other threads in."""
-
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
-
-    def isatty(self) -> bool:
-        return False
-
-    def write(self, text: str) -> None:
-        data = text.encode()
-        for start in range(0, len(data), 16):
-            os.write(self.descriptor, data[start : start + 16])
-
-    def flush(self) -> None: ...
-
-
-def test_lines_of_many_threads_through_one_pipe_never_mix(monkeypatch: pytest.MonkeyPatch) -> None:
-    reading, writing = os.pipe()
-    monkeypatch.setattr(sys, "stdout", PieceByPiece(writing))
-    start = threading.Barrier(8)
-
-    def write(thread: int) -> None:
-        log = FlowkitLogger(f"test.threads{thread % 2}", json_output=True)
-        start.wait()
-        for number in range(100):
-            log.log_task_start(f"task-{thread}", number=number)
-
-    threads = [threading.Thread(target=write, args=(thread,)) for thread in range(8)]
-    lines: list[str] = []
-
-    def read() -> None:
-        with open(reading, encoding="utf-8") as pipe:
-            lines.extend(pipe)
-
-    reader = threading.Thread(target=read)
-    for thread in (reader, *threads):
-        thread.start()
-    for thread in threads:
-        thread.join()
-    os.close(writing)
-    reader.join()
-    seen = [(line["task_name"], line["number"]) for line in map(json.loads, lines)]
-    assert sorted(seen) == sorted((f"task-{t}", n) for t in range(8) for n in range(100))

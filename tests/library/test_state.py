@@ -1,30 +1,23 @@
-"""StateManager, sentence by sentence: in memory and with a file."""
+"""StateManager in memory and with a file.
+
+What holds for all stores of state stands in tests/everywhere/test_promised_state.py.
+"""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from threading import Thread
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+from helpers import Hands
 
 from flowkit.exceptions import IllegalValue, StateError
 from flowkit.state import StateManager, StateStore
-
-
-class Hands:
-    """A clock that a test moves: what ``time.time`` says."""
-
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.25
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -44,59 +37,6 @@ def state(path: Path | None) -> StateManager:
     return StateManager(path)
 
 
-# -- set, get, has, delete, clear, get_all ------------------------------------------------------
-
-
-def test_what_is_set_can_be_had_and_the_last_value_counts(state: StateManager) -> None:
-    state.set("key", 1)
-    state.set("key", {"rows": [1, 2.5, True]})
-    assert state.get("key") == {"rows": [1, 2.5, True]}
-    assert state.has("key")
-
-
-def test_a_missing_key_gives_the_default(state: StateManager) -> None:
-    assert state.get("key") is None
-    assert state.get("key", 7) == 7
-    assert not state.has("key")
-
-
-def test_none_is_a_value(state: StateManager) -> None:
-    state.set("key", None)
-    assert state.has("key")
-    assert state.get("key", "default") is None
-    assert state.get_all() == {"key": None}
-
-
-def test_the_empty_string_is_a_key(state: StateManager) -> None:
-    state.set("", "value")
-    assert state.get("") == "value"
-    assert state.delete("") is True
-
-
-def test_delete_says_whether_there_was_something(state: StateManager, hands: Hands) -> None:
-    state.set("key", 1)
-    assert state.delete("key") is True
-    assert state.delete("key") is False
-    state.set("key", 1, ttl=5)
-    hands.now += 5
-    assert state.delete("key") is False
-
-
-def test_clear_removes_everything(state: StateManager) -> None:
-    state.set("a", 1)
-    state.set("b", 2)
-    state.clear()
-    assert state.get_all() == {}
-    assert not state.has("a")
-
-
-def test_get_all_gives_live_entries_only(state: StateManager, hands: Hands) -> None:
-    state.set("short", 1, ttl=10)
-    state.set("long", 2, ttl=20)
-    hands.now += 10
-    assert state.get_all() == {"long": 2}
-
-
 # -- time ---------------------------------------------------------------------------------------
 
 
@@ -110,42 +50,13 @@ def test_an_entry_lives_until_its_ttl_is_over(state: StateManager, hands: Hands)
     assert state.get_metadata("key") is None
 
 
-@pytest.mark.parametrize("ttl", [0, -1, -math.inf, -0.5])
-def test_a_ttl_of_zero_or_less_is_expired_at_once(
-    state: StateManager, hands: Hands, ttl: float
-) -> None:
-    state.set("key", 1, ttl=ttl)
-    hands.now -= 1000  # not even a clock that goes back wakes it
-    assert not state.has("key")
-
-
-def test_the_default_ttl_holds_unless_another_is_given(path: Path | None, hands: Hands) -> None:
-    state = StateManager(path, default_ttl=10)
-    state.set("default", 1)
-    state.set("longer", 2, ttl=20)
-    state.set("forever", 3, ttl=math.inf)
-    hands.now += 10
-    assert state.get_all() == {"longer": 2, "forever": 3}
-    hands.now += 1e9
-    assert state.get_all() == {"forever": 3}
-
-
+@pytest.mark.promise("state-9")
 def test_time_is_read_with_time_time(path: Path | None) -> None:
     with patch("flowkit.state.time.time", return_value=1000.125):
         state = StateManager(path)
         state.set("key", 1, ttl=5)
         assert state.get_metadata("key") == {"timestamp": 1000.125, "age": 0.0}
     assert not state.has("key")
-
-
-def test_invalidate_expired_drops_and_names_what_is_over(state: StateManager, hands: Hands) -> None:
-    state.set("a", 1, ttl=10)
-    state.set("b", 2, ttl=0)
-    state.set("c", 3)
-    hands.now += 10
-    assert state.invalidate_expired() == ["a", "b"]
-    assert state.invalidate_expired() == []
-    assert state.get_all() == {"c": 3}
 
 
 def test_setting_a_key_anew_starts_its_time_anew(state: StateManager, hands: Hands) -> None:
@@ -166,20 +77,6 @@ def test_a_store_whose_keys_always_change_does_not_grow_for_ever(hands: Hands) -
 
 
 # -- metadata -----------------------------------------------------------------------------------
-
-
-def test_metadata_are_the_user_s_fields_and_timestamp_and_age(
-    state: StateManager, hands: Hands
-) -> None:
-    state.set("key", 1, metadata={"source": "api", "day": date(2026, 1, 2)})
-    hands.now += 2.5
-    assert state.get_metadata("key") == {
-        "source": "api",
-        "day": date(2026, 1, 2),
-        "timestamp": hands.now - 2.5,
-        "age": 2.5,
-    }
-    assert state.get_metadata("other") is None
 
 
 def test_metadata_are_copied(state: StateManager) -> None:
@@ -237,6 +134,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 # -- the rest -----------------------------------------------------------------------------------
 
 
+@pytest.mark.promise("state-18")
 def test_repr_says_where_and_how_many(state: StateManager, path: Path | None, hands: Hands) -> None:
     state.set("a", 1)
     state.set("b", 2, ttl=1)
@@ -245,6 +143,7 @@ def test_repr_says_where_and_how_many(state: StateManager, path: Path | None, ha
     assert repr(state) == f"StateManager({where}, cached_items=1)"
 
 
+@pytest.mark.promise("state-18")
 def test_storage_path_is_a_path(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     assert StateManager(str(path)).storage_path == path
@@ -322,6 +221,7 @@ def stores() -> Iterator[type]:
     yield from (StateManager, RedisStateManager)
 
 
+@pytest.mark.promise("state-14")
 def test_both_managers_have_the_same_methods() -> None:
     own = {"batch", "close", "storage_path", "url", "namespace", "name", "default_ttl"}
     first, second = ({name for name in dir(kind) if name[0] != "_"} - own for kind in stores())

@@ -46,6 +46,7 @@ def state() -> StateManager:
 # -- the key ------------------------------------------------------------------------------------
 
 
+@pytest.mark.promise("state-13")
 def test_a_call_without_arguments_is_kept_under_the_function_s_name(state: StateManager) -> None:
     calls = []
 
@@ -61,6 +62,7 @@ def test_a_call_without_arguments_is_kept_under_the_function_s_name(state: State
     assert (compute.__name__, compute.__doc__) == ("compute", "Doc.")
 
 
+@pytest.mark.promise("state-13")
 def test_other_calls_are_kept_under_the_name_and_a_digest_of_the_arguments(
     state: StateManager,
 ) -> None:
@@ -190,6 +192,7 @@ def test_a_result_lives_for_the_ttl(state: StateManager, monkeypatch: pytest.Mon
     assert compute() == 2
 
 
+@pytest.mark.promise("state-15")
 def test_a_result_is_kept_across_processes_with_a_file(tmp_path: Path) -> None:
     path = tmp_path / "cache.json"
     code = (

@@ -41,6 +41,7 @@ def names(folder: Path) -> set[str]:
 # -- what is in it ------------------------------------------------------------------------------
 
 
+@pytest.mark.promise("state-10")
 def test_it_is_json_with_a_cache_object_by_key(path: Path) -> None:
     state = StateManager(path)
     state.set("cursor", {"page": 3}, ttl=60, metadata={"source": "api"})
@@ -171,6 +172,7 @@ CORRUPT = {
 }
 
 
+@pytest.mark.promise("state-12")
 @pytest.mark.parametrize("data", CORRUPT.values(), ids=CORRUPT.keys())
 def test_a_corrupt_file_is_kept_aside_with_a_warning_and_the_manager_starts_empty(
     path: Path, data: bytes, caplog: pytest.LogCaptureFixture
@@ -255,6 +257,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
 # -- shared by managers and processes -----------------------------------------------------------
 
 
+@pytest.mark.promise("state-15")
 def test_what_one_manager_writes_the_other_sees(path: Path) -> None:
     one, two = StateManager(path), StateManager(path)
     one.set("a", 1)
@@ -385,6 +388,7 @@ state.set("key", "new")
 """
 
 
+@pytest.mark.promise("state-11")
 @pytest.mark.parametrize(
     ("name", "when", "moment", "value"),
     [

@@ -77,6 +77,7 @@ def test_each_result_is_recorded_under_dag_and_task(chain: DAG, state: StateMana
     assert len(about["run_id"]) == 32
 
 
+@pytest.mark.promise("state-16")
 def test_each_result_is_recorded_as_it_comes(log: Log, state: StateManager) -> None:
     a = log.make("a", lambda: 1)
     b = log.make("b", lambda a: state.get("etl/a"))
@@ -130,6 +131,7 @@ def test_a_store_that_cannot_be_written_fails_the_run(chain: DAG, tmp_path: Path
 # -- taking it up again -------------------------------------------------------------------------
 
 
+@pytest.mark.promise("state-17")
 def test_a_later_run_reuses_what_is_there_and_runs_only_the_rest(
     chain: DAG, log: Log, state: StateManager
 ) -> None:
@@ -158,6 +160,7 @@ def test_with_an_empty_store_resume_is_a_whole_run(chain: DAG, state: StateManag
     assert DAG("empty").run(state=state, resume=True) == {}
 
 
+@pytest.mark.promise("state-15")
 def test_another_process_can_take_it_up(tmp_path: Path) -> None:
     """The first process is killed in the middle of its second task."""
     path = tmp_path / "app.py"
@@ -371,9 +374,15 @@ def test_a_thousand_results_are_recorded_in_fewer_writes(tmp_path: Path, log: Lo
 
 def refusals() -> Iterator[tuple[dict[str, Any], str]]:
     yield {"resume": True}, r"resume=True needs the store of an earlier run: give state=…"
-    text = r"state= and resume= belong to runs in this process.*`flowkit resume RUN_ID`"
+    text = r"state=, resume= and from_task= belong to runs in this process.*`flowkit resume RUN_ID`"
     yield {"state": StateManager(), "executor": "redis"}, text
     yield {"resume": True, "executor": "redis"}, text
+    yield {"from_task": "a", "executor": "redis"}, text
+    text = r"from_task= says from where on .* give state=… and resume=True as well"
+    yield {"from_task": "a"}, text
+    yield {"from_task": "a", "state": StateManager()}, text
+    text = r"DAG 'etl' has no task 'bb'; its tasks are 'a', 'b', 'c', 'd'. Did you mean 'b'\?"
+    yield {"from_task": ["a", "bb"], "resume": True, "state": StateManager()}, text
 
 
 @pytest.mark.parametrize(("options", "text"), list(refusals()))
@@ -388,3 +397,86 @@ def test_what_cannot_work_is_refused(
 def test_what_is_no_store_is_refused(chain: DAG) -> None:
     with pytest.raises(TypeError, match=r"run\(state=…\) takes a StateManager, .* 'state.json'"):
         chain.run(state="state.json")  # type: ignore[arg-type]
+
+
+# -- from a task on -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("from_task", "made_again"),
+    [("b", ["b", "c"]), ("c", ["c"]), (["d", "c"], ["c", "d"]), (("a",), ["a", "b", "c"])],
+)
+def test_a_task_and_all_behind_it_are_made_again(
+    chain: DAG, log: Log, state: StateManager, from_task: Any, made_again: list[str]
+) -> None:
+    chain.run(state=state)
+    log.taken()
+    assert chain.run(state=state, resume=True, from_task=from_task) == RESULTS
+    assert log.taken() == made_again
+
+
+def test_what_failed_is_made_again_besides(chain: DAG, log: Log, state: StateManager) -> None:
+    log.failing.add("c")
+    with pytest.raises(RuntimeError):
+        chain.run(state=state)
+    log.failing.clear()
+    chain.run(state=state, resume=True)
+    state.delete("etl/c")
+    log.taken()
+    chain.run(state=state, resume=True, from_task="d")
+    assert log.taken() == ["c", "d"]
+
+
+def test_a_task_that_is_made_again_does_not_come_from_the_cache(
+    log: Log, state: StateManager
+) -> None:
+    versions = ["new", "old"]
+
+    def source() -> str:
+        return versions.pop()
+
+    def copy(text: str) -> str:
+        return text
+
+    with DAG("etl") as dag:
+        task(cache_ttl=60)(source) >> task(cache_ttl=60)(copy)
+    assert dag.run(state=state) == {"source": "old", "copy": "old"}
+    assert dag.run(state=state) == {"source": "old", "copy": "old"}
+    new = {"source": "new", "copy": "new"}
+    assert dag.run(state=state, resume=True, from_task="source") == new
+    assert dag.run(state=state) == new, "what was made again is what is cached now"
+
+
+@pytest.mark.parametrize(
+    ("from_task", "kind", "text"),
+    [
+        (5, TypeError, "from_task must be the name of a task, or a list of names, not 5"),
+        ([DAG("etl")], TypeError, "from_task must be the name of a task"),
+        ([], ValueError, "from_task names no task"),
+    ],
+)
+def test_a_from_task_that_names_none_is_refused(
+    chain: DAG, log: Log, from_task: Any, kind: type[Exception], text: str
+) -> None:
+    with pytest.raises(kind, match=text):
+        chain.run(state=StateManager(), resume=True, from_task=from_task)
+    assert log.taken() == []
+
+
+def test_what_its_trigger_skipped_stays_skipped_and_what_is_behind_it_is_reused(
+    log: Log, state: StateManager
+) -> None:
+    a = log.make("a", lambda: 1)
+    b = log.make("b", lambda a: a, when=lambda a: a > 1)
+    c = log.make("c", lambda b: b, trigger="all_succeeded")
+    d = log.make("d", lambda c: c)
+    e = log.make("e", lambda d: d)
+    with DAG("etl") as dag:
+        a >> b >> c >> d >> e
+    log.failing.add("e")
+    with pytest.raises(RuntimeError):
+        dag.run(state=state)
+    assert log.taken() == ["a", "d", "e"]
+    log.failing.clear()
+    assert dag.run(state=state, resume=True) == {"a": 1, "d": None, "e": None}
+    assert log.taken() == ["e"]

@@ -42,6 +42,7 @@ class Flaky:
 # -- making one ------------------------------------------------------------------------------
 
 
+@pytest.mark.promise("task-1", "task-2", "task-5")
 @pytest.mark.parametrize("decorate", [task, task(), task(retries=2), Task])
 def test_a_task_keeps_the_functions_name_docstring_and_signature(decorate):
     made = decorate(add)
@@ -51,19 +52,32 @@ def test_a_task_keeps_the_functions_name_docstring_and_signature(decorate):
     assert made.__wrapped__ is add
 
 
+def test_a_tasks_type_can_be_spelt_out_where_it_is_evaluated():
+    spelt = Task[[int, int], int](add)
+    assert isinstance(spelt, Task)
+    assert (spelt(1, y=2), spelt.bind(y=3)(1)) == (3, 4)
+
+
+@pytest.mark.promise("task-3", "task-5")
 def test_the_defaults_are_those_promised():
     made = task(add)
     assert (made.retries, made.delay, made.backoff, made.when) == (0, 1.0, 2.0, None)
     assert (made.upstream, made.downstream) == ([], [])
     assert (made.timeout, made.policy.queue, made.policy.priority) == (None, "default", 5)
     assert made.retry_on == (Exception,)
+    assert (made.cache_ttl, made.cache_key) == (None, None)
 
 
+@pytest.mark.promise("task-4", "task-5")
 def test_options_are_kept():
     def positive(x):
         return x > 0
 
-    made = Task(add, retries=3, delay=0.5, backoff=3, when=positive, name="sum", timeout=9)
+    cached = {"cache_ttl": 60, "cache_key": positive}
+    made = Task(
+        add, retries=3, delay=0.5, backoff=3, when=positive, name="sum", timeout=9, **cached
+    )
+    assert (made.cache_ttl, made.cache_key) == (60.0, positive)
     assert (made.retries, made.delay, made.backoff, made.when) == (3, 0.5, 3.0, positive)
     assert (made.name, made.timeout) == ("sum", 9.0)
 
@@ -91,6 +105,9 @@ def test_a_functions_own_attributes_do_not_overwrite_the_tasks():
         ({"backoff": 0}, ValueError, ["backoff", "above 0"]),
         ({"max_delay": -1}, ValueError, ["max_delay", "0 or more"]),
         ({"timeout": 0}, ValueError, ["timeout", "above 0"]),
+        ({"trigger": "all_done"}, ValueError, ["trigger", "'all_over'", "'all_done'"]),
+        ({"trigger": "run_failed"}, ValueError, ["trigger", "'none_failed'", "'run_failed'"]),
+        ({"trigger": None}, TypeError, ["trigger", "'any_succeeded'", "None"]),
         ({"queue": "a b"}, ValueError, ["queue", "letters", "'a b'"]),
         ({"queue": "q" * 65}, ValueError, ["queue", "64"]),
         ({"queue": 3}, TypeError, ["queue", "string", "3"]),
@@ -98,6 +115,11 @@ def test_a_functions_own_attributes_do_not_overwrite_the_tasks():
         ({"retry_on": "IOError"}, TypeError, ["retry_on", "exception class", "'IOError'"]),
         ({"retry_on": KeyboardInterrupt}, TypeError, ["retry_on", "subclasses of Exception"]),
         ({"retry_on": (OSError, 3)}, TypeError, ["retry_on", "3"]),
+        ({"cache_ttl": 0}, ValueError, ["cache_ttl", "above 0", "0"]),
+        ({"cache_ttl": "1h"}, TypeError, ["cache_ttl", "a number", "'1h'"]),
+        ({"cache_ttl": float("inf")}, ValueError, ["cache_ttl", "finite"]),
+        ({"cache_ttl": 1, "cache_key": "id"}, TypeError, ["cache_key", "function", "'id'"]),
+        ({"cache_key": len}, ValueError, ["cache_key", "without cache_ttl"]),
         ({"when": True}, TypeError, ["when", "function", "True"]),
         ({"retrys": 3}, TypeError, ["'add'", "option 'retrys'", "Did you mean 'retries'?"]),
         ({"name": ""}, ValueError, ["name of a task", "1 to 200"]),
@@ -119,6 +141,8 @@ def test_an_async_predicate_is_refused():
 
     with pytest.raises(TypeError, match="'add': when must be an ordinary function"):
         task(when=later)(add)
+    with pytest.raises(TypeError, match="'add': cache_key must be an ordinary function"):
+        task(cache_ttl=1, cache_key=later)(add)
 
 
 def test_what_is_no_plain_function_is_refused_in_words():
@@ -147,10 +171,12 @@ def test_names_may_hold_anything_printable():
 # -- calling one -----------------------------------------------------------------------------
 
 
+@pytest.mark.promise("task-7")
 def test_calling_a_task_runs_it_here_and_now():
     assert task(add)(1, y=2) == 3
 
 
+@pytest.mark.promise("task-8")
 def test_retries_3_means_up_to_4_calls_and_the_last_exception_is_raised(sleeps):
     flaky = Flaky(99)
     with pytest.raises(ValueError, match="call 4"):
@@ -158,12 +184,14 @@ def test_retries_3_means_up_to_4_calls_and_the_last_exception_is_raised(sleeps):
     assert flaky.calls == 4
 
 
+@pytest.mark.promise("task-7")
 def test_a_retried_call_returns_the_result_of_the_attempt_that_succeeded(sleeps):
     flaky = Flaky(2)
     assert Task(flaky, name="flaky", retries=3)("done") == "done"
     assert flaky.calls == 3
 
 
+@pytest.mark.promise("task-9")
 def test_waits_grow_by_backoff_with_a_jitter_of_up_to_a_tenth(sleeps):
     with pytest.raises(ValueError):
         Task(Flaky(99), name="flaky", retries=4, delay=1, backoff=3, max_delay=10)()
@@ -186,12 +214,14 @@ def test_a_keyboard_interrupt_is_never_tried_again(sleeps):
     assert flaky.calls == 1
 
 
+@pytest.mark.promise("task-7", "task-10", "task-13")
 def test_when_decides_with_the_first_result_and_a_skipped_call_returns_none():
     made = task(when=lambda x: x > 10)(add)
     assert made(11) == 12
     assert made(3) is None
 
 
+@pytest.mark.promise("task-11")
 def test_a_predicate_that_takes_more_parameters_gets_as_many_results():
     seen = []
     task(when=lambda a, b: seen.append((a, b)))(lambda *values: values)(1, 2, 3)
@@ -203,6 +233,7 @@ def test_a_predicates_default_is_not_overwritten_by_a_second_result():
     assert task(when=lambda x, limit=10: x < limit)(add)(5, 1) == 6
 
 
+@pytest.mark.promise("task-12", "task-13")
 def test_a_conditional_task_called_with_no_argument_at_all_is_skipped():
     calls = []
     assert task(when=lambda *a: True)(lambda: calls.append(1))() is None
@@ -214,6 +245,7 @@ def test_a_predicate_sees_keyword_arguments_in_declared_order():
     assert made(y="second", x="first") == ("first", "second")
 
 
+@pytest.mark.promise("task-14")
 def test_a_predicate_that_raises_fails_the_task_with_that_exception(sleeps):
     def broken(x):
         raise LookupError("predicate")
@@ -223,6 +255,7 @@ def test_a_predicate_that_raises_fails_the_task_with_that_exception(sleeps):
     assert sleeps == []
 
 
+@pytest.mark.promise("task-20")
 def test_an_async_task_called_directly_gives_a_coroutine_of_the_same_semantics(monkeypatch):
     calls, slept = [], []
 
@@ -281,6 +314,7 @@ def abcd() -> tuple[Task, ...]:
     return tuple(Task(lambda *a: a, name=name) for name in "abcd")
 
 
+@pytest.mark.promise("task-6", "task-15")
 def test_an_edge_is_on_both_tasks_in_the_order_drawn(abcd):
     a, b, c, _ = abcd
     assert (a >> c) is c
@@ -288,6 +322,7 @@ def test_an_edge_is_on_both_tasks_in_the_order_drawn(abcd):
     assert (c.upstream, a.downstream, b.downstream) == ([a, b], [c], [c])
 
 
+@pytest.mark.promise("task-15")
 def test_a_list_on_the_right_is_returned_and_can_go_on(abcd):
     a, b, c, d = abcd
     both = [b, c]
@@ -302,6 +337,7 @@ def test_edges_chain(abcd):
     assert (b.upstream, c.upstream, d.upstream) == ([a], [a], [b, c])
 
 
+@pytest.mark.promise("task-16")
 def test_drawing_the_same_edge_twice_is_one_edge(abcd):
     a, b, c, _ = abcd
     a >> b
@@ -310,6 +346,7 @@ def test_drawing_the_same_edge_twice_is_one_edge(abcd):
     assert (a.downstream, b.upstream) == ([b, c], [a, c])
 
 
+@pytest.mark.promise("task-17")
 @pytest.mark.parametrize("other", [5, "b", None, lambda: 1, DAG("d")])
 def test_an_edge_to_anything_else_is_a_type_error_that_says_so(abcd, other):
     a, b, *_ = abcd
@@ -322,6 +359,7 @@ def test_an_edge_to_anything_else_is_a_type_error_that_says_so(abcd, other):
     assert (a.upstream, a.downstream, b.upstream) == ([], [], [])
 
 
+@pytest.mark.promise("task-18")
 def test_the_repr_counts_the_edges(abcd):
     load, b, c, _ = abcd
     load.name = "load"
@@ -344,6 +382,7 @@ def test_an_edge_drawn_in_a_block_of_another_thread_stays_out(abcd):
 # -- more tasks of one function --------------------------------------------------------------
 
 
+@pytest.mark.promise("task-21")
 def test_bind_makes_another_task_of_that_name_with_fixed_arguments():
     @task(retries=2)
     def analyse(rows, part=0):
@@ -393,6 +432,7 @@ def test_edges_of_a_bound_task_are_its_own(abcd):
 # -- the registry ----------------------------------------------------------------------------
 
 
+@pytest.mark.promise("task-24")
 def test_each_task_registers_itself_and_clear_registry_forgets_all():
     made = task(add)
     bound = made.bind("other")

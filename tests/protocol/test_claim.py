@@ -33,7 +33,7 @@ class TestClaim:
         (claim,) = world.claim()
         assert (claim.run, claim.task, claim.attempt, claim.spent) == ("r1", 2, 1, "0")
         assert (claim.digest, claim.packed_params) == (world.submission().digest, b"\x81\xa1a\x01")
-        assert (claim.life, claim.key) == (("r1", START), "r1,2")
+        assert (claim.life, claim.key) == (("r1", str(START)), "r1,2")
 
     def test_two_lanes_never_get_the_same_attempt(self, world: World) -> None:
         world.ready(0, 1, 2, 3, lanes=["W.0", "W.1"])
@@ -241,7 +241,7 @@ class TestWakeTokens:
         for number in range(10):
             world.submit(f"r{number}")
         world.lead()
-        world.apply(*(word for n in range(10) for word in ("queue", f"r{n}", LIST, "5", 1, 0)))
+        world.apply(*(word for n in range(10) for word in ("queue", f"r{n}", LIST, "5", "", 1, 0)))
         assert len(world.dump()[f"wake:{LIST}"]) == 10
 
     def test_they_go_when_the_list_is_drained(self, world: World) -> None:

@@ -32,6 +32,12 @@ def failed(world: World) -> None:
     world.finish(outcome="failed", failed=0)
 
 
+def succeeded(world: World) -> None:
+    world.running(0)
+    world.complete(done(0))
+    world.finish()
+
+
 def resumed(world: World) -> None:
     failed(world)
     world.client.resume("r1")
@@ -73,7 +79,7 @@ def kept(world: World) -> None:
     world.now += HOUR_MS
 
 
-QUEUE_ALL = ("queue", "r1", LIST, "5", 2, 0, 1)
+QUEUE_ALL = ("queue", "r1", LIST, "5", "", 2, 0, 1)
 
 CASES = {
     "submit": Case(
@@ -84,9 +90,13 @@ CASES = {
         b"EXISTS",
     ),
     "cancel": Case(led, "cancel", lambda world: ("r1",), b"OK", b"OK"),
-    "resume": Case(failed, "resume", lambda world: ("r1",), b"OK", b"RUNNING"),
+    "resume": Case(failed, "resume", lambda world: ("r1", "id", ""), b"OK", b"OK"),
+    "resume, running": Case(led, "resume", lambda world: ("r1", "id", ""), b"RUNNING", b"RUNNING"),
+    "resume, from a task": Case(
+        succeeded, "resume", lambda world: ("r1", "id", "0 3"), b"OK", b"OK"
+    ),
     "reset": Case(resumed, "reset", lambda world: ("s1", 1, "r1", "1", 0, 1), b"OK", b"OK"),
-    "stop_run": Case(led, "stop_run", lambda world: ("s1", 1, "r1", "failed"), b"OK", b"OK"),
+    "stop_run": Case(led, "stop_run", lambda world: ("s1", 1, "r1", "failed", 2), b"OK", b"OK"),
     "turn_over": Case(
         stopping, "turn_over", lambda world: ("s1", 1, "r1", "C", "1", 0, 1, 2), b"OK", b"OK"
     ),
@@ -119,8 +129,15 @@ CASES = {
         f"complete, {letter}": Case(
             lambda world: world.running(0), "complete", complete_args(letter), b"OK", b"OK"
         )
-        for letter in "SFKWD"
+        for letter in "SHFKWD"
     },
+    "complete, cached": Case(
+        lambda world: world.running(0),
+        "complete",
+        lambda world: ("W.0", 2, 5, 1, 1, LIST, "r1", 1, "0,1,S,c0ffee,60000", "payload"),
+        b"OK",
+        b"OK",
+    ),
     "complete, and claim": Case(
         lambda world: (world.running(0), world.queue(1)),
         "complete",

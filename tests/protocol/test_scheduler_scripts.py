@@ -57,7 +57,7 @@ class TestLead:
 
 
 FENCED: dict[str, Callable[[SchedulerStore], object]] = {
-    "apply": lambda store: store.apply("9-9", ["queue", "r1", LIST, "5", 1, 1]),
+    "apply": lambda store: store.apply("9-9", ["queue", "r1", LIST, "5", "", 1, 1]),
     "finish": lambda store: store.apply("", ["finish", "r1", "failed", "", ""]),
     "stop_run": lambda store: store.stop_run("r1", RunState.FAILED),
     "turn_over": lambda store: store.turn_over("r1", TaskState.CANCELLED, [0, 1], notify=True),
@@ -117,8 +117,21 @@ class TestQueue:
         world.submit("r1")
         world.submit("r2")
         world.lead()
-        commands = ["queue", "r1", LIST, "5", 2, 0, 1, "progress", "r1", "running=2"]
-        commands += ["finish", "r2", "failed", "3", "failed=1", "queue", "r1", "mail", "9", 1, 2]
+        commands = ["queue", "r1", LIST, "5", "", 2, 0, 1, "progress", "r1", "running=2"]
+        commands += [
+            "finish",
+            "r2",
+            "failed",
+            "3",
+            "failed=1",
+            "queue",
+            "r1",
+            "mail",
+            "9",
+            "",
+            1,
+            2,
+        ]
         world.apply(*commands)
         assert world.client.ready_lists() == {LIST: 2, "mail": 1}
         assert world.client.read_run("r1").counts == {"running": 2}
@@ -285,13 +298,16 @@ class TestReads:
         digest = world.submit().digest
         world.lead()
         found = world.scheduler.read_active("r1")
-        assert (found.run, found.digest, found.resuming, found.stop) == ("r1", digest, False, None)
+        assert (found.run, found.digest, found.resuming, found.stop) == ("r1", digest, None, None)
         world.client.cancel("r1")
         assert world.scheduler.read_active("r1").stop is RunState.CANCELLED
         world.finish(outcome="cancelled")
         assert world.scheduler.read_active("r1") is None
         world.client.resume("r1")
-        assert world.scheduler.read_active("r1").resuming is True
+        assert world.scheduler.read_active("r1").resuming == ()
+        world.finish(outcome="cancelled")
+        world.client.resume("r1", [2, 0])
+        assert world.scheduler.read_active("r1").resuming == (2, 0)
 
     def test_results_and_errors_in_the_order_asked_for(self, world: World) -> None:
         world.running(*range(40), total=40)

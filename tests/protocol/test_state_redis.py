@@ -1,4 +1,7 @@
-"""State in Redis: the interface of StateManager, with the TTLs of Redis."""
+"""State in Redis, with the TTLs of Redis.
+
+What holds for all stores of state stands in tests/everywhere/test_promised_state.py.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,8 @@ import pytest
 import redis
 from helpers import free_port, wait_until
 
-from flowkit import DAG, TaskCache, task
 from flowkit.exceptions import FlowkitError, IllegalValue, RedisUnavailable
-from flowkit.state import RedisStateManager, StateStore
-from flowkit.task import Task
+from flowkit.state import RedisStateManager
 
 
 @pytest.fixture
@@ -27,13 +28,7 @@ def state(server_url: str, namespace: str) -> Iterator[RedisStateManager]:
         yield state
 
 
-@pytest.fixture(autouse=True)
-def fresh_registry() -> Iterator[None]:
-    kept = list(Task._all_tasks)
-    yield
-    Task._all_tasks[:] = kept
-
-
+@pytest.mark.promise("state-15")
 def test_what_is_set_can_be_had_by_any_process(
     state: RedisStateManager, server_url: str, namespace: str
 ) -> None:
@@ -44,23 +39,7 @@ def test_what_is_set_can_be_had_by_any_process(
         assert other.has("key")
 
 
-def test_a_missing_key_gives_the_default(state: RedisStateManager) -> None:
-    assert state.get("key") is None
-    assert state.get("key", 7) == 7
-    assert not state.has("key")
-    assert state.delete("key") is False
-    assert state.get_metadata("key") is None
-
-
-def test_none_is_a_value_and_any_text_a_key(state: RedisStateManager) -> None:
-    keys = ["", "a/b", "a:b", "*", "{x}", "ä\n", "\ud800"]
-    for key in keys:
-        state.set(key, None)
-    assert state.get_all() == dict.fromkeys(keys)
-    assert all(state.has(key) and state.get(key, 1) is None for key in keys)
-    assert [state.delete(key) for key in keys] == [True] * len(keys)
-
-
+@pytest.mark.promise("state-14")
 def test_ttls_are_expiries_of_redis(
     state: RedisStateManager, server_url: str, namespace: str
 ) -> None:
@@ -78,23 +57,6 @@ def test_ttls_are_expiries_of_redis(
         assert {server.pttl(key + name) for name in ("kept", "forever", "for ages")} == {-1}
 
 
-@pytest.mark.parametrize("ttl", [0, -1, -math.inf])
-def test_a_ttl_of_zero_or_less_is_expired_at_once(state: RedisStateManager, ttl: float) -> None:
-    state.set("key", 1)
-    state.set("key", 2, ttl=ttl)
-    assert not state.has("key")
-    assert state.get_all() == {}
-    assert state.invalidate_expired() == ["key"]
-
-
-def test_the_default_ttl_holds_unless_another_is_given(server_url: str, namespace: str) -> None:
-    with RedisStateManager(server_url, namespace, default_ttl=0) as state:
-        state.set("default", 1)
-        state.set("longer", 2, ttl=100)
-        state.set("forever", 3, ttl=math.inf)
-        assert state.get_all() == {"longer": 2, "forever": 3}
-
-
 def test_setting_a_key_anew_ends_its_old_time(state: RedisStateManager) -> None:
     state.set("key", 1, ttl=0.02, metadata={"old": True})
     state.set("key", 2)
@@ -103,15 +65,6 @@ def test_setting_a_key_anew_ends_its_old_time(state: RedisStateManager) -> None:
     assert state.get("key") == 2
     assert state.invalidate_expired() == ["witness"]
     assert "old" not in (state.get_metadata("key") or {})
-
-
-def test_invalidate_expired_names_what_is_over(state: RedisStateManager) -> None:
-    for number in range(5):
-        state.set(f"over-{number}", number, ttl=0)
-    state.set("kept", 1, ttl=1000)
-    assert sorted(state.invalidate_expired()) == [f"over-{number}" for number in range(5)]
-    assert state.invalidate_expired() == []
-    assert state.get_all() == {"kept": 1}
 
 
 def test_clear_removes_everything_of_this_store(
@@ -136,15 +89,6 @@ def test_a_store_whose_keys_always_change_does_not_grow_for_ever(
     with redis.Redis.from_url(server_url, protocol=2) as server:
         assert server.zcard(f"{{{namespace}}}:state:state") <= 1001
     assert state.get_all() == {"kept": 1}
-
-
-def test_metadata_are_the_user_s_fields_and_timestamp_and_age(state: RedisStateManager) -> None:
-    state.set("key", 1, metadata={"source": "api", "day": date(2026, 1, 2)})
-    found = state.get_metadata("key")
-    assert found is not None
-    assert (found["source"], found["day"]) == ("api", date(2026, 1, 2))
-    assert found["timestamp"] > 1_700_000_000
-    assert 0 <= found["age"] < 60
 
 
 def test_an_entry_that_was_evicted_is_not_there(
@@ -244,35 +188,3 @@ def test_a_forked_process_has_a_connection_of_its_own(state: RedisStateManager) 
     process.join(30)
     assert process.exitcode == 0
     assert state.get("child") == 49
-
-
-def test_it_is_a_store_for_caches_and_for_runs(state: RedisStateManager) -> None:
-    assert isinstance(state, StateStore)
-    calls: list[str] = []
-
-    @TaskCache(state, ttl=100)
-    def load(words: set[str]) -> int:
-        calls.append("load")
-        return len(words)
-
-    assert [load({"a", "b"}), load({"b", "a"})] == [2, 2]
-    assert calls.pop() == "load"
-
-    @task
-    def rows() -> list[int]:
-        calls.append("rows")
-        return [1, 2]
-
-    @task
-    def total(found: list[int]) -> int:
-        calls.append("total")
-        if calls.count("total") == 1:
-            raise RuntimeError("not yet")
-        return sum(found)
-
-    with DAG("sums") as dag:
-        rows >> total
-    with pytest.raises(RuntimeError, match="not yet"):
-        dag.run(state=state)
-    assert dag.run(state=state, resume=True) == {"rows": [1, 2], "total": 3}
-    assert calls == ["rows", "total", "total"]

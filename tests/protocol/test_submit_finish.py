@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from helpers import EXPIRING
-from world import HOUR_MS, START, World, done
+from world import HOUR_MS, LIST, START, World, done
 
 from flowkit.core.states import RunState
-from flowkit.exceptions import RunAlreadyOver, RunExists, RunNotFound
+from flowkit.exceptions import RunAlreadyOver, RunExists, RunNotFound, RunNotOver
 
 RUN_KEYS = ["run:r1", "run:r1:errors", "run:r1:results", "run:r1:tasks"]
 
@@ -79,11 +79,13 @@ class TestCancel:
         assert world.events()[1:] == [{"cancel": "r1"}]
         assert world.changed_by(lambda: world.client.cancel("r1")) == {}
 
-    def test_a_run_that_stops_for_another_reason_is_not_told(self, world: World) -> None:
+    def test_a_run_that_a_failure_has_stopped_is_cancelled_as_well(self, world: World) -> None:
         world.submit()
         world.lead()
-        world.scheduler.stop_run("r1", RunState.FAILED)
-        assert world.changed_by(lambda: world.client.cancel("r1")) == {}
+        world.scheduler.stop_run("r1", RunState.FAILED, 2)
+        world.client.cancel("r1")
+        assert world.dump()["run:r1"] == run_hash(world, stop="cancelled", failed="2")
+        assert world.events()[1:] == [{"cancel": "r1"}]
 
     def test_a_run_that_is_over_keeps_its_outcome(self, world: World) -> None:
         world.submit()
@@ -101,12 +103,19 @@ class TestCancel:
 
 
 class TestStopRun:
-    def test_the_first_outcome_stands(self, world: World) -> None:
+    def test_it_notes_why_and_which_task_it_was(self, world: World) -> None:
+        world.submit()
+        world.lead()
+        world.scheduler.stop_run("r1", RunState.FAILED, 3)
+        assert world.dump()["run:r1"] == run_hash(world, stop="failed", failed="3")
+
+    def test_a_cancel_overrules_a_failure_and_never_the_other_way_round(self, world: World) -> None:
         world.submit()
         world.lead()
         world.scheduler.stop_run("r1", RunState.FAILED)
         world.scheduler.stop_run("r1", RunState.CANCELLED)
-        assert world.dump()["run:r1"] == run_hash(world, stop="failed")
+        world.scheduler.stop_run("r1", RunState.FAILED)
+        assert world.dump()["run:r1"] == run_hash(world, stop="cancelled")
 
     def test_a_run_that_is_over_or_unknown_is_left_alone(self, world: World) -> None:
         world.submit()
@@ -184,7 +193,8 @@ class TestResume:
         before = world.dump()["run:r1:tasks"]
         world.client.resume("r1")
         found = world.dump()
-        assert found["run:r1"] == run_hash(world, resuming="1", counts="succeeded=1")
+        assert len(found["run:r1"].pop("resumed_by")) == 16
+        assert found["run:r1"] == run_hash(world, resuming="1", resumes="1")
         assert found[EXPIRING] == []
         assert (found["active"], found["events"][-1]) == ({"r1"}, {"resume": "r1"})
         assert found["graphs"][world.submission().digest] == "1"
@@ -193,13 +203,14 @@ class TestResume:
     def test_reset_keeps_what_succeeded_and_all_attempt_numbers(self, world: World) -> None:
         self.failed(world)
         world.client.resume("r1")
-        world.scheduler.reset("r1", [0, 1, 2, 3])
+        world.scheduler.reset("r1", [1, 2, 3])
         found = world.dump()
         assert {task: record[:2] for task, record in found["run:r1:tasks"].items()} == {
             "0": "S1", "1": "P1", "2": "P0", "3": "P0",
         }  # fmt: skip
-        assert found["run:r1"] == run_hash(world, counts="succeeded=1")
+        assert "resuming" not in found["run:r1"]
         assert "run:r1:errors" not in found
+        assert found["run:r1:results"] == {"0": "result"}
         world.queue(0, 1, 2)
         records = world.records()
         assert (records["1"], records["2"]) == ("Q2,,0/1,,", "Q1,,0/0,,")
@@ -221,14 +232,14 @@ class TestResume:
     def test_a_running_run_goes_on(self, world: World) -> None:
         world.submit()
         assert world.changed_by(lambda: world.client.resume("r1")) == {}
-        assert world.raw("resume", "r1") == [b"RUNNING"]
+        assert world.raw("resume", "r1", "id", "") == [b"RUNNING"]
 
     def test_a_run_that_succeeded_has_nothing_to_resume(self, world: World) -> None:
         world.submit()
         world.lead()
         world.finish()
         before = world.dump()
-        with pytest.raises(RunAlreadyOver, match="run 'r1' succeeded"):
+        with pytest.raises(RunAlreadyOver, match=r"run 'r1' succeeded.*name a task to resume it"):
             world.client.resume("r1")
         assert world.dump() == before
 
@@ -238,6 +249,72 @@ class TestResume:
         with pytest.raises(RunNotFound):
             world.client.resume("r1")
         assert world.client.read_run("r1").state is RunState.FAILED
+
+
+class TestResumeFromTasks:
+    def succeeded(self, world: World) -> None:
+        """Tasks 0 and 1 succeeded, 2 was skipped, and 3 failed once before it succeeded."""
+        world.running(0, 1, 2, 3)
+        world.complete(
+            done(0, payload=b"kept"), done(1, payload=b"old"), done(2, "K"), done(3, "W")
+        )
+        world.now += 500
+        world.scheduler.promote(10)
+        world.claim()
+        world.complete(done(3, attempt=2, payload=b"old"))
+        world.finish()
+
+    def test_a_run_that_succeeded_goes_on_and_names_the_tasks(self, world: World) -> None:
+        self.succeeded(world)
+        world.client.resume("r1", [3, 1])
+        found = world.dump()
+        assert (found["run:r1"]["state"], found["run:r1"]["resuming"]) == ("running", "from 3 1")
+        assert found[EXPIRING] == []
+        assert (found["active"], found["events"][-1]) == ({"r1"}, {"resume": "r1"})
+
+    def test_what_is_reset_has_neither_result_nor_error_any_more(self, world: World) -> None:
+        self.succeeded(world)
+        world.client.resume("r1", [1])
+        world.scheduler.reset("r1", [1, 2, 3])
+        found = world.dump()
+        assert found["run:r1:tasks"]["0"].startswith("S1,")
+        assert found["run:r1:tasks"] | {"0": ""} == {
+            "0": "", "1": "P1,,0,,", "2": "P1,,0,,", "3": "P2,,0,,",
+        }  # fmt: skip
+        assert found["run:r1:results"] == {"0": "kept"}
+        assert "run:r1:errors" not in found
+        world.queue(1, 2, 3)
+        assert [world.records()[task] for task in "123"] == [
+            "Q2,,0/1,,", "Q2,,0/1,,", "Q3,,0/2,,",
+        ]  # fmt: skip
+
+    def test_the_life_of_a_run_is_another_one_after_a_resume(self, world: World) -> None:
+        """A worker keeps results near, by the run's life; one that is made again is not served."""
+        self.succeeded(world)
+        world.client.resume("r1", [1])
+        world.scheduler.reset("r1", [1])
+        world.queue(1)
+        claims = world.claim()
+        assert [claim.life for claim in claims] == [("r1", f"{START}/1")]
+        again = world.worker.complete("W.0", [], world.calls, 1000, 1, [LIST])
+        assert list(again.claims) == claims, "the answer that a lost reply is replaced by"
+
+    def test_a_run_that_goes_on_is_told_so_and_left_alone(self, world: World) -> None:
+        world.submit()
+        before = world.dump()
+        with pytest.raises(RunNotOver, match=r"run 'r1' is not over yet.*flowkit cancel r1 --wait"):
+            world.client.resume("r1", [0])
+        assert world.dump() == before
+
+    def test_a_request_is_carried_out_once(self, world: World) -> None:
+        """Its reply was lost, the run ended anew, and only then the request came once more."""
+        self.succeeded(world)
+        assert world.raw("resume", "r1", "id", "1") == [b"OK"]
+        world.scheduler.reset("r1", [])
+        world.finish()
+        before = world.dump()
+        assert world.raw("resume", "r1", "id", "1") == [b"OK"]
+        assert world.dump() == before
 
 
 class TestForget:

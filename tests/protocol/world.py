@@ -72,9 +72,11 @@ class World:
     def apply(self, *commands: object, cursor: str = "") -> None:
         self.scheduler.apply(cursor, commands)
 
-    def queue(self, *tasks: int, run: str = "r1", list_: str = LIST, level: str = "5") -> None:
+    def queue(
+        self, *tasks: int, run: str = "r1", list_: str = LIST, level: str = "5", flags: str = ""
+    ) -> None:
         if tasks:
-            self.apply("queue", run, list_, level, len(tasks), *tasks)
+            self.apply("queue", run, list_, level, flags, len(tasks), *tasks)
 
     def ready(self, *tasks: int, total: int = 4, lanes: Sequence[str] = ("W.0",)) -> None:
         """A run of ``total`` tasks of which these are queued, a leader, and a worker."""

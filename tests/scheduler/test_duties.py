@@ -6,6 +6,7 @@ import pytest
 from stage import LANE, Stage, dag_of
 
 from flowkit.core.states import RunState
+from flowkit.scheduler.active import Place
 from flowkit.scheduler.janitor import Janitor
 from flowkit.scheduler.loop import Loop
 from flowkit.scheduler.promoter import LIMIT, LOOK_ANYWAY_S, Promoter
@@ -223,12 +224,12 @@ def test_the_cursor_travels_with_the_last_part() -> None:
     """A crash between the parts must replay all of them."""
     store = Applied()
     writer = Writer(store)  # type: ignore[arg-type]
-    writer.queue("r1", "default", "5", range(2500))
+    writer.queue("r1", Place("default", "5", ""), range(2500))
     writer.finish("r2", RunState.SUCCEEDED, None, "")
     writer.move_cursor("9-9")
     writer.flush()
     assert [cursor for cursor, _ in store.calls] == ["", "", "9-9"]
-    sizes = [commands[4] for _, commands in store.calls]
+    sizes = [commands[5] for _, commands in store.calls]
     assert sizes == [1000, 1000, 500]
     assert store.calls[-1][1][-5:] == ["finish", "r2", "succeeded", "", ""]
 
@@ -237,7 +238,7 @@ def test_nothing_to_say_is_no_call() -> None:
     store = Applied()
     writer = Writer(store)  # type: ignore[arg-type]
     writer.flush()
-    writer.queue("r1", "default", "5", [])
+    writer.queue("r1", Place("default", "5", ""), [])
     writer.flush()
     assert store.calls == []
 
@@ -245,7 +246,7 @@ def test_nothing_to_say_is_no_call() -> None:
 def test_commands_keep_their_order() -> None:
     store = Applied()
     writer = Writer(store)  # type: ignore[arg-type]
-    writer.queue("r1", "default", "5", [0])
+    writer.queue("r1", Place("default", "5", ""), [0])
     writer.progress("r1", "queued=1")
     writer.finish("r1", RunState.FAILED, 0, "failed=1")
     writer.flush()

@@ -60,6 +60,6 @@ def test_a_run_that_failed_always_has_its_line(caplog: pytest.LogCaptureFixture)
     stage = Stage()
     for number in range(100):
         stage.run(f"r{number}", RunState.FAILED)
-    failed = [one for one in caplog.records if one.levelno == logging.WARNING]
+    failed = [one for one in caplog.records if one.levelno == logging.ERROR]
     assert len(failed) == 100
     assert failed[0].getMessage() == "Run failed: r0 of DAG nightly"

@@ -22,7 +22,7 @@ LANE = "W.0"
 
 
 def claim_of(task: int = 0, attempt: int = 1, spent: str = "0", run: str = "r1") -> Claim:
-    return Claim(run, task, attempt, spent, "digest", b"", (run, 1))
+    return Claim(run, task, attempt, spent, "digest", b"", (run, "1"))
 
 
 def dag_of(*tasks: Task, edges: Iterable[tuple[int, int]] = ()) -> CompiledDAG:
@@ -95,6 +95,9 @@ class Shelf:
         self.args = list(args)
         self.given = params or {}
         self.remembered: list[tuple[int, bytes]] = []
+        self.cache: dict[str, bytes | Exception] = {}
+        self.looked_up: list[str] = []
+        self.store: Any = None
 
     def graph(self, digest: str) -> CompiledDAG:
         return self.dag
@@ -110,6 +113,13 @@ class Shelf:
 
     def prefetch(self, claims: Iterable[Claim]) -> None:
         list(claims)
+
+    def cached(self, entry: str) -> bytes | None:
+        self.looked_up.append(entry)
+        found = self.cache.get(entry)
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def remember(self, claim: Claim, packed: bytes) -> None:
         self.remembered.append((claim.task, packed))

@@ -2,7 +2,7 @@
 -- USES   base ready fence graph finish
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 cursor ('' leaves it)
---        then commands: queue <run> <list> <level> <count> <task>×count
+--        then commands: queue <run> <list> <level> <flags> <count> <task>×count
 --                       finish <run> <outcome> <failed task or ''> <counts>
 --                       progress <run> <counts>
 -- REPLY  OK | FENCED
@@ -11,16 +11,16 @@
 
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
 
-local function queue(run, list, level, first, last)
+local function queue(run, list, level, flags, first, last)
   if call('HGET', run_key(run), 'state') ~= 'running' then return end
   local records = call(unpack(args_from({'HMGET', tasks_key(run)}, first, last)))
   local writes, entries = {'HSET', tasks_key(run)}, {}
   for i = 1, last - first + 1 do
-    local task, record, attempt, spent = ARGV[first + i - 1], records[i], 1, '0'
+    local task, record, attempt, spent = ARGV[first + i - 1], records[i], 1, '0' .. flags
     if record then
       attempt, spent = string.match(record, '^P(%d+),(.*)$')
       if attempt then
-        spent = '0/' .. attempt
+        spent = '0/' .. attempt .. flags
         attempt = attempt + 1
       end
     end
@@ -41,8 +41,8 @@ local at = 5
 while at <= #ARGV do
   local verb, run = ARGV[at], ARGV[at + 1]
   if verb == 'queue' then
-    local last = at + 4 + ARGV[at + 4]
-    queue(run, ARGV[at + 2], ARGV[at + 3], at + 5, last)
+    local last = at + 5 + ARGV[at + 5]
+    queue(run, ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], at + 6, last)
     at = last + 1
   elseif verb == 'finish' then
     finish(run, ARGV[at + 2], ARGV[at + 3], ARGV[at + 4])

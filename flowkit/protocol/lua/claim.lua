@@ -3,7 +3,7 @@
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 lane   3 call number   4 limit   5 share (claimers to leave work for)
 --        6… ready lists, first to claim first
--- REPLY  OK <held> (<run> <graph> <submitted> <params> <"task,attempt,spent …">)* | UNKNOWN
+-- REPLY  OK <held> (<run> <graph> <life> <params> <"task,attempt,spent …">)* | UNKNOWN
 -- KEEPS  an attempt is handed to one lane only, and the lane's claims hash names it.
 
 local lane, call_no = ARGV[2], ARGV[3]

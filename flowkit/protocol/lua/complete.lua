@@ -1,11 +1,12 @@
 -- complete: records a batch of outcomes, tells the scheduler, and claims the next batch.
--- USES   base batch suspects take take_once record
+-- USES   base batch suspects take take_once letters record
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 lane   3 call number   4 limit   5 share   6 number of ready lists
 --        then the ready lists, then per run: run, number of outcomes, and for each outcome its
 --        token and payload. Token: "task,attempt,letter", for W (retry) and D (put off, which
---        spends no retry) also ",delay (ms),list,level". Payload: packed result or error, or ''.
--- REPLY  OK <stale "run,task …"> <held> (<run> <graph> <submitted> <params> <"task,attempt,spent …">)* | UNKNOWN
+--        spends no retry) also ",delay (ms),list,level", for S also ",entry,ttl (ms)" if the
+--        result is to be cached; H is an S from the cache. Payload: packed result or error, or ''.
+-- REPLY  OK <stale "run,task …"> <held> (<run> <graph> <life> <params> <"task,attempt,spent …">)* | UNKNOWN
 -- KEEPS  an outcome counts only for the attempt and lane that the record names, and once.
 
 local lane, call_no, lists_count = ARGV[2], ARGV[3], tonumber(ARGV[6])

@@ -13,7 +13,7 @@ for _, entry in ipairs(due) do
   local run, task, attempt, list, level = string.match(entry, '^([^,]*),(%d+),(%d+),([^,]*),(.)$')
   local record = run and call('HGET', tasks_key(run), task) or ''
   local before, deaths = string.match(record or '', '^W(%d+),[^,]*,([^,]*),')
-  if before and before + 1 == tonumber(attempt) and not call('HGET', run_key(run), 'stop') then
+  if before and before + 1 == tonumber(attempt) and not stopped(call('HGET', run_key(run), 'stop'), deaths) then
     call('HSET', tasks_key(run), task, 'Q' .. attempt .. ',,' .. deaths .. ',,')
     push_ready('RPUSH', list, level, {run .. ',' .. task .. ',' .. attempt})
     promoted = promoted + 1

@@ -25,7 +25,7 @@ for i = 8, #ARGV do executing[ARGV[i]] = true end
 local lone_suspect = unknown and #held == 4
 
 local function fate(key, deaths, stop)
-  if stop then return 'C', deaths end
+  if stopped(stop, deaths) then return 'C', deaths end
   local count, rest = string.match(deaths, '^(%d+)(.*)$')
   local was_suspect = string.find(rest, '!', 1, true)
   if (executing[key] and blamed == 1) or key == ARGV[7] or (lone_suspect and was_suspect) then

@@ -13,7 +13,7 @@ for i = 3, #ARGV do
   local attempt, deaths, started = running_on(lane, run, task)
   if claim and attempt then
     local meta = call('HMGET', run_key(run), 'submitted', 'stop')
-    if meta[2] then
+    if stopped(meta[2], deaths) then
       end_attempt(run, task, 'C', attempt, lane, deaths, started, meta[1])
       call('SREM', stops_key(lane), run .. ',' .. task .. ',' .. attempt)
     else

@@ -18,6 +18,7 @@ local function results_key(run) return P .. 'run:' .. run .. ':results' end
 local function errors_key(run) return P .. 'run:' .. run .. ':errors' end
 local function feed_key(run) return P .. 'run:' .. run .. ':feed' end
 local function graph_key(digest) return P .. 'graph:' .. digest end
+local function cached_key(digest) return P .. 'cache:' .. digest end
 local function state_key(store) return P .. 'state:' .. store end
 local function entry_key(store, entry) return P .. 'state:' .. store .. ':' .. entry end
 local function ready_key(list, level) return P .. 'ready:' .. list .. ':' .. level end
@@ -25,6 +26,12 @@ local function wake_key(list) return P .. 'wake:' .. list end
 local function worker_key(worker) return P .. 'worker:' .. worker end
 local function claims_key(lane) return P .. 'worker:' .. lane .. ':claims' end
 local function stops_key(lane) return P .. 'worker:' .. lane .. ':stops' end
+
+-- Whether a task is not to go on, in a run whose `stop` says why it stops (false if it does not).
+-- After a failure tasks with '+' in their record's third field go on; after a cancel none does.
+local function stopped(stop, spent)
+  return stop and (stop == 'cancelled' or not string.find(spent, '+', 1, true))
+end
 
 -- Copies ARGV[first..last] behind a fixed head, for commands that take many arguments.
 local function args_from(head, first, last)

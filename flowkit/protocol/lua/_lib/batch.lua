@@ -19,9 +19,14 @@ local function by_run(entries, list, level, order, groups)
   end
 end
 
+-- What results belong to: when the run was submitted, and how often it was resumed since.
+local function life_of(submitted, resumes)
+  return resumes and submitted .. '/' .. resumes or submitted
+end
+
 -- Appends what a worker must know of one run and the attempts of it that it got.
-local function describe(run, graph, submitted, params, taken, reply)
+local function describe(run, graph, life, params, taken, reply)
   local n = #reply
-  reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = run, graph, submitted, params or ''
+  reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = run, graph, life, params or ''
   reply[n + 5] = table.concat(taken, ' ')
 end

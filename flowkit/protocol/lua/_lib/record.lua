@@ -3,19 +3,6 @@
 -- when it is due), S succeeded, F failed, K skipped, U upstream failed, C cancelled, P pending
 -- again after a resume; no record at all is pending. Times are ms since the run was submitted.
 
--- Returns the letter that is recorded: in a run that is stopping nothing is retried any more.
-local function settled(letter, stop)
-  if letter == 'W' or letter == 'D' then return stop and 'F' or 'W' end
-  return letter
-end
-
--- Counts a put-off attempt in "deaths[/base][*put off][!]", the part of the record that says
--- which of a task's attempts do not count as failures.
-local function put_off(rest)
-  local head, count, tail = string.match(rest, '^([%d/]*)%*?(%d*)(.*)$')
-  return head .. '*' .. string.format('%d', (tonumber(count) or 0) + 1) .. tail
-end
-
 -- Says what ended to the scheduler, one event for the whole batch.
 local function announce(run, ended)
   local event = {'XADD', P .. 'events', '*'}
@@ -50,15 +37,17 @@ local function record_outcomes(lane, run, first, count, stale)
   for i = 1, count do
     local token, payload = ARGV[first + 2 * i - 2], ARGV[first + 2 * i - 1]
     local attempt, asked = string.match(token, '^%d+,(%d+),(%u)')
-    local letter, task, record = settled(asked, stop), tasks[i], records[i] or ''
+    local task, record = tasks[i], records[i] or ''
     local fence = attempt .. ',' .. lane .. ','
     local running = 'R' .. fence
     if string.sub(record, 1, #running) == running then
-      local when = now
+      local when, rest = now, string.sub(record, #running + 1)
+      local letter = settled(asked, stop, rest)
       if letter == 'W' then when = wait_for_retry(run, task, attempt, token, now) end
       writes[#writes + 1] = task
-      local rest = string.sub(record, #running + 1)
       if asked == 'D' then rest = put_off(rest) end
+      if asked == 'H' then rest = from_cache(rest) end
+      if asked == 'S' and string.sub(token, -1) ~= 'S' then keep_cached(token, payload) end
       writes[#writes + 1] = letter .. fence .. rest .. string.format('%d', when - submitted)
       local kept = letter == 'S' and results or errors
       if payload ~= '' then

@@ -14,8 +14,9 @@ end
 
 -- Marks those of one run's popped attempts that still stand as running; returns how many.
 local function take_run(lane, call_no, run, found, now, reply)
-  local meta = call('HMGET', run_key(run), 'state', 'stop', 'submitted', 'graph', 'params')
-  if meta[1] ~= 'running' or meta[2] then return 0 end
+  local meta = call('HMGET', run_key(run), 'state', 'stop', 'submitted', 'graph', 'params',
+                    'resumes')
+  if meta[1] ~= 'running' or meta[2] == 'cancelled' then return 0 end
   local fields = {'HMGET', tasks_key(run)}
   for i = 1, #found do fields[i + 2] = found[i].task end
   local records = call(unpack(fields))
@@ -23,7 +24,7 @@ local function take_run(lane, call_no, run, found, now, reply)
   local started = string.format('%d', now - meta[3])
   for i, one in ipairs(found) do
     local attempt, deaths = string.match(records[i] or '', '^Q(%d+),,([^,]*),')
-    if attempt == one.attempt then
+    if attempt == one.attempt and not stopped(meta[2], deaths) then
       writes[#writes + 1] = one.task
       writes[#writes + 1] = 'R' .. attempt .. ',' .. lane .. ',' .. deaths .. ',' .. started .. ','
       claims[#claims + 1] = run .. ',' .. one.task
@@ -34,11 +35,11 @@ local function take_run(lane, call_no, run, found, now, reply)
   if #taken == 0 then return 0 end
   call(unpack(writes))
   call(unpack(claims))
-  describe(run, meta[4], meta[3], meta[5], taken, reply)
+  describe(run, meta[4], life_of(meta[3], meta[6]), meta[5], taken, reply)
   return #taken
 end
 
--- Takes up to `limit` attempts from `lists`; appends run, graph, submitted, params,
+-- Takes up to `limit` attempts from `lists`; appends run, graph, life, params,
 -- "task,attempt,spent …" per run to `reply`.
 local function take(lane, call_no, limit, share, lists, reply)
   local now, taken, popped = now_ms(), 0, 0

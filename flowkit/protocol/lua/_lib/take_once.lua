@@ -20,8 +20,8 @@ local function taken_before(lane, call_no, reply)
     end
   end
   for _, run in ipairs(order) do
-    local meta = call('HMGET', run_key(run), 'graph', 'submitted', 'params')
-    describe(run, meta[1] or '', meta[2] or '0', meta[3], groups[run], reply)
+    local meta = call('HMGET', run_key(run), 'graph', 'submitted', 'params', 'resumes')
+    describe(run, meta[1] or '', life_of(meta[2] or '0', meta[4]), meta[3], groups[run], reply)
   end
 end
 

@@ -1,0 +1,150 @@
+"""Cached results of runs in this process: looked up by attempts, kept when they have succeeded.
+
+They live in the run's own state store, under ``cache/ENTRY``, or without one in a store in memory
+that all runs of this process share. Rules:
+
+1.  The cache helps or does nothing. Whatever is wrong with it (a full disk, an entry that cannot
+    be rebuilt, an argument without a digest) is said once for each task of a run, as a warning,
+    and the task runs.
+2.  Entries are text (base64 of the packed result), which every store can keep.
+3.  ``find`` is called by the threads of attempts, ``keep`` by the runner's own.
+4.  A task that a resume has named, or that needs one, is made again: its entry is not read, but
+    written.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+from .core.states import TaskState
+from .local_attempts import Outcome
+from .logging import FlowkitLogger, LogLevel
+from .protocol.codec import pack, unpack
+from .result_cache import NotCacheable, entry_of
+from .state import StateManager, StateStore
+from .task import Task
+
+_NO_LIMIT = 2**40
+_HERE = StateManager()
+
+
+def clear_cache() -> None:
+    """Forget the cached results of this process; those in a state store stay."""
+    _HERE.clear()
+
+
+class Found(NamedTuple):
+    """A cached result, which may well be None."""
+
+    value: Any
+
+
+class LocalCache:
+    """The cache as one run uses it."""
+
+    def __init__(
+        self,
+        state: StateStore | None,
+        tasks: Sequence[Task],
+        logger: FlowkitLogger,
+        run_id: str,
+        *,
+        again: Collection[int] = (),
+    ) -> None:
+        """``state``: None for the store of this process. ``again``: tasks to be made again."""
+        self._state = _HERE if state is None else state
+        self._tasks = tasks
+        self._logger = logger
+        self._run_id = run_id
+        self._again = again
+        self._entries: dict[int, str] = {}
+        self._hits: set[int] = set()
+        self._warned: set[int] = set()
+
+    def find(self, index: int, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Found | None:
+        """Return the result of an earlier call like this one, if it is to be reused and is there.
+
+        ``index``: the number of the task. Any thread; it may wait for the store.
+        """
+        if self._tasks[index].cache_ttl is None:
+            return None
+        self._entries.pop(index, None)  # an earlier attempt may have had another one
+        try:
+            entry = self._entries[index] = entry_of(self._tasks[index], args, kwargs)
+        except NotCacheable as reason:
+            self._warn(index, str(reason))
+            return None
+        if index in self._again:
+            return None
+        try:
+            data = self._state.get(_key(entry))
+            if data is None:
+                return None
+            packed = base64.b64decode(data, validate=True)
+            value = unpack(packed, max_bytes=max(len(packed), 1))
+        except Exception as error:
+            self._warn(index, f"its entry cannot be read: {type(error).__name__}: {error}")
+            return None
+        self._hits.add(index)
+        return Found(value)
+
+    def was_found(self, index: int) -> bool:
+        """Tell whether the result of the task with that number came from here."""
+        return index in self._hits
+
+    def keep(self, outcomes: Iterable[Outcome]) -> None:
+        """Keep those that are results of tasks with an entry and did not come from here."""
+        wanted = [
+            outcome
+            for outcome in outcomes
+            if outcome.state is TaskState.SUCCEEDED
+            and outcome.task in self._entries
+            and outcome.task not in self._hits
+        ]
+        if not wanted:
+            return
+        try:
+            with self._batch():
+                for outcome in wanted:
+                    self._keep(outcome)
+        except Exception as error:  # the batch as a whole: the disk is full, say
+            for outcome in wanted:
+                self._warn_unkept(outcome.task, error)
+
+    def _keep(self, outcome: Outcome) -> None:
+        index = outcome.task
+        task = self._tasks[index]
+        try:
+            packed = pack(outcome.value, max_bytes=_NO_LIMIT)
+            text = base64.b64encode(packed).decode("ascii")
+            about = {"task": task.name, "function": task.ref}
+            self._state.set(_key(self._entries[index]), text, ttl=task.cache_ttl, metadata=about)
+        except Exception as error:
+            self._warn_unkept(index, error)
+
+    def _batch(self) -> AbstractContextManager[Any]:
+        batch = getattr(self._state, "batch", None)
+        return nullcontext() if batch is None else batch()
+
+    def _warn_unkept(self, index: int, error: Exception) -> None:
+        self._warn(index, f"its result cannot be kept: {type(error).__name__}: {error}")
+
+    def _warn(self, index: int, reason: str) -> None:
+        if index in self._warned:
+            return
+        self._warned.add(index)
+        name = self._tasks[index].name
+        self._logger.event(
+            LogLevel.WARNING,
+            "task_uncached",
+            f"Task not cached: {name}: {reason}",
+            task_name=name,
+            run_id=self._run_id,
+        )
+
+
+def _key(entry: str) -> str:
+    return f"cache/{entry}"

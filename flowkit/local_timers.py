@@ -1,0 +1,82 @@
+"""What is due when, in a run in this process: retries, and the ends of attempts with a timeout.
+
+Two heaps by due time. Retries go by the run's clock. Deadlines go by the computer's, whatever the
+run's is: a test can make hours pass, but what hangs, hangs in real time. A timer that has lost its
+meaning (its attempt is over) is not looked for: whoever is rung by it compares attempt numbers.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection
+from itertools import count
+from typing import NamedTuple
+
+from .clock import SYSTEM_CLOCK, Clock
+
+
+class Timer(NamedTuple):
+    """Something due at ``when`` (seconds): a retry, or else the end of an attempt."""
+
+    when: float
+    order: int
+    task: int
+    attempt: int
+    is_retry: bool
+
+
+class Timers:
+    """The timers of one run."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._retries: list[Timer] = []
+        self._deadlines: list[Timer] = []
+        self._order = count()
+
+    def set_retry(self, delay: float, task: int, attempt: int) -> None:
+        """Have the attempt begin in ``delay`` seconds."""
+        when = self._clock.monotonic() + delay
+        heapq.heappush(self._retries, Timer(when, next(self._order), task, attempt, True))
+
+    def set_deadline(self, when: float, task: int, attempt: int) -> None:
+        """Have the attempt end at ``when``, by the computer's clock."""
+        heapq.heappush(self._deadlines, Timer(when, next(self._order), task, attempt, False))
+
+    def patience(self, end: float | None, *, idle: bool) -> float | None:
+        """Return the real seconds until something is due, None if only an outcome can be next.
+
+        ``end``: the run's own end. A clock that is not the computer's is moved on to what is due
+        if no attempt goes on (``idle``); otherwise nobody waits for it, since only what goes on
+        can move it.
+        """
+        first = self._retries[0].when if self._retries else None
+        waits = [when - self._clock.monotonic() for when in (end, first) if when is not None]
+        if self._clock is not SYSTEM_CLOCK:
+            if idle and waits:
+                self._clock.sleep(max(0.0, min(waits)))
+                return 0.0
+            waits = []
+        if self._deadlines:
+            waits.append(self._deadlines[0].when - SYSTEM_CLOCK.monotonic())
+        return max(0.0, min(waits)) if waits else None
+
+    def pop_due(self) -> list[Timer]:
+        """Take out what is due."""
+        due = _pop(self._retries, self._clock.monotonic())
+        return due + _pop(self._deadlines, SYSTEM_CLOCK.monotonic())
+
+    def drop_retries(self, tasks: Collection[int]) -> list[int]:
+        """Drop the retries of these tasks; return the tasks that were waiting for one."""
+        dropped = [timer.task for timer in self._retries if timer.task in tasks]
+        if dropped:
+            self._retries = [timer for timer in self._retries if timer.task not in tasks]
+            heapq.heapify(self._retries)
+        return dropped
+
+
+def _pop(heap: list[Timer], now: float) -> list[Timer]:
+    due: list[Timer] = []
+    while heap and heap[0].when <= now:
+        due.append(heapq.heappop(heap))
+    return due

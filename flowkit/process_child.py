@@ -1,0 +1,173 @@
+"""A child that runs tasks for ``dag.run(executor="process")``: one call after another.
+
+It is started by processes.py, told once what all calls share (``Hello``), and answers each
+``Call`` until the pipe is closed. Its rules:
+
+1.  It dies with its parent, whatever it is doing: the kernel is asked for that where it can be
+    asked (Linux), and a thread waits for the parent's end everywhere.
+2.  It is in a process group of its own. The terminal's Ctrl-C goes to the parent alone, which
+    ends this process together with whatever its tasks started.
+3.  Nothing that a task does gets past ``_answer`` as an exception.
+4.  It ends without Python's shutdown: threads of user code must not keep a finished child alive.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection
+from types import MappingProxyType
+from typing import Any, NoReturn
+
+from .context import enter_attempt, leave_attempt
+from .functions import refuse_hidden_coroutine
+from .log_streams import HELD, end_lines
+from .logging import configure_logging
+from .process_wire import (
+    Broken,
+    Call,
+    Done,
+    Hello,
+    Raised,
+    Ready,
+    class_names,
+    pack,
+    sentence,
+    unpack,
+)
+from .shipping import find_function
+
+_PR_SET_PDEATHSIG = 1
+_PACKAGE = __name__.partition(".")[0]
+
+
+def child_main(pipe: Connection) -> NoReturn:
+    """Run in the child until the parent closes the pipe."""
+    _tie_to_parent()
+    for stream in (sys.stdout, sys.stderr):
+        # Whole lines at once: what several children print into one pipe never mixes, and what
+        # was printed is not lost if this process is killed.
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    # Blocked by the parent until here, so that Ctrl-C meets no half-started interpreter.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    with suppress(EOFError, OSError):
+        hello: Hello = unpack(pipe.recv_bytes())
+        capture = hello.capture_output
+        configure_logging(hello.log_level, hello.log_json, capture_output=capture)
+        child = _Child(hello)
+        pipe.send_bytes(pack(Ready(child.missing)))
+        while True:
+            answer = child.answer(pipe.recv_bytes())
+            _flush()
+            pipe.send_bytes(answer)
+    _flush()
+    os._exit(0)
+
+
+class _Child:
+    """The functions of one run, and how they are called."""
+
+    def __init__(self, hello: Hello) -> None:
+        self._run_id, self._params = hello.run_id, MappingProxyType(dict(hello.params))
+        self._pid = os.getpid()
+        self._functions: dict[int, Callable[..., Any]] = {}
+        self.missing: dict[int, str] = {}
+        for number, ref in hello.refs.items():
+            try:
+                self._functions[number] = find_function(_here(ref))
+            except BaseException as error:
+                self.missing[number] = str(error) or sentence(error)
+
+    def answer(self, data: bytes) -> bytes:
+        """Make one call and return the packed answer."""
+        try:
+            call: Call = unpack(data)
+            if call.code is not None:
+                self._functions[call.function] = unpack(call.code)
+        except BaseException as error:
+            problem = f"its function or its arguments cannot be read there ({sentence(error)})"
+            return pack(Broken(problem))
+        func = self._functions[call.function]
+        token = enter_attempt(self._run_id, call.task_name, call.attempt, self._params)
+        begun = time.perf_counter()
+        try:
+            value = func(*call.args, **call.kwargs)
+            refuse_hidden_coroutine(call.task_name, value)
+        except BaseException as error:
+            self._end_if_forked()
+            return _packed_error(error)
+        finally:
+            if HELD:
+                end_lines()
+            leave_attempt(token)
+        self._end_if_forked()
+        return _packed_result(time.perf_counter() - begun, value)
+
+    def _end_if_forked(self) -> None:
+        """End a copy of this process that a task made with ``os.fork`` and let return."""
+        if os.getpid() != self._pid:
+            _flush()
+            os._exit(0)
+
+
+def _packed_result(seconds: float, value: object) -> bytes:
+    try:
+        return pack(Done(seconds, value))
+    except BaseException as error:
+        return pack(Broken(f"its result cannot be sent back ({sentence(error)})"))
+
+
+def _packed_error(error: BaseException) -> bytes:
+    """Pack an exception, from the user's own code on, and beside it what can be said in words."""
+    packed, trace = None, ""
+    with suppress(Exception):
+        frames = error.__traceback__
+        while frames is not None and _is_ours(frames.tb_frame.f_globals.get("__name__", "")):
+            frames = frames.tb_next
+        trace = "".join(traceback.format_exception(type(error), error, frames))
+    with suppress(Exception):
+        data = pack(error)
+        # Many exceptions can be packed and not unpacked: their constructor takes something else.
+        if type(unpack(data)) is type(error):
+            packed = data
+    kind, _, message = sentence(error).partition(": ")
+    return pack(Raised(packed, kind, message, trace, class_names(type(error).__mro__)))
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] == _PACKAGE
+
+
+def _here(ref: str) -> str:
+    """Return where a reference is found in this process: scripts are imported by another name."""
+    return f"__mp_{ref[2:]}" if ref.startswith("__main__:") else ref
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+
+
+def _tie_to_parent() -> None:
+    parent = parent_process()
+    os.setpgid(0, 0)
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if parent is None or os.getppid() != parent.pid:
+        os._exit(0)
+    threading.Thread(target=_end_with, args=(parent,), name="flowkit-parent", daemon=True).start()
+
+
+def _end_with(parent: Any) -> None:
+    parent.join()
+    os.killpg(0, signal.SIGKILL)

@@ -1,0 +1,200 @@
+"""Child processes as their parent sees them: starting them, talking to them, ending them.
+
+They are started by multiprocessing's "spawn": a fresh interpreter, so it does not matter which
+threads and locks this process has. That imports the program's script anew, under another name.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from itertools import count
+from multiprocessing import get_context, resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from queue import SimpleQueue
+from threading import Thread
+
+from .process_child import child_main
+from .process_wire import CHILD_NAME
+
+_LOOK_S = 1.0  # between looks whether a silent child lives
+_FAREWELL_S = 5.0  # for a dismissed child to end by itself
+
+
+class Died(Exception):
+    """The child is gone. ``code``: its exit code, negative for a signal, None for "unknown"."""
+
+    def __init__(self, pid: int, code: int | None) -> None:
+        super().__init__(pid, code)
+        self.pid = pid
+        self.code = code
+
+    @property
+    def how(self) -> str:
+        """What ended it, for people."""
+        if self.code is None:
+            return "its exit code is unknown"
+        if self.code >= 0:
+            return f"exit code {self.code}"
+        try:
+            return signal.Signals(-self.code).name
+        except ValueError:
+            return f"signal {-self.code}"
+
+
+class Kid:
+    """One child and the pipe to it. ``known``: the functions that were sent to it."""
+
+    def __init__(self, process: SpawnProcess, pipe: Connection) -> None:
+        self._process = process
+        self._pipe = pipe
+        self._poll = select.poll()  # Connection.poll makes one anew each time, for 30 µs
+        self._poll.register(pipe, select.POLLIN)
+        self.pid = process.pid or 0
+        self.known: set[int] = set()
+
+    def ask(self, message: bytes, limit: float | None = None) -> bytes | None:
+        """Send a message and return the answer, None when ``limit`` seconds are over.
+
+        Raises Died.
+        """
+        end = None if limit is None else time.monotonic() + limit
+        try:
+            self._pipe.send_bytes(message)
+            while not self._poll.poll(_patience_ms(end)):
+                if end is not None and time.monotonic() >= end:
+                    return None
+                # A process that the child has left behind may hold the other end of the pipe open,
+                # so its end alone does not tell. What it said last is read all the same.
+                if not self._process.is_alive() and not self._poll.poll(0):
+                    break
+            else:
+                return self._pipe.recv_bytes()
+        except (EOFError, OSError):
+            pass
+        raise Died(self.pid, self._bury())
+
+    def kill(self) -> None:
+        """End it and what its tasks have started, without asking."""
+        if self._process.is_alive():  # else its number may be another process' by now
+            for end in (os.killpg, os.kill):
+                with suppress(ProcessLookupError, PermissionError):
+                    end(self.pid, signal.SIGKILL)
+
+    def dismiss(self) -> None:
+        """Let an idle child end by itself."""
+        self._pipe.close()
+
+    def wait(self) -> None:
+        """Wait until it has ended; one that does not end by itself is killed."""
+        self._process.join(_FAREWELL_S)
+        if self._process.is_alive():
+            self.kill()
+            self._process.join()
+
+    def _bury(self) -> int | None:
+        """Return the exit code of a child that is gone, or about to be."""
+        self.wait()
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)  # what its tasks have left behind
+        self._pipe.close()
+        # Another thread may just be taking note of it; or a handler of the program's own has
+        # waited for all children there are, and nobody will ever know.
+        end = time.monotonic() + _LOOK_S
+        while (code := self._process.exitcode) is None and time.monotonic() < end:
+            time.sleep(0.001)
+        return code
+
+
+class Nursery:
+    """Starts children, one after another, in a thread that outlives them.
+
+    On Linux a child is ended with the *thread* that started it (process_child.py asks for that),
+    so it cannot be one of those that come and go with the attempts. In this thread SIGINT is
+    blocked, which children inherit: Ctrl-C meets no half-started interpreter and its traceback.
+    """
+
+    def __init__(self) -> None:
+        self._births: SimpleQueue[Future[Kid] | None] = SimpleQueue()
+        self._numbers = count(1)
+        self._context = get_context("spawn")
+        self._closed = False
+        self._thread: Thread | None = None
+        self.kids: list[Kid] = []
+
+    def start_kid(self) -> Kid:
+        """Return a new child. Raises what starting a process raises."""
+        if self._thread is None:
+            self._thread = Thread(target=self._run, name="flowkit-nursery", daemon=True)
+            self._thread.start()
+        birth: Future[Kid] = Future()
+        self._births.put(birth)
+        return birth.result()
+
+    def end_kid(self, kid: Kid) -> None:
+        """Kill a child, or forget one that is dead: it holds nothing of this process any more."""
+        kid.kill()
+        kid.wait()
+        kid.dismiss()
+        self.kids.remove(kid)
+
+    def close(self, *, at_once: bool) -> None:
+        """End all children; ``at_once``: also those that are busy."""
+        self._closed = True
+        end: Callable[[Kid], None] = Kid.kill if at_once else Kid.dismiss
+        kids = list(self.kids)
+        for kid in kids:
+            end(kid)
+        for kid in kids:
+            kid.wait()
+        self._births.put(None)
+
+    def _run(self) -> None:
+        while (birth := self._births.get()) is not None:
+            try:
+                birth.set_result(self._start())
+            except BaseException as error:
+                birth.set_exception(error)
+
+    def _start(self) -> Kid:
+        # The tracker's start unblocks SIGINT, so it comes first; once it runs, it is left alone.
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        ours, theirs = self._context.Pipe()
+        name = f"{CHILD_NAME}{next(self._numbers)}"
+        process = self._context.Process(target=child_main, args=(theirs,), name=name)
+        with _true_main_file():
+            process.start()
+        theirs.close()
+        kid = Kid(process, ours)
+        self.kids.append(kid)
+        if self._closed:  # it was not seen by `close`
+            kid.kill()
+        return kid
+
+
+@contextmanager
+def _true_main_file() -> Iterator[None]:
+    """Hide the file "<stdin>" of a script from standard input, which children would try to open."""
+    main = vars(sys.modules["__main__"])
+    file = main.get("__file__")
+    if file is None or os.path.exists(file):
+        yield
+        return
+    main["__file__"] = None
+    try:
+        yield
+    finally:
+        main["__file__"] = file
+
+
+def _patience_ms(end: float | None) -> float:
+    seconds = _LOOK_S if end is None else max(0.0, min(_LOOK_S, end - time.monotonic()))
+    return 1000 * seconds

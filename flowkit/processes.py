@@ -1,0 +1,275 @@
+"""Calling tasks in child processes, for ``dag.run(executor="process")``: the parent's side.
+
+Each thread of the crew (lanes.py) that makes an attempt takes an idle child, or has one started,
+and waits for its answer. So there are as many children as attempts have run at a time, and the
+threads' number bounds both. Children live as long as the run. The rules:
+
+1.  A child makes one call at a time, so when it dies there is no doubt which task it was running.
+    The task is called again, in another child, as on workers: that is no retry of its policy, and
+    after ``MOST_DEATHS`` it fails with WorkerLost. No other task is touched.
+2.  A call over its timeout is ended by killing its child. The time that a child needs to start
+    does not count.
+3.  Nobody survives: ``stop`` ends all children, and those whose parent has vanished without a
+    word end by themselves (process_child.py).
+4.  What cannot work is found before anything runs, by asking the first child: functions that it
+    does not find, a script that would run its DAG anew in each child.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from .exceptions import (
+    DAGError,
+    IllegalValue,
+    ParameterError,
+    TaskExecutionError,
+    TaskTimeout,
+    WorkerLost,
+)
+from .log_capture import is_capturing
+from .logging import LogLevel
+from .process_children import Died, Kid, Nursery
+from .process_wire import (
+    EXIT_UNGUARDED,
+    Broken,
+    Call,
+    Done,
+    Hello,
+    Raised,
+    Ready,
+    can_ship_code,
+    class_names,
+    pack,
+    sentence,
+    unpack,
+)
+from .shipping import load_cargo, main_can_be_imported, not_found
+
+if TYPE_CHECKING:
+    from .local_attempts import RunContext
+    from .task import Task
+
+MOST_DEATHS = 3  # as on workers
+
+
+class Verdict(Exception):
+    """An attempt failed with ``error``; whether it is worth another one is known already."""
+
+    def __init__(self, error: BaseException, *, again: bool) -> None:
+        super().__init__(error, again)
+        self.error = error
+        self.again = again
+
+
+class Again(Exception):
+    """The child died under the call, through no known fault of the task's: call it again."""
+
+
+class Processes:
+    """The children of one run."""
+
+    def __init__(self, dag_name: str, context: RunContext) -> None:
+        """Pack what all calls share; nothing is started yet.
+
+        Raises NotImportableError for a function that no child could get, ParameterError for a run
+        parameter that cannot be sent.
+        """
+        self._dag_name = dag_name
+        self._context = context
+        self._tasks = context.layout.tasks
+        self._cargo = load_cargo(dag_name, self._tasks)
+        self._whole = not main_can_be_imported() and can_ship_code()
+        self._hello = self._pack_hello()
+        self._nursery = Nursery()
+        self._idle: list[Kid] = []
+        self._deaths: dict[int, int] = {}
+        self._stopped = False
+
+    def open(self) -> None:
+        """Start the first child, if any task needs one. Raises DAGError if it cannot work."""
+        if self._cargo.numbers:
+            self._idle.append(self._start())
+
+    def call(
+        self, index: int, attempt: int, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[Any, float]:
+        """Call a task's function in a child; return its result and the seconds that it took.
+
+        Raises what the function raises, TaskTimeout, Again if the child died under it, and Verdict
+        for all other failures.
+        """
+        task = self._tasks[index]
+        kid = self._take()
+        tries = attempt + self._deaths.get(index, 0)
+        message = self._pack_call(kid, index, tries, args, kwargs)
+        try:
+            answer = kid.ask(message, task.timeout)
+        except Died as death:
+            self._nursery.end_kid(kid)
+            self._count_death(index, tries, death)
+            raise Again from None
+        if answer is None:
+            self._nursery.end_kid(kid)
+            raise TaskTimeout(task.name, task.timeout or 0.0)
+        self._idle.append(kid)
+        return self._read(task, answer)
+
+    def stop(self, *, at_once: bool) -> None:
+        """End all children; ``at_once``: also those that are making a call."""
+        self._stopped = True
+        self._nursery.close(at_once=at_once)
+
+    # -- a child ---------------------------------------------------------------------------
+
+    def _take(self) -> Kid:
+        """Return an idle child, the one used last if there are several, or a new one."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            pass
+        try:
+            return self._start()
+        except Exception as error:
+            raise Verdict(error, again=False) from None
+
+    def _start(self) -> Kid:
+        try:
+            kid = self._nursery.start_kid()
+            ready: Ready = unpack(kid.ask(self._hello) or b"")
+        except Died as death:
+            raise self._stillborn(death) from None
+        except (OSError, AssertionError) as error:
+            # multiprocessing asserts that the parent is none of its daemons.
+            raise DAGError(
+                f"DAG {self._dag_name!r}: a process cannot be started ({sentence(error)}). Run it "
+                "with fewer max_workers, or with executor='thread'."
+            ) from error
+        for task, number in self._cargo.numbers.items() if ready.missing else ():
+            if number in ready.missing:
+                raise not_found(self._dag_name, task, ready.missing[number])
+        return kid
+
+    def _stillborn(self, death: Died) -> DAGError:
+        if death.code == EXIT_UNGUARDED:
+            return DAGError(
+                f"DAG {self._dag_name!r}: with executor='process', each process imports the "
+                "script, and this script runs a DAG when it is imported. Put the lines that run "
+                "it under `if __name__ == '__main__':`."
+            )
+        return DAGError(
+            f"DAG {self._dag_name!r}: process {death.pid} ended before it was ready ({death.how}). "
+            "It imports the script and the modules of the tasks; what went wrong is "
+            "printed above. Lines that do the work belong under `if __name__ == '__main__':`."
+        )
+
+    def _count_death(self, index: int, attempt: int, death: Died) -> None:
+        """Note that a child died under a task. Raises Verdict if that was once too often."""
+        task, context = self._tasks[index], self._context
+        deaths = self._deaths[index] = self._deaths.get(index, 0) + 1
+        if self._stopped:
+            return
+        context.log.logger.event(
+            LogLevel.ERROR,
+            "child_died",
+            f"Process {death.pid} died ({death.how}) while it ran task {task.name}",
+            pid=death.pid,
+            task_name=task.name,
+            run_id=context.run_id,
+            attempt=attempt,
+        )
+        if deaths >= MOST_DEATHS:
+            error = WorkerLost(
+                f"Task {task.name!r} of DAG {self._dag_name!r}: its process died {deaths} times "
+                f"while it ran the task (last process {death.pid}, {death.how}). Look for what "
+                "ends it: memory, a crash in native code, os._exit."
+            )
+            raise Verdict(error, again=False)
+
+    # -- messages --------------------------------------------------------------------------
+
+    def _pack_hello(self) -> bytes:
+        context, params = self._context, dict(self._context.params)
+        logger = context.log.logger
+        refs = self._cargo.refs
+        log = (logger.level, logger.json_output, is_capturing())
+        hello = Hello(context.run_id, params, *log, refs)
+        try:
+            return pack(hello, whole=self._whole)
+        except Exception as error:
+            name = self._culprit(params) or next(iter(params), "")
+            raise ParameterError(
+                f"DAG {self._dag_name!r}: the run parameter {name!r} cannot be sent to another "
+                f"process ({sentence(error)}). Give plain data, from which tasks make the rest.",
+                name,
+            ) from error
+
+    def _pack_call(
+        self, kid: Kid, index: int, attempt: int, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> bytes:
+        task = self._tasks[index]
+        number = self._cargo.number_of(task)
+        code = None if number in kid.known else self._cargo.code.get(number)
+        try:
+            packed = pack(
+                Call(number, code, task.name, attempt, args, dict(kwargs)), whole=self._whole
+            )
+        except Exception as error:
+            self._idle.append(kid)
+            raise Verdict(self._unsendable(index, args, kwargs, error), again=False) from None
+        kid.known.add(number)
+        return packed
+
+    def _unsendable(
+        self, index: int, args: Sequence[Any], kwargs: Mapping[str, Any], error: Exception
+    ) -> IllegalValue:
+        task, layout = self._tasks[index], self._context.layout
+        results = {
+            f"the result of task {layout.tasks[upstream].name!r}": value
+            for upstream, value in zip(layout.graph.upstream(index), args, strict=False)
+        }
+        named = {f"its argument {name!r}": value for name, value in kwargs.items()}
+        what = self._culprit({**results, **named}) or "one of its arguments"
+        return IllegalValue(
+            f"Task {task.name!r} of DAG {self._dag_name!r}: {what} cannot be sent to another "
+            f"process ({sentence(error)}). Use plain data, or run with executor='thread'."
+        )
+
+    def _culprit(self, values: Mapping[str, object]) -> str | None:
+        """Return the name of the first value that cannot be sent."""
+        for name, value in values.items():
+            try:
+                pack(value, whole=self._whole)
+            except Exception:
+                return name
+        return None
+
+    def _read(self, task: Task, answer: bytes) -> tuple[Any, float]:
+        try:
+            reply: Done | Raised | Broken = unpack(answer)
+        except Exception as error:
+            reply = Broken(f"its result cannot be read back ({sentence(error)})")
+        if isinstance(reply, Done):
+            return reply.value, reply.seconds
+        if isinstance(reply, Raised):
+            raise _raised(task, reply)
+        problem = (
+            f"Task {task.name!r} of DAG {self._dag_name!r}: {reply.problem}. Between processes go "
+            "plain data, and objects of classes that a module has; or run with executor='thread'."
+        )
+        raise Verdict(IllegalValue(problem), again=False)
+
+
+def _raised(task: Task, reply: Raised) -> BaseException:
+    """Return the exception of a task's function, or what stands for it."""
+    with suppress(Exception):  # some can be read in the child alone
+        if reply.packed is not None:
+            error: BaseException = unpack(reply.packed)
+            if reply.trace:
+                error.add_note(f"In the task's process:\n\n{reply.trace.rstrip()}")
+            return error
+    substitute = TaskExecutionError(task.name, reply.kind, reply.message, reply.trace)
+    worth = any(name in reply.kinds for name in class_names(task.retry_on))
+    return Verdict(substitute, again=worth)

@@ -1,0 +1,26 @@
+-- letters: what an outcome's letter means for the record that it becomes.
+
+-- Returns the letter that is recorded: in a run that is stopping only what goes on is retried.
+local function settled(letter, stop, rest)
+  if letter == 'W' or letter == 'D' then
+    return stopped(stop, string.match(rest, '^[^,]*')) and 'F' or 'W'
+  end
+  if letter == 'H' then return 'S' end
+  return letter
+end
+
+-- Marks a result that came from the cache in the first field of the rest of a record.
+local function from_cache(rest) return (string.gsub(rest, ',', '~,', 1)) end
+
+-- Keeps a result for tasks of the same code and arguments, if its token names an entry and a TTL.
+local function keep_cached(token, payload)
+  local digest, ttl = string.match(token, '^%d+,%d+,S,(%x+),(%d+)$')
+  if digest then call('SET', cached_key(digest), payload, 'PX', ttl) end
+end
+
+-- Counts a put-off attempt in "deaths[/base][*put off][!]", the part of the record that says
+-- which of a task's attempts do not count as failures.
+local function put_off(rest)
+  local head, count, tail = string.match(rest, '^([%d/]*)%*?(%d*)(.*)$')
+  return head .. '*' .. string.format('%d', (tonumber(count) or 0) + 1) .. tail
+end

@@ -1,0 +1,136 @@
+"""How the functions of a run get into child processes: by name, or as they are.
+
+By name if this process finds the very function under its task's reference: a child then imports
+the same module and finds it as well. ``@task`` puts a Task in the function's place, so the task is
+looked up and asked for its function. Anything else is pickled (process_wire.py), and what cannot
+be pickled is refused before anything runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from .exceptions import NotImportableError
+from .process_wire import can_ship_code, pack, sentence
+from .task import Task, registered_task
+
+
+@dataclass(frozen=True, slots=True)
+class Cargo:
+    """The functions of a run, by number: the references of some, and the packed others."""
+
+    refs: Mapping[int, str]
+    code: Mapping[int, bytes]
+    numbers: Mapping[Task, int]  # by the task that others were bound from
+
+    def number_of(self, task: Task) -> int:
+        """Return the number of a task's function."""
+        return self.numbers[task.base]
+
+
+def load_cargo(dag_name: str, tasks: Sequence[Task]) -> Cargo:
+    """Return the functions of the plain tasks among ``tasks``; async ones stay in this process.
+
+    Raises NotImportableError for one that no child could get.
+    """
+    refs: dict[int, str] = {}
+    code: dict[int, bytes] = {}
+    numbers: dict[Task, int] = {}
+    for task in tasks:
+        base = task.base
+        if task.is_async or base in numbers:
+            continue
+        number = numbers[base] = len(numbers)
+        problem = _why_not_by_name(base)
+        if problem is None:
+            refs[number] = base.ref
+        else:
+            code[number] = _packed_function(dag_name, base, problem)
+    return Cargo(refs, code, numbers)
+
+
+def find_function(ref: str) -> Callable[..., Any]:
+    """Import the module of a reference and return the function. Raises LookupError."""
+    module, _, qualname = ref.partition(":")
+    try:
+        found: object = import_module(module)
+    except BaseException as error:
+        raise LookupError(
+            f"module {module!r} cannot be imported there: {sentence(error)}"
+        ) from error
+    registered = registered_task(ref)
+    if registered is not None:
+        return registered.func
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    if isinstance(found, Task):
+        return found.func
+    if not callable(found):
+        raise LookupError(f"module {module!r} has no {qualname!r} there")
+    return found
+
+
+def not_found(dag_name: str, task: Task, why: str) -> NotImportableError:
+    """Return the error for a task whose function a child has not found under its reference."""
+    if task.ref.startswith(("__main__:", "__mp_main__:")):
+        way = "Define it in the script outside of `if __name__ == '__main__':`, or in a module."
+    else:
+        way = "A process started anew must find the module as this one did: by its import path."
+    return _refusal(dag_name, task, f"{why}. {way}")
+
+
+def main_can_be_imported() -> bool:
+    """Whether children can import what ``__main__`` defines: it is a script or a module.
+
+    Notebooks, interactive sessions, ``python -c`` and ``python -`` are not, nor is a package's
+    ``__main__``.
+    """
+    main = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    if spec is not None:
+        return not str(spec.name).endswith("__main__")
+    return os.path.exists(getattr(main, "__file__", None) or "")
+
+
+def _why_not_by_name(task: Task) -> str | None:
+    module, _, qualname = task.ref.partition(":")
+    if "<lambda>" in qualname:
+        return "it is a lambda"
+    if "<locals>" in qualname:
+        return "it is defined inside a function"
+    if "<" in qualname:
+        return "it is no plain function"
+    if module == "__main__" and not main_can_be_imported():
+        return "it is defined in a notebook or an interactive session"
+    if module not in sys.modules:
+        return f"its module {module!r} was not imported"
+    try:
+        found = find_function(task.ref)
+    except LookupError:
+        found = None
+    return None if found is task.func else f"another function is {task.ref} by now"
+
+
+def _packed_function(dag_name: str, task: Task, problem: str) -> bytes:
+    try:
+        return pack(task.func, whole=not main_can_be_imported())
+    except Exception as error:
+        if can_ship_code():
+            way = f", and it cannot be sent as it is ({sentence(error)}). Move it to the top level "
+            way += "of a module."
+        else:
+            way = ". Move it to the top level of a module, or `pip install 'flowkit[process]'`, "
+            way += "which sends functions as they are."
+        raise _refusal(dag_name, task, problem + way) from error
+
+
+def _refusal(dag_name: str, task: Task, text: str) -> NotImportableError:
+    message = (
+        f"Task {task.name!r} ({task.ref}) of DAG {dag_name!r} cannot run in another process: {text}"
+    )
+    return NotImportableError(message, task.name, task.ref)

@@ -1,0 +1,196 @@
+"""What happened in a run under test, and assertions on it.
+
+Every assertion returns the result, so that they can be chained, and says in its message what was
+expected and how the whole run went. Tasks are named by a name or by the Task itself; a name that
+the DAG does not have is an error of the test (TaskNotFoundError), never a failed assertion.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from ..core.states import TaskState
+from ..exceptions import TaskNotFoundError
+from ..log_output import plain
+from ..options import unknown_name
+from ..task import Task
+
+AnyTask = str | Task
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """How one task fared. Lengths of time are in seconds.
+
+    ``attempts``: calls of its function. ``delays``: the waits before each retry. ``errors``: what
+    its attempts failed with. ``note``: why it was skipped, or where its result came from.
+    """
+
+    name: str
+    state: TaskState
+    attempts: int
+    delays: Sequence[float]
+    errors: Sequence[BaseException]
+    note: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.state.value}, {_counted(self.attempts, 'attempt')}"
+        if self.delays:
+            waits = " and ".join(f"{delay:.1f} s" for delay in self.delays)
+            text += f", retried after {waits}"
+        text += f" ({self.note})" if self.note else ""
+        return f"{text}: {described(self.errors[-1])}" if self.errors else text
+
+
+@dataclass(frozen=True, slots=True)
+class DagResult:
+    """A run that is over.
+
+    ``results``: as ``dag.run()`` returns them, also of a run that failed. ``error``: what
+    ``dag.run()`` would have raised, None if the run succeeded. ``tasks``: each task, hooks too, by
+    name. ``order``: the names of the tasks that ran, in the order in which they started; of those
+    side by side any can be first. ``elapsed``: seconds that passed on the run's clock.
+    """
+
+    dag: str
+    results: Mapping[str, Any]
+    error: BaseException | None
+    tasks: Mapping[str, TaskResult]
+    order: Sequence[str]
+    elapsed: float
+
+    def __str__(self) -> str:
+        ended = "succeeded" if self.succeeded else "failed"
+        culprits = [task.name for task in self.tasks.values() if self.error in task.errors[-1:]]
+        because = f" because of task {culprits[0]!r}" if culprits else ""
+        head = f"DAG {self.dag!r} {ended}{because}, after {self.elapsed:.1f} s on its clock:"
+        width = max(map(len, self.tasks), default=0)
+        return "\n".join([head, *(f"  {name:{width}}  {self.tasks[name]}" for name in self.tasks)])
+
+    # -- looking -------------------------------------------------------------------------------
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the run succeeded."""
+        return self.error is None
+
+    @property
+    def states(self) -> dict[str, TaskState]:
+        """The state in which each task ended, by name. States are equal to their text."""
+        return {name: task.state for name, task in self.tasks.items()}
+
+    def state(self, task: AnyTask) -> TaskState:
+        """Return the state in which a task ended. Raises TaskNotFoundError."""
+        return self._task(task).state
+
+    def attempts(self, task: AnyTask) -> int:
+        """Return how often a task's function was called. Raises TaskNotFoundError."""
+        return self._task(task).attempts
+
+    def delays(self, task: AnyTask) -> list[float]:
+        """Return the seconds waited before each retry of a task. Raises TaskNotFoundError."""
+        return list(self._task(task).delays)
+
+    def _task(self, task: AnyTask) -> TaskResult:
+        name = task.name if isinstance(task, Task) else task
+        if name not in self.tasks:
+            problem = unknown_name("task", str(name), list(self.tasks))
+            raise TaskNotFoundError(f"DAG {self.dag!r}: {problem}")
+        return self.tasks[name]
+
+    # -- asserting -----------------------------------------------------------------------------
+
+    def assert_succeeded(self) -> DagResult:
+        """Fail the test unless the run succeeded."""
+        __tracebackhide__ = True
+        if not self.succeeded:
+            self._fail("The run should have succeeded.", self.error)
+        return self
+
+    def assert_failed(
+        self,
+        task: AnyTask,
+        exception_type: type[BaseException] | tuple[type[BaseException], ...] | None = None,
+        match: str | None = None,
+    ) -> DagResult:
+        """Fail the test unless the task failed for good, with such an exception.
+
+        ``match``: a regular expression that is searched in its message.
+        """
+        __tracebackhide__ = True
+        found = self._task(task)
+        if found.state is not TaskState.FAILED:
+            self._fail(f"Task {found.name!r} should have failed, and is {found.state.value}.")
+        error = found.errors[-1]
+        if exception_type is not None and not isinstance(error, exception_type):
+            wanted = _named(exception_type)
+            self._fail(f"Task {found.name!r} should have failed with {wanted}.", error)
+        if match is not None and re.search(match, plain(error)) is None:
+            self._fail(f"The error of task {found.name!r} should match {match!r}.", error)
+        return self
+
+    def assert_ran(self, *tasks: AnyTask) -> DagResult:
+        """Fail the test unless each of the tasks was called, however it ended."""
+        __tracebackhide__ = True
+        for found in map(self._task, tasks):
+            if not found.attempts:
+                self._fail(f"Task {found.name!r} should have run.")
+        return self
+
+    def assert_not_run(self, *tasks: AnyTask) -> DagResult:
+        """Fail the test if one of the tasks was called."""
+        __tracebackhide__ = True
+        for found in map(self._task, tasks):
+            if found.attempts:
+                self._fail(f"Task {found.name!r} should not have run.")
+        return self
+
+    def assert_skipped(self, *tasks: AnyTask) -> DagResult:
+        """Fail the test unless each of the tasks was skipped."""
+        __tracebackhide__ = True
+        for found in map(self._task, tasks):
+            if found.state is not TaskState.SKIPPED:
+                state = found.state.value
+                self._fail(f"Task {found.name!r} should have been skipped, and is {state}.")
+        return self
+
+    def assert_attempts(self, task: AnyTask, count: int) -> DagResult:
+        """Fail the test unless the task's function was called so many times."""
+        __tracebackhide__ = True
+        found = self._task(task)
+        if found.attempts != count:
+            wanted = _counted(count, "attempt")
+            self._fail(f"Task {found.name!r} should have made {wanted}, not {found.attempts}.")
+        return self
+
+    def assert_order(self, *tasks: AnyTask) -> DagResult:
+        """Fail the test unless all of the tasks ran and started in this order."""
+        __tracebackhide__ = True
+        self.assert_ran(*tasks)
+        wanted = [self._task(task).name for task in tasks]
+        found = [name for name in self.order if name in wanted]
+        if found != wanted:
+            shown = " -> ".join(found)
+            self._fail(f"The tasks should have started as {' -> '.join(wanted)}, not {shown}.")
+        return self
+
+    def _fail(self, sentence: str, error: BaseException | None = None) -> NoReturn:
+        __tracebackhide__ = True
+        raise AssertionError(f"{sentence}\n\n{self}") from error
+
+
+def described(error: BaseException) -> str:
+    """Return the class and the message of an error, on one line."""
+    message = " ".join(plain(error).split())
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def _named(kinds: type[BaseException] | tuple[type[BaseException], ...]) -> str:
+    return " or ".join(kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count or 'no'} {what}s"

@@ -1,0 +1,116 @@
+"""Running a DAG, or one attempt of one task, in a test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from ..checks import check_executor
+from ..clock import Clock, FakeClock
+from ..context import Attempt, attempt_scope
+from ..functions import refuse_hidden_coroutine
+from ..invoke import plan_for
+from ..task import Task
+from .result import DagResult
+
+if TYPE_CHECKING:
+    from ..dag import DAG
+    from ..state import StateStore
+
+Result = TypeVar("Result")
+
+
+def run_dag(
+    dag: DAG,
+    *,
+    params: Mapping[str, Any] | None = None,
+    clock: Clock | None = None,
+    state: StateStore | None = None,
+    resume: bool = False,
+    strict_values: bool = True,
+    max_workers: int | None = None,
+    seed: int = 0,
+) -> DagResult:
+    """Run a DAG in this process and return what happened; a task that fails raises nothing here.
+
+    ``clock``: a new FakeClock by default: waits for retries take no time. A task that moves it by
+    more than its timeout has timed out; one that hangs is timed out in real time.
+    ``strict_values``: send parameters, fixed arguments and results through the codec, as to
+    workers, so that a value that cannot be stored fails its task. ``seed``: of the jitter of
+    retries, which is always the same for one seed. ``params``, ``state``, ``resume``,
+    ``max_workers``: see ``DAG.run``; without ``state``, the cache is empty when the run begins.
+
+    Raises what ``DAG.run`` raises before anything runs, and CodecError for a bad parameter.
+    """
+    from ..local import run_here
+    from .story import Laboratory
+
+    options = {"state": state, "resume": resume or None, "from_task": None}
+    check_executor(dag.name, "thread", {}, options)
+    clock = FakeClock() if clock is None else clock
+    params = _as_sent(dag, params) if strict_values else params
+    recording = None if state is None else (state, resume, None)
+    if recording is None:
+        _forget_cached(dag)
+    laboratory = Laboratory(clock, seed, strict_values=strict_values)
+    world, own, begun = laboratory.world(), len(dag.tasks), clock.monotonic()
+    try:
+        run_here(dag, max_workers=max_workers, params=params, recording=recording, world=world)
+    except BaseException as error:
+        if error is not laboratory.failure:
+            raise
+    return laboratory.result(dag.name, own, clock.monotonic() - begun)
+
+
+def _as_sent(dag: DAG, params: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what would arrive of the parameters; refuse what could not be submitted."""
+    from .story import through_codec
+
+    dag.compile()
+    return cast("dict[str, Any]", through_codec(dict(params or {}), "params"))
+
+
+def _forget_cached(dag: DAG) -> None:
+    """Empty the cache that the runs of a process share: no test is to depend on another one."""
+    if any(task.cache_ttl is not None for task in dag.tasks):
+        from ..local_cache import clear_cache
+
+        clear_cache()
+
+
+def call_task(
+    task: Task[..., Result],
+    /,
+    *args: Any,
+    attempt: int = 1,
+    run_id: str = "test",
+    params: Mapping[str, Any] | None = None,
+    **kwargs: Any,
+) -> Result:
+    """Call a task's function once, as an attempt in a run, and return or raise what it does.
+
+    ``args``: the upstream results. ``attempt``, ``run_id``, ``params``: what ``current_attempt()``
+    says; parameters that the function declares are filled in as well. ``kwargs``: further
+    arguments, which win. Condition, retries, timeout and codec have no part in it. An async task
+    gives a coroutine, for you to await.
+    """
+    if not isinstance(task, Task):
+        raise TypeError(f"call_task() takes a task, not {task!r}. Is it decorated with @task?")
+    if attempt < 1:
+        raise ValueError(f"attempt must be at least 1, not {attempt}: attempts count from 1.")
+    given = dict(params or {})
+    keywords = {**plan_for(task).keywords(len(args), given, task.kwargs), **kwargs}
+    current = Attempt(run_id, task.name, attempt, given)
+    if task.is_async:
+        return cast("Result", _await_task(task, current, args, keywords))
+    with attempt_scope(current):
+        value = task.func(*args, **keywords)
+    refuse_hidden_coroutine(task.name, value)
+    return value
+
+
+async def _await_task(
+    task: Task, current: Attempt, args: tuple[Any, ...], keywords: Mapping[str, Any]
+) -> Any:
+    with attempt_scope(current):
+        return await task.func(*args, **keywords)

@@ -1,0 +1,186 @@
+"""What a test sees of a run, and the world that it puts the run into.
+
+``Story`` hears what the log hears. ``Laboratory`` makes the world of one run: the jitter of a retry
+depends on the seed, the task and its failures alone, so not on which thread was first; a result
+goes through the codec in the attempt's own thread, as on a worker, so that it fails the attempt
+before anything follows from it; and an attempt that moves the clock beyond its task's timeout has
+timed out, whatever it returns or raises after that.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..clock import Clock, FakeClock
+from ..core.commands import MarkTasks
+from ..core.states import TaskState
+from ..exceptions import TaskTimeout
+from ..invoke import may_retry
+from ..local_attempts import Outcome
+from ..local_log import LocalLog
+from ..local_world import World
+from ..logging import FlowkitLogger
+from ..protocol.codec import pack, unpack
+from ..task import Task
+from .result import DagResult, TaskResult
+
+_ENDED_BY_ITSELF = (TaskState.SUCCEEDED, TaskState.FAILED, TaskState.WAITING)
+
+
+class Story(LocalLog):
+    """What happened in a run, by task number. ``failure``: what it failed with."""
+
+    def __init__(
+        self, logger: FlowkitLogger, run_id: str, dag_name: str, tasks: Sequence[Task]
+    ) -> None:
+        super().__init__(logger, run_id, dag_name, tasks)
+        self.run_id, self.tasks = run_id, tasks
+        self.failure: BaseException | None = None
+        self.order: list[int] = []
+        # A run that is over has cancelled what nothing else was heard of.
+        self.states = [TaskState.CANCELLED] * len(tasks)
+        self._attempts = [0] * len(tasks)
+        self._delays: list[list[float]] = [[] for _ in tasks]
+        self._errors: list[list[BaseException]] = [[] for _ in tasks]
+        self._notes = [""] * len(tasks)
+
+    def told(self) -> dict[str, TaskResult]:
+        """Return the tasks by name."""
+        fields = (self.states, self._attempts, self._delays, self._errors, self._notes)
+        names = (task.name for task in self.tasks)
+        return {name: TaskResult(name, *one) for name, *one in zip(names, *fields, strict=True)}
+
+    # -- what it hears -------------------------------------------------------------------------
+
+    def reused(self, states: Mapping[int, TaskState]) -> None:
+        """Tasks that are not made again."""
+        super().reused(states)
+        for task, state in states.items():
+            self.states[task], self._notes[task] = state, "of an earlier run"
+
+    def started(self, task: int, attempt: int) -> None:
+        """An attempt begins; in its own thread."""
+        super().started(task, attempt)
+        self._attempts[task] += 1
+        if attempt == 1:
+            self.order.append(task)
+
+    def succeeded(self, task: int, attempt: int, duration: float, *, cached: bool) -> None:
+        """A task has succeeded."""
+        super().succeeded(task, attempt, duration, cached=cached)
+        self.states[task] = TaskState.SUCCEEDED
+        if cached:
+            self._notes[task] = "cached"
+
+    def skipped(self, task: int, attempt: int, reason: str) -> None:
+        """A task does not run."""
+        super().skipped(task, attempt, reason)
+        self.states[task], self._notes[task] = TaskState.SKIPPED, reason
+
+    def failed(self, task: int, attempt: int, error: BaseException) -> None:
+        """A task has failed for good."""
+        super().failed(task, attempt, error)
+        self.states[task] = TaskState.FAILED
+        self._errors[task].append(error)
+
+    def retried(self, task: int, failures: int, delay: float, error: BaseException) -> None:
+        """A task is tried again."""
+        super().retried(task, failures, delay, error)
+        self._delays[task].append(delay)
+        self._errors[task].append(error)
+
+    def marked(self, command: MarkTasks) -> None:
+        """Tasks are over without an attempt."""
+        super().marked(command)
+        for task in command.tasks:
+            self.states[task] = command.state
+
+    def run_failed(self, task: int, error: BaseException, failures: int) -> None:
+        """The run has failed."""
+        super().run_failed(task, error, failures)
+        self.failure = error
+
+
+class Laboratory:
+    """The world of one run under test, and its result."""
+
+    def __init__(self, clock: Clock, seed: int, *, strict_values: bool) -> None:
+        self._clock = clock
+        self._seed = seed
+        self._strict = strict_values
+        self._story: Story | None = None
+        self._results: list[Any] = []
+
+    def world(self) -> World:
+        """Return the world to run in."""
+        return World(self._clock, self._jitter, self._listen, self._room, self._checked)
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What the run failed with, None if it did not, or has not begun."""
+        return None if self._story is None else self._story.failure
+
+    def result(self, dag_name: str, own: int, elapsed: float) -> DagResult:
+        """Return what happened. ``own``: how many of the tasks are no hooks. After the run."""
+        story = self._story
+        tasks = {} if story is None else story.told()
+        results = {
+            name: self._results[number]
+            for number, (name, task) in enumerate(tasks.items())
+            if number < own and task.state is TaskState.SUCCEEDED
+        }
+        order = [] if story is None else [story.tasks[number].name for number in story.order]
+        return DagResult(dag_name, results, self.failure, tasks, order, elapsed)
+
+    def _listen(
+        self, logger: FlowkitLogger, run_id: str, dag_name: str, tasks: Sequence[Task]
+    ) -> Story:
+        self._story = Story(logger, run_id, dag_name, tasks)
+        return self._story
+
+    def _room(self, count: int) -> list[Any]:
+        self._results = _Copies([None] * count) if self._strict else [None] * count
+        return self._results
+
+    def _jitter(self, task: Task, failures: int) -> float:
+        return random.Random(f"{self._seed}/{task.name}/{failures}").random()  # noqa: S311
+
+    def _checked(self, task: Task, outcome: Outcome) -> Outcome:
+        if outcome.state in _ENDED_BY_ITSELF and self._overslept(task, outcome.attempt):
+            error = TaskTimeout(task.name, task.timeout or 0.0)
+            again = outcome.attempt <= task.retries and may_retry(task, error)
+            state = TaskState.WAITING if again else TaskState.FAILED
+            return outcome._replace(state=state, value=error)
+        if outcome.state is TaskState.SUCCEEDED and self._strict:
+            try:
+                return outcome._replace(value=through_codec(outcome.value))
+            except BaseException as error:  # CodecError, or what a class of the user's raises
+                return outcome._replace(state=TaskState.FAILED, value=error)
+        return outcome
+
+    def _overslept(self, task: Task, attempt: int) -> bool:
+        story, clock = self._story, self._clock
+        if task.timeout is None or story is None or not isinstance(clock, FakeClock):
+            return False
+        return clock.moved_by(story.run_id, task.name, attempt) > task.timeout
+
+
+class _Copies(list[Any]):
+    """Results of which every reader gets a copy of its own, as each task on a worker does."""
+
+    def __getitem__(self, index: Any) -> Any:
+        return through_codec(super().__getitem__(index))
+
+
+def through_codec(value: object, root: str = "result") -> object:
+    """Return what would arrive of a value sent to a worker. Raises CodecError."""
+    try:
+        return unpack(pack(value, root=root))
+    except Exception as error:
+        error.add_note(
+            "A run under test sends its values through the codec, as a run on workers does; "
+            "run_dag(…, strict_values=False) hands them on as they are."
+        )
+        raise

@@ -1,0 +1,190 @@
+"""Whole systems for tests: a store in memory, and the daemons of production that work on it.
+
+Whatever a test starts is over when it ends, and what was changed in this process (registered tasks,
+environment, import path) is as it was. The daemons import what the test can import: they get its
+``sys.path``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from ..dag import DAG
+from ..exceptions import WaitTimeout
+from ..loader import App, load_app
+from ..system import LocalSystem
+from ..task import Task
+
+if TYPE_CHECKING:
+    from ..client import Client
+    from ..daemons import Line
+    from ..run_handle import RunHandle
+
+LINES_KEPT = 1000
+LINES_SHOWN = 20
+NAMESPACE = "test"
+LOOK_S = 1.0  # how often a wait looks at the daemons
+GRACE_S = 1.0  # for tasks that still run when the test is over
+
+
+@contextmanager
+def fresh_registry() -> Iterator[list[Task]]:
+    """Start with no registered task, and have those that there were again in the end."""
+    with kept_registry():
+        Task.clear_registry()
+        yield Task._all_tasks
+
+
+@contextmanager
+def kept_registry() -> Iterator[None]:
+    """Undo in the end what was registered."""
+    tasks, refs = list(Task._all_tasks), dict(Task._by_ref)
+    try:
+        yield
+    finally:
+        Task._all_tasks[:] = tasks
+        Task._by_ref.clear()
+        Task._by_ref.update(refs)
+
+
+@contextmanager
+def environment(**variables: str) -> Iterator[None]:
+    """Set environment variables for a while."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def embedded_store() -> Iterator[str]:
+    """Have an empty store in memory, to which the settings of this process lead; yield its URL."""
+    from ..embedded import EmbeddedServer
+
+    with (
+        EmbeddedServer() as server,
+        environment(FLOWKIT_REDIS_URL=server.url, FLOWKIT_NAMESPACE=NAMESPACE),
+    ):
+        yield server.url
+
+
+class RunningSystem:
+    """A scheduler and a worker with the tasks of an app, ready to run its DAGs.
+
+    ``url``, ``namespace``: of the store. ``client``: connected to it. ``lines``: what daemons and
+    tasks have printed of late; the lines of a run's tasks may come after its results.
+    """
+
+    def __init__(self, app: App, system: LocalSystem, client: Client, lines: deque[Line]) -> None:
+        self._app, self._system = app, system
+        self.url = system.url
+        self.namespace = system.namespace
+        self.client = client
+        self.lines = lines
+
+    def dag(self, name: str | None = None) -> DAG:
+        """Return a DAG of the app, None for the only one. Raises UnknownDAGError."""
+        return self._app.dag(name)
+
+    def submit(
+        self, dag: DAG | str | None = None, params: Mapping[str, Any] | None = None
+    ) -> RunHandle:
+        """Submit a run of a DAG, or of the app's DAG of that name. Raises DAGError."""
+        return self.client.submit(dag if isinstance(dag, DAG) else self.dag(dag), params=params)
+
+    def run(
+        self,
+        dag: DAG | str | None = None,
+        params: Mapping[str, Any] | None = None,
+        *,
+        timeout: float = 60.0,
+    ) -> dict[str, Any]:
+        """Submit a run, wait for it and return its results by task.
+
+        ``timeout``: seconds to wait. Raises TaskExecutionError for a task that failed, WaitTimeout
+        with what the daemons have printed, FlowkitError if they cannot work any more.
+        """
+        handle = self.submit(dag, params)
+        deadline = time.monotonic() + timeout
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                return handle.wait_results(max(0.0, min(left, LOOK_S)))
+            except WaitTimeout as error:
+                self._system.check()
+                if left <= LOOK_S:
+                    error.add_note(self._printed())
+                    raise
+
+    def _printed(self) -> str:
+        shown = [f"  {line.source}: {line.text}" for line in list(self.lines)[-LINES_SHOWN:]]
+        return "\n".join(["Printed of late:", *shown]) if shown else "Nothing was printed."
+
+
+class Systems:
+    """Starts systems on one store; all of them end with the ``with`` block."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._open = ExitStack()
+
+    def start(
+        self,
+        app: str | Path | ModuleType,
+        workers: int = 2,
+        queues: Sequence[str] = ("default",),
+    ) -> RunningSystem:
+        """Start a scheduler and a worker, and return when they are ready.
+
+        ``app``: a file, a module or its name; it is loaded here as well. ``workers``: processes
+        that run tasks. Raises AppError without the app, FlowkitError if the daemons cannot work.
+        """
+        name = app.__name__ if isinstance(app, ModuleType) else str(app)
+        loaded = self._load(name)
+        lines: deque[Line] = deque(maxlen=LINES_KEPT)
+        system = LocalSystem(
+            name,
+            url=self._url,
+            namespace=NAMESPACE,
+            queues=queues,
+            processes=workers,
+            grace=GRACE_S,
+            on_line=lines.append,
+        )
+        path = [entry or os.getcwd() for entry in sys.path]
+        path = [entry for entry in path if os.path.exists(entry)]  # no hooks of installed finders
+        with environment(PYTHONPATH=os.pathsep.join(path)):
+            self._open.enter_context(system)
+        system.wait_ready()
+        client = self._open.enter_context(system.client())
+        return RunningSystem(loaded, system, client, lines)
+
+    def _load(self, name: str) -> App:
+        """Load an app in this process; if it was not loaded before, it is not afterwards."""
+        known = set(sys.modules)
+        app = load_app(name)
+        if app.name not in known:
+            self._open.callback(sys.modules.pop, app.name, None)
+        return app
+
+    def __enter__(self) -> Systems:
+        self._open.enter_context(kept_registry())
+        self._open.callback(sys.path.__setitem__, slice(None), list(sys.path))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open.close()

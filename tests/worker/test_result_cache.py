@@ -1,0 +1,184 @@
+"""Cached results on a worker: what is looked up, what is kept, and what is said if it cannot be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from bench import Shelf, claim_of, dag_of, executor_of
+
+from flowkit import Task, current_attempt, task
+from flowkit.exceptions import RedisUnavailable
+from flowkit.protocol.codec import BrokenValue, pack, unpack
+from flowkit.protocol.worker_store import Claim, Outcome
+from flowkit.worker.executor import Prepared
+
+
+class Bench:
+    """A task with a cache, which outcomes fill as ``complete.lua`` does."""
+
+    def __init__(self, one: Task, *args: object, params: Any = None) -> None:
+        self.shelf = Shelf(dag_of(one), *args, params=params)
+        self.executor = executor_of(self.shelf)
+
+    def attempt(self, claim: Claim | None = None) -> Outcome:
+        prepared = self.executor.prepare(claim or claim_of())
+        if not isinstance(prepared, Prepared):
+            return prepared
+        try:
+            result = prepared.task.func(*prepared.args, **prepared.kwargs)
+        except Exception as error:
+            return self.executor.raised(prepared, error)
+        outcome = self.executor.succeeded(prepared, result, 0.1)
+        _, _, letter, *keep = outcome.token.split(",")
+        if letter == "S" and keep:
+            self.shelf.cache[keep[0]] = outcome.payload
+        return outcome
+
+
+def counted(value: object = 7, **options: Any) -> tuple[Task, list[object]]:
+    """Return a task and the list that grows with each call of it."""
+    calls: list[object] = []
+
+    def work(*args: object, **kwargs: object) -> object:
+        calls.append(args)
+        return value
+
+    return task(**{"cache_ttl": 1.5, **options})(work), calls
+
+
+def test_a_result_is_kept_with_the_outcome_and_reused_by_the_next() -> None:
+    one, calls = counted()
+    bench = Bench(one)
+    first = bench.attempt()
+    task_, attempt, letter, entry, ttl = first.token.split(",")
+    assert (task_, attempt, letter, ttl) == ("0", "1", "S", "1500")
+    assert bench.attempt(claim_of(run="r2")) == Outcome("r2", "0,1,H", pack(7))
+    assert len(calls) == 1
+    assert bench.shelf.looked_up == [entry, entry]
+    assert bench.shelf.remembered == [(0, pack(7))] * 2, "for the tasks downstream"
+
+
+def test_none_is_reused_too() -> None:
+    one, calls = counted(None)
+    bench = Bench(one)
+    bench.attempt()
+    assert bench.attempt() == Outcome("r1", "0,1,H", b"")
+    assert len(calls) == 1
+
+
+def test_a_task_without_a_ttl_looks_nothing_up() -> None:
+    bench = Bench(task(lambda: 1))
+    assert bench.attempt().token == "0,1,S"
+    assert bench.shelf.looked_up == []
+
+
+def test_other_arguments_are_other_entries() -> None:
+    one, calls = counted()
+    tokens = {Bench(one, *args).attempt().token for args in [(1,), (2,), (1, 2), ([1],)]}
+    assert len(tokens) == len(calls) == 4
+
+
+def test_a_short_ttl_is_a_millisecond_at_least() -> None:
+    one, _ = counted(cache_ttl=0.0001)
+    assert Bench(one).attempt().token.endswith(",1")
+
+
+def test_a_failure_is_not_kept() -> None:
+    @task(cache_ttl=60, retries=1)
+    def fails() -> None:
+        raise OSError("broken")
+
+    bench = Bench(fails)
+    assert bench.attempt().token.startswith("0,1,W,")
+    assert bench.shelf.cache == {}
+
+
+def test_the_condition_is_asked_before_the_cache() -> None:
+    wanted = [True, False]
+    one, _ = counted(when=lambda value: wanted.pop(0))
+    bench = Bench(one, 1)
+    assert bench.attempt().token.startswith("0,1,S,")
+    assert bench.attempt().token == "0,1,K"
+
+
+def test_what_is_made_again_in_a_resumed_run_is_not_read_but_written() -> None:
+    one, calls = counted()
+    bench = Bench(one)
+    bench.attempt()
+    again = bench.attempt(claim_of(attempt=2, spent="0/1"))
+    assert again.token.startswith("0,2,S,")
+    assert len(calls) == 2
+    assert len(bench.shelf.looked_up) == 1
+
+
+def test_a_retry_looks_again_for_what_another_run_may_have_made() -> None:
+    one, calls = counted()
+    bench = Bench(one)
+    bench.attempt()
+    assert bench.attempt(claim_of(attempt=2)).token == "0,2,H"
+    assert len(calls) == 1
+
+
+def test_a_cache_key_knows_its_attempt() -> None:
+    seen: list[object] = []
+
+    def key(value: int, **more: object) -> str:
+        seen.append((current_attempt().run_id, value, more))
+        return "fixed"
+
+    one, _ = counted(cache_key=key)
+    entries = [Bench(one, value).attempt().token for value in (1, 2)]
+    assert entries[0] == entries[1]
+    assert seen == [("r1", 1, {}), ("r1", 2, {})]
+
+
+def warnings(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return [line for line in capsys.readouterr().out.splitlines() if "Task not cached" in line]
+
+
+def test_a_call_without_an_entry_is_made_and_told_of_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    one, calls = counted(cache_key=lambda: object())
+    bench = Bench(one)
+    assert [bench.attempt().token for _ in range(3)] == ["0,1,S"] * 3
+    (said,) = warnings(capsys)
+    assert "Task not cached: work: what its cache_key returned has no digest: cache_key(…)" in said
+    assert "run_id=r1" in said
+    bench.attempt(claim_of(run="r2"))
+    assert len(warnings(capsys)) == 1, "each run is told"
+    assert len(calls) == 4
+
+
+@pytest.mark.parametrize("error", [BrokenValue("no such class"), OSError("no memory")])
+def test_an_entry_that_cannot_be_read_is_made_anew(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, calls = counted()
+    bench = Bench(one)
+    entry = bench.attempt().token.split(",")[3]
+    bench.shelf.cache[entry] = error
+    assert bench.attempt().token.startswith(f"0,1,S,{entry}")
+    assert f"its entry cannot be read: {error}" in warnings(capsys)[0]
+    assert unpack(bench.attempt().payload) == 7
+    assert len(calls) == 2
+
+
+def test_an_outage_of_redis_is_no_matter_of_the_cache() -> None:
+    one, calls = counted()
+    bench = Bench(one)
+    entry = bench.attempt().token.split(",")[3]
+    bench.shelf.cache[entry] = RedisUnavailable("away")
+    with pytest.raises(RedisUnavailable):
+        bench.attempt()
+    assert len(calls) == 1
+
+
+def test_what_ends_a_cache_key_for_good_fails_the_attempt() -> None:
+    def leave() -> None:
+        raise SystemExit(3)
+
+    one, calls = counted(cache_key=leave)
+    assert Bench(one).attempt().token == "0,1,F"
+    assert calls == []

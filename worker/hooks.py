@@ -1,0 +1,76 @@
+"""Hooks on a worker: what each is told, read from Redis, and the call of ``on_retry``.
+
+A hook is a task like any other here, claimed and recorded as such; only its argument is made
+differently: from how the task that it follows, or the run, has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ..core.compiled import CompiledDAG
+from ..core.triggers import OF_THE_RUN, Trigger
+from ..hooks import HookEvent, event_name
+from ..logging import FlowkitLogger, LogLevel
+from ..protocol.records import ErrorInfo
+from ..protocol.worker_store import Claim, WorkerStore
+from ..task import registered_task
+
+Params = Mapping[str, object]
+
+
+class WorkerHooks:
+    """The hooks of one lane. ``store``: the lane's, for reading."""
+
+    def __init__(self, store: WorkerStore, logger: FlowkitLogger, lane: str) -> None:
+        self._store = store
+        self._log = logger
+        self._lane = lane
+
+    def event(self, claim: Claim, dag: CompiledDAG, trigger: Trigger, params: Params) -> HookEvent:
+        """Return what a hook with that trigger is told. One or two round trips."""
+        if trigger in OF_THE_RUN:
+            about = self._store.read_failed(claim.run) if trigger is Trigger.RUN_FAILED else None
+        else:
+            about = dag.graph.upstream(claim.task)[0]
+        event = HookEvent(event_name(trigger), claim.run, dag.name, params)
+        if about is None:
+            return event
+        attempt, packed = self._store.read_end(claim.run, about)
+        info = ErrorInfo.unpack(packed) if packed else ErrorInfo("", "")
+        return _told(event, dag.graph.names[about], attempt, info)
+
+    def retried(
+        self, claim: Claim, dag: CompiledDAG, params: Params, info: ErrorInfo, delay: float
+    ) -> None:
+        """Tell ``on_retry`` that this attempt failed and another one follows in ``delay`` s."""
+        name, hook = dag.graph.names[claim.task], registered_task(dag.on_retry)
+        event = HookEvent("task_retry", claim.run, dag.name, params, delay=delay)
+        try:
+            if hook is None:
+                raise LookupError(f"this worker's app has no function {dag.on_retry!r}")
+            hook.func(_told(event, name, claim.attempt, info))
+        except Exception as problem:
+            self._log.event(
+                LogLevel.WARNING,
+                "hook_failed",
+                f"The on_retry hook raised for task {name}: {problem}",
+                run_id=claim.run,
+                task_name=name,
+                attempt=claim.attempt,
+                worker=self._lane,
+                error_type=type(problem).__name__,
+                error_message=str(problem),
+            )
+
+
+def _told(event: HookEvent, task: str, attempt: int, info: ErrorInfo) -> HookEvent:
+    return replace(
+        event,
+        task=task,
+        attempt=attempt,
+        error_type=info.type,
+        error_message=info.message,
+        traceback=info.traceback,
+    )
