@@ -1,9 +1,13 @@
-"""Writes the generated parts of the documentation anew: ``python docs/refresh.py [--check]``.
+"""Writes the generated parts of the documentation anew: ``docs/refresh.py [--check | --run]``.
 
 A generated part stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``. Its text comes
 from where the fact is kept (the life-cycle tables, the key schema, the headers of the Lua
 scripts), so the two cannot differ for long: a test runs ``--check``, which changes nothing and
 exits with 1 if a part is stale. Everything else in those files is left as it is.
+
+Two pages are generated as a whole: the reference from the docstrings (render_api.py), and the
+tutorial from its script (render_tutorial.py). The script is run for what it prints when its text
+has changed, or with ``--run``; a test compares what it prints with the page.
 """
 
 from __future__ import annotations
@@ -14,6 +18,9 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+import render_tutorial
+from render_api import api_page
+
 from flowkit import cli
 from flowkit.cli.exit_codes import MEANING
 from flowkit.core.states import TASK_TABLE, mermaid
@@ -21,7 +28,8 @@ from flowkit.protocol import keys
 from flowkit.protocol.keys import Keys
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "architecture.md")
+PAGES = tuple(ROOT / page for page in ("README.md", "docs/README.md", "docs/architecture.md"))
+API, TUTORIAL = ROOT / "docs" / "api.md", render_tutorial.PAGE
 SCRIPTS = Path(keys.__file__).parent / "lua"
 
 _PART = re.compile(r"(<!-- generated: (?P<name>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -83,6 +91,14 @@ def exit_code_table() -> str:
     return _table(("Code", "Meaning"), rows)
 
 
+def howto_list() -> str:
+    """Return a link to each how-to page, by its title."""
+    pages = sorted((ROOT / "docs" / "howto").glob("*.md"))
+    titles = [page.read_text().partition("\n")[0].removeprefix("# ") for page in pages]
+    lines = [f"- [{title}](howto/{page.name})" for title, page in zip(titles, pages, strict=True)]
+    return "\n".join(lines)
+
+
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     cells = [[cell.replace("|", "\\|").replace("``", "`") for cell in line] for line in lines]
@@ -93,6 +109,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "life_cycle": life_cycle,
     "commands": command_table,
     "exit_codes": exit_code_table,
+    "howto": howto_list,
     "keys": key_table,
     "scripts": script_table,
 }
@@ -103,13 +120,33 @@ def refreshed(text: str) -> str:
     return _PART.sub(lambda found: f"{found[1]}{PARTS[found['name']]()}\n{found[3]}", text)
 
 
+def is_fresh(page: Path) -> bool:
+    """Tell whether a page is what it would be if it were written anew; nothing is run for it."""
+    text = page.read_text() if page.exists() else ""
+    if page == TUTORIAL:
+        return render_tutorial.is_fresh(render_tutorial.SCRIPT.read_text(), text)
+    return text == fresh(page)
+
+
+def fresh(page: Path) -> str:
+    """Return a page as it should be. The tutorial's script is run for it."""
+    if page == API:
+        return api_page()
+    if page == TUTORIAL:
+        script = render_tutorial.SCRIPT.read_text()
+        return render_tutorial.written(script, render_tutorial.outputs(script))
+    return refreshed(page.read_text())
+
+
 def main(words: list[str]) -> int:
     """Refresh the pages, or with ``--check`` name the stale ones; return the exit code."""
-    stale = [page for page in PAGES if page.read_text() != refreshed(page.read_text())]
+    stale = [page for page in (*PAGES, API, TUTORIAL) if not is_fresh(page)]
+    if "--run" in words and TUTORIAL not in stale:
+        stale.append(TUTORIAL)
     for page in stale:
         print(f"{page.relative_to(ROOT)} is stale: run python docs/refresh.py")
         if "--check" not in words:
-            page.write_text(refreshed(page.read_text()))
+            page.write_text(fresh(page))
     return 1 if stale and "--check" in words else 0
 
 

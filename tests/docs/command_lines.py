@@ -57,6 +57,9 @@ def parse(command: click.Command, words: list[str]) -> None:
 
 def matching_tests(words: Sequence[str]) -> list[str]:
     """Return the tests that ``pytest WORDS`` would select; a path that is missing fails."""
+    if len(words) == 1 and "::" in words[0]:
+        path, _, name = words[0].partition("::")
+        return [one for one in matching_tests([path]) if one.split()[1] == name]
     at = list(words).index("-k") if "-k" in words else len(words)
     wanted = words[at + 1] if at < len(words) else ""
     paths = [ROOT / word for word in words[:at]] or [ROOT / "tests"]

@@ -11,11 +11,13 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 HOWTO = sorted((ROOT / "docs" / "howto").glob("*.md"))
+GENERATED = [ROOT / "docs" / "api.md", ROOT / "docs" / "tutorial.md"]  # as a whole
 
 _FENCE = re.compile(
     r"(?:<!-- (?P<note>[^\n]*) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.M
 )
 _LINK = re.compile(r"\]\((?P<target>[^)#\s]+)[^)]*\)")
+_ANCHORED = re.compile(r"\]\((?P<target>[^)#\s]*)#(?P<anchor>[^)\s]+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,22 @@ def links(page: Path) -> Iterator[str]:
     for found in _LINK.finditer(prose):
         if "://" not in found["target"]:
             yield found["target"]
+
+
+def anchored_links(page: Path) -> Iterator[tuple[str, str]]:
+    """Yield target ("" for the page itself) and anchor of links into a page of this project."""
+    for found in _ANCHORED.finditer(_FENCE.sub("", page.read_text())):
+        if "://" not in found["target"]:
+            yield found["target"], found["anchor"]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    from render_api import Anchors
+
+    made = Anchors()
+    prose = _FENCE.sub("", page.read_text())
+    return {made.add(found[1]) for found in re.finditer(r"^#+ (.+)$", prose, re.MULTILINE)}
 
 
 def table(page: Path, first_heading: str) -> list[list[str]]:

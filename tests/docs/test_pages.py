@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 from command_lines import matching_tests
-from pages import PAGES, README, ROOT, links, table
+from pages import PAGES, README, ROOT, anchored_links, anchors, links, table
 
 from flowkit import settings
 from flowkit.options import KNOWN_OPTIONS, make_options
@@ -73,6 +73,24 @@ def test_links_lead_to_files() -> None:
     assert dead == []
 
 
+def test_links_into_a_page_lead_to_a_heading() -> None:
+    dead = [
+        f"{page.name}: {target}#{anchor}"
+        for page in PAGES
+        for target, anchor in anchored_links(page)
+        if anchor not in anchors(page if not target else (page.parent / target).resolve())
+    ]
+    assert dead == []
+
+
+def test_every_page_is_in_the_index_and_the_index_in_the_readme() -> None:
+    index = ROOT / "docs" / "README.md"
+    listed = {(index.parent / target).resolve() for target in links(index)}
+    pages = {page for page in PAGES if page.parent != ROOT and page != index}
+    assert sorted(pages - listed) == []
+    assert "docs/README.md" in links(README)
+
+
 def test_the_option_table_has_every_option_and_its_default() -> None:
     options = make_options("any", {})
     defaults = {
@@ -80,6 +98,7 @@ def test_the_option_table_has_every_option_and_its_default() -> None:
     }
     shown = {row[0].strip("`"): row[1].strip("`") for row in table(README, "Option")}
     assert shown.pop("retry_on") == options.retry_on[0].__name__
+    defaults["trigger"] = options.policy.trigger.value
     assert shown == {name: repr(value).replace("'", '"') for name, value in defaults.items()}
 
 

@@ -1,0 +1,226 @@
+"""What the reference documents, as data: objects, signatures, docstrings.
+
+Each name in ``flowkit.__all__``, each public class of the modules in ``WHOLE``, and the names in
+``MORE``, which those speak of. Each belongs to the module that defines it, so a new export gets
+into the reference by itself.
+
+The text must not depend on the version of Python, so nothing is shown as ``inspect`` prints it:
+annotations are those of the source, and of a default only what can be typed again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import types
+from collections.abc import Callable, Sequence
+from enum import Enum
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, NamedTuple, is_typeddict
+
+import flowkit
+
+# In the order in which they are shown; a module that does not exist is left out.
+MODULES = (
+    "flowkit.task",
+    "flowkit.options",
+    "flowkit.dag",
+    "flowkit.context",
+    "flowkit.client",
+    "flowkit.run_handle",
+    "flowkit.status",
+    "flowkit.protocol.client_store",
+    "flowkit.core.states",
+    "flowkit.state",
+    "flowkit.state_redis",
+    "flowkit.task_cache",
+    "flowkit.logging",
+    "flowkit.settings",
+    "flowkit.system",
+    "flowkit.testing",
+    "flowkit.testing.systems",
+    "flowkit.exceptions",
+)
+WHOLE = {
+    "flowkit.client",
+    "flowkit.context",
+    "flowkit.exceptions",
+    "flowkit.logging",
+    "flowkit.run_handle",
+    "flowkit.state",
+    "flowkit.status",
+}
+MORE = {
+    "flowkit.context": ("attempt_scope",),
+    "flowkit.core.states": ("RunState", "TaskState"),
+    "flowkit.options": ("TaskOptions",),
+    "flowkit.protocol.client_store": ("RunRecord",),
+    "flowkit.settings": ("Settings", "load_settings"),
+    "flowkit.state_redis": ("RedisStateManager",),
+    "flowkit.system": ("LocalSystem",),
+    "flowkit.testing": ("run_dag", "DagResult", "TaskResult", "call_task", "FakeClock"),
+    "flowkit.testing.systems": ("RunningSystem",),
+}
+WIDTH = 88
+
+
+class Entry(NamedTuple):
+    """One thing that is documented. ``about``: its own docstring, "" if it has none."""
+
+    name: str
+    signature: str
+    about: str
+
+
+# -- what is documented -----------------------------------------------------------------------
+
+
+def public_objects() -> dict[str, list[Any]]:
+    """Return module → its documented functions and classes, in the order of the source."""
+    found: dict[str, dict[str, Any]] = {name: {} for name in MODULES if find_spec(name)}
+    for name in found:
+        module = import_module(name)
+        for key in MORE.get(name, ()):
+            found[name][key] = getattr(module, key)
+        if name in WHOLE:
+            found[name].update(_whole(module))
+    for key in flowkit.__all__:
+        one = getattr(flowkit, key)
+        if key != "__version__":
+            found.setdefault(one.__module__, {})[key] = one
+    return {name: sorted(objects.values(), key=_line) for name, objects in found.items() if objects}
+
+
+def _whole(module: types.ModuleType) -> dict[str, Any]:
+    """Return the public classes that the module defines, and the functions in its ``__all__``."""
+    wanted = getattr(module, "__all__", None)
+    return {
+        key: one
+        for key, one in vars(module).items()
+        if not key.startswith("_")
+        and getattr(one, "__module__", "") == module.__name__
+        and (inspect.isclass(one) or (wanted is not None and key in wanted and callable(one)))
+    }
+
+
+def _line(one: Any) -> int:
+    return inspect.getsourcelines(one)[1]
+
+
+def entries(one: Any) -> list[Entry]:
+    """Return an object and, of a class, its public methods and properties."""
+    name = one.__name__
+    if not inspect.isclass(one):
+        return [Entry(name, _call(name, one), _own_doc(one))]
+    found = [Entry(name, _class_call(one), _class_doc(one))]
+    for key, member in vars(one).items():
+        entry = _member(f"{name}.{key}", member)
+        if entry is not None and (not key.startswith("_") or (_is_special(key) and entry.about)):
+            found.append(entry)
+    return found
+
+
+def _is_special(key: str) -> bool:
+    return key.startswith("__") and key not in ("__init__", "__new__", "__post_init__")
+
+
+def _member(name: str, member: Any) -> Entry | None:
+    if isinstance(member, property):
+        return Entry(
+            name, type_text(inspect.signature(member.fget).return_annotation), _doc(member)
+        )
+    if isinstance(member, classmethod | staticmethod):
+        bound = isinstance(member, classmethod)
+        return Entry(name, _call(name, member.__func__, bound=bound), _own_doc(member.__func__))
+    if inspect.isfunction(member):
+        return Entry(name, _call(name, member, bound=True), _own_doc(member))
+    return None
+
+
+# -- how it is written ------------------------------------------------------------------------
+
+
+def _class_call(one: type) -> str:
+    """Return how an instance is made; "" where users make none of their own."""
+    if issubclass(one, Enum) or is_typeddict(one) or getattr(one, "_is_protocol", False):
+        return ""
+    if dataclasses.is_dataclass(one):
+        return ""
+    own = vars(one).get("__init__")
+    return _call(one.__name__, own, bound=True, returns=False) if inspect.isfunction(own) else ""
+
+
+def _call(
+    name: str, function: Callable[..., Any], *, bound: bool = False, returns: bool = True
+) -> str:
+    signature = inspect.signature(function)
+    result = type_text(signature.return_annotation) if returns else ""
+    parameters = list(signature.parameters.values())[int(bound) :]
+    parts = _parameters(parameters)
+    end = f" -> {result}" if result else ""
+    line = f"{name}({', '.join(parts)}){end}"
+    if len(line) <= WIDTH:
+        return line
+    return "\n".join([f"{name}(", *(f"    {part}," for part in parts), f"){end}"])
+
+
+def _parameters(parameters: Sequence[inspect.Parameter]) -> list[str]:
+    """Write parameters as in source, with ``/`` and ``*`` where they belong."""
+    kinds = inspect.Parameter
+    parts: list[str] = []
+    starred = False
+    for at, one in enumerate(parameters):
+        before = parameters[at - 1].kind if at else None
+        if before is kinds.POSITIONAL_ONLY and one.kind is not kinds.POSITIONAL_ONLY:
+            parts.append("/")
+        if one.kind is kinds.KEYWORD_ONLY and not starred:
+            parts.append("*")
+        starred |= one.kind in (kinds.VAR_POSITIONAL, kinds.KEYWORD_ONLY)
+        parts.append(_parameter(one))
+    if parameters and parameters[-1].kind is kinds.POSITIONAL_ONLY:
+        parts.append("/")
+    return parts
+
+
+def _parameter(one: inspect.Parameter) -> str:
+    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    text = stars.get(one.kind, "") + one.name
+    kind = type_text(one.annotation)
+    text += f": {kind}" if kind else ""
+    if one.default is not inspect.Parameter.empty:
+        text += f" = {_value(one.default)}" if kind else f"={_value(one.default)}"
+    return text
+
+
+def type_text(annotation: Any) -> str:
+    """Write an annotation as the source has it, "" for none."""
+    if annotation is inspect.Signature.empty:
+        return ""
+    return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "…")
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Enum):
+        return f"{type(value).__name__}.{value.name}"
+    if value is None or isinstance(value, bool | int | float | str | bytes | tuple):
+        return repr(value)
+    return getattr(value, "__name__", "…")
+
+
+def _own_doc(one: Any) -> str:
+    return inspect.cleandoc(getattr(inspect.unwrap(one), "__doc__", None) or "")
+
+
+def _doc(one: Any) -> str:
+    return inspect.cleandoc(one.__doc__ or "")
+
+
+def _class_doc(one: type) -> str:
+    """Return the class' own docstring, and its constructor's: together they say what to give."""
+    about = _doc(one) if "__doc__" in vars(one) else ""
+    if about.startswith(f"{one.__name__}("):  # made by dataclass, for want of one
+        about = ""
+    own = vars(one).get("__init__")
+    init = _own_doc(own) if inspect.isfunction(own) and not dataclasses.is_dataclass(one) else ""
+    return f"{about}\n\n{init}".strip()

@@ -1,0 +1,206 @@
+"""What type checkers are promised: mypy checks every line of this, and nothing ever runs it.
+
+``assert_type`` says what a thing is. A ``type: ignore`` says that its line is an error of that
+kind; if it were none, mypy would report the comment. Pyright agrees with all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, assert_type
+
+from flowkit import DAG, StateManager, Task, TaskCache, task
+
+Item = TypeVar("Item")
+
+
+@task
+def bare(number: int) -> str:
+    return str(number)
+
+
+@task()
+def empty_brackets(text: str, *, strict: bool = False) -> int:
+    return len(text) + strict
+
+
+@task(retries=3, when=bool, retry_on=(OSError, TimeoutError), timeout=None)
+def with_options(number: int, *more: float) -> list[float]:
+    return [number, *more]
+
+
+@task(retries=1)
+async def coroutine(number: int, factor: float = 1.0) -> bytes:
+    return b"x" * int(number * factor)
+
+
+@task
+def generic(items: list[Item]) -> Item:
+    return items[0]
+
+
+@task
+def end() -> None:
+    """Nothing to do."""
+
+
+def plain(number: int) -> str:
+    return str(number)
+
+
+made = Task(plain, retries=2)
+
+
+# -- calling a task is calling its function ----------------------------------------------------
+
+assert_type(bare(1), str)
+assert_type(bare(number=1), str)
+assert_type(empty_brackets("a", strict=True), int)
+assert_type(with_options(1, 2.5, 3.5), list[float])
+assert_type(made(1), str)
+assert_type(generic(["a"]), str)
+assert_type(bare.func(1), str)
+function: Callable[[int], str] = bare.func
+
+bare("1")  # type: ignore[arg-type]
+bare()  # type: ignore[call-arg]
+bare(1, 2)  # type: ignore[call-arg]
+bare(nummber=1)  # type: ignore[call-arg]
+empty_brackets("a", True)  # type: ignore[call-arg]
+made("1")  # type: ignore[arg-type]
+bare.func("1")  # type: ignore[arg-type]
+
+
+async def asynchronous() -> None:
+    pending: Coroutine[Any, Any, bytes] = coroutine(1, factor=2)
+    assert_type(await pending, bytes)
+    assert_type(await coroutine(1), bytes)
+    await coroutine("1")  # type: ignore[arg-type]
+    await bare(1)  # type: ignore[misc]
+
+
+# -- options -----------------------------------------------------------------------------------
+
+task(retry=3)  # type: ignore[call-overload]
+task(retries="3")  # type: ignore[call-overload]
+task(retry_on=OSError("not an exception class"))  # type: ignore[call-overload]
+task("name")  # type: ignore[call-overload]
+Task(plain, retry=3)  # type: ignore[call-arg]
+Task(plain, retries="3")  # type: ignore[arg-type]
+Task("plain")  # type: ignore[arg-type]
+
+
+# -- tasks in annotations ----------------------------------------------------------------------
+
+exactly: Task[[int], str] = bare
+wider: Task[[int], object] = bare
+any_parameters: Task[..., str] = bare
+any_task: Task = bare
+as_function: Callable[[int], str] = bare
+other_parameters: Task[[bytes], str] = bare  # type: ignore[assignment]
+other_result: Task[[int], bytes] = bare  # type: ignore[assignment]
+
+
+def takes_any_task(given: Task) -> None:
+    assert_type(given, Task[..., Any])
+    assert_type(given(1, anything="goes"), Any)
+    assert_type(given.upstream, list[Task])
+
+
+takes_any_task(bare)
+takes_any_task(coroutine)
+takes_any_task(bare.bind())
+takes_any_task(plain)  # type: ignore[arg-type]
+
+
+# -- more tasks of one function ----------------------------------------------------------------
+
+assert_type(bare.bind("first", number=1), Task[..., str])
+assert_type(bare.bind(number=1)(), str)
+assert_type(bare.bind().bind("third"), Task[..., str])
+bare.bind(1)  # type: ignore[arg-type]
+
+
+# -- edges: whatever stands on the left, an edge is what stands on the right -------------------
+
+parts = [bare.bind(number=number) for number in range(3)]
+unlike = [bare, empty_brackets]
+annotated: list[Task] = [bare, empty_brackets, coroutine]
+
+assert_type((bare >> empty_brackets)("a"), int)
+assert_type((bare >> empty_brackets >> made)(1), str)
+assert_type(bare >> parts, list[Task[..., str]])
+assert_type(bare >> annotated, list[Task])
+assert_type((bare >> (empty_brackets, made))[0]("a"), int)
+assert_type((bare >> (empty_brackets, made))[1](1), str)
+
+assert_type(([bare, empty_brackets] >> made)(1), str)
+assert_type(((bare, empty_brackets) >> made)(1), str)
+assert_type((parts >> made)(1), str)
+assert_type((unlike >> made)(1), str)
+assert_type((annotated >> made)(1), str)
+
+assert_type((bare >> [empty_brackets, coroutine] >> made)(1), str)
+assert_type((bare >> (empty_brackets, coroutine) >> made)(1), str)
+assert_type((bare >> parts >> empty_brackets)("a"), int)
+assert_type((end >> unlike >> made >> [coroutine, end] >> bare)(1), str)
+
+bare >> plain  # type: ignore[type-var]
+bare >> (made, plain)  # type: ignore[type-var]
+bare >> None  # type: ignore[type-var]
+bare >> "made"  # type: ignore[type-var]
+[plain] >> bare  # type: ignore[operator]
+(made, plain) >> bare  # type: ignore[operator]
+plain >> bare  # type: ignore[operator]
+nothing = [bare] >> [made]  # type: ignore[operator]
+
+
+# -- DAGs --------------------------------------------------------------------------------------
+
+with DAG("typed") as dag:
+    assert_type(dag, DAG)
+    assert_type(dag.add(empty_brackets)("a"), int)
+    assert_type(dag.add(bare.bind()), Task[..., str])
+    dag.add(plain)  # type: ignore[type-var]
+
+assert_type(dag.tasks, list[Task])
+assert_type(dag.edges(), list[tuple[Task, Task]])
+assert_type(dag.run(), dict[str, Any])
+
+
+# -- a cache keeps the type of what it goes round ----------------------------------------------
+
+cached = TaskCache(StateManager(), ttl=60)
+
+
+@task(retries=1)
+@cached
+def inside(number: int) -> str:
+    return str(number)
+
+
+@cached
+@task
+def outside(number: int) -> str:
+    return str(number)
+
+
+@cached
+def no_task(number: int) -> str:
+    return str(number)
+
+
+@task
+@cached
+async def cached_coroutine(number: int) -> str:
+    return str(number)
+
+
+inside_exactly: Task[[int], str] = inside
+outside_exactly: Task[[int], str] = outside
+assert_type(no_task(1), str)
+awaited: Task[[int], Coroutine[Any, Any, str]] = cached_coroutine
+inside("1")  # type: ignore[arg-type]
+outside("1")  # type: ignore[arg-type]
+no_task("1")  # type: ignore[arg-type]
+cached(3)  # type: ignore[type-var]
