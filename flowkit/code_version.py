@@ -18,7 +18,7 @@ from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodT
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from .state_digest import digest, joined
+from .state.digest import digest, joined
 from .task import Task
 
 # A closure may hold what changes while the program runs, a list that fills, say. That is no change

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .checks import check_importable, check_params
 from .core.compiled import CompiledDAG, OnFailure
-from .drawing import Picture, as_dot, as_mermaid, as_text, picture_of
+from .drawing.picture import Picture, as_dot, as_mermaid, as_text, picture_of
 from .layout import Edge, Layout, compile_layout, covered, edges_on, lay_out
 from .options import check_name
 from .task import Task, open_scopes
 
 if TYPE_CHECKING:
-    from .drawing_marks import States
+    from .drawing.marks import States
     from .hooks import Hooks
     from .run_handle import RunHandle
     from .state import StateStore
@@ -152,7 +152,7 @@ class DAG:
         check_importable(layout.tasks)
         return self._compile(layout)
 
-    # -- pictures of it: see drawing_marks.marks_of for `states` ----------------------------
+    # -- pictures of it: see drawing.marks.marks_of for `states` ----------------------------
 
     def visualize(self, states: States | None = None) -> str:
         """Return the tasks with their upstream and downstream names, as text."""
@@ -174,12 +174,12 @@ class DAG:
         tasks". Raises TaskNotFoundError for an unknown name in ``states``, DAGError for a DAG that
         is too large to be drawn.
         """
-        from .drawing_svg import as_svg
+        from .drawing.svg import as_svg
 
         return as_svg(self._picture(states), collapse)
 
     def _repr_html_(self) -> str:
-        from .drawing_notebook import dag_html
+        from .drawing.notebook import dag_html
 
         return dag_html(self._picture())
 

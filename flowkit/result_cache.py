@@ -5,7 +5,7 @@ same version of its code (code_version.py) and the same arguments: upstream resu
 others by name. Where a task has a ``cache_key``, its result stands for the arguments. Nothing else
 counts: not the run, the DAG, or the names and options of the tasks.
 
-What is kept is the packed result, here (local_cache.py) as on workers, so that no task can change
+What is kept is the packed result, here (local/cache.py) as on workers, so that no task can change
 what the next one gets. Only values of the typed codec have a digest and a packed form; a call with
 any other is made, and not cached.
 """
@@ -18,7 +18,7 @@ from typing import Any
 from .code_version import code_version
 from .invoke import plan_for
 from .protocol.codec import CodecError
-from .state_digest import digest
+from .state.digest import digest
 from .task import Task
 
 FORMAT = 1  # of what an entry's digest is taken of; another one makes all entries new

@@ -50,7 +50,7 @@ class RunHandle:
         return f"RunHandle({self.run_id!r})"
 
     def _repr_html_(self) -> str:
-        from .drawing_notebook import handle_html
+        from .drawing.notebook import handle_html
 
         return handle_html(self)
 

@@ -77,7 +77,7 @@ def run_and_wait(dag: DAG, options: RunOptions, stopper: Stopper | None = None) 
             if stopper is not None:
                 stopper.attach(handle.cancel)
             return handle.wait_results(options.timeout)
-    from .local import run_here
+    from .local.run import run_here
 
     return run_here(
         dag,
@@ -138,12 +138,12 @@ def refuse_while_imported(dag_name: str) -> None:
     """Refuse to run a DAG while a child process imports the script that runs it.
 
     Each child would start the whole run anew. One of our own tells its parent by its exit code,
-    which says it better (processes.py). Raises DAGError in anybody else's child.
+    which says it better (local/processes.py). Raises DAGError in anybody else's child.
     """
     process = sys.modules.get("multiprocessing.process")
     if process is None or not getattr(process.current_process(), "_inheriting", False):
         return
-    from .process_wire import CHILD_NAME, EXIT_UNGUARDED
+    from .local.process_wire import CHILD_NAME, EXIT_UNGUARDED
 
     if process.current_process().name.startswith(CHILD_NAME):
         os._exit(EXIT_UNGUARDED)

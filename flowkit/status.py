@@ -12,7 +12,7 @@ import msgpack
 from .core.compiled import CompiledDAG
 from .core.graph import Graph
 from .core.states import RunState, TaskState
-from .drawing import Picture, as_dot, as_mermaid, as_text, marked
+from .drawing.picture import Picture, as_dot, as_mermaid, as_text, marked
 from .protocol.client_store import ClientStore, RunRecord
 from .protocol.records import ErrorInfo, TaskRecord
 
@@ -81,12 +81,12 @@ class RunStatus:
 
     def to_svg(self, *, collapse: bool | None = None) -> str:
         """Return a drawing that stands alone; see ``DAG.to_svg``. Raises DAGError if too large."""
-        from .drawing_svg import as_svg
+        from .drawing.svg import as_svg
 
         return as_svg(self.picture(), collapse)
 
     def _repr_html_(self) -> str:
-        from .drawing_notebook import run_html
+        from .drawing.notebook import run_html
 
         return run_html(self)
 

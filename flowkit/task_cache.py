@@ -29,7 +29,7 @@ from .exceptions import IllegalValue
 from .functions import is_async, ref_of
 from .logging import LogLevel, get_logger
 from .state import StateStore
-from .state_entries import MISSING, check_ttl
+from .state.entries import MISSING, check_ttl
 from .task import Task
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -122,7 +122,7 @@ class _KeyMaker:
         if not args and not kwargs:
             return self._name
         from .protocol.codec import CodecError
-        from .state_digest import digest
+        from .state.digest import digest
 
         try:
             return f"{self._name}:{digest(self._named(args, kwargs), 'arguments')}"

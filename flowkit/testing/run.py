@@ -42,7 +42,7 @@ def run_dag(
 
     Raises what ``DAG.run`` raises before anything runs, and CodecError for a bad parameter.
     """
-    from ..local import run_here
+    from ..local.run import run_here
     from .story import Laboratory
 
     options = {"state": state, "resume": resume or None, "from_task": None}
@@ -73,7 +73,7 @@ def _as_sent(dag: DAG, params: Mapping[str, Any] | None) -> dict[str, Any]:
 def _forget_cached(dag: DAG) -> None:
     """Empty the cache that the runs of a process share: no test is to depend on another one."""
     if any(task.cache_ttl is not None for task in dag.tasks):
-        from ..local_cache import clear_cache
+        from ..local.cache import clear_cache
 
         clear_cache()
 

@@ -18,9 +18,9 @@ from ..core.commands import MarkTasks
 from ..core.states import TaskState
 from ..exceptions import TaskTimeout
 from ..invoke import may_retry
-from ..local_attempts import Outcome
-from ..local_log import LocalLog
-from ..local_world import World
+from ..local.attempts import Outcome
+from ..local.log import LocalLog
+from ..local.world import World
 from ..logging import FlowkitLogger
 from ..protocol.codec import pack, unpack
 from ..task import Task

@@ -11,7 +11,7 @@ import pytest
 from cached import CALLS, alone, calls, listed, number, warnings
 
 from flowkit import DAG, Task, task
-from flowkit.local_cache import clear_cache
+from flowkit.local.cache import clear_cache
 
 
 @pytest.fixture(autouse=True)

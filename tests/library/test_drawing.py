@@ -8,7 +8,7 @@ from drawn import make, read, stands
 from flowkit import DAG, Task, TaskNotFoundError
 from flowkit.core.graph import Graph
 from flowkit.core.states import RunState, TaskState
-from flowkit.drawing_marks import duration_text
+from flowkit.drawing.marks import duration_text
 from flowkit.status import RunStatus
 
 DONE, FAILED = TaskState.SUCCEEDED, TaskState.FAILED

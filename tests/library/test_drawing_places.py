@@ -9,7 +9,7 @@ from drawn import Box, Drawn, make, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowkit.drawing_places import _settled
+from flowkit.drawing.places import _settled
 
 
 @st.composite

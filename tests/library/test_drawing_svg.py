@@ -9,7 +9,7 @@ from drawn import make, read, stands
 
 from flowkit import DAG, Task
 from flowkit.core.states import TaskState
-from flowkit.drawing_style import _DARK_CARD, _DARK_PAGE, CARD, LOOKS, PAGE
+from flowkit.drawing.style import _DARK_CARD, _DARK_PAGE, CARD, LOOKS, PAGE
 from flowkit.exceptions import DAGError
 
 DONE, FAILED = TaskState.SUCCEEDED, TaskState.FAILED

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import threading
 
-from flowkit.lanes import LoopThread
+from flowkit.local.lanes import LoopThread
 
 PATIENCE = 20.0
 

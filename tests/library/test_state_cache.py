@@ -20,7 +20,7 @@ import pytest
 from flowkit import DAG, StateManager, TaskCache, task
 from flowkit.exceptions import IllegalValue
 from flowkit.state import StateStore
-from flowkit.state_digest import digest
+from flowkit.state.digest import digest
 
 
 class Color(Enum):

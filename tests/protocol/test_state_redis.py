@@ -143,7 +143,7 @@ def test_without_a_url_it_says_how_to_give_one(monkeypatch: pytest.MonkeyPatch) 
 def test_it_is_made_without_redis_and_its_repr_keeps_the_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("flowkit.state_redis.PATIENCE_S", 0.0)
+    monkeypatch.setattr("flowkit.state.redis.PATIENCE_S", 0.0)
     port = free_port()
     state = RedisStateManager(f"redis://user:secret@127.0.0.1:{port}/0", "ns", "cache")
     shown = f"'redis://user:***@127.0.0.1:{port}/0', namespace='ns', name='cache'"

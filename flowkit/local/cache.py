@@ -19,13 +19,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
-from .core.states import TaskState
-from .local_attempts import Outcome
-from .logging import FlowkitLogger, LogLevel
-from .protocol.codec import pack, unpack
-from .result_cache import NotCacheable, entry_of
-from .state import StateManager, StateStore
-from .task import Task
+from ..core.states import TaskState
+from ..logging import FlowkitLogger, LogLevel
+from ..protocol.codec import pack, unpack
+from ..result_cache import NotCacheable, entry_of
+from ..state import StateManager, StateStore
+from ..task import Task
+from .attempts import Outcome
 
 _NO_LIMIT = 2**40
 _HERE = StateManager()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .drawing_layers import Columns, Edge, Layers, columns_of
+from .layers import Columns, Edge, Layers, columns_of
 
 ROW_GAP, BEND_ROOM, LEAST_COLUMN_GAP, MOST_COLUMN_GAP = 16.0, 14.0, 52.0, 190.0
 _PASSES = 15  # the two before the last heed both sides; the last aligns chains

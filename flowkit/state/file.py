@@ -28,10 +28,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .clock import SYSTEM_CLOCK
-from .exceptions import StateError
-from .logging import LogLevel, get_logger
-from .state_entries import Entry, read_entry
+from ..clock import SYSTEM_CLOCK
+from ..exceptions import StateError
+from ..logging import LogLevel, get_logger
+from .entries import Entry, read_entry
 
 FORMAT = 1
 Identity = tuple[int, int, int, int]  # device, inode, size, modified (ns)

@@ -27,10 +27,10 @@ from multiprocessing.connection import Connection
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from .context import enter_attempt, leave_attempt
-from .functions import refuse_hidden_coroutine
-from .log_streams import HELD, end_lines
-from .logging import configure_logging
+from ..context import enter_attempt, leave_attempt
+from ..functions import refuse_hidden_coroutine
+from ..log_streams import HELD, end_lines
+from ..logging import configure_logging
 from .process_wire import (
     Broken,
     Call,

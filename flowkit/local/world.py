@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from .clock import SYSTEM_CLOCK, Clock
-from .local_log import LocalLog
-from .logging import FlowkitLogger
-from .task import Task
+from ..clock import SYSTEM_CLOCK, Clock
+from ..logging import FlowkitLogger
+from ..task import Task
+from .log import LocalLog
 
 if TYPE_CHECKING:
-    from .local_attempts import Outcome
+    from .attempts import Outcome
 
 
 def _jitter(task: Task, failures: int) -> float:

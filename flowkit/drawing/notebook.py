@@ -8,14 +8,14 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from .drawing import Picture, visible
-from .drawing_marks import duration_text
-from .drawing_svg import as_svg
-from .exceptions import DAGError, FlowkitError
+from ..exceptions import DAGError, FlowkitError
+from .marks import duration_text
+from .picture import Picture, visible
+from .svg import as_svg
 
 if TYPE_CHECKING:
-    from .run_handle import RunHandle
-    from .status import RunStatus
+    from ..run_handle import RunHandle
+    from ..status import RunStatus
 
 
 def dag_html(picture: Picture) -> str:

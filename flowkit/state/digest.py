@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Any
 
-from .protocol.codec import pack
-from .protocol.codec_classes import class_label, field_names, is_dataclass_type, is_named_tuple
+from ..protocol.codec import pack
+from ..protocol.codec_classes import class_label, field_names, is_dataclass_type, is_named_tuple
 
 _NO_LIMIT = 2**40
 _SIZE_BYTES = 8

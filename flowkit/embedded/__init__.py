@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import socket
 
-from .embedded_loop import Loop
-from .exceptions import StoreError
+from ..exceptions import StoreError
+from .loop import Loop
 
 
 class EmbeddedServer:

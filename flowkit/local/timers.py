@@ -12,7 +12,7 @@ from collections.abc import Collection
 from itertools import count
 from typing import NamedTuple
 
-from .clock import SYSTEM_CLOCK, Clock
+from ..clock import SYSTEM_CLOCK, Clock
 
 
 class Timer(NamedTuple):

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from .exceptions import NotImportableError
+from ..exceptions import NotImportableError
+from ..task import Task, registered_task
 from .process_wire import can_ship_code, pack, sentence
-from .task import Task, registered_task
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from .core.states import TaskState
-from .exceptions import TaskNotFoundError
-from .options import unknown_name
+from ..core.states import TaskState
+from ..exceptions import TaskNotFoundError
+from ..options import unknown_name
 
 if TYPE_CHECKING:
-    from .run_handle import RunHandle
-    from .status import RunStatus, TaskStatus
+    from ..run_handle import RunHandle
+    from ..status import RunStatus, TaskStatus
 
     States: TypeAlias = "Mapping[str, TaskState | TaskStatus | str] | RunStatus | RunHandle"
 

@@ -22,7 +22,7 @@ from typing import Any
 import hiredis
 from fakeredis._helpers import SimpleError, SimpleString
 
-from .embedded_commands import Client, Parked, ScriptEngine, Storage
+from .commands import Client, Parked, ScriptEngine, Storage
 
 READ_BYTES = 64 * 1024
 SWEEP_S = 30.0  # how often keys whose time is over leave memory, while there is any traffic

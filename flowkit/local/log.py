@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .core.commands import MarkTasks
-from .core.states import TaskState
-from .core.triggers import HOOKS
-from .log_output import plain
-from .logging import FlowkitLogger, LogLevel
-from .task import Task
+from ..core.commands import MarkTasks
+from ..core.states import TaskState
+from ..core.triggers import HOOKS
+from ..log_output import plain
+from ..logging import FlowkitLogger, LogLevel
+from ..task import Task
 
 
 class LocalLog:

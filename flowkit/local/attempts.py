@@ -1,7 +1,7 @@
 """Making attempts in this process: call the function, and report how it went.
 
 ``Attempts`` is asked to begin attempts and puts an ``Outcome`` for each into one queue; what
-follows from it is decided elsewhere (local.py). Its rules:
+follows from it is decided elsewhere (run.py). Its rules:
 
 1.  Only tasks that go on after a failure begin once ``stopping`` is set, and none after ``stop``.
     An attempt that fails for good sets it at once when the DAG stops on failure, so that no queued
@@ -25,20 +25,20 @@ from queue import SimpleQueue
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .context import enter_attempt
-from .core.compiled import OnFailure
-from .core.states import TaskState
-from .functions import refuse_hidden_coroutine
-from .invoke import may_retry, plan_for, why_skipped
+from ..context import enter_attempt
+from ..core.compiled import OnFailure
+from ..core.states import TaskState
+from ..functions import refuse_hidden_coroutine
+from ..invoke import may_retry, plan_for, why_skipped
+from ..layout import Layout
+from ..log_streams import HELD, end_lines
+from ..task import Task
 from .lanes import Crew, LoopThread
-from .layout import Layout
-from .local_log import LocalLog
-from .log_streams import HELD, end_lines
-from .task import Task
+from .log import LocalLog
 
 if TYPE_CHECKING:
-    from .local_cache import LocalCache
-    from .local_hooks import LocalHooks
+    from .cache import LocalCache
+    from .hooks import LocalHooks
     from .processes import Processes
 
 Key = tuple[int, int]  # task number, attempt number

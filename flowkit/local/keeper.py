@@ -1,5 +1,5 @@
 """What a run in this process keeps beyond itself: its results, to be taken up again
-(local_record.py), and results of calls, to be reused by other runs (local_cache.py).
+(record.py), and results of calls, to be reused by other runs (cache.py).
 
 A run that keeps nothing has no keeper, and nothing of it is imported.
 """
@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .core.commands import MarkTasks
-from .core.states import TaskState
-from .layout import Layout
-from .local_attempts import Outcome
-from .local_cache import LocalCache
-from .local_record import Recorder, Reused
-from .logging import get_logger
-from .state import StateStore
+from ..core.commands import MarkTasks
+from ..core.states import TaskState
+from ..layout import Layout
+from ..logging import get_logger
+from ..state import StateStore
+from .attempts import Outcome
+from .cache import LocalCache
+from .record import Recorder, Reused
 
 # The store that takes the results of a run, whether what is there is reused, and the names of the
 # tasks that are made again all the same, with all behind them.

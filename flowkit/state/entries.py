@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from .exceptions import IllegalValue
+from ..exceptions import IllegalValue
 
 MISSING: Final = object()
 """What ``get`` is given as a default, to tell a missing entry from one that holds None."""
@@ -120,7 +120,7 @@ def check_metadata(key: str, metadata: object) -> dict[str, Any]:
 
 def pack_value(key: str, value: object, root: str, **limit: int) -> bytes:
     """Return a value as bytes. Raises IllegalValue that names the key and the path inside it."""
-    from .protocol.codec import CodecError, pack
+    from ..protocol.codec import CodecError, pack
 
     try:
         return pack(value, root=root, **limit)
@@ -130,7 +130,7 @@ def pack_value(key: str, value: object, root: str, **limit: int) -> bytes:
 
 def unpack_value(key: str, data: bytes) -> Any:
     """Return the value of what ``pack_value`` made. Raises IllegalValue that names the key."""
-    from .protocol.codec import CodecError, unpack
+    from ..protocol.codec import CodecError, unpack
 
     try:
         return unpack(data, max_bytes=max(len(data), 1))

@@ -14,14 +14,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .core.states import TaskState
-from .drawing_marks import Mark, marks_of
-from .drawing_style import INK, LOOKS
-from .layout import Edge
-from .task import Task
+from ..core.states import TaskState
+from ..layout import Edge
+from ..task import Task
+from .marks import Mark, marks_of
+from .style import INK, LOOKS
 
 if TYPE_CHECKING:
-    from .drawing_marks import States
+    from .marks import States
 
 EMPTY = "Empty DAG (no tasks defined)"
 _PLAIN = frozenset(" _-.,:()")

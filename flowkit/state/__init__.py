@@ -14,7 +14,7 @@ Rules:
   ``invalidate_expired`` drops it. A store that grows beyond a thousand entries does so by itself.
 - Time is that of ``time.time()``, read through ``flowkit.clock``.
 - With a file, each write is on the disk when the call returns, and every read sees the writes of
-  all other threads and processes (state_file.py). A value that cannot be stored is refused.
+  all other threads and processes (file.py). A value that cannot be stored is refused.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from pathlib import Path
 from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from .clock import SYSTEM_CLOCK
-from .state_entries import (
+from ..clock import SYSTEM_CLOCK
+from .entries import (
     Entry,
     Stored,
     check_key,
@@ -40,15 +40,15 @@ from .state_entries import (
     store,
     write_entry,
 )
-from .state_file import Draft, StateFile
+from .file import Draft, StateFile
 
 if TYPE_CHECKING:
-    from .state_redis import RedisStateManager
-    from .task_cache import TaskCache
+    from ..task_cache import TaskCache
+    from .redis import RedisStateManager
 
 __all__ = ["RedisStateManager", "StateManager", "StateStore", "TaskCache"]
 
-_LAZY = {"RedisStateManager": ".state_redis", "TaskCache": ".task_cache"}
+_LAZY = {"RedisStateManager": ".redis", "TaskCache": "..task_cache"}
 _TIDY_FROM = 1000
 
 

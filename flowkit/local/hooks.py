@@ -9,11 +9,11 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping
 
-from .core.triggers import OF_THE_RUN
-from .hooks import Hook, HookEvent, event_name
-from .layout import Layout
-from .log_output import plain
-from .logging import LogLevel, get_logger
+from ..core.triggers import OF_THE_RUN
+from ..hooks import Hook, HookEvent, event_name
+from ..layout import Layout
+from ..log_output import plain
+from ..logging import LogLevel, get_logger
 
 
 class LocalHooks:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .core.states import TaskState
+from ..core.states import TaskState
 
 
 @dataclass(frozen=True, slots=True)

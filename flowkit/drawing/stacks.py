@@ -14,9 +14,9 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
-from .drawing import Picture
-from .drawing_layers import Layers
-from .drawing_marks import duration_text
+from .layers import Layers
+from .marks import duration_text
+from .picture import Picture
 
 _ROUNDS = 6
 _LEAST = 4

@@ -24,18 +24,18 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
-from .core.states import TaskState
-from .core.triggers import OF_THE_RUN
-from .from_task import numbers_of
-from .invoke import plan_for
-from .layout import Layout
-from .local_attempts import Outcome
-from .logging import LogLevel, get_logger
-from .protocol.codec import CodecError
-from .state import StateStore
-from .state_digest import digest
-from .state_entries import MISSING
-from .task_cache import check_store, read_or_missing
+from ..core.states import TaskState
+from ..core.triggers import OF_THE_RUN
+from ..from_task import numbers_of
+from ..invoke import plan_for
+from ..layout import Layout
+from ..logging import LogLevel, get_logger
+from ..protocol.codec import CodecError
+from ..state import StateStore
+from ..state.digest import digest
+from ..state.entries import MISSING
+from ..task_cache import check_store, read_or_missing
+from .attempts import Outcome
 
 _RECORDED = (TaskState.SUCCEEDED, TaskState.SKIPPED)
 

@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .exceptions import (
+from ..exceptions import (
     DAGError,
     IllegalValue,
     ParameterError,
@@ -29,8 +29,8 @@ from .exceptions import (
     TaskTimeout,
     WorkerLost,
 )
-from .log_capture import is_capturing
-from .logging import LogLevel
+from ..log_capture import is_capturing
+from ..logging import LogLevel
 from .process_children import Died, Kid, Nursery
 from .process_wire import (
     EXIT_UNGUARDED,
@@ -49,8 +49,8 @@ from .process_wire import (
 from .shipping import load_cargo, main_can_be_imported, not_found
 
 if TYPE_CHECKING:
-    from .local_attempts import RunContext
-    from .task import Task
+    from ..task import Task
+    from .attempts import RunContext
 
 MOST_DEATHS = 3  # as on workers
 

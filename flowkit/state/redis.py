@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import Any
 
-from .exceptions import FlowkitError
-from .protocol.link import Link
-from .protocol.redis_url import redact_url
-from .protocol.state_store import EntryStore
-from .settings import load_settings
-from .state_entries import (
+from ..exceptions import FlowkitError
+from ..protocol.link import Link
+from ..protocol.redis_url import redact_url
+from ..protocol.state_store import EntryStore
+from ..settings import load_settings
+from .entries import (
     check_key,
     check_metadata,
     check_ttl,

@@ -4,7 +4,7 @@ It has its own background, follows the reader's light or dark scheme, and tells 
 has no room for: full names, what an error said, which edge this is. All text is escaped on its way
 in (``_text``), whoever chose it.
 
-A large DAG is drawn with stacks (``drawing_stacks``). What is too large even so is refused: nobody
+A large DAG is drawn with stacks (``stacks``). What is too large even so is refused: nobody
 could read it, and browsers would choke on it.
 """
 
@@ -15,13 +15,13 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from unicodedata import east_asian_width
 
-from .core.states import TaskState
-from .drawing import EMPTY, Picture, visible
-from .drawing_layers import Layers, layers_of
-from .drawing_places import Places, Point, place
-from .drawing_stacks import Stacks, names_told, said_of, stacked, title_of, unstacked
-from .drawing_style import LOOKS, style_sheet
-from .exceptions import DAGError
+from ..core.states import TaskState
+from ..exceptions import DAGError
+from .layers import Layers, layers_of
+from .picture import EMPTY, Picture, visible
+from .places import Places, Point, place
+from .stacks import Stacks, names_told, said_of, stacked, title_of, unstacked
+from .style import LOOKS, style_sheet
 
 EASY_TASKS = 100  # beyond it, tasks that stand alike are stacked unless the caller objects
 MOST_BOXES, MOST_EDGES = 2_000, 10_000

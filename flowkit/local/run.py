@@ -1,7 +1,7 @@
 """Running a DAG in this process.
 
 The calling thread carries out what ``core.run.Run`` decides, the same resolver that the scheduler
-uses: it begins attempts (local_attempts.py), waits for their outcomes, and tells the resolver. It
+uses: it begins attempts (attempts.py), waits for their outcomes, and tells the resolver. It
 alone touches the run's state, so nothing here needs a lock. Retries wait in a heap by due time,
 never in a thread.
 
@@ -22,25 +22,25 @@ from queue import Empty
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from .checks import check_params
-from .core.commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
-from .core.retry import delay_before_retry
-from .core.run import Run
-from .core.states import RunState, TaskState
-from .core.triggers import GOES_ON
-from .exceptions import RunCancelled, TaskTimeout, WaitTimeout
-from .invoke import may_retry
-from .layout import Layout
-from .local_attempts import Attempts, Outcome, RunContext
-from .local_hooks import LocalHooks
-from .local_timers import Timer, Timers
-from .local_world import REAL_WORLD, World
-from .logging import get_logger
+from ..checks import check_params
+from ..core.commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
+from ..core.retry import delay_before_retry
+from ..core.run import Run
+from ..core.states import RunState, TaskState
+from ..core.triggers import GOES_ON
+from ..exceptions import RunCancelled, TaskTimeout, WaitTimeout
+from ..invoke import may_retry
+from ..layout import Layout
+from ..logging import get_logger
+from .attempts import Attempts, Outcome, RunContext
+from .hooks import LocalHooks
+from .timers import Timer, Timers
+from .world import REAL_WORLD, World
 
 if TYPE_CHECKING:
-    from .dag import DAG
-    from .local_keeper import Keeper, Recording
-    from .running import Stopper
+    from ..dag import DAG
+    from ..running import Stopper
+    from .keeper import Keeper, Recording
 
 Fact = tuple[int, TaskState]
 
@@ -67,7 +67,7 @@ def run_here(
     check_params(dag.name, layout, given)
     run = _LocalRun(dag, layout, given, max_workers or dag.max_workers, world, in_processes)
     if recording is not None or any(task.cache_ttl is not None for task in layout.tasks):
-        from .local_keeper import Keeper
+        from .keeper import Keeper
 
         run.keeper = Keeper(dag.name, layout, given, recording)
     if stopper is not None:
