@@ -2,8 +2,9 @@
 
 ``LETTER attempt,lane,spent,started,ended`` without the blank, as ``lua/_lib/record.lua`` writes it;
 no record at all is a pending task. ``spent`` is the number of worker deaths, then ``/n`` if n
-attempts were made before the run was resumed, ``*n`` if n were put off because the worker did not
-know the task; then flags: ``!`` for a suspect (a task that may have killed its worker), ``+`` for
+attempts were made before the run was resumed or lost by nobody's known fault, ``*n`` if n were put off because the worker did not
+know the task; then flags: ``!`` for a suspect (a task that may have killed its worker), ``?`` for
+one that was lost once with a worker that nobody saw die (the next time it is a suspect), ``+`` for
 a task that goes on when a failure has stopped its run, ``~`` for a result that came from the cache.
 """
 
@@ -33,7 +34,7 @@ MAX_MESSAGE = 4_000
 MAX_TRACEBACK = 16_000
 
 
-_SPENT = re.compile(r"(\d*)(?:/(\d+))?(?:\*(\d+))?([!+~]*)")
+_SPENT = re.compile(r"(\d*)(?:/(\d+))?(?:\*(\d+))?([!?+~]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Spent:
     base: int = 0
     put_off: int = 0
     suspect: bool = False
+    lost: bool = False
     goes_on: bool = False
     cached: bool = False
 
@@ -59,6 +61,7 @@ class Spent:
             int(base or 0),
             int(put_off or 0),
             suspect="!" in flags,
+            lost="?" in flags,
             goes_on="+" in flags,
             cached="~" in flags,
         )

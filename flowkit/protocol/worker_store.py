@@ -36,7 +36,7 @@ class Claim:
     @property
     def board_key(self) -> str:
         """How the board names it: this attempt, and whether it is a suspect."""
-        return f"{self.run},{self.task},{self.attempt}{'!' if self.spent[-1:] == '!' else ''}"
+        return f"{self.run},{self.task},{self.attempt}{'!' if '!' in self.spent else ''}"
 
 
 @dataclass(frozen=True, slots=True)

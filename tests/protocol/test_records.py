@@ -55,6 +55,7 @@ def test_spent_round_trip(spent: Spent) -> None:
         ("0*2", Spent(0, 0, 2)),
         ("1/4*2!", Spent(1, 4, 2, True)),
         ("1!", Spent(1, suspect=True)),
+        ("0/1?", Spent(base=1, lost=True)),
         ("0+~", Spent(goes_on=True, cached=True)),
         ("2*1+!", Spent(2, put_off=1, suspect=True, goes_on=True)),
     ],

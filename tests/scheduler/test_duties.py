@@ -76,7 +76,7 @@ def test_a_retry_becomes_claimable_when_it_is_due(stage: Stage) -> None:
 # -- the reaper ---------------------------------------------------------------------------------
 
 
-def test_a_lost_worker_s_attempts_are_taken_back_as_suspects(stage: Stage) -> None:
+def test_a_lost_worker_s_attempts_are_taken_back(stage: Stage) -> None:
     resolver = stage.resolver()
     stage.submit(dag_of("a", "b"))
     resolver.run_once(1)
@@ -85,9 +85,9 @@ def test_a_lost_worker_s_attempts_are_taken_back_as_suspects(stage: Stage) -> No
     stage.now += 3_600_000
     reaper.run_once()
     assert stage.states() == {"a": "queued", "b": "queued"}
-    assert stage.records()["a"].spent.suspect
+    assert stage.records()["a"].spent.lost
     assert stage.records()["a"].attempt == 2
-    assert not stage.records()["b"].spent.suspect
+    assert not stage.records()["b"].spent.lost
     assert "workers" not in stage.dump()
     assert f"worker:{LANE}:claims" not in stage.dump()
 

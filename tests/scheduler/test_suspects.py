@@ -62,4 +62,4 @@ def test_a_child_takes_no_second_suspect_while_it_executes_one(stage: Stage) -> 
     stage.end([first])
     stage.end(others, lane=ASYNC_LANE)
     (second,) = claim(stage, ASYNC_LANE, "default~async")
-    assert (second.key, second.spent) == ("async,0", "0!")
+    assert (second.key, second.spent) == ("async,0", "0/1!")

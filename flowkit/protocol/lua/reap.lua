@@ -7,8 +7,10 @@
 --        several, else ''   8… "run,task" that was executing, in any lane of the child
 -- REPLY  OK (<run> <task> <what became of it>)* | FENCED | UNKNOWN | ALIVE
 -- KEEPS  one death is blamed on one task: the only one executing, or the only suspect among
---        them. All other candidates become suspects, of which a child has one at a time, so the
---        next death names its cause.
+--        them. Other tasks that were executing become suspects, of which a child has one at a
+--        time, so the next death names its cause. Where nobody knows what was executing, a task
+--        becomes a suspect the second time only: a machine that is gone is rarely a task's fault,
+--        and a hundred tasks of an hour each would wait for each other.
 
 local lane, most_deaths, unknown = ARGV[2], tonumber(ARGV[5]), ARGV[7] == '?'
 if ARGV[3] ~= '' then
@@ -24,6 +26,12 @@ local executing, blamed = {}, #ARGV - 7
 for i = 8, #ARGV do executing[ARGV[i]] = true end
 local lone_suspect = unknown and #held == 4
 
+-- Counts an attempt among those that spend no retry: it was lost, and nobody knows by whose fault.
+local function uncounted(deaths)
+  local count, base, rest = string.match(deaths, '^(%d+)/?(%d*)(.*)$')
+  return count .. '/' .. string.format('%d', (tonumber(base) or 0) + 1) .. rest
+end
+
 local function fate(key, deaths, stop)
   if stopped(stop, deaths) then return 'C', deaths end
   local count, rest = string.match(deaths, '^(%d+)(.*)$')
@@ -31,8 +39,10 @@ local function fate(key, deaths, stop)
   if (executing[key] and blamed == 1) or key == ARGV[7] or (lone_suspect and was_suspect) then
     count = count + 1
     return count >= most_deaths and 'F' or 'D', string.format('%d', count) .. rest
-  elseif unknown or executing[key] then
-    return '!', was_suspect and deaths or deaths .. '!'
+  elseif executing[key] or (unknown and string.find(rest, '?', 1, true)) then
+    return '!', uncounted(deaths) .. (was_suspect and '' or '!')
+  elseif unknown then
+    return '?', uncounted(deaths) .. '?'
   end
   return 'Q', deaths
 end
