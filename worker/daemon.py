@@ -10,8 +10,8 @@ for the grace period; what is left then is killed and given back without blame; 
 worker retired, so the lease lives as long as anything that it covers. A second signal skips the
 grace period.
 
-If this process dies here: the kernel ends its children, the lease runs out, and the scheduler
-takes back what they held.
+If this process dies here: the kernel ends its children and the warden what their tasks have
+started, the lease runs out, and the scheduler takes back what they held.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from .config import ExitCode, WorkerConfig
 from .enforcer import Enforcer
 from .lease_keeper import LeaseKeeper
 from .undertaker import Undertaker
+from .warden import Warden
 
 TICK_S = 0.1
 HAND_OVER_S = 5.0
@@ -79,12 +80,14 @@ class WorkerDaemon:
     def _before_child(self) -> None:
         """In a new child: forget what is the parent's alone."""
         signal.set_wakeup_fd(-1)
+        self._warden.forget()
         self._link.close()
 
     # -- life -----------------------------------------------------------------------------------
 
     def run(self) -> int:
         """Work until told to stop. Raises UnfitRedis."""
+        self._warden = Warden()
         wake = self._catch_signals()
         self._enlist("started")
         while not self._signals:
@@ -92,6 +95,7 @@ class WorkerDaemon:
             self._fill_up()
             self._sleep(wake)
         self._stop(wake)
+        self._warden.close()
         return self._exit_code
 
     def _enlist(self, how: str) -> None:
@@ -101,6 +105,7 @@ class WorkerDaemon:
 
     def _duties(self, *, blameless: bool) -> None:
         for death in self._children.collect():
+            self._warden.remove(death.kid.pid)
             self._hear_of(death, blameless=blameless)
         self._undertaker.deliver()
         if time.monotonic() >= self._next_beat:
@@ -178,7 +183,8 @@ class WorkerDaemon:
         for kid in self._children.alive.values():
             kid.kill()
         while self._children.alive:
-            self._children.collect()
+            for death in self._children.collect():
+                self._warden.remove(death.kid.pid)
             time.sleep(0.01)
         self._enlist("started in its place")
 
@@ -203,6 +209,7 @@ class WorkerDaemon:
                 self._start_over(error)
                 return
             kid = self._children.fork()
+            self._warden.add(kid.pid)
             if self._share:
                 kid.tell(f"share {self._share}")
 

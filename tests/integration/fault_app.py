@@ -240,6 +240,14 @@ def spins(*values: object) -> None:
         pass
 
 
+@task
+def starts_a_program(*values: object) -> None:
+    note()
+    child = subprocess.Popen(["sleep", "600"])
+    (FOLDER / "grandchild").write_text(str(child.pid))
+    child.wait()
+
+
 @task(timeout=0.4)
 def leaves_a_process(*values: object) -> None:
     note()

@@ -59,6 +59,10 @@ class Process:
         return self.log_path.read_text("utf-8", "replace")
 
     def children(self) -> list[psutil.Process]:
+        """Return the processes of a worker that run tasks: all but its warden, the oldest."""
+        return sorted(self._below(), key=lambda one: (one.create_time(), one.pid))[1:]
+
+    def _below(self) -> list[psutil.Process]:
         try:
             return psutil.Process(self.pid).children()
         except psutil.NoSuchProcess:
@@ -66,7 +70,7 @@ class Process:
 
     def cpu_seconds(self) -> float:
         """Return the processor time of it and its children so far."""
-        family = [psutil.Process(self.pid), *self.children()]
+        family = [psutil.Process(self.pid), *self._below()]
         return sum(sum(one.cpu_times()[:2]) for one in family)
 
     def says(self, words: str, deadline: float = 20.0) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import fault_app as app
 import psutil
@@ -57,7 +58,7 @@ def test_when_the_parent_is_killed_its_children_go_and_another_worker_finishes(
         run = client.submit(dag)
         begun = [system.started(name) for name in ("held_0", "held_1", "aheld")]
         first.kill()
-        wait_until("its children are gone", lambda: not any(map(_lives, begun)), 5)
+        wait_until("its children are gone", lambda: not any(_is_alive(one.pid) for one in begun), 5)
         # Nothing is suspect yet, so one process takes as much of it as it can.
         system.worker("--processes", "2", lease=1.5)
         for name in ("held_0", "held_1", "aheld"):
@@ -68,9 +69,27 @@ def test_when_the_parent_is_killed_its_children_go_and_another_worker_finishes(
     assert {record.attempt for record in known.values()} == {2}
 
 
-def _lives(execution: app.Any) -> bool:
+def test_when_the_parent_is_killed_what_tasks_started_goes_too(system: System) -> None:
+    system.scheduler()
+    first = system.worker("--processes", "1", lease=300.0)
+    with system.client() as client:
+        dag = DAG("leaving")
+        dag.add(app.starts_a_program)
+        client.submit(dag)
+        system.started("starts_a_program")
+        path = system.folder / "grandchild"
+        grandchild = int(wait_until("it has started a program", lambda: _text(path)))
+        first.kill()
+        wait_until("the program is gone", lambda: not _is_alive(grandchild), 2)
+
+
+def _text(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def _is_alive(pid: int) -> bool:
     try:
-        return psutil.Process(execution.pid).status() != psutil.STATUS_ZOMBIE
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 
