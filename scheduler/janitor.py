@@ -1,7 +1,8 @@
-"""The janitor duty: forgets runs whose keys have expired, and mends lost hints.
+"""The janitor duty: forgets runs whose keys have expired, mends lost hints and drops idle ones.
 
 Redis expires a run's keys by itself; what is left is its name in the list of runs. Hints (ready
 lists, ``delayed``) can only be lost by somebody deleting them; records say what should be there.
+Hints of a run that is over do no harm, but one in a queue that nobody serves would stay for ever.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections.abc import Callable
 
 from ..logging import FlowkitLogger, LogLevel
 from ..protocol.scheduler_store import SchedulerStore
+
+TIDY_AT_ONCE = 200
 
 
 class Janitor:
@@ -30,6 +33,7 @@ class Janitor:
         self._every = every
         self._sweep_hints = sweep_hints
         self._cursor = "0"
+        self._rank = 0
 
     def due_early(self) -> bool:
         """Nothing makes it look before its time."""
@@ -41,6 +45,7 @@ class Janitor:
         if mended:
             message = f"{mended} queue entries were missing and were written anew from the records"
             self._log.event(LogLevel.WARNING, "hints_mended", message, entries=mended)
+        _, self._rank = self._store.tidy(self._rank, TIDY_AT_ONCE)
         self._cursor, runs = self._store.scan_runs(self._cursor)
         if runs:
             self._store.forget(runs)

@@ -163,11 +163,14 @@ class SchedulerStore(Store):
             running += map(int, reply[2].split())
         return over, running
 
-    def reset(self, run: str, tasks: Sequence[int]) -> None:
-        """Make tasks of a resumed run pending again, in parts; the last part ends the resuming."""
+    def reset(self, run: str, tasks: Sequence[int], once: bytes = b"") -> None:
+        """Make tasks of a resumed run pending again, in parts; the last part ends the resuming.
+
+        ``once``: the error of cancelled tasks that may have started and must not do so twice.
+        """
         parts = list(_parts(tasks)) or [[]]
         for part in parts:
-            self._fenced("reset", run, "1" if part is parts[-1] else "0", *part)
+            self._fenced("reset", run, "1" if part is parts[-1] else "0", once, *part)
 
     def requeue(self, run: str, entries: Iterable[tuple[int, str, str]]) -> int:
         """Write the hints of (task, ready list, level) anew; return how many. In parts."""
@@ -186,6 +189,11 @@ class SchedulerStore(Store):
         dropped: int = self._fenced("forget", *runs)[1]
         return dropped
 
+    def tidy(self, rank: int, limit: int) -> tuple[int, int]:
+        """Drop hints of runs that are over; return (how many, the rank to go on at)."""
+        reply = self._fenced("tidy", rank, limit)
+        return reply[1], reply[2]
+
     # -- workers --------------------------------------------------------------------------------
 
     def expired_workers(self) -> list[tuple[str, list[str]]]:
@@ -199,9 +207,15 @@ class SchedulerStore(Store):
             for worker, names in zip(workers, lanes, strict=True)
         ]
 
-    def reap(self, lane: str, most_deaths: int, error: bytes) -> list[tuple[str, int, str]]:
-        """Take back what the lane of a vanished worker held. Nobody knows what it executed."""
-        reply = self._script("reap", lane, self.scheduler, self.term, most_deaths, error, "?")
+    def reap(
+        self, lane: str, most_deaths: int, error: bytes, once: bytes = b""
+    ) -> list[tuple[str, int, str]]:
+        """Take back what the lane of a vanished worker held. Nobody knows what it executed.
+
+        ``once``: the error of tasks that must not start twice.
+        """
+        told = (most_deaths, error, "?", once)
+        reply = self._script("reap", lane, self.scheduler, self.term, *told)
         if reply[0] == b"FENCED":
             raise LeaseLost(f"scheduler {self.scheduler} does not lead any more (term {self.term})")
         return reaped(reply) if reply[0] == b"OK" else []

@@ -129,6 +129,7 @@ def everything_sent() -> list[tuple[str, int]]:
     scheduler.requeue("r", [(0, "default", "5")])
     scheduler.promote(1)
     scheduler.forget([])
+    scheduler.tidy(0, 10)
     link.reply = [b"OK", b"", b""]
     scheduler.turn_over("r", TaskState.CANCELLED, [1], notify=True)
     link.reply = [b"OK"]

@@ -48,6 +48,10 @@ class TestLead:
         rival(world).lead(0)
         assert world.dump() == before
 
+    def test_giving_up_what_nobody_has_begins_no_term(self, world: World) -> None:
+        assert world.scheduler.lead(0).term == 0
+        assert "leader" not in world.dump()
+
     def test_the_cursor_is_handed_over(self, world: World) -> None:
         world.submit()
         world.lead()
@@ -65,6 +69,7 @@ FENCED: dict[str, Callable[[SchedulerStore], object]] = {
     "requeue": lambda store: store.requeue("r1", [(0, LIST, "5")]),
     "promote": lambda store: store.promote(10),
     "forget": lambda store: store.forget(["r9"]),
+    "tidy": lambda store: store.tidy(0, 10),
 }
 
 
@@ -315,3 +320,38 @@ class TestReads:
         tasks = list(range(39, -1, -1))
         assert list(world.client.read_results("r1", tasks)) == [b"%d" % task for task in tasks]
         assert world.client.read_errors("r1", [3]) == [None]
+
+
+class TestTidy:
+    def cast_off(self, world: World) -> None:
+        """Of r1, which is over, task 0 waits and task 1 is queued; of r2, which goes on, too."""
+        for run in ("r1", "r2"):
+            world.submit(run)
+        world.lead()
+        world.register()
+        for run in ("r1", "r2"):
+            world.queue(0, run=run)
+        world.claim()
+        world.complete(done(0, "W"), done(0, "W", run="r2"))
+        for run in ("r1", "r2"):
+            world.queue(1, run=run)
+        world.finish("r1", outcome="cancelled")
+
+    def test_hints_of_a_run_that_is_over_go_and_all_others_stay(self, world: World) -> None:
+        self.cast_off(world)
+        assert world.scheduler.tidy(0, 10) == (2, 0)
+        found = world.dump()
+        assert found[f"ready:{LIST}:5"] == ["r2,1,1"]
+        assert list(found["delayed"]) == [f"r2,0,2,{LIST},5"]
+        assert world.scheduler.tidy(0, 10) == (0, 0)
+
+    def test_so_do_those_of_a_run_that_is_gone(self, world: World) -> None:
+        self.cast_off(world)
+        world.link.call("DEL", world.keys.run("r2"))
+        assert world.scheduler.tidy(0, 10) == (4, 0)
+        assert "delayed" not in world.dump()
+
+    def test_a_long_list_is_gone_through_in_parts(self, world: World) -> None:
+        self.cast_off(world)
+        ranks = [world.scheduler.tidy(0, 1), world.scheduler.tidy(0, 1), world.scheduler.tidy(1, 1)]
+        assert ranks == [(2, 0), (0, 1), (0, 0)]

@@ -1,0 +1,39 @@
+-- tidy: drops hints of runs that are over: retries nobody waits for, entries that nobody claims.
+-- USES   base fence
+-- KEYS   1 prefix
+-- ARGV   1 now (ms)   2 scheduler   3 term   4 rank in `delayed` to begin at   5 how many entries
+--        to look at, there and at the head of each ready list, at most 200
+-- REPLY  OK <dropped> <rank to go on at, 0 after the last> | FENCED
+-- KEEPS  an entry of a run that goes on stays.
+
+if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
+local start, limit, dropped = tonumber(ARGV[4]), tonumber(ARGV[5]), 0
+local known = {}
+
+local function is_over(entry)
+  local run = string.match(entry, '^([^,]*),') or ''
+  if known[run] == nil then known[run] = call('HGET', run_key(run), 'state') ~= 'running' end
+  return known[run]
+end
+
+local last = string.format('%d', start + limit - 1)
+local entries = call('ZRANGE', P .. 'delayed', string.format('%d', start), last)
+for _, entry in ipairs(entries) do
+  if is_over(entry) then dropped = dropped + call('ZREM', P .. 'delayed', entry) end
+end
+local next_rank = #entries < limit and 0 or start + #entries - dropped
+
+local looked = 0
+local lists = call('HGETALL', P .. 'levels')
+for i = 1, #lists, 2 do
+  for level in string.gmatch(lists[i + 1], '.') do
+    local key = ready_key(lists[i], level)
+    if looked < 1000 then
+      for _, entry in ipairs(call('LRANGE', key, 0, limit - 1)) do
+        looked = looked + 1
+        if is_over(entry) then dropped = dropped + call('LREM', key, 1, entry) end
+      end
+    end
+  end
+end
+return {'OK', dropped, next_rank}
