@@ -115,7 +115,8 @@ class SchedulerDaemon:
         self._hints.mend()
         self._outages.back()
         runs = len(self._resolver.active)
-        message = f"Scheduler {self._id} leads in term {leadership.term}; {runs} runs are active"
+        active = "1 run is active" if runs == 1 else f"{runs} runs are active"
+        message = f"Scheduler {self._id} leads in term {leadership.term}; {active}"
         self._say("leader_elected", message)
         loop = Loop(
             [

@@ -20,6 +20,7 @@ import click
 
 from .. import __version__
 from ..exceptions import FlowkitError
+from ..options import unknown_name
 from .exit_codes import ExitCode, code_of, epilog
 
 # Command → module, and what --help says of it, in the order of --help.
@@ -55,6 +56,15 @@ class FlowkitGroup(click.Group):
         module = import_module(f".{_COMMANDS[cmd_name][0]}", __name__)
         command: click.Command = getattr(module, cmd_name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which one may have been meant."""
+        if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
+            problem = unknown_name("command", args[0], list(_COMMANDS))
+            ctx.fail("U" + problem[1:])
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing any."""

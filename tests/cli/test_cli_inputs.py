@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from flowkit.cli import main
 from flowkit.cli.inputs import parse_params
 
 
@@ -76,3 +78,9 @@ def test_a_binary_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "blob").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(click.UsageError, match="no text in UTF-8"):
         parse_params([f"a=@{tmp_path}/blob"])
+
+
+def test_a_mistyped_command_is_answered_with_the_one_that_was_meant() -> None:
+    done = CliRunner().invoke(main, ["stauts"])
+    assert done.exit_code == 2
+    assert "Unknown command 'stauts'. Did you mean 'status'? There is: 'run', 'dev'," in done.output
