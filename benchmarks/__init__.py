@@ -2,4 +2,7 @@
 
 ``app`` has the tasks, ``system`` starts what is measured, ``workloads`` measures it, ``metrics``
 says what each figure means and which floor it is held to, ``report`` prints.
+
+``python -m benchmarks.inprocess`` compares one process with other libraries: ``contest`` says what
+is compared, ``beside`` has a program for each library, ``peers`` installs them apart.
 """

@@ -15,6 +15,7 @@ import click
 
 from . import report
 from .metrics import Figure, Store
+from .options import sizes_of
 from .system import BrokenSystemError, Setup, find_redis_server
 from .workloads import WORKLOADS, Bench
 
@@ -58,19 +59,6 @@ def _repeated(bench: Bench, name: str, plan: Plan) -> Iterator[Figure]:
         yield Figure(store, key, tuple(found))
 
 
-def _sizes(context: click.Context, option: click.Parameter, given: Sequence[str]) -> dict[str, int]:
-    sizes: dict[str, int] = {}
-    for text in given:
-        name, _, number = text.partition("=")
-        if name not in WORKLOADS or not number.isdecimal() or int(number) < 1:
-            known = ", ".join(WORKLOADS)
-            raise click.BadParameter(
-                f"{text!r}: write WORKLOAD=N with N from 1; workloads: {known}"
-            )
-        sizes[name] = int(number)
-    return sizes
-
-
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--store", "stores", multiple=True, type=click.Choice([one.value for one in Store]),
@@ -81,7 +69,7 @@ def _sizes(context: click.Context, option: click.Parameter, given: Sequence[str]
     help="Measure this only; can be repeated.",
 )  # fmt: skip
 @click.option(
-    "--size", "sizes", multiple=True, callback=_sizes, metavar="WORKLOAD=N",
+    "--size", "sizes", multiple=True, callback=sizes_of(WORKLOADS), metavar="WORKLOAD=N",
     help="Another size, e.g. fan-out=100000; can be repeated.",
 )  # fmt: skip
 @click.option("--repeat", type=click.IntRange(1), default=5, show_default=True, help="Times each.")
@@ -98,7 +86,7 @@ def _sizes(context: click.Context, option: click.Parameter, given: Sequence[str]
 def main(json_output: bool, check: bool, write: Path | None, **options: object) -> None:
     """Measure what flowkit costs. Starts and ends all it needs; takes some minutes."""
     plan = _plan(**options)  # type: ignore[arg-type]
-    around = report.surroundings(plan.repeat, plan.processes)
+    around = report.surroundings(plan.repeat, worker_processes=plan.processes)
     try:
         if Store.REDIS in plan.stores and plan.redis_server is None:
             find_redis_server()  # better now than after minutes

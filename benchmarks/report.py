@@ -5,26 +5,26 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped, unused-ignore]
 
 from .metrics import Figure
 
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 HEAD = ("store", "what", "median", "min–max", "unit", "floor")
+NUMBERS = ("median", "floor")  # the columns that stand on the right
 
 
-def surroundings(repeat: int, processes: int) -> dict[str, object]:
-    """Return what figures depend on, beside the code."""
+def surroundings(repeat: int, **more: object) -> dict[str, object]:
+    """Return what figures depend on, beside the code. ``more``: what else the caller knows."""
     return {
         "python": platform.python_version(),
         "system": platform.system(),
         "machine": platform.machine(),
         "cores": os.cpu_count(),
         "percent_of_them_busy_before": psutil.cpu_percent(0.5),
-        "worker_processes": processes,
+        **more,
         "repeat": repeat,
     }
 
@@ -48,10 +48,24 @@ def as_json(figures: Sequence[Figure], around: Mapping[str, object]) -> str:
 
 def as_table(figures: Sequence[Figure], around: Mapping[str, object]) -> str:
     """Return a Markdown table that can be read as it is, with a line on the surroundings."""
-    rows = [HEAD, *map(_row, figures)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
-    lines = [_line(row, widths) for row in rows]
-    rule = [f"{'-' * (width - 1)}{':' if at in (2, 5) else '-'}" for at, width in enumerate(widths)]
+    return markdown(HEAD, [_row(figure) for figure in figures], NUMBERS, around)
+
+
+def markdown(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: Collection[str],
+    around: Mapping[str, object],
+) -> str:
+    """Return a table whose columns named in ``right`` stand on the right, and the line below it."""
+    columns = list(zip(head, *rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    at_right = [name in right for name in head]
+    lines = [_line(row, widths, at_right) for row in (head, *rows)]
+    rule = [
+        f"{'-' * (width - 1)}{':' if far else '-'}"
+        for width, far in zip(widths, at_right, strict=True)
+    ]
     lines.insert(1, "| " + " | ".join(rule) + " |")
     said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in around.items())
     return "\n".join([*lines, "", f"{said[:1].upper()}{said[1:]}."])
@@ -59,39 +73,43 @@ def as_table(figures: Sequence[Figure], around: Mapping[str, object]) -> str:
 
 def _row(figure: Figure) -> tuple[str, ...]:
     bound = "" if figure.floor is None else "≥ " if figure.metric.more_is_better else "≤ "
-    floor = "" if figure.floor is None else bound + _number(figure.floor)
+    floor = "" if figure.floor is None else bound + number(figure.floor)
     return (
         figure.store.value,
         figure.label,
-        _number(figure.median),
-        f"{_number(min(figure.values))}–{_number(max(figure.values))}",
+        number(figure.median),
+        f"{number(min(figure.values))}–{number(max(figure.values))}",
         figure.metric.unit,
         floor + (" missed" if figure.missed else ""),
     )
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Write three digits or, from 100 on, all before the point."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+def _line(row: Sequence[str], widths: Sequence[int], at_right: Sequence[bool]) -> str:
     cells = [
-        cell.rjust(width) if at in (2, 5) else cell.ljust(width)
-        for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        cell.rjust(width) if far else cell.ljust(width)
+        for cell, width, far in zip(row, widths, at_right, strict=True)
     ]
     return "| " + " | ".join(cells) + " |"
 
 
-def write_into(path: Path, table: str) -> None:
-    """Replace what stands between the two marks of a document. Raises ValueError without marks."""
+def write_into(path: Path, table: str, place: str = "figures") -> None:
+    """Replace what stands between the two marks of a document that name this place.
+
+    Raises ValueError without them.
+    """
     text = path.read_text("utf-8")
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
+    first, last = f"<!-- {place}: begin -->", f"<!-- {place}: end -->"
+    head, begin, rest = text.partition(first)
+    _, end, tail = rest.partition(last)
     if not begin or not end:
         raise ValueError(
-            f"{path} has no place for the table: put {BEGIN} and {END} where it belongs"
+            f"{path} has no place for the table: put {first} and {last} where it belongs"
         )
     path.write_text(f"{head}{begin}\n{table}\n{end}{tail}", "utf-8")

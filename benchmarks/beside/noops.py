@@ -1,0 +1,54 @@
+"""The tasks that every library runs, and the clock around them.
+
+This folder is all that the process of a measurement sees of the tree: a program per library, which
+imports that library alone. A program maps what can be measured, ``FORM WORKLOAD``, to a function
+that takes a size, prepares, and returns the call to be timed. That call returns how many tasks it
+saw done, so that nothing is fast because it is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+
+WARM_UP = 5  # tasks: what a library imports and starts with its first run is not measured
+
+Preparation = Callable[[int], Callable[[], int]]
+
+
+def begin() -> int:
+    """What the middle of a fan-out waits for."""
+    return 1
+
+
+def leaf(seed: int) -> None:
+    """The middle of a fan-out."""
+
+
+def count(*results: None) -> int:
+    """The end of a fan-out."""
+    return len(results)
+
+
+def hop(before: int = 0) -> int:
+    """A task of a chain."""
+    return before + 1
+
+
+def measure(preparations: Mapping[str, Preparation]) -> None:
+    """Measure what the command line names, ``FORM WORKLOAD SIZE``, and print the seconds as JSON.
+
+    Exits with a message if the answer is wrong.
+    """
+    form, workload, size = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    prepare = preparations[f"{form} {workload}"]
+    prepare(WARM_UP)()
+    run = prepare(size)
+    began = time.perf_counter()
+    answer = run()
+    seconds = time.perf_counter() - began
+    if answer != size:
+        sys.exit(f"{form} {workload}: the answer is {answer}, but {size} is right")
+    print(json.dumps({"seconds": seconds}))

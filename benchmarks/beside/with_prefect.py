@@ -1,0 +1,38 @@
+"""What is measured of Prefect: ``python with_prefect.py FORM WORKLOAD SIZE``.
+
+Its own form for one machine: tasks submitted to the default task runner, which is a thread pool,
+inside a flow, with the temporary server that Prefect starts by itself. The first, uncounted run
+starts that server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import noops
+from prefect import flow, task
+
+begin, leaf, count, hop = map(task, (noops.begin, noops.leaf, noops.count, noops.hop))
+
+
+@flow
+def fan_out(size: int) -> int:
+    seed = begin.submit()
+    return count.submit(*[leaf.submit(seed) for _ in range(size)]).result()
+
+
+@flow
+def chain(size: int) -> int:
+    last = hop.submit()
+    for _ in range(1, size):
+        last = hop.submit(last)
+    return last.result()
+
+
+def run(one: Callable[[int], int]) -> noops.Preparation:
+    """Return what prepares a call of this flow."""
+    return lambda size: lambda: one(size)
+
+
+if __name__ == "__main__":
+    noops.measure({"submit fan-out": run(fan_out), "submit chain": run(chain)})

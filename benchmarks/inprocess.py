@@ -1,0 +1,155 @@
+"""The command ``python -m benchmarks.inprocess``: one process, beside Dask and Prefect.
+
+The rows take turns (A B C A B C), so that a busy moment of the machine hits all of them alike.
+Exit codes: 0; 1 if ``--check`` found a limit exceeded or something could not be measured; 2 for
+wrong options.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from . import peers, report
+from .contest import ENTRIES, LABELS, LIBRARIES, Entry, Result, times_flowkit, value_of
+from .options import sizes_of
+from .system import BrokenSystemError
+
+HEAD = ("what", "with", "tasks", "median", "min–max", "unit", "× flowkit", "limit")
+NUMBERS = ("tasks", "median", "× flowkit", "limit")
+SIZED = [name for name in LABELS if name != "import"]
+
+
+def measure(entries: Sequence[Entry], repeat: int, cache: Path | None) -> list[Result]:
+    """Measure each row so many times, in turns. ``cache``: None for a folder that is removed."""
+    values: dict[Entry, list[float]] = {entry: [] for entry in entries}
+    with tempfile.TemporaryDirectory() if cache is None else nullcontext(cache) as folder:
+        pythons: dict[str, Path] = {}
+        if any(entry.library != "flowkit" for entry in entries):
+            click.echo("Installing Dask and Prefect, unless they are there already", err=True)
+            python = peers.install(Path(folder).resolve())
+            pythons = {library: python for library in LIBRARIES if library != "flowkit"}
+        for entry in entries:
+            if entry.workload == "import":
+                value_of(entry, pythons)  # writes the bytecode
+        for turn in range(repeat):
+            for entry in entries:
+                doing = f"{LABELS[entry.workload]}: {entry.name}, {turn + 1} of {repeat}"
+                click.echo(doing, err=True)
+                values[entry].append(value_of(entry, pythons))
+    return [Result(entry, tuple(found)) for entry, found in values.items()]
+
+
+def as_json(results: Sequence[Result], around: Mapping[str, object]) -> str:
+    """Return everything, each single value included."""
+    listed = [
+        {
+            "workload": result.entry.workload,
+            "library": result.entry.library,
+            "form": result.entry.form,
+            "tasks": result.entry.size or None,
+            "unit": result.entry.unit,
+            "median": round(result.median, 4),
+            "values": [round(value, 4) for value in result.values],
+            "times_flowkit": times_flowkit(result, results),
+            "limit": result.entry.limit,
+            "missed": result.missed,
+        }
+        for result in results
+    ]
+    return json.dumps({"around": dict(around), "figures": listed}, indent=2)
+
+
+def _row(result: Result, results: Sequence[Result]) -> tuple[str, ...]:
+    entry, times = result.entry, times_flowkit(result, results)
+    low, high = map(report.number, (min(result.values), max(result.values)))
+    limit = "" if entry.limit is None else f"≤ {report.number(entry.limit)}"
+    return (
+        LABELS[entry.workload],
+        entry.name,
+        f"{entry.size:,}" if entry.size else "",
+        report.number(result.median),
+        f"{low}–{high}",
+        entry.unit,
+        "" if times is None else report.number(times),
+        limit + (" missed" if result.missed else ""),
+    )
+
+
+def _chosen(
+    libraries: Sequence[str], workloads: Sequence[str], sizes: Mapping[str, int]
+) -> list[Entry]:
+    return [
+        replace(entry, size=sizes.get(entry.workload, entry.size))
+        for entry in ENTRIES
+        if (not libraries or entry.library in libraries)
+        and (not workloads or entry.workload in workloads)
+    ]
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--with", "libraries", multiple=True, type=click.Choice(list(LIBRARIES)),
+    help="Measure this library only; can be repeated. flowkit alone needs no network.",
+)  # fmt: skip
+@click.option(
+    "--workload", "workloads", multiple=True, type=click.Choice(list(LABELS)),
+    help="Measure this only; can be repeated.",
+)  # fmt: skip
+@click.option(
+    "--size", "sizes", multiple=True, callback=sizes_of(SIZED), metavar="WORKLOAD=N",
+    help="As many tasks in each library, e.g. chain=200; can be repeated.",
+)  # fmt: skip
+@click.option("--repeat", type=click.IntRange(1), default=5, show_default=True, help="Times each.")
+@click.option(
+    "--cache", type=click.Path(file_okay=False, path_type=Path),
+    help="Keep the environment with Dask and Prefect below this folder [a temporary one].",
+)  # fmt: skip
+@click.option("--json", "json_output", is_flag=True, help="Print JSON instead of a table.")
+@click.option("--check", is_flag=True, help="Exit with 1 if a median exceeds its limit.")
+@click.option(
+    "--write", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Also put the table into this document, e.g. docs/performance.md.",
+)  # fmt: skip
+def main(
+    repeat: int,
+    cache: Path | None,
+    json_output: bool,
+    check: bool,
+    write: Path | None,
+    **chosen: object,
+) -> None:
+    """Measure runs in one process, beside Dask and Prefect on the same DAG; takes some minutes."""
+    entries = _chosen(**chosen)  # type: ignore[arg-type]
+    if not entries:
+        raise click.UsageError("no library that was chosen with --with knows this workload")
+    load = f"{os.getloadavg()[0]:.1f}"
+    around = report.surroundings(repeat, load_before=load, **peers.versions())
+    try:
+        results = measure(entries, repeat, cache)
+    except BrokenSystemError as error:
+        raise click.ClickException(str(error)) from None
+    rows = [_row(result, results) for result in results]
+    table = report.markdown(HEAD, rows, NUMBERS, around)
+    click.echo(as_json(results, around) if json_output else table)
+    if write is not None:
+        try:
+            report.write_into(write, table, "in-process")
+        except ValueError as error:
+            raise click.ClickException(str(error)) from None
+    missed = [f"{one.entry.name}: {LABELS[one.entry.workload]}" for one in results if one.missed]
+    if check and missed:
+        click.echo("Limits exceeded: " + "; ".join(missed), err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m benchmarks.inprocess")
