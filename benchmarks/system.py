@@ -140,7 +140,9 @@ class System:
         found = {name: psutil.Process(one.pid) for name, one in self._processes.items()}
         parent = found.pop("worker")
         found["worker parent"] = parent
-        children = sorted(parent.children(), key=lambda child: child.pid)
+        # The first of them is the warden, which runs no tasks.
+        children = sorted(parent.children(), key=lambda child: (child.create_time(), child.pid))
+        found["worker warden"], *children = children
         for number, child in enumerate(children, 1):
             found[f"worker child {number}"] = child
         return found

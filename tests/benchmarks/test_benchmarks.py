@@ -32,6 +32,7 @@ OF_A_SYSTEM = {
     "idle/scheduler",
     "idle/worker parent",
     "idle/worker child 1",
+    "idle/worker warden",
     "start-up",
 }
 
