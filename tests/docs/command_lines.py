@@ -112,6 +112,7 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     "python": _python,
     "python3": _python,
     "pip": _pip,
+    "coverage": lambda words: None,  # a tool of the developers', not of the tests
     "docker": _docker,
     "redis-server": lambda words: None,  # its own options, checked by the tests that start one
 }
