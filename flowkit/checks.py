@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 
+from .core.retry import MAX_DELAY_S
 from .exceptions import FlowkitError, NotImportableError, ParameterError
 from .invoke import missing_parameters, plan_for
 from .layout import Layout
@@ -46,6 +47,45 @@ def check_executor(
             f"DAG {dag_name!r}: from_task= says from where on a run that is taken up is made "
             "again: give state=… and resume=True as well."
         )
+
+
+def check_max_workers(value: object) -> int | None:
+    """Return ``value`` if it can bound a parallelism, else raise."""
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"max_workers must be a whole number or None, not {value!r}.")
+    if value < 1:
+        raise ValueError(f"max_workers must be at least 1, not {value}.")
+    return value
+
+
+def check_timeout(value: object) -> float | None:
+    """Return ``value`` if one can wait so many seconds, else raise; None is any time."""
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError(f"timeout must be a number of seconds or None, not {value!r}.")
+    if not 0 <= value <= MAX_DELAY_S:
+        raise ValueError(
+            f"timeout must be 0 to {MAX_DELAY_S:g} seconds, or None for any time, not {value!r}."
+        )
+    return float(value)
+
+
+def check_ttl(value: object) -> int:
+    """Return ``value`` if a run can be kept for so many seconds after its end, else raise."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"ttl must be a whole number of seconds, not {value!r}.")
+    if not 1 <= value <= MAX_DELAY_S:
+        raise ValueError(f"ttl must be 1 to {MAX_DELAY_S:.0f} seconds (10 years), not {value}.")
+    return value
+
+
+def check_mapping(value: object) -> None:
+    """Raise TypeError unless ``value`` can be run parameters."""
+    if value is not None and not isinstance(value, Mapping):
+        raise TypeError(f"params must be a mapping from names to values, not {value!r}.")
 
 
 def check_params(dag_name: str, layout: Layout, params: Mapping[str, object]) -> None:

@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from .checks import check_ttl
 from .core.states import RunState
+from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter
 from .exceptions import FlowkitError
 from .protocol.client_store import ClientStore, RunRecord, Submission
 from .protocol.codec import pack
@@ -156,9 +158,7 @@ class Client:
         params: Mapping[str, object] | None,
         ttl: int | None,
     ) -> Submission:
-        seconds = self.settings.result_ttl if ttl is None else ttl
-        if seconds < 1:
-            raise ValueError(f"ttl must be at least 1 second, not {seconds}")
+        seconds = self.settings.result_ttl if ttl is None else check_ttl(ttl)
         return Submission(
             run=new_run_id() if run_id is None else check_run_id(run_id),
             dag_name=compiled.name,
@@ -181,6 +181,36 @@ class Client:
         """Return the newest runs, newest first; ``state``: only those in it."""
         with self.store() as store:
             return store.read_runs(limit, None if state is None else RunState(state))
+
+    # -- what failed for good -------------------------------------------------------------------
+
+    def dead_letters(
+        self, dag: str | None = None, since: float | None = None, limit: int = 100
+    ) -> list[DeadLetter]:
+        """Return the tasks that failed for good on workers, the newest failure first.
+
+        ``dag``: only those of DAGs of that name. ``since``: only failures of the last so many
+        seconds. Runs are listed until their TTL is over, and no more than 10,000 tasks.
+        """
+        with self.store() as store:
+            return find_letters(store, dag, since, limit)
+
+    def dead_letter(self, run_id: str, task: str) -> OpenedLetter:
+        """Return all that is known of one task that failed for good.
+
+        Raises RunNotFound, TaskNotFoundError for a name that the DAG does not have, TaskNotFailed.
+        """
+        return open_letter(self.run(run_id), task)
+
+    def retry_dead(self, run_id: str, *tasks: str) -> RunHandle:
+        """Take a run up again from tasks that failed for good; without names, from all of them.
+
+        Also from those with ``at_most_once``: whoever retries them says that they may start again.
+        Raises RunNotFound, TaskNotFoundError, TaskNotFailed, RunNotOver.
+        """
+        handle = self.run(run_id)
+        handle.resume(failed_tasks(handle, tasks))
+        return handle
 
 
 def new_run_id() -> str:

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from .checks import check_importable, check_params
+from .checks import check_importable, check_max_workers, check_params
 from .core.compiled import CompiledDAG, OnFailure
 from .drawing.picture import Picture, as_dot, as_mermaid, as_text, picture_of
 from .layout import Edge, Layout, compile_layout, covered, edges_on, lay_out
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .run_handle import RunHandle
     from .state import StateStore
 
+Executor = Literal["thread", "process", "redis"]
 AnyTask = TypeVar("AnyTask", bound=Task)
 
 
@@ -43,7 +44,7 @@ class DAG:
         name: str = "workflow",
         max_workers: int | None = None,
         *,
-        on_failure: str = "stop",
+        on_failure: Literal["stop", "continue"] = "stop",
         hooks: Hooks | None = None,
     ) -> None:
         """Make an empty DAG. Raises TypeError or ValueError for a bad option."""
@@ -195,7 +196,7 @@ class DAG:
 
     def run(
         self,
-        executor: str = "thread",
+        executor: Executor = "thread",
         max_workers: int | None = None,
         params: Mapping[str, Any] | None = None,
         redis: str | None = None,
@@ -228,7 +229,7 @@ class DAG:
 
     async def arun(
         self,
-        executor: str = "thread",
+        executor: Executor = "thread",
         max_workers: int | None = None,
         params: Mapping[str, Any] | None = None,
         redis: str | None = None,
@@ -280,15 +281,4 @@ def check_hooks(dag_name: str, value: object) -> Hooks | None:
         raise TypeError(
             f"DAG {dag_name!r}: hooks must be Hooks(on_success=…, on_failure=…), not {value!r}."
         )
-    return value
-
-
-def check_max_workers(value: object) -> int | None:
-    """Return ``value`` if it can bound a parallelism, else raise."""
-    if value is None:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"max_workers must be a whole number or None, not {value!r}.")
-    if value < 1:
-        raise ValueError(f"max_workers must be at least 1, not {value}.")
     return value

@@ -18,6 +18,7 @@
     ├── StateError                a state file that cannot be read or written
     ├── StoreError
     │   ├── RedisUnavailable
+    │   │   └── NotPermitted      the login works, and may not do what is needed
     │   ├── UnfitRedis
     │   └── BadRedisURL
     └── RunError                  .run_id
@@ -25,6 +26,7 @@
         ├── RunExists
         ├── RunAlreadyOver
         ├── RunNotOver
+        ├── TaskNotFailed
         ├── RunCancelled
         ├── RunLost
         └── WaitTimeout
@@ -187,6 +189,10 @@ class RedisUnavailable(StoreError):
     """Redis does not answer."""
 
 
+class NotPermitted(RedisUnavailable):
+    """Redis answers, and its access rules do not allow this user what was asked."""
+
+
 class UnfitRedis(StoreError):
     """Redis answers, but runs could be lost on it as it is configured."""
 
@@ -230,6 +236,12 @@ class RunNotOver(RunError):
     """The run still goes on, so this cannot be asked of it yet."""
 
     sentence = "Run {run_id!r} is not over yet. Wait for its end, or cancel it."
+
+
+class TaskNotFailed(RunError):
+    """A task that is to be looked at or tried again as a failed one has not failed."""
+
+    sentence = "Run {run_id!r} has no failed task."
 
 
 class RunCancelled(RunError):

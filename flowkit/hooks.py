@@ -9,9 +9,10 @@ not lost with a worker. The rules:
     Hooks run after a failure that stops the run, too; never after a cancel.
 3.  The run waits for its hooks. One that raises is logged and recorded like any task, and changes
     nothing about how the run ends. What a hook returns is not among the results.
-4.  ``on_retry`` is the exception: a retry is no end, so that hook is a plain function, called at
-    once in the process that decided to retry. If it raises, a warning is logged. It does not hear
-    of attempts that ended with their process (a timeout on workers, a killed worker).
+4.  ``on_retry`` is the exception: a retry is no end, so that hook is a plain function, called in
+    a thread of its own in the process that decided to retry, and no task waits for it. If it
+    raises, a warning is logged. It does not hear of attempts that ended with their process (a
+    timeout on workers, a killed worker).
 5.  A task that is called directly, without a DAG, calls no hook.
 """
 

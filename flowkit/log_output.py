@@ -20,6 +20,7 @@ import time
 from datetime import UTC, datetime
 from typing import TextIO
 
+from .exceptions import TaskExecutionError
 from .log_streams import stream_beneath
 
 _WRITE_LOCK = threading.RLock()
@@ -158,6 +159,13 @@ def _quoted(value: object) -> str:
     text = str(round(value, 6)) if isinstance(value, float) else plain(value)
     quote = not text or _NEEDS_QUOTES.search(text)
     return json.dumps(text, ensure_ascii=False) if quote else text
+
+
+def described(error: BaseException) -> tuple[str, str]:
+    """Return an error's type and message; those it had in the process that it comes from."""
+    if isinstance(error, TaskExecutionError):
+        return error.error_type, error.error_message
+    return type(error).__name__, plain(error)
 
 
 def plain(value: object) -> str:

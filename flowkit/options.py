@@ -41,7 +41,8 @@ class TaskOptions(TypedDict, total=False):
     of one attempt. ``queue``: the workers of which queue take it. ``priority``: 0 (last) to 9
     (first). ``name``: instead of the function's. ``cache_ttl``: how long a result is reused for
     calls of the same function, code and arguments, None for not at all. ``cache_key``: a function
-    of the task's arguments whose result stands for them there.
+    of the task's arguments whose result stands for them there. ``at_most_once``: never start it
+    twice in a run; when its process dies, it has failed. Not together with retries.
     """
 
     retries: int
@@ -58,6 +59,7 @@ class TaskOptions(TypedDict, total=False):
     name: str | None
     cache_ttl: float | None
     cache_key: CacheKey | None
+    at_most_once: bool
 
 
 KNOWN_OPTIONS = tuple(TaskOptions.__annotations__)
@@ -92,6 +94,7 @@ def make_options(task: str, given: TaskOptions, *, is_async: bool = False) -> Op
         priority=_whole(task, "priority", given.get("priority", 5), (0, 9)),
         is_async=is_async,
         trigger=_trigger(task, given.get("trigger", Trigger.NONE_FAILED)),
+        at_most_once=_at_most_once(task, given),
     )
     when = _predicate(task, given.get("when"))
     retry_on = _exceptions(task, given.get("retry_on", Exception))
@@ -156,6 +159,18 @@ def _predicate(task: str, value: Predicate | None) -> Predicate | None:
         )
     if inspect.iscoroutinefunction(value):
         raise TypeError(f"Task {task!r}: when must be an ordinary function, not an async one.")
+    return value
+
+
+def _at_most_once(task: str, given: TaskOptions) -> bool:
+    value, retries = given.get("at_most_once", False), given.get("retries", 0)
+    if not isinstance(value, bool):
+        raise TypeError(f"Task {task!r}: at_most_once must be True or False, not {value!r}.")
+    if value and retries:
+        raise ValueError(
+            f"Task {task!r}: at_most_once=True and retries={retries!r} contradict each other: a "
+            "retry starts the task again. Give one of them."
+        )
     return value
 
 

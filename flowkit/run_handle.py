@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from .checks import check_timeout
 from .core.states import RUN_OVER, RunState, TaskState
 from .exceptions import (
     FlowkitError,
@@ -20,7 +21,7 @@ from .exceptions import (
     WaitTimeout,
 )
 from .from_task import number_of, numbers_of
-from .protocol.client_store import RunRecord
+from .protocol.client_store import RunRecord, Standing
 from .protocol.codec import unpack
 from .protocol.records import ErrorInfo
 from .status import RunStatus, read_status
@@ -44,6 +45,7 @@ class RunHandle:
         self.client = client
         self.run_id = run_id
         self._accepted = accepted
+        self._waited = False
         self._graph: CompiledDAG | None = None
 
     def __repr__(self) -> str:
@@ -88,26 +90,34 @@ class RunHandle:
 
         Raises WaitTimeout (the run goes on), RunLost if Redis loses it, RunNotFound.
         """
+        timeout = check_timeout(timeout)
         deadline = None if timeout is None else time.monotonic() + timeout
-        record = self._still_there() if self._accepted else self.record()
-        if record.state in RUN_OVER:
-            return record.state
+        # A run that was just accepted is rarely over: the first look is that behind the listening.
+        if self._waited or not self._accepted:
+            state = self._standing().state
+            if state in RUN_OVER:
+                return state
+        self._waited = True
         with self.client.feed(self.run_id) as feed:
             while True:
-                record = self._still_there()
-                if progress is not None and record.counts:
-                    progress(record.counts, record.total)
-                if record.state in RUN_OVER:
-                    return record.state
+                state, counts, total = self._standing(known=True)
+                if progress is not None and counts:
+                    progress(counts, total)
+                if state in RUN_OVER:
+                    return state
                 left = LOOK_ANYWAY_S if deadline is None else deadline - time.monotonic()
                 if left <= 0:
                     raise WaitTimeout(self.run_id, self._why_waiting(timeout or 0.0))
                 feed.next(min(left, LOOK_ANYWAY_S))
 
-    def _still_there(self) -> RunRecord:
+    def _standing(self, *, known: bool = False) -> Standing:
+        """``known``: Redis has had this run; if it has not any more, the run is lost."""
         try:
-            return self.record()
+            with self.client.store() as store:
+                return store.read_standing(self.run_id)
         except RunNotFound:
+            if not (known or self._accepted):
+                raise
             raise RunLost(
                 self.run_id,
                 f"run {self.run_id!r} was accepted and is not in Redis any more: its data was lost "
@@ -179,8 +189,16 @@ class RunHandle:
         )
 
     def error(self) -> TaskExecutionError:
-        """Return what the run failed of, as an error that can be raised."""
+        """Return what the run failed of, as an error that can be raised.
+
+        Raises FlowkitError for a run that has not failed, RunNotFound.
+        """
         record = self.record()
+        if record.state is not RunState.FAILED:
+            raise FlowkitError(
+                f"run {self.run_id!r} has not failed: it is {record.state.value}. Ask for its "
+                "error when wait() has returned RunState.FAILED."
+            )
         if record.failed_task is None:
             return TaskExecutionError(
                 record.dag_name,

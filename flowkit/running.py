@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from .checks import check_executor
+from .checks import check_executor, check_mapping, check_max_workers, check_timeout
 from .exceptions import DAGError, FlowkitError
 
 if TYPE_CHECKING:
@@ -65,6 +65,9 @@ class Stopper:
 def run_and_wait(dag: DAG, options: RunOptions, stopper: Stopper | None = None) -> dict[str, Any]:
     """Run ``dag`` and return {task name: result}. See ``DAG.run``; ``stopper`` can end it early."""
     refuse_while_imported(dag.name)
+    check_mapping(options.params)
+    check_max_workers(options.max_workers)
+    check_timeout(options.timeout)
     state, resume, from_task = options.state, options.resume, options.from_task
     for_here = {"state": state, "resume": resume or None, "from_task": from_task}
     for_redis = {"redis": options.redis, "namespace": options.namespace}

@@ -133,14 +133,14 @@ def _parse_namespace(raw: object) -> str:
 
 
 def _parse_result_ttl(raw: object) -> int:
-    value = _number(raw, _DURATION_UNITS)
+    value = duration(raw)
     if value is None or not 1 <= value <= MAX_RESULT_TTL_S:
         raise ValueError("give seconds, or '90s', '30m', '12h', '7d'; from 1s to 3650d")
     return int(value)
 
 
 def _parse_lease(raw: object) -> float:
-    value = _number(raw, _DURATION_UNITS)
+    value = duration(raw)
     if value is None or not 0.1 <= value <= DAY_S:
         raise ValueError("give seconds, or '10s', '2m'; from 0.1s to 1d")
     return value
@@ -165,6 +165,11 @@ def _parse_bool(raw: object) -> bool:
     if isinstance(raw, str) and raw.strip().lower() in _BOOLEANS:
         return _BOOLEANS[raw.strip().lower()]
     raise ValueError("use true or false (also yes/no, on/off, 1/0)")
+
+
+def duration(raw: object) -> float | None:
+    """Return seconds for a number or a text such as '90s', '30m', '12h', '7d'; else None."""
+    return _number(raw, _DURATION_UNITS)
 
 
 def _number(raw: object, units: Mapping[str, int]) -> float | None:

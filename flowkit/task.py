@@ -63,11 +63,11 @@ class Task(Generic[P, R]):
     def __init__(self, func: Callable[P, R], **options: Unpack[TaskOptions]) -> None:
         """Check and register. Raises TypeError or ValueError for what cannot work."""
         self._set_up(func, options)
-        _register(self)
         if self.on_failure is not None:
             from .hooks import as_task
 
             as_task(f"Task {self.name!r}: on_failure", self.on_failure)
+        _register(self)
 
     def _set_up(self, func: Callable[P, R], options: TaskOptions) -> None:
         name = name_of(func, options.get("name"))
@@ -150,6 +150,11 @@ class Task(Generic[P, R]):
     def timeout(self) -> float | None:
         """The limit of one attempt in seconds, None for none."""
         return self.policy.timeout
+
+    @property
+    def at_most_once(self) -> bool:
+        """Whether it is never started twice in a run."""
+        return self.policy.at_most_once
 
     @property
     def is_async(self) -> bool:

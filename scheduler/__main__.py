@@ -20,7 +20,7 @@ def main(**options: object) -> None:
         log_level=settings.log_level,
         log_json=settings.log_json,
     )
-    end_as(SchedulerDaemon(config, allow_eviction=settings.allow_eviction).run)
+    end_as(lambda: SchedulerDaemon(config, allow_eviction=settings.allow_eviction).run())
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ class Active:
             Place(
                 ready_list(policy.queue, is_async=policy.is_async),
                 str(policy.priority),
-                "+" if policy.trigger in GOES_ON else "",
+                ("+" if policy.trigger in GOES_ON else "") + ("=" if policy.at_most_once else ""),
             )
             for policy in dag.policies
         ]

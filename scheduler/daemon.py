@@ -15,9 +15,13 @@ import signal
 import socket
 import string
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
+from typing import NoReturn
 
-from ..exceptions import LeaseLost, RedisUnavailable
+from ..exceptions import LeaseLost, RedisUnavailable, StoreError
+from ..exposure import warn_if_exposed
 from ..logging import FlowkitLogger, LogLevel
 from ..outage import OutageLog
 from ..protocol.fitness import check_fitness
@@ -42,6 +46,15 @@ def new_scheduler_id() -> str:
     return f"{host}-" + "".join(random.SystemRandom().choices(string.ascii_lowercase, k=8))
 
 
+def _begin_anew() -> NoReturn:
+    """Drop what is in memory. A Redis that was started again may have lost its last writes, and
+    what is resolved from them would be queued on outcomes that it does not have.
+    """
+    raise LeaseLost(
+        "Redis was started anew, or is another one; what it has lost, if anything, is done again"
+    )
+
+
 class SchedulerDaemon:
     """One scheduler: ``run`` returns its exit code."""
 
@@ -55,7 +68,9 @@ class SchedulerDaemon:
         self._holder = ""
         # Patience for a cut connection only: a longer outage comes back to the loop, which must
         # go on asking for its lease.
-        self._store = self._new_store("flowkit-scheduler", patience=config.lease / 3)
+        self._store = self._new_store(
+            "flowkit-scheduler", patience=config.lease / 3, on_new_server=_begin_anew
+        )
         self._leader = Leader(
             self._new_store("flowkit-leader"),
             config.lease,
@@ -65,10 +80,21 @@ class SchedulerDaemon:
             on_answer=self._outages.back,
         )
         self._resolver = Resolver(self._store, self._log, config.window)
-        self._hints = Hints(self._store, self._resolver.active)
+        self._hints = Hints(self._store, self._resolver.active, self._resolver.give_up)
 
-    def _new_store(self, name: str, patience: float = 0.0) -> SchedulerStore:
-        link = Link(self._config.redis_url, name=name, patience=patience, stopped=self._stopping)
+    def _new_store(
+        self,
+        name: str,
+        patience: float = 0.0,
+        on_new_server: Callable[[], None] | None = None,
+    ) -> SchedulerStore:
+        link = Link(
+            self._config.redis_url,
+            name=name,
+            patience=patience,
+            on_new_server=on_new_server,
+            stopped=self._stopping,
+        )
         return SchedulerStore(link, self._config.namespace, self._id)
 
     def run(self) -> int:
@@ -78,6 +104,7 @@ class SchedulerDaemon:
         where = redact_url(self._config.redis_url)
         self._say("scheduler_started", f"Scheduler {self._id} started on {where}")
         self._wait_for_redis()
+        warn_if_exposed(self._store.link, self._log, scheduler=self._id)
         self._leader.start()
         while not self._stopping.is_set():
             leadership = self._leader.leadership()
@@ -101,12 +128,20 @@ class SchedulerDaemon:
             self._lead(leadership)
         except LeaseLost as error:
             self._log.event(LogLevel.WARNING, "leader_lost", str(error), scheduler=self._id)
+            with suppress(LeaseLost, RedisUnavailable):  # whoever leads next sees what is there
+                self._resolver.tell_lost()
             self._stopping.wait(self._config.standby_poll)
         except RedisUnavailable as error:
             if self._stopping.is_set():
                 return  # the connection was cut to end the wait for events
             self._outages.away(error)
             self._stopping.wait(self._config.standby_poll * (0.5 + random.random()))  # noqa: S311
+        except StoreError as error:
+            # Something stands in Redis that a script or a read cannot deal with, such as a key of
+            # another type. To begin anew is all there is to do, and to say what has to be mended.
+            message = f"Scheduler {self._id} cannot go on and begins anew: {error}"
+            self._log.event(LogLevel.ERROR, "scheduler_broken", message, scheduler=self._id)
+            self._stopping.wait(1.0)
 
     def _lead(self, leadership: Leadership) -> None:
         self._holder = ""

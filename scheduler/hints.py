@@ -7,9 +7,10 @@ that pops it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 from ..core.states import TaskState
+from ..protocol.reading import Damaged
 from ..protocol.records import TaskRecord
 from ..protocol.scheduler_store import SchedulerStore
 from .active import Active
@@ -18,9 +19,16 @@ from .active import Active
 class Hints:
     """Compares hints with records, for the runs in ``active``."""
 
-    def __init__(self, store: SchedulerStore, active: Mapping[str, Active]) -> None:
+    def __init__(
+        self,
+        store: SchedulerStore,
+        active: Mapping[str, Active],
+        on_broken: Callable[[str, Exception], None] = lambda run, error: None,
+    ) -> None:
+        """``on_broken``: hears of a run whose records cannot be read, and may drop it."""
         self._store = store
         self._active = active
+        self._on_broken = on_broken
 
     def sweep(self) -> int:
         """Mend if something seems to be missing; return how many entries were.
@@ -46,8 +54,18 @@ class Hints:
         return sum(self._mend_run(self._active[run], found, listed) for run, found in records)
 
     def _mend_run(
-        self, active: Active, records: Sequence[tuple[int, TaskRecord]], listed: set[str]
+        self, active: Active, records: Iterable[tuple[int, TaskRecord]], listed: set[str]
     ) -> int:
+        try:
+            missing = self._missing(active, records, listed)
+        except Damaged as error:
+            self._on_broken(active.run, error)
+            return 0
+        return self._store.requeue(active.run, missing) if missing else 0
+
+    def _missing(
+        self, active: Active, records: Iterable[tuple[int, TaskRecord]], listed: set[str]
+    ) -> list[tuple[int, str, str]]:
         missing: list[tuple[int, str, str]] = []
         for task, record in records:
             ready, level, _ = active.place(task)
@@ -58,4 +76,4 @@ class Hints:
                 continue
             if entry not in listed:
                 missing.append((task, ready, level))
-        return self._store.requeue(active.run, missing) if missing else 0
+        return missing

@@ -13,6 +13,7 @@ from ..logging import FlowkitLogger, LogLevel
 from ..protocol.scheduler_store import SchedulerStore
 
 TIDY_AT_ONCE = 200
+DEAD_AT_ONCE = 200
 
 
 class Janitor:
@@ -34,6 +35,7 @@ class Janitor:
         self._sweep_hints = sweep_hints
         self._cursor = "0"
         self._rank = 0
+        self._dead_rank = 0
 
     def due_early(self) -> bool:
         """Nothing makes it look before its time."""
@@ -49,4 +51,5 @@ class Janitor:
         self._cursor, runs = self._store.scan_runs(self._cursor)
         if runs:
             self._store.forget(runs)
+        _, self._dead_rank = self._store.forget_dead(self._dead_rank, DEAD_AT_ONCE)
         return self._every

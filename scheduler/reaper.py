@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 from ..logging import FlowkitLogger, LogLevel
+from ..protocol.once import lost_once
 from ..protocol.records import ErrorInfo
 from ..protocol.scheduler_store import SchedulerStore
 
@@ -25,6 +26,7 @@ _ERROR = ErrorInfo(
     f"workers were lost {MOST_DEATHS} times while they ran this task. Look for what ends them: "
     "memory, a crash in native code, the machine itself",
 ).pack()
+_ONCE = lost_once("the worker that had taken this task was lost: its lease ran out")
 
 
 class Reaper:
@@ -54,7 +56,9 @@ class Reaper:
         if early > 0:
             return early
         for worker, lanes in self._store.expired_workers():
-            taken = [one for lane in lanes for one in self._store.reap(lane, MOST_DEATHS, _ERROR)]
+            taken = [
+                one for lane in lanes for one in self._store.reap(lane, MOST_DEATHS, _ERROR, _ONCE)
+            ]
             gone = self._store.retire(worker, lanes)
             if gone:
                 message = (

@@ -4,11 +4,12 @@ All that it knows is rebuilt from Redis when leadership is taken (``recover``), 
 die at any point: the next one restores each run from its records, asks again for whatever was not
 carried out, and goes on at the cursor.
 
-Events up to the takeover are a replay. What they say is in the records already, and may be older
-than them (a run that failed and was resumed since), so a replayed event only says which run to
-look at.
+Events up to the takeover are a replay. What they say is in the records already, from which every
+run that goes on has been rebuilt, and may be older than them. They are passed over: a run that is
+resumed meanwhile is opened by the event that says so, behind all facts of its life before.
 
-A run whose graph is gone or damaged is ended as failed: nobody waits for ever.
+A run whose graph or records are gone or damaged is ended as failed: nobody waits for ever. An event
+that cannot be read is set aside: it holds nobody up.
 """
 
 from __future__ import annotations
@@ -19,19 +20,18 @@ from collections.abc import Callable, Sequence
 from ..core.compiled import CompiledDAG
 from ..core.run import Command, FinishRun, MarkTasks, QueueTasks, Run, StopRun, StopTasks
 from ..core.states import RunState, TaskState
-from ..exceptions import StoreError
 from ..logging import FlowkitLogger, LogLevel
-from ..protocol.records import LETTERS
+from ..protocol.reading import Damaged
 from ..protocol.scheduler_store import SchedulerStore
 from .active import Active
-from .resuming import divide
+from .facts import OVER_KINDS, read_fact
+from .resuming import CUT_SHORT, divide, held, may_be_held
 from .run_log import RunLog
 from .writer import Writer
 
 BATCH = 500  # events read at once
 PROGRESS_S = 0.25
 GRAPHS_KEPT = 64
-_OVER_KINDS = {letter: LETTERS[letter] for letter in "SFKC"}
 
 
 class Resolver:
@@ -69,6 +69,12 @@ class Resolver:
             self._open(run)
         self._writer.flush()
 
+    def tell_lost(self) -> None:
+        """Say which of the runs that went on are gone, since nobody may be left who would ask."""
+        for run in self._store.missing(list(self.active)):
+            self._run_log.lost(self.active[run])
+        self.active.clear()
+
     # -- the duty -------------------------------------------------------------------------------
 
     def run_once(self, block_ms: int) -> int:
@@ -78,12 +84,16 @@ class Resolver:
         for event_id, facts in events:
             replayed = _moment(event_id) <= self._replay_until
             for kind, text in facts:
+                try:
+                    run, tasks = read_fact(kind, text, self.active)
+                except ValueError as error:
+                    self._set_aside(event_id, kind, text, error)
+                    continue
                 if replayed:
-                    self._open_unknown(text.partition(" ")[0])
-                elif kind in _OVER_KINDS:
-                    run, _, tasks = text.partition(" ")
-                    state = _OVER_KINDS[kind]
-                    over.setdefault(run, []).extend((int(task), state) for task in tasks.split(" "))
+                    continue
+                if kind in OVER_KINDS:
+                    state = OVER_KINDS[kind]
+                    over.setdefault(run, []).extend((task, state) for task in tasks)
                 elif kind == "W":
                     self.retries_seen += 1
                 else:
@@ -96,6 +106,13 @@ class Resolver:
             self._writer.move_cursor(self._cursor)
             self._writer.flush()
         return len(events)
+
+    def _set_aside(self, event_id: str, kind: str, text: str, error: ValueError) -> None:
+        """Pass an event over that nobody can read: what it was is logged and kept."""
+        what = ascii(f"{kind[:100]} {text[:1000]}")[1:-1]
+        message = f"Event {event_id} cannot be read and was set aside: {str(error)[:200]!a}"
+        self._log.event(LogLevel.ERROR, "event_broken", message, event_id=event_id, text=what)
+        self._store.set_aside(f"{event_id} {what}")
 
     def _take_over(self, over: dict[str, list[tuple[int, TaskState]]]) -> None:
         for run, facts in over.items():
@@ -121,31 +138,40 @@ class Resolver:
 
     # -- runs -----------------------------------------------------------------------------------
 
-    def _open_unknown(self, run: str) -> None:
-        if run not in self.active:
-            self._open(run)
-
     def _begin(self, run: str, dag: CompiledDAG) -> None:
         """Start a run of a graph that is known. It is new, so there is no record to read."""
         active = self._activate(run, dag)
         self._carry_out(active, active.state.start())
 
     def _open(self, run: str) -> None:
-        """Start or restore a run from what Redis says of it."""
-        found = self._store.read_active(run)
-        if found is None:
-            return
+        """Start or restore a run from what Redis says of it; end one that cannot be read."""
         try:
+            found = self._store.read_active(run)
+            if found is None:
+                return
             dag = self._graph(found.digest)
-        except StoreError as error:
+            states = self._states(run, dag)
+            stay = {} if found.resuming is None else self._held(run, dag, found.resuming)
+        except Damaged as error:
             self._end_broken(run, error)
             return
-        active = self._activate(run, dag)
-        states = self._store.read_states(run)
         if found.resuming is not None:
-            states, again = divide(dag, states, found.resuming)
-            self._store.reset(run, again)
+            states, again = divide(dag, states, found.resuming, stay)
+            self._store.reset(run, again, CUT_SHORT)
+        active = self._activate(run, dag)
         self._carry_out(active, active.state.restore(states, found.stop))
+
+    def _states(self, run: str, dag: CompiledDAG) -> list[tuple[int, TaskState]]:
+        states = self._store.read_states(run)
+        tasks = [task for task, _ in states]
+        if tasks and not (min(tasks) >= 0 and max(tasks) < len(dag.graph)):
+            raise Damaged(f"it has records of tasks that its graph {dag.name!r} has not")
+        return states
+
+    def _held(self, run: str, dag: CompiledDAG, named: Sequence[int]) -> dict[int, TaskState]:
+        wanted = may_be_held(dag, named)
+        found = self._store.read_records_of({run: wanted}) if wanted else ()
+        return {task: state for _, records in found for task, state in held(records).items()}
 
     def _activate(self, run: str, dag: CompiledDAG) -> Active:
         state = Run(
@@ -163,13 +189,19 @@ class Resolver:
         if dag is None:
             found = self._store.read_graph(digest)
             if found is None:
-                raise StoreError(f"its graph {digest[:12]} is not in Redis any more")
+                raise Damaged(f"its graph {digest[:12]} is not in Redis any more")
             dag = self._graphs[digest] = found
             if len(self._graphs) > GRAPHS_KEPT:  # runs that go on keep theirs
                 del self._graphs[next(iter(self._graphs))]
         return dag
 
+    def give_up(self, run: str, error: Exception) -> None:
+        """End a run as failed because its data cannot be read. Raises LeaseLost."""
+        self._end_broken(run, error)
+        self._writer.flush()
+
     def _end_broken(self, run: str, error: Exception) -> None:
+        self.active.pop(run, None)
         self._writer.finish(run, RunState.FAILED, None, "")
         message = f"Run {run} cannot go on and was ended as failed: {error}"
         why = {"error_type": type(error).__name__, "error_message": str(error)}

@@ -48,6 +48,15 @@ class RunLog:
             tasks = len(active.dag.graph)
             self._write(LogLevel.SYSTEM, "dag_complete", message, active, total_tasks=tasks)
 
+    def lost(self, active: Active) -> None:
+        """A run that went on is not in Redis any more."""
+        message = (
+            f"Run {active.run} of DAG {active.dag.name} is lost: Redis has nothing of it any more, "
+            "unless it has ended since and its TTL is over. Submit it anew, and look at the "
+            "persistence of that Redis"
+        )
+        self._write(LogLevel.ERROR, "run_lost", message, active)
+
     def _write(
         self, level: LogLevel, event: str, message: str, active: Active, **fields: object
     ) -> None:

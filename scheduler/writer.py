@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..core.states import RunState
-from ..protocol.scheduler_store import PART, SchedulerStore
+from ..protocol.reading import PART
+from ..protocol.scheduler_store import SchedulerStore
 from .active import Place
 
 

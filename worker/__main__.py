@@ -73,7 +73,7 @@ def main(app: str, queues: str, **options: object) -> None:
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    end_as(WorkerDaemon(config, allow_eviction=settings.allow_eviction).run)
+    end_as(lambda: WorkerDaemon(config, allow_eviction=settings.allow_eviction).run())
 
 
 def _number(options: dict[str, object], name: str) -> int:

@@ -14,6 +14,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from ..context import enter_attempt
 from ..exceptions import FlowkitError, RedisUnavailable, TaskTimeout
@@ -182,13 +183,21 @@ class AsyncLane:
             outcome = self._executor.cancelled(claim)
         else:
             outcome = await self._outcome(prepared, slot, key)
-        self._board.leave(slot)
         self._cancelled.discard(key)
-        self._desk.put(outcome)
-        self._free.append(slot)
+        if claim.at_most_once:
+            # Until its outcome is recorded, the board must say that it has started.
+            self._desk.put(outcome, partial(self._vacate, slot))
+        else:
+            self._board.leave(slot)
+            self._desk.put(outcome)
+            self._free.append(slot)
         self.done += 1
         self._hungry = True
         self._tell()
+
+    def _vacate(self, slot: int) -> None:
+        self._board.leave(slot)
+        self._free.append(slot)
 
     async def _outcome(self, prepared: Prepared, slot: int, key: str) -> Outcome:
         limit, began = prepared.policy.timeout, time.monotonic()

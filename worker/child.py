@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from typing import NoReturn
 
 from ..exceptions import FlowkitError, LeaseLost
@@ -128,20 +129,28 @@ class Child:
         self, lane: str, *, is_async: bool
     ) -> tuple[Desk, WorkerStore, Values, Executor]:
         config = self._config
-        store, waiter = self._store(lane), self._store(lane)
-        self._waiters.append(waiter)
-        lists = [ready_list(queue, is_async=is_async) for queue in config.queues]
-        desk = Desk(store, lane, lists, share=config.processes, on_stale=self._stale)
         # Values are read in the lane's own thread, outcomes also sent by the reporter: two links.
         values = Values(self._store(lane), config.max_result_bytes)
+        store, waiter = self._store(lane, on_new_server=values.forget), self._store(lane)
+        self._waiters.append(waiter)
+        lists = [ready_list(queue, is_async=is_async) for queue in config.queues]
+        desk = Desk(
+            store,
+            lane,
+            lists,
+            share=config.processes,
+            on_stale=self._stale,
+            on_sent=values.recorded,
+        )
         executor = Executor(values, self._log, lane, config.app, config.max_result_bytes)
         return desk, waiter, values, executor
 
-    def _store(self, lane: str) -> WorkerStore:
+    def _store(self, lane: str, on_new_server: Callable[[], None] | None = None) -> WorkerStore:
         link = Link(
             self._config.redis_url,
             name=f"flowkit-worker-{lane}",
             patience=None,
+            on_new_server=on_new_server,
             stopped=self._stop_links,
         )
         return WorkerStore(link, self._config.namespace)
@@ -168,16 +177,20 @@ class Child:
     # -- the parent's words ---------------------------------------------------------------------
 
     def _listen(self) -> None:
-        with os.fdopen(self._control, "r", encoding="utf-8") as lines:
+        with os.fdopen(self._control, "r", encoding="utf-8", errors="replace") as lines:
             for line in lines:
-                verb, *words = line.split()
-                if verb == "stop":
-                    self._cancel(words[0], words[1])
-                elif verb == "share":
-                    self._share(int(words[0]))
-                elif verb == "drain":
-                    self._drain()
+                self._obey(line)
         os._exit(ExitCode.DONE)
+
+    def _obey(self, line: str) -> None:
+        """Do what a line says. One without sense is passed over: there may be others behind it."""
+        match line.split():
+            case ["stop", lane, attempt]:
+                self._cancel(lane, attempt)
+            case ["share", number] if number.isdecimal() and len(number) < 10:
+                self._share(int(number))
+            case ["drain"]:
+                self._drain()
 
     def _cancel(self, lane: str, attempt: str) -> None:
         target = self._async if lane.endswith("a") else self._sync

@@ -32,9 +32,9 @@ class Kid:
     born: float
 
     def tell(self, line: str) -> None:
-        """Send a line over the control pipe; a child that is gone or stuck does not hear it."""
+        """Send one line over the control pipe; a child that is gone or stuck does not hear it."""
         with contextlib.suppress(OSError):
-            os.write(self.control, line.encode() + b"\n")
+            os.write(self.control, line.replace("\n", " ").encode() + b"\n")
 
     def kill(self) -> None:
         """End the child and everything that its tasks started. It is not asked."""

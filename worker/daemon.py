@@ -24,6 +24,7 @@ from os import pipe, read, set_blocking
 from types import FrameType
 
 from ..exceptions import LeaseLost
+from ..exposure import warn_if_exposed
 from ..logging import FlowkitLogger, LogLevel
 from ..outage import OutageLog
 from ..protocol.link import Link
@@ -90,6 +91,7 @@ class WorkerDaemon:
         self._warden = Warden()
         wake = self._catch_signals()
         self._enlist("started")
+        warn_if_exposed(self._link, self._log, worker=self._keeper.worker)
         while not self._signals:
             self._duties(blameless=False)
             self._fill_up()

@@ -14,9 +14,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from ..protocol.once import lost_once
 from ..protocol.worker_store import Claim, Outcome, WorkerStore
 
 MAX_BATCH = 500
+_UNSURE = lost_once("its worker does not know any more whether it has started it")
 
 
 class Desk:
@@ -30,8 +32,11 @@ class Desk:
         *,
         share: int = 1,
         on_stale: Callable[[str], None] = lambda key: None,
+        on_sent: Callable[[Sequence[str], Sequence[str]], None] = lambda sent, refused: None,
     ) -> None:
-        """``share``: how many claimers a short list is divided among."""
+        """``share``: how many claimers a short list is divided among. ``on_sent`` hears whose
+        outcomes were sent and which of them were refused, before the claims that came with it.
+        """
         self.lane = lane
         self.lists = tuple(lists)
         self.share = share
@@ -41,15 +46,22 @@ class Desk:
         self._lock = threading.Lock()
         self._call = 0
         self._on_stale = on_stale
+        self._on_sent = on_sent
         self._mine: set[str] = set()  # the claims that this lane knows to hold
+        self._when_sent: dict[str, Callable[[], None]] = {}
 
     @property
     def unsent(self) -> int:
         """How many outcomes wait to be sent."""
         return len(self._outbox)
 
-    def put(self, outcome: Outcome) -> None:
-        """Add an outcome to the next batch."""
+    def put(self, outcome: Outcome, when_sent: Callable[[], None] | None = None) -> None:
+        """Add an outcome to the next batch.
+
+        ``when_sent`` is called once Redis has recorded it, in the thread that has sent it.
+        """
+        if when_sent is not None:
+            self._when_sent[_key_of(outcome)] = when_sent
         self._outbox.append(outcome)
 
     def exchange(self, limit: int) -> int:
@@ -66,11 +78,15 @@ class Desk:
                 self.lane, outcomes, self._call, min(limit, MAX_BATCH), self.share, self.lists
             )
             del self._outbox[: len(outcomes)]
-            self._mine.difference_update([_key_of(outcome) for outcome in outcomes])
+            gone = [_key_of(outcome) for outcome in outcomes]
+            self._mine.difference_update(gone)
             self._mine.update([claim.key for claim in reply.claims])
             if reply.held > len(self._mine):
                 self._give_back_unknown()
+            self._on_sent(gone, reply.stale)  # what came in may need it
             self.inbox.extend(reply.claims)
+        for key in gone if self._when_sent else ():
+            self._when_sent.pop(key, lambda: None)()
         for key in reply.stale:
             self._on_stale(key)
         return len(reply.claims)
@@ -97,11 +113,12 @@ class Desk:
     def _give_back_unknown(self) -> None:
         """Release claims that Redis believes this lane holds and it does not know of.
 
-        They come from a store that went back in time; nobody else would ever finish them.
+        They come from a store that went back in time, or from a reply that was lost for good;
+        nobody else would ever finish them. In the first case they have run already.
         """
         unknown = set(self._store.holdings(self.lane)) - self._mine
         if unknown:
-            self._store.release(self.lane, sorted(unknown))
+            self._store.release(self.lane, sorted(unknown), _UNSURE)
 
 
 def _key_of(outcome: Outcome) -> str:

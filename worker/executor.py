@@ -82,6 +82,7 @@ class Executor:
         """Return what to call, or the outcome of an attempt that needs no call."""
         name, policy = f"task {claim.task}", Policy()
         try:
+            Spent.parse(claim.spent)  # refused here, a damaged one troubles nothing further on
             dag = self._values.graph(claim.digest)
             name, policy = dag.graph.names[claim.task], dag.policy(claim.task)
             task = registered_task(dag.ref(claim.task))
@@ -129,7 +130,9 @@ class Executor:
     def board_key(self, claim: Claim) -> str:
         """Return what the board says of an attempt without a deadline: who it is, and its name."""
         dag = self._values.known(claim.digest)
-        return f"{claim.board_key}|||{dag.graph.names[claim.task]}" if dag else claim.board_key
+        if dag is None or claim.task >= len(dag.graph):
+            return claim.board_key
+        return f"{claim.board_key}|||{dag.graph.names[claim.task]}"
 
     def board_text(self, prepared: Prepared) -> str:
         """Return what the board says of an attempt with a deadline: also what to record then."""
@@ -210,8 +213,10 @@ class Executor:
         return Outcome(claim.run, token, info.pack())
 
     def _failure_token(self, claim: Claim, policy: Policy, *, retry: bool) -> str:
-        failures = Spent.parse(claim.spent).failures(claim.attempt)
-        pause = delay_before_retry(policy, failures, self._random_unit()) if retry else None
+        pause = None
+        if retry:
+            failures = Spent.parse(claim.spent).failures(claim.attempt)
+            pause = delay_before_retry(policy, failures, self._random_unit())
         if pause is None:
             return f"{claim.task},{claim.attempt},F"
         return self._later_token(claim, policy, "W", pause)

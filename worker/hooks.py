@@ -11,10 +11,11 @@ from dataclasses import replace
 
 from ..core.compiled import CompiledDAG
 from ..core.triggers import OF_THE_RUN, Trigger
-from ..hooks import HookEvent, event_name
-from ..logging import FlowkitLogger, LogLevel
+from ..hooks import Hook, HookEvent, event_name
+from ..logging import FlowkitLogger
 from ..protocol.records import ErrorInfo
 from ..protocol.worker_store import Claim, WorkerStore
+from ..retry_calls import RetryCalls
 from ..task import registered_task
 
 Params = Mapping[str, object]
@@ -27,6 +28,7 @@ class WorkerHooks:
         self._store = store
         self._log = logger
         self._lane = lane
+        self._calls: dict[str, RetryCalls] = {}
 
     def event(self, claim: Claim, dag: CompiledDAG, trigger: Trigger, params: Params) -> HookEvent:
         """Return what a hook with that trigger is told. One or two round trips."""
@@ -45,24 +47,20 @@ class WorkerHooks:
         self, claim: Claim, dag: CompiledDAG, params: Params, info: ErrorInfo, delay: float
     ) -> None:
         """Tell ``on_retry`` that this attempt failed and another one follows in ``delay`` s."""
-        name, hook = dag.graph.names[claim.task], registered_task(dag.on_retry)
         event = HookEvent("task_retry", claim.run, dag.name, params, delay=delay)
-        try:
-            if hook is None:
-                raise LookupError(f"this worker's app has no function {dag.on_retry!r}")
-            hook.func(_told(event, name, claim.attempt, info))
-        except Exception as problem:
-            self._log.event(
-                LogLevel.WARNING,
-                "hook_failed",
-                f"The on_retry hook raised for task {name}: {problem}",
-                run_id=claim.run,
-                task_name=name,
-                attempt=claim.attempt,
-                worker=self._lane,
-                error_type=type(problem).__name__,
-                error_message=str(problem),
-            )
+        event = _told(event, dag.graph.names[claim.task], claim.attempt, info)
+        if dag.on_retry not in self._calls:
+            hook = registered_task(dag.on_retry)
+            func = _lacking(dag.on_retry) if hook is None else hook.func
+            self._calls[dag.on_retry] = RetryCalls(func, self._log, worker=self._lane)
+        self._calls[dag.on_retry].call(event)
+
+
+def _lacking(ref: str) -> Hook:
+    def lacks(event: HookEvent) -> None:
+        raise LookupError(f"this worker's app has no function {ref!r}")
+
+    return lacks
 
 
 def _told(event: HookEvent, task: str, attempt: int, info: ErrorInfo) -> HookEvent:

@@ -121,6 +121,9 @@ class SyncLane:
             except IndexError:
                 break
             desk.put(self._attempt(claim))
+            if claim.at_most_once:
+                desk.flush()  # until its outcome is recorded, the board must say that it started
+                self._board.leave(SLOT)
             count += 1
         if count:
             self.done += count
@@ -141,7 +144,8 @@ class SyncLane:
             return prepared if isinstance(prepared, Outcome) else self._call(prepared)
         finally:
             self._since = 0.0
-            self._board.leave(SLOT)
+            if not claim.at_most_once:
+                self._board.leave(SLOT)
 
     def _call(self, prepared: Prepared) -> Outcome:
         claim, policy, executor = prepared.claim, prepared.policy, self._executor

@@ -17,8 +17,9 @@ from functools import partial
 
 from ..exceptions import LeaseLost, RedisUnavailable
 from ..outage import OutageLog
+from ..protocol.once import lost_once
 from ..protocol.records import ErrorInfo
-from ..protocol.worker_store import Outcome, WorkerStore
+from ..protocol.worker_store import NOBODY, Outcome, WorkerStore
 from .board import Executing
 from .children import Death, Kid
 
@@ -51,14 +52,19 @@ class Undertaker:
             attempt, outcome = ended
             lane = death.kid.lanes[attempt.slot > 0]
             self._queue(lane, partial(self._store.complete, lane, [outcome], 0, 0, 1, ()))
-        executing = () if blameless or ended else death.executing
-        suspects = [one.key for one in executing if one.suspect]
+        suspects = [one.key for one in death.executing if one.suspect]
         blame = suspects[0] if len(suspects) == 1 else ""
-        keys, error = [one.key for one in executing], _worker_lost(death).pack()
+        reap = partial(
+            self._store.reap_child,
+            executing=[one.key for one in death.executing],
+            most_deaths=MOST_DEATHS,
+            error=_worker_lost(death).pack(),
+            blame=NOBODY if blameless or ended else blame,
+            once=_lost_once(death),
+        )
         for lane in death.kid.lanes:
             # Each lane hears of all that the child executed: one death is blamed on one task.
-            reap = partial(self._store.reap_child, lane, keys, MOST_DEATHS, error, blame=blame)
-            self._queue(lane, reap)
+            self._queue(lane, partial(reap, lane))
 
     def _queue(self, lane: str, report: Callable[[], object]) -> None:
         self._reports.append((lane, report))
@@ -80,6 +86,13 @@ class Undertaker:
                 pass  # the scheduler has taken everything back already
             del self._reports[0]
         return True
+
+
+def _lost_once(death: Death) -> bytes:
+    return lost_once(
+        f"its worker process ended while it ran this task (on {socket.gethostname()}, by "
+        f"{death.how})"
+    )
 
 
 def _worker_lost(death: Death) -> ErrorInfo:

@@ -2,12 +2,14 @@
 
 Results are kept packed and unpacked anew for each task, so that no task can change what another
 one gets. A result never changes within the life of a run, and a run's life (its id, when it was
-submitted and how often it was resumed) is part of the key. One instance per lane; not thread-safe.
+submitted and how often it was resumed) is part of the key. What was made here is kept from when
+Redis has recorded it: an outcome that comes too late is refused, and nobody may be given it. One
+instance per lane; not thread-safe, but for what it is told.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 
 from ..core.compiled import CompiledDAG
@@ -17,6 +19,7 @@ from ..protocol.worker_store import Claim, WorkerStore
 
 GRAPHS_KEPT = 64
 RESULT_BYTES_KEPT = 32 * 1024 * 1024
+ENTRY_BYTES = 200  # what an entry costs beside its bytes
 PREFETCH = 512  # most results asked for at once, ahead of their tasks
 _Key = tuple[tuple[str, str], int]
 
@@ -31,6 +34,8 @@ class Values:
         self._graphs: OrderedDict[str, CompiledDAG] = OrderedDict()
         self._results: OrderedDict[_Key, bytes] = OrderedDict()
         self._bytes = 0
+        self._unrecorded: dict[str, tuple[_Key, bytes]] = {}
+        self._heard: deque[tuple[Sequence[str], Sequence[str]] | None] = deque()
 
     def graph(self, digest: str) -> CompiledDAG:
         """Return a compiled DAG. Raises StoreError if it is gone or damaged."""
@@ -69,17 +74,41 @@ class Values:
 
     def remember(self, claim: Claim, packed: bytes) -> None:
         """Keep a result that was made here: its downstream tasks may come here too."""
-        self._keep((claim.life, claim.task), packed)
+        self._hear()
+        self._unrecorded[claim.key] = ((claim.life, claim.task), packed)
+
+    def recorded(self, sent: Sequence[str], refused: Sequence[str]) -> None:
+        """Be told whose outcomes ("run,task") were sent, and which were refused. Any thread."""
+        if self._unrecorded:
+            self._heard.append((sent, refused))
+
+    def forget(self) -> None:
+        """Be told that results may have been lost, and be made anew. Any thread."""
+        self._heard.append(None)
+
+    def _hear(self) -> None:
+        while self._heard:
+            told = self._heard.popleft()
+            if told is None:
+                self._results.clear()
+                self._bytes = 0
+                continue
+            sent, refused = told
+            for key in sent:
+                made = self._unrecorded.pop(key, None)
+                if made is not None and key not in refused:
+                    self._keep(*made)
 
     def prefetch(self, claims: Iterable[Claim]) -> None:
         """Read upstream results of several claims in one round trip each run, if they are few.
 
         It is a convenience: what cannot be read is left for ``upstream`` to complain of.
         """
+        self._hear()
         wanted: dict[tuple[str, str], dict[int, None]] = {}
         count = 0
         for claim in claims:
-            dag = self._graph_if_readable(claim.digest)
+            dag = self._graph_if_readable(claim)
             for task in dag.graph.upstream(claim.task) if dag is not None else ():
                 if (claim.life, task) not in self._results:
                     wanted.setdefault(claim.life, {})[task] = None
@@ -89,18 +118,20 @@ class Values:
         for life, tasks in wanted.items():
             self._fetch(life, list(tasks))
 
-    def _graph_if_readable(self, digest: str) -> CompiledDAG | None:
+    def _graph_if_readable(self, claim: Claim) -> CompiledDAG | None:
         try:
-            return self.graph(digest)
+            dag = self.graph(claim.digest)
         except RedisUnavailable:
             raise
         except StoreError:
             return None
+        return dag if claim.task < len(dag.graph) else None
 
     def upstream(self, claim: Claim, tasks: Sequence[int]) -> list[object]:
         """Return the results of these tasks, None for one that was skipped. Raises BrokenValue."""
         if not tasks:
             return []
+        self._hear()
         results, life = self._results, claim.life
         found = [results.get((life, task)) for task in tasks]
         missing = [task for task, packed in zip(tasks, found, strict=True) if packed is None]
@@ -120,10 +151,13 @@ class Values:
         return found
 
     def _keep(self, key: _Key, packed: bytes) -> None:
-        if key in self._results:
-            return
+        self._drop(key)
         self._results[key] = packed
-        self._bytes += len(packed) + 200  # what an entry costs beside its bytes
+        self._bytes += len(packed) + ENTRY_BYTES
         while self._bytes > RESULT_BYTES_KEPT:
-            _, dropped = self._results.popitem(last=False)
-            self._bytes -= len(dropped) + 200
+            self._drop(next(iter(self._results)))
+
+    def _drop(self, key: _Key) -> None:
+        packed = self._results.pop(key, None)
+        if packed is not None:
+            self._bytes -= len(packed) + ENTRY_BYTES

@@ -34,6 +34,7 @@ _COMMANDS = {
     "resume": ("control", "Take a run up again, from its failure or a task on."),
     "ls": ("listing", "List runs, newest first."),
     "workers": ("listing", "List live workers."),
+    "dead": ("dead", "List, show and retry tasks that failed for good."),
     "graph": ("graph", "Draw a DAG, or a run and how it stands."),
 }
 

@@ -17,6 +17,7 @@ from ..exceptions import (
     RunNotOver,
     SettingsError,
     StoreError,
+    TaskNotFailed,
     TaskNotFoundError,
     WaitTimeout,
 )
@@ -58,6 +59,7 @@ _CODES: tuple[tuple[type[FlowkitError], ExitCode], ...] = (
     (RunExists, ExitCode.NOT_POSSIBLE),
     (RunAlreadyOver, ExitCode.NOT_POSSIBLE),
     (RunNotOver, ExitCode.NOT_POSSIBLE),
+    (TaskNotFailed, ExitCode.NOT_POSSIBLE),
     (TaskNotFoundError, ExitCode.NOT_POSSIBLE),
     (WaitTimeout, ExitCode.TIMEOUT),
 )

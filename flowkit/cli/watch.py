@@ -23,7 +23,7 @@ def watch(handle: RunHandle, timeout: float | None, look: Callable[[RunRecord], 
     ``timeout`` in seconds. Raises WaitTimeout, RunNotFound, RunLost, RedisUnavailable.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
-    seen = False
+    seen = handle._accepted  # what was accepted and is not there has been lost
     with handle.client.feed(handle.run_id) as feed:
         while True:
             record = _record(handle, seen=seen)

@@ -23,7 +23,8 @@ class Policy:
     ``retries``: further attempts after the first one. ``max_delay``: None for no cap.
     ``timeout``: hard limit of one attempt, None for none. ``priority``: 0 (last) to 9 (first).
     ``is_async``: the function is a coroutine function, so it runs in the worker's async lane.
-    ``trigger``: what its upstream tasks must have come to.
+    ``trigger``: what its upstream tasks must have come to. ``at_most_once``: it must never start
+    twice in a run, so whatever may have started and has no outcome has failed.
     """
 
     retries: int = 0
@@ -35,6 +36,7 @@ class Policy:
     priority: int = 5
     is_async: bool = False
     trigger: Trigger = Trigger.NONE_FAILED
+    at_most_once: bool = False
 
 
 def delay_before_retry(policy: Policy, failures: int, random_unit: float) -> float | None:

@@ -272,7 +272,7 @@ class Run:
             return []
         if self._front.run_hooks and self._open == self._front.open_hooks():
             self._call_hooks(commands)
-        if self._front.ready and self._stopping is not RunState.CANCELLED:
+        if self._front.ready:
             queue = self._front.take_ready(self._window - self._dispatched)
             if queue:
                 self._dispatched += len(queue)

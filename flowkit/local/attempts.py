@@ -84,6 +84,7 @@ class Attempts:
         self.stopping = False
         self.processes: Processes | None = None  # plain tasks are called in this one
         self.cache: LocalCache | None = None  # none of these tasks has a cache_ttl
+        self.starting: Callable[[int], None] | None = None  # hears of tasks with at_most_once
         self.check: Callable[[Task, Outcome], Outcome] | None = None  # see World
         self._closed = False
         self._context = context
@@ -105,7 +106,8 @@ class Attempts:
     def begin(self, index: int, attempt: int) -> None:
         """Queue an attempt of the task with that number."""
         task, key = self._tasks[index], (index, attempt)
-        if not task.is_async or self._bounded or task.cache_ttl is not None:
+        blocks = task.cache_ttl is not None or (task.at_most_once and self.starting is not None)
+        if not task.is_async or self._bounded or blocks:
             self._crew.put(key)
             return
         future = self._loop.submit(self._attempt_async(key))
@@ -233,6 +235,8 @@ class Attempts:
                 return None
             kwargs = plan.keywords(len(args), context.params, task.kwargs)
             found = None if self.cache is None else self.cache.find(index, args, kwargs)
+            if found is None and task.at_most_once and self.starting is not None:
+                self.starting(index)
         except BaseException as error:
             self._report_failure(key, error, again=False)
             return None

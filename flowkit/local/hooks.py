@@ -7,13 +7,14 @@ speaks of are noted and do not change any more.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ..core.triggers import OF_THE_RUN
 from ..hooks import Hook, HookEvent, event_name
 from ..layout import Layout
-from ..log_output import plain
-from ..logging import LogLevel, get_logger
+from ..log_output import described
+from ..logging import get_logger
+from ..retry_calls import RetryCalls
 
 
 class LocalHooks:
@@ -29,7 +30,7 @@ class LocalHooks:
     ) -> None:
         self._run_id, self._dag_name, self._layout = run_id, dag_name, layout
         self._params = params
-        self._on_retry = on_retry
+        self._calls = None if on_retry is None else RetryCalls(on_retry, get_logger())
         self.first_failure: int | None = None
         self._ends: dict[int, tuple[int, BaseException | None]] = {}
 
@@ -47,12 +48,13 @@ class LocalHooks:
 
     def retried(self, task: int, attempt: int, delay: float, error: BaseException) -> None:
         """Tell ``on_retry`` that this attempt failed and another one follows."""
-        if self._on_retry is None:
-            return
-        try:
-            self._on_retry(self._event("task_retry", task, attempt, error, delay))
-        except Exception as problem:
-            warn_of_hook(self._layout.tasks[task].name, self._run_id, problem)
+        if self._calls is not None:
+            self._calls.call(self._event("task_retry", task, attempt, error, delay))
+
+    def finish(self, check: Callable[[], None]) -> None:
+        """Wait for the calls of ``on_retry``; ``check`` raises when they are waited for no more."""
+        if self._calls is not None:
+            self._calls.finish(check)
 
     def _event(
         self,
@@ -62,6 +64,7 @@ class LocalHooks:
         error: BaseException | None,
         delay: float | None = None,
     ) -> HookEvent:
+        kind, message = ("", "") if error is None else described(error)
         return HookEvent(
             event,
             self._run_id,
@@ -69,21 +72,8 @@ class LocalHooks:
             self._params,
             None if task is None else self._layout.tasks[task].name,
             attempt,
-            "" if error is None else type(error).__name__,
-            "" if error is None else plain(error),
+            kind,
+            message,
             "" if error is None else "".join(traceback.format_exception(error)),
             delay,
         )
-
-
-def warn_of_hook(task_name: str, run_id: str, problem: Exception) -> None:
-    """Log that ``on_retry`` raised; the retry takes place all the same."""
-    get_logger().event(
-        LogLevel.WARNING,
-        "hook_failed",
-        f"The on_retry hook raised for task {task_name}: {plain(problem)}",
-        run_id=run_id,
-        task_name=task_name,
-        error_type=type(problem).__name__,
-        error_message=plain(problem),
-    )

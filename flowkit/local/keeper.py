@@ -6,7 +6,7 @@ A run that keeps nothing has no keeper, and nothing of it is imported.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..core.commands import MarkTasks
@@ -51,6 +51,11 @@ class Keeper:
         if any(task.cache_ttl is not None for task in tasks):
             self.cache = LocalCache(self._state, tasks, get_logger(), run_id, again=again)
         return {} if recorder is None else recorder.begin(run_id)
+
+    @property
+    def starting(self) -> Callable[[int], None] | None:
+        """What is to be told before a task starts that must not start twice."""
+        return None if self._recorder is None else self._recorder.starting
 
     def record(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
         """Keep those that are results; one that cannot be recorded comes back as a failure."""

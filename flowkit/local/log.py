@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from ..core.commands import MarkTasks
 from ..core.states import TaskState
 from ..core.triggers import HOOKS
-from ..log_output import plain
+from ..log_output import described
 from ..logging import FlowkitLogger, LogLevel
 from ..task import Task
 
@@ -55,8 +55,7 @@ class LocalLog:
             run_id=self._run_id,
             dag_name=self._dag_name,
             task_name=name,
-            error_type=type(error).__name__,
-            error_message=plain(error),
+            **_described(error),
             failed=failures,
         )
 
@@ -111,6 +110,10 @@ class LocalLog:
             one.retries,
             delay,
             run_id=self._run_id,
-            error_type=type(error).__name__,
-            error_message=plain(error),
+            **_described(error),
         )
+
+
+def _described(error: BaseException) -> dict[str, str]:
+    kind, message = described(error)
+    return {"error_type": kind, "error_message": message}

@@ -6,7 +6,8 @@ threads' number bounds both. Children live as long as the run. The rules:
 
 1.  A child makes one call at a time, so when it dies there is no doubt which task it was running.
     The task is called again, in another child, as on workers: that is no retry of its policy, and
-    after ``MOST_DEATHS`` it fails with WorkerLost. No other task is touched.
+    after ``MOST_DEATHS`` it fails with WorkerLost, one that must not start twice after the first.
+    No other task is touched.
 2.  A call over its timeout is ended by killing its child. The time that a child needs to start
     does not count.
 3.  Nobody survives: ``stop`` ends all children, and those whose parent has vanished without a
@@ -180,6 +181,13 @@ class Processes:
             run_id=context.run_id,
             attempt=attempt,
         )
+        if task.policy.at_most_once:
+            error = WorkerLost(
+                f"Task {task.name!r} of DAG {self._dag_name!r}: its process died while it ran the "
+                f"task (process {death.pid}, {death.how}), so it may or may not have done its "
+                "work. It is to run at most once (at_most_once=True) and is not started again."
+            )
+            raise Verdict(error, again=False)
         if deaths >= MOST_DEATHS:
             error = WorkerLost(
                 f"Task {task.name!r} of DAG {self._dag_name!r}: its process died {deaths} times "

@@ -14,6 +14,8 @@ results and new ones:
 5.  A parameter that has no digest (an open connection, say) cannot be compared with that of the
     next run, so tasks that take it are always made again.
 6.  A task that the resume names is made again, and with it, by rule 1, all behind it.
+7.  A task that must not start twice is recorded before it starts. Only a resume that names it
+    starts it again: else its result stands whatever it was made from, and without one it fails.
 
 Code is not compared: after a change, run without ``resume``. One run of a DAG at a time per store.
 """
@@ -26,6 +28,7 @@ from typing import Any, NamedTuple
 
 from ..core.states import TaskState
 from ..core.triggers import OF_THE_RUN
+from ..exceptions import WorkerLost
 from ..from_task import numbers_of
 from ..invoke import plan_for
 from ..layout import Layout
@@ -37,6 +40,7 @@ from ..state.entries import MISSING
 from ..task_cache import check_store, read_or_missing
 from .attempts import Outcome
 
+_STARTED = "started"
 _RECORDED = (TaskState.SUCCEEDED, TaskState.SKIPPED)
 
 
@@ -69,6 +73,9 @@ class Recorder:
         self._params = params
         self._resume = resume
         named = numbers_of(from_task, layout.graph.names, f"DAG {dag_name!r}")
+        once = (at for at, task in enumerate(layout.tasks) if task.policy.at_most_once)
+        self._held = set(once).difference(named) if resume else set()
+        self._unfinished: set[int] = set()
         # The run's own hooks follow its end, so they are called with each end.
         hooks = [at for at, trigger in layout.triggers().items() if trigger in OF_THE_RUN]
         self.again = layout.graph.with_downstream([*named, *hooks])
@@ -83,13 +90,14 @@ class Recorder:
         reused: dict[int, Reused] = {}
         for index in order if self._resume else ():
             ups = self._graph.upstream(index)
-            if index not in self.again and all(upstream in reused for upstream in ups):
+            found = self._find_held(index) if index in self._held else None
+            if found is None and index not in self.again and all(up in reused for up in ups):
                 found = self._find(index)
-                if found is not None:
-                    reused[index] = found
+            if found is not None:
+                reused[index] = found
         with self._batch():
             for index in order:
-                if index not in reused:
+                if index not in reused and index not in self._unfinished:
                     self._state.delete(self._key(index))
         if self._resume:
             self._log(len(reused))
@@ -107,6 +115,22 @@ class Recorder:
                 for outcome in done or outcomes
             ]
         return done
+
+    def starting(self, index: int) -> None:
+        """Note that a task which must not start twice starts now. Called in any thread.
+
+        Raises WorkerLost if an earlier run has started it and has no result of it.
+        """
+        task = self._tasks[index]
+        if index in self._unfinished:
+            raise WorkerLost(
+                f"Task {task.name!r} of DAG {self._dag_name!r} was started by an earlier run, "
+                "which has recorded no result, so it may or may not have done its work. It is to "
+                "run at most once (at_most_once=True) and is not started again. Look whether its "
+                f"work was done; if it was not, resume with from_task={task.name!r}."
+            )
+        about = {"dag": self._dag_name, "task": task.name, "run_id": self._run_id}
+        self._state.set(self._key(index), None, metadata={**about, "outcome": _STARTED})
 
     # -- one task ------------------------------------------------------------------------------
 
@@ -130,6 +154,16 @@ class Recorder:
         except Exception as error:
             return _failed(outcome, error)
         return outcome
+
+    def _find_held(self, index: int) -> Reused | None:
+        """Return what came of a task that must not start twice, whatever it was made from."""
+        about = self._state.get_metadata(self._key(index)) or {}
+        if about.get("outcome") == TaskState.SUCCEEDED.value:
+            value = read_or_missing(self._state, self._key(index))
+            return None if value is MISSING else Reused(TaskState.SUCCEEDED, value)
+        if about.get("outcome") == _STARTED:
+            self._unfinished.add(index)
+        return None
 
     def _find(self, index: int) -> Reused | None:
         key, inputs = self._key(index), self._inputs[index]

@@ -127,6 +127,7 @@ class _LocalRun:
             self._obey(self._begin())
             while not self._run.finished:
                 self._advance(end)
+            self._hooks.finish(lambda: self._check_time(end))
             at_once = False
         finally:
             self._attempts.stop(at_once=at_once)
@@ -145,7 +146,7 @@ class _LocalRun:
         if self.keeper is None:
             return self._run.start()
         reused = self.keeper.begin(self._run_id)
-        self._attempts.cache = self.keeper.cache
+        self._attempts.cache, self._attempts.starting = self.keeper.cache, self.keeper.starting
         for index, (_, value) in reused.items():
             self._results[index], self._current[index] = value, 0
         self._log.reused({index: state for index, (state, _) in reused.items()})
@@ -197,8 +198,14 @@ class _LocalRun:
             self._obey(self._run.tasks_over(facts))
             if self._run.outcome in (None, RunState.SUCCEEDED):
                 self._log.progress(self._run.over)
-        late = end is not None and self._clock.monotonic() >= end
-        if late and not self._run.finished:
+        if not self._run.finished:
+            self._check_time(end)
+
+    def _check_time(self, end: float | None) -> None:
+        """Raise if the run is not to go on: its time is over, or it was interrupted."""
+        if self._interrupted:
+            raise RunCancelled(self._run_id)
+        if end is not None and self._clock.monotonic() >= end:
             raise WaitTimeout(
                 self._run_id,
                 f"DAG {self._dag.name!r} did not end in the time given, so it was stopped: no "
@@ -215,8 +222,7 @@ class _LocalRun:
                 found.append(outcomes.get_nowait())
         except Empty:
             return []
-        if self._interrupted:
-            raise RunCancelled(self._run_id)
+        self._check_time(None)
         return found
 
     def _recorded(self, outcomes: list[Outcome]) -> list[Outcome]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from ..core.states import RunState
+from ..core.states import RunState, TaskState
 from ..exceptions import RunAlreadyOver, RunExists, RunNotFound, RunNotOver
+from .records import TaskRecord, parse_record
 from .store import Store
+
+DEAD_PART = 200  # entries of the list of dead tasks that are read at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,24 @@ class RunRecord:
     failed_task: int | None = None
     packed_params: bytes = b""
     counts: dict[str, int] = field(default_factory=dict)
+
+
+class Standing(NamedTuple):
+    """What changes of a run while it goes on."""
+
+    state: RunState
+    counts: dict[str, int]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A task that has failed for good: its DAG's name and graph, its record, its packed error."""
+
+    dag_name: str
+    digest: str
+    record: TaskRecord
+    error: bytes
 
 
 class ClientStore(Store):
@@ -132,6 +154,15 @@ class ClientStore(Store):
             raise self._not_found(run)
         return _run_record(run, flat)
 
+    def read_standing(self, run: str) -> Standing:
+        """Return what changes of a run while it goes on. Raises RunNotFound."""
+        state, counts, total = self.link.call(
+            "HMGET", self.keys.run(run), "state", "counts", "total"
+        )
+        if state is None:
+            raise self._not_found(run)
+        return Standing(RunState(state.decode()), parse_counts(counts or b""), int(total))
+
     def read_runs(self, limit: int, state: RunState | None = None) -> list[RunRecord]:
         """Return the newest runs, newest first; one round trip per hundred looked at."""
         found: list[RunRecord] = []
@@ -149,6 +180,54 @@ class ClientStore(Store):
             )
             found += [record for record in records if state is None or record.state is state]
         return found[:limit]
+
+    def read_dead(self, since_ms: int) -> Iterator[list[tuple[str, int, int]]]:
+        """Yield parts of (run, task, when in ms) of tasks that failed for good, newest first.
+
+        ``since_ms``: the oldest to look for. They are hints: the records say what has failed.
+        One round trip per part.
+        """
+        at, least = 0, str(since_ms)
+        while True:
+            page = ("LIMIT", at, DEAD_PART)
+            words = ("+inf", least, "WITHSCORES", *page)
+            flat = self.link.call("ZREVRANGEBYSCORE", self.keys.dead(), *words)
+            pairs = list(zip(flat[::2], flat[1::2], strict=True))
+            split = [(entry.decode().rpartition(","), int(score)) for entry, score in pairs]
+            yield [(run, int(task), when) for (run, _, task), when in split]
+            at += len(pairs)
+            if len(pairs) < DEAD_PART:
+                return
+
+    def read_failures(self, entries: Sequence[tuple[str, int]]) -> list[Failure | None]:
+        """Return what is known of failed tasks, None for one that has not failed. One trip."""
+        replies = iter(
+            self.link.batch(
+                [
+                    command
+                    for run, task in entries
+                    for command in (
+                        ("HMGET", self.keys.run(run), "dag", "graph"),
+                        ("HGET", self.keys.tasks(run), task),
+                        ("HGET", self.keys.errors(run), task),
+                    )
+                ]
+            )
+        )
+        found: list[Failure | None] = []
+        for (dag, digest), data, error in zip(replies, replies, replies, strict=True):
+            record = parse_record(data)
+            failed = record.state is TaskState.FAILED and digest is not None
+            name = (dag or b"").decode("utf-8", "replace")
+            found.append(Failure(name, digest.decode(), record, error or b"") if failed else None)
+        return found
+
+    def result_sizes(self, run: str, tasks: Sequence[int]) -> list[int]:
+        """Return the sizes of packed results in bytes, 0 where there is none. One round trip."""
+        sizes: list[int] = self.link.batch(
+            [("HSTRLEN", self.keys.results(run), task) for task in tasks]
+        )
+        return sizes
 
     def ready_lists(self) -> dict[str, int]:
         """Return how many entries wait in each ready list. Two round trips."""

@@ -28,22 +28,22 @@ class Feed:
 
     def listen(self, run: str) -> None:
         """Subscribe to a run. When this returns, no later message is missed."""
+        channel = self._keys.feed(run)
         try:
-            self._connection.send_command("SUBSCRIBE", self._keys.feed(run))
-            self._connection.read_response()
+            self._connection.send_command("SUBSCRIBE", channel)
+            # What comes first is of the run before: its last messages, and that it was left.
+            while self._connection.read_response()[:2] != [b"subscribe", channel.encode()]:
+                pass
             self._listening = True
         except _BROKEN:
             self._connection.disconnect()
 
     def leave(self) -> None:
-        """Unsubscribe, so that the connection can listen to another run."""
+        """Unsubscribe, so that the connection can listen to another run. No reply is waited for."""
         listening, self._listening = self._listening, False
         with suppress(*_BROKEN):
-            if not listening:
-                return
-            self._connection.send_command("UNSUBSCRIBE")
-            while self._connection.read_response()[0] != b"unsubscribe":
-                pass
+            if listening:
+                self._connection.send_command("UNSUBSCRIBE")
             return
         self._connection.disconnect()
 

@@ -6,7 +6,7 @@ queues and records without a word, so it is refused unless the user says otherwi
 
 from __future__ import annotations
 
-from ..exceptions import RedisUnavailable, StoreError, UnfitRedis
+from ..exceptions import NotPermitted, RedisUnavailable, StoreError, UnfitRedis
 from .link import Link
 from .redis_url import redact_url
 
@@ -21,6 +21,8 @@ def check_fitness(link: Link, *, allow_eviction: bool = False) -> None:
     """
     try:
         info = link.call("INFO")
+    except NotPermitted:
+        return
     except RedisUnavailable:
         raise
     except StoreError:

@@ -22,12 +22,15 @@ from ..core.compiled import CompiledDAG, OnFailure
 from ..core.graph import CycleFound, Graph
 from ..core.retry import Policy
 from ..core.triggers import Trigger
-from ..exceptions import StoreError
+from .reading import Damaged
 
 FORMAT = 1
 COMPRESS_FROM = 1000  # bytes
 MAX_UNPACKED = 2**30  # what a graph may grow to when it is read
 _POLICY_FIELDS = [field.name for field in fields_of(Policy)]
+_POLICY_TYPES = {"queue": str, "priority": int, "retries": int, "delay": int | float,
+                 "backoff": int | float, "max_delay": int | float | None,
+                 "timeout": int | float | None}  # fmt: skip
 _ZLIB = 0x78  # the first byte of a compressed graph; msgpack begins a list otherwise
 
 
@@ -58,7 +61,7 @@ def digest_of(packed: bytes) -> str:
 
 
 def unpack_graph(data: bytes) -> CompiledDAG:
-    """Read the stored form. Raises StoreError for anything that is not one."""
+    """Read the stored form. Raises Damaged for anything that is not one."""
     try:
         return _read(data)
     except (
@@ -70,7 +73,7 @@ def unpack_graph(data: bytes) -> CompiledDAG:
         zlib.error,
         msgpack.UnpackException,
     ) as error:
-        raise StoreError(f"the stored graph cannot be read: {error}") from None
+        raise Damaged(f"the stored graph cannot be read: {error}") from None
 
 
 def _read(data: bytes) -> CompiledDAG:
@@ -85,11 +88,14 @@ def _read(data: bytes) -> CompiledDAG:
     edges_fit = not ups or (min(ups) >= 0 and max(ups) < count)
     if (
         len(rows) != count + 1
+        or rows[0] != 0  # or a few bytes would ask for rows of two thousand million
         or rows[-1] != len(ups)
         or list(rows) != sorted(rows)
         or not edges_fit
     ):
         raise ValueError("its rows do not fit its tasks")
+    if not all(type(text) is str for text in (name, on_retry, *names, *refs)):
+        raise ValueError("its names are not text")
     graph = Graph(names, rows, ups)
     graph.check_acyclic()
     dag = CompiledDAG(
@@ -112,6 +118,9 @@ def _read(data: bytes) -> CompiledDAG:
 def _policy(fields: list[Any]) -> Policy:
     given = dict(zip(_POLICY_FIELDS, fields, strict=True))
     given["trigger"] = Trigger(given["trigger"])
+    for name, kinds in _POLICY_TYPES.items():
+        if not isinstance(given[name], kinds):
+            raise ValueError(f"the {name} of a task is {given[name]!r}")
     return Policy(**given)
 
 

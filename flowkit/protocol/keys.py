@@ -76,6 +76,11 @@ class Keys:
         """Set: runs that are not over."""
         return f"{self.prefix}active"
 
+    def dead(self) -> str:
+        """Sorted set: ``run,task`` → when (ms) the task failed for good. Whoever records it; the
+        newest 10,000 of those that have not been made again, in runs that are kept."""
+        return f"{self.prefix}dead"
+
     def cached(self, digest: str) -> str:
         """String: a packed result, empty for None, that tasks of the same code and arguments reuse,
         by the digest of these. Workers; TTL as the task's ``cache_ttl`` says."""
@@ -120,6 +125,10 @@ class Keys:
     def cursor(self) -> str:
         """String: the last event that has been applied."""
         return f"{self.prefix}cursor"
+
+    def quarantine(self) -> str:
+        """List: the last hundred events that the scheduler could not read, newest first."""
+        return f"{self.prefix}quarantine"
 
     def leader(self) -> str:
         """String: ``scheduler,term,deadline``: the lease of the one scheduler that may write."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import random
 import re
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -23,10 +24,12 @@ from typing import Any
 import redis
 import redis.exceptions as rx
 
-from ..exceptions import BadRedisURL, RedisUnavailable, StoreError
-from .redis_url import check_redis_url, redact_url
+from ..exceptions import BadRedisURL, NotPermitted, RedisUnavailable, StoreError
+from .redis_url import check_redis_url, is_sentinel_url, redact_url, split_sentinel_url
 from .scripts import Script
+from .sentinel import connection_to_master
 
+_DROP_UNSENT = struct.pack("ii", 1, 0)  # SO_LINGER: for no time
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
 CONNECT_TIMEOUT_S = 5.0
@@ -45,7 +48,10 @@ _PASSING = (
 _PASSING_WORDS = ("MISCONF", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "UNBLOCKED", "BUSY ")
 # Before 7.0 Redis wraps the error of a script's command in "Error running script …: -WORD …".
 _PASSING_IN_SCRIPT = re.compile(r"^Error running script .*: -(OOM|READONLY|MISCONF|NOREPLICAS) ")
+# In a script, Redis 6.2 says in words that the user lacks a right.
+_FORBIDDEN = re.compile(r"\bNOPERM\b|The user executing the script can't")
 Outage = Callable[[Exception, float], None]
+_RUN_ID = re.compile(rb"^run_id:(\w+)", re.MULTILINE)
 
 
 def _passes(error: rx.ResponseError) -> bool:
@@ -62,9 +68,28 @@ def new_connection(url: str, *, name: str, read_timeout: float) -> Any:
     if not url.startswith("unix:"):
         options |= {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_keepalive": True}
     try:
-        return redis.ConnectionPool.from_url(check_redis_url(url), **options).make_connection()
+        if is_sentinel_url(check_redis_url(url)):
+            return _forgetful(connection_to_master(split_sentinel_url(url), options))
+        return _forgetful(redis.ConnectionPool.from_url(url, **options).make_connection())
     except (ValueError, TypeError) as error:
         raise BadRedisURL(f"{redact_url(url)!r} is no Redis URL: {error}") from None
+
+
+def _forgetful(connection: Any) -> Any:
+    """Have a connection drop what it could not deliver when it is closed, and return it.
+
+    A call that breaks is sent again over another connection, and further calls after it. Should the
+    network come back later, the kernel must not deliver the first copy behind those.
+    """
+    connect = connection._connect
+
+    def connect_forgetful() -> Any:
+        opened = connect()
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DROP_UNSENT)
+        return opened
+
+    connection._connect = connect_forgetful
+    return connection
 
 
 class Link:
@@ -78,25 +103,32 @@ class Link:
         patience: float | None = 5.0,
         read_timeout: float = READ_TIMEOUT_S,
         on_outage: Outage | None = None,
+        on_new_server: Callable[[], None] | None = None,
         stopped: threading.Event | None = None,
     ) -> None:
         """Prepare the connection; it is opened by the first call.
 
         ``patience``: how long one call keeps trying through an outage, None for ever.
         ``read_timeout``: must exceed the longest blocking call. ``on_outage(error, seconds)``
-        hears of each failed try. ``stopped``: once set, an outage ends the call at once.
+        hears of each failed try. ``on_new_server`` is called when another start of the server
+        answers than before, which may have lost what that one had; nothing is sent to it if this
+        raises. ``stopped``: once set, an outage ends the call at once.
 
         Raises BadRedisURL.
         """
         self.url = url
         self.patience = patience
         self.on_outage = on_outage
+        self._on_new_server = on_new_server
+        self._server: bytes | None = None
+        self._is_checked = on_new_server is None
         self._stopped = stopped or threading.Event()
         self._connection = new_connection(url, name=name, read_timeout=read_timeout)
 
     def close(self) -> None:
         """Close the connection. A later call opens it again."""
         self._connection.disconnect()
+        self._is_checked = self._on_new_server is None
 
     # -- calls --------------------------------------------------------------------------------
 
@@ -108,22 +140,24 @@ class Link:
         return self._persist(lambda: self._exchange(command))
 
     def script(self, script: Script, prefix: str, args: Sequence[object]) -> Any:
-        """Run a script by digest, loading it if the server has forgotten it."""
+        """Run a script by digest, or by its text if the server does not know it (yet).
+
+        Not by loading it first: in between the server could forget it again.
+        """
 
         def once() -> Any:
             try:
                 return self._exchange(("EVALSHA", script.digest, 1, prefix, *args))
             except rx.NoScriptError:
-                self._exchange(("SCRIPT", "LOAD", script.text))
-                return self._exchange(("EVALSHA", script.digest, 1, prefix, *args))
+                return self._exchange(("EVAL", script.text, 1, prefix, *args))
 
         return self._persist(once)
 
     def scripts(self, script: Script, prefix: str, calls: Sequence[Sequence[object]]) -> list[Any]:
         """Run a script once per list of arguments, in one round trip.
 
-        A pipelined EVALSHA cannot fall back by itself, so the script is made sure of first; should
-        the server forget it in between, the whole batch is sent again.
+        A pipelined EVALSHA cannot fall back by itself; should the server not know the script, the
+        whole batch is sent again, by its text.
         """
         commands = [("EVALSHA", script.digest, 1, prefix, *args) for args in calls]
 
@@ -131,8 +165,9 @@ class Link:
             try:
                 return self._exchange_all(commands)
             except rx.NoScriptError:
-                self._exchange(("SCRIPT", "LOAD", script.text))
-                return self._exchange_all(commands)
+                return self._exchange_all(
+                    [("EVAL", script.text, 1, prefix, *args) for args in calls]
+                )
 
         result: list[Any] = self._persist(once)
         return result
@@ -176,6 +211,8 @@ class Link:
         pause = FIRST_PAUSE_S
         while True:
             try:
+                if not self._is_checked:
+                    self._look_at_server()
                 return attempt()
             except rx.AuthenticationError as error:
                 raise RedisUnavailable(self._refused(error)) from None
@@ -187,11 +224,27 @@ class Link:
                 trouble = error
             # A reply of the broken exchange must never be taken for that of the next one.
             self._connection.disconnect()
+            self._is_checked = self._on_new_server is None
             now = time.monotonic()
             began = now if began is None else began
             self._give_up_or_report(trouble, now - began)
             self._stopped.wait(pause * (0.5 + random.random()))  # noqa: S311
             pause = min(pause * 2, LONGEST_PAUSE_S)
+
+    def _look_at_server(self) -> None:
+        """Compare the server with the one before; one that will not say who it is is the same."""
+        try:
+            found = _RUN_ID.search(bytes(self._exchange(("INFO", "server"))))
+        except rx.ResponseError as error:
+            if isinstance(error, _PASSING) or _passes(error):
+                raise
+            found = None
+        self._is_checked = True
+        if found is None:
+            return
+        before, self._server = self._server, found[1]
+        if self._on_new_server is not None and before not in (None, self._server):
+            self._on_new_server()
 
     def _give_up_or_report(self, trouble: Exception, waited: float) -> None:
         out_of_patience = self.patience is not None and waited >= self.patience
@@ -210,6 +263,12 @@ class Link:
         )
 
     def _as_store_error(self, error: rx.ResponseError) -> StoreError:
-        if isinstance(error, rx.NoPermissionError) or str(error).startswith(("NOAUTH", "NOPERM")):
+        if isinstance(error, rx.NoPermissionError) or _FORBIDDEN.search(str(error)):
+            return NotPermitted(
+                f"Redis at {redact_url(self.url)} does not allow this: "
+                f"{str(error).rstrip('. ')}. Give the user of this URL the commands, keys and "
+                "channels that its role needs: see docs/howto/secure-redis.md"
+            )
+        if str(error).startswith("NOAUTH"):
             return RedisUnavailable(self._refused(error))
         return StoreError(f"Redis at {redact_url(self.url)} answered: {error}")

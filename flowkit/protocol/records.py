@@ -2,10 +2,11 @@
 
 ``LETTER attempt,lane,spent,started,ended`` without the blank, as ``lua/_lib/record.lua`` writes it;
 no record at all is a pending task. ``spent`` is the number of worker deaths, then ``/n`` if n
-attempts were made before the run was resumed or lost by nobody's known fault, ``*n`` if n were put off because the worker did not
-know the task; then flags: ``!`` for a suspect (a task that may have killed its worker), ``?`` for
-one that was lost once with a worker that nobody saw die (the next time it is a suspect), ``+`` for
-a task that goes on when a failure has stopped its run, ``~`` for a result that came from the cache.
+attempts were made before the run was resumed or lost by nobody's known fault, ``*n`` if n were put
+off because the worker did not know the task; then flags: ``!`` for a suspect (a task that may have
+killed its worker), ``?`` for one that was lost once with a worker that nobody saw die (the next
+time it is a suspect), ``+`` for a task that goes on when a failure has stopped its run, ``=`` for
+one that must never start twice, ``~`` for a result that came from the cache.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 import msgpack
 
 from ..core.states import TaskState
+from .reading import Damaged
 
 LETTERS = {
     "P": TaskState.PENDING,
@@ -34,7 +36,7 @@ MAX_MESSAGE = 4_000
 MAX_TRACEBACK = 16_000
 
 
-_SPENT = re.compile(r"(\d*)(?:/(\d+))?(?:\*(\d+))?([!?+~]*)")
+_SPENT = re.compile(r"(\d*)(?:/(\d+))?(?:\*(\d+))?([!?+=~]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Spent:
     lost: bool = False
     goes_on: bool = False
     cached: bool = False
+    at_most_once: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Spent:
@@ -64,6 +67,7 @@ class Spent:
             lost="?" in flags,
             goes_on="+" in flags,
             cached="~" in flags,
+            at_most_once="=" in flags,
         )
 
     def failures(self, attempt: int) -> int:
@@ -90,19 +94,22 @@ PENDING = TaskRecord(TaskState.PENDING)
 
 
 def parse_record(data: bytes | None) -> TaskRecord:
-    """Read a record; None (no record) is a pending task."""
+    """Read a record; None (no record) is a pending task. Raises Damaged."""
     if data is None:
         return PENDING
-    text = data.decode("ascii")
-    attempt, lane, spent, started, ended = text[1:].split(",")
-    return TaskRecord(
-        LETTERS[text[0]],
-        int(attempt),
-        lane,
-        Spent.parse(spent),
-        int(started) if started else None,
-        int(ended) if ended else None,
-    )
+    try:
+        text = data.decode("ascii")
+        attempt, lane, spent, started, ended = text[1:].split(",")
+        return TaskRecord(
+            LETTERS[text[0]],
+            int(attempt),
+            lane,
+            Spent.parse(spent),
+            int(started) if started else None,
+            int(ended) if ended else None,
+        )
+    except (ValueError, LookupError):
+        raise Damaged(f"a task's record in Redis is damaged: {data[:100]!r}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,22 @@ silence: a scheme it does not know, ``redis://host/cache`` (database 0), or a pa
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
+from dataclasses import dataclass
+from urllib.parse import SplitResult, parse_qs, unquote, urlencode, urlsplit
 
 from ..exceptions import BadRedisURL
 
 EXAMPLES = (
-    "write it like redis://localhost:6379/0, rediss://user:password@host:6379/0 (TLS) or "
-    "unix:///run/redis.sock"
+    "write it like redis://localhost:6379/0, rediss://user:password@host:6379/0 (TLS), "
+    "unix:///run/redis.sock or redis+sentinel://host1:26379,host2:26379/mymaster/0"
 )
 # Wider than a URL needs: whatever stands before the last @ may hold a password.
 _USER_INFO = re.compile(r"\A(\w[\w+.-]*://)?(.+)@([^@]*)\Z", re.DOTALL)
 _QUERY_PASSWORD = re.compile(r"([?&]\w*password=)[^&#]*", re.IGNORECASE)
+_SENTINEL = ("redis+sentinel", "rediss+sentinel")
+_SENTINEL_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:@,/]+)(?::([0-9]{1,5}))?")
+_SERVICE = re.compile(r"/([A-Za-z0-9_.-]+)(?:/([0-9]*))?/?")
+SENTINEL_PORT = 26379
 _ESCAPE = "in a password, write @ : / ? # as %40 %3A %2F %3F %23"
 
 
@@ -49,17 +54,26 @@ def check_redis_url(url: str) -> str:
     return url
 
 
+def has_password(url: str) -> bool:
+    """Return whether an address holds a password for the Redis that it leads to."""
+    parts = urlsplit(url)
+    info = parts.netloc.rpartition("@")[0]
+    return ":" in info or "password" in parse_qs(parts.query)
+
+
 def url_problem(url: str) -> str | None:
     """Tell what is wrong with the address of a Redis, without its password; None if nothing is."""
     scheme, separator, _ = url.partition("://")
-    if not separator or scheme not in ("redis", "rediss", "unix"):
-        return "it does not begin with redis://, rediss:// or unix://"
+    if not separator or scheme not in ("redis", "rediss", "unix", *_SENTINEL):
+        return "it does not begin with redis://, rediss://, unix:// or redis+sentinel://"
     if re.search(r"[\s\x00-\x1f\x7f]", url):
         return "it has a space or a control character in it"
     try:
         parts = urlsplit(url)
     except ValueError:
         return "its host is not valid"
+    if scheme in _SENTINEL:
+        return _sentinel_problem(parts)
     try:
         _ = parts.port
     except ValueError:
@@ -70,4 +84,60 @@ def url_problem(url: str) -> str | None:
         return None if parts.path.strip("/") else "the path of the socket is missing"
     if not re.fullmatch(r"/?[0-9]*/?", parts.path):
         return f"what follows the host is not the number of a database ({_ESCAPE})"
+    return None
+
+
+# -- Sentinel -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SentinelURL:
+    """The parts of ``redis+sentinel://``. ``plain``: the same for redis-py, with a host of none."""
+
+    hosts: tuple[tuple[str, int], ...]
+    service: str
+    tls: bool
+    plain: str
+    sentinel_username: str | None = None
+    sentinel_password: str | None = None
+
+
+def is_sentinel_url(url: str) -> bool:
+    """Return whether this address names sentinels, and not a Redis."""
+    return url.partition("://")[0] in _SENTINEL
+
+
+def split_sentinel_url(url: str) -> SentinelURL:
+    """Return the parts of an address that ``check_redis_url`` has passed."""
+    parts = urlsplit(url)
+    info, at, hosts = parts.netloc.rpartition("@")
+    found = [_SENTINEL_HOST.fullmatch(host) for host in hosts.split(",")]
+    service = _SERVICE.fullmatch(parts.path)
+    query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    own = {name: query.pop(f"sentinel_{name}", None) for name in ("username", "password")}
+    tls = parts.scheme.startswith("rediss")
+    database = (service[2] if service else None) or "0"
+    plain = f"{'rediss' if tls else 'redis'}://{info}{at}/{database}"
+    return SentinelURL(
+        hosts=tuple(
+            (unquote(one[1]).strip("[]"), int(one[2] or SENTINEL_PORT)) for one in found if one
+        ),
+        service=service[1] if service else "",
+        tls=tls,
+        plain=f"{plain}?{urlencode(query)}" if query else plain,
+        sentinel_username=own["username"],
+        sentinel_password=own["password"],
+    )
+
+
+def _sentinel_problem(parts: SplitResult) -> str | None:
+    hosts = parts.netloc.rpartition("@")[2]
+    for host in hosts.split(","):
+        found = _SENTINEL_HOST.fullmatch(host)
+        if found is None or int(found[2] or 1) > 65535:
+            return f"its sentinels are not written as host:port, separated by commas ({_ESCAPE})"
+    if parts.fragment or ("@" in parts.query and "@" not in parts.netloc):
+        return f"it has a # or ? in a place where that ends the host ({_ESCAPE})"
+    if not _SERVICE.fullmatch(parts.path):
+        return "after the sentinels it does not name the master, as /mymaster or /mymaster/0"
     return None

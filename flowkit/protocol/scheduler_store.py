@@ -9,11 +9,10 @@ from typing import Any
 from ..core.states import RunState, TaskState
 from ..exceptions import LeaseLost
 from .link import Link
+from .reading import PART, Damaged, in_parts, named, text_of
 from .records import LETTER_OF, LETTERS, TaskRecord, parse_record
 from .store import Store
 from .worker_store import reaped
-
-PART = 1000  # most items in one script call
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ class SchedulerStore(Store):
             (
                 event_id.decode(),
                 [
-                    (kind.decode(), text.decode())
+                    (text_of(kind), text_of(text))
                     for kind, text in zip(fields[::2], fields[1::2], strict=True)
                 ],
             )
@@ -101,47 +100,60 @@ class SchedulerStore(Store):
 
     def active_runs(self) -> list[str]:
         """Return the ids of the runs that are not over."""
-        return sorted(run.decode() for run in self.link.call("SMEMBERS", self.keys.active()))
+        return sorted(map(text_of, self.link.call("SMEMBERS", self.keys.active())))
 
     def read_active(self, run: str) -> ActiveRun | None:
-        """Return a run that goes on; None if it is over or gone."""
+        """Return a run that goes on; None if it is over or gone. Raises Damaged."""
         state, digest, resuming, stop = self.link.call(
             "HMGET", self.keys.run(run), "state", "graph", "resuming", "stop"
         )
         if state != b"running":
             return None
-        return ActiveRun(
-            run, digest.decode(), _named(resuming), RunState(stop.decode()) if stop else None
-        )
+        try:
+            end = RunState(stop.decode()) if stop else None
+            return ActiveRun(run, (digest or b"").decode(), named(resuming), end)
+        except ValueError as error:
+            raise Damaged(f"the hash of run {run} is damaged: {error}") from None
 
     def read_states(self, run: str) -> list[tuple[int, TaskState]]:
-        """Return the states of all tasks that have a record, read in parts."""
+        """Return the states of all tasks that have a record, read in parts. Raises Damaged."""
         key, cursor = self.keys.tasks(run), b"0"
         states: list[tuple[int, TaskState]] = []
         while True:
             cursor, flat = self.link.call("HSCAN", key, cursor, "COUNT", PART)
-            states += [
-                (int(task), LETTERS[chr(record[0])])
-                for task, record in zip(flat[::2], flat[1::2], strict=True)
-            ]
+            try:
+                states += [
+                    (int(task), LETTERS[chr(record[0])])
+                    for task, record in zip(flat[::2], flat[1::2], strict=True)
+                ]
+            except (ValueError, LookupError) as error:
+                raise Damaged(f"a record of run {run} is damaged: {error!r}") from None
             if cursor in (b"0", 0):
                 return states
 
     def read_records_of(
         self, wanted: Mapping[str, Sequence[int]]
-    ) -> Iterator[tuple[str, list[tuple[int, TaskRecord]]]]:
-        """Yield (run, its (task, record) pairs) for tasks of many runs, many in one round trip."""
+    ) -> Iterator[tuple[str, Iterator[tuple[int, TaskRecord]]]]:
+        """Yield (run, its (task, record) pairs) for tasks of many runs, many in one round trip.
+
+        The pairs are read as they are asked for, so that one that is Damaged spoils no run
+        but its own.
+        """
         asked: list[tuple[str, Sequence[int]]] = []
         for run, tasks in wanted.items():
-            asked += [(run, part) for part in _parts(tasks)]
-        for some in _parts(asked):
+            asked += [(run, part) for part in in_parts(tasks)]
+        for some in in_parts(asked):
             replies = self.link.batch(
                 [("HMGET", self.keys.tasks(run), *tasks) for run, tasks in some]
             )
             for (run, tasks), found in zip(some, replies, strict=True):
-                yield run, list(zip(tasks, map(parse_record, found), strict=True))
+                yield run, zip(tasks, map(parse_record, found), strict=True)
 
     # -- writes -------------------------------------------------------------------------------
+
+    def set_aside(self, event: str) -> None:
+        """Keep an event that could not be read, for people to look at."""
+        self._fenced("set_aside", event)
 
     def apply(self, cursor: str, commands: Sequence[object]) -> None:
         """Carry out queue, finish and progress commands, and move the cursor ('' leaves it)."""
@@ -157,7 +169,7 @@ class SchedulerStore(Store):
         """End tasks that do not run; return (those that are over, those that run). In parts."""
         over: list[int] = []
         running: list[int] = []
-        for part in _parts(tasks):
+        for part in in_parts(tasks):
             reply = self._fenced("turn_over", run, LETTER_OF[state], "1" if notify else "0", *part)
             over += map(int, reply[1].split())
             running += map(int, reply[2].split())
@@ -168,14 +180,14 @@ class SchedulerStore(Store):
 
         ``once``: the error of cancelled tasks that may have started and must not do so twice.
         """
-        parts = list(_parts(tasks)) or [[]]
+        parts = list(in_parts(tasks)) or [[]]
         for part in parts:
             self._fenced("reset", run, "1" if part is parts[-1] else "0", once, *part)
 
     def requeue(self, run: str, entries: Iterable[tuple[int, str, str]]) -> int:
         """Write the hints of (task, ready list, level) anew; return how many. In parts."""
         written = 0
-        for part in _parts(list(entries)):
+        for part in in_parts(list(entries)):
             written += self._fenced("requeue", run, *(item for entry in part for item in entry))[1]
         return written
 
@@ -194,16 +206,21 @@ class SchedulerStore(Store):
         reply = self._fenced("tidy", rank, limit)
         return reply[1], reply[2]
 
+    def forget_dead(self, rank: int, count: int) -> tuple[int, int]:
+        """Look at entries of the list of dead tasks; return (how many went, rank to go on at)."""
+        reply = self._fenced("forget_dead", rank, count)
+        return reply[1], reply[2]
+
     # -- workers --------------------------------------------------------------------------------
 
     def expired_workers(self) -> list[tuple[str, list[str]]]:
         """Return (worker, its lanes) of those whose lease ran out. Two round trips and one each."""
         now = self.redis_now_ms()
         found = self.link.call("ZRANGEBYSCORE", self.keys.workers(), "-inf", now, "LIMIT", 0, 100)
-        workers = [worker.decode() for worker in found]
+        workers = [worker.decode() for worker in found if text_of(worker).encode() == worker]
         lanes = [self.link.call("HGET", self.keys.worker(worker), "lanes") for worker in workers]
         return [
-            (worker, (names or b"").decode().split())
+            (worker, text_of(names or b"").split())
             for worker, names in zip(workers, lanes, strict=True)
         ]
 
@@ -232,11 +249,11 @@ class SchedulerStore(Store):
         levels = self.link.call("HGETALL", self.keys.levels())
         known = dict(zip(levels[::2], levels[1::2], strict=True))
         for name in ready_lists:
-            for level in known.get(name.encode(), b"").decode():
+            for level in text_of(known.get(name.encode(), b"")):
                 found.update(
-                    map(bytes.decode, self.link.call("LRANGE", self.keys.ready(name, level), 0, -1))
+                    map(text_of, self.link.call("LRANGE", self.keys.ready(name, level), 0, -1))
                 )
-        found.update(map(bytes.decode, self.link.call("ZRANGE", self.keys.delayed(), 0, -1)))
+        found.update(map(text_of, self.link.call("ZRANGE", self.keys.delayed(), 0, -1)))
         return found
 
     def findable(self) -> int:
@@ -247,15 +264,15 @@ class SchedulerStore(Store):
         levels = self.link.call("HGETALL", self.keys.levels())
         workers = self.link.call("ZRANGE", self.keys.workers(), 0, -1)
         lanes = self.link.batch(
-            [("HGET", self.keys.worker(name.decode()), "lanes") for name in workers]
+            [("HGET", self.keys.worker(text_of(name)), "lanes") for name in workers]
         )
         hints = [("ZCARD", self.keys.delayed())]
         for name, known in zip(levels[::2], levels[1::2], strict=True):
-            hints += [("LLEN", self.keys.ready(name.decode(), one)) for one in known.decode()]
+            hints += [("LLEN", self.keys.ready(text_of(name), one)) for one in text_of(known)]
         claims = [
             ("HLEN", self.keys.claims(lane))
             for names in lanes
-            for lane in (names or b"").decode().split()
+            for lane in text_of(names or b"").split()
         ]
         found = self.link.batch([*hints, *claims])
         # '#' is a field of each lane's claims, and no claim.
@@ -267,16 +284,5 @@ class SchedulerStore(Store):
         """Return the next cursor ('0' at the end) and some of the listed runs."""
         after, flat = self.link.call("ZSCAN", self.keys.runs(), cursor, "COUNT", 200)
         return after.decode() if isinstance(after, bytes) else str(after), [
-            run.decode() for run in flat[::2]
+            text_of(run) for run in flat[::2]
         ]
-
-
-def _named(resuming: bytes | None) -> tuple[int, ...] | None:
-    """Read the field as ``resume`` writes it: "from 3 7", or "1" if no task was named."""
-    if resuming is None:
-        return None
-    return tuple(map(int, resuming.partition(b"from ")[2].split()))
-
-
-def _parts(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    return (items[at : at + PART] for at in range(0, len(items), PART))

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..core.compiled import CompiledDAG
-from ..exceptions import StoreError
 from .graphs import digest_of, unpack_graph
 from .keys import Keys
 from .link import Link
+from .reading import Damaged
 from .records import TaskRecord, parse_record
 from .scripts import script
 
@@ -49,13 +49,21 @@ class Store:
     # -- reads --------------------------------------------------------------------------------
 
     def read_graph(self, digest: str) -> CompiledDAG | None:
-        """Return a compiled DAG, None if it is not stored. Raises StoreError if it is damaged."""
+        """Return a compiled DAG, None if it is not stored. Raises Damaged."""
         data = self.link.call("GET", self.keys.graph(digest))
         if data is None:
             return None
         if digest_of(data) != digest:
-            raise StoreError(f"graph {digest[:12]} in Redis is damaged: its content does not match")
+            raise Damaged(f"graph {digest[:12]} in Redis is damaged: its content does not match")
         return unpack_graph(data)
+
+    def missing(self, runs: Sequence[str]) -> list[str]:
+        """Return those of these runs that Redis has nothing of; one round trip per thousand."""
+        found: list[int] = []
+        for at in range(0, len(runs), LARGEST_PART):
+            part = runs[at : at + LARGEST_PART]
+            found += self.link.batch([("EXISTS", self.keys.run(run)) for run in part])
+        return [run for run, exists in zip(runs, found, strict=True) if not exists]
 
     def read_records(self, run: str, tasks: Sequence[int]) -> list[TaskRecord]:
         """Return the records of these tasks; one round trip per thousand."""

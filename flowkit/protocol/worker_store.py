@@ -14,6 +14,8 @@ from ..exceptions import LeaseLost
 from .records import parse_record
 from .store import Store
 
+NOBODY = "-"  # who is to blame for the death of a child that its parent has ended
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -32,6 +34,11 @@ class Claim:
     def key(self) -> str:
         """How scripts name it."""
         return f"{self.run},{self.task}"
+
+    @property
+    def at_most_once(self) -> bool:
+        """Whether it must never start twice."""
+        return "=" in self.spent
 
     @property
     def board_key(self) -> str:
@@ -84,7 +91,7 @@ class WorkerStore(Store):
             lane = reply[at].decode()
             held[lane] = reply[at + 1]
             if reply[at + 2]:
-                stops[lane] = reply[at + 2].decode().split(" ")
+                stops[lane] = reply[at + 2].decode("utf-8", "replace").split(" ")
         return Pulse(reply[1], held, stops)
 
     def complete(
@@ -113,9 +120,12 @@ class WorkerStore(Store):
         stale = reply[1].decode().split() if outcomes else []
         return Exchange(stale, reply[at - 1], _claims(reply, at))
 
-    def release(self, lane: str, keys: Sequence[str]) -> int:
-        """Give back unstarted attempts; return how many were still this lane's."""
-        released: int = self._script("release", lane, *keys)[1]
+    def release(self, lane: str, keys: Sequence[str], unsure: bytes = b"") -> int:
+        """Give back unstarted attempts; return how many were still this lane's.
+
+        ``unsure``: they may have started after all; the error of those that must not do so twice.
+        """
+        released: int = self._script("release", lane, unsure, *keys)[1]
         return released
 
     def reap_child(
@@ -127,14 +137,17 @@ class WorkerStore(Store):
         *,
         known: bool = True,
         blame: str = "",
+        once: bytes = b"",
     ) -> list[tuple[str, int, str]]:
         """Take back what a dead child's lane held; return (run, task, letter) for each.
 
         ``executing``: all that the child was executing, in both of its lanes. ``blame``: the one
-        of several that is to blame. ``known`` is False if nobody knows what was executing.
+        of several that is to blame, ``NOBODY`` if none is. ``known`` is False if nobody knows what
+        was executing. ``once``: the error of tasks that were and must not start twice.
         """
         flag = blame if known else "?"
-        return reaped(self._script("reap", lane, "", "", most_deaths, error, flag, *executing))
+        told = (most_deaths, error, flag, once)
+        return reaped(self._script("reap", lane, "", "", *told, *executing))
 
     def retire(self, worker: str, lanes: Sequence[str]) -> bool:
         """Forget this worker; False if one of its lanes still holds claims."""
@@ -186,7 +199,7 @@ def _grouped(outcomes: Sequence[Outcome]) -> list[object]:
 def _claims(reply: list[Any], at: int) -> list[Claim]:
     claims: list[Claim] = []
     for start in range(at, len(reply), 5):
-        run, digest, since = (item.decode() for item in reply[start : start + 3])
+        run, digest, since = (item.decode("utf-8", "replace") for item in reply[start : start + 3])
         life = (run, since)
         params = reply[start + 3]
         for entry in reply[start + 4].decode().split(" "):

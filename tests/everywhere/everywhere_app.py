@@ -90,6 +90,10 @@ def note_retry(event: HookEvent) -> None:
     write(str(event.params["diary"]), ["retry", event.task, event.attempt, event.error_type, delay])
 
 
+def exiting_hook(event: HookEvent) -> None:
+    raise SystemExit(3)
+
+
 def broken_hook(event: HookEvent) -> None:
     raise RuntimeError(f"the hook for {event.event} broke")
 
@@ -105,6 +109,18 @@ def tried_hook(event: HookEvent, diary: str | None = None) -> None:
 @task(on_failure=note)
 def fails() -> None:
     raise KeyError("no such row")
+
+
+class OddError(Exception):
+    """Like those of many HTTP libraries: it cannot be made again from its text."""
+
+    def __init__(self, status: int, body: str) -> None:
+        super().__init__(f"{status} {body}")
+
+
+@task(on_failure=note)
+def fails_oddly() -> None:
+    raise OddError(503, "busy")
 
 
 @task(on_failure=note, retries=1, delay=0.01)

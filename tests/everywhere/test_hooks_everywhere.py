@@ -74,8 +74,9 @@ def test_the_hooks_of_a_run_that_fails(place: Place, policy: str) -> None:
         dag.add(app.fails_twice)
     report = place.run(dag, diary=True)
     assert report.error == tuple(NO_ROW)
-    assert report.diary == [
-        ["retry", "fails_twice", 1, "KeyError", True],
+    retries = [entry for entry in report.diary if entry[0] == "retry"]
+    assert retries == [["retry", "fails_twice", 1, "KeyError", True]]
+    assert [entry for entry in report.diary if entry[0] != "retry"] == [
         ["task_failed", "hooked", "fails_twice", 2, *NO_ROW],
         ["run_failed", "hooked", "fails_twice", 2, *NO_ROW],
     ]
@@ -111,3 +112,17 @@ def test_a_hook_that_is_a_task_has_its_retries(place: Place) -> None:
         ["run_failed", 1],
         ["run_failed", 2],
     ]
+
+
+def test_a_hook_for_retries_that_exits_ends_nothing(place: Place) -> None:
+    """It once ended a worker's process at each retry, with nobody to blame, for ever."""
+    with DAG("hooked", hooks=Hooks(on_retry=app.exiting_hook)) as dag:
+        dag.add(app.fails_twice)
+    assert place.run(dag).error == tuple(NO_ROW)
+
+
+def test_an_error_is_described_alike_wherever_it_was_raised(place: Place) -> None:
+    with DAG("hooked") as dag:
+        dag.add(app.fails_oddly)
+    (entry,) = place.run(dag, diary=True).diary
+    assert entry == ["task_failed", "hooked", "fails_oddly", 1, "OddError", "503 busy"]

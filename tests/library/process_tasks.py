@@ -96,6 +96,12 @@ def die():
     os._exit(7)
 
 
+@task(at_most_once=True)
+def die_once_for_all(path):
+    note(path)
+    os._exit(8)
+
+
 @task(retries=5, delay=0)
 def die_by_signal(path):
     note(path)

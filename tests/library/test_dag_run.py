@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -259,3 +259,25 @@ def test_wide_dags_complete():
     with DAG("wide") as dag:
         first >> [base.bind(f"p{n}", part=n) for n in range(3000)] >> last
     assert dag.run()["last"] == sum(range(3000))
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "problem"),
+    [
+        ({"max_workers": -5}, ValueError, "max_workers must be at least 1, not -5"),
+        ({"max_workers": "2"}, TypeError, "max_workers must be a whole number or None, not '2'"),
+        ({"timeout": "1"}, TypeError, "timeout must be a number of seconds or None, not '1'"),
+        ({"timeout": -1}, ValueError, "timeout must be 0 to"),
+        ({"timeout": float("inf")}, ValueError, "or None for any time, not inf"),
+        ({"timeout": float("nan")}, ValueError, "or None for any time, not nan"),
+        ({"params": [1]}, TypeError, r"params must be a mapping from names to values, not \[1\]"),
+    ],
+)
+def test_a_wrong_option_of_run_is_refused_before_anything_runs(
+    options: dict[str, Any], kind: type[Exception], problem: str
+) -> None:
+    """A negative number of workers once waited for ever."""
+    dag = DAG("refused")
+    dag.add(Task(print, name="never"))
+    with pytest.raises(kind, match=problem):
+        dag.run(**options)

@@ -53,6 +53,7 @@ def test_the_branches():
         "RunExists",
         "RunAlreadyOver",
         "RunNotOver",
+        "TaskNotFailed",
         "RunCancelled",
         "RunLost",
         "WaitTimeout",

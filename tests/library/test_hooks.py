@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
-from flowkit import DAG, HookEvent, Hooks, Task, task
-from flowkit.exceptions import DAGError, NotImportableError
+from flowkit import DAG, HookEvent, Hooks, Task, current_attempt, task
+from flowkit.exceptions import DAGError, NotImportableError, WaitTimeout
 
 
 def note(event: HookEvent) -> None:
@@ -150,3 +151,31 @@ def test_a_hook_may_take_run_parameters() -> None:
     assert heard == [("#data", {"channel": "#data"})]
     with pytest.raises(DAGError, match="lacks its parameter 'channel'"):
         dag.run()
+
+
+@pytest.mark.parametrize("executor", ["thread", "process"])
+def test_nothing_waits_for_a_hook_that_hangs_but_the_end_of_the_run(executor: str) -> None:
+    heard, let_go = threading.Event(), threading.Event()
+
+    def hang(event: HookEvent) -> None:
+        heard.set()
+        let_go.wait(60)
+
+    dag = dag_of(fails_once, guarded2.bind("beside"), hooks=Hooks(on_retry=hang))
+    with pytest.raises(WaitTimeout):
+        dag.run(executor, timeout=2.0)
+    assert heard.is_set()
+    let_go.set()
+
+
+@task(retries=1, delay=0.01)
+def fails_once() -> None:
+    if current_attempt().attempt == 1:
+        raise OSError("not yet")
+
+
+def test_a_task_that_is_refused_is_not_registered() -> None:
+    before = list(Task._all_tasks)
+    with pytest.raises(TypeError):
+        task(on_failure=1)(lambda: None)
+    assert Task._all_tasks == before

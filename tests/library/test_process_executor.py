@@ -198,6 +198,12 @@ def test_after_three_deaths_a_task_fails_whatever_its_retries(path):
     assert e.value.__notes__ == ["Raised by task 'die_by_signal' of DAG 'etl'."]
 
 
+def test_a_task_that_must_not_start_twice_fails_with_its_process(path):
+    with pytest.raises(WorkerLost, match=r"'die_once_for_all'.*exit code 8.*at most once"):
+        run(tasks.die_once_for_all, params={"path": path})
+    assert len(tasks.marks(path)) == 1
+
+
 def test_a_death_is_no_concern_of_other_tasks(path):
     calm = [tasks.meet.bind(f"calm{number}", count=1) for number in range(6)]
     with pytest.raises(WorkerLost, match=r"'die'.*exit code 7"):

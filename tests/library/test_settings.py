@@ -287,7 +287,8 @@ def test_a_bad_redis_url_is_reported_without_its_password(tmp_path: Path) -> Non
     message = failure(tmp_path, {"FLOWKIT_REDIS_URL": "http://user:secret@host"})
     assert message.startswith(
         "redis_url = 'http://user:***@host' (environment FLOWKIT_REDIS_URL) is not allowed: "
-        "it does not begin with redis://, rediss:// or unix://; write it like redis://"
+        "it does not begin with redis://, rediss://, unix:// or redis+sentinel://; write it "
+        "like redis://"
     )
     assert "it is no text" in failure(tmp_path, redis_url=6379)
 
@@ -331,6 +332,11 @@ def test_settings_are_frozen_and_do_not_show_the_password() -> None:
         ("redis://host?password=secret&db=1", "redis://host?password=***&db=1"),
         ("redis://host?db=1&ssl_password=secret", "redis://host?db=1&ssl_password=***"),
         ("unix://user:secret@/run/redis.sock", "unix://user:***@/run/redis.sock"),
+        ("redis+sentinel://:secret@h1,h2/m/0", "redis+sentinel://:***@h1,h2/m/0"),
+        (
+            "redis+sentinel://h1/m?sentinel_username=u&sentinel_password=secret&db=1",
+            "redis+sentinel://h1/m?sentinel_username=u&sentinel_password=***&db=1",
+        ),
         ("redis://[::1", "redis://[::1"),
         ("redis://u:secret\n@host", "redis://u:***@host"),
         ("", ""),
@@ -357,6 +363,8 @@ def test_redacting_never_raises() -> None:
         "rediss://user:p%40ss@host:6380/2?ssl_cert_reqs=none",
         "redis://user:pw@host/0?client_name=a@b",
         "redis://[::1]:6379/0",
+        "redis+sentinel://host:26379,host2/mymaster/0",
+        "rediss+sentinel://user:p%40ss@[::1]:1,host2:2/my.master?sentinel_password=x",
         "unix:///run/redis.sock",
         "unix://user:pw@/run/redis.sock?db=2",
     ],
@@ -368,7 +376,14 @@ def test_the_address_of_a_redis_passes(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("http://host", "does not begin with redis://, rediss:// or unix://"),
+        ("http://host", "does not begin with redis://, rediss://, unix:// or redis+sentinel://"),
+        ("redis+sentinel://h1", "does not name the master, as /mymaster or /mymaster/0"),
+        ("redis+sentinel://h1/m/0/x", "does not name the master"),
+        ("redis+sentinel://:pw@/m", "are not written as host:port"),
+        ("redis+sentinel://h1,,h2/m", "are not written as host:port"),
+        ("redis+sentinel://h1:70000/m", "are not written as host:port"),
+        ("redis+sentinel://u:a/b@h1/m", "write @ : / ? # as %40 %3A %2F %3F %23"),
+        ("redis+sentinel://u:a#b@h1/m", "write @ : / ? # as %40 %3A %2F %3F %23"),
         ("localhost:6379", "does not begin with redis://"),
         ("redis:localhost", "does not begin with redis://"),
         ("REDIS://host", "does not begin with redis://"),

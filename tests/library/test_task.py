@@ -120,6 +120,12 @@ def test_a_functions_own_attributes_do_not_overwrite_the_tasks():
         ({"cache_ttl": float("inf")}, ValueError, ["cache_ttl", "finite"]),
         ({"cache_ttl": 1, "cache_key": "id"}, TypeError, ["cache_key", "function", "'id'"]),
         ({"cache_key": len}, ValueError, ["cache_key", "without cache_ttl"]),
+        ({"at_most_once": 1}, TypeError, ["at_most_once", "True or False", "1"]),
+        (
+            {"at_most_once": True, "retries": 2},
+            ValueError,
+            ["'add'", "at_most_once=True", "retries=2", "Give one of them"],
+        ),
         ({"when": True}, TypeError, ["when", "function", "True"]),
         ({"retrys": 3}, TypeError, ["'add'", "option 'retrys'", "Did you mean 'retries'?"]),
         ({"name": ""}, ValueError, ["name of a task", "1 to 200"]),

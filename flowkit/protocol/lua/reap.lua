@@ -1,16 +1,18 @@
 -- reap: takes back what a dead lane held.
--- USES   base ready fence give_back
+-- USES   base ready fence dead give_back
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 lane   3 reporter: '' for the lane's own parent, else scheduler id
 --        4 term   5 most deaths of a task   6 error for a task that died too often
---        7 '?' if nobody knows what was executing, the "run,task" to blame if it is one of
---        several, else ''   8… "run,task" that was executing, in any lane of the child
+--        7 '?' if nobody knows what was executing, '-' if nobody is to blame, the "run,task" to
+--        blame if it is one of several, else ''   8 error for a task that must not start twice
+--        9… "run,task" that was executing, in any lane of the child
 -- REPLY  OK (<run> <task> <what became of it>)* | FENCED | UNKNOWN | ALIVE
 -- KEEPS  one death is blamed on one task: the only one executing, or the only suspect among
 --        them. Other tasks that were executing become suspects, of which a child has one at a
 --        time, so the next death names its cause. Where nobody knows what was executing, a task
 --        becomes a suspect the second time only: a machine that is gone is rarely a task's fault,
---        and a hundred tasks of an hour each would wait for each other.
+--        and a hundred tasks of an hour each would wait for each other. A task that must not start
+--        twice fails, unless it is known not to have started.
 
 local lane, most_deaths, unknown = ARGV[2], tonumber(ARGV[5]), ARGV[7] == '?'
 if ARGV[3] ~= '' then
@@ -22,8 +24,8 @@ end
 local held = call('HGETALL', claims_key(lane))
 if #held == 0 then return {'UNKNOWN'} end
 
-local executing, blamed = {}, #ARGV - 7
-for i = 8, #ARGV do executing[ARGV[i]] = true end
+local executing, blamed = {}, ARGV[7] == '-' and 0 or #ARGV - 8
+for i = 9, #ARGV do executing[ARGV[i]] = true end
 local lone_suspect = unknown and #held == 4
 
 -- Counts an attempt among those that spend no retry: it was lost, and nobody knows by whose fault.
@@ -33,13 +35,14 @@ local function uncounted(deaths)
 end
 
 local function fate(key, deaths, stop)
+  if at_most_once(deaths) and (unknown or executing[key]) then return 'F', deaths, ARGV[8] end
   if stopped(stop, deaths) then return 'C', deaths end
   local count, rest = string.match(deaths, '^(%d+)(.*)$')
   local was_suspect = string.find(rest, '!', 1, true)
   if (executing[key] and blamed == 1) or key == ARGV[7] or (lone_suspect and was_suspect) then
     count = count + 1
-    return count >= most_deaths and 'F' or 'D', string.format('%d', count) .. rest
-  elseif executing[key] or (unknown and string.find(rest, '?', 1, true)) then
+    return count >= most_deaths and 'F' or 'D', string.format('%d', count) .. rest, ARGV[6]
+  elseif (executing[key] and ARGV[7] ~= '-') or (unknown and string.find(rest, '?', 1, true)) then
     return '!', uncounted(deaths) .. (was_suspect and '' or '!')
   elseif unknown then
     return '?', uncounted(deaths) .. '?'
@@ -53,10 +56,10 @@ for i = 1, #held, 2 do
   local attempt, deaths, started = running_on(lane, run, task)
   if attempt then
     local meta = call('HMGET', run_key(run), 'submitted', 'stop')
-    local letter, left = fate(held[i], deaths, meta[2])
+    local letter, left, error = fate(held[i], deaths, meta[2])
     if letter == 'C' or letter == 'F' then
       end_attempt(run, task, letter, attempt, lane, left, started, meta[1])
-      if letter == 'F' then call('HSET', errors_key(run), task, ARGV[6]) end
+      if error then call('HSET', errors_key(run), task, error) end
     else
       if letter ~= 'Q' then attempt = string.format('%d', attempt + 1) end
       queue_again(run, task, attempt, left, held[i + 1])

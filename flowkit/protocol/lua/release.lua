@@ -1,20 +1,27 @@
 -- release: a lane gives back attempts that it has not started; they keep their attempt number.
--- USES   base ready give_back
+-- USES   base ready dead give_back
 -- KEYS   1 prefix
--- ARGV   1 now (ms)   2 lane   3… "run,task"
+-- ARGV   1 now (ms)   2 lane   3 '' if none of them has started, else the error of those that
+--        may have and must not start twice   4… "run,task"
 -- REPLY  OK <released>
 -- KEEPS  only what the record says this lane is running goes back; in a run that is stopping it
---        ends as cancelled instead, since nobody will claim it any more.
+--        ends as cancelled instead, since nobody will claim it any more; what must not start twice
+--        and may have started ends as failed.
 
 local lane, released = ARGV[2], 0
-for i = 3, #ARGV do
+for i = 4, #ARGV do
   local run, task = string.match(ARGV[i], '^([^,]*),(%d+)$')
   local claim = call('HGET', claims_key(lane), ARGV[i])
   local attempt, deaths, started = running_on(lane, run, task)
   if claim and attempt then
     local meta = call('HMGET', run_key(run), 'submitted', 'stop')
-    if stopped(meta[2], deaths) then
-      end_attempt(run, task, 'C', attempt, lane, deaths, started, meta[1])
+    if at_most_once(deaths) and ARGV[3] ~= '' then
+      end_attempt(run, task, 'F', attempt, lane, deaths, started, meta[1])
+      call('HSET', errors_key(run), task, ARGV[3])
+    elseif stopped(meta[2], deaths) then
+      -- A lane in the record of a task that must not start twice says that it may have started.
+      local where = at_most_once(deaths) and '' or lane
+      end_attempt(run, task, 'C', attempt, where, deaths, started, meta[1])
       call('SREM', stops_key(lane), run .. ',' .. task .. ',' .. attempt)
     else
       queue_again(run, task, attempt, deaths, claim)

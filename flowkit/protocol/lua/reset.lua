@@ -1,24 +1,43 @@
 -- reset: makes tasks of a resumed run pending again; they keep the number of their last attempt.
--- USES   base fence
+-- USES   base fence dead
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 run   5 '1' if this is the last part
---        6… tasks, at most 1,000
+--        6 error for a cancelled task that must not start twice   7… tasks, at most 1,000
 -- REPLY  OK | FENCED
 -- KEEPS  a task that is pending again has neither result nor error; `resuming` falls when all that
---        is to be made again is pending.
+--        is to be made again is pending. A task that must not start twice and may have started
+--        stays as it is unless the resume named it; one that was cancelled has failed.
 
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
 local run = ARGV[4]
-if not call('HGET', run_key(run), 'resuming') then return {'OK'} end
-if #ARGV > 5 then
-  local records = call(unpack(args_from({'HMGET', tasks_key(run)}, 6, #ARGV)))
+local resuming = call('HGET', run_key(run), 'resuming')
+if not resuming then return {'OK'} end
+
+local function is_named(task) return string.find(resuming .. ' ', ' ' .. task .. ' ', 1, true) ~= nil end
+
+-- Whether a task stays as it is: it must not start twice, and its record names a lane that had it.
+local function stays(task, record)
+  local lane, spent = string.match(record, '^[FCS]%d+,([^,]*),([^,]*),')
+  return lane and lane ~= '' and at_most_once(spent) and not is_named(task)
+end
+
+if #ARGV > 6 then
+  local records = call(unpack(args_from({'HMGET', tasks_key(run)}, 7, #ARGV)))
   local writes, gone = {'HSET', tasks_key(run)}, {}
-  for i = 6, #ARGV do
-    local state, attempt = string.match(records[i - 5] or '', '^([FUCSK])(%d+),')
-    if state then
+  for i = 7, #ARGV do
+    local record = records[i - 6] or ''
+    local state, attempt = string.match(record, '^([FUCSK])(%d+),')
+    if stays(ARGV[i], record) then
+      if state == 'C' then
+        call('HSET', tasks_key(run), ARGV[i], 'F' .. string.sub(record, 2))
+        call('HSET', errors_key(run), ARGV[i], ARGV[6])
+        note_dead(run, {ARGV[i]}, now_ms())
+      end
+    elseif state then
       writes[#writes + 1] = ARGV[i]
       writes[#writes + 1] = 'P' .. attempt .. ',,0,,'
       gone[#gone + 1] = ARGV[i]
+      if state == 'F' then call('ZREM', P .. 'dead', run .. ',' .. ARGV[i]) end
     end
   end
   if #gone > 0 then

@@ -1,14 +1,20 @@
 -- retire: forgets a worker that is gone, once its lanes hold nothing.
 -- USES   base
 -- KEYS   1 prefix
--- ARGV   1 now (ms)   2 worker   3… its lanes
+-- ARGV   1 now (ms)   2 worker   3… its lanes, beside those that it has registered
 -- REPLY  OK | HOLDS <lane>
 -- KEEPS  a worker that still holds claims stays known, so that they are reaped.
 
-for i = 3, #ARGV do
-  if call('HLEN', claims_key(ARGV[i])) > 1 then return {'HOLDS', ARGV[i]} end
+-- The caller's list of lanes may be older than the worker's: one that was thought dead may have come
+-- back and registered another lane, which is then reaped or may not claim, but is never forgotten.
+local lanes = args_from({}, 3, #ARGV)
+for lane in string.gmatch(call('HGET', worker_key(ARGV[2]), 'lanes') or '', '%S+') do
+  lanes[#lanes + 1] = lane
 end
-for i = 3, #ARGV do call('DEL', claims_key(ARGV[i]), stops_key(ARGV[i])) end
+for _, lane in ipairs(lanes) do
+  if call('HLEN', claims_key(lane)) > 1 then return {'HOLDS', lane} end
+end
+for _, lane in ipairs(lanes) do call('DEL', claims_key(lane), stops_key(lane)) end
 call('ZREM', P .. 'workers', ARGV[2])
 call('DEL', worker_key(ARGV[2]))
 return {'OK'}

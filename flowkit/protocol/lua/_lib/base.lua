@@ -33,6 +33,9 @@ local function stopped(stop, spent)
   return stop and (stop == 'cancelled' or not string.find(spent, '+', 1, true))
 end
 
+-- Whether a task must never start twice: it has '=' in its record's third field.
+local function at_most_once(spent) return string.find(spent, '=', 1, true) ~= nil end
+
 -- Copies ARGV[first..last] behind a fixed head, for commands that take many arguments.
 local function args_from(head, first, last)
   local n = #head

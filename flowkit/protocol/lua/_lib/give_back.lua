@@ -5,6 +5,7 @@ local function end_attempt(run, task, letter, attempt, lane, deaths, started, su
   local ended = string.format('%d', now_ms() - submitted)
   local record = letter .. attempt .. ',' .. lane .. ',' .. deaths .. ',' .. started .. ',' .. ended
   call('HSET', tasks_key(run), task, record)
+  if letter == 'F' then note_dead(run, {task}, now_ms()) end
   call('XADD', P .. 'events', '*', letter, run .. ' ' .. task)
 end
 

@@ -2,6 +2,7 @@
 
 -- Returns the letter that is recorded: in a run that is stopping only what goes on is retried.
 local function settled(letter, stop, rest)
+  if letter == 'W' and at_most_once(rest) then return 'F' end
   if letter == 'W' or letter == 'D' then
     return stopped(stop, string.match(rest, '^[^,]*')) and 'F' or 'W'
   end

@@ -25,11 +25,11 @@ end
 local function record_outcomes(lane, run, first, count, stale)
   local meta = call('HMGET', run_key(run), 'submitted', 'stop')
   local now, stop = now_ms(), meta[2]
-  local submitted = tonumber(meta[1] or now)
+  local submitted = tonumber(meta[1]) or now
   local tasks, fields, freed = {}, {'HMGET', tasks_key(run)}, {'HDEL', claims_key(lane)}
   for i = 1, count do
     local task = string.match(ARGV[first + 2 * i - 2], '^%d+')
-    tasks[i], fields[i + 2], freed[i + 2] = task, task, run .. ',' .. task
+    tasks[i], fields[i + 2] = task, task
   end
   local records = call(unpack(fields))
   local writes, results = {'HSET', tasks_key(run)}, {'HSET', results_key(run)}
@@ -40,6 +40,9 @@ local function record_outcomes(lane, run, first, count, stale)
     local task, record = tasks[i], records[i] or ''
     local fence = attempt .. ',' .. lane .. ','
     local running = 'R' .. fence
+    -- A lane that was reaped and came back may hold the task anew, under another number.
+    local number, holder = string.match(record, '^R(%d+),([^,]*),')
+    if holder ~= lane or number == attempt then freed[#freed + 1] = run .. ',' .. task end
     if string.sub(record, 1, #running) == running then
       local when, rest = now, string.sub(record, #running + 1)
       local letter = settled(asked, stop, rest)
@@ -64,6 +67,7 @@ local function record_outcomes(lane, run, first, count, stale)
   if #writes > 2 then call(unpack(writes)) end
   if #results > 2 then call(unpack(results)) end
   if #errors > 2 then call(unpack(errors)) end
-  call(unpack(freed))
+  if #freed > 2 then call(unpack(freed)) end
+  if ended.F then note_dead(run, ended.F, now) end
   announce(run, ended)
 end

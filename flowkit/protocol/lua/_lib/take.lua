@@ -3,6 +3,7 @@
 -- what a dead lane held is always known.
 
 local POP_BOUND = 1000
+local WORD = '[!-+%-.-~]*' -- printable but for commas and blanks, which separate parts of a reply
 
 local function pop(list, level, want, share)
   local key = ready_key(list, level)
@@ -16,14 +17,14 @@ end
 local function take_run(lane, call_no, run, found, now, reply)
   local meta = call('HMGET', run_key(run), 'state', 'stop', 'submitted', 'graph', 'params',
                     'resumes')
-  if meta[1] ~= 'running' or meta[2] == 'cancelled' then return 0 end
+  if meta[1] ~= 'running' or not (meta[4] and tonumber(meta[3])) then return 0 end
   local fields = {'HMGET', tasks_key(run)}
   for i = 1, #found do fields[i + 2] = found[i].task end
   local records = call(unpack(fields))
   local writes, claims, taken = {'HSET', tasks_key(run)}, {'HSET', claims_key(lane)}, {}
   local started = string.format('%d', now - meta[3])
   for i, one in ipairs(found) do
-    local attempt, deaths = string.match(records[i] or '', '^Q(%d+),,([^,]*),')
+    local attempt, deaths = string.match(records[i] or '', '^Q(%d+),,(' .. WORD .. '),')
     if attempt == one.attempt and not stopped(meta[2], deaths) then
       writes[#writes + 1] = one.task
       writes[#writes + 1] = 'R' .. attempt .. ',' .. lane .. ',' .. deaths .. ',' .. started .. ','

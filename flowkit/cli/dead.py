@@ -1,0 +1,192 @@
+"""``flowkit dead``: the tasks that failed for good, what is known of them, and another try."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .connect import connect, follow, refuse_timeout_alone, tell_what_lacks
+from .daemon_options import redis_options
+from .inputs import json_option, run_argument, timeout_option
+
+if TYPE_CHECKING:
+    from ..dead_letters import DeadLetter, OpenedLetter
+
+
+def seconds_of(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """Return a duration such as 90, 90s, 30m, 1h or 7d in seconds. Raises BadParameter."""
+    from ..settings import duration
+
+    if value is None:
+        return None
+    found = duration(value)
+    if not found:
+        raise click.BadParameter(f"{value!r} is no duration: write 90s, 30m, 1h or 7d.")
+    return found
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def dead() -> None:
+    """Tasks that failed for good: list them, look at one, try again."""
+
+
+@dead.command()
+@click.option("--dag", metavar="NAME", help="Only those of DAGs of this name.")
+@click.option(
+    "--since",
+    metavar="DURATION",
+    callback=seconds_of,
+    help="Only failures of the last 90s, 30m, 1h, 7d.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="At most so many.",
+)
+@json_option
+@redis_options
+@click.pass_context
+def ls(
+    ctx: click.Context,
+    /,
+    dag: str | None,
+    since: float | None,
+    limit: int,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """List tasks that failed for good, the newest failure first."""
+    from .output import local_time, note, print_json, print_table
+
+    found = connect(ctx, options).dead_letters(dag, since, limit)
+    if as_json:
+        print_json([_document(one) for one in found])
+        return
+    if not found:
+        note("No task has failed for good, as far as is kept here.")
+        return
+    rows = [
+        [
+            one.run_id,
+            one.task,
+            one.dag_name,
+            local_time(one.failed),
+            str(one.attempt),
+            _first_line(f"{one.error_type}: {one.error_message}"),
+        ]
+        for one in found
+    ]
+    print_table(["RUN", "TASK", "DAG", "FAILED", "ATTEMPT", "ERROR"], rows)
+    if len(found) == limit:
+        note(f"These are the newest {limit}; --limit shows more.")
+
+
+@dead.command()
+@run_argument
+@click.argument("task")
+@json_option
+@redis_options
+@click.pass_context
+def show(ctx: click.Context, /, run_id: str, task: str, as_json: bool, **options: Any) -> None:
+    """Show all that is known of one TASK of RUN that failed for good."""
+    from .output import print_json
+
+    found = connect(ctx, options).dead_letter(run_id, task)
+    if as_json:
+        more = {"traceback": found.traceback, "params": found.params, "inputs": found.inputs}
+        print_json({**_document(found.letter), **more})
+    else:
+        _show(found)
+
+
+@dead.command()
+@run_argument
+@click.argument("tasks", nargs=-1, metavar="[TASK]...")
+@click.option("--wait", is_flag=True, help="Wait for the end and print the results.")
+@timeout_option
+@json_option
+@redis_options
+@click.pass_context
+def retry(
+    ctx: click.Context,
+    /,
+    run_id: str,
+    tasks: tuple[str, ...],
+    wait: bool,
+    timeout: float | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Take RUN up again from these failed tasks, without a name from all of them.
+
+    This starts a task with at_most_once again as well: look first whether its work was done.
+    """
+    from .output import print_json, say
+
+    refuse_timeout_alone(timeout, wait=wait)
+    client = connect(ctx, options, waits=wait)
+    handle = client.retry_dead(run_id, *tasks)
+    tell_what_lacks(client)
+    if wait:
+        ctx.exit(follow(handle, timeout, as_json=as_json))
+    record = handle.record()
+    if as_json:
+        print_json({"run_id": run_id, "dag": record.dag_name, "state": record.state.value})
+    else:
+        say(f"Run {run_id} goes on.")
+
+
+def _document(letter: DeadLetter) -> dict[str, object]:
+    from .output import utc
+
+    return {
+        "run_id": letter.run_id,
+        "dag": letter.dag_name,
+        "task": letter.task,
+        "attempt": letter.attempt,
+        "worker": letter.worker,
+        "failed": utc(letter.failed),
+        "error_type": letter.error_type,
+        "error_message": letter.error_message,
+        "at_most_once": letter.at_most_once,
+    }
+
+
+def _show(found: OpenedLetter) -> None:
+    from .output import indented, local_time, note, say
+    from .plain import plain
+
+    letter = found.letter
+    say(f"Run:      {letter.run_id}")
+    say(f"DAG:      {letter.dag_name}")
+    say(f"Task:     {letter.task}" + (" (at most once)" if letter.at_most_once else ""))
+    say(f"Failed:   {local_time(letter.failed)}, attempt {letter.attempt}")
+    say(f"Worker:   {letter.worker}")
+    for name, value in found.params.items():
+        say(f"Param:    {name} = {indented(_cut(repr(plain(value))))}")
+    for name, size in found.inputs.items():
+        say(f"Input:    {name}, {f'{size} bytes' if size else 'None'}")
+    say(f"Error:    {letter.error_type}: {indented(letter.error_message)}")
+    if found.traceback:
+        say(f"\n{found.traceback.rstrip()}")
+    if letter.at_most_once:
+        note("It may have done its work: look before you have it started again.")
+    note(f"To try again: flowkit dead retry {letter.run_id} {_quoted(letter.task)}")
+
+
+def _quoted(task: str) -> str:
+    import shlex
+
+    return shlex.quote(task)
+
+
+def _first_line(text: str, limit: int = 80) -> str:
+    return _cut(text.split("\n", 1)[0], limit)
+
+
+def _cut(text: str, limit: int = 500) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"

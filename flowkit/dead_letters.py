@@ -1,0 +1,152 @@
+"""Dead letters: tasks that failed for good on workers, for whoever has to see to them.
+
+Redis lists them as they fail; a listed task counts while its record says failed, so what was
+resumed meanwhile, or is gone with its run, is never shown. Runs in one process raise their errors
+where they are called and are not listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .core.states import TaskState
+from .exceptions import TaskNotFailed
+from .from_task import number_of
+from .protocol.client_store import ClientStore, Failure
+from .protocol.codec import unpack
+from .protocol.records import ErrorInfo
+
+if TYPE_CHECKING:
+    from .run_handle import RunHandle
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A task that failed for good.
+
+    ``attempt``: its last one. ``worker``: the lane that had it. ``failed``: when, in seconds since
+    1970 by Redis' clock. ``error_type``, ``error_message``: of its last error.
+    """
+
+    run_id: str
+    dag_name: str
+    task: str
+    attempt: int
+    worker: str
+    failed: float
+    error_type: str
+    error_message: str
+    at_most_once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedLetter:
+    """All that is known of a task that failed for good.
+
+    ``params``: of its run. ``inputs``: upstream task → bytes of the stored result that it was
+    called with, 0 for None.
+    """
+
+    letter: DeadLetter
+    traceback: str
+    params: Mapping[str, object]
+    inputs: Mapping[str, int]
+
+
+def find_letters(
+    store: ClientStore, dag: str | None, since: float | None, limit: int
+) -> list[DeadLetter]:
+    """Return the newest letters, newest first; see ``Client.dead_letters``."""
+    if limit < 1:
+        raise ValueError(f"limit must be at least 1, not {limit}")
+    least = 0 if since is None else store.redis_now_ms() - round(since * 1000)
+    names: dict[str, list[str]] = {}
+    found: list[DeadLetter] = []
+    for part in store.read_dead(least):
+        failures = store.read_failures([(run, task) for run, task, _ in part])
+        for (run, task, when), failure in zip(part, failures, strict=True):
+            if failure is None or (dag is not None and failure.dag_name != dag):
+                continue
+            name = _name(store, names, failure.digest, task)
+            found.append(_letter(run, name, failure, when / 1000))
+            if len(found) == limit:
+                return found
+    return found
+
+
+def open_letter(handle: RunHandle, task: str) -> OpenedLetter:
+    """Return one letter in full; see ``Client.dead_letter``."""
+    graph = handle.graph().graph
+    number = number_of(task, graph.names, f"run {handle.run_id!r}")
+    upstream = graph.upstream(number)
+    with handle.client.store() as store:
+        run = store.read_run(handle.run_id)
+        failure = store.read_failures([(handle.run_id, number)])[0]
+        if failure is None:
+            state = store.read_records(handle.run_id, [number])[0].state.value
+            raise _not_failed(handle.run_id, task, state)
+        sizes = store.result_sizes(handle.run_id, upstream)
+    params = unpack(run.packed_params, lenient=True) if run.packed_params else {}
+    ended = run.submitted_ms + (failure.record.ended_ms or 0)
+    return OpenedLetter(
+        letter=_letter(handle.run_id, task, failure, ended / 1000),
+        traceback=ErrorInfo.unpack(failure.error).traceback,
+        params=params if isinstance(params, dict) else {},
+        inputs={graph.names[one]: size for one, size in zip(upstream, sizes, strict=True)},
+    )
+
+
+def failed_tasks(handle: RunHandle, tasks: Sequence[str]) -> list[str]:
+    """Return the names of the failed tasks of a run, or these if all of them have failed.
+
+    Raises TaskNotFoundError, TaskNotFailed.
+    """
+    names = handle.graph().graph.names
+    numbers = [number_of(task, names, f"run {handle.run_id!r}") for task in tasks]
+    with handle.client.store() as store:
+        records = store.read_records(handle.run_id, numbers or range(len(names)))
+    wanted = list(zip(tasks or names, records, strict=True))
+    failed = [name for name, record in wanted if record.state is TaskState.FAILED]
+    if not failed and not tasks:
+        raise TaskNotFailed(
+            handle.run_id,
+            f"run {handle.run_id!r} has no failed task, so there is nothing to retry. "
+            f"To make others again: 'flowkit resume {handle.run_id} --from-task TASK'",
+        )
+    for name, record in wanted if tasks else ():
+        if record.state is not TaskState.FAILED:
+            raise _not_failed(handle.run_id, name, record.state.value)
+    return failed
+
+
+def _not_failed(run: str, task: str, state: str) -> TaskNotFailed:
+    return TaskNotFailed(
+        run,
+        f"task {task!r} of run {run!r} has not failed for good, it is {state}. "
+        f"What has: 'flowkit dead ls'; how the run stands: 'flowkit status {run}'",
+    )
+
+
+def _name(store: ClientStore, names: dict[str, list[str]], digest: str, task: int) -> str:
+    if digest not in names:
+        dag = store.read_graph(digest)
+        names[digest] = [] if dag is None else list(dag.graph.names)
+    known = names[digest]
+    return known[task] if task < len(known) else f"task {task}"
+
+
+def _letter(run: str, task: str, failure: Failure, failed: float) -> DeadLetter:
+    info, record = ErrorInfo.unpack(failure.error), failure.record
+    return DeadLetter(
+        run_id=run,
+        dag_name=failure.dag_name,
+        task=task,
+        attempt=record.attempt,
+        worker=record.lane,
+        failed=failed,
+        error_type=info.type,
+        error_message=info.message,
+        at_most_once=record.spent.at_most_once,
+    )

@@ -1,0 +1,15 @@
+-- dead: the list of tasks that failed for good, so that somebody can find them.
+-- An entry is "run,task", a hint: the record says whether the task has failed still. The list is
+-- bounded, since nobody may ever look.
+
+local DEAD_BOUND = 10000
+
+local function note_dead(run, tasks, now)
+  local command, when = {'ZADD', P .. 'dead'}, string.format('%d', now)
+  for _, task in ipairs(tasks) do
+    command[#command + 1] = when
+    command[#command + 1] = run .. ',' .. task
+  end
+  call(unpack(command))
+  call('ZREMRANGEBYRANK', P .. 'dead', 0, -DEAD_BOUND - 1)
+end
