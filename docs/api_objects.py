@@ -30,6 +30,7 @@ MODULES = (
     "flowkit.client",
     "flowkit.run_handle",
     "flowkit.status",
+    "flowkit.dead_letters",
     "flowkit.protocol.client_store",
     "flowkit.core.states",
     "flowkit.state",
@@ -54,6 +55,7 @@ WHOLE = {
 MORE = {
     "flowkit.context": ("attempt_scope",),
     "flowkit.core.states": ("RunState", "TaskState"),
+    "flowkit.dead_letters": ("DeadLetter", "OpenedLetter"),
     "flowkit.options": ("TaskOptions",),
     "flowkit.protocol.client_store": ("RunRecord",),
     "flowkit.settings": ("Settings", "load_settings"),

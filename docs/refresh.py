@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import render_tutorial
+from render_acl import acl_rules
 from render_api import api_page
 
 from flowkit import cli
@@ -28,7 +29,15 @@ from flowkit.protocol import keys
 from flowkit.protocol.keys import Keys
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = tuple(ROOT / page for page in ("README.md", "docs/README.md", "docs/architecture.md"))
+PAGES = tuple(
+    ROOT / page
+    for page in (
+        "README.md",
+        "docs/README.md",
+        "docs/architecture.md",
+        "docs/howto/secure-redis.md",
+    )
+)
 API, TUTORIAL = ROOT / "docs" / "api.md", render_tutorial.PAGE
 SCRIPTS = Path(keys.__file__).parent / "lua"
 
@@ -112,6 +121,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "howto": howto_list,
     "keys": key_table,
     "scripts": script_table,
+    "acl": acl_rules,
 }
 
 

@@ -80,7 +80,8 @@ def _pytest(words: list[str]) -> None:
 
 def _python(words: list[str]) -> None:
     if words[0] == "-m":
-        assert find_spec(words[1]) is not None or (ROOT / words[1]).is_dir(), words[1]
+        ours = ROOT / words[1].replace(".", "/")
+        assert ours.is_dir() or ours.with_suffix(".py").is_file() or find_spec(words[1]), words[1]
     else:
         assert (ROOT / words[0]).is_file(), words[0]
 

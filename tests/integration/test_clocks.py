@@ -1,4 +1,4 @@
-"""Machines whose clocks are an hour off take part as if theirs were right: only Redis' clock counts."""
+"""Machines whose clocks are an hour off take part as if theirs were right: Redis' clock counts."""
 
 from __future__ import annotations
 

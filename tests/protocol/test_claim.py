@@ -211,6 +211,19 @@ class TestCallNumbers:
         assert tasks(world.claim(limit=1)) == [0]
         assert tasks(world.claim(limit=1)) == [1]
 
+    def test_it_returns_nothing_of_earlier_calls(self, world: World) -> None:
+        world.ready(0, 1)
+        world.worker.complete("W.0", [], 1, 1, 1, [LIST])
+        world.worker.complete("W.0", [], 2, 1, 1, [LIST])
+        again = world.worker.complete("W.0", [], 2, 1, 1, [LIST])
+        assert tasks(list(again.claims)) == [1]
+
+    def test_a_heartbeat_in_between_makes_no_lane_forget_its_last_call(self, world: World) -> None:
+        world.ready(0, 1)
+        first = world.worker.complete("W.0", [], 1, 1, 1, [LIST])
+        world.worker.heartbeat("W", 1000, ["W.0"])
+        assert world.worker.complete("W.0", [], 1, 1, 1, [LIST]) == first
+
     def test_what_was_ended_meanwhile_is_not_returned_again(self, world: World) -> None:
         world.ready(0, 1)
         world.worker.complete("W.0", [], 1, 5, 1, [LIST])

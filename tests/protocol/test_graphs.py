@@ -133,6 +133,7 @@ def ints(*numbers: int) -> bytes:
     [
         ({"up_at": ints(0, 0, 0)}, "rows do not fit"),
         ({"up_at": ints(0, 0, 0, 1)}, "rows do not fit"),
+        ({"up_at": ints(-(2**20), 0, 0, 0)}, "rows do not fit"),
         ({"up_at": ints(0, 1, 0, 1), "up": ints(0)}, "rows do not fit"),
         ({"up_at": ints(0, 0, 0, 1), "up": ints(7)}, "rows do not fit"),
         ({"up_at": ints(0, 0, 0, 1), "up": ints(-1)}, "rows do not fit"),
@@ -140,7 +141,7 @@ def ints(*numbers: int) -> bytes:
         ({"policy_of": ints(0, 0, 5)}, "tables do not fit"),
         ({"ref_of": ints(0, 0)}, "tables do not fit"),
         ({"ref_of": ints(0, 0, -1)}, "tables do not fit"),
-        ({"policies": [[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]]}, "argument"),
+        ({"policies": [list(range(100))]}, "argument"),
         ({"on_failure": "sometimes"}, "sometimes"),
         ({"names": None}, ""),
         ({"up": b"abc"}, ""),

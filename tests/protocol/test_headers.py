@@ -124,11 +124,13 @@ def everything_sent() -> list[tuple[str, int]]:
     worker.retire("W", [])
     scheduler.lead(1)
     scheduler.apply("", [])
+    scheduler.set_aside("1-1 nonsense")
     scheduler.stop_run("r", RunState.FAILED)
     scheduler.reset("r", [])
     scheduler.requeue("r", [(0, "default", "5")])
     scheduler.promote(1)
     scheduler.forget([])
+    scheduler.forget_dead(0, 1)
     scheduler.tidy(0, 10)
     link.reply = [b"OK", b"", b""]
     scheduler.turn_over("r", TaskState.CANCELLED, [1], notify=True)

@@ -43,6 +43,13 @@ def resumed(world: World) -> None:
     world.client.resume("r1")
 
 
+def once(world: World) -> None:
+    """A task that must not start twice is running."""
+    world.ready()
+    world.queue(0, flags="=")
+    world.claim()
+
+
 def due(world: World) -> None:
     world.running(0)
     world.complete(done(0, "W", delay=5))
@@ -103,11 +110,12 @@ CASES = {
     "resume, from a task": Case(
         succeeded, "resume", lambda world: ("r1", "id", "0 3"), b"OK", b"OK"
     ),
-    "reset": Case(resumed, "reset", lambda world: ("s1", 1, "r1", "1", 0, 1), b"OK", b"OK"),
+    "reset": Case(resumed, "reset", lambda world: ("s1", 1, "r1", "1", "once", 0, 1), b"OK", b"OK"),
     "stop_run": Case(led, "stop_run", lambda world: ("s1", 1, "r1", "failed", 2), b"OK", b"OK"),
     "turn_over": Case(
         stopping, "turn_over", lambda world: ("s1", 1, "r1", "C", "1", 0, 1, 2), b"OK", b"OK"
     ),
+    "forget_dead": Case(failed, "forget_dead", lambda world: ("s1", 1, 0, 9), b"OK", b"OK"),
     "forget": Case(gone, "forget", lambda world: ("s1", 1, "r1"), b"OK", b"OK"),
     "tidy": Case(cast_off, "tidy", lambda world: ("s1", 1, 0, 10), b"OK", b"OK"),
     "lead": Case(lambda world: None, "lead", lambda world: ("s1", HOUR_MS), b"TAKEN", b"OK"),
@@ -124,6 +132,7 @@ CASES = {
     "apply, progress": Case(
         led, "apply", lambda world: ("s1", 1, "", "progress", "r1", "x=1"), b"OK", b"OK"
     ),
+    "set_aside": Case(led, "set_aside", lambda world: ("s1", 1, "1-1 nonsense"), b"OK", b"OK"),
     "promote": Case(due, "promote", lambda world: ("s1", 1, 10), b"OK", b"OK"),
     "heartbeat, registering": Case(
         lambda world: None, "heartbeat", lambda world: ("W", 500, "about", "W.0"), b"OK", b"OK"
@@ -155,13 +164,25 @@ CASES = {
         b"OK",
     ),
     "release": Case(
-        lambda world: world.running(0, 1), "release", lambda world: ("W.0", "r1,0"), b"OK", b"OK"
+        lambda world: world.running(0, 1),
+        "release",
+        lambda world: ("W.0", "", "r1,0"),
+        b"OK",
+        b"OK",
     ),
-    "release, stopping": Case(stopping, "release", lambda world: ("W.0", "r1,0"), b"OK", b"OK"),
+    "release, stopping": Case(stopping, "release", lambda world: ("W.0", "", "r1,0"), b"OK", b"OK"),
+    "release, unsure": Case(once, "release", lambda world: ("W.0", "once", "r1,0"), b"OK", b"OK"),
     "reap": Case(
         lambda world: world.running(0, 1),
         "reap",
-        lambda world: ("W.0", "", "", 3, "error", "", "r1,0"),
+        lambda world: ("W.0", "", "", 3, "error", "", "once", "r1,0"),
+        b"OK",
+        b"UNKNOWN",
+    ),
+    "reap, at most once": Case(
+        once,
+        "reap",
+        lambda world: ("W.0", "", "", 3, "error", "", "once", "r1,0"),
         b"OK",
         b"UNKNOWN",
     ),
@@ -177,7 +198,7 @@ CASES = {
 }
 # It writes hints without looking: repeated ones are dropped by the claim that pops them.
 NOT_SAME_STATE = {"requeue"}
-# A call is sent again for as long as Redis is away: eleven times is more than an outage brings about.
+# A call is sent again for as long as Redis is away. Nothing after the second time is any different.
 TIMES = 11
 
 

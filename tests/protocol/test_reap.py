@@ -146,14 +146,14 @@ class TestWhoMayReap:
         executing(world, 0)
         before = world.dump()
         assert executing(world, 0) == {}
-        assert world.raw("reap", "W.0", "", "", MOST, b"", "") == [b"UNKNOWN"]
+        assert world.raw("reap", "W.0", "", "", MOST, b"", "", "") == [b"UNKNOWN"]
         assert world.dump() == before
 
     def test_a_worker_that_renewed_its_lease_meanwhile_is_left_alone(self, world: World) -> None:
         world.running(0)
         before = world.dump()
         assert world.scheduler.reap("W.0", MOST, b"") == []
-        assert world.raw("reap", "W.0", "s1", 1, MOST, b"", "?") == [b"ALIVE"]
+        assert world.raw("reap", "W.0", "s1", 1, MOST, b"", "?", "") == [b"ALIVE"]
         assert world.dump() == before
 
     def test_a_scheduler_that_does_not_lead_is_fenced(self, world: World) -> None:

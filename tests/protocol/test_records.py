@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flowkit.core.states import TaskState
+from flowkit.exceptions import StoreError
 from flowkit.protocol.records import (
     LETTER_OF,
     LETTERS,
@@ -95,6 +98,18 @@ def test_no_record_is_a_pending_task() -> None:
     assert PENDING.state is TaskState.PENDING
 
 
+@given(st.binary(max_size=60) | st.text("PQRS0123456789,./*!?~=", max_size=30).map(str.encode))
+def test_any_bytes_are_a_record_or_damaged(data: bytes) -> None:
+    with suppress(StoreError):  # and no other error
+        assert parse_record(data).state in TaskState
+
+
+@given(st.text(max_size=20) | st.text("0123456789/*!?+~=", max_size=12))
+def test_any_text_is_what_was_spent_or_refused(text: str) -> None:
+    with suppress(ValueError):
+        assert Spent.parse(text).failures(1) <= 1
+
+
 class TestErrors:
     @given(st.text(max_size=200), st.text(max_size=MAX_MESSAGE), st.text(max_size=500))
     def test_round_trip(self, kind: str, message: str, traceback: str) -> None:
@@ -115,6 +130,11 @@ class TestErrors:
         found = ErrorInfo.unpack(ErrorInfo("E", "bad \ud800 surrogate").pack())
         assert found.type == "E"
         assert found.message.startswith("bad ")
+
+    @given(st.binary(max_size=60))
+    def test_any_bytes_are_an_error_to_show(self, data: bytes) -> None:
+        found = ErrorInfo.unpack(data)
+        assert all(isinstance(part, str) for part in (found.type, found.message, found.traceback))
 
     @pytest.mark.parametrize("data", [b"", b"\xc1", msgpack.packb([1, 2]), msgpack.packb(None)])
     def test_anything_else_says_that_it_cannot_be_read(self, data: bytes) -> None:

@@ -66,8 +66,10 @@ FENCED: dict[str, Callable[[SchedulerStore], object]] = {
     "stop_run": lambda store: store.stop_run("r1", RunState.FAILED),
     "turn_over": lambda store: store.turn_over("r1", TaskState.CANCELLED, [0, 1], notify=True),
     "reset": lambda store: store.reset("r1", [0]),
+    "forget_dead": lambda store: store.forget_dead(0, 10),
     "requeue": lambda store: store.requeue("r1", [(0, LIST, "5")]),
     "promote": lambda store: store.promote(10),
+    "set_aside": lambda store: store.set_aside("1-1 nonsense"),
     "forget": lambda store: store.forget(["r9"]),
     "tidy": lambda store: store.tidy(0, 10),
 }

@@ -224,9 +224,9 @@ class TestResume:
     def test_resuming_lasts_until_the_last_part(self, world: World) -> None:
         self.failed(world)
         world.client.resume("r1")
-        world.raw("reset", "s1", 1, "r1", "0", 1)
+        world.raw("reset", "s1", 1, "r1", "0", "", 1)
         assert world.dump()["run:r1"]["resuming"] == "1"
-        world.raw("reset", "s1", 1, "r1", "1", 2)
+        world.raw("reset", "s1", 1, "r1", "1", "", 2)
         assert "resuming" not in world.dump()["run:r1"]
 
     def test_a_running_run_goes_on(self, world: World) -> None:

@@ -47,6 +47,7 @@ class Counter:
         self.outcomes: list[Outcome] = []
         self.calls: list[tuple[int, int, int]] = []  # call number, outcomes, limit
         self.released: list[str] = []
+        self.unsure: list[bytes] = []  # what each release said of tasks that must not start twice
         self.lost_replies = 0
         self.stale: list[str] = []
         self.on_complete: Callable[[], None] = lambda: None
@@ -73,8 +74,9 @@ class Counter:
         stale, self.stale = self.stale, []
         return Exchange(stale, len(self.held), claims)
 
-    def release(self, lane: str, keys: Sequence[str]) -> int:
+    def release(self, lane: str, keys: Sequence[str], unsure: bytes = b"") -> int:
         self.released += keys
+        self.unsure.append(unsure)
         return sum(self.held.pop(key, None) is not None for key in keys)
 
     def holdings(self, lane: str) -> list[str]:

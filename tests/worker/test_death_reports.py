@@ -12,7 +12,7 @@ from flowkit.exceptions import LeaseLost, RedisUnavailable
 from flowkit.logging import FlowkitLogger
 from flowkit.outage import OutageLog
 from flowkit.protocol.records import ErrorInfo
-from flowkit.protocol.worker_store import Outcome, Pulse
+from flowkit.protocol.worker_store import NOBODY, Outcome, Pulse
 from flowkit.worker.board import Board, Executing
 from flowkit.worker.children import Death
 from flowkit.worker.config import ExitCode
@@ -35,11 +35,19 @@ class Registry:
         self.reports.append(("outcome", lane, outcomes[0].token))
 
     def reap_child(
-        self, lane: str, keys: list[str], most: int, error: bytes, *, blame: str = ""
+        self,
+        lane: str,
+        *,
+        executing: list[str],
+        most_deaths: int,
+        error: bytes,
+        blame: str,
+        once: bytes,
     ) -> None:
         self._maybe_fail()
         assert ErrorInfo.unpack(error).type == "WorkerLost"
-        self.reports.append(("reap", lane, list(keys), blame))
+        assert "at most once" in ErrorInfo.unpack(once).message
+        self.reports.append(("reap", lane, list(executing), blame))
 
     def _maybe_fail(self) -> None:
         if self.errors:
@@ -124,9 +132,10 @@ def test_one_death_is_blamed_on_one_task_of_both_lanes_together(
 
 
 def test_in_a_shutdown_nobody_is_blamed(undertaker: Undertaker, registry: Registry) -> None:
+    """What was executing is told all the same: some of it may not start twice."""
     undertaker.bury(death_of(kid_with("r1,0,1", "r1,5,2!")), blameless=True)
     undertaker.deliver()
-    assert registry.reports == [("reap", lane, [], "") for lane in LANES]
+    assert registry.reports == [("reap", lane, ["r1,0", "r1,5"], NOBODY) for lane in LANES]
 
 
 @pytest.mark.parametrize(("slot", "lane"), [(0, "W.3"), (1, "W.3a")])
@@ -142,8 +151,8 @@ def test_who_is_ended_gets_its_outcome_first_and_its_neighbours_are_not_blamed(
     undertaker.deliver()
     assert registry.reports == [
         ("outcome", lane, "0,1,F"),
-        ("reap", "W.3", [], ""),
-        ("reap", "W.3a", [], ""),
+        ("reap", "W.3", ["r1,0", "r1,5", "r2,0"], NOBODY),
+        ("reap", "W.3a", ["r1,0", "r1,5", "r2,0"], NOBODY),
     ]
     assert not undertaker.ending(kid)  # type: ignore[arg-type]
 

@@ -146,3 +146,18 @@ def test_an_attempt_that_was_given_back_and_claimed_again_is_known() -> None:
     desk.exchange(0)
     assert store.released == []
     assert store.held == {}
+
+
+def test_what_was_refused_is_told_before_the_claims_that_may_need_it_come_in() -> None:
+    store = Counter(claim_of(0), claim_of(1), claim_of(2))
+    told: list[object] = []
+    desk = desk_of(
+        store, on_sent=lambda sent, refused: told.append([sent, refused, len(desk.inbox)])
+    )
+    desk.exchange(2)
+    desk.inbox.clear()
+    for number in (0, 1):
+        desk.put(outcome(number))
+    store.stale = ["r1,1"]
+    assert desk.exchange(1) == 1
+    assert told == [[[], [], 0], [["r1,0", "r1,1"], ["r1,1"], 0]]

@@ -69,10 +69,37 @@ def test_a_result_made_here_is_not_read_and_is_a_copy_too(diamond: CompiledDAG) 
     values = values_of(archive)
     mine = [1, 2]
     values.remember(claim_of(0), pack(mine))
+    values.recorded([claim_of(0).key], [])
     (found,) = values.upstream(claim_of(1), [0])
     assert found == mine
     assert found is not mine
     assert archive.read == []
+
+
+@pytest.mark.parametrize("was_sent", [True, False])
+def test_a_result_made_here_that_is_not_recorded_is_given_to_nobody(
+    diamond: CompiledDAG, was_sent: bool
+) -> None:
+    """A worker whose lease had run out came back; its outcome was refused, another's was recorded,
+    and the tasks downstream that it went on with were given the refused one."""
+    archive = Archive(diamond, {0: "the recorded"})
+    values = values_of(archive)
+    values.remember(claim_of(0), pack("the refused"))
+    if was_sent:
+        values.recorded([claim_of(0).key], [claim_of(0).key])
+    assert values.upstream(claim_of(1), [0]) == ["the recorded"]
+
+
+def test_results_that_may_be_lost_are_read_anew(diamond: CompiledDAG) -> None:
+    archive = Archive(diamond, {0: "before", 1: "before"})
+    values = values_of(archive)
+    values.remember(claim_of(1), pack("before"))
+    values.recorded([claim_of(1).key], [])
+    assert values.upstream(claim_of(3), [0, 1]) == ["before", "before"]
+    archive.results = {0: pack("after"), 1: pack("after")}
+    values.forget()
+    assert values.upstream(claim_of(3), [0, 1]) == ["after", "after"]
+    assert values._bytes == 2 * (len(pack("after")) + module.ENTRY_BYTES)
 
 
 def test_results_come_in_the_order_asked_for_and_none_for_a_skipped_task(
@@ -80,6 +107,7 @@ def test_results_come_in_the_order_asked_for_and_none_for_a_skipped_task(
 ) -> None:
     values = values_of(Archive(diamond, {2: "two"}))
     values.remember(claim_of(1), pack("one"))
+    values.recorded([claim_of(1).key], [])
     assert values.upstream(claim_of(3), [2, 1, 0]) == ["two", "one", None]
     assert values.upstream(claim_of(3), []) == []
 
@@ -89,6 +117,7 @@ def test_another_life_of_a_run_id_has_results_of_its_own(diamond: CompiledDAG) -
     archive = Archive(diamond, {0: "new"})
     values = values_of(archive)
     values.remember(claim_of(0), pack("old"))
+    values.recorded([claim_of(0).key], [])
     later = Claim("r1", 1, 1, "0", "digest", b"", ("r1", 2))
     assert values.upstream(later, [0]) == ["new"]
     assert values.upstream(claim_of(1), [0]) == ["old"]

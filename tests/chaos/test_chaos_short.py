@@ -1,0 +1,17 @@
+"""The short form of every scenario; ``python -m tests.chaos --full`` plays the long one."""
+
+from __future__ import annotations
+
+import pytest
+
+from .table import SCENARIOS, play
+
+SEED = 1
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_promise_is_kept_under_faults(name: str) -> None:
+    verdict = play(SCENARIOS[name], SEED, full=False)
+    told = [*verdict.violations, f"again: {verdict.rerun}", f"figures: {verdict.figures}"]
+    assert verdict.passed, "\n".join([*told, verdict.logs])
+    assert verdict.figures

@@ -1,0 +1,55 @@
+"""A few of the random runs of ``python -m tests.simulate``, and that it finds what is broken."""
+
+from __future__ import annotations
+
+import pytest
+from simulate import Dice, main, simulate, world
+
+from flowkit.core import front
+
+
+def test_random_runs_end_as_they_must() -> None:
+    assert simulate(range(400)) == {}
+
+
+def test_a_task_that_starts_before_its_upstream_tasks_are_over_is_found(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each task is believed to wait for one upstream task less than it does."""
+
+    def forgetful(self: front.Front, graph: object, triggers: object) -> None:
+        sound(self, graph, triggers)  # type: ignore[arg-type]
+        for task, waits in enumerate(self.waiting_for):
+            self.waiting_for[task] = max(0, waits - 1)
+
+    sound = front.Front.__init__
+    monkeypatch.setattr(front.Front, "__init__", forgetful)
+    broken = simulate(range(100))
+    assert any("queued too early" in str(error) for error in broken.values())
+    first = min(broken)
+    assert main(["--first", str(first), "--dags", "1"]) == 1
+    assert f"--- DAG {first}\n" in capsys.readouterr().out
+
+
+def test_a_number_always_makes_the_same_run() -> None:
+    def drawn(number: int) -> list[object]:
+        seen: list[object] = []
+
+        class Noting(Dice):
+            def draw(self, strategy: object, label: str = "") -> object:
+                seen.append(super().draw(strategy, label))  # type: ignore[arg-type]
+                return seen[-1]
+
+        test(Noting(number))
+        return [one for one in seen if isinstance(one, int | str | None)]
+
+    test = world()
+    assert drawn(7) == drawn(7)
+    assert drawn(7) != drawn(8)
+
+
+def test_it_says_how_many_and_how_fast(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--dags", "5"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("5 DAGs in ")
+    assert out.endswith("a second): 0 broke a rule\n")

@@ -1,0 +1,231 @@
+"""The tasks of the stories. Each notes that it has started, outside of Redis.
+
+They run in two ways: within the test's own process, where ``stage`` says what a start, a wait and
+a death are, or in real worker processes, where these are a line in a file, a file that is waited
+for, and SIGKILL. What a task returns never depends on how often it was tried.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Protocol
+
+from flowkit import DAG, HookEvent, Hooks, Task, current_attempt, task
+
+
+class Stage(Protocol):
+    """What the tasks act on."""
+
+    def note(self, run: str, name: str, attempt: int) -> None:
+        """Keep a start."""
+
+    def hold(self) -> None:
+        """Wait until somebody opens the gate."""
+
+    def kill_child(self) -> None:
+        """End the process that this task runs in."""
+
+    def kill_host(self) -> None:
+        """End the worker that this task runs in."""
+
+
+class Files:
+    """The stage of real processes: files in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def note(self, run: str, name: str, attempt: int) -> None:
+        line = f"{run} {name} {attempt} {os.getpid()}\n".encode()
+        file = os.open(self._folder / "executions", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(file, line)
+        finally:
+            os.close(file)
+
+    def hold(self) -> None:
+        while not (self._folder / "gate").exists():
+            time.sleep(0.01)
+
+    def kill_child(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def kill_host(self) -> None:
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
+
+
+stage: Stage = Files(Path(os.environ.get("CRASH_FOLDER", "/nowhere")))
+
+
+def note() -> int:
+    """Note the start of the attempt that calls this; return its number."""
+    one = current_attempt()
+    stage.note(one.run_id, one.task, one.attempt)
+    return one.attempt
+
+
+def _never(*values: object) -> bool:
+    return False
+
+
+@task
+def give(*values: object, value: int = 1) -> int:
+    note()
+    return value
+
+
+@task
+def total(*values: int | None) -> int:
+    note()
+    return sum(value or 0 for value in values)
+
+
+@task
+def listed(*values: object) -> list[object]:
+    note()
+    return list(values)
+
+
+@task
+async def apart(*values: object) -> int:
+    note()
+    return 7
+
+
+@task(retries=2, delay=1.0)
+def flaky(*values: object) -> str:
+    if note() == 1:
+        raise ValueError("the first attempt is meant to fail")
+    return "through"
+
+
+@task(retries=1, delay=3600.0)
+def waits(*values: object) -> str:
+    """Be waiting for another attempt when the run is cancelled."""
+    if note() == 1:
+        raise ValueError("try again in an hour")
+    return "at last"
+
+
+@task(when=_never)
+def passed_over(*values: object) -> int:
+    note()
+    return 0
+
+
+@task(trigger="all_succeeded")
+def needs_all(*values: object) -> int:
+    note()
+    return 0
+
+
+def regret(event: HookEvent) -> None:
+    """Hook of one task."""
+    note()
+
+
+def alarm(event: HookEvent) -> None:
+    """Hook of the run."""
+    note()
+
+
+@task(on_failure=regret)
+def broken(*values: object) -> int:
+    note()
+    raise RuntimeError("broken for good")
+
+
+@task(trigger="all_over")
+def clean_up(*values: object) -> str:
+    note()
+    return "clean"
+
+
+@task
+def held(*values: object) -> str:
+    note()
+    stage.hold()
+    return "released"
+
+
+@task(cache_ttl=600)
+def drawn(seed: int) -> int:
+    note()
+    return seed * 11
+
+
+@task(at_most_once=True)
+def once(*values: object) -> str:
+    note()
+    return "one time"
+
+
+@task
+def kills_child(*values: object) -> str:
+    if note() == 1:
+        stage.kill_child()
+    return "survived"
+
+
+@task
+def kills_host(*values: object) -> str:
+    if note() == 1:
+        stage.kill_host()
+    return "survived"
+
+
+def mixed() -> DAG:
+    """Draw a retry, both ways to be skipped, a fan-in, a failure, a clean-up and hooks."""
+    with DAG("mixed", on_failure="continue", hooks=Hooks(on_failure=alarm)) as dag:
+        start = give.bind("start")
+        leaves = [give.bind(f"leaf_{n}", value=n) for n in range(3)]
+        start >> [*leaves, apart] >> total.bind("join")
+        start >> flaky >> give.bind("after_flaky")
+        start >> passed_over >> needs_all
+        passed_over >> total.bind("of_none")
+        start >> broken >> give.bind("never")
+        [flaky, broken] >> clean_up
+    return dag
+
+
+def cancelled() -> DAG:
+    """Draw what is done, running, waiting and pending at the moment of a cancel."""
+    with DAG("cancelled") as dag:
+        start = give.bind("start")
+        start >> [give.bind("done"), held, give.bind("beside"), waits] >> listed.bind("end")
+    return dag
+
+
+def cached() -> DAG:
+    """Draw a cached task between two others."""
+    with DAG("cached") as dag:
+        give.bind("seed", value=3) >> drawn >> total.bind("end")
+    return dag
+
+
+def deaths() -> DAG:
+    """Draw tasks that end what they run in."""
+    with DAG("deaths") as dag:
+        start = give.bind("start")
+        leaves = [give.bind(f"leaf_{n}", value=n) for n in range(3)]
+        start >> [kills_child, *leaves, apart] >> listed.bind("end")
+        leaves[0] >> kills_host
+    return dag
+
+
+def careful() -> DAG:
+    """Draw a task that must not start twice, among others that may."""
+    with DAG("careful", on_failure="continue") as dag:
+        start = give.bind("start")
+        start >> [give.bind("before"), once, give.bind("beside")] >> listed.bind("end")
+    return dag
+
+
+# Drawn on import, as in any app: the hook of a run is registered with its DAG.
+MIXED, CANCELLED, CACHED, DEATHS = mixed(), cancelled(), cached(), deaths()
+CAREFUL = careful()
+REGISTERED, TASKS = dict(Task._by_ref), list(Task._all_tasks)

@@ -1,0 +1,112 @@
+"""A scheduler in the test's own process: the daemon's objects, in turns instead of threads."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from crash_seam import Process
+from crash_worker import quiet_log
+
+from flowkit.exceptions import LeaseLost, RedisUnavailable, StoreError
+from flowkit.protocol.fitness import check_fitness
+from flowkit.protocol.scheduler_store import SchedulerStore
+from flowkit.scheduler.daemon import _begin_anew
+from flowkit.scheduler.hints import Hints
+from flowkit.scheduler.janitor import Janitor
+from flowkit.scheduler.leader import Leader, Leadership
+from flowkit.scheduler.loop import Loop
+from flowkit.scheduler.promoter import Promoter
+from flowkit.scheduler.reaper import Reaper
+from flowkit.scheduler.resolver import Resolver
+
+if TYPE_CHECKING:
+    from crash_world import World
+
+LEASE_S, POLL_S, SWEEP_S = 3.0, 0.5, 4.0
+WINDOW = 4  # less than the stories' fan-outs, so that the window is at work too
+_numbers = count(1)
+
+
+class SchedulerUnit:
+    """One scheduler, from its start to its death."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.process = Process(world, "scheduler")
+        self._id = f"s{next(_numbers)}"
+        self._log = quiet_log()
+        self._store = self._new_store(patience=1.0, on_new_server=_begin_anew)
+        self._leader = Leader(
+            self._new_store(patience=0.0), LEASE_S, POLL_S, monotonic=world.seconds
+        )
+        self._resolver = Resolver(self._store, self._log, WINDOW, monotonic=world.seconds)
+        self._hints = Hints(self._store, self._resolver.active, self._resolver.give_up)
+        self._lease_due = 0.0
+        self._led: Leadership | None = None
+        self._loop = Loop([])
+        self._fit = False
+
+    def _new_store(self, **options: Any) -> SchedulerStore:
+        link = self.process.link(**options)
+        return SchedulerStore(link, self._world.namespace, self._id)
+
+    @property
+    def leads(self) -> bool:
+        """Whether it has taken over all active runs."""
+        return self._led is not None
+
+    def turn(self) -> bool:
+        """Do what is due, as ``SchedulerDaemon`` does; return whether there was anything."""
+        try:
+            if not self._fit:
+                check_fitness(self._store.link)
+                self._fit = True
+            self._keep_lease()
+            leadership = self._leader.leadership()
+            if leadership is None:
+                self._led = None
+                return False
+            if leadership is not self._led:
+                self._take_over(leadership)
+            self._loop.run_due(1.0)
+            return self._resolver.run_once(1) > 0
+        except LeaseLost:
+            self._led = None
+            with suppress(LeaseLost, RedisUnavailable):
+                self._resolver.tell_lost()
+            return True
+        except RedisUnavailable:
+            self._led = None
+            return True
+
+    def _take_over(self, leadership: Leadership) -> None:
+        self._store.term = leadership.term
+        self._resolver.recover(self._store.read_cursor())
+        self._hints.mend()
+        world, resolver = self._world, self._resolver
+        self._loop = Loop(
+            [
+                Promoter(self._store, lambda: resolver.retries_seen),
+                Reaper(self._store, self._log, monotonic=world.seconds),
+                Janitor(self._store, self._log, SWEEP_S, self._hints.sweep),
+            ],
+            monotonic=world.seconds,
+        )
+        self._led = leadership
+
+    def _keep_lease(self) -> None:
+        now = self._world.seconds()
+        if now < self._lease_due:
+            return
+        try:
+            self._lease_due = now + self._leader.run_once()
+        except StoreError:
+            self._lease_due = now + POLL_S
+
+    def stop(self) -> None:
+        """Give the lease up, as on TERM, and end."""
+        self._leader._stop.set()
+        self._leader._keep()
+        self.process.end()

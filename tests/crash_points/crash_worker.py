@@ -1,0 +1,300 @@
+"""A worker in the test's own process: the real parent, with children that are objects.
+
+Of the daemon only what needs the operating system is replaced: a child is an object that takes
+turns instead of a process, killing it means that it is dead from then on, and its lanes run
+without threads. The lease, the board, reports of deaths and the ends of cancelled attempts are
+the daemon's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Any, NamedTuple
+from unittest.mock import patch
+
+from crash_seam import Died, Process
+
+import flowkit.worker.child as child_module
+import flowkit.worker.daemon as daemon_module
+from flowkit.exceptions import LeaseLost
+from flowkit.logging import FlowkitLogger
+from flowkit.protocol.worker_store import Claim, Outcome
+from flowkit.worker.async_lane import POLL_S, AsyncLane
+from flowkit.worker.board import Board, Executing
+from flowkit.worker.child import Child
+from flowkit.worker.children import Children, Death, Kid
+from flowkit.worker.config import ExitCode, WorkerConfig
+from flowkit.worker.daemon import WorkerDaemon
+from flowkit.worker.enforcer import Enforcer
+from flowkit.worker.sync_lane import SyncLane
+from flowkit.worker.undertaker import Undertaker
+
+if TYPE_CHECKING:
+    from crash_world import World
+
+LEASE_S = 3.0
+BATCH = 3  # so that a dying lane holds what it has not started
+ASYNC_SLOTS = 2
+SILENCE = 60  # no line is as important as that
+_numbers = count(1)
+
+
+def quiet_log() -> FlowkitLogger:
+    """Return a log that writes nothing."""
+    return FlowkitLogger("flowkit.crash", SILENCE)
+
+
+class GuardedBoard(Board):
+    """A board on which a dead process writes nothing more."""
+
+    process: Process
+
+    def enter(self, slot: int, text: str, deadline: float = 0.0) -> None:
+        if self.process.alive:
+            super().enter(slot, text, deadline)
+
+    def disarm(self, slot: int) -> None:
+        if self.process.alive:
+            super().disarm(slot)
+
+    def leave(self, slot: int) -> None:
+        if self.process.alive:
+            super().leave(slot)
+
+
+class TurnLane(SyncLane):
+    """A sync lane that claims a fixed number, and ends where its process does."""
+
+    def __init__(self, process: Process, *parts: Any, **options: Any) -> None:
+        super().__init__(*parts, **options)
+        self.process = process
+
+    def _batch_size(self) -> int:
+        return BATCH
+
+    def _attempt(self, claim: Claim) -> Outcome:
+        world: Any = self.process.world
+        with world.executes(self.process):
+            outcome = super()._attempt(claim)
+        self.process.check()  # a death is nothing that the executor may classify
+        return outcome
+
+
+class TurnAsyncLane(AsyncLane):
+    """An async lane without its threads: the pump, the loop and the waiter take turns."""
+
+    def __init__(self, process: Process, *parts: Any, **options: Any) -> None:
+        super().__init__(*parts, **options)
+        self.process = process
+
+    def turn(self) -> None:
+        """Claim and run until there is nothing more, then ask whether to wait."""
+        desk = self._desk
+        while True:
+            got = desk.exchange(len(self._free))
+            self._start_claims()
+            self.process.check()
+            self._loop.run_until_complete(self._run_begun())
+            self.process.check()
+            if not got and not desk.unsent:
+                break
+        self._waiter.wait_for_work(desk.lists, POLL_S)
+
+    async def _run_begun(self) -> None:
+        await asyncio.sleep(0)
+        while self._begun:
+            await asyncio.gather(*self._begun)
+
+    def close(self) -> None:
+        """Give the loop back, which a child leaves to the end of its process."""
+        self._loop.close()
+
+
+class ChildUnit(Child):
+    """One child: the daemon's own, with lanes that take turns."""
+
+    def __init__(
+        self, world: World, host: Process, config: WorkerConfig, number: int, lanes: Lanes
+    ) -> None:
+        self.process = Process(world, "lane", host)
+        self.process.on_wait = self._end_turn
+        self.code = -9  # as if it had been killed
+        self._idle = False
+        lanes.board.process = self.process
+        with (
+            patch.object(child_module, "configure_logging", lambda *how: quiet_log()),
+            patch.object(child_module, "Link", self.process.link),
+            patch.object(child_module, "SyncLane", partial(TurnLane, self.process)),
+            patch.object(child_module, "AsyncLane", partial(TurnAsyncLane, self.process)),
+        ):
+            super().__init__(config, number, lanes.worker, lanes.board, -1)
+            self._open_lanes()
+
+    def _end_turn(self) -> None:
+        self._idle = True
+
+    def _may_go_on(self, done: int) -> bool:
+        return not self._idle
+
+    def _leave(self, code: ExitCode) -> Any:
+        self.code = code
+        self.process.end()
+
+    def turn(self) -> None:
+        """Work off what there is."""
+        self._idle = False
+        assert isinstance(self._sync, TurnLane)
+        assert isinstance(self._async, TurnAsyncLane)
+        try:
+            self._sync._claim_and_work()
+            self._async.turn()
+        except LeaseLost:
+            self._leave(ExitCode.LEASE_LOST)
+        except Died:
+            if self.process.alive:
+                raise
+
+    def report(self) -> None:
+        """Do the reporter's part during a long task: send what is done, give back what is not."""
+        assert self._sync is not None
+        try:
+            self._sync._desk.exchange(0)
+            self._sync._desk.give_back()
+        except LeaseLost:
+            self._leave(ExitCode.LEASE_LOST)
+        self.process.check()
+
+    def drain(self) -> None:
+        """Do what the word "drain" makes a child do."""
+        assert self._sync is not None
+        self._sync.drain()
+        self._sync._wind_up()
+        self._leave(ExitCode.DONE)
+
+    def close(self) -> None:
+        """Give back what the test's own process must not lose."""
+        assert isinstance(self._async, TurnAsyncLane)
+        self._async.close()
+
+
+class Lanes(NamedTuple):
+    """Whose lanes a child has, and its board."""
+
+    worker: str
+    board: GuardedBoard
+
+
+class Puppet(Kid):
+    """A child as its parent sees it; killing it takes no signal."""
+
+    unit: ChildUnit
+
+    def tell(self, line: str) -> None:
+        if line == "drain" and self.unit.process.alive:
+            self.unit.drain()
+
+    def kill(self) -> None:
+        self.unit.process.end()
+
+    @contextmanager
+    def stopped(self) -> Iterator[list[Executing]]:
+        yield list(self.board.executing())
+
+
+class Crew(Children):
+    """The children of one incarnation."""
+
+    def __init__(self, config: WorkerConfig, worker: str, parent: ParentUnit) -> None:
+        super().__init__(config, worker, lambda *args: None, lambda: None)
+        self._parent = parent
+
+    def fork(self) -> Kid:
+        number, lanes = self._next, self.next_lanes()
+        self._next += 1
+        board = GuardedBoard(ASYNC_SLOTS)
+        kid = Puppet(number, next(_numbers), board, -1, lanes, 0.0)
+        kid.unit = self._parent.new_child(number, Lanes(self._worker, board))
+        self.alive[kid.pid] = kid
+        return kid
+
+    def collect(self) -> list[Death]:
+        deaths: list[Death] = []
+        for pid, kid in list(self.alive.items()):
+            assert isinstance(kid, Puppet)
+            if not kid.unit.process.alive:
+                del self.alive[pid]
+                # It lived long enough for the next one to be started at once.
+                deaths.append(Death(kid, kid.unit.code, 60.0, tuple(kid.board.executing())))
+        return deaths
+
+
+class NoWarden:
+    """What ends left-over processes has nothing to do where there are none."""
+
+    def add(self, group: int) -> None:
+        """Take note of a child."""
+
+    def remove(self, group: int) -> None:
+        """Forget a child."""
+
+
+class ParentUnit(WorkerDaemon):
+    """One worker, from its start to its death."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.process = Process(world, "parent")
+        self._enlisted = False
+        config = WorkerConfig(
+            "crash_app",
+            world.url,
+            world.namespace,
+            processes=1,
+            concurrency=ASYNC_SLOTS,
+            lease=LEASE_S,
+        )
+        with (
+            patch.object(daemon_module, "FlowkitLogger", lambda *how: quiet_log()),
+            patch.object(daemon_module, "Link", self.process.link),
+        ):
+            super().__init__(config)
+        self._warden: Any = NoWarden()
+
+    def _new_incarnation(self) -> None:
+        self._undertaker = Undertaker(self._store, self._outages)
+        self._enforcer = Enforcer(self._undertaker, self._log)
+        self._children = Crew(self._config, self._keeper.worker, self)
+
+    def new_child(self, number: int, lanes: Lanes) -> ChildUnit:
+        """Start a child."""
+        child = ChildUnit(self._world, self.process, self._config, number, lanes)
+        self._world.keep(child)
+        return child
+
+    def turn(self) -> bool:
+        """Do the parent's duties once, then let each child work; return whether one did."""
+        self._next_beat = self._next_start = 0.0
+        if not self._enlisted:
+            self._enlist("started")
+            self._enlisted = True
+        self._duties(blameless=False)
+        self._fill_up()
+        before = self._world.executed
+        for kid in list(self._children.alive.values()):
+            assert isinstance(kid, Puppet)
+            if kid.unit.process.alive and not kid.unit.process.executing:
+                kid.unit.turn()
+        return self._world.executed != before
+
+    def stop(self) -> None:
+        """End in good order, as on TERM."""
+        self._signals = 1
+        self._stop(-1)
+        self.process.end()
+
+    def _sleep(self, wake: int) -> None:
+        """Nothing comes while this process has the turn."""

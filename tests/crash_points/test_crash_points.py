@@ -1,0 +1,127 @@
+"""One call after the other fails, in every way, and nothing that is promised breaks.
+
+Here a sample is played, another one each time; ``python -m tests.crash_points`` plays all. A
+failure says how to play it again.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+from pathlib import Path
+
+import crash_processes
+import pytest
+from crash_check import Played, play_once, sample, told
+from crash_command import STORES
+from crash_seam import Fault, Kind
+from crash_stories import STORIES
+from crash_worker import TurnLane
+from real_redis import RealRedis
+
+from flowkit.embedded import EmbeddedServer
+from flowkit.protocol.scripts import names
+from flowkit.scheduler.reaper import Reaper
+from flowkit.worker.children import Death
+from flowkit.worker.undertaker import Undertaker
+
+SEED = os.environ.get("CRASH_SEED") or secrets.token_hex(4)
+MOST = {"redis": 60, "embedded": 12}
+# What no story makes anybody call: stores of state, and what mends data that somebody has damaged.
+NOT_CALLED = {"keep_entry", "drop_entries", "expire_entries", "requeue", "set_aside"}
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def url(store: str, redis_server: RealRedis, fake_server: EmbeddedServer) -> str:
+    return redis_server.url if store == "redis" else fake_server.url
+
+
+def normal_of(url: str, name: str) -> Played:
+    normal = play_once(url, STORIES[name]())
+    assert not normal.problems, "without any fault"
+    return normal
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_call_that_fails_breaks_no_promise(url: str, store: str, name: str) -> None:
+    normal = normal_of(url, name)
+    failures = []
+    for fault in sample(normal, MOST[store], f"{SEED} {store} {name}"):
+        played = play_once(url, STORIES[name](), fault, normal)
+        if played.problems:
+            failures.append(told(name, store, fault, played, normal))
+    assert not failures, f"(CRASH_SEED={SEED})\n" + "\n".join(failures)
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_story_makes_the_same_calls_each_time(url: str, name: str) -> None:
+    """Else the number of a point would say nothing."""
+    assert normal_of(url, name).calls == normal_of(url, name).calls
+
+
+def test_the_stories_call_every_script(redis_server: RealRedis) -> None:
+    called = {call.label for name in STORIES for call in normal_of(redis_server.url, name).calls}
+    assert set(names()) - called <= NOT_CALLED
+
+
+@pytest.mark.parametrize("role", crash_processes.CALLS)
+def test_a_call_of_a_real_process_that_fails_breaks_no_promise(
+    redis_server: RealRedis, tmp_path: Path, role: str
+) -> None:
+    """The process is killed when Redis has done what it asked for, before it hears of it."""
+    point = random.Random(f"{SEED} {role}").randint(2, crash_processes.CALLS[role] // 2)
+    choice = crash_processes.Choice("mixed", role, Fault(point, Kind.DIE_AFTER))
+    normal = normal_of(redis_server.url, "mixed")
+    problems, met = crash_processes.play_choice(redis_server.url, choice, tmp_path, normal)
+    assert not problems, f"{choice} (CRASH_SEED={SEED})"
+    assert met, f"{choice}: no process of that role made so many calls"
+
+
+# -- the judge itself: what is broken is found ----------------------------------------------------
+
+
+def found(url: str, name: str, kind: Kind, label: str) -> str:
+    """Return what is wrong when the first call of that name fails behind a first claim."""
+    normal = normal_of(url, name)
+    labels = [call.label for call in normal.calls]
+    point = labels.index(label, labels.index("claim") + 1) + 1
+    return "; ".join(play_once(url, STORIES[name](), Fault(point, kind), normal).problems)
+
+
+def test_a_scheduler_that_reaps_nobody_is_found_out(
+    redis_server: RealRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Reaper, "run_once", lambda reaper: 1.0)
+    assert "is not over" in found(redis_server.url, "cached", Kind.HOST_DIES_BEFORE, "complete")
+
+
+def test_a_worker_that_reports_no_death_is_found_out(
+    redis_server: RealRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bury = Undertaker.bury
+
+    def bury_if_orderly(self: Undertaker, death: Death, *, blameless: bool) -> None:
+        if death.orderly:
+            bury(self, death, blameless=blameless)
+
+    monkeypatch.setattr(Undertaker, "bury", bury_if_orderly)
+    assert "is not over" in found(redis_server.url, "cached", Kind.DIE_BEFORE, "complete")
+
+
+def test_a_lane_that_runs_attempts_again_is_found_out(
+    redis_server: RealRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    normal, attempt = normal_of(redis_server.url, "cached"), TurnLane._attempt
+    monkeypatch.setattr(
+        TurnLane, "_attempt", lambda lane, claim: (attempt(lane, claim), attempt(lane, claim))[1]
+    )
+    fault = Fault(1, Kind.SENT_TWICE)
+    played = play_once(redis_server.url, STORIES["cached"](), fault, normal)
+    assert any("has started 2 times, 1 are allowed" in problem for problem in played.problems)

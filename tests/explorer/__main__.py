@@ -1,0 +1,43 @@
+"""The search by hand: ``python -m tests.explorer --faults 2 --cancels 1``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from .explore import Report, Search
+from .setups import EDGES, KINDS, setup
+
+
+def main() -> int:
+    """Search as the options say; return 1 if something is broken."""
+    parser = argparse.ArgumentParser(prog="python -m tests.explorer", description=__doc__)
+    parser.add_argument("--tasks", default="diamond", choices=list(EDGES))
+    for name in ("faults", "failures", "retries", "cancels", "resumes"):
+        parser.add_argument(f"--{name}", type=int, default=0)
+    parser.add_argument("--batch", type=int, default=1, help="attempts that a lane claims at once")
+    parser.add_argument("--pairs", type=int, default=2, help="schedulers, and workers")
+    parser.add_argument("--kinds", default=",".join(sorted(KINDS)), help="of faults")
+    parser.add_argument("--named", default="", help="task numbers to resume from")
+    parser.add_argument("--cold", action="store_true", help="nobody leads or works yet")
+    parser.add_argument("--most", type=int, default=10_000_000, help="states")
+    options = vars(parser.parse_args())
+    most = options.pop("most")
+    options["kinds"] = frozenset(options["kinds"].split(","))
+    search = Search(setup(**options), most=most, progress=_tell)
+    report = search.run()
+    print(report)
+    if not report.wrong:
+        return 0
+    print(f"\nBROKEN: {report.wrong}")
+    for number, line in enumerate(report.story, 1):
+        print(f"{number:4}  {line}")
+    return 1
+
+
+def _tell(report: Report) -> None:
+    print(report, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

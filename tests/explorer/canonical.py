@@ -1,0 +1,100 @@
+"""One form for states that differ only in names and numbers which nobody can tell apart.
+
+Taken away: absolute times, ids of events, terms, call numbers and incarnations of schedulers that
+are over, wake tokens (workers look anyway), and the lane in a record whose task does not run (only
+words of a reply depend on it).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from .model import Keys
+from .pieces import REMEMBERED, Call
+from .schedulers import Scheduler
+from .system import State
+from .workers import Worker
+
+STALE = 99
+
+
+def canonical(state: State) -> State:
+    keys = state.keys
+    return State(
+        _keys(
+            keys,
+            tuple(one.id for one in state.schedulers),
+            tuple((one.lane.name, one.lane.call) for one in state.workers if one.lane),
+        ),
+        tuple(_scheduler(one, keys, f"s{at}-0") for at, one in enumerate(state.schedulers)),
+        tuple(map(_worker, state.workers)),
+        *state[3:],
+    )
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _keys(keys: Keys, schedulers: tuple[str, ...], lanes: tuple[tuple[str, int], ...]) -> Keys:
+    now, base, calls = keys.now, keys.cursor, dict(lanes)
+    current = {one: f"s{at}-0" for at, one in enumerate(schedulers)}
+    leader = keys.leader
+    if leader is not None:
+        leader = (current.get(leader[0], "x"), 1, max(0, leader[2] - now))
+    return keys._replace(
+        now=0,
+        submitted=0,
+        tasks=tuple(
+            (task, one if one.letter == "R" or not one.lane else one._replace(lane="-"))
+            for task, one in keys.tasks
+        ),
+        wake=0,
+        dead=tuple((task, 0) for task, _ in keys.dead),
+        delayed=tuple((max(0, one[0] - now), *one[1:]) for one in keys.delayed),
+        events=tuple((number - base, fields) for number, fields in keys.events if number > base),
+        last_event=max(0, keys.last_event - base),
+        cursor=0,
+        leader=leader,
+        workers=tuple((worker, max(0, deadline - now)) for worker, deadline in keys.workers),
+        claims=tuple(
+            (
+                lane,
+                int(call == calls.get(lane)),
+                tuple(
+                    (task, one._replace(call=int(one.call == calls.get(lane))))
+                    for task, one in held
+                ),
+            )
+            for lane, call, held in keys.claims
+        ),
+    )
+
+
+def _scheduler(one: Scheduler, keys: Keys, name: str) -> Scheduler:
+    if not one.term:
+        return one if one.id == name else Scheduler(name)
+    base = keys.cursor
+    leads = keys.leader is not None and keys.leader[:2] == (one.id, one.term)
+    if not base and one.id == name and one.term == (1 if leads else STALE):
+        return one
+    todo = tuple(
+        ("flush", max(0, step[1] - base)) if step[0] == "flush" and step[1] else step
+        for step in one.todo
+    )
+    return one._replace(
+        id=name,
+        term=1 if leads else STALE,
+        cursor=max(0, one.cursor - base),
+        replay=max(0, one.replay - base),
+        todo=todo,
+    )
+
+
+def _worker(one: Worker) -> Worker:
+    lane = one.lane
+    if lane is None or (lane.call == 1 and lane.again is None):
+        return one
+    again = lane.again
+    if again is not None and again.name != "release":
+        args: tuple[Any, ...] = again.args
+        again = Call(again.name, (args[0], int(args[1] == lane.call), *args[2:]))
+    return one._replace(lane=lane._replace(call=1, again=again))

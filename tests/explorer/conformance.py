@@ -1,0 +1,212 @@
+"""The model beside a server: the same calls on both, and the same keys and replies behind each."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
+from typing import Any
+
+from helpers import dump
+
+from flowkit.exceptions import LeaseLost
+from flowkit.logging import FlowkitLogger
+from flowkit.protocol.graphs import digest_of, pack_graph
+from flowkit.protocol.keys import Keys as Names
+from flowkit.protocol.link import Link
+from flowkit.protocol.scheduler_store import SchedulerStore
+from flowkit.protocol.scripts import script
+from flowkit.scheduler.hints import Hints
+from flowkit.scheduler.reaper import Reaper
+from flowkit.scheduler.resolver import Resolver
+
+from .model import DIGEST, LIST, RUN, TTL_MS, Keys, render
+from .pieces import Call, Reply
+from .schedulers import moves as scheduler_moves
+from .system import Move, Setup, State, first, moves
+
+START = 1_000_000
+WEIGHTS = {"": 1.0, "client": 0.1, "fault": 0.02}
+
+
+def walk(setup: Setup, seed: int, length: int) -> Generator[tuple[State, Move], State | None, None]:
+    """Yield states with the move that is made in each, at random; time passes now and then.
+
+    Who walks may send another state to go on from.
+    """
+    chance = random.Random(seed)
+    state = first(setup)
+    state = state._replace(keys=state.keys._replace(now=START))
+    for _ in range(length):
+        able = list(moves(setup, state))
+        if state.keys.delayed and (not able or chance.random() < 0.1):
+            keys = state.keys
+            state = state._replace(keys=keys._replace(now=keys.now + setup.delay))
+            able = list(moves(setup, state))
+        if not able:
+            return
+        move = chance.choices(able, [WEIGHTS[one.kind] for one in able])[0]
+        state = (yield state, move) or move.state
+
+
+class Mirror:
+    """A namespace on a server that is led through what the model does."""
+
+    def __init__(self, url: str, namespace: str, setup: Setup) -> None:
+        self.url, self.namespace, self.setup = url, namespace, setup
+        self.now = START
+        self.link = Link(url, read_timeout=10)
+        self.names = Names(namespace)
+        self.graph = pack_graph(setup.plan.dag)
+        self.digest = digest_of(self.graph)
+        self._ids: dict[int, str] = {0: "0"}  # of events, by their number in the model
+
+    def play(self, now: int, call: Call) -> Reply:
+        """Make a call at a time and return the reply as the model writes it."""
+        if call.name == "lose_hints":
+            for name in self.dump():
+                if name.startswith(("ready:", "wake:", "delayed")):
+                    self.link.call("DEL", self.names.prefix + name)
+            return ("OK",)
+        args = self._argv(call)
+        raw = self.link.script(script(call.name), self.names.prefix, (now, *args))
+        reply = [one.decode() if isinstance(one, bytes) else one for one in raw]
+        reply = [one.replace(self.digest, DIGEST) if isinstance(one, str) else one for one in reply]
+        if reply[0] == "TAKEN":
+            reply[2] = next(number for number, one in self._ids.items() if one == reply[2])
+        if call.name == "heartbeat":  # the attempts to stop are a set
+            reply = [
+                " ".join(sorted(str(one).split())) if "," in str(one) else one for one in reply
+            ]
+        return tuple(reply)
+
+    def _argv(self, call: Call) -> list[Any]:
+        """Lay a call's arguments out as its script takes them."""
+        if call.name == "submit":
+            total = len(self.setup.plan.names)
+            return [RUN, self.digest, self.graph, "plan", "", total, TTL_MS]
+        if call.name == "apply":
+            scheduler, term, cursor, commands = call.args
+            flat = [one for command in commands for one in _command(*command)]
+            return [scheduler, term, self._ids[cursor] if cursor else "", *flat]
+        lay_out = _LAID_OUT.get(call.name, lambda *args: list(args))
+        return lay_out(*call.args)
+
+    def dump(self) -> dict[str, Any]:
+        return dump(self.url, self.namespace)
+
+    def compare(self, keys: Keys, *, errors: bool = True) -> None:
+        """Fail unless the server holds what the model does, but for the texts of ``errors``."""
+        self._learn_ids(keys)
+        found = self.dump()
+        cursor = found.pop("cursor", "0")
+        assert cursor == self._ids[keys.cursor]
+        for name in [name for name in found if name.startswith("graph:")]:
+            found.pop(name)
+            found[f"graph:{DIGEST}"] = "graph"
+        found = {name: self._plain(name, value) for name, value in found.items()}
+        wanted = render(keys, "plan", len(self.setup.plan.names))
+        if not errors:
+            name = f"run:{RUN}:errors"
+            found[name], wanted[name] = set(found.get(name, ())), set(wanted.get(name, ()))
+        assert found == wanted
+
+    def _plain(self, name: str, value: Any) -> Any:
+        """Write a value with the model's name of the graph, and without the server's own times."""
+        if name == "graphs":
+            value = {key: "later" if key[-1] == "!" else one for key, one in value.items()}
+        if name in ("(expiring)", "events", "graphs", f"run:{RUN}"):
+            return _replaced(value, self.digest)
+        return value
+
+    def _learn_ids(self, keys: Keys) -> None:
+        events = self.link.call("XRANGE", self.names.events(), "-", "+")
+        assert len(events) == len(keys.events)
+        for (number, _), (found, _) in zip(keys.events, events, strict=True):
+            assert self._ids.setdefault(number, found.decode()) == found.decode()
+
+
+def _replaced(value: Any, digest: str) -> Any:
+    if isinstance(value, dict):
+        return {_replaced(key, digest): _replaced(one, digest) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_replaced(one, digest) for one in value]
+    return value.replace(digest, DIGEST)
+
+
+def _keys(tasks: Iterable[int]) -> list[str]:
+    return [f"{RUN},{task}" for task in tasks]
+
+
+# Scripts whose arguments are not simply those of the model's call, and how they are laid out.
+_LAID_OUT: dict[str, Callable[..., list[Any]]] = {
+    "cancel": lambda: [RUN],
+    "resume": lambda request, named: [RUN, request, named],
+    "heartbeat": lambda worker, lease, about, lanes: [worker, lease, about, *lanes],
+    "claim": lambda *args: [*args, LIST],
+    "complete": lambda lane, call, limit, share, outcomes: [
+        *(lane, call, limit, share, 1, LIST, RUN, len(outcomes)),
+        *(one for outcome in outcomes for one in outcome),
+    ],
+    "release": lambda lane, once, tasks: [lane, once, *_keys(tasks)],
+    "reap": lambda lane, deaths: [
+        *(lane, *(deaths.by or ("", "")), deaths.most, "lost", deaths.flag, "once"),
+        *_keys(deaths.executing),
+    ],
+    "retire": lambda worker, lanes: [worker, *lanes],
+    "stop_run": lambda scheduler, term, *args: [scheduler, term, RUN, *args],
+    "turn_over": lambda scheduler, term, letter, notify, tasks: [
+        *(scheduler, term, RUN, letter, int(notify), *tasks)
+    ],
+    "reset": lambda scheduler, term, last, tasks: [
+        *(scheduler, term, RUN, int(last), "once", *tasks)
+    ],
+    "requeue": lambda scheduler, term, entries: [
+        *(scheduler, term, RUN, *(one for task, level in entries for one in (task, LIST, level)))
+    ],
+}
+
+
+def _command(verb: str, *args: Any) -> list[Any]:
+    if verb == "finish":
+        return [verb, RUN, *args]
+    level, flags, tasks = args
+    return [verb, RUN, LIST, level, flags, len(tasks), *tasks]
+
+
+class Duties:
+    """A real scheduler's duties on a mirror, one turn at a time, for the model's to be held to."""
+
+    def __init__(self, mirror: Mirror, scheduler: str, term: int) -> None:
+        log = FlowkitLogger("flowkit", 100, False)  # says nothing
+        link = Link(mirror.url, read_timeout=10)
+        self.store = SchedulerStore(link, mirror.namespace, scheduler, now_ms=lambda: mirror.now)
+        self.store.term = term
+        self.resolver = Resolver(self.store, log, 100, monotonic=lambda: 0.0)
+        self.hints = Hints(self.store, self.resolver.active)
+        self.reaper = Reaper(self.store, log, monotonic=iter(range(0, 10**9, 1000)).__next__)
+
+    def take_turn(self, move: Move) -> None:
+        """Do the turn that the model begins with this step."""
+        turns: dict[str, Callable[[], object]] = {
+            "takes over": self._take_over,
+            "reads events": lambda: self.resolver.run_once(1),
+            "sees expired": self.reaper.run_once,
+            "misses hints": self.hints.sweep,
+        }
+        with suppress(LeaseLost):  # a stale scheduler takes turns as well
+            turns["takes over" if move.calls else move.what.partition(" [")[0]]()
+
+    def close(self) -> None:
+        self.store.close()
+
+    def _take_over(self) -> None:
+        self.resolver.recover(self.store.read_cursor())
+        self.hints.mend()
+
+
+def whole_turn(setup: Setup, state: State, at: int) -> State:
+    """Let a scheduler of the model do all that it has begun, with nobody in between."""
+    while state.schedulers[at].todo:
+        state = next(scheduler_moves(setup, state, at)).state
+    return state

@@ -1,0 +1,165 @@
+"""What a scheduler's resolver knows of the run, as a value: ``core.run.Run`` taken down and set up.
+
+The decisions are those of the real class. Each (knowledge, fact) is decided once and remembered.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Callable
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
+
+from flowkit.core.commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
+from flowkit.core.compiled import CompiledDAG, OnFailure
+from flowkit.core.graph import Graph
+from flowkit.core.retry import Policy
+from flowkit.core.run import Run
+from flowkit.core.states import RunState, TaskState
+from flowkit.core.triggers import Trigger
+from flowkit.protocol.records import LETTER_OF, LETTERS, parse_record
+from flowkit.scheduler.active import Active
+from flowkit.scheduler.resuming import divide, held, may_be_held
+
+from .model import Keys
+
+
+class Memory(NamedTuple):
+    """All that a ``Run`` holds beside its graph."""
+
+    states: bytes
+    waiting_for: tuple[int, ...]
+    ready: tuple[int, ...]
+    dispatched: int
+    open: int
+    failed: int | None
+    stopping: RunState | None
+    finished: bool
+
+
+Steps = tuple[tuple[Any, ...], ...]
+States = tuple[tuple[int, str], ...]  # task and its record's letter
+Decision = tuple[Memory, Steps]
+
+
+class Plan:
+    """A DAG and how its resolver decides. ``edges``: upstream, downstream; by name.
+    ``graph_known``: its schedulers have had a run of the same DAG before."""
+
+    def __init__(
+        self,
+        tasks: dict[str, Policy],
+        edges: list[tuple[str, str]],
+        on_failure: OnFailure = OnFailure.STOP,
+        *,
+        graph_known: bool = False,
+    ) -> None:
+        names = list(tasks)
+        at = {name: number for number, name in enumerate(names)}
+        graph = Graph.build(names, [(at[up], at[down]) for up, down in edges])
+        policies = tuple(dict.fromkeys(tasks.values()))
+        policy_of = array("i", [policies.index(tasks[name]) for name in names])
+        zeros = array("i", [0] * len(names))
+        self.dag = CompiledDAG(
+            "plan", graph, policies, policy_of, ("app:f",), zeros, on_failure=on_failure
+        )
+        self.names = names
+        self.graph_known = graph_known
+        self.told = lru_cache(maxsize=None)(self._told)
+        self.restored = lru_cache(maxsize=None)(self._restored)
+        self.cancelled = lru_cache(maxsize=None)(self._cancelled)
+
+    @cached_property
+    def triggers(self) -> dict[int, Trigger]:
+        return self.dag.triggers()
+
+    @cached_property
+    def places(self) -> list[tuple[str, str]]:
+        """Return the level and the flags of each task."""
+        active = Active.of("", self.dag, self._new())
+        return [active.place(task)[1:] for task in range(len(self.names))]
+
+    @cached_property
+    def begun(self) -> Decision:
+        return self._decide(self._new(), Run.start)
+
+    def _told(self, memory: Memory, facts: States) -> Decision:
+        news = [(task, LETTERS[letter]) for task, letter in facts]
+        return self._decide(self._thaw(memory), lambda run: run.tasks_over(news))
+
+    def _cancelled(self, memory: Memory) -> Decision:
+        return self._decide(self._thaw(memory), Run.cancel)
+
+    def _restored(self, states: States, stopping: str) -> Decision:
+        found = [(task, LETTERS[letter]) for task, letter in states]
+        stop = RunState(stopping) if stopping else None
+        return self._decide(self._new(), lambda run: run.restore(found, stop))
+
+    def divide(
+        self, states: States, named: tuple[int, ...], keys: Keys
+    ) -> tuple[States, tuple[int, ...]]:
+        """Return what a resumed run keeps, and what of it is to be pending again."""
+        records = (
+            (task, parse_record(record.text().encode()))
+            for task in may_be_held(self.dag, named)
+            if (record := keys.record(task))
+        )
+        found = [(task, LETTERS[letter]) for task, letter in states]
+        kept, again = divide(self.dag, found, named, held(records))
+        return tuple((task, LETTER_OF[state]) for task, state in kept), tuple(again)
+
+    # -- down and up ----------------------------------------------------------------------------
+
+    def _new(self) -> Run:
+        return Run(self.dag.graph, on_failure=self.dag.on_failure, triggers=self.dag.triggers())
+
+    def _decide(self, run: Run, do: Callable[[Run], list[Command]]) -> Decision:
+        steps = tuple(step for command in do(run) for step in self._steps(command, run))
+        front = run._front
+        memory = Memory(
+            bytes(front.state),
+            tuple(front.waiting_for),
+            tuple(front.ready),
+            run._dispatched,
+            run._open,
+            run._failed,
+            run._stopping,
+            run._finished,
+        )
+        return memory, steps
+
+    def _thaw(self, memory: Memory) -> Run:
+        run = self._new()
+        front = run._front
+        front.state[:] = memory.states
+        front.waiting_for = array("i", memory.waiting_for)
+        front.ready = deque(memory.ready)
+        _, _, _, run._dispatched, run._open, run._failed, run._stopping, run._finished = memory
+        return run
+
+    def _steps(self, command: Command, run: Run) -> Steps:
+        match command:
+            case QueueTasks(tasks):
+                groups: dict[int, list[int]] = {}
+                for task in tasks:
+                    groups.setdefault(self.dag.policy_of[task], []).append(task)
+                return tuple(
+                    ("queue", *self.places[some[0]], tuple(some)) for some in groups.values()
+                )
+            case StopRun(outcome, failed):
+                return (("stop", outcome.value, _text(failed)),)
+            case MarkTasks(state, tasks):
+                return (("mark", LETTER_OF[state], tuple(tasks)),)
+            case StopTasks(tasks):
+                return (("halt", tuple(tasks), run.outcome is RunState.CANCELLED),)
+            case FinishRun(outcome, failed):
+                return (("finish", outcome.value, _text(failed), _counts(run.counts())),)
+
+
+def _text(task: int | None) -> str:
+    return "" if task is None else str(task)
+
+
+def _counts(counts: dict[TaskState, int]) -> str:
+    return " ".join(f"{name.value}={number}" for name, number in counts.items())

@@ -1,0 +1,222 @@
+"""The keys of one namespace with one run, as a value: immutable, hashable, canonical.
+
+``Keys`` is what the search stores; ``Draft`` is the same, opened for one script to write on.
+Fields that never change once a run is submitted (its DAG, its parameters) are not kept; ``render``
+adds them, to compare with what a real server holds. Left out: expiry (TTLs only start), progress,
+state stores and cached results.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+RUN, LIST, DIGEST, TTL_MS = "r1", "default", "d1", 3_600_000
+OVER = frozenset("SFUCK")
+
+
+class Record(NamedTuple):
+    """A task's record. ``started`` and ``ended`` are numbers, or '' for none."""
+
+    letter: str
+    attempt: int
+    lane: str
+    spent: str
+    started: Any = ""
+    ended: Any = ""
+
+    def text(self) -> str:
+        return f"{self.letter}{self.attempt},{self.lane},{self.spent},{self.started},{self.ended}"
+
+
+class Claim(NamedTuple):
+    """What a lane's claims hash says of a task."""
+
+    attempt: int
+    call: int
+    level: str
+
+
+class Keys(NamedTuple):
+    """One namespace. Mappings are sorted pairs; those of which scripts see the order keep it."""
+
+    now: int = 0
+    submitted: int = 0
+    run: tuple[tuple[str, str], ...] | None = None
+    tasks: tuple[tuple[int, Record], ...] = ()
+    results: tuple[tuple[int, str], ...] = ()
+    errors: tuple[tuple[int, str], ...] = ()
+    expiring: bool = False  # the run's keys
+    graph: str = ""  # '' there is none, 'held', 'going': it has a TTL
+    users: int = 0  # runs that use the graph and are not over
+    kept_longer: bool = False  # `graphs` says till when the graph is needed
+    active: bool = False
+    dead: tuple[tuple[int, int], ...] = ()  # task → when it failed for good
+    ready: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = ()  # level → (task, attempt)
+    levels: str = ""
+    wake: int = 0
+    delayed: tuple[tuple[int, int, int, str], ...] = ()  # due, task, attempt, level
+    events: tuple[tuple[int, tuple[tuple[str, str], ...]], ...] = ()
+    last_event: int = 0
+    cursor: int = 0
+    leader: tuple[str, int, int] | None = None  # scheduler, term, deadline
+    workers: tuple[tuple[str, int], ...] = ()  # worker → deadline
+    lanes: tuple[tuple[str, tuple[str, ...]], ...] = ()  # worker → its lanes
+    claims: tuple[tuple[str, int, tuple[tuple[int, Claim], ...]], ...] = ()  # lane, #, task → claim
+    stops: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = ()  # lane → (task, attempt)
+
+    def field(self, name: str) -> str:
+        """Return a field of the run's hash, '' for none."""
+        for field, value in self.run or ():
+            if field == name:
+                return value
+        return ""
+
+    def record(self, task: int) -> Record | None:
+        for number, record in self.tasks:
+            if number == task:
+                return record
+        return None
+
+    def held_by(self, lane: str) -> tuple[tuple[int, Claim], ...]:
+        for name, _, held in self.claims:
+            if name == lane:
+                return held
+        return ()
+
+    def knows_lane(self, lane: str) -> bool:
+        return any(name == lane for name, _, _ in self.claims)
+
+    def lease(self, worker: str) -> int | None:
+        """Return when a worker's lease ends, None for one that is not known."""
+        for name, deadline in self.workers:
+            if name == worker:
+                return deadline
+        return None
+
+    def lanes_of(self, worker: str) -> tuple[str, ...]:
+        for name, lanes in self.lanes:
+            if name == worker:
+                return lanes
+        return ()
+
+    def stops_of(self, lane: str) -> tuple[tuple[int, int], ...]:
+        for name, attempts in self.stops:
+            if name == lane:
+                return attempts
+        return ()
+
+
+class Draft:
+    """The keys while a script writes on them."""
+
+    def __init__(self, keys: Keys) -> None:
+        self.keys = keys
+        self.now, self.submitted = keys.now, keys.submitted
+        self.run = None if keys.run is None else dict(keys.run)
+        self.tasks, self.results = dict(keys.tasks), dict(keys.results)
+        self.errors, self.expiring = dict(keys.errors), keys.expiring
+        self.graph, self.users, self.kept_longer = keys.graph, keys.users, keys.kept_longer
+        self.active, self.dead = keys.active, dict(keys.dead)
+        self.ready = {level: list(entries) for level, entries in keys.ready}
+        self.levels, self.wake = keys.levels, keys.wake
+        self.delayed = {entry[1:]: entry[0] for entry in keys.delayed}
+        self.events, self.last_event = list(keys.events), keys.last_event
+        self.cursor, self.leader = keys.cursor, keys.leader
+        self.workers, self.lanes = dict(keys.workers), dict(keys.lanes)
+        self.calls = {lane: call for lane, call, _ in keys.claims}
+        self.claims = {lane: dict(held) for lane, _, held in keys.claims}
+        self.stops = {lane: set(attempts) for lane, attempts in keys.stops}
+
+    def field(self, name: str) -> str:
+        return (self.run or {}).get(name, "")
+
+    def add_event(self, *fields: tuple[str, str]) -> None:
+        self.last_event += 1
+        self.events.append((self.last_event, fields))
+
+    def freeze(self) -> Keys:
+        return Keys(
+            self.now,
+            self.submitted,
+            None if self.run is None else tuple(sorted(self.run.items())),
+            tuple(sorted(self.tasks.items())),
+            tuple(sorted(self.results.items())),
+            tuple(sorted(self.errors.items())),
+            self.expiring,
+            self.graph,
+            self.users,
+            self.kept_longer,
+            self.active,
+            tuple(sorted(self.dead.items())),
+            tuple(sorted((level, tuple(some)) for level, some in self.ready.items() if some)),
+            self.levels,
+            self.wake,
+            tuple(sorted((due, *entry) for entry, due in self.delayed.items())),
+            tuple(self.events),
+            self.last_event,
+            self.cursor,
+            self.leader,
+            tuple(sorted(self.workers.items())),
+            tuple(sorted(self.lanes.items())),
+            tuple(
+                (lane, self.calls[lane], tuple(self.claims[lane].items()))
+                for lane in sorted(self.claims)
+            ),
+            tuple(sorted((lane, tuple(sorted(some))) for lane, some in self.stops.items() if some)),
+        )
+
+
+# -- as a server holds it ---------------------------------------------------------------------
+
+
+def delayed_entry(task: int, attempt: int, level: str) -> str:
+    return f"{RUN},{task},{attempt},{LIST},{level}"
+
+
+def render(keys: Keys, dag: str, total: int) -> dict[str, Any]:
+    """Return what ``helpers.dump`` finds on a server that holds these keys.
+
+    The cursor and the time till which a graph is needed are left out: the one is an id that the
+    server makes up, the other is measured by its own clock.
+    """
+    found: dict[str, Any] = {}
+    if keys.run is not None:
+        found[f"run:{RUN}"] = {
+            **dict(keys.run),
+            "dag": dag,
+            "graph": DIGEST,
+            "submitted": str(keys.submitted),
+            "total": str(total),
+            "ttl": str(TTL_MS),
+        }
+        found[f"run:{RUN}:tasks"] = {str(task): one.text() for task, one in keys.tasks}
+        found[f"run:{RUN}:results"] = {str(task): text for task, text in keys.results}
+        found[f"run:{RUN}:errors"] = {str(task): text for task, text in keys.errors}
+        found["runs"] = {RUN: keys.submitted}
+        found[f"graph:{DIGEST}"] = "graph"
+        found["dead"] = {f"{RUN},{task}": when for task, when in keys.dead}
+        found["active"] = {RUN} if keys.active else set()
+        uses = {DIGEST: str(keys.users)} if keys.users else {}
+        found["graphs"] = uses | ({DIGEST + "!": "later"} if keys.kept_longer else {})
+    for level, entries in keys.ready:
+        found[f"ready:{LIST}:{level}"] = [f"{RUN},{task},{number}" for task, number in entries]
+    found["levels"] = {LIST: keys.levels} if keys.levels else {}
+    found[f"wake:{LIST}"] = ["1"] * keys.wake
+    found["delayed"] = {delayed_entry(*entry): due for due, *entry in keys.delayed}
+    found["events"] = [dict(fields) for _, fields in keys.events]
+    if keys.leader is not None:
+        found["leader"] = ",".join(map(str, keys.leader))
+    found["workers"] = dict(keys.workers)
+    for worker, lanes in keys.lanes:
+        found[f"worker:{worker}"] = {"about": "about", "lanes": " ".join(lanes)}
+    for lane, call, held in keys.claims:
+        claims = {f"{RUN},{task}": f"{one[0]},{one[1]},{LIST},{one[2]}" for task, one in held}
+        found[f"worker:{lane}:claims"] = {"#": str(call), **claims}
+    for lane, attempts in keys.stops:
+        found[f"worker:{lane}:stops"] = {f"{RUN},{task},{number}" for task, number in attempts}
+    found = {name: value for name, value in found.items() if value}
+    of_run = {f"run:{RUN}", f"run:{RUN}:tasks", f"run:{RUN}:results", f"run:{RUN}:errors"}
+    going = of_run if keys.expiring else set()
+    going |= {f"graph:{DIGEST}"} if keys.graph == "going" else set()
+    found["(expiring)"] = sorted(going & found.keys())
+    return found

@@ -1,0 +1,187 @@
+"""What must hold: in every state, and between a state and the next. One rule, one function.
+
+A rule returns a sentence for what breaks it, None if it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from flowkit.core.triggers import GOES_ON, Trigger
+
+from .model import OVER, Keys
+from .pieces import REMEMBERED
+from .system import Move, Setup, State
+
+WELL = frozenset("SK")
+Rule = Callable[[Setup, Keys], str | None]
+Change = Callable[[Setup, State, Move], str | None]
+
+
+def starts_when_its_trigger_says(setup: Setup, keys: Keys) -> str | None:
+    """What is or was dispatched has upstream tasks that came to what its trigger wants."""
+    letters = {task: record.letter for task, record in keys.tasks}
+    plan = setup.plan
+    for task, letter in letters.items():
+        if letter not in "QRWSFK" or (letter == "K" and plan.names[task] not in setup.skippable):
+            continue
+        upstream = [letters.get(one, "P") for one in plan.dag.graph.upstream(task)]
+        wanted = OVER if plan.triggers.get(task) is Trigger.ALL_OVER else WELL
+        if not wanted.issuperset(upstream):
+            return f"task {plan.names[task]} is {letter} after upstream tasks {upstream}"
+    return None
+
+
+def over_means_over(setup: Setup, keys: Keys) -> str | None:
+    """A run is over with all its tasks, its TTL has started, and only then."""
+    if keys.run is None:
+        return None
+    over = keys.field("state") != "running"
+    if over == keys.active or over != keys.expiring or over != (keys.users == 0):
+        return f"run {keys.field('state')}, active {keys.active}, expiring {keys.expiring}"
+    letters = {task: record.letter for task, record in keys.tasks}
+    if over and (len(letters) < len(setup.plan.names) or not OVER.issuperset(letters.values())):
+        return f"the run is {keys.field('state')} and its tasks are {letters}"
+    return None
+
+
+def ends_as_it_should(setup: Setup, keys: Keys) -> str | None:
+    """The end of a run follows from the ends of its tasks."""
+    outcome = keys.field("state")
+    letters = {record.letter for _, record in keys.tasks}
+    if outcome == "succeeded" and not WELL.issuperset(letters):
+        return f"the run succeeded with tasks {letters}"
+    if outcome == "failed" and ("F" not in letters or not keys.field("failed")):
+        return f"the run failed with tasks {letters} because of {keys.field('failed')!r}"
+    if outcome == "cancelled" and keys.field("stop") != "cancelled":
+        return "the run was cancelled and nobody asked for it"
+    if outcome == "failed":
+        for task, trigger in setup.plan.triggers.items():
+            record = keys.record(task)
+            if trigger in GOES_ON and record and record.letter == "C":
+                return f"clean-up {setup.plan.names[task]} was left out"
+    return None
+
+
+def claims_and_records_agree(setup: Setup, keys: Keys) -> str | None:
+    """A task runs exactly where one lane's claims name it, in a lane whose worker is known."""
+    named = [(task, one.attempt, lane) for lane, _, held in keys.claims for task, one in held]
+    runs = [(task, one.attempt, one.lane) for task, one in keys.tasks if one.letter == "R"]
+    if sorted(named) != sorted(runs):
+        return f"claims {named}, records {runs}"
+    return None
+
+
+def who_runs_is_watched(setup: Setup, keys: Keys) -> str | None:
+    """The worker of a task that runs has a lease, and its lane is known, so it can be reaped."""
+    for task, record in keys.tasks:
+        if record.letter == "R":
+            worker = record.lane.partition(".")[0]
+            if record.lane not in keys.lanes_of(worker) or keys.lease(worker) is None:
+                return f"task {task} runs on lane {record.lane}, which nobody watches"
+    return None
+
+
+def outcomes_stay(setup: Setup, state: State, move: Move) -> str | None:
+    """A task that is over never changes, nor does its result, but for a resume."""
+    before, after = state.keys, move.state.keys
+    if any(call.name == "reset" for _, call, _ in move.calls) or before.tasks == after.tasks:
+        return None
+    results = dict(after.results)
+    for task, record in before.tasks:
+        if record.letter in OVER and after.record(task) != record:
+            return f"task {task} was {record.text()} and is {after.record(task)}"
+    for task, result in before.results:
+        if results.get(task) != result:
+            return f"the result of task {task} was {result} and is {results.get(task)}"
+    return None
+
+
+def numbers_grow(setup: Setup, state: State, move: Move) -> str | None:
+    """Attempts, terms and the cursor never go back."""
+    before, after = state.keys, move.state.keys
+    for task, record in before.tasks:
+        now = after.record(task)
+        if now is None or now.attempt < record.attempt:
+            return f"task {task} was in attempt {record.attempt} and is {now}"
+    if (before.leader or ("", 0))[1] > (after.leader or ("", 0))[1]:
+        return "the term went back"
+    return "the cursor went back" if before.cursor > after.cursor else None
+
+
+def a_new_attempt_has_a_reason(setup: Setup, state: State, move: Move) -> str | None:
+    """A task runs again under a new number, or it was not started: nothing runs twice as one."""
+    for task, record in move.state.keys.tasks:
+        before = state.keys.record(task)
+        if record.letter != "R" or before == record:
+            continue
+        if before is None or (before.letter, before.attempt) != ("Q", record.attempt):
+            return f"task {task} was {before} and runs as {record.text()}"
+        if _stopped(state.keys, before.spent):
+            return f"task {task} is claimed in a run that is stopping"
+    return None
+
+
+def _stopped(keys: Keys, spent: str) -> bool:
+    stop = keys.field("stop")
+    return stop == "cancelled" or (stop != "" and "+" not in spent)
+
+
+def a_stop_stays(setup: Setup, state: State, move: Move) -> str | None:
+    """A cancel overrules a failure, never the other way round; a run ends once."""
+    before, after = state.keys, move.state.keys
+    if before.run is None or after.run is None or before.run == after.run:
+        return None
+    if any(call.name == "resume" for _, call, _ in move.calls):
+        return None
+    if before.field("state") not in ("running", after.field("state")):
+        return f"the run was {before.field('state')} and is {after.field('state')}"
+    if before.field("stop") == "cancelled" != after.field("stop"):
+        return "a cancel was taken back"
+    return None
+
+
+def stale_calls_change_nothing(setup: Setup, state: State, move: Move) -> str | None:
+    """Who is fenced, dead or unknown writes nothing."""
+    words = {reply[0] for _, _, reply in move.calls}
+    refused = words & {"FENCED", "UNKNOWN", "DEAD", "ALIVE", "HELD", "OVER", "BUSY", "RUNNING"}
+    if len(move.calls) == 1 and refused and move.state.keys != state.keys:
+        return f"a call was answered {refused} and changed something"
+    return None
+
+
+RULES: tuple[Rule, ...] = (
+    starts_when_its_trigger_says,
+    over_means_over,
+    ends_as_it_should,
+    claims_and_records_agree,
+    who_runs_is_watched,
+)
+CHANGES: tuple[Change, ...] = (
+    outcomes_stay,
+    numbers_grow,
+    a_new_attempt_has_a_reason,
+    a_stop_stays,
+    stale_calls_change_nothing,
+)
+
+
+def broken_by(setup: Setup, state: State, move: Move) -> str | None:
+    """Return what a move breaks, with the name of the rule."""
+    if move.state.keys == state.keys:
+        return None
+    for change in CHANGES:
+        wrong = change(setup, state, move)
+        if wrong:
+            return f"{change.__name__}: {wrong}"
+    return _wrong_with(setup, move.state.keys)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _wrong_with(setup: Setup, keys: Keys) -> str | None:
+    for rule in RULES:
+        wrong = rule(setup, keys)
+        if wrong:
+            return f"{rule.__name__}: {wrong}"
+    return None

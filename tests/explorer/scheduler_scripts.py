@@ -1,0 +1,152 @@
+"""The scripts that only a leading scheduler's writes go through; see ``scripts``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .model import OVER, Draft, Record
+from .pieces import Reply, leads, push_ready, stopped
+
+
+def lead(d: Draft, scheduler: str, lease: int) -> Reply:
+    holder, term, deadline = d.leader or ("", 0, 0)
+    if holder == scheduler:
+        d.leader = (scheduler, term, d.now + lease)
+        return ("OK", term)
+    if holder and deadline > d.now:
+        return ("HELD", holder, deadline - d.now)
+    if lease == 0:
+        return ("OK", term)
+    d.leader = (scheduler, term + 1, d.now + lease)
+    return ("TAKEN", term + 1, d.cursor)
+
+
+def stop_run(d: Draft, scheduler: str, term: int, outcome: str, failed: str) -> Reply:
+    if not leads(d, scheduler, term):
+        return ("FENCED",)
+    if d.run is not None and d.run["state"] == "running":
+        if outcome == "cancelled" or "stop" not in d.run:
+            d.run["stop"] = outcome
+        if failed:
+            d.run["failed"] = failed
+    return ("OK",)
+
+
+def turn_over(
+    d: Draft, scheduler: str, term: int, letter: str, notify: bool, tasks: tuple[int, ...]
+) -> Reply:
+    if not leads(d, scheduler, term):
+        return ("FENCED",)
+    over: list[str] = []
+    running: list[str] = []
+    if d.field("state") == "running":
+        for task in tasks:
+            record = d.tasks.get(task) or Record("P", 0, "", "0")
+            if record.letter == "R":
+                running.append(str(task))
+                if notify:
+                    d.stops.setdefault(record.lane, set()).add((task, record.attempt))
+            elif record.letter == "P" or (letter == "C" and record.letter in "QW"):
+                d.tasks[task] = Record(letter, record.attempt, "", record.spent)
+                over.append(str(task))
+            elif record.letter == letter:
+                over.append(str(task))
+    return ("OK", " ".join(over), " ".join(running))
+
+
+def apply(
+    d: Draft, scheduler: str, term: int, cursor: int, commands: tuple[tuple[Any, ...], ...]
+) -> Reply:
+    """``cursor``: 0 leaves it. Commands: (queue, level, flags, tasks), (finish, outcome, failed
+    task or '', counts)."""
+    if not leads(d, scheduler, term):
+        return ("FENCED",)
+    for verb, *args in commands:
+        if d.run is not None and d.run["state"] == "running":
+            (_queue if verb == "queue" else _finish)(d, *args)
+    if cursor:
+        d.cursor = cursor
+        d.events = [event for event in d.events if event[0] >= cursor]
+    return ("OK",)
+
+
+def _queue(d: Draft, level: str, flags: str, tasks: tuple[int, ...]) -> None:
+    entries = []
+    for task in tasks:
+        record, attempt, spent = d.tasks.get(task), 1, "0" + flags
+        if record is not None:
+            if record.letter != "P":
+                continue
+            attempt, spent = record.attempt + 1, f"0/{record.attempt}{flags}"
+        d.tasks[task] = Record("Q", attempt, "", spent)
+        entries.append((task, attempt))
+    push_ready(d, level, entries)
+
+
+def _finish(d: Draft, outcome: str, failed: str, counts: str) -> None:
+    assert d.run is not None
+    if "resuming" in d.run and counts:
+        return
+    d.run |= {"state": outcome, "failed": failed, "counts": counts, "finished": str(d.now)}
+    d.active, d.expiring = False, True
+    d.users -= 1
+    d.kept_longer, d.graph = False, "going"
+
+
+def promote(d: Draft, scheduler: str, term: int, limit: int) -> Reply:
+    if not leads(d, scheduler, term):
+        return ("FENCED",)
+    due = sorted((when, one) for one, when in d.delayed.items() if when <= d.now)[:limit]
+    promoted = 0
+    for _, entry in due:
+        task, attempt, level = entry
+        record = d.tasks.get(task)
+        waits = record and record.letter == "W" and record.attempt + 1 == attempt
+        if waits and not stopped(d.field("stop"), record.spent):
+            d.tasks[task] = Record("Q", attempt, "", record.spent)
+            push_ready(d, level, [(task, attempt)])
+            promoted += 1
+        del d.delayed[entry]
+    first = min(d.delayed.values(), default=None)
+    return ("OK", promoted, -1 if first is None else max(0, first - d.now))
+
+
+def requeue(d: Draft, scheduler: str, term: int, entries: tuple[tuple[int, str], ...]) -> Reply:
+    if not leads(d, scheduler, term):
+        return ("FENCED",)
+    written = 0
+    for task, level in entries:
+        record = d.tasks.get(task)
+        if record is not None and record.letter == "Q":
+            push_ready(d, "!" if "!" in record.spent else level, [(task, record.attempt)])
+            written += 1
+        elif record is not None and record.letter == "W":
+            d.delayed[task, record.attempt + 1, level] = d.submitted + record.ended
+            written += 1
+    return ("OK", written)
+
+
+def reset(d: Draft, scheduler: str, term: int, last: bool, tasks: tuple[int, ...]) -> Reply:
+    if not leads(d, scheduler, term):
+        return ("FENCED",)
+    if d.run is None or "resuming" not in d.run:
+        return ("OK",)
+    named = d.run["resuming"].split(" ")[1:]
+    for task in tasks:
+        record = d.tasks.get(task)
+        if record is None or record.letter not in OVER:
+            continue
+        may_have_started = record.letter in "FCS" and record.lane and "=" in record.spent
+        if may_have_started and str(task) not in named:
+            if record.letter == "C":
+                d.tasks[task], d.errors[task] = record._replace(letter="F"), "once"
+                d.dead[task] = d.now
+            continue
+        if record.letter == "F":
+            d.dead.pop(task, None)
+        d.tasks[task] = Record("P", record.attempt, "", "0")
+        d.results.pop(task, None)
+        d.errors.pop(task, None)
+    if last:
+        del d.run["resuming"]
+    return ("OK",)

@@ -1,0 +1,83 @@
+"""Each Lua script of a run's life as a function: it writes on a draft and returns its reply.
+
+Written from the scripts' headers and rules. A function takes what the script takes behind the
+time, and replies with the same words and numbers; ``play`` makes one call of it on a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from .model import DIGEST, RUN, Draft, Keys
+from .pieces import REMEMBERED, Call, Reply
+from .scheduler_scripts import apply, lead, promote, requeue, reset, stop_run, turn_over
+from .worker_scripts import claim, complete, heartbeat, reap, release, retire
+
+
+@lru_cache(maxsize=REMEMBERED)
+def play(keys: Keys, call: Call) -> tuple[Keys, Reply]:
+    """Return the keys behind a call, and its reply."""
+    draft = Draft(keys)
+    reply = SCRIPTS[call.name](draft, *call.args)
+    return draft.freeze(), reply
+
+
+# -- clients ----------------------------------------------------------------------------------
+
+
+def submit(d: Draft) -> Reply:
+    if d.run is not None:
+        return ("EXISTS", d.run["state"])
+    d.run, d.submitted = {"state": "running"}, d.now
+    d.graph, d.users, d.active = "held", d.users + 1, True
+    d.add_event(("submit", f"{RUN} {DIGEST}"))
+    return ("OK",)
+
+
+def cancel(d: Draft) -> Reply:
+    if d.run is None:
+        return ("UNKNOWN",)
+    if d.run["state"] != "running":
+        return ("OVER", d.run["state"])
+    if d.field("stop") != "cancelled":
+        d.run["stop"] = "cancelled"
+        d.add_event(("cancel", RUN))
+    return ("OK",)
+
+
+def resume(d: Draft, request: str, named: str) -> Reply:
+    if d.run is None:
+        return ("UNKNOWN",)
+    if d.field("resumed_by") == request:
+        return ("OK",)
+    state = d.run["state"]
+    if state == "running":
+        return ("BUSY",) if named else ("RUNNING",)
+    if state == "succeeded" and not named:
+        return ("OVER", state)
+    for gone in ("stop", "finished", "failed", "counts"):
+        d.run.pop(gone, None)
+    d.run["state"], d.run["resumed_by"] = "running", request
+    d.run["resuming"] = f"from {named}" if named else "1"
+    d.run["resumes"] = str(int(d.field("resumes") or 0) + 1)
+    d.expiring = False
+    d.kept_longer = d.kept_longer or d.graph == "going"
+    d.graph, d.users, d.active = "held", d.users + 1, True
+    d.add_event(("resume", RUN))
+    return ("OK",)
+
+
+def lose_hints(d: Draft) -> Reply:
+    """Not a script: somebody deletes the ready lists and ``delayed``."""
+    d.ready, d.delayed, d.wake = {}, {}, 0
+    return ("OK",)
+
+
+SCRIPTS: dict[str, Callable[..., Reply]] = {
+    one.__name__: one
+    for one in (
+        submit, cancel, resume, heartbeat, claim, complete, release, reap, retire, lead, stop_run,
+        turn_over, apply, promote, requeue, reset, lose_hints,
+    )
+}  # fmt: skip

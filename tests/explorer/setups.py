@@ -1,0 +1,46 @@
+"""The systems that are explored: one task, a chain of two, a diamond, a diamond whose last task is
+a clean-up (it starts whatever became of the others), a fan-out, a chain with a task that must
+not start twice.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flowkit.core.compiled import OnFailure
+from flowkit.core.retry import Policy
+from flowkit.core.triggers import Trigger
+
+from .memory import Plan
+from .system import FAULTS, Setup
+
+KINDS = FAULTS
+EDGES = {
+    "one": [],
+    "two": [("a", "b")],
+    "diamond": [("a", "b"), ("a", "c"), ("b", "d"), ("c", "d")],
+    "cleanup": [("a", "b"), ("a", "c"), ("b", "d"), ("c", "d")],
+    "wide": [("a", "b"), ("a", "c"), ("a", "d"), ("a", "e")],
+    "once": [("a", "b"), ("b", "c")],
+}
+
+
+def setup(
+    tasks: str = "diamond",
+    *,
+    retries: int = 0,
+    on_failure: OnFailure = OnFailure.STOP,
+    graph_known: bool = False,
+    **budgets: Any,
+) -> Setup:
+    """Return a setup. ``retries``: of task b (a, where it is alone), the one that may fail."""
+    edges = EDGES[tasks]
+    names = sorted({name for edge in edges for name in edge}) or ["a"]
+    shaky = "b" if len(names) > 1 else "a"
+    policies = {name: Policy(retries=retries if name == shaky else 0) for name in names}
+    if tasks == "cleanup":
+        policies["d"] = Policy(trigger=Trigger.ALL_OVER)
+    if tasks == "once":
+        policies["b"] = Policy(retries=retries, at_most_once=True)
+    plan = Plan(policies, edges, on_failure, graph_known=graph_known)
+    return Setup(plan, shaky=frozenset({shaky}), **budgets)

@@ -1,0 +1,124 @@
+"""Small systems are explored to the last state; mistakes that are planted in them are found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from . import safety, scheduler_scripts, scripts
+from .explore import Search
+from .model import Draft
+from .pieces import Reply
+from .setups import setup
+from .system import Setup
+
+SYSTEMS = {
+    "a diamond, one fault": setup("diamond", faults=1),
+    "a task, a fault, a failure, a cancel and a resume": setup(
+        "one", pairs=1, faults=1, failures=1, cancels=1, resumes=1
+    ),
+    "a task, two lost leases or replies, from the start": setup(
+        "one", pairs=1, faults=2, kinds=frozenset({"lapse", "reply"}), cold=True
+    ),
+    "a diamond with a retry, a cancel and a resume": setup(
+        "diamond", pairs=1, retries=1, failures=2, cancels=1, resumes=1
+    ),
+    "a diamond with a clean-up, a retry and a cancel": setup(
+        "cleanup", retries=1, failures=2, cancels=1, graph_known=True
+    ),
+    "a chain with a task that must not start twice": setup("once", pairs=1, failures=1, faults=1),
+    "a chain in batches, resumed from its first task": setup(
+        "two", pairs=1, batch=2, failures=1, resumes=1, named="0", skippable=frozenset({"a"})
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_no_state_is_wrong_and_from_each_an_end_can_be_reached(name: str) -> None:
+    report = Search(SYSTEMS[name]).run()
+    assert not report.wrong, "\n".join([report.wrong, *report.story])
+    assert report.complete
+    assert report.ends > 1
+
+
+# -- mistakes ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def plant(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, Any], None]]:
+    """Replace a script of the model; what is remembered of it is forgotten before and after."""
+
+    def replace(name: str, by: Any) -> None:
+        if name in scripts.SCRIPTS:
+            monkeypatch.setitem(scripts.SCRIPTS, name, by)
+        else:
+            monkeypatch.setattr(scheduler_scripts, name, by)
+        _forget()
+
+    yield replace
+    monkeypatch.undo()
+    _forget()
+
+
+def _forget() -> None:
+    scripts.play.cache_clear()
+    safety._wrong_with.cache_clear()
+
+
+def found(which: Setup) -> tuple[str, str]:
+    """Return what a search finds, and the last move of its story."""
+    report = Search(which, most=100_000).run()
+    return report.wrong.partition(":")[0], report.story[-1] if report.story else ""
+
+
+def test_a_worker_forgotten_with_its_new_lane_is_found(
+    plant: Callable[[str, Any], None],
+) -> None:
+    def retire(d: Draft, worker: str, lanes: tuple[str, ...]) -> Reply:
+        d.lanes.pop(worker, None)
+        return before(d, worker, lanes)
+
+    before = scripts.retire
+    plant("retire", retire)
+    which = setup("one", pairs=1, faults=1, kinds=frozenset({"lapse"}), cold=True)
+    wrong, last = found(which)
+    assert wrong == "who_runs_is_watched"
+    assert "claim" in last
+
+
+def test_an_end_that_ends_a_resumed_run_is_found(plant: Callable[[str, Any], None]) -> None:
+    def finish(d: Draft, *args: str) -> None:
+        (d.run or {}).pop("resuming", None)
+        before(d, *args)
+
+    before = scheduler_scripts._finish
+    plant("_finish", finish)
+    which = setup("one", pairs=1, faults=1, failures=1, cancels=1, resumes=1)
+    wrong, last = found(which)
+    assert wrong == "ends_as_it_should"
+    assert "finish" in last
+
+
+def test_an_outcome_that_frees_a_later_claim_is_found(plant: Callable[[str, Any], None]) -> None:
+    def complete(d: Draft, lane: str, *args: Any) -> Reply:
+        for token, _ in args[3]:
+            d.claims.get(lane, {}).pop(int(token.partition(",")[0]), None)
+        return before(d, lane, *args)
+
+    before = scripts.complete
+    plant("complete", complete)
+    wrong, last = found(SYSTEMS["a task, two lost leases or replies, from the start"])
+    assert wrong == "claims_and_records_agree"
+    assert "complete" in last
+
+
+def test_a_dead_end_is_found(plant: Callable[[str, Any], None]) -> None:
+    def promote(d: Draft, *args: Any) -> Reply:
+        d.delayed.clear()
+        return ("OK", 0, -1)
+
+    plant("promote", promote)
+    which = setup("one", pairs=1, retries=1, failures=1)
+    assert found(which)[0] != ""

@@ -1,0 +1,292 @@
+"""A worker: a parent that keeps the lease and reports its dead, and a child with one lane.
+
+What a child does between two calls is seen by nobody, so an attempt's outcome is chosen when it is
+sent; what counts of the time before is only whether the child was executing it when it died.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
+
+from flowkit.protocol.records import Spent
+
+from .model import LIST, RUN, Keys
+from .pieces import Call, Deaths, Reply
+
+if TYPE_CHECKING:
+    from .system import Move, Setup, State
+
+Held = tuple[int, int, str]  # task, attempt, spent
+
+
+class Lane(NamedTuple):
+    """A child's lane. ``call``: its last call number; ``again``: a call whose reply was lost."""
+
+    name: str
+    call: int = 0
+    held: tuple[Held, ...] = ()
+    again: Call | None = None
+
+
+class Worker(NamedTuple):
+    """One incarnation. ``reports``: (lane, call) of dead children, in order; ``children``: how
+    many it has had."""
+
+    id: str
+    enlisted: bool = False
+    lane: Lane | None = None
+    children: int = 0
+    reports: tuple[tuple[str, Call], ...] = ()
+    draining: bool = False
+
+    def lanes(self) -> tuple[str, ...]:
+        """Return the lanes that a heartbeat names: of the living, and of the dead not reported."""
+        living = (self.lane.name,) if self.lane else ()
+        return tuple(dict.fromkeys([*living, *(lane for lane, _ in self.reports)]))
+
+    def successor(self) -> Worker:
+        return Worker(f"{self.id[0]}{int(self.id[1:]) + 1}")
+
+
+def moves(setup: Setup, state: State, at: int) -> Iterator[Move]:
+    """Yield what this worker may do, and its faults."""
+    me = state.workers[at]
+    if not me.enlisted:
+        yield from _beat(setup, state, at, "about", ())
+        return
+    if me.reports:
+        yield from _report(setup, state, at)
+    if me.lane is None:
+        yield from _without_child(setup, state, at)
+    else:
+        yield from _parent(setup, state, at)
+        yield from _child(setup, state, at)
+    if state.faults:
+        yield from _faults(setup, state, at)
+
+
+def with_(state: State, at: int, worker: Worker) -> State:
+    some = state.workers
+    return state._replace(workers=(*some[:at], worker, *some[at + 1 :]))
+
+
+# -- the parent -------------------------------------------------------------------------------
+
+
+def _beat(
+    setup: Setup, state: State, at: int, about: str, lanes: tuple[str, ...], fork: str = ""
+) -> Iterator[Move]:
+    """Yield a heartbeat; a worker that was declared dead starts over as another."""
+    from .system import LEASE, call_moves
+
+    me = state.workers[at]
+
+    def after(found: State, reply: Reply) -> State:
+        if reply[0] == "DEAD":
+            return with_(found, at, me.successor())
+        behind = me._replace(enlisted=True)
+        if fork:
+            behind = behind._replace(lane=Lane(fork), children=me.children + 1)
+        return with_(found, at, behind)
+
+    call = Call("heartbeat", (me.id, LEASE, about, lanes))
+    yield from call_moves(setup, state, f"worker {me.id}", call, after)
+
+
+def _report(setup: Setup, state: State, at: int) -> Iterator[Move]:
+    from .system import call_moves
+
+    me = state.workers[at]
+    yield from call_moves(
+        setup,
+        state,
+        f"worker {me.id}",
+        me.reports[0][1],
+        lambda found, reply: with_(found, at, me._replace(reports=me.reports[1:])),
+    )
+
+
+def _without_child(setup: Setup, state: State, at: int) -> Iterator[Move]:
+    """Start a child, or retire."""
+    from .system import call_moves
+
+    me = state.workers[at]
+    if not me.draining:
+        lane = f"{me.id}.{me.children}"
+        yield from _beat(setup, state, at, "", (*me.lanes(), lane), fork=lane)
+    elif not me.reports:
+        yield from call_moves(
+            setup,
+            state,
+            f"worker {me.id}",
+            Call("retire", (me.id, ())),
+            lambda found, reply: with_(found, at, me.successor()),
+        )
+
+
+def _parent(setup: Setup, state: State, at: int) -> Iterator[Move]:
+    """Renew a lease that ran out, or hear what is to be stopped and end the child for it."""
+    from .system import step
+
+    me, keys = state.workers[at], state.keys
+    lane, lease = me.lane, keys.lease(me.id)
+    assert lane is not None
+    if lease is None or lease <= keys.now:
+        yield from _beat(setup, state, at, "", me.lanes())
+    for task, attempt in keys.stops_of(lane.name):
+        if lane.held and lane.held[0][:2] == (task, attempt):
+            call = Call("complete", (lane.name, 0, 0, 1, ((f"{task},{attempt},C", ""),)))
+            behind = _bury(setup, me, lane.held[:1], first=((lane.name, call),))
+            text = f"ends its child for task {task}, which is cancelled"
+            yield step(state, f"worker {me.id}", text, with_(state, at, behind))
+
+
+def _bury(
+    setup: Setup,
+    me: Worker,
+    executing: tuple[Held, ...],
+    *,
+    first: tuple[tuple[str, Call], ...] = (),
+) -> Worker:
+    """Return a worker whose child is dead: what is to be reported of it.
+
+    ``first``: the outcome of an attempt for which it was ended; nobody is to blame then.
+    """
+    assert me.lane is not None
+    name = me.lane.name
+    suspects = [task for task, _, spent in executing if spent.endswith("!")]
+    flag = f"{RUN},{suspects[0]}" if len(suspects) == 1 else ""
+    tasks = tuple(task for task, _, _ in executing)
+    deaths = Deaths(None, setup.most_deaths, "-" if first else flag, tasks)
+    reap = Call("reap", (name, deaths))
+    return me._replace(lane=None, reports=(*me.reports, *first, (name, reap)))
+
+
+# -- the child --------------------------------------------------------------------------------
+
+
+def _child(setup: Setup, state: State, at: int) -> Iterator[Move]:
+    me, keys = state.workers[at], state.keys
+    lane = me.lane
+    assert lane is not None
+    if lane.again is not None:
+        yield from _exchange(setup, state, at, lane, lane.again)
+        return
+    limit = 0 if me.draining else setup.batch
+    for count in range(1, len(lane.held) + 1):
+        # Only with the last outcome more is claimed; before that the reporter sends.
+        number = limit if count == len(lane.held) else 0
+        for ends in product(*(_ends(setup, state, lane.name, one) for one in lane.held[:count])):
+            fresh = lane._replace(call=lane.call + (number > 0))
+            outcomes = tuple((token, payload) for token, payload in ends)
+            call = Call("complete", (lane.name, fresh.call, number, 1, outcomes))
+            yield from _exchange(setup, state, at, fresh, call)
+    if not lane.held and limit and (keys.ready or not keys.knows_lane(lane.name)):
+        fresh = lane._replace(call=lane.call + 1)
+        call = Call("claim", (lane.name, fresh.call, limit, 1))
+        yield from _exchange(setup, state, at, fresh, call)
+    unstarted = lane.held[0 if me.draining else 1 :]
+    if unstarted:
+        call = Call("release", (lane.name, "", tuple(one[0] for one in unstarted)))
+        yield from _exchange(setup, state, at, lane, call)
+    if me.draining and not lane.held:
+        from .system import step
+
+        yield step(
+            state, f"worker {me.id}", "its child is done", with_(state, at, _bury(setup, me, ()))
+        )
+
+
+def _ends(setup: Setup, state: State, lane: str, held: Held) -> list[tuple[str, str]]:
+    """Return the outcomes that an attempt may have, as token and payload."""
+    task, attempt, spent = held
+    plan, head = setup.plan, f"{task},{attempt}"
+    ends = [(f"{head},S", f"v{attempt}")]
+    if plan.names[task] in setup.skippable:
+        ends.append((f"{head},K", ""))
+    if plan.names[task] in setup.shaky and state.failures:
+        policy, failures = plan.dag.policy(task), Spent.parse(spent).failures(attempt)
+        again = f"{head},W,{setup.delay},{LIST},{plan.places[task][0]}"
+        ends.append((again if failures <= policy.retries else f"{head},F", "e"))
+    if (task, attempt) in state.keys.stops_of(lane):
+        ends.append((f"{head},C", ""))
+    return ends
+
+
+def _exchange(setup: Setup, state: State, at: int, lane: Lane, call: Call) -> Iterator[Move]:
+    """Yield a call of a lane, under the number that ``lane`` has taken for it."""
+    from .system import call_moves
+
+    me = state.workers[at]
+
+    def behind(found: State, its: Lane) -> State:
+        failed = sum(token.split(",")[2] in "WF" for token, _ in _outcomes(call))
+        spent = failed if lane.again is None else 0  # a call that is sent again fails no more
+        found = found._replace(failures=max(0, found.failures - spent))
+        return with_(found, at, me._replace(lane=its))
+
+    def after(found: State, reply: Reply) -> State:
+        if reply[0] == "UNKNOWN":  # declared dead: the child ends
+            return with_(found, at, _bury(setup, me._replace(lane=lane), ()))
+        return behind(found, _heard(lane._replace(again=None), call, reply, found.keys))
+
+    yield from call_moves(
+        setup,
+        state,
+        f"lane {lane.name}",
+        call,
+        after,
+        lost=lambda found: behind(found, lane._replace(again=call)),
+    )
+
+
+def _outcomes(call: Call) -> tuple[tuple[str, str], ...]:
+    found: tuple[tuple[str, str], ...] = call.args[4] if call.name == "complete" else ()
+    return found
+
+
+def _heard(lane: Lane, call: Call, reply: Reply, keys: Keys) -> Lane:
+    """Return a lane that knows a reply: what it holds, and what it must give back unknown."""
+    if call.name == "release":
+        return lane._replace(held=tuple(one for one in lane.held if one[0] not in call.args[2]))
+    at = 2 if call.name == "claim" else 3
+    sent = {int(token.partition(",")[0]) for token, _ in _outcomes(call)}
+    held = [one for one in lane.held if one[0] not in sent]
+    for text in reply[at + 4 :: 5]:
+        for one in text.split(" "):
+            task, attempt, spent = one.split(",")
+            held.append((int(task), int(attempt), spent))
+    mine = {one[0] for one in held}
+    unknown = tuple(task for task, _ in keys.held_by(lane.name) if task not in mine)
+    again = Call("release", (lane.name, "unsure", unknown)) if unknown else None
+    return lane._replace(held=tuple(held), again=again)
+
+
+# -- faults -----------------------------------------------------------------------------------
+
+
+def _faults(setup: Setup, state: State, at: int) -> Iterator[Move]:
+    from .system import fault, lapse
+
+    me, keys = state.workers[at], state.keys
+    lease = keys.lease(me.id)
+    alive = lease is not None and lease > keys.now
+    if "death" in setup.kinds:
+        behind, calls = with_(state, at, me.successor()), ()
+        if alive:
+            behind, calls = lapse(setup, behind, me.id)
+        yield fault(state, f"worker {me.id} dies, its child with it", behind, calls)
+    if "lapse" in setup.kinds and alive:
+        behind, calls = lapse(setup, state, me.id)
+        yield fault(state, f"the lease of worker {me.id} runs out", behind, calls)
+    if "child" in setup.kinds and me.lane is not None:
+        text = f"the child of worker {me.id} dies"
+        yield fault(state, text, with_(state, at, _bury(setup, me, ())))
+        if me.lane.held and me.lane.again is None:
+            text += f" while it executes task {me.lane.held[0][0]}"
+            yield fault(state, text, with_(state, at, _bury(setup, me, me.lane.held[:1])))
+    if "drain" in setup.kinds and not me.draining:
+        text = f"worker {me.id} is told to stop"
+        yield fault(state, text, with_(state, at, me._replace(draining=True)))

@@ -1,0 +1,76 @@
+"""Redis crashes and comes back without its last writes; what was made of them is made again."""
+
+from __future__ import annotations
+
+import shutil
+
+import fault_app as app
+import pytest
+from helpers import wait_until
+from real_redis import RealRedis
+from system import System
+
+from flowkit import DAG
+from flowkit.core.states import RunState
+from flowkit.exceptions import RunLost
+
+
+def gated() -> DAG:
+    with DAG("gated") as dag:
+        one = app.held.bind("one", gate="a")
+        one >> app.say.bind("two", text="2") >> app.listed.bind("three")
+        one >> app.held.bind("last", gate="b")
+    return dag
+
+
+def set_back(server: RealRedis, aside: str) -> None:
+    """Crash Redis and bring it up with the files that were laid aside."""
+    server.kill()
+    kept = server.folder.with_name(aside)
+    shutil.rmtree(server.folder)
+    shutil.copytree(kept, server.folder)
+    server.start()
+
+
+def lay_aside(server: RealRedis, aside: str) -> None:
+    shutil.copytree(server.folder, server.folder.with_name(aside))
+
+
+def test_a_run_whose_last_outcomes_are_lost_goes_on_from_what_is_there(
+    frail_system: System, own_redis: RealRedis
+) -> None:
+    """The scheduler went on with what it had in memory: it took for queued what the records said
+    was not, and the run hung until another scheduler led."""
+    system = frail_system
+    scheduler, _ = system.start("--processes", "2")
+    with system.client() as client:
+        run = client.submit(gated())
+        system.started("one")
+        lay_aside(own_redis, "before")
+        system.open_gate("a")
+        system.started("last")
+        system.started("three")
+        set_back(own_redis, "before")
+        scheduler.says("Redis was started anew")
+        system.open_gate("b")
+        assert run.wait(30) is RunState.SUCCEEDED
+        assert run.result("three") == ["2"]
+    assert [len(system.executions(name)) for name in ("one", "last")] == [2, 2]
+
+
+def test_a_run_that_is_lost_as_a_whole_is_named_in_the_log(
+    frail_system: System, own_redis: RealRedis
+) -> None:
+    system = frail_system
+    scheduler, _ = system.start("--processes", "1")
+    with system.client() as client:
+        client.submit(gated(), run_id="first").cancel()
+        wait_until("it is over", lambda: client.run("first").record().state != "running")
+        lay_aside(own_redis, "before")
+        run = client.submit(gated(), run_id="second")
+        wait_until("it goes on", lambda: "second" in [one.run for one in system.executions()])
+        set_back(own_redis, "before")
+        scheduler.says("Run second of DAG gated is lost")
+        with pytest.raises(RunLost):
+            run.wait(30)
+    assert "Run first of DAG gated is lost" not in scheduler.log

@@ -1,0 +1,127 @@
+"""Passwords stay out of command lines and logs, and a Redis without one is warned about."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from helpers import wait_until
+from pipeline import pipeline
+from real_redis import RealRedis
+from secured import command_lines
+from system import System
+
+SECRET = "s3cr3t-of-redis"
+ETL = """
+import time
+from pathlib import Path
+from flowkit import DAG, task
+
+HERE = Path(__file__).parent
+
+@task
+def waits():
+    (HERE / "begun").touch()
+    while not (HERE / "go").exists():
+        time.sleep(0.01)
+    return "done"
+
+with DAG("etl") as dag:
+    dag.add(waits)
+"""
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[RealRedis]:
+    # The server's own password stands in a file, or the test would see it in `ps`.
+    server = RealRedis(tmp_path / "redis")
+    server.start()
+    with server.client() as admin:
+        admin.config_set("requirepass", SECRET)
+    yield server
+    server.stop()
+
+
+def test_no_command_line_and_no_log_line_shows_the_password(
+    locked: RealRedis, tmp_path: Path
+) -> None:
+    url = f"redis://:{SECRET}@127.0.0.1:{locked.port}/0"
+    (tmp_path / "etl.py").write_text(ETL)
+    environ = {**os.environ, "FLOWKIT_REDIS_URL": url, "FLOWKIT_LOG_LEVEL": "DEBUG"}
+    command = subprocess.Popen(
+        [sys.executable, "-m", "flowkit", "run", "etl.py", "--json"],
+        cwd=tmp_path,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_until("the task runs", (tmp_path / "begun").exists)
+        lines = command_lines()
+        assert "flowkit.worker" in lines
+        assert "flowkit.scheduler" in lines
+        assert SECRET not in lines
+        # An outage is told with the address, which holds the password.
+        with redis.Redis(port=locked.port, password=SECRET, protocol=2) as admin:
+            admin.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    finally:
+        (tmp_path / "go").touch()
+        out, err = command.communicate(timeout=60)
+    assert command.returncode == 0, err
+    assert json.loads(out)["results"] == {"waits": "done"}
+    assert f"redis://:***@127.0.0.1:{locked.port}" in err
+    assert SECRET not in out + err
+
+
+def test_neither_do_daemons_that_wait_for_a_redis_or_are_refused(
+    locked: RealRedis, tmp_path: Path
+) -> None:
+    system = System(f"redis://:{SECRET}-wrong@127.0.0.1:{locked.port}/0", "shop", tmp_path)
+    try:
+        refused = [system.scheduler(), system.worker()]
+        for one in refused:
+            one.says("refused the login")
+        system.url = f"redis://:{SECRET}@127.0.0.1:1/0"
+        lonely = [system.scheduler(), system.worker()]
+        for one in lonely:
+            one.says("Waiting for Redis")
+        assert SECRET not in command_lines()
+    finally:
+        system.close()
+    assert all("redis://:***@" in one.log for one in system.processes)
+    assert SECRET not in "".join(one.log for one in system.processes)
+
+
+# No server here is really open: 192.0.2.1 is nobody's address, and the dash lets it pass.
+@pytest.mark.parametrize(
+    ("options", "warned"),
+    [
+        (("--bind", "127.0.0.1", "--protected-mode", "no"), False),
+        (("--bind", "127.0.0.1", "-::1", "--protected-mode", "no"), False),
+        (("--bind", "127.0.0.1", "-192.0.2.1", "--protected-mode", "yes"), False),
+        (("--bind", "127.0.0.1", "-192.0.2.1", "--protected-mode", "no"), True),
+    ],
+)
+def test_daemons_warn_of_an_open_redis_once(
+    tmp_path: Path, options: tuple[str, ...], warned: bool
+) -> None:
+    server = RealRedis(tmp_path / "redis")
+    server.start(*options)
+    system = System(server.url, "shop", tmp_path)
+    try:
+        scheduler, worker = system.start("--processes", "1")
+        with system.client() as client:
+            assert client.submit(pipeline()).wait(30) == "failed"
+        for process in (scheduler, worker):
+            said = process.log.count("takes commands from other machines without a password")
+            assert said == warned
+    finally:
+        system.close()
+        server.stop()

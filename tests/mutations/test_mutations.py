@@ -1,0 +1,55 @@
+"""The list of mutations keeps up with the code; ``python -m tests.mutations`` tries them."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+
+import pytest
+from catalog import ROOT, Mutation, mutations
+
+MUTATIONS = mutations()
+
+
+@pytest.mark.parametrize("one", MUTATIONS, ids=lambda one: one.name)
+def test_its_text_stands_once_and_something_else_is_put_in_its_place(one: Mutation) -> None:
+    source = (ROOT / one.file).read_text()
+    assert one.applied_to(source) != source
+
+
+@pytest.mark.parametrize("one", MUTATIONS, ids=lambda one: one.name)
+def test_its_tests_exist(one: Mutation) -> None:
+    assert one.tests
+    for test in one.tests:
+        path, _, name = test.partition("::")
+        assert name in names_in(path) | {""}, f"{path} has no {name}"
+
+
+def test_no_name_is_used_twice_and_each_says_why() -> None:
+    assert len({one.name for one in MUTATIONS}) == len(MUTATIONS)
+    assert [one.name for one in MUTATIONS if len(one.why.split()) < 4] == []
+
+
+@pytest.mark.parametrize("text", ["", "guard guard"])
+def test_a_text_that_does_not_stand_there_once_is_refused(text: str) -> None:
+    one = Mutation("name", "file", "guard", "", ("test",), "why it is there")
+    with pytest.raises(ValueError, match=f"stands {text.count('guard')} times in file, not once"):
+        one.applied_to(text)
+
+
+def test_an_entry_without_a_reason_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"a mutation of a\.py is not complete"):
+        mutations('[["a.py"]]\nname = "a"\nfind = "b"\nreplace = "c"\ntests = []\n')
+
+
+@cache
+def names_in(path: str) -> frozenset[str]:
+    """Return the tests and the classes of tests of a file, as pytest names them."""
+    names: set[str] = set()
+    for node in ast.parse((ROOT / path).read_text()).body:
+        if isinstance(node, ast.ClassDef):
+            names.add(node.name)
+            names |= {f"{node.name}::{one.name}" for one in node.body if hasattr(one, "name")}
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            names.add(node.name)
+    return frozenset(names)

@@ -1,0 +1,68 @@
+"""Registering a worker: an id names one incarnation, and no other one ever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+
+from flowkit.embedded import EmbeddedServer
+from flowkit.exceptions import LeaseLost
+from flowkit.logging import FlowkitLogger
+from flowkit.outage import OutageLog
+from flowkit.protocol.link import Link
+from flowkit.protocol.worker_store import WorkerStore
+from flowkit.worker.config import WorkerConfig
+from flowkit.worker.daemon import WorkerDaemon
+from flowkit.worker.lease_keeper import LeaseKeeper
+
+
+@pytest.fixture
+def store(fake_server: EmbeddedServer, namespace: str) -> Iterator[WorkerStore]:
+    link = Link(fake_server.url)
+    yield WorkerStore(link, namespace)
+    link.close()
+
+
+@pytest.fixture
+def keeper(fake_server: EmbeddedServer, store: WorkerStore) -> LeaseKeeper:
+    log = OutageLog(FlowkitLogger("flowkit.test", "INFO"), lambda: "")
+    return LeaseKeeper(WorkerConfig("app", fake_server.url), store, log, allow_eviction=False)
+
+
+def test_who_was_declared_dead_comes_back_as_another(
+    keeper: LeaseKeeper, store: WorkerStore
+) -> None:
+    """Its lanes would have their old names otherwise, and what the dead ones send would count."""
+    keeper.enlist(lambda: False)
+    dead = keeper.worker
+    store.retire(dead, [])
+    with pytest.raises(LeaseLost, match=dead):
+        keeper.beat([])
+    keeper.enlist(lambda: False)
+    assert keeper.worker != dead
+    assert [worker for worker, _ in store.alive_workers()] == [keeper.worker]
+    assert keeper.beat([]) is not None
+
+
+def test_who_was_declared_dead_ends_its_children_before_it_comes_back(
+    fake_server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they still do is void: others have it. They would notice by themselves, but later."""
+    told: list[str] = []
+
+    class Brood:
+        def __init__(self) -> None:
+            self.alive = {1: SimpleNamespace(kill=lambda: told.append("killed"))}
+
+        def collect(self) -> list[object]:
+            assert told == ["killed"]
+            self.alive.clear()
+            return []
+
+    daemon = WorkerDaemon(WorkerConfig("app", fake_server.url))
+    monkeypatch.setattr(daemon, "_children", Brood())
+    monkeypatch.setattr(daemon, "_enlist", told.append)
+    daemon._start_over(LeaseLost("declared dead"))
+    assert told == ["killed", "started in its place"]

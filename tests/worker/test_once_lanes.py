@@ -1,0 +1,124 @@
+"""A lane and a task that must never start twice: the board names it until Redis has its outcome."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from bench import LANE, Counter, Shelf, claim_of, dag_of, executor_of
+from helpers import wait_until
+
+from flowkit import Task, task
+from flowkit.exceptions import RedisUnavailable
+from flowkit.protocol.records import ErrorInfo
+from flowkit.worker.async_lane import AsyncLane
+from flowkit.worker.board import Board
+from flowkit.worker.desk import Desk
+from flowkit.worker.sync_lane import SyncLane
+
+ONCE = "0="
+
+
+class Watched(Counter):
+    """A store that looks at the board whenever it is about to record outcomes."""
+
+    def __init__(self, *stock: Any) -> None:
+        super().__init__(*stock)
+        self.board = Board(1)
+        self.seen: list[tuple[list[str], list[int]]] = []  # outcomes, and what was executing
+        self.broken = False
+
+    def complete(self, lane: str, outcomes: Any, *rest: Any) -> Any:
+        if outcomes and self.broken:
+            raise RedisUnavailable("away")
+        if outcomes:
+            executing = [one.task for one in self.board.executing()]
+            self.seen.append(([one.token for one in outcomes], executing))
+        return super().complete(lane, outcomes, *rest)
+
+
+def sync_lane(store: Watched, *tasks: Task) -> SyncLane:
+    shelf: Any = Shelf(dag_of(*tasks))
+    anything: Any = store
+    desk = Desk(anything, LANE, ["default"])
+    lane = SyncLane(desk, anything, shelf, executor_of(shelf), store.board, on_error=pytest.fail)
+    store.wait_for_work = lambda lists, seconds: bool(lane.drain())  # type: ignore[method-assign]
+    lane._learn(0.000001)  # it claims all there is at once
+    return lane
+
+
+def nothing() -> Task:
+    @task
+    def nothing(*values: object) -> None: ...
+
+    return nothing
+
+
+def test_the_board_names_it_until_its_outcome_is_recorded() -> None:
+    claims = [claim_of(task, spent=ONCE) for task in range(3)]
+    store = Watched(*claims)
+    lane = sync_lane(store, *(nothing() for _ in range(3)))
+    lane.run()
+    assert store.seen == [([f"{task},1,S"], [task]) for task in range(3)]
+    assert list(store.board.executing()) == []
+    assert lane.done == 3
+
+
+def test_other_tasks_are_reported_together_as_before() -> None:
+    store = Watched(*(claim_of(task) for task in range(3)))
+    sync_lane(store, *(nothing() for _ in range(3))).run()
+    assert store.seen == [(["0,1,S", "1,1,S", "2,1,S"], [])]
+
+
+def test_while_redis_is_away_it_stays_on_the_board() -> None:
+    """The worker is stopping, so the lane has no patience; its parent may kill it any time."""
+    store = Watched(claim_of(0, spent=ONCE), claim_of(1, spent=ONCE))
+    lane = sync_lane(store, nothing(), nothing())
+    store.broken = True
+    desk = lane._desk
+    desk.exchange(2)
+    with pytest.raises(RedisUnavailable):
+        lane._work_off()
+    assert [one.task for one in store.board.executing()] == [0]
+    store.broken = False
+    lane._wind_up()
+    assert store.tokens() == ["0,1,S"]
+    assert store.released == ["r1,1"], "what has not started is given back"
+    assert store.unsure == [b""]
+
+
+def test_a_coroutine_keeps_its_slot_until_its_outcome_is_recorded() -> None:
+    @task
+    async def once() -> int:
+        return 1
+
+    store = Watched(claim_of(0, spent=ONCE))
+    shelf: Any = Shelf(dag_of(once))
+    anything: Any = store
+    lane = AsyncLane(
+        Desk(anything, LANE + "a", ["default~async"]),
+        anything,
+        shelf,
+        executor_of(shelf),
+        store.board,
+        on_error=pytest.fail,
+    )
+    lane.start()
+    wait_until("the slot is free again", lambda: store.seen and len(lane._free) == 1)
+    lane.drain()
+    lane.join()
+    assert store.seen == [(["0,1,S"], [0])]
+    assert list(store.board.executing()) == []
+    loop = lane._loop
+    wait_until("the loop has stopped", lambda: not loop.is_running())
+    loop.close()
+
+
+def test_a_claim_that_only_redis_knows_of_is_given_back_with_a_doubt() -> None:
+    """It may have run before the store went back in time."""
+    store = Counter(claim_of(0))
+    desk: Any = Desk(store, LANE, ["default"])  # type: ignore[arg-type]
+    store.held["r0,9"] = claim_of(9, run="r0", spent=ONCE)
+    desk.exchange(1)
+    assert store.released == ["r0,9"]
+    assert "may or may not have done" in ErrorInfo.unpack(store.unsure[0]).message
