@@ -7,6 +7,7 @@ test its keys are checked against the schema and deleted.
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Iterator
 
@@ -16,6 +17,7 @@ from helpers import literally
 from real_redis import NOT_FOUND, RealRedis, executables
 from schema import strays, violations
 
+from flowkit import logging as flowkit_logging
 from flowkit.embedded import EmbeddedServer
 
 _SERVERS = ("server_url", "redis_server", "fake_server")
@@ -82,3 +84,14 @@ def namespace(request: pytest.FixtureRequest) -> Iterator[str]:
             if left:
                 client.delete(*left)
     assert not wrong, "the test left keys that should not be there: " + "; ".join(wrong)
+
+
+@pytest.fixture(autouse=True)
+def _logger_as_it_was() -> Iterator[None]:
+    """Daemons that a test plays in this process set up the one logger ``flowkit``, each its way."""
+    standard = logging.getLogger("flowkit")
+    level, handlers, current = standard.level, list(standard.handlers), flowkit_logging._current
+    yield
+    standard.setLevel(level)
+    standard.handlers[:] = handlers
+    flowkit_logging._current = current

@@ -312,6 +312,7 @@ class TestReads:
         assert world.scheduler.read_active("r1") is None
         world.client.resume("r1")
         assert world.scheduler.read_active("r1").resuming == ()
+        world.scheduler.reset("r1", [])
         world.finish(outcome="cancelled")
         world.client.resume("r1", [2, 0])
         assert world.scheduler.read_active("r1").resuming == (2, 0)
