@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .core.compiled import CompiledDAG
 
 LOOK_ANYWAY_S = 1.0
+NOT_OVER_YET_S = 0.0005  # no run is over sooner; a one-task run takes twice as long at least
 Progress = Callable[[Mapping[str, int], int], None]
 
 
@@ -45,7 +46,7 @@ class RunHandle:
         self.client = client
         self.run_id = run_id
         self._accepted = accepted
-        self._waited = False
+        self._born = time.monotonic()
         self._graph: CompiledDAG | None = None
 
     def __repr__(self) -> str:
@@ -92,12 +93,12 @@ class RunHandle:
         """
         timeout = check_timeout(timeout)
         deadline = None if timeout is None else time.monotonic() + timeout
-        # A run that was just accepted is rarely over: the first look is that behind the listening.
-        if self._waited or not self._accepted:
+        # A run that was accepted a moment ago is not over: its first look is that behind the
+        # listening. For any other one it spares the listening, if the run is over.
+        if not self._accepted or time.monotonic() - self._born > NOT_OVER_YET_S:
             state = self._standing().state
             if state in RUN_OVER:
                 return state
-        self._waited = True
         with self.client.feed(self.run_id) as feed:
             while True:
                 state, counts, total = self._standing(known=True)
