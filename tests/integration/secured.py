@@ -35,6 +35,8 @@ class Certificates:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._openssl(
             *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=ca"),
+            # Since Python 3.13 a certificate has to say what its key is for.
+            *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
             *("-keyout", "ca.key", "-out", "ca.pem"),
         )
         self._openssl(
@@ -42,7 +44,10 @@ class Certificates:
             *("-keyout", "redis.key", "-out", "redis.csr"),
         )
         names = self.folder / "names"
-        names.write_text("subjectAltName=IP:127.0.0.1,DNS:localhost")
+        names.write_text(
+            "subjectAltName=IP:127.0.0.1,DNS:localhost\n"
+            "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
+        )
         self._openssl(
             *("x509", "-req", "-in", "redis.csr", "-CA", "ca.pem", "-CAkey", "ca.key"),
             *("-CAcreateserial", "-days", "2", "-extfile", str(names), "-out", "redis.pem"),
