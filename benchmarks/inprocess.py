@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -20,7 +19,7 @@ import click
 
 from . import peers, report
 from .contest import ENTRIES, LABELS, LIBRARIES, Entry, Result, times_flowkit, value_of
-from .options import sizes_of
+from .options import end_if_missed, shared_options, sizes_of, write_table
 from .system import BrokenSystemError
 
 HEAD = ("what", "with", "tasks", "median", "min–max", "unit", "× flowkit", "limit")
@@ -108,17 +107,12 @@ def _chosen(
     "--size", "sizes", multiple=True, callback=sizes_of(SIZED), metavar="WORKLOAD=N",
     help="As many tasks in each library, e.g. chain=200; can be repeated.",
 )  # fmt: skip
-@click.option("--repeat", type=click.IntRange(1), default=5, show_default=True, help="Times each.")
 @click.option(
     "--cache", type=click.Path(file_okay=False, path_type=Path),
     help="Keep the environment with Dask and Prefect below this folder [a temporary one].",
 )  # fmt: skip
-@click.option("--json", "json_output", is_flag=True, help="Print JSON instead of a table.")
 @click.option("--check", is_flag=True, help="Exit with 1 if a median exceeds its limit.")
-@click.option(
-    "--write", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Also put the table into this document, e.g. docs/performance.md.",
-)  # fmt: skip
+@shared_options
 def main(
     repeat: int,
     cache: Path | None,
@@ -140,15 +134,9 @@ def main(
     rows = [_row(result, results) for result in results]
     table = report.markdown(HEAD, rows, NUMBERS, around)
     click.echo(as_json(results, around) if json_output else table)
-    if write is not None:
-        try:
-            report.write_into(write, table, "in-process")
-        except ValueError as error:
-            raise click.ClickException(str(error)) from None
+    write_table(write, table, "in-process")
     missed = [f"{one.entry.name}: {LABELS[one.entry.workload]}" for one in results if one.missed]
-    if check and missed:
-        click.echo("Limits exceeded: " + "; ".join(missed), err=True)
-        sys.exit(1)
+    end_if_missed(check, "Limits exceeded", missed)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,52 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import TypeVar
 
 import click
 
+from . import report
+
 Sizes = dict[str, int]
+Command = TypeVar("Command", bound=Callable[..., object])
+
+_SHARED = (
+    click.option(
+        "--repeat", type=click.IntRange(1), default=5, show_default=True, help="Times each."
+    ),
+    click.option("--json", "json_output", is_flag=True, help="Print JSON instead of a table."),
+    click.option(
+        "--write", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Also put the table into this document, e.g. docs/performance.md.",
+    ),
+)  # fmt: skip
+
+
+def shared_options(command: Command) -> Command:
+    """Add ``--repeat``, ``--json`` and ``--write``."""
+    for option in reversed(_SHARED):
+        command = option(command)
+    return command
+
+
+def write_table(document: Path | None, table: str, place: str = "figures") -> None:
+    """Put the table into the document of ``--write``. Raises ClickException if it has no place."""
+    if document is None:
+        return
+    try:
+        report.write_into(document, table, place)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def end_if_missed(check: bool, what: str, missed: Sequence[str]) -> None:
+    """With ``--check``, say what was missed and exit with 1."""
+    if check and missed:
+        click.echo(f"{what}: " + "; ".join(missed), err=True)
+        sys.exit(1)
 
 
 def sizes_of(

@@ -24,6 +24,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, cast
 
+from .process_end import how_it_ended
+
 QUICK_DEATHS, QUICK_S = 5, 2.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 TICK_S = 0.2
@@ -98,7 +100,9 @@ class Daemon:
         self._quick_deaths = self._quick_deaths + 1 if quick else 0
         if code == WRONG_USAGE or self._quick_deaths >= QUICK_DEATHS:
             words = "\n".join(self.last_words)
-            return f"The {self.name} cannot work: it ended by {how(code)}.\n{words}".rstrip()
+            return (
+                f"The {self.name} cannot work: it ended by {how_it_ended(code)}.\n{words}".rstrip()
+            )
         pause = FIRST_PAUSE_S * 2**self._quick_deaths
         self.due = time.monotonic() + min(pause, LONGEST_PAUSE_S)
         return None
@@ -165,7 +169,7 @@ class Keeper(threading.Thread):
             self._listen(LAST_WORDS_S)
             self.failure = daemon.note_death(code) or self.failure
             if self.failure is None:
-                text = f"The {daemon.name} ended by {how(code)} and is started again."
+                text = f"The {daemon.name} ended by {how_it_ended(code)} and is started again."
                 self._on_line(Line(daemon.name, text, "WARNING"))
 
     def _end(self) -> None:
@@ -263,13 +267,3 @@ class Pipe:
         if event == "task_log":
             text = f"{record.get('task_name')}: {text}\n{record.get('traceback', '')}".rstrip()
         return Line(self.daemon.name, text, level)
-
-
-def how(code: int) -> str:
-    """Say how a process ended, by its exit code (negative: a signal)."""
-    if code >= 0:
-        return f"exit code {code}"
-    try:
-        return signal.Signals(-code).name
-    except ValueError:
-        return f"signal {-code}"

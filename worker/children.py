@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from ..process_end import how_it_ended
 from .board import Board, Executing
 from .config import ExitCode, WorkerConfig
 
@@ -79,12 +80,7 @@ class Death:
     @property
     def how(self) -> str:
         """What ended it, for people."""
-        if self.code >= 0:
-            return f"exit code {self.code}"
-        try:
-            return signal.Signals(-self.code).name
-        except ValueError:
-            return f"signal {-self.code}"
+        return how_it_ended(self.code)
 
 
 class Children:

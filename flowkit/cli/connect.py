@@ -77,6 +77,23 @@ def follow(handle: RunHandle, timeout: float | None, *, as_json: bool) -> ExitCo
     return code_of_state(record.state)
 
 
+def tell_it_goes_on(
+    ctx: click.Context, handle: RunHandle, timeout: float | None, *, wait: bool, as_json: bool
+) -> None:
+    """Say that a run was taken up again; ``wait``: wait for its end instead, and exit."""
+    from .output import print_json, say
+
+    tell_what_lacks(handle.client)
+    if wait:
+        ctx.exit(follow(handle, timeout, as_json=as_json))
+    record = handle.record()
+    if as_json:
+        document = {"run_id": handle.run_id, "dag": record.dag_name, "state": record.state.value}
+        print_json(document)
+    else:
+        say(f"Run {handle.run_id} goes on.")
+
+
 def tell_what_lacks(client: Client) -> None:
     """Say so if nobody is there to carry out a run that was submitted or resumed."""
     from .output import note

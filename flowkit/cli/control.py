@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .connect import await_end, connect, follow, refuse_timeout_alone, tell_what_lacks
+from .connect import await_end, connect, refuse_timeout_alone, tell_it_goes_on
 from .daemon_options import redis_options
 from .inputs import json_option, run_argument, timeout_option
 
@@ -71,17 +71,8 @@ def resume(
 
     With --from-task also a run that succeeded: from that task on, it is made again.
     """
-    from .output import print_json, say
-
     refuse_timeout_alone(timeout, wait=wait)
     client = connect(ctx, options, waits=wait)
     handle = client.run(run_id)
     handle.resume(from_task or None)
-    tell_what_lacks(client)
-    if wait:
-        ctx.exit(follow(handle, timeout, as_json=as_json))
-    record = handle.record()
-    if as_json:
-        print_json({"run_id": run_id, "dag": record.dag_name, "state": record.state.value})
-    else:
-        say(f"Run {run_id} goes on.")
+    tell_it_goes_on(ctx, handle, timeout, wait=wait, as_json=as_json)

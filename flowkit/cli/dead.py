@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .connect import connect, follow, refuse_timeout_alone, tell_what_lacks
+from .connect import connect, refuse_timeout_alone, tell_it_goes_on
 from .daemon_options import redis_options
-from .inputs import json_option, run_argument, timeout_option
+from .inputs import json_option, limit_option, run_argument, timeout_option
 
 if TYPE_CHECKING:
     from ..dead_letters import DeadLetter, OpenedLetter
@@ -39,14 +39,7 @@ def dead() -> None:
     callback=seconds_of,
     help="Only failures of the last 90s, 30m, 1h, 7d.",
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    default=50,
-    show_default=True,
-    metavar="N",
-    help="At most so many.",
-)
+@limit_option(50)
 @json_option
 @redis_options
 @click.pass_context
@@ -125,19 +118,10 @@ def retry(
 
     This starts a task with at_most_once again as well: look first whether its work was done.
     """
-    from .output import print_json, say
-
     refuse_timeout_alone(timeout, wait=wait)
     client = connect(ctx, options, waits=wait)
     handle = client.retry_dead(run_id, *tasks)
-    tell_what_lacks(client)
-    if wait:
-        ctx.exit(follow(handle, timeout, as_json=as_json))
-    record = handle.record()
-    if as_json:
-        print_json({"run_id": run_id, "dag": record.dag_name, "state": record.state.value})
-    else:
-        say(f"Run {run_id} goes on.")
+    tell_it_goes_on(ctx, handle, timeout, wait=wait, as_json=as_json)
 
 
 def _document(letter: DeadLetter) -> dict[str, object]:

@@ -34,6 +34,18 @@ timeout_option = click.option(
 )
 
 
+def limit_option(default: int) -> Callable[[_F], _F]:
+    """Return the option ``--limit`` of a list."""
+    return click.option(
+        "--limit",
+        type=click.IntRange(min=1),
+        default=default,
+        show_default=True,
+        metavar="N",
+        help="At most so many.",
+    )
+
+
 def checked_run_id(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """Return an id that a run can have, as a click callback. Raises BadParameter."""
     from ..client import check_run_id

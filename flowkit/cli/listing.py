@@ -9,7 +9,7 @@ import click
 from ..core.states import RunState
 from .connect import connect
 from .daemon_options import redis_options
-from .inputs import json_option
+from .inputs import json_option, limit_option
 
 if TYPE_CHECKING:
     from ..protocol.client_store import RunRecord
@@ -18,14 +18,7 @@ _STATES = [state.value for state in RunState]
 
 
 @click.command()
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
-    metavar="N",
-    help="At most so many.",
-)
+@limit_option(20)
 @click.option("--state", type=click.Choice(_STATES), help="Only runs in this state.")
 @json_option
 @redis_options

@@ -16,14 +16,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from ..core.states import TaskState
 from ..logging import FlowkitLogger, LogLevel
 from ..protocol.codec import pack, unpack
 from ..result_cache import NotCacheable, entry_of
-from ..state import StateManager, StateStore
+from ..state import StateManager, StateStore, batch_of
 from ..task import Task
 from .attempts import Outcome
 
@@ -107,7 +106,7 @@ class LocalCache:
         if not wanted:
             return
         try:
-            with self._batch():
+            with batch_of(self._state):
                 for outcome in wanted:
                     self._keep(outcome)
         except Exception as error:  # the batch as a whole: the disk is full, say
@@ -124,10 +123,6 @@ class LocalCache:
             self._state.set(_key(self._entries[index]), text, ttl=task.cache_ttl, metadata=about)
         except Exception as error:
             self._warn_unkept(index, error)
-
-    def _batch(self) -> AbstractContextManager[Any]:
-        batch = getattr(self._state, "batch", None)
-        return nullcontext() if batch is None else batch()
 
     def _warn_unkept(self, index: int, error: Exception) -> None:
         self._warn(index, f"its result cannot be kept: {type(error).__name__}: {error}")

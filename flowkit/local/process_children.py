@@ -21,6 +21,7 @@ from multiprocessing.context import SpawnProcess
 from queue import SimpleQueue
 from threading import Thread
 
+from ..process_end import how_it_ended
 from .process_child import child_main
 from .process_wire import CHILD_NAME
 
@@ -39,14 +40,7 @@ class Died(Exception):
     @property
     def how(self) -> str:
         """What ended it, for people."""
-        if self.code is None:
-            return "its exit code is unknown"
-        if self.code >= 0:
-            return f"exit code {self.code}"
-        try:
-            return signal.Signals(-self.code).name
-        except ValueError:
-            return f"signal {-self.code}"
+        return "its exit code is unknown" if self.code is None else how_it_ended(self.code)
 
 
 class Kid:

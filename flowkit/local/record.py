@@ -23,7 +23,6 @@ Code is not compared: after a change, run without ``resume``. One run of a DAG a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from ..core.states import TaskState
@@ -34,7 +33,7 @@ from ..invoke import plan_for
 from ..layout import Layout
 from ..logging import LogLevel, get_logger
 from ..protocol.codec import CodecError
-from ..state import StateStore
+from ..state import StateStore, batch_of
 from ..state.digest import digest
 from ..state.entries import MISSING
 from ..task_cache import check_store, read_or_missing
@@ -95,7 +94,7 @@ class Recorder:
                 found = self._find(index)
             if found is not None:
                 reused[index] = found
-        with self._batch():
+        with batch_of(self._state):
             for index in order:
                 if index not in reused and index not in self._unfinished:
                     self._state.delete(self._key(index))
@@ -107,7 +106,7 @@ class Recorder:
         """Store those that are results; one that cannot be stored comes back as a failure."""
         done: list[Outcome] = []
         try:
-            with self._batch():
+            with batch_of(self._state):
                 done = [self._recorded(outcome) for outcome in outcomes]
         except Exception as error:  # the batch as a whole: the disk is full, say
             return [
@@ -200,12 +199,6 @@ class Recorder:
             return digest(value, "value")
         except CodecError:
             return None
-
-    # -- the store -----------------------------------------------------------------------------
-
-    def _batch(self) -> AbstractContextManager[Any]:
-        batch = getattr(self._state, "batch", None)
-        return nullcontext() if batch is None else batch()
 
     def _log(self, count: int) -> None:
         total = len(self._tasks)

@@ -89,6 +89,12 @@ class StateStore(Protocol):
         ...
 
 
+def batch_of(state: StateStore) -> AbstractContextManager[Any]:
+    """Return the store's ``batch()``, or a context that does nothing if it has none."""
+    batch = getattr(state, "batch", None)
+    return nullcontext() if batch is None else batch()
+
+
 class StateManager:
     """Values by key, in memory, or in the JSON file at ``storage_path`` as well.
 

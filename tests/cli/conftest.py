@@ -96,3 +96,13 @@ def running(
     ) as system:
         system.wait_ready()
         yield RunningSystem(redis_server.url, name)
+
+
+@pytest.fixture
+def talk(flowkit: Run, running: RunningSystem) -> Run:
+    """The command with the running system's address in its environment."""
+
+    def run(*words: str):  # type: ignore[no-untyped-def]
+        return flowkit(*words, **running.variables)
+
+    return run

@@ -7,17 +7,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from console import Run, RunningSystem
-
-
-@pytest.fixture
-def talk(flowkit: Run, running: RunningSystem) -> Run:
-    """The command with the running system's address in its environment."""
-
-    def run(*words: str):  # type: ignore[no-untyped-def]
-        return flowkit(*words, **running.variables)
-
-    return run
+from console import Run
 
 
 @pytest.fixture

@@ -15,9 +15,10 @@ import pytest
 from console import alive
 from helpers import wait_until
 
-from flowkit.daemons import LONGEST_LINE, QUICK_DEATHS, Daemon, Keeper, Line, Pipe, how
+from flowkit.daemons import LONGEST_LINE, QUICK_DEATHS, Daemon, Keeper, Line, Pipe
 from flowkit.exceptions import FlowkitError
 from flowkit.loader import load_app
+from flowkit.process_end import how_it_ended
 from flowkit.system import LocalSystem, default_processes, print_line
 from flowkit.task import Task
 
@@ -264,5 +265,9 @@ def test_lines_are_printed_where_they_belong(capsys: pytest.CaptureFixture[str])
 
 
 def test_ends_are_told_in_words() -> None:
-    assert [how(3), how(-9), how(-99)] == ["exit code 3", "SIGKILL", "signal 99"]
+    assert [how_it_ended(3), how_it_ended(-9), how_it_ended(-99)] == [
+        "exit code 3",
+        "SIGKILL",
+        "signal 99",
+    ]
     assert default_processes() >= 2

@@ -108,6 +108,9 @@ class TurnAsyncLane(AsyncLane):
         await asyncio.sleep(0)
         while self._begun:
             await asyncio.gather(*self._begun)
+            # Since Python 3.12, gathering what is done already does not let the loop take its turn,
+            # in which the done ones are taken out.
+            await asyncio.sleep(0)
 
     def close(self) -> None:
         """Give the loop back, which a child leaves to the end of its process."""
