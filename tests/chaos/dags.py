@@ -68,7 +68,11 @@ def poisoned(good: int, seed: int, *, ms: float, share_async: float) -> DAG:
 
 
 def eventful(tasks: int, seed: int) -> DAG:
-    """Draw layers in which some tasks are retried, some fail for good, some are skipped."""
+    """Draw layers in which some tasks are retried, some fail for good, some are skipped.
+
+    After six layers others begin that need none of them, or the first failures would block nearly
+    all of a large DAG.
+    """
     rng = random.Random(seed)
     dag = DAG("eventful", on_failure="continue")
     before: list[Task[..., object]] = []
@@ -77,7 +81,7 @@ def eventful(tasks: int, seed: int) -> DAG:
             layer = [_eventful(at, rng) for at in range(first, min(first + 20, tasks))]
             for one in layer:
                 dag.add(one)
-                if before:
+                if before and first % 120:
                     rng.sample(before, min(len(before), rng.randint(1, 2))) >> one
             before = layer
     return dag
