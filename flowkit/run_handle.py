@@ -151,7 +151,7 @@ class RunHandle:
         """Return ``{task name: result}`` of the tasks that have succeeded so far, without hooks.
 
         ``lenient``: values of classes that this process does not know become plain data.
-        Raises RunNotFound, BrokenValue.
+        Raises RunNotFound, BrokenValue, RunLost if Redis has lost the run's results.
         """
         names, hooks = self.graph().graph.names, self.graph().hooks()
         with self.client.store() as store:
@@ -172,7 +172,8 @@ class RunHandle:
         """Return the result of one task, None if it was skipped.
 
         Raises TaskNotFoundError for a name that the DAG does not have, TaskExecutionError if the
-        task failed, RunNotFound, and FlowkitError if the task is not over.
+        task failed, RunNotFound, RunLost if Redis has lost the results, and FlowkitError if the
+        task is not over.
         """
         number = self._number(task)
         with self.client.store() as store:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from ..core.compiled import CompiledDAG
-from ..exceptions import RedisUnavailable, StoreError
+from ..exceptions import RedisUnavailable, RunLost, StoreError
 from ..protocol.codec import unpack
 from ..protocol.worker_store import Claim, WorkerStore
 
@@ -116,7 +117,8 @@ class Values:
                     if count > PREFETCH:
                         return
         for life, tasks in wanted.items():
-            self._fetch(life, list(tasks))
+            with suppress(RunLost):
+                self._fetch(life, list(tasks))
 
     def _graph_if_readable(self, claim: Claim) -> CompiledDAG | None:
         try:
@@ -128,7 +130,10 @@ class Values:
         return dag if claim.task < len(dag.graph) else None
 
     def upstream(self, claim: Claim, tasks: Sequence[int]) -> list[object]:
-        """Return the results of these tasks, None for one that was skipped. Raises BrokenValue."""
+        """Return the results of these tasks, None for one that was skipped.
+
+        Raises BrokenValue, and RunLost if Redis has lost the run's results.
+        """
         if not tasks:
             return []
         self._hear()

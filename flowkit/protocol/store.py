@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..core.compiled import CompiledDAG
+from ..exceptions import RunLost
 from .graphs import digest_of, unpack_graph
 from .keys import Keys
 from .link import Link
@@ -67,33 +68,39 @@ class Store:
 
     def read_records(self, run: str, tasks: Sequence[int]) -> list[TaskRecord]:
         """Return the records of these tasks; one round trip per thousand."""
-        return [
-            parse_record(data)
-            for data in self._read_fields(self.keys.tasks(run), tasks, LARGEST_PART)
-        ]
+        return [parse_record(data) for data in self._read_fields(self.keys.tasks(run), tasks)]
 
     def read_results(self, run: str, tasks: Sequence[int]) -> Iterator[bytes | None]:
         """Yield the packed results of these tasks, None where there is none.
 
         Read in parts that adapt to their size, so that large results never fill memory at once.
+        Raises RunLost for one that is not there, if results of this run are gone.
         """
-        return self._read_fields(self.keys.results(run), tasks, FIRST_PART)
+        key, of_run = self.keys.results(run), ("HGET", self.keys.run(run), "kept")
+
+        def read(part: Sequence[int]) -> list[bytes | None]:
+            found: list[bytes | None]
+            found, stored, kept = self.link.batch([("HMGET", key, *part), ("HLEN", key), of_run])
+            if stored < int(kept or 0) and None in found:
+                raise RunLost(
+                    run,
+                    f"results of run {run!r} are gone from Redis: deleted or evicted. Resume "
+                    "it from its first tasks, and look at the memory settings of that Redis",
+                )
+            return found
+
+        return _in_adapting_parts(read, tasks, FIRST_PART)
 
     def read_errors(self, run: str, tasks: Sequence[int]) -> list[bytes | None]:
         """Return the packed last errors of these tasks."""
-        return list(self._read_fields(self.keys.errors(run), tasks, LARGEST_PART))
+        return list(self._read_fields(self.keys.errors(run), tasks))
 
-    def _read_fields(self, key: str, fields: Sequence[int], part: int) -> Iterator[bytes | None]:
-        at = 0
-        while at < len(fields):
-            values = self.link.call("HMGET", key, *fields[at : at + part])
-            at += part
-            yield from values
-            size = sum(len(value) for value in values if value is not None)
-            if size * 2 < PART_BYTES:
-                part = min(part * 2, LARGEST_PART)
-            elif size > PART_BYTES:
-                part = max(part // 2, 1)
+    def _read_fields(self, key: str, fields: Sequence[int]) -> Iterator[bytes | None]:
+        def read(part: Sequence[int]) -> list[bytes | None]:
+            found: list[bytes | None] = self.link.call("HMGET", key, *part)
+            return found
+
+        return _in_adapting_parts(read, fields, LARGEST_PART)
 
     def alive_workers(self) -> list[tuple[str, bytes]]:
         """Return (worker, packed description) of those whose lease has not run out. Two trips."""
@@ -111,3 +118,19 @@ class Store:
             return self._now_ms()
         seconds, micros = self.link.call("TIME")
         return int(seconds) * 1000 + int(micros) // 1000
+
+
+def _in_adapting_parts(
+    read: Callable[[Sequence[int]], Sequence[bytes | None]], fields: Sequence[int], part: int
+) -> Iterator[bytes | None]:
+    """Read many fields, ``part`` of them at first, then as many as are no burden."""
+    at = 0
+    while at < len(fields):
+        values = read(fields[at : at + part])
+        at += part
+        yield from values
+        size = sum(len(value) for value in values if value is not None)
+        if size * 2 < PART_BYTES:
+            part = min(part * 2, LARGEST_PART)
+        elif size > PART_BYTES:
+            part = max(part // 2, 1)

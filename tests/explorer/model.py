@@ -130,6 +130,11 @@ class Draft:
     def field(self, name: str) -> str:
         return (self.run or {}).get(name, "")
 
+    def count_results(self) -> None:
+        """Write how many results there are, if there ever were any."""
+        if self.run is not None and (self.results or "kept" in self.run):
+            self.run["kept"] = str(len(self.results))
+
     def add_event(self, *fields: tuple[str, str]) -> None:
         self.last_event += 1
         self.events.append((self.last_event, fields))

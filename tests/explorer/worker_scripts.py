@@ -61,6 +61,8 @@ def _record_outcomes(d: Draft, lane: str, outcomes: tuple[tuple[str, str], ...])
             written = _settle(d, task, record, letter, later)
             if payload:
                 (d.results if written == "S" else d.errors)[task] = payload
+            if payload and written == "S":
+                d.count_results()
             ended.setdefault(written, []).append(str(task))
             if stop:
                 d.stops.get(lane, set()).discard((task, attempt))

@@ -8,10 +8,10 @@ import fault_app as app
 import pytest
 from helpers import wait_until
 from real_redis import RealRedis
-from system import System
+from system import System, records
 
 from flowkit import DAG
-from flowkit.core.states import RunState
+from flowkit.core.states import RunState, TaskState
 from flowkit.exceptions import RunLost
 
 
@@ -74,3 +74,27 @@ def test_a_run_that_is_lost_as_a_whole_is_named_in_the_log(
         with pytest.raises(RunLost):
             run.wait(30)
     assert "Run first of DAG gated is lost" not in scheduler.log
+
+
+def test_results_that_are_deleted_fail_the_tasks_that_need_them(system: System) -> None:
+    """They were handed None in place of what was lost, which is silently wrong.
+
+    A lane keeps what it made itself, so the first result is made in the other one.
+    """
+    system.start("--processes", "1")
+    with DAG("gated") as dag:
+        one, two = app.apause.bind("one", seconds=0.01), app.held.bind("two", gate="a")
+        dag.add(two)
+        [one, two] >> app.listed.bind("four")
+    with system.client() as client:
+        run = client.submit(dag)
+        system.started("two")
+        wait_until("one is over", lambda: run.results() == {"one": 0.01})
+        with client.store() as store:
+            store.link.call("DEL", store.keys.results(run.run_id))
+        with pytest.raises(RunLost, match="are gone from Redis"):
+            run.results()
+        system.open_gate("a")
+        assert run.wait(30) is RunState.FAILED
+        assert run.error().error_type == "RunLost"
+        assert records(run)["four"].state is TaskState.FAILED

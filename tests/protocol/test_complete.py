@@ -7,7 +7,7 @@ from helpers import EXPIRING
 from world import LIST, START, World, done
 
 from flowkit.core.states import RunState
-from flowkit.exceptions import LeaseLost
+from flowkit.exceptions import LeaseLost, RunLost
 from flowkit.protocol.records import Spent
 
 
@@ -19,6 +19,7 @@ class TestOutcomes:
         assert changed == {
             "run:r1:tasks": {"0": "S1,W.0,0,0,30"},
             "run:r1:results": {"0": "\udcc3"},
+            "run:r1": {**world.dump()["run:r1"], "kept": "1"},
             "worker:W.0:claims": {"#": "1"},
             "events": [{"submit": f"r1 {world.submission().digest}"}, {"S": "r1 0"}],
         }
@@ -28,6 +29,26 @@ class TestOutcomes:
         world.complete(done(0))
         assert "run:r1:results" not in world.dump()
         assert list(world.client.read_results("r1", [0])) == [None]
+
+    def test_results_that_are_gone_are_not_taken_for_none(self, world: World) -> None:
+        """Deleted or evicted alone, they would be handed to the tasks behind them as None."""
+        world.running(0, 1, 2)
+        world.complete(done(0, payload=b"result"), done(1))
+        assert list(world.worker.read_results("r1", [0, 1])) == [b"result", None]
+        world.link.call("DEL", world.keys.results("r1"))
+        world.complete(done(2, payload=b"a later one"))
+        for store in (world.worker, world.client):
+            assert list(store.read_results("r1", [2])) == [b"a later one"]
+            with pytest.raises(RunLost, match="results of run 'r1' are gone"):
+                list(store.read_results("r1", [0]))
+
+    def test_results_that_a_resume_has_dropped_are_not_missed(self, world: World) -> None:
+        world.running(0)
+        world.complete(done(0, payload=b"result"))
+        world.finish()
+        world.client.resume("r1", [0])
+        world.scheduler.reset("r1", [0])
+        assert list(world.worker.read_results("r1", [0])) == [None]
 
     @pytest.mark.parametrize("letter", ["F", "K"])
     def test_failure_and_skip_end_the_task(self, world: World, letter: str) -> None:

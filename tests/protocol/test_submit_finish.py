@@ -130,8 +130,9 @@ class TestFinish:
         digest = self.over(world)
         found = world.dump()
         assert found["run:r1"] == run_hash(
-            world, state="failed", failed="1", counts="succeeded=1", finished=str(START + 70)
-        )
+            world, state="failed", failed="1", counts="succeeded=1", kept="1",
+            finished=str(START + 70),
+        )  # fmt: skip
         assert found[EXPIRING] == [f"graph:{digest}", *RUN_KEYS]
         assert "graphs" not in found
         assert "active" not in found
@@ -194,7 +195,7 @@ class TestResume:
         world.client.resume("r1")
         found = world.dump()
         assert len(found["run:r1"].pop("resumed_by")) == 16
-        assert found["run:r1"] == run_hash(world, resuming="1", resumes="1")
+        assert found["run:r1"] == run_hash(world, resuming="1", resumes="1", kept="1")
         assert found[EXPIRING] == []
         assert (found["active"], found["events"][-1]) == ({"r1"}, {"resume": "r1"})
         assert found["graphs"][world.submission().digest] == "1"

@@ -9,7 +9,7 @@ from bench import claim_of, dag_of
 
 from flowkit import Task, task
 from flowkit.core.compiled import CompiledDAG
-from flowkit.exceptions import RedisUnavailable, StoreError
+from flowkit.exceptions import RedisUnavailable, RunLost, StoreError
 from flowkit.protocol.codec import pack
 from flowkit.protocol.worker_store import Claim
 from flowkit.worker import values as module
@@ -226,3 +226,19 @@ def test_a_result_larger_than_the_bound_is_handed_out_and_not_kept(
         assert values.upstream(claim_of(1), [0]) == [b"x" * 1000]
     assert len(archive.read) == 2
     assert values._bytes == 0
+
+
+def test_results_that_are_lost_fail_the_task_that_wants_them_and_nothing_else(
+    diamond: CompiledDAG, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading ahead must not end the lane."""
+    archive = Archive(diamond)
+
+    def lost(run: str, tasks: Sequence[int]) -> Iterator[bytes | None]:
+        raise RunLost(run)
+
+    monkeypatch.setattr(archive, "read_results", lost)
+    values = values_of(archive)
+    values.prefetch([claim_of(1)])
+    with pytest.raises(RunLost):
+        values.upstream(claim_of(1), [0])

@@ -1,5 +1,5 @@
 -- reset: makes tasks of a resumed run pending again; they keep the number of their last attempt.
--- USES   base fence dead
+-- USES   base fence dead results
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 run   5 '1' if this is the last part
 --        6 error for a cancelled task that must not start twice   7… tasks, at most 1,000
@@ -42,7 +42,7 @@ if #ARGV > 6 then
   end
   if #gone > 0 then
     call(unpack(writes))
-    call('HDEL', results_key(run), unpack(gone))
+    drop_results(run, gone)
     call('HDEL', errors_key(run), unpack(gone))
   end
 end

@@ -13,12 +13,6 @@ end
 -- Marks a result that came from the cache in the first field of the rest of a record.
 local function from_cache(rest) return (string.gsub(rest, ',', '~,', 1)) end
 
--- Keeps a result for tasks of the same code and arguments, if its token names an entry and a TTL.
-local function keep_cached(token, payload)
-  local digest, ttl = string.match(token, '^%d+,%d+,S,(%x+),(%d+)$')
-  if digest then call('SET', cached_key(digest), payload, 'PX', ttl) end
-end
-
 -- Counts a put-off attempt in "deaths[/base][*put off][!]", the part of the record that says
 -- which of a task's attempts do not count as failures.
 local function put_off(rest)

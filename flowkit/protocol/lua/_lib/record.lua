@@ -65,7 +65,7 @@ local function record_outcomes(lane, run, first, count, stale)
     end
   end
   if #writes > 2 then call(unpack(writes)) end
-  if #results > 2 then call(unpack(results)) end
+  if #results > 2 then keep_results(run, results) end
   if #errors > 2 then call(unpack(errors)) end
   if #freed > 2 then call(unpack(freed)) end
   if ended.F then note_dead(run, ended.F, now) end
