@@ -135,6 +135,9 @@ class Proxy:
             back.close()
             return
         wire = _Wire(back, onward)
+        if self._refuses:  # it began to while the other end was being reached
+            wire.hang_up()
+            return
         self._wires.add(wire)
         await asyncio.gather(
             self._pump(near, onward, wire, replies=False),

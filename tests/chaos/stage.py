@@ -230,6 +230,11 @@ class Stage:
         found = self.executions(run)
         return len(found) - len({one.task for one in found})
 
+    def unnumbered(self, run: RunHandle) -> int:
+        """Return how many executions of a run carry the attempt number of one before."""
+        found = self.executions(run)
+        return len(found) - len({(one.task, one.attempt) for one in found})
+
 
 @contextmanager
 def meanwhile(every: float, fault: Callable[[], object]) -> Iterator[list[float]]:
