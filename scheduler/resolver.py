@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 
 from ..core.compiled import CompiledDAG
 from ..core.run import Command, FinishRun, MarkTasks, QueueTasks, Run, StopRun, StopTasks
+from ..core.shelf import Shelf
 from ..core.states import RunState, TaskState
 from ..logging import FlowkitLogger, LogLevel
 from ..protocol.reading import Damaged
@@ -31,7 +32,6 @@ from .writer import Writer
 
 BATCH = 500  # events read at once
 PROGRESS_S = 0.25
-GRAPHS_KEPT = 64
 
 
 class Resolver:
@@ -51,7 +51,7 @@ class Resolver:
         self._window = window
         self._monotonic = monotonic
         self._writer = Writer(store)
-        self._graphs: dict[str, CompiledDAG] = {}
+        self._graphs = Shelf()  # runs that go on keep theirs
         self._cursor = "0"
         self._replay_until = (0, 0)
         self.active: dict[str, Active] = {}
@@ -129,8 +129,9 @@ class Resolver:
                 self._carry_out(active, active.state.cancel())
         elif kind == "submit" and active is None:
             digest = text.partition(" ")[2]
-            if digest in self._graphs:
-                self._begin(run, self._graphs[digest])
+            dag = self._graphs.get(digest)
+            if dag is not None:
+                self._begin(run, dag)
             else:
                 self._open(run)
         elif kind == "resume" and active is None:
@@ -190,9 +191,8 @@ class Resolver:
             found = self._store.read_graph(digest)
             if found is None:
                 raise Damaged(f"its graph {digest[:12]} is not in Redis any more")
-            dag = self._graphs[digest] = found
-            if len(self._graphs) > GRAPHS_KEPT:  # runs that go on keep theirs
-                del self._graphs[next(iter(self._graphs))]
+            dag = found
+            self._graphs.put(digest, dag)
         return dag
 
     def give_up(self, run: str, error: Exception) -> None:

@@ -19,6 +19,7 @@ import threading
 from collections.abc import Callable
 from typing import NoReturn
 
+from ..core.shelf import Shelf
 from ..exceptions import FlowkitError, LeaseLost
 from ..loader import load_app
 from ..log_capture import start_capture
@@ -53,6 +54,7 @@ class Child:
         self._stop_links = threading.Event()
         self._waiters: list[WorkerStore] = []
         self._exit = ExitCode.DONE
+        self._graphs = Shelf()  # of both lanes
         self._sync: SyncLane | None = None
         self._async: AsyncLane | None = None
 
@@ -130,7 +132,7 @@ class Child:
     ) -> tuple[Desk, WorkerStore, Values, Executor]:
         config = self._config
         # Values are read in the lane's own thread, outcomes also sent by the reporter: two links.
-        values = Values(self._store(lane), config.max_result_bytes)
+        values = Values(self._store(lane), config.max_result_bytes, self._graphs)
         store, waiter = self._store(lane, on_new_server=values.forget), self._store(lane)
         self._waiters.append(waiter)
         lists = [ready_list(queue, is_async=is_async) for queue in config.queues]

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from ..core.compiled import CompiledDAG
+from ..core.shelf import Shelf
 from ..exceptions import RedisUnavailable, RunLost, StoreError
 from ..protocol.codec import unpack
 from ..protocol.worker_store import Claim, WorkerStore
 
-GRAPHS_KEPT = 64
 RESULT_BYTES_KEPT = 32 * 1024 * 1024
 ENTRY_BYTES = 200  # what an entry costs beside its bytes
 PREFETCH = 512  # most results asked for at once, ahead of their tasks
@@ -28,11 +28,11 @@ _Key = tuple[tuple[str, str], int]
 class Values:
     """A lane's view of graphs and values."""
 
-    def __init__(self, store: WorkerStore, max_bytes: int) -> None:
-        """``max_bytes``: the largest value that is read."""
+    def __init__(self, store: WorkerStore, max_bytes: int, graphs: Shelf | None = None) -> None:
+        """``max_bytes``: the largest value that is read. ``graphs``: may be shared by lanes."""
         self.store = store
         self._max_bytes = max_bytes
-        self._graphs: OrderedDict[str, CompiledDAG] = OrderedDict()
+        self._graphs = graphs or Shelf()
         self._results: OrderedDict[_Key, bytes] = OrderedDict()
         self._bytes = 0
         self._unrecorded: dict[str, tuple[_Key, bytes]] = {}
@@ -45,9 +45,8 @@ class Values:
             found = self.store.read_graph(digest)
             if found is None:
                 raise StoreError(f"graph {digest[:12]} is not in Redis any more")
-            dag = self._graphs[digest] = found
-            if len(self._graphs) > GRAPHS_KEPT:
-                self._graphs.popitem(last=False)
+            dag = found
+            self._graphs.put(digest, dag)
         return dag
 
     def known(self, digest: str) -> CompiledDAG | None:

@@ -9,6 +9,7 @@ from bench import claim_of, dag_of
 
 from flowkit import Task, task
 from flowkit.core.compiled import CompiledDAG
+from flowkit.core.shelf import Shelf
 from flowkit.exceptions import RedisUnavailable, RunLost, StoreError
 from flowkit.protocol.codec import pack
 from flowkit.protocol.worker_store import Claim
@@ -154,12 +155,12 @@ def test_a_graph_that_is_gone_is_an_error_that_names_it() -> None:
         values_of(Archive(None)).graph("0123456789abcdef")
 
 
-def test_few_graphs_are_kept(diamond: CompiledDAG, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "GRAPHS_KEPT", 2)
-    archive = Archive(diamond)
-    values = values_of(archive)
+def test_lanes_of_one_child_share_their_graphs(diamond: CompiledDAG) -> None:
+    archive, shelf = Archive(diamond), Shelf(most_dags=2)
+    first, second = (Values(archive, 10**9, shelf) for _ in range(2))  # type: ignore[arg-type]
     for digest in ("a", "b", "c", "c", "a"):
-        values.graph(digest)
+        first.graph(digest)
+        assert second.known(digest) is diamond
     assert archive.graphs_read == 4
 
 

@@ -1,0 +1,38 @@
+"""Compiled DAGs that a process keeps at hand, by their digests.
+
+They never change, so what is kept is never stale. Those that were put there last stay; how many is
+bounded by their number and by their tasks, since one of a million tasks takes some 100 MB. The
+last one stays whatever its size. May be used by several threads: at worst a DAG is read twice.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from .compiled import CompiledDAG
+
+MOST_DAGS = 64
+MOST_TASKS = 500_000
+
+
+class Shelf:
+    """Compiled DAGs by digest."""
+
+    def __init__(self, *, most_dags: int = MOST_DAGS, most_tasks: int = MOST_TASKS) -> None:
+        """``most_tasks``: in all DAGs together."""
+        self._most_dags = most_dags
+        self._most_tasks = most_tasks
+        self._kept: OrderedDict[str, CompiledDAG] = OrderedDict()
+
+    def get(self, digest: str) -> CompiledDAG | None:
+        """Return a DAG if it is here."""
+        return self._kept.get(digest)
+
+    def put(self, digest: str, dag: CompiledDAG) -> None:
+        """Keep a DAG, and let go those that were put here first if they are too many."""
+        kept = self._kept
+        kept[digest] = dag
+        tasks = sum(len(one.graph) for one in list(kept.values()))
+        while len(kept) > 1 and (len(kept) > self._most_dags or tasks > self._most_tasks):
+            _, oldest = kept.popitem(last=False)
+            tasks -= len(oldest.graph)
