@@ -22,6 +22,17 @@ def answer(seed: int) -> int:
 
 
 @task
+def leaf_alone() -> None:
+    """A no-op that needs nothing."""
+
+
+@task
+def payload(size: int) -> bytes:
+    """Give a result of that size."""
+    return bytes(size)
+
+
+@task
 def count(*results: object) -> int:
     return len(results)
 
