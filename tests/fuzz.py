@@ -1,0 +1,167 @@
+"""``python -m tests.fuzz``: bytes that a fuzzer grows by what they reach, in place of Redis' own.
+
+Atheris (``pip install atheris``, CPython 3.11 to 3.13 on Linux) watches which lines each input
+reaches and keeps those that reach new ones. Hypothesis, which the suite uses, knows the grammar and
+not the code; this knows the code and not the grammar. A reader may answer with a value or with the
+one error that it promises; anything else, or more than two seconds or 2 GiB, ends the fuzzer,
+which says where it has kept the input.
+
+``python -m tests.fuzz value --seconds 600`` fuzzes one target for ten minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from array import array
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+try:
+    import atheris as imported
+except ImportError:
+    imported = None
+atheris: ModuleType | None = imported
+
+MOST_BYTES = 4096
+
+
+def value(data: bytes) -> None:
+    """A packed value: parameters, results, metadata."""
+    from flowkit.protocol.codec import BrokenValue, pack, unpack
+
+    try:
+        found = unpack(data)
+    except BrokenValue:
+        return
+    again = unpack(pack(found))
+    assert type(again) is type(found)
+
+
+def record(data: bytes) -> None:
+    """A task's record."""
+    from flowkit.protocol.reading import Damaged
+    from flowkit.protocol.records import parse_record
+
+    try:
+        found = parse_record(data)
+    except Damaged:
+        return
+    assert found.spent.failures(found.attempt) <= found.attempt
+
+
+def graph(data: bytes) -> None:
+    """A compiled DAG, as it lies in Redis and as it is before it is compressed."""
+    from flowkit.protocol.graphs import unpack_graph
+    from flowkit.protocol.reading import Damaged
+
+    try:
+        found = unpack_graph(data)
+    except Damaged:
+        return
+    for task in range(len(found.graph)):
+        found.policy(task), found.ref(task), found.graph.downstream(task)
+
+
+def error(data: bytes) -> None:
+    """What is kept of a failed attempt."""
+    from flowkit.protocol.records import ErrorInfo
+
+    assert isinstance(ErrorInfo.unpack(data).message, str)
+
+
+def fact(data: bytes) -> None:
+    """An event of the scheduler's stream."""
+    from flowkit.scheduler.facts import read_fact
+
+    kind, _, text = data.decode("utf-8", "backslashreplace").partition(" ")
+    try:
+        run, tasks = read_fact(kind, text, {})
+    except ValueError:
+        return
+    assert isinstance(run, str)
+    assert all(isinstance(task, int) for task in tasks)
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    one.__name__: one for one in (value, record, graph, error, fact)
+}
+
+
+def seeds(target: str) -> list[bytes]:
+    """Return inputs to begin with: what flowkit itself writes."""
+    from datetime import UTC, datetime
+    from decimal import Decimal
+
+    from flowkit.core.compiled import CompiledDAG
+    from flowkit.core.graph import Graph
+    from flowkit.core.retry import Policy
+    from flowkit.protocol.codec import pack
+    from flowkit.protocol.graphs import pack_graph
+    from flowkit.protocol.records import ErrorInfo
+
+    zeros = array("i", [0, 0])
+    dag = CompiledDAG("d", Graph.build(["a", "b"], [(0, 1)]), (Policy(),), zeros, ("m:f",), zeros)
+    deep = {"a": [1, 2.5, None, (True, {3}, b"x")], "b": datetime(2026, 1, 1, tzinfo=UTC)}
+    return {
+        "value": [pack(deep), pack(Decimal("1.5")), pack(2**80), pack(Path("a/b"))],
+        "record": [b"R2,W.0,1/2*3!+,40,", b"S1,W.0,0~,3,4", b"P1,,0,,"],
+        "graph": [pack_graph(dag)],
+        "error": [ErrorInfo("ValueError", "wrong", "Traceback …").pack()],
+        "fact": [b"S run 0 1 2", b"submit run 00ff", b"W run"],
+    }[target]
+
+
+def fuzz(target: str, seconds: int) -> None:
+    """Fuzz one target in this process; it ends the process."""
+    assert atheris is not None
+    with atheris.instrument_imports(include=["flowkit"]):
+        TARGETS[target](b"")
+    corpus = Path(tempfile.mkdtemp(prefix=f"flowkit-fuzz-{target}-"))
+    for number, seed in enumerate(seeds(target)):
+        (corpus / f"seed-{number}").write_bytes(seed)
+    limits = [f"-max_total_time={seconds}", f"-max_len={MOST_BYTES}", "-timeout=2"]
+    limits += [
+        f"-artifact_prefix={corpus}/",
+        "-rss_limit_mb=2048",
+        "-print_final_stats=1",
+        "-verbosity=0",
+    ]
+    atheris.Setup([sys.argv[0], str(corpus), *limits], TARGETS[target])
+    atheris.Fuzz()
+
+
+def main() -> int:
+    """Fuzz each target in a process of its own; return 1 if one of them found something."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(TARGETS)}")
+    parser.add_argument("--seconds", type=int, default=60, help="for each target [60]")
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    for name in given.targets:
+        if name not in TARGETS:
+            parser.error(f"there is no target {name!r}; there are {', '.join(TARGETS)}")
+    if atheris is None:
+        parser.error("atheris is not installed: pip install atheris")
+    if given.here:
+        fuzz(given.targets[0], given.seconds)
+    found = 0
+    for name in given.targets or TARGETS:
+        command = [sys.executable, "-m", "tests.fuzz", name, "--here", "--seconds"]
+        ended = subprocess.run(
+            [*command, str(given.seconds)], stderr=subprocess.PIPE, text=True, errors="replace"
+        )
+        runs = [line for line in ended.stderr.splitlines() if "number_of_executed_units" in line]
+        inputs = runs[-1].rpartition(" ")[2] if runs else "?"
+        print(f"{'FOUND' if ended.returncode else 'ok':<6}{name}: {inputs} inputs", flush=True)
+        if ended.returncode:
+            print(ended.stderr[-3000:])
+        found += ended.returncode != 0
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
