@@ -25,9 +25,10 @@ from ..exposure import warn_if_exposed
 from ..logging import FlowkitLogger, LogLevel
 from ..outage import OutageLog
 from ..protocol.fitness import check_fitness
+from ..protocol.lease_store import LeaseReply
 from ..protocol.link import Link
 from ..protocol.redis_url import redact_url
-from ..protocol.scheduler_store import LeaseReply, SchedulerStore
+from ..protocol.scheduler_store import SchedulerStore
 from .config import SchedulerConfig
 from .hints import Hints
 from .janitor import Janitor

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..exceptions import StoreError
-from ..protocol.scheduler_store import LeaseReply, SchedulerStore
+from ..protocol.lease_store import LeaseReply
+from ..protocol.scheduler_store import SchedulerStore
 
 MARGIN = 0.2  # of the lease
 WATCHDOG_S = 60.0

@@ -10,7 +10,7 @@ from helpers import wait_until
 from stage import Stage
 
 from flowkit.exceptions import RedisUnavailable
-from flowkit.protocol.scheduler_store import LeaseReply
+from flowkit.protocol.lease_store import LeaseReply
 from flowkit.scheduler.leader import WATCHDOG_S, Leader
 
 LEASE = 10.0
