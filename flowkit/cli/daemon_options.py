@@ -34,7 +34,10 @@ def redis_options(command: _F) -> _F:
         help="Accept a Redis that may delete keys when its memory is full.",
     )(command)
     command = click.option(
-        "--redis", "redis_url", metavar="URL", help="Redis URL [FLOWKIT_REDIS_URL, pyproject.toml]."
+        "--redis",
+        "redis_url",
+        metavar="URL",
+        help="Redis URL, or several with blanks between [FLOWKIT_REDIS_URL, pyproject.toml].",
     )(command)
     return click.option(
         "--namespace",
