@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..exceptions import WaitTimeout
-from .daemon_options import required_url, settings_from
+from .daemon_options import required_shards, settings_from
 from .exit_codes import ExitCode, code_of_state
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def connect(ctx: click.Context, options: dict[str, Any], *, waits: bool = False)
     from ..client import Client
 
     settings = settings_from(options)
-    required_url(settings, ctx.command_path)
+    required_shards(settings, ctx.command_path)
     client = ctx.with_resource(Client(settings, patience=CONNECT_PATIENCE_S))
     return ctx.with_resource(Client(settings, patience=OUTAGE_PATIENCE_S)) if waits else client
 
