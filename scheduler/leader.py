@@ -116,6 +116,11 @@ class Leader:
             self._pass_on(self._share, reply.term, lease_ms)
         return self._lease / 3
 
+    def let_go_if_over(self) -> None:
+        """Say that this shard is not led any more, if the lease could not be renewed in time."""
+        if self._monotonic() >= self._trusted_until:
+            self._note_leading(False)
+
     def _note_leading(self, leads: bool) -> None:
         if self._share is not None:
             self._share.note(leads=leads)
@@ -140,8 +145,7 @@ class Leader:
                 self._current, self.refused = None, error
                 return
             except StoreError as error:
-                if self._monotonic() >= self._trusted_until:
-                    self._note_leading(False)
+                self.let_go_if_over()
                 self._on_trouble(error)
                 pause = self._poll
         if self._current is not None:
