@@ -156,7 +156,7 @@ class Client:
         """
         if len(self.shards) == 1:
             return self.shards[0]
-        today, *before = former_owners(run_id, len(self.shards))
+        today, *before = former_owners(run_id, len(self.shards), self.shards[0].first)
         for position in before if chosen else ():
             with self.shards[position].store() as store:
                 if not store.missing([run_id]):

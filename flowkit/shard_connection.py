@@ -22,6 +22,7 @@ class ShardConnection:
         """``patience``: seconds that a call tries to reach Redis. Nothing is connected yet."""
         self.shard = shard
         self.graphs: set[str] = set()  # digests that this client has sent there
+        self.first = 1  # how many shards there were at first; 1 until it has said so
         self._allow_eviction = allow_eviction
         self._is_checked = False
         self._lock = threading.RLock()
@@ -37,7 +38,8 @@ class ShardConnection:
         """
         if not self._is_checked:
             check_fitness(self._store.link, allow_eviction=self._allow_eviction)
-            check_layout(self._store.link, self.shard.namespace, self.shard.layout)
+            link, shard = self._store.link, self.shard
+            self.first = check_layout(link, shard.namespace, shard.layout)
             self._is_checked = True
 
     @contextmanager

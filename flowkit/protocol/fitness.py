@@ -43,16 +43,19 @@ def check_fitness(link: Link, *, allow_eviction: bool = False) -> None:
         )
 
 
-def check_layout(link: Link, namespace: str, layout: str) -> None:
+def check_layout(link: Link, namespace: str, layout: str) -> int:
     """Ask a shard whether it is the one that a list of URLs makes it. One round trip.
 
-    ``layout``: ``position/count``. A shard that no scheduler has led yet says nothing.
-    Raises WrongShards, RedisUnavailable.
+    ``layout``: ``position/count``. Return how many shards there were at first; 1 where nobody has
+    said so, since no scheduler has led yet. Raises WrongShards, RedisUnavailable.
     """
-    said = link.call("GET", Keys(namespace).layout())
-    if said is not None and said != layout.encode():
-        text = said.decode("utf-8", "replace")
-        raise WrongShards(wrong_shards(link.url, namespace, layout, text))
+    found = link.call("GET", Keys(namespace).layout())
+    if found is None:
+        return 1
+    said, _, first = found.decode("utf-8", "replace").rpartition("/")
+    if said != layout:
+        raise WrongShards(wrong_shards(link.url, namespace, layout, said))
+    return int(first)
 
 
 def _check_version(link: Link, version: str) -> None:

@@ -135,8 +135,8 @@ class Keys:
         return f"{self.prefix}leader"
 
     def layout(self) -> str:
-        """String: ``position/count``: which of how many shards this namespace is. The leading
-        scheduler; it only ever grows."""
+        """String: ``position/count/first``: which of how many shards this namespace is, and how
+        many there were at first. The leading scheduler; the count only ever grows."""
         return f"{self.prefix}layout"
 
     def standby(self) -> str:

@@ -19,15 +19,15 @@ def owner(run: str, shards: int) -> int:
     return former_owners(run, shards)[0] if shards > 1 else 0
 
 
-def former_owners(run: str, shards: int) -> list[int]:
-    """Return the positions that the run belonged to while there were fewer shards, newest first.
-
-    The first one is that of today. They are few: 1/1 + 1/2 + … + 1/n on average.
+def former_owners(run: str, shards: int, since: int = 1) -> list[int]:
+    """Return the positions that the run has belonged to since there were so many shards, newest
+    first. The first one is that of today. They are few: 1/1 + 1/2 + … + 1/n at most, on average.
     """
-    heaviest, owners = b"", []
+    heaviest = b""
+    owners: list[int] = []
     for position in range(shards):
         weight = hashlib.blake2b(f"{position} {run}".encode(), digest_size=8).digest()
         if weight > heaviest:
             heaviest = weight
-            owners.append(position)
+            owners = [*(owners if position >= since else ()), position]
     return owners[::-1]

@@ -18,10 +18,11 @@ def lead(
         other = None if shards is None else _standing_by(d, scheduler)
         return ("OK", term, other[1] if other else -1)
     held = bool(holder) and deadline > d.now
-    said = d.layout or layout
-    (was, before), (position, count) = (one.split("/") for one in (said, layout))
-    if said != layout and (held or was != position or int(count) <= int(before)):
-        return ("OTHER", said)
+    position, count = layout.split("/")
+    was, before, first = (d.layout or f"{layout}/{count}").split("/")
+    grows = was == position and int(count) > int(before)
+    if (was, before) != (position, count) and (held or not grows):
+        return ("OTHER", f"{was}/{before}")
     if held:
         if shards is not None:
             other = _standing_by(d, scheduler)
@@ -30,7 +31,7 @@ def lead(
         return ("HELD", holder, deadline - d.now)
     if lease == 0:
         return ("OK", term, -1)
-    d.leader, d.layout = (scheduler, term + 1, d.now + lease), layout
+    d.leader, d.layout = (scheduler, term + 1, d.now + lease), f"{layout}/{first}"
     return ("TAKEN", term + 1, d.cursor)
 
 

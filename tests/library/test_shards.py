@@ -170,6 +170,22 @@ def test_a_run_of_before_is_the_same_run_when_it_is_submitted_again(
     assert places(many) == {run: [owner(run, 2)]}
 
 
+def test_where_no_shard_was_appended_nothing_is_looked_for_elsewhere(
+    connect: Connect, dag: DAG, fake_server: EmbeddedServer, namespace: str
+) -> None:
+    link = Link(fake_server.url)
+    for at in range(4):
+        SchedulerStore(link, f"{namespace}.{at}", "s1", layout=f"{at}/4").lead(60_000)
+    client = connect(4)
+    asked: list[int] = []
+    for shard in client.shards:
+        enter, at = shard.store, shard.shard.position
+        shard.store = lambda enter=enter, at=at: asked.append(at) or enter()  # type: ignore
+    run = moving_id(2, 4)
+    client.submit(dag, run_id=run)
+    assert asked == [owner(run, 4)]
+
+
 def test_a_run_is_looked_for_only_where_it_may_have_been(urls: list[str], dag: DAG) -> None:
     """A shard that is away keeps nobody from submitting ids that were never its own."""
     nobody = f"redis://127.0.0.1:{free_port()}"

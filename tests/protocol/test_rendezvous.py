@@ -41,3 +41,5 @@ def test_the_former_owners_are_those_of_every_shorter_list_newest_first() -> Non
     for run in IDS[:200]:
         was = [owner(run, shards) for shards in range(6, 0, -1)]
         assert former_owners(run, 6) == list(dict.fromkeys(was))
+        for since in range(1, 7):
+            assert former_owners(run, 6, since) == list(dict.fromkeys(was[: 7 - since]))

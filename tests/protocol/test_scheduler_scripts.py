@@ -22,7 +22,7 @@ class TestLead:
     def test_taking_renewing_and_taking_over(self, world: World) -> None:
         other = rival(world)
         assert world.scheduler.lead(1000) == LeaseReply(True, 1, cursor="0")
-        assert world.dump() == {"leader": f"s1,1,{START + 1000}", "layout": "0/1", EXPIRING: []}
+        assert world.dump() == {"leader": f"s1,1,{START + 1000}", "layout": "0/1/1", EXPIRING: []}
         world.now += 600
         assert other.lead(1000) == LeaseReply(False, holder="s1", left_ms=400)
         assert world.scheduler.lead(1000) == LeaseReply(True, 1)

@@ -20,7 +20,7 @@ def scheduler(world: World, name: str, layout: str = "1/2") -> SchedulerStore:
 class TestLayout:
     def test_whoever_leads_writes_which_shard_it_is(self, world: World) -> None:
         scheduler(world, "s1").lead(1000)
-        assert world.dump()["layout"] == "1/2"
+        assert world.dump()["layout"] == "1/2/2"
 
     @pytest.mark.parametrize("layout", ["0/2", "0/1", "1/3"])
     def test_another_list_is_refused_while_somebody_leads(self, world: World, layout: str) -> None:
@@ -40,7 +40,7 @@ class TestLayout:
         scheduler(world, "s1").lead(1000)
         world.now += 1000
         assert scheduler(world, "s2", "1/10").lead(1000).term == 2
-        assert world.dump()["layout"] == "1/10"
+        assert world.dump()["layout"] == "1/10/2"
         with pytest.raises(WrongShards):  # the one of before does not get it back
             scheduler(world, "s1").lead(1000)
 
@@ -54,6 +54,22 @@ class TestLayout:
         with pytest.raises(WrongShards):
             scheduler(world, "s2", layout).lead(1000)
         assert world.dump() == before
+
+    def test_how_many_shards_there_were_at_first_is_kept(self, world: World) -> None:
+        """Ids of runs of then may be submitted again, and are to be looked for where they were."""
+        assert check_layout(world.link, world.namespace, "1/3") == 1  # nobody has led yet
+        for at, layout in enumerate(["1/3", "1/4", "1/9"]):
+            scheduler(world, f"s{at}", layout).lead(1000)
+            assert check_layout(world.link, world.namespace, layout) == 3
+            world.now += 1000
+
+    def test_a_system_of_before_there_were_shards_had_one(self, world: World) -> None:
+        world.lead(1000)
+        world.apply(cursor="9-9")
+        world.link.call("DEL", world.keys.layout())
+        world.now += 1000
+        scheduler(world, "s2", "0/4").lead(1000)
+        assert world.dump()["layout"] == "0/4/1"
 
     def test_a_client_or_worker_compares_its_list(self, world: World) -> None:
         check_layout(world.link, world.namespace, "1/2")  # nobody has led yet

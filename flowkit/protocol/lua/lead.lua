@@ -21,11 +21,13 @@ if holder == me then
   if shards ~= '' then _, fewer = standing_by(me, now) end
   return {'OK', term, fewer or -1}
 end
-local said = call('GET', P .. 'layout') or layout
 local position, count = string.match(layout, '^(%d+)/(%d+)$')
-local was_position, was_count = string.match(said, '^(%d+)/(%d+)$')
-local grows = position == was_position and tonumber(count) > tonumber(was_count)
-if said ~= layout and (held or not grows) then return {'OTHER', said} end
+local said, first = string.match(call('GET', P .. 'layout') or '', '^(%d+/%d+)/(%d+)$')
+if said and said ~= layout then
+  local before = tonumber(string.match(said, '^' .. position .. '/(%d+)$'))
+  local grows = before and tonumber(count) > before
+  if held or not grows then return {'OTHER', said} end
+end
 if held then
   if shards ~= '' then stand_by(me, tonumber(shards), now, now + lease) end
   return {'HELD', holder, deadline - now}
@@ -33,5 +35,7 @@ end
 if lease == 0 then return {'OK', term, -1} end
 term = term + 1
 write()
-call('SET', P .. 'layout', layout)
+-- Where there was a scheduler and no layout, there was one shard.
+first = first or (call('EXISTS', P .. 'cursor') == 1 and '1' or count)
+call('SET', P .. 'layout', layout .. '/' .. first)
 return {'TAKEN', term, call('GET', P .. 'cursor') or '0'}
