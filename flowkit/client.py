@@ -156,7 +156,7 @@ class Client:
         """
         if len(self.shards) == 1:
             return self.shards[0]
-        today, *before = former_owners(run_id, len(self.shards), self.shards[0].first)
+        today, *before = former_owners(run_id, len(self.shards), self._first_count())
         for position in before if chosen else ():
             with self.shards[position].store() as store:
                 if not store.missing([run_id]):
@@ -181,6 +181,15 @@ class Client:
             total=len(compiled.graph),
             ttl_ms=seconds * 1000,
         )
+
+    def _first_count(self) -> int:
+        """Return how many shards the system began with, as far as is known; at least 1.
+
+        The first shard was there from the beginning, but may have lost its data since. One that
+        was appended says how many there were when it came.
+        """
+        known = [shard.first for shard in self.shards if shard.first is not None]
+        return 1 if self.shards[0].first is None else min(known)
 
     # -- looking --------------------------------------------------------------------------------
 

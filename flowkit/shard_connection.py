@@ -22,7 +22,7 @@ class ShardConnection:
         """``patience``: seconds that a call tries to reach Redis. Nothing is connected yet."""
         self.shard = shard
         self.graphs: set[str] = set()  # digests that this client has sent there
-        self.first = 1  # how many shards there were at first; 1 until it has said so
+        self.first: int | None = None  # how many shards there were at first, once it has said so
         self._allow_eviction = allow_eviction
         self._is_checked = False
         self._lock = threading.RLock()

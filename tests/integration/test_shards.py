@@ -20,6 +20,7 @@ from flowkit.exceptions import WrongShards
 from flowkit.protocol.rendezvous import owner
 
 SIZES = [2, 4]
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture
@@ -321,3 +322,12 @@ def test_a_client_with_one_of_two_urls_is_refused(shards: Shards) -> None:
     shards.use(1)
     with pytest.raises(WrongShards, match="shard 0/1, and its schedulers made it shard 0/2"):
         shards.system.client()
+
+
+def test_a_run_with_a_system_of_its_own_keeps_to_the_first_shard(shards: Shards) -> None:
+    """``flowkit run`` brings its scheduler and workers, and disturbs those of the system not."""
+    shards.system.scheduler()
+    wait_until("each shard has a scheduler", lambda: all(shards.leaders()))
+    done = shards.flowkit("flowkit", "run", str(EXAMPLES / "etl.py"))
+    assert done.returncode == 0, done.stderr
+    assert f"Using Redis at {shards.servers[0].url}, namespace run-" in done.stderr

@@ -170,20 +170,34 @@ def test_a_run_of_before_is_the_same_run_when_it_is_submitted_again(
     assert places(many) == {run: [owner(run, 2)]}
 
 
+@pytest.mark.parametrize(
+    ("firsts", "known_since"),
+    [([4, 4, 4, 4], 4), ([2, 2, 3, 4], 2), ([4, 2, 3, 4], 2), ([None, 4, 4, 4], 1),
+     ([3, None, 3, 4], 3)],
+)  # fmt: skip
+def test_ids_are_looked_for_where_they_may_have_been_since_the_system_began(
+    connect: Connect, firsts: list[int | None], known_since: int
+) -> None:
+    """Not all shards know it: one was appended, one has lost its data, one does not answer."""
+    client = connect(4)
+    for shard, first in zip(client.shards, firsts, strict=True):
+        shard.first = first
+    assert client._first_count() == known_since
+
+
 def test_where_no_shard_was_appended_nothing_is_looked_for_elsewhere(
-    connect: Connect, dag: DAG, fake_server: EmbeddedServer, namespace: str
+    urls: list[str], fake_server: EmbeddedServer, namespace: str, dag: DAG
 ) -> None:
     link = Link(fake_server.url)
-    for at in range(4):
-        SchedulerStore(link, f"{namespace}.{at}", "s1", layout=f"{at}/4").lead(60_000)
-    client = connect(4)
-    asked: list[int] = []
-    for shard in client.shards:
-        enter, at = shard.store, shard.shard.position
-        shard.store = lambda enter=enter, at=at: asked.append(at) or enter()  # type: ignore
-    run = moving_id(2, 4)
-    client.submit(dag, run_id=run)
-    assert asked == [owner(run, 4)]
+    for at in range(3):
+        SchedulerStore(link, f"{namespace}.{at}", "s1", layout=f"{at}/3").lead(60_000)
+    client = Client.connect(" ".join(urls[:3]), patience=0.1)
+    run = moving_id(2, 3)
+    (was,) = former_owners(run, 3)[1:2]
+    client.shards[was].close()
+    client.shards[was]._store.link._connection = None  # whoever asks it fails
+    assert client.submit(dag, run_id=run).shard is client.shards[2]
+    client.shards[2].close()
 
 
 def test_a_run_is_looked_for_only_where_it_may_have_been(urls: list[str], dag: DAG) -> None:
