@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from . import report
+from . import report, shards
 from .metrics import Figure, Store
 from .options import end_if_missed, shared_options, sizes_of, write_table
 from .system import BrokenSystemError, Setup, find_redis_server
@@ -65,7 +65,7 @@ def _repeated(bench: Bench, name: str, plan: Plan) -> Iterator[Figure]:
 )  # fmt: skip
 @click.option(
     "--workload", "workloads", multiple=True, type=click.Choice(list(WORKLOADS)),
-    help="Measure this only; can be repeated.",
+    help="Measure this only; can be repeated. shards is measured only if it is named.",
 )  # fmt: skip
 @click.option(
     "--size", "sizes", multiple=True, callback=sizes_of(WORKLOADS), metavar="WORKLOAD=N",
@@ -80,7 +80,8 @@ def _repeated(bench: Bench, name: str, plan: Plan) -> Iterator[Figure]:
 def main(json_output: bool, check: bool, write: Path | None, **options: object) -> None:
     """Measure what flowkit costs. Starts and ends all it needs; takes some minutes."""
     plan = _plan(**options)  # type: ignore[arg-type]
-    around = report.surroundings(plan.repeat, worker_processes=plan.processes)
+    workers = shards.WORKERS if plan.workloads == ("shards",) else plan.processes
+    around = report.surroundings(plan.repeat, worker_processes=workers)
     try:
         if Store.REDIS in plan.stores and plan.redis_server is None:
             find_redis_server()  # better now than after minutes
@@ -104,7 +105,8 @@ def _plan(
     redis_server: str | None,
 ) -> Plan:
     kept = tuple(Store(one) for one in stores) or tuple(Store)
-    names = tuple(workloads) or tuple(WORKLOADS)
+    usual = (name for name, workload in WORKLOADS.items() if not workload.asked_for)
+    names = tuple(workloads) or tuple(usual)
     for name in workloads:
         if not set(kept) & set(WORKLOADS[name].sizes):
             where = ", ".join(WORKLOADS[name].sizes)

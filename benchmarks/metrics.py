@@ -53,6 +53,18 @@ METRICS = {
     "memory-result": Metric("Redis memory per finished task, result a number", "bytes"),
     "idle": Metric("idle", "% of a core", floors={Store.EMBEDDED: 3.0}),
     "start-up": Metric("processes started to first run over", "ms"),
+    "shards-runs": Metric("runs of one task, Redis servers", "tasks/s", True),
+    "shards-runs-server": Metric("runs of one task, CPU of Redis, servers", "ms/1,000 tasks"),
+    "shards-runs-scheduler": Metric(
+        "runs of one task, CPU of schedulers, servers", "ms/1,000 tasks"
+    ),
+    "shards-runs-worker": Metric("runs of one task, CPU of workers, servers", "ms/1,000 tasks"),
+    "shards-fan-out": Metric("eight fan-outs, Redis servers", "tasks/s", True),
+    "shards-fan-out-server": Metric("eight fan-outs, CPU of Redis, servers", "ms/1,000 tasks"),
+    "shards-fan-out-scheduler": Metric(
+        "eight fan-outs, CPU of schedulers, servers", "ms/1,000 tasks"
+    ),
+    "shards-fan-out-worker": Metric("eight fan-outs, CPU of workers, servers", "ms/1,000 tasks"),
     "in-process": Metric('fan-out, dag.run(executor="thread")', "tasks/s", True),
 }
 

@@ -41,11 +41,15 @@ class BrokenSystemError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """Of what the system is made. ``redis_server``: an executable, None to look for one."""
+    """Of what the system is made. ``redis_server``: an executable, None to look for one.
+
+    ``processes``: of the worker, for each of the ``shards``, which are as many servers.
+    """
 
     store: Store
     processes: int = 2
     redis_server: str | None = None
+    shards: int = 1
 
 
 def find_redis_server() -> str:
@@ -96,10 +100,14 @@ class System:
     def _start(self) -> None:
         embedded = self.setup.store is Store.EMBEDDED
         began = time.perf_counter()
-        port = free_port()
-        self.url = f"redis://127.0.0.1:{port}/0"
-        self._spawn("server", _server_command(self.setup, port, self._folder))
-        self._wait_for_server()
+        urls: list[str] = []
+        for number in range(self.setup.shards):
+            port = free_port()
+            urls.append(f"redis://127.0.0.1:{port}/0")
+            name = f"server {number + 1}" if number else "server"
+            self._spawn(name, _server_command(self.setup, port, self._folder))
+            self._wait_for_server(urls[-1])
+        self.url = " ".join(urls)
         if not embedded:
             began = time.perf_counter()
         store = ["--redis", self.url, "--namespace", NAMESPACE]
@@ -147,14 +155,24 @@ class System:
             found[f"worker child {number}"] = child
         return found
 
+    def cpu_by_role(self) -> dict[str, float]:
+        """Return the seconds of processor time that the servers, schedulers and workers have used,
+        parents and children together.
+        """
+        used: dict[str, float] = {}
+        for name, process in self._processes.items():
+            parent = psutil.Process(process.pid)
+            times = [one.cpu_times() for one in (parent, *parent.children(recursive=True))]
+            role = name.partition(" ")[0]
+            used[role] = used.get(role, 0.0) + sum(one.user + one.system for one in times)
+        return used
+
     def stop(self) -> None:
         """End everything, the store last, and remove the folder."""
         if hasattr(self, "client"):
             self.client.close()
-        for name in ("worker", "scheduler", "server"):
-            process = self._processes.pop(name, None)
-            if process is None:
-                continue
+        for name in reversed(list(self._processes)):  # the servers were the first
+            process = self._processes.pop(name)
             process.terminate()
             try:
                 process.wait(STOP_S)
@@ -171,9 +189,9 @@ class System:
                 command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
             )
 
-    def _wait_for_server(self) -> None:
+    def _wait_for_server(self, url: str) -> None:
         deadline = time.monotonic() + START_S
-        with redis.Redis.from_url(self.url, protocol=2) as probe:
+        with redis.Redis.from_url(url, protocol=2) as probe:
             while True:
                 try:
                     probe.ping()

@@ -18,7 +18,7 @@ import redis
 from flowkit import LogLevel, configure_logging
 from flowkit.core.states import RunState
 
-from . import app
+from . import app, shards
 from .metrics import Store
 from .system import BrokenSystemError, Setup, System
 
@@ -56,11 +56,15 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """``sizes``: default size by store; a store that is not in it cannot be measured so."""
+    """``sizes``: default size by store; a store that is not in it cannot be measured so.
+
+    ``asked_for``: it is measured only if it is named.
+    """
 
     measure: Callable[[Bench, int], Figures]
     sizes: Mapping[Store, int]
     size_means: str
+    asked_for: bool = False
 
 
 def fan_out(bench: Bench, tasks: int) -> Figures:
@@ -171,6 +175,11 @@ def in_process(bench: Bench, tasks: int) -> Figures:
     return {"in-process": (tasks + 2) / seconds}
 
 
+def on_shards(bench: Bench, tasks: int) -> Figures:
+    """The same work on 1, 2 and 4 servers, and what it costs each role."""
+    return shards.measure(bench.setup, tasks)
+
+
 def _expect(right: bool, workload: str) -> None:
     if not right:
         raise BrokenSystemError(
@@ -187,4 +196,5 @@ WORKLOADS = {
     "idle": Workload(idle, {Store.REDIS: 10, Store.EMBEDDED: 10}, "seconds"),
     "start-up": Workload(start_up, {Store.REDIS: 1, Store.EMBEDDED: 1}, "starts"),
     "in-process": Workload(in_process, {Store.NONE: 10_000}, "tasks"),
+    "shards": Workload(on_shards, {Store.REDIS: 40_000}, "tasks", asked_for=True),
 }

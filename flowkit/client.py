@@ -1,47 +1,50 @@
 """The client of a running flowkit system: submit runs, wait for them, look at them, stop them.
 
-A ``Client`` is one namespace on one Redis; a ``RunHandle`` is one run. Neither needs the code of
-the tasks, except to submit. Threads may share them: each call takes the connection for itself.
+A ``Client`` is one namespace on one Redis, or several of them that share the runs (shards); a
+``RunHandle`` is one run. Neither needs the code of the tasks, except to submit. Threads may share
+them: each call takes the connection for itself.
+
+A run is in the shard that its id says. Appending a shard moves some ids, and no run: who looks for
+a run asks the shard of the id first and then the others, and a run id that a caller chose is looked
+for where it was before it is taken for a new one.
 """
 
 from __future__ import annotations
 
 import secrets
-import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from .checks import check_ttl
 from .core.states import RunState
 from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter
-from .exceptions import FlowkitError
+from .exceptions import FlowkitError, RedisUnavailable, RunNotFound
 from .protocol.client_store import ClientStore, RunRecord, Submission
 from .protocol.codec import pack
-from .protocol.feed import Feed
-from .protocol.fitness import check_fitness
 from .protocol.graphs import digest_of, pack_graph
 from .protocol.keys import RUN_ID
-from .protocol.link import Link
+from .protocol.rendezvous import former_owners, owner
 from .run_handle import RunHandle
 from .settings import Settings, load_settings
+from .shard_connection import ShardConnection
 
 if TYPE_CHECKING:
     from .core.compiled import CompiledDAG
     from .dag import DAG
 
 PATIENCE_S = 5.0
-FEEDS_KEPT = 4
 
 
 class Client:
-    """Runs on one namespace of one Redis."""
+    """Runs on one namespace of one Redis, or on several shards. ``shards``: those, in order."""
 
     def __init__(self, settings: Settings, *, patience: float = PATIENCE_S) -> None:
         """Connect. ``patience``: seconds that a call tries to reach Redis.
 
-        Raises FlowkitError without a Redis URL, RedisUnavailable, UnfitRedis.
+        Raises FlowkitError without a Redis URL, UnfitRedis, WrongShards, and RedisUnavailable if
+        none of the shards answers; one that does not is asked again when it is needed.
         """
         if settings.redis_url is None:
             raise FlowkitError(
@@ -49,14 +52,18 @@ class Client:
                 "or redis-url under [tool.flowkit] in pyproject.toml; dag.run() needs none"
             )
         self.settings = settings
-        self.url = settings.redis_url
-        self._lock = threading.RLock()
-        self._feeds: list[Feed] = []
-        self._store = ClientStore(
-            Link(self.url, name="flowkit-client", patience=patience), settings.namespace
+        self.shards = tuple(
+            ShardConnection(one, patience=patience, allow_eviction=settings.allow_eviction)
+            for one in settings.shards
         )
-        self._known_graphs: set[str] = set()
-        check_fitness(self._store.link, allow_eviction=settings.allow_eviction)
+        away: list[RedisUnavailable] = []
+        for shard in self.shards:
+            try:
+                shard.check()
+            except RedisUnavailable as error:
+                away.append(error)
+        if len(away) == len(self.shards):
+            raise away[0]
 
     @classmethod
     def connect(
@@ -66,34 +73,17 @@ class Client:
         return cls(load_settings(redis_url=redis, namespace=namespace), patience=patience)
 
     def close(self) -> None:
-        """Close the connection; handles of this client can no longer be used."""
-        with self._lock:
-            self._store.close()
-            for feed in self._feeds:
-                feed.close()
-            self._feeds.clear()
+        """Close the connections; handles of this client can no longer be used."""
+        for shard in self.shards:
+            shard.close()
 
-    @contextmanager
-    def store(self) -> Iterator[ClientStore]:
-        """Have the connection for oneself within a ``with`` block; what handles call through."""
-        with self._lock:
-            yield self._store
+    def store(self) -> AbstractContextManager[ClientStore]:
+        """Have the connection to the first shard for oneself within a ``with`` block."""
+        return self.shards[0].store()
 
-    @contextmanager
-    def feed(self, run_id: str) -> Iterator[Feed]:
-        """Listen to one run within a ``with`` block; the connection is kept for the next one."""
-        with self._lock:
-            feed = self._feeds.pop() if self._feeds else Feed(self.url, self.settings.namespace)
-        feed.listen(run_id)
-        try:
-            yield feed
-        finally:
-            feed.leave()
-            with self._lock:
-                if len(self._feeds) < FEEDS_KEPT:
-                    self._feeds.append(feed)
-                else:
-                    feed.close()
+    def shard_of(self, run_id: str) -> ShardConnection:
+        """Return the shard that a run of this id is submitted to."""
+        return self.shards[owner(run_id, len(self.shards))]
 
     def __enter__(self) -> Client:
         return self
@@ -126,17 +116,19 @@ class Client:
         compiled = dag.compile_for_run(params)
         packed = pack_graph(compiled)
         submission = self._submission(compiled, packed, run_id, params, ttl)
-        with self.store() as store:
-            store.submit(submission, graph_known=submission.digest in self._known_graphs)
-        self._known_graphs.add(submission.digest)
-        return RunHandle(self, submission.run, accepted=True)
+        shard = self._shard_for(submission.run, chosen=run_id is not None)
+        with shard.store() as store:
+            store.submit(submission, graph_known=submission.digest in shard.graphs)
+        shard.graphs.add(submission.digest)
+        return RunHandle(self, submission.run, accepted=True, shard=shard)
 
     def submit_many(
         self, dag: DAG, params: Iterable[Mapping[str, object] | None], *, ttl: int | None = None
     ) -> list[RunHandle]:
-        """Have one run per entry of ``params`` accepted, in few round trips.
+        """Have one run per entry of ``params`` accepted, in few round trips to each shard.
 
-        Raises what ``submit`` raises; parameters are checked before anything is sent.
+        Raises what ``submit`` raises; parameters are checked before anything is sent. If a shard
+        does not answer, what the others have accepted until then goes on.
         """
         given = list(params)
         if not given:
@@ -146,9 +138,30 @@ class Client:
         for one in given[1:]:
             dag.check_params(one)
         submissions = [self._submission(compiled, packed, None, one, ttl) for one in given]
-        with self.store() as store:
-            store.submit_many(submissions)
-        return [RunHandle(self, one.run, accepted=True) for one in submissions]
+        handles = [RunHandle(self, one.run, accepted=True) for one in submissions]
+        for shard in self.shards:
+            with shard.store() as store:
+                store.submit_many(
+                    [
+                        one
+                        for one, handle in zip(submissions, handles, strict=True)
+                        if handle.shard is shard
+                    ]
+                )
+        return handles
+
+    def _shard_for(self, run_id: str, *, chosen: bool) -> ShardConnection:
+        """Return where a run belongs. An id that the caller chose may have been submitted while
+        there were fewer shards: then the run is still where it was.
+        """
+        if len(self.shards) == 1:
+            return self.shards[0]
+        today, *before = former_owners(run_id, len(self.shards), self._first_count())
+        for position in before if chosen else ():
+            with self.shards[position].store() as store:
+                if not store.missing([run_id]):
+                    return self.shards[position]
+        return self.shards[today]
 
     def _submission(
         self,
@@ -169,18 +182,46 @@ class Client:
             ttl_ms=seconds * 1000,
         )
 
+    def _first_count(self) -> int:
+        """Return how many shards the system began with, as far as is known; at least 1.
+
+        The first shard was there from the beginning, but may have lost its data since. One that
+        was appended says how many there were when it came.
+        """
+        known = [shard.first for shard in self.shards if shard.first is not None]
+        return 1 if self.shards[0].first is None else min(known)
+
     # -- looking --------------------------------------------------------------------------------
 
     def run(self, run_id: str) -> RunHandle:
-        """Return the handle of a run. Raises RunNotFound."""
-        handle = RunHandle(self, check_run_id(run_id))
-        handle.record()
-        return handle
+        """Return the handle of a run, from whichever shard has it. Raises RunNotFound."""
+        home = self.shard_of(check_run_id(run_id))
+        places = [home, *(shard for shard in self.shards if shard is not home)]
+        for shard in places:
+            handle = RunHandle(self, run_id, shard=shard)
+            try:
+                handle.record()
+            except RunNotFound:
+                if len(places) == 1:
+                    raise
+            else:
+                return handle
+        raise RunNotFound(
+            run_id,
+            f"there is no run {run_id!r} in any of the {len(places)} shards: check the id with "
+            "'flowkit ls'; a run's data is deleted when its TTL is over",
+        )
 
     def runs(self, limit: int = 20, state: str | None = None) -> list[RunRecord]:
         """Return the newest runs, newest first; ``state``: only those in it."""
-        with self.store() as store:
-            return store.read_runs(limit, None if state is None else RunState(state))
+        wanted = None if state is None else RunState(state)
+        found: list[RunRecord] = []
+        for shard in self.shards:
+            with shard.store() as store:
+                found += store.read_runs(limit, wanted)
+        if len(self.shards) > 1:
+            found.sort(key=lambda run: run.submitted_ms, reverse=True)
+        return found[:limit]
 
     # -- what failed for good -------------------------------------------------------------------
 
@@ -190,10 +231,16 @@ class Client:
         """Return the tasks that failed for good on workers, the newest failure first.
 
         ``dag``: only those of DAGs of that name. ``since``: only failures of the last so many
-        seconds. Runs are listed until their TTL is over, and no more than 10,000 tasks.
+        seconds. Runs are listed until their TTL is over, and no more than 10,000 tasks of each
+        shard.
         """
-        with self.store() as store:
-            return find_letters(store, dag, since, limit)
+        found: list[DeadLetter] = []
+        for shard in self.shards:
+            with shard.store() as store:
+                found += find_letters(store, dag, since, limit)
+        if len(self.shards) > 1:
+            found.sort(key=lambda letter: letter.failed, reverse=True)
+        return found[:limit]
 
     def dead_letter(self, run_id: str, task: str) -> OpenedLetter:
         """Return all that is known of one task that failed for good.

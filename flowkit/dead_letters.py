@@ -81,7 +81,7 @@ def open_letter(handle: RunHandle, task: str) -> OpenedLetter:
     graph = handle.graph().graph
     number = number_of(task, graph.names, f"run {handle.run_id!r}")
     upstream = graph.upstream(number)
-    with handle.client.store() as store:
+    with handle.shard.store() as store:
         run = store.read_run(handle.run_id)
         failure = store.read_failures([(handle.run_id, number)])[0]
         if failure is None:
@@ -105,7 +105,7 @@ def failed_tasks(handle: RunHandle, tasks: Sequence[str]) -> list[str]:
     """
     names = handle.graph().graph.names
     numbers = [number_of(task, names, f"run {handle.run_id!r}") for task in tasks]
-    with handle.client.store() as store:
+    with handle.shard.store() as store:
         records = store.read_records(handle.run_id, numbers or range(len(names)))
     wanted = list(zip(tasks or names, records, strict=True))
     failed = [name for name, record in wanted if record.state is TaskState.FAILED]

@@ -20,6 +20,7 @@
     │   ├── RedisUnavailable
     │   │   └── NotPermitted      the login works, and may not do what is needed
     │   ├── UnfitRedis
+    │   ├── WrongShards           this process has another list of shards than the system
     │   └── BadRedisURL
     └── RunError                  .run_id
         ├── RunNotFound
@@ -195,6 +196,10 @@ class NotPermitted(RedisUnavailable):
 
 class UnfitRedis(StoreError):
     """Redis answers, but runs could be lost on it as it is configured."""
+
+
+class WrongShards(StoreError):
+    """The shards are not those, or not in that order, that the system is made of."""
 
 
 class BadRedisURL(StoreError):

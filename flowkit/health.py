@@ -2,7 +2,9 @@
 
 They prove that the role works, as the rest of the system sees it, not just that a process exists:
 a scheduler leads in this namespace, or a worker of this host has a lease that holds. Redis and the
-namespace come from the same settings as the daemons' own.
+namespace come from the same settings as the daemons' own. Of several shards each is asked; one that
+does not answer is told of and does not count, unless none does: to start a daemon anew that serves
+the others would not bring it back.
 
 One line says what was found. Exit code 0: healthy; 1: not, or Redis does not answer; 2: wrong use.
 Nothing is written to Redis, and nothing is retried: whoever asks will ask again.
@@ -16,9 +18,10 @@ from collections.abc import Callable, Sequence
 
 import msgpack
 
-from .exceptions import FlowkitError
+from .exceptions import FlowkitError, RedisUnavailable
 from .protocol.client_store import ClientStore
 from .protocol.link import Link
+from .protocol.shards import Shard
 from .settings import load_settings
 
 _USAGE = "usage: python -P -m flowkit.health scheduler|worker"
@@ -66,12 +69,30 @@ def main(words: Sequence[str]) -> int:
         settings = load_settings()
         if settings.redis_url is None:
             raise UnhealthyError("FLOWKIT_REDIS_URL is not set")
-        link = Link(settings.redis_url, name="flowkit-health", patience=0.0, read_timeout=3.0)
-        print(CHECKS[words[0]](ClientStore(link, settings.namespace)))
+        print(_found(CHECKS[words[0]], settings.shards))
     except FlowkitError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def _found(check: Callable[[ClientStore], str], shards: Sequence[Shard]) -> str:
+    """Return what a check finds in each shard. Raises what it raises of one that answers."""
+    found: list[str] = []
+    away: list[RedisUnavailable] = []
+    for shard in shards:
+        link = Link(shard.url, name="flowkit-health", patience=0.0, read_timeout=3.0)
+        where = f"shard {shard.layout}: " if len(shards) > 1 else ""
+        try:
+            found.append(where + check(ClientStore(link, shard.namespace)))
+        except RedisUnavailable as error:
+            away.append(error)
+            found.append(f"{where}{error}")
+        except UnhealthyError as error:
+            raise UnhealthyError(f"{where}{error}") from None
+    if len(away) == len(shards):
+        raise away[0]
+    return "; ".join(found)
 
 
 if __name__ == "__main__":

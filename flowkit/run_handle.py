@@ -29,6 +29,7 @@ from .status import RunStatus, read_status
 if TYPE_CHECKING:
     from .client import Client
     from .core.compiled import CompiledDAG
+    from .shard_connection import ShardConnection
 
 LOOK_ANYWAY_S = 1.0
 NOT_OVER_YET_S = 0.0005  # no run is over sooner; a one-task run takes twice as long at least
@@ -38,13 +39,22 @@ Progress = Callable[[Mapping[str, int], int], None]
 class RunHandle:
     """One run of a DAG, known by its id."""
 
-    def __init__(self, client: Client, run_id: str, *, accepted: bool = False) -> None:
+    def __init__(
+        self,
+        client: Client,
+        run_id: str,
+        *,
+        accepted: bool = False,
+        shard: ShardConnection | None = None,
+    ) -> None:
         """Get it from ``Client.submit`` or ``Client.run``.
 
-        ``accepted``: Redis has had this run; if it has not any more, the run is lost.
+        ``accepted``: Redis has had this run; if it has not any more, the run is lost. ``shard``:
+        where it is, None for where its id belongs.
         """
         self.client = client
         self.run_id = run_id
+        self.shard = client.shard_of(run_id) if shard is None else shard
         self._accepted = accepted
         self._born = time.monotonic()
         self._graph: CompiledDAG | None = None
@@ -61,19 +71,19 @@ class RunHandle:
 
     def record(self) -> RunRecord:
         """Return the run's own record: one round trip. Raises RunNotFound."""
-        with self.client.store() as store:
+        with self.shard.store() as store:
             return store.read_run(self.run_id)
 
     def status(self) -> RunStatus:
         """Return how the run and each task stand, and what it waits for. Raises RunNotFound."""
-        with self.client.store() as store:
+        with self.shard.store() as store:
             record = store.read_run(self.run_id)
             return read_status(store, record, self.graph(record))
 
     def graph(self, record: RunRecord | None = None) -> CompiledDAG:
         """Return the compiled DAG that the run follows. Raises RunLost if it is gone."""
         if self._graph is None:
-            with self.client.store() as store:
+            with self.shard.store() as store:
                 self._graph = store.read_graph((record or self.record()).digest)
             if self._graph is None:
                 raise RunLost(
@@ -99,7 +109,7 @@ class RunHandle:
             state = self._standing().state
             if state in RUN_OVER:
                 return state
-        with self.client.feed(self.run_id) as feed:
+        with self.shard.feed(self.run_id) as feed:
             while True:
                 state, counts, total = self._standing(known=True)
                 if progress is not None and counts:
@@ -114,7 +124,7 @@ class RunHandle:
     def _standing(self, *, known: bool = False) -> Standing:
         """``known``: Redis has had this run; if it has not any more, the run is lost."""
         try:
-            with self.client.store() as store:
+            with self.shard.store() as store:
                 return store.read_standing(self.run_id)
         except RunNotFound:
             if not (known or self._accepted):
@@ -154,7 +164,7 @@ class RunHandle:
         Raises RunNotFound, BrokenValue, RunLost if Redis has lost the run's results.
         """
         names, hooks = self.graph().graph.names, self.graph().hooks()
-        with self.client.store() as store:
+        with self.shard.store() as store:
             records = store.read_records(self.run_id, range(len(names)))
             done = [
                 at
@@ -176,7 +186,7 @@ class RunHandle:
         task is not over.
         """
         number = self._number(task)
-        with self.client.store() as store:
+        with self.shard.store() as store:
             record = store.read_records(self.run_id, [number])[0]
             if record.state is TaskState.SKIPPED:
                 return None
@@ -211,7 +221,7 @@ class RunHandle:
         return self._task_error(record.failed_task)
 
     def _task_error(self, number: int) -> TaskExecutionError:
-        with self.client.store() as store:
+        with self.shard.store() as store:
             packed = store.read_errors(self.run_id, [number])[0]
             attempt = store.read_records(self.run_id, [number])[0].attempt
         info = ErrorInfo.unpack(packed or b"")
@@ -230,7 +240,7 @@ class RunHandle:
 
         Returns at once; ``wait`` tells when it is over. Raises RunNotFound, RunAlreadyOver.
         """
-        with self.client.store() as store:
+        with self.shard.store() as store:
             store.cancel(self.run_id)
 
     def resume(self, from_task: str | Sequence[str] | None = None) -> None:
@@ -246,5 +256,5 @@ class RunHandle:
         if from_task is not None:
             names = self.graph().graph.names
             numbers = numbers_of(from_task, names, f"run {self.run_id!r}")
-        with self.client.store() as store:
+        with self.shard.store() as store:
             store.resume(self.run_id, numbers)

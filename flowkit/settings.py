@@ -27,7 +27,8 @@ from typing import Any, NoReturn
 
 from .exceptions import SettingsError
 from .logging import LogLevel
-from .protocol.redis_url import EXAMPLES, check_redis_url, redact_url, url_problem
+from .protocol.redis_url import EXAMPLES, check_redis_url, redact_url
+from .protocol.shards import Shard, list_problem, shards_of
 
 __all__ = ["Settings", "check_redis_url", "load_settings", "redact_url"]
 
@@ -47,7 +48,8 @@ _BOOLEANS |= {"false": False, "no": False, "off": False, "0": False}
 class Settings:
     """All settings. Raises SettingsError, naming the source, for a value that is not allowed.
 
-    ``redis_url``: None for the embedded store. ``namespace``: prefix of all keys in Redis.
+    ``redis_url``: None for the embedded store; several, with blanks between them, are shards.
+    ``namespace``: prefix of all keys in Redis.
     ``result_ttl``: seconds for which an ended run is kept. ``max_result_bytes``: of one packed
     result. ``log_level``: a name of ``LogLevel``. ``log_json``: JSON lines instead of text.
     ``lease_seconds``: after this silence a worker counts as dead. ``allow_eviction``: also start
@@ -72,10 +74,20 @@ class Settings:
             try:
                 value = option.parse(raw)
             except ValueError as error:
-                shown = repr(redact_url(raw) if isinstance(raw, str) else raw)
+                shown = repr(_redacted(raw))
                 where = self.sources.get(name, "Settings(...)")
                 raise SettingsError(f"{name} = {shown} ({where}) is not allowed: {error}") from None
             object.__setattr__(self, name, value)
+        try:
+            _ = self.shards  # what is wrong with them is told now
+        except ValueError as error:
+            where = self.sources.get("redis_url", "Settings(...)")
+            raise SettingsError(f"redis_url ({where}) is not allowed: {error}.") from None
+
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        """Where the runs are: one shard for each URL, none without a URL."""
+        return shards_of(self.redis_url, self.namespace) if self.redis_url else ()
 
     def __repr__(self) -> str:
         values = {name: getattr(self, name) for name in _OPTIONS}
@@ -115,15 +127,23 @@ def load_settings(
     return Settings(**values, sources=sources)
 
 
+def _redacted(raw: object) -> object:
+    if isinstance(raw, list):
+        return [_redacted(one) for one in raw]
+    return redact_url(raw) if isinstance(raw, str) else raw
+
+
 def _parse_redis_url(raw: object) -> str | None:
     if raw is None:
         return None
+    if isinstance(raw, list) and raw and all(isinstance(one, str) for one in raw):
+        raw = " ".join(raw)
     if not isinstance(raw, str):
         raise ValueError(f"it is no text; {EXAMPLES}")
-    problem = url_problem(raw.strip())
+    problem = list_problem(raw)
     if problem:
         raise ValueError(f"{problem}; {EXAMPLES}")
-    return raw.strip()
+    return " ".join(raw.split())
 
 
 def _parse_namespace(raw: object) -> str:

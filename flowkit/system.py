@@ -26,6 +26,7 @@ from .settings import load_settings
 if TYPE_CHECKING:
     from .client import Client
     from .embedded import EmbeddedServer
+    from .shard_connection import ShardConnection
 
 GRACE_S = 5.0
 # A worker needs a moment beyond its own grace period to give back what it holds.
@@ -171,12 +172,16 @@ class LocalSystem:
         with self.client() as client:
             while True:
                 self.check()
-                with client.store() as store:
-                    if store.has_leader() and store.alive_workers():
-                        return
+                if all(map(_is_served, client.shards)):
+                    return
                 if time.monotonic() >= deadline:
                     raise FlowkitError(f"The system was not ready after {timeout:g} s.")
                 time.sleep(0.02)
+
+
+def _is_served(shard: ShardConnection) -> bool:
+    with shard.store() as store:
+        return store.has_leader() and bool(store.alive_workers())
 
 
 def default_processes() -> int:

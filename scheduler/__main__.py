@@ -1,26 +1,62 @@
-"""The command ``flowkit-scheduler``: reads its options and becomes the daemon."""
+"""The command ``flowkit-scheduler``: reads its options and becomes the daemon.
+
+With several shards it becomes the parent of one daemon for each.
+"""
 
 from __future__ import annotations
 
+from functools import partial
+from typing import NoReturn
+
 import click
 
-from ..cli.daemon_options import daemon_options, end_as, required_url, settings_from
+from ..cli.daemon_options import daemon_options, end_as, required_shards, settings_from
+from ..logging import FlowkitLogger
+from ..protocol.shards import Shard
+from ..settings import Settings
+from ..supervisor import Charge, Supervisor
 from .config import SchedulerConfig
 from .daemon import SchedulerDaemon
+from .share import Board, Share
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @daemon_options
 def main(**options: object) -> None:
-    """Resolve the runs in Redis, until TERM or Ctrl-C. Start two: one leads, one stands by."""
+    """Resolve the runs in Redis, until TERM or Ctrl-C. Start two: one leads, one stands by.
+
+    Of several shards each leads about half.
+    """
     settings = settings_from(options)
+    shards = required_shards(settings, "flowkit-scheduler")
+    if len(shards) == 1:
+        _run_daemon(settings, shards[0], None)
+    # So that who stands by has polled twice, and a leader renewed once, within a turn.
+    turn = SchedulerConfig(redis_url="").lease / 2
+    board = Board(len(shards), turn)
+    charges = [
+        Charge(repr(shard), partial(_run_daemon, settings, shard, Share(board, shard.position)))
+        for shard in shards
+    ]
+    logger = FlowkitLogger("flowkit", settings.log_level, settings.log_json)
+    supervisor = Supervisor(
+        charges,
+        logger,
+        on_death=lambda charge: board.note(charges.index(charge), leads=False),
+    )
+    end_as(supervisor.run)
+
+
+def _run_daemon(settings: Settings, shard: Shard, share: Share | None) -> NoReturn:
     config = SchedulerConfig(
-        redis_url=required_url(settings, "flowkit-scheduler"),
-        namespace=settings.namespace,
+        redis_url=shard.url,
+        namespace=shard.namespace,
         log_level=settings.log_level,
         log_json=settings.log_json,
+        layout=shard.layout,
     )
-    end_as(lambda: SchedulerDaemon(config, allow_eviction=settings.allow_eviction).run())
+    daemon = SchedulerDaemon(config, allow_eviction=settings.allow_eviction, share=share)
+    end_as(daemon.run)
 
 
 if __name__ == "__main__":

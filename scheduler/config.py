@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..protocol.shards import ALONE
+
 
 @dataclass(frozen=True, slots=True)
 class SchedulerConfig:
@@ -11,7 +13,8 @@ class SchedulerConfig:
 
     ``lease``: how long it leads without renewing; a standby takes over within it plus
     ``standby_poll``. ``window``: most tasks of one run that are queued, running or waiting.
-    ``sweep``: between two looks for lost hints and expired runs.
+    ``sweep``: between two looks for lost hints and expired runs. ``layout``: ``position/count``:
+    which of how many shards it leads.
     """
 
     redis_url: str
@@ -22,6 +25,7 @@ class SchedulerConfig:
     sweep: float = 10.0
     log_level: str = "INFO"
     log_json: bool = False
+    layout: str = ALONE
 
     def __post_init__(self) -> None:
         for name, least in (("lease", 0.2), ("standby_poll", 0.01), ("window", 1), ("sweep", 0.1)):

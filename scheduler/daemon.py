@@ -25,9 +25,11 @@ from ..exposure import warn_if_exposed
 from ..logging import FlowkitLogger, LogLevel
 from ..outage import OutageLog
 from ..protocol.fitness import check_fitness
+from ..protocol.lease_store import LeaseReply
 from ..protocol.link import Link
 from ..protocol.redis_url import redact_url
-from ..protocol.scheduler_store import LeaseReply, SchedulerStore
+from ..protocol.scheduler_store import SchedulerStore
+from ..protocol.shards import ALONE
 from .config import SchedulerConfig
 from .hints import Hints
 from .janitor import Janitor
@@ -36,14 +38,18 @@ from .loop import Loop
 from .promoter import Promoter
 from .reaper import Reaper
 from .resolver import Resolver
+from .share import Share
 
 LONGEST_BLOCK_S = 1.0
 
 
-def new_scheduler_id() -> str:
-    """Return an id for one process start, with the host's name in front for the logs."""
+def new_scheduler_id(layout: str = ALONE) -> str:
+    """Return an id for one process start, with the host's name in front for the logs, and the
+    position of its shard behind it if there are several.
+    """
     host = "".join(char for char in socket.gethostname() if char.isalnum() or char == "-")[:40]
-    return f"{host}-" + "".join(random.SystemRandom().choices(string.ascii_lowercase, k=8))
+    name = f"{host}-" + "".join(random.SystemRandom().choices(string.ascii_lowercase, k=8))
+    return name if layout == ALONE else f"{name}-{layout.partition('/')[0]}"
 
 
 def _begin_anew() -> NoReturn:
@@ -58,11 +64,14 @@ def _begin_anew() -> NoReturn:
 class SchedulerDaemon:
     """One scheduler: ``run`` returns its exit code."""
 
-    def __init__(self, config: SchedulerConfig, *, allow_eviction: bool = False) -> None:
+    def __init__(
+        self, config: SchedulerConfig, *, allow_eviction: bool = False, share: Share | None = None
+    ) -> None:
+        """``share``: what other children of this process lead, None if there are none."""
         self._config = config
         self._allow_eviction = allow_eviction
         self._log = FlowkitLogger("flowkit", config.log_level, config.log_json)
-        self._id = new_scheduler_id()
+        self._id = new_scheduler_id(config.layout)
         self._stopping = threading.Event()
         self._outages = OutageLog(self._log, lambda: self._id, role="scheduler")
         self._holder = ""
@@ -75,6 +84,7 @@ class SchedulerDaemon:
             self._new_store("flowkit-leader"),
             config.lease,
             config.standby_poll,
+            share=share,
             on_held=self._say_standby,
             on_trouble=self._outages.away,
             on_answer=self._outages.back,
@@ -95,10 +105,11 @@ class SchedulerDaemon:
             on_new_server=on_new_server,
             stopped=self._stopping,
         )
-        return SchedulerStore(link, self._config.namespace, self._id)
+        layout = self._config.layout
+        return SchedulerStore(link, self._config.namespace, self._id, layout=layout)
 
     def run(self) -> int:
-        """Work until told to stop."""
+        """Work until told to stop. Raises UnfitRedis, WrongShards."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         where = redact_url(self._config.redis_url)
@@ -108,6 +119,8 @@ class SchedulerDaemon:
         self._leader.start()
         while not self._stopping.is_set():
             leadership = self._leader.leadership()
+            if self._leader.refused is not None:
+                raise self._leader.refused
             if leadership is None:
                 self._stopping.wait(self._config.standby_poll / 5)
             else:
@@ -127,7 +140,7 @@ class SchedulerDaemon:
         try:
             self._lead(leadership)
         except LeaseLost as error:
-            self._log.event(LogLevel.WARNING, "leader_lost", str(error), scheduler=self._id)
+            self._say_lost(error)
             with suppress(LeaseLost, RedisUnavailable):  # whoever leads next sees what is there
                 self._resolver.tell_lost()
             self._stopping.wait(self._config.standby_poll)
@@ -187,6 +200,14 @@ class SchedulerDaemon:
         if reply.holder != self._holder:
             self._holder = reply.holder
             self._say("standby", f"Scheduler {self._id} stands by; {reply.holder} leads")
+
+    def _say_lost(self, error: LeaseLost) -> None:
+        heir = self._leader.passed_to
+        if heir:
+            message = f"Scheduler {self._id} has passed its lease on to {heir}, which leads fewer"
+            self._say("leader_passed_on", message)
+        else:
+            self._log.event(LogLevel.WARNING, "leader_lost", str(error), scheduler=self._id)
 
     def _say(self, event: str, message: str) -> None:
         self._log.event(LogLevel.SYSTEM, event, message, scheduler=self._id)

@@ -4,6 +4,10 @@ Of its own, because rebuilding a run of a million tasks takes longer than a leas
 lease over it would send the next scheduler into the same work. Should the work itself hang, the
 thread notices that nobody has asked for ``WATCHDOG_S`` and lets the lease go.
 
+Schedulers of several shards share them: a leader whose process leads more than that of the standby
+passes its lease on (``share``). To everything here that is a lease that was lost, and to the
+standby one that it holds without having taken it.
+
 A leader trusts itself until (request sent + lease − margin), whatever the reply's delay was; every
 write carries the term besides, so a leader that is wrong about itself changes nothing.
 """
@@ -15,8 +19,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..exceptions import StoreError
-from ..protocol.scheduler_store import LeaseReply, SchedulerStore
+from ..exceptions import LeaseLost, StoreError, WrongShards
+from ..protocol.lease_store import LeaseReply
+from ..protocol.scheduler_store import SchedulerStore
+from .share import Share
 
 MARGIN = 0.2  # of the lease
 WATCHDOG_S = 60.0
@@ -42,12 +48,14 @@ class Leader:
         lease: float,
         standby_poll: float,
         *,
+        share: Share | None = None,
         on_held: Callable[[LeaseReply], None] = lambda reply: None,
         on_trouble: Callable[[Exception], None] = lambda error: None,
         on_answer: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``store`` is this duty's alone. Times are in seconds.
+        """``store`` is this duty's alone. Times are in seconds. ``share``: what the process leads
+        beside this shard, None for a process of one.
 
         The callbacks are called in this duty's thread: ``on_held`` when somebody else leads,
         ``on_trouble`` when a try failed, ``on_answer`` when one went through.
@@ -55,11 +63,14 @@ class Leader:
         self._store = store
         self._lease = lease
         self._poll = standby_poll
+        self._share = share
         self._on_held = on_held
         self._on_trouble = on_trouble
         self._on_answer = on_answer
         self._monotonic = monotonic
         self._current: Leadership | None = None
+        self.passed_to = ""  # who got the lease, if it was passed on last
+        self.refused: WrongShards | None = None  # why there is nothing to lead here
         self._trusted_until = 0.0
         self._asked = monotonic()
         self._stop = threading.Event()
@@ -85,8 +96,11 @@ class Leader:
         sent = self._monotonic()
         if sent - self._asked > WATCHDOG_S:
             self._current = None
+            self._note_leading(False)
             return self._poll
-        reply = self._store.lead(round(self._lease * 1000))
+        lease_ms = round(self._lease * 1000)
+        reply = self._store.lead(lease_ms, self._share.total if self._share else None)
+        self._note_leading(reply.leads)
         if not reply.leads:
             self._current = None
             self._on_held(reply)
@@ -97,7 +111,27 @@ class Leader:
             # It held the lease without knowing: the reply of the taking was lost, or came late.
             self._current = Leadership(reply.term, self._store.read_cursor())
         self._trusted_until = sent + self._lease * (1 - MARGIN)
+        self.passed_to = ""
+        if self._share is not None and self._share.gives_way_to(reply.standby):
+            self._pass_on(self._share, reply.term, lease_ms)
         return self._lease / 3
+
+    def let_go_if_over(self) -> None:
+        """Say that this shard is not led any more, if the lease could not be renewed in time."""
+        if self._monotonic() >= self._trusted_until:
+            self._note_leading(False)
+
+    def _note_leading(self, leads: bool) -> None:
+        if self._share is not None:
+            self._share.note(leads=leads)
+
+    def _pass_on(self, share: Share, term: int, lease_ms: int) -> None:
+        """Let who stands by lead, if it still does; from then on this one stands by."""
+        heir = self._store.pass_on(term, lease_ms, share.most)
+        if heir is not None:
+            share.note_passed_on()
+            self.passed_to = heir
+            self._current = None
 
     def _keep(self) -> None:
         pause = 0.0
@@ -105,7 +139,13 @@ class Leader:
             try:
                 pause = self.run_once()
                 self._on_answer()
+            except LeaseLost:  # by the time it was to be passed on
+                pause = 0.0
+            except WrongShards as error:
+                self._current, self.refused = None, error
+                return
             except StoreError as error:
+                self.let_go_if_over()
                 self._on_trouble(error)
                 pause = self._poll
         if self._current is not None:

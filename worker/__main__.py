@@ -1,10 +1,20 @@
-"""The command ``flowkit-worker``: reads its options and becomes the daemon."""
+"""The command ``flowkit-worker``: reads its options and becomes the daemon.
+
+With several shards it becomes the parent of one daemon for each, which has children of its own.
+"""
 
 from __future__ import annotations
 
+from functools import partial
+from typing import NoReturn
+
 import click
 
-from ..cli.daemon_options import daemon_options, end_as, required_url, settings_from
+from ..cli.daemon_options import daemon_options, end_as, required_shards, settings_from
+from ..logging import FlowkitLogger
+from ..protocol.shards import Shard
+from ..settings import Settings
+from ..supervisor import Charge, Supervisor
 from .config import WorkerConfig
 from .daemon import WorkerDaemon
 
@@ -52,28 +62,48 @@ from .daemon import WorkerDaemon
     "it as it is [FLOWKIT_CAPTURE_OUTPUT; default: turn].",
 )
 @daemon_options
-def main(app: str, queues: str, **options: object) -> None:
-    """Run tasks of APP for the runs in Redis, until TERM or Ctrl-C."""
+def main(**options: object) -> None:
+    """Run tasks of APP for the runs in Redis, until TERM or Ctrl-C.
+
+    Of several shards each gets as many processes as --processes says.
+    """
     settings = settings_from(options)
+    shards = required_shards(settings, "flowkit-worker")
     try:
-        config = WorkerConfig(
-            app=app,
-            redis_url=required_url(settings, "flowkit-worker"),
-            namespace=settings.namespace,
-            queues=tuple(dict.fromkeys(name.strip() for name in queues.split(",") if name.strip())),
-            processes=_number(options, "processes"),
-            concurrency=_number(options, "concurrency"),
-            max_tasks_per_child=_number(options, "max_tasks_per_child"),
-            shutdown_timeout=float(str(options["shutdown_timeout"])),
-            lease=settings.lease_seconds,
-            max_result_bytes=settings.max_result_bytes,
-            log_level=settings.log_level,
-            log_json=settings.log_json,
-            capture_output=settings.capture_output,
-        )
+        configs = [_config(settings, shard, options) for shard in shards]
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    if len(configs) == 1:
+        _run_daemon(settings, configs[0])
+    charges = [
+        Charge(repr(shard), partial(_run_daemon, settings, config))
+        for shard, config in zip(shards, configs, strict=True)
+    ]
+    end_as(Supervisor(charges, FlowkitLogger("flowkit", settings.log_level, settings.log_json)).run)
+
+
+def _run_daemon(settings: Settings, config: WorkerConfig) -> NoReturn:
     end_as(lambda: WorkerDaemon(config, allow_eviction=settings.allow_eviction).run())
+
+
+def _config(settings: Settings, shard: Shard, options: dict[str, object]) -> WorkerConfig:
+    queues = str(options["queues"]).split(",")
+    return WorkerConfig(
+        app=str(options["app"]),
+        redis_url=shard.url,
+        namespace=shard.namespace,
+        layout=shard.layout,
+        queues=tuple(dict.fromkeys(name.strip() for name in queues if name.strip())),
+        processes=_number(options, "processes"),
+        concurrency=_number(options, "concurrency"),
+        max_tasks_per_child=_number(options, "max_tasks_per_child"),
+        shutdown_timeout=float(str(options["shutdown_timeout"])),
+        lease=settings.lease_seconds,
+        max_result_bytes=settings.max_result_bytes,
+        log_level=settings.log_level,
+        log_json=settings.log_json,
+        capture_output=settings.capture_output,
+    )
 
 
 def _number(options: dict[str, object], name: str) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from ..protocol.shards import ALONE
+
 BEAT_S = 1.0  # between heartbeats, if the lease allows it
 
 
@@ -24,6 +26,7 @@ class WorkerConfig:
     ``concurrency``: async tasks at a time per child. ``max_tasks_per_child``: a child that has run
     so many is replaced, 0 for never. ``shutdown_timeout``: how long running tasks may go on after
     the first TERM. ``capture_output``: whether what tasks print and log becomes lines of this log.
+    ``layout``: ``position/count``: which of how many shards it serves.
     """
 
     app: str
@@ -39,6 +42,7 @@ class WorkerConfig:
     log_level: str = "INFO"
     log_json: bool = False
     capture_output: bool = True
+    layout: str = ALONE
 
     def __post_init__(self) -> None:
         _at_least("--processes", self.processes, 1)

@@ -87,7 +87,7 @@ class WorkerDaemon:
     # -- life -----------------------------------------------------------------------------------
 
     def run(self) -> int:
-        """Work until told to stop. Raises UnfitRedis."""
+        """Work until told to stop. Raises UnfitRedis, WrongShards."""
         self._warden = Warden()
         wake = self._catch_signals()
         self._enlist("started")

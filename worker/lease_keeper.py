@@ -18,7 +18,7 @@ import msgpack
 from .. import __version__
 from ..exceptions import LeaseLost, RedisUnavailable
 from ..outage import OutageLog
-from ..protocol.fitness import check_fitness
+from ..protocol.fitness import check_fitness, check_layout
 from ..protocol.worker_store import Pulse, WorkerStore
 from .config import WorkerConfig
 
@@ -44,11 +44,15 @@ class LeaseKeeper:
         self.worker = new_worker_id()
 
     def enlist(self, told_to_stop: Callable[[], bool]) -> None:
-        """Register as a new incarnation, waiting for Redis if need be. Raises UnfitRedis."""
+        """Register as a new incarnation, waiting for Redis if need be.
+
+        Raises UnfitRedis, WrongShards.
+        """
         self.worker = new_worker_id()
         while not told_to_stop():
             try:
                 check_fitness(self._store.link, allow_eviction=self._allow_eviction)
+                check_layout(self._store.link, self._config.namespace, self._config.layout)
                 self._store.heartbeat(self.worker, self._config.lease_ms, [], self._about())
             except RedisUnavailable as error:
                 self._outages.away(error)

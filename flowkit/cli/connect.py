@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..exceptions import WaitTimeout
-from .daemon_options import required_url, settings_from
+from .daemon_options import required_shards, settings_from
 from .exit_codes import ExitCode, code_of_state
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def connect(ctx: click.Context, options: dict[str, Any], *, waits: bool = False)
     from ..client import Client
 
     settings = settings_from(options)
-    required_url(settings, ctx.command_path)
+    required_shards(settings, ctx.command_path)
     client = ctx.with_resource(Client(settings, patience=CONNECT_PATIENCE_S))
     return ctx.with_resource(Client(settings, patience=OUTAGE_PATIENCE_S)) if waits else client
 
@@ -83,7 +83,7 @@ def tell_it_goes_on(
     """Say that a run was taken up again; ``wait``: wait for its end instead, and exit."""
     from .output import print_json, say
 
-    tell_what_lacks(handle.client)
+    tell_what_lacks(handle)
     if wait:
         ctx.exit(follow(handle, timeout, as_json=as_json))
     record = handle.record()
@@ -94,11 +94,11 @@ def tell_it_goes_on(
         say(f"Run {handle.run_id} goes on.")
 
 
-def tell_what_lacks(client: Client) -> None:
+def tell_what_lacks(handle: RunHandle) -> None:
     """Say so if nobody is there to carry out a run that was submitted or resumed."""
     from .output import note
 
-    with client.store() as store:
+    with handle.shard.store() as store:
         if not store.has_leader():
             note("No scheduler is running, so the run waits: start flowkit-scheduler.")
         if not store.alive_workers():

@@ -9,6 +9,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from ..exceptions import FlowkitError
+from ..protocol.shards import Shard
 from ..settings import Settings, load_settings
 from .exit_codes import code_of
 
@@ -34,7 +35,10 @@ def redis_options(command: _F) -> _F:
         help="Accept a Redis that may delete keys when its memory is full.",
     )(command)
     command = click.option(
-        "--redis", "redis_url", metavar="URL", help="Redis URL [FLOWKIT_REDIS_URL, pyproject.toml]."
+        "--redis",
+        "redis_url",
+        metavar="URL",
+        help="Redis URL, or several with blanks between [FLOWKIT_REDIS_URL, pyproject.toml].",
     )(command)
     return click.option(
         "--namespace",
@@ -63,15 +67,15 @@ def settings_from(options: dict[str, Any]) -> Settings:
         raise click.UsageError(str(error)) from None
 
 
-def required_url(settings: Settings, command: str) -> str:
-    """Return the Redis URL. Raises UsageError if there is none."""
-    if settings.redis_url is None:
+def required_shards(settings: Settings, command: str) -> tuple[Shard, ...]:
+    """Return the shards, one for each Redis URL. Raises UsageError if there is none."""
+    if not settings.shards:
         raise click.UsageError(
             f"{command} needs a Redis: give --redis redis://localhost:6379, or set "
             "FLOWKIT_REDIS_URL, or redis-url under [tool.flowkit] in pyproject.toml. Without a "
             "Redis, 'flowkit dev --app …' runs everything in one terminal."
         )
-    return settings.redis_url
+    return settings.shards
 
 
 def end_as(daemon: Callable[[], int]) -> NoReturn:

@@ -20,6 +20,7 @@ from ..exceptions import (
     TaskNotFailed,
     TaskNotFoundError,
     WaitTimeout,
+    WrongShards,
 )
 
 
@@ -53,6 +54,7 @@ _CODES: tuple[tuple[type[FlowkitError], ExitCode], ...] = (
     (SettingsError, ExitCode.USAGE),
     (IllegalValue, ExitCode.USAGE),
     (BadRedisURL, ExitCode.USAGE),
+    (WrongShards, ExitCode.USAGE),
     (StoreError, ExitCode.NO_REDIS),
     (RunLost, ExitCode.NO_REDIS),
     (RunNotFound, ExitCode.NOT_POSSIBLE),

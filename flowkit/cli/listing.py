@@ -66,19 +66,29 @@ def _run_document(run: RunRecord) -> dict[str, object]:
 @redis_options
 @click.pass_context
 def workers(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
-    """List live workers, and tell whether a scheduler leads."""
+    """List live workers, and tell whether a scheduler leads, in each shard if there are several."""
     from .output import note, print_json, print_table
 
-    with connect(ctx, options).store() as store:
-        leads = store.has_leader()
-        found = [{"worker": worker, **_about(packed)} for worker, packed in store.alive_workers()]
+    shards = connect(ctx, options).shards
+    found: list[dict[str, object]] = []
+    unled: list[str] = []
+    for one in shards:
+        place = {"shard": one.shard.layout} if len(shards) > 1 else {}
+        with one.store() as store:
+            if not store.has_leader():
+                unled.append(one.shard.layout)
+            alive = store.alive_workers()
+        found += [{"worker": worker, **place, **_about(packed)} for worker, packed in alive]
     if as_json:
-        print_json({"scheduler": leads, "workers": found})
+        lacking = {"shards": len(shards), "shards_without": unled} if len(shards) > 1 else {}
+        print_json({"scheduler": not unled, **lacking, "workers": found})
         return
-    if not leads:
-        note("No scheduler is running: start flowkit-scheduler.")
+    if unled:
+        where = f" for shard {', '.join(unled)}" if len(shards) > 1 else ""
+        note(f"No scheduler is running{where}: start flowkit-scheduler.")
     if found:
-        columns = ("worker", "host", "pid", "app", "queues", "processes", "version")
+        names = ["worker", "host", "pid", "app", "queues", "processes", "version"]
+        columns = [*names[:1], "shard", *names[1:]] if len(shards) > 1 else names
         rows = [[_cell(one.get(column, "")) for column in columns] for one in found]
         print_table([column.upper() for column in columns], rows)
     else:

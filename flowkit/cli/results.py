@@ -74,7 +74,7 @@ def show_results(handle: RunHandle) -> None:
 def print_rows(handle: RunHandle, tasks: list[int]) -> None:
     """Print one line for each of these tasks (by number): its result, or why it has none."""
     names = handle.graph().graph.names
-    with handle.client.store() as store:
+    with handle.shard.store() as store:
         records = store.read_records(handle.run_id, tasks)
     rows, width = [], _width([names[task] for task in tasks])
     for task, record in zip(tasks, records, strict=True):

@@ -8,7 +8,7 @@ cancel the run: what its tasks are executing is ended, and on a Redis it can be 
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -109,6 +109,8 @@ def _order(options: dict[str, Any]) -> Order:
     from ..client import new_run_id
 
     settings = settings_from(options)
+    if settings.shards:  # the system of one run is never spread over several
+        settings = replace(settings, redis_url=settings.shards[0].url)
     params = parse_params(options["given"])
     resume = options["resume"]
     if resume is not None and settings.redis_url is None:
@@ -149,7 +151,8 @@ def _system(order: Order, display: Display) -> LocalSystem:
     if not order.resume:
         order.dag.compile_for_run(order.params)  # a mistake is told before anything starts
     if order.settings.redis_url is not None:
-        Client(order.settings, patience=CONNECT_PATIENCE_S).close()
+        checked = replace(order.settings, namespace=order.namespace)
+        Client(checked, patience=CONNECT_PATIENCE_S).close()
     return LocalSystem(
         order.app,
         url=order.settings.redis_url,

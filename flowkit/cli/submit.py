@@ -58,7 +58,7 @@ def submit(
     client = connect(ctx, options, waits=wait)
     _, dag = load_dag(options["spec"])
     handle = client.submit(dag, run_id=run_id, params=params)
-    tell_what_lacks(client)
+    tell_what_lacks(handle)
     if wait:
         note(f"Run {handle.run_id} of DAG {dag.name!r} is submitted.")
         ctx.exit(follow(handle, timeout, as_json=as_json))

@@ -24,7 +24,7 @@ def watch(handle: RunHandle, timeout: float | None, look: Callable[[RunRecord], 
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     seen = handle._accepted  # what was accepted and is not there has been lost
-    with handle.client.feed(handle.run_id) as feed:
+    with handle.shard.feed(handle.run_id) as feed:
         while True:
             record = _record(handle, seen=seen)
             seen = True

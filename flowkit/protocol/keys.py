@@ -134,6 +134,16 @@ class Keys:
         """String: ``scheduler,term,deadline``: the lease of the one scheduler that may write."""
         return f"{self.prefix}leader"
 
+    def layout(self) -> str:
+        """String: ``position/count/first``: which of how many shards this namespace is, and how
+        many there were at first. The leading scheduler; the count only ever grows."""
+        return f"{self.prefix}layout"
+
+    def standby(self) -> str:
+        """String: ``scheduler,shards,deadline``: who stands by for the lease, how many shards its
+        process leads, and until when (ms) that counts. Schedulers of several shards."""
+        return f"{self.prefix}standby"
+
     # -- workers --------------------------------------------------------------------------------
 
     def workers(self) -> str:

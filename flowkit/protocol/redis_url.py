@@ -30,10 +30,18 @@ _ESCAPE = "in a password, write @ : / ? # as %40 %3A %2F %3F %23"
 def redact_url(url: str) -> str:
     """Return a URL with ``***`` for its password; never raises, whatever the text is.
 
-    A text that is not quite a URL rather loses too much than shows a password: without a colon
-    in it, all that stands before the last ``@`` goes.
+    Several URLs with blanks between them may stand in it. A text that is not quite that rather
+    loses too much than shows a password: without a colon in it, all that stands before the last
+    ``@`` goes.
     """
-    text = _QUERY_PASSWORD.sub(r"\1***", str(url))
+    parts = str(url).split()
+    if len(parts) > 1 and not any(url_problem(part.partition("#")[0]) for part in parts):
+        return " ".join(map(_redacted, parts))
+    return _redacted(str(url))
+
+
+def _redacted(url: str) -> str:
+    text = _QUERY_PASSWORD.sub(r"\1***", url)
     match = _USER_INFO.match(text)
     if match is None:
         return text

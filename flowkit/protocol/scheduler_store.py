@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..core.states import RunState, TaskState
-from ..exceptions import LeaseLost
-from .link import Link
+from .lease_store import LeaseStore
 from .reading import PART, Damaged, in_parts, named, text_of
 from .records import LETTER_OF, LETTERS, TaskRecord, parse_record
-from .store import Store
 from .worker_store import reaped
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseReply:
-    """What ``lead`` answered. ``cursor`` is set when leadership was taken just now."""
-
-    leads: bool
-    term: int = 0
-    cursor: str | None = None
-    holder: str = ""
-    left_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,31 +26,8 @@ class ActiveRun:
     stop: RunState | None
 
 
-class SchedulerStore(Store):
-    """The calls of one scheduler. ``term`` is set by its leader duty."""
-
-    def __init__(
-        self, link: Link, namespace: str, scheduler: str, *, now_ms: Callable[[], int] | None = None
-    ) -> None:
-        """``scheduler``: the id of this process start."""
-        super().__init__(link, namespace, now_ms=now_ms)
-        self.scheduler = scheduler
-        self.term = 0
-
-    def lead(self, lease_ms: int) -> LeaseReply:
-        """Take or renew the lease; 0 gives it up."""
-        reply = self._script("lead", self.scheduler, lease_ms)
-        if reply[0] == b"HELD":
-            return LeaseReply(False, holder=reply[1].decode(), left_ms=reply[2])
-        if reply[0] == b"TAKEN":
-            return LeaseReply(True, reply[1], cursor=reply[2].decode())
-        return LeaseReply(True, reply[1])
-
-    def _fenced(self, name: str, *args: object) -> list[Any]:
-        reply = self._script(name, self.scheduler, self.term, *args)
-        if reply[0] == b"FENCED":
-            raise LeaseLost(f"scheduler {self.scheduler} does not lead any more (term {self.term})")
-        return reply
+class SchedulerStore(LeaseStore):
+    """The calls of one scheduler."""
 
     # -- events and active runs -----------------------------------------------------------------
 
@@ -234,7 +197,7 @@ class SchedulerStore(Store):
         told = (most_deaths, error, "?", once)
         reply = self._script("reap", lane, self.scheduler, self.term, *told)
         if reply[0] == b"FENCED":
-            raise LeaseLost(f"scheduler {self.scheduler} does not lead any more (term {self.term})")
+            raise self.lost(self.term)
         return reaped(reply) if reply[0] == b"OK" else []
 
     def retire(self, worker: str, lanes: Sequence[str]) -> bool:

@@ -36,7 +36,8 @@ class RedisStateManager:
     """Values by key in Redis. ``with RedisStateManager() as state: …``, or for a process' life.
 
     ``url``, ``namespace``: those of the settings by default. ``name``: which store of the
-    namespace. ``default_ttl``: seconds after which an entry expires if ``set`` does not say.
+    namespace; of several shards it is on the first. ``default_ttl``: seconds after which an entry
+    expires if ``set`` does not say.
     """
 
     def __init__(
@@ -49,14 +50,14 @@ class RedisStateManager:
         """Raises FlowkitError without a Redis URL, BadRedisURL or SettingsError for a bad one,
         TypeError or ValueError for another bad argument."""
         settings = load_settings(redis_url=url, namespace=namespace)
-        if settings.redis_url is None:
+        if not settings.shards:
             raise FlowkitError(
                 "no Redis URL is set: give url='redis://localhost:6379', set FLOWKIT_REDIS_URL, or "
                 "redis-url under [tool.flowkit] in pyproject.toml; StateManager needs none"
             )
         self.default_ttl = check_ttl("default_ttl", default_ttl)
-        self.url = settings.redis_url
-        self.namespace = settings.namespace
+        first = settings.shards[0]
+        self.url, self.namespace = first.url, first.namespace
         self.name = name
         self._max_bytes = settings.max_result_bytes
         self._open()

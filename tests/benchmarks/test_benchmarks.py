@@ -21,7 +21,7 @@ from flowkit import Task
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = {"fan-out": 12, "chain": 4, "round-trip": 3, "runs": 5, "memory": 12, "idle": 1}
-TINY |= {"in-process": 12}
+TINY |= {"in-process": 12, "shards": 16}
 OF_A_SYSTEM = {
     "fan-out",
     "chain",
@@ -82,6 +82,18 @@ def test_every_workload_is_measured_on_a_redis_server() -> None:
 
 def test_the_embedded_server_is_measured_but_for_its_memory() -> None:
     assert set(measured("embedded")) == OF_A_SYSTEM
+
+
+def test_shards_are_measured_if_they_are_asked_for() -> None:
+    figures = measured("redis", "--workload", "shards")
+    roles = ("", "-server", "-scheduler", "-worker")
+    assert set(figures) == {
+        f"shards-{work}{role}/{count}"
+        for work in ("runs", "fan-out")
+        for role in roles
+        for count in (1, 2, 4)
+    }
+    assert figures["shards-runs/4"]["median"] > 0
 
 
 def test_runs_in_this_process_need_no_store() -> None:

@@ -177,7 +177,7 @@ class Stage:
             for number, record in enumerate(records(run).values()):
                 if record.state in TASK_OVER or record.state is TaskState.PENDING:
                     continue
-                raw = server.hget(self.client._store.keys.tasks(run.run_id), str(number))
+                raw = server.hget(self.client.shards[0]._store.keys.tasks(run.run_id), str(number))
                 places = [
                     key for key, value in held.items() if f"{run.run_id},{number}" in str(value)
                 ]
@@ -189,7 +189,7 @@ class Stage:
         """Return what Redis says of each task of a run."""
         names, graph = run.graph().graph.names, run.graph().graph
         found, results = records(run), run.results(lenient=True)
-        store = self.client._store
+        store = self.client.shards[0]._store
         failed = [at for at, name in enumerate(names) if found[name].state is TaskState.FAILED]
         raw = dict(zip(failed, store.read_errors(run.run_id, failed), strict=True))
         errors = {at: ErrorInfo.unpack(data) for at, data in raw.items() if data}

@@ -25,7 +25,7 @@ from crash_stories import Story
 from crash_watch import Watch
 from crash_worker import ParentUnit
 
-import flowkit.client as client_module
+import flowkit.shard_connection as connection_module
 from flowkit import Client, FlowkitError, Task
 from flowkit.protocol.link import Link
 from flowkit.settings import Settings
@@ -96,7 +96,7 @@ class ClientUnit:
     def _connected(self) -> Client:
         if self._client is None:
             settings = Settings(self._world.url, self._world.namespace, result_ttl=3600)
-            with patch.object(client_module, "Link", self.process.link):
+            with patch.object(connection_module, "Link", self.process.link):
                 self._client = Client(settings)
         return self._client
 

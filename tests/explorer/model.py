@@ -59,6 +59,8 @@ class Keys(NamedTuple):
     last_event: int = 0
     cursor: int = 0
     leader: tuple[str, int, int] | None = None  # scheduler, term, deadline
+    layout: str = ""
+    standby: tuple[str, int, int] | None = None  # scheduler, shards of its process, deadline
     workers: tuple[tuple[str, int], ...] = ()  # worker → deadline
     lanes: tuple[tuple[str, tuple[str, ...]], ...] = ()  # worker → its lanes
     claims: tuple[tuple[str, int, tuple[tuple[int, Claim], ...]], ...] = ()  # lane, #, task → claim
@@ -122,6 +124,7 @@ class Draft:
         self.delayed = {entry[1:]: entry[0] for entry in keys.delayed}
         self.events, self.last_event = list(keys.events), keys.last_event
         self.cursor, self.leader = keys.cursor, keys.leader
+        self.layout, self.standby = keys.layout, keys.standby
         self.workers, self.lanes = dict(keys.workers), dict(keys.lanes)
         self.calls = {lane: call for lane, call, _ in keys.claims}
         self.claims = {lane: dict(held) for lane, _, held in keys.claims}
@@ -161,6 +164,8 @@ class Draft:
             self.last_event,
             self.cursor,
             self.leader,
+            self.layout,
+            self.standby,
             tuple(sorted(self.workers.items())),
             tuple(sorted(self.lanes.items())),
             tuple(
@@ -211,6 +216,9 @@ def render(keys: Keys, dag: str, total: int) -> dict[str, Any]:
     found["events"] = [dict(fields) for _, fields in keys.events]
     if keys.leader is not None:
         found["leader"] = ",".join(map(str, keys.leader))
+    if keys.standby is not None:
+        found["standby"] = ",".join(map(str, keys.standby))
+    found["layout"] = keys.layout
     found["workers"] = dict(keys.workers)
     for worker, lanes in keys.lanes:
         found[f"worker:{worker}"] = {"about": "about", "lanes": " ".join(lanes)}

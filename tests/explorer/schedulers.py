@@ -56,6 +56,30 @@ def moves(setup: Setup, state: State, at: int) -> Iterator[Move]:
     if "lapse" in setup.kinds and leads and keys.leader[2] > keys.now:
         behind, calls = system.lapse(setup, state, me.id)
         yield system.fault(state, f"the lease of scheduler {me.id} runs out", behind, calls)
+    if "pass" in setup.kinds and leads and keys.leader[2] > keys.now:
+        yield from _passed_on(state, at)
+
+
+def _passed_on(state: State, at: int) -> Iterator[Move]:
+    """Let another scheduler stand by, and the one that leads give it the lease.
+
+    It acts on as if it did not know: then what it still writes is fenced, whatever it is.
+    """
+    from . import system
+
+    me, term = state.schedulers[at], state.keys.leader[1]
+    for other in state.schedulers:
+        if other.id == me.id:
+            continue
+        keys, calls = state.keys, []
+        for call in (
+            Call("lead", (other.id, system.LEASE, 0)),
+            Call("pass_on", (me.id, term, system.LEASE, 0)),
+        ):
+            keys, reply = system.play(keys, call)
+            calls.append((keys.now, call, reply))
+        label = f"scheduler {me.id} passes its lease on to {other.id}"
+        yield system.fault(state, label, state._replace(keys=keys), tuple(calls))
 
 
 def with_(state: State, at: int, scheduler: Scheduler) -> State:

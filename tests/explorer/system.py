@@ -2,9 +2,10 @@
 
 A state is a value. ``moves`` names every successor: a call that its process would make in that
 state, or a fault: a process or a child of a worker dies, a lease runs out under a living process,
-a reply is lost and the call sent again, a worker is told to stop, hints are deleted. A process may
-wait before any call for as long as others like, so a frozen one that wakes with a stale call needs
-no move of its own. The dead are replaced at once, by processes with new ids that know nothing.
+a reply is lost and the call sent again, a worker is told to stop, hints are deleted, a scheduler
+passes its lease on to another one. A process may wait before any call for as long as others like,
+so a frozen one that wakes with a stale call needs no move of its own. The dead are replaced at
+once, by processes with new ids that know nothing.
 
 Time stands still but for ``lapse``, in which one lease runs out while all others are renewed.
 """
@@ -24,7 +25,7 @@ from .scripts import play
 from .workers import Worker
 
 LEASE = 1000
-FAULTS = frozenset({"death", "child", "lapse", "reply", "drain", "hints"})
+FAULTS = frozenset({"death", "child", "lapse", "reply", "drain", "hints", "pass"})
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ SETUPS = {
 }
 # Setup and seed. Together they come across all of ANSWERS.
 WALKS = [
-    ("diamond", 3), ("cleanup", 4), ("wide", 13), ("wide", 15), ("wide", 19), ("wide", 20),
+    ("diamond", 9), ("cleanup", 4), ("wide", 13), ("wide", 15), ("wide", 19), ("wide", 20),
     ("once", 16), ("named", 2),
 ]  # fmt: skip
 LENGTH = 250
@@ -83,7 +83,8 @@ ANSWERS = {
     "submit OK", "submit EXISTS", "cancel OK", "cancel OVER", "resume OK",
     "heartbeat OK", "heartbeat DEAD", "claim OK", "claim UNKNOWN", "complete OK",
     "release OK", "reap OK", "reap FENCED", "reap UNKNOWN", "reap ALIVE",
-    "retire OK", "lead OK", "lead TAKEN", "stop_run OK", "stop_run FENCED", "turn_over OK",
+    "retire OK", "lead OK", "lead TAKEN", "lead HELD", "pass_on OK",
+    "stop_run OK", "stop_run FENCED", "turn_over OK",
     "apply OK", "apply FENCED", "promote OK", "promote FENCED", "reset OK", "requeue OK",
 }  # fmt: skip
 

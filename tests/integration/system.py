@@ -180,7 +180,7 @@ class System:
 def records(run: RunHandle) -> dict[str, TaskRecord]:
     """Return task name → its record in Redis."""
     names = run.graph().graph.names
-    store = run.client._store
+    store = run.shard._store
     return dict(zip(names, store.read_records(run.run_id, range(len(names))), strict=True))
 
 

@@ -47,7 +47,7 @@ def test_the_branches():
         "ParameterError",
         "AppError",
     }
-    assert names[StoreError] == {"RedisUnavailable", "UnfitRedis", "BadRedisURL"}
+    assert names[StoreError] == {"RedisUnavailable", "UnfitRedis", "WrongShards", "BadRedisURL"}
     assert names[RunError] == {
         "RunNotFound",
         "RunExists",

@@ -80,6 +80,52 @@ def test_without_a_url_it_says_what_is_missing(
     assert capsys.readouterr().err == "FLOWKIT_REDIS_URL is not set\n"
 
 
+class TestSeveralShards:
+    """Two namespaces of the same server are two shards."""
+
+    @pytest.fixture
+    def other(
+        self,
+        link: Link,
+        namespace: str,
+        fake_server: EmbeddedServer,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> str:
+        """The namespace of the second one."""
+        urls = f"{fake_server.url} {fake_server.url}#{namespace}.2"
+        monkeypatch.setenv("FLOWKIT_REDIS_URL", urls)
+        return f"{namespace}.2"
+
+    def test_each_has_to_be_led(
+        self, link: Link, namespace: str, other: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        SchedulerStore(link, namespace, "s1", layout="0/2").lead(LEASE_MS)
+        assert main(["scheduler"]) == 1
+        assert capsys.readouterr().err == "shard 1/2: no scheduler leads in this namespace\n"
+        SchedulerStore(link, other, "s1", layout="1/2").lead(LEASE_MS)
+        assert main(["scheduler"]) == 0
+        told = "shard 0/2: a scheduler leads; shard 1/2: a scheduler leads\n"
+        assert capsys.readouterr().out == told
+
+    def test_one_that_is_away_is_told_of_and_is_not_the_daemon_s_fault(
+        self,
+        link: Link,
+        namespace: str,
+        fake_server: EmbeddedServer,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        nobody = f"redis://127.0.0.1:{free_port()}/0"
+        monkeypatch.setenv("FLOWKIT_REDIS_URL", f"{fake_server.url} {nobody}")
+        enlist(link, namespace, socket.gethostname())
+        assert main(["worker"]) == 0
+        found = capsys.readouterr().out
+        assert "shard 0/2: worker w0000001 on" in found
+        assert f"shard 1/2: cannot use Redis at {nobody}" in found
+        monkeypatch.setenv("FLOWKIT_REDIS_URL", f"{nobody} {nobody}#x")
+        assert main(["worker"]) == 1
+
+
 @pytest.mark.parametrize("words", [[], ["nonsense"], ["worker", "scheduler"]])
 def test_wrong_use(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2

@@ -339,6 +339,8 @@ def test_settings_are_frozen_and_do_not_show_the_password() -> None:
         ),
         ("redis://[::1", "redis://[::1"),
         ("redis://u:secret\n@host", "redis://u:***@host"),
+        ("redis://u:secret@a#x redis://:secret@b", "redis://u:***@a#x redis://:***@b"),
+        ("redis://u:secret@a redis://u:sec ret@b", "redis://u:***@b"),
         ("", ""),
         ("@", "@"),
     ],
@@ -410,3 +412,64 @@ def test_anything_else_is_refused_with_a_reason_and_an_example(url: str, problem
     assert problem in message
     assert "write it like redis://localhost:6379/0" in message
     assert "secret" not in message
+
+
+# ---- several addresses: shards
+
+
+def shards(urls: object, namespace: str = "flowkit") -> list[tuple[str, str, str]]:
+    found = Settings(redis_url=urls, namespace=namespace).shards  # type: ignore[arg-type]
+    return [(shard.layout, shard.url, shard.namespace) for shard in found]
+
+
+def test_several_urls_are_as_many_shards() -> None:
+    assert shards(None) == []
+    assert shards("redis://a") == [("0/1", "redis://a", "flowkit")]
+    two = [("0/2", "redis://a", "team"), ("1/2", "redis://b:1/3", "team")]
+    assert shards(" redis://a\n  redis://b:1/3 ", "team") == two
+    assert shards(["redis://a", "redis://b:1/3"], "team") == two
+
+
+def test_the_fragment_of_a_url_names_the_namespace_of_its_shard() -> None:
+    assert shards("redis://a/0#etl redis://a/0", "team") == [
+        ("0/2", "redis://a/0", "etl"),
+        ("1/2", "redis://a/0", "team"),
+    ]
+    assert shards("redis://a#x") == [("0/1", "redis://a", "x")]
+
+
+def test_a_file_may_have_the_urls_as_a_list(tmp_path: Path) -> None:
+    project(tmp_path, '[tool.flowkit]\nredis-url = ["redis://a", "redis://b#x"]')
+    settings = load_settings(cwd=tmp_path, environ={})
+    assert settings.redis_url == "redis://a redis://b#x"
+    project(tmp_path, '[tool.flowkit]\nredis-url = ["redis://:secret@a", 5]')
+    message = failure(tmp_path)
+    assert "redis_url = ['redis://:***@a', 5]" in message
+    assert "it is no text" in message
+
+
+@pytest.mark.parametrize(
+    ("urls", "twins"),
+    [
+        ("redis://a redis://a", "shards 0 and 1"),
+        ("redis://a redis://b redis://:secret@B:6379/0/#flowkit", "shards 1 and 2"),
+        ("unix:///s#x unix:///t#x unix:///s#x", "shards 0 and 2"),
+        ("redis+sentinel://h1,h2/m redis+sentinel://u:secret@h1,h2/m", "shards 0 and 1"),
+    ],
+)
+def test_one_place_is_no_two_shards(urls: str, twins: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings(redis_url=urls)
+    message = str(caught.value)
+    assert message.startswith("redis_url (Settings(...)) is not allowed: " + twins)
+    assert "give each a namespace of its own behind a #" in message
+    assert "secret" not in message
+
+
+def test_a_bad_url_among_several_is_named_by_its_number(tmp_path: Path) -> None:
+    message = failure(tmp_path, {"FLOWKIT_REDIS_URL": "redis://:secret@a redis://b:port"})
+    assert "of its 2 parts between blanks, part 2 is no URL: its port is not a number" in message
+    assert "secret" not in message
+    assert "part 1 is no URL: it has a # or ? in a place" in failure(
+        tmp_path, {"FLOWKIT_REDIS_URL": "redis://a#no/namespace redis://b"}
+    )

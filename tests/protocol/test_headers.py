@@ -122,7 +122,11 @@ def everything_sent() -> list[tuple[str, int]]:
     link.reply = [b"OK", 0, 0]
     worker.release("W.0", [])
     worker.retire("W", [])
+    link.reply = [b"OK", 1, -1]
     scheduler.lead(1)
+    link.reply = [b"NOBODY"]
+    scheduler.pass_on(1, 1, 0)
+    link.reply = [b"OK", 0, 0]
     scheduler.apply("", [])
     scheduler.set_aside("1-1 nonsense")
     scheduler.stop_run("r", RunState.FAILED)

@@ -81,6 +81,12 @@ def led(world: World) -> None:
     world.lead()
 
 
+def awaited(world: World) -> None:
+    """Somebody stands by for the lease, with no shard of its own."""
+    world.lead()
+    world.raw("lead", "s2", HOUR_MS, "0/1", 0)
+
+
 def complete_args(letter: str) -> Callable[[World], tuple[object, ...]]:
     token = done(0, letter).token
     return lambda world: ("W.0", 2, 5, 1, 1, LIST, "r1", 1, token, "payload")
@@ -118,8 +124,11 @@ CASES = {
     "forget_dead": Case(failed, "forget_dead", lambda world: ("s1", 1, 0, 9), b"OK", b"OK"),
     "forget": Case(gone, "forget", lambda world: ("s1", 1, "r1"), b"OK", b"OK"),
     "tidy": Case(cast_off, "tidy", lambda world: ("s1", 1, 0, 10), b"OK", b"OK"),
-    "lead": Case(lambda world: None, "lead", lambda world: ("s1", HOUR_MS), b"TAKEN", b"OK"),
-    "lead, giving up": Case(led, "lead", lambda world: ("s1", 0), b"OK", b"OK"),
+    "lead": Case(
+        lambda world: None, "lead", lambda world: ("s1", HOUR_MS, "0/1", ""), b"TAKEN", b"OK"
+    ),
+    "lead, giving up": Case(led, "lead", lambda world: ("s1", 0, "0/1", ""), b"OK", b"OK"),
+    "pass_on": Case(awaited, "pass_on", lambda world: ("s1", 1, HOUR_MS, 0), b"OK", b"FENCED"),
     "apply, queue": Case(led, "apply", lambda world: ("s1", 1, "", *QUEUE_ALL), b"OK", b"OK"),
     "apply, cursor": Case(led, "apply", lambda world: ("s1", 1, "9-9"), b"OK", b"OK"),
     "apply, finish": Case(

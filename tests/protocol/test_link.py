@@ -105,7 +105,7 @@ class TestOutages:
             elif way == "batch":
                 assert link.batch([("GET", "x"), ("SET", "a", "1")]) == [None, b"OK"]
             else:
-                reply = link.script(script("lead"), "{n}:", (5, "s1", 1000))
+                reply = link.script(script("lead"), "{n}:", (5, "s1", 1000, "0/1", ""))
                 assert reply == [b"TAKEN", 1, b"0"]
         assert len(links.outages) == 1
         word = "maxmemory" if kind == "OOM" else "read only replica"

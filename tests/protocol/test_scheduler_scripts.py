@@ -10,7 +10,8 @@ from world import HOUR_MS, LIST, START, World, done
 
 from flowkit.core.states import RunState, TaskState
 from flowkit.exceptions import LeaseLost
-from flowkit.protocol.scheduler_store import LeaseReply, SchedulerStore
+from flowkit.protocol.lease_store import LeaseReply
+from flowkit.protocol.scheduler_store import SchedulerStore
 
 
 def rival(world: World, name: str = "s2") -> SchedulerStore:
@@ -21,7 +22,7 @@ class TestLead:
     def test_taking_renewing_and_taking_over(self, world: World) -> None:
         other = rival(world)
         assert world.scheduler.lead(1000) == LeaseReply(True, 1, cursor="0")
-        assert world.dump() == {"leader": f"s1,1,{START + 1000}", EXPIRING: []}
+        assert world.dump() == {"leader": f"s1,1,{START + 1000}", "layout": "0/1/1", EXPIRING: []}
         world.now += 600
         assert other.lead(1000) == LeaseReply(False, holder="s1", left_ms=400)
         assert world.scheduler.lead(1000) == LeaseReply(True, 1)
@@ -72,6 +73,7 @@ FENCED: dict[str, Callable[[SchedulerStore], object]] = {
     "set_aside": lambda store: store.set_aside("1-1 nonsense"),
     "forget": lambda store: store.forget(["r9"]),
     "tidy": lambda store: store.tidy(0, 10),
+    "pass_on": lambda store: store.pass_on(store.term, 1000, 9),
 }
 
 

@@ -10,7 +10,7 @@ from helpers import wait_until
 from stage import Stage
 
 from flowkit.exceptions import RedisUnavailable
-from flowkit.protocol.scheduler_store import LeaseReply
+from flowkit.protocol.lease_store import LeaseReply
 from flowkit.scheduler.leader import WATCHDOG_S, Leader
 
 LEASE = 10.0
@@ -25,7 +25,7 @@ class Court:
         self.asked: list[int] = []
         self.delay = 0.0
 
-    def lead(self, lease_ms: int) -> LeaseReply:
+    def lead(self, lease_ms: int, shards: int | None = None) -> LeaseReply:
         self.asked.append(lease_ms)
         self.now += self.delay
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]

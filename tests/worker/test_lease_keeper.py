@@ -8,10 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from flowkit.embedded import EmbeddedServer
-from flowkit.exceptions import LeaseLost
+from flowkit.exceptions import LeaseLost, WrongShards
 from flowkit.logging import FlowkitLogger
 from flowkit.outage import OutageLog
 from flowkit.protocol.link import Link
+from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.worker_store import WorkerStore
 from flowkit.worker.config import WorkerConfig
 from flowkit.worker.daemon import WorkerDaemon
@@ -44,6 +45,20 @@ def test_who_was_declared_dead_comes_back_as_another(
     assert keeper.worker != dead
     assert [worker for worker, _ in store.alive_workers()] == [keeper.worker]
     assert keeper.beat([]) is not None
+
+
+def test_a_worker_with_another_list_of_shards_is_refused_whenever_it_comes(
+    fake_server: EmbeddedServer, store: WorkerStore, namespace: str
+) -> None:
+    """Also one that was declared dead: the list may have grown while it was away."""
+    log = OutageLog(FlowkitLogger("flowkit.test", "INFO"), lambda: "")
+    config = WorkerConfig("app", fake_server.url, namespace, layout="0/2")
+    keeper = LeaseKeeper(config, store, log, allow_eviction=False)
+    keeper.enlist(lambda: False)
+    SchedulerStore(store.link, namespace, "s1", layout="0/3").lead(60_000)
+    assert keeper.beat([]) is not None  # it may end what it has
+    with pytest.raises(WrongShards, match="shard 0/2, and its schedulers made it shard 0/3"):
+        keeper.enlist(lambda: False)
 
 
 def test_who_was_declared_dead_ends_its_children_before_it_comes_back(

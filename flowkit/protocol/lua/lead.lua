@@ -1,21 +1,41 @@
--- lead: takes, renews or gives up the scheduler's lease.
--- USES   base
+-- lead: takes, renews or gives up the scheduler's lease, and says which shard is led by it.
+-- USES   base standby
 -- KEYS   1 prefix
--- ARGV   1 now (ms)   2 scheduler   3 lease (ms), 0 to give it up
--- REPLY  OK <term> | TAKEN <term> <cursor> (it leads from now on) | HELD <holder> <ms left>
--- KEEPS  a term has one holder, and terms only grow; what carries an older term is fenced.
+-- ARGV   1 now (ms)   2 scheduler   3 lease (ms), 0 to give it up   4 layout, position/count
+--        5 shards that its process leads, '' for a process of one
+-- REPLY  OK <term> <shards led by the process that stands by, -1 for none>
+--        | TAKEN <term> <cursor> (it leads from now on) | HELD <holder> <ms left>
+--        | OTHER <layout> (the shard is another one than it takes it for)
+-- KEEPS  a term has one holder, and terms only grow; what carries an older term is fenced. The
+--        layout only grows, and not under a leader.
 
-local me, lease, now = ARGV[2], tonumber(ARGV[3]), now_ms()
+local me, lease, layout, shards, now = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], now_ms()
 local holder, term, deadline = string.match(call('GET', P .. 'leader') or '', '^([^,]*),(%d+),(%d+)$')
 term = tonumber(term or 0)
+local held = holder and tonumber(deadline) > now
 local function write() call('SET', P .. 'leader', me .. ',' .. string.format('%d,%d', term, now + lease)) end
 
 if holder == me then
   write()
-  return {'OK', term}
+  local _, fewer
+  if shards ~= '' then _, fewer = standing_by(me, now) end
+  return {'OK', term, fewer or -1}
 end
-if holder and tonumber(deadline) > now then return {'HELD', holder, deadline - now} end
-if lease == 0 then return {'OK', term} end
+local position, count = string.match(layout, '^(%d+)/(%d+)$')
+local said, first = string.match(call('GET', P .. 'layout') or '', '^(%d+/%d+)/(%d+)$')
+if said and said ~= layout then
+  local before = tonumber(string.match(said, '^' .. position .. '/(%d+)$'))
+  local grows = before and tonumber(count) > before
+  if held or not grows then return {'OTHER', said} end
+end
+if held then
+  if shards ~= '' then stand_by(me, tonumber(shards), now, now + lease) end
+  return {'HELD', holder, deadline - now}
+end
+if lease == 0 then return {'OK', term, -1} end
 term = term + 1
 write()
+-- Where there was a scheduler and no layout, there was one shard.
+first = first or (call('EXISTS', P .. 'cursor') == 1 and '1' or count)
+call('SET', P .. 'layout', layout .. '/' .. first)
 return {'TAKEN', term, call('GET', P .. 'cursor') or '0'}

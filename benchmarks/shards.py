@@ -1,0 +1,87 @@
+"""The workload ``shards``: the same work on 1, 2 and 4 redis-servers.
+
+The number of worker processes is the same in all, so what differs is where the work lies. On a
+machine with a core for each process the total grows with the shards; on a small one it cannot. What
+a sizing guide needs is the processor time per task of each role: it hardly depends on how many
+processes share the work, so it says how many tasks a core of Redis, scheduler or worker carries.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from flowkit.core.states import RunState
+from flowkit.protocol.rendezvous import owner
+
+from . import app
+from .system import BrokenSystemError, Setup, System
+
+COUNTS = (1, 2, 4)
+WORKERS = 4  # processes that run tasks, in all
+FAN_OUTS = 8
+WAIT_S = 300.0
+_numbers = itertools.count()
+
+
+def measure(setup: Setup, tasks: int) -> dict[str, float]:
+    """Run so many tasks as runs of one, and about as many as fan-outs; return the figures."""
+    figures: dict[str, float] = {}
+    for count in COUNTS:
+        with System(replace(setup, processes=WORKERS // count, shards=count)) as system:
+            _warm_up(system, count)
+            for key, work in (("shards-runs", _runs), ("shards-fan-out", _fan_outs)):
+                for name, value in _costs(system, partial(work, system, count, tasks)):
+                    figures[f"{key}{name}/{count}"] = value
+    return figures
+
+
+def _costs(system: System, work: Callable[[], int]) -> list[tuple[str, float]]:
+    """Return tasks per second, and the ms of processor time per 1,000 tasks of each role."""
+    before, began = system.cpu_by_role(), time.perf_counter()
+    tasks = work()
+    seconds = time.perf_counter() - began
+    after = system.cpu_by_role()
+    costs = [(f"-{role}", (after[role] - before[role]) / tasks * 1e6) for role in before]
+    return [("", tasks / seconds), *costs]
+
+
+def _warm_up(system: System, count: int) -> None:
+    """Have each process of each shard do something, so that nothing is still starting."""
+    handles = system.client.submit_many(app.single(), [None] * 100 * count)
+    for handle in handles:
+        handle.wait(WAIT_S)
+
+
+def _runs(system: System, count: int, tasks: int) -> int:
+    handles = system.client.submit_many(app.single(), [None] * tasks)
+    _expect({handle.wait(WAIT_S) for handle in handles} == {RunState.SUCCEEDED})
+    return tasks
+
+
+def _fan_outs(system: System, count: int, tasks: int) -> int:
+    """Have the same number of fan-outs in each shard."""
+    width = max(1, tasks // FAN_OUTS)
+    handles = [
+        system.client.submit(
+            app.fan_out(width, name=f"shards_{next(_numbers)}"), run_id=_id_on(at % count, count)
+        )
+        for at in range(FAN_OUTS)
+    ]
+    for handle in handles:
+        state = handle.wait(WAIT_S)
+        _expect(state is RunState.SUCCEEDED and handle.result("count") == width)
+    return FAN_OUTS * (width + 2)
+
+
+def _id_on(shard: int, count: int) -> str:
+    ids = (f"fan-{number}" for number in _numbers)
+    return next(run for run in ids if owner(run, count) == shard)
+
+
+def _expect(right: bool) -> None:
+    if not right:
+        raise BrokenSystemError("workload 'shards' ended with a wrong answer")

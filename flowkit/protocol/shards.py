@@ -1,0 +1,102 @@
+"""Shards: several namespaces, on as many servers as one likes, that share the runs.
+
+A list of shards is written as URLs with blanks between them. The fragment of a URL names the
+namespace there, ``redis://host:6379/0#etl-1``; without one it is that of the settings. The position
+in the list is the shard's name: ids of runs are spread over positions (``rendezvous``), so all
+parties must have the same list in the same order. What ``layout`` says in each shard tells
+whether they do. It grows only; see ``lead.lua``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from .keys import NAMESPACE
+from .redis_url import is_sentinel_url, redact_url, url_problem
+
+ALONE = "0/1"  # the layout of a list of one
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Shard:
+    """One namespace of one Redis, and its position among ``count`` of them, counted from 0."""
+
+    url: str
+    namespace: str
+    position: int = 0
+    count: int = 1
+
+    @property
+    def layout(self) -> str:
+        """What the shard's ``layout`` has to say: ``position/count``."""
+        return f"{self.position}/{self.count}"
+
+    def __repr__(self) -> str:
+        return f"shard {self.layout} ({redact_url(self.url)}, namespace {self.namespace!r})"
+
+
+def list_problem(urls: str) -> str | None:
+    """Tell what is wrong with a list of URLs, without passwords; None if nothing is."""
+    parts = urls.split()
+    if len(parts) < 2:
+        return url_problem(without_namespace(urls.strip())[0])
+    for number, part in enumerate(parts, 1):
+        problem = url_problem(without_namespace(part)[0])
+        if problem:
+            return f"of its {len(parts)} parts between blanks, part {number} is no URL: {problem}"
+    return None
+
+
+def shards_of(urls: str, namespace: str) -> tuple[Shard, ...]:
+    """Return the shards of a list that has no problem.
+
+    ``namespace``: of those that name none. Raises ValueError if two of them are the same place.
+    """
+    parts = [without_namespace(part) for part in urls.split()]
+    found = tuple(
+        Shard(url, named or namespace, at, len(parts)) for at, (url, named) in enumerate(parts)
+    )
+    places: dict[tuple[object, ...], Shard] = {}
+    for shard in found:
+        twin = places.setdefault(_place(shard), shard)
+        if twin is not shard:
+            raise ValueError(
+                f"shards {twin.position} and {shard.position} (counted from 0) are both namespace "
+                f"{shard.namespace!r} of {redact_url(shard.url)}. Name each Redis once, or give "
+                "each a namespace of its own behind a #, as in redis://host:6379/0#etl-1"
+            )
+    return found
+
+
+def without_namespace(url: str) -> tuple[str, str | None]:
+    """Return a URL without its fragment, and the namespace that this names.
+
+    A fragment that cannot be a namespace stays: it is a password with a raw # in it.
+    """
+    plain, mark, fragment = url.rpartition("#")
+    if mark and NAMESPACE.fullmatch(fragment):
+        return plain, fragment
+    return url, None
+
+
+def wrong_shards(url: str, namespace: str, layout: str, said: str) -> str:
+    """Return the sentence for a list that makes a shard ``layout`` of what is ``said``."""
+    return (
+        f"the list of Redis URLs makes {redact_url(url)} (namespace {namespace!r}) shard {layout}, "
+        f"and its schedulers made it shard {said} (position/number of shards, counted from 0). "
+        "Clients, workers and schedulers need the same URLs in the same order: give this one the "
+        "list that the others have, in FLOWKIT_REDIS_URL, --redis or redis-url. To append a shard, "
+        "stop all schedulers before you start them with the longer list"
+    )
+
+
+def _place(shard: Shard) -> tuple[object, ...]:
+    """Return what two URLs of one place have in common, however they are written."""
+    parts = urlsplit(shard.url)
+    if is_sentinel_url(shard.url):
+        return (parts.netloc.rpartition("@")[2], parts.path, shard.namespace)
+    if parts.scheme == "unix":
+        return (parts.path, parts.query, shard.namespace)
+    database = parts.path.strip("/") or "0"
+    return (parts.hostname or "localhost", parts.port or 6379, database, shard.namespace)

@@ -1,0 +1,75 @@
+"""One shard as a client uses it: the connection for calls, and those that listen to runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .protocol.client_store import ClientStore
+from .protocol.feed import Feed
+from .protocol.fitness import check_fitness, check_layout
+from .protocol.link import Link
+from .protocol.shards import Shard
+
+FEEDS_KEPT = 4
+
+
+class ShardConnection:
+    """The shard ``shard``. Threads may share it: each call takes the connection for itself."""
+
+    def __init__(self, shard: Shard, *, patience: float, allow_eviction: bool) -> None:
+        """``patience``: seconds that a call tries to reach Redis. Nothing is connected yet."""
+        self.shard = shard
+        self.graphs: set[str] = set()  # digests that this client has sent there
+        self.first: int | None = None  # how many shards there were at first, once it has said so
+        self._allow_eviction = allow_eviction
+        self._is_checked = False
+        self._lock = threading.RLock()
+        self._feeds: list[Feed] = []
+        self._store = ClientStore(
+            Link(shard.url, name="flowkit-client", patience=patience), shard.namespace
+        )
+
+    def check(self) -> None:
+        """Look whether the Redis is fit and the shard is this one, unless that is known.
+
+        Raises UnfitRedis, WrongShards, RedisUnavailable.
+        """
+        if not self._is_checked:
+            check_fitness(self._store.link, allow_eviction=self._allow_eviction)
+            link, shard = self._store.link, self.shard
+            self.first = check_layout(link, shard.namespace, shard.layout)
+            self._is_checked = True
+
+    @contextmanager
+    def store(self) -> Iterator[ClientStore]:
+        """Have the connection for oneself within a ``with`` block; what handles call through."""
+        with self._lock:
+            self.check()
+            yield self._store
+
+    @contextmanager
+    def feed(self, run_id: str) -> Iterator[Feed]:
+        """Listen to one run within a ``with`` block; the connection is kept for the next one."""
+        with self._lock:
+            kept = self._feeds.pop() if self._feeds else None
+            feed = kept or Feed(self.shard.url, self.shard.namespace)
+        feed.listen(run_id)
+        try:
+            yield feed
+        finally:
+            feed.leave()
+            with self._lock:
+                if len(self._feeds) < FEEDS_KEPT:
+                    self._feeds.append(feed)
+                else:
+                    feed.close()
+
+    def close(self) -> None:
+        """Close the connections; handles of runs there can no longer be used."""
+        with self._lock:
+            self._store.close()
+            for feed in self._feeds:
+                feed.close()
+            self._feeds.clear()

@@ -1,0 +1,268 @@
+"""A client of several shards: runs go where their ids say, and are found wherever they are.
+
+The shards are namespaces of one server; what differs with several servers is in
+tests/integration/test_shards.py.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+from helpers import free_port
+
+from flowkit import DAG, Client, Task
+from flowkit.embedded import EmbeddedServer
+from flowkit.exceptions import (
+    RedisUnavailable,
+    RunExists,
+    RunNotFound,
+    SettingsError,
+    WrongShards,
+)
+from flowkit.protocol.link import Link
+from flowkit.protocol.namespace import drop_namespace
+from flowkit.protocol.rendezvous import former_owners, owner
+from flowkit.protocol.scheduler_store import SchedulerStore
+from flowkit.state.redis import RedisStateManager
+
+MOST = 4
+Connect = Callable[..., Client]
+
+
+def work(n: int = 1) -> int:
+    return n
+
+
+@pytest.fixture
+def dag() -> DAG:
+    made = DAG("one")
+    made.add(Task(work))
+    return made
+
+
+@pytest.fixture
+def urls(fake_server: EmbeddedServer, namespace: str) -> Iterator[list[str]]:
+    """The URLs of so many shards."""
+    yield [f"{fake_server.url}#{namespace}.{at}" for at in range(MOST)]
+    link = Link(fake_server.url)
+    for at in range(MOST):
+        drop_namespace(link, f"{namespace}.{at}")
+    link.close()
+
+
+@pytest.fixture
+def connect(urls: list[str]) -> Iterator[Connect]:
+    """Connect to the first so many shards."""
+    clients: list[Client] = []
+
+    def connected(shards: int) -> Client:
+        clients.append(Client.connect(" ".join(urls[:shards])))
+        return clients[-1]
+
+    yield connected
+    for client in clients:
+        client.close()
+
+
+def places(client: Client) -> dict[str, list[int]]:
+    """Return run → the positions of the shards that have it."""
+    found: dict[str, list[int]] = {}
+    for at, shard in enumerate(client.shards):
+        with shard.store() as store:
+            for run in store.read_runs(1000):
+                found.setdefault(run.run, []).append(at)
+    return found
+
+
+def moving_id(before: int, after: int) -> str:
+    """Return a run id that another shard has when there are so many instead of so many."""
+    ids = (f"nightly-{number}" for number in range(1000))
+    return next(run for run in ids if owner(run, before) != owner(run, after))
+
+
+# -- submitting -----------------------------------------------------------------------------------
+
+
+def test_runs_go_where_their_ids_say_one_by_one_or_together(connect: Connect, dag: DAG) -> None:
+    client = connect(4)
+    handles = [client.submit(dag, params={"n": n}) for n in range(20)]
+    handles += client.submit_many(dag, [{"n": n} for n in range(60)])
+    found = places(client)
+    assert found == {one.run_id: [owner(one.run_id, 4)] for one in handles}
+    assert len(Counter(at for (at,) in found.values())) == 4
+    assert all(one.shard is client.shards[owner(one.run_id, 4)] for one in handles)
+
+
+def test_each_shard_gets_the_graph_that_its_runs_need(connect: Connect, dag: DAG) -> None:
+    client = connect(2)
+    for number in range(10):
+        client.submit(dag, run_id=f"r{number}")
+    assert {len(client.run(f"r{number}").graph().graph) for number in range(10)} == {1}
+
+
+def test_an_id_is_taken_once_for_all_shards(connect: Connect, dag: DAG) -> None:
+    client = connect(4)
+    client.submit(dag, run_id="nightly", params={"n": 1})
+    client.submit(dag, run_id="nightly", params={"n": 1})
+    with pytest.raises(RunExists):
+        client.submit(dag, run_id="nightly", params={"n": 2})
+    assert places(client) == {"nightly": [owner("nightly", 4)]}
+
+
+# -- looking --------------------------------------------------------------------------------------
+
+
+def test_the_newest_runs_of_all_shards_come_first(connect: Connect, dag: DAG) -> None:
+    client = connect(4)
+    for number in range(30):
+        client.submit(dag, run_id=f"r{number}")
+    runs = client.runs(30)
+    assert {run.run for run in runs} == {f"r{number}" for number in range(30)}
+    times = [run.submitted_ms for run in runs]
+    assert times == sorted(times, reverse=True)
+    assert [run.run for run in client.runs(7)] == [run.run for run in runs[:7]]
+    assert len(client.runs(50, "running")) == 30
+    assert client.runs(50, "failed") == []
+
+
+def test_what_no_shard_has_is_not_found(connect: Connect) -> None:
+    with pytest.raises(RunNotFound, match=r"no run 'nothing' in any of the 4 shards: check the id"):
+        connect(4).run("nothing")
+
+
+def test_one_shard_is_what_it_always_was(connect: Connect, dag: DAG, namespace: str) -> None:
+    client = connect(1)
+    client.submit(dag, run_id="r1")
+    assert client.run("r1").record().total == 1
+    with pytest.raises(RunNotFound, match=rf"in namespace '{namespace}\.0'"):
+        client.run("nothing")
+
+
+# -- a shard is appended --------------------------------------------------------------------------
+
+
+def test_runs_of_before_a_shard_was_appended_are_found(connect: Connect, dag: DAG) -> None:
+    few = connect(2)
+    runs = [few.submit(dag, run_id=f"r{number}").run_id for number in range(40)]
+    many = connect(4)
+    moved = [run for run in runs if owner(run, 4) != owner(run, 2)]
+    assert moved
+    for run in runs:
+        handle = many.run(run)
+        assert handle.shard is many.shards[owner(run, 2)]
+        assert handle.status().run_id == run
+    many.run(moved[0]).cancel()
+    assert few.run(moved[0]).record().stop is not None
+
+
+def test_a_run_of_before_is_the_same_run_when_it_is_submitted_again(
+    connect: Connect, dag: DAG
+) -> None:
+    """Or what is submitted every night under its date would be done twice after the shard came."""
+    run = moving_id(2, 4)
+    connect(2).submit(dag, run_id=run)
+    many = connect(4)
+    assert many.submit(dag, run_id=run).shard is many.shards[owner(run, 2)]
+    with pytest.raises(RunExists):
+        many.submit(dag, run_id=run, params={"n": 7})
+    assert places(many) == {run: [owner(run, 2)]}
+
+
+@pytest.mark.parametrize(
+    ("firsts", "known_since"),
+    [([4, 4, 4, 4], 4), ([2, 2, 3, 4], 2), ([4, 2, 3, 4], 2), ([None, 4, 4, 4], 1),
+     ([3, None, 3, 4], 3)],
+)  # fmt: skip
+def test_ids_are_looked_for_where_they_may_have_been_since_the_system_began(
+    connect: Connect, firsts: list[int | None], known_since: int
+) -> None:
+    """Not all shards know it: one was appended, one has lost its data, one does not answer."""
+    client = connect(4)
+    for shard, first in zip(client.shards, firsts, strict=True):
+        shard.first = first
+    assert client._first_count() == known_since
+
+
+def test_where_no_shard_was_appended_nothing_is_looked_for_elsewhere(
+    urls: list[str], fake_server: EmbeddedServer, namespace: str, dag: DAG
+) -> None:
+    link = Link(fake_server.url)
+    for at in range(3):
+        SchedulerStore(link, f"{namespace}.{at}", "s1", layout=f"{at}/3").lead(60_000)
+    client = Client.connect(" ".join(urls[:3]), patience=0.1)
+    run = moving_id(2, 3)
+    (was,) = former_owners(run, 3)[1:2]
+    client.shards[was].close()
+    client.shards[was]._store.link._connection = None  # whoever asks it fails
+    assert client.submit(dag, run_id=run).shard is client.shards[2]
+    client.shards[2].close()
+
+
+def test_a_run_is_looked_for_only_where_it_may_have_been(urls: list[str], dag: DAG) -> None:
+    """A shard that is away keeps nobody from submitting ids that were never its own."""
+    nobody = f"redis://127.0.0.1:{free_port()}"
+    with Client.connect(f"{urls[0]} {nobody}/0 {nobody}/1", patience=0.1) as client:
+        run = next(f"r{n}" for n in range(1000) if former_owners(f"r{n}", 3) == [0])
+        assert client.submit(dag, run_id=run).shard is client.shards[0]
+        run = next(f"r{n}" for n in range(1000) if former_owners(f"r{n}", 3) == [2, 1, 0])
+        with pytest.raises(RedisUnavailable):
+            client.submit(dag, run_id=run)
+
+
+def test_a_client_with_another_list_is_refused(
+    connect: Connect, fake_server: EmbeddedServer, namespace: str, urls: list[str]
+) -> None:
+    link = Link(fake_server.url)
+    for at in range(2):
+        SchedulerStore(link, f"{namespace}.{at}", "s1", layout=f"{at}/2").lead(60_000)
+    connect(2)
+    for wrong in (urls[:1], urls[:3], urls[1::-1], urls[1:2]):
+        with pytest.raises(WrongShards) as caught:
+            Client.connect(" ".join(wrong))
+        message = str(caught.value)
+        assert f"{fake_server.url} (namespace '{namespace}." in message
+        assert "give this one the list that the others have" in message
+
+
+# -- a shard is away ------------------------------------------------------------------------------
+
+
+def test_one_shard_that_is_away_leaves_the_others_usable(urls: list[str], dag: DAG) -> None:
+    away = f"redis://127.0.0.1:{free_port()}/0"
+    client = Client.connect(f"{urls[0]} {away}", patience=0.1)
+    here = next(f"r{n}" for n in range(99) if owner(f"r{n}", 2) == 0)
+    there = next(f"r{n}" for n in range(99) if owner(f"r{n}", 2) == 1)
+    assert client.submit(dag, run_id=here).record().total == 1
+    assert client.run(here).record().run == here
+    for call in (
+        lambda: client.submit(dag, run_id=there),
+        lambda: client.run(there),
+        lambda: client.run("nowhere"),  # it may be there, who knows
+        lambda: client.runs(),
+        lambda: client.dead_letters(),
+    ):
+        with pytest.raises(RedisUnavailable, match=f"cannot use Redis at {away}"):
+            call()
+    client.close()
+
+
+def test_a_client_needs_one_shard_at_least() -> None:
+    nobody = f"redis://127.0.0.1:{free_port()}"
+    with pytest.raises(RedisUnavailable):
+        Client.connect(f"{nobody}/0 {nobody}/1", patience=0.1)
+
+
+def test_the_same_place_twice_is_refused(urls: list[str]) -> None:
+    with pytest.raises(SettingsError, match="shards 0 and 1"):
+        Client.connect(f"{urls[0]} {urls[0]}")
+
+
+# -- what is not shared ---------------------------------------------------------------------------
+
+
+def test_state_is_on_the_first_shard(urls: list[str], namespace: str) -> None:
+    with RedisStateManager(" ".join(urls)) as state, RedisStateManager(urls[0]) as first:
+        state.set("k", 1)
+        assert (state.namespace, first.get("k")) == (f"{namespace}.0", 1)
