@@ -52,6 +52,7 @@ class Client:
                 "or redis-url under [tool.flowkit] in pyproject.toml; dag.run() needs none"
             )
         self.settings = settings
+        self.url = settings.redis_url
         self.shards = tuple(
             ShardConnection(one, patience=patience, allow_eviction=settings.allow_eviction)
             for one in settings.shards
