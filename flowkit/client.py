@@ -52,6 +52,7 @@ class Client:
                 "or redis-url under [tool.flowkit] in pyproject.toml; dag.run() needs none"
             )
         self.settings = settings
+        self.url = settings.redis_url
         self.shards = tuple(
             ShardConnection(one, patience=patience, allow_eviction=settings.allow_eviction)
             for one in settings.shards
@@ -139,15 +140,12 @@ class Client:
             dag.check_params(one)
         submissions = [self._submission(compiled, packed, None, one, ttl) for one in given]
         handles = [RunHandle(self, one.run, accepted=True) for one in submissions]
-        for shard in self.shards:
+        parts: dict[ShardConnection, list[Submission]] = {}
+        for submission, handle in zip(submissions, handles, strict=True):
+            parts.setdefault(handle.shard, []).append(submission)
+        for shard, part in parts.items():
             with shard.store() as store:
-                store.submit_many(
-                    [
-                        one
-                        for one, handle in zip(submissions, handles, strict=True)
-                        if handle.shard is shard
-                    ]
-                )
+                store.submit_many(part)
         return handles
 
     def _shard_for(self, run_id: str, *, chosen: bool) -> ShardConnection:

@@ -122,6 +122,8 @@ class Supervisor:
     def _start(self, one: Charge) -> None:
         # A signal that came between the fork and the child's own handlers would be lost.
         signal.pthread_sigmask(signal.SIG_BLOCK, _ASKED)
+        sys.stdout.flush()  # or the child would write what is in there once more
+        sys.stderr.flush()
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:

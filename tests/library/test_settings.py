@@ -448,6 +448,13 @@ def test_a_file_may_have_the_urls_as_a_list(tmp_path: Path) -> None:
     assert "it is no text" in message
 
 
+def test_a_shard_is_shown_without_its_password() -> None:
+    (_, second) = Settings(redis_url="redis://a redis://u:secret@b#x").shards
+    assert repr(second) == "shard 1/2 (redis://u:***@b, namespace 'x')"
+    both = repr(Settings(redis_url="redis://:secret@a redis://u:secret@b#x"))
+    assert "redis_url='redis://:***@a redis://u:***@b#x'" in both
+
+
 @pytest.mark.parametrize(
     ("urls", "twins"),
     [
