@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from .checks import check_ttl
+from .checks import check_dag, check_many, check_ttl
 from .core.states import RunState
 from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter
 from .exceptions import FlowkitError
@@ -123,6 +123,7 @@ class Client:
 
         Raises DAGError for a DAG or parameters that cannot work, RunExists, RedisUnavailable.
         """
+        check_dag(dag)
         compiled = dag.compile_for_run(params)
         packed = pack_graph(compiled)
         submission = self._submission(compiled, packed, run_id, params, ttl)
@@ -138,7 +139,8 @@ class Client:
 
         Raises what ``submit`` raises; parameters are checked before anything is sent.
         """
-        given = list(params)
+        check_dag(dag)
+        given = check_many(params)
         if not given:
             return []
         compiled = dag.compile_for_run(given[0])

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import msgpack
 
+from ..core.shorten import MAX_MESSAGE, shorten
 from ..core.states import TaskState
 from .reading import Damaged
 
@@ -31,10 +32,7 @@ LETTERS = {
     "C": TaskState.CANCELLED,
 }
 LETTER_OF = {state: letter for letter, state in LETTERS.items()}
-# What is kept of an error. A longer text is cut in the middle, where it says least.
-MAX_MESSAGE = 4_000
-MAX_TRACEBACK = 16_000
-
+MAX_TRACEBACK = 16_000  # of an error; see core.shorten for the message
 
 _SPENT = re.compile(r"(\d*)(?:/(\d+))?(?:\*(\d+))?([!?+=~]*)")
 
@@ -120,13 +118,17 @@ class ErrorInfo:
     message: str
     traceback: str = ""
 
+    @classmethod
+    def cut(cls, type: str, message: str, traceback: str = "") -> ErrorInfo:
+        """Return one that is cut to its limits: as it is stored, logged and told to hooks."""
+        return cls(
+            shorten(type, 200), shorten(message, MAX_MESSAGE), shorten(traceback, MAX_TRACEBACK)
+        )
+
     def pack(self) -> bytes:
         """Return the stored form, cut to its limits."""
-        parts = [
-            _shorten(self.type, 200),
-            _shorten(self.message, MAX_MESSAGE),
-            _shorten(self.traceback, MAX_TRACEBACK),
-        ]
+        kept = self.cut(self.type, self.message, self.traceback)
+        parts = [kept.type, kept.message, kept.traceback]
         packed: bytes = msgpack.packb(parts, unicode_errors="surrogatepass")
         return packed
 
@@ -139,10 +141,3 @@ class ErrorInfo:
         except Exception:
             return cls("Unreadable", "the stored error cannot be read")
         return cls(kind, message, traceback)
-
-
-def _shorten(text: str, limit: int) -> str:
-    if len(text) <= limit:
-        return text
-    half = (limit - 20) // 2
-    return f"{text[:half]} … {len(text) - 2 * half} more … {text[-half:]}"

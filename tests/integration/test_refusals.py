@@ -52,6 +52,20 @@ def test_submitting_a_run_twice_is_submitting_it_once(standing: System) -> None:
     assert len([one for one in standing.executions("say") if one.run == "once"]) == 1
 
 
+def test_calls_with_wrong_types_are_answered_with_a_sentence(standing: System) -> None:
+    """They once ended in whatever error the line of flowkit's that was reached gave."""
+    with standing.client() as client:
+        with pytest.raises(TypeError, match="params must be a mapping from names to values"):
+            client.submit_many(say_dag("hi"), [5])  # type: ignore[list-item]
+        with pytest.raises(TypeError, match="dag must be a DAG, not 5"):
+            client.submit_many(5, [])  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="dag must be a DAG, not 5"):
+            client.submit(5)  # type: ignore[arg-type]
+        handle = client.submit(say_dag("hi"))
+        with pytest.raises(TypeError, match="named by its name, a string, not by 3"):
+            handle.result(3)  # type: ignore[arg-type]
+
+
 def test_a_task_that_no_worker_could_find_is_refused_when_submitted(standing: System) -> None:
     @task
     def nested() -> None: ...
