@@ -30,6 +30,7 @@ from ..protocol.redis_url import redact_url
 from ..protocol.scheduler_store import LeaseReply, SchedulerStore
 from .config import SchedulerConfig
 from .hints import Hints
+from .inspector import Inspector
 from .janitor import Janitor
 from .leader import Leader, Leadership
 from .loop import Loop
@@ -158,6 +159,7 @@ class SchedulerDaemon:
                 Promoter(self._store, lambda: self._resolver.retries_seen),
                 Reaper(self._store, self._log),
                 Janitor(self._store, self._log, self._config.sweep, self._hints.sweep),
+                Inspector(self._store.link, self._log, allow_eviction=self._allow_eviction),
             ]
         )
         while not self._stopping.is_set():

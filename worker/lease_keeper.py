@@ -41,14 +41,20 @@ class LeaseKeeper:
         self._store = store
         self._outages = outages
         self._allow_eviction = allow_eviction
+        self._is_checked = False
         self.worker = new_worker_id()
 
     def enlist(self, told_to_stop: Callable[[], bool]) -> None:
-        """Register as a new incarnation, waiting for Redis if need be. Raises UnfitRedis."""
+        """Register as a new incarnation, waiting for Redis if need be.
+
+        Raises UnfitRedis the first time; what has worked goes on, and the scheduler says so.
+        """
         self.worker = new_worker_id()
         while not told_to_stop():
             try:
-                check_fitness(self._store.link, allow_eviction=self._allow_eviction)
+                if not self._is_checked:
+                    check_fitness(self._store.link, allow_eviction=self._allow_eviction)
+                self._is_checked = True
                 self._store.heartbeat(self.worker, self._config.lease_ms, [], self._about())
             except RedisUnavailable as error:
                 self._outages.away(error)

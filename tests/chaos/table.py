@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
-from . import killing, mixed, outages, stopping
+from . import killing, mixed, outages, stopping, unfit
 from .stage import Stage
 
 Size = Mapping[str, Any]
@@ -115,6 +115,12 @@ SCENARIOS = {
             "hangs", "R16", "timeout and cancel end what will not end, with all that it started",
             stopping.hangs_are_ended,
             {"rounds": 1}, {"rounds": 5},
+        ),
+        Scenario(
+            "unfit", "R18", "a full or unfit Redis fails closed, and is mended without a restart",
+            unfit.unfit_is_calm,
+            {"rounds": 1, "tasks": 200, "hold": 1.0, "kinds": unfit.SOME},
+            {"rounds": 5, "tasks": 1_000, "hold": 30.0},
         ),
         Scenario(
             "mixed", "all", "whatever happens, runs end once and losses are told",
