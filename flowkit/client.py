@@ -20,7 +20,7 @@ from .exceptions import FlowkitError
 from .protocol.client_store import ClientStore, RunRecord, Submission
 from .protocol.codec import pack
 from .protocol.feed import Feed
-from .protocol.fitness import check_fitness
+from .protocol.fitness import check_fitness, check_schema
 from .protocol.graphs import digest_of, pack_graph
 from .protocol.keys import RUN_ID
 from .protocol.link import Link
@@ -57,6 +57,7 @@ class Client:
         )
         self._known_graphs: set[str] = set()
         check_fitness(self._store.link, allow_eviction=settings.allow_eviction)
+        check_schema(self._store)
 
     @classmethod
     def connect(

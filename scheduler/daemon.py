@@ -24,7 +24,7 @@ from ..exceptions import LeaseLost, RedisUnavailable, StoreError
 from ..exposure import warn_if_exposed
 from ..logging import FlowkitLogger, LogLevel
 from ..outage import OutageLog
-from ..protocol.fitness import check_fitness
+from ..protocol.fitness import check_fitness, check_schema
 from ..protocol.link import Link
 from ..protocol.redis_url import redact_url
 from ..protocol.scheduler_store import LeaseReply, SchedulerStore
@@ -177,6 +177,7 @@ class SchedulerDaemon:
         while not self._stopping.is_set():
             try:
                 check_fitness(self._store.link, allow_eviction=self._allow_eviction)
+                check_schema(self._store, daemon=True)
             except RedisUnavailable as error:
                 self._outages.away(error)
                 self._stopping.wait(pause * (0.5 + random.random()))  # noqa: S311

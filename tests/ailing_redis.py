@@ -40,7 +40,9 @@ def _make_room(server: RealRedis) -> None:
 def _spoil_disk(server: RealRedis) -> None:
     """Have a snapshot fail: where its file is to be stands a folder. Permissions would not stop
     the root user."""
-    (server.folder / "dump.rdb").mkdir()
+    file = server.folder / "dump.rdb"
+    file.unlink(missing_ok=True)
+    file.mkdir()
     config(server, stop_writes_on_bgsave_error="yes", save="3600 1000000")
     _save(server, "err")
 
@@ -48,6 +50,7 @@ def _spoil_disk(server: RealRedis) -> None:
 def _mend_disk(server: RealRedis) -> None:
     (server.folder / "dump.rdb").rmdir()
     _save(server, "ok")
+    config(server, save="")
 
 
 def _save(server: RealRedis, outcome: str) -> None:

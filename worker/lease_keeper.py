@@ -18,7 +18,7 @@ import msgpack
 from .. import __version__
 from ..exceptions import LeaseLost, RedisUnavailable
 from ..outage import OutageLog
-from ..protocol.fitness import check_fitness
+from ..protocol.fitness import check_fitness, check_schema
 from ..protocol.worker_store import Pulse, WorkerStore
 from .config import WorkerConfig
 
@@ -54,6 +54,7 @@ class LeaseKeeper:
             try:
                 if not self._is_checked:
                     check_fitness(self._store.link, allow_eviction=self._allow_eviction)
+                    check_schema(self._store, daemon=True)
                 self._is_checked = True
                 self._store.heartbeat(self.worker, self._config.lease_ms, [], self._about())
             except RedisUnavailable as error:

@@ -8,9 +8,13 @@ told to evict while runs go on is complained of and used: to stop would help non
 
 from __future__ import annotations
 
+from contextlib import nullcontext, suppress
+
 from ..exceptions import NotPermitted, RedisUnavailable, StoreError, UnfitRedis
+from .keys import SCHEMA
 from .link import Link
 from .redis_url import redact_url
+from .store import Store
 
 OLDEST = (6, 2)
 
@@ -31,6 +35,28 @@ def check_fitness(link: Link, *, allow_eviction: bool = False) -> None:
             f"{may_evict(link, policy)}, or accept the risk with --allow-eviction "
             "(FLOWKIT_ALLOW_EVICTION=1)"
         )
+
+
+def check_schema(store: Store, *, daemon: bool = False) -> None:
+    """Raise UnfitRedis if a newer release has written to the namespace what this one cannot read.
+
+    Where no format is noted, this release's is. ``daemon``: a lower one is raised to it; a client
+    that only looks must not shut out the daemons of before. One round trip, two for the first.
+    """
+    found = store.read_schema()
+    if found is None or (daemon and found.isdigit() and int(found) < SCHEMA):
+        # A full Redis or a replica takes no note. Who only looks may look nevertheless.
+        with nullcontext() if daemon else suppress(RedisUnavailable):
+            found = store.note_schema(SCHEMA, upgrade=daemon)
+    if found is None or (found.isdigit() and int(found) <= SCHEMA):
+        return
+    namespace, where = store.keys.prefix[1:-2], redact_url(store.link.url)
+    told = found[:20].decode("utf-8", "backslashreplace")
+    raise UnfitRedis(
+        f"namespace {namespace!r} of Redis at {where} has format {told}, and this release "
+        f"of flowkit knows formats up to {SCHEMA}: a newer one has written there. "
+        "Upgrade flowkit here, or use another namespace"
+    )
 
 
 def eviction_policy(link: Link) -> str | None:

@@ -136,6 +136,21 @@ def test_a_redis_that_evicts_keys_is_used_by_those_who_say_so(
         assert client.submit(say_dag("hi")).wait_results(20) == {"say": "hi"}
 
 
+def test_a_namespace_of_a_newer_release_is_refused_by_all(
+    system: System, redis_server: RealRedis
+) -> None:
+    with redis_server.client() as server:
+        server.set(f"{{{system.namespace}}}:schema", "7")
+    sentence = f"{system.namespace}' of Redis at redis://127.0.0.1:{redis_server.port}/0 has format"
+    with pytest.raises(UnfitRedis, match=f"{sentence} 7.*up to 1.*Upgrade flowkit here"):
+        system.client()
+    for name, words in DAEMONS.items():
+        program = system.run_program(name, words)
+        assert program.exit_code() == 3
+        assert f"{sentence} 7" in program.log
+        assert "Traceback" not in program.log
+
+
 class _Ancient(socketserver.StreamRequestHandler):
     """Answers every command as a Redis 6.0 does that is asked for INFO."""
 
