@@ -7,6 +7,10 @@ off because the worker did not know the task; then flags: ``!`` for a suspect (a
 killed its worker), ``?`` for one that was lost once with a worker that nobody saw die (the next
 time it is a suspect), ``+`` for a task that goes on when a failure has stopped its run, ``=`` for
 one that must never start twice, ``~`` for a result that came from the cache.
+
+A newer release may know further flags (punctuation), and write further fields behind ``ended``.
+They are passed over here, and scripts hand flags on as they are. What would do harm if it were
+passed over takes a new ``keys.SCHEMA``.
 """
 
 from __future__ import annotations
@@ -34,7 +38,8 @@ LETTERS = {
 LETTER_OF = {state: letter for letter, state in LETTERS.items()}
 MAX_TRACEBACK = 16_000  # of an error; see core.shorten for the message
 
-_SPENT = re.compile(r"(\d*)(?:/(\d+))?(?:\*(\d+))?([!?+=~]*)")
+# Flags are what is printable, but for letters, digits and what separates: '*', '/' and ','.
+_SPENT = re.compile(r"(\d*)(?:/(\d+))?(?:\*(\d+))?([!-)+\-.:-@\[-`{-~]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,7 @@ def parse_record(data: bytes | None) -> TaskRecord:
         return PENDING
     try:
         text = data.decode("ascii")
-        attempt, lane, spent, started, ended = text[1:].split(",")
+        attempt, lane, spent, started, ended, *_ = text[1:].split(",")
         return TaskRecord(
             LETTERS[text[0]],
             int(attempt),
@@ -137,7 +142,7 @@ class ErrorInfo:
         """Read the stored form; anything else becomes an error that says so."""
         try:
             parts = msgpack.unpackb(data, unicode_errors="replace")
-            kind, message, traceback = (str(part) for part in parts)
+            kind, message, traceback, *_ = (str(part) for part in parts)
         except Exception:
             return cls("Unreadable", "the stored error cannot be read")
         return cls(kind, message, traceback)
