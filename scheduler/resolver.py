@@ -21,6 +21,7 @@ from ..core.compiled import CompiledDAG
 from ..core.run import Command, FinishRun, MarkTasks, QueueTasks, Run, StopRun, StopTasks
 from ..core.states import RunState, TaskState
 from ..logging import FlowkitLogger, LogLevel
+from ..protocol.graph_shelf import GraphShelf
 from ..protocol.reading import Damaged
 from ..protocol.scheduler_store import SchedulerStore
 from .active import Active
@@ -31,7 +32,7 @@ from .writer import Writer
 
 BATCH = 500  # events read at once
 PROGRESS_S = 0.25
-GRAPHS_KEPT = 64
+GRAPH_TASKS_KEPT = 200_000  # of runs that are over; those that go on have theirs
 
 
 class Resolver:
@@ -51,7 +52,7 @@ class Resolver:
         self._window = window
         self._monotonic = monotonic
         self._writer = Writer(store)
-        self._graphs: dict[str, CompiledDAG] = {}
+        self._graphs = GraphShelf(GRAPH_TASKS_KEPT)
         self._cursor = "0"
         self._replay_until = (0, 0)
         self.active: dict[str, Active] = {}
@@ -128,9 +129,9 @@ class Resolver:
             if active is not None:
                 self._carry_out(active, active.state.cancel())
         elif kind == "submit" and active is None:
-            digest = text.partition(" ")[2]
-            if digest in self._graphs:
-                self._begin(run, self._graphs[digest])
+            known = self._graphs.get(text.partition(" ")[2])
+            if known is not None:
+                self._begin(run, known)
             else:
                 self._open(run)
         elif kind == "resume" and active is None:
@@ -190,9 +191,8 @@ class Resolver:
             found = self._store.read_graph(digest)
             if found is None:
                 raise Damaged(f"its graph {digest[:12]} is not in Redis any more")
-            dag = self._graphs[digest] = found
-            if len(self._graphs) > GRAPHS_KEPT:  # runs that go on keep theirs
-                del self._graphs[next(iter(self._graphs))]
+            dag = found
+            self._graphs.keep(digest, dag)
         return dag
 
     def give_up(self, run: str, error: Exception) -> None:

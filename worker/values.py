@@ -15,9 +15,10 @@ from collections.abc import Iterable, Sequence
 from ..core.compiled import CompiledDAG
 from ..exceptions import RedisUnavailable, StoreError
 from ..protocol.codec import unpack
+from ..protocol.graph_shelf import GraphShelf
 from ..protocol.worker_store import Claim, WorkerStore
 
-GRAPHS_KEPT = 64
+GRAPH_TASKS_KEPT = 2_000_000
 RESULT_BYTES_KEPT = 32 * 1024 * 1024
 ENTRY_BYTES = 200  # what an entry costs beside its bytes
 PREFETCH = 512  # most results asked for at once, ahead of their tasks
@@ -31,7 +32,7 @@ class Values:
         """``max_bytes``: the largest value that is read."""
         self.store = store
         self._max_bytes = max_bytes
-        self._graphs: OrderedDict[str, CompiledDAG] = OrderedDict()
+        self._graphs = GraphShelf(GRAPH_TASKS_KEPT)
         self._results: OrderedDict[_Key, bytes] = OrderedDict()
         self._bytes = 0
         self._unrecorded: dict[str, tuple[_Key, bytes]] = {}
@@ -44,9 +45,8 @@ class Values:
             found = self.store.read_graph(digest)
             if found is None:
                 raise StoreError(f"graph {digest[:12]} is not in Redis any more")
-            dag = self._graphs[digest] = found
-            if len(self._graphs) > GRAPHS_KEPT:
-                self._graphs.popitem(last=False)
+            dag = found
+            self._graphs.keep(digest, dag)
         return dag
 
     def known(self, digest: str) -> CompiledDAG | None:
@@ -73,8 +73,11 @@ class Values:
         return packed
 
     def remember(self, claim: Claim, packed: bytes) -> None:
-        """Keep a result that was made here: its downstream tasks may come here too."""
+        """Keep a result that was made here: its downstream tasks may come here too, if any do."""
         self._hear()
+        dag = self._graphs.get(claim.digest)
+        if dag is not None and not dag.graph.has_downstream(claim.task):
+            return
         self._unrecorded[claim.key] = ((claim.life, claim.task), packed)
 
     def recorded(self, sent: Sequence[str], refused: Sequence[str]) -> None:

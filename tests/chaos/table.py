@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
-from . import killing, mixed, outages, stopping, unfit
+from . import killing, memory, mixed, outages, stopping, unfit
 from .stage import Stage
 
 Size = Mapping[str, Any]
@@ -115,6 +115,15 @@ SCENARIOS = {
             "hangs", "R16", "timeout and cancel end what will not end, with all that it started",
             stopping.hangs_are_ended,
             {"rounds": 1}, {"rounds": 5},
+        ),
+        Scenario(
+            "memory", "R15", "memory is bounded",
+            memory.memory_is_bounded,
+            {
+                "tasks": 20_000, "further": 3, "small": 5_000, "load_s": 4.0, "noise_mb": 3.0,
+                "kept": 500_000,
+            },
+            {"tasks": 1_000_000, "further": 6, "small": 100_000, "load_s": 600.0, "noise_mb": 0.5},
         ),
         Scenario(
             "unfit", "R18", "a full or unfit Redis fails closed, and is mended without a restart",

@@ -155,12 +155,23 @@ def test_a_graph_that_is_gone_is_an_error_that_names_it() -> None:
 
 
 def test_few_graphs_are_kept(diamond: CompiledDAG, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "GRAPHS_KEPT", 2)
+    monkeypatch.setattr(module, "GRAPH_TASKS_KEPT", 2 * len(diamond.graph))
     archive = Archive(diamond)
     values = values_of(archive)
     for digest in ("a", "b", "c", "c", "a"):
         values.graph(digest)
     assert archive.graphs_read == 4
+
+
+def test_the_result_of_a_task_that_nothing_waits_for_is_not_kept(diamond: CompiledDAG) -> None:
+    """A million of them would only push out of memory what is needed."""
+    values = values_of(Archive(diamond))
+    values.graph("digest")
+    for number in (0, 3):
+        values.remember(claim_of(number), pack(number))
+        values.recorded([claim_of(number).key], [])
+    values._hear()
+    assert [task for _, task in values._results] == [0]
 
 
 # -- reading ahead --------------------------------------------------------------------------------
