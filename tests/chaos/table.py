@@ -120,7 +120,7 @@ SCENARIOS = {
             "memory", "R15", "memory is bounded",
             memory.memory_is_bounded,
             {
-                "tasks": 20_000, "further": 3, "small": 5_000, "load_s": 4.0, "noise_mb": 3.0,
+                "tasks": 20_000, "further": 4, "small": 5_000, "load_s": 4.0, "noise_mb": 3.0,
                 "kept": 500_000,
             },
             {"tasks": 1_000_000, "further": 6, "small": 100_000, "load_s": 600.0, "noise_mb": 0.5},
