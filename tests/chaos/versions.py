@@ -37,7 +37,7 @@ COMBINATIONS: tuple[Combination, ...] = (
     ((OTHER, OTHER), (OURS, OURS)),
     ((OTHER, OTHER), (OTHER, OTHER)),
 )
-SOME = COMBINATIONS[:2]
+SOME = COMBINATIONS[1:2]
 
 
 def releases_mix(
