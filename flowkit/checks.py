@@ -7,7 +7,8 @@ All answers come before anything has run; a run must not die an hour later of a 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from .core.retry import MAX_DELAY_S
 from .exceptions import FlowkitError, NotImportableError, ParameterError
@@ -80,6 +81,28 @@ def check_ttl(value: object) -> int:
     if not 1 <= value <= MAX_DELAY_S:
         raise ValueError(f"ttl must be 1 to {MAX_DELAY_S:.0f} seconds (10 years), not {value}.")
     return value
+
+
+def check_dag(value: object, params: object = None) -> None:
+    """Raise TypeError unless ``value`` is a DAG and ``params`` can be run parameters."""
+    from .dag import DAG
+
+    if not isinstance(value, DAG):
+        raise TypeError(f"dag must be a DAG, not {value!r}. Draw one with flowkit.DAG(…).")
+    check_mapping(params)
+
+
+def check_many(value: object) -> list[Any]:
+    """Return ``value`` as a list of the parameters of runs, else raise TypeError."""
+    if not isinstance(value, Iterable):
+        raise TypeError(
+            "params must be a list with the parameters of each run (None for a run without), "
+            f"not {value!r}."
+        )
+    given = list(value)
+    for one in given:
+        check_mapping(one)
+    return given
 
 
 def check_mapping(value: object) -> None:

@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from .checks import check_ttl
+from .checks import check_dag, check_many, check_ttl
 from .core.states import RunState
 from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter
 from .exceptions import FlowkitError, RedisUnavailable, RunNotFound
@@ -114,6 +114,7 @@ class Client:
 
         Raises DAGError for a DAG or parameters that cannot work, RunExists, RedisUnavailable.
         """
+        check_dag(dag)
         compiled = dag.compile_for_run(params)
         packed = pack_graph(compiled)
         submission = self._submission(compiled, packed, run_id, params, ttl)
@@ -131,7 +132,8 @@ class Client:
         Raises what ``submit`` raises; parameters are checked before anything is sent. If a shard
         does not answer, what the others have accepted until then goes on.
         """
-        given = list(params)
+        check_dag(dag)
+        given = check_many(params)
         if not given:
             return []
         compiled = dag.compile_for_run(given[0])

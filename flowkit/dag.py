@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from .checks import check_importable, check_max_workers, check_params
+from .checks import check_importable, check_mapping, check_max_workers, check_params
 from .core.compiled import CompiledDAG, OnFailure
 from .drawing.picture import Picture, as_dot, as_mermaid, as_text, picture_of
 from .layout import Edge, Layout, compile_layout, covered, edges_on, lay_out
@@ -137,6 +137,7 @@ class DAG:
 
     def check_params(self, params: Mapping[str, object] | None = None) -> None:
         """Raise ParameterError unless a run could start with exactly these parameters."""
+        check_mapping(params)
         check_params(self.name, self.layout(), params or {})
 
     def check_importable(self) -> None:
@@ -148,6 +149,7 @@ class DAG:
 
         Raises what ``compile``, ``check_params`` and ``check_importable`` raise.
         """
+        check_mapping(params)
         layout = self.layout()
         check_params(self.name, layout, params or {})
         check_importable(layout.tasks)

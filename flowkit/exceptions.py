@@ -195,7 +195,7 @@ class NotPermitted(RedisUnavailable):
 
 
 class UnfitRedis(StoreError):
-    """Redis answers, but runs could be lost on it as it is configured."""
+    """Redis answers, but runs could be lost on it as it is, or a newer release uses it."""
 
 
 class WrongShards(StoreError):

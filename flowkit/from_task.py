@@ -31,8 +31,11 @@ def names_of(from_task: object) -> list[str]:
 def number_of(task: str, names: Sequence[str], whose: str) -> int:
     """Return the number of a task among ``names``.
 
-    Raises TaskNotFoundError, which says ``whose`` tasks they are, and which may have been meant.
+    Raises TypeError for what is no name; and TaskNotFoundError, which says ``whose`` tasks they
+    are, and which may have been meant.
     """
+    if not isinstance(task, str):
+        raise TypeError(f"A task is named by its name, a string, not by {task!r}.")
     try:
         return names.index(task)
     except ValueError:

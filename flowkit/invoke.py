@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -170,6 +171,12 @@ def _plain_parameters(func: FunctionType) -> list[_Parameter]:
     if code.co_flags & inspect.CO_VARKEYWORDS:
         found.append(_Parameter("**", kind.VAR_KEYWORD, False))
     return found
+
+
+def annotate(error: BaseException, note: str) -> None:
+    """Add a note to an exception, if it takes one: a class of the user's may refuse."""
+    with suppress(Exception):
+        error.add_note(note)
 
 
 def _predicate_takes(when: Callable[..., object]) -> int | None:

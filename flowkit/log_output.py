@@ -20,6 +20,7 @@ import time
 from datetime import UTC, datetime
 from typing import TextIO
 
+from .core.shorten import shorten
 from .exceptions import TaskExecutionError
 from .log_streams import stream_beneath
 
@@ -162,10 +163,13 @@ def _quoted(value: object) -> str:
 
 
 def described(error: BaseException) -> tuple[str, str]:
-    """Return an error's type and message; those it had in the process that it comes from."""
+    """Return an error's type and message; those it had in the process that it comes from.
+
+    A message is cut to what a line can hold.
+    """
     if isinstance(error, TaskExecutionError):
-        return error.error_type, error.error_message
-    return type(error).__name__, plain(error)
+        return error.error_type, shorten(error.error_message)
+    return type(error).__name__, shorten(plain(error))
 
 
 def plain(value: object) -> str:

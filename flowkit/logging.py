@@ -26,6 +26,7 @@ from collections.abc import Mapping
 from enum import IntEnum
 
 from .context import attempt_fields
+from .core.shorten import shorten
 from .log_capture import start_capture, stop_capture
 from .log_output import JsonFormatter, TextFormatter, own_handler, plain
 from .log_streams import passing_through
@@ -136,7 +137,7 @@ class FlowkitLogger:
                 kind: object = type(error).__name__
             else:
                 kind = context.pop("error_type", None)
-            message = plain(error)
+            message = shorten(plain(error))
             own = {"task_name": name, "error_type": kind, "error_message": message}
             detail = ": ".join(str(part) for part in (kind, message) if part)
             text = f"Task failed: {name} ({detail})"

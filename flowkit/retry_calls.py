@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Condition, Thread
 
+from .core.shorten import shorten
 from .hooks import Hook, HookEvent
 from .log_output import plain
 from .logging import FlowkitLogger, LogLevel
@@ -55,14 +56,15 @@ class RetryCalls:
                 self._changed.notify_all()
 
     def _warn(self, event: HookEvent, problem: BaseException) -> None:
+        message = shorten(plain(problem))
         self._log.event(
             LogLevel.WARNING,
             "hook_failed",
-            f"The on_retry hook raised for task {event.task}: {plain(problem)}",
+            f"The on_retry hook raised for task {event.task}: {message}",
             run_id=event.run_id,
             task_name=event.task,
             attempt=event.attempt,
             error_type=type(problem).__name__,
-            error_message=plain(problem),
+            error_message=message,
             **self._more,
         )

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from .protocol.client_store import ClientStore
 from .protocol.feed import Feed
-from .protocol.fitness import check_fitness, check_layout
+from .protocol.fitness import check_fitness, check_layout, check_schema
 from .protocol.link import Link
 from .protocol.shards import Shard
 
@@ -39,6 +39,7 @@ class ShardConnection:
         if not self._is_checked:
             check_fitness(self._store.link, allow_eviction=self._allow_eviction)
             link, shard = self._store.link, self.shard
+            check_schema(self._store)
             self.first = check_layout(link, shard.namespace, shard.layout)
             self._is_checked = True
 

@@ -24,7 +24,7 @@ from ..exceptions import LeaseLost, RedisUnavailable, StoreError
 from ..exposure import warn_if_exposed
 from ..logging import FlowkitLogger, LogLevel
 from ..outage import OutageLog
-from ..protocol.fitness import check_fitness
+from ..protocol.fitness import check_fitness, check_schema
 from ..protocol.lease_store import LeaseReply
 from ..protocol.link import Link
 from ..protocol.redis_url import redact_url
@@ -32,6 +32,7 @@ from ..protocol.scheduler_store import SchedulerStore
 from ..protocol.shards import ALONE
 from .config import SchedulerConfig
 from .hints import Hints
+from .inspector import Inspector
 from .janitor import Janitor
 from .leader import Leader, Leadership
 from .loop import Loop
@@ -171,6 +172,7 @@ class SchedulerDaemon:
                 Promoter(self._store, lambda: self._resolver.retries_seen),
                 Reaper(self._store, self._log),
                 Janitor(self._store, self._log, self._config.sweep, self._hints.sweep),
+                Inspector(self._store.link, self._log, allow_eviction=self._allow_eviction),
             ]
         )
         while not self._stopping.is_set():
@@ -188,6 +190,7 @@ class SchedulerDaemon:
         while not self._stopping.is_set():
             try:
                 check_fitness(self._store.link, allow_eviction=self._allow_eviction)
+                check_schema(self._store, daemon=True)
             except RedisUnavailable as error:
                 self._outages.away(error)
                 self._stopping.wait(pause * (0.5 + random.random()))  # noqa: S311

@@ -128,10 +128,9 @@ class Resolver:
             if active is not None:
                 self._carry_out(active, active.state.cancel())
         elif kind == "submit" and active is None:
-            digest = text.partition(" ")[2]
-            dag = self._graphs.get(digest)
-            if dag is not None:
-                self._begin(run, dag)
+            known = self._graphs.get(text.partition(" ")[2])
+            if known is not None:
+                self._begin(run, known)
             else:
                 self._open(run)
         elif kind == "resume" and active is None:

@@ -262,7 +262,7 @@ def _info(error: BaseException) -> ErrorInfo:
         lines = traceback.format_exception(type(error), error, frames) if frames else []
     except BaseException:  # a __str__ of the user's that raises
         message, lines = "(its message cannot be read)", []
-    return ErrorInfo(type(error).__name__, message, "".join(lines))
+    return ErrorInfo.cut(type(error).__name__, message, "".join(lines))
 
 
 def _is_ours(module: str) -> bool:

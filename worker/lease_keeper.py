@@ -18,7 +18,7 @@ import msgpack
 from .. import __version__
 from ..exceptions import LeaseLost, RedisUnavailable
 from ..outage import OutageLog
-from ..protocol.fitness import check_fitness, check_layout
+from ..protocol.fitness import check_fitness, check_layout, check_schema
 from ..protocol.worker_store import Pulse, WorkerStore
 from .config import WorkerConfig
 
@@ -41,17 +41,22 @@ class LeaseKeeper:
         self._store = store
         self._outages = outages
         self._allow_eviction = allow_eviction
+        self._is_checked = False
         self.worker = new_worker_id()
 
     def enlist(self, told_to_stop: Callable[[], bool]) -> None:
         """Register as a new incarnation, waiting for Redis if need be.
 
-        Raises UnfitRedis, WrongShards.
+        Raises WrongShards, and UnfitRedis the first time; what has worked goes on, and the
+        scheduler says so.
         """
         self.worker = new_worker_id()
         while not told_to_stop():
             try:
-                check_fitness(self._store.link, allow_eviction=self._allow_eviction)
+                if not self._is_checked:
+                    check_fitness(self._store.link, allow_eviction=self._allow_eviction)
+                    check_schema(self._store, daemon=True)
+                self._is_checked = True
                 check_layout(self._store.link, self._config.namespace, self._config.layout)
                 self._store.heartbeat(self.worker, self._config.lease_ms, [], self._about())
             except RedisUnavailable as error:

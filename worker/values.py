@@ -73,8 +73,11 @@ class Values:
         return packed
 
     def remember(self, claim: Claim, packed: bytes) -> None:
-        """Keep a result that was made here: its downstream tasks may come here too."""
+        """Keep a result that was made here: its downstream tasks may come here too, if any do."""
         self._hear()
+        dag = self._graphs.get(claim.digest)
+        if dag is not None and not dag.graph.has_downstream(claim.task):
+            return
         self._unrecorded[claim.key] = ((claim.life, claim.task), packed)
 
     def recorded(self, sent: Sequence[str], refused: Sequence[str]) -> None:

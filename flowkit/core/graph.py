@@ -72,6 +72,11 @@ class Graph:
         """Return the tasks that wait for ``task``."""
         return self._down[self._down_at[task] : self._down_at[task + 1]]
 
+    def has_downstream(self, task: int) -> bool:
+        """Return whether any task waits for ``task``."""
+        at = self._down_at
+        return at[task] != at[task + 1]
+
     def in_degrees(self) -> array[int]:
         """Return, for each task, how many tasks it waits for."""
         at = self._up_at

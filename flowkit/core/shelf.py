@@ -12,7 +12,7 @@ from collections import OrderedDict
 from .compiled import CompiledDAG
 
 MOST_DAGS = 64
-MOST_TASKS = 500_000
+MOST_TASKS = 1_000_000
 
 
 class Shelf:

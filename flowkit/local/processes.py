@@ -30,6 +30,7 @@ from ..exceptions import (
     TaskTimeout,
     WorkerLost,
 )
+from ..invoke import annotate
 from ..log_capture import is_capturing
 from ..logging import LogLevel
 from .process_children import Died, Kid, Nursery
@@ -276,7 +277,7 @@ def _raised(task: Task, reply: Raised) -> BaseException:
         if reply.packed is not None:
             error: BaseException = unpack(reply.packed)
             if reply.trace:
-                error.add_note(f"In the task's process:\n\n{reply.trace.rstrip()}")
+                annotate(error, f"In the task's process:\n\n{reply.trace.rstrip()}")
             return error
     substitute = TaskExecutionError(task.name, reply.kind, reply.message, reply.trace)
     worth = any(name in reply.kinds for name in class_names(task.retry_on))

@@ -29,7 +29,7 @@ from ..core.run import Run
 from ..core.states import RunState, TaskState
 from ..core.triggers import GOES_ON
 from ..exceptions import RunCancelled, TaskTimeout, WaitTimeout
-from ..invoke import may_retry
+from ..invoke import annotate, may_retry
 from ..layout import Layout
 from ..logging import get_logger
 from .attempts import Attempts, Outcome, RunContext
@@ -295,6 +295,6 @@ class _LocalRun:
         note = f"Raised by task {name!r} of DAG {self._dag.name!r}."
         if others:
             note += f" Failed as well: {', '.join(map(repr, others[:10]))}."
-        error.add_note(note)
+        annotate(error, note)
         self._log.run_failed(failed, error, len(errors))
         return error

@@ -1,17 +1,22 @@
-"""Is this Redis one that runs can be trusted to? Asked once, when a daemon or a client starts.
+"""Is this Redis one that runs can be trusted to? Asked when a daemon or a client starts, and by the
+leading scheduler again and again.
 
 An old server lacks commands the scripts use. A server that evicts keys when memory is full deletes
-queues and records without a word, so it is refused unless the user says otherwise. A shard that is
-another one than the list of URLs makes it would be asked for runs that it does not have.
+queues and records without a word, so it is refused unless the user says otherwise. One that is
+told to evict while runs go on is complained of and used: to stop would help none of them. A shard
+that is another one than the list of URLs makes it would be asked for runs that it does not have.
 """
 
 from __future__ import annotations
 
+from contextlib import nullcontext, suppress
+
 from ..exceptions import NotPermitted, RedisUnavailable, StoreError, UnfitRedis, WrongShards
-from .keys import Keys
+from .keys import SCHEMA, Keys
 from .link import Link
 from .redis_url import redact_url
 from .shards import wrong_shards
+from .store import Store
 
 OLDEST = (6, 2)
 
@@ -22,25 +27,73 @@ def check_fitness(link: Link, *, allow_eviction: bool = False) -> None:
     A server that does not answer INFO (the embedded one, or a login that may not ask) passes.
     Raises RedisUnavailable if it cannot be reached.
     """
-    try:
-        info = link.call("INFO")
-    except NotPermitted:
+    fields = _info(link)
+    if fields is None:
         return
+    _check_version(link, fields.get("redis_version", ""))
+    policy = _evicting(fields)
+    if policy and not allow_eviction:
+        raise UnfitRedis(
+            f"{may_evict(link, policy)}, or accept the risk with --allow-eviction "
+            "(FLOWKIT_ALLOW_EVICTION=1)"
+        )
+
+
+def check_schema(store: Store, *, daemon: bool = False) -> None:
+    """Raise UnfitRedis if a newer release has written to the namespace what this one cannot read.
+
+    Where no format is noted, this release's is. ``daemon``: a lower one is raised to it; a client
+    that only looks must not shut out the daemons of before. One round trip, two for the first.
+    """
+    found = store.read_schema()
+    if found is None or (daemon and found.isdigit() and int(found) < SCHEMA):
+        # A full Redis or a replica takes no note. Who only looks may look nevertheless.
+        with nullcontext() if daemon else suppress(RedisUnavailable):
+            found = store.note_schema(SCHEMA, upgrade=daemon)
+    if found is None or (found.isdigit() and int(found) <= SCHEMA):
+        return
+    namespace, where = store.keys.prefix[1:-2], redact_url(store.link.url)
+    told = found[:20].decode("utf-8", "backslashreplace")
+    raise UnfitRedis(
+        f"namespace {namespace!r} of Redis at {where} has format {told}, and this release "
+        f"of flowkit knows formats up to {SCHEMA}: a newer one has written there. "
+        "Upgrade flowkit here, or use another namespace"
+    )
+
+
+def eviction_policy(link: Link) -> str | None:
+    """Return the policy by which the server may delete keys, "" if it never does.
+
+    None if it does not tell. Raises RedisUnavailable if it cannot be reached.
+    """
+    fields = _info(link, "memory")
+    return None if fields is None else _evicting(fields)
+
+
+def may_evict(link: Link, policy: str) -> str:
+    """Return what is wrong with such a server and how to mend it, as a sentence without its end."""
+    return (
+        f"Redis at {redact_url(link.url)} has maxmemory-policy {policy!r}: when its memory is "
+        "full it deletes keys, and with them queues and results. Set 'maxmemory-policy noeviction'"
+    )
+
+
+def _info(link: Link, *section: str) -> dict[str, str] | None:
+    try:
+        info = link.call("INFO", *section)
+    except NotPermitted:
+        return None
     except RedisUnavailable:
         raise
     except StoreError:
-        return
+        return None
     text = info if isinstance(info, str) else bytes(info).decode("utf-8", "replace")
-    fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-    _check_version(link, fields.get("redis_version", ""))
+    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+
+
+def _evicting(fields: dict[str, str]) -> str:
     policy = fields.get("maxmemory_policy", "noeviction").strip()
-    if policy != "noeviction" and not allow_eviction:
-        raise UnfitRedis(
-            f"Redis at {redact_url(link.url)} has maxmemory-policy {policy!r}: when its memory is "
-            "full it deletes keys, and with them queues and results. Set "
-            "'maxmemory-policy noeviction', or accept the risk with --allow-eviction "
-            "(FLOWKIT_ALLOW_EVICTION=1)"
-        )
+    return "" if policy == "noeviction" else policy
 
 
 def check_layout(link: Link, namespace: str, layout: str) -> int:

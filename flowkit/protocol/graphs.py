@@ -4,6 +4,10 @@ The form is msgpack of plain lists with the graph's rows as raw little-endian 32
 compressed if it is not tiny: a graph of 20,000 tasks then takes 5 bytes a task instead of 30, for
 3 ms of the client's time and 1 ms of each reader's. Reading checks everything: sizes, lengths,
 ranges, cycles.
+
+Releases differ in how much they know of a task's policy and of a DAG: fields are only ever added at
+the end, and what an older release left out has its default. What a newer one wrote beyond them is
+refused with a sentence, since nobody here knows what it asks for.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ FORMAT = 1
 COMPRESS_FROM = 1000  # bytes
 MAX_UNPACKED = 2**30  # what a graph may grow to when it is read
 _POLICY_FIELDS = [field.name for field in fields_of(Policy)]
+_POLICY_DEFAULTS = list(astuple(Policy()))
 _POLICY_TYPES = {"queue": str, "priority": int, "retries": int, "delay": int | float,
                  "backoff": int | float, "max_delay": int | float | None,
                  "timeout": int | float | None}  # fmt: skip
@@ -83,7 +88,7 @@ def _read(data: bytes) -> CompiledDAG:
             f"it has format {parts[0]!r} and this release reads {FORMAT}; upgrade flowkit here"
         )
     _, name, names, up_at, up, policies, policy_of, refs, ref_of, kwargs, *rest = parts
-    on_failure, on_retry = rest
+    on_failure, on_retry = _padded(rest, [OnFailure.STOP, ""], "a DAG")
     rows, ups, count = _to_array(up_at), _to_array(up), len(names)
     edges_fit = not ups or (min(ups) >= 0 and max(ups) < count)
     if (
@@ -116,12 +121,22 @@ def _read(data: bytes) -> CompiledDAG:
 
 
 def _policy(fields: list[Any]) -> Policy:
-    given = dict(zip(_POLICY_FIELDS, fields, strict=True))
+    given = dict(zip(_POLICY_FIELDS, _padded(fields, _POLICY_DEFAULTS, "a task"), strict=True))
     given["trigger"] = Trigger(given["trigger"])
     for name, kinds in _POLICY_TYPES.items():
         if not isinstance(given[name], kinds):
             raise ValueError(f"the {name} of a task is {given[name]!r}")
     return Policy(**given)
+
+
+def _padded(found: list[Any], defaults: list[Any], what: str) -> list[Any]:
+    """Return what an older release wrote with the defaults of what it did not know."""
+    if len(found) > len(defaults):
+        raise ValueError(
+            f"{what} in it has {len(found)} properties and this release knows {len(defaults)}; "
+            "upgrade flowkit here"
+        )
+    return [*found, *defaults[len(found) :]]
 
 
 def _decompressed(data: bytes) -> bytes:

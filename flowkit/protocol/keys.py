@@ -22,6 +22,9 @@ NAMESPACE = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 # A colon ends the name of a state store; what follows is an entry, which may be any text.
 STATE_STORE = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 ASYNC_LANE = "~async"
+# The format of all that stands under these keys. It takes a new number when an older release would
+# do harm, or could do nothing, with what this one writes; see docs/reliability.md.
+SCHEMA = 1
 
 
 class Keys:
@@ -36,6 +39,11 @@ class Keys:
                 f"{namespace!r} is no namespace: use 1 to 64 letters, digits, '_', '-' or '.'"
             )
         self.prefix = "{" + namespace + "}:"
+
+    def schema(self) -> str:
+        """String: the format that all of this is written in, a number. Whoever starts first; a
+        daemon of a newer release raises it."""
+        return f"{self.prefix}schema"
 
     # -- runs ---------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ import redis
 import redis.exceptions as rx
 
 from ..exceptions import BadRedisURL, NotPermitted, RedisUnavailable, StoreError
+from .advice import advice_for
 from .redis_url import check_redis_url, is_sentinel_url, redact_url, split_sentinel_url
 from .scripts import Script
 from .sentinel import connection_to_master
@@ -251,7 +252,7 @@ class Link:
         if out_of_patience or self._stopped.is_set():
             raise RedisUnavailable(
                 f"cannot use Redis at {redact_url(self.url)}: {str(trouble).rstrip('. ')}. "
-                "Is it running, and is the URL right?"
+                f"{advice_for(trouble)}"
             ) from trouble
         if self.on_outage is not None:
             self.on_outage(trouble, waited)

@@ -7,6 +7,10 @@ off because the worker did not know the task; then flags: ``!`` for a suspect (a
 killed its worker), ``?`` for one that was lost once with a worker that nobody saw die (the next
 time it is a suspect), ``+`` for a task that goes on when a failure has stopped its run, ``=`` for
 one that must never start twice, ``~`` for a result that came from the cache.
+
+A newer release may know further flags (punctuation), and write further fields behind ``ended``.
+They are passed over here, and scripts hand flags on as they are. What would do harm if it were
+passed over takes a new ``keys.SCHEMA``.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from dataclasses import dataclass
 
 import msgpack
 
+from ..core.shorten import MAX_MESSAGE, shorten
 from ..core.states import TaskState
 from .reading import Damaged
 
@@ -31,12 +36,10 @@ LETTERS = {
     "C": TaskState.CANCELLED,
 }
 LETTER_OF = {state: letter for letter, state in LETTERS.items()}
-# What is kept of an error. A longer text is cut in the middle, where it says least.
-MAX_MESSAGE = 4_000
-MAX_TRACEBACK = 16_000
+MAX_TRACEBACK = 16_000  # of an error; see core.shorten for the message
 
-
-_SPENT = re.compile(r"(\d*)(?:/(\d+))?(?:\*(\d+))?([!?+=~]*)")
+# Flags are what is printable, but for letters, digits and what separates: '*', '/' and ','.
+_SPENT = re.compile(r"(\d*)(?:/(\d+))?(?:\*(\d+))?([!-)+\-.:-@\[-`{-~]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ def parse_record(data: bytes | None) -> TaskRecord:
         return PENDING
     try:
         text = data.decode("ascii")
-        attempt, lane, spent, started, ended = text[1:].split(",")
+        attempt, lane, spent, started, ended, *_ = text[1:].split(",")
         return TaskRecord(
             LETTERS[text[0]],
             int(attempt),
@@ -120,13 +123,17 @@ class ErrorInfo:
     message: str
     traceback: str = ""
 
+    @classmethod
+    def cut(cls, type: str, message: str, traceback: str = "") -> ErrorInfo:
+        """Return one that is cut to its limits: as it is stored, logged and told to hooks."""
+        return cls(
+            shorten(type, 200), shorten(message, MAX_MESSAGE), shorten(traceback, MAX_TRACEBACK)
+        )
+
     def pack(self) -> bytes:
         """Return the stored form, cut to its limits."""
-        parts = [
-            _shorten(self.type, 200),
-            _shorten(self.message, MAX_MESSAGE),
-            _shorten(self.traceback, MAX_TRACEBACK),
-        ]
+        kept = self.cut(self.type, self.message, self.traceback)
+        parts = [kept.type, kept.message, kept.traceback]
         packed: bytes = msgpack.packb(parts, unicode_errors="surrogatepass")
         return packed
 
@@ -135,14 +142,7 @@ class ErrorInfo:
         """Read the stored form; anything else becomes an error that says so."""
         try:
             parts = msgpack.unpackb(data, unicode_errors="replace")
-            kind, message, traceback = (str(part) for part in parts)
+            kind, message, traceback, *_ = (str(part) for part in parts)
         except Exception:
             return cls("Unreadable", "the stored error cannot be read")
         return cls(kind, message, traceback)
-
-
-def _shorten(text: str, limit: int) -> str:
-    if len(text) <= limit:
-        return text
-    half = (limit - 20) // 2
-    return f"{text[:half]} … {len(text) - 2 * half} more … {text[-half:]}"

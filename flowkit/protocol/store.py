@@ -47,6 +47,17 @@ class Store:
         now = "" if self._now_ms is None else self._now_ms()
         return self.link.scripts(script(name), self.keys.prefix, [(now, *args) for args in calls])
 
+    def read_schema(self) -> bytes | None:
+        """Return the format of the namespace as it stands there, None if nobody has noted it."""
+        found: bytes | None = self.link.call("GET", self.keys.schema())
+        return found
+
+    def note_schema(self, number: int, *, upgrade: bool) -> bytes:
+        """Note a format unless one is noted, or with ``upgrade`` a lower one; return what stands
+        there then."""
+        found: bytes = self._script("schema", number, "1" if upgrade else "0")[1]
+        return found
+
     # -- reads --------------------------------------------------------------------------------
 
     def read_graph(self, digest: str) -> CompiledDAG | None:

@@ -24,8 +24,7 @@ import time as time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
-from os import PathLike, fspath
-from pathlib import Path
+from os import PathLike
 from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -35,6 +34,7 @@ from .entries import (
     Stored,
     check_key,
     check_metadata,
+    check_path,
     check_ttl,
     choose_ttl,
     store,
@@ -111,7 +111,7 @@ class StateManager:
         Raises TypeError or ValueError for a bad argument, StateError for a file of a newer
         format, or one that cannot be read.
         """
-        self.storage_path = None if storage_path is None else Path(fspath(storage_path))
+        self.storage_path = check_path(storage_path)
         self.default_ttl = check_ttl("default_ttl", default_ttl)
         self._file = None if self.storage_path is None else StateFile(self.storage_path)
         self._memory: dict[str, Entry] = {}

@@ -16,6 +16,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from os import PathLike
+from pathlib import Path
 from typing import Any, Final
 
 from ..exceptions import IllegalValue
@@ -78,6 +80,18 @@ def check_key(key: object) -> str:
     if not isinstance(key, str):
         raise TypeError(f"The key of a state must be a string, not {key!r}.")
     return str(key)
+
+
+def check_path(path: object) -> Path | None:
+    """Return where a state file is to be, None for none. Raises TypeError for what is no path."""
+    if path is None:
+        return None
+    if not isinstance(path, str | PathLike):
+        raise TypeError(
+            f"storage_path must be the path of a file, or None for memory alone, not {path!r}. "
+            "For a state on Redis use RedisStateManager."
+        )
+    return Path(path)
 
 
 def check_ttl(option: str, ttl: object) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from ..checks import check_executor
+from ..checks import check_dag, check_executor
 from ..clock import Clock, FakeClock
 from ..context import Attempt, attempt_scope
 from ..functions import refuse_hidden_coroutine
@@ -45,12 +45,11 @@ def run_dag(
     from ..local.run import run_here
     from .story import Laboratory
 
-    options = {"state": state, "resume": resume or None, "from_task": None}
-    check_executor(dag.name, "thread", {}, options)
+    _check(dag, params, {"state": state, "resume": resume or None, "from_task": None})
     clock = FakeClock() if clock is None else clock
     params = _as_sent(dag, params) if strict_values else params
     recording = None if state is None else (state, resume, None)
-    if recording is None:
+    if state is None:
         _forget_cached(dag)
     laboratory = Laboratory(clock, seed, strict_values=strict_values)
     world, own, begun = laboratory.world(), len(dag.tasks), clock.monotonic()
@@ -60,6 +59,11 @@ def run_dag(
         if error is not laboratory.failure:
             raise
     return laboratory.result(dag.name, own, clock.monotonic() - begun)
+
+
+def _check(dag: DAG, params: object, options: Mapping[str, object]) -> None:
+    check_dag(dag, params)
+    check_executor(dag.name, "thread", {}, options)
 
 
 def _as_sent(dag: DAG, params: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from ..clock import Clock, FakeClock
 from ..core.commands import MarkTasks
 from ..core.states import TaskState
 from ..exceptions import TaskTimeout
-from ..invoke import may_retry
+from ..invoke import annotate, may_retry
 from ..local.attempts import Outcome
 from ..local.log import LocalLog
 from ..local.world import World
@@ -179,8 +179,9 @@ def through_codec(value: object, root: str = "result") -> object:
     try:
         return unpack(pack(value, root=root))
     except Exception as error:
-        error.add_note(
+        annotate(
+            error,
             "A run under test sends its values through the codec, as a run on workers does; "
-            "run_dag(…, strict_values=False) hands them on as they are."
+            "run_dag(…, strict_values=False) hands them on as they are.",
         )
         raise

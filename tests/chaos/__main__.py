@@ -26,11 +26,21 @@ DEFAULT_SEED = 1
 @click.option(
     "--full", is_flag=True, help="Play the full sizes: minutes for each instead of seconds."
 )
+@click.option(
+    "--older",
+    metavar="REV",
+    help="The revision that `versions` mixes with this one; at full size the newest tag, or 8 "
+    "commits back.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per scenario.")
 @click.option("--logs", is_flag=True, help="After a failure, print what the processes wrote.")
 @click.option("--list", "listing", is_flag=True, help="List the scenarios and play none.")
 def main(
-    names: tuple[str, ...], seed: int, full: bool, as_json: bool, logs: bool, listing: bool
+    names: tuple[str, ...],
+    seed: int,
+    full: bool,
+    older: str | None,
+    **printing: bool,
 ) -> None:
     """Play SCENARIOs, or all of them; each may be named by its name or its row."""
     by_any = {key: one for one in SCENARIOS.values() for key in (one.name, one.row.lower())}
@@ -40,13 +50,13 @@ def main(
     chosen = [by_any[name.lower()] for name in names] or list(SCENARIOS.values())
     failed = 0
     for one in chosen:
-        if listing:
+        if printing["listing"]:
             click.echo(f"{one.row:<5}{one.name:<14}{one.claim}")
             continue
-        verdict = play(one, seed, full=full)
+        verdict = play(one, seed, full=full, older=older)
         failed += not verdict.passed
-        show(verdict, as_json=as_json)
-        if logs and verdict.logs:
+        show(verdict, as_json=printing["as_json"])
+        if printing["logs"] and verdict.logs:
             click.echo(verdict.logs, err=True)
     sys.exit(failed > 0)
 

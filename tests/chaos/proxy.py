@@ -7,6 +7,7 @@ It runs in a thread of its own. What it does to connections:
 - ``hang_up()``: all connections end at once.
 - ``freeze()``: those that are open now stay open, and nothing comes through them any more, as when
   a cable is pulled; new ones work.
+- ``aim(port)``: the way leads to another server.
 - ``slow(seconds)``: everything takes so much longer. ``refuse(True)``: nobody gets a connection.
 """
 
@@ -81,6 +82,11 @@ class Proxy:
 
     def hang_up(self) -> None:
         self._do(self._hang_up)
+
+    def aim(self, port: int) -> None:
+        """Lead to another server from now on; what is connected ends."""
+        self._target = port
+        self.hang_up()
 
     def freeze(self) -> None:
         def freeze() -> None:

@@ -59,6 +59,15 @@ class Stage:
         settings = self.system.client().settings
         return Client(settings, patience=patience)
 
+    def move_to(self, server: RealRedis) -> None:
+        """Have everybody find another Redis behind the proxy, and end the one of before."""
+        self.redis, before = server, self.redis
+        self.client.close()
+        self.system.url = server.url
+        self.client = self.new_client()
+        self.proxy.aim(server.port)
+        before.stop()
+
     def __enter__(self) -> Stage:
         return self
 

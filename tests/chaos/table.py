@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
-from . import killing, mixed, outages, stopping
+from . import killing, memory, mixed, outages, stopping, unfit, versions
 from .stage import Stage
 
 Size = Mapping[str, Any]
@@ -117,6 +117,27 @@ SCENARIOS = {
             {"rounds": 1}, {"rounds": 5},
         ),
         Scenario(
+            "memory", "R15", "memory is bounded",
+            memory.memory_is_bounded,
+            {
+                "tasks": 20_000, "further": 4, "small": 5_000, "load_s": 4.0, "noise_mb": 3.0,
+                "kept": 500_000,
+            },
+            {"tasks": 1_000_000, "further": 6, "small": 100_000, "load_s": 600.0, "noise_mb": 0.5},
+        ),
+        Scenario(
+            "unfit", "R18", "a full or unfit Redis fails closed, and is mended without a restart",
+            unfit.unfit_is_calm,
+            {"rounds": 1, "tasks": 200, "hold": 1.0, "kinds": unfit.SOME},
+            {"rounds": 5, "tasks": 1_000, "hold": 30.0},
+        ),
+        Scenario(
+            "versions", "R20", "releases work side by side",
+            versions.releases_mix,
+            {"tasks": 120, "ms": 10, "combinations": versions.SOME},
+            {"tasks": 2_000, "ms": 5, "older": ""},
+        ),
+        Scenario(
             "mixed", "all", "whatever happens, runs end once and losses are told",
             mixed.everything_at_once,
             {"runs": 1, "tasks": 250, "losses": False, "every": 0.3},
@@ -127,12 +148,18 @@ SCENARIOS = {
 }  # fmt: skip
 
 
-def play(scenario: Scenario, seed: int, *, full: bool) -> Verdict:
-    """Play a scenario on a stage of its own; whatever it raises is a violation."""
+def play(scenario: Scenario, seed: int, *, full: bool, older: str | None = None) -> Verdict:
+    """Play a scenario on a stage of its own; whatever it raises is a violation.
+
+    ``older``: the revision that ``versions`` mixes with this one.
+    """
     began = time.monotonic()
+    size, words = scenario.full if full else scenario.short, " --full" if full else ""
+    if older is not None and scenario.play is versions.releases_mix:
+        size, words = {**size, "older": older}, f"{words} --older {older}"
     with Stage(seed, aof=scenario.aof) as stage:
         try:
-            scenario.play(stage, **(scenario.full if full else scenario.short))
+            scenario.play(stage, **size)
             stage.check_processes()
         except Exception as error:
             stage.violations.append(f"{type(error).__name__}: {error}")
@@ -146,6 +173,6 @@ def play(scenario: Scenario, seed: int, *, full: bool) -> Verdict:
         round(time.monotonic() - began, 1),
         stage.figures,
         stage.violations,
-        f"python -m tests.chaos {scenario.name} --seed {seed}{' --full' if full else ''}",
+        f"python -m tests.chaos {scenario.name} --seed {seed}{words}",
         logs,
     )

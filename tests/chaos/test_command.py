@@ -87,6 +87,13 @@ def test_scenarios_are_listed_and_have_names_and_rows_of_their_own(
     assert "FAIL" in play("X1").output
 
 
+def test_a_release_that_is_not_in_the_history_is_said(play: Callable[..., Result]) -> None:
+    done = play("versions", "--older", "no-such-revision")
+    assert done.exit_code == 1
+    assert "no git history that knows 'no-such-revision'" in done.output
+    assert "again: python -m tests.chaos versions --seed 1 --older no-such-revision" in done.output
+
+
 def test_a_name_that_nothing_has_is_refused(play: Callable[..., Result]) -> None:
     done = play("no-such-scenario")
     assert done.exit_code == 2

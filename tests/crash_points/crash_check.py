@@ -26,7 +26,7 @@ from flowkit.protocol.client_store import ClientStore
 from flowkit.protocol.codec import unpack
 
 # What a namespace keeps when all runs and workers are gone.
-LASTING = ("cursor", "leader", "layout", "levels", "events", "wake:", "dead")
+LASTING = ("cursor", "leader", "layout", "levels", "events", "wake:", "dead", "schema")
 # These faults end nothing, so nothing may be made again because of them.
 HARMLESS = (Kind.REQUEST_LOST, Kind.REPLY_LOST, Kind.SENT_TWICE)
 LONG_MS = 2 * 3600 * 1000

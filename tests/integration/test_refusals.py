@@ -52,6 +52,20 @@ def test_submitting_a_run_twice_is_submitting_it_once(standing: System) -> None:
     assert len([one for one in standing.executions("say") if one.run == "once"]) == 1
 
 
+def test_calls_with_wrong_types_are_answered_with_a_sentence(standing: System) -> None:
+    """They once ended in whatever error the line of flowkit's that was reached gave."""
+    with standing.client() as client:
+        with pytest.raises(TypeError, match="params must be a mapping from names to values"):
+            client.submit_many(say_dag("hi"), [5])  # type: ignore[list-item]
+        with pytest.raises(TypeError, match="dag must be a DAG, not 5"):
+            client.submit_many(5, [])  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="dag must be a DAG, not 5"):
+            client.submit(5)  # type: ignore[arg-type]
+        handle = client.submit(say_dag("hi"))
+        with pytest.raises(TypeError, match="named by its name, a string, not by 3"):
+            handle.result(3)  # type: ignore[arg-type]
+
+
 def test_a_task_that_no_worker_could_find_is_refused_when_submitted(standing: System) -> None:
     @task
     def nested() -> None: ...
@@ -120,6 +134,21 @@ def test_a_redis_that_evicts_keys_is_used_by_those_who_say_so(
         frail_system.run_program(name, [*words, "--allow-eviction"])
     with frail_system.client(allow_eviction=True) as client:
         assert client.submit(say_dag("hi")).wait_results(20) == {"say": "hi"}
+
+
+def test_a_namespace_of_a_newer_release_is_refused_by_all(
+    system: System, redis_server: RealRedis
+) -> None:
+    with redis_server.client() as server:
+        server.set(f"{{{system.namespace}}}:schema", "7")
+    sentence = f"{system.namespace}' of Redis at redis://127.0.0.1:{redis_server.port}/0 has format"
+    with pytest.raises(UnfitRedis, match=f"{sentence} 7.*up to 1.*Upgrade flowkit here"):
+        system.client()
+    for name, words in DAEMONS.items():
+        program = system.run_program(name, words)
+        assert program.exit_code() == 3
+        assert f"{sentence} 7" in program.log
+        assert "Traceback" not in program.log
 
 
 class _Ancient(socketserver.StreamRequestHandler):

@@ -130,15 +130,17 @@ def test_an_unfit_redis_stops_one_shard_and_not_the_others(start: Start, tmp_pat
     parent = start("stay", "code=3,later")
     running(tmp_path, 1, times=4)
     assert len(starts(tmp_path, 0)) == 1
+    assert parent.poll() is None
     parent.terminate()
-    assert parent.wait(20) == 0
+    assert parent.wait(20) in (0, 3), "the worst code is that of a child that lived just then"
 
 
 def test_one_that_crashes_is_no_refusal(start: Start, tmp_path: Path) -> None:
     parent = start("stay", "code=1")
     running(tmp_path, 1, times=3)
+    assert parent.poll() is None
     parent.terminate()
-    assert parent.wait(20) == 0
+    assert parent.wait(20) in (0, 1), "the worst code is that of a child that lived just then"
 
 
 def test_the_worst_exit_code_is_that_of_the_parent(start: Start, tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def ints(*numbers: int) -> bytes:
         ({"policy_of": ints(0, 0, 5)}, "tables do not fit"),
         ({"ref_of": ints(0, 0)}, "tables do not fit"),
         ({"ref_of": ints(0, 0, -1)}, "tables do not fit"),
-        ({"policies": [list(range(100))]}, "argument"),
+        ({"policies": [list(range(100))]}, "has 100 properties .* upgrade flowkit here"),
         ({"on_failure": "sometimes"}, "sometimes"),
         ({"names": None}, ""),
         ({"up": b"abc"}, ""),

@@ -113,6 +113,7 @@ def everything_sent() -> list[tuple[str, int]]:
     scheduler = SchedulerStore(link, "n", "s")
     one = Submission("r", "d", "0" * 64, b"graph", b"", 1, 1)
     client.submit_many([one, one])
+    client.note_schema(1, upgrade=True)
     client.cancel("r")
     client.resume("r")
     worker.heartbeat("W", 1, [])

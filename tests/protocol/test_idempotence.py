@@ -103,6 +103,14 @@ def kept(world: World) -> None:
 QUEUE_ALL = ("queue", "r1", LIST, "5", "", 2, 0, 1)
 
 CASES = {
+    "schema": Case(lambda world: None, "schema", lambda world: (1, "0"), b"OK", b"OK"),
+    "schema, raising": Case(
+        lambda world: world.client.note_schema(1, upgrade=True),
+        "schema",
+        lambda world: (2, "1"),
+        b"OK",
+        b"OK",
+    ),
     "submit": Case(
         lambda world: None,
         "submit",

@@ -361,3 +361,18 @@ def test_a_cancelled_attempt_says_so() -> None:
     def fine() -> None: ...
 
     assert executor_of(Shelf(dag_of(fine))).cancelled(claim_of(0, 4)).token == "0,4,C"
+
+
+def test_a_message_of_50_mb_is_logged_by_its_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    """It was cut where it was stored, and logged whole, twice in a line."""
+
+    @task
+    def shout() -> None:
+        raise ValueError("a" * 50_000_000)
+
+    outcome = attempt(shout)
+    assert len(outcome.payload) < 40_000
+    assert "more" in error_of(outcome).message
+    (line,) = capsys.readouterr().out.splitlines()
+    assert len(line) < 12_000
+    assert "49996020 more" in line

@@ -164,6 +164,17 @@ def test_lanes_of_one_child_share_their_graphs(diamond: CompiledDAG) -> None:
     assert archive.graphs_read == 4
 
 
+def test_the_result_of_a_task_that_nothing_waits_for_is_not_kept(diamond: CompiledDAG) -> None:
+    """A million of them would only push out of memory what is needed."""
+    values = values_of(Archive(diamond))
+    values.graph("digest")
+    for number in (0, 3):
+        values.remember(claim_of(number), pack(number))
+        values.recorded([claim_of(number).key], [])
+    values._hear()
+    assert [task for _, task in values._results] == [0]
+
+
 # -- reading ahead --------------------------------------------------------------------------------
 
 

@@ -78,6 +78,11 @@ def brief(*values: object, ms: float = 0) -> str:
 
 
 @task
+def nothing(*values: object) -> None:
+    """Do nothing, and leave no trace of it."""
+
+
+@task
 async def abrief(*values: object, ms: float = 0) -> str:
     """Take a while beside others of one process."""
     this = Execution(values)

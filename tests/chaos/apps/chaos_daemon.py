@@ -4,6 +4,7 @@
 
 ``CHAOS_TWICE=1``: every script is sent twice, and the second reply is the one that counts, as if
 the first had been lost. ``CHAOS_SWEEP``: seconds between two sweeps of the scheduler.
+``CHAOS_KEPT``: bytes of results that a worker process keeps.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from flowkit.protocol.scripts import Script
 from flowkit.scheduler import daemon as scheduler_daemon
 from flowkit.scheduler.__main__ import main as scheduler
 from flowkit.scheduler.janitor import Janitor
+from flowkit.worker import values as worker_values
 from flowkit.worker.__main__ import main as worker
 
 
@@ -43,5 +45,7 @@ if __name__ == "__main__":
         send_twice()
     if os.environ.get("CHAOS_SWEEP"):
         sweep_every(float(os.environ["CHAOS_SWEEP"]))
+    if os.environ.get("CHAOS_KEPT"):
+        worker_values.RESULT_BYTES_KEPT = int(os.environ["CHAOS_KEPT"])
     program = {"scheduler": scheduler, "worker": worker}[sys.argv.pop(1)]
     program()

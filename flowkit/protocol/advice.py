@@ -1,0 +1,23 @@
+"""What to do about a Redis that cannot be used just now, by what it answered."""
+
+from __future__ import annotations
+
+# What stands in the error, as redis-py passes it on → what helps. The first that fits counts.
+_ADVICE = (
+    ("maxmemory", "Its memory is full: raise maxmemory, or keep runs for a shorter time"),
+    ("MISCONF", "It cannot write its data to disk: look at its log, and at the disk"),
+    ("read only replica", "It is a replica: use the URL of the master, or of its sentinels"),
+    ("READONLY", "It is a replica: use the URL of the master, or of its sentinels"),
+    ("MASTERDOWN", "It is a replica without its master: use the URL of the master"),
+    ("loading", "It still loads its data: wait for it"),
+    ("CLUSTERDOWN", "A part of its cluster is down: look at 'redis-cli cluster info'"),
+    ("NOREPLICAS", "It wants more replicas than it has: see its min-replicas-to-write"),
+    ("BUSY ", "It is busy with a script that takes long: look at 'redis-cli slowlog get'"),
+)
+_UNREACHED = "Is it running, and is the URL right?"
+
+
+def advice_for(error: Exception) -> str:
+    """Return a sentence that says what to do."""
+    text = str(error)
+    return next((f"{advice}." for words, advice in _ADVICE if words in text), _UNREACHED)

@@ -1,0 +1,149 @@
+"""R20: two releases side by side in one namespace, as in every deployment, while processes die.
+
+Some daemons are of this release and some of another one; runs are submitted by clients of both.
+Without ``older`` the other one is the release to come as ``releases`` makes it up; with it, an
+earlier one out of git.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+from system import Process
+
+from flowkit import RunHandle
+
+from . import HERE
+from .checker import Allowed, Witness
+from .dags import layered
+from .releases import from_history, next_release
+from .stage import Stage, meanwhile
+
+SUBMIT = str(HERE / "apps" / "chaos_submit.py")
+LEASE_S = 2.0
+RUN_S = 300.0
+# What a child had done and not yet sent when it was killed is made again under its number.
+ANY = Allowed(repeats=None, same_attempt=None, blamed=None)
+OURS, OTHER = "this", "other"
+# Releases of the schedulers, and of the workers.
+Combination = tuple[tuple[str, ...], tuple[str, ...]]
+COMBINATIONS: tuple[Combination, ...] = (
+    ((OURS, OURS), (OTHER, OTHER)),
+    ((OURS, OTHER), (OURS, OTHER)),
+    ((OTHER, OTHER), (OURS, OURS)),
+    ((OTHER, OTHER), (OTHER, OTHER)),
+)
+SOME = COMBINATIONS[1:2]
+
+
+def releases_mix(
+    stage: Stage,
+    *,
+    tasks: int,
+    ms: float,
+    older: str | None = None,
+    combinations: tuple[Combination, ...] = COMBINATIONS,
+) -> None:
+    """R20: each combination has two runs, one of each release's client, under kills."""
+    place = stage.folder / "other-release"
+    folder = next_release(place) if older is None else from_history(place, older)
+    kills = 0
+    for number, (schedulers, workers) in enumerate(combinations):
+        before = len(stage.violations)
+        mix = Mix(stage, folder)
+        for release in schedulers:
+            mix.start("scheduler", release)
+        for release in workers:
+            mix.start("worker", release)
+        runs = [
+            stage.client.submit(
+                layered(tasks, stage.random.randrange(10**6), ms=ms), run_id=f"this-{number}"
+            ),
+            _submitted_elsewhere(stage, folder, f"other-{number}", tasks, ms),
+        ]
+        witnesses = [Witness() for _ in runs]
+        with meanwhile(0.5, mix.hit):
+            states = [
+                stage.end(one, RUN_S, seen) for one, seen in zip(runs, witnesses, strict=True)
+            ]
+        for run, state, witness in zip(runs, states, witnesses, strict=True):
+            stage.demand(state == "succeeded", f"run {run.run_id} ended as {state}: {_why(run)}")
+            stage.check(run, ANY, witness)
+        stage.check_processes()
+        mix.stop()
+        kills += mix.kills
+        held = "all is well" if len(stage.violations) == before else "VIOLATED"
+        stage.figure(f"schedulers {'+'.join(schedulers)}, workers {'+'.join(workers)}", held)
+    if older is None:
+        with stage.redis.client() as server:
+            unknown = server.llen(stage.client._store.keys.quarantine())
+        stage.figure("events that this release does not know", unknown)
+        stage.demand(unknown > 0, "the other release said nothing that this one does not know")
+    stage.figure("other release", "one to come" if older is None else older or "the one before")
+    stage.figure("tasks", 2 * tasks * len(combinations))
+    stage.figure("processes killed", kills)
+
+
+@dataclass
+class Mix:
+    """Daemons of two releases. What is killed is replaced by one of its kind and release."""
+
+    stage: Stage
+    folder: Path
+    kills: int = 0
+    _again: dict[int, Callable[[], None]] = field(default_factory=dict)
+
+    def start(self, kind: str, release: str) -> None:
+        environ = {"PYTHONPATH": str(self.folder)} if release == OTHER else {}
+        if kind == "worker":
+            process = self.stage.worker("--processes", "2", lease=LEASE_S, **environ)
+        else:
+            process = self.stage.scheduler(**environ)
+        self._again[process.pid] = lambda: self.start(kind, release)
+
+    def hit(self) -> None:
+        """Kill a worker's child, or now and then a whole daemon."""
+        stage = self.stage
+        self.kills += 1
+        if stage.random.random() < 0.6:
+            stage.kill_child()
+            return
+        victim = stage.random.choice([*stage.workers, *stage.schedulers])
+        again = self._again.pop(victim.pid)
+        self._remove(victim)
+        again()
+
+    def stop(self) -> None:
+        for process in [*self.stage.workers, *self.stage.schedulers]:
+            self._remove(process)
+
+    def _remove(self, process: Process) -> None:
+        for among in (self.stage.workers, self.stage.schedulers):
+            if process in among:
+                among.remove(process)
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def _submitted_elsewhere(
+    stage: Stage, folder: Path, run_id: str, tasks: int, ms: float
+) -> RunHandle:
+    """Have a client of the other release submit a run."""
+    seed = stage.random.randrange(10**6)
+    words = [SUBMIT, run_id, str(tasks), str(seed), f"{ms:g}"]
+    program = stage.system.run_program("submit", words, PYTHONPATH=str(folder))
+    code = program.exit_code(60)
+    assert code == 0, f"the other release's client ended with {code}: {program.log[-1000:]}"
+    return stage.client.run(run_id)
+
+
+def _why(run: RunHandle) -> str:
+    """Return what a run says that it failed of."""
+    try:
+        return str(run.error()).partition("\n")[0]
+    except Exception as error:
+        return str(error)

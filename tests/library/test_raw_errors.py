@@ -1,0 +1,77 @@
+"""What once ended in an error of Python's from the depths, or in a line of 50 MB, says what is
+wrong and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from flowkit import DAG, StateManager, configure_logging, task
+from flowkit.checks import check_dag, check_many
+from flowkit.core.shorten import MAX_MESSAGE
+from flowkit.from_task import number_of
+from flowkit.testing import run_dag
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: check_dag(1), "dag must be a DAG, not 1"),
+        (lambda: check_many(5), "a list with the parameters of each run"),
+        (lambda: check_many([None, 5]), "params must be a mapping from names to values, not 5"),
+        (lambda: DAG("d").compile_for_run(5), "params must be a mapping"),  # type: ignore[arg-type]
+        (lambda: StateManager(1), "storage_path must be the path of a file"),  # type: ignore[arg-type]
+        (lambda: run_dag(1), "dag must be a DAG, not 1"),  # type: ignore[arg-type]
+        (lambda: run_dag(DAG("d"), params=5), "params must be a mapping"),  # type: ignore[arg-type]
+        (lambda: number_of(3, ["a"], "run 'r'"), "named by its name, a string, not by 3"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_wrong_type_is_answered_with_a_sentence(call: Callable[[], Any], says: str) -> None:
+    """``submit_many(dag, [5])``, ``StateManager(1)``, ``run_dag(1)`` and ``handle.result(3)`` said
+    what some line inside flowkit could not do."""
+    with pytest.raises(TypeError, match=says):
+        call()
+
+
+class Stubborn(Exception):
+    """Refuses to be annotated."""
+
+    def add_note(self, note: str) -> None:
+        raise RuntimeError("no notes, please")
+
+
+@task
+def refuse() -> None:
+    raise Stubborn("it is broken")
+
+
+@pytest.mark.parametrize("executor", ["thread", "process"])
+def test_an_exception_that_takes_no_note_is_raised_as_it_is(executor: str) -> None:
+    """The note that names the task was added to it, and what that raised ended the run."""
+    dag = DAG("stubborn")
+    dag.add(refuse)
+    with pytest.raises(Stubborn, match="it is broken"):
+        dag.run(executor=executor)
+
+
+class Loud(Exception): ...
+
+
+@task
+def shout() -> None:
+    raise Loud("a" * 50_000_000)
+
+
+def test_a_message_of_50_mb_is_logged_by_its_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    """It was written as a line of 100 MB: once as text, once as a field."""
+    configure_logging("ERROR")
+    dag = DAG("loud")
+    dag.add(shout)
+    with pytest.raises(Loud):
+        dag.run()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines
+    assert all(len(line) < 3 * MAX_MESSAGE for line in lines)
+    assert "49996020 more" in lines[0]
