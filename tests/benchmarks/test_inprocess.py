@@ -78,7 +78,7 @@ def test_the_rows_take_turns(
 ) -> None:
     command, turns = part("inprocess"), []
     python = tmp_path / "python"
-    monkeypatch.setattr(command.peers, "install", lambda folder: python)
+    monkeypatch.setattr(command.venvs, "install", lambda folder, pins: python)
 
     def value_of(entry: Any, pythons: dict[str, Path]) -> float:
         assert pythons == {"dask": python, "prefect": python}
@@ -155,9 +155,11 @@ def test_without_a_network_it_is_said_what_can_be_done(
 def test_an_environment_that_is_complete_is_used_again(
     part: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    peers, commands = part("peers"), []
-    monkeypatch.setattr(peers, "_succeed", lambda command, folder: folder.mkdir(exist_ok=True))
-    python = peers.install(tmp_path)
-    monkeypatch.setattr(peers, "_succeed", lambda command, folder: commands.append(command))
-    assert peers.install(tmp_path) == python
+    venvs, commands = part("venvs"), []
+    pins = ("dask==1",)
+    made = lambda command, pins, folder: folder.mkdir(exist_ok=True)  # noqa: E731
+    monkeypatch.setattr(venvs, "_succeed", made)
+    python = venvs.install(tmp_path, pins)
+    monkeypatch.setattr(venvs, "_succeed", lambda command, *rest: commands.append(command))
+    assert venvs.install(tmp_path, pins) == python
     assert commands == []

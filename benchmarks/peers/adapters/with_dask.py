@@ -1,0 +1,85 @@
+"""Dask distributed: a scheduler and two workers of one thread, graphs of tuples."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import host
+import jobs
+from distributed import Client
+
+
+def single(job: str, number: int) -> None:
+    getattr(jobs, job)()
+
+
+async def nap(job: str, number: int) -> None:
+    await jobs.nap()
+
+
+def total(*values: int) -> int:
+    return jobs.total(values)
+
+
+def weight(*blocks: str) -> int:
+    return jobs.weight(blocks)
+
+
+def node(*values: int) -> int:
+    return jobs.node(values)
+
+
+class Peer(host.Adapter):
+    """What depends on each other is one graph; single tasks are futures."""
+
+    stoppable = slice(1, None)  # a client hands its work to the scheduler, which must run
+
+    def commands(self, mode: str) -> list[list[str]]:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._place = f"127.0.0.1:{probe.getsockname()[1]}"
+        address, port = self._place.split(":")
+        dask = str(host.BIN / "dask")
+        quiet = ["--no-dashboard", "--host", address]
+        shape = ["--nthreads", str(host.NAPPERS if mode else 1), "--no-nanny"]
+        return [
+            [dask, "scheduler", "--port", port, *quiet],
+            *[[dask, "worker", f"tcp://{self._place}", *shape, *quiet]] * host.PROCESSES,
+        ]
+
+    def open(self) -> None:
+        self._client = Client(f"tcp://{self._place}", timeout=30)
+        self._kept: list[Any] = []
+
+    def close(self) -> None:
+        self._client.close()
+
+    def submit(self, job: str, size: int) -> None:
+        what = nap if job == "nap" else single
+        self._kept = self._client.map(what, [job] * size, range(size), pure=False)
+
+    def one(self) -> Any:
+        return self._client.submit(jobs.one, pure=False).result(host.LONGEST_S)
+
+    def chain(self, size: int) -> Any:
+        graph: dict[str, Any] = {"hop-0": (jobs.hop,)}
+        graph |= {f"hop-{number}": (jobs.hop, f"hop-{number - 1}") for number in range(1, size)}
+        return self._client.get(graph, f"hop-{size - 1}")
+
+    def fan_out(self, size: int) -> Any:
+        return self._fan_in(jobs.leaf, size, total)
+
+    def large(self, size: int) -> Any:
+        return self._fan_in(jobs.block, size, weight)
+
+    def layered(self, parents: list[list[int]]) -> Any:
+        graph = {
+            f"node-{number}": (node, *(f"node-{one}" for one in above))
+            for number, above in enumerate(parents)
+        }
+        return self._client.get(graph, f"node-{len(parents) - 1}")
+
+    def _fan_in(self, of: Any, size: int, end: Any) -> Any:
+        graph: dict[str, Any] = {f"member-{number}": (of,) for number in range(size)}
+        return self._client.get({**graph, "end": (end, *graph)}, "end")
