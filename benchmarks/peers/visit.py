@@ -65,12 +65,13 @@ class Visit:
             session.__exit__(None, None, None)
 
     def _running(self, mode: str) -> Session:
+        if self._session is not None and self._mode != mode:
+            self.close()
         if self._session is None:
             self._place.empty()
             self._session = Session(self._peer, self._python, self._place.url).__enter__()
-        if self._mode != mode:
-            self._started = self._session.ask("start", mode=mode)["seconds"]
             self._mode = mode
+            self._started = self._session.ask("start", mode=mode)["seconds"]
         return self._session
 
     # -- workloads ------------------------------------------------------------------------------

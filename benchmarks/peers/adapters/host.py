@@ -98,8 +98,7 @@ class Host:
         return given
 
     def start(self, mode: str) -> Answer:
-        """Start the processes and run a first task; stop what ran before."""
-        self.stop()
+        """Start the processes and run a first task."""
         paths = os.pathsep.join(filter(None, (str(FOLDER), os.environ.get("PYTHONPATH"))))
         environment = {**os.environ, "PYTHONPATH": paths, "PEERS_MODE": mode}
         began = time.perf_counter()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import uuid
+from itertools import pairwise
 from typing import Any
 
 import host
@@ -41,8 +43,9 @@ class Peer(host.Adapter):
             self._place = f"127.0.0.1:{probe.getsockname()[1]}"
         address, port = self._place.split(":")
         dask = str(host.BIN / "dask")
-        quiet = ["--no-dashboard", "--host", address]
-        shape = ["--nthreads", str(host.NAPPERS if mode else 1), "--no-nanny"]
+        quiet = ["--no-dashboard", "--dashboard-address", f"{address}:0", "--host", address]
+        threads = str(host.NAPPERS if mode else 1)
+        shape = ["--nthreads", threads, "--no-nanny", "--local-directory", "."]
         return [
             [dask, "scheduler", "--port", port, *quiet],
             *[[dask, "worker", f"tcp://{self._place}", *shape, *quiet]] * host.PROCESSES,
@@ -63,9 +66,10 @@ class Peer(host.Adapter):
         return self._client.submit(jobs.one, pure=False).result(host.LONGEST_S)
 
     def chain(self, size: int) -> Any:
-        graph: dict[str, Any] = {"hop-0": (jobs.hop,)}
-        graph |= {f"hop-{number}": (jobs.hop, f"hop-{number - 1}") for number in range(1, size)}
-        return self._client.get(graph, f"hop-{size - 1}")
+        names = _names(size)
+        graph: dict[str, Any] = {names[0]: (jobs.hop,)}
+        graph |= {name: (jobs.hop, above) for above, name in pairwise(names)}
+        return self._client.get(graph, names[-1])
 
     def fan_out(self, size: int) -> Any:
         return self._fan_in(jobs.leaf, size, total)
@@ -74,12 +78,20 @@ class Peer(host.Adapter):
         return self._fan_in(jobs.block, size, weight)
 
     def layered(self, parents: list[list[int]]) -> Any:
+        names = _names(len(parents))
         graph = {
-            f"node-{number}": (node, *(f"node-{one}" for one in above))
-            for number, above in enumerate(parents)
+            name: (node, *(names[number] for number in above))
+            for name, above in zip(names, parents, strict=True)
         }
-        return self._client.get(graph, f"node-{len(parents) - 1}")
+        return self._client.get(graph, names[-1])
 
     def _fan_in(self, of: Any, size: int, end: Any) -> Any:
-        graph: dict[str, Any] = {f"member-{number}": (of,) for number in range(size)}
-        return self._client.get({**graph, "end": (end, *graph)}, "end")
+        *names, last = _names(size + 1)
+        graph: dict[str, Any] = dict.fromkeys(names, (of,))
+        return self._client.get({**graph, last: (end, *names)}, last)
+
+
+def _names(size: int) -> list[str]:
+    """Return names that no other run has: Dask would take another run's results for its own."""
+    run = uuid.uuid4().hex
+    return [f"{run}-{number}" for number in range(size)]

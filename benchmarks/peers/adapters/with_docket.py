@@ -11,10 +11,12 @@ from typing import Any
 import host
 import jobs
 import relay
-from docket import CurrentDocket, Docket
+from docket import CurrentDocket, Docket, Worker
 
 CONCURRENCY = 50
+CHECK = timedelta(milliseconds=2)
 NAME = "peers"
+URL = f"{host.URL}?max_connections=2000"  # else a hundred, too few for so many tasks at a time
 
 
 async def noop() -> None:
@@ -65,19 +67,30 @@ tasks = [noop, burn, nap, one, hop, member, total, weight]
 SINGLES = {"noop": noop, "burn": burn, "nap": nap}
 
 
+def work(name: str) -> None:
+    """Be a worker: what its own command does, with an interval that the command cannot be told."""
+    asyncio.run(
+        Worker.run(
+            docket_name=NAME,
+            url=URL,
+            name=name,
+            concurrency=host.NAPPERS if host.MODE else CONCURRENCY,
+            minimum_check_interval=CHECK,
+            tasks=["with_docket:tasks"],
+        )
+    )
+
+
 class Peer(host.Adapter):
     """A task of a chain adds the next; the last of a group adds the fan-in."""
 
     def commands(self, mode: str) -> list[list[str]]:
-        at_a_time = host.NAPPERS if mode else CONCURRENCY
-        place = ["--docket", NAME, "--url", host.URL, "--tasks", "with_docket:tasks"]
-        shape = ["--concurrency", str(at_a_time), "--logging-level", "ERROR"]
-        worker = [str(host.BIN / "docket"), "worker", *place, *shape]
-        return [[*worker, "--name", f"worker-{number}"] for number in range(host.PROCESSES)]
+        start = "import with_docket; with_docket.work('worker-{}')"
+        return [[host.PYTHON, "-c", start.format(number)] for number in range(host.PROCESSES)]
 
     async def open(self) -> None:
         self._open = AsyncExitStack()
-        self._docket = await self._open.enter_async_context(Docket(name=NAME, url=host.URL))
+        self._docket = await self._open.enter_async_context(Docket(name=NAME, url=URL))
         for task in tasks:
             self._docket.register(task)
 

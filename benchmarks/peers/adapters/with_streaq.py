@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
 from typing import Any
 
 import host
@@ -80,18 +79,14 @@ async def _results(tasks: list[str]) -> list[Any]:
 class Peer(host.Adapter):
     """Chains are its own; a task behind several is sent with their names."""
 
-    def __init__(self) -> None:
-        self._open: AsyncExitStack | None = None
-
     def commands(self, mode: str) -> list[list[str]]:
         # Its own command writes two lines for each task.
         start = "import with_streaq; with_streaq.worker.run_sync()"
         return [[host.PYTHON, "-c", start]] * host.PROCESSES
 
     async def open(self) -> None:
-        if self._open is None:  # it must be left by the task that entered it, so it never is
-            self._open = AsyncExitStack()
-            await self._open.enter_async_context(worker)
+        # It must be left by the task that entered it, so it is not: this process ends with it.
+        await worker.__aenter__()
 
     async def submit(self, job: str, size: int) -> None:
         await self._send(SINGLES[job], size)
