@@ -1,6 +1,6 @@
 """The client of a peer in a process of its own, in the peer's environment, and the talk with it.
 
-It and what it starts are ended with the block, whatever happens in it. What goes wrong in a peer is
+``stop`` ends it and what it started, whatever has happened to it. What goes wrong in a peer is
 a BrokenSystemError that says so in a sentence.
 """
 
@@ -14,7 +14,6 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from types import TracebackType
 
 import psutil  # type: ignore[import-untyped, unused-ignore]
 
@@ -34,15 +33,17 @@ QUIET = {
 
 
 class Session:
-    """Use it as a context manager. Nothing runs until ``ask`` has said ``start``."""
+    """A client between ``start`` and ``stop``; the peer runs once ``ask`` has said ``start``."""
 
     def __init__(self, peer: str, python: Path, url: str) -> None:
         self.peer = peer
         self._folder = Path(tempfile.mkdtemp(prefix="flowkit-peers-"))
         self._python, self._url = python, url
         self._host: subprocess.Popen[str] | None = None
+        self._seen: list[psutil.Process] = []  # a client that dies leaves them without a parent
 
-    def __enter__(self) -> Session:
+    def start(self) -> None:
+        """Start the client."""
         work, tally = self._folder / "work", self._folder / "tally"
         work.mkdir()
         tally.mkdir()
@@ -58,18 +59,13 @@ class Session:
                 bufsize=1,
                 start_new_session=True,  # Ctrl-C is for the driver, which ends the rest in order
             )
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def stop(self) -> None:
+        """End the client and everything below it, and remove the folder."""
         host, self._host = self._host, None
         if host is None:
             return
-        below = _family(host.pid)
+        below = {*self._seen, *_family(host.pid)}
         assert host.stdin is not None
         assert host.stdout is not None
         try:
@@ -98,6 +94,7 @@ class Session:
         said: dict[str, float] = json.loads(self._line(do))
         if "error" in said:
             raise BrokenSystemError(f"{said['error']}. {self._logs()}")
+        self._seen = self.workers()
         return said
 
     def _line(self, do: str) -> str:

@@ -62,15 +62,15 @@ class Visit:
         """End the processes of the peer."""
         session, self._session, self._mode = self._session, None, None
         if session is not None:
-            session.__exit__(None, None, None)
+            session.stop()
 
     def _running(self, mode: str) -> Session:
         if self._session is not None and self._mode != mode:
             self.close()
         if self._session is None:
             self._place.empty()
-            self._session = Session(self._peer, self._python, self._place.url).__enter__()
-            self._mode = mode
+            self._session, self._mode = Session(self._peer, self._python, self._place.url), mode
+            self._session.start()
             self._started = self._session.ask("start", mode=mode)["seconds"]
         return self._session
 

@@ -7,43 +7,22 @@ tests need no network.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from importlib import import_module
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from running import run_module
 
-from flowkit import Task
-
-ROOT = Path(__file__).resolve().parents[2]
 TINY = {"fan-out": 12, "fan-out-processes": 12, "chain": 4, "build": 12}
 MARKS = "<!-- in-process: begin -->", "<!-- in-process: end -->"
 
 
-@pytest.fixture
-def part(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
-    """Import a module of the package, from the root of the source tree."""
-    monkeypatch.syspath_prepend(str(ROOT))
-    registered = list(Task._all_tasks)
-    yield lambda name: import_module(f"benchmarks.{name}")
-    Task._all_tasks[:] = registered
-
-
 def run(*options: str) -> subprocess.CompletedProcess[str]:
-    sizes = [word for name, size in TINY.items() for word in ("--size", f"{name}={size}")]
-    return subprocess.run(
-        [sys.executable, "-m", "benchmarks.inprocess", *sizes, *options],
-        cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if "FLOWKIT" not in name},
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
+    return run_module("benchmarks.inprocess", TINY, *options)
 
 
 # -- measuring --------------------------------------------------------------------------------
@@ -140,10 +119,8 @@ def test_a_wrong_option_is_named(options: list[str], said: str) -> None:
 
 
 def test_without_a_network_it_is_said_what_can_be_done(
-    part: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    part: Callable[[str], Any], no_network: None, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     options = ["--with", "dask", "--workload", "chain", "--cache", str(tmp_path)]
     refused = CliRunner().invoke(part("inprocess").main, options)
     assert refused.exit_code == 1

@@ -7,11 +7,10 @@ need one is stood in for.
 from __future__ import annotations
 
 import json
-import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from importlib import import_module
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -19,11 +18,10 @@ from xml.etree import ElementTree
 import psutil
 import pytest
 from click.testing import CliRunner
+from helpers import wait_until
 from real_redis import executables
+from running import ROOT, run_module
 
-from flowkit import Task
-
-ROOT = Path(__file__).resolve().parents[2]
 ADAPTERS = ROOT / "benchmarks" / "peers" / "adapters"
 TINY = {
     "round-trip": 3,
@@ -42,30 +40,11 @@ TINY = {
 MARKS = ("peers", "peers-settings")
 
 
-@pytest.fixture
-def part(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
-    """Import a module of the package, from the root of the source tree."""
-    monkeypatch.syspath_prepend(str(ROOT))
-    registered = list(Task._all_tasks)
-    yield lambda name: import_module(f"benchmarks.{name}")
-    Task._all_tasks[:] = registered
-
-
-def command(*options: str) -> list[str]:
-    server = ["--redis-server", next(iter(executables().values()))]
-    sizes = [word for name, size in TINY.items() for word in ("--size", f"{name}={size}")]
-    return [sys.executable, "-m", "benchmarks.peers", *server, *sizes, *options]
+SERVER = ("--redis-server", next(iter(executables().values())))
 
 
 def run(*options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*options),
-        cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if "FLOWKIT" not in name},
-        capture_output=True,
-        text=True,
-        timeout=110,
-    )
+    return run_module("benchmarks.peers", TINY, *SERVER, *options)
 
 
 def row(part: Callable[[str], Any], key: str, peer: str, *values: float, reason: str = "") -> Any:
@@ -138,8 +117,7 @@ def test_the_peers_take_turns(
 
     monkeypatch.setattr(main, "Visit", Visit)
     options = ["--with", "huey", "--with", "flowkit", "--workload", "chain", "--repeat", "2"]
-    server = ["--redis-server", next(iter(executables().values()))]
-    shown = CliRunner().invoke(main.main, [*options, *server, "--json"])
+    shown = CliRunner().invoke(main.main, [*options, *SERVER, "--json"])
     assert turns == ["flowkit", "end", "huey", "end"] * 2
     flowkit, huey = json.loads(shown.stdout)["figures"]
     assert (flowkit["values"], huey["values"]) == ([1, 5], [3, 7])
@@ -231,13 +209,10 @@ def test_a_wrong_option_is_named(options: list[str], said: str) -> None:
 
 
 def test_a_peer_that_cannot_be_installed_is_listed_with_the_reason(
-    part: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    part: Callable[[str], Any], no_network: None, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
-    server = ["--redis-server", next(iter(executables().values()))]
     options = ["--with", "huey", "--workload", "chain", "--cache", str(tmp_path), "--json"]
-    shown = CliRunner().invoke(part("peers.__main__").main, [*server, *options])
+    shown = CliRunner().invoke(part("peers.__main__").main, [*SERVER, *options])
     assert shown.exit_code == 0, shown.output
     (figure,) = json.loads(shown.stdout)["figures"]
     assert figure["values"] == []
@@ -291,3 +266,27 @@ def test_workers_end_with_the_client(tmp_path: Path) -> None:
         host.stdin.close()
         host.wait(30)
         assert not worker.is_running()
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_left_when_it_is_stopped_in_the_middle(kind: signal.Signals) -> None:
+    options = ("--with", "flowkit", "--workload", "chain", "--size", "chain=100000")
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.peers", *SERVER, *options],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as running:
+        everyone: list[psutil.Process] = []
+
+        def workers_run() -> bool:
+            everyone[:] = psutil.Process(running.pid).children(recursive=True)
+            try:
+                return any("flowkit.worker" in " ".join(one.cmdline()) for one in everyone)
+            except psutil.NoSuchProcess:
+                return False
+
+        wait_until("its workers run", workers_run, 60)
+        running.send_signal(kind)
+        assert running.wait(60) != 0
+        wait_until("all have ended", lambda: not any(one.is_running() for one in everyone))

@@ -69,13 +69,17 @@ class Adapter:
         """Run so many ``jobs.hop``, each behind the one before; return the last result."""
         raise NotImplementedError
 
-    def fan_out(self, size: int) -> Any:
-        """Run so many ``jobs.leaf`` and ``jobs.total`` of their results; return its result."""
+    def fan_in(self, of: str, size: int, end: str) -> Any:
+        """Run so many tasks ``of`` and one that takes their results; return its result."""
         raise NotImplementedError
 
+    def fan_out(self, size: int) -> Any:
+        """Run so many ``jobs.leaf``, and ``jobs.total`` of their results."""
+        return self.fan_in("leaf", size, "total")
+
     def large(self, size: int) -> Any:
-        """Run so many ``jobs.block`` and ``jobs.weight`` of their results; return its result."""
-        raise NotImplementedError
+        """Run so many ``jobs.block``, and ``jobs.weight`` of their results."""
+        return self.fan_in("block", size, "weight")
 
     def layered(self, parents: list[list[int]]) -> Any:
         """Run ``jobs.node`` for each list of parents; return the result of the last."""

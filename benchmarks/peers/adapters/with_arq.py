@@ -93,13 +93,7 @@ class Peer(host.Adapter):
         await self._redis.enqueue_job("hop", 0, size - 1, last)
         return await self._result(Job(last, self._redis))
 
-    async def fan_out(self, size: int) -> Any:
-        return await self._fan_in("leaf", size, "total")
-
-    async def large(self, size: int) -> Any:
-        return await self._fan_in("block", size, "weight")
-
-    async def _fan_in(self, of: str, size: int, end: str) -> Any:
+    async def fan_in(self, of: str, size: int, end: str) -> Any:
         group = uuid.uuid4().hex
         await self._send(size, "member", of, group, size, end)
         return await self._result(Job(group, self._redis))

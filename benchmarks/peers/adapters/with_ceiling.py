@@ -136,16 +136,10 @@ class Peer(host.Adapter):
     def chain(self, size: int) -> Any:
         return self._run(["hop"] * size, [[], *([number] for number in range(size - 1))])
 
-    def fan_out(self, size: int) -> Any:
-        return self._fan_in("leaf", size, "total")
-
-    def large(self, size: int) -> Any:
-        return self._fan_in("block", size, "weight")
-
     def layered(self, parents: list[list[int]]) -> Any:
         return self._run(["node"] * len(parents), parents)
 
-    def _fan_in(self, of: str, size: int, end: str) -> Any:
+    def fan_in(self, of: str, size: int, end: str) -> Any:
         return self._run([of] * size + [end], [[]] * size + [list(range(size))])
 
     def _run(self, names: list[str], parents: Sequence[list[int]]) -> Any:

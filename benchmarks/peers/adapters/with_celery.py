@@ -27,7 +27,15 @@ leaf = app.task(name="leaf")(jobs.leaf)
 block = app.task(name="block")(jobs.block)
 total = app.task(name="total")(jobs.total)
 weight = app.task(name="weight")(jobs.weight)
-SINGLES = {"noop": noop, "burn": burn, "nap": nap}
+NAMED = {
+    "noop": noop,
+    "burn": burn,
+    "nap": nap,
+    "leaf": leaf,
+    "block": block,
+    "total": total,
+    "weight": weight,
+}
 
 
 class Peer(host.Adapter):
@@ -40,7 +48,7 @@ class Peer(host.Adapter):
         return [[*celery, "-n", f"worker-{number}"] for number in range(host.PROCESSES)]
 
     def submit(self, job: str, size: int) -> None:
-        task = SINGLES[job]
+        task = NAMED[job]
         with app.producer_pool.acquire(block=True) as producer:
             for _ in range(size):
                 task.apply_async(producer=producer)
@@ -51,11 +59,9 @@ class Peer(host.Adapter):
     def chain(self, size: int) -> Any:
         return self._result(chain(hop.s(0), *(hop.s() for _ in range(size - 1))).apply_async())
 
-    def fan_out(self, size: int) -> Any:
-        return self._result(chord((leaf.s() for _ in range(size)), total.s()).apply_async())
-
-    def large(self, size: int) -> Any:
-        return self._result(chord((block.s() for _ in range(size)), weight.s()).apply_async())
+    def fan_in(self, of: str, size: int, end: str) -> Any:
+        members = (NAMED[of].s() for _ in range(size))
+        return self._result(chord(members, NAMED[end].s()).apply_async())
 
     def _result(self, pending: Any) -> Any:
         return pending.get(timeout=host.LONGEST_S, interval=0.001)

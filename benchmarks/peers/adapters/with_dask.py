@@ -32,6 +32,9 @@ def node(*values: int) -> int:
     return jobs.node(values)
 
 
+ENDS = {"total": total, "weight": weight}
+
+
 class Peer(host.Adapter):
     """What depends on each other is one graph; single tasks are futures."""
 
@@ -71,12 +74,6 @@ class Peer(host.Adapter):
         graph |= {name: (jobs.hop, above) for above, name in pairwise(names)}
         return self._client.get(graph, names[-1])
 
-    def fan_out(self, size: int) -> Any:
-        return self._fan_in(jobs.leaf, size, total)
-
-    def large(self, size: int) -> Any:
-        return self._fan_in(jobs.block, size, weight)
-
     def layered(self, parents: list[list[int]]) -> Any:
         names = _names(len(parents))
         graph = {
@@ -85,10 +82,10 @@ class Peer(host.Adapter):
         }
         return self._client.get(graph, names[-1])
 
-    def _fan_in(self, of: Any, size: int, end: Any) -> Any:
+    def fan_in(self, of: str, size: int, end: str) -> Any:
         *names, last = _names(size + 1)
         graph: dict[str, Any] = dict.fromkeys(names, (of,))
-        return self._client.get({**graph, last: (end, *names)}, last)
+        return self._client.get({**graph, last: (ENDS[end], *names)}, last)
 
 
 def _names(size: int) -> list[str]:

@@ -108,13 +108,7 @@ class Peer(host.Adapter):
         await self._docket.add(hop)(0, size - 1, last)
         return await self._named(last)
 
-    async def fan_out(self, size: int) -> Any:
-        return await self._fan_in("leaf", size, "total")
-
-    async def large(self, size: int) -> Any:
-        return await self._fan_in("block", size, "weight")
-
-    async def _fan_in(self, of: str, size: int, end: str) -> Any:
+    async def fan_in(self, of: str, size: int, end: str) -> Any:
         group = uuid.uuid4().hex
         calls = (self._docket.call(member)(of, group, size, end) for _ in range(size))
         await self._docket.add_many(calls)

@@ -28,7 +28,15 @@ one, hop, leaf, block, total, weight = (
     dramatiq.actor(job, store_results=True)
     for job in (jobs.one, jobs.hop, jobs.leaf, jobs.block, jobs.total, jobs.weight)
 )
-SINGLES = {"noop": noop, "burn": burn, "nap": nap}
+NAMED = {
+    "noop": noop,
+    "burn": burn,
+    "nap": nap,
+    "leaf": leaf,
+    "block": block,
+    "total": total,
+    "weight": weight,
+}
 
 
 class Peer(host.Adapter):
@@ -44,7 +52,7 @@ class Peer(host.Adapter):
         return [[str(host.BIN / command), "with_dramatiq", *shape, "--skip-logging"]]
 
     def submit(self, job: str, size: int) -> None:
-        task = SINGLES[job]
+        task = NAMED[job]
         for _ in range(size):
             task.send()
 
@@ -55,15 +63,9 @@ class Peer(host.Adapter):
         line = pipeline([hop.message(0), *(hop.message() for _ in range(size - 1))])
         return line.run().get_result(block=True, timeout=TIMEOUT_MS)
 
-    def fan_out(self, size: int) -> Any:
-        return self._fan_in(leaf, size, total)
-
-    def large(self, size: int) -> Any:
-        return self._fan_in(block, size, weight)
-
-    def _fan_in(self, of: Any, size: int, end: Any) -> Any:
-        sent = group(of.message() for _ in range(size)).run()
-        return self._result(end.send(list(sent.get_results(block=True, timeout=TIMEOUT_MS))))
+    def fan_in(self, of: str, size: int, end: str) -> Any:
+        sent = group(NAMED[of].message() for _ in range(size)).run()
+        return self._result(NAMED[end].send(list(sent.get_results(block=True, timeout=TIMEOUT_MS))))
 
     def _result(self, message: Any) -> Any:
         return message.get_result(block=True, timeout=TIMEOUT_MS)

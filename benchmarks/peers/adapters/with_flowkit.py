@@ -43,6 +43,7 @@ noop, burn, nap, one, leaf, block = map(
     task, (jobs.noop, jobs.burn, jobs.nap, jobs.one, jobs.leaf, jobs.block)
 )
 SINGLES = {"noop": noop, "burn": burn, "nap": nap, "one": one}
+NAMED: dict[str, Task] = {"leaf": leaf, "block": block, "total": total, "weight": weight}
 
 
 class Peer(host.Adapter):
@@ -90,11 +91,8 @@ class Peer(host.Adapter):
                 last = last >> hop.bind(f"hop_{number}")
         return self._result(dag, f"hop_{size - 1}")
 
-    def fan_out(self, size: int) -> Any:
-        return self._result(_fan_in(leaf, size, total), "total")
-
-    def large(self, size: int) -> Any:
-        return self._result(_fan_in(block, size, weight), "weight")
+    def fan_in(self, of: str, size: int, end: str) -> Any:
+        return self._result(_fan_in(NAMED[of], size, NAMED[end]), end)
 
     def layered(self, parents: list[list[int]]) -> Any:
         nodes = [node.bind(f"node_{number}") for number in range(len(parents))]

@@ -23,7 +23,15 @@ noop, burn, nap, one, hop, leaf, block, total, weight = (
         ("weight", jobs.weight),
     )
 )
-SINGLES = {"noop": noop, "burn": burn, "nap": nap}
+NAMED = {
+    "noop": noop,
+    "burn": burn,
+    "nap": nap,
+    "leaf": leaf,
+    "block": block,
+    "total": total,
+    "weight": weight,
+}
 
 
 class Peer(host.Adapter):
@@ -35,7 +43,7 @@ class Peer(host.Adapter):
         return [[*consumer, "--no-periodic", "--quiet"]] * host.PROCESSES
 
     def submit(self, job: str, size: int) -> None:
-        task = SINGLES[job]
+        task = NAMED[job]
         for _ in range(size):
             task()
 
@@ -48,14 +56,8 @@ class Peer(host.Adapter):
             line.then(hop)
         return self._result(list(huey.enqueue(line))[-1])
 
-    def fan_out(self, size: int) -> Any:
-        return self._fan_in(leaf, size, total)
-
-    def large(self, size: int) -> Any:
-        return self._fan_in(block, size, weight)
-
-    def _fan_in(self, of: Any, size: int, end: Any) -> Any:
-        sent = huey.enqueue(chord([of.s() for _ in range(size)], end))
+    def fan_in(self, of: str, size: int, end: str) -> Any:
+        sent = huey.enqueue(chord([NAMED[of].s() for _ in range(size)], NAMED[end]))
         return self._result(sent.callback)
 
     def _result(self, pending: Any) -> Any:

@@ -67,7 +67,15 @@ def weight(values: list[str]) -> int:
     return jobs.weight(values)
 
 
-SINGLES = {"noop": noop, "burn": burn, "nap": nap}
+NAMED = {
+    "noop": noop,
+    "burn": burn,
+    "nap": nap,
+    "leaf": leaf,
+    "block": block,
+    "total": total,
+    "weight": weight,
+}
 TASKS = (noop, burn, nap, one, hop, leaf, block, total, weight)
 
 
@@ -94,7 +102,7 @@ class Peer(host.Adapter):
 
     def submit(self, job: str, size: int) -> None:
         for _ in range(size):
-            SINGLES[job].delay()
+            NAMED[job].delay()
 
     def one(self) -> Any:
         return self._result(one.delay())
@@ -105,15 +113,9 @@ class Peer(host.Adapter):
             value = self._result(hop.delay(value))
         return value
 
-    def fan_out(self, size: int) -> Any:
-        return self._fan_in(leaf, size, total)
-
-    def large(self, size: int) -> Any:
-        return self._fan_in(block, size, weight)
-
-    def _fan_in(self, of: Any, size: int, end: Any) -> Any:
-        sent = [of.delay() for _ in range(size)]
-        return self._result(end.delay([self._result(one) for one in sent]))
+    def fan_in(self, of: str, size: int, end: str) -> Any:
+        sent = [NAMED[of].delay() for _ in range(size)]
+        return self._result(NAMED[end].delay([self._result(one) for one in sent]))
 
     def _result(self, sent: Any) -> Any:
         return sent.result(timeout=host.LONGEST_S)

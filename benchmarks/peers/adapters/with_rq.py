@@ -67,12 +67,6 @@ class Peer(host.Adapter):
             last = self._queue.enqueue("with_rq.hop", depends_on=last)
         return self._result(last)
 
-    def fan_out(self, size: int) -> Any:
-        return self._fan_in("jobs.leaf", size, "with_rq.total")
-
-    def large(self, size: int) -> Any:
-        return self._fan_in("jobs.block", size, "with_rq.weight")
-
     def layered(self, parents: list[list[int]]) -> Any:
         nodes: list[Job] = []
         for above in parents:
@@ -80,12 +74,12 @@ class Peer(host.Adapter):
             nodes.append(self._queue.enqueue("with_rq.node", depends_on=behind or None))
         return self._result(nodes[-1])
 
-    def _fan_in(self, of: str, size: int, end: str) -> Any:
-        data = [Queue.prepare_data(of) for _ in range(size)]
+    def fan_in(self, of: str, size: int, end: str) -> Any:
+        data = [Queue.prepare_data(f"jobs.{of}") for _ in range(size)]
         sent: list[Job] = []
         for at in range(0, size, 500):
             sent += self._queue.enqueue_many(data[at : at + 500])
-        return self._result(self._queue.enqueue(end, depends_on=sent))
+        return self._result(self._queue.enqueue(f"with_rq.{end}", depends_on=sent))
 
     def _result(self, job: Job) -> Any:
         deadline = time.monotonic() + host.LONGEST_S

@@ -86,13 +86,7 @@ class Peer(host.Adapter):
         await queue.enqueue("hop", timeout=0, **words)
         return await self._result(last)
 
-    async def fan_out(self, size: int) -> Any:
-        return await self._fan_in("leaf", size, "total")
-
-    async def large(self, size: int) -> Any:
-        return await self._fan_in("block", size, "weight")
-
-    async def _fan_in(self, of: str, size: int, end: str) -> Any:
+    async def fan_in(self, of: str, size: int, end: str) -> Any:
         group = uuid.uuid4().hex
         words = {"of": of, "group": group, "size": size, "end": end, "timeout": 0}
         await asyncio.gather(*(queue.enqueue("member", **words) for _ in range(size)))

@@ -66,7 +66,15 @@ async def node(before: list[str]) -> int:
     return jobs.node(await _results(before))
 
 
-SINGLES = {"noop": noop, "burn": burn, "nap": nap}
+NAMED = {
+    "noop": noop,
+    "burn": burn,
+    "nap": nap,
+    "leaf": leaf,
+    "block": block,
+    "total": total,
+    "weight": weight,
+}
 
 
 async def _results(tasks: list[str]) -> list[Any]:
@@ -89,7 +97,7 @@ class Peer(host.Adapter):
         await worker.__aenter__()
 
     async def submit(self, job: str, size: int) -> None:
-        await self._send(SINGLES[job], size)
+        await self._send(NAMED[job], size)
 
     async def one(self) -> Any:
         return await self._result(await one.enqueue())
@@ -100,12 +108,6 @@ class Peer(host.Adapter):
             last = last.then(hop)
         return await self._result(await last)
 
-    async def fan_out(self, size: int) -> Any:
-        return await self._fan_in(leaf, size, total)
-
-    async def large(self, size: int) -> Any:
-        return await self._fan_in(block, size, weight)
-
     async def layered(self, parents: list[list[int]]) -> Any:
         sent: list[Any] = []
         for above in parents:
@@ -113,9 +115,9 @@ class Peer(host.Adapter):
             sent.append(await node.enqueue(before).start(after=before))
         return await self._result(sent[-1])
 
-    async def _fan_in(self, of: Any, size: int, end: Any) -> Any:
-        names = await self._send(of, size)
-        return await self._result(await end.enqueue(names).start(after=names))
+    async def fan_in(self, of: str, size: int, end: str) -> Any:
+        names = await self._send(NAMED[of], size)
+        return await self._result(await NAMED[end].enqueue(names).start(after=names))
 
     async def _send(self, of: Any, size: int) -> list[str]:
         tasks = [of.enqueue() for _ in range(size)]

@@ -100,13 +100,7 @@ class Peer(host.Adapter):
         await hop.kiq(0, size - 1, last)
         return await self._result(AsyncTaskiqTask(last, results))
 
-    async def fan_out(self, size: int) -> Any:
-        return await self._fan_in("leaf", size, "total")
-
-    async def large(self, size: int) -> Any:
-        return await self._fan_in("block", size, "weight")
-
-    async def _fan_in(self, of: str, size: int, end: str) -> Any:
+    async def fan_in(self, of: str, size: int, end: str) -> Any:
         group = uuid.uuid4().hex
         await self._send(size, member, of, group, size, end)
         return await self._result(AsyncTaskiqTask(group, results))
