@@ -13,9 +13,10 @@ from pathlib import Path
 import click
 
 from . import report, shards
+from .daemons import BrokenSystemError, find_redis_server
 from .metrics import Figure, Store
 from .options import end_if_missed, shared_options, sizes_of, write_table
-from .system import BrokenSystemError, Setup, find_redis_server
+from .system import Setup
 from .workloads import WORKLOADS, Bench
 
 

@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from .system import ROOT, BrokenSystemError
+from .daemons import ROOT, BrokenSystemError
 
 PROGRAMS = Path(__file__).parent / "beside"
 LONGEST_S = 900.0
+# This release of Prefect permits FastAPI releases that its server does not start with.
+PINS = ("dask==2026.8.0", "prefect==3.8.8", "fastapi==0.139.0")
 LIBRARIES = {
     "flowkit": "import flowkit",
     "dask": "from dask import delayed, threaded",

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from . import peers, report
-from .contest import ENTRIES, LABELS, LIBRARIES, Entry, Result, times_flowkit, value_of
-from .options import end_if_missed, shared_options, sizes_of, write_table
-from .system import BrokenSystemError
+from . import report, venvs
+from .contest import ENTRIES, LABELS, LIBRARIES, PINS, Entry, Result, times_flowkit, value_of
+from .daemons import BrokenSystemError
+from .options import cache_option, end_if_missed, in_turns, shared_options, sizes_of, write_table
 
 HEAD = ("what", "with", "tasks", "median", "min–max", "unit", "× flowkit", "limit")
 NUMBERS = ("tasks", "median", "× flowkit", "limit")
@@ -29,21 +27,19 @@ SIZED = [name for name in LABELS if name != "import"]
 
 def measure(entries: Sequence[Entry], repeat: int, cache: Path | None) -> list[Result]:
     """Measure each row so many times, in turns. ``cache``: None for a folder that is removed."""
-    values: dict[Entry, list[float]] = {entry: [] for entry in entries}
-    with tempfile.TemporaryDirectory() if cache is None else nullcontext(cache) as folder:
+    with venvs.folder_for(cache) as folder:
         pythons: dict[str, Path] = {}
         if any(entry.library != "flowkit" for entry in entries):
             click.echo("Installing Dask and Prefect, unless they are there already", err=True)
-            python = peers.install(Path(folder).resolve())
+            python = venvs.install(folder, PINS)
             pythons = {library: python for library in LIBRARIES if library != "flowkit"}
         for entry in entries:
             if entry.workload == "import":
                 value_of(entry, pythons)  # writes the bytecode
-        for turn in range(repeat):
-            for entry in entries:
-                doing = f"{LABELS[entry.workload]}: {entry.name}, {turn + 1} of {repeat}"
-                click.echo(doing, err=True)
-                values[entry].append(value_of(entry, pythons))
+        values: dict[Entry, list[float]] = {entry: [] for entry in entries}
+        for entry, which in in_turns(entries, repeat):
+            click.echo(f"{LABELS[entry.workload]}: {entry.name}, {which}", err=True)
+            values[entry].append(value_of(entry, pythons))
     return [Result(entry, tuple(found)) for entry, found in values.items()]
 
 
@@ -69,14 +65,13 @@ def as_json(results: Sequence[Result], around: Mapping[str, object]) -> str:
 
 def _row(result: Result, results: Sequence[Result]) -> tuple[str, ...]:
     entry, times = result.entry, times_flowkit(result, results)
-    low, high = map(report.number, (min(result.values), max(result.values)))
     limit = "" if entry.limit is None else f"≤ {report.number(entry.limit)}"
     return (
         LABELS[entry.workload],
         entry.name,
         f"{entry.size:,}" if entry.size else "",
         report.number(result.median),
-        f"{low}–{high}",
+        report.spread(result.values),
         entry.unit,
         "" if times is None else report.number(times),
         limit + (" missed" if result.missed else ""),
@@ -107,10 +102,7 @@ def _chosen(
     "--size", "sizes", multiple=True, callback=sizes_of(SIZED), metavar="WORKLOAD=N",
     help="As many tasks in each library, e.g. chain=200; can be repeated.",
 )  # fmt: skip
-@click.option(
-    "--cache", type=click.Path(file_okay=False, path_type=Path),
-    help="Keep the environment with Dask and Prefect below this folder [a temporary one].",
-)  # fmt: skip
+@cache_option
 @click.option("--check", is_flag=True, help="Exit with 1 if a median exceeds its limit.")
 @shared_options
 def main(
@@ -126,7 +118,7 @@ def main(
     if not entries:
         raise click.UsageError("no library that was chosen with --with knows this workload")
     load = f"{os.getloadavg()[0]:.1f}"
-    around = report.surroundings(repeat, load_before=load, **peers.versions())
+    around = report.surroundings(repeat, load_before=load, **venvs.versions(PINS[:2]))
     try:
         results = measure(entries, repeat, cache)
     except BrokenSystemError as error:

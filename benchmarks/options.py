@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ import click
 from . import report
 
 Sizes = dict[str, int]
+Row = TypeVar("Row")
 Command = TypeVar("Command", bound=Callable[..., object])
 
 _SHARED = (
@@ -24,6 +25,22 @@ _SHARED = (
         help="Also put the table into this document, e.g. docs/performance.md.",
     ),
 )  # fmt: skip
+
+
+cache_option = click.option(
+    "--cache", type=click.Path(file_okay=False, path_type=Path),
+    help="Keep the environments of the other libraries below this folder [a temporary one].",
+)  # fmt: skip
+
+
+def in_turns(rows: Sequence[Row], repeat: int) -> Iterator[tuple[Row, str]]:
+    """Yield each row so many times, in turns (A B C A B C), with which time it is, in words.
+
+    So a busy moment of the machine hits all of them alike.
+    """
+    for turn in range(repeat):
+        for row in rows:
+            yield row, f"{turn + 1} of {repeat}"
 
 
 def shared_options(command: Command) -> Command:

@@ -57,7 +57,10 @@ def markdown(
     right: Collection[str],
     around: Mapping[str, object],
 ) -> str:
-    """Return a table whose columns named in ``right`` stand on the right, and the line below it."""
+    """Return a table whose columns named in ``right`` stand on the right, and the line below it.
+
+    Without surroundings there is no such line.
+    """
     columns = list(zip(head, *rows, strict=True))
     widths = [max(map(len, column)) for column in columns]
     at_right = [name in right for name in head]
@@ -67,6 +70,8 @@ def markdown(
         for width, far in zip(widths, at_right, strict=True)
     ]
     lines.insert(1, "| " + " | ".join(rule) + " |")
+    if not around:
+        return "\n".join(lines)
     said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in around.items())
     return "\n".join([*lines, "", f"{said[:1].upper()}{said[1:]}."])
 
@@ -78,7 +83,7 @@ def _row(figure: Figure) -> tuple[str, ...]:
         figure.store.value,
         figure.label,
         number(figure.median),
-        f"{number(min(figure.values))}–{number(max(figure.values))}",
+        spread(figure.values),
         figure.metric.unit,
         floor + (" missed" if figure.missed else ""),
     )
@@ -89,6 +94,11 @@ def number(value: float) -> str:
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.2f}" if value < 10 else f"{value:.1f}"
+
+
+def spread(values: Sequence[float]) -> str:
+    """Write the least and the greatest."""
+    return f"{number(min(values))}–{number(max(values))}"
 
 
 def _line(row: Sequence[str], widths: Sequence[int], at_right: Sequence[bool]) -> str:

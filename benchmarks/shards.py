@@ -18,7 +18,8 @@ from flowkit.core.states import RunState
 from flowkit.protocol.rendezvous import owner
 
 from . import app
-from .system import BrokenSystemError, Setup, System
+from .daemons import BrokenSystemError
+from .system import Setup, System
 
 COUNTS = (1, 2, 4)
 WORKERS = 4  # processes that run tasks, in all

@@ -28,9 +28,10 @@ from flowkit.core.states import RunState
 from flowkit.exceptions import RunNotFound
 
 from . import app, report
+from .daemons import BrokenSystemError
 from .metrics import Store
 from .options import shared_options, write_table
-from .system import BrokenSystemError, Setup, System
+from .system import Setup, System
 
 WAIT_S = 900.0
 KEPT_S = 1  # a finished run's keys

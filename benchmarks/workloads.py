@@ -19,8 +19,9 @@ from flowkit import LogLevel, configure_logging
 from flowkit.core.states import RunState
 
 from . import app, shards
+from .daemons import BrokenSystemError
 from .metrics import Store
-from .system import BrokenSystemError, Setup, System
+from .system import Setup, System
 
 WAIT_S = 300.0
 SETTLE_S = 2.0
@@ -117,16 +118,16 @@ def memory(bench: Bench, tasks: int) -> Figures:
     figures: Figures = {}
     for key, task in (("memory", app.leaf), ("memory-result", app.answer)):
         dag = app.fan_out(tasks, task, name=_new_name())
-        before = _settled_memory(bench)
+        before = settled_memory(bench.system.url)
         handle = bench.system.client.submit(dag)
         _expect(handle.wait(WAIT_S) is RunState.SUCCEEDED, "memory")
-        figures[key] = (_settled_memory(bench) - before) / (tasks + 2)
+        figures[key] = (settled_memory(bench.system.url) - before) / (tasks + 2)
     return figures
 
 
-def _settled_memory(bench: Bench) -> int:
+def settled_memory(url: str) -> int:
     """Return used_memory once it rests: connections give their buffers back after two seconds."""
-    with redis.Redis.from_url(bench.system.url, protocol=2) as server:
+    with redis.Redis.from_url(url, protocol=2) as server:
         lowest, since = 0, time.monotonic()
         while time.monotonic() - since < SETTLE_S + 0.5:
             server.execute_command("MEMORY", "PURGE")
@@ -141,16 +142,18 @@ def idle(bench: Bench, seconds: int) -> Figures:
     """What each process uses of a core in so many seconds without any work."""
     processes = bench.system.processes()
     time.sleep(SETTLE_S)
-    before, began = {name: _cpu(one) for name, one in processes.items()}, time.perf_counter()
+    before, began = {name: cpu_seconds(one) for name, one in processes.items()}, time.perf_counter()
     time.sleep(seconds)
     passed = time.perf_counter() - began
     bench.system.check_alive()
     return {
-        f"idle/{name}": (_cpu(one) - before[name]) / passed * 100 for name, one in processes.items()
+        f"idle/{name}": (cpu_seconds(one) - before[name]) / passed * 100
+        for name, one in processes.items()
     }
 
 
-def _cpu(process: psutil.Process) -> float:
+def cpu_seconds(process: psutil.Process) -> float:
+    """Return the processor time that a process has used."""
     times = process.cpu_times()
     return float(times.user + times.system)
 

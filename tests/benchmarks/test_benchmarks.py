@@ -6,9 +6,7 @@ Sizes are tiny here and no figure is judged: how fast it is on this machine is n
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -16,10 +14,10 @@ from typing import Any
 
 import pytest
 from real_redis import executables
+from running import ROOT, run_module
 
 from flowkit import Task
 
-ROOT = Path(__file__).resolve().parents[2]
 TINY = {"fan-out": 12, "chain": 4, "round-trip": 3, "runs": 5, "memory": 12, "idle": 1}
 TINY |= {"in-process": 12, "shards": 16}
 OF_A_SYSTEM = {
@@ -49,15 +47,7 @@ def benchmarks(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
 
 
 def run(*options: str) -> subprocess.CompletedProcess[str]:
-    sizes = [word for name, size in TINY.items() for word in ("--size", f"{name}={size}")]
-    return subprocess.run(
-        [sys.executable, "-m", "benchmarks", "--processes", "1", *sizes, *options],
-        cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if "FLOWKIT" not in name},
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
+    return run_module("benchmarks", TINY, "--processes", "1", *options)
 
 
 def measured(store: str, *options: str) -> dict[str, dict[str, Any]]:

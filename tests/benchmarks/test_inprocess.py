@@ -7,43 +7,22 @@ tests need no network.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from importlib import import_module
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from running import run_module
 
-from flowkit import Task
-
-ROOT = Path(__file__).resolve().parents[2]
 TINY = {"fan-out": 12, "fan-out-processes": 12, "chain": 4, "build": 12}
 MARKS = "<!-- in-process: begin -->", "<!-- in-process: end -->"
 
 
-@pytest.fixture
-def part(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
-    """Import a module of the package, from the root of the source tree."""
-    monkeypatch.syspath_prepend(str(ROOT))
-    registered = list(Task._all_tasks)
-    yield lambda name: import_module(f"benchmarks.{name}")
-    Task._all_tasks[:] = registered
-
-
 def run(*options: str) -> subprocess.CompletedProcess[str]:
-    sizes = [word for name, size in TINY.items() for word in ("--size", f"{name}={size}")]
-    return subprocess.run(
-        [sys.executable, "-m", "benchmarks.inprocess", *sizes, *options],
-        cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if "FLOWKIT" not in name},
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
+    return run_module("benchmarks.inprocess", TINY, *options)
 
 
 # -- measuring --------------------------------------------------------------------------------
@@ -78,7 +57,7 @@ def test_the_rows_take_turns(
 ) -> None:
     command, turns = part("inprocess"), []
     python = tmp_path / "python"
-    monkeypatch.setattr(command.peers, "install", lambda folder: python)
+    monkeypatch.setattr(command.venvs, "install", lambda folder, pins: python)
 
     def value_of(entry: Any, pythons: dict[str, Path]) -> float:
         assert pythons == {"dask": python, "prefect": python}
@@ -140,10 +119,8 @@ def test_a_wrong_option_is_named(options: list[str], said: str) -> None:
 
 
 def test_without_a_network_it_is_said_what_can_be_done(
-    part: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    part: Callable[[str], Any], no_network: None, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     options = ["--with", "dask", "--workload", "chain", "--cache", str(tmp_path)]
     refused = CliRunner().invoke(part("inprocess").main, options)
     assert refused.exit_code == 1
@@ -155,9 +132,11 @@ def test_without_a_network_it_is_said_what_can_be_done(
 def test_an_environment_that_is_complete_is_used_again(
     part: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    peers, commands = part("peers"), []
-    monkeypatch.setattr(peers, "_succeed", lambda command, folder: folder.mkdir(exist_ok=True))
-    python = peers.install(tmp_path)
-    monkeypatch.setattr(peers, "_succeed", lambda command, folder: commands.append(command))
-    assert peers.install(tmp_path) == python
+    venvs, commands = part("venvs"), []
+    pins = ("dask==1",)
+    made = lambda command, pins, folder: folder.mkdir(exist_ok=True)  # noqa: E731
+    monkeypatch.setattr(venvs, "_succeed", made)
+    python = venvs.install(tmp_path, pins)
+    monkeypatch.setattr(venvs, "_succeed", lambda command, *rest: commands.append(command))
+    assert venvs.install(tmp_path, pins) == python
     assert commands == []

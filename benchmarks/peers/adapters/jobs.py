@@ -1,0 +1,136 @@
+"""The tasks that every peer runs, and how often they ran.
+
+This folder is all that a peer's processes see of the tree; it imports the standard library alone,
+since each peer has an environment of its own. Each process counts in a file of its own what it ran,
+so that counting costs a peer neither a round trip nor a lock between processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import mmap
+import os
+import random
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+BURN_S = 0.010
+NAP_S = 0.010
+BLOCK = 1_000_000  # bytes of a large result
+MODULUS = 1_000_003
+WIDTH = 100  # tasks in a layer
+SEED = 20_240_229
+TALLY = "PEERS_TALLY"  # the variable that names the folder of the counts
+
+_lock = threading.Lock()
+_own: tuple[int, mmap.mmap] | None = None
+_blocks: list[str] = []
+
+
+def tally() -> None:
+    """Count one more task of this process."""
+    with _lock:
+        found = _counter()
+        found[:8] = (int.from_bytes(found[:8], "little") + 1).to_bytes(8, "little")
+
+
+def _counter() -> mmap.mmap:
+    global _own
+    pid = os.getpid()
+    if _own is None or _own[0] != pid:  # a fork must not count in the file of its parent
+        path = Path(os.environ[TALLY]) / str(pid)
+        path.write_bytes(bytes(8))
+        with path.open("r+b") as file:
+            _own = (pid, mmap.mmap(file.fileno(), 8))
+    return _own[1]
+
+
+def tallied() -> int:
+    """Return how many tasks were counted by all processes."""
+    folder = Path(os.environ[TALLY])
+    return sum(int.from_bytes(path.read_bytes(), "little") for path in folder.iterdir())
+
+
+def noop() -> None:
+    """Nothing."""
+    tally()
+
+
+def burn() -> None:
+    """Ten milliseconds of processor time."""
+    end = time.thread_time() + BURN_S
+    while time.thread_time() < end:
+        pass
+    tally()
+
+
+async def nap() -> None:
+    """Ten milliseconds of waiting."""
+    await asyncio.sleep(NAP_S)
+    tally()
+
+
+def sleep() -> None:
+    """The same for a peer without async tasks, in a thread or a green thread."""
+    time.sleep(NAP_S)
+    tally()
+
+
+def one() -> int:
+    """What a round trip asks for."""
+    return 1
+
+
+def hop(before: int = 0) -> int:
+    """A task of a chain."""
+    return before + 1
+
+
+def leaf() -> int:
+    """A task of a fan-out."""
+    return 1
+
+
+def total(values: Iterable[int]) -> int:
+    """The fan-in."""
+    return sum(values)
+
+
+def block() -> str:
+    """A large result: text that does not compress well, for some peers know JSON alone."""
+    if not _blocks:
+        _blocks.append(base64.b64encode(os.urandom(BLOCK)).decode()[:BLOCK])
+    return _blocks[0]
+
+
+def weight(blocks: Iterable[str]) -> int:
+    """The fan-in of large results."""
+    return sum(map(len, blocks))
+
+
+def node(values: Iterable[int]) -> int:
+    """A task of the layered DAG: its answer depends on all that it stands behind."""
+    return (1 + sum(values)) % MODULUS
+
+
+def layers(size: int) -> list[list[int]]:
+    """Return the parents of each task: one to three of the layer before; the last takes all."""
+    draw = random.Random(SEED)
+    parents: list[list[int]] = []
+    for number in range(size - 1):
+        layer = number // WIDTH
+        before = range(max(0, (layer - 1) * WIDTH), layer * WIDTH)
+        parents.append(sorted(draw.sample(before, draw.randint(1, 3))) if before else [])
+    last = (size - 2) // WIDTH * WIDTH
+    return [*parents, list(range(last, size - 1))]
+
+
+def answer(parents: Sequence[Sequence[int]]) -> int:
+    """Return what the last task of the layered DAG must say."""
+    values: list[int] = []
+    for above in parents:
+        values.append(node(values[number] for number in above))
+    return values[-1]

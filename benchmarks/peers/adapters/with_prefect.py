@@ -1,0 +1,134 @@
+"""Prefect: its own server and two task workers; a task sends the next one."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from typing import Any
+from urllib.request import urlopen
+
+import host
+import jobs
+
+if "PREFECT_API_URL" not in os.environ:  # Prefect reads it when it is imported
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{probe.getsockname()[1]}/api"
+
+from prefect import task
+from prefect.task_worker import serve
+
+AT_A_TIME = 10
+
+
+@task
+def noop() -> None:
+    jobs.noop()
+
+
+@task
+def burn() -> None:
+    jobs.burn()
+
+
+@task
+async def nap() -> None:
+    await jobs.nap()
+
+
+@task(persist_result=True)
+def one() -> int:
+    return jobs.one()
+
+
+@task(persist_result=True)
+def hop(before: int) -> int:
+    return jobs.hop(before)
+
+
+@task(persist_result=True)
+def leaf() -> int:
+    return jobs.leaf()
+
+
+@task(persist_result=True)
+def block() -> str:
+    return jobs.block()
+
+
+@task(persist_result=True)
+def total(values: list[int]) -> int:
+    return jobs.total(values)
+
+
+@task(persist_result=True)
+def weight(values: list[str]) -> int:
+    return jobs.weight(values)
+
+
+NAMED = {
+    "noop": noop,
+    "burn": burn,
+    "nap": nap,
+    "leaf": leaf,
+    "block": block,
+    "total": total,
+    "weight": weight,
+}
+TASKS = (noop, burn, nap, one, hop, leaf, block, total, weight)
+
+
+class Peer(host.Adapter):
+    """The client waits for what goes into a fan-in, then sends it."""
+
+    stoppable = slice(1, None)  # a client hands its work to the server, which must run
+
+    def commands(self, mode: str) -> list[list[str]]:
+        port = os.environ["PREFECT_API_URL"].rpartition(":")[2].partition("/")[0]
+        place = ["--host", "127.0.0.1", "--port", port]
+        start = "import with_prefect; with_prefect.work()"
+        return [
+            [str(host.BIN / "prefect"), "server", "start", *place, "--no-ui"],
+            *[[host.PYTHON, "-c", start]] * host.PROCESSES,
+        ]
+
+    def open(self) -> None:
+        deadline = time.monotonic() + host.LONGEST_S
+        while not _answers():
+            if time.monotonic() > deadline:
+                raise host.Wrong("its server does not answer")
+            time.sleep(0.05)
+
+    def submit(self, job: str, size: int) -> None:
+        for _ in range(size):
+            NAMED[job].delay()
+
+    def one(self) -> Any:
+        return self._result(one.delay())
+
+    def chain(self, size: int) -> Any:
+        value = 0
+        for _ in range(size):
+            value = self._result(hop.delay(value))
+        return value
+
+    def fan_in(self, of: str, size: int, end: str) -> Any:
+        sent = [NAMED[of].delay() for _ in range(size)]
+        return self._result(NAMED[end].delay([self._result(one) for one in sent]))
+
+    def _result(self, sent: Any) -> Any:
+        return sent.result(timeout=host.LONGEST_S)
+
+
+def _answers() -> bool:
+    try:
+        with urlopen(os.environ["PREFECT_API_URL"] + "/health", timeout=1):  # of this machine
+            return True
+    except OSError:
+        return False
+
+
+def work() -> None:
+    """Serve the tasks; what a worker process runs."""
+    serve(*TASKS, limit=host.NAPPERS if host.MODE else AT_A_TIME)
