@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from flowkit import DAG, Task, task
 
 
@@ -27,6 +29,12 @@ def leaf_alone() -> None:
 
 
 @task
+async def nap() -> None:
+    """Sleep for 10 ms."""
+    await asyncio.sleep(0.010)
+
+
+@task
 def payload(size: int) -> bytes:
     """Give a result of that size."""
     return bytes(size)
@@ -47,6 +55,14 @@ def fan_out(tasks: int, of: Task = leaf, name: str = "fan_out") -> DAG:
     with DAG(name) as dag:
         middle = [of.bind(f"{of.name}_{number}") for number in range(tasks)]
         begin >> middle >> count
+    return dag
+
+
+def wide(tasks: int, of: Task, name: str) -> DAG:
+    """Return so many tasks that have nothing to do with each other."""
+    with DAG(name) as dag:
+        for number in range(tasks):
+            dag.add(of.bind(f"{of.name}_{number}"))
     return dag
 
 

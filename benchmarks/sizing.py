@@ -125,11 +125,8 @@ def spread(tasks: int, size: int) -> DAG:
 
 
 def alone(tasks: int) -> DAG:
-    """Return so many tasks that nothing depends on."""
-    with DAG(f"sizing_{next(_numbers)}") as dag:
-        for at in range(tasks):
-            dag.add(app.leaf_alone.bind(f"t{at}"))
-    return dag
+    """Return so many no-ops that nothing depends on."""
+    return app.wide(tasks, app.leaf_alone, f"sizing_{next(_numbers)}")
 
 
 def done(system: System, dag: DAG) -> RunHandle:

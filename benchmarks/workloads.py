@@ -37,9 +37,10 @@ def _new_name() -> str:
 class Bench:
     """What a workload may use: the running system of a store, or the means to start another."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, system: System | None = None) -> None:
+        """``system``: one that runs already, if there is one."""
         self.setup = setup
-        self._system: System | None = None
+        self._system = system
 
     @property
     def system(self) -> System:

@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+from functools import partial
 
 import pytest
+from running import run_module
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def run(*options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "benchmarks.sizing", *options],
-        cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if "FLOWKIT" not in name},
-        capture_output=True,
-        text=True,
-        timeout=110,
-    )
+run = partial(run_module, "benchmarks.sizing", {})
 
 
 @pytest.mark.timeout(150)

@@ -1,0 +1,165 @@
+"""The command ``python -m benchmarks.variants``: is something quicker with one thing changed?
+
+Systems that differ in one thing take turns (A B C, A B C …), so that a busy moment of the machine
+hits all of them alike; what counts is the ratio to the one that is as it is. Nothing here is an
+option of flowkit's: it says what would be won by making it one.
+
+Exit codes: 0; 1 if something could not be measured; 2 for wrong options.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from statistics import median
+
+import click
+
+from flowkit.core.states import RunState
+
+from . import app, report
+from .daemons import BrokenSystemError
+from .metrics import Store
+from .options import shared_options, write_table
+from .system import Setup, System
+from .workloads import WAIT_S, Bench, chain, fan_out, round_trip
+
+AS_IT_IS = "as it is"
+UNIX = "unix-socket"
+VARIANTS = {
+    UNIX: "Redis over a unix socket",
+    "uvloop": "coroutines on uvloop",
+    "no-collector": "no garbage collector",
+    "no-hiredis": "redis-py without hiredis",
+}
+HEAD = ("what", "with", "median", "min–max", "unit", "× as it is")
+NUMBERS = ("median", "× as it is")
+_numbers = count()
+
+
+class VariedSystem(System):
+    """A system with one thing changed."""
+
+    def __init__(self, variant: str) -> None:
+        super().__init__(Setup(Store.REDIS))
+        self._variant = variant
+
+    def start_server(self, command: Sequence[str], port: int, name: str = "server") -> None:
+        """Start the server; reached by a unix socket if that is what is changed."""
+        socket = self.folder / "redis.sock"
+        super().start_server([*command, "--unixsocket", str(socket)], port, name)
+        if self._variant == UNIX:
+            self.url = f"unix://{socket}"
+
+    def spawn(self, name: str, command: Sequence[str]) -> None:
+        """Start a daemon, changed."""
+        if name in ("scheduler", "worker") and self._variant not in (AS_IT_IS, UNIX):
+            python, _, module, *options = command
+            host = [python, "-m", "benchmarks.variant_host", self._variant]
+            command = [*host, module, *options]
+        super().spawn(name, command)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One figure. ``of`` gets a bench whose system runs, and a size."""
+
+    label: str
+    unit: str
+    size: int
+    of: Callable[[Bench, int], float]
+
+
+def naps(bench: Bench, tasks: int) -> float:
+    """Run so many coroutines that sleep; return how many ended in a second."""
+    dag = app.wide(tasks, app.nap, f"naps_{next(_numbers)}")
+    began = time.perf_counter()
+    state = bench.system.client.submit(dag).wait(WAIT_S)
+    seconds = time.perf_counter() - began
+    if state is not RunState.SUCCEEDED:
+        raise BrokenSystemError(f"a run of {tasks:,} naps is {state.value}")
+    return tasks / seconds
+
+
+MEASURES = (
+    Measure("fan-out and fan-in", "tasks/s", 20_000, lambda *of: fan_out(*of)["fan-out"]),
+    Measure("chain, per hop", "ms", 300, lambda *of: chain(*of)["chain"]),
+    Measure("run of one task, p50", "ms", 300, lambda *of: round_trip(*of)["round-trip-p50"]),
+    Measure("coroutines that sleep 10 ms, 100 at a time in each process", "tasks/s", 10_000, naps),
+)
+Values = dict[tuple[str, str], list[float]]
+
+
+def measure(variants: Sequence[str], repeat: int, share: float) -> Values:
+    """Return the values of each measure with each variant, as it is among them."""
+    found: Values = {}
+    for turn in range(repeat):
+        for variant in (AS_IT_IS, *variants):
+            click.echo(f"{VARIANTS.get(variant, variant)}, {turn + 1} of {repeat}", err=True)
+            with VariedSystem(variant) as system:
+                bench = Bench(system.setup, system)
+                for one in MEASURES:
+                    value = one.of(bench, max(10, int(one.size * share)))
+                    found.setdefault((one.label, variant), []).append(value)
+    return found
+
+
+def as_rows(found: Values) -> list[tuple[str, ...]]:
+    """Return a row per measure and variant."""
+    rows = []
+    for one in MEASURES:
+        base = median(found[one.label, AS_IT_IS])
+        for (label, variant), values in found.items():
+            if label == one.label:
+                middle, low, high = median(values), min(values), max(values)
+                spread = f"{report.number(low)}–{report.number(high)}"
+                times = "" if variant == AS_IT_IS else report.number(middle / base)
+                name = VARIANTS.get(variant, variant)
+                rows.append((label, name, report.number(middle), spread, one.unit, times))
+    return rows
+
+
+def as_json(found: Values, around: Mapping[str, object]) -> str:
+    """Return each single value."""
+    listed = [
+        {"what": label, "variant": variant, "values": values}
+        for (label, variant), values in found.items()
+    ]
+    return json.dumps({"around": dict(around), "figures": listed}, indent=2)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--with", "variants", multiple=True, type=click.Choice(list(VARIANTS)),
+    help="Change this only; can be repeated. uvloop has to be installed: pip install uvloop.",
+)  # fmt: skip
+@click.option(
+    "--share", type=click.FloatRange(0.001, 1.0), default=1.0, show_default=True,
+    help="Measure with a share of the tasks.",
+)  # fmt: skip
+@shared_options
+def main(
+    repeat: int, json_output: bool, write: Path | None, variants: Sequence[str], share: float
+) -> None:
+    """Measure systems that differ in one thing. Starts and ends all it needs."""
+    has_uvloop = importlib.util.find_spec("uvloop") is not None
+    if "uvloop" in variants and not has_uvloop:
+        raise click.UsageError("uvloop is not installed: pip install uvloop")
+    chosen = variants or [one for one in VARIANTS if one != "uvloop" or has_uvloop]
+    around = report.surroundings(repeat, worker_processes=2)
+    try:
+        found = measure(chosen, repeat, share)
+    except BrokenSystemError as error:
+        raise click.ClickException(str(error)) from None
+    table = report.markdown(HEAD, as_rows(found), NUMBERS, around)
+    click.echo(as_json(found, around) if json_output else table)
+    write_table(write, table, "variants")
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m benchmarks.variants")

@@ -1,0 +1,24 @@
+"""The command that changes one thing measures each variant; no figure is judged."""
+
+from __future__ import annotations
+
+import json
+
+from running import run_module
+
+
+def test_each_variant_stands_beside_the_system_as_it_is() -> None:
+    options = ("--repeat", "1", "--share", "0.001", "--json")
+    with_ = ("--with", "unix-socket", "--with", "no-hiredis")
+    done = run_module("benchmarks.variants", {}, *options, *with_)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)["figures"]
+    assert {one["variant"] for one in figures} == {"as it is", "unix-socket", "no-hiredis"}
+    assert len({one["what"] for one in figures}) == 4
+    assert all(value > 0 for one in figures for value in one["values"])
+
+
+def test_an_unknown_variant_is_refused() -> None:
+    done = run_module("benchmarks.variants", {}, "--with", "more-cores")
+    assert done.returncode == 2
+    assert "'more-cores' is not one of" in done.stderr
