@@ -68,7 +68,7 @@ METRICS = {
     "memory": Metric("Redis memory per finished task of a fan-out", "Redis", "bytes"),
     "idle-cpu": Metric("idle: workers, scheduler and Redis", "idle", "% of a core"),
     "idle-memory": Metric("resident memory of all but Redis", "RSS", "MB"),
-    "sleeps": Metric("10 ms of waiting each, 1,000 at a time", "sleeps", "tasks/s", True),
+    "sleeps": Metric("10 ms of waiting each, many at a time", "sleeps", "tasks/s", True),
     "million": Metric("one run of a million tasks", "million", "tasks/s", True),
     "million-scheduler": Metric("the same: scheduler's greatest memory", "", "MB"),
     "million-worker": Metric("the same: a child's greatest memory", "", "MB"),

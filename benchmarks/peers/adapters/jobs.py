@@ -14,8 +14,9 @@ import os
 import random
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 BURN_S = 0.010
 NAP_S = 0.010
@@ -74,7 +75,7 @@ async def nap() -> None:
 
 
 def sleep() -> None:
-    """The same for a peer without async tasks, in a thread or a green thread."""
+    """The same for a peer without async tasks, in a thread."""
     time.sleep(NAP_S)
     tally()
 
@@ -134,3 +135,18 @@ def answer(parents: Sequence[Sequence[int]]) -> int:
     for above in parents:
         values.append(node(values[number] for number in above))
     return values[-1]
+
+
+SINGLES = ("noop", "burn", "nap")  # nobody asks for the results of these
+# For peers that run plain functions.
+PLAIN: dict[str, Callable[..., Any]] = {
+    "noop": noop,
+    "burn": burn,
+    "nap": sleep,
+    "one": one,
+    "hop": hop,
+    "leaf": leaf,
+    "block": block,
+    "total": total,
+    "weight": weight,
+}

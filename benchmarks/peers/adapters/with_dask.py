@@ -84,7 +84,7 @@ class Peer(host.Adapter):
 
     def fan_in(self, of: str, size: int, end: str) -> Any:
         *names, last = _names(size + 1)
-        graph: dict[str, Any] = dict.fromkeys(names, (of,))
+        graph: dict[str, Any] = dict.fromkeys(names, (getattr(jobs, of),))
         return self._client.get({**graph, last: (ENDS[end], *names)}, last)
 
 

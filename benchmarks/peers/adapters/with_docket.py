@@ -13,7 +13,7 @@ import jobs
 import relay
 from docket import CurrentDocket, Docket, Worker
 
-CONCURRENCY = 50
+CONCURRENCY, NAPPERS = 50, 100
 CHECK = timedelta(milliseconds=2)
 NAME = "peers"
 URL = f"{host.URL}?max_connections=2000"  # else a hundred, too few for so many tasks at a time
@@ -74,7 +74,7 @@ def work(name: str) -> None:
             docket_name=NAME,
             url=URL,
             name=name,
-            concurrency=host.NAPPERS if host.MODE else CONCURRENCY,
+            concurrency=NAPPERS if host.MODE else CONCURRENCY,
             minimum_check_interval=CHECK,
             tasks=["with_docket:tasks"],
         )

@@ -22,61 +22,10 @@ from prefect.task_worker import serve
 AT_A_TIME = 10
 
 
-@task
-def noop() -> None:
-    jobs.noop()
-
-
-@task
-def burn() -> None:
-    jobs.burn()
-
-
-@task
-async def nap() -> None:
-    await jobs.nap()
-
-
-@task(persist_result=True)
-def one() -> int:
-    return jobs.one()
-
-
-@task(persist_result=True)
-def hop(before: int) -> int:
-    return jobs.hop(before)
-
-
-@task(persist_result=True)
-def leaf() -> int:
-    return jobs.leaf()
-
-
-@task(persist_result=True)
-def block() -> str:
-    return jobs.block()
-
-
-@task(persist_result=True)
-def total(values: list[int]) -> int:
-    return jobs.total(values)
-
-
-@task(persist_result=True)
-def weight(values: list[str]) -> int:
-    return jobs.weight(values)
-
-
-NAMED = {
-    "noop": noop,
-    "burn": burn,
-    "nap": nap,
-    "leaf": leaf,
-    "block": block,
-    "total": total,
-    "weight": weight,
+TASKS = {
+    name: task(name=name, persist_result=name not in jobs.SINGLES)(job)
+    for name, job in jobs.PLAIN.items()
 }
-TASKS = (noop, burn, nap, one, hop, leaf, block, total, weight)
 
 
 class Peer(host.Adapter):
@@ -102,23 +51,30 @@ class Peer(host.Adapter):
 
     def submit(self, job: str, size: int) -> None:
         for _ in range(size):
-            NAMED[job].delay()
+            TASKS[job].delay()
 
     def one(self) -> Any:
-        return self._result(one.delay())
+        return self._result(TASKS["one"].delay())
 
     def chain(self, size: int) -> Any:
         value = 0
         for _ in range(size):
-            value = self._result(hop.delay(value))
+            value = self._result(TASKS["hop"].delay(value))
         return value
 
     def fan_in(self, of: str, size: int, end: str) -> Any:
-        sent = [NAMED[of].delay() for _ in range(size)]
-        return self._result(NAMED[end].delay([self._result(one) for one in sent]))
+        sent = [TASKS[of].delay() for _ in range(size)]
+        return self._result(TASKS[end].delay([self._result(one) for one in sent]))
 
     def _result(self, sent: Any) -> Any:
-        return sent.result(timeout=host.LONGEST_S)
+        deadline = time.monotonic() + host.LONGEST_S
+        while True:
+            try:
+                return sent.result(timeout=host.LONGEST_S)
+            except RuntimeError:  # asked before the server has heard of the start
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.005)
 
 
 def _answers() -> bool:
@@ -131,4 +87,4 @@ def _answers() -> bool:
 
 def work() -> None:
     """Serve the tasks; what a worker process runs."""
-    serve(*TASKS, limit=host.NAPPERS if host.MODE else AT_A_TIME)
+    serve(*TASKS.values(), limit=host.NAPPERS if host.MODE else AT_A_TIME)

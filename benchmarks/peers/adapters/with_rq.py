@@ -26,10 +26,6 @@ def weight() -> int:
     return jobs.weight(_before())
 
 
-def node() -> int:
-    return jobs.node(_before())
-
-
 def _before() -> list[Any]:
     """Return the results of what this job depends on."""
     from rq import get_current_job
@@ -66,13 +62,6 @@ class Peer(host.Adapter):
         for _ in range(size - 1):
             last = self._queue.enqueue("with_rq.hop", depends_on=last)
         return self._result(last)
-
-    def layered(self, parents: list[list[int]]) -> Any:
-        nodes: list[Job] = []
-        for above in parents:
-            behind = [nodes[number] for number in above]
-            nodes.append(self._queue.enqueue("with_rq.node", depends_on=behind or None))
-        return self._result(nodes[-1])
 
     def fan_in(self, of: str, size: int, end: str) -> Any:
         data = [Queue.prepare_data(f"jobs.{of}") for _ in range(size)]

@@ -12,6 +12,7 @@ import relay
 from saq import Queue
 
 CONCURRENCY = 16
+TRIES = 3  # a worker that starts may abort a job that another one has just taken
 queue = Queue.from_url(host.URL)
 Ctx = dict[str, Any]
 
@@ -77,8 +78,12 @@ class Peer(host.Adapter):
         await asyncio.gather(*(queue.enqueue(job, timeout=0) for _ in range(size)))
 
     async def one(self) -> Any:
-        job = await queue.enqueue("one", timeout=0)
-        return await self._result(job.key)
+        for _ in range(TRIES):
+            job = await queue.enqueue("one", timeout=0)
+            found = await self._result(job.key)
+            if found is not None:
+                return found
+        raise host.Wrong(f"a job was aborted {TRIES} times")
 
     async def chain(self, size: int) -> Any:
         last = uuid.uuid4().hex
