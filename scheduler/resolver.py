@@ -32,6 +32,7 @@ from .writer import Writer
 
 BATCH = 500  # events read at once
 PROGRESS_S = 0.25
+GRAPH_TASKS_KEPT = 200_000  # of runs that are over; those that go on have theirs
 
 
 class Resolver:
@@ -51,7 +52,7 @@ class Resolver:
         self._window = window
         self._monotonic = monotonic
         self._writer = Writer(store)
-        self._graphs = Shelf()  # runs that go on keep theirs
+        self._graphs = Shelf(most_tasks=GRAPH_TASKS_KEPT)
         self._cursor = "0"
         self._replay_until = (0, 0)
         self.active: dict[str, Active] = {}
