@@ -61,7 +61,7 @@ PEERS = {
         "Dramatiq",
         "`--processes 2 --threads 4`, prefetch 200, for the default of twice the threads asks "
         "Redis too often; results in Redis only where they are asked for; sleeps: 64 "
-        "threads each, quicker here than more of them and than gevent",
+        "threads each, quicker here than more of them",
         "a group; the client takes its results and sends the end",
         ("dramatiq[redis]==2.2.1", "redis==8.1.0", "hiredis==3.5.0"),
         NO_DAG,
@@ -81,7 +81,8 @@ PEERS = {
     "huey": Peer(
         "Huey",
         "two consumers with one thread, `notify_result` so that a result is announced instead of "
-        "looked for, no results of None, no periodic tasks; sleeps: 64 threads each, for 500 are far slower",
+        "looked for, no results of None, no periodic tasks; "
+        "sleeps: 64 threads each, for 500 are far slower",
         "its chord, counted in Redis",
         ("huey==3.5.4", "redis==8.1.0", "hiredis==3.5.0"),
         NO_DAG,
@@ -105,7 +106,7 @@ PEERS = {
     ),
     "taskiq": Peer(
         "taskiq",
-        "the list broker of taskiq-redis, the quickest of its brokers, results in Redis, "
+        "the list broker of taskiq-redis, results in Redis, "
         "`--workers 2`, 100 tasks at a time, no parsing of arguments; sleeps: 500 each",
         BY_COUNTER,
         ("taskiq==0.13.0", "taskiq-redis==1.2.4", "redis==8.1.0", "hiredis==3.5.0"),
