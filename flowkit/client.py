@@ -122,7 +122,7 @@ class Client:
         with shard.store() as store:
             store.submit(submission, graph_known=submission.digest in shard.graphs)
         shard.graphs.add(submission.digest)
-        return RunHandle(self, submission.run, accepted=True, shard=shard)
+        return RunHandle(self, submission.run, accepted=True, shard=shard, graph=compiled)
 
     def submit_many(
         self, dag: DAG, params: Iterable[Mapping[str, object] | None], *, ttl: int | None = None
@@ -141,7 +141,7 @@ class Client:
         for one in given[1:]:
             dag.check_params(one)
         submissions = [self._submission(compiled, packed, None, one, ttl) for one in given]
-        handles = [RunHandle(self, one.run, accepted=True) for one in submissions]
+        handles = [RunHandle(self, one.run, accepted=True, graph=compiled) for one in submissions]
         parts: dict[ShardConnection, list[Submission]] = {}
         for submission, handle in zip(submissions, handles, strict=True):
             parts.setdefault(handle.shard, []).append(submission)

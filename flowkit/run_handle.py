@@ -46,18 +46,19 @@ class RunHandle:
         *,
         accepted: bool = False,
         shard: ShardConnection | None = None,
+        graph: CompiledDAG | None = None,
     ) -> None:
         """Get it from ``Client.submit`` or ``Client.run``.
 
         ``accepted``: Redis has had this run; if it has not any more, the run is lost. ``shard``:
-        where it is, None for where its id belongs.
+        where it is, None for where its id belongs. ``graph``: what it follows, if that is known.
         """
         self.client = client
         self.run_id = run_id
         self.shard = client.shard_of(run_id) if shard is None else shard
         self._accepted = accepted
         self._born = time.monotonic()
-        self._graph: CompiledDAG | None = None
+        self._graph = graph
 
     def __repr__(self) -> str:
         return f"RunHandle({self.run_id!r})"

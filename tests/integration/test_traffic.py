@@ -94,6 +94,16 @@ def test_tasks_of_a_fan_out_share_their_calls(client: Client, own_redis: RealRed
     assert spent.out / width < 60
 
 
+def test_who_has_submitted_a_run_knows_its_graph(client: Client, own_redis: RealRedis) -> None:
+    """It was read back from Redis by each handle that was asked for a result."""
+    runs = client.submit_many(chain(1), [None] * 20)
+    assert {run.wait(30) for run in runs} == {RunState.SUCCEEDED}
+    before = traffic(own_redis)
+    assert [run.result("t0") for run in runs] == [0] * 20
+    asked = traffic(own_redis).since(before).calls
+    assert asked["get"] < len(runs), "the scheduler looks at its lease now and then"
+
+
 def test_a_run_of_one_task_is_five_scripts(client: Client, own_redis: RealRedis) -> None:
     """Submit, queue, claim, complete, finish; the client looks once when it is told of the end."""
     runs = 20
