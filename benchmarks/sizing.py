@@ -155,7 +155,7 @@ def costs(system: System, repeat: int, share: float) -> Table:
 
     def submit_many() -> None:
         handles = system.client.submit_many(app.single(), [None] * runs)
-        if {handle.wait(WAIT_S) for handle in handles} != {RunState.SUCCEEDED}:
+        if set(system.client.wait_all(handles, WAIT_S)) != {RunState.SUCCEEDED}:
             raise BrokenSystemError(f"one of {runs:,} runs did not succeed")
 
     kinds: dict[str, tuple[int, Callable[[], object]]] = {

@@ -29,6 +29,7 @@ from .protocol.rendezvous import former_owners, owner
 from .run_handle import RunHandle
 from .settings import Settings, load_settings
 from .shard_connection import ShardConnection
+from .waiting import wait_all
 
 if TYPE_CHECKING:
     from .core.compiled import CompiledDAG
@@ -211,6 +212,16 @@ class Client:
             f"there is no run {run_id!r} in any of the {len(places)} shards: check the id with "
             "'flowkit ls'; a run's data is deleted when its TTL is over",
         )
+
+    def wait_all(self, runs: Iterable[RunHandle], timeout: float | None = None) -> list[RunState]:
+        """Wait until all of these runs are over; return how each ended, in their order.
+
+        Much quicker for many runs than waiting for one after the other. ``timeout`` in seconds for
+        all of them together, None for ever.
+
+        Raises WaitTimeout, RunLost and RunNotFound, of the first run that it is true of.
+        """
+        return wait_all(list(runs), timeout)
 
     def runs(self, limit: int = 20, state: str | None = None) -> list[RunRecord]:
         """Return the newest runs, newest first; ``state``: only those in it."""

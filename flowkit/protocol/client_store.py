@@ -163,6 +163,11 @@ class ClientStore(Store):
             raise self._not_found(run)
         return Standing(RunState(state.decode()), parse_counts(counts or b""), int(total))
 
+    def read_states_of(self, runs: Sequence[str]) -> list[RunState | None]:
+        """Return the states of runs, None for one that is not there. One round trip."""
+        found = self.link.batch([("HGET", self.keys.run(run), "state") for run in runs])
+        return [None if state is None else RunState(state.decode()) for state in found]
+
     def read_runs(self, limit: int, state: RunState | None = None) -> list[RunRecord]:
         """Return the newest runs, newest first; one round trip per hundred looked at."""
         found: list[RunRecord] = []
