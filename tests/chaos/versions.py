@@ -80,7 +80,7 @@ def releases_mix(
         stage.figure(f"schedulers {'+'.join(schedulers)}, workers {'+'.join(workers)}", held)
     if older is None:
         with stage.redis.client() as server:
-            unknown = server.llen(stage.client._store.keys.quarantine())
+            unknown = server.llen(stage.client.shards[0]._store.keys.quarantine())
         stage.figure("events that this release does not know", unknown)
         stage.demand(unknown > 0, "the other release said nothing that this one does not know")
     stage.figure("other release", "one to come" if older is None else older or "the one before")
