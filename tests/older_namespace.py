@@ -135,7 +135,7 @@ KEYS: dict[str, tuple[str, bool, Any]] = {
         {
             b"0": (
                 b"\x93\xacRuntimeError\xafbroken for good\xd9\xbdTraceback (most recent cal"
-                b'l last):\n  File "/tmp/w/faults-old/20/tests/integration/fault_app.py", l'
+                b'l last):\n  File "/srv/app/release/old/tests/integration/fault_app.py", l'
                 b'ine 184, in broken\n    raise RuntimeError("broken for good")\nRuntimeErr'
                 b"or: broken for good\n"
             ),
@@ -199,7 +199,7 @@ KEYS: dict[str, tuple[str, bool, Any]] = {
         {
             b"9": (
                 b"\x93\xaaValueError\xbaattempt 1 is meant to fail\xd9\xd7Traceback (most r"
-                b'ecent call last):\n  File "/tmp/w/faults-old/20/tests/integration/fault_a'
+                b'ecent call last):\n  File "/srv/app/release/old/tests/integration/fault_a'
                 b'pp.py", line 171, in flaky\n    raise ValueError(f"attempt {attempt} is m'
                 b'eant to fail")\nValueError: attempt 1 is meant to fail\n'
             ),
@@ -246,7 +246,7 @@ KEYS: dict[str, tuple[str, bool, Any]] = {
         {
             b"0": (
                 b"\x93\xa7OSError\xb4try again in an hour\xd9\xc4Traceback (most recent cal"
-                b'l last):\n  File "/tmp/w/faults-old/20/tests/integration/fault_app.py", l'
+                b'l last):\n  File "/srv/app/release/old/tests/integration/fault_app.py", l'
                 b'ine 223, in slow_to_retry\n    raise OSError("try again in an hour")\nOSE'
                 b"rror: try again in an hour\n"
             ),
@@ -274,7 +274,7 @@ KEYS: dict[str, tuple[str, bool, Any]] = {
         False,
         {
             b"about": (
-                b"\x87\xa4host\xa2vm\xa3pid\xcdf\xd9\xa3app\xd93/tmp/w/faults-old/20/tests/"
+                b"\x87\xa4host\xa2vm\xa3pid\xcdf\xd9\xa3app\xd93/srv/app/release/old/tests/"
                 b"integration/fault_app.py\xa6queues\x91\xa7default\xa9processes\x02\xabcon"
                 b"currencyd\xa7version\xa50.1.0"
             ),
