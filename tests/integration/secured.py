@@ -78,7 +78,8 @@ class Sentinel:
         config.write_text(
             f"port {self.port}\nbind 127.0.0.1\ndir {folder}\nlogfile {folder}/sentinel.log\n"
             f"sentinel monitor mymaster 127.0.0.1 {master.port} 1\n"
-            "sentinel down-after-milliseconds mymaster 500\n"
+            # A busy machine must not cost the master its place: see ``look_closely``.
+            "sentinel down-after-milliseconds mymaster 60000\n"
             "sentinel failover-timeout mymaster 3000\n"
         )
         server = shutil.which("redis-server") or "redis-server"
@@ -104,9 +105,24 @@ class Sentinel:
         except redis.RedisError:
             return False
 
+    def look_closely(self) -> None:
+        """Take a master that is silent for half a second for dead, from now on."""
+        with redis.Redis(port=self.port, protocol=2) as client:
+            client.sentinel_set("mymaster", "down-after-milliseconds", 500)
+
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(20)
+
+
+def has_copied(master: RealRedis, replicas: int = 1) -> bool:
+    """Wait until so many replicas have all that ``master`` has written; return whether they have.
+
+    ``WAIT`` waits for the writes of its own connection, and does not wait at all without one.
+    """
+    with master.client() as client:
+        client.set("copied", "")
+        return int(client.wait(replicas, 20_000)) >= replicas
 
 
 def replica_of(master: RealRedis, folder: Path) -> RealRedis:
