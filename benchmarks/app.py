@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import time
 
 from flowkit import DAG, Task, task
+
+BURN_S = 0.010
+SNOOZE_S = 1.0
+WIDTH = 100  # tasks in a layer
+SEED = 20_240_229
 
 
 @task
@@ -32,6 +39,26 @@ def leaf_alone() -> None:
 async def nap() -> None:
     """Sleep for 10 ms."""
     await asyncio.sleep(0.010)
+
+
+@task
+async def snooze() -> None:
+    """Sleep for a second."""
+    await asyncio.sleep(SNOOZE_S)
+
+
+@task
+def burn() -> None:
+    """Take ten milliseconds of processor time."""
+    end = time.thread_time() + BURN_S
+    while time.thread_time() < end:
+        pass
+
+
+@task
+def node(*above: int) -> int:
+    """A no-op of the layered DAG: in which layer it stands, from 1."""
+    return 1 + max(above, default=0)
 
 
 @task
@@ -75,6 +102,25 @@ def chain(tasks: int) -> DAG:
             following = hop.bind(f"hop_{number}")
             last >> following
             last = following
+    return dag
+
+
+def layered(tasks: int, name: str) -> DAG:
+    """Return so many tasks in layers, each behind one to three of the layer before, and one,
+    ``end``, behind all of the last layer. They are the same in each run.
+    """
+    draw = random.Random(SEED)
+    before: list[Task] = []
+    with DAG(name) as dag:
+        for first in range(0, tasks, WIDTH):
+            numbers = range(first, min(tasks, first + WIDTH))
+            layer = [node.bind(f"node_{number}") for number in numbers]
+            for one in layer:
+                dag.add(one)
+                if before:
+                    draw.sample(before, draw.randint(1, 3)) >> one
+            before = layer
+        before >> node.bind("end")
     return dag
 
 

@@ -42,6 +42,11 @@ METRICS = {
         "fan-out and fan-in", "tasks/s", True, {Store.REDIS: 20_000, Store.EMBEDDED: 2_000}
     ),
     "chain": Metric("chain, per hop", "ms", floors={Store.REDIS: 1.0, Store.EMBEDDED: 6.0}),
+    "layered": Metric("DAG in layers of 100", "tasks/s", True, {Store.REDIS: 12_500}),
+    "cpu": Metric("tasks of 10 ms of CPU", "% of ideal", True, {Store.REDIS: 90}),
+    "sleeps": Metric(
+        "async sleeps of 1 s, 1,000 at once in a process", "% of ideal", True, {Store.REDIS: 80}
+    ),
     "round-trip-p50": Metric(
         "run of one task, submit to end known, p50", "ms", floors={Store.REDIS: 2.0}
     ),

@@ -52,14 +52,12 @@ def _costs(system: System, work: Callable[[], int]) -> list[tuple[str, float]]:
 
 def _warm_up(system: System, count: int) -> None:
     """Have each process of each shard do something, so that nothing is still starting."""
-    handles = system.client.submit_many(app.single(), [None] * 100 * count)
-    for handle in handles:
-        handle.wait(WAIT_S)
+    _runs(system, count, 100 * count)
 
 
 def _runs(system: System, count: int, tasks: int) -> int:
     handles = system.client.submit_many(app.single(), [None] * tasks)
-    _expect({handle.wait(WAIT_S) for handle in handles} == {RunState.SUCCEEDED})
+    _expect(set(system.client.wait_all(handles, WAIT_S)) == {RunState.SUCCEEDED})
     return tasks
 
 
@@ -72,9 +70,8 @@ def _fan_outs(system: System, count: int, tasks: int) -> int:
         )
         for at in range(FAN_OUTS)
     ]
-    for handle in handles:
-        state = handle.wait(WAIT_S)
-        _expect(state is RunState.SUCCEEDED and handle.result("count") == width)
+    _expect(set(system.client.wait_all(handles, WAIT_S)) == {RunState.SUCCEEDED})
+    _expect({handle.result("count") for handle in handles} == {width})
     return FAN_OUTS * (width + 2)
 
 

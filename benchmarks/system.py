@@ -28,12 +28,14 @@ class Setup:
     """Of what the system is made. ``redis_server``: an executable, None to look for one.
 
     ``processes``: of the worker, for each of the ``shards``, which are as many servers.
+    ``concurrency``: async tasks at once in each of them, None for the worker's default.
     """
 
     store: Store
     processes: int = 2
     redis_server: str | None = None
     shards: int = 1
+    concurrency: int | None = None
 
 
 class System(Daemons):
@@ -63,6 +65,8 @@ class System(Daemons):
         store = ["--redis", self.url, "--namespace", NAMESPACE]
         self.spawn("scheduler", [sys.executable, "-m", "flowkit.scheduler", *store])
         children = ["--app", app.__name__, "--processes", str(self.setup.processes)]
+        if self.setup.concurrency is not None:
+            children += ["--concurrency", str(self.setup.concurrency)]
         self.spawn("worker", [sys.executable, "-m", "flowkit.worker", *children, *store])
         self.client = Client(Settings(redis_url=self.url, namespace=NAMESPACE))
         handle = self.client.submit(app.single())

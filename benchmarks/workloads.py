@@ -6,16 +6,17 @@ started and built before the clock starts, which stops when the client knows tha
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from statistics import quantiles
 
 import psutil  # type: ignore[import-untyped, unused-ignore]
 import redis
 
-from flowkit import LogLevel, configure_logging
+from flowkit import DAG, LogLevel, configure_logging
 from flowkit.core.states import RunState
 
 from . import app, shards
@@ -25,13 +26,14 @@ from .system import Setup, System
 
 WAIT_S = 300.0
 SETTLE_S = 2.0
+SLEEPERS = 1_000  # async tasks at once in each process
 Figures = dict[str, float]
 _numbers = count()
 
 
 def _new_name() -> str:
     """Return a name for a DAG that nobody knows yet: a known graph is neither sent nor read."""
-    return f"fan_out_{next(_numbers)}"
+    return f"new_{next(_numbers)}"
 
 
 class Bench:
@@ -82,12 +84,46 @@ def fan_out(bench: Bench, tasks: int) -> Figures:
 
 def chain(bench: Bench, tasks: int) -> Figures:
     """One run of so many tasks, each waiting for the one before."""
-    client, dag = bench.system.client, app.chain(tasks)
+    return {"chain": _seconds(bench.system, app.chain(tasks), "chain") / tasks * 1000}
+
+
+def layered(bench: Bench, tasks: int) -> Figures:
+    """One run of so many tasks in layers, each behind one to three of the layer before."""
+    dag = app.layered(tasks, _new_name())
     began = time.perf_counter()
-    state = client.submit(dag).wait(WAIT_S)
+    handle = bench.system.client.submit(dag)
+    state = handle.wait(WAIT_S)
     seconds = time.perf_counter() - began
-    _expect(state is RunState.SUCCEEDED, "chain")
-    return {"chain": seconds / tasks * 1000}
+    layers = math.ceil(tasks / app.WIDTH)
+    _expect(state is RunState.SUCCEEDED and handle.result("end") == layers + 1, "layered")
+    return {"layered": (tasks + 1) / seconds}
+
+
+def cpu(bench: Bench, tasks: int) -> Figures:
+    """One run of so many tasks of 10 ms: the time it must take, of the time it takes."""
+    dag = app.wide(tasks, app.burn, _new_name())
+    ideal = math.ceil(tasks / bench.setup.processes) * app.BURN_S
+    return {"cpu": ideal / _seconds(bench.system, dag, "cpu") * 100}
+
+
+def sleeps(bench: Bench, tasks: int) -> Figures:
+    """One run of so many async tasks that sleep for a second, on a worker whose processes take
+    1,000 at once: the time it must take, of the time it takes.
+    """
+    setup = replace(bench.setup, concurrency=SLEEPERS)
+    ideal = math.ceil(tasks / (SLEEPERS * setup.processes)) * app.SNOOZE_S
+    with System(setup) as system:
+        dag = app.wide(tasks, app.snooze, _new_name())
+        return {"sleeps": ideal / _seconds(system, dag, "sleeps") * 100}
+
+
+def _seconds(system: System, dag: DAG, workload: str) -> float:
+    """Return how long a run of this DAG takes, from its submission to its end known."""
+    began = time.perf_counter()
+    state = system.client.submit(dag).wait(WAIT_S)
+    seconds = time.perf_counter() - began
+    _expect(state is RunState.SUCCEEDED, workload)
+    return seconds
 
 
 def round_trip(bench: Bench, times: int) -> Figures:
@@ -194,6 +230,9 @@ def _expect(right: bool, workload: str) -> None:
 WORKLOADS = {
     "fan-out": Workload(fan_out, {Store.REDIS: 20_000, Store.EMBEDDED: 2_000}, "tasks"),
     "chain": Workload(chain, {Store.REDIS: 500, Store.EMBEDDED: 100}, "tasks"),
+    "layered": Workload(layered, {Store.REDIS: 10_000, Store.EMBEDDED: 2_000}, "tasks"),
+    "cpu": Workload(cpu, {Store.REDIS: 500}, "tasks"),
+    "sleeps": Workload(sleeps, {Store.REDIS: 4_000}, "tasks"),
     "round-trip": Workload(round_trip, {Store.REDIS: 500, Store.EMBEDDED: 100}, "runs"),
     "runs": Workload(many_runs, {Store.REDIS: 5_000, Store.EMBEDDED: 500}, "runs"),
     "memory": Workload(memory, {Store.REDIS: 20_000}, "tasks"),

@@ -19,10 +19,11 @@ from running import ROOT, run_module
 from flowkit import Task
 
 TINY = {"fan-out": 12, "chain": 4, "round-trip": 3, "runs": 5, "memory": 12, "idle": 1}
-TINY |= {"in-process": 12, "shards": 16}
+TINY |= {"layered": 130, "cpu": 4, "sleeps": 3, "in-process": 12, "shards": 16}
 OF_A_SYSTEM = {
     "fan-out",
     "chain",
+    "layered",
     "round-trip-p50",
     "round-trip-p99",
     "runs",
@@ -63,7 +64,9 @@ def measured(store: str, *options: str) -> dict[str, dict[str, Any]]:
 
 def test_every_workload_is_measured_on_a_redis_server() -> None:
     figures = measured("redis", "--redis-server", next(iter(executables().values())))
-    assert set(figures) == OF_A_SYSTEM | {"memory", "memory-result"}
+    assert set(figures) == OF_A_SYSTEM | {"cpu", "sleeps", "memory", "memory-result"}
+    assert 0 < figures["cpu"]["median"] <= 100
+    assert 0 < figures["sleeps"]["median"] <= 100
     # At this size the server's own housekeeping can outweigh what the tasks take in memory.
     timed = [figure for name, figure in figures.items() if not name.startswith("memory")]
     assert all(figure["median"] >= 0 for figure in timed)
