@@ -15,7 +15,7 @@ import click
 from . import report, shards
 from .daemons import BrokenSystemError, find_redis_server
 from .metrics import Figure, Store
-from .options import end_if_missed, shared_options, sizes_of, write_table
+from .options import chosen, end_if_missed, shared_options, sizes_option, write_table
 from .system import Setup
 from .workloads import WORKLOADS, Bench
 
@@ -60,18 +60,9 @@ def _repeated(bench: Bench, name: str, plan: Plan) -> Iterator[Figure]:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--store", "stores", multiple=True, type=click.Choice([one.value for one in Store]),
-    help="Measure on this store only; can be repeated. none: in this process, without any.",
-)  # fmt: skip
-@click.option(
-    "--workload", "workloads", multiple=True, type=click.Choice(list(WORKLOADS)),
-    help="Measure this only; can be repeated. shards is measured only if it is named.",
-)  # fmt: skip
-@click.option(
-    "--size", "sizes", multiple=True, callback=sizes_of(WORKLOADS), metavar="WORKLOAD=N",
-    help="Another size, e.g. fan-out=100000; can be repeated.",
-)  # fmt: skip
+@chosen("--store", "stores", Store, "On this store only. none: in this process, without any.")
+@chosen("--workload", "workloads", WORKLOADS, "This only. shards is measured only if it is named.")
+@sizes_option(WORKLOADS, "Another size, e.g. fan-out=100000.")
 @click.option(
     "--processes", type=click.IntRange(1), default=2, show_default=True, help="Of the worker."
 )

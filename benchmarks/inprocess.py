@@ -8,7 +8,6 @@ wrong options.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,15 @@ import click
 from . import report, venvs
 from .contest import ENTRIES, LABELS, LIBRARIES, PINS, Entry, Result, times_flowkit, value_of
 from .daemons import BrokenSystemError
-from .options import cache_option, end_if_missed, in_turns, shared_options, sizes_of, write_table
+from .options import (
+    cache_option,
+    chosen,
+    end_if_missed,
+    in_turns,
+    shared_options,
+    sizes_option,
+    write_table,
+)
 
 HEAD = ("what", "with", "tasks", "median", "min–max", "unit", "× flowkit", "limit")
 NUMBERS = ("tasks", "median", "× flowkit", "limit")
@@ -90,18 +97,9 @@ def _chosen(
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--with", "libraries", multiple=True, type=click.Choice(list(LIBRARIES)),
-    help="Measure this library only; can be repeated. flowkit alone needs no network.",
-)  # fmt: skip
-@click.option(
-    "--workload", "workloads", multiple=True, type=click.Choice(list(LABELS)),
-    help="Measure this only; can be repeated.",
-)  # fmt: skip
-@click.option(
-    "--size", "sizes", multiple=True, callback=sizes_of(SIZED), metavar="WORKLOAD=N",
-    help="As many tasks in each library, e.g. chain=200; can be repeated.",
-)  # fmt: skip
+@chosen("--with", "libraries", LIBRARIES, "This one only. flowkit alone needs no network.")
+@chosen("--workload", "workloads", LABELS, "This only.")
+@sizes_option(SIZED, "As many tasks in each library, e.g. chain=200.")
 @cache_option
 @click.option("--check", is_flag=True, help="Exit with 1 if a median exceeds its limit.")
 @shared_options
@@ -111,14 +109,13 @@ def main(
     json_output: bool,
     check: bool,
     write: Path | None,
-    **chosen: object,
+    **choice: object,
 ) -> None:
     """Measure runs in one process, beside Dask and Prefect on the same DAG; takes some minutes."""
-    entries = _chosen(**chosen)  # type: ignore[arg-type]
+    entries = _chosen(**choice)  # type: ignore[arg-type]
     if not entries:
         raise click.UsageError("no library that was chosen with --with knows this workload")
-    load = f"{os.getloadavg()[0]:.1f}"
-    around = report.surroundings(repeat, load_before=load, **venvs.versions(PINS[:2]))
+    around = report.surroundings(repeat, **venvs.versions(PINS[:2]))
     try:
         results = measure(entries, repeat, cache)
     except BrokenSystemError as error:

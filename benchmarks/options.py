@@ -27,6 +27,25 @@ _SHARED = (
 )  # fmt: skip
 
 
+def chosen(flag: str, name: str, known: Collection[str], text: str) -> Callable[[Command], Command]:
+    """Return an option that takes some of these; without it, all are meant."""
+    return click.option(
+        flag,
+        name,
+        multiple=True,
+        type=click.Choice([str(one) for one in known]),
+        help=f"{text} Can be repeated.",
+    )
+
+
+def sizes_option(known: Collection[str], text: str) -> Callable[[Command], Command]:
+    """Return the option ``--size WORKLOAD=N`` for these workloads."""
+    return click.option(
+        "--size", "sizes", multiple=True, callback=sizes_of(known), metavar="WORKLOAD=N",
+        help=f"{text} Can be repeated.",
+    )  # fmt: skip
+
+
 cache_option = click.option(
     "--cache", type=click.Path(file_okay=False, path_type=Path),
     help="Keep the environments of the other libraries below this folder [a temporary one].",

@@ -24,6 +24,7 @@ def surroundings(repeat: int, **more: object) -> dict[str, object]:
         "machine": platform.machine(),
         "cores": os.cpu_count(),
         "percent_of_them_busy_before": psutil.cpu_percent(0.5),
+        "load_before": f"{os.getloadavg()[0]:.1f}",
         **more,
         "repeat": repeat,
     }

@@ -25,7 +25,7 @@ from flowkit.core.states import RunState
 from . import app, report
 from .daemons import BrokenSystemError
 from .metrics import Store
-from .options import shared_options, write_table
+from .options import chosen, shared_options, write_table
 from .system import Setup, System
 from .workloads import WAIT_S, Bench, chain, fan_out, round_trip
 
@@ -134,10 +134,7 @@ def as_json(found: Values, around: Mapping[str, object]) -> str:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--with", "variants", multiple=True, type=click.Choice(list(VARIANTS)),
-    help="Change this only; can be repeated. uvloop has to be installed: pip install uvloop.",
-)  # fmt: skip
+@chosen("--with", "variants", VARIANTS, "This only. uvloop has to be there: pip install uvloop.")
 @click.option(
     "--share", type=click.FloatRange(0.001, 1.0), default=1.0, show_default=True,
     help="Measure with a share of the tasks.",
@@ -150,10 +147,10 @@ def main(
     has_uvloop = importlib.util.find_spec("uvloop") is not None
     if "uvloop" in variants and not has_uvloop:
         raise click.UsageError("uvloop is not installed: pip install uvloop")
-    chosen = variants or [one for one in VARIANTS if one != "uvloop" or has_uvloop]
+    names = variants or [one for one in VARIANTS if one != "uvloop" or has_uvloop]
     around = report.surroundings(repeat, worker_processes=2)
     try:
-        found = measure(chosen, repeat, share)
+        found = measure(names, repeat, share)
     except BrokenSystemError as error:
         raise click.ClickException(str(error)) from None
     table = report.markdown(HEAD, as_rows(found), NUMBERS, around)

