@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .core.retry import MAX_DELAY_S
+from .core.states import RunState
 from .exceptions import FlowkitError, NotImportableError, ParameterError
 from .invoke import missing_parameters, plan_for
 from .layout import Layout
 from .options import unknown_name
 from .task import Task, registered_task
+
+if TYPE_CHECKING:
+    from .run_handle import RunHandle
 
 EXECUTORS = ("thread", "process", "redis")
 
@@ -103,6 +107,52 @@ def check_many(value: object) -> list[Any]:
     for one in given:
         check_mapping(one)
     return given
+
+
+def check_handles(value: object) -> list[RunHandle]:
+    """Return ``value`` as a list of handles of runs, else raise TypeError."""
+    from .run_handle import RunHandle
+
+    given: list[RunHandle] = []
+    for one in value if isinstance(value, Iterable) else [value]:
+        if not isinstance(one, RunHandle):
+            raise TypeError(
+                f"runs must be a list of handles, as submit() and run() return them, not {one!r}."
+            )
+        given.append(one)
+    return given
+
+
+def check_limit(value: object) -> int:
+    """Return ``value`` if so many can be listed, else raise."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"limit must be a whole number, not {value!r}.")
+    if value < 1:
+        raise ValueError(f"limit must be at least 1, not {value}.")
+    return value
+
+
+def check_since(value: object) -> float | None:
+    """Return ``value`` if one can look back so many seconds, else raise; None is any time."""
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError(f"since must be a number of seconds or None, not {value!r}.")
+    if not 0 <= value <= MAX_DELAY_S:
+        raise ValueError(
+            f"since must be 0 to {MAX_DELAY_S:g} seconds, or None for any time, not {value!r}."
+        )
+    return float(value)
+
+
+def check_run_state(value: object) -> RunState | None:
+    """Return the state of a run that ``value`` names, else raise; None is any."""
+    if value is None:
+        return None
+    names = [one.value for one in RunState]
+    if value not in names:
+        raise ValueError(unknown_name("state of a run", str(value), names))
+    return RunState(value)
 
 
 def check_mapping(value: object) -> None:

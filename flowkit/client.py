@@ -17,7 +17,15 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from .checks import check_dag, check_many, check_ttl
+from .checks import (
+    check_dag,
+    check_handles,
+    check_limit,
+    check_many,
+    check_run_state,
+    check_since,
+    check_ttl,
+)
 from .core.states import RunState
 from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter
 from .exceptions import FlowkitError, RedisUnavailable, RunNotFound
@@ -58,6 +66,13 @@ class Client:
             ShardConnection(one, patience=patience, allow_eviction=settings.allow_eviction)
             for one in settings.shards
         )
+        try:
+            self._check_shards()
+        except BaseException:
+            self.close()
+            raise
+
+    def _check_shards(self) -> None:
         away: list[RedisUnavailable] = []
         for shard in self.shards:
             try:
@@ -221,11 +236,14 @@ class Client:
 
         Raises WaitTimeout, RunLost and RunNotFound, of the first run that it is true of.
         """
-        return wait_all(list(runs), timeout)
+        return wait_all(check_handles(runs), timeout)
 
     def runs(self, limit: int = 20, state: str | None = None) -> list[RunRecord]:
-        """Return the newest runs, newest first; ``state``: only those in it."""
-        wanted = None if state is None else RunState(state)
+        """Return the newest runs, newest first; ``state``: only those in it.
+
+        Raises TypeError, ValueError for arguments that cannot be.
+        """
+        limit, wanted = check_limit(limit), check_run_state(state)
         found: list[RunRecord] = []
         for shard in self.shards:
             with shard.store() as store:
@@ -243,8 +261,9 @@ class Client:
 
         ``dag``: only those of DAGs of that name. ``since``: only failures of the last so many
         seconds. Runs are listed until their TTL is over, and no more than 10,000 tasks of each
-        shard.
+        shard. Raises TypeError, ValueError for arguments that cannot be.
         """
+        since, limit = check_since(since), check_limit(limit)
         found: list[DeadLetter] = []
         for shard in self.shards:
             with shard.store() as store:

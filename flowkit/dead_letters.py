@@ -59,8 +59,6 @@ def find_letters(
     store: ClientStore, dag: str | None, since: float | None, limit: int
 ) -> list[DeadLetter]:
     """Return the newest letters, newest first; see ``Client.dead_letters``."""
-    if limit < 1:
-        raise ValueError(f"limit must be at least 1, not {limit}")
     least = 0 if since is None else store.redis_now_ms() - round(since * 1000)
     names: dict[str, list[str]] = {}
     found: list[DeadLetter] = []

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from .exceptions import FlowkitError
 from .protocol.client_store import ClientStore
 from .protocol.feed import Feed
 from .protocol.fitness import check_fitness, check_layout, check_schema
@@ -25,6 +26,7 @@ class ShardConnection:
         self.first: int | None = None  # how many shards there were at first, once it has said so
         self._allow_eviction = allow_eviction
         self._is_checked = False
+        self._is_closed = False
         self._lock = threading.RLock()
         self._feeds: list[Feed] = []
         self._store = ClientStore(
@@ -45,8 +47,12 @@ class ShardConnection:
 
     @contextmanager
     def store(self) -> Iterator[ClientStore]:
-        """Have the connection for oneself within a ``with`` block; what handles call through."""
+        """Have the connection for oneself within a ``with`` block; what handles call through.
+
+        Raises FlowkitError once it is closed, and what ``check`` raises.
+        """
         with self._lock:
+            self._check_open()
             self.check()
             yield self._store
 
@@ -54,6 +60,7 @@ class ShardConnection:
     def feed(self, run_id: str) -> Iterator[Feed]:
         """Listen to one run within a ``with`` block; the connection is kept for the next one."""
         with self._lock:
+            self._check_open()
             kept = self._feeds.pop() if self._feeds else None
             feed = kept or Feed(self.shard.url, self.shard.namespace)
         feed.listen(run_id)
@@ -62,7 +69,7 @@ class ShardConnection:
         finally:
             feed.leave()
             with self._lock:
-                if len(self._feeds) < FEEDS_KEPT:
+                if len(self._feeds) < FEEDS_KEPT and not self._is_closed:
                     self._feeds.append(feed)
                 else:
                     feed.close()
@@ -70,7 +77,14 @@ class ShardConnection:
     def close(self) -> None:
         """Close the connections; handles of runs there can no longer be used."""
         with self._lock:
+            self._is_closed = True
             self._store.close()
             for feed in self._feeds:
                 feed.close()
             self._feeds.clear()
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise FlowkitError(
+                "this client is closed, and its handles with it: make another with Client.connect()"
+            )

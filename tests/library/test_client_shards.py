@@ -15,6 +15,7 @@ from helpers import free_port
 from flowkit import DAG, Client, Task
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import (
+    FlowkitError,
     RedisUnavailable,
     RunExists,
     RunNotFound,
@@ -266,3 +267,13 @@ def test_state_is_on_the_first_shard(urls: list[str], namespace: str) -> None:
     with RedisStateManager(" ".join(urls)) as state, RedisStateManager(urls[0]) as first:
         state.set("k", 1)
         assert (state.namespace, first.get("k")) == (f"{namespace}.0", 1)
+
+
+def test_a_closed_client_says_that_it_is_closed(connect: Connect, dag: DAG) -> None:
+    """It connected again, and nobody closed that connection."""
+    client = connect(1)
+    run = client.submit(dag)
+    client.close()
+    for call in (client.runs, run.record, lambda: run.wait(1), lambda: client.submit(dag)):
+        with pytest.raises(FlowkitError, match="this client is closed, and its handles with it"):
+            call()

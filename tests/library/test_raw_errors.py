@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from flowkit import DAG, StateManager, configure_logging, task
-from flowkit.checks import check_dag, check_many
+from flowkit.checks import (
+    check_dag,
+    check_handles,
+    check_limit,
+    check_many,
+    check_run_state,
+    check_since,
+)
 from flowkit.core.shorten import MAX_MESSAGE
 from flowkit.from_task import number_of
 from flowkit.testing import run_dag
@@ -21,6 +28,10 @@ from flowkit.testing import run_dag
         (lambda: check_dag(1), "dag must be a DAG, not 1"),
         (lambda: check_many(5), "a list with the parameters of each run"),
         (lambda: check_many([None, 5]), "params must be a mapping from names to values, not 5"),
+        (lambda: check_handles(5), "runs must be a list of handles, .* not 5"),
+        (lambda: check_handles(["run-7"]), "runs must be a list of handles, .* not 'run-7'"),
+        (lambda: check_limit("x"), "limit must be a whole number, not 'x'"),
+        (lambda: check_since("x"), "since must be a number of seconds or None, not 'x'"),
         (lambda: DAG("d").compile_for_run(5), "params must be a mapping"),  # type: ignore[arg-type]
         (lambda: StateManager(1), "storage_path must be the path of a file"),  # type: ignore[arg-type]
         (lambda: run_dag(1), "dag must be a DAG, not 1"),  # type: ignore[arg-type]
@@ -32,6 +43,21 @@ def test_a_wrong_type_is_answered_with_a_sentence(call: Callable[[], Any], says:
     """``submit_many(dag, [5])``, ``StateManager(1)``, ``run_dag(1)`` and ``handle.result(3)`` said
     what some line inside flowkit could not do."""
     with pytest.raises(TypeError, match=says):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: check_limit(0), "limit must be at least 1, not 0"),
+        (lambda: check_since(float("nan")), "since must be 0 to"),
+        (lambda: check_run_state("over"), "unknown state of a run 'over'. There is: 'running', "),
+    ],
+)
+def test_a_value_that_cannot_be_is_answered_with_a_sentence(
+    call: Callable[[], Any], says: str
+) -> None:
+    with pytest.raises(ValueError, match=says):
         call()
 
 
