@@ -8,6 +8,7 @@ test its keys are checked against the schema and deleted.
 from __future__ import annotations
 
 import logging
+import signal
 import uuid
 from collections.abc import Iterator
 
@@ -19,6 +20,11 @@ from schema import strays, violations
 
 from flowkit import logging as flowkit_logging
 from flowkit.embedded import EmbeddedServer
+
+# A shell without job control starts what it puts in the background deaf to Ctrl-C, and deaf is
+# inherited: tests that press it, in this process or another one, would wait in vain.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _SERVERS = ("server_url", "redis_server", "fake_server")
 
