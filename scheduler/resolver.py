@@ -26,7 +26,7 @@ from ..protocol.reading import Damaged
 from ..protocol.scheduler_store import SchedulerStore
 from .active import Active
 from .facts import OVER_KINDS, read_fact
-from .resuming import CUT_SHORT, divide, held, may_be_held
+from .resuming import CUT_SHORT, States, divide, held, may_be_held
 from .run_log import RunLog
 from .writer import Writer
 
@@ -152,13 +152,11 @@ class Resolver:
                 return
             dag = self._graph(found.digest)
             states = self._states(run, dag)
-            stay = {} if found.resuming is None else self._held(run, dag, found.resuming)
+            if found.resuming is not None:
+                states = self._reset(run, dag, states, found.resuming)
         except Damaged as error:
             self._end_broken(run, error)
             return
-        if found.resuming is not None:
-            states, again = divide(dag, states, found.resuming, stay)
-            self._store.reset(run, again, CUT_SHORT)
         active = self._activate(run, dag)
         self._carry_out(active, active.state.restore(states, found.stop))
 
@@ -168,6 +166,16 @@ class Resolver:
         if tasks and not (min(tasks) >= 0 and max(tasks) < len(dag.graph)):
             raise Damaged(f"it has records of tasks that its graph {dag.name!r} has not")
         return states
+
+    def _reset(self, run: str, dag: CompiledDAG, states: States, named: Sequence[int]) -> States:
+        """Make what a resume makes again pending; return the states of the rest."""
+        stay = self._held(run, dag, named)
+        succeeded = {task for task, state in states if state is TaskState.SUCCEEDED}
+        lost = self._store.lost_results(run, succeeded)
+        kept, again = divide(dag, states, [*named, *(lost or ())], stay)
+        recount = lost is not None and stay.keys().isdisjoint(lost)
+        self._store.reset(run, again, CUT_SHORT, recount=recount)
+        return kept
 
     def _held(self, run: str, dag: CompiledDAG, named: Sequence[int]) -> dict[int, TaskState]:
         wanted = may_be_held(dag, named)

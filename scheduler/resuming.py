@@ -1,9 +1,10 @@
 """What a resumed run makes again, and what it keeps.
 
 Kept is what succeeded or was skipped. Made again is all that did not, every task that the resume
-named, and whatever needs a task that is made again, so that a run never holds results of two
-makings. The run's own hooks follow its end, so they are called again with it. Worked out here,
-where the graph is: a resume names a few tasks, and a million may need them.
+named or whose result Redis may have lost, and whatever needs a task that is made again, so that a
+run never holds results of two makings. The run's own hooks follow its end, so they are called again
+with it. Worked out here, where the graph is: a resume names a few tasks, and a million may need
+them.
 
 Held, whatever is made again around it, is a task that must not start twice and may have started:
 only a resume that names it starts it again. What came of it stands; without a result, it has

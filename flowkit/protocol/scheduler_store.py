@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..core.states import RunState, TaskState
@@ -138,14 +138,30 @@ class SchedulerStore(LeaseStore):
             running += map(int, reply[2].split())
         return over, running
 
-    def reset(self, run: str, tasks: Sequence[int], once: bytes = b"") -> None:
+    def reset(
+        self, run: str, tasks: Sequence[int], once: bytes = b"", *, recount: bool = False
+    ) -> None:
         """Make tasks of a resumed run pending again, in parts; the last part ends the resuming.
 
         ``once``: the error of cancelled tasks that may have started and must not do so twice.
+        ``recount``: no result that the run still needs is missing any more.
         """
         parts = list(in_parts(tasks)) or [[]]
         for part in parts:
-            self._fenced("reset", run, "1" if part is parts[-1] else "0", once, *part)
+            last = ("2" if recount else "1") if part is parts[-1] else "0"
+            self._fenced("reset", run, last, once, *part)
+
+    def lost_results(self, run: str, succeeded: Collection[int]) -> list[int] | None:
+        """Return those of these tasks whose result may be gone; None if all that was stored is
+        there. One round trip, two after a loss.
+
+        A result that is not there may be None, which is not stored. After a loss nobody knows.
+        """
+        _, whole = self._results_of(run, [0])
+        if whole:
+            return None
+        there = {int(task) for task in self.link.call("HKEYS", self.keys.results(run))}
+        return [task for task in succeeded if task not in there]
 
     def requeue(self, run: str, entries: Iterable[tuple[int, str, str]]) -> int:
         """Write the hints of (task, ready list, level) anew; return how many. In parts."""

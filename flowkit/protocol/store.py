@@ -21,6 +21,12 @@ from .scripts import script
 # Reads of many fields go in parts: small at first, since one result may be large.
 FIRST_PART, LARGEST_PART, PART_BYTES = 16, 1000, 4 * 1024 * 1024
 
+RESULTS_GONE = (
+    "results of run {run!r} are gone from Redis: deleted or evicted. Resume the run, from its "
+    "first tasks if it has succeeded: what is missing is made again. And look at the memory "
+    "settings of that Redis"
+)
+
 
 class Store:
     """Calls on one namespace over one Link. Not thread-safe, as the Link is not."""
@@ -87,20 +93,27 @@ class Store:
         Read in parts that adapt to their size, so that large results never fill memory at once.
         Raises RunLost for one that is not there, if results of this run are gone.
         """
-        key, of_run = self.keys.results(run), ("HGET", self.keys.run(run), "kept")
 
         def read(part: Sequence[int]) -> list[bytes | None]:
-            found: list[bytes | None]
-            found, stored, kept = self.link.batch([("HMGET", key, *part), ("HLEN", key), of_run])
-            if stored < int(kept or 0) and None in found:
-                raise RunLost(
-                    run,
-                    f"results of run {run!r} are gone from Redis: deleted or evicted. Resume "
-                    "it from its first tasks, and look at the memory settings of that Redis",
-                )
+            found, whole = self._results_of(run, part)
+            if None in found and not whole:
+                # What was asked is not one step: a resume in between looks like a loss. Once.
+                found, whole = self._results_of(run, part)
+                if None in found and not whole:
+                    raise RunLost(run, RESULTS_GONE.format(run=run))
             return found
 
         return _in_adapting_parts(read, tasks, FIRST_PART)
+
+    def _results_of(self, run: str, tasks: Sequence[int]) -> tuple[list[bytes | None], bool]:
+        """Return these results, and whether all are there that the run has stored.
+
+        How many it has stored is asked first: while it goes on both numbers only grow.
+        """
+        key = self.keys.results(run)
+        stored = ("HGET", self.keys.run(run), "kept")
+        kept, found, there = self.link.batch([stored, ("HMGET", key, *tasks), ("HLEN", key)])
+        return found, there >= int(kept or 0)
 
     def read_errors(self, run: str, tasks: Sequence[int]) -> list[bytes | None]:
         """Return the packed last errors of these tasks."""

@@ -98,3 +98,5 @@ def test_results_that_are_deleted_fail_the_tasks_that_need_them(system: System) 
         assert run.wait(30) is RunState.FAILED
         assert run.error().error_type == "RunLost"
         assert records(run)["four"].state is TaskState.FAILED
+        run.resume()
+        assert run.wait_results(30) == {"one": 0.01, "two": 1, "four": [0.01, 1]}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from helpers import EXPIRING
 from world import LIST, START, World, done
@@ -49,6 +52,54 @@ class TestOutcomes:
         world.client.resume("r1", [0])
         world.scheduler.reset("r1", [0])
         assert list(world.worker.read_results("r1", [0])) == [None]
+
+    def test_what_is_stored_between_the_questions_is_not_taken_for_lost(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A batch is not one step: between its commands others have their turn, at each place."""
+        world.running(0, 1, 2, 3)
+        later, link = iter((2, 1, 3)), world.client.link
+
+        def one_by_one(commands: Sequence[Sequence[Any]]) -> list[Any]:
+            replies = []
+            for command in commands:
+                replies.append(link.call(*command))
+                world.complete(done(next(later), payload=b"result"))
+            return replies
+
+        world.complete(done(0))
+        monkeypatch.setattr(link, "batch", one_by_one)
+        assert list(world.client.read_results("r1", [0])) == [None]
+
+    def test_a_resume_between_the_questions_is_not_taken_for_a_loss(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.running(0, 1)
+        world.complete(done(0), done(1, payload=b"result"))
+        world.finish()
+        world.client.resume("r1", [1])
+        link, reset = world.client.link, iter([world.scheduler.reset])
+        batch = link.batch
+
+        def with_a_reset(commands: Sequence[Sequence[Any]]) -> list[Any]:
+            first = batch(commands[:1])
+            for once in reset:
+                once("r1", [1])
+            return first + batch(commands[1:])
+
+        monkeypatch.setattr(link, "batch", with_a_reset)
+        assert list(world.client.read_results("r1", [0])) == [None]
+
+    def test_once_what_was_lost_is_made_again_nothing_is_missed(self, world: World) -> None:
+        world.running(0, 1)
+        world.complete(done(0, payload=b"result"), done(1))
+        world.link.call("DEL", world.keys.results("r1"))
+        world.finish()
+        world.client.resume("r1", [0])
+        assert world.scheduler.lost_results("r1", [0, 1]) == [0, 1]
+        world.scheduler.reset("r1", [0, 1], recount=True)
+        assert world.scheduler.lost_results("r1", []) is None
+        assert list(world.worker.read_results("r1", [0, 1])) == [None, None]
 
     @pytest.mark.parametrize("letter", ["F", "K"])
     def test_failure_and_skip_end_the_task(self, world: World, letter: str) -> None:

@@ -1,7 +1,8 @@
 -- reset: makes tasks of a resumed run pending again; they keep the number of their last attempt.
 -- USES   base fence dead results
 -- KEYS   1 prefix
--- ARGV   1 now (ms)   2 scheduler   3 term   4 run   5 '1' if this is the last part
+-- ARGV   1 now (ms)   2 scheduler   3 term   4 run
+--        5 '1' if this is the last part, '2' if results were lost before and are all made again
 --        6 error for a cancelled task that must not start twice   7… tasks, at most 1,000
 -- REPLY  OK | FENCED
 -- KEEPS  a task that is pending again has neither result nor error; `resuming` falls when all that
@@ -46,5 +47,6 @@ if #ARGV > 6 then
     call('HDEL', errors_key(run), unpack(gone))
   end
 end
-if ARGV[5] == '1' then call('HDEL', run_key(run), 'resuming') end
+if ARGV[5] == '2' then count_results(run) end
+if ARGV[5] ~= '0' then call('HDEL', run_key(run), 'resuming') end
 return {'OK'}

@@ -13,6 +13,11 @@ local function drop_results(run, tasks)
   if dropped > 0 then call('HINCRBY', run_key(run), 'kept', -dropped) end
 end
 
+-- Takes the results that are there for all that were stored.
+local function count_results(run)
+  call('HSET', run_key(run), 'kept', call('HLEN', results_key(run)))
+end
+
 -- Keeps a result for tasks of the same code and arguments, if its token names an entry and a TTL.
 local function keep_cached(token, payload)
   local digest, ttl = string.match(token, '^%d+,%d+,S,(%x+),(%d+)$')
