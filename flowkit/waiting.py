@@ -6,17 +6,19 @@ them cost a fraction of a round trip.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .checks import check_timeout
 from .core.states import RUN_OVER, RunState
+from .exceptions import WaitTimeout
 
 if TYPE_CHECKING:
     from .run_handle import RunHandle
     from .shard_connection import ShardConnection
 
-AT_ONCE = 500  # runs that are looked at together
+FIRST_LOOK, LONGEST_LOOK = 8, 500  # runs that are looked at together
 
 
 def wait_all(runs: Sequence[RunHandle], timeout: float | None) -> list[RunState]:
@@ -28,14 +30,35 @@ def wait_all(runs: Sequence[RunHandle], timeout: float | None) -> list[RunState]
     timeout = check_timeout(timeout)
     deadline = None if timeout is None else time.monotonic() + timeout
     found: dict[int, RunState] = {}
-    left = list(range(len(runs)))
+    left, look = deque(range(len(runs))), FIRST_LOOK
     while left:
-        first, *others = left
+        first = left.popleft()
         remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
-        found[first] = runs[first].wait(remaining)
-        found.update(_over_already(runs, others[:AT_ONCE]))
-        left = [at for at in others if at not in found]
+        try:
+            found[first] = runs[first].wait(remaining)
+        except WaitTimeout:
+            raise _too_late(runs[first], len(left) + 1, len(runs), timeout or 0.0) from None
+        others = [left.popleft() for _ in range(min(look, len(left)))]
+        over = _over_already(runs, others)
+        found.update(over)
+        left.extendleft(at for at in reversed(others) if at not in over)
+        look = _next_look(look, len(over))
     return [found[at] for at in range(len(runs))]
+
+
+def _next_look(look: int, over: int) -> int:
+    """Return how many to look at next. To look at those that go on costs, and says nothing."""
+    if over == look:
+        return min(look * 2, LONGEST_LOOK)
+    return max(1, look // 2) if over * 2 < look else look
+
+
+def _too_late(run: RunHandle, waiting: int, of: int, timeout: float) -> WaitTimeout:
+    text = (
+        f"{waiting} of {of} runs were not over after {timeout:g} s; they go on. The first of them"
+    )
+    why = run.status().waiting_for
+    return WaitTimeout(run.run_id, f"{text} is {run.run_id!r}" + (f". {why}" if why else ""))
 
 
 def _over_already(runs: Sequence[RunHandle], some: Sequence[int]) -> dict[int, RunState]:

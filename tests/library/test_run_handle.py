@@ -70,6 +70,8 @@ def test_one_that_goes_on_ends_the_wait_for_many_in_time() -> None:
         with pytest.raises(WaitTimeout) as caught:
             client.wait_all(runs, 0.1)
         assert caught.value.run_id == runs[1].run_id
+        text = "1 of 3 runs were not over after 0.1 s; they go on. The first of them is "
+        assert str(caught.value).startswith(f"{text}{runs[1].run_id!r}. No scheduler is running")
 
 
 def test_one_of_many_that_is_lost_is_named() -> None:
@@ -93,4 +95,22 @@ def test_a_wait_for_many_looks_at_many_in_one_round_trip() -> None:
             batch = store.link.batch
             store.link.batch = lambda of: (calls.append(len(of)), batch(of))[1]  # type: ignore[method-assign]
             assert set(client.wait_all(runs, 5)) == {RunState.SUCCEEDED}
-        assert calls == [99]
+        assert calls == [8, 16, 32, 40]
+
+
+def test_a_wait_for_many_that_end_one_after_the_other_looks_at_few() -> None:
+    """It looked at 500 of them each time that one had ended."""
+    with EmbeddedServer() as server, Client.connect(server.url) as client:
+        runs = client.submit_many(one_task(work), [None] * 60)
+        with client.store() as store:
+            looked: list[int] = []
+            batch = store.link.batch
+            store.link.batch = lambda of: (looked.append(len(of)), batch(of))[1]  # type: ignore[method-assign]
+            for run in runs:
+                wait = run.wait
+                run.wait = lambda left, run=run, wait=wait: (  # type: ignore[method-assign]
+                    finish(client, run, RunState.SUCCEEDED),
+                    wait(left),
+                )[1]
+            assert set(client.wait_all(runs, 20)) == {RunState.SUCCEEDED}
+        assert sum(looked) < 80
