@@ -24,7 +24,7 @@ class OnFailure(StrEnum):
     CONTINUE = "continue"  # branches that do not need the failed task go on
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class CompiledDAG:
     """One version of a DAG. ``kwargs`` holds packed fixed keyword arguments by task number.
 

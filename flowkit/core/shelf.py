@@ -2,12 +2,14 @@
 
 They never change, so what is kept is never stale. Those that were put there last stay; how many is
 bounded by their number and by their tasks, since one of a million tasks takes some 100 MB. The
-last one stays whatever its size. May be used by several threads: at worst a DAG is read twice.
+last one stays whatever its size, and what somebody else still uses can be had as long as it is
+used. May be used by several threads: at worst a DAG is read twice.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from weakref import WeakValueDictionary
 
 from .compiled import CompiledDAG
 
@@ -23,15 +25,17 @@ class Shelf:
         self._most_dags = most_dags
         self._most_tasks = most_tasks
         self._kept: OrderedDict[str, CompiledDAG] = OrderedDict()
+        self._used: WeakValueDictionary[str, CompiledDAG] = WeakValueDictionary()
 
     def get(self, digest: str) -> CompiledDAG | None:
-        """Return a DAG if it is here."""
-        return self._kept.get(digest)
+        """Return a DAG if it is here, or was and is still used."""
+        return self._used.get(digest)
 
     def put(self, digest: str, dag: CompiledDAG) -> None:
         """Keep a DAG, and let go those that were put here first if they are too many."""
         kept = self._kept
-        kept[digest] = dag
+        kept[digest] = self._used[digest] = dag
+        kept.move_to_end(digest)
         tasks = sum(len(one.graph) for one in list(kept.values()))
         while len(kept) > 1 and (len(kept) > self._most_dags or tasks > self._most_tasks):
             _, oldest = kept.popitem(last=False)

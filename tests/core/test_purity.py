@@ -24,6 +24,7 @@ ALLOWED = {
     "math",
     "operator",
     "typing",
+    "weakref",
 }
 IMPURE_BUILTINS = {"__import__", "breakpoint", "compile", "eval", "exec", "input", "open", "print"}
 

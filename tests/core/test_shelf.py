@@ -57,3 +57,20 @@ def test_the_same_one_put_there_again_counts_once() -> None:
         shelf.put("a", dag(4))
     shelf.put("b", dag(4))
     assert kept(shelf, "ab") == "ab"
+
+
+def test_the_same_one_put_there_again_is_the_last_one() -> None:
+    shelf = Shelf(most_dags=2)
+    for digest in "abac":
+        shelf.put(digest, dag(1))
+    assert kept(shelf, "abc") == "ac"
+
+
+def test_what_somebody_uses_is_not_read_anew_for_each_who_asks() -> None:
+    """Two large DAGs that pushed each other off were in memory once for each of their runs."""
+    shelf, used = Shelf(most_tasks=10), dag(8)
+    shelf.put("a", used)
+    shelf.put("b", dag(8))
+    assert shelf.get("a") is used
+    del used
+    assert kept(shelf, "ab") == "b"

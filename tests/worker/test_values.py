@@ -161,7 +161,7 @@ def test_lanes_of_one_child_share_their_graphs(diamond: CompiledDAG) -> None:
     for digest in ("a", "b", "c", "c", "a"):
         first.graph(digest)
         assert second.known(digest) is diamond
-    assert archive.graphs_read == 4
+    assert archive.graphs_read == 3, "what is in use needs no place on the shelf"
 
 
 def test_the_result_of_a_task_that_nothing_waits_for_is_not_kept(diamond: CompiledDAG) -> None:
