@@ -125,12 +125,21 @@ class Supervisor:
         sys.stdout.flush()  # or the child would write what is in there once more
         sys.stderr.flush()
         parent = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            _become(one, parent)
-        one.pid, one.born = pid, time.monotonic()
-        one.starts += 1
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASKED)
+        try:
+            one.pid = os.fork()
+            if one.pid == 0:
+                _become(one, parent)
+            one.born = time.monotonic()
+            one.starts += 1
+        except OSError as error:  # no memory, or no process to be had: the others go on
+            self._try_later(one, f"The process of {one.name} cannot be started: {error}")
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASKED)
+
+    def _try_later(self, one: Charge, why: str) -> None:
+        one.pause = min(max(FIRST_PAUSE_S, one.pause * 2), LONGEST_PAUSE_S)
+        one.due = time.monotonic() + one.pause
+        self._log.event(LogLevel.ERROR, "shard_process_died", f"{why} and is started again")
 
     def _collect(self) -> None:
         for one in self._alive():
@@ -150,11 +159,9 @@ class Supervisor:
             self._code = code
             self._signals += 1
             return
-        quick = lived < QUICK_S
-        one.pause = min(max(FIRST_PAUSE_S, one.pause * 2), LONGEST_PAUSE_S) if quick else 0.0
-        one.due = time.monotonic() + one.pause
-        text = f"The process of {one.name} ended by {how_it_ended(code)} and is started again"
-        self._log.event(LogLevel.ERROR, "shard_process_died", text)
+        if lived >= QUICK_S:
+            one.pause = 0.0
+        self._try_later(one, f"The process of {one.name} ended by {how_it_ended(code)}")
 
 
 def _become(one: Charge, parent: int) -> NoReturn:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ import psutil
 import pytest
 import supervised
 from helpers import wait_until
+
+from flowkit.logging import FlowkitLogger
+from flowkit.supervisor import Charge, Supervisor
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -160,3 +164,24 @@ def test_the_children_end_when_their_parent_is_killed(start: Start, tmp_path: Pa
     for pid in pids:
         wait_until(f"{pid} has ended", lambda one=pid: not is_ours(one))
     assert "told 1" in supervised.lines(tmp_path, 0)
+
+
+def test_a_child_that_cannot_be_started_is_tried_again_later(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ended the parent, and with it the children of all other shards."""
+
+    def no_more() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", no_more)
+    charge = Charge("shard 1/2", lambda: 0)
+    supervisor = Supervisor([charge], FlowkitLogger("flowkit.test", "ERROR"))
+    supervisor._start_due()
+    first = charge.due
+    assert charge.pid == 0
+    assert first > time.monotonic()
+    supervisor._start_due()
+    assert charge.due == first, "not before it is due"
+    assert "The process of shard 1/2 cannot be started: " in capsys.readouterr().out
+    assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
