@@ -15,16 +15,16 @@ import signal
 import socket
 import string
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ..exceptions import LeaseLost, RedisUnavailable, StoreError
 from ..exposure import warn_if_exposed
 from ..logging import FlowkitLogger, LogLevel
 from ..outage import OutageLog
 from ..protocol.fitness import check_fitness, check_schema
+from ..protocol.keys import SCHEMA
 from ..protocol.lease_store import LeaseReply
 from ..protocol.link import Link
 from ..protocol.redis_url import redact_url
@@ -82,7 +82,7 @@ class SchedulerDaemon:
             "flowkit-scheduler", patience=config.lease / 3, on_new_server=_begin_anew
         )
         self._leader = Leader(
-            self._new_store("flowkit-leader"),
+            self._new_store("flowkit-leader", read_timeout=config.lease / 3),
             config.lease,
             config.standby_poll,
             share=share,
@@ -96,16 +96,10 @@ class SchedulerDaemon:
     def _new_store(
         self,
         name: str,
-        patience: float = 0.0,
-        on_new_server: Callable[[], None] | None = None,
+        **options: Any,
     ) -> SchedulerStore:
-        link = Link(
-            self._config.redis_url,
-            name=name,
-            patience=patience,
-            on_new_server=on_new_server,
-            stopped=self._stopping,
-        )
+        options = {"patience": 0.0, **options}
+        link = Link(self._config.redis_url, name=name, stopped=self._stopping, **options)
         layout = self._config.layout
         return SchedulerStore(link, self._config.namespace, self._id, layout=layout)
 
@@ -116,8 +110,9 @@ class SchedulerDaemon:
         where = redact_url(self._config.redis_url)
         self._say("scheduler_started", f"Scheduler {self._id} started on {where}")
         self._wait_for_redis()
-        warn_if_exposed(self._store.link, self._log, scheduler=self._id)
-        self._leader.start()
+        if not self._stopping.is_set():
+            warn_if_exposed(self._store.link, self._log, scheduler=self._id)
+            self._leader.start()
         while not self._stopping.is_set():
             leadership = self._leader.leadership()
             if self._leader.refused is not None:
@@ -160,6 +155,7 @@ class SchedulerDaemon:
     def _lead(self, leadership: Leadership) -> None:
         self._holder = ""
         self._store.term = leadership.term
+        self._store.note_schema(SCHEMA, upgrade=False)  # a Redis that came back may be empty
         self._resolver.recover(self._store.read_cursor())
         self._hints.mend()
         self._outages.back()
@@ -205,7 +201,7 @@ class SchedulerDaemon:
             self._say("standby", f"Scheduler {self._id} stands by; {reply.holder} leads")
 
     def _say_lost(self, error: LeaseLost) -> None:
-        heir = self._leader.passed_to
+        heir = self._leader.heir()
         if heir:
             message = f"Scheduler {self._id} has passed its lease on to {heir}, which leads fewer"
             self._say("leader_passed_on", message)

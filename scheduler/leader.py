@@ -69,7 +69,8 @@ class Leader:
         self._on_answer = on_answer
         self._monotonic = monotonic
         self._current: Leadership | None = None
-        self.passed_to = ""  # who got the lease, if it was passed on last
+        self._passed_to = ""  # who got the lease, if it was passed on last
+        self._asking = threading.Lock()
         self.refused: WrongShards | None = None  # why there is nothing to lead here
         self._trusted_until = 0.0
         self._asked = monotonic()
@@ -91,6 +92,13 @@ class Leader:
         self._asked = self._monotonic()
         return self._current if self._asked < self._trusted_until else None
 
+    def heir(self) -> str:
+        """Return who leads, if the lease was passed on last. Waits for an answer on its way: a
+        lease is gone before this duty has heard to whom.
+        """
+        with self._asking:
+            return self._passed_to
+
     def run_once(self) -> float:
         """Take or renew the lease; return the seconds until the next time."""
         sent = self._monotonic()
@@ -111,7 +119,7 @@ class Leader:
             # It held the lease without knowing: the reply of the taking was lost, or came late.
             self._current = Leadership(reply.term, self._store.read_cursor())
         self._trusted_until = sent + self._lease * (1 - MARGIN)
-        self.passed_to = ""
+        self._passed_to = ""
         if self._share is not None and self._share.gives_way_to(reply.standby):
             self._pass_on(self._share, reply.term, lease_ms)
         return self._lease / 3
@@ -130,14 +138,15 @@ class Leader:
         heir = self._store.pass_on(term, lease_ms, share.most)
         if heir is not None:
             share.note_passed_on()
-            self.passed_to = heir
+            self._passed_to = heir
             self._current = None
 
     def _keep(self) -> None:
         pause = 0.0
         while not self._stop.wait(pause):
             try:
-                pause = self.run_once()
+                with self._asking:
+                    pause = self.run_once()
                 self._on_answer()
             except LeaseLost:  # by the time it was to be passed on
                 pause = 0.0
@@ -148,9 +157,14 @@ class Leader:
                 self.let_go_if_over()
                 self._on_trouble(error)
                 pause = self._poll
-        if self._current is not None:
-            self._current = None
-            try:
-                self._store.lead(0)
-            except StoreError as error:
-                self._on_trouble(error)
+        self._leave()
+
+    def _leave(self) -> None:
+        """Give the lease up, also one that was passed on and not heard of, or stop standing by."""
+        if self._current is None and self._share is None:
+            return
+        self._current = None
+        try:
+            self._store.lead(0)
+        except StoreError as error:
+            self._on_trouble(error)

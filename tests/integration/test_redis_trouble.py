@@ -17,6 +17,7 @@ from system import Process, System, check_executions
 from flowkit import DAG, Client, FlowkitError, RunHandle
 from flowkit.core.states import RunState
 from flowkit.exceptions import RedisUnavailable, RunLost
+from flowkit.protocol.keys import SCHEMA
 
 
 def wide(leaves: int) -> DAG:
@@ -214,6 +215,9 @@ def test_a_flushed_redis_is_noticed_by_all(frail_system: System, own_redis: Real
         system.open_gate("a")
         again = client.submit(_held(), run_id="nightly")
         assert again.wait_results(20) == {"held": 1}
+    with own_redis.client() as server:
+        noted = server.get(f"{{{system.namespace}}}:schema")
+    assert noted == str(SCHEMA).encode(), "the format is noted anew"
     assert "Traceback" not in scheduler.log + worker.log
 
 

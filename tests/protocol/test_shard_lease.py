@@ -71,6 +71,12 @@ class TestLayout:
         scheduler(world, "s2", "0/4").lead(1000)
         assert world.dump()["layout"] == "0/4/1"
 
+    def test_a_system_that_nobody_has_led_yet_may_have_runs_in_one(self, world: World) -> None:
+        """A run that was there before the first scheduler was submitted once more elsewhere."""
+        world.submit()
+        scheduler(world, "s1", "0/2").lead(1000)
+        assert world.dump()["layout"] == "0/2/1"
+
     def test_a_client_or_worker_compares_its_list(self, world: World) -> None:
         check_layout(world.link, world.namespace, "1/2")  # nobody has led yet
         scheduler(world, "s1").lead(1000)
@@ -88,22 +94,42 @@ class TestStandby:
         assert first.lead(1000, 3).standby == -1
         world.now += 500
         assert second.lead(1000, 1) == LeaseReply(False, holder="s1", left_ms=500)
-        assert world.dump()["standby"] == f"s2,1,{world.now + 1000}"
+        assert world.dump()["standby"] == f"s2,1,{world.now + 333}"
         assert first.lead(1000, 3) == LeaseReply(True, 1, standby=1)
 
-    def test_who_has_not_asked_for_a_lease_s_time_does_not_stand_by(self, world: World) -> None:
+    def test_who_has_not_asked_for_a_third_of_a_lease_does_not_stand_by(self, world: World) -> None:
         first = scheduler(world, "s1")
         first.lead(HOUR_MS, 1)
         scheduler(world, "s2").lead(1000, 1)
-        world.now += 1000
+        world.now += 333
         assert first.lead(HOUR_MS, 1).standby == -1
+
+    def test_who_leaves_does_not_stand_by_any_longer(self, world: World) -> None:
+        """A lease was passed on to one that had stopped, and lay there until it was over."""
+        first, second = scheduler(world, "s1"), scheduler(world, "s2")
+        first.lead(HOUR_MS, 1)
+        scheduler(world, "s3").lead(1000, 0)
+        second.lead(0)
+        assert first.lead(HOUR_MS, 1).standby == 0
+        scheduler(world, "s3").lead(0)
+        assert first.lead(HOUR_MS, 1).standby == -1
+
+    def test_who_leaves_with_a_lease_that_it_has_not_heard_of_gives_it_up(
+        self, world: World
+    ) -> None:
+        first, second = scheduler(world, "s1"), scheduler(world, "s2")
+        first.term = first.lead(HOUR_MS, 2).term
+        second.lead(1000, 0)
+        first.pass_on(1, 5000, 0)
+        second.lead(0)
+        assert first.lead(1000, 1).cursor is not None
 
     def test_of_several_the_one_that_leads_fewest_stands_by(self, world: World) -> None:
         first = scheduler(world, "s1")
         first.lead(HOUR_MS, 1)
         for name, shards in (("s2", 2), ("s3", 1), ("s2", 2)):
             scheduler(world, name).lead(1000, shards)
-        assert world.dump()["standby"] == f"s3,1,{START + 1000}"
+        assert world.dump()["standby"] == f"s3,1,{START + 333}"
         scheduler(world, "s3").lead(1000, 4)  # it has got more meanwhile, and says so
         assert first.lead(HOUR_MS, 1).standby == 4
 

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
+from helpers import wait_until
 from stage import Stage
 
 from flowkit.exceptions import LeaseLost, WrongShards
@@ -82,9 +83,11 @@ class Court:
         self.reply = LeaseReply(True, 3, cursor="5-0", standby=standby)
         self.heir: str | Exception | None = "heir"
         self.told: list[int | None] = []
+        self.leases: list[int] = []
         self.passed: list[tuple[int, int, int]] = []
 
     def lead(self, lease_ms: int, shards: int | None = None) -> LeaseReply:
+        self.leases.append(lease_ms)
         self.told.append(shards)
         return self.reply
 
@@ -106,7 +109,7 @@ def test_a_leader_that_leads_too_many_passes_its_lease_on_and_stands_by() -> Non
     leader.run_once()
     assert court.passed == [(3, 3000, 1)]
     assert leader.leadership() is None
-    assert leader.passed_to == "heir"
+    assert leader.heir() == "heir"
     assert share.total == 2
 
 
@@ -116,7 +119,7 @@ def test_a_standby_that_is_gone_by_then_gets_nothing() -> None:
     leader = leader_of(court, Share(board_of(4, clock, 3), 0), clock)
     leader.run_once()
     assert leader.leadership() is not None
-    assert leader.passed_to == ""
+    assert leader.heir() == ""
 
 
 def test_a_lease_that_is_lost_when_it_is_to_be_passed_on_is_just_lost() -> None:
@@ -125,6 +128,16 @@ def test_a_lease_that_is_lost_when_it_is_to_be_passed_on_is_just_lost() -> None:
     leader = leader_of(court, Share(board_of(4, clock, 3), 0), clock)
     with pytest.raises(LeaseLost):
         leader.run_once()
+
+
+def test_one_that_stands_by_says_when_it_stops() -> None:
+    clock, court = Clock(), Court(standby=0)
+    court.reply = LeaseReply(False, holder="other", left_ms=400)
+    leader = leader_of(court, Share(board_of(4, clock), 0), clock)
+    leader.start()
+    wait_until("it stands by", lambda: court.told != [])
+    leader.stop()
+    assert court.leases[-1] == 0
 
 
 def test_a_scheduler_of_one_shard_neither_tells_nor_passes_on() -> None:

@@ -1,7 +1,8 @@
 -- lead: takes, renews or gives up the scheduler's lease, and says which shard is led by it.
 -- USES   base standby
 -- KEYS   1 prefix
--- ARGV   1 now (ms)   2 scheduler   3 lease (ms), 0 to give it up   4 layout, position/count
+-- ARGV   1 now (ms)   2 scheduler   3 lease (ms), 0 to give it up, or to stand by no longer
+--        4 layout, position/count
 --        5 shards that its process leads, '' for a process of one
 -- REPLY  OK <term> <shards led by the process that stands by, -1 for none>
 --        | TAKEN <term> <cursor> (it leads from now on) | HELD <holder> <ms left>
@@ -15,6 +16,7 @@ term = tonumber(term or 0)
 local held = holder and tonumber(deadline) > now
 local function write() call('SET', P .. 'leader', me .. ',' .. string.format('%d,%d', term, now + lease)) end
 
+if lease == 0 then leave(me) end
 if holder == me then
   write()
   local _, fewer
@@ -29,13 +31,13 @@ if said and said ~= layout then
   if held or not grows then return {'OTHER', said} end
 end
 if held then
-  if shards ~= '' then stand_by(me, tonumber(shards), now, now + lease) end
+  if shards ~= '' then stand_by(me, tonumber(shards), now, now + math.floor(lease / 3)) end
   return {'HELD', holder, deadline - now}
 end
 if lease == 0 then return {'OK', term, -1} end
 term = term + 1
 write()
--- Where there was a scheduler and no layout, there was one shard.
-first = first or (call('EXISTS', P .. 'cursor') == 1 and '1' or count)
+-- Where there were runs or a scheduler and no layout, there was one shard, as far as anybody knows.
+first = first or (call('EXISTS', P .. 'cursor', P .. 'runs') > 0 and '1' or count)
 call('SET', P .. 'layout', layout .. '/' .. first)
 return {'TAKEN', term, call('GET', P .. 'cursor') or '0'}

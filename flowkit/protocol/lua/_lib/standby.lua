@@ -12,3 +12,9 @@ local function stand_by(me, shards, now, till)
   if fewest and fewest < shards then return end
   call('SET', P .. 'standby', me .. ',' .. string.format('%d,%d', shards, till))
 end
+
+-- Notes that `me` does not stand by any longer: a lease would be lost on it.
+local function leave(me)
+  local who = string.match(call('GET', P .. 'standby') or '', '^([^,]*),')
+  if who == me then call('DEL', P .. 'standby') end
+end
