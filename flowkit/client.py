@@ -12,11 +12,12 @@ for where it was before it is taken for a new one.
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from .at_once import ask_at_once
 from .checks import (
     check_dag,
     check_handles,
@@ -29,7 +30,7 @@ from .checks import (
 from .core.states import RunState
 from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter
 from .exceptions import FlowkitError, RedisUnavailable, RunNotFound
-from .protocol.client_store import ClientStore, RunRecord, Submission
+from .protocol.client_store import RunRecord, Submission
 from .protocol.codec import pack
 from .protocol.graphs import digest_of, pack_graph
 from .protocol.keys import RUN_ID
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from .dag import DAG
 
 PATIENCE_S = 5.0
+LOOK_AGAIN_S = 0.2
 
 
 class Client:
@@ -67,20 +69,25 @@ class Client:
             for one in settings.shards
         )
         try:
-            self._check_shards()
+            self._check_shards(patience)
         except BaseException:
             self.close()
             raise
 
-    def _check_shards(self) -> None:
-        away: list[RedisUnavailable] = []
-        for shard in self.shards:
-            try:
-                shard.check()
-            except RedisUnavailable as error:
-                away.append(error)
-        if len(away) == len(self.shards):
-            raise away[0]
+    def _check_shards(self, patience: float) -> None:
+        """Wait until one of the shards answers; the others are waited for when they are needed."""
+        if len(self.shards) == 1:
+            self.shards[0].check()
+            return
+        deadline = time.monotonic() + patience
+        while True:
+            found = ask_at_once(ShardConnection.look, self.shards)
+            away = [one for one in found if one is not None]
+            if len(away) < len(self.shards):
+                return
+            if time.monotonic() >= deadline:
+                raise away[0]
+            time.sleep(LOOK_AGAIN_S)
 
     @classmethod
     def connect(
@@ -93,10 +100,6 @@ class Client:
         """Close the connections; handles of this client can no longer be used."""
         for shard in self.shards:
             shard.close()
-
-    def store(self) -> AbstractContextManager[ClientStore]:
-        """Have the connection to the first shard for oneself within a ``with`` block."""
-        return self.shards[0].store()
 
     def shard_of(self, run_id: str) -> ShardConnection:
         """Return the shard that a run of this id is submitted to."""
@@ -199,20 +202,23 @@ class Client:
         )
 
     def _first_count(self) -> int:
-        """Return how many shards the system began with, as far as is known; at least 1.
+        """Return how many shards the system began with; 1 unless all have said it.
 
-        The first shard was there from the beginning, but may have lost its data since. One that
-        was appended says how many there were when it came.
+        Each says how many there were when it came, or when it came back with nothing, so the least
+        is the one. Where a shard is away, that may be its own.
         """
-        known = [shard.first for shard in self.shards if shard.first is not None]
-        return 1 if self.shards[0].first is None else min(known)
+        return min(shard.first or 1 for shard in self.shards)
 
     # -- looking --------------------------------------------------------------------------------
 
     def run(self, run_id: str) -> RunHandle:
-        """Return the handle of a run, from whichever shard has it. Raises RunNotFound."""
+        """Return the handle of a run, from whichever shard has it.
+
+        Raises RunNotFound, and RedisUnavailable if a shard that may have it does not answer.
+        """
         home = self.shard_of(check_run_id(run_id))
         places = [home, *(shard for shard in self.shards if shard is not home)]
+        away: RedisUnavailable | None = None
         for shard in places:
             handle = RunHandle(self, run_id, shard=shard)
             try:
@@ -220,8 +226,12 @@ class Client:
             except RunNotFound:
                 if len(places) == 1:
                     raise
+            except RedisUnavailable as error:
+                away = away or error
             else:
                 return handle
+        if away is not None:
+            raise away
         raise RunNotFound(
             run_id,
             f"there is no run {run_id!r} in any of the {len(places)} shards: check the id with "

@@ -18,12 +18,14 @@ from collections.abc import Callable, Sequence
 
 import msgpack
 
+from .at_once import ask_at_once
 from .exceptions import FlowkitError, RedisUnavailable
 from .protocol.client_store import ClientStore
 from .protocol.link import Link
 from .protocol.shards import Shard
 from .settings import load_settings
 
+ANSWER_S = 3.0  # for one answer; docker-compose.yml gives the whole check five seconds
 _USAGE = "usage: python -P -m flowkit.health scheduler|worker"
 
 
@@ -78,21 +80,23 @@ def main(words: Sequence[str]) -> int:
 
 def _found(check: Callable[[ClientStore], str], shards: Sequence[Shard]) -> str:
     """Return what a check finds in each shard. Raises what it raises of one that answers."""
-    found: list[str] = []
-    away: list[RedisUnavailable] = []
-    for shard in shards:
-        link = Link(shard.url, name="flowkit-health", patience=0.0, read_timeout=3.0)
-        where = f"shard {shard.layout}: " if len(shards) > 1 else ""
+
+    def ask(shard: Shard) -> str:
+        link = Link(shard.url, name="flowkit-health", patience=0.0, read_timeout=ANSWER_S)
         try:
-            found.append(where + check(ClientStore(link, shard.namespace)))
-        except RedisUnavailable as error:
-            away.append(error)
-            found.append(f"{where}{error}")
+            return check(ClientStore(link, shard.namespace))
         except UnhealthyError as error:
-            raise UnhealthyError(f"{where}{error}") from None
+            raise UnhealthyError(f"{_where(shard)}{error}") from None
+
+    found = ask_at_once(ask, shards)
+    away = [one for one in found if isinstance(one, RedisUnavailable)]
     if len(away) == len(shards):
         raise away[0]
-    return "; ".join(found)
+    return "; ".join(f"{_where(shard)}{one}" for shard, one in zip(shards, found, strict=True))
+
+
+def _where(shard: Shard) -> str:
+    return f"shard {shard.layout}: " if shard.count > 1 else ""
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from typing import Any, NoReturn
 
 from .exceptions import SettingsError
 from .logging import LogLevel
+from .protocol.keys import NAMESPACE
 from .protocol.redis_url import EXAMPLES, check_redis_url, redact_url
 from .protocol.shards import Shard, list_problem, shards_of
 
@@ -124,7 +125,24 @@ def load_settings(
             values[name], sources[name] = environ[option.variable], f"environment {option.variable}"
         if flags.get(name) is not None:
             values[name], sources[name] = flags[name], f"flag {option.flag}"
-    return Settings(**values, sources=sources)
+    settings = Settings(**values, sources=sources)
+    if flags.get("namespace") is not None:
+        _refuse_two_namespaces(settings)
+    return settings
+
+
+def _refuse_two_namespaces(settings: Settings) -> None:
+    """Raise SettingsError if a URL names another namespace than the flag, which it would overrule.
+
+    The environment's and the file's are for URLs that name none.
+    """
+    for shard in settings.shards:
+        if shard.namespace != settings.namespace:
+            raise SettingsError(
+                f"namespace = {settings.namespace!r} ({settings.source('namespace')}) contradicts "
+                f"{redact_url(shard.url)}#{shard.namespace} ({settings.source('redis_url')}): a "
+                "URL with a # names the namespace by itself. Leave one of them out."
+            )
 
 
 def _redacted(raw: object) -> object:
@@ -147,7 +165,7 @@ def _parse_redis_url(raw: object) -> str | None:
 
 
 def _parse_namespace(raw: object) -> str:
-    if isinstance(raw, str) and re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", raw):
+    if isinstance(raw, str) and NAMESPACE.fullmatch(raw):
         return raw
     raise ValueError("give 1 to 64 of the characters A-Z a-z 0-9 _ . -")
 

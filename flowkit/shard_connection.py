@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from .exceptions import FlowkitError
 from .protocol.client_store import ClientStore
@@ -14,6 +14,7 @@ from .protocol.link import Link
 from .protocol.shards import Shard
 
 FEEDS_KEPT = 4
+SOON_S = 2.0
 
 
 class ShardConnection:
@@ -39,11 +40,19 @@ class ShardConnection:
         Raises UnfitRedis, WrongShards, RedisUnavailable.
         """
         if not self._is_checked:
-            check_fitness(self._store.link, allow_eviction=self._allow_eviction)
-            link, shard = self._store.link, self.shard
-            check_schema(self._store)
-            self.first = check_layout(link, shard.namespace, shard.layout)
-            self._is_checked = True
+            self._check(self._store)
+
+    def look(self) -> None:
+        """Do the same if the shard answers soon. Raises what ``check`` raises, soon."""
+        link = Link(self.shard.url, name="flowkit-client", patience=0.0, read_timeout=SOON_S)
+        with closing(ClientStore(link, self.shard.namespace)) as store:
+            self._check(store)
+
+    def _check(self, store: ClientStore) -> None:
+        check_fitness(store.link, allow_eviction=self._allow_eviction)
+        check_schema(store)
+        self.first = check_layout(store.link, self.shard.namespace, self.shard.layout)
+        self._is_checked = True
 
     @contextmanager
     def store(self) -> Iterator[ClientStore]:

@@ -43,7 +43,8 @@ def redis_options(command: _F) -> _F:
     return click.option(
         "--namespace",
         metavar="NAME",
-        help="Prefix of all keys [FLOWKIT_NAMESPACE; default: flowkit].",
+        help="Prefix of all keys, for URLs that name none behind a # [FLOWKIT_NAMESPACE; default: "
+        "flowkit].",
     )(command)
 
 

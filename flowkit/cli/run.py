@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..exceptions import FlowkitError, WaitTimeout
-from ..protocol.redis_url import redact_url
+from ..protocol.redis_url import redact_url, without_namespace
 from .connect import CONNECT_PATIENCE_S, OUTAGE_PATIENCE_S
 from .daemon_options import redis_options, settings_from
 from .exit_codes import ExitCode, code_of_state
@@ -93,8 +93,8 @@ def run(ctx: click.Context, /, as_json: bool, quiet: bool, **options: Any) -> No
     """Run a DAG with a scheduler and workers of its own, and show the results.
 
     Without a Redis URL the store is in memory, for as long as the command runs. With one, the run
-    gets a namespace of its own unless --namespace names one; it is deleted when the run has
-    succeeded, and kept for --resume otherwise.
+    gets a namespace of its own unless --namespace or the URL names one; it is deleted when the run
+    has succeeded, and kept for --resume otherwise.
     """
     from .display import make_display
     from .watch import signals_raise
@@ -109,8 +109,10 @@ def _order(options: dict[str, Any]) -> Order:
     from ..client import new_run_id
 
     settings = settings_from(options)
-    if settings.shards:  # the system of one run is never spread over several
-        settings = replace(settings, redis_url=settings.shards[0].url)
+    named = options["namespace"]
+    if settings.redis_url is not None:  # the system of one run is never spread over several
+        url, behind = without_namespace(settings.redis_url.split()[0])
+        settings, named = replace(settings, redis_url=url), named or behind
     params = parse_params(options["given"])
     resume = options["resume"]
     if resume is not None and settings.redis_url is None:
@@ -126,8 +128,8 @@ def _order(options: dict[str, Any]) -> Order:
         run_id=run_id,
         resume=resume is not None,
         settings=settings,
-        namespace=options["namespace"] or f"run-{run_id}",
-        is_private=settings.redis_url is not None and options["namespace"] is None,
+        namespace=named or f"run-{run_id}",
+        is_private=settings.redis_url is not None and named is None,
         workers=options["workers"],
         timeout=options["timeout"],
     )

@@ -141,7 +141,7 @@ class ClientStore(Store):
     def _not_found(self, run: str) -> RunNotFound:
         return RunNotFound(
             run,
-            f"there is no run {run!r} in namespace {self.keys.prefix[1:-2]!r}: check the id with "
+            f"there is no run {run!r} in namespace {self.keys.namespace!r}: check the id with "
             "'flowkit ls', and the namespace; a run's data is deleted when its TTL is over",
         )
 

@@ -9,7 +9,7 @@ that is another one than the list of URLs makes it would be asked for runs that 
 
 from __future__ import annotations
 
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, suppress
 
 from ..exceptions import NotPermitted, RedisUnavailable, StoreError, UnfitRedis, WrongShards
 from .keys import SCHEMA, Keys
@@ -48,11 +48,14 @@ def check_schema(store: Store, *, daemon: bool = False) -> None:
     found = store.read_schema()
     if found is None or (daemon and found.isdigit() and int(found) < SCHEMA):
         # A full Redis or a replica takes no note. Who only looks may look nevertheless.
-        with nullcontext() if daemon else suppress(RedisUnavailable):
+        with ExitStack() as how:
+            if not daemon:
+                how.enter_context(suppress(RedisUnavailable))
+                how.enter_context(store.link.impatient())
             found = store.note_schema(SCHEMA, upgrade=daemon)
     if found is None or (found.isdigit() and int(found) <= SCHEMA):
         return
-    namespace, where = store.keys.prefix[1:-2], redact_url(store.link.url)
+    namespace, where = store.keys.namespace, redact_url(store.link.url)
     told = found[:20].decode("utf-8", "backslashreplace")
     raise UnfitRedis(
         f"namespace {namespace!r} of Redis at {where} has format {told}, and this release "

@@ -30,7 +30,7 @@ SCHEMA = 1
 class Keys:
     """The key names of one namespace."""
 
-    __slots__ = ("prefix",)
+    __slots__ = ("namespace", "prefix")
 
     def __init__(self, namespace: str) -> None:
         """Raises ValueError for a namespace that a key could not hold."""
@@ -38,6 +38,7 @@ class Keys:
             raise ValueError(
                 f"{namespace!r} is no namespace: use 1 to 64 letters, digits, '_', '-' or '.'"
             )
+        self.namespace = namespace
         self.prefix = "{" + namespace + "}:"
 
     def schema(self) -> str:

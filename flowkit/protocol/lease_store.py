@@ -56,7 +56,7 @@ class LeaseStore(Store):
         told = "" if shards is None else shards
         reply = self._script("lead", self.scheduler, lease_ms, self.layout, told)
         if reply[0] == b"OTHER":
-            namespace, said = self.keys.prefix[1:-2], reply[1].decode()
+            namespace, said = self.keys.namespace, reply[1].decode()
             raise WrongShards(wrong_shards(self.link.url, namespace, self.layout, said))
         if reply[0] == b"HELD":
             return LeaseReply(False, holder=reply[1].decode(), left_ms=reply[2])

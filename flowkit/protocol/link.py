@@ -17,8 +17,8 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import redis
@@ -67,7 +67,8 @@ def new_connection(url: str, *, name: str, read_timeout: float) -> Any:
     """
     options: dict[str, Any] = {"protocol": 2, "client_name": name, "socket_timeout": read_timeout}
     if not url.startswith("unix:"):
-        options |= {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_keepalive": True}
+        soon = min(CONNECT_TIMEOUT_S, read_timeout)
+        options |= {"socket_connect_timeout": soon, "socket_keepalive": True}
     try:
         if is_sentinel_url(check_redis_url(url)):
             return _forgetful(connection_to_master(split_sentinel_url(url), options))
@@ -180,6 +181,15 @@ class Link:
             return []
         result: list[Any] = self._persist(lambda: self._exchange_all(commands))
         return result
+
+    @contextmanager
+    def impatient(self) -> Iterator[None]:
+        """Try each call once within a ``with`` block."""
+        patience, self.patience = self.patience, 0.0
+        try:
+            yield
+        finally:
+            self.patience = patience
 
     def interrupt(self) -> None:
         """End a blocking call of another thread: its connection is cut. Any thread."""

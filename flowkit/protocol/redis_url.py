@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qs, unquote, urlencode, urlsplit
 
 from ..exceptions import BadRedisURL
+from .keys import NAMESPACE
 
 EXAMPLES = (
     "write it like redis://localhost:6379/0, rediss://user:password@host:6379/0 (TLS), "
@@ -19,7 +20,7 @@ EXAMPLES = (
 )
 # Wider than a URL needs: whatever stands before the last @ may hold a password.
 _USER_INFO = re.compile(r"\A(\w[\w+.-]*://)?(.+)@([^@]*)\Z", re.DOTALL)
-_QUERY_PASSWORD = re.compile(r"([?&]\w*password=)[^&#]*", re.IGNORECASE)
+_QUERY_PASSWORD = re.compile(r"([?&]\w*password=)[^&]*", re.IGNORECASE)
 _SENTINEL = ("redis+sentinel", "rediss+sentinel")
 _SENTINEL_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:@,/]+)(?::([0-9]{1,5}))?")
 _SERVICE = re.compile(r"/([A-Za-z0-9_.-]+)(?:/([0-9]*))?/?")
@@ -35,7 +36,7 @@ def redact_url(url: str) -> str:
     ``@`` goes.
     """
     parts = str(url).split()
-    if len(parts) > 1 and not any(url_problem(part.partition("#")[0]) for part in parts):
+    if len(parts) > 1 and not any(url_problem(without_namespace(part)[0]) for part in parts):
         return " ".join(map(_redacted, parts))
     return _redacted(str(url))
 
@@ -48,6 +49,18 @@ def _redacted(url: str) -> str:
     scheme, info, rest = match.groups(default="")
     user, colon, _ = info.partition(":")
     return f"{scheme}{user}:***@{rest}" if colon else f"{scheme}***@{rest}"
+
+
+def without_namespace(url: str) -> tuple[str, str | None]:
+    """Return a URL without its fragment, and the namespace of a shard that this names.
+
+    A fragment that cannot be a namespace stays, and is refused: it is part of a password with a
+    raw # in it. So is one behind a password in the query, where nobody can tell.
+    """
+    plain, mark, fragment = url.rpartition("#")
+    if mark and NAMESPACE.fullmatch(fragment) and not _QUERY_PASSWORD.search(plain):
+        return plain, fragment
+    return url, None
 
 
 def check_redis_url(url: str) -> str:

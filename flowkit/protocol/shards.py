@@ -10,10 +10,14 @@ whether they do. It grows only; see ``lead.lua``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-from .keys import NAMESPACE
-from .redis_url import is_sentinel_url, redact_url, url_problem
+from .redis_url import (
+    is_sentinel_url,
+    redact_url,
+    split_sentinel_url,
+    url_problem,
+    without_namespace,
+)
 
 ALONE = "0/1"  # the layout of a list of one
 
@@ -58,7 +62,7 @@ def shards_of(urls: str, namespace: str) -> tuple[Shard, ...]:
         Shard(url, named or namespace, at, len(parts)) for at, (url, named) in enumerate(parts)
     )
     places: dict[tuple[object, ...], Shard] = {}
-    for shard in found:
+    for shard in found if len(found) > 1 else ():
         twin = places.setdefault(_place(shard), shard)
         if twin is not shard:
             raise ValueError(
@@ -67,17 +71,6 @@ def shards_of(urls: str, namespace: str) -> tuple[Shard, ...]:
                 "each a namespace of its own behind a #, as in redis://host:6379/0#etl-1"
             )
     return found
-
-
-def without_namespace(url: str) -> tuple[str, str | None]:
-    """Return a URL without its fragment, and the namespace that this names.
-
-    A fragment that cannot be a namespace stays: it is a password with a raw # in it.
-    """
-    plain, mark, fragment = url.rpartition("#")
-    if mark and NAMESPACE.fullmatch(fragment):
-        return plain, fragment
-    return url, None
 
 
 def wrong_shards(url: str, namespace: str, layout: str, said: str) -> str:
@@ -93,10 +86,13 @@ def wrong_shards(url: str, namespace: str, layout: str, said: str) -> str:
 
 def _place(shard: Shard) -> tuple[object, ...]:
     """Return what two URLs of one place have in common, however they are written."""
-    parts = urlsplit(shard.url)
+    from redis.connection import parse_url  # takes long to import, and a single URL needs none
+
     if is_sentinel_url(shard.url):
-        return (parts.netloc.rpartition("@")[2], parts.path, shard.namespace)
-    if parts.scheme == "unix":
-        return (parts.path, parts.query, shard.namespace)
-    database = parts.path.strip("/") or "0"
-    return (parts.hostname or "localhost", parts.port or 6379, database, shard.namespace)
+        url = split_sentinel_url(shard.url)
+        master, plain = (frozenset(url.hosts), url.service), url.plain
+    else:
+        master, plain = None, shard.url
+    parts = parse_url(plain)  # type: ignore[no-untyped-call, unused-ignore]
+    host = parts.get("path") or (parts.get("host", "localhost"), parts.get("port", 6379))
+    return (master or host, int(parts.get("db", 0)), shard.namespace)

@@ -81,10 +81,13 @@ def test_a_resume_that_cannot_be(
     assert said in done.stderr
 
 
+@pytest.mark.parametrize("where", ["flag", "url"])
 def test_a_namespace_that_is_named_is_kept(
-    flowkit: Run, redis_server: RealRedis, namespace: str
+    flowkit: Run, redis_server: RealRedis, namespace: str, where: str
 ) -> None:
     words = ("--redis", redis_server.url, "--namespace", namespace)
+    if where == "url":
+        words = ("--redis", f"{redis_server.url}#{namespace}")
     done = flowkit("run", "chain.py", *words, "--json")
     assert done.returncode == 0, done.stderr
     listed = json.loads(flowkit("ls", *words, "--json").stdout)

@@ -25,7 +25,7 @@ def test_a_run_that_was_submitted_and_is_gone_is_lost(
     with Client(Settings(redis_url=fake_server.url, namespace=namespace)) as client:
         handle = client.submit(dag)
         found = client.run(handle.run_id)
-        with client.store() as store:
+        with client.shards[0].store() as store:
             keys = store.keys
             store.link.call("DEL", keys.run(handle.run_id))
         for waiting, error in ((handle, RunLost), (found, RunNotFound)):

@@ -45,7 +45,7 @@ def test_clocks_that_are_an_hour_off_change_nothing(system: System, worker_off: 
 
 
 def _age_ms(system: System, run: object) -> float:
-    with system.client() as client, client.store() as store:
+    with system.client() as client, client.shards[0].store() as store:
         seconds, micros = store.link.call("TIME")
         submitted = store.read_run(run.run_id).submitted_ms  # type: ignore[attr-defined]
         return float(seconds) * 1000 + float(micros) / 1000 - submitted

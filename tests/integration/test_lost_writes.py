@@ -90,7 +90,7 @@ def test_results_that_are_deleted_fail_the_tasks_that_need_them(system: System) 
         run = client.submit(dag)
         system.started("two")
         wait_until("one is over", lambda: run.results() == {"one": 0.01})
-        with client.store() as store:
+        with client.shards[0].store() as store:
             store.link.call("DEL", store.keys.results(run.run_id))
         with pytest.raises(RunLost, match="are gone from Redis"):
             run.results()

@@ -67,7 +67,7 @@ def test_runs_of_an_older_release_are_looked_at_and_brought_to_their_end(inherit
             "held", *(f"leaf_{n}" for n in range(5)),
         }  # fmt: skip
         assert client.run("waiting").wait(30) is RunState.FAILED
-        with client.store() as store:
+        with client.shards[0].store() as store:
             assert store.read_schema() == str(SCHEMA).encode()
     for process in system.processes:
         assert "Traceback" not in process.log

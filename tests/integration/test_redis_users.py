@@ -73,7 +73,7 @@ def test_a_whole_run_under_these_users(server: RealRedis, tmp_path: Path) -> Non
             assert held.wait(30) == "succeeded"
             assert client.runs()
             assert held.status().over
-            with client.store() as store:
+            with client.shards[0].store() as store:
                 assert store.ready_lists()
                 assert store.alive_workers()
         scheduler.terminate()

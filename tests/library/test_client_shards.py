@@ -6,6 +6,7 @@ tests/integration/test_shards.py.
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 
@@ -174,12 +175,13 @@ def test_a_run_of_before_is_the_same_run_when_it_is_submitted_again(
 @pytest.mark.parametrize(
     ("firsts", "known_since"),
     [([4, 4, 4, 4], 4), ([2, 2, 3, 4], 2), ([4, 2, 3, 4], 2), ([None, 4, 4, 4], 1),
-     ([3, None, 3, 4], 3)],
+     ([3, None, 3, 4], 1)],
 )  # fmt: skip
 def test_ids_are_looked_for_where_they_may_have_been_since_the_system_began(
     connect: Connect, firsts: list[int | None], known_since: int
 ) -> None:
-    """Not all shards know it: one was appended, one has lost its data, one does not answer."""
+    """Not all shards know it: one was appended, one has lost its data. One that does not answer may
+    be the only one that does; to take it for granted put a run into two shards."""
     client = connect(4)
     for shard, first in zip(client.shards, firsts, strict=True):
         shard.first = first
@@ -247,6 +249,39 @@ def test_one_shard_that_is_away_leaves_the_others_usable(urls: list[str], dag: D
         with pytest.raises(RedisUnavailable, match=f"cannot use Redis at {away}"):
             call()
     client.close()
+
+
+def test_whoever_connects_does_not_wait_for_a_shard_that_is_away(urls: list[str], dag: DAG) -> None:
+    """It waited out its patience: a minute, for commands that wait."""
+    away = f"redis://127.0.0.1:{free_port()}"
+    with Client.connect(f"{away}/0 {urls[0]} {away}/1", patience=3600) as client:
+        client.shards[1].first = client.shards[0].first = client.shards[2].first = 3
+        here = next(f"r{n}" for n in range(99) if owner(f"r{n}", 3) == 1)
+        assert client.submit(dag, run_id=here).shard is client.shards[1]
+
+
+def test_it_waits_while_none_of_them_answers(fake_server: EmbeddedServer, urls: list[str]) -> None:
+    port = free_port()
+    late = EmbeddedServer(port=port)
+    starter = threading.Timer(0.3, late.start)
+    starter.start()
+    try:
+        nobody = f"redis://127.0.0.1:{free_port()}/0"
+        with Client.connect(f"{nobody} redis://127.0.0.1:{port}/0", patience=60) as client:
+            assert client.shards[1].first == 1
+    finally:
+        starter.join()
+        late.stop()
+
+
+def test_a_run_is_found_behind_a_shard_that_is_away(urls: list[str], dag: DAG) -> None:
+    """``submit`` of the same id found it, and ``status``, ``cancel`` and ``resume`` did not."""
+    run = moving_id(1, 2)
+    Client.connect(urls[0]).submit(dag, run_id=run)
+    away = f"redis://127.0.0.1:{free_port()}/0"
+    with Client.connect(f"{urls[0]} {away}", patience=0.1) as client:
+        assert owner(run, 2) == 1, "its home is away"
+        assert client.run(run).shard is client.shards[0]
 
 
 def test_a_client_needs_one_shard_at_least() -> None:

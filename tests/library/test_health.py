@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
+import threading
 
 import msgpack
 import pytest
 from helpers import free_port
 
 from flowkit.embedded import EmbeddedServer
-from flowkit.health import main
+from flowkit.health import CHECKS, main
 from flowkit.protocol.link import Link
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.worker_store import WorkerStore
@@ -124,6 +125,14 @@ class TestSeveralShards:
         assert f"shard 1/2: cannot use Redis at {nobody}" in found
         monkeypatch.setenv("FLOWKIT_REDIS_URL", f"{nobody} {nobody}#x")
         assert main(["worker"]) == 1
+
+    def test_all_are_asked_at_once(
+        self, link: Link, other: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One after the other, those that hang took longer than a container has."""
+        together = threading.Barrier(2, timeout=20)
+        monkeypatch.setitem(CHECKS, "worker", lambda store: str(together.wait()))
+        assert main(["worker"]) == 0
 
 
 @pytest.mark.parametrize("words", [[], ["nonsense"], ["worker", "scheduler"]])

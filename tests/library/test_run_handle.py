@@ -21,7 +21,7 @@ def test_a_run_that_was_accepted_and_is_gone_is_lost() -> None:
     dag.add(Task(work))
     with EmbeddedServer() as server, Client.connect(server.url) as client:
         run = client.submit(dag, run_id="nightly")
-        with client.store() as store:
+        with client.shards[0].store() as store:
             store.link.call("FLUSHALL")
         with pytest.raises(RunLost, match=r"'nightly' was accepted and is not in Redis any more"):
             run.wait(5)
@@ -47,7 +47,7 @@ def one_task(function: Callable[[], object]) -> DAG:
 
 def finish(client: Client, run: RunHandle, outcome: RunState) -> None:
     """Say of a run that it is over, as a scheduler would."""
-    with client.store() as store:
+    with client.shards[0].store() as store:
         store.link.call("HSET", store.keys.run(run.run_id), "state", outcome.value)
 
 
@@ -78,7 +78,7 @@ def test_one_of_many_that_is_lost_is_named() -> None:
     with EmbeddedServer() as server, Client.connect(server.url) as client:
         runs = client.submit_many(one_task(work), [None] * 2)
         finish(client, runs[0], RunState.SUCCEEDED)
-        with client.store() as store:
+        with client.shards[0].store() as store:
             store.link.call("DEL", store.keys.run(runs[1].run_id))
         with pytest.raises(RunLost) as caught:
             client.wait_all(runs, 5)
@@ -90,7 +90,7 @@ def test_a_wait_for_many_looks_at_many_in_one_round_trip() -> None:
         runs = client.submit_many(one_task(work), [None] * 100)
         for run in runs:
             finish(client, run, RunState.SUCCEEDED)
-        with client.store() as store:
+        with client.shards[0].store() as store:
             calls: list[object] = []
             batch = store.link.batch
             store.link.batch = lambda of: (calls.append(len(of)), batch(of))[1]  # type: ignore[method-assign]
@@ -102,7 +102,7 @@ def test_a_wait_for_many_that_end_one_after_the_other_looks_at_few() -> None:
     """It looked at 500 of them each time that one had ended."""
     with EmbeddedServer() as server, Client.connect(server.url) as client:
         runs = client.submit_many(one_task(work), [None] * 60)
-        with client.store() as store:
+        with client.shards[0].store() as store:
             looked: list[int] = []
             batch = store.link.batch
             store.link.batch = lambda of: (looked.append(len(of)), batch(of))[1]  # type: ignore[method-assign]

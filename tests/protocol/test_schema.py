@@ -57,6 +57,7 @@ class Full(Store):
     """Stands for a namespace on a Redis that takes no writes just now."""
 
     def note_schema(self, number: int, *, upgrade: bool) -> bytes:
+        assert upgrade or self.link.patience == 0.0, "to look is not worth a wait"
         raise RedisUnavailable("its memory is full")
 
 

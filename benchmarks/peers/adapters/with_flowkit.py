@@ -77,7 +77,7 @@ class Peer(host.Adapter):
             time.sleep(0.001)
 
     def _active(self) -> Any:
-        with self.client.store() as store:
+        with self.client.shards[0].store() as store:
             return store.link.call("SCARD", store.keys.active())
 
     def one(self) -> Any:

@@ -1,0 +1,71 @@
+"""Several URLs: which of them are one place, and what may stand behind a #."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowkit import Client
+from flowkit.exceptions import SettingsError
+from flowkit.settings import Settings, load_settings, redact_url
+
+SENTINELS = "redis+sentinel://h1,h2"
+
+
+@pytest.mark.parametrize(
+    "urls",
+    [
+        "redis://h/1 redis://h?db=1",
+        "redis://h redis://localhost.h redis://h:6379/0",
+        f"{SENTINELS}/m {SENTINELS}/m/0",
+        f"{SENTINELS}/m redis+sentinel://h2,h1:26379/m",
+        "unix:///r.sock unix:///r.sock?db=0",
+    ],
+)
+def test_one_place_is_one_however_it_is_written(urls: str) -> None:
+    with pytest.raises(SettingsError, match=r"are both namespace 'flowkit'"):
+        Settings(redis_url=urls)
+
+
+@pytest.mark.parametrize(
+    "urls",
+    [
+        "redis://h?db=1 redis://h?db=2",
+        f"{SENTINELS}/m/0 {SENTINELS}/m/1",
+        f"{SENTINELS}/m {SENTINELS}/n",
+        "unix:///r.sock?db=0 unix:///r.sock?db=1",
+        "redis://h redis://h#other",
+    ],
+)
+def test_two_places_are_two(urls: str) -> None:
+    assert len(Settings(redis_url=urls).shards) == 2
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_password_with_a_raw_hash_names_no_namespace_and_is_not_shown(many: bool) -> None:
+    url = "redis://h:6379/0?password=open#sesame"
+    with pytest.raises(SettingsError) as caught:
+        Settings(redis_url=f"redis://a {url}" if many else url)
+    assert "it has a # or ? in a place where that ends the host" in str(caught.value)
+    for text in (str(caught.value), redact_url(url), redact_url(f"redis://a {url}")):
+        assert "sesame" not in text
+        assert "open" not in text
+
+
+def test_a_namespace_that_is_given_beside_another_one_in_the_url_is_refused() -> None:
+    """It did nothing."""
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environ={}, redis_url="redis://:secret@h#etl", namespace="shop")
+    assert str(caught.value) == (
+        "namespace = 'shop' (flag --namespace) contradicts redis://:***@h#etl (flag --redis): a "
+        "URL with a # names the namespace by itself. Leave one of them out."
+    )
+    with pytest.raises(SettingsError):
+        Client.connect("redis://h#etl", "shop")
+
+
+def test_the_environment_s_namespace_is_for_urls_that_name_none() -> None:
+    environ = {"FLOWKIT_NAMESPACE": "shop"}
+    both = load_settings(environ=environ, redis_url="redis://a redis://b#etl").shards
+    assert [shard.namespace for shard in both] == ["shop", "etl"]
+    same = load_settings(environ={}, redis_url="redis://a#etl", namespace="etl").shards
+    assert [shard.namespace for shard in same] == ["etl"]
