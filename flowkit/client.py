@@ -12,12 +12,10 @@ for where it was before it is taken for a new one.
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from .at_once import ask_at_once
 from .checks import (
     check_dag,
     check_handles,
@@ -37,7 +35,7 @@ from .protocol.keys import RUN_ID
 from .protocol.rendezvous import former_owners, owner
 from .run_handle import RunHandle
 from .settings import Settings, load_settings
-from .shard_connection import ShardConnection
+from .shard_connection import ShardConnection, answering_first, reach_one
 from .waiting import wait_all
 
 if TYPE_CHECKING:
@@ -45,7 +43,6 @@ if TYPE_CHECKING:
     from .dag import DAG
 
 PATIENCE_S = 5.0
-LOOK_AGAIN_S = 0.2
 
 
 class Client:
@@ -69,25 +66,10 @@ class Client:
             for one in settings.shards
         )
         try:
-            self._check_shards(patience)
+            reach_one(self.shards, patience)
         except BaseException:
             self.close()
             raise
-
-    def _check_shards(self, patience: float) -> None:
-        """Wait until one of the shards answers; the others are waited for when they are needed."""
-        if len(self.shards) == 1:
-            self.shards[0].check()
-            return
-        deadline = time.monotonic() + patience
-        while True:
-            found = ask_at_once(ShardConnection.look, self.shards)
-            away = [one for one in found if one is not None]
-            if len(away) < len(self.shards):
-                return
-            if time.monotonic() >= deadline:
-                raise away[0]
-            time.sleep(LOOK_AGAIN_S)
 
     @classmethod
     def connect(
@@ -176,10 +158,10 @@ class Client:
         if len(self.shards) == 1:
             return self.shards[0]
         today, *before = former_owners(run_id, len(self.shards), self._first_count())
-        for position in before if chosen else ():
-            with self.shards[position].store() as store:
+        for shard in answering_first(self.shards[at] for at in before) if chosen else ():
+            with shard.store() as store:
                 if not store.missing([run_id]):
-                    return self.shards[position]
+                    return shard
         return self.shards[today]
 
     def _submission(
@@ -217,7 +199,8 @@ class Client:
         Raises RunNotFound, and RedisUnavailable if a shard that may have it does not answer.
         """
         home = self.shard_of(check_run_id(run_id))
-        places = [home, *(shard for shard in self.shards if shard is not home)]
+        others = (shard for shard in self.shards if shard is not home)
+        places = answering_first([home, *others])
         away: RedisUnavailable | None = None
         for shard in places:
             handle = RunHandle(self, run_id, shard=shard)

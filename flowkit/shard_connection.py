@@ -1,11 +1,13 @@
-"""One shard as a client uses it: the connection for calls, and those that listen to runs."""
+"""A shard as a client uses it: the connection for calls, and those that listen to runs."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 
+from .at_once import ask_at_once
 from .exceptions import FlowkitError
 from .protocol.client_store import ClientStore
 from .protocol.feed import Feed
@@ -14,7 +16,7 @@ from .protocol.link import Link
 from .protocol.shards import Shard
 
 FEEDS_KEPT = 4
-SOON_S = 2.0
+SOON_S, LOOK_AGAIN_S = 2.0, 0.2
 
 
 class ShardConnection:
@@ -33,6 +35,16 @@ class ShardConnection:
         self._store = ClientStore(
             Link(shard.url, name="flowkit-client", patience=patience), shard.namespace
         )
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether the shard was ever asked who it is, and is the right one."""
+        return self._is_checked
+
+    def be_patient(self, patience: float) -> None:
+        """Have each call from now on try for so many seconds to reach Redis."""
+        with self._lock:
+            self._store.link.patience = patience
 
     def check(self) -> None:
         """Look whether the Redis is fit and the shard is this one, unless that is known.
@@ -97,3 +109,31 @@ class ShardConnection:
             raise FlowkitError(
                 "this client is closed, and its handles with it: make another with Client.connect()"
             )
+
+
+def reach_one(shards: Sequence[ShardConnection], patience: float) -> None:
+    """Wait until one of the shards answers; the others are waited for when they are needed.
+
+    ``patience``: seconds to try. One that hangs is given ``SOON_S`` of them. Raises UnfitRedis,
+    WrongShards, and RedisUnavailable if none answers.
+    """
+    if len(shards) == 1:
+        shards[0].check()
+        return
+    deadline = time.monotonic() + patience
+    while True:
+        places = [one.shard for one in shards]
+        found = ask_at_once(lambda shard: shards[shard.position].look(), places, SOON_S)
+        away = [one for one in found if one is not None]
+        if len(away) < len(shards):
+            return
+        if time.monotonic() >= deadline:
+            raise away[0]
+        time.sleep(LOOK_AGAIN_S)
+
+
+def answering_first(shards: Iterable[ShardConnection]) -> list[ShardConnection]:
+    """Return the shards in their order, those behind that have never answered: whoever looks for a
+    run then waits for them only if no other one has it.
+    """
+    return sorted(shards, key=lambda one: not one.has_answered)

@@ -28,7 +28,9 @@ def connect(ctx: click.Context, options: dict[str, Any], *, waits: bool = False)
     settings = settings_from(options)
     required_shards(settings, ctx.command_path)
     client = ctx.with_resource(Client(settings, patience=CONNECT_PATIENCE_S))
-    return ctx.with_resource(Client(settings, patience=OUTAGE_PATIENCE_S)) if waits else client
+    for shard in client.shards if waits else ():
+        shard.be_patient(OUTAGE_PATIENCE_S)
+    return client
 
 
 def refuse_timeout_alone(timeout: float | None, *, wait: bool) -> None:

@@ -275,13 +275,34 @@ def test_it_waits_while_none_of_them_answers(fake_server: EmbeddedServer, urls: 
 
 
 def test_a_run_is_found_behind_a_shard_that_is_away(urls: list[str], dag: DAG) -> None:
-    """``submit`` of the same id found it, and ``status``, ``cancel`` and ``resume`` did not."""
+    """``submit`` of the same id found it, and ``status``, ``cancel`` and ``resume`` did not; then
+    they did when their patience was over, a minute for commands that wait."""
     run = moving_id(1, 2)
     Client.connect(urls[0]).submit(dag, run_id=run)
     away = f"redis://127.0.0.1:{free_port()}/0"
-    with Client.connect(f"{urls[0]} {away}", patience=0.1) as client:
+    with Client.connect(f"{urls[0]} {away}", patience=3600) as client:
         assert owner(run, 2) == 1, "its home is away"
         assert client.run(run).shard is client.shards[0]
+
+
+def test_a_run_is_found_behind_a_shard_that_went_away_later(urls: list[str], dag: DAG) -> None:
+    run = moving_id(1, 2)
+    Client.connect(urls[0]).submit(dag, run_id=run)
+    other = EmbeddedServer(port=free_port())
+    other.start()
+    with Client.connect(f"{urls[0]} {other.url}", patience=0.1) as client:
+        other.stop()
+        assert owner(run, 2) == 1, "its home is away"
+        assert client.run(run).shard is client.shards[0]
+
+
+def test_an_id_is_looked_for_last_where_nobody_answers(urls: list[str], dag: DAG) -> None:
+    """A run is the same run whether or not a shard between its two is away."""
+    run = next(f"r{n}" for n in range(1000) if former_owners(f"r{n}", 3) == [2, 1, 0])
+    Client.connect(urls[0]).submit(dag, run_id=run)
+    away = f"redis://127.0.0.1:{free_port()}/0"
+    with Client.connect(f"{urls[0]} {away} {urls[2]}", patience=3600) as client:
+        assert client.submit(dag, run_id=run).shard is client.shards[0]
 
 
 def test_a_client_needs_one_shard_at_least() -> None:
