@@ -94,7 +94,7 @@ def run(ctx: click.Context, /, as_json: bool, quiet: bool, **options: Any) -> No
 
     Without a Redis URL the store is in memory, for as long as the command runs. With one, the run
     gets a namespace of its own unless --namespace or the URL names one; it is deleted when the run
-    has succeeded, and kept for --resume otherwise.
+    has succeeded, and kept for --resume otherwise. Of several URLs it takes the first server.
     """
     from .display import make_display
     from .watch import signals_raise
@@ -111,8 +111,10 @@ def _order(options: dict[str, Any]) -> Order:
     settings = settings_from(options)
     named = options["namespace"]
     if settings.redis_url is not None:  # the system of one run is never spread over several
-        url, behind = without_namespace(settings.redis_url.split()[0])
-        settings, named = replace(settings, redis_url=url), named or behind
+        first, *others = settings.redis_url.split()
+        url, behind = without_namespace(first)
+        # In a list it is that of a shard, which refuses whoever takes it for all there is.
+        settings, named = replace(settings, redis_url=url), named or (None if others else behind)
     params = parse_params(options["given"])
     resume = options["resume"]
     if resume is not None and settings.redis_url is None:

@@ -9,6 +9,10 @@ import pytest
 from console import Run
 from real_redis import RealRedis
 
+from flowkit.protocol.link import Link
+from flowkit.protocol.namespace import drop_namespace
+from flowkit.protocol.scheduler_store import SchedulerStore
+
 
 def keys(server: RealRedis, pattern: str) -> list[str]:
     with server.client() as client:
@@ -92,3 +96,19 @@ def test_a_namespace_that_is_named_is_kept(
     assert done.returncode == 0, done.stderr
     listed = json.loads(flowkit("ls", *words, "--json").stdout)
     assert [run["run_id"] for run in listed] == [json.loads(done.stdout)["run_id"]]
+
+
+def test_of_several_urls_it_takes_the_first_server_and_no_shard(
+    flowkit: Run, redis_server: RealRedis, namespace: str
+) -> None:
+    """The namespace behind a # is then that of a shard, which refused the run's own scheduler."""
+    link = Link(redis_server.url)
+    SchedulerStore(link, namespace, "s1", layout="0/2").lead(60_000)
+    try:
+        urls = f"{redis_server.url}#{namespace} {redis_server.url}#{namespace}.2"
+        done = flowkit("run", "chain.py", FLOWKIT_REDIS_URL=urls)
+        assert done.returncode == 0, done.stderr
+        assert re.search(r"namespace run-\w+\.", done.stderr)
+    finally:
+        drop_namespace(link, namespace)
+        link.close()
