@@ -90,7 +90,8 @@ def _place(shard: Shard) -> tuple[object, ...]:
 
     if is_sentinel_url(shard.url):
         url = split_sentinel_url(shard.url)
-        master, plain = (frozenset(url.hosts), url.service), url.plain
+        hosts = frozenset((host.lower(), port) for host, port in url.hosts)
+        master, plain = (hosts, url.service), url.plain
     else:
         master, plain = None, shard.url
     parts = parse_url(plain)  # type: ignore[no-untyped-call, unused-ignore]

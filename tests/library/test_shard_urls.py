@@ -17,7 +17,7 @@ SENTINELS = "redis+sentinel://h1,h2"
         "redis://h/1 redis://h?db=1",
         "redis://h redis://localhost.h redis://h:6379/0",
         f"{SENTINELS}/m {SENTINELS}/m/0",
-        f"{SENTINELS}/m redis+sentinel://h2,h1:26379/m",
+        f"{SENTINELS}/m redis+sentinel://h2,H1:26379/m",
         "unix:///r.sock unix:///r.sock?db=0",
     ],
 )
