@@ -6,6 +6,7 @@ tests/integration/test_shards.py.
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -294,6 +295,17 @@ def test_a_run_is_found_behind_a_shard_that_went_away_later(urls: list[str], dag
         other.stop()
         assert owner(run, 2) == 1, "its home is away"
         assert client.run(run).shard is client.shards[0]
+
+
+def test_a_run_is_found_behind_a_shard_that_hangs(urls: list[str], dag: DAG) -> None:
+    """Each try to read from it took 20 seconds."""
+    run = moving_id(1, 2)
+    Client.connect(urls[0]).submit(dag, run_id=run)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hangs = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        with Client.connect(f"{urls[0]} {hangs}", patience=3600) as client:
+            assert not client.shards[1].has_answered
+            assert client.run(run).shard is client.shards[0]
 
 
 def test_an_id_is_looked_for_last_where_nobody_answers(urls: list[str], dag: DAG) -> None:
