@@ -16,6 +16,7 @@ from .exceptions import FlowkitError, NotImportableError, ParameterError
 from .invoke import missing_parameters, plan_for
 from .layout import Layout
 from .options import unknown_name
+from .settings import Settings
 from .task import Task, registered_task
 
 if TYPE_CHECKING:
@@ -76,6 +77,25 @@ def check_timeout(value: object) -> float | None:
             f"timeout must be 0 to {MAX_DELAY_S:g} seconds, or None for any time, not {value!r}."
         )
     return float(value)
+
+
+def check_patience(value: object) -> float:
+    """Return ``value`` if a call can try for so many seconds, else raise."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError(f"patience must be a number of seconds, not {value!r}.")
+    if not 0 <= value <= MAX_DELAY_S:
+        raise ValueError(f"patience must be 0 to {MAX_DELAY_S:.0f} seconds, not {value!r}.")
+    return float(value)
+
+
+def check_settings(value: object) -> Settings:
+    """Return ``value`` if it is the settings of a client, else raise TypeError."""
+    if not isinstance(value, Settings):
+        raise TypeError(
+            f"settings must be Settings, as load_settings() returns them, not {value!r}. To give a "
+            "URL, use Client.connect(URL)."
+        )
+    return value
 
 
 def check_ttl(value: object) -> int:

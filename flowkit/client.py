@@ -21,7 +21,9 @@ from .checks import (
     check_handles,
     check_limit,
     check_many,
+    check_patience,
     check_run_state,
+    check_settings,
     check_since,
     check_ttl,
 )
@@ -54,15 +56,16 @@ class Client:
         Raises FlowkitError without a Redis URL, UnfitRedis, WrongShards, and RedisUnavailable if
         none of the shards answers; one that does not is asked again when it is needed.
         """
-        if settings.redis_url is None:
+        if check_settings(settings).redis_url is None:
             raise FlowkitError(
-                "no Redis URL is set: give redis='redis://localhost:6379', set FLOWKIT_REDIS_URL, "
-                "or redis-url under [tool.flowkit] in pyproject.toml; dag.run() needs none"
+                "no Redis URL is set: give redis='redis://localhost:6379', FLOWKIT_REDIS_URL, or "
+                "redis-url under [tool.flowkit] in pyproject.toml; dag.run() needs none"
             )
         self.settings = settings
         self.url = settings.redis_url
+        patience, evicts = check_patience(patience), settings.allow_eviction
         self.shards = tuple(
-            ShardConnection(one, patience=patience, allow_eviction=settings.allow_eviction)
+            ShardConnection(one, patience=patience, allow_eviction=evicts)
             for one in settings.shards
         )
         try:

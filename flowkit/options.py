@@ -25,7 +25,7 @@ TriggerName = Literal["none_failed", "all_succeeded", "any_succeeded", "all_over
 RetryOn = type[Exception] | tuple[type[Exception], ...]
 
 MAX_NAME = 200
-_QUEUE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+QUEUE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _PRINTABLE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
@@ -145,7 +145,7 @@ def _number(task: str, option: str, value: object, *, above_zero: bool = False) 
 def _queue(task: str, value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"Task {task!r}: queue must be a string, not {value!r}.")
-    if not _QUEUE.fullmatch(value):
+    if not QUEUE.fullmatch(value):
         raise ValueError(
             f"Task {task!r}: queue must be 1 to 64 letters, digits, '_', '.' or '-', not {value!r}."
         )

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from .checks import check_timeout
 from .core.states import RUN_OVER, RunState, TaskState
 from .exceptions import (
     FlowkitError,
+    RedisUnavailable,
     RunCancelled,
     RunLost,
     RunNotFound,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from .shard_connection import ShardConnection
 
 LOOK_ANYWAY_S = 1.0
+OUTAGE_S, LOOK_AGAIN_S = 60.0, 0.2
 NOT_OVER_YET_S = 0.0005  # no run is over sooner; a one-task run takes twice as long at least
 Progress = Callable[[Mapping[str, int], int], None]
 
@@ -100,19 +103,27 @@ class RunHandle:
         ``timeout`` in seconds, None for ever. ``progress(counts, total)`` is called now and then
         with the number of tasks in each state.
 
-        Raises WaitTimeout (the run goes on), RunLost if Redis loses it, RunNotFound.
+        Raises WaitTimeout (the run goes on), RunLost if Redis loses it, RunNotFound, and
+        RedisUnavailable if Redis is away for longer than a minute, or at the end of the timeout.
         """
         timeout = check_timeout(timeout)
         deadline = None if timeout is None else time.monotonic() + timeout
         # A run that was accepted a moment ago is not over: its first look is that behind the
         # listening. For any other one it spares the listening, if the run is over.
         if not self._accepted or time.monotonic() - self._born > NOT_OVER_YET_S:
-            state = self._standing().state
-            if state in RUN_OVER:
-                return state
+            with suppress(RedisUnavailable):  # the wait below outlasts that
+                state = self._standing().state
+                if state in RUN_OVER:
+                    return state
         with self.shard.feed(self.run_id) as feed:
+            answered = time.monotonic()
             while True:
-                state, counts, total = self._standing(known=True)
+                try:
+                    state, counts, total = self._standing(known=True)
+                    answered = time.monotonic()
+                except RedisUnavailable as error:
+                    self._check_patience(error, answered, deadline)
+                    continue
                 if progress is not None and counts:
                     progress(counts, total)
                 if state in RUN_OVER:
@@ -121,6 +132,17 @@ class RunHandle:
                 if left <= 0:
                     raise WaitTimeout(self.run_id, self._why_waiting(timeout or 0.0))
                 feed.next(min(left, LOOK_ANYWAY_S))
+
+    def _check_patience(
+        self, error: RedisUnavailable, answered: float, deadline: float | None
+    ) -> None:
+        """Raise ``error`` if Redis has been away for too long, or there is no time left."""
+        now = time.monotonic()
+        if now - answered < OUTAGE_S and (deadline is None or now < deadline):
+            time.sleep(LOOK_AGAIN_S)
+            return
+        error.add_note(f"Run {self.run_id} goes on where its workers reach Redis.")
+        raise error
 
     def _standing(self, *, known: bool = False) -> Standing:
         """``known``: Redis has had this run; if it has not any more, the run is lost."""
@@ -162,11 +184,13 @@ class RunHandle:
         """Return ``{task name: result}`` of the tasks that have succeeded so far, without hooks.
 
         ``lenient``: values of classes that this process does not know become plain data.
-        Raises RunNotFound, BrokenValue, RunLost if Redis has lost the run's results.
+        Raises RunNotFound, BrokenValue, RunLost if Redis has lost the run or its results.
         """
         names, hooks = self.graph().graph.names, self.graph().hooks()
         with self.shard.store() as store:
             records = store.read_records(self.run_id, range(len(names)))
+            if any(one.state is TaskState.PENDING for one in records):
+                self._standing()  # of a run that is gone there are no records either
             done = [
                 at
                 for at, one in enumerate(records)
@@ -197,6 +221,7 @@ class RunHandle:
                 return unpack(data, max_bytes=limit, lenient=lenient) if data else None
             if record.state is TaskState.FAILED:
                 raise self._task_error(number)
+            self._standing()  # of a run that is gone there are no records either
         raise FlowkitError(
             f"task {task!r} of run {self.run_id!r} is {record.state.value}: no result"
         )

@@ -17,6 +17,7 @@ from .protocol.shards import Shard
 
 FEEDS_KEPT = 4
 SOON_S, LOOK_AGAIN_S = 2.0, 0.2
+ANSWER_S = 5.0  # for each try: no call of a client takes Redis long
 
 
 class ShardConnection:
@@ -33,7 +34,8 @@ class ShardConnection:
         self._lock = threading.RLock()
         self._feeds: list[Feed] = []
         self._store = ClientStore(
-            Link(shard.url, name="flowkit-client", patience=patience), shard.namespace
+            Link(shard.url, name="flowkit-client", patience=patience, read_timeout=ANSWER_S),
+            shard.namespace,
         )
 
     @property

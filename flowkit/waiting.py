@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from .checks import check_timeout
 from .core.states import RUN_OVER, RunState
-from .exceptions import WaitTimeout
+from .exceptions import RedisUnavailable, WaitTimeout
 
 if TYPE_CHECKING:
     from .run_handle import RunHandle
@@ -68,7 +68,10 @@ def _over_already(runs: Sequence[RunHandle], some: Sequence[int]) -> dict[int, R
         by_shard.setdefault(runs[at].shard, []).append(at)
     over: dict[int, RunState] = {}
     for shard, places in by_shard.items():
-        with shard.store() as store:
-            states = store.read_states_of([runs[at].run_id for at in places])
+        try:
+            with shard.store() as store:
+                states = store.read_states_of([runs[at].run_id for at in places])
+        except RedisUnavailable:  # each is waited for by itself, which outlasts this
+            continue
         over |= {at: state for at, state in zip(places, states, strict=True) if state in RUN_OVER}
     return over

@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 from ..cli.daemon_options import daemon_options, end_as, required_shards, settings_from
+from ..cli.inputs import Seconds
 from ..logging import FlowkitLogger
 from ..protocol.shards import Shard
 from ..settings import Settings
@@ -50,7 +51,7 @@ from .daemon import WorkerDaemon
 )
 @click.option(
     "--shutdown-timeout",
-    type=float,
+    type=Seconds(),
     default=25.0,
     show_default=True,
     help="Seconds that running tasks may go on after TERM or Ctrl-C. A second one ends at once.",

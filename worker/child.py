@@ -27,7 +27,7 @@ from ..logging import LogLevel, configure_logging
 from ..protocol.keys import ready_list
 from ..protocol.link import Link
 from ..protocol.worker_store import WorkerStore
-from ..task import Task
+from ..task import Task, has_tasks
 from .async_lane import AsyncLane
 from .board import Board
 from .config import ExitCode, WorkerConfig
@@ -70,14 +70,24 @@ class Child:
         try:
             load_app(self._config.app)
         except FlowkitError as error:
-            self._log.event(LogLevel.ERROR, "app_broken", str(error), worker=self._lane_id)
-            self._leave(ExitCode.APP_BROKEN)
+            self._refuse_app(str(error))
+        except BaseException as error:  # a KeyboardInterrupt is the app's own here, too
+            self._refuse_app(f"{self._config.app} cannot be loaded: it raises {error!r}.")
+        if not has_tasks():
+            self._refuse_app(
+                f"{self._config.app} has no tasks. Give the file or module that defines or imports "
+                "them: --app FILE.py or --app package.module."
+            )
         self._open_log(records=True)
         sync_lane = self._open_lanes()
         threading.Thread(target=self._listen, name="control", daemon=True).start()
         gc.collect()
         gc.freeze()
         self._leave(self._work(sync_lane))
+
+    def _refuse_app(self, why: str) -> NoReturn:
+        self._log.event(LogLevel.ERROR, "app_broken", why, worker=self._lane_id)
+        self._leave(ExitCode.APP_BROKEN)
 
     def _open_log(self, *, records: bool) -> None:
         """Set up this process' log; once more after the app, whose own set-up may have undone it.

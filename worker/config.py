@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from ..options import QUEUE
 from ..protocol.shards import ALONE
 
 BEAT_S = 1.0  # between heartbeats, if the lease allows it
@@ -52,6 +53,12 @@ class WorkerConfig:
         _at_least("the lease", self.lease, 0.5)
         if not self.queues:
             raise ValueError("--queues names no queue")
+        for name in self.queues:
+            if not QUEUE.fullmatch(name):
+                raise ValueError(
+                    f"--queues names {name!r}, which no queue can be called: use 1 to 64 letters, "
+                    "digits, '_', '.' or '-', and commas between them"
+                )
 
     @property
     def lease_ms(self) -> int:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
+
+from ..core.retry import MAX_DELAY_S
 
 if TYPE_CHECKING:
     from ..dag import DAG
@@ -26,9 +29,29 @@ params_option = click.option(
     help="Run parameter: JSON if it is JSON, else text; KEY=@FILE reads a file (KEY=@@… is text).",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds that somebody can wait: neither NaN, which no range keeps out, nor more
+    than ten years.
+    """
+
+    def __init__(self, *, min_open: bool = False) -> None:
+        super().__init__(min=0, max=MAX_DELAY_S, min_open=min_open)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number, or fail as click does."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+        return number
+
+
 timeout_option = click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(min_open=True),
     metavar="SECONDS",
     help="Wait no longer than this.",
 )

@@ -52,6 +52,7 @@ _PASSING_IN_SCRIPT = re.compile(r"^Error running script .*: -(OOM|READONLY|MISCO
 # In a script, Redis 6.2 says in words that the user lacks a right.
 _FORBIDDEN = re.compile(r"\bNOPERM\b|The user executing the script can't")
 Outage = Callable[[Exception, float], None]
+_UNKNOWN_OPTION = re.compile(r"unexpected keyword argument ('\w+')")
 _RUN_ID = re.compile(rb"^run_id:(\w+)", re.MULTILINE)
 
 
@@ -74,7 +75,9 @@ def new_connection(url: str, *, name: str, read_timeout: float) -> Any:
             return _forgetful(connection_to_master(split_sentinel_url(url), options))
         return _forgetful(redis.ConnectionPool.from_url(url, **options).make_connection())
     except (ValueError, TypeError) as error:
-        raise BadRedisURL(f"{redact_url(url)!r} is no Redis URL: {error}") from None
+        unknown = _UNKNOWN_OPTION.search(str(error))
+        why = f"it has an option {unknown[1]} that there is not" if unknown else str(error)
+        raise BadRedisURL(f"{redact_url(url)!r} is no Redis URL: {why}") from None
 
 
 def _forgetful(connection: Any) -> Any:

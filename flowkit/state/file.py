@@ -13,7 +13,7 @@ Rules:
 - Readers take no lock. They know a file again by its inode, which they keep open, so that no other
   file can get the same one.
 - What is no state file is never overwritten: it is renamed to ``NAME.corrupt-TIME`` first, with a
-  warning. One of a newer format, or one that may not be read, is an error.
+  warning. One of something else, of a newer format, or one that may not be read, is an error.
 
 A write costs a rewrite of the whole file and two flushes: some milliseconds for a thousand entries.
 """
@@ -87,6 +87,7 @@ class StateFile:
         try:
             return self._current()
         except _Broken:
+            self._refuse_foreign()  # before there is a lock beside it
             with self._locked():
                 return self._current_or_set_aside()
 
@@ -148,11 +149,36 @@ class StateFile:
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             raise _Broken(f"{type(error).__name__}: {error}") from error
 
+    def _refuse_foreign(self) -> None:
+        """Raise StateError for a file that never was one of a state, but one of somebody's.
+
+        A text of several lines under a name that is no JSON file's, or a whole JSON object that has
+        nothing of ours. What else cannot be read was a state once, as far as anybody can tell.
+        """
+        try:
+            text = self._path.read_bytes().decode()
+        except (OSError, ValueError):
+            return
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError):
+            foreign = self._path.suffix != ".json" and "\n" in text.strip()
+            foreign = foreign and not text.lstrip().startswith("{")
+        else:
+            foreign = isinstance(document, dict) and not {"cache", "format"} & document.keys()
+            foreign = foreign and document != {}
+        if foreign:
+            raise StateError(
+                f"{self._path} is a file of something else, and is left as it is. Give another "
+                "storage_path, or move that file away."
+            )
+
     def _current_or_set_aside(self) -> Mapping[str, Entry]:
         """Return the entries; with the lock held, so that nobody is still writing the file."""
         try:
             return self._current()
         except _Broken as error:
+            self._refuse_foreign()
             aside = self._free_name()
             try:
                 os.rename(self._path, aside)

@@ -103,6 +103,7 @@ def test_the_worker_serves_the_queues_of_the_dag(flowkit: Run) -> None:
         (("chain.py", "-p", "sizes=1"), "unknown parameter 'sizes'"),
         (("chain.py", "--workers", "0"), "--workers"),
         (("chain.py", "--timeout", "0"), "--timeout"),
+        (("chain.py", "--timeout", "nan"), "'nan' is no number of seconds"),
         (("chain.py", "--redis", "http://x"), "redis_url = 'http://x' (flag --redis)"),
         (("chain.py", "--namespace", "a b", "--redis", "redis://x"), "namespace = 'a b'"),
         (("chain.py", "--resume", "r"), "--resume needs --redis"),

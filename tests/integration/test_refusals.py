@@ -89,6 +89,30 @@ def test_a_script_of_its_own_is_told_how_to_submit(standing: System) -> None:
     assert "flowkit submit FILE" in program.log
 
 
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("raise KeyboardInterrupt", "cannot be loaded: it raises KeyboardInterrupt()"),
+        ("x = 1", "has no tasks. Give the file or module that defines or imports them"),
+    ],
+)
+def test_an_app_that_cannot_serve_ends_the_worker(system: System, source: str, says: str) -> None:
+    """It began again and again, with a traceback each time, or served nothing without a word."""
+    app = system.folder / "strange_app.py"
+    app.write_text(source + "\n")
+    program = system.run_program("worker", ["-m", "flowkit.worker", "--app", str(app)])
+    assert program.exit_code() == 2
+    assert says in program.log
+    assert "Traceback" not in program.log
+
+
+def test_a_queue_that_no_task_can_name_is_refused(system: System) -> None:
+    words = ["-m", "flowkit.worker", "--app", "fault_app", "--queues", "gpu,a b"]
+    program = system.run_program("worker", words)
+    assert program.exit_code() == 2
+    assert "--queues names 'a b', which no queue can be called" in program.log
+
+
 # -- Redis that must not be used ----------------------------------------------------------------
 
 

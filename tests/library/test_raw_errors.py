@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flowkit import DAG, StateManager, configure_logging, task
+from flowkit import DAG, Client, StateManager, configure_logging, task
 from flowkit.checks import (
     check_dag,
     check_handles,
@@ -18,6 +18,7 @@ from flowkit.checks import (
     check_since,
 )
 from flowkit.core.shorten import MAX_MESSAGE
+from flowkit.exceptions import BadRedisURL
 from flowkit.from_task import number_of
 from flowkit.testing import run_dag
 
@@ -28,6 +29,8 @@ from flowkit.testing import run_dag
         (lambda: check_dag(1), "dag must be a DAG, not 1"),
         (lambda: check_many(5), "a list with the parameters of each run"),
         (lambda: check_many([None, 5]), "params must be a mapping from names to values, not 5"),
+        (lambda: Client(5), "settings must be Settings, .* not 5"),  # type: ignore[arg-type]
+        (lambda: Client.connect("redis://h", patience="x"), "patience must be a number"),  # type: ignore[arg-type]
         (lambda: check_handles(5), "runs must be a list of handles, .* not 5"),
         (lambda: check_handles(["run-7"]), "runs must be a list of handles, .* not 'run-7'"),
         (lambda: check_limit("x"), "limit must be a whole number, not 'x'"),
@@ -49,6 +52,8 @@ def test_a_wrong_type_is_answered_with_a_sentence(call: Callable[[], Any], says:
 @pytest.mark.parametrize(
     ("call", "says"),
     [
+        (lambda: Client.connect("redis://h", patience=float("nan")), "patience must be 0 to"),
+        (lambda: Client.connect("redis://h?bogus=1"), "it has an option 'bogus' that there is not"),
         (lambda: check_limit(0), "limit must be at least 1, not 0"),
         (lambda: check_since(float("nan")), "since must be 0 to"),
         (lambda: check_run_state("over"), "unknown state of a run 'over'. There is: 'running', "),
@@ -57,7 +62,7 @@ def test_a_wrong_type_is_answered_with_a_sentence(call: Callable[[], Any], says:
 def test_a_value_that_cannot_be_is_answered_with_a_sentence(
     call: Callable[[], Any], says: str
 ) -> None:
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises((ValueError, BadRedisURL), match=says):
         call()
 
 

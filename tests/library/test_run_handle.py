@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from flowkit import DAG, Client, RunHandle, Task
+from flowkit import DAG, Client, RunHandle, Task, run_handle
 from flowkit.core.states import RunState
 from flowkit.embedded import EmbeddedServer
-from flowkit.exceptions import RunLost, RunNotFound, WaitTimeout
+from flowkit.exceptions import RedisUnavailable, RunLost, RunNotFound, WaitTimeout
+from flowkit.protocol.client_store import Standing
 
 
 def work() -> int:
@@ -25,6 +26,61 @@ def test_a_run_that_was_accepted_and_is_gone_is_lost() -> None:
             store.link.call("FLUSHALL")
         with pytest.raises(RunLost, match=r"'nightly' was accepted and is not in Redis any more"):
             run.wait(5)
+
+
+def test_a_run_that_is_gone_has_no_results_rather_than_none_of_them() -> None:
+    """They read as an empty dict, and a task of it as pending."""
+    with EmbeddedServer() as server, Client.connect(server.url) as client:
+        run = client.submit(one_task(work))
+        assert run.results() == {}, "it goes on"
+        with client.shards[0].store() as store:
+            store.link.call("FLUSHALL")
+        with pytest.raises(RunLost):
+            run.results()
+        with pytest.raises(RunLost):
+            run.result("work")
+
+
+# -- Redis is away ---------------------------------------------------------------------------------
+
+
+def away_for(run: RunHandle, looks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Redis not answer the next looks at a run."""
+    left, standing = [None] * looks, run._standing
+
+    def look(*, known: bool = False) -> Standing:
+        if left:
+            left.pop()
+            raise RedisUnavailable("cannot use Redis")
+        return standing(known=known)
+
+    monkeypatch.setattr(run, "_standing", look)
+
+
+def test_a_wait_outlasts_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ended with the patience of a single call, while the run went on."""
+    with EmbeddedServer() as server, Client.connect(server.url) as client:
+        first, second = client.submit_many(one_task(work), [None] * 2)
+        for run in (first, second):
+            finish(client, run, RunState.SUCCEEDED)
+            away_for(run, 3, monkeypatch)
+        assert first.wait(20) is RunState.SUCCEEDED
+        assert client.wait_all([first, second], 20) == [RunState.SUCCEEDED] * 2
+
+
+@pytest.mark.parametrize("timeout", [None, 0.0])
+def test_a_wait_ends_when_redis_stays_away(
+    timeout: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with EmbeddedServer() as server, Client.connect(server.url) as client:
+        run = client.submit(one_task(work))
+        away_for(run, 10_000, monkeypatch)
+        if timeout is None:
+            monkeypatch.setattr(run_handle, "OUTAGE_S", 0.3)
+        with pytest.raises(RedisUnavailable) as caught:
+            run.wait(timeout)
+        (note,) = caught.value.__notes__
+        assert note == f"Run {run.run_id} goes on where its workers reach Redis."
 
 
 def test_a_run_that_nobody_submitted_is_not_found() -> None:

@@ -188,6 +188,26 @@ def test_a_corrupt_file_is_kept_aside_with_a_warning_and_the_manager_starts_empt
     assert StateManager(path).get_all() == {"key": 1}
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("app.py", "import os\nprint(1)\n"),
+        ("hosts", "a\nb\n"),
+        ("package.json", '{"name": "shop"}'),
+    ],
+)
+def test_a_file_of_something_else_is_left_alone(tmp_path: Path, name: str, text: str) -> None:
+    """A slip in the path took somebody's source file out of its place."""
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(
+        StateError, match=f"{name} is a file of something else, and is left as it is"
+    ):
+        StateManager(path)
+    assert names(tmp_path) == {name}
+    assert path.read_text() == text
+
+
 def test_a_second_corrupt_file_does_not_replace_the_first(path: Path) -> None:
     for data in (b"one", b"two", b"three"):
         path.write_bytes(data)
