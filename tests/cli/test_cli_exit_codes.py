@@ -29,7 +29,7 @@ def test_the_table_is_what_it_was_promised_to_be() -> None:
 
 def test_help_shows_every_exit_code_and_every_command() -> None:
     shown = CliRunner().invoke(main, ["--help"])
-    assert shown.exit_code == 0
+    assert shown.exit_code == 0, shown.output
     for code in ExitCode:
         assert f"{code.value:<5}{MEANING[code]}" in shown.output
     for name in ("run", "dev", "submit", "status", "result", "cancel", "resume", "ls", "graph"):
@@ -72,7 +72,7 @@ def test_only_a_run_that_succeeded_is_a_success() -> None:
 @pytest.mark.parametrize("command", [[], *([name] for name in ("run", "dev", "status", "graph"))])
 def test_every_command_helps(command: list[str]) -> None:
     shown = CliRunner().invoke(main, [*command, "-h"])
-    assert shown.exit_code == 0
+    assert shown.exit_code == 0, shown.output
     assert "Usage:" in shown.output
 
 

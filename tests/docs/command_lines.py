@@ -51,7 +51,8 @@ def parse(command: click.Command, words: list[str]) -> None:
         if inner is None:
             raise click.UsageError(f"there is no command {words[0]!r}")
         command, words = inner, words[1:]
-    with command.make_context(command.name or "", words):
+    # A command keeps the help option of the context that it is first used in.
+    with command.make_context(command.name or "", words, help_option_names=["-h", "--help"]):
         pass
 
 
