@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -74,9 +75,23 @@ def follow(handle: RunHandle, timeout: float | None, *, as_json: bool) -> ExitCo
     if late is not None:
         return late
     record = handle.record()
-    hint = f"To go on where it stopped: flowkit resume {handle.run_id}"
-    finish(handle, record, make_display(quiet=False, as_json=as_json), as_json=as_json, hint=hint)
+    display = make_display(quiet=False, as_json=as_json)
+    finish(handle, record, display, as_json=as_json, hint=how_to_go_on(handle, record.failed_task))
     return code_of_state(record.state)
+
+
+def how_to_go_on(handle: RunHandle, failed: int | None) -> str:
+    """Return how a run is taken up again. A plain resume starts no task that must not start twice,
+    and fails of it once more.
+    """
+    command = f"To go on where it stopped: flowkit resume {handle.run_id}"
+    if failed is None:
+        return command
+    dag = handle.graph()
+    if not dag.policy(failed).at_most_once:
+        return command
+    task = shlex.quote(dag.graph.names[failed])
+    return f"{command} --from-task {task}, which starts once more what was to start at most once"
 
 
 def tell_it_goes_on(
