@@ -49,6 +49,8 @@ class WorkerConfig:
         _at_least("--processes", self.processes, 1)
         _at_least("--concurrency", self.concurrency, 1)
         _at_least("--max-tasks-per-child", self.max_tasks_per_child, 0)
+        _at_most("--processes", self.processes, 1_000)
+        _at_most("--concurrency", self.concurrency, 100_000)
         _at_least("--shutdown-timeout", self.shutdown_timeout, 0)
         _at_least("the lease", self.lease, 0.5)
         if not self.queues:
@@ -74,3 +76,8 @@ class WorkerConfig:
 def _at_least(name: str, value: float, least: float) -> None:
     if value < least:
         raise ValueError(f"{name} must be at least {least:g}, not {value:g}")
+
+
+def _at_most(name: str, value: int, most: int) -> None:
+    if value > most:
+        raise ValueError(f"{name} must be at most {most:,}, not {value:,}")

@@ -9,6 +9,7 @@ Lines come from another thread than the rest; each method may be called by any.
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import time
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 LINE_S, STEP, LONGEST_SILENCE_S = 2.0, 0.1, 30.0
+_STRAY = re.compile("[\x00-\x06\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 # The scheduler, which counts, does not hear of claims: to it a running task is a queued one.
 _SHOWN = {
     "waiting": "waiting",
@@ -149,8 +151,10 @@ class TerminalDisplay(Display):
     def _echo(self, text: str, *, err: bool) -> None:
         from rich.text import Text
 
-        # from_ansi keeps a task's own colors and drops whatever else it sends to a terminal.
-        self._progress.console.print(Text.from_ansi(text), soft_wrap=True, highlight=False)
+        # from_ansi keeps a task's own colors and drops whatever else begins with an ESC. Not all
+        # that steers a terminal does.
+        shown = Text.from_ansi(_STRAY.sub(lambda found: printable(found[0]), text))
+        self._progress.console.print(shown, soft_wrap=True, highlight=False)
 
 
 def _progress() -> Progress:

@@ -80,7 +80,8 @@ def wrong_shards(url: str, namespace: str, layout: str, said: str) -> str:
         f"and its schedulers made it shard {said} (position/number of shards, counted from 0). "
         "Clients, workers and schedulers need the same URLs in the same order: give this one the "
         "list that the others have, in FLOWKIT_REDIS_URL, --redis or redis-url. To append a shard, "
-        "stop all schedulers before you start them with the longer list"
+        "stop all schedulers before you start them with the longer list; docs/howto/shards.md says "
+        "how to take a wrong list back"
     )
 
 

@@ -72,6 +72,7 @@ from flowkit import DAG, task
 
 @task(name="[red]x[/red]")
 def odd():
+    print("told \\x9b31m \\u202e")
     return "\\x1b[2J\\x07[bold]gone[/bold]"
 
 with DAG("[blink]dag[/blink]") as dag:

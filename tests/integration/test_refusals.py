@@ -235,3 +235,6 @@ def test_bad_options_are_refused_with_the_option_s_name(system: System) -> None:
     worker = system.worker("--processes", "0")
     assert worker.exit_code() == 2
     assert "--processes must be at least 1, not 0" in worker.log
+    worker = system.worker("--concurrency", "99999999")
+    assert worker.exit_code() == 2
+    assert "--concurrency must be at most 100,000, not 99,999,999" in worker.log
