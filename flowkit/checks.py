@@ -68,13 +68,22 @@ def check_max_workers(value: object) -> int | None:
 
 def check_timeout(value: object) -> float | None:
     """Return ``value`` if one can wait so many seconds, else raise; None is any time."""
+    return _seconds_or_none("timeout", value)
+
+
+def check_since(value: object) -> float | None:
+    """Return ``value`` if one can look back so many seconds, else raise; None is any time."""
+    return _seconds_or_none("since", value)
+
+
+def _seconds_or_none(name: str, value: object) -> float | None:
     if value is None:
         return None
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError(f"timeout must be a number of seconds or None, not {value!r}.")
+        raise TypeError(f"{name} must be a number of seconds or None, not {value!r}.")
     if not 0 <= value <= MAX_DELAY_S:
         raise ValueError(
-            f"timeout must be 0 to {MAX_DELAY_S:g} seconds, or None for any time, not {value!r}."
+            f"{name} must be 0 to {MAX_DELAY_S:g} seconds, or None for any time, not {value!r}."
         )
     return float(value)
 
@@ -150,19 +159,6 @@ def check_limit(value: object) -> int:
     if value < 1:
         raise ValueError(f"limit must be at least 1, not {value}.")
     return value
-
-
-def check_since(value: object) -> float | None:
-    """Return ``value`` if one can look back so many seconds, else raise; None is any time."""
-    if value is None:
-        return None
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError(f"since must be a number of seconds or None, not {value!r}.")
-    if not 0 <= value <= MAX_DELAY_S:
-        raise ValueError(
-            f"since must be 0 to {MAX_DELAY_S:g} seconds, or None for any time, not {value!r}."
-        )
-    return float(value)
 
 
 def check_run_state(value: object) -> RunState | None:

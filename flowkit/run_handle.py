@@ -122,7 +122,7 @@ class RunHandle:
                     state, counts, total = self._standing(known=True)
                     answered = time.monotonic()
                 except RedisUnavailable as error:
-                    self._check_patience(error, answered, deadline)
+                    self._outlast(error, answered, deadline)
                     continue
                 if progress is not None and counts:
                     progress(counts, total)
@@ -133,9 +133,7 @@ class RunHandle:
                     raise WaitTimeout(self.run_id, self._why_waiting(timeout or 0.0))
                 feed.next(min(left, LOOK_ANYWAY_S))
 
-    def _check_patience(
-        self, error: RedisUnavailable, answered: float, deadline: float | None
-    ) -> None:
+    def _outlast(self, error: RedisUnavailable, answered: float, deadline: float | None) -> None:
         """Raise ``error`` if Redis has been away for too long, or there is no time left."""
         now = time.monotonic()
         if now - answered < OUTAGE_S and (deadline is None or now < deadline):
