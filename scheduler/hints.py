@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from ..core.states import TaskState
-from ..protocol.reading import Damaged
+from ..protocol.decoding import Damaged
 from ..protocol.records import TaskRecord
 from ..protocol.scheduler_store import SchedulerStore
 from .active import Active

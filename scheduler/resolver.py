@@ -22,7 +22,7 @@ from ..core.run import Command, FinishRun, MarkTasks, QueueTasks, Run, StopRun, 
 from ..core.shelf import Shelf
 from ..core.states import RunState, TaskState
 from ..logging import FlowkitLogger, LogLevel
-from ..protocol.reading import Damaged
+from ..protocol.decoding import Damaged
 from ..protocol.scheduler_store import SchedulerStore
 from .active import Active
 from .facts import OVER_KINDS, read_fact

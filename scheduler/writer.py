@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..core.states import RunState
-from ..protocol.reading import PART
+from ..protocol.decoding import PART
 from ..protocol.scheduler_store import SchedulerStore
 from .active import Place
 

@@ -43,7 +43,7 @@ def value(data: bytes) -> None:
 
 def record(data: bytes) -> None:
     """A task's record."""
-    from flowkit.protocol.reading import Damaged
+    from flowkit.protocol.decoding import Damaged
     from flowkit.protocol.records import parse_record
 
     try:
@@ -56,7 +56,7 @@ def record(data: bytes) -> None:
 def graph(data: bytes) -> None:
     """A compiled DAG, as it lies in Redis and as it is before it is compressed."""
     from flowkit.protocol.graphs import unpack_graph
-    from flowkit.protocol.reading import Damaged
+    from flowkit.protocol.decoding import Damaged
 
     try:
         found = unpack_graph(data)

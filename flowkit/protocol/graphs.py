@@ -26,7 +26,7 @@ from ..core.compiled import CompiledDAG, OnFailure
 from ..core.graph import CycleFound, Graph
 from ..core.retry import Policy
 from ..core.triggers import Trigger
-from .reading import Damaged
+from .decoding import Damaged
 
 FORMAT = 1
 COMPRESS_FROM = 1000  # bytes

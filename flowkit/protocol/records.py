@@ -22,7 +22,7 @@ import msgpack
 
 from ..core.shorten import MAX_MESSAGE, shorten
 from ..core.states import TaskState
-from .reading import Damaged
+from .decoding import Damaged
 
 LETTERS = {
     "P": TaskState.PENDING,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..core.states import RunState, TaskState
 from .lease_store import LeaseStore
-from .reading import PART, Damaged, in_parts, named, text_of
+from .decoding import PART, Damaged, in_parts, named, text_of
 from .records import LETTER_OF, LETTERS, TaskRecord, parse_record
 from .worker_store import reaped
 

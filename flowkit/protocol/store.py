@@ -14,7 +14,7 @@ from ..exceptions import RunLost
 from .graphs import digest_of, unpack_graph
 from .keys import Keys
 from .link import Link
-from .reading import Damaged
+from .decoding import Damaged
 from .records import TaskRecord, parse_record
 from .scripts import script
 

@@ -13,7 +13,7 @@ from flowkit.core.retry import Policy
 from flowkit.core.states import TaskState
 from flowkit.core.triggers import Trigger
 from flowkit.exceptions import LeaseLost
-from flowkit.protocol import reading
+from flowkit.protocol import decoding
 from flowkit.scheduler.resolver import Resolver
 from flowkit.scheduler.resuming import divide
 
@@ -84,7 +84,7 @@ def test_a_scheduler_that_dies_between_the_parts_leaves_nothing_half_reset(
     stage: Stage, parts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each part holds one task here; what is pending already is found by its record."""
-    monkeypatch.setattr(reading, "PART", 1)
+    monkeypatch.setattr(decoding, "PART", 1)
     first = succeeded(stage, "a b c d")
     stage.client.resume("r1", numbers(stage, "a"))
     left = [True] * parts

@@ -1,0 +1,149 @@
+"""The border: everything that is read from Redis passes here before anything else sees it.
+
+Anybody who can write to Redis can write anything there, so each value has a parser that knows its
+type, its size, its digits and its range (``limits``). A parser returns a value that is safe to use
+or raises ``Damaged``; it refuses to guess, and it costs time in proportion to the limit and not to
+what was written. The scripts have a border too, with the same limits: ``lua/_lib/border.lua``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from ..exceptions import StoreError
+from .keys import RUN_ID
+from .limits import MAX_LANE, MAX_LIST, TASK_DIGITS, TIME_DIGITS
+
+PART = 1000  # most items in one script call
+SHOWN = 60  # most bytes of a value that an error quotes
+
+State = TypeVar("State", bound=StrEnum)
+
+_DIGEST = re.compile(rb"[0-9a-f]{64}")
+_WORKER = re.compile(rb"[A-Za-z0-9_\-]{1,64}")
+_LANE = re.compile(rb"[A-Za-z0-9_\-]{1,64}\.[0-9]{1,9}a?")
+_LIST = re.compile(rb"[A-Za-z0-9_.\-]{1,64}(?:~async)?")
+_LEVELS = re.compile(rb"[!0-9]*")
+_EVENT_ID = re.compile(rb"[0-9]{1,20}-[0-9]{1,20}")
+
+
+class Damaged(StoreError):
+    """What belongs to one run stands in Redis in a form that cannot be read, or is gone.
+
+    No other error of the store says anything about a run: it may be over in a minute.
+    """
+
+
+def shown(data: object) -> str:
+    """Return a short, printable form of a value for an error message."""
+    if not isinstance(data, bytes):
+        return f"a value of type {type(data).__name__}"
+    more = f" and {len(data) - SHOWN} more bytes" if len(data) > SHOWN else ""
+    return f"{data[:SHOWN]!r}{more}"
+
+
+def text_of(data: bytes) -> str:
+    """Read a name. Bytes that are no text make a name that nothing in Redis has."""
+    return data.decode("utf-8", "backslashreplace")
+
+
+# -- one value ------------------------------------------------------------------------------------
+
+
+def number(data: object, what: str, digits: int = TIME_DIGITS) -> int:
+    """Read a whole number of at most ``digits`` decimal digits. Raises Damaged."""
+    if isinstance(data, bytes) and len(data) <= digits and data.isdigit():
+        return int(data)
+    raise Damaged(f"{what} is no number of up to {digits} digits: {shown(data)}")
+
+
+def task_number(data: object) -> int:
+    """Read the number of a task. Raises Damaged."""
+    return number(data, "the number of a task", TASK_DIGITS)
+
+
+def is_run_id(name: str) -> bool:
+    """Return whether a run can have this id."""
+    return RUN_ID.fullmatch(name) is not None
+
+
+def run_id(data: object) -> str:
+    """Read the id of a run. Raises Damaged."""
+    if isinstance(data, bytes) and len(data) <= 4 * 128:
+        name = data.decode("utf-8", "replace")
+        if is_run_id(name):
+            return name
+    raise Damaged(f"no run can have this id: {shown(data)}")
+
+
+def digest(data: object) -> str:
+    """Read the address of a graph. Raises Damaged."""
+    return _matching(data, _DIGEST, 64, "the digest of a graph")
+
+
+def worker_id(data: object) -> str:
+    """Read the id of a worker. Raises Damaged."""
+    return _matching(data, _WORKER, MAX_LANE, "the id of a worker")
+
+
+def lane(data: object) -> str:
+    """Read the name of a worker's lane. Raises Damaged."""
+    return _matching(data, _LANE, MAX_LANE, "the name of a lane")
+
+
+def list_name(data: object) -> str:
+    """Read the name of a ready list. Raises Damaged."""
+    return _matching(data, _LIST, MAX_LIST, "the name of a ready list")
+
+
+def levels(data: object) -> str:
+    """Read the levels of a ready list. Raises Damaged."""
+    return _matching(data, _LEVELS, 32, "the levels of a ready list")
+
+
+def event_id(data: object) -> str:
+    """Read the id of an event. Raises Damaged."""
+    return _matching(data, _EVENT_ID, 41, "the id of an event")
+
+
+def state(data: object, states: type[State]) -> State:
+    """Read a state of a life cycle. Raises Damaged."""
+    if isinstance(data, bytes) and len(data) <= 32:
+        name = data.decode("ascii", "replace")
+        if name in states.__members__.values():
+            return states(name)
+    raise Damaged(f"there is no such state: {shown(data)}")
+
+
+def _matching(data: object, pattern: re.Pattern[bytes], longest: int, what: str) -> str:
+    if isinstance(data, bytes) and len(data) <= longest and pattern.fullmatch(data):
+        return data.decode("ascii")
+    raise Damaged(f"{what} is damaged: {shown(data)}")
+
+
+# -- several --------------------------------------------------------------------------------------
+
+
+def named(resuming: object) -> tuple[int, ...] | None:
+    """Read the field as ``resume`` writes it: "from 3 7", or "1" if no task was named.
+
+    Raises Damaged.
+    """
+    if resuming is None:
+        return None
+    if not isinstance(resuming, bytes):
+        raise Damaged(f"the tasks of a resume are damaged: {shown(resuming)}")
+    return tuple(map(task_number, resuming.partition(b"from ")[2].split()))
+
+
+def pairs(flat: Sequence[Any]) -> Iterable[tuple[Any, Any]]:
+    """Return the pairs of a flat reply: field, value, field, value …"""
+    return zip(flat[::2], flat[1::2], strict=True)
+
+
+def in_parts(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    """Cut a list for scripts that take so many items at a time."""
+    return (items[at : at + PART] for at in range(0, len(items), PART))

@@ -1,0 +1,34 @@
+"""How large anything that is read from Redis may be, in one place.
+
+What flowkit writes stays within these limits, and what exceeds them was not written by flowkit.
+``lua/_lib/border.lua`` has the same numbers for the scripts; a test compares the two.
+"""
+
+from __future__ import annotations
+
+# -- numbers and ids ------------------------------------------------------------------------------
+
+TASK_DIGITS = 7  # of a task's number
+ATTEMPT_DIGITS = 9  # of an attempt's number, and of a count of deaths
+TIME_DIGITS = 15  # of a time or a duration in ms
+MAX_RUN_ID = 128  # characters
+MAX_LANE = 80  # characters: a worker id, a dot, the number of a child
+MAX_SPENT = 64  # characters of the field of a record that says what a task has spent
+MAX_LIST = 80  # characters of a ready list: a queue and its lane
+MAX_LEVELS = 11  # levels of a ready list: ten priorities and that of suspects
+
+# -- events and workers ---------------------------------------------------------------------------
+
+MAX_EVENT_BYTES = 32 * 1024  # one fact: a run and the tasks of it that ended in one batch
+MAX_FACTS = 16  # facts in one event: one per kind of outcome
+MAX_ABOUT_BYTES = 64 * 1024  # what a worker says of itself
+MAX_LANES = 4000  # of one worker: two for each child that lives or has just died
+MAX_STOPS = 1000  # attempts that one heartbeat tells a lane to stop
+
+# -- graphs ---------------------------------------------------------------------------------------
+
+MAX_TASKS = 2_000_000  # of one DAG
+MAX_EDGES = 10_000_000
+MAX_GRAPH_BYTES = 256 * 1024 * 1024  # of a graph, when it is not compressed
+MAX_REF = 1000  # characters of a function's reference
+MAX_POLICY_FIELDS = 64
