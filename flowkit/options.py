@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal, TypedDict
 
-from .core.retry import MAX_DELAY_S, Policy
+from .core.names import MAX_NAME, is_name
+from .core.policy_check import CHECKS, checked_policy, seconds
+from .core.retry import Policy
 from .core.triggers import FOR_USERS, Trigger
 
 Predicate = Callable[..., object]
@@ -24,9 +25,6 @@ CacheKey = Callable[..., object]
 TriggerName = Literal["none_failed", "all_succeeded", "any_succeeded", "all_over"]
 RetryOn = type[Exception] | tuple[type[Exception], ...]
 
-MAX_NAME = 200
-QUEUE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_PRINTABLE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
 class TaskOptions(TypedDict, total=False):
@@ -82,20 +80,7 @@ def make_options(task: str, given: TaskOptions, *, is_async: bool = False) -> Op
     for option in given:
         if option not in KNOWN_OPTIONS:
             raise TypeError(f"Task {task!r}: {unknown_name('option', option, KNOWN_OPTIONS)}")
-    number = partial(_number, task)
-    timeout, max_delay = given.get("timeout"), given.get("max_delay")
-    policy = Policy(
-        retries=_whole(task, "retries", given.get("retries", 0), (0, 1_000_000)),
-        delay=number("delay", given.get("delay", 1.0)),
-        backoff=number("backoff", given.get("backoff", 2.0), above_zero=True),
-        max_delay=None if max_delay is None else number("max_delay", max_delay),
-        timeout=None if timeout is None else number("timeout", timeout, above_zero=True),
-        queue=_queue(task, given.get("queue", "default")),
-        priority=_whole(task, "priority", given.get("priority", 5), (0, 9)),
-        is_async=is_async,
-        trigger=_trigger(task, given.get("trigger", Trigger.NONE_FAILED)),
-        at_most_once=_at_most_once(task, given),
-    )
+    policy = _policy(task, given, is_async=is_async)
     when = _predicate(task, given.get("when"))
     retry_on = _exceptions(task, given.get("retry_on", Exception))
     return Options(policy, when, retry_on, *_cache(task, given), given.get("on_failure"))
@@ -105,7 +90,7 @@ def check_name(what: str, name: object) -> str:
     """Return ``name`` if it can be the name of a task or DAG (``what``), else raise."""
     if not isinstance(name, str):
         raise TypeError(f"The name of a {what} must be a string, not {name!r}.")
-    if not name or len(name) > MAX_NAME or not _PRINTABLE.fullmatch(name):
+    if not is_name(name):
         raise ValueError(
             f"{name[:MAX_NAME]!r} cannot be the name of a {what}: it must have 1 to {MAX_NAME} "
             "characters, none of them a control character or line break."
@@ -122,36 +107,6 @@ def unknown_name(what: str, name: str, known: tuple[str, ...] | list[str]) -> st
     return f"unknown {what} {name!r}.{hint} {there_is}"
 
 
-def _whole(task: str, option: str, value: object, allowed: tuple[int, int]) -> int:
-    low, high = allowed
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"Task {task!r}: {option} must be a whole number, not {value!r}.")
-    if not low <= value <= high:
-        raise ValueError(f"Task {task!r}: {option} must be {low} to {high}, not {value}.")
-    return value
-
-
-def _number(task: str, option: str, value: object, *, above_zero: bool = False) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError(f"Task {task!r}: {option} must be a number, not {value!r}.")
-    least = "above 0" if above_zero else "0 or more"
-    if not math.isfinite(value) or value < 0 or (above_zero and value == 0):
-        raise ValueError(f"Task {task!r}: {option} must be {least} and finite, not {value!r}.")
-    if value > MAX_DELAY_S:
-        raise ValueError(f"Task {task!r}: {option} must be {MAX_DELAY_S:g} at most, not {value!r}.")
-    return float(value)
-
-
-def _queue(task: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"Task {task!r}: queue must be a string, not {value!r}.")
-    if not QUEUE.fullmatch(value):
-        raise ValueError(
-            f"Task {task!r}: queue must be 1 to 64 letters, digits, '_', '.' or '-', not {value!r}."
-        )
-    return value
-
-
 def _predicate(task: str, value: Predicate | None) -> Predicate | None:
     if value is not None and not callable(value):
         raise TypeError(
@@ -162,16 +117,23 @@ def _predicate(task: str, value: Predicate | None) -> Predicate | None:
     return value
 
 
-def _at_most_once(task: str, given: TaskOptions) -> bool:
-    value, retries = given.get("at_most_once", False), given.get("retries", 0)
-    if not isinstance(value, bool):
-        raise TypeError(f"Task {task!r}: at_most_once must be True or False, not {value!r}.")
-    if value and retries:
-        raise ValueError(
-            f"Task {task!r}: at_most_once=True and retries={retries!r} contradict each other: a "
-            "retry starts the task again. Give one of them."
-        )
-    return value
+def _policy(task: str, given: TaskOptions, *, is_async: bool) -> Policy:
+    """Return the checked policy; its trigger is one of those that users can give."""
+    chosen = {option: value for option, value in given.items() if option in CHECKS}
+    chosen |= {"is_async": is_async}
+    if "trigger" in chosen:
+        chosen["trigger"] = _trigger(task, chosen["trigger"])
+    with _of_task(task):
+        return checked_policy(chosen)
+
+
+@contextmanager
+def _of_task(task: str) -> Iterator[None]:
+    """Name the task in the error of an option."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"Task {task!r}: {error}") from None
 
 
 def _trigger(task: str, value: object) -> Trigger:
@@ -197,7 +159,8 @@ def _cache(task: str, given: TaskOptions) -> tuple[float | None, CacheKey | None
                 "result is reused. Give both, or neither."
             )
         return None, None
-    return _number(task, "cache_ttl", ttl, above_zero=True), key
+    with _of_task(task):
+        return seconds("cache_ttl", ttl, above_zero=True), key
 
 
 def _exceptions(task: str, value: object) -> tuple[type[Exception], ...]:

@@ -6,27 +6,59 @@ refused here, before anything is done about it, so that it harms no run.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
+from ..protocol.decoding import Damaged, digest, run_id
+from ..protocol.limits import MAX_EVENT_BYTES, TASK_DIGITS
 from ..protocol.records import LETTERS
 from .active import Active
 
 OVER_KINDS = {letter: LETTERS[letter] for letter in "SFKC"}
-_KINDS = frozenset({*OVER_KINDS, "W", "submit", "cancel", "resume"})
+_OVER = frozenset(letter.encode() for letter in OVER_KINDS)
+_BARE = frozenset({b"cancel", b"resume"})
+_TASK = f"[0-9]{{1,{TASK_DIGITS}}}".encode()
+_TASKS = re.compile(rb"%b(?: %b)*" % (_TASK, _TASK))
 
 
-def read_fact(kind: str, text: str, active: Mapping[str, Active]) -> tuple[str, list[int]]:
-    """Return the run that a fact is about, and the tasks that it says are over.
+class Fact(NamedTuple):
+    """One thing that happened to a run. ``tasks``: those that are over; ``digest``: its graph."""
 
-    Raises ValueError for a kind that does not exist, and for tasks that the run does not have.
+    kind: str
+    run: str
+    tasks: list[int] = []  # noqa: RUF012 - never changed, and made for each batch of outcomes
+    digest: str = ""
+
+
+def read_fact(kind: bytes, text: bytes, active: Mapping[str, Active]) -> Fact:
+    """Return what a fact says. Raises Damaged for one that no release writes.
+
+    Of a run in ``active`` it is known which tasks it has.
     """
-    if kind not in _KINDS:
-        raise ValueError("there is no such kind of event")
-    run, _, rest = text.partition(" ")
-    if kind not in OVER_KINDS:
-        return run, []
-    tasks = [int(task) for task in rest.split(" ")]
+    if len(kind) + len(text) > MAX_EVENT_BYTES:
+        raise Damaged(f"it is larger than the {MAX_EVENT_BYTES} bytes that a fact may have")
+    name, _, rest = text.partition(b" ")
+    if kind in _OVER:
+        return _over(kind.decode(), name, rest, active)
+    if kind == b"submit":
+        return Fact("submit", run_id(name), digest=digest(rest))
+    if kind == b"W":
+        return Fact("W", run_id(name))
+    if kind in _BARE:
+        if rest:
+            raise Damaged("it says more than its kind has to say")
+        return Fact(kind.decode(), run_id(name))
+    raise Damaged("there is no such kind of event")
+
+
+def _over(kind: str, name: bytes, rest: bytes, active: Mapping[str, Active]) -> Fact:
+    if not _TASKS.fullmatch(rest):
+        raise Damaged("what it says of tasks is no list of their numbers")
+    run, tasks = name.decode("utf-8", "replace"), [int(task) for task in rest.split(b" ")]
     known = active.get(run)
-    if known is not None and not (min(tasks) >= 0 and max(tasks) < len(known.dag.graph)):
-        raise ValueError(f"run {run} has {len(known.dag.graph)} tasks, numbered from 0 on")
-    return run, tasks
+    if known is None:
+        run_id(name)
+    elif max(tasks) >= len(known.dag.graph):
+        raise Damaged(f"run {run} has {len(known.dag.graph)} tasks, numbered from 0 on")
+    return Fact(kind, run, tasks)

@@ -55,14 +55,15 @@ class Reaper:
         early = self._begin - self._monotonic()
         if early > 0:
             return early
-        for worker, lanes in self._store.expired_workers():
+        for worker in self._store.expired_workers():
             taken = [
-                one for lane in lanes for one in self._store.reap(lane, MOST_DEATHS, _ERROR, _ONCE)
+                attempt
+                for lane in worker.lanes
+                for attempt in self._store.reap(lane, MOST_DEATHS, _ERROR, _ONCE)
             ]
-            gone = self._store.retire(worker, lanes)
-            if gone:
+            if self._store.retire(worker.name, worker.lanes):
                 message = (
                     f"Worker {worker} is lost: its lease ran out; {len(taken)} attempts taken back"
                 )
-                self._log.event(LogLevel.WARNING, "worker_lost", message, worker=worker)
+                self._log.event(LogLevel.WARNING, "worker_lost", message, worker=str(worker))
         return EVERY_S

@@ -21,16 +21,19 @@ from ..core.compiled import CompiledDAG
 from ..core.run import Command, FinishRun, MarkTasks, QueueTasks, Run, StopRun, StopTasks
 from ..core.shelf import Shelf
 from ..core.states import RunState, TaskState
-from ..logging import FlowkitLogger, LogLevel
-from ..protocol.decoding import Damaged
+from ..logging import FlowkitLogger
+from ..protocol.decoding import PART, Damaged
+from ..protocol.event_store import Event, moment
 from ..protocol.scheduler_store import SchedulerStore
 from .active import Active
-from .facts import OVER_KINDS, read_fact
+from .facts import OVER_KINDS, Fact, read_fact
+from .quarantine import Quarantine
 from .resuming import CUT_SHORT, States, divide, held, may_be_held
 from .run_log import RunLog
 from .writer import Writer
 
 BATCH = 500  # events read at once
+TURN_S = 5.0  # a graph of the largest size takes longer than that to read
 PROGRESS_S = 0.25
 GRAPH_TASKS_KEPT = 200_000  # of runs that are over; those that go on have theirs
 
@@ -52,6 +55,7 @@ class Resolver:
         self._window = window
         self._monotonic = monotonic
         self._writer = Writer(store)
+        self._quarantine = Quarantine(store, logger, monotonic=monotonic)
         self._graphs = Shelf(most_tasks=GRAPH_TASKS_KEPT)
         self._cursor = "0"
         self._replay_until = (0, 0)
@@ -65,7 +69,7 @@ class Resolver:
         self.active.clear()
         self._writer = Writer(self._store)  # what an earlier term did not write is void
         self._cursor = cursor
-        self._replay_until = _moment(self._store.last_event())
+        self._replay_until = moment(self._store.last_event())
         for run in self._store.active_runs():
             self._open(run)
         self._writer.flush()
@@ -79,41 +83,55 @@ class Resolver:
     # -- the duty -------------------------------------------------------------------------------
 
     def run_once(self, block_ms: int) -> int:
-        """Take the next events, waiting up to ``block_ms`` for some; return how many there were."""
+        """Take the next events, waiting up to ``block_ms`` for some; return how many were taken.
+
+        They are as many as can be taken in ``TURN_S``: the lease must be looked at in between.
+        """
         events = self._store.read_events(self._cursor, BATCH, block_ms)
         over: dict[str, list[tuple[int, TaskState]]] = {}
-        for event_id, facts in events:
-            replayed = _moment(event_id) <= self._replay_until
-            for kind, text in facts:
-                try:
-                    run, tasks = read_fact(kind, text, self.active)
-                except ValueError as error:
-                    self._set_aside(event_id, kind, text, error)
-                    continue
-                if replayed:
-                    continue
-                if kind in OVER_KINDS:
-                    state = OVER_KINDS[kind]
-                    over.setdefault(run, []).extend((task, state) for task in tasks)
-                elif kind == "W":
-                    self.retries_seen += 1
-                else:
-                    # What is over must be known before the run is opened, cancelled or resumed.
-                    self._take_over(over)
-                    self._take(kind, text)
-            self._cursor = event_id
+        began, taken = self._monotonic(), 0
+        for event in events:
+            self._take_event(event, over)
+            self._cursor = event.id
+            taken += 1
+            if self._monotonic() - began > TURN_S:
+                break
         self._take_over(over)
-        if events:
+        self._quarantine.flush()
+        if taken:
             self._writer.move_cursor(self._cursor)
             self._writer.flush()
-        return len(events)
+            self._open_refused()
+        return taken
 
-    def _set_aside(self, event_id: str, kind: str, text: str, error: ValueError) -> None:
-        """Pass an event over that nobody can read: what it was is logged and kept."""
-        what = ascii(f"{kind[:100]} {text[:1000]}")[1:-1]
-        message = f"Event {event_id} cannot be read and was set aside: {str(error)[:200]!a}"
-        self._log.event(LogLevel.ERROR, "event_broken", message, event_id=event_id, text=what)
-        self._store.set_aside(f"{event_id} {what}")
+    def _open_refused(self) -> None:
+        """Look at the runs of which an event said what is not so: they may not exist at all."""
+        refused = self._writer.take_refused()
+        for run in refused:
+            self.active.pop(run, None)
+            self._open(run)
+        if refused:
+            self._writer.flush()
+
+    def _take_event(self, event: Event, over: dict[str, list[tuple[int, TaskState]]]) -> None:
+        replayed = moment(event.id) <= self._replay_until
+        for kind, text in event.facts:
+            try:
+                fact = read_fact(kind, text, self.active)
+            except Damaged as error:
+                self._quarantine.add(event.id, kind, text, error)
+                continue
+            if replayed:
+                continue
+            if fact.kind in OVER_KINDS:
+                state = OVER_KINDS[fact.kind]
+                over.setdefault(fact.run, []).extend((task, state) for task in fact.tasks)
+            elif fact.kind == "W":
+                self.retries_seen += 1
+            else:
+                # What is over must be known before the run is opened, cancelled or resumed.
+                self._take_over(over)
+                self._take(fact)
 
     def _take_over(self, over: dict[str, list[tuple[int, TaskState]]]) -> None:
         for run, facts in over.items():
@@ -122,26 +140,28 @@ class Resolver:
                 self._carry_out(active, active.state.tasks_over(facts))
         over.clear()
 
-    def _take(self, kind: str, text: str) -> None:
-        run = text.partition(" ")[0]
-        active = self.active.get(run)
-        if kind == "cancel":
+    def _take(self, fact: Fact) -> None:
+        active = self.active.get(fact.run)
+        if fact.kind == "cancel":
             if active is not None:
                 self._carry_out(active, active.state.cancel())
-        elif kind == "submit" and active is None:
-            known = self._graphs.get(text.partition(" ")[2])
-            if known is not None:
-                self._begin(run, known)
+        elif fact.kind == "submit" and active is None:
+            known = self._graphs.get(fact.digest)
+            if known is not None and len(known.graph) < PART:
+                self._begin(fact.run, fact.digest, known)
             else:
-                self._open(run)
-        elif kind == "resume" and active is None:
-            self._open(run)
+                self._open(fact.run)
+        elif fact.kind == "resume" and active is None:
+            self._open(fact.run)
 
     # -- runs -----------------------------------------------------------------------------------
 
-    def _begin(self, run: str, dag: CompiledDAG) -> None:
-        """Start a run of a graph that is known. It is new, so there is no record to read."""
+    def _begin(self, run: str, digest: str, dag: CompiledDAG) -> None:
+        """Start a run of a graph that is known. It is new, so there is no record to read, and
+        whether there is such a run is asked in the call that queues its first tasks.
+        """
         active = self._activate(run, dag)
+        self._writer.begin(run, digest, len(dag.graph))
         self._carry_out(active, active.state.start())
 
     def _open(self, run: str) -> None:
@@ -161,7 +181,7 @@ class Resolver:
         self._carry_out(active, active.state.restore(states, found.stop))
 
     def _states(self, run: str, dag: CompiledDAG) -> list[tuple[int, TaskState]]:
-        states = self._store.read_states(run)
+        states = self._store.read_states(run, len(dag.graph))
         tasks = [task for task, _ in states]
         if tasks and not (min(tasks) >= 0 and max(tasks) < len(dag.graph)):
             raise Damaged(f"it has records of tasks that its graph {dag.name!r} has not")
@@ -211,9 +231,7 @@ class Resolver:
     def _end_broken(self, run: str, error: Exception) -> None:
         self.active.pop(run, None)
         self._writer.finish(run, RunState.FAILED, None, "")
-        message = f"Run {run} cannot go on and was ended as failed: {error}"
-        why = {"error_type": type(error).__name__, "error_message": str(error)}
-        self._log.event(LogLevel.ERROR, "run_broken", message, run_id=run, **why)
+        self._run_log.broken(run, error)
 
     # -- commands -------------------------------------------------------------------------------
 
@@ -261,12 +279,6 @@ class Resolver:
         self._writer.finish(active.run, outcome, failed, _counts(active.state))
         self.active.pop(active.run, None)
         self._run_log.over(active, outcome, failed)
-
-
-def _moment(event_id: str) -> tuple[int, int]:
-    """Return a stream id as numbers that compare in time."""
-    ms, _, number = event_id.partition("-")
-    return int(ms), int(number or 0)
 
 
 def _counts(state: Run) -> str:

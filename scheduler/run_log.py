@@ -2,7 +2,7 @@
 
 Writing a line costs as much as scheduling a small run, so that at thousands of runs a second only
 ``LINES_A_SECOND`` of them are written and the rest is counted. A run that failed or was cancelled
-always gets its line.
+always gets its line; one that cannot be read, of which anybody may submit a million, does not.
 """
 
 from __future__ import annotations
@@ -48,6 +48,14 @@ class RunLog:
             tasks = len(active.dag.graph)
             self._write(LogLevel.SYSTEM, "dag_complete", message, active, total_tasks=tasks)
 
+    def broken(self, run: str, error: Exception) -> None:
+        """A run was ended since what stands in Redis of it cannot be read."""
+        if not self._may_write(LogLevel.ERROR):
+            return
+        message = f"Run {run} cannot go on and was ended as failed: {error}"
+        why = {"error_type": type(error).__name__, "error_message": str(error)}
+        self._log.event(LogLevel.ERROR, "run_broken", message, run_id=run, **why)
+
     def lost(self, active: Active) -> None:
         """A run that went on is not in Redis any more."""
         message = (
@@ -63,8 +71,8 @@ class RunLog:
         named = {"run_id": active.run, "dag_name": active.dag.name, **fields}
         self._log.event(level, event, message, **named)
 
-    def _may_write(self) -> bool:
-        if not self._log.enabled(LogLevel.SYSTEM):
+    def _may_write(self, level: LogLevel = LogLevel.SYSTEM) -> bool:
+        if not self._log.enabled(level):
             return False
         second = int(self._monotonic())
         if second != self._second:

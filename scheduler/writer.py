@@ -23,6 +23,14 @@ class Writer:
         self._commands: list[object] = []
         self._items = 0
         self._cursor = ""
+        self._refused: list[str] = []
+
+    def begin(self, run: str, digest: str, tasks: int) -> None:
+        """Have it looked up whether a new run is running, and of this graph, before up to
+        ``tasks`` tasks of it are queued in the same call.
+        """
+        self._make_room(1, then=tasks)
+        self._commands += ("begin", run, digest)
 
     def queue(self, run: str, place: Place, tasks: Sequence[int]) -> None:
         """Queue tasks of one place."""
@@ -48,12 +56,19 @@ class Writer:
     def flush(self) -> None:
         """Write everything. Raises LeaseLost."""
         if self._commands or self._cursor:
-            commands, cursor = self._commands, self._cursor
-            self._commands, self._cursor, self._items = [], "", 0
-            self._store.apply(cursor, commands)
+            self._write(self._cursor)
+            self._cursor = ""
 
-    def _make_room(self, items: int) -> None:
-        if self._items and self._items + items > PART:
-            commands, self._commands, self._items = self._commands, [], 0
-            self._store.apply("", commands)
+    def take_refused(self) -> list[str]:
+        """Return the runs that could not begin since this was asked last."""
+        refused, self._refused = self._refused, []
+        return refused
+
+    def _make_room(self, items: int, then: int = 0) -> None:
+        if self._items and self._items + items + then > PART:
+            self._write("")
         self._items += items
+
+    def _write(self, cursor: str) -> None:
+        commands, self._commands, self._items = self._commands, [], 0
+        self._refused += self._store.apply(cursor, commands)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from ..options import QUEUE
+from ..core.policy_check import QUEUE
 from ..protocol.shards import ALONE
 
 BEAT_S = 1.0  # between heartbeats, if the lease allows it

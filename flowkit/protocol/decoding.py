@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from ..exceptions import StoreError
 from .keys import RUN_ID
-from .limits import MAX_LANE, MAX_LIST, TASK_DIGITS, TIME_DIGITS
+from .limits import MAX_LANE, MAX_LANES, MAX_LIST, MAX_RUN_ID, TASK_DIGITS, TIME_DIGITS
 
 PART = 1000  # most items in one script call
 SHOWN = 60  # most bytes of a value that an error quotes
@@ -26,7 +26,8 @@ _DIGEST = re.compile(rb"[0-9a-f]{64}")
 _WORKER = re.compile(rb"[A-Za-z0-9_\-]{1,64}")
 _LANE = re.compile(rb"[A-Za-z0-9_\-]{1,64}\.[0-9]{1,9}a?")
 _LIST = re.compile(rb"[A-Za-z0-9_.\-]{1,64}(?:~async)?")
-_LEVELS = re.compile(rb"[!0-9]*")
+_LEVELS = re.compile(rb"[!0-9]{0,11}")
+_STOP = re.compile(rb"[A-Za-z0-9_.:\-]{1,128},[0-9]{1,7},[0-9]{1,9}")
 _EVENT_ID = re.compile(rb"[0-9]{1,20}-[0-9]{1,20}")
 
 
@@ -47,7 +48,7 @@ def shown(data: object) -> str:
 
 def text_of(data: bytes) -> str:
     """Read a name. Bytes that are no text make a name that nothing in Redis has."""
-    return data.decode("utf-8", "backslashreplace")
+    return data[: 4 * MAX_RUN_ID].decode("utf-8", "backslashreplace")
 
 
 # -- one value ------------------------------------------------------------------------------------
@@ -72,7 +73,7 @@ def is_run_id(name: str) -> bool:
 
 def run_id(data: object) -> str:
     """Read the id of a run. Raises Damaged."""
-    if isinstance(data, bytes) and len(data) <= 4 * 128:
+    if isinstance(data, bytes) and len(data) <= 4 * MAX_RUN_ID:
         name = data.decode("utf-8", "replace")
         if is_run_id(name):
             return name
@@ -97,11 +98,6 @@ def lane(data: object) -> str:
 def list_name(data: object) -> str:
     """Read the name of a ready list. Raises Damaged."""
     return _matching(data, _LIST, MAX_LIST, "the name of a ready list")
-
-
-def levels(data: object) -> str:
-    """Read the levels of a ready list. Raises Damaged."""
-    return _matching(data, _LEVELS, 32, "the levels of a ready list")
 
 
 def event_id(data: object) -> str:
@@ -137,6 +133,28 @@ def named(resuming: object) -> tuple[int, ...] | None:
     if not isinstance(resuming, bytes):
         raise Damaged(f"the tasks of a resume are damaged: {shown(resuming)}")
     return tuple(map(task_number, resuming.partition(b"from ")[2].split()))
+
+
+def lane_names(worker: bytes, lanes: object) -> list[str]:
+    """Return the lanes in what is registered of a worker; what is none of its lanes is left out."""
+    if not isinstance(lanes, bytes) or len(lanes) > MAX_LANES * MAX_LANE:
+        return []
+    names = [lane for lane in lanes.split()[:MAX_LANES] if _LANE.fullmatch(lane)]
+    return [lane.decode("ascii") for lane in names if lane.startswith(worker + b".")]
+
+
+def levels_of(flat: Sequence[object]) -> list[tuple[str, str]]:
+    """Return (ready list, its levels) from the hash of levels; what is damaged is left out."""
+    return [
+        (name.decode("ascii"), levels.decode("ascii"))
+        for name, levels in pairs(flat)
+        if _LIST.fullmatch(name) and _LEVELS.fullmatch(levels)
+    ]
+
+
+def stops_of(text: bytes) -> list[str]:
+    """Return the attempts in what a heartbeat says to stop; what is no attempt is left out."""
+    return [stop.decode("ascii") for stop in text.split(b" ") if _STOP.fullmatch(stop)]
 
 
 def pairs(flat: Sequence[Any]) -> Iterable[tuple[Any, Any]]:

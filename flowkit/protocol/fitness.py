@@ -9,9 +9,11 @@ that is another one than the list of URLs makes it would be asked for runs that 
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack, suppress
 
 from ..exceptions import NotPermitted, RedisUnavailable, StoreError, UnfitRedis, WrongShards
+from .decoding import text_of
 from .keys import SCHEMA, Keys
 from .link import Link
 from .redis_url import redact_url
@@ -19,6 +21,7 @@ from .shards import wrong_shards
 from .store import Store
 
 OLDEST = (6, 2)
+_LAYOUT = re.compile(r"[0-9]{1,6}/[0-9]{1,6}")
 
 
 def check_fitness(link: Link, *, allow_eviction: bool = False) -> None:
@@ -46,14 +49,14 @@ def check_schema(store: Store, *, daemon: bool = False) -> None:
     that only looks must not shut out the daemons of before. One round trip, two for the first.
     """
     found = store.read_schema()
-    if found is None or (daemon and found.isdigit() and int(found) < SCHEMA):
+    if found is None or (daemon and _is_format(found) and int(found) < SCHEMA):
         # A full Redis or a replica takes no note. Who only looks may look nevertheless.
         with ExitStack() as how:
             if not daemon:
                 how.enter_context(suppress(RedisUnavailable))
                 how.enter_context(store.link.impatient())
             found = store.note_schema(SCHEMA, upgrade=daemon)
-    if found is None or (found.isdigit() and int(found) <= SCHEMA):
+    if found is None or (_is_format(found) and int(found) <= SCHEMA):
         return
     namespace, where = store.keys.namespace, redact_url(store.link.url)
     told = found[:20].decode("utf-8", "backslashreplace")
@@ -108,10 +111,17 @@ def check_layout(link: Link, namespace: str, layout: str) -> int:
     found = link.call("GET", Keys(namespace).layout())
     if found is None:
         return 1
-    said, _, first = found.decode("utf-8", "replace").rpartition("/")
+    said, _, first = text_of(found).rpartition("/")
+    if not _LAYOUT.fullmatch(said) or not _is_format(first.encode()):
+        return 1  # the next scheduler that takes the lease writes it anew
     if said != layout:
         raise WrongShards(wrong_shards(link.url, namespace, layout, said))
     return int(first)
+
+
+def _is_format(text: bytes) -> bool:
+    """Return whether this is a number that a format or a count of shards can have."""
+    return text.isdigit() and len(text) <= 6
 
 
 def _check_version(link: Link, version: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..exceptions import LeaseLost, WrongShards
+from .decoding import text_of
 from .link import Link
 from .shards import ALONE, wrong_shards
 from .store import Store
@@ -56,12 +57,12 @@ class LeaseStore(Store):
         told = "" if shards is None else shards
         reply = self._script("lead", self.scheduler, lease_ms, self.layout, told)
         if reply[0] == b"OTHER":
-            namespace, said = self.keys.namespace, reply[1].decode()
+            namespace, said = self.keys.namespace, text_of(reply[1])
             raise WrongShards(wrong_shards(self.link.url, namespace, self.layout, said))
         if reply[0] == b"HELD":
-            return LeaseReply(False, holder=reply[1].decode(), left_ms=reply[2])
+            return LeaseReply(False, holder=text_of(reply[1]), left_ms=reply[2])
         if reply[0] == b"TAKEN":
-            return LeaseReply(True, reply[1], cursor=reply[2].decode())
+            return LeaseReply(True, reply[1], cursor=text_of(reply[2]))
         return LeaseReply(True, reply[1], standby=reply[2])
 
     def pass_on(self, term: int, lease_ms: int, most: int) -> str | None:
@@ -71,7 +72,7 @@ class LeaseStore(Store):
         reply = self._script("pass_on", self.scheduler, term, lease_ms, most)
         if reply[0] == b"FENCED":
             raise self.lost(term)
-        return None if reply[0] == b"NOBODY" else str(reply[1].decode())
+        return None if reply[0] == b"NOBODY" else text_of(reply[1])
 
     def lost(self, term: int) -> LeaseLost:
         """Return the error for a scheduler that has acted in a term that is over."""

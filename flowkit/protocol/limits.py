@@ -31,4 +31,3 @@ MAX_TASKS = 2_000_000  # of one DAG
 MAX_EDGES = 10_000_000
 MAX_GRAPH_BYTES = 256 * 1024 * 1024  # of a graph, when it is not compressed
 MAX_REF = 1000  # characters of a function's reference
-MAX_POLICY_FIELDS = 64

@@ -24,9 +24,12 @@ from typing import Any
 import redis
 import redis.exceptions as rx
 
-from ..exceptions import BadRedisURL, NotPermitted, RedisUnavailable, StoreError
+from ..exceptions import BadRedisURL, RedisUnavailable
 from .advice import advice_for
+from .decoding import Damaged
 from .redis_url import check_redis_url, is_sentinel_url, redact_url, split_sentinel_url
+from .reply_bound import ReplyTooLarge, bound_replies
+from .reply_errors import PASSING, WrongType, as_store_error, passes, refused_login
 from .scripts import Script
 from .sentinel import connection_to_master
 
@@ -36,29 +39,9 @@ LONGEST_PAUSE_S = 2.0
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 20.0
 
-# What may pass by itself: no connection, a server that loads, fails over, is full or read-only.
-_PASSING = (
-    rx.ConnectionError,
-    rx.TimeoutError,
-    rx.OutOfMemoryError,
-    rx.ReadOnlyError,
-    rx.TryAgainError,
-    rx.InvalidResponse,  # something else than Redis answers
-    OSError,
-)
-_PASSING_WORDS = ("MISCONF", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "UNBLOCKED", "BUSY ")
-# Before 7.0 Redis wraps the error of a script's command in "Error running script …: -WORD …".
-_PASSING_IN_SCRIPT = re.compile(r"^Error running script .*: -(OOM|READONLY|MISCONF|NOREPLICAS) ")
-# In a script, Redis 6.2 says in words that the user lacks a right.
-_FORBIDDEN = re.compile(r"\bNOPERM\b|The user executing the script can't")
 Outage = Callable[[Exception, float], None]
 _UNKNOWN_OPTION = re.compile(r"unexpected keyword argument ('\w+')")
 _RUN_ID = re.compile(rb"^run_id:(\w+)", re.MULTILINE)
-
-
-def _passes(error: rx.ResponseError) -> bool:
-    text = str(error)
-    return text.startswith(_PASSING_WORDS) or _PASSING_IN_SCRIPT.match(text) is not None
 
 
 def new_connection(url: str, *, name: str, read_timeout: float) -> Any:
@@ -110,6 +93,7 @@ class Link:
         on_outage: Outage | None = None,
         on_new_server: Callable[[], None] | None = None,
         stopped: threading.Event | None = None,
+        max_reply: int | None = None,
     ) -> None:
         """Prepare the connection; it is opened by the first call.
 
@@ -117,7 +101,8 @@ class Link:
         ``read_timeout``: must exceed the longest blocking call. ``on_outage(error, seconds)``
         hears of each failed try. ``on_new_server`` is called when another start of the server
         answers than before, which may have lost what that one had; nothing is sent to it if this
-        raises. ``stopped``: once set, an outage ends the call at once.
+        raises. ``stopped``: once set, an outage ends the call at once. ``max_reply``: bytes of
+        the largest reply that is read, None for any.
 
         Raises BadRedisURL.
         """
@@ -129,6 +114,8 @@ class Link:
         self._is_checked = on_new_server is None
         self._stopped = stopped or threading.Event()
         self._connection = new_connection(url, name=name, read_timeout=read_timeout)
+        if max_reply is not None:
+            bound_replies(self._connection, max_reply)
 
     def close(self) -> None:
         """Close the connection. A later call opens it again."""
@@ -185,6 +172,21 @@ class Link:
         result: list[Any] = self._persist(lambda: self._exchange_all(commands))
         return result
 
+    def batch_each(self, commands: Sequence[Sequence[object]]) -> list[Any]:
+        """Send reads together and return their replies in order, a WrongType for each that was
+        asked of a key with another type of value: one bad key must not spoil the others.
+        """
+        try:
+            return self.batch(commands)
+        except WrongType:
+            return [self._reply_or_wrong_type(command) for command in commands]
+
+    def _reply_or_wrong_type(self, command: Sequence[object]) -> Any:
+        try:
+            return self.call(*command)
+        except WrongType as error:
+            return error
+
     @contextmanager
     def impatient(self) -> Iterator[None]:
         """Try each call once within a ``with`` block."""
@@ -229,12 +231,18 @@ class Link:
                     self._look_at_server()
                 return attempt()
             except rx.AuthenticationError as error:
-                raise RedisUnavailable(self._refused(error)) from None
-            except _PASSING as error:
+                raise refused_login(self.url, error) from None
+            except ReplyTooLarge as error:
+                self.close()
+                raise Damaged(
+                    f"Redis at {redact_url(self.url)} holds something too large: a reply was not "
+                    f"read to its end, since {error}"
+                ) from None
+            except PASSING as error:
                 trouble: Exception = error
             except rx.ResponseError as error:
-                if not _passes(error):
-                    raise self._as_store_error(error) from error
+                if not passes(error):
+                    raise as_store_error(self.url, error) from error
                 trouble = error
             # A reply of the broken exchange must never be taken for that of the next one.
             self._connection.disconnect()
@@ -250,7 +258,7 @@ class Link:
         try:
             found = _RUN_ID.search(bytes(self._exchange(("INFO", "server"))))
         except rx.ResponseError as error:
-            if isinstance(error, _PASSING) or _passes(error):
+            if isinstance(error, PASSING) or passes(error):
                 raise
             found = None
         self._is_checked = True
@@ -269,20 +277,3 @@ class Link:
             ) from trouble
         if self.on_outage is not None:
             self.on_outage(trouble, waited)
-
-    def _refused(self, error: Exception) -> str:
-        return (
-            f"Redis at {redact_url(self.url)} refused the login: {error}. "
-            "Write the URL as redis://USER:PASSWORD@HOST:PORT/DB"
-        )
-
-    def _as_store_error(self, error: rx.ResponseError) -> StoreError:
-        if isinstance(error, rx.NoPermissionError) or _FORBIDDEN.search(str(error)):
-            return NotPermitted(
-                f"Redis at {redact_url(self.url)} does not allow this: "
-                f"{str(error).rstrip('. ')}. Give the user of this URL the commands, keys and "
-                "channels that its role needs: see docs/howto/secure-redis.md"
-            )
-        if str(error).startswith("NOAUTH"):
-            return RedisUnavailable(self._refused(error))
-        return StoreError(f"Redis at {redact_url(self.url)} answered: {error}")

@@ -22,7 +22,8 @@ import msgpack
 
 from ..core.shorten import MAX_MESSAGE, shorten
 from ..core.states import TaskState
-from .decoding import Damaged
+from .decoding import Damaged, shown
+from .limits import ATTEMPT_DIGITS, MAX_LANE, MAX_SPENT, TIME_DIGITS
 
 LETTERS = {
     "P": TaskState.PENDING,
@@ -39,7 +40,15 @@ LETTER_OF = {state: letter for letter, state in LETTERS.items()}
 MAX_TRACEBACK = 16_000  # of an error; see core.shorten for the message
 
 # Flags are what is printable, but for letters, digits and what separates: '*', '/' and ','.
-_SPENT = re.compile(r"(\d*)(?:/(\d+))?(?:\*(\d+))?([!-)+\-.:-@\[-`{-~]*)")
+_COUNT = f"[0-9]{{1,{ATTEMPT_DIGITS}}}"
+_SPENT = re.compile(rf"({_COUNT})?(?:/({_COUNT}))?(?:\*({_COUNT}))?([!-)+\-.:-@\[-`{{-~]*)")
+_TIME = f"(?:-?[0-9]{{1,{TIME_DIGITS}}})?"  # before the submission if Redis' clock was set back
+_RECORD = re.compile(
+    rf"([A-Z])({_COUNT}),([!-+\-.-~]{{0,{MAX_LANE}}}),([!-+\-.-~]{{0,{MAX_SPENT}}}),"
+    rf"({_TIME}),({_TIME})(?:,[ -~]*)?"
+)
+MAX_ERROR_BYTES = 256 * 1024  # of a stored error; its texts are cut to a third of that
+MAX_RECORD = 400  # bytes, the fields of a newer release included
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +110,29 @@ def parse_record(data: bytes | None) -> TaskRecord:
     if data is None:
         return PENDING
     try:
-        text = data.decode("ascii")
-        attempt, lane, spent, started, ended, *_ = text[1:].split(",")
+        text = data.decode("ascii") if len(data) <= MAX_RECORD else ""
+        fields = _RECORD.fullmatch(text)
+        if fields is None:
+            raise ValueError("it has another form")
+        letter, attempt, lane, spent, started, ended = fields.groups()
         return TaskRecord(
-            LETTERS[text[0]],
+            LETTERS[letter],
             int(attempt),
             lane,
             Spent.parse(spent),
             int(started) if started else None,
             int(ended) if ended else None,
         )
-    except (ValueError, LookupError):
-        raise Damaged(f"a task's record in Redis is damaged: {data[:100]!r}") from None
+    except (ValueError, LookupError, AttributeError, TypeError):
+        raise Damaged(f"a task's record in Redis is damaged: {shown(data)}") from None
+
+
+def parse_state(data: bytes) -> TaskState:
+    """Read the state in a record, and nothing else of it. Raises Damaged."""
+    try:
+        return LETTERS[chr(data[0])]
+    except (LookupError, TypeError):
+        raise Damaged(f"a task's record in Redis is damaged: {shown(data)}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +161,9 @@ class ErrorInfo:
     def unpack(cls, data: bytes) -> ErrorInfo:
         """Read the stored form; anything else becomes an error that says so."""
         try:
-            parts = msgpack.unpackb(data, unicode_errors="replace")
-            kind, message, traceback, *_ = (str(part) for part in parts)
+            if len(data) > MAX_ERROR_BYTES:
+                raise ValueError("it is larger than any that is stored")
+            kind, message, traceback, *_ = map(str, msgpack.unpackb(data, unicode_errors="replace"))
         except Exception:
             return cls("Unreadable", "the stored error cannot be read")
-        return cls(kind, message, traceback)
+        return cls.cut(kind, message, traceback)

@@ -14,7 +14,7 @@ from ..exceptions import RunLost
 from .graphs import digest_of, unpack_graph
 from .keys import Keys
 from .link import Link
-from .decoding import Damaged
+from .decoding import Damaged, number, text_of
 from .records import TaskRecord, parse_record
 from .scripts import script
 
@@ -113,7 +113,7 @@ class Store:
         key = self.keys.results(run)
         stored = ("HGET", self.keys.run(run), "kept")
         kept, found, there = self.link.batch([stored, ("HMGET", key, *tasks), ("HLEN", key)])
-        return found, there >= int(kept or 0)
+        return found, there >= number(kept or b"0", f"the number of results of run {run}")
 
     def read_errors(self, run: str, tasks: Sequence[int]) -> list[bytes | None]:
         """Return the packed last errors of these tasks."""
@@ -130,7 +130,7 @@ class Store:
         """Return (worker, packed description) of those whose lease has not run out. Two trips."""
         now = self.redis_now_ms()
         found = self.link.call("ZRANGEBYSCORE", self.keys.workers(), f"({now}", "+inf")
-        workers = [worker.decode() for worker in found]
+        workers = [text_of(worker) for worker in found]
         if not workers:
             return []
         about = self.link.batch([("HGET", self.keys.worker(worker), "about") for worker in workers])

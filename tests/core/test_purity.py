@@ -23,6 +23,7 @@ ALLOWED = {
     "itertools",
     "math",
     "operator",
+    "re",
     "typing",
     "weakref",
 }

@@ -303,7 +303,7 @@ class TestWorkers:
         world.worker.heartbeat("B", 900, ["B.0", "B.1"], b"second")
         world.now += 500
         assert world.client.alive_workers() == [("B", b"second")]
-        assert world.scheduler.expired_workers() == [("A", ["A.0"])]
+        assert world.scheduler.expired_workers() == [(b"A", ["A.0"])]
 
     def test_a_worker_is_retired_once_it_holds_nothing(self, world: World) -> None:
         world.running(0)

@@ -16,10 +16,10 @@ def test_a_worker_that_came_back_is_not_forgotten_with_what_it_holds(world: Worl
     world.worker.heartbeat("W", LEASE_MS, [], b"about")
     world.queue(0)
     world.now += LEASE_MS
-    assert world.scheduler.expired_workers() == [("W", [])]
+    assert world.scheduler.expired_workers() == [(b"W", [])]
     world.worker.heartbeat("W", LEASE_MS, ["W.0"])
     assert [claim.task for claim in world.claim()] == [0]
-    assert world.scheduler.retire("W", []) is False
+    assert world.scheduler.retire(b"W", []) is False
     world.complete(done(0))
     assert world.records()["0"].startswith("S1,W.0,")
 
@@ -30,7 +30,7 @@ def test_a_lane_of_a_worker_that_was_forgotten_claims_nothing(world: World) -> N
     world.lead()
     world.queue(0)
     world.worker.heartbeat("W", LEASE_MS, ["W.0"], b"about")
-    assert world.scheduler.retire("W", []) is True
+    assert world.scheduler.retire(b"W", []) is True
     assert world.raw("claim", "W.0", 1, 1, 1, "default") == [b"UNKNOWN"]
     assert world.records()["0"].startswith("Q1,")
 

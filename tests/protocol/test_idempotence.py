@@ -150,6 +150,10 @@ CASES = {
         led, "apply", lambda world: ("s1", 1, "", "progress", "r1", "x=1"), b"OK", b"OK"
     ),
     "set_aside": Case(led, "set_aside", lambda world: ("s1", 1, "1-1 nonsense"), b"OK", b"OK"),
+    "apply, begin": Case(
+        led, "apply", lambda world: ("s1", 1, "", "begin", "r1", "0" * 64), b"OK", b"OK"
+    ),
+    "name_event": Case(led, "name_event", lambda world: ("",), b"OK", b"OK"),
     "promote": Case(due, "promote", lambda world: ("s1", 1, 10), b"OK", b"OK"),
     "heartbeat, registering": Case(
         lambda world: None, "heartbeat", lambda world: ("W", 500, "about", "W.0"), b"OK", b"OK"

@@ -271,13 +271,11 @@ class TestScripts:
         assert world.link.batch([("GET", text), ("STRLEN", text)]) == [b"1", 1]
 
     def test_an_error_in_a_script_is_raised_at_once(self, world: World) -> None:
-        world.link.call("SET", world.keys.tasks("r1"), "no hash")
-        world.submit()
-        world.lead()
+        world.link.call("SET", world.keys.active(), "no set")
         with pytest.raises(StoreError, match="WRONGTYPE"):
-            world.queue(0)
+            world.submit()
         assert world.link.call("PING") == b"PONG"
-        world.link.call("DEL", world.keys.tasks("r1"))
+        world.link.call("DEL", world.keys.active())
 
 
 class TestLogin:

@@ -70,7 +70,7 @@ FENCED: dict[str, Callable[[SchedulerStore], object]] = {
     "forget_dead": lambda store: store.forget_dead(0, 10),
     "requeue": lambda store: store.requeue("r1", [(0, LIST, "5")]),
     "promote": lambda store: store.promote(10),
-    "set_aside": lambda store: store.set_aside("1-1 nonsense"),
+    "set_aside": lambda store: store.set_aside(["1-1 nonsense"]),
     "forget": lambda store: store.forget(["r9"]),
     "tidy": lambda store: store.tidy(0, 10),
     "pass_on": lambda store: store.pass_on(store.term, 1000, 9),
@@ -160,7 +160,7 @@ class TestCursor:
             world.submit(f"r{number}")
         world.lead()
         events = world.scheduler.read_events("0", 10, 10)
-        assert [[kind for kind, _ in pairs] for _, pairs in events] == [["submit"]] * 3
+        assert [[kind for kind, _ in pairs] for _, pairs in events] == [[b"submit"]] * 3
         world.apply(cursor=events[1][0])
         assert world.dump()["cursor"] == events[1][0]
         assert world.scheduler.read_events("0", 10, 10) == events[1:]
@@ -223,7 +223,7 @@ class TestTurnOver:
             "r1", TaskState.CANCELLED, range(2500), notify=False
         )
         assert (over, running) == (list(range(2500)), [])
-        assert len(world.scheduler.read_states("r1")) == 2500
+        assert len(world.scheduler.read_states("r1", 2500)) == 2500
 
 
 class TestPromote:
@@ -301,7 +301,7 @@ class TestReads:
         running = world.client.read_runs(10, RunState.RUNNING)
         assert [one.run for one in running] == ["r3", "r1"]
         assert world.scheduler.active_runs() == ["r1", "r3"]
-        assert world.scheduler.scan_runs("0") == ("0", ["r1", "r2", "r3"])
+        assert world.scheduler.scan_runs("0") == ("0", [b"r1", b"r2", b"r3"])
 
     def test_an_active_run_as_a_new_leader_sees_it(self, world: World) -> None:
         digest = world.submit().digest

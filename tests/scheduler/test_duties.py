@@ -214,10 +214,11 @@ class Applied:
         self.calls: list[tuple[str, list[object]]] = []
         self.refuses = False
 
-    def apply(self, cursor: str, commands: list[object]) -> None:
+    def apply(self, cursor: str, commands: list[object]) -> list[str]:
         if self.refuses:
             raise OSError("away")
         self.calls.append((cursor, list(commands)))
+        return []
 
 
 def test_the_cursor_travels_with_the_last_part() -> None:

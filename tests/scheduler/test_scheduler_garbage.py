@@ -106,11 +106,19 @@ def test_no_event_holds_the_scheduler_up(
     [
         ("explode", "good 0", "there is no such kind of event"),
         (b"\xff\xfe", b"good 0", "there is no such kind of event"),
-        ("F", "good 0 x", "invalid literal"),
-        ("F", "good", "invalid literal"),
-        ("F", b"good \xff", "invalid literal"),
+        ("F", "good 0 x", "no list of their numbers"),
+        ("F", "good", "no list of their numbers"),
+        ("F", b"good \xff", "no list of their numbers"),
         ("F", "good 2", "run good has 2 tasks"),
-        ("F", "good -1", "run good has 2 tasks"),
+        ("F", "good -1", "no list of their numbers"),
+        ("F", "good 0 00000001", "no list of their numbers"),
+        ("F", "two words 0", "no list of their numbers"),
+        ("F", "a|b 0", "no run can have this id"),
+        ("S", b"\xff 0", "no run can have this id"),
+        ("submit", "r0 " + "0" * 63, "the digest of a graph is damaged"),
+        ("submit", "r" * 129 + " " + "0" * 64, "no run can have this id"),
+        ("cancel", "good now", "more than its kind has to say"),
+        ("S", "good" + " 0" * 20_000, "larger than the"),
     ],
 )
 def test_an_event_that_cannot_be_read_is_said_and_kept(
@@ -138,7 +146,7 @@ def test_the_last_hundred_events_that_cannot_be_read_are_kept(stage: Stage) -> N
         stage.link.call("XADD", stage.client.keys.events(), "*", "explode", number)
     resolver.run_once(1)
     kept = stage.dump()["quarantine"]
-    assert [one.rpartition(" ")[2] for one in kept] == [str(n) for n in range(119, 19, -1)]
+    assert [one.rpartition(" ")[2] for one in kept] == [f"'{n}'" for n in range(119, 19, -1)]
 
 
 RECORDS = BYTES | st.text("PQRWSFKUC0123456789,W./*!?+~= ", max_size=20).map(str.encode)
@@ -210,7 +218,7 @@ def test_an_error_that_says_nothing_of_a_run_does_not_end_it(
 ) -> None:
     """A right may be missing for an hour; the runs are as sound as before."""
 
-    def refused(run: str) -> None:
+    def refused(run: str, tasks: int) -> None:
         raise StoreError("NOPERM this user has no permissions to run the 'hscan' command")
 
     begun(stage)

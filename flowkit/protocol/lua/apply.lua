@@ -1,24 +1,34 @@
 -- apply: the scheduler's write: queues what is ready, ends runs, moves the cursor.
--- USES   base ready fence graph finish
+-- USES   base border ready fence graph finish
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 cursor ('' leaves it)
---        then commands: queue <run> <list> <level> <flags> <count> <task>×count
+--        then commands: begin <run> <graph digest>
+--                       queue <run> <list> <level> <flags> <count> <task>×count
 --                       finish <run> <outcome> <failed task or ''> <counts>
 --                       progress <run> <counts>
--- REPLY  OK | FENCED
+-- REPLY  OK <run>× (those that were begun and are not running, or of another graph) | FENCED
 -- KEEPS  a task is queued only if it is pending in a run that goes on; the cursor moves in the
 --        step that carries out what the events before it led to, so a crash replays harmlessly.
 
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
 
+-- A run is begun on the word of an event, which anybody may have written; here it is looked up.
+local refused = {}
+local function begin(run, digest)
+  local meta = fields_of(run_key(run), 'state', 'graph')
+  if not meta or meta[1] ~= 'running' or meta[2] ~= digest then refused[run] = true end
+end
+
 local function queue(run, list, level, flags, first, last)
-  if call('HGET', run_key(run), 'state') ~= 'running' then return end
-  local records = call(unpack(args_from({'HMGET', tasks_key(run)}, first, last)))
+  if refused[run] or field_of(run_key(run), 'state') ~= 'running' then return end
+  local records = fields_of(unpack(args_from({tasks_key(run)}, first, last)))
+  if not records then return end
   local writes, entries = {'HSET', tasks_key(run)}, {}
   for i = 1, last - first + 1 do
     local task, record, attempt, spent = ARGV[first + i - 1], records[i], 1, '0' .. flags
     if record then
-      attempt, spent = string.match(record, '^P(%d+),(.*)$')
+      local state, number = read_record(record)
+      attempt = state == 'P' and number
       if attempt then
         spent = '0/' .. attempt .. flags
         attempt = attempt + 1
@@ -44,11 +54,14 @@ while at <= #ARGV do
     local last = at + 5 + ARGV[at + 5]
     queue(run, ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], at + 6, last)
     at = last + 1
+  elseif verb == 'begin' then
+    begin(run, ARGV[at + 2])
+    at = at + 3
   elseif verb == 'finish' then
-    finish(run, ARGV[at + 2], ARGV[at + 3], ARGV[at + 4])
+    if not refused[run] then finish(run, ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]) end
     at = at + 5
   else
-    progress(run, ARGV[at + 2])
+    if not refused[run] then progress(run, ARGV[at + 2]) end
     at = at + 3
   end
 end
@@ -56,4 +69,6 @@ if ARGV[4] ~= '' then
   call('SET', P .. 'cursor', ARGV[4])
   call('XTRIM', P .. 'events', 'MINID', ARGV[4])
 end
-return {'OK'}
+local reply = {'OK'}
+for run in pairs(refused) do reply[#reply + 1] = run end
+return reply

@@ -1,5 +1,5 @@
 -- cancel: asks for a run to be stopped.
--- USES   base
+-- USES   base border
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 run
 -- REPLY  OK | UNKNOWN | OVER <state>
@@ -7,7 +7,7 @@
 --        with what goes on in it; one that is being cancelled is not told twice.
 
 local run = ARGV[2]
-local meta = call('HMGET', run_key(run), 'state', 'stop')
+local meta = fields_of(run_key(run), 'state', 'stop') or {}
 if not meta[1] then return {'UNKNOWN'} end
 if meta[1] ~= 'running' then return {'OVER', meta[1]} end
 if meta[2] ~= 'cancelled' then

@@ -1,5 +1,5 @@
 -- forget_dead: drops entries of the list of dead tasks that have not failed any more.
--- USES   base fence
+-- USES   base border fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 rank to begin at   5 how many to look at, at most 1,000
 -- REPLY  OK <dropped> <rank to go on at, 0 after the last> | FENCED
@@ -10,8 +10,8 @@ local start, limit, dropped = tonumber(ARGV[4]), tonumber(ARGV[5]), 0
 local last = string.format('%d', start + limit - 1)
 local entries = call('ZRANGE', P .. 'dead', string.format('%d', start), last)
 for _, entry in ipairs(entries) do
-  local run, task = string.match(entry, '^([^,]*),(%d+)$')
-  local record = run and call('HGET', tasks_key(run), task) or ''
+  local run, task = read_key(entry)
+  local record = run and field_of(tasks_key(run), task) or ''
   if string.sub(record, 1, 1) ~= 'F' then dropped = dropped + call('ZREM', P .. 'dead', entry) end
 end
 return {'OK', dropped, #entries < limit and 0 or start + #entries - dropped}

@@ -1,5 +1,5 @@
 -- heartbeat: renews a worker's lease and tells it what to stop.
--- USES   base
+-- USES   base border
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 worker   3 lease (ms)   4 description to register with, '' to renew
 --        5… its lanes
@@ -24,6 +24,7 @@ for i = 5, #ARGV do
   call('HSETNX', claims_key(lane), '#', '0')
   local n = #reply
   reply[n + 1], reply[n + 2] = lane, call('HLEN', claims_key(lane)) - 1
-  reply[n + 3] = table.concat(call('SMEMBERS', stops_key(lane)), ' ')
+  local stops = redis.pcall('SRANDMEMBER', stops_key(lane), 1000)
+  reply[n + 3] = stops.err and '' or table.concat(stops, ' ')
 end
 return reply

@@ -1,5 +1,5 @@
 -- lead: takes, renews or gives up the scheduler's lease, and says which shard is led by it.
--- USES   base standby
+-- USES   base border standby
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 lease (ms), 0 to give it up, or to stand by no longer
 --        4 layout, position/count
@@ -12,6 +12,8 @@
 
 local me, lease, layout, shards, now = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], now_ms()
 local holder, term, deadline = string.match(call('GET', P .. 'leader') or '', '^([^,]*),(%d+),(%d+)$')
+-- A lease that cannot be read is nobody's, and what it says of a term is no term.
+if not (read_time(term) and read_time(deadline)) then holder, term, deadline = nil, nil, nil end
 term = tonumber(term or 0)
 local held = holder and tonumber(deadline) > now
 local function write() call('SET', P .. 'leader', me .. ',' .. string.format('%d,%d', term, now + lease)) end
@@ -24,7 +26,7 @@ if holder == me then
   return {'OK', term, fewer or -1}
 end
 local position, count = string.match(layout, '^(%d+)/(%d+)$')
-local said, first = string.match(call('GET', P .. 'layout') or '', '^(%d+/%d+)/(%d+)$')
+local said, first = string.match(string.sub(call('GET', P .. 'layout') or '', 1, 40), '^(%d+/%d+)/(%d+)$')
 if said and said ~= layout then
   local before = tonumber(string.match(said, '^' .. position .. '/(%d+)$'))
   local grows = before and tonumber(count) > before

@@ -1,19 +1,20 @@
 -- promote: makes claimable what is due: retries and delayed starts.
--- USES   base ready fence
+-- USES   base border ready fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 limit
 -- REPLY  OK <promoted> <ms until the next is due, -1 for none> | FENCED
 -- KEEPS  an entry leaves `delayed` in the step in which its record becomes queued.
 
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
+local A_DAY_MS = 86400000 -- the longest that is told: a score may be anything, and no reply holds it
 local now = now_ms()
 local due = call('ZRANGEBYSCORE', P .. 'delayed', '-inf', string.format('%d', now), 'LIMIT', 0, ARGV[4])
 local promoted = 0
 for _, entry in ipairs(due) do
-  local run, task, attempt, list, level = string.match(entry, '^([^,]*),(%d+),(%d+),([^,]*),(.)$')
-  local record = run and call('HGET', tasks_key(run), task) or ''
-  local before, deaths = string.match(record or '', '^W(%d+),[^,]*,([^,]*),')
-  if before and before + 1 == tonumber(attempt) and not stopped(call('HGET', run_key(run), 'stop'), deaths) then
+  local run, task, attempt, place = read_entry(entry)
+  local list, level = read_place(place or '')
+  local state, before, _, deaths = read_record(list and field_of(tasks_key(run), task))
+  if state == 'W' and before + 1 == tonumber(attempt) and not stopped(field_of(run_key(run), 'stop'), deaths) then
     call('HSET', tasks_key(run), task, 'Q' .. attempt .. ',,' .. deaths .. ',,')
     push_ready('RPUSH', list, level, {run .. ',' .. task .. ',' .. attempt})
     promoted = promoted + 1
@@ -21,4 +22,5 @@ for _, entry in ipairs(due) do
   call('ZREM', P .. 'delayed', entry)
 end
 local first = call('ZRANGE', P .. 'delayed', 0, 0, 'WITHSCORES')
-return {'OK', promoted, first[2] and math.max(0, tonumber(first[2]) - now) or -1}
+local next_ms = first[2] and math.min(math.max(0, tonumber(first[2]) - now), A_DAY_MS)
+return {'OK', promoted, next_ms or -1}

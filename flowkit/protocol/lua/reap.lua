@@ -1,5 +1,5 @@
 -- reap: takes back what a dead lane held.
--- USES   base ready fence dead give_back
+-- USES   base border ready fence dead give_back
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 lane   3 reporter: '' for the lane's own parent, else scheduler id
 --        4 term   5 most deaths of a task   6 error for a task that died too often
@@ -30,17 +30,17 @@ local lone_suspect = unknown and #held == 4
 
 -- Counts an attempt among those that spend no retry: it was lost, and nobody knows by whose fault.
 local function uncounted(deaths)
-  local count, base, rest = string.match(deaths, '^(%d+)/?(%d*)(.*)$')
+  local count, base, rest = string.match(deaths, '^(%d*)/?(%d*)(.*)$')
   return count .. '/' .. string.format('%d', (tonumber(base) or 0) + 1) .. rest
 end
 
 local function fate(key, deaths, stop)
   if at_most_once(deaths) and (unknown or executing[key]) then return 'F', deaths, ARGV[8] end
   if stopped(stop, deaths) then return 'C', deaths end
-  local count, rest = string.match(deaths, '^(%d+)(.*)$')
+  local count, rest = string.match(deaths, '^(%d*)(.*)$')
   local was_suspect = string.find(rest, '!', 1, true)
   if (executing[key] and blamed == 1) or key == ARGV[7] or (lone_suspect and was_suspect) then
-    count = count + 1
+    count = (tonumber(count) or 0) + 1
     return count >= most_deaths and 'F' or 'D', string.format('%d', count) .. rest, ARGV[6]
   elseif (executing[key] and ARGV[7] ~= '-') or (unknown and string.find(rest, '?', 1, true)) then
     return '!', uncounted(deaths) .. (was_suspect and '' or '!')
@@ -52,14 +52,14 @@ end
 
 local reply = {'OK'}
 for i = 1, #held, 2 do
-  local run, task = string.match(held[i], '^([^,]*),(%d+)$')
+  local run, task = read_key(held[i])
   local attempt, deaths, started = running_on(lane, run, task)
   if attempt then
-    local meta = call('HMGET', run_key(run), 'submitted', 'stop')
+    local meta = fields_of(run_key(run), 'submitted', 'stop') or {}
     local letter, left, error = fate(held[i], deaths, meta[2])
     if letter == 'C' or letter == 'F' then
       end_attempt(run, task, letter, attempt, lane, left, started, meta[1])
-      if error then call('HSET', errors_key(run), task, error) end
+      if error then try('HSET', errors_key(run), task, error) end
     else
       if letter ~= 'Q' then attempt = string.format('%d', attempt + 1) end
       queue_again(run, task, attempt, left, held[i + 1])

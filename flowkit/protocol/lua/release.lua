@@ -1,5 +1,5 @@
 -- release: a lane gives back attempts that it has not started; they keep their attempt number.
--- USES   base ready dead give_back
+-- USES   base border ready dead give_back
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 lane   3 '' if none of them has started, else the error of those that
 --        may have and must not start twice   4… "run,task"
@@ -10,14 +10,14 @@
 
 local lane, released = ARGV[2], 0
 for i = 4, #ARGV do
-  local run, task = string.match(ARGV[i], '^([^,]*),(%d+)$')
+  local run, task = read_key(ARGV[i])
   local claim = call('HGET', claims_key(lane), ARGV[i])
   local attempt, deaths, started = running_on(lane, run, task)
   if claim and attempt then
-    local meta = call('HMGET', run_key(run), 'submitted', 'stop')
+    local meta = fields_of(run_key(run), 'submitted', 'stop') or {}
     if at_most_once(deaths) and ARGV[3] ~= '' then
       end_attempt(run, task, 'F', attempt, lane, deaths, started, meta[1])
-      call('HSET', errors_key(run), task, ARGV[3])
+      try('HSET', errors_key(run), task, ARGV[3])
     elseif stopped(meta[2], deaths) then
       -- A lane in the record of a task that must not start twice says that it may have started.
       local where = at_most_once(deaths) and '' or lane

@@ -1,5 +1,5 @@
 -- requeue: rebuilds the hints of one run from its records.
--- USES   base ready fence
+-- USES   base border ready fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 run   then task, list, level per task
 -- REPLY  OK <entries written> | FENCED
@@ -7,18 +7,17 @@
 
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
 local run, written = ARGV[4], 0
-local submitted = call('HGET', run_key(run), 'submitted') or '0'
+local submitted = read_time(field_of(run_key(run), 'submitted')) or 0
 for i = 5, #ARGV, 3 do
   local task, list, level = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local record = call('HGET', tasks_key(run), task) or ''
-  local state, attempt, deaths, due = string.match(record, '^([QW])(%d+),[^,]*,([^,]*),%d*,(%d*)')
+  local state, attempt, _, deaths, _, due = read_record(field_of(tasks_key(run), task))
   if state == 'Q' then
     if string.find(deaths, '!', 1, true) then level = '!' end
     push_ready('RPUSH', list, level, {run .. ',' .. task .. ',' .. attempt})
     written = written + 1
   elseif state == 'W' then
     local entry = run .. ',' .. task .. ',' .. string.format('%d', attempt + 1) .. ',' .. list .. ',' .. level
-    call('ZADD', P .. 'delayed', string.format('%d', submitted + due), entry)
+    try('ZADD', P .. 'delayed', string.format('%d', submitted + (tonumber(due) or 0)), entry)
     written = written + 1
   end
 end

@@ -1,5 +1,5 @@
 -- reset: makes tasks of a resumed run pending again; they keep the number of their last attempt.
--- USES   base fence dead results
+-- USES   base border fence dead results
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 run
 --        5 '1' if this is the last part, '2' if results were lost before and are all made again
@@ -11,40 +11,40 @@
 
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
 local run = ARGV[4]
-local resuming = call('HGET', run_key(run), 'resuming')
+local resuming = field_of(run_key(run), 'resuming')
 if not resuming then return {'OK'} end
 
 local function is_named(task) return string.find(resuming .. ' ', ' ' .. task .. ' ', 1, true) ~= nil end
 
 -- Whether a task stays as it is: it must not start twice, and its record names a lane that had it.
 local function stays(task, record)
-  local lane, spent = string.match(record, '^[FCS]%d+,([^,]*),([^,]*),')
-  return lane and lane ~= '' and at_most_once(spent) and not is_named(task)
+  local state, _, lane, spent = read_record(record)
+  return state and string.find('FCS', state) and lane ~= '' and at_most_once(spent) and not is_named(task)
 end
 
 if #ARGV > 6 then
-  local records = call(unpack(args_from({'HMGET', tasks_key(run)}, 7, #ARGV)))
+  local records = fields_of(unpack(args_from({tasks_key(run)}, 7, #ARGV))) or {}
   local writes, gone = {'HSET', tasks_key(run)}, {}
   for i = 7, #ARGV do
-    local record = records[i - 6] or ''
-    local state, attempt = string.match(record, '^([FUCSK])(%d+),')
+    local record = records[i - 6]
+    local state, attempt = read_record(record)
     if stays(ARGV[i], record) then
       if state == 'C' then
         call('HSET', tasks_key(run), ARGV[i], 'F' .. string.sub(record, 2))
-        call('HSET', errors_key(run), ARGV[i], ARGV[6])
+        try('HSET', errors_key(run), ARGV[i], ARGV[6])
         note_dead(run, {ARGV[i]}, now_ms())
       end
-    elseif state then
+    elseif state and string.find('FUCSK', state) then
       writes[#writes + 1] = ARGV[i]
       writes[#writes + 1] = 'P' .. attempt .. ',,0,,'
       gone[#gone + 1] = ARGV[i]
-      if state == 'F' then call('ZREM', P .. 'dead', run .. ',' .. ARGV[i]) end
+      if state == 'F' then try('ZREM', P .. 'dead', run .. ',' .. ARGV[i]) end
     end
   end
   if #gone > 0 then
     call(unpack(writes))
     drop_results(run, gone)
-    call('HDEL', errors_key(run), unpack(gone))
+    try('HDEL', errors_key(run), unpack(gone))
   end
 end
 if ARGV[5] == '2' then count_results(run) end

@@ -1,5 +1,5 @@
 -- retire: forgets a worker that is gone, once its lanes hold nothing.
--- USES   base
+-- USES   base border
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 worker   3… its lanes, beside those that it has registered
 -- REPLY  OK | HOLDS <lane>
@@ -8,11 +8,12 @@
 -- The caller's list of lanes may be older than the worker's: one that was thought dead may have come
 -- back and registered another lane, which is then reaped or may not claim, but is never forgotten.
 local lanes = args_from({}, 3, #ARGV)
-for lane in string.gmatch(call('HGET', worker_key(ARGV[2]), 'lanes') or '', '%S+') do
-  lanes[#lanes + 1] = lane
+local own = ARGV[2] .. '.'
+for lane in string.gmatch(string.sub(field_of(worker_key(ARGV[2]), 'lanes') or '', 1, 320000), '%S+') do
+  if string.sub(lane, 1, #own) == own then lanes[#lanes + 1] = lane end
 end
 for _, lane in ipairs(lanes) do
-  if call('HLEN', claims_key(lane)) > 1 then return {'HOLDS', lane} end
+  if size_of('HLEN', claims_key(lane)) > 1 then return {'HOLDS', lane} end
 end
 for _, lane in ipairs(lanes) do call('DEL', claims_key(lane), stops_key(lane)) end
 call('ZREM', P .. 'workers', ARGV[2])

@@ -1,5 +1,5 @@
 -- stop_run: notes that a run is stopping, before anything that follows from it.
--- USES   base fence
+-- USES   base border fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 run   5 outcome that it stops for
 --        6 task that failed, or ''
@@ -9,7 +9,7 @@
 
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
 local run = run_key(ARGV[4])
-if call('HGET', run, 'state') == 'running' then
+if field_of(run, 'state') == 'running' then
   call(ARGV[5] == 'cancelled' and 'HSET' or 'HSETNX', run, 'stop', ARGV[5])
   if ARGV[6] ~= '' then call('HSET', run, 'failed', ARGV[6]) end
 end

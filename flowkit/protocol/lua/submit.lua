@@ -1,5 +1,5 @@
 -- submit: accepts a run under an id that the client chose; a second submit changes nothing.
--- USES   base graph
+-- USES   base border graph
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 run   3 graph digest   4 graph ('' if it should be stored already)
 --        5 DAG name   6 params   7 tasks   8 ttl (ms)
@@ -7,7 +7,8 @@
 -- KEEPS  a run is in `active` and in `events` exactly when its hash says running.
 
 local run, digest, graph = ARGV[2], ARGV[3], ARGV[4]
-local known = call('HMGET', run_key(run), 'graph', 'params', 'state', 'dag')
+local known = fields_of(run_key(run), 'graph', 'params', 'state', 'dag')
+if not known then return {'CONFLICT', 'of something else'} end
 if known[1] then
   if known[1] == digest and (known[2] or '') == ARGV[6] then return {'EXISTS', known[3]} end
   return {'CONFLICT', known[4]}

@@ -1,5 +1,5 @@
 -- tidy: drops hints of runs that are over: retries nobody waits for, entries that nobody claims.
--- USES   base fence
+-- USES   base border fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 rank in `delayed` to begin at   5 how many entries
 --        to look at, there and at the head of each ready list, at most 200
@@ -12,7 +12,7 @@ local known = {}
 
 local function is_over(entry)
   local run = string.match(entry, '^([^,]*),') or ''
-  if known[run] == nil then known[run] = call('HGET', run_key(run), 'state') ~= 'running' end
+  if known[run] == nil then known[run] = field_of(run_key(run), 'state') ~= 'running' end
   return known[run]
 end
 
@@ -26,10 +26,10 @@ local next_rank = #entries < limit and 0 or start + #entries - dropped
 local looked = 0
 local lists = call('HGETALL', P .. 'levels')
 for i = 1, #lists, 2 do
-  for level in string.gmatch(lists[i + 1], '.') do
+  for level in string.gmatch(read_levels(lists[i + 1]), '.') do
     local key = ready_key(lists[i], level)
     if looked < 1000 then
-      for _, entry in ipairs(call('LRANGE', key, 0, limit - 1)) do
+      for _, entry in ipairs(redis.pcall('LRANGE', key, 0, limit - 1)) do
         looked = looked + 1
         if is_over(entry) then dropped = dropped + call('LREM', key, 1, entry) end
       end

@@ -1,5 +1,5 @@
 -- turn_over: ends tasks that do not run: pending ones, and by C also queued and waiting ones.
--- USES   base fence
+-- USES   base border fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 run   5 letter (C cancelled, U upstream failed)
 --        6 '1' to tell workers to stop what runs   7… tasks, at most 1,000
@@ -8,15 +8,15 @@
 
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
 local run, letter = ARGV[4], ARGV[5]
-if call('HGET', run_key(run), 'state') ~= 'running' or #ARGV < 7 then return {'OK', '', ''} end
-local records = call(unpack(args_from({'HMGET', tasks_key(run)}, 7, #ARGV)))
+if field_of(run_key(run), 'state') ~= 'running' or #ARGV < 7 then return {'OK', '', ''} end
+local records = fields_of(unpack(args_from({tasks_key(run)}, 7, #ARGV))) or {}
 local writes, over, running = {'HSET', tasks_key(run)}, {}, {}
 for i = 7, #ARGV do
   local task, record = ARGV[i], records[i - 6] or 'P0,,0,,'
-  local state, attempt, lane, deaths = string.match(record, '^(%u)(%d+),([^,]*),([^,]*),')
+  local state, attempt, lane, deaths = read_record(record)
   if state == 'R' then
     running[#running + 1] = task
-    if ARGV[6] == '1' then call('SADD', stops_key(lane), run .. ',' .. task .. ',' .. attempt) end
+    if ARGV[6] == '1' then try('SADD', stops_key(lane), run .. ',' .. task .. ',' .. attempt) end
   elseif state == 'P' or (letter == 'C' and (state == 'Q' or state == 'W')) then
     writes[#writes + 1] = task
     writes[#writes + 1] = letter .. attempt .. ',,' .. deaths .. ',,'

@@ -3,8 +3,8 @@
 -- Groups popped entries by run, in order of first appearance, dropping repeated ones.
 local function by_run(entries, list, level, order, groups)
   for _, entry in ipairs(entries) do
-    local run, task, attempt = string.match(entry, '^([^,]*),(%d+),(%d+)$')
-    if run then
+    local run, task, attempt, rest = read_entry(entry)
+    if rest == '' then
       local group = groups[run]
       if not group then
         group = {seen = {}}
@@ -21,7 +21,7 @@ end
 
 -- What results belong to: when the run was submitted, and how often it was resumed since.
 local function life_of(submitted, resumes)
-  return resumes and submitted .. '/' .. resumes or submitted
+  return resumes and submitted .. '/' .. string.sub(resumes, 1, 15) or submitted
 end
 
 -- Appends what a worker must know of one run and the attempts of it that it got.

@@ -10,6 +10,6 @@ local function note_dead(run, tasks, now)
     command[#command + 1] = when
     command[#command + 1] = run .. ',' .. task
   end
-  call(unpack(command))
-  call('ZREMRANGEBYRANK', P .. 'dead', 0, -DEAD_BOUND - 1)
+  try(unpack(command))
+  try('ZREMRANGEBYRANK', P .. 'dead', 0, -DEAD_BOUND - 1)
 end

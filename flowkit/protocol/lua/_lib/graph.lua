@@ -2,7 +2,7 @@
 -- with the last of them its TTL starts, as long as the longest that any run over with it needs.
 -- Until then that time stands in `graphs` too, under the digest and '!'.
 
-local function needed_until(digest) return tonumber(call('HGET', P .. 'graphs', digest .. '!') or 0) end
+local function needed_until(digest) return read_time(field_of(P .. 'graphs', digest .. '!')) or 0 end
 
 -- A run begins to use it. Called before it is written, since writing drops the TTL.
 local function hold_graph(digest)
@@ -11,14 +11,15 @@ local function hold_graph(digest)
     call('HSET', P .. 'graphs', digest .. '!', string.format('%d', now_ms() + left))
     call('PERSIST', graph_key(digest))
   end
-  call('HINCRBY', P .. 'graphs', digest, 1)
+  try('HINCRBY', P .. 'graphs', digest, 1)
 end
 
 -- A run that used it is over; its own keys live for another `ttl` ms.
 local function release_graph(digest, ttl)
   local now = now_ms()
   local till = math.max(now + ttl, needed_until(digest))
-  if call('HINCRBY', P .. 'graphs', digest, -1) > 0 then
+  local users = try('HINCRBY', P .. 'graphs', digest, -1)
+  if type(users) == 'number' and users > 0 then
     call('HSET', P .. 'graphs', digest .. '!', string.format('%d', till))
     return
   end

@@ -11,12 +11,12 @@ local WAKE_BOUND = 32
 -- disposable: a lost one costs a poll interval, a spare one an empty claim.
 local function wake(list, waiting)
   local key = wake_key(list)
-  local missing = math.min(waiting, WAKE_BOUND) - call('LLEN', key)
-  for _ = 1, missing do call('RPUSH', key, '1') end
+  local missing = math.min(waiting, WAKE_BOUND) - size_of('LLEN', key)
+  for _ = 1, missing do try('RPUSH', key, '1') end
 end
 
 local function note_level(list, level)
-  local known = call('HGET', P .. 'levels', list) or ''
+  local known = read_levels(call('HGET', P .. 'levels', list))
   if string.find(known, level, 1, true) then return end
   local levels = {level}
   for one in string.gmatch(known, '.') do levels[#levels + 1] = one end
@@ -34,5 +34,6 @@ local function push_ready(command, list, level, entries)
   note_level(list, level)
   local head = {command, ready_key(list, level)}
   for i = 1, #entries do head[i + 2] = entries[i] end
-  wake(list, call(unpack(head)))
+  local waiting = try(unpack(head))
+  if type(waiting) == 'number' then wake(list, waiting) end
 end

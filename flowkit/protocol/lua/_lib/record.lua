@@ -17,34 +17,33 @@ local function wait_for_retry(run, task, attempt, token, now)
   local delay, list, level = string.match(token, '^%d+,%d+,[WD],(%d+),([^,]*),(.)$')
   local due = now + delay
   local entry = run .. ',' .. task .. ',' .. string.format('%d', attempt + 1) .. ',' .. list .. ',' .. level
-  call('ZADD', P .. 'delayed', string.format('%d', due), entry)
+  try('ZADD', P .. 'delayed', string.format('%d', due), entry)
   return due
 end
 
 -- Outcomes stand in ARGV from `first`: token, payload, token, payload …
 local function record_outcomes(lane, run, first, count, stale)
-  local meta = call('HMGET', run_key(run), 'submitted', 'stop')
+  local meta = fields_of(run_key(run), 'submitted', 'stop') or {}
   local now, stop = now_ms(), meta[2]
-  local submitted = tonumber(meta[1]) or now
-  local tasks, fields, freed = {}, {'HMGET', tasks_key(run)}, {'HDEL', claims_key(lane)}
+  local submitted = read_time(meta[1]) or now
+  local tasks, fields, freed = {}, {tasks_key(run)}, {'HDEL', claims_key(lane)}
   for i = 1, count do
     local task = string.match(ARGV[first + 2 * i - 2], '^%d+')
-    tasks[i], fields[i + 2] = task, task
+    tasks[i], fields[i + 1] = task, task
   end
-  local records = call(unpack(fields))
+  local records = fields_of(unpack(fields)) or {}
   local writes, results = {'HSET', tasks_key(run)}, {'HSET', results_key(run)}
   local errors, ended = {'HSET', errors_key(run)}, {}
   for i = 1, count do
     local token, payload = ARGV[first + 2 * i - 2], ARGV[first + 2 * i - 1]
     local attempt, asked = string.match(token, '^%d+,(%d+),(%u)')
-    local task, record = tasks[i], records[i] or ''
-    local fence = attempt .. ',' .. lane .. ','
-    local running = 'R' .. fence
+    local task, fence = tasks[i], attempt .. ',' .. lane .. ','
+    local state, number, holder, spent, started = read_record(records[i])
+    local ours = holder == lane and number == attempt
     -- A lane that was reaped and came back may hold the task anew, under another number.
-    local number, holder = string.match(record, '^R(%d+),([^,]*),')
-    if holder ~= lane or number == attempt then freed[#freed + 1] = run .. ',' .. task end
-    if string.sub(record, 1, #running) == running then
-      local when, rest = now, string.sub(record, #running + 1)
+    if state ~= 'R' or holder ~= lane or ours then freed[#freed + 1] = run .. ',' .. task end
+    if state == 'R' and ours then
+      local when, rest = now, spent .. ',' .. started .. ','
       local letter = settled(asked, stop, rest)
       if letter == 'W' then when = wait_for_retry(run, task, attempt, token, now) end
       writes[#writes + 1] = task
@@ -60,13 +59,13 @@ local function record_outcomes(lane, run, first, count, stale)
       ended[letter] = ended[letter] or {}
       table.insert(ended[letter], task)
       if stop then call('SREM', stops_key(lane), run .. ',' .. task .. ',' .. attempt) end
-    elseif string.sub(record, 2, 1 + #fence) ~= fence then
+    elseif not ours then
       stale[#stale + 1] = run .. ',' .. task
     end
   end
   if #writes > 2 then call(unpack(writes)) end
   if #results > 2 then keep_results(run, results) end
-  if #errors > 2 then call(unpack(errors)) end
+  if #errors > 2 then try(unpack(errors)) end
   if #freed > 2 then call(unpack(freed)) end
   if ended.F then note_dead(run, ended.F, now) end
   announce(run, ended)

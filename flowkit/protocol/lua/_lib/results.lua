@@ -4,18 +4,18 @@
 
 -- Stores results; the arguments are those of HSET.
 local function keep_results(run, results)
-  local added = call(unpack(results))
-  if added > 0 then call('HINCRBY', run_key(run), 'kept', added) end
+  local added = try(unpack(results))
+  if type(added) == 'number' and added > 0 then try('HINCRBY', run_key(run), 'kept', added) end
 end
 
 local function drop_results(run, tasks)
-  local dropped = call('HDEL', results_key(run), unpack(tasks))
-  if dropped > 0 then call('HINCRBY', run_key(run), 'kept', -dropped) end
+  local dropped = try('HDEL', results_key(run), unpack(tasks))
+  if type(dropped) == 'number' and dropped > 0 then try('HINCRBY', run_key(run), 'kept', -dropped) end
 end
 
 -- Takes the results that are there for all that were stored.
 local function count_results(run)
-  call('HSET', run_key(run), 'kept', call('HLEN', results_key(run)))
+  call('HSET', run_key(run), 'kept', size_of('HLEN', results_key(run)))
 end
 
 -- Keeps a result for tasks of the same code and arguments, if its token names an entry and a TTL.

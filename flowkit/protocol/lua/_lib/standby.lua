@@ -3,7 +3,7 @@
 -- The one that stands by beside `me`, and how many shards it leads; nil if nobody does.
 local function standing_by(me, now)
   local who, shards, till = string.match(call('GET', P .. 'standby') or '', '^([^,]*),(%d+),(%d+)$')
-  if who and who ~= me and tonumber(till) > now then return who, tonumber(shards) end
+  if who and who ~= me and #shards <= 9 and (read_time(till) or 0) > now then return who, tonumber(shards) end
 end
 
 -- Notes that `me` stands by, unless another one does that leads fewer.

@@ -3,29 +3,30 @@
 -- what a dead lane held is always known.
 
 local POP_BOUND = 1000
-local WORD = '[!-+%-.-~]*' -- printable but for commas and blanks, which separate parts of a reply
 
 local function pop(list, level, want, share)
   local key = ready_key(list, level)
   if share > 1 and want > 1 then
-    want = math.min(want, math.max(1, math.ceil(call('LLEN', key) / share)))
+    want = math.min(want, math.max(1, math.ceil(size_of('LLEN', key) / share)))
   end
-  return call('LPOP', key, want) or {}
+  local popped = redis.pcall('LPOP', key, want)
+  return popped and not popped.err and popped or {}
 end
 
 -- Marks those of one run's popped attempts that still stand as running; returns how many.
 local function take_run(lane, call_no, run, found, now, reply)
-  local meta = call('HMGET', run_key(run), 'state', 'stop', 'submitted', 'graph', 'params',
-                    'resumes')
-  if meta[1] ~= 'running' or not (meta[4] and tonumber(meta[3])) then return 0 end
-  local fields = {'HMGET', tasks_key(run)}
-  for i = 1, #found do fields[i + 2] = found[i].task end
-  local records = call(unpack(fields))
+  local meta = fields_of(run_key(run), 'state', 'stop', 'submitted', 'graph', 'params', 'resumes')
+  if not meta or meta[1] ~= 'running' then return 0 end
+  if not (meta[4] and is_digest(meta[4]) and read_time(meta[3])) then return 0 end
+  local fields = {tasks_key(run)}
+  for i = 1, #found do fields[i + 1] = found[i].task end
+  local records = fields_of(unpack(fields))
+  if not records then return 0 end
   local writes, claims, taken = {'HSET', tasks_key(run)}, {'HSET', claims_key(lane)}, {}
   local started = string.format('%d', now - meta[3])
   for i, one in ipairs(found) do
-    local attempt, deaths = string.match(records[i] or '', '^Q(%d+),,(' .. WORD .. '),')
-    if attempt == one.attempt and not stopped(meta[2], deaths) then
+    local state, attempt, _, deaths = read_record(records[i])
+    if state == 'Q' and attempt == one.attempt and not stopped(meta[2], deaths) then
       writes[#writes + 1] = one.task
       writes[#writes + 1] = 'R' .. attempt .. ',' .. lane .. ',' .. deaths .. ',' .. started .. ','
       claims[#claims + 1] = run .. ',' .. one.task
@@ -46,7 +47,7 @@ local function take(lane, call_no, limit, share, lists, reply)
   local now, taken, popped = now_ms(), 0, 0
   for _, list in ipairs(lists) do
     local drained = true
-    for level in string.gmatch(call('HGET', P .. 'levels', list) or '', '.') do
+    for level in string.gmatch(read_levels(call('HGET', P .. 'levels', list)), '.') do
       local look = may_look(lane, list, level, taken)
       if look == 'wait' then return end
       while look == 'yes' and taken < limit and popped < POP_BOUND do
@@ -61,7 +62,7 @@ local function take(lane, call_no, limit, share, lists, reply)
         if level == '!' and taken > 0 then return end
         if share > 1 and taken > 0 then break end
       end
-      drained = drained and taken < limit and call('LLEN', ready_key(list, level)) == 0
+      drained = drained and taken < limit and size_of('LLEN', ready_key(list, level)) == 0
     end
     if drained then call('DEL', wake_key(list)) end
     if taken >= limit then return end

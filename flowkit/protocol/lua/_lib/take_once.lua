@@ -7,11 +7,10 @@ local function taken_before(lane, call_no, reply)
   local held = call('HGETALL', claims_key(lane))
   local order, groups = {}, {}
   for i = 1, #held, 2 do
-    local run, task = string.match(held[i], '^([^,]*),(%d+)$')
+    local run, task = read_key(held[i])
     local attempt, tag = string.match(held[i + 1], '^(%d+),([^,]*),')
     if run and tag == call_no then
-      local record = call('HGET', tasks_key(run), task) or ''
-      local deaths = string.match(record, '^R%d+,[^,]*,([^,]*),')
+      local _, _, _, deaths = read_record(field_of(tasks_key(run), task))
       if not groups[run] then
         groups[run] = {}
         order[#order + 1] = run
@@ -20,8 +19,10 @@ local function taken_before(lane, call_no, reply)
     end
   end
   for _, run in ipairs(order) do
-    local meta = call('HMGET', run_key(run), 'graph', 'submitted', 'params', 'resumes')
-    describe(run, meta[1] or '', life_of(meta[2] or '0', meta[4]), meta[3], groups[run], reply)
+    local meta = fields_of(run_key(run), 'graph', 'submitted', 'params', 'resumes')
+    if meta and meta[1] and is_digest(meta[1]) and read_time(meta[2]) then
+      describe(run, meta[1], life_of(meta[2], meta[4]), meta[3], groups[run], reply)
+    end
   end
 end
 

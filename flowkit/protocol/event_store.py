@@ -1,0 +1,75 @@
+"""The scheduler's calls about events: reading them, how far it is, and what could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .decoding import Damaged, event_id, pairs
+from .lease_store import LeaseStore
+
+
+class Event(NamedTuple):
+    """What was announced in one step: facts, each a kind and a text that nobody has looked at."""
+
+    id: str
+    facts: list[tuple[bytes, bytes]]
+
+
+class EventStore(LeaseStore):
+    """Events of one scheduler."""
+
+    def read_events(self, cursor: str, count: int, block_ms: int) -> list[Event]:
+        """Return the events behind the cursor; waits up to ``block_ms`` for some.
+
+        An event that is too large to be read is returned with a fact that says so and that no
+        release knows, so that the cursor can move past it.
+        """
+        try:
+            return self._read_events(cursor, count, block_ms)
+        except Damaged:
+            pass  # one of so many is too large, or all of them together
+        try:
+            return self._read_events(cursor, 1, block_ms)
+        except Damaged:
+            number = self._name_event(cursor)
+            return [Event(number, [(b"", b"too large to be read")])] if number else []
+
+    def _read_events(self, cursor: str, count: int, block_ms: int) -> list[Event]:
+        reply = self.link.call(
+            "XREAD", "COUNT", count, "BLOCK", block_ms, "STREAMS", self.keys.events(), cursor
+        )
+        if not reply:
+            return []
+        return [Event(number.decode(), list(pairs(facts))) for number, facts in reply[0][1]]
+
+    def read_cursor(self) -> str:
+        """Return the id of the last event that has been applied; "0" if none has.
+
+        "0" as well if what is noted is no such id, or of an event yet to come, which would keep all
+        others from being read: events that were applied before do no harm. Two round trips.
+        """
+        try:
+            cursor = event_id(self.link.call("GET", self.keys.cursor()))
+        except Damaged:
+            return "0"
+        return cursor if moment(cursor) <= moment(self.last_event()) else "0"
+
+    def last_event(self) -> str:
+        """Return the id of the newest event; "0" if there is none."""
+        return self._name_event("") or "0"
+
+    def _name_event(self, cursor: str) -> str:
+        """Return the id of the event behind a cursor, "" if there is none."""
+        reply = self._script("name_event", cursor)
+        return "" if reply[0] == b"NONE" else event_id(reply[1])
+
+    def set_aside(self, events: Sequence[str]) -> None:
+        """Keep events that could not be read, for people to look at; the newest hundred stay."""
+        self._fenced("set_aside", *events)
+
+
+def moment(number: str) -> tuple[int, int]:
+    """Return when an event was announced, in the order of events: ms and a counter."""
+    ms, _, counter = number.partition("-")
+    return int(ms), int(counter or 0)

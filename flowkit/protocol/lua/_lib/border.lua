@@ -1,0 +1,68 @@
+-- border: what stands in Redis is read through these, since anybody may have written it.
+-- Each returns nil for what no release of flowkit writes. The limits are those of
+-- flowkit/protocol/limits.py. A read by `redis.pcall` does not end the script where a key of one
+-- run holds another type: that run is passed over, and the others in the batch are not.
+
+local WORD = '[!-+%-.-~]*' -- printable but for commas and blanks, which separate parts
+local RECORD = '^(%u)(%d+),(' .. WORD .. '),(' .. WORD .. '),(%-?%d*),(%-?%d*)'
+
+local function is_run(run) return #run <= 128 and string.find(run, '^[%w_.:%-]+$') ~= nil end
+local function is_list(list) return #list <= 80 and string.find(list, '^[%w_.%-]+~?%l*$') ~= nil end
+local function is_digest(digest) return #digest == 64 and string.find(digest, '^%x+$') ~= nil end
+
+-- A time or a duration in ms, as a number.
+local function read_time(text)
+  if text and #text <= 15 and string.find(text, '^%d+$') then return tonumber(text) end
+end
+
+-- The parts of a record: state, attempt, lane, spent, started, ended.
+local function read_record(record)
+  if type(record) ~= 'string' or #record > 400 then return nil end
+  local state, attempt, lane, spent, started, ended = string.match(record, RECORD)
+  if state and #attempt <= 9 and #lane <= 80 and #spent <= 64 and #started <= 15 and #ended <= 15
+     and not string.find(spent, '%d%d%d%d%d%d%d%d%d%d') then
+    return state, attempt, lane, spent, started, ended
+  end
+end
+
+-- The parts of "run,task": what names a claim.
+local function read_key(key)
+  local run, task = string.match(key, '^([^,]*),(%d+)$')
+  if run and is_run(run) and #task <= 7 then return run, task end
+end
+
+-- The parts of "run,task,attempt" and what follows: an entry of a ready list or of `delayed`.
+local function read_entry(entry)
+  local run, task, attempt, rest = string.match(entry, '^([^,]*),(%d+),(%d+)(.*)$')
+  if run and is_run(run) and #task <= 7 and #attempt <= 9 then return run, task, attempt, rest end
+end
+
+-- The ready list and the level in a claim or behind an entry: ",list,level" at the end.
+local function read_place(text)
+  local list, level = string.match(text, ',([^,]*),([!%d])$')
+  if list and is_list(list) then return list, level end
+end
+
+-- The levels of a ready list, first to claim first.
+local function read_levels(text) return (string.gsub(string.sub(text or '', 1, 11), '[^!%d]', '')) end
+
+-- Fields of a hash; nil if the key holds something else.
+local function fields_of(...)
+  local found = redis.pcall('HMGET', ...)
+  if not found.err then return found end
+end
+
+-- One field of a hash; false if it is not there or the key holds something else.
+local function field_of(key, field)
+  local found = redis.pcall('HGET', key, field)
+  return type(found) == 'string' and found
+end
+
+-- How many items a list or a hash has; 0 if the key holds something else.
+local function size_of(command, key)
+  local found = redis.pcall(command, key)
+  return type(found) == 'number' and found or 0
+end
+
+-- Runs a command on a hint, or on what nothing else depends on: one that fails changes nothing.
+local function try(...) return redis.pcall(...) end

@@ -1,0 +1,62 @@
+"""Events that cannot be read: kept for people to look at, and said in few words however many come.
+
+The resolver passes such an event over, so it holds nothing up. What is kept and logged is bounded:
+the newest of each batch are kept, and a line says how many there were, at most one in
+``SAY_AGAIN_S`` seconds. Of a million bad events a minute, six lines a minute are written.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from ..logging import FlowkitLogger, LogLevel
+from ..protocol.event_store import EventStore
+
+KEPT = 100  # of one batch, and in Redis
+SAY_AGAIN_S = 10.0
+SHOWN = 1000  # bytes of a text that are kept
+
+
+class Quarantine:
+    """Gathers what one scheduler could not read."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        logger: FlowkitLogger,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._log = logger
+        self._monotonic = monotonic
+        self._events: deque[str] = deque(maxlen=KEPT)
+        self._first: dict[str, str] = {}
+        self._count = 0
+        self._quiet_until = 0.0
+
+    def add(self, event_id: str, kind: bytes, text: bytes, why: Exception) -> None:
+        """Note a fact of an event that cannot be read."""
+        what = f"{kind[:100]!a} {text[:SHOWN]!a}".replace("b'", "'").replace('b"', '"')
+        self._events.append(f"{event_id} {what}")
+        self._count += 1
+        if not self._first:
+            self._first = {"event_id": event_id, "text": what, "why": ascii(str(why)[:200])[1:-1]}
+
+    def flush(self) -> None:
+        """Keep what was added, and say so if it is time. Raises LeaseLost."""
+        if self._events:
+            self._store.set_aside(list(self._events))
+            self._events.clear()
+        if not self._count or self._monotonic() < self._quiet_until:
+            return
+        count, first = self._count, self._first
+        self._count, self._first = 0, {}
+        self._quiet_until = self._monotonic() + SAY_AGAIN_S
+        event, why = first["event_id"], first.pop("why")
+        message = f"Event {event} cannot be read and was set aside: {why}"
+        if count > 1:
+            message = f"{count} events cannot be read and were set aside, the first is {event}: {why}"
+        self._log.event(LogLevel.ERROR, "event_broken", message, **first, events=count)

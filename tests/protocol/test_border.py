@@ -1,0 +1,180 @@
+"""The two borders, of the scripts and of Python, have the same limits and let the same through."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import lupa.lua51 as lua
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from flowkit.protocol import decoding, limits, records
+from flowkit.protocol.decoding import Damaged
+from flowkit.protocol.keys import RUN_ID
+from flowkit.protocol.records import parse_record
+from flowkit.protocol.scripts import script
+
+
+def border() -> Any:
+    """Load the scripts' border with a Redis that refuses all commands."""
+    text = script("reap").text
+    piece = text[text.index("-- border:") : text.index("-- ready:")]
+    runtime = lua.LuaRuntime(encoding=None)
+    names = (
+        "read_record read_key read_entry read_place read_levels read_time is_run is_digest is_list"
+    )
+    return runtime.execute(
+        f"{piece}\nreturn {{{', '.join(f'{name} = {name}' for name in names.split())}}}".encode()
+    )
+
+
+LUA = border()
+GRAMMAR = st.text("PQRWSFKUC0123456789,W./*!?+~=- ", max_size=60).map(str.encode)
+RECORDS = st.binary(max_size=40) | GRAMMAR | st.from_regex(
+    rb"[A-Z][0-9]{1,11},[A-Za-z0-9.]{0,9},[0-9]{0,11}[!?+]{0,2},-?[0-9]{0,17},[0-9]{0,3}", fullmatch=True
+)  # fmt: skip
+
+
+@given(RECORDS)
+@example(b"Q" + b"1" * 9 + b",,0,,")
+@example(b"Q" + b"1" * 10 + b",,0,,")
+@example(b"Q1," + b"l" * 81 + b",0,,")
+@example(b"Q1,,0,,," + b"x" * 400)
+@example(b"R1,W.0,0,-5,")
+@example(b"R1,W.0," + b"9" * 10 + b",5,")
+@example(b"Q1,,0,," + b"9" * 16)
+def test_what_python_reads_of_a_record_the_scripts_read_alike(data: bytes) -> None:
+    found = LUA[b"read_record"](data)
+    try:
+        record = parse_record(data)
+    except Damaged:
+        return  # Python knows the states and the flags; the scripts hand both on
+    assert found is not None
+    state, attempt, lane, spent, started, ended = found
+    assert records.LETTERS[state.decode()] is record.state
+    assert (int(attempt), lane.decode()) == (record.attempt, record.lane)
+    assert [int(time) if time else None for time in (started, ended)] == [
+        record.started_ms,
+        record.ended_ms,
+    ]
+
+
+@given(RECORDS)
+@example(b"Q1,,0,,")
+def test_what_the_scripts_take_for_a_record_has_parts_of_bounded_size(data: bytes) -> None:
+    found = LUA[b"read_record"](data)
+    if found is None:
+        return
+    _, attempt, lane, spent, started, ended = found
+    assert len(attempt) <= limits.ATTEMPT_DIGITS
+    assert len(lane) <= limits.MAX_LANE
+    assert len(spent) <= limits.MAX_SPENT
+    assert not re.search(rb"[0-9]{10}", spent)
+    assert max(len(started), len(ended)) <= limits.TIME_DIGITS
+
+
+@given(st.binary(max_size=20) | st.from_regex(RUN_ID, fullmatch=True).map(str.encode))
+@example(b"r" * limits.MAX_RUN_ID)
+@example(b"r" * (limits.MAX_RUN_ID + 1))
+@example(b"a|b")
+@example(b"a\rb")
+@example(b"")
+def test_a_run_that_python_knows_is_one_for_the_scripts(name: bytes) -> None:
+    try:
+        decoding.run_id(name)
+    except Damaged:
+        # The scripts also take ids that end like a key of another run; those have no hash.
+        assert not LUA[b"is_run"](name) or re.search(rb":(tasks|results|errors|feed)\Z", name)
+    else:
+        assert LUA[b"is_run"](name)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (b"r,0,1", (b"r", b"0", b"1", b"")),
+        (b"r,0,1,default,5", (b"r", b"0", b"1", b",default,5")),
+        (b"r," + b"1" * 7 + b"," + b"1" * 9, (b"r", b"1" * 7, b"1" * 9, b"")),
+        (b"r," + b"1" * 8 + b",1", None),
+        (b"r,0," + b"1" * 10, None),
+        (b"r r,0,1", None),
+        (b"r|r,0,1", None),
+        (b"\xff,0,1", None),
+        (b",0,1", None),
+        (b"r" * 129 + b",0,1", None),
+        (b"r,-1,1", None),
+    ],
+)
+def test_entries(text: bytes, read: tuple[bytes, ...] | None) -> None:
+    assert LUA[b"read_entry"](text) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (b"1,7,default,5", (b"default", b"5")),
+        (b",gpu-2~async,!", (b"gpu-2~async", b"!")),
+        (b",a,b,5", (b"b", b"5")),
+        (b",default,x", None),
+        (b",default,55", None),
+        (b", a,5", None),
+        (b"," + b"q" * 81 + b",5", None),
+        (b"default,5", None),
+    ],
+)
+def test_places(text: bytes, read: tuple[bytes, ...] | None) -> None:
+    assert LUA[b"read_place"](text) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [(b"!95", b"!95"), (b"9x5", b"95"), (None, b""), (b"5" * 10_000, b"5" * limits.MAX_LEVELS)],
+)
+def test_levels(text: bytes | None, read: bytes) -> None:
+    assert LUA[b"read_levels"](text) == read
+
+
+@pytest.mark.parametrize("text", [b"", b"-1", b"1.5", b"0x10", b"inf", b"nan", b"9" * 16, b" 1"])
+def test_what_lua_takes_for_a_number_is_none_yet(text: bytes) -> None:
+    assert LUA[b"read_time"](text) is None
+    with pytest.raises(Damaged):
+        decoding.number(text, "a time")
+
+
+def test_the_limits_in_the_scripts_are_those_of_python() -> None:
+    text = script("reap").text
+    piece = text[text.index("-- border:") : text.index("-- ready:")]
+    lines = {
+        "#run <=": [limits.MAX_RUN_ID] * 1,
+        "#list <=": [limits.MAX_LIST],
+        "#attempt <=": [limits.ATTEMPT_DIGITS] * 2,
+        "#lane <=": [limits.MAX_LANE],
+        "#spent <=": [limits.MAX_SPENT],
+        "#started <=": [limits.TIME_DIGITS],
+        "#ended <=": [limits.TIME_DIGITS],
+        "#task <=": [limits.TASK_DIGITS] * 2,
+        "#text <=": [limits.TIME_DIGITS],
+        "#record >": [records.MAX_RECORD],
+    }
+    for words, numbers in lines.items():
+        assert [int(n) for n in re.findall(re.escape(words) + r" (\d+)", piece)] == numbers, words
+
+
+@pytest.mark.parametrize(
+    ("worker", "lanes", "names"),
+    [
+        (b"W", b"W.0 W.0a W.12", ["W.0", "W.0a", "W.12"]),
+        (b"W", b"W.0 V.0 W W. W.x W.1b\xff W.2", ["W.0", "W.2"]),
+        (b"W", b"W.1\rW.2", ["W.1", "W.2"]),
+        (b"\xff", b"\xff.0", []),
+        (b"W", None, []),
+        (b"W", b"W.0 " * 400_000, []),
+        (b"W", 7, []),
+    ],
+)
+def test_a_worker_has_lanes_under_its_own_name(
+    worker: bytes, lanes: object, names: list[str]
+) -> None:
+    assert decoding.lane_names(worker, lanes) == names

@@ -1,0 +1,184 @@
+"""A graph that asks for more than it may have is refused before it has got it.
+
+A megabyte in Redis that unpacks to a gibibyte ended the scheduler at each of its starts: whoever
+could write one run could stop all of them.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zlib
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+import msgpack
+import pytest
+from world import compiled
+
+from flowkit import task
+from flowkit.core.compiled import CompiledDAG
+from flowkit.core.graph import Graph
+from flowkit.core.retry import Policy
+from flowkit.exceptions import DAGError, StoreError
+from flowkit.protocol import graphs
+from flowkit.protocol.graphs import pack_graph, unpack_graph
+
+ORDER = ["format", "name", "names", "up_at", "up", "policies", "policy_of", "refs", "ref_of",
+         "kwargs", "on_failure", "on_retry"]  # fmt: skip
+GIBIBYTE = 2**30
+
+
+def rebuilt(**changes: object) -> bytes:
+    """A stored graph of three tasks with some of its parts replaced."""
+    parts = msgpack.unpackb(pack_graph(compiled(3)))
+    for name, value in changes.items():
+        parts[ORDER.index(name)] = value
+    packed: bytes = msgpack.packb(parts)
+    return packed
+
+
+def head(*parts: object) -> bytes:
+    """The first bytes of a graph: what follows takes the place of the next part."""
+    return bytes([0x90 | len(ORDER)]) + b"".join(map(msgpack.packb, parts))
+
+
+def squeezed(*parts: bytes) -> bytes:
+    """Compress what is too large to be held whole."""
+    stream = zlib.compressobj(1)
+    done = [stream.compress(part) for part in parts]
+    return b"".join([*done, stream.flush()])
+
+
+def array_of(count: int) -> bytes:
+    return b"\xdd" + count.to_bytes(4, "big")
+
+
+ZEROS = bytes(2**20)
+BOMBS: dict[str, Callable[[], bytes]] = {
+    "a list of nothing": lambda: squeezed(head(1, "d"), array_of(2**28), *[b"\xc0" * 2**20] * 200),
+    "lists in lists": lambda: squeezed(head(1, "d"), *[array_of(2**27) + b"\xa2ab" * 10**6] * 60),
+    "a text of 200 MB": lambda: squeezed(head(1), b"\xdb" + (200 * 2**20).to_bytes(4, "big"),
+                                         *[ZEROS] * 200),
+    "texts in places of names": lambda: squeezed(
+        head(1, "d"), array_of(50_000_000), *[b"\xa2ab" * 2**18] * 190
+    ),
+    "fifty million edges": lambda: squeezed(
+        head(1, "d", ["a"], array("i", [0, 50_000_000]).tobytes()),
+        b"\xc6" + (200_000_000).to_bytes(4, "big"), *[ZEROS] * 191
+    ),
+    "a gibibyte": lambda: squeezed(head(1, "d"), *[ZEROS] * 1024),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
+def test_a_small_graph_that_unpacks_to_much_is_refused_in_little_memory(
+    bomb: Callable[[], bytes],
+) -> None:
+    data = bomb()
+    assert len(data) < 8 * 2**20
+    program = (
+        "import resource, sys\n"
+        "from flowkit.exceptions import StoreError\n"
+        "from flowkit.protocol.graphs import unpack_graph\n"
+        "data = sys.stdin.buffer.read()\n"
+        f"resource.setrlimit(resource.RLIMIT_AS, ({GIBIBYTE}, {GIBIBYTE}))\n"
+        "try:\n    unpack_graph(data)\n"
+        "except StoreError as error:\n    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], input=data, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()[-500:]
+    assert b"the stored graph cannot be read" in done.stdout
+
+
+def test_a_graph_for_which_memory_does_not_suffice_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def without_memory(*args: object) -> object:
+        raise MemoryError
+
+    monkeypatch.setattr(graphs, "_graph", without_memory)
+    with pytest.raises(StoreError, match="the stored graph cannot be read: MemoryError"):
+        unpack_graph(pack_graph(compiled()))
+
+
+WRONG_OPTIONS: list[tuple[str, Any]] = [
+    ("retries", -1),
+    ("retries", 10**7),
+    ("retries", True),
+    ("delay", float("nan")),
+    ("delay", -1.0),
+    ("delay", 1e300),
+    ("delay", "1"),
+    ("backoff", 0),
+    ("backoff", float("inf")),
+    ("max_delay", float("nan")),
+    ("timeout", 0),
+    ("timeout", -3.0),
+    ("timeout", float("inf")),
+    ("queue", "a,b"),
+    ("queue", ""),
+    ("queue", "q" * 65),
+    ("queue", b"default"),
+    ("priority", 10),
+    ("priority", -1),
+    ("priority", 77),
+    ("at_most_once", 1),
+]
+
+
+@pytest.mark.parametrize(("option", "value"), WRONG_OPTIONS)
+def test_what_a_decorator_refuses_is_refused_when_it_is_read(option: str, value: object) -> None:
+    names = list(Policy.__dataclass_fields__)
+    policy: list[object] = [0, 1.0, 2.0, None, None, "default", 5, False, "none_failed", False]
+    policy[names.index(option)] = value
+    with pytest.raises(StoreError, match=f"cannot be read: {option} must be") as stored:
+        unpack_graph(rebuilt(policies=[policy]))
+    with pytest.raises((TypeError, ValueError)) as written:
+        task(**{option: value})(lambda: None)
+    assert str(written.value).partition(": ")[2] in str(stored.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "two\nlines"},
+        {"name": "n" * 201},
+        {"names": ["a", "b", "c" * 201]},
+        {"names": ["a", "b", ""]},
+        {"names": ["a", "b", "\x1b[31m"]},
+        {"names": ["a", "b", 3]},
+        {"refs": ["r" * 1001]},
+        {"refs": [["m:f"]]},
+        {"on_retry": "r" * 1001},
+        {"kwargs": [[3, b""]]},
+        {"kwargs": [[0, "text"]]},
+        {"kwargs": [[0, b"", b""]]},
+        {"kwargs": [[0, b""]] * 4},
+    ],
+)
+def test_names_and_arguments_that_no_task_can_have_are_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(StoreError, match="the stored graph cannot be read"):
+        unpack_graph(rebuilt(**changes))
+
+
+def test_bytes_behind_a_graph_are_refused() -> None:
+    with pytest.raises(StoreError, match="bytes follow it"):
+        unpack_graph(pack_graph(compiled()) + b"\xc0")
+
+
+def test_what_would_not_be_read_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    zeros = array("i", [0, 0])
+    drawn = CompiledDAG(
+        "wide", Graph.build(["a", "b"], [(0, 1)]), (Policy(),), zeros, ("m:f",), zeros
+    )
+    for limit, what in (
+        ("MAX_TASKS", "2 tasks"),
+        ("MAX_EDGES", "1 edges"),
+        ("MAX_GRAPH_BYTES", "bytes"),
+    ):
+        with monkeypatch.context() as small:
+            small.setattr(graphs, limit, 1 if limit == "MAX_TASKS" else 0)
+            with pytest.raises(DAGError, match=f"'wide' is too large for workers: it has .*{what}"):
+                pack_graph(drawn)
