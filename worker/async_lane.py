@@ -17,11 +17,12 @@ from collections.abc import Callable
 from functools import partial
 
 from ..context import enter_attempt
-from ..exceptions import FlowkitError, RedisUnavailable, TaskTimeout
+from ..exceptions import FlowkitError, StoreError, TaskTimeout
 from ..protocol.worker_store import Outcome, WorkerStore
 from .board import Board
 from .desk import Desk
 from .executor import Executor, Prepared, end_if_forked
+from .trouble import Trouble
 from .values import Values
 
 POLL_S = 2.0
@@ -42,22 +43,24 @@ class AsyncLane:
         executor: Executor,
         board: Board,
         *,
-        on_error: Callable[[BaseException], None],
+        trouble: Trouble,
     ) -> None:
-        """Slots 1… of ``board`` set the concurrency. ``on_error`` hears of a lost lease."""
+        """Slots 1… of ``board`` set the concurrency. ``trouble`` handles what goes wrong with
+        Redis.
+        """
         self._desk = desk
         self._waiter = waiter
         self._values = values
         self._executor = executor
         self._board = board
-        self._on_error = on_error
         self._free = list(range(1, board.slots))
         self._capacity = len(self._free)
         self._pid = os.getpid()
         self._begun: set[asyncio.Task[None]] = set()
         self._running: dict[str, asyncio.Task[None] | None] = {}
         self._cancelled: set[str] = set()
-        self._draining = threading.Event()
+        self._trouble = trouble
+        self._draining = trouble.draining
         self._news = threading.Condition()
         self._hungry = True
         self._loop = asyncio.new_event_loop()
@@ -105,7 +108,7 @@ class AsyncLane:
             try:
                 work()
             except FlowkitError as error:
-                self._on_error(error)
+                self._trouble.on_error(error)
 
         return guarded
 
@@ -120,8 +123,8 @@ class AsyncLane:
             room = len(self._free) if self._hungry and not draining else 0
             if room or desk.unsent:
                 try:
-                    got = desk.exchange(room)
-                except RedisUnavailable:
+                    got = self._trouble.outlast(partial(desk.exchange, room))
+                except StoreError:
                     # While winding up there is no patience in the link; there is in the parent.
                     if not self._draining.is_set():
                         raise
@@ -144,8 +147,8 @@ class AsyncLane:
                 time.sleep(0.01)
                 continue
             try:
-                self._waiter.wait_for_work(self._desk.lists, POLL_S)
-            except RedisUnavailable:
+                self._trouble.outlast(lambda: self._waiter.wait_for_work(self._desk.lists, POLL_S))
+            except StoreError:
                 if not self._draining.is_set():
                     raise
             self._hungry = True

@@ -16,6 +16,7 @@ must be sure stops the child before it looks.
 from __future__ import annotations
 
 import mmap
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,11 @@ from dataclasses import dataclass
 SLOT_BYTES = 384
 _HEAD = struct.Struct("=BdH")
 _DEADLINE = struct.Struct("=d")
+_TEXT = re.compile(
+    r"([A-Za-z0-9_.:\-]{1,128}),([0-9]{1,7}),([0-9]{1,9})(!?)"
+    r"(?:\|([0-9]{1,7},[0-9]{1,9},[A-Z][A-Za-z0-9_.,!~\-]*)?\|([0-9]{1,20}(?:\.[0-9]{1,20})?(?:e[+-]?[0-9]{1,3})?)?\|(.*))?",
+    re.DOTALL,
+)
 _MAX_TEXT = SLOT_BYTES - _HEAD.size
 
 
@@ -89,11 +95,21 @@ class Board:
             _, deadline, length = _HEAD.unpack_from(self._memory, at)
             start = at + _HEAD.size
             text = self._memory[start : start + length].decode("utf-8", "ignore")
-            key, token, limit, name = [*text.split("|", 3), "", "", ""][:4]
-            run, task, attempt = key.rstrip("!").rsplit(",", 2)
-            number, seconds = int(attempt), float(limit or 0)
-            suspect = key.endswith("!")
-            yield Executing(slot, run, int(task), number, deadline, token, seconds, name, suspect)
+            fields = _TEXT.fullmatch(text)
+            if fields is None:
+                continue  # user code has written here; its parent must live all the same
+            run, task, attempt, suspect, token, limit, name = fields.groups(default="")
+            yield Executing(
+                slot,
+                run,
+                int(task),
+                int(attempt),
+                deadline,
+                token,
+                float(limit or 0),
+                name,
+                bool(suspect),
+            )
 
     def overdue(self, now: float) -> bool:
         """Return whether some deadline lies before ``now``: a cheap look, to be confirmed."""

@@ -24,6 +24,7 @@ from ..exceptions import FlowkitError, LeaseLost
 from ..loader import load_app
 from ..log_capture import start_capture
 from ..logging import LogLevel, configure_logging
+from ..outage import OutageLog
 from ..protocol.keys import ready_list
 from ..protocol.link import Link
 from ..protocol.worker_store import WorkerStore
@@ -34,6 +35,7 @@ from .config import ExitCode, WorkerConfig
 from .desk import Desk
 from .executor import Executor
 from .sync_lane import SyncLane
+from .trouble import Trouble
 from .values import Values
 
 _PR_SET_PDEATHSIG = 1
@@ -129,13 +131,17 @@ class Child:
             values,
             executor,
             self._board,
+            trouble=self._trouble(self._lane_id),
             may_go_on=self._may_go_on,
-            on_error=self._lane_broke,
         )
         if any(task.is_async for task in Task._all_tasks):
-            parts = self._lane_parts(self._lane_id + "a", is_async=True)
-            self._async = AsyncLane(*parts, self._board, on_error=self._lane_broke)
+            lane = self._lane_id + "a"
+            parts = self._lane_parts(lane, is_async=True)
+            self._async = AsyncLane(*parts, self._board, trouble=self._trouble(lane))
         return self._sync
+
+    def _trouble(self, lane: str) -> Trouble:
+        return Trouble(OutageLog(self._log, lambda: lane), self._lane_broke)
 
     def _lane_parts(
         self, lane: str, *, is_async: bool

@@ -33,9 +33,13 @@ class Kid:
     born: float
 
     def tell(self, line: str) -> None:
-        """Send one line over the control pipe; a child that is gone or stuck does not hear it."""
+        """Send one line over the control pipe; a child that is gone or stuck does not hear it.
+
+        What would end the line before its end is a blank: nothing that a line quotes can be taken
+        for another one.
+        """
         with contextlib.suppress(OSError):
-            os.write(self.control, line.replace("\n", " ").encode() + b"\n")
+            os.write(self.control, " ".join(line.split()).encode(errors="replace") + b"\n")
 
     def kill(self) -> None:
         """End the child and everything that its tasks started. It is not asked."""

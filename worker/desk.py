@@ -14,6 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from ..protocol.decoding import text_of
 from ..protocol.once import lost_once
 from ..protocol.worker_store import Claim, Outcome, WorkerStore
 
@@ -116,7 +117,9 @@ class Desk:
         They come from a store that went back in time, or from a reply that was lost for good;
         nobody else would ever finish them. In the first case they have run already.
         """
-        unknown = set(self._store.holdings(self.lane)) - self._mine
+        unknown = {
+            key for key in self._store.holdings(self.lane) if text_of(key) not in self._mine
+        }
         if unknown:
             self._store.release(self.lane, sorted(unknown), _UNSURE)
 

@@ -46,7 +46,8 @@ class Enforcer:
                 late = next((one for one in executing if 0.0 < one.deadline < now), None)
                 if late is not None:
                     error = ErrorInfo("TaskTimeout", str(TaskTimeout(late.name, late.limit)))
-                    outcome = Outcome(late.run, late.token, error.pack())
+                    token = late.token or f"{late.task},{late.attempt},F"
+                    outcome = Outcome(late.run, token, error.pack())
                     self._end(kid, late, outcome, "task_timeout", "took longer than its timeout")
 
     def stop_cancelled(self, pulse: Pulse, children: Children) -> None:

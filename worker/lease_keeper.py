@@ -16,7 +16,7 @@ from os import getpid
 import msgpack
 
 from .. import __version__
-from ..exceptions import LeaseLost, RedisUnavailable
+from ..exceptions import BadRedisURL, LeaseLost, StoreError, UnfitRedis, WrongShards
 from ..outage import OutageLog
 from ..protocol.fitness import check_fitness, check_layout, check_schema
 from ..protocol.worker_store import Pulse, WorkerStore
@@ -24,6 +24,7 @@ from .config import WorkerConfig
 
 _ALPHABET = string.ascii_letters + string.digits
 _RETRY_S = 0.3
+_REFUSED = (UnfitRedis, WrongShards, BadRedisURL)  # what waiting does not mend
 
 
 def new_worker_id() -> str:
@@ -59,7 +60,9 @@ class LeaseKeeper:
                 self._is_checked = True
                 check_layout(self._store.link, self._config.namespace, self._config.layout)
                 self._store.heartbeat(self.worker, self._config.lease_ms, [], self._about())
-            except RedisUnavailable as error:
+            except _REFUSED:
+                raise
+            except StoreError as error:
                 self._outages.away(error)
                 time.sleep(_RETRY_S * (0.5 + random.random()))  # noqa: S311
             else:
@@ -67,10 +70,12 @@ class LeaseKeeper:
                 return
 
     def beat(self, lanes: Sequence[str]) -> Pulse | None:
-        """Renew the lease and register these lanes; None if Redis is away. Raises LeaseLost."""
+        """Renew the lease and register these lanes; None if that is not possible now, since Redis
+        is away or a key is damaged. Raises LeaseLost.
+        """
         try:
             pulse = self._store.heartbeat(self.worker, self._config.lease_ms, lanes)
-        except RedisUnavailable as error:
+        except StoreError as error:
             self._outages.away(error)
             return None
         self._outages.back()
@@ -80,7 +85,7 @@ class LeaseKeeper:
         """Say that this incarnation is over. If it cannot be said, the lease runs out."""
         try:
             self._store.retire(self.worker, [])
-        except (RedisUnavailable, LeaseLost) as error:
+        except (StoreError, LeaseLost) as error:
             self._outages.away(error)
 
     def _about(self) -> bytes:

@@ -17,11 +17,12 @@ import time
 from collections.abc import Callable
 
 from ..context import enter_attempt, leave_attempt
-from ..exceptions import FlowkitError, RedisUnavailable
+from ..exceptions import FlowkitError, StoreError
 from ..protocol.worker_store import Claim, Outcome, WorkerStore
 from .board import Board
 from .desk import MAX_BATCH, Desk
 from .executor import Executor, Prepared, end_if_forked
+from .trouble import Trouble
 from .values import Values
 
 BATCH_S = 0.020
@@ -43,13 +44,13 @@ class SyncLane:
         executor: Executor,
         board: Board,
         *,
-        on_error: Callable[[BaseException], None],
+        trouble: Trouble,
         may_go_on: Callable[[int], bool] = lambda done: True,
     ) -> None:
         """``waiter``: a store of its own, for the call that blocks while there is no work.
 
-        ``may_go_on(done)`` says whether to claim more after that many attempts. ``on_error``
-        hears of a lease that was lost while a task runs: what it does is void from then on.
+        ``trouble`` handles what goes wrong with Redis. ``may_go_on(done)`` says whether to claim
+        more after that many attempts.
         """
         self._desk = desk
         self._waiter = waiter
@@ -57,8 +58,8 @@ class SyncLane:
         self._executor = executor
         self._board = board
         self._may_go_on = may_go_on
-        self._on_error = on_error
-        self._draining = threading.Event()
+        self._trouble = trouble
+        self._draining = trouble.draining
         self._active = threading.Event()
         self._seconds_per_task: float | None = None
         self._since = 0.0  # when the current call began, 0 if none runs
@@ -84,20 +85,20 @@ class SyncLane:
         reporter.start()
         try:
             self._claim_and_work()
-        except RedisUnavailable:
+        except StoreError:
             if not self._draining.is_set():
                 raise
         self._wind_up()
 
     def _claim_and_work(self) -> None:
-        desk = self._desk
+        desk, outlast = self._desk, self._trouble.outlast
         while not self._draining.is_set() and self._may_go_on(self.done):
-            if desk.exchange(self._batch_size()):
+            if outlast(lambda: desk.exchange(self._batch_size())):
                 self._values.prefetch(list(desk.inbox))
                 self._active.set()
                 self._work_off()
             elif not desk.unsent:
-                self._waiter.wait_for_work(desk.lists, POLL_S)
+                outlast(lambda: self._waiter.wait_for_work(desk.lists, POLL_S))
 
     def _wind_up(self) -> None:
         """Give back and send what is left; through an outage, until the parent loses patience."""
@@ -105,7 +106,7 @@ class SyncLane:
             try:
                 self._desk.give_back()
                 self._desk.flush()
-            except RedisUnavailable:
+            except StoreError:
                 time.sleep(AGAIN_S)
 
     # -- executing ------------------------------------------------------------------------------
@@ -122,7 +123,7 @@ class SyncLane:
                 break
             desk.put(self._attempt(claim))
             if claim.at_most_once:
-                desk.flush()  # until its outcome is recorded, the board must say that it started
+                self._trouble.outlast(desk.flush)  # until its outcome is recorded, the board must say that it started
                 self._board.leave(SLOT)
             count += 1
         if count:
@@ -188,11 +189,11 @@ class SyncLane:
             self._active.wait()
             self._active.clear()
             try:
-                self._report_while_busy()
-            except RedisUnavailable:
+                self._trouble.outlast(self._report_while_busy)
+            except StoreError:
                 time.sleep(AGAIN_S)  # winding up: the link has no patience any more
             except FlowkitError as error:
-                self._on_error(error)
+                self._trouble.on_error(error)
                 return
 
     def _report_while_busy(self) -> None:

@@ -15,7 +15,7 @@ import socket
 from collections.abc import Callable
 from functools import partial
 
-from ..exceptions import LeaseLost, RedisUnavailable
+from ..exceptions import LeaseLost, RedisUnavailable, StoreError
 from ..outage import OutageLog
 from ..protocol.once import lost_once
 from ..protocol.records import ErrorInfo
@@ -75,12 +75,18 @@ class Undertaker:
         return list(dict.fromkeys(lane for lane, _ in self._reports))
 
     def deliver(self) -> bool:
-        """Send what is queued until Redis is away; return whether nothing is left."""
+        """Send what is queued until Redis is away; return whether nothing is left.
+
+        The reports of a lane whose keys are damaged go behind the others, in their order.
+        """
         while self._reports:
             try:
                 self._reports[0][1]()
-            except RedisUnavailable as error:
+            except StoreError as error:
                 self._outages.away(error)
+                if not isinstance(error, RedisUnavailable):
+                    lane = self._reports[0][0]
+                    self._reports.sort(key=lambda report: report[0] == lane)
                 return False
             except LeaseLost:
                 pass  # the scheduler has taken everything back already

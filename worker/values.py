@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 
 from ..core.compiled import CompiledDAG
 from ..core.shelf import Shelf
@@ -119,8 +118,12 @@ class Values:
                     if count > PREFETCH:
                         return
         for life, tasks in wanted.items():
-            with suppress(RunLost):
+            try:
                 self._fetch(life, list(tasks))
+            except RedisUnavailable:
+                raise
+            except (RunLost, StoreError):
+                continue
 
     def _graph_if_readable(self, claim: Claim) -> CompiledDAG | None:
         try:

@@ -157,6 +157,11 @@ def stops_of(text: bytes) -> list[str]:
     return [stop.decode("ascii") for stop in text.split(b" ") if _STOP.fullmatch(stop)]
 
 
+def text_list(text: bytes) -> list[str]:
+    """Read names with blanks between them, such as a script joins them."""
+    return text.decode("utf-8", "backslashreplace").split()
+
+
 def pairs(flat: Sequence[Any]) -> Iterable[tuple[Any, Any]]:
     """Return the pairs of a flat reply: field, value, field, value …"""
     return zip(flat[::2], flat[1::2], strict=True)

@@ -60,5 +60,6 @@ def as_store_error(url: str, error: rx.ResponseError) -> StoreError:
         )
     if text.startswith("NOAUTH"):
         return refused_login(url, error)
-    kind = WrongType if text.startswith("WRONGTYPE") else StoreError
+    # Before 7.0 a script's error stands behind "Error running script".
+    kind = WrongType if "WRONGTYPE" in text[:300] else StoreError
     return kind(f"Redis at {redact_url(url)} answered: {error}")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..exceptions import LeaseLost
+from .decoding import Damaged, digest, run_id, stops_of, task_number, text_list, text_of
 from .records import parse_record
 from .store import Store
 
@@ -88,10 +89,10 @@ class WorkerStore(Store):
         held: dict[str, int] = {}
         stops: dict[str, list[str]] = {}
         for at in range(2, len(reply), 3):
-            lane = reply[at].decode()
+            lane = text_of(reply[at])
             held[lane] = reply[at + 1]
-            if reply[at + 2]:
-                stops[lane] = reply[at + 2].decode("utf-8", "replace").split(" ")
+            if attempts := stops_of(reply[at + 2]):
+                stops[lane] = attempts
         return Pulse(reply[1], held, stops)
 
     def complete(
@@ -117,10 +118,10 @@ class WorkerStore(Store):
         if reply[0] == b"UNKNOWN":
             raise LeaseLost(f"lane {lane} is not registered any more: its worker was declared dead")
         at = 3 if outcomes else 2
-        stale = reply[1].decode().split() if outcomes else []
+        stale = text_list(reply[1]) if outcomes else []
         return Exchange(stale, reply[at - 1], _claims(reply, at))
 
-    def release(self, lane: str, keys: Sequence[str], unsure: bytes = b"") -> int:
+    def release(self, lane: str, keys: Sequence[str | bytes], unsure: bytes = b"") -> int:
         """Give back unstarted attempts; return how many were still this lane's.
 
         ``unsure``: they may have started after all; the error of those that must not do so twice.
@@ -153,10 +154,10 @@ class WorkerStore(Store):
         """Forget this worker; False if one of its lanes still holds claims."""
         return bool(self._script("retire", worker, *lanes)[0] == b"OK")
 
-    def holdings(self, lane: str) -> list[str]:
-        """Return the keys of the claims that Redis believes this lane holds."""
-        fields = self.link.call("HKEYS", self.keys.claims(lane))
-        return [name.decode() for name in fields if name != b"#"]
+    def holdings(self, lane: str) -> list[bytes]:
+        """Return the keys of the claims that Redis believes this lane holds, as they stand there."""
+        fields: list[bytes] = self.link.call("HKEYS", self.keys.claims(lane))
+        return [name for name in fields if name != b"#"]
 
     def read_cached(self, digest: str) -> bytes | None:
         """Return a packed result that was kept for tasks of the same code and arguments, if any."""
@@ -165,8 +166,8 @@ class WorkerStore(Store):
 
     def read_failed(self, run: str) -> int | None:
         """Return the task because of which the run is stopping as failed, None if there is none."""
-        number = self.link.call("HGET", self.keys.run(run), "failed")
-        return int(number) if number else None
+        failed = self.link.call("HGET", self.keys.run(run), "failed")
+        return task_number(failed) if failed else None
 
     def read_end(self, run: str, task: int) -> tuple[int, bytes | None]:
         """Return the last attempt of a task that is over, and its packed error if there is one."""
@@ -199,18 +200,21 @@ def _grouped(outcomes: Sequence[Outcome]) -> list[object]:
 def _claims(reply: list[Any], at: int) -> list[Claim]:
     claims: list[Claim] = []
     for start in range(at, len(reply), 5):
-        run, digest, since = (item.decode("utf-8", "replace") for item in reply[start : start + 3])
-        life = (run, since)
-        params = reply[start + 3]
-        for entry in reply[start + 4].decode().split(" "):
+        name, graph, since, params, entries = reply[start : start + 5]
+        try:
+            run, digest_ = run_id(name), digest(graph)
+        except Damaged:
+            continue  # held in vain: it is given back as a claim that nobody here knows of
+        life = (run, text_of(since))
+        for entry in entries.decode("ascii", "replace").split(" "):
             task, attempt, spent = entry.split(",")
-            claims.append(Claim(run, int(task), int(attempt), spent, digest, params, life))
+            claims.append(Claim(run, int(task), int(attempt), spent, digest_, params, life))
     return claims
 
 
 def reaped(reply: list[Any]) -> list[tuple[str, int, str]]:
     """Read what ``reap`` did: (run, task, letter); Q and ! were queued again, F and C are over."""
     return [
-        (reply[at].decode(), int(reply[at + 1]), reply[at + 2].decode())
+        (text_of(reply[at]), task_number(reply[at + 1]), text_of(reply[at + 2]))
         for at in range(1, len(reply), 3)
     ]

@@ -127,12 +127,12 @@ def everything_sent() -> list[tuple[str, int]]:
     scheduler.lead(1)
     link.reply = [b"NOBODY"]
     scheduler.pass_on(1, 1, 0)
-    link.reply = [b"OK", 0, 0]
+    link.reply = [b"OK"]
     scheduler.apply("", [])
     scheduler.set_aside(["1-1 nonsense"])
     link.reply = [b"NONE"]
     scheduler.last_event()
-    link.reply = [b"OK", 0]
+    link.reply = [b"OK", 0, 0]
     scheduler.stop_run("r", RunState.FAILED)
     scheduler.reset("r", [])
     scheduler.requeue("r", [(0, "default", "5")])

@@ -10,13 +10,17 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import pytest
+
 from flowkit import Task
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.graph import Graph
 from flowkit.exceptions import RedisUnavailable
 from flowkit.logging import FlowkitLogger
+from flowkit.outage import OutageLog
 from flowkit.protocol.worker_store import Claim, Exchange, Outcome
 from flowkit.worker.executor import Executor
+from flowkit.worker.trouble import Trouble
 
 LANE = "W.0"
 
@@ -36,6 +40,11 @@ def dag_of(*tasks: Task, edges: Iterable[tuple[int, int]] = ()) -> CompiledDAG:
         tuple(task.ref for task in tasks),
         numbers,
     )
+
+
+def trouble_of(on_error: Callable[[BaseException], None] = pytest.fail) -> Trouble:
+    """Return what a lane does about errors of its store; ``on_error`` hears of those that end it."""
+    return Trouble(OutageLog(FlowkitLogger("flowkit.test", "ERROR"), lambda: LANE), on_error)
 
 
 class Counter:
@@ -74,13 +83,14 @@ class Counter:
         stale, self.stale = self.stale, []
         return Exchange(stale, len(self.held), claims)
 
-    def release(self, lane: str, keys: Sequence[str], unsure: bytes = b"") -> int:
+    def release(self, lane: str, keys: Sequence[str | bytes], unsure: bytes = b"") -> int:
+        keys = [key.decode() if isinstance(key, bytes) else key for key in keys]
         self.released += keys
         self.unsure.append(unsure)
         return sum(self.held.pop(key, None) is not None for key in keys)
 
-    def holdings(self, lane: str) -> list[str]:
-        return list(self.held)
+    def holdings(self, lane: str) -> list[bytes]:
+        return [key.encode() for key in self.held]
 
     def wait_for_work(self, lists: Sequence[str], seconds: float) -> bool:
         return bool(self.stock)

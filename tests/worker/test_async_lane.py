@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from bench import LANE, Counter, Shelf, claim_of, dag_of, executor_of
+from bench import LANE, Counter, Shelf, claim_of, dag_of, executor_of, trouble_of
 from helpers import wait_until
 
 from flowkit import Task, task
@@ -35,7 +35,7 @@ class Rig:
             shelf,
             executor_of(shelf),
             self.board,
-            on_error=self.errors.append,
+            trouble=trouble_of(self.errors.append),
         )
 
     def finish(self) -> None:

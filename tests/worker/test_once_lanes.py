@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bench import LANE, Counter, Shelf, claim_of, dag_of, executor_of
+from bench import LANE, Counter, Shelf, claim_of, dag_of, executor_of, trouble_of
 from helpers import wait_until
 
 from flowkit import Task, task
@@ -41,7 +41,7 @@ def sync_lane(store: Watched, *tasks: Task) -> SyncLane:
     shelf: Any = Shelf(dag_of(*tasks))
     anything: Any = store
     desk = Desk(anything, LANE, ["default"])
-    lane = SyncLane(desk, anything, shelf, executor_of(shelf), store.board, on_error=pytest.fail)
+    lane = SyncLane(desk, anything, shelf, executor_of(shelf), store.board, trouble=trouble_of())
     store.wait_for_work = lambda lists, seconds: bool(lane.drain())  # type: ignore[method-assign]
     lane._learn(0.000001)  # it claims all there is at once
     return lane
@@ -101,7 +101,7 @@ def test_a_coroutine_keeps_its_slot_until_its_outcome_is_recorded() -> None:
         shelf,
         executor_of(shelf),
         store.board,
-        on_error=pytest.fail,
+        trouble=trouble_of(),
     )
     lane.start()
     wait_until("the slot is free again", lambda: store.seen and len(lane._free) == 1)

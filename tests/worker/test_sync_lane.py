@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bench import LANE, Counter, Shelf, claim_of, dag_of, executor_of
+from bench import LANE, Counter, Shelf, claim_of, dag_of, executor_of, trouble_of
 from helpers import wait_until
 
 from flowkit import Task, task
@@ -40,7 +40,7 @@ class Rig:
             executor_of(shelf),
             self.board,
             may_go_on=may_go_on,
-            on_error=self.errors.append,
+            trouble=trouble_of(self.errors.append),
         )
 
     def run_until_idle(self) -> None:

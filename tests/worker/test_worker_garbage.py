@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import hypothesis.strategies as st
 import pytest
-from bench import Shelf, claim_of, dag_of, executor_of
+from bench import Shelf, claim_of, dag_of, executor_of, trouble_of
 from helpers import dump, literally
 from hypothesis import example, given, settings
 
@@ -83,7 +83,7 @@ class Bench:
             executor,
             Board(0),
             may_go_on=lambda done: True,
-            on_error=lambda error: None,
+            trouble=trouble_of(),
         )
 
     def submit(self, run: str, *tasks: int, params: bytes = b"") -> None:
@@ -247,18 +247,27 @@ SPENT = st.from_regex(r"[!-+\--~]{1,12}", fullmatch=True)
 
 
 @settings(max_examples=300, deadline=None)
-@given(BYTES, BYTES, BYTES, SPENT, st.integers(0, 5))
+@given(BYTES, BYTES, SPENT, st.integers(0, 5))
 def test_any_claim_becomes_something_to_call_or_an_outcome(
-    digest: bytes, since: bytes, params: bytes, spent: str, number: int
+    since: bytes, params: bytes, spent: str, number: int
 ) -> None:
     entry = f"{number},1,{spent}".encode()
-    (claim,) = _claims([b"OK", 1, b"r1", digest, since, params, entry], 2)
+    (claim,) = _claims([b"OK", 1, b"r1", b"0" * 64, since, params, entry], 2)
     dag, _ = noted()
     executor = executor_of(Shelf(dag))
     executor.board_key(claim)
     made = executor.prepare(claim)
     assert isinstance(made, Prepared | Outcome)
     assert isinstance(made, Outcome) or number < 2
+
+
+@pytest.mark.parametrize(
+    ("run", "digest"),
+    [(b"\xff", b"0" * 64), (b"a|b", b"0" * 64), (b"r" * 400, b"0" * 64), (b"r1", b"0" * 63)],
+)
+def test_a_claim_of_a_run_that_cannot_be_is_none(run: bytes, digest: bytes) -> None:
+    """Such an id ended the worker's parent, which reads it from the board of its child."""
+    assert _claims([b"OK", 1, run, digest, b"1", b"", b"0,1,0"], 2) == []
 
 
 def test_an_outage_is_still_told_from_garbage() -> None:

@@ -22,8 +22,8 @@ local function stays(task, record)
   return state and string.find('FCS', state) and lane ~= '' and at_most_once(spent) and not is_named(task)
 end
 
-if #ARGV > 6 then
-  local records = fields_of(unpack(args_from({tasks_key(run)}, 7, #ARGV))) or {}
+local records = #ARGV > 6 and fields_of(unpack(args_from({tasks_key(run)}, 7, #ARGV)))
+if records then
   local writes, gone = {'HSET', tasks_key(run)}, {}
   for i = 7, #ARGV do
     local record = records[i - 6]

@@ -9,7 +9,9 @@
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
 local run, letter = ARGV[4], ARGV[5]
 if field_of(run_key(run), 'state') ~= 'running' or #ARGV < 7 then return {'OK', '', ''} end
-local records = fields_of(unpack(args_from({tasks_key(run)}, 7, #ARGV))) or {}
+local records = fields_of(unpack(args_from({tasks_key(run)}, 7, #ARGV)))
+-- Where no record can be written, all count as over, or the run would never end.
+if not records then return {'OK', table.concat(ARGV, ' ', 7), ''} end
 local writes, over, running = {'HSET', tasks_key(run)}, {}, {}
 for i = 7, #ARGV do
   local task, record = ARGV[i], records[i - 6] or 'P0,,0,,'
@@ -17,9 +19,9 @@ for i = 7, #ARGV do
   if state == 'R' then
     running[#running + 1] = task
     if ARGV[6] == '1' then try('SADD', stops_key(lane), run .. ',' .. task .. ',' .. attempt) end
-  elseif state == 'P' or (letter == 'C' and (state == 'Q' or state == 'W')) then
+  elseif not state or state == 'P' or (letter == 'C' and (state == 'Q' or state == 'W')) then
     writes[#writes + 1] = task
-    writes[#writes + 1] = letter .. attempt .. ',,' .. deaths .. ',,'
+    writes[#writes + 1] = letter .. (attempt or '0') .. ',,' .. (deaths or '0') .. ',,'
     over[#over + 1] = task
   elseif state == letter then
     over[#over + 1] = task

@@ -1,0 +1,261 @@
+"""A run of somebody who can write to Redis spoils nothing but itself, in any script.
+
+A key of one run that held another type made every script fail that touched it: the scheduler began
+anew for ever, and workers ended, though all other runs were sound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from world import LIST, World, done
+
+from flowkit.core.states import RunState
+
+HUGE = b"9" * 5000
+# What a field of a run's hash may say instead of what flowkit writes.
+FIELDS = {
+    "state": [b"banana", HUGE],
+    "submitted": [b"", b"x", b"-1", b"inf", b"nan", HUGE],
+    "ttl": [b"", b"x", b"-1", b"1e9", HUGE],
+    "graph": [b"", b"x", b"a,b", b"\xff" * 64, b"g" * 64],
+    "stop": [b"x", b"\xff", HUGE],
+    "resumes": [b"x", HUGE],
+    "kept": [b"x", HUGE],
+    "counts": [b"\xff"],
+    "failed": [b"x", HUGE],
+}
+RECORDS = [
+    b"",
+    b"Q",
+    b"R" + HUGE + b",W.0,0,5,",
+    b"R1,W.0," + HUGE + b",5,",
+    b"R1,W.0,," + HUGE + b",",
+    b"W" + HUGE + b",,0,,",
+    b"W1,,0,," + HUGE,
+    b"P" + HUGE + b",,0,,",
+    b"F" + b"9" * 10 + b",,0,,",
+    b"\xff\xfe",
+    b"R1,a b,0,5,",
+    b"Z1,,0,,",
+]
+
+
+def bad_hash(key: Callable[[World], str]) -> Callable[[World], None]:
+    def spoil(world: World) -> None:
+        world.link.call("DEL", key(world))
+        world.link.call("SET", key(world), "no hash")
+
+    return spoil
+
+
+SPOILS: dict[str, Callable[[World], None]] = {
+    "the run": bad_hash(lambda world: world.keys.run("bad")),
+    "its tasks": bad_hash(lambda world: world.keys.tasks("bad")),
+    "its results": bad_hash(lambda world: world.keys.results("bad")),
+    "its errors": bad_hash(lambda world: world.keys.errors("bad")),
+}
+for field, values in FIELDS.items():
+    for number, value in enumerate(values):
+        SPOILS[f"{field} {number}"] = lambda world, field=field, value=value: world.link.call(
+            "HSET", world.keys.run("bad"), field, value
+        )
+for number, value in enumerate(RECORDS):
+    SPOILS[f"record {number}"] = lambda world, value=value: world.link.call(
+        "HSET", world.keys.tasks("bad"), 0, value, 1, value, 2, value, 3, value
+    )
+
+
+@pytest.fixture
+def two(world: World) -> Iterator[World]:
+    """A bad and a good run of four tasks each, with a leader and a worker of two lanes."""
+    world.submit("bad")
+    world.submit("good")
+    world.lead()
+    world.register(lanes=["W.0", "W.1"])
+    yield world
+    for key in ("run:bad", "run:bad:tasks", "run:bad:results", "run:bad:errors"):
+        world.link.call("DEL", world.keys.prefix + key)
+
+
+def finish_both(world: World) -> None:
+    """End both runs as a scheduler would, with all upkeep in between."""
+    world.apply("progress", "bad", "x=1", "progress", "good", "x=1")
+    world.scheduler.tidy(0, 100)
+    world.scheduler.forget_dead(0, 100)
+    world.apply("finish", "bad", "failed", "", "", "finish", "good", "succeeded", "", "succeeded=4")
+    world.scheduler.forget([b"bad", b"good"])
+
+
+@pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS.keys())
+def test_what_is_spoiled_before_it_is_queued_stops_nothing(
+    two: World, spoil: Callable[[World], None]
+) -> None:
+    spoil(two)
+    both = ["queue", "bad", LIST, "5", "", 2, 0, 1, "queue", "good", LIST, "5", "", 2, 0, 1]
+    two.apply("begin", "bad", two.submission("bad").digest, *both)
+    claims = two.claim()
+    assert {claim.task for claim in claims if claim.run == "good"} == {0, 1}
+    two.complete(*(done(claim.task, run=claim.run, payload=b"\x01") for claim in claims))
+    assert {number: record[0] for number, record in two.records("good").items()} == {
+        "0": "S",
+        "1": "S",
+    }
+    finish_both(two)
+    assert two.dump()["run:good"]["state"] == "succeeded"
+
+
+@pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS.keys())
+def test_what_is_spoiled_while_it_runs_stops_nothing(
+    two: World, spoil: Callable[[World], None]
+) -> None:
+    for run in ("bad", "good"):
+        two.queue(0, 1, 2, 3, run=run)
+    claims = two.claim()
+    assert len(claims) == 8
+    spoil(two)
+    two.worker.complete("W.0", [], two.calls, 1000, 1, [LIST])  # the reply was lost: once more
+    outcomes = [done(0, run="bad", payload=b"\x01"), done(0, run="good", payload=b"\x01")]
+    outcomes += [done(1, "W", run="bad"), done(1, "W", run="good")]
+    two.complete(*outcomes)
+    two.worker.release("W.0", ["bad,2", "good,2"])
+    two.worker.reap_child("W.0", ["bad,3", "good,3"], 3, b"lost", blame="good,3")
+    two.now += 10_000
+    two.scheduler.promote(100)
+    two.scheduler.stop_run("bad", RunState.FAILED, 0)
+    two.scheduler.requeue("bad", [(number, LIST, "5") for number in range(4)])
+    assert {number: record[0] for number, record in two.records("good").items()} == {
+        "0": "S",
+        "1": "Q",
+        "2": "Q",
+        "3": "Q",
+    }
+    again = {claim.task for claim in two.claim("W.1") if claim.run == "good"}
+    assert again == {1, 2, 3}
+    finish_both(two)
+
+
+@pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS.keys())
+def test_what_is_spoiled_can_be_cancelled_and_resumed_without_an_error_of_a_script(
+    two: World, spoil: Callable[[World], None]
+) -> None:
+    two.queue(0, 1, run="bad")
+    spoil(two)
+    two.raw("cancel", "bad")
+    two.raw("turn_over", "s1", 1, "bad", "C", "1", 0, 1, 2, 3)
+    two.raw("apply", "s1", 1, "", "finish", "bad", "cancelled", "", "")
+    two.raw("resume", "bad", "request", "")
+    two.raw("reset", "s1", 1, "bad", "1", b"once", 0, 1, 2, 3)
+    two.raw("submit", "bad", "0" * 64, b"graph", "dag", b"", 4, 1000)
+
+
+def test_a_run_whose_hash_is_none_is_active_no_longer(two: World) -> None:
+    SPOILS["the run"](two)
+    two.apply("finish", "bad", "failed", "", "")
+    assert two.dump()["active"] == {"good"}
+
+
+ENTRIES = [
+    b"",
+    b"bad",
+    b"bad,0",
+    b"bad,0," + HUGE,
+    b"bad," + HUGE + b",1",
+    b"\xff,0,1",
+    b"a|b,0,1",
+    b"a\rb,0,1",
+    b"r" * 400 + b",0,1",
+    b"bad,0,1,default,5,more",
+]
+
+
+def test_entries_that_are_none_are_dropped_by_the_claim_that_pops_them(two: World) -> None:
+    for entry in ENTRIES:
+        two.link.call("RPUSH", two.keys.ready(LIST, "5"), entry)
+    two.queue(0, run="good")
+    assert [(claim.run, claim.task) for claim in two.claim()] == [("good", 0)]
+    assert f"ready:{LIST}:5" not in two.dump()
+
+
+def test_delayed_entries_that_are_none_are_dropped_when_they_are_due(two: World) -> None:
+    for number, entry in enumerate(ENTRIES):
+        two.link.call("ZADD", two.keys.delayed(), number, entry)
+    two.link.call("ZADD", two.keys.delayed(), "inf", "bad,0,1,default,5")
+    promoted, next_ms = two.scheduler.promote(100)
+    assert promoted == 0
+    assert 0 < next_ms <= 86_400_000
+
+
+def test_levels_of_a_list_are_read_as_far_as_they_are_levels(two: World) -> None:
+    two.queue(0, run="good")
+    two.link.call("HSET", two.keys.levels(), LIST, b"x\xff5" + b"z" * 10_000)
+    assert [claim.run for claim in two.claim()] == ["good"]
+    two.link.call("HDEL", two.keys.levels(), LIST)
+
+
+def test_a_ready_list_of_another_type_hides_no_other_list(two: World) -> None:
+    two.link.call("SET", two.keys.ready(LIST, "9"), "no list")
+    two.queue(1, run="good", level="9")  # its hint is lost; the record says that it is queued
+    two.queue(0, run="good", level="5")
+    assert [claim.task for claim in two.claim()] == [0]
+    two.link.call("DEL", two.keys.ready(LIST, "9"))
+    assert two.scheduler.requeue("good", [(1, LIST, "9")]) == 1
+    assert [claim.task for claim in two.claim()] == [1]
+
+
+def test_a_claim_without_a_place_is_given_back_to_the_scheduler(two: World) -> None:
+    two.queue(0, run="good")
+    two.claim()
+    two.link.call("HSET", two.keys.claims("W.0"), "good,0", "1")
+    two.worker.release("W.0", ["good,0"])
+    assert two.records("good")["0"].startswith("Q1,")
+    assert two.scheduler.requeue("good", [(0, LIST, "5")]) == 1
+    assert [claim.task for claim in two.claim()] == [0]
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe", b"a b", b"w" * 300, b"", b"a|b"])
+def test_a_worker_of_a_name_that_none_has_is_forgotten(two: World, name: bytes) -> None:
+    """A hundred of them in front of the others kept lost workers from being noticed at all."""
+    two.link.call("ZADD", two.keys.workers(), 1, name)
+    two.link.call("HSET", two.keys.prefix.encode() + b"worker:" + name, "lanes", b"W.0 W.1 x" * 9)
+    (expired,) = two.scheduler.expired_workers()
+    assert expired == (name, [])
+    assert two.scheduler.retire(expired.name, expired.lanes)
+    assert two.scheduler.expired_workers() == []
+    two.queue(0, run="good")
+    assert len(two.claim("W.0")) == 1, "the lanes of others are theirs"
+
+
+def test_stops_that_are_none_are_not_told_to_a_worker(two: World) -> None:
+    stops = [b"good,0,1", b"x\rdrain", b"\xff", b"good,0," + HUGE, b"a,b,c", b"good,0,1 drain"]
+    two.link.call("SADD", two.keys.stops("W.0"), *stops)
+    pulse = two.worker.heartbeat("W", 1000, ["W.0", "W.1"])
+    assert set(pulse.stops["W.0"]) == {"good,0,1"}
+    two.link.call("DEL", two.keys.stops("W.0"))
+
+
+def test_a_heartbeat_tells_a_bounded_number_of_stops(two: World) -> None:
+    names = [f"good,{number},1" for number in range(3000)]
+    two.link.call("SADD", two.keys.stops("W.0"), *names)
+    pulse = two.worker.heartbeat("W", 1000, ["W.0", "W.1"])
+    assert 500 < len(pulse.stops["W.0"]) <= 1000
+    two.link.call("DEL", two.keys.stops("W.0"))
+
+
+@pytest.mark.parametrize(
+    "lease", [b"", b"x", b"s9,1", b"s9," + HUGE + b",1", b"s9,1," + HUGE, b"\xff,\xff,\xff"]
+)
+def test_a_lease_that_cannot_be_read_is_nobodys(world: World, lease: bytes) -> None:
+    world.link.call("SET", world.keys.leader(), lease)
+    assert world.scheduler.lead(1000).leads
+
+
+@pytest.mark.parametrize("cursor", [b"", b"x", b"\xff", b"9" * 5000, b"99999999999999999999-1"])
+def test_a_cursor_that_cannot_be_right_is_the_beginning(world: World, cursor: bytes) -> None:
+    """One from the future kept every event from being read."""
+    world.submit()
+    world.link.call("SET", world.keys.cursor(), cursor)
+    assert world.scheduler.read_cursor() == "0"
+    assert len(world.scheduler.read_events("0", 10, 10)) == 1
+    world.link.call("DEL", world.keys.cursor())

@@ -1,0 +1,231 @@
+"""Keys that hold something else than a worker wrote there: it says so, waits, and ends nothing.
+
+A parent that ended took its children with it, and so did the next one that was started; a lane
+that ended took its process, again and again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from bench import LANE, Counter, Shelf, claim_of, dag_of, executor_of, trouble_of
+from helpers import wait_until
+
+from flowkit import Task, task
+from flowkit.embedded import EmbeddedServer
+from flowkit.exceptions import RedisUnavailable, StoreError
+from flowkit.logging import FlowkitLogger
+from flowkit.outage import OutageLog
+from flowkit.protocol.link import Link
+from flowkit.protocol.worker_store import WorkerStore
+from flowkit.worker import trouble
+from flowkit.worker.async_lane import AsyncLane
+from flowkit.worker.board import Board
+from flowkit.worker.children import Kid
+from flowkit.worker.config import WorkerConfig
+from flowkit.worker.desk import Desk
+from flowkit.worker.lease_keeper import LeaseKeeper
+from flowkit.worker.sync_lane import SyncLane
+from flowkit.worker.undertaker import Undertaker
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trouble, "PAUSE_S", 0.01)
+
+
+@pytest.fixture
+def outages(capsys: pytest.CaptureFixture[str]) -> OutageLog:
+    return OutageLog(FlowkitLogger("flowkit.test", "INFO"), lambda: LANE)
+
+
+# -- lanes ----------------------------------------------------------------------------------------
+
+
+class Damaged(Counter):
+    """A store whose keys are damaged for some calls."""
+
+    def __init__(self, *stock: Any, failures: int = 3) -> None:
+        super().__init__(*stock)
+        self.failures = failures
+
+    def complete(self, *args: Any) -> Any:
+        self.fail()
+        return super().complete(*args)
+
+    def fail(self) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise StoreError("WRONGTYPE")
+
+
+def counted() -> tuple[Task, list[int]]:
+    calls: list[int] = []
+
+    @task
+    def note() -> None:
+        calls.append(1)
+
+    return note, calls
+
+
+def test_a_sync_lane_outlasts_damaged_keys_and_runs_what_it_claims_then() -> None:
+    note, calls = counted()
+    store: Any = Damaged(claim_of())
+    shelf: Any = Shelf(dag_of(note))
+    desk = Desk(store, LANE, ["default"])
+    lane = SyncLane(desk, store, shelf, executor_of(shelf), Board(0), trouble=trouble_of())
+    looks = iter([StoreError("WRONGTYPE of its wake list"), None])
+
+    def wait_for_work(lists: object, seconds: float) -> bool:
+        look = next(looks)
+        if look is not None:
+            raise look
+        lane.drain()
+        return False
+
+    store.wait_for_work = wait_for_work
+    lane.run()
+    assert calls == [1]
+    assert [outcome.token for outcome in store.outcomes] == ["0,1,S"]
+
+
+def test_an_async_lane_outlasts_damaged_keys_and_runs_what_it_claims_then() -> None:
+    calls: list[int] = []
+
+    @task
+    async def note() -> None:
+        calls.append(1)
+
+    store: Any = Damaged(claim_of())
+    shelf: Any = Shelf(dag_of(note))
+    board = Board(1)
+    desk = Desk(store, LANE, ["default"])
+    lane = AsyncLane(desk, store, shelf, executor_of(shelf), board, trouble=trouble_of())
+    lane.start()
+    wait_until("the outcome is sent", lambda: [one.token for one in store.outcomes] == ["0,1,S"])
+    lane.drain()
+    lane.join()
+    wait_until("its loop has ended", lambda: not lane._loop.is_running())
+    lane._loop.close()
+    assert calls == [1]
+
+
+def test_a_lane_that_winds_up_waits_for_damaged_keys_no_longer(outages: OutageLog) -> None:
+    lane = trouble.Trouble(outages, pytest.fail)
+    lane.draining.set()
+
+    def fail() -> None:
+        raise StoreError("WRONGTYPE")
+
+    with pytest.raises(StoreError, match="WRONGTYPE"):
+        lane.outlast(fail)
+
+
+def test_an_outage_is_the_links_to_wait_for(outages: OutageLog) -> None:
+    def away() -> None:
+        raise RedisUnavailable("away")
+
+    with pytest.raises(RedisUnavailable):
+        trouble.Trouble(outages, pytest.fail).outlast(away)
+
+
+# -- the parent -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store(fake_server: EmbeddedServer, namespace: str) -> Iterator[WorkerStore]:
+    link = Link(fake_server.url)
+    yield WorkerStore(link, namespace)
+    link.close()
+
+
+def test_a_worker_registers_once_its_keys_are_mended(
+    fake_server: EmbeddedServer, store: WorkerStore, namespace: str, outages: OutageLog,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    store.link.call("SET", store.keys.workers(), "no set")
+    config = WorkerConfig("app", fake_server.url, namespace)
+    keeper = LeaseKeeper(config, store, outages, allow_eviction=False)
+    mender = Link(fake_server.url)
+    tries = iter(range(100))
+
+    def mended() -> bool:
+        if next(tries) == 2:
+            mender.call("DEL", store.keys.workers())
+        return False
+
+    keeper.enlist(mended)
+    mender.close()
+    assert [worker for worker, _ in store.alive_workers()] == [keeper.worker]
+    assert "WRONGTYPE" in capfd.readouterr().out
+    store.link.call("DEL", store.keys.worker(keeper.worker))
+    store.link.call("SET", store.keys.worker(keeper.worker), "no hash")
+    assert keeper.beat(["W.0"]) is None
+    keeper.retire()
+    store.link.call("DEL", store.keys.worker(keeper.worker))
+
+
+def test_reports_of_a_lane_with_damaged_keys_go_behind_the_others_in_their_order(
+    outages: OutageLog,
+) -> None:
+    sent: list[tuple[str, int]] = []
+    undertaker = Undertaker(SimpleNamespace(), outages)  # type: ignore[arg-type]
+
+    def report(lane: str, number: int, *, broken: bool) -> None:
+        def send() -> None:
+            if broken and len(sent) < 2:
+                raise StoreError("WRONGTYPE")
+            sent.append((lane, number))
+
+        undertaker._queue(lane, send)
+
+    report("W.0", 1, broken=True)
+    report("W.0", 2, broken=True)
+    report("W.1", 3, broken=False)
+    report("W.1", 4, broken=False)
+    assert not undertaker.deliver()
+    assert undertaker.lanes == ["W.1", "W.0"], "a lane that is not reported stays registered"
+    assert undertaker.deliver()
+    assert sent == [("W.1", 3), ("W.1", 4), ("W.0", 1), ("W.0", 2)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "r1",
+        "r1,0",
+        "r1,x,1",
+        "a|b,0,1",
+        "r" * 400 + ",0,1",
+        "r1,0," + "9" * 300,
+        "\xff\xfe,0,1",
+        "r1,0,1|0,1,F|many|name",
+        "r1,0,1|drain|1.0|name",
+        "",
+    ],
+)
+def test_a_slot_that_makes_no_sense_is_passed_over(text: str) -> None:
+    """The memory is shared with user code. A text without a number ended the worker's parent."""
+    board = Board(1)
+    board.enter(0, text, 1.0)
+    board.enter(1, "r1,1,1")
+    assert [attempt.key for attempt in board.executing()] == ["r1,1"]
+    assert board.overdue(2.0)
+
+
+def test_no_text_becomes_a_second_line_of_the_control_pipe() -> None:
+    reader, writer = os.pipe()
+    kid = Kid(0, 0, Board(0), writer, ("W.0", "W.0a"), 0.0)
+    nasty = ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", "\udc80"]
+    for end in nasty:
+        kid.tell(f"stop W.0 a{end}drain,0,1")
+    os.close(writer)
+    with os.fdopen(reader, "r", encoding="utf-8", errors="replace") as lines:
+        told = list(lines)
+    assert len(told) == len(nasty)
+    assert all(line.startswith("stop W.0 a") for line in told)
