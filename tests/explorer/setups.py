@@ -41,6 +41,6 @@ def setup(
     if tasks == "cleanup":
         policies["d"] = Policy(trigger=Trigger.ALL_OVER)
     if tasks == "once":
-        policies["b"] = Policy(retries=retries, at_most_once=True)
+        policies["b"] = Policy(at_most_once=True)
     plan = Plan(policies, edges, on_failure, graph_known=graph_known)
     return Setup(plan, shaky=frozenset({shaky}), **budgets)

@@ -39,7 +39,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def outages(capsys: pytest.CaptureFixture[str]) -> OutageLog:
+def outages() -> OutageLog:
     return OutageLog(FlowkitLogger("flowkit.test", "INFO"), lambda: LANE)
 
 
