@@ -72,6 +72,7 @@ class Leader:
         self._passed_to = ""  # who got the lease, if it was passed on last
         self._asking = threading.Lock()
         self.refused: WrongShards | None = None  # why there is nothing to lead here
+        self._was_accepted = False  # whether the shard has been the one that it is taken for
         self._trusted_until = 0.0
         self._asked = monotonic()
         self._stop = threading.Event()
@@ -147,12 +148,19 @@ class Leader:
             try:
                 with self._asking:
                     pause = self.run_once()
+                self._was_accepted = True
                 self._on_answer()
             except LeaseLost:  # by the time it was to be passed on
                 pause = 0.0
             except WrongShards as error:
-                self._current, self.refused = None, error
-                return
+                self._current = None
+                if not self._was_accepted:
+                    self.refused = error
+                    return
+                # Somebody has changed it under a scheduler that was right: it may be mended.
+                self.let_go_if_over()
+                self._on_trouble(error)
+                pause = self._poll
             except StoreError as error:
                 self.let_go_if_over()
                 self._on_trouble(error)

@@ -43,13 +43,14 @@ class LeaseKeeper:
         self._outages = outages
         self._allow_eviction = allow_eviction
         self._is_checked = False
+        self._was_enlisted = False
         self.worker = new_worker_id()
 
     def enlist(self, told_to_stop: Callable[[], bool]) -> None:
         """Register as a new incarnation, waiting for Redis if need be.
 
-        Raises WrongShards, and UnfitRedis the first time; what has worked goes on, and the
-        scheduler says so.
+        Raises WrongShards and UnfitRedis the first time. What has worked once is waited for: it
+        was changed under a worker that was right, and may be mended.
         """
         self.worker = new_worker_id()
         while not told_to_stop():
@@ -60,13 +61,14 @@ class LeaseKeeper:
                 self._is_checked = True
                 check_layout(self._store.link, self._config.namespace, self._config.layout)
                 self._store.heartbeat(self.worker, self._config.lease_ms, [], self._about())
-            except _REFUSED:
-                raise
             except StoreError as error:
+                if isinstance(error, _REFUSED) and not self._was_enlisted:
+                    raise
                 self._outages.away(error)
                 time.sleep(_RETRY_S * (0.5 + random.random()))  # noqa: S311
             else:
                 self._outages.back()
+                self._was_enlisted = True
                 return
 
     def beat(self, lanes: Sequence[str]) -> Pulse | None:

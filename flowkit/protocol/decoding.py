@@ -27,7 +27,7 @@ _WORKER = re.compile(rb"[A-Za-z0-9_\-]{1,64}")
 _LANE = re.compile(rb"[A-Za-z0-9_\-]{1,64}\.[0-9]{1,9}a?")
 _LIST = re.compile(rb"[A-Za-z0-9_.\-]{1,64}(?:~async)?")
 _LEVELS = re.compile(rb"[!0-9]{0,11}")
-_STOP = re.compile(rb"[A-Za-z0-9_.:\-]{1,128},[0-9]{1,7},[0-9]{1,9}")
+_STOP = re.compile(rb"[A-Za-z0-9_.:\-]{1,128},(?:0|[1-9][0-9]{0,6}),(?:0|[1-9][0-9]{0,8})")
 _EVENT_ID = re.compile(rb"[0-9]{1,20}-[0-9]{1,20}")
 
 
@@ -62,8 +62,11 @@ def number(data: object, what: str, digits: int = TIME_DIGITS) -> int:
 
 
 def task_number(data: object) -> int:
-    """Read the number of a task. Raises Damaged."""
-    return number(data, "the number of a task", TASK_DIGITS)
+    """Read the number of a task, in the one form that it has. Raises Damaged."""
+    task = number(data, "the number of a task", TASK_DIGITS)
+    if data != str(task).encode():
+        raise Damaged(f"the number of a task is written another way: {shown(data)}")
+    return task
 
 
 def is_run_id(name: str) -> bool:

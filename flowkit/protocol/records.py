@@ -41,10 +41,11 @@ MAX_TRACEBACK = 16_000  # of an error; see core.shorten for the message
 
 # Flags are what is printable, but for letters, digits and what separates: '*', '/' and ','.
 _COUNT = f"[0-9]{{1,{ATTEMPT_DIGITS}}}"
+_ATTEMPT = f"0|[1-9][0-9]{{0,{ATTEMPT_DIGITS - 1}}}"  # one number has one form, or fences differ
 _SPENT = re.compile(rf"({_COUNT})?(?:/({_COUNT}))?(?:\*({_COUNT}))?([!-)+\-.:-@\[-`{{-~]*)")
 _TIME = f"(?:-?[0-9]{{1,{TIME_DIGITS}}})?"  # before the submission if Redis' clock was set back
 _RECORD = re.compile(
-    rf"([A-Z])({_COUNT}),([!-+\-.-~]{{0,{MAX_LANE}}}),([!-+\-.-~]{{0,{MAX_SPENT}}}),"
+    rf"([A-Z])({_ATTEMPT}),([!-+\-.-~]{{0,{MAX_LANE}}}),([!-+\-.-~]{{0,{MAX_SPENT}}}),"
     rf"({_TIME}),({_TIME})(?:,[ -~]*)?"
 )
 MAX_ERROR_BYTES = 256 * 1024  # of a stored error; its texts are cut to a third of that

@@ -48,17 +48,25 @@ def test_who_was_declared_dead_comes_back_as_another(
 
 
 def test_a_worker_with_another_list_of_shards_is_refused_whenever_it_comes(
-    fake_server: EmbeddedServer, store: WorkerStore, namespace: str
-) -> None:
-    """Also one that was declared dead: the list may have grown while it was away."""
+    fake_server: EmbeddedServer, store: WorkerStore, namespace: str,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Also one that was declared dead: the list may have grown while it was away. It waits, since
+    the list may also have been overwritten, and one that starts ends.
+    """
     log = OutageLog(FlowkitLogger("flowkit.test", "INFO"), lambda: "")
     config = WorkerConfig("app", fake_server.url, namespace, layout="0/2")
     keeper = LeaseKeeper(config, store, log, allow_eviction=False)
     keeper.enlist(lambda: False)
     SchedulerStore(store.link, namespace, "s1", layout="0/3").lead(60_000)
     assert keeper.beat([]) is not None  # it may end what it has
+    tries = iter(range(10))
+    keeper.enlist(lambda: next(tries) >= 2)
+    assert "shard 0/2, and its schedulers made it shard 0/3" in capfd.readouterr().out
+    assert keeper.worker not in [worker for worker, _ in store.alive_workers()]
+    new = LeaseKeeper(config, store, log, allow_eviction=False)
     with pytest.raises(WrongShards, match="shard 0/2, and its schedulers made it shard 0/3"):
-        keeper.enlist(lambda: False)
+        new.enlist(lambda: False)
 
 
 def test_who_was_declared_dead_ends_its_children_before_it_comes_back(

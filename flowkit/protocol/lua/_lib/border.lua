@@ -10,6 +10,9 @@ local function is_run(run) return #run <= 128 and string.find(run, '^[%w_.:%-]+$
 local function is_list(list) return #list <= 80 and string.find(list, '^[%w_.%-]+~?%l*$') ~= nil end
 local function is_digest(digest) return #digest == 64 and string.find(digest, '^%x+$') ~= nil end
 
+-- Whether digits are a number as flowkit writes it: one number has one form.
+local function is_number(digits, most) return #digits <= most and not string.find(digits, '^0%d') end
+
 -- A time or a duration in ms, as a number.
 local function read_time(text)
   if text and #text <= 15 and string.find(text, '^%d+$') then return tonumber(text) end
@@ -19,7 +22,7 @@ end
 local function read_record(record)
   if type(record) ~= 'string' or #record > 400 then return nil end
   local state, attempt, lane, spent, started, ended = string.match(record, RECORD)
-  if state and #attempt <= 9 and #lane <= 80 and #spent <= 64 and #started <= 15 and #ended <= 15
+  if state and is_number(attempt, 9) and #lane <= 80 and #spent <= 64 and #started <= 15 and #ended <= 15
      and not string.find(spent, '%d%d%d%d%d%d%d%d%d%d') then
     return state, attempt, lane, spent, started, ended
   end
@@ -28,13 +31,13 @@ end
 -- The parts of "run,task": what names a claim.
 local function read_key(key)
   local run, task = string.match(key, '^([^,]*),(%d+)$')
-  if run and is_run(run) and #task <= 7 then return run, task end
+  if run and is_run(run) and is_number(task, 7) then return run, task end
 end
 
 -- The parts of "run,task,attempt" and what follows: an entry of a ready list or of `delayed`.
 local function read_entry(entry)
   local run, task, attempt, rest = string.match(entry, '^([^,]*),(%d+),(%d+)(.*)$')
-  if run and is_run(run) and #task <= 7 and #attempt <= 9 then return run, task, attempt, rest end
+  if run and is_run(run) and is_number(task, 7) and is_number(attempt, 9) then return run, task, attempt, rest end
 end
 
 -- The ready list and the level in a claim or behind an entry: ",list,level" at the end.
