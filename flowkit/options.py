@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ Predicate = Callable[..., object]
 CacheKey = Callable[..., object]
 TriggerName = Literal["none_failed", "all_succeeded", "any_succeeded", "all_over"]
 RetryOn = type[Exception] | tuple[type[Exception], ...]
-
 
 
 class TaskOptions(TypedDict, total=False):

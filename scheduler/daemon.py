@@ -26,6 +26,7 @@ from ..outage import OutageLog
 from ..protocol.fitness import check_fitness, check_schema
 from ..protocol.keys import SCHEMA
 from ..protocol.lease_store import LeaseReply
+from ..protocol.limits import MAX_REPLY_BYTES
 from ..protocol.link import Link
 from ..protocol.redis_url import redact_url
 from ..protocol.scheduler_store import SchedulerStore
@@ -99,7 +100,13 @@ class SchedulerDaemon:
         **options: Any,
     ) -> SchedulerStore:
         options = {"patience": 0.0, **options}
-        link = Link(self._config.redis_url, name=name, stopped=self._stopping, **options)
+        link = Link(
+            self._config.redis_url,
+            name=name,
+            stopped=self._stopping,
+            max_reply=MAX_REPLY_BYTES,
+            **options,
+        )
         layout = self._config.layout
         return SchedulerStore(link, self._config.namespace, self._id, layout=layout)
 

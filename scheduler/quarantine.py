@@ -58,5 +58,7 @@ class Quarantine:
         event, why = first["event_id"], first.pop("why")
         message = f"Event {event} cannot be read and was set aside: {why}"
         if count > 1:
-            message = f"{count} events cannot be read and were set aside, the first is {event}: {why}"
+            message = (
+                f"{count} events cannot be read and were set aside, the first is {event}: {why}"
+            )
         self._log.event(LogLevel.ERROR, "event_broken", message, **first, events=count)

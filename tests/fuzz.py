@@ -55,8 +55,8 @@ def record(data: bytes) -> None:
 
 def graph(data: bytes) -> None:
     """A compiled DAG, as it lies in Redis and as it is before it is compressed."""
-    from flowkit.protocol.graphs import unpack_graph
     from flowkit.protocol.decoding import Damaged
+    from flowkit.protocol.graphs import unpack_graph
 
     try:
         found = unpack_graph(data)

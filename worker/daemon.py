@@ -27,6 +27,7 @@ from ..exceptions import LeaseLost
 from ..exposure import warn_if_exposed
 from ..logging import FlowkitLogger, LogLevel
 from ..outage import OutageLog
+from ..protocol.limits import MAX_REPLY_BYTES
 from ..protocol.link import Link
 from ..protocol.worker_store import Pulse, WorkerStore
 from .board import Board
@@ -55,7 +56,11 @@ class WorkerDaemon:
         self._log = FlowkitLogger("flowkit", config.log_level, config.log_json)
         # Not patient, and not long-suffering: a Redis that hangs must not stop the other duties.
         self._link = Link(
-            config.redis_url, name="flowkit-worker", patience=0.0, read_timeout=config.lease / 3
+            config.redis_url,
+            name="flowkit-worker",
+            patience=0.0,
+            read_timeout=config.lease / 3,
+            max_reply=MAX_REPLY_BYTES,
         )
         self._store = WorkerStore(self._link, config.namespace)
         self._outages = OutageLog(self._log, lambda: self._keeper.worker)

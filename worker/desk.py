@@ -117,9 +117,7 @@ class Desk:
         They come from a store that went back in time, or from a reply that was lost for good;
         nobody else would ever finish them. In the first case they have run already.
         """
-        unknown = {
-            key for key in self._store.holdings(self.lane) if text_of(key) not in self._mine
-        }
+        unknown = {key for key in self._store.holdings(self.lane) if text_of(key) not in self._mine}
         if unknown:
             self._store.release(self.lane, sorted(unknown), _UNSURE)
 

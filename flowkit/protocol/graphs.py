@@ -23,7 +23,6 @@ import zlib
 from array import array
 from dataclasses import astuple
 from dataclasses import fields as fields_of
-from typing import Any
 
 import msgpack
 

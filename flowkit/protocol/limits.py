@@ -25,6 +25,12 @@ MAX_ABOUT_BYTES = 64 * 1024  # what a worker says of itself
 MAX_LANES = 4000  # of one worker: two for each child that lives or has just died
 MAX_STOPS = 1000  # attempts that one heartbeat tells a lane to stop
 
+# -- replies --------------------------------------------------------------------------------------
+
+# Of one reply to a scheduler or the parent of a worker, which read no values. The largest honest
+# one names the 10,000 queued tasks of each of hundreds of runs.
+MAX_REPLY_BYTES = 128 * 1024 * 1024
+
 # -- graphs ---------------------------------------------------------------------------------------
 
 MAX_TASKS = 2_000_000  # of one DAG

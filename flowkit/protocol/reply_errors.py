@@ -1,4 +1,4 @@
-"""What an error of the connection or of a reply means: does it pass by itself, and if not, what is it.
+"""What an error of the connection or of a reply means: whether it passes, and if not, what it is.
 
 Everything here is about one question of the Link: try again, or say what is wrong. It connects to
 nothing.
@@ -26,7 +26,9 @@ PASSING = (
 )
 _PASSING_WORDS = ("MISCONF", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "UNBLOCKED", "BUSY ")
 # Before 7.0 Redis wraps the error of a script's command in "Error running script …: -WORD …".
-_PASSING_IN_SCRIPT = re.compile(r"^Error running script .{0,200}: -(OOM|READONLY|MISCONF|NOREPLICAS) ")
+_PASSING_IN_SCRIPT = re.compile(
+    r"^Error running script .{0,200}: -(OOM|READONLY|MISCONF|NOREPLICAS) "
+)
 # In a script, Redis 6.2 says in words that the user lacks a right.
 _FORBIDDEN = re.compile(r"\bNOPERM\b|The user executing the script can't")
 

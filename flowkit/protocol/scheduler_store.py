@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..core.states import RunState, TaskState
 from .decoding import (
@@ -158,9 +157,10 @@ class SchedulerStore(UpkeepStore):
         return reply[1], reply[2]
 
 
-def _records(tasks: Sequence[int], found: object) -> Iterator[tuple[int, TaskRecord]]:
+def _records(
+    tasks: Sequence[int], found: list[bytes | None] | WrongType
+) -> Iterator[tuple[int, TaskRecord]]:
     if isinstance(found, WrongType):
         raise found
-    assert isinstance(found, list)
     for task, record in zip(tasks, found, strict=True):
         yield task, parse_record(record)

@@ -11,10 +11,10 @@ from typing import Any
 
 from ..core.compiled import CompiledDAG
 from ..exceptions import RunLost
+from .decoding import Damaged, number, text_of
 from .graphs import digest_of, unpack_graph
 from .keys import Keys
 from .link import Link
-from .decoding import Damaged, number, text_of
 from .records import TaskRecord, parse_record
 from .scripts import script
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from .decoding import lane_names, levels_of, list_name, pairs, text_of
+from .decoding import lane_names, levels_of, text_of
 from .event_store import EventStore
 from .worker_store import reaped
 
@@ -110,7 +110,9 @@ class UpkeepStore(EventStore):
         lists = self._levels()
         workers = self.link.call("ZRANGE", self.keys.workers(), 0, -1)
         hints = [("ZCARD", self.keys.delayed())]
-        hints += [("LLEN", self.keys.ready(name, level)) for name, known in lists for level in known]
+        hints += [
+            ("LLEN", self.keys.ready(name, level)) for name, known in lists for level in known
+        ]
         claims = [
             ("HLEN", self.keys.claims(lane))
             for name, lanes in zip(workers, self._lanes_of(workers), strict=True)

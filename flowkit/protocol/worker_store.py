@@ -155,7 +155,7 @@ class WorkerStore(Store):
         return bool(self._script("retire", worker, *lanes)[0] == b"OK")
 
     def holdings(self, lane: str) -> list[bytes]:
-        """Return the keys of the claims that Redis believes this lane holds, as they stand there."""
+        """Return the keys of the claims that this lane holds in Redis, as they stand there."""
         fields: list[bytes] = self.link.call("HKEYS", self.keys.claims(lane))
         return [name for name in fields if name != b"#"]
 

@@ -33,7 +33,8 @@ def border() -> Any:
 LUA = border()
 GRAMMAR = st.text("PQRWSFKUC0123456789,W./*!?+~=- ", max_size=60).map(str.encode)
 RECORDS = st.binary(max_size=40) | GRAMMAR | st.from_regex(
-    rb"[A-Z][0-9]{1,11},[A-Za-z0-9.]{0,9},[0-9]{0,11}[!?+]{0,2},-?[0-9]{0,17},[0-9]{0,3}", fullmatch=True
+    rb"[A-Z][0-9]{1,11},[A-Za-z0-9.]{0,9},[0-9]{0,11}[!?+]{0,2},-?[0-9]{0,17},[0-9]{0,3}",
+    fullmatch=True,
 )  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def test_what_python_reads_of_a_record_the_scripts_read_alike(data: bytes) -> No
     except Damaged:
         return  # Python knows the states and the flags; the scripts hand both on
     assert found is not None
-    state, attempt, lane, spent, started, ended = found
+    state, attempt, lane, _, started, ended = found
     assert records.LETTERS[state.decode()] is record.state
     assert (int(attempt), lane.decode()) == (record.attempt, record.lane)
     assert [int(time) if time else None for time in (started, ended)] == [

@@ -43,7 +43,7 @@ def dag_of(*tasks: Task, edges: Iterable[tuple[int, int]] = ()) -> CompiledDAG:
 
 
 def trouble_of(on_error: Callable[[BaseException], None] = pytest.fail) -> Trouble:
-    """Return what a lane does about errors of its store; ``on_error`` hears of those that end it."""
+    """Return what a lane does about errors of its store. ``on_error``: of those that end it."""
     return Trouble(OutageLog(FlowkitLogger("flowkit.test", "ERROR"), lambda: LANE), on_error)
 
 

@@ -1,0 +1,177 @@
+"""Events that anybody may have written: what they cost is bounded, and no run is begun for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+from stage import Stage, dag_of
+
+from flowkit.embedded import EmbeddedServer
+from flowkit.exceptions import StoreError
+from flowkit.protocol.decoding import Damaged
+from flowkit.protocol.graphs import digest_of, pack_graph
+from flowkit.protocol.link import Link
+from flowkit.protocol.scheduler_store import SchedulerStore
+from flowkit.protocol.scripts import Script
+from flowkit.scheduler import resolver as resolver_module
+from flowkit.scheduler.quarantine import SAY_AGAIN_S, Quarantine
+from flowkit.scheduler.resolver import Resolver
+
+OTHER = "x y"
+
+
+def events_of(stage: Stage, count: int, kind: str = "explode", text: object = "x") -> None:
+    key = stage.client.keys.events()
+    stage.link.batch([("XADD", key, "*", kind, text)] * count)
+
+
+# -- what cannot be read --------------------------------------------------------------------------
+
+
+def test_a_burst_of_bad_events_costs_a_call_for_a_batch_and_one_line(
+    stage: Stage, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """50,000 of them made as many ERROR lines, and 14 s without scheduling."""
+    resolver = stage.resolver()
+    events_of(stage, 2000)
+    stage.submit(dag_of("a b"), "good")
+    calls: list[str] = []
+    script = resolver._store.link.script
+
+    def noted(sent: Script, prefix: str, args: Sequence[object]) -> object:
+        calls.append(sent.name)
+        return script(sent, prefix, args)
+
+    monkeypatch.setattr(resolver._store.link, "script", noted)
+    while resolver.run_once(1):
+        pass
+    assert calls.count("set_aside") == 4  # batches of 500
+    assert len(calls) < 15
+    lines = [line for line in capfd.readouterr().out.splitlines() if "set aside" in line]
+    assert len(lines) == 1
+    assert "500 events cannot be read and were set aside" in lines[0]
+    assert len(stage.dump()["quarantine"]) == 100
+    stage.play(resolver, stage.work)
+    assert stage.outcome("good") == "succeeded"
+
+
+def test_what_was_not_said_is_said_with_its_number_when_it_is_time(
+    stage: Stage, capfd: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    store = stage.leading()
+    quarantine = Quarantine(store, stage.log, monotonic=lambda: now)
+    for number in range(3):
+        quarantine.add(f"{number}-0", b"\x1b[31m", b"forged\nline", Damaged("why\x1b"))
+        quarantine.flush()
+    now = SAY_AGAIN_S
+    quarantine.flush()
+    quarantine.flush()
+    first, second = capfd.readouterr().out.splitlines()
+    assert "Event 0-0 cannot be read and was set aside: why" in first
+    assert "2 events cannot be read and were set aside, the first is 1-0" in second
+    assert "\x1b" not in first + second
+
+
+def test_an_event_that_is_too_large_to_be_read_is_passed_over(
+    fake_server: EmbeddedServer, stage: Stage, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """60 MB of them ended the scheduler, and again at each start."""
+    link = Link(fake_server.url, max_reply=100_000)
+    store = SchedulerStore(link, stage.namespace, "s1", now_ms=stage.clock)
+    store.term = stage.leading().term
+    resolver = Resolver(store, stage.log, 100, monotonic=lambda: 0.0)
+    resolver.recover("0")
+    stage.submit(dag_of("a"), "before")
+    events_of(stage, 1, "S", b"before" + b" 0" * 100_000)
+    events_of(stage, 3, "S", b"before" + b" 0" * 30_000)
+    stage.submit(dag_of("a"), "behind")
+    for _ in range(10):
+        stage.play(resolver, stage.work)
+    assert stage.outcome("before") == stage.outcome("behind") == "succeeded"
+    assert "too large to be read" in str(stage.dump()["quarantine"])
+    link.close()
+
+
+@pytest.fixture
+def bounded(fake_server: EmbeddedServer) -> Iterator[Link]:
+    link = Link(fake_server.url, max_reply=100_000)
+    yield link
+    link.close()
+
+
+def test_a_reply_beyond_its_bound_is_an_error_and_the_next_call_gets_its_own(
+    bounded: Link, stage: Stage
+) -> None:
+    key = stage.client.keys.graph("large")
+    stage.link.call("SET", key, b"x" * 1_000_000)
+    for _ in range(2):
+        with pytest.raises(Damaged, match="too large: a reply was not read to its end"):
+            bounded.call("GET", key)
+        assert bounded.call("PING") == b"PONG"
+    with pytest.raises(StoreError):
+        bounded.batch([("PING",), ("GET", key), ("PING",)])
+    assert bounded.batch([("PING",)] * 30_000) == [b"PONG"] * 30_000, "each reply counts for itself"
+    stage.link.call("DEL", key)
+
+
+# -- runs that an event makes up ------------------------------------------------------------------
+
+
+def known(stage: Stage) -> tuple[Resolver, str]:
+    """A resolver that has had a run of a DAG, and the digest of that DAG."""
+    resolver = stage.resolver()
+    stage.submit(dag_of(OTHER), "first")
+    resolver.run_once(1)
+    return resolver, digest_of(pack_graph(dag_of(OTHER)))
+
+
+def test_a_run_that_only_an_event_knows_is_not_kept(stage: Stage) -> None:
+    """A few bytes made a run in the memory of the scheduler, which nothing ever ended."""
+    resolver, digest = known(stage)
+    for number in range(20):
+        events_of(stage, 1, "submit", f"made-up-{number} {digest}")
+    resolver.run_once(1)
+    assert set(resolver.active) == {"first"}
+    assert not any("made-up" in name for name in stage.dump())
+
+
+def test_a_run_is_not_resolved_by_another_graph_than_its_own(stage: Stage) -> None:
+    resolver, digest = known(stage)
+    events_of(stage, 1, "submit", f"good {digest}")
+    stage.submit(dag_of("a b c"), "good")
+    stage.play(resolver, stage.work)
+    assert stage.outcome("good") == "succeeded"
+    assert set(stage.states("good")) == {"a", "b", "c"}
+
+
+def test_a_run_in_memory_for_no_reason_is_dropped_and_the_real_one_begins(stage: Stage) -> None:
+    """The event was read before the run was written."""
+    resolver, digest = known(stage)
+    events_of(stage, 1, "submit", f"good {digest}")
+    resolver.run_once(1)
+    stage.submit(dag_of(OTHER), "good")
+    stage.play(resolver, stage.work)
+    assert stage.outcome("good") == "succeeded"
+
+
+# -- time -----------------------------------------------------------------------------------------
+
+
+def test_events_that_take_long_are_taken_in_turns(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five hundred graphs of the largest size would keep the lease from being looked at."""
+    monkeypatch.setattr(resolver_module, "TURN_S", 5.0)
+    store, times = stage.leading(), iter(range(0, 10_000, 2))
+    resolver = Resolver(store, stage.log, 100, monotonic=lambda: float(next(times)))
+    resolver.recover("0")
+    for number in range(9):
+        stage.submit(dag_of("a"), f"r{number}")
+    taken = []
+    while count := resolver.run_once(1):
+        taken.append(count)
+    assert sum(taken) == 9
+    assert max(taken) < 4
+    assert len(resolver.active) == 9
