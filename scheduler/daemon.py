@@ -15,6 +15,7 @@ import signal
 import socket
 import string
 import threading
+import traceback
 from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
@@ -152,11 +153,15 @@ class SchedulerDaemon:
                 return  # the connection was cut to end the wait for events
             self._outages.away(error)
             self._stopping.wait(self._config.standby_poll * (0.5 + random.random()))  # noqa: S311
-        except StoreError as error:
+        except Exception as error:
             # Something stands in Redis that a script or a read cannot deal with, such as a key of
-            # another type. To begin anew is all there is to do, and to say what has to be mended.
-            message = f"Scheduler {self._id} cannot go on and begins anew: {error}"
-            self._log.event(LogLevel.ERROR, "scheduler_broken", message, scheduler=self._id)
+            # another type, or that nobody has thought of. To begin anew is all there is to do, and
+            # to say what has to be mended: all of the memory that is dropped here is in Redis.
+            message = f"Scheduler {self._id} cannot go on and begins anew: {error or repr(error)}"
+            why: dict[str, object] = {"scheduler": self._id, "error_type": type(error).__name__}
+            if not isinstance(error, StoreError):
+                why["traceback"] = traceback.format_exc()
+            self._log.event(LogLevel.ERROR, "scheduler_broken", message, **why)
             self._stopping.wait(1.0)
 
     def _lead(self, leadership: Leadership) -> None:

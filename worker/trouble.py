@@ -40,11 +40,11 @@ class Trouble:
                 result = call()
             except RedisUnavailable:
                 raise
-            except StoreError as error:
+            except (StoreError, MemoryError) as error:
                 if self.draining.is_set():
                     raise
                 self._is_on = True
-                self._outages.away(error)
+                self._outages.away(error if str(error) else MemoryError("memory does not suffice"))
                 self.draining.wait(PAUSE_S)
             else:
                 if self._is_on:

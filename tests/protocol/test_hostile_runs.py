@@ -263,3 +263,14 @@ def test_a_cursor_that_cannot_be_right_is_the_beginning(world: World, cursor: by
     assert world.scheduler.read_cursor() == "0"
     assert len(world.scheduler.read_events("0", 10, 10)) == 1
     world.link.call("DEL", world.keys.cursor())
+
+
+def test_a_lease_that_lasts_longer_than_any_is_over(world: World) -> None:
+    """Written once, it kept every scheduler from leading until the year 5138."""
+    world.link.call("SET", world.keys.leader(), "somebody,1,99999999999999")
+    assert world.scheduler.lead(3000).leads
+
+
+def test_a_lease_of_an_ordinary_length_is_held(world: World) -> None:
+    world.link.call("SET", world.keys.leader(), f"somebody,1,{world.now + 3000}")
+    assert not world.scheduler.lead(3000).leads

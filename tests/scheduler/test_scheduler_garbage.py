@@ -289,6 +289,26 @@ def test_a_key_of_another_type_is_told_and_ends_no_scheduler(
     assert "WRONGTYPE" in out
 
 
+@pytest.mark.parametrize("error", [MemoryError(), ValueError("unheard of"), RecursionError()])
+def test_what_nobody_has_thought_of_makes_a_scheduler_begin_anew_and_ends_no_process(
+    fake_server: EmbeddedServer, capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, error: Exception,
+) -> None:  # fmt: skip
+    def fail(cursor: str) -> None:
+        raise error
+
+    with stage_on(fake_server) as stage:
+        daemon = SchedulerDaemon(SchedulerConfig(fake_server.url, stage.namespace))
+        monkeypatch.setattr(daemon._resolver, "recover", fail)
+        daemon._store.term = daemon._store.lead(1000).term
+        daemon._stopping.set()
+        daemon._lead_calmly(Leadership(1, "0"))
+        daemon._store.close()
+    out = capfd.readouterr().out
+    assert "cannot go on and begins anew" in out
+    assert type(error).__name__ in out
+
+
 # -- graphs whose address fits ------------------------------------------------------------------
 
 VALUES = st.recursive(

@@ -115,6 +115,21 @@ def test_an_async_lane_outlasts_damaged_keys_and_runs_what_it_claims_then() -> N
     assert calls == [1]
 
 
+def test_a_reply_for_which_memory_does_not_suffice_is_waited_for_too(
+    outages: OutageLog, capfd: pytest.CaptureFixture[str]
+) -> None:
+    replies = iter([MemoryError(), None])
+
+    def read() -> str:
+        error = next(replies)
+        if error is not None:
+            raise error
+        return "read"
+
+    assert trouble.Trouble(outages, pytest.fail).outlast(read) == "read"
+    assert "memory does not suffice" in capfd.readouterr().out
+
+
 def test_a_lane_that_winds_up_waits_for_damaged_keys_no_longer(outages: OutageLog) -> None:
     lane = trouble.Trouble(outages, pytest.fail)
     lane.draining.set()

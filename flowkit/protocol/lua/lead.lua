@@ -15,7 +15,10 @@ local holder, term, deadline = string.match(call('GET', P .. 'leader') or '', '^
 -- A lease that cannot be read is nobody's, and what it says of a term is no term.
 if not (read_time(term) and read_time(deadline)) then holder, term, deadline = nil, nil, nil end
 term = tonumber(term or 0)
-local held = holder and tonumber(deadline) > now
+-- Nor is one that somebody has made longer than any scheduler takes it for.
+local AN_HOUR_MS = 3600000
+local left = holder and tonumber(deadline) - now
+local held = holder and left > 0 and left <= AN_HOUR_MS
 local function write() call('SET', P .. 'leader', me .. ',' .. string.format('%d,%d', term, now + lease)) end
 
 if lease == 0 then leave(me) end
