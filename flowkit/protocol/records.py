@@ -43,7 +43,8 @@ MAX_TRACEBACK = 16_000  # of an error; see core.shorten for the message
 _COUNT = f"[0-9]{{1,{ATTEMPT_DIGITS}}}"
 _ATTEMPT = f"0|[1-9][0-9]{{0,{ATTEMPT_DIGITS - 1}}}"  # one number has one form, or fences differ
 _SPENT = re.compile(rf"({_COUNT})?(?:/({_COUNT}))?(?:\*({_COUNT}))?([!-)+\-.:-@\[-`{{-~]*)")
-_TIME = f"(?:-?[0-9]{{1,{TIME_DIGITS}}})?"  # before the submission if Redis' clock was set back
+# Before the submission if Redis' clock was set back; a sign counts as a digit.
+_TIME = f"(?:[0-9]{{1,{TIME_DIGITS}}}|-[0-9]{{1,{TIME_DIGITS - 1}}})?"
 _RECORD = re.compile(
     rf"([A-Z])({_ATTEMPT}),([!-+\-.-~]{{0,{MAX_LANE}}}),([!-+\-.-~]{{0,{MAX_SPENT}}}),"
     rf"({_TIME}),({_TIME})(?:,[ -~]*)?"

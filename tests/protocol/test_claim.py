@@ -296,7 +296,7 @@ class TestWorkers:
         assert world.raw("turn_over", "s1", 1, "r1", "C", "1", 0, 2)[2] == b"0"
         pulse = world.worker.heartbeat("W", HOUR_MS, ["W.0", "W.1"])
         assert (pulse.held, pulse.stops) == ({"W.0": 2, "W.1": 0}, {"W.0": ["r1,0,1"]})
-        assert world.worker.holdings("W.0") == ["r1,0", "r1,1"]
+        assert world.worker.holdings("W.0") == [b"r1,0", b"r1,1"]
 
     def test_alive_and_expired(self, world: World) -> None:
         world.worker.heartbeat("A", 500, ["A.0"], b"first")

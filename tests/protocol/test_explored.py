@@ -72,4 +72,4 @@ def test_an_outcome_that_is_sent_again_does_not_free_a_later_claim(world: World)
     for one in exchanges:
         assert list(one.stale) == ["r1,0"]
         assert [(claim.task, claim.attempt) for claim in one.claims] == [(0, 2)]
-    assert world.worker.holdings("W.0") == ["r1,0"]
+    assert world.worker.holdings("W.0") == [b"r1,0"]

@@ -31,7 +31,7 @@ local lone_suspect = unknown and #held == 4
 -- Counts an attempt among those that spend no retry: it was lost, and nobody knows by whose fault.
 local function uncounted(deaths)
   local count, base, rest = string.match(deaths, '^(%d*)/?(%d*)(.*)$')
-  return count .. '/' .. string.format('%d', (tonumber(base) or 0) + 1) .. rest
+  return count .. '/' .. one_more(base) .. rest
 end
 
 local function fate(key, deaths, stop)
@@ -40,8 +40,8 @@ local function fate(key, deaths, stop)
   local count, rest = string.match(deaths, '^(%d*)(.*)$')
   local was_suspect = string.find(rest, '!', 1, true)
   if (executing[key] and blamed == 1) or key == ARGV[7] or (lone_suspect and was_suspect) then
-    count = (tonumber(count) or 0) + 1
-    return count >= most_deaths and 'F' or 'D', string.format('%d', count) .. rest, ARGV[6]
+    count = one_more(count)
+    return tonumber(count) >= most_deaths and 'F' or 'D', count .. rest, ARGV[6]
   elseif (executing[key] and ARGV[7] ~= '-') or (unknown and string.find(rest, '?', 1, true)) then
     return '!', uncounted(deaths) .. (was_suspect and '' or '!')
   elseif unknown then

@@ -3,8 +3,8 @@
 -- Groups popped entries by run, in order of first appearance, dropping repeated ones.
 local function by_run(entries, list, level, order, groups)
   for _, entry in ipairs(entries) do
-    local run, task, attempt, rest = read_entry(entry)
-    if rest == '' then
+    local run, task, attempt = read_entry(entry)
+    if run then
       local group = groups[run]
       if not group then
         group = {seen = {}}

@@ -6,24 +6,33 @@
 local WORD = '[!-+%-.-~]*' -- printable but for commas and blanks, which separate parts
 local RECORD = '^(%u)(%d+),(' .. WORD .. '),(' .. WORD .. '),(%-?%d*),(%-?%d*)'
 
+local MAX_RECORD = 400
+
 local function is_run(run) return #run <= 128 and string.find(run, '^[%w_.:%-]+$') ~= nil end
 local function is_list(list) return #list <= 80 and string.find(list, '^[%w_.%-]+~?%l*$') ~= nil end
 local function is_digest(digest) return #digest == 64 and string.find(digest, '^%x+$') ~= nil end
 
 -- Whether digits are a number as flowkit writes it: one number has one form.
-local function is_number(digits, most) return #digits <= most and not string.find(digits, '^0%d') end
+local function is_number(digits, most)
+  return #digits <= most and (string.byte(digits) ~= 48 or #digits == 1)
+end
 
 -- A time or a duration in ms, as a number.
 local function read_time(text)
   if text and #text <= 15 and string.find(text, '^%d+$') then return tonumber(text) end
 end
 
+-- A count of what a task has spent and one more, as text. A count that is none begins anew.
+local function one_more(count)
+  return string.format('%d', (#count <= 9 and tonumber(count) or 0) + 1)
+end
+
 -- The parts of a record: state, attempt, lane, spent, started, ended.
 local function read_record(record)
-  if type(record) ~= 'string' or #record > 400 then return nil end
+  if type(record) ~= 'string' or #record > MAX_RECORD then return nil end
   local state, attempt, lane, spent, started, ended = string.match(record, RECORD)
   if state and is_number(attempt, 9) and #lane <= 80 and #spent <= 64 and #started <= 15 and #ended <= 15
-     and not string.find(spent, '%d%d%d%d%d%d%d%d%d%d') then
+  then
     return state, attempt, lane, spent, started, ended
   end
 end
@@ -34,16 +43,16 @@ local function read_key(key)
   if run and is_run(run) and is_number(task, 7) then return run, task end
 end
 
--- The parts of "run,task,attempt" and what follows: an entry of a ready list or of `delayed`.
+-- The parts of "run,task,attempt": an entry of a ready list.
 local function read_entry(entry)
-  local run, task, attempt, rest = string.match(entry, '^([^,]*),(%d+),(%d+)(.*)$')
-  if run and is_run(run) and is_number(task, 7) and is_number(attempt, 9) then return run, task, attempt, rest end
+  local run, task, attempt = string.match(entry, '^([%w_.:%-]+),(%d+),(%d+)$')
+  if run and #run <= 128 and is_number(task, 7) and is_number(attempt, 9) then return run, task, attempt end
 end
 
--- The ready list and the level in a claim or behind an entry: ",list,level" at the end.
+-- What stands before ",list,level" in a claim or an entry of `delayed`, the ready list, the level.
 local function read_place(text)
-  local list, level = string.match(text, ',([^,]*),([!%d])$')
-  if list and is_list(list) then return list, level end
+  local head, list, level = string.match(text, '^(.*),([^,]*),([!%d])$')
+  if list and is_list(list) then return head, list, level end
 end
 
 -- The levels of a ready list, first to claim first.

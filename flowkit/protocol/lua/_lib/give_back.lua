@@ -13,7 +13,7 @@ end
 -- Makes an attempt claimable again, where the claim says it came from and before what waits there.
 -- A claim that does not say it leaves a hint to be mended by the scheduler.
 local function queue_again(run, task, attempt, deaths, claim)
-  local list, level = read_place(claim)
+  local _, list, level = read_place(claim)
   if string.find(deaths, '!', 1, true) then level = '!' end
   call('HSET', tasks_key(run), task, 'Q' .. attempt .. ',,' .. deaths .. ',,')
   if list then push_ready('LPUSH', list, level, {run .. ',' .. task .. ',' .. attempt}) end

@@ -17,5 +17,5 @@ local function from_cache(rest) return (string.gsub(rest, ',', '~,', 1)) end
 -- which of a task's attempts do not count as failures.
 local function put_off(rest)
   local head, count, tail = string.match(rest, '^([%d/]*)%*?(%d*)(.*)$')
-  return head .. '*' .. string.format('%d', (read_time(count) or 0) + 1) .. tail
+  return head .. '*' .. one_more(count) .. tail
 end

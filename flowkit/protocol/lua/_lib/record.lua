@@ -21,6 +21,11 @@ local function wait_for_retry(run, task, attempt, token, now)
   return due
 end
 
+-- Whether a record goes on from there as "spent,started,".
+local function is_rest(record, at)
+  return #record <= MAX_RECORD and string.find(record, '^' .. WORD .. ',%-?%d*,', at)
+end
+
 -- Outcomes stand in ARGV from `first`: token, payload, token, payload …
 local function record_outcomes(lane, run, first, count, stale)
   local meta = fields_of(run_key(run), 'submitted', 'stop') or {}
@@ -37,13 +42,14 @@ local function record_outcomes(lane, run, first, count, stale)
   for i = 1, count do
     local token, payload = ARGV[first + 2 * i - 2], ARGV[first + 2 * i - 1]
     local attempt, asked = string.match(token, '^%d+,(%d+),(%u)')
-    local task, fence = tasks[i], attempt .. ',' .. lane .. ','
-    local state, number, holder, spent, started = read_record(records[i])
-    local ours = holder == lane and number == attempt
+    local task, record = tasks[i], records[i] or ''
+    local fence = attempt .. ',' .. lane .. ','
+    local running = 'R' .. fence
+    local ours = string.sub(record, 2, 1 + #fence) == fence
     -- A lane that was reaped and came back may hold the task anew, under another number.
-    if state ~= 'R' or holder ~= lane or ours then freed[#freed + 1] = run .. ',' .. task end
-    if state == 'R' and ours then
-      local when, rest = now, spent .. ',' .. started .. ','
+    if ours or string.match(record, '^R%d+,([^,]*),') ~= lane then freed[#freed + 1] = run .. ',' .. task end
+    if string.sub(record, 1, #running) == running and is_rest(record, #running + 1) then
+      local when, rest = now, string.sub(record, #running + 1)
       local letter = settled(asked, stop, rest)
       if letter == 'W' then when = wait_for_retry(run, task, attempt, token, now) end
       writes[#writes + 1] = task

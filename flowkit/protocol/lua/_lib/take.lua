@@ -25,8 +25,9 @@ local function take_run(lane, call_no, run, found, now, reply)
   local writes, claims, taken = {'HSET', tasks_key(run)}, {'HSET', claims_key(lane)}, {}
   local started = string.format('%d', now - meta[3])
   for i, one in ipairs(found) do
-    local state, attempt, _, deaths = read_record(records[i])
-    if state == 'Q' and attempt == one.attempt and not stopped(meta[2], deaths) then
+    local record = records[i] or ''
+    local attempt, deaths = string.match(record, '^Q(%d+),,(' .. WORD .. '),')
+    if attempt == one.attempt and #record <= MAX_RECORD and not stopped(meta[2], deaths) then
       writes[#writes + 1] = one.task
       writes[#writes + 1] = 'R' .. attempt .. ',' .. lane .. ',' .. deaths .. ',' .. started .. ','
       claims[#claims + 1] = run .. ',' .. one.task
