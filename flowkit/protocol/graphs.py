@@ -23,6 +23,7 @@ import zlib
 from array import array
 from dataclasses import astuple
 from dataclasses import fields as fields_of
+from io import BytesIO
 
 import msgpack
 
@@ -37,6 +38,7 @@ from .limits import MAX_EDGES, MAX_GRAPH_BYTES, MAX_REF, MAX_TASKS
 
 FORMAT = 1
 COMPRESS_FROM = 1000  # bytes
+READ_BYTES = 64 * 1024
 _POLICY_FIELDS = [field.name for field in fields_of(Policy)]
 _FIELDS = 12  # of a DAG; older releases wrote the first ten
 _LEAST_FIELDS = 10
@@ -85,7 +87,7 @@ def digest_of(packed: bytes) -> str:
 def unpack_graph(data: bytes) -> CompiledDAG:
     """Read the stored form. Raises Damaged for anything that is not one."""
     try:
-        return _Reader(_decompressed(data)).dag()
+        return _Reader(_to_file(data)).dag()
     except _BROKEN as error:
         why = str(error)[:300] or type(error).__name__
         raise Damaged(f"the stored graph cannot be read: {why}") from None
@@ -109,15 +111,16 @@ def _check_size(dag: CompiledDAG, size: int) -> None:
 class _Reader:
     """Takes one item after the other off a graph that is not compressed any more."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, file: _Inflated | BytesIO) -> None:
+        self._file = file
         self._unpacker = msgpack.Unpacker(
-            max_buffer_size=max(len(data), 1),
+            file,
+            read_size=READ_BYTES,
+            max_buffer_size=MAX_GRAPH_BYTES,
             max_array_len=0,  # lists are entered by their headers, and nothing else nests
             max_map_len=0,
             max_ext_len=0,
         )
-        self._unpacker.feed(data)
-        self._size = len(data)
         self._item = self._unpacker.unpack
 
     def dag(self) -> CompiledDAG:
@@ -147,7 +150,7 @@ class _Reader:
         kwargs = dict(self._fixed(len(names)) for _ in range(self._length(len(names), "arguments")))
         on_failure = OnFailure(self._text() if fields > _LEAST_FIELDS else OnFailure.STOP)
         on_retry = self._text(MAX_REF) if fields > _LEAST_FIELDS + 1 else ""
-        if self._unpacker.tell() != self._size:
+        if self._unpacker.read_bytes(1) or self._file.read(1):
             raise ValueError("bytes follow it that are not part of it")
         return CompiledDAG(
             name, graph, policies, policy_of, refs, ref_of, kwargs, on_failure, on_retry
@@ -224,16 +227,29 @@ def _index(numbers: array[int], tasks: int, entries: int) -> array[int]:
     return numbers
 
 
-def _decompressed(data: bytes) -> bytes:
-    if not data or data[0] != _ZLIB:
-        if len(data) > MAX_GRAPH_BYTES:
-            raise ValueError("it is larger than a graph may be")
-        return data
-    stream = zlib.decompressobj()
-    unpacked = stream.decompress(data, MAX_GRAPH_BYTES)
-    if not stream.eof:
-        raise ValueError("it is cut off, or larger than a graph may be")
-    return unpacked
+class _Inflated:
+    """What a compressed graph unpacks to, as a file that is read from its beginning, once.
+
+    Only the part that is looked at is in memory.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._stream = zlib.decompressobj()
+        self._rest = data
+
+    def read(self, size: int = 1) -> bytes:
+        """Return at most ``size`` bytes, none at the end. Raises zlib.error, ValueError."""
+        part = self._stream.decompress(self._rest, size)
+        self._rest = self._stream.unconsumed_tail
+        if not part and not self._stream.eof:
+            raise ValueError("it is cut off")
+        return part
+
+
+def _to_file(data: bytes) -> _Inflated | BytesIO:
+    if not data:
+        raise ValueError("it is empty")
+    return _Inflated(data) if data[0] == _ZLIB else BytesIO(data)
 
 
 def _to_bytes(numbers: array[int]) -> bytes:

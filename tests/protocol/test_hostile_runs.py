@@ -274,3 +274,34 @@ def test_a_lease_that_lasts_longer_than_any_is_over(world: World) -> None:
 def test_a_lease_of_an_ordinary_length_is_held(world: World) -> None:
     world.link.call("SET", world.keys.leader(), f"somebody,1,{world.now + 3000}")
     assert not world.scheduler.lead(3000).leads
+
+
+@pytest.mark.parametrize("run", ["bad:tasks", "bad:results", "bad:tasks:results"])
+def test_a_run_whose_id_no_run_can_have_is_not_claimed(two: World, run: str) -> None:
+    """A lane claimed it, could not read it, gave it back, and claimed it again without end."""
+    digest = two.submission("bad").digest
+    fields = ("state", "running", "submitted", "1000000", "graph", digest)
+    two.link.call("DEL", two.keys.tasks("bad"))
+    two.link.call("HSET", two.keys.run(run), *fields)
+    two.link.call("HSET", two.keys.tasks(run), 0, "Q1,,0,,")
+    two.link.call("RPUSH", two.keys.ready(LIST, "5"), f"{run},0,1")
+    two.queue(0, run="good")
+    assert [claim.run for claim in two.claim()] == ["good"]
+    assert two.worker.holdings("W.0") == [b"good,0"]
+    two.link.call("DEL", two.keys.run(run), two.keys.tasks(run))
+
+
+def test_a_stranger_among_the_workers_with_keys_of_another_type_is_forgotten(two: World) -> None:
+    two.link.call("ZADD", two.keys.workers(), 1, "S")
+    two.link.call("HSET", two.keys.worker("S"), "lanes", "S.0 S.1")
+    two.link.call("SET", two.keys.claims("S.0"), "no hash")
+    two.link.call("SET", two.keys.stops("S.1"), "no set")
+    (expired,) = two.scheduler.expired_workers()
+    assert [two.scheduler.reap(lane, 3, b"", b"") for lane in expired.lanes] == [[], []]
+    assert two.scheduler.retire(expired.name, expired.lanes)
+    assert not [name for name in two.dump() if name.startswith("worker:S")]
+    two.link.call("ZADD", two.keys.workers(), 1, "T")
+    two.link.call("SET", two.keys.worker("T"), "no hash")
+    (expired,) = two.scheduler.expired_workers()
+    assert expired == (b"T", [])
+    assert two.scheduler.retire(expired.name, expired.lanes)

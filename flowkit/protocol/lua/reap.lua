@@ -21,7 +21,7 @@ if ARGV[3] ~= '' then
   local lease = call('ZSCORE', P .. 'workers', string.match(lane, '^[^.]*'))
   if lease and tonumber(lease) > now_ms() then return {'ALIVE'} end
 end
-local held = call('HGETALL', claims_key(lane))
+local held = redis.pcall('HGETALL', claims_key(lane))
 if #held == 0 then return {'UNKNOWN'} end
 
 local executing, blamed = {}, ARGV[7] == '-' and 0 or #ARGV - 8

@@ -8,7 +8,12 @@ local RECORD = '^(%u)(%d+),(' .. WORD .. '),(' .. WORD .. '),(%-?%d*),(%-?%d*)'
 
 local MAX_RECORD = 400
 
-local function is_run(run) return #run <= 128 and string.find(run, '^[%w_.:%-]+$') ~= nil end
+-- Ends of an id that would make the key of a run that of another one's tasks.
+local NO_ENDS = {tasks = true, results = true, errors = true, feed = true}
+
+local function is_run(run)
+  return #run <= 128 and string.find(run, '^[%w_.:%-]+$') ~= nil and not NO_ENDS[string.match(run, ':(%l+)$')]
+end
 local function is_list(list) return #list <= 80 and string.find(list, '^[%w_.%-]+~?%l*$') ~= nil end
 local function is_digest(digest) return #digest == 64 and string.find(digest, '^%x+$') ~= nil end
 

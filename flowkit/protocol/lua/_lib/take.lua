@@ -16,7 +16,7 @@ end
 -- Marks those of one run's popped attempts that still stand as running; returns how many.
 local function take_run(lane, call_no, run, found, now, reply)
   local meta = fields_of(run_key(run), 'state', 'stop', 'submitted', 'graph', 'params', 'resumes')
-  if not meta or meta[1] ~= 'running' then return 0 end
+  if not meta or meta[1] ~= 'running' or not is_run(run) then return 0 end
   if not (meta[4] and is_digest(meta[4]) and read_time(meta[3])) then return 0 end
   local fields = {tasks_key(run)}
   for i = 1, #found do fields[i + 1] = found[i].task end
