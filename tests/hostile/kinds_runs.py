@@ -12,8 +12,7 @@ from . import draw
 from .actions import Command
 from .hand import Hand, Part, command, kind
 
-POLICY_FIELDS = 10  # as flowkit.core.retry.Policy has them
-QUEUE, PRIORITY, TRIGGER = 5, 6, 8
+RETRIES = 0  # which of them that is
 NAMES, ROWS, UPS, POLICIES, POLICY_OF, REFS, REF_OF, KWARGS = range(2, 10)
 ODD_VALUES = (
     float("nan"), float("inf"), float("-inf"), -1, 0, 77, 2**63, -(2**63), 1e308, None, True,
@@ -41,8 +40,11 @@ def graph_policy(hand: Hand) -> list[Command]:
     for policy in policies:
         for _ in range(rng.choice((1, 1, 3))):
             policy[rng.randrange(len(policy))] = rng.choice(ODD_VALUES)
+        if rng.random() < 0.5:  # what is said of retries counts when an attempt fails
+            policy[RETRIES] = 3
     parts[POLICIES] = policies
-    run = hand.run()
+    parts[REFS] = ["hostile_app:failing"] * len(parts[REFS])  # type: ignore[arg-type]
+    run = hand.plain_run()
     started = hand.queue(run) if rng.random() < 0.5 else []
     return [*hand.submit(run, _packed(parts)), *started]
 
@@ -83,14 +85,14 @@ def graph_shape(hand: Hand) -> list[Command]:
         parts[rng.randrange(len(parts))] = rng.choice(ODD_VALUES)
     else:
         parts = [*parts, *ODD_VALUES[: rng.randint(1, 20)]]
-    run = hand.run()
+    run = hand.plain_run()
     return [*hand.submit(run, _packed(parts, deflate=rng.random() < 0.5)), *hand.queue(run)]
 
 
 @kind("graph-near", weight=2)
 def graph_near(hand: Hand) -> list[Command]:
     """An honest graph with a few bytes changed, under the digest that fits or a wrong one."""
-    rng, run = hand.rng, hand.run()
+    rng, run = hand.rng, hand.plain_run()
     data = rng.choice([*hand.base, *hand.loot.graphs])
     plain = zlib.decompress(data) if data[:1] == b"\x78" else data
     spoilt = draw.reshaped(rng, plain) if rng.random() < 0.5 else draw.mutated(rng, plain)
@@ -124,7 +126,7 @@ def graph_bomb(hand: Hand) -> list[Command]:
         lambda: _deflated(b"\x9c\x01\xa1x\xdd" + struct.pack(">I", size // 2), b"\xa1x", size // 2),
         lambda: _deflated(b"\x91" * 1000, b"\x91", size),
     )
-    return hand.submit(hand.run(), rng.choice(bombs)())
+    return hand.submit(hand.plain_run(), rng.choice(bombs)())
 
 
 # -- heads and records --------------------------------------------------------------------------
@@ -138,7 +140,7 @@ HEAD_FIELDS = (
 @kind("run-head", weight=3)
 def run_head(hand: Hand) -> list[Command]:
     """A run whose hash has odd fields, or some too few, or one of an honest run's changed."""
-    rng, run = hand.rng, hand.run()
+    rng, run = hand.rng, hand.plain_run()
     head: dict[str, Part] = {}
     for _ in range(rng.randint(1, 3)):
         value = rng.choice((draw.junk, draw.number))(rng)

@@ -27,10 +27,10 @@ def reduced(
         rests = [
             [one for other in pieces if other is not piece for one in other] for piece in pieces
         ]
-        for candidate in (*pieces, *rests):
+        for number, candidate in enumerate((*pieces, *rests)):
             trials += 1
             if len(candidate) < len(left) and violates(candidate):
-                left, parts = list(candidate), 2
+                left, parts = list(candidate), 2 if number < len(pieces) else max(2, parts - 1)
                 break
         else:
             if size == 1:

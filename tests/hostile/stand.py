@@ -193,10 +193,18 @@ class Stand:
 
     def busy_share(self, seconds: float) -> float:
         """Return the largest share of a processor that one of the daemons took for so long."""
-        before = {name: process.cpu_seconds() for name, process in self.daemons.items()}
+        before = self._cpu_seconds()
         time.sleep(seconds)
-        after = {name: process.cpu_seconds() for name, process in self.daemons.items()}
-        return max((after[name] - before[name]) / seconds for name in before)
+        after = self._cpu_seconds()
+        return max([(after[pid] - before[pid]) / seconds for pid in before if pid in after] or [0])
+
+    def _cpu_seconds(self) -> dict[int, float]:
+        """Return the processor time of each daemon that lives, with its children."""
+        found: dict[int, float] = {}
+        for process in self.daemons.values():
+            with suppress(psutil.NoSuchProcess):
+                found[process.pid] = process.cpu_seconds()
+        return found
 
 
 class Watcher:

@@ -62,6 +62,12 @@ def total(*values: int | None) -> int:
 
 
 @task
+def failing(*values: object) -> None:
+    """Fail each time. Only hostile runs name it."""
+    raise RuntimeError("it always fails")
+
+
+@task
 def listed(value: int) -> list[object]:
     """Give a result of many types, as seeds for mutations."""
     return [value, 2.5, (1, 2), {3}, {"a": b"bytes"}, 2**80]
