@@ -159,7 +159,7 @@ class Campaign:
             if plan.stop_early and self.watch.findings:
                 return
             # What destroys comes slowly, so that a failure to recover has few causes.
-            time.sleep(1 / plan.pace if harm is Harm.NONE else 5 / plan.pace)
+            time.sleep((15 if harm is Harm.DESTROYS else 1) / plan.pace)
         if harm is Harm.DESTROYS:
             self.stand.send([one for action in undo for one in action.undo])
         if harm is not Harm.NONE:

@@ -65,11 +65,9 @@ class Loot:
             setattr(self, name, list(getattr(self, name))[-KEPT:])
 
     def _of_run(self, server: redis.Redis, keys: Keys, prefix: str) -> None:
-        newest = [
-            run.decode()
-            for run in server.zrevrange(keys.runs(), 0, 200)
-            if run.startswith(prefix.encode())
-        ]
+        now = server.time()[0] * 1000 + 1000  # attackers write names of later times
+        names = server.zrevrangebyscore(keys.runs(), now, 0, start=0, num=200)
+        newest = [run.decode() for run in names if run.startswith(prefix.encode())]
         if not newest:
             return
         run = newest[0]
@@ -165,21 +163,25 @@ class Hand:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of attack. ``weight``: how often it is drawn. ``remedy``: keys that the operator
-    is told to delete, by the documentation, before the system can go on."""
+    """One kind of attack. ``weight``: how often it is drawn. ``remedy``: the documentation has an
+    operator delete the keys that were written, and these shared ones; None if no such help is due.
+    """
 
     name: str
     harm: Harm
     draw: Callable[[Hand], list[Command]]
     weight: float
-    remedy: Callable[[Keys], list[str]] | None
+    remedy: Sequence[str] | None
 
     def action(self, hand: Hand) -> Action:
         """Draw one action of this kind."""
-        undo = (
-            [] if self.remedy is None else [command("DEL", key) for key in self.remedy(hand.keys)]
-        )
-        return Action(hand.number, self.name, self.harm, tuple(self.draw(hand)), tuple(undo))
+        commands = tuple(self.draw(hand))
+        undo: tuple[Command, ...] = ()
+        if self.remedy is not None:
+            keys = [raw(getattr(hand.keys, name)()) for name in self.remedy]
+            keys += [one[1] for one in commands if len(one) > 1]
+            undo = tuple((b"DEL", key) for key in dict.fromkeys(keys))
+        return Action(hand.number, self.name, self.harm, commands, undo)
 
 
 KINDS: dict[str, Kind] = {}
@@ -190,7 +192,7 @@ def kind(
     harm: Harm = Harm.NONE,
     *,
     weight: float = 1.0,
-    remedy: Callable[[Keys], list[str]] | None = None,
+    remedy: Sequence[str] | None = None,
 ) -> Callable[[Callable[[Hand], list[Command]]], Callable[[Hand], list[Command]]]:
     """Register the function below as a kind of attack."""
 

@@ -93,14 +93,14 @@ def leader_for_ever(hand: Hand) -> list[Command]:
     return [command("SET", hand.keys.leader(), f"somebody,{term},{till}")]
 
 
-@kind("layout", Harm.DESTROYS, weight=0.5, remedy=lambda keys: [keys.layout()])
+@kind("layout", Harm.DESTROYS, weight=0.5, remedy=())
 def layout(hand: Hand) -> list[Command]:
     """Which of how many shards this is said to be."""
     value: Part = hand.rng.choice(("0/2/1", "1/2/2", "0/1", "0/1/99", "1/0/0", _odd(hand)))
     return [command("SET", hand.keys.layout(), value)]
 
 
-@kind("schema", Harm.DESTROYS, weight=0.5, remedy=lambda keys: [keys.schema()])
+@kind("schema", Harm.DESTROYS, weight=0.5, remedy=())
 def schema(hand: Hand) -> list[Command]:
     """The format that everything is said to be written in."""
     return [command("SET", hand.keys.schema(), hand.rng.choice((b"99", b"0", _odd(hand))))]
@@ -117,7 +117,7 @@ def standby(hand: Hand) -> list[Command]:
     "shared-types",
     Harm.DESTROYS,
     weight=1,
-    remedy=lambda keys: [getattr(keys, n)() for n in SHARED],
+    remedy=(),
 )
 def shared_types(hand: Hand) -> list[Command]:
     """A shared key of another type. The documentation has the operator remove it."""
@@ -143,7 +143,7 @@ def shared_gone(hand: Hand) -> list[Command]:
     return [command("DEL", getattr(hand.keys, hand.rng.choice(SHARED))())]
 
 
-@kind("events-last", Harm.DESTROYS, weight=0.2, remedy=lambda keys: [keys.events(), keys.cursor()])
+@kind("events-last", Harm.DESTROYS, weight=0.2, remedy=("cursor",))
 def events_last(hand: Hand) -> list[Command]:
     """An event with the last id that there is, behind which none can be written."""
     return [
@@ -151,7 +151,7 @@ def events_last(hand: Hand) -> list[Command]:
     ]
 
 
-@kind("honest-runs", Harm.DESTROYS, weight=3)
+@kind("honest-runs", Harm.DESTROYS, weight=3, remedy=())
 def honest_runs(hand: Hand) -> list[Command]:
     """An honest run's own keys: deleted, of another type, with odd fields and records."""
     rng, keys, run = hand.rng, hand.keys, hand.honest()

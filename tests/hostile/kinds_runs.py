@@ -12,6 +12,19 @@ from . import draw
 from .actions import Command
 from .hand import Hand, Part, command, kind
 
+# What the fields of a policy must be: with another type, a graph is refused at once.
+POLICY_TYPES = (
+    int,
+    (int, float),
+    (int, float),
+    (int, float),
+    (int, float),
+    str,
+    int,
+    int,
+    str,
+    int,
+)
 RETRIES = 0  # which of them that is
 NAMES, ROWS, UPS, POLICIES, POLICY_OF, REFS, REF_OF, KWARGS = range(2, 10)
 ODD_VALUES = (
@@ -39,7 +52,9 @@ def graph_policy(hand: Hand) -> list[Command]:
     policies = [list(policy) for policy in parts[POLICIES]]  # type: ignore[attr-defined]
     for policy in policies:
         for _ in range(rng.choice((1, 1, 3))):
-            policy[rng.randrange(len(policy))] = rng.choice(ODD_VALUES)
+            field = rng.randrange(len(policy))
+            fitting = [one for one in ODD_VALUES if isinstance(one, POLICY_TYPES[field])]
+            policy[field] = rng.choice(fitting if rng.random() < 0.8 else ODD_VALUES)
         if rng.random() < 0.5:  # what is said of retries counts when an attempt fails
             policy[RETRIES] = 3
     parts[POLICIES] = policies

@@ -252,7 +252,7 @@ def dead_letters(hand: Hand) -> list[Command]:
     """Dead letters of hostile runs, with odd records and errors."""
     rng, run, keys = hand.rng, hand.plain_run(), hand.keys
     found = hand.submit(run, rng.choice(hand.base), state=rng.choice(("failed", "x", "running")))
-    error = msgpack.packb(["E\x1b[31m", "m\r\n" * 3, "Traceback \x1b]0;x\x07"])
+    error = msgpack.packb(["E\x1b[31m", "m\r\n" * 3, "\x1b]0;x\x07 trace"])
     return [
         *found[:-1],
         command("HSET", keys.tasks(run), 0, rng.choice((b"F1,W.0,0,1,2", draw.junk(rng)))),

@@ -26,6 +26,8 @@ LINES_AN_ACTION = 6
 KEPT = 200  # findings
 # Listings show a damaged row for what cannot be read; they never end with an error for it.
 LISTINGS = ("ls", "workers", "dead")
+# What steers a terminal or turns its text round, but for tabs and line feeds.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 HARMED_BY_NONE = ("child_died", "app_broken", "scheduler_broken", "lease_lost", "leader_lost")
 
 
@@ -138,7 +140,7 @@ class Watch:
                 self.violated("memory", role, f"{name} ({pid}) took {peak:.0f} MB", sample.at)
         for name, children in sample.children.items():
             gone = self._children.get(name, frozenset()) - children
-            if gone and harm is Harm.NONE:
+            if gone and harm is Harm.NONE and sample.codes.get(name) is None:
                 self.violated(
                     "child ended", name.rstrip("0123456789-"), f"{sorted(gone)}", sample.at
                 )
@@ -170,8 +172,7 @@ class Watch:
         """Judge a line that a process has written, without its line feed."""
         role = name.rstrip("0123456789-")
         self.counts["log lines"] += 1
-        unsafe = re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", line)
-        if unsafe is not None:
+        if _UNSAFE.search(line):
             self.violated("escape in log", role, f"{name} wrote {line[:200]!r}", at)
         if not line.startswith("{"):
             self._hear_plain(name, role, line, at)
@@ -223,18 +224,18 @@ class Watch:
             self.violated("honest run", about, text, run.began)
 
     def command_ended(self, words: str, code: int, output: str, began: float, ended: float) -> None:
-        """Judge how a command of the command line ended."""
+        """Judge how a command of the command line ended; ``output``: on both streams."""
         self.counts["commands"] += 1
         self.most["command, s"] = max(self.most["command, s"], ended - began)
         tail = output.strip().splitlines()[-1] if output.strip() else ""
         about = f"{words.split()[0]} {signature(tail)}"
-        if "Traceback" in output:
+        if "Traceback (most recent call last)" in output:
             self.violated("command traceback", about, f"`{words}`: {output[-600:]}", ended)
         elif code not in tuple(ExitCode):
             self.violated("command code", about, f"`{words}` ended with {code}: {tail}", ended)
         elif code and self._must_list(words, began, ended):
             self.violated("listing refused", about, f"`{words}` ended with {code}: {tail}", ended)
-        if re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", output):
+        if _UNSAFE.search(output):
             self.violated("escape in output", words.split()[0], f"`{words}`", ended)
 
     def _must_list(self, words: str, began: float, ended: float) -> bool:
