@@ -157,7 +157,7 @@ def _payload(code: int, data: bytes) -> bytes:
 
 
 _EMPTY_ARRAY = [msgpack.ExtType(43, b""), "<i8", "C", b"", 0]
-_LONG_RANGE = [msgpack.ExtType(46, b""), 0, 2**31, 1, None]
+_LONG_RANGE = [msgpack.ExtType(46, b""), 0, 2 * 10**8, 1, None]  # 1.6 GB, if it is filled
 _BOMBS: tuple[Callable[[], bytes], ...] = (
     lambda: b"\x91" * 100_000,
     lambda: b"\x81\x01" * 50_000,
@@ -166,9 +166,10 @@ _BOMBS: tuple[Callable[[], bytes], ...] = (
     lambda: b"\xc6\xff\xff\xff\xff",
     lambda: b"\xdd\x00\x0f\x42\x40" + b"\xc0" * 1_000_000,
     lambda: b"\xdd\x00\x0f\x42\x40" + b"\x90" * 1_000_000,
-    lambda: _head(34, *_colliding(6_000)),
+    lambda: _head(34, *_colliding(20_000)),
     lambda: _head(47, "<i8", _EMPTY_ARRAY, None, _LONG_RANGE, {}),
-    lambda: _head(47, "O", [], None, _LONG_RANGE, {}),
+    lambda: _head(47, "float64", 5, None, _LONG_RANGE, {}),
+    lambda: _head(47, "object", None, None, _LONG_RANGE, {}),
     lambda: _head(46, 0, 2**62, 1, None),
     lambda: _head(46, 0, 10, 0, None),
     lambda: _head(48, _LONG_RANGE, _LONG_RANGE, {}, "<i8", _EMPTY_ARRAY),
