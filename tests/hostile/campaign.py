@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 from typing import TextIO
 
@@ -93,6 +93,7 @@ class Campaign:
         self._numbers = count(1)
         self._ends: list[float] = []
         self._probes = count(1)
+        self._turns = cycle(("scheduler-0", "worker-0", "worker-1"))
         self._next_gather = self._next_line = 0.0
         self._began = time.monotonic()
 
@@ -160,10 +161,18 @@ class Campaign:
                 return
             # What destroys comes slowly, so that a failure to recover has few causes.
             time.sleep((15 if harm is Harm.DESTROYS else 1) / plan.pace)
+        self._restart(harm)
         if harm is Harm.DESTROYS:
             self.stand.send([one for action in undo for one in action.undo])
         if harm is not Harm.NONE:
             self._recover()
+
+    def _restart(self, harm: Harm) -> None:
+        """Restart a daemon: what it then finds was written while none of its kind looked."""
+        name = "scheduler-0" if harm is Harm.DESTROYS else next(self._turns)
+        if self.stand.daemons[name].popen.poll() is None:
+            self.watch.counts["restarts"] += 1
+            self.stand.restart(name)
 
     def _act(self, action: Action) -> None:
         self._notes.write(action.as_json() + "\n")

@@ -280,7 +280,7 @@ def cache_of_strangers(hand: Hand) -> list[Command]:
     """A sound hostile run, and a cached result under names that are nearly those of honest ones."""
     rng, run, keys = hand.rng, hand.plain_run(), hand.keys
     digest = rng.choice(hand.loot.cached or ["0" * 64])
-    near = digest[:-1] + ("0" if digest[-1:] != "0" else "1")
+    near = digest[:-8] + "f" * 8  # what is near to a near one is no honest one again
     value = draw.packed_value(rng, hand.loot.values)
     seed = b"\x81\xa4seed" + rng.choice(
         (b"\x05", b"\xcb\x7f\xf8\x00\x00\x00\x00\x00\x00", b"\xa1x")

@@ -29,6 +29,7 @@ NAMESPACE = "hostile"
 GUARD_MB = 2500.0  # a process that takes more is ended, so that the machine survives its tests
 COMMANDS = ("ls", "workers", "dead ls --json", "ls --json", "status", "dead ls", "workers --json")
 COMMAND_S = 60.0
+STOP_S = 40.0  # a worker's grace period, and some more
 LAST_ID = """
 if redis.call('TYPE', KEYS[1]).ok ~= 'stream' then return '' end
 local found = redis.call('XINFO', 'STREAM', KEYS[1])
@@ -90,6 +91,26 @@ class Stand:
         if found:
             self.watch.forget_processes()
         return found
+
+    def restart(self, name: str) -> None:
+        """Stop a daemon in good order, as a deployment does, and start another in its place.
+
+        What stands in Redis must neither keep it from ending well nor end the next one.
+        """
+        process = self.daemons[name]
+        process.terminate()
+        try:
+            code: int | str = process.popen.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            code = f"a kill, after {STOP_S:g} s"
+        if code != 0:
+            words = _last_words(process.log)
+            text = f"{name} was told to stop and ended with {code}: {words[-300:]}"
+            self.watch.violated("unclean stop", f"{name} {code}", text, time.monotonic())
+        self._told()
+        self._start(name)
+        self.watch.forget_processes()
 
     def reset(self) -> None:
         """Empty Redis, and start everything again: nothing of what was attacked is left."""

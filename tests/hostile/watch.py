@@ -95,7 +95,7 @@ class Watch:
         self.counts: dict[str, int] = defaultdict(int)
         self.most: dict[str, float] = defaultdict(float)
         self.actions = 0
-        self.recent: deque[str] = deque(maxlen=5)  # kinds of the last actions
+        self.recent: deque[str] = deque(maxlen=12)  # kinds of the last actions
         self.lag = 0.0  # for which the cursor has stood still before an event
         self._on_finding = on_finding
         self._lock = threading.RLock()
