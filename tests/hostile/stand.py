@@ -98,6 +98,7 @@ class Stand:
         What stands in Redis must neither keep it from ending well nor end the next one.
         """
         process = self.daemons[name]
+        self.watch.stopping.add(name)
         process.terminate()
         try:
             code: int | str = process.popen.wait(STOP_S)
@@ -111,6 +112,7 @@ class Stand:
         self._told()
         self._start(name)
         self.watch.forget_processes()
+        self.watch.stopping.discard(name)
 
     def reset(self) -> None:
         """Empty Redis, and start everything again: nothing of what was attacked is left."""

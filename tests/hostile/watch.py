@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -96,13 +96,14 @@ class Watch:
         self.most: dict[str, float] = defaultdict(float)
         self.actions = 0
         self.recent: deque[str] = deque(maxlen=12)  # kinds of the last actions
+        self.stopping: set[str] = set()  # daemons that were told to stop
         self.lag = 0.0  # for which the cursor has stood still before an event
         self._on_finding = on_finding
         self._lock = threading.RLock()
         self._known: set[tuple[str, str]] = set()
         self._children: dict[str, frozenset[int]] = {}
         self._moved: tuple[float, tuple[int, int]] | None = None
-        self._loud: dict[str, deque[tuple[float, int]]] = defaultdict(deque)
+        self._loud: dict[str, deque[tuple[float, int, str]]] = defaultdict(deque)
         self._in_traceback: dict[str, bool] = defaultdict(bool)
 
     def violated(self, rule: str, about: str, text: str, at: float) -> None:
@@ -140,7 +141,8 @@ class Watch:
                 self.violated("memory", role, f"{name} ({pid}) took {peak:.0f} MB", sample.at)
         for name, children in sample.children.items():
             gone = self._children.get(name, frozenset()) - children
-            if gone and harm is Harm.NONE and sample.codes.get(name) is None:
+            ended = sample.codes.get(name) is not None or name in self.stopping
+            if gone and harm is Harm.NONE and not ended:
                 self.violated(
                     "child ended", name.rstrip("0123456789-"), f"{sorted(gone)}", sample.at
                 )
@@ -185,7 +187,7 @@ class Watch:
         event, level = str(parts.get("event")), str(parts.get("level"))
         self.counts[f"log {event}"] += 1
         if level in ("WARNING", "ERROR", "CRITICAL"):
-            self._count_loud(name, role, at)
+            self._count_loud(name, event, at)
         if event in HARMED_BY_NONE and self.weather.worst(at, at) is Harm.NONE:
             text = str(parts.get("message"))
             self.violated(event, f"{role} {signature(text)}", text[:500], at)
@@ -197,15 +199,17 @@ class Watch:
             self._in_traceback[name] = False
             self.violated("traceback", f"{role} {signature(line)}", f"{name}: {line[:300]}", at)
 
-    def _count_loud(self, name: str, role: str, at: float) -> None:
+    def _count_loud(self, name: str, event: str, at: float) -> None:
         loud = self._loud[name]
-        loud.append((at, self.actions))
+        loud.append((at, self.actions, event))
         while loud[0][0] < at - 60:
             loud.popleft()
         self.most["warnings a minute"] = max(self.most["warnings a minute"], len(loud))
         allowed = LINES_A_MINUTE + LINES_AN_ACTION * (self.actions - loud[0][1])
         if len(loud) > allowed:
-            self.violated("log volume", role, f"{name} wrote {len(loud)} warnings in a minute", at)
+            ((most, times),) = Counter(event for _, _, event in loud).most_common(1)
+            text = f"{name} wrote {len(loud)} warnings in a minute, {times} of them {most}"
+            self.violated("log volume", f"{name.rstrip('0123456789-')} {most}", text, at)
 
     # -- runs and commands ----------------------------------------------------------------------
 
