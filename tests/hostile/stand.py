@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -105,14 +106,16 @@ class Stand:
         except subprocess.TimeoutExpired:
             process.kill()
             code = f"a kill, after {STOP_S:g} s"
-        if code != 0:
+        began = '_started"' in process.log  # before that, it ends as any program does
+        if code != 0 and not (code == -signal.SIGTERM and not began):
             words = _last_words(process.log)
             text = f"{name} was told to stop and ended with {code}: {words[-300:]}"
             self.watch.violated("unclean stop", f"{name} {code}", text, time.monotonic())
-        self._told()
         self._start(name)
         self.watch.forget_processes()
         self.watch.stopping.discard(name)
+        with self._reading:
+            self._hear(name, process.log_path)
 
     def reset(self) -> None:
         """Empty Redis, and start everything again: nothing of what was attacked is left."""
@@ -177,9 +180,12 @@ class Stand:
     def _told(self) -> None:
         with self._reading:
             for name, process in list(self.daemons.items()):
-                for line in self._new_lines(process.log_path):
-                    self.watch.hear(name, line, time.monotonic())
-                    self._note_id(name, line)
+                self._hear(name, process.log_path)
+
+    def _hear(self, name: str, path: Path) -> None:
+        for line in self._new_lines(path):
+            self.watch.hear(name, line, time.monotonic())
+            self._note_id(name, line)
 
     def _note_id(self, name: str, line: str) -> None:
         if '"worker_started"' not in line and '"scheduler_started"' not in line:
