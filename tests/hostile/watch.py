@@ -108,6 +108,7 @@ class Watch:
 
     def violated(self, rule: str, about: str, text: str, at: float) -> None:
         """Keep a violation, once for each rule and what it is about."""
+        about, text = plain(about), plain(text)
         with self._lock:
             self.counts[f"violations of {rule}"] += 1
             if (rule, about) in self._known or len(self.findings) >= KEPT:
@@ -245,6 +246,11 @@ class Watch:
     def _must_list(self, words: str, began: float, ended: float) -> bool:
         harmless = self.weather.worst(began, ended) is Harm.NONE
         return harmless and words.split()[0] in LISTINGS
+
+
+def plain(text: str) -> str:
+    """Return a text that a terminal shows and does not obey: an attacker may have written it."""
+    return _UNSAFE.sub(lambda char: ascii(char[0])[1:-1], text)
 
 
 def signature(text: str) -> str:
