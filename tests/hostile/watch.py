@@ -28,7 +28,7 @@ KEPT = 200  # findings
 LISTINGS = ("ls", "workers", "dead")
 # What steers a terminal or turns its text round, but for tabs and line feeds.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-HARMED_BY_NONE = ("child_died", "app_broken", "scheduler_broken", "lease_lost", "leader_lost")
+HARMED_BY_NONE = ("child_died", "app_broken", "scheduler_broken", "lease_lost")
 
 
 @dataclass(frozen=True, slots=True)
