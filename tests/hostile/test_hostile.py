@@ -1,0 +1,93 @@
+"""A short attack on real processes, and violations that are planted to see that it notices them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from helpers import wait_until
+
+from . import campaign
+from .campaign import Plan, chosen
+from .stand import Stand, Watcher
+from .watch import Watch
+
+SECONDS = 15.0
+SEED = 1
+# Heavy: they run for an hour by hand, on a machine that has the memory.
+HEAVY = ("graph-bomb", "events-huge", "events-burst")
+# Kinds that find holes which are open. A name goes with the hole: none stays here for good.
+OPEN = (
+    "run-id",
+    "strangers",
+    "params",
+    "results",
+    "run-head",
+    "lists",
+    "dead-letters",
+    "wrong-types",
+)
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> Iterator[Stand]:
+    found = Stand(tmp_path, Watch())
+    try:
+        found.start()
+        yield found
+    finally:
+        found.close()
+
+
+@pytest.mark.timeout(300)  # what is stuck is waited for, and then told
+def test_daemons_outlast_a_short_attack(tmp_path: Path) -> None:
+    said: list[str] = []
+    plan = Plan(SECONDS, SEED, chosen(skip=[*HEAVY, *OPEN]), cycle=SECONDS)
+    report = campaign.run(tmp_path, tmp_path / "notes", said.append, lambda one: one.play(plan))
+    assert report.findings == (), "\n".join(map(str, [*report.findings, report.figures]))
+    assert report.actions > 50
+    assert report.figures["honest runs succeeded"] > 3
+
+
+def test_a_worker_that_is_killed_is_reported_and_replaced(stand: Stand) -> None:
+    victim = stand.daemons["worker-0"]
+    victim.kill()
+    assert stand.revive() == ["worker-0"]
+    assert [one.rule for one in stand.watch.findings] == ["process ended"]
+    assert stand.daemons["worker-0"].pid != victim.pid
+
+
+def test_a_child_that_is_killed_and_a_cursor_that_stands_are_reported(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{__package__}.watch.LAG_S", 0.5)
+    watcher = Watcher(stand, every=0.1, commands_every=60)
+    watcher.start()
+
+    def rules() -> set[str]:
+        return {one.rule for one in stand.watch.findings}
+
+    try:
+        worker = stand.daemons["worker-1"]
+        wait_until("its children are seen", lambda: stand.watch._children.get("worker-1"))
+        worker.children()[0].kill()
+        wait_until("the death of a child is reported", lambda: "child ended" in rules())
+        wait_until("the log of it is read", lambda: "child_died" in rules())
+        os.kill(stand.daemons["scheduler-0"].pid, signal.SIGSTOP)
+        stand.server.xadd(stand.keys.events(), {"W": "nobody"})
+        wait_until("the cursor is reported", lambda: "cursor stuck" in rules())
+    finally:
+        os.kill(stand.daemons["scheduler-0"].pid, signal.SIGCONT)
+        watcher.stop()
+
+
+def test_a_daemon_that_is_busy_for_nothing_is_measured(stand: Stand) -> None:
+    assert stand.busy_share(0.5) < 0.9
+    until = time.monotonic() + 1.0
+    while time.monotonic() < until:
+        stand.server.xadd(stand.keys.events(), {"explode": "x"})
+    assert stand.watch.findings == []
