@@ -149,7 +149,6 @@ class Loop(threading.Thread):
             self._parked[peer] = peer.client.parked
         if peer.is_over:
             self._send_to(peer)
-            self._drop(peer)
 
     def _drop(self, peer: Peer) -> None:
         self._parked.pop(peer, None)
@@ -171,6 +170,8 @@ class Loop(threading.Thread):
         except BlockingIOError:
             pass
         except OSError:
+            peer.is_over = True
+        if peer.is_over:  # it has had its last reply
             self._drop(peer)
             return
         # It is not read from while it is full: what it sends waits in the socket.

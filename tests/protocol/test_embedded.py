@@ -19,6 +19,7 @@ from helpers import free_port, raw_connection, request, wait_until
 from open_server import OpenServer
 
 from flowkit.embedded import EmbeddedServer, address
+from flowkit.embedded.peer import UNSENT_MESSAGE_BYTES, Peer
 from flowkit.exceptions import StoreError
 from flowkit.protocol.link import Link
 
@@ -207,6 +208,44 @@ class TestMessages:
             assert connection.recv(100)
             assert client.publish("news", "x") == 1
         wait_until("nobody listens", lambda: client.publish("news", "x") == 0)
+
+
+class TestBounds:
+    """What a client does not read takes no memory without end."""
+
+    def test_who_reads_no_replies_gets_no_more_commands_run(
+        self, server: EmbeddedServer, client: redis.Redis
+    ) -> None:
+        value = b"x" * 2**20
+        client.set("big", value)
+        loop: Any = server._loop
+        with known(server) as lazy:
+            lazy.sendall(request("GET", "big") * 100 + request("SET", "done", "1"))
+            wait_until("a reply waits", lambda: any(peer.is_full for peer in peers(loop)))
+            assert client.ping()
+            assert max(len(peer.out) for peer in peers(loop)) < 3 * len(value)
+            assert not client.exists("done")
+            left = 100 * (len(value) + len(b"$1048576\r\n\r\n")) + len(b"+OK\r\n")
+            while left:
+                left -= len(lazy.recv(min(left, 2**20)))
+        assert client.get("done") == b"1"
+
+    def test_who_reads_no_messages_is_dropped(
+        self, server: EmbeddedServer, client: redis.Redis
+    ) -> None:
+        with raw(server, "SUBSCRIBE", "news"):
+            wait_until("it listens", lambda: client.publish("news", "x"))
+            message = b"x" * 2**20
+            published = 0
+            while client.publish("news", message):
+                published += 1
+                assert published < 100
+        assert published >= UNSENT_MESSAGE_BYTES // len(message)
+
+
+def peers(loop: Any) -> list[Peer]:
+    """The connections of a server."""
+    return [key.data for key in list(loop._selector.get_map().values()) if key.data]
 
 
 class TestWaiting:
