@@ -255,8 +255,9 @@ def unguarded(*words: str | bytes) -> Any:
 
 class TestPassword:
     def test_a_wrong_one_opens_nothing_and_the_third_ends_the_connection(
-        self, connect: Connect, server: EmbeddedServer
+        self, connect: Connect, server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(loop, "STRANGER_S", 600.0)
         right = password_of(server)
         wire = connect(password=False)
         for words in (
