@@ -47,15 +47,15 @@ SCHEDULER = Role(
     _words(
         "del exists get hdel hget hgetall hincrby hkeys hlen hmget hscan hset hsetnx llen lpos "
         "lpush lrange lrem ltrim persist pexpire pttl publish rpush sadd set smembers srem time "
-        "xadd xread xrevrange xtrim zadd zcard zrange zrangebyscore zrem zremrangebyrank zscan "
-        "zscore"
+        "xadd xrange xread xrevrange xtrim zadd zcard zrange zrangebyscore zrem zremrangebyrank "
+        "zscan zscore"
     ),
 )
 WORKER = Role(
     "worker",
     _words(
         "blpop del exists get hdel hget hgetall hincrby hkeys hlen hmget hset hsetnx hvals llen "
-        "lpop lpush rpush set smembers srem time xadd zadd zcard zrem zremrangebyrank zscore"
+        "lpop lpush rpush set srandmember srem time xadd zadd zcard zrem zremrangebyrank zscore"
     ),
 )
 STATE = Role(

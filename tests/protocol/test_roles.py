@@ -15,14 +15,15 @@ PROTOCOL = Path(keys.__file__).parent
 # Role → the modules that read and call scripts for it.
 MODULES = {
     "client": ("store", "client_store", "feed"),
-    "scheduler": ("store", "lease_store", "scheduler_store"),
+    "scheduler": ("store", "lease_store", "event_store", "scheduler_store", "upkeep_store"),
     "worker": ("store", "worker_store"),
     "state": ("state_store",),
 }
 # The shared store reads for all; that it looks for live workers is for clients alone.
 FOR_CLIENTS_ALONE = {"ZRANGEBYSCORE"}
-# Words in capitals that are no commands.
+# Words in capitals that are no commands: options, replies, and sets of outcomes' letters.
 NO_COMMANDS = {"LIMIT", "COUNT", "BLOCK", "STREAMS", "WITHSCORES", "MINID", "MAXLEN", "FENCED"}
+NO_COMMANDS |= {"FCS", "FUCSK"}
 _CALL = re.compile(r'(?:call|send_command)\(\s*"([A-Z]+)"|\("([A-Z]{3,})",')
 _SCRIPT = re.compile(r'_(?:script|scripts|fenced)\(\s*"(\w+)"')
 _COMMENT, _REPLY = re.compile(r"--[^\n]*"), re.compile(r"(return|reply =) \{'[A-Z]+'")
