@@ -1,15 +1,24 @@
-"""The embedded server in a process of its own: ``python -m benchmarks.embedded_host PORT``."""
+"""The embedded server in a process of its own: ``python -m benchmarks.embedded_host FILE [PORT]``.
+
+It writes its URL, which holds its password, to the file. Without a port it takes a unix socket.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+from pathlib import Path
 
 from flowkit.embedded import EmbeddedServer
 
 
 def main() -> None:
-    with EmbeddedServer(port=int(sys.argv[1])):
+    path, *port = sys.argv[1:]
+    with EmbeddedServer(port=int(port[0]) if port else None) as server:
+        written = Path(f"{path}.new")
+        written.write_text(server.url)
+        os.replace(written, path)  # whoever reads it finds all of it
         signal.sigwait({signal.SIGTERM, signal.SIGINT})
 
 

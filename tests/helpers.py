@@ -48,6 +48,23 @@ def free_port() -> int:
         return port
 
 
+def raw_connection(url: str) -> socket.socket:
+    """Return a socket that is connected to the Redis at a URL, by its port or its unix socket."""
+    parts: dict[str, Any] = redis.connection.parse_url(url)
+    if "path" not in parts:
+        return socket.create_connection((parts["host"], parts["port"]), timeout=20)
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(20)
+    connection.connect(parts["path"])
+    return connection
+
+
+def request(*words: str | bytes) -> bytes:
+    """Return a command as it is sent to Redis."""
+    fields = [word.encode() if isinstance(word, str) else word for word in words]
+    return b"*%d\r\n" % len(fields) + b"".join(b"$%d\r\n%b\r\n" % (len(one), one) for one in fields)
+
+
 def dump(url: str, namespace: str) -> dict[str, Any]:
     """Return all that a namespace holds: key (without its prefix) → value as plain Python.
 

@@ -1,7 +1,8 @@
 """``flowkit dev``: store, scheduler and worker in one terminal, until Ctrl-C.
 
-The store is in memory, at a port that stays the same from one start to the next if it is free, so
-an exported FLOWKIT_REDIS_URL stays right. A daemon that dies is started again.
+The store is in memory, behind a socket that only this user reaches, or behind a port if asked for.
+Its password is a new one for each start and stands in the URL that is printed, so another terminal
+needs the new URL after a restart. A daemon that dies is started again.
 """
 
 from __future__ import annotations
@@ -13,17 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..exceptions import StoreError
+from ..protocol.redis_url import redact_url
 from .daemon_options import settings_from
 from .inputs import load_app_calmly
 
 if TYPE_CHECKING:
     from ..daemons import Line
-    from ..embedded import EmbeddedServer
     from ..loader import App
     from ..system import LocalSystem
 
-PORT = 6399
 LOOK_S = 0.2
 
 
@@ -39,7 +38,7 @@ LOOK_S = 0.2
     "--port",
     type=click.IntRange(0, 65535),
     metavar="P",
-    help=f"Port of the store, 0 for any [default: {PORT}, or any if that is taken].",
+    help="Listen on this port of 127.0.0.1, 0 for any [default: a socket of this user alone].",
 )
 @click.option("--namespace", metavar="NAME", help="Prefix of all keys [FLOWKIT_NAMESPACE].")
 def dev(app: str, workers: int | None, port: int | None, **options: Any) -> None:
@@ -47,6 +46,7 @@ def dev(app: str, workers: int | None, port: int | None, **options: Any) -> None
 
     Another terminal can then submit runs, as this command tells at its start.
     """
+    from ..embedded import EmbeddedServer
     from ..loader import split_spec
     from ..system import LocalSystem
     from .watch import signals_raise
@@ -55,8 +55,7 @@ def dev(app: str, workers: int | None, port: int | None, **options: Any) -> None
     target, _ = split_spec(app)
     loaded = load_app_calmly(target)
     with signals_raise(), ExitStack() as stack:
-        server = _server(port)
-        stack.callback(server.stop)
+        server = stack.enter_context(EmbeddedServer(port=port))
         system = stack.enter_context(
             LocalSystem(
                 target,
@@ -81,17 +80,6 @@ def _queues(app: App) -> list[str]:
     return sorted({"default", *(task.policy.queue for task in tasks)})
 
 
-def _server(port: int | None) -> EmbeddedServer:
-    from ..embedded import EmbeddedServer
-
-    try:
-        return EmbeddedServer(port=PORT if port is None else port).start()
-    except StoreError:
-        if port is not None:
-            raise
-    return EmbeddedServer().start()
-
-
 def _example(target: str, app: App) -> str:
     """Return what can be submitted: the app, and one of its DAGs if it has several."""
     return f"{target}:{next(iter(app.dags))}" if len(app.dags) > 1 else target
@@ -100,9 +88,9 @@ def _example(target: str, app: App) -> str:
 def _tell(target: str, url: str, namespace: str) -> None:
     from .output import note
 
-    note(f"The system is ready. Its store is in memory at {url} and ends with this command.")
-    note("In another terminal:")
-    note(f"    export FLOWKIT_REDIS_URL={url}")
+    note(f"The system is ready. Its store is in memory at {redact_url(url)}.")
+    note("It ends with this command. In another terminal, with the password of this start:")
+    note(f"    export FLOWKIT_REDIS_URL={shlex.quote(url)}")
     if namespace != "flowkit":
         note(f"    export FLOWKIT_NAMESPACE={namespace}")
     note(f"    flowkit submit {shlex.quote(target)} --wait")

@@ -1,55 +1,77 @@
 """The embedded server: a Redis in memory, in a thread of this process.
 
-It serves ``flowkit run``, ``flowkit dev`` and tests: the daemons connect to it as to any Redis, and
+It serves ``flowkit run``, ``flowkit dev`` and tests: the daemons connect to it as to a Redis, and
 its data is gone when it stops.
 
-It asks for no password: whoever can connect can read and write all data. It therefore listens on
-127.0.0.1 unless told otherwise. It refuses to be started twice.
+It is a server for one user and for flowkit alone. It listens on a unix socket in a folder that no
+other user can enter, or on a port of 127.0.0.1 if asked to, and answers nothing before its
+password, a new one for each start. After it, it answers the commands that flowkit sends, and runs
+flowkit's own scripts; everything else is refused by name. It refuses to be started twice.
 """
 
 from __future__ import annotations
 
-import socket
+import secrets
+from typing import ClassVar
 
-from ..exceptions import StoreError
+from .address import Address, listen, tcp_url
+from .commands import Client
 from .loop import Loop
+
+_PASSWORD_BYTES = 24
 
 
 class EmbeddedServer:
     """A Redis in memory. ``with EmbeddedServer() as server: …`` starts and stops it."""
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        """``port`` 0 takes any free one; it is known once the server is started."""
-        self.host = host
-        self.port = port
+    _client_class: ClassVar[type[Client]] = Client
+
+    def __init__(self, host: str = "127.0.0.1", port: int | None = None) -> None:
+        """``port``: listen on it, 0 for any free one; None for a unix socket where there is one.
+
+        ``host``: the address that the port belongs to.
+        """
+        self._host = host
+        self._port = port
+        self._password = secrets.token_urlsafe(_PASSWORD_BYTES)
+        self._address: Address | None = None
         self._loop: Loop | None = None
 
     @property
     def url(self) -> str:
-        """The address to connect to."""
-        return f"redis://{self.host}:{self.port}/0"
+        """The address to connect to, with the password: show it through ``redact_url``.
+
+        Raises RuntimeError before the start if it is not known yet.
+        """
+        if self._address is not None:
+            return self._address.url(self._password)
+        if self._port:
+            return tcp_url(self._host, self._port, self._password)
+        raise RuntimeError("the embedded server has not been started, so it has no address yet")
+
+    @property
+    def port(self) -> int | None:
+        """The port that it listens on, None for a unix socket."""
+        return self._port if self._address is None else self._address.port
 
     def start(self) -> EmbeddedServer:
         """Listen. Raises StoreError if the address cannot be had, RuntimeError if it runs."""
         if self._loop is not None:
-            raise RuntimeError(f"the embedded server at {self.url} runs already; stop it first")
-        try:
-            listener = socket.create_server((self.host, self.port), backlog=512)
-        except OSError as error:
-            raise StoreError(
-                f"the embedded server cannot listen on {self.host}:{self.port} ({error.strerror}); "
-                "choose another port, or 0 for any free one"
-            ) from error
-        self.port = listener.getsockname()[1]
-        self._loop = Loop(listener)
+            raise RuntimeError("the embedded server runs already; stop it first")
+        self._address = listen(self._host, self._port)
+        self._loop = Loop(self._address.listener, self._password, self._client_class)
         self._loop.start()
         return self
 
     def stop(self) -> None:
         """End all connections and forget all data. Stopping a stopped server does nothing."""
         loop, self._loop = self._loop, None
+        address, self._address = self._address, None
         if loop is not None:
             loop.stop()
+        if address is not None:
+            address.close()
+            self._password = secrets.token_urlsafe(_PASSWORD_BYTES)
 
     def __enter__(self) -> EmbeddedServer:
         return self.start()

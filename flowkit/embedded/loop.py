@@ -7,6 +7,9 @@ a dead client never takes an element from a list. Among those that wait, the fir
 
 A reply or message is sent before the thread waits again; what a socket does not take is kept, and
 sent when it can take more.
+
+A connection that has not given the password yet is a stranger's: there are few of them, each has
+little time, and the oldest gives way to a new one.
 """
 
 from __future__ import annotations
@@ -16,79 +19,49 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-import hiredis
-from fakeredis._helpers import SimpleError, SimpleString
+from fakeredis._helpers import SimpleError
 
-from .commands import Client, Parked, ScriptEngine, Storage
+from .commands import Client, Parked, Storage
+from .gate import Gate
+from .peer import Peer, is_same_user
+from .scripts import ScriptEngine
 
 READ_BYTES = 64 * 1024
 SWEEP_S = 30.0  # how often keys whose time is over leave memory, while there is any traffic
-# First words of what subscribers are sent; only protocol 3 marks them as no reply to anything.
-_PUSHES = (b"message", b"pmessage", b"subscribe", b"unsubscribe", b"psubscribe", b"punsubscribe")
-
-
-class Peer:
-    """One connection: the bytes that came, the bytes that are to go, and its client state."""
-
-    __slots__ = ("client", "out", "reader", "sending", "socket", "unsent")
-
-    def __init__(self, connection: socket.socket, loop: Loop) -> None:
-        self.socket = connection
-        self.reader: Any = hiredis.Reader()
-        self.out = bytearray()
-        self.sending = False  # whether the socket took less than it was given
-        self.unsent = loop.unsent
-        self.client = Client(loop.storage, loop.scripts, self.reply)
-
-    def reply(self, value: Any) -> None:
-        """Queue a reply or a pushed message; it is sent before the thread waits again."""
-        parts: list[bytes] = []
-        _encode(value, self.client.protocol, parts)
-        if self.client.takes_pushes and isinstance(value, list) and value and value[0] in _PUSHES:
-            parts[0] = b">" + parts[0][1:]
-        self.out += b"".join(parts)
-        self.unsent.add(self)
-
-    def run_commands(self) -> None:
-        """Run what has come in full, up to a command that has to wait."""
-        while self.client.parked is None:
-            fields = self.reader.gets()
-            if fields is False:
-                return
-            if not isinstance(fields, list):
-                raise hiredis.ProtocolError("a command is an array of strings")
-            try:
-                self.client.execute(fields)
-            except Exception as error:  # a flaw of a command must not end the server
-                self.reply(
-                    SimpleError(f"ERR {type(error).__name__} in the embedded server: {error}")
-                )
+STRANGERS = 64  # connections without a password at a time
+STRANGER_S = 10.0  # for a connection to give the password
+NO_SOCKETS_S = 0.2  # before it accepts again when the process has no free file descriptor
 
 
 class Loop(threading.Thread):
-    """The server's one thread."""
+    """The server's one thread. ``client_class``: of the state that a connection has."""
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, password: str, client_class: type[Client]) -> None:
         super().__init__(name="flowkit-embedded", daemon=True)
         self.storage = Storage()
         self.scripts = ScriptEngine()
         self.unsent: set[Peer] = set()
+        self._password = password
+        self._client_class = client_class
         self._parked: dict[Peer, Parked] = {}  # in the order in which they began to wait
+        self._strangers: dict[Peer, float] = {}  # → their deadlines, the oldest first
         self._selector = selectors.DefaultSelector()
         self._listener = listener
+        self._accepts_at: float | None = None  # when it accepts again, None: it does
         listener.setblocking(False)
         self._selector.register(listener, selectors.EVENT_READ)
         self._waker, woken = socket.socketpair()
         self._selector.register(woken, selectors.EVENT_READ)
         self._swept = time.monotonic()
-        self._going_on = True
+        self._running = True
 
     def stop(self) -> None:
         """End the thread, and wait for it."""
-        self._going_on = False
+        self._running = False
         with contextlib.suppress(OSError):  # it may have ended by itself
             self._waker.send(b".")
         self.join()
@@ -97,15 +70,16 @@ class Loop(threading.Thread):
     def run(self) -> None:
         """Serve until stopped; whatever happens, no connection stays open behind it."""
         try:
-            while self._going_on:
+            while self._running:
                 for key, events in self._selector.select(self._until_deadline()):
                     if key.data is not None:
-                        self._serve(key.data, events)
+                        self._guarded(key.data, partial(self._serve, events))
                     elif key.fileobj is self._listener:
                         self._accept()
-                self._time_out_parked()
-                self._wake_parked()
-                self._send()
+                self._meet_deadlines()
+                while self.storage.changed or self.unsent:  # one leads to the other
+                    self._wake_parked()
+                    self._send()
                 self._sweep()
         finally:
             for key in list(self._selector.get_map().values()):
@@ -115,13 +89,42 @@ class Loop(threading.Thread):
     # -- connections ----------------------------------------------------------------------------
 
     def _accept(self) -> None:
-        with contextlib.suppress(OSError):  # the peer may have left already
+        try:
             connection, _ = self._listener.accept()
+        except (BlockingIOError, ConnectionError):
+            return  # the peer has left already
+        except OSError:  # no file descriptor is free: the listener would wake the thread for ever
+            self._accepts_at = time.monotonic() + NO_SOCKETS_S
+            self._selector.unregister(self._listener)
+            return
+        try:
+            if not is_same_user(connection):
+                connection.close()
+                return
             connection.setblocking(False)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._selector.register(connection, selectors.EVENT_READ, Peer(connection, self))
+            if connection.family != getattr(socket, "AF_UNIX", None):
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:  # the peer has left already
+            connection.close()
+            return
+        peer = Peer(connection, Gate(self._password), self.unsent)
+        peer.client = self._client_class(self.storage, self.scripts, peer.gate, peer.reply)
+        if len(self._strangers) >= STRANGERS:
+            self._drop(next(iter(self._strangers)))
+        self._strangers[peer] = time.monotonic() + STRANGER_S
+        peer.watched = selectors.EVENT_READ
+        self._selector.register(connection, peer.watched, peer)
 
-    def _serve(self, peer: Peer, events: int) -> None:
+    def _guarded(self, peer: Peer, what: Callable[[Peer], None]) -> None:
+        """Serve a peer; what goes wrong costs its connection, and not the server."""
+        try:
+            what(peer)
+        except Exception:
+            self._drop(peer)
+
+    def _serve(self, events: int, peer: Peer) -> None:
+        if peer.socket.fileno() < 0:  # dropped a moment ago
+            return
         if events & selectors.EVENT_WRITE:
             self.unsent.add(peer)
         if not events & selectors.EVENT_READ:
@@ -133,23 +136,23 @@ class Loop(threading.Thread):
         except OSError:
             data = b""
         if data:
-            peer.reader.feed(data)
+            peer.feed(data)
             self._run_commands(peer)
         else:
             self._drop(peer)
 
     def _run_commands(self, peer: Peer) -> None:
-        try:
-            peer.run_commands()
-        except hiredis.ProtocolError as error:
-            peer.reply(SimpleError(f"ERR Protocol error: {error}"))
-            self._send()
-            self._drop(peer)
+        peer.run_commands()
+        if peer.gate.is_open:
+            self._strangers.pop(peer, None)
         if peer.client.parked is not None:
             self._parked[peer] = peer.client.parked
+        if peer.is_over:
+            self._send_to(peer)
 
     def _drop(self, peer: Peer) -> None:
         self._parked.pop(peer, None)
+        self._strangers.pop(peer, None)
         self.unsent.discard(peer)
         if peer.socket.fileno() >= 0:
             self._selector.unregister(peer.socket)
@@ -158,30 +161,49 @@ class Loop(threading.Thread):
 
     def _send(self) -> None:
         while self.unsent:
-            peer = self.unsent.pop()
-            try:
-                del peer.out[: peer.socket.send(peer.out)]
-            except BlockingIOError:
-                pass
-            except OSError:
-                self._drop(peer)
-                continue
-            if bool(peer.out) != peer.sending:
-                peer.sending = bool(peer.out)
-                write = selectors.EVENT_WRITE if peer.sending else 0
-                self._selector.modify(peer.socket, selectors.EVENT_READ | write, peer)
+            self._guarded(self.unsent.pop(), self._send_to)
 
-    # -- parked commands ------------------------------------------------------------------------
+    def _send_to(self, peer: Peer) -> None:
+        was_full = peer.is_full
+        try:
+            del peer.out[: peer.socket.send(peer.out)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            peer.is_over = True
+        if peer.is_over:  # it has had its last reply
+            self._drop(peer)
+            return
+        # It is not read from while it is full: what it sends waits in the socket.
+        wanted = (0 if peer.is_full else selectors.EVENT_READ) | (
+            selectors.EVENT_WRITE if peer.out else 0
+        )
+        if wanted != peer.watched:
+            peer.watched = wanted
+            self._selector.modify(peer.socket, wanted, peer)
+        if was_full and not peer.is_full:
+            self._run_commands(peer)
+
+    # -- deadlines and parked commands ----------------------------------------------------------
 
     def _until_deadline(self) -> float | None:
         deadlines = [one.deadline for one in self._parked.values() if one.deadline is not None]
+        if self._strangers:
+            deadlines.append(next(iter(self._strangers.values())))
+        if self._accepts_at is not None:
+            deadlines.append(self._accepts_at)
         return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
-    def _time_out_parked(self) -> None:
+    def _meet_deadlines(self) -> None:
         now = time.monotonic()
         for peer, parked in list(self._parked.items()):
             if parked.deadline is not None and parked.deadline <= now:
                 self._answer_parked(peer, parked.timed_out, even_none=True)
+        for peer in [peer for peer, deadline in self._strangers.items() if deadline <= now]:
+            self._drop(peer)
+        if self._accepts_at is not None and self._accepts_at <= now:
+            self._accepts_at = None
+            self._selector.register(self._listener, selectors.EVENT_READ)
 
     def _wake_parked(self) -> None:
         while self.storage.changed:
@@ -199,12 +221,14 @@ class Loop(threading.Thread):
                 answer = find()
         except SimpleError as error:
             answer = error
+        except Exception as error:  # a flaw of a command must not end the server
+            answer = SimpleError(f"ERR {type(error).__name__} in the embedded server: {error}")
         if answer is None and not even_none:
             return
         del self._parked[peer]
         peer.client.parked = None
         peer.reply(answer)
-        self._run_commands(peer)
+        self._guarded(peer, self._run_commands)
 
     def _sweep(self) -> None:
         now = time.monotonic()
@@ -213,34 +237,3 @@ class Loop(threading.Thread):
             with self.storage.lock:
                 for database in self.storage.dbs.values():
                     len(database)  # fakeredis drops what has expired when it counts
-
-
-def _encode(value: Any, protocol: int, parts: list[bytes]) -> None:
-    """Append a reply's bytes to ``parts``."""
-    if value is None:
-        parts.append(b"_\r\n" if protocol == 3 else b"$-1\r\n")
-    elif isinstance(value, bytes):
-        parts.append(b"$%d\r\n%b\r\n" % (len(value), value))
-    elif isinstance(value, int):
-        parts.append(b":%d\r\n" % value)
-    elif isinstance(value, (list, tuple)):
-        _encode_items(b"*%d\r\n" % len(value), value, protocol, parts)
-    elif isinstance(value, SimpleString):
-        parts.append(b"+%b\r\n" % value.value)
-    elif isinstance(value, SimpleError):
-        text = value.value.replace("\r", " ").replace("\n", " ")
-        parts.append(b"-%b\r\n" % text.encode())
-    elif isinstance(value, dict):
-        flat = [item for pair in value.items() for item in pair]
-        head = b"%%%d\r\n" % len(value) if protocol == 3 else b"*%d\r\n" % len(flat)
-        _encode_items(head, flat, protocol, parts)
-    elif isinstance(value, float) and protocol == 3:
-        parts.append(b",%r\r\n" % value)
-    else:
-        _encode(str(value).encode(), protocol, parts)
-
-
-def _encode_items(head: bytes, items: Iterable[Any], protocol: int, parts: list[bytes]) -> None:
-    parts.append(head)
-    for item in items:
-        _encode(item, protocol, parts)

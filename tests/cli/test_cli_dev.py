@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import stat
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -71,6 +72,28 @@ def test_the_worker_serves_all_queues_of_the_app(started: Start, flowkit: Run) -
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
     assert process.returncode == 0
+
+
+def test_its_store_is_for_this_user_alone(started: Start, flowkit: Run) -> None:
+    """Everybody on the machine could use it, at a port that never changed."""
+    process = started("dev", "--app", "chain.py")
+    said = read_until(process, r"Its store is in memory at unix://:\*\*\*@(/\S+)\.$")
+    folder = Path(said[1]).parent
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    url = read_until(process, r"export FLOWKIT_REDIS_URL=(\S+)")[1]
+    password = re.match(r"unix://:([\w-]{32})@", url)
+    assert password
+    for one in [psutil.Process(process.pid), *family(process)]:
+        assert password[1] not in " ".join(one.cmdline())
+    done = flowkit("status", "no-such-run", FLOWKIT_REDIS_URL=url)
+    assert "no-such-run" in done.stderr
+    assert flowkit("workers", FLOWKIT_REDIS_URL=url).returncode == 0
+    wrong = flowkit("workers", FLOWKIT_REDIS_URL=url.replace(password[1], "wrong"))
+    assert (wrong.returncode, "refused the login" in wrong.stderr) == (3, True)
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=30)
+    assert password[1] not in rest
+    assert not folder.exists()
 
 
 def test_an_app_that_cannot_be_loaded_is_told_at_once(flowkit: Run) -> None:

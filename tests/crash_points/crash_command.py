@@ -17,9 +17,8 @@ from crash_check import Played, play_once, sample, told
 from crash_processes import play_processes
 from crash_seam import Fault, Kind
 from crash_stories import STORIES
+from open_server import OpenServer
 from real_redis import RealRedis
-
-from flowkit.embedded import EmbeddedServer
 
 STORES = ("redis", "embedded")
 
@@ -28,7 +27,7 @@ STORES = ("redis", "embedded")
 def served(store: str) -> Iterator[str]:
     """Start a server of that sort and yield its URL."""
     if store == "embedded":
-        with EmbeddedServer() as embedded:
+        with OpenServer() as embedded:
             yield embedded.url
         return
     with tempfile.TemporaryDirectory() as folder:

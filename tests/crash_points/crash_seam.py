@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+import redis
+
 from flowkit.protocol.link import Link
 from flowkit.protocol.scripts import Script, names, script
 
@@ -172,5 +174,6 @@ def label_of(command: Sequence[object]) -> str:
 
 def load_scripts(link: Link) -> None:
     """Load every script, so that no call is made only because a server did not know one."""
-    for name in names():
-        link.call("SCRIPT", "LOAD", script(name).text)
+    with redis.Redis.from_url(link.url, protocol=2) as client:
+        for name in names():
+            client.script_load(script(name).text)

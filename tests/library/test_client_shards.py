@@ -26,6 +26,7 @@ from flowkit.exceptions import (
 )
 from flowkit.protocol.link import Link
 from flowkit.protocol.namespace import drop_namespace
+from flowkit.protocol.redis_url import redact_url
 from flowkit.protocol.rendezvous import former_owners, owner
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.state.redis import RedisStateManager
@@ -226,7 +227,7 @@ def test_a_client_with_another_list_is_refused(
         with pytest.raises(WrongShards) as caught:
             Client.connect(" ".join(wrong))
         message = str(caught.value)
-        assert f"{fake_server.url} (namespace '{namespace}." in message
+        assert f"{redact_url(fake_server.url)} (namespace '{namespace}." in message
         assert "give this one the list that the others have" in message
 
 
@@ -262,13 +263,12 @@ def test_whoever_connects_does_not_wait_for_a_shard_that_is_away(urls: list[str]
 
 
 def test_it_waits_while_none_of_them_answers(fake_server: EmbeddedServer, urls: list[str]) -> None:
-    port = free_port()
-    late = EmbeddedServer(port=port)
+    late = EmbeddedServer(port=free_port())
     starter = threading.Timer(0.3, late.start)
     starter.start()
     try:
         nobody = f"redis://127.0.0.1:{free_port()}/0"
-        with Client.connect(f"{nobody} redis://127.0.0.1:{port}/0", patience=60) as client:
+        with Client.connect(f"{nobody} {late.url}", patience=60) as client:
             assert client.shards[1].first == 1
     finally:
         starter.join()

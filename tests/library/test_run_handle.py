@@ -11,6 +11,7 @@ from flowkit.core.states import RunState
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import RedisUnavailable, RunLost, RunNotFound, WaitTimeout
 from flowkit.protocol.client_store import Standing
+from flowkit.protocol.namespace import drop_namespace
 
 
 def work() -> int:
@@ -23,7 +24,7 @@ def test_a_run_that_was_accepted_and_is_gone_is_lost() -> None:
     with EmbeddedServer() as server, Client.connect(server.url) as client:
         run = client.submit(dag, run_id="nightly")
         with client.shards[0].store() as store:
-            store.link.call("FLUSHALL")
+            drop_namespace(store.link, "flowkit")
         with pytest.raises(RunLost, match=r"'nightly' was accepted and is not in Redis any more"):
             run.wait(5)
 
@@ -34,7 +35,7 @@ def test_a_run_that_is_gone_has_no_results_rather_than_none_of_them() -> None:
         run = client.submit(one_task(work))
         assert run.results() == {}, "it goes on"
         with client.shards[0].store() as store:
-            store.link.call("FLUSHALL")
+            drop_namespace(store.link, "flowkit")
         with pytest.raises(RunLost):
             run.results()
         with pytest.raises(RunLost):

@@ -6,13 +6,15 @@ import contextlib
 import socket
 import threading
 
+from helpers import raw_connection
+
 
 class CuttingProxy:
-    """Forwards to a port of 127.0.0.1. ``lose(marker)``: the reply to the next request that holds
+    """Forwards to the Redis at a URL. ``lose(marker)``: the reply to the next request that holds
     these bytes never arrives, though the request did and was carried out."""
 
-    def __init__(self, target_port: int) -> None:
-        self._target = target_port
+    def __init__(self, target: str) -> None:
+        self._target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._marker = b""
@@ -39,7 +41,7 @@ class CuttingProxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._target))
+                server = raw_connection(self._target)
                 self._sockets += [client, server]
                 cut = threading.Event()
                 for pump in (self._requests, self._replies):

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
+import struct
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import redis
-from helpers import wait_until
+from helpers import free_port, raw_connection, request, wait_until
+from open_server import OpenServer
 
-from flowkit.embedded import EmbeddedServer
+from flowkit.embedded import EmbeddedServer, address
+from flowkit.embedded.peer import UNSENT_MESSAGE_BYTES, Peer
 from flowkit.exceptions import StoreError
+from flowkit.protocol.link import Link
 
 
 @pytest.fixture
-def server() -> Iterator[EmbeddedServer]:
-    with EmbeddedServer() as one:
+def server() -> Iterator[OpenServer]:
+    with OpenServer() as one:
         yield one
 
 
@@ -29,11 +36,18 @@ def client(server: EmbeddedServer, request: pytest.FixtureRequest) -> Iterator[r
         yield one
 
 
+def known(server: EmbeddedServer) -> socket.socket:
+    """A connection that has given the password."""
+    connection = raw_connection(server.url)
+    connection.sendall(request("AUTH", redis.connection.parse_url(server.url)["password"]))
+    assert connection.recv(100) == b"+OK\r\n"
+    return connection
+
+
 def raw(server: EmbeddedServer, *words: str) -> socket.socket:
     """A connection that has sent one command and read nothing."""
-    connection = socket.create_connection((server.host, server.port), timeout=10)
-    lines = [f"*{len(words)}", *(line for word in words for line in (f"${len(word)}", word))]
-    connection.sendall(("\r\n".join(lines) + "\r\n").encode())
+    connection = known(server)
+    connection.sendall(request(*words))
     return connection
 
 
@@ -41,32 +55,90 @@ def clients(connection: redis.Redis) -> int:
     return len(connection.client_list())
 
 
+def path_of(server: EmbeddedServer) -> Path:
+    return Path(unquote(redis.connection.parse_url(server.url)["path"]))
+
+
 class TestLife:
-    def test_it_listens_on_this_machine_only_and_on_a_free_port(self) -> None:
+    def test_it_listens_on_a_socket_that_no_other_user_reaches(self) -> None:
         with EmbeddedServer() as one, EmbeddedServer() as other:
-            assert one.url == f"redis://127.0.0.1:{one.port}/0"
+            path = path_of(one)
+            assert one.port is None
+            assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+            assert path != path_of(other)
+        assert not path.parent.exists()
+
+    def test_a_port_is_only_for_this_machine_and_only_if_it_is_asked_for(self) -> None:
+        with EmbeddedServer(port=0) as one, EmbeddedServer(port=0) as other:
+            parts = redis.connection.parse_url(one.url)
+            assert (parts["host"], parts["port"]) == ("127.0.0.1", one.port)
             assert one.port != other.port
+            with redis.Redis.from_url(one.url) as client:
+                assert client.ping()
+
+    def test_each_start_has_a_password_of_its_own(self) -> None:
+        server = EmbeddedServer(port=free_port())
+        urls = set()
+        for _ in range(3):
+            with server:
+                urls.add(server.url)
+        assert len(urls) == 3
+
+    def test_a_path_that_is_too_long_is_replaced_by_a_short_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        deep = tmp_path / ("d" * 100)
+        deep.mkdir()
+        monkeypatch.setattr("tempfile.tempdir", str(deep))
+        with EmbeddedServer() as server, redis.Redis.from_url(server.url) as client:
+            assert client.ping()
+            assert str(path_of(server)).startswith("/tmp/flowkit-")
+        assert list(deep.iterdir()) == []
+
+    def test_a_path_with_letters_that_urls_give_a_meaning(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        monkeypatch.setattr(address, "_NAME", "a b?c#d%.sock")
+        monkeypatch.setattr(address, "PATH_BYTES", 107)
+        with EmbeddedServer() as server:
+            link = Link(server.url)
+            assert link.call("PING") == b"PONG"
+            link.close()
+
+    def test_where_there_is_no_unix_socket_it_takes_a_port(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(address, "PATH_BYTES", 3)
+        with EmbeddedServer() as server, redis.Redis.from_url(server.url) as client:
+            assert server.url.startswith("redis://:")
+            assert client.ping()
 
     def test_stopping_ends_connections_and_its_thread_at_once(self) -> None:
         threads = threading.active_count()
-        with EmbeddedServer() as server, raw(server, "BLPOP", "nothing", "0") as blocked:
+        with EmbeddedServer(port=free_port()) as server, raw(server, "BLPOP", "a", "0") as blocked:
             loop: Any = server._loop
             wait_until("the command waits", lambda: loop._parked)
             server.stop()
             assert blocked.recv(10) == b""
             server.stop()
-        assert threading.active_count() == threads
-        with pytest.raises(ConnectionRefusedError):
-            socket.create_connection((server.host, server.port), timeout=5)
+            assert threading.active_count() == threads
+            with pytest.raises(ConnectionRefusedError):
+                raw_connection(server.url)
 
     def test_starting_twice_is_refused(self, server: EmbeddedServer) -> None:
         with pytest.raises(RuntimeError, match="runs already; stop it first"):
             server.start()
 
-    def test_a_port_that_is_taken_is_named(self, server: EmbeddedServer) -> None:
-        text = rf"cannot listen on 127\.0\.0\.1:{server.port} \(.*\); choose another port"
-        with pytest.raises(StoreError, match=text):
-            EmbeddedServer(port=server.port).start()
+    def test_before_its_start_it_has_no_address(self) -> None:
+        with pytest.raises(RuntimeError, match="has not been started, so it has no address yet"):
+            _ = EmbeddedServer().url
+
+    def test_a_port_that_is_taken_is_named(self) -> None:
+        with EmbeddedServer(port=0) as server:
+            text = rf"cannot listen on 127\.0\.0\.1:{server.port} \(.*\); choose another port"
+            with pytest.raises(StoreError, match=text):
+                EmbeddedServer(port=server.port).start()
 
     def test_started_again_it_is_empty(self) -> None:
         server = EmbeddedServer()
@@ -101,7 +173,7 @@ class TestCommands:
         assert client.pipeline(transaction=True).set("a", 1).incr("a").execute() == [True, 2]
 
     def test_what_is_no_redis_protocol_is_answered_and_cut(self, server: EmbeddedServer) -> None:
-        with socket.create_connection((server.host, server.port), timeout=10) as connection:
+        with raw_connection(server.url) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
             assert connection.recv(100).startswith(b"-ERR Protocol error")
             assert connection.recv(100) == b""
@@ -138,6 +210,44 @@ class TestMessages:
         wait_until("nobody listens", lambda: client.publish("news", "x") == 0)
 
 
+class TestBounds:
+    """What a client does not read takes no memory without end."""
+
+    def test_who_reads_no_replies_gets_no_more_commands_run(
+        self, server: EmbeddedServer, client: redis.Redis
+    ) -> None:
+        value = b"x" * 2**20
+        client.set("big", value)
+        loop: Any = server._loop
+        with known(server) as lazy:
+            lazy.sendall(request("GET", "big") * 100 + request("SET", "done", "1"))
+            wait_until("a reply waits", lambda: any(peer.is_full for peer in peers(loop)))
+            assert client.ping()
+            assert max(len(peer.out) for peer in peers(loop)) < 3 * len(value)
+            assert not client.exists("done")
+            left = 100 * (len(value) + len(b"$1048576\r\n\r\n")) + len(b"+OK\r\n")
+            while left:
+                left -= len(lazy.recv(min(left, 2**20)))
+        assert client.get("done") == b"1"
+
+    def test_who_reads_no_messages_is_dropped(
+        self, server: EmbeddedServer, client: redis.Redis
+    ) -> None:
+        with raw(server, "SUBSCRIBE", "news"):
+            wait_until("it listens", lambda: client.publish("news", "x"))
+            message = b"x" * 2**20
+            published = 0
+            while client.publish("news", message):
+                published += 1
+                assert published < 100
+        assert published >= UNSENT_MESSAGE_BYTES // len(message)
+
+
+def peers(loop: Any) -> list[Peer]:
+    """The connections of a server."""
+    return [key.data for key in list(loop._selector.get_map().values()) if key.data]
+
+
 class TestWaiting:
     def test_who_waits_is_served_at_once_and_in_order(
         self, server: EmbeddedServer, client: redis.Redis
@@ -159,7 +269,7 @@ class TestWaiting:
         self, server: EmbeddedServer, client: redis.Redis
     ) -> None:
         with raw(server, "BLPOP", "list", "0") as connection:
-            connection.sendall(b"*2\r\n$4\r\nLLEN\r\n$4\r\nlist\r\n")
+            connection.sendall(request("LLEN", "list"))
             client.rpush("list", "a", "b")
             expected = b"*2\r\n$4\r\nlist\r\n$1\r\na\r\n:1\r\n"
             found = b""
@@ -167,19 +277,19 @@ class TestWaiting:
                 found += connection.recv(100)
             assert found == expected
 
+    @pytest.mark.parametrize("port", [None, 0], ids=["unix socket", "port"])
     @pytest.mark.parametrize("how", ["close", "reset"])
-    def test_a_dead_client_takes_nothing(
-        self, server: EmbeddedServer, client: redis.Redis, how: str
-    ) -> None:
+    def test_a_dead_client_takes_nothing(self, port: int | None, how: str) -> None:
         """A worker that is killed while it waits must not swallow the token of another one."""
-        dying = raw(server, "BLPOP", "list", "0")
-        wait_until("it waits", lambda: clients(client) == 2)
-        if how == "reset":
-            dying.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        dying.close()
-        wait_until("its end is noticed", lambda: clients(client) == 1)
-        client.rpush("list", "token")
-        assert client.lrange("list", 0, -1) == [b"token"]
+        with OpenServer(port=port) as server, redis.Redis.from_url(server.url) as client:
+            dying = raw(server, "BLPOP", "list", "0")
+            wait_until("it waits", lambda: clients(client) == 2)
+            if how == "reset":
+                dying.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            dying.close()
+            wait_until("its end is noticed", lambda: clients(client) == 1)
+            client.rpush("list", "token")
+            assert client.lrange("list", 0, -1) == [b"token"]
 
     def test_a_stream_is_waited_for(self, server: EmbeddedServer, client: redis.Redis) -> None:
         with raw(server, "XREAD", "BLOCK", "0", "STREAMS", "s", "0") as connection:
@@ -274,8 +384,3 @@ class TestScripts:
         with pytest.raises(redis.ResponseError):
             client.eval(text, 0)
         assert client.ping()
-
-    def test_functions_outside_the_sandbox_are_refused(self, client: redis.Redis) -> None:
-        for command in (["FUNCTION", "LIST"], ["FCALL", "f", "0"]):
-            with pytest.raises(redis.ResponseError, match="unknown command"):
-                client.execute_command(*command)

@@ -52,6 +52,7 @@ while at <= #ARGV do
   local verb, run = ARGV[at], ARGV[at + 1]
   if verb == 'queue' then
     local last = at + 5 + ARGV[at + 5]
+    assert(last >= at + 5, 'a number of tasks is negative')
     queue(run, ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], at + 6, last)
     at = last + 1
   elseif verb == 'begin' then

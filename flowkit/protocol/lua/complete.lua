@@ -16,6 +16,7 @@ if not last_call then return {'UNKNOWN'} end
 local at, stale = 7 + lists_count, {}
 while at <= #ARGV do
   local count = tonumber(ARGV[at + 1])
+  assert(count >= 0, 'a number of outcomes is negative')
   record_outcomes(lane, ARGV[at], at + 2, count, stale)
   at = at + 2 + 2 * count
 end

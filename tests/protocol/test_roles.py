@@ -1,0 +1,62 @@
+"""The table of commands per role is what the stores and the scripts of each role really send."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from flowkit.protocol import keys
+from flowkit.protocol.roles import DROPS_A_NAMESPACE, ROLES, SENT_BY_ALL, Role
+from flowkit.protocol.scripts import script
+
+PROTOCOL = Path(keys.__file__).parent
+# Role → the modules that read and call scripts for it.
+MODULES = {
+    "client": ("store", "client_store", "feed"),
+    "scheduler": ("store", "lease_store", "event_store", "scheduler_store", "upkeep_store"),
+    "worker": ("store", "worker_store"),
+    "state": ("state_store",),
+}
+# The shared store reads for all; that it looks for live workers is for clients alone.
+FOR_CLIENTS_ALONE = {"ZRANGEBYSCORE"}
+# Words in capitals that are no commands: options, replies, and sets of outcomes' letters.
+NO_COMMANDS = {"LIMIT", "COUNT", "BLOCK", "STREAMS", "WITHSCORES", "MINID", "MAXLEN", "FENCED"}
+NO_COMMANDS |= {"FCS", "FUCSK"}
+_CALL = re.compile(r'(?:call|send_command)\(\s*"([A-Z]+)"|\("([A-Z]{3,})",')
+_SCRIPT = re.compile(r'_(?:script|scripts|fenced)\(\s*"(\w+)"')
+_COMMENT, _REPLY = re.compile(r"--[^\n]*"), re.compile(r"(return|reply =) \{'[A-Z]+'")
+
+
+def sent(role: str) -> set[str]:
+    """Return the commands that the modules of a role send, and those that their scripts call."""
+    commands: set[str] = set()
+    for module in MODULES[role]:
+        text = (PROTOCOL / f"{module}.py").read_text()
+        words = {one or other for one, other in _CALL.findall(text)}
+        if module == "store" and role != "client":
+            words -= FOR_CLIENTS_ALONE
+        commands |= words.union(*map(called_by, _SCRIPT.findall(text)))
+    return {word.lower() for word in commands - NO_COMMANDS}
+
+
+def called_by(name: str) -> set[str]:
+    """Return the words in capitals of a script, but for those that it replies."""
+    text = _REPLY.sub("", _COMMENT.sub("", script(name).text))
+    return set(re.findall(r"'([A-Z]{3,})'", text))
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_the_table_has_what_the_code_sends_and_nothing_else(role: Role) -> None:
+    assert role.commands - SENT_BY_ALL == sent(role.name) - SENT_BY_ALL
+
+
+def test_so_it_is_for_what_deletes_a_namespace() -> None:
+    text = (PROTOCOL / "namespace.py").read_text()
+    assert {word.lower() for word in re.findall(r'call\("([A-Z]+)"', text)} == DROPS_A_NAMESPACE
+
+
+def test_every_store_belongs_to_a_role() -> None:
+    stores = {path.stem for path in PROTOCOL.glob("*store.py")}
+    assert stores == {one for modules in MODULES.values() for one in modules if "store" in one}
