@@ -214,9 +214,8 @@ def _number(raw: object, units: Mapping[str, int]) -> float | None:
     """Return a number with an optional unit in base units, or None if it is not one."""
     if isinstance(raw, int | float) and not isinstance(raw, bool):
         return float(max(0, min(raw, 2**63)))  # a larger integer would not fit a float
-    match = re.fullmatch(
-        r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", raw if isinstance(raw, str) else ""
-    )
+    text = raw.strip() if isinstance(raw, str) else ""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)", text)
     factor = units.get(match[2].lower()) if match else None
     return float(match[1]) * factor if match and factor else None
 

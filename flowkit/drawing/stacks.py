@@ -20,7 +20,9 @@ from .picture import Picture
 
 _ROUNDS = 6
 _LEAST = 4
-_NUMBER = re.compile(r"[\s_.-]*\d+")
+# Only the first of several separators begins a match: otherwise a name of n underscores is read
+# n times.
+_NUMBER = re.compile(r"(?<![\s_.-])[\s_.-]*\d+")
 _MOST_NAMES_TOLD = 10
 
 

@@ -1,0 +1,89 @@
+"""No regular expression takes more than linear time, whatever text it meets.
+
+All of them are found: those that modules keep, and those that stand in a call. Each then meets long
+texts that are made of what it looks for, so that a quantifier beside another one shows.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LENGTH = 40_000  # characters; a quadratic expression then takes many seconds
+MOST_S = 4.0
+# Users call the library with an expression of their own.
+OF_USERS = {"flowkit/testing/result.py"}
+SOURCES = {
+    path.relative_to(ROOT).as_posix(): path.read_text()
+    for folder in ("flowkit", "scheduler", "worker")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+}
+
+
+def calls(tree: ast.Module) -> Iterator[tuple[ast.Call, str]]:
+    """Yield the calls of the module ``re`` with the name that the result is kept by, or ""."""
+    names = {
+        node.value: ast.unparse(node.targets[0])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("re."):
+            yield node, names.get(node, "")
+
+
+def expressions() -> dict[str, tuple[Any, set[str]]]:
+    """Return place → the compiled expression and the methods that it is used by."""
+    found: dict[str, tuple[Any, set[str]]] = {}
+    everything = "\n".join(SOURCES.values())
+    for path, source in SOURCES.items():
+        if path in OF_USERS:
+            continue
+        for call, name in calls(ast.parse(source)):
+            method = ast.unparse(call.func).removeprefix("re.")
+            pattern, *more = (ast.unparse(one) for one in call.args)
+            flags = [one for one in more if one.startswith("re.")]
+            compiled = eval(f"re.compile({', '.join([pattern, *flags])})", {"re": re})
+            used = set(re.findall(rf"\b{re.escape(name)}\.(\w+)\(", everything)) if name else set()
+            found[f"{path}:{call.lineno}"] = compiled, used if method == "compile" else {method}
+    return found
+
+
+EXPRESSIONS = expressions()
+
+
+def units(pattern: str) -> set[str]:
+    """Return what long texts are made of: each character of a pattern, its words, and others."""
+    words = set(re.findall(r"\w{2,}", pattern))
+    return {*pattern, *words, *"a1_ .:@&-\n/,[", "a:", ":a", "1.", " 1", "a.", ".py", "?password="}
+
+
+def test_all_are_found_with_what_they_are_used_for() -> None:
+    assert len(EXPRESSIONS) >= 15
+    assert [place for place, (_, methods) in EXPRESSIONS.items() if not methods] == []
+
+
+@pytest.mark.parametrize("place", EXPRESSIONS)
+def test_it_takes_linear_time(place: str) -> None:
+    """40,000 underscores in a task's name took 16 s, 40,000 blanks in a duration as long."""
+    expression, methods = EXPRESSIONS[place]
+    is_text = isinstance(expression.pattern, str)
+    source = expression.pattern if is_text else expression.pattern.decode("latin-1")
+    began = time.perf_counter()
+    for unit in units(source):
+        for head in ("", "a", "1", "@", "redis://"):
+            text: Any = head + unit * (LENGTH // len(unit)) + "\x00"
+            subject = text if is_text else text.encode("latin-1", "replace")
+            for method in methods:
+                if method == "sub":
+                    expression.sub(subject[:0], subject)
+                else:
+                    getattr(expression, method)(subject)
+            assert time.perf_counter() - began < MOST_S, f"{unit!r} takes it long"
