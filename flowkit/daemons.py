@@ -1,5 +1,8 @@
 """Keeping daemons alive: start them, pass on what they print, start them again, end them.
 
+What they print comes from outside. Nothing in it ends the thread that reads it: a line that is no
+log line is passed on as text. It is raw in a ``Line`` and escaped in ``failure``.
+
 One thread does all of it, because the kernel ties a process to the *thread* that started it
 (``flowkit.leash``): the daemons must be started by a thread that lives as long as they may.
 
@@ -24,6 +27,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, cast
 
+from .core.display_text import escape_text
 from .process_end import how_it_ended
 
 QUICK_DEATHS, QUICK_S = 5, 2.0
@@ -33,6 +37,7 @@ LAST_WORDS_S = 0.3  # for what is still in the pipes when all have ended
 LONGEST_LINE = 64 * 1024
 LONGEST_RECORD = 4 * 1024 * 1024  # a log line carries the message of an error, twice
 RECORD = b'{"timestamp": '  # so begins a log line, and nothing else that is likely
+LEVELS = frozenset({"DEBUG", "INFO", "SUCCESS", "SYSTEM", "WARNING", "ERROR", "CRITICAL"})
 WRONG_USAGE = 2  # a daemon's exit code for options or an app that cannot work
 
 
@@ -99,10 +104,8 @@ class Daemon:
         quick = time.monotonic() - self._born < QUICK_S
         self._quick_deaths = self._quick_deaths + 1 if quick else 0
         if code == WRONG_USAGE or self._quick_deaths >= QUICK_DEATHS:
-            words = "\n".join(self.last_words)
-            return (
-                f"The {self.name} cannot work: it ended by {how_it_ended(code)}.\n{words}".rstrip()
-            )
+            said = "".join(f"\n    {escape_text(line)}" for line in self.last_words)
+            return f"The {self.name} cannot work: it ended by {how_it_ended(code)}.{said}"
         pause = FIRST_PAUSE_S * 2**self._quick_deaths
         self.due = time.monotonic() + min(pause, LONGEST_PAUSE_S)
         return None
@@ -259,11 +262,15 @@ class Pipe:
     def _logged(self, raw: bytes) -> Line | None:
         try:
             record = json.loads(raw)
-            text, level, event = str(record["message"]), str(record["level"]), record["event"]
-        except (ValueError, KeyError):  # what a task logs as JSON is left as it is
+            text, level, event = str(record["message"]), record["level"], record["event"]
+        # What a task logs as JSON is left as it is; JSON can be nested too deeply to be read.
+        except (ValueError, KeyError, RecursionError):
             return None
-        if event == "task_output":
-            return Line(self.daemon.name, text, None, record.get("stream") == "stderr")
         if event == "task_log":
             text = f"{record.get('task_name')}: {text}\n{record.get('traceback', '')}".rstrip()
-        return Line(self.daemon.name, text, level)
+        # JSON can hold halves of surrogate pairs, which no stream takes.
+        text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+        if event == "task_output":
+            return Line(self.daemon.name, text, None, record.get("stream") == "stderr")
+        known = isinstance(level, str) and level in LEVELS
+        return Line(self.daemon.name, text, level) if known else None

@@ -35,12 +35,17 @@
 Wrong types and values in a call (``retries="3"``) are ``TypeError`` and ``ValueError``, as
 everywhere in Python. Ids are attributes; the text says what is wrong and what to do next. Every
 error can be copied and sent between processes, whatever its constructor takes.
+
+An error may quote names, messages and tracebacks that come from Redis or from tasks, and Python
+prints the text of an uncaught error as it is. So that text is escaped; attributes are not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+
+from .core.display_text import escape_lines
 
 
 def _rebuild(kind: type[FlowkitError], args: tuple[Any, ...], fields: dict[str, Any]) -> Any:
@@ -55,6 +60,9 @@ class FlowkitError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self.__dict__)
+
+    def __str__(self) -> str:
+        return escape_lines(super().__str__())
 
 
 class DAGError(FlowkitError):
@@ -146,8 +154,10 @@ class TaskExecutionError(FlowkitError):
         self.attempt = attempt
 
     def __str__(self) -> str:
-        text = str(self.args[0])
-        return f"{text}\n\n{self.remote_traceback.rstrip()}" if self.remote_traceback else text
+        text = super().__str__()
+        if not self.remote_traceback:
+            return text
+        return f"{text}\n\n{escape_lines(self.remote_traceback.rstrip())}"
 
 
 class TaskTimeout(FlowkitError):

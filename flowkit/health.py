@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 import msgpack
 
 from .at_once import ask_at_once
+from .core.display_text import escape_text
 from .exceptions import FlowkitError, RedisUnavailable
 from .protocol.client_store import ClientStore
 from .protocol.link import Link
@@ -71,7 +72,7 @@ def main(words: Sequence[str]) -> int:
         settings = load_settings()
         if settings.redis_url is None:
             raise UnhealthyError("FLOWKIT_REDIS_URL is not set")
-        print(_found(CHECKS[words[0]], settings.shards))
+        print(escape_text(_found(CHECKS[words[0]], settings.shards)))
     except FlowkitError as error:
         print(error, file=sys.stderr)
         return 1

@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .core.display_text import escape_lines
+
 if TYPE_CHECKING:
     from .task import Task
 
@@ -174,9 +176,12 @@ def _plain_parameters(func: FunctionType) -> list[_Parameter]:
 
 
 def annotate(error: BaseException, note: str) -> None:
-    """Add a note to an exception, if it takes one: a class of the user's may refuse."""
+    """Add a note to an exception, if it takes one: a class of the user's may refuse.
+
+    Python prints notes as they are, so the text is escaped.
+    """
     with suppress(Exception):
-        error.add_note(note)
+        error.add_note(escape_lines(note))
 
 
 def _predicate_takes(when: Callable[..., object]) -> int | None:

@@ -20,16 +20,13 @@ import time
 from datetime import UTC, datetime
 from typing import TextIO
 
+from .core.display_text import escape_text
 from .core.shorten import shorten
 from .exceptions import TaskExecutionError
 from .log_streams import stream_beneath
+from .terminal import is_terminal, write_text
 
 _WRITE_LOCK = threading.RLock()
-# C0, DEL, C1, line and paragraph separators, marks that reorder text, and halves of surrogate
-# pairs, which no encoding can write.
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
 _NEEDS_QUOTES = re.compile(r'[\s"=\\]')
 _RESET = "\x1b[0m"
 _DIM = "\x1b[2m"
@@ -60,7 +57,7 @@ class StdoutHandler(logging.Handler):
             return
         record.flowkit_written = True
         try:
-            _write_line(stream, self.format(record) + "\n")
+            write_text(stream, self.format(record) + "\n")
         except BrokenPipeError:
             return
         except Exception:
@@ -78,14 +75,6 @@ def own_handler(logger: logging.Logger) -> StdoutHandler:
         return handler
 
 
-def _write_line(stream: TextIO, line: str) -> None:
-    try:
-        stream.write(line)
-    except UnicodeEncodeError as error:
-        stream.write(line.encode(error.encoding, "backslashreplace").decode(error.encoding))
-    stream.flush()
-
-
 class TextFormatter(logging.Formatter):
     """``2025-11-22 06:10:02.123 INFO    message key=value``, in local time."""
 
@@ -96,10 +85,10 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return a record's line, without the line end."""
         clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
-        message = _escaped(getattr(record, "flowkit_lead", "") + record.getMessage())
+        message = escape_text(getattr(record, "flowkit_lead", "") + record.getMessage())
         context = {**getattr(record, "context", {}), **_exception_fields(record)}
-        tail = _escaped("".join(f" {key}={_quoted(value)}" for key, value in context.items()))
-        head, level = f"{clock}.{int(record.msecs):03d}", f"{record.levelname:<7}"
+        tail = escape_text("".join(f" {key}={_quoted(value)}" for key, value in context.items()))
+        head, level = f"{clock}.{int(record.msecs):03d}", f"{escape_text(record.levelname):<7}"
         colors = _wants_colors(sys.stdout) if self._use_colors is None else self._use_colors
         if not colors:
             return f"{head} {level} {message}{tail}"
@@ -125,7 +114,7 @@ class JsonFormatter(logging.Formatter):
         if text is None:
             safe = {key: plain(v) if _as_json(v) is None else v for key, v in line.items()}
             text = json.dumps(safe, default=plain)
-        return text
+        return text.replace("\x7f", "\\u007f")  # the one control character that is ASCII to JSON
 
 
 def _as_json(value: object) -> str | None:
@@ -149,11 +138,7 @@ def _wants_colors(stream: TextIO) -> bool:
         return False
     if environ.get("FORCE_COLOR", "0") not in ("", "0"):
         return True
-    return environ.get("TERM") != "dumb" and stream.isatty()
-
-
-def _escaped(text: str) -> str:
-    return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+    return environ.get("TERM") != "dumb" and is_terminal(stream)
 
 
 def _quoted(value: object) -> str:

@@ -18,10 +18,11 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from .core.display_text import escape_text
 from .daemons import Daemon, Keeper, Line, Listener
 from .exceptions import FlowkitError
-from .protocol.codec_describe import printable
 from .settings import load_settings
+from .terminal import write_output, write_text
 
 if TYPE_CHECKING:
     from .client import Client
@@ -199,6 +200,6 @@ def default_processes() -> int:
 def print_line(line: Line) -> None:
     """Print what tasks print where they print it, and log lines on standard error."""
     if line.level is not None:
-        print(f"{line.source}: {line.level} {printable(line.text)}", file=sys.stderr, flush=True)
+        write_text(sys.stderr, f"{line.source}: {line.level} {escape_text(line.text)}\n")
     else:
-        print(line.text, file=sys.stderr if line.is_error else sys.stdout, flush=True)
+        write_output(sys.stderr if line.is_error else sys.stdout, line.text)

@@ -6,6 +6,9 @@ exit code (``exit_codes``), never a traceback; a traceback is a bug of flowkit.
 
 Each command's module is imported when it is asked for, so that ``--help`` and a typing mistake
 cost no import of redis or rich.
+
+Words of the command line may come from elsewhere (a run id out of a list), so what click says of
+them is escaped like all else that is printed, and so is a traceback.
 """
 
 from __future__ import annotations
@@ -14,13 +17,17 @@ import contextlib
 import errno
 import os
 import sys
+from collections.abc import Iterator
 from importlib import import_module
+from typing import Any
 
 import click
 
 from .. import __version__
+from ..core.display_text import escape_lines
 from ..exceptions import FlowkitError
 from ..options import unknown_name
+from ..terminal import show_traceback
 from .exit_codes import ExitCode, code_of, epilog
 
 # Command → module, and what --help says of it, in the order of --help.
@@ -72,12 +79,23 @@ class FlowkitGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, about) for name, (_, about) in _COMMANDS.items()])
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the command line; a bug of flowkit's shows its traceback, escaped."""
+        sys.excepthook = show_traceback
+        return super().main(*args, **extra)
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the options before the command."""
+        with _escaped_usage_errors():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; an expected error becomes a sentence and an exit code."""
         _open_closed_streams()
         _write_what_cannot_be_encoded()
         try:
-            return super().invoke(ctx)
+            with _escaped_usage_errors():
+                return super().invoke(ctx)
         except FlowkitError as error:
             _tell(str(error))
             ctx.exit(code_of(error))
@@ -92,6 +110,15 @@ class FlowkitGroup(click.Group):
             _drop_output()
             _tell(f"cannot write the output: {error.strerror}")
             ctx.exit(ExitCode.FAILED)
+
+
+@contextlib.contextmanager
+def _escaped_usage_errors() -> Iterator[None]:
+    try:
+        yield
+    except click.ClickException as error:
+        vars(error)["message"] = escape_lines(error.message)  # typed as final, and read late
+        raise
 
 
 def _tell(message: str) -> None:

@@ -11,6 +11,7 @@ import click
 from ..exceptions import FlowkitError
 from ..protocol.shards import Shard
 from ..settings import Settings, load_settings
+from ..terminal import show_traceback
 from .exit_codes import code_of
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -80,10 +81,14 @@ def required_shards(settings: Settings, command: str) -> tuple[Shard, ...]:
 
 
 def end_as(daemon: Callable[[], int]) -> NoReturn:
-    """Run a daemon to its end and exit with its code; an unfit Redis is a sentence and a code."""
+    """Run a daemon to its end and exit with its code; an unfit Redis is a sentence and a code.
+
+    Should an error escape it, the traceback is printed without what could steer a terminal.
+    """
+    sys.excepthook = show_traceback
     try:
         code = daemon()
     except FlowkitError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {error}", err=True)  # its text is escaped
         code = code_of(error)
     sys.exit(code)

@@ -8,6 +8,7 @@ needs the new URL after a restart. A daemon that dies is started again.
 from __future__ import annotations
 
 import shlex
+import sys
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -110,10 +111,11 @@ def _stay(system: LocalSystem) -> None:
 
 
 def _print_line(line: Line) -> None:
-    """Show who says what; tasks' own output is left as it is."""
+    """Show who says what; tasks' own output as ``flowkit.terminal`` says."""
+    from ..terminal import write_output
     from .output import indented
 
     if line.level is None:
-        click.echo(line.text, err=line.is_error)
+        write_output(sys.stderr if line.is_error else sys.stdout, line.text)
     else:
         click.echo(f"{line.source:<9}  {line.level:<7}  {indented(line.text)}", err=True)

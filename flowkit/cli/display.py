@@ -2,34 +2,33 @@
 
 On a terminal: one bar with counts, redrawn in place, and lines above it. Piped: a line now and
 then, at most one every ``LINE_S`` seconds and one per ``STEP`` of the tasks. Quiet: neither. What
-tasks print goes to standard output, or to standard error where that belongs to a JSON document.
+tasks print goes to standard output, or to standard error where that belongs to a JSON document;
+a terminal gets it escaped (``flowkit.terminal``).
 
 Lines come from another thread than the rest; each method may be called by any.
 """
 
 from __future__ import annotations
 
-import re
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-import click
-
+from ..core.display_text import escape_lines, escape_text
 from ..core.states import TASK_OVER
 from ..daemons import Line
 from ..protocol.client_store import RunRecord
-from ..protocol.codec_describe import printable
-from .output import indented, safe
+from ..terminal import is_terminal, write_output, write_text
+from .output import indented
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 LINE_S, STEP, LONGEST_SILENCE_S = 2.0, 0.1, 30.0
-_STRAY = re.compile("[\x00-\x06\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 # The scheduler, which counts, does not hear of claims: to it a running task is a queued one.
 _SHOWN = {
     "waiting": "waiting",
@@ -71,17 +70,28 @@ class Display:
     def line(self, line: Line) -> None:
         """Show a line of a daemon or of a task."""
         if line.level is None:
-            self._echo(line.text, err=line.is_error or self._stdout_is_taken)
+            self._pass_on(line)
         else:
-            self._echo(f"{line.source}: {line.level} {indented(line.text)}", err=True)
+            self._tell(f"{line.source}: {line.level} {indented(line.text)}")
 
-    def _echo(self, text: str, *, err: bool) -> None:
-        try:
-            with self._lock:
-                click.echo(text, err=err)
-        except (BrokenPipeError, ValueError):
-            # Nobody reads it any more. The command notices by itself when it prints its results.
-            return
+    def _pass_on(self, line: Line) -> None:
+        """Write what a task printed."""
+        on_stderr = line.is_error or self._stdout_is_taken
+        with self._writing():
+            write_output(sys.stderr if on_stderr else sys.stdout, line.text)
+
+    def _tell(self, text: str) -> None:
+        """Write escaped text to standard error."""
+        with self._writing():
+            write_text(sys.stderr, f"{text}\n")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Write whole lines; a reader that left ends nothing. The command notices by itself when it
+        prints its results.
+        """
+        with self._lock, suppress(BrokenPipeError, ValueError):
+            yield
 
 
 class LineDisplay(Display):
@@ -94,7 +104,7 @@ class LineDisplay(Display):
 
     def note(self, text: str) -> None:
         """Print a line."""
-        self._echo(safe(text), err=True)
+        self._tell(escape_lines(text))
 
     def look(self, record: RunRecord) -> None:
         """Print a line if it is time for one."""
@@ -134,27 +144,29 @@ class TerminalDisplay(Display):
 
     def note(self, text: str) -> None:
         """Print a line above the bar."""
-        self._echo(safe(text), err=True)
+        self._tell(escape_lines(text))
+
+    def _pass_on(self, line: Line) -> None:
+        """Write what a task printed above the bar: both streams are this terminal."""
+        self._tell(escape_lines(line.text))
 
     def look(self, record: RunRecord) -> None:
         """Redraw the bar."""
         done = done_of(record.counts)
         self._progress.update(
             self._bar,
-            description=printable(record.dag_name),
+            description=escape_text(record.dag_name),
             completed=done,
             total=record.total,
             rate=done / max(0.001, time.monotonic() - self._began),
             states=summary(record.counts).removeprefix(": "),
         )
 
-    def _echo(self, text: str, *, err: bool) -> None:
+    def _tell(self, text: str) -> None:
         from rich.text import Text
 
-        # from_ansi keeps a task's own colors and drops whatever else begins with an ESC. Not all
-        # that steers a terminal does.
-        shown = Text.from_ansi(_STRAY.sub(lambda found: printable(found[0]), text))
-        self._progress.console.print(shown, soft_wrap=True, highlight=False)
+        with self._writing():
+            self._progress.console.print(Text(text), soft_wrap=True, highlight=False)
 
 
 def _progress() -> Progress:
@@ -177,7 +189,7 @@ def make_display(*, quiet: bool, as_json: bool) -> Display:
     """Return the display that fits what was asked for and where the output goes."""
     if quiet:
         return Display(stdout_is_taken=as_json)
-    if sys.stdout.isatty() and sys.stderr.isatty():
+    if is_terminal(sys.stdout) and is_terminal(sys.stderr):
         return TerminalDisplay(stdout_is_taken=as_json)
     return LineDisplay(stdout_is_taken=as_json)
 

@@ -1,6 +1,6 @@
 """Printing: results on standard output, everything else on standard error, and nothing raw.
 
-Text that comes from elsewhere (names, results, errors) goes through ``safe`` or ``describe``: a
+Text that comes from elsewhere (names, results, errors) goes through ``core.display_text``: a
 character that could steer a terminal is shown as its escape. Rich is used on a terminal only, and
 is given ``Text`` objects, in which no markup is read.
 """
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import click
 
-from ..protocol.codec_describe import printable
+from ..core.display_text import escape_lines, escape_text
 from .plain import plain
 
 STATE_STYLES = {
@@ -32,24 +32,19 @@ STATE_STYLES = {
 WHOLE, LEAST_LAST = 40, 20
 
 
-def safe(text: str) -> str:
-    """Return text with its lines kept and every other control character escaped."""
-    return "\n".join(printable(line.expandtabs(4)) for line in text.split("\n"))
-
-
 def indented(text: str) -> str:
-    """Return safe text whose further lines belong visibly to the first one."""
-    return safe(text).replace("\n", "\n    ")
+    """Return escaped text whose further lines belong visibly to the first one."""
+    return escape_lines(text, "    ")
 
 
 def say(text: str) -> None:
     """Print a result."""
-    click.echo(safe(text))
+    click.echo(escape_lines(text))
 
 
 def note(text: str) -> None:
     """Tell something that is no result."""
-    click.echo(safe(text), err=True)
+    click.echo(escape_lines(text), err=True)
 
 
 def fail(text: str) -> None:
@@ -58,13 +53,16 @@ def fail(text: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print one JSON document; what JSON cannot hold is converted by ``plain``."""
-    click.echo(json.dumps(plain(value), indent=2))
+    """Print one JSON document; what JSON cannot hold is converted by ``plain``.
+
+    It is ASCII without control characters: DEL is the one that ``json`` does not escape.
+    """
+    click.echo(json.dumps(plain(value), indent=2).replace("\x7f", "\\u007f"))
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows: as a table on a terminal, else as columns that two blanks or more separate."""
-    cells = [[printable(cell) for cell in row] for row in rows]
+    cells = [[escape_text(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
         _print_rich(headers, cells)
         return

@@ -8,6 +8,7 @@
     Enum                            its value
     Decimal, UUID, Path             text
     NaN and the infinities          text: "NaN", "Infinity", "-Infinity"
+    int of more than 13,000 bits    text, in hexadecimal: Python refuses to spell it in decimal
     dict with keys that are no text object, the keys as text; if two would be the same,
                                     a list of [key, value]
     numpy, pandas                   number, nested list, list of records
@@ -32,6 +33,7 @@ from uuid import UUID
 from ..protocol.codec_describe import describe
 
 _TEXT = (Decimal, UUID, PurePath)
+_LARGEST_INT_BITS = 13_000
 
 
 def plain(value: object) -> object:
@@ -41,13 +43,13 @@ def plain(value: object) -> object:
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):
-        return int(value)
+        return int(value) if value.bit_length() <= _LARGEST_INT_BITS else hex(value)
     if isinstance(value, float):
         return _number(float(value))
     if isinstance(value, Mapping):
         return _object(value)
     if isinstance(value, set | frozenset):
-        return [plain(item) for item in sorted(value, key=repr)]
+        return [plain(item) for item in sorted(value, key=_sort_text)]
     if isinstance(value, list | tuple | deque):
         return [plain(item) for item in value]
     return _rarer(value)
@@ -66,6 +68,10 @@ def _rarer(value: object) -> object:
         names = [field.name for field in dataclasses.fields(value)]
         return {name: plain(getattr(value, name, None)) for name in names}
     return _array(value)
+
+
+def _sort_text(item: object) -> str:
+    return describe(item, 1000)  # which never fails
 
 
 def _number(value: float) -> object:

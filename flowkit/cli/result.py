@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..core.states import RunState
+from ..protocol.codec_describe import describe
 from .connect import await_end, connect, refuse_timeout_alone
 from .daemon_options import redis_options
 from .exit_codes import ExitCode, code_of_state
@@ -15,6 +16,8 @@ from .inputs import json_option, run_argument, timeout_option
 
 if TYPE_CHECKING:
     from ..run_handle import RunHandle
+
+LONGEST_DESCRIPTION = 10_000  # characters of a result that cannot be shown in full
 
 
 @click.command()
@@ -54,7 +57,14 @@ def _show_one(handle: RunHandle, task: str, *, as_json: bool) -> None:
     if as_json:
         print_json(value)
     else:
-        say(value if isinstance(value, str) else pformat(value, width=100, sort_dicts=False))
+        say(value if isinstance(value, str) else _pretty(value))
+
+
+def _pretty(value: object) -> str:
+    try:
+        return pformat(value, width=100, sort_dicts=False)
+    except ValueError:  # Python refuses to spell an int of thousands of digits
+        return describe(value, LONGEST_DESCRIPTION)
 
 
 def _show_all(handle: RunHandle, *, as_json: bool) -> ExitCode:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from ..core.display_text import escape_text
 from ..exceptions import DAGError, FlowkitError
 from .marks import duration_text
-from .picture import Picture, visible
+from .picture import Picture
 from .svg import as_svg
 
 if TYPE_CHECKING:
@@ -51,4 +52,4 @@ def run_line(status: RunStatus) -> str:
 
 
 def _safe(text: str) -> str:
-    return escape(visible(text))
+    return escape(escape_text(text))

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..core.display_text import escape_text
 from ..core.states import TaskState
 from ..layout import Edge
 from ..task import Task
@@ -68,13 +69,13 @@ def as_text(picture: Picture) -> str:
     """Return the DAG's name and, for each task, its upstream and downstream names."""
     if not picture.names:
         return EMPTY
-    names = [visible(name) for name in picture.names]
+    names = [escape_text(name) for name in picture.names]
     upstream: list[list[str]] = [[] for _ in names]
     downstream: list[list[str]] = [[] for _ in names]
     for source, target in picture.edges:
         upstream[target].append(names[source])
         downstream[source].append(names[target])
-    lines = [f"DAG: {visible(picture.name)}"]
+    lines = [f"DAG: {escape_text(picture.name)}"]
     for task, mark in enumerate(picture.marks):
         lines += ["", names[task]]
         if mark is not None:
@@ -86,7 +87,7 @@ def as_text(picture: Picture) -> str:
 
 def as_mermaid(picture: Picture) -> str:
     """Return a Mermaid flowchart."""
-    lines = ["---", f"title: {json.dumps(visible(picture.name))}", "---", "flowchart TD"]
+    lines = ["---", f"title: {json.dumps(escape_text(picture.name))}", "---", "flowchart TD"]
     for task, (name, mark) in enumerate(zip(picture.names, picture.marks, strict=True)):
         if mark is None:
             lines.append(f'    t{task}["{_entities(name)}"]')
@@ -129,18 +130,11 @@ def _in_order(picture: Picture) -> list[TaskState]:
     return [state for state in TaskState if state in found]
 
 
-def visible(name: str) -> str:
-    """Escape what a terminal would not show, or would show as something else."""
-    if name.isprintable():
-        return name
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
-
-
 def _entities(name: str) -> str:
     return "".join(c if c.isalnum() or c in _PLAIN else f"#{ord(c)};" for c in name)
 
 
 def _quoted(*lines: str) -> str:
     r"""Quote text for Graphviz, which reads ``\N`` and ``&lt;`` in it as something else."""
-    safe = (visible(line).replace("\\", "\\\\").replace('"', '\\"') for line in lines)
+    safe = (escape_text(line).replace("\\", "\\\\").replace('"', '\\"') for line in lines)
     return '"' + "\\n".join(line.replace("&", "&amp;") for line in safe) + '"'

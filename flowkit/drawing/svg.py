@@ -15,10 +15,11 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from unicodedata import east_asian_width
 
+from ..core.display_text import escape_text
 from ..core.states import TaskState
 from ..exceptions import DAGError
 from .layers import Layers, layers_of
-from .picture import EMPTY, Picture, visible
+from .picture import EMPTY, Picture
 from .places import Places, Point, place
 from .stacks import Stacks, names_told, said_of, stacked, title_of, unstacked
 from .style import LOOKS, style_sheet
@@ -243,12 +244,12 @@ def _loop_end(places: Places, box: int) -> Point:
 
 
 def _text(*lines: str) -> str:
-    return "\n".join(escape(visible(line)) for line in lines)
+    return "\n".join(escape(escape_text(line)) for line in lines)
 
 
 def _cut(name: str, longest: int = LONGEST_NAME) -> str:
     """Shorten a name in its middle: numbers, which tell tasks apart, stand at the end."""
-    shown = visible(name)
+    shown = escape_text(name)
     if _cells(shown) <= longest:
         return shown
     begin, end = shown[: longest - 11], shown[-10:]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import reprlib
 
+from ..core.display_text import escape_text
+
 _ELISION = "…"
 
 
@@ -18,7 +20,7 @@ def describe(value: object, limit: int = 200) -> str:
         text = _short(value, limit)
     except Exception as error:
         text = f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
-    return _cut(printable(text), max(limit, 1))
+    return _cut(escape_text(text), max(limit, 1))
 
 
 def _short(value: object, limit: int) -> str:
@@ -32,16 +34,6 @@ def _short(value: object, limit: int) -> str:
     if isinstance(value, bytes | bytearray) and len(value) > limit:
         return repr(value[:limit]) + _ELISION
     return shortener.repr(value)
-
-
-def printable(text: str) -> str:
-    """Return `text` with each character that does not print replaced by its escape."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in text
-    )
 
 
 def _cut(text: str, limit: int) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ..core.display_text import escape_lines
 from ..dag import DAG
 from ..exceptions import WaitTimeout
 from ..loader import App, load_app
@@ -131,7 +132,8 @@ class RunningSystem:
                     raise
 
     def _printed(self) -> str:
-        shown = [f"  {line.source}: {line.text}" for line in list(self.lines)[-LINES_SHOWN:]]
+        last = list(self.lines)[-LINES_SHOWN:]
+        shown = [f"  {line.source}: {escape_lines(line.text, '    ')}" for line in last]
         return "\n".join(["Printed of late:", *shown]) if shown else "Nothing was printed."
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from flowkit.cli import display as display_module
 from flowkit.cli.display import Display, LineDisplay, done_of, summary
-from flowkit.cli.output import count, print_table, safe, say, seconds
+from flowkit.cli.output import count, print_table, say, seconds
 from flowkit.core.states import RunState
 from flowkit.daemons import Line
 from flowkit.protocol.client_store import RunRecord
@@ -14,10 +14,6 @@ from flowkit.protocol.client_store import RunRecord
 
 def record(total: int, **counts: int) -> RunRecord:
     return RunRecord("r", "dag", "digest", RunState.RUNNING, total, 0, counts=counts)
-
-
-def test_lines_are_kept_and_what_steers_a_terminal_is_shown() -> None:
-    assert safe("a\n\tb\x1b[2J\r\x07\x9b\u202e") == "a\n    b\\x1b[2J\\r\\x07\\x9b\\u202e"
 
 
 def test_what_is_said_is_safe(capsys: pytest.CaptureFixture[str]) -> None:

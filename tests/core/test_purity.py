@@ -25,6 +25,7 @@ ALLOWED = {
     "operator",
     "re",
     "typing",
+    "unicodedata",
     "weakref",
 }
 IMPURE_BUILTINS = {"__import__", "breakpoint", "compile", "eval", "exec", "input", "open", "print"}
