@@ -11,7 +11,6 @@ for where it was before it is taken for a new one.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -30,14 +29,16 @@ from .checks import (
 from .core.states import RunState
 from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter
 from .exceptions import FlowkitError, RedisUnavailable, RunNotFound
-from .protocol.client_store import RunRecord, Submission
+from .protocol.client_store import Submission
 from .protocol.codec import pack
 from .protocol.graphs import digest_of, pack_graph
-from .protocol.keys import RUN_ID
+from .protocol.listings import Listing
 from .protocol.rendezvous import former_owners, owner
+from .protocol.run_records import RunRecord
 from .run_handle import RunHandle
+from .run_ids import check_run_id, new_run_id
 from .settings import Settings, load_settings
-from .shard_connection import ShardConnection, answering_first, reach_one
+from .shard_connection import ShardConnection, answering_first, gather, reach_one
 from .waiting import wait_all
 
 if TYPE_CHECKING:
@@ -199,7 +200,8 @@ class Client:
     def run(self, run_id: str) -> RunHandle:
         """Return the handle of a run, from whichever shard has it.
 
-        Raises RunNotFound, and RedisUnavailable if a shard that may have it does not answer.
+        Raises RunNotFound, RunDamaged, and RedisUnavailable if a shard that may have it does not
+        answer.
         """
         home = self.shard_of(check_run_id(run_id))
         others = (shard for shard in self.shards if shard is not home)
@@ -234,39 +236,39 @@ class Client:
         """
         return wait_all(check_handles(runs), timeout)
 
-    def runs(self, limit: int = 20, state: str | None = None) -> list[RunRecord]:
+    def runs(self, limit: int = 20, state: str | None = None) -> Listing[RunRecord]:
         """Return the newest runs, newest first; ``state``: only those in it.
 
-        Raises TypeError, ValueError for arguments that cannot be.
+        The list's ``damaged`` tells of runs that cannot be read, in any state. Raises TypeError,
+        ValueError for arguments that cannot be.
         """
-        limit, wanted = check_limit(limit), check_run_state(state)
-        found: list[RunRecord] = []
-        for shard in self.shards:
-            with shard.store() as store:
-                found += store.read_runs(limit, wanted)
-        if len(self.shards) > 1:
-            found.sort(key=lambda run: run.submitted_ms, reverse=True)
-        return found[:limit]
+        most, wanted = check_limit(limit), check_run_state(state)
+        return gather(
+            self.shards,
+            lambda store: store.read_runs(most, wanted),
+            lambda run: run.submitted_ms,
+            most,
+        )
 
     # -- what failed for good -------------------------------------------------------------------
 
     def dead_letters(
         self, dag: str | None = None, since: float | None = None, limit: int = 100
-    ) -> list[DeadLetter]:
+    ) -> Listing[DeadLetter]:
         """Return the tasks that failed for good on workers, the newest failure first.
 
         ``dag``: only those of DAGs of that name. ``since``: only failures of the last so many
         seconds. Runs are listed until their TTL is over, and no more than 10,000 tasks of each
-        shard. Raises TypeError, ValueError for arguments that cannot be.
+        shard. The list's ``damaged`` tells of entries that cannot be read. Raises TypeError,
+        ValueError for arguments that cannot be.
         """
-        since, limit = check_since(since), check_limit(limit)
-        found: list[DeadLetter] = []
-        for shard in self.shards:
-            with shard.store() as store:
-                found += find_letters(store, dag, since, limit)
-        if len(self.shards) > 1:
-            found.sort(key=lambda letter: letter.failed, reverse=True)
-        return found[:limit]
+        seconds, most = check_since(since), check_limit(limit)
+        return gather(
+            self.shards,
+            lambda store: find_letters(store, dag, seconds, most),
+            lambda letter: letter.failed,
+            most,
+        )
 
     def dead_letter(self, run_id: str, task: str) -> OpenedLetter:
         """Return all that is known of one task that failed for good.
@@ -284,17 +286,3 @@ class Client:
         handle = self.run(run_id)
         handle.resume(failed_tasks(handle, tasks))
         return handle
-
-
-def new_run_id() -> str:
-    """Return an id that no other run has: 80 random bits."""
-    return secrets.token_hex(10)
-
-
-def check_run_id(run_id: str) -> str:
-    """Return a run id that Redis keys and events can hold. Raises ValueError."""
-    if not isinstance(run_id, str) or not RUN_ID.fullmatch(run_id):
-        raise ValueError(
-            f"{run_id!r} is no run id: use 1 to 128 letters, digits, '_', '.', ':' or '-'"
-        )
-    return run_id

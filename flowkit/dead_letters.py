@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING
 from .core.states import TaskState
 from .exceptions import TaskNotFailed
 from .from_task import number_of
-from .protocol.client_store import ClientStore, Failure
-from .protocol.codec import unpack
+from .protocol.client_store import ClientStore
+from .protocol.codec import BrokenValue, unpack
+from .protocol.decoding import Damaged
+from .protocol.list_reads import Failure
+from .protocol.listings import DamagedItem, Listing
 from .protocol.records import ErrorInfo
 
 if TYPE_CHECKING:
@@ -45,32 +48,37 @@ class DeadLetter:
 class OpenedLetter:
     """All that is known of a task that failed for good.
 
-    ``params``: of its run. ``inputs``: upstream task → bytes of the stored result that it was
-    called with, 0 for None.
+    ``params``: of its run; where they cannot be read they are empty, and ``damaged`` says what is
+    wrong. ``inputs``: upstream task → bytes of the stored result that it was called with, 0 for
+    None.
     """
 
     letter: DeadLetter
     traceback: str
     params: Mapping[str, object]
     inputs: Mapping[str, int]
+    damaged: str = ""
 
 
 def find_letters(
     store: ClientStore, dag: str | None, since: float | None, limit: int
-) -> list[DeadLetter]:
+) -> Listing[DeadLetter]:
     """Return the newest letters, newest first; see ``Client.dead_letters``."""
     least = 0 if since is None else store.redis_now_ms() - round(since * 1000)
     names: dict[str, list[str]] = {}
-    found: list[DeadLetter] = []
+    found: Listing[DeadLetter] = Listing()
     for part in store.read_dead(least):
+        found.damaged += part.damaged
         failures = store.read_failures([(run, task) for run, task, _ in part])
         for (run, task, when), failure in zip(part, failures, strict=True):
-            if failure is None or (dag is not None and failure.dag_name != dag):
-                continue
-            name = _name(store, names, failure.digest, task)
-            found.append(_letter(run, name, failure, when / 1000))
-            if len(found) == limit:
-                return found
+            if isinstance(failure, Damaged):
+                found.damaged.append(DamagedItem(f"{run}, task {task}", str(failure)))
+            elif failure is not None and dag in (None, failure.dag_name) and len(found) < limit:
+                name = _name(store, names, failure.digest, task)
+                found.append(_letter(run, name, failure, when / 1000))
+        if len(found) == limit:
+            break
+    found.cut(limit)
     return found
 
 
@@ -79,21 +87,33 @@ def open_letter(handle: RunHandle, task: str) -> OpenedLetter:
     graph = handle.graph().graph
     number = number_of(task, graph.names, f"run {handle.run_id!r}")
     upstream = graph.upstream(number)
-    with handle.shard.store() as store:
-        run = store.read_run(handle.run_id)
+    with handle.shard.run_store(handle.run_id) as store:
+        run, packed = store.read_run(handle.run_id), store.read_params(handle.run_id)
         failure = store.read_failures([(handle.run_id, number)])[0]
+        if isinstance(failure, Damaged):
+            raise failure
         if failure is None:
             state = store.read_records(handle.run_id, [number])[0].state.value
             raise _not_failed(handle.run_id, task, state)
         sizes = store.result_sizes(handle.run_id, upstream)
-    params = unpack(run.packed_params, lenient=True) if run.packed_params else {}
+    params, damaged = _params(packed)
     ended = run.submitted_ms + (failure.record.ended_ms or 0)
     return OpenedLetter(
         letter=_letter(handle.run_id, task, failure, ended / 1000),
         traceback=ErrorInfo.unpack(failure.error).traceback,
-        params=params if isinstance(params, dict) else {},
+        params=params,
         inputs={graph.names[one]: size for one, size in zip(upstream, sizes, strict=True)},
+        damaged=damaged,
     )
+
+
+def _params(packed: bytes) -> tuple[Mapping[str, object], str]:
+    """Return the parameters of a run, and what is wrong with them."""
+    try:
+        params = unpack(packed, lenient=True) if packed else {}
+    except BrokenValue as error:
+        return {}, f"its parameters cannot be read: {error}"
+    return (params, "") if isinstance(params, dict) else ({}, "its parameters are no dict")
 
 
 def failed_tasks(handle: RunHandle, tasks: Sequence[str]) -> list[str]:
@@ -103,7 +123,7 @@ def failed_tasks(handle: RunHandle, tasks: Sequence[str]) -> list[str]:
     """
     names = handle.graph().graph.names
     numbers = [number_of(task, names, f"run {handle.run_id!r}") for task in tasks]
-    with handle.shard.store() as store:
+    with handle.shard.run_store(handle.run_id) as store:
         records = store.read_records(handle.run_id, numbers or range(len(names)))
     wanted = list(zip(tasks or names, records, strict=True))
     failed = [name for name, record in wanted if record.state is TaskState.FAILED]
@@ -129,7 +149,10 @@ def _not_failed(run: str, task: str, state: str) -> TaskNotFailed:
 
 def _name(store: ClientStore, names: dict[str, list[str]], digest: str, task: int) -> str:
     if digest not in names:
-        dag = store.read_graph(digest)
+        try:
+            dag = store.read_graph(digest)
+        except Damaged:  # it names tasks here, no more
+            dag = None
         names[digest] = [] if dag is None else list(dag.graph.names)
     known = names[digest]
     return known[task] if task < len(known) else f"task {task}"

@@ -29,6 +29,7 @@
         ├── RunNotOver
         ├── TaskNotFailed
         ├── RunCancelled
+        ├── RunDamaged
         ├── RunLost
         └── WaitTimeout
 
@@ -263,6 +264,21 @@ class RunCancelled(RunError):
     """The run was cancelled, so it has no results."""
 
     sentence = "Run {run_id!r} was cancelled. Resume it, or submit a new one."
+
+
+class RunDamaged(RunError):
+    """What Redis holds of the run cannot be read: something else than flowkit has written to it.
+
+    ``problem``: what is wrong, in a few words.
+    """
+
+    def __init__(self, run_id: str, problem: str) -> None:
+        super().__init__(
+            run_id,
+            f"run {run_id!r} is damaged in Redis: {problem}. Submit it anew under another id, and "
+            "see who else can write to that Redis: docs/howto/secure-redis.md",
+        )
+        self.problem = problem
 
 
 class RunLost(RunError):

@@ -16,8 +16,6 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 
-import msgpack
-
 from .at_once import ask_at_once
 from .core.display_text import escape_text
 from .exceptions import FlowkitError, RedisUnavailable
@@ -44,17 +42,10 @@ def check_scheduler(store: ClientStore) -> str:
 def check_worker(store: ClientStore, host: str | None = None) -> str:
     """Return what was found. ``host``: this one's name by default. Raises UnhealthyError."""
     wanted = socket.gethostname() if host is None else host
-    alive = [worker for worker, about in store.alive_workers() if _host(about) == wanted]
+    alive = [one.worker for one in store.alive_workers() if one.host == wanted]
     if not alive:
         raise UnhealthyError(f"no worker on host {wanted!r} has a lease that holds")
     return f"worker {', '.join(alive)} on {wanted} holds its lease"
-
-
-def _host(about: bytes) -> str:
-    try:
-        return str(msgpack.unpackb(about)["host"])
-    except (ValueError, KeyError, TypeError, msgpack.UnpackException):
-        return ""
 
 
 CHECKS: dict[str, Callable[[ClientStore], str]] = {

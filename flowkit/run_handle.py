@@ -23,9 +23,9 @@ from .exceptions import (
     WaitTimeout,
 )
 from .from_task import number_of, numbers_of
-from .protocol.client_store import RunRecord, Standing
 from .protocol.codec import unpack
 from .protocol.records import ErrorInfo
+from .protocol.run_records import RunRecord, Standing
 from .status import RunStatus, read_status
 
 if TYPE_CHECKING:
@@ -74,20 +74,23 @@ class RunHandle:
     # -- how it stands --------------------------------------------------------------------------
 
     def record(self) -> RunRecord:
-        """Return the run's own record: one round trip. Raises RunNotFound."""
-        with self.shard.store() as store:
+        """Return the run's own record: one round trip. Raises RunNotFound, RunDamaged."""
+        with self.shard.run_store(self.run_id) as store:
             return store.read_run(self.run_id)
 
     def status(self) -> RunStatus:
-        """Return how the run and each task stand, and what it waits for. Raises RunNotFound."""
-        with self.shard.store() as store:
+        """Return how the run and each task stand, and what it waits for.
+
+        Raises RunNotFound, RunDamaged.
+        """
+        with self.shard.run_store(self.run_id) as store:
             record = store.read_run(self.run_id)
             return read_status(store, record, self.graph(record))
 
     def graph(self, record: RunRecord | None = None) -> CompiledDAG:
         """Return the compiled DAG that the run follows. Raises RunLost if it is gone."""
         if self._graph is None:
-            with self.shard.store() as store:
+            with self.shard.run_store(self.run_id) as store:
                 self._graph = store.read_graph((record or self.record()).digest)
             if self._graph is None:
                 raise RunLost(
@@ -145,7 +148,7 @@ class RunHandle:
     def _standing(self, *, known: bool = False) -> Standing:
         """``known``: Redis has had this run; if it has not any more, the run is lost."""
         try:
-            with self.shard.store() as store:
+            with self.shard.run_store(self.run_id) as store:
                 return store.read_standing(self.run_id)
         except RunNotFound:
             if not (known or self._accepted):
@@ -185,7 +188,7 @@ class RunHandle:
         Raises RunNotFound, BrokenValue, RunLost if Redis has lost the run or its results.
         """
         names, hooks = self.graph().graph.names, self.graph().hooks()
-        with self.shard.store() as store:
+        with self.shard.run_store(self.run_id) as store:
             records = store.read_records(self.run_id, range(len(names)))
             if any(one.state is TaskState.PENDING for one in records):
                 self._standing()  # of a run that is gone there are no records either
@@ -209,7 +212,7 @@ class RunHandle:
         task is not over.
         """
         number = self._number(task)
-        with self.shard.store() as store:
+        with self.shard.run_store(self.run_id) as store:
             record = store.read_records(self.run_id, [number])[0]
             if record.state is TaskState.SKIPPED:
                 return None
@@ -245,7 +248,7 @@ class RunHandle:
         return self._task_error(record.failed_task)
 
     def _task_error(self, number: int) -> TaskExecutionError:
-        with self.shard.store() as store:
+        with self.shard.run_store(self.run_id) as store:
             packed = store.read_errors(self.run_id, [number])[0]
             attempt = store.read_records(self.run_id, [number])[0].attempt
         info = ErrorInfo.unpack(packed or b"")
@@ -264,7 +267,7 @@ class RunHandle:
 
         Returns at once; ``wait`` tells when it is over. Raises RunNotFound, RunAlreadyOver.
         """
-        with self.shard.store() as store:
+        with self.shard.run_store(self.run_id) as store:
             store.cancel(self.run_id)
 
     def resume(self, from_task: str | Sequence[str] | None = None) -> None:
@@ -280,5 +283,5 @@ class RunHandle:
         if from_task is not None:
             names = self.graph().graph.names
             numbers = numbers_of(from_task, names, f"run {self.run_id!r}")
-        with self.shard.store() as store:
+        with self.shard.run_store(self.run_id) as store:
             store.resume(self.run_id, numbers)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from typing import TypeVar
 
 from .at_once import ask_at_once
-from .exceptions import FlowkitError
+from .exceptions import FlowkitError, RunDamaged
 from .protocol.client_store import ClientStore
+from .protocol.decoding import Damaged
 from .protocol.feed import Feed
 from .protocol.fitness import check_fitness, check_layout, check_schema
 from .protocol.link import Link
+from .protocol.list_reads import WRONG_KEY
+from .protocol.listings import Listing
+from .protocol.reply_errors import WrongType
 from .protocol.shards import Shard
 
+T = TypeVar("T")
 FEEDS_KEPT = 4
 SOON_S, LOOK_AGAIN_S = 2.0, 0.2
 ANSWER_S = 5.0  # for each try: no call of a client takes Redis long
@@ -80,6 +86,20 @@ class ShardConnection:
             yield self._store
 
     @contextmanager
+    def run_store(self, run_id: str) -> Iterator[ClientStore]:
+        """Have the connection for calls about one run.
+
+        Raises RunDamaged for what cannot be read of that run, and what ``store`` raises.
+        """
+        try:
+            with self.store() as store:
+                yield store
+        except WrongType:
+            raise RunDamaged(run_id, WRONG_KEY) from None
+        except Damaged as error:
+            raise RunDamaged(run_id, str(error)) from None
+
+    @contextmanager
     def feed(self, run_id: str) -> Iterator[Feed]:
         """Listen to one run within a ``with`` block; the connection is kept for the next one."""
         with self._lock:
@@ -132,6 +152,23 @@ def reach_one(shards: Sequence[ShardConnection], patience: float) -> None:
         if time.monotonic() >= deadline:
             raise away[0]
         time.sleep(LOOK_AGAIN_S)
+
+
+def gather(
+    shards: Sequence[ShardConnection],
+    read: Callable[[ClientStore], Listing[T]],
+    age: Callable[[T], float],
+    limit: int,
+) -> Listing[T]:
+    """Return what all shards list, the items with the greatest ``age`` first, at most ``limit``."""
+    found: Listing[T] = Listing()
+    for shard in shards:
+        with shard.store() as store:
+            found.take(read(store))
+    if len(shards) > 1:
+        found.sort(key=age, reverse=True)
+    found.cut(limit)
+    return found
 
 
 def answering_first(shards: Iterable[ShardConnection]) -> list[ShardConnection]:

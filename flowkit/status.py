@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import msgpack
-
 from .core.compiled import CompiledDAG
 from .core.graph import Graph
 from .core.states import RunState, TaskState
 from .drawing.picture import Picture, as_dot, as_mermaid, as_text, marked
-from .protocol.client_store import ClientStore, RunRecord
+from .protocol.client_store import ClientStore
 from .protocol.records import ErrorInfo, TaskRecord
+from .protocol.run_records import RunRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +162,7 @@ def _unserved(store: ClientStore, dag: CompiledDAG, records: list[TaskRecord]) -
     wanted: dict[str, str] = {}
     for task in queued:
         wanted.setdefault(dag.policy(task).queue, dag.graph.names[task])
-    served: set[str] = set()
-    for _, about in store.alive_workers():
-        served.update(_queues(about))
+    served = {queue for worker in store.alive_workers() for queue in worker.queues}
     lacking = sorted(set(wanted) - served)
     if not lacking:
         return ""
@@ -185,10 +182,3 @@ def _put_off(dag: CompiledDAG, records: list[TaskRecord]) -> str:
                 f"{dag.ref(task)!r}. Start a worker whose --app imports the module that defines it."
             )
     return ""
-
-
-def _queues(about: bytes) -> list[str]:
-    try:
-        return [str(queue) for queue in msgpack.unpackb(about)["queues"]]
-    except (ValueError, KeyError, TypeError, msgpack.UnpackException):
-        return []

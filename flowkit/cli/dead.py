@@ -53,27 +53,20 @@ def ls(
     **options: Any,
 ) -> None:
     """List tasks that failed for good, the newest failure first."""
-    from .output import local_time, note, print_json, print_table
+    from .output import damaged_documents, damaged_row, note, print_json, print_table
 
     found = connect(ctx, options).dead_letters(dag, since, limit)
     if as_json:
-        print_json([_document(one) for one in found])
+        documents = [_document(letter) for letter in found]
+        print_json([*documents, *damaged_documents(found.damaged, "run_id")])
         return
-    if not found:
+    if not found and not found.damaged:
         note("No task has failed for good, as far as is kept here.")
         return
-    rows = [
-        [
-            one.run_id,
-            one.task,
-            one.dag_name,
-            local_time(one.failed),
-            str(one.attempt),
-            _first_line(f"{one.error_type}: {one.error_message}"),
-        ]
-        for one in found
-    ]
-    print_table(["RUN", "TASK", "DAG", "FAILED", "ATTEMPT", "ERROR"], rows)
+    columns = ["RUN", "TASK", "DAG", "FAILED", "ATTEMPT", "ERROR"]
+    rows = [_row(letter) for letter in found]
+    rows += [damaged_row(entry, len(columns)) for entry in found.damaged]
+    print_table(columns, rows)
     if len(found) == limit:
         note(f"These are the newest {limit}; --limit shows more.")
 
@@ -91,7 +84,8 @@ def show(ctx: click.Context, /, run_id: str, task: str, as_json: bool, **options
     found = connect(ctx, options).dead_letter(run_id, task)
     if as_json:
         more = {"traceback": found.traceback, "params": found.params, "inputs": found.inputs}
-        print_json({**_document(found.letter), **more})
+        damaged = {"damaged": found.damaged} if found.damaged else {}
+        print_json({**_document(found.letter), **more, **damaged})
     else:
         _show(found)
 
@@ -124,6 +118,19 @@ def retry(
     tell_it_goes_on(ctx, handle, timeout, wait=wait, as_json=as_json)
 
 
+def _row(letter: DeadLetter) -> list[str]:
+    from .output import local_time
+
+    return [
+        letter.run_id,
+        letter.task,
+        letter.dag_name,
+        local_time(letter.failed),
+        str(letter.attempt),
+        _first_line(f"{letter.error_type}: {letter.error_message}"),
+    ]
+
+
 def _document(letter: DeadLetter) -> dict[str, object]:
     from .output import utc
 
@@ -152,6 +159,8 @@ def _show(found: OpenedLetter) -> None:
     say(f"Worker:   {letter.worker}")
     for name, value in found.params.items():
         say(f"Param:    {name} = {indented(_cut(repr(plain(value))))}")
+    if found.damaged:
+        say(f"Damaged:  {indented(found.damaged)}")
     for name, size in found.inputs.items():
         say(f"Input:    {name}, {f'{size} bytes' if size else 'None'}")
     say(f"Error:    {letter.error_type}: {indented(letter.error_message)}")

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from ..core.display_text import escape_lines, escape_text
 from ..core.states import TASK_OVER
 from ..daemons import Line
-from ..protocol.client_store import RunRecord
+from ..protocol.run_records import RunRecord
 from ..terminal import is_terminal, write_output, write_text
 from .output import indented
 

@@ -71,7 +71,7 @@ def limit_option(default: int) -> Callable[[_F], _F]:
 
 def checked_run_id(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """Return an id that a run can have, as a click callback. Raises BadParameter."""
-    from ..client import check_run_id
+    from ..run_ids import check_run_id
 
     try:
         return None if value is None else check_run_id(value)

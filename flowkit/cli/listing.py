@@ -12,7 +12,8 @@ from .daemon_options import redis_options
 from .inputs import json_option, limit_option
 
 if TYPE_CHECKING:
-    from ..protocol.client_store import RunRecord
+    from ..protocol.run_records import RunRecord
+    from ..protocol.worker_info import WorkerInfo
 
 _STATES = [state.value for state in RunState]
 
@@ -25,15 +26,17 @@ _STATES = [state.value for state in RunState]
 @click.pass_context
 def ls(ctx: click.Context, /, limit: int, state: str | None, as_json: bool, **options: Any) -> None:
     """List runs, newest first."""
-    from .output import note, print_json, print_table
+    from .output import damaged_documents, damaged_row, note, print_json, print_table
 
     runs = connect(ctx, options).runs(limit, state)
     if as_json:
-        print_json([_run_document(run) for run in runs])
-    elif runs:
-        print_table(
-            ["RUN", "DAG", "STATE", "SUBMITTED", "DURATION", "TASKS"], [_run_row(r) for r in runs]
-        )
+        documents = [_run_document(run) for run in runs]
+        print_json([*documents, *damaged_documents(runs.damaged, "run_id")])
+    elif runs or runs.damaged:
+        columns = ["RUN", "DAG", "STATE", "SUBMITTED", "DURATION", "TASKS"]
+        rows = [_run_row(run) for run in runs]
+        rows += [damaged_row(run, len(columns)) for run in runs.damaged]
+        print_table(columns, rows)
     else:
         note("There are no runs." if state is None else f"There are no {state} runs.")
 
@@ -67,7 +70,7 @@ def _run_document(run: RunRecord) -> dict[str, object]:
 @click.pass_context
 def workers(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
     """List live workers, and tell whether a scheduler leads, in each shard if there are several."""
-    from .output import note, print_json, print_table
+    from .output import damaged_documents, note, print_json, print_table
 
     shards = connect(ctx, options).shards
     found: list[dict[str, object]] = []
@@ -78,7 +81,9 @@ def workers(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
             if not store.has_leader():
                 unled.append(one.shard.layout)
             alive = store.alive_workers()
-        found += [{"worker": worker, **place, **_about(packed)} for worker, packed in alive]
+        found += [_worker_document(worker, place) for worker in alive]
+        damaged = damaged_documents(alive.damaged, "worker")
+        found += [{**document, **place} for document in damaged]
     if as_json:
         lacking = {"shards": len(shards), "shards_without": unled} if len(shards) > 1 else {}
         print_json({"scheduler": not unled, **lacking, "workers": found})
@@ -89,20 +94,28 @@ def workers(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
     if found:
         names = ["worker", "host", "pid", "app", "queues", "processes", "version"]
         columns = [*names[:1], "shard", *names[1:]] if len(shards) > 1 else names
+        if any("damaged" in one for one in found):
+            columns = [*columns, "damaged"]
         rows = [[_cell(one.get(column, "")) for column in columns] for one in found]
         print_table([column.upper() for column in columns], rows)
     else:
         note("No worker is running: start flowkit-worker --app …")
 
 
-def _about(packed: bytes) -> dict[str, object]:
-    import msgpack
-
-    try:
-        about = msgpack.unpackb(packed)
-    except (ValueError, msgpack.UnpackException):
-        return {}
-    return {str(key): value for key, value in about.items()} if isinstance(about, dict) else {}
+def _worker_document(info: WorkerInfo, place: dict[str, str]) -> dict[str, object]:
+    if info.damaged:
+        return {"worker": info.worker, **place, "damaged": info.damaged}
+    return {
+        "worker": info.worker,
+        **place,
+        "host": info.host,
+        "pid": info.pid,
+        "app": info.app,
+        "queues": list(info.queues),
+        "processes": info.processes,
+        "concurrency": info.concurrency,
+        "version": info.version,
+    }
 
 
 def _cell(value: object) -> str:

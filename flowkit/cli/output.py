@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import click
 
 from ..core.display_text import escape_lines, escape_text
+from ..protocol.listings import DamagedItem
 from .plain import plain
 
 STATE_STYLES = {
@@ -91,6 +92,16 @@ def _print_rich(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     console.print(table)
 
 
+def damaged_documents(items: Sequence[DamagedItem], name: str) -> list[dict[str, object]]:
+    """Return what ``--json`` prints of items that cannot be read; ``name``: the field of theirs."""
+    return [{name: item.name, "damaged": item.problem} for item in items]
+
+
+def damaged_row(item: DamagedItem, columns: int) -> list[str]:
+    """Return the row of an item that cannot be read: its name, and in the last column why."""
+    return [item.name, *[""] * (columns - 2), f"damaged: {item.problem}"]
+
+
 def seconds(length: float | None) -> str:
     """Return a duration for people; "" for none."""
     if length is None:
@@ -108,13 +119,24 @@ def rounded(length: float | None) -> float | None:
 
 
 def local_time(stamp: float) -> str:
-    """Return a time (seconds since 1970) for people, in their time zone."""
-    return dt.datetime.fromtimestamp(stamp).strftime("%Y-%m-%d %H:%M:%S")
+    """Return a time (seconds since 1970) for people, in their time zone; "?" if no calendar has it.
+
+    Redis holds times of the workers as numbers, and a number can be any.
+    """
+    try:
+        return dt.datetime.fromtimestamp(stamp).strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return "?"
 
 
 def utc(stamp: float | None) -> str | None:
-    """Return a time (seconds since 1970) for programs: ISO 8601 in UTC; None for none."""
-    return None if stamp is None else dt.datetime.fromtimestamp(stamp, dt.UTC).isoformat()
+    """Return a time (seconds since 1970) for programs: ISO 8601 in UTC; None for none, or one that
+    no calendar has.
+    """
+    try:
+        return None if stamp is None else dt.datetime.fromtimestamp(stamp, dt.UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def count(number: int, noun: str) -> str:

@@ -52,8 +52,9 @@ def result(
 
 def _show_one(handle: RunHandle, task: str, *, as_json: bool) -> None:
     from .output import print_json, say
+    from .results import result_of
 
-    value = handle.result(task, lenient=True)
+    value = result_of(handle, task)
     if as_json:
         print_json(value)
     else:
@@ -69,11 +70,11 @@ def _pretty(value: object) -> str:
 
 def _show_all(handle: RunHandle, *, as_json: bool) -> ExitCode:
     from .output import note, print_json
-    from .results import headline, show_error, show_results
+    from .results import headline, results_of, show_error, show_results
 
     record = handle.record()
     if as_json:
-        print_json(handle.results(lenient=True))
+        print_json(results_of(handle))
     else:
         show_results(handle)
     if record.state is RunState.RUNNING:

@@ -6,9 +6,10 @@ import shutil
 import sys
 
 from ..core.states import RunState, TaskState
-from ..exceptions import FlowkitError, TaskExecutionError, WaitTimeout
-from ..protocol.client_store import RunRecord
+from ..exceptions import FlowkitError, StoreError, TaskExecutionError, WaitTimeout
+from ..protocol.codec import BrokenValue
 from ..protocol.codec_describe import describe
+from ..protocol.run_records import RunRecord
 from ..run_handle import RunHandle
 from .display import Display, summary
 from .output import count, fail, note, print_json, print_table, seconds
@@ -74,16 +75,49 @@ def show_results(handle: RunHandle) -> None:
 def print_rows(handle: RunHandle, tasks: list[int]) -> None:
     """Print one line for each of these tasks (by number): its result, or why it has none."""
     names = handle.graph().graph.names
-    with handle.shard.store() as store:
+    with handle.shard.run_store(handle.run_id) as store:
         records = store.read_records(handle.run_id, tasks)
     rows, width = [], _width([names[task] for task in tasks])
     for task, record in zip(tasks, records, strict=True):
         if record.state is TaskState.SUCCEEDED:
-            shown = describe(handle.result(names[task], lenient=True), width)
+            shown = _shown_result(handle, names[task], width)
         else:
             shown = f"({record.state.value.replace('_', ' ')})"
         rows.append([names[task], shown])
     print_table(["TASK", "RESULT"], rows)
+
+
+def _shown_result(handle: RunHandle, task: str, width: int) -> str:
+    """Return a result for its row; one that cannot be read must not hide the others."""
+    try:
+        return describe(result_of(handle, task), width)
+    except StoreError as error:
+        return f"(damaged: {error})"
+
+
+def result_of(handle: RunHandle, task: str) -> object:
+    """Return the result of one task. Raises StoreError if it cannot be read, and what
+    ``RunHandle.result`` raises.
+    """
+    try:
+        return handle.result(task, lenient=True)
+    except BrokenValue as error:
+        raise StoreError(
+            f"the result of task {task!r} of run {handle.run_id!r} cannot be read: {error}"
+        ) from None
+
+
+def results_of(handle: RunHandle) -> dict[str, object]:
+    """Return the results so far. Raises StoreError if one cannot be read, and what
+    ``RunHandle.results`` raises.
+    """
+    try:
+        return handle.results(lenient=True)
+    except BrokenValue as error:
+        raise StoreError(
+            f"a result of run {handle.run_id!r} cannot be read: {error} "
+            f"To see which: flowkit result {handle.run_id}"
+        ) from None
 
 
 def _width(names: list[str]) -> int:
@@ -105,7 +139,7 @@ def document(
         "state": record.state.value,
         "duration": duration_of(record),
         "counts": record.counts,
-        "results": handle.results(lenient=True),
+        "results": results_of(handle),
         "error": None if shown is None else error_document(shown),
     }
 

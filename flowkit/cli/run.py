@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..client import Client
     from ..daemons import Line
     from ..dag import DAG
-    from ..protocol.client_store import RunRecord
+    from ..protocol.run_records import RunRecord
     from ..run_handle import RunHandle
     from ..settings import Settings
     from ..system import LocalSystem
@@ -106,7 +106,7 @@ def run(ctx: click.Context, /, as_json: bool, quiet: bool, **options: Any) -> No
 
 
 def _order(options: dict[str, Any]) -> Order:
-    from ..client import new_run_id
+    from ..run_ids import new_run_id
 
     settings = settings_from(options)
     named = options["namespace"]

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from ..core.states import RUN_OVER
 from ..exceptions import RunLost, RunNotFound, WaitTimeout
-from ..protocol.client_store import RunRecord
+from ..protocol.run_records import RunRecord
 from ..run_handle import RunHandle
 
 LOOK_S = 0.5

@@ -37,3 +37,13 @@ MAX_TASKS = 2_000_000  # of one DAG
 MAX_EDGES = 10_000_000
 MAX_GRAPH_BYTES = 256 * 1024 * 1024  # of a graph, when it is not compressed
 MAX_REF = 1000  # characters of a function's reference
+
+# -- what clients show ----------------------------------------------------------------------------
+
+MAX_TIME_MS = 253_370_764_800_000  # the year 9999 begins: no calendar of Python's goes further
+MAX_COUNTS_BYTES = 512  # how many tasks of a run are in each state, as text
+MAX_RUN_FIELD_BYTES = 1000  # of a field of a run's record, the parameters apart
+MAX_ERROR_BYTES = 128 * 1024  # what is kept of a failed attempt: 20,200 characters at most
+MAX_ABOUT_TEXT = 4096  # characters of a text in what a worker says of itself
+MAX_QUEUES = 1000  # that one worker serves
+MAX_WORKERS = 10_000  # that are listed

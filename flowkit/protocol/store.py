@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core.compiled import CompiledDAG
 from ..exceptions import RunLost
-from .decoding import Damaged, number, text_of
+from .decoding import Damaged, number
 from .graphs import digest_of, unpack_graph
 from .keys import Keys
 from .link import Link
@@ -125,16 +125,6 @@ class Store:
             return found
 
         return _in_adapting_parts(read, fields, LARGEST_PART)
-
-    def alive_workers(self) -> list[tuple[str, bytes]]:
-        """Return (worker, packed description) of those whose lease has not run out. Two trips."""
-        now = self.redis_now_ms()
-        found = self.link.call("ZRANGEBYSCORE", self.keys.workers(), f"({now}", "+inf")
-        workers = [text_of(worker) for worker in found]
-        if not workers:
-            return []
-        about = self.link.batch([("HGET", self.keys.worker(worker), "about") for worker in workers])
-        return [(worker, data or b"") for worker, data in zip(workers, about, strict=True)]
 
     def redis_now_ms(self) -> int:
         """Return the time that all deadlines are measured by: Redis' own."""

@@ -9,7 +9,7 @@ from flowkit.cli.display import Display, LineDisplay, done_of, summary
 from flowkit.cli.output import count, print_table, say, seconds
 from flowkit.core.states import RunState
 from flowkit.daemons import Line
-from flowkit.protocol.client_store import RunRecord
+from flowkit.protocol.run_records import RunRecord
 
 
 def record(total: int, **counts: int) -> RunRecord:

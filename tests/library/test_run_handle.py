@@ -149,8 +149,8 @@ def test_a_wait_for_many_looks_at_many_in_one_round_trip() -> None:
             finish(client, run, RunState.SUCCEEDED)
         with client.shards[0].store() as store:
             calls: list[object] = []
-            batch = store.link.batch
-            store.link.batch = lambda of: (calls.append(len(of)), batch(of))[1]  # type: ignore[method-assign]
+            batch = store.link.batch_each
+            store.link.batch_each = lambda of: (calls.append(len(of)), batch(of))[1]  # type: ignore[method-assign]
             assert set(client.wait_all(runs, 5)) == {RunState.SUCCEEDED}
         assert calls == [8, 16, 32, 40]
 
@@ -161,8 +161,8 @@ def test_a_wait_for_many_that_end_one_after_the_other_looks_at_few() -> None:
         runs = client.submit_many(one_task(work), [None] * 60)
         with client.shards[0].store() as store:
             looked: list[int] = []
-            batch = store.link.batch
-            store.link.batch = lambda of: (looked.append(len(of)), batch(of))[1]  # type: ignore[method-assign]
+            batch = store.link.batch_each
+            store.link.batch_each = lambda of: (looked.append(len(of)), batch(of))[1]  # type: ignore[method-assign]
             for run in runs:
                 wait = run.wait
                 run.wait = lambda left, run=run, wait=wait: (  # type: ignore[method-assign]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import msgpack
 import pytest
 from helpers import EXPIRING
 from world import HOUR_MS, LIST, START, World, done
 
 from flowkit.core.states import RunState
 from flowkit.exceptions import LeaseLost
+from flowkit.protocol.worker_info import WorkerInfo
 
 
 def tasks(claims: list) -> list[int]:
@@ -300,9 +302,9 @@ class TestWorkers:
 
     def test_alive_and_expired(self, world: World) -> None:
         world.worker.heartbeat("A", 500, ["A.0"], b"first")
-        world.worker.heartbeat("B", 900, ["B.0", "B.1"], b"second")
+        world.worker.heartbeat("B", 900, ["B.0", "B.1"], msgpack.packb({"host": "h", "pid": 7}))
         world.now += 500
-        assert world.client.alive_workers() == [("B", b"second")]
+        assert world.client.alive_workers() == [WorkerInfo("B", host="h", pid=7)]
         assert world.scheduler.expired_workers() == [(b"A", ["A.0"])]
 
     def test_a_worker_is_retired_once_it_holds_nothing(self, world: World) -> None:

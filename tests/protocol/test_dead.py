@@ -94,7 +94,7 @@ class TestForgetting:
 
 class TestReading:
     def test_in_parts_the_newest_first(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("flowkit.protocol.client_store.DEAD_PART", 2)
+        monkeypatch.setattr("flowkit.protocol.list_reads.DEAD_PART", 2)
         for at in range(5):
             world.link.call("ZADD", world.keys.dead(), START + at, f"r{at},{at}")
         parts = list(world.client.read_dead(START + 1))

@@ -11,6 +11,7 @@ from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import LeaseLost, WrongShards
 from flowkit.logging import FlowkitLogger
 from flowkit.outage import OutageLog
+from flowkit.protocol.client_store import ClientStore
 from flowkit.protocol.link import Link
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.worker_store import WorkerStore
@@ -43,7 +44,8 @@ def test_who_was_declared_dead_comes_back_as_another(
         keeper.beat([])
     keeper.enlist(lambda: False)
     assert keeper.worker != dead
-    assert [worker for worker, _ in store.alive_workers()] == [keeper.worker]
+    alive = ClientStore(store.link, store.keys.namespace).alive_workers()
+    assert [one.worker for one in alive] == [keeper.worker]
     assert keeper.beat([]) is not None
 
 

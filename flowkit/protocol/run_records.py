@@ -1,0 +1,93 @@
+"""A run's own record: the hash that ``submit`` writes and the scheduler ends.
+
+Whoever reads it asks for the fields that it shows (``FIELDS``), never for the parameters with them.
+Reading is strict: a field of the wrong type, length or range makes the record damaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..core.names import MAX_NAME, is_name
+from ..core.states import RunState, TaskState
+from .decoding import Damaged, digest, number, shown, state, task_number
+from .limits import MAX_COUNTS_BYTES, MAX_TIME_MS
+
+FIELDS = ("dag", "graph", "state", "total", "submitted", "finished", "stop", "failed", "counts")
+STANDING_FIELDS = ("state", "counts", "total")
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """How a run stands. ``stop``: the outcome it is stopping for. Times are Redis' ms."""
+
+    run: str
+    dag_name: str
+    digest: str
+    state: RunState
+    total: int
+    submitted_ms: int
+    finished_ms: int | None = None
+    stop: RunState | None = None
+    failed_task: int | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+class Standing(NamedTuple):
+    """What changes of a run while it is not over."""
+
+    state: RunState
+    counts: dict[str, int]
+    total: int
+
+
+def parse_run(run: str, values: Sequence[object]) -> RunRecord:
+    """Read the values of ``FIELDS``. Raises Damaged."""
+    dag, graph, standing, total, submitted, finished, stop, failed, counts = values
+    return RunRecord(
+        run=run,
+        dag_name=dag_name(dag),
+        digest=digest(graph),
+        state=state(standing, RunState),
+        total=task_number(total),
+        submitted_ms=_time(submitted, "the time of its submission"),
+        finished_ms=_time(finished, "the time of its end") if finished else None,
+        stop=state(stop, RunState) if stop else None,
+        failed_task=task_number(failed) if failed else None,
+        counts=parse_counts(counts),
+    )
+
+
+def parse_standing(values: Sequence[object]) -> Standing:
+    """Read the values of ``STANDING_FIELDS``. Raises Damaged."""
+    standing, counts, total = values
+    return Standing(state(standing, RunState), parse_counts(counts), task_number(total))
+
+
+def dag_name(data: object) -> str:
+    """Read the name of a DAG. Raises Damaged."""
+    if isinstance(data, bytes) and len(data) <= 4 * MAX_NAME:
+        name = data.decode("utf-8", "replace")
+        if is_name(name):
+            return name
+    raise Damaged(f"the name of its DAG is damaged: {shown(data)}")
+
+
+def parse_counts(data: object) -> dict[str, int]:
+    """Read ``state=number`` pairs as the scheduler writes them. Raises Damaged."""
+    if data is None:
+        return {}
+    if not isinstance(data, bytes) or len(data) > MAX_COUNTS_BYTES:
+        raise Damaged(f"the counts of its tasks are damaged: {shown(data)}")
+    pairs = (pair.partition(b"=") for pair in data.split())
+    return {state(name, TaskState).value: task_number(count) for name, _, count in pairs}
+
+
+def _time(data: object, what: str) -> int:
+    """Read a time in ms that a calendar has."""
+    found = number(data, what)
+    if found > MAX_TIME_MS:
+        raise Damaged(f"{what} is in no year that a calendar has: {shown(data)}")
+    return found

@@ -1,0 +1,86 @@
+"""What a worker says of itself: read once, in one place, by all who show or ask it.
+
+A worker's lease says that it lives, its description says what it is. A description that cannot be
+read makes no worker dead: the worker is listed, without what it is, and with what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgpack
+
+from .limits import MAX_ABOUT_BYTES, MAX_ABOUT_TEXT, MAX_QUEUES
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """A live worker. ``processes``: its children; ``concurrency``: async tasks in each of them.
+
+    ``damaged``: what is wrong with its description, "" for nothing. What a worker of another
+    release does not tell is empty or 0.
+    """
+
+    worker: str
+    host: str = ""
+    pid: int = 0
+    app: str = ""
+    queues: tuple[str, ...] = ()
+    processes: int = 0
+    concurrency: int = 0
+    version: str = ""
+    damaged: str = ""
+
+
+def parse_about(worker: str, packed: object) -> WorkerInfo:
+    """Read a worker's description; one that cannot be read says so in ``damaged``."""
+    try:
+        about = _unpacked(packed)
+        return WorkerInfo(
+            worker=worker,
+            host=_text(about, "host"),
+            pid=_count(about, "pid"),
+            app=_text(about, "app"),
+            queues=_queues(about),
+            processes=_count(about, "processes"),
+            concurrency=_count(about, "concurrency"),
+            version=_text(about, "version"),
+        )
+    except ValueError as error:
+        return WorkerInfo(worker, damaged=f"its description is damaged: {error}")
+
+
+def _unpacked(packed: object) -> Mapping[object, object]:
+    if not isinstance(packed, bytes) or not 0 < len(packed) <= MAX_ABOUT_BYTES:
+        raise ValueError("it is missing, or longer than a worker writes it")
+    try:
+        about = msgpack.unpackb(packed)
+    except (ValueError, TypeError, msgpack.UnpackException):
+        raise ValueError("it is not msgpack") from None
+    if not isinstance(about, dict):
+        raise ValueError(f"it is a {type(about).__name__}")
+    return about
+
+
+def _text(about: Mapping[object, object], name: str) -> str:
+    value = about.get(name, "")
+    if isinstance(value, str) and len(value) <= MAX_ABOUT_TEXT:
+        return value
+    raise ValueError(f"its {name} is no text, or too long")
+
+
+def _count(about: Mapping[object, object], name: str) -> int:
+    value = about.get(name, 0)
+    if type(value) is int and 0 <= value < 2**32:
+        return value
+    raise ValueError(f"its {name} is no number, or too large")
+
+
+def _queues(about: Mapping[object, object]) -> tuple[str, ...]:
+    value = about.get("queues", [])
+    if not isinstance(value, list) or len(value) > MAX_QUEUES:
+        raise ValueError("its queues are no list, or too many")
+    if not all(isinstance(queue, str) and len(queue) <= MAX_ABOUT_TEXT for queue in value):
+        raise ValueError("a name among its queues is no text, or too long")
+    return tuple(value)
