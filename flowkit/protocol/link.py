@@ -176,16 +176,10 @@ class Link:
         """Send reads together and return their replies in order, a WrongType for each that was
         asked of a key with another type of value: one bad key must not spoil the others.
         """
-        try:
-            return self.batch(commands)
-        except WrongType:
-            return [self._reply_or_wrong_type(command) for command in commands]
-
-    def _reply_or_wrong_type(self, command: Sequence[object]) -> Any:
-        try:
-            return self.call(*command)
-        except WrongType as error:
-            return error
+        if not commands:
+            return []
+        result: list[Any] = self._persist(lambda: self._exchange_all(commands, each=True))
+        return result
 
     @contextmanager
     def impatient(self) -> Iterator[None]:
@@ -208,7 +202,9 @@ class Link:
         connection.send_command(*command)
         return connection.read_response()
 
-    def _exchange_all(self, commands: Sequence[Sequence[object]]) -> list[Any]:
+    def _exchange_all(
+        self, commands: Sequence[Sequence[object]], *, each: bool = False
+    ) -> list[Any]:
         connection = self._connection
         connection.send_packed_command(connection.pack_commands(commands))
         replies: list[Any] = []
@@ -217,7 +213,11 @@ class Link:
             try:
                 replies.append(connection.read_response())
             except rx.ResponseError as error:
-                failure = failure or error
+                meaning = as_store_error(self.url, error) if each else None
+                if isinstance(meaning, WrongType):
+                    replies.append(meaning)
+                else:
+                    failure = failure or error
         if failure is not None:
             raise failure
         return replies
