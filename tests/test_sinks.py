@@ -22,6 +22,8 @@ KNOWN = {
     "flowkit/cli/display.py:_tell:self._progress.console.print": "the same, and no markup is read",
     "flowkit/cli/output.py:say:click.echo": ESCAPED,
     "flowkit/cli/output.py:note:click.echo": ESCAPED,
+    "flowkit/cli/output.py:say_indented:click.echo": ESCAPED,
+    "flowkit/cli/output.py:fail:click.echo": ESCAPED,
     "flowkit/cli/output.py:print_json:click.echo": "JSON in ASCII",
     "flowkit/cli/output.py:print_table:click.echo": ESCAPED,
     "flowkit/cli/output.py:_print_rich:console.print": "cells are escaped, and no markup is read",

@@ -13,6 +13,8 @@ from .inputs import json_option, limit_option, run_argument, timeout_option
 if TYPE_CHECKING:
     from ..dead_letters import DeadLetter, OpenedLetter
 
+LONGEST_PARAM = 500  # characters of a parameter that are shown
+
 
 def seconds_of(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
     """Return a duration such as 90, 90s, 30m, 1h or 7d in seconds. Raises BadParameter."""
@@ -53,7 +55,7 @@ def ls(
     **options: Any,
 ) -> None:
     """List tasks that failed for good, the newest failure first."""
-    from .output import damaged_documents, damaged_row, note, print_json, print_table
+    from .output import damaged_documents, note, print_damaged, print_json, print_table
 
     found = connect(ctx, options).dead_letters(dag, since, limit)
     if as_json:
@@ -64,9 +66,8 @@ def ls(
         note("No task has failed for good, as far as is kept here.")
         return
     columns = ["RUN", "TASK", "DAG", "FAILED", "ATTEMPT", "ERROR"]
-    rows = [_row(letter) for letter in found]
-    rows += [damaged_row(entry, len(columns)) for entry in found.damaged]
-    print_table(columns, rows)
+    print_table(columns, [_row(letter) for letter in found])
+    print_damaged(found.damaged, "RUN")
     if len(found) == limit:
         note(f"These are the newest {limit}; --limit shows more.")
 
@@ -148,7 +149,7 @@ def _document(letter: DeadLetter) -> dict[str, object]:
 
 
 def _show(found: OpenedLetter) -> None:
-    from .output import indented, local_time, note, say
+    from .output import cut, indented, local_time, note, say, say_indented
     from .plain import plain
 
     letter = found.letter
@@ -158,14 +159,15 @@ def _show(found: OpenedLetter) -> None:
     say(f"Failed:   {local_time(letter.failed)}, attempt {letter.attempt}")
     say(f"Worker:   {letter.worker}")
     for name, value in found.params.items():
-        say(f"Param:    {name} = {indented(_cut(repr(plain(value))))}")
+        say(indented(f"Param:    {name} = {cut(repr(plain(value)), LONGEST_PARAM)}"))
     if found.damaged:
         say(f"Damaged:  {indented(found.damaged)}")
     for name, size in found.inputs.items():
         say(f"Input:    {name}, {f'{size} bytes' if size else 'None'}")
-    say(f"Error:    {letter.error_type}: {indented(letter.error_message)}")
+    say(indented(f"Error:    {letter.error_type}: {letter.error_message}"))
     if found.traceback:
-        say(f"\n{found.traceback.rstrip()}")
+        say("")
+        say_indented(found.traceback.rstrip())
     if letter.at_most_once:
         note("It may have done its work: look before you have it started again.")
     note(f"To try again: flowkit dead retry {letter.run_id} {_quoted(letter.task)}")
@@ -178,8 +180,6 @@ def _quoted(task: str) -> str:
 
 
 def _first_line(text: str, limit: int = 80) -> str:
-    return _cut(text.split("\n", 1)[0], limit)
+    from .output import cut
 
-
-def _cut(text: str, limit: int = 500) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return cut(text.split("\n", 1)[0], limit)

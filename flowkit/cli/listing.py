@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..core.states import RunState
+from ..protocol.listings import DamagedItem
 from .connect import connect
 from .daemon_options import redis_options
 from .inputs import json_option, limit_option
@@ -26,7 +27,7 @@ _STATES = [state.value for state in RunState]
 @click.pass_context
 def ls(ctx: click.Context, /, limit: int, state: str | None, as_json: bool, **options: Any) -> None:
     """List runs, newest first."""
-    from .output import damaged_documents, damaged_row, note, print_json, print_table
+    from .output import damaged_documents, note, print_damaged, print_json, print_table
 
     runs = connect(ctx, options).runs(limit, state)
     if as_json:
@@ -34,9 +35,8 @@ def ls(ctx: click.Context, /, limit: int, state: str | None, as_json: bool, **op
         print_json([*documents, *damaged_documents(runs.damaged, "run_id")])
     elif runs or runs.damaged:
         columns = ["RUN", "DAG", "STATE", "SUBMITTED", "DURATION", "TASKS"]
-        rows = [_run_row(run) for run in runs]
-        rows += [damaged_row(run, len(columns)) for run in runs.damaged]
-        print_table(columns, rows)
+        print_table(columns, [_run_row(run) for run in runs])
+        print_damaged(runs.damaged, "RUN")
     else:
         note("There are no runs." if state is None else f"There are no {state} runs.")
 
@@ -70,7 +70,7 @@ def _run_document(run: RunRecord) -> dict[str, object]:
 @click.pass_context
 def workers(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
     """List live workers, and tell whether a scheduler leads, in each shard if there are several."""
-    from .output import damaged_documents, note, print_json, print_table
+    from .output import damaged_documents, print_json
 
     shards = connect(ctx, options).shards
     found: list[dict[str, object]] = []
@@ -87,17 +87,26 @@ def workers(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
     if as_json:
         lacking = {"shards": len(shards), "shards_without": unled} if len(shards) > 1 else {}
         print_json({"scheduler": not unled, **lacking, "workers": found})
-        return
+    else:
+        _show_workers(found, unled, len(shards))
+
+
+def _show_workers(found: list[dict[str, object]], unled: list[str], shards: int) -> None:
+    """Print the live workers; ``unled``: the shards that no scheduler leads."""
+    from .output import note, print_damaged, print_table
+
     if unled:
-        where = f" for shard {', '.join(unled)}" if len(shards) > 1 else ""
+        where = f" for shard {', '.join(unled)}" if shards > 1 else ""
         note(f"No scheduler is running{where}: start flowkit-scheduler.")
     if found:
         names = ["worker", "host", "pid", "app", "queues", "processes", "version"]
-        columns = [*names[:1], "shard", *names[1:]] if len(shards) > 1 else names
-        if any("damaged" in one for one in found):
-            columns = [*columns, "damaged"]
-        rows = [[_cell(one.get(column, "")) for column in columns] for one in found]
+        columns = [*names[:1], "shard", *names[1:]] if shards > 1 else names
+        honest = [worker for worker in found if "damaged" not in worker]
+        rows = [[_cell(worker.get(column, "")) for column in columns] for worker in honest]
         print_table([column.upper() for column in columns], rows)
+        damaged = [worker for worker in found if "damaged" in worker]
+        items = [DamagedItem(str(one["worker"]), str(one["damaged"])) for one in damaged]
+        print_damaged(items, "WORKER")
     else:
         note("No worker is running: start flowkit-worker --app …")
 

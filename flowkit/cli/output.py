@@ -48,9 +48,14 @@ def note(text: str) -> None:
     click.echo(escape_lines(text), err=True)
 
 
+def say_indented(text: str, *, err: bool = False) -> None:
+    """Print a text of several lines from elsewhere, so that none can pass for one of ours."""
+    click.echo("    " + indented(text), err=err)
+
+
 def fail(text: str) -> None:
-    """Tell what went wrong."""
-    note(f"Error: {text}")
+    """Tell what went wrong. A message of several lines cannot pass for several messages."""
+    click.echo(f"Error: {indented(text)}", err=True)
 
 
 def print_json(value: object) -> None:
@@ -97,9 +102,16 @@ def damaged_documents(items: Sequence[DamagedItem], name: str) -> list[dict[str,
     return [{name: item.name, "damaged": item.problem} for item in items]
 
 
-def damaged_row(item: DamagedItem, columns: int) -> list[str]:
-    """Return the row of an item that cannot be read: its name, and in the last column why."""
-    return [item.name, *[""] * (columns - 2), f"damaged: {item.problem}"]
+def print_damaged(items: Sequence[DamagedItem], what: str) -> None:
+    """Print what cannot be read of a list, below it; ``what``: the heading of the names."""
+    if items:
+        say("")
+        print_table([what, "DAMAGED"], [[cut(item.name, 80), item.problem] for item in items])
+
+
+def cut(text: str, limit: int) -> str:
+    """Return text of at most ``limit`` characters."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def seconds(length: float | None) -> str:

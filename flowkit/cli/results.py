@@ -12,7 +12,7 @@ from ..protocol.codec_describe import describe
 from ..protocol.run_records import RunRecord
 from ..run_handle import RunHandle
 from .display import Display, summary
-from .output import count, fail, note, print_json, print_table, seconds
+from .output import count, fail, note, print_json, print_table, say_indented, seconds
 
 MOST_TASKS = 25
 WIDTH = 100
@@ -54,7 +54,8 @@ def show_error(error: TaskExecutionError) -> None:
     """Print the failure of a task: what and where, then the traceback from the worker."""
     fail(str(error.args[0]))
     if error.remote_traceback:
-        note("\n" + error.remote_traceback.rstrip())
+        note("")
+        say_indented(error.remote_traceback.rstrip(), err=True)
 
 
 def show_results(handle: RunHandle) -> None:

@@ -7,6 +7,7 @@ Reading is strict: a field of the wrong type, length or range makes the record d
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -69,9 +70,10 @@ def parse_standing(values: Sequence[object]) -> Standing:
 def dag_name(data: object) -> str:
     """Read the name of a DAG. Raises Damaged."""
     if isinstance(data, bytes) and len(data) <= 4 * MAX_NAME:
-        name = data.decode("utf-8", "replace")
-        if is_name(name):
-            return name
+        with suppress(UnicodeDecodeError):
+            name = data.decode()
+            if is_name(name):
+                return name
     raise Damaged(f"the name of its DAG is damaged: {shown(data)}")
 
 

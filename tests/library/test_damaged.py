@@ -1,0 +1,153 @@
+"""One malformed record hides no other: a client of a namespace that others have written to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from damaged_namespace import WRONG_DEAD, WRONG_IDS, DamagedNamespace, damaged_namespace
+
+from flowkit import Client
+from flowkit.exceptions import FlowkitError, RunDamaged, RunLost
+from flowkit.health import UnhealthyError, check_scheduler
+
+
+@pytest.fixture(scope="module")
+def planted(server_url: str) -> Iterator[DamagedNamespace]:
+    with damaged_namespace(server_url) as planted:
+        yield planted
+
+
+@pytest.fixture
+def client(planted: DamagedNamespace) -> Iterator[Client]:
+    with Client.connect(planted.url, planted.namespace) as client:
+        yield client
+
+
+# -- lists -------------------------------------------------------------------------------------
+
+
+def test_runs_that_can_be_read_are_listed_and_the_others_are_told_of(
+    client: Client, planted: DamagedNamespace
+) -> None:
+    runs = client.runs(1000)
+    assert {run.run for run in runs} == {"failed", "huge", "large-error", *planted.unreadable}
+    told = {one.name: one.problem for one in runs.damaged}
+    assert planted.damaged.keys() <= told.keys()
+    assert len(told) == len(planted.damaged) + len(WRONG_IDS)
+    assert max(len(name) for name in told) <= 200
+    assert all(0 < len(problem) < 200 for problem in told.values())
+
+
+def test_damaged_runs_take_no_place_from_others(client: Client) -> None:
+    """Some fifty damaged runs are newer than the newest that can be read."""
+    assert [run.run for run in client.runs(1)] == ["huge"]
+    assert len(client.runs(1).damaged) == 1
+    assert "failed" in [run.run for run in client.runs(100, "failed")]
+
+
+def test_a_list_of_runs_reads_no_parameters(client: Client) -> None:
+    with client.shards[0].store() as store:
+        commands: list[object] = []
+        send = store.link._connection.pack_commands
+        store.link._connection.pack_commands = lambda of: (commands.extend(of), send(of))[1]
+        client.runs(10)
+        store.link._connection.pack_commands = send
+    fields = {command[2] for command in commands if command[0] == "HGET"}  # type: ignore[index]
+    assert "dag" in fields
+    assert "params" not in fields
+    assert not any(command[0] == "HGETALL" for command in commands)  # type: ignore[index]
+
+
+def test_failures_that_can_be_read_are_listed(client: Client, planted: DamagedNamespace) -> None:
+    letters = client.dead_letters(limit=1000)
+    assert [(one.run_id, one.task) for one in letters] == [
+        ("large-error", "breaks"),
+        ("failed", "breaks"),
+    ]
+    assert letters[0].error_type == "Unreadable"
+    names = [one.name for one in letters.damaged]
+    records = [run for run, what in planted.unreadable.items() if what.startswith("record: b'")]
+    records.remove(next(run for run in records if planted.unreadable[run] == "record: b''"))
+    assert {f"{run}, task 1" for run in records} <= set(names)
+    assert len(names) >= len(WRONG_DEAD) + len(records) - 2
+
+
+def test_workers_that_live_are_listed_with_what_is_wrong(client: Client) -> None:
+    with client.shards[0].store() as store:
+        workers = store.alive_workers()
+    known = {one.worker: one for one in workers}
+    honest = known.pop("honest")
+    assert (honest.pid, honest.queues[0], honest.damaged) == (7, "default", "")
+    assert len(known) >= 10
+    assert all(one.damaged and one.queues == () for one in known.values())
+    assert len(workers.damaged) == 4
+
+
+def test_no_garbage_is_a_leader(client: Client) -> None:
+    with client.shards[0].store() as store, pytest.raises(UnhealthyError):
+        check_scheduler(store)
+
+
+@pytest.mark.parametrize("key", ["runs", "dead", "workers"])
+def test_a_list_that_is_none_is_named(server_url: str, key: str) -> None:
+    with damaged_namespace(server_url) as planted:
+        name = getattr(planted.keys, key)()
+        planted.server.delete(name)
+        planted.server.rpush(name, "x")
+        with Client.connect(planted.url, planted.namespace) as client:
+            if key == "workers":
+                with client.shards[0].store() as store:
+                    assert [one.name for one in store.alive_workers().damaged] == [name]
+                return
+            with pytest.raises(FlowkitError, match=f"the list '{name}' in Redis is damaged"):
+                client.runs() if key == "runs" else client.dead_letters()
+
+
+# -- one run -----------------------------------------------------------------------------------
+
+
+def test_a_damaged_run_says_so(client: Client, planted: DamagedNamespace) -> None:
+    for run, what in planted.damaged.items():
+        with pytest.raises(RunDamaged) as caught:
+            client.run(run)
+        assert str(caught.value).startswith(f"run '{run}' is damaged in Redis: "), what
+        assert caught.value.run_id == run
+        assert len(str(caught.value)) < 500
+
+
+def test_what_cannot_be_read_of_a_run_is_said(client: Client, planted: DamagedNamespace) -> None:
+    for run, what in planted.unreadable.items():
+        handle = client.run(run)
+        with pytest.raises((RunDamaged, RunLost)) as caught:
+            handle.status()
+        assert run in str(caught.value), what
+        assert len(str(caught.value)) < 500
+        with pytest.raises(FlowkitError):
+            handle.results()
+
+
+def test_waiting_for_a_damaged_run_ends(client: Client, planted: DamagedNamespace) -> None:
+    handle = client.run("failed")
+    planted.put_run("broken", 9, state=b"running")
+    broken = client.run("broken")
+    planted.put_run("broken", 9, state=b"banana")
+    with pytest.raises(RunDamaged):
+        broken.wait(5)
+    with pytest.raises(RunDamaged):
+        client.wait_all([handle, broken], 5)
+    planted.server.delete(planted.keys.run("broken"))
+    planted.server.zrem(planted.keys.runs(), "broken")
+
+
+def test_a_letter_with_damaged_parameters_is_opened(
+    client: Client, planted: DamagedNamespace
+) -> None:
+    letter = client.dead_letter("failed", "breaks")
+    assert letter.damaged == ""
+    assert list(letter.params) == ["param", "a\nFORGED"]
+    planted.put_run("failed", 3, params=b"\xc1")
+    letter = client.dead_letter("failed", "breaks")
+    assert letter.params == {}
+    assert letter.damaged.startswith("its parameters cannot be read")
+    planted.put_run("failed", 3)
