@@ -147,7 +147,15 @@ def test_json_is_ascii_and_says_the_same(text: str, capsys: Capture) -> None:
 @nasty
 @pytest.mark.parametrize(
     "words",
-    [("--{}",), ("{}",), ("ls", "--{}"), ("ls", "--state", "{}"), ("status", "{}"), ("dead", "{}")],
+    [
+        ("--{}",),
+        ("{}",),
+        ("ls", "--{}"),
+        ("ls", "{}"),
+        ("ls", "--state", "{}"),
+        ("status", "{}"),
+        ("dead", "{}"),
+    ],
     ids=" ".join,
 )
 def test_words_of_the_command_line(text: str, words: tuple[str, ...], capsys: Capture) -> None:

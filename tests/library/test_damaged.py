@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from damaged_namespace import WRONG_DEAD, WRONG_IDS, DamagedNamespace, damaged_namespace
@@ -46,17 +46,35 @@ def test_damaged_runs_take_no_place_from_others(client: Client) -> None:
     assert "failed" in [run.run for run in client.runs(100, "failed")]
 
 
+def sent_by(client: Client, act: Callable[[], object]) -> list[tuple[object, ...]]:
+    """Return the commands of batches that a call sends."""
+    commands: list[tuple[object, ...]] = []
+    with client.shards[0].store() as store, pytest.MonkeyPatch.context() as patch:
+        connection = store.link._connection
+        send = connection.pack_commands
+        patch.setattr(connection, "pack_commands", lambda of: (commands.extend(of), send(of))[1])
+        act()
+    return commands
+
+
 def test_a_list_of_runs_reads_no_parameters(client: Client) -> None:
-    with client.shards[0].store() as store:
-        commands: list[object] = []
-        send = store.link._connection.pack_commands
-        store.link._connection.pack_commands = lambda of: (commands.extend(of), send(of))[1]
-        client.runs(10)
-        store.link._connection.pack_commands = send
-    fields = {command[2] for command in commands if command[0] == "HGET"}  # type: ignore[index]
+    commands = sent_by(client, lambda: client.runs(10))
+    assert {command[0] for command in commands} == {"HGET", "HSTRLEN"}
+    fields = {command[2] for command in commands}
     assert "dag" in fields
     assert "params" not in fields
-    assert not any(command[0] == "HGETALL" for command in commands)  # type: ignore[index]
+
+
+def test_what_is_too_long_is_never_transferred(client: Client, planted: DamagedNamespace) -> None:
+    """A name of 1 MB, an error of 5 MB; and ``ls`` read parameters of 20 MB."""
+    commands = sent_by(client, lambda: (client.runs(1000), client.dead_letters(limit=1000)))
+    read = {command[1:] for command in commands if command[0] == "HGET"}
+    asked = {command[1:] for command in commands if command[0] == "HSTRLEN"}
+    (run,) = [run for run, what in planted.damaged.items() if what == f"dag is {b'x' * 20!r}"]
+    for large in ((planted.keys.run(run), "dag"), (planted.keys.errors("large-error"), 1)):
+        assert large in asked
+        assert large not in read
+    assert (planted.keys.errors("failed"), 1) in read
 
 
 def test_failures_that_can_be_read_are_listed(client: Client, planted: DamagedNamespace) -> None:
