@@ -267,18 +267,9 @@ class RunCancelled(RunError):
 
 
 class RunDamaged(RunError):
-    """What Redis holds of the run cannot be read: something else than flowkit has written to it.
+    """What Redis holds of the run cannot be read: something else than flowkit has written to it."""
 
-    ``problem``: what is wrong, in a few words.
-    """
-
-    def __init__(self, run_id: str, problem: str) -> None:
-        super().__init__(
-            run_id,
-            f"run {run_id!r} is damaged in Redis: {problem}. Submit it anew under another id, and "
-            "see who else can write to that Redis: docs/howto/secure-redis.md",
-        )
-        self.problem = problem
+    sentence = "Run {run_id!r} is damaged in Redis. Submit it anew under another id."
 
 
 class RunLost(RunError):

@@ -95,9 +95,9 @@ class ShardConnection:
             with self.store() as store:
                 yield store
         except WrongType:
-            raise RunDamaged(run_id, WRONG_KEY) from None
+            raise _damaged(run_id, WRONG_KEY) from None
         except Damaged as error:
-            raise RunDamaged(run_id, str(error)) from None
+            raise _damaged(run_id, str(error)) from None
 
     @contextmanager
     def feed(self, run_id: str) -> Iterator[Feed]:
@@ -131,6 +131,14 @@ class ShardConnection:
             raise FlowkitError(
                 "this client is closed, and its handles with it: make another with Client.connect()"
             )
+
+
+def _damaged(run_id: str, problem: str) -> RunDamaged:
+    return RunDamaged(
+        run_id,
+        f"run {run_id!r} is damaged in Redis: {problem}. Submit it anew under another id, and see "
+        "who else can write to that Redis: docs/howto/secure-redis.md",
+    )
 
 
 def reach_one(shards: Sequence[ShardConnection], patience: float) -> None:

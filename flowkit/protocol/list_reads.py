@@ -190,15 +190,17 @@ class ListReads(Store):
         another type. Two round trips, the second for what is there.
         """
         sizes: list[Any] = self.link.batch_each([("HSTRLEN", key, name) for key, name, _ in fields])
-        wanted = [
-            at
-            for at, size in enumerate(sizes)
-            if not isinstance(size, WrongType) and 0 < size <= fields[at].longest
-        ]
-        commands = [("HGET", fields[at].key, fields[at].name) for at in wanted]
-        read = dict(zip(wanted, self.link.batch_each(commands), strict=True))
+        wanted: dict[str, list[int]] = {}
+        for at, size in enumerate(sizes):
+            if not isinstance(size, WrongType) and 0 < size <= fields[at].longest:
+                wanted.setdefault(fields[at].key, []).append(at)
+        commands = [("HMGET", key, *(fields[at].name for at in ats)) for key, ats in wanted.items()]
+        read: dict[int, bytes | None] = {}
+        for ats, values in zip(wanted.values(), self.link.batch_each(commands), strict=True):
+            if not isinstance(values, WrongType):  # it was a hash a moment ago
+                read.update(zip(ats, values, strict=True))
         return [
-            read.get(at, _unread(field, size))
+            read[at] if at in read else _unread(field, size)
             for at, (field, size) in enumerate(zip(fields, sizes, strict=True))
         ]
 

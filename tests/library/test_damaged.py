@@ -59,8 +59,8 @@ def sent_by(client: Client, act: Callable[[], object]) -> list[tuple[object, ...
 
 def test_a_list_of_runs_reads_no_parameters(client: Client) -> None:
     commands = sent_by(client, lambda: client.runs(10))
-    assert {command[0] for command in commands} == {"HGET", "HSTRLEN"}
-    fields = {command[2] for command in commands}
+    assert {command[0] for command in commands} == {"HMGET", "HSTRLEN"}
+    fields = {field for command in commands for field in command[2:]}
     assert "dag" in fields
     assert "params" not in fields
 
@@ -68,8 +68,10 @@ def test_a_list_of_runs_reads_no_parameters(client: Client) -> None:
 def test_what_is_too_long_is_never_transferred(client: Client, planted: DamagedNamespace) -> None:
     """A name of 1 MB, an error of 5 MB; and ``ls`` read parameters of 20 MB."""
     commands = sent_by(client, lambda: (client.runs(1000), client.dead_letters(limit=1000)))
-    read = {command[1:] for command in commands if command[0] == "HGET"}
-    asked = {command[1:] for command in commands if command[0] == "HSTRLEN"}
+    asked, read = (
+        {(key, field) for name, key, *fields in commands for field in fields if name == wanted}
+        for wanted in ("HSTRLEN", "HMGET")
+    )
     (run,) = [run for run, what in planted.damaged.items() if what == f"dag is {b'x' * 20!r}"]
     for large in ((planted.keys.run(run), "dag"), (planted.keys.errors("large-error"), 1)):
         assert large in asked

@@ -55,6 +55,7 @@ def test_the_branches():
         "RunNotOver",
         "TaskNotFailed",
         "RunCancelled",
+        "RunDamaged",
         "RunLost",
         "WaitTimeout",
     }
