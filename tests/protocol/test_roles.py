@@ -14,13 +14,11 @@ from flowkit.protocol.scripts import script
 PROTOCOL = Path(keys.__file__).parent
 # Role → the modules that read and call scripts for it.
 MODULES = {
-    "client": ("store", "client_store", "feed"),
+    "client": ("store", "list_reads", "client_store", "feed"),
     "scheduler": ("store", "lease_store", "event_store", "scheduler_store", "upkeep_store"),
     "worker": ("store", "worker_store"),
     "state": ("state_store",),
 }
-# The shared store reads for all; that it looks for live workers is for clients alone.
-FOR_CLIENTS_ALONE = {"ZRANGEBYSCORE"}
 # Words in capitals that are no commands: options, replies, and sets of outcomes' letters.
 NO_COMMANDS = {"LIMIT", "COUNT", "BLOCK", "STREAMS", "WITHSCORES", "MINID", "MAXLEN", "FENCED"}
 NO_COMMANDS |= {"FCS", "FUCSK"}
@@ -35,8 +33,6 @@ def sent(role: str) -> set[str]:
     for module in MODULES[role]:
         text = (PROTOCOL / f"{module}.py").read_text()
         words = {one or other for one, other in _CALL.findall(text)}
-        if module == "store" and role != "client":
-            words -= FOR_CLIENTS_ALONE
         commands |= words.union(*map(called_by, _SCRIPT.findall(text)))
     return {word.lower() for word in commands - NO_COMMANDS}
 
