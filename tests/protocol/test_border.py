@@ -20,7 +20,7 @@ from flowkit.protocol.scripts import script
 def border() -> Any:
     """Load the scripts' border with a Redis that refuses all commands."""
     text = script("reap").text
-    piece = text[text.index("-- border:") : text.index("-- ready:")]
+    piece = text[text.index("-- border:") : text.index("-- guarded:")]
     runtime = lua.LuaRuntime(encoding=None)
     names = (
         "read_record read_key read_entry read_place read_levels read_time one_more is_run is_digest"
@@ -162,7 +162,7 @@ def test_what_lua_takes_for_a_number_is_none_yet(text: bytes) -> None:
 
 def test_the_limits_in_the_scripts_are_those_of_python() -> None:
     text = script("reap").text
-    piece = text[text.index("-- border:") : text.index("-- ready:")]
+    piece = text[text.index("-- border:") : text.index("-- guarded:")]
     lines = {
         "#run <=": [limits.MAX_RUN_ID] * 2,
         "#list <=": [limits.MAX_LIST],

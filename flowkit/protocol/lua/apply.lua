@@ -1,5 +1,5 @@
 -- apply: the scheduler's write: queues what is ready, ends runs, moves the cursor.
--- USES   base border ready fence graph finish
+-- USES   base border guarded ready fence graph finish
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 cursor ('' leaves it)
 --        then commands: begin <run> <graph digest>

@@ -1,5 +1,5 @@
 -- cancel: asks for a run to be stopped.
--- USES   base border
+-- USES   base border guarded
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 run
 -- REPLY  OK | UNKNOWN | OVER <state>

@@ -1,5 +1,5 @@
 -- claim: hands ready attempts to a lane and marks them running by it.
--- USES   base border batch suspects take take_once
+-- USES   base border guarded batch suspects take take_once
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 lane   3 call number   4 limit   5 share (claimers to leave work for)
 --        6… ready lists, first to claim first

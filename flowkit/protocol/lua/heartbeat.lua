@@ -1,5 +1,5 @@
 -- heartbeat: renews a worker's lease and tells it what to stop.
--- USES   base border
+-- USES   base border guarded
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 worker   3 lease (ms)   4 description to register with, '' to renew
 --        5… its lanes

@@ -1,5 +1,5 @@
 -- promote: makes claimable what is due: retries and delayed starts.
--- USES   base border ready fence
+-- USES   base border guarded ready fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 limit
 -- REPLY  OK <promoted> <ms until the next is due, -1 for none> | FENCED

@@ -1,5 +1,5 @@
 -- release: a lane gives back attempts that it has not started; they keep their attempt number.
--- USES   base border ready dead give_back
+-- USES   base border guarded ready dead give_back
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 lane   3 '' if none of them has started, else the error of those that
 --        may have and must not start twice   4… "run,task"

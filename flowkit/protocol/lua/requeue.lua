@@ -1,5 +1,5 @@
 -- requeue: rebuilds the hints of one run from its records.
--- USES   base border ready fence
+-- USES   base border guarded ready fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 run   then task, list, level per task
 -- REPLY  OK <entries written> | FENCED

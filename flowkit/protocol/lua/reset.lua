@@ -1,5 +1,5 @@
 -- reset: makes tasks of a resumed run pending again; they keep the number of their last attempt.
--- USES   base border fence dead results
+-- USES   base border guarded fence dead results
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 run
 --        5 '1' if this is the last part, '2' if results were lost before and are all made again

@@ -1,5 +1,5 @@
 -- resume: takes a run that is over up again; what succeeded is kept, but for what is named.
--- USES   base border graph
+-- USES   base border guarded graph
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 run   3 request: an id that the client chose
 --        4 tasks to make again with all that needs them, by number, or ''

@@ -1,5 +1,5 @@
 -- retire: forgets a worker that is gone, once its lanes hold nothing.
--- USES   base border
+-- USES   base border guarded
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 worker   3… its lanes, beside those that it has registered
 -- REPLY  OK | HOLDS <lane>

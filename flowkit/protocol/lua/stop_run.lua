@@ -1,5 +1,5 @@
 -- stop_run: notes that a run is stopping, before anything that follows from it.
--- USES   base border fence
+-- USES   base border guarded fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 run   5 outcome that it stops for
 --        6 task that failed, or ''

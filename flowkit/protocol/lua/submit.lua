@@ -1,5 +1,5 @@
 -- submit: accepts a run under an id that the client chose; a second submit changes nothing.
--- USES   base border graph
+-- USES   base border guarded graph
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 run   3 graph digest   4 graph ('' if it should be stored already)
 --        5 DAG name   6 params   7 tasks   8 ttl (ms)

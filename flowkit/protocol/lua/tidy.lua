@@ -1,5 +1,5 @@
 -- tidy: drops hints of runs that are over: retries nobody waits for, entries that nobody claims.
--- USES   base border fence
+-- USES   base border guarded fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 rank in `delayed` to begin at   5 how many entries
 --        to look at, there and at the head of each ready list, at most 200

@@ -1,5 +1,5 @@
 -- turn_over: ends tasks that do not run: pending ones, and by C also queued and waiting ones.
--- USES   base border fence
+-- USES   base border guarded fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 run   5 letter (C cancelled, U upstream failed)
 --        6 '1' to tell workers to stop what runs   7… tasks, at most 1,000

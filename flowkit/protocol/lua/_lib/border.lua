@@ -1,11 +1,9 @@
 -- border: what stands in Redis is read through these, since anybody may have written it.
 -- Each returns nil for what no release of flowkit writes. The limits are those of
--- flowkit/protocol/limits.py. A read by `redis.pcall` does not end the script where a key of one
--- run holds another type: that run is passed over, and the others in the batch are not.
+-- flowkit/protocol/limits.py.
 
 local WORD = '[!-+%-.-~]*' -- printable but for commas and blanks, which separate parts
 local RECORD = '^(%u)(%d+),(' .. WORD .. '),(' .. WORD .. '),(%-?%d*),(%-?%d*)'
-
 local MAX_RECORD = 400
 
 -- Ends of an id that would make the key of a run that of another one's tasks.
@@ -62,24 +60,3 @@ end
 
 -- The levels of a ready list, first to claim first.
 local function read_levels(text) return (string.gsub(string.sub(text or '', 1, 11), '[^!%d]', '')) end
-
--- Fields of a hash; nil if the key holds something else.
-local function fields_of(...)
-  local found = redis.pcall('HMGET', ...)
-  if not found.err then return found end
-end
-
--- One field of a hash; false if it is not there or the key holds something else.
-local function field_of(key, field)
-  local found = redis.pcall('HGET', key, field)
-  return type(found) == 'string' and found
-end
-
--- How many items a list or a hash has; 0 if the key holds something else.
-local function size_of(command, key)
-  local found = redis.pcall(command, key)
-  return type(found) == 'number' and found or 0
-end
-
--- Runs a command on a hint, or on what nothing else depends on: one that fails changes nothing.
-local function try(...) return redis.pcall(...) end
