@@ -33,6 +33,7 @@ from .entries import (
     Entry,
     Stored,
     check_key,
+    check_lock_timeout,
     check_metadata,
     check_path,
     check_ttl,
@@ -50,6 +51,7 @@ __all__ = ["RedisStateManager", "StateManager", "StateStore", "TaskCache"]
 
 _LAZY = {"RedisStateManager": ".redis", "TaskCache": "..task_cache"}
 _TIDY_FROM = 1000
+LOCK_TIMEOUT_S = 30.0
 
 
 def __getattr__(name: str) -> object:
@@ -99,21 +101,28 @@ class StateManager:
     """Values by key, in memory, or in the JSON file at ``storage_path`` as well.
 
     ``default_ttl``: seconds after which an entry expires if ``set`` does not say, None for never.
-    In memory a value is the object itself; with a file it is whatever the typed codec can keep,
+    ``lock_timeout``: seconds to wait for another writer of the file before a StateError. In memory
+    a value is the object itself; with a file it is whatever the typed codec can keep,
     and each ``get`` returns a copy. Threads may share a manager, and processes a file.
     """
 
     def __init__(
-        self, storage_path: str | PathLike[str] | None = None, default_ttl: float | None = None
+        self,
+        storage_path: str | PathLike[str] | None = None,
+        default_ttl: float | None = None,
+        *,
+        lock_timeout: float = LOCK_TIMEOUT_S,
     ) -> None:
         """Read the file, if there is one; a corrupt one is kept aside, with a warning.
 
         Raises TypeError or ValueError for a bad argument, StateError for a file of a newer
-        format, or one that cannot be read.
+        format, one that cannot be read, or one that another account owns or can change.
         """
         self.storage_path = check_path(storage_path)
         self.default_ttl = check_ttl("default_ttl", default_ttl)
-        self._file = None if self.storage_path is None else StateFile(self.storage_path)
+        self._file = None
+        if self.storage_path is not None:
+            self._file = StateFile(self.storage_path, check_lock_timeout(lock_timeout))
         self._memory: dict[str, Entry] = {}
         self._lock = RLock()
         self._draft: Draft | None = None

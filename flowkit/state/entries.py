@@ -106,6 +106,15 @@ def check_ttl(option: str, ttl: object) -> float | None:
     return math.inf if ttl > _NEVER_S else float(max(ttl, -1))
 
 
+def check_lock_timeout(seconds: object) -> float:
+    """Return how long to wait for the lock of a file. Raises TypeError, ValueError."""
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        raise TypeError(f"lock_timeout must be a number of seconds, not {seconds!r}.")
+    if not seconds >= 0:
+        raise ValueError(f"lock_timeout must be 0 or more seconds, not {seconds!r}.")
+    return float(seconds)
+
+
 def choose_ttl(ttl: object, default: float | None) -> float | None:
     """Return the TTL of an entry in seconds, None for never: the one given, else the default."""
     chosen = default if ttl is None else check_ttl("ttl", ttl)

@@ -8,8 +8,10 @@
 Rules:
 - Whoever looks at the file finds a whole one, at any time and after any crash: it is written
   beside, flushed to the disk, and put in place by a rename; then its folder is flushed.
-- No update is lost: a writer holds ``NAME.lock`` from before it reads until it has written. The
-  lock goes with the process that holds it; the file of the lock stays.
+- No update is lost: a writer holds ``NAME.lock`` (lock.py) from before it reads until it has
+  written.
+- Other accounts are strangers: new files have mode 0600, and a file, link or folder that another
+  account may have planted is refused (``flowkit.trust``). A file that exists keeps its mode.
 - Readers take no lock. They know a file again by its inode, which they keep open, so that no other
   file can get the same one.
 - What is no state file is never overwritten: it is renamed to ``NAME.corrupt-TIME`` first, with a
@@ -20,18 +22,19 @@ A write costs a rewrite of the whole file and two flushes: some milliseconds for
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ..clock import SYSTEM_CLOCK
 from ..exceptions import StateError
 from ..logging import LogLevel, get_logger
+from ..trust import Untrusted, open_trusted, resolve
 from .entries import Entry, read_entry
+from .lock import PRIVATE, locked
 
 FORMAT = 1
 Identity = tuple[int, int, int, int]  # device, inode, size, modified (ns)
@@ -66,10 +69,17 @@ class Draft:
 class StateFile:
     """The file at ``path``. It need not exist; it and its folder are made by the first write."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises StateError for a folder."""
+    def __init__(self, path: Path, lock_timeout: float) -> None:
+        """Raises StateError for a folder, and for a path that other accounts can change."""
         # Neither a change of the working directory nor a symbolic link leads it elsewhere later.
-        self._path = Path(os.path.realpath(path))
+        self._path = path
+        self._lock_timeout = lock_timeout
+        try:
+            self._path = resolve(path)
+        except OSError as error:
+            raise self._trouble("found", error) from error
+        except Untrusted as error:
+            raise self._refused(error) from None
         if self._path.is_dir():
             raise StateError(f"{path} is a folder. Give the name of a file in it.")
         self._snapshot = _Snapshot({}, None)
@@ -110,7 +120,7 @@ class StateFile:
     def _current(self) -> Mapping[str, Entry]:
         snapshot = self._snapshot
         try:
-            found = _identity(os.stat(self._path))
+            found = _identity(os.lstat(self._path))
         except (FileNotFoundError, NotADirectoryError):
             found = None
         except OSError as error:
@@ -121,11 +131,14 @@ class StateFile:
 
     def _load(self) -> _Snapshot:
         try:
-            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            self._check_place()
+            fd = open_trusted(self._path, os.O_RDONLY)
         except (FileNotFoundError, NotADirectoryError):
             return _Snapshot({}, None)
         except OSError as error:
             raise self._trouble("read", error) from error
+        except Untrusted as error:
+            raise self._refused(error) from None
         snapshot = _Snapshot({}, fd)  # owns it from here on, whatever happens
         try:
             with open(fd, "rb", closefd=False) as file:
@@ -156,8 +169,9 @@ class StateFile:
         nothing of ours. What else cannot be read was a state once, as far as anybody can tell.
         """
         try:
-            text = self._path.read_bytes().decode()
-        except (OSError, ValueError):
+            with open(open_trusted(self._path, os.O_RDONLY), "rb") as file:
+                text = file.read().decode()
+        except (OSError, ValueError, Untrusted):
             return
         try:
             document = json.loads(text)
@@ -206,21 +220,17 @@ class StateFile:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-            fd = os.open(f"{self._path}.lock", flags, 0o666)
-        except OSError as error:
-            raise self._trouble("locked", error) from error
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+        with ExitStack() as held:
             try:
-                yield
-            finally:
-                # A child that was forked meanwhile has the descriptor too; closing is not enough.
-                fcntl.flock(fd, fcntl.LOCK_UN)
-        finally:
-            os.close(fd)
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._check_place()
+                lock = self._path.with_name(f"{self._path.name}.lock")
+                held.enter_context(locked(lock, self._lock_timeout))
+            except OSError as error:
+                raise self._trouble("locked", error) from error
+            except Untrusted as error:
+                raise self._refused(error) from None
+            yield
 
     def _write(self, entries: dict[str, Entry]) -> None:
         lines = ",\n".join(f"{json.dumps(key)}: {entry.line}" for key, entry in entries.items())
@@ -231,7 +241,8 @@ class StateFile:
         try:
             with suppress(FileNotFoundError):
                 os.unlink(beside)
-            fd = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+            fd = os.open(beside, flags, PRIVATE)
             try:
                 self._fill(fd, data)
                 snapshot = _Snapshot(entries, fd)
@@ -247,11 +258,26 @@ class StateFile:
             raise self._trouble("written", error) from error
 
     def _fill(self, fd: int, data: bytes) -> None:
+        mode = PRIVATE
         with suppress(FileNotFoundError):
-            os.fchmod(fd, os.stat(self._path).st_mode & 0o777)
+            mode = (
+                os.lstat(self._path).st_mode & 0o775
+            )  # as the owner set it, but for "others write"
+        os.fchmod(fd, mode)
         with open(fd, "wb", closefd=False) as file:
             file.write(data)
         os.fsync(fd)
+
+    def _check_place(self) -> None:
+        """Raise Untrusted if the path leads elsewhere than it did, or strangers can change it."""
+        if resolve(self._path) != self._path:
+            raise Untrusted(f"a part of {self._path} has become a symbolic link. Remove the link")
+
+    def _refused(self, error: Untrusted) -> StateError:
+        return StateError(
+            f"State file {self._path} is not used, since another account of this machine could "
+            f"have planted or changed it: {error}."
+        )
 
     def _trouble(self, what: str, error: OSError) -> StateError:
         return StateError(

@@ -1,0 +1,92 @@
+"""The lock of a state file: ``NAME.lock`` beside it, held with ``flock`` while a writer works.
+
+Rules:
+- Only this account can open the lock, so no other account can hold it: its mode is 0600, and it is
+  narrowed to that if an earlier release made it wider.
+- A wait for it ends: after ``timeout`` seconds the error names the process that holds it.
+- The lock goes with the process that holds it; the file of the lock stays.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..clock import SYSTEM_CLOCK
+from ..exceptions import StateError
+from ..trust import open_trusted
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.0005, 0.02
+PRIVATE = 0o600
+_LOCKS = Path("/proc/locks")
+
+
+@contextmanager
+def locked(path: Path, timeout: float) -> Iterator[None]:
+    """Hold the lock at ``path`` within a ``with`` block; ``timeout``: seconds to wait for it.
+
+    Raises StateError if it is still held then, Untrusted if it is another account's, OSError.
+    """
+    fd = open_trusted(path, os.O_RDWR | os.O_CREAT, PRIVATE)
+    try:
+        if stat.S_IMODE(os.fstat(fd).st_mode) != PRIVATE:
+            os.fchmod(fd, PRIVATE)
+        _acquire(fd, path, timeout)
+        try:
+            yield
+        finally:
+            # A child that was forked meanwhile has the descriptor too; closing is not enough.
+            fcntl.flock(fd, fcntl.LOCK_UN)
+    finally:
+        os.close(fd)
+
+
+def _acquire(fd: int, path: Path, timeout: float) -> None:
+    deadline = SYSTEM_CLOCK.monotonic() + timeout
+    pause = FIRST_PAUSE_S
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if SYSTEM_CLOCK.monotonic() >= deadline:
+                raise StateError(_held(fd, path, timeout)) from None
+        SYSTEM_CLOCK.sleep(pause * (0.5 + random.random()))  # noqa: S311
+        pause = min(pause * 2, LONGEST_PAUSE_S)
+
+
+def _held(fd: int, path: Path, timeout: float) -> str:
+    holders = _holders(os.fstat(fd).st_ino)
+    if holders:
+        processes = ", ".join(map(str, holders))
+        who = f"process {processes} of this machine holds it. Let it finish its batch(), or end it"
+    else:
+        who = f"another process holds it. To find it, run: fuser -v {path}"
+    return (
+        f"State file {path.with_suffix('')} is locked: after {timeout:g} s its lock {path.name} is "
+        f"still held; {who}. A longer lock_timeout waits longer"
+    )
+
+
+def _holders(inode: int) -> list[int]:
+    """Return the processes that hold a lock, as far as this system tells (Linux does)."""
+    try:
+        lines = _LOCKS.read_text().splitlines()
+    except OSError:
+        return []
+    # 1: FLOCK  ADVISORY  WRITE 4242 08:01:131077 0 EOF; a waiting one has "->" behind its number.
+    rows = [line.split() for line in lines]
+    return [
+        int(row[4])
+        for row in rows
+        if len(row) == 8
+        and row[1] == "FLOCK"
+        and row[5].rpartition(":")[2] == str(inode)
+        and row[4].isdigit()
+        and row[4] != "0"  # 0: in a container that this process cannot see
+    ]
