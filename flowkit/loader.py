@@ -5,8 +5,9 @@ that name is part of each task's reference. A file in a package (folders with ``
 loaded under its dotted name; any other file under its stem, with its folder first on ``sys.path``
 so that its helper modules are found. The same file twice is the same module.
 
-It refuses names that would hide a module Python or flowkit needs. Errors of the user's own code
-are told in the user's own frames, without flowkit's and the import machinery's.
+It refuses names that would hide a module Python or flowkit needs, and files in a folder such as
+``/tmp``: any account could put a module there that the app then imports. Errors of the user's own
+code are told in the user's own frames, without flowkit's and the import machinery's.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from .exceptions import AppError, UnknownDAGError
 from .layout import covered
 from .options import unknown_name
 from .task import Task
+from .trust import is_shared
 
 _FILE_SPEC = re.compile(r"(?P<target>.*?\.py)(?::(?P<dag>.*))?", re.DOTALL)
 # Frames in here are flowkit's own: where it refuses something, the line that asked is what matters.
@@ -135,7 +137,7 @@ def _load_dotted(name: str) -> ModuleType:
             "Give a file (etl.py) or a module (package.etl)."
         )
     here = os.getcwd()  # as `python -m` does
-    if here not in sys.path and "" not in sys.path:
+    if here not in sys.path and "" not in sys.path and not is_shared(Path(here)):
         sys.path.insert(0, here)
     return _import(name, f"module {name!r}")
 
@@ -154,6 +156,7 @@ def _load_file(target: str) -> ModuleType:
     if loaded is not None and _is_file_of(loaded, path):
         return loaded
     _refuse_shadow(name, loaded, path)
+    _refuse_shared(path, root)
     if sys.path[:1] != [str(root)]:
         sys.path.insert(0, str(root))
     module = _import(name, str(path))
@@ -190,6 +193,20 @@ def _refuse_shadow(name: str, loaded: ModuleType | None, path: Path) -> None:
             f"{path} cannot be loaded as module {name!r}: that one is loaded already, from "
             f"{_origin(loaded)}. Rename one of them, or put them into packages."
         )
+
+
+def _refuse_shared(path: Path, root: Path) -> None:
+    """Raise AppError if other accounts could put modules beside those of the app."""
+    folder = path.parent
+    while True:
+        if is_shared(folder):
+            raise AppError(
+                f"{path} is not loaded: every account can put files into {folder}, and the app "
+                "would import modules from there. Move it into a folder of your own."
+            )
+        if folder == root:
+            return
+        folder = folder.parent
 
 
 def _import(name: str, what: str) -> ModuleType:

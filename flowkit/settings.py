@@ -1,7 +1,7 @@
 """What can be set from outside, read and checked once.
 
 Each setting comes from the first place that has it: a command's flag, the environment,
-``[tool.flowkit]`` in the nearest ``pyproject.toml`` (from the working directory upwards), the
+``[tool.flowkit]`` in the nearest ``pyproject.toml`` of the user's own (``project_file``), the
 default. ``Settings.source`` tells which one it was, and every error names it.
 
 Rules:
@@ -19,7 +19,6 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +26,7 @@ from typing import Any, NoReturn
 
 from .exceptions import SettingsError
 from .logging import LogLevel
+from .project_file import project_table
 from .protocol.keys import NAMESPACE
 from .protocol.redis_url import EXAMPLES, check_redis_url, redact_url
 from .protocol.shards import Shard, list_problem, shards_of
@@ -38,6 +38,7 @@ MAX_RESULT_TTL_S = 3650 * DAY_S
 # Redis refuses a longer string.
 MAX_VALUE_BYTES = 512 * 2**20
 
+_FILE = "pyproject.toml ("  # begins the source of a setting that is from a file
 _DURATION_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": DAY_S}
 _SIZE_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 _SIZE_UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30}
@@ -86,9 +87,16 @@ class Settings:
             raise SettingsError(f"redis_url ({where}) is not allowed: {error}.") from None
 
     @property
+    def redis_file(self) -> Path | None:
+        """The ``pyproject.toml`` that named the Redis, None if it was named elsewhere."""
+        source = self.sources.get("redis_url", "")
+        return Path(source[len(_FILE) : -1]) if source.startswith(_FILE) else None
+
+    @property
     def shards(self) -> tuple[Shard, ...]:
         """Where the runs are: one shard for each URL, none without a URL."""
-        return shards_of(self.redis_url, self.namespace) if self.redis_url else ()
+        origin = str(self.redis_file or "")
+        return shards_of(self.redis_url, self.namespace, origin) if self.redis_url else ()
 
     def __repr__(self) -> str:
         values = {name: getattr(self, name) for name in _OPTIONS}
@@ -242,11 +250,12 @@ _OPTIONS = {
 
 def _from_file(cwd: Path | str | None) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the values of the nearest ``pyproject.toml`` and, by setting, where they are from."""
-    path = _nearest_pyproject(cwd)
-    if path is None:
+    project = project_table(cwd)
+    if project is None:
         return {}, {}
+    path, table = project
     values: dict[str, Any] = {}
-    for key, value in _tool_table(path).items():
+    for key, value in table.items():
         name = key.replace("-", "_")
         if name not in _OPTIONS:
             keys = [option.replace("_", "-") for option in _OPTIONS]
@@ -256,30 +265,7 @@ def _from_file(cwd: Path | str | None) -> tuple[dict[str, Any], dict[str, str]]:
                 f"{path}: [tool.flowkit] has {name} twice, with - and with _; keep one of them."
             )
         values[name] = value
-    return values, dict.fromkeys(values, f"pyproject.toml ({path})")
-
-
-def _nearest_pyproject(cwd: Path | str | None) -> Path | None:
-    try:
-        start = Path(cwd or Path.cwd()).resolve()
-    except FileNotFoundError:  # the working directory was deleted
-        return None
-    paths = (folder / "pyproject.toml" for folder in (start, *start.parents))
-    return next((path for path in paths if os.path.isfile(path)), None)
-
-
-def _tool_table(path: Path) -> dict[str, Any]:
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:  # not TOML, or not UTF-8
-        raise SettingsError(f"{path} is not valid TOML: {error}. Mend or remove it.") from error
-    tool = document.get("tool", {})
-    table = tool.get("flowkit", {}) if isinstance(tool, dict) else {}
-    if not isinstance(table, dict):
-        raise SettingsError(f"{path}: tool.flowkit must be a table: write [tool.flowkit].")
-    return table
+    return values, dict.fromkeys(values, f"{_FILE}{path})")
 
 
 def _unknown(name: str, problem: str, known: list[str]) -> NoReturn:

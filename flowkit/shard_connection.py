@@ -40,7 +40,7 @@ class ShardConnection:
         self._lock = threading.RLock()
         self._feeds: list[Feed] = []
         self._store = ClientStore(
-            Link(shard.url, name="flowkit-client", patience=patience, read_timeout=ANSWER_S),
+            self._link(patience, ANSWER_S),
             shard.namespace,
         )
 
@@ -64,9 +64,18 @@ class ShardConnection:
 
     def look(self) -> None:
         """Do the same if the shard answers soon. Raises what ``check`` raises, soon."""
-        link = Link(self.shard.url, name="flowkit-client", patience=0.0, read_timeout=SOON_S)
+        link = self._link(0.0, SOON_S)
         with closing(ClientStore(link, self.shard.namespace)) as store:
             self._check(store)
+
+    def _link(self, patience: float, read_timeout: float) -> Link:
+        return Link(
+            self.shard.url,
+            name="flowkit-client",
+            patience=patience,
+            read_timeout=read_timeout,
+            origin=self.shard.origin,
+        )
 
     def _check(self, store: ClientStore) -> None:
         check_fitness(store.link, allow_eviction=self._allow_eviction)

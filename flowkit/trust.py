@@ -59,6 +59,12 @@ def is_ours(status: os.stat_result) -> bool:
     return status.st_uid in (os.geteuid(), 0)
 
 
+def is_shared(folder: Path) -> bool:
+    """Return whether a folder is one like ``/tmp``, into which every account may put files."""
+    shared = stat.S_IWOTH | stat.S_ISVTX
+    return os.stat(folder).st_mode & shared == shared
+
+
 def owner_of(status: os.stat_result) -> str:
     """Return how to name the owner of something in a message."""
     try:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
 
+from ..core.display_text import escape_text
 from ..exceptions import FlowkitError
+from ..protocol.redis_url import redact_url
 from ..protocol.shards import Shard
 from ..settings import Settings, load_settings
 from ..terminal import show_traceback
@@ -64,9 +67,19 @@ def settings_from(options: dict[str, Any]) -> Settings:
     """Return the settings with these flags on top. Raises UsageError (exit code 2)."""
     flags = {name: options[name] for name in _SETTINGS if options.get(name) is not None}
     try:
-        return load_settings(**flags)
+        settings = load_settings(**flags)
     except FlowkitError as error:
         raise click.UsageError(str(error)) from None
+    _tell_file_above(settings)
+    return settings
+
+
+def _tell_file_above(settings: Settings) -> None:
+    """Say so if a file in a folder above names the Redis that parameters are sent to."""
+    path = settings.redis_file
+    if path is not None and path.parent != Path.cwd().resolve():
+        where = redact_url(settings.redis_url or "")
+        click.echo(escape_text(f"Using Redis at {where}, as {path} says."), err=True)
 
 
 def required_shards(settings: Settings, command: str) -> tuple[Shard, ...]:

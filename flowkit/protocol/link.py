@@ -94,6 +94,7 @@ class Link:
         on_new_server: Callable[[], None] | None = None,
         stopped: threading.Event | None = None,
         max_reply: int | None = None,
+        origin: str = "",
     ) -> None:
         """Prepare the connection; it is opened by the first call.
 
@@ -102,11 +103,13 @@ class Link:
         hears of each failed try. ``on_new_server`` is called when another start of the server
         answers than before, which may have lost what that one had; nothing is sent to it if this
         raises. ``stopped``: once set, an outage ends the call at once. ``max_reply``: bytes of
-        the largest reply that is read, None for any.
+        the largest reply that is read, None for any. ``origin``: the file that named the URL, which
+        errors then tell.
 
         Raises BadRedisURL.
         """
         self.url = url
+        self._shown = redact_url(url) + (f" (from {origin})" if origin else "")
         self.patience = patience
         self.on_outage = on_outage
         self._on_new_server = on_new_server
@@ -231,18 +234,18 @@ class Link:
                     self._look_at_server()
                 return attempt()
             except rx.AuthenticationError as error:
-                raise refused_login(self.url, error) from None
+                raise refused_login(self._shown, error) from None
             except ReplyTooLarge as error:
                 self.close()
                 raise Damaged(
-                    f"Redis at {redact_url(self.url)} holds something too large: a reply was not "
+                    f"Redis at {self._shown} holds something too large: a reply was not "
                     f"read to its end, since {error}"
                 ) from None
             except PASSING as error:
                 trouble: Exception = error
             except rx.ResponseError as error:
                 if not passes(error):
-                    raise as_store_error(self.url, error) from error
+                    raise as_store_error(self._shown, error) from error
                 trouble = error
             # A reply of the broken exchange must never be taken for that of the next one.
             self._connection.disconnect()
@@ -272,7 +275,7 @@ class Link:
         out_of_patience = self.patience is not None and waited >= self.patience
         if out_of_patience or self._stopped.is_set():
             raise RedisUnavailable(
-                f"cannot use Redis at {redact_url(self.url)}: {str(trouble).rstrip('. ')}. "
+                f"cannot use Redis at {self._shown}: {str(trouble).rstrip('. ')}. "
                 f"{advice_for(trouble)}"
             ) from trouble
         if self.on_outage is not None:

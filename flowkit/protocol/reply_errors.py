@@ -12,7 +12,6 @@ import redis.exceptions as rx
 
 from ..exceptions import NotPermitted, RedisUnavailable, StoreError
 from .decoding import Damaged
-from .redis_url import redact_url
 
 # What may pass by itself: no connection, a server that loads, fails over, is full or read-only.
 PASSING = (
@@ -43,25 +42,25 @@ def passes(error: rx.ResponseError) -> bool:
     return text.startswith(_PASSING_WORDS) or _PASSING_IN_SCRIPT.match(text) is not None
 
 
-def refused_login(url: str, error: Exception) -> RedisUnavailable:
-    """Return the error for a login that Redis does not accept."""
+def refused_login(where: str, error: Exception) -> RedisUnavailable:
+    """Return the error for a login that Redis does not accept. ``where``: the address as shown."""
     return RedisUnavailable(
-        f"Redis at {redact_url(url)} refused the login: {error}. "
+        f"Redis at {where} refused the login: {error}. "
         "Write the URL as redis://USER:PASSWORD@HOST:PORT/DB"
     )
 
 
-def as_store_error(url: str, error: rx.ResponseError) -> StoreError:
-    """Return what an error reply that will not pass means."""
+def as_store_error(where: str, error: rx.ResponseError) -> StoreError:
+    """Return what an error reply that will not pass means. ``where``: the address as shown."""
     text = str(error)
     if isinstance(error, rx.NoPermissionError) or _FORBIDDEN.search(text):
         return NotPermitted(
-            f"Redis at {redact_url(url)} does not allow this: {text.rstrip('. ')}. Give the user "
+            f"Redis at {where} does not allow this: {text.rstrip('. ')}. Give the user "
             "of this URL the commands, keys and channels that its role needs: see "
             "docs/howto/secure-redis.md"
         )
     if text.startswith("NOAUTH"):
-        return refused_login(url, error)
+        return refused_login(where, error)
     # Before 7.0 a script's error stands behind "Error running script".
     kind = WrongType if "WRONGTYPE" in text[:300] else StoreError
-    return kind(f"Redis at {redact_url(url)} answered: {error}")
+    return kind(f"Redis at {where} answered: {error}")

@@ -9,7 +9,7 @@ whether they do. It grows only; see ``lead.lua``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .redis_url import (
     is_sentinel_url,
@@ -24,12 +24,16 @@ ALONE = "0/1"  # the layout of a list of one
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Shard:
-    """One namespace of one Redis, and its position among ``count`` of them, counted from 0."""
+    """One namespace of one Redis, and its position among ``count`` of them, counted from 0.
+
+    ``origin``: the file that named it, "" if none did; errors tell it.
+    """
 
     url: str
     namespace: str
     position: int = 0
     count: int = 1
+    origin: str = field(default="", compare=False)
 
     @property
     def layout(self) -> str:
@@ -52,14 +56,16 @@ def list_problem(urls: str) -> str | None:
     return None
 
 
-def shards_of(urls: str, namespace: str) -> tuple[Shard, ...]:
+def shards_of(urls: str, namespace: str, origin: str = "") -> tuple[Shard, ...]:
     """Return the shards of a list that has no problem.
 
-    ``namespace``: of those that name none. Raises ValueError if two of them are the same place.
+    ``namespace``: of those that name none. ``origin``: the file that named them. Raises
+    ValueError if two of them are the same place.
     """
     parts = [without_namespace(part) for part in urls.split()]
     found = tuple(
-        Shard(url, named or namespace, at, len(parts)) for at, (url, named) in enumerate(parts)
+        Shard(url, named or namespace, at, len(parts), origin)
+        for at, (url, named) in enumerate(parts)
     )
     places: dict[tuple[object, ...], Shard] = {}
     for shard in found if len(found) > 1 else ():

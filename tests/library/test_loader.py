@@ -298,3 +298,44 @@ def test_importing_flowkit_imports_nothing_of_the_distributed_part():
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
     )
     assert ended.stdout.strip() == "[]"
+
+
+# -- folders that other accounts can write -------------------------------------------------------
+
+
+def test_an_app_in_a_folder_such_as_tmp_is_refused(
+    write: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    """Any account could put ``helper.py`` there, and the app would import it."""
+    path = write("etl.py", ONE_DAG)
+    tmp_path.chmod(0o1777)
+    with pytest.raises(
+        AppError, match=r"every account can put files into .* Move it into a folder"
+    ):
+        load_app(str(path))
+    assert str(tmp_path) not in sys.path
+    tmp_path.chmod(0o700)
+    assert load_app(str(path)).name == "etl"
+
+
+def test_so_is_one_in_a_package_below_such_a_folder(
+    write: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    """Another account's ``/tmp/__init__.py`` made ``/tmp`` a package, and was run."""
+    ran = tmp_path / "ran"
+    path = write("shared/mine/etl.py", ONE_DAG)
+    write("shared/mine/__init__.py", "")
+    write("shared/__init__.py", f"open({str(ran)!r}, 'w')")
+    (tmp_path / "shared").chmod(0o1777)
+    with pytest.raises(AppError, match="every account can put files into"):
+        load_app(str(path))
+    assert not ran.exists()
+
+
+def test_a_module_is_not_looked_for_in_a_working_folder_such_as_tmp(
+    write: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    write("planted_zz.py", ONE_DAG)
+    tmp_path.chmod(0o1777)
+    with pytest.raises(AppError, match="There is no module 'planted_zz'"):
+        load_app("planted_zz")

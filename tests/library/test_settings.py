@@ -185,10 +185,10 @@ def test_a_file_that_cannot_be_read_is_an_error(
 ) -> None:
     path = project(tmp_path, "")
 
-    def refuse(self: Path, encoding: str) -> str:
+    def refuse(*_: object) -> int:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_text", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     assert failure(tmp_path) == f"{path} cannot be read: Permission denied."
 
 
