@@ -17,13 +17,13 @@ Nothing here talks to Redis or starts anything.
 from __future__ import annotations
 
 import difflib
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+from .environment import variables
 from .exceptions import SettingsError
 from .logging import LogLevel
 from .project_file import project_table
@@ -126,7 +126,7 @@ def load_settings(
     for name in flags:
         if name not in _OPTIONS:
             _unknown(name, "there is no such setting", list(_OPTIONS))
-    environ = os.environ if environ is None else environ
+    environ = variables() if environ is None else environ
     values, sources = _from_file(cwd)
     for name, option in _OPTIONS.items():
         if environ.get(option.variable, "").strip():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..protocol.shards import ALONE
 
@@ -17,7 +17,7 @@ class SchedulerConfig:
     which of how many shards it leads.
     """
 
-    redis_url: str
+    redis_url: str = field(repr=False)  # it may hold a password
     namespace: str = "flowkit"
     lease: float = 3.0
     standby_poll: float = 0.5

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from ..core.shelf import Shelf
+from ..environment import withhold_secrets
 from ..exceptions import FlowkitError, LeaseLost
 from ..loader import load_app
 from ..log_capture import start_capture
@@ -68,6 +69,7 @@ class Child:
         os.setpgid(0, 0)
         for name in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
             signal.signal(name, signal.SIG_DFL)
+        withhold_secrets()
         self._open_log(records=False)  # the app's own handlers shall write to captured streams
         try:
             load_app(self._config.app)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from ..core.policy_check import QUEUE
@@ -31,7 +31,7 @@ class WorkerConfig:
     """
 
     app: str
-    redis_url: str
+    redis_url: str = field(repr=False)  # it may hold a password
     namespace: str = "flowkit"
     queues: tuple[str, ...] = ("default",)
     processes: int = 2

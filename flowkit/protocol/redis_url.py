@@ -20,8 +20,14 @@ EXAMPLES = (
 )
 # Wider than a URL needs: whatever stands before the last @ may hold a password.
 _USER_INFO = re.compile(r"\A(\w[\w+.-]*://)?(.+)@([^@]*)\Z", re.DOTALL)
-_QUERY_PASSWORD = re.compile(r"([?&]\w*password=)[^&]*", re.IGNORECASE)
+_OPTION_NAME = re.compile(r"[?&;]([^?&;=]*)=")
+# It ends at & alone, as redis-py reads it: a password may hold a ; or a #. What follows without
+# a = is no option, but the rest of a password with a raw & in it.
+_OPTION_VALUE = re.compile(r"[^&]*(?:&[^&=]*(?=&|\Z))*")
+_SECRET_OPTION = re.compile(r"pass|pwd|secret|token|credential", re.IGNORECASE)
+_MOST_DECODED = 5
 _SENTINEL = ("redis+sentinel", "rediss+sentinel")
+_SCHEMES = ("redis", "rediss", "unix", *_SENTINEL)
 _SENTINEL_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:@,/]+)(?::([0-9]{1,5}))?")
 _SERVICE = re.compile(r"/([A-Za-z0-9_.-]+)(?:/([0-9]*))?/?")
 SENTINEL_PORT = 26379
@@ -42,13 +48,42 @@ def redact_url(url: str) -> str:
 
 
 def _redacted(url: str) -> str:
-    text = _QUERY_PASSWORD.sub(r"\1***", url)
+    text = _redacted_query(url)
+    if url.count("@") != text.count("@"):
+        # An @ stood in a secret, or a ? and a = in a password before it: neither can be told.
+        scheme = url.partition("://")[0]
+        return f"{scheme}://***" if scheme in _SCHEMES else "***"
     match = _USER_INFO.match(text)
     if match is None:
         return text
     scheme, info, rest = match.groups(default="")
     user, colon, _ = info.partition(":")
     return f"{scheme}{user}:***@{rest}" if colon else f"{scheme}***@{rest}"
+
+
+def _redacted_query(url: str) -> str:
+    """Replace the values of options that may be secret, however their names are written."""
+    pieces, at = [], 0
+    for name in _OPTION_NAME.finditer(url):
+        if name.start() < at or not _SECRET_OPTION.search(_decoded(name[1])):
+            continue
+        value = _OPTION_VALUE.match(url, name.end())
+        pieces += [url[at : name.end()], "***"]
+        at = value.end() if value else len(url)
+    return "".join(pieces) + url[at:]
+
+
+def _decoded(name: str) -> str:
+    """Return a name without percent escapes, also those of escapes, and without white space.
+
+    Python drops line ends and tabs from a URL before it reads the options.
+    """
+    for _ in range(_MOST_DECODED):
+        plain = unquote(name)
+        if plain == name:
+            break
+        name = plain
+    return "".join(name.split())
 
 
 def without_namespace(url: str) -> tuple[str, str | None]:
@@ -58,7 +93,7 @@ def without_namespace(url: str) -> tuple[str, str | None]:
     raw # in it. So is one behind a password in the query, where nobody can tell.
     """
     plain, mark, fragment = url.rpartition("#")
-    if mark and NAMESPACE.fullmatch(fragment) and not _QUERY_PASSWORD.search(plain):
+    if mark and NAMESPACE.fullmatch(fragment) and _redacted_query(plain) == plain:
         return plain, fragment
     return url, None
 
@@ -85,7 +120,7 @@ def has_password(url: str) -> bool:
 def url_problem(url: str) -> str | None:
     """Tell what is wrong with the address of a Redis, without its password; None if nothing is."""
     scheme, separator, _ = url.partition("://")
-    if not separator or scheme not in ("redis", "rediss", "unix", *_SENTINEL):
+    if not separator or scheme not in _SCHEMES:
         return "it does not begin with redis://, rediss://, unix:// or redis+sentinel://"
     if re.search(r"[\s\x00-\x1f\x7f]", url):
         return "it has a space or a control character in it"

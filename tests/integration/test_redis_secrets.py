@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -125,3 +126,53 @@ def test_daemons_warn_of_an_open_redis_once(
     finally:
         system.close()
         server.stop()
+
+
+PROGRAMS = """
+import os
+import subprocess
+import sys
+
+from flowkit import DAG, Client, task
+
+SHOW = "import os; print(sorted(f'{k}={v}' for k, v in os.environ.items() if 'FLOWKIT' in k))"
+
+@task
+def inherited():
+    return subprocess.run([sys.executable, "-c", SHOW], capture_output=True, text=True).stdout
+
+@task
+def own():
+    return [name for name in os.environ if name.startswith("FLOWKIT_")]
+
+@task
+def looks():
+    with Client.connect() as client:
+        return len(client.runs())
+
+with DAG("programs") as dag:
+    dag.add(inherited)
+    dag.add(own)
+    dag.add(looks)
+"""
+
+
+def test_programs_that_tasks_start_do_not_get_the_password(
+    locked: RealRedis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a client inside a task finds its Redis nevertheless."""
+    (tmp_path / "programs.py").write_text(PROGRAMS)
+    monkeypatch.syspath_prepend(tmp_path)
+    dag = importlib.import_module("programs").dag
+    system = System(f"redis://:{SECRET}@127.0.0.1:{locked.port}/0", "shop", tmp_path)
+    try:
+        system.scheduler()
+        system.worker("--processes", "1", app=str(tmp_path / "programs.py"))
+        with system.client() as client:
+            results = client.submit(dag).wait_results(30)
+    finally:
+        system.close()
+    assert "FLOWKIT_NAMESPACE=shop" in results["inherited"]
+    assert SECRET not in results["inherited"]
+    assert "FLOWKIT_REDIS_URL" not in results["own"]
+    assert results["looks"] == 1
