@@ -105,4 +105,5 @@ def _warn_once(path: Path, error: Untrusted) -> None:
             "your own; or set FLOWKIT_REDIS_URL and the like in the environment.",
             escape_text(str(path)),
             escape_text(str(error)),
+            extra={"event": "settings_ignored", "fields": {}, "context": {}},
         )

@@ -27,11 +27,12 @@ import redis.exceptions as rx
 from ..exceptions import BadRedisURL, RedisUnavailable
 from .advice import advice_for
 from .decoding import Damaged
-from .redis_url import check_redis_url, is_sentinel_url, redact_url, split_sentinel_url
+from .redis_url import check_redis_url, is_sentinel_url, redact_url
 from .reply_bound import ReplyTooLarge, bound_replies
 from .reply_errors import PASSING, WrongType, as_store_error, passes, refused_login
 from .scripts import Script
 from .sentinel import connection_to_master
+from .tls import check_certificates, is_encrypted
 
 _DROP_UNSENT = struct.pack("ii", 1, 0)  # SO_LINGER: for no time
 FIRST_PAUSE_S = 0.05
@@ -55,8 +56,11 @@ def new_connection(url: str, *, name: str, read_timeout: float) -> Any:
         options |= {"socket_connect_timeout": soon, "socket_keepalive": True}
     try:
         if is_sentinel_url(check_redis_url(url)):
-            return _forgetful(connection_to_master(split_sentinel_url(url), options))
-        return _forgetful(redis.ConnectionPool.from_url(url, **options).make_connection())
+            return _forgetful(connection_to_master(url, options))
+        pool = redis.ConnectionPool.from_url(url, **options)
+        if is_encrypted(url):
+            check_certificates(url, pool.connection_kwargs)
+        return _forgetful(pool.make_connection())
     except (ValueError, TypeError) as error:
         unknown = _UNKNOWN_OPTION.search(str(error))
         why = f"it has an option {unknown[1]} that there is not" if unknown else str(error)

@@ -3,7 +3,9 @@
 ``redis+sentinel://user:password@host:26379,host2/mymaster/0``: the hosts are sentinels, what
 follows is the name under which they know the master, and the database. User and password are the
 master's; those of the sentinels are ``?sentinel_username=…&sentinel_password=…``. With
-``rediss+sentinel://`` both are spoken to over TLS. All other options are those of redis-py's URLs.
+``rediss+sentinel://`` both are spoken to over TLS; the certificate of a sentinel must name its host
+in the URL, that of the master the address that the sentinel tells (tls.py). All other options are
+those of redis-py's URLs.
 
 Nobody listens for a failover: the old master goes away or becomes read-only, the connection
 breaks, and the next try asks again. A sentinel may be behind, so whoever it names is asked for its
@@ -19,7 +21,8 @@ import redis
 import redis.exceptions as rx
 from redis.connection import parse_url
 
-from .redis_url import SentinelURL
+from .redis_url import SentinelURL, split_sentinel_url
+from .tls import check_certificates
 
 # What is about the master alone and makes no sense to a sentinel.
 _MASTER_ONLY = ("username", "password", "db", "client_name", "redis_connect_func")
@@ -86,16 +89,20 @@ class _Encrypted(_FollowsMaster, redis.SSLConnection):
     pass
 
 
-def connection_to_master(url: SentinelURL, options: Mapping[str, Any]) -> Any:
-    """Return a connection to whoever is the master when it is opened.
+def connection_to_master(url: str, options: Mapping[str, Any]) -> Any:
+    """Return a connection to whichever server is the master when it is opened.
 
-    Raises ValueError and TypeError for options in the URL that there are not.
+    ``url``: one that ``check_redis_url`` has passed. Raises ValueError and TypeError for options in
+    the URL that do not exist.
     """
-    kind: Any = _Encrypted if url.tls else _Plain
-    named: dict[str, Any] = {**parse_url(url.plain), **options}  # type: ignore[no-untyped-call]
+    parts = split_sentinel_url(url)
+    kind: Any = _Encrypted if parts.tls else _Plain
+    named: dict[str, Any] = {**parse_url(parts.plain), **options}  # type: ignore[no-untyped-call]
     named.pop("connection_class", None)
+    if parts.tls:
+        check_certificates(url, named)
     connection = kind(**named, redis_connect_func=_greet)
-    connection.sentinels = Sentinels(url, named)
+    connection.sentinels = Sentinels(parts, named)
     return connection
 
 

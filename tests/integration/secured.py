@@ -14,9 +14,10 @@ from real_redis import RealRedis
 
 @dataclass
 class Certificates:
-    """An authority, and a certificate that it has signed for 127.0.0.1."""
+    """An authority, and a certificate that it has signed for 127.0.0.1, or for other ``names``."""
 
     folder: Path
+    names: str = "IP:127.0.0.1,DNS:localhost"
 
     @property
     def ca(self) -> Path:
@@ -45,7 +46,7 @@ class Certificates:
         )
         names = self.folder / "names"
         names.write_text(
-            "subjectAltName=IP:127.0.0.1,DNS:localhost\n"
+            f"subjectAltName={self.names}\n"
             "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
         )
         self._openssl(

@@ -1,0 +1,69 @@
+"""The options of a TLS connection: what is checked unless the URL says otherwise.
+
+redis-py's own defaults differ between its releases (5.1 does not compare the host with the
+certificate), so none is relied upon:
+
+- The certificate must be signed by an authority that is trusted, and must name the host that was
+  connected to. Behind Sentinel this is, for the master, the address that the sentinel tells.
+- The version is TLS 1.2 or newer.
+
+A URL can turn the first two off, with ``ssl_cert_reqs=none`` or ``ssl_check_hostname=false``; that
+is logged as a warning, once for each process and URL. It cannot allow an older version.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from typing import Any
+
+from .redis_url import redact_url
+
+OLDEST = ssl.TLSVersion.TLSv1_2
+_warned: set[str] = set()
+
+
+def is_encrypted(url: str) -> bool:
+    """Return whether an address speaks TLS, with its Redis or with its sentinels."""
+    return url.startswith("rediss")
+
+
+def check_certificates(url: str, options: dict[str, Any]) -> None:
+    """Complete the options of a connection that speaks TLS, as redis-py read them from ``url``.
+
+    Raises ValueError for one that makes no sense.
+    """
+    demanded = options.setdefault("ssl_cert_reqs", "required")
+    if demanded not in ("none", "optional", "required"):
+        raise ValueError("ssl_cert_reqs must be required, optional or none")
+    names_checked = options.setdefault("ssl_check_hostname", True)
+    options["ssl_min_version"] = _version(options.get("ssl_min_version", OLDEST))
+    if demanded == "none":
+        options["ssl_check_hostname"] = False  # ssl refuses to compare a name with nothing
+        _warn_once(url, "ssl_cert_reqs=none: any server is taken for this Redis")
+    elif not names_checked:
+        _warn_once(
+            url, "ssl_check_hostname=false: a certificate for any other host is taken for its own"
+        )
+
+
+def _version(value: object) -> ssl.TLSVersion:
+    try:
+        version = ssl.TLSVersion(int(str(value)) if not isinstance(value, int) else value)
+    except ValueError:
+        version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    if version < OLDEST:
+        raise ValueError("ssl_min_version must be 771 (TLS 1.2) or 772 (TLS 1.3)")
+    return version
+
+
+def _warn_once(url: str, problem: str) -> None:
+    if url in _warned:
+        return
+    _warned.add(url)
+    logging.getLogger("flowkit").warning(
+        "Redis at %s has no protection against impostors, by %s. See docs/howto/secure-redis.md",
+        redact_url(url),
+        problem,
+        extra={"event": "tls_unchecked", "fields": {}, "context": {}},
+    )
