@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import textwrap
+from pathlib import Path
 
+import pytest
+import redis
 from command_lines import check
+from helpers import free_port, wait_until
 from pages import ROOT
+from real_redis import executables
 
 from flowkit.health import CHECKS
 
@@ -26,12 +33,10 @@ def command(name: str) -> list[str]:
     one_line = re.search(r"^    command: \[(.*)\]$", text, re.MULTILINE)
     if one_line is not None:
         return shlex.split(one_line[1].replace(",", " "))
-    several = re.search(r"^    command:\n((?:      - .*\n)+)", text, re.MULTILINE)
+    several = re.search(r"^    command:\n((?:      - .*\n(?:        .*\n)*)+)", text, re.MULTILINE)
     assert several is not None
-    return [
-        shlex.split(line.strip()[2:])[0] if line.strip()[2:] else ""
-        for line in several[1].splitlines()
-    ]
+    items = re.findall(r"      - (.*)\n((?:        .*\n)*)", several[1])
+    return [textwrap.dedent(block) or shlex.split(line)[0] for line, block in items]
 
 
 def test_the_daemons_know_their_options() -> None:
@@ -79,3 +84,80 @@ def test_services_that_scale_have_no_name_and_no_port_of_their_own() -> None:
     for name in ("scheduler", "worker"):
         assert "container_name" not in service(name)
         assert "ports:" not in service(name)
+
+
+# -- the password of Redis ------------------------------------------------------------------------
+
+PASSWORD = "0123456789abcdefABCDEF"
+
+
+def start_redis(password: str, folder: Path) -> tuple[subprocess.Popen[str], int]:
+    """Start what the container of Redis starts, with the redis-server of this machine."""
+    shell, options, script, *words = command("redis")
+    port = free_port()
+    (folder / "redis-server").symlink_to(next(iter(executables().values())))
+    environ = {"REDISCLI_AUTH": password, "PATH": f"{folder}:/usr/bin:/bin"}
+    script = script.replace("$$", "$").replace("/tmp/", f"{folder}/")
+    words += ["--port", str(port), "--dir", str(folder)]
+    process = subprocess.Popen(
+        [shell, options, script, *words],
+        env=environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    return process, port
+
+
+def test_redis_wants_the_password_and_no_process_shows_it(tmp_path: Path) -> None:
+    process, port = start_redis(PASSWORD, tmp_path)
+    try:
+        with redis.Redis(port=port, password=PASSWORD, protocol=2) as client:
+            wait_until("Redis answers", lambda: answers(client))
+            assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+            assert client.config_get("maxmemory") == {"maxmemory": str(640 * 2**20)}
+        with redis.Redis(port=port, protocol=2) as stranger, pytest.raises(redis.RedisError):
+            stranger.ping()
+        proc = Path(f"/proc/{process.pid}")
+        if proc.exists():
+            assert PASSWORD.encode() not in (proc / "cmdline").read_bytes()
+            assert PASSWORD.encode() not in (proc / "environ").read_bytes()
+        assert (tmp_path / "redis.conf").stat().st_mode & 0o077 == 0
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False
+
+
+@pytest.mark.parametrize("password", ["short", "0123456789abcdef@host", '0123456789abcde"', ""])
+def test_a_password_that_cannot_stand_in_a_url_is_refused(password: str, tmp_path: Path) -> None:
+    process, _ = start_redis(password, tmp_path)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "FLOWKIT_REDIS_PASSWORD must be 16 or more letters and digits" in said
+
+
+def test_nothing_starts_without_a_password() -> None:
+    demanded = re.findall(r"\$\{FLOWKIT_REDIS_PASSWORD([^}]*)\}", TEXT)
+    assert len(demanded) == 2
+    assert set(demanded) == {":?is not set. See the top of docker-compose.yml"}
+
+
+@pytest.mark.parametrize("name", ["redis", "scheduler", "worker", "flowkit"])
+def test_each_container_is_bounded_and_gains_no_rights(name: str) -> None:
+    shared = re.findall(r"^x-[a-z]+: &[a-z]+\n((?:  .*\n)+)", TEXT, re.MULTILINE)
+    text = service(name) + ("" if name == "redis" else textwrap.indent("".join(shared), "  "))
+    for key in (
+        "mem_limit: ",
+        "pids_limit: ",
+        "read_only: true",
+        "no-new-privileges:true",
+        "- ALL",
+    ):
+        assert key in text, key

@@ -7,7 +7,6 @@ import re
 import shlex
 import subprocess
 import sys
-import tomllib
 from types import ModuleType
 
 import pytest
@@ -130,14 +129,6 @@ def test_the_changelog_names_the_version_or_is_unreleased() -> None:
     newest = re.search(r"^## \[([^]]+)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert newest is not None
     assert newest[1] in ("Unreleased", __version__)
-
-
-def test_the_lowest_versions_to_try_are_those_of_the_package() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    floors = {re.sub(r">=([\d.]+).*", r"==\1", need) for need in project["dependencies"]}
-    page = (ROOT / "docs" / "development.md").read_text()
-    tried = re.findall(r"'([\w\[\]]+==\d+\.\d+(?:\.\d+)??)(?:\.0)?'", page)
-    assert sorted(tried) == sorted(floors)
 
 
 def test_every_figure_in_the_readme_has_a_command_that_measures_it() -> None:
