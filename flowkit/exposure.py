@@ -1,11 +1,17 @@
-"""A warning about a Redis that anybody can write to: no password, and open to other machines.
+"""Warnings about a Redis that strangers can write to, or that is known to be vulnerable.
 
-Asked once, when a daemon starts. Whoever reaches such a server can read all values, have tasks run
-with arguments of their choice and delete everything. A server that does not tell how it listens
-(a login that may not ask, the embedded one) is not warned about.
+A daemon asks once, when it starts. A server without a password that is open to other machines lets
+anyone read all values, have tasks run with arguments of their choice and delete everything. One
+with a known hole in its scripting engine lets a user who may run scripts run code on the server. A
+server that does not tell how it listens or what it is (a login that may not ask, the embedded one)
+is not warned about.
 """
 
 from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
 
 from .exceptions import StoreError
 from .logging import FlowkitLogger, LogLevel
@@ -14,14 +20,56 @@ from .protocol.redis_url import has_password, redact_url
 
 # From this version on protected-mode holds whatever `bind` says; before, only without one.
 _PROTECTS_ALL = 7
+_VERSION = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})")
 
 
-def warn_if_exposed(link: Link, log: FlowkitLogger, **who: object) -> None:
-    """Log a warning if that is so; ``who``: fields that name the daemon. Raises nothing."""
-    try:
-        how = _exposed_by(link)
-    except StoreError:
-        return
+# The first release of each series that has the fix: of CVE-2025-49844, or where it is known, of
+# CVE-2026-23479, which came later. Series that are missing are newer or not known to be affected,
+# but for those of _NEVER_FIXED, which ended before.
+_FIXED = {
+    "redis": {(6, 2): 20, (7, 2): 11, (7, 4): 9, (8, 0): 4, (8, 2): 2, (8, 6): 3},
+    "valkey": {(7, 2): 11, (8, 0): 8, (8, 1): 7, (9, 0): 4},
+}
+_NEVER_FIXED = {(6, 0), (7, 0)}
+
+
+def warn_of_risks(link: Link, log: FlowkitLogger, **who: object) -> None:
+    """Log a warning for each of the two; ``who``: fields that name the daemon. Raises nothing."""
+    with suppress(StoreError):
+        _warn_if_vulnerable(link, log, who)
+    with suppress(StoreError):
+        _warn_if_exposed(link, log, who)
+
+
+def vulnerable_version(info: str) -> str:
+    """Return name and version of a server with a known hole, from its ``INFO server``; else ""."""
+    fields = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
+    name = "valkey" if "valkey_version" in fields else "redis"
+    version = fields.get(f"{name}_version", "").strip()
+    match = _VERSION.fullmatch(version)
+    if match is None:
+        return ""
+    major, minor, patch = map(int, match.groups())
+    fixed = _FIXED[name].get((major, minor))
+    is_old = (major, minor) in _NEVER_FIXED if fixed is None else patch < fixed
+    return f"{name.capitalize()} {version}" if is_old else ""
+
+
+def _warn_if_vulnerable(link: Link, log: FlowkitLogger, who: Mapping[str, object]) -> None:
+    """Raises StoreError."""
+    version = vulnerable_version(_info(link))
+    if version:
+        message = (
+            f"Redis at {redact_url(link.url)} is {version}, which may let a user who can run "
+            "scripts run code on the server (CVE-2025-49844 and later ones). Upgrade it, unless it "
+            "is a package of your distribution that has the fixes: see docs/howto/secure-redis.md"
+        )
+        log.event(LogLevel.WARNING, "redis_vulnerable", message, **who)
+
+
+def _warn_if_exposed(link: Link, log: FlowkitLogger, who: Mapping[str, object]) -> None:
+    """Raises StoreError."""
+    how = _exposed_by(link)
     if how:
         message = (
             f"Redis at {redact_url(link.url)} takes commands from other machines without a "
@@ -50,9 +98,13 @@ def _setting(link: Link, name: str) -> str:
     return bytes(pair[1]).decode("utf-8", "replace") if len(pair) == 2 else ""
 
 
+def _info(link: Link) -> str:
+    """Return what the server says of itself; it is shown only in the form of a version."""
+    return bytes(link.call("INFO", "server")).decode("utf-8", "replace")
+
+
 def _version(link: Link) -> int:
-    info = bytes(link.call("INFO", "server")).decode("utf-8", "replace")
-    _, _, rest = info.partition("redis_version:")
+    _, _, rest = _info(link).partition("redis_version:")
     major = rest.partition(".")[0]
     return int(major) if major.isdigit() else 0
 

@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from ..exceptions import LeaseLost, RedisUnavailable, StoreError
-from ..exposure import warn_if_exposed
+from ..exposure import warn_of_risks
 from ..logging import FlowkitLogger, LogLevel
 from ..outage import OutageLog
 from ..protocol.fitness import check_fitness, check_schema
@@ -119,7 +119,7 @@ class SchedulerDaemon:
         self._say("scheduler_started", f"Scheduler {self._id} started on {where}")
         self._wait_for_redis()
         if not self._stopping.is_set():
-            warn_if_exposed(self._store.link, self._log, scheduler=self._id)
+            warn_of_risks(self._store.link, self._log, scheduler=self._id)
             self._leader.start()
         while not self._stopping.is_set():
             leadership = self._leader.leadership()

@@ -24,7 +24,7 @@ from os import pipe, read, set_blocking
 from types import FrameType
 
 from ..exceptions import LeaseLost
-from ..exposure import warn_if_exposed
+from ..exposure import warn_of_risks
 from ..logging import FlowkitLogger, LogLevel
 from ..outage import OutageLog
 from ..protocol.limits import MAX_REPLY_BYTES
@@ -96,7 +96,7 @@ class WorkerDaemon:
         self._warden = Warden()
         wake = self._catch_signals()
         self._enlist("started")
-        warn_if_exposed(self._link, self._log, worker=self._keeper.worker)
+        warn_of_risks(self._link, self._log, worker=self._keeper.worker)
         while not self._signals:
             self._duties(blameless=False)
             self._fill_up()

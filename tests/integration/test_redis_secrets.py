@@ -18,6 +18,8 @@ from real_redis import RealRedis
 from secured import command_lines
 from system import System
 
+from flowkit.exposure import vulnerable_version
+
 SECRET = "s3cr3t-of-redis"
 ETL = """
 import time
@@ -100,6 +102,11 @@ def test_neither_do_daemons_that_wait_for_a_redis_or_are_refused(
     assert SECRET not in "".join(one.log for one in system.processes)
 
 
+def server_info(server: RealRedis) -> str:
+    with server.client() as admin:
+        return f"redis_version:{admin.info('server')['redis_version']}"
+
+
 # No server here is really open: 192.0.2.1 is nobody's address, and the dash lets it pass.
 @pytest.mark.parametrize(
     ("options", "warned"),
@@ -123,6 +130,8 @@ def test_daemons_warn_of_an_open_redis_once(
         for process in (scheduler, worker):
             said = process.log.count("takes commands from other machines without a password")
             assert said == warned
+            is_old = bool(vulnerable_version(server_info(server)))
+            assert process.log.count("run code on the server (CVE-2025-49844") == is_old
     finally:
         system.close()
         server.stop()

@@ -1,0 +1,38 @@
+"""Which servers are known to be vulnerable."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowkit.exposure import vulnerable_version
+
+
+@pytest.mark.parametrize(
+    ("info", "shown"),
+    [
+        ("redis_version:6.2.19", "Redis 6.2.19"),
+        ("redis_version:6.2.20", ""),
+        ("redis_version:7.0.15", "Redis 7.0.15"),  # its series ended before the fix
+        ("redis_version:7.2.10", "Redis 7.2.10"),
+        ("redis_version:7.2.11", ""),
+        ("redis_version:7.4.8", "Redis 7.4.8"),
+        ("redis_version:7.4.9", ""),
+        ("redis_version:8.0.3", "Redis 8.0.3"),
+        ("redis_version:8.6.2", "Redis 8.6.2"),
+        ("redis_version:8.6.10", ""),
+        ("redis_version:10.0.0", ""),
+        # Valkey goes on calling itself Redis 7.2.4, for clients of before.
+        ("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.7", ""),
+        ("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.3", "Valkey 8.1.3"),
+        ("redis_version:7.2.4\r\nvalkey_version:9.0.4", ""),
+        ("", ""),
+        ("redis_version:", ""),
+        ("redis_version:unstable", ""),
+        ("redis_version:7.2", ""),
+        ("redis_version:7.2.4\x1b[2J", ""),
+        ("redis_version:" + "9" * 5000 + ".0.0", ""),
+        ("redis_version:٧.2.4", ""),
+    ],
+)
+def test_a_version_is_known_to_be_vulnerable(info: str, shown: str) -> None:
+    assert vulnerable_version(f"# Server\r\n{info}\r\nos:Linux") == shown
