@@ -2,7 +2,11 @@
 
 The access rules of docs/howto/secure-redis.md are made from this table, and the embedded server
 answers no other commands. A test derives the commands once more, from what the stores of a role
-send and what their scripts call, and compares: a store that needs a new command says so here.
+send and what their scripts call, and compares: a store that needs a new command says so here. The
+keys are measured: whole runs go through under these rules, without a denial.
+
+What patterns cannot part: a run's record, its tasks' records, results and errors begin alike
+(``run:``), so who may write one may write all of them. A script runs with the rights of its caller.
 
 Commands are spelled as in the access lists of Redis: small letters, ``|`` before a subcommand.
 """
@@ -11,9 +15,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# What each connection sends, whatever its role: its name, scripts, and the question what the
-# server is. EVAL stands in for EVALSHA on a server that does not know a script yet.
-SENT_BY_ALL = frozenset({"client|setname", "eval", "evalsha", "info"})
+# What each connection sends, whatever its role: its name, and the question what the server is.
+SENT_BY_VIEWERS = frozenset({"client|setname", "info"})
+# The others run scripts. EVAL stands in for EVALSHA on a server that does not know a script yet.
+SENT_BY_ALL = SENT_BY_VIEWERS | {"eval", "evalsha"}
 # What deletes the namespace of one run, for `flowkit run --redis` alone.
 DROPS_A_NAMESPACE = frozenset({"scan", "unlink"})
 
@@ -22,25 +27,46 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def _keys(text: str) -> tuple[str, ...]:
+    return tuple("{flowkit}:" + name for name in text.split())
+
+
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What one kind of user needs. ``commands``: beside those of ``SENT_BY_ALL``.
+    """What one kind of user needs. ``commands``: beside those that every user of its kind sends.
 
-    ``keys``, ``channels``: patterns, in which ``{flowkit}`` stands for the namespace.
+    ``reads``: keys that are only read; ``writes``: keys that are read and written. ``channels``:
+    those that it may listen or publish to. All are patterns, in which ``{flowkit}`` stands for the
+    namespace. ``runs_scripts``: whether it writes, which it does by scripts alone.
     """
 
     name: str
     commands: frozenset[str]
-    keys: tuple[str, ...] = ("{flowkit}:*",)
-    channels: tuple[str, ...] = ("{flowkit}:*",)
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ("{flowkit}:run:*:feed",)
+    runs_scripts: bool = True
 
+    @property
+    def sent(self) -> frozenset[str]:
+        """All commands that a user of this role sends."""
+        return self.commands | (SENT_BY_ALL if self.runs_scripts else SENT_BY_VIEWERS)
+
+    @property
+    def script_keys(self) -> tuple[str, ...]:
+        """The key that routes a call of a script: the namespace itself. Nothing stands there."""
+        return ("{flowkit}:",) if self.runs_scripts else ()
+
+
+_READ_BY_CLIENTS = "exists get hget hgetall hlen hmget hstrlen llen subscribe time unsubscribe"
+_READ_BY_CLIENTS += " zrangebyscore zrevrange zrevrangebyscore"
+_SEEN_BY_CLIENTS = "leader layout workers worker:* levels ready:* dead"
 
 CLIENT = Role(
     "client",
-    _words(
-        "exists get hdel hget hgetall hincrby hlen hmget hset hstrlen llen persist pexpire pttl "
-        "sadd set subscribe time unsubscribe xadd zadd zrangebyscore zrevrange zrevrangebyscore"
-    ),
+    _words(f"{_READ_BY_CLIENTS} hdel hincrby hset persist pexpire pttl sadd set xadd zadd"),
+    reads=_keys(_SEEN_BY_CLIENTS),
+    writes=_keys("run:* graph:* graphs runs active events schema"),
 )
 SCHEDULER = Role(
     "scheduler",
@@ -50,6 +76,10 @@ SCHEDULER = Role(
         "xadd xrange xread xrevrange xtrim zadd zcard zrange zrangebyscore zrem zremrangebyrank "
         "zscan zscore"
     ),
+    writes=_keys(
+        "run:* graph:* graphs runs active dead events cursor quarantine leader layout standby "
+        "levels ready:* wake:* delayed workers worker:* schema"
+    ),
 )
 WORKER = Role(
     "worker",
@@ -57,11 +87,20 @@ WORKER = Role(
         "blpop del exists get hdel hget hgetall hincrby hkeys hlen hmget hset hsetnx hvals llen "
         "lpop lpush rpush set srandmember srem time xadd zadd zcard zrem zremrangebyrank zscore"
     ),
+    reads=_keys("graph:* leader layout"),
+    writes=_keys("run:* dead events levels ready:* wake:* delayed workers worker:* cache:* schema"),
+    channels=(),
 )
 STATE = Role(
     "state",
     _words("del exists hget hmget hset pexpire time zadd zcard zrange zrangebyscore zrem"),
-    keys=("{flowkit}:", "{flowkit}:state:*"),
+    writes=_keys("state:*"),
     channels=(),
 )
-ROLES = (CLIENT, SCHEDULER, WORKER, STATE)
+VIEWER = Role(
+    "viewer",
+    _words(_READ_BY_CLIENTS),
+    reads=_keys(f"{_SEEN_BY_CLIENTS} run:* graph:* runs schema"),
+    runs_scripts=False,
+)
+ROLES = (CLIENT, SCHEDULER, WORKER, STATE, VIEWER)

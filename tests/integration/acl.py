@@ -8,10 +8,11 @@ from pathlib import Path
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "secure-redis.md"
 
 
-def users() -> dict[str, list[str]]:
-    """Return role → the rules of its user, as the page has them."""
+def users(part: str = "acl") -> dict[str, list[str]]:
+    """Return role → the rules of its user, as the page has them for Redis 7; ``acl_old``: 6.2."""
     found: dict[str, list[str]] = {}
-    for line in PAGE.read_text().replace("\\\n", " ").splitlines():
+    _, _, text = PAGE.read_text().partition(f"<!-- generated: {part} -->")
+    for line in text.partition("<!-- end -->")[0].replace("\\\n", " ").splitlines():
         if line.startswith("ACL SETUSER flowkit-"):
             words = shlex.split(line)[2:]
             found[words[0].removeprefix("flowkit-")] = words[1:]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flowkit.protocol import keys
-from flowkit.protocol.roles import DROPS_A_NAMESPACE, ROLES, SENT_BY_ALL, Role
+from flowkit.protocol.roles import DROPS_A_NAMESPACE, ROLES, SENT_BY_ALL, VIEWER, Role
 from flowkit.protocol.scripts import script
 
 PROTOCOL = Path(keys.__file__).parent
@@ -43,9 +43,43 @@ def called_by(name: str) -> set[str]:
     return set(re.findall(r"'([A-Z]{3,})'", text))
 
 
-@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+@pytest.mark.parametrize(
+    "role", [role for role in ROLES if role.runs_scripts], ids=lambda role: role.name
+)
 def test_the_table_has_what_the_code_sends_and_nothing_else(role: Role) -> None:
     assert role.commands - SENT_BY_ALL == sent(role.name) - SENT_BY_ALL
+
+
+def test_a_viewer_sends_what_clients_send_beside_scripts() -> None:
+    """Which of a client's own commands read is asked of a server: tests/integration."""
+    own: set[str] = set()
+    for module in MODULES["client"]:
+        text = (PROTOCOL / f"{module}.py").read_text()
+        own |= {(one or other).lower() for one, other in _CALL.findall(text)}
+    assert VIEWER.commands == own - {word.lower() for word in NO_COMMANDS}
+    assert not {"eval", "evalsha"} & VIEWER.sent
+
+
+@pytest.mark.parametrize(
+    ("key", "writers"),
+    [
+        ("leader", "scheduler"),
+        ("standby", "scheduler"),
+        ("cursor", "scheduler"),
+        ("layout", "scheduler"),
+        ("quarantine", "scheduler"),
+        ("cache:*", "worker"),
+        ("state:*", "state"),
+        ("workers", "scheduler worker"),
+        ("worker:*", "scheduler worker"),
+        ("ready:*", "scheduler worker"),
+        ("graph:*", "client scheduler"),
+        ("runs", "client scheduler"),
+    ],
+)
+def test_a_key_is_written_by_the_roles_that_have_to(key: str, writers: str) -> None:
+    pattern = f"{{flowkit}}:{key}"
+    assert {role.name for role in ROLES if pattern in role.writes} == set(writers.split())
 
 
 def test_so_it_is_for_what_deletes_a_namespace() -> None:
