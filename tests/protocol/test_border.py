@@ -66,6 +66,11 @@ def test_what_python_reads_of_a_record_the_scripts_read_alike(data: bytes) -> No
 
 @given(RECORDS)
 @example(b"Q1,,0,,")
+@example(b"Q" + b"1" * 10 + b",,0,,")
+@example(b"Q1," + b"l" * 81 + b",0,,")
+@example(b"Q1,," + b"!" * 65 + b",,")
+@example(b"Q1,,0," + b"1" * 16 + b",")
+@example(b"Q1,,0,," + b"1" * 16)
 def test_what_the_scripts_take_for_a_record_has_parts_of_bounded_size(data: bytes) -> None:
     found = LUA[b"read_record"](data)
     if found is None:
@@ -75,6 +80,13 @@ def test_what_the_scripts_take_for_a_record_has_parts_of_bounded_size(data: byte
     assert len(lane) <= limits.MAX_LANE
     assert len(spent) <= limits.MAX_SPENT
     assert max(len(started), len(ended)) <= limits.TIME_DIGITS
+
+
+def test_a_record_that_is_none() -> None:
+    assert LUA[b"read_record"](None) is None
+    longest = b"Q1,,0,,,".ljust(records.MAX_RECORD, b"x")
+    assert LUA[b"read_record"](longest)[0] == b"Q"
+    assert LUA[b"read_record"](longest + b"x") is None
 
 
 @given(st.binary(max_size=20) | st.from_regex(RUN_ID, fullmatch=True).map(str.encode))
@@ -118,6 +130,37 @@ def test_what_python_takes_for_a_run_the_scripts_do_and_nothing_else(name: bytes
 )
 def test_entries(text: bytes, read: tuple[bytes, ...] | None) -> None:
     assert LUA[b"read_entry"](text) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (b"r,0", (b"r", b"0")),
+        (b"r," + b"1" * 7, (b"r", b"1" * 7)),
+        (b"r," + b"1" * 8, None),
+        (b"r,00", None),
+        (b"r,0,1", None),
+        (b"r|r,0", None),
+        (b"r:tasks,0", None),
+        (b"#", None),
+    ],
+)
+def test_keys_of_claims(text: bytes, read: tuple[bytes, ...] | None) -> None:
+    assert LUA[b"read_key"](text) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        (b"0123456789abcdef" * 4, True),
+        (b"0" * 63, False),
+        (b"0" * 65, False),
+        (b"g" * 64, False),
+        (b"\xff" * 64, False),
+    ],
+)
+def test_digests(text: bytes, whole: bool) -> None:
+    assert LUA[b"is_digest"](text) is whole
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,12 @@ def test_a_small_graph_that_unpacks_to_much_is_refused_in_little_memory(
     assert b"the stored graph cannot be read" in done.stdout
 
 
+def test_no_more_of_a_graph_is_unpacked_than_is_looked_at() -> None:
+    file = graphs._to_file(squeezed(*[ZEROS] * 8))
+    parts = [file.read(100), file.read(2**20), file.read(10**9)]
+    assert [len(part) for part in parts] == [100, 2**20, 7 * 2**20 - 100]
+
+
 def test_a_graph_for_which_memory_does_not_suffice_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
