@@ -49,6 +49,7 @@ from flowkit.protocol.codec_reading import LENIENT, STRICT
 from flowkit.protocol.codec_survey import PLAIN, TooBig, TooDeep, family, survey
 from flowkit.protocol.codec_wire import Mark, cached_by_class
 from flowkit.protocol.limits import DEFAULT_MAX_BYTES, MAX_DEPTH, MAX_FAULT
+from flowkit.protocol.provenance import is_signed
 
 __all__ = [
     "DEFAULT_MAX_BYTES",
@@ -128,11 +129,20 @@ def unpack(
         fault = shorten(str(error), MAX_FAULT)
         raise BrokenValue(f"The stored value cannot be read: {fault}.") from None
     except Exception as error:
-        raise BrokenValue(
-            "The stored value cannot be read: it is damaged, or was not written by flowkit "
-            f"({type_name(type(error))}: {describe(str(error))})."
-        ) from error
+        raise BrokenValue(_why_broken(data, error)) from error
     return value
+
+
+def _why_broken(data: bytes | memoryview, error: Exception) -> str:
+    if is_signed(data):
+        return (
+            "The stored value is signed, and this process has no signing key. Give it the "
+            "FLOWKIT_SIGNING_KEY of the process that wrote the value."
+        )
+    return (
+        "The stored value cannot be read: it is damaged, or was not written by flowkit "
+        f"({type_name(type(error))}: {describe(str(error))})."
+    )
 
 
 def _checked_pack(value: object, max_bytes: int) -> bytes:

@@ -15,9 +15,9 @@ from flowkit.protocol.codec_errors import BrokenValue
 from flowkit.protocol.limits import MAX_CLASS_NAME
 
 # The dictionaries themselves, past every hook: lazy modules and metaclasses would run code.
-_module_names: Callable[[ModuleType], dict[str, Any]] = ModuleType.__dict__["__dict__"].__get__
-_class_names: Callable[[type], Mapping[str, Any]] = type.__dict__["__dict__"].__get__
-_bases: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
+_module_names: Callable[[ModuleType], dict[str, Any]] = vars(ModuleType)["__dict__"].__get__
+_class_names: Callable[[type], Mapping[str, Any]] = vars(type)["__dict__"].__get__
+_bases: Callable[[type], tuple[type, ...]] = vars(type)["__mro__"].__get__
 
 
 class ClassNotLoaded(BrokenValue):

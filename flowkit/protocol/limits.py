@@ -96,3 +96,7 @@ KEYS_SLACK_NS = 100_000_000
 
 # Characters of the message of a BrokenValue, which may quote what it read.
 MAX_FAULT = 1_000
+
+# -- signatures -----------------------------------------------------------------------------------
+
+MAX_SIGNATURES = 4  # of one value: flowkit writes two at most
