@@ -123,8 +123,8 @@ def is_signed(stored: bytes | memoryview) -> bool:
 
 
 def _tag(key: hmac.HMAC, purpose: Purpose, packed: bytes) -> bytes:
-    fields = [field.encode("utf-8", "surrogatepass") for field in purpose]
+    fields = "".join([f"{len(field)}:{field}," for field in purpose]) + ";"
     mac = key.copy()
-    mac.update(b"".join(b"%d:%b," % (len(field), field) for field in fields) + b";")
+    mac.update(fields.encode("utf-8", "surrogatepass"))
     mac.update(packed)
     return mac.digest()[:TAG_BYTES]
