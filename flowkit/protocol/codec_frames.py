@@ -125,6 +125,7 @@ def _decode_range_index(items: list[Any]) -> object:
     start, stop, step, name = items
     if {type(start), type(stop), type(step)} != {int}:
         raise BrokenValue("a range index that is not made of whole numbers")
+    len(range(start, stop, step))  # OverflowError if it has no length
     return pd.RangeIndex(start, stop, step, name=name)
 
 

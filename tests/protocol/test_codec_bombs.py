@@ -214,6 +214,14 @@ def test_tables(name: str) -> None:
     assert len(text) < limits.MAX_FAULT + 200
 
 
+def test_a_long_range_is_three_numbers_both_ways() -> None:
+    import pandas as pd
+
+    index = pd.RangeIndex(0, 10**17, 3)
+    assert unpack(pack(index)).equals(index)  # type: ignore[attr-defined]
+    broken(raw(head(Code.RANGE_INDEX, -(2**63), 2**63 - 1, 1, None)))
+
+
 def test_unordered_values_have_no_frequency() -> None:
     import numpy as np
 
