@@ -30,19 +30,20 @@ from .core.states import RunState
 from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter
 from .exceptions import FlowkitError, RedisUnavailable, RunNotFound
 from .protocol.client_store import Submission
-from .protocol.codec import pack
-from .protocol.graphs import digest_of, pack_graph
+from .protocol.graphs import pack_graph
 from .protocol.listings import Listing
+from .protocol.provenance import Provenance
 from .protocol.rendezvous import former_owners, owner
 from .protocol.run_records import RunRecord
 from .run_handle import RunHandle
-from .run_ids import check_run_id, new_run_id
+from .run_ids import check_run_id
 from .settings import Settings, load_settings
 from .shard_connection import ShardConnection, answering_first, gather, reach_one
+from .signing import keys_of
+from .submission import signed, submission_of
 from .waiting import wait_all
 
 if TYPE_CHECKING:
-    from .core.compiled import CompiledDAG
     from .dag import DAG
 
 PATIENCE_S = 5.0
@@ -64,6 +65,7 @@ class Client:
             )
         self.settings = settings
         self.url = settings.redis_url
+        self.provenance = Provenance(keys_of(settings.signing_key))
         patience, evicts = check_patience(patience), settings.allow_eviction
         self.shards = tuple(
             ShardConnection(one, patience=patience, allow_eviction=evicts)
@@ -122,8 +124,10 @@ class Client:
         check_dag(dag)
         compiled = dag.compile_for_run(params)
         packed = pack_graph(compiled)
-        submission = self._submission(compiled, packed, run_id, params, ttl)
+        ttl = self._ttl(ttl)
+        submission = submission_of(compiled, packed, run_id, params, ttl)
         shard = self._shard_for(submission.run, chosen=run_id is not None)
+        submission = signed(submission, self.provenance, shard.shard.namespace)
         with shard.store() as store:
             store.submit(submission, graph_known=submission.digest in shard.graphs)
         shard.graphs.add(submission.digest)
@@ -145,10 +149,12 @@ class Client:
         packed = pack_graph(compiled)
         for one in given[1:]:
             dag.check_params(one)
-        submissions = [self._submission(compiled, packed, None, one, ttl) for one in given]
+        ttl = self._ttl(ttl)
+        submissions = [submission_of(compiled, packed, None, one, ttl) for one in given]
         handles = [RunHandle(self, one.run, accepted=True, graph=compiled) for one in submissions]
         parts: dict[ShardConnection, list[Submission]] = {}
         for submission, handle in zip(submissions, handles, strict=True):
+            submission = signed(submission, self.provenance, handle.shard.shard.namespace)
             parts.setdefault(handle.shard, []).append(submission)
         for shard, part in parts.items():
             with shard.store() as store:
@@ -168,24 +174,8 @@ class Client:
                     return shard
         return self.shards[today]
 
-    def _submission(
-        self,
-        compiled: CompiledDAG,
-        packed: bytes,
-        run_id: str | None,
-        params: Mapping[str, object] | None,
-        ttl: int | None,
-    ) -> Submission:
-        seconds = self.settings.result_ttl if ttl is None else check_ttl(ttl)
-        return Submission(
-            run=new_run_id() if run_id is None else check_run_id(run_id),
-            dag_name=compiled.name,
-            digest=digest_of(packed),
-            packed_graph=packed,
-            packed_params=pack(dict(params), root="params") if params else b"",
-            total=len(compiled.graph),
-            ttl_ms=seconds * 1000,
-        )
+    def _ttl(self, ttl: int | None) -> int:
+        return self.settings.result_ttl if ttl is None else check_ttl(ttl)
 
     def _first_count(self) -> int:
         """Return how many shards the system began with; 1 unless all have said it.

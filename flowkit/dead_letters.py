@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .core.states import TaskState
-from .exceptions import TaskNotFailed
+from .exceptions import TaskNotFailed, UntrustedValue
 from .from_task import number_of
 from .protocol.client_store import ClientStore
 from .protocol.codec import BrokenValue, unpack
 from .protocol.decoding import Damaged
 from .protocol.list_reads import Failure
 from .protocol.listings import DamagedItem, Listing
+from .protocol.provenance import Provenance, Purpose, params_purpose
 from .protocol.records import ErrorInfo
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ def open_letter(handle: RunHandle, task: str) -> OpenedLetter:
             state = store.read_records(handle.run_id, [number])[0].state.value
             raise _not_failed(handle.run_id, task, state)
         sizes = store.result_sizes(handle.run_id, upstream)
-    params, damaged = _params(packed)
+    purpose = params_purpose(store.keys.namespace, handle.run_id, run.digest)
+    params, damaged = _params(handle.client.provenance, purpose, packed)
     ended = run.submitted_ms + (failure.record.ended_ms or 0)
     return OpenedLetter(
         letter=_letter(handle.run_id, task, failure, ended / 1000),
@@ -107,11 +109,14 @@ def open_letter(handle: RunHandle, task: str) -> OpenedLetter:
     )
 
 
-def _params(packed: bytes) -> tuple[Mapping[str, object], str]:
+def _params(
+    provenance: Provenance, purpose: Purpose, stored: bytes
+) -> tuple[Mapping[str, object], str]:
     """Return the parameters of a run, and what is wrong with them."""
     try:
+        packed = provenance.open(stored, purpose, "their record")
         params = unpack(packed, lenient=True) if packed else {}
-    except BrokenValue as error:
+    except (BrokenValue, UntrustedValue) as error:
         return {}, f"its parameters cannot be read: {error}"
     return (params, "") if isinstance(params, dict) else ({}, "its parameters are no dict")
 

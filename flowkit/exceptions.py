@@ -21,7 +21,8 @@
     │   │   └── NotPermitted      the login works, and may not do what is needed
     │   ├── UnfitRedis
     │   ├── WrongShards           this process has another list of shards than the system
-    │   └── BadRedisURL
+    │   ├── BadRedisURL
+    │   └── UntrustedValue        a value that no process with this signing key has written
     └── RunError                  .run_id
         ├── RunNotFound
         ├── RunExists
@@ -215,6 +216,10 @@ class WrongShards(StoreError):
 
 class BadRedisURL(StoreError):
     """Not the address of a Redis."""
+
+
+class UntrustedValue(StoreError):
+    """A stored value without a signature, or with one that does not fit."""
 
 
 class RunError(FlowkitError):

@@ -27,6 +27,7 @@ from .protocol.codec import unpack
 from .protocol.records import ErrorInfo
 from .protocol.run_records import RunRecord, Standing
 from .status import RunStatus, read_status
+from .verified_results import read_verified
 
 if TYPE_CHECKING:
     from .client import Client
@@ -197,7 +198,7 @@ class RunHandle:
                 for at, one in enumerate(records)
                 if one.state is TaskState.SUCCEEDED and at not in hooks
             ]
-            packed = store.read_results(self.run_id, done)
+            packed = read_verified(store, self.client.provenance, self.run_id, done)
             limit = self.client.settings.max_result_bytes
             return {
                 names[task]: unpack(data, max_bytes=limit, lenient=lenient) if data else None
@@ -208,8 +209,8 @@ class RunHandle:
         """Return the result of one task, None if it was skipped.
 
         Raises TaskNotFoundError for a name that the DAG does not have, TaskExecutionError if the
-        task failed, RunNotFound, RunLost if Redis has lost the results, and FlowkitError if the
-        task is not over.
+        task failed, RunNotFound, RunLost if Redis has lost the results, UntrustedValue, and
+        FlowkitError if the task is not over.
         """
         number = self._number(task)
         with self.shard.run_store(self.run_id) as store:
@@ -217,7 +218,8 @@ class RunHandle:
             if record.state is TaskState.SKIPPED:
                 return None
             if record.state is TaskState.SUCCEEDED:
-                data = next(store.read_results(self.run_id, [number]))
+                provenance = self.client.provenance
+                data = next(read_verified(store, provenance, self.run_id, [number]))
                 limit = self.client.settings.max_result_bytes
                 return unpack(data, max_bytes=limit, lenient=lenient) if data else None
             if record.state is TaskState.FAILED:

@@ -30,6 +30,7 @@ from .project_file import project_table
 from .protocol.keys import NAMESPACE
 from .protocol.redis_url import EXAMPLES, check_redis_url, redact_url
 from .protocol.shards import Shard, list_problem, shards_of
+from .signing import parse_signing_key, read_signing_key
 
 __all__ = ["Settings", "check_redis_url", "load_settings", "redact_url"]
 
@@ -56,7 +57,8 @@ class Settings:
     result. ``log_level``: a name of ``LogLevel``. ``log_json``: JSON lines instead of text.
     ``lease_seconds``: after this silence a worker counts as dead. ``allow_eviction``: also start
     on a Redis whose ``maxmemory-policy`` may delete keys. ``capture_output``: whether workers turn
-    what tasks print and log into log lines. ``sources``: setting → where it is from.
+    what tasks print and log into log lines. ``signing_key``: what results, cache entries and
+    parameters are signed with; see signing.py. ``sources``: setting → where it is from.
     """
 
     redis_url: str | None = None
@@ -68,6 +70,7 @@ class Settings:
     lease_seconds: float = 10.0
     allow_eviction: bool = False
     capture_output: bool = True
+    signing_key: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
@@ -80,6 +83,11 @@ class Settings:
                 where = self.sources.get(name, "Settings(...)")
                 raise SettingsError(f"{name} = {shown} ({where}) is not allowed: {error}") from None
             object.__setattr__(self, name, value)
+        try:
+            object.__setattr__(self, "signing_key", parse_signing_key(self.signing_key))
+        except ValueError as error:
+            where = self.sources.get("signing_key", "Settings(...)")
+            raise SettingsError(f"signing_key ({where}) is not allowed: {error}.") from None
         try:
             _ = self.shards  # what is wrong with them is told now
         except ValueError as error:
@@ -133,7 +141,8 @@ def load_settings(
             values[name], sources[name] = environ[option.variable], f"environment {option.variable}"
         if flags.get(name) is not None:
             values[name], sources[name] = flags[name], f"flag {option.flag}"
-    settings = Settings(**values, sources=sources)
+    key, source = read_signing_key(environ)
+    settings = Settings(**values, **key, sources=sources | source)
     if flags.get("namespace") is not None:
         _refuse_two_namespaces(settings)
     return settings

@@ -93,8 +93,12 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 
 def seeds(target: str) -> list[bytes]:
     """Return inputs to begin with: what flowkit itself writes."""
-    from datetime import UTC, datetime
+    from datetime import UTC, datetime, time
     from decimal import Decimal
+    from zoneinfo import ZoneInfo
+
+    import numpy as np
+    import pandas as pd
 
     from flowkit.core.compiled import CompiledDAG
     from flowkit.core.graph import Graph
@@ -107,7 +111,13 @@ def seeds(target: str) -> list[bytes]:
     dag = CompiledDAG("d", Graph.build(["a", "b"], [(0, 1)]), (Policy(),), zeros, ("m:f",), zeros)
     deep = {"a": [1, 2.5, None, (True, {3}, b"x")], "b": datetime(2026, 1, 1, tzinfo=UTC)}
     return {
-        "value": [pack(deep), pack(Decimal("1.5")), pack(2**80), pack(Path("a/b"))],
+        "value": [
+            *(pack(deep), pack(Decimal("1.5")), pack(2**80), pack(Path("a/b"))),
+            *(pack({1: 2, (3, "k"): 4}), pack({frozenset({-1}), frozenset({-2})})),
+            pack(time(1, tzinfo=ZoneInfo("Europe/Paris"))),
+            *(pack(np.zeros((0, 3))), pack(pd.Series(["x", None], pd.RangeIndex(2)))),
+            pack(pd.DataFrame({"a": [1]}, pd.date_range("2026", periods=1, freq="D"))),
+        ],
         "record": [b"R2,W.0,1/2*3!+,40,", b"S1,W.0,0~,3,4", b"P1,,0,,"],
         "graph": [pack_graph(dag)],
         "error": [ErrorInfo("ValueError", "wrong", "Traceback …").pack()],

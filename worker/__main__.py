@@ -15,6 +15,7 @@ from ..cli.inputs import Seconds
 from ..logging import FlowkitLogger
 from ..protocol.shards import Shard
 from ..settings import Settings
+from ..signing import keys_of
 from ..supervisor import Charge, Supervisor
 from .config import WorkerConfig
 from .daemon import WorkerDaemon
@@ -104,6 +105,7 @@ def _config(settings: Settings, shard: Shard, options: dict[str, object]) -> Wor
         log_level=settings.log_level,
         log_json=settings.log_json,
         capture_output=settings.capture_output,
+        signing_keys=keys_of(settings.signing_key),
     )
 
 

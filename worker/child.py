@@ -35,6 +35,7 @@ from .board import Board
 from .config import ExitCode, WorkerConfig
 from .desk import Desk
 from .executor import Executor
+from .signed_values import SignedValues
 from .sync_lane import SyncLane
 from .trouble import Trouble
 from .values import Values
@@ -150,7 +151,8 @@ class Child:
     ) -> tuple[Desk, WorkerStore, Values, Executor]:
         config = self._config
         # Values are read in the lane's own thread, outcomes also sent by the reporter: two links.
-        values = Values(self._store(lane), config.max_result_bytes, self._graphs)
+        signed = SignedValues(config.signing_keys, config.namespace)
+        values = Values(self._store(lane), config.max_result_bytes, self._graphs, signed)
         store, waiter = self._store(lane, on_new_server=values.forget), self._store(lane)
         self._waiters.append(waiter)
         lists = [ready_list(queue, is_async=is_async) for queue in config.queues]

@@ -153,10 +153,11 @@ class Executor:
         except BaseException as error:  # CodecError, or what a class of the user's raises
             return self._failed(claim, prepared.name, prepared.policy, error, retry=False)
         self._values.remember(claim, packed)
+        stored = self._values.to_store(claim, packed, prepared.keep[1:].partition(",")[0])
         if self._tells_all:
             name, duration = prepared.name, round(seconds, 6)
             self._tell("task_success", f"Task succeeded: {name}", claim, name, duration=duration)
-        return Outcome(claim.run, f"{claim.task},{claim.attempt},S{prepared.keep}", packed)
+        return Outcome(claim.run, f"{claim.task},{claim.attempt},S{prepared.keep}", stored)
 
     def raised(self, prepared: Prepared, error: BaseException) -> Outcome:
         """Classify what the function raised: another attempt, or the end."""
@@ -183,7 +184,8 @@ class Executor:
         self._values.remember(claim, packed)
         if self._tells_all:
             self._tell("task_cached", f"Task cached: {name}", claim, name)
-        return Outcome(claim.run, f"{claim.task},{claim.attempt},H", packed)
+        stored = self._values.to_store(claim, packed)
+        return Outcome(claim.run, f"{claim.task},{claim.attempt},H", stored)
 
     def _put_off(self, claim: Claim, name: str, policy: Policy, ref: str) -> Outcome:
         times = Spent.parse(claim.spent).put_off

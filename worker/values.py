@@ -17,6 +17,7 @@ from ..core.shelf import Shelf
 from ..exceptions import RedisUnavailable, RunLost, StoreError
 from ..protocol.codec import unpack
 from ..protocol.worker_store import Claim, WorkerStore
+from .signed_values import SignedValues
 
 RESULT_BYTES_KEPT = 32 * 1024 * 1024
 ENTRY_BYTES = 200  # what an entry costs beside its bytes
@@ -27,8 +28,15 @@ _Key = tuple[tuple[str, str], int]
 class Values:
     """A lane's view of graphs and values."""
 
-    def __init__(self, store: WorkerStore, max_bytes: int, graphs: Shelf | None = None) -> None:
+    def __init__(
+        self,
+        store: WorkerStore,
+        max_bytes: int,
+        graphs: Shelf | None = None,
+        signed: SignedValues | None = None,
+    ) -> None:
         """``max_bytes``: the largest value that is read. ``graphs``: may be shared by lanes."""
+        self._signed = signed or SignedValues()
         self.store = store
         self._max_bytes = max_bytes
         self._graphs = graphs or Shelf()
@@ -53,10 +61,11 @@ class Values:
         return self._graphs.get(digest)
 
     def params(self, claim: Claim) -> dict[str, object]:
-        """Return the run's parameters, unpacked anew. Raises BrokenValue."""
-        if not claim.packed_params:
+        """Return the run's parameters, unpacked anew. Raises BrokenValue, UntrustedValue."""
+        packed = self._signed.params(claim)
+        if not packed:
             return {}
-        found = unpack(claim.packed_params, max_bytes=self._max_bytes)
+        found = unpack(packed, max_bytes=self._max_bytes)
         if not isinstance(found, dict):
             raise StoreError(f"the parameters of run {claim.run} are no mapping")
         return found
@@ -64,12 +73,16 @@ class Values:
     def cached(self, entry: str) -> bytes | None:
         """Return the packed result that is kept under an entry, None if there is none.
 
-        Raises BrokenValue for one that this process cannot rebuild.
+        Raises BrokenValue for one that this process cannot rebuild, UntrustedValue.
         """
-        packed = self.store.read_cached(entry)
+        packed = self._signed.cached(entry, self.store.read_cached(entry))
         if packed:
             unpack(packed, max_bytes=self._max_bytes)
         return packed
+
+    def to_store(self, claim: Claim, packed: bytes, entry: str = "") -> bytes:
+        """Return what is stored of a result. ``entry``: of the cache, if it is kept there too."""
+        return self._signed.result(claim, packed, entry)
 
     def remember(self, claim: Claim, packed: bytes) -> None:
         """Keep a result that was made here: its downstream tasks may come here too, if any do."""
@@ -107,19 +120,19 @@ class Values:
         It is a convenience: what cannot be read is left for ``upstream`` to complain of.
         """
         self._hear()
-        wanted: dict[tuple[str, str], dict[int, None]] = {}
+        wanted: dict[tuple[str, str], tuple[Claim, dict[int, None]]] = {}
         count = 0
         for claim in claims:
             dag = self._graph_if_readable(claim)
             for task in dag.graph.upstream(claim.task) if dag is not None else ():
                 if (claim.life, task) not in self._results:
-                    wanted.setdefault(claim.life, {})[task] = None
+                    wanted.setdefault(claim.life, (claim, {}))[1][task] = None
                     count += 1
                     if count > PREFETCH:
                         return
-        for life, tasks in wanted.items():
+        for asking, tasks in wanted.values():
             try:
-                self._fetch(life, list(tasks))
+                self._fetch(asking, list(tasks))
             except RedisUnavailable:
                 raise
             except (RunLost, StoreError):
@@ -137,7 +150,7 @@ class Values:
     def upstream(self, claim: Claim, tasks: Sequence[int]) -> list[object]:
         """Return the results of these tasks, None for one that was skipped.
 
-        Raises BrokenValue, and RunLost if Redis has lost the run's results.
+        Raises BrokenValue, UntrustedValue, and RunLost if Redis has lost the run's results.
         """
         if not tasks:
             return []
@@ -146,7 +159,7 @@ class Values:
         found = [results.get((life, task)) for task in tasks]
         missing = [task for task, packed in zip(tasks, found, strict=True) if packed is None]
         if missing:
-            fetched = dict(zip(missing, self._fetch(life, missing), strict=True))
+            fetched = dict(zip(missing, self._fetch(claim, missing), strict=True))
             found = [
                 fetched[task] if packed is None else packed
                 for task, packed in zip(tasks, found, strict=True)
@@ -154,10 +167,11 @@ class Values:
         limit = self._max_bytes
         return [unpack(packed, max_bytes=limit) if packed else None for packed in found]
 
-    def _fetch(self, life: tuple[str, str], tasks: Sequence[int]) -> list[bytes]:
-        found = [packed or b"" for packed in self.store.read_results(life[0], tasks)]
+    def _fetch(self, claim: Claim, tasks: Sequence[int]) -> list[bytes]:
+        found = [packed or b"" for packed in self.store.read_results(claim.run, tasks)]
+        found = self._signed.open_results(claim, tasks, found)
         for task, packed in zip(tasks, found, strict=True):
-            self._keep((life, task), packed)
+            self._keep((claim.life, task), packed)
         return found
 
     def _keep(self, key: _Key, packed: bytes) -> None:

@@ -16,5 +16,5 @@ def shorten(text: str, limit: int = MAX_MESSAGE) -> str:
     """
     if len(text) <= limit:
         return text
-    half = (limit - 20) // 2
+    half = max((limit - 20) // 2, 1)
     return f"{text[:half]} … {len(text) - 2 * half} more … {text[-half:]}"

@@ -8,15 +8,21 @@ Refused: object and structured dtypes (their items are Python objects or layouts
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Callable
 from typing import Any
 
+from flowkit.protocol import limits
 from flowkit.protocol.codec_errors import BrokenValue, Unfit
 from flowkit.protocol.codec_wire import HEADS, Code
 
-_DTYPE = re.compile(r"[<>|](?:b1|[iu][1248]|f[248]|c(?:8|16)|[SU]\d+|[mM]8(?:\[\w+\])?)")
+# No text of length zero: numpy makes items of one character out of it, without any bytes.
+_DTYPE = re.compile(
+    r"[<>|](?:b1|[iu][1248]|f[248]|c(?:8|16)|[SU][1-9][0-9]{0,9}"
+    r"|[mM]8(?:\[(?:[1-9][0-9]{0,9})?(?:Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?)"
+)
 
 
 def dtype_name(dtype: Any) -> str:
@@ -33,6 +39,11 @@ def dtype_name(dtype: Any) -> str:
 def _encode_array(value: Any) -> object:
     fortran = value.flags.f_contiguous and not value.flags.c_contiguous
     order = "F" if fortran else "C"
+    if not _is_shape(value.shape):
+        raise Unfit(
+            f"is empty and has the shape {value.shape}, which cannot be stored. Return an array "
+            "without the dimensions of length zero."
+        )
     return [HEADS[Code.ARRAY], dtype_name(value.dtype), order, value.tobytes(order), *value.shape]
 
 
@@ -41,16 +52,25 @@ def _decode_array(items: list[Any]) -> object:
     return rebuild_array(name, data, tuple(shape), order)
 
 
+def _is_shape(shape: tuple[int, ...]) -> bool:
+    """Tell whether `shape` has few dimensions, and makes no giant of an array without bytes."""
+    return (
+        len(shape) <= limits.MAX_DIMENSIONS
+        and all(type(length) is int and length >= 0 for length in shape)
+        and (0 not in shape or math.prod(filter(None, shape)) <= limits.MAX_EMPTY_SHAPE)
+    )
+
+
 def rebuild_array(name: str, data: bytes, shape: tuple[int, ...], order: Any) -> Any:
     """Return a writable array over a copy of `data`; the bytes must fit the shape exactly."""
     import numpy as np
 
     if not _DTYPE.fullmatch(name):
         raise BrokenValue(f"{name!r} is no storable dtype")
+    if type(data) is not bytes or not _is_shape(shape):
+        raise BrokenValue("an array of an impossible shape, or without bytes")
     dtype = np.dtype(name)
-    wanted = dtype.itemsize
-    for length in shape:
-        wanted *= length
+    wanted = dtype.itemsize * math.prod(shape)
     if len(data) != wanted or order not in ("C", "F"):
         raise BrokenValue(f"{len(data)} bytes for an array that takes {wanted}")
     flat = np.ndarray(shape, dtype, data, order=order)

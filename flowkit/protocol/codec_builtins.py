@@ -8,6 +8,7 @@ elsewhere, since they would come back as their base.
 
 from __future__ import annotations
 
+import re
 import struct
 import sys
 from collections import OrderedDict
@@ -19,7 +20,8 @@ from pathlib import PosixPath, PurePath, PurePosixPath, PureWindowsPath, Windows
 from typing import Any
 from uuid import UUID
 
-from flowkit.protocol.codec_errors import BrokenValue, Unfit
+from flowkit.protocol import limits
+from flowkit.protocol.codec_errors import BrokenValue, Unfit, human_size
 from flowkit.protocol.codec_wire import HEADS, Code, payload
 
 _TWO_DOUBLES = struct.Struct("<dd")
@@ -31,6 +33,8 @@ _FLAVOURS: dict[type[PurePath], bytes] = {
     WindowsPath: b"W",
 }
 _TUPLE = HEADS[Code.TUPLE]
+# No dots: the loader reads files, and looks for packages, that the key names.
+_ZONE_KEY = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*")
 
 
 def _encode_int(value: int) -> object:
@@ -39,10 +43,18 @@ def _encode_int(value: int) -> object:
 
 
 def _encode_path(value: PurePath) -> object:
-    return payload(Code.PATH, _FLAVOURS[type(value)] + str(value).encode("utf-8", "surrogatepass"))
+    text = str(value).encode("utf-8", "surrogatepass")
+    if len(text) > limits.MAX_PATH_BYTES:
+        raise Unfit(
+            f"is a path of {human_size(len(text))} and cannot be stored; the limit is "
+            f"{human_size(limits.MAX_PATH_BYTES)}. Return its text: str(path)."
+        )
+    return payload(Code.PATH, _FLAVOURS[type(value)] + text)
 
 
 def _decode_path(data: bytes) -> PurePath:
+    if len(data) > limits.MAX_PATH_BYTES + 1:
+        raise BrokenValue(f"a path of {human_size(len(data))}")
     text = data[1:].decode("utf-8", "surrogatepass")
     for kind, flavour in _FLAVOURS.items():
         if flavour == data[:1]:
@@ -60,12 +72,16 @@ def encode_zone(zone: tzinfo | None) -> list[object]:
     zones = sys.modules.get("zoneinfo")
     if zones is not None and type(zone) is zones.ZoneInfo:
         key = getattr(zone, "key", None)  # None where it was read from a file
-        if key is not None:
+        if key is not None and _is_zone_key(key):
             return [key]
     raise Unfit(
         f"has a time zone of {type(zone).__module__}.{type(zone).__qualname__}, which cannot be "
         "stored. Use a zoneinfo.ZoneInfo made from its key, or a datetime.timezone."
     )
+
+
+def _is_zone_key(key: str) -> bool:
+    return len(key) <= limits.MAX_ZONE_KEY and _ZONE_KEY.fullmatch(key) is not None
 
 
 def decode_zone(items: list[Any]) -> tzinfo | None:
@@ -76,6 +92,8 @@ def decode_zone(items: list[Any]) -> tzinfo | None:
         from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # 3 ms that few processes need
 
         (key,) = items
+        if not _is_zone_key(key):
+            raise BrokenValue(f"{key[: limits.MAX_ZONE_KEY]!r} cannot be the key of a time zone")
         try:
             return ZoneInfo(key)
         except ZoneInfoNotFoundError:
@@ -117,20 +135,6 @@ def _encode_time(value: time) -> object:
 def _decode_time(items: list[Any]) -> time:
     hour, minute, second, microsecond, fold = items[:5]
     return time(hour, minute, second, microsecond, decode_zone(items[5:]), fold=fold)
-
-
-def _decode_set(items: list[Any]) -> set[Any]:
-    values = set(items)
-    if len(values) != len(items):
-        raise BrokenValue("a set holds an element twice")
-    return values
-
-
-def _decode_ordered(items: list[Any]) -> OrderedDict[Any, Any]:
-    values = OrderedDict(zip(items[::2], items[1::2], strict=True))
-    if 2 * len(values) != len(items):
-        raise BrokenValue("a dictionary holds a key twice")
-    return values
 
 
 def _exactly(count: int, make: Callable[..., object]) -> Callable[[list[Any]], object]:
@@ -177,9 +181,6 @@ PAYLOADS: dict[int, Callable[[bytes], object]] = {
 
 DECODERS: dict[int, Callable[[list[Any]], object]] = {
     Code.TUPLE: tuple,
-    Code.SET: _decode_set,
-    Code.FROZENSET: lambda items: frozenset(_decode_set(items)),
-    Code.ORDERED_DICT: _decode_ordered,
     Code.DATETIME: _decode_datetime,
     Code.DATE: _exactly(3, date),
     Code.TIME: _decode_time,

@@ -2,24 +2,35 @@
 
 The bytes carry a class *name*, never code. A name is looked up only in modules that this
 process has loaded already, through plain dictionaries: no import, no attribute hook runs, and
-what is found must be of the very kind that the code says. Instances are rebuilt field by field,
-without `__init__` or `__post_init__`; a class whose fields have changed since is refused.
+what is found must be of the very kind that the code says. A class whose fields have changed since
+is refused. When packing, a class must be found under its own name.
 
-When packing, a class must be found under its own name, or nobody could ever read it back.
+The writer of the bytes chooses among all loaded enums, dataclasses and named tuples, and chooses
+the values of their fields. This code of such a class runs with them:
+
+- dataclass: `__set__` of a field that is a data descriptor or a property, and `__get__`,
+  `__getattribute__` or `__getattr__` when the rebuilt value is checked. Neither `__new__`,
+  `__init__`, `__post_init__`, `__setattr__` nor `__setstate__` runs.
+- named tuple: nothing; `__new__` does not run.
+- enum: nothing for a member; for a combination of flags, `__or__` and `_missing_`.
+- as a key of a dictionary or an element of a set: `__hash__` and `__eq__`.
+- `__hash__` and attribute hooks of its metaclass, without any value of the bytes.
+
+Classes with a `__del__` are refused both ways: it would run with fields that no constructor
+has seen.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import operator
-import sys
 from collections.abc import Callable
 from enum import Enum, EnumMeta, Flag
 from functools import cached_property, reduce
-from types import ModuleType
 from typing import Any, cast
 
 from flowkit.protocol.codec_errors import BrokenValue, Unfit
+from flowkit.protocol.codec_lookup import ClassNotLoaded, declared, find_class
 from flowkit.protocol.codec_wire import HEADS, Code, cached_by_class
 
 
@@ -30,33 +41,6 @@ class UnknownRecord(dict[str, Any]):
     """
 
     __hash__ = object.__hash__  # type: ignore[assignment]
-
-
-class ClassNotLoaded(BrokenValue):
-    """The class that a value names is not among the loaded modules."""
-
-
-def find_class(label: str) -> type:
-    """Return the loaded class that "module:qualname" names; never imports anything.
-
-    Raises:
-        ClassNotLoaded: no loaded module has it.
-    """
-    module_name, _, qualname = label.partition(":")
-    module = sys.modules.get(module_name)
-    found: object = module if isinstance(module, ModuleType) else None
-    for name in qualname.split("."):
-        if not isinstance(found, ModuleType | type):
-            break
-        # Past __getattr__ hooks: lazy modules and metaclasses would run code here.
-        space = object if isinstance(found, ModuleType) else type
-        found = space.__getattribute__(found, "__dict__").get(name)
-    if not isinstance(found, type):
-        raise ClassNotLoaded(
-            f"the class {label!r} is not loaded in this process; define it in a module that "
-            "every process of the app imports"
-        )
-    return found
 
 
 @cached_by_class
@@ -77,7 +61,7 @@ def class_label(kind: type) -> str:
 
 def is_named_tuple(kind: type) -> bool:
     """Tell whether a class is a named tuple (typing.NamedTuple or collections.namedtuple)."""
-    fields = getattr(kind, "_fields", None)
+    fields = declared(kind, "_fields")
     return (
         issubclass(kind, tuple)
         and isinstance(fields, tuple)
@@ -87,7 +71,7 @@ def is_named_tuple(kind: type) -> bool:
 
 def is_dataclass_type(kind: type) -> bool:
     """Tell whether a class is, or inherits from, a dataclass."""
-    return hasattr(kind, "__dataclass_fields__")
+    return declared(kind, "__dataclass_fields__") is not None
 
 
 @cached_by_class
@@ -98,7 +82,8 @@ def field_names(kind: type) -> tuple[str, ...]:
 
 @cached_by_class
 def _check_rebuildable(kind: type) -> None:
-    """Refuse classes with state that their fields do not describe."""
+    """Refuse classes with state that their fields do not describe, and finalizers."""
+    _check_no_finalizer(kind)
     try:
         object.__new__(kind)
     except TypeError:
@@ -114,6 +99,15 @@ def _check_rebuildable(kind: type) -> None:
         raise Unfit(
             f"cannot be stored: its slot {hidden[0]!r} is no field and would be lost. "
             "Declare it as a field, or return plain data."
+        )
+
+
+@cached_by_class
+def _check_no_finalizer(kind: type) -> None:
+    if declared(kind, "__del__") is not None:
+        raise Unfit(
+            "cannot be stored: its __del__ would also run for each copy. Return plain data, or a "
+            "dataclass without __del__."
         )
 
 
@@ -155,6 +149,7 @@ def encode_named_tuple(value: Any) -> object:
     """Encode a named tuple as its class and its fields by name."""
     kind = type(value)
     items: list[object] = [HEADS[Code.NAMED_TUPLE], class_label(kind)]
+    _check_no_finalizer(kind)
     _check_no_extras(value, ())
     if len(kind._fields) != len(value):
         raise Unfit("cannot be stored: it does not hold one item per field. Return a plain tuple.")
@@ -183,7 +178,7 @@ def _combine(kind: Any, members: list[Any]) -> object:
 
 def _record_items(items: list[Any]) -> tuple[str, tuple[str, ...], list[Any]]:
     label, names, values = items[0], tuple(items[1::2]), items[2::2]
-    if not (isinstance(label, str) and all(type(name) is str for name in names)):
+    if not (type(label) is str and all(type(name) is str for name in names)):
         raise BrokenValue("a class or a field is not named by text")
     if len(names) != len(values) or len(set(names)) != len(names):
         raise BrokenValue(f"the fields of {label!r} are incomplete or doubled")
@@ -210,6 +205,7 @@ def decode_dataclass(items: list[Any]) -> object:
     kind = find_class(label)
     if not is_dataclass_type(kind) or issubclass(kind, Enum):
         raise BrokenValue(f"the class {label!r} is no dataclass")
+    _check_rebuildable(kind)
     _check_fields(label, names, field_names(kind))
     value: object = object.__new__(kind)
     for name, item in zip(names, values, strict=True):
@@ -223,6 +219,7 @@ def decode_named_tuple(items: list[Any]) -> object:
     kind: Any = find_class(label)
     if not is_named_tuple(kind) or issubclass(kind, Enum):
         raise BrokenValue(f"the class {label!r} is no named tuple")
+    _check_no_finalizer(kind)
     fields: tuple[str, ...] = kind._fields
     _check_fields(label, names, fields)
     by_name = dict(zip(names, values, strict=True))
@@ -233,12 +230,13 @@ def decode_enum(items: list[Any]) -> object:
     """Return the enum member, or the combination of flags, that the names stand for."""
     label, *names = items
     kind: Any = find_class(label)
-    if not isinstance(kind, EnumMeta):
+    if not issubclass(type(kind), EnumMeta):
         raise BrokenValue(f"the class {label!r} is no Enum")
-    if len(names) != 1 and not issubclass(kind, Flag):
-        raise BrokenValue(f"{len(names)} member names for {label!r}, which takes one")
+    most = len(kind.__members__) if issubclass(kind, Flag) else 1
+    if len(names) > most or not (names or issubclass(kind, Flag)):
+        raise BrokenValue(f"{len(names)} member names for {label!r}, which takes {most} at most")
     for name in names:
-        if name not in kind.__members__:
+        if type(name) is not str or name not in kind.__members__:
             raise BrokenValue(
                 f"the enum {label!r} has no member {name!r} any more; "
                 "make the value again, or bring the member back"
@@ -255,6 +253,8 @@ def lenient(decode: Callable[[list[Any]], object]) -> Callable[[list[Any]], obje
         except ClassNotLoaded:
             if decode is decode_enum:
                 label, *members = items
+                if not all(type(member) is str for member in members):
+                    raise BrokenValue("a member of an enum is not named by text") from None
                 return f"{label.rpartition(':')[2]}.{'|'.join(map(str, members)) or '0'}"
             _, names, values = _record_items(items)
             return UnknownRecord(zip(names, values, strict=True))

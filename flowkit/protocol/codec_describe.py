@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Collection
+from itertools import islice
+from typing import Any
 
 from ..core.display_text import escape_text
 
@@ -27,13 +30,39 @@ def _short(value: object, limit: int) -> str:
     if type(value) is int and value.bit_length() > 4 * limit:
         # Python refuses to spell very long ints, and is slow at long ones.
         return f"<int of {value.bit_length()} bits>"
-    shortener = reprlib.Repr()
+    shortener = _Shortener()
+    shortener.maxlevel = 3
     shortener.maxstring = shortener.maxother = shortener.maxlong = limit
     shortener.maxlist = shortener.maxtuple = shortener.maxdict = 20
     shortener.maxset = shortener.maxfrozenset = shortener.maxdeque = 20
     if isinstance(value, bytes | bytearray) and len(value) > limit:
         return repr(value[:limit]) + _ELISION
     return shortener.repr(value)
+
+
+class _Shortener(reprlib.Repr):
+    """As its base, which sorts sets and keys to the last one: comparing them can take minutes."""
+
+    def repr_set(self, x: set[Any], level: int) -> str:
+        return self._in_order(x, level, "{", "}") if x else "set()"
+
+    def repr_frozenset(self, x: frozenset[Any], level: int) -> str:
+        return self._in_order(x, level, "frozenset({", "})") if x else "frozenset()"
+
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        if level <= 0 and x:
+            return "{...}"
+        pairs = [
+            f"{self.repr1(key, level - 1)}: {self.repr1(value, level - 1)}"
+            for key, value in islice(x.items(), self.maxdict)
+        ]
+        return "{" + ", ".join(pairs + ["..."] * (len(x) > self.maxdict)) + "}"
+
+    def _in_order(self, items: Collection[Any], level: int, opening: str, closing: str) -> str:
+        if level <= 0:
+            return opening + "..." + closing
+        texts = [self.repr1(item, level - 1) for item in islice(items, self.maxset)]
+        return opening + ", ".join(texts + ["..."] * (len(items) > self.maxset)) + closing
 
 
 def _cut(text: str, limit: int) -> str:

@@ -17,7 +17,8 @@ from flowkit.protocol import codec_frames
 from flowkit.protocol.codec_classes import field_names, is_dataclass_type, is_named_tuple
 from flowkit.protocol.codec_describe import describe
 from flowkit.protocol.codec_errors import Unfit, UnpackableValue, ValueTooLarge
-from flowkit.protocol.codec_survey import MAX_DEPTH, PLAIN, family, spreader
+from flowkit.protocol.codec_survey import PLAIN, family, spreader
+from flowkit.protocol.limits import MAX_DEPTH
 
 Encode = Callable[[object], object]
 Measure = Callable[[object], int]

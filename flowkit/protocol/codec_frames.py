@@ -4,10 +4,16 @@ A column travels as a numpy array; as a list where it holds text (pandas' `str` 
 object column, nothing but text, numbers, bools and None. Everything else (categories, zones,
 nullable and Arrow dtypes, multi-level indexes) is refused with the conversion to use.
 Reading checks that pandas made the very dtype that was stored: releases differ in their guesses.
+
+pandas fills a table of any length from one value, and parses text where it is offered some.
+So every argument is checked before pandas sees it: values are a one-dimensional array or a list of
+plain items, as many as the index has; numbers are int; a frequency is short, and stands only at
+values in strict order (else pandas hashes them, with a hash that can be foreseen).
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -16,8 +22,11 @@ from flowkit.protocol.codec_arrays import dtype_name
 from flowkit.protocol.codec_builtins import decode_zone, encode_zone
 from flowkit.protocol.codec_errors import BrokenValue, Unfit
 from flowkit.protocol.codec_wire import HEADS, Code
+from flowkit.protocol.limits import MAX_FREQUENCY
 
 _OBJECT_ITEMS = frozenset({str, type(None), bool, int, float})
+_LISTED = {"str": frozenset({str, type(None)}), "object": _OBJECT_ITEMS}
+_FREQUENCY = re.compile(r"-?[0-9]*[A-Za-z]+(?:-[A-Z0-9]+)*")
 
 
 def _column(column: Any, suffix: str = "") -> tuple[str, object]:
@@ -48,18 +57,33 @@ def _same_dtype(made: Any, name: str) -> Any:
     return made
 
 
-def _listed(name: str, values: object) -> object:
-    """Return the dtype argument for a constructor: arrays bring their own."""
-    if isinstance(values, list) != (name in ("str", "object")):
-        raise BrokenValue(f"values of dtype {name!r} in the wrong form")
-    return name if isinstance(values, list) else None
+def _listed(name: str, values: Any) -> object:
+    """Return the dtype argument for a constructor: arrays bring their own.
+
+    Raises BrokenValue unless the values are a one-dimensional array or a list of plain items.
+    """
+    import numpy as np
+
+    if type(values) is list and name in _LISTED and _LISTED[name].issuperset(map(type, values)):
+        return name
+    if type(values) is np.ndarray and values.ndim == 1 and name not in _LISTED:
+        return None
+    raise BrokenValue("the values of a table have the wrong form")
+
+
+def _attributes(attrs: object) -> dict[Any, Any]:
+    if type(attrs) is not dict:
+        raise BrokenValue("the attributes of a table are no dictionary")
+    return attrs
 
 
 def _encode_index(index: Any) -> object:
     pd = sys.modules["pandas"]
     name, values = _column(index)
     frequency = getattr(index, "freqstr", None)
-    if frequency is not None and pd.tseries.frequencies.to_offset(frequency) != index.freq:
+    if frequency is not None and (
+        not _is_frequency(frequency) or pd.tseries.frequencies.to_offset(frequency) != index.freq
+    ):
         raise Unfit(
             f"has the frequency {index.freq!r}, which cannot be stored. "
             "Clear it: index.freq = None."
@@ -72,9 +96,23 @@ def _decode_index(items: list[Any]) -> object:
 
     dtype, values, name, frequency = items
     index = pd.Index(values, dtype=_listed(dtype, values), name=name)
+    made = _same_dtype(index, dtype)
     if frequency is not None:
-        index.freq = frequency  # checked by pandas against the values
-    return _same_dtype(index, dtype)
+        if not (_is_frequency(frequency) and _is_strictly_ordered(values)):
+            raise BrokenValue("an index has a frequency that its values cannot have")
+        made.freq = frequency  # checked by pandas against the values
+    return made
+
+
+def _is_frequency(text: object) -> bool:
+    return type(text) is str and len(text) <= MAX_FREQUENCY and bool(_FREQUENCY.fullmatch(text))
+
+
+def _is_strictly_ordered(values: Any) -> bool:
+    if values.dtype.kind not in "mM":
+        return False
+    counts = values.view(values.dtype.str[0] + "i8")
+    return bool((counts[1:] > counts[:-1]).all() or (counts[1:] < counts[:-1]).all())
 
 
 def _encode_range_index(index: Any) -> object:
@@ -85,6 +123,9 @@ def _decode_range_index(items: list[Any]) -> object:
     import pandas as pd
 
     start, stop, step, name = items
+    if {type(start), type(stop), type(step)} != {int}:
+        raise BrokenValue("a range index that is not made of whole numbers")
+    len(range(start, stop, step))  # OverflowError if it has no length
     return pd.RangeIndex(start, stop, step, name=name)
 
 
@@ -97,8 +138,10 @@ def _decode_series(items: list[Any]) -> object:
     import pandas as pd
 
     dtype, values, name, index, attrs = items
-    series = pd.Series(values, dtype=_listed(dtype, values), name=name, index=_index(index))
-    series.attrs = dict(attrs)
+    listed = _listed(dtype, values)
+    _check_length(values, _index(index))
+    series = pd.Series(values, dtype=listed, name=name, index=index)
+    series.attrs = _attributes(attrs)
     return _same_dtype(series, dtype)
 
 
@@ -113,15 +156,23 @@ def _decode_frame(items: list[Any]) -> object:
     import pandas as pd
 
     columns, index, attrs, *rest = items
-    arrays = {
-        position: _same_dtype(pd.Series(values, dtype=_listed(dtype, values)), dtype).array
-        for position, (dtype, values) in enumerate(zip(rest[::2], rest[1::2], strict=True))
-    }
+    _check_length(rest[::2], _index(columns))
+    arrays = {}
+    for position, (dtype, values) in enumerate(zip(rest[::2], rest[1::2], strict=True)):
+        listed = _listed(dtype, values)
+        _check_length(values, _index(index))
+        arrays[position] = _same_dtype(pd.Series(values, dtype=listed), dtype).array
     frame = pd.DataFrame(arrays, index=_index(index))
     # Set afterwards: labels may repeat, which a dict of columns cannot.
-    frame.columns = _index(columns)
-    frame.attrs = dict(attrs)
+    frame.columns = columns
+    frame.attrs = _attributes(attrs)
     return frame
+
+
+def _check_length(values: Any, index: Any) -> None:
+    """Refuse values that pandas would repeat, or cut, to the length of the index."""
+    if len(values) != len(index):
+        raise BrokenValue(f"a table of {len(index)} items has {len(values)}")
 
 
 def _index(value: Any) -> Any:
@@ -144,8 +195,8 @@ def _decode_timestamp(items: list[Any]) -> object:
     import pandas as pd
 
     count, unit, *zone = items
-    if unit not in ("s", "ms", "us", "ns"):
-        raise BrokenValue(f"a timestamp cannot count in {unit!r}")
+    if type(count) is not int or unit not in ("s", "ms", "us", "ns"):
+        raise BrokenValue("a timestamp does not count in a known unit")
     stamp = pd.Timestamp(np.datetime64(count, unit))
     if stamp is pd.NaT:
         raise BrokenValue("a timestamp that is no time")

@@ -26,8 +26,7 @@ from flowkit.protocol.codec_classes import (
     is_named_tuple,
 )
 from flowkit.protocol.codec_wire import cached_by_class
-
-MAX_DEPTH = 100
+from flowkit.protocol.limits import MAX_DEPTH
 
 PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 _SIZED = frozenset({str, bytes, bytearray})
@@ -75,11 +74,16 @@ def survey(value: object, limit: int | None = None) -> set[type]:
         depth += 1
         if depth > MAX_DEPTH:
             raise TooDeep
-        level = [item for item in chain.from_iterable(groups) if type(item) in spreads]
-        groups = []
-        for kind, spread in spreads.items():
-            whole = len(spreads) == 1
-            groups += spread(level if whole else [item for item in level if type(item) is kind])
+        by_kind: dict[type, list[Any]] = {kind: [] for kind in spreads}
+        if len(spreads) == 1:
+            (only,) = by_kind.values()
+            only += [item for item in chain.from_iterable(groups) if type(item) in spreads]
+        else:
+            # One pass: a pass per class would cost the product of classes and items.
+            for item in chain.from_iterable(groups):
+                if type(item) in spreads:
+                    by_kind[type(item)].append(item)
+        groups = [part for kind, spread in spreads.items() for part in spread(by_kind[kind])]
 
 
 def _bulk(groups: list[Collection[Any]], found: set[type]) -> int:
@@ -104,6 +108,8 @@ def family(kind: type) -> str:
 
 
 def _table_size(item: Any) -> int:
+    if type(item).__name__ == "RangeIndex":  # three numbers, however many it stands for
+        return 3
     size = getattr(item, "nbytes" if type(item).__name__ == "ndarray" else "size", 0)
     return size if isinstance(size, int) else 0
 

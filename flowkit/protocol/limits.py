@@ -47,3 +47,56 @@ MAX_ERROR_BYTES = 128 * 1024  # what is kept of a failed attempt: 20,200 charact
 MAX_ABOUT_TEXT = 4096  # characters of a text in what a worker says of itself
 MAX_QUEUES = 1000  # that one worker serves
 MAX_WORKERS = 10_000  # that are listed
+
+# -- values: what `unpack` accepts ----------------------------------------------------------------
+
+# Packed size in bytes. Callers may set their own.
+DEFAULT_MAX_BYTES = 64 * 1024 * 1024
+
+# Levels of containers: every walk over a value stays far away from the end of the stack.
+MAX_DEPTH = 100
+
+# Characters of "module:qualname". Honest names have fewer than 200.
+MAX_CLASS_NAME = 1_000
+
+# Characters of a time zone's key. The longest one of the IANA database has 32.
+MAX_ZONE_KEY = 100
+
+# Bytes of a path's text. Linux takes 4,096 and Windows 32,767 characters. pathlib makes an object
+# per part and keeps some of them for ever: a path of 64 MiB would need gigabytes.
+MAX_PATH_BYTES = 64 * 1024
+
+# Dimensions of an array: numpy 2 has no more, and a product of millions of lengths takes minutes.
+MAX_DIMENSIONS = 64
+
+# Elements of an empty array apart from its dimensions of length zero. It takes no memory itself,
+# but a sum over an axis of length zero makes an array of the others.
+MAX_EMPTY_SHAPE = 2**31
+
+# Characters of a pandas frequency: its regular expression is quadratic. Honest ones have 20.
+MAX_FREQUENCY = 40
+
+# Up to this many plain keys (numbers, text, bytes) a table is built without a look at their
+# hashes: at worst it takes 2,000 comparisons.
+FEW_KEYS = 64
+
+# Comparisons of keys with equal hashes per key, on average, when a set or a dictionary is built.
+# Honest keys collide in twos and fours (-1 and -2 have one hash, and so have tuples of them).
+MAX_COMPARISONS_PER_KEY = 32
+
+# Bits of an integer per step of its conversion to a Decimal, which a comparison of the two needs
+# and which is quadratic.
+LONG_INT_BITS = 256
+
+# Keys that are inserted between two looks at the clock of processor time, and what a key may take
+# on top of four times the hashing, in nanoseconds. Honest keys take 30 to 300.
+KEYS_PER_LOOK = 2_048
+MAX_NS_PER_KEY = 3_000
+KEYS_SLACK_NS = 100_000_000
+
+# Characters of the message of a BrokenValue, which may quote what it read.
+MAX_FAULT = 1_000
+
+# -- signatures -----------------------------------------------------------------------------------
+
+MAX_SIGNATURES = 4  # of one value: flowkit writes two at most

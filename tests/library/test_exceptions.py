@@ -47,7 +47,13 @@ def test_the_branches():
         "ParameterError",
         "AppError",
     }
-    assert names[StoreError] == {"RedisUnavailable", "UnfitRedis", "WrongShards", "BadRedisURL"}
+    assert names[StoreError] == {
+        "RedisUnavailable",
+        "UnfitRedis",
+        "WrongShards",
+        "BadRedisURL",
+        "UntrustedValue",
+    }
     assert names[RunError] == {
         "RunNotFound",
         "RunExists",

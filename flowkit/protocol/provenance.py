@@ -1,0 +1,130 @@
+"""Signatures of values: who may read a Redis may be unable to write what its processes believe.
+
+Clients and workers that hold a key sign results, cache entries and parameters, and take no other
+ones. Rules:
+
+- A signature covers what the bytes are *for*: a value that is valid in one place is worthless in
+  another one. Fields are written with their lengths, so that no two purposes look alike.
+- Several keys are a rotation: the first one signs, all verify.
+- A process without a key signs nothing and sees the bytes as they are; `unpack` names the key when
+  it meets a signed value. What is signed starts with a byte that no packed value starts with.
+- Missing bytes prove nothing: results of None and of skipped tasks are not stored.
+
+    0xc1 | number of signatures | 16 bytes for each | the packed value
+
+A value that is stored for two purposes at once (a result, and the cache entry of its call) carries
+a signature for each. They are HMAC-SHA-256, cut to 16 bytes: to forge one takes 2**127 attempts on
+average, each of them at a process that holds the key, and many results are smaller than the rest.
+
+Pure: keys and bytes go in, bytes come out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Sequence
+
+from ..exceptions import UntrustedValue
+from .limits import MAX_SIGNATURES
+
+SIGNED = b"\xc1"  # the one byte that msgpack never writes
+TAG_BYTES = 16
+MIN_KEY_BYTES = 16
+
+Purpose = Sequence[str]
+
+
+def params_purpose(namespace: str, run: str, digest: str) -> Purpose:
+    """Name the parameters of one run of one graph."""
+    return ("params", namespace, run, digest)
+
+
+def result_purpose(namespace: str, run: str, submitted: str, digest: str, task: int) -> Purpose:
+    """Name the result of one task.
+
+    Args:
+        namespace: of the run.
+        run: its id.
+        submitted: when it was submitted, as Redis has it in ms: an id may be used again. A resume
+            keeps the results, so it changes nothing here.
+        digest: of its graph, which says what the task is.
+        task: its number.
+    """
+    return ("result", namespace, run, submitted, digest, str(task))
+
+
+def cache_purpose(namespace: str, entry: str) -> Purpose:
+    """Name one entry of the result cache."""
+    return ("cache", namespace, entry)
+
+
+class Provenance:
+    """Signs and verifies with the keys of this process; without keys it does nothing."""
+
+    def __init__(self, keys: Iterable[bytes] = ()) -> None:
+        """``keys``: each at least 16 bytes; the first one signs. Raises ValueError."""
+        keys = tuple(keys)
+        if any(len(key) < MIN_KEY_BYTES for key in keys):
+            raise ValueError(f"a signing key must have at least {MIN_KEY_BYTES} bytes")
+        # Copied for each signature, which spares hashing the key.
+        self._keys = tuple(hmac.new(key, digestmod=hashlib.sha256) for key in keys)
+
+    def __bool__(self) -> bool:
+        """Whether this process holds a key."""
+        return bool(self._keys)
+
+    def sign(self, packed: bytes, *purposes: Purpose) -> bytes:
+        """Return packed bytes, signed for each purpose; as they are without a key."""
+        if not self._keys:
+            return packed
+        tags = [_tag(self._keys[0], purpose, packed) for purpose in purposes]
+        return b"".join((SIGNED, bytes([len(tags)]), *tags, packed))
+
+    def open(self, stored: bytes, purpose: Purpose, what: str) -> bytes:
+        """Return the packed bytes in what is stored; as they are without a key.
+
+        Args:
+            stored: bytes from Redis; b"" is never signed.
+            purpose: what they must have been signed for.
+            what: how an error calls the value, e.g. "the result of task 3".
+
+        Raises:
+            UntrustedValue: a key is held, and none of the signatures is by it and for this purpose.
+        """
+        if not self._keys:
+            return stored
+        if stored[:1] != SIGNED:
+            raise UntrustedValue(
+                f"{what} carries no signature: a process without a signing key wrote it, or "
+                "somebody else did. Give all clients and workers of this system the same "
+                "FLOWKIT_SIGNING_KEY, and run again what was written before"
+            )
+        count = stored[1] if len(stored) > 1 else 0
+        start = 2 + count * TAG_BYTES
+        if 0 < count <= MAX_SIGNATURES and len(stored) >= start:
+            packed = stored[start:]
+            tags = [stored[at : at + TAG_BYTES] for at in range(2, start, TAG_BYTES)]
+            for key in self._keys:
+                wanted = _tag(key, purpose, packed)
+                if any(hmac.compare_digest(tag, wanted) for tag in tags):
+                    return packed
+        raise UntrustedValue(
+            f"{what} carries a signature that does not fit: it was changed, was signed for another "
+            "place, or by a process with another FLOWKIT_SIGNING_KEY. If you have changed the key, "
+            "give the old one after the new one: FLOWKIT_SIGNING_KEY='NEW OLD'. If not, find out "
+            "who can write to this Redis"
+        )
+
+
+def is_signed(stored: bytes | memoryview) -> bool:
+    """Tell whether these bytes claim to be signed."""
+    return bytes(stored[:1]) == SIGNED and len(stored) >= 2 + TAG_BYTES
+
+
+def _tag(key: hmac.HMAC, purpose: Purpose, packed: bytes) -> bytes:
+    fields = "".join([f"{len(field)}:{field}," for field in purpose]) + ";"
+    mac = key.copy()
+    mac.update(fields.encode("utf-8", "surrogatepass"))
+    mac.update(packed)
+    return mac.digest()[:TAG_BYTES]

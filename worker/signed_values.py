@@ -1,0 +1,74 @@
+"""What a worker signs and verifies, and for which purposes; without a key, nothing.
+
+A result of None is not stored, so nothing signs it. The exception is one that the cache keeps: an
+empty entry that anybody can write must not pass for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..protocol.provenance import (
+    Provenance,
+    Purpose,
+    cache_purpose,
+    params_purpose,
+    result_purpose,
+)
+from ..protocol.worker_store import Claim
+
+
+class SignedValues:
+    """The signatures of one lane's values. Not thread-safe."""
+
+    def __init__(self, keys: Iterable[bytes] = (), namespace: str = "") -> None:
+        """``namespace``: of the store that the values are in."""
+        self._provenance = Provenance(keys)
+        self._namespace = namespace
+        self._params: tuple[tuple[str, str, bytes], bytes] = (("", "", b""), b"")
+
+    def params(self, claim: Claim) -> bytes:
+        """Return a run's packed parameters. Raises UntrustedValue."""
+        if not self._provenance:
+            return claim.packed_params
+        # Tasks of one run mostly come one after the other, each with the same parameters.
+        about = claim.run, claim.digest, claim.packed_params
+        if self._params[0] != about:
+            purpose = params_purpose(self._namespace, claim.run, claim.digest)
+            what = f"the record of parameters of run {claim.run}"
+            self._params = about, self._provenance.open(claim.packed_params, purpose, what)
+        return self._params[1]
+
+    def result(self, claim: Claim, packed: bytes, entry: str) -> bytes:
+        """Return what is stored of a result, and of the cache entry if one is named."""
+        if not self._provenance or not (packed or entry):
+            return packed
+        purposes = [self._result(claim, claim.task)]
+        if entry:
+            purposes.append(cache_purpose(self._namespace, entry))
+        return self._provenance.sign(packed, *purposes)
+
+    def open_results(self, claim: Claim, tasks: Sequence[int], found: list[bytes]) -> list[bytes]:
+        """Return the packed results of tasks of the claim's run. Raises UntrustedValue."""
+        if not self._provenance:
+            return found
+        return [
+            self._provenance.open(stored, self._result(claim, task), _name(claim, task))
+            if stored
+            else stored
+            for task, stored in zip(tasks, found, strict=True)
+        ]
+
+    def cached(self, entry: str, stored: bytes | None) -> bytes | None:
+        """Return the packed result of a cache entry. Raises UntrustedValue."""
+        if stored is None or not self._provenance:
+            return stored
+        return self._provenance.open(stored, cache_purpose(self._namespace, entry), "it")
+
+    def _result(self, claim: Claim, task: int) -> Purpose:
+        submitted = claim.life[1].partition("/")[0]  # a resume keeps the results
+        return result_purpose(self._namespace, claim.run, submitted, claim.digest, task)
+
+
+def _name(claim: Claim, task: int) -> str:
+    return f"the result of task {task} of run {claim.run}"
