@@ -75,15 +75,16 @@ def error(data: bytes) -> None:
 
 def fact(data: bytes) -> None:
     """An event of the scheduler's stream."""
+    from flowkit.protocol.decoding import Damaged
     from flowkit.scheduler.facts import read_fact
 
-    kind, _, text = data.decode("utf-8", "backslashreplace").partition(" ")
+    kind, _, text = data.partition(b" ")
     try:
-        run, tasks = read_fact(kind, text, {})
-    except ValueError:
+        found = read_fact(kind, text, {})
+    except Damaged:
         return
-    assert isinstance(run, str)
-    assert all(isinstance(task, int) for task in tasks)
+    assert isinstance(found.run, str)
+    assert all(isinstance(task, int) for task in found.tasks)
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
@@ -121,7 +122,7 @@ def seeds(target: str) -> list[bytes]:
         "record": [b"R2,W.0,1/2*3!+,40,", b"S1,W.0,0~,3,4", b"P1,,0,,"],
         "graph": [pack_graph(dag)],
         "error": [ErrorInfo("ValueError", "wrong", "Traceback …").pack()],
-        "fact": [b"S run 0 1 2", b"submit run 00ff", b"W run"],
+        "fact": [b"S run 0 1 2", b"submit run " + b"0" * 64, b"W run"],
     }[target]
 
 
