@@ -54,14 +54,14 @@ class Saboteur:
 
         Link.__init__ = begin  # type: ignore[method-assign,assignment]
 
-    def _watching(self, send: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        def watching(command: Any) -> Any:
+    def _watching(self, send: Callable[..., Any]) -> Callable[..., Any]:
+        def watching(command: Any, **how: Any) -> Any:
             with self._lock:
                 self._count += 1
                 mine = self._count == self._fault.point
             if mine and self._is_first():
-                return self._fail(lambda: send(command))
-            return send(command)
+                return self._fail(lambda: send(command, **how))
+            return send(command, **how)
 
         return watching
 

@@ -143,10 +143,12 @@ class NumberedLink(Link):
         process, send, at_once = self._process, super()._exchange, not_blocking(command)
         return process.world.exchange(process, label_of(command), lambda: send(at_once))
 
-    def _exchange_all(self, commands: Sequence[Sequence[object]]) -> list[Any]:
+    def _exchange_all(
+        self, commands: Sequence[Sequence[object]], *, each: bool = False
+    ) -> list[Any]:
         process, send = self._process, super()._exchange_all
         found: list[Any] = process.world.exchange(
-            process, label_of(commands[0]), lambda: send(commands)
+            process, label_of(commands[0]), lambda: send(commands, each=each)
         )
         return found
 

@@ -20,6 +20,7 @@ from .honest import Ended, is_violation
 
 LAG_S = 20.0  # for which the cursor may stand still before an event
 PEAK_MB = 500.0
+WORKER_PEAK_MB = 1000.0  # its children unpack values of up to 64 MiB
 GRACE_S = 25.0  # after harmful attacks: two leases of a worker
 LINES_A_MINUTE = 600  # warnings and errors of one process, and for each action
 LINES_AN_ACTION = 6
@@ -137,8 +138,8 @@ class Watch:
         harm = self.weather.worst(sample.at, sample.at)
         for (name, pid), peak in sample.peaks.items():
             self.most["memory of a process, MB"] = max(self.most["memory of a process, MB"], peak)
-            if peak > PEAK_MB:
-                role = name.rstrip("0123456789-")
+            role = name.rstrip("0123456789-")
+            if peak > (WORKER_PEAK_MB if role == "worker" else PEAK_MB):
                 self.violated("memory", role, f"{name} ({pid}) took {peak:.0f} MB", sample.at)
         for name, children in sample.children.items():
             gone = self._children.get(name, frozenset()) - children
