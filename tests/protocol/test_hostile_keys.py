@@ -13,6 +13,9 @@ from helpers import literally
 from world import HOUR_MS, LIST, World, done
 
 from flowkit.core.states import RunState, TaskState
+from flowkit.exceptions import UnfitRedis
+from flowkit.protocol.decoding import Damaged
+from flowkit.protocol.fitness import check_layout, check_schema
 from flowkit.protocol.once import lost_once
 
 HUGE = "9" * 5000
@@ -221,3 +224,50 @@ def test_who_stands_by_in_a_line_that_is_none_does_not(spoiled: World, line: str
 def test_a_layout_longer_than_any_is_none(spoiled: World) -> None:
     spoiled.link.call("SET", spoiled.keys.layout(), f"{HUGE}/1/1")
     assert spoiled.scheduler.lead(HOUR_MS).leads
+
+
+# -- what the stores make of it -------------------------------------------------------------------
+
+
+def test_hints_are_counted_beside_lists_that_are_none(spoiled: World) -> None:
+    spoiled.ready(0, 1)
+    spoiled.queue(2, level="9")
+    no_list(spoiled, spoiled.keys.ready(LIST, "9"))
+    assert spoiled.scheduler.listed([LIST]) == {"r1,0,1", "r1,1,1"}
+    assert spoiled.scheduler.findable() == 2
+
+
+def test_records_of_one_run_that_are_none_hide_no_others(spoiled: World) -> None:
+    spoiled.ready(0)
+    spoiled.submit("r2")
+    no_list(spoiled, spoiled.keys.tasks("r2"))
+    found = dict(spoiled.scheduler.read_records_of({"r1": [0], "r2": [0]}))
+    assert [record.state for _, record in found["r1"]] == [TaskState.QUEUED]
+    with pytest.raises(Damaged, match="WRONGTYPE"):
+        list(found["r2"])
+
+
+def test_more_records_than_a_run_has_tasks_are_not_read(spoiled: World) -> None:
+    spoiled.ready(0, 1, 2)
+    assert len(spoiled.scheduler.read_states("r1", 3)) == 3
+    with pytest.raises(Damaged, match="records of more than its 2 tasks"):
+        spoiled.scheduler.read_states("r1", 2)
+
+
+def test_active_runs_that_no_run_can_be_are_left_out(spoiled: World) -> None:
+    spoiled.submit("r1")
+    spoiled.link.call("SADD", spoiled.keys.active(), b"\xff", b"a|b", b"r" * 400, b"r1:tasks")
+    assert spoiled.scheduler.active_runs() == ["r1"]
+
+
+def test_a_format_that_is_none_is_refused_in_few_words(spoiled: World) -> None:
+    spoiled.link.call("SET", spoiled.keys.schema(), HUGE)
+    with pytest.raises(UnfitRedis) as error:
+        check_schema(spoiled.client)
+    assert len(str(error.value)) < 500
+
+
+@pytest.mark.parametrize("layout", ["x", "0/1/x", f"0/1/{HUGE}", f"{HUGE}/1/1", "\udcff"])
+def test_a_layout_that_is_none_keeps_nobody_out(spoiled: World, layout: str) -> None:
+    spoiled.link.call("SET", spoiled.keys.layout(), layout.encode("utf-8", "surrogateescape"))
+    assert check_layout(spoiled.link, spoiled.namespace, "0/1") == 1
