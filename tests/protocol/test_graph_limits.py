@@ -18,7 +18,7 @@ import pytest
 from world import compiled
 
 from flowkit import task
-from flowkit.core.compiled import CompiledDAG
+from flowkit.core.compiled import CompiledDAG, OnFailure
 from flowkit.core.graph import Graph
 from flowkit.core.retry import Policy
 from flowkit.exceptions import DAGError, StoreError
@@ -109,6 +109,7 @@ def test_a_graph_for_which_memory_does_not_suffice_is_refused(
         unpack_graph(pack_graph(compiled()))
 
 
+POLICY: list[object] = [0, 1.0, 2.0, None, None, "default", 5, False, "none_failed", False]
 WRONG_OPTIONS: list[tuple[str, Any]] = [
     ("retries", -1),
     ("retries", 10**7),
@@ -117,6 +118,8 @@ WRONG_OPTIONS: list[tuple[str, Any]] = [
     ("delay", -1.0),
     ("delay", 1e300),
     ("delay", "1"),
+    ("delay", True),
+    ("retries", 1.0),
     ("backoff", 0),
     ("backoff", float("inf")),
     ("max_delay", float("nan")),
@@ -137,7 +140,7 @@ WRONG_OPTIONS: list[tuple[str, Any]] = [
 @pytest.mark.parametrize(("option", "value"), WRONG_OPTIONS)
 def test_what_a_decorator_refuses_is_refused_when_it_is_read(option: str, value: object) -> None:
     names = list(Policy.__dataclass_fields__)
-    policy: list[object] = [0, 1.0, 2.0, None, None, "default", 5, False, "none_failed", False]
+    policy = list(POLICY)
     policy[names.index(option)] = value
     with pytest.raises(StoreError, match=f"cannot be read: {option} must be") as stored:
         unpack_graph(rebuilt(policies=[policy]))
@@ -167,6 +170,66 @@ def test_what_a_decorator_refuses_is_refused_when_it_is_read(option: str, value:
 def test_names_and_arguments_that_no_task_can_have_are_refused(changes: dict[str, object]) -> None:
     with pytest.raises(StoreError, match="the stored graph cannot be read"):
         unpack_graph(rebuilt(**changes))
+
+
+@pytest.mark.parametrize(
+    ("limit", "most", "changes", "why"),
+    [
+        ("MAX_TASKS", 2, {}, "it has 3 tasks, and 2 are the most"),
+        ("MAX_TASKS", 3, {"policies": [POLICY] * 4}, "it has 4 policies, and 3 are the most"),
+        ("MAX_TASKS", 3, {"refs": ["m:f"] * 4}, "it has 4 functions, and 3 are the most"),
+        ("MAX_TASKS", 3, {"up_at": bytes(20)}, "more than 4 numbers in a row"),
+        ("MAX_TASKS", 3, {"policy_of": bytes(16)}, "more than 3 numbers in a row"),
+        ("MAX_EDGES", 1, {"up": bytes(8)}, "more than 1 numbers in a row"),
+        ("MAX_REF", 3, {"refs": ["long"]}, "more than 3 characters"),
+        ("MAX_GRAPH_BYTES", 100_000, {"name": "n" * 200_000}, "BufferFull"),
+        ("MAX_TASKS", 3, {"kwargs": [[0, b""]] * 4}, "it has 4 arguments, and 3 are the most"),
+        ("MAX_TASKS", 3, {"name": ["x"]}, "max_array_len"),
+        ("MAX_TASKS", 3, {"name": {"x": 1}}, "max_map_len"),
+        ("MAX_TASKS", 3, {"name": msgpack.ExtType(1, b"xy")}, "max_ext_len"),
+    ],
+)
+def test_each_part_has_a_limit_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, limit: str, most: int, changes: dict[str, object], why: str
+) -> None:
+    data = rebuilt(**changes)
+    monkeypatch.setattr(graphs, limit, most)
+    with pytest.raises(StoreError, match=why):
+        unpack_graph(data)
+
+
+@pytest.mark.parametrize("value", ["sometimes", "", 3, None])
+def test_a_trigger_that_there_is_not_is_refused(value: object) -> None:
+    with pytest.raises(StoreError, match="cannot be read: trigger must be a known trigger"):
+        unpack_graph(rebuilt(policies=[[*POLICY[:8], value, False]]))
+
+
+def test_a_policy_that_contradicts_itself_is_refused() -> None:
+    with pytest.raises(StoreError, match="contradict each other"):
+        unpack_graph(rebuilt(policies=[[3, *POLICY[1:9], True]]))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"up_at": array("i", [0, 0, 0]).tobytes()},
+        {"up_at": array("i", [0, 1, 0, 2]).tobytes(), "up": bytes(8)},
+        {"up_at": array("i", [0, 0, 0, 1]).tobytes(), "up": b""},
+        {"policy_of": bytes(8)},
+        {"policy_of": array("i", [0, 0, 1]).tobytes()},
+        {"ref_of": array("i", [0, 0, -1]).tobytes()},
+    ],
+)
+def test_rows_and_tables_that_do_not_fit_are_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(StoreError, match="do not fit its tasks"):
+        unpack_graph(rebuilt(**changes))
+
+
+def test_what_an_older_release_left_out_has_its_default() -> None:
+    parts = msgpack.unpackb(rebuilt(on_failure="continue", on_retry="m:hook"))
+    whole, older = unpack_graph(msgpack.packb(parts)), unpack_graph(msgpack.packb(parts[:10]))
+    assert (whole.on_failure, whole.on_retry) == (OnFailure.CONTINUE, "m:hook")
+    assert (older.on_failure, older.on_retry) == (OnFailure.STOP, "")
 
 
 def test_bytes_behind_a_graph_are_refused() -> None:

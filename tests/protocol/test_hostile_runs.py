@@ -34,6 +34,7 @@ RECORDS = [
     b"R1,W.0,," + HUGE + b",",
     b"W" + HUGE + b",,0,,",
     b"W1,,0,," + HUGE,
+    b"W1,,0,,-",
     b"P" + HUGE + b",,0,,",
     b"F" + b"9" * 10 + b",,0,,",
     b"\xff\xfe",
@@ -63,6 +64,10 @@ for field, values in FIELDS.items():
         SPOILS[f"{field} {number}"] = lambda world, field=field, value=value: world.link.call(
             "HSET", world.keys.run("bad"), field, value
         )
+for field in ("state", "submitted", "graph", "ttl"):
+    SPOILS[f"no {field}"] = lambda world, field=field: world.link.call(
+        "HDEL", world.keys.run("bad"), field
+    )
 for number, value in enumerate(RECORDS):
     SPOILS[f"record {number}"] = lambda world, value=value: world.link.call(
         "HSET", world.keys.tasks("bad"), 0, value, 1, value, 2, value, 3, value
@@ -94,11 +99,14 @@ def finish_both(world: World) -> None:
 def test_what_is_spoiled_before_it_is_queued_stops_nothing(
     two: World, spoil: Callable[[World], None]
 ) -> None:
+    two.queue(2, 3, run="bad")
     spoil(two)
     both = ["queue", "bad", LIST, "5", "", 2, 0, 1, "queue", "good", LIST, "5", "", 2, 0, 1]
     two.apply("begin", "bad", two.submission("bad").digest, *both)
     claims = two.claim()
     assert {claim.task for claim in claims if claim.run == "good"} == {0, 1}
+    assert {claim.key.encode() for claim in claims} == set(two.worker.holdings("W.0"))
+    assert all(len(claim.life[1]) < 32 for claim in claims)
     two.complete(*(done(claim.task, run=claim.run, payload=b"\x01") for claim in claims))
     assert {number: record[0] for number, record in two.records("good").items()} == {
         "0": "S",
@@ -119,14 +127,16 @@ def test_what_is_spoiled_while_it_runs_stops_nothing(
     spoil(two)
     two.worker.complete("W.0", [], two.calls, 1000, 1, [LIST])  # the reply was lost: once more
     outcomes = [done(0, run="bad", payload=b"\x01"), done(0, run="good", payload=b"\x01")]
-    outcomes += [done(1, "W", run="bad"), done(1, "W", run="good")]
+    outcomes += [done(1, "W", run=run, payload=b"error") for run in ("bad", "good")]
     two.complete(*outcomes)
     two.worker.release("W.0", ["bad,2", "good,2"])
     two.worker.reap_child("W.0", ["bad,3", "good,3"], 3, b"lost", blame="good,3")
+    hints = [(number, LIST, "5") for number in range(4)]
+    two.scheduler.requeue("bad", hints)
     two.now += 10_000
     two.scheduler.promote(100)
     two.scheduler.stop_run("bad", RunState.FAILED, 0)
-    two.scheduler.requeue("bad", [(number, LIST, "5") for number in range(4)])
+    two.scheduler.requeue("bad", hints)
     assert {number: record[0] for number, record in two.records("good").items()} == {
         "0": "S",
         "1": "Q",

@@ -104,6 +104,27 @@ def test_any_bytes_are_a_record_or_damaged(data: bytes) -> None:
         assert parse_record(data).state in TaskState
 
 
+@pytest.mark.parametrize(
+    ("largest", "beyond"),
+    [
+        (f"Q{'1' * 9},,0,,", f"Q{'1' * 10},,0,,"),
+        ("Q0,,0,,", "Q00,,0,,"),
+        (f"Q1,{'l' * 80},0,,", f"Q1,{'l' * 81},0,,"),
+        (f"Q1,,{'1' * 9},,", f"Q1,,{'1' * 10},,"),
+        (f"Q1,,0/{'1' * 9},,", f"Q1,,0/{'1' * 10},,"),
+        (f"Q1,,0*{'1' * 9},,", f"Q1,,0*{'1' * 10},,"),
+        (f"Q1,,0,{'1' * 15},", f"Q1,,0,{'1' * 16},"),
+        (f"Q1,,0,,{'1' * 15}", f"Q1,,0,,{'1' * 16}"),
+        ("Q1,,0,,-5", "Q1,,0,,--5"),
+        ("Q1,,0,,".ljust(399, "x").replace("x", ",", 1), "Q1,,0,,".ljust(401, ",")),
+    ],
+)
+def test_each_part_of_a_record_has_a_limit(largest: str, beyond: str) -> None:
+    assert parse_record(largest.encode()).state is TaskState.QUEUED
+    with pytest.raises(StoreError, match="a task's record in Redis is damaged"):
+        parse_record(beyond.encode())
+
+
 @given(st.text(max_size=20) | st.text("0123456789/*!?+~=", max_size=12))
 def test_any_text_is_what_was_spent_or_refused(text: str) -> None:
     with suppress(ValueError):
@@ -135,6 +156,11 @@ class TestErrors:
     def test_any_bytes_are_an_error_to_show(self, data: bytes) -> None:
         found = ErrorInfo.unpack(data)
         assert all(isinstance(part, str) for part in (found.type, found.message, found.traceback))
+
+    def test_a_stored_error_larger_than_any_is_not_unpacked(self) -> None:
+        assert ErrorInfo.unpack(msgpack.packb(["E", "x" * 300_000, ""])).type == "Unreadable"
+        found = ErrorInfo.unpack(msgpack.packb(["E", "x" * 200_000, ""]))
+        assert (found.type, len(found.message) <= MAX_MESSAGE) == ("E", True)
 
     @pytest.mark.parametrize("data", [b"", b"\xc1", msgpack.packb([1, 2]), msgpack.packb(None)])
     def test_anything_else_says_that_it_cannot_be_read(self, data: bytes) -> None:

@@ -254,3 +254,15 @@ def test_commands_keep_their_order() -> None:
     ((_, commands),) = store.calls
     verbs = [word for word in commands if word in ("queue", "progress", "finish")]
     assert verbs == ["queue", "progress", "finish"]
+
+
+def test_a_run_begins_in_the_call_that_queues_its_first_tasks() -> None:
+    """In another call nothing would be known of a run that was refused, and its tasks queued."""
+    store, place = Applied(), Place("default", "5", "")
+    writer = Writer(store)  # type: ignore[arg-type]
+    writer.queue("r1", place, range(997))
+    writer.begin("r2", "digest", 3)
+    writer.queue("r2", place, range(3))
+    writer.flush()
+    (call,) = [commands for _, commands in store.calls if "begin" in commands]
+    assert call.count("r2") == 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from types import ModuleType
+from typing import Any
 
 import pytest
 from stage import Stage, dag_of
@@ -14,9 +16,13 @@ from flowkit.protocol.graphs import digest_of, pack_graph
 from flowkit.protocol.link import Link
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.scripts import Script
+from flowkit.scheduler import daemon as scheduler_daemon
 from flowkit.scheduler import resolver as resolver_module
+from flowkit.scheduler.config import SchedulerConfig
 from flowkit.scheduler.quarantine import SAY_AGAIN_S, Quarantine
 from flowkit.scheduler.resolver import Resolver
+from flowkit.worker import daemon as worker_daemon
+from flowkit.worker.config import WorkerConfig
 
 OTHER = "x y"
 
@@ -37,10 +43,12 @@ def test_a_burst_of_bad_events_costs_a_call_for_a_batch_and_one_line(
     events_of(stage, 2000)
     stage.submit(dag_of("a b"), "good")
     calls: list[str] = []
+    sizes: list[int] = []
     script = resolver._store.link.script
 
     def noted(sent: Script, prefix: str, args: Sequence[object]) -> object:
         calls.append(sent.name)
+        sizes.append(len(args))
         return script(sent, prefix, args)
 
     monkeypatch.setattr(resolver._store.link, "script", noted)
@@ -48,6 +56,7 @@ def test_a_burst_of_bad_events_costs_a_call_for_a_batch_and_one_line(
         pass
     assert calls.count("set_aside") == 4  # batches of 500
     assert len(calls) < 15
+    assert max(sizes) < 110, "a hundred are kept, and no more are sent"
     lines = [line for line in capfd.readouterr().out.splitlines() if "set aside" in line]
     assert len(lines) == 1
     assert "500 events cannot be read and were set aside" in lines[0]
@@ -63,7 +72,9 @@ def test_what_was_not_said_is_said_with_its_number_when_it_is_time(
     store = stage.leading()
     quarantine = Quarantine(store, stage.log, monotonic=lambda: now)
     for number in range(3):
-        quarantine.add(f"{number}-0", b"\x1b[31m", b"forged\nline", Damaged("why\x1b"))
+        quarantine.add(
+            f"{number}-0", b"\x1b[31m", b"forged\nline", Damaged("why\x1b" + "y" * 10_000)
+        )
         quarantine.flush()
     now = SAY_AGAIN_S
     quarantine.flush()
@@ -72,6 +83,10 @@ def test_what_was_not_said_is_said_with_its_number_when_it_is_time(
     assert "Event 0-0 cannot be read and was set aside: why" in first
     assert "2 events cannot be read and were set aside, the first is 1-0" in second
     assert "\x1b" not in first + second
+    assert len(first) < 1000
+    kept = stage.dump()["quarantine"]
+    assert len(kept) == 3
+    assert not any(char in line for line in kept for char in "\x1b\n")
 
 
 def test_an_event_that_is_too_large_to_be_read_is_passed_over(
@@ -113,6 +128,25 @@ def test_a_reply_beyond_its_bound_is_an_error_and_the_next_call_gets_its_own(
     with pytest.raises(StoreError):
         bounded.batch([("PING",), ("GET", key), ("PING",)])
     assert bounded.batch([("PING",)] * 30_000) == [b"PONG"] * 30_000, "each reply counts for itself"
+    stage.link.call("DEL", key)
+
+
+def test_behind_a_reply_that_was_given_up_the_server_is_looked_at_again(
+    fake_server: EmbeddedServer, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection is another one, and so may be what answers."""
+    link = Link(fake_server.url, max_reply=100_000, on_new_server=pytest.fail)
+    looks: list[int] = []
+    look = link._look_at_server
+    monkeypatch.setattr(link, "_look_at_server", lambda: (looks.append(1), look()))
+    key = stage.client.keys.graph("large")
+    stage.link.call("SET", key, b"x" * 1_000_000)
+    with pytest.raises(Damaged):
+        link.call("GET", key)
+    before = len(looks)
+    assert link.call("PING") == b"PONG"
+    assert len(looks) == before + 1
+    link.close()
     stage.link.call("DEL", key)
 
 
@@ -175,3 +209,20 @@ def test_events_that_take_long_are_taken_in_turns(
     assert sum(taken) == 9
     assert max(taken) < 4
     assert len(resolver.active) == 9
+
+
+@pytest.mark.parametrize("module", [scheduler_daemon, worker_daemon])
+def test_daemons_read_no_reply_beyond_its_bound(
+    stage: Stage, fake_server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch, module: ModuleType
+) -> None:
+    monkeypatch.setattr(module, "MAX_REPLY_BYTES", 100_000)
+    if module is scheduler_daemon:
+        daemon: Any = scheduler_daemon.SchedulerDaemon(SchedulerConfig(fake_server.url))
+    else:
+        daemon = worker_daemon.WorkerDaemon(WorkerConfig("app", fake_server.url))
+    key = stage.client.keys.graph("large")
+    stage.link.call("SET", key, b"x" * 1_000_000)
+    with pytest.raises(Damaged, match="too large"):
+        daemon._store.link.call("GET", key)
+    daemon._store.link.close()
+    stage.link.call("DEL", key)

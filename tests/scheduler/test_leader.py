@@ -9,7 +9,7 @@ import pytest
 from helpers import wait_until
 from stage import Stage
 
-from flowkit.exceptions import RedisUnavailable
+from flowkit.exceptions import RedisUnavailable, StoreError, WrongShards
 from flowkit.protocol.lease_store import LeaseReply
 from flowkit.scheduler.leader import WATCHDOG_S, Leader
 
@@ -218,3 +218,14 @@ def test_terms_grow_from_one_scheduler_to_the_next(stage: Stage) -> None:
     assert first.leadership() is None
     assert taken is not None
     assert taken.term == 2
+
+
+@pytest.mark.parametrize("error", [StoreError("WRONGTYPE"), WrongShards("another list")])
+def test_what_is_spoiled_under_a_leader_is_waited_for(court: Court, error: Exception) -> None:
+    """Its thread would end otherwise, and the scheduler stand by for ever."""
+    court.replies = [TAKEN, error, TAKEN]
+    leader = Leader(court, 0.03, 0.01)  # type: ignore[arg-type]
+    leader.start()
+    wait_until("it leads again", lambda: len(court.asked) > 4 and leader.leadership() is not None)
+    leader.stop()
+    assert leader.refused is None

@@ -63,3 +63,12 @@ def test_a_run_that_failed_always_has_its_line(caplog: pytest.LogCaptureFixture)
     failed = [one for one in caplog.records if one.levelno == logging.ERROR]
     assert len(failed) == 100
     assert failed[0].getMessage() == "Run failed: r0 of DAG nightly"
+
+
+def test_of_runs_that_cannot_be_read_some_are_written(caplog: pytest.LogCaptureFixture) -> None:
+    """Anybody who may submit a run may submit a million of them."""
+    stage = Stage()
+    for number in range(100):
+        stage.log.broken(f"r{number}", ValueError("why"))
+    assert len(caplog.messages) == LINES_A_SECOND
+    assert caplog.messages[0] == "Run r0 cannot go on and was ended as failed: why"

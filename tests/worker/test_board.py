@@ -88,3 +88,10 @@ def test_a_writer_that_dies_in_the_middle_leaves_a_board_that_can_be_read(board:
         board._memory[1:written] = whole._memory[1:written]
         assert list(board.executing()) == []
         assert not board.overdue(1e12)
+
+
+@pytest.mark.parametrize("start", ["", "x"])
+def test_a_name_may_be_cut_within_a_letter(board: Board, start: str) -> None:
+    board.enter(0, f"r1,0,1|0,1,F|1.0|{start}{'ü' * 300}", 9.0)
+    (attempt,) = board.executing()
+    assert attempt.name.startswith(f"{start}üüü")

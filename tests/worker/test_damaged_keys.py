@@ -181,7 +181,9 @@ def test_a_worker_registers_once_its_keys_are_mended(
     store.link.call("DEL", store.keys.worker(keeper.worker))
     store.link.call("SET", store.keys.worker(keeper.worker), "no hash")
     assert keeper.beat(["W.0"]) is None
+    store.link.call("SET", store.keys.workers(), "no set")
     keeper.retire()
+    store.link.call("DEL", store.keys.workers())
     store.link.call("DEL", store.keys.worker(keeper.worker))
 
 

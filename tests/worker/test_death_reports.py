@@ -278,3 +278,16 @@ def test_a_stop_for_a_lane_that_is_gone_is_passed_over(enforcer: Enforcer) -> No
     kid = Kid()
     enforcer.stop_cancelled(Pulse(1, stops={"W.1": ["r1,0,1"]}), _children(kid))
     assert kid.told == []
+
+
+def test_an_attempt_past_its_deadline_without_a_token_has_failed(
+    enforcer: Enforcer, undertaker: Undertaker, registry: Registry, clock: Clock
+) -> None:
+    """The board is shared with user code, which may have written a deadline there."""
+    kid = kid_with()
+    kid.board.enter(0, "r1,0,1", 1002.5)
+    clock.now = 1002.6
+    enforcer.end_overdue([kid])  # type: ignore[list-item]
+    undertaker.bury(death_of(kid), blameless=False)
+    undertaker.deliver()
+    assert registry.reports[0] == ("outcome", "W.3", "0,1,F")

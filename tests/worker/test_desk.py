@@ -161,3 +161,16 @@ def test_what_was_refused_is_told_before_the_claims_that_may_need_it_come_in() -
     store.stale = ["r1,1"]
     assert desk.exchange(1) == 1
     assert told == [[[], [], 0], [["r1,0", "r1,1"], ["r1,1"], 0]]
+
+
+def test_an_unknown_claim_is_given_back_as_the_bytes_that_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A name that is no text was released under another one, and held for ever."""
+    store = Counter(claim_of(0))
+    released: list[str | bytes] = []
+    monkeypatch.setattr(store, "holdings", lambda lane: [b"r1,0", b"\xff,0"])
+    monkeypatch.setattr(store, "release", lambda lane, keys, unsure: released.extend(keys))
+    store.held["\ufffd,0"] = claim_of(9)
+    assert desk_of(store).exchange(1) == 1
+    assert released == [b"\xff,0"]

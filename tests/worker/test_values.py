@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 
 import pytest
 from bench import claim_of, dag_of
@@ -254,3 +255,17 @@ def test_results_that_are_lost_fail_the_task_that_wants_them_and_nothing_else(
     values.prefetch([claim_of(1)])
     with pytest.raises(RunLost):
         values.upstream(claim_of(1), [0])
+
+
+@pytest.mark.parametrize(("error", "raised"), [(StoreError, False), (RedisUnavailable, True)])
+def test_reading_ahead_waits_for_an_outage_and_not_for_damage(
+    diamond: CompiledDAG, monkeypatch: pytest.MonkeyPatch, error: type[Exception], raised: bool
+) -> None:
+    archive = Archive(diamond)
+
+    def fail(run: str, tasks: Sequence[int]) -> Iterator[bytes | None]:
+        raise error("WRONGTYPE or away")
+
+    monkeypatch.setattr(archive, "read_results", fail)
+    with pytest.raises(error) if raised else nullcontext():
+        values_of(archive).prefetch([claim_of(1)])

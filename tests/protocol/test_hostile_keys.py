@@ -1,0 +1,273 @@
+"""Keys that all runs share, and single fields, hold what no release writes: the scripts go on.
+
+A hint that cannot be written is found again by the scheduler, so the step that should have written
+it must not fail: the outcome of a task would be lost with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from helpers import literally
+from world import HOUR_MS, LIST, World, done
+
+from flowkit.core.states import RunState, TaskState
+from flowkit.exceptions import UnfitRedis
+from flowkit.protocol.decoding import Damaged
+from flowkit.protocol.fitness import check_layout, check_schema
+from flowkit.protocol.once import lost_once
+
+HUGE = "9" * 5000
+LARGE = "x" * 400  # behind a record: more than any record has
+
+
+@pytest.fixture
+def spoiled(world: World) -> Iterator[World]:
+    """A world of which nothing stays, whatever it was made to hold."""
+    yield world
+    _, keys = world.link.call("SCAN", 0, "MATCH", literally(world.keys.prefix) + "*", "COUNT", 9999)
+    world.link.call("DEL", *keys, world.keys.prefix)
+
+
+def no_list(world: World, *keys: str) -> None:
+    for key in keys:
+        world.link.call("SET", key, "another type of value")
+
+
+def letters(world: World) -> str:
+    return "".join(record[0] for _, record in sorted(world.records().items()))
+
+
+# -- hints ----------------------------------------------------------------------------------------
+
+
+def test_outcomes_are_recorded_where_no_hint_can_be_written(spoiled: World) -> None:
+    spoiled.running(0, 1, 2)
+    no_list(spoiled, spoiled.keys.delayed(), spoiled.keys.prefix + "dead")
+    spoiled.complete(done(0, "W"), done(1, "F"), done(2))
+    assert letters(spoiled) == "WFS"
+
+
+def test_tasks_are_queued_where_no_worker_can_be_woken(spoiled: World) -> None:
+    no_list(spoiled, spoiled.keys.wake(LIST))
+    spoiled.ready(0, 1)
+    assert letters(spoiled) == "QQ"
+    assert len(spoiled.claim()) == 2
+
+
+def test_a_cancel_goes_on_where_a_worker_cannot_be_told_to_stop(spoiled: World) -> None:
+    spoiled.running(0, 1)
+    no_list(spoiled, spoiled.keys.stops("W.0"))
+    assert spoiled.raw("turn_over", "s1", 1, "r1", "C", "1", 0, 1) == [b"OK", b"", b"0 1"]
+    pulse = spoiled.worker.heartbeat("W", HOUR_MS, ["W.0"])
+    assert (pulse.held, pulse.stops) == ({"W.0": 2}, {})
+
+
+def test_a_lane_claims_a_suspect_where_its_neighbours_claims_are_none(spoiled: World) -> None:
+    spoiled.ready()
+    spoiled.queue(0, level="!")
+    no_list(spoiled, spoiled.keys.claims("W.0a"))
+    assert [claim.task for claim in spoiled.claim()] == [0]
+
+
+def test_upkeep_goes_on_beside_a_ready_list_that_is_none(spoiled: World) -> None:
+    spoiled.ready(0)
+    spoiled.queue(1, level="9")
+    no_list(spoiled, spoiled.keys.ready(LIST, "9"))
+    spoiled.finish()
+    assert spoiled.scheduler.tidy(0, 100) == (1, 0)
+
+
+def test_upkeep_looks_at_a_bounded_number_of_entries(spoiled: World) -> None:
+    spoiled.ready()
+    for level, count in (("9", 1100), ("5", 7)):
+        entries = [f"gone,{task},1" for task in range(count)]
+        spoiled.link.call("RPUSH", spoiled.keys.ready(LIST, level), *entries)
+    spoiled.link.call("HSET", spoiled.keys.levels(), LIST, "95")
+    assert spoiled.scheduler.tidy(0, 2000)[0] == 1100
+
+
+def test_what_is_no_task_leaves_the_list_of_dead_tasks(spoiled: World) -> None:
+    spoiled.ready()
+    spoiled.link.call("ZADD", spoiled.keys.prefix + "dead", 1, b"\xff", 2, b"r1", 3, b"r|1,0")
+    assert spoiled.scheduler.forget_dead(0, 10) == (3, 0)
+
+
+# -- errors of one run ----------------------------------------------------------------------------
+
+
+def test_tasks_end_where_their_errors_cannot_be_written(spoiled: World) -> None:
+    spoiled.ready(0)
+    spoiled.queue(1, flags="=")
+    assert len(spoiled.claim()) == 2
+    no_list(spoiled, spoiled.keys.errors("r1"))
+    spoiled.worker.release("W.0", ["r1,1"], lost_once("nobody knows"))
+    spoiled.worker.reap_child("W.0", ["r1,0"], 1, b"lost")
+    assert letters(spoiled) == "FF"
+
+
+def test_a_run_is_resumed_where_its_errors_are_none(spoiled: World) -> None:
+    spoiled.running(0, 1)
+    spoiled.complete(done(0, "F"), done(1))
+    spoiled.finish("r1", "failed", 0)
+    spoiled.client.resume("r1")
+    no_list(spoiled, spoiled.keys.errors("r1"), spoiled.keys.prefix + "dead")
+    spoiled.scheduler.reset("r1", [0])
+    assert letters(spoiled) == "PS"
+
+
+# -- records and claims ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("record", [f"Q1,,0,,,{LARGE}", f"Q1,,{'!' * 400},,", "Q1,,\udcff,,"])
+def test_a_record_that_is_none_is_not_claimed(spoiled: World, record: str) -> None:
+    spoiled.ready(0, 1)
+    spoiled.link.call(
+        "HSET", spoiled.keys.tasks("r1"), 0, record.encode("utf-8", "surrogateescape")
+    )
+    assert [claim.task for claim in spoiled.claim()] == [1]
+
+
+@pytest.mark.parametrize("record", [f"R1,W.0,0,5,,{LARGE}", "R1,W.0,0", "R1,W.0,a b,5,"])
+def test_a_record_that_is_none_is_not_written_anew_as_an_end(spoiled: World, record: str) -> None:
+    spoiled.running(0, 1)
+    spoiled.link.call("HSET", spoiled.keys.tasks("r1"), 0, record)
+    spoiled.complete(done(0), done(1))
+    assert spoiled.records()["0"] == record
+    assert letters(spoiled) == "RS"
+    assert spoiled.worker.holdings("W.0") == []
+
+
+def test_a_damaged_record_has_an_end_when_its_run_is_cancelled(spoiled: World) -> None:
+    spoiled.ready(0)
+    spoiled.link.call("HSET", spoiled.keys.tasks("r1"), 0, b"\xff")
+    ended = spoiled.scheduler.turn_over("r1", TaskState.CANCELLED, [0, 1], notify=True)
+    assert ended == ([0, 1], [])
+    assert letters(spoiled) == "CC"
+
+
+def test_a_claim_that_is_none_is_not_handed_out_again(spoiled: World) -> None:
+    spoiled.running(0)
+    spoiled.link.call("HSET", spoiled.keys.claims("W.0"), "r|1,0", f"1,{spoiled.calls},{LIST},5")
+    again = spoiled.worker.complete("W.0", [], spoiled.calls, 1000, 1, [LIST])
+    assert [claim.task for claim in again.claims] == [0]
+
+
+# -- what a run is made of ------------------------------------------------------------------------
+
+
+def test_what_another_graph_led_to_is_not_carried_out(spoiled: World) -> None:
+    spoiled.submit()
+    spoiled.lead()
+    commands = ["begin", "r1", "0" * 64, "queue", "r1", LIST, "5", "", 1, 0]
+    commands += ["progress", "r1", "x=1", "finish", "r1", "failed", "", "x=1"]
+    refused: list[str] = []
+    changes = spoiled.changed_by(lambda: refused.extend(spoiled.scheduler.apply("", commands)))
+    assert (refused, changes) == (["r1"], {})
+
+
+def test_a_run_that_is_over_does_not_begin(spoiled: World) -> None:
+    """In the memory of a scheduler nothing would ever end it."""
+    graph = spoiled.submit().digest
+    spoiled.lead()
+    assert spoiled.scheduler.apply("", ["begin", "r1", graph]) == []
+    spoiled.finish()
+    assert spoiled.scheduler.apply("", ["begin", "r1", graph]) == ["r1"]
+
+
+def test_the_end_of_a_run_lets_go_of_no_graph_that_is_none(spoiled: World) -> None:
+    spoiled.submit()
+    spoiled.lead()
+    spoiled.link.call("HSET", spoiled.keys.prefix + "graphs", "x", 5)
+    spoiled.link.call("HSET", spoiled.keys.run("r1"), "graph", "x")
+    spoiled.finish()
+    assert spoiled.dump()["graphs"]["x"] == "5"
+
+
+@pytest.mark.parametrize("users", ["x", HUGE])
+def test_runs_begin_and_end_where_the_users_of_their_graph_are_no_number(
+    spoiled: World, users: str
+) -> None:
+    graph = spoiled.submit("r1").digest
+    spoiled.lead()
+    spoiled.link.call("HSET", spoiled.keys.prefix + "graphs", graph, users)
+    spoiled.submit("r2")
+    for run in ("r1", "r2"):
+        spoiled.finish(run)
+        assert spoiled.client.read_run(run).state is RunState.SUCCEEDED
+    assert 0 < spoiled.link.call("PTTL", spoiled.keys.graph(graph)) <= HOUR_MS
+
+
+@pytest.mark.parametrize("need", ["x", "nan", "1e30", HUGE])
+def test_a_graph_is_not_needed_for_longer_than_a_number_says(spoiled: World, need: str) -> None:
+    graph = spoiled.submit().digest
+    spoiled.lead()
+    spoiled.link.call("HSET", spoiled.keys.prefix + "graphs", graph + "!", need)
+    spoiled.finish()
+    assert 0 < spoiled.link.call("PTTL", spoiled.keys.graph(graph)) <= HOUR_MS
+
+
+# -- who leads ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("line", [f"s2,{HUGE},9999999999999", f"s2,0,{HUGE}", "s2,x,y", "\udcff"])
+def test_who_stands_by_in_a_line_that_is_none_does_not(spoiled: World, line: str) -> None:
+    spoiled.lead()
+    spoiled.link.call(
+        "SET", spoiled.keys.prefix + "standby", line.encode("utf-8", "surrogateescape")
+    )
+    assert spoiled.scheduler.lead(HOUR_MS, 3).standby == -1
+    assert spoiled.scheduler.pass_on(spoiled.scheduler.term, HOUR_MS, 9) is None
+
+
+def test_a_layout_longer_than_any_is_none(spoiled: World) -> None:
+    spoiled.link.call("SET", spoiled.keys.layout(), f"{HUGE}/1/1")
+    assert spoiled.scheduler.lead(HOUR_MS).leads
+
+
+# -- what the stores make of it -------------------------------------------------------------------
+
+
+def test_hints_are_counted_beside_lists_that_are_none(spoiled: World) -> None:
+    spoiled.ready(0, 1)
+    spoiled.queue(2, level="9")
+    no_list(spoiled, spoiled.keys.ready(LIST, "9"))
+    assert spoiled.scheduler.listed([LIST]) == {"r1,0,1", "r1,1,1"}
+    assert spoiled.scheduler.findable() == 2
+
+
+def test_records_of_one_run_that_are_none_hide_no_others(spoiled: World) -> None:
+    spoiled.ready(0)
+    spoiled.submit("r2")
+    no_list(spoiled, spoiled.keys.tasks("r2"))
+    found = dict(spoiled.scheduler.read_records_of({"r1": [0], "r2": [0]}))
+    assert [record.state for _, record in found["r1"]] == [TaskState.QUEUED]
+    with pytest.raises(Damaged, match="WRONGTYPE"):
+        list(found["r2"])
+
+
+def test_more_records_than_a_run_has_tasks_are_not_read(spoiled: World) -> None:
+    spoiled.ready(0, 1, 2)
+    assert len(spoiled.scheduler.read_states("r1", 3)) == 3
+    with pytest.raises(Damaged, match="records of more than its 2 tasks"):
+        spoiled.scheduler.read_states("r1", 2)
+
+
+def test_active_runs_that_no_run_can_be_are_left_out(spoiled: World) -> None:
+    spoiled.submit("r1")
+    spoiled.link.call("SADD", spoiled.keys.active(), b"\xff", b"a|b", b"r" * 400, b"r1:tasks")
+    assert spoiled.scheduler.active_runs() == ["r1"]
+
+
+def test_a_format_that_is_none_is_refused_in_few_words(spoiled: World) -> None:
+    spoiled.link.call("SET", spoiled.keys.schema(), HUGE)
+    with pytest.raises(UnfitRedis) as error:
+        check_schema(spoiled.client)
+    assert len(str(error.value)) < 500
+
+
+@pytest.mark.parametrize("layout", ["x", "0/1/x", f"0/1/{HUGE}", f"{HUGE}/1/1", "\udcff"])
+def test_a_layout_that_is_none_keeps_nobody_out(spoiled: World, layout: str) -> None:
+    spoiled.link.call("SET", spoiled.keys.layout(), layout.encode("utf-8", "surrogateescape"))
+    assert check_layout(spoiled.link, spoiled.namespace, "0/1") == 1
