@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import lupa.lua51 as lua
@@ -14,19 +15,19 @@ from flowkit.protocol import decoding, limits, records
 from flowkit.protocol.decoding import Damaged
 from flowkit.protocol.keys import RUN_ID
 from flowkit.protocol.records import parse_record
-from flowkit.protocol.scripts import script
+
+
+PIECE = (Path(decoding.__file__).parent / "lua" / "_lib" / "border.lua").read_text("utf-8")
 
 
 def border() -> Any:
-    """Load the scripts' border with a Redis that refuses all commands."""
-    text = script("reap").text
-    piece = text[text.index("-- border:") : text.index("-- guarded:")]
+    """Load the scripts' border; it needs no Redis."""
     runtime = lua.LuaRuntime(encoding=None)
     names = (
         "read_record read_key read_entry read_place read_levels read_time one_more is_run is_digest"
     )
     return runtime.execute(
-        f"{piece}\nreturn {{{', '.join(f'{name} = {name}' for name in names.split())}}}".encode()
+        f"{PIECE}\nreturn {{{', '.join(f'{name} = {name}' for name in names.split())}}}".encode()
     )
 
 
@@ -204,8 +205,6 @@ def test_what_lua_takes_for_a_number_is_none_yet(text: bytes) -> None:
 
 
 def test_the_limits_in_the_scripts_are_those_of_python() -> None:
-    text = script("reap").text
-    piece = text[text.index("-- border:") : text.index("-- guarded:")]
     lines = {
         "#run <=": [limits.MAX_RUN_ID] * 2,
         "#list <=": [limits.MAX_LIST],
@@ -220,7 +219,7 @@ def test_the_limits_in_the_scripts_are_those_of_python() -> None:
         "#count <=": [limits.ATTEMPT_DIGITS],
     }
     for words, numbers in lines.items():
-        assert [int(n) for n in re.findall(re.escape(words) + r" (\d+)", piece)] == numbers, words
+        assert [int(n) for n in re.findall(re.escape(words) + r" (\d+)", PIECE)] == numbers, words
 
 
 @pytest.mark.parametrize(

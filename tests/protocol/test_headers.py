@@ -16,7 +16,7 @@ from flowkit.core.states import RunState, TaskState
 from flowkit.protocol.client_store import ClientStore, Submission
 from flowkit.protocol.keys import RUN_ID, Keys
 from flowkit.protocol.scheduler_store import SchedulerStore
-from flowkit.protocol.scripts import Script, header, names
+from flowkit.protocol.scripts import Script, header, names, script
 from flowkit.protocol.state_store import EntryStore
 from flowkit.protocol.worker_store import Outcome, WorkerStore
 
@@ -218,3 +218,21 @@ def test_other_run_ids_are_allowed(good: str) -> None:
 def test_a_bad_namespace_is_refused(bad: str) -> None:
     with pytest.raises(ValueError, match="is no namespace: use 1 to 64 letters"):
         Keys(bad)
+
+
+def test_a_script_holds_what_it_reaches_of_its_pieces_and_nothing_else() -> None:
+    """Redis makes a closure of each function at each call, whether it is called or not."""
+    for name in names():
+        text = script(name).text
+        assert "--" not in re.sub(r"'[^']*'", "''", text), "comments are sent to nobody"
+        defined = re.findall(r"^local (?:function )?(\w+)", text, re.MULTILINE)
+        idle = [word for word in defined if len(re.findall(rf"\b{word}\b", text)) < 2]
+        assert idle == [], name
+
+
+def test_what_a_piece_needs_of_another_comes_before_it() -> None:
+    text = script("complete").text
+    for needed, by in (("claims_key", "take_run"), ("try", "keep_results"), ("WORD", "is_rest")):
+        assert text.index(f"local function {needed}" if needed != "WORD" else "local WORD") < (
+            text.index(f"local function {by}")
+        )

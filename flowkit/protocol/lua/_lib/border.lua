@@ -6,11 +6,11 @@ local WORD = '[!-+%-.-~]*' -- printable but for commas and blanks, which separat
 local RECORD = '^(%u)(%d+),(' .. WORD .. '),(' .. WORD .. '),(%-?%d*),(%-?%d*)'
 local MAX_RECORD = 400
 
--- Ends of an id that would make the key of a run that of another one's tasks.
-local NO_ENDS = {tasks = true, results = true, errors = true, feed = true}
-
 local function is_run(run)
-  return #run <= 128 and string.find(run, '^[%w_.:%-]+$') ~= nil and not NO_ENDS[string.match(run, ':(%l+)$')]
+  if #run > 128 or not string.find(run, '^[%w_.:%-]+$') then return false end
+  -- No id makes the key of one run that of another one's tasks.
+  local ending = string.match(run, ':(%l+)$')
+  return not ending or not string.find(',tasks,results,errors,feed,', ',' .. ending .. ',', 1, true)
 end
 local function is_list(list) return #list <= 80 and string.find(list, '^[%w_.%-]+~?%l*$') ~= nil end
 local function is_digest(digest) return #digest == 64 and string.find(digest, '^%x+$') ~= nil end
