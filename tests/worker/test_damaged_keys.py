@@ -20,6 +20,7 @@ from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import RedisUnavailable, StoreError
 from flowkit.logging import FlowkitLogger
 from flowkit.outage import OutageLog
+from flowkit.protocol.client_store import ClientStore
 from flowkit.protocol.link import Link
 from flowkit.protocol.worker_store import WorkerStore
 from flowkit.worker import trouble
@@ -176,7 +177,8 @@ def test_a_worker_registers_once_its_keys_are_mended(
 
     keeper.enlist(mended)
     mender.close()
-    assert [worker for worker, _ in store.alive_workers()] == [keeper.worker]
+    alive = ClientStore(store.link, store.keys.namespace).alive_workers()
+    assert [one.worker for one in alive] == [keeper.worker]
     assert "WRONGTYPE" in capfd.readouterr().out
     store.link.call("DEL", store.keys.worker(keeper.worker))
     store.link.call("SET", store.keys.worker(keeper.worker), "no hash")
