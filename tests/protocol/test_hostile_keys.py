@@ -13,7 +13,7 @@ from helpers import literally
 from world import HOUR_MS, LIST, World, done
 
 from flowkit.core.states import RunState, TaskState
-from flowkit.exceptions import UnfitRedis
+from flowkit.exceptions import StoreError, UnfitRedis
 from flowkit.protocol.decoding import Damaged
 from flowkit.protocol.fitness import check_layout, check_schema
 from flowkit.protocol.once import lost_once
@@ -245,6 +245,14 @@ def test_records_of_one_run_that_are_none_hide_no_others(spoiled: World) -> None
     assert [record.state for _, record in found["r1"]] == [TaskState.QUEUED]
     with pytest.raises(Damaged, match="WRONGTYPE"):
         list(found["r2"])
+
+
+def test_an_error_that_says_nothing_of_a_key_is_no_damage_of_it(spoiled: World) -> None:
+    no_list(spoiled, spoiled.keys.run("r1"))
+    reads = [("HGET", spoiled.keys.run("r1"), "state"), ("HGET", spoiled.keys.run("r2"))]
+    with pytest.raises(StoreError, match="wrong number of arguments") as error:
+        spoiled.link.batch_each(reads)
+    assert not isinstance(error.value, Damaged)
 
 
 def test_more_records_than_a_run_has_tasks_are_not_read(spoiled: World) -> None:

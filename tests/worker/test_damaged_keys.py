@@ -7,6 +7,7 @@ that ended took its process, again and again.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -20,9 +21,10 @@ from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import RedisUnavailable, StoreError
 from flowkit.logging import FlowkitLogger
 from flowkit.outage import OutageLog
+from flowkit.protocol.client_store import ClientStore
 from flowkit.protocol.link import Link
-from flowkit.protocol.worker_store import WorkerStore
-from flowkit.worker import trouble
+from flowkit.protocol.worker_store import Outcome, WorkerStore
+from flowkit.worker import sync_lane, trouble
 from flowkit.worker.async_lane import AsyncLane
 from flowkit.worker.board import Board
 from flowkit.worker.children import Kid
@@ -92,6 +94,80 @@ def test_a_sync_lane_outlasts_damaged_keys_and_runs_what_it_claims_then() -> Non
     lane.run()
     assert calls == [1]
     assert [outcome.token for outcome in store.outcomes] == ["0,1,S"]
+
+
+def test_an_outcome_that_must_be_recorded_first_outlasts_damaged_keys() -> None:
+    note, calls = counted()
+    store: Any = Damaged(claim_of(spent="0="), failures=0)
+    shelf: Any = Shelf(dag_of(note))
+    board = Board(0)
+    desk = Desk(store, LANE, ["default"])
+    lane = SyncLane(desk, store, shelf, executor_of(shelf), board, trouble=trouble_of())
+    store.on_complete = lambda: setattr(store, "failures", 0 if store.outcomes else 2)
+    desk.exchange(1)
+    lane._work_off()
+    assert calls == [1]
+    assert [outcome.token for outcome in store.outcomes] == ["0,1,S"]
+    assert list(board.executing()) == []
+
+
+def test_while_a_task_runs_its_neighbours_outcomes_outlast_damaged_keys() -> None:
+    note, _ = counted()
+    store: Any = Damaged(failures=2)
+    shelf: Any = Shelf(dag_of(note))
+    desk = Desk(store, LANE, ["default"])
+    ended: list[BaseException] = []
+    lane_trouble = trouble_of(ended.append)
+    lane = SyncLane(desk, store, shelf, executor_of(shelf), Board(0), trouble=lane_trouble)
+    lane._since = 1.0  # a task has been running for long
+    desk.put(Outcome("r1", "0,1,S"))
+    threading.Thread(target=lane._report, daemon=True).start()
+    lane._active.set()
+    wait_until("the outcome is sent", lambda: len(store.outcomes) == 1)
+    desk.put(Outcome("r1", "1,1,S"))
+    store.failures = 2
+    lane._active.set()
+    wait_until("the reporter has lived on", lambda: len(store.outcomes) == 2)
+    assert ended == []
+
+
+def test_a_sync_lane_winds_up_through_damaged_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sync_lane, "AGAIN_S", 0.01)
+    note, _ = counted()
+    store: Any = Damaged(failures=3)
+    shelf: Any = Shelf(dag_of(note))
+    desk = Desk(store, LANE, ["default"])
+    lane = SyncLane(desk, store, shelf, executor_of(shelf), Board(0), trouble=trouble_of())
+    desk.put(Outcome("r1", "0,1,S"))
+    lane.drain()
+    lane.run()
+    assert [outcome.token for outcome in store.outcomes] == ["0,1,S"]
+
+
+def test_an_async_lane_waits_for_work_beside_a_damaged_wake_list() -> None:
+    note, _ = counted()
+    store: Any = Counter()
+    shelf: Any = Shelf(dag_of(note))
+    ended: list[BaseException] = []
+    desk = Desk(store, LANE, ["default"])
+    lane_trouble = trouble_of(ended.append)
+    lane = AsyncLane(desk, store, shelf, executor_of(shelf), Board(1), trouble=lane_trouble)
+    looks: list[int] = []
+
+    def wait_for_work(lists: object, seconds: float) -> bool:
+        looks.append(1)
+        if len(looks) < 3:
+            raise StoreError("WRONGTYPE of its wake list")
+        return False
+
+    store.wait_for_work = wait_for_work
+    lane.start()
+    wait_until("it has looked again", lambda: len(looks) >= 3 or ended)
+    lane.drain()
+    lane.join()
+    wait_until("its loop has ended", lambda: not lane._loop.is_running())
+    lane._loop.close()
+    assert ended == []
 
 
 def test_an_async_lane_outlasts_damaged_keys_and_runs_what_it_claims_then() -> None:
@@ -176,7 +252,8 @@ def test_a_worker_registers_once_its_keys_are_mended(
 
     keeper.enlist(mended)
     mender.close()
-    assert [worker for worker, _ in store.alive_workers()] == [keeper.worker]
+    alive = ClientStore(store.link, store.keys.namespace).alive_workers()
+    assert [one.worker for one in alive] == [keeper.worker]
     assert "WRONGTYPE" in capfd.readouterr().out
     store.link.call("DEL", store.keys.worker(keeper.worker))
     store.link.call("SET", store.keys.worker(keeper.worker), "no hash")
