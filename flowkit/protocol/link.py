@@ -220,7 +220,7 @@ class Link:
             try:
                 replies.append(connection.read_response())
             except rx.ResponseError as error:
-                meaning = as_store_error(self.url, error) if each else None
+                meaning = as_store_error(self._shown, error) if each else None
                 if isinstance(meaning, WrongType):
                     replies.append(meaning)
                 else:

@@ -64,7 +64,7 @@ _SEEN_BY_CLIENTS = "leader layout workers worker:* levels ready:* dead"
 
 CLIENT = Role(
     "client",
-    _words(f"{_READ_BY_CLIENTS} hdel hincrby hset persist pexpire pttl sadd set xadd zadd"),
+    _words(f"{_READ_BY_CLIENTS} hdel hincrby hset persist pttl sadd set xadd zadd"),
     reads=_keys(_SEEN_BY_CLIENTS),
     writes=_keys("run:* graph:* graphs runs active events schema"),
 )
@@ -72,7 +72,7 @@ SCHEDULER = Role(
     "scheduler",
     _words(
         "del exists get hdel hget hgetall hincrby hkeys hlen hmget hscan hset hsetnx llen lpos "
-        "lpush lrange lrem ltrim persist pexpire pttl publish rpush sadd set smembers srem time "
+        "lpush lrange lrem ltrim pexpire publish rpush sadd set smembers srem time "
         "xadd xrange xread xrevrange xtrim zadd zcard zrange zrangebyscore zrem zremrangebyrank "
         "zscan zscore"
     ),

@@ -369,3 +369,17 @@ def test_a_blocking_call_is_not_cut(fake_server: EmbeddedServer, links: Links) -
     thread.join()
     other.call("DEL", "{link}:w")
     assert found == [[b"{link}:w", b"1"]]
+
+
+def test_an_error_of_one_read_of_many_shows_no_password(links: Links, tmp_path: Path) -> None:
+    server = RealRedis(tmp_path, password="correct-horse")
+    server.start()
+    try:
+        link = links(server.url)
+        link.call("SET", "text", "x")
+        (error,) = link.batch_each([("LLEN", "text")])
+        assert "WRONGTYPE" in str(error)
+        assert "correct-horse" not in repr(error) + str(error)
+        assert "***" in str(error)
+    finally:
+        server.stop()
