@@ -17,6 +17,7 @@ KNOWN = {
     "flowkit/cli/daemon_options.py:end_as:click.echo": OWN,
     "flowkit/cli/dev.py:_print_line:click.echo": ESCAPED,
     "flowkit/cli/dev.py:_print_line:write_output": "output of tasks",
+    "flowkit/cli/daemon_options.py:_tell_file_above:click.echo": ESCAPED,
     "flowkit/cli/display.py:_pass_on:write_output": "output of tasks",
     "flowkit/cli/display.py:_tell:write_text": "callers escape: note, line and _pass_on",
     "flowkit/cli/display.py:_tell:self._progress.console.print": "the same, and no markup is read",

@@ -5,7 +5,8 @@ that must not end therefore stops reading when a reply has more bytes than any h
 the connection up, since the rest would be taken for the next reply.
 
 redis-py has no such bound. Its parser feeds bytes to a reader of hiredis; a counter stands between
-the two, and begins anew with each reply that is asked for.
+the two, and begins anew with each reply that is asked for. Where hiredis is missing, which flowkit
+requires, redis-py parses replies itself and nothing is bounded.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ class ReplyTooLarge(Exception):
 def bound_replies(connection: Any, most: int) -> None:
     """Have a connection of redis-py's raise ReplyTooLarge for a reply of over ``most`` bytes."""
     parser = connection._parser
+    if not hasattr(parser, "read_from_socket"):
+        return
     connect, read = parser.on_connect, parser.read_response
 
     def connect_bounded(*args: Any, **options: Any) -> None:

@@ -307,7 +307,7 @@ def test_an_app_in_a_folder_such_as_tmp_is_refused(
     write: Callable[[str, str], Path], tmp_path: Path
 ) -> None:
     """Any account could put ``helper.py`` there, and the app would import it."""
-    path = write("etl.py", ONE_DAG)
+    path = write("sticky_zz.py", ONE_DAG)
     tmp_path.chmod(0o1777)
     with pytest.raises(
         AppError, match=r"every account can put files into .* Move it into a folder"
@@ -323,7 +323,7 @@ def test_so_is_one_in_a_package_below_such_a_folder(
 ) -> None:
     """Another account's ``/tmp/__init__.py`` made ``/tmp`` a package, and was run."""
     ran = tmp_path / "ran"
-    path = write("shared/mine/etl.py", ONE_DAG)
+    path = write("shared/mine/sticky_zz.py", ONE_DAG)
     write("shared/mine/__init__.py", "")
     write("shared/__init__.py", f"open({str(ran)!r}, 'w')")
     (tmp_path / "shared").chmod(0o1777)

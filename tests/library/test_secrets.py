@@ -180,7 +180,7 @@ def test_programs_do_not_inherit_what_was_withheld_and_we_still_find_it(
     monkeypatch.setattr(environment, "_withheld", {})
     secrets = {
         "FLOWKIT_REDIS_URL": URL,
-        "FLOWKIT_SIGNING_KEY": SECRET,
+        "FLOWKIT_SIGNING_KEY": SECRET * 4,
         "FLOWKIT_SOME_PASSWORD": SECRET,
         "FLOWKIT_API_TOKEN_2": SECRET,
     }
@@ -195,6 +195,7 @@ def test_programs_do_not_inherit_what_was_withheld_and_we_still_find_it(
     assert os.environ["OTHER_PASSWORD"] == "not ours"
     settings = load_settings(cwd=tmp_path)
     assert (settings.redis_url, settings.namespace) == (URL, "shop")
+    assert settings.signing_key, "a worker signs with what its programs do not see"
     assert settings.source("redis_url") == "environment FLOWKIT_REDIS_URL"
     monkeypatch.setenv("FLOWKIT_REDIS_URL", "redis://chosen")
     assert load_settings(cwd=tmp_path).redis_url == "redis://chosen"
