@@ -315,7 +315,7 @@ def test_an_app_in_a_folder_such_as_tmp_is_refused(
         load_app(str(path))
     assert str(tmp_path) not in sys.path
     tmp_path.chmod(0o700)
-    assert load_app(str(path)).name == "etl"
+    assert load_app(str(path)).name == "sticky_zz"
 
 
 def test_so_is_one_in_a_package_below_such_a_folder(

@@ -16,7 +16,6 @@ from flowkit.protocol.decoding import Damaged
 from flowkit.protocol.keys import RUN_ID
 from flowkit.protocol.records import parse_record
 
-
 PIECE = (Path(decoding.__file__).parent / "lua" / "_lib" / "border.lua").read_text("utf-8")
 
 
