@@ -17,8 +17,8 @@ HUGE = b"9" * 5000
 # What a field of a run's hash may say instead of what flowkit writes.
 FIELDS = {
     "state": [b"banana", HUGE],
-    "submitted": [b"", b"x", b"-1", b"inf", b"nan", HUGE],
-    "ttl": [b"", b"x", b"-1", b"1e9", HUGE],
+    "submitted": [b"", b"x", b"-1", b"inf", b"nan", b"007", HUGE],
+    "ttl": [b"", b"x", b"-1", b"1e9", b"007", b"0" * 15, HUGE],
     "graph": [b"", b"x", b"a,b", b"\xff" * 64, b"g" * 64],
     "stop": [b"x", b"\xff", HUGE],
     "resumes": [b"x", HUGE],

@@ -1,6 +1,6 @@
 -- finish: ending a run, once. Only now does the TTL of its keys start.
 
-local A_DAY_MS = '86400000' -- how long a run is kept whose own TTL cannot be read
+local A_DAY_MS = 86400000 -- how long a run is kept whose own TTL cannot be read
 
 local function progress(run, counts)
   if field_of(run_key(run), 'state') ~= 'running' then return end
@@ -17,7 +17,7 @@ local function finish(run, outcome, failed, counts)
   -- Sent again after a lost reply, it must not end what a client has resumed meanwhile. A run that
   -- is broken, and has no counts, ends all the same.
   if meta[4] and counts ~= '' then return end
-  local ttl = read_time(meta[2]) and meta[2] or A_DAY_MS
+  local ttl = string.format('%d', read_time(meta[2]) or A_DAY_MS) -- Redis takes no '007'
   call('HSET', key, 'state', outcome, 'failed', failed, 'counts', counts,
        'finished', string.format('%d', now_ms()))
   call('SREM', P .. 'active', run)
