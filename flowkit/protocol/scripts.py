@@ -21,7 +21,7 @@ from importlib.resources import files
 _HEADER = re.compile(r"^-- (USES|KEYS|ARGV|REPLY|KEEPS)\s+(.*)$", re.MULTILINE)
 
 
-_COMMENT = re.compile(r"\s*-- .*")
+_COMMENT = re.compile(r"-- .*")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _DEFINED = re.compile(r"local (?:function )?(\w+(?:, \w+)*)")
 
@@ -70,7 +70,7 @@ def _joined(pieces: Iterable[str], body: str) -> str:
 
 
 def _without_comments(text: str) -> str:
-    lines = (_COMMENT.sub("", line) for line in text.splitlines())
+    lines = (_COMMENT.sub("", line).rstrip() for line in text.splitlines())
     return "\n".join(line for line in lines if line)
 
 
