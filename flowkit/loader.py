@@ -27,7 +27,7 @@ from .exceptions import AppError, UnknownDAGError
 from .layout import covered
 from .options import unknown_name
 from .task import Task
-from .trust import is_shared
+from .trust import is_shared, is_sticky
 
 _FILE_SPEC = re.compile(r"(?P<target>.*?\.py)(?::(?P<dag>.*))?", re.DOTALL)
 # Frames in here are flowkit's own: where it refuses something, the line that asked is what matters.
@@ -196,17 +196,20 @@ def _refuse_shadow(name: str, loaded: ModuleType | None, path: Path) -> None:
 
 
 def _refuse_shared(path: Path, root: Path) -> None:
-    """Raise AppError if other accounts could put modules beside those of the app."""
-    folder = path.parent
-    while True:
-        if is_shared(folder):
+    """Raise AppError if other accounts could put modules beside those of the app.
+
+    They can if they may write one of its folders, or rename one: a folder above that every account
+    may write lets them, unless it is sticky as ``/tmp`` is.
+    """
+    imported = True
+    for folder in path.parents:
+        if is_shared(folder) and (imported or not is_sticky(folder)):
             raise AppError(
                 f"{path} is not loaded: every account can put files into {folder}, and the app "
-                "would import modules from there. Move it into a folder of your own."
+                "would import modules from there. Move it into a folder of your own, or run: "
+                f"chmod o-w {folder}"
             )
-        if folder == root:
-            return
-        folder = folder.parent
+        imported = imported and folder != root
 
 
 def _import(name: str, what: str) -> ModuleType:

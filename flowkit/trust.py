@@ -60,9 +60,13 @@ def is_ours(status: os.stat_result) -> bool:
 
 
 def is_shared(folder: Path) -> bool:
-    """Return whether a folder is one like ``/tmp``, into which every account may put files."""
-    shared = stat.S_IWOTH | stat.S_ISVTX
-    return os.stat(folder).st_mode & shared == shared
+    """Return whether every account may put files into a folder."""
+    return bool(os.stat(folder).st_mode & stat.S_IWOTH)
+
+
+def is_sticky(folder: Path) -> bool:
+    """Return whether a folder is one like ``/tmp``, in which only owners may rename files."""
+    return bool(os.stat(folder).st_mode & stat.S_ISVTX)
 
 
 def owner_of(status: os.stat_result) -> str:

@@ -34,6 +34,7 @@ from ..protocol.codec_describe import describe
 
 _TEXT = (Decimal, UUID, PurePath)
 _LARGEST_INT_BITS = 13_000
+MOST_CELLS = 10_000_000  # of an array or a table that is written out
 
 
 def plain(value: object) -> object:
@@ -92,9 +93,17 @@ def _key(key: object) -> str:
     return shown if isinstance(shown, str) else describe(key)
 
 
+def _cells(value: object) -> int:
+    """Return how many items an array or a table has to write out; without bytes it may be many."""
+    shape: tuple[int, ...] = getattr(value, "shape", ())
+    return max((math.prod(max(length, 1) for length in shape), *shape), default=0)
+
+
 def _array(value: object) -> object:
     """Convert what numpy and pandas make, known by its module: neither is imported for it."""
     library = type(value).__module__.partition(".")[0]
+    if library in ("numpy", "pandas") and _cells(value) > MOST_CELLS:
+        return describe(value)
     if library == "pandas" and hasattr(value, "to_dict") and hasattr(value, "columns"):
         return [plain(record) for record in value.to_dict(orient="records")]
     if library in ("numpy", "pandas") and hasattr(value, "tolist"):

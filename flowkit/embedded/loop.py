@@ -31,6 +31,7 @@ from .peer import Peer, is_same_user
 from .scripts import ScriptEngine
 
 READ_BYTES = 64 * 1024
+LONGEST_WAIT_S = 3600.0
 SWEEP_S = 30.0  # how often keys whose time is over leave memory, while there is any traffic
 STRANGERS = 64  # connections without a password at a time
 STRANGER_S = 10.0  # for a connection to give the password
@@ -192,7 +193,10 @@ class Loop(threading.Thread):
             deadlines.append(next(iter(self._strangers.values())))
         if self._accepts_at is not None:
             deadlines.append(self._accepts_at)
-        return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+        if not deadlines:
+            return None
+        # A client may have asked for a wait that no selector takes.
+        return min(max(0.0, min(deadlines) - time.monotonic()), LONGEST_WAIT_S)
 
     def _meet_deadlines(self) -> None:
         now = time.monotonic()

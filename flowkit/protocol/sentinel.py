@@ -14,6 +14,7 @@ role: a replica is refused, since it may lack what was written just now.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +27,9 @@ from .tls import check_certificates
 
 # What is about the master alone and makes no sense to a sentinel.
 _MASTER_ONLY = ("username", "password", "db", "client_name", "redis_connect_func")
+# A name with labels of up to 63 characters, or an address.
+_HOST = re.compile(rb"(?=.{1,253}\Z)[A-Za-z0-9_\-:%]{1,63}(?:\.[A-Za-z0-9_\-:%]{1,63})*")
+_PORT = re.compile(rb"[0-9]{1,5}")
 SENTINEL_TIMEOUT_S = 1.0  # the next one is asked then
 
 
@@ -50,13 +54,13 @@ class Sentinels:
         answers: list[str] = []
         for at, (host, port) in enumerate(self._hosts):
             try:
-                found = self._ask(host, port)
+                found = _address(self._ask(host, port))
             except (rx.RedisError, OSError) as error:
                 answers.append(f"{host}:{port}: {str(error).rstrip('. ')}")
                 continue
-            if found:
+            if found is not None:
                 self._hosts.insert(0, self._hosts.pop(at))
-                return found[0].decode(), int(found[1])
+                return found
             answers.append(f"{host}:{port} knows no master of that name")
         raise rx.ConnectionError(
             f"no sentinel names the master {self._service!r} ({'; '.join(answers)})"
@@ -69,6 +73,20 @@ class Sentinels:
             return connection.read_response()
         finally:
             connection.disconnect()
+
+
+def _address(reply: object) -> tuple[str, int] | None:
+    """Read what a sentinel answers: a host and a port, None for a master that it does not know.
+
+    Raises redis-py's ConnectionError for anything else, whoever answers.
+    """
+    if reply is None:
+        return None
+    if isinstance(reply, list) and len(reply) == 2 and all(isinstance(x, bytes) for x in reply):
+        host, port = reply
+        if _HOST.fullmatch(host) and _PORT.fullmatch(port) and 0 < int(port) < 65536:
+            return host.decode("ascii"), int(port)
+    raise rx.ConnectionError("its answer is no address")
 
 
 class _FollowsMaster:
@@ -109,8 +127,8 @@ def connection_to_master(url: str, options: Mapping[str, Any]) -> Any:
 def _greet(connection: Any) -> None:
     connection.on_connect()
     connection.send_command("ROLE", check_health=False)
-    role = connection.read_response()[0]
-    if role != b"master":
+    reply = connection.read_response()
+    if not (isinstance(reply, list) and reply and reply[0] == b"master"):
         raise rx.ConnectionError(
             f"{connection.host}:{connection.port} is not the master any more, or not yet"
         )

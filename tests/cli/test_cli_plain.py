@@ -91,3 +91,14 @@ def test_whatever_comes_out_is_strict_json(value: object) -> None:
     text = json.dumps(plain(value), allow_nan=False)
     assert text.isascii()
     assert json.loads(text) == plain(value)
+
+
+def test_what_has_more_items_than_bytes_is_described() -> None:
+    """Sixteen bytes in Redis made ``flowkit result --json`` ask for terabytes."""
+    for value in (
+        pd.RangeIndex(0, 2**40),
+        np.empty((2**31, 0)),
+        pd.DataFrame(index=pd.RangeIndex(2**40)),
+    ):
+        assert isinstance(plain(value), str)
+    assert plain(pd.RangeIndex(3)) == [0, 1, 2]

@@ -303,19 +303,20 @@ def test_importing_flowkit_imports_nothing_of_the_distributed_part():
 # -- folders that other accounts can write -------------------------------------------------------
 
 
+@pytest.mark.parametrize("mode", [0o1777, 0o777])
 def test_an_app_in_a_folder_such_as_tmp_is_refused(
-    write: Callable[[str, str], Path], tmp_path: Path
+    write: Callable[[str, str], Path], tmp_path: Path, mode: int
 ) -> None:
     """Any account could put ``helper.py`` there, and the app would import it."""
-    path = write("sticky_zz.py", ONE_DAG)
-    tmp_path.chmod(0o1777)
+    path = write(f"sticky_{mode}.py", ONE_DAG)
+    tmp_path.chmod(mode)
     with pytest.raises(
         AppError, match=r"every account can put files into .* Move it into a folder"
     ):
         load_app(str(path))
     assert str(tmp_path) not in sys.path
     tmp_path.chmod(0o700)
-    assert load_app(str(path)).name == "sticky_zz"
+    assert load_app(str(path)).name == f"sticky_{mode}"
 
 
 def test_so_is_one_in_a_package_below_such_a_folder(
@@ -330,6 +331,17 @@ def test_so_is_one_in_a_package_below_such_a_folder(
     with pytest.raises(AppError, match="every account can put files into"):
         load_app(str(path))
     assert not ran.exists()
+
+
+def test_so_is_one_whose_folder_another_account_could_rename(
+    write: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    path = write("shared/mine/renamed_zz.py", ONE_DAG)
+    (tmp_path / "shared").chmod(0o777)
+    with pytest.raises(AppError, match=r"every account can put files into .*shared"):
+        load_app(str(path))
+    (tmp_path / "shared").chmod(0o1777)
+    assert load_app(str(path)).name == "renamed_zz"
 
 
 def test_a_module_is_not_looked_for_in_a_working_folder_such_as_tmp(

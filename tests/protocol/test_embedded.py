@@ -384,3 +384,15 @@ class TestScripts:
         with pytest.raises(redis.ResponseError):
             client.eval(text, 0)
         assert client.ping()
+
+
+@pytest.mark.parametrize("seconds", ["inf", "1e300", "2147484", "4000000000"])
+def test_a_wait_that_no_selector_takes_ends_no_server(server: OpenServer, seconds: str) -> None:
+    """One BLPOP ended the thread of the server, and with it all connections."""
+    waiting, other = known(server), known(server)
+    waiting.sendall(request("BLPOP", "nothing", seconds))
+    for _ in range(3):
+        other.sendall(request("PING"))
+        assert other.recv(100) == b"+PONG\r\n"
+    waiting.close()
+    other.close()
