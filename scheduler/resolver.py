@@ -4,12 +4,10 @@ All that it knows is rebuilt from Redis when leadership is taken (``recover``), 
 die at any point: the next one restores each run from its records, asks again for whatever was not
 carried out, and goes on at the cursor.
 
-Events up to the takeover are a replay. What they say is in the records already, from which every
-run that goes on has been rebuilt, and may be older than them. They are passed over: a run that is
-resumed meanwhile is opened by the event that says so, behind all facts of its life before.
+Events up to the takeover are passed over: the records, from which every active run was rebuilt,
+say the same or more. A run that is resumed later is opened by an event behind them.
 
-A run whose graph or records are gone or damaged is ended as failed: nobody waits for ever. An event
-that cannot be read is set aside: it holds nobody up.
+A run whose graph or records are damaged ends as failed. An unreadable event is set aside.
 """
 
 from __future__ import annotations
@@ -29,6 +27,7 @@ from .active import Active
 from .facts import OVER_KINDS, Fact, read_fact
 from .quarantine import Quarantine
 from .resuming import CUT_SHORT, States, divide, held, may_be_held
+from .room import Room
 from .run_log import RunLog
 from .writer import Writer
 
@@ -59,6 +58,7 @@ class Resolver:
         self._graphs = Shelf(most_tasks=GRAPH_TASKS_KEPT)
         self._cursor = "0"
         self._replay_until = (0, 0)
+        self._room = Room()
         self.active: dict[str, Active] = {}
         self.retries_seen = 0
 
@@ -67,6 +67,7 @@ class Resolver:
     def recover(self, cursor: str) -> None:
         """Rebuild active runs from their records. Raises LeaseLost."""
         self.active.clear()
+        self._room.clear()
         self._writer = Writer(self._store)  # what an earlier term did not write is void
         self._cursor = cursor
         self._replay_until = moment(self._store.last_event())
@@ -101,16 +102,19 @@ class Resolver:
         if taken:
             self._writer.move_cursor(self._cursor)
             self._writer.flush()
-            self._open_refused()
+            self._open_others()
         return taken
 
-    def _open_refused(self) -> None:
-        """Look at the runs of which an event said what is not so: they may not exist at all."""
-        refused = self._writer.take_refused()
-        for run in refused:
-            self.active.pop(run, None)
+    def _open_others(self) -> None:
+        """Open runs of which an event said what is not so, and the one that waits for room."""
+        runs = self._writer.take_refused()
+        for run in runs:
+            self._forget(run)
+        if (waiting := self._room.next()) is not None:
+            runs.append(waiting)
+        for run in runs:
             self._open(run)
-        if refused:
+        if runs:
             self._writer.flush()
 
     def _take_event(self, event: Event, over: dict[str, list[tuple[int, TaskState]]]) -> None:
@@ -145,6 +149,8 @@ class Resolver:
         if fact.kind == "cancel":
             if active is not None:
                 self._carry_out(active, active.state.cancel())
+            elif fact.run in self._room.waiting:
+                self._open(fact.run, must=True)  # it ends at once: nothing of it was queued
         elif fact.kind == "submit" and active is None:
             known = self._graphs.get(fact.digest)
             if known is not None and len(known.graph) < PART:
@@ -164,13 +170,20 @@ class Resolver:
         self._writer.begin(run, digest, len(dag.graph))
         self._carry_out(active, active.state.start())
 
-    def _open(self, run: str) -> None:
-        """Start or restore a run from what Redis says of it; end one that cannot be read."""
+    def _open(self, run: str, *, must: bool = False) -> None:
+        """Start or restore a run from what Redis says of it; end one that cannot be read.
+
+        One for which there is no room has to wait, unless it ``must`` be opened.
+        """
         try:
             found = self._store.read_active(run)
             if found is None:
+                self._room.leave(run)
                 return
             dag = self._graph(found.digest)
+            if not (must or self._room.let_in(run, dag)):
+                self._run_log.waits(run, dag)
+                return
             states = self._states(run, dag)
             if found.resuming is not None:
                 states = self._reset(run, dag, states, found.resuming)
@@ -214,14 +227,15 @@ class Resolver:
         return active
 
     def _graph(self, digest: str) -> CompiledDAG:
-        dag = self._graphs.get(digest)
+        dag = self._graphs.get(digest) or self._store.read_graph(digest)
         if dag is None:
-            found = self._store.read_graph(digest)
-            if found is None:
-                raise Damaged(f"its graph {digest[:12]} is not in Redis any more")
-            dag = found
-            self._graphs.put(digest, dag)
+            raise Damaged(f"its graph {digest[:12]} is not in Redis any more")
+        self._graphs.put(digest, dag)
         return dag
+
+    def _forget(self, run: str) -> None:
+        self.active.pop(run, None)
+        self._room.leave(run)
 
     def give_up(self, run: str, error: Exception) -> None:
         """End a run as failed because its data cannot be read. Raises LeaseLost."""
@@ -229,7 +243,7 @@ class Resolver:
         self._writer.flush()
 
     def _end_broken(self, run: str, error: Exception) -> None:
-        self.active.pop(run, None)
+        self._forget(run)
         self._writer.finish(run, RunState.FAILED, None, "")
         self._run_log.broken(run, error)
 
@@ -277,7 +291,7 @@ class Resolver:
 
     def _finish(self, active: Active, outcome: RunState, failed: int | None) -> None:
         self._writer.finish(active.run, outcome, failed, _counts(active.state))
-        self.active.pop(active.run, None)
+        self._forget(active.run)
         self._run_log.over(active, outcome, failed)
 
 

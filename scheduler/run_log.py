@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from ..core.compiled import CompiledDAG
 from ..core.states import RunState
 from ..logging import FlowkitLogger, LogLevel
 from .active import Active
@@ -55,6 +56,16 @@ class RunLog:
         message = f"Run {run} cannot go on and was ended as failed: {error}"
         why = {"error_type": type(error).__name__, "error_message": str(error)}
         self._log.event(LogLevel.ERROR, "run_broken", message, run_id=run, **why)
+
+    def waits(self, run: str, dag: CompiledDAG) -> None:
+        """A run is not begun yet: those that go on fill the memory that runs may take."""
+        if not self._may_write(LogLevel.WARNING):
+            return
+        message = (
+            f"Run {run} of DAG {dag.name} ({len(dag.graph)} tasks) waits: other large runs fill "
+            "the memory that runs may take. It begins when one of them is over, or is cancelled"
+        )
+        self._log.event(LogLevel.WARNING, "run_waits", message, run_id=run, dag_name=dag.name)
 
     def lost(self, active: Active) -> None:
         """A run that went on is not in Redis any more."""

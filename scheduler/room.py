@@ -1,0 +1,70 @@
+"""How much memory runs that are active may take together: whatever is submitted, it is bounded.
+
+A run of a large DAG costs its submitter a few hundred bytes in Redis and the scheduler megabytes.
+Runs for which there is no room wait, in the order in which they came, until others are over; their
+state in Redis is "running" and no task of them is queued. Runs of small DAGs are always let in.
+The figures per task were measured with a DAG of two million tasks.
+"""
+
+from __future__ import annotations
+
+from ..core.compiled import CompiledDAG
+from ..core.triggers import Trigger
+
+MOST_BYTES = 512 * 1024 * 1024
+SMALL = 1000  # tasks of a run that is always let in
+GRAPH_BYTES, RUN_BYTES, TRIGGER_BYTES = 100, 4, 75  # of a task: once for a DAG, and for each run
+
+
+class Room:
+    """Which runs of large DAGs are in memory, and which wait."""
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._most = most_bytes
+        self._inside: dict[str, CompiledDAG] = {}
+        self.waiting: dict[str, int] = {}  # run → bytes that it needs at most
+
+    def let_in(self, run: str, dag: CompiledDAG) -> bool:
+        """Note that a run comes into memory; False if it has to wait. One is let in alone."""
+        if len(dag.graph) <= SMALL:
+            return True
+        others = {name: inside for name, inside in self._inside.items() if name != run}
+        if others and _bytes({**others, run: dag}) > self._most:
+            self.waiting[run] = _bytes({run: dag})
+            return False
+        self._inside[run] = dag
+        self.waiting.pop(run, None)
+        return True
+
+    def next(self) -> str | None:
+        """Return the run that has waited longest if there is room for it now, else None."""
+        for run, needed in self.waiting.items():
+            fits = not self._inside or _bytes(self._inside) + needed <= self._most
+            return run if fits else None
+        return None
+
+    def leave(self, run: str) -> None:
+        """Note that a run is in memory no longer, or waits no longer."""
+        self._inside.pop(run, None)
+        self.waiting.pop(run, None)
+
+    def clear(self) -> None:
+        """Note that memory was emptied."""
+        self._inside.clear()
+        self.waiting.clear()
+
+
+def _bytes(runs: dict[str, CompiledDAG]) -> int:
+    graphs = {id(dag): dag for dag in runs.values()}
+    shared = sum(GRAPH_BYTES * len(dag.graph) for dag in graphs.values())
+    own = {key: RUN_BYTES * len(dag.graph) + _triggers(dag) for key, dag in graphs.items()}
+    return shared + sum(own[id(dag)] for dag in runs.values())
+
+
+def _triggers(dag: CompiledDAG) -> int:
+    special = {
+        number
+        for number, policy in enumerate(dag.policies)
+        if policy.trigger is not Trigger.NONE_FAILED
+    }
+    return TRIGGER_BYTES * sum(policy in special for policy in dag.policy_of) if special else 0
