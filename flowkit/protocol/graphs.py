@@ -117,6 +117,7 @@ class _Reader:
             file,
             read_size=READ_BYTES,
             max_buffer_size=MAX_GRAPH_BYTES,
+            max_str_len=4 * MAX_REF,  # bytes of the longest text
             max_array_len=0,  # lists are entered by their headers, and nothing else nests
             max_map_len=0,
             max_ext_len=0,
@@ -230,17 +231,22 @@ def _index(numbers: array[int], tasks: int, entries: int) -> array[int]:
 class _Inflated:
     """What a compressed graph unpacks to, as a file that is read from its beginning, once.
 
-    Only the part that is looked at is in memory.
+    Only the part that is looked at is in memory. Parts that are each small enough must not be too
+    large together, so all of them are counted.
     """
 
     def __init__(self, data: bytes) -> None:
         self._stream = zlib.decompressobj()
         self._rest = data
+        self._left = MAX_GRAPH_BYTES
 
     def read(self, size: int = 1) -> bytes:
         """Return at most ``size`` bytes, none at the end. Raises zlib.error, ValueError."""
         part = self._stream.decompress(self._rest, size)
         self._rest = self._stream.unconsumed_tail
+        self._left -= len(part)
+        if self._left < 0:
+            raise ValueError(f"it unpacks to more than {MAX_GRAPH_BYTES:,} bytes")
         if not part and not self._stream.eof:
             raise ValueError("it is cut off")
         return part

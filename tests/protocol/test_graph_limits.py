@@ -69,6 +69,16 @@ BOMBS: dict[str, Callable[[], bytes]] = {
         b"\xc6" + (200_000_000).to_bytes(4, "big"), *[ZEROS] * 191
     ),
     "a gibibyte": lambda: squeezed(head(1, "d"), *[ZEROS] * 1024),
+    "a gibibyte of names": lambda: squeezed(
+        head(1, "d"), array_of(1100), *[b"\xdb" + (2**20).to_bytes(4, "big") + ZEROS] * 1100
+    ),
+    "a gibibyte of names, each short enough": lambda: squeezed(
+        head(1, "d"), array_of(1_100_000), *[(b"\xda\x03\xe8" + bytes(1000)) * 1100] * 1000
+    ),
+    "a gibibyte of fixed arguments": lambda: squeezed(
+        head(1, "d", ["a"], bytes(8), b"", [POLICY], bytes(4), ["m:f"], bytes(4)),
+        b"\x91\x92\x00\xc6" + (2**28).to_bytes(4, "big"), *[ZEROS] * 256
+    ),
 }  # fmt: skip
 
 
@@ -90,6 +100,19 @@ def test_a_small_graph_that_unpacks_to_much_is_refused_in_little_memory(
     done = subprocess.run([sys.executable, "-c", program], input=data, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()[-500:]
     assert b"the stored graph cannot be read" in done.stdout
+    assert b"MemoryError" not in done.stdout, "it had taken the memory before it was refused"
+
+
+def test_parts_of_a_graph_that_are_small_enough_are_counted_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parts = msgpack.unpackb(pack_graph(compiled(3)))
+    parts[ORDER.index("kwargs")] = [[at, bytes(40_000)] for at in range(3)]
+    data = zlib.compress(msgpack.packb(parts))
+    assert len(unpack_graph(data).kwargs) == 3
+    monkeypatch.setattr(graphs, "MAX_GRAPH_BYTES", 100_000)
+    with pytest.raises(StoreError, match="it unpacks to more than 100,000 bytes"):
+        unpack_graph(data)
 
 
 def test_no_more_of_a_graph_is_unpacked_than_is_looked_at() -> None:
@@ -182,7 +205,8 @@ def test_names_and_arguments_that_no_task_can_have_are_refused(changes: dict[str
         ("MAX_TASKS", 3, {"policy_of": bytes(16)}, "more than 3 numbers in a row"),
         ("MAX_EDGES", 1, {"up": bytes(8)}, "more than 1 numbers in a row"),
         ("MAX_REF", 3, {"refs": ["long"]}, "more than 3 characters"),
-        ("MAX_GRAPH_BYTES", 100_000, {"name": "n" * 200_000}, "BufferFull"),
+        ("MAX_GRAPH_BYTES", 100_000, {"kwargs": [[0, bytes(200_000)]]}, "BufferFull"),
+        ("MAX_REF", 100, {"name": "n" * 401}, "max_str_len"),
         ("MAX_TASKS", 3, {"kwargs": [[0, b""]] * 4}, "it has 4 arguments, and 3 are the most"),
         ("MAX_TASKS", 3, {"name": ["x"]}, "max_array_len"),
         ("MAX_TASKS", 3, {"name": {"x": 1}}, "max_map_len"),
