@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from ..exceptions import StoreError
 from .keys import RUN_ID
-from .limits import MAX_LANE, MAX_LANES, MAX_LIST, MAX_RUN_ID, TASK_DIGITS, TIME_DIGITS
+from .limits import MAX_LANE, MAX_LANES, MAX_RUN_ID, TASK_DIGITS, TIME_DIGITS
 
 PART = 1000  # most items in one script call
 SHOWN = 60  # most bytes of a value that an error quotes
@@ -96,11 +96,6 @@ def worker_id(data: object) -> str:
 def lane(data: object) -> str:
     """Read the name of a worker's lane. Raises Damaged."""
     return _matching(data, _LANE, MAX_LANE, "the name of a lane")
-
-
-def list_name(data: object) -> str:
-    """Read the name of a ready list. Raises Damaged."""
-    return _matching(data, _LIST, MAX_LIST, "the name of a ready list")
 
 
 def event_id(data: object) -> str:

@@ -20,10 +20,8 @@ MAX_LEVELS = 11  # levels of a ready list: ten priorities and that of suspects
 # -- events and workers ---------------------------------------------------------------------------
 
 MAX_EVENT_BYTES = 32 * 1024  # one fact: a run and the tasks of it that ended in one batch
-MAX_FACTS = 16  # facts in one event: one per kind of outcome
 MAX_ABOUT_BYTES = 64 * 1024  # what a worker says of itself
 MAX_LANES = 4000  # of one worker: two for each child that lives or has just died
-MAX_STOPS = 1000  # attempts that one heartbeat tells a lane to stop
 
 # -- replies --------------------------------------------------------------------------------------
 
