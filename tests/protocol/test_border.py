@@ -156,6 +156,7 @@ def test_keys_of_claims(text: bytes, read: tuple[bytes, ...] | None) -> None:
         (b"0" * 63, False),
         (b"0" * 65, False),
         (b"g" * 64, False),
+        (b"A" * 64, False),
         (b"\xff" * 64, False),
     ],
 )

@@ -51,6 +51,7 @@ REFUSED: list[tuple[Callable[[object], object], object]] = [
     (decoding.run_id, "r1"),
     (decoding.digest, b"0" * 63),
     (decoding.digest, b"g" * 64),
+    (decoding.digest, b"A" * 64),
     (decoding.digest, None),
     (decoding.worker_id, b"a.b"),
     (decoding.worker_id, b"w" * 65),

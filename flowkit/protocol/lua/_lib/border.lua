@@ -13,7 +13,7 @@ local function is_run(run)
   return not ending or not string.find(',tasks,results,errors,feed,', ',' .. ending .. ',', 1, true)
 end
 local function is_list(list) return #list <= 80 and string.find(list, '^[%w_.%-]+~?%l*$') ~= nil end
-local function is_digest(digest) return #digest == 64 and string.find(digest, '^%x+$') ~= nil end
+local function is_digest(digest) return #digest == 64 and string.find(digest, '^[%da-f]+$') ~= nil end
 
 -- Whether digits are a number as flowkit writes it: one number has one form.
 local function is_number(digits, most)
