@@ -77,9 +77,9 @@ def find_letters(
             elif failure is not None and dag in (None, failure.dag_name) and len(found) < limit:
                 name = _name(store, names, failure.digest, task)
                 found.append(_letter(run, name, failure, when / 1000))
+        found.cut(limit)  # now: of damaged ones there may be millions
         if len(found) == limit:
             break
-    found.cut(limit)
     return found
 
 

@@ -71,10 +71,10 @@ class ListReads(Store):
             read = self._read_named_runs(names)
             found.damaged += read.damaged
             found += [run for run in read if state is None or run.state is state]
+            found.cut(limit)  # now: of damaged ones there may be millions
             if len(names) < part:
                 break
             part = RUNS_PART
-        found.cut(limit)
         return found
 
     def _read_named_runs(self, names: Sequence[bytes]) -> Listing[RunRecord]:
