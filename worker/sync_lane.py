@@ -123,9 +123,8 @@ class SyncLane:
                 break
             desk.put(self._attempt(claim))
             if claim.at_most_once:
-                self._trouble.outlast(
-                    desk.flush
-                )  # until its outcome is recorded, the board must say that it started
+                # Until its outcome is recorded, the board must say that it started.
+                self._trouble.outlast(desk.flush)
                 self._board.leave(SLOT)
             count += 1
         if count:

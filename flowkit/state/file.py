@@ -260,9 +260,8 @@ class StateFile:
     def _fill(self, fd: int, data: bytes) -> None:
         mode = PRIVATE
         with suppress(FileNotFoundError):
-            mode = (
-                os.lstat(self._path).st_mode & 0o775
-            )  # as the owner set it, but for "others write"
+            # As the owner set it, but without the right to write of others.
+            mode = os.lstat(self._path).st_mode & 0o775
         os.fchmod(fd, mode)
         with open(fd, "wb", closefd=False) as file:
             file.write(data)
