@@ -85,7 +85,7 @@ def test_it_takes_linear_time(place: str) -> None:
     expression, methods = EXPRESSIONS[place]
     is_text = isinstance(expression.pattern, str)
     source = expression.pattern if is_text else expression.pattern.decode("latin-1")
-    began = time.perf_counter()
+    began = time.thread_time()
     for unit in units(source):
         for head in ("", "a", "1", "@", "redis://"):
             text: Any = head + unit * (LENGTH // len(unit)) + "\x00"
@@ -95,4 +95,4 @@ def test_it_takes_linear_time(place: str) -> None:
                     expression.sub(subject[:0], subject)
                 else:
                     getattr(expression, method)(subject)
-            assert time.perf_counter() - began < MOST_S, f"{unit!r} takes it long"
+            assert time.thread_time() - began < MOST_S, f"{unit!r} takes it long"

@@ -319,10 +319,10 @@ def test_grouping_by_name_takes_no_time_for_a_long_name(char: str) -> None:
     from flowkit.drawing.stacks import _stem, title_of
 
     name = char * 1_000_000
-    began = time.perf_counter()
+    began = time.thread_time()
     assert _stem(name + "x").endswith("x")
     assert title_of(drawn(name), [0, 1])
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 5
 
 
 def test_grouping_by_name_sees_what_it_saw() -> None:
@@ -340,7 +340,7 @@ def test_grouping_by_name_sees_what_it_saw() -> None:
 
 
 def test_the_bound_of_a_captured_line_is_far_from_where_escapes_cost_time() -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(20):
         escape_text("\x1b" * LONGEST_LINE)
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 5
