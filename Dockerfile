@@ -24,7 +24,7 @@ ARG PYTHON_IMAGE=python:3.13-slim-bookworm
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /src
 COPY requirements requirements
-# Wheels alone: a source archive would run code of its own while it is built.
+# Only wheels: to build a source archive runs code out of it.
 RUN pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements/build.txt \
     && pip download --no-cache-dir --require-hashes --only-binary :all: \
         --dest /wheels -r requirements/image.txt \

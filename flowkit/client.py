@@ -229,7 +229,7 @@ class Client:
     def runs(self, limit: int = 20, state: str | None = None) -> Listing[RunRecord]:
         """Return the newest runs, newest first; ``state``: only those in it.
 
-        The list's ``damaged`` tells of runs that cannot be read, in any state. Raises TypeError,
+        The list's ``damaged`` has the runs that cannot be read, in any state. Raises TypeError,
         ValueError for arguments that cannot be.
         """
         most, wanted = check_limit(limit), check_run_state(state)
@@ -249,7 +249,7 @@ class Client:
 
         ``dag``: only those of DAGs of that name. ``since``: only failures of the last so many
         seconds. Runs are listed until their TTL is over, and no more than 10,000 tasks of each
-        shard. The list's ``damaged`` tells of entries that cannot be read. Raises TypeError,
+        shard. The list's ``damaged`` has the entries that cannot be read. Raises TypeError,
         ValueError for arguments that cannot be.
         """
         seconds, most = check_since(since), check_limit(limit)

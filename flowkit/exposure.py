@@ -34,7 +34,7 @@ _NEVER_FIXED = {(6, 0), (7, 0)}
 
 
 def warn_of_risks(link: Link, log: FlowkitLogger, **who: object) -> None:
-    """Log a warning for each of the two; ``who``: fields that name the daemon. Raises nothing."""
+    """Log a warning for each risk; ``who``: fields that name the daemon. Raises nothing."""
     with suppress(StoreError):
         _warn_if_vulnerable(link, log, who)
     with suppress(StoreError):

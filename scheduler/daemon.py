@@ -154,9 +154,9 @@ class SchedulerDaemon:
             self._outages.away(error)
             self._stopping.wait(self._config.standby_poll * (0.5 + random.random()))  # noqa: S311
         except Exception as error:
-            # Something stands in Redis that a script or a read cannot deal with, such as a key of
-            # another type, or that nobody has thought of. To begin anew is all there is to do, and
-            # to say what has to be mended: all of the memory that is dropped here is in Redis.
+            # Redis holds something that a script or a read cannot handle, such as a key of another
+            # type, or there is a bug. The log says which, and the scheduler begins anew: all that
+            # it forgets is in Redis.
             message = f"Scheduler {self._id} cannot go on and begins anew: {error or repr(error)}"
             why: dict[str, object] = {"scheduler": self._id, "error_type": type(error).__name__}
             if not isinstance(error, StoreError):

@@ -157,7 +157,7 @@ class Leader:
                 if not self._was_accepted:
                     self.refused = error
                     return
-                # Somebody has changed it under a scheduler that was right: it may be mended.
+                # It was changed after this scheduler had been accepted, so it may be repaired.
                 self.let_go_if_over()
                 self._on_trouble(error)
                 pause = self._poll

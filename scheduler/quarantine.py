@@ -1,6 +1,6 @@
-"""Events that cannot be read: kept for people to look at, and said in few words however many come.
+"""Events that cannot be read: kept for people to look at, and logged in few lines.
 
-The resolver passes such an event over, so it holds nothing up. What is kept and logged is bounded:
+The resolver skips such an event, so it delays nothing. What is kept and logged is bounded:
 the newest of each batch are kept, and a line says how many there were, at most one in
 ``SAY_AGAIN_S`` seconds. Of a million bad events a minute, six lines a minute are written.
 """

@@ -106,7 +106,7 @@ class Resolver:
         return taken
 
     def _open_others(self) -> None:
-        """Open runs of which an event said what is not so, and the one that waits for room."""
+        """Open runs that could not begin as their events said, and the one that waits for room."""
         runs = self._writer.take_refused()
         for run in runs:
             self._forget(run)

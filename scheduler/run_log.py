@@ -2,7 +2,7 @@
 
 Writing a line costs as much as scheduling a small run, so that at thousands of runs a second only
 ``LINES_A_SECOND`` of them are written and the rest is counted. A run that failed or was cancelled
-always gets its line; one that cannot be read, of which anybody may submit a million, does not.
+always gets its line; one that cannot be read does not, since a client may submit a million of them.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class RunLog:
             self._write(LogLevel.SYSTEM, "dag_complete", message, active, total_tasks=tasks)
 
     def broken(self, run: str, error: Exception) -> None:
-        """A run was ended since what stands in Redis of it cannot be read."""
+        """A run was ended because its data in Redis cannot be read."""
         if not self._may_write(LogLevel.ERROR):
             return
         message = f"Run {run} cannot go on and was ended as failed: {error}"

@@ -26,7 +26,9 @@ _HEAD = struct.Struct("=BdH")
 _DEADLINE = struct.Struct("=d")
 _TEXT = re.compile(
     r"([A-Za-z0-9_.:\-]{1,128}),([0-9]{1,7}),([0-9]{1,9})(!?)"
-    r"(?:\|([0-9]{1,7},[0-9]{1,9},[A-Z][A-Za-z0-9_.,!~\-]*)?\|([0-9]{1,20}(?:\.[0-9]{1,20})?(?:e[+-]?[0-9]{1,3})?)?\|(.*))?",
+    r"(?:\|([0-9]{1,7},[0-9]{1,9},[A-Z][A-Za-z0-9_.,!~\-]*)?"
+    r"\|([0-9]{1,20}(?:\.[0-9]{1,20})?(?:e[+-]?[0-9]{1,3})?)?"
+    r"\|(.*))?",
     re.DOTALL,
 )
 _MAX_TEXT = SLOT_BYTES - _HEAD.size
@@ -97,7 +99,7 @@ class Board:
             text = self._memory[start : start + length].decode("utf-8", "ignore")
             fields = _TEXT.fullmatch(text)
             if fields is None:
-                continue  # user code has written here; its parent must live all the same
+                continue  # user code has written here, which must not end the parent
             run, task, attempt, suspect, token, limit, name = fields.groups(default="")
             yield Executing(
                 slot,

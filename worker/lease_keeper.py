@@ -49,8 +49,8 @@ class LeaseKeeper:
     def enlist(self, told_to_stop: Callable[[], bool]) -> None:
         """Register as a new incarnation, waiting for Redis if need be.
 
-        Raises WrongShards and UnfitRedis the first time. What has worked once is waited for: it
-        was changed under a worker that was right, and may be mended.
+        Raises WrongShards and UnfitRedis the first time. Later it waits for these too: what has
+        worked once was changed, and may be repaired.
         """
         self.worker = new_worker_id()
         while not told_to_stop():

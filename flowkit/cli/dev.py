@@ -1,8 +1,8 @@
 """``flowkit dev``: store, scheduler and worker in one terminal, until Ctrl-C.
 
 The store is in memory, behind a socket that only this user reaches, or behind a port if asked for.
-Its password is a new one for each start and stands in the URL that is printed, so another terminal
-needs the new URL after a restart. A daemon that dies is started again.
+Each start has a new password, which is part of the URL that is printed, so another terminal needs
+the new URL after a restart. A daemon that dies is started again.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def _print_rich(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def damaged_documents(items: Sequence[DamagedItem], name: str) -> list[dict[str, object]]:
-    """Return what ``--json`` prints of items that cannot be read; ``name``: the field of theirs."""
+    """Return what ``--json`` prints of damaged items; ``name``: the field of their names."""
     return [{name: item.name, "damaged": item.problem} for item in items]
 
 

@@ -31,8 +31,7 @@ def escape_text(text: str) -> str:
 def escape_lines(text: str, indent: str = "") -> str:
     """Return ``text`` with its line ends kept, tabs as blanks and the rest as ``escape_text``.
 
-    ``indent``: what each line behind the first one begins with, so that it cannot pass for a line
-    of its own.
+    ``indent``: the beginning of each line after the first, so that none looks like a separate line.
     """
     lines = (escape_text(line.expandtabs(TAB_WIDTH)) for line in text.split("\n"))
     return f"\n{indent}".join(lines)

@@ -17,7 +17,7 @@ from fakeredis._helpers import OK, SimpleError
 from ..protocol.roles import DROPS_A_NAMESPACE, ROLES, SENT_BY_ALL
 
 # As fakeredis spells them. EVAL and INFO are sent by all, and not answered: every script is known
-# already, and whoever asks for INFO takes a refusal for "not known".
+# already, and a client that asks for INFO takes a refusal for "not known".
 ANSWERED = frozenset(
     name.replace("|", " ")
     for name in (SENT_BY_ALL | DROPS_A_NAMESPACE).union(*(role.commands for role in ROLES))

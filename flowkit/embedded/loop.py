@@ -94,7 +94,7 @@ class Loop(threading.Thread):
             connection, _ = self._listener.accept()
         except (BlockingIOError, ConnectionError):
             return  # the peer has left already
-        except OSError:  # no file descriptor is free: the listener would wake the thread for ever
+        except OSError:  # no file descriptor is free: the listener would keep the thread awake
             self._accepts_at = time.monotonic() + NO_SOCKETS_S
             self._selector.unregister(self._listener)
             return

@@ -80,7 +80,7 @@ class RequestReader:
                 break
             self._check_size(self._used)
             self._used = 0
-            if self._fields:  # an empty request is none, as in Redis
+            if self._fields:  # an empty request is ignored, as in Redis
                 return self._fields
         self._check_size(self._used + self._unread())
         return None
@@ -153,7 +153,7 @@ class RequestReader:
         return True
 
     def _stop_at(self, begin: int, at: int, missing: int) -> bool:
-        """Go on here when more has come. Raises ProtocolError if no length begins here."""
+        """Continue here when more has come. Raises ProtocolError if no length begins here."""
         self._used += at - begin
         self._at, self._missing = at, missing
         if not self._wanted:

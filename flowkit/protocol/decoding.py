@@ -32,7 +32,7 @@ _EVENT_ID = re.compile(rb"[0-9]{1,20}-[0-9]{1,20}")
 
 
 class Damaged(StoreError):
-    """What belongs to one run stands in Redis in a form that cannot be read, or is gone.
+    """What Redis holds of one run cannot be read, or is gone.
 
     No other error of the store says anything about a run: it may be over in a minute.
     """
@@ -134,7 +134,7 @@ def named(resuming: object) -> tuple[int, ...] | None:
 
 
 def lane_names(worker: bytes, lanes: object) -> list[str]:
-    """Return the lanes in what is registered of a worker; what is none of its lanes is left out."""
+    """Return the lanes that a worker has registered, without names that cannot be its lanes."""
     if not isinstance(lanes, bytes) or len(lanes) > MAX_LANES * MAX_LANE:
         return []
     names = [lane for lane in lanes.split()[:MAX_LANES] if _LANE.fullmatch(lane)]
@@ -151,7 +151,7 @@ def levels_of(flat: Sequence[object]) -> list[tuple[str, str]]:
 
 
 def stops_of(text: bytes) -> list[str]:
-    """Return the attempts in what a heartbeat says to stop; what is no attempt is left out."""
+    """Return the attempts that a heartbeat says to stop, without those that cannot be read."""
     return [stop.decode("ascii") for stop in text.split(b" ") if _STOP.fullmatch(stop)]
 
 

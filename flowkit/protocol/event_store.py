@@ -10,7 +10,7 @@ from .lease_store import LeaseStore
 
 
 class Event(NamedTuple):
-    """What was announced in one step: facts, each a kind and a text that nobody has looked at."""
+    """What was announced in one step: facts, each a kind and a text that are not checked yet."""
 
     id: str
     facts: list[tuple[bytes, bytes]]
@@ -46,8 +46,8 @@ class EventStore(LeaseStore):
     def read_cursor(self) -> str:
         """Return the id of the last event that has been applied; "0" if none has.
 
-        "0" as well if what is noted is no such id, or of an event yet to come, which would keep all
-        others from being read: events that were applied before do no harm. Two round trips.
+        Also "0" for a damaged cursor, and for one ahead of all events, which would keep the next
+        ones from being read: events that were applied before do no harm. Two round trips.
         """
         try:
             cursor = event_id(self.link.call("GET", self.keys.cursor()))

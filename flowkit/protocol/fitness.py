@@ -113,7 +113,7 @@ def check_layout(link: Link, namespace: str, layout: str) -> int:
         return 1
     said, _, first = text_of(found).rpartition("/")
     if not _LAYOUT.fullmatch(said) or not _is_format(first.encode()):
-        return 1  # the next scheduler that takes the lease writes it anew
+        return 1  # the next scheduler that takes the lease replaces it
     if said != layout:
         raise WrongShards(wrong_shards(link.url, namespace, layout, said))
     return int(first)

@@ -61,7 +61,7 @@ MAX_CLASS_NAME = 1_000
 MAX_ZONE_KEY = 100
 
 # Bytes of a path's text. Linux takes 4,096 and Windows 32,767 characters. pathlib makes an object
-# per part and keeps some of them for ever: a path of 64 MiB would need gigabytes.
+# per part and never frees some of them: a path of 64 MiB would need gigabytes.
 MAX_PATH_BYTES = 64 * 1024
 
 # Dimensions of an array: numpy 2 has no more, and a product of millions of lengths takes minutes.

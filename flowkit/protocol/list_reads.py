@@ -55,13 +55,13 @@ class Field(NamedTuple):
 
 
 class ListReads(Store):
-    """The reads of whoever lists what Redis holds."""
+    """Reads for listings of what Redis holds."""
 
     def read_runs(self, limit: int, state: RunState | None = None) -> Listing[RunRecord]:
         """Return the newest runs, newest first; two round trips per hundred looked at.
 
-        Damaged ones are told of, as many as ``limit``, and do not count. Raises Damaged if the
-        list of runs is none.
+        At most ``limit`` damaged ones are listed besides. Raises Damaged if the key of the list
+        holds another type of value.
         """
         found: Listing[RunRecord] = Listing()
         at, part = 0, min(limit, RUNS_PART)
@@ -102,7 +102,7 @@ class ListReads(Store):
         """Yield parts of the list of tasks that failed for good, newest first.
 
         ``since_ms``: the oldest to look for. They are hints: the records say what has failed. One
-        round trip per part. Raises Damaged if the list is none.
+        round trip per part. Raises Damaged if the key holds another type of value.
         """
         at, least = 0, str(since_ms)
         while True:
@@ -143,8 +143,8 @@ class ListReads(Store):
     def alive_workers(self) -> Listing[WorkerInfo]:
         """Return the workers whose lease has not run out. Four round trips, or two for none.
 
-        One whose description is damaged is alive all the same; what can be no worker's id is told
-        of as damaged.
+        A worker whose description is damaged is listed too; an invalid id of a worker is listed as
+        damaged.
         """
         now = self.redis_now_ms()
         key, page = self.keys.workers(), ("LIMIT", 0, MAX_WORKERS)

@@ -1,7 +1,7 @@
 """Lists of what Redis holds: what can be read, and beside it what cannot.
 
 One malformed record must not hide the others, and must not be hidden itself. So a list of runs, of
-failed tasks or of workers is never refused for one item; the item is told of in ``damaged``.
+failed tasks or of workers is never refused for one item; the item is listed in ``damaged``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LONGEST_NAME = 200  # characters of a name that nothing bounded when it was writ
 class DamagedItem:
     """Something in a list that cannot be read.
 
-    ``name``: what stands there, such as a run id; cut to 200 characters, and not escaped.
+    ``name``: the stored name, such as a run id; cut to 200 characters, and not escaped.
     ``problem``: what is wrong with it, in a few words.
     """
 

@@ -1,4 +1,4 @@
-"""Signatures of values: who may read a Redis may be unable to write what its processes believe.
+"""Signatures of values: to write to a Redis is not enough to make its processes believe a value.
 
 Clients and workers that hold a key sign results, cache entries and parameters, and take no other
 ones. Rules:
@@ -97,7 +97,7 @@ class Provenance:
         if stored[:1] != SIGNED:
             raise UntrustedValue(
                 f"{what} carries no signature: a process without a signing key wrote it, or "
-                "somebody else did. Give all clients and workers of this system the same "
+                "another program did. Give all clients and workers of this system the same "
                 "FLOWKIT_SIGNING_KEY, and run again what was written before"
             )
         count = stored[1] if len(stored) > 1 else 0

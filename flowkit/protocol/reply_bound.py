@@ -1,12 +1,12 @@
 """A bound on the size of one reply: what exceeds it is not read to its end.
 
-A value in Redis may have 512 MiB and a reply many of them, and whoever wrote it decides. A process
-that must not end therefore stops reading when a reply has more bytes than any honest one, and gives
-the connection up, since the rest would be taken for the next reply.
+A value in Redis may have 512 MiB and a reply many of them: the writer decides. A process that must
+not end therefore stops reading when a reply has more bytes than any honest one, and closes the
+connection, since the rest would be taken for the next reply.
 
-redis-py has no such bound. Its parser feeds bytes to a reader of hiredis; a counter stands between
-the two, and begins anew with each reply that is asked for. Where hiredis is missing, which flowkit
-requires, redis-py parses replies itself and nothing is bounded.
+redis-py has no such bound. Its parser feeds bytes to a reader of hiredis; a counter between the two
+starts from 0 with each reply that is asked for. Without hiredis, which flowkit requires, redis-py
+parses replies itself and nothing is bounded.
 """
 
 from __future__ import annotations

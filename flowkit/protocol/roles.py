@@ -6,7 +6,8 @@ send and what their scripts call, and compares: a store that needs a new command
 keys are measured: whole runs go through under these rules, without a denial.
 
 What patterns cannot part: a run's record, its tasks' records, results and errors begin alike
-(``run:``), so who may write one may write all of them. A script runs with the rights of its caller.
+(``run:``), so a user that may write one may write all of them. A script runs with the rights of its
+caller.
 
 Commands are spelled as in the access lists of Redis: small letters, ``|`` before a subcommand.
 """
@@ -54,7 +55,7 @@ class Role:
 
     @property
     def script_keys(self) -> tuple[str, ...]:
-        """The key that routes a call of a script: the namespace itself. Nothing stands there."""
+        """The key that routes a call of a script: the namespace itself. It holds nothing."""
         return ("{flowkit}:",) if self.runs_scripts else ()
 
 

@@ -1,6 +1,6 @@
 """A run's own record: the hash that ``submit`` writes and the scheduler ends.
 
-Whoever reads it asks for the fields that it shows (``FIELDS``), never for the parameters with them.
+A reader asks for the fields that it shows (``FIELDS``), never for the parameters with them.
 Reading is strict: a field of the wrong type, length or range makes the record damaged.
 """
 

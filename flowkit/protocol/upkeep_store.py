@@ -1,6 +1,6 @@
 """The scheduler's calls about what others left: expired workers, lost and idle hints, old names.
 
-Names that nobody can have are handled as the bytes that they are, so that they can be removed.
+Names that are not valid are handled as raw bytes, so that they can be removed.
 """
 
 from __future__ import annotations

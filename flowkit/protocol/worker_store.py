@@ -204,7 +204,7 @@ def _claims(reply: list[Any], at: int) -> list[Claim]:
         try:
             run, digest_ = run_id(name), digest(graph)
         except Damaged:
-            continue  # held in vain: it is given back as a claim that nobody here knows of
+            continue  # this lane does not know the claim, so it gives it back
         life = (run, text_of(since))
         for entry in entries.decode("ascii", "replace").split(" "):
             task, attempt, spent = entry.split(",")

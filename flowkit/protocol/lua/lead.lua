@@ -12,10 +12,10 @@
 
 local me, lease, layout, shards, now = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], now_ms()
 local holder, term, deadline = string.match(call('GET', P .. 'leader') or '', '^([^,]*),(%d+),(%d+)$')
--- A lease that cannot be read is nobody's, and what it says of a term is no term.
+-- A lease that cannot be read has no holder, and its term does not count.
 if not (read_time(term) and read_time(deadline)) then holder, term, deadline = nil, nil, nil end
 term = tonumber(term or 0)
--- Nor is one that somebody has made longer than any scheduler takes it for.
+-- Nor has one that is longer than any scheduler takes it for.
 local AN_HOUR_MS = 3600000
 local left = holder and tonumber(deadline) - now
 local held = holder and left > 0 and left <= AN_HOUR_MS

@@ -1,4 +1,4 @@
--- border: what stands in Redis is read through these, since anybody may have written it.
+-- border: what is read from Redis goes through these, since any of its users may have written it.
 -- Each returns nil for what no release of flowkit writes. The limits are those of
 -- flowkit/protocol/limits.py.
 
@@ -25,7 +25,7 @@ local function read_time(text)
   if text and #text <= 15 and string.find(text, '^%d+$') then return tonumber(text) end
 end
 
--- A count of what a task has spent and one more, as text. A count that is none begins anew.
+-- A count of what a task has spent and one more, as text. A damaged count starts from 0.
 local function one_more(count)
   return string.format('%d', (#count <= 9 and tonumber(count) or 0) + 1)
 end

@@ -21,7 +21,7 @@ local function wait_for_retry(run, task, attempt, token, now)
   return due
 end
 
--- Whether a record goes on from there as "spent,started,".
+-- Whether a record continues there as "spent,started,".
 local function is_rest(record, at)
   return #record <= MAX_RECORD and string.find(record, '^' .. WORD .. ',%-?%d*,', at)
 end
