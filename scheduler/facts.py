@@ -7,7 +7,7 @@ refused here, before anything is done about it, so that it harms no run.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ..protocol.decoding import Damaged, digest, run_id
@@ -27,7 +27,7 @@ class Fact(NamedTuple):
 
     kind: str
     run: str
-    tasks: list[int] = []  # noqa: RUF012 - never changed, and made for each batch of outcomes
+    tasks: Sequence[int] = ()
     digest: str = ""
 
 

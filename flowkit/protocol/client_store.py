@@ -148,9 +148,11 @@ class ClientStore(ListReads):
     def has_leader(self) -> bool:
         """Return whether a scheduler leads now. Two round trips."""
         (held,) = self.link.batch_each([("GET", self.keys.leader())])
+        if not isinstance(held, bytes):  # there is none, or the key holds another type
+            return False
         try:
-            deadline = number((held or b"").rpartition(b",")[2], "the end of a lease")
-        except (Damaged, AttributeError):
+            deadline = number(held.rpartition(b",")[2], "the end of a lease")
+        except Damaged:
             return False
         return deadline > self.redis_now_ms()
 

@@ -202,13 +202,13 @@ def _claims(reply: list[Any], at: int) -> list[Claim]:
     for start in range(at, len(reply), 5):
         name, graph, since, params, entries = reply[start : start + 5]
         try:
-            run, digest_ = run_id(name), digest(graph)
+            run, address = run_id(name), digest(graph)
         except Damaged:
             continue  # this lane does not know the claim, so it gives it back
         life = (run, text_of(since))
         for entry in entries.decode("ascii", "replace").split(" "):
             task, attempt, spent = entry.split(",")
-            claims.append(Claim(run, int(task), int(attempt), spent, digest_, params, life))
+            claims.append(Claim(run, int(task), int(attempt), spent, address, params, life))
     return claims
 
 
