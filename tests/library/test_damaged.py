@@ -109,6 +109,18 @@ def test_no_garbage_is_a_leader(client: Client) -> None:
         check_scheduler(store)
 
 
+@pytest.mark.parametrize("lease", ["", "x", "s,1,", "s,1,soon", "s,1," + "9" * 5000])
+def test_nor_is_a_lease_that_cannot_be_read(server_url: str, lease: str) -> None:
+    with damaged_namespace(server_url) as planted:
+        planted.server.set(planted.keys.leader(), lease)
+        with (
+            Client.connect(planted.url, planted.namespace) as client,
+            client.shards[0].store() as store,
+            pytest.raises(UnhealthyError),
+        ):
+            check_scheduler(store)
+
+
 @pytest.mark.parametrize("key", ["runs", "dead", "workers"])
 def test_a_list_that_is_none_is_named(server_url: str, key: str) -> None:
     with damaged_namespace(server_url) as planted:
