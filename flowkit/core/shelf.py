@@ -1,9 +1,10 @@
 """Compiled DAGs that a process keeps at hand, by their digests.
 
 They never change, so what is kept is never stale. Those that were put there last stay; how many is
-bounded by their number and by their tasks, since one of a million tasks takes some 100 MB. The
-last one stays whatever its size, and what somebody else still uses can be had as long as it is
-used. May be used by several threads: at worst a DAG is read twice.
+bounded by their number and by their tasks, since one of a million tasks takes some 100 MB; fixed
+arguments count as tasks by their bytes. The last one stays whatever its size, and a DAG that is
+still used elsewhere can be had as long as it is used. Several threads may use it: at worst a DAG is
+read twice.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from .compiled import CompiledDAG
 
 MOST_DAGS = 64
 MOST_TASKS = 1_000_000
+TASK_BYTES = 100
 
 
 class Shelf:
@@ -24,7 +26,7 @@ class Shelf:
         """``most_tasks``: in all DAGs together."""
         self._most_dags = most_dags
         self._most_tasks = most_tasks
-        self._kept: OrderedDict[str, CompiledDAG] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[CompiledDAG, int]] = OrderedDict()  # and its weight
         self._used: WeakValueDictionary[str, CompiledDAG] = WeakValueDictionary()
 
     def get(self, digest: str) -> CompiledDAG | None:
@@ -34,9 +36,15 @@ class Shelf:
     def put(self, digest: str, dag: CompiledDAG) -> None:
         """Keep a DAG, and let go those that were put here first if they are too many."""
         kept = self._kept
-        kept[digest] = self._used[digest] = dag
+        self._used[digest] = dag
+        kept[digest] = dag, _weight(dag)
         kept.move_to_end(digest)
-        tasks = sum(len(one.graph) for one in list(kept.values()))
+        tasks = sum(weight for _, weight in list(kept.values()))
         while len(kept) > 1 and (len(kept) > self._most_dags or tasks > self._most_tasks):
-            _, oldest = kept.popitem(last=False)
-            tasks -= len(oldest.graph)
+            _, (_, oldest) = kept.popitem(last=False)
+            tasks -= oldest
+
+
+def _weight(dag: CompiledDAG) -> int:
+    """Return how many tasks a DAG counts as."""
+    return len(dag.graph) + sum(map(len, dag.kwargs.values())) // TASK_BYTES

@@ -5,8 +5,9 @@ LeaseLost.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ..core.compiled import CompiledDAG
 from ..core.states import RunState, TaskState
 from .decoding import (
     PART,
@@ -43,6 +44,14 @@ class SchedulerStore(UpkeepStore):
     """The calls of one scheduler."""
 
     # -- active runs ----------------------------------------------------------------------------
+
+    def read_graph(self, digest: str) -> CompiledDAG | None:
+        """Return a stored graph, None if it is gone. Raises Damaged.
+
+        It has no fixed arguments: a scheduler calls nothing, and they may have 256 MiB.
+        """
+        dag = super().read_graph(digest)
+        return None if dag is None else replace(dag, kwargs={})
 
     def active_runs(self) -> list[str]:
         """Return the ids of the runs that are not over. What can be no id is left out."""

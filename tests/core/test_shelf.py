@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import replace
 
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.graph import Graph
@@ -39,6 +40,14 @@ def test_the_first_ones_go_when_they_have_too_many_tasks() -> None:
     shelf = Shelf(most_tasks=10)
     for digest in "abc":
         shelf.put(digest, dag(4))
+    assert kept(shelf, "abc") == "bc"
+
+
+def test_the_first_ones_go_when_they_have_large_fixed_arguments() -> None:
+    """A DAG of one task may have 256 MiB of them."""
+    shelf = Shelf(most_tasks=10)
+    for digest in "abc":
+        shelf.put(digest, replace(dag(1), kwargs={0: bytes(300)}))
     assert kept(shelf, "abc") == "bc"
 
 
