@@ -41,8 +41,8 @@ def dags(draw: st.DrawFn) -> CompiledDAG:
     count = len(names)
     pairs = [(low, high) for high in range(count) for low in range(high)]
     edges = draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else []
-    policies = draw(st.lists(POLICIES, min_size=1, max_size=3))
-    refs = draw(st.lists(NAMES, min_size=1, max_size=3))
+    policies = draw(st.lists(POLICIES, min_size=1, max_size=3))[:count]
+    refs = draw(st.lists(NAMES, min_size=1, max_size=3))[:count]
     pick = st.lists(
         st.integers(0, 0) if not count else st.integers(0, 99), min_size=count, max_size=count
     )
