@@ -144,9 +144,9 @@ class _Reader:
         if not (is_name(name) and set(map(type, names)) <= {str} and are_names(names)):
             raise ValueError("its names are not such as tasks and DAGs can have")
         graph = _graph(names, self._numbers(MAX_TASKS + 1), self._numbers(MAX_EDGES))
-        policies = tuple(self._policy() for _ in range(self._length(max(1, len(names)), "policies")))
+        policies = tuple(self._policy() for _ in range(self._length(len(names), "policies")))
         policy_of = _index(self._numbers(MAX_TASKS), len(names), len(policies))
-        refs = tuple(self._text(MAX_REF) for _ in range(self._length(max(1, len(names)), "functions")))
+        refs = tuple(self._text(MAX_REF) for _ in range(self._length(len(names), "functions")))
         ref_of = _index(self._numbers(MAX_TASKS), len(names), len(refs))
         kwargs = dict(self._fixed(len(names)) for _ in range(self._length(len(names), "arguments")))
         on_failure = OnFailure(self._text() if fields > _LEAST_FIELDS else OnFailure.STOP)
@@ -160,6 +160,7 @@ class _Reader:
     # -- items ----------------------------------------------------------------------------------
 
     def _length(self, most: int, what: str) -> int:
+        most = max(most, 1)  # an empty graph may have a policy that no task has
         length: int = self._unpacker.read_array_header()
         if length > most:
             raise ValueError(f"it has {length} {what}, and {most} are the most")
