@@ -8,6 +8,8 @@ The figures per task were measured with a DAG of two million tasks.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ..core.compiled import CompiledDAG
 from ..core.triggers import Trigger
 
@@ -21,18 +23,19 @@ class Room:
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most = most_bytes
-        self._inside: dict[str, CompiledDAG] = {}
+        self._inside: dict[str, _Weight] = {}
         self.waiting: dict[str, int] = {}  # run → bytes that it needs at most
 
     def let_in(self, run: str, dag: CompiledDAG) -> bool:
         """Note that a run comes into memory; False if it has to wait. One is let in alone."""
         if len(dag.graph) <= SMALL:
             return True
+        weight = _weight(dag)
         others = {name: inside for name, inside in self._inside.items() if name != run}
-        if others and _bytes({**others, run: dag}) > self._most:
-            self.waiting[run] = _bytes({run: dag})
+        if others and _bytes({**others, run: weight}) > self._most:
+            self.waiting[run] = _bytes({run: weight})
             return False
-        self._inside[run] = dag
+        self._inside[run] = weight
         self.waiting.pop(run, None)
         return True
 
@@ -54,11 +57,23 @@ class Room:
         self.waiting.clear()
 
 
-def _bytes(runs: dict[str, CompiledDAG]) -> int:
-    graphs = {id(dag): dag for dag in runs.values()}
-    shared = sum(GRAPH_BYTES * len(dag.graph) for dag in graphs.values())
-    own = {key: RUN_BYTES * len(dag.graph) + _triggers(dag) for key, dag in graphs.items()}
-    return shared + sum(own[id(dag)] for dag in runs.values())
+class _Weight(NamedTuple):
+    """What a run takes: its DAG, which is kept with it, the bytes of that, and those of the run."""
+
+    dag: CompiledDAG
+    graph: int
+    own: int
+
+
+def _weight(dag: CompiledDAG) -> _Weight:
+    """Weigh a DAG, once for each run: its triggers are counted task by task."""
+    tasks = len(dag.graph)
+    return _Weight(dag, GRAPH_BYTES * tasks, RUN_BYTES * tasks + _triggers(dag))
+
+
+def _bytes(runs: dict[str, _Weight]) -> int:
+    graphs = {id(weight.dag): weight.graph for weight in runs.values()}
+    return sum(graphs.values()) + sum(weight.own for weight in runs.values())
 
 
 def _triggers(dag: CompiledDAG) -> int:
