@@ -11,6 +11,7 @@ import redis
 
 T = TypeVar("T")
 EXPIRING = "(expiring)"
+GONE = -2  # what PTTL answers for a key that does not exist
 
 
 def wait_until(description: str, condition: Callable[[], T], deadline: float = 20.0) -> T:
@@ -69,7 +70,8 @@ def dump(url: str, namespace: str) -> dict[str, Any]:
     """Return all that a namespace holds: key (without its prefix) → value as plain Python.
 
     Numbers stay text, as Redis has them. Events come without their ids, which are times. Under
-    ``EXPIRING`` stand the names of the keys that have a TTL.
+    ``EXPIRING`` stand the names of the keys that have a TTL. A key that expires meanwhile is left
+    out.
     """
     prefix = "{" + namespace + "}:"
     found: dict[str, Any] = {}
@@ -77,8 +79,12 @@ def dump(url: str, namespace: str) -> dict[str, Any]:
     with redis.Redis.from_url(url, protocol=2) as server:
         for key in sorted(server.scan_iter(match=literally(prefix) + "*", count=1000)):
             name = key.decode()[len(prefix) :]
-            found[name] = _READERS[server.type(key).decode()](server, key)
-            if server.pttl(key) >= 0:
+            read = _READERS.get(server.type(key).decode(), lambda server, key: None)
+            value, left_ms = read(server, key), server.pttl(key)
+            if left_ms == GONE:
+                continue
+            found[name] = value
+            if left_ms >= 0:
                 expiring.append(name)
     found[EXPIRING] = sorted(expiring)
     return found
