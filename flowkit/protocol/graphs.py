@@ -21,9 +21,9 @@ import hashlib
 import sys
 import zlib
 from array import array
-from dataclasses import astuple
 from dataclasses import fields as fields_of
 from io import BytesIO
+from operator import attrgetter
 
 import msgpack
 
@@ -40,6 +40,7 @@ FORMAT = 1
 COMPRESS_FROM = 1000  # bytes
 READ_BYTES = 64 * 1024
 _POLICY_FIELDS = [field.name for field in fields_of(Policy)]
+_values_of = attrgetter(*_POLICY_FIELDS)
 _FIELDS = 12  # of a DAG; older releases wrote the first ten
 _LEAST_FIELDS = 10
 _ZLIB = 0x78  # the first byte of a compressed graph; msgpack begins a list otherwise
@@ -66,7 +67,7 @@ def pack_graph(dag: CompiledDAG) -> bytes:
         dag.graph.names,
         _to_bytes(up_at),
         _to_bytes(up),
-        [list(astuple(policy)) for policy in dag.policies],
+        [_values_of(policy) for policy in dag.policies],
         _to_bytes(dag.policy_of),
         list(dag.refs),
         _to_bytes(dag.ref_of),

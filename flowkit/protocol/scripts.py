@@ -6,7 +6,7 @@ names, so two releases side by side each run their own text. Headers are data: a
 
 Redis runs a script's whole text at each call and makes a closure for each function in it, so a
 function that is not called costs as much as one that is. Therefore only those definitions of a
-piece are sent that the script reaches: a call of a small script costs a fifth less.
+piece are sent that the script reaches, and one-line functions stand where they are called.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from .inlined import inlined
+
 _HEADER = re.compile(r"^-- (USES|KEYS|ARGV|REPLY|KEEPS)\s+(.*)$", re.MULTILINE)
 
 
 _COMMENT = re.compile(r"-- .*")
 _WORD = re.compile(r"[A-Za-z_]\w*")
+_SEAM = "\n\0\n"  # between the pieces of a script, which are text without a NUL
 _DEFINED = re.compile(r"local (?:function )?(\w+(?:, \w+)*)")
 
 
@@ -59,9 +62,9 @@ def _joined(pieces: Iterable[str], body: str) -> str:
     A definition stands at the beginning of a line and begins with ``local``; what follows it up to
     the next one belongs to it. It can use those before it only, so one pass from the end suffices.
     """
-    code = _without_comments(body)
+    *pieces, code = inlined(_SEAM.join(map(_without_comments, [*pieces, body]))).split(_SEAM)
     needed, parts = set(_WORD.findall(code)), [code]
-    for block in reversed(_definitions("\n".join(map(_without_comments, pieces)))):
+    for block in reversed(_definitions("\n".join(pieces))):
         defined = _DEFINED.match(block)
         if defined is None or not needed.isdisjoint(defined[1].split(", ")):
             needed.update(_WORD.findall(block))

@@ -117,11 +117,7 @@ def test_what_python_takes_for_a_run_the_scripts_do_and_nothing_else(name: bytes
         (b"r," + b"1" * 7 + b"," + b"1" * 9, (b"r", b"1" * 7, b"1" * 9)),
         (b"r," + b"1" * 8 + b",1", None),
         (b"r,0," + b"1" * 10, None),
-        (b"r r,0,1", None),
-        (b"r|r,0,1", None),
-        (b"\xff,0,1", None),
-        (b",0,1", None),
-        (b"r" * 129 + b",0,1", None),
+        (b"r|r,0,1", (b"r|r", b"0", b"1")),  # whether a run is one is asked where it is read
         (b"r,-1,1", None),
         (b"r,0,00001", None),
         (b"r,00,1", None),
@@ -206,7 +202,6 @@ def test_what_lua_takes_for_a_number_is_none_yet(text: bytes) -> None:
 
 def test_the_limits_in_the_scripts_are_those_of_python() -> None:
     lines = {
-        "#run <=": [limits.MAX_RUN_ID],
         "#run >": [limits.MAX_RUN_ID],
         "#list <=": [limits.MAX_LIST],
         "is_number(attempt,": [limits.ATTEMPT_DIGITS] * 2,

@@ -232,7 +232,7 @@ def test_a_script_holds_what_it_reaches_of_its_pieces_and_nothing_else() -> None
 
 def test_what_a_piece_needs_of_another_comes_before_it() -> None:
     text = script("complete").text
-    for needed, by in (("claims_key", "take_run"), ("try", "keep_results"), ("WORD", "is_rest")):
-        assert text.index(f"local function {needed}" if needed != "WORD" else "local WORD") < (
-            text.index(f"local function {by}")
-        )
+    for needed, by in (("fields_of", "take_run"), ("try", "keep_results"), ("WORD", "is_rest")):
+        before = re.search(rf"^local (?:function )?{needed}\b", text, re.MULTILINE)
+        assert before, needed
+        assert before.start() < text.index(f"local function {by}")

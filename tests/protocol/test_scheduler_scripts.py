@@ -122,6 +122,14 @@ class TestQueue:
         assert world.changed_by(lambda: world.queue(0)) == {}
         assert world.changed_by(lambda: world.queue(0, run="r9")) == {}
 
+    def test_nothing_of_a_run_that_begins_and_ends_in_the_same_call(self, world: World) -> None:
+        world.submit()
+        world.lead()
+        begun = ["begin", "r1", world.submission().digest]
+        ended = ["finish", "r1", "failed", "", "failed=1"]
+        world.apply(*begun, *ended, "queue", "r1", LIST, "5", "", 1, 0)
+        assert world.records("r1") == {}
+
     def test_several_commands_in_one_call(self, world: World) -> None:
         world.submit("r1")
         world.submit("r2")

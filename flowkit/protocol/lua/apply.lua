@@ -13,14 +13,15 @@
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
 
 -- A run is begun on the word of an event, which anybody may have written; here it is looked up.
-local refused = {}
+local refused, runs_on = {}, {}
 local function begin(run, digest)
   local meta = fields_of(run_key(run), 'state', 'graph')
-  if not meta or meta[1] ~= 'running' or meta[2] ~= digest then refused[run] = true end
+  runs_on[run] = meta and meta[1] == 'running' and meta[2] == digest
+  if not runs_on[run] then refused[run] = true end
 end
 
 local function queue(run, list, level, flags, first, last)
-  if refused[run] or field_of(run_key(run), 'state') ~= 'running' then return end
+  if refused[run] or not runs_on[run] and field_of(run_key(run), 'state') ~= 'running' then return end
   local records = fields_of(unpack(args_from({tasks_key(run)}, first, last)))
   if not records then return end
   local writes, entries = {'HSET', tasks_key(run)}, {}
@@ -60,6 +61,7 @@ while at <= #ARGV do
     at = at + 3
   elseif verb == 'finish' then
     if not refused[run] then finish(run, ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]) end
+    runs_on[run] = nil
     at = at + 5
   else
     if not refused[run] then progress(run, ARGV[at + 2]) end

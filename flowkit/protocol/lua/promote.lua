@@ -13,7 +13,7 @@ local promoted = 0
 for _, entry in ipairs(due) do
   local head, list, level = read_place(entry)
   local run, task, attempt = read_entry(head or '')
-  local state, before, _, deaths = read_record(run and field_of(tasks_key(run), task))
+  local state, before, _, deaths = read_record(run and is_run(run) and field_of(tasks_key(run), task))
   if state == 'W' and before + 1 == tonumber(attempt) and not stopped(field_of(run_key(run), 'stop'), deaths) then
     call('HSET', tasks_key(run), task, 'Q' .. attempt .. ',,' .. deaths .. ',,')
     push_ready('RPUSH', list, level, {run .. ',' .. task .. ',' .. attempt})

@@ -20,9 +20,7 @@ local function by_run(entries, list, level, order, groups)
 end
 
 -- What results belong to: when the run was submitted, and how often it was resumed since.
-local function life_of(submitted, resumes)
-  return resumes and submitted .. '/' .. string.sub(resumes, 1, 15) or submitted
-end
+local function life_of(submitted, resumes) return resumes and submitted .. '/' .. string.sub(resumes, 1, 15) or submitted end
 
 -- Appends what a worker must know of one run and the attempts of it that it got.
 local function describe(run, graph, life, params, taken, reply)

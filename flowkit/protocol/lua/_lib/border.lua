@@ -8,17 +8,23 @@ local MAX_RECORD = 400
 
 local function is_run(run)
   if #run > 128 or not string.find(run, '^[%w_.:%-]+$') then return false end
+  if not string.find(run, ':', 1, true) then return true end
   -- No id makes the key of one run that of another one's tasks.
   local ending = string.match(run, ':(%l+)$')
   return not ending or not string.find(',tasks,results,errors,feed,', ',' .. ending .. ',', 1, true)
 end
 local function is_list(list) return #list <= 80 and string.find(list, '^[%w_.%-]+~?%l*$') ~= nil end
-local function is_digest(digest) return #digest == 64 and string.find(digest, '^[%da-f]+$') ~= nil end
+
+local digests = {} -- what a batch asks of one graph again and again
+local function is_digest(digest)
+  if digests[digest] == nil then
+    digests[digest] = #digest == 64 and string.find(digest, '^[%da-f]+$') ~= nil
+  end
+  return digests[digest]
+end
 
 -- Whether digits are a number as flowkit writes it: one number has one form.
-local function is_number(digits, most)
-  return #digits <= most and (string.byte(digits) ~= 48 or #digits == 1)
-end
+local function is_number(digits, most) return #digits <= most and not string.find(digits, '^0.') end
 
 -- A time or a duration in ms, as a number.
 local function read_time(text)
@@ -46,10 +52,10 @@ local function read_key(key)
   if run and is_run(run) and is_number(task, 7) then return run, task end
 end
 
--- The parts of "run,task,attempt": an entry of a ready list.
+-- The parts of "run,task,attempt": an entry of a ready list. The run is checked where it is read.
 local function read_entry(entry)
-  local run, task, attempt = string.match(entry, '^([%w_.:%-]+),(%d+),(%d+)$')
-  if run and #run <= 128 and is_number(task, 7) and is_number(attempt, 9) then return run, task, attempt end
+  local run, task, attempt = string.match(entry, '^([^,]*),(%d+),(%d+)$')
+  if run and is_number(task, 7) and is_number(attempt, 9) then return run, task, attempt end
 end
 
 -- What stands before ",list,level" in a claim or an entry of `delayed`, the ready list, the level.
@@ -59,4 +65,7 @@ local function read_place(text)
 end
 
 -- The levels of a ready list, first to claim first.
-local function read_levels(text) return (string.gsub(string.sub(text or '', 1, 11), '[^!%d]', '')) end
+local function read_levels(text)
+  local levels = string.sub(text or '', 1, 11)
+  return string.find(levels, '[^!%d]') and string.gsub(levels, '[^!%d]', '') or levels
+end

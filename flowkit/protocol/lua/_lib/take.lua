@@ -9,14 +9,15 @@ local function pop(list, level, want, share)
   if share > 1 and want > 1 then
     want = math.min(want, math.max(1, math.ceil(size_of('LLEN', key) / share)))
   end
-  local popped = redis.pcall('LPOP', key, want)
+  local popped = try('LPOP', key, want)
   return popped and not popped.err and popped or {}
 end
 
 -- Marks those of one run's popped attempts that still stand as running; returns how many.
 local function take_run(lane, call_no, run, found, now, reply)
+  if not is_run(run) then return 0 end
   local meta = fields_of(run_key(run), 'state', 'stop', 'submitted', 'graph', 'params', 'resumes')
-  if not meta or meta[1] ~= 'running' or not is_run(run) then return 0 end
+  if not meta or meta[1] ~= 'running' then return 0 end
   if not (meta[4] and is_digest(meta[4]) and read_time(meta[3])) then return 0 end
   local fields = {tasks_key(run)}
   for i = 1, #found do fields[i + 1] = found[i].task end

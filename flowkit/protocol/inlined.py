@@ -1,0 +1,85 @@
+"""Puts the one-line functions of the Lua pieces where they are called, before a script is sent.
+
+Redis makes a closure for each function of a script at each call of it, whether the call reaches it
+or not. A name such as ``run_key`` reads better than what it stands for, but costs as much as a
+command; so it stands in the source, and its expression in the script that Redis runs.
+
+It takes ``local function NAME(PARAMETERS) return EXPRESSION end`` on one line, and calls that lie
+on one line. What it cannot place without changing what is evaluated, it leaves as it is: a call
+whose argument would be evaluated twice, and a function that takes any number of arguments.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_ONE_LINE = re.compile(r"^local function (\w+)\(([\w, ]*)\) return (.+) end\n", re.MULTILINE)
+_WORD = re.compile(r"'(?:[^'\\]|\\.)*'|[A-Za-z_]\w*|.", re.DOTALL)
+_SIMPLE = re.compile(r"[\w.]+(?:\[\w+\])?|'[^']*'")
+
+
+@dataclass(frozen=True, slots=True)
+class _Function:
+    parameters: tuple[str, ...]
+    expression: str
+
+    def placed(self, arguments: list[str]) -> str | None:
+        """Return the expression for these arguments; None if one would be evaluated twice."""
+        if len(arguments) != len(self.parameters):
+            return None
+        given = dict(zip(self.parameters, arguments, strict=True))
+        words = _WORD.findall(self.expression)
+        for name, argument in given.items():
+            if words.count(name) != 1 and not _SIMPLE.fullmatch(argument):
+                return None
+        parts = (_bracketed(given[word]) if word in given else word for word in words)
+        return f"({''.join(parts)})"
+
+
+def inlined(text: str) -> str:
+    """Return a script with its one-line functions where they are called, and only there."""
+    at = 0
+    while definition := _ONE_LINE.search(text, at):
+        name, parameters, expression = definition.groups()
+        function = _Function(tuple(re.findall(r"\w+", parameters)), expression)
+        rest = _replaced(text[definition.end() :], name, function)
+        is_needed = re.search(rf"\b{name}\b", rest)
+        at = definition.end() if is_needed else definition.start()
+        text = text[:at] + rest
+    return text
+
+
+def _replaced(text: str, name: str, function: _Function) -> str:
+    call = re.compile(rf"\b{name}\(")
+    at = 0
+    while found := call.search(text, at):
+        at = found.end()
+        arguments, end = _arguments(text, at)
+        placed = function.placed(arguments)
+        if placed is not None:
+            text = text[: found.start()] + placed + text[end:]
+            at = found.start() + 1
+    return text
+
+
+def _arguments(text: str, begin: int) -> tuple[list[str], int]:
+    """Return the arguments of a call whose bracket opened before ``begin``, and where it ends."""
+    depth, end, arguments = 0, begin, [""]
+    for word in _WORD.findall(text[begin:]):
+        end += len(word)
+        if word in "([{":
+            depth += 1
+        elif word in ")]}":
+            depth -= 1
+        if depth < 0:
+            break
+        if word == "," and depth == 0:
+            arguments.append("")
+        else:
+            arguments[-1] += word
+    return [argument.strip() for argument in arguments], end
+
+
+def _bracketed(argument: str) -> str:
+    return argument if _SIMPLE.fullmatch(argument) else f"({argument})"
