@@ -34,6 +34,7 @@ class Daemons:
     def __init__(self) -> None:
         self.url = ""
         self.folder = Path(tempfile.mkdtemp(prefix="flowkit-benchmarks-"))
+        self.variables: dict[str, str] = {}  # that daemons get beside those of this process
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -82,7 +83,11 @@ class Daemons:
         environment = {key: value for key, value in os.environ.items() if "FLOWKIT" not in key}
         with (self.folder / f"{name}.log").open("wb") as log:
             self._processes[name] = subprocess.Popen(
-                command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
+                command,
+                cwd=ROOT,
+                env=environment | self.variables,
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
 
     def check_alive(self) -> None:

@@ -21,6 +21,7 @@ from .daemons import START_S, BrokenSystemError, Daemons, free_port, server_comm
 from .metrics import Store
 
 NAMESPACE = "benchmarks"
+SIGNING_KEY = "FLOWKIT_SIGNING_KEY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ class System(Daemons):
         if self.setup.concurrency is not None:
             children += ["--concurrency", str(self.setup.concurrency)]
         self.spawn("worker", [sys.executable, "-m", "flowkit.worker", *children, *store])
-        self.client = Client(Settings(redis_url=self.url, namespace=NAMESPACE))
+        key = self.variables.get(SIGNING_KEY)
+        self.client = Client(Settings(redis_url=self.url, namespace=NAMESPACE, signing_key=key))
         handle = self.client.submit(app.single())
         state = self.watch("the first run is over", lambda: handle.record().state)
         if state is not RunState.SUCCEEDED:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,20 +24,25 @@ import click
 from flowkit.core.states import RunState
 
 from . import app, report
-from .daemons import BrokenSystemError
+from .daemons import BrokenSystemError, free_port
 from .metrics import Store
 from .options import chosen, shared_options, write_table
-from .system import Setup, System
+from .system import SIGNING_KEY, Setup, System
 from .workloads import WAIT_S, Bench, chain, fan_out, round_trip
 
 AS_IT_IS = "as it is"
-UNIX = "unix-socket"
+UNIX, PORT, SIGNED = "unix-socket", "port", "signed"
 VARIANTS = {
     UNIX: "Redis over a unix socket",
+    PORT: "the embedded store over a port",
+    SIGNED: "signed values",
     "uvloop": "coroutines on uvloop",
     "no-collector": "no garbage collector",
     "no-hiredis": "redis-py without hiredis",
 }
+OF_THE_HOST = ("uvloop", "no-collector", "no-hiredis")
+NOT_WITH = {Store.REDIS: (PORT,), Store.EMBEDDED: (UNIX,)}
+SHARE = {Store.REDIS: 1.0, Store.EMBEDDED: 0.25}
 HEAD = ("what", "with", "median", "min–max", "unit", "× as it is")
 NUMBERS = ("median", "× as it is")
 _numbers = count()
@@ -45,9 +51,11 @@ _numbers = count()
 class VariedSystem(System):
     """A system with one thing changed."""
 
-    def __init__(self, variant: str) -> None:
-        super().__init__(Setup(Store.REDIS))
+    def __init__(self, variant: str, store: Store = Store.REDIS) -> None:
+        super().__init__(Setup(store))
         self._variant = variant
+        if variant == SIGNED:
+            self.variables[SIGNING_KEY] = secrets.token_urlsafe(32)
 
     def start_server(self, command: Sequence[str], port: int, name: str = "server") -> None:
         """Start the server; reached by a unix socket if that is what is changed."""
@@ -57,11 +65,13 @@ class VariedSystem(System):
             self.url = f"unix://{socket}"
 
     def spawn(self, name: str, command: Sequence[str]) -> None:
-        """Start a daemon, changed."""
-        if name in ("scheduler", "worker") and self._variant not in (AS_IT_IS, UNIX):
+        """Start a daemon or the embedded server, changed."""
+        if name in ("scheduler", "worker") and self._variant in OF_THE_HOST:
             python, _, module, *options = command
             host = [python, "-m", "benchmarks.variant_host", self._variant]
             command = [*host, module, *options]
+        if name == "server" and self._variant == PORT:
+            command = [*command, str(free_port())]
         super().spawn(name, command)
 
 
@@ -86,8 +96,21 @@ def naps(bench: Bench, tasks: int) -> float:
     return tasks / seconds
 
 
+def numbers(bench: Bench, tasks: int) -> float:
+    """Run so many tasks that return a number, and one that takes all; return tasks in a second."""
+    dag = app.fan_out(tasks, app.answer, f"numbers_{next(_numbers)}")
+    began = time.perf_counter()
+    handle = bench.system.client.submit(dag)
+    state = handle.wait(WAIT_S)
+    seconds = time.perf_counter() - began
+    if state is not RunState.SUCCEEDED or handle.result("count") != tasks:
+        raise BrokenSystemError(f"a run of {tasks:,} numbers is {state.value}")
+    return tasks / seconds
+
+
 MEASURES = (
     Measure("fan-out and fan-in", "tasks/s", 20_000, lambda *of: fan_out(*of)["fan-out"]),
+    Measure("fan-out and fan-in of numbers", "tasks/s", 20_000, numbers),
     Measure("chain, per hop", "ms", 300, lambda *of: chain(*of)["chain"]),
     Measure("run of one task, p50", "ms", 300, lambda *of: round_trip(*of)["round-trip-p50"]),
     Measure("coroutines that sleep 10 ms, 100 at a time in each process", "tasks/s", 10_000, naps),
@@ -95,16 +118,16 @@ MEASURES = (
 Values = dict[tuple[str, str], list[float]]
 
 
-def measure(variants: Sequence[str], repeat: int, share: float) -> Values:
+def measure(variants: Sequence[str], repeat: int, share: float, store: Store) -> Values:
     """Return the values of each measure with each variant, as it is among them."""
     found: Values = {}
     for turn in range(repeat):
         for variant in (AS_IT_IS, *variants):
             click.echo(f"{VARIANTS.get(variant, variant)}, {turn + 1} of {repeat}", err=True)
-            with VariedSystem(variant) as system:
+            with VariedSystem(variant, store) as system:
                 bench = Bench(system.setup, system)
                 for one in MEASURES:
-                    value = one.of(bench, max(10, int(one.size * share)))
+                    value = one.of(bench, max(10, int(one.size * share * SHARE[store])))
                     found.setdefault((one.label, variant), []).append(value)
     return found
 
@@ -139,23 +162,38 @@ def as_json(found: Values, around: Mapping[str, object]) -> str:
     "--share", type=click.FloatRange(0.001, 1.0), default=1.0, show_default=True,
     help="Measure with a share of the tasks.",
 )  # fmt: skip
+@click.option(
+    "--store", type=click.Choice([Store.REDIS.value, Store.EMBEDDED.value]), default="redis",
+    show_default=True, help="Which store is varied; the embedded one with a quarter of the tasks.",
+)  # fmt: skip
 @shared_options
 def main(
-    repeat: int, json_output: bool, write: Path | None, variants: Sequence[str], share: float
+    repeat: int,
+    json_output: bool,
+    write: Path | None,
+    variants: Sequence[str],
+    share: float,
+    store: str,
 ) -> None:
     """Measure systems that differ in one thing. Starts and ends all it needs."""
     has_uvloop = importlib.util.find_spec("uvloop") is not None
     if "uvloop" in variants and not has_uvloop:
         raise click.UsageError("uvloop is not installed: pip install uvloop")
-    names = variants or [one for one in VARIANTS if one != "uvloop" or has_uvloop]
+    varied = Store(store)
+    wrong = [one for one in variants if one in NOT_WITH[varied]]
+    if wrong:
+        raise click.UsageError(f"{wrong[0]} is nothing that can be changed of the {store} store")
+    names = variants or [
+        one for one in VARIANTS if one not in NOT_WITH[varied] and (one != "uvloop" or has_uvloop)
+    ]
     around = report.surroundings(repeat, worker_processes=2)
     try:
-        found = measure(names, repeat, share)
+        found = measure(names, repeat, share, varied)
     except BrokenSystemError as error:
         raise click.ClickException(str(error)) from None
     table = report.markdown(HEAD, as_rows(found), NUMBERS, around)
     click.echo(as_json(found, around) if json_output else table)
-    write_table(write, table, "variants")
+    write_table(write, table, "variants" if varied is Store.REDIS else "variants-embedded")
 
 
 if __name__ == "__main__":

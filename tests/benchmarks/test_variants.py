@@ -14,8 +14,22 @@ def test_each_variant_stands_beside_the_system_as_it_is() -> None:
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)["figures"]
     assert {one["variant"] for one in figures} == {"as it is", "unix-socket", "no-hiredis"}
-    assert len({one["what"] for one in figures}) == 4
+    assert len({one["what"] for one in figures}) == 5
     assert all(value > 0 for one in figures for value in one["values"])
+
+
+def test_the_embedded_store_is_varied_too() -> None:
+    options = ("--store", "embedded", "--repeat", "1", "--share", "0.001", "--json")
+    done = run_module("benchmarks.variants", {}, *options, "--with", "port", "--with", "signed")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)["figures"]
+    assert {one["variant"] for one in figures} == {"as it is", "port", "signed"}
+
+
+def test_what_a_store_does_not_have_cannot_be_varied() -> None:
+    done = run_module("benchmarks.variants", {}, "--with", "port")
+    assert done.returncode == 2
+    assert "port is nothing that can be changed of the redis store" in done.stderr
 
 
 def test_an_unknown_variant_is_refused() -> None:
