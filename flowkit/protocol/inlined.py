@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass
 
 _ONE_LINE = re.compile(r"^local function (\w+)\(([\w, ]*)\) return (.+) end\n", re.MULTILINE)
+_CALL = re.compile(r"\b(\w+)\(")
 _WORD = re.compile(r"'(?:[^'\\]|\\.)*'|[A-Za-z_]\w*|.", re.DOTALL)
 _SIMPLE = re.compile(r"[\w.]+(?:\[\w+\])?|'[^']*'")
 
@@ -44,17 +45,17 @@ def inlined(text: str) -> str:
         name, parameters, expression = definition.groups()
         function = _Function(tuple(re.findall(r"\w+", parameters)), expression)
         rest = _replaced(text[definition.end() :], name, function)
-        is_needed = re.search(rf"\b{name}\b", rest)
-        at = definition.end() if is_needed else definition.start()
+        at = definition.end() if name in _WORD.findall(rest) else definition.start()
         text = text[:at] + rest
     return text
 
 
 def _replaced(text: str, name: str, function: _Function) -> str:
-    call = re.compile(rf"\b{name}\(")
     at = 0
-    while found := call.search(text, at):
+    while found := _CALL.search(text, at):
         at = found.end()
+        if found[1] != name:
+            continue
         arguments, end = _arguments(text, at)
         placed = function.placed(arguments)
         if placed is not None:
