@@ -125,10 +125,16 @@ class Keeper(threading.Thread):
         self._selector = selectors.DefaultSelector()
         self._wake_reader, self._wake_writer = os.pipe()
         self._selector.register(self._wake_reader, selectors.EVENT_READ)
+        self._pid = os.getpid()
         self.failure: str | None = None
 
     def stop(self, *, at_once: bool = False) -> None:
-        """End the daemons and this thread; ``at_once`` or at a KeyboardInterrupt with SIGKILL."""
+        """End the daemons and this thread; ``at_once`` or at a KeyboardInterrupt with SIGKILL.
+
+        In a forked child it does nothing: the daemons are the parent's.
+        """
+        if self._pid != os.getpid():
+            return
         if at_once:
             self._hurry.set()
         self._stopping.set()

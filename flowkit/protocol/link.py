@@ -6,11 +6,12 @@ rule is explicit: every script is idempotent, so a call whose reply was lost is 
 to ``patience`` seconds, with growing pauses and jitter. Not thread-safe: one owner, one Link.
 
 It refuses to guess: an error that waiting cannot mend (wrong password, a bug in a script) is
-raised at once.
+raised at once. A forked child gets a connection of its own.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import socket
@@ -19,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import redis
@@ -118,15 +120,21 @@ class Link:
         self.on_outage = on_outage
         self._on_new_server = on_new_server
         self._server: bytes | None = None
-        self._is_checked = on_new_server is None
         self._stopped = stopped or threading.Event()
-        self._connection = new_connection(url, name=name, read_timeout=read_timeout)
-        if max_reply is not None:
-            bound_replies(self._connection, max_reply)
+        self._new_connection = partial(new_connection, url, name=name, read_timeout=read_timeout)
+        self._max_reply = max_reply
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self._connection = self._new_connection()
+        if self._max_reply is not None:
+            bound_replies(self._connection, self._max_reply)
+        self._is_checked = self._on_new_server is None
+        self._pid = os.getpid()
 
     def close(self) -> None:
         """Close the connection. A later call opens it again."""
-        self._connection.disconnect()
+        self._connection.disconnect()  # in a forked child this leaves the parent's as it is
         self._is_checked = self._on_new_server is None
 
     # -- calls --------------------------------------------------------------------------------
@@ -199,6 +207,8 @@ class Link:
 
     def interrupt(self) -> None:
         """End a blocking call of another thread: its connection is cut. Any thread."""
+        if self._pid != os.getpid():
+            return
         with suppress(OSError, AttributeError):
             self._connection._sock.shutdown(socket.SHUT_RDWR)
 
@@ -230,6 +240,8 @@ class Link:
         return replies
 
     def _persist(self, attempt: Callable[[], Any]) -> Any:
+        if self._pid != os.getpid():
+            self._prepare()
         began: float | None = None
         pause = FIRST_PAUSE_S
         while True:
