@@ -29,6 +29,7 @@ from .checks import (
 from .core.states import RunState
 from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter
 from .exceptions import FlowkitError, RedisUnavailable, RunNotFound
+from .importing import refuse_run_while_imported
 from .protocol.client_store import Submission
 from .protocol.graphs import pack_graph
 from .protocol.listings import Listing
@@ -122,6 +123,7 @@ class Client:
         Raises DAGError for a DAG or parameters that cannot work, RunExists, RedisUnavailable.
         """
         check_dag(dag)
+        refuse_run_while_imported(dag.name)
         compiled = dag.compile_for_run(params)
         packed = pack_graph(compiled)
         ttl = self._ttl(ttl)
@@ -142,6 +144,7 @@ class Client:
         does not answer, what the others have accepted until then goes on.
         """
         check_dag(dag)
+        refuse_run_while_imported(dag.name)
         given = check_many(params)
         if not given:
             return []
