@@ -117,7 +117,7 @@ def _value(key: str, raw: str) -> object:
         return raw[1:]
     if raw.startswith("@"):
         return _from_file(key, Path(raw[1:]))
-    found, value = _as_json(raw)
+    found, value = _as_json(key, raw)
     return value if found else raw
 
 
@@ -128,15 +128,24 @@ def _from_file(key: str, path: Path) -> object:
         _refuse(f"{key}: {str(path)!r} cannot be read: {error.strerror}.")
     except ValueError:
         _refuse(f"{key}: {str(path)!r} is no text in UTF-8.")
-    found, value = _as_json(text)
+    found, value = _as_json(key, text)
     if not found and path.suffix == ".json":
         _refuse(f"{key}: {str(path)!r} holds no JSON.")
     return value if found else text
 
 
-def _as_json(text: str) -> tuple[bool, object]:
+def _as_json(key: str, text: str) -> tuple[bool, object]:
+    def number(digits: str) -> int:
+        try:
+            return int(digits)
+        except ValueError:  # of too many digits; as text it would be another value
+            _refuse(
+                f"{key}: an integer of {len(digits):,} digits is too long to be read. "
+                f"PYTHONINTMAXSTRDIGITS={len(digits)} in the environment allows it."
+            )
+
     try:
-        return True, json.loads(text, parse_constant=_no_json)
+        return True, json.loads(text, parse_constant=_no_json, parse_int=number)
     except (ValueError, RecursionError):
         return False, None
 

@@ -56,6 +56,8 @@ def test_a_file_is_json_or_text(tmp_path: Path) -> None:
     ("typed", "said"),
     [
         (["nothing"], "'nothing': write KEY=VALUE"),
+        (["n=" + "1" * 5000], "n: an integer of 5,000 digits is too long to be read"),
+        (["n=[1, " + "1" * 5000 + "]"], "n: an integer of 5,000 digits is too long to be read"),
         (["=5"], "write KEY=VALUE"),
         (["a-b=5"], "write KEY=VALUE"),
         (["a=1", "a=2"], "'a' is given twice"),
