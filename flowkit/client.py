@@ -127,7 +127,8 @@ class Client:
         compiled = dag.compile_for_run(params)
         packed = pack_graph(compiled)
         ttl = self._ttl(ttl)
-        submission = submission_of(compiled, packed, run_id, params, ttl)
+        most = self.settings.max_result_bytes
+        submission = submission_of(compiled, packed, run_id, params, ttl, most)
         shard = self._shard_for(submission.run, chosen=run_id is not None)
         submission = signed(submission, self.provenance, shard.shard.namespace)
         with shard.store() as store:
@@ -153,7 +154,8 @@ class Client:
         for one in given[1:]:
             dag.check_params(one)
         ttl = self._ttl(ttl)
-        submissions = [submission_of(compiled, packed, None, one, ttl) for one in given]
+        most = self.settings.max_result_bytes
+        submissions = [submission_of(compiled, packed, None, one, ttl, most) for one in given]
         handles = [RunHandle(self, one.run, accepted=True, graph=compiled) for one in submissions]
         parts: dict[ShardConnection, list[Submission]] = {}
         for submission, handle in zip(submissions, handles, strict=True):
