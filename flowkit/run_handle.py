@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from .checks import check_timeout
+from .context import waiting_for_run
 from .core.states import RUN_OVER, RunState, TaskState
 from .exceptions import (
     FlowkitError,
@@ -119,7 +120,7 @@ class RunHandle:
                 state = self._standing().state
                 if state in RUN_OVER:
                     return state
-        with self.shard.feed(self.run_id) as feed:
+        with waiting_for_run(), self.shard.feed(self.run_id) as feed:
             answered = time.monotonic()
             while True:
                 try:

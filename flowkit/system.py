@@ -171,7 +171,7 @@ class LocalSystem:
             raise FlowkitError(keeper.failure)
 
     def wait_ready(self, timeout: float = 30.0) -> None:
-        """Return when a scheduler leads and a worker is registered.
+        """Return when a scheduler leads and a worker has loaded the app.
 
         Raises FlowkitError if that is not so after ``timeout`` seconds, or cannot become so.
         """
@@ -188,7 +188,7 @@ class LocalSystem:
 
 def _is_served(shard: ShardConnection) -> bool:
     with shard.store() as store:
-        return store.has_leader() and bool(store.alive_workers())
+        return store.has_leader() and any(one.is_ready for one in store.alive_workers())
 
 
 def default_processes() -> int:

@@ -36,10 +36,12 @@ from .children import Children, Death
 from .config import ExitCode, WorkerConfig
 from .enforcer import Enforcer
 from .lease_keeper import LeaseKeeper
+from .self_report import SelfReport
 from .undertaker import Undertaker
 from .warden import Warden
 
 TICK_S = 0.1
+START_TICK_S = 0.02  # while children load the app: who starts a system waits for them
 HAND_OVER_S = 5.0
 QUICK_DEATH_S, LONGEST_RESPAWN_S = 1.0, 10.0
 
@@ -67,6 +69,7 @@ class WorkerDaemon:
         self._keeper = LeaseKeeper(
             config, self._store, self._outages, allow_eviction=allow_eviction
         )
+        self._report = SelfReport(self._log, lambda: self._keeper.worker)
         self._new_incarnation()
         self._signals = 0
         self._exit_code = 0
@@ -115,7 +118,9 @@ class WorkerDaemon:
             self._warden.remove(death.kid.pid)
             self._hear_of(death, blameless=blameless)
         self._undertaker.deliver()
-        if time.monotonic() >= self._next_beat:
+        counts = self._report.look(self._children.alive.values())
+        news, self._keeper.counts = counts != self._keeper.counts, counts
+        if news or time.monotonic() >= self._next_beat:
             self._next_beat = time.monotonic() + self._config.beat
             self._beat()
         self._enforcer.end_overdue(self._children.alive.values())
@@ -164,7 +169,8 @@ class WorkerDaemon:
 
     def _sleep(self, wake: int) -> None:
         """Sleep for a tick; a signal, a child's end among them, cuts it short."""
-        select.select([wake], [], [], TICK_S)
+        starting = self._keeper.counts.ready < len(self._children.alive)
+        select.select([wake], [], [], START_TICK_S if starting else TICK_S)
         with suppress(BlockingIOError):
             read(wake, 4096)
 

@@ -124,6 +124,8 @@ def _worker_document(info: WorkerInfo, place: dict[str, str]) -> dict[str, objec
         "processes": info.processes,
         "concurrency": info.concurrency,
         "version": info.version,
+        "ready": info.ready,
+        "waiting": info.waiting,
     }
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from helpers import wait_until
 
 from flowkit import DAG, Client, Task
 from flowkit.embedded import EmbeddedServer
@@ -123,4 +122,4 @@ def test_a_worker_with_such_an_app_ends_and_says_why(write: Callable[[str], str]
         LocalSystem(app, processes=1) as system,
         pytest.raises(FlowkitError, match="(?s)The worker cannot work.*" + GUARD),
     ):
-        wait_until("it has failed", system.check)
+        system.wait_ready()
