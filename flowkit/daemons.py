@@ -73,6 +73,7 @@ class Daemon:
         self.expendable = expendable
         self._command = [sys.executable, "-P", "-m", "flowkit.leash", str(os.getpid()), *command]
         self._environ = dict(environ)
+        self._folder = os.getcwd()  # also for a later start: this process may go elsewhere
         self.process: subprocess.Popen[bytes] | None = None
         self.last_words: deque[str] = deque(maxlen=3)
         self.due = 0.0  # when to start it again
@@ -88,6 +89,7 @@ class Daemon:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=self._environ,
+            cwd=self._folder,
             start_new_session=True,
         )
         out, err = cast(IO[bytes], self.process.stdout), cast(IO[bytes], self.process.stderr)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -84,11 +85,24 @@ dag_argument = click.argument("spec", metavar="FILE_OR_MODULE[:DAG]")
 
 
 def load_app_calmly(target: str) -> App:
-    """Load an app; what its module prints meanwhile goes to standard error. Raises AppError."""
+    """Load an app; what its module prints meanwhile goes to standard error. Raises AppError.
+
+    The working directory stays as it was: what the user has typed, and what daemons load, is
+    relative to that.
+    """
     from ..loader import load_app
 
-    with contextlib.redirect_stdout(sys.stderr):
+    with contextlib.redirect_stdout(sys.stderr), _working_directory_kept():
         return load_app(target)
+
+
+@contextlib.contextmanager
+def _working_directory_kept() -> Iterator[None]:
+    before = os.getcwd()
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def load_dag(spec: str) -> tuple[str, DAG]:
