@@ -24,7 +24,9 @@ from .protocol.shards import Shard
 T = TypeVar("T")
 FEEDS_KEPT = 4
 SOON_S, LOOK_AGAIN_S = 2.0, 0.2
-ANSWER_S = 5.0  # for each try: no call of a client takes Redis long
+# For each try: no call of a client takes Redis long. Less if the client has less patience, but
+# rather too long than an end of what a busy Redis would have answered.
+ANSWER_S, LEAST_ANSWER_S = 5.0, 1.0
 
 
 class ShardConnection:
@@ -43,10 +45,8 @@ class ShardConnection:
         self._is_closed = False
         self._lock = PerProcess(threading.RLock)
         self._feeds: PerProcess[list[Feed]] = PerProcess(list)
-        self._store = ClientStore(
-            self._link(patience, ANSWER_S),
-            shard.namespace,
-        )
+        self._answer_s = min(ANSWER_S, max(patience, LEAST_ANSWER_S))
+        self._store = ClientStore(self._link(patience, self._answer_s), shard.namespace)
 
     @property
     def has_answered(self) -> bool:
@@ -57,6 +57,20 @@ class ShardConnection:
         """Have each call from now on try for so many seconds to reach Redis."""
         with self._lock.get():
             self._store.link.patience = patience
+
+    @contextmanager
+    def until(self, deadline: float | None) -> Iterator[None]:
+        """Have no call within a ``with`` block try to reach Redis beyond ``deadline``.
+
+        ``deadline`` is a time of the monotonic clock, None for none: a wait with a timeout ends
+        when it says, also where Redis is away or refuses writes. A try that has begun is ended by
+        its own limit.
+        """
+        if deadline is None:
+            yield
+            return
+        with self._lock.get(), self._store.link.impatient(max(0.0, deadline - time.monotonic())):
+            yield
 
     def check(self) -> None:
         """Look whether the Redis is fit and the shard is this one, unless that is known.
@@ -119,7 +133,7 @@ class ShardConnection:
             self._check_open()
             feeds = self._feeds.get()
             kept = feeds.pop() if feeds else None
-            feed = kept or Feed(self.shard.url, self.shard.namespace)
+            feed = kept or Feed(self.shard.url, self.shard.namespace, read_timeout=self._answer_s)
         feed.listen(run_id)
         try:
             yield feed

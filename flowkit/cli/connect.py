@@ -19,8 +19,15 @@ if TYPE_CHECKING:
 CONNECT_PATIENCE_S, OUTAGE_PATIENCE_S = 2.0, 60.0
 
 
-def connect(ctx: click.Context, options: dict[str, Any], *, waits: bool = False) -> Client:
-    """Return a client that is closed with the command; ``waits``: it outlasts an outage.
+def connect(
+    ctx: click.Context,
+    options: dict[str, Any],
+    *,
+    waits: bool = False,
+    timeout: float | None = None,
+) -> Client:
+    """Return a client that is closed with the command; ``waits``: it outlasts an outage, of at most
+    ``timeout`` seconds.
 
     Raises UsageError without a Redis URL, RedisUnavailable, UnfitRedis.
     """
@@ -30,7 +37,7 @@ def connect(ctx: click.Context, options: dict[str, Any], *, waits: bool = False)
     required_shards(settings, ctx.command_path)
     client = ctx.with_resource(Client(settings, patience=CONNECT_PATIENCE_S))
     for shard in client.shards if waits else ():
-        shard.be_patient(OUTAGE_PATIENCE_S)
+        shard.be_patient(OUTAGE_PATIENCE_S if timeout is None else min(OUTAGE_PATIENCE_S, timeout))
     return client
 
 

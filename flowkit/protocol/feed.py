@@ -21,15 +21,17 @@ _BROKEN = (rx.RedisError, OSError)
 class Feed:
     """A connection that listens to one run's channel at a time. Not thread-safe."""
 
-    def __init__(self, url: str, namespace: str) -> None:
-        """The connection is opened by the first ``listen``."""
+    def __init__(self, url: str, namespace: str, *, read_timeout: float = READ_TIMEOUT_S) -> None:
+        """The connection is opened by the first ``listen``, which takes ``read_timeout`` seconds
+        where Redis hangs."""
         self._url = url
+        self._read_timeout = read_timeout
         self._keys = Keys(namespace)
         self._open()
 
     def _open(self) -> None:
         self._connection = new_connection(
-            self._url, name="flowkit-feed", read_timeout=READ_TIMEOUT_S
+            self._url, name="flowkit-feed", read_timeout=self._read_timeout
         )
         self._pid = os.getpid()
         self._listening = False

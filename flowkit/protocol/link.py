@@ -197,9 +197,10 @@ class Link:
         return result
 
     @contextmanager
-    def impatient(self) -> Iterator[None]:
-        """Try each call once within a ``with`` block."""
-        patience, self.patience = self.patience, 0.0
+    def impatient(self, most: float = 0.0) -> Iterator[None]:
+        """Try each call once within a ``with`` block, or for ``most`` seconds."""
+        patience = self.patience
+        self.patience = most if patience is None else min(most, patience)
         try:
             yield
         finally:
@@ -242,8 +243,7 @@ class Link:
     def _persist(self, attempt: Callable[[], Any]) -> Any:
         if self._pid != os.getpid():
             self._prepare()
-        began: float | None = None
-        pause = FIRST_PAUSE_S
+        began, pause = time.monotonic(), FIRST_PAUSE_S
         while True:
             try:
                 if not self._is_checked:
@@ -266,9 +266,7 @@ class Link:
             # A reply of the broken exchange must never be taken for that of the next one.
             self._connection.disconnect()
             self._is_checked = self._on_new_server is None
-            now = time.monotonic()
-            began = now if began is None else began
-            self._give_up_or_report(trouble, now - began)
+            self._give_up_or_report(trouble, time.monotonic() - began)
             self._stopped.wait(pause * (0.5 + random.random()))  # noqa: S311
             pause = min(pause * 2, LONGEST_PAUSE_S)
 
