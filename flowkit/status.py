@@ -12,6 +12,7 @@ from .core.compiled import CompiledDAG
 from .core.graph import Graph
 from .core.states import RunState, TaskState
 from .drawing.picture import Picture, as_dot, as_mermaid, as_text, marked
+from .no_leader import no_leader
 from .protocol.client_store import ClientStore
 from .protocol.records import ErrorInfo, TaskRecord
 from .protocol.run_records import RunRecord
@@ -154,8 +155,9 @@ def _waiting_for(
     """Say what an unfinished run waits for, if it is something that somebody should mend."""
     if run.state is not RunState.RUNNING:
         return ""
-    if not store.has_leader():
-        return "No scheduler is running: start flowkit-scheduler on this Redis and namespace."
+    unled = no_leader(store)
+    if unled:
+        return f"{unled}: start flowkit-scheduler on this Redis and namespace."
     workers = store.alive_workers()
     return (
         _unserved(workers, dag, records)

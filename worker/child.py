@@ -87,8 +87,8 @@ class Child:
             )
         self._open_log(records=True)
         hear_of_waits(lambda begins: note_wait(self._board, begins=begins))
+        self._board.mark(Mark.READY)  # before it can claim: see the daemon's _dismiss
         sync_lane = self._open_lanes()
-        self._board.mark(Mark.READY)
         threading.Thread(target=self._listen, name="control", daemon=True).start()
         gc.collect()
         gc.freeze()

@@ -30,9 +30,9 @@ from ..outage import OutageLog
 from ..protocol.limits import MAX_REPLY_BYTES
 from ..protocol.link import Link
 from ..protocol.worker_store import Pulse, WorkerStore
-from .board import Board
+from .board import Board, Mark
 from .child import Child
-from .children import Children, Death
+from .children import Children, Death, Kid
 from .config import ExitCode, WorkerConfig
 from .enforcer import Enforcer
 from .lease_keeper import LeaseKeeper
@@ -69,6 +69,7 @@ class WorkerDaemon:
         self._keeper = LeaseKeeper(
             config, self._store, self._outages, allow_eviction=allow_eviction
         )
+        self._unready: set[int] = set()  # ended while they loaded the app, by their pids
         self._report = SelfReport(self._log, lambda: self._keeper.worker)
         self._new_incarnation()
         self._signals = 0
@@ -129,7 +130,7 @@ class WorkerDaemon:
         self._say("worker_stopping", f"Worker {self._keeper.worker} is stopping")
         asked, deadline = self._signals, time.monotonic() + self._config.shutdown_timeout
         for kid in self._children.alive.values():
-            kid.tell("drain")
+            self._dismiss(kid)
         while self._children.alive and self._signals == asked and time.monotonic() < deadline:
             self._duties(blameless=False)
             self._sleep(wake)
@@ -140,6 +141,18 @@ class WorkerDaemon:
             self._sleep(wake)
         self._hand_over(wake)
         self._say("worker_stopped", f"Worker {self._keeper.worker} stopped")
+
+    def _dismiss(self, kid: Kid) -> None:
+        """Have a child finish what it executes. One that still loads the app hears nothing before
+        that is over, and has nothing to finish: it is ended. It is stopped for the look, since it
+        could become ready, and claim, in between.
+        """
+        with kid.stopped():
+            if not kid.board.is_marked(Mark.READY):
+                self._unready.add(kid.pid)
+                kid.kill()
+                return
+        kid.tell("drain")
 
     def _hand_over(self, wake: int) -> None:
         """Deliver the last reports, then retire: a worker that is forgotten cannot be reaped."""
@@ -233,7 +246,7 @@ class WorkerDaemon:
         if death.code == ExitCode.APP_BROKEN:
             self._exit_code = 2
             self._signals += 1
-        elif not (ours or blameless or death.orderly):
+        elif not (ours or blameless or death.orderly or death.kid.pid in self._unready):
             self._log_death(death)
 
     def _pace_respawn(self, death: Death, *, innocent: bool) -> None:

@@ -120,10 +120,12 @@ def tell_it_goes_on(
 
 def tell_what_lacks(handle: RunHandle) -> None:
     """Say so if nobody is there to carry out a run that was submitted or resumed."""
+    from ..no_leader import no_leader
     from .output import note
 
     with handle.shard.store() as store:
-        if not store.has_leader():
-            note("No scheduler is running, so the run waits: start flowkit-scheduler.")
+        unled = no_leader(store)
+        if unled:
+            note(f"{unled}. So the run waits: start flowkit-scheduler.")
         if not store.alive_workers():
             note("No worker is running, so the run waits: start flowkit-worker --app …")

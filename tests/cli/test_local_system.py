@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import psutil
@@ -85,6 +86,19 @@ def test_a_system_is_ready_when_the_app_is_loaded_not_before(tmp_path: Path) -> 
         pytest.raises(FlowkitError, match=r"(?s)The worker cannot work.*broken for good"),
     ):
         system.wait_ready()
+
+
+def test_a_worker_that_still_loads_its_app_stops_at_once(tmp_path: Path) -> None:
+    """Its children hear nothing meanwhile, and had the whole grace period for nothing."""
+    path, loading = tmp_path / "endless_app.py", tmp_path / "loading"
+    path.write_text(f"import time\nopen({str(loading)!r}, 'w').close()\ntime.sleep(600)\n")
+    lines: list[Line] = []
+    system = LocalSystem(str(path), processes=1, grace=60.0, on_line=lines.append).start()
+    wait_until("the app is being loaded", loading.exists)
+    began = time.monotonic()
+    system.stop()
+    assert time.monotonic() - began < 30.0
+    assert [line.text for line in lines if "ended by" in line.text] == []
 
 
 NESTED = """
