@@ -29,6 +29,7 @@ from .checks import (
 from .core.states import RunState
 from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter
 from .exceptions import FlowkitError, RedisUnavailable, RunNotFound
+from .importing import refuse_run_while_imported
 from .protocol.client_store import Submission
 from .protocol.graphs import pack_graph
 from .protocol.listings import Listing
@@ -122,10 +123,12 @@ class Client:
         Raises DAGError for a DAG or parameters that cannot work, RunExists, RedisUnavailable.
         """
         check_dag(dag)
+        refuse_run_while_imported(dag.name)
         compiled = dag.compile_for_run(params)
         packed = pack_graph(compiled)
         ttl = self._ttl(ttl)
-        submission = submission_of(compiled, packed, run_id, params, ttl)
+        most = self.settings.max_result_bytes
+        submission = submission_of(compiled, packed, run_id, params, ttl, most)
         shard = self._shard_for(submission.run, chosen=run_id is not None)
         submission = signed(submission, self.provenance, shard.shard.namespace)
         with shard.store() as store:
@@ -142,6 +145,7 @@ class Client:
         does not answer, what the others have accepted until then goes on.
         """
         check_dag(dag)
+        refuse_run_while_imported(dag.name)
         given = check_many(params)
         if not given:
             return []
@@ -150,7 +154,8 @@ class Client:
         for one in given[1:]:
             dag.check_params(one)
         ttl = self._ttl(ttl)
-        submissions = [submission_of(compiled, packed, None, one, ttl) for one in given]
+        most = self.settings.max_result_bytes
+        submissions = [submission_of(compiled, packed, None, one, ttl, most) for one in given]
         handles = [RunHandle(self, one.run, accepted=True, graph=compiled) for one in submissions]
         parts: dict[ShardConnection, list[Submission]] = {}
         for submission, handle in zip(submissions, handles, strict=True):

@@ -10,7 +10,7 @@ somebody asks (entering and leaving measured 0.27 µs together; building one eac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from .exceptions import FlowkitError
 
 _Fields = tuple[str, str, int, Mapping[str, object]]
+_wait_listener: Callable[[bool], None] | None = None
 _current: ContextVar[_Fields | None] = ContextVar("flowkit_attempt", default=None)
 
 
@@ -49,6 +50,29 @@ def current_attempt() -> Attempt:
 def attempt_fields() -> _Fields | None:
     """Return run id, task name, attempt and parameters of what runs here, None outside of a run."""
     return _current.get()
+
+
+def hear_of_waits(listener: Callable[[bool], None]) -> None:
+    """Have ``listener(begins)`` called in the thread of a task that waits for another run.
+
+    A worker's child asks for it: the task holds its process meanwhile.
+    """
+    global _wait_listener
+    _wait_listener = listener
+
+
+@contextmanager
+def waiting_for_run() -> Iterator[None]:
+    """Tell the listener that the task which runs here waits for a run within a ``with`` block."""
+    listener = _wait_listener
+    if listener is None or _current.get() is None:
+        yield
+        return
+    listener(True)
+    try:
+        yield
+    finally:
+        listener(False)
 
 
 def enter_attempt(

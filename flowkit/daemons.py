@@ -73,6 +73,7 @@ class Daemon:
         self.expendable = expendable
         self._command = [sys.executable, "-P", "-m", "flowkit.leash", str(os.getpid()), *command]
         self._environ = dict(environ)
+        self._folder = os.getcwd()  # also for a later start: this process may go elsewhere
         self.process: subprocess.Popen[bytes] | None = None
         self.last_words: deque[str] = deque(maxlen=3)
         self.due = 0.0  # when to start it again
@@ -88,6 +89,7 @@ class Daemon:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=self._environ,
+            cwd=self._folder,
             start_new_session=True,
         )
         out, err = cast(IO[bytes], self.process.stdout), cast(IO[bytes], self.process.stderr)
@@ -125,10 +127,16 @@ class Keeper(threading.Thread):
         self._selector = selectors.DefaultSelector()
         self._wake_reader, self._wake_writer = os.pipe()
         self._selector.register(self._wake_reader, selectors.EVENT_READ)
+        self._pid = os.getpid()
         self.failure: str | None = None
 
     def stop(self, *, at_once: bool = False) -> None:
-        """End the daemons and this thread; ``at_once`` or at a KeyboardInterrupt with SIGKILL."""
+        """End the daemons and this thread; ``at_once`` or at a KeyboardInterrupt with SIGKILL.
+
+        In a forked child it does nothing: the daemons are the parent's.
+        """
+        if self._pid != os.getpid():
+            return
         if at_once:
             self._hurry.set()
         self._stopping.set()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from .checks import check_importable, check_mapping, check_max_workers, check_params
 from .core.compiled import CompiledDAG, OnFailure
 from .drawing.picture import Picture, as_dot, as_mermaid, as_text, picture_of
+from .importing import refuse_run_while_imported
 from .layout import Edge, Layout, compile_layout, covered, edges_on, lay_out
 from .options import check_name
 from .task import Task, open_scopes
@@ -266,9 +267,8 @@ class DAG:
         parameters or its importability is wrong, StoreError if Redis cannot be used.
         """
         from .client import Client
-        from .running import refuse_while_imported
 
-        refuse_while_imported(self.name)
+        refuse_run_while_imported(self.name)
         client = Client.connect(redis, namespace)
         return client.submit(self, run_id=run_id, params=params, ttl=ttl)
 

@@ -19,10 +19,11 @@ from .protocol.codec import BrokenValue, unpack
 from .protocol.decoding import Damaged
 from .protocol.list_reads import Failure
 from .protocol.listings import DamagedItem, Listing
-from .protocol.provenance import Provenance, Purpose, params_purpose
+from .protocol.provenance import Purpose, params_purpose
 from .protocol.records import ErrorInfo
 
 if TYPE_CHECKING:
+    from .client import Client
     from .run_handle import RunHandle
 
 
@@ -98,7 +99,7 @@ def open_letter(handle: RunHandle, task: str) -> OpenedLetter:
             raise _not_failed(handle.run_id, task, state)
         sizes = store.result_sizes(handle.run_id, upstream)
     purpose = params_purpose(store.keys.namespace, handle.run_id, run.digest)
-    params, damaged = _params(handle.client.provenance, purpose, packed)
+    params, damaged = _params(handle.client, purpose, packed)
     ended = run.submitted_ms + (failure.record.ended_ms or 0)
     return OpenedLetter(
         letter=_letter(handle.run_id, task, failure, ended / 1000),
@@ -109,13 +110,12 @@ def open_letter(handle: RunHandle, task: str) -> OpenedLetter:
     )
 
 
-def _params(
-    provenance: Provenance, purpose: Purpose, stored: bytes
-) -> tuple[Mapping[str, object], str]:
+def _params(client: Client, purpose: Purpose, stored: bytes) -> tuple[Mapping[str, object], str]:
     """Return the parameters of a run, and what is wrong with them."""
     try:
-        packed = provenance.open(stored, purpose, "their record")
-        params = unpack(packed, lenient=True) if packed else {}
+        packed = client.provenance.open(stored, purpose, "their record")
+        most = client.settings.max_result_bytes
+        params = unpack(packed, max_bytes=most, lenient=True) if packed else {}
     except (BrokenValue, UntrustedValue) as error:
         return {}, f"its parameters cannot be read: {error}"
     return (params, "") if isinstance(params, dict) else ({}, "its parameters are no dict")

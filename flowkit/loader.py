@@ -24,6 +24,7 @@ from types import ModuleType, TracebackType
 
 from .dag import DAG
 from .exceptions import AppError, UnknownDAGError
+from .importing import importing_app
 from .layout import covered
 from .options import unknown_name
 from .task import Task
@@ -215,7 +216,8 @@ def _refuse_shared(path: Path, root: Path) -> None:
 def _import(name: str, what: str) -> ModuleType:
     importlib.invalidate_caches()  # the file may have been written a moment ago
     try:
-        return importlib.import_module(name)
+        with importing_app(what):
+            return importlib.import_module(name)
     except ModuleNotFoundError as error:
         missing = error.name or ""
         if name == missing or name.startswith(f"{missing}."):

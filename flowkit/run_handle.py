@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from .checks import check_timeout
+from .context import waiting_for_run
 from .core.states import RUN_OVER, RunState, TaskState
 from .exceptions import (
     FlowkitError,
@@ -115,15 +116,16 @@ class RunHandle:
         # A run that was accepted a moment ago is not over: its first look is that behind the
         # listening. For any other one it spares the listening, if the run is over.
         if not self._accepted or time.monotonic() - self._born > NOT_OVER_YET_S:
-            with suppress(RedisUnavailable):  # the wait below outlasts that
+            with suppress(RedisUnavailable), self.shard.until(deadline):  # the wait outlasts that
                 state = self._standing().state
                 if state in RUN_OVER:
                     return state
-        with self.shard.feed(self.run_id) as feed:
+        with waiting_for_run(), self.shard.feed(self.run_id) as feed:
             answered = time.monotonic()
             while True:
                 try:
-                    state, counts, total = self._standing(known=True)
+                    with self.shard.until(deadline):
+                        state, counts, total = self._standing(known=True)
                     answered = time.monotonic()
                 except RedisUnavailable as error:
                     self._outlast(error, answered, deadline)
@@ -163,7 +165,9 @@ class RunHandle:
 
     def _why_waiting(self, timeout: float) -> str:
         text = f"run {self.run_id!r} was not over after {timeout:g} s; it goes on"
-        waiting = self.status().waiting_for
+        waiting = ""
+        with suppress(RedisUnavailable), self.shard.until(time.monotonic()):
+            waiting = self.status().waiting_for
         return f"{text}. {waiting}" if waiting else text
 
     def wait_results(

@@ -7,15 +7,14 @@ processes are killed, and a run on workers is cancelled there.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from .checks import check_executor, check_mapping, check_max_workers, check_timeout
-from .exceptions import DAGError, FlowkitError
+from .exceptions import FlowkitError
+from .importing import refuse_run_while_imported
 
 if TYPE_CHECKING:
     from .dag import DAG
@@ -64,7 +63,7 @@ class Stopper:
 
 def run_and_wait(dag: DAG, options: RunOptions, stopper: Stopper | None = None) -> dict[str, Any]:
     """Run ``dag`` and return {task name: result}. See ``DAG.run``; ``stopper`` can end it early."""
-    refuse_while_imported(dag.name)
+    refuse_run_while_imported(dag.name)
     check_mapping(options.params)
     check_max_workers(options.max_workers)
     check_timeout(options.timeout)
@@ -99,6 +98,7 @@ async def run_and_await(dag: DAG, options: RunOptions) -> dict[str, Any]:
     from concurrent.futures import Future
     from threading import Thread
 
+    refuse_run_while_imported(dag.name)
     stopper = Stopper()
     # A pair, since an exception such as StopIteration cannot be handed over as one.
     done: Future[tuple[dict[str, Any], BaseException | None]] = Future()
@@ -135,22 +135,3 @@ async def _stop(stopper: Stopper, waiting: Any, *, to_the_end: bool) -> None:
         pass  # over already, or Redis is away: the cancelled one has nothing to do with it
     finally:
         waiting.cancel()
-
-
-def refuse_while_imported(dag_name: str) -> None:
-    """Refuse to run a DAG while a child process imports the script that runs it.
-
-    Each child would start the whole run anew. One of our own tells its parent by its exit code,
-    which says it better (local/processes.py). Raises DAGError in anybody else's child.
-    """
-    process = sys.modules.get("multiprocessing.process")
-    if process is None or not getattr(process.current_process(), "_inheriting", False):
-        return
-    from .local.process_wire import CHILD_NAME, EXIT_UNGUARDED
-
-    if process.current_process().name.startswith(CHILD_NAME):
-        os._exit(EXIT_UNGUARDED)
-    raise DAGError(
-        f"DAG {dag_name!r} is run while a child process only imports the script that runs it. Put "
-        "the lines that run it under `if __name__ == '__main__':`."
-    )

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from .at_once import ask_at_once
 from .exceptions import FlowkitError, RunDamaged
+from .per_process import PerProcess
 from .protocol.client_store import ClientStore
 from .protocol.decoding import Damaged
 from .protocol.feed import Feed
@@ -23,11 +24,16 @@ from .protocol.shards import Shard
 T = TypeVar("T")
 FEEDS_KEPT = 4
 SOON_S, LOOK_AGAIN_S = 2.0, 0.2
-ANSWER_S = 5.0  # for each try: no call of a client takes Redis long
+# For each try: no call of a client takes Redis long. Less if the client has less patience, but
+# rather too long than an end of what a busy Redis would have answered.
+ANSWER_S, LEAST_ANSWER_S = 5.0, 1.0
 
 
 class ShardConnection:
-    """The shard ``shard``. Threads may share it: each call takes the connection for itself."""
+    """The shard ``shard``. Threads may share it: each call takes the connection for itself.
+
+    A forked child connects anew (``Link`` and ``Feed`` see to it) and has its own lock and feeds.
+    """
 
     def __init__(self, shard: Shard, *, patience: float, allow_eviction: bool) -> None:
         """``patience``: seconds that a call tries to reach Redis. Nothing is connected yet."""
@@ -37,12 +43,10 @@ class ShardConnection:
         self._allow_eviction = allow_eviction
         self._is_checked = False
         self._is_closed = False
-        self._lock = threading.RLock()
-        self._feeds: list[Feed] = []
-        self._store = ClientStore(
-            self._link(patience, ANSWER_S),
-            shard.namespace,
-        )
+        self._lock = PerProcess(threading.RLock)
+        self._feeds: PerProcess[list[Feed]] = PerProcess(list)
+        self._answer_s = min(ANSWER_S, max(patience, LEAST_ANSWER_S))
+        self._store = ClientStore(self._link(patience, self._answer_s), shard.namespace)
 
     @property
     def has_answered(self) -> bool:
@@ -51,8 +55,22 @@ class ShardConnection:
 
     def be_patient(self, patience: float) -> None:
         """Have each call from now on try for so many seconds to reach Redis."""
-        with self._lock:
+        with self._lock.get():
             self._store.link.patience = patience
+
+    @contextmanager
+    def until(self, deadline: float | None) -> Iterator[None]:
+        """Have no call within a ``with`` block try to reach Redis beyond ``deadline``.
+
+        ``deadline`` is a time of the monotonic clock, None for none: a wait with a timeout ends
+        when it says, also where Redis is away or refuses writes. A try that has begun is ended by
+        its own limit.
+        """
+        if deadline is None:
+            yield
+            return
+        with self._lock.get(), self._store.link.impatient(max(0.0, deadline - time.monotonic())):
+            yield
 
     def check(self) -> None:
         """Look whether the Redis is fit and the shard is this one, unless that is known.
@@ -89,7 +107,7 @@ class ShardConnection:
 
         Raises FlowkitError once it is closed, and what ``check`` raises.
         """
-        with self._lock:
+        with self._lock.get():
             self._check_open()
             self.check()
             yield self._store
@@ -111,29 +129,31 @@ class ShardConnection:
     @contextmanager
     def feed(self, run_id: str) -> Iterator[Feed]:
         """Listen to one run within a ``with`` block; the connection is kept for the next one."""
-        with self._lock:
+        with self._lock.get():
             self._check_open()
-            kept = self._feeds.pop() if self._feeds else None
-            feed = kept or Feed(self.shard.url, self.shard.namespace)
+            feeds = self._feeds.get()
+            kept = feeds.pop() if feeds else None
+            feed = kept or Feed(self.shard.url, self.shard.namespace, read_timeout=self._answer_s)
         feed.listen(run_id)
         try:
             yield feed
         finally:
             feed.leave()
-            with self._lock:
-                if len(self._feeds) < FEEDS_KEPT and not self._is_closed:
-                    self._feeds.append(feed)
+            with self._lock.get():
+                feeds = self._feeds.get()
+                if len(feeds) < FEEDS_KEPT and not self._is_closed:
+                    feeds.append(feed)
                 else:
                     feed.close()
 
     def close(self) -> None:
         """Close the connections; handles of runs there can no longer be used."""
-        with self._lock:
+        with self._lock.get():
             self._is_closed = True
             self._store.close()
-            for feed in self._feeds:
+            for feed in self._feeds.get():
                 feed.close()
-            self._feeds.clear()
+            self._feeds.get().clear()
 
     def _check_open(self) -> None:
         if self._is_closed:

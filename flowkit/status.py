@@ -5,15 +5,18 @@ Reading it costs a round trip per thousand tasks; ``RunHandle.record`` is the ch
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .core.compiled import CompiledDAG
 from .core.graph import Graph
 from .core.states import RunState, TaskState
 from .drawing.picture import Picture, as_dot, as_mermaid, as_text, marked
+from .no_leader import no_leader
 from .protocol.client_store import ClientStore
 from .protocol.records import ErrorInfo, TaskRecord
 from .protocol.run_records import RunRecord
+from .protocol.worker_info import WorkerInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,17 +155,29 @@ def _waiting_for(
     """Say what an unfinished run waits for, if it is something that somebody should mend."""
     if run.state is not RunState.RUNNING:
         return ""
-    if not store.has_leader():
-        return "No scheduler is running: start flowkit-scheduler on this Redis and namespace."
-    return _unserved(store, dag, records) or _put_off(dag, records)
+    unled = no_leader(store)
+    if unled:
+        return f"{unled}: start flowkit-scheduler on this Redis and namespace."
+    workers = store.alive_workers()
+    return (
+        _unserved(workers, dag, records)
+        or _all_wait(workers, dag, records)
+        or _put_off(dag, records)
+    )
 
 
-def _unserved(store: ClientStore, dag: CompiledDAG, records: list[TaskRecord]) -> str:
-    queued = [at for at, record in enumerate(records) if record.state is TaskState.QUEUED]
+def _queued(dag: CompiledDAG, records: list[TaskRecord]) -> dict[str, str]:
+    """Return queue → the name of a task that is in it."""
     wanted: dict[str, str] = {}
-    for task in queued:
-        wanted.setdefault(dag.policy(task).queue, dag.graph.names[task])
-    served = {queue for worker in store.alive_workers() for queue in worker.queues}
+    for task, record in enumerate(records):
+        if record.state is TaskState.QUEUED:
+            wanted.setdefault(dag.policy(task).queue, dag.graph.names[task])
+    return wanted
+
+
+def _unserved(workers: Sequence[WorkerInfo], dag: CompiledDAG, records: list[TaskRecord]) -> str:
+    wanted = _queued(dag, records)
+    served = {queue for worker in workers for queue in worker.queues}
     lacking = sorted(set(wanted) - served)
     if not lacking:
         return ""
@@ -172,6 +187,27 @@ def _unserved(store: ClientStore, dag: CompiledDAG, records: list[TaskRecord]) -
         f"No live worker serves queue {queue!r}{more}, in which task {wanted[queue]!r} waits: "
         f"start flowkit-worker --app … --queues {queue}."
     )
+
+
+def _all_wait(workers: Sequence[WorkerInfo], dag: CompiledDAG, records: list[TaskRecord]) -> str:
+    """Tell of tasks that wait for other runs and leave no process for them: it may be for ever."""
+    free = {queue for one in workers if not one.all_wait for queue in one.queues}
+    for queue, task in _queued(dag, records).items():
+        if queue not in free:
+            return (
+                f"Task {task!r} waits in queue {queue!r}, and every process that serves it "
+                "executes a task that itself waits for a run: start flowkit-worker --app … "
+                f"--queues {queue}, or cancel one of those runs."
+            )
+    stuck = {one.worker for one in workers if one.all_wait}
+    for number, record in enumerate(records):
+        if record.state is TaskState.RUNNING and record.lane.partition(".")[0] in stuck:
+            return (
+                f"Task {dag.graph.names[number]!r} waits for a run, as every task on its worker "
+                "does. If that run needs this worker, it never ends: start more workers, or submit "
+                "such runs without waiting for them in a task."
+            )
+    return ""
 
 
 def _put_off(dag: CompiledDAG, records: list[TaskRecord]) -> str:

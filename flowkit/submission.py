@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from .exceptions import DAGError
 from .protocol.client_store import Submission
-from .protocol.codec import pack
+from .protocol.codec import CodecError, pack
 from .protocol.graphs import digest_of
 from .protocol.provenance import Provenance, params_purpose
 from .run_ids import check_run_id, new_run_id
@@ -22,17 +23,30 @@ def submission_of(
     run_id: str | None,
     params: Mapping[str, object] | None,
     ttl: int,
+    max_bytes: int,
 ) -> Submission:
-    """Return what is sent for one run. ``ttl``: seconds. Raises ValueError for the id."""
+    """Return what is sent for one run. ``ttl``: seconds. ``max_bytes``: of its packed parameters.
+
+    Raises ValueError for the id, DAGError for parameters that cannot be stored.
+    """
     return Submission(
         run=new_run_id() if run_id is None else check_run_id(run_id),
         dag_name=compiled.name,
         digest=digest_of(packed),
         packed_graph=packed,
-        packed_params=pack(dict(params), root="params") if params else b"",
+        packed_params=_packed(compiled.name, params, max_bytes) if params else b"",
         total=len(compiled.graph),
         ttl_ms=ttl * 1000,
     )
+
+
+def _packed(dag_name: str, params: Mapping[str, object], max_bytes: int) -> bytes:
+    try:
+        return pack(dict(params), max_bytes=max_bytes, root="params")
+    except CodecError as error:
+        raise DAGError(
+            f"a parameter of the run of DAG {dag_name!r} cannot be sent to workers: {error}"
+        ) from error
 
 
 def signed(submission: Submission, provenance: Provenance, namespace: str) -> Submission:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from .core.display_text import escape_text
 from .daemons import Daemon, Keeper, Line, Listener
 from .exceptions import FlowkitError
+from .importing import refuse_while_imported
 from .settings import load_settings
 from .terminal import write_output, write_text
 
@@ -87,10 +88,12 @@ class LocalSystem:
     def start(self) -> LocalSystem:
         """Start all parts, and return without waiting for them: what is submitted waits.
 
-        Raises RuntimeError if it runs already, StoreError if the store cannot be had.
+        Raises RuntimeError if it runs already, StoreError if the store cannot be had, DAGError
+        while an app is being imported.
         """
         if self._keeper is not None:
             raise RuntimeError("the system runs already; stop it first")
+        refuse_while_imported("A LocalSystem")
         if self._url is None:
             from .embedded import EmbeddedServer
 
@@ -168,7 +171,7 @@ class LocalSystem:
             raise FlowkitError(keeper.failure)
 
     def wait_ready(self, timeout: float = 30.0) -> None:
-        """Return when a scheduler leads and a worker is registered.
+        """Return when a scheduler leads and a worker has loaded the app.
 
         Raises FlowkitError if that is not so after ``timeout`` seconds, or cannot become so.
         """
@@ -185,7 +188,7 @@ class LocalSystem:
 
 def _is_served(shard: ShardConnection) -> bool:
     with shard.store() as store:
-        return store.has_leader() and bool(store.alive_workers())
+        return store.has_leader() and any(one.is_ready for one in store.alive_workers())
 
 
 def default_processes() -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from .checks import check_timeout
@@ -57,7 +58,9 @@ def _too_late(run: RunHandle, waiting: int, of: int, timeout: float) -> WaitTime
     text = (
         f"{waiting} of {of} runs were not over after {timeout:g} s; they go on. The first of them"
     )
-    why = run.status().waiting_for
+    why = ""
+    with suppress(RedisUnavailable), run.shard.until(time.monotonic()):
+        why = run.status().waiting_for
     return WaitTimeout(run.run_id, f"{text} is {run.run_id!r}" + (f". {why}" if why else ""))
 
 

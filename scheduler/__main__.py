@@ -17,6 +17,7 @@ from ..settings import Settings
 from ..supervisor import Charge, Supervisor
 from .config import SchedulerConfig
 from .daemon import SchedulerDaemon
+from .growth import check_growth
 from .share import Board, Share
 
 
@@ -44,7 +45,12 @@ def main(**options: object) -> None:
         logger,
         on_death=lambda charge: board.note(charges.index(charge), leads=False),
     )
-    end_as(supervisor.run)
+
+    def run() -> int:
+        check_growth(shards)
+        return supervisor.run()
+
+    end_as(run)
 
 
 def _run_daemon(settings: Settings, shard: Shard, share: Share | None) -> NoReturn:

@@ -15,6 +15,7 @@ import signal
 import socket
 import string
 import threading
+import time
 import traceback
 from contextlib import suppress
 from types import FrameType
@@ -30,8 +31,10 @@ from ..protocol.lease_store import LeaseReply
 from ..protocol.limits import MAX_REPLY_BYTES
 from ..protocol.link import Link
 from ..protocol.redis_url import redact_url
+from ..protocol.reply_errors import WrongType
 from ..protocol.scheduler_store import SchedulerStore
 from ..protocol.shards import ALONE
+from ..protocol.wrong_keys import wrong_keys
 from .config import SchedulerConfig
 from .hints import Hints
 from .inspector import Inspector
@@ -44,6 +47,8 @@ from .resolver import Resolver
 from .share import Share
 
 LONGEST_BLOCK_S = 1.0
+BEGIN_ANEW_S, LONGEST_BEGIN_ANEW_S = 1.0, 5.0
+SAY_AGAIN_S, MOST_SAID = 30.0, 20  # of what is broken
 
 
 def new_scheduler_id(layout: str = ALONE) -> str:
@@ -78,6 +83,8 @@ class SchedulerDaemon:
         self._stopping = threading.Event()
         self._outages = OutageLog(self._log, lambda: self._id, role="scheduler")
         self._holder = ""
+        self._broken_pause = BEGIN_ANEW_S
+        self._said: dict[str, float] = {}  # what is broken → when it was said last
         # Patience for a cut connection only: a longer outage comes back to the loop, which must
         # go on asking for its lease.
         self._store = self._new_store(
@@ -157,12 +164,27 @@ class SchedulerDaemon:
             # Redis holds something that a script or a read cannot handle, such as a key of another
             # type, or there is a bug. The log says which, and the scheduler begins anew: all that
             # it forgets is in Redis.
-            message = f"Scheduler {self._id} cannot go on and begins anew: {error or repr(error)}"
-            why: dict[str, object] = {"scheduler": self._id, "error_type": type(error).__name__}
-            if not isinstance(error, StoreError):
-                why["traceback"] = traceback.format_exc()
-            self._log.event(LogLevel.ERROR, "scheduler_broken", message, **why)
-            self._stopping.wait(1.0)
+            self._say_broken(f"Scheduler {self._id} cannot go on and begins anew", error)
+            self._stopping.wait(self._broken_pause)
+            self._broken_pause = min(self._broken_pause * 2, LONGEST_BEGIN_ANEW_S)
+
+    def _say_broken(self, what: str, error: Exception) -> None:
+        """Log why something cannot be done; the same again only after a while."""
+        cause = str(error) or repr(error)
+        why: dict[str, object] = {"scheduler": self._id, "error_type": type(error).__name__}
+        if isinstance(error, WrongType):
+            with suppress(StoreError):
+                cause = wrong_keys(self._store) or cause
+        elif not isinstance(error, StoreError):
+            why["traceback"] = traceback.format_exc()
+        message, now = f"{what}: {cause}", time.monotonic()
+        if now - self._said.get(message, -SAY_AGAIN_S) < SAY_AGAIN_S:
+            return
+        self._said = {**dict(list(self._said.items())[-MOST_SAID:]), message: now}
+        self._log.event(LogLevel.ERROR, "scheduler_broken", message, **why)
+
+    def _rest(self, duty: str, error: WrongType) -> None:
+        self._say_broken(f"The {duty} of scheduler {self._id} cannot do its work", error)
 
     def _lead(self, leadership: Leadership) -> None:
         self._holder = ""
@@ -181,7 +203,8 @@ class SchedulerDaemon:
                 Reaper(self._store, self._log),
                 Janitor(self._store, self._log, self._config.sweep, self._hints.sweep),
                 Inspector(self._store.link, self._log, allow_eviction=self._allow_eviction),
-            ]
+            ],
+            on_wrong_type=self._rest,
         )
         while not self._stopping.is_set():
             if self._leader.leadership() != leadership:
@@ -190,6 +213,7 @@ class SchedulerDaemon:
                 )
             free = loop.run_due(LONGEST_BLOCK_S)
             self._resolver.run_once(max(1, int(free * 1000)))
+            self._broken_pause = BEGIN_ANEW_S
 
     # -- Redis ----------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ the same in both processes), length, text. The text is ``run,task,attempt|token|
 it is; the outcome to record should its deadline pass and the timeout in seconds, empty without
 one; the task's name, if the child knew it in time. A suspect's attempt ends in ``!``. The policy
 is the child's to know, not the parent's. The flag is raised last and lowered first; a reader that
-must be sure stops the child before it looks.
+must be sure stops the child before it looks. Behind the slots is one byte for each ``Mark``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 
 SLOT_BYTES = 384
 _HEAD = struct.Struct("=BdH")
@@ -32,6 +33,18 @@ _TEXT = re.compile(
     re.DOTALL,
 )
 _MAX_TEXT = SLOT_BYTES - _HEAD.size
+
+
+class Mark(IntEnum):
+    """What a child says of itself.
+
+    ``READY``: it has loaded the app. ``WAITS``: the task of its sync lane waits for the end of
+    another run; ``LOOP_WAITS``: one that blocks its event loop does.
+    """
+
+    READY = 0
+    WAITS = 1
+    LOOP_WAITS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +81,16 @@ class Board:
     def __init__(self, async_slots: int) -> None:
         """One slot for the sync lane and ``async_slots`` for the async one."""
         self.slots = 1 + async_slots
-        self._memory = mmap.mmap(-1, self.slots * SLOT_BYTES)
+        self._marks_at = self.slots * SLOT_BYTES
+        self._memory = mmap.mmap(-1, self._marks_at + len(Mark))
+
+    def mark(self, mark: Mark, *, on: bool = True) -> None:
+        """Set a mark, or take it back."""
+        self._memory[self._marks_at + mark] = on
+
+    def is_marked(self, mark: Mark) -> bool:
+        """Return whether a mark is set."""
+        return bool(self._memory[self._marks_at + mark])
 
     def enter(self, slot: int, text: str, deadline: float = 0.0) -> None:
         """Note that ``slot`` executes ``text`` from now on."""

@@ -19,6 +19,7 @@ import threading
 from collections.abc import Callable
 from typing import NoReturn
 
+from ..context import hear_of_waits
 from ..core.shelf import Shelf
 from ..environment import withhold_secrets
 from ..exceptions import FlowkitError, LeaseLost
@@ -31,10 +32,11 @@ from ..protocol.link import Link
 from ..protocol.worker_store import WorkerStore
 from ..task import Task, has_tasks
 from .async_lane import AsyncLane
-from .board import Board
+from .board import Board, Mark
 from .config import ExitCode, WorkerConfig
 from .desk import Desk
 from .executor import Executor
+from .self_report import note_wait
 from .signed_values import SignedValues
 from .sync_lane import SyncLane
 from .trouble import Trouble
@@ -84,6 +86,8 @@ class Child:
                 "them: --app FILE.py or --app package.module."
             )
         self._open_log(records=True)
+        hear_of_waits(lambda begins: note_wait(self._board, begins=begins))
+        self._board.mark(Mark.READY)  # before it can claim: see the daemon's _dismiss
         sync_lane = self._open_lanes()
         threading.Thread(target=self._listen, name="control", daemon=True).start()
         gc.collect()

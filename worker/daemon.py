@@ -30,16 +30,18 @@ from ..outage import OutageLog
 from ..protocol.limits import MAX_REPLY_BYTES
 from ..protocol.link import Link
 from ..protocol.worker_store import Pulse, WorkerStore
-from .board import Board
+from .board import Board, Mark
 from .child import Child
-from .children import Children, Death
+from .children import Children, Death, Kid
 from .config import ExitCode, WorkerConfig
 from .enforcer import Enforcer
 from .lease_keeper import LeaseKeeper
+from .self_report import SelfReport
 from .undertaker import Undertaker
 from .warden import Warden
 
 TICK_S = 0.1
+START_TICK_S = 0.02  # while children load the app: who starts a system waits for them
 HAND_OVER_S = 5.0
 QUICK_DEATH_S, LONGEST_RESPAWN_S = 1.0, 10.0
 
@@ -67,6 +69,8 @@ class WorkerDaemon:
         self._keeper = LeaseKeeper(
             config, self._store, self._outages, allow_eviction=allow_eviction
         )
+        self._unready: set[int] = set()  # ended while they loaded the app, by their pids
+        self._report = SelfReport(self._log, lambda: self._keeper.worker)
         self._new_incarnation()
         self._signals = 0
         self._exit_code = 0
@@ -115,7 +119,9 @@ class WorkerDaemon:
             self._warden.remove(death.kid.pid)
             self._hear_of(death, blameless=blameless)
         self._undertaker.deliver()
-        if time.monotonic() >= self._next_beat:
+        counts = self._report.look(self._children.alive.values())
+        news, self._keeper.counts = counts != self._keeper.counts, counts
+        if news or time.monotonic() >= self._next_beat:
             self._next_beat = time.monotonic() + self._config.beat
             self._beat()
         self._enforcer.end_overdue(self._children.alive.values())
@@ -124,7 +130,7 @@ class WorkerDaemon:
         self._say("worker_stopping", f"Worker {self._keeper.worker} is stopping")
         asked, deadline = self._signals, time.monotonic() + self._config.shutdown_timeout
         for kid in self._children.alive.values():
-            kid.tell("drain")
+            self._dismiss(kid)
         while self._children.alive and self._signals == asked and time.monotonic() < deadline:
             self._duties(blameless=False)
             self._sleep(wake)
@@ -135,6 +141,18 @@ class WorkerDaemon:
             self._sleep(wake)
         self._hand_over(wake)
         self._say("worker_stopped", f"Worker {self._keeper.worker} stopped")
+
+    def _dismiss(self, kid: Kid) -> None:
+        """Have a child finish what it executes. One that still loads the app hears nothing before
+        that is over, and has nothing to finish: it is ended. It is stopped for the look, since it
+        could become ready, and claim, in between.
+        """
+        with kid.stopped():
+            if not kid.board.is_marked(Mark.READY):
+                self._unready.add(kid.pid)
+                kid.kill()
+                return
+        kid.tell("drain")
 
     def _hand_over(self, wake: int) -> None:
         """Deliver the last reports, then retire: a worker that is forgotten cannot be reaped."""
@@ -164,7 +182,8 @@ class WorkerDaemon:
 
     def _sleep(self, wake: int) -> None:
         """Sleep for a tick; a signal, a child's end among them, cuts it short."""
-        select.select([wake], [], [], TICK_S)
+        starting = self._keeper.counts.ready < len(self._children.alive)
+        select.select([wake], [], [], START_TICK_S if starting else TICK_S)
         with suppress(BlockingIOError):
             read(wake, 4096)
 
@@ -227,7 +246,7 @@ class WorkerDaemon:
         if death.code == ExitCode.APP_BROKEN:
             self._exit_code = 2
             self._signals += 1
-        elif not (ours or blameless or death.orderly):
+        elif not (ours or blameless or death.orderly or death.kid.pid in self._unready):
             self._log_death(death)
 
     def _pace_respawn(self, death: Death, *, innocent: bool) -> None:

@@ -21,6 +21,7 @@ from ..outage import OutageLog
 from ..protocol.fitness import check_fitness, check_layout, check_schema
 from ..protocol.worker_store import Pulse, WorkerStore
 from .config import WorkerConfig
+from .self_report import ChildCounts
 
 _ALPHABET = string.ascii_letters + string.digits
 _RETRY_S = 0.3
@@ -44,6 +45,8 @@ class LeaseKeeper:
         self._allow_eviction = allow_eviction
         self._is_checked = False
         self._was_enlisted = False
+        self._told = ChildCounts()
+        self.counts = ChildCounts()  # to be told at the next beat
         self.worker = new_worker_id()
 
     def enlist(self, told_to_stop: Callable[[], bool]) -> None:
@@ -52,6 +55,7 @@ class LeaseKeeper:
         Raises WrongShards and UnfitRedis the first time. Later it waits for these too: what has
         worked once was changed, and may be repaired.
         """
+        self.counts = self._told = ChildCounts()
         self.worker = new_worker_id()
         while not told_to_stop():
             try:
@@ -76,7 +80,10 @@ class LeaseKeeper:
         is away or a key is damaged. Raises LeaseLost.
         """
         try:
-            pulse = self._store.heartbeat(self.worker, self._config.lease_ms, lanes)
+            counts = self.counts
+            about = b"" if counts == self._told else b"=" + self._about()
+            pulse = self._store.heartbeat(self.worker, self._config.lease_ms, lanes, about)
+            self._told = counts
         except StoreError as error:
             self._outages.away(error)
             return None
@@ -99,6 +106,8 @@ class LeaseKeeper:
             "queues": list(config.queues),
             "processes": config.processes,
             "concurrency": config.concurrency,
+            "ready": self.counts.ready,
+            "waiting": self.counts.waiting,
             "version": __version__,
         }
         packed: bytes = msgpack.packb(about)

@@ -19,8 +19,15 @@ if TYPE_CHECKING:
 CONNECT_PATIENCE_S, OUTAGE_PATIENCE_S = 2.0, 60.0
 
 
-def connect(ctx: click.Context, options: dict[str, Any], *, waits: bool = False) -> Client:
-    """Return a client that is closed with the command; ``waits``: it outlasts an outage.
+def connect(
+    ctx: click.Context,
+    options: dict[str, Any],
+    *,
+    waits: bool = False,
+    timeout: float | None = None,
+) -> Client:
+    """Return a client that is closed with the command; ``waits``: it outlasts an outage, of at most
+    ``timeout`` seconds.
 
     Raises UsageError without a Redis URL, RedisUnavailable, UnfitRedis.
     """
@@ -30,7 +37,7 @@ def connect(ctx: click.Context, options: dict[str, Any], *, waits: bool = False)
     required_shards(settings, ctx.command_path)
     client = ctx.with_resource(Client(settings, patience=CONNECT_PATIENCE_S))
     for shard in client.shards if waits else ():
-        shard.be_patient(OUTAGE_PATIENCE_S)
+        shard.be_patient(OUTAGE_PATIENCE_S if timeout is None else min(OUTAGE_PATIENCE_S, timeout))
     return client
 
 
@@ -113,10 +120,12 @@ def tell_it_goes_on(
 
 def tell_what_lacks(handle: RunHandle) -> None:
     """Say so if nobody is there to carry out a run that was submitted or resumed."""
+    from ..no_leader import no_leader
     from .output import note
 
     with handle.shard.store() as store:
-        if not store.has_leader():
-            note("No scheduler is running, so the run waits: start flowkit-scheduler.")
+        unled = no_leader(store)
+        if unled:
+            note(f"{unled}. So the run waits: start flowkit-scheduler.")
         if not store.alive_workers():
             note("No worker is running, so the run waits: start flowkit-worker --app …")

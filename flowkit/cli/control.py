@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import click
@@ -32,9 +33,11 @@ def cancel(
     from .results import headline
 
     refuse_timeout_alone(timeout, wait=wait)
-    handle = connect(ctx, options, waits=wait).run(run_id)
+    handle = connect(ctx, options, waits=wait, timeout=timeout).run(run_id)
+    began = time.monotonic()
     handle.cancel()
-    late = await_end(handle, timeout, as_json=as_json) if wait else None
+    left = None if timeout is None else max(0.0, began + timeout - time.monotonic())
+    late = await_end(handle, left, as_json=as_json) if wait else None
     if late is not None:
         ctx.exit(late)
     record = handle.record()
@@ -72,7 +75,7 @@ def resume(
     With --from-task also a run that succeeded: from that task on, it is made again.
     """
     refuse_timeout_alone(timeout, wait=wait)
-    client = connect(ctx, options, waits=wait)
+    client = connect(ctx, options, waits=wait, timeout=timeout)
     handle = client.run(run_id)
     handle.resume(from_task or None)
     tell_it_goes_on(ctx, handle, timeout, wait=wait, as_json=as_json)

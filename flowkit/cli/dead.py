@@ -114,7 +114,7 @@ def retry(
     This starts a task with at_most_once again as well: look first whether its work was done.
     """
     refuse_timeout_alone(timeout, wait=wait)
-    client = connect(ctx, options, waits=wait)
+    client = connect(ctx, options, waits=wait, timeout=timeout)
     handle = client.retry_dead(run_id, *tasks)
     tell_it_goes_on(ctx, handle, timeout, wait=wait, as_json=as_json)
 

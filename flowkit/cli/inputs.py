@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -84,11 +85,24 @@ dag_argument = click.argument("spec", metavar="FILE_OR_MODULE[:DAG]")
 
 
 def load_app_calmly(target: str) -> App:
-    """Load an app; what its module prints meanwhile goes to standard error. Raises AppError."""
+    """Load an app; what its module prints meanwhile goes to standard error. Raises AppError.
+
+    The working directory stays as it was: what the user has typed, and what daemons load, is
+    relative to that.
+    """
     from ..loader import load_app
 
-    with contextlib.redirect_stdout(sys.stderr):
+    with contextlib.redirect_stdout(sys.stderr), _working_directory_kept():
         return load_app(target)
+
+
+@contextlib.contextmanager
+def _working_directory_kept() -> Iterator[None]:
+    before = os.getcwd()
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def load_dag(spec: str) -> tuple[str, DAG]:
@@ -117,7 +131,7 @@ def _value(key: str, raw: str) -> object:
         return raw[1:]
     if raw.startswith("@"):
         return _from_file(key, Path(raw[1:]))
-    found, value = _as_json(raw)
+    found, value = _as_json(key, raw)
     return value if found else raw
 
 
@@ -128,15 +142,24 @@ def _from_file(key: str, path: Path) -> object:
         _refuse(f"{key}: {str(path)!r} cannot be read: {error.strerror}.")
     except ValueError:
         _refuse(f"{key}: {str(path)!r} is no text in UTF-8.")
-    found, value = _as_json(text)
+    found, value = _as_json(key, text)
     if not found and path.suffix == ".json":
         _refuse(f"{key}: {str(path)!r} holds no JSON.")
     return value if found else text
 
 
-def _as_json(text: str) -> tuple[bool, object]:
+def _as_json(key: str, text: str) -> tuple[bool, object]:
+    def number(digits: str) -> int:
+        try:
+            return int(digits)
+        except ValueError:  # of too many digits; as text it would be another value
+            _refuse(
+                f"{key}: an integer of {len(digits):,} digits is too long to be read. "
+                f"PYTHONINTMAXSTRDIGITS={len(digits)} in the environment allows it."
+            )
+
     try:
-        return True, json.loads(text, parse_constant=_no_json)
+        return True, json.loads(text, parse_constant=_no_json, parse_int=number)
     except (ValueError, RecursionError):
         return False, None
 

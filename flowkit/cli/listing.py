@@ -70,34 +70,36 @@ def _run_document(run: RunRecord) -> dict[str, object]:
 @click.pass_context
 def workers(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
     """List live workers, and tell whether a scheduler leads, in each shard if there are several."""
+    from ..no_leader import no_leader
     from .output import damaged_documents, print_json
 
     shards = connect(ctx, options).shards
     found: list[dict[str, object]] = []
-    unled: list[str] = []
+    unled: dict[str, str] = {}
     for one in shards:
         place = {"shard": one.shard.layout} if len(shards) > 1 else {}
         with one.store() as store:
-            if not store.has_leader():
-                unled.append(one.shard.layout)
+            why = no_leader(store)
+            if why:
+                unled[one.shard.layout] = why
             alive = store.alive_workers()
         found += [_worker_document(worker, place) for worker in alive]
         damaged = damaged_documents(alive.damaged, "worker")
         found += [{**document, **place} for document in damaged]
     if as_json:
-        lacking = {"shards": len(shards), "shards_without": unled} if len(shards) > 1 else {}
+        lacking = {"shards": len(shards), "shards_without": list(unled)} if len(shards) > 1 else {}
         print_json({"scheduler": not unled, **lacking, "workers": found})
     else:
         _show_workers(found, unled, len(shards))
 
 
-def _show_workers(found: list[dict[str, object]], unled: list[str], shards: int) -> None:
-    """Print the live workers; ``unled``: the shards that no scheduler leads."""
+def _show_workers(found: list[dict[str, object]], unled: dict[str, str], shards: int) -> None:
+    """Print the live workers; ``unled``: the shards that no scheduler leads, and why."""
     from .output import note, print_damaged, print_table
 
-    if unled:
-        where = f" for shard {', '.join(unled)}" if shards > 1 else ""
-        note(f"No scheduler is running{where}: start flowkit-scheduler.")
+    for layout, why in unled.items():
+        where = f"Shard {layout}: " if shards > 1 else ""
+        note(f"{where}{why}: start flowkit-scheduler.")
     if found:
         names = ["worker", "host", "pid", "app", "queues", "processes", "version"]
         columns = [*names[:1], "shard", *names[1:]] if shards > 1 else names
@@ -124,6 +126,8 @@ def _worker_document(info: WorkerInfo, place: dict[str, str]) -> dict[str, objec
         "processes": info.processes,
         "concurrency": info.concurrency,
         "version": info.version,
+        "ready": info.ready,
+        "waiting": info.waiting,
     }
 
 

@@ -8,7 +8,7 @@
     Enum                            its value
     Decimal, UUID, Path             text
     NaN and the infinities          text: "NaN", "Infinity", "-Infinity"
-    int of more than 13,000 bits    text, in hexadecimal: Python refuses to spell it in decimal
+    int of very many digits         text, in hexadecimal: Python refuses to spell it in decimal
     dict with keys that are no text object, the keys as text; if two would be the same,
                                     a list of [key, value]
     numpy, pandas                   number, nested list, list of records
@@ -23,6 +23,7 @@ import base64
 import dataclasses
 import datetime as dt
 import math
+import sys
 from collections import deque
 from collections.abc import Mapping
 from decimal import Decimal
@@ -33,7 +34,7 @@ from uuid import UUID
 from ..protocol.codec_describe import describe
 
 _TEXT = (Decimal, UUID, PurePath)
-_LARGEST_INT_BITS = 13_000
+_BITS_PER_DIGIT = 3  # rather too few
 MOST_CELLS = 10_000_000  # of an array or a table that is written out
 
 
@@ -44,7 +45,7 @@ def plain(value: object) -> object:
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):
-        return int(value) if value.bit_length() <= _LARGEST_INT_BITS else hex(value)
+        return int(value) if _can_be_spelled(value) else hex(value)
     if isinstance(value, float):
         return _number(float(value))
     if isinstance(value, Mapping):
@@ -54,6 +55,11 @@ def plain(value: object) -> object:
     if isinstance(value, list | tuple | deque):
         return [plain(item) for item in value]
     return _rarer(value)
+
+
+def _can_be_spelled(value: int) -> bool:
+    digits = sys.get_int_max_str_digits()  # 0 for any
+    return not digits or value.bit_length() <= _BITS_PER_DIGIT * digits
 
 
 def _rarer(value: object) -> object:

@@ -40,7 +40,7 @@ def result(
 ) -> None:
     """Show the results of a run so far, or the whole result of one TASK."""
     refuse_timeout_alone(timeout, wait=wait)
-    handle = connect(ctx, options, waits=wait).run(run_id)
+    handle = connect(ctx, options, waits=wait, timeout=timeout).run(run_id)
     late = await_end(handle, timeout, as_json=False) if wait else None
     if late is not None:
         ctx.exit(late)

@@ -7,13 +7,15 @@ cancel the run: what its tasks are executing is ended, and on a Redis it can be 
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..exceptions import FlowkitError, WaitTimeout
+from ..exceptions import FlowkitError, RedisUnavailable, WaitTimeout
 from ..protocol.redis_url import redact_url, without_namespace
 from .connect import CONNECT_PATIENCE_S, OUTAGE_PATIENCE_S
 from .daemon_options import redis_options, settings_from
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from ..client import Client
     from ..daemons import Line
     from ..dag import DAG
+    from ..protocol.link import Link
     from ..protocol.run_records import RunRecord
     from ..run_handle import RunHandle
     from ..settings import Settings
@@ -66,7 +69,8 @@ class Order:
     @property
     def patience(self) -> float:
         """Seconds that a call tries to reach the store. The embedded one cannot go away."""
-        return CONNECT_PATIENCE_S if self.settings.redis_url is None else OUTAGE_PATIENCE_S
+        patience = CONNECT_PATIENCE_S if self.settings.redis_url is None else OUTAGE_PATIENCE_S
+        return patience if self.timeout is None else min(patience, self.timeout)
 
 
 @click.command()
@@ -138,18 +142,22 @@ def _order(options: dict[str, Any]) -> Order:
 
 
 def _carry_out(order: Order, display: Display, *, as_json: bool) -> ExitCode:
-    with ExitStack() as stack:
-        system = stack.enter_context(_system(order, display))
-        handle = _begin(order, stack.enter_context(system.client(order.patience)))
-        _announce(order, system, handle, display)
-        code = _see_through(order, system, handle, display, as_json=as_json)
-    if code is ExitCode.OK and order.is_private:
-        _tidy_up(order)
+    code: ExitCode | None = None
+    try:
+        with ExitStack() as stack:
+            system = stack.enter_context(_system(order, display))
+            handle = _begin(order, stack.enter_context(system.client(order.patience)))
+            _announce(order, system, handle, display)
+            code = _see_through(order, system, handle, display, as_json=as_json)
+    finally:
+        if order.is_private:
+            _tidy_up(order, drop=code is ExitCode.OK)
     return code
 
 
 def _system(order: Order, display: Display) -> LocalSystem:
     from ..client import Client
+    from ..protocol.namespace import keep_namespace
     from ..system import LocalSystem
 
     if not order.resume:
@@ -157,6 +165,9 @@ def _system(order: Order, display: Display) -> LocalSystem:
     if order.settings.redis_url is not None:
         checked = replace(order.settings, namespace=order.namespace)
         Client(checked, patience=CONNECT_PATIENCE_S).close()
+    if order.resume and order.is_private:
+        with _namespace_link(order) as link:
+            keep_namespace(link, order.namespace)
     return LocalSystem(
         order.app,
         url=order.settings.redis_url,
@@ -210,8 +221,7 @@ def _see_through(
         with display:
             record = watch(handle, order.timeout, look)
     except WaitTimeout as error:
-        _cancel(system, handle)
-        give_up(handle, error, "It was cancelled.", as_json=as_json)
+        give_up(handle, error, _cancel(system, handle), as_json=as_json)
         return ExitCode.TIMEOUT
     except (KeyboardInterrupt, SystemExit):
         display.note("Cancelling the run. Ctrl-C again ends it at once.")
@@ -221,15 +231,21 @@ def _see_through(
     return code_of_state(record.state)
 
 
-def _cancel(system: LocalSystem, handle: RunHandle) -> None:
-    """Cancel the run and wait until what its tasks execute is ended."""
+def _cancel(system: LocalSystem, handle: RunHandle) -> str:
+    """Cancel the run and wait until what its tasks execute is ended; return what came of it."""
     try:
-        with suppress(FlowkitError):
+        with handle.shard.until(time.monotonic() + CANCEL_S):
             handle.cancel()
-            handle.wait(CANCEL_S)
+            with suppress(FlowkitError):
+                handle.wait(CANCEL_S)
+    except RedisUnavailable as error:
+        return f"It could not be cancelled: {error}"
+    except FlowkitError:
+        return "It is over by now."
     except KeyboardInterrupt:
         system.stop(at_once=True)
         raise
+    return "It was cancelled."
 
 
 def _hint(order: Order) -> str:
@@ -239,13 +255,30 @@ def _hint(order: Order) -> str:
     return f"To go on where it stopped: the same command with --resume {order.run_id}{named}."
 
 
-def _tidy_up(order: Order) -> None:
-    """Delete the namespace that was made for this run; what it held has been shown."""
-    from ..protocol.link import Link
-    from ..protocol.namespace import drop_namespace
+def _tidy_up(order: Order, *, drop: bool) -> None:
+    """Delete the namespace that was made for this run, or keep it for ``--resume`` as long as the
+    run itself. Its daemons have ended; what they leave has no TTL otherwise.
+    """
+    from ..protocol.namespace import drop_namespace, expire_namespace
 
-    link = Link(str(order.settings.redis_url), name="flowkit-client")
+    with suppress(RedisUnavailable), _namespace_link(order) as link:
+        if drop:
+            drop_namespace(link, order.namespace)
+        else:
+            expire_namespace(link, order.namespace, order.settings.result_ttl * 1000)
+
+
+@contextmanager
+def _namespace_link(order: Order) -> Iterator[Link]:
+    from ..protocol.link import Link
+
+    link = Link(
+        str(order.settings.redis_url),
+        name="flowkit-client",
+        patience=CONNECT_PATIENCE_S,
+        read_timeout=OUTAGE_PATIENCE_S,
+    )
     try:
-        drop_namespace(link, order.namespace)
+        yield link
     finally:
         link.close()

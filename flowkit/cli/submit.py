@@ -55,7 +55,7 @@ def submit(
 
     refuse_timeout_alone(timeout, wait=wait)
     params = parse_params(given)
-    client = connect(ctx, options, waits=wait)
+    client = connect(ctx, options, waits=wait, timeout=timeout)
     _, dag = load_dag(options["spec"])
     handle = client.submit(dag, run_id=run_id, params=params)
     tell_what_lacks(handle)

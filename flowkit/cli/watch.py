@@ -5,12 +5,12 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
 from ..core.states import RUN_OVER
-from ..exceptions import RunLost, RunNotFound, WaitTimeout
+from ..exceptions import RedisUnavailable, RunLost, RunNotFound, WaitTimeout
 from ..protocol.run_records import RunRecord
 from ..run_handle import RunHandle
 
@@ -26,7 +26,8 @@ def watch(handle: RunHandle, timeout: float | None, look: Callable[[RunRecord], 
     seen = handle._accepted  # what was accepted and is not there has been lost
     with handle.shard.feed(handle.run_id) as feed:
         while True:
-            record = _record(handle, seen=seen)
+            with handle.shard.until(deadline):
+                record = _record(handle, seen=seen)
             seen = True
             look(record)
             if record.state in RUN_OVER:
@@ -48,7 +49,9 @@ def _record(handle: RunHandle, *, seen: bool) -> RunRecord:
 
 def _why(handle: RunHandle, timeout: float) -> str:
     text = f"Run {handle.run_id} was not over after {timeout:g} s."
-    waiting = handle.status().waiting_for
+    waiting = ""
+    with suppress(RedisUnavailable), handle.shard.until(time.monotonic()):
+        waiting = handle.status().waiting_for
     return f"{text} {waiting}" if waiting else text
 
 

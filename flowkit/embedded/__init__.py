@@ -11,6 +11,7 @@ flowkit's own scripts; everything else is refused by name. It refuses to be star
 
 from __future__ import annotations
 
+import os
 import secrets
 from typing import ClassVar
 
@@ -36,6 +37,7 @@ class EmbeddedServer:
         self._password = secrets.token_urlsafe(_PASSWORD_BYTES)
         self._address: Address | None = None
         self._loop: Loop | None = None
+        self._pid = os.getpid()
 
     @property
     def url(self) -> str:
@@ -61,12 +63,18 @@ class EmbeddedServer:
         self._address = listen(self._host, self._port)
         self._loop = Loop(self._address.listener, self._password, self._client_class)
         self._loop.start()
+        self._pid = os.getpid()
         return self
 
     def stop(self) -> None:
-        """End all connections and forget all data. Stopping a stopped server does nothing."""
+        """End all connections and forget all data. Stopping a stopped server does nothing.
+
+        Nor does stopping it in a forked child: it runs in the parent, and serves on.
+        """
         loop, self._loop = self._loop, None
         address, self._address = self._address, None
+        if self._pid != os.getpid():
+            return
         if loop is not None:
             loop.stop()
         if address is not None:

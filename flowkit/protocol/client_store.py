@@ -147,14 +147,21 @@ class ClientStore(ListReads):
 
     def has_leader(self) -> bool:
         """Return whether a scheduler leads now. Two round trips."""
+        left_ms = self.lease_left_ms()
+        return left_ms is not None and left_ms > 0
+
+    def lease_left_ms(self) -> int | None:
+        """Return how long the scheduler's lease lasts, 0 or less since it has ended; None if there
+        is none that can be read. Two round trips.
+        """
         (held,) = self.link.batch_each([("GET", self.keys.leader())])
         if not isinstance(held, bytes):  # there is none, or the key holds another type
-            return False
+            return None
         try:
             deadline = number(held.rpartition(b",")[2], "the end of a lease")
         except Damaged:
-            return False
-        return deadline > self.redis_now_ms()
+            return None
+        return deadline - self.redis_now_ms()
 
 
 def _state_or_none(data: Any) -> RunState | None:

@@ -115,7 +115,7 @@ def unpack(
     if size > max_bytes:
         raise BrokenValue(
             f"The stored value is {human_size(size)}, and the limit for reading is "
-            f"{human_size(max_bytes)}. Raise the limit."
+            f"{human_size(max_bytes)}. Raise the limit: FLOWKIT_MAX_RESULT_BYTES."
         )
     try:
         first, second = LENIENT if lenient else STRICT

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flowkit.protocol import limits
+from flowkit.protocol.codec_advice import dtype_advice
 from flowkit.protocol.codec_errors import BrokenValue, Unfit
 from flowkit.protocol.codec_wire import HEADS, Code
 
@@ -29,10 +30,7 @@ def dtype_name(dtype: Any) -> str:
     """Return the portable name of a numpy dtype; raises Unfit if it has none."""
     name = str(dtype.str)
     if dtype.fields is not None or dtype.subdtype is not None or not _DTYPE.fullmatch(name):
-        raise Unfit(
-            f"of dtype {dtype} cannot be stored. Convert it with .tolist(), or with .astype() to "
-            "a number, text, bool or date dtype."
-        )
+        raise Unfit(f"of dtype {dtype} cannot be stored. {dtype_advice(dtype)}")
     return name
 
 

@@ -27,9 +27,6 @@ def describe(value: object, limit: int = 200) -> str:
 
 
 def _short(value: object, limit: int) -> str:
-    if type(value) is int and value.bit_length() > 4 * limit:
-        # Python refuses to spell very long ints, and is slow at long ones.
-        return f"<int of {value.bit_length()} bits>"
     shortener = _Shortener()
     shortener.maxlevel = 3
     shortener.maxstring = shortener.maxother = shortener.maxlong = limit
@@ -41,7 +38,15 @@ def _short(value: object, limit: int) -> str:
 
 
 class _Shortener(reprlib.Repr):
-    """As its base, which sorts sets and keys to the last one: comparing them can take minutes."""
+    """As its base, which sorts sets and keys to the last one: comparing them can take minutes.
+
+    And Python refuses to spell very long ints, and is slow at long ones.
+    """
+
+    def repr_int(self, x: int, level: int) -> str:
+        if x.bit_length() > 4 * self.maxlong:
+            return f"<int of {x.bit_length()} bits>"
+        return super().repr_int(x, level)
 
     def repr_set(self, x: set[Any], level: int) -> str:
         return self._in_order(x, level, "{", "}") if x else "set()"

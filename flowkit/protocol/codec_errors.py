@@ -49,7 +49,8 @@ class ValueTooLarge(CodecError):
         super().__init__(
             f"{path} is too large to be stored: {human_size(size)}, and the limit is "
             f"{human_size(limit)}. {whose}"
-            "Write it to a file or an object store and return its path, or raise the limit."
+            "Write it to a file or an object store and return its path, or raise the limit "
+            "(FLOWKIT_MAX_RESULT_BYTES, for all clients and workers)."
         )
         self.path = path
         self.size = size

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, MappingView
 from enum import Enum
 
 from flowkit.protocol import codec_frames
+from flowkit.protocol.codec_advice import numpy_advice, pandas_advice
 from flowkit.protocol.codec_classes import field_names, is_dataclass_type, is_named_tuple
 from flowkit.protocol.codec_describe import describe
 from flowkit.protocol.codec_errors import Unfit, UnpackableValue, ValueTooLarge
@@ -41,11 +42,7 @@ _HINTS: tuple[tuple[type | tuple[type, ...], str], ...] = (
         "Return its name, and look it up where it is used.",
     ),
 )
-_FAMILY_HINTS = {
-    "numpy": "Return a plain array, numpy.asarray(value), or value.tolist().",
-    "pandas": "Convert it: reset_index() for a multi-level index, .astype() for other dtypes, "
-    ".item() or .to_pydatetime() for a scalar.",
-}
+_FAMILY_ADVICE = {"numpy": numpy_advice, "pandas": pandas_advice}
 _DEFAULT_HINT = (
     "Return plain data: numbers, text, bytes, lists, dicts, dataclasses of these. "
     "For something open (a file, a connection), return the path or address and open it again."
@@ -61,7 +58,7 @@ def refusal(value: object) -> Unfit:
     elif hasattr(kind, "__attrs_attrs__"):
         hint = "Return attrs.asdict(value)."
     elif family(kind):
-        hint = _FAMILY_HINTS[family(kind)]
+        hint = _FAMILY_ADVICE[family(kind)](value) or hint
     else:
         for bases, text in _HINTS:
             if isinstance(value, bases):

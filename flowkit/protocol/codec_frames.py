@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from flowkit.protocol.codec_advice import column_advice
 from flowkit.protocol.codec_arrays import dtype_name
 from flowkit.protocol.codec_builtins import decode_zone, encode_zone
 from flowkit.protocol.codec_errors import BrokenValue, Unfit
@@ -44,8 +45,7 @@ def _column(column: Any, suffix: str = "") -> tuple[str, object]:
         if _OBJECT_ITEMS.issuperset(map(type, values)):
             return "object", values
     raise Unfit(
-        f"has values of dtype {dtype}, which cannot be stored. Convert them with .astype() to "
-        "a number, text, bool or date dtype without a zone.",
+        f"has values of dtype {dtype}, which cannot be stored. {column_advice(column)}",
         suffix,
     )
 

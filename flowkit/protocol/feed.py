@@ -6,6 +6,7 @@ connection breaks becomes a mere pause, and the caller's regular look goes on.
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 
@@ -20,14 +21,29 @@ _BROKEN = (rx.RedisError, OSError)
 class Feed:
     """A connection that listens to one run's channel at a time. Not thread-safe."""
 
-    def __init__(self, url: str, namespace: str) -> None:
-        """The connection is opened by the first ``listen``."""
-        self._connection = new_connection(url, name="flowkit-feed", read_timeout=READ_TIMEOUT_S)
+    def __init__(self, url: str, namespace: str, *, read_timeout: float = READ_TIMEOUT_S) -> None:
+        """The connection is opened by the first ``listen``, which takes ``read_timeout`` seconds
+        where Redis hangs."""
+        self._url = url
+        self._read_timeout = read_timeout
         self._keys = Keys(namespace)
+        self._open()
+
+    def _open(self) -> None:
+        self._connection = new_connection(
+            self._url, name="flowkit-feed", read_timeout=self._read_timeout
+        )
+        self._pid = os.getpid()
         self._listening = False
+
+    def _leave_to_parent(self) -> None:
+        """In a forked child, leave the connection to the parent: it reads from that."""
+        if self._pid != os.getpid():
+            self._open()
 
     def listen(self, run: str) -> None:
         """Subscribe to a run. When this returns, no later message is missed."""
+        self._leave_to_parent()
         channel = self._keys.feed(run)
         try:
             self._connection.send_command("SUBSCRIBE", channel)
@@ -40,6 +56,7 @@ class Feed:
 
     def leave(self) -> None:
         """Unsubscribe, so that the connection can listen to another run. No reply is waited for."""
+        self._leave_to_parent()
         listening, self._listening = self._listening, False
         with suppress(*_BROKEN):
             if listening:
@@ -49,10 +66,12 @@ class Feed:
 
     def close(self) -> None:
         """Close the connection."""
+        self._leave_to_parent()
         self._connection.disconnect()
 
     def next(self, seconds: float) -> None:
         """Return when something was published, after ``seconds`` at the latest."""
+        self._leave_to_parent()
         began = time.monotonic()
         with suppress(*_BROKEN):
             if self._listening:

@@ -6,11 +6,12 @@ rule is explicit: every script is idempotent, so a call whose reply was lost is 
 to ``patience`` seconds, with growing pauses and jitter. Not thread-safe: one owner, one Link.
 
 It refuses to guess: an error that waiting cannot mend (wrong password, a bug in a script) is
-raised at once.
+raised at once. A forked child gets a connection of its own.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import socket
@@ -19,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import redis
@@ -118,15 +120,21 @@ class Link:
         self.on_outage = on_outage
         self._on_new_server = on_new_server
         self._server: bytes | None = None
-        self._is_checked = on_new_server is None
         self._stopped = stopped or threading.Event()
-        self._connection = new_connection(url, name=name, read_timeout=read_timeout)
-        if max_reply is not None:
-            bound_replies(self._connection, max_reply)
+        self._new_connection = partial(new_connection, url, name=name, read_timeout=read_timeout)
+        self._max_reply = max_reply
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self._connection = self._new_connection()
+        if self._max_reply is not None:
+            bound_replies(self._connection, self._max_reply)
+        self._is_checked = self._on_new_server is None
+        self._pid = os.getpid()
 
     def close(self) -> None:
         """Close the connection. A later call opens it again."""
-        self._connection.disconnect()
+        self._connection.disconnect()  # in a forked child this leaves the parent's as it is
         self._is_checked = self._on_new_server is None
 
     # -- calls --------------------------------------------------------------------------------
@@ -189,9 +197,10 @@ class Link:
         return result
 
     @contextmanager
-    def impatient(self) -> Iterator[None]:
-        """Try each call once within a ``with`` block."""
-        patience, self.patience = self.patience, 0.0
+    def impatient(self, most: float = 0.0) -> Iterator[None]:
+        """Try each call once within a ``with`` block, or for ``most`` seconds."""
+        patience = self.patience
+        self.patience = most if patience is None else min(most, patience)
         try:
             yield
         finally:
@@ -199,6 +208,8 @@ class Link:
 
     def interrupt(self) -> None:
         """End a blocking call of another thread: its connection is cut. Any thread."""
+        if self._pid != os.getpid():
+            return
         with suppress(OSError, AttributeError):
             self._connection._sock.shutdown(socket.SHUT_RDWR)
 
@@ -230,8 +241,9 @@ class Link:
         return replies
 
     def _persist(self, attempt: Callable[[], Any]) -> Any:
-        began: float | None = None
-        pause = FIRST_PAUSE_S
+        if self._pid != os.getpid():
+            self._prepare()
+        began, pause = time.monotonic(), FIRST_PAUSE_S
         while True:
             try:
                 if not self._is_checked:
@@ -254,9 +266,7 @@ class Link:
             # A reply of the broken exchange must never be taken for that of the next one.
             self._connection.disconnect()
             self._is_checked = self._on_new_server is None
-            now = time.monotonic()
-            began = now if began is None else began
-            self._give_up_or_report(trouble, now - began)
+            self._give_up_or_report(trouble, time.monotonic() - began)
             self._stopped.wait(pause * (0.5 + random.random()))  # noqa: S311
             pause = min(pause * 2, LONGEST_PAUSE_S)
 

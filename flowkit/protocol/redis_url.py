@@ -2,12 +2,15 @@
 
 Used through ``flowkit.settings``. The check is there because the client library takes much in
 silence: a scheme it does not know, ``redis://host/cache`` (database 0), or a password with a raw
-``/`` in it, which moves the host. Nothing is connected or resolved here.
+``/`` in it, which moves the host. Of its options only those pass that a URL can sensibly have:
+others change how replies are read (``decode_responses``, ``protocol``), cut blocking calls short
+(``socket_timeout``), or are no text at all (``retry``). Nothing is connected or resolved here.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qs, unquote, urlencode, urlsplit
 
@@ -31,6 +34,17 @@ _SCHEMES = ("redis", "rediss", "unix", *_SENTINEL)
 _SENTINEL_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:@,/]+)(?::([0-9]{1,5}))?")
 _SERVICE = re.compile(r"/([A-Za-z0-9_.-]+)(?:/([0-9]*))?/?")
 SENTINEL_PORT = 26379
+_OPTIONS = (
+    "db",
+    "username",
+    "password",
+    "client_name",
+    "socket_connect_timeout",
+    "socket_keepalive",
+)
+_SENTINEL_OPTIONS = ("sentinel_username", "sentinel_password")
+_PROTOCOL = ("protocol", "2")  # the one that flowkit speaks: to say so is no harm
+_LONGEST_CONNECT_S = 3600.0
 _ESCAPE = "in a password, write @ : / ? # as %40 %3A %2F %3F %23"
 
 
@@ -136,11 +150,35 @@ def url_problem(url: str) -> str | None:
         return f"its port is not a number up to 65535 ({_ESCAPE})"
     if parts.fragment or ("@" in parts.query and "@" not in parts.netloc):
         return f"it has a # or ? in a place where that ends the host ({_ESCAPE})"
-    if scheme == "unix":
-        return None if parts.path.strip("/") else "the path of the socket is missing"
-    if not re.fullmatch(r"/?[0-9]*/?", parts.path):
+    if scheme == "unix" and not parts.path.strip("/"):
+        return "the path of the socket is missing"
+    if scheme != "unix" and not re.fullmatch(r"/?[0-9]*/?", parts.path):
         return f"what follows the host is not the number of a database ({_ESCAPE})"
+    return _option_problem(parts.query, _OPTIONS)
+
+
+def _option_problem(query: str, known: Sequence[str]) -> str | None:
+    for name, values in parse_qs(query).items():
+        if name.startswith("ssl_") or (name, values[0]) == _PROTOCOL:
+            continue
+        if name not in known:
+            shown = name if re.fullmatch(r"\w{1,40}", name) else "…"
+            return (
+                f"it has an option {shown!r} that flowkit does not take (it takes "
+                f"{', '.join(known)} and, for TLS, ssl_…)"
+            )
+        if name == "socket_connect_timeout" and not _is_connect_timeout(values[0]):
+            return (
+                f"its socket_connect_timeout is no number of seconds up to {_LONGEST_CONNECT_S:g}"
+            )
     return None
+
+
+def _is_connect_timeout(text: str) -> bool:
+    try:
+        return 0.0 < float(text) <= _LONGEST_CONNECT_S
+    except ValueError:
+        return False
 
 
 # -- Sentinel -------------------------------------------------------------------------------------
@@ -196,4 +234,4 @@ def _sentinel_problem(parts: SplitResult) -> str | None:
         return f"it has a # or ? in a place where that ends the host ({_ESCAPE})"
     if not _SERVICE.fullmatch(parts.path):
         return "after the sentinels it does not name the master, as /mymaster or /mymaster/0"
-    return None
+    return _option_problem(parts.query, (*_OPTIONS, *_SENTINEL_OPTIONS))

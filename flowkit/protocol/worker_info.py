@@ -18,6 +18,9 @@ from .limits import MAX_ABOUT_BYTES, MAX_ABOUT_TEXT, MAX_QUEUES
 class WorkerInfo:
     """A live worker. ``processes``: its children; ``concurrency``: async tasks in each of them.
 
+    ``ready``: children that have loaded the app; ``waiting``: those whose task waits for the end
+    of another run, None and 0 if it does not tell.
+
     ``damaged``: what is wrong with its description, "" for nothing. What a worker of another
     release does not tell is empty or 0.
     """
@@ -30,7 +33,19 @@ class WorkerInfo:
     processes: int = 0
     concurrency: int = 0
     version: str = ""
+    ready: int | None = None
+    waiting: int = 0
     damaged: str = ""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether some child has loaded the app; one of an older release does not tell."""
+        return self.ready is None or self.ready > 0
+
+    @property
+    def all_wait(self) -> bool:
+        """Whether each child executes a task that waits for another run."""
+        return 0 < self.processes <= self.waiting
 
 
 def parse_about(worker: str, packed: object) -> WorkerInfo:
@@ -46,6 +61,8 @@ def parse_about(worker: str, packed: object) -> WorkerInfo:
             processes=_count(about, "processes"),
             concurrency=_count(about, "concurrency"),
             version=_text(about, "version"),
+            ready=_count(about, "ready") if "ready" in about else None,
+            waiting=_count(about, "waiting"),
         )
     except ValueError as error:
         return WorkerInfo(worker, damaged=f"its description is damaged: {error}")

@@ -80,7 +80,10 @@ class WorkerStore(Store):
     def heartbeat(
         self, worker: str, lease_ms: int, lanes: Sequence[str], about: bytes = b""
     ) -> Pulse:
-        """Renew the lease; ``about`` registers the worker first. Raises LeaseLost if it is dead."""
+        """Renew the lease; ``about`` registers the worker first. Raises LeaseLost if it is dead.
+
+        ``about`` behind a ``=`` renews as well, and is the worker's description from then on.
+        """
         reply = self._script("heartbeat", worker, lease_ms, about, *lanes)
         if reply[0] == b"DEAD":
             raise LeaseLost(

@@ -29,6 +29,7 @@ from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ..clock import SYSTEM_CLOCK
+from ..per_process import PerProcess
 from .entries import (
     Entry,
     Stored,
@@ -124,7 +125,7 @@ class StateManager:
         if self.storage_path is not None:
             self._file = StateFile(self.storage_path, check_lock_timeout(lock_timeout))
         self._memory: dict[str, Entry] = {}
-        self._lock = RLock()
+        self._lock = PerProcess(RLock)
         self._draft: Draft | None = None
         self._drafter = 0  # the thread whose draft it is
         self._tidy_at = _TIDY_FROM
@@ -178,7 +179,8 @@ class StateManager:
         """Put the writes of a ``with`` block into one: a file is then written once, at its end.
 
         Other writers wait meanwhile, in this process and in others. What was written before an
-        exception is kept.
+        exception is kept. A child that is forked within the block is another process: it writes
+        nothing of the batch.
         """
         with self._changing():
             yield
@@ -228,8 +230,8 @@ class StateManager:
     @contextmanager
     def _changing(self) -> Iterator[Draft]:
         """Have the entries for oneself; within a batch, those of the batch."""
-        with self._lock:
-            if self._draft is not None:
+        with self._lock.get():
+            if self._draft is not None and self._draft.is_ours():
                 yield self._draft
                 return
             with self._open_draft() as draft:
@@ -244,7 +246,7 @@ class StateManager:
 
     def _entries(self) -> Mapping[str, Entry]:
         draft = self._draft
-        if draft is not None and self._drafter == get_ident():
+        if draft is not None and draft.is_ours() and self._drafter == get_ident():
             return draft.entries
         return self._memory if self._file is None else self._file.read()
 

@@ -8,16 +8,14 @@
 Rules:
 - Whoever looks at the file finds a whole one, at any time and after any crash: it is written
   beside, flushed to the disk, and put in place by a rename; then its folder is flushed.
-- No update is lost: a writer holds ``NAME.lock`` (lock.py) from before it reads until it has
-  written.
+- No update is lost: a writer holds ``NAME.lock`` (lock.py) from its read to the end of its write.
 - Other accounts are strangers: new files have mode 0600, and a file, link or folder that another
   account may have planted is refused (``flowkit.trust``). A file that exists keeps its mode.
-- Readers take no lock. They know a file again by its inode, which they keep open, so that no other
-  file can get the same one.
+- Readers take no lock. They keep the file open, so no other file can get the inode they know.
 - What is no state file is never overwritten: it is renamed to ``NAME.corrupt-TIME`` first, with a
   warning. One of something else, of a newer format, or one that may not be read, is an error.
 
-A write costs a rewrite of the whole file and two flushes: some milliseconds for a thousand entries.
+A write costs a rewrite of the whole file and two flushes: milliseconds for a thousand entries.
 """
 
 from __future__ import annotations
@@ -64,6 +62,11 @@ class Draft:
     def __init__(self, entries: dict[str, Entry]) -> None:
         self.entries = entries
         self.changed = False
+        self._pid = os.getpid()
+
+    def is_ours(self) -> bool:
+        """Return whether this process writes it; a child that was forked meanwhile does not."""
+        return self._pid == os.getpid()
 
 
 class StateFile:
@@ -112,7 +115,7 @@ class StateFile:
             try:
                 yield draft
             finally:
-                if draft.changed:
+                if draft.changed and draft.is_ours():
                     self._write(draft.entries)
 
     # -- reading -------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def locked(path: Path, timeout: float) -> Iterator[None]:
 
     Raises StateError if it is still held then, Untrusted if it is another account's, OSError.
     """
-    fd = open_trusted(path, os.O_RDWR | os.O_CREAT, PRIVATE)
+    fd, pid = open_trusted(path, os.O_RDWR | os.O_CREAT, PRIVATE), os.getpid()
     try:
         if stat.S_IMODE(os.fstat(fd).st_mode) != PRIVATE:
             os.fchmod(fd, PRIVATE)
@@ -40,8 +40,10 @@ def locked(path: Path, timeout: float) -> Iterator[None]:
         try:
             yield
         finally:
-            # A child that was forked meanwhile has the descriptor too; closing is not enough.
-            fcntl.flock(fd, fcntl.LOCK_UN)
+            # A child that was forked meanwhile has the descriptor too; closing is not enough. And
+            # in such a child, unlocking would release the lock of its parent.
+            if os.getpid() == pid:
+                fcntl.flock(fd, fcntl.LOCK_UN)
     finally:
         os.close(fd)
 

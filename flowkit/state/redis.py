@@ -9,13 +9,13 @@ first call, so an app may make its manager where it defines its tasks.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import RLock
 from typing import Any
 
 from ..exceptions import FlowkitError
+from ..per_process import PerProcess
 from ..protocol.link import Link
 from ..protocol.redis_url import redact_url
 from ..protocol.state_store import EntryStore
@@ -60,21 +60,14 @@ class RedisStateManager:
         self.url, self.namespace = first.url, first.namespace
         self.name = name
         self._max_bytes = settings.max_result_bytes
-        self._open()
-
-    def _open(self) -> None:
-        self._lock = RLock()
-        self._owner = os.getpid()
-        link = Link(self.url, name="flowkit-state", patience=PATIENCE_S)
+        self._lock = PerProcess(RLock)
+        link = Link(self.url, name="flowkit-state", patience=PATIENCE_S, read_timeout=PATIENCE_S)
         self._entries = EntryStore(link, self.namespace, self.name)
 
     @contextmanager
     def _store(self) -> Iterator[EntryStore]:
-        """Have the connection for oneself; never that of the process that this one was forked of,
-        nor its lock, which a thread that is not here may hold."""
-        if self._owner != os.getpid():
-            self._open()
-        with self._lock:
+        """Have the connection for oneself; the link sees to it that a forked child has its own."""
+        with self._lock.get():
             yield self._entries
 
     def close(self) -> None:

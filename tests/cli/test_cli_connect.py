@@ -10,15 +10,21 @@ from flowkit.embedded import EmbeddedServer
 
 
 @pytest.mark.parametrize(
-    ("waits", "patience"), [(False, CONNECT_PATIENCE_S), (True, OUTAGE_PATIENCE_S)]
+    ("waits", "timeout", "patience"),
+    [
+        (False, None, CONNECT_PATIENCE_S),
+        (True, None, OUTAGE_PATIENCE_S),
+        (True, 3.0, 3.0),
+        (True, 1000.0, OUTAGE_PATIENCE_S),
+    ],
 )
 def test_a_command_that_waits_outlasts_an_outage_once_it_is_connected(
-    fake_server: EmbeddedServer, namespace: str, waits: bool, patience: float
+    fake_server: EmbeddedServer, namespace: str, waits: bool, timeout: float, patience: float
 ) -> None:
     urls = f"{fake_server.url} {fake_server.url}#{namespace}.2"
     context = click.Context(click.Command("status"))
     with context, context.scope():
-        client = connect(context, {"redis_url": urls}, waits=waits)
+        client = connect(context, {"redis_url": urls}, waits=waits, timeout=timeout)
         for shard in client.shards:
             with shard.store() as store:
                 assert store.link.patience == patience

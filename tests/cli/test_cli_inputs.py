@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -9,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from flowkit.cli import main
-from flowkit.cli.inputs import parse_params
+from flowkit.cli.inputs import load_app_calmly, parse_params
+from flowkit.exceptions import AppError
 
 
 @pytest.mark.parametrize(
@@ -56,6 +59,8 @@ def test_a_file_is_json_or_text(tmp_path: Path) -> None:
     ("typed", "said"),
     [
         (["nothing"], "'nothing': write KEY=VALUE"),
+        (["n=" + "1" * 5000], "n: an integer of 5,000 digits is too long to be read"),
+        (["n=[1, " + "1" * 5000 + "]"], "n: an integer of 5,000 digits is too long to be read"),
         (["=5"], "write KEY=VALUE"),
         (["a-b=5"], "write KEY=VALUE"),
         (["a=1", "a=2"], "'a' is given twice"),
@@ -84,3 +89,20 @@ def test_a_mistyped_command_is_answered_with_the_one_that_was_meant() -> None:
     done = CliRunner().invoke(main, ["stauts"])
     assert done.exit_code == 2
     assert "Unknown command 'stauts'. Did you mean 'status'? There is: 'run', 'dev'," in done.output
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_an_app_that_changes_the_working_directory_does_not_change_it_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: bool
+) -> None:
+    """``flowkit run app.py`` told its worker to load ``app.py`` from there, where it is not."""
+    name = f"moving_app_{broken}".lower()
+    last = "raise RuntimeError" if broken else "dag = DAG('moving')"
+    lines = ["import os", "from flowkit import DAG", "os.chdir('/')", last]
+    (tmp_path / f"{name}.py").write_text("\n".join(lines))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    with pytest.raises(AppError) if broken else nullcontext():
+        load_app_calmly(f"{name}.py")
+    assert Path.cwd() == tmp_path
+    sys.modules.pop(name, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import sys
 from collections import deque
 from dataclasses import dataclass
 from decimal import Decimal
@@ -102,3 +103,16 @@ def test_what_has_more_items_than_bytes_is_described() -> None:
     ):
         assert isinstance(plain(value), str)
     assert plain(pd.RangeIndex(3)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("most_digits", [640, 4300])
+def test_an_int_that_python_refuses_to_spell_is_shown_in_hexadecimal(most_digits: int) -> None:
+    """Also where it refuses earlier than by default (PYTHONINTMAXSTRDIGITS)."""
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(most_digits)
+    try:
+        numbers = [0, 10**600, -(10**1000), 10**5000]
+        shown = json.loads(json.dumps(plain({"n": numbers})))["n"]
+    finally:
+        sys.set_int_max_str_digits(before)
+    assert [int(str(one), 0) for one in shown] == numbers

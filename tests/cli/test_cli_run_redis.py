@@ -10,7 +10,7 @@ from console import Run
 from real_redis import RealRedis
 
 from flowkit.protocol.link import Link
-from flowkit.protocol.namespace import drop_namespace
+from flowkit.protocol.namespace import drop_namespace, expire_namespace, keep_namespace
 from flowkit.protocol.scheduler_store import SchedulerStore
 
 
@@ -24,6 +24,14 @@ def drop(server: RealRedis, pattern: str) -> None:
         found = list(client.scan_iter(match=pattern, count=1000))
         if found:
             client.delete(*found)
+
+
+def assert_all_expire(server: RealRedis, run: str) -> None:
+    """What a failed run leaves is kept for a resume, as long as the run, and not for ever."""
+    left = keys(server, f"{{run-{run}}}*")
+    assert len(left) > 5
+    with server.client() as client:
+        assert [key for key in left if client.ttl(key) <= 0] == []
 
 
 def test_a_success_leaves_nothing_in_redis(flowkit: Run, redis_server: RealRedis) -> None:
@@ -41,12 +49,13 @@ def test_a_failure_is_kept_and_can_be_resumed(flowkit: Run, redis_server: RealRe
     assert done.returncode == 1
     document = json.loads(done.stdout)
     run = document["run_id"]
-    assert keys(redis_server, f"{{run-{run}}}*")
+    assert_all_expire(redis_server, run)
 
     again = flowkit("run", "failing.py", *url, "--resume", run)
     assert again.returncode == 1
     assert f"--resume {run}" in again.stderr
     assert "attempt 2" in again.stderr
+    assert_all_expire(redis_server, run)
 
 
 def test_what_was_mended_goes_on_where_it_stopped(
@@ -112,3 +121,15 @@ def test_of_several_urls_it_takes_the_first_server_and_no_shard(
     finally:
         drop_namespace(link, namespace)
         link.close()
+
+
+def test_what_is_kept_for_a_resume_does_not_expire_while_it_is_used(
+    redis_server: RealRedis, namespace: str
+) -> None:
+    link, key = Link(redis_server.url), f"{{{namespace}}}:schema"
+    link.call("SET", key, "1")
+    expire_namespace(link, namespace, 60_000)
+    assert 0 < link.call("PTTL", key) <= 60_000
+    keep_namespace(link, namespace)
+    assert link.call("PTTL", key) == -1
+    link.close()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import psutil
@@ -74,6 +75,67 @@ def test_a_run_from_start_to_stop(app: str) -> None:
     assert Line("worker", "err \ufffd", None, True) in lines
     assert len(mine) >= 4
     assert alive(mine) == []
+
+
+def test_a_system_is_ready_when_the_app_is_loaded_not_before(tmp_path: Path) -> None:
+    """A worker was registered before a child knew that the app is broken."""
+    path = tmp_path / "slow_app.py"
+    path.write_text("import time\ntime.sleep(0.3)\nraise RuntimeError('broken for good')\n")
+    with (
+        LocalSystem(str(path), processes=1) as system,
+        pytest.raises(FlowkitError, match=r"(?s)The worker cannot work.*broken for good"),
+    ):
+        system.wait_ready()
+
+
+def test_a_worker_that_still_loads_its_app_stops_at_once(tmp_path: Path) -> None:
+    """Its children hear nothing meanwhile, and had the whole grace period for nothing."""
+    path, loading = tmp_path / "endless_app.py", tmp_path / "loading"
+    path.write_text(f"import time\nopen({str(loading)!r}, 'w').close()\ntime.sleep(600)\n")
+    lines: list[Line] = []
+    system = LocalSystem(str(path), processes=1, grace=60.0, on_line=lines.append).start()
+    wait_until("the app is being loaded", loading.exists)
+    began = time.monotonic()
+    system.stop()
+    assert time.monotonic() - began < 30.0
+    assert [line.text for line in lines if "ended by" in line.text] == []
+
+
+NESTED = """
+from flowkit import DAG, task
+
+@task
+def leaf():
+    return 1
+
+with DAG("inner") as inner:
+    inner.add(leaf)
+
+@task
+def waits():
+    return inner.run(executor="redis")
+
+with DAG("outer") as outer:
+    outer.add(waits)
+"""
+
+
+def test_tasks_that_wait_for_runs_on_their_own_worker_are_told(tmp_path: Path, app: str) -> None:
+    """They wait for ever, and ``status`` said "running" and no more."""
+    path = tmp_path / "nested_app.py"
+    path.write_text(NESTED)
+    with LocalSystem(str(path), processes=1, grace=0.0) as system, system.client() as client:
+        system.wait_ready()
+        outer = client.submit(load_app(str(path)).dag("outer"))
+        told = "Task 'waits' waits for a run, as every task on its worker does."
+        wait_until("status tells", lambda: outer.status().waiting_for.startswith(told))
+        (inner,) = (client.run(one.run) for one in client.runs() if one.dag_name == "inner")
+        assert inner.status().waiting_for.startswith(
+            "Task 'leaf' waits in queue 'default', and every process that serves it executes"
+        )
+        outer.cancel()
+        assert inner.wait(20.0) == "succeeded", "the process is free again"
+        assert outer.wait(20.0) == "cancelled"
 
 
 def lines_of(printed: str) -> list[Line]:

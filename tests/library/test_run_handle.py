@@ -9,13 +9,17 @@ import pytest
 from flowkit import DAG, Client, RunHandle, Task, run_handle
 from flowkit.core.states import RunState
 from flowkit.embedded import EmbeddedServer
-from flowkit.exceptions import RedisUnavailable, RunLost, RunNotFound, WaitTimeout
+from flowkit.exceptions import DAGError, RedisUnavailable, RunLost, RunNotFound, WaitTimeout
 from flowkit.protocol.client_store import Standing
 from flowkit.protocol.namespace import drop_namespace
 
 
 def work() -> int:
     return 1
+
+
+def count(rows: str) -> int:
+    return len(rows)
 
 
 def test_a_run_that_was_accepted_and_is_gone_is_lost() -> None:
@@ -40,6 +44,37 @@ def test_a_run_that_is_gone_has_no_results_rather_than_none_of_them() -> None:
             run.results()
         with pytest.raises(RunLost):
             run.result("work")
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_parameters_have_the_limit_of_the_settings(monkeypatch: pytest.MonkeyPatch, many) -> None:
+    """A worker would refuse what was accepted, or the client what workers would take."""
+
+    def submit(client: Client, rows: str) -> RunHandle:
+        params = {"rows": rows}
+        (run,) = client.submit_many(dag, [params]) if many else [client.submit(dag, params=params)]
+        return run
+
+    dag = one_task(count)
+    monkeypatch.setenv("FLOWKIT_MAX_RESULT_BYTES", "1KiB")
+    with EmbeddedServer() as server, Client.connect(server.url) as client:
+        with pytest.raises(
+            DAGError, match=r"run of DAG .* cannot be sent to workers: params is too"
+        ):
+            submit(client, "x" * 2000)
+        assert client.runs() == []
+        run = submit(client, "x" * 900)
+        with run.shard.store() as store:
+            assert len(store.read_params(run.run_id)) > 900
+
+
+def test_a_parameter_that_cannot_be_stored_is_an_error_of_the_dag() -> None:
+    with (
+        EmbeddedServer() as server,
+        Client.connect(server.url) as client,
+        pytest.raises(DAGError, match=r"params\['rows'\]: <class 'object'> cannot be stored"),
+    ):
+        client.submit(one_task(count), params={"rows": object()})
 
 
 # -- Redis is away ---------------------------------------------------------------------------------

@@ -162,7 +162,8 @@ def test_size_is_capped() -> None:
     assert unpack(data, max_bytes=len(data)) == "x" * 2000
     text = broken(data, max_bytes=len(data) - 1)
     assert text == (
-        "The stored value is 1.9 KiB, and the limit for reading is 1.9 KiB. Raise the limit."
+        "The stored value is 1.9 KiB, and the limit for reading is 1.9 KiB. Raise the limit: "
+        "FLOWKIT_MAX_RESULT_BYTES."
     )
 
 

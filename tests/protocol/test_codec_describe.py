@@ -63,6 +63,9 @@ def test_deep_and_cyclic_values() -> None:
     ring.append(ring)
     assert describe(ring).startswith("[[")
     assert describe(10**100_000) == "<int of 332193 bits>"
+    assert describe([10**5000, {"a": -(10**5000)}]) == (
+        "[<int of 16610 bits>, {'a': <int of 16610 bits>}]"
+    ), "one number hid the others"
 
 
 @given(st.text(st.characters(exclude_categories=())), st.integers(1, 50))

@@ -313,7 +313,8 @@ def test_too_large_names_the_largest_part() -> None:
     assert str(error).startswith("result is too large to be stored: 2.9 KiB, and the limit is 2.0")
     assert str(error).endswith(
         "Its largest part is result['rows'][1]['blob'] (2.9 KiB). Write it to a file or an object "
-        "store and return its path, or raise the limit."
+        "store and return its path, or raise the limit (FLOWKIT_MAX_RESULT_BYTES, for all clients "
+        "and workers)."
     )
 
 

@@ -106,11 +106,11 @@ def test_scalars_keep_their_type_and_serve_as_keys(scalar: Any) -> None:
 @pytest.mark.parametrize(
     ("array", "text"),
     [
-        (np.array([object()]), "<class 'numpy.ndarray'> of dtype object cannot be stored. Convert"),
-        (np.zeros(2, "i4,f8"), "cannot be stored. Convert it with .tolist()"),
+        (np.array([object()]), "<class 'numpy.ndarray'> of dtype object cannot be stored. Return"),
+        (np.zeros(2, "i4,f8"), "cannot be stored. Return value.tolist()"),
         (np.zeros(2, np.longdouble), "of dtype float128 cannot be stored"),
         (np.longdouble(1), "of dtype float128 cannot be stored"),
-        (np.ma.array([1, 2]), "Return a plain array, numpy.asarray(value)"),
+        (np.ma.array([1, 2]), "Return value.tolist(), which has None for masked items"),
         (np.void(b"x"), "value.tolist()"),
     ],
     ids=["object", "structured", "long double", "long scalar", "masked", "void"],
@@ -206,8 +206,8 @@ def test_timestamps(zone: Any, unit: str) -> None:
         (pd.MultiIndex.from_tuples([(1, 2)]), "result", "reset_index()"),
         (pd.Series([1], index=pd.MultiIndex.from_tuples([(1, 2)])), "result.index", "MultiIndex"),
         (pd.DataFrame({("a", 1): [1], 2: [2]}), "result.columns", "dtype object"),
-        (pd.Timedelta("1s"), "result", "Convert it"),
-        (pd.NaT, "result", "Convert it"),
+        (pd.Timedelta("1s"), "result", "value.to_pytimedelta()"),
+        (pd.NaT, "result", "Return None"),
         (pd.Series([1], name=("a", object)), "result.name[1]", "Return its name"),
         (
             pd.date_range("2024-01-01", periods=1, freq=pd.offsets.CDay(holidays=["2024-01-02"])),

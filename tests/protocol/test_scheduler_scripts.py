@@ -10,6 +10,7 @@ from world import HOUR_MS, LIST, START, World, done
 
 from flowkit.core.states import RunState, TaskState
 from flowkit.exceptions import LeaseLost
+from flowkit.no_leader import no_leader
 from flowkit.protocol.lease_store import LeaseReply
 from flowkit.protocol.scheduler_store import SchedulerStore
 
@@ -42,6 +43,17 @@ class TestLead:
         world.scheduler.lead(0)
         assert world.client.has_leader() is False
         assert rival(world).lead(1000) == LeaseReply(True, 2, cursor="0")
+
+    def test_a_lease_that_has_ended_may_be_of_a_scheduler_that_cannot_renew_it(
+        self, world: World
+    ) -> None:
+        """To be told to start one helps nobody whose Redis is full."""
+        assert no_leader(world.client) == "No scheduler is running"
+        world.scheduler.lead(1000)
+        assert no_leader(world.client) == ""
+        world.now += 41_000
+        assert "cannot renew its lease, which ended 40 s ago" in no_leader(world.client)
+        assert world.client.has_leader() is False
 
     def test_who_does_not_lead_gives_nothing_up(self, world: World) -> None:
         world.scheduler.lead(1000)

@@ -181,7 +181,7 @@ def test_a_forked_process_has_a_connection_of_its_own(state: RedisStateManager) 
             assert state.get("child") == number
 
     process = multiprocessing.get_context("fork").Process(target=child)
-    with state._lock:  # as another thread of the parent might
+    with state._lock.get():  # as another thread of the parent might
         process.start()
     for _ in range(50):
         assert state.get("parent") == os.getpid()

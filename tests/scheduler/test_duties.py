@@ -6,9 +6,11 @@ import pytest
 from stage import LANE, Stage, dag_of
 
 from flowkit.core.states import RunState
+from flowkit.protocol.reply_errors import WrongType
+from flowkit.protocol.wrong_keys import wrong_keys
 from flowkit.scheduler.active import Place
 from flowkit.scheduler.janitor import Janitor
-from flowkit.scheduler.loop import Loop
+from flowkit.scheduler.loop import REST_S, Loop
 from flowkit.scheduler.promoter import LIMIT, LOOK_ANYWAY_S, Promoter
 from flowkit.scheduler.reaper import GRACE_S, Reaper
 from flowkit.scheduler.writer import Writer
@@ -196,6 +198,51 @@ def test_a_duty_may_ask_to_run_early() -> None:
     duty.early = True
     loop.run_due(1.0)
     assert duty.turns == 2
+
+
+class Broken(Counted):
+    """Meets a key of another type."""
+
+    broken = True
+
+    def run_once(self) -> float:
+        super().run_once()
+        if self.broken:
+            raise WrongType("WRONGTYPE")
+        return self.pause
+
+
+def test_a_duty_that_meets_a_key_of_another_type_rests_and_the_others_go_on() -> None:
+    now, told = 0.0, list[str]()
+    broken, other = Broken(1.0), Counted(1.0)
+    broken.name, broken.early = "janitor", True
+    loop = Loop(
+        [broken, other], on_wrong_type=lambda duty, error: told.append(duty), monotonic=lambda: now
+    )
+    for _ in range(3):
+        loop.run_due(1.0)
+        now += 1.0
+    assert (told, broken.turns, other.turns) == (["janitor"], 1, 3), "not even early"
+    now, broken.broken, broken.early = REST_S, False, False
+    loop.run_due(1.0)
+    now += 1.0
+    loop.run_due(1.0)
+    assert (told, broken.turns) == (["janitor"], 3)
+    with pytest.raises(WrongType):
+        Loop([Broken(1.0)], monotonic=lambda: 0.0).run_due(1.0)
+
+
+def test_a_key_of_another_type_is_named_with_what_to_do(stage: Stage) -> None:
+    assert wrong_keys(stage.client) == ""
+    keys = stage.client.keys
+    stage.client.link.call("SET", keys.dead(), "x")
+    stage.client.link.call("RPUSH", keys.cursor(), "x")
+    try:
+        assert wrong_keys(stage.client) == (
+            f"{keys.dead()} is no sorted set and {keys.cursor()} is no string: delete or rename it"
+        )
+    finally:
+        stage.client.link.call("DEL", keys.dead(), keys.cursor())
 
 
 def test_it_never_waits_longer_than_told() -> None:

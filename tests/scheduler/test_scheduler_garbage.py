@@ -289,7 +289,7 @@ def test_a_key_of_another_type_is_told_and_ends_no_scheduler(
         daemon._store.close()
     out = capfd.readouterr().out
     assert "cannot go on and begins anew" in out
-    assert "WRONGTYPE" in out
+    assert f"{stage.client.keys.events()} is no stream: delete or rename it" in out
 
 
 @pytest.mark.parametrize("error", [MemoryError(), ValueError("unheard of"), RecursionError()])

@@ -1,17 +1,18 @@
 -- heartbeat: renews a worker's lease and tells it what to stop.
 -- USES   base border guarded
 -- KEYS   1 prefix
--- ARGV   1 now (ms)   2 worker   3 lease (ms)   4 description to register with, '' to renew
+-- ARGV   1 now (ms)   2 worker   3 lease (ms)
+--        4 description to register with, '=' and a description to renew with it, '' to renew
 --        5… its lanes
 -- REPLY  OK <workers alive> (<lane> <claims> <"run,task,attempt …" to stop>)* | DEAD
 -- KEEPS  a worker that was declared dead never comes back under its id.
 
-local worker = ARGV[2]
-if ARGV[4] == '' then
+local worker, about = ARGV[2], ARGV[4]
+if about == '' or string.sub(about, 1, 1) == '=' then
   if not call('ZSCORE', P .. 'workers', worker) then return {'DEAD'} end
-else
-  call('HSET', worker_key(worker), 'about', ARGV[4])
+  about = string.sub(about, 2)
 end
+if about ~= '' then call('HSET', worker_key(worker), 'about', about) end
 call('ZADD', P .. 'workers', string.format('%d', now_ms() + ARGV[3]), worker)
 local lanes = table.concat(args_from({}, 5, #ARGV), ' ')
 if call('HGET', worker_key(worker), 'lanes') ~= lanes then

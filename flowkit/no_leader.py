@@ -1,0 +1,22 @@
+"""What is told where no scheduler leads: there is none, or it cannot renew its lease.
+
+A client cannot tell them apart: a Redis that is full or read-only takes no lease, and a scheduler
+that has stopped leaves one that has ended.
+"""
+
+from __future__ import annotations
+
+from .protocol.client_store import ClientStore
+
+
+def no_leader(store: ClientStore) -> str:
+    """Return why nothing goes on there, without a remedy at its end; "" while a scheduler leads."""
+    left_ms = store.lease_left_ms()
+    if left_ms is None:
+        return "No scheduler is running"
+    if left_ms > 0:
+        return ""
+    return (
+        "No scheduler is running, or it cannot renew its lease, which ended "
+        f"{-left_ms / 1000:.0f} s ago (then its log says why: is Redis full, or read-only?)"
+    )

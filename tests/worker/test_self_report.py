@@ -1,0 +1,157 @@
+"""What a worker tells of its children: who has loaded the app, and who waits for another run."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from flowkit.context import Attempt, attempt_scope, hear_of_waits, waiting_for_run
+from flowkit.embedded import EmbeddedServer
+from flowkit.exceptions import LeaseLost
+from flowkit.logging import FlowkitLogger
+from flowkit.outage import OutageLog
+from flowkit.protocol.client_store import ClientStore
+from flowkit.protocol.link import Link
+from flowkit.protocol.worker_store import WorkerStore
+from flowkit.worker.board import Board, Mark
+from flowkit.worker.config import WorkerConfig
+from flowkit.worker.lease_keeper import LeaseKeeper
+from flowkit.worker.self_report import SAY_AFTER_S, ChildCounts, SelfReport, note_wait
+
+
+def kid(*marks: Mark) -> Any:
+    board = Board(1)
+    board.enter(0, "nightly,0,1|||outer")
+    for mark in marks:
+        board.mark(mark)
+    return SimpleNamespace(board=board)
+
+
+@pytest.fixture
+def time() -> list[float]:
+    return [100.0]
+
+
+@pytest.fixture
+def report(time: list[float]) -> SelfReport:
+    log = FlowkitLogger("flowkit.test", "INFO")
+    return SelfReport(log, lambda: "W", monotonic=lambda: time[0])
+
+
+def test_it_counts_who_is_ready_and_who_waits(report: SelfReport) -> None:
+    kids = [kid(), kid(Mark.READY), kid(Mark.READY, Mark.WAITS), kid(Mark.READY, Mark.LOOP_WAITS)]
+    assert report.look(kids) == ChildCounts(ready=3, waiting=2)
+    assert report.look([]) == ChildCounts()
+
+
+def test_it_warns_once_when_all_have_waited_for_a_while(
+    report: SelfReport, time: list[float], capfd: pytest.CaptureFixture[str]
+) -> None:
+    waiting, other = kid(Mark.WAITS), kid()
+
+    def said_after(seconds: float) -> str:
+        time[0] += seconds
+        report.look([waiting, other])
+        return capfd.readouterr().out
+
+    assert said_after(SAY_AFTER_S) == "", "one is free"
+    other.board.mark(Mark.WAITS)
+    assert said_after(0.0) == ""
+    text = said_after(SAY_AFTER_S)
+    assert "All 2 processes of worker W wait for other runs: task 'outer' of run nightly" in text
+    assert "Start more workers" in text
+    assert said_after(SAY_AFTER_S) == "", "it is said already"
+    other.board.mark(Mark.WAITS, on=False)
+    assert said_after(SAY_AFTER_S) == ""
+    other.board.mark(Mark.WAITS)
+    assert said_after(0.0) == ""
+    assert "All 2 processes" in said_after(SAY_AFTER_S)
+
+
+# -- who waits -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def heard() -> Iterator[list[bool]]:
+    heard: list[bool] = []
+    hear_of_waits(heard.append)
+    yield heard
+    hear_of_waits(lambda begins: None)
+
+
+def test_only_a_wait_inside_of_a_task_is_told(heard: list[bool]) -> None:
+    with waiting_for_run():
+        pass
+    assert heard == []
+    with attempt_scope(Attempt("r", "outer", 1, {})), waiting_for_run():
+        assert heard == [True]
+    assert heard == [True, False]
+
+
+def test_what_holds_no_lane_does_not_count() -> None:
+    """A thread that a task has started: the task itself goes on."""
+    board = Board(1)
+    thread = threading.Thread(target=note_wait, args=(board,), kwargs={"begins": True})
+    thread.start()
+    thread.join()
+    assert not board.is_marked(Mark.WAITS)
+
+    async def blocks() -> None:
+        note_wait(board, begins=True)
+
+    thread = threading.Thread(target=lambda: asyncio.run(blocks()))
+    thread.start()
+    thread.join()
+    assert board.is_marked(Mark.LOOP_WAITS)
+    note_wait(board, begins=True)
+    assert board.is_marked(Mark.WAITS)
+    note_wait(board, begins=False)
+    assert not board.is_marked(Mark.WAITS)
+
+
+# -- telling it ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store(fake_server: EmbeddedServer, namespace: str) -> Iterator[WorkerStore]:
+    link = Link(fake_server.url)
+    yield WorkerStore(link, namespace)
+    link.close()
+
+
+@pytest.fixture
+def keeper(fake_server: EmbeddedServer, store: WorkerStore) -> LeaseKeeper:
+    log = OutageLog(FlowkitLogger("flowkit.test", "INFO"), lambda: "")
+    config = WorkerConfig("app", fake_server.url, processes=2)
+    return LeaseKeeper(config, store, log, allow_eviction=False)
+
+
+def test_the_counts_are_part_of_the_description(keeper: LeaseKeeper, store: WorkerStore) -> None:
+    def told() -> tuple[bool, bool]:
+        (one,) = ClientStore(store.link, store.keys.namespace).alive_workers()
+        return one.is_ready, one.all_wait
+
+    keeper.enlist(lambda: False)
+    assert told() == (False, False)
+    keeper.counts = ChildCounts(ready=1, waiting=1)
+    keeper.beat(["W.0"])
+    assert told() == (True, False)
+    keeper.counts = ChildCounts(ready=2, waiting=2)
+    keeper.beat(["W.0"])
+    assert told() == (True, True)
+
+
+def test_to_tell_them_does_not_bring_a_dead_worker_back(
+    keeper: LeaseKeeper, store: WorkerStore
+) -> None:
+    keeper.enlist(lambda: False)
+    store.retire(keeper.worker, [])
+    keeper.counts = ChildCounts(ready=1)
+    with pytest.raises(LeaseLost):
+        keeper.beat([])
+    assert list(ClientStore(store.link, store.keys.namespace).alive_workers()) == []
