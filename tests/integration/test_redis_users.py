@@ -26,6 +26,7 @@ from system import System
 
 from flowkit import DAG, Client
 from flowkit.exceptions import NotPermitted
+from flowkit.protocol.lease_store import LeaseStore
 from flowkit.protocol.link import Link
 from flowkit.protocol.roles import ROLES, VIEWER
 from flowkit.settings import Settings
@@ -270,6 +271,38 @@ def test_so_is_a_script_that_does_what_its_user_may_not(server: RealRedis) -> No
         admin.execute_command("ACL", "SETUSER", "flowkit-client", "-xadd")
         with pytest.raises(NotPermitted, match="does not allow this"):
             client.submit(pipeline())
+
+
+@pytest.mark.parametrize("daemon", ["scheduler", "worker"])
+def test_a_daemon_with_the_user_of_another_role_ends(
+    server: RealRedis, tmp_path: Path, daemon: str
+) -> None:
+    """One that reads the lease of another looked like a good standby, and never led."""
+    system = System(url_of(server, daemon), "shop", tmp_path)
+    start = {"scheduler": system.scheduler, "worker": system.worker}
+    try:
+        start["scheduler"](FLOWKIT_REDIS_URL=url_of(server, "scheduler")).says("leads in term 1")
+        others = [role for role in NAMES if role != daemon]
+        refused = [start[daemon](FLOWKIT_REDIS_URL=url_of(server, role)) for role in others]
+        for process in refused:
+            assert process.exit_code() == 3, process.log
+            assert "does not allow this" in process.log
+            assert "started" not in process.log
+            assert "Traceback" not in process.log
+    finally:
+        system.close()
+
+
+def test_the_question_what_a_user_may_do_changes_nothing(server: RealRedis) -> None:
+    with server.client() as admin:
+        for value in (None, b"s1,4,5"):
+            if value:
+                admin.set("{shop}:leader", value)
+            link = Link(url_of(server, "scheduler"))
+            LeaseStore(link, "shop", "s2").check_rights()
+            link.close()
+            assert admin.get("{shop}:leader") == value
+            assert admin.keys("*") == ([b"{shop}:leader"] if value else [])
 
 
 def test_who_may_not_ask_for_info_is_let_in(server: RealRedis) -> None:
