@@ -127,7 +127,8 @@ class SchedulerDaemon:
         if not self._stopping.is_set():
             where = redact_url(self._config.redis_url)
             self._say("scheduler_started", f"Scheduler {self._id} started on {where}")
-            warn_of_risks(self._store.link, self._log, scheduler=self._id)
+            patched = self._config.redis_patched
+            warn_of_risks(self._store.link, self._log, patched=patched, scheduler=self._id)
             self._leader.start()
         while not self._stopping.is_set():
             leadership = self._leader.leadership()

@@ -101,7 +101,8 @@ class WorkerDaemon:
         wake = self._catch_signals()
         self._enlist("started")
         if not self._signals:
-            warn_of_risks(self._link, self._log, worker=self._keeper.worker)
+            patched = self._config.redis_patched
+            warn_of_risks(self._link, self._log, patched=patched, worker=self._keeper.worker)
         while not self._signals:
             self._duties(blameless=False)
             self._fill_up()

@@ -25,6 +25,7 @@ _SETTINGS = (
     "log_level",
     "log_json",
     "allow_eviction",
+    "redis_patched",
     "capture_output",
 )
 _LEVELS = ("DEBUG", "INFO", "SUCCESS", "SYSTEM", "WARNING", "ERROR")
@@ -54,6 +55,13 @@ def redis_options(command: _F) -> _F:
 
 def daemon_options(command: _F) -> _F:
     """Add the options of a daemon: Redis, log level and format."""
+    command = click.option(
+        "--redis-patched",
+        is_flag=True,
+        default=None,
+        help="This Redis has the security fixes of its distribution: do not warn about its version "
+        "[FLOWKIT_REDIS_PATCHED].",
+    )(command)
     command = click.option(
         "--log-json", is_flag=True, default=None, help="Write log lines as JSON."
     )(command)

@@ -17,6 +17,7 @@ import logging
 import ssl
 from typing import Any
 
+from .pages import SECURE_REDIS, page
 from .redis_url import redact_url
 
 OLDEST = ssl.TLSVersion.TLSv1_2
@@ -62,8 +63,9 @@ def _warn_once(url: str, problem: str) -> None:
         return
     _warned.add(url)
     logging.getLogger("flowkit").warning(
-        "Redis at %s has no protection against impostors, by %s. See docs/howto/secure-redis.md",
+        "Redis at %s has no protection against impostors, by %s. See %s",
         redact_url(url),
         problem,
+        page(SECURE_REDIS, "tls"),
         extra={"event": "tls_unchecked", "fields": {}, "context": {}},
     )
