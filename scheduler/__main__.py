@@ -62,8 +62,8 @@ def _run_daemon(settings: Settings, shard: Shard, share: Share | None) -> NoRetu
         layout=shard.layout,
         redis_patched=settings.redis_patched,
     )
-    daemon = SchedulerDaemon(config, allow_eviction=settings.allow_eviction, share=share)
-    end_as(daemon.run)
+    allowed = settings.allow_eviction
+    end_as(lambda: SchedulerDaemon(config, allow_eviction=allowed, share=share).run())
 
 
 if __name__ == "__main__":

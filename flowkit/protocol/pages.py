@@ -8,7 +8,6 @@ is named. It refuses nothing.
 from __future__ import annotations
 
 from functools import cache
-from importlib import metadata
 
 SECURE_REDIS, SHARDS = "howto/secure-redis.md", "howto/shards.md"
 
@@ -24,6 +23,8 @@ def page(path: str, heading: str = "") -> str:
 
 @cache
 def _base() -> str:
+    from importlib import metadata  # takes long to import, and few processes print an address
+
     try:
         urls = metadata.metadata("flowkit").get_all("Project-URL") or []
     except metadata.PackageNotFoundError:  # run from a folder, not installed
