@@ -71,14 +71,18 @@ def daemon_options(command: _F) -> _F:
     return redis_options(command)
 
 
-def settings_from(options: dict[str, Any]) -> Settings:
-    """Return the settings with these flags on top. Raises UsageError (exit code 2)."""
+def settings_from(options: dict[str, Any], *, uses_redis: bool = True) -> Settings:
+    """Return the settings with these flags on top. Raises UsageError (exit code 2).
+
+    ``uses_redis``: whether the command uses the Redis that they name.
+    """
     flags = {name: options[name] for name in _SETTINGS if options.get(name) is not None}
     try:
         settings = load_settings(**flags)
     except FlowkitError as error:
         raise click.UsageError(str(error)) from None
-    _tell_file_above(settings)
+    if uses_redis:
+        _tell_file_above(settings)
     return settings
 
 
