@@ -95,6 +95,7 @@ def test_neither_do_daemons_that_wait_for_a_redis_or_are_refused(
         lonely = [system.scheduler(), system.worker()]
         for one in lonely:
             one.says("Waiting for Redis")
+            assert " started" not in one.log, "that is said once Redis has answered"
         assert SECRET not in command_lines()
     finally:
         system.close()
