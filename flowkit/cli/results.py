@@ -55,10 +55,15 @@ def show_end(handle: RunHandle, record: RunRecord, *, hint: str) -> None:
     elif record.state is RunState.FAILED:
         error = handle.error()
         show_error(error)
-        note(f"\n{HINT_UNTRUSTED if error.error_type == UntrustedValue.__name__ else hint}")
+        note(f"\n{hint_after(error.error_type, hint)}")
     else:
         fail(f"Run {record.run} was cancelled.")
         note(hint)
+
+
+def hint_after(error_type: str, hint: str) -> str:
+    """Return ``hint``, or what helps where the task would fail of the same value again."""
+    return HINT_UNTRUSTED if error_type == UntrustedValue.__name__ else hint
 
 
 def show_error(error: TaskExecutionError) -> None:

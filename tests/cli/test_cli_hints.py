@@ -9,8 +9,10 @@ import pytest
 
 from flowkit import DAG, Task
 from flowkit.cli.connect import how_to_go_on
+from flowkit.cli.dead import _show
 from flowkit.cli.results import show_end
 from flowkit.core.states import RunState
+from flowkit.dead_letters import DeadLetter, OpenedLetter
 from flowkit.exceptions import TaskExecutionError
 
 
@@ -54,4 +56,8 @@ def test_a_run_with_values_that_are_not_trusted_is_not_to_be_resumed(
     show_end(handle, record, hint="flowkit resume r7")
     said = capsys.readouterr().err
     assert ("flowkit resume r7" in said) is resumes
+    assert ("submit the run anew" in said) is not resumes
+    _show(OpenedLetter(DeadLetter("r7", "pay", "work", 1, "w.0", 0.0, kind, "no"), "", {}, {}))
+    said = capsys.readouterr().err
+    assert ("flowkit dead retry r7 work" in said) is resumes
     assert ("submit the run anew" in said) is not resumes
