@@ -13,7 +13,6 @@ import redis.exceptions as rx
 from ..exceptions import NotPermitted, RedisUnavailable, StoreError
 from .decoding import Damaged
 from .pages import SECURE_REDIS, page
-from .roles import ROLES
 
 # What may pass by itself: no connection, a server that loads, fails over, is full or read-only.
 PASSING = (
@@ -80,6 +79,8 @@ def not_permitted(where: str, text: str) -> NotPermitted:
 
     ``text``: as Redis says it. That a script did it is of no use to the reader, nor is its digest.
     """
+    from .roles import ROLES  # takes a millisecond to import, and few processes are denied anything
+
     script = _SCRIPT_DENIAL.search(text)
     what = f"a script may not {_SCRIPT_MAY_NOT[script[1]]}" if script else text.rstrip(". ")
     user = _USER_SHOWN.search(where)
