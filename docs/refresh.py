@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import render_tutorial
-from render_acl import acl_rules, old_acl_rules
+from render_acl import acl_file, acl_rules, old_acl_rules
 from render_api import api_page
 
 from flowkit import cli
@@ -122,6 +122,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "keys": key_table,
     "scripts": script_table,
     "acl": acl_rules,
+    "acl_file": acl_file,
     "acl_old": old_acl_rules,
 }
 

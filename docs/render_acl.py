@@ -6,27 +6,44 @@ carry out runs under the rules.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Iterable
 
 from flowkit.protocol.roles import ROLES, Role
 
-WIDTH = 100
+_ADMIN = "user admin on >ADMIN-PASSWORD ~* &* +@all"
+_DEFAULT_OFF = "user default off"
 
 
 def acl_rules() -> str:
-    """Return the lines that make a user of each role on Redis 7 and newer."""
-    return _block(_since_redis_7)
+    """Return the commands that make a user of each role on Redis 7 and newer."""
+    return _commands(_since_redis_7)
 
 
 def old_acl_rules() -> str:
     """Return those for Redis 6.2, which cannot tell reading from writing."""
-    return _block(_before_redis_7)
+    return _commands(_before_redis_7)
 
 
-def _block(patterns: Callable[[Role], Iterable[str]]) -> str:
-    rules = "\n\n".join(_rule(role, patterns(role)) for role in ROLES)
-    return f"```text\n{rules}\n\nACL SETUSER default off\n```"
+def acl_file() -> str:
+    """Return a whole ACL file for Redis 7 and newer.
+
+    It names ``default``, which a server resets to a user without a password if its file does not.
+    """
+    users = [f"user flowkit-{role.name} {_rules(role, _since_redis_7(role))}" for role in ROLES]
+    return _block([_ADMIN, *users, _DEFAULT_OFF])
+
+
+def _commands(patterns: Callable[[Role], Iterable[str]]) -> str:
+    # ``reset``: a user of before has the rights of this release afterwards, and no others.
+    return _block(
+        [f"ACL SETUSER flowkit-{one.name} reset {_rules(one, patterns(one))}" for one in ROLES]
+    )
+
+
+def _block(lines: Iterable[str]) -> str:
+    """Return one line for each user: neither redis-cli nor an ACL file knows continued lines."""
+    text = "\n".join(lines)
+    return f"```text\n{text}\n```"
 
 
 def _since_redis_7(role: Role) -> Iterable[str]:
@@ -39,10 +56,8 @@ def _before_redis_7(role: Role) -> Iterable[str]:
     yield from (f"~{key}" for key in (*role.script_keys, *role.writes, *role.reads))
 
 
-def _rule(role: Role, patterns: Iterable[str]) -> str:
+def _rules(role: Role, patterns: Iterable[str]) -> str:
     channels = (f"&{channel}" for channel in role.channels)
     commands = (f"+{word}" for word in sorted(role.sent))
-    head = f"ACL SETUSER flowkit-{role.name} on >{role.name.upper()}-PASSWORD resetchannels"
-    parts = (" ".join([*patterns, *channels]), " ".join(commands))
-    lines = [line for part in parts for line in textwrap.wrap(part, WIDTH)]
-    return " \\\n    ".join([head, *lines])
+    head = f"on >{role.name.upper()}-PASSWORD resetchannels"
+    return " ".join([head, *patterns, *channels, *commands])

@@ -57,5 +57,5 @@ def _answer(found: Answer | Exception) -> Answer | RedisUnavailable:
 def _late(shard: Shard, within: float) -> RedisUnavailable:
     return RedisUnavailable(
         f"cannot use Redis at {redact_url(shard.url)}: no answer within {within:g} s. "
-        f"{advice_for(TimeoutError())}"
+        f"{advice_for(TimeoutError(), shard.url)}"
     )

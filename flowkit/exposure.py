@@ -16,6 +16,7 @@ from contextlib import suppress
 from .exceptions import StoreError
 from .logging import FlowkitLogger, LogLevel
 from .protocol.link import Link
+from .protocol.pages import SECURE_REDIS, page
 from .protocol.redis_url import has_password, redact_url
 
 # From this version on protected-mode holds whatever `bind` says; before, only without one.
@@ -33,12 +34,16 @@ _FIXED = {
 _NEVER_FIXED = {(6, 0), (7, 0)}
 
 
-def warn_of_risks(link: Link, log: FlowkitLogger, **who: object) -> None:
-    """Log a warning for each risk; ``who``: fields that name the daemon. Raises nothing."""
+def warn_of_risks(link: Link, log: FlowkitLogger, *, patched: bool = False, **who: object) -> None:
+    """Log a warning for each risk. Raises nothing.
+
+    ``patched``: the user knows of the version. ``who``: fields that name the daemon.
+    """
     with suppress(StoreError):
-        _warn_if_vulnerable(link, log, who)
-    with suppress(StoreError):
-        _warn_if_exposed(link, log, who)
+        info = _info(link)
+        if not patched:
+            _warn_if_vulnerable(link, info, log, who)
+        _warn_if_exposed(link, info, log, who)
 
 
 def vulnerable_version(info: str) -> str:
@@ -55,36 +60,37 @@ def vulnerable_version(info: str) -> str:
     return f"{name.capitalize()} {version}" if is_old else ""
 
 
-def _warn_if_vulnerable(link: Link, log: FlowkitLogger, who: Mapping[str, object]) -> None:
-    """Raises StoreError."""
-    version = vulnerable_version(_info(link))
+def _warn_if_vulnerable(
+    link: Link, info: str, log: FlowkitLogger, who: Mapping[str, object]
+) -> None:
+    version = vulnerable_version(info)
     if version:
         message = (
             f"Redis at {redact_url(link.url)} is {version}, which may let a user who can run "
-            "scripts run code on the server (CVE-2025-49844 and later ones). Upgrade it, unless it "
-            "is a package of your distribution that has the fixes: see docs/howto/secure-redis.md"
+            "scripts run code on the server (CVE-2025-49844 and later ones). Upgrade it. If it is "
+            "a package of your distribution that has the fixes, set FLOWKIT_REDIS_PATCHED=true: "
+            f"see {page(SECURE_REDIS, 'versions')}"
         )
         log.event(LogLevel.WARNING, "redis_vulnerable", message, **who)
 
 
-def _warn_if_exposed(link: Link, log: FlowkitLogger, who: Mapping[str, object]) -> None:
+def _warn_if_exposed(link: Link, info: str, log: FlowkitLogger, who: Mapping[str, object]) -> None:
     """Raises StoreError."""
-    how = _exposed_by(link)
+    how = _exposed_by(link, _major_version(info))
     if how:
         message = (
             f"Redis at {redact_url(link.url)} takes commands from other machines without a "
             f"password ({how}). Set one, best a user for each role, or let it listen on 127.0.0.1 "
-            "only: see docs/howto/secure-redis.md"
+            f"only: see {page(SECURE_REDIS)}"
         )
         log.event(LogLevel.WARNING, "redis_exposed", message, **who)
 
 
-def _exposed_by(link: Link) -> str:
+def _exposed_by(link: Link, version: int) -> str:
     """Return the settings that open it, "" if it is not open. Raises StoreError."""
     if has_password(link.url) or link.url.startswith("unix:"):
         return ""
     bind, protected = (_setting(link, name) for name in ("bind", "protected-mode"))
-    version = _version(link)
     addresses = [address.removeprefix("-") for address in bind.split()]
     protects = protected == "yes" and (version >= _PROTECTS_ALL or not addresses)
     beyond = any(not _is_loopback(one) for one in addresses) or (
@@ -103,8 +109,8 @@ def _info(link: Link) -> str:
     return bytes(link.call("INFO", "server")).decode("utf-8", "replace")
 
 
-def _version(link: Link) -> int:
-    _, _, rest = _info(link).partition("redis_version:")
+def _major_version(info: str) -> int:
+    _, _, rest = info.partition("redis_version:")
     major = rest.partition(".")[0]
     return int(major) if major.isdigit() else 0
 

@@ -6,7 +6,8 @@ default. ``Settings.source`` tells which one it was, and every error names it.
 
 Rules:
 - A value is checked when it is read, wherever it came from; nobody checks it again.
-- An environment variable that is empty counts as not set: compose files pass those on.
+- An environment variable that is empty counts as not set: compose files pass those on. That of a
+  signing key does not, since it would turn signing off.
 - An unknown key in the file is an error, since it is a slip of the pen; an unknown ``FLOWKIT_``
   variable is not, since other programs may own it.
 - A password never gets into a message or a ``repr``.
@@ -56,9 +57,11 @@ class Settings:
     ``result_ttl``: seconds for which an ended run is kept. ``max_result_bytes``: of one packed
     result. ``log_level``: a name of ``LogLevel``. ``log_json``: JSON lines instead of text.
     ``lease_seconds``: after this silence a worker counts as dead. ``allow_eviction``: also start
-    on a Redis whose ``maxmemory-policy`` may delete keys. ``capture_output``: whether workers turn
-    what tasks print and log into log lines. ``signing_key``: what results, cache entries and
-    parameters are signed with; see signing.py. ``sources``: setting → where it is from.
+    on a Redis whose ``maxmemory-policy`` may delete keys. ``redis_patched``: this Redis has the
+    fixes that its version number does not show, so daemons do not warn about it.
+    ``capture_output``: whether workers turn what tasks print and log into log lines.
+    ``signing_key``: what results, cache entries and parameters are signed with; see signing.py.
+    ``sources``: setting → where it is from.
     """
 
     redis_url: str | None = None
@@ -69,6 +72,7 @@ class Settings:
     log_json: bool = False
     lease_seconds: float = 10.0
     allow_eviction: bool = False
+    redis_patched: bool = False
     capture_output: bool = True
     signing_key: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -253,6 +257,7 @@ _OPTIONS = {
     "log_json": _Option("FLOWKIT_LOG_JSON", "--log-json", _parse_bool),
     "lease_seconds": _Option("FLOWKIT_LEASE", "--lease", _parse_lease),
     "allow_eviction": _Option("FLOWKIT_ALLOW_EVICTION", "--allow-eviction", _parse_bool),
+    "redis_patched": _Option("FLOWKIT_REDIS_PATCHED", "--redis-patched", _parse_bool),
     "capture_output": _Option("FLOWKIT_CAPTURE_OUTPUT", "--capture-output", _parse_bool),
 }
 

@@ -18,6 +18,7 @@ from .protocol.fitness import check_fitness, check_layout, check_schema
 from .protocol.link import Link
 from .protocol.list_reads import WRONG_KEY
 from .protocol.listings import Listing
+from .protocol.pages import SECURE_REDIS, page
 from .protocol.reply_errors import WrongType
 from .protocol.shards import Shard
 
@@ -166,7 +167,7 @@ def _damaged(run_id: str, problem: str) -> RunDamaged:
     return RunDamaged(
         run_id,
         f"run {run_id!r} is damaged in Redis: {problem}. Submit it anew under another id, and see "
-        "who else can write to that Redis: docs/howto/secure-redis.md",
+        f"who else can write to that Redis: {page(SECURE_REDIS)}",
     )
 
 

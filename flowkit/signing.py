@@ -3,15 +3,21 @@
 A key is text of at least 16 bytes without blanks; several with blanks between are a rotation. They
 come from the environment or from a file, never from a command line or ``pyproject.toml``: the one
 shows in ``ps``, the other is committed. No message quotes them.
+
+It refuses whatever could turn signing off, or change the key, unnoticed: a variable that is set and
+blank, and a file that another account can write (trust.py) or that is too large to be one of keys.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from .exceptions import SettingsError
 from .protocol.provenance import MIN_KEY_BYTES
+from .trust import Untrusted, open_trusted, resolve
 
 NAME = "signing_key"
 VARIABLE, FILE_VARIABLE = "FLOWKIT_SIGNING_KEY", "FLOWKIT_SIGNING_KEY_FILE"
@@ -39,30 +45,42 @@ def parse_signing_key(raw: object) -> str | None:
 def read_signing_key(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the setting that an environment gives, and where it is from; both empty without one.
 
-    Raises SettingsError for a file that cannot be read or is empty, and for both variables.
+    Raises SettingsError for a variable that is blank, for both variables, and for a file that
+    cannot be read, is empty or too large, or can be written by others.
     """
-    text, path = environ.get(VARIABLE, "").strip(), environ.get(FILE_VARIABLE, "").strip()
-    if text and path:
+    names = [name for name in (VARIABLE, FILE_VARIABLE) if name in environ]
+    for name in names:
+        if not environ[name].strip():
+            raise SettingsError(
+                f"{name} is set and blank. Without a key nothing is signed or verified: give the "
+                "key, or if you want no signatures, unset the variable."
+            )
+    if len(names) > 1:
         raise SettingsError(f"{VARIABLE} and {FILE_VARIABLE} are both set; keep one of them.")
-    if not (text or path):
+    if not names:
         return {}, {}
-    variable = FILE_VARIABLE if path else VARIABLE
-    return {NAME: _in_file(path) if path else text}, {NAME: f"environment {variable}"}
+    text = environ[names[0]].strip()
+    key = _in_file(text) if names[0] == FILE_VARIABLE else text
+    return {NAME: key}, {NAME: f"environment {names[0]}"}
 
 
 def _in_file(path: str) -> str:
+    """Return the keys in a file. Raises SettingsError."""
     try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read(MAX_FILE_BYTES).strip()
+        with open(open_trusted(resolve(Path(path)), os.O_RDONLY), "rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+        text = data.decode().strip()
+    except Untrusted as error:
+        raise SettingsError(f"{FILE_VARIABLE} = {path!r} is not allowed: {error}.") from None
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
     except UnicodeDecodeError:
         problem = "is not UTF-8"
     else:
-        if text:
+        if text and len(data) <= MAX_FILE_BYTES:
             return text
-        problem = "is empty"
-    raise SettingsError(f"{path} ({FILE_VARIABLE}) {problem}.")
+        problem = f"has more than {MAX_FILE_BYTES:,} bytes" if text else "is empty"
+    raise SettingsError(f"{path} ({FILE_VARIABLE}) {problem}. Write the key into it.")
 
 
 def keys_of(setting: str | None) -> tuple[bytes, ...]:

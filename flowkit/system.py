@@ -66,7 +66,9 @@ class LocalSystem:
         self.processes = default_processes() if processes is None else processes
         self._url = url
         self._grace = grace
-        self._shared = ["--log-json", "--log-level", log_level, "--namespace", namespace]
+        # Who starts a system for a program of theirs is not who looks after the Redis.
+        self._shared = ["--redis-patched", "--log-json", "--log-level", log_level]
+        self._shared += ["--namespace", namespace]
         self._allow_eviction = allow_eviction
         self._shared += ["--allow-eviction"] if allow_eviction else []
         self._on_line = on_line or print_line

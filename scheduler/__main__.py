@@ -60,9 +60,10 @@ def _run_daemon(settings: Settings, shard: Shard, share: Share | None) -> NoRetu
         log_level=settings.log_level,
         log_json=settings.log_json,
         layout=shard.layout,
+        redis_patched=settings.redis_patched,
     )
-    daemon = SchedulerDaemon(config, allow_eviction=settings.allow_eviction, share=share)
-    end_as(daemon.run)
+    allowed = settings.allow_eviction
+    end_as(lambda: SchedulerDaemon(config, allow_eviction=allowed, share=share).run())
 
 
 if __name__ == "__main__":

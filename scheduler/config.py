@@ -14,7 +14,7 @@ class SchedulerConfig:
     ``lease``: how long it leads without renewing; a standby takes over within it plus
     ``standby_poll``. ``window``: most tasks of one run that are queued, running or waiting.
     ``sweep``: between two looks for lost hints and expired runs. ``layout``: ``position/count``:
-    which of how many shards it leads.
+    which of how many shards it leads. ``redis_patched``: do not warn about the version of Redis.
     """
 
     redis_url: str = field(repr=False)  # it may hold a password
@@ -26,6 +26,7 @@ class SchedulerConfig:
     log_level: str = "INFO"
     log_json: bool = False
     layout: str = ALONE
+    redis_patched: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("lease", 0.2), ("standby_poll", 0.01), ("window", 1), ("sweep", 0.1)):

@@ -1,8 +1,9 @@
 """The scheduler process: a lease, and while it is held the duties of the one leader.
 
-Start: wait for Redis and check it, then stand by. On taking the lease: rebuild every active run,
-then read events and run the duties in one thread, in turns; each turn first asks whether the lease
-still holds. On losing it, by a fenced write or by time, everything in memory is dropped.
+Start: wait for Redis, check it and the rights of this user, then stand by. On taking the lease:
+rebuild every active run, then read events and run the duties in one thread, in turns; each turn
+first asks whether the lease still holds. On losing it, by a fenced write or by time, everything in
+memory is dropped.
 
 Stop: give the lease up so that a standby takes over at once. Nothing has to be saved: whatever was
 not written is found again from the cursor.
@@ -21,7 +22,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
 
-from ..exceptions import LeaseLost, RedisUnavailable, StoreError
+from ..exceptions import LeaseLost, NotPermitted, RedisUnavailable, StoreError
 from ..exposure import warn_of_risks
 from ..logging import FlowkitLogger, LogLevel
 from ..outage import OutageLog
@@ -119,14 +120,15 @@ class SchedulerDaemon:
         return SchedulerStore(link, self._config.namespace, self._id, layout=layout)
 
     def run(self) -> int:
-        """Work until told to stop. Raises UnfitRedis, WrongShards."""
+        """Work until told to stop. Raises UnfitRedis, WrongShards, NotPermitted."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
-        where = redact_url(self._config.redis_url)
-        self._say("scheduler_started", f"Scheduler {self._id} started on {where}")
         self._wait_for_redis()
         if not self._stopping.is_set():
-            warn_of_risks(self._store.link, self._log, scheduler=self._id)
+            where = redact_url(self._config.redis_url)
+            self._say("scheduler_started", f"Scheduler {self._id} started on {where}")
+            patched = self._config.redis_patched
+            warn_of_risks(self._store.link, self._log, patched=patched, scheduler=self._id)
             self._leader.start()
         while not self._stopping.is_set():
             leadership = self._leader.leadership()
@@ -223,6 +225,9 @@ class SchedulerDaemon:
             try:
                 check_fitness(self._store.link, allow_eviction=self._allow_eviction)
                 check_schema(self._store, daemon=True)
+                self._store.check_rights()
+            except NotPermitted:
+                raise  # waiting does not mend it
             except RedisUnavailable as error:
                 self._outages.away(error)
                 self._stopping.wait(pause * (0.5 + random.random()))  # noqa: S311

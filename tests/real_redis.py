@@ -40,8 +40,15 @@ class RealRedis:
     """
 
     def __init__(
-        self, folder: Path, *, executable: str | None = None, aof: bool = False, password: str = ""
+        self,
+        folder: Path,
+        *,
+        executable: str | None = None,
+        aof: bool = False,
+        password: str = "",
+        user: str = "",
     ) -> None:
+        """``password``: of ``user``, whom an ACL file among the options makes, else of all."""
         found = executables()
         if executable is None:
             assert found, NOT_FOUND
@@ -50,12 +57,13 @@ class RealRedis:
         self.folder = folder
         self.aof = aof
         self.password = password
+        self.user = user
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        login = f":{self.password}@" if self.password else ""
+        login = f"{self.user}:{self.password}@" if self.password else ""
         return f"redis://{login}127.0.0.1:{self.port}/0"
 
     def client(self) -> redis.Redis:
@@ -81,7 +89,7 @@ class RealRedis:
         words += ["--dir", str(self.folder), "--logfile", str(self.folder / "redis.log")]
         words += ["--save", "", "--maxmemory-policy", "noeviction"]
         words += ["--appendonly", "yes" if self.aof else "no", "--appendfsync", "always"]
-        if self.password:
+        if self.password and not self.user:
             words += ["--requirepass", self.password]
         return [*words, *options]
 
@@ -89,9 +97,9 @@ class RealRedis:
         assert self.process is not None
         if self.process.poll() is not None:
             return "ended"
-        address = f"redis://127.0.0.1:{port}/0"
+        login = {"username": self.user or None, "password": self.password or None}
         try:
-            with redis.Redis.from_url(address, protocol=2, password=self.password or None) as one:
+            with redis.Redis(port=port, protocol=2, **login) as one:
                 # Another program's server on that port is not ours to talk to.
                 return "up" if one.info("server")["process_id"] == self.process.pid else ""
         except (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError):

@@ -95,6 +95,7 @@ def _config(settings: Settings, shard: Shard, options: dict[str, object]) -> Wor
         redis_url=shard.url,
         namespace=shard.namespace,
         layout=shard.layout,
+        redis_patched=settings.redis_patched,
         queues=tuple(dict.fromkeys(name.strip() for name in queues if name.strip())),
         processes=_number(options, "processes"),
         concurrency=_number(options, "concurrency"),

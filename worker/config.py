@@ -27,8 +27,9 @@ class WorkerConfig:
     ``concurrency``: async tasks at a time per child. ``max_tasks_per_child``: a child that has run
     so many is replaced, 0 for never. ``shutdown_timeout``: how long running tasks may go on after
     the first TERM. ``capture_output``: whether what tasks print and log becomes lines of this log.
-    ``layout``: ``position/count``: which of how many shards it serves. ``signing_keys``: what
-    values are signed with, see ``protocol.provenance``.
+    ``layout``: ``position/count``: which of how many shards it serves. ``redis_patched``: do not
+    warn about the version of Redis. ``signing_keys``: what values are signed with, see
+    ``protocol.provenance``.
     """
 
     app: str
@@ -45,6 +46,7 @@ class WorkerConfig:
     log_json: bool = False
     capture_output: bool = True
     layout: str = ALONE
+    redis_patched: bool = False
     signing_keys: tuple[bytes, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:

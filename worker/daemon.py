@@ -1,9 +1,9 @@
 """The worker's parent process: a lease, children, deadlines, and an orderly end.
 
-Start: reach Redis, register, fork the children (their lanes are registered first: a lane that
-Redis does not know may not claim). Then four duties in one loop, none of which runs user code:
-renew the lease, hear of dead children and report them at once, end attempts whose deadline has
-passed, end attempts of cancelled runs.
+Start: reach Redis, check it and the rights of this user, register, fork the children (their lanes
+are registered first: a lane that Redis does not know may not claim). Then four duties in one loop,
+none of which runs user code: renew the lease, hear of dead children and report them at once, end
+attempts whose deadline has passed, end attempts of cancelled runs.
 
 Stop: children claim nothing more and give back what they have not started; what runs may go on
 for the grace period; what is left then is killed and given back without blame; only then is the
@@ -96,11 +96,13 @@ class WorkerDaemon:
     # -- life -----------------------------------------------------------------------------------
 
     def run(self) -> int:
-        """Work until told to stop. Raises UnfitRedis, WrongShards."""
+        """Work until told to stop. Raises UnfitRedis, WrongShards, NotPermitted."""
         self._warden = Warden()
         wake = self._catch_signals()
         self._enlist("started")
-        warn_of_risks(self._link, self._log, worker=self._keeper.worker)
+        if not self._signals:
+            patched = self._config.redis_patched
+            warn_of_risks(self._link, self._log, patched=patched, worker=self._keeper.worker)
         while not self._signals:
             self._duties(blameless=False)
             self._fill_up()
@@ -110,8 +112,10 @@ class WorkerDaemon:
         return self._exit_code
 
     def _enlist(self, how: str) -> None:
-        self._keeper.enlist(lambda: self._signals > 0)
+        is_enlisted = self._keeper.enlist(lambda: self._signals > 0)
         self._new_incarnation()
+        if not is_enlisted:
+            return
         self._say("worker_started", f"Worker {self._keeper.worker} {how}", app=self._config.app)
 
     def _duties(self, *, blameless: bool) -> None:

@@ -16,7 +16,14 @@ from os import getpid
 import msgpack
 
 from .. import __version__
-from ..exceptions import BadRedisURL, LeaseLost, StoreError, UnfitRedis, WrongShards
+from ..exceptions import (
+    BadRedisURL,
+    LeaseLost,
+    NotPermitted,
+    StoreError,
+    UnfitRedis,
+    WrongShards,
+)
 from ..outage import OutageLog
 from ..protocol.fitness import check_fitness, check_layout, check_schema
 from ..protocol.worker_store import Pulse, WorkerStore
@@ -25,7 +32,7 @@ from .self_report import ChildCounts
 
 _ALPHABET = string.ascii_letters + string.digits
 _RETRY_S = 0.3
-_REFUSED = (UnfitRedis, WrongShards, BadRedisURL)  # what waiting does not mend
+_REFUSED = (UnfitRedis, WrongShards, BadRedisURL, NotPermitted)  # what waiting does not mend
 
 
 def new_worker_id() -> str:
@@ -49,11 +56,11 @@ class LeaseKeeper:
         self.counts = ChildCounts()  # to be told at the next beat
         self.worker = new_worker_id()
 
-    def enlist(self, told_to_stop: Callable[[], bool]) -> None:
-        """Register as a new incarnation, waiting for Redis if need be.
+    def enlist(self, told_to_stop: Callable[[], bool]) -> bool:
+        """Register as a new incarnation, waiting for Redis if need be; return whether it is one.
 
-        Raises WrongShards and UnfitRedis the first time. Later it waits for these too: what has
-        worked once was changed, and may be repaired.
+        Raises WrongShards, UnfitRedis and NotPermitted the first time. Later it waits for these
+        too: what has worked once was changed, and may be repaired.
         """
         self.counts = self._told = ChildCounts()
         self.worker = new_worker_id()
@@ -62,6 +69,7 @@ class LeaseKeeper:
                 if not self._is_checked:
                     check_fitness(self._store.link, allow_eviction=self._allow_eviction)
                     check_schema(self._store, daemon=True)
+                    self._store.check_rights()
                 self._is_checked = True
                 check_layout(self._store.link, self._config.namespace, self._config.layout)
                 self._store.heartbeat(self.worker, self._config.lease_ms, [], self._about())
@@ -73,7 +81,8 @@ class LeaseKeeper:
             else:
                 self._outages.back()
                 self._was_enlisted = True
-                return
+                return True
+        return False
 
     def beat(self, lanes: Sequence[str]) -> Pulse | None:
         """Renew the lease and register these lanes; None if that is not possible now, since Redis

@@ -62,7 +62,7 @@ def await_end(
     display = make_display(quiet=quiet, as_json=as_json)
     try:
         with display:
-            watch(handle, timeout, display.look)
+            watch(handle, timeout, display.look, display.note)
     except WaitTimeout as error:
         hint = f"It goes on; to look at it: flowkit status {handle.run_id}"
         give_up(handle, error, hint, as_json=as_json)

@@ -25,6 +25,7 @@ _SETTINGS = (
     "log_level",
     "log_json",
     "allow_eviction",
+    "redis_patched",
     "capture_output",
 )
 _LEVELS = ("DEBUG", "INFO", "SUCCESS", "SYSTEM", "WARNING", "ERROR")
@@ -55,6 +56,13 @@ def redis_options(command: _F) -> _F:
 def daemon_options(command: _F) -> _F:
     """Add the options of a daemon: Redis, log level and format."""
     command = click.option(
+        "--redis-patched",
+        is_flag=True,
+        default=None,
+        help="This Redis has the security fixes of its distribution: do not warn about its version "
+        "[FLOWKIT_REDIS_PATCHED].",
+    )(command)
+    command = click.option(
         "--log-json", is_flag=True, default=None, help="Write log lines as JSON."
     )(command)
     command = click.option(
@@ -63,14 +71,18 @@ def daemon_options(command: _F) -> _F:
     return redis_options(command)
 
 
-def settings_from(options: dict[str, Any]) -> Settings:
-    """Return the settings with these flags on top. Raises UsageError (exit code 2)."""
+def settings_from(options: dict[str, Any], *, uses_redis: bool = True) -> Settings:
+    """Return the settings with these flags on top. Raises UsageError (exit code 2).
+
+    ``uses_redis``: whether the command uses the Redis that they name.
+    """
     flags = {name: options[name] for name in _SETTINGS if options.get(name) is not None}
     try:
         settings = load_settings(**flags)
     except FlowkitError as error:
         raise click.UsageError(str(error)) from None
-    _tell_file_above(settings)
+    if uses_redis:
+        _tell_file_above(settings)
     return settings
 
 

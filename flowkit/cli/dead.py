@@ -151,6 +151,7 @@ def _document(letter: DeadLetter) -> dict[str, object]:
 def _show(found: OpenedLetter) -> None:
     from .output import cut, indented, local_time, note, say, say_indented
     from .plain import plain
+    from .results import hint_after
 
     letter = found.letter
     say(f"Run:      {letter.run_id}")
@@ -170,7 +171,8 @@ def _show(found: OpenedLetter) -> None:
         say_indented(found.traceback.rstrip())
     if letter.at_most_once:
         note("It may have done its work: look before you have it started again.")
-    note(f"To try again: flowkit dead retry {letter.run_id} {_quoted(letter.task)}")
+    retry = f"To try again: flowkit dead retry {letter.run_id} {_quoted(letter.task)}"
+    note(hint_after(letter.error_type, retry))
 
 
 def _quoted(task: str) -> str:

@@ -22,6 +22,7 @@ from .inputs import load_app_calmly
 if TYPE_CHECKING:
     from ..daemons import Line
     from ..loader import App
+    from ..settings import Settings
     from ..system import LocalSystem
 
 LOOK_S = 0.2
@@ -52,7 +53,7 @@ def dev(app: str, workers: int | None, port: int | None, **options: Any) -> None
     from ..system import LocalSystem
     from .watch import signals_raise
 
-    settings = settings_from(options)
+    settings = settings_from(options, uses_redis=False)
     target, _ = split_spec(app)
     loaded = load_app_calmly(target)
     with signals_raise(), ExitStack() as stack:
@@ -69,6 +70,7 @@ def dev(app: str, workers: int | None, port: int | None, **options: Any) -> None
             )
         )
         system.wait_ready()
+        _tell_unused_redis(settings)
         _tell(_example(target, loaded), server.url, settings.namespace)
         _stay(system)
 
@@ -84,6 +86,17 @@ def _queues(app: App) -> list[str]:
 def _example(target: str, app: App) -> str:
     """Return what can be submitted: the app, and one of its DAGs if it has several."""
     return f"{target}:{next(iter(app.dags))}" if len(app.dags) > 1 else target
+
+
+def _tell_unused_redis(settings: Settings) -> None:
+    """Say so if a Redis is set, which this command does not use."""
+    from .output import note
+
+    if settings.redis_url is not None:
+        note(
+            f"Redis at {redact_url(settings.redis_url)} ({settings.source('redis_url')}) is not "
+            "used: flowkit dev has a store of its own."
+        )
 
 
 def _tell(target: str, url: str, namespace: str) -> None:

@@ -117,7 +117,8 @@ class LineDisplay(Display):
         self._said, self._done = now, done
         percent = 100 * done // max(1, record.total)
         self.note(
-            f"{done}/{record.total} tasks ({percent} %), {rate:.1f}/s{summary(record.counts)}"
+            f"{done} of {record.total} tasks have ended ({percent} %), {rate:.1f}/s"
+            f"{summary(record.counts)}"
         )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..exceptions import AppError
+from ..protocol.keys import RUN_ID
 from .connect import connect
 from .daemon_options import redis_options
 from .inputs import checked_run_id, load_dag
@@ -71,13 +74,34 @@ def graph(
     if (spec is None) == (run_id is None):
         raise click.UsageError("Name a DAG to draw, or a run with --run: one of them.")
     if run_id is not None:
+        _refuse_file(run_id)
         _put(_DRAWINGS[form](connect(ctx, options).run(run_id).status()), output)
         return
     if any(value is not None for value in options.values()):
         raise click.UsageError("A DAG is drawn without Redis: its options belong to --run.")
-    _, dag = load_dag(str(spec))
+    dag = _load(str(spec))
     _put(_DRAWINGS[form](dag), output)
     dag.layout()  # a picture helps to find a cycle, which is an error all the same
+
+
+def _load(spec: str) -> DAG:
+    """Return the DAG to draw. Raises DAGError, which tells what to do if ``spec`` is a run."""
+    try:
+        return load_dag(spec)[1]
+    except AppError as error:
+        is_absent = error.__cause__ is None or isinstance(error.__cause__, ModuleNotFoundError)
+        if is_absent and RUN_ID.fullmatch(spec) and not spec.endswith(".py"):
+            hint = f"If it is a run: flowkit graph --run {shlex.quote(spec)}"
+            raise AppError(f"{error} {hint}") from error
+        raise
+
+
+def _refuse_file(run_id: str) -> None:
+    """Raise UsageError if a file with a DAG stands where a run should."""
+    if run_id.endswith(".py") and Path(run_id).is_file():
+        raise click.UsageError(
+            f"--run {run_id!r} is a file. To draw its DAG: flowkit graph {shlex.quote(run_id)}"
+        )
 
 
 def _form_of(output: Path | None) -> str:

@@ -6,7 +6,13 @@ import shutil
 import sys
 
 from ..core.states import RunState, TaskState
-from ..exceptions import FlowkitError, StoreError, TaskExecutionError, WaitTimeout
+from ..exceptions import (
+    FlowkitError,
+    StoreError,
+    TaskExecutionError,
+    UntrustedValue,
+    WaitTimeout,
+)
 from ..protocol.codec import BrokenValue
 from ..protocol.codec_describe import describe
 from ..protocol.run_records import RunRecord
@@ -17,6 +23,10 @@ from .output import count, fail, note, print_json, print_table, say_indented, se
 MOST_TASKS = 25
 WIDTH = 100
 LEAST_WIDTH = 40
+HINT_UNTRUSTED = (
+    "Resuming this run would fail in the same way. Make sure that all clients and workers have the "
+    "same signing key, and submit the run anew, under another id."
+)
 
 
 def duration_of(record: RunRecord) -> float | None:
@@ -43,11 +53,17 @@ def show_end(handle: RunHandle, record: RunRecord, *, hint: str) -> None:
     if record.state is RunState.SUCCEEDED:
         show_results(handle)
     elif record.state is RunState.FAILED:
-        show_error(handle.error())
-        note(f"\n{hint}")
+        error = handle.error()
+        show_error(error)
+        note(f"\n{hint_after(error.error_type, hint)}")
     else:
         fail(f"Run {record.run} was cancelled.")
         note(hint)
+
+
+def hint_after(error_type: str, hint: str) -> str:
+    """Return ``hint``, or what helps where the task would fail of the same value again."""
+    return HINT_UNTRUSTED if error_type == UntrustedValue.__name__ else hint
 
 
 def show_error(error: TaskExecutionError) -> None:

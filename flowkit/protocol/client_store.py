@@ -14,6 +14,7 @@ from ..core.states import RunState
 from ..exceptions import RunAlreadyOver, RunExists, RunNotFound, RunNotOver
 from .decoding import Damaged, number, state, text_of
 from .list_reads import ListReads
+from .provenance import is_signed
 from .run_records import FIELDS, STANDING_FIELDS, RunRecord, Standing, parse_run, parse_standing
 
 
@@ -63,10 +64,13 @@ class ClientStore(ListReads):
 
     def _accepted(self, submission: Submission, reply: list[bytes]) -> bool:
         if reply[0] == b"CONFLICT":
+            cause = "another graph or other parameters"
+            if is_signed(submission.packed_params):
+                cause += ", or submitted with another signing key"
             raise RunExists(
                 submission.run,
-                f"run {submission.run!r} exists already, of DAG {text_of(reply[1])!r} with another "
-                "graph or other parameters; choose another run_id, or leave it out",
+                f"run {submission.run!r} exists already, of DAG {text_of(reply[1])!r} with "
+                f"{cause}; choose another run_id, or leave it out",
             )
         return reply[0] == b"OK"
 

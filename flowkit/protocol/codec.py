@@ -137,7 +137,8 @@ def _why_broken(data: bytes | memoryview, error: Exception) -> str:
     if is_signed(data):
         return (
             "The stored value is signed, and this process has no signing key. Give it the "
-            "FLOWKIT_SIGNING_KEY of the process that wrote the value."
+            "FLOWKIT_SIGNING_KEY of the process that wrote the value. A user who must not hold the "
+            "key, such as a viewer, cannot read signed values."
         )
     return (
         "The stored value cannot be read: it is damaged, or was not written by flowkit "

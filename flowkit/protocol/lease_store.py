@@ -48,6 +48,13 @@ class LeaseStore(Store):
         self.layout = layout
         self.term = 0
 
+    def check_rights(self) -> None:
+        """Ask whether this user may lead; nothing is changed. Raises NotPermitted.
+
+        A standby only reads the lease, so a user without the right would stand by for ever.
+        """
+        self._script("check_rights", "leader", "cursor")
+
     def lead(self, lease_ms: int, shards: int | None = None) -> LeaseReply:
         """Take or renew the lease; 0 gives it up.
 

@@ -35,6 +35,7 @@ from .reply_errors import PASSING, WrongType, as_store_error, passes, refused_lo
 from .scripts import Script
 from .sentinel import connection_to_master
 from .tls import check_certificates, is_encrypted
+from .url_options import option_problem
 
 _DROP_UNSENT = struct.pack("ii", 1, 0)  # SO_LINGER: for no time
 FIRST_PAUSE_S = 0.05
@@ -43,7 +44,6 @@ CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 20.0
 
 Outage = Callable[[Exception, float], None]
-_UNKNOWN_OPTION = re.compile(r"unexpected keyword argument ('\w+')")
 _RUN_ID = re.compile(rb"^run_id:(\w+)", re.MULTILINE)
 
 
@@ -64,8 +64,7 @@ def new_connection(url: str, *, name: str, read_timeout: float) -> Any:
             check_certificates(url, pool.connection_kwargs)
         return _forgetful(pool.make_connection())
     except (ValueError, TypeError) as error:
-        unknown = _UNKNOWN_OPTION.search(str(error))
-        why = f"it has an option {unknown[1]} that there is not" if unknown else str(error)
+        why = option_problem(url, error)
         raise BadRedisURL(f"{redact_url(url)!r} is no Redis URL: {why}") from None
 
 
@@ -290,7 +289,7 @@ class Link:
         if out_of_patience or self._stopped.is_set():
             raise RedisUnavailable(
                 f"cannot use Redis at {self._shown}: {str(trouble).rstrip('. ')}. "
-                f"{advice_for(trouble)}"
+                f"{advice_for(trouble, self.url)}"
             ) from trouble
         if self.on_outage is not None:
             self.on_outage(trouble, waited)

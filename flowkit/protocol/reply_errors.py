@@ -12,6 +12,7 @@ import redis.exceptions as rx
 
 from ..exceptions import NotPermitted, RedisUnavailable, StoreError
 from .decoding import Damaged
+from .pages import SECURE_REDIS, page
 
 # What may pass by itself: no connection, a server that loads, fails over, is full or read-only.
 PASSING = (
@@ -30,6 +31,27 @@ _PASSING_IN_SCRIPT = re.compile(
 )
 # In a script, Redis 6.2 says in words that the user lacks a right.
 _FORBIDDEN = re.compile(r"\bNOPERM\b|The user executing the script can't")
+_SCRIPT_DENIAL = re.compile(r"The user executing the script can't (run|access|publish)")
+_SCRIPT_MAY_NOT = {
+    "run": "run a command that it needs",
+    "access": "access a key that it needs",
+    "publish": "publish to a channel that it needs",
+}
+# The user in an address as it is shown: redis://USER:***@HOST.
+_USER_SHOWN = re.compile(r"//([^:@/]+):\*\*\*@")
+_LOGIN_ADVICE = (
+    (
+        "without any password configured",
+        "It has no password for this user: leave it out of the "
+        "URL, or write its user too, as redis://USER:PASSWORD@HOST:PORT/DB",
+    ),
+    ("required", "Write the URL with a password, as redis://USER:PASSWORD@HOST:PORT/DB"),
+    (
+        "",
+        "Check user and password in the URL, redis://USER:PASSWORD@HOST:PORT/DB; one that 'flowkit "
+        "dev' has printed is valid until it ends",
+    ),
+)
 
 
 class WrongType(Damaged):
@@ -44,21 +66,41 @@ def passes(error: rx.ResponseError) -> bool:
 
 def refused_login(where: str, error: Exception) -> RedisUnavailable:
     """Return the error for a login that Redis does not accept. ``where``: the address as shown."""
+    text = str(error)
+    advice = next(advice for words, advice in _LOGIN_ADVICE if words in text)
     return RedisUnavailable(
-        f"Redis at {where} refused the login: {error}. "
-        "Write the URL as redis://USER:PASSWORD@HOST:PORT/DB"
+        f"Redis at {where} refused the login: {text.rstrip('. ')}{'' if text[-1:] == '?' else '.'} "
+        f"{advice}"
     )
+
+
+def not_permitted(where: str, text: str) -> NotPermitted:
+    """Return the error for what access rules do not allow. ``where``: the address as shown.
+
+    ``text``: as Redis says it. That a script did it is of no use to the reader, nor is its digest.
+    """
+    from .roles import ROLES  # takes a millisecond to import, and few processes are denied anything
+
+    script = _SCRIPT_DENIAL.search(text)
+    what = f"a script may not {_SCRIPT_MAY_NOT[script[1]]}" if script else text.rstrip(". ")
+    user = _USER_SHOWN.search(where)
+    role = next((one.name for one in ROLES if user and user[1].endswith(one.name)), None)
+    if user is None or role is None:
+        advice = "Give the user of this URL the commands, keys and channels that its role needs"
+    else:
+        advice = (
+            f"By its name, {user[1]!r} is the user of the role {role!r}. Use that of the role that "
+            "this program has, or give it all rights of its role"
+        )
+    rules = page(SECURE_REDIS, "a-user-for-each-role")
+    return NotPermitted(f"Redis at {where} does not allow this: {what}. {advice}: see {rules}")
 
 
 def as_store_error(where: str, error: rx.ResponseError) -> StoreError:
     """Return what an error reply that will not pass means. ``where``: the address as shown."""
     text = str(error)
     if isinstance(error, rx.NoPermissionError) or _FORBIDDEN.search(text):
-        return NotPermitted(
-            f"Redis at {where} does not allow this: {text.rstrip('. ')}. Give the user "
-            "of this URL the commands, keys and channels that its role needs: see "
-            "docs/howto/secure-redis.md"
-        )
+        return not_permitted(where, text)
     if text.startswith("NOAUTH"):
         return refused_login(where, error)
     # Before 7.0 a script's error stands behind "Error running script".

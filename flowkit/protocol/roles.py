@@ -1,9 +1,13 @@
 """The roles of those that talk to Redis: which commands each sends, on which keys and channels.
 
 The access rules of docs/howto/secure-redis.md are made from this table, and the embedded server
-answers no other commands. A test derives the commands once more, from what the stores of a role
-send and what their scripts call, and compares: a store that needs a new command says so here. The
-keys are measured: whole runs go through under these rules, without a denial.
+answers no other commands. A test derives the commands once more, from what the stores and the
+health check of a role send and what their scripts call, and compares: a store that needs a new
+command says so here. The keys are measured: whole runs go through under these rules, without a
+denial.
+
+A client only reads the format of the namespace (``schema``). On an empty Redis the first daemon
+notes it: a client that could write it could shut everyone else out.
 
 What patterns cannot part: a run's record, its tasks' records, results and errors begin alike
 (``run:``), so a user that may write one may write all of them. A script runs with the rights of its
@@ -66,8 +70,8 @@ _SEEN_BY_CLIENTS = "leader layout workers worker:* levels ready:* dead"
 CLIENT = Role(
     "client",
     _words(f"{_READ_BY_CLIENTS} hdel hincrby hset persist pttl sadd set xadd zadd"),
-    reads=_keys(_SEEN_BY_CLIENTS),
-    writes=_keys("run:* graph:* graphs runs active events schema"),
+    reads=_keys(f"{_SEEN_BY_CLIENTS} schema"),
+    writes=_keys("run:* graph:* graphs runs active events"),
 )
 SCHEDULER = Role(
     "scheduler",
@@ -85,8 +89,9 @@ SCHEDULER = Role(
 WORKER = Role(
     "worker",
     _words(
-        "blpop del exists get hdel hget hgetall hincrby hkeys hlen hmget hset hsetnx hvals llen "
-        "lpop lpush rpush set srandmember srem time xadd zadd zcard zrem zremrangebyrank zscore"
+        "blpop del exists get hdel hget hgetall hincrby hkeys hlen hmget hset hsetnx hstrlen hvals "
+        "llen lpop lpush rpush set srandmember srem time xadd zadd zcard zrangebyscore zrem "
+        "zremrangebyrank zscore"
     ),
     reads=_keys("graph:* leader layout"),
     writes=_keys("run:* dead events levels ready:* wake:* delayed workers worker:* cache:* schema"),

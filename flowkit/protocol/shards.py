@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .pages import SHARDS, page
 from .redis_url import (
     is_sentinel_url,
     redact_url,
@@ -86,8 +87,8 @@ def wrong_shards(url: str, namespace: str, layout: str, said: str) -> str:
         f"and its schedulers made it shard {said} (position/number of shards, counted from 0). "
         "Clients, workers and schedulers need the same URLs in the same order: give this one the "
         "list that the others have, in FLOWKIT_REDIS_URL, --redis or redis-url. To append a shard, "
-        "stop all schedulers before you start them with the longer list; docs/howto/shards.md says "
-        "how to take a wrong list back"
+        "stop all schedulers before you start them with the longer list. To take a wrong list "
+        f"back: {page(SHARDS)}"
     )
 
 

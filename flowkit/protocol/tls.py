@@ -17,7 +17,9 @@ import logging
 import ssl
 from typing import Any
 
+from .pages import SECURE_REDIS, page
 from .redis_url import redact_url
+from .url_options import check_tls_files
 
 OLDEST = ssl.TLSVersion.TLSv1_2
 _warned: set[str] = set()
@@ -31,8 +33,9 @@ def is_encrypted(url: str) -> bool:
 def check_certificates(url: str, options: dict[str, Any]) -> None:
     """Complete the options of a connection that speaks TLS, as redis-py read them from ``url``.
 
-    Raises ValueError for one that makes no sense.
+    Raises ValueError for one that makes no sense, or names a file that cannot be read.
     """
+    check_tls_files(options)
     demanded = options.setdefault("ssl_cert_reqs", "required")
     if demanded not in ("none", "optional", "required"):
         raise ValueError("ssl_cert_reqs must be required, optional or none")
@@ -62,8 +65,9 @@ def _warn_once(url: str, problem: str) -> None:
         return
     _warned.add(url)
     logging.getLogger("flowkit").warning(
-        "Redis at %s has no protection against impostors, by %s. See docs/howto/secure-redis.md",
+        "Redis at %s has no protection against impostors, by %s. See %s",
         redact_url(url),
         problem,
+        page(SECURE_REDIS, "tls"),
         extra={"event": "tls_unchecked", "fields": {}, "context": {}},
     )

@@ -77,6 +77,13 @@ class Pulse:
 class WorkerStore(Store):
     """The calls of one worker: its parent's or one lane's."""
 
+    def check_rights(self) -> None:
+        """Ask whether this user may write what workers alone write; nothing is changed.
+
+        Raises NotPermitted.
+        """
+        self._script("check_rights", "cache:")
+
     def heartbeat(
         self, worker: str, lease_ms: int, lanes: Sequence[str], about: bytes = b""
     ) -> Pulse:

@@ -74,9 +74,15 @@ def test_the_worker_serves_all_queues_of_the_app(started: Start, flowkit: Run) -
     assert process.returncode == 0
 
 
-def test_its_store_is_for_this_user_alone(started: Start, flowkit: Run) -> None:
+def test_its_store_is_for_this_user_alone(
+    started: Start, flowkit: Run, environ: dict[str, str]
+) -> None:
     """Everybody on the machine could use it, at a port that never changed."""
+    environ["FLOWKIT_REDIS_URL"] = "redis://:secret@192.0.2.1"
     process = started("dev", "--app", "chain.py")
+    read_until(
+        process, r"^Redis at redis://:\*\*\*@192.0.2.1 .* is not used: flowkit dev has a store"
+    )
     said = read_until(process, r"Its store is in memory at unix://:\*\*\*@(/\S+)\.$")
     folder = Path(said[1]).parent
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -94,6 +100,8 @@ def test_its_store_is_for_this_user_alone(started: Start, flowkit: Run) -> None:
     rest, _ = process.communicate(timeout=30)
     assert password[1] not in rest
     assert not folder.exists()
+    dead = flowkit("workers", FLOWKIT_REDIS_URL=url)
+    assert (dead.returncode, "a 'flowkit dev' that has ended" in dead.stderr) == (3, True)
 
 
 def test_an_app_that_cannot_be_loaded_is_told_at_once(flowkit: Run) -> None:

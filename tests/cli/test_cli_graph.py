@@ -48,6 +48,9 @@ def test_a_format_that_is_given_goes_before_the_name(flowkit: Run, apps: Path) -
         (["chain.py", "-o", "a.png"], "'a.png': give --format, or a name that ends with .txt"),
         (["chain.py", "-o", "no/a.svg"], "'no/a.svg' cannot be written: No such file"),
         (["--run", "bad id"], "bad id"),
+        (["--run", "chain.py"], "'chain.py' is a file. To draw its DAG: flowkit graph chain.py"),
+        (["0123456789abcdef"], "If it is a run: flowkit graph --run 0123456789abcdef"),
+        (["nightly-7"], "If it is a run: flowkit graph --run nightly-7"),
     ],
 )
 def test_wrong_usage_is_told(flowkit: Run, words: list[str], said: str) -> None:

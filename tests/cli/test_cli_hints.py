@@ -9,6 +9,11 @@ import pytest
 
 from flowkit import DAG, Task
 from flowkit.cli.connect import how_to_go_on
+from flowkit.cli.dead import _show
+from flowkit.cli.results import show_end
+from flowkit.core.states import RunState
+from flowkit.dead_letters import DeadLetter, OpenedLetter
+from flowkit.exceptions import TaskExecutionError
 
 
 def work() -> None: ...
@@ -39,3 +44,20 @@ def test_a_plain_resume_is_not_advised_where_it_starts_nothing(
     hint = how_to_go_on(failed_run(), failed)
     assert hint.startswith(f"To go on where it stopped: {command}")
     assert ("--from-task" in hint) == (failed == 1)
+
+
+@pytest.mark.parametrize(("kind", "resumes"), [("ValueError", True), ("UntrustedValue", False)])
+def test_a_run_with_values_that_are_not_trusted_is_not_to_be_resumed(
+    kind: str, resumes: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The values stay as they are, so it would fail of them again."""
+    handle: Any = SimpleNamespace(error=lambda: TaskExecutionError("work", kind, "no"))
+    record: Any = SimpleNamespace(state=RunState.FAILED)
+    show_end(handle, record, hint="flowkit resume r7")
+    said = capsys.readouterr().err
+    assert ("flowkit resume r7" in said) is resumes
+    assert ("submit the run anew" in said) is not resumes
+    _show(OpenedLetter(DeadLetter("r7", "pay", "work", 1, "w.0", 0.0, kind, "no"), "", {}, {}))
+    said = capsys.readouterr().err
+    assert ("flowkit dead retry r7 work" in said) is resumes
+    assert ("submit the run anew" in said) is not resumes

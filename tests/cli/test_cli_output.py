@@ -87,12 +87,12 @@ def test_piped_progress_is_sparse(
         return capsys.readouterr().err.strip()
 
     assert look(101.0, 50) == ""  # too soon
-    assert look(102.0, 50) == "50/100 tasks (50 %), 25.0/s"
+    assert look(102.0, 50) == "50 of 100 tasks have ended (50 %), 25.0/s"
     assert look(110.0, 50) == ""  # nothing new
     assert look(111.0, 55) == ""  # less than a tenth
-    assert look(132.0, 55) == "55/100 tasks (55 %), 0.2/s"  # after a long silence
+    assert look(132.0, 55) == "55 of 100 tasks have ended (55 %), 0.2/s"  # after a long silence
     assert look(133.0, 90) == ""
-    assert look(134.5, 90) == "90/100 tasks (90 %), 14.0/s"
+    assert look(134.5, 90) == "90 of 100 tasks have ended (90 %), 14.0/s"
 
 
 def test_quiet_keeps_errors_and_what_tasks_print(capsys: pytest.CaptureFixture[str]) -> None:

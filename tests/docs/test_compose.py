@@ -15,7 +15,9 @@ from helpers import free_port, wait_until
 from pages import ROOT
 from real_redis import executables
 
+from flowkit import settings
 from flowkit.health import CHECKS
+from flowkit.signing import FILE_VARIABLE, VARIABLE
 
 TEXT = (ROOT / "docker-compose.yml").read_text()
 
@@ -78,6 +80,22 @@ def test_redis_keeps_runs_and_is_reachable_from_this_machine_alone() -> None:
     assert re.findall(r"^      - (\S+:6379)$", service("redis"), re.MULTILINE) == [
         "127.0.0.1:6379:6379"
     ]
+
+
+def variables(anchor: str) -> dict[str, str]:
+    """Return the variables of a block, with the texts that compose fills in, "" for no text."""
+    found = re.search(rf"^ *[\w-]+: &{anchor}\n((?: +[A-Z<].*\n)+)", TEXT, re.MULTILINE)
+    assert found is not None
+    return dict(re.findall(r"^ +(FLOWKIT_\w+): ?(.*)$", found[1], re.MULTILINE))
+
+
+def test_containers_get_every_setting_and_those_who_sign_the_key() -> None:
+    every = {option.variable for option in settings._OPTIONS.values()}
+    assert every <= variables("environment").keys()
+    # Without a value it is handed on only if it is set: a blank one would be refused.
+    assert variables("signing") == {VARIABLE: "", FILE_VARIABLE: ""}
+    for name in ("scheduler", "worker", "flowkit"):
+        assert ("environment: *signing" in service(name)) is (name != "scheduler")
 
 
 def test_services_that_scale_have_no_name_and_no_port_of_their_own() -> None:

@@ -12,6 +12,7 @@ from flowkit.core.retry import Policy, delay_before_retry
 PAGE = ROOT / "docs" / "guarantees.md"
 RETRIES = ROOT / "docs" / "howto" / "retries.md"
 FAULTS = ("raises", "timeout", "killed", "machine", "scheduler", "restarts", "cut off", "memory")
+FAULTS += ("hostile", "role", "forged")
 
 
 def rows() -> list[list[str]]:

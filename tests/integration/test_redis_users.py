@@ -7,7 +7,9 @@ single keys. ``try`` in a script swallows denials, so ``ACL LOG`` is asked.
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,12 +18,15 @@ from pathlib import Path
 import acl
 import fault_app as app
 import pytest
+import redis
+from helpers import raw_connection
 from pipeline import pipeline, went_well
 from real_redis import RealRedis, executables
 from system import System
 
 from flowkit import DAG, Client
 from flowkit.exceptions import NotPermitted
+from flowkit.protocol.lease_store import LeaseStore
 from flowkit.protocol.link import Link
 from flowkit.protocol.roles import ROLES, VIEWER
 from flowkit.settings import Settings
@@ -82,6 +87,89 @@ def test_each_is_kept_inside_its_namespace(part: str, role: str) -> None:
     assert not [rule for rule in rules if "@" in rule or rule.startswith(("all", "+script ", "-"))]
 
 
+# -- as the page gives them ------------------------------------------------------------------------
+
+
+def logs_in(server: RealRedis, user: str, password: str) -> bool:
+    with redis.Redis(port=server.port, protocol=2, username=user, password=password) as client:
+        try:
+            return bool(client.execute_command("INFO", "server"))
+        except redis.AuthenticationError:
+            return False
+
+
+def test_the_commands_can_be_pasted_word_for_word(server: RealRedis) -> None:
+    """What redis-cli sends of a line is what the server reads of one without a protocol."""
+    text = acl.block("acl" if is_new(server.executable) else "acl_old")
+    with raw_connection(server.url) as connection, connection.makefile("rb") as replies:
+        for line in text.splitlines():
+            connection.sendall(f"{line}\n".encode())
+            assert replies.readline() == b"+OK\r\n", line
+    for role in set(NAMES):
+        assert logs_in(server, f"flowkit-{role}", f"{role.upper()}-PASSWORD")
+    # Pasting is no way to lock oneself out: that is a step of its own.
+    assert logs_in(server, "default", "")
+
+
+def test_redis_cli_takes_them(tells_reads: RealRedis) -> None:
+    cli = shutil.which("redis-cli")
+    if cli is None:
+        pytest.skip("there is no redis-cli")
+    words = [cli, "-p", str(tells_reads.port)]
+    done = subprocess.run(words, input=acl.block("acl"), capture_output=True, text=True, timeout=20)
+    assert done.stdout.split() == ["OK"] * len(NAMES), done
+
+
+def test_the_file_is_an_acl_file_that_locks_nobody_out(tmp_path: Path) -> None:
+    executable = next((one for one in SERVERS.values() if is_new(one)), None)
+    if executable is None:
+        pytest.skip("Redis 6.2 cannot tell reading from writing")
+    users = tmp_path / "users.acl"
+    users.write_text(acl.block("acl_file"))
+    server = RealRedis(
+        tmp_path / "redis", executable=executable, user="admin", password="ADMIN-PASSWORD"
+    )
+    try:
+        server.start("--aclfile", str(users))
+        for role in NAMES:
+            assert logs_in(server, f"flowkit-{role}", f"{role.upper()}-PASSWORD")
+        assert not logs_in(server, "default", "")
+        with server.client() as admin:
+            assert admin.execute_command("ACL", "SAVE") in (True, b"OK")
+    finally:
+        server.stop()
+    assert acl.users("acl_file").keys() == acl.users().keys()
+
+
+# -- what each can do -----------------------------------------------------------------------------
+
+
+def test_a_client_may_come_first(server: RealRedis, tmp_path: Path) -> None:
+    """On Redis 7 it may not note the format of an empty namespace; the first daemon does."""
+    system = System(url_of(server, "client"), "shop", tmp_path)
+    try:
+        with system.client() as client, server.client() as admin:
+            run = client.submit(cached_dag())
+            assert (admin.get("{shop}:schema") is None) is is_new(server.executable)
+            system.scheduler(FLOWKIT_REDIS_URL=url_of(server, "scheduler"))
+            system.worker("--processes", "1", FLOWKIT_REDIS_URL=url_of(server, "worker"))
+            assert run.wait(30) == "succeeded"
+            assert admin.get("{shop}:schema")
+            for role in ("scheduler", "worker"):
+                assert is_healthy(server, role)
+    finally:
+        system.close()
+    assert denials(server) == []
+
+
+def is_healthy(server: RealRedis, role: str) -> bool:
+    environ = {**os.environ, "FLOWKIT_REDIS_URL": url_of(server, role), "FLOWKIT_NAMESPACE": "shop"}
+    words = [sys.executable, "-P", "-m", "flowkit.health", role]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, env=environ)
+    assert done.returncode == 0, done.stderr
+    return True
+
+
 def test_a_whole_run_under_these_users(server: RealRedis, tmp_path: Path) -> None:
     system = System(url_of(server, "client"), "shop", tmp_path)
     try:
@@ -126,12 +214,17 @@ def held_dag() -> DAG:
 
 
 def denials(server: RealRedis) -> list[str]:
-    """Return what the server has refused to anybody. redis-py tries ``CLIENT SETINFO``."""
+    """Return what the server has refused to anybody.
+
+    Not counted: ``CLIENT SETINFO``, which redis-py tries, and that a client that comes first may
+    not note the format of the namespace.
+    """
     with server.client() as admin:
         entries = admin.execute_command("ACL", "LOG")
     found = [dict(zip(one[::2], one[1::2], strict=True)) for one in entries]
     told = [f"{one[b'username'].decode()}: {one[b'object'].decode()}" for one in found]
-    return [one for one in told if not re.search(r": client(\|setinfo)?$", one)]
+    expected = re.compile(r": client(\|setinfo)?$|flowkit-client: (set|\{shop\}:schema)$")
+    return [one for one in told if not expected.search(one)]
 
 
 def test_a_state_store_under_its_user(server: RealRedis) -> None:
@@ -180,6 +273,38 @@ def test_so_is_a_script_that_does_what_its_user_may_not(server: RealRedis) -> No
             client.submit(pipeline())
 
 
+@pytest.mark.parametrize("daemon", ["scheduler", "worker"])
+def test_a_daemon_with_the_user_of_another_role_ends(
+    server: RealRedis, tmp_path: Path, daemon: str
+) -> None:
+    """One that reads the lease of another looked like a good standby, and never led."""
+    system = System(url_of(server, daemon), "shop", tmp_path)
+    start = {"scheduler": system.scheduler, "worker": system.worker}
+    try:
+        start["scheduler"](FLOWKIT_REDIS_URL=url_of(server, "scheduler")).says("leads in term 1")
+        others = [role for role in NAMES if role != daemon]
+        refused = [start[daemon](FLOWKIT_REDIS_URL=url_of(server, role)) for role in others]
+        for process in refused:
+            assert process.exit_code() == 3, process.log
+            assert "does not allow this" in process.log
+            assert "started" not in process.log
+            assert "Traceback" not in process.log
+    finally:
+        system.close()
+
+
+def test_the_question_what_a_user_may_do_changes_nothing(server: RealRedis) -> None:
+    with server.client() as admin:
+        for value in (None, b"s1,4,5"):
+            if value:
+                admin.set("{shop}:leader", value)
+            link = Link(url_of(server, "scheduler"))
+            LeaseStore(link, "shop", "s2").check_rights()
+            link.close()
+            assert admin.get("{shop}:leader") == value
+            assert admin.keys("*") == ([b"{shop}:leader"] if value else [])
+
+
 def test_who_may_not_ask_for_info_is_let_in(server: RealRedis) -> None:
     with server.client() as admin:
         admin.execute_command("ACL", "SETUSER", "flowkit-client", "-info")
@@ -200,6 +325,7 @@ def test_who_may_not_ask_for_info_is_let_in(server: RealRedis) -> None:
         ("client", ("ZADD", "{shop}:workers", "0", "w")),  # its own lease
         ("client", ("SET", "{shop}:layout", "0/9/9")),
         ("client", ("SET", "{shop}:cursor", "9-9")),
+        ("client", ("SET", "{shop}:schema", "999999")),  # would shut everyone else out
         ("client", ("HSET", "{shop}:state:s:e", "value", "forged")),
         ("worker", ("SET", "{shop}:leader", "me,1,99999999999999")),
         ("worker", ("SET", "{shop}:graph:0", "forged")),
@@ -267,16 +393,15 @@ def test_a_viewer_sees_everything_and_changes_nothing(server: RealRedis, tmp_pat
             with pytest.raises(NotPermitted):
                 viewer.submit(pipeline())
         assert {one for one in denials(server) if "viewer: eval" not in one} == set()
-        for words in (
-            ("cancel", run.run_id),
-            ("resume", run.run_id),
-            ("dead", "retry", run.run_id),
-        ):
+        changes = [(*words, run.run_id) for words in (("cancel",), ("dead", "retry"), ("resume",))]
+        for words in changes:
             refused = flowkit(url, *words)
             assert refused.returncode != 0, words
             assert "does not allow this" in refused.stderr, words
             assert "Traceback" not in refused.stderr
         assert dumped(server) == before
+        for words in changes:
+            assert "does not allow" not in flowkit(url_of(server, "client"), *words).stderr, words
     finally:
         system.close()
 

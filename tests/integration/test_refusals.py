@@ -231,6 +231,15 @@ def test_a_daemon_without_a_redis_url_says_what_to_give(system: System, daemon: 
     assert "FLOWKIT_REDIS_URL" in program.log
 
 
+@pytest.mark.parametrize("daemon", DAEMONS)
+def test_an_option_of_the_url_that_there_is_not_is_told(system: System, daemon: str) -> None:
+    url = "rediss://localhost/0?ssl_ca_cert=x"
+    program = system.run_program(daemon, DAEMONS[daemon], FLOWKIT_REDIS_URL=url)
+    assert program.exit_code() == 2
+    assert "did you mean 'ssl_ca_certs'" in program.log
+    assert "Traceback" not in program.log
+
+
 def test_bad_options_are_refused_with_the_option_s_name(system: System) -> None:
     worker = system.worker("--processes", "0")
     assert worker.exit_code() == 2

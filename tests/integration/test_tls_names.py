@@ -205,6 +205,8 @@ def test_a_check_is_off_only_if_the_url_says_so(
         ("?ssl_min_version=-2", "must be 771"),  # whatever the library can do
         ("?ssl_min_version=TLSv1", "ssl_min_version"),
         ("?ssl_cert_reqs=None", "must be required, optional or none"),
+        ("?ssl_ca_certs=/no/ca.pem", "ssl_ca_certs names '/no/ca.pem', which cannot be read: No"),
+        ("?ssl_certfle=x", "did you mean 'ssl_certfile'"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(url: str, query: str, says: str) -> None:

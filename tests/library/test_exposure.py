@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from flowkit.exposure import vulnerable_version
+from flowkit.exposure import vulnerable_version, warn_of_risks
+from flowkit.logging import FlowkitLogger
 
 
 @pytest.mark.parametrize(
@@ -36,3 +39,32 @@ from flowkit.exposure import vulnerable_version
 )
 def test_a_version_is_known_to_be_vulnerable(info: str, shown: str) -> None:
     assert vulnerable_version(f"# Server\r\n{info}\r\nos:Linux") == shown
+
+
+class OldServer:
+    """Stands in for a Link to a vulnerable server, and notes what it is asked."""
+
+    url = "redis://10.0.0.5:6379"
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, ...]] = []
+
+    def call(self, *words: str) -> Any:
+        self.asked.append(words)
+        if words[0] == "INFO":
+            return b"# Server\r\nredis_version:7.0.15\r\n"
+        return [words[2].encode(), b"yes" if words[2] == "protected-mode" else b""]
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_a_version_is_warned_of_unless_it_is_known_to_be_patched(
+    patched: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server: Any = OldServer()
+    warn_of_risks(server, FlowkitLogger("flowkit.test", "INFO"), patched=patched)
+    said = capfd.readouterr()
+    text = said.out + said.err
+    assert ("is Redis 7.0.15" in text) is not patched
+    assert ("set FLOWKIT_REDIS_PATCHED=true" in text) is not patched
+    assert [words[0] for words in server.asked].count("INFO") == 1, "it is asked once"
+    assert ("CONFIG", "GET", "bind") in server.asked, "an open Redis is warned of all the same"

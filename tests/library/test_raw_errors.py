@@ -18,7 +18,7 @@ from flowkit.checks import (
     check_since,
 )
 from flowkit.core.shorten import MAX_MESSAGE
-from flowkit.exceptions import SettingsError
+from flowkit.exceptions import BadRedisURL, SettingsError
 from flowkit.from_task import number_of
 from flowkit.testing import run_dag
 
@@ -57,6 +57,23 @@ def test_a_wrong_type_is_answered_with_a_sentence(call: Callable[[], Any], says:
             lambda: Client.connect("redis://h?bogus=1"),
             "it has an option 'bogus' that flowkit does not",
         ),
+        (
+            lambda: Client.connect("rediss://h?ssl_ca_cert=x"),
+            "has an option 'ssl_ca_cert' that there is not; did you mean 'ssl_ca_certs'",
+        ),
+        (
+            lambda: Client.connect("redis://h?ssl_ca_certs=x"),
+            "'ssl_ca_certs' belongs to TLS: write rediss://",
+        ),
+        (
+            lambda: Client.connect("rediss://h?ssl_ca_certs=/no/ca.pem"),
+            "ssl_ca_certs names '/no/ca.pem', which cannot be read: No such file",
+        ),
+        (
+            lambda: Client.connect("rediss+sentinel://h/m?ssl_keyfile=/no/key"),
+            "ssl_keyfile names '/no/key', which cannot be read",
+        ),
+        (lambda: Client.connect("rediss://h?ssl_ca_path=/no"), "ssl_ca_path names '/no', which is"),
         (lambda: check_limit(0), "limit must be at least 1, not 0"),
         (lambda: check_since(float("nan")), "since must be 0 to"),
         (lambda: check_run_state("over"), "unknown state of a run 'over'. There is: 'running', "),
@@ -65,7 +82,7 @@ def test_a_wrong_type_is_answered_with_a_sentence(call: Callable[[], Any], says:
 def test_a_value_that_cannot_be_is_answered_with_a_sentence(
     call: Callable[[], Any], says: str
 ) -> None:
-    with pytest.raises((ValueError, SettingsError), match=says):
+    with pytest.raises((ValueError, SettingsError, BadRedisURL), match=says):
         call()
 
 

@@ -39,6 +39,7 @@ def test_with_nothing_set_the_defaults_hold(tmp_path: Path) -> None:
         log_json=False,
         lease_seconds=10.0,
         allow_eviction=False,
+        redis_patched=False,
         capture_output=True,
     )
     assert settings.source("redis_url") == "default"
@@ -69,6 +70,7 @@ EVERY = {
     "log_json": ("FLOWKIT_LOG_JSON", "--log-json", "true", True),
     "lease_seconds": ("FLOWKIT_LEASE", "--lease", "2m", 120.0),
     "allow_eviction": ("FLOWKIT_ALLOW_EVICTION", "--allow-eviction", "yes", True),
+    "redis_patched": ("FLOWKIT_REDIS_PATCHED", "--redis-patched", "1", True),
     "capture_output": ("FLOWKIT_CAPTURE_OUTPUT", "--capture-output", "no", False),
 }
 
@@ -167,7 +169,7 @@ def test_an_unknown_key_near_to_nothing_gets_the_whole_list(tmp_path: Path) -> N
     message = failure(tmp_path)
     assert message.endswith(
         "there are redis-url, namespace, result-ttl, max-result-bytes, log-level, log-json, "
-        "lease-seconds, allow-eviction, capture-output."
+        "lease-seconds, allow-eviction, redis-patched, capture-output."
     )
 
 

@@ -123,6 +123,8 @@ def everything_sent() -> list[tuple[str, int]]:
     link.reply = [b"OK", 0, 0]
     worker.release("W.0", [])
     worker.retire("W", [])
+    worker.check_rights()
+    scheduler.check_rights()
     link.reply = [b"OK", 1, -1]
     scheduler.lead(1)
     link.reply = [b"NOBODY"]

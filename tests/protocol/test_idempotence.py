@@ -111,6 +111,9 @@ CASES = {
         b"OK",
         b"OK",
     ),
+    "check_rights": Case(
+        led, "check_rights", lambda world: ("leader", "cursor", "cache:"), b"OK", b"OK"
+    ),
     "submit": Case(
         lambda world: None,
         "submit",

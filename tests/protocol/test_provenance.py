@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
+from strangers import give_away, needs_root
 
 from flowkit.exceptions import SettingsError, UntrustedValue
 from flowkit.protocol.codec import BrokenValue, pack, unpack
@@ -94,6 +98,10 @@ def test_the_key_comes_from_the_environment_or_a_file_and_is_never_shown(tmp_pat
         ({"FLOWKIT_SIGNING_KEY": f"{secret} s3cret"}, "at least 16 bytes"),
         ({"FLOWKIT_SIGNING_KEY": secret, "FLOWKIT_SIGNING_KEY_FILE": "x"}, "are both set"),
         ({"FLOWKIT_SIGNING_KEY_FILE": str(tmp_path / "none")}, "cannot be read: No such file"),
+        ({"FLOWKIT_SIGNING_KEY": ""}, "FLOWKIT_SIGNING_KEY is set and blank"),
+        ({"FLOWKIT_SIGNING_KEY": " \n"}, "FLOWKIT_SIGNING_KEY is set and blank"),
+        ({"FLOWKIT_SIGNING_KEY_FILE": ""}, "FLOWKIT_SIGNING_KEY_FILE is set and blank"),
+        ({"FLOWKIT_SIGNING_KEY": "", "FLOWKIT_SIGNING_KEY_FILE": str(path)}, "set and blank"),
     ):
         with pytest.raises(SettingsError, match=words) as caught:
             load_settings(cwd=tmp_path, environ=environ)
@@ -103,3 +111,47 @@ def test_the_key_comes_from_the_environment_or_a_file_and_is_never_shown(tmp_pat
         load_settings(cwd=tmp_path, environ={})
     assert "s3cret" not in str(caught.value)
     assert "s3cret" not in repr(Settings(signing_key=secret))
+
+
+def load_key(path: Path) -> str | None:
+    environ = {"FLOWKIT_SIGNING_KEY_FILE": str(path)}
+    return load_settings(cwd=path.parent, environ=environ).signing_key
+
+
+def test_a_key_file_is_read_whole_or_refused(tmp_path: Path) -> None:
+    """One that was cut would be another key, which signs what nobody accepts."""
+    path = tmp_path / "key"
+    path.write_text("s3cret-" * 9 + " " * 2**16)
+    with pytest.raises(SettingsError, match="has more than 65,536 bytes"):
+        load_key(path)
+    path.write_text(" \n")
+    with pytest.raises(SettingsError, match="is empty"):
+        load_key(path)
+    path.write_bytes(b"\xff" * 30)
+    with pytest.raises(SettingsError, match="is not UTF-8"):
+        load_key(path)
+
+
+def test_a_key_file_that_others_can_write_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("s3cret-" * 9)
+    link = tmp_path / "link"  # as Kubernetes mounts secrets
+    link.symlink_to(path)
+    assert load_key(link) == "s3cret-" * 9
+    path.chmod(0o666)
+    for name in (path, link):
+        with pytest.raises(SettingsError, match="every account can write") as caught:
+            load_key(name)
+        assert "s3cret" not in str(caught.value)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(SettingsError, match="is not a regular file"):
+        load_key(path)
+
+
+@needs_root
+def test_a_key_file_of_another_account_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("s3cret-" * 9)
+    with pytest.raises(SettingsError, match="belongs to the account 'nobody'"):
+        load_key(give_away(path))

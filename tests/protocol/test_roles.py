@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import msgpack
 import pytest
 
+from flowkit.embedded import EmbeddedServer
+from flowkit.health import CHECKS, check_scheduler, check_worker
 from flowkit.protocol import keys
+from flowkit.protocol.client_store import ClientStore
+from flowkit.protocol.link import Link
 from flowkit.protocol.roles import DROPS_A_NAMESPACE, ROLES, SENT_BY_ALL, VIEWER, Role
+from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.scripts import script
+from flowkit.protocol.worker_store import WorkerStore
 
 PROTOCOL = Path(keys.__file__).parent
 # Role → the modules that read and call scripts for it.
@@ -43,11 +53,41 @@ def called_by(name: str) -> set[str]:
     return set(re.findall(r"'([A-Z]{3,})'", text))
 
 
+def sent_by_health_check(server: EmbeddedServer, namespace: str, role: str) -> set[str]:
+    """Return the commands that a health check of a role that works sends."""
+    commands: set[str] = set()
+    link = Link(server.url)
+    SchedulerStore(link, namespace, "s1").lead(60_000)
+    about: bytes = msgpack.packb({"host": "h"})
+    WorkerStore(link, namespace).heartbeat("w0000001", 60_000, [], about)
+    for name in ("_exchange", "_exchange_all"):
+        setattr(link, name, _noting(commands, getattr(link, name)))
+    store = ClientStore(link, namespace)
+    check = {"scheduler": check_scheduler, "worker": partial(check_worker, host="h")}[role]
+    assert check(store)
+    link.close()
+    return commands
+
+
+def _noting(commands: set[str], send: Callable[..., Any]) -> Callable[..., Any]:
+    def noting(words: Sequence[Any], **options: Any) -> Any:
+        sent_now = words if isinstance(words[0], tuple) else [words]
+        commands.update(str(one[0]).lower() for one in sent_now)
+        return send(words, **options)
+
+    return noting
+
+
 @pytest.mark.parametrize(
     "role", [role for role in ROLES if role.runs_scripts], ids=lambda role: role.name
 )
-def test_the_table_has_what_the_code_sends_and_nothing_else(role: Role) -> None:
-    assert role.commands - SENT_BY_ALL == sent(role.name) - SENT_BY_ALL
+def test_the_table_has_what_the_code_sends_and_nothing_else(
+    role: Role, fake_server: EmbeddedServer, namespace: str
+) -> None:
+    needed = sent(role.name)
+    if role.name in CHECKS:
+        needed |= sent_by_health_check(fake_server, namespace, role.name)
+    assert role.commands - SENT_BY_ALL == needed - SENT_BY_ALL
 
 
 def test_a_viewer_sends_what_clients_send_beside_scripts() -> None:
@@ -74,6 +114,7 @@ def test_a_viewer_sends_what_clients_send_beside_scripts() -> None:
         ("worker:*", "scheduler worker"),
         ("ready:*", "scheduler worker"),
         ("graph:*", "client scheduler"),
+        ("schema", "scheduler worker"),
         ("runs", "client scheduler"),
     ],
 )

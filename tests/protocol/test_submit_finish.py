@@ -8,6 +8,8 @@ from world import HOUR_MS, LIST, START, World, done
 
 from flowkit.core.states import RunState
 from flowkit.exceptions import RunAlreadyOver, RunExists, RunNotFound, RunNotOver
+from flowkit.protocol.provenance import Provenance
+from flowkit.submission import signed
 
 RUN_KEYS = ["run:r1", "run:r1:errors", "run:r1:results", "run:r1:tasks"]
 
@@ -46,6 +48,15 @@ class TestSubmit:
         with pytest.raises(RunExists, match=r"run 'r1' exists already, of DAG 'etl'.*run_id"):
             world.client.submit(world.submission(**change))
         assert world.dump() == before
+
+    def test_a_conflict_of_signed_runs_may_be_one_of_keys(self, world: World) -> None:
+        first, other = (
+            signed(world.submission(), Provenance([key]), world.namespace)
+            for key in (b"first-signing-key", b"other-signing-key")
+        )
+        world.client.submit(first)
+        with pytest.raises(RunExists, match="or submitted with another signing key; choose"):
+            world.client.submit(other)
 
     def test_a_graph_is_asked_for_only_if_it_is_not_there(self, world: World) -> None:
         one = world.submission()
