@@ -18,10 +18,11 @@ from functools import partial
 
 from ..context import enter_attempt
 from ..exceptions import FlowkitError, StoreError, TaskTimeout
+from ..forked import end_if_forked
 from ..protocol.worker_store import Outcome, WorkerStore
 from .board import Board
 from .desk import Desk
-from .executor import Executor, Prepared, end_if_forked
+from .executor import Executor, Prepared
 from .trouble import Trouble
 from .values import Values
 

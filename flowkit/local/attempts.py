@@ -17,6 +17,7 @@ thread of the crew while it runs, so that the bound holds for both kinds togethe
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Container, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..context import enter_attempt
 from ..core.compiled import OnFailure
 from ..core.states import TaskState
+from ..forked import end_if_forked
 from ..functions import refuse_hidden_coroutine
 from ..invoke import may_retry, plan_for, why_skipped
 from ..layout import Layout
@@ -87,6 +89,7 @@ class Attempts:
         self.starting: Callable[[int], None] | None = None  # hears of tasks with at_most_once
         self.check: Callable[[Task, Outcome], Outcome] | None = None  # see World
         self._closed = False
+        self._pid = os.getpid()
         self._context = context
         self._tasks, self._graph = context.layout.tasks, context.layout.graph
         self._bounded = bounded
@@ -158,7 +161,9 @@ class Attempts:
             value = self._in_loop(key, call) if task.is_async else task.func(*args, **kwargs)
             refuse_hidden_coroutine(task.name, value)
         except BaseException as error:
+            end_if_forked(self._pid, error)
             return self._report_failure(key, error)
+        end_if_forked(self._pid)
         duration = time.perf_counter() - begun
         return self._report(Outcome(*key, TaskState.SUCCEEDED, value, duration))
 
@@ -186,10 +191,9 @@ class Attempts:
     async def _call_async(self, key: Key, call: OpenCall) -> None:
         from asyncio import CancelledError
 
-        task, args, kwargs = call
         begun = time.perf_counter()
         try:
-            value = await task.func(*args, **kwargs)
+            value = await self._awaited(call)
         except BaseException as error:
             self._report_failure(key, error)
             if isinstance(error, CancelledError):
@@ -197,9 +201,18 @@ class Attempts:
             return
         self._report(Outcome(*key, TaskState.SUCCEEDED, value, time.perf_counter() - begun))
 
-    def _in_loop(self, key: Key, call: OpenCall) -> Any:
+    async def _awaited(self, call: OpenCall) -> Any:
         task, args, kwargs = call
-        return self._to_loop(key, task.func(*args, **kwargs)).result()
+        try:
+            value = await task.func(*args, **kwargs)
+        except BaseException as error:
+            end_if_forked(self._pid, error)
+            raise
+        end_if_forked(self._pid)
+        return value
+
+    def _in_loop(self, key: Key, call: OpenCall) -> Any:
+        return self._to_loop(key, self._awaited(call)).result()
 
     def _hand_over(self, key: Key, call: OpenCall) -> bool:
         coroutine = self._call_async(key, call)
