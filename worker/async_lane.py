@@ -231,8 +231,11 @@ class AsyncLane:
                 result = prepared.task.func(*prepared.args, **prepared.kwargs)
                 if prepared.task.is_async:
                     result = await result
-        except TimeoutError:
+        except Exception as error:
             if timer.expired() and limit is not None:
-                raise TaskTimeout(prepared.name, limit) from None
+                cause = None if isinstance(error, TimeoutError) else error
+                raise TaskTimeout(prepared.name, limit) from cause
             raise
+        if timer.expired() and limit is not None:  # it caught its cancellation and returned
+            raise TaskTimeout(prepared.name, limit)
         return result
