@@ -164,8 +164,7 @@ class Attempts:
             end_if_forked(self._pid, error)
             return self._report_failure(key, error)
         end_if_forked(self._pid)
-        duration = time.perf_counter() - begun
-        return self._report(Outcome(*key, TaskState.SUCCEEDED, value, duration))
+        return self._report(Outcome(*key, TaskState.SUCCEEDED, value, time.perf_counter() - begun))
 
     def _in_process(self, processes: Processes, key: Key, call: OpenCall) -> bool:
         from .processes import Again, Verdict
@@ -225,6 +224,8 @@ class Attempts:
 
     def _to_loop(self, key: Key, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
         future = self._loop.submit(coroutine)
+        if self._tasks[key[0]].timeout is None:
+            return future
         with self._lock:
             self._futures[key] = future
             late = key in self._abandoned

@@ -33,7 +33,9 @@ class Crew(Generic[Item]):
     """
 
     def __init__(self, work: Callable[[Item], bool], limit: int) -> None:
-        self._work = work
+        # Usually a method of what holds this crew; ``stop`` lets go of it, or both would be garbage
+        # that holds all results of the run until Python looks for such.
+        self._work: Callable[[Item], bool] | None = work
         self._limit = limit
         self._items: SimpleQueue[Item | None] = SimpleQueue()
         self._threads: list[Thread] = []
@@ -53,6 +55,7 @@ class Crew(Generic[Item]):
 
     def stop(self, *, wait: bool) -> None:
         """Let the threads end when what is queued is worked off; ``wait``: until they have."""
+        self._work = None
         for _ in self._threads:
             self._items.put(None)
         if wait:
@@ -61,7 +64,8 @@ class Crew(Generic[Item]):
 
     def _start_thread(self) -> None:
         number = len(self._threads) + 1
-        thread = Thread(target=self._run, name=f"flowkit-{number}", daemon=True)
+        work = (self._work,)
+        thread = Thread(target=self._run, args=work, name=f"flowkit-{number}", daemon=True)
         try:
             thread.start()
         except RuntimeError as error:
@@ -70,9 +74,9 @@ class Crew(Generic[Item]):
             raise _no_thread(error) from error
         self._threads.append(thread)
 
-    def _run(self) -> None:
+    def _run(self, work: Callable[[Item], bool]) -> None:
         while (item := self._items.get()) is not None:
-            if not self._work(item):
+            if not work(item):
                 return
 
 
@@ -142,7 +146,7 @@ class LoopThread:
     def _run(self) -> None:
         import asyncio
 
-        with asyncio.Runner() as runner:  # what cannot be started raises before the coroutine is made
+        with asyncio.Runner() as runner:  # raises before the coroutine is made, if at all
             runner.run(self._serve())
 
     async def _serve(self) -> None:

@@ -11,9 +11,9 @@ import signal
 import sys
 
 import pytest
+from helpers import wait_until
 
 from flowkit import DAG, Task
-from helpers import wait_until
 
 
 def _exit_code(pid: int) -> int:
