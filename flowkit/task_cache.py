@@ -174,9 +174,7 @@ class _KeyMaker:
         return {"args": args, "kwargs": dict(kwargs)}
 
 
-def _first(
-    known: WeakKeyDictionary[Any, dict[str, str]], state: Any, name: str, value: str
-) -> str:
+def _first(known: WeakKeyDictionary[Any, dict[str, str]], state: Any, name: str, value: str) -> str:
     """Return what was noted first for that store and name, ``value`` if it is the first."""
     try:
         return known.setdefault(state, {}).setdefault(name, value)

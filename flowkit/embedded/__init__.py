@@ -69,9 +69,7 @@ class EmbeddedServer:
         if self._loop is not None:
             raise RuntimeError("the embedded server runs already; stop it first")
         self._address = listen(self._host, self._port)
-        self._loop = Loop(
-            self._address.listener, self._password, self._client_class, self._warn
-        )
+        self._loop = Loop(self._address.listener, self._password, self._client_class, self._warn)
         self._loop.start()
         self._pid = os.getpid()
         return self
