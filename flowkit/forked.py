@@ -14,6 +14,17 @@ from contextlib import suppress
 
 from .log_streams import end_lines
 
+# Known without asking the kernel: a look at it is taken after each attempt.
+_pid = os.getpid()
+
+
+def _note_pid() -> None:
+    global _pid
+    _pid = os.getpid()
+
+
+os.register_at_fork(after_in_child=_note_pid)
+
 
 def end_if_forked(pid: int, error: BaseException | None = None) -> None:
     """End this process if it is not ``pid`` but a copy of it.
@@ -21,7 +32,7 @@ def end_if_forked(pid: int, error: BaseException | None = None) -> None:
     ``error``: what the function raised. As in any process, SystemExit gives the exit code; other
     errors are printed, and the exit code is 1. Nothing that user code does keeps the copy alive.
     """
-    if os.getpid() == pid:
+    if pid == _pid:
         return
     code = 0 if error is None else 1
     try:

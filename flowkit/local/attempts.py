@@ -18,6 +18,7 @@ thread of the crew while it runs, so that the bound holds for both kinds togethe
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Container, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
@@ -88,8 +89,7 @@ class Attempts:
         self.cache: LocalCache | None = None  # none of these tasks has a cache_ttl
         self.starting: Callable[[int], None] | None = None  # hears of tasks with at_most_once
         self.check: Callable[[Task, Outcome], Outcome] | None = None  # see World
-        self._closed = False
-        self._pid = os.getpid()
+        self._closed, self._pid = False, os.getpid()
         self._context = context
         self._tasks, self._graph = context.layout.tasks, context.layout.graph
         self._bounded = bounded
@@ -190,25 +190,25 @@ class Attempts:
     async def _call_async(self, key: Key, call: OpenCall) -> None:
         from asyncio import CancelledError
 
+        task, args, kwargs = call
         begun = time.perf_counter()
         try:
-            value = await self._awaited(call)
+            value = await task.func(*args, **kwargs)
         except BaseException as error:
+            end_if_forked(self._pid, error)
             self._report_failure(key, error)
             if isinstance(error, CancelledError):
                 raise
             return
+        end_if_forked(self._pid)
         self._report(Outcome(*key, TaskState.SUCCEEDED, value, time.perf_counter() - begun))
 
     async def _awaited(self, call: OpenCall) -> Any:
         task, args, kwargs = call
         try:
-            value = await task.func(*args, **kwargs)
-        except BaseException as error:
-            end_if_forked(self._pid, error)
-            raise
-        end_if_forked(self._pid)
-        return value
+            return await task.func(*args, **kwargs)
+        finally:
+            end_if_forked(self._pid, sys.exc_info()[1])
 
     def _in_loop(self, key: Key, call: OpenCall) -> Any:
         return self._to_loop(key, self._awaited(call)).result()
