@@ -15,6 +15,9 @@ from helpers import wait_until
 
 from flowkit import DAG, Task
 
+# Python 3.12 warns of a fork beside other threads. That is the point here.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+
 
 def _exit_code(pid: int) -> int:
     """Wait for a copy; one that has not ended in time is killed, and fails the test by its code."""

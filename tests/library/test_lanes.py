@@ -98,7 +98,7 @@ def test_a_run_whose_threads_are_all_stuck_says_so_when_it_gets_no_other(threads
 
     try:
         with pytest.raises(DAGError, match="no thread can be started"):
-            _dag(stuck, stuck, timeout=0.01).run(max_workers=1)
+            _dag(stuck, stuck, timeout=0.01).run(max_workers=1, timeout=PATIENCE / 4)
     finally:
         released.set()
 
