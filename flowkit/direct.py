@@ -63,11 +63,15 @@ async def _await_once(task: Task, coroutine: Coroutine[Any, Any, Any]) -> Any:
     limit = asyncio.timeout(task.timeout)
     try:
         async with limit:
-            return await coroutine
-    except TimeoutError:
+            result = await coroutine
+    except Exception as error:
         if task.timeout is not None and limit.expired():
-            raise TaskTimeout(task.name, task.timeout) from None
+            cause = None if isinstance(error, TimeoutError) else error
+            raise TaskTimeout(task.name, task.timeout) from cause
         raise
+    if task.timeout is not None and limit.expired():  # it caught its cancellation and returned
+        raise TaskTimeout(task.name, task.timeout)
+    return result
 
 
 def _condition_holds(task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:

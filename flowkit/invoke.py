@@ -178,10 +178,13 @@ def _plain_parameters(func: FunctionType) -> list[_Parameter]:
 def annotate(error: BaseException, note: str) -> None:
     """Add a note to an exception, if it takes one: a class of the user's may refuse.
 
-    Python prints notes as they are, so the text is escaped.
+    Python prints notes as they are, so the text is escaped. A program may raise the same object
+    again and again, so a note that it has already is not added.
     """
     with suppress(Exception):
-        error.add_note(escape_lines(note))
+        text = escape_lines(note)
+        if text not in getattr(error, "__notes__", ()):
+            error.add_note(text)
 
 
 def _predicate_takes(when: Callable[..., object]) -> int | None:

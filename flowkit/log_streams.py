@@ -40,6 +40,15 @@ _tell: Tell | None = None
 _lock = threading.Lock()
 
 
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+# A thread may hold the lock while another one forks; in the copy nothing would release it.
+os.register_at_fork(after_in_child=_renew_lock)
+
+
 class _Busy(threading.local):
     passing: bool = False
 

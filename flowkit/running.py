@@ -119,7 +119,10 @@ async def run_and_await(dag: DAG, options: RunOptions) -> dict[str, Any]:
         await _stop(stopper, waiting, to_the_end=options.executor != "redis")
         raise
     if error is not None:
-        raise error
+        try:
+            raise error
+        finally:
+            del error, done, waiting  # its traceback holds this frame, which must not hold it
     return results
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -99,7 +99,7 @@ class LocalSystem:
         if self._url is None:
             from .embedded import EmbeddedServer
 
-            self._server = EmbeddedServer().start()
+            self._server = EmbeddedServer(warn=warn_through(self._on_line)).start()
             self._url = self._server.url
         self._keeper = Keeper(self._daemons(), self._on_line, self._grace + MARGIN_S)
         self._keeper.start()
@@ -200,6 +200,11 @@ def default_processes() -> int:
     else:
         cores = os.cpu_count() or 1
     return max(LEAST_PROCESSES, cores)
+
+
+def warn_through(on_line: Listener) -> Callable[[str], None]:
+    """Return what gives a warning of the embedded store to ``on_line``, as the daemons' lines."""
+    return lambda text: on_line(Line("store", text, "ERROR", is_error=True))
 
 
 def print_line(line: Line) -> None:

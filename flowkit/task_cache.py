@@ -9,8 +9,9 @@
 Rules:
 - The key is the function's name for a call without arguments, and ``NAME:DIGEST`` otherwise.
   ``f(1)`` and ``f(x=1)`` are the same call. Two functions of one name on one store would answer for
-  each other, so a warning says when that is seen. What else the function depends on (its code,
-  files, the time of day) is not looked at: clear the store, or give a TTL.
+  each other, so a warning says when that is seen, also of what one factory makes with other
+  variables. What else the function depends on (its code, files, the time of day) is not looked at:
+  clear the store, or give a TTL.
 - ``None`` is a result like any other; an exception is not, and is not kept.
 - Two calls at the same time may both run the function; the later result stays.
 - A stored result that cannot be rebuilt (its class has changed) counts as none, with a warning.
@@ -22,6 +23,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -34,8 +36,9 @@ from .task import Task
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# By store: function name → reference of the function that had it first.
+# By store: function name → reference of the function that had it first, and version of its code.
 _seen: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()
+_versions: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()
 
 
 class TaskCache:
@@ -59,8 +62,10 @@ class TaskCache:
 
     def _wrap(self, func: Any) -> Any:
         name = _name_of(func)
-        self._warn_of_namesake(name, ref_of(func))
-        key_of = _KeyMaker(name, func)
+        ref = ref_of(func)
+        is_first = self._warn_of_namesake(name, ref)
+        on_first_call = partial(self._warn_of_other_code, name, ref, func) if is_first else None
+        key_of = _KeyMaker(name, func, on_first_call)
         if is_async(func):
             return self._wrap_async(func, key_of)
 
@@ -93,11 +98,9 @@ class TaskCache:
 
         return cached
 
-    def _warn_of_namesake(self, name: str, ref: str) -> None:
-        try:
-            first = _seen.setdefault(self.state, {}).setdefault(name, ref)
-        except TypeError:  # a user's store that cannot be referred to weakly, or hashed
-            return
+    def _warn_of_namesake(self, name: str, ref: str) -> bool:
+        """Warn of another function with that name; return whether there is none."""
+        first = _first(_seen, self.state, name, ref)
         if first != ref:
             get_logger().event(
                 LogLevel.WARNING,
@@ -105,13 +108,38 @@ class TaskCache:
                 f"TaskCache: {ref} and {first} keep their results under one name, {name!r}, in one "
                 "store, so each may be given those of the other; rename one, or use two stores",
             )
+        return first == ref
+
+    def _warn_of_other_code(self, name: str, ref: str, func: Any) -> None:
+        """Warn of a function from the same place that does something else: from a factory, say.
+
+        It is compared when it is called first: only then its closure is complete.
+        """
+        from .code_version import code_version
+        from .protocol.codec import CodecError
+
+        try:
+            version = code_version(func)
+        except CodecError:  # it holds what nothing can be compared by
+            return
+        if _first(_versions, self.state, name, version) != version:
+            get_logger().event(
+                LogLevel.WARNING,
+                "cache_namesake",
+                f"TaskCache: two versions of {ref} keep their results under one name, {name!r}, in "
+                "one store, so each may be given those of the other; make what they differ by an "
+                "argument, or use two stores",
+            )
 
 
 class _KeyMaker:
     """Makes the keys of one function's calls."""
 
-    def __init__(self, name: str, func: Any) -> None:
+    def __init__(
+        self, name: str, func: Any, on_first_call: Callable[[], None] | None = None
+    ) -> None:
         self._name = name
+        self._on_first_call = on_first_call
         try:
             self._signature: inspect.Signature | None = inspect.signature(func)
         except (ValueError, TypeError):  # some built-ins tell nothing
@@ -119,6 +147,10 @@ class _KeyMaker:
 
     def __call__(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         """Return the key of a call. Raises IllegalValue for arguments without a digest."""
+        warn = self._on_first_call
+        if warn is not None:
+            self._on_first_call = None
+            warn()
         if not args and not kwargs:
             return self._name
         from .protocol.codec import CodecError
@@ -140,6 +172,14 @@ class _KeyMaker:
             except TypeError:  # a wrong call; or a decorator that shows another signature
                 pass
         return {"args": args, "kwargs": dict(kwargs)}
+
+
+def _first(known: WeakKeyDictionary[Any, dict[str, str]], state: Any, name: str, value: str) -> str:
+    """Return what was noted first for that store and name, ``value`` if it is the first."""
+    try:
+        return known.setdefault(state, {}).setdefault(name, value)
+    except TypeError:  # a user's store that cannot be referred to weakly, or hashed
+        return value
 
 
 def check_store(what: str, state: object) -> StateStore:

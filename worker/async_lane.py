@@ -18,10 +18,11 @@ from functools import partial
 
 from ..context import enter_attempt
 from ..exceptions import FlowkitError, StoreError, TaskTimeout
+from ..forked import end_if_forked
 from ..protocol.worker_store import Outcome, WorkerStore
 from .board import Board
 from .desk import Desk
-from .executor import Executor, Prepared, end_if_forked
+from .executor import Executor, Prepared
 from .trouble import Trouble
 from .values import Values
 
@@ -230,8 +231,11 @@ class AsyncLane:
                 result = prepared.task.func(*prepared.args, **prepared.kwargs)
                 if prepared.task.is_async:
                     result = await result
-        except TimeoutError:
+        except Exception as error:
             if timer.expired() and limit is not None:
-                raise TaskTimeout(prepared.name, limit) from None
+                cause = None if isinstance(error, TimeoutError) else error
+                raise TaskTimeout(prepared.name, limit) from cause
             raise
+        if timer.expired() and limit is not None:  # it caught its cancellation and returned
+            raise TaskTimeout(prepared.name, limit)
         return result

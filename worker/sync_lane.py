@@ -18,10 +18,11 @@ from collections.abc import Callable
 
 from ..context import enter_attempt, leave_attempt
 from ..exceptions import FlowkitError, StoreError
+from ..forked import end_if_forked
 from ..protocol.worker_store import Claim, Outcome, WorkerStore
 from .board import Board
 from .desk import MAX_BATCH, Desk
-from .executor import Executor, Prepared, end_if_forked
+from .executor import Executor, Prepared
 from .trouble import Trouble
 from .values import Values
 

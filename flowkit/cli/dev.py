@@ -50,14 +50,14 @@ def dev(app: str, workers: int | None, port: int | None, **options: Any) -> None
     """
     from ..embedded import EmbeddedServer
     from ..loader import split_spec
-    from ..system import LocalSystem
+    from ..system import LocalSystem, warn_through
     from .watch import signals_raise
 
     settings = settings_from(options, uses_redis=False)
     target, _ = split_spec(app)
     loaded = load_app_calmly(target)
     with signals_raise(), ExitStack() as stack:
-        server = stack.enter_context(EmbeddedServer(port=port))
+        server = stack.enter_context(EmbeddedServer(port=port, warn=warn_through(_print_line)))
         system = stack.enter_context(
             LocalSystem(
                 target,

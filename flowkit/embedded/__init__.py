@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
 from typing import ClassVar
 
 from .address import Address, listen, tcp_url
@@ -27,13 +28,20 @@ class EmbeddedServer:
 
     _client_class: ClassVar[type[Client]] = Client
 
-    def __init__(self, host: str = "127.0.0.1", port: int | None = None) -> None:
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        warn: Callable[[str], None] = lambda text: None,
+    ) -> None:
         """``port``: listen on it, 0 for any free one; None for a unix socket where there is one.
 
-        ``host``: the address that the port belongs to.
+        ``host``: the address that the port belongs to. ``warn`` is given, in another thread, what
+        the program's user can mend.
         """
         self._host = host
         self._port = port
+        self._warn = warn
         self._password = secrets.token_urlsafe(_PASSWORD_BYTES)
         self._address: Address | None = None
         self._loop: Loop | None = None
@@ -61,7 +69,7 @@ class EmbeddedServer:
         if self._loop is not None:
             raise RuntimeError("the embedded server runs already; stop it first")
         self._address = listen(self._host, self._port)
-        self._loop = Loop(self._address.listener, self._password, self._client_class)
+        self._loop = Loop(self._address.listener, self._password, self._client_class, self._warn)
         self._loop.start()
         self._pid = os.getpid()
         return self

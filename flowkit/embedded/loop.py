@@ -39,9 +39,18 @@ NO_SOCKETS_S = 0.2  # before it accepts again when the process has no free file 
 
 
 class Loop(threading.Thread):
-    """The server's one thread. ``client_class``: of the state that a connection has."""
+    """The server's one thread. ``client_class``: of the state that a connection has.
 
-    def __init__(self, listener: socket.socket, password: str, client_class: type[Client]) -> None:
+    ``warn`` is called, once and in this thread, with what the program's user can mend.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        password: str,
+        client_class: type[Client],
+        warn: Callable[[str], None] = lambda text: None,
+    ) -> None:
         super().__init__(name="flowkit-embedded", daemon=True)
         self.storage = Storage()
         self.scripts = ScriptEngine()
@@ -53,6 +62,8 @@ class Loop(threading.Thread):
         self._selector = selectors.DefaultSelector()
         self._listener = listener
         self._accepts_at: float | None = None  # when it accepts again, None: it does
+        self._warn = warn
+        self._has_warned = False
         listener.setblocking(False)
         self._selector.register(listener, selectors.EVENT_READ)
         self._waker, woken = socket.socketpair()
@@ -94,7 +105,8 @@ class Loop(threading.Thread):
             connection, _ = self._listener.accept()
         except (BlockingIOError, ConnectionError):
             return  # the peer has left already
-        except OSError:  # no file descriptor is free: the listener would keep the thread awake
+        except OSError as error:  # no free file descriptor: the listener would keep it awake
+            self._warn_once(error)
             self._accepts_at = time.monotonic() + NO_SOCKETS_S
             self._selector.unregister(self._listener)
             return
@@ -115,6 +127,17 @@ class Loop(threading.Thread):
         self._strangers[peer] = time.monotonic() + STRANGER_S
         peer.watched = selectors.EVENT_READ
         self._selector.register(connection, peer.watched, peer)
+
+    def _warn_once(self, error: OSError) -> None:
+        if self._has_warned:
+            return
+        self._has_warned = True
+        with contextlib.suppress(Exception):  # what the user gave may not end the thread
+            self._warn(
+                "The embedded store can take no further connection, so what needs one waits "
+                f"({error.strerror}). Raise the limit of this process (ulimit -n), or start fewer "
+                "workers."
+            )
 
     def _guarded(self, peer: Peer, what: Callable[[Peer], None]) -> None:
         """Serve a peer; what goes wrong costs its connection, and not the server."""

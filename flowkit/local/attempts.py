@@ -17,6 +17,8 @@ thread of the crew while it runs, so that the bound holds for both kinds togethe
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Container, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
@@ -28,6 +30,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..context import enter_attempt
 from ..core.compiled import OnFailure
 from ..core.states import TaskState
+from ..forked import end_if_forked
 from ..functions import refuse_hidden_coroutine
 from ..invoke import may_retry, plan_for, why_skipped
 from ..layout import Layout
@@ -86,7 +89,7 @@ class Attempts:
         self.cache: LocalCache | None = None  # none of these tasks has a cache_ttl
         self.starting: Callable[[int], None] | None = None  # hears of tasks with at_most_once
         self.check: Callable[[Task, Outcome], Outcome] | None = None  # see World
-        self._closed = False
+        self._closed, self._pid = False, os.getpid()
         self._context = context
         self._tasks, self._graph = context.layout.tasks, context.layout.graph
         self._bounded = bounded
@@ -158,9 +161,10 @@ class Attempts:
             value = self._in_loop(key, call) if task.is_async else task.func(*args, **kwargs)
             refuse_hidden_coroutine(task.name, value)
         except BaseException as error:
+            end_if_forked(self._pid, error)
             return self._report_failure(key, error)
-        duration = time.perf_counter() - begun
-        return self._report(Outcome(*key, TaskState.SUCCEEDED, value, duration))
+        end_if_forked(self._pid)
+        return self._report(Outcome(*key, TaskState.SUCCEEDED, value, time.perf_counter() - begun))
 
     def _in_process(self, processes: Processes, key: Key, call: OpenCall) -> bool:
         from .processes import Again, Verdict
@@ -191,15 +195,23 @@ class Attempts:
         try:
             value = await task.func(*args, **kwargs)
         except BaseException as error:
+            end_if_forked(self._pid, error)
             self._report_failure(key, error)
             if isinstance(error, CancelledError):
                 raise
             return
+        end_if_forked(self._pid)
         self._report(Outcome(*key, TaskState.SUCCEEDED, value, time.perf_counter() - begun))
 
-    def _in_loop(self, key: Key, call: OpenCall) -> Any:
+    async def _awaited(self, call: OpenCall) -> Any:
         task, args, kwargs = call
-        return self._to_loop(key, task.func(*args, **kwargs)).result()
+        try:
+            return await task.func(*args, **kwargs)
+        finally:
+            end_if_forked(self._pid, sys.exc_info()[1])
+
+    def _in_loop(self, key: Key, call: OpenCall) -> Any:
+        return self._to_loop(key, self._awaited(call)).result()
 
     def _hand_over(self, key: Key, call: OpenCall) -> bool:
         coroutine = self._call_async(key, call)
@@ -212,6 +224,8 @@ class Attempts:
 
     def _to_loop(self, key: Key, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
         future = self._loop.submit(coroutine)
+        if self._tasks[key[0]].timeout is None:
+            return future
         with self._lock:
             self._futures[key] = future
             late = key in self._abandoned

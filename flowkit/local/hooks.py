@@ -38,6 +38,10 @@ class LocalHooks:
         """Keep how a task ended that did not succeed."""
         self._ends[task] = attempt, error
 
+    def forget(self) -> None:
+        """Let go of the errors: their frames refer to the run, and the run to its hooks."""
+        self._ends.clear()
+
     def event(self, hook: int) -> HookEvent:
         """Return what the hook with that task number is told."""
         trigger = self._layout.tasks[hook].policy.trigger

@@ -4,6 +4,9 @@ All of these threads are daemons. A thread cannot be killed, so an attempt that 
 time is over, or the user pressed Ctrl-C) may go on; it must not keep the program from ending.
 Neither lane knows what it runs, and neither decides anything. asyncio is imported with the first
 coroutine: runs without one do without it.
+
+A system may refuse a thread or an event loop (too many threads, too many open files). A crew then
+works with the threads that it has; with none, the run ends with an error.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from ..exceptions import DAGError
 
 if TYPE_CHECKING:
     import asyncio
@@ -24,13 +29,17 @@ class Crew(Generic[Item]):
     """Up to ``limit`` threads that call ``work(item)`` in the order of ``put``.
 
     They are started as items come. A thread whose ``work`` returns False ends: it was replaced.
+    Both ``put`` and ``replace_one`` raise DAGError if no thread is left to work and none starts.
     """
 
     def __init__(self, work: Callable[[Item], bool], limit: int) -> None:
-        self._work = work
+        # Usually a method of what holds this crew; ``stop`` lets go of it, or both would be garbage
+        # that holds all results of the run until Python looks for such.
+        self._work: Callable[[Item], bool] | None = work
         self._limit = limit
         self._items: SimpleQueue[Item | None] = SimpleQueue()
         self._threads: list[Thread] = []
+        self._stuck = 0  # those that were replaced
 
     def put(self, item: Item) -> None:
         """Queue an item. Not to be called by more than one thread."""
@@ -41,10 +50,12 @@ class Crew(Generic[Item]):
     def replace_one(self) -> None:
         """Start a thread in place of one that is stuck in an item given up."""
         self._limit += 1
+        self._stuck += 1
         self._start_thread()
 
     def stop(self, *, wait: bool) -> None:
         """Let the threads end when what is queued is worked off; ``wait``: until they have."""
+        self._work = None
         for _ in self._threads:
             self._items.put(None)
         if wait:
@@ -53,13 +64,19 @@ class Crew(Generic[Item]):
 
     def _start_thread(self) -> None:
         number = len(self._threads) + 1
-        thread = Thread(target=self._run, name=f"flowkit-{number}", daemon=True)
+        work = (self._work,)
+        thread = Thread(target=self._run, args=work, name=f"flowkit-{number}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            if len(self._threads) > self._stuck:
+                return
+            raise _no_thread(error) from error
         self._threads.append(thread)
-        thread.start()
 
-    def _run(self) -> None:
+    def _run(self, work: Callable[[Item], bool]) -> None:
         while (item := self._items.get()) is not None:
-            if not self._work(item):
+            if not work(item):
                 return
 
 
@@ -70,20 +87,21 @@ class LoopThread:
         self._starting = Lock()
         self._ready = Event()
         self._thread: Thread | None = None
+        self._broken: BaseException | None = None  # why the loop could not be started
         self._loop: asyncio.AbstractEventLoop
         self._over: asyncio.Event
         # The loop itself holds its tasks weakly: one that waits for what only it knows is garbage.
         self._running: set[Future[Any]] = set()
 
     def submit(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
-        """Run a coroutine on the loop. Any thread may ask."""
-        with self._starting:
-            if self._thread is None:
-                self._thread = Thread(target=self._run, name="flowkit-async", daemon=True)
-                self._thread.start()
+        """Run a coroutine on the loop. Any thread may ask. Raises DAGError if there is no loop."""
+        try:
+            self._open()
+        except DAGError:
+            coroutine.close()
+            raise
         import asyncio
 
-        self._ready.wait()
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         self._running.add(future)
         future.add_done_callback(self._running.discard)
@@ -94,14 +112,42 @@ class LoopThread:
         if self._thread is None:
             return
         self._ready.wait()
+        if self._broken is not None:
+            return
         self._loop.call_soon_threadsafe(self._over.set)
         if wait:
             self._thread.join()
 
+    def _open(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                thread = Thread(target=self._run_or_tell, name="flowkit-async", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as error:
+                    raise _no_thread(error) from error
+                self._thread = thread
+        self._ready.wait()
+        if self._broken is not None:
+            raise DAGError(
+                "Async tasks cannot be run: no event loop can be started "
+                f"({type(self._broken).__name__}: {self._broken}). If too many files are open, "
+                "close some or raise their limit (ulimit -n)."
+            ) from self._broken
+
+    def _run_or_tell(self) -> None:
+        try:
+            self._run()
+        except BaseException as error:
+            self._broken = error
+        finally:
+            self._ready.set()
+
     def _run(self) -> None:
         import asyncio
 
-        asyncio.run(self._serve())
+        with asyncio.Runner() as runner:  # raises before the coroutine is made, if at all
+            runner.run(self._serve())
 
     async def _serve(self) -> None:
         import asyncio
@@ -109,3 +155,11 @@ class LoopThread:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         self._ready.set()
         await self._over.wait()
+
+
+def _no_thread(error: RuntimeError) -> DAGError:
+    return DAGError(
+        f"Tasks cannot be run: no thread can be started ({error}). Unless Python is ending, this "
+        "process has as many as it may. End some, or raise the limit (ulimit -u, or pids.max of "
+        "its container)."
+    )

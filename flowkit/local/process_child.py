@@ -28,6 +28,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from ..context import enter_attempt, leave_attempt
+from ..forked import end_if_forked
 from ..functions import refuse_hidden_coroutine
 from ..log_streams import HELD, end_lines
 from ..logging import configure_logging
@@ -103,20 +104,14 @@ class _Child:
             value = func(*call.args, **call.kwargs)
             refuse_hidden_coroutine(call.task_name, value)
         except BaseException as error:
-            self._end_if_forked()
+            end_if_forked(self._pid, error)
             return _packed_error(error)
         finally:
             if HELD:
                 end_lines()
             leave_attempt(token)
-        self._end_if_forked()
+        end_if_forked(self._pid)
         return _packed_result(time.perf_counter() - begun, value)
-
-    def _end_if_forked(self) -> None:
-        """End a copy of this process that a task made with ``os.fork`` and let return."""
-        if os.getpid() != self._pid:
-            _flush()
-            os._exit(0)
 
 
 def _packed_result(seconds: float, value: object) -> bytes:

@@ -126,8 +126,9 @@ class Nursery:
     def start_kid(self) -> Kid:
         """Return a new child. Raises what starting a process raises."""
         if self._thread is None:
-            self._thread = Thread(target=self._run, name="flowkit-nursery", daemon=True)
-            self._thread.start()
+            thread = Thread(target=self._run, name="flowkit-nursery", daemon=True)
+            thread.start()  # what it raises leaves no thread behind that nothing would serve
+            self._thread = thread
         birth: Future[Kid] = Future()
         self._births.put(birth)
         return birth.result()

@@ -18,6 +18,7 @@ threads' number bounds both. Children live as long as the run. The rules:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -143,11 +144,11 @@ class Processes:
             ready: Ready = unpack(kid.ask(self._hello) or b"")
         except Died as death:
             raise self._stillborn(death) from None
-        except (OSError, AssertionError) as error:
+        except (OSError, RuntimeError, AssertionError) as error:
             # multiprocessing asserts that the parent is none of its daemons.
             raise DAGError(
-                f"DAG {self._dag_name!r}: a process cannot be started ({sentence(error)}). Run it "
-                "with fewer max_workers, or with executor='thread'."
+                f"DAG {self._dag_name!r}: a process cannot be started ({sentence(error)}). "
+                + _remedy(error)
             ) from error
         for task, number in self._cargo.numbers.items() if ready.missing else ():
             if number in ready.missing:
@@ -269,6 +270,15 @@ class Processes:
             "plain data, and objects of classes that a module has; or run with executor='thread'."
         )
         raise Verdict(IllegalValue(problem), again=False)
+
+
+def _remedy(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        try:
+            os.getcwd()
+        except FileNotFoundError:
+            return "This program's working directory was deleted; go to another one (os.chdir)."
+    return "Run it with fewer max_workers, or with executor='thread'."
 
 
 def _raised(task: Task, reply: Raised) -> BaseException:

@@ -131,6 +131,7 @@ class _LocalRun:
             at_once = False
         finally:
             self._attempts.stop(at_once=at_once)
+            self._hooks.forget()
         if self._run.outcome is not RunState.SUCCEEDED:
             raise self._failure()
         self._log.completed(self._clock.monotonic() - begun)
@@ -182,8 +183,7 @@ class _LocalRun:
 
     def _drop_retries(self, tasks: Collection[int]) -> list[Fact]:
         """Cancel what waits for a retry; what is queued cancels itself when its turn comes."""
-        dropped = self._timers.drop_retries(set(tasks))
-        return [(task, TaskState.CANCELLED) for task in dropped]
+        return [(task, TaskState.CANCELLED) for task in self._timers.drop_retries(set(tasks))]
 
     # -- taking in -------------------------------------------------------------------------
 
@@ -266,8 +266,7 @@ class _LocalRun:
         elif self._attempts.abandon(index, attempt):
             task = self._tasks[index]
             error = TaskTimeout(task.name, task.timeout or 0.0)
-            again = may_retry(task, error)
-            state = TaskState.WAITING if again else TaskState.FAILED
+            state = TaskState.WAITING if may_retry(task, error) else TaskState.FAILED
             self._take(Outcome(index, attempt, state, error), facts)
 
     def _retry(self, index: int, failures: int, error: BaseException) -> bool:
@@ -289,6 +288,7 @@ class _LocalRun:
     def _failure(self) -> BaseException:
         """Return the first failure, with a note that says whose it is."""
         errors = {index: error for index, error in self._errors.items() if index < self._own}
+        self._errors.clear()  # an error's frames refer to this run: it must not refer to the error
         failed = next(iter(errors)) if self._failed is None else self._failed
         error, name = errors[failed], self._tasks[failed].name
         others = [self._tasks[index].name for index in errors if index != failed]

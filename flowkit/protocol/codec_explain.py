@@ -53,7 +53,7 @@ def refusal(value: object) -> Unfit:
     """Return the refusal of a value whose class has no codec, with what to return instead."""
     kind = type(value)
     hint = _DEFAULT_HINT
-    if callable(getattr(value, "model_dump", None)):
+    if callable(getattr(kind, "model_dump", None)):  # the class: a value may have a __getattr__
         hint = "Return value.model_dump()."
     elif hasattr(kind, "__attrs_attrs__"):
         hint = "Return attrs.asdict(value)."

@@ -69,10 +69,13 @@ def test_a_run_from_start_to_stop(app: str) -> None:
         with system.client() as client:
             results = client.submit(load_app(app).dag()).wait_results(30)
         mine = [one for one in children() if one.pid not in before]
+        assert system._server is not None
+        system._server._warn("the store is full")
         wait_until("both lines have come", lambda: len(lines) >= 2)
     assert results == {"talk": os.getcwd()}
     assert Line("worker", "out") in lines
     assert Line("worker", "err \ufffd", None, True) in lines
+    assert Line("store", "the store is full", "ERROR", True) in lines
     assert len(mine) >= 4
     assert alive(mine) == []
 

@@ -54,6 +54,16 @@ def test_the_first_task_that_fails_for_good_raises_its_own_exception_with_a_note
     assert caught.value.__notes__ == ["Raised by task 'broken' of DAG 'etl'."]
 
 
+def test_an_exception_that_is_raised_by_run_after_run_has_its_note_once():
+    error = ValueError("one object for the whole program")
+    dag = DAG("etl")
+    dag.add(failing("broken", error))
+    for _ in range(3):
+        with pytest.raises(ValueError, match="one object"):
+            dag.run()
+    assert error.__notes__ == ["Raised by task 'broken' of DAG 'etl'."]
+
+
 @pytest.mark.promise("dag-14")
 def test_nothing_downstream_of_a_failed_task_starts_and_no_further_task_does():
     ran = []

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
+import os
 import threading
 
+import pytest
+
+from flowkit import DAG, Task
+from flowkit.exceptions import DAGError
 from flowkit.local.lanes import LoopThread
+from flowkit.local.process_children import Nursery
 
 PATIENCE = 20.0
 
@@ -32,3 +39,93 @@ def test_a_coroutine_that_waits_for_what_only_it_knows_is_not_taken_for_garbage(
     assert not ended.is_set()
     lane.stop(wait=True)
     assert ended.is_set()
+
+
+# -- a system that refuses threads and files -------------------------------------------------------
+
+
+@pytest.fixture
+def threads_left(monkeypatch):
+    """Let so many more threads start, as under a limit of the system (``ulimit -u``)."""
+
+    def leave(count: int) -> None:
+        start = threading.Thread.start
+        left = iter(range(count))
+
+        def limited(thread: threading.Thread) -> None:
+            if thread.name.startswith("flowkit-") and next(left, None) is None:
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", limited)
+
+    return leave
+
+
+def _dag(*funcs, **options) -> DAG:
+    dag = DAG("lanes")
+    for number, func in enumerate(funcs):
+        dag.add(Task(func, name=f"task_{number}", **options))
+    return dag
+
+
+def one() -> int:
+    return 1
+
+
+async def one_async() -> int:
+    return 1
+
+
+def test_a_run_that_gets_fewer_threads_than_it_may_have_uses_those(threads_left):
+    threads_left(1)
+    assert list(_dag(*[one] * 4).run(max_workers=4).values()) == [1] * 4
+
+
+@pytest.mark.parametrize("func", [one, one_async])
+def test_a_run_without_any_thread_says_so(threads_left, func):
+    threads_left(0)
+    with pytest.raises(DAGError, match=r"no thread can be started \(can't start new thread\)"):
+        _dag(func).run()
+
+
+def test_a_run_whose_threads_are_all_stuck_says_so_when_it_gets_no_other(threads_left):
+    threads_left(1)
+    released = threading.Event()
+
+    def stuck():
+        released.wait(PATIENCE)
+
+    try:
+        with pytest.raises(DAGError, match="no thread can be started"):
+            _dag(stuck, stuck, timeout=0.01).run(max_workers=1, timeout=PATIENCE / 4)
+    finally:
+        released.set()
+
+
+def test_a_run_that_gets_no_event_loop_says_so(monkeypatch):
+    def too_many_files():
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(asyncio.events, "new_event_loop", too_many_files)
+    with pytest.raises(DAGError, match=r"no event loop.*Too many open files.*ulimit -n"):
+        _dag(one_async).run()
+
+
+def test_a_process_run_that_gets_no_thread_says_so_each_time(threads_left):
+    threads_left(0)
+    nursery = Nursery()
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            nursery.start_kid()
+    with pytest.raises(DAGError, match="a process cannot be started"):
+        _dag(one).run(executor="process")
+
+
+def test_a_process_run_from_a_folder_that_was_deleted_says_so(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(DAGError, match=r"working directory was deleted.*os\.chdir"):
+        _dag(one).run(executor="process")

@@ -7,9 +7,10 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -318,6 +319,28 @@ def test_two_functions_of_one_name_in_one_store_are_warned_of(
     TaskCache(state)(B.load)
     (warning,) = [one for one in caplog.records if one.levelno == logging.WARNING]
     assert "keep their results under one name, 'load', in one store" in warning.getMessage()
+
+
+def test_what_a_factory_makes_with_other_variables_is_warned_of(
+    state: StateManager, caplog: pytest.LogCaptureFixture
+) -> None:
+    def scaled_by(factor: object) -> Callable[[int], object]:
+        @TaskCache(state)
+        def scale(value: int) -> object:
+            return (factor, value)
+
+        return scale
+
+    two, again, open_one = scaled_by(2), scaled_by(2), scaled_by(threading.Lock())
+    for same in (two, again, open_one):  # a lock cannot be compared with anything
+        same(1)
+    assert caplog.records == []
+    three = scaled_by(3)
+    for value in range(2):
+        three(value)
+    (warning,) = [one for one in caplog.records if one.levelno == logging.WARNING]
+    assert "two versions of test_state_cache:" in warning.getMessage()
+    assert "by an argument, or use two stores" in warning.getMessage()
 
 
 # -- the store ----------------------------------------------------------------------------------

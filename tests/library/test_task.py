@@ -294,6 +294,22 @@ def test_an_async_task_called_directly_keeps_its_timeout():
         asyncio.run(stuck())
 
 
+@pytest.mark.parametrize("ending", ["return", "raise"])
+def test_an_async_task_that_catches_its_cancellation_has_timed_out_all_the_same(ending):
+    @task(timeout=0.01)
+    async def stubborn():
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            if ending == "raise":
+                raise ConnectionError("cut off") from None
+        return "as if it were done"
+
+    with pytest.raises(TaskTimeout, match="'stubborn' took longer") as caught:
+        asyncio.run(stubborn())
+    assert isinstance(caught.value.__cause__, ConnectionError) is (ending == "raise")
+
+
 def test_a_timeout_error_of_the_tasks_own_is_not_taken_for_the_tasks_timeout():
     @task(timeout=30)
     async def asks():

@@ -95,6 +95,13 @@ class Pydanticish:
         return {}
 
 
+class Attributes(dict[str, int]):
+    """As scikit-learn's Bunch: keys are attributes, and what is none is a KeyError."""
+
+    def __getattr__(self, name: str) -> int:
+        return self[name]
+
+
 class Attrsish:
     __attrs_attrs__ = ()
 
@@ -143,6 +150,7 @@ async def coroutine() -> None: ...
         (threading.Lock(), "Return plain data"),
         (sys.__stdout__, "Close it and return its path."),
         (Pydanticish(), "Return value.model_dump()."),
+        (Attributes(a=1), "Attributes'> cannot be stored. Return dict(value)."),
         (Attrsish(), "Return attrs.asdict(value)."),
         (msgpack.ExtType(32, b""), "ExtType'> cannot be stored. Return tuple(value)."),
         (msgpack.Timestamp(1), "Timestamp'> cannot be stored. Return plain data"),

@@ -373,6 +373,8 @@ class TestStrangers:
     ) -> None:
         """A listener that cannot accept stays readable, and the thread ran in circles."""
         running: Any = server._loop
+        warnings: list[str] = []
+        running._warn = warnings.append
         known = connect()
         tries: list[float] = []
 
@@ -393,3 +395,7 @@ class TestStrangers:
         late.close()
         assert len(tries) == 3
         assert tries[2] - tries[0] >= 0.1
+        (warning,) = warnings
+        assert "no further connection" in warning
+        assert "Too many open files" in warning
+        assert "ulimit -n" in warning

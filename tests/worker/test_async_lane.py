@@ -110,6 +110,24 @@ def test_a_coroutine_past_its_deadline_is_cancelled(gate: threading.Event) -> No
     rig.finish()
 
 
+@pytest.mark.parametrize("ending", ["return", "raise"])
+def test_a_coroutine_that_catches_its_cancellation_has_timed_out_all_the_same(ending: str) -> None:
+    @task(timeout=0.02)
+    async def stubborn() -> str:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            if ending == "raise":
+                raise ConnectionError("cut off") from None
+        return "as if it were done"
+
+    rig = Rig(Patient(claim_of()), stubborn)
+    rig.lane.start()
+    assert rig.tokens(1) == ["0,1,F"]
+    assert ErrorInfo.unpack(rig.store.outcomes[0].payload).type == "TaskTimeout"
+    rig.finish()
+
+
 def test_a_timeout_of_its_own_is_no_timeout_of_the_task() -> None:
     @task(timeout=60)
     async def own() -> None:
