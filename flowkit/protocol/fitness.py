@@ -21,7 +21,7 @@ from .shards import wrong_shards
 from .store import Store
 
 OLDEST = (6, 2)
-_LAYOUT = re.compile(r"[0-9]{1,6}/[0-9]{1,6}")
+_LAYOUT = re.compile(r"([0-9]{1,6})/([0-9]{1,6})/([0-9]{1,6})")
 
 
 def check_fitness(link: Link, *, allow_eviction: bool = False) -> None:
@@ -111,12 +111,13 @@ def check_layout(link: Link, namespace: str, layout: str) -> int:
     found = link.call("GET", Keys(namespace).layout())
     if found is None:
         return 1
-    said, _, first = text_of(found).rpartition("/")
-    if not _LAYOUT.fullmatch(said) or not _is_format(first.encode()):
-        return 1  # the next scheduler that takes the lease replaces it
-    if said != layout:
-        raise WrongShards(wrong_shards(link.url, namespace, layout, said))
-    return int(first)
+    parts = _LAYOUT.fullmatch(text_of(found))
+    position, count, first = map(int, parts.groups()) if parts else (0, 0, 0)
+    if not (position < count and 1 <= first <= count):
+        return 1  # it is no layout, and the next scheduler that takes the lease replaces it
+    if f"{position}/{count}" != layout:
+        raise WrongShards(wrong_shards(link.url, namespace, layout, f"{position}/{count}"))
+    return first
 
 
 def _is_format(text: bytes) -> bool:

@@ -275,7 +275,12 @@ def test_a_format_that_is_none_is_refused_in_few_words(spoiled: World) -> None:
     assert len(str(error.value)) < 500
 
 
-@pytest.mark.parametrize("layout", ["x", "0/1/x", f"0/1/{HUGE}", f"{HUGE}/1/1", "\udcff"])
+@pytest.mark.parametrize(
+    "layout",
+    ["x", "0/1/x", f"0/1/{HUGE}", f"{HUGE}/1/1", "\udcff", "1/0/0", "1/1/1", "1/2/3", "1/2/0"],
+)
 def test_a_layout_that_is_none_keeps_nobody_out(spoiled: World, layout: str) -> None:
     spoiled.link.call("SET", spoiled.keys.layout(), layout.encode("utf-8", "surrogateescape"))
     assert check_layout(spoiled.link, spoiled.namespace, "0/1") == 1
+    assert spoiled.scheduler.lead(HOUR_MS).leads
+    assert spoiled.link.call("GET", spoiled.keys.layout()) == b"0/1/1"

@@ -21,6 +21,12 @@ local left = holder and tonumber(deadline) - now
 local held = holder and left > 0 and left <= AN_HOUR_MS
 local function write() call('SET', P .. 'leader', me .. ',' .. string.format('%d,%d', term, now + lease)) end
 
+-- Whether this is a position among so many shards, which were `first` in the beginning.
+local function is_layout(said, first)
+  local at, count = string.match(said or '', '^(%d+)/(%d+)$')
+  return at and tonumber(at) < tonumber(count) and first >= 1 and first <= tonumber(count)
+end
+
 if lease == 0 then leave(me) end
 if holder == me then
   write()
@@ -30,6 +36,7 @@ if holder == me then
 end
 local position, count = string.match(layout, '^(%d+)/(%d+)$')
 local said, first = string.match(string.sub(call('GET', P .. 'layout') or '', 1, 40), '^(%d+/%d+)/(%d+)$')
+if not is_layout(said, tonumber(first)) then said, first = nil, nil end
 if said and said ~= layout then
   local before = tonumber(string.match(said, '^' .. position .. '/(%d+)$'))
   local grows = before and tonumber(count) > before
