@@ -197,6 +197,9 @@ class Child:
         )
 
     def _lane_broke(self, error: BaseException) -> None:
+        if not isinstance(error, FlowkitError):
+            traceback.print_exception(error)
+            self._leave(ExitCode.BROKEN)
         self._log.event(LogLevel.ERROR, "lease_lost", str(error), worker=self._lane_id + "a")
         self._leave(ExitCode.LEASE_LOST)
 

@@ -8,9 +8,7 @@ does gets past this module as an exception, only an outage of Redis does.
 
 from __future__ import annotations
 
-import os
 import random
-import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -172,6 +170,14 @@ class Executor:
             end_lines()
         return Outcome(claim.run, f"{claim.task},{claim.attempt},C")
 
+    def broken(self, claim: Claim, error: BaseException) -> Outcome:
+        """Return the outcome of an attempt during which something outside of its function raised.
+
+        This is the last line: without an outcome the attempt would start again and again, or never
+        end. So it only packs the error, and calls nothing of the user's.
+        """
+        return Outcome(claim.run, f"{claim.task},{claim.attempt},F", _info(error).pack())
+
     # -- outcomes -------------------------------------------------------------------------------
 
     def _skip(self, claim: Claim, name: str, args: list[Any]) -> Outcome:
@@ -269,22 +275,3 @@ def _info(error: BaseException) -> ErrorInfo:
 
 def _is_ours(module: str) -> bool:
     return module.partition(".")[0] == _PACKAGE
-
-
-def end_if_forked(pid: int, error: BaseException | None = None) -> None:
-    """End this process if it is not ``pid`` but a copy of it that a task made with ``os.fork``.
-
-    The copy came back from the task's function as if it were the lane. It must not go on: it
-    shares the lane's connection and its board.
-    """
-    if os.getpid() == pid:
-        return
-    end_lines()
-    if error is not None and not isinstance(error, SystemExit):
-        traceback.print_exception(error)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    code = 0 if error is None else 1
-    if isinstance(error, SystemExit):
-        code = error.code if isinstance(error.code, int) else int(error.code is not None)
-    os._exit(code)

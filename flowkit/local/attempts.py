@@ -186,10 +186,12 @@ class Attempts:
     async def _call_async(self, key: Key, call: OpenCall) -> None:
         from asyncio import CancelledError
 
+        from ..steady_loop import as_root
+
         task, args, kwargs = call
         begun = time.perf_counter()
         try:
-            value = await task.func(*args, **kwargs)
+            value = await as_root(task.func(*args, **kwargs))
         except BaseException as error:
             self._report_failure(key, error)
             if isinstance(error, CancelledError):
@@ -198,8 +200,10 @@ class Attempts:
         self._report(Outcome(*key, TaskState.SUCCEEDED, value, time.perf_counter() - begun))
 
     def _in_loop(self, key: Key, call: OpenCall) -> Any:
+        from ..steady_loop import as_root
+
         task, args, kwargs = call
-        return self._to_loop(key, task.func(*args, **kwargs)).result()
+        return self._to_loop(key, as_root(task.func(*args, **kwargs))).result()
 
     def _hand_over(self, key: Key, call: OpenCall) -> bool:
         coroutine = self._call_async(key, call)

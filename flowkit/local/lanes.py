@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -70,8 +71,8 @@ class LoopThread:
         self._starting = Lock()
         self._ready = Event()
         self._thread: Thread | None = None
+        self._over = Event()
         self._loop: asyncio.AbstractEventLoop
-        self._over: asyncio.Event
         # The loop itself holds its tasks weakly: one that waits for what only it knows is garbage.
         self._running: set[Future[Any]] = set()
 
@@ -94,18 +95,19 @@ class LoopThread:
         if self._thread is None:
             return
         self._ready.wait()
-        self._loop.call_soon_threadsafe(self._over.set)
+        self._over.set()
+        with suppress(RuntimeError):  # it has seen that it is over and is closed already
+            self._loop.call_soon_threadsafe(self._loop.stop)
         if wait:
             self._thread.join()
 
     def _run(self) -> None:
         import asyncio
 
-        asyncio.run(self._serve())
+        from ..steady_loop import run_steadily
 
-    async def _serve(self) -> None:
-        import asyncio
-
-        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
-        self._ready.set()
-        await self._over.wait()
+        # What is cancelled at the end may still try to end the loop.
+        with suppress(SystemExit, KeyboardInterrupt), asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
+            self._ready.set()
+            run_steadily(self._loop, self._over.is_set)

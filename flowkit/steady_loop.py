@@ -1,0 +1,100 @@
+"""An event loop that keeps running, whatever the coroutines on it do.
+
+asyncio lets SystemExit and KeyboardInterrupt out of the loop, wherever they are raised: in a child
+coroutine, in a callback. ``loop.stop()`` ends it as well. For one attempt's mistake all others on
+the loop would hang for ever, or be cancelled and blamed. So the loop is run again: it has lost
+nothing. Its coroutines go on where they were, and the attempt that did it fails with what it
+raised. Whose attempt it was follows from the context of the callback that raised; where that cannot
+be told (another loop than asyncio's own), whoever awaits the coroutine gets the exception.
+
+It refuses to run a loop that was closed: what ran on it is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextvars import Context, ContextVar
+from typing import Any, TypeVar
+
+from .context import attempt_fields
+from .log_output import described
+from .logging import LogLevel, get_logger
+
+Result = TypeVar("Result")
+
+
+class _Root:
+    """The coroutine of one attempt, and what a part of it has let out of the loop."""
+
+    __slots__ = ("error", "task")
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[Any] | None = asyncio.current_task()
+        self.error: BaseException | None = None
+
+
+_root: ContextVar[_Root | None] = ContextVar("flowkit_root", default=None)
+
+
+async def as_root(work: Coroutine[Any, Any, Result]) -> Result:
+    """Await an attempt's coroutine; fail with what any part of it lets out of the loop.
+
+    Raises what ``work`` raises, and SystemExit or KeyboardInterrupt of a part of it.
+    """
+    root = _Root()
+    _root.set(root)  # the context is that of this asyncio task alone
+    try:
+        result = await work
+    except BaseException:
+        if root.error is not None:
+            raise root.error from None
+        raise
+    if root.error is not None:
+        raise root.error
+    return result
+
+
+def run_steadily(loop: asyncio.AbstractEventLoop, is_over: Callable[[], bool]) -> None:
+    """Run a loop until ``is_over()``; to end it, make that true and stop the loop.
+
+    Raises RuntimeError if the loop was closed.
+    """
+    while not is_over():
+        error: BaseException | None = None
+        try:
+            loop.run_forever()
+        except BaseException as raised:
+            if loop.is_closed():
+                raise
+            error = raised
+        if not is_over():
+            _fail_culprit(error)
+
+
+def _fail_culprit(error: BaseException | None) -> None:
+    """Say that the loop was ended, and fail the attempt that did it, if that can be told."""
+    context = None if error is None else _context_of(error)
+    fields = None if context is None else context.run(attempt_fields)
+    about: dict[str, object] = {}
+    if fields is not None:
+        about |= zip(("run_id", "task_name", "attempt"), fields[:3], strict=True)
+    how = "by loop.stop()" if error is None else "by {}: {}".format(*described(error))
+    message = f"A task ended the event loop ({how}). The loop runs again"
+    get_logger().event(LogLevel.ERROR, "loop_ended", message.replace(": )", ")"), **about)
+    root = None if context is None else context.get(_root)
+    if root is not None and root.task is not None:
+        root.error = error
+        root.task.cancel()
+
+
+def _context_of(error: BaseException) -> Context | None:
+    """Return the context of the callback that let an exception out of the loop."""
+    trace = error.__traceback__
+    while trace is not None:
+        handle = trace.tb_frame.f_locals.get("self")
+        if isinstance(handle, asyncio.Handle):
+            context = getattr(handle, "_context", None)  # there is no public way to it
+            return context if isinstance(context, Context) else None
+        trace = trace.tb_next
+    return None
