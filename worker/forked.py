@@ -1,4 +1,7 @@
-"""A task may copy its process with ``os.fork`` and let the copy return: it must not go on as a lane."""
+"""Ending the copy of a process that a task made with ``os.fork`` and let return.
+
+The copy must not work as a lane: the original does.
+"""
 
 from __future__ import annotations
 
