@@ -5,7 +5,8 @@ parent's words, one line each: ``stop LANE RUN,TASK,ATTEMPT`` (cancelled), ``sha
 alive), ``drain`` (finish and exit). Its end is the parent's death: the child then ends at once,
 since nobody renews its lease any more.
 
-Exit codes tell the parent what happened: see ``config.ExitCode``.
+Why it ends itself it says on the board: see ``config.ExitCode``. TERM and INT are for the parent: a
+service manager that sends them to all processes of a service must not end tasks.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
 from ..context import hear_of_waits
@@ -27,6 +30,7 @@ from ..loader import load_app
 from ..log_capture import start_capture
 from ..logging import LogLevel, configure_logging
 from ..outage import OutageLog
+from ..process_signals import obey_parent_alone
 from ..protocol.keys import ready_list
 from ..protocol.link import Link
 from ..protocol.worker_store import WorkerStore
@@ -70,8 +74,8 @@ class Child:
         # A group of its own: the terminal's Ctrl-C goes to the parent alone, and the parent can
         # end this child together with the processes that its tasks started.
         os.setpgid(0, 0)
-        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
-            signal.signal(name, signal.SIG_DFL)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        obey_parent_alone()
         withhold_secrets()
         self._open_log(records=False)  # the app's own handlers shall write to captured streams
         try:
@@ -86,6 +90,7 @@ class Child:
                 "them: --app FILE.py or --app package.module."
             )
         self._open_log(records=True)
+        obey_parent_alone()  # whatever handlers the app has set
         hear_of_waits(lambda begins: note_wait(self._board, begins=begins))
         self._board.mark(Mark.READY)  # before it can claim: see the daemon's _dismiss
         sync_lane = self._open_lanes()
@@ -123,8 +128,10 @@ class Child:
         return self._exit
 
     def _leave(self, code: ExitCode) -> NoReturn:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        self._board.say_end(code)
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):  # user code may have put anything in their place
+                stream.flush()
         # No interpreter shutdown: threads of user code must not keep a finished child alive.
         os._exit(code)
 

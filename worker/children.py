@@ -69,17 +69,21 @@ class Kid:
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """A child that ended. ``code``: its exit code, negative for a signal; ``lived``: seconds."""
+    """A child that ended. ``code``: its exit code, negative for a signal; ``lived``: seconds.
+
+    ``said``: why it ended itself, None if something else ended it, such as user code.
+    """
 
     kid: Kid
     code: int
     lived: float
     executing: tuple[Executing, ...]
+    said: int | None = None
 
     @property
     def orderly(self) -> bool:
         """Whether it ended as it should: drained, or after as many tasks as it may run."""
-        return self.code in (ExitCode.DONE, ExitCode.RECYCLED)
+        return self.said in (ExitCode.DONE, ExitCode.RECYCLED)
 
     @property
     def how(self) -> str:
@@ -149,7 +153,8 @@ class Children:
             del self.alive[pid]
             code = os.waitstatus_to_exitcode(status) if status else 0
             lived = time.monotonic() - kid.born
-            deaths.append(Death(kid, code, lived, tuple(kid.board.executing())))
+            board = kid.board
+            deaths.append(Death(kid, code, lived, tuple(board.executing()), board.said_end))
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGKILL)  # what its tasks started and left behind
             os.close(kid.control)

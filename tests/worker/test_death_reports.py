@@ -95,7 +95,8 @@ def undertaker(registry: Registry) -> Undertaker:
 
 
 def death_of(kid: Kid, code: int = -9) -> Death:
-    return Death(kid, code, 5.0, tuple(kid.board.executing()))  # type: ignore[arg-type]
+    board = kid.board
+    return Death(kid, code, 5.0, tuple(board.executing()), board.said_end)  # type: ignore[arg-type]
 
 
 def kid_with(*texts: str) -> Kid:
@@ -184,20 +185,21 @@ def test_what_the_scheduler_has_taken_back_already_is_not_reported_for_ever(
 
 
 @pytest.mark.parametrize(
-    ("code", "how", "orderly"),
-    [
-        (-9, "SIGKILL", False),
-        (-11, "SIGSEGV", False),
-        (-99, "signal 99", False),
-        (3, "exit code 3", False),
-        (ExitCode.DONE, "exit code 0", True),
-        (ExitCode.RECYCLED, f"exit code {int(ExitCode.RECYCLED)}", True),
-        (ExitCode.APP_BROKEN, f"exit code {int(ExitCode.APP_BROKEN)}", False),
-    ],
+    ("code", "how"), [(-9, "SIGKILL"), (-11, "SIGSEGV"), (-99, "signal 99"), (3, "exit code 3")]
 )
-def test_a_death_says_how(code: int, how: str, orderly: bool) -> None:
+def test_a_death_says_how(code: int, how: str) -> None:
     death = death_of(Kid(), code)
-    assert (death.how, death.orderly) == (how, orderly)
+    assert (death.how, death.orderly, death.said) == (how, False, None)
+
+
+@pytest.mark.parametrize("code", ExitCode)
+def test_a_child_says_on_its_board_why_it_ends_itself(code: ExitCode) -> None:
+    """A task that ended its process with exit code 70 once ended the worker: "app broken"."""
+    assert not death_of(Kid(), code).orderly, "user code may choose any exit code"
+    kid = Kid()
+    kid.board.say_end(code)
+    assert death_of(kid, code).said == code
+    assert death_of(kid, code).orderly == (code in (ExitCode.DONE, ExitCode.RECYCLED))
 
 
 # -- ending from outside --------------------------------------------------------------------------
