@@ -33,7 +33,8 @@ from ..outage import OutageLog
 from ..process_signals import obey_parent_alone
 from ..protocol.keys import ready_list
 from ..protocol.link import Link
-from ..protocol.worker_store import WorkerStore
+from ..protocol.records import ErrorInfo
+from ..protocol.worker_store import Outcome, WorkerStore
 from ..task import Task, has_tasks
 from .async_lane import AsyncLane
 from .board import Board, Mark
@@ -174,6 +175,7 @@ class Child:
             share=config.processes,
             on_stale=self._stale,
             on_sent=values.recorded,
+            on_refused=self._refused,
         )
         executor = Executor(values, self._log, lane, config.app, config.max_result_bytes)
         return desk, waiter, values, executor
@@ -202,6 +204,11 @@ class Child:
         self._log.event(
             LogLevel.WARNING, "outcome_stale", message, run_id=run, worker=self._lane_id
         )
+
+    def _refused(self, outcome: Outcome) -> None:
+        info, task = ErrorInfo.unpack(outcome.payload), outcome.token.partition(",")[0]
+        about = {"run_id": outcome.run, "worker": self._lane_id, "error_type": info.type}
+        self._log.log_task_failure(f"number {task} of run {outcome.run}", info.message, **about)
 
     def _lane_broke(self, error: BaseException) -> None:
         if not isinstance(error, FlowkitError):

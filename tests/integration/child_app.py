@@ -27,9 +27,10 @@ def _with_context(*args: Any, **kwargs: Any) -> logging.LogRecord:
     return record
 
 
-logging.getLogger().addHandler(ToServer())
-logging.setLogRecordFactory(_with_context)
-signal.signal(signal.SIGTERM, lambda number, frame: sys.exit("the app ends itself"))
+if "FAULT_FOLDER" in os.environ:  # not in the test's own process, which imports this too
+    logging.getLogger().addHandler(ToServer())
+    logging.setLogRecordFactory(_with_context)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit("the app ends itself"))
 
 
 @task
