@@ -139,6 +139,17 @@ def test_in_a_shutdown_nobody_is_blamed(undertaker: Undertaker, registry: Regist
     assert registry.reports == [("reap", lane, ["r1,0", "r1,5"], NOBODY) for lane in LANES]
 
 
+@pytest.mark.parametrize("code", [ExitCode.DONE, ExitCode.RECYCLED])
+def test_a_child_that_ends_in_good_order_makes_no_suspects(
+    undertaker: Undertaker, registry: Registry, code: ExitCode
+) -> None:
+    kid = Kid()
+    kid.board.say_end(code)
+    undertaker.bury(death_of(kid, code), blameless=False)
+    undertaker.deliver()
+    assert registry.reports == [("reap", lane, [], NOBODY) for lane in LANES]
+
+
 @pytest.mark.parametrize(("slot", "lane"), [(0, "W.3"), (1, "W.3a")])
 def test_who_is_ended_gets_its_outcome_first_and_its_neighbours_are_not_blamed(
     undertaker: Undertaker, registry: Registry, slot: int, lane: str
