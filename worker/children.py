@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..process_end import how_it_ended
+from ..process_tree import kill_tree
 from .board import Board, Executing
 from .config import ExitCode, WorkerConfig
 
@@ -43,10 +44,7 @@ class Kid:
 
     def kill(self) -> None:
         """End the child and everything that its tasks started. It is not asked."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
+        kill_tree(self.pid)
 
     @contextlib.contextmanager
     def stopped(self) -> Iterator[list[Executing]]:

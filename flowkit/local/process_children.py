@@ -23,6 +23,7 @@ from threading import Thread
 
 from ..process_end import how_it_ended
 from ..process_signals import FOR_PARENT
+from ..process_tree import kill_tree
 from .process_child import child_main
 from .process_wire import CHILD_NAME
 
@@ -79,9 +80,7 @@ class Kid:
     def kill(self) -> None:
         """End it and what its tasks have started, without asking."""
         if self._process.is_alive():  # else its number may be another process' by now
-            for end in (os.killpg, os.kill):
-                with suppress(ProcessLookupError, PermissionError):
-                    end(self.pid, signal.SIGKILL)
+            kill_tree(self.pid)
 
     def dismiss(self) -> None:
         """Let an idle child end by itself."""

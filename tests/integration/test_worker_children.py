@@ -7,7 +7,9 @@ import signal
 from pathlib import Path
 
 import child_app as app
+import psutil
 import pytest
+from helpers import wait_until
 from system import System, check_executions
 
 from flowkit import DAG, TaskExecutionError
@@ -30,8 +32,9 @@ def test_a_log_that_breaks_and_an_exit_code_harm_no_more_than_their_task(system:
     worker = system.worker("--processes", "2", app=APP)
     codes = [app.ends_with.bind(f"ends_{code}", code=code) for code in (0, 70, 71)]
     programs = (app.stops_a_program, app.stops_a_copy)
+    others = (app.charge_card, app.starts_a_session)
     with system.client() as client:
-        run = client.submit(dag_of(app.charge_card, *codes, *programs, on_failure="continue"))
+        run = client.submit(dag_of(*others, *codes, *programs, on_failure="continue"))
         with pytest.raises(TaskExecutionError):
             run.wait_results(30)
         known = check_executions(system, run, repeats=0)
@@ -41,9 +44,18 @@ def test_a_log_that_breaks_and_an_exit_code_harm_no_more_than_their_task(system:
         for program in programs:
             assert known[program.name].state is TaskState.SUCCEEDED
             assert run.result(program.name) == -signal.SIGTERM
+    browser = int((system.folder / "grandchild").read_text())
+    wait_until("a program in a session of its own is gone", lambda: not _is_alive(browser))
     assert worker.popen.poll() is None
     assert worker.log.count("ended by exit code 70 while executing") == 3
     assert "A filter or handler of the log raised ConnectionError" in worker.log
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_term_to_every_process_lets_tasks_finish_and_blames_none(system: System) -> None:
