@@ -29,6 +29,7 @@ from ..exceptions import FlowkitError, LeaseLost
 from ..loader import load_app
 from ..log_capture import start_capture
 from ..logging import LogLevel, configure_logging
+from ..monkey_patches import why_refused
 from ..outage import OutageLog
 from ..process_signals import obey_parent_alone
 from ..protocol.keys import ready_list
@@ -85,6 +86,8 @@ class Child:
             self._refuse_app(str(error))
         except BaseException as error:  # a KeyboardInterrupt is the app's own here, too
             self._refuse_app(f"{self._config.app} cannot be loaded: it raises {error!r}.")
+        if patched := why_refused(f"The app {self._config.app}"):
+            self._refuse_app(patched)
         if not has_tasks():
             self._refuse_app(
                 f"{self._config.app} has no tasks. Give the file or module that defines or imports "
