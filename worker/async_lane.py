@@ -19,7 +19,7 @@ from functools import partial
 from ..context import enter_attempt
 from ..exceptions import RedisUnavailable, StoreError, TaskTimeout
 from ..protocol.worker_store import Claim, Outcome, WorkerStore
-from ..steady_loop import as_root, run_steadily
+from ..steady_loop import enter_root, run_steadily
 from .board import Board
 from .desk import Desk
 from .executor import Executor, Prepared
@@ -224,13 +224,17 @@ class AsyncLane:
         if limit is not None:
             deadline = began + limit + BLOCKED_LOOP_S
             self._board.enter(slot, self._executor.board_text(prepared), deadline)
-        self._running[key] = asyncio.current_task()
+        root = enter_root()
+        self._running[key] = root[0]
         try:
-            result = await as_root(self._call(prepared))
+            result = await self._call(prepared)
+            if len(root) > 1:
+                raise root[1]
             end_if_forked(self._pid)
             self._board.disarm(slot)
             return self._executor.succeeded(prepared, result, time.monotonic() - began)
-        except BaseException as error:
+        except BaseException as raised:
+            error = root[1] if len(root) > 1 else raised
             end_if_forked(self._pid, error)
             self._board.disarm(slot)
             if isinstance(error, asyncio.CancelledError) and key in self._cancelled:

@@ -184,15 +184,13 @@ class Attempts:
             await self._call_async(key, call)
 
     async def _call_async(self, key: Key, call: OpenCall) -> None:
-        from asyncio import CancelledError
-
-        from ..steady_loop import as_root
-
         task, args, kwargs = call
         begun = time.perf_counter()
         try:
-            value = await as_root(task.func(*args, **kwargs))
+            value = await self._loop.as_root(task.func(*args, **kwargs))
         except BaseException as error:
+            from asyncio import CancelledError
+
             self._report_failure(key, error)
             if isinstance(error, CancelledError):
                 raise

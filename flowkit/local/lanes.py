@@ -73,6 +73,7 @@ class LoopThread:
         self._thread: Thread | None = None
         self._over = Event()
         self._loop: asyncio.AbstractEventLoop
+        self.as_root: Callable[[Coroutine[Any, Any, Any]], Coroutine[Any, Any, Any]]
         # The loop itself holds its tasks weakly: one that waits for what only it knows is garbage.
         self._running: set[Future[Any]] = set()
 
@@ -104,8 +105,9 @@ class LoopThread:
     def _run(self) -> None:
         import asyncio
 
-        from ..steady_loop import run_steadily
+        from ..steady_loop import as_root, run_steadily
 
+        self.as_root = as_root
         # What is cancelled at the end may still try to end the loop.
         with suppress(SystemExit, KeyboardInterrupt), asyncio.Runner() as runner:
             self._loop = runner.get_loop()

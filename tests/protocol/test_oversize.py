@@ -53,11 +53,14 @@ def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealRedis
 
 
 @pytest.fixture(params=["server", "proxy"])
-def url(request: pytest.FixtureRequest, small_server: RealRedis) -> Iterator[str]:
+def url(
+    request: pytest.FixtureRequest, small_server: RealRedis, redis_server: RealRedis
+) -> Iterator[str]:
+    """A server that answers with an error, and a proxy that only closes the connection."""
     if request.param == "server":
         yield small_server.url
         return
-    with SmallProxy(small_server.url) as proxy:
+    with SmallProxy(redis_server.url) as proxy:
         yield f"redis://127.0.0.1:{proxy.port}/0"
 
 
