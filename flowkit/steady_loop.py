@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextvars import Context, ContextVar
+from contextvars import Context
 from typing import Any, TypeVar
 
 from .context import attempt_fields
@@ -24,21 +24,27 @@ from .logging import LogLevel, get_logger
 Result = TypeVar("Result")
 
 
-# The asyncio task of one attempt, and behind it what a part of it has let out of the loop. A class
-# of its own for it measured 0.5 µs more per attempt.
+# The asyncio task of one attempt, and behind it what a part of it has let out of the loop; by the
+# identity of what the attempt's context says of it. A context variable of its own measured 1.2 µs
+# more per attempt.
 Root = list[Any]
-_root: ContextVar[Root | None] = ContextVar("flowkit_root", default=None)
+_roots: dict[int, Root] = {}
 
 
 def enter_root() -> Root:
-    """Say that the current asyncio task is that of an attempt. Await nothing in it but its work.
+    """Say that the current asyncio task is that of the current attempt, until ``leave_root``.
 
     Return a list that begins with the task. If a part of the attempt lets an exception out of the
     loop, the task is cancelled, and the list has the exception behind it.
     """
     root: Root = [asyncio.current_task()]
-    _root.set(root)  # the context is that of this asyncio task alone
+    _roots[id(attempt_fields())] = root
     return root
+
+
+def leave_root() -> None:
+    """Undo ``enter_root``."""
+    _roots.pop(id(attempt_fields()), None)
 
 
 async def as_root(work: Coroutine[Any, Any, Result]) -> Result:
@@ -53,6 +59,8 @@ async def as_root(work: Coroutine[Any, Any, Result]) -> Result:
         if len(root) > 1:
             raise root[1] from None
         raise
+    finally:
+        leave_root()
     if len(root) > 1:
         raise root[1]
     return result
@@ -85,7 +93,7 @@ def _fail_culprit(error: BaseException | None) -> None:
     how = "by loop.stop()" if error is None else "by {}: {}".format(*described(error))
     message = f"A task ended the event loop ({how}). The loop runs again"
     get_logger().event(LogLevel.ERROR, "loop_ended", message.replace(": )", ")"), **about)
-    root = None if context is None else context.get(_root)
+    root = None if fields is None else _roots.get(id(fields))
     if root is not None:
         root[1:] = [error]
         root[0].cancel()

@@ -18,8 +18,8 @@ from functools import partial
 
 from ..context import enter_attempt
 from ..exceptions import RedisUnavailable, StoreError, TaskTimeout
-from ..protocol.worker_store import Claim, Outcome, WorkerStore
-from ..steady_loop import enter_root, run_steadily
+from ..protocol.worker_store import Outcome, WorkerStore
+from ..steady_loop import enter_root, leave_root, run_steadily
 from .board import Board
 from .desk import Desk
 from .executor import Executor, Prepared
@@ -167,22 +167,19 @@ class AsyncLane:
             slot = self._free.pop()
             # From here on user code and data can end this process: the board names the attempt.
             self._board.enter(slot, self._executor.board_key(claim))
-            prepared = self._prepare(claim)
+            try:
+                prepared = self._executor.prepare(claim)
+            except RedisUnavailable:  # the lane is winding up: the attempt is given back
+                raise
+            except BaseException as error:
+                end_if_forked(self._pid, error)
+                prepared = self._executor.broken(claim, error)
             if isinstance(prepared, Outcome):
                 desk.put(prepared)
                 self._board.leave(slot)
                 self._free.append(slot)
             else:
                 self._loop.call_soon_threadsafe(self._begin, prepared, slot)
-
-    def _prepare(self, claim: Claim) -> Prepared | Outcome:
-        try:
-            return self._executor.prepare(claim)
-        except RedisUnavailable:  # the lane is winding up: the attempt is given back
-            raise
-        except BaseException as error:
-            end_if_forked(self._pid, error)
-            return self._executor.broken(claim, error)
 
     # -- on the loop ------------------------------------------------------------------------------
 
@@ -241,6 +238,7 @@ class AsyncLane:
                 return self._executor.cancelled(prepared.claim)
             return self._executor.raised(prepared, error)
         finally:
+            leave_root()
             del self._running[key]
 
     async def _call(self, prepared: Prepared) -> object:
