@@ -73,6 +73,7 @@ def test_a_value_that_the_server_does_not_take_is_refused(url: str) -> None:
         with pytest.raises(RequestTooLarge, match="refuses a request of this size"):
             link.batch([("GET", "a"), ("SET", "a", bytes(2 * LIMIT))])
     assert link.call("SET", "a", "1") == b"OK"
+    assert link.call("DEL", "a") == 1
     link.close()
 
 
