@@ -29,6 +29,7 @@ from typing import Any
 from . import log_streams
 from .context import attempt_fields
 from .log_output import plain
+from .log_records import make_record, write_record, write_to
 from .log_streams import CapturedStream, Who, passing_through
 
 # What every record has, and what formatters and flowkit's own filter add: the rest is `extra=`.
@@ -110,13 +111,12 @@ class Capture:
             "context": context,
             "flowkit_lead": f"{whose[1]}: ",
         }
-        record = self._logger.makeRecord(
-            self._logger.name, logging.INFO, f"<{stream}>", 0, line, (), None, extra=extra
-        )
+        place = (f"<{stream}>", 0, None)
+        record = make_record(self._logger, logging.INFO, line, extra, place)
         with passing_through():  # a handler may print
             if self._logger.disabled:  # as logging.config does to loggers that it does not know
                 getattr(sys, stream).write(line + "\n")
-            self._logger.handle(record)
+            write_record(self._logger, record)
 
     def tell_record(self, whose: Who, record: logging.LogRecord) -> None:
         """Tell a record that was logged within an attempt, once."""
@@ -134,7 +134,7 @@ class Capture:
         with passing_through():
             for handler in self._logger.handlers:
                 if told.levelno >= handler.level:
-                    handler.handle(told)
+                    write_to(handler, told)
 
     def would_tell(self, level: int) -> bool:
         """Return whether a record that no handler of the user's takes is worth a line."""

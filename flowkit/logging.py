@@ -11,7 +11,8 @@ Rules:
 - Text escapes control characters: a task's name or error cannot move the cursor, forge a second
   line or turn text around. JSON is ASCII and strictly valid, whatever the context holds.
 - A line's own fields win: context of the same name is written as ``context_NAME``.
-- Logging never fails a task: a reader that went away or a closed stream loses lines, no more.
+- Logging never fails a task: a reader that went away or a closed stream loses lines, no more, and
+  a record factory, filter or handler of the user's that raises is reported (``log_records``).
 - Two loggers of one name are one, as in the standard module: what was set last holds.
 
 ``configure_logging(capture_output=True)`` also turns what tasks print and log into events: see
@@ -29,6 +30,7 @@ from .context import attempt_fields
 from .core.shorten import shorten
 from .log_capture import start_capture, stop_capture
 from .log_output import JsonFormatter, TextFormatter, own_handler, plain
+from .log_records import make_record, write_record
 from .log_streams import passing_through
 
 _CONFIGURE_LOCK = threading.Lock()
@@ -201,9 +203,11 @@ class FlowkitLogger:
         taken = _LINE_FIELDS | own.keys()
         context = {(f"context_{key}" if key in taken else key): context[key] for key in context}
         extra = {"event": event, "fields": {**own, **context}, "context": context}
+        # stacklevel 3: the record points at the caller of the public method, not in here.
+        path, line, function, _ = self.logger.findCaller(stacklevel=3)
         with passing_through():  # what a handler of the user's prints is not a task's
-            # stacklevel 3: the record points at the caller of the public method, not in here.
-            self.logger.log(level, message, extra=extra, stacklevel=3)
+            record = make_record(self.logger, level, message, extra, (path, line, function))
+            write_record(self.logger, record)
 
 
 class AttemptFilter(logging.Filter):

@@ -10,7 +10,13 @@ from typing import NoReturn
 
 import click
 
-from ..cli.daemon_options import daemon_options, end_as, required_shards, settings_from
+from ..cli.daemon_options import (
+    daemon_options,
+    end_as,
+    refuse_patched,
+    required_shards,
+    settings_from,
+)
 from ..logging import FlowkitLogger
 from ..protocol.shards import Shard
 from ..settings import Settings
@@ -28,6 +34,7 @@ def main(**options: object) -> None:
 
     Of several shards each leads about half.
     """
+    refuse_patched("flowkit-scheduler")
     settings = settings_from(options)
     shards = required_shards(settings, "flowkit-scheduler")
     if len(shards) == 1:

@@ -77,7 +77,12 @@ class RealRedis:
         for _ in range(tries):
             port = self.port or free_port()
             self.process = subprocess.Popen(self._command(port, options))
-            if wait_until("redis-server answers or ends", lambda at=port: self._began(at)) == "up":
+            try:
+                state = wait_until("redis-server answers or ends", lambda at=port: self._began(at))
+            except BaseException:
+                self.kill()
+                raise
+            if state == "up":
                 self.port = port
                 return self
             self.process = None

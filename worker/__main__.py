@@ -10,7 +10,13 @@ from typing import NoReturn
 
 import click
 
-from ..cli.daemon_options import daemon_options, end_as, required_shards, settings_from
+from ..cli.daemon_options import (
+    daemon_options,
+    end_as,
+    refuse_patched,
+    required_shards,
+    settings_from,
+)
 from ..cli.inputs import Seconds
 from ..logging import FlowkitLogger
 from ..protocol.shards import Shard
@@ -69,6 +75,7 @@ def main(**options: object) -> None:
 
     Of several shards each gets as many processes as --processes says.
     """
+    refuse_patched("flowkit-worker")
     settings = settings_from(options)
     shards = required_shards(settings, "flowkit-worker")
     try:

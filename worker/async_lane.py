@@ -17,9 +17,10 @@ from collections.abc import Callable
 from functools import partial
 
 from ..context import enter_attempt
-from ..exceptions import FlowkitError, StoreError, TaskTimeout
+from ..exceptions import RedisUnavailable, StoreError, TaskTimeout
 from ..forked import end_if_forked
 from ..protocol.worker_store import Outcome, WorkerStore
+from ..steady_loop import enter_root, leave_root, run_steadily
 from .board import Board
 from .desk import Desk
 from .executor import Executor, Prepared
@@ -65,12 +66,14 @@ class AsyncLane:
         self._news = threading.Condition()
         self._hungry = True
         self._loop = asyncio.new_event_loop()
+        self._is_over = False
         self._pump = threading.Thread(target=self._guarded(self._pump_on), name="pump", daemon=True)
         self.done = 0
 
     def start(self) -> None:
         """Start the threads."""
-        loop = threading.Thread(target=self._loop.run_forever, name="loop", daemon=True)
+        run_loop = self._guarded(lambda: run_steadily(self._loop, lambda: self._is_over))
+        loop = threading.Thread(target=run_loop, name="loop", daemon=True)
         waiter = threading.Thread(target=self._guarded(self._wait_on), name="waiter", daemon=True)
         for thread in (loop, self._pump, waiter):
             thread.start()
@@ -87,6 +90,7 @@ class AsyncLane:
     def join(self) -> None:
         """Wait until what was executing is over and reported."""
         self._pump.join()
+        self._is_over = True
         self._loop.call_soon_threadsafe(self._loop.stop)
 
     def cancel(self, attempt: str) -> None:
@@ -108,7 +112,7 @@ class AsyncLane:
         def guarded() -> None:
             try:
                 work()
-            except FlowkitError as error:
+            except BaseException as error:  # a lane with one thread less would hang in silence
                 self._trouble.on_error(error)
 
         return guarded
@@ -163,7 +167,13 @@ class AsyncLane:
             slot = self._free.pop()
             # From here on user code and data can end this process: the board names the attempt.
             self._board.enter(slot, self._executor.board_key(claim))
-            prepared = self._executor.prepare(claim)
+            try:
+                prepared = self._executor.prepare(claim)
+            except RedisUnavailable:  # the lane is winding up: the attempt is given back
+                raise
+            except BaseException as error:
+                end_if_forked(self._pid, error)
+                prepared = self._executor.broken(claim, error)
             if isinstance(prepared, Outcome):
                 desk.put(prepared)
                 self._board.leave(slot)
@@ -181,12 +191,15 @@ class AsyncLane:
     async def _attempt(self, prepared: Prepared, slot: int) -> None:
         claim = prepared.claim
         key = f"{claim.key},{claim.attempt}"
-        # The task has a context of its own, so there is nothing to reset.
-        enter_attempt(claim.run, prepared.name, claim.attempt, prepared.params)
-        if key in self._cancelled:
-            outcome = self._executor.cancelled(claim)
-        else:
-            outcome = await self._outcome(prepared, slot, key)
+        try:
+            # The task has a context of its own, so there is nothing to reset.
+            enter_attempt(claim.run, prepared.name, claim.attempt, prepared.params)
+            if key in self._cancelled:
+                outcome = self._executor.cancelled(claim)
+            else:
+                outcome = await self._outcome(prepared, slot, key)
+        except BaseException as error:
+            outcome = self._executor.broken(claim, error)
         self._cancelled.discard(key)
         if claim.at_most_once:
             # Until its outcome is recorded, the board must say that it has started.
@@ -208,19 +221,24 @@ class AsyncLane:
         if limit is not None:
             deadline = began + limit + BLOCKED_LOOP_S
             self._board.enter(slot, self._executor.board_text(prepared), deadline)
-        self._running[key] = asyncio.current_task()
+        root = enter_root()
+        self._running[key] = root[0]
         try:
             result = await self._call(prepared)
+            if len(root) > 1:
+                raise root[1]
             end_if_forked(self._pid)
             self._board.disarm(slot)
             return self._executor.succeeded(prepared, result, time.monotonic() - began)
-        except BaseException as error:
+        except BaseException as raised:
+            error = root[1] if len(root) > 1 else raised
             end_if_forked(self._pid, error)
             self._board.disarm(slot)
             if isinstance(error, asyncio.CancelledError) and key in self._cancelled:
                 return self._executor.cancelled(prepared.claim)
             return self._executor.raised(prepared, error)
         finally:
+            leave_root()
             del self._running[key]
 
     async def _call(self, prepared: Prepared) -> object:

@@ -10,7 +10,11 @@ the same in both processes), length, text. The text is ``run,task,attempt|token|
 it is; the outcome to record should its deadline pass and the timeout in seconds, empty without
 one; the task's name, if the child knew it in time. A suspect's attempt ends in ``!``. The policy
 is the child's to know, not the parent's. The flag is raised last and lowered first; a reader that
-must be sure stops the child before it looks. Behind the slots is one byte for each ``Mark``.
+must be sure stops the child before it looks.
+
+Behind the slots is one byte for each ``Mark``, and then the child's last word: 0, or one more than
+the ``ExitCode`` with which it ends itself. Exit codes cannot say that, since user code chooses them
+as well.
 """
 
 from __future__ import annotations
@@ -82,7 +86,7 @@ class Board:
         """One slot for the sync lane and ``async_slots`` for the async one."""
         self.slots = 1 + async_slots
         self._marks_at = self.slots * SLOT_BYTES
-        self._memory = mmap.mmap(-1, self._marks_at + len(Mark))
+        self._memory = mmap.mmap(-1, self._marks_at + len(Mark) + 1)
 
     def mark(self, mark: Mark, *, on: bool = True) -> None:
         """Set a mark, or take it back."""
@@ -109,6 +113,16 @@ class Board:
     def leave(self, slot: int) -> None:
         """Note that ``slot`` executes nothing."""
         self._memory[slot * SLOT_BYTES] = 0
+
+    def say_end(self, code: int) -> None:
+        """Note, as the child, that it ends itself now, and why."""
+        self._memory[self._marks_at + len(Mark)] = code + 1
+
+    @property
+    def said_end(self) -> int | None:
+        """Why the child ended itself; None if something else ended it."""
+        word = self._memory[self._marks_at + len(Mark)]
+        return word - 1 if word else None
 
     def executing(self) -> Iterator[Executing]:
         """Yield what is executing now."""

@@ -5,7 +5,8 @@ parent's words, one line each: ``stop LANE RUN,TASK,ATTEMPT`` (cancelled), ``sha
 alive), ``drain`` (finish and exit). Its end is the parent's death: the child then ends at once,
 since nobody renews its lease any more.
 
-Exit codes tell the parent what happened: see ``config.ExitCode``.
+Why it ends itself it says on the board: see ``config.ExitCode``. TERM and INT are for the parent: a
+service manager that sends them to all processes of a service must not end tasks.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
 from ..context import hear_of_waits
@@ -26,10 +29,13 @@ from ..exceptions import FlowkitError, LeaseLost
 from ..loader import load_app
 from ..log_capture import start_capture
 from ..logging import LogLevel, configure_logging
+from ..monkey_patches import why_refused
 from ..outage import OutageLog
+from ..process_signals import obey_parent_alone
 from ..protocol.keys import ready_list
 from ..protocol.link import Link
-from ..protocol.worker_store import WorkerStore
+from ..protocol.records import ErrorInfo
+from ..protocol.worker_store import Outcome, WorkerStore
 from ..task import Task, has_tasks
 from .async_lane import AsyncLane
 from .board import Board, Mark
@@ -70,8 +76,8 @@ class Child:
         # A group of its own: the terminal's Ctrl-C goes to the parent alone, and the parent can
         # end this child together with the processes that its tasks started.
         os.setpgid(0, 0)
-        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
-            signal.signal(name, signal.SIG_DFL)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        obey_parent_alone()
         withhold_secrets()
         self._open_log(records=False)  # the app's own handlers shall write to captured streams
         try:
@@ -80,12 +86,15 @@ class Child:
             self._refuse_app(str(error))
         except BaseException as error:  # a KeyboardInterrupt is the app's own here, too
             self._refuse_app(f"{self._config.app} cannot be loaded: it raises {error!r}.")
+        if patched := why_refused(f"The app {self._config.app}"):
+            self._refuse_app(patched)
         if not has_tasks():
             self._refuse_app(
                 f"{self._config.app} has no tasks. Give the file or module that defines or imports "
                 "them: --app FILE.py or --app package.module."
             )
         self._open_log(records=True)
+        obey_parent_alone()  # whatever handlers the app has set
         hear_of_waits(lambda begins: note_wait(self._board, begins=begins))
         self._board.mark(Mark.READY)  # before it can claim: see the daemon's _dismiss
         sync_lane = self._open_lanes()
@@ -123,8 +132,10 @@ class Child:
         return self._exit
 
     def _leave(self, code: ExitCode) -> NoReturn:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        self._board.say_end(code)
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):  # user code may have put anything in their place
+                stream.flush()
         # No interpreter shutdown: threads of user code must not keep a finished child alive.
         os._exit(code)
 
@@ -167,6 +178,7 @@ class Child:
             share=config.processes,
             on_stale=self._stale,
             on_sent=values.recorded,
+            on_refused=self._refused,
         )
         executor = Executor(values, self._log, lane, config.app, config.max_result_bytes)
         return desk, waiter, values, executor
@@ -196,7 +208,15 @@ class Child:
             LogLevel.WARNING, "outcome_stale", message, run_id=run, worker=self._lane_id
         )
 
+    def _refused(self, outcome: Outcome) -> None:
+        info, task = ErrorInfo.unpack(outcome.payload), outcome.token.partition(",")[0]
+        about = {"run_id": outcome.run, "worker": self._lane_id, "error_type": info.type}
+        self._log.log_task_failure(f"number {task} of run {outcome.run}", info.message, **about)
+
     def _lane_broke(self, error: BaseException) -> None:
+        if not isinstance(error, FlowkitError):
+            traceback.print_exception(error)
+            self._leave(ExitCode.BROKEN)
         self._log.event(LogLevel.ERROR, "lease_lost", str(error), worker=self._lane_id + "a")
         self._leave(ExitCode.LEASE_LOST)
 

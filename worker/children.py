@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..process_end import how_it_ended
+from ..process_tree import kill_tree
 from .board import Board, Executing
 from .config import ExitCode, WorkerConfig
 
@@ -43,10 +44,7 @@ class Kid:
 
     def kill(self) -> None:
         """End the child and everything that its tasks started. It is not asked."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
+        kill_tree(self.pid)
 
     @contextlib.contextmanager
     def stopped(self) -> Iterator[list[Executing]]:
@@ -69,17 +67,21 @@ class Kid:
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """A child that ended. ``code``: its exit code, negative for a signal; ``lived``: seconds."""
+    """A child that ended. ``code``: its exit code, negative for a signal; ``lived``: seconds.
+
+    ``said``: why it ended itself, None if something else ended it, such as user code.
+    """
 
     kid: Kid
     code: int
     lived: float
     executing: tuple[Executing, ...]
+    said: int | None = None
 
     @property
     def orderly(self) -> bool:
         """Whether it ended as it should: drained, or after as many tasks as it may run."""
-        return self.code in (ExitCode.DONE, ExitCode.RECYCLED)
+        return self.said in (ExitCode.DONE, ExitCode.RECYCLED)
 
     @property
     def how(self) -> str:
@@ -149,7 +151,8 @@ class Children:
             del self.alive[pid]
             code = os.waitstatus_to_exitcode(status) if status else 0
             lived = time.monotonic() - kid.born
-            deaths.append(Death(kid, code, lived, tuple(kid.board.executing())))
+            board = kid.board
+            deaths.append(Death(kid, code, lived, tuple(board.executing()), board.said_end))
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGKILL)  # what its tasks started and left behind
             os.close(kid.control)

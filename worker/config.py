@@ -12,12 +12,17 @@ BEAT_S = 1.0  # between heartbeats, if the lease allows it
 
 
 class ExitCode(IntEnum):
-    """How a child ended, beside what signals and user code do to it."""
+    """How a child ended, beside what signals and user code do to it.
+
+    It says so on its board too (``Board.say_end``). Only that counts: user code may end the process
+    with any exit code.
+    """
 
     DONE = 0
     APP_BROKEN = 70  # its app could not be loaded: another child would fail alike
     LEASE_LOST = 71  # its worker was declared dead
     RECYCLED = 72  # it has run as many tasks as it may
+    BROKEN = 73  # a thread of it met an error that it does not know
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ from .warden import Warden
 TICK_S = 0.1
 START_TICK_S = 0.02  # while children load the app: who starts a system waits for them
 HAND_OVER_S = 5.0
+# TERM to a whole group comes twice to a process whose parent passes it on: that is one request.
+SAME_REQUEST_S = 0.3
 QUICK_DEATH_S, LONGEST_RESPAWN_S = 1.0, 10.0
 
 
@@ -73,6 +75,7 @@ class WorkerDaemon:
         self._report = SelfReport(self._log, lambda: self._keeper.worker)
         self._new_incarnation()
         self._signals = 0
+        self._last_signal = -SAME_REQUEST_S
         self._exit_code = 0
         self._share = 0
         self._next_beat = 0.0
@@ -177,7 +180,10 @@ class WorkerDaemon:
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
 
         def note(number: int, frame: FrameType | None) -> None:
-            self._signals += 1
+            now = time.monotonic()
+            if now - self._last_signal >= SAME_REQUEST_S:
+                self._signals += 1
+                self._last_signal = now
 
         signal.signal(signal.SIGTERM, note)
         signal.signal(signal.SIGINT, note)
@@ -247,7 +253,7 @@ class WorkerDaemon:
         ours = self._undertaker.ending(death.kid)
         self._pace_respawn(death, innocent=not (ours or death.executing))
         self._undertaker.bury(death, blameless=blameless)
-        if death.code == ExitCode.APP_BROKEN:
+        if death.said == ExitCode.APP_BROKEN:
             self._exit_code = 2
             self._signals += 1
         elif not (ours or blameless or death.orderly or death.kid.pid in self._unready):

@@ -16,9 +16,12 @@ from collections.abc import Callable, Sequence
 
 from ..protocol.decoding import text_of
 from ..protocol.once import lost_once
-from ..protocol.worker_store import Claim, Outcome, WorkerStore
+from ..protocol.oversize import RequestTooLarge
+from ..protocol.records import ErrorInfo
+from ..protocol.worker_store import Claim, Exchange, Outcome, WorkerStore
 
 MAX_BATCH = 500
+SMALL_BYTES = 4096  # an outcome of this size is not what a server finds too large
 _UNSURE = lost_once("its worker does not know any more whether it has started it")
 
 
@@ -34,9 +37,11 @@ class Desk:
         share: int = 1,
         on_stale: Callable[[str], None] = lambda key: None,
         on_sent: Callable[[Sequence[str], Sequence[str]], None] = lambda sent, refused: None,
+        on_refused: Callable[[Outcome], None] = lambda outcome: None,
     ) -> None:
         """``share``: how many claimers a short list is divided among. ``on_sent`` hears whose
-        outcomes were sent and which of them were refused, before the claims that came with it.
+        outcomes were sent and which of them came too late, before the claims that came with it.
+        ``on_refused`` hears of an outcome that replaces one which the server finds too large.
         """
         self.lane = lane
         self.lists = tuple(lists)
@@ -48,6 +53,7 @@ class Desk:
         self._call = 0
         self._on_stale = on_stale
         self._on_sent = on_sent
+        self._on_refused = on_refused
         self._mine: set[str] = set()  # the claims that this lane knows to hold
         self._when_sent: dict[str, Callable[[], None]] = {}
 
@@ -74,10 +80,7 @@ class Desk:
             if not self._outbox and limit == 0:
                 return 0
             self._call += 1 if limit else 0
-            outcomes = self._outbox[:MAX_BATCH]
-            reply = self._store.complete(
-                self.lane, outcomes, self._call, min(limit, MAX_BATCH), self.share, self.lists
-            )
+            outcomes, reply = self._send(min(limit, MAX_BATCH))
             del self._outbox[: len(outcomes)]
             gone = [_key_of(outcome) for outcome in outcomes]
             self._mine.difference_update(gone)
@@ -91,6 +94,30 @@ class Desk:
         for key in reply.stale:
             self._on_stale(key)
         return len(reply.claims)
+
+    def _send(self, limit: int) -> tuple[Sequence[Outcome], Exchange]:
+        """Send as many outcomes as the server takes at once; return them and its answer.
+
+        A single one that it refuses by its size becomes a failure of its task: it would be sent
+        for ever, and with it all others. Nothing is recorded of a refused request.
+        """
+        most = MAX_BATCH
+        while True:
+            outcomes = self._outbox[:most]
+            try:
+                reply = self._store.complete(
+                    self.lane, outcomes, self._call, limit, self.share, self.lists
+                )
+            except RequestTooLarge as error:
+                if len(outcomes) > 1:
+                    most = len(outcomes) // 2
+                    continue
+                if not outcomes or len(outcomes[0].payload) <= SMALL_BYTES:
+                    raise
+                self._outbox[0] = _refused(outcomes[0], error)
+                self._on_refused(self._outbox[0])
+            else:
+                return outcomes, reply
 
     def flush(self) -> None:
         """Send all outcomes."""
@@ -120,6 +147,13 @@ class Desk:
         unknown = {key for key in self._store.holdings(self.lane) if text_of(key) not in self._mine}
         if unknown:
             self._store.release(self.lane, sorted(unknown), _UNSURE)
+
+
+def _refused(outcome: Outcome, error: RequestTooLarge) -> Outcome:
+    task, attempt, *_ = outcome.token.split(",")
+    message = f"its outcome has {len(outcome.payload):,} bytes, and {error}"
+    info = ErrorInfo("ValueTooLarge", message)
+    return Outcome(outcome.run, f"{task},{attempt},F", info.pack())
 
 
 def _key_of(outcome: Outcome) -> str:

@@ -170,6 +170,14 @@ class Executor:
             end_lines()
         return Outcome(claim.run, f"{claim.task},{claim.attempt},C")
 
+    def broken(self, claim: Claim, error: BaseException) -> Outcome:
+        """Return the outcome of an attempt during which something outside of its function raised.
+
+        This is the last line: without an outcome the attempt would start again and again, or never
+        end. So it only packs the error, and calls nothing of the user's.
+        """
+        return Outcome(claim.run, f"{claim.task},{claim.attempt},F", _info(error).pack())
+
     # -- outcomes -------------------------------------------------------------------------------
 
     def _skip(self, claim: Claim, name: str, args: list[Any]) -> Outcome:

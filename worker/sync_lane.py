@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 
 from ..context import enter_attempt, leave_attempt
-from ..exceptions import FlowkitError, StoreError
+from ..exceptions import FlowkitError, RedisUnavailable, StoreError
 from ..forked import end_if_forked
 from ..protocol.worker_store import Claim, Outcome, WorkerStore
 from .board import Board
@@ -145,6 +145,11 @@ class SyncLane:
         try:
             prepared = self._executor.prepare(claim)
             return prepared if isinstance(prepared, Outcome) else self._call(prepared)
+        except RedisUnavailable:  # the lane is winding up: the attempt is given back
+            raise
+        except BaseException as error:
+            end_if_forked(self._pid, error)
+            return self._executor.broken(claim, error)
         finally:
             self._since = 0.0
             if not claim.at_most_once:

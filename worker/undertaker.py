@@ -4,9 +4,10 @@ Reports are queued and sent in order as soon as Redis answers. For a child that 
 itself (a timeout, a cancelled run) the attempt that it was ended for gets its own outcome first;
 only then is the rest of what the lane held given back. Each report is safe to send twice.
 
-Whom to blame: nobody, if this worker ended the child itself; the only one that was executing; among
-several, the only suspect, since it was there the last time too. The others that were executing
-become suspects. Both lanes of a child are one process and are judged together.
+Whom to blame: nobody, if this worker ended the child itself or it ended in good order; the only one
+that was executing; among several, the only suspect, since it was there the last time too. The
+others that were executing become suspects. Both lanes of a child are one process and are judged
+together.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Undertaker:
             executing=[one.key for one in death.executing],
             most_deaths=MOST_DEATHS,
             error=_worker_lost(death).pack(),
-            blame=NOBODY if blameless or ended else blame,
+            blame=NOBODY if blameless or ended or death.orderly else blame,
             once=_lost_once(death),
         )
         for lane in death.kid.lanes:

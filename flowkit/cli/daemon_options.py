@@ -11,6 +11,7 @@ import click
 
 from ..core.display_text import escape_text
 from ..exceptions import FlowkitError
+from ..monkey_patches import why_refused
 from ..protocol.redis_url import redact_url
 from ..protocol.shards import Shard
 from ..settings import Settings, load_settings
@@ -103,6 +104,13 @@ def required_shards(settings: Settings, command: str) -> tuple[Shard, ...]:
             "Redis, 'flowkit dev --app …' runs everything in one terminal."
         )
     return settings.shards
+
+
+def refuse_patched(program: str) -> None:
+    """Raise UsageError if gevent or eventlet has patched what a daemon is made of."""
+    why = why_refused(f"The process of {program}")
+    if why is not None:
+        raise click.UsageError(why)
 
 
 def end_as(daemon: Callable[[], int]) -> NoReturn:

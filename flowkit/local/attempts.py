@@ -188,14 +188,14 @@ class Attempts:
             await self._call_async(key, call)
 
     async def _call_async(self, key: Key, call: OpenCall) -> None:
-        from asyncio import CancelledError
-
         task, args, kwargs = call
         begun = time.perf_counter()
         try:
-            value = await task.func(*args, **kwargs)
+            value = await self._loop.as_root(task.func(*args, **kwargs))
         except BaseException as error:
             end_if_forked(self._pid, error)
+            from asyncio import CancelledError
+
             self._report_failure(key, error)
             if isinstance(error, CancelledError):
                 raise
@@ -211,7 +211,9 @@ class Attempts:
             end_if_forked(self._pid, sys.exc_info()[1])
 
     def _in_loop(self, key: Key, call: OpenCall) -> Any:
-        return self._to_loop(key, self._awaited(call)).result()
+        from ..steady_loop import as_root
+
+        return self._to_loop(key, as_root(self._awaited(call))).result()
 
     def _hand_over(self, key: Key, call: OpenCall) -> bool:
         coroutine = self._call_async(key, call)

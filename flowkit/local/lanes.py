@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -88,8 +89,9 @@ class LoopThread:
         self._ready = Event()
         self._thread: Thread | None = None
         self._broken: BaseException | None = None  # why the loop could not be started
+        self._over = Event()
         self._loop: asyncio.AbstractEventLoop
-        self._over: asyncio.Event
+        self.as_root: Callable[[Coroutine[Any, Any, Any]], Coroutine[Any, Any, Any]]
         # The loop itself holds its tasks weakly: one that waits for what only it knows is garbage.
         self._running: set[Future[Any]] = set()
 
@@ -114,7 +116,9 @@ class LoopThread:
         self._ready.wait()
         if self._broken is not None:
             return
-        self._loop.call_soon_threadsafe(self._over.set)
+        self._over.set()
+        with suppress(RuntimeError):  # it has seen that it is over and is closed already
+            self._loop.call_soon_threadsafe(self._loop.stop)
         if wait:
             self._thread.join()
 
@@ -146,15 +150,14 @@ class LoopThread:
     def _run(self) -> None:
         import asyncio
 
-        with asyncio.Runner() as runner:  # raises before the coroutine is made, if at all
-            runner.run(self._serve())
+        from ..steady_loop import as_root, run_steadily
 
-    async def _serve(self) -> None:
-        import asyncio
-
-        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
-        self._ready.set()
-        await self._over.wait()
+        self.as_root = as_root
+        # What is cancelled at the end may still try to end the loop.
+        with suppress(SystemExit, KeyboardInterrupt), asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
+            self._ready.set()
+            run_steadily(self._loop, self._over.is_set)
 
 
 def _no_thread(error: RuntimeError) -> DAGError:

@@ -5,8 +5,8 @@ It is started by processes.py, told once what all calls share (``Hello``), and a
 
 1.  It dies with its parent, whatever it is doing: the kernel is asked for that where it can be
     asked (Linux), and a thread waits for the parent's end everywhere.
-2.  It is in a process group of its own. The terminal's Ctrl-C goes to the parent alone, which
-    ends this process together with whatever its tasks started.
+2.  It is in a process group of its own, and TERM and INT do nothing to it. They are for the parent,
+    which ends this process together with whatever its tasks started.
 3.  Nothing that a task does gets past ``_answer`` as an exception.
 4.  It ends without Python's shutdown: threads of user code must not keep a finished child alive.
 """
@@ -32,6 +32,7 @@ from ..forked import end_if_forked
 from ..functions import refuse_hidden_coroutine
 from ..log_streams import HELD, end_lines
 from ..logging import configure_logging
+from ..process_signals import FOR_PARENT, obey_parent_alone
 from .process_wire import (
     Broken,
     Call,
@@ -57,9 +58,9 @@ def child_main(pipe: Connection) -> NoReturn:
         # Whole lines at once: what several children print into one pipe never mixes, and what
         # was printed is not lost if this process is killed.
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    # Blocked by the parent until here, so that Ctrl-C meets no half-started interpreter.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    # Blocked by the parent until here: neither meets a half-started interpreter.
+    obey_parent_alone()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FOR_PARENT)
     with suppress(EOFError, OSError):
         hello: Hello = unpack(pipe.recv_bytes())
         capture = hello.capture_output

@@ -22,6 +22,8 @@ from queue import SimpleQueue
 from threading import Thread
 
 from ..process_end import how_it_ended
+from ..process_signals import FOR_PARENT
+from ..process_tree import kill_tree
 from .process_child import child_main
 from .process_wire import CHILD_NAME
 
@@ -78,9 +80,7 @@ class Kid:
     def kill(self) -> None:
         """End it and what its tasks have started, without asking."""
         if self._process.is_alive():  # else its number may be another process' by now
-            for end in (os.killpg, os.kill):
-                with suppress(ProcessLookupError, PermissionError):
-                    end(self.pid, signal.SIGKILL)
+            kill_tree(self.pid)
 
     def dismiss(self) -> None:
         """Let an idle child end by itself."""
@@ -111,7 +111,7 @@ class Nursery:
     """Starts children, one after another, in a thread that outlives them.
 
     On Linux a child is ended with the *thread* that started it (process_child.py asks for that),
-    so it cannot be one of those that come and go with the attempts. In this thread SIGINT is
+    so it cannot be one of those that come and go with the attempts. In this thread INT and TERM are
     blocked, which children inherit: Ctrl-C meets no half-started interpreter and its traceback.
     """
 
@@ -161,7 +161,7 @@ class Nursery:
     def _start(self) -> Kid:
         # The tracker's start unblocks SIGINT, so it comes first; once it runs, it is left alone.
         resource_tracker.ensure_running()
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_BLOCK, FOR_PARENT)
         ours, theirs = self._context.Pipe()
         name = f"{CHILD_NAME}{next(self._numbers)}"
         process = self._context.Process(target=child_main, args=(theirs,), name=name)

@@ -1,4 +1,4 @@
-"""What to do about a Redis that cannot be used just now, by what it answered."""
+"""Why a Redis cannot be used just now, by what it answered, and what to do about it."""
 
 from __future__ import annotations
 
@@ -34,6 +34,13 @@ _ENDED = (
     "This is the store of a 'flowkit dev' that has ended. Start it again, and export the URL that "
     "it prints."
 )
+
+
+def cause_of(error: Exception) -> str:
+    """Return a word for why Redis cannot be used, "" if it is not reached or has just started."""
+    text = str(error)
+    word = next((words for words, _ in _ADVICE if words in text), "")
+    return "" if word == "loading" else word
 
 
 def advice_for(error: Exception, url: str) -> str:

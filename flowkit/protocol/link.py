@@ -29,6 +29,7 @@ import redis.exceptions as rx
 from ..exceptions import BadRedisURL, RedisUnavailable
 from .advice import advice_for
 from .decoding import Damaged
+from .oversize import MOST_REFUSALS, looks_refused, too_large
 from .redis_url import check_redis_url, is_sentinel_url, redact_url
 from .reply_bound import ReplyTooLarge, bound_replies
 from .reply_errors import PASSING, WrongType, as_store_error, passes, refused_login
@@ -143,7 +144,7 @@ class Link:
 
         Raises RedisUnavailable when patience ends, StoreError for an error reply.
         """
-        return self._persist(lambda: self._exchange(command))
+        return self._persist(lambda: self._exchange(command), command)
 
     def script(self, script: Script, prefix: str, args: Sequence[object]) -> Any:
         """Run a script by digest, or by its text if the server does not know it (yet).
@@ -157,7 +158,7 @@ class Link:
             except rx.NoScriptError:
                 return self._exchange(("EVAL", script.text, 1, prefix, *args))
 
-        return self._persist(once)
+        return self._persist(once, args)
 
     def scripts(self, script: Script, prefix: str, calls: Sequence[Sequence[object]]) -> list[Any]:
         """Run a script once per list of arguments, in one round trip.
@@ -175,7 +176,7 @@ class Link:
                     [("EVAL", script.text, 1, prefix, *args) for args in calls]
                 )
 
-        result: list[Any] = self._persist(once)
+        result: list[Any] = self._persist(once, calls)
         return result
 
     def batch(self, commands: Sequence[Sequence[object]]) -> list[Any]:
@@ -183,7 +184,7 @@ class Link:
 
         if not commands:
             return []
-        result: list[Any] = self._persist(lambda: self._exchange_all(commands))
+        result: list[Any] = self._persist(lambda: self._exchange_all(commands), commands)
         return result
 
     def batch_each(self, commands: Sequence[Sequence[object]]) -> list[Any]:
@@ -192,7 +193,7 @@ class Link:
         """
         if not commands:
             return []
-        result: list[Any] = self._persist(lambda: self._exchange_all(commands, each=True))
+        result: list[Any] = self._persist(lambda: self._exchange_all(commands, each=True), commands)
         return result
 
     @contextmanager
@@ -239,10 +240,10 @@ class Link:
             raise failure
         return replies
 
-    def _persist(self, attempt: Callable[[], Any]) -> Any:
+    def _persist(self, attempt: Callable[[], Any], words: Sequence[object]) -> Any:
         if self._pid != os.getpid():
             self._prepare()
-        began, pause = time.monotonic(), FIRST_PAUSE_S
+        began, pause, refusals = time.monotonic(), FIRST_PAUSE_S, 0
         while True:
             try:
                 if not self._is_checked:
@@ -265,6 +266,9 @@ class Link:
             # A reply of the broken exchange must never be taken for that of the next one.
             self._connection.disconnect()
             self._is_checked = self._on_new_server is None
+            refusals = refusals + 1 if looks_refused(trouble, words, self._exchange) else 0
+            if refusals >= MOST_REFUSALS:
+                raise too_large(self._shown, str(trouble)) from trouble
             self._give_up_or_report(trouble, time.monotonic() - began)
             self._stopped.wait(pause * (0.5 + random.random()))  # noqa: S311
             pause = min(pause * 2, LONGEST_PAUSE_S)

@@ -4,9 +4,10 @@
 no record at all is a pending task. ``spent`` is the number of worker deaths, then ``/n`` if n
 attempts were made before the run was resumed or lost by nobody's known fault, ``*n`` if n were put
 off because the worker did not know the task; then flags: ``!`` for a suspect (a task that may have
-killed its worker), ``?`` for one that was lost once with a worker that nobody saw die (the next
-time it is a suspect), ``+`` for a task that goes on when a failure has stopped its run, ``=`` for
-one that must never start twice, ``~`` for a result that came from the cache.
+killed its worker), ``?`` for one that was lost once with a worker that nobody saw die, or with a
+process that executed nothing (the next time it is a suspect), ``+`` for a task that goes on when a
+failure has stopped its run, ``=`` for one that must never start twice, ``~`` for a result that came
+from the cache.
 
 A newer release may know further flags (punctuation), and write further fields behind ``ended``.
 They are passed over here, and scripts hand flags on as they are. What would do harm if it were

@@ -12,6 +12,7 @@ import redis.exceptions as rx
 
 from ..exceptions import NotPermitted, RedisUnavailable, StoreError
 from .decoding import Damaged
+from .oversize import is_too_large, too_large
 from .pages import SECURE_REDIS, page
 
 # What may pass by itself: no connection, a server that loads, fails over, is full or read-only.
@@ -103,6 +104,8 @@ def as_store_error(where: str, error: rx.ResponseError) -> StoreError:
         return not_permitted(where, text)
     if text.startswith("NOAUTH"):
         return refused_login(where, error)
+    if is_too_large(text):
+        return too_large(where, text)
     # Before 7.0 a script's error stands behind "Error running script".
     kind = WrongType if "WRONGTYPE" in text[:300] else StoreError
     return kind(f"Redis at {where} answered: {error}")

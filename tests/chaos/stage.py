@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -45,14 +45,22 @@ class Stage:
         self.violations: list[str] = []
         self.workers: list[Process] = []
         self.schedulers: list[Process] = []
-        self._folder = tempfile.TemporaryDirectory(prefix="flowkit-chaos-")
-        self.folder = Path(self._folder.name)
-        self._history = history.Reader(self.folder)
-        self.redis = RealRedis(self.folder / "redis", aof=aof)
-        self.redis.start()
-        self.proxy = Proxy(self.redis.port)
-        self.system = System(self.redis.url, "chaos", self.folder)
-        self.client = self.new_client()
+        # Ends all that was started, in the reverse order, whatever fails on the way.
+        self._ends = ExitStack()
+        with ExitStack() as ends:
+            self.folder = Path(
+                ends.enter_context(tempfile.TemporaryDirectory(prefix="flowkit-chaos-"))
+            )
+            self._history = history.Reader(self.folder)
+            self.redis = RealRedis(self.folder / "redis", aof=aof)
+            self.redis.start()
+            ends.callback(self.redis.stop)
+            self.proxy = ends.enter_context(Proxy(self.redis.port))
+            self.system = System(self.redis.url, "chaos", self.folder)
+            ends.callback(self._end_processes)
+            self.client = self.new_client()
+            ends.callback(lambda: self.client.close())
+            self._ends = ends.pop_all()
 
     def new_client(self, patience: float = 120.0) -> Client:
         """Return a client that reaches Redis without the proxy, and waits out outages."""
@@ -77,13 +85,17 @@ class Stage:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.client.close()
+        self._ends.close()
+
+    def _end_processes(self) -> None:
         for process in (*self.workers, *self.schedulers):
             _signal_all(process, signal.SIGCONT)
         self.system.close()
-        self.proxy.__exit__(None, None, None)
-        self.redis.stop()
-        self._folder.cleanup()
+
+    def keep(self, server: RealRedis) -> RealRedis:
+        """Take charge of a further Redis: it ends with the stage, whatever comes of it."""
+        self._ends.callback(server.stop)
+        return server
 
     # -- processes -------------------------------------------------------------------------------
 

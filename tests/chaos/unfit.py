@@ -190,7 +190,7 @@ def _fail_over(case: Case) -> None:
     stage = case.stage
     old = stage.redis
     ailing_redis.config(old, repl_diskless_sync_delay=0)
-    new = replica_of(old, stage.folder / case.name)
+    new = stage.keep(replica_of(old, stage.folder / case.name))
 
     def hand_over(_: object) -> None:
         with old.client() as server:

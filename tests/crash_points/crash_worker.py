@@ -231,7 +231,9 @@ class Crew(Children):
             if not kid.unit.process.alive:
                 del self.alive[pid]
                 # It lived long enough for the next one to be started at once.
-                deaths.append(Death(kid, kid.unit.code, 60.0, tuple(kid.board.executing())))
+                code = kid.unit.code  # of a unit that ended itself, which says why
+                said = None if code < 0 else code
+                deaths.append(Death(kid, code, 60.0, tuple(kid.board.executing()), said))
         return deaths
 
 

@@ -34,7 +34,7 @@ FOR_PYTEST = [block for block in PYTHON if block.note.startswith("file: test_")]
 PROGRAMS = [block for block in PYTHON if block not in ON_REDIS + FOR_PYTEST]
 SHELL = [block for page in PAGES for block in blocks(page, "sh")]
 TOML = [block for page in PAGES for block in blocks(page, "toml")]
-DRAWN = ("sh", "python", "text", "mermaid", "toml")
+DRAWN = ("sh", "python", "text", "mermaid", "toml", "ini")
 
 
 def expected(text: str) -> list[str]:

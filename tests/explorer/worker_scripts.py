@@ -230,13 +230,16 @@ def _fate(task: int, spent: str, stop: str, deaths: Deaths, held: int) -> tuple[
     if stopped(stop, spent):
         return "C", spent, ""
     alone = deaths.flag != "-" and deaths.executing == (task,)
-    lone_suspect = unknown and held == 1 and "!" in spent
+    idle = deaths.flag == "" and not deaths.executing
+    lone_suspect = (unknown or idle) and held == 1 and "!" in spent
     if alone or deaths.flag == f"{RUN},{task}" or lone_suspect:
         count, rest = re.fullmatch(r"(\d+)(.*)", spent).groups()  # type: ignore[union-attr]
         number = int(count) + 1
         return "F" if number >= deaths.most else "D", f"{number}{rest}", "lost"
     if (executing and deaths.flag != "-") or (unknown and "?" in spent):
         return "!", _uncounted(spent) + ("" if "!" in spent else "!"), ""
+    if idle and "!" not in spent:
+        return "Q", spent + ("!" if "?" in spent else "?"), ""
     return ("?", _uncounted(spent) + "?", "") if unknown else ("Q", spent, "")
 
 

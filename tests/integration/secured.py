@@ -135,7 +135,11 @@ def replica_of(master: RealRedis, folder: Path) -> RealRedis:
         with replica.client() as client:
             return client.info("replication")["master_link_status"] == "up"
 
-    wait_until("the replica has copied its master", in_step)
+    try:
+        wait_until("the replica has copied its master", in_step)
+    except BaseException:
+        replica.stop()
+        raise
     return replica
 
 

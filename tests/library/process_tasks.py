@@ -117,13 +117,21 @@ def die_once(path):
 
 @task(timeout=0.05, retries=1, delay=0)
 def stuck_once(path):
-    """Hang in the first attempt, with a process of its own beside it."""
+    """Hang in the first attempt, with programs beside it, one in a session of its own."""
     if note(path) == 1:
-        started = subprocess.Popen(["sleep", "3600"])
-        Path(f"{path}.started").write_text(str(started.pid))
+        started = [subprocess.Popen(["sleep", "3600"], start_new_session=way) for way in (0, 1)]
+        Path(f"{path}.started").write_text(" ".join(str(one.pid) for one in started))
         while True:
             pass
     return "second"
+
+
+@task
+def terminated():
+    """Get what a service manager sends to all processes of a service."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        os.kill(os.getpid(), number)
+    return "goes on"
 
 
 @task

@@ -163,11 +163,17 @@ def test_a_copy_that_a_task_forked_off_does_not_answer_for_it():
 def test_an_attempt_over_its_timeout_is_killed_with_what_it_started(path):
     assert run(tasks.stuck_once, params={"path": path}) == {"stuck_once": "second"}
     with open(f"{path}.started") as file:
-        started = int(file.read())
+        started = list(map(int, file.read().split()))
     first, second = tasks.marks(path)
     assert first != second
-    for pid in (first, started):
+    for pid in (first, *started):
         wait_until(f"process {pid} is gone", lambda pid=pid: _gone(pid))
+
+
+def test_term_and_int_are_for_the_parent_alone(caplog):
+    """Sent to all processes of a service, they ended tasks, which were made again in other ones."""
+    assert run(tasks.terminated) == {"terminated": "goes on"}
+    assert "died" not in caplog.text
 
 
 def test_a_timeout_without_retries_raises_task_timeout(path):

@@ -7,6 +7,7 @@ from world import LIST, World, done
 
 from flowkit.exceptions import LeaseLost
 from flowkit.protocol.records import Spent
+from flowkit.protocol.worker_store import NOBODY
 
 MOST = 3
 
@@ -45,9 +46,36 @@ class TestBlame:
         assert world.dump()[f"ready:{LIST}:5"] == ["r1,1,1"]
 
     def test_nobody_was_executing(self, world: World) -> None:
+        """What kills a process that executes nothing may be a task all the same: its attempt was
+        claimed again and again. The first time it is bad luck; the second time it is a suspect."""
         world.running(0, 1)
-        assert executing(world) == {0: "Q", 1: "Q"}
-        assert world.records() == {"0": "Q1,,0,,", "1": "Q1,,0,,"}
+        for flags, level in (("?", "5"), ("?!", "!")):
+            assert executing(world) == {0: "Q", 1: "Q"}
+            assert world.records() == {"0": f"Q1,,0{flags},,", "1": f"Q1,,0{flags},,"}
+            assert sorted(world.dump()[f"ready:{LIST}:{level}"]) == ["r1,0,1", "r1,1,1"]
+            world.register()
+            claims = world.claim()
+        assert len(claims) == 1, "a suspect is claimed alone"
+
+    @pytest.mark.parametrize("flags", ["", "="])
+    def test_an_attempt_that_kills_without_being_seen_fails_in_the_end(
+        self, world: World, flags: str
+    ) -> None:
+        world.running(0)
+        world.link.call("HSET", world.keys.tasks("r1"), "0", f"R1,W.0,0{flags},0,")
+        letters = []
+        while letters[-1:] != ["F"]:
+            letters.append(executing(world)[0])
+            assert len(letters) < 9, "it is claimed without end"
+            world.register()
+            world.claim()
+        assert letters == ["Q", "Q", "D", "D", "F"]
+        assert world.dump()["run:r1:errors"] == {"0": "lost"}
+
+    def test_an_orderly_end_makes_no_suspects(self, world: World) -> None:
+        world.running(0)
+        world.worker.reap_child("W.0", [], MOST, b"lost", blame=NOBODY)
+        assert world.records() == {"0": "Q1,,0,,"}
 
     def test_where_nobody_knows_all_become_suspects_the_second_time(self, world: World) -> None:
         """A hundred tasks of an hour each, lost with their machine, would run one by one."""

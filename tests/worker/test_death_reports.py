@@ -95,7 +95,8 @@ def undertaker(registry: Registry) -> Undertaker:
 
 
 def death_of(kid: Kid, code: int = -9) -> Death:
-    return Death(kid, code, 5.0, tuple(kid.board.executing()))  # type: ignore[arg-type]
+    board = kid.board
+    return Death(kid, code, 5.0, tuple(board.executing()), board.said_end)  # type: ignore[arg-type]
 
 
 def kid_with(*texts: str) -> Kid:
@@ -136,6 +137,17 @@ def test_in_a_shutdown_nobody_is_blamed(undertaker: Undertaker, registry: Regist
     undertaker.bury(death_of(kid_with("r1,0,1", "r1,5,2!")), blameless=True)
     undertaker.deliver()
     assert registry.reports == [("reap", lane, ["r1,0", "r1,5"], NOBODY) for lane in LANES]
+
+
+@pytest.mark.parametrize("code", [ExitCode.DONE, ExitCode.RECYCLED])
+def test_a_child_that_ends_in_good_order_makes_no_suspects(
+    undertaker: Undertaker, registry: Registry, code: ExitCode
+) -> None:
+    kid = Kid()
+    kid.board.say_end(code)
+    undertaker.bury(death_of(kid, code), blameless=False)
+    undertaker.deliver()
+    assert registry.reports == [("reap", lane, [], NOBODY) for lane in LANES]
 
 
 @pytest.mark.parametrize(("slot", "lane"), [(0, "W.3"), (1, "W.3a")])
@@ -184,20 +196,21 @@ def test_what_the_scheduler_has_taken_back_already_is_not_reported_for_ever(
 
 
 @pytest.mark.parametrize(
-    ("code", "how", "orderly"),
-    [
-        (-9, "SIGKILL", False),
-        (-11, "SIGSEGV", False),
-        (-99, "signal 99", False),
-        (3, "exit code 3", False),
-        (ExitCode.DONE, "exit code 0", True),
-        (ExitCode.RECYCLED, f"exit code {int(ExitCode.RECYCLED)}", True),
-        (ExitCode.APP_BROKEN, f"exit code {int(ExitCode.APP_BROKEN)}", False),
-    ],
+    ("code", "how"), [(-9, "SIGKILL"), (-11, "SIGSEGV"), (-99, "signal 99"), (3, "exit code 3")]
 )
-def test_a_death_says_how(code: int, how: str, orderly: bool) -> None:
+def test_a_death_says_how(code: int, how: str) -> None:
     death = death_of(Kid(), code)
-    assert (death.how, death.orderly) == (how, orderly)
+    assert (death.how, death.orderly, death.said) == (how, False, None)
+
+
+@pytest.mark.parametrize("code", ExitCode)
+def test_a_child_says_on_its_board_why_it_ends_itself(code: ExitCode) -> None:
+    """A task that ended its process with exit code 70 once ended the worker: "app broken"."""
+    assert not death_of(Kid(), code).orderly, "user code may choose any exit code"
+    kid = Kid()
+    kid.board.say_end(code)
+    assert death_of(kid, code).said == code
+    assert death_of(kid, code).orderly == (code in (ExitCode.DONE, ExitCode.RECYCLED))
 
 
 # -- ending from outside --------------------------------------------------------------------------

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from bench import LANE, Counter, claim_of
 
 from flowkit.exceptions import RedisUnavailable
-from flowkit.protocol.worker_store import Outcome
+from flowkit.protocol.oversize import too_large
+from flowkit.protocol.records import ErrorInfo
+from flowkit.protocol.worker_store import Exchange, Outcome
 from flowkit.worker.desk import MAX_BATCH, Desk
 
 
@@ -45,6 +50,33 @@ def test_a_call_that_claims_nothing_leaves_the_call_number_alone() -> None:
     desk.exchange(0)
     desk.exchange(1)
     assert [call for call, _, _ in store.calls] == [1, 1, 2]
+
+
+class Small(Counter):
+    """A server that takes no request with more than 10,000 bytes of outcomes."""
+
+    def complete(self, lane: str, outcomes: Sequence[Outcome], *rest: Any) -> Exchange:
+        if sum(len(one.payload) for one in outcomes) > 10_000:
+            raise too_large("redis://x", "max request size exceeded")
+        return super().complete(lane, outcomes, *rest)
+
+
+def test_an_outcome_that_is_too_large_fails_its_task_and_no_other() -> None:
+    """All of them were sent for ever, together with all that came later."""
+    store = Small(claim_of(9))
+    refused: list[Outcome] = []
+    desk = desk_of(store, on_refused=refused.append)
+    for number in range(8):
+        size = 20_000 if number == 5 else 3_000
+        desk.put(Outcome("r1", f"{number},1,S", bytes(size)))
+    assert desk.exchange(1) == 1
+    desk.flush()
+    assert store.tokens() == [f"{n},1,{'F' if n == 5 else 'S'}" for n in range(8)]
+    assert [one.token for one in refused] == ["5,1,F"]
+    info = ErrorInfo.unpack(refused[0].payload)
+    assert info.type == "ValueTooLarge"
+    assert "20,000 bytes" in info.message
+    assert {call for call, _, limit in store.calls if limit} == {1}
 
 
 def test_outcomes_whose_reply_was_lost_are_sent_again() -> None:

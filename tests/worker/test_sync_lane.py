@@ -12,6 +12,7 @@ from helpers import wait_until
 
 from flowkit import Task, task
 from flowkit.exceptions import LeaseLost
+from flowkit.protocol.records import ErrorInfo
 from flowkit.worker.board import Board
 from flowkit.worker.desk import MAX_BATCH, Desk
 from flowkit.worker.sync_lane import BATCH_S, SLOT, SyncLane
@@ -116,6 +117,26 @@ def _noting(order: list[int], number: int) -> Task:
     note.ref = f"bench:note_{number}"
     Task._by_ref[note.ref] = note
     return note
+
+
+@pytest.mark.parametrize("method", ["prepare", "succeeded", "raised"])
+def test_whatever_raises_around_a_function_the_attempt_has_an_outcome(
+    monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """It once ended the process while the board named no task: the attempt was made for ever."""
+    order: list[int] = []
+    rig = Rig(Counter(*map(claim_of, range(2))), *[_noting(order, n) for n in range(2)])
+
+    def breaks(*args: object, **kwargs: object) -> None:
+        raise SystemExit("installed by the app")
+
+    monkeypatch.setattr(rig.lane._executor, method, breaks)
+    if method == "raised":
+        monkeypatch.setattr(rig.lane._executor, "succeeded", breaks)
+    rig.run_until_idle()
+    assert rig.store.tokens() == ["0,1,F", "1,1,F"]
+    assert ErrorInfo.unpack(rig.store.outcomes[0].payload).message == "installed by the app"
+    assert list(rig.board.executing()) == []
 
 
 def test_an_attempt_that_was_cancelled_before_its_turn_is_not_started() -> None:

@@ -11,8 +11,10 @@
 --        them. Other tasks that were executing become suspects, of which a child has one at a
 --        time, so the next death names its cause. Where nobody knows what was executing, a task
 --        becomes a suspect the second time only: a machine that is gone is rarely a task's fault,
---        and a hundred tasks of an hour each would wait for each other. A task that must not start
---        twice fails, unless it is known not to have started.
+--        and a hundred tasks of an hour each would wait for each other. The same holds where a child
+--        dies that executed nothing: what it held has not started, and keeps its attempt, but must
+--        not be claimed without end. A task that must not start twice fails, unless it is known not
+--        to have started.
 
 local lane, most_deaths, unknown = ARGV[2], tonumber(ARGV[5]), ARGV[7] == '?'
 if ARGV[3] ~= '' then
@@ -26,7 +28,8 @@ if #held == 0 then return {'UNKNOWN'} end
 
 local executing, blamed = {}, ARGV[7] == '-' and 0 or #ARGV - 8
 for i = 9, #ARGV do executing[ARGV[i]] = true end
-local lone_suspect = unknown and #held == 4
+local idle = ARGV[7] == '' and #ARGV == 8
+local lone_suspect = (unknown or idle) and #held == 4
 
 -- Counts an attempt among those that spend no retry: it was lost, and nobody knows by whose fault.
 local function uncounted(deaths)
@@ -46,6 +49,8 @@ local function fate(key, deaths, stop)
     return '!', uncounted(deaths) .. (was_suspect and '' or '!')
   elseif unknown then
     return '?', uncounted(deaths) .. '?'
+  elseif idle and not was_suspect then
+    return 'Q', deaths .. (string.find(rest, '?', 1, true) and '!' or '?')
   end
   return 'Q', deaths
 end

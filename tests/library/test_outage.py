@@ -1,0 +1,77 @@
+"""What a daemon says of an outage: once, again after a while, and at once if the cause changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowkit.exceptions import RedisUnavailable, StoreError
+from flowkit.logging import FlowkitLogger
+from flowkit.outage import SAY_AGAIN_S, OutageLog
+
+GONE = RedisUnavailable("cannot use Redis: Error 111 connecting to localhost:6379")
+LOADING = RedisUnavailable("cannot use Redis: Redis is loading the dataset in memory")
+FULL = RedisUnavailable("cannot use Redis: command not allowed when used memory > 'maxmemory'")
+REPLICA = RedisUnavailable("cannot use Redis: You can't write against a read only replica")
+DAMAGED = StoreError("WRONGTYPE Operation against a key")
+
+
+class Clock:
+    now = 0.0  # as on a machine that has just started
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def outages(clock: Clock) -> OutageLog:
+    return OutageLog(FlowkitLogger("flowkit.test", "INFO"), lambda: "W", monotonic=clock)
+
+
+def lines(capfd: pytest.CaptureFixture[str]) -> int:
+    return capfd.readouterr().out.count("Waiting for Redis")
+
+
+def test_an_outage_is_told_once_and_again_after_a_while(
+    outages: OutageLog, clock: Clock, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for error in (GONE, GONE, LOADING, DAMAGED, GONE):
+        outages.away(error)
+    assert lines(capfd) == 1
+    clock.now += SAY_AGAIN_S
+    outages.away(GONE)
+    assert lines(capfd) == 1
+    outages.back()
+    outages.away(GONE)
+    assert lines(capfd) == 1
+
+
+def test_a_cause_that_changes_is_told(
+    outages: OutageLog, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Memory was full, and then Redis was a replica: of that the log never said a word."""
+    outages.away(FULL)
+    outages.away(REPLICA)
+    assert "read only replica" in capfd.readouterr().out
+
+
+def test_causes_that_alternate_are_not_told_each_time(
+    outages: OutageLog, clock: Clock, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for error in [FULL, GONE, REPLICA] * 20:
+        clock.now += 0.1
+        outages.away(error)
+    assert lines(capfd) == 2
+
+
+@pytest.mark.parametrize("cause", [FULL, REPLICA])
+def test_a_cause_behind_a_broken_connection_is_told(
+    outages: OutageLog, capfd: pytest.CaptureFixture[str], cause: Exception
+) -> None:
+    outages.away(GONE)
+    outages.away(cause)
+    assert lines(capfd) == 2
