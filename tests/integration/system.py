@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
@@ -25,6 +26,7 @@ from flowkit import Client, RunHandle
 from flowkit.core.states import TaskState
 from flowkit.protocol.records import TaskRecord
 from flowkit.settings import Settings
+from flowkit.worker.daemon import SAME_REQUEST_S
 
 HERE = Path(__file__).parent
 APP = str(HERE / "fault_app.py")
@@ -49,6 +51,7 @@ class Process:
     name: str
     popen: subprocess.Popen[bytes]
     log_path: Path
+    _terminated_at: float = 0.0
 
     @property
     def pid(self) -> int:
@@ -81,6 +84,13 @@ class Process:
         self.popen.wait(20)
 
     def terminate(self) -> None:
+        self.popen.terminate()
+        self._terminated_at = time.monotonic()
+
+    def terminate_again(self) -> None:
+        """Send another signal, when it no longer counts as the same request as the first."""
+        due = self._terminated_at + 2 * SAME_REQUEST_S
+        wait_until("a signal is another request", lambda: time.monotonic() >= due)
         self.popen.terminate()
 
     def exit_code(self, deadline: float = 20.0) -> int:

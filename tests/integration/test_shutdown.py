@@ -81,14 +81,8 @@ def test_a_second_signal_ends_a_worker_at_once(system: System) -> None:
         pid = system.started("held").pid
         worker.terminate()
         worker.says("is stopping")
-
-        def is_ended() -> bool:
-            if not psutil.pid_exists(pid):
-                return True
-            worker.terminate()  # one that comes at once with the first is the same request
-            return False
-
-        wait_until("a second signal has ended the task", is_ended)
+        worker.terminate_again()
+        wait_until("the task has ended", lambda: not psutil.pid_exists(pid))
         assert worker.exit_code() == 0
         system.open_gate("a")
         system.worker("--processes", "1")
