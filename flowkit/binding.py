@@ -58,8 +58,7 @@ def name_bound(bound: Task, name: str | None, scope: Scope | None) -> None:
     taken = base._bound_names.free if scope is None else scope.bound_names(base)
     bound.name = _next_name(base.name, taken) if name is None else check_name("task", name)
     taken.add(bound.name)
-    earlier = base._bound_names.earlier_name(base.name, name)
-    bound._earlier_name = None if earlier == bound.name else earlier
+    bound._earlier_name = base._bound_names.earlier_name(base.name, name)
     bound._is_numbered = name is None and scope is None
     bound._in_dag, bound._is_mentioned = False, False
     bound._is_listed = scope is None

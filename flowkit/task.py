@@ -73,7 +73,7 @@ class Task(Generic[P, R]):
         self.ref = ref_of(func)
         self._plan: CallPlan | None = None
         self._bound_names = BoundNames()
-        self._earlier_name: str | None = None  # see binding.py, as for the next three
+        self._earlier_name: str | None = None  # see binding.py, as for the next two
         self._is_numbered = False
         self._is_listed = False
         self._in_dag = False
