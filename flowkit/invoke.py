@@ -110,6 +110,26 @@ def missing_parameters(
     ]
 
 
+def own_arguments(
+    task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """Return what one attempt is called with: copies, for a task with ``copy_arguments``.
+
+    Raises TypeError for what cannot be copied.
+    """
+    if not task.copy_arguments:
+        return args, kwargs
+    from copy import deepcopy
+
+    try:
+        return deepcopy((list(args), dict(kwargs)))
+    except Exception as error:
+        raise TypeError(
+            f"Task {task.name!r}: an argument cannot be copied, and copy_arguments=True wants it "
+            f"({type(error).__name__}: {error}). Give it plain data, or leave copy_arguments out."
+        ) from error
+
+
 def why_skipped(values: Sequence[Any]) -> str:
     """Say why a task whose condition saw these upstream results is skipped."""
     return "its condition is false" if values else "conditional, without upstream"

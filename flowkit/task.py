@@ -152,6 +152,11 @@ class Task(Generic[P, R]):
         return self.policy.at_most_once
 
     @property
+    def copy_arguments(self) -> bool:
+        """Whether each attempt in this process gets copies of its arguments."""
+        return self._options.copy_arguments
+
+    @property
     def is_async(self) -> bool:
         """Whether the function is a coroutine function."""
         return self.policy.is_async

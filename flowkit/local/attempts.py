@@ -32,7 +32,7 @@ from ..core.compiled import OnFailure
 from ..core.states import TaskState
 from ..forked import end_if_forked
 from ..functions import refuse_hidden_coroutine
-from ..invoke import may_retry, plan_for, why_skipped
+from ..invoke import may_retry, own_arguments, plan_for, why_skipped
 from ..layout import Layout
 from ..log_streams import HELD, end_lines
 from ..task import Task
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from .processes import Processes
 
 Key = tuple[int, int]  # task number, attempt number
-OpenCall = tuple[Task, list[Any], Mapping[str, Any]]
+OpenCall = tuple[Task, Sequence[Any], Mapping[str, Any]]
 
 
 class Outcome(NamedTuple):
@@ -243,7 +243,7 @@ class Attempts:
             self._report(Outcome(index, attempt, TaskState.CANCELLED))
             return None
         try:
-            args = self._arguments(index)
+            args: Sequence[Any] = self._arguments(index)
             enter_attempt(context.run_id, task.name, attempt, context.params)
             plan = plan_for(task)
             if attempt == 1 and not plan.should_run(args):
@@ -251,6 +251,8 @@ class Attempts:
                 return None
             kwargs = plan.keywords(len(args), context.params, task.kwargs)
             found = None if self.cache is None else self.cache.find(index, args, kwargs)
+            if task.copy_arguments and (self.processes is None or task.is_async):
+                args, kwargs = own_arguments(task, args, kwargs)
             if found is None and task.at_most_once and self.starting is not None:
                 self.starting(index)
         except BaseException as error:

@@ -32,13 +32,13 @@ from ..clock import SYSTEM_CLOCK
 from ..per_process import PerProcess
 from .entries import (
     Entry,
-    Stored,
     check_key,
     check_lock_timeout,
     check_metadata,
     check_path,
     check_ttl,
     choose_ttl,
+    hold,
     store,
     write_entry,
 )
@@ -102,9 +102,10 @@ class StateManager:
     """Values by key, in memory, or in the JSON file at ``storage_path`` as well.
 
     ``default_ttl``: seconds after which an entry expires if ``set`` does not say, None for never.
-    ``lock_timeout``: seconds to wait for another writer of the file before a StateError. In memory
-    a value is the object itself; with a file it is whatever the typed codec can keep,
-    and each ``get`` returns a copy. Threads may share a manager, and processes a file.
+    ``lock_timeout``: seconds to wait for another writer of the file before a StateError. ``set``
+    keeps a copy and each ``get`` returns one: with a file, of whatever the typed codec can keep; in
+    memory, of any object, by ``copy.deepcopy``, where what cannot be copied is the object itself.
+    Threads may share a manager, and processes a file.
     """
 
     def __init__(
@@ -223,7 +224,7 @@ class StateManager:
         seconds = choose_ttl(ttl, self.default_ttl)
         now = SYSTEM_CLOCK.wall()
         if self._file is None:
-            return Entry(Stored(value), Stored(fields), now, seconds)
+            return Entry(hold(value), hold(fields), now, seconds)
         kept = store(key, value, "value"), store(key, fields, "metadata")
         return write_entry(*kept, now, seconds)
 

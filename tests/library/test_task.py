@@ -121,6 +121,7 @@ def test_a_functions_own_attributes_do_not_overwrite_the_tasks():
         ({"cache_ttl": 1, "cache_key": "id"}, TypeError, ["cache_key", "function", "'id'"]),
         ({"cache_key": len}, ValueError, ["cache_key", "without cache_ttl"]),
         ({"at_most_once": 1}, TypeError, ["at_most_once", "True or False", "1"]),
+        ({"copy_arguments": 1}, TypeError, ["'add'", "copy_arguments", "True or False", "1"]),
         (
             {"at_most_once": True, "retries": 2},
             ValueError,
