@@ -22,7 +22,7 @@ import sys
 import time
 from collections.abc import Callable, Container, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -35,6 +35,7 @@ from ..functions import refuse_hidden_coroutine
 from ..invoke import may_retry, own_arguments, plan_for, why_skipped
 from ..layout import Layout
 from ..log_streams import HELD, end_lines
+from ..open_batches import Batches, open_batches, take_part
 from ..task import Task
 from .lanes import Crew, LoopThread
 from .log import LocalLog
@@ -66,7 +67,8 @@ class Outcome(NamedTuple):
 class RunContext:
     """What all attempts of a run share. ``results`` by task number, None where there is none.
 
-    ``goes_on``: the tasks that start after a failure too.
+    ``goes_on``: the tasks that start after a failure too. ``batches``: of state stores, that were
+    open where the run was started.
     """
 
     run_id: str
@@ -77,6 +79,7 @@ class RunContext:
     log: LocalLog
     goes_on: Container[int] = ()
     hooks: LocalHooks | None = None
+    batches: Batches = field(default_factory=open_batches)
 
 
 class Attempts:
@@ -245,6 +248,8 @@ class Attempts:
         try:
             args: Sequence[Any] = self._arguments(index)
             enter_attempt(context.run_id, task.name, attempt, context.params)
+            if context.batches:
+                take_part(context.batches)
             plan = plan_for(task)
             if attempt == 1 and not plan.should_run(args):
                 self._report(Outcome(index, attempt, TaskState.SKIPPED, why_skipped(args)))
