@@ -171,6 +171,27 @@ def test_what_is_no_plain_function_is_refused_in_words():
         task(functools.partial(add, 1))
 
 
+def test_a_method_is_refused_and_a_method_of_an_object_is_not():
+    """``self`` was whatever came first among the arguments."""
+    with pytest.raises(TypeError, match=r"'render': a method of 'Report' cannot be.*my_report.ren"):
+
+        class Report:
+            @task
+            def render(self, rows=2):
+                return rows
+
+    class Page:
+        def render(self, rows=2):
+            return rows
+
+        @staticmethod
+        @task
+        def alone(rows=3):
+            return rows
+
+    assert (Task(Page().render)(5), Page.alone()) == (5, 3)
+
+
 def test_names_may_hold_anything_printable():
     assert task(name="Übung 1: \"a\" -> 'b' | 数据")(add).name == "Übung 1: \"a\" -> 'b' | 数据"
 
