@@ -20,12 +20,11 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Container, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ..context import enter_attempt
 from ..core.compiled import OnFailure
@@ -33,53 +32,17 @@ from ..core.states import TaskState
 from ..forked import end_if_forked
 from ..functions import refuse_hidden_coroutine
 from ..invoke import may_retry, own_arguments, plan_for, why_skipped
-from ..layout import Layout
 from ..log_streams import HELD, end_lines
-from ..open_batches import Batches, open_batches, take_part
+from ..open_batches import take_part
 from ..task import Task
 from .lanes import Crew, LoopThread
-from .log import LocalLog
+from .outcome import Key, Outcome, RunContext
 
 if TYPE_CHECKING:
     from .cache import LocalCache
-    from .hooks import LocalHooks
     from .processes import Processes
 
-Key = tuple[int, int]  # task number, attempt number
 OpenCall = tuple[Task, Sequence[Any], Mapping[str, Any]]
-
-
-class Outcome(NamedTuple):
-    """How an attempt went.
-
-    ``state``: SUCCEEDED (``value``: result), FAILED (for good; the exception), WAITING (worth a
-    retry; the exception), SKIPPED (the reason), CANCELLED, or RUNNING (begun; its deadline).
-    """
-
-    task: int
-    attempt: int
-    state: TaskState
-    value: Any = None
-    duration: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class RunContext:
-    """What all attempts of a run share. ``results`` by task number, None where there is none.
-
-    ``goes_on``: the tasks that start after a failure too. ``batches``: of state stores, that were
-    open where the run was started.
-    """
-
-    run_id: str
-    layout: Layout
-    params: Mapping[str, Any]
-    results: Sequence[Any]
-    on_failure: OnFailure
-    log: LocalLog
-    goes_on: Container[int] = ()
-    hooks: LocalHooks | None = None
-    batches: Batches = field(default_factory=open_batches)
 
 
 class Attempts:

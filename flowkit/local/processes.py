@@ -52,7 +52,7 @@ from .shipping import load_cargo, main_can_be_imported, not_found
 
 if TYPE_CHECKING:
     from ..task import Task
-    from .attempts import RunContext
+    from .outcome import RunContext
 
 MOST_DEATHS = 3  # as on workers
 

@@ -34,7 +34,7 @@ from ..logging import LogLevel, get_logger
 from ..state import StateStore, batch_of
 from ..state.entries import MISSING
 from ..task_cache import check_store, read_or_missing
-from .attempts import Outcome
+from .outcome import Outcome
 from .records import Records
 
 _STARTED = "started"
