@@ -20,6 +20,7 @@ from .settings import Settings
 from .task import Task, registered_task
 
 if TYPE_CHECKING:
+    from .hooks import Hooks
     from .run_handle import RunHandle
 
 EXECUTORS = ("thread", "process", "redis")
@@ -123,6 +124,34 @@ def check_dag(value: object, params: object = None) -> None:
     if not isinstance(value, DAG):
         raise TypeError(f"dag must be a DAG, not {value!r}. Draw one with flowkit.DAG(…).")
     check_mapping(params)
+
+
+def check_hooks(dag_name: str, value: object) -> Hooks | None:
+    """Return ``value`` if it can be the hooks of a DAG, else raise."""
+    if value is None:
+        return None
+    from .hooks import Hooks
+
+    if not isinstance(value, Hooks):
+        raise TypeError(
+            f"DAG {dag_name!r}: hooks must be Hooks(on_success=…, on_failure=…), not {value!r}."
+        )
+    return value
+
+
+def check_tasks(dag_name: str, value: object) -> list[Task]:
+    """Return ``value`` as the list of a DAG's tasks, else raise TypeError."""
+    given: list[Task] = []
+    for task in value if isinstance(value, Iterable) else [value]:
+        if not isinstance(task, Task):
+            raise TypeError(
+                f"DAG {dag_name!r}: tasks must be a list of tasks, and has {task!r}. Is the "
+                "function decorated with @task?"
+            )
+        given.append(task)
+    if isinstance(value, Iterable):
+        return given
+    raise TypeError(f"DAG {dag_name!r}: tasks must be a list of tasks, not a task: tasks=[…].")
 
 
 def check_many(value: object) -> list[Any]:

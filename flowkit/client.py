@@ -28,7 +28,7 @@ from .checks import (
 )
 from .core.states import RunState
 from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter
-from .exceptions import FlowkitError, RedisUnavailable, RunNotFound
+from .exceptions import FlowkitError, RedisUnavailable, RunExists, RunNotFound
 from .importing import refuse_run_while_imported
 from .protocol.client_store import Submission
 from .protocol.graphs import pack_graph
@@ -41,7 +41,7 @@ from .run_ids import check_run_id
 from .settings import Settings, load_settings
 from .shard_connection import ShardConnection, answering_first, gather, reach_one
 from .signing import keys_of
-from .submission import signed, submission_of
+from .submission import is_same_run, signed, submission_of
 from .waiting import wait_all
 
 if TYPE_CHECKING:
@@ -117,8 +117,8 @@ class Client:
     ) -> RunHandle:
         """Have a run accepted and return its handle; it goes on whether anybody waits or not.
 
-        ``run_id``: letters, digits and ``_ . : -``, at most 128; the same id with the same DAG and
-        parameters is the same run. ``ttl``: seconds that it is kept after its end.
+        ``run_id``: letters, digits and ``_ . : -``, at most 128; the same id with an equal DAG and
+        equal parameters is the same run. ``ttl``: seconds that it is kept after its end.
 
         Raises DAGError for a DAG or parameters that cannot work, RunExists, RedisUnavailable.
         """
@@ -132,7 +132,11 @@ class Client:
         shard = self._shard_for(submission.run, chosen=run_id is not None)
         submission = signed(submission, self.provenance, shard.shard.namespace)
         with shard.store() as store:
-            store.submit(submission, graph_known=submission.digest in shard.graphs)
+            try:
+                store.submit(submission, graph_known=submission.digest in shard.graphs)
+            except RunExists:
+                if not is_same_run(store, submission, self.provenance):
+                    raise
         shard.graphs.add(submission.digest)
         return RunHandle(self, submission.run, accepted=True, shard=shard, graph=compiled)
 

@@ -1,26 +1,36 @@
 """DAG: which tasks belong together, in which order, and the ways to run them.
 
 A DAG is filled in one of three ways. In a ``with DAG("etl") as dag:`` block every edge drawn
-belongs to it, and the tasks of those edges. With ``dag.add(task)`` tasks are named one by one; the
-edges drawn between them outside of any block hold. With neither, it covers all registered tasks.
-What it consists of is looked up when it is run or drawn, so later edges count.
+belongs to it, and the tasks of those edges; a block in which nothing was drawn makes an empty DAG.
+With ``dag.add(task)`` or ``DAG(name, tasks=[…])`` tasks are named one by one; the edges drawn
+between them outside of any block hold. With neither, it covers all registered tasks that belong to
+no other DAG. What it consists of is looked up when it is run or drawn, so later edges count.
 
 A DAG is a definition: running it leaves nothing behind in it, and it can run again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from .checks import check_importable, check_mapping, check_max_workers, check_params
+from .checks import (
+    check_hooks,
+    check_importable,
+    check_mapping,
+    check_max_workers,
+    check_params,
+    check_tasks,
+)
 from .core.compiled import CompiledDAG, OnFailure
 from .drawing.picture import Picture, as_dot, as_mermaid, as_text, picture_of
+from .edges import open_scopes
 from .importing import refuse_run_while_imported
-from .layout import Edge, Layout, compile_layout, covered, edges_on, lay_out
+from .layout import Edge, Layout, compile_layout, lay_out
+from .members import Members
 from .options import check_name
-from .task import Task, open_scopes
+from .task import Task
 
 if TYPE_CHECKING:
     from .drawing.marks import States
@@ -38,6 +48,8 @@ class DAG:
     ``max_workers``: most tasks that run at a time in this process, None for a fitting default.
     ``on_failure``: "stop" starts nothing more after a failed task; "continue" goes on with what
     does not need it (the run has failed all the same).
+    ``tasks``: what it consists of, also if that is nothing; None for what is added or drawn later,
+    or else for all registered tasks that belong to no other DAG.
     """
 
     def __init__(
@@ -47,8 +59,9 @@ class DAG:
         *,
         on_failure: Literal["stop", "continue"] = "stop",
         hooks: Hooks | None = None,
+        tasks: Iterable[Task] | None = None,
     ) -> None:
-        """Make an empty DAG. Raises TypeError or ValueError for a bad option."""
+        """Make a DAG of ``tasks``. Raises TypeError or ValueError for a bad option."""
         self.name = check_name("DAG", name)
         self.max_workers = check_max_workers(max_workers)
         try:
@@ -59,16 +72,18 @@ class DAG:
                 " A function to be called goes into hooks=Hooks(on_failure=…)."
             ) from None
         self.hooks = check_hooks(self.name, hooks)
-        self._tasks: dict[Task, None] = {}
-        self._edges: dict[Edge, None] = {}
-        self._has_block = False
+        self._members = Members()
+        if tasks is not None:
+            self._members.is_explicit = True
+            for task in check_tasks(self.name, tasks):
+                self._members.add(task)
 
     # -- drawing it ------------------------------------------------------------------------
 
     def __enter__(self) -> DAG:
         """Take the edges drawn in this thread (or coroutine) until the block ends."""
-        self._has_block = True
-        open_scopes.set((*open_scopes.get(), self))
+        self._members.open_block()
+        open_scopes.set((*open_scopes.get(), self._members))
         return self
 
     def __exit__(
@@ -86,29 +101,23 @@ class DAG:
                 f"DAG {self.name!r}: add() takes a task, not {task!r}. "
                 "Is the function decorated with @task?"
             )
-        self._tasks[task] = None
+        self._members.add(task)
         return task
 
     def draw(self, upstream: Task, downstream: Task) -> None:
         """Add an edge and its tasks; what ``>>`` does within a block."""
-        self._tasks[upstream] = None
-        self._tasks[downstream] = None
-        self._edges[upstream, downstream] = None
+        self._members.draw(upstream, downstream)
 
     # -- what it consists of ---------------------------------------------------------------
 
     @property
     def tasks(self) -> list[Task]:
         """The tasks, in order of appearance."""
-        return list(self._tasks) if self._tasks else covered(Task._all_tasks)
+        return self._members.tasks
 
     def edges(self) -> list[Edge]:
         """Return the edges as (upstream, downstream) pairs, each once."""
-        return self._edges_among(self.tasks)
-
-    def _edges_among(self, tasks: list[Task]) -> list[Edge]:
-        own = self._edges or (self._has_block and self._tasks)
-        return list(self._edges) if own else edges_on(tasks)
+        return self._members.edges_among(self.tasks)
 
     def layout(self) -> Layout:
         """Number the tasks and check the drawing.
@@ -117,7 +126,8 @@ class DAG:
         DAGError for a task that cannot take the results of its upstream tasks.
         """
         tasks = self.tasks
-        edges = self._edges_among(tasks)
+        self._members.warn_of_modules(self.name, tasks)
+        edges = self._members.edges_among(tasks)
         if self.hooks is None and all(task.on_failure is None for task in tasks):
             return lay_out(self.name, tasks, edges)
         from .hooks import hook_tasks
@@ -189,11 +199,12 @@ class DAG:
 
     def _picture(self, states: States | None = None) -> Picture:
         tasks = self.tasks
-        return picture_of(self.name, tasks, self._edges_among(tasks), states)
+        return picture_of(self.name, tasks, self._members.edges_among(tasks), states)
 
     def __repr__(self) -> str:
         tasks = self.tasks
-        return f"DAG(name={self.name!r}, tasks={len(tasks)}, edges={len(self._edges_among(tasks))})"
+        edges = self._members.edges_among(tasks)
+        return f"DAG(name={self.name!r}, tasks={len(tasks)}, edges={len(edges)})"
 
     # -- running it ------------------------------------------------------------------------
 
@@ -271,16 +282,3 @@ class DAG:
         refuse_run_while_imported(self.name)
         client = Client.connect(redis, namespace)
         return client.submit(self, run_id=run_id, params=params, ttl=ttl)
-
-
-def check_hooks(dag_name: str, value: object) -> Hooks | None:
-    """Return ``value`` if it can be the hooks of a DAG, else raise."""
-    if value is None:
-        return None
-    from .hooks import Hooks
-
-    if not isinstance(value, Hooks):
-        raise TypeError(
-            f"DAG {dag_name!r}: hooks must be Hooks(on_success=…, on_failure=…), not {value!r}."
-        )
-    return value

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .core.retry import delay_before_retry
 from .exceptions import TaskTimeout
-from .invoke import may_retry, plan_for
+from .invoke import may_retry, own_arguments, plan_for
 
 if TYPE_CHECKING:
     from .task import Task
@@ -30,7 +30,8 @@ def call_here(task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> A
     failures = 0
     while True:
         try:
-            return task.func(*args, **keywords)
+            given, named = own_arguments(task, args, keywords)
+            return task.func(*given, **named)
         except Exception as error:
             failures += 1
             delay = _delay_after(task, error, failures)
@@ -48,7 +49,8 @@ async def _call_async(task: Task, args: tuple[Any, ...], kwargs: Mapping[str, An
     failures = 0
     while True:
         try:
-            return await _await_once(task, task.func(*args, **keywords))
+            given, named = own_arguments(task, args, keywords)
+            return await _await_once(task, task.func(*given, **named))
         except Exception as error:
             failures += 1
             delay = _delay_after(task, error, failures)

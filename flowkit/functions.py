@@ -29,6 +29,13 @@ def check_function(name: str, func: object) -> None:
         raise TypeError(f"Task {name!r}: a task is made of a function, not of the class {func!r}.")
     if not callable(func):
         raise TypeError(f"Task {name!r}: a task is made of a function, not of {func!r}.")
+    owner = _owner_of_method(func)
+    if owner is not None:
+        raise TypeError(
+            f"Task {name!r}: a method of {owner!r} cannot be a task, since a run has no object to "
+            "call it with. Write a function that takes what it needs; or make a task of the method "
+            f"of one object: task(my_{owner.lower()}.{name})."
+        )
     plain = _without_partial(func)
     if inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain):
         raise TypeError(
@@ -57,6 +64,17 @@ def ref_of(func: Any) -> str:
     """Return "module:qualname"; what has no such place gets one that no worker would find."""
     qualname = getattr(func, "__qualname__", f"<{type(func).__qualname__}>")
     return f"{getattr(func, '__module__', '?')}:{qualname}"
+
+
+def _owner_of_method(func: Any) -> str | None:
+    """Return the class whose method ``func`` is, None if it needs no object to be called with."""
+    path = getattr(func, "__qualname__", "").split(".")
+    if not inspect.isfunction(func) or len(path) < 2 or path[-2] == "<locals>":
+        return None
+    code = inspect.unwrap(func).__code__ if inspect.isfunction(inspect.unwrap(func)) else None
+    if code is None or not code.co_argcount or code.co_varnames[0] not in ("self", "cls"):
+        return None
+    return str(path[-2])
 
 
 def _without_partial(func: Any) -> Any:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _NOTHING: dict[str, Any] = {}
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_MOST_DECORATORS = 100  # round one function; some wrappers refer to themselves
 _KEYWORD = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
@@ -110,6 +111,26 @@ def missing_parameters(
     ]
 
 
+def own_arguments(
+    task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """Return what one attempt is called with: copies, for a task with ``copy_arguments``.
+
+    Raises TypeError for what cannot be copied.
+    """
+    if not task.copy_arguments:
+        return args, kwargs
+    from copy import deepcopy
+
+    try:
+        return deepcopy((list(args), dict(kwargs)))
+    except Exception as error:
+        raise TypeError(
+            f"Task {task.name!r}: an argument cannot be copied, and copy_arguments=True wants it "
+            f"({type(error).__name__}: {error}). Give it plain data, or leave copy_arguments out."
+        ) from error
+
+
 def why_skipped(values: Sequence[Any]) -> str:
     """Say why a task whose condition saw these upstream results is skipped."""
     return "its condition is false" if values else "conditional, without upstream"
@@ -124,15 +145,38 @@ def _make_plan(func: Callable[..., Any], when: Callable[..., object] | None) -> 
     parameters = _parameters(func)
     named = [p for p in parameters if p.kind in _POSITIONAL or p.kind in _KEYWORD]
     kinds = {p.kind for p in parameters}
+    supplied = _supplied_names(func)
     return CallPlan(
         positional=tuple(p.name for p in named if p.kind in _POSITIONAL),
         keyword=tuple(p.name for p in named if p.kind in _KEYWORD),
-        required=tuple(p.name for p in named if not p.has_default),
+        required=tuple(p.name for p in named if not p.has_default and p.name not in supplied),
         takes_any_positional=inspect.Parameter.VAR_POSITIONAL in kinds,
         takes_any_keyword=inspect.Parameter.VAR_KEYWORD in kinds,
         when=when,
         when_takes=None if when is None else _predicate_takes(when),
     )
+
+
+def _supplied_names(func: Callable[..., Any]) -> set[str]:
+    """Return the texts in the code of decorators of ``func``: arguments that they may supply.
+
+    ``functools.wraps`` shows the parameters of the function inside, also one that the decorator
+    fills: ``func(*args, session=…, **kwargs)``. Such a one is not asked for before a run.
+    """
+    names: set[str] = set()
+    for _ in range(_MOST_DECORATORS):
+        inner = getattr(func, "__wrapped__", None)
+        if inner is None:
+            break
+        waiting = list(getattr(getattr(func, "__code__", None), "co_consts", ()))
+        while waiting:
+            constant = waiting.pop()
+            if isinstance(constant, str):
+                names.add(constant)
+            elif isinstance(constant, tuple):
+                waiting.extend(constant)
+        func = inner
+    return names
 
 
 class _Parameter(NamedTuple):

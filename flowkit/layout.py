@@ -49,7 +49,7 @@ class Layout:
 def covered(candidates: Iterable[Task]) -> list[Task]:
     """Return these tasks and all that the edges on them mention, in order of appearance.
 
-    A task that only served to bind others (no edge of its own) is left out.
+    A task that only served to bind others (named in no edge) is left out.
     """
     found = dict.fromkeys(candidates)
     queue, mentioned = list(found), set()
@@ -63,7 +63,11 @@ def covered(candidates: Iterable[Task]) -> list[Task]:
     return [
         task
         for task in found
-        if not task.has_bound_tasks or task.upstream or task.downstream or task in mentioned
+        if not task.has_bound_tasks
+        or task.upstream
+        or task.downstream
+        or task._is_mentioned
+        or task in mentioned
     ]
 
 

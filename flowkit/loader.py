@@ -121,13 +121,14 @@ def _dags_of(module: ModuleType) -> dict[str, DAG]:
             found[name] = value
     if found:
         return found
-    own = [task for task in Task._all_tasks if task.func.__module__ == module.__name__]
+    here = [task for task in Task._all_tasks if task.func.__module__ == module.__name__]
+    own = [task for task in here if not task._in_dag]
     if not own:
         return {}
     name = module.__name__.rpartition(".")[2]
     implicit = DAG(name)
     for task in covered(own):
-        implicit.add(task)
+        implicit._members.add(task, claims=False)
     return {name: implicit}
 
 

@@ -192,6 +192,12 @@ class FlowkitLogger:
             text = f"DAG completed: {name} ({_tasks(total_tasks)}, {_seconds(duration)})"
             self._write(LogLevel.SYSTEM, "dag_complete", text, own, context)
 
+    def _log(self, level: LogLevel | int | str, message: str, **context: object) -> None:
+        """Write a message of the program's own. Programs call it, so its name is promised."""
+        number = LogLevel.parse(level)
+        if self.enabled(number):
+            self._write(number, "message", message, {}, context)
+
     def _write(
         self,
         level: int,
@@ -228,7 +234,8 @@ class AttemptFilter(logging.Filter):
         return True
 
 
-_current: FlowkitLogger | None = None
+# Programs set it to None, so that get_logger() starts anew at INFO: its name is promised.
+_global_logger: FlowkitLogger | None = None
 
 
 def configure_logging(
@@ -244,19 +251,20 @@ def configure_logging(
     module, becomes lines of this log that name run, task and attempt. Set up a logging of your
     own before. A call without it undoes it.
     """
-    global _current
+    global _global_logger
     with _CONFIGURE_LOCK:
-        _current = FlowkitLogger(level=level, json_output=json_output, use_colors=use_colors)
+        logger = FlowkitLogger(level=level, json_output=json_output, use_colors=use_colors)
+        _global_logger = logger
         if capture_output:
-            start_capture(_current.logger, {}, records=True)
+            start_capture(logger.logger, {}, records=True)
         else:
             stop_capture()
-        return _current
+        return logger
 
 
 def get_logger() -> FlowkitLogger:
     """Return the global logger; the first call without ``configure_logging`` makes one at INFO."""
-    return _current or configure_logging()
+    return _global_logger or configure_logging()
 
 
 def _seconds(length: float) -> str:

@@ -39,6 +39,8 @@ class TaskOptions(TypedDict, total=False):
     calls of the same function, code and arguments, None for not at all. ``cache_key``: a function
     of the task's arguments whose result stands for them there. ``at_most_once``: never start it
     twice in a run; when its process dies, it has failed. Not together with retries.
+    ``copy_arguments``: give each attempt in this process copies of its arguments, which it may
+    change; attempts in other processes have their own in any case.
     """
 
     retries: int
@@ -56,6 +58,7 @@ class TaskOptions(TypedDict, total=False):
     cache_ttl: float | None
     cache_key: CacheKey | None
     at_most_once: bool
+    copy_arguments: bool
 
 
 KNOWN_OPTIONS = tuple(TaskOptions.__annotations__)
@@ -71,6 +74,7 @@ class Options:
     cache_ttl: float | None = None
     cache_key: CacheKey | None = None
     on_failure: Callable[..., object] | None = None
+    copy_arguments: bool = False
 
 
 def make_options(task: str, given: TaskOptions, *, is_async: bool = False) -> Options:
@@ -81,7 +85,10 @@ def make_options(task: str, given: TaskOptions, *, is_async: bool = False) -> Op
     policy = _policy(task, given, is_async=is_async)
     when = _predicate(task, given.get("when"))
     retry_on = _exceptions(task, given.get("retry_on", Exception))
-    return Options(policy, when, retry_on, *_cache(task, given), given.get("on_failure"))
+    copies = given.get("copy_arguments", False)
+    if not isinstance(copies, bool):
+        raise TypeError(f"Task {task!r}: copy_arguments must be True or False, not {copies!r}.")
+    return Options(policy, when, retry_on, *_cache(task, given), given.get("on_failure"), copies)
 
 
 def check_name(what: str, name: object) -> str:

@@ -50,9 +50,10 @@ def is_redefinition(old: Task, new: Task) -> bool:
 
 def replace(tasks: list[Task], old: Task, new: Task) -> None:
     """Put ``new`` in the place of ``old`` and take out what belongs to ``old`` alone."""
-    for task in [old, *(one for one in tasks if one.base is old)] if old._bound_names else [old]:
+    new._in_dag = old._in_dag
+    for task in [old, *(one for one in tasks if one.base is old)] if old.has_bound_tasks else [old]:
         _unlink(task)
-    if old._bound_names:
+    if old.has_bound_tasks:
         tasks[:] = [task for task in tasks if task.base is not old or task is old]
         for place, task in enumerate(tasks):
             task._place = place

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .checks import check_executor, check_mapping, check_max_workers, check_timeout
 from .exceptions import FlowkitError
 from .importing import refuse_run_while_imported
+from .open_batches import open_batches, take_part
 
 if TYPE_CHECKING:
     from .dag import DAG
@@ -103,8 +104,10 @@ async def run_and_await(dag: DAG, options: RunOptions) -> dict[str, Any]:
     # A pair, since an exception such as StopIteration cannot be handed over as one.
     done: Future[tuple[dict[str, Any], BaseException | None]] = Future()
     done.set_running_or_notify_cancel()  # from now on it has a result, whoever still wants it
+    batches = open_batches()
 
     def work() -> None:
+        take_part(batches)
         try:
             done.set_result((run_and_wait(dag, options, stopper), None))
         except BaseException as error:

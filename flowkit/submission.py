@@ -1,4 +1,11 @@
-"""What a client sends to have a run accepted."""
+"""What a client sends to have a run accepted, and when that is the run that is there already.
+
+The script compares bytes, which is quick and right for a call that is sent twice. But equal values
+may be packed to other bytes: a set has another order in each process, a dict that of its making. So
+before a caller is told that a run id is taken, the values themselves are compared, by the digest
+that results and cached calls are compared by. Where what is stored cannot be read here (its class
+is not there, another key has signed it), the runs count as different.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +13,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .exceptions import DAGError
-from .protocol.client_store import Submission
-from .protocol.codec import CodecError, pack
-from .protocol.graphs import digest_of
+from .exceptions import DAGError, FlowkitError, RedisUnavailable
+from .protocol.client_store import ClientStore, Submission
+from .protocol.codec import CodecError, pack, unpack
+from .protocol.graphs import digest_of, pack_graph, unpack_graph
 from .protocol.provenance import Provenance, params_purpose
 from .run_ids import check_run_id, new_run_id
+from .state.digest import digest
 
 if TYPE_CHECKING:
     from .core.compiled import CompiledDAG
@@ -58,3 +66,44 @@ def signed(submission: Submission, provenance: Provenance, namespace: str) -> Su
         return submission
     purpose = params_purpose(namespace, submission.run, submission.digest)
     return replace(submission, packed_params=provenance.sign(submission.packed_params, purpose))
+
+
+def is_same_run(store: ClientStore, submission: Submission, provenance: Provenance) -> bool:
+    """Tell whether the run that has the id already is this one: of equal graph and parameters.
+
+    Raises RedisUnavailable.
+    """
+    try:
+        record, stored = store.read_run(submission.run), store.read_params(submission.run)
+        purpose = params_purpose(store.keys.namespace, submission.run, record.digest)
+        what = f"the parameters of run {submission.run}"
+        ours_purpose = params_purpose(store.keys.namespace, submission.run, submission.digest)
+        ours = provenance.open(submission.packed_params, ours_purpose, what)
+        if not _are_equal(provenance.open(stored, purpose, what), ours):
+            return False
+        if record.digest == submission.digest:
+            return True
+        graph = store.read_graph(record.digest)
+        return graph is not None and _is_same_graph(graph, unpack_graph(submission.packed_graph))
+    except RedisUnavailable:
+        raise
+    except (FlowkitError, CodecError):
+        return False
+
+
+def _is_same_graph(one: CompiledDAG, other: CompiledDAG) -> bool:
+    if one.kwargs.keys() != other.kwargs.keys():
+        return False
+    if pack_graph(replace(one, kwargs={})) != pack_graph(replace(other, kwargs={})):
+        return False
+    return all(_are_equal(packed, other.kwargs[task]) for task, packed in one.kwargs.items())
+
+
+def _are_equal(one: bytes, other: bytes) -> bool:
+    """Compare packed values, whatever order their sets and dicts have."""
+    return one == other or _digest_of(one) == _digest_of(other)
+
+
+def _digest_of(packed: bytes) -> str:
+    value = unpack(packed, max_bytes=len(packed)) if packed else {}
+    return digest(value, "value")

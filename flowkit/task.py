@@ -14,16 +14,17 @@ more, takes the place of the earlier one (redefinition.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar
 from functools import partial, update_wrapper
 from types import MappingProxyType
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, Unpack, overload
+from typing import Any, ClassVar, Generic, Self, TypeVar, Unpack, overload
 
+from .binding import BoundNames, name_bound
 from .core.retry import Policy
 from .direct import call_here
+from .edges import draw, mention, open_scopes, tasks_in
 from .functions import check_function, is_async, name_of, ref_of
 from .invoke import CallPlan, plan_for
-from .options import CacheKey, Predicate, TaskOptions, check_name, make_options, unknown_name
+from .options import CacheKey, Predicate, TaskOptions, make_options, unknown_name
 from .redefinition import definer_of, is_redefinition, replace
 from .signatures import P, R
 
@@ -32,17 +33,6 @@ _NO_KWARGS: Mapping[str, Any] = MappingProxyType({})
 # What stands to the right of ``>>``. To mypy a list of tasks with different parameters is a list of
 # objects, hence the last one; what is no task is refused when the edge is drawn in any case.
 Ends = TypeVar("Ends", bound="Task | Sequence[Task] | list[object]")
-
-
-class Scope(Protocol):
-    """What takes the edges drawn inside of it: a DAG."""
-
-    def draw(self, upstream: Task, downstream: Task) -> None:
-        """Take one edge."""
-
-
-# The open ``with DAG`` blocks of this thread or coroutine, innermost last.
-open_scopes: ContextVar[tuple[Scope, ...]] = ContextVar("flowkit_scopes", default=())
 
 
 class Task(Generic[P, R]):
@@ -82,7 +72,12 @@ class Task(Generic[P, R]):
         self.kwargs: Mapping[str, Any] = _NO_KWARGS
         self.ref = ref_of(func)
         self._plan: CallPlan | None = None
-        self._bound_names: set[str] = set()
+        self._bound_names = BoundNames()
+        self._earlier_name: str | None = None  # see binding.py, as for the next two
+        self._is_numbered = False
+        self._is_listed = False
+        self._in_dag = False
+        self._is_mentioned = False  # by an edge to an empty list, outside of a block
         self._definer = definer_of(func)
         self._place = 0
 
@@ -157,6 +152,11 @@ class Task(Generic[P, R]):
         return self.policy.at_most_once
 
     @property
+    def copy_arguments(self) -> bool:
+        """Whether each attempt in this process gets copies of its arguments."""
+        return self._options.copy_arguments
+
+    @property
     def is_async(self) -> bool:
         """Whether the function is a coroutine function."""
         return self.policy.is_async
@@ -166,8 +166,10 @@ class Task(Generic[P, R]):
     def bind(self, name: str | None = None, /, **kwargs: Any) -> Task[..., R]:
         """Make another task of the same function and options, with fixed keyword arguments.
 
-        ``name``: left out, ``NAME_2``, ``NAME_3``, … of the original. Arguments fixed before are
-        kept unless given again. Raises TypeError for an argument the function does not declare.
+        ``name``: left out, ``NAME_2``, ``NAME_3``, … of the original, counted within the DAG that
+        takes it. Arguments fixed before are kept unless given again. Within a ``with DAG(…):``
+        block it belongs to nothing until it is drawn or added. Raises TypeError for an argument
+        that the function does not declare.
         """
         base = self.base
         plan = plan_for(base)
@@ -177,35 +179,33 @@ class Task(Generic[P, R]):
                 raise TypeError(f"{base.name}.bind: {problem}")
         bound: Task[..., R] = Task.__new__(Task)
         bound.__dict__.update(base.__dict__)
-        bound.name = base._next_name() if name is None else check_name("task", name)
         bound.kwargs = MappingProxyType({**self.kwargs, **kwargs})
         bound.upstream, bound.downstream = [], []
-        base._bound_names.add(bound.name)
-        bound._place = len(Task._all_tasks)
-        Task._all_tasks.append(bound)
+        scopes = open_scopes.get()
+        name_bound(bound, name, scopes[-1] if scopes else None)
         return bound
 
     @property
     def has_bound_tasks(self) -> bool:
         """Whether other tasks were bound from this one."""
-        return self.base is self and bool(self._bound_names)
-
-    def _next_name(self) -> str:
-        number = len(self._bound_names) + 2
-        while f"{self.name}_{number}" in self._bound_names:
-            number += 1
-        return check_name("task", f"{self.name}_{number}")
+        return self.base is self and bool(self._bound_names.ever)
 
     # -- edges -----------------------------------------------------------------------------
 
     def __rshift__(self, other: Ends) -> Ends:
-        for task in _tasks_in(self.name, other, ">>"):
-            _draw(self, task)
+        ends = tasks_in(Task, self.name, other, ">>")
+        for task in ends:
+            draw(self, task)
+        if not ends:
+            mention(self)
         return other
 
     def __rrshift__(self, other: Sequence[Task] | list[object]) -> Self:
-        for task in _tasks_in(self.name, other, "<<"):
-            _draw(task, self)
+        ends = tasks_in(Task, self.name, other, "<<")
+        for task in ends:
+            draw(task, self)
+        if not ends:
+            mention(self)
         return self
 
     # -- calling it ------------------------------------------------------------------------
@@ -269,29 +269,3 @@ def _register(task: Task) -> None:
 def registered_task(ref: str) -> Task | None:
     """Return the task that was last defined under ``module:function``, None if none was."""
     return Task._by_ref.get(ref)
-
-
-def _draw(upstream: Task, downstream: Task) -> None:
-    scopes = open_scopes.get()
-    if scopes:
-        scopes[-1].draw(upstream, downstream)
-        return
-    # A drawn edge is in both lists; looking through the shorter one keeps wide fan-outs linear.
-    down, up = upstream.downstream, downstream.upstream
-    known = downstream in down if len(down) <= len(up) else upstream in up
-    if not known:
-        down.append(downstream)
-        up.append(upstream)
-
-
-def _tasks_in(name: str, other: object, arrow: str) -> Sequence[Task]:
-    """Return the tasks at the other end of an edge; refuse anything else before drawing any."""
-    ends = other if isinstance(other, list | tuple) else (other,)
-    for end in ends:
-        if not isinstance(end, Task):
-            edge = f"{name} >> {end!r}" if arrow == ">>" else f"{end!r} >> {name}"
-            raise TypeError(
-                f"{edge}: an edge goes between tasks, or a task and a list of tasks, and this is "
-                f"no task but {type(end).__name__!r}. Is the function decorated with @task?"
-            )
-    return ends

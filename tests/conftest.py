@@ -97,8 +97,12 @@ def namespace(request: pytest.FixtureRequest) -> Iterator[str]:
 def _logger_as_it_was() -> Iterator[None]:
     """Daemons that a test plays in this process set up the one logger ``flowkit``, each its way."""
     standard = logging.getLogger("flowkit")
-    level, handlers, current = standard.level, list(standard.handlers), flowkit_logging._current
+    level, handlers, current = (
+        standard.level,
+        list(standard.handlers),
+        flowkit_logging._global_logger,
+    )
     yield
     standard.setLevel(level)
     standard.handlers[:] = handlers
-    flowkit_logging._current = current
+    flowkit_logging._global_logger = current

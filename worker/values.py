@@ -10,7 +10,8 @@ instance per lane; not thread-safe, but for what it is told.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from ..core.compiled import CompiledDAG
 from ..core.shelf import Shelf
@@ -22,6 +23,7 @@ from .signed_values import SignedValues
 RESULT_BYTES_KEPT = 32 * 1024 * 1024
 ENTRY_BYTES = 200  # what an entry costs beside its bytes
 PREFETCH = 512  # most results asked for at once, ahead of their tasks
+_NO_PARAMS: Mapping[str, object] = MappingProxyType({})
 _Key = tuple[tuple[str, str], int]
 
 
@@ -60,15 +62,18 @@ class Values:
         """Return a compiled DAG if it is at hand; nothing is read."""
         return self._graphs.get(digest)
 
-    def params(self, claim: Claim) -> dict[str, object]:
-        """Return the run's parameters, unpacked anew. Raises BrokenValue, UntrustedValue."""
+    def params(self, claim: Claim) -> Mapping[str, object]:
+        """Return the run's parameters, unpacked anew, not to be changed.
+
+        Raises BrokenValue, UntrustedValue.
+        """
         packed = self._signed.params(claim)
         if not packed:
-            return {}
+            return _NO_PARAMS
         found = unpack(packed, max_bytes=self._max_bytes)
         if not isinstance(found, dict):
             raise StoreError(f"the parameters of run {claim.run} are no mapping")
-        return found
+        return MappingProxyType(found)
 
     def cached(self, entry: str) -> bytes | None:
         """Return the packed result that is kept under an entry, None if there is none.

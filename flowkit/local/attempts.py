@@ -20,63 +20,29 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Container, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ..context import enter_attempt
 from ..core.compiled import OnFailure
 from ..core.states import TaskState
 from ..forked import end_if_forked
 from ..functions import refuse_hidden_coroutine
-from ..invoke import may_retry, plan_for, why_skipped
-from ..layout import Layout
+from ..invoke import may_retry, own_arguments, plan_for, why_skipped
 from ..log_streams import HELD, end_lines
+from ..open_batches import take_part
 from ..task import Task
 from .lanes import Crew, LoopThread
-from .log import LocalLog
+from .outcome import Key, Outcome, RunContext
 
 if TYPE_CHECKING:
     from .cache import LocalCache
-    from .hooks import LocalHooks
     from .processes import Processes
 
-Key = tuple[int, int]  # task number, attempt number
-OpenCall = tuple[Task, list[Any], Mapping[str, Any]]
-
-
-class Outcome(NamedTuple):
-    """How an attempt went.
-
-    ``state``: SUCCEEDED (``value``: result), FAILED (for good; the exception), WAITING (worth a
-    retry; the exception), SKIPPED (the reason), CANCELLED, or RUNNING (begun; its deadline).
-    """
-
-    task: int
-    attempt: int
-    state: TaskState
-    value: Any = None
-    duration: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class RunContext:
-    """What all attempts of a run share. ``results`` by task number, None where there is none.
-
-    ``goes_on``: the tasks that start after a failure too.
-    """
-
-    run_id: str
-    layout: Layout
-    params: Mapping[str, Any]
-    results: Sequence[Any]
-    on_failure: OnFailure
-    log: LocalLog
-    goes_on: Container[int] = ()
-    hooks: LocalHooks | None = None
+OpenCall = tuple[Task, Sequence[Any], Mapping[str, Any]]
 
 
 class Attempts:
@@ -243,14 +209,18 @@ class Attempts:
             self._report(Outcome(index, attempt, TaskState.CANCELLED))
             return None
         try:
-            args = self._arguments(index)
+            args: Sequence[Any] = self._arguments(index)
             enter_attempt(context.run_id, task.name, attempt, context.params)
+            if context.batches:
+                take_part(context.batches)
             plan = plan_for(task)
             if attempt == 1 and not plan.should_run(args):
                 self._report(Outcome(index, attempt, TaskState.SKIPPED, why_skipped(args)))
                 return None
             kwargs = plan.keywords(len(args), context.params, task.kwargs)
             found = None if self.cache is None else self.cache.find(index, args, kwargs)
+            if task.copy_arguments and (self.processes is None or task.is_async):
+                args, kwargs = own_arguments(task, args, kwargs)
             if found is None and task.at_most_once and self.starting is not None:
                 self.starting(index)
         except BaseException as error:

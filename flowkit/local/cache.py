@@ -24,7 +24,7 @@ from ..protocol.codec import pack, unpack
 from ..result_cache import NotCacheable, entry_of
 from ..state import StateManager, StateStore, batch_of
 from ..task import Task
-from .attempts import Outcome
+from .outcome import Outcome
 
 _NO_LIMIT = 2**40
 _HERE = StateManager()

@@ -14,8 +14,8 @@ from ..core.states import TaskState
 from ..layout import Layout
 from ..logging import get_logger
 from ..state import StateStore
-from .attempts import Outcome
 from .cache import LocalCache
+from .outcome import Outcome
 from .record import Recorder, Reused
 
 # The store that takes the results of a run, whether what is there is reused, and the names of the

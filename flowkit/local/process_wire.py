@@ -6,13 +6,14 @@ its two ends are this process and a child that it started itself from the same p
 of what goes through it is stored or comes from a file, a socket or Redis.
 
 A function is looked up by the child among the tasks of the modules that it imports. One that no
-module has (of a notebook, or defined inside another function) is pickled: by cloudpickle, if that
-is installed, since a plain pickle of a function is no more than its name.
+module has (of a notebook, or defined inside another function) is pickled by cloudpickle, since a
+plain pickle of a function is no more than its name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from io import BytesIO
 from multiprocessing.reduction import ForkingPickler
@@ -82,13 +83,10 @@ def pack(value: object, *, whole: bool = False) -> bytes:
     that. Raises whatever the value's own code raises, or the pickler.
     """
     if not whole:
-        try:
+        with suppress(Exception):  # a function, perhaps, or an object of a class that no module has
             buffer = BytesIO()
             ForkingPickler(buffer).dump(value)
             return buffer.getvalue()
-        except Exception:
-            if not can_ship_code():
-                raise
     data: bytes = import_module("cloudpickle").dumps(value)
     return data
 
@@ -96,15 +94,6 @@ def pack(value: object, *, whole: bool = False) -> bytes:
 def unpack(data: bytes) -> Any:
     """Return what was packed. Raises whatever the value's own code raises."""
     return ForkingPickler.loads(data)
-
-
-def can_ship_code() -> bool:
-    """Whether functions and classes that no module has can be sent: cloudpickle is installed."""
-    try:
-        import_module("cloudpickle")
-    except ImportError:
-        return False
-    return True
 
 
 def class_names(kinds: Sequence[type]) -> tuple[str, ...]:

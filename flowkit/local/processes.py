@@ -43,7 +43,6 @@ from .process_wire import (
     Hello,
     Raised,
     Ready,
-    can_ship_code,
     class_names,
     pack,
     sentence,
@@ -53,7 +52,7 @@ from .shipping import load_cargo, main_can_be_imported, not_found
 
 if TYPE_CHECKING:
     from ..task import Task
-    from .attempts import RunContext
+    from .outcome import RunContext
 
 MOST_DEATHS = 3  # as on workers
 
@@ -84,7 +83,7 @@ class Processes:
         self._context = context
         self._tasks = context.layout.tasks
         self._cargo = load_cargo(dag_name, self._tasks)
-        self._whole = not main_can_be_imported() and can_ship_code()
+        self._whole = not main_can_be_imported()
         self._hello = self._pack_hello()
         self._nursery = Nursery()
         self._idle: list[Kid] = []

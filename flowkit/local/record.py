@@ -1,9 +1,9 @@
 """Recording the results of a run in a state store, and taking a run up again from them.
 
-A result is an entry of its own, under ``DAG/task``, so it can be read like any other state.
-Beside it stands what it was made from: a digest of the names of its upstream tasks, and of the
-parameters and fixed arguments that it took. The rules, which keep a resumed run from mixing old
-results and new ones:
+A result is an entry of its own, under ``DAG/task`` (records.py), so it can be read like any other
+state. Beside it stands what it was made from: a digest of the names of its upstream tasks, and of
+the parameters and fixed arguments that it took. The rules, which keep a resumed run from mixing
+old results and new ones:
 
 1.  A result is reused if it is live, was made from the same, and all results upstream of it are
     reused too. Whatever is made again makes all behind it again.
@@ -29,15 +29,13 @@ from ..core.states import TaskState
 from ..core.triggers import OF_THE_RUN
 from ..exceptions import WorkerLost
 from ..from_task import numbers_of
-from ..invoke import plan_for
 from ..layout import Layout
 from ..logging import LogLevel, get_logger
-from ..protocol.codec import CodecError
 from ..state import StateStore, batch_of
-from ..state.digest import digest
 from ..state.entries import MISSING
 from ..task_cache import check_store, read_or_missing
-from .attempts import Outcome
+from .outcome import Outcome
+from .records import Records
 
 _STARTED = "started"
 _RECORDED = (TaskState.SUCCEEDED, TaskState.SKIPPED)
@@ -69,7 +67,7 @@ class Recorder:
         """Raises TypeError for what is no store, TaskNotFoundError for a task that is not there."""
         self._state = check_store("run(state=…)", state)
         self._dag_name, self._tasks, self._graph = dag_name, layout.tasks, layout.graph
-        self._params = params
+        self._records = Records(self._state, dag_name, layout.tasks, layout.graph, params)
         self._resume = resume
         named = numbers_of(from_task, layout.graph.names, f"DAG {dag_name!r}")
         once = (at for at, task in enumerate(layout.tasks) if task.policy.at_most_once)
@@ -79,8 +77,6 @@ class Recorder:
         hooks = [at for at, trigger in layout.triggers().items() if trigger in OF_THE_RUN]
         self.again = layout.graph.with_downstream([*named, *hooks])
         self._run_id = ""
-        self._digests: dict[str, str | None] = {}
-        self._inputs: list[str | None] = [self._made_from(at) for at in range(len(self._tasks))]
 
     def begin(self, run_id: str) -> dict[int, Reused]:
         """Return what is reused, by task number, and delete the results of all other tasks."""
@@ -97,7 +93,7 @@ class Recorder:
         with batch_of(self._state):
             for index in order:
                 if index not in reused and index not in self._unfinished:
-                    self._state.delete(self._key(index))
+                    self._records.delete(index)
         if self._resume:
             self._log(len(reused))
         return reused
@@ -129,12 +125,9 @@ class Recorder:
                 f"work was done; if it was not, resume with from_task={task.name!r}."
             )
         about = {"dag": self._dag_name, "task": task.name, "run_id": self._run_id}
-        self._state.set(self._key(index), None, metadata={**about, "outcome": _STARTED})
+        self._records.save(index, None, {**about, "outcome": _STARTED})
 
     # -- one task ------------------------------------------------------------------------------
-
-    def _key(self, index: int) -> str:
-        return result_key(self._dag_name, self._tasks[index].name)
 
     def _recorded(self, outcome: Outcome) -> Outcome:
         if outcome.state not in _RECORDED:
@@ -145,60 +138,36 @@ class Recorder:
             "task": self._tasks[outcome.task].name,
             "run_id": self._run_id,
             "outcome": outcome.state.value,
-            "inputs": self._inputs[outcome.task],
+            "inputs": self._records.inputs(outcome.task),
         }
         try:
             value = outcome.value if succeeded else None
-            self._state.set(self._key(outcome.task), value, metadata=about)
+            self._records.save(outcome.task, value, about)
         except Exception as error:
             return _failed(outcome, error)
         return outcome
 
     def _find_held(self, index: int) -> Reused | None:
         """Return what came of a task that must not start twice, whatever it was made from."""
-        about = self._state.get_metadata(self._key(index)) or {}
-        if about.get("outcome") == TaskState.SUCCEEDED.value:
-            value = read_or_missing(self._state, self._key(index))
+        found = self._records.find(index)
+        if found is None:
+            return None
+        if found.about.get("outcome") == TaskState.SUCCEEDED.value:
+            value = read_or_missing(self._state, found.key)
             return None if value is MISSING else Reused(TaskState.SUCCEEDED, value)
-        if about.get("outcome") == _STARTED:
+        if found.about.get("outcome") == _STARTED:
             self._unfinished.add(index)
         return None
 
     def _find(self, index: int) -> Reused | None:
-        key, inputs = self._key(index), self._inputs[index]
-        about = self._state.get_metadata(key)
-        if about is None or inputs is None or about.get("inputs") != inputs:
+        found = self._records.find(index)
+        if found is None or found.inputs is None or found.about.get("inputs") != found.inputs:
             return None
-        value = read_or_missing(self._state, key)
+        value = read_or_missing(self._state, found.key)
         if value is MISSING:
             return None
-        skipped = about.get("outcome") == TaskState.SKIPPED.value
+        skipped = found.about.get("outcome") == TaskState.SKIPPED.value
         return Reused(TaskState.SKIPPED if skipped else TaskState.SUCCEEDED, value)
-
-    def _made_from(self, index: int) -> str | None:
-        """Return a digest of what a task is called with beside results, None if there is none."""
-        task, upstream = self._tasks[index], self._graph.upstream(index)
-        names = [self._tasks[other].name for other in upstream]
-        taken = plan_for(task).keywords(len(upstream), self._params, task.kwargs)
-        parts = {
-            name: self._digest_of(value) if name in task.kwargs else self._digest_of_param(name)
-            for name, value in taken.items()
-        }
-        if None in parts.values():
-            return None
-        return digest([self._dag_name, task.name, names, parts], "inputs")
-
-    def _digest_of_param(self, name: str) -> str | None:
-        if name not in self._digests:
-            self._digests[name] = self._digest_of(self._params[name])
-        return self._digests[name]
-
-    @staticmethod
-    def _digest_of(value: object) -> str | None:
-        try:
-            return digest(value, "value")
-        except CodecError:
-            return None
 
     def _log(self, count: int) -> None:
         total = len(self._tasks)
@@ -211,11 +180,6 @@ class Recorder:
             reused=count,
             total=total,
         )
-
-
-def result_key(dag_name: str, task_name: str) -> str:
-    """Return the key under which a run records a task's result."""
-    return f"{dag_name}/{task_name}"
 
 
 def _failed(outcome: Outcome, error: Exception) -> Outcome:

@@ -32,8 +32,9 @@ from ..exceptions import RunCancelled, TaskTimeout, WaitTimeout
 from ..invoke import annotate, may_retry
 from ..layout import Layout
 from ..logging import get_logger
-from .attempts import Attempts, Outcome, RunContext
+from .attempts import Attempts
 from .hooks import LocalHooks
+from .outcome import Outcome, RunContext
 from .timers import Timer, Timers
 from .world import REAL_WORLD, World
 
@@ -291,9 +292,8 @@ class _LocalRun:
         self._errors.clear()  # an error's frames refer to this run: it must not refer to the error
         failed = next(iter(errors)) if self._failed is None else self._failed
         error, name = errors[failed], self._tasks[failed].name
-        others = [self._tasks[index].name for index in errors if index != failed]
         note = f"Raised by task {name!r} of DAG {self._dag.name!r}."
-        if others:
+        if others := [self._tasks[index].name for index in errors if index != failed]:
             note += f" Failed as well: {', '.join(map(repr, others[:10]))}."
         annotate(error, note)
         self._log.run_failed(failed, error, len(errors))

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..exceptions import NotImportableError
 from ..task import Task, registered_task
-from .process_wire import can_ship_code, pack, sentence
+from .process_wire import pack, sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +120,10 @@ def _packed_function(dag_name: str, task: Task, problem: str) -> bytes:
     try:
         return pack(task.func, whole=not main_can_be_imported())
     except Exception as error:
-        if can_ship_code():
-            way = f", and it cannot be sent as it is ({sentence(error)}). Move it to the top level "
-            way += "of a module."
-        else:
-            way = ". Move it to the top level of a module, or `pip install 'flowkit[process]'`, "
-            way += "which sends functions as they are."
+        way = (
+            f", and it cannot be sent as it is ({sentence(error)}). Move it to the top level of a "
+        )
+        way += "module."
         raise _refusal(dag_name, task, problem + way) from error
 
 

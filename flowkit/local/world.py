@@ -17,7 +17,7 @@ from ..task import Task
 from .log import LocalLog
 
 if TYPE_CHECKING:
-    from .attempts import Outcome
+    from .outcome import Outcome
 
 
 def _jitter(task: Task, failures: int) -> float:

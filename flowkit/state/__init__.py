@@ -21,28 +21,27 @@ from __future__ import annotations
 
 # Part of the interface: tests move the time with patch("flowkit.state.time.time", …).
 import time as time
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from os import PathLike
-from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ..clock import SYSTEM_CLOCK
-from ..per_process import PerProcess
 from .entries import (
     Entry,
-    Stored,
     check_key,
     check_lock_timeout,
     check_metadata,
     check_path,
     check_ttl,
     choose_ttl,
+    hold,
     store,
     write_entry,
 )
 from .file import Draft, StateFile
+from .writing import Writing
 
 if TYPE_CHECKING:
     from ..task_cache import TaskCache
@@ -102,9 +101,10 @@ class StateManager:
     """Values by key, in memory, or in the JSON file at ``storage_path`` as well.
 
     ``default_ttl``: seconds after which an entry expires if ``set`` does not say, None for never.
-    ``lock_timeout``: seconds to wait for another writer of the file before a StateError. In memory
-    a value is the object itself; with a file it is whatever the typed codec can keep,
-    and each ``get`` returns a copy. Threads may share a manager, and processes a file.
+    ``lock_timeout``: seconds to wait for another writer of the file before a StateError. ``set``
+    keeps a copy and each ``get`` returns one: with a file, of whatever the typed codec can keep; in
+    memory, of any object, by ``copy.deepcopy``, where what cannot be copied is the object itself.
+    Threads may share a manager, and processes a file.
     """
 
     def __init__(
@@ -121,13 +121,12 @@ class StateManager:
         """
         self.storage_path = check_path(storage_path)
         self.default_ttl = check_ttl("default_ttl", default_ttl)
+        timeout = check_lock_timeout(lock_timeout)
         self._file = None
         if self.storage_path is not None:
-            self._file = StateFile(self.storage_path, check_lock_timeout(lock_timeout))
+            self._file = StateFile(self.storage_path, timeout)
         self._memory: dict[str, Entry] = {}
-        self._lock = PerProcess(RLock)
-        self._draft: Draft | None = None
-        self._drafter = 0  # the thread whose draft it is
+        self._writing = Writing(self._file, self._memory, timeout)
         self._tidy_at = _TIDY_FROM
         self._entries()
 
@@ -148,7 +147,7 @@ class StateManager:
         """
         key = check_key(key)
         entry = self._make(key, value, ttl, metadata)
-        with self._changing() as draft:
+        with self._writing.change() as draft:
             draft.entries[key] = entry
             draft.changed = True
             if len(draft.entries) > self._tidy_at:
@@ -158,32 +157,31 @@ class StateManager:
     def delete(self, key: str) -> bool:
         """Remove an entry; return whether there was a live one."""
         key = check_key(key)
-        with self._changing() as draft:
+        with self._writing.change() as draft:
             entry = draft.entries.pop(key, None)
             draft.changed |= entry is not None
         return entry is not None and entry.is_live(SYSTEM_CLOCK.wall())
 
     def clear(self) -> None:
         """Remove all entries."""
-        with self._changing() as draft:
+        with self._writing.change() as draft:
             draft.changed |= bool(draft.entries)
             draft.entries.clear()
 
     def invalidate_expired(self) -> list[str]:
         """Drop what has expired, and return its keys."""
-        with self._changing() as draft:
+        with self._writing.change() as draft:
             return _drop_expired(draft)
 
-    @contextmanager
-    def batch(self) -> Iterator[None]:
+    def batch(self) -> AbstractContextManager[None]:
         """Put the writes of a ``with`` block into one: a file is then written once, at its end.
 
-        Other writers wait meanwhile, in this process and in others. What was written before an
-        exception is kept. A child that is forked within the block is another process: it writes
-        nothing of the batch.
+        Other writers wait meanwhile, in this process and in others. The tasks of a run that is
+        started within the block take part in it, if they run in this process; what they write is
+        on the disk at once. What was written before an exception is kept. A child that is forked
+        within the block is another process: it writes nothing of the batch.
         """
-        with self._changing():
-            yield
+        return self._writing.batch()
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -223,30 +221,13 @@ class StateManager:
         seconds = choose_ttl(ttl, self.default_ttl)
         now = SYSTEM_CLOCK.wall()
         if self._file is None:
-            return Entry(Stored(value), Stored(fields), now, seconds)
+            return Entry(hold(value), hold(fields), now, seconds)
         kept = store(key, value, "value"), store(key, fields, "metadata")
         return write_entry(*kept, now, seconds)
 
-    @contextmanager
-    def _changing(self) -> Iterator[Draft]:
-        """Have the entries for oneself; within a batch, those of the batch."""
-        with self._lock.get():
-            if self._draft is not None and self._draft.is_ours():
-                yield self._draft
-                return
-            with self._open_draft() as draft:
-                self._draft, self._drafter = draft, get_ident()
-                try:
-                    yield draft
-                finally:
-                    self._draft = None
-
-    def _open_draft(self) -> AbstractContextManager[Draft]:
-        return nullcontext(Draft(self._memory)) if self._file is None else self._file.change()
-
     def _entries(self) -> Mapping[str, Entry]:
-        draft = self._draft
-        if draft is not None and draft.is_ours() and self._drafter == get_ident():
+        draft = self._writing.draft()
+        if draft is not None:
             return draft.entries
         return self._memory if self._file is None else self._file.read()
 

@@ -46,8 +46,7 @@ class _Snapshot:
     """The entries of the file as it was at one time; keeps it open. ``fd``: None for no file."""
 
     def __init__(self, entries: Mapping[str, Entry], fd: int | None) -> None:
-        self.entries = entries
-        self.fd = fd
+        self.entries, self.fd = entries, fd
         self.identity = None if fd is None else _identity(os.fstat(fd))
 
     def __del__(self) -> None:
@@ -60,8 +59,7 @@ class Draft:
     """What a writer works on. ``changed``: whether there is anything to write."""
 
     def __init__(self, entries: dict[str, Entry]) -> None:
-        self.entries = entries
-        self.changed = False
+        self.entries, self.changed = entries, False
         self._pid = os.getpid()
 
     def is_ours(self) -> bool:
@@ -74,11 +72,10 @@ class StateFile:
 
     def __init__(self, path: Path, lock_timeout: float) -> None:
         """Raises StateError for a folder, and for a path that other accounts can change."""
-        # Neither a change of the working directory nor a symbolic link leads it elsewhere later.
         self._path = path
         self._lock_timeout = lock_timeout
         try:
-            self._path = resolve(path)
+            self._path = resolve(path)  # a later chdir, or a new link, leads it nowhere else
         except OSError as error:
             raise self._trouble("found", error) from error
         except Untrusted as error:
@@ -116,7 +113,7 @@ class StateFile:
                 yield draft
             finally:
                 if draft.changed and draft.is_ours():
-                    self._write(draft.entries)
+                    self.write(draft.entries)
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -166,7 +163,7 @@ class StateFile:
             raise _Broken(f"{type(error).__name__}: {error}") from error
 
     def _refuse_foreign(self) -> None:
-        """Raise StateError for a file that never was one of a state, but one of somebody's.
+        """Raise StateError for a file of something else.
 
         A text of several lines under a name that is no JSON file's, or a whole JSON object that has
         nothing of ours. What else cannot be read was a state once, as far as anybody can tell.
@@ -235,11 +232,12 @@ class StateFile:
                 raise self._refused(error) from None
             yield
 
-    def _write(self, entries: dict[str, Entry]) -> None:
+    def write(self, entries: dict[str, Entry]) -> None:
+        """Put these entries in place, within the block of ``change``. Raises StateError."""
         lines = ",\n".join(f"{json.dumps(key)}: {entry.line}" for key, entry in entries.items())
         data = f'{{"format": {FORMAT}, "cache": {{\n{lines}\n}}}}\n'.encode("ascii")
-        # Only the holder of the lock writes, so one name will do, and nothing piles up after
-        # crashes. It is made anew each time: what lies there may be somebody else's link.
+        # Only the holder of the lock writes, so one name will do. It is made anew each time: what
+        # lies there may be somebody else's link.
         beside = f"{self._path}.tmp"
         try:
             with suppress(FileNotFoundError):

@@ -9,6 +9,7 @@ Rules:
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import random
@@ -24,6 +25,7 @@ from ..trust import open_trusted
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.0005, 0.02
 PRIVATE = 0o600
 _LOCKS = Path("/proc/locks")
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # NFS without its lock daemon, say
 
 
 @contextmanager
@@ -58,6 +60,13 @@ def _acquire(fd: int, path: Path, timeout: float) -> None:
         except BlockingIOError:
             if SYSTEM_CLOCK.monotonic() >= deadline:
                 raise StateError(_held(fd, path, timeout)) from None
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            raise StateError(
+                f"State file {path.with_suffix('')} cannot be locked: its file system has no locks "
+                f"({error.strerror}). Put it on a local disk, or use RedisStateManager."
+            ) from error
         SYSTEM_CLOCK.sleep(pause * (0.5 + random.random()))  # noqa: S311
         pause = min(pause * 2, LONGEST_PAUSE_S)
 

@@ -49,6 +49,9 @@ class RedisStateManager:
     ) -> None:
         """Raises FlowkitError without a Redis URL, BadRedisURL or SettingsError for a bad one,
         TypeError or ValueError for another bad argument."""
+        for option, value in (("url", url), ("namespace", namespace), ("name", name)):
+            if not isinstance(value, str) and (value is not None or option == "name"):
+                raise TypeError(f"{option} of a RedisStateManager must be a string, not {value!r}.")
         settings = load_settings(redis_url=url, namespace=namespace)
         if not settings.shards:
             raise FlowkitError(

@@ -18,8 +18,8 @@ from ..core.commands import MarkTasks
 from ..core.states import TaskState
 from ..exceptions import TaskTimeout
 from ..invoke import annotate, may_retry
-from ..local.attempts import Outcome
 from ..local.log import LocalLog
+from ..local.outcome import Outcome
 from ..local.world import World
 from ..logging import FlowkitLogger
 from ..protocol.codec import pack, unpack

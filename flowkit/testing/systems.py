@@ -46,11 +46,14 @@ def fresh_registry() -> Iterator[list[Task]]:
 
 @contextmanager
 def kept_registry() -> Iterator[None]:
-    """Undo in the end what was registered."""
+    """Undo in the end what was registered, and which registered tasks DAGs have taken."""
     tasks, refs = list(Task._all_tasks), dict(Task._by_ref)
+    taken = [task._in_dag for task in tasks]
     try:
         yield
     finally:
+        for task, in_dag in zip(tasks, taken, strict=True):
+            task._in_dag = in_dag
         Task._all_tasks[:] = tasks
         Task._by_ref.clear()
         Task._by_ref.update(refs)

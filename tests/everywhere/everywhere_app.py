@@ -259,3 +259,37 @@ HOOKS = Hooks(on_success=note, on_failure=note, on_skip=note, on_retry=note_retr
 BROKEN = Hooks(
     on_success=broken_hook, on_failure=broken_hook, on_skip=broken_hook, on_retry=broken_hook
 )
+
+
+# -- what an attempt may change ----------------------------------------------------------------
+
+
+def _add_their_sum(rows: list[int]) -> list[int]:
+    rows.append(sum(rows))
+    if current_attempt().attempt == 1:
+        raise ConnectionError("the target is away")
+    return rows
+
+
+@task(retries=1, delay=0.01, copy_arguments=True)
+def add_sum(rows: list[int]) -> list[int]:
+    return _add_their_sum(rows)
+
+
+@task(retries=1, delay=0.01, copy_arguments=True)
+async def add_sum_async(rows: list[int]) -> list[int]:
+    return _add_their_sum(rows)
+
+
+@task
+def change_params() -> str:
+    try:
+        current_attempt().params["day"] = "changed"  # type: ignore[index]
+    except TypeError as error:
+        return str(error)
+    return "changed"
+
+
+@task
+async def change_params_async() -> str:
+    return change_params.func()

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowkit import Task
+from flowkit import DAG, Task, task
+from flowkit.exceptions import ParameterError
 from flowkit.invoke import CallPlan, may_retry, missing_parameters, plan_for
 
 
@@ -144,3 +145,24 @@ def test_may_retry_goes_by_retry_on_and_never_beyond_exceptions():
     assert not may_retry(anything, SystemExit())
     assert may_retry(network, ConnectionResetError())
     assert not may_retry(network, ValueError())
+
+
+def test_what_a_decorator_supplies_by_name_is_not_asked_for() -> None:
+    """A run was refused for a parameter that nobody could give."""
+
+    def with_session(func):
+        @functools.wraps(func)
+        def wrapper(*args, **kwargs):
+            return func(*args, session="a session", **kwargs)
+
+        return wrapper
+
+    @task
+    @with_session
+    def load(n, *, session):
+        return n, session
+
+    dag = DAG("s", tasks=[load])
+    assert dag.run(params={"n": 1}) == {"load": (1, "a session")}
+    with pytest.raises(ParameterError, match="lacks its parameter 'n'"):
+        dag.run()

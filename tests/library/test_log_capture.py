@@ -30,7 +30,7 @@ MINE = logging.getLogger("mine")
 
 @pytest.fixture(autouse=True)
 def _logging_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(subject, "_current", None)
+    monkeypatch.setattr(subject, "_global_logger", None)
     loggers = [logging.getLogger(name) for name in ("", "flowkit", "mine")]
     before = [(one, one.level, list(one.handlers)) for one in loggers]
     logging.getLogger("flowkit").handlers.clear()

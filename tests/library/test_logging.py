@@ -24,7 +24,7 @@ def _logging_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for variable in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(subject, "_current", None)
+    monkeypatch.setattr(subject, "_global_logger", None)
     standard = logging.getLogger("flowkit")
     level, handlers = standard.level, list(standard.handlers)
     standard.handlers.clear()
@@ -316,6 +316,21 @@ def test_without_configuration_the_global_logger_is_text_at_info(capsys: Capture
     log.event(LogLevel.DEBUG, "quiet", "not shown")
     log.log_task_start("load")
     assert text_line(capsys).endswith("Task started: load")
+
+
+@pytest.mark.promise("logging-11")
+def test_programs_that_use_names_of_the_first_release_go_on_working(capsys: Capture) -> None:
+    """``_log`` writes a message of one's own; ``_global_logger = None`` starts anew at INFO."""
+    configure_logging("ERROR", json_output=True)
+    subject._global_logger = None
+    get_logger()._log(LogLevel.WARNING, "half done", rows=3)
+    assert text_line(capsys).endswith("half done rows=3")
+    get_logger()._log("debug", "not at INFO")
+    logger = configure_logging(json_output=True)
+    logger._log(20, "done", run_id="r1", event="mine")
+    line = json_line(capsys)
+    assert (line["event"], line["message"], line["level"]) == ("message", "done", "INFO")
+    assert (line["run_id"], line["context_event"]) == ("r1", "mine")
 
 
 @pytest.mark.promise("logging-1")

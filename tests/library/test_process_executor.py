@@ -40,11 +40,6 @@ def path(tmp_path) -> str:
     return str(tmp_path / "marks")
 
 
-@pytest.fixture
-def no_cloudpickle(monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "cloudpickle", None)
-
-
 # -- where tasks run -------------------------------------------------------------------------
 
 
@@ -249,22 +244,6 @@ def test_a_run_parameter_that_cannot_be_sent_is_named_before_anything_runs(path)
     assert not os.path.exists(path)
 
 
-@pytest.mark.usefixtures("no_cloudpickle")
-def test_a_function_that_no_module_has_is_refused_before_anything_runs(path):
-    @task
-    def nested():
-        return 1
-
-    for one, why in ((nested, "inside a function"), (Task(lambda: 1, name="n"), "a lambda")):
-        with pytest.raises(
-            NotImportableError, match=rf"Task '{one.name}'.*{why}.*top level of a mo"
-        ):
-            run(tasks.sleep, one, params={"path": path})
-        with pytest.raises(NotImportableError, match=r"pip install 'flowkit\[process\]'"):
-            run(one)
-    assert not os.path.exists(path)
-
-
 def test_cloudpickle_sends_functions_that_no_module_has():
     factor = 3
 
@@ -289,10 +268,13 @@ def test_cloudpickle_sends_functions_that_no_module_has():
         run(own)
 
 
-def test_what_even_cloudpickle_cannot_send_is_refused_with_its_reason():
+def test_what_even_cloudpickle_cannot_send_is_refused_before_anything_runs(path):
     lock = threading.Lock()
-    with pytest.raises(NotImportableError, match=r"'locked'.*cannot be sent as it is.*lock"):
-        run(Task(lambda: lock, name="locked"))
+    with pytest.raises(
+        NotImportableError, match=r"'locked'.*a lambda.*cannot be sent as it is.*lock.*top level"
+    ):
+        run(tasks.sleep, Task(lambda: lock, name="locked"), params={"path": path})
+    assert not os.path.exists(path)
 
 
 def test_a_callable_object_and_a_builtin_can_be_tasks():

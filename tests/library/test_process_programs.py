@@ -167,15 +167,6 @@ def test_what_has_no_file_sends_its_functions_and_classes(arguments, environ):
     assert "own True" in out
 
 
-def test_without_cloudpickle_a_notebook_is_told_the_two_remedies(environ):
-    text = "import sys; sys.modules['cloudpickle'] = None\n" + textwrap.dedent(TASKS)
-    _, err = outcome([sys.executable, "-"], environ, text + "\ndag.run('process')\n")
-    last = err.splitlines()[-1]
-    assert "Task 'give' (__main__:give)" in last
-    assert "in a notebook" in last
-    assert "top level of a module, or `pip install 'flowkit[process]'`" in last
-
-
 # -- the end ---------------------------------------------------------------------------------
 
 HANG = """

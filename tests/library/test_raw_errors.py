@@ -20,6 +20,7 @@ from flowkit.checks import (
 from flowkit.core.shorten import MAX_MESSAGE
 from flowkit.exceptions import BadRedisURL, SettingsError
 from flowkit.from_task import number_of
+from flowkit.state import RedisStateManager
 from flowkit.testing import run_dag
 
 
@@ -37,6 +38,8 @@ from flowkit.testing import run_dag
         (lambda: check_since("x"), "since must be a number of seconds or None, not 'x'"),
         (lambda: DAG("d").compile_for_run(5), "params must be a mapping"),  # type: ignore[arg-type]
         (lambda: StateManager(1), "storage_path must be the path of a file"),  # type: ignore[arg-type]
+        (lambda: RedisStateManager(5), "url of a RedisStateManager must be a string, not 5"),  # type: ignore[arg-type]
+        (lambda: RedisStateManager("redis://h", name=5), "name of a RedisStateManager must be"),  # type: ignore[arg-type]
         (lambda: run_dag(1), "dag must be a DAG, not 1"),  # type: ignore[arg-type]
         (lambda: run_dag(DAG("d"), params=5), "params must be a mapping"),  # type: ignore[arg-type]
         (lambda: number_of(3, ["a"], "run 'r'"), "named by its name, a string, not by 3"),  # type: ignore[arg-type]

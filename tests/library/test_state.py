@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 from unittest.mock import patch
 
@@ -151,19 +151,40 @@ def test_storage_path_is_a_path(tmp_path: Path) -> None:
     assert StateManager().storage_path is None
 
 
-def test_in_memory_a_value_is_the_object_itself() -> None:
-    state, value = StateManager(), object()
-    state.set("key", value)
-    assert state.get("key") is value
+class Report:
+    """An object of a class that no file can keep."""
+
+    def __init__(self) -> None:
+        self.lines = [1]
 
 
-def test_from_a_file_each_reader_gets_a_copy(tmp_path: Path) -> None:
-    state = StateManager(tmp_path / "state.json")
+def test_what_is_stored_is_nobody_elses(state: StateManager) -> None:
+    """Neither the one that has set it nor one that has read it can change what others read."""
     rows = [1, {"a": [2]}]
-    state.set("key", rows)
+    state.set("key", rows, metadata={"tags": ["x"]})
     rows.append(3)
     state.get("key")[1]["a"].append(4)
+    state.get_all()["key"].append(5)
+    about = state.get_metadata("key")
+    assert about is not None
+    about["tags"].append("y")
     assert state.get("key") == [1, {"a": [2]}]
+    assert (state.get_metadata("key") or {})["tags"] == ["x"]
+
+
+def test_in_memory_objects_of_any_class_are_copied() -> None:
+    state, report = StateManager(), Report()
+    state.set("key", report)
+    report.lines.append(2)
+    state.get("key").lines.append(3)
+    assert (type(state.get("key")), state.get("key").lines) == (Report, [1])
+
+
+@pytest.mark.parametrize("value", [object(), Lock()], ids=["sentinel", "lock"])
+def test_in_memory_what_cannot_be_copied_is_the_object_itself(value: object) -> None:
+    state = StateManager()
+    state.set("key", value)
+    assert state.get("key") is value
 
 
 def test_a_value_that_no_file_can_hold_is_refused_by_its_path(tmp_path: Path) -> None:

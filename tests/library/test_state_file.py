@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import math
@@ -300,6 +301,16 @@ def test_a_batch_is_one_write(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         assert other.get_all() == {}
     assert len(renames) == 1
     assert len(other.get_all()) == 50
+
+
+def test_a_file_system_without_locks_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    words = rf"{path} cannot be locked: its file system has no locks.*local disk, or use Redis"
+    with pytest.raises(StateError, match=words):
+        StateManager(path).set("key", 1)
 
 
 def test_no_file_is_kept_open_for_nothing(path: Path) -> None:

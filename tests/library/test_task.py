@@ -121,6 +121,7 @@ def test_a_functions_own_attributes_do_not_overwrite_the_tasks():
         ({"cache_ttl": 1, "cache_key": "id"}, TypeError, ["cache_key", "function", "'id'"]),
         ({"cache_key": len}, ValueError, ["cache_key", "without cache_ttl"]),
         ({"at_most_once": 1}, TypeError, ["at_most_once", "True or False", "1"]),
+        ({"copy_arguments": 1}, TypeError, ["'add'", "copy_arguments", "True or False", "1"]),
         (
             {"at_most_once": True, "retries": 2},
             ValueError,
@@ -168,6 +169,27 @@ def test_what_is_no_plain_function_is_refused_in_words():
         task("load")
     with pytest.raises(TypeError, match="no name of its own"):
         task(functools.partial(add, 1))
+
+
+def test_a_method_is_refused_and_a_method_of_an_object_is_not():
+    """``self`` was whatever came first among the arguments."""
+    with pytest.raises(TypeError, match=r"'render': a method of 'Report' cannot be.*my_report.ren"):
+
+        class Report:
+            @task
+            def render(self, rows=2):
+                return rows
+
+    class Page:
+        def render(self, rows=2):
+            return rows
+
+        @staticmethod
+        @task
+        def alone(rows=3):
+            return rows
+
+    assert (Task(Page().render)(5), Page.alone()) == (5, 3)
 
 
 def test_names_may_hold_anything_printable():

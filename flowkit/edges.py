@@ -1,0 +1,72 @@
+"""Drawing edges: what ``>>`` does with a task and whatever stands at its other end.
+
+An edge drawn within a ``with DAG(…)`` block belongs to that DAG alone; one drawn elsewhere is kept
+on the two tasks. A task named in an edge always belongs to the DAG, also if the list at the other
+end is empty. What is no task is refused before any edge is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from .task import Task
+
+
+class Scope(Protocol):
+    """What takes the edges drawn inside of it: the members of a DAG."""
+
+    def draw(self, upstream: Task, downstream: Task) -> None:
+        """Take one edge."""
+
+    def add(self, task: Task) -> None:
+        """Take a task."""
+
+    def bound_names(self, base: Task) -> set[str]:
+        """Return the names of its tasks that were bound from ``base``, to be added to."""
+
+
+# The open ``with DAG`` blocks of this thread or coroutine, innermost last.
+open_scopes: ContextVar[tuple[Scope, ...]] = ContextVar("flowkit_scopes", default=())
+
+
+def draw(upstream: Task, downstream: Task) -> None:
+    """Draw an edge: in the innermost open block, or on the two tasks themselves."""
+    scopes = open_scopes.get()
+    if scopes:
+        scopes[-1].draw(upstream, downstream)
+        return
+    # A drawn edge is in both lists; looking through the shorter one keeps wide fan-outs linear.
+    down, up = upstream.downstream, downstream.upstream
+    known = downstream in down if len(down) <= len(up) else upstream in up
+    if not known:
+        down.append(downstream)
+        up.append(upstream)
+
+
+def mention(task: Task) -> None:
+    """Let a task whose edge had an empty list at its other end belong to the DAG all the same."""
+    scopes = open_scopes.get()
+    if scopes:
+        scopes[-1].add(task)
+    else:
+        task._is_mentioned = True
+
+
+def tasks_in(kind: type[Task], name: str, other: object, arrow: str) -> Sequence[Task]:
+    """Return the tasks at the other end of an edge; refuse anything else before drawing any.
+
+    ``kind``: the class of tasks. ``name``: of the task at this end, which ``arrow`` points from or
+    to. Raises TypeError for what is no task.
+    """
+    ends = other if isinstance(other, list | tuple) else (other,)
+    for end in ends:
+        if not isinstance(end, kind):
+            edge = f"{name} >> {end!r}" if arrow == ">>" else f"{end!r} >> {name}"
+            raise TypeError(
+                f"{edge}: an edge goes between tasks, or a task and a list of tasks, and this is "
+                f"no task but {type(end).__name__!r}. Is the function decorated with @task?"
+            )
+    return ends

@@ -1,0 +1,136 @@
+"""Where a run records its tasks in a state store: one entry for each, under ``DAG/TASK``.
+
+Rules:
+- A key belongs to one task of one DAG: a ``/`` in a name is written ``%2F``, a ``%`` ``%25``. So
+  DAG ``sales/eu`` with task ``load`` and DAG ``sales`` with task ``eu/load`` keep apart.
+- Earlier releases joined the names as they are, and numbered unnamed bound tasks in the whole
+  program (binding.py). What they recorded is read where it stands, if its metadata name this DAG
+  and this task; what they recorded of others is neither read nor deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ..core.graph import Graph
+from ..invoke import plan_for
+from ..protocol.codec import CodecError
+from ..state import StateStore
+from ..state.digest import digest
+from ..task import Task
+
+FORMAT = 2  # of keys and names; earlier releases wrote none
+
+
+class Recorded(NamedTuple):
+    """What a store has of a task. ``inputs``: a digest of what it would be made from now, named as
+    the release that recorded it named tasks; None if that has no digest."""
+
+    key: str
+    about: Mapping[str, Any]
+    inputs: str | None
+
+
+class Records:
+    """The entries of one DAG's tasks, by task number."""
+
+    def __init__(
+        self,
+        state: StateStore,
+        dag_name: str,
+        tasks: Sequence[Task],
+        graph: Graph,
+        params: Mapping[str, Any],
+    ) -> None:
+        self._state, self._dag_name = state, dag_name
+        self._tasks, self._graph, self._params = tasks, graph, params
+        self._digests: dict[str, str | None] = {}
+        self._inputs = [self._made_from(at, _name) for at in range(len(tasks))]
+
+    def find(self, index: int) -> Recorded | None:
+        """Return what is recorded of a task, by this release or an earlier one."""
+        key = self.key(index)
+        about = self._state.get_metadata(key)
+        task = self._tasks[index]
+        if about is not None and (task.name == _earlier_name(task) or _is_current(about)):
+            return Recorded(key, about, self._inputs[index])
+        return self._find_earlier(index)
+
+    def save(self, index: int, value: object, about: Mapping[str, object]) -> None:
+        """Record a value and what is to be known of it."""
+        self._state.set(self.key(index), value, metadata={**about, "format": FORMAT})
+
+    def inputs(self, index: int) -> str | None:
+        """Return a digest of what a task is called with beside results, None if there is none."""
+        return self._inputs[index]
+
+    def delete(self, index: int) -> None:
+        """Forget what is recorded of a task."""
+        self._state.delete(self.key(index))
+        earlier = self._find_earlier(index)
+        if earlier is not None:
+            self._state.delete(earlier.key)
+
+    def key(self, index: int) -> str:
+        """Return the key of a task's entry."""
+        return result_key(self._dag_name, self._tasks[index].name)
+
+    def _find_earlier(self, index: int) -> Recorded | None:
+        name = _earlier_name(self._tasks[index])
+        key = f"{self._dag_name}/{name}"
+        if key == self.key(index):
+            return None
+        about = self._state.get_metadata(key)
+        if about is None or _is_current(about):
+            return None
+        if (about.get("dag"), about.get("task")) != (self._dag_name, name):
+            return None
+        return Recorded(key, about, self._made_from(index, _earlier_name))
+
+    # -- what a task is made from --------------------------------------------------------------
+
+    def _made_from(self, index: int, name_of: Any) -> str | None:
+        task, upstream = self._tasks[index], self._graph.upstream(index)
+        names = [name_of(self._tasks[other]) for other in upstream]
+        taken = plan_for(task).keywords(len(upstream), self._params, task.kwargs)
+        parts = {
+            name: _digest_of(value) if name in task.kwargs else self._digest_of_param(name)
+            for name, value in taken.items()
+        }
+        if None in parts.values():
+            return None
+        return digest([self._dag_name, name_of(task), names, parts], "inputs")
+
+    def _digest_of_param(self, name: str) -> str | None:
+        if name not in self._digests:
+            self._digests[name] = _digest_of(self._params[name])
+        return self._digests[name]
+
+
+def result_key(dag_name: str, task_name: str) -> str:
+    """Return the key under which a run records a task's result."""
+    return f"{_escaped(dag_name)}/{_escaped(task_name)}"
+
+
+def _escaped(name: str) -> str:
+    return name.replace("%", "%25").replace("/", "%2F")
+
+
+def _is_current(about: Mapping[str, Any]) -> bool:
+    return about.get("format") is not None
+
+
+def _name(task: Task) -> str:
+    return task.name
+
+
+def _earlier_name(task: Task) -> str:
+    return task._earlier_name or task.name
+
+
+def _digest_of(value: object) -> str | None:
+    try:
+        return digest(value, "value")
+    except CodecError:
+        return None
