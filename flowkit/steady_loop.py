@@ -55,15 +55,16 @@ async def as_root(work: Coroutine[Any, Any, Result]) -> Result:
     root = enter_root()
     try:
         result = await work
+        if len(root) > 1:
+            raise root[1]
+        return result
     except BaseException:
         if len(root) > 1:
-            raise root[1] from None
+            raise root.pop() from None
         raise
     finally:
         leave_root()
-    if len(root) > 1:
-        raise root[1]
-    return result
+        root.clear()  # what is raised holds this frame, and the asyncio task holds what is raised
 
 
 def run_steadily(loop: asyncio.AbstractEventLoop, is_over: Callable[[], bool]) -> None:
