@@ -198,13 +198,18 @@ def read_or_missing(state: StateStore, key: str) -> Any:
     try:
         return state.get(key, MISSING)
     except IllegalValue as error:
-        get_logger().event(
-            LogLevel.WARNING,
-            "state_unreadable",
-            f"State {key!r} cannot be read, so it is made again",
-            reason=str(error),
-        )
+        warn_unreadable(key, error)
         return MISSING
+
+
+def warn_unreadable(key: str, error: IllegalValue) -> None:
+    """Log that what is stored under ``key`` is ignored."""
+    get_logger().event(
+        LogLevel.WARNING,
+        "state_unreadable",
+        f"State {key!r} cannot be read, so it is made again",
+        reason=str(error),
+    )
 
 
 def _name_of(func: Any) -> str:

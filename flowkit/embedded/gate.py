@@ -15,6 +15,7 @@ from __future__ import annotations
 import hmac
 import re
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from fakeredis._helpers import OK, SimpleError
@@ -122,7 +123,7 @@ class Gate:
         if not self.is_open:
             return SimpleError(_NO_AUTH)
         options = words[fixed:]
-        for option, pattern in zip(options, options[1:], strict=False):
+        for option, pattern in pairwise(options):
             if option.upper() == b"MATCH" and not _is_beginning(pattern):
                 return SimpleError(
                     f"ERR the embedded server does not answer {command} with this pattern: it "

@@ -203,12 +203,14 @@ class StateManager:
 
     def get_metadata(self, key: str) -> dict[str, Any] | None:
         """Return the fields given to ``set``, ``timestamp`` (seconds since 1970, when it was set)
-        and ``age`` (seconds since then); None if there is no live entry."""
+        and ``age`` (seconds since then); None if there is no live entry.
+
+        Raises IllegalValue for fields in a file that ``set`` has not written."""
         entry = self._live(key)
         if entry is None:
             return None
         age = max(0.0, SYSTEM_CLOCK.wall() - entry.timestamp)
-        return {**entry.metadata.value(key), "timestamp": entry.timestamp, "age": age}
+        return {**entry.fields(key), "timestamp": entry.timestamp, "age": age}
 
     def __repr__(self) -> str:
         where = "in-memory" if self._file is None else self._file.name

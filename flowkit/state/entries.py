@@ -59,7 +59,10 @@ class Stored:
         if self.form is Form.SHARED:
             return self.data
         if self.form is Form.PLAIN:
-            return _copy(self.data)
+            try:
+                return _copy(self.data)
+            except RecursionError:  # a file may nest deeper than anything that ``set`` takes
+                raise IllegalValue(f"State {key!r} is nested too deeply to be read.") from None
         return _unpack(key, self.data)
 
 
@@ -72,6 +75,10 @@ class Entry:
     timestamp: float
     ttl: float | None
     line: str = ""
+
+    def fields(self, key: str) -> dict[str, Any]:
+        """Return the user's fields. Raises IllegalValue, naming ``key``, for what are none."""
+        return _fields(key, self.metadata.value(key))
 
     def is_live(self, now: float) -> bool:
         """Tell whether it has not expired; a TTL of 0 or less has, whatever the clock says."""
@@ -165,6 +172,20 @@ def unpack_value(key: str, data: bytes) -> Any:
         return unpack(data, max_bytes=max(len(data), 1))
     except CodecError as error:
         raise IllegalValue(f"State {key!r}: {error}") from error
+
+
+def unpack_metadata(key: str, data: bytes) -> dict[str, Any]:
+    """Return the user's fields from what ``pack_value`` made. Raises IllegalValue."""
+    return _fields(key, unpack_value(key, data))
+
+
+def _fields(key: str, fields: object) -> dict[str, Any]:
+    if isinstance(fields, dict) and all(isinstance(name, str) for name in fields):
+        return fields
+    raise IllegalValue(
+        f"State {key!r}: the stored metadata is no dict with strings as keys, but of type "
+        f"{type(fields).__name__}. Set or delete the entry, and see who else can write there."
+    )
 
 
 def store(key: str, value: object, root: str) -> Stored:
@@ -282,4 +303,10 @@ def _form(name: str, packed: list[Any]) -> Form:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Return whether it is a number that a float can hold."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
