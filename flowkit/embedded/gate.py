@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -62,7 +63,7 @@ class Gate:
         self._wrong = 0
         self.is_open = self.is_over = False
         self.protocol = 2
-        self._own = {
+        self._own: dict[bytes, Callable[[list[bytes]], Any]] = {
             b"AUTH": self._auth,
             b"HELLO": self._hello,
             b"QUIT": self._quit,
