@@ -31,7 +31,8 @@ from .exceptions import IllegalValue
 from .functions import is_async, ref_of
 from .logging import LogLevel, get_logger
 from .state import StateStore
-from .state.entries import MISSING, check_ttl
+from .state.arguments import check_ttl
+from .state.entries import MISSING
 from .task import Task
 
 Function = TypeVar("Function", bound=Callable[..., Any])

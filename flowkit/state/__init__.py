@@ -28,18 +28,15 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ..clock import SYSTEM_CLOCK
-from .entries import (
-    Entry,
+from .arguments import (
     check_key,
     check_lock_timeout,
     check_metadata,
     check_path,
     check_ttl,
     choose_ttl,
-    hold,
-    store,
-    write_entry,
 )
+from .entries import Entry, hold, store, write_entry
 from .file import Draft, StateFile
 from .writing import Writing
 

@@ -21,15 +21,8 @@ from ..protocol.link import Link
 from ..protocol.redis_url import redact_url
 from ..protocol.state_store import EntryStore
 from ..settings import load_settings
-from .entries import (
-    check_key,
-    check_metadata,
-    check_ttl,
-    choose_ttl,
-    pack_value,
-    unpack_metadata,
-    unpack_value,
-)
+from .arguments import check_key, check_metadata, check_ttl, choose_ttl
+from .entries import pack_value, unpack_metadata, unpack_value
 
 PATIENCE_S = 5.0
 
