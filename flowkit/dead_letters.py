@@ -17,6 +17,7 @@ from .from_task import number_of
 from .protocol.client_store import ClientStore
 from .protocol.codec import BrokenValue, unpack
 from .protocol.decoding import Damaged
+from .protocol.graph_file import Allowance
 from .protocol.list_reads import Failure
 from .protocol.listings import DamagedItem, Listing
 from .protocol.provenance import Purpose, params_purpose
@@ -25,6 +26,8 @@ from .protocol.records import ErrorInfo
 if TYPE_CHECKING:
     from .client import Client
     from .run_handle import RunHandle
+
+NAMES_BYTES = 16 * 1024 * 1024  # names of 50 graphs of 20,000 tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def find_letters(
 ) -> Listing[DeadLetter]:
     """Return the newest letters, newest first; see ``Client.dead_letters``."""
     least = 0 if since is None else store.redis_now_ms() - round(since * 1000)
-    names: dict[str, list[str]] = {}
+    names = _TaskNames(store)
     found: Listing[DeadLetter] = Listing()
     for part in store.read_dead(least):
         found.damaged += part.damaged
@@ -76,7 +79,7 @@ def find_letters(
             if isinstance(failure, Damaged):
                 found.damaged.append(DamagedItem(f"{run}, task {task}", str(failure)))
             elif failure is not None and dag in (None, failure.dag_name) and len(found) < limit:
-                name = _name(store, names, failure.digest, task)
+                name = names.of(failure.digest, task)
                 found.append(_letter(run, name, failure, when / 1000))
         found.cut(limit)  # now: of damaged ones there may be millions
         if len(found) == limit:
@@ -152,15 +155,32 @@ def _not_failed(run: str, task: str, state: str) -> TaskNotFailed:
     )
 
 
-def _name(store: ClientStore, names: dict[str, list[str]], digest: str, task: int) -> str:
-    if digest not in names:
+class _TaskNames:
+    """What the tasks of a listing are called: read from their graphs, as long as that is cheap.
+
+    Anyone who may submit runs can have each letter name another graph of two million tasks. So a
+    listing reads ``NAMES_BYTES`` of graphs at most; beyond that, tasks go by their numbers.
+    """
+
+    def __init__(self, store: ClientStore) -> None:
+        self._store = store
+        self._allowance = Allowance(NAMES_BYTES)
+        self._names: dict[str, list[str]] = {}
+
+    def of(self, digest: str, task: int) -> str:
+        """Return the name of a task in the graph of this digest, or its number."""
+        if digest not in self._names:
+            self._names[digest] = self._read(digest)
+        names = self._names[digest]
+        return names[task] if task < len(names) else f"task {task}"
+
+    def _read(self, digest: str) -> list[str]:
+        if self._allowance.left < 0:
+            return []
         try:
-            dag = store.read_graph(digest)
+            return self._store.read_task_names(digest, self._allowance)
         except Damaged:  # it names tasks here, no more
-            dag = None
-        names[digest] = [] if dag is None else list(dag.graph.names)
-    known = names[digest]
-    return known[task] if task < len(known) else f"task {task}"
+            return []
 
 
 def _letter(run: str, task: str, failure: Failure, failed: float) -> DeadLetter:

@@ -31,7 +31,8 @@ from .exceptions import IllegalValue
 from .functions import is_async, ref_of
 from .logging import LogLevel, get_logger
 from .state import StateStore
-from .state.entries import MISSING, check_ttl
+from .state.arguments import check_ttl
+from .state.entries import MISSING
 from .task import Task
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -198,13 +199,18 @@ def read_or_missing(state: StateStore, key: str) -> Any:
     try:
         return state.get(key, MISSING)
     except IllegalValue as error:
-        get_logger().event(
-            LogLevel.WARNING,
-            "state_unreadable",
-            f"State {key!r} cannot be read, so it is made again",
-            reason=str(error),
-        )
+        warn_unreadable(key, error)
         return MISSING
+
+
+def warn_unreadable(key: str, error: IllegalValue) -> None:
+    """Log that what is stored under ``key`` is ignored."""
+    get_logger().event(
+        LogLevel.WARNING,
+        "state_unreadable",
+        f"State {key!r} cannot be read, so it is made again",
+        reason=str(error),
+    )
 
 
 def _name_of(func: Any) -> str:

@@ -5,11 +5,18 @@ EVAL runs any text. So this is a list of what is answered: the commands of ``pro
 what a connection needs. A new command of fakeredis stays refused until flowkit sends it.
 
 The password is compared in constant time, and a connection ends with its third wrong one.
+
+Patterns are refused but for the one kind that flowkit sends, a beginning and a ``*``: fakeredis
+makes regular expressions of them, and one with many stars would keep the server's thread for ever.
 """
 
 from __future__ import annotations
 
 import hmac
+import re
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from fakeredis._helpers import OK, SimpleError
@@ -24,6 +31,8 @@ ANSWERED = frozenset(
 ) - {"eval", "info"} | {"ping", "client setinfo"}
 WRONG_PASSWORDS = 3
 LONGEST_NAME = 40  # of a command that is shown in an error
+LONGEST_PATTERN = 1000
+_BEGINNING = re.compile(rb"[^*?\[\]\\]*\*?")
 _USER = b"default"
 _NO_AUTH = "NOAUTH Authentication required: the URL of the embedded server holds its password."
 _WRONG = "WRONGPASS invalid username-password pair or user is disabled."
@@ -54,11 +63,14 @@ class Gate:
         self._wrong = 0
         self.is_open = self.is_over = False
         self.protocol = 2
-        self._own = {
+        self._own: dict[bytes, Callable[[list[bytes]], Any]] = {
             b"AUTH": self._auth,
             b"HELLO": self._hello,
             b"QUIT": self._quit,
             b"SELECT": self._select,
+            b"SCAN": partial(self._scan, "SCAN", 1),
+            b"HSCAN": partial(self._scan, "HSCAN", 2),
+            b"ZSCAN": partial(self._scan, "ZSCAN", 2),
         }
 
     def answer(self, fields: list[bytes]) -> Any:
@@ -107,6 +119,24 @@ class Gate:
             return OK
         return SimpleError("ERR DB index is out of range: the embedded server has database 0 only")
 
+    def _scan(self, command: str, fixed: int, words: list[bytes]) -> Any:
+        """Refuse patterns; ``fixed``: how many words are no options. None: the server runs it."""
+        if not self.is_open:
+            return SimpleError(_NO_AUTH)
+        options = words[fixed:]
+        for option, pattern in pairwise(options):
+            if option.upper() == b"MATCH" and not _is_beginning(pattern):
+                return SimpleError(
+                    f"ERR the embedded server does not answer {command} with this pattern: it "
+                    f"knows a beginning of up to {LONGEST_PATTERN} bytes and one '*' behind it; "
+                    "use a Redis for others"
+                )
+        return None
+
     def _quit(self, _: list[bytes]) -> Any:
         self.is_over = True
         return OK
+
+
+def _is_beginning(pattern: bytes) -> bool:
+    return len(pattern) <= LONGEST_PATTERN and _BEGINNING.fullmatch(pattern) is not None

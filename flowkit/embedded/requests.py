@@ -105,7 +105,7 @@ class RequestReader:
         line end in it, or a request that is not complete, fails that, and is read from its bytes.
         """
         lines = self._lines
-        count = lines[-1][1:]
+        count = lines[-1][1:LONGEST_LINE]  # a longer one is refused in the long way
         if lines[-1][:1] == b"*" and count.isdigit() and 1 < 2 * int(count) + 1 < len(lines):
             first = len(lines) - 2 * int(count) - 1
             fields = lines[first:-1:2]

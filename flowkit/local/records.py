@@ -14,11 +14,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..core.graph import Graph
+from ..exceptions import IllegalValue
 from ..invoke import plan_for
 from ..protocol.codec import CodecError
 from ..state import StateStore
 from ..state.digest import digest
 from ..task import Task
+from ..task_cache import warn_unreadable
 
 FORMAT = 2  # of keys and names; earlier releases wrote none
 
@@ -51,7 +53,7 @@ class Records:
     def find(self, index: int) -> Recorded | None:
         """Return what is recorded of a task, by this release or an earlier one."""
         key = self.key(index)
-        about = self._state.get_metadata(key)
+        about = self._about(key)
         task = self._tasks[index]
         if about is not None and (task.name == _earlier_name(task) or _is_current(about)):
             return Recorded(key, about, self._inputs[index])
@@ -81,12 +83,20 @@ class Records:
         key = f"{self._dag_name}/{name}"
         if key == self.key(index):
             return None
-        about = self._state.get_metadata(key)
+        about = self._about(key)
         if about is None or _is_current(about):
             return None
         if (about.get("dag"), about.get("task")) != (self._dag_name, name):
             return None
         return Recorded(key, about, self._made_from(index, _earlier_name))
+
+    def _about(self, key: str) -> Mapping[str, Any] | None:
+        """Return what stands beside a result; None, with a warning, if it cannot be read."""
+        try:
+            return self._state.get_metadata(key)
+        except IllegalValue as error:
+            warn_unreadable(key, error)
+            return None
 
     # -- what a task is made from --------------------------------------------------------------
 

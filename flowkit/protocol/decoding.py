@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from ..exceptions import StoreError
 from .keys import RUN_ID
-from .limits import MAX_LANE, MAX_LANES, MAX_RUN_ID, TASK_DIGITS, TIME_DIGITS
+from .limits import MAX_LANE, MAX_LANES, MAX_QUEUE, MAX_RUN_ID, TASK_DIGITS, TIME_DIGITS
 
 PART = 1000  # most items in one script call
 SHOWN = 60  # most bytes of a value that an error quotes
@@ -25,7 +25,7 @@ State = TypeVar("State", bound=StrEnum)
 _DIGEST = re.compile(rb"[0-9a-f]{64}")
 _WORKER = re.compile(rb"[A-Za-z0-9_\-]{1,64}")
 _LANE = re.compile(rb"[A-Za-z0-9_\-]{1,64}\.[0-9]{1,9}a?")
-_LIST = re.compile(rb"[A-Za-z0-9_.\-]{1,64}(?:~async)?")
+_LIST = re.compile(rb"[A-Za-z0-9_.\-]{1,%d}(?:~async)?" % MAX_QUEUE)
 _LEVELS = re.compile(rb"[!0-9]{0,11}")
 _STOP = re.compile(rb"[A-Za-z0-9_.:\-]{1,128},(?:0|[1-9][0-9]{0,6}),(?:0|[1-9][0-9]{0,8})")
 _EVENT_ID = re.compile(rb"[0-9]{1,20}-[0-9]{1,20}")
@@ -141,12 +141,17 @@ def lane_names(worker: bytes, lanes: object) -> list[str]:
     return [lane.decode("ascii") for lane in names if lane.startswith(worker + b".")]
 
 
+def is_list(name: bytes) -> bool:
+    """Return whether a ready list can have this name."""
+    return _LIST.fullmatch(name) is not None
+
+
 def levels_of(flat: Sequence[object]) -> list[tuple[str, str]]:
     """Return (ready list, its levels) from the hash of levels; what is damaged is left out."""
     return [
         (name.decode("ascii"), levels.decode("ascii"))
         for name, levels in pairs(flat)
-        if _LIST.fullmatch(name) and _LEVELS.fullmatch(levels)
+        if is_list(name) and _LEVELS.fullmatch(levels)
     ]
 
 

@@ -21,9 +21,10 @@ import hashlib
 import sys
 import zlib
 from array import array
+from collections.abc import Callable
 from dataclasses import fields as fields_of
-from io import BytesIO
 from operator import attrgetter
+from typing import TypeVar
 
 import msgpack
 
@@ -34,8 +35,10 @@ from ..core.policy_check import checked_policy
 from ..core.retry import Policy
 from ..exceptions import DAGError
 from .decoding import Damaged
+from .graph_file import Allowance, GraphFile, open_graph
 from .limits import MAX_EDGES, MAX_GRAPH_BYTES, MAX_REF, MAX_TASKS
 
+T = TypeVar("T")
 FORMAT = 1
 COMPRESS_FROM = 1000  # bytes
 READ_BYTES = 64 * 1024
@@ -43,7 +46,6 @@ _POLICY_FIELDS = [field.name for field in fields_of(Policy)]
 _values_of = attrgetter(*_POLICY_FIELDS)
 _FIELDS = 12  # of a DAG; older releases wrote the first ten
 _LEAST_FIELDS = 10
-_ZLIB = 0x78  # the first byte of a compressed graph; msgpack begins a list otherwise
 _BROKEN = (
     ValueError,
     TypeError,
@@ -87,8 +89,22 @@ def digest_of(packed: bytes) -> str:
 
 def unpack_graph(data: bytes) -> CompiledDAG:
     """Read the stored form. Raises Damaged for anything that is not one."""
+    return _read(data, Allowance(MAX_GRAPH_BYTES), lambda file: _Reader(file).dag())
+
+
+def unpack_names(data: bytes, allowance: Allowance) -> list[str]:
+    """Read the names of the tasks in a stored graph, and nothing behind them. Raises Damaged."""
+
+    def names(file: GraphFile) -> list[str]:
+        allowance.spend(len(data))  # it was transferred and hashed, whatever comes of it
+        return _Reader(file).head()[2]
+
+    return _read(data, allowance, names)
+
+
+def _read(data: bytes, allowance: Allowance, part: Callable[[GraphFile], T]) -> T:
     try:
-        return _Reader(_to_file(data)).dag()
+        return part(open_graph(data, allowance))
     except _BROKEN as error:
         why = str(error)[:300] or type(error).__name__
         raise Damaged(f"the stored graph cannot be read: {why}") from None
@@ -112,7 +128,7 @@ def _check_size(dag: CompiledDAG, size: int) -> None:
 class _Reader:
     """Takes one item after the other off a graph that is not compressed any more."""
 
-    def __init__(self, file: _Inflated | BytesIO) -> None:
+    def __init__(self, file: GraphFile) -> None:
         self._file = file
         self._unpacker = msgpack.Unpacker(
             file,
@@ -125,8 +141,11 @@ class _Reader:
         )
         self._item = self._unpacker.unpack
 
-    def dag(self) -> CompiledDAG:
-        """Read all of it. Raises one of _BROKEN."""
+    def head(self) -> tuple[int, str, list[str]]:
+        """Read how many fields there are, the name, and the names of the tasks.
+
+        Raises one of _BROKEN.
+        """
         fields = self._unpacker.read_array_header()
         version = self._whole()
         if version != FORMAT:
@@ -144,6 +163,11 @@ class _Reader:
         names = [self._item() for _ in range(self._length(MAX_TASKS, "tasks"))]
         if not (is_name(name) and set(map(type, names)) <= {str} and are_names(names)):
             raise ValueError("its names are not such as tasks and DAGs can have")
+        return fields, name, names
+
+    def dag(self) -> CompiledDAG:
+        """Read all of it. Raises one of _BROKEN."""
+        fields, name, names = self.head()
         graph = _graph(names, self._numbers(MAX_TASKS + 1), self._numbers(MAX_EDGES))
         policies = tuple(self._policy() for _ in range(self._length(len(names), "policies")))
         policy_of = _index(self._numbers(MAX_TASKS), len(names), len(policies))
@@ -228,36 +252,6 @@ def _index(numbers: array[int], tasks: int, entries: int) -> array[int]:
     if len(numbers) != tasks or (tasks and not (min(numbers) >= 0 and max(numbers) < entries)):
         raise ValueError("its tables do not fit its tasks")
     return numbers
-
-
-class _Inflated:
-    """What a compressed graph unpacks to, as a file that is read from its beginning, once.
-
-    Only the part that is looked at is in memory. Parts that are each small enough must not be too
-    large together, so all of them are counted.
-    """
-
-    def __init__(self, data: bytes) -> None:
-        self._stream = zlib.decompressobj()
-        self._rest = data
-        self._left = MAX_GRAPH_BYTES
-
-    def read(self, size: int = 1) -> bytes:
-        """Return at most ``size`` bytes, none at the end. Raises zlib.error, ValueError."""
-        part = self._stream.decompress(self._rest, size)
-        self._rest = self._stream.unconsumed_tail
-        self._left -= len(part)
-        if self._left < 0:
-            raise ValueError(f"it unpacks to more than {MAX_GRAPH_BYTES:,} bytes")
-        if not part and not self._stream.eof:
-            raise ValueError("it is cut off")
-        return part
-
-
-def _to_file(data: bytes) -> _Inflated | BytesIO:
-    if not data:
-        raise ValueError("it is empty")
-    return _Inflated(data) if data[0] == _ZLIB else BytesIO(data)
 
 
 def _to_bytes(numbers: array[int]) -> bytes:

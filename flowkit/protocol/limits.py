@@ -14,7 +14,7 @@ TIME_DIGITS = 15  # of a time or a duration in ms
 MAX_RUN_ID = 128  # characters
 MAX_LANE = 80  # characters: a worker id, a dot, the number of a child
 MAX_SPENT = 64  # characters of the field of a record that says what a task has spent
-MAX_LIST = 80  # characters of a ready list: a queue and its lane
+MAX_QUEUE = 64  # characters of a queue; a ready list is one, with "~async" for async lanes
 MAX_LEVELS = 11  # levels of a ready list: ten priorities and that of suspects
 
 # -- events and workers ---------------------------------------------------------------------------
@@ -45,6 +45,7 @@ MAX_ERROR_BYTES = 128 * 1024  # what is kept of a failed attempt: 20,200 charact
 MAX_ABOUT_TEXT = 4096  # characters of a text in what a worker says of itself
 MAX_QUEUES = 1000  # that one worker serves
 MAX_WORKERS = 10_000  # that are listed
+MAX_DEAD = 10_000  # entries of the list of tasks that failed for good
 
 # -- values: what `unpack` accepts ----------------------------------------------------------------
 

@@ -15,7 +15,14 @@ from ..core.states import RunState, TaskState
 from .decoding import Damaged, levels_of, number, run_id, shown, task_number, worker_id
 from .decoding import digest as digest_in
 from .decoding import pairs as in_pairs
-from .limits import MAX_ABOUT_BYTES, MAX_ERROR_BYTES, MAX_RUN_FIELD_BYTES, MAX_TIME_MS, MAX_WORKERS
+from .limits import (
+    MAX_ABOUT_BYTES,
+    MAX_DEAD,
+    MAX_ERROR_BYTES,
+    MAX_RUN_FIELD_BYTES,
+    MAX_TIME_MS,
+    MAX_WORKERS,
+)
 from .listings import DamagedItem, Listing
 from .records import TaskRecord, parse_record
 from .reply_errors import WrongType
@@ -102,10 +109,11 @@ class ListReads(Store):
         """Yield parts of the list of tasks that failed for good, newest first.
 
         ``since_ms``: the oldest to look for. They are hints: the records say what has failed. One
-        round trip per part. Raises Damaged if the key holds another type of value.
+        round trip per part. What others add beyond the bound of the list is left out. Raises
+        Damaged if the key holds another type of value.
         """
         at, least = 0, str(since_ms)
-        while True:
+        while at < MAX_DEAD:
             page = ("LIMIT", at, DEAD_PART)
             words = ("+inf", least, "WITHSCORES", *page)
             flat = self._list("ZREVRANGEBYSCORE", self.keys.dead(), *words)

@@ -3,14 +3,19 @@
 An entry is a hash that Redis expires by itself; whether it is there is whether it lives. The list
 of entries (a sorted set) only serves to find them again: it may name some that have expired
 since, and one that was evicted. Values and metadata are packed already; nothing here looks inside.
+
+Others may write to these keys too: what no store has written is ``Damaged``, and of a list the
+one entry that is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from .decoding import Damaged, number
 from .keys import STATE_STORE
 from .link import Link
+from .reply_errors import WrongType
 from .store import Store
 
 READ_TOGETHER = 100
@@ -67,7 +72,7 @@ class EntryStore(Store):
     # -- reads --------------------------------------------------------------------------------
 
     def read(self, entry: str) -> bytes | None:
-        """Return an entry's packed value, None if it does not live."""
+        """Return an entry's packed value, None if it does not live. Raises Damaged."""
         value: bytes | None = self.link.call("HGET", self._key(_bytes(entry)), "value")
         return value
 
@@ -76,25 +81,39 @@ class EntryStore(Store):
         return bool(self.link.call("EXISTS", self._key(_bytes(entry))))
 
     def read_about(self, entry: str) -> tuple[bytes, int, int] | None:
-        """Return an entry's packed metadata, when it was set, and what time it is (Redis' ms)."""
+        """Return an entry's packed metadata, when it was set, and what time it is (Redis' ms).
+
+        None if it does not live. Raises Damaged.
+        """
         key = self._key(_bytes(entry))
         (metadata, set_ms), now = self.link.batch([("HMGET", key, "metadata", "set"), ("TIME",)])
         if set_ms is None:
             return None
-        return metadata, int(set_ms), int(now[0]) * 1000 + int(now[1]) // 1000
+        set_at = number(set_ms, "the time when it was set")
+        return metadata or b"", set_at, int(now[0]) * 1000 + int(now[1]) // 1000
 
-    def read_all(self) -> Iterator[tuple[str, bytes]]:
-        """Yield (name, packed value) of every entry that lives; a round trip per hundred."""
+    def read_all(self) -> Iterator[tuple[str, bytes | Damaged]]:
+        """Yield (name, packed value) of every entry that lives; a round trip per hundred.
+
+        The value is Damaged for a key that holds another type of value.
+        """
         names = self._listed()
         for at in range(0, len(names), READ_TOGETHER):
             part = names[at : at + READ_TOGETHER]
-            values = self.link.batch([("HGET", self._key(name), "value") for name in part])
+            values = self.link.batch_each([("HGET", self._key(name), "value") for name in part])
             for name, value in zip(part, values, strict=True):
                 if value is not None:
                     yield _text(name), value
 
     def _listed(self) -> list[bytes]:
-        names: list[bytes] = self.link.call("ZRANGE", self.keys.state(self.name), 0, -1)
+        key = self.keys.state(self.name)
+        try:
+            names: list[bytes] = self.link.call("ZRANGE", key, 0, -1)
+        except WrongType:
+            raise Damaged(
+                f"the list {key!r} of a state store is damaged: its key holds another kind of "
+                "value. Delete it, and see who else can write to that Redis"
+            ) from None
         return names
 
     def _key(self, entry: bytes) -> bytes:
@@ -106,4 +125,8 @@ def _bytes(entry: str) -> bytes:
 
 
 def _text(entry: bytes) -> str:
-    return entry.decode("utf-8", "surrogatepass")
+    """Read a name as ``_bytes`` writes it. Bytes that are no text are spelled out."""
+    try:
+        return entry.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return entry.decode("utf-8", "backslashreplace")

@@ -12,7 +12,8 @@ from typing import Any
 from ..core.compiled import CompiledDAG
 from ..exceptions import RunLost
 from .decoding import Damaged, number
-from .graphs import digest_of, unpack_graph
+from .graph_file import Allowance
+from .graphs import digest_of, unpack_graph, unpack_names
 from .keys import Keys
 from .link import Link
 from .records import TaskRecord, parse_record
@@ -68,12 +69,22 @@ class Store:
 
     def read_graph(self, digest: str) -> CompiledDAG | None:
         """Return a compiled DAG, None if it is not stored. Raises Damaged."""
-        data = self.link.call("GET", self.keys.graph(digest))
-        if data is None:
-            return None
-        if digest_of(data) != digest:
+        data = self._read_packed_graph(digest)
+        return None if data is None else unpack_graph(data)
+
+    def read_task_names(self, digest: str, allowance: Allowance) -> list[str]:
+        """Return the names of the tasks in a graph, none if it is not stored.
+
+        What is read is taken off ``allowance``. Raises Damaged.
+        """
+        data = self._read_packed_graph(digest)
+        return [] if data is None else unpack_names(data, allowance)
+
+    def _read_packed_graph(self, digest: str) -> bytes | None:
+        data: bytes | None = self.link.call("GET", self.keys.graph(digest))
+        if data is not None and digest_of(data) != digest:
             raise Damaged(f"graph {digest[:12]} in Redis is damaged: its content does not match")
-        return unpack_graph(data)
+        return data
 
     def missing(self, runs: Sequence[str]) -> list[str]:
         """Return those of these runs that Redis has nothing of; one round trip per thousand."""

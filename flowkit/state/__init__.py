@@ -28,18 +28,15 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ..clock import SYSTEM_CLOCK
-from .entries import (
-    Entry,
+from .arguments import (
     check_key,
     check_lock_timeout,
     check_metadata,
     check_path,
     check_ttl,
     choose_ttl,
-    hold,
-    store,
-    write_entry,
 )
+from .entries import Entry, hold, store, write_entry
 from .file import Draft, StateFile
 from .writing import Writing
 
@@ -203,12 +200,14 @@ class StateManager:
 
     def get_metadata(self, key: str) -> dict[str, Any] | None:
         """Return the fields given to ``set``, ``timestamp`` (seconds since 1970, when it was set)
-        and ``age`` (seconds since then); None if there is no live entry."""
+        and ``age`` (seconds since then); None if there is no live entry.
+
+        Raises IllegalValue for fields in a file that ``set`` has not written."""
         entry = self._live(key)
         if entry is None:
             return None
         age = max(0.0, SYSTEM_CLOCK.wall() - entry.timestamp)
-        return {**entry.metadata.value(key), "timestamp": entry.timestamp, "age": age}
+        return {**entry.fields(key), "timestamp": entry.timestamp, "age": age}
 
     def __repr__(self) -> str:
         where = "in-memory" if self._file is None else self._file.name

@@ -1,4 +1,4 @@
-"""What state stores keep: the checks of what users hand in, and an entry's form in JSON.
+"""What state stores keep, and an entry's form in JSON.
 
 Rules:
 - JSON holds a value as it is only if it gives back the very same: text, finite numbers, bools,
@@ -15,11 +15,8 @@ import base64
 import copy
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from os import PathLike
-from pathlib import Path
 from typing import Any, Final
 
 from ..exceptions import IllegalValue
@@ -27,8 +24,6 @@ from ..exceptions import IllegalValue
 MISSING: Final = object()
 """What ``get`` is given as a default, to tell a missing entry from one that holds None."""
 
-_RESERVED = ("timestamp", "age")
-_NEVER_S = 1e16
 _MAX_DEPTH = 100  # the codec's own limit; deeper values are left to it to refuse
 
 
@@ -59,7 +54,10 @@ class Stored:
         if self.form is Form.SHARED:
             return self.data
         if self.form is Form.PLAIN:
-            return _copy(self.data)
+            try:
+                return _copy(self.data)
+            except RecursionError:  # a file may nest deeper than anything that ``set`` takes
+                raise IllegalValue(f"State {key!r} is nested too deeply to be read.") from None
         return _unpack(key, self.data)
 
 
@@ -73,75 +71,13 @@ class Entry:
     ttl: float | None
     line: str = ""
 
+    def fields(self, key: str) -> dict[str, Any]:
+        """Return the user's fields. Raises IllegalValue, naming ``key``, for what are none."""
+        return _fields(key, self.metadata.value(key))
+
     def is_live(self, now: float) -> bool:
         """Tell whether it has not expired; a TTL of 0 or less has, whatever the clock says."""
         return self.ttl is None or (self.ttl > 0 and now < self.timestamp + self.ttl)
-
-
-# -- checks -------------------------------------------------------------------------------------
-
-
-def check_key(key: object) -> str:
-    """Return a key of a state store. Raises TypeError for what is no text."""
-    if not isinstance(key, str):
-        raise TypeError(f"The key of a state must be a string, not {key!r}.")
-    return str(key)
-
-
-def check_path(path: object) -> Path | None:
-    """Return where a state file is to be, None for none. Raises TypeError for what is no path."""
-    if path is None:
-        return None
-    if not isinstance(path, str | PathLike):
-        raise TypeError(
-            f"storage_path must be the path of a file, or None for memory alone, not {path!r}. "
-            "For a state on Redis use RedisStateManager."
-        )
-    return Path(path)
-
-
-def check_ttl(option: str, ttl: object) -> float | None:
-    """Return a TTL in seconds, infinity for "never", or None. Raises TypeError, ValueError."""
-    if ttl is None:
-        return None
-    if not isinstance(ttl, int | float) or isinstance(ttl, bool):
-        raise TypeError(f"{option} must be a number of seconds or None, not {ttl!r}.")
-    if math.isnan(ttl):
-        raise ValueError(f"{option} must be a number of seconds or None, not nan.")
-    # A file holds no infinite number; past the year 300 million is never.
-    return math.inf if ttl > _NEVER_S else float(max(ttl, -1))
-
-
-def check_lock_timeout(seconds: object) -> float:
-    """Return how long to wait for the lock of a file. Raises TypeError, ValueError."""
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
-        raise TypeError(f"lock_timeout must be a number of seconds, not {seconds!r}.")
-    if not seconds >= 0:
-        raise ValueError(f"lock_timeout must be 0 or more seconds, not {seconds!r}.")
-    return float(seconds)
-
-
-def choose_ttl(ttl: object, default: float | None) -> float | None:
-    """Return the TTL of an entry in seconds, None for never: the one given, else the default."""
-    chosen = default if ttl is None else check_ttl("ttl", ttl)
-    return None if chosen == math.inf else chosen
-
-
-def check_metadata(key: str, metadata: object) -> dict[str, Any]:
-    """Return the user's fields as a dict of their own. Raises TypeError, ValueError."""
-    if metadata is None:
-        return {}
-    if not isinstance(metadata, Mapping) or not all(isinstance(name, str) for name in metadata):
-        raise TypeError(
-            f"The metadata of state {key!r} must be a dict with strings as keys, not {metadata!r}."
-        )
-    taken = [name for name in _RESERVED if name in metadata]
-    if taken:
-        raise ValueError(
-            f"The metadata of state {key!r} cannot have a field {taken[0]!r}: get_metadata() adds "
-            "one of that name. Choose another name."
-        )
-    return dict(metadata)
 
 
 # -- values -------------------------------------------------------------------------------------
@@ -165,6 +101,20 @@ def unpack_value(key: str, data: bytes) -> Any:
         return unpack(data, max_bytes=max(len(data), 1))
     except CodecError as error:
         raise IllegalValue(f"State {key!r}: {error}") from error
+
+
+def unpack_metadata(key: str, data: bytes) -> dict[str, Any]:
+    """Return the user's fields from what ``pack_value`` made. Raises IllegalValue."""
+    return _fields(key, unpack_value(key, data))
+
+
+def _fields(key: str, fields: object) -> dict[str, Any]:
+    if isinstance(fields, dict) and all(isinstance(name, str) for name in fields):
+        return fields
+    raise IllegalValue(
+        f"State {key!r}: the stored metadata is no dict with strings as keys, but of type "
+        f"{type(fields).__name__}. Set or delete the entry, and see who else can write there."
+    )
 
 
 def store(key: str, value: object, root: str) -> Stored:
@@ -282,4 +232,10 @@ def _form(name: str, packed: list[Any]) -> Form:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Return whether it is a number that a float can hold."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False

@@ -14,20 +14,15 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import Any
 
-from ..exceptions import FlowkitError
+from ..exceptions import FlowkitError, IllegalValue
 from ..per_process import PerProcess
+from ..protocol.decoding import Damaged
 from ..protocol.link import Link
 from ..protocol.redis_url import redact_url
 from ..protocol.state_store import EntryStore
 from ..settings import load_settings
-from .entries import (
-    check_key,
-    check_metadata,
-    check_ttl,
-    choose_ttl,
-    pack_value,
-    unpack_value,
-)
+from .arguments import check_key, check_metadata, check_ttl, choose_ttl
+from .entries import pack_value, unpack_metadata, unpack_value
 
 PATIENCE_S = 5.0
 
@@ -130,8 +125,9 @@ class RedisStateManager:
 
         Raises IllegalValue for a stored value that cannot be rebuilt in this process, StoreError.
         """
-        with self._store() as entries:
-            packed = entries.read(check_key(key))
+        key = check_key(key)
+        with self._store() as entries, _readable(key):
+            packed = entries.read(key)
         return default if packed is None else unpack_value(key, packed)
 
     def has(self, key: str) -> bool:
@@ -140,25 +136,53 @@ class RedisStateManager:
             return entries.exists(check_key(key))
 
     def get_all(self) -> dict[str, Any]:
-        """Return {key: value} of all live entries."""
+        """Return {key: value} of all live entries.
+
+        Raises IllegalValue that names the first one that cannot be rebuilt, StoreError.
+        """
         with self._store() as entries:
-            return {key: unpack_value(key, packed) for key, packed in entries.read_all()}
+            return {key: _value(key, packed) for key, packed in entries.read_all()}
 
     def get_metadata(self, key: str) -> dict[str, Any] | None:
         """Return the fields given to ``set``, ``timestamp`` (seconds since 1970, when it was set)
-        and ``age`` (seconds since then); None if there is no live entry."""
-        with self._store() as entries:
-            about = entries.read_about(check_key(key))
+        and ``age`` (seconds since then); None if there is no live entry.
+
+        Raises IllegalValue for what ``set`` has not written, StoreError."""
+        key = check_key(key)
+        with self._store() as entries, _readable(key):
+            about = entries.read_about(key)
         if about is None:
             return None
         packed, set_ms, now_ms = about
-        fields = unpack_value(key, packed) if packed else {}
+        fields = unpack_metadata(key, packed) if packed else {}
         return {**fields, "timestamp": set_ms / 1000, "age": max(0, now_ms - set_ms) / 1000}
 
     def __repr__(self) -> str:
         """Say where it is, without asking Redis: a ``repr`` must work when Redis is away."""
         where = f"{redact_url(self.url)!r}, namespace={self.namespace!r}, name={self.name!r}"
         return f"RedisStateManager({where})"
+
+
+@contextmanager
+def _readable(key: str) -> Iterator[None]:
+    """Raise IllegalValue, naming ``key``, for an entry that is damaged."""
+    try:
+        yield
+    except Damaged as error:
+        raise _damaged(key, error) from error
+
+
+def _value(key: str, packed: bytes | Damaged) -> Any:
+    if isinstance(packed, Damaged):
+        raise _damaged(key, packed) from packed
+    return unpack_value(key, packed)
+
+
+def _damaged(key: str, error: Damaged) -> IllegalValue:
+    return IllegalValue(
+        f"State {key!r} is damaged in Redis: {str(error).rstrip('. ')}. Set or delete it, and see "
+        "who else can write to that Redis"
+    )
 
 
 def _in_ms(seconds: float | None) -> int | None:

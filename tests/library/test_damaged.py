@@ -8,6 +8,7 @@ import pytest
 from damaged_namespace import WRONG_DEAD, WRONG_IDS, DamagedNamespace, damaged_namespace
 
 from flowkit import Client
+from flowkit.dead_letters import _TaskNames
 from flowkit.exceptions import FlowkitError, RunDamaged, RunLost
 from flowkit.health import UnhealthyError, check_scheduler
 
@@ -91,6 +92,39 @@ def test_failures_that_can_be_read_are_listed(client: Client, planted: DamagedNa
     records.remove(next(run for run in records if planted.unreadable[run] == "record: b''"))
     assert {f"{run}, task 1" for run in records} <= set(names)
     assert len(names) >= len(WRONG_DEAD) + len(records) - 2
+
+
+def test_the_names_of_a_listing_cost_a_bounded_amount_whatever_it_lists(
+    client: Client, planted: DamagedNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of many letters may name another graph of two million tasks, and reading one takes 6 s.
+
+    Names are read up to a number of bytes; then tasks go by their numbers, and no graph is read.
+    """
+    record = planted.keys.run("failed")
+    digest = planted.server.hget(record, "graph").decode()
+    size = planted.server.strlen(planted.keys.graph(digest))
+    with client.shards[0].store() as store:
+        names = _TaskNames(store)
+        assert names.of(digest, 1) == "breaks"
+        assert names.of(digest, 10_000) == "task 10000"
+        monkeypatch.setattr("flowkit.dead_letters.NAMES_BYTES", size - 1)
+        names = _TaskNames(store)
+        assert names.of(digest, 1) == "task 1"
+        reads: list[object] = []
+        monkeypatch.setattr(store, "read_task_names", lambda *_: reads.append("a graph"))
+        assert names.of("0" * 64, 1) == "task 1"
+        assert reads == []
+
+
+def test_a_list_that_others_made_longer_is_read_up_to_its_bound(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flowkit.protocol.list_reads.DEAD_PART", 2)
+    monkeypatch.setattr("flowkit.protocol.list_reads.MAX_DEAD", 4)
+    with client.shards[0].store() as store:
+        parts = list(store.read_dead(0))
+    assert [len(part) + len(part.damaged) for part in parts] == [2, 2]
 
 
 def test_workers_that_live_are_listed_with_what_is_wrong(client: Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import json
 import logging
@@ -20,7 +21,7 @@ from typing import Any
 import pytest
 
 from flowkit.exceptions import IllegalValue, StateError
-from flowkit.protocol.codec import describe
+from flowkit.protocol.codec import describe, pack
 from flowkit.state import StateManager
 
 
@@ -127,6 +128,20 @@ def test_a_file_written_by_hand_is_read(path: Path) -> None:
     assert StateManager(path).get_all() == {"a": [1], "b": None}
 
 
+def test_what_set_never_writes_is_an_error_that_names_the_key(path: Path) -> None:
+    """Whoever may write the file can nest a value, or pack fields that are no dict."""
+    fields = base64.b64encode(pack([1])).decode()
+    entry = {"value": 1, "timestamp": 0, "ttl": None}
+    deep = f'{{"value": {"[" * 700}{"]" * 700}}}'
+    listed = json.dumps({**entry, "metadata": fields, "packed": ["metadata"]})
+    path.write_text(f'{{"cache": {{"deep": {deep}, "listed": {listed}}}}}')
+    state = StateManager(path)
+    with pytest.raises(IllegalValue, match="State 'listed': the stored metadata is no dict"):
+        state.get_metadata("listed")
+    with pytest.raises(IllegalValue, match="State 'deep' is nested too deeply"):
+        state.get("deep")
+
+
 def test_its_permissions_are_kept(path: Path) -> None:
     state = StateManager(path)
     state.set("key", 1)
@@ -165,6 +180,7 @@ CORRUPT = {
     "no UTF-8": b'{"cache": {"\xff": {"value": 1}}}',
     "a list": b"[]",
     "no cache": b'{"format": 1}',
+    "a time of 400 digits": b'{"cache": {"key": {"value": 1, "timestamp": 1' + b"0" * 400 + b"}}}",
     "cache is a list": b'{"cache": []}',
     "entry is no object": b'{"cache": {"a": 1}}',
     "entry has no value": b'{"cache": {"a": {"ttl": 1}}}',

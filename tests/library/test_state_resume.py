@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 from flowkit import DAG, StateManager, Task, task
 from flowkit.exceptions import FlowkitError, IllegalValue, StateError
+from flowkit.protocol.codec import pack
 
 
 class Log:
@@ -145,6 +147,20 @@ def test_a_later_run_reuses_what_is_there_and_runs_only_the_rest(
     assert log.taken() == sorted({"a", "b", "c", "d"} - done)
     assert chain.run(state=state, resume=True) == RESULTS
     assert log.taken() == []
+
+
+def test_a_result_whose_metadata_cannot_be_read_is_made_again(
+    chain: DAG, log: Log, tmp_path: Path
+) -> None:
+    path = tmp_path / "state.json"
+    chain.run(state=StateManager(path))
+    log.taken()
+    document = json.loads(path.read_text())
+    damaged = base64.b64encode(pack([1])).decode()
+    document["cache"]["etl/d"] |= {"metadata": damaged, "packed": ["metadata"]}
+    path.write_text(json.dumps(document))
+    assert chain.run(state=StateManager(path), resume=True) == RESULTS
+    assert log.taken() == ["d"]
 
 
 def test_without_resume_everything_runs_anew(chain: DAG, log: Log, state: StateManager) -> None:

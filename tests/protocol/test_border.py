@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from flowkit.core.policy_check import QUEUE
 from flowkit.protocol import decoding, limits, records
 from flowkit.protocol.decoding import Damaged
 from flowkit.protocol.keys import RUN_ID
@@ -22,9 +23,8 @@ PIECE = (Path(decoding.__file__).parent / "lua" / "_lib" / "border.lua").read_te
 def border() -> Any:
     """Load the scripts' border; it needs no Redis."""
     runtime = lua.LuaRuntime(encoding=None)
-    names = (
-        "read_record read_key read_entry read_place read_levels read_time one_more is_run is_digest"
-    )
+    names = "read_record read_key read_entry read_place read_levels read_time one_more"
+    names += " is_run is_list is_digest"
     return runtime.execute(
         f"{PIECE}\nreturn {{{', '.join(f'{name} = {name}' for name in names.split())}}}".encode()
     )
@@ -107,6 +107,24 @@ def test_what_python_takes_for_a_run_the_scripts_do_and_nothing_else(name: bytes
         assert not LUA[b"is_run"](name)
     else:
         assert LUA[b"is_run"](name)
+
+
+@given(st.binary(max_size=20) | st.text("aZ0_.-~async\n,é", max_size=80).map(str.encode))
+@example(b"")
+@example(b"~async")
+@example(b"foo~bar")
+@example(b"foo~")
+@example(b"foo~asyncx")
+@example(b"foo~async~async")
+@example(b"foo~async\n")
+@example(b"q" * 64)
+@example(b"q" * 65)
+@example(b"q" * 64 + b"~async")
+@example(b"q" * 65 + b"~async")
+def test_what_python_takes_for_a_ready_list_the_scripts_do_and_nothing_else(name: bytes) -> None:
+    assert LUA[b"is_list"](name) is decoding.is_list(name)
+    queue = name.decode("utf-8", "replace").removesuffix("~async")
+    assert decoding.is_list(name) is (QUEUE.fullmatch(queue) is not None)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +221,7 @@ def test_what_lua_takes_for_a_number_is_none_yet(text: bytes) -> None:
 def test_the_limits_in_the_scripts_are_those_of_python() -> None:
     lines = {
         "#run >": [limits.MAX_RUN_ID],
-        "#list <=": [limits.MAX_LIST],
+        "#queue <=": [limits.MAX_QUEUE],
         "is_number(attempt,": [limits.ATTEMPT_DIGITS] * 2,
         "#lane <=": [limits.MAX_LANE],
         "#spent <=": [limits.MAX_SPENT],

@@ -9,6 +9,7 @@ import pytest
 from world import START, World, done
 
 import flowkit.protocol
+from flowkit.protocol import limits
 from flowkit.protocol.records import ErrorInfo
 
 ERROR = ErrorInfo("ValueError", "broken", "Traceback").pack()
@@ -58,6 +59,7 @@ def test_what_is_made_again_leaves_it(world: World) -> None:
 def test_it_is_bounded_and_keeps_the_newest(world: World) -> None:
     text = (Path(flowkit.protocol.__file__).parent / "lua" / "_lib" / "dead.lua").read_text()
     bound = int(re.findall(r"DEAD_BOUND = (\d+)", text)[0])
+    assert bound == limits.MAX_DEAD
     world.running(0)
     some = [word for at in range(bound) for word in (at, f"old,{at}")]
     for at in range(0, len(some), 2000):

@@ -233,6 +233,17 @@ class TestAttacks:
         wire.ask("EVALSHA", digest, "1", "{n}:", "", "s", "1", "", *words)
         assert wire.ask("PING") == b"PONG"
 
+    @pytest.mark.parametrize("words", [("SCAN",), ("HSCAN", "match"), ("ZSCAN", "match")])
+    def test_no_pattern_keeps_it_busy(self, wire: Wire, words: tuple[str, ...]) -> None:
+        """fakeredis makes regular expressions of patterns: 25 stars took it for ever."""
+        wire.ask("HSET" if words[0] == "HSCAN" else "ZADD", "match", "1", "a" * 60)
+        for pattern in ("*a" * 25 + "*b", "a**", "*a", "a?", "[a]*", "\\a", "a" * 1001):
+            for option in ("MATCH", "match"):
+                reply = wire.ask(*words, "0", "COUNT", "10", option, pattern)
+                assert f"does not answer {words[0]} with this pattern" in reply
+        assert wire.ask(*words, "0", "MATCH", "a*", "COUNT", "10")[0] == b"0"
+        assert wire.ask(*words, "0", "MATCH", "a")[0] == b"0"
+
     def test_a_script_that_never_ends_is_ended(
         self, connect: Connect, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -81,6 +81,7 @@ def test_arguments_that_are_larger_than_what_is_read_at_once() -> None:
         b"*\r\n",
         "*\u0661\r\n".encode(),
         b"*" + b"1" * 100,
+        b"*" + b"1" * 5000 + b"\r\n$1\r\na\r\n",
         b"*1\r\n*1\r\n$1\r\na\r\n",
         b"*1\r\n:1\r\n",
         b"*1\r\n$-1\r\n",

@@ -23,7 +23,8 @@ from flowkit.core.graph import Graph
 from flowkit.core.retry import Policy
 from flowkit.exceptions import DAGError, StoreError
 from flowkit.protocol import graphs
-from flowkit.protocol.graphs import digest_of, pack_graph, unpack_graph
+from flowkit.protocol.graph_file import Allowance, open_graph
+from flowkit.protocol.graphs import digest_of, pack_graph, unpack_graph, unpack_names
 
 ORDER = ["format", "name", "names", "up_at", "up", "policies", "policy_of", "refs", "ref_of",
          "kwargs", "on_failure", "on_retry"]  # fmt: skip
@@ -111,7 +112,7 @@ def test_parts_of_a_graph_that_are_small_enough_are_counted_together(
     data = zlib.compress(msgpack.packb(parts))
     assert len(unpack_graph(data).kwargs) == 3
     monkeypatch.setattr(graphs, "MAX_GRAPH_BYTES", 100_000)
-    with pytest.raises(StoreError, match="it unpacks to more than 100,000 bytes"):
+    with pytest.raises(StoreError, match="it unpacks to more bytes than are allowed"):
         unpack_graph(data)
 
 
@@ -128,7 +129,7 @@ def test_a_scheduler_keeps_no_fixed_arguments(world: World) -> None:
 
 
 def test_no_more_of_a_graph_is_unpacked_than_is_looked_at() -> None:
-    file = graphs._to_file(squeezed(*[ZEROS] * 8))
+    file = open_graph(squeezed(*[ZEROS] * 8), Allowance(GIBIBYTE))
     parts = [file.read(100), file.read(2**20), file.read(10**9)]
     assert [len(part) for part in parts] == [100, 2**20, 7 * 2**20 - 100]
 
@@ -269,8 +270,26 @@ def test_what_an_older_release_left_out_has_its_default() -> None:
 
 
 def test_bytes_behind_a_graph_are_refused() -> None:
-    with pytest.raises(StoreError, match="bytes follow it"):
-        unpack_graph(pack_graph(compiled()) + b"\xc0")
+    packed = pack_graph(compiled())
+    compressed = zlib.compress(packed)
+    for whole in (packed, compressed):
+        unpack_graph(whole)
+        for more in (b"\xc0", b"\0" * 100_000, whole):
+            with pytest.raises(StoreError, match="bytes follow it"):
+                unpack_graph(whole + more)
+
+
+def test_names_are_read_alone_and_for_several_graphs_within_one_allowance() -> None:
+    """A table of tasks names what it lists, and reads no gigabyte for it."""
+    packed = zlib.compress(pack_graph(compiled(3)))
+    allowance = Allowance(100_000)
+    spent = []
+    for _ in range(2):
+        assert unpack_names(packed, allowance) == list(unpack_graph(packed).graph.names)
+        spent.append(100_000 - allowance.left)
+    assert spent[1] == 2 * spent[0]
+    with pytest.raises(StoreError, match="more bytes than are allowed"):
+        unpack_names(packed, Allowance(spent[0] - 1))
 
 
 def test_what_would_not_be_read_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:

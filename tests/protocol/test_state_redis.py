@@ -18,7 +18,8 @@ import pytest
 import redis
 from helpers import free_port, wait_until
 
-from flowkit.exceptions import FlowkitError, IllegalValue, RedisUnavailable
+from flowkit.exceptions import FlowkitError, IllegalValue, RedisUnavailable, StoreError
+from flowkit.protocol.codec import pack
 from flowkit.state import RedisStateManager
 
 
@@ -121,6 +122,52 @@ def test_a_stored_value_that_is_damaged_is_an_error_that_names_the_key(
         server.hset(f"{{{namespace}}}:state:state:key", "value", b"\xc1")
     with pytest.raises(IllegalValue, match="State 'key': The stored value cannot be read"):
         state.get("key")
+
+
+def test_what_others_write_into_an_entry_is_an_error_that_names_the_key(
+    state: RedisStateManager, server_url: str, namespace: str
+) -> None:
+    """A time of 5,000 digits, metadata that is a list or a text, and keys of another type."""
+    state.set("key", 1, metadata={"a": 1})
+    prefix = f"{{{namespace}}}:state:state"
+    with redis.Redis.from_url(server_url, protocol=2) as server:
+        for odd in (b"9" * 5000, b"-1", b"nan", b"\xff", b""):
+            server.hset(f"{prefix}:key", "set", odd)
+            with pytest.raises(IllegalValue, match="State 'key' is damaged in Redis: the time"):
+                state.get_metadata("key")
+        server.hset(f"{prefix}:key", "set", "1000")
+        for fields in ([1, 2], "text", {1: 2}, None):
+            server.hset(f"{prefix}:key", "metadata", pack(fields))
+            with pytest.raises(IllegalValue, match="State 'key': the stored metadata is no dict"):
+                state.get_metadata("key")
+        server.hdel(f"{prefix}:key", "metadata")
+        assert (state.get_metadata("key") or {})["timestamp"] == 1.0
+        server.delete(f"{prefix}:key")
+        server.set(f"{prefix}:key", "a text")
+        for read in (state.get_all, lambda: state.get("key"), lambda: state.get_metadata("key")):
+            with pytest.raises(IllegalValue, match=r"State 'key' is damaged in Redis: .*WRONGTYPE"):
+                read()
+        state.set("key", 2)
+        assert state.get_all() == {"key": 2}
+        server.delete(prefix)
+        server.set(prefix, "a text")
+        with pytest.raises(StoreError, match="state:state' of a state store is damaged"):
+            state.get_all()
+        server.delete(prefix)
+
+
+def test_a_name_that_is_no_text_is_spelled_out(
+    state: RedisStateManager, server_url: str, namespace: str
+) -> None:
+    prefix = f"{{{namespace}}}:state:state"
+    state.set("half \ud800", 1)
+    with redis.Redis.from_url(server_url, protocol=2) as server:
+        server.zadd(prefix, {b"\xff": 0, b"\xfe": 1})
+        server.hset(prefix.encode() + b":\xff", mapping={"value": pack(5), "set": 1})
+    assert state.get_all() == {"half \ud800": 1, "\\xff": 5}
+    assert state.invalidate_expired() == ["\\xfe"]
+    state.clear()
+    assert state.get_all() == {}
 
 
 def test_bad_arguments_are_named(state: RedisStateManager, server_url: str) -> None:

@@ -13,7 +13,11 @@ local function is_run(run)
   local ending = string.match(run, ':(%l+)$')
   return not ending or not string.find(',tasks,results,errors,feed,', ',' .. ending .. ',', 1, true)
 end
-local function is_list(list) return #list <= 80 and string.find(list, '^[%w_.%-]+~?%l*$') ~= nil end
+-- The name of a ready list is a queue's, with "~async" behind it for the async lanes.
+local function is_list(list)
+  local queue = string.match(list, '^(.*)~async$') or list
+  return #queue <= 64 and string.find(queue, '^[%w_.%-]+$') ~= nil
+end
 
 local digests = {} -- what a batch asks of one graph again and again
 local function is_digest(digest)

@@ -1,0 +1,78 @@
+"""Checks of what users hand to a state store: keys, paths, times and metadata.
+
+What cannot be right is refused with what is allowed; values are checked where they are packed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+_RESERVED = ("timestamp", "age")
+_NEVER_S = 1e16
+
+
+def check_key(key: object) -> str:
+    """Return a key of a state store. Raises TypeError for what is no text."""
+    if not isinstance(key, str):
+        raise TypeError(f"The key of a state must be a string, not {key!r}.")
+    return str(key)
+
+
+def check_path(path: object) -> Path | None:
+    """Return where a state file is to be, None for none. Raises TypeError for what is no path."""
+    if path is None:
+        return None
+    if not isinstance(path, str | PathLike):
+        raise TypeError(
+            f"storage_path must be the path of a file, or None for memory alone, not {path!r}. "
+            "For a state on Redis use RedisStateManager."
+        )
+    return Path(path)
+
+
+def check_ttl(option: str, ttl: object) -> float | None:
+    """Return a TTL in seconds, infinity for "never", or None. Raises TypeError, ValueError."""
+    if ttl is None:
+        return None
+    if not isinstance(ttl, int | float) or isinstance(ttl, bool):
+        raise TypeError(f"{option} must be a number of seconds or None, not {ttl!r}.")
+    if math.isnan(ttl):
+        raise ValueError(f"{option} must be a number of seconds or None, not nan.")
+    # A file holds no infinite number; past the year 300 million is never.
+    return math.inf if ttl > _NEVER_S else float(max(ttl, -1))
+
+
+def check_lock_timeout(seconds: object) -> float:
+    """Return how long to wait for the lock of a file. Raises TypeError, ValueError."""
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        raise TypeError(f"lock_timeout must be a number of seconds, not {seconds!r}.")
+    if not seconds >= 0:
+        raise ValueError(f"lock_timeout must be 0 or more seconds, not {seconds!r}.")
+    return float(seconds)
+
+
+def choose_ttl(ttl: object, default: float | None) -> float | None:
+    """Return the TTL of an entry in seconds, None for never: the one given, else the default."""
+    chosen = default if ttl is None else check_ttl("ttl", ttl)
+    return None if chosen == math.inf else chosen
+
+
+def check_metadata(key: str, metadata: object) -> dict[str, Any]:
+    """Return the user's fields as a dict of their own. Raises TypeError, ValueError."""
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, Mapping) or not all(isinstance(name, str) for name in metadata):
+        raise TypeError(
+            f"The metadata of state {key!r} must be a dict with strings as keys, not {metadata!r}."
+        )
+    taken = [name for name in _RESERVED if name in metadata]
+    if taken:
+        raise ValueError(
+            f"The metadata of state {key!r} cannot have a field {taken[0]!r}: get_metadata() adds "
+            "one of that name. Choose another name."
+        )
+    return dict(metadata)
