@@ -9,6 +9,8 @@ follows from it is decided elsewhere (run.py). Its rules:
 2.  Every attempt begun puts exactly one outcome, unless it was abandoned; then none. The lock
     makes "abandoned" and "ended" exclude each other.
 3.  The condition is asked in the first attempt only, and its error is no reason to try again.
+4.  Each attempt, its condition and its cache key are called in a context of their own: a copy of
+    the context in which ``run`` was called.
 
 Plain tasks are called in the threads of the crew, or by them in other processes. Async tasks share
 one event loop in this one. If the caller bounded the parallelism, each of them holds a
@@ -26,7 +28,7 @@ from queue import SimpleQueue
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from ..context import enter_attempt
+from ..context import AttemptContexts, enter_attempt
 from ..core.compiled import OnFailure
 from ..core.states import TaskState
 from ..forked import end_if_forked
@@ -59,7 +61,8 @@ class Attempts:
         self._context = context
         self._tasks, self._graph = context.layout.tasks, context.layout.graph
         self._bounded = bounded
-        self._crew: Crew[Key] = Crew(self._attempt, max_workers)
+        self._contexts = AttemptContexts()
+        self._crew: Crew[Key] = Crew(self._attempt, max_workers, self._contexts)
         self._loop = LoopThread()
         self._lock = Lock()
         # Only attempts with a timeout can be abandoned, so only they are kept here.
@@ -79,7 +82,8 @@ class Attempts:
         if not task.is_async or self._bounded or blocks:
             self._crew.put(key)
             return
-        future = self._loop.submit(self._attempt_async(key))
+        # The loop calls a coroutine in a copy of the context from which it was submitted.
+        future = self._contexts.new().run(self._loop.submit, self._attempt_async(key))
         if task.timeout is not None:
             self._futures[key] = future
 

@@ -27,7 +27,7 @@ from multiprocessing.connection import Connection
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from ..context import enter_attempt, leave_attempt
+from ..context import AttemptContexts, enter_attempt
 from ..forked import end_if_forked
 from ..functions import refuse_hidden_coroutine
 from ..log_streams import HELD, end_lines
@@ -88,9 +88,13 @@ class _Child:
                 self._functions[number] = find_function(_here(ref))
             except BaseException as error:
                 self.missing[number] = str(error) or sentence(error)
+        self._contexts = AttemptContexts()  # what modules set when they are imported holds for all
 
     def answer(self, data: bytes) -> bytes:
-        """Make one call and return the packed answer."""
+        """Make one call, in a context of its own, and return the packed answer."""
+        return self._contexts.new().run(self._answer, data)
+
+    def _answer(self, data: bytes) -> bytes:
         try:
             call: Call = unpack(data)
             if call.code is not None:
@@ -99,7 +103,7 @@ class _Child:
             problem = f"its function or its arguments cannot be read there ({sentence(error)})"
             return pack(Broken(problem))
         func = self._functions[call.function]
-        token = enter_attempt(self._run_id, call.task_name, call.attempt, self._params)
+        enter_attempt(self._run_id, call.task_name, call.attempt, self._params)
         begun = time.perf_counter()
         try:
             value = func(*call.args, **call.kwargs)
@@ -110,7 +114,6 @@ class _Child:
         finally:
             if HELD:
                 end_lines()
-            leave_attempt(token)
         end_if_forked(self._pid)
         return _packed_result(time.perf_counter() - begun, value)
 

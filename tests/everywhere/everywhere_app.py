@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import decimal
 import json
 import time
+from contextvars import ContextVar
 
 from flowkit import current_attempt, task
 from flowkit.hooks import HookEvent, Hooks
@@ -155,6 +157,58 @@ def only_without(value: object) -> str:
 @task
 def after(value: object) -> object:
     return value
+
+
+# -- contexts ----------------------------------------------------------------------------------
+
+tenant = ContextVar("tenant", default="nobody")
+decimal.getcontext().prec = 12  # what an app sets when it is imported holds in all its tasks
+
+
+def leave_traces(*_: object) -> bool:
+    """Set what a task without a context of its own would leave to those after it.
+
+    Returns whether there was nothing of the kind.
+    """
+    is_clean = traces() == ["nobody", "3703.701"]
+    tenant.set("customer-7")
+    decimal.getcontext().prec = 3
+    return is_clean
+
+
+def traces() -> list[object]:
+    return [tenant.get(), str(decimal.Decimal("1234.567") * 3)]
+
+
+@task(when=leave_traces)
+def leaves_traces(_: object) -> list[object]:
+    leave_traces()
+    return traces()
+
+
+@task
+def finds(*_: object) -> list[object]:
+    return traces()
+
+
+@task(when=leave_traces)
+async def leaves_traces_async(_: object) -> list[object]:
+    leave_traces()
+    return traces()
+
+
+@task
+async def finds_async(*_: object) -> list[object]:
+    return traces()
+
+
+@task(retries=1, delay=0)
+def leaves_traces_and_fails() -> list[object]:
+    found = traces()
+    leave_traces()
+    if current_attempt().attempt == 1:
+        raise OSError("not yet")
+    return found
 
 
 # -- what is promised --------------------------------------------------------------------------
