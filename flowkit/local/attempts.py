@@ -20,10 +20,10 @@ thread of the crew while it runs, so that the bound holds for both kinds togethe
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -122,13 +122,13 @@ class Attempts:
         if call is None:
             return True
         task, args, kwargs = call
-        if task.is_async and not self._bounded:  # it came here for its cache, which may block
+        if task.is_async:  # it came here for the bound, or for its cache, which may block
             return self._hand_over(key, call)
-        if self.processes is not None and not task.is_async:
+        if self.processes is not None:
             return self._in_process(self.processes, key, call)
         begun = time.perf_counter()
         try:
-            value = self._in_loop(key, call) if task.is_async else task.func(*args, **kwargs)
+            value = task.func(*args, **kwargs)
             refuse_hidden_coroutine(task.name, value)
         except BaseException as error:
             end_if_forked(self._pid, error)
@@ -164,35 +164,28 @@ class Attempts:
             value = await self._loop.as_root(task.func(*args, **kwargs))
         except BaseException as error:
             end_if_forked(self._pid, error)
-            from asyncio import CancelledError
+            import asyncio
 
             self._report_failure(key, error)
-            if isinstance(error, CancelledError):
+            if isinstance(error, asyncio.CancelledError):
                 raise
             return
         end_if_forked(self._pid)
         self._report(Outcome(*key, TaskState.SUCCEEDED, value, time.perf_counter() - begun))
 
-    async def _awaited(self, call: OpenCall) -> Any:
-        task, args, kwargs = call
-        try:
-            return await task.func(*args, **kwargs)
-        finally:
-            end_if_forked(self._pid, sys.exc_info()[1])
-
-    def _in_loop(self, key: Key, call: OpenCall) -> Any:
-        from ..steady_loop import as_root
-
-        return self._to_loop(key, as_root(self._awaited(call))).result()
-
     def _hand_over(self, key: Key, call: OpenCall) -> bool:
+        """Call an async task on the loop; wait for its end if this thread bounds how many run."""
         coroutine = self._call_async(key, call)
         try:
-            self._to_loop(key, coroutine)
-        except RuntimeError as error:  # the loop is closed: the run was stopped meanwhile
+            future = self._to_loop(key, coroutine)
+        except Exception as error:  # no thread for the loop, or the run was stopped meanwhile
             coroutine.close()
             return self._report_failure(key, error, again=False)
-        return True
+        if not self._bounded:
+            return True
+        with suppress(CancelledError):
+            future.exception()
+        return key not in self._abandoned
 
     def _to_loop(self, key: Key, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
         future = self._loop.submit(coroutine)

@@ -139,10 +139,11 @@ def test_retry_on_holds_for_an_exception_that_cannot_be_sent_too(path):
     assert len(tasks.marks(path)) == 3
 
 
-def test_what_is_no_exception_comes_back_as_itself():
-    with pytest.raises(SystemExit) as caught:
+def test_what_is_no_exception_comes_back_as_the_cause_of_the_failure():
+    with pytest.raises(TaskExecutionError, match="'leave' failed: SystemExit: 3") as caught:
         run(tasks.leave)
-    assert caught.value.code == 3
+    assert isinstance(caught.value.__cause__, SystemExit)
+    assert caught.value.__cause__.code == 3
 
 
 def test_a_coroutine_hidden_by_a_decorator_is_an_error_not_a_result():
