@@ -52,8 +52,8 @@ class StdoutHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record's line, unless a logger below this one has written it."""
-        stream = stream_beneath(sys.stdout)
-        if getattr(stream, "closed", stream is None) or hasattr(record, "flowkit_written"):
+        stream = _open_stream()
+        if stream is None or hasattr(record, "flowkit_written"):
             return
         record.flowkit_written = True
         try:
@@ -62,6 +62,15 @@ class StdoutHandler(logging.Handler):
             return
         except Exception:
             self.handleError(record)
+
+
+def _open_stream() -> TextIO | None:
+    """Return standard output, or standard error if a task has closed it."""
+    stream: TextIO | None = stream_beneath(sys.stdout)
+    if not getattr(stream, "closed", False):
+        return stream
+    stream = stream_beneath(sys.stderr)
+    return None if getattr(stream, "closed", False) else stream
 
 
 def own_handler(logger: logging.Logger) -> StdoutHandler:

@@ -20,12 +20,12 @@ from ..cli.daemon_options import (
 from ..logging import FlowkitLogger
 from ..protocol.shards import Shard
 from ..settings import Settings
+from ..standard_streams import open_missing_streams
 from ..supervisor import Charge, Supervisor
 from .config import SchedulerConfig
 from .daemon import SchedulerDaemon
 from .growth import check_growth
 from .share import Board, Share
-
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @daemon_options
@@ -35,6 +35,7 @@ def main(**options: object) -> None:
     Of several shards each leads about half.
     """
     refuse_patched("flowkit-scheduler")
+    open_missing_streams()
     settings = settings_from(options)
     shards = required_shards(settings, "flowkit-scheduler")
     if len(shards) == 1:
@@ -59,7 +60,6 @@ def main(**options: object) -> None:
 
     end_as(run)
 
-
 def _run_daemon(settings: Settings, shard: Shard, share: Share | None) -> NoReturn:
     config = SchedulerConfig(
         redis_url=shard.url,
@@ -71,7 +71,6 @@ def _run_daemon(settings: Settings, shard: Shard, share: Share | None) -> NoRetu
     )
     allowed = settings.allow_eviction
     end_as(lambda: SchedulerDaemon(config, allow_eviction=allowed, share=share).run())
-
 
 if __name__ == "__main__":
     main()

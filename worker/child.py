@@ -36,6 +36,7 @@ from ..protocol.keys import ready_list
 from ..protocol.link import Link
 from ..protocol.records import ErrorInfo
 from ..protocol.worker_store import Outcome, WorkerStore
+from ..standard_streams import detach_from_terminal, keep_streams_open
 from ..task import Task, has_tasks
 from .async_lane import AsyncLane
 from .board import Board, Mark
@@ -73,9 +74,10 @@ class Child:
     def run(self) -> NoReturn:
         """Load the app, run the lanes, exit."""
         _die_with_parent()
-        # A group of its own: the terminal's Ctrl-C goes to the parent alone, and the parent can
-        # end this child together with the processes that its tasks started.
-        os.setpgid(0, 0)
+        # A session of its own: the terminal's Ctrl-C goes to the parent alone, and the parent can
+        # end this child's group together with the processes that its tasks started.
+        detach_from_terminal()
+        keep_streams_open()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         obey_parent_alone()
         withhold_secrets()

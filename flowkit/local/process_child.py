@@ -5,8 +5,8 @@ It is started by processes.py, told once what all calls share (``Hello``), and a
 
 1.  It dies with its parent, whatever it is doing: the kernel is asked for that where it can be
     asked (Linux), and a thread waits for the parent's end everywhere.
-2.  It is in a process group of its own, and TERM and INT do nothing to it. They are for the parent,
-    which ends this process together with whatever its tasks started.
+2.  It is in a session of its own, without a terminal, and TERM and INT do nothing to it. They are
+    for the parent, which ends this process together with whatever its tasks started.
 3.  Nothing that a task does gets past ``_answer`` as an exception.
 4.  It ends without Python's shutdown: threads of user code must not keep a finished child alive.
 """
@@ -33,6 +33,7 @@ from ..functions import refuse_hidden_coroutine
 from ..log_streams import HELD, end_lines
 from ..logging import configure_logging
 from ..process_signals import FOR_PARENT, obey_parent_alone
+from ..standard_streams import detach_from_terminal, keep_streams_open
 from .process_wire import (
     Broken,
     Call,
@@ -54,10 +55,9 @@ _PACKAGE = __name__.partition(".")[0]
 def child_main(pipe: Connection) -> NoReturn:
     """Run in the child until the parent closes the pipe."""
     _tie_to_parent()
-    for stream in (sys.stdout, sys.stderr):
-        # Whole lines at once: what several children print into one pipe never mixes, and what
-        # was printed is not lost if this process is killed.
-        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    # Whole lines at once: what several children print into one pipe never mixes, and what was
+    # printed is not lost if this process is killed.
+    keep_streams_open(line_buffering=True)
     # Blocked by the parent until here: neither meets a half-started interpreter.
     obey_parent_alone()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FOR_PARENT)
@@ -159,7 +159,7 @@ def _flush() -> None:
 
 def _tie_to_parent() -> None:
     parent = parent_process()
-    os.setpgid(0, 0)
+    detach_from_terminal()
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if parent is None or os.getppid() != parent.pid:

@@ -24,6 +24,7 @@ from threading import Thread
 from ..process_end import how_it_ended
 from ..process_signals import FOR_PARENT
 from ..process_tree import kill_tree
+from ..standard_streams import open_missing_descriptors
 from .process_child import child_main
 from .process_wire import CHILD_NAME
 
@@ -162,6 +163,7 @@ class Nursery:
         # The tracker's start unblocks SIGINT, so it comes first; once it runs, it is left alone.
         resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, FOR_PARENT)
+        open_missing_descriptors()  # or the child's standard output might be the pipe
         ours, theirs = self._context.Pipe()
         name = f"{CHILD_NAME}{next(self._numbers)}"
         process = self._context.Process(target=child_main, args=(theirs,), name=name)

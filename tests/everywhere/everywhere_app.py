@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import decimal
+import io
 import json
+import os
+import sys
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
+from pathlib import Path
 
 from flowkit import current_attempt, task
 from flowkit.hooks import HookEvent, Hooks
@@ -209,6 +214,41 @@ def leaves_traces_and_fails() -> list[object]:
     if current_attempt().attempt == 1:
         raise OSError("not yet")
     return found
+
+
+# -- standard streams --------------------------------------------------------------------------
+
+
+def _error_of(call: Callable[[], object]) -> str:
+    try:
+        call()
+    except Exception as error:
+        return type(error).__name__
+    return "none"
+
+
+@task
+def asks_the_terminal() -> list[object]:
+    """Ask as input(), ssh and a debugger do."""
+    terminal = Path("/dev/tty")
+    errors = [_error_of(ask) for ask in (input, terminal.read_text, breakpoint)]
+    return [*errors, os.getsid(0) == os.getpid()]
+
+
+@task
+def closes_its_output(*_: object) -> str:
+    """Wrap the buffer to write CSV; collected, the wrapper closes it. And close what is left."""
+    io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8").write("1,2,3\n")
+    for stream in (sys.stdout, sys.stderr):
+        stream.close()
+    return "closed"
+
+
+@task
+def prints(*_: object) -> str:
+    for stream in (sys.stdout, sys.stderr):
+        print("a line of a later task", file=stream, flush=True)
+    return "printed"
 
 
 # -- what is promised --------------------------------------------------------------------------
