@@ -32,7 +32,7 @@ from ..context import AttemptContexts, enter_attempt
 from ..core.compiled import OnFailure
 from ..core.states import TaskState
 from ..forked import end_if_forked
-from ..functions import refuse_hidden_coroutine
+from ..functions import unfit_result
 from ..invoke import may_retry, own_arguments, plan_for, why_skipped
 from ..log_streams import HELD, end_lines
 from ..open_batches import take_part
@@ -129,12 +129,11 @@ class Attempts:
         begun = time.perf_counter()
         try:
             value = task.func(*args, **kwargs)
-            refuse_hidden_coroutine(task.name, value)
         except BaseException as error:
             end_if_forked(self._pid, error)
             return self._report_failure(key, error)
         end_if_forked(self._pid)
-        return self._report(Outcome(*key, TaskState.SUCCEEDED, value, time.perf_counter() - begun))
+        return self._report_result(key, value, time.perf_counter() - begun)
 
     def _in_process(self, processes: Processes, key: Key, call: OpenCall) -> bool:
         from .processes import Again, Verdict
@@ -150,7 +149,7 @@ class Attempts:
             return self._report_failure(key, verdict.error, again=verdict.again)
         except BaseException as error:
             return self._report_failure(key, error)
-        return self._report(Outcome(*key, TaskState.SUCCEEDED, value, seconds))
+        return self._report_result(key, value, seconds)
 
     async def _attempt_async(self, key: Key) -> None:
         call = self._open(key)
@@ -171,7 +170,7 @@ class Attempts:
                 raise
             return
         end_if_forked(self._pid)
-        self._report(Outcome(*key, TaskState.SUCCEEDED, value, time.perf_counter() - begun))
+        self._report_result(key, value, time.perf_counter() - begun)
 
     def _hand_over(self, key: Key, call: OpenCall) -> bool:
         """Call an async task on the loop; wait for its end if this thread bounds how many run."""
@@ -240,6 +239,12 @@ class Attempts:
 
     def _may_begin(self, index: int) -> bool:
         return not self._closed and (not self.stopping or index in self._context.goes_on)
+
+    def _report_result(self, key: Key, value: object, seconds: float) -> bool:
+        problem = unfit_result(self._tasks[key[0]].name, value)
+        if problem is not None:
+            return self._report_failure(key, problem, again=False)
+        return self._report(Outcome(*key, TaskState.SUCCEEDED, value, seconds))
 
     def _report_failure(self, key: Key, error: BaseException, *, again: bool | None = None) -> bool:
         """``again``: whether it is worth another attempt, None for asking the task."""

@@ -29,7 +29,7 @@ from typing import Any, NoReturn
 
 from ..context import AttemptContexts, enter_attempt
 from ..forked import end_if_forked
-from ..functions import refuse_hidden_coroutine
+from ..functions import unfit_result
 from ..log_streams import HELD, end_lines
 from ..logging import configure_logging
 from ..process_signals import FOR_PARENT, obey_parent_alone
@@ -41,6 +41,7 @@ from .process_wire import (
     Hello,
     Raised,
     Ready,
+    Unfit,
     class_names,
     pack,
     sentence,
@@ -107,7 +108,6 @@ class _Child:
         begun = time.perf_counter()
         try:
             value = func(*call.args, **call.kwargs)
-            refuse_hidden_coroutine(call.task_name, value)
         except BaseException as error:
             end_if_forked(self._pid, error)
             return _packed_error(error)
@@ -115,7 +115,9 @@ class _Child:
             if HELD:
                 end_lines()
         end_if_forked(self._pid)
-        return _packed_result(time.perf_counter() - begun, value)
+        seconds = time.perf_counter() - begun
+        problem = unfit_result(call.task_name, value)
+        return _packed_result(seconds, value) if problem is None else pack(Unfit(problem))
 
 
 def _packed_result(seconds: float, value: object) -> bytes:

@@ -72,6 +72,12 @@ class Raised(NamedTuple):
     kinds: tuple[str, ...]
 
 
+class Unfit(NamedTuple):
+    """The function has returned what no task may return. ``error``: an exception that says so."""
+
+    error: Exception
+
+
 class Broken(NamedTuple):
     """The call could not be made, or its result cannot be sent: trying again would not help."""
 

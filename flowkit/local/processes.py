@@ -43,6 +43,7 @@ from .process_wire import (
     Hello,
     Raised,
     Ready,
+    Unfit,
     class_names,
     pack,
     sentence,
@@ -257,13 +258,15 @@ class Processes:
 
     def _read(self, task: Task, answer: bytes) -> tuple[Any, float]:
         try:
-            reply: Done | Raised | Broken = unpack(answer)
+            reply: Done | Raised | Unfit | Broken = unpack(answer)
         except Exception as error:
             reply = Broken(f"its result cannot be read back ({sentence(error)})")
         if isinstance(reply, Done):
             return reply.value, reply.seconds
         if isinstance(reply, Raised):
             raise _raised(task, reply)
+        if isinstance(reply, Unfit):
+            raise Verdict(reply.error, again=False)
         problem = (
             f"Task {task.name!r} of DAG {self._dag_name!r}: {reply.problem}. Between processes go "
             "plain data, and objects of classes that a module has; or run with executor='thread'."

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import decimal
 import io
 import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -162,6 +163,43 @@ def only_without(value: object) -> str:
 @task
 def after(value: object) -> object:
     return value
+
+
+# -- answers that look like others --------------------------------------------------------------
+
+ITERATORS: dict[str, Callable[[list[str]], object]] = {
+    "generator": lambda rows: (row for row in rows),
+    "map": lambda rows: map(str.upper, rows),
+    "filter": lambda rows: filter(None, rows),
+    "zip": lambda rows: zip(rows, rows, strict=True),
+    "reader": csv.reader,
+    "list_iterator": iter,
+}
+
+
+@task(retries=2, delay=0)
+def reads_rows(kind: str, diary: str | None = None) -> object:
+    write(diary, current_attempt().attempt)
+    return ITERATORS[kind](["a", "b"])
+
+
+@task
+def count_rows(rows: Iterable[object]) -> int:
+    return sum(1 for _ in rows)
+
+
+async def answers_no(*_: object) -> bool:
+    return False
+
+
+@task(when=lambda value: answers_no(value))
+def pays(_: object) -> str:
+    return "PAID"
+
+
+@task(when=lambda value: (value is None for _ in (1,)))
+def pays_too(_: object) -> str:
+    return "PAID"
 
 
 # -- contexts ----------------------------------------------------------------------------------
