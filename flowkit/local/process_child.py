@@ -34,6 +34,7 @@ from ..log_streams import HELD, end_lines
 from ..logging import configure_logging
 from ..process_signals import FOR_PARENT, obey_parent_alone
 from ..standard_streams import detach_from_terminal, keep_streams_open
+from .process_errors import pack_error, unpack_error
 from .process_wire import (
     Broken,
     Call,
@@ -136,9 +137,9 @@ def _packed_error(error: BaseException) -> bytes:
             frames = frames.tb_next
         trace = "".join(traceback.format_exception(type(error), error, frames))
     with suppress(Exception):
-        data = pack(error)
-        # Many exceptions can be packed and not unpacked: their constructor takes something else.
-        if type(unpack(data)) is type(error):
+        data = pack_error(error)
+        # Some can be packed and not unpacked, for what they hold or for their own __reduce__.
+        if type(unpack_error(data)) is type(error):
             packed = data
     kind, _, message = sentence(error).partition(": ")
     return pack(Raised(packed, kind, message, trace, class_names(type(error).__mro__)))

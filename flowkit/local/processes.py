@@ -35,6 +35,7 @@ from ..invoke import annotate
 from ..log_capture import is_capturing
 from ..logging import LogLevel
 from .process_children import Died, Kid, Nursery
+from .process_errors import unpack_error
 from .process_wire import (
     EXIT_UNGUARDED,
     Broken,
@@ -141,15 +142,17 @@ class Processes:
     def _start(self) -> Kid:
         try:
             kid = self._nursery.start_kid()
-            ready: Ready = unpack(kid.ask(self._hello) or b"")
-        except Died as death:
-            raise self._stillborn(death) from None
         except (OSError, RuntimeError, AssertionError) as error:
             # multiprocessing asserts that the parent is none of its daemons.
             raise DAGError(
                 f"DAG {self._dag_name!r}: a process cannot be started ({sentence(error)}). "
                 + _remedy(error)
             ) from error
+        try:
+            ready: Ready = unpack(kid.ask(self._hello) or b"")
+        except Died as death:
+            self._nursery.end_kid(kid)
+            raise self._stillborn(death) from None
         for task, number in self._cargo.numbers.items() if ready.missing else ():
             if number in ready.missing:
                 raise not_found(self._dag_name, task, ready.missing[number])
@@ -287,7 +290,7 @@ def _raised(task: Task, reply: Raised) -> BaseException:
     """Return the exception of a task's function, or what stands for it."""
     with suppress(Exception):  # some can be read in the child alone
         if reply.packed is not None:
-            error: BaseException = unpack(reply.packed)
+            error = unpack_error(reply.packed)
             if reply.trace:
                 annotate(error, f"In the task's process:\n\n{reply.trace.rstrip()}")
             return error
