@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import sys
@@ -298,3 +299,17 @@ def _gone(pid: int) -> bool:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+@pytest.mark.parametrize("member", [tasks.give, tasks.die_once, tasks.stuck_once])
+def test_a_run_gives_back_its_descriptors_without_the_garbage_collection(member, path):
+    """A program that has switched it off ran out of descriptors after some runs."""
+    run(tasks.give)  # from now on, what multiprocessing needs only once is there
+    this = psutil.Process()
+    before = this.num_fds()
+    gc.disable()
+    try:
+        run(member, params={"path": path} if member is not tasks.give else None)
+        wait_until("all is closed", lambda: this.num_fds() <= before)
+    finally:
+        gc.enable()
