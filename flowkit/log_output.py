@@ -20,7 +20,7 @@ import time
 from datetime import UTC, datetime
 from typing import TextIO
 
-from .core.display_text import escape_text
+from .core.display_text import escape_text, text_of
 from .core.shorten import shorten
 from .exceptions import TaskExecutionError
 from .log_streams import stream_beneath
@@ -182,7 +182,4 @@ def described(error: BaseException) -> tuple[str, str]:
 
 def plain(value: object) -> str:
     """Return a value's text; one that cannot say what it is must not fail the line."""
-    try:
-        return str(value)
-    except Exception:
-        return f"<{type(value).__name__} that cannot be printed>"
+    return text_of(value, f"<{type(value).__name__} that cannot be printed>")

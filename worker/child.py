@@ -23,6 +23,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from ..context import hear_of_waits
+from ..core.display_text import error_text
 from ..core.shelf import Shelf
 from ..environment import withhold_secrets
 from ..exceptions import FlowkitError, LeaseLost
@@ -87,7 +88,7 @@ class Child:
         except FlowkitError as error:
             self._refuse_app(str(error))
         except BaseException as error:  # a KeyboardInterrupt is the app's own here, too
-            self._refuse_app(f"{self._config.app} cannot be loaded: it raises {error!r}.")
+            self._refuse_app(f"{self._config.app} cannot be loaded: it raises {error_text(error)}.")
         if patched := why_refused(f"The app {self._config.app}"):
             self._refuse_app(patched)
         if not has_tasks():

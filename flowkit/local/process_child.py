@@ -28,6 +28,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from ..context import AttemptContexts, enter_attempt
+from ..core.display_text import error_text
 from ..forked import end_if_forked
 from ..functions import unfit_result
 from ..log_streams import HELD, end_lines
@@ -45,7 +46,6 @@ from .process_wire import (
     Unfit,
     class_names,
     pack,
-    sentence,
     unpack,
 )
 from .shipping import find_function
@@ -89,7 +89,7 @@ class _Child:
             try:
                 self._functions[number] = find_function(_here(ref))
             except BaseException as error:
-                self.missing[number] = str(error) or sentence(error)
+                self.missing[number] = str(error) or error_text(error)
         self._contexts = AttemptContexts()  # what modules set when they are imported holds for all
 
     def answer(self, data: bytes) -> bytes:
@@ -102,7 +102,7 @@ class _Child:
             if call.code is not None:
                 self._functions[call.function] = unpack(call.code)
         except BaseException as error:
-            problem = f"its function or its arguments cannot be read there ({sentence(error)})"
+            problem = f"its function or its arguments cannot be read there ({error_text(error)})"
             return pack(Broken(problem))
         func = self._functions[call.function]
         enter_attempt(self._run_id, call.task_name, call.attempt, self._params)
@@ -125,7 +125,7 @@ def _packed_result(seconds: float, value: object) -> bytes:
     try:
         return pack(Done(seconds, value))
     except BaseException as error:
-        return pack(Broken(f"its result cannot be sent back ({sentence(error)})"))
+        return pack(Broken(f"its result cannot be sent back ({error_text(error)})"))
 
 
 def _packed_error(error: BaseException) -> bytes:
@@ -141,7 +141,7 @@ def _packed_error(error: BaseException) -> bytes:
         # Some can be packed and not unpacked, for what they hold or for their own __reduce__.
         if type(unpack_error(data)) is type(error):
             packed = data
-    kind, _, message = sentence(error).partition(": ")
+    kind, _, message = error_text(error).partition(": ")
     return pack(Raised(packed, kind, message, trace, class_names(type(error).__mro__)))
 
 

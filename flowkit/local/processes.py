@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ..core.display_text import error_text
 from ..exceptions import (
     DAGError,
     IllegalValue,
@@ -47,7 +48,6 @@ from .process_wire import (
     Unfit,
     class_names,
     pack,
-    sentence,
     unpack,
 )
 from .shipping import load_cargo, main_can_be_imported, not_found
@@ -145,7 +145,7 @@ class Processes:
         except (OSError, RuntimeError, AssertionError) as error:
             # multiprocessing asserts that the parent is none of its daemons.
             raise DAGError(
-                f"DAG {self._dag_name!r}: a process cannot be started ({sentence(error)}). "
+                f"DAG {self._dag_name!r}: a process cannot be started ({error_text(error)}). "
                 + _remedy(error)
             ) from error
         try:
@@ -215,7 +215,7 @@ class Processes:
             name = self._culprit(params) or next(iter(params), "")
             raise ParameterError(
                 f"DAG {self._dag_name!r}: the run parameter {name!r} cannot be sent to another "
-                f"process ({sentence(error)}). Give plain data, from which tasks make the rest.",
+                f"process ({error_text(error)}). Give plain data, from which tasks make the rest.",
                 name,
             ) from error
 
@@ -247,7 +247,7 @@ class Processes:
         what = self._culprit({**results, **named}) or "one of its arguments"
         return IllegalValue(
             f"Task {task.name!r} of DAG {self._dag_name!r}: {what} cannot be sent to another "
-            f"process ({sentence(error)}). Use plain data, or run with executor='thread'."
+            f"process ({error_text(error)}). Use plain data, or run with executor='thread'."
         )
 
     def _culprit(self, values: Mapping[str, object]) -> str | None:
@@ -263,7 +263,7 @@ class Processes:
         try:
             reply: Done | Raised | Unfit | Broken = unpack(answer)
         except Exception as error:
-            reply = Broken(f"its result cannot be read back ({sentence(error)})")
+            reply = Broken(f"its result cannot be read back ({error_text(error)})")
         if isinstance(reply, Done):
             return reply.value, reply.seconds
         if isinstance(reply, Raised):
