@@ -74,7 +74,7 @@ class _KeptStream(io.TextIOWrapper):
         """Flush. What a task has closed, later ones write to."""
         self.flush()
 
-    def detach(self) -> io.BufferedWriter:  # type: ignore[override]
+    def detach(self) -> io.BufferedWriter:
         """Return a buffer to be wrapped; this stream stays of use."""
         self.flush()
         return _buffer(self.fileno())

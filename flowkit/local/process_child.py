@@ -117,8 +117,8 @@ class _Child:
                 end_lines()
         end_if_forked(self._pid)
         seconds = time.perf_counter() - begun
-        problem = unfit_result(call.task_name, value)
-        return _packed_result(seconds, value) if problem is None else pack(Unfit(problem))
+        unfit = unfit_result(call.task_name, value)
+        return _packed_result(seconds, value) if unfit is None else pack(Unfit(unfit))
 
 
 def _packed_result(seconds: float, value: object) -> bytes:

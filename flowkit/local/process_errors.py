@@ -86,7 +86,8 @@ def _has_usual_pickle(kind: type[BaseException]) -> bool:
 
 def _parts_of(error: BaseException, depth: int) -> _Parts:
     # Python's own classes know what else makes them up: the file name of an OSError, say.
-    kind, args, *state = error.__reduce__()
+    reduced: Any = error.__reduce__()
+    kind, args, *state = reduced
     members = None
     if isinstance(error, BaseExceptionGroup):
         args = (error.message,)
@@ -98,7 +99,7 @@ def _put_together(parts: _Parts) -> BaseException:
     args = parts.args
     if parts.members is not None:
         args = (*args, [unpack_error(member) for member in parts.members])
-    base = _python_class_of(parts.kind)
+    base: Any = _python_class_of(parts.kind)
     error: BaseException = base.__new__(parts.kind, *args)
     base.__init__(error, *args)
     if parts.state:
