@@ -27,6 +27,7 @@ from .daemon import SchedulerDaemon
 from .growth import check_growth
 from .share import Board, Share
 
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @daemon_options
 def main(**options: object) -> None:
@@ -60,6 +61,7 @@ def main(**options: object) -> None:
 
     end_as(run)
 
+
 def _run_daemon(settings: Settings, shard: Shard, share: Share | None) -> NoReturn:
     config = SchedulerConfig(
         redis_url=shard.url,
@@ -71,6 +73,7 @@ def _run_daemon(settings: Settings, shard: Shard, share: Share | None) -> NoRetu
     )
     allowed = settings.allow_eviction
     end_as(lambda: SchedulerDaemon(config, allow_eviction=allowed, share=share).run())
+
 
 if __name__ == "__main__":
     main()

@@ -109,8 +109,10 @@ def _put_together(parts: _Parts) -> BaseException:
 
 def _python_class_of(kind: type[BaseException]) -> type[BaseException]:
     """Return the first of the classes that has no constructor written in Python."""
-    return next(
+    bases: tuple[Any, ...] = kind.__mro__
+    found: type[BaseException] = next(
         base
-        for base in kind.__mro__
+        for base in bases
         if isinstance(base.__new__, BuiltinFunctionType) and not hasattr(base.__init__, "__code__")
     )
+    return found

@@ -16,8 +16,9 @@ import pytest
 from flowkit import DAG, Task, TaskExecutionError
 from flowkit.core.compiled import OnFailure
 from flowkit.exceptions import TaskTimeout, WaitTimeout
-from flowkit.local.attempts import Attempts, RunContext
+from flowkit.local.attempts import Attempts
 from flowkit.local.log import LocalLog
+from flowkit.local.outcome import RunContext
 from flowkit.logging import get_logger
 
 PATIENCE = 20.0  # seconds that a test waits before it gives up; never how long it takes
