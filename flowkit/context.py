@@ -1,8 +1,4 @@
-"""The context of an attempt: its own copy of all context variables, and which attempt it is.
-
-Each attempt is called in a context of its own (``AttemptContexts``). What a task sets there, be it
-a context variable, the precision of ``decimal`` or what logging and tracing libraries bind, ends
-with the attempt: other tasks and other attempts never see it.
+"""What a running task may ask about itself: which run, which task, which attempt.
 
 Attempts can start again after a failure, a timeout or the death of a worker, so a task that acts
 on the outside world needs a key for "this very thing": ``(run_id, task)`` names the work,
@@ -16,16 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import Context, ContextVar, Token, copy_context
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from functools import partial
 
 from .exceptions import FlowkitError
 
 _Fields = tuple[str, str, int, Mapping[str, object]]
 _wait_listener: Callable[[bool], None] | None = None
 _current: ContextVar[_Fields | None] = ContextVar("flowkit_attempt", default=None)
-_DECIMAL = "decimal_context"  # the name of the variable in which the decimal module has its context
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,32 +95,3 @@ def attempt_scope(attempt: Attempt) -> Iterator[Attempt]:
         yield attempt
     finally:
         leave_attempt(token)
-
-
-class AttemptContexts:
-    """Makes the contexts of attempts: copies of the context in which this object is created.
-
-    ``dag.run`` creates one per run, so tasks see what its caller had set. Children create theirs
-    when the app or the script is loaded, so tasks see what that had set.
-    """
-
-    def __init__(self) -> None:
-        base = copy_context()
-        self.new: Callable[[], Context] = base.copy  # returns the context of the next attempt
-        # Copies of a context share the objects in it, and this one is changed in place: by tasks,
-        # and by the caller of ``arun`` while the run continues.
-        if any(variable.name == _DECIMAL for variable in base):
-            base.run(_copy_decimal_context)
-            self.new = partial(_copy_with_decimal, base)
-
-
-def _copy_with_decimal(base: Context) -> Context:
-    context = base.copy()
-    context.run(_copy_decimal_context)
-    return context
-
-
-def _copy_decimal_context() -> None:
-    import decimal
-
-    decimal.setcontext(decimal.getcontext().copy())

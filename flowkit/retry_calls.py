@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Condition, Thread
 
-from .context import AttemptContexts
+from .attempt_contexts import AttemptContexts
 from .core.shorten import shorten
 from .hooks import Hook, HookEvent
 from .log_output import plain

@@ -84,12 +84,20 @@ def _kept_open(
     number: int, stream: io.TextIOWrapper | None, *, line_buffering: bool
 ) -> io.TextIOWrapper:
     """Return a stream on a descriptor, with the encoding of ``stream``."""
+    unbuffered = stream is not None and stream.write_through  # PYTHONUNBUFFERED
+    raw: Any = _KeptRaw(number, "w", closefd=False)
     return _KeptStream(
-        _buffer(number),
+        raw if unbuffered else _buffer(number),
         encoding="utf-8" if stream is None else stream.encoding,
         errors="backslashreplace" if stream is None else stream.errors,
         line_buffering=line_buffering,
+        write_through=unbuffered,
     )
+
+
+class _KeptRaw(io.FileIO):
+    def close(self) -> None:
+        """Do nothing. What a task has closed, later ones write to."""
 
 
 def _buffer(number: int) -> _KeptBuffer:

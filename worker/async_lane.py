@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from ..context import AttemptContexts, enter_attempt
+from ..attempt_contexts import AttemptContexts
+from ..context import enter_attempt
 from ..exceptions import RedisUnavailable, StoreError, TaskTimeout
 from ..forked import end_if_forked
 from ..protocol.worker_store import Outcome, WorkerStore

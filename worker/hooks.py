@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..context import AttemptContexts
+from ..attempt_contexts import AttemptContexts
 from ..core.compiled import CompiledDAG
 from ..core.triggers import OF_THE_RUN, Trigger
 from ..hooks import Hook, HookEvent, event_name

@@ -16,7 +16,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from ..context import AttemptContexts, enter_attempt, leave_attempt
+from ..attempt_contexts import AttemptContexts
+from ..context import enter_attempt, leave_attempt
 from ..exceptions import FlowkitError, RedisUnavailable, StoreError
 from ..forked import end_if_forked
 from ..protocol.worker_store import Claim, Outcome, WorkerStore

@@ -28,7 +28,8 @@ from queue import SimpleQueue
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from ..context import AttemptContexts, enter_attempt
+from ..attempt_contexts import AttemptContexts
+from ..context import enter_attempt
 from ..core.compiled import OnFailure
 from ..core.states import TaskState
 from ..forked import end_if_forked

@@ -9,7 +9,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Mapping
 
-from ..context import AttemptContexts
+from ..attempt_contexts import AttemptContexts
 from ..core.triggers import OF_THE_RUN
 from ..hooks import Hook, HookEvent, event_name
 from ..layout import Layout

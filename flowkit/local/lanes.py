@@ -23,7 +23,7 @@ from ..exceptions import DAGError
 if TYPE_CHECKING:
     import asyncio
 
-    from ..context import AttemptContexts
+    from ..attempt_contexts import AttemptContexts
 
 Item = TypeVar("Item")
 

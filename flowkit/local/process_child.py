@@ -27,7 +27,8 @@ from multiprocessing.connection import Connection
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from ..context import AttemptContexts, enter_attempt
+from ..attempt_contexts import AttemptContexts
+from ..context import enter_attempt
 from ..core.display_text import error_text
 from ..forked import end_if_forked
 from ..functions import unfit_result

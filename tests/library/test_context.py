@@ -13,9 +13,9 @@ import pytest
 from helpers import wait_until
 
 from flowkit import DAG, FlowkitError, Task, current_attempt
+from flowkit.attempt_contexts import AttemptContexts
 from flowkit.context import (
     Attempt,
-    AttemptContexts,
     attempt_scope,
     enter_attempt,
     leave_attempt,
