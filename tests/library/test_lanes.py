@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from flowkit import DAG, Task, task
+from flowkit import DAG, Task, TaskExecutionError, task
 from flowkit.exceptions import DAGError
 from flowkit.local.lanes import LoopThread
 from flowkit.local.process_children import Nursery
