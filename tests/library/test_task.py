@@ -142,24 +142,6 @@ def test_a_bad_option_is_refused_in_words(options, kind, words):
         assert word in str(caught.value)
 
 
-class AnswersLater:
-    async def __call__(self, x):
-        return True
-
-
-def answers_in_parts(x):
-    yield True
-
-
-@pytest.mark.parametrize("option", ["when", "cache_key"])
-@pytest.mark.parametrize(
-    "func", [AnswersLater(), functools.partial(answers_in_parts), answers_in_parts]
-)
-def test_what_can_only_answer_with_a_coroutine_or_a_generator_is_refused(option, func):
-    with pytest.raises(TypeError, match=f"'add': {option} must be an ordinary function, not a"):
-        task(**{option: func, "cache_ttl": 60})(add)
-
-
 def test_an_async_predicate_is_refused():
     async def later(x):
         return True
