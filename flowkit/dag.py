@@ -231,9 +231,10 @@ class DAG:
         reused if all upstream of them are too, and the rest is run; ``from_task``: the name of a
         task, or several, to be made again all the same, with everything downstream.
 
-        Raises the failed task's own exception or, from workers, TaskExecutionError; WorkerLost for
-        a task whose processes died, WaitTimeout when time is over, and a DAGError before anything
-        runs if the DAG or its parameters are wrong, or no process could get a task's function.
+        Raises the failed task's own exception or, from workers and for what is no ``Exception``
+        (SystemExit, say), TaskExecutionError; WorkerLost for a task whose processes died,
+        WaitTimeout when time is over, and a DAGError before anything runs if the DAG or its
+        parameters are wrong, or no process could get a task's function.
         """
         from .running import RunOptions, run_and_wait
 

@@ -130,7 +130,8 @@ class TaskNotFoundError(FlowkitError):
 
 
 class TaskExecutionError(FlowkitError):
-    """A task failed in another process; the original exception object stayed there.
+    """A task failed in another process, where the original exception object stayed; or here with
+    what is no ``Exception``, such as SystemExit, which is the cause of this error then.
 
     ``error_type``, ``error_message``: of the exception. ``remote_traceback``: its text, or "".
     """
@@ -144,7 +145,8 @@ class TaskExecutionError(FlowkitError):
         run_id: str | None = None,
         attempt: int | None = None,
     ) -> None:
-        text = f"Task {task_name!r} failed: {error_type}: {error_message}"
+        text = f"Task {task_name!r} failed: {error_type}"
+        text += f": {error_message}" if error_message else ""
         if run_id is not None:
             text += f" (run {run_id}" + (")" if attempt is None else f", attempt {attempt})")
         super().__init__(text)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from functools import partial
-from types import CoroutineType
+from types import CoroutineType, GeneratorType
 from typing import Any
 
+from .callables import is_generator
+from .exceptions import IllegalValue
 from .options import check_name
+
+# The usual results, which need no look.
+_FIT = frozenset({type(None), bool, int, float, str, bytes, list, tuple, dict, set})
 
 
 def name_of(func: object, name: object) -> str:
@@ -36,28 +40,42 @@ def check_function(name: str, func: object) -> None:
             "call it with. Write a function that takes what it needs; or make a task of the method "
             f"of one object: task(my_{owner.lower()}.{name})."
         )
-    plain = _without_partial(func)
-    if inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain):
+    if is_generator(func):
         raise TypeError(
             f"Task {name!r}: a generator function cannot be a task, since its values would be "
             "gone after one reading. Return a list instead of using yield."
         )
 
 
-def is_async(func: Any) -> bool:
-    """Tell whether calling ``func`` gives a coroutine."""
-    plain = _without_partial(func)
-    return inspect.iscoroutinefunction(plain) or inspect.iscoroutinefunction(type(plain).__call__)
+def unfit_result(name: str, value: object) -> Exception | None:
+    """Return the error of a result that cannot be handed on, or None. Trying again does not help.
 
-
-def refuse_hidden_coroutine(name: str, value: object) -> None:
-    """Raise TypeError for a result that is a coroutine: a decorator hid that the task is async."""
-    if type(value) is CoroutineType:
-        value.close()
-        raise TypeError(
+    A coroutine is none: a decorator has hidden that the task is async. Nor is an iterator, which
+    can be read only once: of two tasks that take it, the second one would find nothing. What can
+    be closed (a file, a cursor) is a resource and no rows, and passes unless it is a generator.
+    """
+    kind = type(value)
+    if kind in _FIT:
+        return None
+    if kind is CoroutineType:
+        value.close()  # type: ignore[attr-defined]
+        return TypeError(
             f"Task {name!r} returned a coroutine that nobody awaits: a decorator hides that its "
             "function is async. Make the decorator's wrapper an `async def` that awaits it."
         )
+    if _is_read_once(kind):
+        return IllegalValue(
+            f"Task {name!r} returned an iterator ({kind.__name__}), which can be read only once: "
+            "of several tasks that take it, one would get its values and the others none. Return a "
+            "list instead: list(…)."
+        )
+    return None
+
+
+def _is_read_once(kind: type) -> bool:
+    if hasattr(kind, "__anext__"):
+        return True
+    return hasattr(kind, "__next__") and (kind is GeneratorType or not hasattr(kind, "close"))
 
 
 def ref_of(func: Any) -> str:
@@ -75,9 +93,3 @@ def _owner_of_method(func: Any) -> str | None:
     if code is None or not code.co_argcount or code.co_varnames[0] not in ("self", "cls"):
         return None
     return str(path[-2])
-
-
-def _without_partial(func: Any) -> Any:
-    while isinstance(func, partial):
-        func = func.func
-    return func

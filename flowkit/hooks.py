@@ -22,9 +22,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .callables import is_async
 from .core.triggers import Trigger
 from .exceptions import DAGError
-from .functions import is_async, ref_of
+from .functions import ref_of
 from .invoke import plan_for
 from .task import Task
 

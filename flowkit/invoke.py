@@ -69,12 +69,16 @@ class CallPlan:
         return found
 
     def should_run(self, values: Sequence[Any]) -> bool:
-        """Ask the predicate, if there is one, about these upstream results."""
+        """Ask the predicate, if there is one, about these upstream results.
+
+        Raises TypeError for an answer that is a coroutine or a generator: it would always be true.
+        """
         if self.when is None:
             return True
         if not values:
             return False
-        return bool(self.when(*values[: self.when_takes]))
+        answer = self.when(*values[: self.when_takes])
+        return answer if isinstance(answer, bool) else _truth_of(answer, self.when)
 
     def given(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Sequence[Any]:
         """Return what a direct call shows to the predicate: all arguments, in declared order."""
@@ -83,6 +87,20 @@ class CallPlan:
         declared = [name for name in (*self.positional, *self.keyword) if name in kwargs]
         order = dict.fromkeys((*declared, *kwargs))
         return [*args, *(kwargs[name] for name in order)]
+
+
+def _truth_of(answer: object, when: Callable[..., object]) -> bool:
+    kind = type(answer)
+    if not any(hasattr(kind, name) for name in ("__await__", "__next__", "__anext__")):
+        return bool(answer)
+    close = getattr(answer, "close", None)
+    if close is not None:  # Python warns of a coroutine that was never awaited
+        close()
+    raise TypeError(
+        f"The condition {getattr(when, '__qualname__', when)!r} answered with a {kind.__name__}, "
+        "which counts as true whatever it would say. A condition must be an ordinary function that "
+        "returns its answer: not an async function, a call of one, or a generator."
+    )
 
 
 def plan_for(task: Task) -> CallPlan:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, TracebackType
 
+from .core.display_text import error_text
 from .dag import DAG
 from .exceptions import AppError, UnknownDAGError
 from .importing import importing_app
@@ -249,7 +250,7 @@ def _story(what: str, error: Exception) -> str:
     else:
         last = frames[-1] if frames else None
         place = f" ({last.filename}, line {last.lineno})" if last else ""
-        text = f"{kind}: {error}"
+        text = error_text(error)
     way = "".join(traceback.format_list(frames)).rstrip()
     return f"{what} cannot be loaded: {text}{place}" + (f"\n{way}" if way else "")
 

@@ -215,7 +215,8 @@ def _writes_to_standard_stream(handler: logging.Handler) -> bool:
     if stream is None:
         return False
     captured = [one for one in (sys.stdout, sys.stderr) if isinstance(one, CapturedStream)]
-    beneath = any(stream is one.beneath() for one in captured)
+    beneath = stream in (sys.__stdout__, sys.__stderr__)
+    beneath = beneath or any(stream is one.beneath() for one in captured)
     return beneath or isinstance(stream, CapturedStream)
 
 

@@ -20,7 +20,7 @@ import time
 from datetime import UTC, datetime
 from typing import TextIO
 
-from .core.display_text import escape_text
+from .core.display_text import escape_text, text_of
 from .core.shorten import shorten
 from .exceptions import TaskExecutionError
 from .log_streams import stream_beneath
@@ -30,6 +30,7 @@ _WRITE_LOCK = threading.RLock()
 _NEEDS_QUOTES = re.compile(r'[\s"=\\]')
 _RESET = "\x1b[0m"
 _DIM = "\x1b[2m"
+_OWN_LEVELS = {25: "SUCCESS", 26: "SYSTEM"}
 _COLORS = {
     "DEBUG": "\x1b[90m",
     "INFO": "\x1b[36m",
@@ -52,8 +53,8 @@ class StdoutHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record's line, unless a logger below this one has written it."""
-        stream = stream_beneath(sys.stdout)
-        if getattr(stream, "closed", stream is None) or hasattr(record, "flowkit_written"):
+        stream = _open_stream()
+        if stream is None or hasattr(record, "flowkit_written"):
             return
         record.flowkit_written = True
         try:
@@ -62,6 +63,20 @@ class StdoutHandler(logging.Handler):
             return
         except Exception:
             self.handleError(record)
+
+
+def _open_stream() -> TextIO | None:
+    """Return standard output, or standard error if a task has closed it."""
+    stream: TextIO | None = stream_beneath(sys.stdout)
+    if not getattr(stream, "closed", False):
+        return stream
+    stream = stream_beneath(sys.stderr)
+    return None if getattr(stream, "closed", False) else stream
+
+
+def has_own_handler(logger: logging.Logger) -> bool:
+    """Tell whether a logger has this module's handler."""
+    return any(isinstance(handler, StdoutHandler) for handler in logger.handlers)
 
 
 def own_handler(logger: logging.Logger) -> StdoutHandler:
@@ -88,12 +103,13 @@ class TextFormatter(logging.Formatter):
         message = escape_text(getattr(record, "flowkit_lead", "") + record.getMessage())
         context = {**getattr(record, "context", {}), **_exception_fields(record)}
         tail = escape_text("".join(f" {key}={_quoted(value)}" for key, value in context.items()))
-        head, level = f"{clock}.{int(record.msecs):03d}", f"{escape_text(record.levelname):<7}"
+        level = _level_of(record)
+        head, shown = f"{clock}.{int(record.msecs):03d}", f"{escape_text(level):<7}"
         colors = _wants_colors(sys.stdout) if self._use_colors is None else self._use_colors
         if not colors:
-            return f"{head} {level} {message}{tail}"
-        color = _COLORS.get(record.levelname, "")
-        return f"{_DIM}{head}{_RESET} {color}{level}{_RESET} {message}{_DIM}{tail}{_RESET}"
+            return f"{head} {shown} {message}{tail}"
+        color = _COLORS.get(level, "")
+        return f"{_DIM}{head}{_RESET} {color}{shown}{_RESET} {message}{_DIM}{tail}{_RESET}"
 
 
 class JsonFormatter(logging.Formatter):
@@ -104,7 +120,7 @@ class JsonFormatter(logging.Formatter):
         stamp = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {
             "timestamp": stamp,
-            "level": record.levelname,
+            "level": _level_of(record),
             "message": record.getMessage(),
             "event": getattr(record, "event", "log"),
             **getattr(record, "fields", {}),
@@ -115,6 +131,13 @@ class JsonFormatter(logging.Formatter):
             safe = {key: plain(v) if _as_json(v) is None else v for key, v in line.items()}
             text = json.dumps(safe, default=plain)
         return text.replace("\x7f", "\\u007f")  # the one control character that is ASCII to JSON
+
+
+def _level_of(record: logging.LogRecord) -> str:
+    """Return the level's name: flowkit's for its own events, whatever the program calls it."""
+    if hasattr(record, "event"):
+        return _OWN_LEVELS.get(record.levelno, record.levelname)
+    return record.levelname
 
 
 def _as_json(value: object) -> str | None:
@@ -159,7 +182,4 @@ def described(error: BaseException) -> tuple[str, str]:
 
 def plain(value: object) -> str:
     """Return a value's text; one that cannot say what it is must not fail the line."""
-    try:
-        return str(value)
-    except Exception:
-        return f"<{type(value).__name__} that cannot be printed>"
+    return text_of(value, f"<{type(value).__name__} that cannot be printed>")

@@ -29,7 +29,7 @@ from enum import IntEnum
 from .context import attempt_fields
 from .core.shorten import shorten
 from .log_capture import start_capture, stop_capture
-from .log_output import JsonFormatter, TextFormatter, own_handler, plain
+from .log_output import JsonFormatter, TextFormatter, has_own_handler, own_handler, plain
 from .log_records import make_record, write_record
 from .log_streams import passing_through
 
@@ -66,7 +66,9 @@ class LogLevel(IntEnum):
 
 
 for _level in (LogLevel.SUCCESS, LogLevel.SYSTEM):
-    logging.addLevelName(int(_level), _level.name)
+    if logging.getLevelName(int(_level)) == f"Level {int(_level)}":  # a program's own name stays
+        logging.addLevelName(int(_level), _level.name)
+_levels_set: dict[str, int] = {}  # by this module, by the logger's name
 
 
 class FlowkitLogger:
@@ -91,6 +93,7 @@ class FlowkitLogger:
         self.json_output = json_output
         self.logger = logging.getLogger(name)
         self.logger.setLevel(number)
+        _levels_set[name] = number
         formatter = JsonFormatter() if json_output else TextFormatter(use_colors)
         own_handler(self.logger).setFormatter(formatter)
 
@@ -263,8 +266,25 @@ def configure_logging(
 
 
 def get_logger() -> FlowkitLogger:
-    """Return the global logger; the first call without ``configure_logging`` makes one at INFO."""
-    return _global_logger or configure_logging()
+    """Return the global logger; the first call without ``configure_logging`` makes one at INFO.
+
+    A level or handlers that the program has given to the standard logger ``flowkit`` by then stay,
+    and no handler is added to its own.
+    """
+    return _global_logger or _make_default()
+
+
+def _make_default() -> FlowkitLogger:
+    global _global_logger
+    with _CONFIGURE_LOCK:
+        if _global_logger is None:
+            standard = logging.getLogger("flowkit")
+            chosen = standard.level not in (logging.NOTSET, _levels_set.get("flowkit"))
+            has_handlers = bool(standard.handlers) and not has_own_handler(standard)
+            _global_logger = FlowkitLogger(level=standard.level if chosen else LogLevel.INFO)
+            if has_handlers:
+                standard.removeHandler(own_handler(standard))
+        return _global_logger
 
 
 def _seconds(length: float) -> str:

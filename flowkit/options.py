@@ -8,12 +8,12 @@ left after the checks; bound tasks share it.
 from __future__ import annotations
 
 import difflib
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
+from .callables import is_async, is_generator
 from .core.names import MAX_NAME, is_name
 from .core.policy_check import CHECKS, checked_policy, seconds
 from .core.retry import Policy
@@ -117,9 +117,19 @@ def _predicate(task: str, value: Predicate | None) -> Predicate | None:
         raise TypeError(
             f"Task {task!r}: when must be a function of the upstream results, not {value!r}."
         )
-    if inspect.iscoroutinefunction(value):
-        raise TypeError(f"Task {task!r}: when must be an ordinary function, not an async one.")
+    _check_ordinary(task, "when", value)
     return value
+
+
+def _check_ordinary(task: str, option: str, func: Callable[..., object] | None) -> None:
+    """Refuse what answers with a coroutine or a generator, which is true whatever it would say."""
+    if is_async(func):
+        raise TypeError(f"Task {task!r}: {option} must be an ordinary function, not an async one.")
+    if is_generator(func):
+        raise TypeError(
+            f"Task {task!r}: {option} must be an ordinary function, not a generator function. Use "
+            "return instead of yield."
+        )
 
 
 def _policy(task: str, given: TaskOptions, *, is_async: bool) -> Policy:
@@ -155,8 +165,7 @@ def _cache(task: str, given: TaskOptions) -> tuple[float | None, CacheKey | None
         raise TypeError(
             f"Task {task!r}: cache_key must be a function of the task's arguments, not {key!r}."
         )
-    if inspect.iscoroutinefunction(key):
-        raise TypeError(f"Task {task!r}: cache_key must be an ordinary function, not an async one.")
+    _check_ordinary(task, "cache_key", key)
     if ttl is None:
         if key is not None:
             raise ValueError(

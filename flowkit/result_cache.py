@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .code_version import code_version
+from .core.display_text import error_text
 from .invoke import plan_for
 from .protocol.codec import CodecError
 from .state.digest import digest
@@ -67,4 +68,4 @@ def _key(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any
 
 
 def _said(error: Exception) -> str:
-    return str(error) if isinstance(error, CodecError) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, CodecError) else error_text(error)

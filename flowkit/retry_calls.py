@@ -2,7 +2,8 @@
 
 The hook of a user may be slow, hang, or raise anything. So it has a thread of its own, started with
 the first call: nothing that decides or runs tasks waits for it, and nothing that it raises, be it
-SystemExit, gets out of it. Calls are made one after the other, in the order of the retries.
+SystemExit, gets out of it. Calls are made one after the other, in the order of the retries, each in
+a context of its own.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Condition, Thread
 
+from .attempt_contexts import AttemptContexts
 from .core.shorten import shorten
 from .hooks import Hook, HookEvent
 from .log_output import plain
@@ -19,8 +21,11 @@ from .logging import FlowkitLogger, LogLevel
 class RetryCalls:
     """The calls of one hook. ``more``: fields for the log line when it raises."""
 
-    def __init__(self, hook: Hook, logger: FlowkitLogger, **more: object) -> None:
+    def __init__(
+        self, hook: Hook, logger: FlowkitLogger, contexts: AttemptContexts, **more: object
+    ) -> None:
         self._hook = hook
+        self._contexts = contexts
         self._log = logger
         self._more = more
         self._events: list[HookEvent] = []
@@ -48,7 +53,7 @@ class RetryCalls:
                 self._changed.wait_for(lambda: bool(self._events))
                 event = self._events[0]
             try:
-                self._hook(event)
+                self._contexts.new().run(self._hook, event)
             except BaseException as problem:
                 self._warn(event, problem)
             with self._changed:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +98,7 @@ async def run_and_await(dag: DAG, options: RunOptions) -> dict[str, Any]:
     """Do what ``run_and_wait`` does without blocking the event loop. See ``DAG.arun``."""
     import asyncio
     from concurrent.futures import Future
+    from contextvars import copy_context
     from threading import Thread
 
     refuse_run_while_imported(dag.name)
@@ -114,7 +116,9 @@ async def run_and_await(dag: DAG, options: RunOptions) -> dict[str, Any]:
             done.set_result(({}, error))
 
     # A thread of its own: the loop's default executor is bounded, and is waited for at exit.
-    Thread(target=work, name="flowkit-run", daemon=True).start()
+    # In a copy of the caller's context, which the tasks of the run get copies of.
+    target = partial(copy_context().run, work)
+    Thread(target=target, name="flowkit-run", daemon=True).start()
     waiting = asyncio.wrap_future(done)
     try:
         results, error = await asyncio.shield(waiting)

@@ -19,10 +19,11 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Self, TypeVar, Unpack, overload
 
 from .binding import BoundNames, name_bound
+from .callables import is_async
 from .core.retry import Policy
 from .direct import call_here
 from .edges import draw, mention, open_scopes, tasks_in
-from .functions import check_function, is_async, name_of, ref_of
+from .functions import check_function, name_of, ref_of
 from .invoke import CallPlan, plan_for
 from .options import CacheKey, Predicate, TaskOptions, make_options, unknown_name
 from .redefinition import definer_of, is_redefinition, replace

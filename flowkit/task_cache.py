@@ -27,8 +27,9 @@ from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
+from .callables import is_async
 from .exceptions import IllegalValue
-from .functions import is_async, ref_of
+from .functions import ref_of
 from .logging import LogLevel, get_logger
 from .state import StateStore
 from .state.arguments import check_ttl

@@ -32,7 +32,9 @@ def write_text(stream: TextIO, text: str) -> None:
         stream.write(text)
     except UnicodeEncodeError as error:
         stream.write(text.encode(error.encoding, "backslashreplace").decode(error.encoding))
-    stream.flush()
+    flush = getattr(stream, "flush", None)  # a program's own stream may have no more than write
+    if flush is not None:
+        flush()
 
 
 def write_output(stream: TextIO, line: str) -> None:

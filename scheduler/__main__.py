@@ -20,6 +20,7 @@ from ..cli.daemon_options import (
 from ..logging import FlowkitLogger
 from ..protocol.shards import Shard
 from ..settings import Settings
+from ..standard_streams import open_missing_streams
 from ..supervisor import Charge, Supervisor
 from .config import SchedulerConfig
 from .daemon import SchedulerDaemon
@@ -35,6 +36,7 @@ def main(**options: object) -> None:
     Of several shards each leads about half.
     """
     refuse_patched("flowkit-scheduler")
+    open_missing_streams()
     settings = settings_from(options)
     shards = required_shards(settings, "flowkit-scheduler")
     if len(shards) == 1:

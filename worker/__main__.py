@@ -22,6 +22,7 @@ from ..logging import FlowkitLogger
 from ..protocol.shards import Shard
 from ..settings import Settings
 from ..signing import keys_of
+from ..standard_streams import open_missing_streams
 from ..supervisor import Charge, Supervisor
 from .config import WorkerConfig
 from .daemon import WorkerDaemon
@@ -76,6 +77,7 @@ def main(**options: object) -> None:
     Of several shards each gets as many processes as --processes says.
     """
     refuse_patched("flowkit-worker")
+    open_missing_streams()
     settings = settings_from(options)
     shards = required_shards(settings, "flowkit-worker")
     try:

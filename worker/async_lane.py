@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from ..attempt_contexts import AttemptContexts
 from ..context import enter_attempt
 from ..exceptions import RedisUnavailable, StoreError, TaskTimeout
 from ..forked import end_if_forked
@@ -57,6 +58,7 @@ class AsyncLane:
         self._board = board
         self._free = list(range(1, board.slots))
         self._capacity = len(self._free)
+        self._contexts = AttemptContexts()
         self._pid = os.getpid()
         self._begun: set[asyncio.Task[None]] = set()
         self._running: dict[str, asyncio.Task[None] | None] = {}
@@ -167,8 +169,9 @@ class AsyncLane:
             slot = self._free.pop()
             # From here on user code and data can end this process: the board names the attempt.
             self._board.enter(slot, self._executor.board_key(claim))
+            context = self._contexts.new()  # the condition and the cache key may set things, too
             try:
-                prepared = self._executor.prepare(claim)
+                prepared = context.run(self._executor.prepare, claim)
             except RedisUnavailable:  # the lane is winding up: the attempt is given back
                 raise
             except BaseException as error:
@@ -179,7 +182,7 @@ class AsyncLane:
                 self._board.leave(slot)
                 self._free.append(slot)
             else:
-                self._loop.call_soon_threadsafe(self._begin, prepared, slot)
+                self._loop.call_soon_threadsafe(self._begin, prepared, slot, context=context)
 
     # -- on the loop ------------------------------------------------------------------------------
 

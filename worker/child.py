@@ -23,6 +23,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from ..context import hear_of_waits
+from ..core.display_text import error_text
 from ..core.shelf import Shelf
 from ..environment import withhold_secrets
 from ..exceptions import FlowkitError, LeaseLost
@@ -36,6 +37,7 @@ from ..protocol.keys import ready_list
 from ..protocol.link import Link
 from ..protocol.records import ErrorInfo
 from ..protocol.worker_store import Outcome, WorkerStore
+from ..standard_streams import detach_from_terminal, keep_streams_open
 from ..task import Task, has_tasks
 from .async_lane import AsyncLane
 from .board import Board, Mark
@@ -73,9 +75,10 @@ class Child:
     def run(self) -> NoReturn:
         """Load the app, run the lanes, exit."""
         _die_with_parent()
-        # A group of its own: the terminal's Ctrl-C goes to the parent alone, and the parent can
-        # end this child together with the processes that its tasks started.
-        os.setpgid(0, 0)
+        # A session of its own: the terminal's Ctrl-C goes to the parent alone, and the parent can
+        # end this child's group together with the processes that its tasks started.
+        detach_from_terminal()
+        keep_streams_open()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         obey_parent_alone()
         withhold_secrets()
@@ -85,7 +88,7 @@ class Child:
         except FlowkitError as error:
             self._refuse_app(str(error))
         except BaseException as error:  # a KeyboardInterrupt is the app's own here, too
-            self._refuse_app(f"{self._config.app} cannot be loaded: it raises {error!r}.")
+            self._refuse_app(f"{self._config.app} cannot be loaded: it raises {error_text(error)}.")
         if patched := why_refused(f"The app {self._config.app}"):
             self._refuse_app(patched)
         if not has_tasks():

@@ -18,6 +18,7 @@ from ..context import enter_attempt, leave_attempt
 from ..core.retry import Policy, delay_before_retry
 from ..core.triggers import HOOKS
 from ..exceptions import RedisUnavailable, TaskNotFoundError, TaskTimeout
+from ..functions import unfit_result
 from ..invoke import may_retry, plan_for, why_skipped
 from ..log_streams import HELD, end_lines
 from ..logging import FlowkitLogger, LogLevel
@@ -146,6 +147,9 @@ class Executor:
         claim = prepared.claim
         if HELD:
             end_lines()
+        problem = unfit_result(prepared.name, result)
+        if problem is not None:
+            return self._failed(claim, prepared.name, prepared.policy, problem, retry=False)
         try:
             packed = b"" if result is None else pack(result, max_bytes=self._max_bytes)
         except BaseException as error:  # CodecError, or what a class of the user's raises

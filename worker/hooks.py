@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ..attempt_contexts import AttemptContexts
 from ..core.compiled import CompiledDAG
 from ..core.triggers import OF_THE_RUN, Trigger
 from ..hooks import Hook, HookEvent, event_name
@@ -28,6 +29,7 @@ class WorkerHooks:
         self._store = store
         self._log = logger
         self._lane = lane
+        self._contexts = AttemptContexts()
         self._calls: dict[str, RetryCalls] = {}
 
     def event(self, claim: Claim, dag: CompiledDAG, trigger: Trigger, params: Params) -> HookEvent:
@@ -52,7 +54,9 @@ class WorkerHooks:
         if dag.on_retry not in self._calls:
             hook = registered_task(dag.on_retry)
             func = _lacking(dag.on_retry) if hook is None else hook.func
-            self._calls[dag.on_retry] = RetryCalls(func, self._log, worker=self._lane)
+            self._calls[dag.on_retry] = RetryCalls(
+                func, self._log, self._contexts, worker=self._lane
+            )
         self._calls[dag.on_retry].call(event)
 
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from ..context import enter_attempt, leave_attempt
 from ..exceptions import RedisUnavailable
+from ..log_output import plain
 from ..log_streams import HELD, end_lines
 from ..logging import FlowkitLogger, LogLevel
 from ..protocol.records import Spent
@@ -75,7 +76,7 @@ class ResultCache:
         except RedisUnavailable:
             raise
         except Exception as error:  # another class by now, or not what was written
-            self._warn(claim, name, f"its entry cannot be read: {error}")
+            self._warn(claim, name, f"its entry cannot be read: {plain(error)}")
             return Found(None, keep)
 
     def _warn(self, claim: Claim, name: str, reason: str) -> None:

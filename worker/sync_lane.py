@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from ..attempt_contexts import AttemptContexts
 from ..context import enter_attempt, leave_attempt
 from ..exceptions import FlowkitError, RedisUnavailable, StoreError
 from ..forked import end_if_forked
@@ -65,6 +66,7 @@ class SyncLane:
         self._seconds_per_task: float | None = None
         self._since = 0.0  # when the current call began, 0 if none runs
         self._cancelled: set[str] = set()
+        self._contexts = AttemptContexts()
         self._pid = os.getpid()
         self.done = 0
 
@@ -122,7 +124,7 @@ class SyncLane:
                 claim = inbox.popleft()
             except IndexError:
                 break
-            desk.put(self._attempt(claim))
+            desk.put(self._contexts.new().run(self._attempt, claim))
             if claim.at_most_once:
                 # Until its outcome is recorded, the board must say that it started.
                 self._trouble.outlast(desk.flush)

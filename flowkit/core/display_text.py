@@ -37,6 +37,22 @@ def escape_lines(text: str, indent: str = "") -> str:
     return f"\n{indent}".join(lines)
 
 
+def text_of(value: object, otherwise: str) -> str:
+    """Return ``str(value)``, or ``otherwise`` if its class raises instead, be it SystemExit."""
+    try:
+        return str(value)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return otherwise
+
+
+def error_text(error: BaseException) -> str:
+    """Return "ValueError: bad row", also for an error whose ``__str__`` raises anything."""
+    message = text_of(error, "(its message cannot be read)")
+    return ": ".join(filter(None, (type(error).__name__, message)))
+
+
 def _is_harmless(char: str) -> bool:
     return char.isprintable() or char in _JOINERS or unicodedata.category(char) == "Zs"
 

@@ -9,6 +9,8 @@ follows from it is decided elsewhere (run.py). Its rules:
 2.  Every attempt begun puts exactly one outcome, unless it was abandoned; then none. The lock
     makes "abandoned" and "ended" exclude each other.
 3.  The condition is asked in the first attempt only, and its error is no reason to try again.
+4.  Each attempt, its condition and its cache key are called in a context of their own: a copy of
+    the context in which ``run`` was called.
 
 Plain tasks are called in the threads of the crew, or by them in other processes. Async tasks share
 one event loop in this one. If the caller bounded the parallelism, each of them holds a
@@ -18,19 +20,20 @@ thread of the crew while it runs, so that the bound holds for both kinds togethe
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from ..attempt_contexts import AttemptContexts
 from ..context import enter_attempt
 from ..core.compiled import OnFailure
 from ..core.states import TaskState
 from ..forked import end_if_forked
-from ..functions import refuse_hidden_coroutine
+from ..functions import unfit_result
 from ..invoke import may_retry, own_arguments, plan_for, why_skipped
 from ..log_streams import HELD, end_lines
 from ..open_batches import take_part
@@ -59,7 +62,8 @@ class Attempts:
         self._context = context
         self._tasks, self._graph = context.layout.tasks, context.layout.graph
         self._bounded = bounded
-        self._crew: Crew[Key] = Crew(self._attempt, max_workers)
+        self._contexts = AttemptContexts()
+        self._crew: Crew[Key] = Crew(self._attempt, max_workers, self._contexts)
         self._loop = LoopThread()
         self._lock = Lock()
         # Only attempts with a timeout can be abandoned, so only they are kept here.
@@ -79,7 +83,8 @@ class Attempts:
         if not task.is_async or self._bounded or blocks:
             self._crew.put(key)
             return
-        future = self._loop.submit(self._attempt_async(key))
+        # The loop calls a coroutine in a copy of the context from which it was submitted.
+        future = self._contexts.new().run(self._loop.submit, self._attempt_async(key))
         if task.timeout is not None:
             self._futures[key] = future
 
@@ -118,19 +123,18 @@ class Attempts:
         if call is None:
             return True
         task, args, kwargs = call
-        if task.is_async and not self._bounded:  # it came here for its cache, which may block
+        if task.is_async:  # it came here for the bound, or for its cache, which may block
             return self._hand_over(key, call)
-        if self.processes is not None and not task.is_async:
+        if self.processes is not None:
             return self._in_process(self.processes, key, call)
         begun = time.perf_counter()
         try:
-            value = self._in_loop(key, call) if task.is_async else task.func(*args, **kwargs)
-            refuse_hidden_coroutine(task.name, value)
+            value = task.func(*args, **kwargs)
         except BaseException as error:
             end_if_forked(self._pid, error)
             return self._report_failure(key, error)
         end_if_forked(self._pid)
-        return self._report(Outcome(*key, TaskState.SUCCEEDED, value, time.perf_counter() - begun))
+        return self._report_result(key, value, time.perf_counter() - begun)
 
     def _in_process(self, processes: Processes, key: Key, call: OpenCall) -> bool:
         from .processes import Again, Verdict
@@ -146,7 +150,7 @@ class Attempts:
             return self._report_failure(key, verdict.error, again=verdict.again)
         except BaseException as error:
             return self._report_failure(key, error)
-        return self._report(Outcome(*key, TaskState.SUCCEEDED, value, seconds))
+        return self._report_result(key, value, seconds)
 
     async def _attempt_async(self, key: Key) -> None:
         call = self._open(key)
@@ -160,35 +164,28 @@ class Attempts:
             value = await self._loop.as_root(task.func(*args, **kwargs))
         except BaseException as error:
             end_if_forked(self._pid, error)
-            from asyncio import CancelledError
+            import asyncio
 
             self._report_failure(key, error)
-            if isinstance(error, CancelledError):
+            if isinstance(error, asyncio.CancelledError):
                 raise
             return
         end_if_forked(self._pid)
-        self._report(Outcome(*key, TaskState.SUCCEEDED, value, time.perf_counter() - begun))
-
-    async def _awaited(self, call: OpenCall) -> Any:
-        task, args, kwargs = call
-        try:
-            return await task.func(*args, **kwargs)
-        finally:
-            end_if_forked(self._pid, sys.exc_info()[1])
-
-    def _in_loop(self, key: Key, call: OpenCall) -> Any:
-        from ..steady_loop import as_root
-
-        return self._to_loop(key, as_root(self._awaited(call))).result()
+        self._report_result(key, value, time.perf_counter() - begun)
 
     def _hand_over(self, key: Key, call: OpenCall) -> bool:
+        """Call an async task on the loop; wait for its end if this thread bounds how many run."""
         coroutine = self._call_async(key, call)
         try:
-            self._to_loop(key, coroutine)
-        except RuntimeError as error:  # the loop is closed: the run was stopped meanwhile
+            future = self._to_loop(key, coroutine)
+        except Exception as error:  # no thread for the loop, or the run was stopped meanwhile
             coroutine.close()
             return self._report_failure(key, error, again=False)
-        return True
+        if not self._bounded:
+            return True
+        with suppress(CancelledError):
+            future.exception()
+        return key not in self._abandoned
 
     def _to_loop(self, key: Key, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
         future = self._loop.submit(coroutine)
@@ -243,6 +240,12 @@ class Attempts:
 
     def _may_begin(self, index: int) -> bool:
         return not self._closed and (not self.stopping or index in self._context.goes_on)
+
+    def _report_result(self, key: Key, value: object, seconds: float) -> bool:
+        problem = unfit_result(self._tasks[key[0]].name, value)
+        if problem is not None:
+            return self._report_failure(key, problem, again=False)
+        return self._report(Outcome(*key, TaskState.SUCCEEDED, value, seconds))
 
     def _report_failure(self, key: Key, error: BaseException, *, again: bool | None = None) -> bool:
         """``again``: whether it is worth another attempt, None for asking the task."""

@@ -18,6 +18,7 @@ import base64
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ..core.display_text import error_text
 from ..core.states import TaskState
 from ..logging import FlowkitLogger, LogLevel
 from ..protocol.codec import pack, unpack
@@ -85,7 +86,7 @@ class LocalCache:
             packed = base64.b64decode(data, validate=True)
             value = unpack(packed, max_bytes=max(len(packed), 1))
         except Exception as error:
-            self._warn(index, f"its entry cannot be read: {type(error).__name__}: {error}")
+            self._warn(index, f"its entry cannot be read: {error_text(error)}")
             return None
         self._hits.add(index)
         return Found(value)
@@ -125,7 +126,7 @@ class LocalCache:
             self._warn_unkept(index, error)
 
     def _warn_unkept(self, index: int, error: Exception) -> None:
-        self._warn(index, f"its result cannot be kept: {type(error).__name__}: {error}")
+        self._warn(index, f"its result cannot be kept: {error_text(error)}")
 
     def _warn(self, index: int, reason: str) -> None:
         if index in self._warned:

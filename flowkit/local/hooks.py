@@ -9,6 +9,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Mapping
 
+from ..attempt_contexts import AttemptContexts
 from ..core.triggers import OF_THE_RUN
 from ..hooks import Hook, HookEvent, event_name
 from ..layout import Layout
@@ -30,7 +31,9 @@ class LocalHooks:
     ) -> None:
         self._run_id, self._dag_name, self._layout = run_id, dag_name, layout
         self._params = params
-        self._calls = None if on_retry is None else RetryCalls(on_retry, get_logger())
+        self._calls = None
+        if on_retry is not None:
+            self._calls = RetryCalls(on_retry, get_logger(), AttemptContexts())
         self.first_failure: int | None = None
         self._ends: dict[int, tuple[int, BaseException | None]] = {}
 

@@ -23,20 +23,24 @@ from ..exceptions import DAGError
 if TYPE_CHECKING:
     import asyncio
 
+    from ..attempt_contexts import AttemptContexts
+
 Item = TypeVar("Item")
 
 
 class Crew(Generic[Item]):
     """Up to ``limit`` threads that call ``work(item)`` in the order of ``put``.
 
-    They are started as items come. A thread whose ``work`` returns False ends: it was replaced.
-    Both ``put`` and ``replace_one`` raise DAGError if no thread is left to work and none starts.
+    Each call is made in one of ``contexts``. The threads are started as items come. One whose
+    ``work`` returns False ends: it was replaced. Both ``put`` and ``replace_one`` raise DAGError if
+    no thread is left to work and none starts.
     """
 
-    def __init__(self, work: Callable[[Item], bool], limit: int) -> None:
+    def __init__(self, work: Callable[[Item], bool], limit: int, contexts: AttemptContexts) -> None:
         # Usually a method of what holds this crew; ``stop`` lets go of it, or both would be garbage
         # that holds all results of the run until Python looks for such.
         self._work: Callable[[Item], bool] | None = work
+        self._contexts = contexts
         self._limit = limit
         self._items: SimpleQueue[Item | None] = SimpleQueue()
         self._threads: list[Thread] = []
@@ -76,8 +80,9 @@ class Crew(Generic[Item]):
         self._threads.append(thread)
 
     def _run(self, work: Callable[[Item], bool]) -> None:
+        new_context = self._contexts.new
         while (item := self._items.get()) is not None:
-            if not work(item):
+            if not new_context().run(work, item):
                 return
 
 

@@ -5,8 +5,8 @@ It is started by processes.py, told once what all calls share (``Hello``), and a
 
 1.  It dies with its parent, whatever it is doing: the kernel is asked for that where it can be
     asked (Linux), and a thread waits for the parent's end everywhere.
-2.  It is in a process group of its own, and TERM and INT do nothing to it. They are for the parent,
-    which ends this process together with whatever its tasks started.
+2.  It is in a session of its own, without a terminal, and TERM and INT do nothing to it. They are
+    for the parent, which ends this process together with whatever its tasks started.
 3.  Nothing that a task does gets past ``_answer`` as an exception.
 4.  It ends without Python's shutdown: threads of user code must not keep a finished child alive.
 """
@@ -27,12 +27,16 @@ from multiprocessing.connection import Connection
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from ..context import enter_attempt, leave_attempt
+from ..attempt_contexts import AttemptContexts
+from ..context import enter_attempt
+from ..core.display_text import error_text
 from ..forked import end_if_forked
-from ..functions import refuse_hidden_coroutine
+from ..functions import unfit_result
 from ..log_streams import HELD, end_lines
 from ..logging import configure_logging
 from ..process_signals import FOR_PARENT, obey_parent_alone
+from ..standard_streams import detach_from_terminal, keep_streams_open
+from .process_errors import pack_error, unpack_error
 from .process_wire import (
     Broken,
     Call,
@@ -40,9 +44,9 @@ from .process_wire import (
     Hello,
     Raised,
     Ready,
+    Unfit,
     class_names,
     pack,
-    sentence,
     unpack,
 )
 from .shipping import find_function
@@ -54,10 +58,9 @@ _PACKAGE = __name__.partition(".")[0]
 def child_main(pipe: Connection) -> NoReturn:
     """Run in the child until the parent closes the pipe."""
     _tie_to_parent()
-    for stream in (sys.stdout, sys.stderr):
-        # Whole lines at once: what several children print into one pipe never mixes, and what
-        # was printed is not lost if this process is killed.
-        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    # Whole lines at once: what several children print into one pipe never mixes, and what was
+    # printed is not lost if this process is killed.
+    keep_streams_open(line_buffering=True)
     # Blocked by the parent until here: neither meets a half-started interpreter.
     obey_parent_alone()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FOR_PARENT)
@@ -87,39 +90,43 @@ class _Child:
             try:
                 self._functions[number] = find_function(_here(ref))
             except BaseException as error:
-                self.missing[number] = str(error) or sentence(error)
+                self.missing[number] = str(error) or error_text(error)
+        self._contexts = AttemptContexts()  # what modules set when they are imported holds for all
 
     def answer(self, data: bytes) -> bytes:
-        """Make one call and return the packed answer."""
+        """Make one call, in a context of its own, and return the packed answer."""
+        return self._contexts.new().run(self._answer, data)
+
+    def _answer(self, data: bytes) -> bytes:
         try:
             call: Call = unpack(data)
             if call.code is not None:
                 self._functions[call.function] = unpack(call.code)
         except BaseException as error:
-            problem = f"its function or its arguments cannot be read there ({sentence(error)})"
+            problem = f"its function or its arguments cannot be read there ({error_text(error)})"
             return pack(Broken(problem))
         func = self._functions[call.function]
-        token = enter_attempt(self._run_id, call.task_name, call.attempt, self._params)
+        enter_attempt(self._run_id, call.task_name, call.attempt, self._params)
         begun = time.perf_counter()
         try:
             value = func(*call.args, **call.kwargs)
-            refuse_hidden_coroutine(call.task_name, value)
         except BaseException as error:
             end_if_forked(self._pid, error)
             return _packed_error(error)
         finally:
             if HELD:
                 end_lines()
-            leave_attempt(token)
         end_if_forked(self._pid)
-        return _packed_result(time.perf_counter() - begun, value)
+        seconds = time.perf_counter() - begun
+        unfit = unfit_result(call.task_name, value)
+        return _packed_result(seconds, value) if unfit is None else pack(Unfit(unfit))
 
 
 def _packed_result(seconds: float, value: object) -> bytes:
     try:
         return pack(Done(seconds, value))
     except BaseException as error:
-        return pack(Broken(f"its result cannot be sent back ({sentence(error)})"))
+        return pack(Broken(f"its result cannot be sent back ({error_text(error)})"))
 
 
 def _packed_error(error: BaseException) -> bytes:
@@ -131,11 +138,11 @@ def _packed_error(error: BaseException) -> bytes:
             frames = frames.tb_next
         trace = "".join(traceback.format_exception(type(error), error, frames))
     with suppress(Exception):
-        data = pack(error)
-        # Many exceptions can be packed and not unpacked: their constructor takes something else.
-        if type(unpack(data)) is type(error):
+        data = pack_error(error)
+        # Some can be packed and not unpacked, for what they hold or for their own __reduce__.
+        if type(unpack_error(data)) is type(error):
             packed = data
-    kind, _, message = sentence(error).partition(": ")
+    kind, _, message = error_text(error).partition(": ")
     return pack(Raised(packed, kind, message, trace, class_names(type(error).__mro__)))
 
 
@@ -156,7 +163,7 @@ def _flush() -> None:
 
 def _tie_to_parent() -> None:
     parent = parent_process()
-    os.setpgid(0, 0)
+    detach_from_terminal()
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if parent is None or os.getppid() != parent.pid:

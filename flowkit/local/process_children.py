@@ -19,11 +19,12 @@ from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 
 from ..process_end import how_it_ended
 from ..process_signals import FOR_PARENT
 from ..process_tree import kill_tree
+from ..standard_streams import open_missing_descriptors
 from .process_child import child_main
 from .process_wire import CHILD_NAME
 
@@ -55,12 +56,17 @@ class Kid:
         self._poll.register(pipe, select.POLLIN)
         self.pid = process.pid or 0
         self.known: set[int] = set()
+        self._ending = Lock()  # two threads may wait for its end, and one close it
+        self._closed = False
+        self._asked = Lock()  # held by the thread that asks, and on until it has ended the child
 
     def ask(self, message: bytes, limit: float | None = None) -> bytes | None:
         """Send a message and return the answer, None when ``limit`` seconds are over.
 
-        Raises Died.
+        After None or Died the child is to be ended. Raises Died.
         """
+        if not self._asked.acquire(blocking=False):
+            raise Died(self.pid, None)  # the run was stopped, and the child with it
         end = None if limit is None else time.monotonic() + limit
         try:
             self._pipe.send_bytes(message)
@@ -72,14 +78,16 @@ class Kid:
                 if not self._process.is_alive() and not self._poll.poll(0):
                     break
             else:
-                return self._pipe.recv_bytes()
+                answer = self._pipe.recv_bytes()
+                self._asked.release()
+                return answer
         except (EOFError, OSError):
             pass
         raise Died(self.pid, self._bury())
 
     def kill(self) -> None:
         """End it and what its tasks have started, without asking."""
-        if self._process.is_alive():  # else its number may be another process' by now
+        if self._lives():  # else its number may be another process' by now
             kill_tree(self.pid)
 
     def dismiss(self) -> None:
@@ -88,10 +96,34 @@ class Kid:
 
     def wait(self) -> None:
         """Wait until it has ended; one that does not end by itself is killed."""
-        self._process.join(_FAREWELL_S)
-        if self._process.is_alive():
-            self.kill()
-            self._process.join()
+        with self._ending:
+            if self._closed:
+                return
+            self._process.join(_FAREWELL_S)
+            if self._process.is_alive():
+                self.kill()
+                self._process.join()
+
+    def release(self) -> None:
+        """Close what this process holds of a child that has ended, unless a thread asks it."""
+        if self._asked.acquire(blocking=False):
+            self.close()
+
+    def close(self) -> None:
+        """Close what this process holds of a child that has ended: left to the garbage collection,
+        a thousand runs use up all descriptors.
+        """
+        with self._ending:
+            self._closed = True
+            self._pipe.close()
+            with suppress(ValueError):  # a handler of the program's own has taken note of its end
+                self._process.close()
+
+    def _lives(self) -> bool:
+        try:
+            return self._process.is_alive()
+        except (ValueError, AttributeError):  # another thread has closed it, as it had ended
+            return False
 
     def _bury(self) -> int | None:
         """Return the exit code of a child that is gone, or about to be."""
@@ -137,7 +169,7 @@ class Nursery:
         """Kill a child, or forget one that is dead: it holds nothing of this process any more."""
         kid.kill()
         kid.wait()
-        kid.dismiss()
+        kid.close()
         self.kids.remove(kid)
 
     def close(self, *, at_once: bool) -> None:
@@ -149,6 +181,7 @@ class Nursery:
             end(kid)
         for kid in kids:
             kid.wait()
+            kid.release()
         self._births.put(None)
 
     def _run(self) -> None:
@@ -162,6 +195,7 @@ class Nursery:
         # The tracker's start unblocks SIGINT, so it comes first; once it runs, it is left alone.
         resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, FOR_PARENT)
+        open_missing_descriptors()  # or the child's standard output might be the pipe
         ours, theirs = self._context.Pipe()
         name = f"{CHILD_NAME}{next(self._numbers)}"
         process = self._context.Process(target=child_main, args=(theirs,), name=name)

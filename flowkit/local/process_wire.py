@@ -72,6 +72,12 @@ class Raised(NamedTuple):
     kinds: tuple[str, ...]
 
 
+class Unfit(NamedTuple):
+    """The function has returned what no task may return. ``error``: an exception that says so."""
+
+    error: Exception
+
+
 class Broken(NamedTuple):
     """The call could not be made, or its result cannot be sent: trying again would not help."""
 
@@ -100,11 +106,3 @@ def class_names(kinds: Sequence[type]) -> tuple[str, ...]:
     """Name classes alike in both processes; a child imports a script as ``__mp_main__``."""
     names = (f"{kind.__module__}.{kind.__qualname__}" for kind in kinds)
     return tuple(name.replace("__mp_main__.", "__main__.", 1) for name in names)
-
-
-def sentence(error: BaseException) -> str:
-    """Return "ValueError: bad row", also for an error whose ``__str__`` raises."""
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:
-        return f"{type(error).__name__}: (its message cannot be read)"

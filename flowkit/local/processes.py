@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ..core.display_text import error_text
 from ..exceptions import (
     DAGError,
     IllegalValue,
@@ -35,6 +36,7 @@ from ..invoke import annotate
 from ..log_capture import is_capturing
 from ..logging import LogLevel
 from .process_children import Died, Kid, Nursery
+from .process_errors import unpack_error
 from .process_wire import (
     EXIT_UNGUARDED,
     Broken,
@@ -43,9 +45,9 @@ from .process_wire import (
     Hello,
     Raised,
     Ready,
+    Unfit,
     class_names,
     pack,
-    sentence,
     unpack,
 )
 from .shipping import load_cargo, main_can_be_imported, not_found
@@ -140,15 +142,17 @@ class Processes:
     def _start(self) -> Kid:
         try:
             kid = self._nursery.start_kid()
-            ready: Ready = unpack(kid.ask(self._hello) or b"")
-        except Died as death:
-            raise self._stillborn(death) from None
         except (OSError, RuntimeError, AssertionError) as error:
             # multiprocessing asserts that the parent is none of its daemons.
             raise DAGError(
-                f"DAG {self._dag_name!r}: a process cannot be started ({sentence(error)}). "
+                f"DAG {self._dag_name!r}: a process cannot be started ({error_text(error)}). "
                 + _remedy(error)
             ) from error
+        try:
+            ready: Ready = unpack(kid.ask(self._hello) or b"")
+        except Died as death:
+            self._nursery.end_kid(kid)
+            raise self._stillborn(death) from None
         for task, number in self._cargo.numbers.items() if ready.missing else ():
             if number in ready.missing:
                 raise not_found(self._dag_name, task, ready.missing[number])
@@ -211,7 +215,7 @@ class Processes:
             name = self._culprit(params) or next(iter(params), "")
             raise ParameterError(
                 f"DAG {self._dag_name!r}: the run parameter {name!r} cannot be sent to another "
-                f"process ({sentence(error)}). Give plain data, from which tasks make the rest.",
+                f"process ({error_text(error)}). Give plain data, from which tasks make the rest.",
                 name,
             ) from error
 
@@ -243,7 +247,7 @@ class Processes:
         what = self._culprit({**results, **named}) or "one of its arguments"
         return IllegalValue(
             f"Task {task.name!r} of DAG {self._dag_name!r}: {what} cannot be sent to another "
-            f"process ({sentence(error)}). Use plain data, or run with executor='thread'."
+            f"process ({error_text(error)}). Use plain data, or run with executor='thread'."
         )
 
     def _culprit(self, values: Mapping[str, object]) -> str | None:
@@ -257,13 +261,15 @@ class Processes:
 
     def _read(self, task: Task, answer: bytes) -> tuple[Any, float]:
         try:
-            reply: Done | Raised | Broken = unpack(answer)
+            reply: Done | Raised | Unfit | Broken = unpack(answer)
         except Exception as error:
-            reply = Broken(f"its result cannot be read back ({sentence(error)})")
+            reply = Broken(f"its result cannot be read back ({error_text(error)})")
         if isinstance(reply, Done):
             return reply.value, reply.seconds
         if isinstance(reply, Raised):
             raise _raised(task, reply)
+        if isinstance(reply, Unfit):
+            raise Verdict(reply.error, again=False)
         problem = (
             f"Task {task.name!r} of DAG {self._dag_name!r}: {reply.problem}. Between processes go "
             "plain data, and objects of classes that a module has; or run with executor='thread'."
@@ -284,7 +290,7 @@ def _raised(task: Task, reply: Raised) -> BaseException:
     """Return the exception of a task's function, or what stands for it."""
     with suppress(Exception):  # some can be read in the child alone
         if reply.packed is not None:
-            error: BaseException = unpack(reply.packed)
+            error = unpack_error(reply.packed)
             if reply.trace:
                 annotate(error, f"In the task's process:\n\n{reply.trace.rstrip()}")
             return error

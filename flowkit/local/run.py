@@ -29,10 +29,11 @@ from ..core.run import Run
 from ..core.states import RunState, TaskState
 from ..core.triggers import GOES_ON
 from ..exceptions import RunCancelled, TaskTimeout, WaitTimeout
-from ..invoke import annotate, may_retry
+from ..invoke import may_retry
 from ..layout import Layout
 from ..logging import get_logger
 from .attempts import Attempts
+from .failure import failure_of
 from .hooks import LocalHooks
 from .outcome import Outcome, RunContext
 from .timers import Timer, Timers
@@ -118,7 +119,7 @@ class _LocalRun:
             self._attempts.processes = Processes(dag.name, context)
 
     def run(self, timeout: float | None) -> dict[str, Any]:
-        """Run to the end and return the results, or raise the first failure."""
+        """Run to the end and return the results, or raise the first failure (failure.py)."""
         begun = self._clock.monotonic()
         end = None if timeout is None else begun + timeout
         at_once = True
@@ -286,15 +287,11 @@ class _LocalRun:
 
     # -- telling ---------------------------------------------------------------------------
 
-    def _failure(self) -> BaseException:
-        """Return the first failure, with a note that says whose it is."""
+    def _failure(self) -> Exception:
         errors = {index: error for index, error in self._errors.items() if index < self._own}
         self._errors.clear()  # an error's frames refer to this run: it must not refer to the error
         failed = next(iter(errors)) if self._failed is None else self._failed
-        error, name = errors[failed], self._tasks[failed].name
-        note = f"Raised by task {name!r} of DAG {self._dag.name!r}."
-        if others := [self._tasks[index].name for index in errors if index != failed]:
-            note += f" Failed as well: {', '.join(map(repr, others[:10]))}."
-        annotate(error, note)
+        named = {self._tasks[index].name: error for index, error in errors.items()}
+        error = failure_of(self._run_id, self._dag.name, named, self._tasks[failed].name)
         self._log.run_failed(failed, error, len(errors))
         return error

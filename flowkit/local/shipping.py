@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from ..core.display_text import error_text
 from ..exceptions import NotImportableError
 from ..task import Task, registered_task
-from .process_wire import pack, sentence
+from .process_wire import pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def find_function(ref: str) -> Callable[..., Any]:
         found: object = import_module(module)
     except BaseException as error:
         raise LookupError(
-            f"module {module!r} cannot be imported there: {sentence(error)}"
+            f"module {module!r} cannot be imported there: {error_text(error)}"
         ) from error
     registered = registered_task(ref)
     if registered is not None:
@@ -120,10 +121,8 @@ def _packed_function(dag_name: str, task: Task, problem: str) -> bytes:
     try:
         return pack(task.func, whole=not main_can_be_imported())
     except Exception as error:
-        way = (
-            f", and it cannot be sent as it is ({sentence(error)}). Move it to the top level of a "
-        )
-        way += "module."
+        way = f", and it cannot be sent as it is ({error_text(error)}). Move it to the top level "
+        way += "of a module."
         raise _refusal(dag_name, task, problem + way) from error
 
 

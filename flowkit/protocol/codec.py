@@ -28,6 +28,7 @@ from typing import Any, cast
 
 import msgpack
 
+from flowkit.core.display_text import text_of
 from flowkit.core.shorten import shorten
 from flowkit.protocol import (
     codec_arrays,
@@ -142,7 +143,7 @@ def _why_broken(data: bytes | memoryview, error: Exception) -> str:
         )
     return (
         "The stored value cannot be read: it is damaged, or was not written by flowkit "
-        f"({type_name(type(error))}: {describe(str(error))})."
+        f"({type_name(type(error))}: {describe(text_of(error, '?'))})."
     )
 
 

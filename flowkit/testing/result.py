@@ -64,7 +64,12 @@ class DagResult:
 
     def __str__(self) -> str:
         ended = "succeeded" if self.succeeded else "failed"
-        culprits = [task.name for task in self.tasks.values() if self.error in task.errors[-1:]]
+        raised = (self.error, None if self.error is None else self.error.__cause__)
+        culprits = [
+            task.name
+            for task in self.tasks.values()
+            if any(error in raised for error in task.errors[-1:])
+        ]
         because = f" because of task {culprits[0]!r}" if culprits else ""
         head = f"DAG {self.dag!r} {ended}{because}, after {self.elapsed:.1f} s on its clock:"
         width = max(map(len, self.tasks), default=0)

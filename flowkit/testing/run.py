@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from ..checks import check_dag, check_executor
 from ..clock import Clock, FakeClock
 from ..context import Attempt, attempt_scope
-from ..functions import refuse_hidden_coroutine
+from ..functions import unfit_result
 from ..invoke import plan_for
 from ..task import Task
 from .result import DagResult
@@ -109,7 +109,9 @@ def call_task(
         return cast("Result", _await_task(task, current, args, keywords))
     with attempt_scope(current):
         value = task.func(*args, **keywords)
-    refuse_hidden_coroutine(task.name, value)
+    problem = unfit_result(task.name, value)
+    if problem is not None:
+        raise problem
     return value
 
 

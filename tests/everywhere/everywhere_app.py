@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import decimal
+import io
 import json
+import os
+import sys
 import time
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from pathlib import Path
 
 from flowkit import current_attempt, task
 from flowkit.hooks import HookEvent, Hooks
@@ -155,6 +163,130 @@ def only_without(value: object) -> str:
 @task
 def after(value: object) -> object:
     return value
+
+
+# -- answers that look like others --------------------------------------------------------------
+
+ITERATORS: dict[str, Callable[[list[str]], object]] = {
+    "generator": lambda rows: (row for row in rows),
+    "map": lambda rows: map(str.upper, rows),
+    "filter": lambda rows: filter(None, rows),
+    "zip": lambda rows: zip(rows, rows, strict=True),
+    "reader": csv.reader,
+    "list_iterator": iter,
+}
+
+
+@task(retries=2, delay=0)
+def reads_rows(kind: str, diary: str | None = None) -> object:
+    write(diary, current_attempt().attempt)
+    return ITERATORS[kind](["a", "b"])
+
+
+@task
+def count_rows(rows: Iterable[object]) -> int:
+    return sum(1 for _ in rows)
+
+
+async def answers_no(*_: object) -> bool:
+    return False
+
+
+@task(when=lambda value: answers_no(value))
+def pays(_: object) -> str:
+    return "PAID"
+
+
+@task(when=lambda value: (value is None for _ in (1,)))
+def pays_too(_: object) -> str:
+    return "PAID"
+
+
+# -- contexts ----------------------------------------------------------------------------------
+
+tenant = ContextVar("tenant", default="nobody")
+decimal.getcontext().prec = 12  # what an app sets when it is imported holds in all its tasks
+
+
+def leave_traces(*_: object) -> bool:
+    """Set what a task without a context of its own would leave to those after it.
+
+    Returns whether there was nothing of the kind.
+    """
+    is_clean = traces() == ["nobody", "3703.701"]
+    tenant.set("customer-7")
+    decimal.getcontext().prec = 3
+    return is_clean
+
+
+def traces() -> list[object]:
+    return [tenant.get(), str(decimal.Decimal("1234.567") * 3)]
+
+
+@task(when=leave_traces)
+def leaves_traces(_: object) -> list[object]:
+    leave_traces()
+    return traces()
+
+
+@task
+def finds(*_: object) -> list[object]:
+    return traces()
+
+
+@task(when=leave_traces)
+async def leaves_traces_async(_: object) -> list[object]:
+    leave_traces()
+    return traces()
+
+
+@task
+async def finds_async(*_: object) -> list[object]:
+    return traces()
+
+
+@task(retries=1, delay=0)
+def leaves_traces_and_fails() -> list[object]:
+    found = traces()
+    leave_traces()
+    if current_attempt().attempt == 1:
+        raise OSError("not yet")
+    return found
+
+
+# -- standard streams --------------------------------------------------------------------------
+
+
+def _error_of(call: Callable[[], object]) -> str:
+    try:
+        call()
+    except Exception as error:
+        return type(error).__name__
+    return "none"
+
+
+@task
+def asks_the_terminal() -> list[object]:
+    """Ask as input(), ssh and a debugger do."""
+    terminal = Path("/dev/tty")
+    errors = [_error_of(ask) for ask in (input, terminal.read_text, breakpoint)]
+    return [*errors, os.getsid(0) == os.getpid()]
+
+
+@task
+def closes_its_output(*_: object) -> str:
+    """Wrap the buffer to write CSV; collected, the wrapper closes it. And close what is left."""
+    io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8").write("1,2,3\n")
+    for stream in (sys.stdout, sys.stderr):
+        stream.close()
+    return "closed"
+
+
+@task
+def prints(*_: object) -> str:
+    for stream in (sys.stdout, sys.stderr):
+        print("a line of a later task", file=stream, flush=True)
+    return "printed"
 
 
 # -- what is promised --------------------------------------------------------------------------

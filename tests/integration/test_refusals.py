@@ -92,7 +92,7 @@ def test_a_script_of_its_own_is_told_how_to_submit(standing: System) -> None:
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        ("raise KeyboardInterrupt", "cannot be loaded: it raises KeyboardInterrupt()"),
+        ("raise KeyboardInterrupt", "cannot be loaded: it raises KeyboardInterrupt."),
         ("x = 1", "has no tasks. Give the file or module that defines or imports them"),
     ],
 )

@@ -22,6 +22,9 @@ class TakesTwo(Exception):
     def __init__(self, one: int, two: int) -> None:
         super().__init__(f"{one} and {two}")
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return TakesTwo, self.args
+
 
 def note(path: str) -> int:
     """Leave a mark, and return how many there are."""

@@ -12,7 +12,7 @@ import process_tasks as tasks
 import pytest
 from helpers import wait_until
 
-from flowkit import DAG, DAGCycleError, Task, task
+from flowkit import DAG, DAGCycleError, Task, TaskExecutionError, task
 from flowkit.exceptions import RunAlreadyOver, RunCancelled, TaskTimeout, WaitTimeout
 
 PATIENCE = 20.0
@@ -45,6 +45,38 @@ def test_the_event_loop_goes_on_while_a_plain_task_runs():
         return await run
 
     assert asyncio.run(main()) == {"waits": True}
+
+
+async def cancels_a_part():
+    part = asyncio.create_task(asyncio.Event().wait())
+    part.cancel()
+    await part
+
+
+def test_a_task_that_ends_by_cancellation_is_a_failure_for_a_task_group():
+    """A TaskGroup takes CancelledError for a part that was cancelled on purpose: no failure."""
+
+    async def main():
+        async with asyncio.TaskGroup() as group:
+            group.create_task(dag_of(Task(cancels_a_part)).arun())
+
+    with pytest.raises(ExceptionGroup) as caught:
+        asyncio.run(main())
+    (error,) = caught.value.exceptions
+    assert isinstance(error, TaskExecutionError)
+    assert isinstance(error.__cause__, asyncio.CancelledError)
+
+
+def test_a_task_that_exits_does_not_end_the_loop_that_awaits_its_run():
+    def leave():
+        raise SystemExit(0)
+
+    async def main():
+        with pytest.raises(TaskExecutionError, match="'leave' failed: SystemExit: 0"):
+            await dag_of(Task(leave)).arun()
+        return "goes on"
+
+    assert asyncio.run(main()) == "goes on"
 
 
 @pytest.mark.parametrize("executor", ["thread", "process"])

@@ -13,11 +13,12 @@ import time
 
 import pytest
 
-from flowkit import DAG, Task
+from flowkit import DAG, Task, TaskExecutionError
 from flowkit.core.compiled import OnFailure
 from flowkit.exceptions import TaskTimeout, WaitTimeout
-from flowkit.local.attempts import Attempts, RunContext
+from flowkit.local.attempts import Attempts
 from flowkit.local.log import LocalLog
+from flowkit.local.outcome import RunContext
 from flowkit.logging import get_logger
 
 PATIENCE = 20.0  # seconds that a test waits before it gives up; never how long it takes
@@ -25,6 +26,13 @@ PATIENCE = 20.0  # seconds that a test waits before it gives up; never how long 
 
 def constant(name: str, value: object = None, **options) -> Task:
     return Task(lambda *results: value if value is not None else results, name=name, **options)
+
+
+def dag_of(*members: Task) -> DAG:
+    dag = DAG("etl")
+    for member in members:
+        dag.add(member)
+    return dag
 
 
 def failing(name: str, error: BaseException, **options) -> Task:
@@ -93,8 +101,57 @@ def test_what_is_no_exception_is_never_tried_again(error):
         raise error
 
     Task(leave, retries=3, delay=0)
-    with pytest.raises(type(error)):
+    with pytest.raises(TaskExecutionError):
         DAG().run()
+    assert calls == [1]
+
+
+NO_EXCEPTIONS = [
+    SystemExit(0),
+    KeyboardInterrupt(),
+    GeneratorExit(),
+    asyncio.CancelledError(),
+    BaseExceptionGroup("parts", [SystemExit(0), ValueError()]),
+]
+
+
+@pytest.mark.parametrize("max_workers", [None, 2])
+@pytest.mark.parametrize("kind", ["plain", "async", "condition"])
+@pytest.mark.parametrize("error", NO_EXCEPTIONS, ids=lambda error: type(error).__name__)
+def test_what_is_no_exception_is_the_cause_of_the_failure_and_does_not_end_the_caller(
+    error, kind, max_workers
+):
+    """A task that calls a program's ``main`` may meet ``sys.exit(0)``: that is no success."""
+
+    async def leave():
+        raise error
+
+    if kind == "async":
+        Task(leave)
+    elif kind == "plain":
+        failing("leave", error)
+    else:
+        constant("first") >> constant("leave", when=failing("asked", error).func)
+    dag = dag_of(*(task for task in Task._all_tasks if task.name != "asked"))
+    with pytest.raises(TaskExecutionError, match="'leave' failed: " + type(error).__name__) as got:
+        dag.run(max_workers=max_workers)
+    assert type(got.value.__cause__) is type(error)
+    assert got.value.__notes__ == ["Raised by task 'leave' of DAG 'etl'."]
+
+
+@pytest.mark.parametrize("max_workers", [None, 2])
+def test_a_part_that_was_cancelled_is_a_failure_that_is_not_tried_again(max_workers):
+    calls = []
+
+    async def download():
+        calls.append(1)
+        part = asyncio.create_task(asyncio.Event().wait())
+        part.cancel()
+        await part
+
+    Task(download, retries=3, delay=0)
+    with pytest.raises(TaskExecutionError, match="'download' failed: CancelledError"):
+        DAG("etl").run(max_workers=max_workers)
     assert calls == [1]
 
 

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from flowkit import DAG, Task, task
+from flowkit import DAG, Task, TaskExecutionError, task
 from flowkit.exceptions import DAGError
 from flowkit.local.lanes import LoopThread
 from flowkit.local.process_children import Nursery
@@ -54,7 +54,9 @@ def test_a_coroutine_that_exits_fails_its_task_and_no_other(exits, bounded):
     with DAG("loop", on_failure="continue") as dag:
         neighbour >> after
         dag.add(gives_up)
-    with pytest.raises(SystemExit, match="give up") as caught:
+    with pytest.raises(
+        TaskExecutionError, match="'gives_up' failed: SystemExit: give up"
+    ) as caught:
         dag.run(max_workers=4 if bounded else None)
     assert "Raised by task 'gives_up'" in caught.value.__notes__[0]
     assert "Failed as well" not in caught.value.__notes__[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import sys
@@ -139,10 +140,11 @@ def test_retry_on_holds_for_an_exception_that_cannot_be_sent_too(path):
     assert len(tasks.marks(path)) == 3
 
 
-def test_what_is_no_exception_comes_back_as_itself():
-    with pytest.raises(SystemExit) as caught:
+def test_what_is_no_exception_comes_back_as_the_cause_of_the_failure():
+    with pytest.raises(TaskExecutionError, match="'leave' failed: SystemExit: 3") as caught:
         run(tasks.leave)
-    assert caught.value.code == 3
+    assert isinstance(caught.value.__cause__, SystemExit)
+    assert caught.value.__cause__.code == 3
 
 
 def test_a_coroutine_hidden_by_a_decorator_is_an_error_not_a_result():
@@ -297,3 +299,17 @@ def _gone(pid: int) -> bool:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+@pytest.mark.parametrize("member", [tasks.give, tasks.die_once, tasks.stuck_once])
+def test_a_run_gives_back_its_descriptors_without_the_garbage_collection(member, path):
+    """A program that has switched it off ran out of descriptors after some runs."""
+    run(tasks.give)  # from now on, what multiprocessing needs only once is there
+    this = psutil.Process()
+    before = this.num_fds()
+    gc.disable()
+    try:
+        run(member, params={"path": path} if member is not tasks.give else None)
+        wait_until("all is closed", lambda: this.num_fds() <= before)
+    finally:
+        gc.enable()

@@ -16,6 +16,7 @@ from flowkit.exceptions import (
     DAGError,
     FlowkitError,
     ParameterError,
+    TaskExecutionError,
     TaskNotFoundError,
     TaskTimeout,
 )
@@ -152,7 +153,10 @@ def test_an_empty_dag():
 
 def test_a_task_may_even_leave_the_program():
     result = run_dag(alone(failing("leaving", SystemExit(3))))
-    assert result.assert_failed("leaving", SystemExit).error.code == 3
+    result.assert_failed("leaving", SystemExit)
+    assert isinstance(result.error, TaskExecutionError)
+    assert result.error.__cause__.code == 3
+    assert str(result).startswith("DAG 'one' failed because of task 'leaving'")
 
 
 def test_what_is_wrong_before_anything_runs_is_raised():

@@ -1,0 +1,23 @@
+"""What kind of function a callable is, also behind ``partial`` or an object's ``__call__``."""
+
+from __future__ import annotations
+
+import inspect
+from functools import partial
+from typing import Any
+
+
+def is_async(func: Any) -> bool:
+    """Tell whether calling ``func`` gives a coroutine."""
+    return _is_any(func, inspect.iscoroutinefunction)
+
+
+def is_generator(func: Any) -> bool:
+    """Tell whether calling ``func`` gives a generator, of either kind."""
+    return _is_any(func, inspect.isgeneratorfunction) or _is_any(func, inspect.isasyncgenfunction)
+
+
+def _is_any(func: Any, holds_for: Any) -> bool:
+    while isinstance(func, partial):
+        func = func.func
+    return bool(holds_for(func) or holds_for(type(func).__call__))

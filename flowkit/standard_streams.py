@@ -1,0 +1,114 @@
+"""Standard input, output and error of a process that runs other people's tasks.
+
+Tasks do everything to these streams that a program may do to its own. Here are the rules by which
+that harms no later task, no log line and no connection:
+
+1.  Descriptors 0, 1 and 2 are always open. Otherwise the next pipe or socket gets such a number,
+    and what a program of a task prints goes into it.
+2.  Closing ``sys.stdout`` or ``sys.stderr``, or a wrapper around their ``buffer`` (which garbage
+    collection closes too), flushes them and no more.
+3.  Standard input is empty, and there is no controlling terminal: ``/dev/tty`` cannot be opened.
+    A process outside of the terminal's foreground that reads from it is stopped by the kernel, and
+    its task would neither end nor fail.
+4.  ``breakpoint()`` raises an error that says where a debugger works, unless PYTHONBREAKPOINT names
+    another one. One that the app installs wins as well.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import Any
+
+_NAMES = {1: "stdout", 2: "stderr"}
+
+
+def open_missing_descriptors() -> None:
+    """Open the null device for each of the descriptors 0, 1 and 2 that is closed."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
+
+
+def open_missing_streams() -> None:
+    """Do the same, and give ``sys.stdout`` and ``sys.stderr`` a stream where they have none."""
+    open_missing_descriptors()
+    for number, name in _NAMES.items():
+        if getattr(sys, name) is None:
+            setattr(sys, name, _kept_open(number, None, line_buffering=False))
+
+
+def detach_from_terminal() -> None:
+    """Apply the third and the fourth rule, in a process that leads no group yet."""
+    os.setsid()
+    open_missing_descriptors()
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    sys.breakpointhook = _breakpoint
+
+
+def keep_streams_open(*, line_buffering: bool | None = None) -> None:
+    """Apply the first and the second rule to the streams that are the process' own still.
+
+    ``line_buffering``: whether each line is written at once, None for as it is.
+    """
+    open_missing_streams()
+    for number, name in _NAMES.items():
+        stream = getattr(sys, name)
+        if stream is getattr(sys, f"__{name}__") and isinstance(stream, io.TextIOWrapper):
+            lines = stream.line_buffering if line_buffering is None else line_buffering
+            stream.flush()
+            setattr(sys, name, _kept_open(number, stream, line_buffering=lines))
+
+
+class _KeptBuffer(io.BufferedWriter):
+    def close(self) -> None:
+        """Flush. What a task has closed, later ones write to."""
+        self.flush()
+
+
+class _KeptStream(io.TextIOWrapper):
+    def close(self) -> None:
+        """Flush. What a task has closed, later ones write to."""
+        self.flush()
+
+    def detach(self) -> io.BufferedWriter:
+        """Return a buffer to be wrapped; this stream stays of use."""
+        self.flush()
+        return _buffer(self.fileno())
+
+
+def _kept_open(
+    number: int, stream: io.TextIOWrapper | None, *, line_buffering: bool
+) -> io.TextIOWrapper:
+    """Return a stream on a descriptor, with the encoding of ``stream``."""
+    unbuffered = stream is not None and stream.write_through  # PYTHONUNBUFFERED
+    raw: Any = _KeptRaw(number, "w", closefd=False)
+    return _KeptStream(
+        raw if unbuffered else _buffer(number),
+        encoding="utf-8" if stream is None else stream.encoding,
+        errors="backslashreplace" if stream is None else stream.errors,
+        line_buffering=line_buffering,
+        write_through=unbuffered,
+    )
+
+
+class _KeptRaw(io.FileIO):
+    def close(self) -> None:
+        """Do nothing. What a task has closed, later ones write to."""
+
+
+def _buffer(number: int) -> _KeptBuffer:
+    return _KeptBuffer(io.FileIO(number, "w", closefd=False))
+
+
+def _breakpoint(*args: Any, **kwargs: Any) -> Any:
+    if os.environ.get("PYTHONBREAKPOINT"):
+        return sys.__breakpointhook__(*args, **kwargs)
+    raise RuntimeError(
+        "breakpoint() needs a terminal, and this task runs in a process that has none. Run the DAG "
+        "with dag.run(executor='thread') to debug it, call the task as a function, or let "
+        "PYTHONBREAKPOINT name a debugger that is used over the network."
+    )
