@@ -32,8 +32,8 @@ KNOWN = {
     "flowkit/log_capture.py:_tell_line:getattr(sys, stream).write": "a task's line where the task "
     "would have written it itself: logging of the user's has disabled flowkit's logger",
     "flowkit/log_output.py:emit:write_text": "a formatter's line: both forms escape",
+    "flowkit/log_records.py:report_broken:stream_beneath(sys.stderr).write": ESCAPED,
     "flowkit/log_streams.py:write:self.beneath().write": "what user code writes in its own process",
-    "flowkit/log_streams.py:writelines:self.write": "the same",
     "flowkit/system.py:print_line:write_text": ESCAPED,
     "flowkit/system.py:print_line:write_output": "output of tasks",
     "flowkit/terminal.py:write_text:stream.write": "the one function that writes",
@@ -44,6 +44,8 @@ KNOWN = {
 ELSEWHERE = {
     "os.write": "pipes between our processes",
     "file.write": "a state file",
+    "self.write": "a state file",
+    "self._file.write": "a state file",
     "output.write_text": "the file that flowkit graph --output names",
 }
 WRITERS = {"print", "echo", "secho", "write", "writelines", "write_text", "write_output"}
