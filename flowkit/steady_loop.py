@@ -82,6 +82,7 @@ def run_steadily(loop: asyncio.AbstractEventLoop, is_over: Callable[[], bool]) -
             error = raised
         if not is_over():
             _fail_culprit(error)
+    loop.set_task_factory(None)  # one of the app's that raises would keep the loop from closing
 
 
 def _fail_culprit(error: BaseException | None) -> None:

@@ -187,7 +187,13 @@ class AsyncLane:
     # -- on the loop ------------------------------------------------------------------------------
 
     def _begin(self, prepared: Prepared, slot: int) -> None:
-        beginning = self._loop.create_task(self._attempt(prepared, slot), name=prepared.name)
+        attempt = self._attempt(prepared, slot)
+        try:
+            beginning = self._loop.create_task(attempt, name=prepared.name)
+        except BaseException as error:  # a task factory of the app's may raise anything
+            attempt.close()
+            self._end(prepared, slot, self._executor.broken(prepared.claim, error))
+            return
         self._begun.add(beginning)
         beginning.add_done_callback(self._begun.discard)
 
@@ -204,7 +210,10 @@ class AsyncLane:
         except BaseException as error:
             outcome = self._executor.broken(claim, error)
         self._cancelled.discard(key)
-        if claim.at_most_once:
+        self._end(prepared, slot, outcome)
+
+    def _end(self, prepared: Prepared, slot: int, outcome: Outcome) -> None:
+        if prepared.claim.at_most_once:
             # Until its outcome is recorded, the board must say that it has started.
             self._desk.put(outcome, partial(self._vacate, slot))
         else:

@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -84,7 +85,8 @@ class Attempts:
             self._crew.put(key)
             return
         # The loop calls a coroutine in a copy of the context from which it was submitted.
-        future = self._contexts.new().run(self._loop.submit, self._attempt_async(key))
+        submit, lost = self._loop.submit, partial(self._report_failure, key, again=False)
+        future = self._contexts.new().run(submit, self._attempt_async(key), lost)
         if task.timeout is not None:
             self._futures[key] = future
 
@@ -188,7 +190,7 @@ class Attempts:
         return key not in self._abandoned
 
     def _to_loop(self, key: Key, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
-        future = self._loop.submit(coroutine)
+        future = self._loop.submit(coroutine, partial(self._report_failure, key, again=False))
         if self._tasks[key[0]].timeout is None:
             return future
         with self._lock:

@@ -100,8 +100,13 @@ class LoopThread:
         # The loop itself holds its tasks weakly: one that waits for what only it knows is garbage.
         self._running: set[Future[Any]] = set()
 
-    def submit(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
-        """Run a coroutine on the loop. Any thread may ask. Raises DAGError if there is no loop."""
+    def submit(
+        self, coroutine: Coroutine[Any, Any, Any], lost: Callable[[BaseException], object]
+    ) -> Future[Any]:
+        """Run a coroutine on the loop. Any thread may ask. Raises DAGError if there is no loop.
+
+        ``lost``: called with what keeps it from being run, such as a task factory that raises.
+        """
         try:
             self._open()
         except DAGError:
@@ -111,8 +116,20 @@ class LoopThread:
 
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         self._running.add(future)
-        future.add_done_callback(self._running.discard)
+        future.add_done_callback(lambda ended: self._note_end(ended, coroutine, lost))
         return future
+
+    def _note_end(
+        self,
+        future: Future[Any],
+        coroutine: Coroutine[Any, Any, Any],
+        lost: Callable[[BaseException], object],
+    ) -> None:
+        self._running.discard(future)
+        error = None if future.cancelled() else future.exception()
+        if error is not None:
+            coroutine.close()
+            lost(error)
 
     def stop(self, *, wait: bool) -> None:
         """Cancel what still runs and end the loop; ``wait``: until it has ended."""

@@ -62,6 +62,27 @@ def test_a_coroutine_that_exits_fails_its_task_and_no_other(exits, bounded):
     assert "Failed as well" not in caught.value.__notes__[0]
 
 
+@pytest.mark.parametrize("bounded", [False, True])
+def test_a_task_factory_that_raises_fails_what_comes_after_it(bounded):
+    """Outcomes were lost with the callback that could not make an asyncio task: the run hung."""
+
+    def refuses(*args, **kwargs):
+        raise LookupError("no task today")
+
+    @task
+    async def installs():
+        asyncio.get_running_loop().set_task_factory(refuses)
+
+    @task
+    async def later(_installed):
+        return "never"
+
+    with DAG("factory") as dag:
+        installs >> later
+    with pytest.raises(LookupError, match="no task today"):
+        dag.run(max_workers=2 if bounded else None)
+
+
 def test_a_coroutine_that_waits_for_what_only_it_knows_is_not_taken_for_garbage():
     begun, ended = threading.Event(), threading.Event()
 
@@ -76,9 +97,9 @@ def test_a_coroutine_that_waits_for_what_only_it_knows_is_not_taken_for_garbage(
         pass
 
     lane = LoopThread()
-    lane.submit(wait())
+    lane.submit(wait(), pytest.fail)
     assert begun.wait(PATIENCE)
-    lane.submit(nothing()).result(PATIENCE)  # by now the other one waits
+    lane.submit(nothing(), pytest.fail).result(PATIENCE)  # by now the other one waits
     gc.collect()
     assert not ended.is_set()
     lane.stop(wait=True)

@@ -131,6 +131,27 @@ def test_whatever_raises_around_a_coroutine_the_attempt_has_an_outcome(
     rig.finish()
 
 
+def test_a_task_factory_that_raises_fails_the_attempts_that_come_after_it() -> None:
+    """Their outcomes were lost with the callback that could not make an asyncio task."""
+
+    def refuses(*args: object, **kwargs: object) -> None:
+        raise LookupError("no task today")
+
+    @task
+    async def installs() -> None:
+        asyncio.get_running_loop().set_task_factory(refuses)  # type: ignore[arg-type]
+
+    store = Patient(claim_of(0))
+    rig = Rig(store, installs, installs)
+    rig.lane.start()
+    assert rig.tokens(1) == ["0,1,S"]
+    store.stock.append(claim_of(1))
+    assert rig.tokens(2) == ["0,1,S", "1,1,F"]
+    info = ErrorInfo.unpack(rig.store.outcomes[1].payload)
+    assert (info.type, info.message) == ("LookupError", "no task today")
+    rig.finish()
+
+
 def test_a_thread_of_the_lane_that_breaks_is_reported() -> None:
     """The lane went on without it: nothing was claimed any more, in silence."""
     rig = Rig(Patient())
