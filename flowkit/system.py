@@ -111,15 +111,22 @@ class LocalSystem:
         ``at_once`` kills them. So does a KeyboardInterrupt meanwhile; it is raised again when they
         are gone.
         """
-        keeper, self._keeper = self._keeper, None
         server, self._server = self._server, None
         try:
-            if keeper is not None:
-                keeper.stop(at_once=at_once)
+            self.stop_daemons(at_once=at_once)
         finally:
             if server is not None:
                 server.stop()
                 self._url = None
+
+    def stop_daemons(self, *, at_once: bool = False) -> None:
+        """Stop the scheduler and the workers as ``stop`` does, and leave the store running.
+
+        All that they and their tasks have written has been handed on when this returns.
+        """
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.stop(at_once=at_once)
 
     def __enter__(self) -> LocalSystem:
         return self.start()

@@ -227,6 +227,7 @@ def _see_through(
         display.note("Cancelling the run. Ctrl-C again ends it at once.")
         _cancel(system, handle)
         raise
+    system.stop_daemons()  # what tasks have printed comes before the results
     finish(handle, record, display, as_json=as_json, hint=_hint(order))
     return code_of_state(record.state)
 
