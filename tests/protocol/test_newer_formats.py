@@ -71,7 +71,7 @@ class TestTransitions:
 
     @pytest.mark.parametrize(
         ("blamed", "left"),
-        [([], "Q1,,0^,,"), (["r1,0"], "Q2,,1^,,"), (["r1,0", "r1,1"], "Q2,,0/1^!,,")],
+        [([], "Q1,,0^?,,"), (["r1,0"], "Q2,,1^,,"), (["r1,0", "r1,1"], "Q2,,0/1^!,,")],
     )
     def test_running_to_queued_by_a_death(self, world: World, blamed: list[str], left: str) -> None:
         world.running(0)
