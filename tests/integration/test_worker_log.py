@@ -15,12 +15,13 @@ from flowkit import DAG, RunHandle, Task
 # The worker's app sets up logging for itself, as many do; this process keeps its own.
 LOUD_APP = """
 import logging
+import sys
 from flowkit import configure_logging
 from talking_app import *
 
 logging.basicConfig(level=logging.INFO)
 configure_logging("ERROR")  # for runs in one process; on workers it is the worker's to say
-print("the app is loaded")
+sys.stdout.write("the app is loaded\\n")  # at once: unbuffered, print writes a line in two parts
 """
 
 
