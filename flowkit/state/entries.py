@@ -174,11 +174,15 @@ def _whole_text(text: str) -> str:
     return text
 
 
-def _copy(data: Any) -> Any:
+def _copy(data: Any, depth: int = 0) -> Any:
+    """Return a copy. Raises RecursionError for what is deeper than ``set`` takes, as all Pythons
+    would somewhere, but not at the same depth."""
+    if depth > _MAX_DEPTH:
+        raise RecursionError
     if type(data) is list:
-        return [_copy(item) for item in data]
+        return [_copy(item, depth + 1) for item in data]
     if type(data) is dict:
-        return {name: _copy(item) for name, item in data.items()}
+        return {name: _copy(item, depth + 1) for name, item in data.items()}
     return data
 
 

@@ -132,7 +132,7 @@ def test_what_set_never_writes_is_an_error_that_names_the_key(path: Path) -> Non
     """Whoever may write the file can nest a value, or pack fields that are no dict."""
     fields = base64.b64encode(pack([1])).decode()
     entry = {"value": 1, "timestamp": 0, "ttl": None}
-    deep = f'{{"value": {"[" * 700}{"]" * 700}}}'
+    deep = f'{{"value": {"[" * 102}{"]" * 102}}}'
     listed = json.dumps({**entry, "metadata": fields, "packed": ["metadata"]})
     path.write_text(f'{{"cache": {{"deep": {deep}, "listed": {listed}}}}}')
     state = StateManager(path)
