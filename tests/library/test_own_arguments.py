@@ -75,7 +75,7 @@ def test_each_attempt_of_a_direct_call_gets_copies() -> None:
 
 
 def test_an_argument_that_cannot_be_copied_fails_the_task_in_words() -> None:
-    lock = task(name="lock")(Lock)
+    lock = task(name="lock")(lambda: Lock())
 
     @task(copy_arguments=True, retries=3)
     def use(lock: object) -> None: ...
