@@ -15,7 +15,6 @@ import re
 from dataclasses import dataclass
 
 _ONE_LINE = re.compile(r"^local function (\w+)\(([\w, ]*)\) return (.+) end\n", re.MULTILINE)
-_CALL = re.compile(r"\b(\w+)\(")
 _WORD = re.compile(r"'(?:[^'\\]|\\.)*'|[A-Za-z_]\w*|.", re.DOTALL)
 _SIMPLE = re.compile(r"[\w.]+(?:\[\w+\])?|'[^']*'")
 
@@ -45,29 +44,32 @@ def inlined(text: str) -> str:
         name, parameters, expression = definition.groups()
         function = _Function(tuple(re.findall(r"\w+", parameters)), expression)
         rest = _replaced(text[definition.end() :], name, function)
-        at = definition.end() if name in _WORD.findall(rest) else definition.start()
+        is_needed = name in rest and name in _WORD.findall(rest)
+        at = definition.end() if is_needed else definition.start()
         text = text[:at] + rest
     return text
 
 
 def _replaced(text: str, name: str, function: _Function) -> str:
-    at = 0
-    while found := _CALL.search(text, at):
-        at = found.end()
-        if found[1] != name:
-            continue
-        arguments, end = _arguments(text, at)
-        placed = function.placed(arguments)
+    call = f"{name}("
+    begin = text.find(call)
+    while begin >= 0:
+        is_whole = not (begin and (text[begin - 1].isalnum() or text[begin - 1] == "_"))
+        placed = None
+        if is_whole:
+            arguments, end = _arguments(text, begin + len(call))
+            placed = function.placed(arguments)
         if placed is not None:
-            text = text[: found.start()] + placed + text[end:]
-            at = found.start() + 1
+            text = text[:begin] + placed + text[end:]
+        begin = text.find(call, begin + 1)
     return text
 
 
 def _arguments(text: str, begin: int) -> tuple[list[str], int]:
     """Return the arguments of a call whose bracket opened before ``begin``, and where it ends."""
     depth, end, arguments = 0, begin, [""]
-    for word in _WORD.findall(text[begin:]):
+    for found in _WORD.finditer(text, begin):
+        word = found[0]
         end += len(word)
         if word in "([{":
             depth += 1
