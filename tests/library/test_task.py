@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-import multiprocessing
-import pickle
 import threading
-from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
@@ -27,24 +24,6 @@ def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def add(x, y=1):
     """Add two numbers."""
     return x + y
-
-
-@task
-def squared(number):
-    return number * number
-
-
-class TestInAPoolOfOnesOwn:
-    def test_a_task_is_found_by_its_name(self):
-        assert pickle.loads(pickle.dumps(squared)) is squared
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as pool:
-            assert list(pool.map(squared, [1, 2, 3])) == [1, 4, 9]
-
-    def test_one_that_has_no_name_there_is_refused(self):
-        with pytest.raises(TypeError, match="was bound, so another process does not find it"):
-            pickle.dumps(squared.bind("nine", number=3))
-        with pytest.raises((pickle.PicklingError, AttributeError)):
-            pickle.dumps(task(name="local")(lambda: None))
 
 
 class Flaky:
