@@ -224,18 +224,6 @@ class Task(Generic[P, R]):
         result: R = call_here(self, args, kwargs)
         return result
 
-    def __reduce__(self) -> str:
-        """Be pickled as its function would be, by module and name: for process pools of users.
-
-        Raises TypeError for a bound task, which stands under no name of its own.
-        """
-        if self.base is self:
-            return self.__qualname__  # type: ignore[attr-defined, no-any-return]
-        raise TypeError(
-            f"Task {self.name!r} was bound, so another process does not find it by its name. Hand "
-            f"over {self.base.name!r} and the arguments."
-        )
-
     def __repr__(self) -> str:
         ends = f"upstream={len(self.upstream)}, downstream={len(self.downstream)}"
         return f"Task(name={self.name!r}, {ends})"
