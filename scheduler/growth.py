@@ -10,7 +10,6 @@ Asked one after the other and without threads: the parent forks afterwards.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import closing
 
@@ -18,30 +17,31 @@ from ..exceptions import RedisUnavailable, WrongShards
 from ..protocol.decoding import text_of
 from ..protocol.keys import Keys
 from ..protocol.link import Link
-from ..protocol.shards import Shard, wrong_shards
+from ..protocol.shards import Shard, read_layout, wrong_shards
 
 SOON_S = 2.0
-_LAYOUT = re.compile(r"([0-9]{1,6})/([0-9]{1,6})/[0-9]{1,6}")
+SHOWN = 40  # characters of what is no layout
 
 
 def check_growth(shards: Sequence[Shard]) -> None:
     """Raise WrongShards if the list is longer than it was, and not the old one with new shards
     behind it; RedisUnavailable if a shard that does not answer leaves that open.
     """
-    said: dict[Shard, str] = {}
+    if len(shards) < 2:
+        return  # no list is shorter
+    said: dict[Shard, bytes] = {}
     away: RedisUnavailable | None = None
     for shard in shards:
         try:
             said[shard] = _layout_of(shard)
         except RedisUnavailable as error:
             away = away or error
-    counts = [int(one[2]) for layout in said.values() if (one := _LAYOUT.fullmatch(layout))]
-    if not any(count < len(shards) for count in counts):
+    layouts = {shard: read_layout(stored) for shard, stored in said.items()}
+    if not any(layout and layout.count < len(shards) for layout in layouts.values()):
         return  # it is as long as it was, or new; each shard refuses another place by itself
-    for shard, layout in said.items():
-        place = _LAYOUT.fullmatch(layout)
-        if layout and (place is None or int(place[1]) != shard.position):
-            told = layout.rpartition("/")[0] if place else layout
+    for shard, layout in layouts.items():
+        if said[shard] and (layout is None or layout.position != shard.position):
+            told = layout.place if layout else text_of(said[shard])[:SHOWN]
             raise WrongShards(wrong_shards(shard.url, shard.namespace, shard.layout, told))
     if away is not None:
         raise RedisUnavailable(
@@ -50,12 +50,12 @@ def check_growth(shards: Sequence[Shard]) -> None:
         )
 
 
-def _layout_of(shard: Shard) -> str:
-    """Return what the layout says there, "" for nothing."""
+def _layout_of(shard: Shard) -> bytes:
+    """Return what stands under ``layout`` there, b"" for nothing."""
     keys = Keys(shard.namespace)
     link = Link(shard.url, name="flowkit-scheduler", patience=0.0, read_timeout=SOON_S)
     with closing(link):
         found, used = link.batch([("GET", keys.layout()), ("EXISTS", keys.cursor(), keys.runs())])
     if found is None:
-        return "of another system" if used and shard.position else ""
-    return text_of(found)[:40]
+        return b"of another system" if used and shard.position else b""
+    return bytes(found)

@@ -9,19 +9,16 @@ that is another one than the list of URLs makes it would be asked for runs that 
 
 from __future__ import annotations
 
-import re
 from contextlib import ExitStack, suppress
 
 from ..exceptions import NotPermitted, RedisUnavailable, StoreError, UnfitRedis, WrongShards
-from .decoding import text_of
 from .keys import SCHEMA, Keys
 from .link import Link
 from .redis_url import redact_url
-from .shards import wrong_shards
+from .shards import read_layout, wrong_shards
 from .store import Store
 
 OLDEST = (6, 2)
-_LAYOUT = re.compile(r"([0-9]{1,6})/([0-9]{1,6})/([0-9]{1,6})")
 
 
 def check_fitness(link: Link, *, allow_eviction: bool = False) -> None:
@@ -111,13 +108,12 @@ def check_layout(link: Link, namespace: str, layout: str) -> int:
     found = link.call("GET", Keys(namespace).layout())
     if found is None:
         return 1
-    parts = _LAYOUT.fullmatch(text_of(found))
-    position, count, first = map(int, parts.groups()) if parts else (0, 0, 0)
-    if not (position < count and 1 <= first <= count):
-        return 1  # it is no layout, and the next scheduler that takes the lease replaces it
-    if f"{position}/{count}" != layout:
-        raise WrongShards(wrong_shards(link.url, namespace, layout, f"{position}/{count}"))
-    return first
+    said = read_layout(found)
+    if said is None:
+        return 1  # the next scheduler that takes the lease replaces it
+    if said.place != layout:
+        raise WrongShards(wrong_shards(link.url, namespace, layout, said.place))
+    return said.first
 
 
 def _is_format(text: bytes) -> bool:

@@ -9,8 +9,10 @@ whether they do. It grows only; see ``lead.lua``.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
+from .decoding import text_of
 from .pages import SHARDS, page
 from .redis_url import (
     is_sentinel_url,
@@ -21,6 +23,7 @@ from .redis_url import (
 )
 
 ALONE = "0/1"  # the layout of a list of one
+_LAYOUT = re.compile(r"([0-9]{1,6})/([0-9]{1,6})/([0-9]{1,6})")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -43,6 +46,30 @@ class Shard:
 
     def __repr__(self) -> str:
         return f"shard {self.layout} ({redact_url(self.url)}, namespace {self.namespace!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a shard says of itself: which of how many it is, and how many there were at first."""
+
+    position: int
+    count: int
+    first: int
+
+    @property
+    def place(self) -> str:
+        """It without ``first``, as ``Shard.layout`` has it."""
+        return f"{self.position}/{self.count}"
+
+
+def read_layout(stored: bytes) -> Layout | None:
+    """Return what the key ``layout`` says; None for numbers that no list of shards has."""
+    parts = _LAYOUT.fullmatch(text_of(stored))
+    if parts is None:
+        return None
+    layout = Layout(*map(int, parts.groups()))
+    fits = layout.position < layout.count and 1 <= layout.first <= layout.count
+    return layout if fits else None
 
 
 def list_problem(urls: str) -> str | None:

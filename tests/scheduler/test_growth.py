@@ -50,6 +50,16 @@ def test_what_is_as_long_or_longer_by_new_shards_is_taken(
     check_growth(shards(link, names, letters))
 
 
+@pytest.mark.parametrize("layout", ["1/0/0", "1/1/1", "0/1/2", "\udcff"])
+@pytest.mark.parametrize("letters", ["a", "ac"])
+def test_what_is_no_layout_keeps_no_scheduler_from_its_start(
+    link: Link, names: list[str], letters: str, layout: str
+) -> None:
+    """Position 1 of 0 was read as another, shorter list, and ended each scheduler that started."""
+    link.call("SET", Keys(names[0]).layout(), layout.encode("utf-8", "surrogateescape"))
+    check_growth(shards(link, names, letters))
+
+
 @pytest.mark.parametrize("letters", ["acb", "bac", "abx", "cab", "axb"])
 def test_a_wrong_longer_list_is_refused_before_anything_is_written(
     link: Link, names: list[str], letters: str
