@@ -32,10 +32,10 @@ def wait_until(description: str, condition: Callable[[], T], deadline: float = 2
 
 
 class Hands:
-    """A clock that a test moves: what ``time.time`` says."""
+    """A clock that a test moves: what ``time.time`` or ``time.monotonic`` says."""
 
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.25
+    def __init__(self, now: float = 1_700_000_000.25) -> None:
+        self.now = now
 
     def __call__(self) -> float:
         return self.now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from helpers import Hands
 
 from flowkit.exceptions import RedisUnavailable, StoreError
 from flowkit.logging import FlowkitLogger
@@ -15,20 +16,13 @@ REPLICA = RedisUnavailable("cannot use Redis: You can't write against a read onl
 DAMAGED = StoreError("WRONGTYPE Operation against a key")
 
 
-class Clock:
-    now = 0.0  # as on a machine that has just started
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> Hands:
+    return Hands(0.0)  # as on a machine that has just started
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def outages(clock: Clock) -> OutageLog:
+def outages(clock: Hands) -> OutageLog:
     return OutageLog(FlowkitLogger("flowkit.test", "INFO"), lambda: "W", monotonic=clock)
 
 
@@ -37,7 +31,7 @@ def lines(capfd: pytest.CaptureFixture[str]) -> int:
 
 
 def test_an_outage_is_told_once_and_again_after_a_while(
-    outages: OutageLog, clock: Clock, capfd: pytest.CaptureFixture[str]
+    outages: OutageLog, clock: Hands, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for error in (GONE, GONE, LOADING, DAMAGED, GONE):
         outages.away(error)
@@ -60,7 +54,7 @@ def test_a_cause_that_changes_is_told(
 
 
 def test_causes_that_alternate_are_not_told_each_time(
-    outages: OutageLog, clock: Clock, capfd: pytest.CaptureFixture[str]
+    outages: OutageLog, clock: Hands, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for error in [FULL, GONE, REPLICA] * 20:
         clock.now += 0.1

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from helpers import Hands
 
 from flowkit.exceptions import LeaseLost, RedisUnavailable
 from flowkit.logging import FlowkitLogger
@@ -216,25 +217,18 @@ def test_a_child_says_on_its_board_why_it_ends_itself(code: ExitCode) -> None:
 # -- ending from outside --------------------------------------------------------------------------
 
 
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> Hands:
+    return Hands(1000.0)
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def enforcer(undertaker: Undertaker, clock: Clock) -> Enforcer:
+def enforcer(undertaker: Undertaker, clock: Hands) -> Enforcer:
     return Enforcer(undertaker, LOG, monotonic=clock)
 
 
 def test_an_attempt_past_its_deadline_is_ended_with_its_outcome(
-    enforcer: Enforcer, undertaker: Undertaker, registry: Registry, clock: Clock
+    enforcer: Enforcer, undertaker: Undertaker, registry: Registry, clock: Hands
 ) -> None:
     kid = kid_with("", "r1,5,1")
     kid.board.enter(0, "r1,0,1|0,1,W,500,default,5|2.5|slow", 1002.5)
@@ -273,7 +267,7 @@ def test_a_cancelled_attempt_that_does_not_run_yet_costs_no_process(enforcer: En
 
 
 def test_a_cancelled_coroutine_is_asked_once_and_ended_when_it_is_stubborn(
-    enforcer: Enforcer, clock: Clock
+    enforcer: Enforcer, clock: Hands
 ) -> None:
     kid = kid_with("", "r1,5,1")
     pulse = Pulse(1, stops={"W.3a": ["r1,5,1"]})
@@ -294,7 +288,7 @@ def test_a_stop_for_a_lane_that_is_gone_is_passed_over(enforcer: Enforcer) -> No
 
 
 def test_an_attempt_past_its_deadline_without_a_token_has_failed(
-    enforcer: Enforcer, undertaker: Undertaker, registry: Registry, clock: Clock
+    enforcer: Enforcer, undertaker: Undertaker, registry: Registry, clock: Hands
 ) -> None:
     """The board is shared with user code, which may have written a deadline there."""
     kid = kid_with()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -12,25 +11,11 @@ from flowkit.exceptions import LeaseLost, WrongShards
 from flowkit.logging import FlowkitLogger
 from flowkit.outage import OutageLog
 from flowkit.protocol.client_store import ClientStore
-from flowkit.protocol.link import Link
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.worker_store import WorkerStore
 from flowkit.worker.config import WorkerConfig
 from flowkit.worker.daemon import WorkerDaemon
 from flowkit.worker.lease_keeper import LeaseKeeper
-
-
-@pytest.fixture
-def store(fake_server: EmbeddedServer, namespace: str) -> Iterator[WorkerStore]:
-    link = Link(fake_server.url)
-    yield WorkerStore(link, namespace)
-    link.close()
-
-
-@pytest.fixture
-def keeper(fake_server: EmbeddedServer, store: WorkerStore) -> LeaseKeeper:
-    log = OutageLog(FlowkitLogger("flowkit.test", "INFO"), lambda: "")
-    return LeaseKeeper(WorkerConfig("app", fake_server.url), store, log, allow_eviction=False)
 
 
 def test_who_was_declared_dead_comes_back_as_another(

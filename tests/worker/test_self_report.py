@@ -11,15 +11,11 @@ from typing import Any
 import pytest
 
 from flowkit.context import Attempt, attempt_scope, hear_of_waits, waiting_for_run
-from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import LeaseLost
 from flowkit.logging import FlowkitLogger
-from flowkit.outage import OutageLog
 from flowkit.protocol.client_store import ClientStore
-from flowkit.protocol.link import Link
 from flowkit.protocol.worker_store import WorkerStore
 from flowkit.worker.board import Board, Mark
-from flowkit.worker.config import WorkerConfig
 from flowkit.worker.lease_keeper import LeaseKeeper
 from flowkit.worker.self_report import SAY_AFTER_S, ChildCounts, SelfReport, note_wait
 
@@ -115,20 +111,6 @@ def test_what_holds_no_lane_does_not_count() -> None:
 
 
 # -- telling it ------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def store(fake_server: EmbeddedServer, namespace: str) -> Iterator[WorkerStore]:
-    link = Link(fake_server.url)
-    yield WorkerStore(link, namespace)
-    link.close()
-
-
-@pytest.fixture
-def keeper(fake_server: EmbeddedServer, store: WorkerStore) -> LeaseKeeper:
-    log = OutageLog(FlowkitLogger("flowkit.test", "INFO"), lambda: "")
-    config = WorkerConfig("app", fake_server.url, processes=2)
-    return LeaseKeeper(config, store, log, allow_eviction=False)
 
 
 def test_the_counts_are_part_of_the_description(keeper: LeaseKeeper, store: WorkerStore) -> None:

@@ -1,0 +1,29 @@
+"""A worker and the lease that it keeps, for the tests of what it says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from flowkit.embedded import EmbeddedServer
+from flowkit.logging import FlowkitLogger
+from flowkit.outage import OutageLog
+from flowkit.protocol.link import Link
+from flowkit.protocol.worker_store import WorkerStore
+from flowkit.worker.config import WorkerConfig
+from flowkit.worker.lease_keeper import LeaseKeeper
+
+
+@pytest.fixture
+def store(fake_server: EmbeddedServer, namespace: str) -> Iterator[WorkerStore]:
+    link = Link(fake_server.url)
+    yield WorkerStore(link, namespace)
+    link.close()
+
+
+@pytest.fixture
+def keeper(fake_server: EmbeddedServer, store: WorkerStore) -> LeaseKeeper:
+    log = OutageLog(FlowkitLogger("flowkit.test", "INFO"), lambda: "")
+    config = WorkerConfig("app", fake_server.url, processes=2)
+    return LeaseKeeper(config, store, log, allow_eviction=False)
