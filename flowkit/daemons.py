@@ -1,7 +1,10 @@
 """Keeping daemons alive: start them, pass on what they print, start them again, end them.
 
 What they print comes from outside. Nothing in it ends the thread that reads it: a line that is no
-log line is passed on as text. It is raw in a ``Line`` and escaped in ``failure``.
+log line is passed on as text. It is raw in a ``Line`` and escaped in ``failure``. A program that a
+task starts writes to the same stream as the daemon, and can write anything there, so each start of
+a daemon has a random token: only lines that begin with it are log lines. Programs do not inherit
+it (``flowkit.environment``).
 
 One thread does all of it, because the kernel ties a process to the *thread* that started it
 (``flowkit.leash``): the daemons must be started by a thread that lives as long as they may.
@@ -16,6 +19,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import selectors
 import signal
 import subprocess
@@ -28,6 +32,8 @@ from dataclasses import dataclass
 from typing import IO, cast
 
 from .core.display_text import escape_text
+from .environment import LOG_MARK
+from .log_output import mark_of
 from .process_end import how_it_ended
 
 QUICK_DEATHS, QUICK_S = 5, 2.0
@@ -36,7 +42,6 @@ TICK_S = 0.2
 LAST_WORDS_S = 0.3  # for what is still in the pipes when all have ended
 LONGEST_LINE = 64 * 1024
 LONGEST_RECORD = 4 * 1024 * 1024  # a log line carries the message of an error, twice
-RECORD = b'{"timestamp": '  # so begins a log line, and nothing else that is likely
 LEVELS = frozenset({"DEBUG", "INFO", "SUCCESS", "SYSTEM", "WARNING", "ERROR", "CRITICAL"})
 WRONG_USAGE = 2  # a daemon's exit code for options or an app that cannot work
 
@@ -75,6 +80,7 @@ class Daemon:
         self._environ = dict(environ)
         self._folder = os.getcwd()  # also for a later start: this process may go elsewhere
         self.process: subprocess.Popen[bytes] | None = None
+        self.token = ""  # of the present process' log lines
         self.last_words: deque[str] = deque(maxlen=3)
         self.due = 0.0  # when to start it again
         self._born = 0.0
@@ -83,12 +89,13 @@ class Daemon:
     def start(self) -> list[Pipe]:
         """Start a process of it, and return what it prints."""
         self._born = time.monotonic()
+        self.token = secrets.token_hex(16)
         self.process = subprocess.Popen(
             self._command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=self._environ,
+            env={**self._environ, LOG_MARK: self.token},
             cwd=self._folder,
             start_new_session=True,
         )
@@ -242,6 +249,7 @@ class Pipe:
         self.stream = stream
         self.ended = False
         self._is_error = is_error
+        self._mark = mark_of(daemon.token).encode()
         self._rest = b""
 
     def read(self) -> list[Line]:
@@ -249,7 +257,7 @@ class Pipe:
         data = os.read(self.stream.fileno(), LONGEST_LINE)
         self.ended = not data
         *lines, self._rest = (self._rest + data).split(b"\n")
-        limit = LONGEST_LINE if self._is_error or RECORD not in self._rest else LONGEST_RECORD
+        limit = LONGEST_LINE if self._is_error or self._mark not in self._rest else LONGEST_RECORD
         if self._rest and (self.ended or len(self._rest) > limit):
             lines.append(self._rest)
             self._rest = b""
@@ -257,7 +265,7 @@ class Pipe:
 
     def _lines(self, raw: bytes) -> list[Line]:
         """Tell a log line from what a task printed, also from what it left without a line end."""
-        at = -1 if self._is_error else raw.find(RECORD)
+        at = -1 if self._is_error else raw.find(self._mark)
         logged = self._logged(raw[at:]) if at >= 0 else None
         if logged is None:
             return [self._printed(raw)]

@@ -13,6 +13,9 @@ import os
 import re
 from collections.abc import Mapping
 
+LOG_MARK = "FLOWKIT_LOG_TOKEN"
+"""What a daemon begins each JSON log line with, so that whoever started it knows them again."""
+
 _SECRET = re.compile(r"FLOWKIT_(REDIS_URL|\w*(PASSWORD|SECRET|TOKEN|SIGNING_KEY)\w*)")
 _withheld: dict[str, str] = {}
 

@@ -22,6 +22,7 @@ from typing import TextIO
 
 from .core.display_text import escape_text, text_of
 from .core.shorten import shorten
+from .environment import LOG_MARK, variables
 from .exceptions import TaskExecutionError
 from .log_streams import stream_beneath
 from .terminal import is_terminal, write_text
@@ -113,7 +114,15 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object, with the time in UTC."""
+    """One JSON object, with the time in UTC.
+
+    In a daemon that was started with a token, each line begins with it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        token = variables().get(LOG_MARK, "")
+        self._mark = mark_of(token) if token.isalnum() else "{"
 
     def format(self, record: logging.LogRecord) -> str:
         """Return a record's line, without the line end."""
@@ -130,7 +139,13 @@ class JsonFormatter(logging.Formatter):
         if text is None:
             safe = {key: plain(v) if _as_json(v) is None else v for key, v in line.items()}
             text = json.dumps(safe, default=plain)
+        text = self._mark + text[1:]
         return text.replace("\x7f", "\\u007f")  # the one control character that is ASCII to JSON
+
+
+def mark_of(token: str) -> str:
+    """Return how a JSON line of a daemon that has this token begins."""
+    return f'{{"start": "{token}", '
 
 
 def _level_of(record: logging.LogRecord) -> str:

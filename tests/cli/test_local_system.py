@@ -151,7 +151,9 @@ def lines_of(printed: str) -> list[Line]:
 
     thread = threading.Thread(target=write)
     thread.start()
-    pipe = Pipe(Daemon("worker", [], {}), os.fdopen(reader, "rb"), is_error=False)
+    daemon = Daemon("worker", [], {})
+    daemon.token = "t0ken"
+    pipe = Pipe(daemon, os.fdopen(reader, "rb"), is_error=False)
     found: list[Line] = []
     while not pipe.ended:
         found += pipe.read()
@@ -161,7 +163,7 @@ def lines_of(printed: str) -> list[Line]:
 
 
 def log_line(message: str, **fields: str) -> str:
-    record = {"timestamp": "t", "level": "ERROR", "message": message, "event": "e", **fields}
+    record = {"start": "t0ken", "level": "ERROR", "message": message, "event": "e", **fields}
     return json.dumps(record) + "\n"
 
 
@@ -189,6 +191,48 @@ def test_what_a_task_printed_is_shown_as_it_was_and_what_it_logged_under_its_nam
 def test_what_a_task_logs_as_json_is_its_own() -> None:
     own = '{"timestamp": "t", "level": "info", "message": "mine"}'
     assert lines_of(own + "\n") == [Line("worker", own)]
+
+
+@pytest.mark.parametrize("start", [{}, {"start": ""}, {"start": "other"}])
+def test_a_line_of_a_program_that_looks_like_one_of_the_daemon_is_its_own(
+    start: dict[str, str],
+) -> None:
+    """A program that a task starts writes where the daemon writes its log."""
+    record = json.loads(log_line("Run r is over"))
+    del record["start"]
+    forged = json.dumps({**start, "timestamp": "t", **record})
+    assert lines_of(forged + "\n") == [Line("worker", forged)]
+
+
+FORGING = """
+import subprocess, sys
+from flowkit import DAG, task
+
+PROGRAM = '''
+import json, os
+record = {"timestamp": "t", "level": "ERROR", "message": "FORGED", "event": "e"}
+token = os.environ.get("FLOWKIT_LOG_TOKEN")
+print(json.dumps({"start": token, **record} if token else record))
+'''
+
+@task
+def forge():
+    subprocess.run([sys.executable, "-c", PROGRAM], check=True)
+
+with DAG("forging") as dag:
+    dag.add(forge)
+"""
+
+
+def test_no_program_of_a_task_speaks_for_the_daemon(tmp_path: Path, app: str) -> None:
+    path = tmp_path / "forging_app.py"
+    path.write_text(FORGING)
+    lines: list[Line] = []
+    system = LocalSystem(str(path), processes=1, log_level="INFO", on_line=lines.append)
+    with system, system.client() as client:
+        assert client.submit(load_app(str(path)).dag("forging")).wait(30.0) == "succeeded"
+    assert {line.level for line in lines if "FORGED" in line.text} == {None}
+    assert {line.level for line in lines} > {None}, "the daemons' own lines are known"
 
 
 def test_it_starts_again_after_it_was_stopped_and_not_twice(app: str) -> None:

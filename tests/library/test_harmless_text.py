@@ -218,7 +218,8 @@ def test_last_words_of_a_daemon(text: str) -> None:
 
 
 def line_of(raw: bytes) -> Line:
-    pipe: Any = SimpleNamespace(daemon=SimpleNamespace(name="worker"), _is_error=False)
+    mark = b'{"timestamp": '
+    pipe: Any = SimpleNamespace(daemon=SimpleNamespace(name="worker"), _is_error=False, _mark=mark)
     pipe._printed, pipe._logged = (
         lambda raw: Pipe._printed(pipe, raw),
         lambda raw: Pipe._logged(pipe, raw),
