@@ -179,7 +179,7 @@ class _TaskNames:
             return []
         try:
             return self._store.read_task_names(digest, self._allowance)
-        except Damaged:  # it names tasks here, no more
+        except (Damaged, MemoryError):  # it names tasks here, no more
             return []
 
 

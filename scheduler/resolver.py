@@ -7,7 +7,8 @@ carried out, and goes on at the cursor.
 Events up to the takeover are passed over: the records, from which every active run was rebuilt,
 say the same or more. A run that is resumed later is opened by an event behind them.
 
-A run whose graph or records are damaged ends as failed. An unreadable event is set aside.
+A run whose graph or records are damaged ends as failed. One that is whole, and for which memory
+does not suffice, is tried again later. An unreadable event is set aside.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Resolver:
         self._graphs = Shelf(most_tasks=GRAPH_TASKS_KEPT)
         self._cursor = "0"
         self._replay_until = (0, 0)
-        self._room = Room()
+        self._room = Room(monotonic=monotonic)
         self.active: dict[str, Active] = {}
         self.retries_seen = 0
 
@@ -102,6 +103,7 @@ class Resolver:
         if taken:
             self._writer.move_cursor(self._cursor)
             self._writer.flush()
+        if taken or self._room.is_due():
             self._open_others()
         return taken
 
@@ -184,21 +186,19 @@ class Resolver:
             if not (must or self._room.let_in(run, dag)):
                 self._run_log.waits(run, dag)
                 return
-            states = self._states(run, dag)
+            states = self._store.read_states(run, len(dag.graph))
             if found.resuming is not None:
                 states = self._reset(run, dag, states, found.resuming)
+            active = self._activate(run, dag)
+            commands = active.state.restore(states, found.stop)
         except Damaged as error:
             self._end_broken(run, error)
-            return
-        active = self._activate(run, dag)
-        self._carry_out(active, active.state.restore(states, found.stop))
-
-    def _states(self, run: str, dag: CompiledDAG) -> list[tuple[int, TaskState]]:
-        states = self._store.read_states(run, len(dag.graph))
-        tasks = [task for task, _ in states]
-        if tasks and not (min(tasks) >= 0 and max(tasks) < len(dag.graph)):
-            raise Damaged(f"it has records of tasks that its graph {dag.name!r} has not")
-        return states
+        except MemoryError:
+            self._forget(run)
+            self._run_log.lacks_memory(run, self._room.postpone(run))
+        else:
+            self._room.settle(run)
+            self._carry_out(active, commands)
 
     def _reset(self, run: str, dag: CompiledDAG, states: States, named: Sequence[int]) -> States:
         """Make what a resume makes again pending; return the states of the rest."""

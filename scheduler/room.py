@@ -3,11 +3,18 @@
 A run of a large DAG costs its submitter a few hundred bytes in Redis and the scheduler megabytes.
 Runs for which there is no room wait, in the order in which they came, until others are over; their
 state in Redis is "running" and no task of them is queued. Runs of small DAGs are always let in.
+
+A run for which the process could get no memory waits too. One of them is tried again after a pause,
+which grows while none succeeds: it may be the process that is short of memory, or the run that is
+too large for it, and other runs go on meanwhile.
+
 The figures per task were measured with a DAG of two million tasks.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ..core.compiled import CompiledDAG
@@ -16,13 +23,20 @@ from ..core.triggers import Trigger
 MOST_BYTES = 512 * 1024 * 1024
 SMALL = 1000  # tasks of a run that is always let in
 GRAPH_BYTES, RUN_BYTES, TRIGGER_BYTES = 100, 4, 75  # of a task: once for a DAG, and for each run
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
 
 
 class Room:
     """Which runs of large DAGs are in memory, and which wait."""
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(
+        self, most_bytes: int = MOST_BYTES, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._most = most_bytes
+        self._monotonic = monotonic
+        self._late: dict[str, None] = {}  # for which there was no memory
+        self._pause = FIRST_PAUSE_S
+        self._again_at = 0.0
         self._inside: dict[str, _Weight] = {}
         self.waiting: dict[str, int] = {}  # run → bytes that it needs at most
 
@@ -40,7 +54,13 @@ class Room:
         return True
 
     def next(self) -> str | None:
-        """Return the run that has waited longest if there is room for it now, else None."""
+        """Return the run that has waited longest if there is room for it now, else None.
+
+        One for which there was no memory comes first, when it is its time.
+        """
+        if self.is_due():
+            self._again_at = self._monotonic() + self._pause
+            return next(iter(self._late))
         for run, needed in self.waiting.items():
             fits = not self._inside or _bytes(self._inside) + needed <= self._most
             return run if fits else None
@@ -49,11 +69,31 @@ class Room:
     def leave(self, run: str) -> None:
         """Note that a run is in memory no longer, or waits no longer."""
         self._inside.pop(run, None)
+        self._late.pop(run, None)
         self.waiting.pop(run, None)
+
+    def postpone(self, run: str) -> float:
+        """Note that there was no memory for a run; return the seconds until one is tried again."""
+        self.leave(run)
+        self._late[run] = None  # behind the others
+        pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE_S)
+        self._again_at = self._monotonic() + pause
+        return pause
+
+    def settle(self, run: str) -> None:
+        """Note that a run was opened."""
+        if run in self._late:
+            del self._late[run]
+            self._pause = FIRST_PAUSE_S
+
+    def is_due(self) -> bool:
+        """Return whether a run for which there was no memory is to be tried again."""
+        return bool(self._late) and self._monotonic() >= self._again_at
 
     def clear(self) -> None:
         """Note that memory was emptied."""
         self._inside.clear()
+        self._late.clear()
         self.waiting.clear()
 
 

@@ -67,6 +67,16 @@ class RunLog:
         )
         self._log.event(LogLevel.WARNING, "run_waits", message, run_id=run, dag_name=dag.name)
 
+    def lacks_memory(self, run: str, pause: float) -> None:
+        """A run is not begun yet: this process could get no memory for it."""
+        if not self._may_write(LogLevel.WARNING):
+            return
+        message = (
+            f"Run {run} waits: memory does not suffice to read it. The scheduler tries again in "
+            f"{pause:g} s. Give it more memory, or submit smaller DAGs"
+        )
+        self._log.event(LogLevel.WARNING, "run_lacks_memory", message, run_id=run)
+
     def lost(self, active: Active) -> None:
         """A run that went on is not in Redis any more."""
         message = (

@@ -38,6 +38,10 @@ class Damaged(StoreError):
     """
 
 
+class NoMemory(StoreError, MemoryError):
+    """What Redis holds is whole, and this process has too little memory to read it now."""
+
+
 def shown(data: object) -> str:
     """Return a short, printable form of a value for an error message."""
     if not isinstance(data, bytes):

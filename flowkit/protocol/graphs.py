@@ -34,7 +34,7 @@ from ..core.names import are_names, is_name
 from ..core.policy_check import checked_policy
 from ..core.retry import Policy
 from ..exceptions import DAGError
-from .decoding import Damaged
+from .decoding import Damaged, NoMemory
 from .graph_file import Allowance, GraphFile, open_graph
 from .limits import MAX_EDGES, MAX_GRAPH_BYTES, MAX_REF, MAX_TASKS
 
@@ -52,7 +52,6 @@ _BROKEN = (
     IndexError,
     KeyError,
     CycleFound,
-    MemoryError,
     OverflowError,
     RecursionError,
     zlib.error,
@@ -88,7 +87,7 @@ def digest_of(packed: bytes) -> str:
 
 
 def unpack_graph(data: bytes) -> CompiledDAG:
-    """Read the stored form. Raises Damaged for anything that is not one."""
+    """Read the stored form. Raises Damaged for anything that is not one, NoMemory."""
     return _read(data, Allowance(MAX_GRAPH_BYTES), lambda file: _Reader(file).dag())
 
 
@@ -105,6 +104,11 @@ def unpack_names(data: bytes, allowance: Allowance) -> list[str]:
 def _read(data: bytes, allowance: Allowance, part: Callable[[GraphFile], T]) -> T:
     try:
         return part(open_graph(data, allowance))
+    except MemoryError:  # within the limits, so it is no damage
+        raise NoMemory(
+            f"memory does not suffice to read a graph of {len(data):,} stored bytes. Give this "
+            "process more, or have it do less at a time"
+        ) from None
     except _BROKEN as error:
         why = str(error)[:300] or type(error).__name__
         raise Damaged(f"the stored graph cannot be read: {why}") from None

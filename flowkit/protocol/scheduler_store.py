@@ -71,7 +71,7 @@ class SchedulerStore(UpkeepStore):
     def read_states(self, run: str, tasks: int) -> list[tuple[int, TaskState]]:
         """Return the states of all tasks that have a record, read in parts.
 
-        ``tasks``: how many the run has. Raises Damaged, also for more records than that.
+        ``tasks``: how many the run has. Raises Damaged, also for records of other tasks.
         """
         key, cursor = self.keys.tasks(run), b"0"
         states: dict[int, TaskState] = {}
@@ -82,7 +82,10 @@ class SchedulerStore(UpkeepStore):
             if len(states) > tasks:
                 raise Damaged(f"run {run} has records of more than its {tasks} tasks")
             if cursor in (b"0", 0):
-                return list(states.items())
+                break
+        if max(states, default=-1) >= tasks:
+            raise Damaged(f"run {run} has records of other tasks than its {tasks}")
+        return list(states.items())
 
     def read_records_of(
         self, wanted: Mapping[str, Sequence[int]]

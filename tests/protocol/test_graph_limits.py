@@ -23,6 +23,7 @@ from flowkit.core.graph import Graph
 from flowkit.core.retry import Policy
 from flowkit.exceptions import DAGError, StoreError
 from flowkit.protocol import graphs
+from flowkit.protocol.decoding import Damaged
 from flowkit.protocol.graph_file import Allowance, open_graph
 from flowkit.protocol.graphs import digest_of, pack_graph, unpack_graph, unpack_names
 
@@ -134,15 +135,17 @@ def test_no_more_of_a_graph_is_unpacked_than_is_looked_at() -> None:
     assert [len(part) for part in parts] == [100, 2**20, 7 * 2**20 - 100]
 
 
-def test_a_graph_for_which_memory_does_not_suffice_is_refused(
+def test_a_graph_for_which_memory_does_not_suffice_is_not_damaged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def without_memory(*args: object) -> object:
         raise MemoryError
 
     monkeypatch.setattr(graphs, "_graph", without_memory)
-    with pytest.raises(StoreError, match="the stored graph cannot be read: MemoryError"):
+    with pytest.raises(StoreError, match="memory does not suffice to read a graph") as caught:
         unpack_graph(pack_graph(compiled()))
+    assert not isinstance(caught.value, Damaged)
+    assert isinstance(caught.value, MemoryError)
 
 
 POLICY: list[object] = [0, 1.0, 2.0, None, None, "default", 5, False, "none_failed", False]

@@ -13,8 +13,16 @@ from flowkit.core.compiled import CompiledDAG
 from flowkit.core.retry import Policy
 from flowkit.core.triggers import Trigger
 from flowkit.scheduler import room as room_module
+from flowkit.scheduler.active import Active
 from flowkit.scheduler.resolver import Resolver
-from flowkit.scheduler.room import GRAPH_BYTES, RUN_BYTES, TRIGGER_BYTES, Room
+from flowkit.scheduler.room import (
+    FIRST_PAUSE_S,
+    GRAPH_BYTES,
+    LONGEST_PAUSE_S,
+    RUN_BYTES,
+    TRIGGER_BYTES,
+    Room,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +80,57 @@ def test_a_run_that_waits_can_be_cancelled(stage: Stage) -> None:
     assert stage.outcome("second") == "cancelled"
     assert set(resolver.active) == {"first"}
     assert resolver._room.waiting == {}
+
+
+def test_a_run_for_which_there_is_no_memory_waits_and_is_tried_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was ended as failed for good, though its graph was whole."""
+    now = [0.0]
+    resolver = stage.resolver()
+    resolver._room = Room(monotonic=lambda: now[0])
+    activate, tries = resolver._activate, []
+
+    def without_memory(run: str, dag: CompiledDAG) -> Active:
+        if run == "large":
+            tries.append(now[0])
+            if len(tries) < 4:
+                raise MemoryError
+        return activate(run, dag)
+
+    monkeypatch.setattr(resolver, "_activate", without_memory)
+    stage.submit(dag_of(LARGE, name="large"), "large")
+    stage.submit(dag_of("x y", name="small"), "small")
+    stage.play(resolver, stage.work)
+    assert stage.outcome("large") == "running"
+    assert stage.outcome("small") == "succeeded", "other runs go on"
+    for second in range(60):
+        now[0] = second
+        stage.play(resolver, stage.work)
+    assert tries == [0, FIRST_PAUSE_S, 3 * FIRST_PAUSE_S, 7 * FIRST_PAUSE_S], "it tries less often"
+    assert stage.outcome("large") == "succeeded"
+    assert not resolver._room.is_due()
+
+
+def test_runs_for_which_there_is_no_memory_take_turns(stage: Stage) -> None:
+    now = [0.0]
+    room = Room(monotonic=lambda: now[0])
+    for run in ("a", "b"):
+        room.postpone(run)
+    tried = []
+    while len(tried) < 4:
+        now[0] += LONGEST_PAUSE_S
+        run = room.next()
+        assert run is not None
+        assert room.next() is None, "one at a time"
+        tried.append(run)
+        room.postpone(run)
+    assert tried == ["a", "b", "a", "b"]
+    room.leave("a")
+    room.settle("b")
+    now[0] += LONGEST_PAUSE_S
+    assert room.next() is None
+    assert room.postpone("c") == FIRST_PAUSE_S
 
 
 def wide(tasks: int, trigger: Trigger = Trigger.NONE_FAILED) -> CompiledDAG:

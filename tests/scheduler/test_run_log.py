@@ -43,6 +43,13 @@ def test_a_run_has_a_line_when_it_starts_and_when_it_is_over(
     ]
 
 
+def test_a_run_that_waits_for_memory_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    Stage().log.lacks_memory("r1", 5.0)
+    (line,) = caplog.messages
+    assert line.startswith("Run r1 waits: memory does not suffice to read it. The scheduler tries")
+    assert "again in 5 s" in line
+
+
 def test_of_many_runs_a_second_some_are_written_and_the_rest_is_counted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
