@@ -69,7 +69,12 @@ class Client:
         self.provenance = Provenance(keys_of(settings.signing_key))
         patience, evicts = check_patience(patience), settings.allow_eviction
         self.shards = tuple(
-            ShardConnection(one, patience=patience, allow_eviction=evicts)
+            ShardConnection(
+                one,
+                patience=patience,
+                allow_eviction=evicts,
+                max_value=settings.max_result_bytes,
+            )
             for one in settings.shards
         )
         try:

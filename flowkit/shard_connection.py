@@ -36,12 +36,17 @@ class ShardConnection:
     A forked child connects anew (``Link`` and ``Feed`` see to it) and has its own lock and feeds.
     """
 
-    def __init__(self, shard: Shard, *, patience: float, allow_eviction: bool) -> None:
-        """``patience``: seconds that a call tries to reach Redis. Nothing is connected yet."""
+    def __init__(
+        self, shard: Shard, *, patience: float, allow_eviction: bool, max_value: int
+    ) -> None:
+        """``patience``: seconds that a call tries to reach Redis. ``max_value``: bytes of the
+        largest value that is read. Nothing is connected yet.
+        """
         self.shard = shard
         self.graphs: set[str] = set()  # digests that this client has sent there
         self.first: int | None = None  # how many shards there were at first, once it has said so
         self._allow_eviction = allow_eviction
+        self._max_value = max_value
         self._is_checked = False
         self._is_closed = False
         self._lock = PerProcess(threading.RLock)
@@ -93,6 +98,7 @@ class ShardConnection:
             name="flowkit-client",
             patience=patience,
             read_timeout=read_timeout,
+            max_value=self._max_value,
             origin=self.shard.origin,
         )
 

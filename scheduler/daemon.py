@@ -29,7 +29,6 @@ from ..outage import OutageLog
 from ..protocol.fitness import check_fitness, check_schema
 from ..protocol.keys import SCHEMA
 from ..protocol.lease_store import LeaseReply
-from ..protocol.limits import MAX_REPLY_BYTES
 from ..protocol.link import Link
 from ..protocol.redis_url import redact_url
 from ..protocol.reply_errors import WrongType
@@ -113,7 +112,6 @@ class SchedulerDaemon:
             self._config.redis_url,
             name=name,
             stopped=self._stopping,
-            max_reply=MAX_REPLY_BYTES,
             **options,
         )
         layout = self._config.layout

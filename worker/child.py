@@ -37,6 +37,7 @@ from ..protocol.keys import ready_list
 from ..protocol.link import Link
 from ..protocol.records import ErrorInfo
 from ..protocol.worker_store import Outcome, WorkerStore
+from ..settings import MAX_VALUE_BYTES
 from ..standard_streams import detach_from_terminal, keep_streams_open
 from ..task import Task, has_tasks
 from .async_lane import AsyncLane
@@ -170,8 +171,15 @@ class Child:
         config = self._config
         # Values are read in the lane's own thread, outcomes also sent by the reporter: two links.
         signed = SignedValues(config.signing_keys, config.namespace)
-        values = Values(self._store(lane), config.max_result_bytes, self._graphs, signed)
-        store, waiter = self._store(lane, on_new_server=values.forget), self._store(lane)
+        values = Values(
+            self._store(lane, config.max_result_bytes),
+            config.max_result_bytes,
+            self._graphs,
+            signed,
+        )
+        # Claims bring parameters: one claim at least can always be read.
+        store = self._store(lane, MAX_VALUE_BYTES, on_new_server=values.forget)
+        waiter = self._store(lane)
         self._waiters.append(waiter)
         lists = [ready_list(queue, is_async=is_async) for queue in config.queues]
         desk = Desk(
@@ -186,13 +194,16 @@ class Child:
         executor = Executor(values, self._log, lane, config.app, config.max_result_bytes)
         return desk, waiter, values, executor
 
-    def _store(self, lane: str, on_new_server: Callable[[], None] | None = None) -> WorkerStore:
+    def _store(
+        self, lane: str, max_value: int = 0, on_new_server: Callable[[], None] | None = None
+    ) -> WorkerStore:
         link = Link(
             self._config.redis_url,
             name=f"flowkit-worker-{lane}",
             patience=None,
             on_new_server=on_new_server,
             stopped=self._stop_links,
+            max_value=max_value,
         )
         return WorkerStore(link, self._config.namespace)
 

@@ -27,7 +27,6 @@ from ..exceptions import LeaseLost
 from ..exposure import warn_of_risks
 from ..logging import FlowkitLogger, LogLevel
 from ..outage import OutageLog
-from ..protocol.limits import MAX_REPLY_BYTES
 from ..protocol.link import Link
 from ..protocol.worker_store import Pulse, WorkerStore
 from .board import Board, Mark
@@ -64,7 +63,6 @@ class WorkerDaemon:
             name="flowkit-worker",
             patience=0.0,
             read_timeout=config.lease / 3,
-            max_reply=MAX_REPLY_BYTES,
         )
         self._store = WorkerStore(self._link, config.namespace)
         self._outages = OutageLog(self._log, lambda: self._keeper.worker)

@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from ..protocol.decoding import text_of
+from ..protocol.decoding import Oversized, text_of
 from ..protocol.once import lost_once
 from ..protocol.oversize import RequestTooLarge
 from ..protocol.records import ErrorInfo
@@ -54,6 +54,8 @@ class Desk:
         self._on_stale = on_stale
         self._on_sent = on_sent
         self._on_refused = on_refused
+        self._most = MAX_BATCH  # attempts to claim at once
+        self._was_unread = False  # whether claims came that were too large to be read
         self._mine: set[str] = set()  # the claims that this lane knows to hold
         self._when_sent: dict[str, Callable[[], None]] = {}
 
@@ -80,7 +82,7 @@ class Desk:
             if not self._outbox and limit == 0:
                 return 0
             self._call += 1 if limit else 0
-            outcomes, reply = self._send(min(limit, MAX_BATCH))
+            outcomes, reply = self._claim(min(limit, self._most))
             del self._outbox[: len(outcomes)]
             gone = [_key_of(outcome) for outcome in outcomes]
             self._mine.difference_update(gone)
@@ -94,6 +96,19 @@ class Desk:
         for key in reply.stale:
             self._on_stale(key)
         return len(reply.claims)
+
+    def _claim(self, limit: int) -> tuple[Sequence[Outcome], Exchange]:
+        """Send outcomes and claim. Raises Oversized for claims that together are too large to read.
+
+        The next call then claims half as many, and gives back what came with the unread reply.
+        """
+        try:
+            sent = self._send(limit)
+        except Oversized:
+            self._most, self._was_unread = max(1, limit // 2), True
+            raise
+        self._most = min(2 * self._most, MAX_BATCH)
+        return sent
 
     def _send(self, limit: int) -> tuple[Sequence[Outcome], Exchange]:
         """Send as many outcomes as the server takes at once; return them and its answer.
@@ -142,11 +157,13 @@ class Desk:
         """Release claims that Redis believes this lane holds and it does not know of.
 
         They come from a store that went back in time, or from a reply that was lost for good;
-        nobody else would ever finish them. In the first case they have run already.
+        nobody else would ever finish them. In the first case they have run already. Those of a
+        reply that was too large to be read have not started.
         """
+        unsure, self._was_unread = b"" if self._was_unread else _UNSURE, False
         unknown = {key for key in self._store.holdings(self.lane) if text_of(key) not in self._mine}
         if unknown:
-            self._store.release(self.lane, sorted(unknown), _UNSURE)
+            self._store.release(self.lane, sorted(unknown), unsure)
 
 
 def _refused(outcome: Outcome, error: RequestTooLarge) -> Outcome:

@@ -38,6 +38,10 @@ class Damaged(StoreError):
     """
 
 
+class Oversized(Damaged):
+    """A reply has more bytes than are read of one, so it was not read to its end."""
+
+
 class NoMemory(StoreError, MemoryError):
     """What Redis holds is whole, and this process has too little memory to read it now."""
 

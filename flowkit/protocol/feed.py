@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
+from typing import Any
 
 import redis.exceptions as rx
 
 from .keys import Keys
+from .limits import MAX_MESSAGE_BYTES
 from .link import READ_TIMEOUT_S, new_connection
+from .reply_bound import ReplyBound, ReplyTooLarge
 
-_BROKEN = (rx.RedisError, OSError)
+_BROKEN = (rx.RedisError, OSError, ReplyTooLarge)
 
 
 class Feed:
@@ -33,6 +36,7 @@ class Feed:
         self._connection = new_connection(
             self._url, name="flowkit-feed", read_timeout=self._read_timeout
         )
+        self._bound = ReplyBound(self._connection, MAX_MESSAGE_BYTES)
         self._pid = os.getpid()
         self._listening = False
 
@@ -48,7 +52,8 @@ class Feed:
         try:
             self._connection.send_command("SUBSCRIBE", channel)
             # What comes first is of the run before: its last messages, and that it was left.
-            while self._connection.read_response()[:2] != [b"subscribe", channel.encode()]:
+            subscribed = [b"subscribe", channel.encode()]
+            while self._next_message()[:2] != subscribed:
                 pass
             self._listening = True
         except _BROKEN:
@@ -75,9 +80,14 @@ class Feed:
         began = time.monotonic()
         with suppress(*_BROKEN):
             if self._listening:
+                self._bound.fed = 0
                 if self._connection.can_read(timeout=seconds):
                     self._connection.read_response()
                 return
         self._listening = False
         self._connection.disconnect()
         time.sleep(max(0.0, seconds - (time.monotonic() - began)))
+
+    def _next_message(self) -> Any:
+        self._bound.fed = 0
+        return self._connection.read_response()

@@ -25,9 +25,12 @@ MAX_LANES = 4000  # of one worker: two for each child that lives or has just die
 
 # -- replies --------------------------------------------------------------------------------------
 
-# Of one reply to a scheduler or the parent of a worker, which read no values. The largest honest
-# one names the 10,000 queued tasks of each of hundreds of runs.
+# Of one reply, where no values are read. The largest honest one names the 10,000 queued tasks of
+# each of hundreds of runs. Where values are read, the largest of them comes on top.
 MAX_REPLY_BYTES = 128 * 1024 * 1024
+
+# Of one message of a run's feed: how many of its tasks are in each state.
+MAX_MESSAGE_BYTES = 64 * 1024
 
 # -- graphs ---------------------------------------------------------------------------------------
 

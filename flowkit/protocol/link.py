@@ -28,10 +28,11 @@ import redis.exceptions as rx
 
 from ..exceptions import BadRedisURL, RedisUnavailable
 from .advice import advice_for
-from .decoding import Damaged
+from .decoding import Oversized
+from .limits import MAX_REPLY_BYTES
 from .oversize import MOST_REFUSALS, looks_refused, too_large
 from .redis_url import check_redis_url, is_sentinel_url, redact_url
-from .reply_bound import ReplyTooLarge, bound_replies
+from .reply_bound import ReplyBound, ReplyTooLarge
 from .reply_errors import PASSING, WrongType, as_store_error, passes, refused_login
 from .scripts import Script
 from .sentinel import connection_to_master
@@ -99,7 +100,7 @@ class Link:
         on_outage: Outage | None = None,
         on_new_server: Callable[[], None] | None = None,
         stopped: threading.Event | None = None,
-        max_reply: int | None = None,
+        max_value: int = 0,
         origin: str = "",
     ) -> None:
         """Prepare the connection; it is opened by the first call.
@@ -108,9 +109,9 @@ class Link:
         ``read_timeout``: must exceed the longest blocking call. ``on_outage(error, seconds)``
         hears of each failed try. ``on_new_server`` is called when another start of the server
         answers than before, which may have lost what that one had; nothing is sent to it if this
-        raises. ``stopped``: once set, an outage ends the call at once. ``max_reply``: bytes of
-        the largest reply that is read, None for any. ``origin``: the file that named the URL, which
-        errors then tell.
+        raises. ``stopped``: once set, an outage ends the call at once. ``max_value``: bytes of the
+        largest value that is read; a reply may be ``MAX_REPLY_BYTES`` longer. ``origin``: the file
+        that named the URL, which errors then tell.
 
         Raises BadRedisURL.
         """
@@ -122,13 +123,12 @@ class Link:
         self._server: bytes | None = None
         self._stopped = stopped or threading.Event()
         self._new_connection = partial(new_connection, url, name=name, read_timeout=read_timeout)
-        self._max_reply = max_reply
+        self._max_reply = MAX_REPLY_BYTES + max_value
         self._prepare()
 
     def _prepare(self) -> None:
         self._connection = self._new_connection()
-        if self._max_reply is not None:
-            bound_replies(self._connection, self._max_reply)
+        self._bound = ReplyBound(self._connection, self._max_reply)
         self._is_checked = self._on_new_server is None
         self._pid = os.getpid()
 
@@ -216,19 +216,20 @@ class Link:
     # -- the one retry loop ---------------------------------------------------------------------
 
     def _exchange(self, command: Sequence[object]) -> Any:
-        connection = self._connection
-        connection.send_command(*command)
-        return connection.read_response()
+        self._connection.send_command(*command)
+        self._bound.fed = 0
+        return self._connection.read_response()
 
     def _exchange_all(
         self, commands: Sequence[Sequence[object]], *, each: bool = False
     ) -> list[Any]:
-        connection = self._connection
+        connection, bound = self._connection, self._bound
         connection.send_packed_command(connection.pack_commands(commands))
         replies: list[Any] = []
         failure: Exception | None = None
         for _ in commands:  # every reply is read, or the next call would get one of them
             try:
+                bound.fed = 0
                 replies.append(connection.read_response())
             except rx.ResponseError as error:
                 meaning = as_store_error(self._shown, error) if each else None
@@ -253,7 +254,7 @@ class Link:
                 raise refused_login(self._shown, error) from None
             except ReplyTooLarge as error:
                 self.close()
-                raise Damaged(
+                raise Oversized(
                     f"Redis at {self._shown} holds something too large: a reply was not "
                     f"read to its end, since {error}"
                 ) from None

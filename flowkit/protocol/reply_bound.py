@@ -5,8 +5,8 @@ not end therefore stops reading when a reply has more bytes than any honest one,
 connection, since the rest would be taken for the next reply.
 
 redis-py has no such bound. Its parser feeds bytes to a reader of hiredis; a counter between the two
-starts from 0 with each reply that is asked for. Without hiredis, which flowkit requires, redis-py
-parses replies itself and nothing is bounded.
+is set to 0 by whoever asks for a reply. Without hiredis, which flowkit requires, redis-py parses
+replies itself and nothing is bounded.
 """
 
 from __future__ import annotations
@@ -18,44 +18,45 @@ class ReplyTooLarge(Exception):
     """A reply has more bytes than it may have."""
 
 
-def bound_replies(connection: Any, most: int) -> None:
-    """Have a connection of redis-py's raise ReplyTooLarge for a reply of over ``most`` bytes."""
-    parser = connection._parser
-    if not hasattr(parser, "read_from_socket"):
-        return
-    connect, read = parser.on_connect, parser.read_response
+class ReplyBound:
+    """Has a connection of redis-py's raise ReplyTooLarge for a reply of over ``most`` bytes.
 
-    def connect_bounded(*args: Any, **options: Any) -> None:
-        connect(*args, **options)
-        parser._reader = _BoundedReader(parser._reader, most)
+    ``fed``: the bytes that have come since it was set to 0, which is to be done for each reply. A
+    plain attribute, since each reply of a batch pays for it.
+    """
 
-    def read_bounded(*args: Any, **options: Any) -> Any:
-        if parser._reader is not None:
-            parser._reader.begin()
-        return read(*args, **options)
+    def __init__(self, connection: Any, most: int) -> None:
+        self.fed = 0
+        self.most = most
+        parser = connection._parser
+        if not hasattr(parser, "read_from_socket"):
+            return
+        connect = parser.on_connect
 
-    parser.on_connect, parser.read_response = connect_bounded, read_bounded
+        def connect_bounded(*args: Any, **options: Any) -> None:
+            connect(*args, **options)
+            self.fed = 0
+            parser._reader = _BoundedReader(parser._reader, self)
+
+        parser.on_connect = connect_bounded
 
 
 class _BoundedReader:
     """A reader of hiredis that counts the bytes which it is fed for one reply."""
 
-    def __init__(self, reader: Any, most: int) -> None:
+    def __init__(self, reader: Any, bound: ReplyBound) -> None:
         self._reader = reader
-        self._most = most
-        self._fed = 0
+        self._bound = bound
+        self._feed = reader.feed
         self.gets = reader.gets
-
-    def begin(self) -> None:
-        """Count from 0 again: another reply is asked for."""
-        self._fed = 0
 
     def feed(self, data: Any, start: int, length: int) -> None:
         """Take bytes. Raises ReplyTooLarge."""
-        self._fed += length
-        if self._fed > self._most:
-            raise ReplyTooLarge(f"it has more than {self._most:,} bytes")
-        self._reader.feed(data, start, length)
+        bound = self._bound
+        bound.fed += length
+        if bound.fed > bound.most:
+            raise ReplyTooLarge(f"it has more than {bound.most:,} bytes")
+        self._feed(data, start, length)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reader, name)

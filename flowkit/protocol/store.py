@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core.compiled import CompiledDAG
 from ..exceptions import RunLost
-from .decoding import Damaged, number
+from .decoding import Damaged, Oversized, number
 from .graph_file import Allowance
 from .graphs import digest_of, unpack_graph, unpack_names
 from .keys import Keys
@@ -148,10 +148,20 @@ class Store:
 def _in_adapting_parts(
     read: Callable[[Sequence[int]], Sequence[bytes | None]], fields: Sequence[int], part: int
 ) -> Iterator[bytes | None]:
-    """Read many fields, ``part`` of them at first, then as many as are no burden."""
+    """Read many fields, ``part`` of them at first, then as many as are no burden.
+
+    Raises Oversized for one that is larger than a reply may be.
+    """
     at = 0
     while at < len(fields):
-        values = read(fields[at : at + part])
+        asked = fields[at : at + part]
+        try:
+            values = read(asked)
+        except Oversized:
+            if len(asked) == 1:
+                raise
+            part = len(asked) // 2
+            continue
         at += part
         yield from values
         size = sum(len(value) for value in values if value is not None)

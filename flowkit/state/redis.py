@@ -59,7 +59,13 @@ class RedisStateManager:
         self.name = name
         self._max_bytes = settings.max_result_bytes
         self._lock = PerProcess(RLock)
-        link = Link(self.url, name="flowkit-state", patience=PATIENCE_S, read_timeout=PATIENCE_S)
+        link = Link(
+            self.url,
+            name="flowkit-state",
+            patience=PATIENCE_S,
+            read_timeout=PATIENCE_S,
+            max_value=self._max_bytes,
+        )
         self._entries = EntryStore(link, self.namespace, self.name)
 
     @contextmanager

@@ -39,6 +39,16 @@ def test_a_message_ends_the_wait(feed: Feed, publish) -> None:
     assert heard(feed, 20.0)
 
 
+def test_a_message_that_is_too_large_makes_a_pause_of_the_wait(
+    feed: Feed, server_url: str, namespace: str
+) -> None:
+    feed.listen("r1")
+    link = Link(server_url)
+    link.call("PUBLISH", Keys(namespace).feed("r1"), b"x" * 1_000_000)
+    link.close()
+    assert not heard(feed, 0.05)
+
+
 def test_what_was_said_of_the_run_before_is_not_taken_for_news_of_the_next(
     feed: Feed, publish
 ) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from types import ModuleType
-from typing import Any
+from threading import Event
 
 import pytest
 from stage import Stage, dag_of
 
+from flowkit import Client
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import StoreError
+from flowkit.protocol.client_store import ClientStore
 from flowkit.protocol.decoding import Damaged
 from flowkit.protocol.graphs import digest_of, pack_graph
 from flowkit.protocol.link import Link
@@ -21,7 +22,10 @@ from flowkit.scheduler import resolver as resolver_module
 from flowkit.scheduler.config import SchedulerConfig
 from flowkit.scheduler.quarantine import SAY_AGAIN_S, Quarantine
 from flowkit.scheduler.resolver import Resolver
+from flowkit.settings import load_settings
+from flowkit.state import RedisStateManager
 from flowkit.worker import daemon as worker_daemon
+from flowkit.worker.child import Child
 from flowkit.worker.config import WorkerConfig
 
 OTHER = "x y"
@@ -89,11 +93,18 @@ def test_what_was_not_said_is_said_with_its_number_when_it_is_time(
     assert not any(char in line for line in kept for char in "\x1b\n")
 
 
+@pytest.fixture
+def small_replies(monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
+    """Links that are made from now on read replies of 100,000 bytes."""
+    monkeypatch.setattr("flowkit.protocol.link.MAX_REPLY_BYTES", 100_000)
+
+
+@pytest.mark.usefixtures("small_replies")
 def test_an_event_that_is_too_large_to_be_read_is_passed_over(
     fake_server: EmbeddedServer, stage: Stage, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """60 MB of them ended the scheduler, and again at each start."""
-    link = Link(fake_server.url, max_reply=100_000)
+    link = Link(fake_server.url)
     store = SchedulerStore(link, stage.namespace, "s1", now_ms=stage.clock)
     store.term = stage.leading().term
     resolver = Resolver(store, stage.log, 100, monotonic=lambda: 0.0)
@@ -110,8 +121,8 @@ def test_an_event_that_is_too_large_to_be_read_is_passed_over(
 
 
 @pytest.fixture
-def bounded(fake_server: EmbeddedServer) -> Iterator[Link]:
-    link = Link(fake_server.url, max_reply=100_000)
+def bounded(fake_server: EmbeddedServer, small_replies: None) -> Iterator[Link]:
+    link = Link(fake_server.url)
     yield link
     link.close()
 
@@ -131,11 +142,12 @@ def test_a_reply_beyond_its_bound_is_an_error_and_the_next_call_gets_its_own(
     stage.link.call("DEL", key)
 
 
+@pytest.mark.usefixtures("small_replies")
 def test_behind_a_reply_that_was_given_up_the_server_is_looked_at_again(
     fake_server: EmbeddedServer, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection is another one, and so may be what answers."""
-    link = Link(fake_server.url, max_reply=100_000, on_new_server=pytest.fail)
+    link = Link(fake_server.url, on_new_server=pytest.fail)
     looks: list[int] = []
     look = link._look_at_server
     monkeypatch.setattr(link, "_look_at_server", lambda: (looks.append(1), look()))
@@ -211,18 +223,44 @@ def test_events_that_take_long_are_taken_in_turns(
     assert len(resolver.active) == 9
 
 
-@pytest.mark.parametrize("module", [scheduler_daemon, worker_daemon])
-def test_daemons_read_no_reply_beyond_its_bound(
-    stage: Stage, fake_server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch, module: ModuleType
+def links_of(url: str, namespace: str) -> Iterator[tuple[str, Link]]:
+    """Yield each kind of connection that programs make, where it is bounded as if for no value."""
+    yield "scheduler", scheduler_daemon.SchedulerDaemon(SchedulerConfig(url))._store.link
+    config = WorkerConfig("app", url, max_result_bytes=1)
+    yield "worker's parent", worker_daemon.WorkerDaemon(config)._store.link
+    child = object.__new__(Child)
+    child._config, child._stop_links = config, Event()
+    yield "worker's child", child._store("W.0").link
+    with Client(load_settings(redis_url=url, namespace=namespace, max_result_bytes=1)) as client:
+        yield "client", client.shards[0]._store.link
+    yield "state", RedisStateManager(url, namespace)._entries.link
+
+
+def test_no_program_reads_a_reply_beyond_its_bound(
+    stage: Stage, fake_server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_REPLY_BYTES", 100_000)
-    if module is scheduler_daemon:
-        daemon: Any = scheduler_daemon.SchedulerDaemon(SchedulerConfig(fake_server.url))
-    else:
-        daemon = worker_daemon.WorkerDaemon(WorkerConfig("app", fake_server.url))
+    """One value of 512 MB would end it, and again at each start."""
+    monkeypatch.setattr("flowkit.protocol.link.MAX_REPLY_BYTES", 100_000)
+    monkeypatch.setenv("FLOWKIT_MAX_RESULT_BYTES", "1")
     key = stage.client.keys.graph("large")
     stage.link.call("SET", key, b"x" * 1_000_000)
-    with pytest.raises(Damaged, match="too large"):
-        daemon._store.link.call("GET", key)
-    daemon._store.link.close()
+    for name, link in links_of(fake_server.url, stage.namespace):
+        with pytest.raises(Damaged, match="too large"):
+            assert link.call("GET", key) is None, name
+        link.close()
     stage.link.call("DEL", key)
+
+
+def test_many_results_are_read_within_the_bound_of_a_reply(bounded: Link, stage: Stage) -> None:
+    """Each may have the largest size that is allowed; so few are asked for at once."""
+    store = ClientStore(bounded, stage.namespace)
+    run, results = store.keys.run("r1"), store.keys.results("r1")
+    for task in range(30):
+        stage.link.call("HSET", results, task, b"x" * (60_000 if task % 3 == 0 else 10))
+    stage.link.call("HSET", run, "kept", 30)
+    sizes = [len(data or b"") for data in store.read_results("r1", range(30))]
+    assert sizes == [60_000 if task % 3 == 0 else 10 for task in range(30)]
+    stage.link.call("HSET", results, 9, b"x" * 200_000)
+    with pytest.raises(Damaged, match="too large"):
+        list(store.read_results("r1", range(30)))
+    stage.link.call("DEL", run, results)

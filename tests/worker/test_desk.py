@@ -9,6 +9,7 @@ import pytest
 from bench import LANE, Counter, claim_of
 
 from flowkit.exceptions import RedisUnavailable
+from flowkit.protocol.decoding import Oversized
 from flowkit.protocol.oversize import too_large
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import Exchange, Outcome
@@ -77,6 +78,29 @@ def test_an_outcome_that_is_too_large_fails_its_task_and_no_other() -> None:
     assert info.type == "ValueTooLarge"
     assert "20,000 bytes" in info.message
     assert {call for call, _, limit in store.calls if limit} == {1}
+
+
+class Unread(Counter):
+    """A store whose replies can be read up to three claims."""
+
+    def complete(self, *args: Any) -> Exchange:
+        reply = super().complete(*args)
+        if len(reply.claims) > 3:
+            raise Oversized("it has more than 100 bytes")
+        return reply
+
+
+def test_claims_that_are_too_large_to_be_read_together_come_in_smaller_parts() -> None:
+    """Each brings the parameters of its run. Those of the unread reply have surely not started."""
+    store = Unread(*map(claim_of, range(20)))
+    desk = desk_of(store)
+    for _ in range(2):
+        with pytest.raises(Oversized):
+            desk.exchange(10)
+    assert desk.exchange(10) == 2
+    assert len(store.released) == 15
+    assert store.unsure == [b""]
+    assert [limit for _, _, limit in store.calls] == [10, 5, 2], "half as many each time"
 
 
 def test_outcomes_whose_reply_was_lost_are_sent_again() -> None:
