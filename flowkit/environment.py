@@ -1,8 +1,11 @@
 """The variables that flowkit reads, and those that programs started by tasks do not inherit.
 
-A worker's child takes the secrets out of its environment before it loads the app. They stay in the
-memory of that process, where ``variables`` finds them: a ``Client.connect()`` inside a task works,
-and a program that the task starts does not get the address of Redis with its password.
+A child that runs tasks, of a worker or of ``dag.run(executor="process")``, takes the secrets out of
+its environment before it loads any function. They stay in the memory of that process, where
+``variables`` finds them: a ``Client.connect()`` inside a task works, and a program that the task
+starts does not get the address of Redis with its password.
+
+In threads tasks share the environment of the program that runs them, which is left as it is.
 
 This is no wall against the task itself: it runs in the process that holds the connection.
 """

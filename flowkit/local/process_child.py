@@ -30,6 +30,7 @@ from typing import Any, NoReturn
 from ..attempt_contexts import AttemptContexts
 from ..context import enter_attempt
 from ..core.display_text import error_text
+from ..environment import withhold_secrets
 from ..forked import end_if_forked
 from ..functions import unfit_result
 from ..log_streams import HELD, end_lines
@@ -58,6 +59,7 @@ _PACKAGE = __name__.partition(".")[0]
 def child_main(pipe: Connection) -> NoReturn:
     """Run in the child until the parent closes the pipe."""
     _tie_to_parent()
+    withhold_secrets()
     # Whole lines at once: what several children print into one pipe never mixes, and what was
     # printed is not lost if this process is killed.
     keep_streams_open(line_buffering=True)

@@ -6,12 +6,14 @@ import asyncio
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from flowkit import current_attempt, task
+from flowkit.environment import variables
 
 PATIENCE = 20.0
 
@@ -185,3 +187,11 @@ def hidden_coroutine():
 @task(when=lambda value: value > 1)
 def conditional(value):
     return value
+
+
+@task
+def secrets_of_a_program() -> list[bool]:
+    """Return whether a program that is started here has the address of Redis, and flowkit has."""
+    code = "import os; print('FLOWKIT_REDIS_URL' in os.environ)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return [done.stdout.strip() == "True", "FLOWKIT_REDIS_URL" in variables()]

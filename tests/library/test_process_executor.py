@@ -54,6 +54,14 @@ def test_plain_tasks_run_in_other_processes_and_async_ones_here():
     assert results["here"] == (os.getpid(), "here")
 
 
+def test_programs_that_tasks_start_do_not_get_the_secrets_and_flowkit_there_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FLOWKIT_REDIS_URL", "redis://:s3cr3t@127.0.0.1:1/0")
+    assert run(tasks.secrets_of_a_program) == {"secrets_of_a_program": [False, True]}
+    assert "FLOWKIT_REDIS_URL" in os.environ, "the caller's own environment is left as it is"
+
+
 def test_one_process_is_enough_for_tasks_that_follow_one_another():
     with DAG("etl") as dag:
         chain = [tasks.pid.bind(f"p{number}") for number in range(5)]
