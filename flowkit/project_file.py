@@ -11,7 +11,6 @@ file further up counts either.
 
 from __future__ import annotations
 
-import logging
 import os
 import tomllib
 from collections.abc import Iterator
@@ -20,11 +19,11 @@ from typing import Any
 
 from .core.display_text import escape_text
 from .exceptions import SettingsError
+from .protocol.warn_once import warn_once
 from .trust import Untrusted, is_ours, open_trusted, owner_of, resolve
 
 NAME = "pyproject.toml"
 MOST_BYTES = 2**20
-_warned: set[Path] = set()
 
 
 def project_table(cwd: Path | str | None) -> tuple[Path, dict[str, Any]] | None:
@@ -38,7 +37,14 @@ def project_table(cwd: Path | str | None) -> tuple[Path, dict[str, Any]] | None:
     try:
         return path, _table(path, _read(path))
     except Untrusted as error:
-        _warn_once(path, error)
+        warn_once(
+            "settings_ignored",
+            str(path),
+            "%s is ignored, since another account could have written it: %s. To use it, make it "
+            "your own; or set FLOWKIT_REDIS_URL and the like in the environment.",
+            escape_text(str(path)),
+            escape_text(str(error)),
+        )
         return None
 
 
@@ -93,17 +99,3 @@ def _table(path: Path, text: str) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise SettingsError(f"{path}: tool.flowkit must be a table: write [tool.flowkit].")
     return table
-
-
-def _warn_once(path: Path, error: Untrusted) -> None:
-    if path not in _warned:
-        _warned.add(path)
-        # The standard module: settings are read before flowkit's own logger is configured, and
-        # without a handler this goes to standard error.
-        logging.getLogger("flowkit").warning(
-            "%s is ignored, since another account could have written it: %s. To use it, make it "
-            "your own; or set FLOWKIT_REDIS_URL and the like in the environment.",
-            escape_text(str(path)),
-            escape_text(str(error)),
-            extra={"event": "settings_ignored", "fields": {}, "context": {}},
-        )

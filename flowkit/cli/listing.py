@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..core.states import RunState
-from ..protocol.listings import DamagedItem
 from .connect import connect
 from .daemon_options import redis_options
 from .inputs import json_option, limit_option
@@ -107,7 +106,7 @@ def _show_workers(found: list[dict[str, object]], unled: dict[str, str], shards:
         rows = [[_cell(worker.get(column, "")) for column in columns] for worker in honest]
         print_table([column.upper() for column in columns], rows)
         damaged = [worker for worker in found if "damaged" in worker]
-        items = [DamagedItem(str(one["worker"]), str(one["damaged"])) for one in damaged]
+        items = [(str(one["worker"]), str(one["damaged"])) for one in damaged]
         print_damaged(items, "WORKER")
     else:
         note("No worker is running: start flowkit-worker --app …")

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 import click
 
 from ..core.display_text import escape_lines, escape_text
-from ..protocol.listings import DamagedItem
 from .plain import plain
 
 STATE_STYLES = {
@@ -97,16 +96,19 @@ def _print_rich(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     console.print(table)
 
 
-def damaged_documents(items: Sequence[DamagedItem], name: str) -> list[dict[str, object]]:
-    """Return what ``--json`` prints of damaged items; ``name``: the field of their names."""
-    return [{name: item.name, "damaged": item.problem} for item in items]
+def damaged_documents(items: Sequence[tuple[str, str]], name: str) -> list[dict[str, object]]:
+    """Return what ``--json`` prints of damaged items; ``name``: the field of their names.
+
+    ``items``: the name of each, and what is wrong with it.
+    """
+    return [{name: item, "damaged": problem} for item, problem in items]
 
 
-def print_damaged(items: Sequence[DamagedItem], what: str) -> None:
+def print_damaged(items: Sequence[tuple[str, str]], what: str) -> None:
     """Print what cannot be read of a list, below it; ``what``: the heading of the names."""
     if items:
         say("")
-        print_table([what, "DAMAGED"], [[cut(item.name, 80), item.problem] for item in items])
+        print_table([what, "DAMAGED"], [[cut(item, 80), problem] for item, problem in items])
 
 
 def cut(text: str, limit: int) -> str:

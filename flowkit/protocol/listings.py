@@ -7,8 +7,7 @@ failed tasks or of workers is never refused for one item; the item is listed in 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from .decoding import text_of
 
@@ -16,8 +15,7 @@ T = TypeVar("T")
 LONGEST_NAME = 200  # characters of a name that nothing bounded when it was written
 
 
-@dataclass(frozen=True, slots=True)
-class DamagedItem:
+class DamagedItem(NamedTuple):
     """Something in a list that cannot be read.
 
     ``name``: the stored name, such as a run id; cut to 200 characters, and not escaped.

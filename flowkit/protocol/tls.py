@@ -13,16 +13,15 @@ is logged as a warning, once for each process and URL. It cannot allow an older 
 
 from __future__ import annotations
 
-import logging
 import ssl
 from typing import Any
 
 from .pages import SECURE_REDIS, page
 from .redis_url import redact_url
 from .url_options import check_tls_files
+from .warn_once import warn_once
 
 OLDEST = ssl.TLSVersion.TLSv1_2
-_warned: set[str] = set()
 
 
 def is_encrypted(url: str) -> bool:
@@ -43,9 +42,9 @@ def check_certificates(url: str, options: dict[str, Any]) -> None:
     options["ssl_min_version"] = _version(options.get("ssl_min_version", OLDEST))
     if demanded == "none":
         options["ssl_check_hostname"] = False  # ssl refuses to compare a name with nothing
-        _warn_once(url, "ssl_cert_reqs=none: any server is taken for this Redis")
+        _warn(url, "ssl_cert_reqs=none: any server is taken for this Redis")
     elif not names_checked:
-        _warn_once(
+        _warn(
             url, "ssl_check_hostname=false: a certificate for any other host is taken for its own"
         )
 
@@ -60,14 +59,12 @@ def _version(value: object) -> ssl.TLSVersion:
     return version
 
 
-def _warn_once(url: str, problem: str) -> None:
-    if url in _warned:
-        return
-    _warned.add(url)
-    logging.getLogger("flowkit").warning(
+def _warn(url: str, problem: str) -> None:
+    warn_once(
+        "tls_unchecked",
+        url,
         "Redis at %s has no protection against impostors, by %s. See %s",
         redact_url(url),
         problem,
         page(SECURE_REDIS, "tls"),
-        extra={"event": "tls_unchecked", "fields": {}, "context": {}},
     )

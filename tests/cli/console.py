@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import psutil
 
@@ -155,3 +158,34 @@ class RunningSystem:
 
     def __init__(self, url: str, namespace: str) -> None:
         self.variables = {"FLOWKIT_REDIS_URL": url, "FLOWKIT_NAMESPACE": namespace}
+
+
+def run_on_terminal(
+    *words: str, environ: Mapping[str, str], folder: Path | None = None
+) -> tuple[int, str]:
+    """Run the command on a terminal; return its exit code and what the terminal was sent."""
+    leader, follower = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, *words],
+        cwd=folder,
+        env=environ,
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+    ) as process:
+        os.close(follower)
+        shown = _read_all(leader)
+        return process.wait(DEADLINE_S), shown.replace("\r\n", "\n")
+
+
+def _read_all(descriptor: int) -> str:
+    data = b""
+    while True:
+        try:
+            part = os.read(descriptor, 65536)
+        except OSError:  # the other side is closed
+            part = b""
+        if not part:
+            os.close(descriptor)
+            return data.decode()
+        data += part

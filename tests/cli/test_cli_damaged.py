@@ -6,13 +6,10 @@ Nothing there steers the terminal, a traceback is no answer, and what is honest 
 from __future__ import annotations
 
 import json
-import os
-import pty
-import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
-from console import COMMAND, DEADLINE_S, Run
+from console import Run, run_on_terminal
 from damaged_namespace import DamagedNamespace, damaged_namespace
 from nasty import forged, harmful
 from real_redis import RealRedis
@@ -31,33 +28,12 @@ def on_terminal(planted: DamagedNamespace, environ: dict[str, str]) -> OnTermina
     """Run a command on a terminal that shows no colors; return its exit code and what it shows."""
 
     def run(*words: str) -> tuple[int, str]:
-        leader, follower = pty.openpty()
         variables = {"FLOWKIT_REDIS_URL": planted.url, "FLOWKIT_NAMESPACE": planted.namespace}
-        with subprocess.Popen(
-            [*COMMAND, *words],
-            env={**environ, **variables, "TERM": "dumb", "COLUMNS": "200"},
-            stdin=follower,
-            stdout=follower,
-            stderr=follower,
-        ) as process:
-            os.close(follower)
-            shown = _read_all(leader)
-            return process.wait(DEADLINE_S), shown.replace("\r\n", "\n")
+        return run_on_terminal(
+            *words, environ={**environ, **variables, "TERM": "dumb", "COLUMNS": "200"}
+        )
 
     return run
-
-
-def _read_all(descriptor: int) -> str:
-    data = b""
-    while True:
-        try:
-            part = os.read(descriptor, 65536)
-        except OSError:  # the other side is closed
-            part = b""
-        if not part:
-            os.close(descriptor)
-            return data.decode()
-        data += part
 
 
 # Command → its exit code, and words that it shows.

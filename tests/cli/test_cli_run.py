@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
 import shlex
 import subprocess
@@ -12,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from console import COMMAND, DEADLINE_S, Run
+from console import COMMAND, DEADLINE_S, Run, run_on_terminal
 from helpers import free_port
 
 
@@ -165,37 +163,18 @@ def test_names_and_results_print_literally(flowkit: Run) -> None:
 
 
 def test_on_a_terminal_too(apps: Path, environ: dict[str, str]) -> None:
-    leader, follower = pty.openpty()
-    with subprocess.Popen(
-        [*COMMAND, "run", "hostile.py"],
-        cwd=apps,
-        env={**environ, "TERM": "xterm-256color", "COLUMNS": "120"},
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-    ) as process:
-        os.close(follower)
-        shown = _read_all(leader)
-        assert process.wait(DEADLINE_S) == 0
+    code, shown = run_on_terminal(
+        *("run", "hostile.py"),
+        environ={**environ, "TERM": "xterm-256color", "COLUMNS": "120"},
+        folder=apps,
+    )
+    assert code == 0
     assert "[red]x[/red]" in shown
     assert "[blink]dag[/blink]" in shown
     assert "\\x1b[2J\\x07[bold]gone[/bold]" in shown
     assert "told \\x9b31m \\u202e" in shown
     for steers in ("\x1b[2J", "\x07", "\x9b", "\u202e"):
         assert steers not in shown
-
-
-def _read_all(descriptor: int) -> str:
-    data = b""
-    while True:
-        try:
-            part = os.read(descriptor, 65536)
-        except OSError:  # the other side is closed
-            part = b""
-        if not part:
-            os.close(descriptor)
-            return data.decode()
-        data += part
 
 
 def test_a_reader_that_leaves_is_no_error(apps: Path, environ: dict[str, str]) -> None:

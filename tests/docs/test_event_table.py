@@ -13,8 +13,8 @@ from pages import ROOT, table
 CODE = ("flowkit", "scheduler", "worker")
 PAGE = ROOT / "docs" / "howto" / "logging.md"
 # What writes an event, or passes one on to what does → which argument is its name.
-WRITERS = {"event": 1, "_write": 1, "_say": 0, "_tell": 0, "_end": 3}
-LEVEL_OF = {"_say": "SYSTEM"}
+WRITERS = {"event": 1, "_write": 1, "_say": 0, "_tell": 0, "_end": 3, "warn_once": 0}
+LEVEL_OF = {"_say": "SYSTEM", "warn_once": "WARNING"}
 LEVEL_OF_MODULE = {
     ("worker/executor.py", "_tell"): "DEBUG",
     ("worker/enforcer.py", "_end"): "WARNING",
@@ -28,8 +28,8 @@ Found = dict[str, set[str]]
 def events(path: str, source: str) -> Iterator[tuple[str, str]]:
     """Yield name and level of each event that this module writes."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            writer = node.func.attr
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
+            writer = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
             name = literal(dict(enumerate(node.args)).get(WRITERS.get(writer, -1)))
             if NAME.fullmatch(name):
                 yield name, level(path, writer, node)

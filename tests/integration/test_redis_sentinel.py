@@ -13,6 +13,7 @@ from helpers import free_port, wait_until
 from pipeline import went_well
 from real_redis import RealRedis
 from secured import Certificates, Sentinel, has_copied, replica_of, speaks_tls
+from sentinel import NamesMaster
 from system import System
 
 from flowkit import DAG
@@ -76,20 +77,6 @@ def test_who_cannot_trust_the_server_or_speaks_plainly_is_told(
 # -- Sentinel -------------------------------------------------------------------------------------
 
 
-class BehindSentinel(socketserver.StreamRequestHandler):
-    """Answers every command with the address of one server, whatever that has become."""
-
-    def handle(self) -> None:
-        port = str(self.server.names)  # type: ignore[attr-defined]
-        while line := self.rfile.readline():
-            words = []
-            for _ in range(int(line[1:])):
-                size = int(self.rfile.readline()[1:])
-                words.append(self.rfile.read(size + 2)[:-2])
-            address = f"*2\r\n$9\r\n127.0.0.1\r\n${len(port)}\r\n{port}\r\n".encode()
-            self.wfile.write(address if words[0] == b"SENTINEL" else b"+OK\r\n")
-
-
 @pytest.fixture
 def master(tmp_path: Path) -> Iterator[RealRedis]:
     server = RealRedis(tmp_path / "master")
@@ -144,7 +131,7 @@ def test_a_run_goes_on_when_a_replica_takes_the_masters_place(
 
 def test_a_replica_is_never_taken_for_the_master(replica: RealRedis) -> None:
     """A sentinel that is behind still names the one that is a replica by now."""
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), BehindSentinel) as behind:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), NamesMaster) as behind:
         behind.daemon_threads = True
         behind.names = replica.port  # type: ignore[attr-defined]
         threading.Thread(target=behind.serve_forever, daemon=True).start()

@@ -18,9 +18,9 @@ import pytest
 from helpers import free_port
 from real_redis import RealRedis
 from secured import Certificates, speaks_tls
+from sentinel import NamesMaster
 
 from flowkit.exceptions import BadRedisURL, RedisUnavailable
-from flowkit.protocol import tls
 from flowkit.protocol.link import Link, new_connection
 
 needs_tls = pytest.mark.skipif(
@@ -31,7 +31,7 @@ SCHEMES = ["rediss://host", "rediss+sentinel://host/master"]
 
 @pytest.fixture(autouse=True)
 def no_warnings_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tls, "_warned", set())
+    monkeypatch.setattr("flowkit.protocol.warn_once._warned", set())
 
 
 @pytest.fixture(scope="module")
@@ -59,20 +59,6 @@ def redis_with(certificates: Certificates, folder: Path) -> Iterator[int]:
         server.stop()
 
 
-class NamesMaster(socketserver.StreamRequestHandler):
-    """A sentinel: it answers with the address of one server."""
-
-    def handle(self) -> None:
-        port = str(self.server.master)  # type: ignore[attr-defined]
-        while line := self.rfile.readline():
-            words = []
-            for _ in range(int(line[1:])):
-                size = int(self.rfile.readline()[1:])
-                words.append(self.rfile.read(size + 2)[:-2])
-            address = f"*2\r\n$9\r\n127.0.0.1\r\n${len(port)}\r\n{port}\r\n".encode()
-            self.wfile.write(address if words[0] == b"SENTINEL" else b"+OK\r\n")
-
-
 class TLSServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
@@ -85,7 +71,7 @@ def sentinel_with(certificates: Certificates, master: int) -> Iterator[int]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates.certificate, certificates.key)
     with TLSServer(("127.0.0.1", 0), NamesMaster) as server:
-        server.master = master  # type: ignore[attr-defined]
+        server.names = master  # type: ignore[attr-defined]
         server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield int(server.server_address[1])

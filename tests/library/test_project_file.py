@@ -11,7 +11,6 @@ import pytest
 from click.testing import CliRunner
 from strangers import folder_in_reach, give_away, needs_root
 
-from flowkit import project_file
 from flowkit.cli.daemon_options import redis_options, settings_from
 from flowkit.client import Client
 from flowkit.exceptions import RedisUnavailable, SettingsError
@@ -22,7 +21,7 @@ TABLE = '[tool.flowkit]\nredis-url = "redis://{}:1"\n'
 
 @pytest.fixture(autouse=True)
 def no_warnings_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(project_file, "_warned", set())
+    monkeypatch.setattr("flowkit.protocol.warn_once._warned", set())
 
 
 @pytest.fixture
