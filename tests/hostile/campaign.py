@@ -30,6 +30,7 @@ from .watch import LAG_S, Finding, Watch
 
 RECOVERY_S = 30.0
 IDLE_S = 3.0
+LOST_S = 2.0  # for runs to end that may be lost, and are not judged
 IDLE_SHARE = 0.3  # of a processor, of a daemon with its children, where nothing happens
 ENDS_IN_A_ROW = 4  # after which Redis is emptied: what ends daemons at each start stays there
 HOSTILE_RUNS = 300  # that are kept; older ones are deleted
@@ -41,7 +42,8 @@ Say = Callable[[str], None]
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a campaign is to do. ``pace``: actions a second. ``cycle``: seconds of one round of all
-    classes. ``stop_early``: end at the first violation."""
+    classes. ``idle``: seconds for which it is measured how busy daemons are when nothing happens.
+    ``stop_early``: end at the first violation."""
 
     seconds: float
     seed: int
@@ -49,6 +51,7 @@ class Plan:
     pace: float = 15.0
     cycle: float = 300.0
     stop_early: bool = False
+    idle: float = IDLE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ class Campaign:
                 if plan.stop_early and self.watch.findings:
                     break
         finally:
-            self._end(stream, watcher)
+            self._end(stream, watcher, plan.idle)
         return self._report()
 
     def replay(self, actions: Sequence[Action], pace: float) -> Report:
@@ -125,7 +128,7 @@ class Campaign:
             self.stand.send([one for action in actions for one in action.undo])
             self._recover()
         finally:
-            self._end(stream, watcher)
+            self._end(stream, watcher, IDLE_S)
         return self._report()
 
     def _begin(self, seed: int) -> tuple[honest.Stream, Watcher]:
@@ -136,11 +139,14 @@ class Campaign:
         stream.start()
         return stream, watcher
 
-    def _end(self, stream: honest.Stream, watcher: Watcher) -> None:
-        stream.stop()
+    def _end(self, stream: honest.Stream, watcher: Watcher, idle: float) -> None:
+        now = time.monotonic()
+        # Behind attacks that destroy, some of these runs are lost, and would be waited for in vain.
+        is_lost = self.watch.weather.worst(now, now) is Harm.DESTROYS
+        stream.stop(LOST_S if is_lost else honest.RUN_S)
         self._tend()
-        time.sleep(IDLE_S)
-        share = self.stand.busy_share(IDLE_S)
+        time.sleep(idle)
+        share = self.stand.busy_share(idle)
         self.watch.most["idle processor share"] = share
         if share > IDLE_SHARE:
             text = f"a daemon took {share:.0%} of a processor when nothing happened"

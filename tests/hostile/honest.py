@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 import hostile_app as app
 from system import System
 
-from flowkit import Client
+from flowkit import Client, RunHandle
 from flowkit.exceptions import FlowkitError, TaskExecutionError, WaitTimeout
 from flowkit.settings import Settings
 
 from .actions import Harm
 
 PREFIX = "honest-"
+LOOK_S = 1.0  # how often a thread that waits for a run looks whether to go on
 RUN_S = 60.0  # a run takes half a second where nobody attacks
 
 
@@ -47,8 +48,18 @@ def is_violation(run: Ended, harm: Harm) -> bool:
     return not (harm is Harm.REPEATS and run.state == "failed" and run.blamed == "once")
 
 
-def play(client: Client, name: str, shape: str, seed: int, patience: float = RUN_S) -> Ended:
-    """Submit one run, wait for its end and compare its results with what must come out."""
+def play(
+    client: Client,
+    name: str,
+    shape: str,
+    seed: int,
+    patience: float = RUN_S,
+    given_up: threading.Event | None = None,
+) -> Ended:
+    """Submit one run, wait for its end and compare its results with what must come out.
+
+    ``given_up``: once it is set, the end is not waited for any longer.
+    """
     began = time.monotonic()
 
     def ended(state: str, detail: str = "", blamed: str = "") -> Ended:
@@ -56,7 +67,8 @@ def play(client: Client, name: str, shape: str, seed: int, patience: float = RUN
 
     try:
         handle = client.submit(app.SHAPES[shape], run_id=name, params={"seed": seed}, ttl=60)
-        results = handle.wait_results(patience)
+        _wait(handle, patience, given_up)
+        results = handle.wait_results(0.0)
     except TaskExecutionError as error:
         return ended("failed", str(error), error.task_name or "")
     except WaitTimeout as error:
@@ -68,6 +80,20 @@ def play(client: Client, name: str, shape: str, seed: int, patience: float = RUN
     wanted = app.expected(shape, seed)
     wrong = {key for key in wanted.keys() | results.keys() if results.get(key) != wanted.get(key)}
     return ended("wrong", f"wrong results of {sorted(wrong)}") if wrong else ended("succeeded")
+
+
+def _wait(handle: RunHandle, patience: float, given_up: threading.Event | None) -> None:
+    """Wait for the end of a run. Raises WaitTimeout."""
+    until = time.monotonic() + patience
+    while True:
+        left = max(0.0, until - time.monotonic())
+        try:
+            handle.wait(min(left, LOOK_S))
+        except WaitTimeout:
+            if left <= LOOK_S or (given_up is not None and given_up.is_set()):
+                raise
+        else:
+            return
 
 
 def new_client(system: System, patience: float = RUN_S) -> Client:
@@ -90,6 +116,7 @@ class Stream:
     threads: int = 2
     pause: float = 0.05
     _over: threading.Event = field(default_factory=threading.Event)
+    _given_up: threading.Event = field(default_factory=threading.Event)
     _running: list[threading.Thread] = field(default_factory=list)
 
     def start(self) -> None:
@@ -99,9 +126,16 @@ class Stream:
             thread.start()
             self._running.append(thread)
 
-    def stop(self) -> None:
-        """Let the runs of the moment come to their ends, and submit no more."""
+    def stop(self, patience: float = RUN_S) -> None:
+        """Let the runs of the moment come to their ends, and submit no more.
+
+        ``patience``: seconds after which those that are not over are given up.
+        """
         self._over.set()
+        until = time.monotonic() + patience
+        for thread in self._running:
+            thread.join(max(0.0, until - time.monotonic()))
+        self._given_up.set()
         for thread in self._running:
             thread.join(RUN_S + 10)
 
@@ -115,7 +149,8 @@ class Stream:
                         count += 1
                         shape = rng.choice(("chain", "fan"))
                         name = f"{PREFIX}{number}-{count}"
-                        self.on_end(play(client, name, shape, app.seed_of(rng)))
+                        ended = play(client, name, shape, app.seed_of(rng), given_up=self._given_up)
+                        self.on_end(ended)
             except FlowkitError as error:  # no connection, or a namespace that is refused
                 what = f"{type(error).__name__}: {error}"
                 self.on_end(Ended(f"client {number}", time.monotonic(), 0.0, "error", what))

@@ -16,7 +16,7 @@ from .campaign import Plan, chosen
 from .stand import Stand, Watcher
 from .watch import Watch
 
-SECONDS = 15.0
+SECONDS, PACE, IDLE_S = 10.0, 30.0, 1.5
 SEED = 1
 # Heavy: they keep an honest run waiting for longer than this test lasts.
 HEAVY = ("events-huge", "events-burst")
@@ -35,7 +35,8 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
 @pytest.mark.timeout(300)  # what is stuck is waited for, and then told
 def test_daemons_outlast_a_short_attack(tmp_path: Path) -> None:
     said: list[str] = []
-    plan = Plan(SECONDS, SEED, chosen(skip=HEAVY), cycle=SECONDS)
+    kinds = chosen(skip=HEAVY)
+    plan = Plan(SECONDS, SEED, kinds, pace=PACE, cycle=SECONDS, idle=IDLE_S)
     report = campaign.run(tmp_path, tmp_path / "notes", said.append, lambda one: one.play(plan))
     assert report.findings == (), "\n".join(map(str, [*report.findings, report.figures]))
     assert report.actions > 50
