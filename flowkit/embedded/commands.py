@@ -122,6 +122,15 @@ class Client(FakeSocket):  # type: ignore[misc]
         self.parked = Parked(self._fields, deadline, retry, lambda: shaped(None))
         return NoResponse()
 
+    def srandmember(self, key: Any, count: int | None = None) -> Any:
+        """SRANDMEMBER. A negative count asks for members again and again, in any number."""
+        if count is not None and count < 0:
+            raise SimpleError(
+                "ERR the embedded server does not answer SRANDMEMBER with a count below 0: it "
+                "takes each member once; use a Redis for others"
+            )
+        return super().srandmember(key, count)
+
     def evalsha(self, sha1: bytes, numkeys: int, *keys_and_args: bytes) -> Any:
         """EVALSHA."""
         text = self._script_text(sha1)
