@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from ..core.compiled import CompiledDAG
@@ -33,10 +34,12 @@ class Active:
     def of(cls, run: str, dag: CompiledDAG, state: Run) -> Active:
         """Put a run together."""
         places = [
-            Place(
-                ready_list(policy.queue, is_async=policy.is_async),
-                str(policy.priority),
-                ("+" if policy.trigger in GOES_ON else "") + ("=" if policy.at_most_once else ""),
+            _place(
+                policy.queue,
+                policy.is_async,
+                policy.priority,
+                policy.trigger in GOES_ON,
+                policy.at_most_once,
             )
             for policy in dag.policies
         ]
@@ -45,3 +48,13 @@ class Active:
     def place(self, task: int) -> Place:
         """Return where a task is queued."""
         return self.places[self.dag.policy_of[task]]
+
+    def counts(self) -> str:
+        """Write how many tasks are in each state, for status and progress."""
+        return " ".join(f"{state}={number}" for state, number in self.state.counts().items())
+
+
+@lru_cache(maxsize=1024)  # every run of a small DAG needs the same few
+def _place(queue: str, is_async: bool, priority: int, goes_on: bool, at_most_once: bool) -> Place:
+    ready = ready_list(queue, is_async=is_async)
+    return Place(ready, str(priority), ("+" if goes_on else "") + ("=" if at_most_once else ""))

@@ -58,7 +58,7 @@ class Resolver:
         self._quarantine = Quarantine(store, logger, monotonic=monotonic)
         self._graphs = Shelf(most_tasks=GRAPH_TASKS_KEPT)
         self._cursor = "0"
-        self._replay_until = (0, 0)
+        self._replay_until: tuple[int, int] | None = None
         self._room = Room(monotonic=monotonic)
         self.active: dict[str, Active] = {}
         self.retries_seen = 0
@@ -120,7 +120,7 @@ class Resolver:
             self._writer.flush()
 
     def _take_event(self, event: Event, over: dict[str, list[tuple[int, TaskState]]]) -> None:
-        replayed = moment(event.id) <= self._replay_until
+        replayed = self._is_replayed(event)
         for kind, text in event.facts:
             try:
                 fact = read_fact(kind, text, self.active)
@@ -138,6 +138,12 @@ class Resolver:
                 # What is over must be known before the run is opened, cancelled or resumed.
                 self._take_over(over)
                 self._take(fact)
+
+    def _is_replayed(self, event: Event) -> bool:
+        until = self._replay_until
+        if until is not None and moment(event.id) > until:
+            until = self._replay_until = None
+        return until is not None
 
     def _take_over(self, over: dict[str, list[tuple[int, TaskState]]]) -> None:
         for run, facts in over.items():
@@ -268,7 +274,7 @@ class Resolver:
         if now - active.told >= PROGRESS_S and not active.state.finished:
             # A run that has only begun has no progress to tell yet.
             if active.told:
-                self._writer.progress(active.run, _counts(active.state))
+                self._writer.progress(active.run, active.counts())
             active.told = now
 
     def _queue(self, active: Active, tasks: Sequence[int]) -> None:
@@ -290,11 +296,6 @@ class Resolver:
         self._carry_out(active, active.state.tasks_over(facts))
 
     def _finish(self, active: Active, outcome: RunState, failed: int | None) -> None:
-        self._writer.finish(active.run, outcome, failed, _counts(active.state))
+        self._writer.finish(active.run, outcome, failed, active.counts())
         self._forget(active.run)
         self._run_log.over(active, outcome, failed)
-
-
-def _counts(state: Run) -> str:
-    """Write how many tasks are in each state, for status and progress."""
-    return " ".join(f"{name.value}={number}" for name, number in state.counts().items())

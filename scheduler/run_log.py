@@ -39,13 +39,15 @@ class RunLog:
 
     def over(self, active: Active, outcome: RunState, failed: int | None) -> None:
         """A run has ended. ``failed``: the first task that failed, None if none did."""
+        if outcome is RunState.SUCCEEDED and not self._may_write():
+            return
         message = f"Run {outcome.value}: {active.run} of DAG {active.dag.name}"
         fields = {} if failed is None else {"task_name": active.dag.graph.names[failed]}
         if outcome is RunState.FAILED:
             self._write(LogLevel.ERROR, "dag_failure", message, active, **fields)
         elif outcome is RunState.CANCELLED:
             self._write(LogLevel.WARNING, "dag_cancel", message, active, **fields)
-        elif self._may_write():
+        else:
             tasks = len(active.dag.graph)
             self._write(LogLevel.SYSTEM, "dag_complete", message, active, total_tasks=tasks)
 

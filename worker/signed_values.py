@@ -24,12 +24,13 @@ class SignedValues:
     def __init__(self, keys: Iterable[bytes] = (), namespace: str = "") -> None:
         """``namespace``: of the store that the values are in."""
         self._provenance = Provenance(keys)
+        self._has_key = bool(self._provenance)
         self._namespace = namespace
         self._params: tuple[tuple[str, str, bytes], bytes] = (("", "", b""), b"")
 
     def params(self, claim: Claim) -> bytes:
         """Return a run's packed parameters. Raises UntrustedValue."""
-        if not self._provenance:
+        if not self._has_key:
             return claim.packed_params
         # Tasks of one run mostly come one after the other, each with the same parameters.
         about = claim.run, claim.digest, claim.packed_params
@@ -41,7 +42,7 @@ class SignedValues:
 
     def result(self, claim: Claim, packed: bytes, entry: str) -> bytes:
         """Return what is stored of a result, and of the cache entry if one is named."""
-        if not self._provenance or not (packed or entry):
+        if not self._has_key or not (packed or entry):
             return packed
         purposes = [self._result(claim, claim.task)]
         if entry:
@@ -50,7 +51,7 @@ class SignedValues:
 
     def open_results(self, claim: Claim, tasks: Sequence[int], found: list[bytes]) -> list[bytes]:
         """Return the packed results of tasks of the claim's run. Raises UntrustedValue."""
-        if not self._provenance:
+        if not self._has_key:
             return found
         return [
             self._provenance.open(stored, self._result(claim, task), _name(claim, task))
@@ -61,7 +62,7 @@ class SignedValues:
 
     def cached(self, entry: str, stored: bytes | None) -> bytes | None:
         """Return the packed result of a cache entry. Raises UntrustedValue."""
-        if stored is None or not self._provenance:
+        if stored is None or not self._has_key:
             return stored
         return self._provenance.open(stored, cache_purpose(self._namespace, entry), "it")
 

@@ -31,7 +31,8 @@ class Shelf:
 
     def get(self, digest: str) -> CompiledDAG | None:
         """Return a DAG if it is here, or was and is still used."""
-        return self._used.get(digest)
+        kept = self._kept.get(digest)
+        return self._used.get(digest) if kept is None else kept[0]
 
     def put(self, digest: str, dag: CompiledDAG) -> None:
         """Keep a DAG, and let go those that were put here first if they are too many."""

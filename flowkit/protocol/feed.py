@@ -13,9 +13,9 @@ from typing import Any
 
 import redis.exceptions as rx
 
+from .connection import READ_TIMEOUT_S, KernelTimedSocket, new_connection
 from .keys import Keys
 from .limits import MAX_MESSAGE_BYTES
-from .link import READ_TIMEOUT_S, new_connection
 from .reply_bound import ReplyBound, ReplyTooLarge
 
 _BROKEN = (rx.RedisError, OSError, ReplyTooLarge)
@@ -51,6 +51,7 @@ class Feed:
         channel = self._keys.feed(run)
         try:
             self._connection.send_command("SUBSCRIBE", channel)
+            self._wait_at_most(self._read_timeout)
             # What comes first is of the run before: its last messages, and that it was left.
             subscribed = [b"subscribe", channel.encode()]
             while self._next_message()[:2] != subscribed:
@@ -81,12 +82,27 @@ class Feed:
         with suppress(*_BROKEN):
             if self._listening:
                 self._bound.fed = 0
-                if self._connection.can_read(timeout=seconds):
-                    self._connection.read_response()
+                self._read_within(seconds)
                 return
         self._listening = False
         self._connection.disconnect()
         time.sleep(max(0.0, seconds - (time.monotonic() - began)))
+
+    def _read_within(self, seconds: float) -> None:
+        """Read one message if it begins to arrive within so many seconds."""
+        if self._wait_at_most(seconds):
+            with suppress(rx.TimeoutError):  # what has come of a message waits for the rest
+                self._connection.read_response(disconnect_on_error=False)
+        elif self._connection.can_read(timeout=seconds):
+            self._connection.read_response()
+
+    def _wait_at_most(self, seconds: float) -> bool:
+        """Have reads last so long; False if the socket cannot, which has its own timeout."""
+        timed = self._connection._sock
+        if not isinstance(timed, KernelTimedSocket):
+            return False
+        timed.wait_at_most(seconds)
+        return True
 
     def _next_message(self) -> Any:
         self._bound.fed = 0

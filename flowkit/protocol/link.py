@@ -15,7 +15,6 @@ import os
 import random
 import re
 import socket
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,68 +22,24 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
-import redis
 import redis.exceptions as rx
 
-from ..exceptions import BadRedisURL, RedisUnavailable
+from ..exceptions import RedisUnavailable
 from .advice import advice_for
+from .connection import READ_TIMEOUT_S, new_connection
 from .decoding import Oversized
 from .limits import MAX_REPLY_BYTES
 from .oversize import MOST_REFUSALS, looks_refused, too_large
-from .redis_url import check_redis_url, is_sentinel_url, redact_url
+from .redis_url import redact_url
 from .reply_bound import ReplyBound, ReplyTooLarge
 from .reply_errors import PASSING, WrongType, as_store_error, passes, refused_login
 from .scripts import Script
-from .sentinel import connection_to_master
-from .tls import check_certificates, is_encrypted
-from .url_options import option_problem
 
-_DROP_UNSENT = struct.pack("ii", 1, 0)  # SO_LINGER: for no time
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
-CONNECT_TIMEOUT_S = 5.0
-READ_TIMEOUT_S = 20.0
 
 Outage = Callable[[Exception, float], None]
 _RUN_ID = re.compile(rb"^run_id:(\w+)", re.MULTILINE)
-
-
-def new_connection(url: str, *, name: str, read_timeout: float) -> Any:
-    """Return a connection of redis-py's, not opened yet. ``read_timeout`` is in seconds.
-
-    Raises BadRedisURL.
-    """
-    options: dict[str, Any] = {"protocol": 2, "client_name": name, "socket_timeout": read_timeout}
-    if not url.startswith("unix:"):
-        soon = min(CONNECT_TIMEOUT_S, read_timeout)
-        options |= {"socket_connect_timeout": soon, "socket_keepalive": True}
-    try:
-        if is_sentinel_url(check_redis_url(url)):
-            return _forgetful(connection_to_master(url, options))
-        pool = redis.ConnectionPool.from_url(url, **options)
-        if is_encrypted(url):
-            check_certificates(url, pool.connection_kwargs)
-        return _forgetful(pool.make_connection())
-    except (ValueError, TypeError) as error:
-        why = option_problem(url, error)
-        raise BadRedisURL(f"{redact_url(url)!r} is no Redis URL: {why}") from None
-
-
-def _forgetful(connection: Any) -> Any:
-    """Have a connection drop what it could not deliver when it is closed, and return it.
-
-    A call that breaks is sent again over another connection, and further calls after it. Should the
-    network come back later, the kernel must not deliver the first copy behind those.
-    """
-    connect = connection._connect
-
-    def connect_forgetful() -> Any:
-        opened = connect()
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DROP_UNSENT)
-        return opened
-
-    connection._connect = connect_forgetful
-    return connection
 
 
 class Link:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 import msgpack
 
@@ -68,6 +69,7 @@ class Spent:
     at_most_once: bool = False
 
     @classmethod
+    @lru_cache(maxsize=1024)  # nearly all tasks have spent the same: nothing
     def parse(cls, text: str) -> Spent:
         """Read the field of a record. Raises ValueError."""
         found = _SPENT.fullmatch(text)

@@ -21,7 +21,8 @@ from secured import Certificates, speaks_tls
 from sentinel import NamesMaster
 
 from flowkit.exceptions import BadRedisURL, RedisUnavailable
-from flowkit.protocol.link import Link, new_connection
+from flowkit.protocol.connection import new_connection
+from flowkit.protocol.link import Link
 
 needs_tls = pytest.mark.skipif(
     not speaks_tls(), reason="redis-server has no TLS here, or there is no openssl"
