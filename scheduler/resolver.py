@@ -140,10 +140,9 @@ class Resolver:
                 self._take(fact)
 
     def _is_replayed(self, event: Event) -> bool:
-        until = self._replay_until
-        if until is not None and moment(event.id) > until:
-            until = self._replay_until = None
-        return until is not None
+        if self._replay_until is not None and moment(event.id) > self._replay_until:
+            self._replay_until = None
+        return self._replay_until is not None
 
     def _take_over(self, over: dict[str, list[tuple[int, TaskState]]]) -> None:
         for run, facts in over.items():
