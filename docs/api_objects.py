@@ -120,9 +120,16 @@ def entries(one: Any) -> list[Entry]:
     found = [Entry(name, _class_call(one), _class_doc(one))]
     for key, member in vars(one).items():
         entry = _member(f"{name}.{key}", member)
-        if entry is not None and (not key.startswith("_") or (_is_special(key) and entry.about)):
+        if entry is None or _is_inherited(member, one):
+            continue
+        if not key.startswith("_") or (_is_special(key) and entry.about):
             found.append(entry)
     return found
+
+
+def _is_inherited(member: Any, owner: type) -> bool:
+    """Tell whether a method came with the kind of class, such as those of each NamedTuple."""
+    return inspect.isfunction(member) and member.__module__ != owner.__module__
 
 
 def _is_special(key: str) -> bool:

@@ -11,9 +11,13 @@ import struct
 import sys
 from typing import Any
 
-import hiredis
 import redis
 from redis.connection import HiredisRespSerializer
+
+try:
+    from hiredis import pack_command
+except ImportError:  # flowkit requires it; only what it is worth is measured without
+    pack_command = None
 
 from ..exceptions import BadRedisURL
 from .redis_url import check_redis_url, is_sentinel_url, redact_url
@@ -77,7 +81,7 @@ class _Packer(HiredisRespSerializer):
     def pack(self, *args: Any) -> list[bytes]:
         """Return a command in the protocol of Redis. Raises redis.DataError."""
         try:
-            return [hiredis.pack_command(args)]
+            return [pack_command(args)]
         except TypeError:
             packed: list[bytes] = super().pack(*args)
             return packed
@@ -92,8 +96,9 @@ def new_connection(url: str, *, name: str, read_timeout: float) -> Any:
         "protocol": 2,
         "client_name": name,
         "socket_timeout": read_timeout,
-        "command_packer": _Packer(),
     }
+    if pack_command is not None:
+        options["command_packer"] = _Packer()
     if not url.startswith("unix:"):
         soon = min(CONNECT_TIMEOUT_S, read_timeout)
         options |= {"socket_connect_timeout": soon, "socket_keepalive": True}
