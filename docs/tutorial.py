@@ -1,17 +1,18 @@
 # %% [markdown]
 # # Tutorial
 #
-# From a first task to workers on Redis, in ten minutes. You need Python 3.11 or newer and flowkit
-# (`pip install .` in a clone), nothing else: no server, no account, no configuration file.
+# This tutorial takes you from a first task to workers on Redis in ten minutes. You need Python 3.11
+# or newer and flowkit (`pip install .` in a clone). You need no server, no account and no
+# configuration file.
 #
-# This page is a script, [tutorial.py](tutorial.py). Run it, or open it in an editor that takes
-# `# %%` for the cells of a notebook:
+# This page is made from a script, [tutorial.py](tutorial.py). Run it, or open it in an editor that
+# treats `# %%` as the start of a notebook cell:
 #
 # ```sh
 # python docs/tutorial.py
 # ```
 #
-# Below each cell stands what it prints.
+# The output of each cell is shown below it.
 
 # %%
 import asyncio
@@ -31,8 +32,8 @@ folder = Path(tempfile.mkdtemp(prefix="flowkit-tutorial-"))
 # %% [markdown]
 # ## A task is a function
 #
-# `@task` makes a task of a function. Calling the task calls the function, here and now, so that you
-# can try and test it alone.
+# `@task` turns a function into a task. Calling the task calls the function immediately, so you can
+# try it and test it without a DAG.
 
 
 # %%
@@ -51,8 +52,8 @@ print(most_expensive({"apple": 0.5, "melon": 3.0}))
 # %% [markdown]
 # ## Edges make a DAG
 #
-# `a >> b` says: first `a`, then `b`, and `b` gets the result of `a`. The edges that you draw in a
-# `with DAG(…)` block belong to that DAG. `run()` gives the result of each task.
+# `a >> b` means that `b` runs after `a` and receives its result. Edges drawn inside a `with DAG(…)`
+# block belong to that DAG. `run()` returns a dict with the result of each task.
 
 
 # %%
@@ -74,10 +75,11 @@ print(results["headline"])
 print(sorted(results))
 
 # %% [markdown]
-# `headline` has two upstream tasks, so it gets two arguments, in the order in which the edges were
-# drawn. `most_expensive` and `count` do not need each other: they run at the same time.
+# `headline` has two upstream tasks, so it receives two arguments, in the order in which the edges
+# were drawn. `most_expensive` and `count` do not depend on each other, so they run at the same
+# time.
 #
-# What cannot work is refused before anything runs. Here, a circle:
+# flowkit checks a DAG before it runs anything. This one has a cycle:
 
 # %%
 with DAG("circle") as circle:
@@ -91,8 +93,8 @@ except Exception as error:
 # %% [markdown]
 # ## Parameters of a run
 #
-# An argument that no edge fills is a parameter of the run. It has a default, or has to be given. A
-# name that no task takes is refused.
+# An argument that no edge fills is a parameter of the run. If it has no default, you must pass it.
+# A parameter that no task takes is an error.
 
 
 # %%
@@ -115,9 +117,9 @@ except Exception as error:
 # %% [markdown]
 # ## Retries
 #
-# A task that talks to the world fails now and then. `retries=3` allows three more attempts, after
-# `delay`, `delay * backoff`, … seconds. `retry_on` names the errors that are worth it.
-# `current_attempt()` tells a task which attempt it is.
+# A task that uses the network fails now and then. `retries=3` allows three more attempts, after
+# `delay`, `delay * backoff`, … seconds. `retry_on` names the exceptions that are worth a retry.
+# Inside a task, `current_attempt()` returns the number of the attempt, among other things.
 
 
 # %%
@@ -139,8 +141,9 @@ print(patient.run())
 #
 # ## Conditions
 #
-# `when` asks the upstream result whether the task should run. A skipped task is absent from the
-# results, and the tasks below it get `None` in its place: that is how branches meet again.
+# `when` is called with the upstream result and decides whether the task runs. A skipped task has no
+# entry in the results. Tasks downstream of it receive `None` in its place, so branches can join
+# again.
 
 
 # %%
@@ -161,7 +164,7 @@ def ask_manager(amount: int) -> str:
 
 @task
 def notify(by_rule: str | None, by_manager: str | None) -> str:
-    return by_rule or by_manager or "nobody decided"
+    return by_rule or by_manager or "no decision"
 
 
 with DAG("approval") as approval:
@@ -175,8 +178,8 @@ print(approval.run(params={"amount": 900})["notify"])
 #
 # ## Fan-out and fan-in
 #
-# `bind` makes another task of the same function, with a name and arguments of its own. A task that
-# takes `*parts` gets as many results as there are edges to it.
+# `bind` makes another task from the same function, with its own name and arguments. A task that
+# takes `*parts` receives one result for each incoming edge.
 
 
 # %%
@@ -201,7 +204,7 @@ print(len(wide.tasks), "tasks:", wide.run()["add_up"])
 # ## Async tasks
 #
 # An `async def` function is a task like any other. Async tasks run concurrently on one event loop,
-# beside the plain ones, which run in threads.
+# while other tasks run in threads.
 
 
 # %%
@@ -220,8 +223,8 @@ print(servers.run())
 # %% [markdown]
 # ## When a task fails
 #
-# The first task that fails for good ends the run, and `run()` raises its own exception, with a note
-# that says whose it is.
+# When a task has failed and has no retries left, the run ends. `run()` raises the exception of the
+# task, with a note that names the task.
 
 # %%
 database_is_up = False
@@ -244,10 +247,10 @@ except OSError as error:
     print(error.__notes__[0])
 
 # %% [markdown]
-# ## Taking a run up again
+# ## Resuming a run
 #
-# With a `StateManager`, each result is kept as it comes. After you have mended what was broken,
-# `resume=True` runs only the rest.
+# A `StateManager` stores each result as soon as its task succeeds. After you have fixed the
+# problem, `resume=True` runs only the remaining tasks.
 
 # %%
 state = StateManager(folder / "nightly.json")
@@ -264,8 +267,8 @@ print(nightly.run(state=state, resume=True)["load"])
 #
 # ## Drawing it
 #
-# A DAG draws itself as text, Mermaid, Graphviz or SVG. In a notebook, a DAG at the end of a cell is
-# shown as its drawing.
+# You can draw a DAG as text, Mermaid, Graphviz or SVG. A notebook shows the drawing when a cell
+# ends with a DAG.
 
 # %%
 print(approval.visualize())
@@ -276,8 +279,8 @@ print(approval.visualize())
 #
 # ## The same DAG on workers
 #
-# Workers are processes, here or on other machines. They have to find your functions, so the tasks
-# stand in a module and not in the script that is running. That is the only change:
+# Workers are processes, on this machine or on others. They must be able to import your functions,
+# so the tasks must be in a module, not in the script that you run. That is the only change:
 
 # %%
 module = """
@@ -302,8 +305,9 @@ tutorial_squares: Any = import_module("tutorial_squares")
 print(tutorial_squares.dag.run()["add_up"])
 
 # %% [markdown]
-# `LocalSystem` starts a whole system on this machine: a scheduler and a worker with two processes,
-# as in production. Only the store is in memory, in place of Redis.
+# `LocalSystem` starts a complete system on this machine, with a scheduler and, here, a worker with
+# two processes. These are the same programs as in production. Only the store differs: it is in
+# memory instead of in Redis.
 
 # %%
 from flowkit.system import LocalSystem
@@ -317,24 +321,25 @@ with LocalSystem(str(app), processes=2) as system:
     print(run.result("squares_7"), run.status().counts)
 
 # %% [markdown]
-# `submit` returns at once, and the run goes on whether anybody waits or not. The same `run_id`
-# again is the same run: nothing is run twice.
+# `submit` returns immediately, and the run continues whether or not you wait for it. If you submit
+# the same `run_id` again, you get the same run, and nothing runs twice.
 #
 # ## On Redis
 #
-# With a real Redis you start scheduler and workers yourself, once, on as many machines as you like:
+# With a real Redis, you start the scheduler and the workers yourself, on as many machines as you
+# like:
 #
 # ```sh
 # flowkit-scheduler --redis redis://localhost:6379
 # flowkit-worker --app tutorial_squares.py --redis redis://localhost:6379
 # ```
 #
-# Then give that URL in place of `system.url`, or set `FLOWKIT_REDIS_URL` and leave it out. The
-# command line submits the same DAG without any further Python of yours:
+# Then pass that URL instead of `system.url`, or set `FLOWKIT_REDIS_URL` and pass none. You can also
+# submit the same DAG from the command line:
 #
 # ```sh
 # flowkit submit tutorial_squares.py --wait --redis redis://localhost:6379
 # ```
 #
-# [Moving to Redis](howto/moving-to-redis.md) goes through it step by step, and
-# [what flowkit promises](guarantees.md) says what happens when something dies.
+# [Moving to Redis](howto/moving-to-redis.md) explains this step by step, and [what flowkit
+# promises](guarantees.md) says what happens when a process or a machine fails.
