@@ -21,6 +21,7 @@ from pathlib import Path
 import render_tutorial
 from render_acl import acl_file, acl_rules, old_acl_rules
 from render_api import api_page
+from render_commands import command_sections, common_flags
 
 from flowkit import cli
 from flowkit.cli.exit_codes import MEANING
@@ -32,10 +33,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = tuple(
     ROOT / page
     for page in (
-        "README.md",
         "docs/README.md",
         "docs/architecture.md",
         "docs/howto/secure-redis.md",
+        "docs/reference/commands.md",
+        "docs/reference/life-cycle.md",
     )
 )
 API, TUTORIAL = ROOT / "docs" / "api.md", render_tutorial.PAGE
@@ -118,6 +120,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "life_cycle": life_cycle,
     "commands": command_table,
     "exit_codes": exit_code_table,
+    "common_flags": common_flags,
+    "command_sections": command_sections,
     "howto": howto_list,
     "keys": key_table,
     "scripts": script_table,

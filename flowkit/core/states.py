@@ -2,8 +2,8 @@
 
 ``(state, event) -> state``; a pair that is missing is illegal. Whether a failed attempt may be
 repeated is decided before the table is asked (the event is then ``RETRY`` or ``FAIL``), so the
-tables hold no conditions. The README's diagram is generated from them and the Lua scripts are
-checked against them; nowhere else is there a second list of states.
+tables hold no conditions. The diagram in the documentation is generated from them and the Lua
+scripts are checked against them; nowhere else is there a second list of states.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def next_run_state(state: RunState, event: RunEvent) -> RunState:
 
 
 def mermaid(table: dict[tuple[TaskState, TaskEvent], TaskState]) -> str:
-    """Draw a life-cycle table as a Mermaid state diagram (the one in the README)."""
+    """Draw a life-cycle table as a Mermaid state diagram (for docs/reference/life-cycle.md)."""
     lines = ["stateDiagram-v2", f"    [*] --> {TaskState.PENDING.value}"]
     lines += [
         f"    {old.value} --> {new.value}: {event.value}" for (old, event), new in table.items()

@@ -10,10 +10,12 @@ import sys
 from types import ModuleType
 
 import pytest
+import render_commands
 from command_lines import matching_tests
-from pages import PAGES, README, ROOT, anchored_links, anchors, links, table
+from pages import PAGES, README, REFERENCE, ROOT, anchored_links, anchors, links, table
 
 from flowkit import settings
+from flowkit.core.states import TaskState
 from flowkit.options import KNOWN_OPTIONS, make_options
 from flowkit.settings import Settings
 
@@ -97,14 +99,17 @@ def test_the_option_table_has_every_option_and_its_default() -> None:
         for name in KNOWN_OPTIONS
         if name != "retry_on"
     }
-    shown = {row[0].strip("`"): row[1].strip("`") for row in table(README, "Option")}
+    shown = {
+        row[0].strip("`"): row[1].strip("`")
+        for row in table(REFERENCE / "task-options.md", "Option")
+    }
     assert shown.pop("retry_on") == options.retry_on[0].__name__
     defaults["trigger"] = options.policy.trigger.value
     assert shown == {name: repr(value).replace("'", '"') for name, value in defaults.items()}
 
 
 def test_the_settings_table_has_every_setting_and_its_default() -> None:
-    rows = table(README, "Variable")
+    rows = table(REFERENCE / "settings.md", "Variable")
     known = {name: option.variable for name, option in settings._OPTIONS.items()}
     shown = {row[1].strip("`").replace("-", "_"): row[0].strip("`") for row in rows}
     assert shown == known
@@ -114,8 +119,8 @@ def test_the_settings_table_has_every_setting_and_its_default() -> None:
         assert getattr(Settings(**given), name) == getattr(Settings(), name), name
 
 
-def test_every_fault_in_the_readme_names_a_test() -> None:
-    rows = table(README, "When")
+def test_every_failure_of_the_reference_names_a_test() -> None:
+    rows = table(REFERENCE / "failures.md", "When")
     assert len(rows) >= 10
     lost = [
         row[2]
@@ -125,17 +130,26 @@ def test_every_fault_in_the_readme_names_a_test() -> None:
     assert lost == []
 
 
+def test_the_table_of_states_has_every_state() -> None:
+    shown = [row[0].strip("`") for row in table(REFERENCE / "life-cycle.md", "State")]
+    assert shown == [state.value for state in TaskState]
+
+
+def test_the_page_of_commands_has_every_command_and_flag() -> None:
+    page = (REFERENCE / "commands.md").read_text()
+    headings = re.findall(r"^### (.+)$", page, re.MULTILINE)
+    assert headings == [name for name, _ in render_commands.all_commands()]
+    assert {"flowkit run", "flowkit dead retry", "flowkit-worker"} <= set(headings)
+    said = page.replace("\\|", "|")
+    for name, command in render_commands.all_commands():
+        section = said.split(f"### {name}\n")[1].split("\n### ")[0]
+        for flag, _ in render_commands.flags_of(command):
+            assert f"`{flag}`" in section or f"`{flag.split()[0]}`" in section, (name, flag)
+
+
 def test_the_changelog_names_the_version_or_is_unreleased() -> None:
     from flowkit import __version__
 
     newest = re.search(r"^## \[([^]]+)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert newest is not None
     assert newest[1] in ("Unreleased", __version__)
-
-
-def test_every_figure_in_the_readme_has_a_command_that_measures_it() -> None:
-    rows = table(README, "What")
-    known = (ROOT / "benchmarks" / "workloads.py").read_text()
-    workloads = [row[-1].strip("`").removeprefix("--workload ") for row in rows]
-    assert len(workloads) >= 5
-    assert [name for name in workloads if f'"{name}"' not in known] == []
