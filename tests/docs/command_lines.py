@@ -90,7 +90,7 @@ def _python(words: list[str]) -> None:
 
 
 def _pip(words: list[str]) -> None:
-    assert words[0] == "install"
+    assert words[0] in ("install", "wheel")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     for extras in re.findall(r"\.\[([\w,]+)\]", " ".join(words)):
         assert set(extras.split(",")) <= set(project["optional-dependencies"])

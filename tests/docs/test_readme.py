@@ -1,0 +1,68 @@
+"""The README stays short, and its figures are those that docs/performance.md has measured."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from pages import README, ROOT, table
+
+LINES = 180
+PERFORMANCE = ROOT / "docs" / "performance.md"
+# Workload → what the table of docs/performance.md calls it.
+MEASURED = {
+    "fan-out": "fan-out and fan-in",
+    "chain": "chain, per hop",
+    "round-trip": "run of one task, submit to end known, p50",
+}
+
+
+def figures() -> dict[str, list[float]]:
+    """Return the figures of each workload: on Redis, and on the embedded store."""
+    return {
+        row[-1].strip("`").removeprefix("--workload "): [number(cell) for cell in row[1:-1]]
+        for row in table(README, "What")
+    }
+
+
+def number(cell: str) -> float:
+    return float(cell.split()[0].replace(",", ""))
+
+
+def median(store: str, what: str) -> float:
+    rows = re.findall(
+        rf"^\| {store} +\| {re.escape(what)} +\| +(\S+) ", PERFORMANCE.read_text(), re.M
+    )
+    assert len(rows) == 1, (store, what)
+    return number(rows[0])
+
+
+def test_it_is_short() -> None:
+    assert len(README.read_text().splitlines()) <= LINES
+
+
+def test_every_figure_is_measured_by_a_command() -> None:
+    known = (ROOT / "benchmarks" / "workloads.py").read_text()
+    assert set(figures()) == set(MEASURED)
+    assert [name for name in MEASURED if f'"{name}"' not in known] == []
+
+
+def test_every_figure_is_the_measured_median_rounded_to_two_digits() -> None:
+    for workload, shown in figures().items():
+        what = MEASURED[workload]
+        measured = [median(store, what) for store in ("redis", "embedded")]
+        assert shown == pytest.approx(measured, rel=0.05), workload
+
+
+def test_the_figure_of_one_process_is_the_measured_one() -> None:
+    shown = re.search(r"no store, it is ([\d,]+) tasks/s", README.read_text())
+    assert shown is not None
+    value = median("none", 'fan-out, dag.run(executor="thread")')
+    assert number(shown[1]) == round(value, -3)
+
+
+def test_the_commands_that_ci_runs_stand_on_lines_of_their_own() -> None:
+    lines = README.read_text().splitlines()
+    commands = [line for line in lines if line.startswith("python3 -m venv ")]
+    ends = ["flowkit run examples/stdlib_report.py", "pytest"]
+    assert [line.endswith(end) for line, end in zip(commands, ends, strict=True)] == [True, True]
