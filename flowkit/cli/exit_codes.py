@@ -26,7 +26,7 @@ from ..exceptions import (
 
 
 class ExitCode(IntEnum):
-    """What a command's exit code says; ``flowkit --help`` and the documentation show ``MEANING``."""
+    """What a command's exit code says; ``flowkit --help`` and the pages show ``MEANING``."""
 
     OK = 0
     FAILED = 1

@@ -147,6 +147,13 @@ def test_the_page_of_commands_has_every_command_and_flag() -> None:
             assert f"`{flag}`" in section or f"`{flag.split()[0]}`" in section, (name, flag)
 
 
+def test_the_paths_in_the_page_for_contributors_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    paths = [path for path in re.findall(r"`([\w./-]+/[\w./-]*)`", text) if "NAME" not in path]
+    assert len(paths) >= 15
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
 def test_the_changelog_names_the_version_or_is_unreleased() -> None:
     from flowkit import __version__
 
