@@ -26,7 +26,7 @@ from ..exceptions import (
 
 
 class ExitCode(IntEnum):
-    """What a command's exit code says; ``flowkit --help`` and the pages show ``MEANING``."""
+    """The exit code of a command. ``MEANING`` describes each one in ``flowkit --help``."""
 
     OK = 0
     FAILED = 1
