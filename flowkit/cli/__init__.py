@@ -1,14 +1,15 @@
 """The command ``flowkit``: the group, and what every command has in common.
 
-A command is a thin skin: parse, one call, print. Results go to standard output, all else (notes,
-progress, errors) to standard error. An error that flowkit raises on purpose is one sentence and an
-exit code (``exit_codes``), never a traceback; a traceback is a bug of flowkit.
+A command is a thin layer: it parses, makes one call and prints. Results go to standard output;
+everything else (notes, progress, errors) goes to standard error. An error that flowkit raises on
+purpose becomes one sentence and an exit code (``exit_codes``), never a traceback. A traceback is a
+bug in flowkit.
 
-Each command's module is imported when it is asked for, so that ``--help`` and a typing mistake
-cost no import of redis or rich.
+The module of a command is imported only when the command is used, so that ``--help`` and a typing
+mistake do not import redis or rich.
 
-Words of the command line may come from elsewhere (a run id out of a list), so what click says of
-them is escaped like all else that is printed, and so is a traceback.
+Arguments may contain text from outside, such as a run id copied from a list. So click's messages
+are escaped like all other output, and so are tracebacks.
 """
 
 from __future__ import annotations
@@ -30,31 +31,31 @@ from ..options import unknown_name
 from ..terminal import show_traceback
 from .exit_codes import ExitCode, code_of, epilog
 
-# Command → module, and what --help says of it, in the order of --help.
+# Command → module and summary, in the order of --help.
 _COMMANDS = {
-    "run": ("run", "Run a DAG with a scheduler and workers of its own, and show the results."),
-    "dev": ("dev", "Run store, scheduler and workers in this terminal."),
-    "submit": ("submit", "Hand a run to a running system."),
-    "status": ("status", "Show how a run stands."),
-    "result": ("result", "Show results of a run."),
-    "cancel": ("control", "Stop a run."),
-    "resume": ("control", "Take a run up again, from its failure or a task on."),
+    "run": ("run", "Run a DAG with its own scheduler and workers, and show the results."),
+    "dev": ("dev", "Run a store, a scheduler and workers in this terminal."),
+    "submit": ("submit", "Submit a run to a running system."),
+    "status": ("status", "Show the state of a run and its tasks."),
+    "result": ("result", "Show the results of a run."),
+    "cancel": ("control", "Cancel a run."),
+    "resume": ("control", "Resume a run from where it failed, or from a given task."),
     "ls": ("listing", "List runs, newest first."),
     "workers": ("listing", "List live workers."),
     "dead": ("dead", "List, show and retry tasks that failed for good."),
-    "graph": ("graph", "Draw a DAG, or a run and how it stands."),
+    "graph": ("graph", "Draw a DAG, or a run with the state of each task."),
 }
 
 
-# What writing to standard output may meet: a full disk, a quota, a device that fails.
+# Errors of the output that are not bugs: a full disk, a quota, a failing device.
 _CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 
 
 class FlowkitGroup(click.Group):
-    """A group that loads its commands late and turns errors into exit codes."""
+    """A group that imports a command when it is used, and turns errors into exit codes."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order in which a newcomer needs them."""
+        """Return the command names, in the order in which a new user needs them."""
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -68,36 +69,36 @@ class FlowkitGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, or say which one may have been meant."""
+        """Find the command, or suggest the closest name."""
         if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
             problem = unknown_name("command", args[0], list(_COMMANDS))
             ctx.fail("U" + problem[1:])
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands without importing any."""
+        """Write the list of commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, about) for name, (_, about) in _COMMANDS.items()])
+            formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        """Run the command line; a bug of flowkit's shows its traceback, escaped."""
+        """Run the command line. A bug in flowkit shows an escaped traceback."""
         sys.excepthook = show_traceback
         return super().main(*args, **extra)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        """Read the options before the command."""
+        """Parse the options before the command."""
         with _escaped_usage_errors():
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command; an expected error becomes a sentence and an exit code."""
+        """Run the command. An expected error becomes a sentence and an exit code."""
         _open_closed_streams()
-        _write_what_cannot_be_encoded()
+        _escape_unencodable_output()
         try:
             with _escaped_usage_errors():
                 return super().invoke(ctx)
         except FlowkitError as error:
-            _tell(str(error))
+            _print_error(str(error))
             ctx.exit(code_of(error))
         except KeyboardInterrupt:
             ctx.exit(ExitCode.INTERRUPTED)
@@ -108,7 +109,7 @@ class FlowkitGroup(click.Group):
             if error.errno not in _CANNOT_WRITE:
                 raise
             _drop_output()
-            _tell(f"cannot write the output: {error.strerror}")
+            _print_error(f"cannot write the output: {error.strerror}")
             ctx.exit(ExitCode.FAILED)
 
 
@@ -117,38 +118,38 @@ def _escaped_usage_errors() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
-        vars(error)["message"] = escape_lines(error.message)  # typed as final, and read late
+        vars(error)["message"] = escape_lines(error.message)  # declared Final, read by show()
         raise
 
 
-def _tell(message: str) -> None:
+def _print_error(message: str) -> None:
     from .output import fail
 
     fail(message)
 
 
 def _open_closed_streams() -> None:
-    """Give whoever closed standard output or error (``>&-``) an empty one.
+    """Open /dev/null in place of a standard stream that the caller closed (``>&-``).
 
-    Otherwise the next socket would get its number, and what is printed would go into it.
+    Otherwise the next socket would get its number, and output would be written to that socket.
     """
     for number in (0, 1, 2):
         try:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
-    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - open to the end
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - stays open
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
 
 
-def _write_what_cannot_be_encoded() -> None:
+def _escape_unencodable_output() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
 def _drop_output() -> None:
-    """Let nothing more be written, and the interpreter's last flush succeed."""
+    """Discard further output, so that the interpreter's final flush succeeds."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -160,8 +161,8 @@ def _drop_output() -> None:
 )
 @click.version_option(__version__, prog_name="flowkit")
 def main() -> None:
-    """Workflows for Python people: run a DAG here, or on a system of workers.
+    """Workflows in Python: run a DAG here, or on a system of workers.
 
-    FILE_OR_MODULE[:DAG] is a Python file (etl.py) or a module (package.etl) and, if it has several
-    DAGs, the name of one of them.
+    FILE_OR_MODULE[:DAG] is a Python file (etl.py) or a module (package.etl). If it defines several
+    DAGs, add the name of one.
     """

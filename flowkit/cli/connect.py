@@ -1,4 +1,4 @@
-"""Reaching a running system, and following one of its runs to the end."""
+"""Connect to a running system, and follow one of its runs to the end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..client import Client
     from ..run_handle import RunHandle
 
-# To find out that Redis is away; and how long an outage may last while a run is followed.
+# Until Redis counts as unreachable, and how long an outage may last while a run is followed.
 CONNECT_PATIENCE_S, OUTAGE_PATIENCE_S = 2.0, 60.0
 
 
@@ -26,10 +26,10 @@ def connect(
     waits: bool = False,
     timeout: float | None = None,
 ) -> Client:
-    """Return a client that is closed with the command; ``waits``: it outlasts an outage, of at most
-    ``timeout`` seconds.
+    """Return a client that is closed when the command ends.
 
-    Raises UsageError without a Redis URL, RedisUnavailable, UnfitRedis.
+    ``waits``: tolerate an outage, of at most ``timeout`` seconds. Raises UsageError without a Redis
+    URL, RedisUnavailable, UnfitRedis.
     """
     from ..client import Client
 
@@ -44,13 +44,13 @@ def connect(
 def refuse_timeout_alone(timeout: float | None, *, wait: bool) -> None:
     """Raise UsageError for a timeout without a wait."""
     if timeout is not None and not wait:
-        raise click.UsageError("--timeout bounds the wait of --wait: give both, or neither.")
+        raise click.UsageError("--timeout limits the wait of --wait: give both, or neither.")
 
 
 def await_end(
     handle: RunHandle, timeout: float | None, *, as_json: bool, quiet: bool = False
 ) -> ExitCode | None:
-    """Wait for the end of a run; return an exit code if it did not come in time.
+    """Wait for the end of a run. Return an exit code on timeout, None otherwise.
 
     Raises RunLost, RedisUnavailable.
     """
@@ -64,17 +64,17 @@ def await_end(
         with display:
             watch(handle, timeout, display.look, display.note)
     except WaitTimeout as error:
-        hint = f"It goes on; to look at it: flowkit status {handle.run_id}"
+        hint = f"The run continues. To see its state: flowkit status {handle.run_id}"
         give_up(handle, error, hint, as_json=as_json)
         return ExitCode.TIMEOUT
     except KeyboardInterrupt:
-        note(f"The run goes on. To stop it: flowkit cancel {handle.run_id}")
+        note(f"The run continues. To cancel it: flowkit cancel {handle.run_id}")
         raise
     return None
 
 
 def follow(handle: RunHandle, timeout: float | None, *, as_json: bool) -> ExitCode:
-    """Wait for the end of a run and print what came of it."""
+    """Wait for the end of a run and print its outcome."""
     from .display import make_display
     from .results import finish
 
@@ -83,31 +83,32 @@ def follow(handle: RunHandle, timeout: float | None, *, as_json: bool) -> ExitCo
         return late
     record = handle.record()
     display = make_display(quiet=False, as_json=as_json)
-    finish(handle, record, display, as_json=as_json, hint=how_to_go_on(handle, record.failed_task))
+    finish(handle, record, display, as_json=as_json, hint=resume_hint(handle, record.failed_task))
     return code_of_state(record.state)
 
 
-def how_to_go_on(handle: RunHandle, failed: int | None) -> str:
-    """Return how a run is taken up again. A plain resume starts no task that must not start twice,
-    and fails of it once more.
+def resume_hint(handle: RunHandle, failed: int | None) -> str:
+    """Return the command that resumes a run. ``failed``: the number of the failed task.
+
+    A plain resume never restarts an at-most-once task, so the run would fail again.
     """
-    command = f"To go on where it stopped: flowkit resume {handle.run_id}"
+    command = f"To resume it: flowkit resume {handle.run_id}"
     if failed is None:
         return command
     dag = handle.graph()
     if not dag.policy(failed).at_most_once:
         return command
     task = shlex.quote(dag.graph.names[failed])
-    return f"{command} --from-task {task}, which starts once more what was to start at most once"
+    return f"{command} --from-task {task}, which starts this at-most-once task a second time"
 
 
-def tell_it_goes_on(
+def report_resumed(
     ctx: click.Context, handle: RunHandle, timeout: float | None, *, wait: bool, as_json: bool
 ) -> None:
-    """Say that a run was taken up again; ``wait``: wait for its end instead, and exit."""
+    """Print that a run was resumed. ``wait``: wait for its end instead, and exit."""
     from .output import print_json, say
 
-    tell_what_lacks(handle)
+    note_missing_daemons(handle)
     if wait:
         ctx.exit(follow(handle, timeout, as_json=as_json))
     record = handle.record()
@@ -115,17 +116,17 @@ def tell_it_goes_on(
         document = {"run_id": handle.run_id, "dag": record.dag_name, "state": record.state.value}
         print_json(document)
     else:
-        say(f"Run {handle.run_id} goes on.")
+        say(f"Run {handle.run_id} is resumed.")
 
 
-def tell_what_lacks(handle: RunHandle) -> None:
-    """Say so if nobody is there to carry out a run that was submitted or resumed."""
+def note_missing_daemons(handle: RunHandle) -> None:
+    """Print a note if no scheduler or no worker can execute a submitted or resumed run."""
     from ..no_leader import no_leader
     from .output import note
 
     with handle.shard.store() as store:
-        unled = no_leader(store)
-        if unled:
-            note(f"{unled}. So the run waits: start flowkit-scheduler.")
+        reason = no_leader(store)
+        if reason:
+            note(f"{reason}. The run waits: start flowkit-scheduler.")
         if not store.alive_workers():
             note("No worker is running, so the run waits: start flowkit-worker --app …")

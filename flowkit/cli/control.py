@@ -1,4 +1,4 @@
-"""``flowkit cancel`` and ``flowkit resume``: stop a run, take one up again."""
+"""``flowkit cancel`` and ``flowkit resume``: cancel a run, or resume one."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from .connect import await_end, connect, refuse_timeout_alone, tell_it_goes_on
+from .connect import await_end, connect, refuse_timeout_alone, report_resumed
 from .daemon_options import redis_options
 from .inputs import json_option, run_argument, timeout_option
 
 
 @click.command()
 @run_argument
-@click.option("--wait", is_flag=True, help="Wait until nothing of it runs any more.")
+@click.option("--wait", is_flag=True, help="Wait until no task of the run is executing.")
 @timeout_option
 @json_option
 @redis_options
@@ -28,7 +28,7 @@ def cancel(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Stop a run: what has not started will not, what is executing is ended."""
+    """Cancel a run: no further task starts, and executing tasks are ended."""
     from .output import print_json, say
     from .results import headline
 
@@ -53,7 +53,7 @@ def cancel(
     "--from-task",
     multiple=True,
     metavar="TASK",
-    help="Make this task again, and all that needs it, even if they succeeded. May be repeated.",
+    help="Rerun this task and all tasks downstream, even if they succeeded. May be repeated.",
 )
 @click.option("--wait", is_flag=True, help="Wait for the end and print the results.")
 @timeout_option
@@ -70,12 +70,12 @@ def resume(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Take a run up again after a failure or a cancel. What has succeeded is kept.
+    """Resume a run after a failure or cancellation. Tasks that succeeded are not rerun.
 
-    With --from-task also a run that succeeded: from that task on, it is made again.
+    With --from-task, a run that succeeded can be resumed too: it is rerun from that task.
     """
     refuse_timeout_alone(timeout, wait=wait)
     client = connect(ctx, options, waits=wait, timeout=timeout)
     handle = client.run(run_id)
     handle.resume(from_task or None)
-    tell_it_goes_on(ctx, handle, timeout, wait=wait, as_json=as_json)
+    report_resumed(ctx, handle, timeout, wait=wait, as_json=as_json)

@@ -1,4 +1,4 @@
-"""Options that every command which talks to Redis shares, and how they become settings."""
+"""The options that all commands with Redis share, and how they become settings."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def redis_options(command: _F) -> _F:
         "--redis",
         "redis_url",
         metavar="URL",
-        help="Redis URL, or several with blanks between [FLOWKIT_REDIS_URL, pyproject.toml].",
+        help="Redis URL, or several separated by spaces [FLOWKIT_REDIS_URL, pyproject.toml].",
     )(command)
     return click.option(
         "--namespace",
         metavar="NAME",
-        help="Prefix of all keys, for URLs that name none behind a # [FLOWKIT_NAMESPACE; default: "
+        help="Prefix of all keys. A URL can set its own with #NAME [FLOWKIT_NAMESPACE; default: "
         "flowkit].",
     )(command)
 
@@ -60,22 +60,24 @@ def daemon_options(command: _F) -> _F:
         "--redis-patched",
         is_flag=True,
         default=None,
-        help="This Redis has the security fixes of its distribution: do not warn about its version "
+        help="Do not warn about the version of Redis: its distribution has patched it "
         "[FLOWKIT_REDIS_PATCHED].",
     )(command)
     command = click.option(
         "--log-json", is_flag=True, default=None, help="Write log lines as JSON."
     )(command)
     command = click.option(
-        "--log-level", type=click.Choice(_LEVELS, case_sensitive=False), help="Least level to log."
+        "--log-level",
+        type=click.Choice(_LEVELS, case_sensitive=False),
+        help="Minimum level to log.",
     )(command)
     return redis_options(command)
 
 
 def settings_from(options: dict[str, Any], *, uses_redis: bool = True) -> Settings:
-    """Return the settings with these flags on top. Raises UsageError (exit code 2).
+    """Return the settings, overridden by these flags. Raises UsageError (exit code 2).
 
-    ``uses_redis``: whether the command uses the Redis that they name.
+    ``uses_redis``: whether the command connects to the Redis of the settings.
     """
     flags = {name: options[name] for name in _SETTINGS if options.get(name) is not None}
     try:
@@ -83,45 +85,45 @@ def settings_from(options: dict[str, Any], *, uses_redis: bool = True) -> Settin
     except FlowkitError as error:
         raise click.UsageError(str(error)) from None
     if uses_redis:
-        _tell_file_above(settings)
+        _note_parent_file(settings)
     return settings
 
 
-def _tell_file_above(settings: Settings) -> None:
-    """Say so if a file in a folder above names the Redis that parameters are sent to."""
+def _note_parent_file(settings: Settings) -> None:
+    """Print a note if the Redis URL comes from a file in a parent directory."""
     path = settings.redis_file
     if path is not None and path.parent != Path.cwd().resolve():
         where = redact_url(settings.redis_url or "")
-        click.echo(escape_text(f"Using Redis at {where}, as {path} says."), err=True)
+        click.echo(escape_text(f"Using Redis at {where}, from {path}."), err=True)
 
 
 def required_shards(settings: Settings, command: str) -> tuple[Shard, ...]:
-    """Return the shards, one for each Redis URL. Raises UsageError if there is none."""
+    """Return the shards, one per Redis URL. Raises UsageError if no URL is set."""
     if not settings.shards:
         raise click.UsageError(
-            f"{command} needs a Redis: give --redis redis://localhost:6379, or set "
-            "FLOWKIT_REDIS_URL, or redis-url under [tool.flowkit] in pyproject.toml. Without a "
-            "Redis, 'flowkit dev --app …' runs everything in one terminal."
+            f"{command} needs a Redis. Pass --redis redis://localhost:6379, set FLOWKIT_REDIS_URL, "
+            "or set redis-url under [tool.flowkit] in pyproject.toml. Without a Redis, "
+            "'flowkit dev --app …' runs everything in one terminal."
         )
     return settings.shards
 
 
 def refuse_patched(program: str) -> None:
-    """Raise UsageError if gevent or eventlet has patched what a daemon is made of."""
-    why = why_refused(f"The process of {program}")
-    if why is not None:
-        raise click.UsageError(why)
+    """Raise UsageError if gevent or eventlet has patched modules that a daemon uses."""
+    reason = why_refused(f"The process of {program}")
+    if reason is not None:
+        raise click.UsageError(reason)
 
 
 def end_as(daemon: Callable[[], int]) -> NoReturn:
-    """Run a daemon to its end and exit with its code; an unfit Redis is a sentence and a code.
+    """Run a daemon and exit with its code. An expected error becomes a sentence and an exit code.
 
-    Should an error escape it, the traceback is printed without what could steer a terminal.
+    The traceback of any other error is printed with control characters escaped.
     """
     sys.excepthook = show_traceback
     try:
         code = daemon()
     except FlowkitError as error:
-        click.echo(f"Error: {error}", err=True)  # its text is escaped
+        click.echo(f"Error: {error}", err=True)  # str(error) is already escaped
         code = code_of(error)
     sys.exit(code)

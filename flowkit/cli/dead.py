@@ -1,4 +1,4 @@
-"""``flowkit dead``: the tasks that failed for good, what is known of them, and another try."""
+"""``flowkit dead``: list, show and retry tasks that failed for good."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .connect import connect, refuse_timeout_alone, tell_it_goes_on
+from .connect import connect, refuse_timeout_alone, report_resumed
 from .daemon_options import redis_options
 from .inputs import json_option, limit_option, run_argument, timeout_option
 
 if TYPE_CHECKING:
     from ..dead_letters import DeadLetter, OpenedLetter
 
-LONGEST_PARAM = 500  # characters of a parameter that are shown
+LONGEST_PARAM = 500  # characters shown of a parameter
 
 
 def seconds_of(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
@@ -22,24 +22,24 @@ def seconds_of(ctx: click.Context, param: click.Parameter, value: str | None) ->
 
     if value is None:
         return None
-    found = duration(value)
-    if not found:
-        raise click.BadParameter(f"{value!r} is no duration: write 90s, 30m, 1h or 7d.")
-    return found
+    seconds = duration(value)
+    if not seconds:
+        raise click.BadParameter(f"{value!r} is not a duration: write 90s, 30m, 1h or 7d.")
+    return seconds
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def dead() -> None:
-    """Tasks that failed for good: list them, look at one, try again."""
+    """List, show and retry tasks that failed for good."""
 
 
 @dead.command()
-@click.option("--dag", metavar="NAME", help="Only those of DAGs of this name.")
+@click.option("--dag", metavar="NAME", help="Only tasks of this DAG.")
 @click.option(
     "--since",
     metavar="DURATION",
     callback=seconds_of,
-    help="Only failures of the last 90s, 30m, 1h, 7d.",
+    help="Only failures of the last 90s, 30m, 1h or 7d.",
 )
 @limit_option(50)
 @json_option
@@ -54,21 +54,21 @@ def ls(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """List tasks that failed for good, the newest failure first."""
+    """List tasks that failed for good, newest failure first."""
     from .output import damaged_documents, note, print_damaged, print_json, print_table
 
-    found = connect(ctx, options).dead_letters(dag, since, limit)
+    letters = connect(ctx, options).dead_letters(dag, since, limit)
     if as_json:
-        documents = [_document(letter) for letter in found]
-        print_json([*documents, *damaged_documents(found.damaged, "run_id")])
+        documents = [_document(letter) for letter in letters]
+        print_json([*documents, *damaged_documents(letters.damaged, "run_id")])
         return
-    if not found and not found.damaged:
-        note("No task has failed for good, as far as is kept here.")
+    if not letters and not letters.damaged:
+        note("No failed tasks were found.")
         return
     columns = ["RUN", "TASK", "DAG", "FAILED", "ATTEMPT", "ERROR"]
-    print_table(columns, [_row(letter) for letter in found])
-    print_damaged(found.damaged, "RUN")
-    if len(found) == limit:
+    print_table(columns, [_row(letter) for letter in letters])
+    print_damaged(letters.damaged, "RUN")
+    if len(letters) == limit:
         note(f"These are the newest {limit}; --limit shows more.")
 
 
@@ -79,16 +79,16 @@ def ls(
 @redis_options
 @click.pass_context
 def show(ctx: click.Context, /, run_id: str, task: str, as_json: bool, **options: Any) -> None:
-    """Show all that is known of one TASK of RUN that failed for good."""
+    """Show the details of one TASK of RUN that failed for good."""
     from .output import print_json
 
-    found = connect(ctx, options).dead_letter(run_id, task)
+    opened = connect(ctx, options).dead_letter(run_id, task)
     if as_json:
-        more = {"traceback": found.traceback, "params": found.params, "inputs": found.inputs}
-        damaged = {"damaged": found.damaged} if found.damaged else {}
-        print_json({**_document(found.letter), **more, **damaged})
+        more = {"traceback": opened.traceback, "params": opened.params, "inputs": opened.inputs}
+        damaged = {"damaged": opened.damaged} if opened.damaged else {}
+        print_json({**_document(opened.letter), **more, **damaged})
     else:
-        _show(found)
+        _show(opened)
 
 
 @dead.command()
@@ -109,14 +109,15 @@ def retry(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Take RUN up again from these failed tasks, without a name from all of them.
+    """Retry failed tasks of RUN: the named ones, or all.
 
-    This starts a task with at_most_once again as well: look first whether its work was done.
+    This resumes the run. It also restarts at-most-once tasks: check first whether their work was
+    done.
     """
     refuse_timeout_alone(timeout, wait=wait)
     client = connect(ctx, options, waits=wait, timeout=timeout)
     handle = client.retry_dead(run_id, *tasks)
-    tell_it_goes_on(ctx, handle, timeout, wait=wait, as_json=as_json)
+    report_resumed(ctx, handle, timeout, wait=wait, as_json=as_json)
 
 
 def _row(letter: DeadLetter) -> list[str]:
@@ -148,30 +149,30 @@ def _document(letter: DeadLetter) -> dict[str, object]:
     }
 
 
-def _show(found: OpenedLetter) -> None:
+def _show(opened: OpenedLetter) -> None:
     from .output import cut, indented, local_time, note, say, say_indented
     from .plain import plain
     from .results import hint_after
 
-    letter = found.letter
+    letter = opened.letter
     say(f"Run:      {letter.run_id}")
     say(f"DAG:      {letter.dag_name}")
     say(f"Task:     {letter.task}" + (" (at most once)" if letter.at_most_once else ""))
     say(f"Failed:   {local_time(letter.failed)}, attempt {letter.attempt}")
     say(f"Worker:   {letter.worker}")
-    for name, value in found.params.items():
+    for name, value in opened.params.items():
         say(indented(f"Param:    {name} = {cut(repr(plain(value)), LONGEST_PARAM)}"))
-    if found.damaged:
-        say(f"Damaged:  {indented(found.damaged)}")
-    for name, size in found.inputs.items():
+    if opened.damaged:
+        say(f"Damaged:  {indented(opened.damaged)}")
+    for name, size in opened.inputs.items():
         say(f"Input:    {name}, {f'{size} bytes' if size else 'None'}")
     say(indented(f"Error:    {letter.error_type}: {letter.error_message}"))
-    if found.traceback:
+    if opened.traceback:
         say("")
-        say_indented(found.traceback.rstrip())
+        say_indented(opened.traceback.rstrip())
     if letter.at_most_once:
-        note("It may have done its work: look before you have it started again.")
-    retry = f"To try again: flowkit dead retry {letter.run_id} {_quoted(letter.task)}"
+        note("It may have done its work: check before you retry it.")
+    retry = f"To retry it: flowkit dead retry {letter.run_id} {_quoted(letter.task)}"
     note(hint_after(letter.error_type, retry))
 
 

@@ -1,8 +1,8 @@
-"""``flowkit dev``: store, scheduler and worker in one terminal, until Ctrl-C.
+"""``flowkit dev``: a store, a scheduler and workers in one terminal, until Ctrl-C.
 
-The store is in memory, behind a socket that only this user reaches, or behind a port if asked for.
-Each start has a new password, which is part of the URL that is printed, so another terminal needs
-the new URL after a restart. A daemon that dies is started again.
+The store is in memory. It listens on a socket that only this user can reach, or on a port if asked
+to. Each start has a new password, which is part of the printed URL, so another terminal needs the
+new URL after a restart. A daemon that dies is restarted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import click
 
 from ..protocol.redis_url import redact_url
 from .daemon_options import settings_from
-from .inputs import load_app_calmly
+from .inputs import load_app_quietly
 
 if TYPE_CHECKING:
     from ..daemons import Line
@@ -29,7 +29,9 @@ LOOK_S = 0.2
 
 
 @click.command()
-@click.option("--app", required=True, metavar="FILE_OR_MODULE", help="What defines the tasks.")
+@click.option(
+    "--app", required=True, metavar="FILE_OR_MODULE", help="The app that defines the tasks."
+)
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
@@ -40,13 +42,14 @@ LOOK_S = 0.2
     "--port",
     type=click.IntRange(0, 65535),
     metavar="P",
-    help="Listen on this port of 127.0.0.1, 0 for any [default: a socket of this user alone].",
+    help="Listen on this port of 127.0.0.1; 0: any free port [default: a socket that only this "
+    "user can reach].",
 )
 @click.option("--namespace", metavar="NAME", help="Prefix of all keys [FLOWKIT_NAMESPACE].")
 def dev(app: str, workers: int | None, port: int | None, **options: Any) -> None:
-    """Run store, scheduler and workers in this terminal, until Ctrl-C.
+    """Run a store, a scheduler and workers in this terminal, until Ctrl-C.
 
-    Another terminal can then submit runs, as this command tells at its start.
+    At its start, the command prints how to submit runs from another terminal.
     """
     from ..embedded import EmbeddedServer
     from ..loader import split_spec
@@ -55,7 +58,7 @@ def dev(app: str, workers: int | None, port: int | None, **options: Any) -> None
 
     settings = settings_from(options, uses_redis=False)
     target, _ = split_spec(app)
-    loaded = load_app_calmly(target)
+    loaded = load_app_quietly(target)
     with signals_raise(), ExitStack() as stack:
         server = stack.enter_context(EmbeddedServer(port=port, warn=warn_through(_print_line)))
         system = stack.enter_context(
@@ -70,13 +73,13 @@ def dev(app: str, workers: int | None, port: int | None, **options: Any) -> None
             )
         )
         system.wait_ready()
-        _tell_unused_redis(settings)
-        _tell(_example(target, loaded), server.url, settings.namespace)
+        _note_unused_redis(settings)
+        _print_usage(_example(target, loaded), server.url, settings.namespace)
         _stay(system)
 
 
 def _queues(app: App) -> list[str]:
-    """Return all queues that tasks of the app use."""
+    """Return the queues of all tasks in the app."""
     from ..task import Task
 
     tasks = [*Task._all_tasks, *(task for dag in app.dags.values() for task in dag.tasks)]
@@ -84,35 +87,35 @@ def _queues(app: App) -> list[str]:
 
 
 def _example(target: str, app: App) -> str:
-    """Return what can be submitted: the app, and one of its DAGs if it has several."""
+    """Return an argument for ``flowkit submit``: the app, with a DAG if it has several."""
     return f"{target}:{next(iter(app.dags))}" if len(app.dags) > 1 else target
 
 
-def _tell_unused_redis(settings: Settings) -> None:
-    """Say so if a Redis is set, which this command does not use."""
+def _note_unused_redis(settings: Settings) -> None:
+    """Print a note if a Redis URL is set, because this command does not use it."""
     from .output import note
 
     if settings.redis_url is not None:
         note(
             f"Redis at {redact_url(settings.redis_url)} ({settings.source('redis_url')}) is not "
-            "used: flowkit dev has a store of its own."
+            "used: flowkit dev runs its own store."
         )
 
 
-def _tell(target: str, url: str, namespace: str) -> None:
+def _print_usage(target: str, url: str, namespace: str) -> None:
     from .output import note
 
     note(f"The system is ready. Its store is in memory at {redact_url(url)}.")
-    note("It ends with this command. In another terminal, with the password of this start:")
+    note("Its data is lost when this command ends. In another terminal:")
     note(f"    export FLOWKIT_REDIS_URL={shlex.quote(url)}")
     if namespace != "flowkit":
         note(f"    export FLOWKIT_NAMESPACE={namespace}")
     note(f"    flowkit submit {shlex.quote(target)} --wait")
-    note("Ctrl-C ends it.")
+    note("Press Ctrl-C to stop.")
 
 
 def _stay(system: LocalSystem) -> None:
-    """Return at Ctrl-C or TERM. Raises FlowkitError when a daemon cannot work."""
+    """Wait for Ctrl-C or TERM. Raises FlowkitError if a daemon cannot work."""
     from .output import note
 
     try:
@@ -120,11 +123,11 @@ def _stay(system: LocalSystem) -> None:
             system.check()
             time.sleep(LOOK_S)
     except (KeyboardInterrupt, SystemExit):
-        note("Stopping: running tasks get a moment to end. Ctrl-C again ends them at once.")
+        note("Stopping: running tasks get a moment to finish. Ctrl-C again ends them at once.")
 
 
 def _print_line(line: Line) -> None:
-    """Show who says what; tasks' own output as ``flowkit.terminal`` says."""
+    """Print a line with its source. The output of tasks is written by ``flowkit.terminal``."""
     from ..terminal import write_output
     from .output import indented
 

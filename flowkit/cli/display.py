@@ -1,11 +1,11 @@
-"""What a command that waits for a run shows meanwhile, on standard error.
+"""Progress of a run on standard error, while a command waits for it.
 
-On a terminal: one bar with counts, redrawn in place, and lines above it. Piped: a line now and
-then, at most one every ``LINE_S`` seconds and one per ``STEP`` of the tasks. Quiet: neither. What
-tasks print goes to standard output, or to standard error where that belongs to a JSON document;
-a terminal gets it escaped (``flowkit.terminal``).
+On a terminal: one bar with counts, redrawn in place, with lines above it. Otherwise: a line from
+time to time, at most one every ``LINE_S`` seconds and one per ``STEP`` of the tasks. Quiet:
+neither. The output of tasks goes to standard output, or to standard error if standard output holds
+a JSON document; ``flowkit.terminal`` escapes it for a terminal.
 
-Lines come from another thread than the rest; each method may be called by any.
+Lines come from another thread; every method may be called from any thread.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 LINE_S, STEP, LONGEST_SILENCE_S = 2.0, 0.1, 30.0
-# The scheduler, which counts, does not hear of claims: to it a running task is a queued one.
+# The scheduler, which counts, does not see claims: it counts a running task as queued.
 _SHOWN = {
     "waiting": "waiting",
     "queued": "queued or running",
@@ -41,9 +41,9 @@ _SHOWN = {
 
 
 class Display:
-    """The quiet one, and what all have in common. A context manager: it may hold the terminal.
+    """The quiet display, and the base of the others. A context manager: it may hold the terminal.
 
-    ``stdout_is_taken``: whether standard output belongs to a JSON document.
+    ``stdout_is_taken``: whether standard output is reserved for a JSON document.
     """
 
     def __init__(self, *, stdout_is_taken: bool) -> None:
@@ -62,33 +62,33 @@ class Display:
         return None
 
     def note(self, text: str) -> None:
-        """Tell something that is of interest now."""
+        """Show a message."""
 
     def look(self, record: RunRecord) -> None:
-        """Show how the run stands."""
+        """Show the progress of the run."""
 
     def line(self, line: Line) -> None:
         """Show a line of a daemon or of a task."""
         if line.level is None:
-            self._pass_on(line)
+            self._print_output(line)
         else:
-            self._tell(f"{line.source}: {line.level} {indented(line.text)}")
+            self._write_line(f"{line.source}: {line.level} {indented(line.text)}")
 
-    def _pass_on(self, line: Line) -> None:
-        """Write what a task printed."""
+    def _print_output(self, line: Line) -> None:
+        """Write the output of a task."""
         on_stderr = line.is_error or self._stdout_is_taken
         with self._writing():
             write_output(sys.stderr if on_stderr else sys.stdout, line.text)
 
-    def _tell(self, text: str) -> None:
+    def _write_line(self, text: str) -> None:
         """Write escaped text to standard error."""
         with self._writing():
             write_text(sys.stderr, f"{text}\n")
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Write whole lines; a reader that left ends nothing. The command notices by itself when it
-        prints its results.
+        """Write whole lines. A broken pipe is ignored here: the command reports it when it prints
+        its results.
         """
         with self._lock, suppress(BrokenPipeError, ValueError):
             yield
@@ -99,22 +99,23 @@ class LineDisplay(Display):
 
     def __init__(self, *, stdout_is_taken: bool) -> None:
         super().__init__(stdout_is_taken=stdout_is_taken)
-        self._said = time.monotonic()
+        self._last_line_at = time.monotonic()
         self._done = 0
 
     def note(self, text: str) -> None:
         """Print a line."""
-        self._tell(escape_lines(text))
+        self._write_line(escape_lines(text))
 
     def look(self, record: RunRecord) -> None:
-        """Print a line if it is time for one."""
+        """Print a line if one is due."""
         now, done = time.monotonic(), done_of(record.counts)
-        silence = now - self._said
-        far = done - self._done >= max(1, STEP * record.total)
-        if done == self._done or not (silence >= LONGEST_SILENCE_S or (far and silence >= LINE_S)):
+        silence = now - self._last_line_at
+        far_enough = done - self._done >= max(1, STEP * record.total)
+        is_due = silence >= LONGEST_SILENCE_S or (far_enough and silence >= LINE_S)
+        if done == self._done or not is_due:
             return
         rate = (done - self._done) / silence
-        self._said, self._done = now, done
+        self._last_line_at, self._done = now, done
         percent = 100 * done // max(1, record.total)
         self.note(
             f"{done} of {record.total} tasks have ended ({percent} %), {rate:.1f}/s"
@@ -145,11 +146,11 @@ class TerminalDisplay(Display):
 
     def note(self, text: str) -> None:
         """Print a line above the bar."""
-        self._tell(escape_lines(text))
+        self._write_line(escape_lines(text))
 
-    def _pass_on(self, line: Line) -> None:
-        """Write what a task printed above the bar: both streams are this terminal."""
-        self._tell(escape_lines(line.text))
+    def _print_output(self, line: Line) -> None:
+        """Write the output of a task above the bar. Both streams are this terminal."""
+        self._write_line(escape_lines(line.text))
 
     def look(self, record: RunRecord) -> None:
         """Redraw the bar."""
@@ -163,7 +164,7 @@ class TerminalDisplay(Display):
             states=summary(record.counts).removeprefix(": "),
         )
 
-    def _tell(self, text: str) -> None:
+    def _write_line(self, text: str) -> None:
         from rich.text import Text
 
         with self._writing():
@@ -187,7 +188,7 @@ def _progress() -> Progress:
 
 
 def make_display(*, quiet: bool, as_json: bool) -> Display:
-    """Return the display that fits what was asked for and where the output goes."""
+    """Return the display for these options and for where the output goes."""
     if quiet:
         return Display(stdout_is_taken=as_json)
     if is_terminal(sys.stdout) and is_terminal(sys.stderr):
@@ -201,6 +202,6 @@ def done_of(counts: Mapping[str, int]) -> int:
 
 
 def summary(counts: Mapping[str, int]) -> str:
-    """Return ": 3 running, 1 failed", or "" if there is nothing to add to the total."""
+    """Return ": 3 running, 1 failed", or "" if no task is in a state of ``_SHOWN``."""
     parts = [f"{counts[state]} {_SHOWN[state]}" for state in _SHOWN if counts.get(state)]
     return ": " + ", ".join(parts) if parts else ""

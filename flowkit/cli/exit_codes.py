@@ -1,4 +1,4 @@
-"""How every command ends: the one table of exit codes, and which error leads to which."""
+"""The exit codes of all commands, and which error leads to which code."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ MEANING = {
     ExitCode.FAILED: "the run failed or was cancelled",
     ExitCode.USAGE: "wrong usage, or the app cannot be loaded",
     ExitCode.NO_REDIS: "Redis cannot be reached, is unfit, or has lost or damaged the run",
-    ExitCode.NOT_POSSIBLE: "no such run or task, or not possible in its state",
+    ExitCode.NOT_POSSIBLE: "no such run or task, or its state does not allow this",
     ExitCode.TIMEOUT: "the wait timed out",
-    ExitCode.INTERRUPTED: "ended by Ctrl-C",
-    ExitCode.BROKEN_PIPE: "the reader of the output left",
+    ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
+    ExitCode.BROKEN_PIPE: "broken pipe",
 }
 
-# The first kind that fits counts.
+# The first match wins.
 _CODES: tuple[tuple[type[FlowkitError], ExitCode], ...] = (
     (DAGError, ExitCode.USAGE),
     (SettingsError, ExitCode.USAGE),
@@ -75,11 +75,11 @@ def code_of(error: FlowkitError) -> ExitCode:
 
 
 def code_of_state(state: RunState) -> ExitCode:
-    """Return the exit code for a run that was waited for."""
+    """Return the exit code of a command that waited for a run."""
     return ExitCode.OK if state is RunState.SUCCEEDED else ExitCode.FAILED
 
 
 def epilog() -> str:
-    """Return the table as text for ``--help``."""
+    """Return the table of exit codes for ``--help``."""
     lines = [f"  {code.value:<5}{meaning}" for code, meaning in MEANING.items()]
     return "\b\nExit codes:\n" + "\n".join(lines)

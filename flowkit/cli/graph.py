@@ -1,4 +1,4 @@
-"""``flowkit graph``: draw a DAG without running it, or a run and how its tasks stand."""
+"""``flowkit graph``: draw a DAG without running it, or a run with the state of each task."""
 
 from __future__ import annotations
 
@@ -42,21 +42,21 @@ _DRAWINGS: dict[str, Callable[[DAG | RunStatus], str]] = {
     "run_id",
     metavar="RUN",
     callback=checked_run_id,
-    help="Draw a run instead, with the state of each task.",
+    help="Draw this run, with the state of each task.",
 )
 @click.option(
     "--format",
     "form",
     type=click.Choice(list(_DRAWINGS)),
-    help="Text, a Mermaid flowchart, a graph for Graphviz, or a drawing "
-    "[default: what --output ends with, else text].",
+    help="Text, a Mermaid flowchart, a Graphviz graph, or an SVG image [default: from the suffix "
+    "of --output, else text].",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write to a file.",
+    help="Write to this file.",
 )
 @redis_options
 @click.pass_context
@@ -69,23 +69,25 @@ def graph(
     output: Path | None,
     **options: Any,
 ) -> None:
-    """Draw a DAG, or a run and how it stands. Nothing is run; a DAG needs no Redis."""
+    """Draw a DAG, or a run with the state of each task. No task is run. A DAG needs no Redis."""
     form = form or _form_of(output)
     if (spec is None) == (run_id is None):
-        raise click.UsageError("Name a DAG to draw, or a run with --run: one of them.")
+        raise click.UsageError("Name either a DAG, or a run with --run.")
     if run_id is not None:
         _refuse_file(run_id)
         _put(_DRAWINGS[form](connect(ctx, options).run(run_id).status()), output)
         return
     if any(value is not None for value in options.values()):
-        raise click.UsageError("A DAG is drawn without Redis: its options belong to --run.")
+        raise click.UsageError(
+            "A DAG is drawn without Redis: use the Redis options with --run only."
+        )
     dag = _load(str(spec))
     _put(_DRAWINGS[form](dag), output)
-    dag.layout()  # a picture helps to find a cycle, which is an error all the same
+    dag.layout()  # draw first: a picture helps to find the cycle that this reports
 
 
 def _load(spec: str) -> DAG:
-    """Return the DAG to draw. Raises DAGError, which tells what to do if ``spec`` is a run."""
+    """Return the DAG to draw. Raises DAGError, with a hint if ``spec`` looks like a run id."""
     try:
         return load_dag(spec)[1]
     except AppError as error:
@@ -97,7 +99,7 @@ def _load(spec: str) -> DAG:
 
 
 def _refuse_file(run_id: str) -> None:
-    """Raise UsageError if a file with a DAG stands where a run should."""
+    """Raise UsageError if ``run_id`` is a Python file."""
     if run_id.endswith(".py") and Path(run_id).is_file():
         raise click.UsageError(
             f"--run {run_id!r} is a file. To draw its DAG: flowkit graph {shlex.quote(run_id)}"
@@ -109,7 +111,7 @@ def _form_of(output: Path | None) -> str:
         return "text"
     if output.suffix not in _SUFFIXES:
         known = ", ".join(_SUFFIXES)
-        raise click.UsageError(f"{str(output)!r}: give --format, or a name that ends with {known}.")
+        raise click.UsageError(f"{str(output)!r}: give --format, or a name that ends in {known}.")
     return _SUFFIXES[output.suffix]
 
 

@@ -1,4 +1,4 @@
-"""What users type: apps, DAGs and run parameters."""
+"""Parse the arguments of commands: apps, DAGs and run parameters."""
 
 from __future__ import annotations
 
@@ -27,15 +27,14 @@ params_option = click.option(
     "given",
     metavar="KEY=VALUE",
     multiple=True,
-    help="Run parameter: JSON if it is JSON, else text; KEY=@FILE reads a file (KEY=@@… is text).",
+    help="Run parameter. VALUE is read as JSON if possible, else as text. KEY=@FILE reads VALUE "
+    "from a file; KEY=@@TEXT is the text @TEXT.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
 class Seconds(click.FloatRange):
-    """A number of seconds that somebody can wait: neither NaN, which no range keeps out, nor more
-    than ten years.
-    """
+    """A number of seconds between 0 and ten years. NaN, which no range excludes, is refused."""
 
     def __init__(self, *, min_open: bool = False) -> None:
         super().__init__(min=0, max=MAX_DELAY_S, min_open=min_open)
@@ -46,7 +45,7 @@ class Seconds(click.FloatRange):
         """Return the number, or fail as click does."""
         number = float(super().convert(value, param, ctx))
         if math.isnan(number):
-            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
         return number
 
 
@@ -54,7 +53,7 @@ timeout_option = click.option(
     "--timeout",
     type=Seconds(min_open=True),
     metavar="SECONDS",
-    help="Wait no longer than this.",
+    help="Wait at most this long.",
 )
 
 
@@ -66,12 +65,12 @@ def limit_option(default: int) -> Callable[[_F], _F]:
         default=default,
         show_default=True,
         metavar="N",
-        help="At most so many.",
+        help="Maximum number of entries.",
     )
 
 
 def checked_run_id(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Return an id that a run can have, as a click callback. Raises BadParameter."""
+    """Return the run id if it is valid. A click callback. Raises BadParameter."""
     from ..run_ids import check_run_id
 
     try:
@@ -84,11 +83,11 @@ run_argument = click.argument("run_id", metavar="RUN", callback=checked_run_id)
 dag_argument = click.argument("spec", metavar="FILE_OR_MODULE[:DAG]")
 
 
-def load_app_calmly(target: str) -> App:
-    """Load an app; what its module prints meanwhile goes to standard error. Raises AppError.
+def load_app_quietly(target: str) -> App:
+    """Load an app. Output of its module goes to standard error. Raises AppError.
 
-    The working directory stays as it was: what the user has typed, and what daemons load, is
-    relative to that.
+    The working directory is restored afterwards: paths that the user typed, and those that daemons
+    load, are relative to it.
     """
     from ..loader import load_app
 
@@ -106,11 +105,11 @@ def _working_directory_kept() -> Iterator[None]:
 
 
 def load_dag(spec: str) -> tuple[str, DAG]:
-    """Return the app's file or module and the DAG that was asked for. Raises DAGError."""
+    """Return the app's file or module, and the named DAG. Raises DAGError."""
     from ..loader import split_spec
 
     target, name = split_spec(spec)
-    return target, load_app_calmly(target).dag(name)
+    return target, load_app_quietly(target).dag(name)
 
 
 def parse_params(given: Sequence[str]) -> dict[str, object]:
@@ -119,7 +118,7 @@ def parse_params(given: Sequence[str]) -> dict[str, object]:
     for text in given:
         key, equals, raw = text.partition("=")
         if not equals or not key.isidentifier():
-            _refuse(f"{text!r}: write KEY=VALUE; a key is the name of a task's parameter.")
+            _refuse(f"{text!r}: write KEY=VALUE, where KEY is the name of a task parameter.")
         if key in values:
             _refuse(f"{key!r} is given twice.")
         values[key] = _value(key, raw)
@@ -131,8 +130,8 @@ def _value(key: str, raw: str) -> object:
         return raw[1:]
     if raw.startswith("@"):
         return _from_file(key, Path(raw[1:]))
-    found, value = _as_json(key, raw)
-    return value if found else raw
+    is_json, value = _as_json(key, raw)
+    return value if is_json else raw
 
 
 def _from_file(key: str, path: Path) -> object:
@@ -141,21 +140,21 @@ def _from_file(key: str, path: Path) -> object:
     except OSError as error:
         _refuse(f"{key}: {str(path)!r} cannot be read: {error.strerror}.")
     except ValueError:
-        _refuse(f"{key}: {str(path)!r} is no text in UTF-8.")
-    found, value = _as_json(key, text)
-    if not found and path.suffix == ".json":
-        _refuse(f"{key}: {str(path)!r} holds no JSON.")
-    return value if found else text
+        _refuse(f"{key}: {str(path)!r} is not UTF-8 text.")
+    is_json, value = _as_json(key, text)
+    if not is_json and path.suffix == ".json":
+        _refuse(f"{key}: {str(path)!r} is not valid JSON.")
+    return value if is_json else text
 
 
 def _as_json(key: str, text: str) -> tuple[bool, object]:
     def number(digits: str) -> int:
         try:
             return int(digits)
-        except ValueError:  # of too many digits; as text it would be another value
+        except ValueError:  # too many digits; text would be a different value
             _refuse(
-                f"{key}: an integer of {len(digits):,} digits is too long to be read. "
-                f"PYTHONINTMAXSTRDIGITS={len(digits)} in the environment allows it."
+                f"{key}: an integer of {len(digits):,} digits is too long. Set "
+                f"PYTHONINTMAXSTRDIGITS={len(digits)} in the environment to allow it."
             )
 
     try:
@@ -165,7 +164,7 @@ def _as_json(key: str, text: str) -> tuple[bool, object]:
 
 
 def _no_json(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no JSON")
+    raise ValueError(f"{word} is not JSON")
 
 
 def _refuse(problem: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""``flowkit ls`` and ``flowkit workers``: what there is in a running system."""
+"""``flowkit ls`` and ``flowkit workers``: the runs and workers of a running system."""
 
 from __future__ import annotations
 
@@ -68,45 +68,48 @@ def _run_document(run: RunRecord) -> dict[str, object]:
 @redis_options
 @click.pass_context
 def workers(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
-    """List live workers, and tell whether a scheduler leads, in each shard if there are several."""
+    """List live workers, and report shards without a leading scheduler."""
     from ..no_leader import no_leader
     from .output import damaged_documents, print_json
 
     shards = connect(ctx, options).shards
-    found: list[dict[str, object]] = []
-    unled: dict[str, str] = {}
-    for one in shards:
-        place = {"shard": one.shard.layout} if len(shards) > 1 else {}
-        with one.store() as store:
-            why = no_leader(store)
-            if why:
-                unled[one.shard.layout] = why
+    documents: list[dict[str, object]] = []
+    leaderless: dict[str, str] = {}
+    for connection in shards:
+        place = {"shard": connection.shard.layout} if len(shards) > 1 else {}
+        with connection.store() as store:
+            reason = no_leader(store)
+            if reason:
+                leaderless[connection.shard.layout] = reason
             alive = store.alive_workers()
-        found += [_worker_document(worker, place) for worker in alive]
+        documents += [_worker_document(worker, place) for worker in alive]
         damaged = damaged_documents(alive.damaged, "worker")
-        found += [{**document, **place} for document in damaged]
+        documents += [{**document, **place} for document in damaged]
     if as_json:
-        lacking = {"shards": len(shards), "shards_without": list(unled)} if len(shards) > 1 else {}
-        print_json({"scheduler": not unled, **lacking, "workers": found})
+        several = len(shards) > 1
+        per_shard = {"shards": len(shards), "shards_without": list(leaderless)} if several else {}
+        print_json({"scheduler": not leaderless, **per_shard, "workers": documents})
     else:
-        _show_workers(found, unled, len(shards))
+        _show_workers(documents, leaderless, len(shards))
 
 
-def _show_workers(found: list[dict[str, object]], unled: dict[str, str], shards: int) -> None:
-    """Print the live workers; ``unled``: the shards that no scheduler leads, and why."""
+def _show_workers(
+    documents: list[dict[str, object]], leaderless: dict[str, str], shards: int
+) -> None:
+    """Print the live workers. ``leaderless``: shards without a leading scheduler, and why."""
     from .output import note, print_damaged, print_table
 
-    for layout, why in unled.items():
+    for layout, reason in leaderless.items():
         where = f"Shard {layout}: " if shards > 1 else ""
-        note(f"{where}{why}: start flowkit-scheduler.")
-    if found:
+        note(f"{where}{reason}: start flowkit-scheduler.")
+    if documents:
         names = ["worker", "host", "pid", "app", "queues", "processes", "version"]
         columns = [*names[:1], "shard", *names[1:]] if shards > 1 else names
-        honest = [worker for worker in found if "damaged" not in worker]
-        rows = [[_cell(worker.get(column, "")) for column in columns] for worker in honest]
+        intact = [worker for worker in documents if "damaged" not in worker]
+        rows = [[_cell(worker.get(column, "")) for column in columns] for worker in intact]
         print_table([column.upper() for column in columns], rows)
-        damaged = [worker for worker in found if "damaged" in worker]
-        items = [(str(one["worker"]), str(one["damaged"])) for one in damaged]
+        damaged = [worker for worker in documents if "damaged" in worker]
+        items = [(str(worker["worker"]), str(worker["damaged"])) for worker in damaged]
         print_damaged(items, "WORKER")
     else:
         note("No worker is running: start flowkit-worker --app …")

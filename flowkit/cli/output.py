@@ -1,8 +1,8 @@
-"""Printing: results on standard output, everything else on standard error, and nothing raw.
+"""Printing. Results go to standard output; everything else goes to standard error.
 
-Text that comes from elsewhere (names, results, errors) goes through ``core.display_text``: a
-character that could steer a terminal is shown as its escape. Rich is used on a terminal only, and
-is given ``Text`` objects, in which no markup is read.
+Nothing is printed raw: text from outside (names, results, errors) passes ``core.display_text``,
+which escapes control characters. Rich is used on a terminal only, and gets ``Text`` objects, in
+which it reads no markup.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ STATE_STYLES = {
 }
 
 
-# Columns: up to this width they are not cut into lines, and the last one gets at least so much.
+# Columns up to the first width are not wrapped; the last column is at least as wide as the second.
 WHOLE, LEAST_LAST = 40, 20
 
 
 def indented(text: str) -> str:
-    """Return escaped text whose further lines belong visibly to the first one."""
+    """Return escaped text with all lines but the first indented."""
     return escape_lines(text, "    ")
 
 
@@ -43,30 +43,30 @@ def say(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Tell something that is no result."""
+    """Print a message that is not a result."""
     click.echo(escape_lines(text), err=True)
 
 
 def say_indented(text: str, *, err: bool = False) -> None:
-    """Print a text of several lines from elsewhere, so that none can pass for one of ours."""
+    """Print text from outside, each line indented so that it cannot imitate our own output."""
     click.echo("    " + indented(text), err=err)
 
 
 def fail(text: str) -> None:
-    """Tell what went wrong. A message of several lines cannot pass for several messages."""
+    """Print an error. Further lines are indented, so that they cannot imitate other messages."""
     click.echo(f"Error: {indented(text)}", err=True)
 
 
 def print_json(value: object) -> None:
-    """Print one JSON document; what JSON cannot hold is converted by ``plain``.
+    """Print one JSON document. ``plain`` converts values that JSON cannot represent.
 
-    It is ASCII without control characters: DEL is the one that ``json`` does not escape.
+    The output is ASCII without control characters. DEL is the only one that ``json`` leaves raw.
     """
     click.echo(json.dumps(plain(value), indent=2).replace("\x7f", "\\u007f"))
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows: as a table on a terminal, else as columns that two blanks or more separate."""
+    """Print rows: as a table on a terminal, otherwise in columns separated by 2 or more spaces."""
     cells = [[escape_text(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
         _print_rich(headers, cells)
@@ -89,7 +89,7 @@ def _print_rich(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(header, overflow="fold", no_wrap=width <= WHOLE)
     for row in rows:
         table.add_row(*(Text(cell, STATE_STYLES.get(cell, "")) for cell in row))
-    # On a narrow terminal lines get too long, rather than ids that cannot be copied.
+    # On a narrow terminal, long lines are better than ids that cannot be copied.
     least = sum(min(width, WHOLE) + 2 for width in whole) + min(last, LEAST_LAST)
     console = Console()
     console.width = max(console.width, least)
@@ -97,27 +97,27 @@ def _print_rich(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def damaged_documents(items: Sequence[tuple[str, str]], name: str) -> list[dict[str, object]]:
-    """Return what ``--json`` prints of damaged items; ``name``: the field of their names.
+    """Return the damaged items for ``--json``. ``name``: the field that holds an item's name.
 
-    ``items``: the name of each, and what is wrong with it.
+    ``items``: pairs of a name and what is wrong with that item.
     """
     return [{name: item, "damaged": problem} for item, problem in items]
 
 
 def print_damaged(items: Sequence[tuple[str, str]], what: str) -> None:
-    """Print what cannot be read of a list, below it; ``what``: the heading of the names."""
+    """Print the damaged items of a list below it. ``what``: the heading of the name column."""
     if items:
         say("")
         print_table([what, "DAMAGED"], [[cut(item, 80), problem] for item, problem in items])
 
 
 def cut(text: str, limit: int) -> str:
-    """Return text of at most ``limit`` characters."""
+    """Return the text, truncated to ``limit`` characters."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def seconds(length: float | None) -> str:
-    """Return a duration for people; "" for none."""
+    """Return a duration for display, "" for None."""
     if length is None:
         return ""
     if length < 60:
@@ -128,14 +128,14 @@ def seconds(length: float | None) -> str:
 
 
 def rounded(length: float | None) -> float | None:
-    """Return a duration for programs: seconds, to the millisecond."""
+    """Return a duration for ``--json``: seconds, rounded to the millisecond."""
     return None if length is None else round(length, 3)
 
 
 def local_time(stamp: float) -> str:
-    """Return a time (seconds since 1970) for people, in their time zone; "?" if no calendar has it.
+    """Return a time (seconds since 1970) for display in local time, "?" if it is out of range.
 
-    Redis holds times of the workers as numbers, and a number can be any.
+    Redis stores the times of workers as numbers, and a damaged number can have any value.
     """
     try:
         return dt.datetime.fromtimestamp(stamp).strftime("%Y-%m-%d %H:%M:%S")
@@ -144,8 +144,8 @@ def local_time(stamp: float) -> str:
 
 
 def utc(stamp: float | None) -> str | None:
-    """Return a time (seconds since 1970) for programs: ISO 8601 in UTC; None for none, or one that
-    no calendar has.
+    """Return a time (seconds since 1970) for ``--json``: ISO 8601 in UTC. None for None and for a
+    time out of range.
     """
     try:
         return None if stamp is None else dt.datetime.fromtimestamp(stamp, dt.UTC).isoformat()

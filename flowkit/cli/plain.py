@@ -1,20 +1,20 @@
-"""Values as JSON can hold them: what ``--json`` shows of results. One way only, and lenient.
+"""Convert results to JSON values for ``--json``. The conversion is lenient and not reversible.
 
     datetime, date, time            ISO 8601 text
     timedelta                       seconds
     bytes, bytearray                {"base64": "…"}
     tuple, set, frozenset, deque    list (sets sorted by text)
-    dataclass                       object of its fields
+    dataclass                       object with its fields
     Enum                            its value
     Decimal, UUID, Path             text
     NaN and the infinities          text: "NaN", "Infinity", "-Infinity"
-    int of very many digits         text, in hexadecimal: Python refuses to spell it in decimal
-    dict with keys that are no text object, the keys as text; if two would be the same,
+    int with very many digits       text, in hexadecimal: Python refuses to write it in decimal
+    dict with non-text keys         object with the keys as text; if two keys would be equal,
                                     a list of [key, value]
     numpy, pandas                   number, nested list, list of records
     anything else                   a short description, as text
 
-Text keeps every character; the JSON is written in ASCII, so nothing in it can steer a terminal.
+Text keeps every character. The JSON is written in ASCII, so it cannot control a terminal.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ from uuid import UUID
 from ..protocol.codec_describe import describe
 
 _TEXT = (Decimal, UUID, PurePath)
-_BITS_PER_DIGIT = 3  # rather too few
-MOST_CELLS = 10_000_000  # of an array or a table that is written out
+_BITS_PER_DIGIT = 3  # rounded down from 3.32
+MOST_CELLS = 10_000_000  # a larger array or table is only described
 
 
 def plain(value: object) -> object:
-    """Return a value that ``json.dumps`` takes, strictly."""
+    """Return a value that strict ``json.dumps`` accepts."""
     if isinstance(value, Enum):
         return plain(value.value)
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):
-        return int(value) if _can_be_spelled(value) else hex(value)
+        return int(value) if _fits_decimal(value) else hex(value)
     if isinstance(value, float):
         return _number(float(value))
     if isinstance(value, Mapping):
@@ -54,15 +54,15 @@ def plain(value: object) -> object:
         return [plain(item) for item in sorted(value, key=_sort_text)]
     if isinstance(value, list | tuple | deque):
         return [plain(item) for item in value]
-    return _rarer(value)
+    return _uncommon(value)
 
 
-def _can_be_spelled(value: int) -> bool:
-    digits = sys.get_int_max_str_digits()  # 0 for any
+def _fits_decimal(value: int) -> bool:
+    digits = sys.get_int_max_str_digits()  # 0: no limit
     return not digits or value.bit_length() <= _BITS_PER_DIGIT * digits
 
 
-def _rarer(value: object) -> object:
+def _uncommon(value: object) -> object:
     if isinstance(value, bytes | bytearray):
         return {"base64": base64.b64encode(value).decode("ascii")}
     if isinstance(value, dt.datetime | dt.date | dt.time):
@@ -78,7 +78,7 @@ def _rarer(value: object) -> object:
 
 
 def _sort_text(item: object) -> str:
-    return describe(item, 1000)  # which never fails
+    return describe(item, 1000)  # never raises
 
 
 def _number(value: float) -> object:
@@ -100,13 +100,13 @@ def _key(key: object) -> str:
 
 
 def _cells(value: object) -> int:
-    """Return how many items an array or a table has to write out; without bytes it may be many."""
+    """Return the number of items in an array or a table. Even one of zero bytes may have many."""
     shape: tuple[int, ...] = getattr(value, "shape", ())
     return max((math.prod(max(length, 1) for length in shape), *shape), default=0)
 
 
 def _array(value: object) -> object:
-    """Convert what numpy and pandas make, known by its module: neither is imported for it."""
+    """Convert numpy and pandas values. The module name identifies them; neither is imported."""
     library = type(value).__module__.partition(".")[0]
     if library in ("numpy", "pandas") and _cells(value) > MOST_CELLS:
         return describe(value)

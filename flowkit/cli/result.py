@@ -1,4 +1,4 @@
-"""``flowkit result``: what a run, or one of its tasks, has returned."""
+"""``flowkit result``: the results of a run or of one of its tasks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .inputs import json_option, run_argument, timeout_option
 if TYPE_CHECKING:
     from ..run_handle import RunHandle
 
-LONGEST_DESCRIPTION = 10_000  # characters of a result that cannot be shown in full
+LONGEST_DESCRIPTION = 10_000  # characters shown of a result that is too long
 
 
 @click.command()
@@ -38,19 +38,19 @@ def result(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Show the results of a run so far, or the whole result of one TASK."""
+    """Show the results of a run so far, or the full result of one TASK."""
     refuse_timeout_alone(timeout, wait=wait)
     handle = connect(ctx, options, waits=wait, timeout=timeout).run(run_id)
     late = await_end(handle, timeout, as_json=False) if wait else None
     if late is not None:
         ctx.exit(late)
     if task is not None:
-        _show_one(handle, task, as_json=as_json)
+        _show_task(handle, task, as_json=as_json)
         return
     ctx.exit(_show_all(handle, as_json=as_json))
 
 
-def _show_one(handle: RunHandle, task: str, *, as_json: bool) -> None:
+def _show_task(handle: RunHandle, task: str, *, as_json: bool) -> None:
     from .output import print_json, say
     from .results import result_of
 
@@ -64,7 +64,7 @@ def _show_one(handle: RunHandle, task: str, *, as_json: bool) -> None:
 def _pretty(value: object) -> str:
     try:
         return pformat(value, width=100, sort_dicts=False)
-    except ValueError:  # Python refuses to spell an int of thousands of digits
+    except ValueError:  # Python refuses to write an int of thousands of digits
         return describe(value, LONGEST_DESCRIPTION)
 
 
@@ -78,7 +78,7 @@ def _show_all(handle: RunHandle, *, as_json: bool) -> ExitCode:
     else:
         show_results(handle)
     if record.state is RunState.RUNNING:
-        note(f"Run {handle.run_id} goes on: these are the results so far.")
+        note(f"Run {handle.run_id} is still running: these are the results so far.")
         return ExitCode.OK
     if record.state is RunState.FAILED:
         show_error(handle.error())

@@ -1,4 +1,4 @@
-"""What came of a run: for people, and as one JSON document."""
+"""The outcome of a run: for display, and as one JSON document."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ MOST_TASKS = 25
 WIDTH = 100
 LEAST_WIDTH = 40
 HINT_UNTRUSTED = (
-    "Resuming this run would fail in the same way. Make sure that all clients and workers have the "
-    "same signing key, and submit the run anew, under another id."
+    "Resuming this run would fail in the same way. Give all clients and workers the same signing "
+    "key, and submit the run again under another id."
 )
 
 
 def duration_of(record: RunRecord) -> float | None:
-    """Return the seconds from submission to the end; None for a run that goes on."""
+    """Return the seconds from submission to the end, None for a run that is not over."""
     if record.finished_ms is None:
         return None
     return (record.finished_ms - record.submitted_ms) / 1000
 
 
 def headline(record: RunRecord) -> str:
-    """Return how the run stands, in one sentence."""
+    """Return the state of the run in one sentence."""
     length = duration_of(record)
     after = f" after {seconds(length)}" if length is not None else ""
     verb = "is running" if record.state is RunState.RUNNING else record.state.value
     if record.state is RunState.CANCELLED:
         verb = "was cancelled"
-    about = summary(record.counts)
+    states = summary(record.counts)
     tasks = count(record.total, "task")
-    return f"Run {record.run} of DAG {record.dag_name!r} {verb}{after} ({tasks}{about})."
+    return f"Run {record.run} of DAG {record.dag_name!r} {verb}{after} ({tasks}{states})."
 
 
 def show_end(handle: RunHandle, record: RunRecord, *, hint: str) -> None:
-    """Print what came of a run that is over. ``hint``: what to do about a failed one."""
+    """Print the outcome of a run that is over. ``hint``: what to do about a failed one."""
     if record.state is RunState.SUCCEEDED:
         show_results(handle)
     elif record.state is RunState.FAILED:
@@ -62,12 +62,12 @@ def show_end(handle: RunHandle, record: RunRecord, *, hint: str) -> None:
 
 
 def hint_after(error_type: str, hint: str) -> str:
-    """Return ``hint``, or what helps where the task would fail of the same value again."""
+    """Return ``hint``, or the remedy for a task that would fail again because of the same value."""
     return HINT_UNTRUSTED if error_type == UntrustedValue.__name__ else hint
 
 
 def show_error(error: TaskExecutionError) -> None:
-    """Print the failure of a task: what and where, then the traceback from the worker."""
+    """Print the failure of a task, then the traceback from the worker."""
     fail(str(error.args[0]))
     if error.remote_traceback:
         note("")
@@ -75,7 +75,7 @@ def show_error(error: TaskExecutionError) -> None:
 
 
 def show_results(handle: RunHandle) -> None:
-    """Print results, one line per task; of a large DAG, those of the last tasks only."""
+    """Print results, one line per task. For a large DAG, print those of the last tasks only."""
     graph = handle.graph().graph
     if len(graph) <= MOST_TASKS:
         print_rows(handle, graph.order())
@@ -84,13 +84,13 @@ def show_results(handle: RunHandle) -> None:
     shown = leaves[:MOST_TASKS]
     print_rows(handle, shown)
     note(
-        f"… and {count(len(graph) - len(shown), 'more task')}. Shown are tasks that nothing is "
-        "downstream of; --json shows all."
+        f"… and {count(len(graph) - len(shown), 'more task')}. Only tasks without downstream "
+        "tasks are shown; --json shows all."
     )
 
 
 def print_rows(handle: RunHandle, tasks: list[int]) -> None:
-    """Print one line for each of these tasks (by number): its result, or why it has none."""
+    """Print one line for each task number in ``tasks``: its result, or why it has none."""
     names = handle.graph().graph.names
     with handle.shard.run_store(handle.run_id) as store:
         records = store.read_records(handle.run_id, tasks)
@@ -105,7 +105,7 @@ def print_rows(handle: RunHandle, tasks: list[int]) -> None:
 
 
 def _shown_result(handle: RunHandle, task: str, width: int) -> str:
-    """Return a result for its row; one that cannot be read must not hide the others."""
+    """Return a result for its row. A result that cannot be read must not hide the others."""
     try:
         return describe(result_of(handle, task), width)
     except StoreError as error:
@@ -113,8 +113,9 @@ def _shown_result(handle: RunHandle, task: str, width: int) -> str:
 
 
 def result_of(handle: RunHandle, task: str) -> object:
-    """Return the result of one task. Raises StoreError if it cannot be read, and what
-    ``RunHandle.result`` raises.
+    """Return the result of one task.
+
+    Raises StoreError if it cannot be read, and what ``RunHandle.result`` raises.
     """
     try:
         return handle.result(task, lenient=True)
@@ -125,20 +126,21 @@ def result_of(handle: RunHandle, task: str) -> object:
 
 
 def results_of(handle: RunHandle) -> dict[str, object]:
-    """Return the results so far. Raises StoreError if one cannot be read, and what
-    ``RunHandle.results`` raises.
+    """Return the results so far.
+
+    Raises StoreError if one cannot be read, and what ``RunHandle.results`` raises.
     """
     try:
         return handle.results(lenient=True)
     except BrokenValue as error:
         raise StoreError(
             f"a result of run {handle.run_id!r} cannot be read: {error} "
-            f"To see which: flowkit result {handle.run_id}"
+            f"To see which one: flowkit result {handle.run_id}"
         ) from None
 
 
 def _width(names: list[str]) -> int:
-    """Return how long a result may be, so that a row is one line of a terminal."""
+    """Return the maximum width of a result, so that a row fits on one line of the terminal."""
     if not sys.stdout.isatty():
         return WIDTH
     columns = shutil.get_terminal_size().columns
@@ -148,7 +150,7 @@ def _width(names: list[str]) -> int:
 def document(
     handle: RunHandle, record: RunRecord, error: FlowkitError | None = None
 ) -> dict[str, object]:
-    """Return what ``--json`` prints of a run; ``error``: why the wait for it ended early."""
+    """Return the run for ``--json``. ``error``: why the wait for it ended early."""
     shown = handle.error() if error is None and record.state is RunState.FAILED else error
     return {
         "run_id": record.run,
@@ -162,7 +164,7 @@ def document(
 
 
 def error_document(error: FlowkitError) -> dict[str, object]:
-    """Return an error as an object; for a task's, its own type and message."""
+    """Return an error for ``--json``. For a failed task: the type and message of its exception."""
     if isinstance(error, TaskExecutionError):
         return {
             "type": error.error_type,
@@ -177,7 +179,7 @@ def error_document(error: FlowkitError) -> dict[str, object]:
 def finish(
     handle: RunHandle, record: RunRecord, display: Display, *, as_json: bool, hint: str
 ) -> None:
-    """Tell the end of a run that was waited for. ``hint``: what to do about a failed one."""
+    """Print the end of a run after a wait. ``hint``: what to do about a failed one."""
     display.note(headline(record))
     if as_json:
         print_json(document(handle, record))
@@ -188,7 +190,7 @@ def finish(
 
 
 def give_up(handle: RunHandle, error: WaitTimeout, fate: str, *, as_json: bool) -> None:
-    """Tell that a run is not waited for any longer. ``fate``: what becomes of it."""
+    """Print that the wait for a run ended early. ``fate``: what happens to the run."""
     if as_json:
         print_json(document(handle, handle.record(), error))
     fail(f"{error} {fate}")

@@ -1,8 +1,8 @@
-"""``flowkit run``: a whole system for one run, and nothing of it left behind.
+"""``flowkit run``: a whole system for one run, which leaves nothing behind.
 
-The store is in this process unless a Redis URL is set; scheduler and worker are always its own, so
-on a Redis it keeps to a namespace of its own unless one is named. Ctrl-C, TERM and a timeout
-cancel the run: what its tasks are executing is ended, and on a Redis it can be resumed.
+The store is in this process unless a Redis URL is set. The run always has its own scheduler and
+workers, so on a Redis it uses its own namespace unless one is named. Ctrl-C, TERM and a timeout
+cancel the run: tasks that are executing are ended, and on a Redis the run can be resumed.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ if TYPE_CHECKING:
     from ..system import LocalSystem
     from .display import Display
 
-CANCEL_S = 5.0  # for the running tasks to be ended when the run is cancelled
+CANCEL_S = 5.0  # for the executing tasks to end when the run is cancelled
 EMBEDDED = (
-    "Using the embedded store (no Redis URL is set); --redis or FLOWKIT_REDIS_URL uses a real one."
+    "Using the embedded store, because no Redis URL is set. --redis or FLOWKIT_REDIS_URL sets one."
 )
 HINT_EMBEDDED = (
-    "The embedded store is gone with this run. On a real one (--redis URL), a run that failed can "
-    "be taken up again where it stopped."
+    "The embedded store is gone with this run. On a Redis (--redis URL), a failed run can be "
+    "resumed from where it failed."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be run, and how. ``resume``: run id to take up again instead of a new run."""
+    """What to run, and how. ``resume``: resume the run ``run_id`` instead of starting a new one."""
 
     app: str
     dag: DAG
@@ -68,7 +68,7 @@ class Order:
 
     @property
     def patience(self) -> float:
-        """Seconds that a call tries to reach the store. The embedded one cannot go away."""
+        """Seconds that a call tries to reach the store. The embedded one is always there."""
         patience = CONNECT_PATIENCE_S if self.settings.redis_url is None else OUTAGE_PATIENCE_S
         return patience if self.timeout is None else min(patience, self.timeout)
 
@@ -86,19 +86,19 @@ class Order:
     "--resume",
     callback=checked_run_id,
     metavar="RUN",
-    help="Take this failed or cancelled run up again.",
+    help="Resume this failed or cancelled run.",
 )
 @timeout_option
 @json_option
-@click.option("--quiet", is_flag=True, help="Show no progress and no notes.")
+@click.option("--quiet", is_flag=True, help="Hide progress and notes.")
 @redis_options
 @click.pass_context
 def run(ctx: click.Context, /, as_json: bool, quiet: bool, **options: Any) -> None:
-    """Run a DAG with a scheduler and workers of its own, and show the results.
+    """Run a DAG with its own scheduler and workers, and show the results.
 
-    Without a Redis URL the store is in memory, for as long as the command runs. With one, the run
-    gets a namespace of its own unless --namespace or the URL names one; it is deleted when the run
-    has succeeded, and kept for --resume otherwise. Of several URLs it takes the first server.
+    Without a Redis URL, the store is in memory and ends with the command. With one, the run gets
+    its own namespace unless --namespace or the URL names one. That namespace is deleted when the
+    run succeeds; otherwise it is kept for --resume. Of several URLs, only the first is used.
     """
     from .display import make_display
     from .watch import signals_raise
@@ -106,7 +106,7 @@ def run(ctx: click.Context, /, as_json: bool, quiet: bool, **options: Any) -> No
     order = _order(options)
     display = make_display(quiet=quiet, as_json=as_json)
     with signals_raise():
-        ctx.exit(_carry_out(order, display, as_json=as_json))
+        ctx.exit(_execute(order, display, as_json=as_json))
 
 
 def _order(options: dict[str, Any]) -> Order:
@@ -117,12 +117,12 @@ def _order(options: dict[str, Any]) -> Order:
     if settings.redis_url is not None:  # the system of one run is never spread over several
         first, *others = settings.redis_url.split()
         url, behind = without_namespace(first)
-        # In a list it is that of a shard, which refuses whoever takes it for all there is.
+        # The namespace of a URL in a list belongs to a shard, which refuses to be used alone.
         settings, named = replace(settings, redis_url=url), named or (None if others else behind)
     params = parse_params(options["given"])
     resume = options["resume"]
     if resume is not None and settings.redis_url is None:
-        raise click.UsageError("--resume needs --redis: an embedded store ends with its run.")
+        raise click.UsageError("--resume needs --redis: the embedded store ends with its run.")
     if resume is not None and params:
         raise click.UsageError("--resume keeps the run's parameters: leave -p out.")
     run_id = new_run_id() if resume is None else resume
@@ -141,17 +141,17 @@ def _order(options: dict[str, Any]) -> Order:
     )
 
 
-def _carry_out(order: Order, display: Display, *, as_json: bool) -> ExitCode:
+def _execute(order: Order, display: Display, *, as_json: bool) -> ExitCode:
     code: ExitCode | None = None
     try:
         with ExitStack() as stack:
             system = stack.enter_context(_system(order, display))
-            handle = _begin(order, stack.enter_context(system.client(order.patience)))
+            handle = _start_run(order, stack.enter_context(system.client(order.patience)))
             _announce(order, system, handle, display)
-            code = _see_through(order, system, handle, display, as_json=as_json)
+            code = _follow(order, system, handle, display, as_json=as_json)
     finally:
         if order.is_private:
-            _tidy_up(order, drop=code is ExitCode.OK)
+            _clean_up(order, delete=code is ExitCode.OK)
     return code
 
 
@@ -161,7 +161,7 @@ def _system(order: Order, display: Display) -> LocalSystem:
     from ..system import LocalSystem
 
     if not order.resume:
-        order.dag.compile_for_run(order.params)  # a mistake is told before anything starts
+        order.dag.compile_for_run(order.params)  # report mistakes before anything starts
     if order.settings.redis_url is not None:
         checked = replace(order.settings, namespace=order.namespace)
         Client(checked, patience=CONNECT_PATIENCE_S).close()
@@ -175,17 +175,17 @@ def _system(order: Order, display: Display) -> LocalSystem:
         queues=sorted({task.policy.queue for task in order.dag.tasks}) or ["default"],
         processes=order.workers,
         allow_eviction=order.settings.allow_eviction,
-        on_line=lambda line: _pass_on(line, order, display),
+        on_line=lambda line: _show_line(line, order, display),
     )
 
 
-def _pass_on(line: Line, order: Order, display: Display) -> None:
-    # What the scheduler says of this run's end is told by this command.
+def _show_line(line: Line, order: Order, display: Display) -> None:
+    # This command reports the end of the run itself, so it hides that line of the scheduler.
     if line.source != "scheduler" or order.run_id not in line.text:
         display.line(line)
 
 
-def _begin(order: Order, client: Client) -> RunHandle:
+def _start_run(order: Order, client: Client) -> RunHandle:
     if not order.resume:
         return client.submit(order.dag, run_id=order.run_id, params=order.params)
     handle = client.run(order.run_id)
@@ -206,10 +206,10 @@ def _announce(order: Order, system: LocalSystem, handle: RunHandle, display: Dis
     display.note(f"Run {handle.run_id} of DAG {order.dag.name!r}: {tasks}, {processes}.")
 
 
-def _see_through(
+def _follow(
     order: Order, system: LocalSystem, handle: RunHandle, display: Display, *, as_json: bool
 ) -> ExitCode:
-    """Wait for the end and tell it; a run that is not waited for any longer is cancelled."""
+    """Wait for the end and print it. If the wait ends early, cancel the run."""
     from .results import finish, give_up
     from .watch import watch
 
@@ -227,13 +227,13 @@ def _see_through(
         display.note("Cancelling the run. Ctrl-C again ends it at once.")
         _cancel(system, handle)
         raise
-    system.stop_daemons()  # what tasks have printed comes before the results
+    system.stop_daemons()  # so that all output of tasks comes before the results
     finish(handle, record, display, as_json=as_json, hint=_hint(order))
     return code_of_state(record.state)
 
 
 def _cancel(system: LocalSystem, handle: RunHandle) -> str:
-    """Cancel the run and wait until what its tasks execute is ended; return what came of it."""
+    """Cancel the run, wait for its executing tasks to end, and return what happened."""
     try:
         with handle.shard.until(time.monotonic() + CANCEL_S):
             handle.cancel()
@@ -252,18 +252,19 @@ def _cancel(system: LocalSystem, handle: RunHandle) -> str:
 def _hint(order: Order) -> str:
     if order.settings.redis_url is None:
         return HINT_EMBEDDED
-    named = "" if order.is_private else f" --namespace {order.namespace}"
-    return f"To go on where it stopped: the same command with --resume {order.run_id}{named}."
+    namespace = "" if order.is_private else f" --namespace {order.namespace}"
+    return f"To resume it: the same command with --resume {order.run_id}{namespace}."
 
 
-def _tidy_up(order: Order, *, drop: bool) -> None:
-    """Delete the namespace that was made for this run, or keep it for ``--resume`` as long as the
-    run itself. Its daemons have ended; what they leave has no TTL otherwise.
+def _clean_up(order: Order, *, delete: bool) -> None:
+    """Delete the namespace of this run, or keep it for ``--resume`` for as long as the run itself.
+
+    The daemons have ended. Without this, the keys that they leave would have no TTL.
     """
     from ..protocol.namespace import drop_namespace, expire_namespace
 
     with suppress(RedisUnavailable), _namespace_link(order) as link:
-        if drop:
+        if delete:
             drop_namespace(link, order.namespace)
         else:
             expire_namespace(link, order.namespace, order.settings.result_ttl * 1000)

@@ -1,4 +1,4 @@
-"""``flowkit status``: how a run stands, task by task, and what keeps it from going on."""
+"""``flowkit status``: the state of a run and its tasks, and what it waits for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..status import RunStatus, TaskStatus
 
 MOST_ROWS = 50
-# Trouble first, then what goes on, then what will, then what is done.
+# Trouble first, then executing tasks, then those to come, then those that are done.
 _ORDER = (
     TaskState.FAILED,
     TaskState.RUNNING,
@@ -31,41 +31,45 @@ _ORDER = (
 
 @click.command()
 @run_argument
-@click.option("--tasks/--no-tasks", default=True, help="Show the tasks, or the run only.")
-@click.option("--all", "show_all", is_flag=True, help=f"Show all tasks, not only {MOST_ROWS}.")
+@click.option("--tasks/--no-tasks", default=True, help="Show the tasks, or only the run.")
+@click.option(
+    "--all", "show_all", is_flag=True, help=f"Show all tasks, not only the first {MOST_ROWS}."
+)
 @json_option
 @redis_options
 @click.pass_context
 def status(
     ctx: click.Context, /, run_id: str, tasks: bool, show_all: bool, as_json: bool, **options: Any
 ) -> None:
-    """Show how a run stands, and what it waits for."""
+    """Show the state of a run and its tasks, and what the run waits for."""
     from .output import print_json
 
-    found = connect(ctx, options).run(run_id).status()
-    rows = sorted(found.tasks, key=lambda task: _ORDER.index(task.state)) if tasks else []
+    run_status = connect(ctx, options).run(run_id).status()
+    rows = sorted(run_status.tasks, key=lambda task: _ORDER.index(task.state)) if tasks else []
     if as_json:
-        print_json(_document(found, rows, with_tasks=tasks))
+        print_json(_document(run_status, rows, with_tasks=tasks))
         return
-    _show_run(found)
+    _show_run(run_status)
     if rows:
         _show_tasks(rows if show_all else rows[:MOST_ROWS], len(rows))
 
 
-def _show_run(found: RunStatus) -> None:
+def _show_run(run_status: RunStatus) -> None:
     from .output import local_time, say, seconds
 
-    state = "stopping" if found.stopping else found.state.value
-    counts = [f"{found.counts[s]} {s.replace('_', ' ')}" for s in _ORDER if found.counts.get(s)]
-    say(f"Run:       {found.run_id}")
-    say(f"DAG:       {found.dag_name}")
+    state = "stopping" if run_status.stopping else run_status.state.value
+    counts = [
+        f"{run_status.counts[s]} {s.replace('_', ' ')}" for s in _ORDER if run_status.counts.get(s)
+    ]
+    say(f"Run:       {run_status.run_id}")
+    say(f"DAG:       {run_status.dag_name}")
     say(f"State:     {state}")
-    say(f"Submitted: {local_time(found.submitted)}")
-    if found.duration is not None:
-        say(f"Duration:  {seconds(found.duration)}")
-    say(f"Tasks:     {found.total}: {', '.join(counts) or 'none'}")
-    if found.waiting_for:
-        say(f"Waiting:   {found.waiting_for}")
+    say(f"Submitted: {local_time(run_status.submitted)}")
+    if run_status.duration is not None:
+        say(f"Duration:  {seconds(run_status.duration)}")
+    say(f"Tasks:     {run_status.total}: {', '.join(counts) or 'none'}")
+    if run_status.waiting_for:
+        say(f"Waiting:   {run_status.waiting_for}")
 
 
 def _show_tasks(rows: list[TaskStatus], total: int) -> None:
@@ -95,20 +99,22 @@ def _shortened(text: str, limit: int = 80) -> str:
     return first if len(first) <= limit else first[: limit - 1] + "…"
 
 
-def _document(found: RunStatus, rows: list[TaskStatus], *, with_tasks: bool) -> dict[str, object]:
+def _document(
+    run_status: RunStatus, rows: list[TaskStatus], *, with_tasks: bool
+) -> dict[str, object]:
     from .output import rounded, utc
 
     document: dict[str, object] = {
-        "run_id": found.run_id,
-        "dag": found.dag_name,
-        "state": found.state.value,
-        "stopping": found.stopping,
-        "submitted": utc(found.submitted),
-        "finished": utc(found.finished),
-        "duration": rounded(found.duration),
-        "total": found.total,
-        "counts": found.counts,
-        "waiting_for": found.waiting_for,
+        "run_id": run_status.run_id,
+        "dag": run_status.dag_name,
+        "state": run_status.state.value,
+        "stopping": run_status.stopping,
+        "submitted": utc(run_status.submitted),
+        "finished": utc(run_status.finished),
+        "duration": rounded(run_status.duration),
+        "total": run_status.total,
+        "counts": run_status.counts,
+        "waiting_for": run_status.waiting_for,
     }
     if with_tasks:
         document["tasks"] = [

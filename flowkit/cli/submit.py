@@ -1,4 +1,4 @@
-"""``flowkit submit``: hand a run to a running system."""
+"""``flowkit submit``: submit a run to a running system."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .connect import connect, follow, refuse_timeout_alone, tell_what_lacks
+from .connect import connect, follow, note_missing_daemons, refuse_timeout_alone
 from .daemon_options import redis_options
 from .inputs import (
     checked_run_id,
@@ -26,14 +26,15 @@ from .inputs import (
     "--run-id",
     callback=checked_run_id,
     metavar="ID",
-    help="Id of the run; submitting it twice is one run.",
+    help="Id of the run. Submitting the same id twice starts one run.",
 )
 @click.option(
     "--ttl",
     "--result-ttl",
     "result_ttl",
     metavar="TIME",
-    help="How long the run is kept after its end: 90s, 30m, 12h, 7d [FLOWKIT_RESULT_TTL; 7d].",
+    help="How long to keep the run after its end: 90s, 30m, 12h or 7d [FLOWKIT_RESULT_TTL; "
+    "default: 7d].",
 )
 @click.option("--wait", is_flag=True, help="Wait for the end and print the results.")
 @timeout_option
@@ -50,7 +51,7 @@ def submit(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Hand a run to a running system, and print its id."""
+    """Submit a run to a running system, and print its id."""
     from .output import note, print_json, say
 
     refuse_timeout_alone(timeout, wait=wait)
@@ -58,7 +59,7 @@ def submit(
     client = connect(ctx, options, waits=wait, timeout=timeout)
     _, dag = load_dag(options["spec"])
     handle = client.submit(dag, run_id=run_id, params=params)
-    tell_what_lacks(handle)
+    note_missing_daemons(handle)
     if wait:
         note(f"Run {handle.run_id} of DAG {dag.name!r} is submitted.")
         ctx.exit(follow(handle, timeout, as_json=as_json))

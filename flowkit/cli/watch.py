@@ -1,8 +1,7 @@
-"""Waiting for a run while looking at it. A wait ends with the run, a timeout or a signal.
+"""Wait for a run and report its progress. The wait ends with the run, a timeout or a signal.
 
-A run that makes no progress may wait for something that somebody should mend, such as a worker that
-has its tasks. That is looked for after two seconds, and then ever more rarely: it reads the records
-of all tasks.
+A run without progress may need help, such as a worker that has its tasks. The reason is looked up
+after two seconds, and then at growing intervals, because that reads the records of all tasks.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from .display import done_of
 
 LOOK_S = 0.5
 STALLED_S = 2.0
-MOST_TASKS = 100_000  # to read the records of more takes longer than to wait for an answer
+MOST_TASKS = 100_000  # of larger runs, the records take longer to read than an answer may take
 
 
 def watch(
@@ -31,14 +30,15 @@ def watch(
     look: Callable[[RunRecord], None],
     tell: Callable[[str], None] | None = None,
 ) -> RunRecord:
-    """Return the run's record when it is over; ``look`` sees each one on the way, and may raise.
+    """Wait for the end of a run and return its record.
 
-    ``timeout`` in seconds. ``tell``: is told once what a run that makes no progress waits for.
+    ``look`` is called with each record on the way, and may raise. ``timeout`` is in seconds.
+    ``tell`` is called at most once, with the reason why a run makes no progress.
     Raises WaitTimeout, RunNotFound, RunLost, RedisUnavailable.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     stall = None if tell is None else StallNotice(handle, tell)
-    seen = handle._accepted  # what was accepted and is not there has been lost
+    seen = handle._accepted  # an accepted run that is missing has been lost
     with handle.shard.feed(handle.run_id) as feed:
         while True:
             with handle.shard.until(deadline):
@@ -56,29 +56,29 @@ def watch(
 
 
 class StallNotice:
-    """Tells once what a run waits for that makes no progress, if somebody should mend it."""
+    """Reports once why a run makes no progress, if the user can fix that."""
 
     def __init__(self, handle: RunHandle, tell: Callable[[str], None]) -> None:
-        """``tell``: is called with a sentence, once at most."""
+        """``tell`` is called with a sentence, at most once."""
         self._handle = handle
         self._tell = tell
         self._done = -1
         self._since = time.monotonic()
         self._pause = STALLED_S
-        self._is_told = False
+        self._has_reported = False
 
     def look(self, record: RunRecord) -> None:
-        """Note how the run stands; look for what it waits for if nothing has ended for a while."""
+        """Note the progress of the run. After a pause without any, look up the reason."""
         now, done = time.monotonic(), done_of(record.counts)
         if done != self._done:
             self._done, self._since, self._pause = done, now, STALLED_S
             return
-        if self._is_told or record.total > MOST_TASKS or now - self._since < self._pause:
+        if self._has_reported or record.total > MOST_TASKS or now - self._since < self._pause:
             return
         self._since, self._pause = now, self._pause * 2
         waiting = self._handle.status().waiting_for
         if waiting:
-            self._is_told = True
+            self._has_reported = True
             self._tell(f"Run {record.run} waits. {waiting}")
 
 
@@ -101,7 +101,7 @@ def _why(handle: RunHandle, timeout: float) -> str:
 
 @contextmanager
 def signals_raise() -> Iterator[None]:
-    """Let TERM and HUP end the block as Ctrl-C does, so that what it started is ended as well."""
+    """Let TERM and HUP end the block as Ctrl-C does, so that its cleanup runs."""
 
     def leave(number: int, frame: FrameType | None) -> NoReturn:
         raise SystemExit(128 + number)

@@ -145,4 +145,4 @@ def test_a_damaged_result_hides_no_other(
     assert "(damaged: " in shown
     code, shown = on_terminal("result", "results", "--json")
     assert (code, shown.count("\n")) == (3, 1), shown
-    assert "To see which: flowkit result results" in shown
+    assert "To see which one: flowkit result results" in shown

@@ -81,7 +81,8 @@ def test_its_store_is_for_this_user_alone(
     environ["FLOWKIT_REDIS_URL"] = "redis://:secret@192.0.2.1"
     process = started("dev", "--app", "chain.py")
     read_until(
-        process, r"^Redis at redis://:\*\*\*@192.0.2.1 .* is not used: flowkit dev has a store"
+        process,
+        r"^Redis at redis://:\*\*\*@192.0.2.1 .* is not used: flowkit dev runs its own store",
     )
     said = read_until(process, r"Its store is in memory at unix://:\*\*\*@(/\S+)\.$")
     folder = Path(said[1]).parent

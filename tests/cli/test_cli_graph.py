@@ -42,10 +42,10 @@ def test_a_format_that_is_given_goes_before_the_name(flowkit: Run, apps: Path) -
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "Name a DAG to draw, or a run with --run: one of them."),
-        (["chain.py", "--run", "r1"], "one of them"),
-        (["chain.py", "--redis", "redis://localhost"], "its options belong to --run"),
-        (["chain.py", "-o", "a.png"], "'a.png': give --format, or a name that ends with .txt"),
+        ([], "Name either a DAG, or a run with --run."),
+        (["chain.py", "--run", "r1"], "Name either"),
+        (["chain.py", "--redis", "redis://localhost"], "use the Redis options with --run only"),
+        (["chain.py", "-o", "a.png"], "'a.png': give --format, or a name that ends in .txt"),
         (["chain.py", "-o", "no/a.svg"], "'no/a.svg' cannot be written: No such file"),
         (["--run", "bad id"], "bad id"),
         (["--run", "chain.py"], "'chain.py' is a file. To draw its DAG: flowkit graph chain.py"),

@@ -182,12 +182,12 @@ def test_an_error_that_escapes_is_shown_escaped(capsys: Capture, monkeypatch: Pa
 @pytest.mark.parametrize("value", [10**5000, [10**5000], {10**5000}, {"a": -(10**5000)}], ids=type)
 def test_a_number_that_python_does_not_spell(value: Any, capsys: Capture) -> None:
     """The results of a run could not be shown."""
-    from flowkit.cli.result import _show_one
+    from flowkit.cli.result import _show_task
 
     handle: Any = SimpleNamespace(run_id="r", result=lambda task, lenient: value)
-    _show_one(handle, "task", as_json=False)
+    _show_task(handle, "task", as_json=False)
     assert capsys.readouterr().out.startswith("<")
-    _show_one(handle, "task", as_json=True)
+    _show_task(handle, "task", as_json=True)
     assert "0x" in capsys.readouterr().out
 
 

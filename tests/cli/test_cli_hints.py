@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flowkit import DAG, Task
-from flowkit.cli.connect import how_to_go_on
+from flowkit.cli.connect import resume_hint
 from flowkit.cli.dead import _show
 from flowkit.cli.results import show_end
 from flowkit.core.states import RunState
@@ -34,15 +34,15 @@ def failed_run() -> Any:
     [
         (None, "flowkit resume r7"),
         (0, "flowkit resume r7"),
-        (1, "flowkit resume r7 --from-task 'pay once', which starts once more what was to start"),
+        (1, "flowkit resume r7 --from-task 'pay once', which starts this at-most-once task"),
     ],
 )
 def test_a_plain_resume_is_not_advised_where_it_starts_nothing(
     failed: int | None, command: str
 ) -> None:
     """The run failed of the same task again."""
-    hint = how_to_go_on(failed_run(), failed)
-    assert hint.startswith(f"To go on where it stopped: {command}")
+    hint = resume_hint(failed_run(), failed)
+    assert hint.startswith(f"To resume it: {command}")
     assert ("--from-task" in hint) == (failed == 1)
 
 
@@ -56,8 +56,8 @@ def test_a_run_with_values_that_are_not_trusted_is_not_to_be_resumed(
     show_end(handle, record, hint="flowkit resume r7")
     said = capsys.readouterr().err
     assert ("flowkit resume r7" in said) is resumes
-    assert ("submit the run anew" in said) is not resumes
+    assert ("submit the run again" in said) is not resumes
     _show(OpenedLetter(DeadLetter("r7", "pay", "work", 1, "w.0", 0.0, kind, "no"), "", {}, {}))
     said = capsys.readouterr().err
     assert ("flowkit dead retry r7 work" in said) is resumes
-    assert ("submit the run anew" in said) is not resumes
+    assert ("submit the run again" in said) is not resumes

@@ -23,7 +23,7 @@ def test_a_run_shows_its_results(flowkit: Run) -> None:
         "first   [0, 1, 2]",
         "second  'ababab'",
     ]
-    assert "Using the embedded store (no Redis URL is set)" in done.stderr
+    assert "Using the embedded store, because no Redis URL is set" in done.stderr
     assert "of DAG 'chain': 2 tasks" in done.stderr
     assert "succeeded after" in done.stderr
 
@@ -101,7 +101,7 @@ def test_the_worker_serves_the_queues_of_the_dag(flowkit: Run) -> None:
         (("chain.py", "-p", "sizes=1"), "unknown parameter 'sizes'"),
         (("chain.py", "--workers", "0"), "--workers"),
         (("chain.py", "--timeout", "0"), "--timeout"),
-        (("chain.py", "--timeout", "nan"), "'nan' is no number of seconds"),
+        (("chain.py", "--timeout", "nan"), "'nan' is not a number of seconds"),
         (("chain.py", "--redis", "http://x"), "redis_url = 'http://x' (flag --redis)"),
         (("chain.py", "--namespace", "a b", "--redis", "redis://x"), "namespace = 'a b'"),
         (("chain.py", "--resume", "r"), "--resume needs --redis"),
