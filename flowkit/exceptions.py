@@ -1,7 +1,7 @@
 """Every error that flowkit raises on purpose.
 
     FlowkitError
-    ├── DAGError                  a DAG that cannot be run as it was drawn
+    ├── DAGError                  a DAG that cannot run as it is defined
     │   ├── DAGCycleError         .path
     │   ├── DuplicateTaskError    .name
     │   ├── UnknownDAGError       .name, .known
@@ -12,17 +12,17 @@
     ├── TaskExecutionError        .task_name, .error_type, .error_message, .remote_traceback, …
     ├── TaskTimeout               .task_name, .timeout
     ├── WorkerLost                the process that ran a task died, more than once
-    ├── LeaseLost                 another worker owns what this one believed to own
+    ├── LeaseLost                 another process now owns what this one held
     ├── IllegalValue              a value that cannot be stored or read back
     ├── SettingsError
     ├── StateError                a state file that cannot be read or written
     ├── StoreError
     │   ├── RedisUnavailable
-    │   │   └── NotPermitted      the login works, and may not do what is needed
+    │   │   └── NotPermitted      the login works, but lacks a permission
     │   ├── UnfitRedis
-    │   ├── WrongShards           this process has another list of shards than the system
+    │   ├── WrongShards           this process and the system have different shard lists
     │   ├── BadRedisURL
-    │   └── UntrustedValue        a value that no process with this signing key has written
+    │   └── UntrustedValue        a value that was not signed with this signing key
     └── RunError                  .run_id
         ├── RunNotFound
         ├── RunExists
@@ -34,11 +34,11 @@
         ├── RunLost
         └── WaitTimeout
 
-Wrong types and values in a call (``retries="3"``) are ``TypeError`` and ``ValueError``, as
-everywhere in Python. Ids are attributes; the text says what is wrong and what to do next. Every
-error can be copied and sent between processes, whatever its constructor takes.
+Wrong types and values in a call (``retries="3"``) raise ``TypeError`` and ``ValueError``, as
+usual in Python. Errors hold ids as attributes; the text says what is wrong and what to do. Every
+error can be copied and sent between processes, whatever arguments its constructor takes.
 
-An error may quote names, messages and tracebacks that come from Redis or from tasks, and Python
+The text of an error may quote names, messages and tracebacks from Redis or from tasks, and Python
 prints the text of an uncaught error as it is. So that text is escaped; attributes are not.
 """
 
@@ -58,7 +58,7 @@ def _rebuild(kind: type[FlowkitError], args: tuple[Any, ...], fields: dict[str, 
 
 
 class FlowkitError(Exception):
-    """The root: ``except FlowkitError`` catches all of them."""
+    """The base class of all errors that flowkit raises on purpose."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self.__dict__)
@@ -68,22 +68,20 @@ class FlowkitError(Exception):
 
 
 class DAGError(FlowkitError):
-    """A DAG that cannot be run as it was drawn."""
+    """A DAG that cannot run as it is defined."""
 
 
 class DAGCycleError(DAGError):
-    """The edges form a cycle. ``path``: the names along it, the first one again at the end."""
+    """The edges form a cycle. ``path``: the names along it, the first one repeated at the end."""
 
     def __init__(self, path: Sequence[str], dag_name: str = "") -> None:
         place = f" in DAG {dag_name!r}" if dag_name else ""
-        super().__init__(
-            f"There is a cycle{place}: {' -> '.join(path)}. Take one of its edges away."
-        )
+        super().__init__(f"There is a cycle{place}: {' -> '.join(path)}. Remove one of its edges.")
         self.path = tuple(path)
 
 
 class DuplicateTaskError(DAGError):
-    """Two tasks of one DAG have one name. ``name``: the name."""
+    """Two tasks in one DAG have the same name. ``name``: that name."""
 
     def __init__(self, message: str, name: str) -> None:
         super().__init__(message)
@@ -91,7 +89,7 @@ class DuplicateTaskError(DAGError):
 
 
 class UnknownDAGError(DAGError):
-    """An app has no such DAG, or several and none was named. ``known``: the names it has."""
+    """An app has no such DAG, or it has several and none was named. ``known``: their names."""
 
     def __init__(self, message: str, name: str | None = None, known: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -100,7 +98,7 @@ class UnknownDAGError(DAGError):
 
 
 class NotImportableError(DAGError):
-    """A worker could not find this task's function. ``ref``: where it would look."""
+    """A worker cannot import this task's function. ``ref``: where it would look."""
 
     def __init__(self, message: str, task_name: str, ref: str) -> None:
         super().__init__(message)
@@ -122,7 +120,7 @@ class AppError(DAGError):
 
 
 class TaskNotFoundError(FlowkitError):
-    """No task of this reference is registered in this process. ``ref``: ``module:function``."""
+    """No task with this reference is registered in this process. ``ref``: ``module:function``."""
 
     def __init__(self, message: str, ref: str | None = None) -> None:
         super().__init__(message)
@@ -130,8 +128,10 @@ class TaskNotFoundError(FlowkitError):
 
 
 class TaskExecutionError(FlowkitError):
-    """A task failed in another process, where the original exception object stayed; or here with
-    what is no ``Exception``, such as SystemExit, which is the cause of this error then.
+    """A task failed in another process, where the original exception object stayed.
+
+    Also raised for a failure in this process with something that is not an ``Exception``, such as
+    SystemExit; that is then the cause of this error.
 
     ``error_type``, ``error_message``: of the exception. ``remote_traceback``: its text, or "".
     """
@@ -170,18 +170,18 @@ class TaskTimeout(FlowkitError):
     def __init__(self, task_name: str, timeout: float) -> None:
         super().__init__(
             f"Task {task_name!r} took longer than its timeout of {timeout:g} s. "
-            "Give it more time with @task(timeout=…), or less to do."
+            "Raise the timeout with @task(timeout=…), or give the task less work."
         )
         self.task_name = task_name
         self.timeout = timeout
 
 
 class WorkerLost(FlowkitError):
-    """The worker processes that ran a task died under it, too often to try again."""
+    """The worker processes that ran a task died too often, so the task is not retried."""
 
 
 class LeaseLost(FlowkitError):
-    """What this process believed to own belongs to another one by now; its outcome is void."""
+    """Another process now owns what this process held, so its outcome is discarded."""
 
 
 class IllegalValue(FlowkitError):
@@ -189,15 +189,15 @@ class IllegalValue(FlowkitError):
 
 
 class SettingsError(FlowkitError):
-    """A setting is unknown or has a bad value."""
+    """A setting is unknown or has an invalid value."""
 
 
 class StateError(FlowkitError):
-    """A state file that cannot be read or written, by its permissions, the disk or its format."""
+    """A state file cannot be read or written: permissions, the disk or its format."""
 
 
 class StoreError(FlowkitError):
-    """Something is wrong with Redis, or with the way to it."""
+    """Something is wrong with Redis, or with the connection to it."""
 
 
 class RedisUnavailable(StoreError):
@@ -205,27 +205,27 @@ class RedisUnavailable(StoreError):
 
 
 class NotPermitted(RedisUnavailable):
-    """Redis answers, and its access rules do not allow this user what was asked."""
+    """Redis answers, but its access rules do not permit this user to run a command."""
 
 
 class UnfitRedis(StoreError):
-    """Redis answers, but runs could be lost on it as it is, or a newer release uses it."""
+    """Redis answers, but with its settings runs could be lost, or a newer release uses it."""
 
 
 class WrongShards(StoreError):
-    """The shards are not those, or not in that order, that the system is made of."""
+    """The list of shards, or its order, is not the one that the system uses."""
 
 
 class BadRedisURL(StoreError):
-    """Not the address of a Redis."""
+    """The URL is not the address of a Redis."""
 
 
 class UntrustedValue(StoreError):
-    """A stored value without a signature, or with one that does not fit."""
+    """A stored value has no signature, or one that does not match."""
 
 
 class RunError(FlowkitError):
-    """Something about one run. ``run_id``: which; ``message``: instead of the usual sentence."""
+    """An error about one run. ``run_id``: its id; ``message``: replaces the default text."""
 
     sentence = "Run {run_id!r}: something is wrong with it."
 
@@ -235,34 +235,34 @@ class RunError(FlowkitError):
 
 
 class RunNotFound(RunError):
-    """There is no such run, or no longer."""
+    """The run does not exist, or no longer exists."""
 
     sentence = (
         "There is no run {run_id!r} in this namespace. Check the id, the Redis URL and the "
-        "namespace; runs that ended are forgotten when their TTL is over."
+        "namespace. Runs are deleted when their TTL ends."
     )
 
 
 class RunExists(RunError):
-    """The id is taken by a different run."""
+    """A different run already has this id."""
 
-    sentence = "Run {run_id!r} exists and is a different one. Choose another run id."
+    sentence = "Run {run_id!r} already exists and is a different run. Choose another run id."
 
 
 class RunAlreadyOver(RunError):
-    """The run has ended, so this cannot be asked of it any more."""
+    """The run is over, so this is no longer possible."""
 
-    sentence = "Run {run_id!r} is over already."
+    sentence = "Run {run_id!r} is already over."
 
 
 class RunNotOver(RunError):
-    """The run still goes on, so this cannot be asked of it yet."""
+    """The run is still running, so this is not possible yet."""
 
-    sentence = "Run {run_id!r} is not over yet. Wait for its end, or cancel it."
+    sentence = "Run {run_id!r} is not over yet. Wait for it, or cancel it."
 
 
 class TaskNotFailed(RunError):
-    """A task that is to be looked at or tried again as a failed one has not failed."""
+    """A task that is to be shown or retried as a failed task has not failed."""
 
     sentence = "Run {run_id!r} has no failed task."
 
@@ -274,9 +274,9 @@ class RunCancelled(RunError):
 
 
 class RunDamaged(RunError):
-    """What Redis holds of the run cannot be read: something else than flowkit has written to it."""
+    """The data of the run in Redis cannot be read: something other than flowkit changed it."""
 
-    sentence = "Run {run_id!r} is damaged in Redis. Submit it anew under another id."
+    sentence = "Run {run_id!r} is damaged in Redis. Submit it again under another id."
 
 
 class RunLost(RunError):
@@ -284,11 +284,11 @@ class RunLost(RunError):
 
     sentence = (
         "Run {run_id!r} was accepted, but its data is gone from Redis: lost, deleted or evicted. "
-        "Submit it again, and look at the persistence and memory settings of that Redis."
+        "Submit it again, and check the persistence and memory settings of that Redis."
     )
 
 
 class WaitTimeout(RunError):
-    """The run did not end in the time that the caller wanted to wait."""
+    """The run did not end within the timeout."""
 
-    sentence = "Run {run_id!r} did not end in the time given. Wait longer, or cancel it."
+    sentence = "Run {run_id!r} did not end within the timeout. Wait longer, or cancel it."
