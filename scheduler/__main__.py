@@ -1,6 +1,6 @@
 """The command ``flowkit-scheduler``: reads its options and becomes the daemon.
 
-With several shards it becomes the parent of one daemon for each.
+With several shards, it becomes the parent of one daemon per shard.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ..supervisor import Charge, Supervisor
 from .config import SchedulerConfig
 from .daemon import SchedulerDaemon
 from .growth import check_growth
-from .share import Board, Share
+from .share import LeadershipCounts, ShardBalance
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,7 +33,7 @@ from .share import Board, Share
 def main(**options: object) -> None:
     """Resolve the runs in Redis, until TERM or Ctrl-C. Start two: one leads, one stands by.
 
-    Of several shards each leads about half.
+    Two schedulers of several shards lead about half of them each.
     """
     refuse_patched("flowkit-scheduler")
     open_missing_streams()
@@ -41,18 +41,20 @@ def main(**options: object) -> None:
     shards = required_shards(settings, "flowkit-scheduler")
     if len(shards) == 1:
         _run_daemon(settings, shards[0], None)
-    # So that who stands by has polled twice, and a leader renewed once, within a turn.
+    # Within a turn, a standby polls twice and a leader renews its lease at least once.
     turn = SchedulerConfig(redis_url="").lease / 2
-    board = Board(len(shards), turn)
+    counts = LeadershipCounts(len(shards), turn)
     charges = [
-        Charge(repr(shard), partial(_run_daemon, settings, shard, Share(board, shard.position)))
+        Charge(
+            repr(shard), partial(_run_daemon, settings, shard, ShardBalance(counts, shard.position))
+        )
         for shard in shards
     ]
     logger = FlowkitLogger("flowkit", settings.log_level, settings.log_json)
     supervisor = Supervisor(
         charges,
         logger,
-        on_death=lambda charge: board.note(charges.index(charge), leads=False),
+        on_death=lambda charge: counts.note(charges.index(charge), leads=False),
     )
 
     def run() -> int:
@@ -62,7 +64,7 @@ def main(**options: object) -> None:
     end_as(run)
 
 
-def _run_daemon(settings: Settings, shard: Shard, share: Share | None) -> NoReturn:
+def _run_daemon(settings: Settings, shard: Shard, balance: ShardBalance | None) -> NoReturn:
     config = SchedulerConfig(
         redis_url=shard.url,
         namespace=shard.namespace,
@@ -72,7 +74,7 @@ def _run_daemon(settings: Settings, shard: Shard, share: Share | None) -> NoRetu
         redis_patched=settings.redis_patched,
     )
     allowed = settings.allow_eviction
-    end_as(lambda: SchedulerDaemon(config, allow_eviction=allowed, share=share).run())
+    end_as(lambda: SchedulerDaemon(config, allow_eviction=allowed, shard_balance=balance).run())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One active run as the scheduler keeps it in memory. All of it can be rebuilt from Redis."""
+"""An active run in the memory of the scheduler. All of it can be rebuilt from Redis."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..protocol.keys import ready_list
 
 
 class Place(NamedTuple):
-    """Where tasks are queued, and the flags that their records get (see protocol.records)."""
+    """Where tasks are queued, and the flags in their records (see protocol.records)."""
 
     ready: str
     level: str
@@ -28,11 +28,11 @@ class Active:
     dag: CompiledDAG
     state: Run
     places: list[Place]  # by policy number
-    told: float = 0.0  # when progress was last published
+    progress_at: float = 0.0  # when progress was last published
 
     @classmethod
     def of(cls, run: str, dag: CompiledDAG, state: Run) -> Active:
-        """Put a run together."""
+        """Create an active run from its DAG and state."""
         places = [
             _place(
                 policy.queue,
@@ -50,7 +50,7 @@ class Active:
         return self.places[self.dag.policy_of[task]]
 
     def counts(self) -> str:
-        """Write how many tasks are in each state, for status and progress."""
+        """Return the number of tasks in each state, as text for status and progress."""
         return " ".join(f"{state}={number}" for state, number in self.state.counts().items())
 
 

@@ -1,4 +1,4 @@
-"""What a scheduler is told at its start, checked once."""
+"""The settings of a scheduler, checked once."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ..protocol.shards import ALONE
 class SchedulerConfig:
     """Settings of one scheduler. Times are in seconds.
 
-    ``lease``: how long it leads without renewing; a standby takes over within it plus
-    ``standby_poll``. ``window``: most tasks of one run that are queued, running or waiting.
-    ``sweep``: between two looks for lost hints and expired runs. ``layout``: ``position/count``:
-    which of how many shards it leads. ``redis_patched``: do not warn about the version of Redis.
+    ``lease``: how long it leads without renewing; a standby takes over within ``lease`` plus
+    ``standby_poll``. ``window``: the most tasks of one run that are queued, running or waiting.
+    ``sweep``: between two checks for lost queue entries and expired runs. ``layout``:
+    ``position/count`` of its shard. ``redis_patched``: do not warn about the version of Redis.
     """
 
-    redis_url: str = field(repr=False)  # it may hold a password
+    redis_url: str = field(repr=False)  # may contain a password
     namespace: str = "flowkit"
     lease: float = 3.0
     standby_poll: float = 0.5

@@ -1,12 +1,12 @@
-"""The scheduler process: a lease, and while it is held the duties of the one leader.
+"""The scheduler process: it keeps the lease, and while it leads it runs all duties.
 
-Start: wait for Redis, check it and the rights of this user, then stand by. On taking the lease:
-rebuild every active run, then read events and run the duties in one thread, in turns; each turn
-first asks whether the lease still holds. On losing it, by a fenced write or by time, everything in
-memory is dropped.
+Start: wait for Redis, check it and the rights of this user, then stand by. After taking the lease:
+rebuild every active run, then read events and run the duties in one thread, in turns. Each turn
+first checks that the lease still holds. When the lease is lost, by a fenced write or by time,
+everything in memory is dropped.
 
-Stop: give the lease up so that a standby takes over at once. Nothing has to be saved: whatever was
-not written is found again from the cursor.
+Stop: release the lease so that a standby takes over at once. There is nothing to save: the next
+leader finds everything that was not written from the cursor on.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from ..protocol.scheduler_store import SchedulerStore
 from ..protocol.shards import ALONE
 from ..protocol.wrong_keys import wrong_keys
 from .config import SchedulerConfig
-from .hints import Hints
+from .hints import QueueRepair
 from .inspector import Inspector
 from .janitor import Janitor
 from .leader import Leader, Leadership
@@ -44,38 +44,42 @@ from .loop import Loop
 from .promoter import Promoter
 from .reaper import Reaper
 from .resolver import Resolver
-from .share import Share
+from .share import ShardBalance
 
 LONGEST_BLOCK_S = 1.0
-BEGIN_ANEW_S, LONGEST_BEGIN_ANEW_S = 1.0, 5.0
-SAY_AGAIN_S, MOST_SAID = 30.0, 20  # of what is broken
+RESTART_S, LONGEST_RESTART_S = 1.0, 5.0
+REPEAT_S, MOST_MESSAGES = 30.0, 20  # of errors that are logged
 
 
 def new_scheduler_id(layout: str = ALONE) -> str:
-    """Return an id for one process start, with the host's name in front for the logs, and the
-    position of its shard behind it if there are several.
+    """Return a unique id for this start: the host's name for the logs, random letters, and with
+    several shards the position of this one.
     """
     host = "".join(char for char in socket.gethostname() if char.isalnum() or char == "-")[:40]
     name = f"{host}-" + "".join(random.SystemRandom().choices(string.ascii_lowercase, k=8))
     return name if layout == ALONE else f"{name}-{layout.partition('/')[0]}"
 
 
-def _begin_anew() -> NoReturn:
-    """Drop what is in memory. A Redis that was started again may have lost its last writes, and
-    what is resolved from them would be queued on outcomes that it does not have.
+def _on_new_server() -> NoReturn:
+    """Make the scheduler drop its memory and start over.
+
+    A restarted Redis may have lost its last writes. Tasks would then be queued because of outcomes
+    that it no longer has.
     """
-    raise LeaseLost(
-        "Redis was started anew, or is another one; what it has lost, if anything, is done again"
-    )
+    raise LeaseLost("Redis was restarted or replaced; whatever it lost is done again")
 
 
 class SchedulerDaemon:
     """One scheduler: ``run`` returns its exit code."""
 
     def __init__(
-        self, config: SchedulerConfig, *, allow_eviction: bool = False, share: Share | None = None
+        self,
+        config: SchedulerConfig,
+        *,
+        allow_eviction: bool = False,
+        shard_balance: ShardBalance | None = None,
     ) -> None:
-        """``share``: what other children of this process lead, None if there are none."""
+        """``shard_balance``: the shards that this process leads, None if there is only one."""
         self._config = config
         self._allow_eviction = allow_eviction
         self._log = FlowkitLogger("flowkit", config.log_level, config.log_json)
@@ -83,24 +87,24 @@ class SchedulerDaemon:
         self._stopping = threading.Event()
         self._outages = OutageLog(self._log, lambda: self._id, role="scheduler")
         self._holder = ""
-        self._broken_pause = BEGIN_ANEW_S
-        self._said: dict[str, float] = {}  # what is broken → when it was said last
-        # Patience for a cut connection only: a longer outage comes back to the loop, which must
-        # go on asking for its lease.
+        self._broken_pause = RESTART_S
+        self._logged_at: dict[str, float] = {}  # error message → when it was last logged
+        # Patience for a cut connection only. A longer outage must reach the loop, which keeps
+        # renewing the lease.
         self._store = self._new_store(
-            "flowkit-scheduler", patience=config.lease / 3, on_new_server=_begin_anew
+            "flowkit-scheduler", patience=config.lease / 3, on_new_server=_on_new_server
         )
         self._leader = Leader(
             self._new_store("flowkit-leader", read_timeout=config.lease / 3),
             config.lease,
             config.standby_poll,
-            share=share,
-            on_held=self._say_standby,
+            shard_balance=shard_balance,
+            on_held=self._log_standby,
             on_trouble=self._outages.away,
             on_answer=self._outages.back,
         )
         self._resolver = Resolver(self._store, self._log, config.window)
-        self._hints = Hints(self._store, self._resolver.active, self._resolver.give_up)
+        self._queue_repair = QueueRepair(self._store, self._resolver.active, self._resolver.give_up)
 
     def _new_store(
         self,
@@ -118,7 +122,7 @@ class SchedulerDaemon:
         return SchedulerStore(link, self._config.namespace, self._id, layout=layout)
 
     def run(self) -> int:
-        """Work until told to stop. Raises UnfitRedis, WrongShards, NotPermitted."""
+        """Work until a signal stops it. Raises UnfitRedis, WrongShards, NotPermitted."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         self._wait_for_redis()
@@ -135,7 +139,7 @@ class SchedulerDaemon:
             if leadership is None:
                 self._stopping.wait(self._config.standby_poll / 5)
             else:
-                self._lead_calmly(leadership)
+                self._lead_until_lost(leadership)
         self._leader.stop()
         self._say("scheduler_stopped", f"Scheduler {self._id} stopped")
         return 0
@@ -146,14 +150,14 @@ class SchedulerDaemon:
 
     # -- leading --------------------------------------------------------------------------------
 
-    def _lead_calmly(self, leadership: Leadership) -> None:
-        """Lead until the lease is lost or Redis goes away; neither is the end of this process."""
+    def _lead_until_lost(self, leadership: Leadership) -> None:
+        """Lead until the lease is lost or Redis goes away. Neither ends this process."""
         try:
             self._lead(leadership)
         except LeaseLost as error:
-            self._say_lost(error)
-            with suppress(LeaseLost, RedisUnavailable):  # whoever leads next sees what is there
-                self._resolver.tell_lost()
+            self._log_lost(error)
+            with suppress(LeaseLost, RedisUnavailable):  # the next leader looks itself
+                self._resolver.report_lost()
             self._stopping.wait(self._config.standby_poll)
         except RedisUnavailable as error:
             if self._stopping.is_set():
@@ -162,14 +166,14 @@ class SchedulerDaemon:
             self._stopping.wait(self._config.standby_poll * (0.5 + random.random()))  # noqa: S311
         except Exception as error:
             # Redis holds something that a script or a read cannot handle, such as a key of another
-            # type, or there is a bug. The log says which, and the scheduler begins anew: all that
-            # it forgets is in Redis.
-            self._say_broken(f"Scheduler {self._id} cannot go on and begins anew", error)
+            # type, or there is a bug. The error is logged and the scheduler starts over: all that
+            # it drops is in Redis.
+            self._log_error(f"Scheduler {self._id} cannot continue and starts over", error)
             self._stopping.wait(self._broken_pause)
-            self._broken_pause = min(self._broken_pause * 2, LONGEST_BEGIN_ANEW_S)
+            self._broken_pause = min(self._broken_pause * 2, LONGEST_RESTART_S)
 
-    def _say_broken(self, what: str, error: Exception) -> None:
-        """Log why something cannot be done; the same again only after a while."""
+    def _log_error(self, what: str, error: Exception) -> None:
+        """Log an error. The same message is repeated only after ``REPEAT_S``."""
         cause = str(error) or repr(error)
         why: dict[str, object] = {"scheduler": self._id, "error_type": type(error).__name__}
         if isinstance(error, WrongType):
@@ -178,20 +182,20 @@ class SchedulerDaemon:
         elif not isinstance(error, StoreError):
             why["traceback"] = traceback.format_exc()
         message, now = f"{what}: {cause}", time.monotonic()
-        if now - self._said.get(message, -SAY_AGAIN_S) < SAY_AGAIN_S:
+        if now - self._logged_at.get(message, -REPEAT_S) < REPEAT_S:
             return
-        self._said = {**dict(list(self._said.items())[-MOST_SAID:]), message: now}
+        self._logged_at = {**dict(list(self._logged_at.items())[-MOST_MESSAGES:]), message: now}
         self._log.event(LogLevel.ERROR, "scheduler_broken", message, **why)
 
-    def _rest(self, duty: str, error: WrongType) -> None:
-        self._say_broken(f"The {duty} of scheduler {self._id} cannot do its work", error)
+    def _on_wrong_type(self, duty: str, error: WrongType) -> None:
+        self._log_error(f"The {duty} of scheduler {self._id} cannot do its work", error)
 
     def _lead(self, leadership: Leadership) -> None:
         self._holder = ""
         self._store.term = leadership.term
-        self._store.note_schema(SCHEMA, upgrade=False)  # a Redis that came back may be empty
+        self._store.note_schema(SCHEMA, upgrade=False)  # a Redis that is back may be empty
         self._resolver.recover(self._store.read_cursor())
-        self._hints.mend()
+        self._queue_repair.repair()
         self._outages.back()
         runs = len(self._resolver.active)
         active = "1 run is active" if runs == 1 else f"{runs} runs are active"
@@ -201,19 +205,17 @@ class SchedulerDaemon:
             [
                 Promoter(self._store, lambda: self._resolver.retries_seen),
                 Reaper(self._store, self._log),
-                Janitor(self._store, self._log, self._config.sweep, self._hints.sweep),
+                Janitor(self._store, self._log, self._config.sweep, self._queue_repair.sweep),
                 Inspector(self._store.link, self._log, allow_eviction=self._allow_eviction),
             ],
-            on_wrong_type=self._rest,
+            on_wrong_type=self._on_wrong_type,
         )
         while not self._stopping.is_set():
             if self._leader.leadership() != leadership:
-                raise LeaseLost(
-                    f"scheduler {self._id} does not lead any more (term {leadership.term})"
-                )
+                raise LeaseLost(f"scheduler {self._id} no longer leads (term {leadership.term})")
             free = loop.run_due(LONGEST_BLOCK_S)
             self._resolver.run_once(max(1, int(free * 1000)))
-            self._broken_pause = BEGIN_ANEW_S
+            self._broken_pause = RESTART_S
 
     # -- Redis ----------------------------------------------------------------------------------
 
@@ -225,7 +227,7 @@ class SchedulerDaemon:
                 check_schema(self._store, daemon=True)
                 self._store.check_rights()
             except NotPermitted:
-                raise  # waiting does not mend it
+                raise  # waiting does not help
             except RedisUnavailable as error:
                 self._outages.away(error)
                 self._stopping.wait(pause * (0.5 + random.random()))  # noqa: S311
@@ -234,15 +236,15 @@ class SchedulerDaemon:
                 self._outages.back()
                 return
 
-    def _say_standby(self, reply: LeaseReply) -> None:
+    def _log_standby(self, reply: LeaseReply) -> None:
         if reply.holder != self._holder:
             self._holder = reply.holder
             self._say("standby", f"Scheduler {self._id} stands by; {reply.holder} leads")
 
-    def _say_lost(self, error: LeaseLost) -> None:
+    def _log_lost(self, error: LeaseLost) -> None:
         heir = self._leader.heir()
         if heir:
-            message = f"Scheduler {self._id} has passed its lease on to {heir}, which leads fewer"
+            message = f"Scheduler {self._id} has handed its lease over to {heir}, which leads fewer"
             self._say("leader_passed_on", message)
         else:
             self._log.event(LogLevel.WARNING, "leader_lost", str(error), scheduler=self._id)

@@ -1,7 +1,7 @@
-"""What an event says, read with care: its text may come from another release, or from anybody.
+"""Parse events strictly: their text may come from another release, or from anyone.
 
-A fact is a kind and a text, ``RUN`` and what else the kind needs. A fact that cannot be read is
-refused here, before anything is done about it, so that it harms no run.
+A fact is a kind and a text, ``RUN`` and whatever else the kind needs. A fact that cannot be read is
+refused here, before it has any effect, so it harms no run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TASKS = re.compile(rb"%b(?: %b)*" % (_TASK, _TASK))
 
 
 class Fact(NamedTuple):
-    """One thing that happened to a run. ``tasks``: those that are over; ``digest``: its graph."""
+    """Something that happened to a run. ``tasks``: those that are over; ``digest``: its graph."""
 
     kind: str
     run: str
@@ -32,12 +32,12 @@ class Fact(NamedTuple):
 
 
 def read_fact(kind: bytes, text: bytes, active: Mapping[str, Active]) -> Fact:
-    """Return what a fact says. Raises Damaged for one that no release writes.
+    """Parse a fact. Raises Damaged for one that no release writes.
 
-    Of a run in ``active`` it is known which tasks it has.
+    For a run in ``active``, its task numbers are checked too.
     """
     if len(kind) + len(text) > MAX_EVENT_BYTES:
-        raise Damaged(f"it is larger than the {MAX_EVENT_BYTES} bytes that a fact may have")
+        raise Damaged(f"it is larger than the limit of {MAX_EVENT_BYTES} bytes for a fact")
     name, _, rest = text.partition(b" ")
     if kind in _OVER:
         return _over(kind.decode(), name, rest, active)
@@ -47,18 +47,18 @@ def read_fact(kind: bytes, text: bytes, active: Mapping[str, Active]) -> Fact:
         return Fact("W", run_id(name))
     if kind in _BARE:
         if rest:
-            raise Damaged("it says more than its kind has to say")
+            raise Damaged("it has text that its kind does not allow")
         return Fact(kind.decode(), run_id(name))
-    raise Damaged("there is no such kind of event")
+    raise Damaged("the kind of event is unknown")
 
 
 def _over(kind: str, name: bytes, rest: bytes, active: Mapping[str, Active]) -> Fact:
     if not _TASKS.fullmatch(rest):
-        raise Damaged("what it says of tasks is no list of their numbers")
+        raise Damaged("its list of task numbers is not valid")
     run, tasks = name.decode("utf-8", "replace"), [int(task) for task in rest.split(b" ")]
     known = active.get(run)
     if known is None:
         run_id(name)
     elif max(tasks) >= len(known.dag.graph):
-        raise Damaged(f"run {run} has {len(known.dag.graph)} tasks, numbered from 0 on")
+        raise Damaged(f"run {run} has {len(known.dag.graph)} tasks, numbered from 0")
     return Fact(kind, run, tasks)

@@ -1,11 +1,11 @@
-"""Is a longer list of shards the right one? Asked once, before any of them is led by it.
+"""Check a longer list of shards, once, before any scheduler leads with it.
 
-What a scheduler writes down of the list cannot be taken back by a shorter one, and each shard's
-own script sees its shard alone. So a slip (a wrong order, a shard of another system in the list)
-would be noted in the shards that it fits before those that it does not fit refuse it. A wrong
-Redis at the end that is empty cannot be told from a new one.
+The scheduler writes the list down, and a shorter list cannot undo that. The script of each shard
+sees only its own shard. So a mistake (a wrong order, a shard of another system in the list) would
+be recorded in the shards that it fits before the others refuse it. An empty, wrong Redis at the end
+of the list cannot be distinguished from a new shard.
 
-Asked one after the other and without threads: the parent forks afterwards.
+The shards are asked one after the other, without threads, because the parent forks afterwards.
 """
 
 from __future__ import annotations
@@ -20,42 +20,44 @@ from ..protocol.link import Link
 from ..protocol.shards import Shard, read_layout, wrong_shards
 
 SOON_S = 2.0
-SHOWN = 40  # characters of what is no layout
+SHOWN = 40  # characters shown of an invalid layout
 
 
 def check_growth(shards: Sequence[Shard]) -> None:
-    """Raise WrongShards if the list is longer than it was, and not the old one with new shards
-    behind it; RedisUnavailable if a shard that does not answer leaves that open.
+    """Check the list if it is longer than before.
+
+    Raises WrongShards if it is not the old list with new shards at its end, and RedisUnavailable if
+    a shard that does not answer leaves that open.
     """
     if len(shards) < 2:
-        return  # no list is shorter
-    said: dict[Shard, bytes] = {}
+        return  # it cannot be longer than before
+    stored: dict[Shard, bytes] = {}
     away: RedisUnavailable | None = None
     for shard in shards:
         try:
-            said[shard] = _layout_of(shard)
+            stored[shard] = _layout_of(shard)
         except RedisUnavailable as error:
             away = away or error
-    layouts = {shard: read_layout(stored) for shard, stored in said.items()}
+    layouts = {shard: read_layout(text) for shard, text in stored.items()}
     if not any(layout and layout.count < len(shards) for layout in layouts.values()):
-        return  # it is as long as it was, or new; each shard refuses another place by itself
+        return  # as long as before, or new; each shard refuses another position by itself
     for shard, layout in layouts.items():
-        if said[shard] and (layout is None or layout.position != shard.position):
-            told = layout.place if layout else text_of(said[shard])[:SHOWN]
-            raise WrongShards(wrong_shards(shard.url, shard.namespace, shard.layout, told))
+        if stored[shard] and (layout is None or layout.position != shard.position):
+            shown = layout.place if layout else text_of(stored[shard])[:SHOWN]
+            raise WrongShards(wrong_shards(shard.url, shard.namespace, shard.layout, shown))
     if away is not None:
         raise RedisUnavailable(
-            f"the list of Redis URLs is longer than it was, so all of its shards have to answer "
+            "the list of Redis URLs is longer than before, so all of its shards have to answer "
             f"once: {away}"
         )
 
 
 def _layout_of(shard: Shard) -> bytes:
-    """Return what stands under ``layout`` there, b"" for nothing."""
+    """Return the value of the key ``layout`` on the shard, b"" without one."""
     keys = Keys(shard.namespace)
     link = Link(shard.url, name="flowkit-scheduler", patience=0.0, read_timeout=SOON_S)
     with closing(link):
-        found, used = link.batch([("GET", keys.layout()), ("EXISTS", keys.cursor(), keys.runs())])
-    if found is None:
+        layout, used = link.batch([("GET", keys.layout()), ("EXISTS", keys.cursor(), keys.runs())])
+    if layout is None:
         return b"of another system" if used and shard.position else b""
-    return bytes(found)
+    return bytes(layout)

@@ -1,8 +1,8 @@
-"""Mending hints: ready lists and ``delayed`` that hold less than the records say they should.
+"""Repair queues: ready lists and ``delayed`` that hold less than the records say they should.
 
-Hints are lost when somebody deletes keys, or when a store comes back from an older copy. Records
-are the truth, so the entries are written anew from them; one too many is dropped by the claim
-that pops it.
+Queue entries are only hints. They are lost when keys are deleted by hand, or when a store is
+restored from an older copy. Records are the truth, so missing entries are restored from them. The
+claim that pops an entry too many drops it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ..protocol.scheduler_store import SchedulerStore
 from .active import Active
 
 
-class Hints:
-    """Compares hints with records, for the runs in ``active``."""
+class QueueRepair:
+    """Compares the queues with the records, for the runs in ``active``."""
 
     def __init__(
         self,
@@ -25,22 +25,22 @@ class Hints:
         active: Mapping[str, Active],
         on_broken: Callable[[str, Exception], None] = lambda run, error: None,
     ) -> None:
-        """``on_broken``: hears of a run whose records cannot be read, and may drop it."""
+        """``on_broken`` is called with a run whose records cannot be read, and may drop it."""
         self._store = store
         self._active = active
         self._on_broken = on_broken
 
     def sweep(self) -> int:
-        """Mend if something seems to be missing; return how many entries were.
+        """Repair the queues if entries seem to be missing; return how many were.
 
-        What is dispatched stands in a ready list, in ``delayed`` or in a lane's claims. If those
-        hold less than there should be, something was lost, or is just being reported.
+        A dispatched task is in a ready list, in ``delayed`` or in a lane's claims. If those hold
+        fewer tasks than were dispatched, an entry was lost, or is just being reported.
         """
         expected = sum(active.state.dispatched for active in self._active.values())
-        return self.mend() if self._store.findable() < expected else 0
+        return self.repair() if self._store.findable() < expected else 0
 
-    def mend(self) -> int:
-        """Write anew what is queued or waiting by its record and findable nowhere."""
+    def repair(self) -> int:
+        """Restore the entries of tasks that their records call queued or waiting."""
         wanted = {
             run: tasks
             for run, active in self._active.items()
@@ -51,9 +51,9 @@ class Hints:
         lists = {place.ready for run in wanted for place in self._active[run].places}
         listed = self._store.listed(lists)
         records = self._store.read_records_of(wanted)
-        return sum(self._mend_run(self._active[run], found, listed) for run, found in records)
+        return sum(self._repair_run(self._active[run], tasks, listed) for run, tasks in records)
 
-    def _mend_run(
+    def _repair_run(
         self, active: Active, records: Iterable[tuple[int, TaskRecord]], listed: set[str]
     ) -> int:
         try:

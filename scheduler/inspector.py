@@ -1,9 +1,9 @@
-"""The inspector duty: looks whether Redis is still one that runs can be trusted to.
+"""The inspector duty: checks that Redis still keeps the data of runs.
 
-At the start one that may evict keys is refused. Its policy can be changed under running daemons,
-and a server that takes over may have another one. Then the leader says so, at once and again every
-``SAY_AGAIN_S``, and goes on: as long as its memory is not full nothing is lost, and to stop would
-help no run. Whoever starts meanwhile is refused as ever.
+At the start, daemons refuse a Redis that may evict keys. Its policy can be changed later, and a
+server that takes over may have another one. Then the leader logs that, at once and again every
+``REPEAT_S``, and continues: nothing is lost while the memory is not full, and stopping would help
+no run. Daemons that start meanwhile refuse that Redis as usual.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from ..protocol.fitness import eviction_policy, may_evict
 from ..protocol.link import Link
 
 LOOK_S = 2.0
-SAY_AGAIN_S = 60.0
+REPEAT_S = 60.0
 
 
 class Inspector:
-    """Asks for the policy."""
+    """Checks the eviction policy."""
 
     name = "inspector"
 
@@ -32,31 +32,31 @@ class Inspector:
         allow_eviction: bool,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``allow_eviction``: the user knows, so nothing is said."""
+        """``allow_eviction``: the user accepts eviction, so nothing is logged."""
         self._link = link
         self._log = logger
         self._blind = allow_eviction
         self._monotonic = monotonic
         self._policy = ""
-        self._said = 0.0
+        self._logged_at = 0.0
 
     def due_early(self) -> bool:
-        """Nothing makes it look before its time."""
+        """Return False: it never runs before its time."""
         return False
 
     def run_once(self) -> float:
-        """Look once; return the seconds until the next time. Raises RedisUnavailable."""
+        """Check once; return the seconds until the next time. Raises RedisUnavailable."""
         policy = None if self._blind else eviction_policy(self._link)
-        if policy is None:  # it does not tell, and will not tell next time
+        if policy is None:  # it does not report its policy, and never will
             self._blind = True
-            return SAY_AGAIN_S
+            return REPEAT_S
         now = self._monotonic()
-        if policy and (policy != self._policy or now - self._said >= SAY_AGAIN_S):
-            self._said = now
-            message = f"{may_evict(self._link, policy)}: runs that go on are in danger"
+        if policy and (policy != self._policy or now - self._logged_at >= REPEAT_S):
+            self._logged_at = now
+            message = f"{may_evict(self._link, policy)}: active runs are at risk"
             self._log.event(LogLevel.ERROR, "redis_unfit", message, policy=policy)
         elif self._policy and not policy:
-            message = "Redis does not delete keys any more when its memory is full"
+            message = "Redis no longer deletes keys when its memory is full"
             self._log.event(LogLevel.SYSTEM, "redis_fit", message)
         self._policy = policy
         return LOOK_S

@@ -1,8 +1,8 @@
-"""The janitor duty: forgets runs whose keys have expired, mends lost hints and drops idle ones.
+"""The janitor duty: deletes expired runs from the lists, repairs queues and drops stale entries.
 
-Redis expires a run's keys by itself; what is left is its name in the list of runs. Hints (ready
-lists, ``delayed``) can only be lost by somebody deleting them; records say what should be there.
-Hints of a run that is over do no harm, but one in a queue that nobody serves would stay for ever.
+Redis expires the keys of a run by itself; the run's name in the list of runs remains. Queue
+entries (ready lists, ``delayed``) are only lost if someone deletes them; the records say what they
+should be. Entries of a run that is over do no harm, but without workers they would stay forever.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Callable
 from ..logging import FlowkitLogger, LogLevel
 from ..protocol.scheduler_store import SchedulerStore
 
-TIDY_AT_ONCE = 200
+ENTRIES_AT_ONCE = 200
 DEAD_AT_ONCE = 200
 
 
 class Janitor:
-    """Sweeps."""
+    """Deletes what is expired and repairs queues."""
 
     name = "janitor"
 
@@ -26,28 +26,28 @@ class Janitor:
         store: SchedulerStore,
         logger: FlowkitLogger,
         every: float,
-        sweep_hints: Callable[[], int],
+        repair_queues: Callable[[], int],
     ) -> None:
-        """``every``: seconds between sweeps."""
+        """``every``: seconds between sweeps. ``repair_queues``: returns how many it restored."""
         self._store = store
         self._log = logger
         self._every = every
-        self._sweep_hints = sweep_hints
+        self._repair_queues = repair_queues
         self._cursor = "0"
         self._rank = 0
         self._dead_rank = 0
 
     def due_early(self) -> bool:
-        """Nothing makes it look before its time."""
+        """Return False: it never runs before its time."""
         return False
 
     def run_once(self) -> float:
-        """Look at some of the listed runs and at all hints; return seconds until the next time."""
-        mended = self._sweep_hints()
-        if mended:
-            message = f"{mended} queue entries were missing and were written anew from the records"
-            self._log.event(LogLevel.WARNING, "hints_mended", message, entries=mended)
-        _, self._rank = self._store.tidy(self._rank, TIDY_AT_ONCE)
+        """Check some of the listed runs and all queues; return the seconds until the next time."""
+        restored = self._repair_queues()
+        if restored:
+            message = f"{restored} queue entries were missing and were restored from the records"
+            self._log.event(LogLevel.WARNING, "hints_mended", message, entries=restored)
+        _, self._rank = self._store.tidy(self._rank, ENTRIES_AT_ONCE)
         self._cursor, runs = self._store.scan_runs(self._cursor)
         if runs:
             self._store.forget(runs)

@@ -1,15 +1,15 @@
-"""The leader duty: takes and keeps the scheduler's lease, in a thread and a connection of its own.
+"""The leader duty: takes and keeps the scheduler's lease, in its own thread and connection.
 
-Of its own, because rebuilding a run of a million tasks takes longer than a lease, and losing the
-lease over it would send the next scheduler into the same work. Should the work itself hang, the
-thread notices that nobody has asked for ``WATCHDOG_S`` and lets the lease go.
+Its own, because rebuilding a run of a million tasks takes longer than a lease. Losing the lease
+over that would send the next scheduler into the same work. If the work itself hangs, the thread
+notices that ``leadership`` has not been called for ``WATCHDOG_S``, and lets the lease expire.
 
-Schedulers of several shards share them: a leader whose process leads more than that of the standby
-passes its lease on (``share``). To everything here that is a lease that was lost, and to the
-standby one that it holds without having taken it.
+The schedulers of several shards balance them: a leader whose process leads more shards than that
+of the standby hands its lease over (``share``). For the other duties, that is a lost lease. The
+standby finds that it holds a lease that it did not take.
 
-A leader trusts itself until (request sent + lease − margin), whatever the reply's delay was; every
-write carries the term besides, so a leader that is wrong about itself changes nothing.
+A leader trusts itself until (request sent + lease − margin), however late the reply came. Every
+write also carries the term, so a leader that is wrong about itself changes nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from ..exceptions import LeaseLost, StoreError, WrongShards
 from ..protocol.lease_store import LeaseReply
 from ..protocol.scheduler_store import SchedulerStore
-from .share import Share
+from .share import ShardBalance
 
 MARGIN = 0.2  # of the lease
 WATCHDOG_S = 60.0
@@ -30,9 +30,9 @@ WATCHDOG_S = 60.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Leadership:
-    """A term that this scheduler has; ``cursor`` is where the one before had got to.
+    """A term of this scheduler. ``cursor``: how far the previous leader had got.
 
-    Equal only to itself: where all data was lost, terms begin at 1 again.
+    Equal only to itself: after all data was lost, terms begin at 1 again.
     """
 
     term: int
@@ -40,7 +40,7 @@ class Leadership:
 
 
 class Leader:
-    """Keeps the lease. ``leadership()`` says whether, and since which term, this one leads."""
+    """Keeps the lease. ``leadership()`` returns the current term, or None."""
 
     def __init__(
         self,
@@ -48,31 +48,31 @@ class Leader:
         lease: float,
         standby_poll: float,
         *,
-        share: Share | None = None,
+        shard_balance: ShardBalance | None = None,
         on_held: Callable[[LeaseReply], None] = lambda reply: None,
         on_trouble: Callable[[Exception], None] = lambda error: None,
         on_answer: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``store`` is this duty's alone. Times are in seconds. ``share``: what the process leads
-        beside this shard, None for a process of one.
+        """``store`` is used by this duty only. Times are in seconds. ``shard_balance``: the other
+        shards that this process leads, None for a process with one shard.
 
-        The callbacks are called in this duty's thread: ``on_held`` when somebody else leads,
-        ``on_trouble`` when a try failed, ``on_answer`` when one went through.
+        The callbacks are called in this duty's thread: ``on_held`` when another scheduler leads,
+        ``on_trouble`` when a request failed, ``on_answer`` when one succeeded.
         """
         self._store = store
         self._lease = lease
         self._poll = standby_poll
-        self._share = share
+        self._shard_balance = shard_balance
         self._on_held = on_held
         self._on_trouble = on_trouble
         self._on_answer = on_answer
         self._monotonic = monotonic
         self._current: Leadership | None = None
-        self._passed_to = ""  # who got the lease, if it was passed on last
+        self._handed_to = ""  # the scheduler that got the lease, if it was handed over
         self._asking = threading.Lock()
-        self.refused: WrongShards | None = None  # why there is nothing to lead here
-        self._was_accepted = False  # whether the shard has been the one that it is taken for
+        self.refused: WrongShards | None = None  # why this scheduler cannot lead here
+        self._was_accepted = False  # whether the shard has accepted its position
         self._trusted_until = 0.0
         self._asked = monotonic()
         self._stop = threading.Event()
@@ -83,7 +83,7 @@ class Leader:
         self._thread.start()
 
     def stop(self) -> None:
-        """Give the lease up, so that a standby need not wait for its end."""
+        """Release the lease, so that a standby need not wait until it expires."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(timeout=2.0)
@@ -94,11 +94,12 @@ class Leader:
         return self._current if self._asked < self._trusted_until else None
 
     def heir(self) -> str:
-        """Return who leads, if the lease was passed on last. Waits for an answer on its way: a
-        lease is gone before this duty has heard to whom.
+        """Return the new leader if the lease was handed over, else "".
+
+        Waits for a request in progress: the lease is gone before this duty knows the new leader.
         """
         with self._asking:
-            return self._passed_to
+            return self._handed_to
 
     def run_once(self) -> float:
         """Take or renew the lease; return the seconds until the next time."""
@@ -108,7 +109,9 @@ class Leader:
             self._note_leading(False)
             return self._poll
         lease_ms = round(self._lease * 1000)
-        reply = self._store.lead(lease_ms, self._share.total if self._share else None)
+        reply = self._store.lead(
+            lease_ms, self._shard_balance.total if self._shard_balance else None
+        )
         self._note_leading(reply.leads)
         if not reply.leads:
             self._current = None
@@ -117,29 +120,29 @@ class Leader:
         if reply.cursor is not None:
             self._current = Leadership(reply.term, reply.cursor)
         elif self._current is None or self._current.term != reply.term:
-            # It held the lease without knowing: the reply of the taking was lost, or came late.
+            # It already held the lease: the reply to its request was lost or came late.
             self._current = Leadership(reply.term, self._store.read_cursor())
         self._trusted_until = sent + self._lease * (1 - MARGIN)
-        self._passed_to = ""
-        if self._share is not None and self._share.gives_way_to(reply.standby):
-            self._pass_on(self._share, reply.term, lease_ms)
+        self._handed_to = ""
+        if self._shard_balance is not None and self._shard_balance.gives_way_to(reply.standby):
+            self._hand_over_lease(self._shard_balance, reply.term, lease_ms)
         return self._lease / 3
 
     def let_go_if_over(self) -> None:
-        """Say that this shard is not led any more, if the lease could not be renewed in time."""
+        """Record that this shard has no leader if the lease could not be renewed in time."""
         if self._monotonic() >= self._trusted_until:
             self._note_leading(False)
 
     def _note_leading(self, leads: bool) -> None:
-        if self._share is not None:
-            self._share.note(leads=leads)
+        if self._shard_balance is not None:
+            self._shard_balance.note(leads=leads)
 
-    def _pass_on(self, share: Share, term: int, lease_ms: int) -> None:
-        """Let who stands by lead, if it still does; from then on this one stands by."""
-        heir = self._store.pass_on(term, lease_ms, share.most)
+    def _hand_over_lease(self, balance: ShardBalance, term: int, lease_ms: int) -> None:
+        """Let the standby lead, if it still stands by. This scheduler then stands by."""
+        heir = self._store.pass_on(term, lease_ms, balance.most)
         if heir is not None:
-            share.note_passed_on()
-            self._passed_to = heir
+            balance.note_handed_over()
+            self._handed_to = heir
             self._current = None
 
     def _keep(self) -> None:
@@ -150,14 +153,14 @@ class Leader:
                     pause = self.run_once()
                 self._was_accepted = True
                 self._on_answer()
-            except LeaseLost:  # by the time it was to be passed on
+            except LeaseLost:  # lost before it could be handed over
                 pause = 0.0
             except WrongShards as error:
                 self._current = None
                 if not self._was_accepted:
                     self.refused = error
                     return
-                # It was changed after this scheduler had been accepted, so it may be repaired.
+                # It changed after this scheduler had been accepted, so it may be repaired.
                 self.let_go_if_over()
                 self._on_trouble(error)
                 pause = self._poll
@@ -168,8 +171,8 @@ class Leader:
         self._leave()
 
     def _leave(self) -> None:
-        """Give the lease up, also one that was passed on and not heard of, or stop standing by."""
-        if self._current is None and self._share is None:
+        """Release the lease, even if it was handed over without a reply, or stop standing by."""
+        if self._current is None and self._shard_balance is None:
             return
         self._current = None
         try:

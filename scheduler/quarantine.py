@@ -1,8 +1,8 @@
-"""Events that cannot be read: kept for people to look at, and logged in few lines.
+"""Quarantine for events that cannot be read. They are kept for inspection and logged in few lines.
 
-The resolver skips such an event, so it delays nothing. What is kept and logged is bounded:
-the newest of each batch are kept, and a line says how many there were, at most one in
-``SAY_AGAIN_S`` seconds. Of a million bad events a minute, six lines a minute are written.
+The resolver skips such an event, so it delays nothing. What is kept and logged is bounded: the
+newest events of each batch are kept, and at most one line in ``REPEAT_S`` seconds says how many
+there were. A million bad events a minute write six lines a minute.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from collections.abc import Callable
 from ..logging import FlowkitLogger, LogLevel
 from ..protocol.event_store import EventStore
 
-KEPT = 100  # of one batch, and in Redis
-SAY_AGAIN_S = 10.0
-SHOWN = 1000  # bytes of a text that are kept
+KEPT = 100  # events of one batch, and in Redis
+REPEAT_S = 10.0
+SHOWN = 1000  # bytes kept of an event's text
 
 
 class Quarantine:
-    """Gathers what one scheduler could not read."""
+    """Collects the events that one scheduler could not read."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Quarantine:
         self._quiet_until = 0.0
 
     def add(self, event_id: str, kind: bytes, text: bytes, why: Exception) -> None:
-        """Note a fact of an event that cannot be read."""
+        """Add a fact of an event that cannot be read."""
         what = f"{kind[:100]!a} {text[:SHOWN]!a}".replace("b'", "'").replace('b"', '"')
         self._events.append(f"{event_id} {what}")
         self._count += 1
@@ -46,7 +46,7 @@ class Quarantine:
             self._first = {"event_id": event_id, "text": what, "why": ascii(str(why)[:200])[1:-1]}
 
     def flush(self) -> None:
-        """Keep what was added, and say so if it is time. Raises LeaseLost."""
+        """Store what was added, and log it if a line is due. Raises LeaseLost."""
         if self._events:
             self._store.set_aside(list(self._events))
             self._events.clear()
@@ -54,11 +54,11 @@ class Quarantine:
             return
         count, first = self._count, self._first
         self._count, self._first = 0, {}
-        self._quiet_until = self._monotonic() + SAY_AGAIN_S
+        self._quiet_until = self._monotonic() + REPEAT_S
         event, why = first["event_id"], first.pop("why")
-        message = f"Event {event} cannot be read and was set aside: {why}"
+        message = f"Event {event} cannot be read and was quarantined: {why}"
         if count > 1:
             message = (
-                f"{count} events cannot be read and were set aside, the first is {event}: {why}"
+                f"{count} events cannot be read and were quarantined; the first is {event}: {why}"
             )
         self._log.event(LogLevel.ERROR, "event_broken", message, **first, events=count)

@@ -1,11 +1,11 @@
-"""The reaper duty: takes back what workers held whose lease ran out.
+"""The reaper duty: takes back the work of workers whose lease has expired.
 
-Their parent is gone or cut off, so nobody can say what was executing: see ``reap.lua`` for whom it
-suspects. A worker whose child died reports that itself and is not this duty's business. If the
-process dies here, the worker's claims still stand and are taken back by the next leader.
+Their parent process is gone or cut off, so it is unknown what was executing: ``reap.lua`` says
+which tasks it suspects. A worker whose child died reports that itself. If the scheduler dies during
+this, the worker's claims remain and the next leader takes them back.
 
-It begins its work ``GRACE_S`` after its scheduler has begun to lead. After an outage of Redis all
-leases may have run out, of workers that are alive and about to renew them.
+It starts ``GRACE_S`` after its scheduler begins to lead. After an outage of Redis, all leases may
+have expired, including those of live workers that are about to renew them.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ EVERY_S = 1.0
 GRACE_S = 3.0  # workers try to renew every second, or more often
 _ERROR = ErrorInfo(
     "WorkerLost",
-    f"workers were lost {MOST_DEATHS} times while they ran this task. Look for what ends them: "
+    f"workers were lost {MOST_DEATHS} times while they ran this task. Look for the cause: "
     "memory, a crash in native code, the machine itself",
 ).pack()
-_ONCE = lost_once("the worker that had taken this task was lost: its lease ran out")
+_ONCE = lost_once("the worker that had claimed this task was lost: its lease expired")
 
 
 class Reaper:
-    """Takes back what dead workers held."""
+    """Takes back the work of dead workers."""
 
     name = "reaper"
 
@@ -47,11 +47,11 @@ class Reaper:
         self._begin = monotonic() + GRACE_S
 
     def due_early(self) -> bool:
-        """Nothing makes it look before its time."""
+        """Return False: it never runs before its time."""
         return False
 
     def run_once(self) -> float:
-        """Reap workers whose lease is over; return the seconds until the next time."""
+        """Reap workers whose lease has expired; return the seconds until the next time."""
         early = self._begin - self._monotonic()
         if early > 0:
             return early
@@ -63,7 +63,7 @@ class Reaper:
             ]
             if self._store.retire(worker.name, worker.lanes):
                 message = (
-                    f"Worker {worker} is lost: its lease ran out; {len(taken)} attempts taken back"
+                    f"Worker {worker} is lost: its lease expired; {len(taken)} attempts taken back"
                 )
                 self._log.event(LogLevel.WARNING, "worker_lost", message, worker=str(worker))
         return EVERY_S

@@ -1,14 +1,14 @@
 """The resolver duty: events in, commands out, one ``core.run.Run`` per active run.
 
-All that it knows is rebuilt from Redis when leadership is taken (``recover``), so a scheduler may
-die at any point: the next one restores each run from its records, asks again for whatever was not
-carried out, and goes on at the cursor.
+Everything it knows is rebuilt from Redis when leadership is taken (``recover``), so a scheduler may
+die at any point. The next one restores each run from its records, issues again every command that
+was not executed, and continues at the cursor.
 
-Events up to the takeover are passed over: the records, from which every active run was rebuilt,
-say the same or more. A run that is resumed later is opened by an event behind them.
+Events up to the takeover are skipped: the records, from which every active run was rebuilt, say the
+same or more. An event behind them opens a run that is resumed later.
 
-A run whose graph or records are damaged ends as failed. One that is whole, and for which memory
-does not suffice, is tried again later. An unreadable event is set aside.
+A run whose graph or records are damaged ends as failed. An intact run that does not fit into memory
+is retried later. An event that cannot be read is quarantined.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from .run_log import RunLog
 from .writer import Writer
 
 BATCH = 500  # events read at once
-TURN_S = 5.0  # a graph of the largest size takes longer than that to read
+TURN_S = 5.0  # shorter than reading a graph of the largest size
 PROGRESS_S = 0.25
-GRAPH_TASKS_KEPT = 200_000  # of runs that are over; those that go on have theirs
+GRAPH_TASKS_KEPT = 200_000  # tasks in cached graphs, beside those of active runs
 
 
 class Resolver:
@@ -69,15 +69,15 @@ class Resolver:
         """Rebuild active runs from their records. Raises LeaseLost."""
         self.active.clear()
         self._room.clear()
-        self._writer = Writer(self._store)  # what an earlier term did not write is void
+        self._writer = Writer(self._store)  # discard what an earlier term did not write
         self._cursor = cursor
         self._replay_until = moment(self._store.last_event())
         for run in self._store.active_runs():
             self._open(run)
         self._writer.flush()
 
-    def tell_lost(self) -> None:
-        """Say which of the runs that went on are gone, since nobody may be left who would ask."""
+    def report_lost(self) -> None:
+        """Log which active runs are gone from Redis, since no client may be left to ask."""
         for run in self._store.missing(list(self.active)):
             self._run_log.lost(self.active[run])
         self.active.clear()
@@ -85,30 +85,30 @@ class Resolver:
     # -- the duty -------------------------------------------------------------------------------
 
     def run_once(self, block_ms: int) -> int:
-        """Take the next events, waiting up to ``block_ms`` for some; return how many were taken.
+        """Process the next events, waiting up to ``block_ms`` for some; return how many.
 
-        They are as many as can be taken in ``TURN_S``: the lease must be looked at in between.
+        It stops after ``TURN_S``, because the lease must be checked in between.
         """
         events = self._store.read_events(self._cursor, BATCH, block_ms)
         over: dict[str, list[tuple[int, TaskState]]] = {}
-        began, taken = self._monotonic(), 0
+        began, count = self._monotonic(), 0
         for event in events:
-            self._take_event(event, over)
+            self._process_event(event, over)
             self._cursor = event.id
-            taken += 1
+            count += 1
             if self._monotonic() - began > TURN_S:
                 break
-        self._take_over(over)
+        self._apply_over(over)
         self._quarantine.flush()
-        if taken:
+        if count:
             self._writer.move_cursor(self._cursor)
             self._writer.flush()
-        if taken or self._room.is_due():
+        if count or self._room.is_due():
             self._open_others()
-        return taken
+        return count
 
     def _open_others(self) -> None:
-        """Open runs that could not begin as their events said, and the one that waits for room."""
+        """Open runs whose "begin" was refused, and the run that waits for memory."""
         runs = self._writer.take_refused()
         for run in runs:
             self._forget(run)
@@ -119,7 +119,7 @@ class Resolver:
         if runs:
             self._writer.flush()
 
-    def _take_event(self, event: Event, over: dict[str, list[tuple[int, TaskState]]]) -> None:
+    def _process_event(self, event: Event, over: dict[str, list[tuple[int, TaskState]]]) -> None:
         replayed = self._is_replayed(event)
         for kind, text in event.facts:
             try:
@@ -135,29 +135,29 @@ class Resolver:
             elif fact.kind == "W":
                 self.retries_seen += 1
             else:
-                # What is over must be known before the run is opened, cancelled or resumed.
-                self._take_over(over)
-                self._take(fact)
+                # Apply finished tasks before a run is opened, cancelled or resumed.
+                self._apply_over(over)
+                self._apply_fact(fact)
 
     def _is_replayed(self, event: Event) -> bool:
         if self._replay_until is not None and moment(event.id) > self._replay_until:
             self._replay_until = None
         return self._replay_until is not None
 
-    def _take_over(self, over: dict[str, list[tuple[int, TaskState]]]) -> None:
+    def _apply_over(self, over: dict[str, list[tuple[int, TaskState]]]) -> None:
         for run, facts in over.items():
             active = self.active.get(run)
             if active is not None:
-                self._carry_out(active, active.state.tasks_over(facts))
+                self._execute(active, active.state.tasks_over(facts))
         over.clear()
 
-    def _take(self, fact: Fact) -> None:
+    def _apply_fact(self, fact: Fact) -> None:
         active = self.active.get(fact.run)
         if fact.kind == "cancel":
             if active is not None:
-                self._carry_out(active, active.state.cancel())
+                self._execute(active, active.state.cancel())
             elif fact.run in self._room.waiting:
-                self._open(fact.run, must=True)  # it ends at once: nothing of it was queued
+                self._open(fact.run, must=True)  # it ends at once: none of its tasks was queued
         elif fact.kind == "submit" and active is None:
             known = self._graphs.get(fact.digest)
             if known is not None and len(known.graph) < PART:
@@ -170,32 +170,32 @@ class Resolver:
     # -- runs -----------------------------------------------------------------------------------
 
     def _begin(self, run: str, digest: str, dag: CompiledDAG) -> None:
-        """Start a run of a graph that is known. It is new, so there is no record to read, and
-        whether there is such a run is asked in the call that queues its first tasks.
+        """Start a new run of a graph that is cached. A new run has no records to read; the call
+        that queues its first tasks checks that the run exists.
         """
         active = self._activate(run, dag)
         self._writer.begin(run, digest, len(dag.graph))
-        self._carry_out(active, active.state.start())
+        self._execute(active, active.state.start())
 
     def _open(self, run: str, *, must: bool = False) -> None:
-        """Start or restore a run from what Redis says of it; end one that cannot be read.
+        """Start or restore a run from its data in Redis. End a run that cannot be read.
 
-        One for which there is no room has to wait, unless it ``must`` be opened.
+        A run without room in memory has to wait, unless it ``must`` be opened.
         """
         try:
-            found = self._store.read_active(run)
-            if found is None:
+            stored = self._store.read_active(run)
+            if stored is None:
                 self._room.leave(run)
                 return
-            dag = self._graph(found.digest)
-            if not (must or self._room.let_in(run, dag)):
+            dag = self._graph(stored.digest)
+            if not (must or self._room.admit(run, dag)):
                 self._run_log.waits(run, dag)
                 return
             states = self._store.read_states(run, len(dag.graph))
-            if found.resuming is not None:
-                states = self._reset(run, dag, states, found.resuming)
+            if stored.resuming is not None:
+                states = self._reset(run, dag, states, stored.resuming)
             active = self._activate(run, dag)
-            commands = active.state.restore(states, found.stop)
+            commands = active.state.restore(states, stored.stop)
         except Damaged as error:
             self._end_broken(run, error)
         except MemoryError:
@@ -203,10 +203,10 @@ class Resolver:
             self._run_log.lacks_memory(run, self._room.postpone(run))
         else:
             self._room.settle(run)
-            self._carry_out(active, commands)
+            self._execute(active, commands)
 
     def _reset(self, run: str, dag: CompiledDAG, states: States, named: Sequence[int]) -> States:
-        """Make what a resume makes again pending; return the states of the rest."""
+        """Reset the tasks that a resume reruns; return the states of the other tasks."""
         stay = self._held(run, dag, named)
         succeeded = {task for task, state in states if state is TaskState.SUCCEEDED}
         lost = self._store.lost_results(run, succeeded)
@@ -217,15 +217,12 @@ class Resolver:
 
     def _held(self, run: str, dag: CompiledDAG, named: Sequence[int]) -> dict[int, TaskState]:
         wanted = may_be_held(dag, named)
-        found = self._store.read_records_of({run: wanted}) if wanted else ()
-        return {task: state for _, records in found for task, state in held(records).items()}
+        batches = self._store.read_records_of({run: wanted}) if wanted else ()
+        return {task: state for _, records in batches for task, state in held(records).items()}
 
     def _activate(self, run: str, dag: CompiledDAG) -> Active:
         state = Run(
-            dag.graph,
-            on_failure=dag.on_failure,
-            window=self._window,
-            triggers=dag.triggers(),
+            dag.graph, on_failure=dag.on_failure, window=self._window, triggers=dag.triggers()
         )
         active = self.active[run] = Active.of(run, dag, state)
         self._run_log.started(active)
@@ -234,7 +231,7 @@ class Resolver:
     def _graph(self, digest: str) -> CompiledDAG:
         dag = self._graphs.get(digest) or self._store.read_graph(digest)
         if dag is None:
-            raise Damaged(f"its graph {digest[:12]} is not in Redis any more")
+            raise Damaged(f"its graph {digest[:12]} is no longer in Redis")
         self._graphs.put(digest, dag)
         return dag
 
@@ -254,7 +251,7 @@ class Resolver:
 
     # -- commands -------------------------------------------------------------------------------
 
-    def _carry_out(self, active: Active, commands: Sequence[Command]) -> None:
+    def _execute(self, active: Active, commands: Sequence[Command]) -> None:
         for command in commands:
             match command:
                 case QueueTasks(tasks):
@@ -270,11 +267,11 @@ class Resolver:
                 case StopTasks(tasks):
                     self._stop_tasks(active, tasks)
         now = self._monotonic()
-        if now - active.told >= PROGRESS_S and not active.state.finished:
-            # A run that has only begun has no progress to tell yet.
-            if active.told:
+        if now - active.progress_at >= PROGRESS_S and not active.state.finished:
+            # A run that has just started has no progress to publish.
+            if active.progress_at:
                 self._writer.progress(active.run, active.counts())
-            active.told = now
+            active.progress_at = now
 
     def _queue(self, active: Active, tasks: Sequence[int]) -> None:
         places, policy_of = active.places, active.dag.policy_of
@@ -292,7 +289,7 @@ class Resolver:
         notify = active.state.outcome is RunState.CANCELLED
         over, _ = self._store.turn_over(active.run, TaskState.CANCELLED, tasks, notify=notify)
         facts = [(task, TaskState.CANCELLED) for task in over]
-        self._carry_out(active, active.state.tasks_over(facts))
+        self._execute(active, active.state.tasks_over(facts))
 
     def _finish(self, active: Active, outcome: RunState, failed: int | None) -> None:
         self._writer.finish(active.run, outcome, failed, active.counts())

@@ -1,13 +1,13 @@
-"""What a resumed run makes again, and what it keeps.
+"""Which tasks a resumed run reruns, and which it keeps.
 
-Kept is what succeeded or was skipped. Made again is all that did not, every task that the resume
-named or whose result Redis may have lost, and whatever needs a task that is made again, so that a
-run never holds results of two makings. The run's own hooks follow its end, so they are called again
-with it. Worked out here, where the graph is: a resume names a few tasks, and a million may need
+It keeps tasks that succeeded or were skipped. It reruns all others, every task that the resume
+named or whose result Redis may have lost, and everything downstream of a rerun task, so that a run
+never mixes results of two executions. The hooks of the run follow its end, so they run again too.
+This is worked out here, where the graph is: a resume names a few tasks, and a million may depend on
 them.
 
-Held, whatever is made again around it, is a task that must not start twice and may have started:
-only a resume that names it starts it again. What came of it stands; without a result, it has
+An at-most-once task that may have started is held, whatever is rerun around it: only a resume that
+names it restarts it. Its outcome stays; without a result, it has failed.
 failed.
 """
 
@@ -21,8 +21,8 @@ from ..core.triggers import OF_THE_RUN
 from ..protocol.once import lost_once
 from ..protocol.records import TaskRecord
 
-# What has a record that says pending was made so by an earlier scheduler, which did not get to the
-# end of it: what needs it may not be pending yet.
+# A record in the state pending was reset by an earlier scheduler that did not finish: tasks
+# downstream of it may not be pending yet.
 _AGAIN = (
     TaskState.FAILED,
     TaskState.UPSTREAM_FAILED,
@@ -39,7 +39,7 @@ States = list[tuple[int, TaskState]]
 
 
 def may_be_held(dag: CompiledDAG, named: Container[int]) -> list[int]:
-    """Return the tasks that must not start twice and that the resume did not name."""
+    """Return the at-most-once tasks that the resume did not name."""
     once = {number for number, policy in enumerate(dag.policies) if policy.at_most_once}
     if not once:
         return []
@@ -48,7 +48,7 @@ def may_be_held(dag: CompiledDAG, named: Container[int]) -> list[int]:
 
 
 def held(records: Iterable[tuple[int, TaskRecord]]) -> dict[int, TaskState]:
-    """Return those of these tasks that may have started, with the states that they keep."""
+    """Return the tasks that may have started, with the states that they keep."""
     return {
         task: _HELD[record.state]
         for task, record in records
@@ -62,9 +62,9 @@ def divide(
     named: Iterable[int],
     stay: Mapping[int, TaskState] | None = None,
 ) -> tuple[States, list[int]]:
-    """Return (what is kept, with its states; the tasks over whose records are to be reset).
+    """Return (the kept tasks with their states, the finished tasks whose records are to be reset).
 
-    ``stay``: the tasks that are held. A reset leaves their records alone, but for cancelled ones.
+    ``stay``: the tasks that are held. A reset changes their records only if they were cancelled.
     """
     stay = stay or {}
     first = [task for task, state in states if state in _AGAIN and task not in stay]

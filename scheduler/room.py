@@ -1,12 +1,12 @@
-"""How much memory runs that are active may take together: whatever is submitted, it is bounded.
+"""Limit the memory of active runs, whatever is submitted.
 
-A run of a large DAG costs its submitter a few hundred bytes in Redis and the scheduler megabytes.
-Runs for which there is no room wait, in the order in which they came, until others are over; their
-state in Redis is "running" and no task of them is queued. Runs of small DAGs are always let in.
+A run of a large DAG costs its submitter a few hundred bytes in Redis, and the scheduler megabytes.
+Runs without room wait, in the order in which they came, until others are over. Their state in Redis
+is "running", and none of their tasks is queued. Runs of small DAGs are always admitted.
 
-A run for which the process could get no memory waits too. One of them is tried again after a pause,
-which grows while none succeeds: it may be the process that is short of memory, or the run that is
-too large for it, and other runs go on meanwhile.
+A run for which the process could not allocate memory waits too. One of them is retried after a
+pause, which grows while none succeeds: the process may be short of memory, or the run too large
+for it. Other runs continue meanwhile.
 
 The figures per task were measured with a DAG of two million tasks.
 """
@@ -21,27 +21,27 @@ from ..core.compiled import CompiledDAG
 from ..core.triggers import Trigger
 
 MOST_BYTES = 512 * 1024 * 1024
-SMALL = 1000  # tasks of a run that is always let in
-GRAPH_BYTES, RUN_BYTES, TRIGGER_BYTES = 100, 4, 75  # of a task: once for a DAG, and for each run
+SMALL = 1000  # tasks of a run that is always admitted
+GRAPH_BYTES, RUN_BYTES, TRIGGER_BYTES = 100, 4, 75  # per task: once per DAG, and per run
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
 
 
 class Room:
-    """Which runs of large DAGs are in memory, and which wait."""
+    """Knows which runs of large DAGs are in memory, and which wait."""
 
     def __init__(
         self, most_bytes: int = MOST_BYTES, *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._most = most_bytes
         self._monotonic = monotonic
-        self._late: dict[str, None] = {}  # for which there was no memory
+        self._late: dict[str, None] = {}  # runs that failed for lack of memory
         self._pause = FIRST_PAUSE_S
         self._again_at = 0.0
         self._inside: dict[str, _Weight] = {}
-        self.waiting: dict[str, int] = {}  # run → bytes that it needs at most
+        self.waiting: dict[str, int] = {}  # run → the most bytes that it needs
 
-    def let_in(self, run: str, dag: CompiledDAG) -> bool:
-        """Note that a run comes into memory; False if it has to wait. One is let in alone."""
+    def admit(self, run: str, dag: CompiledDAG) -> bool:
+        """Admit a run to memory, or return False if it has to wait. A single run always fits."""
         if len(dag.graph) <= SMALL:
             return True
         weight = _weight(dag)
@@ -54,9 +54,9 @@ class Room:
         return True
 
     def next(self) -> str | None:
-        """Return the run that has waited longest if there is room for it now, else None.
+        """Return the run that has waited longest if it fits now, else None.
 
-        One for which there was no memory comes first, when it is its time.
+        A run that failed for lack of memory comes first, when it is due.
         """
         if self.is_due():
             self._again_at = self._monotonic() + self._pause
@@ -67,13 +67,13 @@ class Room:
         return None
 
     def leave(self, run: str) -> None:
-        """Note that a run is in memory no longer, or waits no longer."""
+        """Record that a run is no longer in memory, or no longer waits."""
         self._inside.pop(run, None)
         self._late.pop(run, None)
         self.waiting.pop(run, None)
 
     def postpone(self, run: str) -> float:
-        """Note that there was no memory for a run; return the seconds until one is tried again."""
+        """Record a lack of memory for a run; return the seconds until a run is retried."""
         self.leave(run)
         self._late[run] = None  # behind the others
         pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE_S)
@@ -81,24 +81,24 @@ class Room:
         return pause
 
     def settle(self, run: str) -> None:
-        """Note that a run was opened."""
+        """Record that a run was opened."""
         if run in self._late:
             del self._late[run]
             self._pause = FIRST_PAUSE_S
 
     def is_due(self) -> bool:
-        """Return whether a run for which there was no memory is to be tried again."""
+        """Return whether a run that failed for lack of memory is due for a retry."""
         return bool(self._late) and self._monotonic() >= self._again_at
 
     def clear(self) -> None:
-        """Note that memory was emptied."""
+        """Forget all runs."""
         self._inside.clear()
         self._late.clear()
         self.waiting.clear()
 
 
 class _Weight(NamedTuple):
-    """What a run takes: its DAG, which is kept with it, the bytes of that, and those of the run."""
+    """What a run needs: its DAG, kept with it, the bytes of the DAG, and the bytes of the run."""
 
     dag: CompiledDAG
     graph: int
@@ -106,7 +106,7 @@ class _Weight(NamedTuple):
 
 
 def _weight(dag: CompiledDAG) -> _Weight:
-    """Weigh a DAG, once for each run: its triggers are counted task by task."""
+    """Weigh a DAG, once per run, because its triggers are counted task by task."""
     tasks = len(dag.graph)
     return _Weight(dag, GRAPH_BYTES * tasks, RUN_BYTES * tasks + _triggers(dag))
 

@@ -1,8 +1,8 @@
-"""What the scheduler logs of runs: one line when a run starts and one when it is over.
+"""The log lines about runs: one when a run starts and one when it is over.
 
-Writing a line costs as much as scheduling a small run, so that at thousands of runs a second only
-``LINES_A_SECOND`` of them are written and the rest is counted. A run that failed or was cancelled
-always gets its line; one that cannot be read does not, since a client may submit a million of them.
+Writing a line costs as much as scheduling a small run. So at thousands of runs a second, only
+``LINES_A_SECOND`` of them are written and the rest are counted. A run that failed or was cancelled
+always gets its line. A run that cannot be read does not: a client may submit a million of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LINES_A_SECOND = 20
 
 
 class RunLog:
-    """Lines about runs, under the names and at the levels that runs in one process have."""
+    """Writes lines about runs, with the event names and levels of runs in one process."""
 
     def __init__(
         self, logger: FlowkitLogger, *, monotonic: Callable[[], float] = time.monotonic
@@ -31,7 +31,7 @@ class RunLog:
         self._left_out = 0
 
     def started(self, active: Active) -> None:
-        """A run was taken up."""
+        """A run was started."""
         if self._may_write():
             tasks = len(active.dag.graph)
             message = f"Run started: {active.run} of DAG {active.dag.name} ({tasks} tasks)"
@@ -55,35 +55,35 @@ class RunLog:
         """A run was ended because its data in Redis cannot be read."""
         if not self._may_write(LogLevel.ERROR):
             return
-        message = f"Run {run} cannot go on and was ended as failed: {error}"
+        message = f"Run {run} cannot continue and was ended as failed: {error}"
         why = {"error_type": type(error).__name__, "error_message": str(error)}
         self._log.event(LogLevel.ERROR, "run_broken", message, run_id=run, **why)
 
     def waits(self, run: str, dag: CompiledDAG) -> None:
-        """A run is not begun yet: those that go on fill the memory that runs may take."""
+        """A run has to wait: active runs fill the memory that runs may use."""
         if not self._may_write(LogLevel.WARNING):
             return
         message = (
             f"Run {run} of DAG {dag.name} ({len(dag.graph)} tasks) waits: other large runs fill "
-            "the memory that runs may take. It begins when one of them is over, or is cancelled"
+            "the memory for runs. It starts when one of them is over or cancelled"
         )
         self._log.event(LogLevel.WARNING, "run_waits", message, run_id=run, dag_name=dag.name)
 
     def lacks_memory(self, run: str, pause: float) -> None:
-        """A run is not begun yet: this process could get no memory for it."""
+        """A run has to wait: this process has not enough memory for it."""
         if not self._may_write(LogLevel.WARNING):
             return
         message = (
-            f"Run {run} waits: memory does not suffice to read it. The scheduler tries again in "
+            f"Run {run} waits: there is not enough memory to read it. The scheduler tries again in "
             f"{pause:g} s. Give it more memory, or submit smaller DAGs"
         )
         self._log.event(LogLevel.WARNING, "run_lacks_memory", message, run_id=run)
 
     def lost(self, active: Active) -> None:
-        """A run that went on is not in Redis any more."""
+        """An active run is no longer in Redis."""
         message = (
-            f"Run {active.run} of DAG {active.dag.name} is lost: Redis has nothing of it any more, "
-            "unless it has ended since and its TTL is over. Submit it anew, and look at the "
+            f"Run {active.run} of DAG {active.dag.name} is lost: its data is gone from Redis, "
+            "unless it ended meanwhile and its TTL is over. Submit it again, and check the "
             "persistence of that Redis"
         )
         self._write(LogLevel.ERROR, "run_lost", message, active)

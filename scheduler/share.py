@@ -1,14 +1,14 @@
-"""How schedulers share the shards: whose process leads how many, and when a lease is passed on.
+"""Balance the shards among schedulers: how many each process leads, and when to hand one over.
 
-Each process of several shards keeps a board in memory that its children share: a byte for each,
-whether it leads its shard. A child that stands by tells Redis the sum with each poll; the one that
-leads hears of it with each renewal, and passes its lease on if its own process leads at least two
-more. So the numbers meet and stay: a lease passed on brings them together by two, and with a
+The children of one process with several shards share leadership counts in memory: one byte per
+child says whether it leads its shard. A standby tells Redis the sum with each poll. The leader gets
+that sum with each renewal, and hands its lease over if its own process leads at least two more. So
+the counts converge and then stay: each lease handed over brings them closer by two, and with a
 difference of one nothing moves.
 
-What is heard of another process is old by as much as two polls. Two leases passed on at once would
-overshoot and come back, so the children take turns by the machine's clock, and when one has passed
-its lease on the others wait for as long as a turn. A lease too many is no fault, only a detour.
+The count of another process is up to two polls old. Two leases handed over at once would overshoot
+and come back, so the children take turns by the machine's clock, and after a lease is handed over
+the others wait for one turn. One lease too many does no harm; it only moves twice.
 """
 
 from __future__ import annotations
@@ -22,69 +22,69 @@ LEAST_DIFFERENCE = 2
 _STAMP = struct.Struct("d")
 
 
-class Board:
-    """What the children of one process share. To be made by their parent, before it forks."""
+class LeadershipCounts:
+    """Which shards the children of one process lead. The parent creates it before it forks."""
 
     def __init__(
         self, shards: int, turn: float, *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        """``turn``: seconds for each child in turn to pass its lease on; longer than two polls of
-        a standby and than the time between two renewals.
+        """``turn``: seconds in which each child in turn may hand its lease over. It is longer than
+        two polls of a standby and than the time between two renewals.
         """
         self.shards = shards
         self.turn = turn
         self.monotonic = monotonic
-        self._memory = mmap.mmap(-1, _STAMP.size + shards)  # till when to be quiet; who leads
+        self._memory = mmap.mmap(-1, _STAMP.size + shards)  # end of the pause; who leads
 
     def note(self, position: int, *, leads: bool) -> None:
-        """Say whether the child of this shard leads."""
+        """Record whether the child of this shard leads."""
         self._memory[_STAMP.size + position] = leads
 
     def total(self) -> int:
         """Return how many shards the process leads."""
         return sum(self._memory[_STAMP.size :])
 
-    def be_quiet(self) -> None:
-        """Let nobody pass a lease on for as long as a turn."""
+    def pause(self) -> None:
+        """Let no child hand a lease over for the length of one turn."""
         _STAMP.pack_into(self._memory, 0, self.monotonic() + self.turn)
 
     def is_turn_of(self, position: int) -> bool:
-        """Return whether the child of this shard may pass its lease on now."""
+        """Return whether the child of this shard may hand its lease over now."""
         now = self.monotonic()
         turn = int(now / self.turn) % self.shards
         return turn == position and now >= _STAMP.unpack_from(self._memory, 0)[0]
 
 
-class Share:
-    """One child's view of the board."""
+class ShardBalance:
+    """One child's view of the leadership counts."""
 
-    def __init__(self, board: Board, position: int) -> None:
-        """``position``: of its shard."""
-        self._board = board
+    def __init__(self, counts: LeadershipCounts, position: int) -> None:
+        """``position``: of the child's shard."""
+        self._counts = counts
         self._position = position
 
     @property
     def total(self) -> int:
         """How many shards the process leads."""
-        return self._board.total()
+        return self._counts.total()
 
     @property
     def most(self) -> int:
-        """How many shards another process may lead for this one to pass a lease on to it."""
+        """The most shards another process may lead and still receive a lease from this one."""
         return self.total - LEAST_DIFFERENCE
 
     def note(self, *, leads: bool) -> None:
-        """Say whether this child leads."""
-        self._board.note(self._position, leads=leads)
+        """Record whether this child leads."""
+        self._counts.note(self._position, leads=leads)
 
     def gives_way_to(self, standby: int) -> bool:
-        """Return whether this child, which leads, is to pass its lease on now.
+        """Return whether this child, which leads, should hand its lease over now.
 
-        ``standby``: how many shards the process leads that stands by, -1 if nobody does.
+        ``standby``: how many shards the process of the standby leads, -1 without a standby.
         """
-        return 0 <= standby <= self.most and self._board.is_turn_of(self._position)
+        return 0 <= standby <= self.most and self._counts.is_turn_of(self._position)
 
-    def note_passed_on(self) -> None:
-        """Say that this child has passed its lease on."""
+    def note_handed_over(self) -> None:
+        """Record that this child has handed its lease over."""
         self.note(leads=False)
-        self._board.be_quiet()
+        self._counts.pause()

@@ -1,8 +1,8 @@
 """The scheduler's write buffer: commands of many runs in few calls, in order.
 
-Commands are gathered while events are read and flushed together; a call holds at most about 1,000
-items. The cursor travels with the last part, so a crash before it replays the events: every
-command is then refused as already done. Order within a run is kept.
+Commands are collected while events are read, and flushed together; a call holds at most about 1,000
+items. The cursor is written with the last part, so after a crash before it the events are replayed:
+each command is then refused as already done. The order within a run is kept.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .active import Place
 
 
 class Writer:
-    """Gathers apply commands."""
+    """Collects apply commands."""
 
     def __init__(self, store: SchedulerStore) -> None:
         self._store = store
@@ -26,14 +26,14 @@ class Writer:
         self._refused: list[str] = []
 
     def begin(self, run: str, digest: str, tasks: int) -> None:
-        """Have it looked up whether a new run is running, and of this graph, before up to
-        ``tasks`` tasks of it are queued in the same call.
+        """Check that a new run is running and has this graph, before up to ``tasks`` of its tasks
+        are queued in the same call.
         """
         self._make_room(1, then=tasks)
         self._commands += ("begin", run, digest)
 
     def queue(self, run: str, place: Place, tasks: Sequence[int]) -> None:
-        """Queue tasks of one place."""
+        """Queue tasks that share a place."""
         for at in range(0, len(tasks), PART):
             part = tasks[at : at + PART]
             self._make_room(len(part))
@@ -45,22 +45,22 @@ class Writer:
         self._commands += ("finish", run, outcome.value, "" if failed is None else failed, counts)
 
     def progress(self, run: str, counts: str) -> None:
-        """Publish how far a run is."""
+        """Publish the progress of a run."""
         self._make_room(1)
         self._commands += ("progress", run, counts)
 
     def move_cursor(self, cursor: str) -> None:
-        """Note that all events up to this one have led to what was gathered so far."""
+        """Set the cursor: all events up to it have led to the commands collected so far."""
         self._cursor = cursor
 
     def flush(self) -> None:
-        """Write everything. Raises LeaseLost."""
+        """Write all collected commands. Raises LeaseLost."""
         if self._commands or self._cursor:
             self._write(self._cursor)
             self._cursor = ""
 
     def take_refused(self) -> list[str]:
-        """Return the runs that could not begin since this was asked last."""
+        """Return the runs whose "begin" was refused since the last call."""
         refused, self._refused = self._refused, []
         return refused
 

@@ -20,7 +20,7 @@ KNOWN = {
     "flowkit/cli/daemon_options.py:_note_parent_file:click.echo": ESCAPED,
     "flowkit/cli/display.py:_print_output:write_output": "output of tasks",
     "flowkit/cli/display.py:_write_line:write_text": "callers escape: note, line and _print_output",
-    "flowkit/cli/display.py:_write_line:self._progress.console.print": "the same, and no markup is read",
+    "flowkit/cli/display.py:_write_line:self._progress.console.print": "the same, without markup",
     "flowkit/cli/output.py:say:click.echo": ESCAPED,
     "flowkit/cli/output.py:note:click.echo": ESCAPED,
     "flowkit/cli/output.py:say_indented:click.echo": ESCAPED,

@@ -171,7 +171,7 @@ def _evicting(case: Case) -> None:
     def heard(words: str) -> int:
         return sum(one.log.count(words) for one in stage.schedulers)
 
-    before, fine = heard(told), heard("does not delete keys any more")
+    before, fine = heard(told), heard("no longer deletes keys")
     ailing_redis.config(stage.redis, maxmemory_policy=EVICTING)
     wait_until("the leader says so", lambda: heard(told) > before, SAID_S)
     daemons = (["-m", "flowkit.scheduler"], ["-m", "flowkit.worker", "--app", APP])
@@ -180,7 +180,7 @@ def _evicting(case: Case) -> None:
         stage.demand(one.exit_code(PATIENCE_S) == 3, f"{one.log_path.name} began on {told}")
         stage.demand("--allow-eviction" in one.log, f"{one.log_path.name} said {one.log!r}")
     ailing_redis.config(stage.redis, maxmemory_policy=KEEPING)
-    wait_until("all is well", lambda: heard("does not delete keys any more") > fine, SAID_S)
+    wait_until("all is well", lambda: heard("no longer deletes keys") > fine, SAID_S)
     _must_end(stage, run.run_id)
 
 

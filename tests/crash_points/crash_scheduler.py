@@ -12,8 +12,8 @@ from crash_worker import quiet_log
 from flowkit.exceptions import LeaseLost, RedisUnavailable, StoreError
 from flowkit.protocol.fitness import check_fitness
 from flowkit.protocol.scheduler_store import SchedulerStore
-from flowkit.scheduler.daemon import _begin_anew
-from flowkit.scheduler.hints import Hints
+from flowkit.scheduler.daemon import _on_new_server
+from flowkit.scheduler.hints import QueueRepair
 from flowkit.scheduler.janitor import Janitor
 from flowkit.scheduler.leader import Leader, Leadership
 from flowkit.scheduler.loop import Loop
@@ -37,12 +37,12 @@ class SchedulerUnit:
         self.process = Process(world, "scheduler")
         self._id = f"s{next(_numbers)}"
         self._log = quiet_log()
-        self._store = self._new_store(patience=1.0, on_new_server=_begin_anew)
+        self._store = self._new_store(patience=1.0, on_new_server=_on_new_server)
         self._leader = Leader(
             self._new_store(patience=0.0), LEASE_S, POLL_S, monotonic=world.seconds
         )
         self._resolver = Resolver(self._store, self._log, WINDOW, monotonic=world.seconds)
-        self._hints = Hints(self._store, self._resolver.active, self._resolver.give_up)
+        self._queue_repair = QueueRepair(self._store, self._resolver.active, self._resolver.give_up)
         self._lease_due = 0.0
         self._led: Leadership | None = None
         self._loop = Loop([])
@@ -75,7 +75,7 @@ class SchedulerUnit:
         except LeaseLost:
             self._led = None
             with suppress(LeaseLost, RedisUnavailable):
-                self._resolver.tell_lost()
+                self._resolver.report_lost()
             return True
         except RedisUnavailable:
             self._led = None
@@ -84,13 +84,13 @@ class SchedulerUnit:
     def _take_over(self, leadership: Leadership) -> None:
         self._store.term = leadership.term
         self._resolver.recover(self._store.read_cursor())
-        self._hints.mend()
+        self._queue_repair.repair()
         world, resolver = self._world, self._resolver
         self._loop = Loop(
             [
                 Promoter(self._store, lambda: resolver.retries_seen),
                 Reaper(self._store, self._log, monotonic=world.seconds),
-                Janitor(self._store, self._log, SWEEP_S, self._hints.sweep),
+                Janitor(self._store, self._log, SWEEP_S, self._queue_repair.sweep),
             ],
             monotonic=world.seconds,
         )

@@ -16,7 +16,7 @@ from flowkit.protocol.keys import Keys as Names
 from flowkit.protocol.link import Link
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.scripts import script
-from flowkit.scheduler.hints import Hints
+from flowkit.scheduler.hints import QueueRepair
 from flowkit.scheduler.reaper import Reaper
 from flowkit.scheduler.resolver import Resolver
 
@@ -184,7 +184,7 @@ class Duties:
         self.store = SchedulerStore(link, mirror.namespace, scheduler, now_ms=lambda: mirror.now)
         self.store.term = term
         self.resolver = Resolver(self.store, log, 100, monotonic=lambda: 0.0)
-        self.hints = Hints(self.store, self.resolver.active)
+        self.queue_repair = QueueRepair(self.store, self.resolver.active)
         self.reaper = Reaper(self.store, log, monotonic=iter(range(0, 10**9, 1000)).__next__)
 
     def take_turn(self, move: Move) -> None:
@@ -193,7 +193,7 @@ class Duties:
             "takes over": self._take_over,
             "reads events": lambda: self.resolver.run_once(1),
             "sees expired": self.reaper.run_once,
-            "misses hints": self.hints.sweep,
+            "misses hints": self.queue_repair.sweep,
         }
         with suppress(LeaseLost):  # a stale scheduler takes turns as well
             turns["takes over" if move.calls else move.what.partition(" [")[0]]()
@@ -203,7 +203,7 @@ class Duties:
 
     def _take_over(self) -> None:
         self.resolver.recover(self.store.read_cursor())
-        self.hints.mend()
+        self.queue_repair.repair()
 
 
 def whole_turn(setup: Setup, state: State, at: int) -> State:

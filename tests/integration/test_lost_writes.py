@@ -51,7 +51,7 @@ def test_a_run_whose_last_outcomes_are_lost_goes_on_from_what_is_there(
         system.started("last")
         system.started("three")
         set_back(own_redis, "before")
-        scheduler.says("Redis was started anew")
+        scheduler.says("Redis was restarted or replaced")
         system.open_gate("b")
         assert run.wait(30) is RunState.SUCCEEDED
         assert run.result("three") == ["2"]

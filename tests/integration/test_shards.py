@@ -133,7 +133,7 @@ def test_two_schedulers_lead_half_of_the_shards_each_and_one_alone_all(
     second = system.scheduler()
     wait_until("they share", lambda: shards.led_by(second) == count // 2, 40)
     assert shards.led_by(first) == count // 2
-    first.says("has passed its lease on to")
+    first.says("has handed its lease over to")
     assert "leader_lost" not in first.log
     with system.client() as client:
         runs = [client.submit(gated, run_id=next(ids_on(at, count))) for at in range(count)]

@@ -82,7 +82,7 @@ def test_a_policy_that_evicts_is_said_while_runs_go_on(
         assert run.wait(30) is RunState.SUCCEEDED
         check_executions(system, run)
         ailing_redis.config(own_redis, maxmemory_policy=KEEPING)
-        scheduler.says("does not delete keys any more")
+        scheduler.says("no longer deletes keys")
     assert (scheduler.popen.poll(), worker.popen.poll()) == (None, None)
 
 
@@ -97,7 +97,7 @@ def test_a_worker_that_was_declared_dead_comes_back_to_a_redis_that_evicts(
         system.started("held")
         ailing_redis.config(own_redis, maxmemory_policy=EVICTING)
         os.kill(worker.pid, signal.SIGSTOP)
-        scheduler.says("is lost: its lease ran out")
+        scheduler.says("is lost: its lease expired")
         os.kill(worker.pid, signal.SIGCONT)
         worker.says("started in its place")
         system.open_gate("a")

@@ -24,7 +24,7 @@ from flowkit.protocol.link import Link
 from flowkit.protocol.records import TaskRecord
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.worker_store import Claim, Outcome, WorkerStore
-from flowkit.scheduler.hints import Hints
+from flowkit.scheduler.hints import QueueRepair
 from flowkit.scheduler.resolver import Resolver
 
 START = 1_000_000
@@ -87,8 +87,8 @@ class Stage:
         found.recover(store.read_cursor())
         return found
 
-    def hints(self, resolver: Resolver) -> Hints:
-        return Hints(resolver._store, resolver.active)
+    def queue_repair(self, resolver: Resolver) -> QueueRepair:
+        return QueueRepair(resolver._store, resolver.active)
 
     # -- runs -----------------------------------------------------------------------------------
 

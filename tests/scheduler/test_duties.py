@@ -10,8 +10,8 @@ from flowkit.protocol.reply_errors import WrongType
 from flowkit.protocol.wrong_keys import wrong_keys
 from flowkit.scheduler.active import Place
 from flowkit.scheduler.janitor import Janitor
-from flowkit.scheduler.loop import REST_S, Loop
-from flowkit.scheduler.promoter import LIMIT, LOOK_ANYWAY_S, Promoter
+from flowkit.scheduler.loop import PAUSE_S, Loop
+from flowkit.scheduler.promoter import LIMIT, LONGEST_PAUSE_S, Promoter
 from flowkit.scheduler.reaper import GRACE_S, Reaper
 from flowkit.scheduler.writer import Writer
 
@@ -32,9 +32,9 @@ class Delayed:
 @pytest.mark.parametrize(
     ("reply", "pause"),
     [
-        ((0, -1), LOOK_ANYWAY_S),
+        ((0, -1), LONGEST_PAUSE_S),
         ((3, 250), 0.25),
-        ((0, 3_600_000), LOOK_ANYWAY_S),
+        ((0, 3_600_000), LONGEST_PAUSE_S),
         ((5, 0), 0.0),
         ((LIMIT, -1), 0.0),
     ],
@@ -223,7 +223,7 @@ def test_a_duty_that_meets_a_key_of_another_type_rests_and_the_others_go_on() ->
         loop.run_due(1.0)
         now += 1.0
     assert (told, broken.turns, other.turns) == (["janitor"], 1, 3), "not even early"
-    now, broken.broken, broken.early = REST_S, False, False
+    now, broken.broken, broken.early = PAUSE_S, False, False
     loop.run_due(1.0)
     now += 1.0
     loop.run_due(1.0)

@@ -81,7 +81,7 @@ def test_all_have_to_answer_once(link: Link, names: list[str]) -> None:
     a, b = shards(link, names, "ab")
     gone = f"redis://127.0.0.1:{free_port()}"
     longer = shards_of(f"{a.url}#{a.namespace} {b.url}#{b.namespace} {gone}", "flowkit")
-    with pytest.raises(RedisUnavailable, match="longer than it was, so all of its shards"):
+    with pytest.raises(RedisUnavailable, match="longer than before, so all of its shards"):
         check_growth(longer)
     as_it_was = shards_of(f"{a.url}#{a.namespace} {gone}", "flowkit")
     check_growth(as_it_was)

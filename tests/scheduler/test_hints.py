@@ -11,10 +11,10 @@ def test_a_deleted_ready_list_is_written_anew(stage: Stage) -> None:
     resolver.run_once(1)
     before = stage.dump()
     stage.link.call("DEL", stage.client.keys.ready("default", "5"))
-    hints = stage.hints(resolver)
-    assert hints.sweep() == 3
+    queue_repair = stage.queue_repair(resolver)
+    assert queue_repair.sweep() == 3
     assert stage.dump() == before
-    assert hints.sweep() == 0
+    assert queue_repair.sweep() == 0
 
 
 def test_a_deleted_retry_is_written_anew_with_its_time(stage: Stage) -> None:
@@ -26,7 +26,7 @@ def test_a_deleted_retry_is_written_anew_with_its_time(stage: Stage) -> None:
     before = stage.dump()
     assert before["delayed"] == {"r1,0,2,default,5": stage.now + 1000}
     stage.link.call("DEL", stage.client.keys.delayed())
-    assert stage.hints(resolver).mend() == 1
+    assert stage.queue_repair(resolver).repair() == 1
     assert stage.dump() == before
 
 
@@ -37,7 +37,7 @@ def test_what_runs_or_is_over_gets_no_hint(stage: Stage) -> None:
     claims = stage.claim()
     stage.end(claims[:1])
     stage.link.call("DEL", stage.client.keys.ready("default", "5"))
-    assert stage.hints(resolver).mend() == 0
+    assert stage.queue_repair(resolver).repair() == 0
 
 
 def test_an_entry_that_is_there_is_not_written_twice(stage: Stage) -> None:
@@ -45,7 +45,7 @@ def test_an_entry_that_is_there_is_not_written_twice(stage: Stage) -> None:
     stage.submit(dag_of(*"abc"))
     resolver.run_once(1)
     stage.link.call("LPOP", stage.client.keys.ready("default", "5"))
-    assert stage.hints(resolver).sweep() == 1
+    assert stage.queue_repair(resolver).sweep() == 1
     assert sorted(stage.dump()["ready:default:5"]) == ["r1,0,1", "r1,1,1", "r1,2,1"]
 
 
@@ -58,5 +58,5 @@ def test_a_lost_suspect_stays_a_suspect(stage: Stage) -> None:
     stage.worker.reap_child("W.0", ["r1,0", "r1,1"], 3, b"error")  # one of two: nobody knows which
     entries = stage.dump()["ready:default:!"]
     stage.link.call("DEL", stage.client.keys.ready("default", "!"))
-    stage.hints(resolver).mend()
+    stage.queue_repair(resolver).repair()
     assert stage.dump()["ready:default:!"] == entries == ["r1,0,2"]

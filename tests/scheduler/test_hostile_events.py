@@ -20,7 +20,7 @@ from flowkit.protocol.scripts import Script
 from flowkit.scheduler import daemon as scheduler_daemon
 from flowkit.scheduler import resolver as resolver_module
 from flowkit.scheduler.config import SchedulerConfig
-from flowkit.scheduler.quarantine import SAY_AGAIN_S, Quarantine
+from flowkit.scheduler.quarantine import REPEAT_S, Quarantine
 from flowkit.scheduler.resolver import Resolver
 from flowkit.settings import load_settings
 from flowkit.state import RedisStateManager
@@ -61,9 +61,9 @@ def test_a_burst_of_bad_events_costs_a_call_for_a_batch_and_one_line(
     assert calls.count("set_aside") == 4  # batches of 500
     assert len(calls) < 15
     assert max(sizes) < 110, "a hundred are kept, and no more are sent"
-    lines = [line for line in capfd.readouterr().out.splitlines() if "set aside" in line]
+    lines = [line for line in capfd.readouterr().out.splitlines() if "quarantined" in line]
     assert len(lines) == 1
-    assert "500 events cannot be read and were set aside" in lines[0]
+    assert "500 events cannot be read and were quarantined" in lines[0]
     assert len(stage.dump()["quarantine"]) == 100
     stage.play(resolver, stage.work)
     assert stage.outcome("good") == "succeeded"
@@ -80,12 +80,12 @@ def test_what_was_not_said_is_said_with_its_number_when_it_is_time(
             f"{number}-0", b"\x1b[31m", b"forged\nline", Damaged("why\x1b" + "y" * 10_000)
         )
         quarantine.flush()
-    now = SAY_AGAIN_S
+    now = REPEAT_S
     quarantine.flush()
     quarantine.flush()
     first, second = capfd.readouterr().out.splitlines()
-    assert "Event 0-0 cannot be read and was set aside: why" in first
-    assert "2 events cannot be read and were set aside, the first is 1-0" in second
+    assert "Event 0-0 cannot be read and was quarantined: why" in first
+    assert "2 events cannot be read and were quarantined; the first is 1-0" in second
     assert "\x1b" not in first + second
     assert len(first) < 1000
     kept = stage.dump()["quarantine"]

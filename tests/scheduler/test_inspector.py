@@ -8,7 +8,7 @@ import pytest
 
 from flowkit.exceptions import NotPermitted, RedisUnavailable
 from flowkit.logging import FlowkitLogger
-from flowkit.scheduler.inspector import LOOK_S, SAY_AGAIN_S, Inspector
+from flowkit.scheduler.inspector import LOOK_S, REPEAT_S, Inspector
 
 
 class Server:
@@ -64,12 +64,12 @@ def test_a_policy_that_changes_is_said_once_and_again_after_a_while(
     assert "maxmemory-policy 'allkeys-lru'" in said
     assert "Set 'maxmemory-policy noeviction'" in said
     assert lines() == []
-    times.now += SAY_AGAIN_S
+    times.now += REPEAT_S
     assert len(lines()) == 1
     server.policy = "volatile-lru"
     assert "'volatile-lru'" in lines()[0]
     server.policy = "noeviction"
-    assert "does not delete keys any more" in lines()[0]
+    assert "no longer deletes keys" in lines()[0]
     assert lines() == []
 
 

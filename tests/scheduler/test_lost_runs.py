@@ -18,8 +18,8 @@ def test_what_went_on_and_is_gone_is_named_and_what_is_there_is_not(
     keys = stage.client.keys
     stage.link.call("DEL", keys.run("lost"), keys.tasks("lost"))
     with caplog.at_level(logging.ERROR, "flowkit.test"):
-        resolver.tell_lost()
-        resolver.tell_lost()
+        resolver.report_lost()
+        resolver.report_lost()
     (line,) = [message for message in caplog.messages if "is lost" in message]
     assert line.startswith("Run lost of DAG dag is lost")
     assert not resolver.active

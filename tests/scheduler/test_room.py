@@ -141,23 +141,23 @@ def wide(tasks: int, trigger: Trigger = Trigger.NONE_FAILED) -> CompiledDAG:
 def test_runs_of_one_dag_share_its_graph() -> None:
     dag, other = wide(100), wide(100)
     room = Room(100 * GRAPH_BYTES + 300 * RUN_BYTES)
-    assert [room.let_in(f"r{number}", dag) for number in range(4)] == [True, True, True, False]
+    assert [room.admit(f"r{number}", dag) for number in range(4)] == [True, True, True, False]
     room.leave("r0")
-    assert not room.let_in("s", other), "a DAG of its own needs a graph of its own"
-    assert room.let_in("r3", dag)
+    assert not room.admit("s", other), "a DAG of its own needs a graph of its own"
+    assert room.admit("r3", dag)
 
 
 def test_triggers_are_weighed() -> None:
     dag = wide(100, Trigger.ALL_SUCCEEDED)
     room = Room(100 * (GRAPH_BYTES + 2 * RUN_BYTES + TRIGGER_BYTES))
-    assert room.let_in("r0", dag)
-    assert not room.let_in("r1", dag)
+    assert room.admit("r0", dag)
+    assert not room.admit("r1", dag)
 
 
-def test_one_run_is_let_in_whatever_its_size() -> None:
+def test_one_run_is_admit_whatever_its_size() -> None:
     room = Room(1)
-    assert room.let_in("r0", wide(100))
-    assert not room.let_in("r1", wide(100))
+    assert room.admit("r0", wide(100))
+    assert not room.admit("r1", wide(100))
     assert room.next() is None
     room.leave("r0")
     assert room.next() == "r1"

@@ -46,7 +46,9 @@ def test_a_run_has_a_line_when_it_starts_and_when_it_is_over(
 def test_a_run_that_waits_for_memory_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
     Stage().log.lacks_memory("r1", 5.0)
     (line,) = caplog.messages
-    assert line.startswith("Run r1 waits: memory does not suffice to read it. The scheduler tries")
+    assert line.startswith(
+        "Run r1 waits: there is not enough memory to read it. The scheduler tries"
+    )
     assert "again in 5 s" in line
 
 
@@ -78,4 +80,4 @@ def test_of_runs_that_cannot_be_read_some_are_written(caplog: pytest.LogCaptureF
     for number in range(100):
         stage.log.broken(f"r{number}", ValueError("why"))
     assert len(caplog.messages) == LINES_A_SECOND
-    assert caplog.messages[0] == "Run r0 cannot go on and was ended as failed: why"
+    assert caplog.messages[0] == "Run r0 cannot continue and was ended as failed: why"

@@ -69,13 +69,13 @@ def begun(stage: Stage) -> Resolver:
 
 def go_on(stage: Stage, resolver: Resolver) -> None:
     """Let all duties take their turns until nothing happens any more."""
-    hints = stage.hints(resolver)
-    hints._on_broken = resolver.give_up
+    queue_repair = stage.queue_repair(resolver)
+    queue_repair._on_broken = resolver.give_up
     promoter = Promoter(resolver._store, lambda: 0)
-    janitor = Janitor(resolver._store, stage.log, 1.0, hints.sweep)
+    janitor = Janitor(resolver._store, stage.log, 1.0, queue_repair.sweep)
     for _ in range(3):
         stage.play(resolver, stage.work)
-        hints.mend()
+        queue_repair.repair()
         promoter.run_once()
         janitor.run_once()
         stage.now += 2000
@@ -104,15 +104,15 @@ def test_no_event_holds_the_scheduler_up(
 @pytest.mark.parametrize(
     ("kind", "text", "why"),
     [
-        ("explode", "good 0", "there is no such kind of event"),
-        (b"\xff\xfe", b"good 0", "there is no such kind of event"),
-        ("F", "good 0 x", "no list of their numbers"),
-        ("F", "good", "no list of their numbers"),
-        ("F", b"good \xff", "no list of their numbers"),
+        ("explode", "good 0", "the kind of event is unknown"),
+        (b"\xff\xfe", b"good 0", "the kind of event is unknown"),
+        ("F", "good 0 x", "list of task numbers is not valid"),
+        ("F", "good", "list of task numbers is not valid"),
+        ("F", b"good \xff", "list of task numbers is not valid"),
         ("F", "good 2", "run good has 2 tasks"),
-        ("F", "good -1", "no list of their numbers"),
-        ("F", "good 0 00000001", "no list of their numbers"),
-        ("F", "two words 0", "no list of their numbers"),
+        ("F", "good -1", "list of task numbers is not valid"),
+        ("F", "good 0 00000001", "list of task numbers is not valid"),
+        ("F", "two words 0", "list of task numbers is not valid"),
         ("F", "a|b 0", "no run can have this id"),
         ("S", b"\xff 0", "no run can have this id"),
         ("submit", "r0 " + "0" * 63, "the digest of a graph is damaged"),
@@ -120,7 +120,7 @@ def test_no_event_holds_the_scheduler_up(
         ("submit", "a|b " + "0" * 64, "no run can have this id"),
         ("W", "a|b", "no run can have this id"),
         ("cancel", "a|b", "no run can have this id"),
-        ("cancel", "good now", "more than its kind has to say"),
+        ("cancel", "good now", "text that its kind does not allow"),
         ("S", "good" + " 0" * 20_000, "larger than the"),
     ],
 )
@@ -193,7 +193,7 @@ def test_a_run_whose_records_are_damaged_is_ended_by_the_next_scheduler(
     resolver = stage.resolver("s2")
     resolver.run_once(1)
     assert stage.outcome("victim") == "failed"
-    assert "Run victim cannot go on and was ended as failed" in capfd.readouterr().out
+    assert "Run victim cannot continue and was ended as failed" in capfd.readouterr().out
     go_on(stage, resolver)
     assert stage.outcome("good") == "succeeded"
 
@@ -284,11 +284,11 @@ def test_a_key_of_another_type_is_told_and_ends_no_scheduler(
     with stage_on(fake_server) as stage:
         stage.link.call("SET", stage.client.keys.events(), "text")
         daemon = SchedulerDaemon(SchedulerConfig(fake_server.url, stage.namespace))
-        daemon._stopping.set()  # or it would wait before it begins anew
-        daemon._lead_calmly(Leadership(1, "0"))
+        daemon._stopping.set()  # or it would wait before it starts over
+        daemon._lead_until_lost(Leadership(1, "0"))
         daemon._store.close()
     out = capfd.readouterr().out
-    assert "cannot go on and begins anew" in out
+    assert "cannot continue and starts over" in out
     assert f"{stage.client.keys.events()} is no stream: delete or rename it" in out
 
 
@@ -305,10 +305,10 @@ def test_what_nobody_has_thought_of_makes_a_scheduler_begin_anew_and_ends_no_pro
         monkeypatch.setattr(daemon._resolver, "recover", fail)
         daemon._store.term = daemon._store.lead(1000).term
         daemon._stopping.set()
-        daemon._lead_calmly(Leadership(1, "0"))
+        daemon._lead_until_lost(Leadership(1, "0"))
         daemon._store.close()
     out = capfd.readouterr().out
-    assert "cannot go on and begins anew" in out
+    assert "cannot continue and starts over" in out
     assert type(error).__name__ in out
 
 

@@ -13,7 +13,7 @@ from flowkit.exceptions import LeaseLost, WrongShards
 from flowkit.protocol.lease_store import LeaseReply
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.scheduler.leader import Leader
-from flowkit.scheduler.share import Board, Share
+from flowkit.scheduler.share import LeadershipCounts, ShardBalance
 
 LEASE, POLL = 3.0, 0.5
 
@@ -26,12 +26,12 @@ class Clock:
         return self.now
 
 
-def board_of(shards: int, clock: Clock, leads: int = 0) -> Board:
-    """A board on which the first so many shards are led."""
-    board = Board(shards, LEASE / 2, monotonic=clock)
+def counts_of(shards: int, clock: Clock, leads: int = 0) -> LeadershipCounts:
+    """Counts in which the first so many shards are led."""
+    counts = LeadershipCounts(shards, LEASE / 2, monotonic=clock)
     for position in range(leads):
-        board.note(position, leads=True)
-    return board
+        counts.note(position, leads=True)
+    return counts
 
 
 # -- when a lease is passed on ------------------------------------------------------------------
@@ -45,32 +45,32 @@ def board_of(shards: int, clock: Clock, leads: int = 0) -> Board:
 def test_a_lease_is_passed_on_to_whoever_leads_at_least_two_fewer(
     mine: int, standby: int, gives_way: bool
 ) -> None:
-    share = Share(board_of(4, Clock(), mine), 0)
-    assert share.total == mine
-    assert share.gives_way_to(standby) is gives_way
+    balance = ShardBalance(counts_of(4, Clock(), mine), 0)
+    assert balance.total == mine
+    assert balance.gives_way_to(standby) is gives_way
 
 
 def test_the_children_of_a_process_take_turns() -> None:
     """Two that hear of one standby at a time would both give it their leases."""
     clock = Clock()
-    board = board_of(4, clock, 4)
+    counts = counts_of(4, clock, 4)
     for turn in range(8):
         clock.now = (turn + 0.5) * LEASE / 2
-        able = [at for at in range(4) if Share(board, at).gives_way_to(0)]
+        able = [at for at in range(4) if ShardBalance(counts, at).gives_way_to(0)]
         assert able == [turn % 4]
 
 
 def test_when_one_has_passed_its_lease_on_the_next_waits_for_as_long_as_a_turn() -> None:
     """So long it takes until the others hear how many the heir leads by then."""
     clock = Clock()
-    board = board_of(4, clock, 4)
+    counts = counts_of(4, clock, 4)
     clock.now = LEASE / 2 - 0.1
-    Share(board, 0).note_passed_on()
-    assert board.total() == 3
+    ShardBalance(counts, 0).note_handed_over()
+    assert counts.total() == 3
     clock.now = LEASE / 2 + 0.1
-    assert not Share(board, 1).gives_way_to(0)
+    assert not ShardBalance(counts, 1).gives_way_to(0)
     clock.now = LEASE - 0.05
-    assert Share(board, 1).gives_way_to(0)
+    assert ShardBalance(counts, 1).gives_way_to(0)
 
 
 # -- the leader duty ----------------------------------------------------------------------------
@@ -98,25 +98,25 @@ class Court:
         return self.heir
 
 
-def leader_of(court: Court, share: Share | None, clock: Clock) -> Leader:
-    return Leader(court, LEASE, POLL, share=share, monotonic=clock)  # type: ignore[arg-type]
+def leader_of(court: Court, balance: ShardBalance | None, clock: Clock) -> Leader:
+    return Leader(court, LEASE, POLL, shard_balance=balance, monotonic=clock)  # type: ignore[arg-type]
 
 
 def test_a_leader_that_leads_too_many_passes_its_lease_on_and_stands_by() -> None:
     clock, court = Clock(), Court(standby=0)
-    share = Share(board_of(4, clock, 3), 0)
-    leader = leader_of(court, share, clock)
+    balance = ShardBalance(counts_of(4, clock, 3), 0)
+    leader = leader_of(court, balance, clock)
     leader.run_once()
     assert court.passed == [(3, 3000, 1)]
     assert leader.leadership() is None
     assert leader.heir() == "heir"
-    assert share.total == 2
+    assert balance.total == 2
 
 
 def test_a_standby_that_is_gone_by_then_gets_nothing() -> None:
     clock, court = Clock(), Court(standby=0)
     court.heir = None
-    leader = leader_of(court, Share(board_of(4, clock, 3), 0), clock)
+    leader = leader_of(court, ShardBalance(counts_of(4, clock, 3), 0), clock)
     leader.run_once()
     assert leader.leadership() is not None
     assert leader.heir() == ""
@@ -125,7 +125,7 @@ def test_a_standby_that_is_gone_by_then_gets_nothing() -> None:
 def test_a_lease_that_is_lost_when_it_is_to_be_passed_on_is_just_lost() -> None:
     clock, court = Clock(), Court(standby=0)
     court.heir = LeaseLost("another one leads")
-    leader = leader_of(court, Share(board_of(4, clock, 3), 0), clock)
+    leader = leader_of(court, ShardBalance(counts_of(4, clock, 3), 0), clock)
     with pytest.raises(LeaseLost):
         leader.run_once()
 
@@ -133,7 +133,7 @@ def test_a_lease_that_is_lost_when_it_is_to_be_passed_on_is_just_lost() -> None:
 def test_one_that_stands_by_says_when_it_stops() -> None:
     clock, court = Clock(), Court(standby=0)
     court.reply = LeaseReply(False, holder="other", left_ms=400)
-    leader = leader_of(court, Share(board_of(4, clock), 0), clock)
+    leader = leader_of(court, ShardBalance(counts_of(4, clock), 0), clock)
     leader.start()
     wait_until("it stands by", lambda: court.told != [])
     leader.stop()
@@ -151,15 +151,15 @@ def test_a_scheduler_of_one_shard_neither_tells_nor_passes_on() -> None:
 def test_a_shard_whose_redis_is_away_does_not_count_when_the_lease_is_over() -> None:
     """Else a scheduler would look busy with what nobody can lead."""
     clock, court = Clock(), Court(standby=-1)
-    share = Share(board_of(2, clock), 1)
-    leader = leader_of(court, share, clock)
+    balance = ShardBalance(counts_of(2, clock), 1)
+    leader = leader_of(court, balance, clock)
     leader.run_once()
-    assert share.total == 1
+    assert balance.total == 1
     leader.let_go_if_over()
-    assert share.total == 1
+    assert balance.total == 1
     clock.now += LEASE
     leader.let_go_if_over()
-    assert share.total == 0
+    assert balance.total == 0
 
 
 # -- several processes on the real scripts --------------------------------------------------------
@@ -169,7 +169,7 @@ class Process:
     """A scheduler process of several shards: a leader duty for each, on one server."""
 
     def __init__(self, stage: Stage, name: str, shards: int, clock: Clock) -> None:
-        board = Board(shards, LEASE / 2, monotonic=clock)
+        counts = LeadershipCounts(shards, LEASE / 2, monotonic=clock)
         self.leaders: list[Leader] = []
         self.due = [0.0] * shards
         for at in range(shards):
@@ -177,8 +177,8 @@ class Process:
                 stage.link, f"{stage.namespace}.{at}", f"{name}-{at}",
                 layout=f"{at}/{shards}", now_ms=stage.clock,
             )  # fmt: skip
-            share = Share(board, at)
-            self.leaders.append(Leader(store, LEASE, POLL, share=share, monotonic=clock))
+            balance = ShardBalance(counts, at)
+            self.leaders.append(Leader(store, LEASE, POLL, shard_balance=balance, monotonic=clock))
 
     def leads(self) -> int:
         return sum(leader.leadership() is not None for leader in self.leaders)
