@@ -1,15 +1,15 @@
-"""Testing DAGs: run one at once, on a clock that does not wait, and ask what ran.
+"""Test DAGs: run one at once, on a clock that does not wait, and check what ran.
 
     from flowkit.testing import run_dag
 
-    def test_a_bad_row_is_tried_again_for_two_hours():
+    def test_a_bad_row_is_retried_for_two_hours():
         result = run_dag(dag, params={"day": "2025-11-22"})
         result.assert_failed("load", ValueError, match="bad row").assert_attempts("load", 3)
         assert result.elapsed > 7200
 
-The runner is the one of ``dag.run()``; only time, chance and the way of values are the test's. With
-pytest, fixtures bring the same and whole systems: see plugin/__init__.py. Nothing in here needs
-pytest, and what needs a store is imported when it is asked for.
+The runner is that of ``dag.run()``; only the clock, the randomness and the transport of values
+differ. With pytest, fixtures offer the same, and whole systems: see plugin/__init__.py. This module
+does not need pytest, and imports what needs a store only when it is used.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What happened in a run under test, and assertions on it.
+"""The result of a run under test, and assertions on it.
 
-Every assertion returns the result, so that they can be chained, and says in its message what was
-expected and how the whole run went. Tasks are named by a name or by the Task itself; a name that
-the DAG does not have is an error of the test (TaskNotFoundError), never a failed assertion.
+Every assertion returns the result, so that assertions can be chained. A failed one says what was
+expected and how the whole run went. Tasks are given by name or as the Task itself. A name that the
+DAG does not have is an error in the test (TaskNotFoundError), never a failed assertion.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ AnyTask = str | Task
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """How one task fared. Lengths of time are in seconds.
+    """The outcome of one task. Durations are in seconds.
 
-    ``attempts``: calls of its function. ``delays``: the waits before each retry. ``errors``: what
-    its attempts failed with. ``note``: why it was skipped, or where its result came from.
+    ``attempts``: calls of its function. ``delays``: the wait before each retry. ``errors``: the
+    errors of its attempts. ``note``: why it was skipped, or where its result came from.
     """
 
     name: str
@@ -49,10 +49,11 @@ class TaskResult:
 class DagResult:
     """A run that is over.
 
-    ``results``: as ``dag.run()`` returns them, also of a run that failed. ``error``: what
-    ``dag.run()`` would have raised, None if the run succeeded. ``tasks``: each task, hooks too, by
-    name. ``order``: the names of the tasks that ran, in the order in which they started; of those
-    side by side any can be first. ``elapsed``: seconds that passed on the run's clock.
+    ``results``: as ``dag.run()`` returns them, even if the run failed. ``error``: what
+    ``dag.run()`` would have raised, None if the run succeeded. ``tasks``: each task by name,
+    including hooks.
+    ``order``: the names of the tasks that ran, in the order of their starts; parallel tasks may be
+    in any order. ``elapsed``: seconds that passed on the run's clock.
     """
 
     dag: str
@@ -65,17 +66,17 @@ class DagResult:
     def __str__(self) -> str:
         ended = "succeeded" if self.succeeded else "failed"
         raised = (self.error, None if self.error is None else self.error.__cause__)
-        culprits = [
+        failed = [
             task.name
             for task in self.tasks.values()
             if any(error in raised for error in task.errors[-1:])
         ]
-        because = f" because of task {culprits[0]!r}" if culprits else ""
+        because = f" because of task {failed[0]!r}" if failed else ""
         head = f"DAG {self.dag!r} {ended}{because}, after {self.elapsed:.1f} s on its clock:"
         width = max(map(len, self.tasks), default=0)
         return "\n".join([head, *(f"  {name:{width}}  {self.tasks[name]}" for name in self.tasks)])
 
-    # -- looking -------------------------------------------------------------------------------
+    # -- reading -------------------------------------------------------------------------------
 
     @property
     def succeeded(self) -> bool:
@@ -84,11 +85,11 @@ class DagResult:
 
     @property
     def states(self) -> dict[str, TaskState]:
-        """The state in which each task ended, by name. States are equal to their text."""
+        """The final state of each task, by name. A state equals its text."""
         return {name: task.state for name, task in self.tasks.items()}
 
     def state(self, task: AnyTask) -> TaskState:
-        """Return the state in which a task ended. Raises TaskNotFoundError."""
+        """Return the final state of a task. Raises TaskNotFoundError."""
         return self._task(task).state
 
     def attempts(self, task: AnyTask) -> int:
@@ -121,54 +122,54 @@ class DagResult:
         exception_type: type[BaseException] | tuple[type[BaseException], ...] | None = None,
         match: str | None = None,
     ) -> DagResult:
-        """Fail the test unless the task failed for good, with such an exception.
+        """Fail the test unless the task failed for good, with an exception of this type.
 
-        ``match``: a regular expression that is searched in its message.
+        ``match``: a regular expression to search for in its message.
         """
         __tracebackhide__ = True
-        found = self._task(task)
-        if found.state is not TaskState.FAILED:
-            self._fail(f"Task {found.name!r} should have failed, and is {found.state.value}.")
-        error = found.errors[-1]
+        result = self._task(task)
+        if result.state is not TaskState.FAILED:
+            self._fail(f"Task {result.name!r} should have failed, but is {result.state.value}.")
+        error = result.errors[-1]
         if exception_type is not None and not isinstance(error, exception_type):
             wanted = _named(exception_type)
-            self._fail(f"Task {found.name!r} should have failed with {wanted}.", error)
+            self._fail(f"Task {result.name!r} should have failed with {wanted}.", error)
         if match is not None and re.search(match, plain(error)) is None:
-            self._fail(f"The error of task {found.name!r} should match {match!r}.", error)
+            self._fail(f"The error of task {result.name!r} should match {match!r}.", error)
         return self
 
     def assert_ran(self, *tasks: AnyTask) -> DagResult:
         """Fail the test unless each of the tasks was called, however it ended."""
         __tracebackhide__ = True
-        for found in map(self._task, tasks):
-            if not found.attempts:
-                self._fail(f"Task {found.name!r} should have run.")
+        for result in map(self._task, tasks):
+            if not result.attempts:
+                self._fail(f"Task {result.name!r} should have run.")
         return self
 
     def assert_not_run(self, *tasks: AnyTask) -> DagResult:
         """Fail the test if one of the tasks was called."""
         __tracebackhide__ = True
-        for found in map(self._task, tasks):
-            if found.attempts:
-                self._fail(f"Task {found.name!r} should not have run.")
+        for result in map(self._task, tasks):
+            if result.attempts:
+                self._fail(f"Task {result.name!r} should not have run.")
         return self
 
     def assert_skipped(self, *tasks: AnyTask) -> DagResult:
         """Fail the test unless each of the tasks was skipped."""
         __tracebackhide__ = True
-        for found in map(self._task, tasks):
-            if found.state is not TaskState.SKIPPED:
-                state = found.state.value
-                self._fail(f"Task {found.name!r} should have been skipped, and is {state}.")
+        for result in map(self._task, tasks):
+            if result.state is not TaskState.SKIPPED:
+                state = result.state.value
+                self._fail(f"Task {result.name!r} should have been skipped, but is {state}.")
         return self
 
     def assert_attempts(self, task: AnyTask, count: int) -> DagResult:
-        """Fail the test unless the task's function was called so many times."""
+        """Fail the test unless the task's function was called ``count`` times."""
         __tracebackhide__ = True
-        found = self._task(task)
-        if found.attempts != count:
+        result = self._task(task)
+        if result.attempts != count:
             wanted = _counted(count, "attempt")
-            self._fail(f"Task {found.name!r} should have made {wanted}, not {found.attempts}.")
+            self._fail(f"Task {result.name!r} should have made {wanted}, not {result.attempts}.")
         return self
 
     def assert_order(self, *tasks: AnyTask) -> DagResult:
@@ -176,9 +177,9 @@ class DagResult:
         __tracebackhide__ = True
         self.assert_ran(*tasks)
         wanted = [self._task(task).name for task in tasks]
-        found = [name for name in self.order if name in wanted]
-        if found != wanted:
-            shown = " -> ".join(found)
+        started = [name for name in self.order if name in wanted]
+        if started != wanted:
+            shown = " -> ".join(started)
             self._fail(f"The tasks should have started as {' -> '.join(wanted)}, not {shown}.")
         return self
 

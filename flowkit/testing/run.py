@@ -1,4 +1,4 @@
-"""Running a DAG, or one attempt of one task, in a test."""
+"""Run a DAG, or one attempt of one task, in a test."""
 
 from __future__ import annotations
 
@@ -31,19 +31,20 @@ def run_dag(
     max_workers: int | None = None,
     seed: int = 0,
 ) -> DagResult:
-    """Run a DAG in this process and return what happened; a task that fails raises nothing here.
+    """Run a DAG in this process and return what happened. A failed task raises nothing here.
 
-    ``clock``: a new FakeClock by default: waits for retries take no time. A task that moves it by
-    more than its timeout has timed out; one that hangs is timed out in real time.
+    ``clock``: by default a new FakeClock, on which waits for retries take no time. A task that
+    moves it beyond its timeout has timed out; a task that hangs times out in real time.
     ``strict_values``: send parameters, fixed arguments and results through the codec, as to
-    workers, so that a value that cannot be stored fails its task. ``seed``: of the jitter of
+    workers, so that a value that cannot be stored fails its task. ``seed``: for the jitter of
     retries, which is always the same for one seed. ``params``, ``state``, ``resume``,
-    ``max_workers``: see ``DAG.run``; without ``state``, the cache is empty when the run begins.
+    ``max_workers``: see
+    ``DAG.run``. Without ``state``, the cache is empty when the run begins.
 
     Raises what ``DAG.run`` raises before anything runs, and CodecError for a bad parameter.
     """
     from ..local.run import run_here
-    from .story import Laboratory
+    from .story import TestEnvironment
 
     _check(dag, params, {"state": state, "resume": resume or None, "from_task": None})
     clock = FakeClock() if clock is None else clock
@@ -51,14 +52,14 @@ def run_dag(
     recording = None if state is None else (state, resume, None)
     if state is None:
         _forget_cached(dag)
-    laboratory = Laboratory(clock, seed, strict_values=strict_values)
-    world, own, begun = laboratory.world(), len(dag.tasks), clock.monotonic()
+    environment = TestEnvironment(clock, seed, strict_values=strict_values)
+    world, own, begun = environment.world(), len(dag.tasks), clock.monotonic()
     try:
         run_here(dag, max_workers=max_workers, params=params, recording=recording, world=world)
     except BaseException as error:
-        if error is not laboratory.failure:
+        if error is not environment.failure:
             raise
-    return laboratory.result(dag.name, own, clock.monotonic() - begun)
+    return environment.result(dag.name, own, clock.monotonic() - begun)
 
 
 def _check(dag: DAG, params: object, options: Mapping[str, object]) -> None:
@@ -67,7 +68,7 @@ def _check(dag: DAG, params: object, options: Mapping[str, object]) -> None:
 
 
 def _as_sent(dag: DAG, params: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what would arrive of the parameters; refuse what could not be submitted."""
+    """Return the parameters as a worker would receive them. Refuse what cannot be submitted."""
     from .story import through_codec
 
     dag.compile()
@@ -75,7 +76,7 @@ def _as_sent(dag: DAG, params: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _forget_cached(dag: DAG) -> None:
-    """Empty the cache that the runs of a process share: no test is to depend on another one."""
+    """Empty the cache that all runs of a process share, so that tests are independent."""
     if any(task.cache_ttl is not None for task in dag.tasks):
         from ..local.cache import clear_cache
 
@@ -93,10 +94,10 @@ def call_task(
 ) -> Result:
     """Call a task's function once, as an attempt in a run, and return or raise what it does.
 
-    ``args``: the upstream results. ``attempt``, ``run_id``, ``params``: what ``current_attempt()``
-    says; parameters that the function declares are filled in as well. ``kwargs``: further
-    arguments, which win. Condition, retries, timeout and codec have no part in it. An async task
-    gives a coroutine, for you to await.
+    ``args``: the upstream results. ``attempt``, ``run_id``, ``params``: the values of
+    ``current_attempt()``; parameters that the function declares are also passed to it. ``kwargs``:
+    further arguments, which take precedence. Condition, retries, timeout and codec are not applied.
+    For an async task, this returns a coroutine to await.
     """
     if not isinstance(task, Task):
         raise TypeError(f"call_task() takes a task, not {task!r}. Is it decorated with @task?")

@@ -1,10 +1,10 @@
-"""What a test sees of a run, and the world that it puts the run into.
+"""Record what happens in a run under test, and provide the environment that it runs in.
 
-``Story`` hears what the log hears. ``Laboratory`` makes the world of one run: the jitter of a retry
-depends on the seed, the task and its failures alone, so not on which thread was first; a result
-goes through the codec in the attempt's own thread, as on a worker, so that it fails the attempt
-before anything follows from it; and an attempt that moves the clock beyond its task's timeout has
-timed out, whatever it returns or raises after that.
+``RunRecorder`` receives the same events as the log. ``TestEnvironment`` creates the world of one
+run. The jitter of a retry depends on the seed, the task and its failures only, and not on which
+thread was first. A result goes through the codec in the attempt's own thread, as on a worker, so
+that it fails the attempt before anything depends on it. An attempt that moves the clock beyond its
+task's timeout has timed out, whatever it returns or raises.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from ..protocol.codec import pack, unpack
 from ..task import Task
 from .result import DagResult, TaskResult
 
-_ENDED_BY_ITSELF = (TaskState.SUCCEEDED, TaskState.FAILED, TaskState.WAITING)
+_ENDED_WITHOUT_CANCEL = (TaskState.SUCCEEDED, TaskState.FAILED, TaskState.WAITING)
 
 
-class Story(LocalLog):
-    """What happened in a run, by task number. ``failure``: what it failed with."""
+class RunRecorder(LocalLog):
+    """Records what happens in a run, by task number. ``failure``: what the run failed with."""
 
     def __init__(
         self, logger: FlowkitLogger, run_id: str, dag_name: str, tasks: Sequence[Task]
@@ -39,29 +39,31 @@ class Story(LocalLog):
         self.run_id, self.tasks = run_id, tasks
         self.failure: BaseException | None = None
         self.order: list[int] = []
-        # A run that is over has cancelled what nothing else was heard of.
+        # When the run is over, tasks without any event were cancelled.
         self.states = [TaskState.CANCELLED] * len(tasks)
         self._attempts = [0] * len(tasks)
         self._delays: list[list[float]] = [[] for _ in tasks]
         self._errors: list[list[BaseException]] = [[] for _ in tasks]
         self._notes = [""] * len(tasks)
 
-    def told(self) -> dict[str, TaskResult]:
-        """Return the tasks by name."""
+    def task_results(self) -> dict[str, TaskResult]:
+        """Return the results of the tasks, by name."""
         fields = (self.states, self._attempts, self._delays, self._errors, self._notes)
         names = (task.name for task in self.tasks)
-        return {name: TaskResult(name, *one) for name, *one in zip(names, *fields, strict=True)}
+        return {
+            name: TaskResult(name, *values) for name, *values in zip(names, *fields, strict=True)
+        }
 
-    # -- what it hears -------------------------------------------------------------------------
+    # -- events --------------------------------------------------------------------------------
 
     def reused(self, states: Mapping[int, TaskState]) -> None:
-        """Tasks that are not made again."""
+        """Tasks that are not rerun."""
         super().reused(states)
         for task, state in states.items():
             self.states[task], self._notes[task] = state, "of an earlier run"
 
     def started(self, task: int, attempt: int) -> None:
-        """An attempt begins; in its own thread."""
+        """An attempt begins. Called in its own thread."""
         super().started(task, attempt)
         self._attempts[task] += 1
         if attempt == 1:
@@ -75,7 +77,7 @@ class Story(LocalLog):
             self._notes[task] = "cached"
 
     def skipped(self, task: int, attempt: int, reason: str) -> None:
-        """A task does not run."""
+        """A task was skipped."""
         super().skipped(task, attempt, reason)
         self.states[task], self._notes[task] = TaskState.SKIPPED, reason
 
@@ -86,13 +88,13 @@ class Story(LocalLog):
         self._errors[task].append(error)
 
     def retried(self, task: int, failures: int, delay: float, error: BaseException) -> None:
-        """A task is tried again."""
+        """A task is retried."""
         super().retried(task, failures, delay, error)
         self._delays[task].append(delay)
         self._errors[task].append(error)
 
     def marked(self, command: MarkTasks) -> None:
-        """Tasks are over without an attempt."""
+        """Tasks ended without an attempt."""
         super().marked(command)
         for task in command.tasks:
             self.states[task] = command.state
@@ -103,44 +105,44 @@ class Story(LocalLog):
         self.failure = error
 
 
-class Laboratory:
-    """The world of one run under test, and its result."""
+class TestEnvironment:
+    """The environment of one run under test, and its result."""
 
     def __init__(self, clock: Clock, seed: int, *, strict_values: bool) -> None:
         self._clock = clock
         self._seed = seed
         self._strict = strict_values
-        self._story: Story | None = None
+        self._recorder: RunRecorder | None = None
         self._results: list[Any] = []
 
     def world(self) -> World:
-        """Return the world to run in."""
-        return World(self._clock, self._jitter, self._listen, self._room, self._checked)
+        """Return the world that the run uses."""
+        return World(self._clock, self._jitter, self._listen, self._new_results, self._checked)
 
     @property
     def failure(self) -> BaseException | None:
-        """What the run failed with, None if it did not, or has not begun."""
-        return None if self._story is None else self._story.failure
+        """What the run failed with, None if it has not failed."""
+        return None if self._recorder is None else self._recorder.failure
 
     def result(self, dag_name: str, own: int, elapsed: float) -> DagResult:
-        """Return what happened. ``own``: how many of the tasks are no hooks. After the run."""
-        story = self._story
-        tasks = {} if story is None else story.told()
+        """Return what happened, after the run. ``own``: how many of the tasks are not hooks."""
+        recorder = self._recorder
+        tasks = {} if recorder is None else recorder.task_results()
         results = {
             name: self._results[number]
             for number, (name, task) in enumerate(tasks.items())
             if number < own and task.state is TaskState.SUCCEEDED
         }
-        order = [] if story is None else [story.tasks[number].name for number in story.order]
+        order = [] if recorder is None else [recorder.tasks[n].name for n in recorder.order]
         return DagResult(dag_name, results, self.failure, tasks, order, elapsed)
 
     def _listen(
         self, logger: FlowkitLogger, run_id: str, dag_name: str, tasks: Sequence[Task]
-    ) -> Story:
-        self._story = Story(logger, run_id, dag_name, tasks)
-        return self._story
+    ) -> RunRecorder:
+        self._recorder = RunRecorder(logger, run_id, dag_name, tasks)
+        return self._recorder
 
-    def _room(self, count: int) -> list[Any]:
+    def _new_results(self, count: int) -> list[Any]:
         self._results = _Copies([None] * count) if self._strict else [None] * count
         return self._results
 
@@ -148,7 +150,7 @@ class Laboratory:
         return random.Random(f"{self._seed}/{task.name}/{failures}").random()  # noqa: S311
 
     def _checked(self, task: Task, outcome: Outcome) -> Outcome:
-        if outcome.state in _ENDED_BY_ITSELF and self._overslept(task, outcome.attempt):
+        if outcome.state in _ENDED_WITHOUT_CANCEL and self._is_overdue(task, outcome.attempt):
             error = TaskTimeout(task.name, task.timeout or 0.0)
             again = outcome.attempt <= task.retries and may_retry(task, error)
             state = TaskState.WAITING if again else TaskState.FAILED
@@ -160,28 +162,28 @@ class Laboratory:
                 return outcome._replace(state=TaskState.FAILED, value=error)
         return outcome
 
-    def _overslept(self, task: Task, attempt: int) -> bool:
-        story, clock = self._story, self._clock
-        if task.timeout is None or story is None or not isinstance(clock, FakeClock):
+    def _is_overdue(self, task: Task, attempt: int) -> bool:
+        recorder, clock = self._recorder, self._clock
+        if task.timeout is None or recorder is None or not isinstance(clock, FakeClock):
             return False
-        return clock.moved_by(story.run_id, task.name, attempt) > task.timeout
+        return clock.moved_by(recorder.run_id, task.name, attempt) > task.timeout
 
 
 class _Copies(list[Any]):
-    """Results of which every reader gets a copy of its own, as each task on a worker does."""
+    """Results of which every reader gets its own copy, as each task on a worker does."""
 
     def __getitem__(self, index: Any) -> Any:
         return through_codec(super().__getitem__(index))
 
 
 def through_codec(value: object, root: str = "result") -> object:
-    """Return what would arrive of a value sent to a worker. Raises CodecError."""
+    """Return the value as a worker would receive it. Raises CodecError."""
     try:
         return unpack(pack(value, root=root))
     except Exception as error:
         annotate(
             error,
-            "A run under test sends its values through the codec, as a run on workers does; "
-            "run_dag(…, strict_values=False) hands them on as they are.",
+            "A run under test sends its values through the codec, as a run on workers does. "
+            "run_dag(…, strict_values=False) passes them unchanged.",
         )
         raise

@@ -1,8 +1,8 @@
-"""Whole systems for tests: a store in memory, and the daemons of production that work on it.
+"""Whole systems for tests: a store in memory, and the real daemons that work on it.
 
-Whatever a test starts is over when it ends, and what was changed in this process (registered tasks,
-environment, import path) is as it was. The daemons import what the test can import: they get its
-``sys.path``.
+Everything that a test starts ends with the test, and what was changed in this process (registered
+tasks, environment, import path) is restored. The daemons can import what the test can import: they
+get its ``sys.path``.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 LINES_KEPT = 1000
 LINES_SHOWN = 20
 NAMESPACE = "test"
-LOOK_S = 1.0  # how often a wait looks at the daemons
-GRACE_S = 1.0  # for tasks that still run when the test is over
+LOOK_S = 1.0  # how often a wait checks the daemons
+GRACE_S = 1.0  # for tasks that are executing when the test is over
 
 
 @contextmanager
 def fresh_registry() -> Iterator[list[Task]]:
-    """Start with no registered task, and have those that there were again in the end."""
+    """Start without registered tasks, and restore the registry afterwards."""
     with kept_registry():
         Task.clear_registry()
         yield Task._all_tasks
@@ -46,7 +46,7 @@ def fresh_registry() -> Iterator[list[Task]]:
 
 @contextmanager
 def kept_registry() -> Iterator[None]:
-    """Undo in the end what was registered, and which registered tasks DAGs have taken."""
+    """Restore the registered tasks afterwards, and which of them belong to a DAG."""
     tasks, refs = list(Task._all_tasks), dict(Task._by_ref)
     taken = [task._in_dag for task in tasks]
     try:
@@ -61,7 +61,7 @@ def kept_registry() -> Iterator[None]:
 
 @contextmanager
 def environment(**variables: str) -> Iterator[None]:
-    """Set environment variables for a while."""
+    """Set environment variables within a ``with`` block."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
@@ -76,7 +76,7 @@ def environment(**variables: str) -> Iterator[None]:
 
 @contextmanager
 def embedded_store() -> Iterator[str]:
-    """Have an empty store in memory, to which the settings of this process lead; yield its URL."""
+    """Start an empty store in memory, set this process to use it, and yield its URL."""
     from ..embedded import EmbeddedServer
 
     with (
@@ -89,8 +89,8 @@ def embedded_store() -> Iterator[str]:
 class RunningSystem:
     """A scheduler and a worker with the tasks of an app, ready to run its DAGs.
 
-    ``url``, ``namespace``: of the store. ``client``: connected to it. ``lines``: what daemons and
-    tasks have printed of late; the lines of a run's tasks may come after its results.
+    ``url``, ``namespace``: of the store. ``client``: connected to it. ``lines``: the last lines
+    that daemons and tasks printed; the lines of a run's tasks may arrive after its results.
     """
 
     def __init__(self, app: App, system: LocalSystem, client: Client, lines: deque[Line]) -> None:
@@ -101,13 +101,13 @@ class RunningSystem:
         self.lines = lines
 
     def dag(self, name: str | None = None) -> DAG:
-        """Return a DAG of the app, None for the only one. Raises UnknownDAGError."""
+        """Return a DAG of the app; without a name, its only one. Raises UnknownDAGError."""
         return self._app.dag(name)
 
     def submit(
         self, dag: DAG | str | None = None, params: Mapping[str, Any] | None = None
     ) -> RunHandle:
-        """Submit a run of a DAG, or of the app's DAG of that name. Raises DAGError."""
+        """Submit a run of a DAG, or of the app's DAG with that name. Raises DAGError."""
         return self.client.submit(dag if isinstance(dag, DAG) else self.dag(dag), params=params)
 
     def run(
@@ -119,8 +119,8 @@ class RunningSystem:
     ) -> dict[str, Any]:
         """Submit a run, wait for it and return its results by task.
 
-        ``timeout``: seconds to wait. Raises TaskExecutionError for a task that failed, WaitTimeout
-        with what the daemons have printed, FlowkitError if they cannot work any more.
+        ``timeout``: seconds to wait. Raises TaskExecutionError for a failed task, WaitTimeout with
+        the last lines of the daemons, and FlowkitError if the daemons can no longer work.
         """
         handle = self.submit(dag, params)
         deadline = time.monotonic() + timeout
@@ -137,11 +137,11 @@ class RunningSystem:
     def _printed(self) -> str:
         last = list(self.lines)[-LINES_SHOWN:]
         shown = [f"  {line.source}: {escape_lines(line.text, '    ')}" for line in last]
-        return "\n".join(["Printed of late:", *shown]) if shown else "Nothing was printed."
+        return "\n".join(["Last lines:", *shown]) if shown else "Nothing was printed."
 
 
 class Systems:
-    """Starts systems on one store; all of them end with the ``with`` block."""
+    """Starts systems on one store. All of them end with the ``with`` block."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -155,8 +155,9 @@ class Systems:
     ) -> RunningSystem:
         """Start a scheduler and a worker, and return when they are ready.
 
-        ``app``: a file, a module or its name; it is loaded here as well. ``workers``: processes
-        that run tasks. Raises AppError without the app, FlowkitError if the daemons cannot work.
+        ``app``: a file, a module or its name; it is also loaded here. ``workers``: processes that
+        run tasks. Raises AppError if the app cannot be loaded, FlowkitError if the daemons cannot
+        work.
         """
         name = app.__name__ if isinstance(app, ModuleType) else str(app)
         loaded = self._load(name)
@@ -179,7 +180,7 @@ class Systems:
         return RunningSystem(loaded, system, client, lines)
 
     def _load(self, name: str) -> App:
-        """Load an app in this process; if it was not loaded before, it is not afterwards."""
+        """Load an app in this process. A module that is new here is removed afterwards."""
         known = set(sys.modules)
         app = load_app(name)
         if app.name not in known:

@@ -317,7 +317,7 @@ def told() -> DagResult:
         (lambda run: run.assert_succeeded(), "The run should have succeeded."),
         (
             lambda run: run.assert_failed("start"),
-            "Task 'start' should have failed, and is succeeded.",
+            "Task 'start' should have failed, but is succeeded.",
         ),
         (
             lambda run: run.assert_failed("fetch", (ValueError, KeyError)),
@@ -331,7 +331,7 @@ def told() -> DagResult:
         (lambda run: run.assert_not_run("load", "start"), "Task 'start' should not have run."),
         (
             lambda run: run.assert_skipped("never", "load"),
-            "Task 'load' should have been skipped, and is upstream_failed.",
+            "Task 'load' should have been skipped, but is upstream_failed.",
         ),
         (
             lambda run: run.assert_attempts("fetch", 1),

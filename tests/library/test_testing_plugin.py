@@ -180,7 +180,7 @@ def test_a_run_that_takes_too_long_shows_what_was_printed(flowkit_system):
     system.lines.append(Line("worker", "hm"))
     with pytest.raises(WaitTimeout) as caught:
         system.run("good", timeout=0.1)
-    assert caught.value.__notes__ == ["Printed of late:\\n  worker: hm"]
+    assert caught.value.__notes__ == ["Last lines:\\n  worker: hm"]
 
 def test_daemons_that_cannot_work(flowkit_system, tmp_path):
     app = tmp_path / "fragile.py"

@@ -1,10 +1,10 @@
 """Fixtures for pytest: ``flowkit_clock``, ``flowkit_registry``, ``flowkit_run``, ``flowkit_redis``
 and ``flowkit_system``.
 
-pytest imports this module whenever it starts, in projects that have no such test too. So it costs
-nothing: it is installed as ``pytest_flowkit``, beside the package and not inside, since importing
-``flowkit.…`` imports flowkit; and each fixture imports what it needs when it is asked for. (Code
-that is imported by a plugin is also lost to coverage, which starts after it.)
+pytest imports this module whenever it starts, even in projects without such tests. So the import
+must be cheap. The module is installed as ``pytest_flowkit``, beside the package and not inside it,
+because importing ``flowkit.…`` imports flowkit; and each fixture imports what it needs when it is
+used. (Coverage starts after the plugins, and so misses code that a plugin imports.)
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def flowkit_clock() -> FakeClock:
-    """A clock that stands still until something sleeps on it; of ``flowkit_run`` as well."""
+    """A clock that stands still until something sleeps on it. ``flowkit_run`` uses it as well."""
     from flowkit.testing import FakeClock
 
     return FakeClock()
@@ -31,7 +31,7 @@ def flowkit_clock() -> FakeClock:
 
 @pytest.fixture
 def flowkit_registry() -> Iterator[list[Task]]:
-    """No registered task; what the test registers, and only that, is forgotten after it."""
+    """An empty registry of tasks. Afterwards, the registry is as it was before."""
     from flowkit.testing.systems import fresh_registry
 
     with fresh_registry() as tasks:
@@ -48,7 +48,7 @@ def flowkit_run(flowkit_clock: FakeClock) -> Callable[..., DagResult]:
 
 @pytest.fixture
 def flowkit_redis() -> Iterator[str]:
-    """The URL of an empty store in memory, to which ``FLOWKIT_REDIS_URL`` leads meanwhile."""
+    """The URL of an empty store in memory. ``FLOWKIT_REDIS_URL`` is set to it meanwhile."""
     from flowkit.testing.systems import embedded_store
 
     with embedded_store() as url:
