@@ -1,4 +1,4 @@
-"""Pictures of a DAG, and of a run of it: text, Mermaid, Graphviz, SVG, notebook cells.
+"""Pictures of a DAG or a run: text, Mermaid, Graphviz, SVG, notebook cells.
 
-``picture`` and ``marks`` say what there is to be drawn; the others draw it.
+``picture`` and ``marks`` describe what to draw; the other modules draw it.
 """

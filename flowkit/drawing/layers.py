@@ -1,13 +1,11 @@
-"""Which column each box of a drawing stands in, and the order within a column.
+"""Assign each box of a drawing to a column, and order the boxes within a column.
 
-The layered method: a box stands one column right of the last one that it waits for; an edge over
-several columns is given a bend in each column between, which takes part in the ordering as a box
-does, so that no edge runs through a box; and sweeps over the columns put each box near the middle
-of its neighbours, which leaves few crossings. Edges that close a cycle are drawn backwards and take
-part as if they were turned round.
+This is the layered method. A box is one column right of the last box that it depends on. An edge
+over several columns gets a bend in each column between, which is ordered like a box, so that no
+edge crosses a box. Sweeps over the columns move each box near the middle of its neighbours, which
+leaves few crossings. Edges that close a cycle are drawn backwards and treated as if reversed.
 
-Deterministic: the same DAG gives the same drawing. Order of appearance decides where nothing else
-does.
+Deterministic: the same DAG gives the same drawing. Ties are decided by order of appearance.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 _SWEEPS = 12
-_MOST_BENDS = 20_000  # beyond it edges run straight: such a drawing is a hairball anyway
+_MOST_BENDS = 20_000  # further edges are straight: such a drawing is unreadable anyway
 
 Edge = tuple[int, int]
 
@@ -31,7 +29,7 @@ class Layers:
     backward: set[int]
 
     def turned(self, edges: Sequence[Edge]) -> list[Edge]:
-        """Return the edges from left to right, those that close a cycle turned round."""
+        """Return the edges from left to right; those that close a cycle are reversed."""
         back = self.backward
         return [(edge[1], edge[0]) if at in back else edge for at, edge in enumerate(edges)]
 
@@ -40,8 +38,8 @@ class Layers:
 class Columns:
     """Boxes and bends by column, from top to bottom. Numbers from ``boxes`` on are bends.
 
-    ``chains``: for each edge the points that it goes through, both ends included. ``left`` and
-    ``right``: the neighbours of a point in the column before and after it.
+    ``chains``: for each edge the points that it passes, including both ends. ``left`` and
+    ``right``: the neighbours of a point in the columns before and after it.
     """
 
     boxes: int
@@ -51,36 +49,36 @@ class Columns:
     right: list[list[int]] = field(default_factory=list)
 
     def is_bend(self, point: int) -> bool:
-        """Whether this point is only there for an edge to go through."""
+        """Return whether this point is a bend of an edge."""
         return point >= self.boxes
 
 
 def layers_of(count: int, edges: Sequence[Edge]) -> Layers:
-    """Give each box a column: behind what it waits for, and a first box before what needs it."""
+    """Assign columns: a box after its upstream boxes, a first box just before its downstream."""
     outgoing: list[list[int]] = [[] for _ in range(count)]
     for at, (source, _) in enumerate(edges):
         outgoing[source].append(at)
     order, backward = _depth_first(outgoing, edges)
-    found = Layers([0] * count, backward)
-    turned = found.turned(edges)
+    layers = Layers([0] * count, backward)
+    turned = layers.turned(edges)
     down: list[list[int]] = [[] for _ in range(count)]
-    waits = [False] * count
+    has_upstream = [False] * count
     for source, target in turned:
         if source != target:
             down[source].append(target)
-            waits[target] = True
-    layer = found.layer
+            has_upstream[target] = True
+    layer = layers.layer
     for box in order:
         for target in down[box]:
             layer[target] = max(layer[target], layer[box] + 1)
     for box in range(count):
-        if down[box] and not waits[box]:
+        if down[box] and not has_upstream[box]:
             layer[box] = min(layer[target] for target in down[box]) - 1
-    return found
+    return layers
 
 
 def _depth_first(outgoing: list[list[int]], edges: Sequence[Edge]) -> tuple[list[int], set[int]]:
-    """Return the boxes so that edges lead onwards, and the edges that lead back all the same."""
+    """Return the boxes in topological order, and the edges that close a cycle."""
     new, on_the_way, done = 0, 1, 2
     state = [new] * len(outgoing)
     backward: set[int] = set()
@@ -109,15 +107,15 @@ def _depth_first(outgoing: list[list[int]], edges: Sequence[Edge]) -> tuple[list
 
 def columns_of(layers: Layers, edges: Sequence[Edge]) -> Columns:
     """Arrange boxes and bends in columns with few crossings."""
-    found = _with_bends(layers, edges)
-    points = sum(map(len, found.columns))
-    found.left, found.right = [[] for _ in range(points)], [[] for _ in range(points)]
-    links = {pair for chain in found.chains for pair in pairwise(chain)}
+    columns = _with_bends(layers, edges)
+    points = sum(map(len, columns.columns))
+    columns.left, columns.right = [[] for _ in range(points)], [[] for _ in range(points)]
+    links = {pair for chain in columns.chains for pair in pairwise(chain)}
     for source, target in sorted(links):
-        found.right[source].append(target)
-        found.left[target].append(source)
-    _untangle(found)
-    return found
+        columns.right[source].append(target)
+        columns.left[target].append(source)
+    _untangle(columns)
+    return columns
 
 
 def _with_bends(layers: Layers, edges: Sequence[Edge]) -> Columns:
@@ -143,25 +141,25 @@ def _with_bends(layers: Layers, edges: Sequence[Edge]) -> Columns:
     return Columns(len(layer), columns, chains)
 
 
-def _untangle(found: Columns) -> None:
+def _untangle(columns: Columns) -> None:
     """Sweep to the right and to the left in turn, and keep the best order that was met."""
-    sweeps = _SWEEPS if len(found.left) <= 5_000 else 4
-    best, fewest = [list(column) for column in found.columns], _crossings(found)
+    sweeps = _SWEEPS if len(columns.left) <= 5_000 else 4
+    best, fewest = [list(column) for column in columns.columns], _crossings(columns)
     for sweep in range(sweeps):
         if fewest == 0:
             break
         rightward = sweep % 2 == 0
-        _sweep(found, rightward=rightward)
-        crossings = _crossings(found)
+        _sweep(columns, rightward=rightward)
+        crossings = _crossings(columns)
         if crossings < fewest:
-            best, fewest = [list(column) for column in found.columns], crossings
-    found.columns = best
+            best, fewest = [list(column) for column in columns.columns], crossings
+    columns.columns = best
 
 
-def _sweep(found: Columns, *, rightward: bool) -> None:
-    near = found.left if rightward else found.right
-    place = _places(found)
-    for column in found.columns if rightward else reversed(found.columns):
+def _sweep(columns: Columns, *, rightward: bool) -> None:
+    near = columns.left if rightward else columns.right
+    place = _places(columns)
+    for column in columns.columns if rightward else reversed(columns.columns):
         wanted = {
             point: sum(place[other] for other in near[point]) / len(near[point])
             if near[point]
@@ -173,22 +171,22 @@ def _sweep(found: Columns, *, rightward: bool) -> None:
             place[point] = at
 
 
-def _places(found: Columns) -> list[int]:
-    place = [0] * len(found.left)
-    for column in found.columns:
+def _places(columns: Columns) -> list[int]:
+    place = [0] * len(columns.left)
+    for column in columns.columns:
         for at, point in enumerate(column):
             place[point] = at
     return place
 
 
-def _crossings(found: Columns) -> int:
+def _crossings(columns: Columns) -> int:
     """Count the pairs of edges that cross between neighbouring columns."""
-    place = _places(found)
+    place = _places(columns)
     total = 0
-    for column in found.columns:
+    for column in columns.columns:
         seen: list[int] = []
         for point in column:
-            ends = sorted(place[other] for other in found.right[point])
+            ends = sorted(place[other] for other in columns.right[point])
             total += sum(len(seen) - bisect_right(seen, end) for end in ends)
             for end in ends:
                 insort(seen, end)

@@ -1,9 +1,9 @@
-"""How the tasks of a drawing stand: from what a caller has to one ``Mark`` per task name.
+"""The states of the tasks in a drawing: one ``Mark`` per task name.
 
-A caller has a run (its handle or its status), or a mapping from task names to states. A name that
-the drawing does not have is refused, since the caller would look for it in vain; a task that is
-left out is drawn without a state. Nothing here imports what needs Redis: a run's handle and status
-are known by what they offer.
+A caller passes a run (its handle or its status), or a mapping from task names to states. A name
+that the drawing does not have is refused: it would not appear anywhere. A task without an entry is
+drawn without a state. Nothing here imports what needs Redis: a run's handle and status are
+recognized by their attributes.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     States: TypeAlias = "Mapping[str, TaskState | TaskStatus | str] | RunStatus | RunHandle"
 
 
-class _Stands(Protocol):
-    """What a mark needs of a ``TaskStatus``."""
+class _HasState(Protocol):
+    """The attributes of a ``TaskStatus`` that a mark needs."""
 
     @property
     def state(self) -> TaskState: ...
@@ -38,7 +38,7 @@ class _Stands(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How one task stands. ``duration``: of its last attempt in seconds, None if unknown."""
+    """The state of one task. ``duration``: of its last attempt in seconds, None if unknown."""
 
     state: TaskState
     duration: float | None = None
@@ -47,7 +47,7 @@ class Mark:
 
     @property
     def text(self) -> str:
-        """The state, the duration if there is one, and which attempt it is if not the first."""
+        """The state, the duration if known, and the attempt if it is not the first."""
         parts = [self.state.value.replace("_", " ")]
         if self.duration is not None:
             parts.append(duration_text(self.duration))
@@ -57,12 +57,12 @@ class Mark:
 
 
 def marks_of(dag_name: str, names: Collection[str], states: States) -> dict[str, Mark]:
-    """Return a mark for each task that ``states`` speaks of.
+    """Return a mark for each task in ``states``.
 
     ``states``: ``{task name: state}``, where a state is a TaskState, its value or a TaskStatus; or
-    a RunStatus; or a RunHandle, which is asked how its run stands. Raises TaskNotFoundError for a
-    name that is not among ``names``, TypeError or ValueError for what is no state, and what
-    ``RunHandle.status`` raises.
+    a RunStatus; or a RunHandle, whose status is then read. Raises TaskNotFoundError for a name that
+    is not in ``names``, TypeError or ValueError for an invalid state, and what ``RunHandle.status``
+    raises.
     """
     given = _by_name(states)
     known = set(names)
@@ -79,9 +79,9 @@ def marks_of(dag_name: str, names: Collection[str], states: States) -> dict[str,
 def _by_name(states: States) -> Mapping[str, TaskState | TaskStatus | str]:
     if isinstance(states, Mapping):
         return states
-    look = getattr(states, "status", None)
-    found = look() if callable(look) else states
-    tasks = getattr(found, "tasks", None)
+    read_status = getattr(states, "status", None)
+    status = read_status() if callable(read_status) else states
+    tasks = getattr(status, "tasks", None)
     if not isinstance(tasks, list):
         raise TypeError(
             "states must be a mapping from task names to states, a RunStatus or a RunHandle, "
@@ -90,7 +90,7 @@ def _by_name(states: States) -> Mapping[str, TaskState | TaskStatus | str]:
     return {task.name: task for task in tasks}
 
 
-def _mark(name: str, given: TaskState | _Stands | str) -> Mark:
+def _mark(name: str, given: TaskState | _HasState | str) -> Mark:
     if isinstance(given, str):
         try:
             return Mark(TaskState(given))
@@ -103,7 +103,7 @@ def _mark(name: str, given: TaskState | _Stands | str) -> Mark:
 
 
 def duration_text(seconds: float) -> str:
-    """Return a duration for people, as exact as it is of use."""
+    """Return a duration for display, with a useful precision."""
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 59.95:

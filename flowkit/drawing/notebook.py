@@ -1,6 +1,7 @@
-"""What a notebook shows of a DAG or a run: the drawing, and for a run a line that sums it up.
+"""The display of a DAG or a run in a notebook: the drawing, and for a run a summary line.
 
-A notebook asks for it unasked, so it refuses nothing: what is too large to be drawn is summed up.
+A notebook shows it without being asked, so nothing is refused: what is too large to draw is
+summarized.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def dag_html(picture: Picture) -> str:
-    """Return a scrollable drawing, or a sentence about a DAG that is too large for one."""
+    """Return a scrollable drawing, or a sentence if the DAG is too large to draw."""
     try:
         drawing = as_svg(picture)
     except DAGError as error:
@@ -29,12 +30,12 @@ def dag_html(picture: Picture) -> str:
 
 
 def run_html(status: RunStatus) -> str:
-    """Return a line that sums the run up, and its drawing."""
+    """Return a summary line of the run, and its drawing."""
     return f"<p>{_safe(run_line(status))}</p>\n{dag_html(status.picture())}"
 
 
 def handle_html(handle: RunHandle) -> str:
-    """Return what ``run_html`` does of the run as it stands now, or what is wrong with it."""
+    """Return ``run_html`` for the current state of the run, or what is wrong with the run."""
     try:
         return run_html(handle.status())
     except FlowkitError as error:
@@ -42,13 +43,13 @@ def handle_html(handle: RunHandle) -> str:
 
 
 def run_line(status: RunStatus) -> str:
-    """Return how a run stands, in one line."""
+    """Return the state of a run in one line."""
     counts = [f"{number:,} {state.replace('_', ' ')}" for state, number in status.counts.items()]
     state = "stopping" if status.stopping else status.state.value
     length = "" if status.duration is None else f" after {duration_text(status.duration)}"
     tasks = f"{status.total:,} task{'' if status.total == 1 else 's'}"
-    told = f"Run {status.run_id} of DAG {status.dag_name}: {state}{length}; {tasks}"
-    return f"{told}: {', '.join(counts)}. {status.waiting_for}".rstrip()
+    summary = f"Run {status.run_id} of DAG {status.dag_name}: {state}{length}; {tasks}"
+    return f"{summary}: {', '.join(counts)}. {status.waiting_for}".rstrip()
 
 
 def _safe(text: str) -> str:

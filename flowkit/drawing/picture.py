@@ -1,10 +1,10 @@
-"""A DAG as text, as a Mermaid flowchart and as a graph for Graphviz, with states or without.
+"""Draw a DAG as text, as a Mermaid flowchart and for Graphviz, with or without states.
 
-A ``Picture`` is what every kind of drawing starts from: numbers, names and edges, whether they come
-from tasks drawn in this process or from the graph that a run follows. It is not checked: a DAG with
-a cycle, or with two tasks of one name, can be drawn too, and that helps.
+Every kind of drawing starts from a ``Picture``: numbers, names and edges, of tasks defined in this
+process or of the graph that a run follows. It is not checked: drawing a DAG with a cycle, or with
+two tasks of one name, helps to find the mistake.
 
-Any name is safe in every kind of drawing: it can neither end its label nor steer a terminal.
+Any name is safe in every kind of drawing: it cannot end its label or control a terminal.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PLAIN = frozenset(" _-.,:()")
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What is to be drawn. ``edges``: (upstream, downstream) numbers. ``marks``: by task."""
+    """What to draw. ``edges``: (upstream, downstream) numbers. ``marks``: by task."""
 
     name: str
     names: Sequence[str]
@@ -38,14 +38,14 @@ class Picture:
     marks: Sequence[Mark | None]
 
     def states(self) -> set[TaskState]:
-        """Return the states that occur."""
+        """Return the states of the marked tasks."""
         return {mark.state for mark in self.marks if mark is not None}
 
 
 def picture_of(
     name: str, tasks: Sequence[Task], edges: Iterable[Edge], states: States | None = None
 ) -> Picture:
-    """Return the picture of tasks and the edges among them. Raises what ``marks_of`` raises."""
+    """Return the picture of tasks and their edges. Raises what ``marks_of`` raises."""
     number = {task: index for index, task in enumerate(tasks)}
     pairs = [(number[source], number[target]) for source, target in edges]
     return marked(name, [task.name for task in tasks], pairs, states)
@@ -57,7 +57,7 @@ def marked(
     edges: Sequence[tuple[int, int]],
     states: States | None = None,
 ) -> Picture:
-    """Return a picture in which the tasks that ``states`` speaks of are marked.
+    """Return a picture in which the tasks in ``states`` are marked.
 
     Raises what ``marks_of`` raises.
     """
@@ -103,7 +103,7 @@ def as_mermaid(picture: Picture) -> str:
 
 
 def as_dot(picture: Picture) -> str:
-    """Return a graph in the language of Graphviz."""
+    """Return a graph in the DOT language of Graphviz."""
     title = _quoted(picture.name)
     lines = [
         f"digraph {title} {{",
@@ -126,8 +126,8 @@ def _dot_attributes(name: str, mark: Mark | None) -> str:
 
 
 def _in_order(picture: Picture) -> list[TaskState]:
-    found = picture.states()
-    return [state for state in TaskState if state in found]
+    states = picture.states()
+    return [state for state in TaskState if state in states]
 
 
 def _entities(name: str) -> str:
@@ -135,6 +135,6 @@ def _entities(name: str) -> str:
 
 
 def _quoted(*lines: str) -> str:
-    r"""Quote text for Graphviz, which reads ``\N`` and ``&lt;`` in it as something else."""
+    r"""Quote text for Graphviz, which would interpret ``\N`` and ``&lt;`` in it."""
     safe = (escape_text(line).replace("\\", "\\\\").replace('"', '\\"') for line in lines)
     return '"' + "\\n".join(line.replace("&", "&amp;") for line in safe) + '"'

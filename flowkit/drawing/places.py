@@ -1,8 +1,8 @@
-"""Where each box of a drawing stands, and the line of each edge.
+"""Compute the position of each box of a drawing, and the line of each edge.
 
-Columns go from left to right, all boxes of a column are of one width. Heights are found by passes
-over the columns: each box and bend wants to stand level with its neighbours, and
-gets as near to it as room and order allow (``_settled`` finds the best compromise there is).
+Columns go from left to right; all boxes in a column have the same width. Passes over the columns
+find the heights: each box and bend wants the level of its neighbours, and gets as close to it as
+space and order allow (``_settled`` finds the best compromise).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from .layers import Columns, Edge, Layers, columns_of
 
 ROW_GAP, BEND_ROOM, LEAST_COLUMN_GAP, MOST_COLUMN_GAP = 16.0, 14.0, 52.0, 190.0
-_PASSES = 15  # the two before the last heed both sides; the last aligns chains
-# Boxes stand level with boxes and bends with bends, so that most edges are straight. A box heeds
-# bends only if it has no other neighbours; a bend hardly heeds boxes, and yields to them.
+_PASSES = 15  # the two before the last consider both sides; the last aligns chains
+# Boxes align with boxes and bends with bends, so that most edges are straight. A box considers
+# bends only if it has no other neighbours; a bend gives boxes little weight, and yields to them.
 _BOX_PULL, _BEND_WEIGHT = 0.2, 0.1
 
 Point = tuple[float, float]
@@ -25,8 +25,8 @@ Point = tuple[float, float]
 class Places:
     """``boxes``: left, top, width, height of each. ``lines``: points of each edge, two per column.
 
-    A line begins at the right of a box and ends at the left of one; for an edge that closes a cycle
-    it is to be read from its end. The line of an edge from a box to itself is empty.
+    A line begins at the right of a box and ends at the left of one. For an edge that closes a
+    cycle, it runs from the target to the source. The line of an edge from a box to itself is empty.
     """
 
     boxes: list[tuple[float, float, float, float]]
@@ -36,7 +36,7 @@ class Places:
 
 
 def place(sizes: Sequence[tuple[float, float]], layers: Layers, edges: Sequence[Edge]) -> Places:
-    """Return where boxes of these sizes (width, height) stand, from (0, 0) on."""
+    """Return the positions of boxes with these sizes (width, height), starting at (0, 0)."""
     columns = columns_of(layers, edges)
     heights = [size[1] for size in sizes] + [0.0] * (len(columns.left) - len(sizes))
     middle = _levels(columns, heights)
@@ -44,7 +44,7 @@ def place(sizes: Sequence[tuple[float, float]], layers: Layers, edges: Sequence[
     top = min([top, *middle])
     middle = [level - top for level in middle]
     widths = [
-        max((sizes[one][0] for one in column if not columns.is_bend(one)), default=0.0)
+        max((sizes[box][0] for box in column if not columns.is_bend(box)), default=0.0)
         for column in columns.columns
     ]
     lefts = _lefts(columns, widths, middle)
@@ -73,7 +73,7 @@ def _line(chain: list[int], span: list[tuple[float, float]], middle: list[float]
 
 
 def _lefts(columns: Columns, widths: list[float], middle: list[float]) -> list[float]:
-    """Return the left side of each column; steep edges get more room to climb."""
+    """Return the left side of each column. Steep edges get wider gaps."""
     lefts, at = [], 0.0
     for column, width in zip(columns.columns, widths, strict=True):
         lefts.append(at)
@@ -84,7 +84,7 @@ def _lefts(columns: Columns, widths: list[float], middle: list[float]) -> list[f
 
 
 def _levels(columns: Columns, heights: list[float]) -> list[float]:
-    """Return the height at which the middle of each box and bend stands."""
+    """Return the height of the middle of each box and bend."""
     offsets = [_offsets(column, heights) for column in columns.columns]
     level = [0.0] * len(heights)
     for column, offset in zip(columns.columns, offsets, strict=True):
@@ -95,14 +95,16 @@ def _levels(columns: Columns, heights: list[float]) -> list[float]:
         steps = list(zip(columns.columns, offsets, strict=True))
         both = turn in (_PASSES - 3, _PASSES - 2)
         for column, offset in steps if rightward else reversed(steps):
-            wishes = [_wish(columns, level, one, rightward=rightward, both=both) for one in column]
+            wishes = [
+                _wish(columns, level, point, rightward=rightward, both=both) for point in column
+            ]
             for point, settled in zip(column, _settled(wishes, offset), strict=True):
                 level[point] = settled
     return level
 
 
 def _offsets(column: list[int], heights: list[float]) -> list[float]:
-    """Return how far below the first point of a column each one stands at the least."""
+    """Return the least distance of each point from the first point of a column."""
     offsets, at, above = [], 0.0, None
     for point in column:
         if above is not None:
@@ -116,7 +118,7 @@ def _offsets(column: list[int], heights: list[float]) -> list[float]:
 def _wish(
     columns: Columns, level: list[float], point: int, *, rightward: bool, both: bool
 ) -> tuple[float, float]:
-    """Return the level that a point would like to have, and how strongly."""
+    """Return the preferred level of a point, and the weight of that preference."""
     near = columns.left[point] if rightward else columns.right[point]
     if both or not near or columns.is_bend(point):
         near = columns.left[point] + columns.right[point]
@@ -131,9 +133,9 @@ def _wish(
 
 
 def _settled(wishes: list[tuple[float, float]], offsets: list[float]) -> list[float]:
-    """Return levels with the least squared distance from what is wished, ``offsets`` apart.
+    """Return the levels closest to the wishes by least squares, at least ``offsets`` apart.
 
-    Neighbours that would overlap become one block, which stands at the mean of their wishes: the
+    Neighbours that would overlap become one block, at the mean of their wishes: the
     pool-adjacent-violators algorithm.
     """
     blocks: list[tuple[float, float, int]] = []

@@ -1,10 +1,10 @@
-"""Many tasks as few: tasks that stand alike in a large DAG are drawn as one stack.
+"""Stacks: similar tasks in a large DAG are drawn as one box.
 
 Tasks may share a stack if they are in the same layer and the same state, if their names differ only
-in a number (or, where that is not enough, in anything), and if what is upstream and downstream of
-them is alike too; fewer than ``_LEAST`` of them stay apart. So a fan-out of 10,000 tasks is one
-stack beside its three failed tasks, and parallel chains become one chain of stacks. An edge goes
-from an earlier layer to a later one, so stacks cannot form a cycle where tasks did not.
+in a number (or, where that is not enough, in anything), and if their upstream and downstream tasks
+are similar too. Fewer than ``_LEAST`` of them stay apart. So a fan-out of 10,000 tasks is one stack
+beside its three failed tasks, and parallel chains become one chain of stacks. An edge leads from an
+earlier layer to a later one, so stacks cannot form a cycle where tasks did not.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from .picture import Picture
 
 _ROUNDS = 6
 _LEAST = 4
-# Only the first of several separators begins a match: otherwise a name of n underscores is read
+# A match begins at the first of several separators only. Otherwise a name of n underscores is read
 # n times.
 _NUMBER = re.compile(r"(?<![\s_.-])[\s_.-]*\d+")
-_MOST_NAMES_TOLD = 10
+_MOST_NAMES_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Stacks:
-    """Which tasks each box of a drawing stands for, and the edges between the boxes."""
+    """The tasks that each box represents, and the edges between the boxes."""
 
     members: Sequence[Sequence[int]]
     edges: Sequence[tuple[int, int]]
@@ -40,7 +40,7 @@ def unstacked(picture: Picture) -> Stacks:
 
 
 def stacked(picture: Picture, layers: Layers, *, by_name: bool) -> Stacks:
-    """Return a box per group of tasks that stand alike; ``by_name``: and whose names do."""
+    """Return a box per group of similar tasks. ``by_name``: their names must be similar too."""
     kind: Callable[[str], str] = _stem if by_name else lambda name: ""
     colors = _numbered(
         [
@@ -61,7 +61,7 @@ def _stem(name: str) -> str:
 
 
 def _refined(colors: list[int], edges: Sequence[tuple[int, int]]) -> list[int]:
-    """Part tasks whose neighbours differ, round by round, until nothing parts or it is enough."""
+    """Separate tasks whose neighbours differ, in rounds, until nothing changes or rounds end."""
     for _ in range(_ROUNDS):
         up: list[set[int]] = [set() for _ in colors]
         down: list[set[int]] = [set() for _ in colors]
@@ -84,20 +84,20 @@ def _apart_if_few(colors: list[int]) -> list[int]:
 
 
 def _numbered(keys: Sequence[Hashable]) -> list[int]:
-    """Return numbers instead of keys, by first appearance."""
+    """Replace keys by numbers, in order of first appearance."""
     numbers: dict[Hashable, int] = {}
     return [numbers.setdefault(key, len(numbers)) for key in keys]
 
 
 def title_of(picture: Picture, members: Sequence[int]) -> str:
-    """Return the name on a box: a task's own, or what the names of a stack have in common."""
+    """Return the name on a box: the task's own, or the common part of the names in a stack."""
     first, last = picture.names[members[0]], picture.names[members[-1]]
     if len(members) == 1:
         return first
     stems = {_stem(picture.names[task]) for task in members}
     numbers = _NUMBER.findall(first)
     if len(stems) == 1 and len(numbers) == 1:
-        return _NUMBER.sub(lambda found: _without_digits(found[0]) + "…", first)
+        return _NUMBER.sub(lambda match: _without_digits(match[0]) + "…", first)
     return f"{first} … {last}"
 
 
@@ -106,22 +106,22 @@ def _without_digits(text: str) -> str:
 
 
 def said_of(picture: Picture, members: Sequence[int]) -> str:
-    """Return the line below the name: how the task stands, or how many and how they stand."""
+    """Return the line below the name: the state of the task, or the number and state of several."""
     mark = picture.marks[members[0]]
     if len(members) == 1:
         return "" if mark is None else mark.text
     parts = [f"{len(members):,} tasks"]
     if mark is not None:
         parts.append(mark.state.value.replace("_", " "))
-        times = [one.duration for task in members if (one := picture.marks[task])]
+        times = [task_mark.duration for task in members if (task_mark := picture.marks[task])]
         known = [time for time in times if time is not None]
         if known:
             parts.append(f"up to {duration_text(max(known))}")
     return " · ".join(parts)
 
 
-def names_told(picture: Picture, members: Sequence[int]) -> list[str]:
-    """Return the names of a box, for its tooltip; of many, the first ones."""
-    told = [picture.names[task] for task in members[:_MOST_NAMES_TOLD]]
-    left = len(members) - len(told)
-    return [*told, f"… and {left:,} more"] if left else told
+def shown_names(picture: Picture, members: Sequence[int]) -> list[str]:
+    """Return the names of a box for its tooltip; of many, only the first ones."""
+    shown = [picture.names[task] for task in members[:_MOST_NAMES_SHOWN]]
+    left = len(members) - len(shown)
+    return [*shown, f"… and {left:,} more"] if left else shown

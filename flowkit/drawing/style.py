@@ -1,11 +1,11 @@
-"""How states look, in every kind of drawing, and the style sheet of the SVG.
+"""The look of states in every kind of drawing, and the style sheet of the SVG.
 
 A state has three colours: a strong one that is readable on white, a strong one that is readable on
-black, and a pale one under dark text. No state is told by its colour alone: its name stands beside
-it, and the SVG has a sign for it.
+black, and a pale one for a background under dark text. Colour is never the only sign of a state:
+its name is written beside it, and the SVG shows an icon.
 
-The style sheet names colours outright and no variables, which several viewers of SVG do not know;
-every rule is bound to the drawing's own class, since a notebook shows many drawings in one page.
+The style sheet contains colours and no variables, because several SVG viewers do not support them.
+Every rule is limited to the drawing's own class, since a notebook shows many drawings in one page.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from ..core.states import TaskState
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """``on_light`` and ``on_dark`` are strong, ``pale`` goes under dark text.
+    """``on_light`` and ``on_dark`` are strong colours, ``pale`` is a background for dark text.
 
-    ``sign``: an SVG path within a circle of radius 6 round the origin; ``solid``: whether that
-    circle is filled, which it is when the task is over or goes on.
+    ``sign``: an SVG path within a circle of radius 6 around the origin. ``solid``: whether that
+    circle is filled; it is when the task is over or executing.
     """
 
     on_light: str
@@ -71,7 +71,7 @@ _FIXED = f"""\
 
 
 def style_sheet(states: set[TaskState]) -> str:
-    """Return the rules for a drawing in which these states occur."""
+    """Return the rules for a drawing that contains these states."""
     order = [state for state in TaskState if state in states]
     light = _scheme((INK, MUTED, LINE, CARD, PAGE, _CYCLE))
     dark = _scheme((_DARK_INK, _DARK_MUTED, _DARK_LINE, _DARK_CARD, _DARK_PAGE, _DARK_CYCLE))

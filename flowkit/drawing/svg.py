@@ -1,11 +1,11 @@
-"""A DAG as SVG: one text without scripts, fonts or anything from outside.
+"""Draw a DAG as SVG: one text without scripts, fonts or external resources.
 
-It has its own background, follows the reader's light or dark scheme, and tells in tooltips what it
-has no room for: full names, what an error said, which edge this is. All text is escaped on its way
-in (``_text``), whoever chose it.
+It has its own background, follows the reader's light or dark scheme, and shows in tooltips what
+does not fit: full names, error messages, the ends of an edge. All text is escaped when it is
+inserted (``_text``), wherever it comes from.
 
-A large DAG is drawn with stacks (``stacks``). What is too large even so is refused: nobody
-could read it, and browsers would choke on it.
+A large DAG is drawn with stacks (``stacks``). One that is too large even so is refused: it would be
+unreadable, and too much for a browser.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from ..exceptions import DAGError
 from .layers import Layers, layers_of
 from .picture import EMPTY, Picture
 from .places import Places, Point, place
-from .stacks import Stacks, names_told, said_of, stacked, title_of, unstacked
+from .stacks import Stacks, said_of, shown_names, stacked, title_of, unstacked
 from .style import LOOKS, style_sheet
 
-EASY_TASKS = 100  # beyond it, tasks that stand alike are stacked unless the caller objects
+EASY_TASKS = 100  # in a larger DAG, similar tasks are stacked unless the caller objects
 MOST_BOXES, MOST_EDGES = 2_000, 10_000
 
 LONGEST_NAME, LONGEST_LINE = 30, 240
@@ -35,12 +35,12 @@ _MARGIN, _HEADER, _LEAST_WIDTH, _SIGN_ROOM = 22.0, 62.0, 92.0, 18.0
 def as_svg(picture: Picture, collapse: bool | None = None) -> str:
     """Return the picture as SVG.
 
-    ``collapse``: whether tasks that stand alike share a box; None for "in a large DAG". Raises
-    DAGError for a DAG that is too large to be drawn.
+    ``collapse``: whether similar tasks share a box; None: only in a large DAG. Raises DAGError for
+    a DAG that is too large to draw.
     """
     boxes = _boxes(picture, collapse)
     layers = layers_of(len(boxes.members), boxes.edges)
-    places = place([_size(picture, one) for one in boxes.members], layers, boxes.edges)
+    places = place([_size(picture, members) for members in boxes.members], layers, boxes.edges)
     body = [*_edges(picture, boxes, layers, places)]
     for at, members in enumerate(boxes.members):
         body += _box(picture, members, places.boxes[at])
@@ -64,32 +64,32 @@ def as_svg(picture: Picture, collapse: bool | None = None) -> str:
 
 
 def _boxes(picture: Picture, collapse: bool | None) -> Stacks:
-    """Decide on the boxes. Raises DAGError if there are too many of them, or of edges."""
-    found = unstacked(picture)
+    """Return the boxes. Raises DAGError if there are too many boxes or edges."""
+    boxes = unstacked(picture)
     if collapse or (collapse is None and len(picture.names) > EASY_TASKS):
         layers = layers_of(len(picture.names), picture.edges)
-        found = stacked(picture, layers, by_name=True)
-        if _too_large(found):
-            found = stacked(picture, layers, by_name=False)
-    if _too_large(found):
-        hint = "" if collapse is not False else "Without collapse=False it may fit. "
+        boxes = stacked(picture, layers, by_name=True)
+        if _too_large(boxes):
+            boxes = stacked(picture, layers, by_name=False)
+    if _too_large(boxes):
+        hint = "" if collapse is not False else "It may fit without collapse=False. "
         raise DAGError(
-            f"DAG {picture.name!r} is too large for an SVG: {len(found.members):,} boxes and "
-            f"{len(found.edges):,} edges, of at most {MOST_BOXES:,} and {MOST_EDGES:,}. {hint}"
+            f"DAG {picture.name!r} is too large for an SVG: {len(boxes.members):,} boxes and "
+            f"{len(boxes.edges):,} edges, of at most {MOST_BOXES:,} and {MOST_EDGES:,}. {hint}"
             "Use to_dot() with Graphviz, or visualize() for a list."
         )
-    return found
+    return boxes
 
 
 def _too_large(boxes: Stacks) -> bool:
     return len(boxes.members) > MOST_BOXES or len(boxes.edges) > MOST_EDGES
 
 
-# -- what stands above -------------------------------------------------------------------------
+# -- header -----------------------------------------------------------------------------------
 
 
 def _header(picture: Picture) -> Iterator[str]:
-    """Yield the DAG's name, and the number of tasks or the states that they are in."""
+    """Yield the DAG's name, and the number of tasks or their states."""
     x = _MARGIN
     yield f'<text class="title" x="{x:g}" y="30">{_text(_cut(picture.name, 60))}</text>'
     if not picture.names:
@@ -144,7 +144,7 @@ def _size(picture: Picture, members: Sequence[int]) -> tuple[float, float]:
 def _box(
     picture: Picture, members: Sequence[int], at: tuple[float, float, float, float]
 ) -> Iterator[str]:
-    """Yield one box: its tooltip, its frame (several for a stack), its sign and its text."""
+    """Yield one box: its tooltip, its frame (several frames for a stack), its icon and its text."""
     x, y, width, height = at
     mark, said = picture.marks[members[0]], said_of(picture, members)
     yield f'<g class="node {mark.state.value if mark else "plain"}">'
@@ -179,7 +179,7 @@ def _sign(state: TaskState, x: float, y: float) -> str:
 
 
 def _tooltip(picture: Picture, members: Sequence[int], said: str) -> list[str]:
-    lines = names_told(picture, members)
+    lines = shown_names(picture, members)
     if said:
         lines.append(said)
     mark = picture.marks[members[0]]
@@ -192,7 +192,7 @@ def _tooltip(picture: Picture, members: Sequence[int], said: str) -> list[str]:
 
 
 def _edges(picture: Picture, boxes: Stacks, layers: Layers, places: Places) -> Iterator[str]:
-    """Yield the lines, then their heads, one for all lines that end at the same place."""
+    """Yield the lines, then their arrowheads, one per end point."""
     heads: dict[tuple[Point, bool], None] = {}
     yield '<g class="edges">'
     for at, (source, target) in enumerate(boxes.edges):
@@ -211,7 +211,7 @@ def _edges(picture: Picture, boxes: Stacks, layers: Layers, places: Places) -> I
 
 
 def _way(line: list[Point], *, back: bool) -> str:
-    """Return a smooth line: a curve through each gap, straight on through each column."""
+    """Return a smooth line: a curve through each gap, and straight through each column."""
     points = list(line)
     if back:
         points[0] = points[0][0] + 6, points[0][1]
@@ -248,7 +248,7 @@ def _text(*lines: str) -> str:
 
 
 def _cut(name: str, longest: int = LONGEST_NAME) -> str:
-    """Shorten a name in its middle: numbers, which tell tasks apart, stand at the end."""
+    """Shorten a name in its middle: the numbers that distinguish tasks are at the end."""
     shown = escape_text(name)
     if _cells(shown) <= longest:
         return shown
@@ -259,11 +259,11 @@ def _cut(name: str, longest: int = LONGEST_NAME) -> str:
 
 
 def _sans_px(text: str) -> float:
-    """Return about how wide text is that flowkit itself says."""
+    """Return the approximate width of text that flowkit itself writes."""
     widths = (_NARROW_PX if c in " iltfrj1·" else _WIDE_PX if c in "mw" else _SANS_PX for c in text)
     return sum(widths)
 
 
 def _cells(text: str) -> int:
-    """Return the width of text in letters; a Chinese or Japanese character is two letters wide."""
+    """Return the width of text in letters. A Chinese or Japanese character is two letters wide."""
     return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)

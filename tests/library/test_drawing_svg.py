@@ -216,5 +216,5 @@ def test_what_is_too_large_even_so_is_refused_with_the_ways_that_are_left():
 
 
 def test_stacks_that_were_refused_are_offered():
-    with pytest.raises(DAGError, match="Without collapse=False it may fit"):
+    with pytest.raises(DAGError, match="It may fit without collapse=False"):
         fan(2_000).to_svg(collapse=False)
