@@ -1,12 +1,12 @@
 """The embedded server: a Redis in memory, in a thread of this process.
 
-It serves ``flowkit run``, ``flowkit dev`` and tests: the daemons connect to it as to a Redis, and
-its data is gone when it stops.
+It serves ``flowkit run``, ``flowkit dev`` and tests. The daemons connect to it as to a Redis. Its
+data is lost when it stops.
 
-It is a server for one user and for flowkit alone. It listens on a unix socket in a folder that no
-other user can enter, or on a port of 127.0.0.1 if asked to, and answers nothing before its
-password, a new one for each start. After it, it answers the commands that flowkit sends, and runs
-flowkit's own scripts; everything else is refused by name. It refuses to be started twice.
+It serves one user and flowkit only. It listens on a unix socket in a directory that no other user
+can enter, or on a port of 127.0.0.1 if asked to. It answers nothing before its password, which is
+new for each start. After that, it answers the commands that flowkit sends, and runs flowkit's own
+scripts; everything else is refused by name. It refuses to be started twice.
 """
 
 from __future__ import annotations
@@ -34,10 +34,9 @@ class EmbeddedServer:
         port: int | None = None,
         warn: Callable[[str], None] = lambda text: None,
     ) -> None:
-        """``port``: listen on it, 0 for any free one; None for a unix socket where there is one.
-
-        ``host``: the address that the port belongs to. ``warn`` is given, in another thread, what
-        the program's user can mend.
+        """``port``: the port to listen on, 0 for any free one; None for a unix socket, if the
+        platform has them. ``host``: the address of the port. ``warn`` is called, in another thread,
+        with problems that the user can fix.
         """
         self._host = host
         self._port = port
@@ -49,9 +48,9 @@ class EmbeddedServer:
 
     @property
     def url(self) -> str:
-        """The address to connect to, with the password: show it through ``redact_url``.
+        """The address to connect to, with the password. Show it through ``redact_url``.
 
-        Raises RuntimeError before the start if it is not known yet.
+        Raises RuntimeError if it is not known before the start.
         """
         if self._address is not None:
             return self._address.url(self._password)
@@ -65,9 +64,9 @@ class EmbeddedServer:
         return self._port if self._address is None else self._address.port
 
     def start(self) -> EmbeddedServer:
-        """Listen. Raises StoreError if the address cannot be had, RuntimeError if it runs."""
+        """Start to listen. Raises StoreError if that fails, RuntimeError if it is running."""
         if self._loop is not None:
-            raise RuntimeError("the embedded server runs already; stop it first")
+            raise RuntimeError("the embedded server is already running; stop it first")
         self._address = listen(self._host, self._port)
         self._loop = Loop(self._address.listener, self._password, self._client_class, self._warn)
         self._loop.start()
@@ -75,9 +74,9 @@ class EmbeddedServer:
         return self
 
     def stop(self) -> None:
-        """End all connections and forget all data. Stopping a stopped server does nothing.
+        """Close all connections and drop all data. Stopping a stopped server does nothing.
 
-        Nor does stopping it in a forked child: it runs in the parent, and serves on.
+        In a forked child it does nothing either: the server runs in the parent.
         """
         loop, self._loop = self._loop, None
         address, self._address = self._address, None

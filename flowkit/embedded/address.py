@@ -1,9 +1,9 @@
-"""Where the embedded server listens: a unix socket that only this user reaches, or a port.
+"""The address of the embedded server: a unix socket that only this user can reach, or a port.
 
-The socket lies in a folder of its own with mode 0700. Its path must fit into the 104 bytes that
-systems allow: if it does not in the folder for temporary files, /tmp is taken, and if that does not
-help either, or the platform has no unix sockets, a free port of 127.0.0.1. The folder is removed
-when the server stops; a process that is killed leaves it behind, with the dead socket in it.
+The socket is in its own directory with mode 0700. Its path must fit into the 104 bytes that systems
+allow. If it does not fit in the directory for temporary files, /tmp is used. If that does not help
+either, or the platform has no unix sockets, a free port of 127.0.0.1 is used. The directory is
+removed when the server stops; a process that is killed leaves it behind, with the dead socket.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NAME = "redis.sock"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A socket that listens. ``port``: of a TCP socket; ``path``: of a unix socket."""
+    """A listening socket. ``port``: of a TCP socket; ``path``: of a unix socket."""
 
     listener: socket.socket
     host: str = ""
@@ -33,7 +33,7 @@ class Address:
     path: str | None = None
 
     def url(self, password: str) -> str:
-        """Return the URL for a client that knows the password."""
+        """Return the URL for a client, with the password."""
         return (
             tcp_url(self.host, self.port, password)
             if self.path is None
@@ -56,9 +56,10 @@ def tcp_url(host: str, port: int | None, password: str) -> str:
 
 
 def listen(host: str, port: int | None) -> Address:
-    """Listen on a port of a host, 0 for any free one; None for a unix socket where there is one.
+    """Listen on a port of a host, 0 for any free one; None for a unix socket, if the platform has
+    them.
 
-    Raises StoreError if the address cannot be had.
+    Raises StoreError if that fails.
     """
     if port is None:
         for folder in (None, SHORT_FOLDER):
@@ -76,7 +77,7 @@ def listen(host: str, port: int | None) -> Address:
 
 
 def _listen_in(parent: str | None) -> Address | None:
-    """Listen on a unix socket in a new folder; None if that cannot be had there."""
+    """Listen on a unix socket in a new directory. Return None if that fails."""
     if not hasattr(socket, "AF_UNIX"):
         return None
     try:

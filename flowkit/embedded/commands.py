@@ -1,13 +1,13 @@
-"""The embedded server's commands: fakeredis' own behind a gate, with another way to wait.
+"""The commands of the embedded server: those of fakeredis behind a gate, with other blocking.
 
-Every command of a peer, and every ``redis.call`` of a script, comes by its name to
-``Client._name_to_func``: what is not in ``Client.answered`` is refused there.
+Every command of a peer, and every ``redis.call`` of a script, is looked up by name in
+``Client._name_to_func``, which refuses what is not in ``Client.answered``.
 
-A command that would block is parked: it leaves what it waits for with its connection and gives
-the thread back.
+A command that would block is parked: what it waits for is stored with its connection, and the
+thread continues.
 
-The hooks in fakeredis are the methods overridden below. 2.40 is the oldest release that fits:
-before it, these modules lay elsewhere, and a waiting XREAD was woken with nothing.
+The hooks into fakeredis are the methods overridden below. 2.40 is the oldest release that fits:
+before it, these modules were elsewhere, and a waiting XREAD was woken without a result.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ class _Watched(Database):  # type: ignore[misc]
         self._changed = changed
 
     def notify_watch(self, key: bytes) -> None:
-        """fakeredis says so of each key that a command wrote."""
+        """Called by fakeredis for each key that a command wrote."""
         self._changed.add(key)
         super().notify_watch(key)
 
 
 @dataclass(slots=True)
 class Parked:
-    """A command that waits. ``retry()`` gives its reply, or None while there is none."""
+    """A command that waits. ``retry()`` returns its reply, or None while there is none."""
 
     fields: Sequence[bytes]
     deadline: float | None  # of time.monotonic()
@@ -59,14 +59,14 @@ class Parked:
 
 
 class Client(FakeSocket):  # type: ignore[misc]
-    """One connection's state in fakeredis: its database and its subscriptions."""
+    """The state of one connection in fakeredis: its database and its subscriptions."""
 
     answered: ClassVar[frozenset[str]] = ANSWERED
 
     def __init__(
         self, server: Storage, scripts: ScriptEngine, gate: Gate, reply: Callable[[Any], None]
     ) -> None:
-        """``reply`` is given each reply and each pushed message."""
+        """``reply`` is called with each reply and each pushed message."""
         super().__init__(server, 0, client_class=fakeredis.FakeRedis)
         self.gate = gate
         self._scripts = scripts
@@ -76,11 +76,11 @@ class Client(FakeSocket):  # type: ignore[misc]
 
     @property
     def is_subscribed(self) -> bool:
-        """Whether it is sent messages."""
+        """Whether it has subscriptions."""
         return bool(self._pubsub)
 
     def execute(self, fields: list[bytes]) -> None:
-        """Run one command; its reply is handed to ``reply`` unless it is parked."""
+        """Run one command. Its reply goes to ``reply``, unless the command is parked."""
         reply = self.gate.answer(fields)
         if reply is None:
             self._fields = fields
@@ -92,11 +92,11 @@ class Client(FakeSocket):  # type: ignore[misc]
     # -- what fakeredis calls -------------------------------------------------------------------
 
     def put_response(self, msg: Any) -> None:
-        """Take a reply or a pushed message."""
+        """Receive a reply or a pushed message."""
         self._reply(msg)
 
     def _decode_result(self, result: Any) -> Any:
-        return result  # status and error replies are told apart when they are written
+        return result  # replies.encode distinguishes status and error replies
 
     def _name_to_func(self, cmd_name: str) -> Any:
         if cmd_name not in self.answered:
@@ -140,12 +140,14 @@ class Client(FakeSocket):  # type: ignore[misc]
         return self._scripts.run(self, sha1, text, keys, args)
 
     def _script_text(self, digest: bytes) -> bytes:
-        """Return the text of a known script. Raises SimpleError; never NOSCRIPT, for which clients
-        send the text."""
+        """Return the text of a known script.
+
+        Raises SimpleError, but never NOSCRIPT, after which clients would send the text.
+        """
         text = known_scripts().get(digest)
         if text is None:
             raise SimpleError(
-                "ERR the embedded server does not know this script: it runs those of its own "
-                "release of flowkit. Use the same release here and there"
+                "ERR the embedded server does not know this script: it runs only those of its own "
+                "release of flowkit. Use the same release in all processes"
             )
         return text

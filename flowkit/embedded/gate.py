@@ -1,13 +1,13 @@
-"""What a connection may do: nothing before its password, then what flowkit sends, nothing else.
+"""What a connection may do: nothing before its password, then only what flowkit sends.
 
 fakeredis knows 350 commands. RESTORE unpickles its argument, CONFIG SET and ACL SAVE write files,
-EVAL runs any text. So this is a list of what is answered: the commands of ``protocol.roles`` and
-what a connection needs. A new command of fakeredis stays refused until flowkit sends it.
+EVAL runs any text. So only listed commands are answered: those of ``protocol.roles`` and what a
+connection needs. A new command of fakeredis stays refused until flowkit sends it.
 
-The password is compared in constant time, and a connection ends with its third wrong one.
+The password is compared in constant time, and the third wrong one ends the connection.
 
-Patterns are refused but for the one kind that flowkit sends, a beginning and a ``*``: fakeredis
-makes regular expressions of them, and one with many stars would keep the server's thread for ever.
+Patterns are refused, except for the only kind that flowkit sends, a prefix and a ``*``: fakeredis
+turns them into regular expressions, and one with many stars would block the server forever.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from fakeredis._helpers import OK, SimpleError
 
 from ..protocol.roles import DROPS_A_NAMESPACE, ROLES, SENT_BY_ALL
 
-# As fakeredis spells them. EVAL and INFO are sent by all, and not answered: every script is known
-# already, and a client that asks for INFO takes a refusal for "not known".
+# As fakeredis spells them. All roles send EVAL and INFO, and both are refused: every script is
+# known already, and a client takes a refused INFO for "not known".
 ANSWERED = frozenset(
     name.replace("|", " ")
     for name in (SENT_BY_ALL | DROPS_A_NAMESPACE).union(*(role.commands for role in ROLES))
 ) - {"eval", "info"} | {"ping", "client setinfo"}
 WRONG_PASSWORDS = 3
-LONGEST_NAME = 40  # of a command that is shown in an error
+LONGEST_NAME = 40  # characters shown of a command in an error
 LONGEST_PATTERN = 1000
-_BEGINNING = re.compile(rb"[^*?\[\]\\]*\*?")
+_PREFIX = re.compile(rb"[^*?\[\]\\]*\*?")
 _USER = b"default"
 _NO_AUTH = "NOAUTH Authentication required: the URL of the embedded server holds its password."
 _WRONG = "WRONGPASS invalid username-password pair or user is disabled."
@@ -40,7 +40,7 @@ _NOT_ALONE = "ERR wrong number of arguments for '{}' command"
 
 
 def refusal(name: str) -> SimpleError:
-    """Return the error for a command that is not answered; it names the command."""
+    """Return the error for a refused command; it names the command."""
     shown = ascii(name[:LONGEST_NAME].upper())
     if name in ("eval", "script load"):
         why = "it runs only the scripts of its own release of flowkit, by digest"
@@ -50,10 +50,10 @@ def refusal(name: str) -> SimpleError:
 
 
 class Gate:
-    """The gate of one connection. It answers the commands that are about the connection itself.
+    """The gate of one connection. It answers the commands that concern the connection itself.
 
-    ``is_open``: whether the password was right. ``is_over``: whether the connection must be
-    closed once its replies are sent. ``protocol``: the version that the peer asked for, 2 or 3.
+    ``is_open``: whether the password was right. ``is_over``: whether the connection must be closed
+    after its replies are sent. ``protocol``: the version that the peer asked for, 2 or 3.
     """
 
     __slots__ = ("_own", "_password", "_wrong", "is_open", "is_over", "protocol")
@@ -74,7 +74,7 @@ class Gate:
         }
 
     def answer(self, fields: list[bytes]) -> Any:
-        """Return the reply to a command; None for one that the server is to run."""
+        """Return the reply to a command, None if the server has to run it."""
         own = self._own.get(fields[0].upper()) if len(fields[0]) <= len(b"SELECT") else None
         if own is not None:
             return own(fields[1:])
@@ -83,10 +83,10 @@ class Gate:
     def _auth(self, words: list[bytes]) -> Any:
         if not 1 <= len(words) <= 2:
             return SimpleError(_NOT_ALONE.format("auth"))
-        return OK if self._let_in(*words) else SimpleError(_WRONG)
+        return OK if self._authenticate(*words) else SimpleError(_WRONG)
 
-    def _let_in(self, *words: bytes) -> bool:
-        """Take ``[user] password``; return whether they are right."""
+    def _authenticate(self, *words: bytes) -> bool:
+        """Check ``[user] password``; return whether they are right."""
         user = words[0] if len(words) == 2 else _USER
         if hmac.compare_digest(words[-1], self._password) and user == _USER:
             self.is_open = True
@@ -103,7 +103,7 @@ class Gate:
             word, count = options[0].upper(), 3 if options[0].upper() == b"AUTH" else 2
             if word not in (b"AUTH", b"SETNAME") or len(options) < count:
                 return SimpleError("ERR Syntax error in HELLO")
-            if word == b"AUTH" and not self._let_in(*options[1:3]):
+            if word == b"AUTH" and not self._authenticate(*options[1:3]):
                 return SimpleError(_WRONG)
             del options[:count]
         if not self.is_open:
@@ -120,15 +120,15 @@ class Gate:
         return SimpleError("ERR DB index is out of range: the embedded server has database 0 only")
 
     def _scan(self, command: str, fixed: int, words: list[bytes]) -> Any:
-        """Refuse patterns; ``fixed``: how many words are no options. None: the server runs it."""
+        """Refuse patterns. ``fixed``: the number of words before the options. None: run it."""
         if not self.is_open:
             return SimpleError(_NO_AUTH)
         options = words[fixed:]
         for option, pattern in pairwise(options):
-            if option.upper() == b"MATCH" and not _is_beginning(pattern):
+            if option.upper() == b"MATCH" and not _is_prefix(pattern):
                 return SimpleError(
                     f"ERR the embedded server does not answer {command} with this pattern: it "
-                    f"knows a beginning of up to {LONGEST_PATTERN} bytes and one '*' behind it; "
+                    f"knows a prefix of up to {LONGEST_PATTERN} bytes with one '*' at its end; "
                     "use a Redis for others"
                 )
         return None
@@ -138,5 +138,5 @@ class Gate:
         return OK
 
 
-def _is_beginning(pattern: bytes) -> bool:
-    return len(pattern) <= LONGEST_PATTERN and _BEGINNING.fullmatch(pattern) is not None
+def _is_prefix(pattern: bytes) -> bool:
+    return len(pattern) <= LONGEST_PATTERN and _PREFIX.fullmatch(pattern) is not None

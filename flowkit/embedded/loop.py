@@ -1,15 +1,15 @@
-"""The embedded server's one thread: connections, replies, and commands that wait.
+"""The thread of the embedded server: connections, replies, and commands that wait.
 
-As in Redis, one thread does everything: it waits for bytes of any connection, runs the commands
-that are complete, and looks at parked commands (BLPOP, XREAD BLOCK) only when a key that they name
-was written. So nothing polls, and since a connection's end is noticed while its command is parked,
-a dead client never takes an element from a list. Among those that wait, the first is served first.
+As in Redis, one thread does everything. It waits for bytes of any connection, runs complete
+commands, and checks parked commands (BLPOP, XREAD BLOCK) only when a key that they name was
+written. So nothing polls. The end of a connection is noticed while its command is parked, so a dead
+client never takes an element from a list. Waiting commands are served in their order of arrival.
 
-A reply or message is sent before the thread waits again; what a socket does not take is kept, and
-sent when it can take more.
+A reply or message is sent before the thread waits again. What a socket does not accept is kept, and
+sent later.
 
-A connection that has not given the password yet is a stranger's: there are few of them, each has
-little time, and the oldest gives way to a new one.
+A connection without the password yet is a stranger's. The number of strangers is limited, each has
+little time, and a new one replaces the oldest.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from .scripts import ScriptEngine
 
 READ_BYTES = 64 * 1024
 LONGEST_WAIT_S = 3600.0
-SWEEP_S = 30.0  # how often keys whose time is over leave memory, while there is any traffic
+SWEEP_S = 30.0  # how often expired keys are removed from memory, while there is traffic
 STRANGERS = 64  # connections without a password at a time
-STRANGER_S = 10.0  # for a connection to give the password
+STRANGER_S = 10.0  # within which a connection has to give the password
 NO_SOCKETS_S = 0.2  # before it accepts again when the process has no free file descriptor
 
 
 class Loop(threading.Thread):
-    """The server's one thread. ``client_class``: of the state that a connection has.
+    """The thread of the server. ``client_class``: holds the state of a connection.
 
-    ``warn`` is called, once and in this thread, with what the program's user can mend.
+    ``warn`` is called once, in this thread, with a problem that the user can fix.
     """
 
     def __init__(
@@ -57,11 +57,11 @@ class Loop(threading.Thread):
         self.unsent: set[Peer] = set()
         self._password = password
         self._client_class = client_class
-        self._parked: dict[Peer, Parked] = {}  # in the order in which they began to wait
-        self._strangers: dict[Peer, float] = {}  # → their deadlines, the oldest first
+        self._parked: dict[Peer, Parked] = {}  # in order of arrival
+        self._strangers: dict[Peer, float] = {}  # stranger → deadline, oldest first
         self._selector = selectors.DefaultSelector()
         self._listener = listener
-        self._accepts_at: float | None = None  # when it accepts again, None: it does
+        self._accepts_at: float | None = None  # when it accepts again; None: now
         self._warn = warn
         self._has_warned = False
         listener.setblocking(False)
@@ -72,15 +72,15 @@ class Loop(threading.Thread):
         self._running = True
 
     def stop(self) -> None:
-        """End the thread, and wait for it."""
+        """Stop the thread, and wait for its end."""
         self._running = False
-        with contextlib.suppress(OSError):  # it may have ended by itself
+        with contextlib.suppress(OSError):  # the thread may have ended already
             self._waker.send(b".")
         self.join()
         self._waker.close()
 
     def run(self) -> None:
-        """Serve until stopped; whatever happens, no connection stays open behind it."""
+        """Serve until stopped. In any case, close all connections at the end."""
         try:
             while self._running:
                 for key, events in self._selector.select(self._until_deadline()):
@@ -104,8 +104,10 @@ class Loop(threading.Thread):
         try:
             connection, _ = self._listener.accept()
         except (BlockingIOError, ConnectionError):
-            return  # the peer has left already
-        except OSError as error:  # no free file descriptor: the listener would keep it awake
+            return  # the peer has already gone
+        except (
+            OSError
+        ) as error:  # no free file descriptor: the listener would wake the loop forever
             self._warn_once(error)
             self._accepts_at = time.monotonic() + NO_SOCKETS_S
             self._selector.unregister(self._listener)
@@ -117,7 +119,7 @@ class Loop(threading.Thread):
             connection.setblocking(False)
             if connection.family != getattr(socket, "AF_UNIX", None):
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError:  # the peer has left already
+        except OSError:  # the peer has already gone
             connection.close()
             return
         peer = Peer(connection, Gate(self._password), self.unsent)
@@ -132,22 +134,22 @@ class Loop(threading.Thread):
         if self._has_warned:
             return
         self._has_warned = True
-        with contextlib.suppress(Exception):  # what the user gave may not end the thread
+        with contextlib.suppress(Exception):  # the user's function must not end the thread
             self._warn(
-                "The embedded store can take no further connection, so what needs one waits "
+                "The embedded store cannot accept more connections, so new connections wait "
                 f"({error.strerror}). Raise the limit of this process (ulimit -n), or start fewer "
                 "workers."
             )
 
     def _guarded(self, peer: Peer, what: Callable[[Peer], None]) -> None:
-        """Serve a peer; what goes wrong costs its connection, and not the server."""
+        """Serve a peer. An error closes its connection, and does not end the server."""
         try:
             what(peer)
         except Exception:
             self._drop(peer)
 
     def _serve(self, events: int, peer: Peer) -> None:
-        if peer.socket.fileno() < 0:  # dropped a moment ago
+        if peer.socket.fileno() < 0:  # just dropped
             return
         if events & selectors.EVENT_WRITE:
             self.unsent.add(peer)
@@ -198,7 +200,7 @@ class Loop(threading.Thread):
         if peer.is_over:  # it has had its last reply
             self._drop(peer)
             return
-        # It is not read from while it is full: what it sends waits in the socket.
+        # While it is full, it is not read: further requests wait in the socket.
         wanted = (0 if peer.is_full else selectors.EVENT_READ) | (
             selectors.EVENT_WRITE if peer.out else 0
         )
@@ -211,14 +213,14 @@ class Loop(threading.Thread):
     # -- deadlines and parked commands ----------------------------------------------------------
 
     def _until_deadline(self) -> float | None:
-        deadlines = [one.deadline for one in self._parked.values() if one.deadline is not None]
+        deadlines = [park.deadline for park in self._parked.values() if park.deadline is not None]
         if self._strangers:
             deadlines.append(next(iter(self._strangers.values())))
         if self._accepts_at is not None:
             deadlines.append(self._accepts_at)
         if not deadlines:
             return None
-        # A client may have asked for a wait that no selector takes.
+        # A client may ask for a longer wait than a selector accepts.
         return min(max(0.0, min(deadlines) - time.monotonic()), LONGEST_WAIT_S)
 
     def _meet_deadlines(self) -> None:
@@ -241,14 +243,14 @@ class Loop(threading.Thread):
                     self._answer_parked(peer, parked.retry, even_none=False)
 
     def _answer_parked(self, peer: Peer, find: Callable[[], Any], *, even_none: bool) -> None:
-        if peer not in self._parked:  # dropped a moment ago
+        if peer not in self._parked:  # just dropped
             return
         try:
             with self.storage.lock:
                 answer = find()
         except SimpleError as error:
             answer = error
-        except Exception as error:  # a flaw of a command must not end the server
+        except Exception as error:  # a bug in a command must not end the server
             answer = SimpleError(f"ERR {type(error).__name__} in the embedded server: {error}")
         if answer is None and not even_none:
             return

@@ -1,7 +1,7 @@
-"""One connection of the embedded server: bytes in, commands, bytes out, each within bounds.
+"""One connection of the embedded server: bytes in, commands, bytes out, all within limits.
 
-A peer that does not read its replies gets no more commands run until it does. One that does not
-read the messages that are published to it is dropped, as in Redis.
+If a peer does not read its replies, its further commands are not run until it does. A subscriber
+that does not read its messages is dropped, as in Redis.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from .gate import Gate
 from .replies import encode
 from .requests import KNOWN_PEER, ProtocolError, RequestReader
 
-UNSENT_BYTES = 2**20  # with more than this unsent, its next command waits
-UNSENT_MESSAGE_BYTES = 32 * 2**20  # with more than this unsent, a subscriber is dropped
+UNSENT_BYTES = 2**20  # with more unsent bytes, the next command waits
+UNSENT_MESSAGE_BYTES = 32 * 2**20  # with more unsent bytes, a subscriber is dropped
 _CREDENTIALS = struct.Struct("iII")  # process, user, group
-# First words of what subscribers are sent; only protocol 3 marks them as no reply to anything.
+# The first words of messages to subscribers. Only protocol 3 marks messages as such.
 _PUSHES = (b"message", b"pmessage", b"subscribe", b"unsubscribe", b"psubscribe", b"punsubscribe")
 
 
 class Peer:
-    """A connection: the bytes that came, the bytes that are to go, and its client state.
+    """A connection: its unread bytes, its unsent bytes, and its client state.
 
-    ``unsent``: the peers that have bytes to go; it adds itself. ``watched``: the events that the
-    loop waits for on its socket. ``is_over``: whether it must be dropped.
+    ``unsent``: the set of peers with unsent bytes; a peer adds itself. ``watched``: the events that
+    the loop waits for on its socket. ``is_over``: whether it must be dropped.
     """
 
     __slots__ = ("client", "gate", "is_over", "out", "reader", "socket", "unsent", "watched")
@@ -46,7 +46,7 @@ class Peer:
 
     @property
     def is_full(self) -> bool:
-        """Whether so much is unsent that no further command is run."""
+        """Whether too much is unsent to run another command."""
         return len(self.out) > UNSENT_BYTES
 
     def reply(self, value: Any) -> None:
@@ -61,7 +61,7 @@ class Peer:
         self.unsent.add(self)
 
     def feed(self, data: bytes) -> None:
-        """Take bytes; too many of one request end the connection."""
+        """Add bytes. Too many of one request end the connection."""
         try:
             self.reader.feed(data)
         except ProtocolError as error:
@@ -72,9 +72,9 @@ class Peer:
         self.is_over = True
 
     def run_commands(self) -> None:
-        """Run what has come in full, up to a command that has to wait.
+        """Run the complete commands, up to one that has to wait.
 
-        What is no request is answered with an error, and ends the connection.
+        Bytes that are not a request are answered with an error, and end the connection.
         """
         while not (self.client.parked or self.is_over or self.is_full):
             try:
@@ -86,7 +86,7 @@ class Peer:
                 return
             try:
                 self.client.execute(fields)
-            except Exception as error:  # a flaw of a command must not end the server
+            except Exception as error:  # a bug in a command must not end the server
                 self.reply(
                     SimpleError(f"ERR {type(error).__name__} in the embedded server: {error}")
                 )
@@ -98,10 +98,10 @@ class Peer:
 def is_same_user(connection: socket.socket) -> bool:
     """Return whether the other end of a unix socket belongs to the user of this process.
 
-    True for what has no such owner, a TCP connection, and where the platform does not tell.
+    True for a TCP connection, which has no owner, and if the platform does not report the owner.
     """
     if connection.family != getattr(socket, "AF_UNIX", None) or not hasattr(socket, "SO_PEERCRED"):
         return True
-    told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    _, user, _ = _CREDENTIALS.unpack(told)
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    _, user, _ = _CREDENTIALS.unpack(credentials)
     return bool(user == os.geteuid())

@@ -1,4 +1,4 @@
-"""Writing replies: what a command returned, as bytes of protocol 2 or 3."""
+"""Encode replies: the return value of a command as bytes of protocol 2 or 3."""
 
 from __future__ import annotations
 

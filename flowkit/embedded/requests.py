@@ -1,12 +1,12 @@
-"""Reading requests: the bytes of one connection become commands, within limits.
+"""Read requests: turn the bytes of one connection into commands, within limits.
 
 A request is an array of bulk strings, as every client library sends it: ``*2␍␊$3␍␊GET␍␊$1␍␊a␍␊``.
-Anything else is refused: inline commands, arrays within arrays, numbers that are not plain
-digits, and whatever exceeds the limits. The connection must then be closed, since it is unknown
-where the next request begins.
+Anything else is refused: inline commands, nested arrays, numbers that are not plain digits, and
+whatever exceeds the limits. The connection must then be closed, because the start of the next
+request is unknown.
 
-A size that a peer announces reserves nothing. Memory is taken by bytes that have arrived, and
-those of one unfinished request are bounded.
+A size that a peer announces allocates nothing. Memory is used by bytes that have arrived, and those
+of one unfinished request are limited.
 """
 
 from __future__ import annotations
@@ -16,46 +16,46 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one request. ``arguments``: how many. ``argument``, ``total``: bytes."""
+    """Limits of one request. ``arguments``: a count. ``argument``, ``total``: bytes."""
 
     arguments: int
     argument: int
     total: int
 
 
-# Before the password: enough for AUTH and HELLO, and little for a stranger to fill.
+# Before the password: enough for AUTH and HELLO, and little memory for a stranger to fill.
 UNKNOWN_PEER = Limits(arguments=8, argument=512, total=1024)
-# After it: those of Redis (proto-max-bulk-len, client-query-buffer-limit).
+# After it: the limits of Redis (proto-max-bulk-len, client-query-buffer-limit).
 KNOWN_PEER = Limits(arguments=2**20, argument=512 * 2**20, total=2**30)
 _DOLLAR = ord("$")
-SHORT_BYTES = 128 * 1024  # of data that is split into lines to be read
+SHORT_BYTES = 128 * 1024  # the most data that is read by splitting it into lines
 LONGEST_LINE = 32  # "*1048576" and "$536870912" are shorter
 
 
 class ProtocolError(Exception):
-    """The bytes are no request, or one that is too large."""
+    """The bytes are not a request, or the request is too large."""
 
 
 class RequestReader:
-    """Give it bytes with ``feed``; ``next`` returns the commands that are complete."""
+    """Takes bytes with ``feed``; ``next`` returns the complete commands one by one."""
 
     __slots__ = ("_at", "_chunks", "_data", "_fields", "_fresh", "_lines", "_missing", "_used",
                  "_wanted", "limits")  # fmt: skip
 
     def __init__(self) -> None:
         self.limits = UNKNOWN_PEER
-        self._data = b""  # what is read from, at _at
+        self._data = b""  # the data being read, at the offset _at
         self._at = 0
-        self._chunks: list[bytes] = []  # what came after it, _fresh bytes
+        self._chunks: list[bytes] = []  # the data after it, _fresh bytes
         self._fresh = 0
-        self._wanted = 0  # unread bytes below which there is nothing to read
-        self._fields: list[bytes] = []  # of the request that is not complete
-        self._missing = 0  # fields of it that have not come yet
-        self._used = 0  # bytes of those that have come
-        self._lines: list[bytes] = []  # of the data, the last first, for the short way to read it
+        self._wanted = 0  # with fewer unread bytes than this, no field is complete
+        self._fields: list[bytes] = []  # of the incomplete request
+        self._missing = 0  # its fields that have not arrived yet
+        self._used = 0  # bytes of its fields that have arrived
+        self._lines: list[bytes] = []  # of the data, last first, for the fast path
 
     def feed(self, data: bytes) -> None:
-        """Take bytes. Raises ProtocolError if more wait here already than one request may have."""
+        """Add bytes. Raises ProtocolError if more are unread than one request may have."""
         self._check_size(self._unread())
         self._chunks.append(data)
         self._fresh += len(data)
@@ -99,13 +99,13 @@ class RequestReader:
             self._lines.reverse()
 
     def _from_lines(self) -> list[bytes] | None:
-        """Read a request the short way, which costs a third; None if it has to be the long one.
+        """Read a request on the fast path, at a third of the cost; None if that does not work.
 
-        It holds if each length that is announced is that of the line behind it. An argument with a
-        line end in it, or a request that is not complete, fails that, and is read from its bytes.
+        It works if each announced length is that of the line behind it. That fails for an argument
+        that contains a line end and for an incomplete request: those are read from their bytes.
         """
         lines = self._lines
-        count = lines[-1][1:LONGEST_LINE]  # a longer one is refused in the long way
+        count = lines[-1][1:LONGEST_LINE]  # a longer one is refused on the slow path
         if lines[-1][:1] == b"*" and count.isdigit() and 1 < 2 * int(count) + 1 < len(lines):
             first = len(lines) - 2 * int(count) - 1
             fields = lines[first:-1:2]
@@ -120,7 +120,7 @@ class RequestReader:
         return None
 
     def _leave_lines(self) -> None:
-        """Read on from the bytes behind what was read from lines."""
+        """Continue with the bytes behind those that were read from lines."""
         if self._lines:
             self._at = len(self._data) - sum(map(len, self._lines)) - 2 * (len(self._lines) - 1)
             self._lines.clear()
@@ -128,7 +128,7 @@ class RequestReader:
     def _read_fields(self) -> bool:
         """Read fields of the request; return whether it is complete.
 
-        The loop is written out: it costs each command of a peer 0.3 µs for an argument.
+        The loop is inlined: it costs each command of a peer 0.3 µs per argument.
         """
         data, at, most = self._data, self._at, self.limits.argument
         size, begin = len(data), at
@@ -141,7 +141,7 @@ class RequestReader:
             if length > most:
                 _check(length, most, "bytes in an argument")
             end = line + 2 + length
-            if size < end + 2:  # a large argument is joined once, when all of it is here
+            if size < end + 2:  # join a large argument once, when all of it has arrived
                 self._wanted = end + 2 - at
                 return self._stop_at(begin, at, missing)
             if data[end : end + 2] != b"\r\n":
@@ -153,7 +153,7 @@ class RequestReader:
         return True
 
     def _stop_at(self, begin: int, at: int, missing: int) -> bool:
-        """Continue here when more has come. Raises ProtocolError if no length begins here."""
+        """Continue here when more data arrives. Raises ProtocolError if no length begins here."""
         self._used += at - begin
         self._at, self._missing = at, missing
         if not self._wanted:
@@ -174,7 +174,7 @@ class RequestReader:
                 return None
         elif at == len(data):
             return None
-        raise ProtocolError(f"a request is an array of strings, and not {data[at : at + 20]!a}")
+        raise ProtocolError(f"a request is an array of strings, not {data[at : at + 20]!a}")
 
     def _check_size(self, size: int) -> None:
         if size > self.limits.total:

@@ -1,16 +1,18 @@
-"""The embedded server's scripts: those of this release of flowkit, and no others, in a sandbox.
+"""The scripts of the embedded server: those of this release of flowkit only, in a sandbox.
 
 fakeredis recompiles a script's text for each call, walks all Lua globals for each ``redis.call``
-and collects garbage after each script. Measured against its own server, in µs: a heartbeat 160 for
-600, queue + claim + complete 640 for 2,200, the same for 100 attempts 2,900 for 6,100. Its Lua can
-also reach Python and the operating system. Scripts run in a sandbox here: no ``python``, ``os``,
-``io`` or ``debug``, no attributes of Python objects, and, as in Redis, no new globals.
+and collects garbage after each script. Measured against its own server, in µs: a heartbeat 160
+instead of 600, queue + claim + complete 640 instead of 2,200, the same for 100 attempts 2,900
+instead of 6,100. Its Lua can also reach Python and the operating system. Here, scripts run in a
+sandbox: no ``python``, ``os``, ``io`` or ``debug``, no attributes of Python objects, and, as in
+Redis, no new globals.
 
-No text comes from a peer: precompiled Lua can read and write the memory of the process, and no
-sandbox holds it. All scripts are known from the start, so a client never needs EVAL.
+No script text comes from a peer: precompiled Lua can read and write the memory of the process, and
+no sandbox prevents that. All scripts are known from the start, so a client never needs EVAL.
 
-A script that takes longer than ``LONGEST_S`` is ended by an error: it would stop the server for
-good. That is far beyond any honest one, since what it has written so far stays.
+A script that takes longer than ``LONGEST_S`` is ended by an error, because it would block the
+server. No honest script takes that long. The limit is that high because what a script has written
+before it is ended stays.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from fakeredis._helpers import SimpleError, SimpleString
 from ..protocol.scripts import names, script
 
 LONGEST_S = 30.0
-STEPS_PER_LOOK = 1_000_000  # instructions of Lua between two looks at the clock, some 10 ms
+STEPS_PER_CHECK = 1_000_000  # Lua instructions between two checks of the clock, about 10 ms
 
 # Scripts see this table instead of Lua's globals, which stay as lupa needs them.
 _SANDBOX = """
@@ -65,11 +67,11 @@ return admit, set_args
 def known_scripts() -> dict[bytes, bytes]:
     """Return digest → text of all scripts of this release."""
     scripts = map(script, names())
-    return {one.digest.encode(): one.text.encode() for one in scripts}
+    return {entry.digest.encode(): entry.text.encode() for entry in scripts}
 
 
 def _no_attribute(_object: object, _name: object, _setting: bool) -> str:
-    raise AttributeError("scripts may not look into the server")
+    raise AttributeError("scripts may not access attributes of the server")
 
 
 class ScriptEngine:
@@ -84,7 +86,7 @@ class ScriptEngine:
             attribute_filter=_no_attribute,
         )
         self._admit, self._set_args = self._lua.execute(
-            _SANDBOX, self._call, self._pcall, self._is_late, STEPS_PER_LOOK
+            _SANDBOX, self._call, self._pcall, self._is_late, STEPS_PER_CHECK
         )
         self._compiled: dict[bytes, Any] = {}
         self._client: Any = None
@@ -104,7 +106,7 @@ class ScriptEngine:
             return _from_lua(chunk())
         except lua.LuaError as error:
             raise SimpleError(
-                f"ERR Error running script {digest.decode()}: {_said(error)}"
+                f"ERR Error running script {digest.decode()}: {_lua_message(error)}"
             ) from None
         finally:
             self._client = None
@@ -140,8 +142,8 @@ class ScriptEngine:
         raise TypeError(f"a command answered {type(value).__name__}, which scripts cannot take")
 
 
-def _said(error: Exception) -> str:
-    """Return a Lua error's text without its traceback, which names nothing of ours."""
+def _lua_message(error: Exception) -> str:
+    """Return the text of a Lua error without its traceback, which names nothing useful."""
     text = error.args[0] if error.args else ""
     text = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
     return text.partition("\nstack traceback:")[0]
@@ -156,7 +158,7 @@ def _argument(word: bytes | float) -> bytes:
 
 
 def _from_lua(value: Any) -> Any:
-    """Turn what a script returned into a reply, by the rules of Redis."""
+    """Convert the return value of a script to a reply, by the rules of Redis."""
     if lua.lua_type(value) == "table":
         for word, kind in ((b"err", SimpleError), (b"ok", SimpleString)):
             text = value[word]

@@ -127,7 +127,7 @@ class TestLife:
                 raw_connection(server.url)
 
     def test_starting_twice_is_refused(self, server: EmbeddedServer) -> None:
-        with pytest.raises(RuntimeError, match="runs already; stop it first"):
+        with pytest.raises(RuntimeError, match="is already running; stop it first"):
             server.start()
 
     def test_before_its_start_it_has_no_address(self) -> None:

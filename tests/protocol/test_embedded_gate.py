@@ -217,7 +217,7 @@ class TestAttacks:
 
     def test_a_client_of_another_release_is_told_so(self, server: EmbeddedServer) -> None:
         link = Link(server.url)
-        with pytest.raises(StoreError, match="Use the same release here and there"):
+        with pytest.raises(StoreError, match="Use the same release in all processes"):
             link.script(replace(script("submit"), digest="0" * 40), "{n}:", ())
         link.close()
 
@@ -414,6 +414,6 @@ class TestStrangers:
         assert len(tries) == 3
         assert tries[2] - tries[0] >= 0.1
         (warning,) = warnings
-        assert "no further connection" in warning
+        assert "cannot accept more connections" in warning
         assert "Too many open files" in warning
         assert "ulimit -n" in warning
