@@ -55,6 +55,6 @@ class Active:
 
 
 @lru_cache(maxsize=1024)  # every run of a small DAG needs the same few
-def _place(queue: str, is_async: bool, priority: int, goes_on: bool, at_most_once: bool) -> Place:
+def _place(queue: str, is_async: bool, priority: int, continues: bool, at_most_once: bool) -> Place:
     ready = ready_list(queue, is_async=is_async)
-    return Place(ready, str(priority), ("+" if goes_on else "") + ("=" if at_most_once else ""))
+    return Place(ready, str(priority), ("+" if continues else "") + ("=" if at_most_once else ""))

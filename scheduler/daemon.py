@@ -242,9 +242,11 @@ class SchedulerDaemon:
             self._say("standby", f"Scheduler {self._id} stands by; {reply.holder} leads")
 
     def _log_lost(self, error: LeaseLost) -> None:
-        heir = self._leader.heir()
-        if heir:
-            message = f"Scheduler {self._id} has handed its lease over to {heir}, which leads fewer"
+        successor = self._leader.successor()
+        if successor:
+            message = (
+                f"Scheduler {self._id} has handed its lease over to {successor}, which leads fewer"
+            )
             self._say("leader_passed_on", message)
         else:
             self._log.event(LogLevel.WARNING, "leader_lost", str(error), scheduler=self._id)

@@ -15,8 +15,8 @@ from ..protocol.limits import MAX_EVENT_BYTES, TASK_DIGITS
 from ..protocol.records import LETTERS
 from .active import Active
 
-OVER_KINDS = {letter: LETTERS[letter] for letter in "SFKC"}
-_OVER = frozenset(letter.encode() for letter in OVER_KINDS)
+OVER_KINDS = {code: LETTERS[code] for code in "SFKC"}
+_OVER = frozenset(code.encode() for code in OVER_KINDS)
 _BARE = frozenset({b"cancel", b"resume"})
 _TASK = f"[0-9]{{1,{TASK_DIGITS}}}".encode()
 _TASKS = re.compile(rb"%b(?: %b)*" % (_TASK, _TASK))

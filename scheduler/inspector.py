@@ -35,7 +35,7 @@ class Inspector:
         """``allow_eviction``: the user accepts eviction, so nothing is logged."""
         self._link = link
         self._log = logger
-        self._blind = allow_eviction
+        self._is_disabled = allow_eviction
         self._monotonic = monotonic
         self._policy = ""
         self._logged_at = 0.0
@@ -46,9 +46,9 @@ class Inspector:
 
     def run_once(self) -> float:
         """Check once; return the seconds until the next time. Raises RedisUnavailable."""
-        policy = None if self._blind else eviction_policy(self._link)
+        policy = None if self._is_disabled else eviction_policy(self._link)
         if policy is None:  # it does not report its policy, and never will
-            self._blind = True
+            self._is_disabled = True
             return REPEAT_S
         now = self._monotonic()
         if policy and (policy != self._policy or now - self._logged_at >= REPEAT_S):

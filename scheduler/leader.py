@@ -93,7 +93,7 @@ class Leader:
         self._asked = self._monotonic()
         return self._current if self._asked < self._trusted_until else None
 
-    def heir(self) -> str:
+    def successor(self) -> str:
         """Return the new leader if the lease was handed over, else "".
 
         Waits for a request in progress: the lease is gone before this duty knows the new leader.
@@ -109,9 +109,8 @@ class Leader:
             self._note_leading(False)
             return self._poll
         lease_ms = round(self._lease * 1000)
-        reply = self._store.lead(
-            lease_ms, self._shard_balance.total if self._shard_balance else None
-        )
+        balance = self._shard_balance
+        reply = self._store.lead(lease_ms, balance.total if balance else None)
         self._note_leading(reply.leads)
         if not reply.leads:
             self._current = None
@@ -124,8 +123,8 @@ class Leader:
             self._current = Leadership(reply.term, self._store.read_cursor())
         self._trusted_until = sent + self._lease * (1 - MARGIN)
         self._handed_to = ""
-        if self._shard_balance is not None and self._shard_balance.gives_way_to(reply.standby):
-            self._hand_over_lease(self._shard_balance, reply.term, lease_ms)
+        if balance is not None and balance.should_hand_over_to(reply.standby):
+            self._hand_over_lease(balance, reply.term, lease_ms)
         return self._lease / 3
 
     def let_go_if_over(self) -> None:
@@ -139,10 +138,10 @@ class Leader:
 
     def _hand_over_lease(self, balance: ShardBalance, term: int, lease_ms: int) -> None:
         """Let the standby lead, if it still stands by. This scheduler then stands by."""
-        heir = self._store.pass_on(term, lease_ms, balance.most)
-        if heir is not None:
+        successor = self._store.pass_on(term, lease_ms, balance.most)
+        if successor is not None:
             balance.note_handed_over()
-            self._handed_to = heir
+            self._handed_to = successor
             self._current = None
 
     def _keep(self) -> None:

@@ -77,7 +77,7 @@ class ShardBalance:
         """Record whether this child leads."""
         self._counts.note(self._position, leads=leads)
 
-    def gives_way_to(self, standby: int) -> bool:
+    def should_hand_over_to(self, standby: int) -> bool:
         """Return whether this child, which leads, should hand its lease over now.
 
         ``standby``: how many shards the process of the standby leads, -1 without a standby.

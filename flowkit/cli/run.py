@@ -114,7 +114,7 @@ def _order(options: dict[str, Any]) -> Order:
 
     settings = settings_from(options)
     named = options["namespace"]
-    if settings.redis_url is not None:  # the system of one run is never spread over several
+    if settings.redis_url is not None:  # the system of one run uses a single server
         first, *others = settings.redis_url.split()
         url, behind = without_namespace(first)
         # The namespace of a URL in a list belongs to a shard, which refuses to be used alone.
@@ -242,7 +242,7 @@ def _cancel(system: LocalSystem, handle: RunHandle) -> str:
     except RedisUnavailable as error:
         return f"It could not be cancelled: {error}"
     except FlowkitError:
-        return "It is over by now."
+        return "It is already over."
     except KeyboardInterrupt:
         system.stop(at_once=True)
         raise

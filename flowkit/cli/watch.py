@@ -28,16 +28,16 @@ def watch(
     handle: RunHandle,
     timeout: float | None,
     look: Callable[[RunRecord], None],
-    tell: Callable[[str], None] | None = None,
+    report: Callable[[str], None] | None = None,
 ) -> RunRecord:
     """Wait for the end of a run and return its record.
 
     ``look`` is called with each record on the way, and may raise. ``timeout`` is in seconds.
-    ``tell`` is called at most once, with the reason why a run makes no progress.
+    ``report`` is called at most once, with the reason why a run makes no progress.
     Raises WaitTimeout, RunNotFound, RunLost, RedisUnavailable.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
-    stall = None if tell is None else StallNotice(handle, tell)
+    stall = None if report is None else StallNotice(handle, report)
     seen = handle._accepted  # an accepted run that is missing has been lost
     with handle.shard.feed(handle.run_id) as feed:
         while True:
@@ -58,10 +58,10 @@ def watch(
 class StallNotice:
     """Reports once why a run makes no progress, if the user can fix that."""
 
-    def __init__(self, handle: RunHandle, tell: Callable[[str], None]) -> None:
-        """``tell`` is called with a sentence, at most once."""
+    def __init__(self, handle: RunHandle, report: Callable[[str], None]) -> None:
+        """``report`` is called with a sentence, at most once."""
         self._handle = handle
-        self._tell = tell
+        self._report = report
         self._done = -1
         self._since = time.monotonic()
         self._pause = STALLED_S
@@ -79,7 +79,7 @@ class StallNotice:
         waiting = self._handle.status().waiting_for
         if waiting:
             self._has_reported = True
-            self._tell(f"Run {record.run} waits. {waiting}")
+            self._report(f"Run {record.run} waits. {waiting}")
 
 
 def _record(handle: RunHandle, *, seen: bool) -> RunRecord:

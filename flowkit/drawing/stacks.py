@@ -105,7 +105,7 @@ def _without_digits(text: str) -> str:
     return text.rstrip("0123456789")
 
 
-def said_of(picture: Picture, members: Sequence[int]) -> str:
+def subtitle_of(picture: Picture, members: Sequence[int]) -> str:
     """Return the line below the name: the state of the task, or the number and state of several."""
     mark = picture.marks[members[0]]
     if len(members) == 1:

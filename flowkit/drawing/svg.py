@@ -21,7 +21,7 @@ from ..exceptions import DAGError
 from .layers import Layers, layers_of
 from .picture import EMPTY, Picture
 from .places import Places, Point, place
-from .stacks import Stacks, said_of, shown_names, stacked, title_of, unstacked
+from .stacks import Stacks, shown_names, stacked, subtitle_of, title_of, unstacked
 from .style import LOOKS, style_sheet
 
 EASY_TASKS = 100  # in a larger DAG, similar tasks are stacked unless the caller objects
@@ -135,10 +135,10 @@ def _legend_width(label: str) -> float:
 
 
 def _size(picture: Picture, members: Sequence[int]) -> tuple[float, float]:
-    name, said = _cut(title_of(picture, members)), said_of(picture, members)
-    text = max(_cells(name) * _MONO_PX, _sans_px(said))
+    name, subtitle = _cut(title_of(picture, members)), subtitle_of(picture, members)
+    text = max(_cells(name) * _MONO_PX, _sans_px(subtitle))
     room = _SIGN_ROOM if picture.marks[members[0]] else 0.0
-    return max(_LEAST_WIDTH, text + room + 28), 48.0 if said else 34.0
+    return max(_LEAST_WIDTH, text + room + 28), 48.0 if subtitle else 34.0
 
 
 def _box(
@@ -146,9 +146,9 @@ def _box(
 ) -> Iterator[str]:
     """Yield one box: its tooltip, its frame (several frames for a stack), its icon and its text."""
     x, y, width, height = at
-    mark, said = picture.marks[members[0]], said_of(picture, members)
+    mark, subtitle = picture.marks[members[0]], subtitle_of(picture, members)
     yield f'<g class="node {mark.state.value if mark else "plain"}">'
-    yield f"<title>{_text(*_tooltip(picture, members, said))}</title>"
+    yield f"<title>{_text(*_tooltip(picture, members, subtitle))}</title>"
     for shift in (8, 4) if len(members) > 1 else ():
         yield _frame("box", x + shift, y + shift * 0.75, width, height)
     yield _frame("box front", x, y, width, height)
@@ -157,12 +157,12 @@ def _box(
         yield _sign(mark.state, x + 17, y + height / 2)
     left = x + (31 if mark else width / 2)
     anchor = "" if mark else ' text-anchor="middle"'
-    line = y + (20 if said else 21.5)
+    line = y + (20 if subtitle else 21.5)
     name = _text(_cut(title_of(picture, members)))
     yield f'<text class="name" x="{left:.1f}" y="{line:.1f}"{anchor}>{name}</text>'
-    if said:
-        kind, below = "said" if mark else "muted", line + 17
-        yield f'<text class="{kind}" x="{left:.1f}" y="{below:.1f}"{anchor}>{_text(said)}</text>'
+    if subtitle:
+        kind, below, text = "said" if mark else "muted", line + 17, _text(subtitle)
+        yield f'<text class="{kind}" x="{left:.1f}" y="{below:.1f}"{anchor}>{text}</text>'
     yield "</g>"
 
 
@@ -178,10 +178,10 @@ def _sign(state: TaskState, x: float, y: float) -> str:
     return f'<g transform="translate({x:.1f} {y:.1f})">{ring}{inner}</g>'
 
 
-def _tooltip(picture: Picture, members: Sequence[int], said: str) -> list[str]:
+def _tooltip(picture: Picture, members: Sequence[int], subtitle: str) -> list[str]:
     lines = shown_names(picture, members)
-    if said:
-        lines.append(said)
+    if subtitle:
+        lines.append(subtitle)
     mark = picture.marks[members[0]]
     if mark is not None and mark.error:
         lines += mark.error.split("\n", 3)[:3]

@@ -123,7 +123,7 @@ class Client(FakeSocket):  # type: ignore[misc]
         return NoResponse()
 
     def srandmember(self, key: Any, count: int | None = None) -> Any:
-        """SRANDMEMBER. A negative count asks for members again and again, in any number."""
+        """SRANDMEMBER. With a negative count, members may repeat without limit."""
         if count is not None and count < 0:
             raise SimpleError(
                 "ERR the embedded server does not answer SRANDMEMBER with a count below 0: it "

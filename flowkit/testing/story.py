@@ -158,7 +158,7 @@ class TestEnvironment:
         if outcome.state is TaskState.SUCCEEDED and self._strict:
             try:
                 return outcome._replace(value=through_codec(outcome.value))
-            except BaseException as error:  # CodecError, or what a class of the user's raises
+            except BaseException as error:  # CodecError, or an error of a user's class
                 return outcome._replace(state=TaskState.FAILED, value=error)
         return outcome
 

@@ -172,7 +172,7 @@ class Systems:
             on_line=lines.append,
         )
         path = [entry or os.getcwd() for entry in sys.path]
-        path = [entry for entry in path if os.path.exists(entry)]  # no hooks of installed finders
+        path = [entry for entry in path if os.path.exists(entry)]  # without the hooks of finders
         with environment(PYTHONPATH=os.pathsep.join(path)):
             self._open.enter_context(system)
         system.wait_ready()

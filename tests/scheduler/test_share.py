@@ -47,7 +47,7 @@ def test_a_lease_is_passed_on_to_whoever_leads_at_least_two_fewer(
 ) -> None:
     balance = ShardBalance(counts_of(4, Clock(), mine), 0)
     assert balance.total == mine
-    assert balance.gives_way_to(standby) is gives_way
+    assert balance.should_hand_over_to(standby) is gives_way
 
 
 def test_the_children_of_a_process_take_turns() -> None:
@@ -56,7 +56,7 @@ def test_the_children_of_a_process_take_turns() -> None:
     counts = counts_of(4, clock, 4)
     for turn in range(8):
         clock.now = (turn + 0.5) * LEASE / 2
-        able = [at for at in range(4) if ShardBalance(counts, at).gives_way_to(0)]
+        able = [at for at in range(4) if ShardBalance(counts, at).should_hand_over_to(0)]
         assert able == [turn % 4]
 
 
@@ -68,9 +68,9 @@ def test_when_one_has_passed_its_lease_on_the_next_waits_for_as_long_as_a_turn()
     ShardBalance(counts, 0).note_handed_over()
     assert counts.total() == 3
     clock.now = LEASE / 2 + 0.1
-    assert not ShardBalance(counts, 1).gives_way_to(0)
+    assert not ShardBalance(counts, 1).should_hand_over_to(0)
     clock.now = LEASE - 0.05
-    assert ShardBalance(counts, 1).gives_way_to(0)
+    assert ShardBalance(counts, 1).should_hand_over_to(0)
 
 
 # -- the leader duty ----------------------------------------------------------------------------
@@ -109,7 +109,7 @@ def test_a_leader_that_leads_too_many_passes_its_lease_on_and_stands_by() -> Non
     leader.run_once()
     assert court.passed == [(3, 3000, 1)]
     assert leader.leadership() is None
-    assert leader.heir() == "heir"
+    assert leader.successor() == "heir"
     assert balance.total == 2
 
 
@@ -119,7 +119,7 @@ def test_a_standby_that_is_gone_by_then_gets_nothing() -> None:
     leader = leader_of(court, ShardBalance(counts_of(4, clock, 3), 0), clock)
     leader.run_once()
     assert leader.leadership() is not None
-    assert leader.heir() == ""
+    assert leader.successor() == ""
 
 
 def test_a_lease_that_is_lost_when_it_is_to_be_passed_on_is_just_lost() -> None:
