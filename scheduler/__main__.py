@@ -21,7 +21,7 @@ from ..logging import FlowkitLogger
 from ..protocol.shards import Shard
 from ..settings import Settings
 from ..standard_streams import open_missing_streams
-from ..supervisor import Charge, Supervisor
+from ..supervisor import SupervisedProcess, Supervisor
 from .config import SchedulerConfig
 from .daemon import SchedulerDaemon
 from .growth import check_growth
@@ -44,15 +44,17 @@ def main(**options: object) -> None:
     # So that who stands by has polled twice, and a leader renewed once, within a turn.
     turn = SchedulerConfig(redis_url="").lease / 2
     board = Board(len(shards), turn)
-    charges = [
-        Charge(repr(shard), partial(_run_daemon, settings, shard, Share(board, shard.position)))
+    processes = [
+        SupervisedProcess(
+            repr(shard), partial(_run_daemon, settings, shard, Share(board, shard.position))
+        )
         for shard in shards
     ]
     logger = FlowkitLogger("flowkit", settings.log_level, settings.log_json)
     supervisor = Supervisor(
-        charges,
+        processes,
         logger,
-        on_death=lambda charge: board.note(charges.index(charge), leads=False),
+        on_death=lambda process: board.note(processes.index(process), leads=False),
     )
 
     def run() -> int:

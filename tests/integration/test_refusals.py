@@ -110,7 +110,7 @@ def test_a_queue_that_no_task_can_name_is_refused(system: System) -> None:
     words = ["-m", "flowkit.worker", "--app", "fault_app", "--queues", "gpu,a b"]
     program = system.run_program("worker", words)
     assert program.exit_code() == 2
-    assert "--queues names 'a b', which no queue can be called" in program.log
+    assert "--queues has 'a b', which is not a valid queue name" in program.log
 
 
 # -- Redis that must not be used ----------------------------------------------------------------
