@@ -14,7 +14,7 @@ from .core.retry import MAX_DELAY_S
 from .core.states import RunState
 from .exceptions import FlowkitError, NotImportableError, ParameterError
 from .invoke import missing_parameters, plan_for
-from .layout import Layout
+from .layout import IndexedDAG
 from .options import unknown_name
 from .settings import Settings
 from .task import Task, registered_task
@@ -206,11 +206,11 @@ def check_mapping(value: object) -> None:
         raise TypeError(f"params must be a mapping from names to values, not {value!r}.")
 
 
-def check_params(dag_name: str, layout: Layout, params: Mapping[str, object]) -> None:
+def check_params(dag_name: str, indexed: IndexedDAG, params: Mapping[str, object]) -> None:
     """Raise ParameterError for a parameter that no task takes, or that a task lacks."""
     offered: dict[str, None] = {}
     lacking: tuple[Task, str] | None = None
-    for task, count in zip(layout.tasks, layout.argument_counts(), strict=True):
+    for task, count in zip(indexed.tasks, indexed.argument_counts(), strict=True):
         plan, fixed = plan_for(task), task.kwargs
         for name in plan.open_names(count):
             if name not in fixed:

@@ -27,7 +27,7 @@ from .core.compiled import CompiledDAG, OnFailure
 from .drawing.picture import Picture, as_dot, as_mermaid, as_text, picture_of
 from .edges import open_scopes
 from .importing import refuse_run_while_imported
-from .layout import Edge, Layout, compile_layout, lay_out
+from .layout import Edge, IndexedDAG, compile_indexed, index_dag
 from .members import Members
 from .options import check_name
 from .task import Task
@@ -119,7 +119,7 @@ class DAG:
         """Return the edges as (upstream, downstream) pairs, each once."""
         return self._members.edges_among(self.tasks)
 
-    def layout(self) -> Layout:
+    def indexed(self) -> IndexedDAG:
         """Number the tasks and check the drawing.
 
         Hooks are tasks behind those of ``tasks``. Raises DAGCycleError, DuplicateTaskError, or
@@ -129,31 +129,31 @@ class DAG:
         self._members.warn_of_modules(self.name, tasks)
         edges = self._members.edges_among(tasks)
         if self.hooks is None and all(task.on_failure is None for task in tasks):
-            return lay_out(self.name, tasks, edges)
+            return index_dag(self.name, tasks, edges)
         from .hooks import hook_tasks
 
         behind, leading = hook_tasks(self.name, tasks, self.hooks)
-        return lay_out(self.name, [*tasks, *behind], [*edges, *leading], own=len(tasks))
+        return index_dag(self.name, [*tasks, *behind], [*edges, *leading], own=len(tasks))
 
     def compile(self) -> CompiledDAG:
         """Return what a store can hold: the graph, references, policies and fixed arguments.
 
         Raises what ``layout`` raises, and DAGError for a fixed argument that cannot be stored.
         """
-        return self._compile(self.layout())
+        return self._compile(self.indexed())
 
-    def _compile(self, layout: Layout) -> CompiledDAG:
+    def _compile(self, indexed: IndexedDAG) -> CompiledDAG:
         on_retry = "" if self.hooks is None else self.hooks.retry_ref
-        return compile_layout(self.name, layout, self.on_failure, on_retry=on_retry)
+        return compile_indexed(self.name, indexed, self.on_failure, on_retry=on_retry)
 
     def check_params(self, params: Mapping[str, object] | None = None) -> None:
         """Raise ParameterError unless a run could start with exactly these parameters."""
         check_mapping(params)
-        check_params(self.name, self.layout(), params or {})
+        check_params(self.name, self.indexed(), params or {})
 
     def check_importable(self) -> None:
         """Raise NotImportableError for a task that workers could not find."""
-        check_importable(self.layout().tasks)
+        check_importable(self.indexed().tasks)
 
     def compile_for_run(self, params: Mapping[str, object] | None = None) -> CompiledDAG:
         """Make all the checks that a run on workers needs, and compile, numbering tasks once.
@@ -161,10 +161,10 @@ class DAG:
         Raises what ``compile``, ``check_params`` and ``check_importable`` raise.
         """
         check_mapping(params)
-        layout = self.layout()
-        check_params(self.name, layout, params or {})
-        check_importable(layout.tasks)
-        return self._compile(layout)
+        indexed = self.indexed()
+        check_params(self.name, indexed, params or {})
+        check_importable(indexed.tasks)
+        return self._compile(indexed)
 
     # -- pictures of it: see drawing.marks.marks_of for `states` ----------------------------
 

@@ -24,7 +24,7 @@ Edge = tuple[Task, Task]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class IndexedDAG:
     """The tasks of a DAG by number, hooks last, and the graph of those numbers.
 
     ``own``: how many of them are no hooks.
@@ -91,9 +91,9 @@ def edges_on(tasks: Iterable[Task]) -> list[Edge]:
     return list(edges)
 
 
-def lay_out(
+def index_dag(
     dag_name: str, tasks: Sequence[Task], edges: Iterable[Edge], *, own: int | None = None
-) -> Layout:
+) -> IndexedDAG:
     """Number the tasks and build the graph. ``own``: how many are no hooks, None for all.
 
     Raises DuplicateTaskError, DAGCycleError, and DAGError for a function that cannot take the
@@ -106,15 +106,15 @@ def lay_out(
         graph = Graph.build([task.name for task in tasks], pairs)
     except CycleFound as cycle:
         raise DAGCycleError(cycle.path, dag_name) from None
-    layout = Layout(tasks, graph, len(tasks) if own is None else own)
-    for task, count in zip(tasks, layout.argument_counts(), strict=True):
+    indexed = IndexedDAG(tasks, graph, len(tasks) if own is None else own)
+    for task, count in zip(tasks, indexed.argument_counts(), strict=True):
         if count:
             _check_room(dag_name, task, count)
-    return layout
+    return indexed
 
 
-def compile_layout(
-    dag_name: str, layout: Layout, on_failure: OnFailure, *, on_retry: str = ""
+def compile_indexed(
+    dag_name: str, indexed: IndexedDAG, on_failure: OnFailure, *, on_retry: str = ""
 ) -> CompiledDAG:
     """Replace tasks by data. Raises DAGError for a fixed argument that cannot be stored.
 
@@ -124,7 +124,7 @@ def compile_layout(
     refs: dict[str, int] = {}
     seen: dict[tuple[Task, Trigger, bool], tuple[int, int]] = {}
     policy_of, ref_of = array("i"), array("i")
-    for task, count in zip(layout.tasks, layout.argument_counts(), strict=True):
+    for task, count in zip(indexed.tasks, indexed.argument_counts(), strict=True):
         kind = task.base, task.policy.trigger, count > 0
         if kind not in seen:
             policy = policies.setdefault(_policy(task, count > 0), len(policies))
@@ -134,12 +134,12 @@ def compile_layout(
         ref_of.append(ref)
     return CompiledDAG(
         name=dag_name,
-        graph=layout.graph,
+        graph=indexed.graph,
         policies=tuple(policies),
         policy_of=policy_of,
         refs=tuple(refs),
         ref_of=ref_of,
-        kwargs=_pack_kwargs(dag_name, layout.tasks),
+        kwargs=_pack_kwargs(dag_name, indexed.tasks),
         on_failure=on_failure,
         on_retry=on_retry,
     )

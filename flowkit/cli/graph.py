@@ -81,7 +81,7 @@ def graph(
         raise click.UsageError("A DAG is drawn without Redis: its options belong to --run.")
     dag = _load(str(spec))
     _put(_DRAWINGS[form](dag), output)
-    dag.layout()  # a picture helps to find a cycle, which is an error all the same
+    dag.indexed()  # a picture helps to find a cycle, which is an error all the same
 
 
 def _load(spec: str) -> DAG:

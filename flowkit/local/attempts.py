@@ -39,7 +39,7 @@ from ..invoke import may_retry, own_arguments, plan_for, why_skipped
 from ..log_streams import HELD, end_lines
 from ..open_batches import take_part
 from ..task import Task
-from .lanes import Crew, LoopThread
+from .lanes import LoopThread, ThreadPool
 from .outcome import Key, Outcome, RunContext
 
 if TYPE_CHECKING:
@@ -61,10 +61,10 @@ class Attempts:
         self.check: Callable[[Task, Outcome], Outcome] | None = None  # see World
         self._closed, self._pid = False, os.getpid()
         self._context = context
-        self._tasks, self._graph = context.layout.tasks, context.layout.graph
+        self._tasks, self._graph = context.indexed.tasks, context.indexed.graph
         self._bounded = bounded
         self._contexts = AttemptContexts()
-        self._crew: Crew[Key] = Crew(self._attempt, max_workers, self._contexts)
+        self._thread_pool: ThreadPool[Key] = ThreadPool(self._attempt, max_workers, self._contexts)
         self._loop = LoopThread()
         self._lock = Lock()
         # Only attempts with a timeout can be abandoned, so only they are kept here.
@@ -82,7 +82,7 @@ class Attempts:
         task, key = self._tasks[index], (index, attempt)
         blocks = task.cache_ttl is not None or (task.at_most_once and self.starting is not None)
         if not task.is_async or self._bounded or blocks:
-            self._crew.put(key)
+            self._thread_pool.put(key)
             return
         # The loop calls a coroutine in a copy of the context from which it was submitted.
         submit, lost = self._loop.submit, partial(self._report_failure, key, again=False)
@@ -101,7 +101,7 @@ class Attempts:
         if future is not None:
             future.cancel()
         if not task.is_async or self._bounded:
-            self._crew.replace_one()
+            self._thread_pool.replace_one()
         return True
 
     def stop(self, *, at_once: bool) -> None:
@@ -110,7 +110,7 @@ class Attempts:
         if self.processes is not None:
             self.processes.stop(at_once=at_once)
         wait = not at_once and not self._abandoned
-        self._crew.stop(wait=wait)
+        self._thread_pool.stop(wait=wait)
         self._loop.stop(wait=wait)
 
     def was_cached(self, index: int) -> bool:
@@ -236,12 +236,12 @@ class Attempts:
 
     def _arguments(self, index: int) -> list[Any]:
         context = self._context
-        if index >= context.layout.own and context.hooks is not None:
+        if index >= context.indexed.own and context.hooks is not None:
             return [context.hooks.event(index)]
         return [context.results[upstream] for upstream in self._graph.upstream(index)]
 
     def _may_begin(self, index: int) -> bool:
-        return not self._closed and (not self.stopping or index in self._context.goes_on)
+        return not self._closed and (not self.stopping or index in self._context.runs_after_failure)
 
     def _report_result(self, key: Key, value: object, seconds: float) -> bool:
         problem = unfit_result(self._tasks[key[0]].name, value)
@@ -272,6 +272,6 @@ class Attempts:
                 self._ended.add(key)
                 self._futures.pop(key, None)
         if outcome.state is TaskState.FAILED and self._context.on_failure is OnFailure.STOP:
-            self.stopping = self.stopping or outcome.task < self._context.layout.own
+            self.stopping = self.stopping or outcome.task < self._context.indexed.own
         self.outcomes.put(outcome)
         return True

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from ..attempt_contexts import AttemptContexts
 from ..core.triggers import OF_THE_RUN
 from ..hooks import Hook, HookEvent, event_name
-from ..layout import Layout
+from ..layout import IndexedDAG
 from ..log_output import described
 from ..logging import get_logger
 from ..retry_calls import RetryCalls
@@ -25,11 +25,11 @@ class LocalHooks:
         self,
         run_id: str,
         dag_name: str,
-        layout: Layout,
+        indexed: IndexedDAG,
         params: Mapping[str, object],
         on_retry: Hook | None,
     ) -> None:
-        self._run_id, self._dag_name, self._layout = run_id, dag_name, layout
+        self._run_id, self._dag_name, self._indexed = run_id, dag_name, indexed
         self._params = params
         self._calls = None
         if on_retry is not None:
@@ -47,8 +47,8 @@ class LocalHooks:
 
     def event(self, hook: int) -> HookEvent:
         """Return what the hook with that task number is told."""
-        trigger = self._layout.tasks[hook].policy.trigger
-        upstream = self._layout.graph.upstream(hook)
+        trigger = self._indexed.tasks[hook].policy.trigger
+        upstream = self._indexed.graph.upstream(hook)
         about = self.first_failure if trigger in OF_THE_RUN else upstream[0]
         attempt, error = (0, None) if about is None else self._ends.get(about, (0, None))
         return self._event(event_name(trigger), about, attempt, error)
@@ -77,7 +77,7 @@ class LocalHooks:
             self._run_id,
             self._dag_name,
             self._params,
-            None if task is None else self._layout.tasks[task].name,
+            None if task is None else self._indexed.tasks[task].name,
             attempt,
             kind,
             message,

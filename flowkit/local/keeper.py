@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core.commands import MarkTasks
 from ..core.states import TaskState
-from ..layout import Layout
+from ..layout import IndexedDAG
 from ..logging import get_logger
 from ..state import StateStore
 from .cache import LocalCache
@@ -23,30 +23,30 @@ from .record import Recorder, Reused
 Recording = tuple[StateStore, bool, object]
 
 
-class Keeper:
+class RunPersistence:
     """What one run records and caches. ``cache`` is there from ``begin`` on."""
 
     def __init__(
         self,
         dag_name: str,
-        layout: Layout,
+        indexed: IndexedDAG,
         params: Mapping[str, Any],
         recording: Recording | None,
     ) -> None:
         """Raises TypeError for what is no store, TaskNotFoundError for a task that is not there."""
-        self._layout = layout
+        self._indexed = indexed
         self._state: StateStore | None = None
         self._recorder: Recorder | None = None
         if recording is not None:
             self._state, resume, from_task = recording
             self._recorder = Recorder(
-                self._state, dag_name, layout, params, resume=resume, from_task=from_task
+                self._state, dag_name, indexed, params, resume=resume, from_task=from_task
             )
         self.cache: LocalCache | None = None
 
     def begin(self, run_id: str) -> dict[int, Reused]:
         """Return what is reused of an earlier run, by task number."""
-        tasks, recorder = self._layout.tasks, self._recorder
+        tasks, recorder = self._indexed.tasks, self._recorder
         again = () if recorder is None else recorder.again
         if any(task.cache_ttl is not None for task in tasks):
             self.cache = LocalCache(self._state, tasks, get_logger(), run_id, again=again)
@@ -67,5 +67,5 @@ class Keeper:
     def record_marked(self, command: MarkTasks) -> None:
         """Keep that triggers skipped these tasks, so that what is behind them is reused."""
         if self._recorder is not None and command.state is TaskState.SKIPPED:
-            own = [task for task in command.tasks if task < self._layout.own]
+            own = [task for task in command.tasks if task < self._indexed.own]
             self._recorder.record([Outcome(task, 0, command.state) for task in own])

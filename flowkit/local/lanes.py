@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 
-class Crew(Generic[Item]):
+class ThreadPool(Generic[Item]):
     """Up to ``limit`` threads that call ``work(item)`` in the order of ``put``.
 
     Each call is made in one of ``contexts``. The threads are started as items come. One whose

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..core.compiled import OnFailure
 from ..core.states import TaskState
-from ..layout import Layout
+from ..layout import IndexedDAG
 from ..open_batches import Batches, open_batches
 from .log import LocalLog
 
@@ -41,11 +41,11 @@ class RunContext:
     """
 
     run_id: str
-    layout: Layout
+    indexed: IndexedDAG
     params: Mapping[str, Any]
     results: Sequence[Any]
     on_failure: OnFailure
     log: LocalLog
-    goes_on: Container[int] = ()
+    runs_after_failure: Container[int] = ()
     hooks: LocalHooks | None = None
     batches: Batches = field(default_factory=open_batches)

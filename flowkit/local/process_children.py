@@ -46,7 +46,7 @@ class Died(Exception):
         return "its exit code is unknown" if self.code is None else how_it_ended(self.code)
 
 
-class Kid:
+class ChildProcess:
     """One child and the pipe to it. ``known``: the functions that were sent to it."""
 
     def __init__(self, process: SpawnProcess, pipe: Connection) -> None:
@@ -83,7 +83,7 @@ class Kid:
                 return answer
         except (EOFError, OSError):
             pass
-        raise Died(self.pid, self._bury())
+        raise Died(self.pid, self._collect_exit_code())
 
     def kill(self) -> None:
         """End it and what its tasks have started, without asking."""
@@ -125,7 +125,7 @@ class Kid:
         except (ValueError, AttributeError):  # another thread has closed it, as it had ended
             return False
 
-    def _bury(self) -> int | None:
+    def _collect_exit_code(self) -> int | None:
         """Return the exit code of a child that is gone, or about to be."""
         self.wait()
         with suppress(ProcessLookupError, PermissionError):
@@ -139,7 +139,7 @@ class Kid:
         return code
 
 
-class Nursery:
+class ChildPool:
     """Starts children, one after another, in a thread that outlives them.
 
     On Linux a child is ended with the *thread* that started it (process_child.py asks for that),
@@ -148,50 +148,50 @@ class Nursery:
     """
 
     def __init__(self) -> None:
-        self._births: SimpleQueue[Future[Kid] | None] = SimpleQueue()
+        self._start_requests: SimpleQueue[Future[ChildProcess] | None] = SimpleQueue()
         self._numbers = count(1)
         self._context = get_context("spawn")
         self._closed = False
         self._thread: Thread | None = None
-        self.kids: list[Kid] = []
+        self.children: list[ChildProcess] = []
 
-    def start_kid(self) -> Kid:
+    def start_child(self) -> ChildProcess:
         """Return a new child. Raises what starting a process raises."""
         if self._thread is None:
             thread = Thread(target=self._run, name="flowkit-nursery", daemon=True)
             thread.start()  # what it raises leaves no thread behind that nothing would serve
             self._thread = thread
-        birth: Future[Kid] = Future()
-        self._births.put(birth)
-        return birth.result()
+        request: Future[ChildProcess] = Future()
+        self._start_requests.put(request)
+        return request.result()
 
-    def end_kid(self, kid: Kid) -> None:
+    def end_child(self, child: ChildProcess) -> None:
         """Kill a child, or forget one that is dead: it holds nothing of this process any more."""
-        kid.kill()
-        kid.wait()
-        kid.close()
-        self.kids.remove(kid)
+        child.kill()
+        child.wait()
+        child.close()
+        self.children.remove(child)
 
     def close(self, *, at_once: bool) -> None:
         """End all children; ``at_once``: also those that are busy."""
         self._closed = True
-        end: Callable[[Kid], None] = Kid.kill if at_once else Kid.dismiss
-        kids = list(self.kids)
-        for kid in kids:
-            end(kid)
-        for kid in kids:
-            kid.wait()
-            kid.release()
-        self._births.put(None)
+        end: Callable[[ChildProcess], None] = ChildProcess.kill if at_once else ChildProcess.dismiss
+        children = list(self.children)
+        for child in children:
+            end(child)
+        for child in children:
+            child.wait()
+            child.release()
+        self._start_requests.put(None)
 
     def _run(self) -> None:
-        while (birth := self._births.get()) is not None:
+        while (request := self._start_requests.get()) is not None:
             try:
-                birth.set_result(self._start())
+                request.set_result(self._start())
             except BaseException as error:
-                birth.set_exception(error)
+                request.set_exception(error)
 
-    def _start(self) -> Kid:
+    def _start(self) -> ChildProcess:
         # The tracker's start unblocks SIGINT, so it comes first; once it runs, it is left alone.
         resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, FOR_PARENT)
@@ -202,11 +202,11 @@ class Nursery:
         with _true_main_file():
             process.start()
         theirs.close()
-        kid = Kid(process, ours)
-        self.kids.append(kid)
+        child = ChildProcess(process, ours)
+        self.children.append(child)
         if self._closed:  # it was not seen by `close`
-            kid.kill()
-        return kid
+            child.kill()
+        return child
 
 
 @contextmanager

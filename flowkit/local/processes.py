@@ -35,7 +35,7 @@ from ..exceptions import (
 from ..invoke import annotate
 from ..log_capture import is_capturing
 from ..logging import LogLevel
-from .process_children import Died, Kid, Nursery
+from .process_children import ChildPool, ChildProcess, Died
 from .process_errors import unpack_error
 from .process_wire import (
     EXIT_UNGUARDED,
@@ -83,12 +83,12 @@ class Processes:
         """
         self._dag_name = dag_name
         self._context = context
-        self._tasks = context.layout.tasks
+        self._tasks = context.indexed.tasks
         self._cargo = load_cargo(dag_name, self._tasks)
         self._whole = not main_can_be_imported()
         self._hello = self._pack_hello()
-        self._nursery = Nursery()
-        self._idle: list[Kid] = []
+        self._child_pool = ChildPool()
+        self._idle: list[ChildProcess] = []
         self._deaths: dict[int, int] = {}
         self._stopped = False
 
@@ -106,29 +106,29 @@ class Processes:
         for all other failures.
         """
         task = self._tasks[index]
-        kid = self._take()
+        child = self._take()
         tries = attempt + self._deaths.get(index, 0)
-        message = self._pack_call(kid, index, tries, args, kwargs)
+        message = self._pack_call(child, index, tries, args, kwargs)
         try:
-            answer = kid.ask(message, task.timeout)
+            answer = child.ask(message, task.timeout)
         except Died as death:
-            self._nursery.end_kid(kid)
+            self._child_pool.end_child(child)
             self._count_death(index, tries, death)
             raise Again from None
         if answer is None:
-            self._nursery.end_kid(kid)
+            self._child_pool.end_child(child)
             raise TaskTimeout(task.name, task.timeout or 0.0)
-        self._idle.append(kid)
+        self._idle.append(child)
         return self._read(task, answer)
 
     def stop(self, *, at_once: bool) -> None:
         """End all children; ``at_once``: also those that are making a call."""
         self._stopped = True
-        self._nursery.close(at_once=at_once)
+        self._child_pool.close(at_once=at_once)
 
     # -- a child ---------------------------------------------------------------------------
 
-    def _take(self) -> Kid:
+    def _take(self) -> ChildProcess:
         """Return an idle child, the one used last if there are several, or a new one."""
         try:
             return self._idle.pop()
@@ -139,9 +139,9 @@ class Processes:
         except Exception as error:
             raise Verdict(error, again=False) from None
 
-    def _start(self) -> Kid:
+    def _start(self) -> ChildProcess:
         try:
-            kid = self._nursery.start_kid()
+            child = self._child_pool.start_child()
         except (OSError, RuntimeError, AssertionError) as error:
             # multiprocessing asserts that the parent is none of its daemons.
             raise DAGError(
@@ -149,16 +149,16 @@ class Processes:
                 + _remedy(error)
             ) from error
         try:
-            ready: Ready = unpack(kid.ask(self._hello) or b"")
+            ready: Ready = unpack(child.ask(self._hello) or b"")
         except Died as death:
-            self._nursery.end_kid(kid)
-            raise self._stillborn(death) from None
+            self._child_pool.end_child(child)
+            raise self._failed_to_start(death) from None
         for task, number in self._cargo.numbers.items() if ready.missing else ():
             if number in ready.missing:
                 raise not_found(self._dag_name, task, ready.missing[number])
-        return kid
+        return child
 
-    def _stillborn(self, death: Died) -> DAGError:
+    def _failed_to_start(self, death: Died) -> DAGError:
         if death.code == EXIT_UNGUARDED:
             return DAGError(
                 f"DAG {self._dag_name!r}: with executor='process', each process imports the "
@@ -212,7 +212,7 @@ class Processes:
         try:
             return pack(hello, whole=self._whole)
         except Exception as error:
-            name = self._culprit(params) or next(iter(params), "")
+            name = self._first_unsendable(params) or next(iter(params), "")
             raise ParameterError(
                 f"DAG {self._dag_name!r}: the run parameter {name!r} cannot be sent to another "
                 f"process ({error_text(error)}). Give plain data, from which tasks make the rest.",
@@ -220,37 +220,42 @@ class Processes:
             ) from error
 
     def _pack_call(
-        self, kid: Kid, index: int, attempt: int, args: Sequence[Any], kwargs: Mapping[str, Any]
+        self,
+        child: ChildProcess,
+        index: int,
+        attempt: int,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
     ) -> bytes:
         task = self._tasks[index]
         number = self._cargo.number_of(task)
-        code = None if number in kid.known else self._cargo.code.get(number)
+        code = None if number in child.known else self._cargo.code.get(number)
         try:
             packed = pack(
                 Call(number, code, task.name, attempt, args, dict(kwargs)), whole=self._whole
             )
         except Exception as error:
-            self._idle.append(kid)
+            self._idle.append(child)
             raise Verdict(self._unsendable(index, args, kwargs, error), again=False) from None
-        kid.known.add(number)
+        child.known.add(number)
         return packed
 
     def _unsendable(
         self, index: int, args: Sequence[Any], kwargs: Mapping[str, Any], error: Exception
     ) -> IllegalValue:
-        task, layout = self._tasks[index], self._context.layout
+        task, indexed = self._tasks[index], self._context.indexed
         results = {
-            f"the result of task {layout.tasks[upstream].name!r}": value
-            for upstream, value in zip(layout.graph.upstream(index), args, strict=False)
+            f"the result of task {indexed.tasks[upstream].name!r}": value
+            for upstream, value in zip(indexed.graph.upstream(index), args, strict=False)
         }
         named = {f"its argument {name!r}": value for name, value in kwargs.items()}
-        what = self._culprit({**results, **named}) or "one of its arguments"
+        what = self._first_unsendable({**results, **named}) or "one of its arguments"
         return IllegalValue(
             f"Task {task.name!r} of DAG {self._dag_name!r}: {what} cannot be sent to another "
             f"process ({error_text(error)}). Use plain data, or run with executor='thread'."
         )
 
-    def _culprit(self, values: Mapping[str, object]) -> str | None:
+    def _first_unsendable(self, values: Mapping[str, object]) -> str | None:
         """Return the name of the first value that cannot be sent."""
         for name, value in values.items():
             try:

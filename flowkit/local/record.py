@@ -29,7 +29,7 @@ from ..core.states import TaskState
 from ..core.triggers import OF_THE_RUN
 from ..exceptions import WorkerLost
 from ..from_task import numbers_of
-from ..layout import Layout
+from ..layout import IndexedDAG
 from ..logging import LogLevel, get_logger
 from ..state import StateStore, batch_of
 from ..state.entries import MISSING
@@ -58,7 +58,7 @@ class Recorder:
         self,
         state: StateStore,
         dag_name: str,
-        layout: Layout,
+        indexed: IndexedDAG,
         params: Mapping[str, Any],
         *,
         resume: bool,
@@ -66,16 +66,16 @@ class Recorder:
     ) -> None:
         """Raises TypeError for what is no store, TaskNotFoundError for a task that is not there."""
         self._state = check_store("run(state=…)", state)
-        self._dag_name, self._tasks, self._graph = dag_name, layout.tasks, layout.graph
-        self._records = Records(self._state, dag_name, layout.tasks, layout.graph, params)
+        self._dag_name, self._tasks, self._graph = dag_name, indexed.tasks, indexed.graph
+        self._records = Records(self._state, dag_name, indexed.tasks, indexed.graph, params)
         self._resume = resume
-        named = numbers_of(from_task, layout.graph.names, f"DAG {dag_name!r}")
-        once = (at for at, task in enumerate(layout.tasks) if task.policy.at_most_once)
+        named = numbers_of(from_task, indexed.graph.names, f"DAG {dag_name!r}")
+        once = (at for at, task in enumerate(indexed.tasks) if task.policy.at_most_once)
         self._held = set(once).difference(named) if resume else set()
         self._unfinished: set[int] = set()
         # The run's own hooks follow its end, so they are called with each end.
-        hooks = [at for at, trigger in layout.triggers().items() if trigger in OF_THE_RUN]
-        self.again = layout.graph.with_downstream([*named, *hooks])
+        hooks = [at for at, trigger in indexed.triggers().items() if trigger in OF_THE_RUN]
+        self.again = indexed.graph.with_downstream([*named, *hooks])
         self._run_id = ""
 
     def begin(self, run_id: str) -> dict[int, Reused]:

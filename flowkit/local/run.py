@@ -30,19 +30,19 @@ from ..core.states import RunState, TaskState
 from ..core.triggers import GOES_ON
 from ..exceptions import RunCancelled, TaskTimeout, WaitTimeout
 from ..invoke import may_retry
-from ..layout import Layout
+from ..layout import IndexedDAG
 from ..logging import get_logger
 from .attempts import Attempts
 from .failure import failure_of
 from .hooks import LocalHooks
 from .outcome import Outcome, RunContext
 from .timers import Timer, Timers
-from .world import REAL_WORLD, World
+from .world import REAL_ENVIRONMENT, Environment
 
 if TYPE_CHECKING:
     from ..dag import DAG
     from ..running import Stopper
-    from .keeper import Keeper, Recording
+    from .keeper import Recording, RunPersistence
 
 Fact = tuple[int, TaskState]
 
@@ -54,7 +54,7 @@ def run_here(
     params: Mapping[str, Any] | None = None,
     timeout: float | None = None,
     recording: Recording | None = None,
-    world: World = REAL_WORLD,
+    environment: Environment = REAL_ENVIRONMENT,
     in_processes: bool = False,
     stopper: Stopper | None = None,
 ) -> dict[str, Any]:
@@ -64,14 +64,14 @@ def run_here(
     ``world``: that of a test has a clock that moves on when nothing but time is waited for.
     ``in_processes``: call plain tasks in other processes. ``stopper`` can end the run early.
     """
-    layout = dag.layout()
+    indexed = dag.indexed()
     given = MappingProxyType(dict(params or {}))
-    check_params(dag.name, layout, given)
-    run = _LocalRun(dag, layout, given, max_workers or dag.max_workers, world, in_processes)
-    if recording is not None or any(task.cache_ttl is not None for task in layout.tasks):
-        from .keeper import Keeper
+    check_params(dag.name, indexed, given)
+    run = _LocalRun(dag, indexed, given, max_workers or dag.max_workers, environment, in_processes)
+    if recording is not None or any(task.cache_ttl is not None for task in indexed.tasks):
+        from .keeper import RunPersistence
 
-        run.keeper = Keeper(dag.name, layout, given, recording)
+        run.persistence = RunPersistence(dag.name, indexed, given, recording)
     if stopper is not None:
         stopper.attach(run.interrupt)
     return run.run(timeout)
@@ -83,36 +83,45 @@ class _LocalRun:
     def __init__(
         self,
         dag: DAG,
-        layout: Layout,
+        indexed: IndexedDAG,
         params: Mapping[str, Any],
         max_workers: int | None,
-        world: World,
+        environment: Environment,
         in_processes: bool,
     ) -> None:
-        self._dag, self._tasks, self._own = dag, layout.tasks, layout.own
-        triggers = layout.triggers()
-        self._goes_on = {task for task, trigger in triggers.items() if trigger in GOES_ON}
-        self._run = Run(layout.graph, on_failure=dag.on_failure, triggers=triggers)
-        self._results = world.results(len(layout.tasks))
-        self._current = [1] * len(layout.tasks)  # the attempt whose outcome counts; 0: over
+        self._dag, self._tasks, self._own = dag, indexed.tasks, indexed.own
+        triggers = indexed.triggers()
+        self._runs_after_failure = {
+            task for task, trigger in triggers.items() if trigger in GOES_ON
+        }
+        self._run = Run(indexed.graph, on_failure=dag.on_failure, triggers=triggers)
+        self._results = environment.results(len(indexed.tasks))
+        self._current = [1] * len(indexed.tasks)  # the attempt whose outcome counts; 0: over
         self._errors: dict[int, BaseException] = {}
         self._failed: int | None = None
-        self._clock, self._jitter = world.clock, world.jitter
-        self._timers = Timers(world.clock)
+        self._clock, self._jitter = environment.clock, environment.jitter
+        self._timers = Timers(environment.clock)
         self._interrupted = False
         self._in_flight = 0  # attempts begun and not given up, whose outcome has not come yet
-        self.keeper: Keeper | None = None
+        self.persistence: RunPersistence | None = None
         run_id = self._run_id = uuid.uuid4().hex
-        log = self._log = world.log(get_logger(), run_id, dag.name, layout.tasks)
+        log = self._log = environment.log(get_logger(), run_id, dag.name, indexed.tasks)
         on_retry = None if dag.hooks is None else dag.hooks.on_retry
-        self._hooks = LocalHooks(run_id, dag.name, layout, params, on_retry)
+        self._hooks = LocalHooks(run_id, dag.name, indexed, params, on_retry)
         context = RunContext(
-            run_id, layout, params, self._results, dag.on_failure, log, self._goes_on, self._hooks
+            run_id,
+            indexed,
+            params,
+            self._results,
+            dag.on_failure,
+            log,
+            self._runs_after_failure,
+            self._hooks,
         )
         cores = os.cpu_count() or 1
         workers = max_workers or (cores if in_processes else min(32, cores + 4))
         self._attempts = Attempts(context, workers, bounded=max_workers is not None)
-        self._attempts.check = world.check
+        self._attempts.check = environment.check
         if in_processes:
             from .processes import Processes
 
@@ -146,10 +155,13 @@ class _LocalRun:
 
     def _begin(self) -> list[Command]:
         """Start the run, or take it up again with the results of an earlier one."""
-        if self.keeper is None:
+        if self.persistence is None:
             return self._run.start()
-        reused = self.keeper.begin(self._run_id)
-        self._attempts.cache, self._attempts.starting = self.keeper.cache, self.keeper.starting
+        reused = self.persistence.begin(self._run_id)
+        self._attempts.cache, self._attempts.starting = (
+            self.persistence.cache,
+            self.persistence.starting,
+        )
         for index, (_, value) in reused.items():
             self._results[index], self._current[index] = value, 0
         self._log.reused({index: state for index, (state, _) in reused.items()})
@@ -172,8 +184,8 @@ class _LocalRun:
                 self._hooks.first_failure = command.failed
             elif isinstance(command, MarkTasks):
                 self._log.marked(command)
-                if self.keeper is not None:
-                    self.keeper.record_marked(command)
+                if self.persistence is not None:
+                    self.persistence.record_marked(command)
             elif isinstance(command, StopTasks):
                 self._obey(self._run.tasks_over(self._drop_retries(command.tasks)))
             elif isinstance(command, FinishRun):
@@ -229,10 +241,12 @@ class _LocalRun:
 
     def _recorded(self, outcomes: list[Outcome]) -> list[Outcome]:
         """Have the results among them recorded; what cannot be is a failure from here on."""
-        if self.keeper is None or not outcomes:
+        if self.persistence is None or not outcomes:
             return outcomes
         current = self._current
-        return self.keeper.record([one for one in outcomes if one.attempt == current[one.task]])
+        return self.persistence.record(
+            [one for one in outcomes if one.attempt == current[one.task]]
+        )
 
     def _take(self, outcome: Outcome, facts: list[Fact]) -> None:
         index, attempt, state, value, duration = outcome
@@ -274,7 +288,7 @@ class _LocalRun:
     def _retry(self, index: int, failures: int, error: BaseException) -> bool:
         """Set the timer of the next attempt; False if there is none."""
         task = self._tasks[index]
-        if self._run.outcome is not None and index not in self._goes_on:
+        if self._run.outcome is not None and index not in self._runs_after_failure:
             return False
         delay = delay_before_retry(task.policy, failures, self._jitter(task, failures))
         if delay is None:

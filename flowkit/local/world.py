@@ -29,7 +29,7 @@ def _room(count: int) -> list[Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Environment:
     """``clock``: what retries and the run's timeout go by; timeouts of attempts are in real time.
 
     ``jitter``: a number in [0, 1) for the retry after so many failures of a task. ``log``: makes
@@ -44,4 +44,4 @@ class World:
     check: Callable[[Task, Outcome], Outcome] | None = None
 
 
-REAL_WORLD: Final = World()
+REAL_ENVIRONMENT: Final = Environment()

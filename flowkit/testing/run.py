@@ -52,9 +52,15 @@ def run_dag(
     if state is None:
         _forget_cached(dag)
     laboratory = Laboratory(clock, seed, strict_values=strict_values)
-    world, own, begun = laboratory.world(), len(dag.tasks), clock.monotonic()
+    environment, own, begun = laboratory.environment(), len(dag.tasks), clock.monotonic()
     try:
-        run_here(dag, max_workers=max_workers, params=params, recording=recording, world=world)
+        run_here(
+            dag,
+            max_workers=max_workers,
+            params=params,
+            recording=recording,
+            environment=environment,
+        )
     except BaseException as error:
         if error is not laboratory.failure:
             raise

@@ -20,7 +20,7 @@ from ..exceptions import TaskTimeout
 from ..invoke import annotate, may_retry
 from ..local.log import LocalLog
 from ..local.outcome import Outcome
-from ..local.world import World
+from ..local.world import Environment
 from ..logging import FlowkitLogger
 from ..protocol.codec import pack, unpack
 from ..task import Task
@@ -113,9 +113,9 @@ class Laboratory:
         self._story: Story | None = None
         self._results: list[Any] = []
 
-    def world(self) -> World:
+    def environment(self) -> Environment:
         """Return the world to run in."""
-        return World(self._clock, self._jitter, self._listen, self._room, self._checked)
+        return Environment(self._clock, self._jitter, self._listen, self._room, self._checked)
 
     @property
     def failure(self) -> BaseException | None:

@@ -243,7 +243,7 @@ def test_it_starts_again_after_it_was_stopped_and_not_twice(app: str) -> None:
                 system.start()
             system.wait_ready()
     system.stop()
-    with pytest.raises(FlowkitError, match="does not run"):
+    with pytest.raises(FlowkitError, match="is not running"):
         system.check()
     with pytest.raises(RuntimeError, match="has not been started"):
         _ = system.url

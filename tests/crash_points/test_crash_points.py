@@ -112,7 +112,7 @@ def test_a_worker_that_reports_no_death_is_found_out(
         if death.orderly:
             report_death(self, death, blameless=blameless)
 
-    monkeypatch.setattr(DeathReporter, "bury", bury_if_orderly)
+    monkeypatch.setattr(DeathReporter, "report_death", bury_if_orderly)
     assert "is not over" in found(redis_server.url, "cached", Kind.DIE_BEFORE, "complete")
 
 

@@ -292,7 +292,7 @@ def _run_of(made: Task) -> Attempts:
     with DAG("one") as dag:
         dag.add(made)
     log = LocalLog(get_logger(), "r", dag.name, dag.tasks)
-    context = RunContext("r", dag.layout(), {}, [None], OnFailure.STOP, log)
+    context = RunContext("r", dag.indexed(), {}, [None], OnFailure.STOP, log)
     return Attempts(context, 1, bounded=True)
 
 

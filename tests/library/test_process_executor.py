@@ -115,7 +115,7 @@ def test_results_are_recorded_and_taken_up_again(path):
 
 
 def test_a_dag_of_async_tasks_alone_starts_no_process(monkeypatch):
-    monkeypatch.setattr("flowkit.local.process_children.Nursery.start_kid", lambda self: 1 / 0)
+    monkeypatch.setattr("flowkit.local.process_children.ChildPool.start_child", lambda self: 1 / 0)
     assert run(tasks.here) == {"here": (os.getpid(), "here")}
 
 

@@ -152,7 +152,7 @@ def test_a_graph_is_read_once(diamond: CompiledDAG) -> None:
 
 
 def test_a_graph_that_is_gone_is_an_error_that_names_it() -> None:
-    with pytest.raises(StoreError, match="graph 0123456789ab is not in Redis"):
+    with pytest.raises(StoreError, match="graph 0123456789ab is no longer in Redis"):
         inputs_of(Archive(None)).graph("0123456789abcdef")
 
 
