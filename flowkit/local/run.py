@@ -1,16 +1,17 @@
 """Running a DAG in this process.
 
-The calling thread carries out what ``core.run.Run`` decides, the same resolver that the scheduler
-uses: it begins attempts (attempts.py), waits for their outcomes, and tells the resolver. It
-alone touches the run's state, so nothing here needs a lock. Retries wait in a heap by due time,
-never in a thread.
+The calling thread carries out the decisions of ``core.run.Run``, the resolver that the scheduler
+uses too. It begins attempts (attempts.py), waits for their outcomes and passes them to the
+resolver. Only this thread changes the state of the run, so no lock is needed. Retries wait in a
+heap ordered by due time, never in a thread.
 
 A timeout ends the attempt, not the function: a coroutine is cancelled, but a thread cannot be
-killed. Its attempt counts as failed with TaskTimeout, another thread takes its place, and what it
-returns later is dropped. A process is killed instead, here (processes.py) and on workers.
+killed. The attempt fails with TaskTimeout, another thread replaces the stuck one, and what the
+function returns later is dropped. A process is killed instead, here (processes.py) and on workers.
 
-On Ctrl-C nothing more begins, coroutines are cancelled, processes are killed, and KeyboardInterrupt
-leaves at once; a run that is awaited and cancelled (running.py) ends likewise.
+On Ctrl-C no further attempt begins, coroutines are cancelled, processes are killed, and
+KeyboardInterrupt is raised at once. Cancelling a run that is awaited (running.py) has the same
+effect.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ def run_here(
 ) -> dict[str, Any]:
     """Run ``dag`` and return {task name: result}. See ``DAG.run``.
 
-    ``recording``: the store that takes the results, and what of it is reused.
-    ``world``: that of a test has a clock that moves on when nothing but time is waited for.
+    ``recording``: the store for the results, and which of them to reuse.
+    ``environment``: in tests, its clock advances when the run only waits for time to pass.
     ``in_processes``: call plain tasks in other processes. ``stopper`` can end the run early.
     """
     indexed = dag.indexed()
@@ -96,13 +97,13 @@ class _LocalRun:
         }
         self._run = Run(indexed.graph, on_failure=dag.on_failure, triggers=triggers)
         self._results = environment.results(len(indexed.tasks))
-        self._current = [1] * len(indexed.tasks)  # the attempt whose outcome counts; 0: over
+        self._current = [1] * len(indexed.tasks)  # the attempt whose outcome counts; 0: ended
         self._errors: dict[int, BaseException] = {}
         self._failed: int | None = None
         self._clock, self._jitter = environment.clock, environment.jitter
         self._timers = Timers(environment.clock)
         self._interrupted = False
-        self._in_flight = 0  # attempts begun and not given up, whose outcome has not come yet
+        self._in_flight = 0  # attempts that have begun, were not abandoned and have no outcome
         self.persistence: RunPersistence | None = None
         run_id = self._run_id = uuid.uuid4().hex
         log = self._log = environment.log(get_logger(), run_id, dag.name, indexed.tasks)
@@ -146,15 +147,15 @@ class _LocalRun:
         if self._run.outcome is not RunState.SUCCEEDED:
             raise self._failure()
         self._log.completed(self._clock.monotonic() - begun)
-        over = [self._run.state(index) for index in range(self._own)]
+        states = [self._run.state(index) for index in range(self._own)]
         return {
             self._tasks[index].name: self._results[index]
-            for index, state in enumerate(over)
+            for index, state in enumerate(states)
             if state is TaskState.SUCCEEDED
         }
 
     def _begin(self) -> list[Command]:
-        """Start the run, or take it up again with the results of an earlier one."""
+        """Start the run, or resume it with the results of an earlier run."""
         if self.persistence is None:
             return self._run.start()
         reused = self.persistence.begin(self._run_id)
@@ -168,9 +169,9 @@ class _LocalRun:
         return self._run.restore((index, state) for index, (state, _) in reused.items())
 
     def interrupt(self) -> None:
-        """End the run with RunCancelled, as Ctrl-C would end it. Any thread may ask."""
+        """End the run with RunCancelled, as Ctrl-C would. Any thread may call this."""
         self._interrupted = True
-        self._attempts.outcomes.put(Outcome(-1, 0, TaskState.CANCELLED))  # wakes it up
+        self._attempts.outcomes.put(Outcome(-1, 0, TaskState.CANCELLED))  # wakes the run
 
     # -- carrying out ----------------------------------------------------------------------
 
@@ -196,13 +197,13 @@ class _LocalRun:
         self._attempts.begin(index, attempt)
 
     def _drop_retries(self, tasks: Collection[int]) -> list[Fact]:
-        """Cancel what waits for a retry; what is queued cancels itself when its turn comes."""
+        """Cancel tasks that wait for a retry. Queued attempts cancel themselves when they begin."""
         return [(task, TaskState.CANCELLED) for task in self._timers.drop_retries(set(tasks))]
 
     # -- taking in -------------------------------------------------------------------------
 
     def _advance(self, end: float | None) -> None:
-        """Wait until something has happened, then tell the resolver and do what it says."""
+        """Wait for outcomes or timers, pass them to the resolver and carry out its commands."""
         facts: list[Fact] = []
         for outcome in self._recorded(self._wait(end)):
             self._take(outcome, facts)
@@ -216,37 +217,36 @@ class _LocalRun:
             self._check_time(end)
 
     def _check_time(self, end: float | None) -> None:
-        """Raise if the run is not to go on: its time is over, or it was interrupted."""
+        """Raise if the run must not continue: it timed out or was interrupted."""
         if self._interrupted:
             raise RunCancelled(self._run_id)
         if end is not None and self._clock.monotonic() >= end:
             raise WaitTimeout(
                 self._run_id,
-                f"DAG {self._dag.name!r} did not end in the time given, so it was stopped: no "
+                f"DAG {self._dag.name!r} did not end within its timeout, so it was stopped: no "
                 "further task starts. Give run() a longer timeout.",
             )
 
     def _wait(self, end: float | None) -> list[Outcome]:
-        """Return all outcomes at hand; none if a timer, or the end, is due first."""
+        """Wait and return the available outcomes; none if a timer or the end is due first."""
         patience = self._timers.patience(end, idle=not self._in_flight)
         outcomes = self._attempts.outcomes
         try:
-            found = [outcomes.get(timeout=patience)]
+            available = [outcomes.get(timeout=patience)]
             while not outcomes.empty():
-                found.append(outcomes.get_nowait())
+                available.append(outcomes.get_nowait())
         except Empty:
             return []
         self._check_time(None)
-        return found
+        return available
 
     def _recorded(self, outcomes: list[Outcome]) -> list[Outcome]:
-        """Have the results among them recorded; what cannot be is a failure from here on."""
+        """Record the results among them; an outcome that cannot be recorded becomes a failure."""
         if self.persistence is None or not outcomes:
             return outcomes
         current = self._current
-        return self.persistence.record(
-            [one for one in outcomes if one.attempt == current[one.task]]
-        )
+        valid = [outcome for outcome in outcomes if outcome.attempt == current[outcome.task]]
+        return self.persistence.record(valid)
 
     def _take(self, outcome: Outcome, facts: list[Fact]) -> None:
         index, attempt, state, value, duration = outcome
@@ -303,7 +303,7 @@ class _LocalRun:
 
     def _failure(self) -> Exception:
         errors = {index: error for index, error in self._errors.items() if index < self._own}
-        self._errors.clear()  # an error's frames refer to this run: it must not refer to the error
+        self._errors.clear()  # the frames of an error refer to this run: avoid a cycle
         failed = next(iter(errors)) if self._failed is None else self._failed
         named = {self._tasks[index].name: error for index, error in errors.items()}
         error = failure_of(self._run_id, self._dag.name, named, self._tasks[failed].name)

@@ -89,7 +89,7 @@ def test_with_continue_the_note_names_the_other_failures():
     failing("two", KeyError("second"))
     with pytest.raises(ValueError, match="first") as caught:
         DAG("etl", on_failure="continue", max_workers=1).run()
-    assert caught.value.__notes__[0].endswith("Failed as well: 'two'.")
+    assert caught.value.__notes__[0].endswith("Also failed: 'two'.")
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])

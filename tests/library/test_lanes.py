@@ -59,7 +59,7 @@ def test_a_coroutine_that_exits_fails_its_task_and_no_other(exits, bounded):
     ) as caught:
         dag.run(max_workers=4 if bounded else None)
     assert "Raised by task 'gives_up'" in caught.value.__notes__[0]
-    assert "Failed as well" not in caught.value.__notes__[0]
+    assert "Also failed" not in caught.value.__notes__[0]
 
 
 @pytest.mark.parametrize("bounded", [False, True])

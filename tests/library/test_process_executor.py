@@ -281,7 +281,7 @@ def test_cloudpickle_sends_functions_that_no_module_has():
 def test_what_even_cloudpickle_cannot_send_is_refused_before_anything_runs(path):
     lock = threading.Lock()
     with pytest.raises(
-        NotImportableError, match=r"'locked'.*a lambda.*cannot be sent as it is.*lock.*top level"
+        NotImportableError, match=r"'locked'.*a lambda.*cannot be pickled.*lock.*top level"
     ):
         run(tasks.sleep, Task(lambda: lock, name="locked"), params={"path": path})
     assert not os.path.exists(path)
