@@ -55,9 +55,7 @@ def _next_look(look: int, over: int) -> int:
 
 
 def _too_late(run: RunHandle, waiting: int, of: int, timeout: float) -> WaitTimeout:
-    text = (
-        f"{waiting} of {of} runs were not over after {timeout:g} s; they go on. The first of them"
-    )
+    text = f"{waiting} of {of} runs had not ended after {timeout:g} s; they continue. The first of them"
     why = ""
     with suppress(RedisUnavailable), run.shard.until(time.monotonic()):
         why = run.status().waiting_for

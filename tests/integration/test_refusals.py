@@ -62,7 +62,7 @@ def test_calls_with_wrong_types_are_answered_with_a_sentence(standing: System) -
         with pytest.raises(TypeError, match="dag must be a DAG, not 5"):
             client.submit(5)  # type: ignore[arg-type]
         handle = client.submit(say_dag("hi"))
-        with pytest.raises(TypeError, match="named by its name, a string, not by 3"):
+        with pytest.raises(TypeError, match="name of a task must be a string, not 3"):
             handle.result(3)  # type: ignore[arg-type]
 
 

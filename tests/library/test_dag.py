@@ -163,7 +163,7 @@ def test_edges_appended_by_hand_count_whichever_list_they_are_in():
     b.upstream.append(c)
     assert sorted(edge_names(DAG())) == ["ab", "cb"]
     a.downstream.append("c")
-    with pytest.raises(DAGError, match="'a' has 'c' among its edges, which is no task"):
+    with pytest.raises(DAGError, match="'a' has 'c' among its edges, which is not a task"):
         DAG().tasks  # noqa: B018
 
 

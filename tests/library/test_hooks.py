@@ -115,7 +115,7 @@ def test_hooks_are_given_as_hooks() -> None:
 
 
 def test_a_function_given_as_the_policy_is_told_where_it_belongs() -> None:
-    with pytest.raises(ValueError, match=r"goes into hooks=Hooks\(on_failure=…\)"):
+    with pytest.raises(ValueError, match=r"pass hooks=Hooks\(on_failure=…\)"):
         DAG("hooked", on_failure=note)  # type: ignore[arg-type]
 
 
