@@ -1,21 +1,20 @@
-"""Standard output and error while they are captured: what a task prints becomes lines that know
-their attempt.
+"""Captured standard output and error: what a task prints becomes lines with their attempt.
 
-``CapturedStream`` stands in the place of ``sys.stdout`` or ``sys.stderr``. Its rules:
+``CapturedStream`` replaces ``sys.stdout`` or ``sys.stderr``. Its rules:
 
-- Which attempt is printing is asked of the context variable at each write. Outside of attempts
-  (also in a thread that a task started by itself) text goes on untouched, as does what is no text:
-  ``.buffer``, ``fileno()`` and all else are those of the stream beneath.
-- A line is told when it is complete; what has no line end is held until ``end_lines``, which the
-  executors call at an attempt's end if anything is held at all (``HELD``). Each thread of an
-  attempt has lines of its own, so two threads cannot mix theirs.
-- A line is cut at ``LONGEST_LINE`` characters and goes on as the next one, so a task that never
-  ends its line costs no memory. A carriage return starts a line anew, as on a terminal: of a
-  progress bar the last state is told. Empty lines are left out.
-- Whoever writes the told lines does so inside ``passing_through()``: then everything goes on
-  untouched, so that telling a line cannot tell another.
+- Each write reads the printing attempt from the context variable. Outside of attempts (also in a
+  thread that a task has started) text passes unchanged. So does everything else: ``.buffer``,
+  ``fileno()`` and other attributes are those of the underlying stream.
+- A line is reported when it is complete. Text without a line end is held until ``end_lines``, which
+  the executors call at the end of an attempt if any text is held (``HELD``). Each thread of an
+  attempt has separate lines, so two threads cannot mix theirs.
+- A line is cut at ``LONGEST_LINE`` characters and continues as the next one, so a task that never
+  ends its line uses no more memory. A carriage return restarts the line, as on a terminal: only the
+  last state of a progress bar is reported. Empty lines are dropped.
+- Code that writes the reported lines does so inside ``passing_through()``. There, all text passes
+  unchanged, so reporting a line cannot report another line.
 
-This module decides what a line is and whose. What becomes of it is up to ``start(tell)``.
+This module determines lines and their attempts. The function given to ``start`` handles them.
 """
 
 from __future__ import annotations
@@ -30,11 +29,11 @@ from typing import Any, TextIO
 from .context import attempt_fields
 
 LONGEST_LINE = 16 * 1024
-# A thread that a task left behind may print after the attempt's end, when nobody ends its line.
+# A thread that a task left behind may print after the attempt's end, when nothing ends its line.
 MOST_HELD = 10_000
 
 Who = tuple[str, str, int]  # run id, task name, attempt
-Tell = Callable[[Who, str, str], None]  # whose, "stdout" or "stderr", the line
+Tell = Callable[[Who, str, str], None]  # the attempt, "stdout" or "stderr", the line
 
 _tell: Tell | None = None
 _lock = threading.Lock()
@@ -45,7 +44,7 @@ def _renew_lock() -> None:
     _lock = threading.Lock()
 
 
-# A thread may hold the lock while another one forks; in the copy nothing would release it.
+# A thread may hold the lock while another one forks; in the child nothing would release it.
 os.register_at_fork(after_in_child=_renew_lock)
 
 
@@ -57,7 +56,7 @@ _busy = _Busy()
 
 
 class _Rest:
-    """What has been printed of a line so far."""
+    """The text of a line that is not complete yet."""
 
     __slots__ = ("_parts", "_size")
 
@@ -66,7 +65,7 @@ class _Rest:
         self._size = 0
 
     def add(self, text: str) -> list[str]:
-        """Take more text; return the lines that are complete with it."""
+        """Add text; return the lines that it completes."""
         if "\n" not in text and self._size + len(text) <= LONGEST_LINE:
             self._parts.append(text)
             self._size += len(text)
@@ -80,32 +79,32 @@ class _Rest:
         return lines
 
     def end(self) -> list[str]:
-        """Return what is left, as lines."""
+        """Return the remaining text, as lines."""
         return _pieces(_visible("".join(self._parts)))
 
     def __bool__(self) -> bool:
         return self._size > 0
 
 
-# Whose → (thread, stream) → what is held of its line. Usually empty, which costs one look to see.
+# Attempt → (thread, stream) → its incomplete line. Usually empty, which is cheap to check.
 HELD: dict[Who, dict[tuple[int, str], _Rest]] = {}
 
 
 class CapturedStream:
-    """In place of a standard stream; ``name``: "stdout" or "stderr"."""
+    """Replaces a standard stream. ``name``: "stdout" or "stderr"."""
 
     def __init__(self, name: str, beneath: TextIO) -> None:
         self._name = name
         self._beneath = beneath
 
     def beneath(self) -> TextIO:
-        """Return the stream in whose place this one stands, or the process' own if it is closed."""
+        """Return the replaced stream; if it is closed, the original one of the process."""
         own: TextIO | None = sys.__stdout__ if self._name == "stdout" else sys.__stderr__
         closed = getattr(self._beneath, "closed", False)
         return own if closed and own is not None else self._beneath
 
     def write(self, text: str) -> int:
-        """Take what a task prints, and pass on everything else."""
+        """Capture what a task prints, and pass on everything else."""
         attempt = attempt_fields()
         tell = _tell
         if attempt is None or tell is None or _busy.passing:
@@ -120,7 +119,7 @@ class CapturedStream:
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """Write each of these, as files do: they bring their own line ends."""
+        """Write each of these, as files do: no line ends are added."""
         for line in lines:
             self.write(line)
 
@@ -146,7 +145,7 @@ class CapturedStream:
 
 
 def end_lines() -> None:
-    """Tell what the current attempt has printed without a line end, in any of its threads."""
+    """Report what the current attempt has printed without a line end, in any of its threads."""
     attempt = attempt_fields()
     if attempt is not None:
         _end(attempt[:3])
@@ -168,7 +167,7 @@ def _oldest() -> Who:
 
 @contextmanager
 def passing_through() -> Iterator[None]:
-    """Within the block, this thread's output goes on untouched."""
+    """Within the block, this thread's output passes unchanged."""
     before, _busy.passing = _busy.passing, True
     try:
         yield
@@ -177,7 +176,7 @@ def passing_through() -> Iterator[None]:
 
 
 def start(tell: Tell) -> None:
-    """Capture both streams, if they are not captured; each line goes to ``tell`` from now on."""
+    """Capture both streams, if they are not captured. From now on ``tell`` gets each line."""
     global _tell
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -187,7 +186,7 @@ def start(tell: Tell) -> None:
 
 
 def stop() -> None:
-    """Tell what is held and put the streams back. One that others have wrapped passes all on."""
+    """Report incomplete lines and restore the streams. A wrapped stream passes text from now on."""
     global _tell
     for whose in list(HELD):
         _end(whose)
@@ -199,12 +198,12 @@ def stop() -> None:
 
 
 def stream_beneath(stream: Any) -> Any:
-    """Return a stream itself, or the one beneath if it is a captured one."""
+    """Return the stream itself, or the underlying stream of a captured one."""
     return stream.beneath() if isinstance(stream, CapturedStream) else stream
 
 
 def _visible(line: str) -> str:
-    """Return what a terminal would show of a line."""
+    """Return the part of a line that a terminal would show."""
     return line.rstrip("\r").rpartition("\r")[2]
 
 
@@ -213,7 +212,7 @@ def _pieces(line: str) -> list[str]:
 
 
 def _forget_parent() -> None:
-    """In a copy of this process: what was held is the original's to tell."""
+    """In a forked child: drop incomplete lines, since the parent reports them."""
     global _lock
     _lock = threading.Lock()
     HELD.clear()

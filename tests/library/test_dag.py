@@ -406,7 +406,7 @@ def test_two_tasks_of_one_function_are_an_error_that_leads_to_bind():
     one = Task(textwrap.dedent, name="one")
     two = Task(textwrap.dedent, name="two", when=bool)
     check(two)
-    with pytest.raises(NotImportableError, match=r"'one' .*another task by now.*\.bind"):
+    with pytest.raises(NotImportableError, match=r"'one' .*now another task.*\.bind"):
         check(one, two)
 
 

@@ -301,7 +301,7 @@ def test_a_run_over_its_timeout_raises_wait_timeout_and_starts_nothing_more():
     stuck = Task(lambda: release.wait(PATIENCE), name="stuck")
     stuck >> Task(lambda x: ran.append(1), name="after")
     try:
-        with pytest.raises(WaitTimeout, match="DAG 'etl' did not end in the time given"):
+        with pytest.raises(WaitTimeout, match="DAG 'etl' did not end within its timeout"):
             DAG("etl").run(timeout=0.05)
     finally:
         release.set()

@@ -101,7 +101,9 @@ def test_on_retry_is_no_coroutine() -> None:
 
 
 def test_a_task_cannot_be_a_hook_of_its_own_dag() -> None:
-    with pytest.raises(DAGError, match="'guarded2' is the on_failure hook of 'hooked' and a task"):
+    with pytest.raises(
+        DAGError, match="'guarded2' is the on_failure hook of 'hooked' and also a task"
+    ):
         dag_of(guarded2, hooks=Hooks(on_failure=guarded2)).indexed()
 
 
