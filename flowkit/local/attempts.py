@@ -241,7 +241,7 @@ class Attempts:
         return [context.results[upstream] for upstream in self._graph.upstream(index)]
 
     def _may_begin(self, index: int) -> bool:
-        return not self._closed and (not self.stopping or index in self._context.runs_after_failure)
+        return not self._closed and (not self.stopping or index in self._context.continuing)
 
     def _report_result(self, key: Key, value: object, seconds: float) -> bool:
         problem = unfit_result(self._tasks[key[0]].name, value)

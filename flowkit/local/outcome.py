@@ -37,7 +37,7 @@ class Outcome(NamedTuple):
 class RunContext:
     """What all attempts of a run share. ``results``: by task number, None where there is none.
 
-    ``runs_after_failure``: the tasks that start even after a failure. ``batches``: the batches of
+    ``continuing``: the tasks that start even after a failure. ``batches``: the batches of
     state stores that were open where the run was started.
     """
 
@@ -47,6 +47,6 @@ class RunContext:
     results: Sequence[Any]
     on_failure: OnFailure
     log: LocalLog
-    runs_after_failure: Container[int] = ()
+    continuing: Container[int] = ()
     hooks: LocalHooks | None = None
     batches: Batches = field(default_factory=open_batches)

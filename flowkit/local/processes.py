@@ -1,19 +1,15 @@
 """Calling tasks in child processes, for ``dag.run(executor="process")``: the parent's side.
 
 A thread of the pool (lanes.py) that makes an attempt takes an idle child, or starts one, and waits
-for its reply. So there are as many children as attempts ran at the same time, and the number of
-threads bounds both. Children live as long as the run. The rules:
+for its reply, so the number of threads bounds the children. They live as long as the run. Rules:
 
 1.  A child makes one call at a time, so if it dies, it is clear which task it was running. The task
-    is called again in another child, as on workers. That does not count as a retry of its policy.
-    After ``MOST_DEATHS`` deaths it fails with WorkerLost; an at-most-once task does so after the
-    first. Other tasks are not affected.
-2.  A call that exceeds its timeout is ended by killing its child. The time that a child needs to
-    start does not count.
-3.  No child survives the run: ``stop`` ends all children, and a child exits if its parent dies
-    (process_child.py).
-4.  Some faults are found by the first child, before anything runs: functions that it does not find,
-    and a script that would run its DAG in each child.
+    is called again in another child, as on workers, which is no retry of its policy. After
+    ``MOST_DEATHS`` deaths (at-most-once: after the first) it fails with WorkerLost.
+2.  A timeout ends a call by killing its child. The time that a child needs to start does not count.
+3.  No child survives the run: ``stop`` ends all, and a child exits if its parent dies.
+4.  The first child finds some faults before anything runs: a function that it does not find, and a
+    script that would run its DAG in each child.
 """
 
 from __future__ import annotations
@@ -78,8 +74,8 @@ class Processes:
     def __init__(self, dag_name: str, context: RunContext) -> None:
         """Pack what all calls share, without starting a child.
 
-        Raises NotImportableError for a function that cannot be sent to a child, ParameterError for
-        a run parameter that cannot be sent.
+        Raises NotImportableError for a function, ParameterError for a run parameter, that cannot be
+        sent to a child.
         """
         self._dag_name = dag_name
         self._context = context

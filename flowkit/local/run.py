@@ -1,17 +1,15 @@
 """Running a DAG in this process.
 
-The calling thread carries out the decisions of ``core.run.Run``, the resolver that the scheduler
-uses too. It begins attempts (attempts.py), waits for their outcomes and passes them to the
-resolver. Only this thread changes the state of the run, so no lock is needed. Retries wait in a
-heap ordered by due time, never in a thread.
+The calling thread carries out the decisions of ``core.run.Run``, the scheduler's resolver too: it
+begins attempts (attempts.py), waits for their outcomes and passes them to the resolver. Only this
+thread changes the state of the run, so no lock is needed. Retries wait in a heap, not in a thread.
 
 A timeout ends the attempt, not the function: a coroutine is cancelled, but a thread cannot be
 killed. The attempt fails with TaskTimeout, another thread replaces the stuck one, and what the
 function returns later is dropped. A process is killed instead, here (processes.py) and on workers.
 
 On Ctrl-C no further attempt begins, coroutines are cancelled, processes are killed, and
-KeyboardInterrupt is raised at once. Cancelling a run that is awaited (running.py) has the same
-effect.
+KeyboardInterrupt is raised at once. Cancelling an awaited run (running.py) has the same effect.
 """
 
 from __future__ import annotations
@@ -92,9 +90,7 @@ class _LocalRun:
     ) -> None:
         self._dag, self._tasks, self._own = dag, indexed.tasks, indexed.own
         triggers = indexed.triggers()
-        self._runs_after_failure = {
-            task for task, trigger in triggers.items() if trigger in GOES_ON
-        }
+        self._continuing = {task for task, trigger in triggers.items() if trigger in GOES_ON}
         self._run = Run(indexed.graph, on_failure=dag.on_failure, triggers=triggers)
         self._results = environment.results(len(indexed.tasks))
         self._current = [1] * len(indexed.tasks)  # the attempt whose outcome counts; 0: ended
@@ -108,16 +104,9 @@ class _LocalRun:
         run_id = self._run_id = uuid.uuid4().hex
         log = self._log = environment.log(get_logger(), run_id, dag.name, indexed.tasks)
         on_retry = None if dag.hooks is None else dag.hooks.on_retry
-        self._hooks = LocalHooks(run_id, dag.name, indexed, params, on_retry)
+        hooks = self._hooks = LocalHooks(run_id, dag.name, indexed, params, on_retry)
         context = RunContext(
-            run_id,
-            indexed,
-            params,
-            self._results,
-            dag.on_failure,
-            log,
-            self._runs_after_failure,
-            self._hooks,
+            run_id, indexed, params, self._results, dag.on_failure, log, self._continuing, hooks
         )
         cores = os.cpu_count() or 1
         workers = max_workers or (cores if in_processes else min(32, cores + 4))
@@ -288,7 +277,7 @@ class _LocalRun:
     def _retry(self, index: int, failures: int, error: BaseException) -> bool:
         """Set the timer of the next attempt; False if there is none."""
         task = self._tasks[index]
-        if self._run.outcome is not None and index not in self._runs_after_failure:
+        if self._run.outcome is not None and index not in self._continuing:
             return False
         delay = delay_before_retry(task.policy, failures, self._jitter(task, failures))
         if delay is None:

@@ -33,12 +33,11 @@ def run_dag(
 ) -> DagResult:
     """Run a DAG in this process and return what happened; a task that fails raises nothing here.
 
-    ``clock``: a new FakeClock by default: waits for retries take no time. A task that moves it by
-    more than its timeout has timed out; one that hangs is timed out in real time.
-    ``strict_values``: send parameters, fixed arguments and results through the codec, as to
-    workers, so that a value that cannot be stored fails its task. ``seed``: of the jitter of
-    retries, which is always the same for one seed. ``params``, ``state``, ``resume``,
-    ``max_workers``: see ``DAG.run``; without ``state``, the cache is empty when the run begins.
+    ``clock``: by default a new FakeClock, with which waits for retries take no time. A task that
+    advances it by more than its timeout times out; a task that hangs times out in real time.
+    ``strict_values``: pack parameters, fixed arguments and results as for workers, so that a value
+    that cannot be stored fails its task. ``seed``: determines the jitter of retries. Other options:
+    see ``DAG.run``; without ``state``, the cache is empty when the run begins.
 
     Raises what ``DAG.run`` raises before anything runs, and CodecError for a bad parameter.
     """
@@ -48,18 +47,14 @@ def run_dag(
     _check(dag, params, {"state": state, "resume": resume or None, "from_task": None})
     clock = FakeClock() if clock is None else clock
     params = _as_sent(dag, params) if strict_values else params
-    recording = None if state is None else (state, resume, None)
+    records = None if state is None else (state, resume, None)
     if state is None:
         _forget_cached(dag)
     laboratory = Laboratory(clock, seed, strict_values=strict_values)
     environment, own, begun = laboratory.environment(), len(dag.tasks), clock.monotonic()
     try:
         run_here(
-            dag,
-            max_workers=max_workers,
-            params=params,
-            recording=recording,
-            environment=environment,
+            dag, max_workers=max_workers, params=params, recording=records, environment=environment
         )
     except BaseException as error:
         if error is not laboratory.failure:
