@@ -101,7 +101,7 @@ def test_the_key_comes_from_the_environment_or_a_file_and_is_never_shown(tmp_pat
         ({"FLOWKIT_SIGNING_KEY": ""}, "FLOWKIT_SIGNING_KEY is set but blank"),
         ({"FLOWKIT_SIGNING_KEY": " \n"}, "FLOWKIT_SIGNING_KEY is set but blank"),
         ({"FLOWKIT_SIGNING_KEY_FILE": ""}, "FLOWKIT_SIGNING_KEY_FILE is set but blank"),
-        ({"FLOWKIT_SIGNING_KEY": "", "FLOWKIT_SIGNING_KEY_FILE": str(path)}, "set and blank"),
+        ({"FLOWKIT_SIGNING_KEY": "", "FLOWKIT_SIGNING_KEY_FILE": str(path)}, "set but blank"),
     ):
         with pytest.raises(SettingsError, match=words) as caught:
             load_settings(cwd=tmp_path, environ=environ)
