@@ -398,7 +398,7 @@ def test_what_workers_could_not_find_is_an_error_that_says_what_to_do():
     with pytest.raises(NotImportableError, match=r"'short' .*it is a lambda"):
         check(lambda_task)
 
-    with pytest.raises(NotImportableError, match="no plain function"):
+    with pytest.raises(NotImportableError, match="not a plain function"):
         check(Task(Doubler(), name="object"))
 
 
