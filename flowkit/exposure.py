@@ -80,8 +80,8 @@ def _warn_if_exposed(link: Link, info: str, log: FlowkitLogger, who: Mapping[str
     if how:
         message = (
             f"Redis at {redact_url(link.url)} takes commands from other machines without a "
-            f"password ({how}). Set one, best a user for each role, or let it listen on 127.0.0.1 "
-            f"only: see {page(SECURE_REDIS)}"
+            f"password ({how}). Set a password, if possible a user for each role, or let it listen "
+            f"on 127.0.0.1 only: see {page(SECURE_REDIS)}"
         )
         log.event(LogLevel.WARNING, "redis_exposed", message, **who)
 

@@ -43,7 +43,7 @@ _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {
     "run_id",
     "task_name",
     "attempt",
-    "flowkit_told",
+    "flowkit_logged",
 }
 _LINE_FIELDS = ("timestamp", "level", "message", "event", "traceback")
 
@@ -63,7 +63,7 @@ class Capture:
 
     def start(self) -> None:
         """Capture standard output and error."""
-        log_streams.start(self._tell_line)
+        log_streams.start(self._log_line)
 
     def start_records(self) -> None:
         """Capture what tasks log.
@@ -106,7 +106,7 @@ class Capture:
 
     # -- writing events --------------------------------------------------------------------------
 
-    def _tell_line(self, whose: Who, stream: str, line: str) -> None:
+    def _log_line(self, whose: Who, stream: str, line: str) -> None:
         fields = {**self._fields(whose), "stream": stream}
         context = {name: fields[name] for name in fields if name != "task_name"}
         if stream == "stdout":
@@ -124,25 +124,29 @@ class Capture:
                 getattr(sys, stream).write(line + "\n")
             write_record(self._logger, record)
 
-    def tell_record(self, whose: Who, record: logging.LogRecord) -> None:
+    def log_record(self, whose: Who, record: logging.LogRecord) -> None:
         """Log a record of an attempt, once."""
-        if hasattr(record, "flowkit_told"):
+        if hasattr(record, "flowkit_logged"):
             return
-        record.flowkit_told = True
+        record.flowkit_logged = True
         fields = {**self._fields(whose), "logger": record.name}
         fields |= _extra_of(record, {*_LINE_FIELDS, *fields})
-        told = copy.copy(record)
-        told.name, told.msg, told.args = self._logger.name, _message_of(record), None
+        event_record = copy.copy(record)
+        event_record.name, event_record.msg, event_record.args = (
+            self._logger.name,
+            _message_of(record),
+            None,
+        )
         context = {name: fields[name] for name in fields if name != "task_name"}
-        vars(told).update(
+        vars(event_record).update(
             event="task_log", fields=fields, context=context, flowkit_lead=f"{whose[1]}: "
         )
         with passing_through():
             for handler in self._logger.handlers:
-                if told.levelno >= handler.level:
-                    write_to(handler, told)
+                if event_record.levelno >= handler.level:
+                    write_to(handler, event_record)
 
-    def would_tell(self, level: int) -> bool:
+    def accepts(self, level: int) -> bool:
         """Return whether to log a record that no handler of the user accepts."""
         return self._logger.isEnabledFor(level)
 
@@ -183,9 +187,9 @@ class _RootHandler(logging.Handler):
             return
         # Ask all of them, since `replaces` also captures handlers that are new.
         replaced = [handler for handler in others if self._capture.replaces(handler)]
-        told = replaced or self._capture.is_own(record)
-        if not told and self._capture.would_tell(record.levelno):
-            self._capture.tell_record(attempt[:3], record)
+        is_logged = replaced or self._capture.is_own(record)
+        if not is_logged and self._capture.accepts(record.levelno):
+            self._capture.log_record(attempt[:3], record)
 
 
 class _InItsPlace(logging.Filter):
@@ -202,7 +206,7 @@ class _InItsPlace(logging.Filter):
         attempt = attempt_fields()
         if attempt is None:
             return True
-        self._capture.tell_record(attempt[:3], record)
+        self._capture.log_record(attempt[:3], record)
         return False
 
 

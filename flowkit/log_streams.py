@@ -33,9 +33,9 @@ LONGEST_LINE = 16 * 1024
 MOST_HELD = 10_000
 
 Who = tuple[str, str, int]  # run id, task name, attempt
-Tell = Callable[[Who, str, str], None]  # the attempt, "stdout" or "stderr", the line
+Report = Callable[[Who, str, str], None]  # the attempt, "stdout" or "stderr", the line
 
-_tell: Tell | None = None
+_report: Report | None = None
 _lock = threading.Lock()
 
 
@@ -106,14 +106,14 @@ class CapturedStream:
     def write(self, text: str) -> int:
         """Capture what a task prints, and pass on everything else."""
         attempt = attempt_fields()
-        tell = _tell
-        if attempt is None or tell is None or _busy.passing:
+        report = _report
+        if attempt is None or report is None or _busy.passing:
             return self.beneath().write(text)
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         whose = attempt[:3]
         for line in self._lines(whose, text):
-            tell(whose, self._name, line)
+            report(whose, self._name, line)
         if len(HELD) > MOST_HELD:
             _end(_oldest())
         return len(text)
@@ -154,10 +154,10 @@ def end_lines() -> None:
 def _end(whose: Who) -> None:
     with _lock:
         rests = HELD.pop(whose, {})
-    if _tell is not None:
+    if _report is not None:
         for (_, name), rest in rests.items():
             for line in rest.end():
-                _tell(whose, name, line)
+                _report(whose, name, line)
 
 
 def _oldest() -> Who:
@@ -175,22 +175,22 @@ def passing_through() -> Iterator[None]:
         _busy.passing = before
 
 
-def start(tell: Tell) -> None:
-    """Capture both streams, if they are not captured. From now on ``tell`` gets each line."""
-    global _tell
+def start(report: Report) -> None:
+    """Capture both streams, if they are not captured. From now on ``report`` gets each line."""
+    global _report
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, CapturedStream):
             setattr(sys, name, CapturedStream(name, stream))
-    _tell = tell
+    _report = report
 
 
 def stop() -> None:
     """Report incomplete lines and restore the streams. A wrapped stream passes text from now on."""
-    global _tell
+    global _report
     for whose in list(HELD):
         _end(whose)
-    _tell = None
+    _report = None
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, CapturedStream):
