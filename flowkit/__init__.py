@@ -1,4 +1,4 @@
-"""Workflows for Python people: decorate functions, draw a DAG, run it here or on many machines.
+"""Workflows in Python: decorate functions, draw a DAG, run it in this process or on many machines.
 
     from flowkit import DAG, task
 
@@ -16,7 +16,7 @@
     dag.run()                    # in this process
     dag.run(executor="redis")    # on the workers of a running flowkit system
 
-Public names only. What needs Redis or a file is imported when it is first asked for.
+This module has only public names. Modules that need Redis or a file are imported at first use.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Asking several shards the same thing, so that one that hangs keeps none of the others waiting."""
+"""Asking several shards at the same time, so that a shard that hangs does not delay the others."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ Answer = TypeVar("Answer")
 def ask_at_once(
     ask: Callable[[Shard], Answer], shards: Sequence[Shard], within: float
 ) -> list[Answer | RedisUnavailable]:
-    """Ask all at the same time; return the answers, or why there is none, in order.
+    """Ask all shards at the same time; return the answers, or why there is none, in order.
 
-    ``within``: seconds for all of them together. Who has not answered by then is left to itself, in
-    a thread that keeps no program from ending. Raises what ``ask`` raises besides RedisUnavailable,
-    of the first shard that it is true of.
+    ``within``: seconds for all shards together. After that, a shard that has not answered is left
+    to a thread that does not keep the program from exiting. If ``ask`` raises anything other than
+    RedisUnavailable, the error of the first such shard is raised.
     """
-    come: queue.SimpleQueue[tuple[int, Answer | Exception]] = queue.SimpleQueue()
+    arrived: queue.SimpleQueue[tuple[int, Answer | Exception]] = queue.SimpleQueue()
 
-    def one(at: int, shard: Shard) -> None:
+    def ask_one(at: int, shard: Shard) -> None:
         try:
-            come.put((at, ask(shard)))
+            arrived.put((at, ask(shard)))
         except Exception as error:
-            come.put((at, error))
+            arrived.put((at, error))
 
     deadline = time.monotonic() + within
     for at, shard in enumerate(shards):
-        threading.Thread(target=one, args=(at, shard), name="ask-shard", daemon=True).start()
-    found: dict[int, Answer | Exception] = {}
+        threading.Thread(target=ask_one, args=(at, shard), name="ask-shard", daemon=True).start()
+    answers: dict[int, Answer | Exception] = {}
     with suppress(queue.Empty):
-        while len(found) < len(shards):
-            at, answer = come.get(timeout=max(0.0, deadline - time.monotonic()))
-            found[at] = answer
+        while len(answers) < len(shards):
+            at, answer = arrived.get(timeout=max(0.0, deadline - time.monotonic()))
+            answers[at] = answer
     return [
-        _answer(found[at]) if at in found else _late(shard, within)
+        _checked(answers[at]) if at in answers else _late(shard, within)
         for at, shard in enumerate(shards)
     ]
 
 
-def _answer(found: Answer | Exception) -> Answer | RedisUnavailable:
-    if isinstance(found, Exception) and not isinstance(found, RedisUnavailable):
-        raise found
-    return found
+def _checked(answer: Answer | Exception) -> Answer | RedisUnavailable:
+    if isinstance(answer, Exception) and not isinstance(answer, RedisUnavailable):
+        raise answer
+    return answer
 
 
 def _late(shard: Shard, within: float) -> RedisUnavailable:

@@ -1,15 +1,16 @@
-"""Bound tasks: what they are called, and what keeps them.
+"""Bound tasks: their names, and who keeps them alive.
 
-A bound task without a name of its own is called after its function, with a number. The rules:
+A bound task without a given name is named after its task, with a number. The rules:
 
-1.  A DAG counts its own. In a block, numbers start with 2. Outside of blocks they count among the
-    bound tasks that no DAG has, and a DAG that takes one whose number it has already gives it the
-    next one. So a DAG that is built again has the same names, and a resume finds its results.
-2.  The DAG that has a bound task keeps it. The registry keeps only those that were bound outside
-    of a block and that no DAG has taken yet, for the DAG that covers everything. So a DAG that is
+1.  Each DAG counts its own bound tasks. In a block, numbers start with 2. Outside of blocks,
+    numbers count the bound tasks that no DAG has; if a DAG gets a task whose number it already has,
+    it gives the task the next number. So a DAG that is built again has the same names, and a resume
+    finds its results.
+2.  A bound task is kept alive by its DAG. The registry keeps only those that were bound outside of
+    a block and that no DAG has taken yet, for the DAG that covers everything. So a DAG that is
     built for each request is freed with all its tasks and their arguments.
-3.  Earlier releases counted in the whole program. A task remembers the name that it had there, so
-    that a resume finds what such a release has recorded (local/record.py).
+3.  Earlier releases counted across the whole program. A task remembers the name that it would have
+    had there, so that a resume finds what such a release has recorded (local/record.py).
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ _MOST_EARLIER_NAMES = 10_000
 class BoundNames:
     """The names of the tasks bound from one task.
 
-    ``free``: of those that were bound outside of blocks and that no DAG has. ``ever``: of all, as
-    earlier releases counted them; no more than 10,000, since a program may make new ones for ever.
+    ``free``: names of those that were bound outside of blocks and that no DAG has. ``ever``: names
+    of all, as earlier releases counted them; at most 10,000, since a program may keep binding.
     """
 
     __slots__ = ("ever", "free")
@@ -41,7 +42,7 @@ class BoundNames:
         self.ever: set[str] = set()
 
     def earlier_name(self, base: str, name: str | None) -> str | None:
-        """Return the name that an earlier release would give, None if that is not known."""
+        """Return the name that an earlier release would give, None if it is unknown."""
         if len(self.ever) >= _MOST_EARLIER_NAMES:
             return None
         earlier = _next_name(base, self.ever) if name is None else name
@@ -50,7 +51,7 @@ class BoundNames:
 
 
 def name_bound(bound: Task, name: str | None, scope: Scope | None) -> None:
-    """Name a task that was just bound, and register it unless it belongs to a block.
+    """Name a new bound task, and register it unless it belongs to a block.
 
     ``name``: None for the next number. ``scope``: the innermost open block, None for none.
     """
@@ -69,9 +70,10 @@ def name_bound(bound: Task, name: str | None, scope: Scope | None) -> None:
 
 
 def claim(task: Task, names: set[str]) -> None:
-    """Note that a DAG has taken ``task``; ``names``: of the DAG's tasks bound from the same one.
+    """Note that a DAG has taken ``task``.
 
-    From then on no DAG covers it only because it is registered.
+    ``names``: the names of the DAG's tasks bound from the same task. From now on no other DAG
+    covers ``task`` as a registered task.
     """
     is_first, task._in_dag = not task._in_dag, True
     if task.base is task:

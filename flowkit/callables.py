@@ -1,4 +1,4 @@
-"""What kind of function a callable is, also behind ``partial`` or an object's ``__call__``."""
+"""The kind of function that a callable is, also behind ``partial`` or an object's ``__call__``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 
 def is_async(func: Any) -> bool:
-    """Tell whether calling ``func`` gives a coroutine."""
+    """Return whether calling ``func`` returns a coroutine."""
     return _is_any(func, inspect.iscoroutinefunction)
 
 
 def is_generator(func: Any) -> bool:
-    """Tell whether calling ``func`` gives a generator, of either kind."""
+    """Return whether calling ``func`` returns a generator or an async generator."""
     return _is_any(func, inspect.isgeneratorfunction) or _is_any(func, inspect.isasyncgenfunction)
 
 

@@ -1,7 +1,6 @@
-"""What is asked before a run is accepted: do the options fit, are the parameters there, can workers
-find the tasks.
+"""Checks before a run is accepted: its options, its parameters, and whether workers find its tasks.
 
-All answers come before anything has run; a run must not die an hour later of a typing mistake.
+All errors are raised before anything runs: a run must not fail after an hour because of a typo.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from .core.retry import MAX_DELAY_S
 from .core.states import RunState
 from .exceptions import FlowkitError, NotImportableError, ParameterError
 from .invoke import missing_parameters, plan_for
-from .layout import Layout
+from .layout import IndexedDAG
 from .options import unknown_name
 from .settings import Settings
 from .task import Task, registered_task
@@ -37,27 +36,27 @@ def check_executor(
     if executor == "redis" and any(value is not None for value in for_here.values()):
         raise FlowkitError(
             f"DAG {dag_name!r}: state=, resume= and from_task= belong to runs in this process; on "
-            "workers each result is kept with its run. To take a run up again, use `flowkit resume "
+            "workers each result is stored with its run. To resume a run, use `flowkit resume "
             "RUN_ID`, or resume() of its handle."
         )
     if executor != "redis" and any(value is not None for value in for_redis.values()):
         raise FlowkitError(
             f"DAG {dag_name!r}: redis= and namespace= belong to executor='redis'; with "
-            f"executor={executor!r} they would do nothing."
+            f"executor={executor!r} they have no effect."
         )
     if for_here["resume"] and for_here["state"] is None:
         raise FlowkitError(
-            f"DAG {dag_name!r}: resume=True needs the store of an earlier run: give state=…."
+            f"DAG {dag_name!r}: resume=True needs the store of an earlier run: pass state=…."
         )
     if for_here["from_task"] is not None and not for_here["resume"]:
         raise FlowkitError(
-            f"DAG {dag_name!r}: from_task= says from where on a run that is taken up is made "
-            "again: give state=… and resume=True as well."
+            f"DAG {dag_name!r}: from_task= names the tasks that a resumed run runs again: also "
+            "pass state=… and resume=True."
         )
 
 
 def check_max_workers(value: object) -> int | None:
-    """Return ``value`` if it can bound a parallelism, else raise."""
+    """Return ``value`` if it is a valid bound of parallelism, otherwise raise."""
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool):
@@ -68,12 +67,12 @@ def check_max_workers(value: object) -> int | None:
 
 
 def check_timeout(value: object) -> float | None:
-    """Return ``value`` if one can wait so many seconds, else raise; None is any time."""
+    """Return ``value`` if it is a valid timeout in seconds or None, otherwise raise."""
     return _seconds_or_none("timeout", value)
 
 
 def check_since(value: object) -> float | None:
-    """Return ``value`` if one can look back so many seconds, else raise; None is any time."""
+    """Return ``value`` if it is a valid number of past seconds or None, otherwise raise."""
     return _seconds_or_none("since", value)
 
 
@@ -90,7 +89,7 @@ def _seconds_or_none(name: str, value: object) -> float | None:
 
 
 def check_patience(value: object) -> float:
-    """Return ``value`` if a call can try for so many seconds, else raise."""
+    """Return ``value`` if it is a valid patience in seconds, otherwise raise."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise TypeError(f"patience must be a number of seconds, not {value!r}.")
     if not 0 <= value <= MAX_DELAY_S:
@@ -99,7 +98,7 @@ def check_patience(value: object) -> float:
 
 
 def check_settings(value: object) -> Settings:
-    """Return ``value`` if it is the settings of a client, else raise TypeError."""
+    """Return ``value`` if it is a Settings object, otherwise raise TypeError."""
     if not isinstance(value, Settings):
         raise TypeError(
             f"settings must be Settings, as load_settings() returns them, not {value!r}. To give a "
@@ -109,7 +108,7 @@ def check_settings(value: object) -> Settings:
 
 
 def check_ttl(value: object) -> int:
-    """Return ``value`` if a run can be kept for so many seconds after its end, else raise."""
+    """Return ``value`` if it is a valid TTL of a run in seconds, otherwise raise."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"ttl must be a whole number of seconds, not {value!r}.")
     if not 1 <= value <= MAX_DELAY_S:
@@ -118,7 +117,7 @@ def check_ttl(value: object) -> int:
 
 
 def check_dag(value: object, params: object = None) -> None:
-    """Raise TypeError unless ``value`` is a DAG and ``params`` can be run parameters."""
+    """Raise TypeError unless ``value`` is a DAG and ``params`` are valid run parameters."""
     from .dag import DAG
 
     if not isinstance(value, DAG):
@@ -127,7 +126,7 @@ def check_dag(value: object, params: object = None) -> None:
 
 
 def check_hooks(dag_name: str, value: object) -> Hooks | None:
-    """Return ``value`` if it can be the hooks of a DAG, else raise."""
+    """Return ``value`` if it is a Hooks object or None, otherwise raise."""
     if value is None:
         return None
     from .hooks import Hooks
@@ -140,12 +139,12 @@ def check_hooks(dag_name: str, value: object) -> Hooks | None:
 
 
 def check_tasks(dag_name: str, value: object) -> list[Task]:
-    """Return ``value`` as the list of a DAG's tasks, else raise TypeError."""
+    """Return ``value`` as the list of a DAG's tasks, otherwise raise TypeError."""
     given: list[Task] = []
     for task in value if isinstance(value, Iterable) else [value]:
         if not isinstance(task, Task):
             raise TypeError(
-                f"DAG {dag_name!r}: tasks must be a list of tasks, and has {task!r}. Is the "
+                f"DAG {dag_name!r}: tasks must be a list of tasks, and contains {task!r}. Is the "
                 "function decorated with @task?"
             )
         given.append(task)
@@ -155,34 +154,34 @@ def check_tasks(dag_name: str, value: object) -> list[Task]:
 
 
 def check_many(value: object) -> list[Any]:
-    """Return ``value`` as a list of the parameters of runs, else raise TypeError."""
+    """Return ``value`` as a list of run parameters, otherwise raise TypeError."""
     if not isinstance(value, Iterable):
         raise TypeError(
             "params must be a list with the parameters of each run (None for a run without), "
             f"not {value!r}."
         )
     given = list(value)
-    for one in given:
-        check_mapping(one)
+    for params in given:
+        check_mapping(params)
     return given
 
 
 def check_handles(value: object) -> list[RunHandle]:
-    """Return ``value`` as a list of handles of runs, else raise TypeError."""
+    """Return ``value`` as a list of run handles, otherwise raise TypeError."""
     from .run_handle import RunHandle
 
     given: list[RunHandle] = []
-    for one in value if isinstance(value, Iterable) else [value]:
-        if not isinstance(one, RunHandle):
+    for item in value if isinstance(value, Iterable) else [value]:
+        if not isinstance(item, RunHandle):
             raise TypeError(
-                f"runs must be a list of handles, as submit() and run() return them, not {one!r}."
+                f"runs must be a list of handles, as submit() and run() return them, not {item!r}."
             )
-        given.append(one)
+        given.append(item)
     return given
 
 
 def check_limit(value: object) -> int:
-    """Return ``value`` if so many can be listed, else raise."""
+    """Return ``value`` if it is a valid limit of a listing, otherwise raise."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"limit must be a whole number, not {value!r}.")
     if value < 1:
@@ -191,26 +190,26 @@ def check_limit(value: object) -> int:
 
 
 def check_run_state(value: object) -> RunState | None:
-    """Return the state of a run that ``value`` names, else raise; None is any."""
+    """Return the run state that ``value`` names, None for any state, otherwise raise."""
     if value is None:
         return None
-    names = [one.value for one in RunState]
+    names = [state.value for state in RunState]
     if value not in names:
         raise ValueError(unknown_name("state of a run", str(value), names))
     return RunState(value)
 
 
 def check_mapping(value: object) -> None:
-    """Raise TypeError unless ``value`` can be run parameters."""
+    """Raise TypeError unless ``value`` is a mapping or None."""
     if value is not None and not isinstance(value, Mapping):
         raise TypeError(f"params must be a mapping from names to values, not {value!r}.")
 
 
-def check_params(dag_name: str, layout: Layout, params: Mapping[str, object]) -> None:
-    """Raise ParameterError for a parameter that no task takes, or that a task lacks."""
+def check_params(dag_name: str, indexed: IndexedDAG, params: Mapping[str, object]) -> None:
+    """Raise ParameterError for a parameter that no task takes, or that is missing."""
     offered: dict[str, None] = {}
     lacking: tuple[Task, str] | None = None
-    for task, count in zip(layout.tasks, layout.argument_counts(), strict=True):
+    for task, count in zip(indexed.tasks, indexed.argument_counts(), strict=True):
         plan, fixed = plan_for(task), task.kwargs
         for name in plan.open_names(count):
             if name not in fixed:
@@ -231,7 +230,7 @@ def check_params(dag_name: str, layout: Layout, params: Mapping[str, object]) ->
 
 
 def check_importable(tasks: Sequence[Task]) -> None:
-    """Raise NotImportableError for a task that a worker could not find by its reference."""
+    """Raise NotImportableError for a task that a worker cannot find by its reference."""
     for task in dict.fromkeys(task.base for task in tasks):
         problem = _why_not_importable(task)
         if problem:
@@ -245,8 +244,8 @@ def check_importable(tasks: Sequence[Task]) -> None:
 def _lacks(dag_name: str, task: Task, parameter: str) -> ParameterError:
     by_name = parameter in plan_for(task).keyword
     ways = (
-        f"Give it with params={{{parameter!r}: …}}, fix it with .bind({parameter}=…), draw an "
-        "edge to it, or give it a default."
+        f"Pass params={{{parameter!r}: …}}, fix it with .bind({parameter}=…), draw an edge to it, "
+        "or give it a default."
         if by_name
         else "It is positional-only, so draw an edge to it, or give it a default."
     )
@@ -265,7 +264,7 @@ def _why_not_importable(task: Task) -> str | None:
     if "<locals>" in qualname:
         return "it is defined inside a function. Move it to the top level of its module."
     if "<" in qualname:
-        return "it is no plain function. Write one with `def`, and use .bind(…) to fix arguments."
+        return "it is not a plain function. Write it with `def`, and use .bind(…) to fix arguments."
     if module == "__main__":
         return (
             "it belongs to the script that is running, and workers cannot import that. Start the "
@@ -276,14 +275,14 @@ def _why_not_importable(task: Task) -> str | None:
     if registered is task or (registered is None and _is_at(module, qualname, task)):
         return None
     return (
-        f"workers find tasks by their function, and {task.ref} is another task by now "
-        "(defined later, or made of the same function). For several tasks of one function use "
-        ".bind('…'); do not define one function twice."
+        f"workers find tasks by their function, and {task.ref} is now another task (defined "
+        "later, or made of the same function). For several tasks of one function use .bind('…'); "
+        "do not define one function twice."
     )
 
 
 def _is_at(module: str, qualname: str, task: Task) -> bool:
-    found: object = sys.modules.get(module)
+    value: object = sys.modules.get(module)
     for part in qualname.split("."):
-        found = getattr(found, part, None)
-    return found is task or found is task.func
+        value = getattr(value, part, None)
+    return value is task or value is task.func

@@ -1,12 +1,12 @@
-"""The client of a running flowkit system: submit runs, wait for them, look at them, stop them.
+"""The client of a running flowkit system: submits runs, waits for them, lists and stops them.
 
-A ``Client`` is one namespace on one Redis, or several of them that share the runs (shards); a
+A ``Client`` serves one namespace on one Redis, or several that share the runs (shards). A
 ``RunHandle`` is one run. Neither needs the code of the tasks, except to submit. Threads may share
-them: each call takes the connection for itself.
+them: each call locks the connection.
 
-A run is in the shard that its id says. Appending a shard moves some ids, and no run: who looks for
-a run asks the shard of the id first and then the others, and a run id that a caller chose is looked
-for where it was before it is taken for a new one.
+The id of a run determines its shard. Appending a shard changes the shard of some ids, but moves no
+run. So a run is looked up in the shard of its id first and then in the others, and a run id that
+the caller chose is looked up in its former shards before it counts as new.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ PATIENCE_S = 5.0
 
 
 class Client:
-    """Runs on one namespace of one Redis, or on several shards. ``shards``: those, in order."""
+    """Submits and finds runs in one namespace of one Redis, or in several ``shards``."""
 
     def __init__(self, settings: Settings, *, patience: float = PATIENCE_S) -> None:
         """Connect. ``patience``: seconds that a call tries to reach Redis.
 
         Raises FlowkitError without a Redis URL, UnfitRedis, WrongShards, and RedisUnavailable if
-        none of the shards answers; one that does not is asked again when it is needed.
+        no shard answers. A shard that does not answer is tried again when it is needed.
         """
         if check_settings(settings).redis_url is None:
             raise FlowkitError(
@@ -70,12 +70,12 @@ class Client:
         patience, evicts = check_patience(patience), settings.allow_eviction
         self.shards = tuple(
             ShardConnection(
-                one,
+                shard,
                 patience=patience,
                 allow_eviction=evicts,
                 max_value=settings.max_result_bytes,
             )
-            for one in settings.shards
+            for shard in settings.shards
         )
         try:
             reach_one(self.shards, patience)
@@ -87,16 +87,16 @@ class Client:
     def connect(
         cls, redis: str | None = None, namespace: str | None = None, *, patience: float = PATIENCE_S
     ) -> Client:
-        """Connect with these settings on top of the environment's and the project's."""
+        """Connect with the settings of environment and project, overridden by the arguments."""
         return cls(load_settings(redis_url=redis, namespace=namespace), patience=patience)
 
     def close(self) -> None:
-        """Close the connections; handles of this client can no longer be used."""
+        """Close the connections. Handles of this client can no longer be used."""
         for shard in self.shards:
             shard.close()
 
     def shard_of(self, run_id: str) -> ShardConnection:
-        """Return the shard that a run of this id is submitted to."""
+        """Return the shard to which a run with this id is submitted."""
         return self.shards[owner(run_id, len(self.shards))]
 
     def __enter__(self) -> Client:
@@ -120,12 +120,12 @@ class Client:
         params: Mapping[str, object] | None = None,
         ttl: int | None = None,
     ) -> RunHandle:
-        """Have a run accepted and return its handle; it goes on whether anybody waits or not.
+        """Submit a run and return its handle. The run continues even if no program waits for it.
 
-        ``run_id``: letters, digits and ``_ . : -``, at most 128; the same id with an equal DAG and
-        equal parameters is the same run. ``ttl``: seconds that it is kept after its end.
+        ``run_id``: up to 128 letters, digits and ``_ . : -``; the same id with an equal DAG and
+        equal parameters is the same run. ``ttl``: seconds to keep the run after its end.
 
-        Raises DAGError for a DAG or parameters that cannot work, RunExists, RedisUnavailable.
+        Raises DAGError for an invalid DAG or parameters, RunExists, RedisUnavailable.
         """
         check_dag(dag)
         refuse_run_while_imported(dag.name)
@@ -148,10 +148,10 @@ class Client:
     def submit_many(
         self, dag: DAG, params: Iterable[Mapping[str, object] | None], *, ttl: int | None = None
     ) -> list[RunHandle]:
-        """Have one run per entry of ``params`` accepted, in few round trips to each shard.
+        """Submit one run per entry of ``params``, in few round trips to each shard.
 
-        Raises what ``submit`` raises; parameters are checked before anything is sent. If a shard
-        does not answer, what the others have accepted until then goes on.
+        Raises what ``submit`` raises. All parameters are checked before anything is sent. If a
+        shard does not answer, the runs that other shards have accepted before continue.
         """
         check_dag(dag)
         refuse_run_while_imported(dag.name)
@@ -160,12 +160,13 @@ class Client:
             return []
         compiled = dag.compile_for_run(given[0])
         packed = pack_graph(compiled)
-        for one in given[1:]:
-            dag.check_params(one)
+        for run_params in given[1:]:
+            dag.check_params(run_params)
         ttl = self._ttl(ttl)
         most = self.settings.max_result_bytes
-        submissions = [submission_of(compiled, packed, None, one, ttl, most) for one in given]
-        handles = [RunHandle(self, one.run, accepted=True, graph=compiled) for one in submissions]
+        submissions = [submission_of(compiled, packed, None, item, ttl, most) for item in given]
+        runs = [submission.run for submission in submissions]
+        handles = [RunHandle(self, run, accepted=True, graph=compiled) for run in runs]
         parts: dict[ShardConnection, list[Submission]] = {}
         for submission, handle in zip(submissions, handles, strict=True):
             submission = signed(submission, self.provenance, handle.shard.shard.namespace)
@@ -176,41 +177,43 @@ class Client:
         return handles
 
     def _shard_for(self, run_id: str, *, chosen: bool) -> ShardConnection:
-        """Return where a run belongs. An id that the caller chose may have been submitted while
-        there were fewer shards: then the run is still where it was.
+        """Return the shard for a run. ``chosen``: the caller chose the id.
+
+        Such an id may have been submitted while there were fewer shards; then the run is still in
+        its former shard.
         """
         if len(self.shards) == 1:
             return self.shards[0]
-        today, *before = former_owners(run_id, len(self.shards), self._first_count())
-        for shard in answering_first(self.shards[at] for at in before) if chosen else ():
+        current, *former = former_owners(run_id, len(self.shards), self._first_count())
+        for shard in answering_first(self.shards[at] for at in former) if chosen else ():
             with shard.store() as store:
                 if not store.missing([run_id]):
                     return shard
-        return self.shards[today]
+        return self.shards[current]
 
     def _ttl(self, ttl: int | None) -> int:
         return self.settings.result_ttl if ttl is None else check_ttl(ttl)
 
     def _first_count(self) -> int:
-        """Return how many shards the system began with; 1 unless all have said it.
+        """Return the number of shards that the system began with; 1 unless all shards have told.
 
-        Each says how many there were when it came, or when it came back with nothing, so the least
-        is the one. Where a shard is away, that may be its own.
+        Each shard stores how many there were when it was added, or when it restarted empty, so the
+        minimum is the number. A shard that cannot be reached may be the one with the minimum.
         """
         return min(shard.first or 1 for shard in self.shards)
 
-    # -- looking --------------------------------------------------------------------------------
+    # -- finding runs ---------------------------------------------------------------------------
 
     def run(self, run_id: str) -> RunHandle:
-        """Return the handle of a run, from whichever shard has it.
+        """Return the handle of a run, in any shard.
 
-        Raises RunNotFound, RunDamaged, and RedisUnavailable if a shard that may have it does not
-        answer.
+        Raises RunNotFound, RunDamaged, and RedisUnavailable if a shard that may have the run does
+        not answer.
         """
         home = self.shard_of(check_run_id(run_id))
         others = (shard for shard in self.shards if shard is not home)
         places = answering_first([home, *others])
-        away: RedisUnavailable | None = None
+        unavailable: RedisUnavailable | None = None
         for shard in places:
             handle = RunHandle(self, run_id, shard=shard)
             try:
@@ -219,11 +222,11 @@ class Client:
                 if len(places) == 1:
                     raise
             except RedisUnavailable as error:
-                away = away or error
+                unavailable = unavailable or error
             else:
                 return handle
-        if away is not None:
-            raise away
+        if unavailable is not None:
+            raise unavailable
         raise RunNotFound(
             run_id,
             f"there is no run {run_id!r} in any of the {len(places)} shards: check the id with "
@@ -231,20 +234,20 @@ class Client:
         )
 
     def wait_all(self, runs: Iterable[RunHandle], timeout: float | None = None) -> list[RunState]:
-        """Wait until all of these runs are over; return how each ended, in their order.
+        """Wait until all of these runs have ended; return their final states in the same order.
 
-        Much quicker for many runs than waiting for one after the other. ``timeout`` in seconds for
-        all of them together, None for ever.
+        For many runs this is much faster than waiting for one after the other. ``timeout``: seconds
+        for all runs together, None for no limit.
 
-        Raises WaitTimeout, RunLost and RunNotFound, of the first run that it is true of.
+        Raises WaitTimeout, RunLost and RunNotFound for the first run to which it applies.
         """
         return wait_all(check_handles(runs), timeout)
 
     def runs(self, limit: int = 20, state: str | None = None) -> Listing[RunRecord]:
-        """Return the newest runs, newest first; ``state``: only those in it.
+        """Return the newest runs, newest first. ``state``: only runs in this state.
 
-        The list's ``damaged`` has the runs that cannot be read, in any state. Raises TypeError,
-        ValueError for arguments that cannot be.
+        ``damaged`` of the list has the runs that cannot be read, in any state. Raises TypeError,
+        ValueError for invalid arguments.
         """
         most, wanted = check_limit(limit), check_run_state(state)
         return gather(
@@ -254,17 +257,17 @@ class Client:
             most,
         )
 
-    # -- what failed for good -------------------------------------------------------------------
+    # -- dead letters ---------------------------------------------------------------------------
 
     def dead_letters(
         self, dag: str | None = None, since: float | None = None, limit: int = 100
     ) -> Listing[DeadLetter]:
         """Return the tasks that failed for good on workers, the newest failure first.
 
-        ``dag``: only those of DAGs of that name. ``since``: only failures of the last so many
-        seconds. Runs are listed until their TTL is over, and no more than 10,000 tasks of each
-        shard. The list's ``damaged`` has the entries that cannot be read. Raises TypeError,
-        ValueError for arguments that cannot be.
+        ``dag``: only tasks of DAGs with this name. ``since``: only failures of the last ``since``
+        seconds. Tasks are listed until the TTL of their run is over, at most 10,000 per shard.
+        ``damaged`` of the list has the entries that cannot be read. Raises TypeError, ValueError
+        for invalid arguments.
         """
         seconds, most = check_since(since), check_limit(limit)
         return gather(
@@ -275,17 +278,17 @@ class Client:
         )
 
     def dead_letter(self, run_id: str, task: str) -> OpenedLetter:
-        """Return all that is known of one task that failed for good.
+        """Return all details of one task that failed for good.
 
         Raises RunNotFound, TaskNotFoundError for a name that the DAG does not have, TaskNotFailed.
         """
         return open_letter(self.run(run_id), task)
 
     def retry_dead(self, run_id: str, *tasks: str) -> RunHandle:
-        """Take a run up again from tasks that failed for good; without names, from all of them.
+        """Resume a run from tasks that failed for good; without names, from all of them.
 
-        Also from those with ``at_most_once``: whoever retries them says that they may start again.
-        Raises RunNotFound, TaskNotFoundError, TaskNotFailed, RunNotOver.
+        This includes tasks with ``at_most_once``: retrying them permits another start. Raises
+        RunNotFound, TaskNotFoundError, TaskNotFailed, RunNotOver.
         """
         handle = self.run(run_id)
         handle.resume(failed_tasks(handle, tasks))

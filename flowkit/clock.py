@@ -1,10 +1,11 @@
-"""The one clock, which is handed in.
+"""The clock of a process, passed to the code that needs it.
 
-Whoever needs the time inside a process takes a ``Clock``, so that a test can move time instead of
-waiting for it. Rules:
-- Lengths (timeouts, durations, intervals) are differences of ``monotonic()``; ``wall()`` is for
-  dates that people read and for times that are stored: a wall clock may jump, also backwards.
-- Leases and due times that several machines share follow the Redis server's clock, never this one.
+Code that needs the time takes a ``Clock``, so that a test can advance the time instead of waiting.
+Rules:
+- Durations (timeouts, intervals) are differences of ``monotonic()``. ``wall()`` is for dates that
+  people read and for times that are stored: a wall clock may jump, even backwards.
+- Leases and due times that several machines share use the clock of the Redis server, never this
+  one.
 - No other module of the library reads the wall clock; lint enforces it.
 """
 
@@ -18,10 +19,10 @@ from .context import attempt_fields
 
 
 class Clock(Protocol):
-    """What the library asks of a clock."""
+    """The interface of a clock."""
 
     def monotonic(self) -> float:
-        """Return seconds since some fixed moment; never goes back."""
+        """Return seconds since a fixed moment. The value never decreases."""
         ...
 
     def wall(self) -> float:
@@ -33,12 +34,12 @@ class Clock(Protocol):
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Wait; a length of zero or less returns at once."""
+        """Wait for ``seconds``. Zero or less returns at once."""
         ...
 
 
 class SystemClock:
-    """The computer's own clock."""
+    """The clock of the computer."""
 
     def monotonic(self) -> float:
         """Return seconds since the computer started, or some other fixed moment."""
@@ -53,15 +54,15 @@ class SystemClock:
         return int(self.wall() * 1000)
 
     def sleep(self, seconds: float) -> None:
-        """Wait in real time; a length of zero or less returns at once."""
+        """Wait in real time. Zero or less returns at once."""
         time.sleep(max(0.0, seconds))
 
 
 class FakeClock:
-    """A clock for tests: it stands still until ``advance`` or ``sleep`` moves it.
+    """A clock for tests: its time only changes by ``advance`` and ``sleep``.
 
-    Threads may share it: there is one time, so lengths that they sleep side by side add up.
-    ``start_ms``: the wall time at the start, in milliseconds; ``monotonic()`` starts at 0.
+    Threads may share it. They share one time, so parallel sleeps add up. ``start_ms``: the wall
+    time at the start, in milliseconds; ``monotonic()`` starts at 0.
     """
 
     def __init__(self, start_ms: int = 1_700_000_000_000) -> None:
@@ -72,26 +73,26 @@ class FakeClock:
         self.slept: list[float] = []
 
     def monotonic(self) -> float:
-        """Return the seconds by which this clock has been moved."""
+        """Return the seconds by which this clock has been advanced."""
         return self._elapsed
 
     def wall(self) -> float:
-        """Return the start moved on by the same length, in seconds."""
+        """Return the start time plus the elapsed time, in seconds."""
         return self.wall_ms() / 1000
 
     def wall_ms(self) -> int:
-        """Return the start moved on by the same length, in milliseconds."""
+        """Return the start time plus the elapsed time, in milliseconds."""
         return self._start_ms + round(self._elapsed * 1000)
 
     def sleep(self, seconds: float) -> None:
-        """Move the time on by ``seconds`` and keep the length in ``slept``."""
+        """Advance the time by ``seconds`` and append them to ``slept``."""
         self.slept.append(seconds)
         self.advance(max(0.0, seconds))
 
     def advance(self, seconds: float) -> None:
-        """Move the time on. Raises ValueError for a negative length: time never goes back."""
+        """Advance the time. Raises ValueError for negative ``seconds``."""
         if seconds < 0:
-            raise ValueError(f"cannot advance a clock by {seconds} s; give a length of 0 or more")
+            raise ValueError(f"cannot advance a clock by {seconds} s; give 0 or more seconds")
         mover = attempt_fields()
         with self._lock:
             self._elapsed += seconds
@@ -99,7 +100,7 @@ class FakeClock:
                 self._moved_by[mover[:3]] = self._moved_by.get(mover[:3], 0.0) + seconds
 
     def moved_by(self, run_id: str, task: str, attempt: int) -> float:
-        """Return the seconds by which that attempt of a task has moved this clock."""
+        """Return the seconds by which this attempt of a task has advanced the clock."""
         return self._moved_by.get((run_id, task, attempt), 0.0)
 
 

@@ -1,12 +1,13 @@
-"""The version of a function's code: a digest that changes when what the function does is rewritten.
+"""The version of a function's code: a digest that changes when the function is rewritten.
 
 It is the same in every process of one minor version of Python (others compile differently), so that
-workers on many machines share what they cache. Seen are the byte code, its constants and names,
-functions and classes defined inside, default values, and what a closure holds: a decorated function
-is seen through its decorator, and what a factory makes differs by what the factory was given.
+workers on many machines share their cache. It covers the byte code, its constants and names,
+functions and classes defined inside, default values, and the content of closures: a decorated
+function is covered with its decorator, and functions of a factory differ by the factory's
+arguments.
 
-Not seen is whatever the function only refers to: other functions and classes of its module or of
-others, globals, files, the time, libraries. Neither is where the code stands, nor comments.
+It does not cover what the function only refers to: other functions and classes of its module or of
+others, globals, files, the time, libraries. Nor does it cover the position of the code or comments.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from weakref import WeakKeyDictionary
 from .state.digest import digest, joined
 from .task import Task
 
-# A closure may hold what changes while the program runs, a list that fills, say. That is no change
-# of code, so the version is taken once in a process, when it is asked for first.
+# A closure may hold an object that changes while the program runs, such as a growing list. That is
+# not a change of code, so a process computes the version only once, at its first use.
 _known: WeakKeyDictionary[FunctionType, str] = WeakKeyDictionary()
 
 
@@ -40,13 +41,13 @@ def code_version(func: Any) -> str:
 
 
 class _Reader:
-    """Reads one function, and each function met on the way once: a closure may hold itself."""
+    """Reads one function, and each function inside it once: a closure may contain itself."""
 
     def __init__(self) -> None:
         self._seen: dict[int, int] = {}
 
     def read(self, value: Any, path: str) -> bytes:
-        """Return bytes that are the same for the same code. ``path``: how errors name the value."""
+        """Return bytes that are equal for equal code. ``path``: the name of the value in errors."""
         if isinstance(value, Task):
             value = value.func
         if not callable(value):
@@ -97,7 +98,7 @@ class _Reader:
         return joined("partial", [self.read(value.func, path), *_texts(value.keywords), fixed])
 
     def _named(self, value: Any, path: str) -> bytes:
-        """Read a class or a built-in by where it is found, and what it is bound to."""
+        """Read a class or a built-in by its place and the object that it is bound to."""
         place = _texts([type(value).__name__, *_place(value)])
         owner = getattr(value, "__self__", None)
         if isinstance(value, type) or owner is None or isinstance(owner, ModuleType):
@@ -105,16 +106,16 @@ class _Reader:
         return joined("bound", [*place, self.read(owner, f"{path}.__self__")])
 
     def _object(self, value: Any, path: str) -> bytes:
-        """Read an object that can be called: what ``functools.cache`` makes, or a user's own."""
+        """Read a callable object: a result of ``functools.cache``, or the user's object."""
         place, wrapped = _texts(_place(type(value))), getattr(value, "__wrapped__", None)
         if callable(wrapped):
             return joined("wrapper", [*place, self.read(wrapped, path)])
         call = type(value).__call__
         if not isinstance(call, FunctionType) or not hasattr(value, "__dict__"):
             return joined("value", _texts([digest(value, path)]))
-        held = sorted(vars(value).items())
-        parts = [self.read(one, f"{path}.{name}") for name, one in held]
-        names = _texts(name for name, _ in held)
+        attributes = sorted(vars(value).items())
+        parts = [self.read(attribute, f"{path}.{name}") for name, attribute in attributes]
+        names = _texts(name for name, _ in attributes)
         return joined("object", [*place, self.read(call, path), *names, *parts])
 
     def _values(self, values: Iterable[Any], path: str) -> bytes:
@@ -143,10 +144,10 @@ def _constant(value: Any) -> bytes:
         return _code(value)
     if isinstance(value, tuple):
         return joined("tuple", map(_constant, value))
-    if isinstance(value, frozenset):  # its order is another one in each process
+    if isinstance(value, frozenset):  # its order differs between processes
         return joined("frozenset", sorted(map(_constant, value)))
     if type(value) is int:
-        return joined("int", [b"%x" % value])  # no limit of digits, as repr has
+        return joined("int", [b"%x" % value])  # repr limits the number of digits
     return joined(type(value).__name__, [repr(value).encode("utf-8", "surrogatepass")])
 
 

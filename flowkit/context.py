@@ -1,11 +1,11 @@
-"""What a running task may ask about itself: which run, which task, which attempt.
+"""The identity of the running attempt: its run, its task and its number.
 
-Attempts can start again after a failure, a timeout or the death of a worker, so a task that acts
-on the outside world needs a key for "this very thing": ``(run_id, task)`` names the work,
-``attempt`` the try. A context variable holds it, so it is right in threads and in coroutines.
+A task may run again after a failure, a timeout or the death of a worker, so a task with effects
+outside of flowkit needs a key for them: ``(run_id, task)`` identifies the work, and ``attempt`` the
+attempt. A context variable holds them, so they are right in threads and in coroutines.
 
-The executors set it for every attempt, hence the bare tuple: the ``Attempt`` is only built when
-somebody asks (entering and leaving measured 0.27 µs together; building one each time adds 0.5).
+The executors set the variable for every attempt, so it holds a plain tuple, and the ``Attempt`` is
+only built on request (entering and leaving measured 0.27 µs together; building one adds 0.5 µs).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _current: ContextVar[_Fields | None] = ContextVar("flowkit_attempt", default=Non
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of one task in one run.
+    """One attempt of one task in one run.
 
-    ``attempt`` counts from 1. ``params``: the run's parameters, all of them.
+    ``attempt`` counts from 1. ``params``: all parameters of the run.
     """
 
     run_id: str
@@ -36,26 +36,26 @@ class Attempt:
 
 
 def current_attempt() -> Attempt:
-    """Return the attempt that is calling this. Raises FlowkitError outside of a run."""
+    """Return the attempt that calls this. Raises FlowkitError outside of a run."""
     fields = _current.get()
     if fields is None:
         raise FlowkitError(
             "current_attempt() was called outside of a run. It works inside a task that a DAG "
-            "runs; in a test, call the task by flowkit.testing.call_task(…), or anything else "
+            "runs; in a test, call the task with flowkit.testing.call_task(…), or other code "
             "within flowkit.context.attempt_scope(Attempt(…))."
         )
     return Attempt(*fields)
 
 
 def attempt_fields() -> _Fields | None:
-    """Return run id, task name, attempt and parameters of what runs here, None outside of a run."""
+    """Return run id, task name, attempt and parameters of this attempt, None outside of a run."""
     return _current.get()
 
 
 def hear_of_waits(listener: Callable[[bool], None]) -> None:
-    """Have ``listener(begins)`` called in the thread of a task that waits for another run.
+    """Register ``listener(begins)``, called in the thread of a task that waits for another run.
 
-    A worker's child asks for it: the task holds its process meanwhile.
+    A worker's child uses it, because such a task occupies its process.
     """
     global _wait_listener
     _wait_listener = listener
@@ -63,7 +63,7 @@ def hear_of_waits(listener: Callable[[bool], None]) -> None:
 
 @contextmanager
 def waiting_for_run() -> Iterator[None]:
-    """Tell the listener that the task which runs here waits for a run within a ``with`` block."""
+    """Notify the listener that this task waits for a run within the ``with`` block."""
     listener = _wait_listener
     if listener is None or _current.get() is None:
         yield
@@ -78,7 +78,7 @@ def waiting_for_run() -> Iterator[None]:
 def enter_attempt(
     run_id: str, task: str, attempt: int, params: Mapping[str, object]
 ) -> Token[_Fields | None]:
-    """Say which attempt runs here from now on; give the token back to ``leave_attempt``."""
+    """Set the attempt that runs here from now on. Pass the token to ``leave_attempt``."""
     return _current.set((run_id, task, attempt, params))
 
 
@@ -89,7 +89,7 @@ def leave_attempt(token: Token[_Fields | None]) -> None:
 
 @contextmanager
 def attempt_scope(attempt: Attempt) -> Iterator[Attempt]:
-    """Make ``attempt`` the current one within a ``with`` block, for tests of single tasks."""
+    """Make ``attempt`` the current attempt within a ``with`` block, for tests of single tasks."""
     token = enter_attempt(attempt.run_id, attempt.task, attempt.attempt, attempt.params)
     try:
         yield attempt

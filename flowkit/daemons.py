@@ -1,18 +1,18 @@
-"""Keeping daemons alive: start them, pass on what they print, start them again, end them.
+"""Keeping daemons alive: start them, pass on what they print, restart them, stop them.
 
-What they print comes from outside. Nothing in it ends the thread that reads it: a line that is no
-log line is passed on as text. It is raw in a ``Line`` and escaped in ``failure``. A program that a
-task starts writes to the same stream as the daemon, and can write anything there, so each start of
-a daemon has a random token: only lines that begin with it are log lines. Programs do not inherit
-it (``flowkit.environment``).
+What they print is untrusted. No output can end the thread that reads it: a line that is not a log
+line is passed on as text. The text is raw in a ``Line`` and escaped in ``failure``. A program that
+a task starts writes to the same stream as the daemon, and can write anything there. So each start
+of a daemon has a random token, and only lines that begin with it are log lines. Programs do not
+inherit the token (``flowkit.environment``).
 
-One thread does all of it, because the kernel ties a process to the *thread* that started it
-(``flowkit.leash``): the daemons must be started by a thread that lives as long as they may.
+One thread does all the work, because the kernel ties a process to the *thread* that started it
+(``flowkit.leash``). The thread that starts the daemons must live as long as they do.
 
-A daemon that dies is started again after a pause that grows. One that cannot work (its options or
-its app are wrong) or that dies ``QUICK_DEATHS`` times in a row as soon as it starts is given up:
-then all are ended, and ``failure`` says why. Each runs in a session of its own, so the terminal's
-Ctrl-C reaches only the process that started them, which ends them in good order.
+A daemon that dies is restarted after a pause that grows. If a daemon cannot work (its options or
+its app are wrong), or dies ``QUICK_DEATHS`` times in a row as soon as it starts, the group gives
+up: it stops all daemons, and ``failure`` says why. Each daemon runs in a separate session, so the
+terminal's Ctrl-C reaches only the process that started them, which stops them in order.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ from .process_end import how_it_ended
 QUICK_DEATHS, QUICK_S = 5, 2.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 TICK_S = 0.2
-LAST_WORDS_S = 0.3  # for what is still in the pipes when all have ended
+LAST_WORDS_S = 0.3  # to read what is still in the pipes when all daemons have exited
 LONGEST_LINE = 64 * 1024
-LONGEST_RECORD = 4 * 1024 * 1024  # a log line carries the message of an error, twice
+LONGEST_RECORD = 4 * 1024 * 1024  # a log line contains the message of an error, twice
 LEVELS = frozenset({"DEBUG", "INFO", "SUCCESS", "SYSTEM", "WARNING", "ERROR", "CRITICAL"})
 WRONG_USAGE = 2  # a daemon's exit code for options or an app that cannot work
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Something printed. ``level``: of a log line; None for what tasks print.
+    """A printed line. ``level``: the level of a log line, None for what tasks print.
 
     ``source``: the daemon's name. ``is_error``: whether it was printed on standard error.
     """
@@ -63,7 +63,7 @@ Listener = Callable[[Line], None]
 
 
 class Daemon:
-    """One daemon: its command, its present process and how it has fared."""
+    """One daemon: its command, its current process and its recent deaths."""
 
     def __init__(
         self,
@@ -73,22 +73,22 @@ class Daemon:
         *,
         expendable: bool = False,
     ) -> None:
-        """``expendable``: it holds nothing, so in the end nobody waits for it."""
+        """``expendable``: it holds nothing, so stopping does not wait for it."""
         self.name = name
         self.expendable = expendable
         self._command = [sys.executable, "-P", "-m", "flowkit.leash", str(os.getpid()), *command]
         self._environ = dict(environ)
-        self._folder = os.getcwd()  # also for a later start: this process may go elsewhere
+        self._folder = os.getcwd()  # for restarts too: this process may change its directory
         self.process: subprocess.Popen[bytes] | None = None
-        self.token = ""  # of the present process' log lines
+        self.token = ""  # begins the log lines of the current process
         self.last_words: deque[str] = deque(maxlen=3)
-        self.due = 0.0  # when to start it again
-        self._born = 0.0
+        self.due = 0.0  # when to restart it (monotonic seconds)
+        self._started_at = 0.0
         self._quick_deaths = 0
 
     def start(self) -> list[Pipe]:
-        """Start a process of it, and return what it prints."""
-        self._born = time.monotonic()
+        """Start its process, and return the pipes that it prints to."""
+        self._started_at = time.monotonic()
         self.token = secrets.token_hex(16)
         self.process = subprocess.Popen(
             self._command,
@@ -108,24 +108,24 @@ class Daemon:
             self.process.send_signal(number)
 
     def note_death(self, code: int) -> str | None:
-        """Take its process off and plan the next; return why there will be none."""
+        """Forget its process and schedule a restart, or return why there will be none."""
         self.process = None
-        quick = time.monotonic() - self._born < QUICK_S
+        quick = time.monotonic() - self._started_at < QUICK_S
         self._quick_deaths = self._quick_deaths + 1 if quick else 0
         if code == WRONG_USAGE or self._quick_deaths >= QUICK_DEATHS:
-            said = "".join(f"\n    {escape_text(line)}" for line in self.last_words)
-            return f"The {self.name} cannot work: it ended by {how_it_ended(code)}.{said}"
+            output = "".join(f"\n    {escape_text(line)}" for line in self.last_words)
+            return f"The {self.name} cannot work: it ended by {how_it_ended(code)}.{output}"
         pause = FIRST_PAUSE_S * 2**self._quick_deaths
         self.due = time.monotonic() + min(pause, LONGEST_PAUSE_S)
         return None
 
 
-class Keeper(threading.Thread):
-    """The thread that keeps these daemons. ``on_line`` is called in it for each line."""
+class DaemonGroup(threading.Thread):
+    """The thread that keeps these daemons running. It calls ``on_line`` for each line."""
 
     def __init__(self, daemons: Sequence[Daemon], on_line: Listener, grace: float) -> None:
-        """``grace``: seconds that the daemons may take to end."""
-        super().__init__(name="flowkit-keeper", daemon=True)
+        """``grace``: seconds that the daemons may take to stop."""
+        super().__init__(name="flowkit-daemons", daemon=True)
         self._daemons = daemons
         self._on_line = on_line
         self._grace = grace
@@ -138,9 +138,9 @@ class Keeper(threading.Thread):
         self.failure: str | None = None
 
     def stop(self, *, at_once: bool = False) -> None:
-        """End the daemons and this thread; ``at_once`` or at a KeyboardInterrupt with SIGKILL.
+        """Stop the daemons and this thread. ``at_once``, or a KeyboardInterrupt, kills the daemons.
 
-        In a forked child it does nothing: the daemons are the parent's.
+        In a forked child it does nothing: the daemons belong to the parent.
         """
         if self._pid != os.getpid():
             return
@@ -159,12 +159,12 @@ class Keeper(threading.Thread):
         os.close(self._wake_reader)
 
     def run(self) -> None:
-        """Keep the daemons until told to stop; whatever happens, none stays behind."""
+        """Keep the daemons running until told to stop. On every way out, stop all of them."""
         try:
             while not self._stopping.is_set() and self.failure is None:
                 self._start_due()
                 self._listen(TICK_S)
-                self._mourn()
+                self._collect_exited()
         except Exception as error:
             self.failure = f"{type(error).__name__}: {error}"
         finally:
@@ -179,7 +179,7 @@ class Keeper(threading.Thread):
                 for pipe in daemon.start():
                     self._selector.register(pipe.stream, selectors.EVENT_READ, pipe)
 
-    def _mourn(self) -> None:
+    def _collect_exited(self) -> None:
         for daemon in self._daemons:
             code = None if daemon.process is None else daemon.process.poll()
             if code is None:
@@ -199,13 +199,13 @@ class Keeper(threading.Thread):
             if late or all(daemon.expendable for daemon in alive):
                 for daemon in alive:
                     daemon.signal(signal.SIGKILL)
-            self._listen_calmly(0.02)
+            self._listen_safely(0.02)
         deadline = time.monotonic() + LAST_WORDS_S
         while len(self._selector.get_map()) > 1 and time.monotonic() < deadline:
-            self._listen_calmly(0.02)
+            self._listen_safely(0.02)
         for key in list(self._selector.get_map().values()):
             if key.data is not None:
-                self._unhear(key.data)
+                self._close_pipe(key.data)
 
     def _alive(self) -> list[Daemon]:
         return [
@@ -216,12 +216,12 @@ class Keeper(threading.Thread):
 
     # -- listening ------------------------------------------------------------------------------
 
-    def _unhear(self, pipe: Pipe) -> None:
+    def _close_pipe(self, pipe: Pipe) -> None:
         self._selector.unregister(pipe.stream)
         pipe.stream.close()
 
-    def _listen_calmly(self, seconds: float) -> None:
-        """Listen while ending: an error of the listener must not keep a daemon alive."""
+    def _listen_safely(self, seconds: float) -> None:
+        """Listen while stopping: an error in ``on_line`` must not keep a daemon alive."""
         try:
             self._listen(seconds)
         except Exception as error:
@@ -238,11 +238,11 @@ class Keeper(threading.Thread):
                     pipe.daemon.last_words.append(line.text)
                 self._on_line(line)
             if pipe.ended:
-                self._unhear(pipe)
+                self._close_pipe(pipe)
 
 
 class Pipe:
-    """What one daemon prints, cut into lines."""
+    """One output stream of a daemon, split into lines."""
 
     def __init__(self, daemon: Daemon, stream: IO[bytes], *, is_error: bool) -> None:
         self.daemon = daemon
@@ -253,7 +253,7 @@ class Pipe:
         self._rest = b""
 
     def read(self) -> list[Line]:
-        """Return the lines that have come in full; at the end also what has no line end."""
+        """Return the complete lines; at the end of the stream also an incomplete one."""
         data = os.read(self.stream.fileno(), LONGEST_LINE)
         self.ended = not data
         *lines, self._rest = (self._rest + data).split(b"\n")
@@ -264,7 +264,7 @@ class Pipe:
         return [line for raw in lines for line in self._lines(raw)]
 
     def _lines(self, raw: bytes) -> list[Line]:
-        """Tell a log line from what a task printed, also from what it left without a line end."""
+        """Separate a log line from what a task printed, also in the same line before it."""
         at = -1 if self._is_error else raw.find(self._mark)
         logged = self._logged(raw[at:]) if at >= 0 else None
         if logged is None:
@@ -279,12 +279,12 @@ class Pipe:
         try:
             record = json.loads(raw)
             text, level, event = str(record["message"]), record["level"], record["event"]
-        # What a task logs as JSON is left as it is; JSON can be nested too deeply to be read.
+        # JSON that a task prints is passed on unchanged. JSON can be nested too deeply to parse.
         except (ValueError, KeyError, RecursionError):
             return None
         if event == "task_log":
             text = f"{record.get('task_name')}: {text}\n{record.get('traceback', '')}".rstrip()
-        # JSON can hold halves of surrogate pairs, which no stream takes.
+        # JSON can contain lone surrogates, which no stream accepts.
         text = text.encode("utf-8", "backslashreplace").decode("utf-8")
         if event == "task_output":
             return Line(self.daemon.name, text, None, record.get("stream") == "stderr")

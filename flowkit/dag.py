@@ -1,12 +1,13 @@
-"""DAG: which tasks belong together, in which order, and the ways to run them.
+"""DAG: the tasks that belong together, their order, and the ways to run them.
 
-A DAG is filled in one of three ways. In a ``with DAG("etl") as dag:`` block every edge drawn
-belongs to it, and the tasks of those edges; a block in which nothing was drawn makes an empty DAG.
-With ``dag.add(task)`` or ``DAG(name, tasks=[…])`` tasks are named one by one; the edges drawn
-between them outside of any block hold. With neither, it covers all registered tasks that belong to
-no other DAG. What it consists of is looked up when it is run or drawn, so later edges count.
+There are three ways to fill a DAG. In a ``with DAG("etl") as dag:`` block, the DAG gets every edge
+that is drawn, and the tasks of those edges; a block without edges makes an empty DAG. With
+``dag.add(task)`` or ``DAG(name, tasks=[…])``, tasks are named one by one, and the edges that were
+drawn between them outside of any block count. Otherwise the DAG covers all registered tasks that
+belong to no other DAG. Tasks and edges are looked up when the DAG is run or drawn, so later edges
+count.
 
-A DAG is a definition: running it leaves nothing behind in it, and it can run again.
+A DAG is a definition: running it does not change it, and it can run again.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from .core.compiled import CompiledDAG, OnFailure
 from .drawing.picture import Picture, as_dot, as_mermaid, as_text, picture_of
 from .edges import open_scopes
 from .importing import refuse_run_while_imported
-from .layout import Edge, Layout, compile_layout, lay_out
+from .layout import Edge, IndexedDAG, compile_indexed, index_dag
 from .members import Members
 from .options import check_name
 from .task import Task
@@ -45,11 +46,12 @@ AnyTask = TypeVar("AnyTask", bound=Task)
 class DAG:
     """A named set of tasks and edges.
 
-    ``max_workers``: most tasks that run at a time in this process, None for a fitting default.
-    ``on_failure``: "stop" starts nothing more after a failed task; "continue" goes on with what
-    does not need it (the run has failed all the same).
-    ``tasks``: what it consists of, also if that is nothing; None for what is added or drawn later,
-    or else for all registered tasks that belong to no other DAG.
+    ``max_workers``: how many tasks may run at a time in this process, None for a suitable default.
+    ``on_failure``: "stop" starts no further task after a failure; "continue" runs the tasks that
+    do not depend on the failed one. The run fails in both cases.
+    ``hooks``: functions to call when tasks or runs end.
+    ``tasks``: the tasks of the DAG, possibly none. None: the tasks that are added or drawn later,
+    or otherwise all registered tasks that belong to no other DAG.
     """
 
     def __init__(
@@ -69,7 +71,7 @@ class DAG:
         except ValueError:
             raise ValueError(
                 f"DAG {name!r}: on_failure must be 'stop' or 'continue', not {on_failure!r}."
-                " A function to be called goes into hooks=Hooks(on_failure=…)."
+                " To call a function, pass hooks=Hooks(on_failure=…)."
             ) from None
         self.hooks = check_hooks(self.name, hooks)
         self._members = Members()
@@ -81,7 +83,7 @@ class DAG:
     # -- drawing it ------------------------------------------------------------------------
 
     def __enter__(self) -> DAG:
-        """Take the edges drawn in this thread (or coroutine) until the block ends."""
+        """Collect the edges drawn in this thread or coroutine until the block ends."""
         self._members.open_block()
         open_scopes.set((*open_scopes.get(), self._members))
         return self
@@ -95,7 +97,7 @@ class DAG:
         open_scopes.set(open_scopes.get()[:-1])
 
     def add(self, task: AnyTask) -> AnyTask:
-        """Add a task that needs no edge, and return it. Adding it twice is adding it once."""
+        """Add a task without an edge, and return it. Adding a task twice has no effect."""
         if not isinstance(task, Task):
             raise TypeError(
                 f"DAG {self.name!r}: add() takes a task, not {task!r}. "
@@ -108,7 +110,7 @@ class DAG:
         """Add an edge and its tasks; what ``>>`` does within a block."""
         self._members.draw(upstream, downstream)
 
-    # -- what it consists of ---------------------------------------------------------------
+    # -- tasks and edges -------------------------------------------------------------------
 
     @property
     def tasks(self) -> list[Task]:
@@ -119,52 +121,52 @@ class DAG:
         """Return the edges as (upstream, downstream) pairs, each once."""
         return self._members.edges_among(self.tasks)
 
-    def layout(self) -> Layout:
-        """Number the tasks and check the drawing.
+    def indexed(self) -> IndexedDAG:
+        """Number the tasks, check the edges, and return the tasks with their graph.
 
-        Hooks are tasks behind those of ``tasks``. Raises DAGCycleError, DuplicateTaskError, or
-        DAGError for a task that cannot take the results of its upstream tasks.
+        Hooks are numbered after the tasks of ``tasks``. Raises DAGCycleError, DuplicateTaskError,
+        and DAGError for a task that cannot take the results of its upstream tasks.
         """
         tasks = self.tasks
         self._members.warn_of_modules(self.name, tasks)
         edges = self._members.edges_among(tasks)
         if self.hooks is None and all(task.on_failure is None for task in tasks):
-            return lay_out(self.name, tasks, edges)
+            return index_dag(self.name, tasks, edges)
         from .hooks import hook_tasks
 
         behind, leading = hook_tasks(self.name, tasks, self.hooks)
-        return lay_out(self.name, [*tasks, *behind], [*edges, *leading], own=len(tasks))
+        return index_dag(self.name, [*tasks, *behind], [*edges, *leading], own=len(tasks))
 
     def compile(self) -> CompiledDAG:
-        """Return what a store can hold: the graph, references, policies and fixed arguments.
+        """Return the form that is stored: the graph, references, policies and fixed arguments.
 
-        Raises what ``layout`` raises, and DAGError for a fixed argument that cannot be stored.
+        Raises what ``indexed`` raises, and DAGError for a fixed argument that cannot be stored.
         """
-        return self._compile(self.layout())
+        return self._compile(self.indexed())
 
-    def _compile(self, layout: Layout) -> CompiledDAG:
+    def _compile(self, indexed: IndexedDAG) -> CompiledDAG:
         on_retry = "" if self.hooks is None else self.hooks.retry_ref
-        return compile_layout(self.name, layout, self.on_failure, on_retry=on_retry)
+        return compile_indexed(self.name, indexed, self.on_failure, on_retry=on_retry)
 
     def check_params(self, params: Mapping[str, object] | None = None) -> None:
-        """Raise ParameterError unless a run could start with exactly these parameters."""
+        """Raise ParameterError unless a run can start with exactly these parameters."""
         check_mapping(params)
-        check_params(self.name, self.layout(), params or {})
+        check_params(self.name, self.indexed(), params or {})
 
     def check_importable(self) -> None:
-        """Raise NotImportableError for a task that workers could not find."""
-        check_importable(self.layout().tasks)
+        """Raise NotImportableError for a task that workers cannot find."""
+        check_importable(self.indexed().tasks)
 
     def compile_for_run(self, params: Mapping[str, object] | None = None) -> CompiledDAG:
-        """Make all the checks that a run on workers needs, and compile, numbering tasks once.
+        """Make all checks for a run on workers, and compile. The tasks are numbered once.
 
         Raises what ``compile``, ``check_params`` and ``check_importable`` raise.
         """
         check_mapping(params)
-        layout = self.layout()
-        check_params(self.name, layout, params or {})
-        check_importable(layout.tasks)
-        return self._compile(layout)
+        indexed = self.indexed()
+        check_params(self.name, indexed, params or {})
+        check_importable(indexed.tasks)
+        return self._compile(indexed)
 
     # -- pictures of it: see drawing.marks.marks_of for `states` ----------------------------
 
@@ -181,12 +183,12 @@ class DAG:
         return as_dot(self._picture(states))
 
     def to_svg(self, states: States | None = None, *, collapse: bool | None = None) -> str:
-        """Return a drawing that stands alone.
+        """Return a standalone SVG drawing.
 
-        ``states``: how the tasks stand: {task name: state}, a RunStatus or a RunHandle.
-        ``collapse``: whether many tasks that stand alike share a box; None for "beyond 100
-        tasks". Raises TaskNotFoundError for an unknown name in ``states``, DAGError for a DAG that
-        is too large to be drawn.
+        ``states``: the states of the tasks: {task name: state}, a RunStatus or a RunHandle.
+        ``collapse``: whether many tasks in the same position share a box; None: only if there are
+        more than 100 tasks. Raises TaskNotFoundError for an unknown name in ``states``, DAGError
+        for a DAG that is too large to draw.
         """
         from .drawing.svg import as_svg
 
@@ -220,21 +222,21 @@ class DAG:
         resume: bool = False,
         from_task: str | Sequence[str] | None = None,
     ) -> dict[str, Any]:
-        """Run it, wait, and return {task name: result} without the skipped tasks.
+        """Run the DAG, wait, and return {task name: result} without the skipped tasks.
 
         ``executor``: "thread" for threads of this process; "process" for child processes, which
-        use all cores (``async`` tasks stay here); "redis" for the workers at ``redis`` and
-        ``namespace`` (both from the settings by default), where the workers' number and not
-        ``max_workers`` bounds the parallelism. ``params``: run parameters by name.
-        ``timeout``: seconds to wait for the end, None for any time. ``state``: a store where each
-        result is kept as it comes, under ``DAG/task``; with ``resume``, live results in it are
-        reused if all upstream of them are too, and the rest is run; ``from_task``: the name of a
-        task, or several, to be made again all the same, with everything downstream.
+        use all cores (``async`` tasks run in this process); "redis" for the workers at ``redis``
+        and ``namespace`` (both from the settings by default), where the number of workers, not
+        ``max_workers``, bounds the parallelism. ``params``: run parameters by name. ``timeout``:
+        seconds to wait for the end, None for no limit. ``state``: a store for each result as it
+        comes, under ``DAG/task``. ``resume``: reuse the live results in the store whose upstream
+        results are reused too, and run the other tasks. ``from_task``: the name of a task, or
+        several, to run again in any case, with everything downstream.
 
-        Raises the failed task's own exception or, from workers and for what is no ``Exception``
-        (SystemExit, say), TaskExecutionError; WorkerLost for a task whose processes died,
-        WaitTimeout when time is over, and a DAGError before anything runs if the DAG or its
-        parameters are wrong, or no process could get a task's function.
+        Raises the exception of the failed task; from workers, and for a ``BaseException`` that is
+        not an ``Exception`` (such as SystemExit), TaskExecutionError. Raises WorkerLost for a task
+        whose processes died, WaitTimeout after the timeout, and a DAGError before anything runs if
+        the DAG or its parameters are wrong or a task's function cannot be sent to a process.
         """
         from .running import RunOptions, run_and_wait
 
@@ -254,9 +256,9 @@ class DAG:
         resume: bool = False,
         from_task: str | Sequence[str] | None = None,
     ) -> dict[str, Any]:
-        """Run it as ``run`` does while the event loop goes on: ``await dag.arun()``.
+        """Run the DAG as ``run`` does, without blocking the event loop: ``await dag.arun()``.
 
-        Cancelling what awaits it stops the run as Ctrl-C does, also one on workers.
+        Cancelling the awaiting task stops the run as Ctrl-C does, even on workers.
         """
         from .running import RunOptions, run_and_await
 
@@ -272,11 +274,11 @@ class DAG:
         namespace: str | None = None,
         ttl: int | None = None,
     ) -> RunHandle:
-        """Hand a run to the workers and return at once.
+        """Submit a run to the workers and return at once.
 
-        ``run_id``: chosen by you, so that submitting twice is one run; None for a new one.
-        ``ttl``: seconds that the run is kept after its end. Raises a DAGError if the DAG, its
-        parameters or its importability is wrong, StoreError if Redis cannot be used.
+        ``run_id``: an id of your choice, so that submitting twice makes one run; None for a new id.
+        ``ttl``: seconds to keep the run after its end. Raises a DAGError if the DAG or its
+        parameters are wrong or a task is not importable, StoreError if Redis cannot be used.
         """
         from .client import Client
 

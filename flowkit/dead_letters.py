@@ -1,8 +1,8 @@
-"""Dead letters: tasks that failed for good on workers, for whoever has to see to them.
+"""Dead letters: tasks that failed for good on workers and need attention.
 
-Redis lists them as they fail; a listed task counts while its record says failed, so what was
-resumed meanwhile, or is gone with its run, is never shown. Runs in one process raise their errors
-where they are called and are not listed.
+Redis lists them as they fail. A listed task counts while its record says failed, so a task that was
+resumed, or deleted with its run, is never shown. Runs in one process raise their errors directly
+and are not listed.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ NAMES_BYTES = 16 * 1024 * 1024  # names of 50 graphs of 20,000 tasks
 class DeadLetter:
     """A task that failed for good.
 
-    ``attempt``: its last one. ``worker``: the lane that had it. ``failed``: when, in seconds since
-    1970 by Redis' clock. ``error_type``, ``error_message``: of its last error.
+    ``attempt``: the number of its last attempt. ``worker``: the lane that ran it. ``failed``: the
+    time of the failure, in seconds since 1970 by Redis' clock. ``error_type``, ``error_message``:
+    of its last error.
     """
 
     run_id: str
@@ -51,10 +52,10 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class OpenedLetter:
-    """All that is known of a task that failed for good.
+    """All details of a task that failed for good.
 
-    ``params``: of its run; where they cannot be read they are empty, and ``damaged`` says what is
-    wrong. ``inputs``: upstream task → bytes of the stored result that it was called with, 0 for
+    ``params``: the parameters of its run; if they cannot be read, they are empty and ``damaged``
+    says what is wrong. ``inputs``: the bytes of the stored result of each upstream task, 0 for
     None.
     """
 
@@ -68,27 +69,27 @@ class OpenedLetter:
 def find_letters(
     store: ClientStore, dag: str | None, since: float | None, limit: int
 ) -> Listing[DeadLetter]:
-    """Return the newest letters, newest first; see ``Client.dead_letters``."""
+    """Return the newest letters, newest first. See ``Client.dead_letters``."""
     least = 0 if since is None else store.redis_now_ms() - round(since * 1000)
     names = _TaskNames(store)
-    found: Listing[DeadLetter] = Listing()
+    letters: Listing[DeadLetter] = Listing()
     for part in store.read_dead(least):
-        found.damaged += part.damaged
+        letters.damaged += part.damaged
         failures = store.read_failures([(run, task) for run, task, _ in part])
         for (run, task, when), failure in zip(part, failures, strict=True):
             if isinstance(failure, Damaged):
-                found.damaged.append(DamagedItem(f"{run}, task {task}", str(failure)))
-            elif failure is not None and dag in (None, failure.dag_name) and len(found) < limit:
+                letters.damaged.append(DamagedItem(f"{run}, task {task}", str(failure)))
+            elif failure is not None and dag in (None, failure.dag_name) and len(letters) < limit:
                 name = names.of(failure.digest, task)
-                found.append(_letter(run, name, failure, when / 1000))
-        found.cut(limit)  # now: of damaged ones there may be millions
-        if len(found) == limit:
+                letters.append(_letter(run, name, failure, when / 1000))
+        letters.cut(limit)  # after each part: there may be millions of damaged entries
+        if len(letters) == limit:
             break
-    return found
+    return letters
 
 
 def open_letter(handle: RunHandle, task: str) -> OpenedLetter:
-    """Return one letter in full; see ``Client.dead_letter``."""
+    """Return one letter with all details. See ``Client.dead_letter``."""
     graph = handle.graph().graph
     number = number_of(task, graph.names, f"run {handle.run_id!r}")
     upstream = graph.upstream(number)
@@ -108,24 +109,24 @@ def open_letter(handle: RunHandle, task: str) -> OpenedLetter:
         letter=_letter(handle.run_id, task, failure, ended / 1000),
         traceback=ErrorInfo.unpack(failure.error).traceback,
         params=params,
-        inputs={graph.names[one]: size for one, size in zip(upstream, sizes, strict=True)},
+        inputs={graph.names[at]: size for at, size in zip(upstream, sizes, strict=True)},
         damaged=damaged,
     )
 
 
 def _params(client: Client, purpose: Purpose, stored: bytes) -> tuple[Mapping[str, object], str]:
-    """Return the parameters of a run, and what is wrong with them."""
+    """Return the parameters of a run, and what is wrong with them ("" if nothing is)."""
     try:
         packed = client.provenance.open(stored, purpose, "their record")
         most = client.settings.max_result_bytes
         params = unpack(packed, max_bytes=most, lenient=True) if packed else {}
     except (BrokenValue, UntrustedValue) as error:
         return {}, f"its parameters cannot be read: {error}"
-    return (params, "") if isinstance(params, dict) else ({}, "its parameters are no dict")
+    return (params, "") if isinstance(params, dict) else ({}, "its parameters are not a dict")
 
 
 def failed_tasks(handle: RunHandle, tasks: Sequence[str]) -> list[str]:
-    """Return the names of the failed tasks of a run, or these if all of them have failed.
+    """Return ``tasks`` if all of them have failed; without names, all failed tasks of the run.
 
     Raises TaskNotFoundError, TaskNotFailed.
     """
@@ -139,7 +140,7 @@ def failed_tasks(handle: RunHandle, tasks: Sequence[str]) -> list[str]:
         raise TaskNotFailed(
             handle.run_id,
             f"run {handle.run_id!r} has no failed task, so there is nothing to retry. "
-            f"To make others again: 'flowkit resume {handle.run_id} --from-task TASK'",
+            f"To rerun other tasks: 'flowkit resume {handle.run_id} --from-task TASK'",
         )
     for name, record in wanted if tasks else ():
         if record.state is not TaskState.FAILED:
@@ -150,16 +151,16 @@ def failed_tasks(handle: RunHandle, tasks: Sequence[str]) -> list[str]:
 def _not_failed(run: str, task: str, state: str) -> TaskNotFailed:
     return TaskNotFailed(
         run,
-        f"task {task!r} of run {run!r} has not failed for good, it is {state}. "
-        f"What has: 'flowkit dead ls'; how the run stands: 'flowkit status {run}'",
+        f"task {task!r} of run {run!r} has not failed for good, it is {state}. To list failed "
+        f"tasks: 'flowkit dead ls'; to see the state of the run: 'flowkit status {run}'",
     )
 
 
 class _TaskNames:
-    """What the tasks of a listing are called: read from their graphs, as long as that is cheap.
+    """The names of the tasks in a listing: read from their graphs, as long as that is cheap.
 
-    Anyone who may submit runs can have each letter name another graph of two million tasks. So a
-    listing reads ``NAMES_BYTES`` of graphs at most; beyond that, tasks go by their numbers.
+    Anyone who may submit runs can make each letter refer to another graph of two million tasks. So
+    a listing reads at most ``NAMES_BYTES`` of graphs; after that, it shows numbers of tasks.
     """
 
     def __init__(self, store: ClientStore) -> None:
@@ -179,7 +180,7 @@ class _TaskNames:
             return []
         try:
             return self._store.read_task_names(digest, self._allowance)
-        except (Damaged, MemoryError):  # it names tasks here, no more
+        except (Damaged, MemoryError):  # only names depend on the graph here
             return []
 
 

@@ -1,7 +1,7 @@
-"""Calling a task without a DAG: condition, then the function with its retries, here and now.
+"""Direct calls: a task without a DAG evaluates its condition and calls its function with retries.
 
-This is what ``my_task(1)`` does, in tests, in the REPL and inside other tasks. It waits in the
-caller's own thread (or coroutine); only here does flowkit sleep between attempts. asyncio is
+This is what ``my_task(1)`` does in tests, in the REPL and inside other tasks. It waits between
+attempts in the caller's thread or coroutine; only direct calls sleep in flowkit. asyncio is
 imported when an async task is called, since ``import flowkit`` would take twice as long with it.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def call_here(task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """Call ``task``; an async one gives a coroutine. See ``Task.__call__``."""
+    """Call ``task``. An async task returns a coroutine. See ``Task.__call__``."""
     if task.is_async:
         return _call_async(task, args, kwargs)
     if not _condition_holds(task, args, kwargs):

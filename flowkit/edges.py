@@ -1,8 +1,8 @@
-"""Drawing edges: what ``>>`` does with a task and whatever stands at its other end.
+"""Drawing edges: what ``>>`` does.
 
-An edge drawn within a ``with DAG(…)`` block belongs to that DAG alone; one drawn elsewhere is kept
-on the two tasks. A task named in an edge always belongs to the DAG, also if the list at the other
-end is empty. What is no task is refused before any edge is drawn.
+An edge drawn within a ``with DAG(…)`` block belongs to that DAG only. An edge drawn elsewhere is
+stored on its two tasks. A task named in an edge always belongs to the DAG, even if the list at the
+other end is empty. Anything that is not a task is refused before any edge is drawn.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 class Scope(Protocol):
-    """What takes the edges drawn inside of it: the members of a DAG."""
+    """The interface of a block for the edges drawn in it: the members of a DAG."""
 
     def draw(self, upstream: Task, downstream: Task) -> None:
-        """Take one edge."""
+        """Add one edge."""
 
     def add(self, task: Task) -> None:
-        """Take a task."""
+        """Add a task."""
 
     def bound_names(self, base: Task) -> set[str]:
-        """Return the names of its tasks that were bound from ``base``, to be added to."""
+        """Return the names of its tasks that were bound from ``base``. Callers may add names."""
 
 
 # The open ``with DAG`` blocks of this thread or coroutine, innermost last.
@@ -38,7 +38,7 @@ def draw(upstream: Task, downstream: Task) -> None:
     if scopes:
         scopes[-1].draw(upstream, downstream)
         return
-    # A drawn edge is in both lists; looking through the shorter one keeps wide fan-outs linear.
+    # A drawn edge is in both lists; searching the shorter one keeps wide fan-outs linear.
     down, up = upstream.downstream, downstream.upstream
     known = downstream in down if len(down) <= len(up) else upstream in up
     if not known:
@@ -47,7 +47,7 @@ def draw(upstream: Task, downstream: Task) -> None:
 
 
 def mention(task: Task) -> None:
-    """Let a task whose edge had an empty list at its other end belong to the DAG all the same."""
+    """Add a task to the DAG whose edge has an empty list at its other end."""
     scopes = open_scopes.get()
     if scopes:
         scopes[-1].add(task)
@@ -56,17 +56,17 @@ def mention(task: Task) -> None:
 
 
 def tasks_in(kind: type[Task], name: str, other: object, arrow: str) -> Sequence[Task]:
-    """Return the tasks at the other end of an edge; refuse anything else before drawing any.
+    """Return the tasks at the other end of an edge. Raises TypeError for anything else.
 
-    ``kind``: the class of tasks. ``name``: of the task at this end, which ``arrow`` points from or
-    to. Raises TypeError for what is no task.
+    ``kind``: the class of tasks. ``name``: the name of the task at this end; ``arrow`` points from
+    or to it.
     """
     ends = other if isinstance(other, list | tuple) else (other,)
     for end in ends:
         if not isinstance(end, kind):
             edge = f"{name} >> {end!r}" if arrow == ">>" else f"{end!r} >> {name}"
             raise TypeError(
-                f"{edge}: an edge goes between tasks, or a task and a list of tasks, and this is "
-                f"no task but {type(end).__name__!r}. Is the function decorated with @task?"
+                f"{edge}: an edge connects two tasks, or a task and a list of tasks, and this is "
+                f"not a task but {type(end).__name__!r}. Is the function decorated with @task?"
             )
     return ends

@@ -1,13 +1,13 @@
-"""The variables that flowkit reads, and those that programs started by tasks do not inherit.
+"""The environment variables that flowkit reads, and those that tasks' programs do not inherit.
 
-A child that runs tasks, of a worker or of ``dag.run(executor="process")``, takes the secrets out of
-its environment before it loads any function. They stay in the memory of that process, where
-``variables`` finds them: a ``Client.connect()`` inside a task works, and a program that the task
-starts does not get the address of Redis with its password.
+A child process that runs tasks, of a worker or of ``dag.run(executor="process")``, removes the
+secrets from its environment before it loads any function. They stay in the memory of the process,
+where ``variables`` finds them: ``Client.connect()`` works inside a task, and a program that the
+task starts does not get the Redis URL with its password.
 
-In threads tasks share the environment of the program that runs them, which is left as it is.
+Tasks in threads share the environment of their program, which is not changed.
 
-This is no wall against the task itself: it runs in the process that holds the connection.
+This does not protect the secrets from the task itself: it runs in the process that has them.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ import re
 from collections.abc import Mapping
 
 LOG_MARK = "FLOWKIT_LOG_TOKEN"
-"""What a daemon begins each JSON log line with, so that whoever started it knows them again."""
+"""The token that begins each JSON log line of a daemon, so that its starter can recognise them."""
 
 _SECRET = re.compile(r"FLOWKIT_(REDIS_URL|\w*(PASSWORD|SECRET|TOKEN|SIGNING_KEY)\w*)")
 _withheld: dict[str, str] = {}
 
 
 def variables() -> Mapping[str, str]:
-    """Return the environment, and what was withheld from it."""
+    """Return the environment, with the secrets that were removed from it."""
     return {**_withheld, **os.environ} if _withheld else os.environ
 
 
 def withhold_secrets() -> None:
-    """Take flowkit's secrets out of the environment that programs inherit."""
+    """Remove flowkit's secrets from the environment that programs inherit."""
     for name in filter(_SECRET.fullmatch, list(os.environ)):
         _withheld[name] = os.environ.pop(name)

@@ -1,10 +1,10 @@
-"""Warnings about a Redis that strangers can write to, or that is known to be vulnerable.
+"""Warnings about a Redis that is open to strangers or has a known vulnerability.
 
-A daemon asks once, when it starts. A server without a password that is open to other machines lets
-anyone read all values, have tasks run with arguments of their choice and delete everything. One
-with a known hole in its scripting engine lets a user who may run scripts run code on the server. A
-server that does not tell how it listens or what it is (a login that may not ask, the embedded one)
-is not warned about.
+A daemon checks once, when it starts. A server without a password that accepts other machines lets
+anyone read all values, run tasks with arbitrary arguments and delete everything. A server with a
+known hole in its scripting engine lets a user who may run scripts run code on the server. There is
+no warning about a server that does not tell its settings or version (the user may not ask, or it is
+the embedded store).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from .protocol.link import Link
 from .protocol.pages import SECURE_REDIS, page
 from .protocol.redis_url import has_password, redact_url
 
-# From this version on protected-mode holds whatever `bind` says; before, only without one.
+# Since this version protected-mode applies with any `bind`; before, only without `bind`.
 _PROTECTS_ALL = 7
 _VERSION = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})")
 
 
-# The first release of each series that has the fix: of CVE-2025-49844, or where it is known, of
-# CVE-2026-23479, which came later. Series that are missing are newer or not known to be affected,
-# but for those of _NEVER_FIXED, which ended before.
+# The first release of each series with the fix of CVE-2025-49844 or, where known, of the later
+# CVE-2026-23479. Missing series are newer or not known to be affected, except those of
+# _NEVER_FIXED, whose support ended before.
 _FIXED = {
     "redis": {(6, 2): 20, (7, 2): 11, (7, 4): 9, (8, 0): 4, (8, 2): 2, (8, 6): 3},
     "valkey": {(7, 2): 11, (8, 0): 8, (8, 1): 7, (9, 0): 4},
@@ -37,7 +37,7 @@ _NEVER_FIXED = {(6, 0), (7, 0)}
 def warn_of_risks(link: Link, log: FlowkitLogger, *, patched: bool = False, **who: object) -> None:
     """Log a warning for each risk. Raises nothing.
 
-    ``patched``: the user knows of the version. ``who``: fields that name the daemon.
+    ``patched``: do not warn about the version. ``who``: fields that name the daemon.
     """
     with suppress(StoreError):
         info = _info(link)
@@ -47,7 +47,7 @@ def warn_of_risks(link: Link, log: FlowkitLogger, *, patched: bool = False, **wh
 
 
 def vulnerable_version(info: str) -> str:
-    """Return name and version of a server with a known hole, from its ``INFO server``; else ""."""
+    """Return name and version of a server with a known hole, otherwise "". ``info``: its INFO."""
     fields = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
     name = "valkey" if "valkey_version" in fields else "redis"
     version = fields.get(f"{name}_version", "").strip()
@@ -80,20 +80,20 @@ def _warn_if_exposed(link: Link, info: str, log: FlowkitLogger, who: Mapping[str
     if how:
         message = (
             f"Redis at {redact_url(link.url)} takes commands from other machines without a "
-            f"password ({how}). Set one, best a user for each role, or let it listen on 127.0.0.1 "
-            f"only: see {page(SECURE_REDIS)}"
+            f"password ({how}). Set a password, if possible a user for each role, or let it listen "
+            f"on 127.0.0.1 only: see {page(SECURE_REDIS)}"
         )
         log.event(LogLevel.WARNING, "redis_exposed", message, **who)
 
 
 def _exposed_by(link: Link, version: int) -> str:
-    """Return the settings that open it, "" if it is not open. Raises StoreError."""
+    """Return the settings that expose the server, "" if it is not exposed. Raises StoreError."""
     if has_password(link.url) or link.url.startswith("unix:"):
         return ""
     bind, protected = (_setting(link, name) for name in ("bind", "protected-mode"))
     addresses = [address.removeprefix("-") for address in bind.split()]
     protects = protected == "yes" and (version >= _PROTECTS_ALL or not addresses)
-    beyond = any(not _is_loopback(one) for one in addresses) or (
+    beyond = any(not _is_loopback(address) for address in addresses) or (
         not addresses and version < _PROTECTS_ALL
     )
     return "" if protects or not beyond else f"bind {bind!r}, protected-mode {protected}"
@@ -105,7 +105,7 @@ def _setting(link: Link, name: str) -> str:
 
 
 def _info(link: Link) -> str:
-    """Return what the server says of itself; it is shown only in the form of a version."""
+    """Return the server's INFO. Only a version in it is ever shown."""
     return bytes(link.call("INFO", "server")).decode("utf-8", "replace")
 
 

@@ -1,8 +1,8 @@
-"""Copies of a process that a task makes with ``os.fork`` and lets return from its function.
+"""Copies of a process that a task makes with ``os.fork`` and that return from its function.
 
-Such a copy comes back as if it were the executor. It must not go on: it shares the executor's
-connections and pipes, has none of its threads, and what it reported would count twice. So every
-executor asks ``end_if_forked`` as soon as the task's function is over.
+Such a copy returns as if it were the executor. It must not continue: it shares the connections and
+pipes of the executor, has none of its threads, and its reports would count twice. So every executor
+calls ``end_if_forked`` as soon as the task's function has returned.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from .log_streams import end_lines
 
-# Known without asking the kernel: a look at it is taken after each attempt.
+# Cached, since it is checked after each attempt: asking the kernel would cost time.
 _pid = os.getpid()
 
 
@@ -27,10 +27,10 @@ os.register_at_fork(after_in_child=_note_pid)
 
 
 def end_if_forked(pid: int, error: BaseException | None = None) -> None:
-    """End this process if it is not ``pid`` but a copy of it.
+    """End this process if it is a copy of process ``pid``.
 
     ``error``: what the function raised. As in any process, SystemExit gives the exit code; other
-    errors are printed, and the exit code is 1. Nothing that user code does keeps the copy alive.
+    errors are printed, and the exit code is 1. User code cannot keep the copy alive.
     """
     if pid == _pid:
         return

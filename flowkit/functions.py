@@ -1,4 +1,4 @@
-"""What can be a task's function, what it is called, and where a worker would find it."""
+"""Functions of tasks: which are allowed, their names, and the references for workers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .callables import is_generator
 from .exceptions import IllegalValue
 from .options import check_name
 
-# The usual results, which need no look.
+# The usual types of results, which need no check.
 _FIT = frozenset({type(None), bool, int, float, str, bytes, list, tuple, dict, set})
 
 
 def name_of(func: object, name: object) -> str:
-    """Return the checked name of a task: the one given, or the function's own."""
+    """Return the checked name of a task: the given name, or the function's name."""
     if name is None:
         if not callable(func):
             raise TypeError(
@@ -23,12 +23,12 @@ def name_of(func: object, name: object) -> str:
             )
         name = getattr(func, "__name__", None)
         if name is None:
-            raise TypeError(f"{func!r} has no name of its own: give one with name='…'.")
+            raise TypeError(f"{func!r} has no name: give one with name='…'.")
     return check_name("task", name)
 
 
 def check_function(name: str, func: object) -> None:
-    """Raise TypeError for what is no function, or not one whose result can be handed on."""
+    """Raise TypeError for anything but a function whose result can be passed on."""
     if isinstance(func, type):
         raise TypeError(f"Task {name!r}: a task is made of a function, not of the class {func!r}.")
     if not callable(func):
@@ -37,22 +37,23 @@ def check_function(name: str, func: object) -> None:
     if owner is not None:
         raise TypeError(
             f"Task {name!r}: a method of {owner!r} cannot be a task, since a run has no object to "
-            "call it with. Write a function that takes what it needs; or make a task of the method "
+            "call it on. Write a function that takes what it needs, or make a task of the method "
             f"of one object: task(my_{owner.lower()}.{name})."
         )
     if is_generator(func):
         raise TypeError(
-            f"Task {name!r}: a generator function cannot be a task, since its values would be "
-            "gone after one reading. Return a list instead of using yield."
+            f"Task {name!r}: a generator function cannot be a task, since its values can be read "
+            "only once. Return a list instead of using yield."
         )
 
 
 def unfit_result(name: str, value: object) -> Exception | None:
-    """Return the error of a result that cannot be handed on, or None. Trying again does not help.
+    """Return the error for a result that cannot be passed on, or None. A retry would not help.
 
-    A coroutine is none: a decorator has hidden that the task is async. Nor is an iterator, which
-    can be read only once: of two tasks that take it, the second one would find nothing. What can
-    be closed (a file, a cursor) is a resource and no rows, and passes unless it is a generator.
+    A coroutine is refused: a decorator has hidden that the task is async. An iterator is refused,
+    because it can be read only once: the second of two tasks that take it would get nothing. An
+    object with ``close`` (a file, a cursor) counts as a resource and passes, unless it is a
+    generator.
     """
     kind = type(value)
     if kind in _FIT:
@@ -60,7 +61,7 @@ def unfit_result(name: str, value: object) -> Exception | None:
     if kind is CoroutineType:
         value.close()  # type: ignore[attr-defined]
         return TypeError(
-            f"Task {name!r} returned a coroutine that nobody awaits: a decorator hides that its "
+            f"Task {name!r} returned a coroutine that is never awaited: a decorator hides that its "
             "function is async. Make the decorator's wrapper an `async def` that awaits it."
         )
     if _is_read_once(kind):
@@ -79,13 +80,13 @@ def _is_read_once(kind: type) -> bool:
 
 
 def ref_of(func: Any) -> str:
-    """Return "module:qualname"; what has no such place gets one that no worker would find."""
+    """Return "module:qualname". An object without one gets a reference that no worker finds."""
     qualname = getattr(func, "__qualname__", f"<{type(func).__qualname__}>")
     return f"{getattr(func, '__module__', '?')}:{qualname}"
 
 
 def _owner_of_method(func: Any) -> str | None:
-    """Return the class whose method ``func`` is, None if it needs no object to be called with."""
+    """Return the class whose method ``func`` is, None if it needs no object to be called on."""
     path = getattr(func, "__qualname__", "").split(".")
     if not inspect.isfunction(func) or len(path) < 2 or path[-2] == "<locals>":
         return None

@@ -1,13 +1,13 @@
 """Health checks of the daemons, for containers: ``python -P -m flowkit.health scheduler|worker``.
 
-They prove that the role works, as the rest of the system sees it, not just that a process exists:
-a scheduler leads in this namespace, or a worker of this host has a lease that holds. Redis and the
-namespace come from the same settings as the daemons' own. Of several shards each is asked; one that
-does not answer is told of and does not count, unless none does: to start a daemon anew that serves
-the others would not bring it back.
+They prove that the role works for the rest of the system, not just that a process exists: a
+scheduler leads in this namespace, or a worker on this host has a valid lease. Redis and namespace
+come from the same settings as those of the daemons. With several shards, each is checked. A shard
+that does not answer is reported, but the check only fails if no shard answers: restarting a daemon
+that serves the other shards would not bring the shard back.
 
-One line says what was found. Exit code 0: healthy; 1: not, or Redis does not answer; 2: wrong use.
-Nothing is written to Redis, and nothing is retried: whoever asks will ask again.
+The output is one line. Exit codes: 0: healthy; 1: not healthy, or Redis does not answer; 2: wrong
+usage. The check writes nothing to Redis and retries nothing, since it is repeated anyway.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ _USAGE = "usage: python -P -m flowkit.health scheduler|worker"
 
 
 class UnhealthyError(FlowkitError):
-    """What is wrong with the role, in one sentence."""
+    """The role does not work. The text says why in one sentence."""
 
 
 def check_scheduler(store: ClientStore) -> str:
-    """Return what was found. Raises UnhealthyError if no scheduler leads."""
+    """Return the result in words. Raises UnhealthyError if no scheduler leads."""
     if not store.has_leader():
         raise UnhealthyError("no scheduler leads in this namespace")
     return "a scheduler leads"
 
 
 def check_worker(store: ClientStore, host: str | None = None) -> str:
-    """Return what was found. ``host``: this one's name by default. Raises UnhealthyError."""
+    """Return the result in words. ``host``: by default this host. Raises UnhealthyError."""
     wanted = socket.gethostname() if host is None else host
-    alive = [one.worker for one in store.alive_workers() if one.host == wanted]
+    alive = [info.worker for info in store.alive_workers() if info.host == wanted]
     if not alive:
-        raise UnhealthyError(f"no worker on host {wanted!r} has a lease that holds")
+        raise UnhealthyError(f"no worker on host {wanted!r} has a valid lease")
     return f"worker {', '.join(alive)} on {wanted} holds its lease"
 
 
@@ -55,7 +55,7 @@ CHECKS: dict[str, Callable[[ClientStore], str]] = {
 
 
 def main(words: Sequence[str]) -> int:
-    """Check the role named in ``words``; print what was found and return the exit code."""
+    """Check the role named in ``words``; print the result and return the exit code."""
     if len(words) != 1 or words[0] not in CHECKS:
         print(_USAGE, file=sys.stderr)
         return 2
@@ -63,15 +63,15 @@ def main(words: Sequence[str]) -> int:
         settings = load_settings()
         if settings.redis_url is None:
             raise UnhealthyError("FLOWKIT_REDIS_URL is not set")
-        print(escape_text(_found(CHECKS[words[0]], settings.shards)))
+        print(escape_text(_check_all(CHECKS[words[0]], settings.shards)))
     except FlowkitError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
 
 
-def _found(check: Callable[[ClientStore], str], shards: Sequence[Shard]) -> str:
-    """Return what a check finds in each shard. Raises what it raises of one that answers."""
+def _check_all(check: Callable[[ClientStore], str], shards: Sequence[Shard]) -> str:
+    """Return the results of all shards. Raises what the check raises for a shard that answers."""
 
     def ask(shard: Shard) -> str:
         link = Link(shard.url, name="flowkit-health", patience=0.0, read_timeout=ANSWER_S)
@@ -80,11 +80,12 @@ def _found(check: Callable[[ClientStore], str], shards: Sequence[Shard]) -> str:
         except UnhealthyError as error:
             raise UnhealthyError(f"{_where(shard)}{error}") from None
 
-    found = ask_at_once(ask, shards, ANSWER_S)
-    away = [one for one in found if isinstance(one, RedisUnavailable)]
+    answers = ask_at_once(ask, shards, ANSWER_S)
+    away = [answer for answer in answers if isinstance(answer, RedisUnavailable)]
     if len(away) == len(shards):
         raise away[0]
-    return "; ".join(f"{_where(shard)}{one}" for shard, one in zip(shards, found, strict=True))
+    pairs = zip(shards, answers, strict=True)
+    return "; ".join(f"{_where(shard)}{answer}" for shard, answer in pairs)
 
 
 def _where(shard: Shard) -> str:

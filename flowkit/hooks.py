@@ -1,18 +1,19 @@
-"""Hooks: functions that are called when a task or a run has come to a certain end.
+"""Hooks: functions that are called when a task or a run ends in a certain way.
 
-A hook is a task. It runs where tasks run, has its own retries and timeout if it is made with
-``@task``, is seen in the status of the run as ``TASK.on_failure`` or ``DAG.on_success``, and is
-not lost with a worker. The rules:
+A hook is a task. It runs where tasks run, has retries and a timeout if it is made with ``@task``,
+appears in the status of the run as ``TASK.on_failure`` or ``DAG.on_success``, and is not lost if a
+worker dies. The rules:
 
-1.  It is called with one ``HookEvent``; further parameters are filled with run parameters.
-2.  A hook on a task runs when that task is over and ended so; one of the run when all else is over.
-    Hooks run after a failure that stops the run, too; never after a cancel.
-3.  The run waits for its hooks. One that raises is logged and recorded like any task, and changes
-    nothing about how the run ends. What a hook returns is not among the results.
-4.  ``on_retry`` is the exception: a retry is no end, so that hook is a plain function, called in
-    a thread of its own in the process that decided to retry, and no task waits for it. If it
-    raises, a warning is logged. It does not hear of attempts that ended with their process (a
-    timeout on workers, a killed worker).
+1.  A hook is called with one ``HookEvent``. Its further parameters are filled with run parameters.
+2.  The hook of a task runs when that task has ended in that way. A hook of the run runs when
+    everything else has ended. Hooks also run after a failure that stops the run, but never after
+    a cancellation.
+3.  The run waits for its hooks. A hook that raises is logged and recorded like any task, and does
+    not change how the run ends. Results of hooks are not among the results of the run.
+4.  ``on_retry`` differs, because a retry is not an end: it is a plain function, called in a
+    separate thread of the process that decided to retry, and no task waits for it. If it raises, a
+    warning is logged. It is not called for attempts that ended with their process (a timeout on
+    workers, a killed worker).
 5.  A task that is called directly, without a DAG, calls no hook.
 """
 
@@ -34,12 +35,13 @@ Hook = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class HookEvent:
-    """What a hook is told.
+    """The argument of a hook.
 
     ``event``: "task_failed", "task_skipped", "task_retry", "run_succeeded" or "run_failed".
-    ``task``: whose end it is, for a failed run the first task that failed; None if no task is to
-    blame. ``attempt``: its last one, from 1; 0 if it made none. ``delay``: seconds until the next
-    attempt, for "task_retry" only. The error is described in words, the same here and on workers.
+    ``task``: the task that ended; for a failed run, the first task that failed; None if there is
+    no such task. ``attempt``: the number of its last attempt, from 1; 0 if it had none. ``delay``:
+    seconds until the next attempt, for "task_retry" only. ``error_type``, ``error_message`` and
+    ``traceback`` describe the error in the same words in this process and on workers.
     """
 
     event: str
@@ -59,7 +61,7 @@ class Hooks:
     """The hooks of a DAG: ``DAG("etl", hooks=Hooks(on_failure=alert))``.
 
     ``on_success``, ``on_failure``: called once, when the run has succeeded or failed.
-    ``on_skip``: for each task that was skipped. ``on_retry``: before each wait for another attempt.
+    ``on_skip``: called for each skipped task. ``on_retry``: called before each wait for a retry.
     Each is a function or a Task that takes the ``HookEvent`` as its first argument.
     """
 
@@ -69,7 +71,7 @@ class Hooks:
     on_skip: Hook | None = None
 
     def __post_init__(self) -> None:
-        """Check and register, so that workers find them. Raises TypeError."""
+        """Check the hooks and register them, so that workers find them. Raises TypeError."""
         for name in ("on_success", "on_failure", "on_skip"):
             hook = getattr(self, name)
             if hook is not None:
@@ -82,7 +84,7 @@ class Hooks:
 
     @property
     def retry_ref(self) -> str:
-        """Where workers find ``on_retry``, "" if there is none."""
+        """The reference by which workers find ``on_retry``, "" if there is none."""
         return "" if self.on_retry is None else as_task("on_retry", self.on_retry).ref
 
 
@@ -95,14 +97,14 @@ _EVENTS = {
 
 
 def event_name(trigger: Trigger) -> str:
-    """Return what the event of a hook with that trigger is called."""
+    """Return the name of the event of a hook with that trigger."""
     return _EVENTS[trigger]
 
 
 def as_task(what: str, hook: Hook) -> Task:
-    """Return the task that a hook is: itself, or one made of it that no DAG covers by itself.
+    """Return the hook as a task: itself, or an unlisted task made of the function.
 
-    ``what`` is named in the TypeError for something that cannot take an event.
+    ``what`` is named in the TypeError for a hook that cannot take an event.
     """
     task = hook if isinstance(hook, Task) else None
     if task is None:
@@ -121,12 +123,12 @@ def as_task(what: str, hook: Hook) -> Task:
 def hook_tasks(
     dag_name: str, tasks: Sequence[Task], hooks: Hooks | None
 ) -> tuple[list[Task], list[tuple[Task, Task]]]:
-    """Return the tasks that are hooks, to be put behind ``tasks``, and the edges that lead to them.
+    """Return the tasks for the hooks, which follow ``tasks``, and the edges to them.
 
-    Raises DAGError for a hook that is one of the tasks: it would run with them as well.
+    Raises DAGError for a hook that is one of the tasks: it would also run as such.
     """
     hooks, inside = hooks or Hooks(), set(tasks)
-    found: list[Task] = []
+    nodes: list[Task] = []
     edges: list[tuple[Task, Task]] = []
 
     def add(hook: Hook | None, owner: str, name: str, trigger: Trigger) -> Task | None:
@@ -135,11 +137,11 @@ def hook_tasks(
         task = as_task(name, hook)
         if task in inside:
             raise DAGError(
-                f"DAG {dag_name!r}: {task.name!r} is the {name} hook of {owner!r} and a task of "
-                "that DAG as well. Leave it out of the DAG, or write a function for the hook."
+                f"DAG {dag_name!r}: {task.name!r} is the {name} hook of {owner!r} and also a task "
+                "of that DAG. Leave it out of the DAG, or write a function for the hook."
             )
-        found.append(_node(task, f"{owner}.{name}", trigger))
-        return found[-1]
+        nodes.append(_node(task, f"{owner}.{name}", trigger))
+        return nodes[-1]
 
     for task in tasks:
         skips = hooks.on_skip if _may_be_skipped(task) else None
@@ -152,7 +154,7 @@ def hook_tasks(
                 edges.append((task, node))
     add(hooks.on_success, dag_name, "on_success", Trigger.RUN_SUCCEEDED)
     add(hooks.on_failure, dag_name, "on_failure", Trigger.RUN_FAILED)
-    return found, edges
+    return nodes, edges
 
 
 def _may_be_skipped(task: Task) -> bool:

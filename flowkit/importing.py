@@ -1,8 +1,9 @@
-"""Refusing to run a DAG while the module that defines it is only being imported.
+"""Refusing to run a DAG while the module that defines it is being imported.
 
 ``flowkit run``, every process of a worker and every child of the process executor import the module
-to get its tasks. If it ran or submitted its DAG meanwhile, each of them would do the whole run
-again, wait for workers that are not there yet, or start the next process that imports it.
+to get its tasks. If the module ran or submitted its DAG during the import, each of them would
+repeat the whole run, wait for workers that do not exist yet, or start another process that imports
+the module.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _apps: list[str] = []  # those being imported, the outermost first
 
 @contextmanager
 def importing_app(name: str) -> Iterator[None]:
-    """Refuse every run within a ``with`` block, in all threads: an app may start some."""
+    """Refuse every run within a ``with`` block, in all threads: an app may start threads."""
     _apps.append(name)
     try:
         yield
@@ -31,8 +32,8 @@ def importing_app(name: str) -> Iterator[None]:
 def refuse_while_imported(what: str) -> None:
     """Raise DAGError if an app, or the script of a child process, is being imported.
 
-    A child of the process executor tells its parent by its exit code instead, which says it better
-    (local/processes.py).
+    A child of the process executor ends with an exit code instead, and its parent raises a better
+    error (local/processes.py).
     """
     if _apps:
         raise DAGError(
@@ -50,5 +51,5 @@ def refuse_while_imported(what: str) -> None:
 
 
 def refuse_run_while_imported(dag_name: str) -> None:
-    """Do this for a run of a DAG."""
+    """Raise DAGError for a run of a DAG, under the same conditions."""
     refuse_while_imported(f"A run of DAG {dag_name!r}")

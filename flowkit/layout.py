@@ -1,9 +1,9 @@
-"""From tasks and edges as drawn to tasks by number and a graph; and to what a store can hold.
+"""Indexing a drawn DAG: its tasks by number and its graph. Compiling it: the form that is stored.
 
-Here a drawn DAG is refused if it cannot run: a cycle, two tasks of one name, more upstream results
-than a function has room for. A ``Layout`` still holds the Task objects, for running in this
-process; ``compile_layout`` replaces them by references, policies and packed arguments, which is
-all that Redis ever sees.
+This module refuses a DAG that cannot run: one with a cycle, with two tasks of one name, or with
+more upstream results than a function has parameters. An ``IndexedDAG`` holds the Task objects, for
+running in this process. ``compile_indexed`` replaces them by references, policies and packed
+arguments; only these are sent to Redis.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ Edge = tuple[Task, Task]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class IndexedDAG:
     """The tasks of a DAG by number, hooks last, and the graph of those numbers.
 
-    ``own``: how many of them are no hooks.
+    ``own``: how many of them are not hooks.
     """
 
     tasks: Sequence[Task]
@@ -35,11 +35,11 @@ class Layout:
     own: int
 
     def triggers(self) -> dict[int, Trigger]:
-        """Return the triggers that have a say, by task number."""
+        """Return the triggers other than the default, by task number."""
         return special(self.graph, (task.policy.trigger for task in self.tasks))
 
     def argument_counts(self) -> array[int]:
-        """Return, for each task, how many values it is called with: results, or a hook's event."""
+        """Return the number of positional values of each task: results, or the event of a hook."""
         counts = self.graph.in_degrees()
         for hook in range(self.own, len(counts)):
             counts[hook] = 1
@@ -47,22 +47,22 @@ class Layout:
 
 
 def covered(candidates: Iterable[Task]) -> list[Task]:
-    """Return these tasks and all that the edges on them mention, in order of appearance.
+    """Return these tasks and all tasks that their edges mention, in order of appearance.
 
-    A task that only served to bind others (named in no edge) is left out.
+    A task that was only used to bind others, and is in no edge, is left out.
     """
-    found = dict.fromkeys(candidates)
-    queue, mentioned = list(found), set()
-    for task in queue:  # grows while it is walked
+    tasks = dict.fromkeys(candidates)
+    queue, mentioned = list(tasks), set()
+    for task in queue:  # grows during the iteration
         for other in (*task.upstream, *task.downstream):
             _must_be_task(task, other)
             mentioned.add(other)
-            if other not in found:
-                found[other] = None
+            if other not in tasks:
+                tasks[other] = None
                 queue.append(other)
     return [
         task
-        for task in found
+        for task in tasks
         if not task.has_bound_tasks
         or task.upstream
         or task.downstream
@@ -72,9 +72,9 @@ def covered(candidates: Iterable[Task]) -> list[Task]:
 
 
 def edges_on(tasks: Iterable[Task]) -> list[Edge]:
-    """Return the edges kept on these tasks themselves, as far as both ends are among them.
+    """Return the edges stored on these tasks whose ends are both among them.
 
-    An edge counts if either of its tasks knows it, since users may append to one list only.
+    An edge counts if either of its tasks has it, since users may append to only one of the lists.
     """
     inside = dict.fromkeys(tasks)
     edges: dict[Edge, None] = {}
@@ -91,10 +91,10 @@ def edges_on(tasks: Iterable[Task]) -> list[Edge]:
     return list(edges)
 
 
-def lay_out(
+def index_dag(
     dag_name: str, tasks: Sequence[Task], edges: Iterable[Edge], *, own: int | None = None
-) -> Layout:
-    """Number the tasks and build the graph. ``own``: how many are no hooks, None for all.
+) -> IndexedDAG:
+    """Number the tasks and build the graph. ``own``: how many are not hooks, None for all.
 
     Raises DuplicateTaskError, DAGCycleError, and DAGError for a function that cannot take the
     results of its upstream tasks.
@@ -106,25 +106,25 @@ def lay_out(
         graph = Graph.build([task.name for task in tasks], pairs)
     except CycleFound as cycle:
         raise DAGCycleError(cycle.path, dag_name) from None
-    layout = Layout(tasks, graph, len(tasks) if own is None else own)
-    for task, count in zip(tasks, layout.argument_counts(), strict=True):
+    indexed = IndexedDAG(tasks, graph, len(tasks) if own is None else own)
+    for task, count in zip(tasks, indexed.argument_counts(), strict=True):
         if count:
             _check_room(dag_name, task, count)
-    return layout
+    return indexed
 
 
-def compile_layout(
-    dag_name: str, layout: Layout, on_failure: OnFailure, *, on_retry: str = ""
+def compile_indexed(
+    dag_name: str, indexed: IndexedDAG, on_failure: OnFailure, *, on_retry: str = ""
 ) -> CompiledDAG:
     """Replace tasks by data. Raises DAGError for a fixed argument that cannot be stored.
 
-    ``on_retry``: the reference of that hook.
+    ``on_retry``: the reference of that hook, "" if there is none.
     """
     policies: dict[Policy, int] = {}
     refs: dict[str, int] = {}
     seen: dict[tuple[Task, Trigger, bool], tuple[int, int]] = {}
     policy_of, ref_of = array("i"), array("i")
-    for task, count in zip(layout.tasks, layout.argument_counts(), strict=True):
+    for task, count in zip(indexed.tasks, indexed.argument_counts(), strict=True):
         kind = task.base, task.policy.trigger, count > 0
         if kind not in seen:
             policy = policies.setdefault(_policy(task, count > 0), len(policies))
@@ -134,19 +134,19 @@ def compile_layout(
         ref_of.append(ref)
     return CompiledDAG(
         name=dag_name,
-        graph=layout.graph,
+        graph=indexed.graph,
         policies=tuple(policies),
         policy_of=policy_of,
         refs=tuple(refs),
         ref_of=ref_of,
-        kwargs=_pack_kwargs(dag_name, layout.tasks),
+        kwargs=_pack_kwargs(dag_name, indexed.tasks),
         on_failure=on_failure,
         on_retry=on_retry,
     )
 
 
 def _policy(task: Task, has_upstream: bool) -> Policy:
-    """Return the task's policy; without upstream tasks there is nothing for a trigger to ask."""
+    """Return the task's policy. Without upstream tasks a trigger has no effect."""
     policy = task.policy
     if has_upstream or policy.trigger is Trigger.NONE_FAILED:
         return policy
@@ -180,14 +180,14 @@ def _check_names(dag_name: str, tasks: Sequence[Task]) -> None:
         if other is not task:
             raise DuplicateTaskError(
                 f"DAG {dag_name!r} has two tasks named {task.name!r}: {other.ref} and {task.ref}. "
-                "Give one of them another name with @task(name=…) or .bind('…'); if one is left "
+                "Give one of them another name with @task(name=…) or .bind('…'). If one is left "
                 "over from an earlier definition, draw the DAG in a `with DAG(…):` block.",
                 task.name,
             )
 
 
 def _check_room(dag_name: str, task: Task, count: int) -> None:
-    """Refuse upstream results that the function, or its predicate, has no parameter for."""
+    """Refuse upstream results for which the function or its predicate has no parameter."""
     plan = plan_for(task)
     room = len(plan.positional)
     who = f"Task {task.name!r} of DAG {dag_name!r}"
@@ -195,7 +195,7 @@ def _check_room(dag_name: str, task: Task, count: int) -> None:
         raise DAGError(
             f"{who} has {count} upstream tasks, but its function takes {room} positional "
             f"argument{'' if room == 1 else 's'}. Add parameters (or *args) for their results, "
-            "or take edges away."
+            "or remove edges."
         )
     twice = [name for name in plan.positional[:count] if name in task.kwargs]
     if twice:
@@ -213,6 +213,6 @@ def _check_room(dag_name: str, task: Task, count: int) -> None:
 def _must_be_task(owner: Task, other: object) -> None:
     if not isinstance(other, Task):
         raise DAGError(
-            f"Task {owner.name!r} has {other!r} among its edges, which is no task. "
+            f"Task {owner.name!r} has {other!r} among its edges, which is not a task. "
             "Is the function decorated with @task?"
         )

@@ -2,11 +2,11 @@
 
     python -m flowkit.leash PARENT_PID flowkit.worker --app etl …
 
-Whatever happens to the parent, SIGKILL included, the program gets SIGTERM and ends in good order.
-On Linux the kernel sends it; elsewhere the program looks once a second whether it has a new
-parent. Neither needs a thread: a worker forks its children, which is safe only without threads.
+However the parent dies, even by SIGKILL, the program gets SIGTERM and shuts down normally. On Linux
+the kernel sends the signal; elsewhere the program checks once a second whether it has a new parent.
+Neither needs a thread: a worker forks its children, which is safe only without threads.
 
-Whole lines are written at once, so that what several processes print into one pipe never mixes.
+The program writes whole lines, so that the output of several processes into one pipe does not mix.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Take the parent's pid and the program's module off the command line, and become it."""
+    """Read the parent's pid and the program's module from the command line, and run the module."""
     parent, module = int(sys.argv[1]), sys.argv[2]
     tie_to(parent)
     for stream in (sys.stdout, sys.stderr):
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def tie_to(parent: int) -> None:
-    """Have this process told to end when ``parent`` does; it ends at once if that is so already."""
+    """Send this process SIGTERM when ``parent`` dies; exit at once if it is already dead."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     else:
@@ -44,7 +44,7 @@ def tie_to(parent: int) -> None:
 
 
 def _look_for_parent(parent: int, every: float = LOOK_S) -> None:
-    # An interval timer is not inherited by forked children, so it needs no undoing there.
+    # Forked children do not inherit an interval timer, so they need not cancel it.
     def look(number: int, frame: FrameType | None) -> None:
         if os.getppid() != parent:
             signal.setitimer(signal.ITIMER_REAL, 0)

@@ -1,13 +1,13 @@
-"""Loading an app: the module that holds a user's tasks and DAGs, by file or by name.
+"""Loading an app: the module with a user's tasks and DAGs, by file or by name.
 
-The CLI and every worker load it through here, and all must give it the same module name, since
-that name is part of each task's reference. A file in a package (folders with ``__init__.py``) is
-loaded under its dotted name; any other file under its stem, with its folder first on ``sys.path``
-so that its helper modules are found. The same file twice is the same module.
+The CLI and every worker use this module, and all must give the app the same module name, since the
+name is part of each task's reference. A file in a package (folders with ``__init__.py``) is loaded
+under its dotted name. Any other file is loaded under its stem, with its folder first on
+``sys.path`` so that its helper modules are found. Loading a file twice returns the same module.
 
-It refuses names that would hide a module Python or flowkit needs, and files in a folder such as
-``/tmp``: any account could put a module there that the app then imports. Errors of the user's own
-code are told in the user's own frames, without flowkit's and the import machinery's.
+This module refuses names that would hide a module that Python or flowkit needs, and files in a
+folder such as ``/tmp``, where any account could put a module that the app then imports. Errors of
+user code are reported with the user's frames, without those of flowkit and the import machinery.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ from .task import Task
 from .trust import is_shared, is_sticky
 
 _FILE_SPEC = re.compile(r"(?P<target>.*?\.py)(?::(?P<dag>.*))?", re.DOTALL)
-# Frames in here are flowkit's own: where it refuses something, the line that asked is what matters.
+# Frames of flowkit are left out: if flowkit refuses something, the calling line matters.
 _OWN_FOLDER = os.path.join(os.path.dirname(__file__), "")
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
-# A file of one of these names, with its folder first on sys.path, would be taken for the real one.
+# A file with one of these names, with its folder first on sys.path, would hide the real module.
 _TAKEN = sys.stdlib_module_names | {"flowkit", "redis", "msgpack", "click", "rich", "fakeredis"}
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """A loaded module and its DAGs, by the name of the variable that holds each."""
+    """A loaded module and its DAGs, by the names of their variables."""
 
     name: str
     module: ModuleType
     dags: Mapping[str, DAG]
 
     def default_dag(self) -> DAG:
-        """Return the only DAG there is. Raises UnknownDAGError if there are several, or none."""
+        """Return the only DAG. Raises UnknownDAGError if there are several, or none."""
         if len(self.dags) == 1:
             return next(iter(self.dags.values()))
         if not self.dags:
@@ -58,12 +58,12 @@ class App:
             )
         raise UnknownDAGError(
             f"App {self.name!r} has several DAGs: {', '.join(map(repr, self._names()))}. "
-            f"Say which one, as in {self.name}:{next(iter(self.dags))}.",
+            f"Name one of them, as in {self.name}:{next(iter(self.dags))}.",
             known=self._names(),
         )
 
     def dag(self, name: str | None = None) -> DAG:
-        """Return a DAG by its variable's name or its own; None for the only one.
+        """Return a DAG by the name of its variable or its own name; None for the only DAG.
 
         Raises UnknownDAGError.
         """
@@ -88,8 +88,9 @@ class App:
 def split_spec(spec: str) -> tuple[str, str | None]:
     """Split "file.py:DAG" or "package.module:DAG" into target and DAG name (None if not given).
 
-    The name begins at the first colon after ``.py``, or at the first one of a module's name, so
-    a drive letter or an odd folder is no trouble. Raises AppError for an empty part.
+    The DAG name begins after the first colon behind ``.py``, or after the first colon of a module's
+    name, so a drive letter or a folder with a colon does not matter. Raises AppError for an empty
+    part.
     """
     match = _FILE_SPEC.fullmatch(spec)
     if match is None and not _looks_like_path(spec):
@@ -103,9 +104,9 @@ def split_spec(spec: str) -> tuple[str, str | None]:
 
 
 def load_app(spec: str) -> App:
-    """Load "package.module" or "path/to/file.py"; a ":DAG" behind it is left to ``App.dag``.
+    """Load "package.module" or "path/to/file.py". A ":DAG" after it is for ``App.dag``.
 
-    Raises AppError that says which file, what is wrong, and in which line.
+    Raises AppError, which names the file, the problem and the line.
     """
     target, _ = split_spec(spec)
     if target.endswith(".py") or _looks_like_path(target):
@@ -116,12 +117,12 @@ def load_app(spec: str) -> App:
 
 
 def _dags_of(module: ModuleType) -> dict[str, DAG]:
-    found: dict[str, DAG] = {}
+    dags: dict[str, DAG] = {}
     for name, value in vars(module).items():
-        if isinstance(value, DAG) and not any(value is dag for dag in found.values()):
-            found[name] = value
-    if found:
-        return found
+        if isinstance(value, DAG) and not any(value is dag for dag in dags.values()):
+            dags[name] = value
+    if dags:
+        return dags
     here = [task for task in Task._all_tasks if task.func.__module__ == module.__name__]
     own = [task for task in here if not task._in_dag]
     if not own:
@@ -152,7 +153,7 @@ def _load_file(target: str) -> ModuleType:
     if not path.exists():
         raise AppError(f"There is no file {target!r} (seen from {os.getcwd()}).")
     if path.suffix != ".py":
-        raise AppError(f"{target!r} is no Python file: its name does not end in .py.")
+        raise AppError(f"{target!r} is not a Python file: its name does not end in .py.")
     path = path.resolve()
     name, root = _module_name(path)
     loaded = sys.modules.get(name)
@@ -165,8 +166,8 @@ def _load_file(target: str) -> ModuleType:
     module = _import(name, str(path))
     if not _is_file_of(module, path):
         raise AppError(
-            f"{path} was to be loaded as module {name!r}, but Python found {_origin(module)} "
-            "under that name. Rename the file."
+            f"{path} must be loaded as module {name!r}, but Python found {_origin(module)} under "
+            "that name. Rename the file."
         )
     return module
 
@@ -193,23 +194,23 @@ def _refuse_shadow(name: str, loaded: ModuleType | None, path: Path) -> None:
         )
     if loaded is not None:
         raise AppError(
-            f"{path} cannot be loaded as module {name!r}: that one is loaded already, from "
-            f"{_origin(loaded)}. Rename one of them, or put them into packages."
+            f"{path} cannot be loaded as module {name!r}: a module of that name is already loaded, "
+            f"from {_origin(loaded)}. Rename one of them, or put them into packages."
         )
 
 
 def _refuse_shared(path: Path, root: Path) -> None:
     """Raise AppError if other accounts could put modules beside those of the app.
 
-    They can if they may write one of its folders, or rename one: a folder above that every account
-    may write lets them, unless it is sticky as ``/tmp`` is.
+    They can if they may write one of its folders. They also can if they may rename one: a parent
+    folder that every account may write allows that, unless it is sticky as ``/tmp`` is.
     """
     imported = True
     for folder in path.parents:
         if is_shared(folder) and (imported or not is_sticky(folder)):
             raise AppError(
                 f"{path} is not loaded: every account can put files into {folder}, and the app "
-                "would import modules from there. Move it into a folder of your own, or run: "
+                "would import modules from there. Move it into a folder that you own, or run: "
                 f"chmod o-w {folder}"
             )
         imported = imported and folder != root
@@ -225,14 +226,14 @@ def _import(name: str, what: str) -> ModuleType:
         if name == missing or name.startswith(f"{missing}."):
             raise AppError(_no_module(name, missing)) from None
         hint = f"\nIs {missing!r} installed in this environment ({sys.prefix})?"
-        raise AppError(_story(what, error) + hint) from error
+        raise AppError(_report(what, error) + hint) from error
     except SystemExit as error:
         raise AppError(
-            f"{what} ended the program while it was loaded (exit {error.code!r}). Put what runs "
-            "the program under `if __name__ == '__main__':`."
+            f"{what} ended the program while it was loaded (exit {error.code!r}). Put the lines "
+            "that run the program under `if __name__ == '__main__':`."
         ) from error
     except Exception as error:
-        raise AppError(_story(what, error)) from error
+        raise AppError(_report(what, error)) from error
 
 
 def _no_module(name: str, missing: str) -> str:
@@ -241,8 +242,8 @@ def _no_module(name: str, missing: str) -> str:
     return f"There is no module {name!r}: its package {missing!r} is not found."
 
 
-def _story(what: str, error: Exception) -> str:
-    """Tell an error of the user's code: what, in which line, and the way there."""
+def _report(what: str, error: Exception) -> str:
+    """Describe an error of user code: its message, its line and the frames that led to it."""
     kind = type(error).__name__
     frames = _user_frames(error.__traceback__)
     if isinstance(error, SyntaxError) and error.filename:
@@ -251,8 +252,8 @@ def _story(what: str, error: Exception) -> str:
         last = frames[-1] if frames else None
         place = f" ({last.filename}, line {last.lineno})" if last else ""
         text = error_text(error)
-    way = "".join(traceback.format_list(frames)).rstrip()
-    return f"{what} cannot be loaded: {text}{place}" + (f"\n{way}" if way else "")
+    trace = "".join(traceback.format_list(frames)).rstrip()
+    return f"{what} cannot be loaded: {text}{place}" + (f"\n{trace}" if trace else "")
 
 
 def _user_frames(trace: TracebackType | None) -> list[traceback.FrameSummary]:

@@ -1,21 +1,23 @@
-"""What tasks print and log becomes events: ``task_output`` and ``task_log``.
+"""Turning what tasks print and log into events: ``task_output`` and ``task_log``.
 
-The third part of ``flowkit.logging``. Streams are captured by ``log_streams``; this module makes
-events of their lines, and of the records that tasks log through the standard ``logging`` module.
-Capturing changes the form of what is written, and never whether it is written:
+This is the third part of ``flowkit.logging``. ``log_streams`` captures the streams; this module
+makes events of their lines, and of the records that tasks log through the standard ``logging``
+module. Capturing changes the format of what is written, but never whether it is written:
 
-- What a task prints is told at any level of the log: nobody expects a level to silence ``print``.
-- A handler of the user's that writes to a standard stream goes on deciding, by its level and its
-  filters, what is told; in an attempt its record becomes a ``task_log`` instead of its line.
-  Handlers that write elsewhere (to a file, to a server) are left alone.
-- A record that no such handler takes is told from the level of flowkit's logger on. For that, one
-  handler is added to the root logger. It takes nothing from ``logging``'s last resort: outside of
-  attempts a warning that no other handler takes still goes to standard error.
-- If the root logger was left as it comes (no handler, at WARNING), its level follows flowkit's
-  while records are captured, or a task's ``logging.getLogger(...).info(...)`` would say nothing.
-- Flowkit's own events are not written a second time by such a handler of the root logger.
-- A ``task_log`` goes to the handlers of flowkit's logger, and no further: those above have had the
-  record itself.
+- What a task prints is logged at every level of the log: users do not expect a level to silence
+  ``print``.
+- A user's handler that writes to a standard stream still decides, by its level and its filters,
+  which records are written. Within an attempt, its record becomes a ``task_log`` instead of its
+  line. Handlers that write elsewhere (to a file, to a server) are not changed.
+- A record that no such handler accepts is logged if flowkit's logger is enabled for its level. For
+  that, one handler is added to the root logger. It does not disable ``logging``'s last resort:
+  outside of attempts, a warning that no other handler accepts still goes to standard error.
+- If the root logger is in its default state (no handler, at WARNING), its level follows flowkit's
+  while records are captured. Otherwise a task's ``logging.getLogger(...).info(...)`` would write
+  nothing.
+- Such a handler of the root logger does not write flowkit's events a second time.
+- A ``task_log`` only goes to the handlers of flowkit's logger: handlers of its ancestors have
+  already received the record itself.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ from .log_output import plain
 from .log_records import make_record, write_record, write_to
 from .log_streams import CapturedStream, Who, passing_through
 
-# What every record has, and what formatters and flowkit's own filter add: the rest is `extra=`.
+# Attributes of every record, and those that formatters and flowkit's filter add. The rest is
+# from `extra=`.
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {
     "asctime",
     "message",
@@ -40,13 +43,13 @@ _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {
     "run_id",
     "task_name",
     "attempt",
-    "flowkit_told",
+    "flowkit_logged",
 }
 _LINE_FIELDS = ("timestamp", "level", "message", "event", "traceback")
 
 
 class Capture:
-    """Tells the words of tasks as events of ``logger``, with ``more`` fields on each."""
+    """Logs what tasks print and log as events of ``logger``, with the ``more`` fields on each."""
 
     def __init__(self, logger: logging.Logger, more: Mapping[str, object]) -> None:
         self._logger = logger
@@ -60,11 +63,13 @@ class Capture:
 
     def start(self) -> None:
         """Capture standard output and error."""
-        log_streams.start(self._tell_line)
+        log_streams.start(self._log_line)
 
     def start_records(self) -> None:
-        """Capture what is logged. After ``start``; and after the user's own set-up of logging,
-        since ``logging.basicConfig`` does nothing once the root logger has a handler.
+        """Capture what tasks log.
+
+        Call this after ``start``, and after the user's set-up of logging, since
+        ``logging.basicConfig`` does nothing if the root logger has a handler.
         """
         root = logging.getLogger()
         if root.level == logging.WARNING and not root.handlers:
@@ -76,7 +81,7 @@ class Capture:
                 self.replaces(handler)
 
     def stop(self) -> None:
-        """Undo both, telling first what is held."""
+        """Report incomplete lines, and undo ``start`` and ``start_records``."""
         log_streams.stop()
         root = logging.getLogger()
         root.removeHandler(self._root_handler)
@@ -88,8 +93,9 @@ class Capture:
         self._level_set = None
 
     def replaces(self, handler: logging.Handler) -> bool:
-        """Return whether a handler writes to a standard stream, and from now on have its records
-        told in its place. One on flowkit's own logger is there to write flowkit's events.
+        """Return whether a handler writes to a standard stream; if so, capture its records.
+
+        A handler on flowkit's logger is not captured, since it writes flowkit's events.
         """
         if handler in self._logger.handlers or not _writes_to_standard_stream(handler):
             return False
@@ -98,9 +104,9 @@ class Capture:
             self._quieted.append(handler)
         return True
 
-    # -- telling ---------------------------------------------------------------------------------
+    # -- writing events --------------------------------------------------------------------------
 
-    def _tell_line(self, whose: Who, stream: str, line: str) -> None:
+    def _log_line(self, whose: Who, stream: str, line: str) -> None:
         fields = {**self._fields(whose), "stream": stream}
         context = {name: fields[name] for name in fields if name != "task_name"}
         if stream == "stdout":
@@ -114,34 +120,38 @@ class Capture:
         place = (f"<{stream}>", 0, None)
         record = make_record(self._logger, logging.INFO, line, extra, place)
         with passing_through():  # a handler may print
-            if self._logger.disabled:  # as logging.config does to loggers that it does not know
+            if self._logger.disabled:  # logging.config disables loggers that it does not know
                 getattr(sys, stream).write(line + "\n")
             write_record(self._logger, record)
 
-    def tell_record(self, whose: Who, record: logging.LogRecord) -> None:
-        """Tell a record that was logged within an attempt, once."""
-        if hasattr(record, "flowkit_told"):
+    def log_record(self, whose: Who, record: logging.LogRecord) -> None:
+        """Log a record of an attempt, once."""
+        if hasattr(record, "flowkit_logged"):
             return
-        record.flowkit_told = True
+        record.flowkit_logged = True
         fields = {**self._fields(whose), "logger": record.name}
         fields |= _extra_of(record, {*_LINE_FIELDS, *fields})
-        told = copy.copy(record)
-        told.name, told.msg, told.args = self._logger.name, _message_of(record), None
+        event_record = copy.copy(record)
+        event_record.name, event_record.msg, event_record.args = (
+            self._logger.name,
+            _message_of(record),
+            None,
+        )
         context = {name: fields[name] for name in fields if name != "task_name"}
-        vars(told).update(
+        vars(event_record).update(
             event="task_log", fields=fields, context=context, flowkit_lead=f"{whose[1]}: "
         )
         with passing_through():
             for handler in self._logger.handlers:
-                if told.levelno >= handler.level:
-                    write_to(handler, told)
+                if event_record.levelno >= handler.level:
+                    write_to(handler, event_record)
 
-    def would_tell(self, level: int) -> bool:
-        """Return whether a record that no handler of the user's takes is worth a line."""
+    def accepts(self, level: int) -> bool:
+        """Return whether to log a record that no handler of the user accepts."""
         return self._logger.isEnabledFor(level)
 
     def is_own(self, record: logging.LogRecord) -> bool:
-        """Return whether flowkit has told this already: it is an event, or the copy of a record."""
+        """Return whether flowkit has logged this: it is an event, or the copy of a record."""
         own = self._logger.name
         of_own = record.name == own or record.name.startswith(f"{own}.")
         return of_own or hasattr(record, "flowkit_written")
@@ -152,14 +162,14 @@ class Capture:
 
 
 class _RootHandler(logging.Handler):
-    """Sees every record that is not kept from the root logger."""
+    """Receives every record that reaches the root logger."""
 
     def __init__(self, capture: Capture) -> None:
         super().__init__()
         self._capture = capture
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Take a record without a lock: there is nothing here to guard."""
+        """Handle a record without a lock, since there is nothing to guard."""
         try:
             self.emit(record)
         except Exception:
@@ -167,7 +177,7 @@ class _RootHandler(logging.Handler):
         return True
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Tell a record that is an attempt's and that no other handler will tell."""
+        """Log a record of an attempt that no other handler will log."""
         others = [handler for handler in _handlers(record.name) if handler is not self]
         attempt = attempt_fields()
         if attempt is None:
@@ -175,33 +185,33 @@ class _RootHandler(logging.Handler):
             if not others and last is not None and record.levelno >= last.level:
                 last.handle(record)
             return
-        # Each of them is asked, since the answer also takes charge of one that is new.
+        # Ask all of them, since `replaces` also captures handlers that are new.
         replaced = [handler for handler in others if self._capture.replaces(handler)]
-        told = replaced or self._capture.is_own(record)
-        if not told and self._capture.would_tell(record.levelno):
-            self._capture.tell_record(attempt[:3], record)
+        is_logged = replaced or self._capture.is_own(record)
+        if not is_logged and self._capture.accepts(record.levelno):
+            self._capture.log_record(attempt[:3], record)
 
 
 class _InItsPlace(logging.Filter):
-    """On a handler that writes to a standard stream: keeps from it what is told already."""
+    """A filter on a handler for a standard stream: drops records that are already logged."""
 
     def __init__(self, capture: Capture) -> None:
         super().__init__()
         self._capture = capture
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Tell an attempt's record here; else let the handler write what is not written yet."""
+        """Log a record of an attempt; let the handler write other records, if not yet written."""
         if self._capture.is_own(record):
             return False
         attempt = attempt_fields()
         if attempt is None:
             return True
-        self._capture.tell_record(attempt[:3], record)
+        self._capture.log_record(attempt[:3], record)
         return False
 
 
 def _handlers(name: str) -> Iterator[logging.Handler]:
-    """Yield all handlers that a record of the logger of that name comes to."""
+    """Yield all handlers that receive records of the logger with that name."""
     logger: logging.Logger | None = logging.getLogger(name)
     while logger is not None:
         yield from logger.handlers
@@ -214,14 +224,14 @@ def _writes_to_standard_stream(handler: logging.Handler) -> bool:
     stream = stream or getattr(getattr(handler, "console", None), "file", None)
     if stream is None:
         return False
-    captured = [one for one in (sys.stdout, sys.stderr) if isinstance(one, CapturedStream)]
+    captured = [item for item in (sys.stdout, sys.stderr) if isinstance(item, CapturedStream)]
     beneath = stream in (sys.__stdout__, sys.__stderr__)
-    beneath = beneath or any(stream is one.beneath() for one in captured)
+    beneath = beneath or any(stream is item.beneath() for item in captured)
     return beneath or isinstance(stream, CapturedStream)
 
 
 def _message_of(record: logging.LogRecord) -> str:
-    """Return a record's message; arguments that do not fit its format must not lose it."""
+    """Return a record's message, even if its arguments do not fit its format."""
     try:
         return record.getMessage()
     except Exception:
@@ -229,7 +239,7 @@ def _message_of(record: logging.LogRecord) -> str:
 
 
 def _extra_of(record: logging.LogRecord, taken: set[str]) -> dict[str, Any]:
-    """Return what was logged with ``extra=``; what a line has anyway becomes ``context_NAME``."""
+    """Return what was logged with ``extra=``. A name that the line has becomes ``context_NAME``."""
     extra = {name: value for name, value in vars(record).items() if name not in _USUAL}
     return {f"context_{name}" if name in taken else name: extra[name] for name in extra}
 
@@ -238,9 +248,9 @@ _current: Capture | None = None
 
 
 def start_capture(logger: logging.Logger, more: Mapping[str, object], *, records: bool) -> None:
-    """Capture the output of tasks from now on, in place of any capture before; see ``Capture``.
+    """Capture the output of tasks from now on, replacing any earlier capture. See ``Capture``.
 
-    ``records``: also what they log.
+    ``records``: also capture what they log.
     """
     global _current
     stop_capture()
@@ -251,12 +261,12 @@ def start_capture(logger: logging.Logger, more: Mapping[str, object], *, records
 
 
 def is_capturing() -> bool:
-    """Return whether output is captured in this process, so that a child may do the same."""
+    """Return whether output is captured in this process, so that a child can do the same."""
     return _current is not None
 
 
 def stop_capture() -> None:
-    """Capture no more. Nothing happens if nothing is captured."""
+    """Stop capturing. Does nothing if nothing is captured."""
     global _current
     if _current is not None:
         _current.stop()

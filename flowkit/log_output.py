@@ -1,11 +1,11 @@
-"""Where log records become lines: the handler on standard output, and the text and JSON forms.
+"""Turning log records into lines: the handler on standard output, and the text and JSON formats.
 
-The private half of ``flowkit.logging``, which states the rules. A record made there carries
-``event``, ``fields`` (all of them) and ``context`` (those that the message does not tell); one that
-is about a task's own words also ``flowkit_lead``, which the text form writes in front of them.
-Records that other code writes to the same logger have none, and are written as well.
+This is the private half of ``flowkit.logging``, which states the rules. A record made there has
+``event``, ``fields`` (all of them) and ``context`` (those that the message does not contain). A
+record of a task's output also has ``flowkit_lead``, which the text format writes in front of the
+message. Records that other code writes to the same logger have none of these, and are written too.
 
-What each line must keep: it is one line, one ``write``, in an encoding that the stream can take.
+Invariant: each record is one line and one ``write``, in an encoding that the stream supports.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ _COLORS = {
 
 
 class StdoutHandler(logging.Handler):
-    """Writes whole lines to whatever standard output is at that moment."""
+    """Writes whole lines to the current standard output."""
 
     def createLock(self) -> None:  # noqa: N802 - named by the standard module
-        """Use the one lock that all loggers share."""
+        """Use the lock that all loggers share."""
         # The base class registers the handler, so that the shared lock is renewed after a fork.
         super().createLock()
         self.lock = _WRITE_LOCK
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record's line, unless a logger below this one has written it."""
+        """Write a record's line, unless a descendant logger has already written it."""
         stream = _open_stream()
         if stream is None or hasattr(record, "flowkit_written"):
             return
@@ -76,12 +76,12 @@ def _open_stream() -> TextIO | None:
 
 
 def has_own_handler(logger: logging.Logger) -> bool:
-    """Tell whether a logger has this module's handler."""
+    """Return whether a logger has this module's handler."""
     return any(isinstance(handler, StdoutHandler) for handler in logger.handlers)
 
 
 def own_handler(logger: logging.Logger) -> StdoutHandler:
-    """Return this module's handler of a logger, adding it the first time."""
+    """Return this module's handler of a logger. The first call adds it."""
     with _WRITE_LOCK:
         for handler in logger.handlers:
             if isinstance(handler, StdoutHandler):
@@ -116,7 +116,7 @@ class TextFormatter(logging.Formatter):
 class JsonFormatter(logging.Formatter):
     """One JSON object, with the time in UTC.
 
-    In a daemon that was started with a token, each line begins with it.
+    If the daemon was started with a token, each line begins with it.
     """
 
     def __init__(self) -> None:
@@ -140,23 +140,23 @@ class JsonFormatter(logging.Formatter):
             safe = {key: plain(v) if _as_json(v) is None else v for key, v in line.items()}
             text = json.dumps(safe, default=plain)
         text = self._mark + text[1:]
-        return text.replace("\x7f", "\\u007f")  # the one control character that is ASCII to JSON
+        return text.replace("\x7f", "\\u007f")  # the only control character that JSON leaves
 
 
 def mark_of(token: str) -> str:
-    """Return how a JSON line of a daemon that has this token begins."""
+    """Return the beginning of each JSON line of a daemon with this token."""
     return f'{{"start": "{token}", '
 
 
 def _level_of(record: logging.LogRecord) -> str:
-    """Return the level's name: flowkit's for its own events, whatever the program calls it."""
+    """Return the level's name: for flowkit's events its own, even if the program renames it."""
     if hasattr(record, "event"):
         return _OWN_LEVELS.get(record.levelno, record.levelname)
     return record.levelname
 
 
 def _as_json(value: object) -> str | None:
-    """Return strict JSON, or None for what has none: NaN, a cycle, keys that are no strings."""
+    """Return strict JSON, or None if there is none: for NaN, a cycle or keys of other types."""
     try:
         return json.dumps(value, default=plain, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
@@ -164,7 +164,7 @@ def _as_json(value: object) -> str | None:
 
 
 def _exception_fields(record: logging.LogRecord) -> dict[str, object]:
-    """Return the exception that code outside this module logged, as one field of the line."""
+    """Return the exception that other code has logged, as one field of the line."""
     if not record.exc_info or record.exc_info[0] is None:
         return {}
     return {"traceback": logging.Formatter().formatException(record.exc_info)}
@@ -186,9 +186,9 @@ def _quoted(value: object) -> str:
 
 
 def described(error: BaseException) -> tuple[str, str]:
-    """Return an error's type and message; those it had in the process that it comes from.
+    """Return an error's type and message, as they were in the process where it was raised.
 
-    A message is cut to what a line can hold.
+    The message is shortened to fit a line.
     """
     if isinstance(error, TaskExecutionError):
         return error.error_type, shorten(error.error_message)
@@ -196,5 +196,5 @@ def described(error: BaseException) -> tuple[str, str]:
 
 
 def plain(value: object) -> str:
-    """Return a value's text; one that cannot say what it is must not fail the line."""
+    """Return a value's text. A value whose ``__str__`` raises must not fail the line."""
     return text_of(value, f"<{type(value).__name__} that cannot be printed>")

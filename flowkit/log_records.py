@@ -1,14 +1,14 @@
-"""Writing a record of flowkit's own, whatever the program has installed in ``logging``.
+"""Writing flowkit's log records, whatever the program has installed in ``logging``.
 
-A record factory, a filter or a handler of the user's may raise, or set attributes that flowkit
-uses. None of that may fail a task, end a worker's process or lose a line of flowkit's log:
+The user's record factory, filter or handler may raise, or set attributes that flowkit uses. That
+must not fail a task, end a worker's process or lose a line of flowkit's log:
 
 - Flowkit's attributes are set after the factory has run, so they win.
-- A factory that raises is replaced by the standard one for that record.
-- A filter or a handler that raises is reported on standard error, once for each kind of error.
-  Flowkit's own handler writes the line, even if it would have come after the one that raised.
+- If the factory raises, the standard one makes that record.
+- If a filter or a handler raises, it is reported on standard error, once per kind of error.
+  Flowkit's handler still writes the line, even if it comes after the handler that raised.
 
-KeyboardInterrupt alone passes: it is the user's Ctrl-C.
+Only KeyboardInterrupt passes: it is the user's Ctrl-C.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _reported: set[tuple[str, str]] = set()
 def make_record(
     logger: logging.Logger, level: int, message: str, own: Mapping[str, object], place: Place
 ) -> logging.LogRecord:
-    """Return a new record with the attributes ``own``."""
+    """Return a new record with the attributes of ``own``."""
     path, line, function = place
     try:
         record = logger.makeRecord(logger.name, level, path, line, message, (), None, function)
@@ -45,7 +45,7 @@ def make_record(
 
 
 def write_record(logger: logging.Logger, record: logging.LogRecord) -> None:
-    """Give a record to all handlers of a logger and of those above it."""
+    """Pass a record to all handlers of a logger and of its ancestors."""
     try:
         logger.handle(record)
     except KeyboardInterrupt:
@@ -54,11 +54,11 @@ def write_record(logger: logging.Logger, record: logging.LogRecord) -> None:
         report_broken("A filter or handler of the log", error)
         for handler in list(logger.handlers):
             if isinstance(handler, StdoutHandler) and record.levelno >= handler.level:
-                handler.emit(record)  # which writes no record twice
+                handler.emit(record)  # it never writes a record twice
 
 
 def write_to(handler: logging.Handler, record: logging.LogRecord) -> None:
-    """Give a record to one handler."""
+    """Pass a record to one handler."""
     try:
         handler.handle(record)
     except KeyboardInterrupt:
@@ -68,14 +68,14 @@ def write_to(handler: logging.Handler, record: logging.LogRecord) -> None:
 
 
 def report_broken(what: str, error: BaseException) -> None:
-    """Say on standard error that something the program has installed in ``logging`` raised."""
+    """Report on standard error that something the program installed in ``logging`` raised."""
     kind = type(error).__name__
     if (what, kind) in _reported:
         return
     _reported.add((what, kind))
     text = f"{what} raised {kind}: {plain(error)}. Lines may be missing where it writes. A handler "
     text += "must not raise: let it call handleError(). Further errors of this kind are not shown."
-    # With standard error closed there is nowhere left to say it.
+    # If standard error is closed, there is nowhere to report it.
     with suppress(Exception), passing_through():
         trace = "".join(traceback.format_exception(error)).splitlines()
         lines = "".join(f"{escape_text(line)}\n" for line in (f"flowkit: {text}", *trace))

@@ -1,21 +1,20 @@
-"""Standard output and error while they are captured: what a task prints becomes lines that know
-their attempt.
+"""Captured standard output and error: what a task prints becomes lines with their attempt.
 
-``CapturedStream`` stands in the place of ``sys.stdout`` or ``sys.stderr``. Its rules:
+``CapturedStream`` replaces ``sys.stdout`` or ``sys.stderr``. Its rules:
 
-- Which attempt is printing is asked of the context variable at each write. Outside of attempts
-  (also in a thread that a task started by itself) text goes on untouched, as does what is no text:
-  ``.buffer``, ``fileno()`` and all else are those of the stream beneath.
-- A line is told when it is complete; what has no line end is held until ``end_lines``, which the
-  executors call at an attempt's end if anything is held at all (``HELD``). Each thread of an
-  attempt has lines of its own, so two threads cannot mix theirs.
-- A line is cut at ``LONGEST_LINE`` characters and goes on as the next one, so a task that never
-  ends its line costs no memory. A carriage return starts a line anew, as on a terminal: of a
-  progress bar the last state is told. Empty lines are left out.
-- Whoever writes the told lines does so inside ``passing_through()``: then everything goes on
-  untouched, so that telling a line cannot tell another.
+- Each write reads the printing attempt from the context variable. Outside of attempts (also in a
+  thread that a task has started) text passes unchanged. So does everything else: ``.buffer``,
+  ``fileno()`` and other attributes are those of the underlying stream.
+- A line is reported when it is complete. Text without a line end is held until ``end_lines``, which
+  the executors call at the end of an attempt if any text is held (``HELD``). Each thread of an
+  attempt has separate lines, so two threads cannot mix theirs.
+- A line is cut at ``LONGEST_LINE`` characters and continues as the next one, so a task that never
+  ends its line uses no more memory. A carriage return restarts the line, as on a terminal: only the
+  last state of a progress bar is reported. Empty lines are dropped.
+- Code that writes the reported lines does so inside ``passing_through()``. There, all text passes
+  unchanged, so reporting a line cannot report another line.
 
-This module decides what a line is and whose. What becomes of it is up to ``start(tell)``.
+This module determines lines and their attempts. The function given to ``start`` handles them.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ from typing import Any, TextIO
 from .context import attempt_fields
 
 LONGEST_LINE = 16 * 1024
-# A thread that a task left behind may print after the attempt's end, when nobody ends its line.
+# A thread that a task left behind may print after the attempt's end, when nothing ends its line.
 MOST_HELD = 10_000
 
 Who = tuple[str, str, int]  # run id, task name, attempt
-Tell = Callable[[Who, str, str], None]  # whose, "stdout" or "stderr", the line
+Report = Callable[[Who, str, str], None]  # the attempt, "stdout" or "stderr", the line
 
-_tell: Tell | None = None
+_report: Report | None = None
 _lock = threading.Lock()
 
 
@@ -45,7 +44,7 @@ def _renew_lock() -> None:
     _lock = threading.Lock()
 
 
-# A thread may hold the lock while another one forks; in the copy nothing would release it.
+# A thread may hold the lock while another one forks; in the child nothing would release it.
 os.register_at_fork(after_in_child=_renew_lock)
 
 
@@ -57,7 +56,7 @@ _busy = _Busy()
 
 
 class _Rest:
-    """What has been printed of a line so far."""
+    """The text of a line that is not complete yet."""
 
     __slots__ = ("_parts", "_size")
 
@@ -66,7 +65,7 @@ class _Rest:
         self._size = 0
 
     def add(self, text: str) -> list[str]:
-        """Take more text; return the lines that are complete with it."""
+        """Add text; return the lines that it completes."""
         if "\n" not in text and self._size + len(text) <= LONGEST_LINE:
             self._parts.append(text)
             self._size += len(text)
@@ -80,47 +79,47 @@ class _Rest:
         return lines
 
     def end(self) -> list[str]:
-        """Return what is left, as lines."""
+        """Return the remaining text, as lines."""
         return _pieces(_visible("".join(self._parts)))
 
     def __bool__(self) -> bool:
         return self._size > 0
 
 
-# Whose → (thread, stream) → what is held of its line. Usually empty, which costs one look to see.
+# Attempt → (thread, stream) → its incomplete line. Usually empty, which is cheap to check.
 HELD: dict[Who, dict[tuple[int, str], _Rest]] = {}
 
 
 class CapturedStream:
-    """In place of a standard stream; ``name``: "stdout" or "stderr"."""
+    """Replaces a standard stream. ``name``: "stdout" or "stderr"."""
 
     def __init__(self, name: str, beneath: TextIO) -> None:
         self._name = name
         self._beneath = beneath
 
     def beneath(self) -> TextIO:
-        """Return the stream in whose place this one stands, or the process' own if it is closed."""
+        """Return the replaced stream; if it is closed, the original one of the process."""
         own: TextIO | None = sys.__stdout__ if self._name == "stdout" else sys.__stderr__
         closed = getattr(self._beneath, "closed", False)
         return own if closed and own is not None else self._beneath
 
     def write(self, text: str) -> int:
-        """Take what a task prints, and pass on everything else."""
+        """Capture what a task prints, and pass on everything else."""
         attempt = attempt_fields()
-        tell = _tell
-        if attempt is None or tell is None or _busy.passing:
+        report = _report
+        if attempt is None or report is None or _busy.passing:
             return self.beneath().write(text)
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         whose = attempt[:3]
         for line in self._lines(whose, text):
-            tell(whose, self._name, line)
+            report(whose, self._name, line)
         if len(HELD) > MOST_HELD:
             _end(_oldest())
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """Write each of these, as files do: they bring their own line ends."""
+        """Write each of these, as files do: no line ends are added."""
         for line in lines:
             self.write(line)
 
@@ -146,7 +145,7 @@ class CapturedStream:
 
 
 def end_lines() -> None:
-    """Tell what the current attempt has printed without a line end, in any of its threads."""
+    """Report what the current attempt has printed without a line end, in any of its threads."""
     attempt = attempt_fields()
     if attempt is not None:
         _end(attempt[:3])
@@ -155,10 +154,10 @@ def end_lines() -> None:
 def _end(whose: Who) -> None:
     with _lock:
         rests = HELD.pop(whose, {})
-    if _tell is not None:
+    if _report is not None:
         for (_, name), rest in rests.items():
             for line in rest.end():
-                _tell(whose, name, line)
+                _report(whose, name, line)
 
 
 def _oldest() -> Who:
@@ -168,7 +167,7 @@ def _oldest() -> Who:
 
 @contextmanager
 def passing_through() -> Iterator[None]:
-    """Within the block, this thread's output goes on untouched."""
+    """Within the block, this thread's output passes unchanged."""
     before, _busy.passing = _busy.passing, True
     try:
         yield
@@ -176,22 +175,22 @@ def passing_through() -> Iterator[None]:
         _busy.passing = before
 
 
-def start(tell: Tell) -> None:
-    """Capture both streams, if they are not captured; each line goes to ``tell`` from now on."""
-    global _tell
+def start(report: Report) -> None:
+    """Capture both streams, if they are not captured. From now on ``report`` gets each line."""
+    global _report
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, CapturedStream):
             setattr(sys, name, CapturedStream(name, stream))
-    _tell = tell
+    _report = report
 
 
 def stop() -> None:
-    """Tell what is held and put the streams back. One that others have wrapped passes all on."""
-    global _tell
+    """Report incomplete lines and restore the streams. A wrapped stream passes text from now on."""
+    global _report
     for whose in list(HELD):
         _end(whose)
-    _tell = None
+    _report = None
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, CapturedStream):
@@ -199,12 +198,12 @@ def stop() -> None:
 
 
 def stream_beneath(stream: Any) -> Any:
-    """Return a stream itself, or the one beneath if it is a captured one."""
+    """Return the stream itself, or the underlying stream of a captured one."""
     return stream.beneath() if isinstance(stream, CapturedStream) else stream
 
 
 def _visible(line: str) -> str:
-    """Return what a terminal would show of a line."""
+    """Return the part of a line that a terminal would show."""
     return line.rstrip("\r").rpartition("\r")[2]
 
 
@@ -213,7 +212,7 @@ def _pieces(line: str) -> list[str]:
 
 
 def _forget_parent() -> None:
-    """In a copy of this process: what was held is the original's to tell."""
+    """In a forked child: drop incomplete lines, since the parent reports them."""
     global _lock
     _lock = threading.Lock()
     HELD.clear()

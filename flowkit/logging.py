@@ -1,22 +1,22 @@
-"""The life-cycle log: one line for everything that happens to a DAG, a run or a task.
+"""The life-cycle log: one line for every event of a DAG, a run or a task.
 
-Everything goes through the standard ``logging`` module under the logger's name, so a user's own
-handlers and filters see every record; ``record.event`` is the event's name, ``record.fields`` all
-of its fields. This module adds one handler of its own, which writes to standard output.
+All records go through the standard ``logging`` module under the logger's name, so the user's
+handlers and filters see every record. ``record.event`` is the name of the event, and
+``record.fields`` has all its fields. This module adds one handler, which writes to standard output.
 
 Rules:
-- One record is one line and one ``write``; all loggers share a lock, so lines never mix. Loggers
-  nested by name (``flowkit``, ``flowkit.worker``) do not write a record twice.
+- One record is one line and one ``write``; all loggers share a lock, so lines never mix. Nested
+  loggers (``flowkit``, ``flowkit.worker``) do not write a record twice.
 - ``sys.stdout`` is looked up for each line, so redirection works at any time.
-- Text escapes control characters: a task's name or error cannot move the cursor, forge a second
-  line or turn text around. JSON is ASCII and strictly valid, whatever the context holds.
-- A line's own fields win: context of the same name is written as ``context_NAME``.
-- Logging never fails a task: a reader that went away or a closed stream loses lines, no more, and
-  a record factory, filter or handler of the user's that raises is reported (``log_records``).
-- Two loggers of one name are one, as in the standard module: what was set last holds.
+- Text escapes control characters: the name or error of a task cannot move the cursor, forge a
+  second line or reverse text. JSON is ASCII and strictly valid, whatever the context contains.
+- The fields of a line win: context of the same name is written as ``context_NAME``.
+- Logging never fails a task. A broken pipe or a closed stream only loses lines, and an error in
+  the user's record factory, filter or handler is reported (``log_records``).
+- Two loggers with one name are the same logger, as in the standard module: the last setting wins.
 
 ``configure_logging(capture_output=True)`` also turns what tasks print and log into events: see
-``log_capture``. ``AttemptFilter`` is for those who format records themselves.
+``log_capture``. ``AttemptFilter`` helps programs that format records themselves.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ from .log_records import make_record, write_record
 from .log_streams import passing_through
 
 _CONFIGURE_LOCK = threading.Lock()
-# The names that each JSON line has anyway; context may not take them.
+# The names that each JSON line always has; context cannot use them.
 _LINE_FIELDS = frozenset({"timestamp", "level", "message", "event"})
 _ERROR_FIELDS = ("error_type", "error_message")
 _NO_ATTEMPT: dict[str, object] = {"run_id": "", "task_name": "", "attempt": 0}
 
 
 class LogLevel(IntEnum):
-    """The levels, as the standard module numbers them, with two more between INFO and WARNING."""
+    """The levels of the standard module, and two more between INFO and WARNING."""
 
     DEBUG = 10
     INFO = 20
     SUCCESS = 25
-    """A task reached its aim."""
+    """A task has succeeded."""
     SYSTEM = 26
-    """What concerns a whole DAG, or a daemon."""
+    """Events of a whole DAG, or of a daemon."""
     WARNING = 30
     ERROR = 40
 
@@ -66,7 +66,7 @@ class LogLevel(IntEnum):
 
 
 for _level in (LogLevel.SUCCESS, LogLevel.SYSTEM):
-    if logging.getLevelName(int(_level)) == f"Level {int(_level)}":  # a program's own name stays
+    if logging.getLevelName(int(_level)) == f"Level {int(_level)}":  # keep a name of the program
         logging.addLevelName(int(_level), _level.name)
 _levels_set: dict[str, int] = {}  # by this module, by the logger's name
 
@@ -74,11 +74,11 @@ _levels_set: dict[str, int] = {}  # by this module, by the logger's name
 class FlowkitLogger:
     """Writes one line for each event, as text or as JSON.
 
-    ``name``: the standard logger to write through, also at ``.logger``. ``level``: a LogLevel, a
-    number or a name; less important events are dropped. ``json_output``: one JSON object a line.
-    ``use_colors``: None for colours on a terminal only, which NO_COLOR, FORCE_COLOR and TERM=dumb
-    change. Each ``log_...`` method takes further keyword context. Raises ValueError for an
-    unknown level.
+    ``name``: the standard logger to write to, also available as ``.logger``. ``level``: a
+    LogLevel, a number or a name; events below it are dropped. ``json_output``: one JSON object per
+    line. ``use_colors``: None for colours on a terminal only, unless NO_COLOR, FORCE_COLOR or
+    TERM=dumb says otherwise. Each ``log_...`` method takes further keyword arguments as context.
+    Raises ValueError for an unknown level.
     """
 
     def __init__(
@@ -103,14 +103,15 @@ class FlowkitLogger:
         return self.logger.level
 
     def enabled(self, level: int) -> bool:
-        """Tell whether a line of this level would be written; cheap enough to ask per task."""
+        """Return whether a line of this level would be written. Cheap enough to call per task."""
         return self.logger.isEnabledFor(level)
 
     def event(self, level: int, event_name: str, message: str, /, **fields: object) -> None:
-        """Write any other event, in the same shape: ``event("...", run_id=..., worker=...)``.
+        """Write any other event in the same format.
 
-        ``fields`` are JSON fields, and follow the message as ``key=value`` in text. Use the names
-        ``run_id``, ``task_name``, ``dag_name``, ``attempt``, ``worker``, ``duration`` (seconds).
+        ``fields`` are fields of the JSON line, and follow the message as ``key=value`` in text. Use
+        the names ``run_id``, ``task_name``, ``dag_name``, ``attempt``, ``worker`` and ``duration``
+        (seconds).
         """
         if self.enabled(level):
             self._write(level, event_name, message, {}, fields)
@@ -134,8 +135,8 @@ class FlowkitLogger:
     def log_task_failure(self, name: str, error: BaseException | str, **context: object) -> None:
         """A task has failed for good.
 
-        ``error``: the exception, or its message where only that is known; then ``error_type`` in
-        the context names its type.
+        ``error``: the exception, or its message if only that is known; then ``error_type`` in the
+        context names its type.
         """
         if self.enabled(LogLevel.ERROR):
             if isinstance(error, BaseException):
@@ -151,9 +152,9 @@ class FlowkitLogger:
     def log_task_retry(
         self, name: str, attempt: int, max_retries: int, delay: float, **context: object
     ) -> None:
-        """A task goes into retry ``attempt`` of ``max_retries``, after ``delay`` seconds.
+        """A task will be retried after ``delay`` seconds: retry ``attempt`` of ``max_retries``.
 
-        ``error_type`` and ``error_message`` in the context tell why.
+        ``error_type`` and ``error_message`` in the context give the reason.
         """
         if self.enabled(LogLevel.WARNING):
             own = {"task_name": name, "attempt": attempt, "max_retries": max_retries}
@@ -164,7 +165,7 @@ class FlowkitLogger:
             self._write(LogLevel.WARNING, "task_retry", text, {**own, **why}, context)
 
     def log_task_skip(self, name: str, reason: str, **context: object) -> None:
-        """A task does not run, for ``reason``."""
+        """A task is skipped because of ``reason``."""
         if self.enabled(LogLevel.INFO):
             own = {"task_name": name, "reason": reason}
             text = f"Task skipped: {name} ({reason})"
@@ -178,7 +179,7 @@ class FlowkitLogger:
             self._write(LogLevel.SYSTEM, "dag_start", text, own, context)
 
     def log_dag_progress(self, name: str, completed: int, total: int, **context: object) -> None:
-        """So many tasks of a run are over. Nothing out of nothing counts as all."""
+        """``completed`` of ``total`` tasks have ended. Without tasks, that counts as 100 %."""
         if self.enabled(LogLevel.SYSTEM):
             percentage = round(100 * completed / total, 1) if total else 100.0
             own = {"dag_name": name, "completed": completed, "total": total}
@@ -196,7 +197,7 @@ class FlowkitLogger:
             self._write(LogLevel.SYSTEM, "dag_complete", text, own, context)
 
     def _log(self, level: LogLevel | int | str, message: str, **context: object) -> None:
-        """Write a message of the program's own. Programs call it, so its name is promised."""
+        """Write a message of the program. Programs call this method, so its name is stable."""
         number = LogLevel.parse(level)
         if self.enabled(number):
             self._write(number, "message", message, {}, context)
@@ -212,32 +213,32 @@ class FlowkitLogger:
         taken = _LINE_FIELDS | own.keys()
         context = {(f"context_{key}" if key in taken else key): context[key] for key in context}
         extra = {"event": event, "fields": {**own, **context}, "context": context}
-        # stacklevel 3: the record points at the caller of the public method, not in here.
+        # stacklevel 3: the record points at the caller of the public method.
         path, line, function, _ = self.logger.findCaller(stacklevel=3)
-        with passing_through():  # what a handler of the user's prints is not a task's
+        with passing_through():  # output of the user's handler is not output of a task
             record = make_record(self.logger, level, message, extra, (path, line, function))
             write_record(self.logger, record)
 
 
 class AttemptFilter(logging.Filter):
-    """Adds ``run_id``, ``task_name`` and ``attempt`` to each record, for a formatter of your own.
+    """Adds ``run_id``, ``task_name`` and ``attempt`` to each record, for your own formatter.
 
-    Put it on a handler: filters of a logger do not see the records of loggers below it. Outside
-    of attempts the values are "", "" and 0, but for events of flowkit's, which bring their own.
+    Add it to a handler: the filters of a logger do not see the records of loggers below it. Outside
+    of attempts the values are "", "" and 0, except for flowkit's events, which have their own.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Add the attributes. No record is kept back."""
+        """Add the attributes. No record is dropped."""
         fields = getattr(record, "fields", None)
         if isinstance(fields, Mapping) and hasattr(record, "context"):
-            found = [fields.get(name, empty) for name, empty in _NO_ATTEMPT.items()]
+            values = [fields.get(name, empty) for name, empty in _NO_ATTEMPT.items()]
         else:
-            found = list((attempt_fields() or ())[:3]) or list(_NO_ATTEMPT.values())
-        vars(record).update(zip(_NO_ATTEMPT, found, strict=True))
+            values = list((attempt_fields() or ())[:3]) or list(_NO_ATTEMPT.values())
+        vars(record).update(zip(_NO_ATTEMPT, values, strict=True))
         return True
 
 
-# Programs set it to None, so that get_logger() starts anew at INFO: its name is promised.
+# Programs set it to None to make get_logger() start again at INFO, so its name is stable.
 _global_logger: FlowkitLogger | None = None
 
 
@@ -248,11 +249,11 @@ def configure_logging(
     *,
     capture_output: bool = False,
 ) -> FlowkitLogger:
-    """Set up the global logger and return it; the parameters are those of ``FlowkitLogger``.
+    """Set up the global logger and return it. The parameters are those of ``FlowkitLogger``.
 
-    ``capture_output``: what tasks print, and what they log through the standard ``logging``
-    module, becomes lines of this log that name run, task and attempt. Set up a logging of your
-    own before. A call without it undoes it.
+    ``capture_output``: turn what tasks print, and what they log through the standard ``logging``
+    module, into lines of this log that name run, task and attempt. Set up your own logging before
+    this call. A call without ``capture_output`` turns it off.
     """
     global _global_logger
     with _CONFIGURE_LOCK:
@@ -266,10 +267,10 @@ def configure_logging(
 
 
 def get_logger() -> FlowkitLogger:
-    """Return the global logger; the first call without ``configure_logging`` makes one at INFO.
+    """Return the global logger. Without ``configure_logging``, the first call makes one at INFO.
 
-    A level or handlers that the program has given to the standard logger ``flowkit`` by then stay,
-    and no handler is added to its own.
+    If the program has already set a level or handlers on the standard logger ``flowkit``, they stay
+    and no handler is added.
     """
     return _global_logger or _make_default()
 

@@ -1,9 +1,9 @@
-"""Which tasks a DAG consists of, and which edges.
+"""The members of a DAG: its tasks and edges.
 
-It is explicit once it had a block, even an empty one, or was given tasks by ``add``, by ``tasks=``
-or by an edge. Then it consists of exactly those. Otherwise it covers all registered tasks that
-belong to no other DAG, looked up each time; tasks that their edges mention come along. It refuses
-nothing: what cannot run is found when the DAG is laid out (layout.py).
+A DAG is explicit if it had a block, even an empty one, or got tasks by ``add``, by ``tasks=`` or by
+an edge. Then it consists of exactly these tasks. Otherwise it covers all registered tasks that
+belong to no other DAG, looked up each time, and the tasks that their edges mention. This module
+refuses nothing: a DAG that cannot run is refused when it is indexed (layout.py).
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class Members:
         self._warned_of: frozenset[str] = frozenset()
 
     def open_block(self) -> None:
-        """Note that the DAG has a block, so that only edges drawn there are its own."""
+        """Note that the DAG has a block, so that only edges drawn in it belong to the DAG."""
         self.is_explicit = self.has_block = True
 
     def add(self, task: Task, *, claims: bool = True) -> None:
-        """Take a task. ``claims``: other DAGs no longer cover it because it is registered."""
+        """Add a task. ``claims``: other DAGs no longer cover it as a registered task."""
         self.is_explicit = True
         if task in self._tasks:
             return
@@ -40,13 +40,13 @@ class Members:
             claim(task, self.bound_names(task.base))
 
     def draw(self, upstream: Task, downstream: Task) -> None:
-        """Take an edge and its tasks."""
+        """Add an edge and its tasks."""
         self.add(upstream)
         self.add(downstream)
         self._edges[upstream, downstream] = None
 
     def bound_names(self, base: Task) -> set[str]:
-        """Return the names of its tasks that were bound from ``base``; new ones are added to it."""
+        """Return the names of its tasks that were bound from ``base``. Callers add new names."""
         names = self._bound_names.get(base)
         if names is None:
             names = self._bound_names[base] = set()
@@ -60,13 +60,13 @@ class Members:
         return covered(task for task in Task._all_tasks if not task._in_dag)
 
     def edges_among(self, tasks: list[Task]) -> list[Edge]:
-        """Return its own edges, or else those that are kept on ``tasks`` themselves."""
+        """Return the edges of the DAG, or otherwise those stored on ``tasks`` themselves."""
         return list(self._edges) if self._edges or self.has_block else edges_on(tasks)
 
     def warn_of_modules(self, dag_name: str, tasks: list[Task]) -> None:
-        """Log a warning if registered tasks of several modules come together, once for each set.
+        """Log a warning if the DAG covers registered tasks of several modules, once for each set.
 
-        A program that imports another pipeline's module rarely means to run that as well.
+        A program that imports the module of another pipeline rarely intends to run that too.
         """
         if self.is_explicit:
             return
@@ -82,7 +82,7 @@ class Members:
             LogLevel.WARNING,
             "dag_covers_modules",
             f"DAG {dag_name} covers all {len(tasks)} registered tasks, of {len(modules)} modules: "
-            f"{', '.join(shown)}{more}. If it is not meant to, draw it in a `with DAG(…):` block "
+            f"{', '.join(shown)}{more}. If that is not intended, draw it in a `with DAG(…):` block "
             "or give tasks=[…]",
             dag_name=dag_name,
         )

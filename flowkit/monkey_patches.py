@@ -1,8 +1,8 @@
-"""Noticing that gevent or eventlet has replaced the threads and sockets that daemons need.
+"""Detecting that gevent or eventlet has replaced the threads and sockets that daemons need.
 
-A worker's child blocks in its main thread while other threads report, renew and listen. With
-patched modules these "threads" take turns on one thread, and run only when the others let them:
-nothing is claimed, in silence. So the daemons refuse to work in such a process.
+A worker's child blocks in its main thread while other threads report and listen. With patched
+modules these "threads" share one thread and only run when another one yields, so the worker would
+silently claim nothing. So the daemons refuse to work in such a process.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ _NEEDED = ("thread", "threading", "socket", "select")
 
 
 def patched_by() -> str | None:
-    """Return the call that has patched this process, None if nothing has.
+    """Return the call that has patched this process, None if it is not patched.
 
-    Asks the libraries only if something has imported them.
+    The libraries are only asked if they are already imported.
     """
     gevent = sys.modules.get("gevent.monkey")
     if gevent is not None and any(map(gevent.is_module_patched, _NEEDED)):
@@ -32,8 +32,8 @@ def why_refused(who: str) -> str | None:
     if call is None:
         return None
     return (
-        f"{who} calls {call}, which replaces the threads and sockets that flowkit's daemons are "
-        "made of: a worker would claim nothing. Leave that call out of what daemons import, for "
-        "example behind `if __name__ == '__main__':`. For many waits at a time write tasks with "
+        f"{who} calls {call}, which replaces the threads and sockets that flowkit's daemons need: "
+        "a worker would claim nothing. Leave that call out of what daemons import, for example "
+        "under `if __name__ == '__main__':`. To wait for many things at a time, write tasks with "
         "`async def`."
     )

@@ -1,7 +1,7 @@
-"""What is told where no scheduler leads: there is none, or it cannot renew its lease.
+"""The message for a shard without a leading scheduler.
 
-A client cannot tell them apart: a Redis that is full or read-only takes no lease, and a scheduler
-that has stopped leaves one that has ended.
+Either no scheduler runs, or it cannot renew its lease. A client cannot distinguish the two: a Redis
+that is full or read-only refuses a lease, and a scheduler that has stopped leaves an expired one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from .protocol.client_store import ClientStore
 
 
 def no_leader(store: ClientStore) -> str:
-    """Return why nothing goes on there, without a remedy at its end; "" while a scheduler leads."""
+    """Return why no run proceeds, without a remedy; "" while a scheduler leads."""
     left_ms = store.lease_left_ms()
     if left_ms is None:
         return "No scheduler is running"

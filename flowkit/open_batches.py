@@ -1,8 +1,8 @@
-"""The batches of state stores that what runs here takes part in: its own, and those round its run.
+"""The open batches of state stores in which the current code takes part.
 
-A run that is started within ``with state.batch():`` works for the one that has opened the batch, so
-its attempts are told of it (state/writing.py). This module knows nothing of stores, so that runs
-without one do not import them.
+A run that is started within ``with state.batch():`` belongs to that batch, so its attempts take
+part in it (state/writing.py). This module does not import stores, so that runs without a store do
+not need them.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ _batches: ContextVar[Batches] = ContextVar("flowkit_batches", default=())
 
 
 def open_batches() -> Batches:
-    """Return the batches that what runs here takes part in, to be handed to ``take_part``."""
+    """Return the batches in which the current code takes part, for ``take_part``."""
     return _batches.get()
 
 
 def take_part(batches: Batches) -> None:
-    """Let this thread, or coroutine, take part in these batches, as long as they last."""
+    """Let this thread or coroutine take part in these batches until they are closed."""
     _batches.set(batches)

@@ -1,8 +1,8 @@
-"""What ``@task`` can be told, checked when it is told.
+"""The options of ``@task``, checked at the decorator.
 
-A wrong option is found at the decorator, not in the run a week later: each one has its own check,
-and its error names the task, the option, the value and what is allowed. ``Options`` is what is
-left after the checks; bound tasks share it.
+A wrong option is reported at the decorator, not in a run a week later. Each option has its check,
+and the error names the task, the option, the value and what is allowed. ``Options`` holds the
+checked options; bound tasks share it.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ RetryOn = type[Exception] | tuple[type[Exception], ...]
 class TaskOptions(TypedDict, total=False):
     """The keyword options of ``@task`` and ``Task``. Times are in seconds.
 
-    ``retries``: further attempts after the first. ``delay``: wait before the first of them,
-    ``backoff``: its factor from one to the next, ``max_delay``: its limit. ``retry_on``: the
-    exceptions that are worth another attempt. ``when``: a predicate on the upstream results; the
-    task is skipped if it says no. ``trigger``: what the upstream tasks must have come to:
-    "none_failed" (the default), "all_succeeded", "any_succeeded" or "all_over". ``on_failure``: a
-    hook that is called with a ``HookEvent`` when the task has failed for good. ``timeout``: limit
-    of one attempt. ``queue``: the workers of which queue take it. ``priority``: 0 (last) to 9
-    (first). ``name``: instead of the function's. ``cache_ttl``: how long a result is reused for
-    calls of the same function, code and arguments, None for not at all. ``cache_key``: a function
-    of the task's arguments whose result stands for them there. ``at_most_once``: never start it
-    twice in a run; when its process dies, it has failed. Not together with retries.
-    ``copy_arguments``: give each attempt in this process copies of its arguments, which it may
-    change; attempts in other processes have their own in any case.
+    ``retries``: attempts after the first one. ``delay``: wait before the first retry; ``backoff``:
+    the factor by which it grows with each retry; ``max_delay``: its limit. ``retry_on``: the
+    exceptions that are retried. ``when``: a predicate on the upstream results; if it is false, the
+    task is skipped. ``trigger``: how the upstream tasks must have ended: "none_failed" (the
+    default), "all_succeeded", "any_succeeded" or "all_over". ``on_failure``: a hook that is called
+    with a ``HookEvent`` when the task has failed for good. ``timeout``: the limit of one attempt.
+    ``queue``: the queue whose workers run it. ``priority``: 0 (last) to 9 (first). ``name``: used
+    instead of the function's name. ``cache_ttl``: how long a result is reused for calls of the
+    same function, code and arguments, None to never reuse it. ``cache_key``: a function of the
+    task's arguments; its result replaces them in the cache. ``at_most_once``: never start the task
+    twice in a run; it fails when its process dies, and cannot have retries. ``copy_arguments``:
+    give each attempt in this process copies of its arguments, which it may change; attempts in
+    other processes always have their own.
     """
 
     retries: int
@@ -66,7 +66,7 @@ KNOWN_OPTIONS = tuple(TaskOptions.__annotations__)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Checked options: the policy, and what only the process that calls the function needs."""
+    """Checked options: the policy, and options for the process that calls the function."""
 
     policy: Policy
     when: Predicate | None
@@ -78,7 +78,7 @@ class Options:
 
 
 def make_options(task: str, given: TaskOptions, *, is_async: bool = False) -> Options:
-    """Check ``given`` for the task of that name; raise TypeError or ValueError that names both."""
+    """Check the options of the task with that name. Raises TypeError or ValueError naming both."""
     for option in given:
         if option not in KNOWN_OPTIONS:
             raise TypeError(f"Task {task!r}: {unknown_name('option', option, KNOWN_OPTIONS)}")
@@ -92,7 +92,7 @@ def make_options(task: str, given: TaskOptions, *, is_async: bool = False) -> Op
 
 
 def check_name(what: str, name: object) -> str:
-    """Return ``name`` if it can be the name of a task or DAG (``what``), else raise."""
+    """Return ``name`` if it is a valid name of a task or DAG (``what``), otherwise raise."""
     if not isinstance(name, str):
         raise TypeError(f"The name of a {what} must be a string, not {name!r}.")
     if not is_name(name):
@@ -104,7 +104,7 @@ def check_name(what: str, name: object) -> str:
 
 
 def unknown_name(what: str, name: str, known: tuple[str, ...] | list[str]) -> str:
-    """Return the sentence for an unknown name: what there is, and what may have been meant."""
+    """Return the sentence for an unknown name: a suggestion, and the known names."""
     close = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     shown = ", ".join(map(repr, known[:20])) + (", …" if len(known) > 20 else "")
@@ -122,7 +122,7 @@ def _predicate(task: str, value: Predicate | None) -> Predicate | None:
 
 
 def _check_ordinary(task: str, option: str, func: Callable[..., object] | None) -> None:
-    """Refuse what answers with a coroutine or a generator, which is true whatever it would say."""
+    """Refuse a function that returns a coroutine or a generator, which would always be true."""
     if is_async(func):
         raise TypeError(f"Task {task!r}: {option} must be an ordinary function, not an async one.")
     if is_generator(func):
@@ -133,7 +133,7 @@ def _check_ordinary(task: str, option: str, func: Callable[..., object] | None) 
 
 
 def _policy(task: str, given: TaskOptions, *, is_async: bool) -> Policy:
-    """Return the checked policy; its trigger is one of those that users can give."""
+    """Return the checked policy. Its trigger is one that users can choose."""
     chosen = {option: value for option, value in given.items() if option in CHECKS}
     chosen |= {"is_async": is_async}
     if "trigger" in chosen:
@@ -144,7 +144,7 @@ def _policy(task: str, given: TaskOptions, *, is_async: bool) -> Policy:
 
 @contextmanager
 def _of_task(task: str) -> Iterator[None]:
-    """Name the task in the error of an option."""
+    """Name the task in an option's error."""
     try:
         yield
     except (TypeError, ValueError) as error:

@@ -1,8 +1,8 @@
 """Values that each process makes for itself, so that a forked child never uses its parent's.
 
-A fork copies locks in whatever state they are, perhaps held by a thread that the child does not
-have, and it shares sockets. Neither may be used in the child (gunicorn ``--preload``, uwsgi,
-multiprocessing's "fork").
+A fork copies locks in their current state, perhaps held by a thread that the child does not have,
+and it shares sockets. The child must use neither (gunicorn ``--preload``, uwsgi, multiprocessing's
+"fork").
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class PerProcess(Generic[T]):
-    """One value per process, made by ``make``: at once here, at the first ``get`` in a child."""
+    """One value per process, made by ``make``: here at once, in a child at the first ``get``."""
 
     __slots__ = ("_make", "_values")
 
@@ -24,7 +24,7 @@ class PerProcess(Generic[T]):
         self._values = {os.getpid(): make()}
 
     def get(self) -> T:
-        """Return this process' value. All threads of a process get the same one."""
+        """Return the value of this process. All its threads get the same value."""
         pid = os.getpid()
         try:
             return self._values[pid]

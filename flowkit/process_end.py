@@ -1,4 +1,4 @@
-"""How a process ended, in words: the same ones wherever a process is told of."""
+"""How a process ended, in the words that all messages use."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import signal
 
 
 def how_it_ended(code: int) -> str:
-    """Return "exit code 3", or the name of the signal that a negative code stands for."""
+    """Return "exit code 3", or the name of the signal for a negative code."""
     if code >= 0:
         return f"exit code {code}"
     try:

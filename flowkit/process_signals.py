@@ -1,12 +1,13 @@
-"""Signals in processes that run tasks for a parent: TERM and INT are for the parent alone.
+"""Signals in processes that run tasks for a parent: only the parent handles TERM and INT.
 
-A service manager, a container or a terminal may send them to every process there is. The parent
-then decides what becomes of the tasks; a child that ended by itself would end its task in the
-middle, and the task would be blamed for it.
+A service manager, a container or a terminal may send them to every process. The parent then decides
+what to do with the tasks. If a child ended by itself, it would interrupt its task, and the task
+would be blamed.
 
-The signals are caught and do nothing, instead of being ignored. What is ignored stays ignored in
-programs that a task starts, and nothing could terminate those. For the same reason a copy that a
-task makes by ``os.fork`` (multiprocessing does) gets the default actions back.
+The signals are caught by a handler that does nothing, instead of being ignored. An ignored signal
+stays ignored in the programs that a task starts, and then these could not be terminated. For the
+same reason, a copy that a task makes with ``os.fork`` (as multiprocessing does) gets the default
+actions back.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _is_registered = False
 
 
 class _Before(threading.local):
-    """The signals that a thread which forks had blocked before."""
+    """The signals that a forking thread had blocked before the fork."""
 
     blocked: Iterable[int] = ()
 
@@ -31,11 +32,11 @@ _before = _Before()
 
 
 def obey_parent_alone() -> None:
-    """Let TERM and INT do nothing in this process from now on. In the main thread."""
+    """Let TERM and INT do nothing in this process from now on. Call this in the main thread."""
     global _is_registered
     for number in FOR_PARENT:
         signal.signal(number, _do_nothing)
-        signal.siginterrupt(number, False)  # C code of the user's may not expect EINTR
+        signal.siginterrupt(number, False)  # the user's C code may not expect EINTR
     if not _is_registered:
         _is_registered = True
         os.register_at_fork(before=_block, after_in_parent=_unblock, after_in_child=_restore)
@@ -46,7 +47,7 @@ def _do_nothing(number: int, frame: FrameType | None) -> None:
 
 
 def _block() -> None:
-    # A signal that came to the copy before it has the default actions would be lost.
+    # A signal that reaches the copy before it has the default actions would be lost.
     _before.blocked = signal.pthread_sigmask(signal.SIG_BLOCK, FOR_PARENT)
 
 

@@ -1,11 +1,11 @@
-"""Killing a process with all that it has started, also in sessions and groups of their own.
+"""Killing a process with all its descendants, even in other sessions and process groups.
 
-A process group is killed by one signal, but a program may leave it (``start_new_session``, a
-browser, a shell with job control). On Linux the processes below one are found in ``/proc``. They
-are stopped before they are killed, so that none starts another one meanwhile.
+One signal kills a process group, but a program may leave it (``start_new_session``, a browser, a
+shell with job control). On Linux, ``/proc`` shows the descendants of a process. They are stopped
+before they are killed, so that none of them starts another process meanwhile.
 
-What this does not find: a daemon that has detached itself, so that its parent is process 1; what a
-process has left behind that died by itself; and on systems without ``/proc``, all that has left the
+This does not find a daemon that has detached itself, so that its parent is process 1; the children
+of a process that has died by itself; and, on systems without ``/proc``, processes outside the
 group.
 """
 
@@ -16,27 +16,27 @@ import signal
 from collections.abc import Iterator
 from contextlib import suppress
 
-MOST_ROUNDS = 20  # a tree that grows for longer is killed as far as it is known
+MOST_ROUNDS = 20  # if the tree keeps growing, the processes found so far are killed
 
 
 def kill_tree(pid: int) -> None:
-    """Kill a child of this process, its process group, and every process below it.
+    """Kill a child of this process, its process group, and all its descendants.
 
-    It must not have been waited for: its number may be another process' by then.
+    Call this before waiting for the child: afterwards its pid may belong to another process.
     """
     below: dict[int, None] = {}
     _send(pid, signal.SIGSTOP)
     for _ in range(MOST_ROUNDS):
-        fresh = [one for one in _descendants(pid) if one not in below]
-        if not fresh:
+        new = [descendant for descendant in _descendants(pid) if descendant not in below]
+        if not new:
             break
-        for one in fresh:
-            _send(one, signal.SIGSTOP)
-            below[one] = None
+        for descendant in new:
+            _send(descendant, signal.SIGSTOP)
+            below[descendant] = None
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
-    for one in (pid, *below):
-        _send(one, signal.SIGKILL)
+    for process in (pid, *below):
+        _send(process, signal.SIGKILL)
 
 
 def _send(pid: int, number: signal.Signals) -> None:
@@ -51,10 +51,10 @@ def _descendants(pid: int) -> Iterator[int]:
 
 
 def _children(pid: int) -> list[int]:
-    """Return the children of a process, none if that cannot be told."""
-    found: list[int] = []
+    """Return the children of a process, none if they cannot be determined."""
+    children: list[int] = []
     with suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
-                found += map(int, file.read().split())
-    return found
+                children += map(int, file.read().split())
+    return children

@@ -1,12 +1,12 @@
-"""``[tool.flowkit]`` of a project: which ``pyproject.toml`` is read, and which is not.
+"""``[tool.flowkit]`` of a project: which ``pyproject.toml`` is read.
 
-The search goes from the working directory upwards and takes the nearest file. It ends at the root
-of the repository (a folder with ``.git``) or at the home folder.
+The search starts at the working directory, goes upwards and takes the nearest file. It ends at the
+root of the repository (a folder with ``.git``) or at the home folder.
 
 A file in a parent folder can name the Redis to which parameters and passwords are sent, so it must
-be the user's own: the file and all folders down to it belong to this account or to root, and not
-every account can write them. Any other file is ignored, with one warning for each process; then no
-file further up counts either.
+be trusted: the file and all folders above it belong to this account or to root, and are not
+writable by every account. Any other file is ignored, with one warning per process; files further
+up are then ignored too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MOST_BYTES = 2**20
 
 
 def project_table(cwd: Path | str | None) -> tuple[Path, dict[str, Any]] | None:
-    """Return the file that counts in ``cwd`` and its ``[tool.flowkit]``, None if there is none.
+    """Return the file that applies to ``cwd`` and its ``[tool.flowkit]``, None without a file.
 
     Raises SettingsError for a file that cannot be read or is not TOML.
     """
@@ -40,8 +40,8 @@ def project_table(cwd: Path | str | None) -> tuple[Path, dict[str, Any]] | None:
         warn_once(
             "settings_ignored",
             str(path),
-            "%s is ignored, since another account could have written it: %s. To use it, make it "
-            "your own; or set FLOWKIT_REDIS_URL and the like in the environment.",
+            "%s is ignored, since another account could have written it: %s. To use it, become its "
+            "owner, or set FLOWKIT_REDIS_URL and other settings in the environment.",
             escape_text(str(path)),
             escape_text(str(error)),
         )
@@ -80,7 +80,7 @@ def _read(path: Path) -> str:
     try:
         return data.decode()
     except ValueError as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}. Mend or remove it.") from error
+        raise SettingsError(f"{path} is not valid TOML: {error}. Fix or remove it.") from error
 
 
 def _check_owner(folder: Path) -> None:
@@ -93,7 +93,7 @@ def _table(path: Path, text: str) -> dict[str, Any]:
     try:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}. Mend or remove it.") from error
+        raise SettingsError(f"{path} is not valid TOML: {error}. Fix or remove it.") from error
     tool = document.get("tool", {})
     table = tool.get("flowkit", {}) if isinstance(tool, dict) else {}
     if not isinstance(table, dict):

@@ -1,14 +1,14 @@
-"""Defining a task again: a notebook cell that is run once more, a module that is reloaded.
+"""Defining a task again, when a notebook cell is rerun or a module is reloaded.
 
-The new task takes the place of the earlier one of its reference and name. Otherwise a DAG that
-covers everything would hold both, the old one with the old code. The rules:
+The new task replaces the earlier one with its reference and name. Otherwise a DAG that covers
+everything would contain both, the old one with the old code. The rules:
 
-1.  It is a new definition if the function was compiled anew, and so was the code that defined it.
-    So a factory that makes one name twice, or a module that does, is told so when its DAG is run
-    (DuplicateTaskError) and loses nothing in silence.
-2.  Edges drawn outside of DAG blocks, and tasks bound from the earlier one, go with it: the new
-    definition draws and binds its own.
-3.  DAGs that name their tasks, and blocks, keep what they have until they are made again.
+1.  It is a new definition if the function and the code that defined it were both compiled again.
+    So if a factory or a module defines one name twice, running its DAG raises DuplicateTaskError,
+    and no task is lost silently.
+2.  Edges drawn outside of DAG blocks, and tasks bound from the earlier task, are removed with it:
+    the new definition draws and binds again.
+3.  DAGs that name their tasks, and blocks, keep their tasks until they are defined again.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 
 def definer_of(func: Any) -> ReferenceType[CodeType] | None:
-    """Return the code that is defining ``func`` as a task: of a cell, a module, a factory.
+    """Return the code that defines ``func`` as a task: of a cell, a module or a factory.
 
-    To be called by the constructor. Helpers of other modules in between are passed over.
+    Only the constructor calls this. Helpers of other modules in between are skipped.
     """
     module = getattr(func, "__module__", None)
     frame = sys._getframe(2)
@@ -40,7 +40,7 @@ def definer_of(func: Any) -> ReferenceType[CodeType] | None:
 
 
 def is_redefinition(old: Task, new: Task) -> bool:
-    """Tell whether ``new`` is what became of ``old``, two tasks of one reference and name."""
+    """Return whether ``new`` redefines ``old``. Both have the same reference and name."""
     codes = _code_of(old.func), _code_of(new.func)
     if None in codes or codes[0] is codes[1]:
         return False
@@ -49,18 +49,19 @@ def is_redefinition(old: Task, new: Task) -> bool:
 
 
 def replace(tasks: list[Task], old: Task, new: Task) -> None:
-    """Put ``new`` in the place of ``old`` and take out what belongs to ``old`` alone."""
+    """Put ``new`` in the place of ``old`` and remove what belongs only to ``old``."""
     new._in_dag = old._in_dag
-    for task in [old, *(one for one in tasks if one.base is old)] if old.has_bound_tasks else [old]:
+    bound = [task for task in tasks if task.base is old] if old.has_bound_tasks else []
+    for task in (old, *bound):
         _unlink(task)
     if old.has_bound_tasks:
         tasks[:] = [task for task in tasks if task.base is not old or task is old]
         for place, task in enumerate(tasks):
             task._place = place
-    # In constant time: a factory may define a hundred thousand anew.
+    # In constant time: a factory may redefine a hundred thousand tasks.
     if old._place < len(tasks) and tasks[old._place] is old:
         tasks[old._place], new._place = new, old._place
-    else:  # somebody has changed the list
+    else:  # the user has changed the list
         with suppress(ValueError):
             tasks.remove(old)
         new._place = len(tasks)

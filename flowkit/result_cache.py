@@ -1,13 +1,13 @@
-"""What a cached result is kept under: a digest of what the call was made of.
+"""The key of a cached result: a digest of the call.
 
 Two calls share an entry if they call the function at the same place (``module:qualname``) with the
 same version of its code (code_version.py) and the same arguments: upstream results by position, all
-others by name. Where a task has a ``cache_key``, its result stands for the arguments. Nothing else
-counts: not the run, the DAG, or the names and options of the tasks.
+others by name. If a task has a ``cache_key``, its result replaces the arguments. Nothing else
+matters: neither the run, nor the DAG, nor the names and options of the tasks.
 
-What is kept is the packed result, here (local/cache.py) as on workers, so that no task can change
-what the next one gets. Only values of the typed codec have a digest and a packed form; a call with
-any other is made, and not cached.
+The cache stores the packed result, in this process (local/cache.py) and on workers, so that no task
+can change what the next one gets. Only values of the typed codec have a digest and a packed form. A
+call with any other value is made, but not cached.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from .protocol.codec import CodecError
 from .state.digest import digest
 from .task import Task
 
-FORMAT = 1  # of what an entry's digest is taken of; another one makes all entries new
+FORMAT = 1  # of the digested data; a new number invalidates all entries
 
 
 class NotCacheable(Exception):
-    """This call has no entry. Says why, as the end of a sentence."""
+    """This call has no entry. The text says why, as the end of a sentence."""
 
 
 def entry_of(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
@@ -34,7 +34,7 @@ def entry_of(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
     try:
         version = code_version(task.func)
     except Exception as error:
-        raise NotCacheable(f"the version of its code cannot be told: {_said(error)}") from error
+        raise NotCacheable(f"the version of its code is unknown: {_text_of(error)}") from error
     made_from = (
         _arguments(task, args, kwargs) if task.cache_key is None else _key(task, args, kwargs)
     )
@@ -45,12 +45,12 @@ def _arguments(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> li
     try:
         upstream = [digest(value, name) for name, value in _named(task, args)]
         return ["arguments", upstream, {name: digest(kwargs[name], name) for name in kwargs}]
-    except Exception as error:  # CodecError, or what a class of the user's raises
-        raise NotCacheable(f"an argument has no digest: {_said(error)}") from error
+    except Exception as error:  # CodecError, or an error of the user's class
+        raise NotCacheable(f"an argument has no digest: {_text_of(error)}") from error
 
 
 def _named(task: Task, args: Sequence[Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the positional arguments with what the function calls them."""
+    """Yield the positional arguments with their names in the function."""
     names = plan_for(task).positional
     for at, value in enumerate(args):
         yield names[at] if at < len(names) else f"args[{at - len(names)}]", value
@@ -60,12 +60,13 @@ def _key(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any
     try:
         key = task.cache_key(*args, **kwargs) if task.cache_key is not None else None
     except Exception as error:
-        raise NotCacheable(f"its cache_key raised {_said(error)}") from error
+        raise NotCacheable(f"its cache_key raised {_text_of(error)}") from error
     try:
         return ["key", digest(key, "cache_key(…)")]
     except Exception as error:
-        raise NotCacheable(f"what its cache_key returned has no digest: {_said(error)}") from error
+        problem = f"what its cache_key returned has no digest: {_text_of(error)}"
+        raise NotCacheable(problem) from error
 
 
-def _said(error: Exception) -> str:
+def _text_of(error: Exception) -> str:
     return str(error) if isinstance(error, CodecError) else error_text(error)

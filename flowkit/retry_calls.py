@@ -1,9 +1,9 @@
-"""Calling ``on_retry`` beside the run.
+"""Calling ``on_retry`` in parallel to the run.
 
-The hook of a user may be slow, hang, or raise anything. So it has a thread of its own, started with
-the first call: nothing that decides or runs tasks waits for it, and nothing that it raises, be it
-SystemExit, gets out of it. Calls are made one after the other, in the order of the retries, each in
-a context of its own.
+A user's hook may be slow, hang, or raise anything. So it runs in a separate thread, started with
+the first call: no code that decides or runs tasks waits for it, and no exception leaves the thread,
+not even SystemExit. The calls are made one after the other, in the order of the retries, each in a
+separate context.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .logging import FlowkitLogger, LogLevel
 
 
 class RetryCalls:
-    """The calls of one hook. ``more``: fields for the log line when it raises."""
+    """The calls of one hook. ``more``: additional fields of the log line if it raises."""
 
     def __init__(
         self, hook: Hook, logger: FlowkitLogger, contexts: AttemptContexts, **more: object
@@ -33,7 +33,7 @@ class RetryCalls:
         self._thread: Thread | None = None
 
     def call(self, event: HookEvent) -> None:
-        """Have the hook called with ``event``; returns at once."""
+        """Queue a call of the hook with ``event``, and return at once."""
         with self._changed:
             self._events.append(event)
             if self._thread is None:
@@ -42,7 +42,7 @@ class RetryCalls:
             self._changed.notify_all()
 
     def finish(self, check: Callable[[], None]) -> None:
-        """Wait until all calls are over; ``check`` is called meanwhile and may raise."""
+        """Wait until all calls have ended. ``check`` is called meanwhile and may raise."""
         with self._changed:
             while self._events and not self._changed.wait_for(lambda: not self._events, 0.05):
                 check()

@@ -1,7 +1,7 @@
-"""One run: how it stands, waiting for it, what came of it, stopping and resuming it.
+"""One run: its state, waiting for it, its results, stopping and resuming it.
 
-Waiting subscribes to the run's channel and looks at the run's record whenever something is
-published, and every ``LOOK_ANYWAY_S`` besides, so a lost message costs time and nothing else.
+Waiting subscribes to the run's channel and reads the run's record after every message, and also
+every ``LOOK_ANYWAY_S`` seconds, so a lost message only costs time.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 LOOK_ANYWAY_S = 1.0
 OUTAGE_S, LOOK_AGAIN_S = 60.0, 0.2
-NOT_OVER_YET_S = 0.0005  # no run is over sooner; a one-task run takes twice as long at least
+NOT_OVER_YET_S = 0.0005  # no run ends sooner; even a one-task run takes at least twice as long
 Progress = Callable[[Mapping[str, int], int], None]
 
 
@@ -53,16 +53,17 @@ class RunHandle:
         shard: ShardConnection | None = None,
         graph: CompiledDAG | None = None,
     ) -> None:
-        """Get it from ``Client.submit`` or ``Client.run``.
+        """Programs get handles from ``Client.submit`` and ``Client.run``.
 
-        ``accepted``: Redis has had this run; if it has not any more, the run is lost. ``shard``:
-        where it is, None for where its id belongs. ``graph``: what it follows, if that is known.
+        ``accepted``: Redis has accepted this run; if Redis no longer has it, the run is lost.
+        ``shard``: the shard of the run, None for the shard of its id. ``graph``: the compiled DAG
+        of the run, if it is known.
         """
         self.client = client
         self.run_id = run_id
         self.shard = client.shard_of(run_id) if shard is None else shard
         self._accepted = accepted
-        self._born = time.monotonic()
+        self._created_at = time.monotonic()
         self._graph = graph
 
     def __repr__(self) -> str:
@@ -73,15 +74,15 @@ class RunHandle:
 
         return handle_html(self)
 
-    # -- how it stands --------------------------------------------------------------------------
+    # -- its state ------------------------------------------------------------------------------
 
     def record(self) -> RunRecord:
-        """Return the run's own record: one round trip. Raises RunNotFound, RunDamaged."""
+        """Return the run's record in one round trip. Raises RunNotFound, RunDamaged."""
         with self.shard.run_store(self.run_id) as store:
             return store.read_run(self.run_id)
 
     def status(self) -> RunStatus:
-        """Return how the run and each task stand, and what it waits for.
+        """Return the state of the run and of each task, and what the run waits for.
 
         Raises RunNotFound, RunDamaged.
         """
@@ -96,27 +97,28 @@ class RunHandle:
                 self._graph = store.read_graph((record or self.record()).digest)
             if self._graph is None:
                 raise RunLost(
-                    self.run_id, f"run {self.run_id!r} has lost its graph; submit it anew"
+                    self.run_id, f"run {self.run_id!r} has lost its graph; submit it again"
                 )
         return self._graph
 
     # -- waiting --------------------------------------------------------------------------------
 
     def wait(self, timeout: float | None = None, *, progress: Progress | None = None) -> RunState:
-        """Wait until the run is over and return how it ended.
+        """Wait until the run has ended and return its final state.
 
-        ``timeout`` in seconds, None for ever. ``progress(counts, total)`` is called now and then
-        with the number of tasks in each state.
+        ``timeout``: seconds, None for no limit. ``progress(counts, total)`` is called from time to
+        time with the number of tasks in each state.
 
-        Raises WaitTimeout (the run goes on), RunLost if Redis loses it, RunNotFound, and
-        RedisUnavailable if Redis is away for longer than a minute, or at the end of the timeout.
+        Raises WaitTimeout (the run continues), RunLost if Redis loses the run, RunNotFound, and
+        RedisUnavailable if Redis cannot be reached for more than a minute, or when the timeout
+        ends.
         """
         timeout = check_timeout(timeout)
         deadline = None if timeout is None else time.monotonic() + timeout
-        # A run that was accepted a moment ago is not over: its first look is that behind the
-        # listening. For any other one it spares the listening, if the run is over.
-        if not self._accepted or time.monotonic() - self._born > NOT_OVER_YET_S:
-            with suppress(RedisUnavailable), self.shard.until(deadline):  # the wait outlasts that
+        # A run that was accepted a moment ago has not ended, so first subscribe and then read its
+        # record. For any other run, read first: if it has ended, there is no need to subscribe.
+        if not self._accepted or time.monotonic() - self._created_at > NOT_OVER_YET_S:
+            with suppress(RedisUnavailable), self.shard.until(deadline):  # the loop below retries
                 state = self._standing().state
                 if state in RUN_OVER:
                     return state
@@ -140,16 +142,16 @@ class RunHandle:
                 feed.next(min(left, LOOK_ANYWAY_S))
 
     def _outlast(self, error: RedisUnavailable, answered: float, deadline: float | None) -> None:
-        """Raise ``error`` if Redis has been away for too long, or there is no time left."""
+        """Raise ``error`` if Redis has been unreachable for too long, or the time is over."""
         now = time.monotonic()
         if now - answered < OUTAGE_S and (deadline is None or now < deadline):
             time.sleep(LOOK_AGAIN_S)
             return
-        error.add_note(f"Run {self.run_id} goes on where its workers reach Redis.")
+        error.add_note(f"Run {self.run_id} continues as long as its workers reach Redis.")
         raise error
 
     def _standing(self, *, known: bool = False) -> Standing:
-        """``known``: Redis has had this run; if it has not any more, the run is lost."""
+        """Return the state of the run. ``known``: if Redis no longer has the run, it is lost."""
         try:
             with self.shard.run_store(self.run_id) as store:
                 return store.read_standing(self.run_id)
@@ -158,13 +160,13 @@ class RunHandle:
                 raise
             raise RunLost(
                 self.run_id,
-                f"run {self.run_id!r} was accepted and is not in Redis any more: its data was lost "
-                "or deleted, or it ended and its TTL is over. Submit it anew, and check the "
+                f"run {self.run_id!r} was accepted and is no longer in Redis: its data was lost or "
+                "deleted, or it ended and its TTL is over. Submit it again, and check the "
                 "persistence of the server",
             ) from None
 
     def _why_waiting(self, timeout: float) -> str:
-        text = f"run {self.run_id!r} was not over after {timeout:g} s; it goes on"
+        text = f"run {self.run_id!r} had not ended after {timeout:g} s; it continues"
         waiting = ""
         with suppress(RedisUnavailable), self.shard.until(time.monotonic()):
             waiting = self.status().waiting_for
@@ -184,23 +186,23 @@ class RunHandle:
             raise self.error()
         return self.results()
 
-    # -- what came of it --------------------------------------------------------------------------
+    # -- its results ----------------------------------------------------------------------------
 
     def results(self, *, lenient: bool = False) -> dict[str, object]:
         """Return ``{task name: result}`` of the tasks that have succeeded so far, without hooks.
 
-        ``lenient``: values of classes that this process does not know become plain data.
+        ``lenient``: turn values of classes that this process does not know into plain data.
         Raises RunNotFound, BrokenValue, RunLost if Redis has lost the run or its results.
         """
         names, hooks = self.graph().graph.names, self.graph().hooks()
         with self.shard.run_store(self.run_id) as store:
             records = store.read_records(self.run_id, range(len(names)))
-            if any(one.state is TaskState.PENDING for one in records):
-                self._standing()  # of a run that is gone there are no records either
+            if any(record.state is TaskState.PENDING for record in records):
+                self._standing()  # raises if the run is gone: then it has no records either
             done = [
                 at
-                for at, one in enumerate(records)
-                if one.state is TaskState.SUCCEEDED and at not in hooks
+                for at, record in enumerate(records)
+                if record.state is TaskState.SUCCEEDED and at not in hooks
             ]
             packed = read_verified(store, self.client.provenance, self.run_id, done)
             limit = self.client.settings.max_result_bytes
@@ -214,7 +216,7 @@ class RunHandle:
 
         Raises TaskNotFoundError for a name that the DAG does not have, TaskExecutionError if the
         task failed, RunNotFound, RunLost if Redis has lost the results, UntrustedValue, and
-        FlowkitError if the task is not over.
+        FlowkitError if the task has not ended.
         """
         number = self._number(task)
         with self.shard.run_store(self.run_id) as store:
@@ -228,13 +230,13 @@ class RunHandle:
                 return unpack(data, max_bytes=limit, lenient=lenient) if data else None
             if record.state is TaskState.FAILED:
                 raise self._task_error(number)
-            self._standing()  # of a run that is gone there are no records either
+            self._standing()  # raises if the run is gone: then it has no records either
         raise FlowkitError(
             f"task {task!r} of run {self.run_id!r} is {record.state.value}: no result"
         )
 
     def error(self) -> TaskExecutionError:
-        """Return what the run failed of, as an error that can be raised.
+        """Return the error that made the run fail.
 
         Raises FlowkitError for a run that has not failed, RunNotFound.
         """
@@ -266,24 +268,25 @@ class RunHandle:
     def _number(self, task: str) -> int:
         return number_of(task, self.graph().graph.names, f"run {self.run_id!r}")
 
-    # -- stopping and going on ------------------------------------------------------------------
+    # -- stopping and resuming ------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Ask for the run to be stopped: what has not started will not, what runs is ended.
+        """Request a stop of the run: no further task starts, and running tasks are ended.
 
-        Returns at once; ``wait`` tells when it is over. Raises RunNotFound, RunAlreadyOver.
+        Returns at once; use ``wait`` to wait for the end. Raises RunNotFound, RunAlreadyOver.
         """
         with self.shard.run_store(self.run_id) as store:
             store.cancel(self.run_id)
 
     def resume(self, from_task: str | Sequence[str] | None = None) -> None:
-        """Take the run up again after a failure or a cancel; what succeeded is kept.
+        """Resume the run after a failure or a cancellation. Results of successful tasks are kept.
 
-        ``from_task``: the name of a task, or several, to be made again with everything downstream
-        of it, even if it succeeded; then a run that succeeded can be taken up as well.
+        ``from_task``: the name of a task, or several, to run again with everything downstream, even
+        if it succeeded. With it, a run that succeeded can be resumed too.
 
         Raises RunNotFound, TaskNotFoundError for a name that the DAG does not have, RunAlreadyOver
-        if the run succeeded and no task is named, RunNotOver if it goes on and one is.
+        if the run succeeded and no task is named, RunNotOver if the run has not ended and a task
+        is named.
         """
         numbers: list[int] = []
         if from_task is not None:

@@ -1,4 +1,4 @@
-"""Ids of runs: made here, or chosen by a caller and checked."""
+"""Ids of runs: generated here, or chosen by the caller and checked."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def check_run_id(run_id: str) -> str:
     """Return a run id that Redis keys and events can hold. Raises ValueError."""
     if not isinstance(run_id, str) or not RUN_ID.fullmatch(run_id):
         raise ValueError(
-            f"{run_id!r} is no run id: use 1 to 128 letters, digits, '_', '.', ':' or '-'"
+            f"{run_id!r} is not a run id: use 1 to 128 letters, digits, '_', '.', ':' or '-'"
         )
     return run_id

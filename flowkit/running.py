@@ -1,7 +1,7 @@
-"""The ways to run a DAG and have its results: here or on workers, waiting for it or awaiting it.
+"""The ways to run a DAG and get its results: in this process or on workers, blocking or awaited.
 
-An awaited run goes on in a thread of its own, so it never blocks the event loop. Cancelling what
-awaits it stops the run as Ctrl-C would: nothing further starts, coroutines are cancelled, child
+An awaited run uses a separate thread, so it never blocks the event loop. Cancelling the awaiting
+task stops the run as Ctrl-C would: no further task starts, coroutines are cancelled, child
 processes are killed, and a run on workers is cancelled there.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """The parameters of ``DAG.run``, see there."""
+    """The parameters of ``DAG.run``."""
 
     executor: str = "thread"
     max_workers: int | None = None
@@ -39,7 +39,7 @@ class RunOptions:
 
 
 class Stopper:
-    """How a run is told to stop by somebody who does not know yet how far it is."""
+    """Stops a run, even if the request comes before the run has started."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -47,7 +47,7 @@ class Stopper:
         self._stop: Callable[[], object] | None = None
 
     def attach(self, stop: Callable[[], object]) -> None:
-        """Take what stops the run; it is called at once if that was asked for already."""
+        """Set the function that stops the run. It is called at once if a stop was requested."""
         with self._lock:
             self._stop = stop
             asked = self._asked
@@ -55,7 +55,7 @@ class Stopper:
             stop()
 
     def ask(self) -> None:
-        """Stop the run, now or as soon as it can be."""
+        """Stop the run, now or as soon as possible."""
         with self._lock:
             self._asked = True
             stop = self._stop
@@ -64,7 +64,7 @@ class Stopper:
 
 
 def run_and_wait(dag: DAG, options: RunOptions, stopper: Stopper | None = None) -> dict[str, Any]:
-    """Run ``dag`` and return {task name: result}. See ``DAG.run``; ``stopper`` can end it early."""
+    """Run ``dag`` and return {task name: result}. See ``DAG.run``. ``stopper`` can end it early."""
     refuse_run_while_imported(dag.name)
     check_mapping(options.params)
     check_max_workers(options.max_workers)
@@ -95,7 +95,7 @@ def run_and_wait(dag: DAG, options: RunOptions, stopper: Stopper | None = None) 
 
 
 async def run_and_await(dag: DAG, options: RunOptions) -> dict[str, Any]:
-    """Do what ``run_and_wait`` does without blocking the event loop. See ``DAG.arun``."""
+    """Run ``dag`` like ``run_and_wait``, without blocking the event loop. See ``DAG.arun``."""
     import asyncio
     from concurrent.futures import Future
     from contextvars import copy_context
@@ -103,9 +103,9 @@ async def run_and_await(dag: DAG, options: RunOptions) -> dict[str, Any]:
 
     refuse_run_while_imported(dag.name)
     stopper = Stopper()
-    # A pair, since an exception such as StopIteration cannot be handed over as one.
+    # A pair, since a future cannot hold an exception such as StopIteration.
     done: Future[tuple[dict[str, Any], BaseException | None]] = Future()
-    done.set_running_or_notify_cancel()  # from now on it has a result, whoever still wants it
+    done.set_running_or_notify_cancel()  # from now on it cannot be cancelled
     batches = open_batches()
 
     def work() -> None:
@@ -115,8 +115,8 @@ async def run_and_await(dag: DAG, options: RunOptions) -> dict[str, Any]:
         except BaseException as error:
             done.set_result(({}, error))
 
-    # A thread of its own: the loop's default executor is bounded, and is waited for at exit.
-    # In a copy of the caller's context, which the tasks of the run get copies of.
+    # A separate thread: the loop's default executor is bounded, and Python waits for it at exit.
+    # It runs in a copy of the caller's context, of which the tasks get copies.
     target = partial(copy_context().run, work)
     Thread(target=target, name="flowkit-run", daemon=True).start()
     waiting = asyncio.wrap_future(done)
@@ -129,12 +129,12 @@ async def run_and_await(dag: DAG, options: RunOptions) -> dict[str, Any]:
         try:
             raise error
         finally:
-            del error, done, waiting  # its traceback holds this frame, which must not hold it
+            del error, done, waiting  # avoid a cycle: the traceback holds this frame
     return results
 
 
 async def _stop(stopper: Stopper, waiting: Any, *, to_the_end: bool) -> None:
-    """Stop the run; ``to_the_end``: wait until it has stopped, which workers may take long for."""
+    """Stop the run. ``to_the_end``: wait until it has stopped, which may take long on workers."""
     import asyncio
 
     try:
@@ -142,6 +142,6 @@ async def _stop(stopper: Stopper, waiting: Any, *, to_the_end: bool) -> None:
         if to_the_end:
             await asyncio.wait([waiting])
     except FlowkitError:
-        pass  # over already, or Redis is away: the cancelled one has nothing to do with it
+        pass  # the run has ended, or Redis cannot be reached: the cancelled task need not know
     finally:
         waiting.cancel()

@@ -1,16 +1,16 @@
-"""What can be set from outside, read and checked once.
+"""The settings, read and checked once.
 
-Each setting comes from the first place that has it: a command's flag, the environment,
-``[tool.flowkit]`` in the nearest ``pyproject.toml`` of the user's own (``project_file``), the
-default. ``Settings.source`` tells which one it was, and every error names it.
+Each setting comes from the first source that has it: a flag of the command, the environment,
+``[tool.flowkit]`` in the user's nearest ``pyproject.toml`` (``project_file``), or the default.
+``Settings.source`` returns the source, and every error names it.
 
 Rules:
-- A value is checked when it is read, wherever it came from; nobody checks it again.
-- An environment variable that is empty counts as not set: compose files pass those on. That of a
-  signing key does not, since it would turn signing off.
-- An unknown key in the file is an error, since it is a slip of the pen; an unknown ``FLOWKIT_``
-  variable is not, since other programs may own it.
-- A password never gets into a message or a ``repr``.
+- A value is checked when it is read, whatever its source, and not again later.
+- An empty environment variable counts as not set: compose files pass those on. The variable of the
+  signing key is an exception, since ignoring it would turn signing off.
+- An unknown key in the file is an error, since it is probably a typo. An unknown ``FLOWKIT_``
+  variable is not an error, since it may belong to another program.
+- A password never appears in a message or a ``repr``.
 
 Nothing here talks to Redis or starts anything.
 """
@@ -40,7 +40,7 @@ MAX_RESULT_TTL_S = 3650 * DAY_S
 # Redis refuses a longer string.
 MAX_VALUE_BYTES = 512 * 2**20
 
-_FILE = "pyproject.toml ("  # begins the source of a setting that is from a file
+_FILE = "pyproject.toml ("  # begins the source of a setting from a file
 _DURATION_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": DAY_S}
 _SIZE_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 _SIZE_UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30}
@@ -52,16 +52,15 @@ _BOOLEANS |= {"false": False, "no": False, "off": False, "0": False}
 class Settings:
     """All settings. Raises SettingsError, naming the source, for a value that is not allowed.
 
-    ``redis_url``: None for the embedded store; several, with blanks between them, are shards.
-    ``namespace``: prefix of all keys in Redis.
-    ``result_ttl``: seconds for which an ended run is kept. ``max_result_bytes``: of one packed
-    result. ``log_level``: a name of ``LogLevel``. ``log_json``: JSON lines instead of text.
-    ``lease_seconds``: after this silence a worker counts as dead. ``allow_eviction``: also start
-    on a Redis whose ``maxmemory-policy`` may delete keys. ``redis_patched``: this Redis has the
-    fixes that its version number does not show, so daemons do not warn about it.
-    ``capture_output``: whether workers turn what tasks print and log into log lines.
-    ``signing_key``: what results, cache entries and parameters are signed with; see signing.py.
-    ``sources``: setting → where it is from.
+    ``redis_url``: None for the embedded store; several URLs, separated by blanks, are shards.
+    ``namespace``: the prefix of all keys in Redis. ``result_ttl``: seconds to keep an ended run.
+    ``max_result_bytes``: the limit of one packed result. ``log_level``: a name of ``LogLevel``.
+    ``log_json``: write JSON lines instead of text. ``lease_seconds``: a worker that is silent for
+    this long counts as dead. ``allow_eviction``: also start on a Redis whose ``maxmemory-policy``
+    may delete keys. ``redis_patched``: this Redis has fixes that its version number does not show,
+    so daemons do not warn about it. ``capture_output``: workers turn what tasks print and log into
+    log lines. ``signing_key``: signs results, cache entries and parameters; see signing.py.
+    ``sources``: the source of each setting.
     """
 
     redis_url: str | None = None
@@ -93,20 +92,20 @@ class Settings:
             where = self.sources.get("signing_key", "Settings(...)")
             raise SettingsError(f"signing_key ({where}) is not allowed: {error}.") from None
         try:
-            _ = self.shards  # what is wrong with them is told now
+            _ = self.shards  # report an error in them now
         except ValueError as error:
             where = self.sources.get("redis_url", "Settings(...)")
             raise SettingsError(f"redis_url ({where}) is not allowed: {error}.") from None
 
     @property
     def redis_file(self) -> Path | None:
-        """The ``pyproject.toml`` that named the Redis, None if it was named elsewhere."""
+        """The ``pyproject.toml`` that sets the Redis URL, None if another source sets it."""
         source = self.sources.get("redis_url", "")
         return Path(source[len(_FILE) : -1]) if source.startswith(_FILE) else None
 
     @property
     def shards(self) -> tuple[Shard, ...]:
-        """Where the runs are: one shard for each URL, none without a URL."""
+        """The shards: one for each URL, none without a URL."""
         origin = str(self.redis_file or "")
         return shards_of(self.redis_url, self.namespace, origin) if self.redis_url else ()
 
@@ -116,9 +115,9 @@ class Settings:
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
     def source(self, name: str) -> str:
-        """Tell where a setting came from, e.g. ``environment FLOWKIT_REDIS_URL``.
+        """Return the source of a setting, for example ``environment FLOWKIT_REDIS_URL``.
 
-        Raises SettingsError for a name that is no setting.
+        Raises SettingsError for an unknown name.
         """
         if name not in _OPTIONS:
             _unknown(name, "there is no such setting", list(_OPTIONS))
@@ -129,11 +128,11 @@ class Settings:
 def load_settings(
     *, cwd: Path | str | None = None, environ: Mapping[str, str] | None = None, **flags: object
 ) -> Settings:
-    """Read all settings: flag, then environment, then ``pyproject.toml``, then default.
+    """Read all settings: from flags, the environment, ``pyproject.toml``, or the defaults.
 
-    ``cwd``, ``environ``: read those instead of the process' own. ``flags``: settings by their
-    field names, as a command line gave them; None means that the flag was not given.
-    Raises SettingsError for a bad value, an unknown name, or a file that cannot be read.
+    ``cwd``, ``environ``: use these instead of those of the process. ``flags``: settings by field
+    name, as given on a command line; None means that the flag was not given. Raises SettingsError
+    for a bad value, an unknown name, or a file that cannot be read.
     """
     for name in flags:
         if name not in _OPTIONS:
@@ -153,32 +152,32 @@ def load_settings(
 
 
 def _refuse_two_namespaces(settings: Settings) -> None:
-    """Raise SettingsError if a URL names another namespace than the flag, which it would overrule.
+    """Raise SettingsError if a URL names another namespace than the flag, which it would override.
 
-    The environment's and the file's are for URLs that name none.
+    A namespace in the environment or the file applies to URLs that name none, so it is no conflict.
     """
     for shard in settings.shards:
         if shard.namespace != settings.namespace:
             raise SettingsError(
                 f"namespace = {settings.namespace!r} ({settings.source('namespace')}) contradicts "
                 f"{redact_url(shard.url)}#{shard.namespace} ({settings.source('redis_url')}): a "
-                "URL with a # names the namespace by itself. Leave one of them out."
+                "URL with a # already names the namespace. Leave one of them out."
             )
 
 
 def _redacted(raw: object) -> object:
     if isinstance(raw, list):
-        return [_redacted(one) for one in raw]
+        return [_redacted(item) for item in raw]
     return redact_url(raw) if isinstance(raw, str) else raw
 
 
 def _parse_redis_url(raw: object) -> str | None:
     if raw is None:
         return None
-    if isinstance(raw, list) and raw and all(isinstance(one, str) for one in raw):
+    if isinstance(raw, list) and raw and all(isinstance(url, str) for url in raw):
         raw = " ".join(raw)
     if not isinstance(raw, str):
-        raise ValueError(f"it is no text; {EXAMPLES}")
+        raise ValueError(f"it is not a string; {EXAMPLES}")
     problem = list_problem(raw)
     if problem:
         raise ValueError(f"{problem}; {EXAMPLES}")
@@ -227,12 +226,12 @@ def _parse_bool(raw: object) -> bool:
 
 
 def duration(raw: object) -> float | None:
-    """Return seconds for a number or a text such as '90s', '30m', '12h', '7d'; else None."""
+    """Return the seconds of a number or of a text such as '90s' or '7d'; otherwise None."""
     return _number(raw, _DURATION_UNITS)
 
 
 def _number(raw: object, units: Mapping[str, int]) -> float | None:
-    """Return a number with an optional unit in base units, or None if it is not one."""
+    """Return a number with an optional unit, in base units, or None for any other value."""
     if isinstance(raw, int | float) and not isinstance(raw, bool):
         return float(max(0, min(raw, 2**63)))  # a larger integer would not fit a float
     text = raw.strip() if isinstance(raw, str) else ""
@@ -263,7 +262,7 @@ _OPTIONS = {
 
 
 def _from_file(cwd: Path | str | None) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the values of the nearest ``pyproject.toml`` and, by setting, where they are from."""
+    """Return the values of the nearest ``pyproject.toml``, and the source of each."""
     project = project_table(cwd)
     if project is None:
         return {}, {}
@@ -276,7 +275,7 @@ def _from_file(cwd: Path | str | None) -> tuple[dict[str, Any], dict[str, str]]:
             _unknown(key, f"unknown key in [tool.flowkit] of {path}", keys)
         if name in values:
             raise SettingsError(
-                f"{path}: [tool.flowkit] has {name} twice, with - and with _; keep one of them."
+                f"{path}: [tool.flowkit] has {name} twice, with - and with _; remove one of them."
             )
         values[name] = value
     return values, dict.fromkeys(values, f"{_FILE}{path})")

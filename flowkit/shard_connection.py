@@ -1,4 +1,4 @@
-"""A shard as a client uses it: the connection for calls, and those that listen to runs."""
+"""A client's connections to one shard: one for calls, and others that listen to runs."""
 
 from __future__ import annotations
 
@@ -25,26 +25,28 @@ from .protocol.shards import Shard
 T = TypeVar("T")
 FEEDS_KEPT = 4
 SOON_S, LOOK_AGAIN_S = 2.0, 0.2
-# For each try: no call of a client takes Redis long. Less if the client has less patience, but
-# rather too long than an end of what a busy Redis would have answered.
+# The limit of each attempt: no call of a client takes Redis long. It is shorter for a client with
+# less patience, but never so short that it cuts off the answer of a busy Redis.
 ANSWER_S, LEAST_ANSWER_S = 5.0, 1.0
 
 
 class ShardConnection:
-    """The shard ``shard``. Threads may share it: each call takes the connection for itself.
+    """The connections to ``shard``. Threads may share them: each call locks the connection.
 
-    A forked child connects anew (``Link`` and ``Feed`` see to it) and has its own lock and feeds.
+    A forked child opens new connections (``Link`` and ``Feed`` do that) and has its own lock and
+    feeds.
     """
 
     def __init__(
         self, shard: Shard, *, patience: float, allow_eviction: bool, max_value: int
     ) -> None:
-        """``patience``: seconds that a call tries to reach Redis. ``max_value``: bytes of the
-        largest value that is read. Nothing is connected yet.
+        """Do not connect yet. ``patience``: seconds that a call tries to reach Redis.
+
+        ``max_value``: the largest value to read, in bytes.
         """
         self.shard = shard
         self.graphs: set[str] = set()  # digests that this client has sent there
-        self.first: int | None = None  # how many shards there were at first, once it has said so
+        self.first: int | None = None  # number of shards at first, once the shard has told it
         self._allow_eviction = allow_eviction
         self._max_value = max_value
         self._is_checked = False
@@ -56,21 +58,21 @@ class ShardConnection:
 
     @property
     def has_answered(self) -> bool:
-        """Whether the shard was ever asked who it is, and is the right one."""
+        """Whether the shard has ever answered and is the right one."""
         return self._is_checked
 
     def be_patient(self, patience: float) -> None:
-        """Have each call from now on try for so many seconds to reach Redis."""
+        """Let each call from now on try for ``patience`` seconds to reach Redis."""
         with self._lock.get():
             self._store.link.patience = patience
 
     @contextmanager
     def until(self, deadline: float | None) -> Iterator[None]:
-        """Have no call within a ``with`` block try to reach Redis beyond ``deadline``.
+        """Let no call within a ``with`` block try to reach Redis after ``deadline``.
 
-        ``deadline`` is a time of the monotonic clock, None for none: a wait with a timeout ends
-        when it says, also where Redis is away or refuses writes. A try that has begun is ended by
-        its own limit.
+        ``deadline``: a time of the monotonic clock, None for no deadline. So a wait with a timeout
+        ends in time, even if Redis cannot be reached or refuses writes. An attempt that has begun
+        ends by its own limit.
         """
         if deadline is None:
             yield
@@ -79,7 +81,7 @@ class ShardConnection:
             yield
 
     def check(self) -> None:
-        """Look whether the Redis is fit and the shard is this one, unless that is known.
+        """Check that the Redis is fit and is the right shard, unless that is known.
 
         Raises UnfitRedis, WrongShards, RedisUnavailable.
         """
@@ -87,7 +89,7 @@ class ShardConnection:
             self._check(self._store)
 
     def look(self) -> None:
-        """Do the same if the shard answers soon. Raises what ``check`` raises, soon."""
+        """Make the same check, but wait only ``SOON_S`` seconds. Raises what ``check`` raises."""
         link = self._link(0.0, SOON_S)
         with closing(ClientStore(link, self.shard.namespace)) as store:
             self._check(store)
@@ -110,9 +112,9 @@ class ShardConnection:
 
     @contextmanager
     def store(self) -> Iterator[ClientStore]:
-        """Have the connection for oneself within a ``with`` block; what handles call through.
+        """Lock the connection for the calls within a ``with`` block.
 
-        Raises FlowkitError once it is closed, and what ``check`` raises.
+        Raises FlowkitError after ``close``, and what ``check`` raises.
         """
         with self._lock.get():
             self._check_open()
@@ -121,9 +123,9 @@ class ShardConnection:
 
     @contextmanager
     def run_store(self, run_id: str) -> Iterator[ClientStore]:
-        """Have the connection for calls about one run.
+        """Lock the connection for calls about one run.
 
-        Raises RunDamaged for what cannot be read of that run, and what ``store`` raises.
+        Raises RunDamaged if data of that run cannot be read, and what ``store`` raises.
         """
         try:
             with self.store() as store:
@@ -135,7 +137,7 @@ class ShardConnection:
 
     @contextmanager
     def feed(self, run_id: str) -> Iterator[Feed]:
-        """Listen to one run within a ``with`` block; the connection is kept for the next one."""
+        """Listen to one run within a ``with`` block. The connection is kept for the next run."""
         with self._lock.get():
             self._check_open()
             feeds = self._feeds.get()
@@ -154,7 +156,7 @@ class ShardConnection:
                     feed.close()
 
     def close(self) -> None:
-        """Close the connections; handles of runs there can no longer be used."""
+        """Close the connections. Handles of runs in this shard can no longer be used."""
         with self._lock.get():
             self._is_closed = True
             self._store.close()
@@ -165,7 +167,7 @@ class ShardConnection:
     def _check_open(self) -> None:
         if self._is_closed:
             raise FlowkitError(
-                "this client is closed, and its handles with it: make another with Client.connect()"
+                "this client and its handles are closed: create another with Client.connect()"
             )
 
 
@@ -178,19 +180,19 @@ def _damaged(run_id: str, problem: str) -> RunDamaged:
 
 
 def reach_one(shards: Sequence[ShardConnection], patience: float) -> None:
-    """Wait until one of the shards answers; the others are waited for when they are needed.
+    """Wait until one of the shards answers. The others are connected when they are needed.
 
-    ``patience``: seconds to try. One that hangs is given ``SOON_S`` of them. Raises UnfitRedis,
-    WrongShards, and RedisUnavailable if none answers.
+    ``patience``: seconds to try. A shard that hangs gets ``SOON_S`` of them. Raises UnfitRedis,
+    WrongShards, and RedisUnavailable if no shard answers.
     """
     if len(shards) == 1:
         shards[0].check()
         return
     deadline = time.monotonic() + patience
     while True:
-        places = [one.shard for one in shards]
-        found = ask_at_once(lambda shard: shards[shard.position].look(), places, SOON_S)
-        away = [one for one in found if one is not None]
+        places = [connection.shard for connection in shards]
+        answers = ask_at_once(lambda shard: shards[shard.position].look(), places, SOON_S)
+        away = [answer for answer in answers if answer is not None]
         if len(away) < len(shards):
             return
         if time.monotonic() >= deadline:
@@ -204,19 +206,20 @@ def gather(
     age: Callable[[T], float],
     limit: int,
 ) -> Listing[T]:
-    """Return what all shards list, the items with the greatest ``age`` first, at most ``limit``."""
-    found: Listing[T] = Listing()
+    """Return at most ``limit`` items of all shards, those with the greatest ``age`` first."""
+    items: Listing[T] = Listing()
     for shard in shards:
         with shard.store() as store:
-            found.take(read(store))
+            items.take(read(store))
     if len(shards) > 1:
-        found.sort(key=age, reverse=True)
-    found.cut(limit)
-    return found
+        items.sort(key=age, reverse=True)
+    items.cut(limit)
+    return items
 
 
 def answering_first(shards: Iterable[ShardConnection]) -> list[ShardConnection]:
-    """Return the shards in their order, those behind that have never answered: whoever looks for a
-    run then waits for them only if no other one has it.
+    """Return the shards in their order, but those that have never answered last.
+
+    So a search for a run waits for them only if no other shard has it.
     """
-    return sorted(shards, key=lambda one: not one.has_answered)
+    return sorted(shards, key=lambda shard: not shard.has_answered)

@@ -1,8 +1,9 @@
 """The type variables of ``Task``: ``P``, its function's parameters, and ``R``, its result.
 
-A plain ``Task`` in an annotation is a task of any function, ``Task[..., Any]``: the defaults below
-say so. ``typing`` has such defaults from Python 3.13 on only. typing_extensions has them for every
-version, and type checkers know it without its being installed; nothing imports it at run time.
+In an annotation, a plain ``Task`` is a task of any function, ``Task[..., Any]``, because of the
+defaults below. ``typing`` supports such defaults only since Python 3.13. typing_extensions supports
+them in every version, and type checkers know it even if it is not installed; nothing imports it at
+run time.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""The signing keys of this process, as they are set from outside.
+"""The setting of the signing keys of this process.
 
-A key is text of at least 16 bytes without blanks; several with blanks between are a rotation. They
-come from the environment or from a file, never from a command line or ``pyproject.toml``: the one
-shows in ``ps``, the other is committed. No message quotes them.
+A key is text of at least 16 bytes without blanks; several keys, separated by blanks, are a
+rotation. They come from the environment or from a file, but never from a command line, which ``ps``
+shows, or from ``pyproject.toml``, which is committed. No message quotes a key.
 
-It refuses whatever could turn signing off, or change the key, unnoticed: a variable that is set and
-blank, and a file that another account can write (trust.py) or that is too large to be one of keys.
+This module refuses whatever could turn signing off or change the key unnoticed: a variable that is
+set but blank, and a file that another account can write (trust.py) or that is too large for keys.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ MAX_FILE_BYTES = 64 * 1024
 
 
 def parse_signing_key(raw: object) -> str | None:
-    """Return the keys with one blank between them, None if there are none. Raises ValueError."""
+    """Return the keys, separated by one blank, None if there are none. Raises ValueError."""
     if raw is None:
         return None
     if not isinstance(raw, str):
-        raise ValueError("it is no text")
+        raise ValueError("it is not a string")
     keys = raw.split()
     if not keys or len(keys) > MAX_KEYS:
-        raise ValueError(f"give 1 to {MAX_KEYS} keys with blanks between them")
+        raise ValueError(f"give 1 to {MAX_KEYS} keys, separated by blanks")
     if min(len(key.encode("utf-8", "surrogateescape")) for key in keys) < MIN_KEY_BYTES:
         raise ValueError(
             f"a key must have at least {MIN_KEY_BYTES} bytes; make one with "
@@ -43,20 +43,20 @@ def parse_signing_key(raw: object) -> str | None:
 
 
 def read_signing_key(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the setting that an environment gives, and where it is from; both empty without one.
+    """Return the setting in an environment, and its source. Both are empty if it is not set.
 
-    Raises SettingsError for a variable that is blank, for both variables, and for a file that
-    cannot be read, is empty or too large, or can be written by others.
+    Raises SettingsError for a blank variable, for both variables together, and for a file that
+    cannot be read, is empty or too large, or can be written by other accounts.
     """
     names = [name for name in (VARIABLE, FILE_VARIABLE) if name in environ]
     for name in names:
         if not environ[name].strip():
             raise SettingsError(
-                f"{name} is set and blank. Without a key nothing is signed or verified: give the "
-                "key, or if you want no signatures, unset the variable."
+                f"{name} is set but blank. Without a key nothing is signed or verified: set the "
+                "key, or unset the variable if you want no signatures."
             )
     if len(names) > 1:
-        raise SettingsError(f"{VARIABLE} and {FILE_VARIABLE} are both set; keep one of them.")
+        raise SettingsError(f"{VARIABLE} and {FILE_VARIABLE} are both set; unset one of them.")
     if not names:
         return {}, {}
     text = environ[names[0]].strip()
@@ -84,5 +84,5 @@ def _in_file(path: str) -> str:
 
 
 def keys_of(setting: str | None) -> tuple[bytes, ...]:
-    """Return the keys of a checked setting, the one that signs first."""
+    """Return the keys of a checked setting. The first one signs."""
     return tuple(key.encode("utf-8", "surrogateescape") for key in (setting or "").split())

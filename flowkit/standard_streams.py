@@ -1,17 +1,17 @@
-"""Standard input, output and error of a process that runs other people's tasks.
+"""Standard input, output and error of a process that runs user tasks.
 
-Tasks do everything to these streams that a program may do to its own. Here are the rules by which
-that harms no later task, no log line and no connection:
+A task may do to these streams whatever a program may do to its own. These rules keep that from
+harming later tasks, log lines and connections:
 
-1.  Descriptors 0, 1 and 2 are always open. Otherwise the next pipe or socket gets such a number,
-    and what a program of a task prints goes into it.
+1.  Descriptors 0, 1 and 2 are always open. Otherwise the next pipe or socket would get such a
+    number, and the output of a task's program would go into it.
 2.  Closing ``sys.stdout`` or ``sys.stderr``, or a wrapper around their ``buffer`` (which garbage
-    collection closes too), flushes them and no more.
+    collection closes too), only flushes them.
 3.  Standard input is empty, and there is no controlling terminal: ``/dev/tty`` cannot be opened.
-    A process outside of the terminal's foreground that reads from it is stopped by the kernel, and
-    its task would neither end nor fail.
+    The kernel stops a background process that reads from its terminal, and its task would neither
+    end nor fail.
 4.  ``breakpoint()`` raises an error that says where a debugger works, unless PYTHONBREAKPOINT names
-    another one. One that the app installs wins as well.
+    a debugger. A hook that the app installs also wins.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def open_missing_descriptors() -> None:
 
 
 def open_missing_streams() -> None:
-    """Do the same, and give ``sys.stdout`` and ``sys.stderr`` a stream where they have none."""
+    """Do the same, and create ``sys.stdout`` and ``sys.stderr`` if they are missing."""
     open_missing_descriptors()
     for number, name in _NAMES.items():
         if getattr(sys, name) is None:
@@ -40,7 +40,7 @@ def open_missing_streams() -> None:
 
 
 def detach_from_terminal() -> None:
-    """Apply the third and the fourth rule, in a process that leads no group yet."""
+    """Apply the third and the fourth rule. The process must not lead a group yet."""
     os.setsid()
     open_missing_descriptors()
     null = os.open(os.devnull, os.O_RDONLY)
@@ -50,9 +50,9 @@ def detach_from_terminal() -> None:
 
 
 def keep_streams_open(*, line_buffering: bool | None = None) -> None:
-    """Apply the first and the second rule to the streams that are the process' own still.
+    """Apply the first and the second rule to the streams that were not replaced.
 
-    ``line_buffering``: whether each line is written at once, None for as it is.
+    ``line_buffering``: whether to write each line at once, None to keep the setting.
     """
     open_missing_streams()
     for number, name in _NAMES.items():
@@ -65,17 +65,17 @@ def keep_streams_open(*, line_buffering: bool | None = None) -> None:
 
 class _KeptBuffer(io.BufferedWriter):
     def close(self) -> None:
-        """Flush. What a task has closed, later ones write to."""
+        """Only flush: later tasks write to a stream that a task has closed."""
         self.flush()
 
 
 class _KeptStream(io.TextIOWrapper):
     def close(self) -> None:
-        """Flush. What a task has closed, later ones write to."""
+        """Only flush: later tasks write to a stream that a task has closed."""
         self.flush()
 
     def detach(self) -> io.BufferedWriter:
-        """Return a buffer to be wrapped; this stream stays of use."""
+        """Return a buffer to wrap. This stream stays usable."""
         self.flush()
         return _buffer(self.fileno())
 
@@ -97,7 +97,7 @@ def _kept_open(
 
 class _KeptRaw(io.FileIO):
     def close(self) -> None:
-        """Do nothing. What a task has closed, later ones write to."""
+        """Do nothing: later tasks write to a stream that a task has closed."""
 
 
 def _buffer(number: int) -> _KeptBuffer:
@@ -109,6 +109,6 @@ def _breakpoint(*args: Any, **kwargs: Any) -> Any:
         return sys.__breakpointhook__(*args, **kwargs)
     raise RuntimeError(
         "breakpoint() needs a terminal, and this task runs in a process that has none. Run the DAG "
-        "with dag.run(executor='thread') to debug it, call the task as a function, or let "
-        "PYTHONBREAKPOINT name a debugger that is used over the network."
+        "with dag.run(executor='thread') to debug it, call the task as a function, or set "
+        "PYTHONBREAKPOINT to a debugger that works over the network."
     )

@@ -1,6 +1,6 @@
-"""How a run stands, in full: each task, and if nothing moves, why.
+"""The complete state of a run: each task, and if the run does not proceed, the reason.
 
-Reading it costs a round trip per thousand tasks; ``RunHandle.record`` is the cheap look.
+Reading it costs a round trip per thousand tasks; ``RunHandle.record`` is cheaper.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .protocol.worker_info import WorkerInfo
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """How one task stands. Times are in seconds; None where it has not got to that."""
+    """The state of one task. Times are in seconds; None if the task has not got that far."""
 
     name: str
     state: TaskState
@@ -35,10 +35,10 @@ class TaskStatus:
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """How a run stands. ``waiting_for``: what keeps it from going on, "" if nothing is known to.
+    """The state of a run. ``waiting_for``: what keeps it from proceeding, "" if nothing is known.
 
-    ``submitted`` and ``finished`` are seconds since 1970 by Redis' clock. ``graph`` is what the run
-    follows; without it, drawings have no edges.
+    ``submitted`` and ``finished`` are seconds since 1970 by Redis' clock. ``graph`` is the graph of
+    the run; without it, drawings have no edges.
     """
 
     run_id: str
@@ -60,11 +60,11 @@ class RunStatus:
 
     @property
     def duration(self) -> float | None:
-        """Seconds from submission to the end, None while it goes on."""
+        """Seconds from submission to the end, None until the run has ended."""
         return None if self.finished is None else self.finished - self.submitted
 
     def picture(self) -> Picture:
-        """Return the tasks, the edges of the graph, and how each task stands."""
+        """Return the tasks, the edges of the graph, and the state of each task."""
         names, graph = [task.name for task in self.tasks], self.graph
         edges = [] if graph is None else _edges(graph)
         return marked(self.dag_name, names, edges, self)
@@ -82,7 +82,7 @@ class RunStatus:
         return as_dot(self.picture())
 
     def to_svg(self, *, collapse: bool | None = None) -> str:
-        """Return a drawing that stands alone; see ``DAG.to_svg``. Raises DAGError if too large."""
+        """Return a standalone drawing. See ``DAG.to_svg``. Raises DAGError if it is too large."""
         from .drawing.svg import as_svg
 
         return as_svg(self.picture(), collapse)
@@ -98,7 +98,7 @@ def _edges(graph: Graph) -> list[tuple[int, int]]:
 
 
 def read_status(store: ClientStore, run: RunRecord, dag: CompiledDAG) -> RunStatus:
-    """Read how a run stands."""
+    """Read the state of a run and its tasks."""
     names = dag.graph.names
     records = store.read_records(run.run, range(len(names)))
     counts: dict[str, int] = {}
@@ -123,10 +123,12 @@ def _tasks(
     store: ClientStore, run: RunRecord, names: list[str], records: list[TaskRecord]
 ) -> list[TaskStatus]:
     troubled = [
-        at for at, one in enumerate(records) if one.state in (TaskState.FAILED, TaskState.WAITING)
+        at
+        for at, record in enumerate(records)
+        if record.state in (TaskState.FAILED, TaskState.WAITING)
     ]
     errors = dict(zip(troubled, store.read_errors(run.run, troubled), strict=True))
-    found: list[TaskStatus] = []
+    tasks: list[TaskStatus] = []
     for number, (name, record) in enumerate(zip(names, records, strict=True)):
         started, ended = record.started_ms, record.ended_ms
         length = None
@@ -134,7 +136,7 @@ def _tasks(
             length = (ended - started) / 1000
         packed = errors.get(number)
         info = ErrorInfo.unpack(packed) if packed else None
-        found.append(
+        tasks.append(
             TaskStatus(
                 name=name,
                 state=record.state,
@@ -146,13 +148,13 @@ def _tasks(
                 cached=record.spent.cached,
             )
         )
-    return found
+    return tasks
 
 
 def _waiting_for(
     store: ClientStore, run: RunRecord, dag: CompiledDAG, records: list[TaskRecord]
 ) -> str:
-    """Say what an unfinished run waits for, if it is something that somebody should mend."""
+    """Return what an unfinished run waits for, if a user has to fix it, otherwise ""."""
     if run.state is not RunState.RUNNING:
         return ""
     unled = no_leader(store)
@@ -167,7 +169,7 @@ def _waiting_for(
 
 
 def _queued(dag: CompiledDAG, records: list[TaskRecord]) -> dict[str, str]:
-    """Return queue → the name of a task that is in it."""
+    """Return the name of one queued task for each queue."""
     wanted: dict[str, str] = {}
     for task, record in enumerate(records):
         if record.state is TaskState.QUEUED:
@@ -190,8 +192,8 @@ def _unserved(workers: Sequence[WorkerInfo], dag: CompiledDAG, records: list[Tas
 
 
 def _all_wait(workers: Sequence[WorkerInfo], dag: CompiledDAG, records: list[TaskRecord]) -> str:
-    """Tell of tasks that wait for other runs and leave no process for them: it may be for ever."""
-    free = {queue for one in workers if not one.all_wait for queue in one.queues}
+    """Return a message if waiting tasks occupy every process that could run what they wait for."""
+    free = {queue for worker in workers if not worker.all_wait for queue in worker.queues}
     for queue, task in _queued(dag, records).items():
         if queue not in free:
             return (
@@ -199,7 +201,7 @@ def _all_wait(workers: Sequence[WorkerInfo], dag: CompiledDAG, records: list[Tas
                 "executes a task that itself waits for a run: start flowkit-worker --app … "
                 f"--queues {queue}, or cancel one of those runs."
             )
-    stuck = {one.worker for one in workers if one.all_wait}
+    stuck = {info.worker for info in workers if info.all_wait}
     for number, record in enumerate(records):
         if record.state is TaskState.RUNNING and record.lane.partition(".")[0] in stuck:
             return (

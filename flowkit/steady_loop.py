@@ -1,13 +1,14 @@
 """An event loop that keeps running, whatever the coroutines on it do.
 
-asyncio lets SystemExit and KeyboardInterrupt out of the loop, wherever they are raised: in a child
-coroutine, in a callback. ``loop.stop()`` ends it as well. For one attempt's mistake all others on
-the loop would hang for ever, or be cancelled and blamed. So the loop is run again: it has lost
-nothing. Its coroutines go on where they were, and the attempt that did it fails with what it
-raised. Whose attempt it was follows from the context of the callback that raised; where that cannot
-be told (another loop than asyncio's own), whoever awaits the coroutine gets the exception.
+asyncio lets SystemExit and KeyboardInterrupt escape from the loop, wherever they are raised: in a
+child coroutine or in a callback. ``loop.stop()`` ends the loop too. Because of one attempt's
+mistake, all others on the loop would hang forever, or be cancelled and blamed. So the loop is
+started again, without losing anything: its coroutines continue, and the attempt that ended the loop
+fails with what it raised. The context of the callback that raised identifies the attempt. If that
+is impossible (with a loop other than asyncio's), the code that awaits the coroutine gets the
+exception.
 
-It refuses to run a loop that was closed: what ran on it is lost.
+This module refuses to run a loop that was closed, since everything on it is lost.
 """
 
 from __future__ import annotations
@@ -24,18 +25,18 @@ from .logging import LogLevel, get_logger
 Result = TypeVar("Result")
 
 
-# The asyncio task of one attempt, and behind it what a part of it has let out of the loop; by the
-# identity of what the attempt's context says of it. A context variable of its own measured 1.2 µs
-# more per attempt.
+# The asyncio task of one attempt, followed by an exception of a part of it that escaped from the
+# loop. The key is the identity of the attempt's fields in its context: a separate context variable
+# would cost 1.2 µs more per attempt.
 Root = list[Any]
 _roots: dict[int, Root] = {}
 
 
 def enter_root() -> Root:
-    """Say that the current asyncio task is that of the current attempt, until ``leave_root``.
+    """Register the current asyncio task as that of the current attempt, until ``leave_root``.
 
-    Return a list that begins with the task. If a part of the attempt lets an exception out of the
-    loop, the task is cancelled, and the list has the exception behind it.
+    Returns a list that begins with the task. If an exception of a part of the attempt escapes from
+    the loop, the task is cancelled and the exception is appended to the list.
     """
     root: Root = [asyncio.current_task()]
     _roots[id(attempt_fields())] = root
@@ -48,7 +49,7 @@ def leave_root() -> None:
 
 
 async def as_root(work: Coroutine[Any, Any, Result]) -> Result:
-    """Await an attempt's coroutine; fail with what any part of it lets out of the loop.
+    """Await an attempt's coroutine. An exception of any part that escapes from the loop fails it.
 
     Raises what ``work`` raises, and SystemExit or KeyboardInterrupt of a part of it.
     """
@@ -64,11 +65,11 @@ async def as_root(work: Coroutine[Any, Any, Result]) -> Result:
         raise
     finally:
         leave_root()
-        root.clear()  # what is raised holds this frame, and the asyncio task holds what is raised
+        root.clear()  # avoid a cycle: the exception holds this frame, the task the exception
 
 
 def run_steadily(loop: asyncio.AbstractEventLoop, is_over: Callable[[], bool]) -> None:
-    """Run a loop until ``is_over()``; to end it, make that true and stop the loop.
+    """Run a loop until ``is_over()`` is true. To end it, make that true and stop the loop.
 
     Raises RuntimeError if the loop was closed.
     """
@@ -81,12 +82,12 @@ def run_steadily(loop: asyncio.AbstractEventLoop, is_over: Callable[[], bool]) -
                 raise
             error = raised
         if not is_over():
-            _fail_culprit(error)
-    loop.set_task_factory(None)  # one of the app's that raises would keep the loop from closing
+            _fail_attempt(error)
+    loop.set_task_factory(None)  # the app's factory might raise and keep the loop from closing
 
 
-def _fail_culprit(error: BaseException | None) -> None:
-    """Say that the loop was ended, and fail the attempt that did it, if that can be told."""
+def _fail_attempt(error: BaseException | None) -> None:
+    """Log that the loop was ended, and fail the attempt that ended it, if it can be identified."""
     context = None if error is None else _context_of(error)
     fields = None if context is None else context.run(attempt_fields)
     about: dict[str, object] = {}
@@ -102,12 +103,12 @@ def _fail_culprit(error: BaseException | None) -> None:
 
 
 def _context_of(error: BaseException) -> Context | None:
-    """Return the context of the callback that let an exception out of the loop."""
+    """Return the context of the callback whose exception escaped from the loop."""
     trace = error.__traceback__
     while trace is not None:
         handle = trace.tb_frame.f_locals.get("self")
         if isinstance(handle, asyncio.Handle):
-            context = getattr(handle, "_context", None)  # there is no public way to it
+            context = getattr(handle, "_context", None)  # it has no public attribute
             return context if isinstance(context, Context) else None
         trace = trace.tb_next
     return None

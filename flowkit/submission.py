@@ -1,10 +1,10 @@
-"""What a client sends to have a run accepted, and when that is the run that is there already.
+"""Submissions: what a client sends for a run, and whether a submission equals an existing run.
 
-The script compares bytes, which is quick and right for a call that is sent twice. But equal values
-may be packed to other bytes: a set has another order in each process, a dict that of its making. So
-before a caller is told that a run id is taken, the values themselves are compared, by the digest
-that results and cached calls are compared by. Where what is stored cannot be read here (its class
-is not there, another key has signed it), the runs count as different.
+The script compares bytes, which is fast and right for a call that is sent twice. But equal values
+may be packed to different bytes: the order of a set differs between processes, and a dict keeps its
+insertion order. So before a run id is reported as taken, the values are compared by the digest that
+also identifies results and cached calls. If the stored values cannot be read here (a class is
+missing, or another key signed them), the runs count as different.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ def submission_of(
     ttl: int,
     max_bytes: int,
 ) -> Submission:
-    """Return what is sent for one run. ``ttl``: seconds. ``max_bytes``: of its packed parameters.
+    """Return the submission of one run.
 
-    Raises ValueError for the id, DAGError for parameters that cannot be stored.
+    ``ttl``: seconds. ``max_bytes``: the limit of its packed parameters. Raises ValueError for an
+    invalid id, DAGError for parameters that cannot be stored.
     """
     return Submission(
         run=new_run_id() if run_id is None else check_run_id(run_id),
@@ -58,9 +59,9 @@ def _packed(dag_name: str, params: Mapping[str, object], max_bytes: int) -> byte
 
 
 def signed(submission: Submission, provenance: Provenance, namespace: str) -> Submission:
-    """Return the submission with its parameters signed, if this process holds a key.
+    """Return the submission with signed parameters, if this process has a key.
 
-    Missing parameters are signed too: so workers know that a run is from one that holds the key.
+    Empty parameters are signed too, so that workers know that the run comes from a key holder.
     """
     if not provenance:
         return submission
@@ -69,7 +70,7 @@ def signed(submission: Submission, provenance: Provenance, namespace: str) -> Su
 
 
 def is_same_run(store: ClientStore, submission: Submission, provenance: Provenance) -> bool:
-    """Tell whether the run that has the id already is this one: of equal graph and parameters.
+    """Return whether the existing run with this id has an equal graph and equal parameters.
 
     Raises RedisUnavailable.
     """
@@ -91,17 +92,17 @@ def is_same_run(store: ClientStore, submission: Submission, provenance: Provenan
         return False
 
 
-def _is_same_graph(one: CompiledDAG, other: CompiledDAG) -> bool:
-    if one.kwargs.keys() != other.kwargs.keys():
+def _is_same_graph(first: CompiledDAG, second: CompiledDAG) -> bool:
+    if first.kwargs.keys() != second.kwargs.keys():
         return False
-    if pack_graph(replace(one, kwargs={})) != pack_graph(replace(other, kwargs={})):
+    if pack_graph(replace(first, kwargs={})) != pack_graph(replace(second, kwargs={})):
         return False
-    return all(_are_equal(packed, other.kwargs[task]) for task, packed in one.kwargs.items())
+    return all(_are_equal(packed, second.kwargs[task]) for task, packed in first.kwargs.items())
 
 
-def _are_equal(one: bytes, other: bytes) -> bool:
-    """Compare packed values, whatever order their sets and dicts have."""
-    return one == other or _digest_of(one) == _digest_of(other)
+def _are_equal(first: bytes, second: bytes) -> bool:
+    """Compare packed values, ignoring the order of sets and dicts."""
+    return first == second or _digest_of(first) == _digest_of(second)
 
 
 def _digest_of(packed: bytes) -> str:

@@ -1,13 +1,13 @@
-"""One process for each shard, kept by a parent that does nothing else.
+"""One process per shard, supervised by a parent that does nothing else.
 
-The parent forks a child per shard and starts one again that dies, after a pause that grows. It has
-no threads and no connection, so forking is safe, and nothing that goes wrong with one shard stops
-the others. TERM and Ctrl-C are passed on, each time they come; the parent ends when all have ended,
-with the worst of their exit codes. If it is killed, the kernel tells the children to end in good
-order (``flowkit.leash``).
+The parent forks a child per shard and restarts a child that dies, after a pause that grows. It has
+no threads and no connection, so forking is safe, and a fault of one shard does not stop the others.
+The parent passes on every TERM and Ctrl-C. It exits when all children have exited, with the worst
+of their exit codes. If the parent is killed, the kernel tells the children to shut down
+(``flowkit.leash``).
 
-A child that refuses its work ends all of it, for the others would fare alike or the list of shards
-is wrong: by exit code 2 at any time, by another one only if it never got going.
+A child that refuses to work ends all of them, since the others would fail too or the list of shards
+is wrong. Exit code 2 means that at any time; another code does only if the child never got going.
 """
 
 from __future__ import annotations
@@ -35,30 +35,33 @@ _ASKED = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(slots=True)
-class Charge:
-    """A child to be kept. ``name``: for people. ``main``: what it does; returns its exit code."""
+class SupervisedProcess:
+    """A child to keep running. ``name``: for messages. ``main``: runs in it, returns its exit code.
+
+    ``due``: when to start it (monotonic seconds). ``pause``: seconds before the next restart.
+    """
 
     name: str
     main: Callable[[], int]
     pid: int = 0
-    born: float = 0.0
+    started_at: float = 0.0
     due: float = 0.0
     pause: float = 0.0
     starts: int = 0
 
 
 class Supervisor:
-    """Keeps one process per charge: ``run`` returns the exit code."""
+    """Keeps these processes running: ``run`` returns the exit code."""
 
     def __init__(
         self,
-        charges: Sequence[Charge],
+        processes: Sequence[SupervisedProcess],
         logger: FlowkitLogger,
         *,
-        on_death: Callable[[Charge], None] = lambda charge: None,
+        on_death: Callable[[SupervisedProcess], None] = lambda process: None,
     ) -> None:
-        """``on_death`` is called in the parent for each child that has ended."""
-        self._charges = charges
+        """``on_death`` is called in the parent for each child that has exited."""
+        self._processes = processes
         self._log = logger
         self._on_death = on_death
         self._signals = 0
@@ -66,7 +69,7 @@ class Supervisor:
         self._code = 0
 
     def run(self) -> int:
-        """Keep the children until told to stop, then until all have ended."""
+        """Keep the children running until told to stop, then wait until all have exited."""
         wake = self._catch_signals()
         while not self._signals:
             self._start_due()
@@ -78,8 +81,8 @@ class Supervisor:
             self._collect()
         return self._code
 
-    def _alive(self) -> list[Charge]:
-        return [one for one in self._charges if one.pid]
+    def _alive(self) -> list[SupervisedProcess]:
+        return [process for process in self._processes if process.pid]
 
     # -- signals --------------------------------------------------------------------------------
 
@@ -98,8 +101,8 @@ class Supervisor:
         self._signals += 1
 
     def _sleep(self, wake: int) -> None:
-        """Sleep until a signal comes, a child's end among them, or a child is to be started."""
-        due = [one.due - time.monotonic() for one in self._charges if not one.pid]
+        """Sleep until a signal arrives (also the one for a child's end) or a start is due."""
+        due = [process.due - time.monotonic() for process in self._processes if not process.pid]
         longest = max(0.0, min(due)) if due and not self._signals else 1.0
         select.select([wake], [], [], longest)
         with suppress(BlockingIOError):
@@ -108,64 +111,64 @@ class Supervisor:
     def _pass_signals_on(self) -> None:
         while self._passed_on < self._signals:
             self._passed_on += 1
-            for one in self._alive():
+            for process in self._alive():
                 with suppress(ProcessLookupError):
-                    os.kill(one.pid, signal.SIGTERM)
+                    os.kill(process.pid, signal.SIGTERM)
 
     # -- starting and dying ---------------------------------------------------------------------
 
     def _start_due(self) -> None:
-        for one in self._charges:
-            if not one.pid and time.monotonic() >= one.due:
-                self._start(one)
+        for process in self._processes:
+            if not process.pid and time.monotonic() >= process.due:
+                self._start(process)
 
-    def _start(self, one: Charge) -> None:
-        # A signal that came between the fork and the child's own handlers would be lost.
+    def _start(self, process: SupervisedProcess) -> None:
+        # A signal between the fork and the child's own handlers would be lost.
         signal.pthread_sigmask(signal.SIG_BLOCK, _ASKED)
-        sys.stdout.flush()  # or the child would write what is in there once more
+        sys.stdout.flush()  # or the child would write the buffered text again
         sys.stderr.flush()
         parent = os.getpid()
         try:
-            one.pid = os.fork()
-            if one.pid == 0:
-                _become(one, parent)
-            one.born = time.monotonic()
-            one.starts += 1
-        except OSError as error:  # no memory, or no process to be had: the others go on
-            self._try_later(one, f"The process of {one.name} cannot be started: {error}")
+            process.pid = os.fork()
+            if process.pid == 0:
+                _run_child(process, parent)
+            process.started_at = time.monotonic()
+            process.starts += 1
+        except OSError as error:  # out of memory or of processes: the others continue
+            self._try_later(process, f"The process of {process.name} cannot be started: {error}")
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASKED)
 
-    def _try_later(self, one: Charge, why: str) -> None:
-        one.pause = min(max(FIRST_PAUSE_S, one.pause * 2), LONGEST_PAUSE_S)
-        one.due = time.monotonic() + one.pause
+    def _try_later(self, process: SupervisedProcess, why: str) -> None:
+        process.pause = min(max(FIRST_PAUSE_S, process.pause * 2), LONGEST_PAUSE_S)
+        process.due = time.monotonic() + process.pause
         self._log.event(LogLevel.ERROR, "shard_process_died", f"{why} and is started again")
 
     def _collect(self) -> None:
-        for one in self._alive():
-            ended, status = os.waitpid(one.pid, os.WNOHANG)
+        for process in self._alive():
+            ended, status = os.waitpid(process.pid, os.WNOHANG)
             if ended:
-                one.pid = 0
-                self._on_death(one)
-                self._hear_of(one, os.waitstatus_to_exitcode(status))
+                process.pid = 0
+                self._on_death(process)
+                self._handle_end(process, os.waitstatus_to_exitcode(status))
 
-    def _hear_of(self, one: Charge, code: int) -> None:
-        lived = time.monotonic() - one.born
+    def _handle_end(self, process: SupervisedProcess, code: int) -> None:
+        lived = time.monotonic() - process.started_at
         if self._signals:
-            asked = code in (0, -signal.SIGTERM)  # by TERM itself before it could listen
+            asked = code in (0, -signal.SIGTERM)  # TERM kills a child that has no handler yet
             self._code = max(self._code, 0 if asked else max(code, 1))
             return
-        if code == WRONG_USAGE or (code > 1 and one.starts == 1 and lived < SETTLED_S):
+        if code == WRONG_USAGE or (code > 1 and process.starts == 1 and lived < SETTLED_S):
             self._code = code
             self._signals += 1
             return
         if lived >= QUICK_S:
-            one.pause = 0.0
-        self._try_later(one, f"The process of {one.name} ended by {how_it_ended(code)}")
+            process.pause = 0.0
+        self._try_later(process, f"The process of {process.name} ended by {how_it_ended(code)}")
 
 
-def _become(one: Charge, parent: int) -> NoReturn:
-    """In the child: leave what is the parent's, and do the work."""
+def _run_child(process: SupervisedProcess, parent: int) -> NoReturn:
+    """In the child: drop what belongs to the parent, and do the work."""
     code = 1
     try:
         os.setpgid(0, 0)  # the terminal's Ctrl-C is for the parent, which passes it on
@@ -174,11 +177,11 @@ def _become(one: Charge, parent: int) -> NoReturn:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASKED)
         tie_to(parent)
-        code = one.main()
+        code = process.main()
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
     except BaseException:
-        traceback.print_exc()  # above here nobody would say what broke it
+        traceback.print_exc()  # nothing above reports what broke it
     finally:
         with suppress(OSError, ValueError):
             sys.stdout.flush()

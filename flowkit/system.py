@@ -1,12 +1,12 @@
-"""A whole flowkit system on this machine: a store, a scheduler and a worker, for as long as needed.
+"""A complete flowkit system on this machine: a store, a scheduler and a worker.
 
     with LocalSystem("etl.py") as system:
         with system.client() as client:
             print(client.submit(dag).wait_results())
 
-The daemons are those of production, in processes of their own; only the store is in this process,
-and its data is gone in the end, unless a Redis is given. Nothing that is started here outlives the
-``with`` block, or this process if it is killed: see ``flowkit.leash``.
+The daemons are the same as in production and run in separate processes. Unless a Redis is given,
+the store is in this process, and its data is lost when the system stops. Nothing that the system
+starts outlives the ``with`` block, or this process if it is killed: see ``flowkit.leash``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from .core.display_text import escape_text
-from .daemons import Daemon, Keeper, Line, Listener
+from .daemons import Daemon, DaemonGroup, Line, Listener
 from .exceptions import FlowkitError
 from .importing import refuse_while_imported
 from .settings import load_settings
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .shard_connection import ShardConnection
 
 GRACE_S = 5.0
-# A worker needs a moment beyond its own grace period to give back what it holds.
+# After its grace period a worker needs a moment to give back what it holds.
 MARGIN_S = 3.0
 LEAST_PROCESSES = 2
 PATIENCE_S = 5.0
@@ -40,11 +40,11 @@ PATIENCE_S = 5.0
 class LocalSystem:
     """A store, a scheduler and a worker. ``with LocalSystem("etl.py") as system: …``
 
-    ``app``: file or module of the tasks. ``url``: of a Redis, None for a store in this process.
-    ``queues``: those that the worker serves. ``processes``: its children, by default one per core.
-    ``grace``: seconds that running tasks may go on when the system stops. ``log_level``: least
-    level of the daemons' log lines. ``on_line``: is given each line that daemons and tasks print,
-    in another thread; by default they are printed.
+    ``app``: file or module of the tasks. ``url``: URL of a Redis, None for a store in this process.
+    ``queues``: the queues of the worker. ``processes``: the worker's child processes, by default
+    one per core. ``grace``: seconds that running tasks may continue when the system stops.
+    ``log_level``: minimum level of the daemons' log lines. ``on_line``: called in another thread
+    with each line that daemons and tasks print; by default the lines are printed.
     """
 
     def __init__(
@@ -66,14 +66,14 @@ class LocalSystem:
         self.processes = default_processes() if processes is None else processes
         self._url = url
         self._grace = grace
-        # Who starts a system for a program of theirs is not who looks after the Redis.
+        # A program that starts a system does not administer the Redis, so do not warn about it.
         self._shared = ["--redis-patched", "--log-json", "--log-level", log_level]
         self._shared += ["--namespace", namespace]
         self._allow_eviction = allow_eviction
         self._shared += ["--allow-eviction"] if allow_eviction else []
         self._on_line = on_line or print_line
         self._server: EmbeddedServer | None = None
-        self._keeper: Keeper | None = None
+        self._group: DaemonGroup | None = None
 
     @property
     def url(self) -> str:
@@ -88,28 +88,28 @@ class LocalSystem:
     # -- life -----------------------------------------------------------------------------------
 
     def start(self) -> LocalSystem:
-        """Start all parts, and return without waiting for them: what is submitted waits.
+        """Start all parts, and return without waiting until they are ready. Submitted runs wait.
 
-        Raises RuntimeError if it runs already, StoreError if the store cannot be had, DAGError
-        while an app is being imported.
+        Raises RuntimeError if it is already running, StoreError if the store cannot be started,
+        DAGError while an app is being imported.
         """
-        if self._keeper is not None:
-            raise RuntimeError("the system runs already; stop it first")
+        if self._group is not None:
+            raise RuntimeError("the system is already running; stop it first")
         refuse_while_imported("A LocalSystem")
         if self._url is None:
             from .embedded import EmbeddedServer
 
             self._server = EmbeddedServer(warn=warn_through(self._on_line)).start()
             self._url = self._server.url
-        self._keeper = Keeper(self._daemons(), self._on_line, self._grace + MARGIN_S)
-        self._keeper.start()
+        self._group = DaemonGroup(self._daemons(), self._on_line, self._grace + MARGIN_S)
+        self._group.start()
         return self
 
     def stop(self, *, at_once: bool = False) -> None:
-        """Stop all parts and wait for their ends; stopping a stopped system does nothing.
+        """Stop all parts and wait until they have ended. Stopping a stopped system does nothing.
 
-        ``at_once`` kills them. So does a KeyboardInterrupt meanwhile; it is raised again when they
-        are gone.
+        ``at_once`` kills them. So does a KeyboardInterrupt in the meantime, which is raised again
+        when they have ended.
         """
         server, self._server = self._server, None
         try:
@@ -122,11 +122,11 @@ class LocalSystem:
     def stop_daemons(self, *, at_once: bool = False) -> None:
         """Stop the scheduler and the workers as ``stop`` does, and leave the store running.
 
-        All that they and their tasks have written has been handed on when this returns.
+        When this returns, all their output and that of their tasks has been passed to ``on_line``.
         """
-        keeper, self._keeper = self._keeper, None
-        if keeper is not None:
-            keeper.stop(at_once=at_once)
+        group, self._group = self._group, None
+        if group is not None:
+            group.stop(at_once=at_once)
 
     def __enter__(self) -> LocalSystem:
         return self.start()
@@ -140,13 +140,13 @@ class LocalSystem:
         self.stop()
 
     def _daemons(self) -> list[Daemon]:
-        # The URL may hold a password, which belongs into no command line.
+        # The URL may contain a password, which must not be in a command line.
         environ = {**os.environ, "FLOWKIT_REDIS_URL": self.url}
         worker = ["flowkit.worker", f"--app={self.app}", "--queues", ",".join(self.queues)]
         worker += ["--processes", str(self.processes), "--shutdown-timeout", str(self._grace)]
         return [
             Daemon("worker", [*worker, *self._shared], environ),
-            # It only has a lease, which nobody needs any more once the store goes as well.
+            # It only holds a lease, which is useless once the store has stopped too.
             Daemon(
                 "scheduler",
                 ["flowkit.scheduler", *self._shared],
@@ -158,7 +158,7 @@ class LocalSystem:
     # -- using it -------------------------------------------------------------------------------
 
     def client(self, patience: float = PATIENCE_S) -> Client:
-        """Return a client of this system, to be closed by the caller. Raises StoreError.
+        """Return a client of this system. The caller closes it. Raises StoreError.
 
         ``patience``: seconds that a call tries to reach the store.
         """
@@ -172,17 +172,17 @@ class LocalSystem:
         return Client(settings, patience=patience)
 
     def check(self) -> None:
-        """Raise FlowkitError if a daemon cannot work, so that waiting would be in vain."""
-        keeper = self._keeper
-        if keeper is None:
-            raise FlowkitError("The system does not run. Start it first.")
-        if keeper.failure is not None:
-            raise FlowkitError(keeper.failure)
+        """Raise FlowkitError if a daemon cannot work, so that waiting for it is useless."""
+        group = self._group
+        if group is None:
+            raise FlowkitError("The system is not running. Start it first.")
+        if group.failure is not None:
+            raise FlowkitError(group.failure)
 
     def wait_ready(self, timeout: float = 30.0) -> None:
-        """Return when a scheduler leads and a worker has loaded the app.
+        """Wait until a scheduler leads and a worker has loaded the app.
 
-        Raises FlowkitError if that is not so after ``timeout`` seconds, or cannot become so.
+        Raises FlowkitError after ``timeout`` seconds, or as soon as a daemon cannot work.
         """
         deadline = time.monotonic() + timeout
         with self.client() as client:
@@ -197,11 +197,11 @@ class LocalSystem:
 
 def _is_served(shard: ShardConnection) -> bool:
     with shard.store() as store:
-        return store.has_leader() and any(one.is_ready for one in store.alive_workers())
+        return store.has_leader() and any(worker.is_ready for worker in store.alive_workers())
 
 
 def default_processes() -> int:
-    """Return how many children a worker gets: one per core that this process may use."""
+    """Return the default number of children: one per core that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     else:
@@ -210,12 +210,12 @@ def default_processes() -> int:
 
 
 def warn_through(on_line: Listener) -> Callable[[str], None]:
-    """Return what gives a warning of the embedded store to ``on_line``, as the daemons' lines."""
+    """Return a function that passes warnings of the embedded store to ``on_line``."""
     return lambda text: on_line(Line("store", text, "ERROR", is_error=True))
 
 
 def print_line(line: Line) -> None:
-    """Print what tasks print where they print it, and log lines on standard error."""
+    """Print a line: output of tasks to the stream they chose, log lines to standard error."""
     if line.level is not None:
         write_text(sys.stderr, f"{line.source}: {line.level} {escape_text(line.text)}\n")
     else:

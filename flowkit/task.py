@@ -1,14 +1,14 @@
-"""Task: a function, how its attempts are made, and what it waits for.
+"""Task: a function, the rules for its attempts, and its edges.
 
 ``@task`` turns a function into a Task; ``>>`` draws edges between tasks. An edge drawn within a
-``with DAG(…)`` block belongs to that DAG alone; one drawn elsewhere is kept on the two tasks, for
-the DAG that covers everything. Calling a task runs it here and now, with its condition and its
-retries and no DAG at all.
+``with DAG(…)`` block belongs to that DAG only. An edge drawn elsewhere is stored on its two tasks,
+for the DAG that covers everything. Calling a task runs it directly, with its condition and its
+retries, without a DAG.
 
-Every Task registers itself: in ``Task._all_tasks``, for the DAG that covers everything, and under
-its reference (``module:function``), for the workers. A worker never imports by reference; it
-only looks among what its own app has registered. A task that is defined again, by a cell run once
-more, takes the place of the earlier one (redefinition.py).
+Every Task registers itself in ``Task._all_tasks``, for the DAG that covers everything, and under
+its reference (``module:function``), for the workers. A worker never imports by reference; it only
+looks among the tasks that its app has registered. A task that is defined again, for example by
+rerunning a notebook cell, replaces the earlier one (redefinition.py).
 """
 
 from __future__ import annotations
@@ -31,20 +31,21 @@ from .signatures import P, R
 
 _NO_KWARGS: Mapping[str, Any] = MappingProxyType({})
 
-# What stands to the right of ``>>``. To mypy a list of tasks with different parameters is a list of
-# objects, hence the last one; what is no task is refused when the edge is drawn in any case.
+# The right operand of ``>>``. To mypy, a list of tasks with different parameters is a list of
+# objects, hence the last type. Anything that is not a task is refused when the edge is drawn.
 Ends = TypeVar("Ends", bound="Task | Sequence[Task] | list[object]")
 
 
 class Task(Generic[P, R]):
     """A function with a name, a policy and edges. See ``TaskOptions`` for the options.
 
-    To type checkers it is callable as its function is: ``def f(x: int) -> str`` makes a
-    ``Task[[int], str]``. ``Task`` alone, in an annotation, is a task of any function.
+    For type checkers it has the signature of its function: ``def f(x: int) -> str`` makes a
+    ``Task[[int], str]``. In an annotation, ``Task`` alone is a task of any function.
 
     ``upstream`` and ``downstream`` hold the tasks of the edges drawn outside of any DAG block, in
-    the order drawn; they may be appended to. ``base`` is the task this one was bound from
-    (itself if it was not), ``kwargs`` the fixed keyword arguments, ``ref`` where workers look.
+    the order drawn; you may append to them. ``base`` is the task that this one was bound from
+    (itself if it was not bound), ``kwargs`` the fixed keyword arguments, and ``ref`` the reference
+    by which workers find it.
     """
 
     _all_tasks: ClassVar[list[Task]] = []
@@ -52,7 +53,7 @@ class Task(Generic[P, R]):
     _by_ref_and_name: ClassVar[dict[tuple[str, str], Task]] = {}
 
     def __init__(self, func: Callable[P, R], **options: Unpack[TaskOptions]) -> None:
-        """Check and register. Raises TypeError or ValueError for what cannot work."""
+        """Check the options and register the task. Raises TypeError or ValueError."""
         self._set_up(func, options)
         if self.on_failure is not None:
             from .hooks import as_task
@@ -74,7 +75,7 @@ class Task(Generic[P, R]):
         self.ref = ref_of(func)
         self._plan: CallPlan | None = None
         self._bound_names = BoundNames()
-        self._earlier_name: str | None = None  # see binding.py, as for the next two
+        self._earlier_name: str | None = None  # see binding.py for this and the next two
         self._is_numbered = False
         self._is_listed = False
         self._in_dag = False
@@ -84,7 +85,7 @@ class Task(Generic[P, R]):
 
     @classmethod
     def unlisted(cls, func: Callable[P, R]) -> Task[P, R]:
-        """Make a task that workers find, but that no DAG covers by itself."""
+        """Make a task that workers find, but that a DAG covers only if it is drawn or added."""
         task = cls.__new__(cls)
         task._set_up(func, {})
         Task._by_ref[task.ref] = task
@@ -94,42 +95,42 @@ class Task(Generic[P, R]):
 
     @property
     def policy(self) -> Policy:
-        """How the attempts are made."""
+        """The rules for its attempts: retries, delays, timeout and queue."""
         return self._options.policy
 
     @property
     def when(self) -> Predicate | None:
-        """The predicate on the upstream results, None for "always"."""
+        """The predicate on the upstream results, None to run always."""
         return self._options.when
 
     @property
     def retry_on(self) -> tuple[type[Exception], ...]:
-        """The exceptions that are worth another attempt."""
+        """The exceptions that are retried."""
         return self._options.retry_on
 
     @property
     def trigger(self) -> str:
-        """What the upstream tasks must have come to: see ``TaskOptions``."""
+        """How the upstream tasks must have ended: see ``TaskOptions``."""
         return self.policy.trigger.value
 
     @property
     def on_failure(self) -> Callable[..., object] | None:
-        """The hook that is called when the task has failed for good."""
+        """The hook to call when the task has failed for good."""
         return self._options.on_failure
 
     @property
     def cache_ttl(self) -> float | None:
-        """The seconds for which a result is reused, None for never."""
+        """The seconds for which a result is reused, None to never reuse it."""
         return self._options.cache_ttl
 
     @property
     def cache_key(self) -> CacheKey | None:
-        """The function whose result stands for the arguments, None for the arguments themselves."""
+        """The function whose result identifies a call, None to use the arguments themselves."""
         return self._options.cache_key
 
     @property
     def retries(self) -> int:
-        """Further attempts after the first one."""
+        """The number of attempts after the first one."""
         return self.policy.retries
 
     @property
@@ -139,17 +140,17 @@ class Task(Generic[P, R]):
 
     @property
     def backoff(self) -> float:
-        """The factor by which the delay grows from one retry to the next."""
+        """The factor by which the delay grows with each retry."""
         return self.policy.backoff
 
     @property
     def timeout(self) -> float | None:
-        """The limit of one attempt in seconds, None for none."""
+        """The time limit of one attempt in seconds, None for no limit."""
         return self.policy.timeout
 
     @property
     def at_most_once(self) -> bool:
-        """Whether it is never started twice in a run."""
+        """Whether the task is never started twice in a run."""
         return self.policy.at_most_once
 
     @property
@@ -167,10 +168,10 @@ class Task(Generic[P, R]):
     def bind(self, name: str | None = None, /, **kwargs: Any) -> Task[..., R]:
         """Make another task of the same function and options, with fixed keyword arguments.
 
-        ``name``: left out, ``NAME_2``, ``NAME_3``, … of the original, counted within the DAG that
-        takes it. Arguments fixed before are kept unless given again. Within a ``with DAG(…):``
-        block it belongs to nothing until it is drawn or added. Raises TypeError for an argument
-        that the function does not declare.
+        ``name``: by default ``NAME_2``, ``NAME_3``, … after the original task, counted within the
+        DAG that takes it. Arguments that were fixed before are kept unless given again. Within a
+        ``with DAG(…):`` block the new task belongs to no DAG until it is drawn or added. Raises
+        TypeError for an argument that the function does not declare.
         """
         base = self.base
         plan = plan_for(base)
@@ -212,14 +213,14 @@ class Task(Generic[P, R]):
     # -- calling it ------------------------------------------------------------------------
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run it here and now: condition, then the function with its retries.
+        """Run the task directly: its condition, then its function with its retries.
 
-        Returns the result, or None if the condition says no; re-raises the last exception. An
-        async task gives a coroutine that does the same. ``timeout`` limits the attempts of an
-        async task only: a function that runs in the caller's own thread cannot be stopped.
+        Returns the result, or None if the condition is false; re-raises the last exception. An
+        async task returns a coroutine that does the same. ``timeout`` limits the attempts of an
+        async task only: a function that runs in the caller's thread cannot be stopped.
 
-        The None of a condition is no part of the type: few tasks have one, and all the others
-        would have to be asked for a None that they never give.
+        The None of a condition is not part of the return type. Few tasks have a condition, and the
+        callers of all others would have to check for a None that never comes.
         """
         result: R = call_here(self, args, kwargs)
         return result
@@ -229,12 +230,12 @@ class Task(Generic[P, R]):
         return f"Task(name={self.name!r}, {ends})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Go along, without edges, into a process where another task's function calls this one."""
+        """Return the state without edges, for a process where another task calls this one."""
         return {**self.__dict__, "upstream": [], "downstream": [], "_definer": None}
 
     @classmethod
     def clear_registry(cls) -> None:
-        """Forget all registered tasks, for a program or test that starts afresh."""
+        """Forget all registered tasks, so that a program or test can start over."""
         cls._all_tasks.clear()
         cls._by_ref.clear()
         cls._by_ref_and_name.clear()
@@ -247,7 +248,7 @@ def task(**options: Unpack[TaskOptions]) -> Callable[[Callable[P, R]], Task[P, R
 def task(
     func: Callable[..., Any] | None = None, /, **options: Unpack[TaskOptions]
 ) -> Task | Callable[[Callable[..., Any]], Task]:
-    """Make a Task of the function below: ``@task``, ``@task()`` or ``@task(retries=3, …)``."""
+    """Turn a function into a Task: ``@task``, ``@task()`` or ``@task(retries=3, …)``."""
     return partial(Task, **options) if func is None else Task(func, **options)
 
 
@@ -268,5 +269,5 @@ def _register(task: Task) -> None:
 
 
 def registered_task(ref: str) -> Task | None:
-    """Return the task that was last defined under ``module:function``, None if none was."""
+    """Return the task that was last defined as ``module:function``, None if there is none."""
     return Task._by_ref.get(ref)

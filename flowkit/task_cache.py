@@ -1,4 +1,4 @@
-"""TaskCache: a decorator that calls a function once for the same arguments, until a TTL is over.
+"""TaskCache: a decorator that calls a function once for equal arguments, until a TTL is over.
 
     cached = TaskCache(StateManager("cache.json"), ttl=3600)
 
@@ -8,14 +8,14 @@
 
 Rules:
 - The key is the function's name for a call without arguments, and ``NAME:DIGEST`` otherwise.
-  ``f(1)`` and ``f(x=1)`` are the same call. Two functions of one name on one store would answer for
-  each other, so a warning says when that is seen, also of what one factory makes with other
-  variables. What else the function depends on (its code, files, the time of day) is not looked at:
-  clear the store, or give a TTL.
-- ``None`` is a result like any other; an exception is not, and is not kept.
-- Two calls at the same time may both run the function; the later result stays.
-- A stored result that cannot be rebuilt (its class has changed) counts as none, with a warning.
-- It goes round a function, plain or ``async``, or round a Task, which stays the same Task.
+  ``f(1)`` and ``f(x=1)`` are the same call. Two functions with one name in one store would get each
+  other's results, so a warning is logged, also for functions that one factory makes with different
+  variables. The cache ignores whatever else the function depends on (its code, files, the time of
+  day): clear the store, or set a TTL.
+- ``None`` is stored like any other result. Exceptions are not stored.
+- Two parallel calls may both run the function; the later result stays.
+- A stored result that cannot be rebuilt (its class has changed) counts as missing, with a warning.
+- It decorates a function, plain or ``async``, or a Task, which stays the same Task.
 """
 
 from __future__ import annotations
@@ -38,21 +38,24 @@ from .task import Task
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# By store: function name → reference of the function that had it first, and version of its code.
+# By store: function name → reference of the first function with it, and version of its code.
 _seen: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()
 _versions: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()
 
 
 class TaskCache:
-    """A decorator that keeps results in ``state`` for ``ttl`` seconds (None: as ``state`` does)."""
+    """A decorator that stores results in ``state`` for ``ttl`` seconds.
+
+    ``ttl``: None for the default of ``state``.
+    """
 
     def __init__(self, state: StateStore, ttl: float | None = None) -> None:
-        """Raises TypeError or ValueError for what is no store or no TTL."""
+        """Raises TypeError or ValueError for an invalid store or TTL."""
         self.state = check_store("TaskCache", state)
         self.ttl = check_ttl("ttl", ttl)
 
     def __call__(self, func: Function) -> Function:
-        """Return ``func`` with its results kept. Raises TypeError for what has none to keep."""
+        """Return ``func`` with cached results. Raises TypeError unless ``func`` is a function."""
         if isinstance(func, Task):
             func.func = self._wrap(func.func)
             return func
@@ -74,9 +77,9 @@ class TaskCache:
         @functools.wraps(func)
         def cached(*args: Any, **kwargs: Any) -> Any:
             key = key_of(args, kwargs)
-            found = read_or_missing(self.state, key)
-            if found is not MISSING:
-                return found
+            stored = read_or_missing(self.state, key)
+            if stored is not MISSING:
+                return stored
             result = func(*args, **kwargs)
             self.state.set(key, result, ttl=self.ttl)
             return result
@@ -84,16 +87,16 @@ class TaskCache:
         return cached
 
     def _wrap_async(self, func: Any, key_of: _KeyMaker) -> Any:
-        """Stores block (a disk, a server), so they are asked in a thread beside the loop."""
+        """Stores block (a disk, a server), so they are called in a thread beside the loop."""
 
         @functools.wraps(func)
         async def cached(*args: Any, **kwargs: Any) -> Any:
             from asyncio import to_thread
 
             key = key_of(args, kwargs)
-            found = await to_thread(read_or_missing, self.state, key)
-            if found is not MISSING:
-                return found
+            stored = await to_thread(read_or_missing, self.state, key)
+            if stored is not MISSING:
+                return stored
             result = await func(*args, **kwargs)
             await to_thread(self.state.set, key, result, ttl=self.ttl)
             return result
@@ -101,35 +104,35 @@ class TaskCache:
         return cached
 
     def _warn_of_namesake(self, name: str, ref: str) -> bool:
-        """Warn of another function with that name; return whether there is none."""
+        """Warn about another function with that name; return whether there is none."""
         first = _first(_seen, self.state, name, ref)
         if first != ref:
             get_logger().event(
                 LogLevel.WARNING,
                 "cache_namesake",
-                f"TaskCache: {ref} and {first} keep their results under one name, {name!r}, in one "
-                "store, so each may be given those of the other; rename one, or use two stores",
+                f"TaskCache: {ref} and {first} store their results under one name, {name!r}, in "
+                "one store, so each may get results of the other; rename one, or use two stores",
             )
         return first == ref
 
     def _warn_of_other_code(self, name: str, ref: str, func: Any) -> None:
-        """Warn of a function from the same place that does something else: from a factory, say.
+        """Warn about a different function from the same place, for example from a factory.
 
-        It is compared when it is called first: only then its closure is complete.
+        The function is compared at its first call, when its closure is complete.
         """
         from .code_version import code_version
         from .protocol.codec import CodecError
 
         try:
             version = code_version(func)
-        except CodecError:  # it holds what nothing can be compared by
+        except CodecError:  # it contains a value that cannot be compared
             return
         if _first(_versions, self.state, name, version) != version:
             get_logger().event(
                 LogLevel.WARNING,
                 "cache_namesake",
-                f"TaskCache: two versions of {ref} keep their results under one name, {name!r}, in "
-                "one store, so each may be given those of the other; make what they differ by an "
+                f"TaskCache: two versions of {ref} store their results under one name, {name!r}, "
+                "in one store, so each may get results of the other; turn what differs into an "
                 "argument, or use two stores",
             )
 
@@ -144,7 +147,7 @@ class _KeyMaker:
         self._on_first_call = on_first_call
         try:
             self._signature: inspect.Signature | None = inspect.signature(func)
-        except (ValueError, TypeError):  # some built-ins tell nothing
+        except (ValueError, TypeError):  # some built-ins have no signature
             self._signature = None
 
     def __call__(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
@@ -162,30 +165,30 @@ class _KeyMaker:
             return f"{self._name}:{digest(self._named(args, kwargs), 'arguments')}"
         except CodecError as error:
             raise IllegalValue(
-                f"TaskCache: calls of {self._name!r} cannot be told apart by these arguments: "
+                f"TaskCache: calls of {self._name!r} cannot be distinguished by these arguments: "
                 f"{error} Cache a function that takes plain data."
             ) from error
 
     def _named(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arguments by their names, however they were passed."""
+        """Return the arguments by name, whether they were passed by name or position."""
         if self._signature is not None:
             try:
                 return dict(self._signature.bind(*args, **kwargs).arguments)
-            except TypeError:  # a wrong call; or a decorator that shows another signature
+            except TypeError:  # a wrong call, or a decorator with another signature
                 pass
         return {"args": args, "kwargs": dict(kwargs)}
 
 
 def _first(known: WeakKeyDictionary[Any, dict[str, str]], state: Any, name: str, value: str) -> str:
-    """Return what was noted first for that store and name, ``value`` if it is the first."""
+    """Return the first value recorded for that store and name, ``value`` if it is the first."""
     try:
         return known.setdefault(state, {}).setdefault(name, value)
-    except TypeError:  # a user's store that cannot be referred to weakly, or hashed
+    except TypeError:  # the user's store does not support weak references or hashing
         return value
 
 
 def check_store(what: str, state: object) -> StateStore:
-    """Return ``state`` if it has the methods of a store, else raise TypeError."""
+    """Return ``state`` if it has the methods of a store, otherwise raise TypeError."""
     if isinstance(state, type) or not isinstance(state, StateStore):
         hint = "" if not isinstance(state, str) else " For a file: StateManager('state.json')."
         raise TypeError(
@@ -196,7 +199,7 @@ def check_store(what: str, state: object) -> StateStore:
 
 
 def read_or_missing(state: StateStore, key: str) -> Any:
-    """Return a live value or ``MISSING``, also for one that cannot be rebuilt in this process."""
+    """Return a live value; ``MISSING`` if there is none or this process cannot rebuild it."""
     try:
         return state.get(key, MISSING)
     except IllegalValue as error:
@@ -209,7 +212,7 @@ def warn_unreadable(key: str, error: IllegalValue) -> None:
     get_logger().event(
         LogLevel.WARNING,
         "state_unreadable",
-        f"State {key!r} cannot be read, so it is made again",
+        f"State {key!r} cannot be read, so it is computed again",
         reason=str(error),
     )
 
@@ -217,10 +220,10 @@ def warn_unreadable(key: str, error: IllegalValue) -> None:
 def _name_of(func: Any) -> str:
     name = getattr(func, "__name__", None)
     if isinstance(func, type) or not callable(func) or name is None:
-        raise TypeError(f"TaskCache keeps the results of functions, and {func!r} is none.")
+        raise TypeError(f"TaskCache decorates functions, and {func!r} is not a function.")
     if inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
         raise TypeError(
-            f"TaskCache: {name!r} is a generator function, whose values would be gone after one "
-            "reading. Return a list instead of using yield."
+            f"TaskCache: {name!r} is a generator function, whose values can be read only once. "
+            "Return a list instead of using yield."
         )
     return str(name)

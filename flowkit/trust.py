@@ -1,18 +1,18 @@
-"""Files and folders that other accounts of this machine may have planted.
+"""Checking that files and folders were not planted by other accounts of this machine.
 
-Other accounts are strangers: into a folder that they can write, such as ``/tmp``, they can put a
-file, a folder or a symbolic link under any name before we get there. The rules for a file that is
-opened under a name that a user gave, or that was looked for:
+Other accounts are not trusted: in a folder that they can write, such as ``/tmp``, they can create a
+file, a folder or a symbolic link with any name in advance. These rules apply to a file whose name a
+user gave, or that was searched for:
 
-- A file must be a regular one, belong to this account or to root, and not be writable by others. It
-  is opened without following a link and without blocking, so a FIFO holds up no process.
-- What lies in a folder that others can write must belong to this account or to root. Without the
-  sticky bit others can also rename it, so nothing in such a folder is used.
-- A symbolic link on the way must belong to this account or to root.
+- A file must be regular, belong to this account or to root, and not be writable by others. It is
+  opened without following a link and without blocking, so a FIFO cannot block the process.
+- An entry of a folder that others can write must belong to this account or to root. Without the
+  sticky bit, others can also rename the entry, so nothing in such a folder is used.
+- A symbolic link on the path must belong to this account or to root.
 
-Write permission of a *group* is a choice of the owner: groups are not strangers.
+Write permission of a *group* is the owner's choice: groups are trusted.
 
-It refuses by ``Untrusted``, whose text names the path and ends in what to do.
+The module refuses with ``Untrusted``; its text names the path and says what to do.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NO_SURPRISES = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class Untrusted(Exception):
-    """Another account owns this, or can change it. The text is a sentence without its end."""
+    """Another account owns this, or can change it. The text is a sentence without its full stop."""
 
 
 def open_trusted(path: Path, flags: int, mode: int = 0o600) -> int:
@@ -45,7 +45,7 @@ def open_trusted(path: Path, flags: int, mode: int = 0o600) -> int:
 
 
 def check_file(path: Path, status: os.stat_result) -> None:
-    """Raise Untrusted unless this is the status of a file as ``open_trusted`` opens it."""
+    """Raise Untrusted unless ``open_trusted`` may open a file with this status."""
     if not stat.S_ISREG(status.st_mode):
         raise Untrusted(f"{path} is not a regular file. Give another path, or remove it")
     if not is_ours(status):
@@ -55,12 +55,12 @@ def check_file(path: Path, status: os.stat_result) -> None:
 
 
 def is_ours(status: os.stat_result) -> bool:
-    """Return whether something belongs to this account or to root."""
+    """Return whether this account or root is the owner."""
     return status.st_uid in (os.geteuid(), 0)
 
 
 def is_shared(folder: Path) -> bool:
-    """Return whether every account may put files into a folder."""
+    """Return whether every account may create files in a folder."""
     return bool(os.stat(folder).st_mode & stat.S_IWOTH)
 
 
@@ -70,7 +70,7 @@ def is_sticky(folder: Path) -> bool:
 
 
 def owner_of(status: os.stat_result) -> str:
-    """Return how to name the owner of something in a message."""
+    """Return the owner, as text for a message."""
     try:
         return f"the account {pwd.getpwuid(status.st_uid).pw_name!r}"
     except KeyError:
@@ -81,8 +81,8 @@ def resolve(path: Path) -> Path:
     """Return an absolute path without symbolic links, as ``os.path.realpath`` does.
 
     The path need not exist. Raises Untrusted for a link of another account, for a folder in which
-    every account can rename files, and for what another account owns in a folder that every account
-    can write; OSError.
+    every account can rename files, and for an entry of another account in a folder that every
+    account can write. Raises OSError.
     """
     current = Path("/")
     pending = list(reversed(_parts(path)))
@@ -109,8 +109,8 @@ def resolve(path: Path) -> Path:
 def _check_step(folder: Path, step: Path) -> os.stat_result | None:
     """Return the status of an entry of a folder, None if there is none.
 
-    Raises Untrusted for a folder in which others can rename it, and for what a stranger can have
-    put there.
+    Raises Untrusted for a folder in which others can rename the entry, and for an entry that
+    another account may have created.
     """
     try:
         shared = os.stat(folder)
@@ -125,7 +125,7 @@ def _check_step(folder: Path, step: Path) -> os.stat_result | None:
         return None
     if by_all and not is_ours(status):
         raise Untrusted(
-            f"{step} belongs to {owner_of(status)}, and lies in a folder that every account can "
+            f"{step} belongs to {owner_of(status)}, and is in a folder that every account can "
             "write. Give another path"
         )
     return status

@@ -1,4 +1,4 @@
-"""Results as a client reads them: verified, if this process holds a signing key."""
+"""Reading results in a client. They are verified if this process has a signing key."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ def read_verified(
 ) -> Iterator[bytes | None]:
     """Yield the packed results of these tasks, None where there is none.
 
-    Raises UntrustedValue for one that no process with this key has written, RunLost, RunNotFound.
+    Raises UntrustedValue for a result that was not signed with this key, RunLost, RunNotFound.
     """
-    found = store.read_results(run, tasks)
+    results = store.read_results(run, tasks)
     if not provenance:
-        yield from found
+        yield from results
         return
     record = store.read_run(run)
     about = store.keys.namespace, run, str(record.submitted_ms), record.digest
-    for task, stored in zip(tasks, found, strict=True):
+    for task, stored in zip(tasks, results, strict=True):
         what = f"the result of task {task} of run {run}"
         yield provenance.open(stored, result_purpose(*about, task), what) if stored else stored

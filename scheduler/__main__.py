@@ -21,7 +21,7 @@ from ..logging import FlowkitLogger
 from ..protocol.shards import Shard
 from ..settings import Settings
 from ..standard_streams import open_missing_streams
-from ..supervisor import Charge, Supervisor
+from ..supervisor import SupervisedProcess, Supervisor
 from .config import SchedulerConfig
 from .daemon import SchedulerDaemon
 from .growth import check_growth
@@ -44,17 +44,17 @@ def main(**options: object) -> None:
     # Within a turn, a standby polls twice and a leader renews its lease at least once.
     turn = SchedulerConfig(redis_url="").lease / 2
     counts = LeadershipCounts(len(shards), turn)
-    charges = [
-        Charge(
+    processes = [
+        SupervisedProcess(
             repr(shard), partial(_run_daemon, settings, shard, ShardBalance(counts, shard.position))
         )
         for shard in shards
     ]
     logger = FlowkitLogger("flowkit", settings.log_level, settings.log_json)
     supervisor = Supervisor(
-        charges,
+        processes,
         logger,
-        on_death=lambda charge: counts.note(charges.index(charge), leads=False),
+        on_death=lambda process: counts.note(processes.index(process), leads=False),
     )
 
     def run() -> int:

@@ -29,7 +29,7 @@ KNOWN = {
     "flowkit/cli/output.py:print_table:click.echo": ESCAPED,
     "flowkit/cli/output.py:_print_rich:console.print": "cells are escaped, and no markup is read",
     "flowkit/health.py:main:print": ESCAPED,
-    "flowkit/log_capture.py:_tell_line:getattr(sys, stream).write": "a task's line where the task "
+    "flowkit/log_capture.py:_log_line:getattr(sys, stream).write": "a task's line where the task "
     "would have written it itself: logging of the user's has disabled flowkit's logger",
     "flowkit/log_output.py:emit:write_text": "a formatter's line: both forms escape",
     "flowkit/log_records.py:report_broken:stream_beneath(sys.stderr).write": ESCAPED,

@@ -1,7 +1,7 @@
 """flowkit-worker: runs user code, never resolves a DAG.
 
-A parent that runs no user code, and children that do. The parent keeps the lease, watches its
-children, enforces timeouts from outside and stops what was cancelled; a child claims attempts in
-batches, runs them and reports. See ``daemon`` for the order of starting and stopping, ``child``
-for what a child is made of.
+A worker is a parent process that runs no user code and child processes that do. The parent renews
+the lease, watches its children, enforces timeouts and stops cancelled attempts. A child claims
+attempts in batches, runs them and reports their outcomes. ``daemon`` describes the order of
+starting and stopping, and ``child`` the parts of a child.
 """

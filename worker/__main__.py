@@ -1,6 +1,6 @@
 """The command ``flowkit-worker``: reads its options and becomes the daemon.
 
-With several shards it becomes the parent of one daemon for each, which has children of its own.
+With several shards it becomes the parent of one daemon per shard, and each daemon has its children.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..protocol.shards import Shard
 from ..settings import Settings
 from ..signing import keys_of
 from ..standard_streams import open_missing_streams
-from ..supervisor import Charge, Supervisor
+from ..supervisor import SupervisedProcess, Supervisor
 from .config import WorkerConfig
 from .daemon import WorkerDaemon
 
@@ -38,7 +38,7 @@ from .daemon import WorkerDaemon
     "--queues",
     default="default",
     show_default=True,
-    help="Queues to serve, comma-separated, first first.",
+    help="Queues to serve, comma-separated, in order of priority.",
 )
 @click.option(
     "--processes", type=int, default=2, show_default=True, help="Child processes that run tasks."
@@ -55,26 +55,27 @@ from .daemon import WorkerDaemon
     type=int,
     default=0,
     show_default=True,
-    help="Replace a process after so many tasks; 0: never.",
+    help="Replace a process after this many tasks; 0: never.",
 )
 @click.option(
     "--shutdown-timeout",
     type=Seconds(),
     default=25.0,
     show_default=True,
-    help="Seconds that running tasks may go on after TERM or Ctrl-C. A second one ends at once.",
+    help="Seconds that running tasks may continue after TERM or Ctrl-C. A second one ends them at "
+    "once.",
 )
 @click.option(
     "--capture-output/--no-capture-output",
     default=None,
     help="Turn what tasks print and log into log lines that name run, task and attempt, or leave "
-    "it as it is [FLOWKIT_CAPTURE_OUTPUT; default: turn].",
+    "it unchanged [FLOWKIT_CAPTURE_OUTPUT; default: capture].",
 )
 @daemon_options
 def main(**options: object) -> None:
     """Run tasks of APP for the runs in Redis, until TERM or Ctrl-C.
 
-    Of several shards each gets as many processes as --processes says.
+    With several shards, each shard gets --processes child processes.
     """
     refuse_patched("flowkit-worker")
     open_missing_streams()
@@ -86,11 +87,13 @@ def main(**options: object) -> None:
         raise click.UsageError(str(error)) from None
     if len(configs) == 1:
         _run_daemon(settings, configs[0])
-    charges = [
-        Charge(repr(shard), partial(_run_daemon, settings, config))
+    processes = [
+        SupervisedProcess(repr(shard), partial(_run_daemon, settings, config))
         for shard, config in zip(shards, configs, strict=True)
     ]
-    end_as(Supervisor(charges, FlowkitLogger("flowkit", settings.log_level, settings.log_json)).run)
+    end_as(
+        Supervisor(processes, FlowkitLogger("flowkit", settings.log_level, settings.log_json)).run
+    )
 
 
 def _run_daemon(settings: Settings, config: WorkerConfig) -> NoReturn:
@@ -103,7 +106,7 @@ def _config(settings: Settings, shard: Shard, options: dict[str, object]) -> Wor
         app=str(options["app"]),
         redis_url=shard.url,
         namespace=shard.namespace,
-        layout=shard.layout,
+        shard_position=shard.layout,
         redis_patched=settings.redis_patched,
         queues=tuple(dict.fromkeys(name.strip() for name in queues if name.strip())),
         processes=_number(options, "processes"),

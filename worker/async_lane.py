@@ -1,10 +1,10 @@
-"""The async lane: runs ``async def`` tasks concurrently on one event loop, in threads of its own.
+"""The async lane: runs ``async def`` tasks concurrently on one event loop.
 
-Three threads: the loop runs the coroutines; the pump talks to Redis (claims as many as there is
-room for, sends outcomes as they come); the waiter blocks until there is work. The sync lane is
-not in the way of this one, nor the other way round.
+It has three threads. The loop runs the coroutines. The pump talks to Redis: it claims as many
+attempts as there are free slots and sends outcomes as they come. The waiter blocks until there is
+work. The sync lane and the async lane do not block each other.
 
-A coroutine that blocks the loop past its deadline is found by the parent, as in the sync lane.
+The parent ends a coroutine that blocks the loop past its deadline, as in the sync lane.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from ..exceptions import RedisUnavailable, StoreError, TaskTimeout
 from ..forked import end_if_forked
 from ..protocol.worker_store import Outcome, WorkerStore
 from ..steady_loop import enter_root, leave_root, run_steadily
-from .board import Board
-from .desk import Desk
+from .board import ExecutionSlots
+from .desk import Mailbox
 from .executor import Executor, Prepared
 from .trouble import Trouble
-from .values import Values
+from .values import Inputs
 
 POLL_S = 2.0
 AGAIN_S = 0.2
 GATHER_S = 0.001  # outcomes that come within this time are sent together,
 FEW = 8  # if more attempts than this are running
-BLOCKED_LOOP_S = 1.0  # beyond its deadline a coroutine is the parent's to end
+BLOCKED_LOOP_S = 1.0  # the parent ends a coroutine this long after its deadline
 
 
 class AsyncLane:
@@ -40,23 +40,21 @@ class AsyncLane:
 
     def __init__(
         self,
-        desk: Desk,
+        mailbox: Mailbox,
         waiter: WorkerStore,
-        values: Values,
+        inputs: Inputs,
         executor: Executor,
-        board: Board,
+        slots: ExecutionSlots,
         *,
         trouble: Trouble,
     ) -> None:
-        """Slots 1… of ``board`` set the concurrency. ``trouble`` handles what goes wrong with
-        Redis.
-        """
-        self._desk = desk
+        """``slots``: all but the first set the concurrency. ``trouble`` handles errors of Redis."""
+        self._mailbox = mailbox
         self._waiter = waiter
-        self._values = values
+        self._inputs = inputs
         self._executor = executor
-        self._board = board
-        self._free = list(range(1, board.slots))
+        self._slots = slots
+        self._free = list(range(1, slots.count))
         self._capacity = len(self._free)
         self._contexts = AttemptContexts()
         self._pid = os.getpid()
@@ -82,7 +80,7 @@ class AsyncLane:
 
     def share(self, claimers: int) -> None:
         """Set how many claimers a short list is to be divided among. Any thread."""
-        self._desk.share = claimers
+        self._mailbox.share = claimers
 
     def drain(self) -> None:
         """Claim nothing more. Any thread."""
@@ -90,7 +88,7 @@ class AsyncLane:
         self._tell()
 
     def join(self) -> None:
-        """Wait until what was executing is over and reported."""
+        """Wait until the running attempts have ended and are reported."""
         self._pump.join()
         self._is_over = True
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -99,8 +97,8 @@ class AsyncLane:
         """End this attempt (``run,task,attempt``). Any thread."""
 
         def on_loop() -> None:
-            # What has not begun finds the mark when it does. To cancel it now would end it before
-            # its first line, and with it everything that it has to give back.
+            # An attempt that has not begun checks the mark when it does. Cancelling it now would
+            # end it before its first line, and it would never free its slot.
             self._cancelled.add(attempt)
             running = self._running.get(attempt)
             if running is not None:
@@ -114,7 +112,7 @@ class AsyncLane:
         def guarded() -> None:
             try:
                 work()
-            except BaseException as error:  # a lane with one thread less would hang in silence
+            except BaseException as error:  # without this thread the lane would hang silently
                 self._trouble.on_error(error)
 
         return guarded
@@ -124,15 +122,15 @@ class AsyncLane:
             self._news.notify_all()
 
     def _pump_on(self) -> None:
-        desk = self._desk
+        mailbox = self._mailbox
         while True:
             draining = self._draining.is_set()
             room = len(self._free) if self._hungry and not draining else 0
-            if room or desk.unsent:
+            if room or mailbox.unsent:
                 try:
-                    got = self._trouble.outlast(partial(desk.exchange, room))
+                    got = self._trouble.outlast(partial(mailbox.exchange, room))
                 except StoreError:
-                    # While winding up there is no patience in the link; there is in the parent.
+                    # While draining the link does not wait; the parent does, up to a deadline.
                     if not self._draining.is_set():
                         raise
                     time.sleep(AGAIN_S)
@@ -143,18 +141,19 @@ class AsyncLane:
             if draining and len(self._free) == self._capacity:
                 return
             with self._news:
-                if not desk.unsent:
+                if not mailbox.unsent:
                     self._news.wait(POLL_S)
             if len(self._running) > FEW:
                 time.sleep(GATHER_S)
 
     def _wait_on(self) -> None:
+        lists = self._mailbox.lists
         while not self._draining.is_set():
             if self._hungry or not self._free:
                 time.sleep(0.01)
                 continue
             try:
-                self._trouble.outlast(lambda: self._waiter.wait_for_work(self._desk.lists, POLL_S))
+                self._trouble.outlast(lambda: self._waiter.wait_for_work(lists, POLL_S))
             except StoreError:
                 if not self._draining.is_set():
                     raise
@@ -162,24 +161,24 @@ class AsyncLane:
             self._tell()
 
     def _start_claims(self) -> None:
-        desk = self._desk
-        self._values.prefetch(list(desk.inbox))
-        while desk.inbox:
-            claim = desk.inbox.popleft()
+        mailbox = self._mailbox
+        self._inputs.prefetch(list(mailbox.inbox))
+        while mailbox.inbox:
+            claim = mailbox.inbox.popleft()
             slot = self._free.pop()
-            # From here on user code and data can end this process: the board names the attempt.
-            self._board.enter(slot, self._executor.board_key(claim))
-            context = self._contexts.new()  # the condition and the cache key may set things, too
+            # From here on user code and data can end this process: the slot names the attempt.
+            self._slots.enter(slot, self._executor.slot_key(claim))
+            context = self._contexts.new()  # the condition and the cache key may set variables too
             try:
                 prepared = context.run(self._executor.prepare, claim)
-            except RedisUnavailable:  # the lane is winding up: the attempt is given back
+            except RedisUnavailable:  # the lane is draining: the attempt is given back
                 raise
             except BaseException as error:
                 end_if_forked(self._pid, error)
                 prepared = self._executor.broken(claim, error)
             if isinstance(prepared, Outcome):
-                desk.put(prepared)
-                self._board.leave(slot)
+                mailbox.put(prepared)
+                self._slots.leave(slot)
                 self._free.append(slot)
             else:
                 self._loop.call_soon_threadsafe(self._begin, prepared, slot, context=context)
@@ -190,7 +189,7 @@ class AsyncLane:
         attempt = self._attempt(prepared, slot)
         try:
             beginning = self._loop.create_task(attempt, name=prepared.name)
-        except BaseException as error:  # a task factory of the app's may raise anything
+        except BaseException as error:  # the app's task factory may raise anything
             attempt.close()
             self._end(prepared, slot, self._executor.broken(prepared.claim, error))
             return
@@ -201,7 +200,7 @@ class AsyncLane:
         claim = prepared.claim
         key = f"{claim.key},{claim.attempt}"
         try:
-            # The task has a context of its own, so there is nothing to reset.
+            # Each task has its own context, so there is nothing to reset.
             enter_attempt(claim.run, prepared.name, claim.attempt, prepared.params)
             if key in self._cancelled:
                 outcome = self._executor.cancelled(claim)
@@ -214,25 +213,25 @@ class AsyncLane:
 
     def _end(self, prepared: Prepared, slot: int, outcome: Outcome) -> None:
         if prepared.claim.at_most_once:
-            # Until its outcome is recorded, the board must say that it has started.
-            self._desk.put(outcome, partial(self._vacate, slot))
+            # Until its outcome is recorded, its slot must show that it has started.
+            self._mailbox.put(outcome, partial(self._vacate, slot))
         else:
-            self._board.leave(slot)
-            self._desk.put(outcome)
+            self._slots.leave(slot)
+            self._mailbox.put(outcome)
             self._free.append(slot)
         self.done += 1
         self._hungry = True
         self._tell()
 
     def _vacate(self, slot: int) -> None:
-        self._board.leave(slot)
+        self._slots.leave(slot)
         self._free.append(slot)
 
     async def _outcome(self, prepared: Prepared, slot: int, key: str) -> Outcome:
         limit, began = prepared.policy.timeout, time.monotonic()
         if limit is not None:
             deadline = began + limit + BLOCKED_LOOP_S
-            self._board.enter(slot, self._executor.board_text(prepared), deadline)
+            self._slots.enter(slot, self._executor.slot_text(prepared), deadline)
         root = enter_root()
         self._running[key] = root[0]
         try:
@@ -240,12 +239,12 @@ class AsyncLane:
             if len(root) > 1:
                 raise root[1]
             end_if_forked(self._pid)
-            self._board.disarm(slot)
+            self._slots.disarm(slot)
             return self._executor.succeeded(prepared, result, time.monotonic() - began)
         except BaseException as raised:
             error = root[1] if len(root) > 1 else raised
             end_if_forked(self._pid, error)
-            self._board.disarm(slot)
+            self._slots.disarm(slot)
             if isinstance(error, asyncio.CancelledError) and key in self._cancelled:
                 return self._executor.cancelled(prepared.claim)
             return self._executor.raised(prepared, error)

@@ -1,20 +1,21 @@
-"""The board: shared memory in which a child writes what it is executing, for its parent to read.
+"""Execution slots: shared memory in which a child writes what it is executing, for its parent.
 
-The parent needs it at moments when the child cannot be asked: after its death (which task is to
-blame) and while it hangs (has a deadline passed). One slot per attempt that can execute at a time:
-slot 0 is the sync lane's, the others are the async lane's. Writing a slot costs about a
-microsecond, so it is done for every attempt.
+The parent reads it when it cannot ask the child: after a death, to find the task to blame, and
+while the child hangs, to see whether a deadline has passed. There is one slot per attempt that can
+execute at a time: slot 0 belongs to the sync lane, the others to the async lane. Writing a slot
+costs about a microsecond, so the child does it for every attempt.
 
-A slot: busy flag, deadline (monotonic seconds, 0 for none; the clock is the machine's, so it is
-the same in both processes), length, text. The text is ``run,task,attempt|token|limit|name``: who
-it is; the outcome to record should its deadline pass and the timeout in seconds, empty without
-one; the task's name, if the child knew it in time. A suspect's attempt ends in ``!``. The policy
-is the child's to know, not the parent's. The flag is raised last and lowered first; a reader that
-must be sure stops the child before it looks.
+A slot holds a busy flag, a deadline (monotonic seconds, 0 for none; the clock is the machine's, so
+both processes read the same time), a length and a text. The text is
+``run,task,attempt|token|limit|name``: the attempt; the outcome to record if the deadline passes and
+the timeout in seconds, both empty without a deadline; and the name of the task, if the child knew
+it in time. The attempt of a suspect ends in ``!``. Only the child knows the policy, so it writes
+the outcome in advance. The flag is set last and cleared first. A reader that must be certain stops
+the child before it reads.
 
-Behind the slots is one byte for each ``Mark``, and then the child's last word: 0, or one more than
-the ``ExitCode`` with which it ends itself. Exit codes cannot say that, since user code chooses them
-as well.
+After the slots comes one byte for each ``Mark``, and then the exit reason: 0, or one more than the
+``ExitCode`` with which the child ends itself. The exit code of the process cannot tell that, since
+user code can choose any exit code.
 """
 
 from __future__ import annotations
@@ -40,10 +41,10 @@ _MAX_TEXT = SLOT_BYTES - _HEAD.size
 
 
 class Mark(IntEnum):
-    """What a child says of itself.
+    """What a child reports about itself.
 
-    ``READY``: it has loaded the app. ``WAITS``: the task of its sync lane waits for the end of
-    another run; ``LOOP_WAITS``: one that blocks its event loop does.
+    ``READY``: it has loaded the app. ``WAITS``: the task in its sync lane waits for another run to
+    end. ``LOOP_WAITS``: a task that blocks its event loop waits for another run to end.
     """
 
     READY = 0
@@ -55,8 +56,8 @@ class Mark(IntEnum):
 class Executing:
     """One attempt that a child is executing.
 
-    ``token``: the outcome if its deadline passes; ``limit``: its timeout in seconds;
-    ``suspect``: it was executing when a process died before.
+    ``token``: the outcome if its deadline passes. ``limit``: its timeout in seconds.
+    ``suspect``: it was executing when an earlier process died.
     """
 
     slot: int
@@ -71,7 +72,7 @@ class Executing:
 
     @property
     def key(self) -> str:
-        """How scripts name it."""
+        """The task as scripts name it: ``run,task``."""
         return f"{self.run},{self.task}"
 
     def __str__(self) -> str:
@@ -79,17 +80,17 @@ class Executing:
         return f"task {task} of run {self.run} (attempt {self.attempt})"
 
 
-class Board:
-    """The slots of one child. Create it before forking: both sides then share it."""
+class ExecutionSlots:
+    """The slots of one child. Create them before forking, so that both processes share them."""
 
     def __init__(self, async_slots: int) -> None:
-        """One slot for the sync lane and ``async_slots`` for the async one."""
-        self.slots = 1 + async_slots
-        self._marks_at = self.slots * SLOT_BYTES
+        """Create one slot for the sync lane and ``async_slots`` for the async lane."""
+        self.count = 1 + async_slots
+        self._marks_at = self.count * SLOT_BYTES
         self._memory = mmap.mmap(-1, self._marks_at + len(Mark) + 1)
 
     def mark(self, mark: Mark, *, on: bool = True) -> None:
-        """Set a mark, or take it back."""
+        """Set or clear a mark."""
         self._memory[self._marks_at + mark] = on
 
     def is_marked(self, mark: Mark) -> bool:
@@ -97,7 +98,7 @@ class Board:
         return bool(self._memory[self._marks_at + mark])
 
     def enter(self, slot: int, text: str, deadline: float = 0.0) -> None:
-        """Note that ``slot`` executes ``text`` from now on."""
+        """Record that ``slot`` executes ``text``. ``deadline``: monotonic seconds, 0 for none."""
         at = slot * SLOT_BYTES
         data = text.encode()[:_MAX_TEXT]
         end = at + _HEAD.size + len(data)
@@ -107,26 +108,26 @@ class Board:
         self._memory[at] = 1
 
     def disarm(self, slot: int) -> None:
-        """Take back the deadline of what ``slot`` executes: the call was over in time."""
+        """Clear the deadline of ``slot``: the call ended in time."""
         _DEADLINE.pack_into(self._memory, slot * SLOT_BYTES + 1, 0.0)
 
     def leave(self, slot: int) -> None:
-        """Note that ``slot`` executes nothing."""
+        """Record that ``slot`` executes nothing."""
         self._memory[slot * SLOT_BYTES] = 0
 
-    def say_end(self, code: int) -> None:
-        """Note, as the child, that it ends itself now, and why."""
+    def record_exit_reason(self, code: int) -> None:
+        """Record, in the child, why it ends itself now."""
         self._memory[self._marks_at + len(Mark)] = code + 1
 
     @property
-    def said_end(self) -> int | None:
+    def exit_reason(self) -> int | None:
         """Why the child ended itself; None if something else ended it."""
-        word = self._memory[self._marks_at + len(Mark)]
-        return word - 1 if word else None
+        reason = self._memory[self._marks_at + len(Mark)]
+        return reason - 1 if reason else None
 
     def executing(self) -> Iterator[Executing]:
-        """Yield what is executing now."""
-        for slot in range(self.slots):
+        """Yield the attempts that are executing now."""
+        for slot in range(self.count):
             at = slot * SLOT_BYTES
             if not self._memory[at]:
                 continue
@@ -135,7 +136,7 @@ class Board:
             text = self._memory[start : start + length].decode("utf-8", "ignore")
             fields = _TEXT.fullmatch(text)
             if fields is None:
-                continue  # user code has written here, which must not end the parent
+                continue  # user code has overwritten the slot, which must not end the parent
             run, task, attempt, suspect, token, limit, name = fields.groups(default="")
             yield Executing(
                 slot,
@@ -150,13 +151,13 @@ class Board:
             )
 
     def overdue(self, now: float) -> bool:
-        """Return whether some deadline lies before ``now``: a cheap look, to be confirmed."""
-        for slot in range(self.slots):
+        """Return whether a deadline lies before ``now``. The check is cheap; confirm the answer."""
+        for slot in range(self.count):
             busy, deadline, _ = _HEAD.unpack_from(self._memory, slot * SLOT_BYTES)
             if busy and 0.0 < deadline < now:
                 return True
         return False
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Release the memory."""
         self._memory.close()

@@ -1,12 +1,13 @@
-"""A child of the worker: loads the user's app and runs its lanes.
+"""A child process of the worker: loads the user's app and runs its lanes.
 
-It is forked by the parent, which has run no user code and no threads. The control pipe brings the
-parent's words, one line each: ``stop LANE RUN,TASK,ATTEMPT`` (cancelled), ``share N`` (claimers
-alive), ``drain`` (finish and exit). Its end is the parent's death: the child then ends at once,
-since nobody renews its lease any more.
+The parent forks it, and has run no user code and no threads before. The parent sends commands over
+the control pipe, one per line: ``stop LANE RUN,TASK,ATTEMPT`` (cancelled), ``share N`` (claimers
+alive), ``drain`` (finish and exit). When the pipe closes, the parent is dead; the child then exits
+at once, since nothing renews its lease.
 
-Why it ends itself it says on the board: see ``config.ExitCode``. TERM and INT are for the parent: a
-service manager that sends them to all processes of a service must not end tasks.
+The child records why it ends itself in its execution slots: see ``config.ExitCode``. It ignores
+TERM and INT, which are for the parent: a service manager that sends them to all processes of a
+service must not end tasks.
 """
 
 from __future__ import annotations
@@ -41,28 +42,28 @@ from ..settings import MAX_VALUE_BYTES
 from ..standard_streams import detach_from_terminal, keep_streams_open
 from ..task import Task, has_tasks
 from .async_lane import AsyncLane
-from .board import Board, Mark
+from .board import ExecutionSlots, Mark
 from .config import ExitCode, WorkerConfig
-from .desk import Desk
+from .desk import Mailbox
 from .executor import Executor
 from .self_report import note_wait
 from .signed_values import SignedValues
 from .sync_lane import SyncLane
 from .trouble import Trouble
-from .values import Values
+from .values import Inputs
 
 _PR_SET_PDEATHSIG = 1
 
 
 class Child:
-    """All that one child process is made of."""
+    """The parts of one child process."""
 
     def __init__(
-        self, config: WorkerConfig, number: int, worker: str, board: Board, control: int
+        self, config: WorkerConfig, number: int, worker: str, slots: ExecutionSlots, control: int
     ) -> None:
         """``control``: the read end of the pipe from the parent."""
         self._config = config
-        self._board = board
+        self._slots = slots
         self._control = control
         self._lane_id = f"{worker}.{number}"
         self._log = configure_logging(config.log_level, config.log_json)
@@ -76,19 +77,19 @@ class Child:
     def run(self) -> NoReturn:
         """Load the app, run the lanes, exit."""
         _die_with_parent()
-        # A session of its own: the terminal's Ctrl-C goes to the parent alone, and the parent can
-        # end this child's group together with the processes that its tasks started.
+        # In a separate session, the terminal's Ctrl-C reaches only the parent, and the parent can
+        # kill this child's group together with the processes that its tasks started.
         detach_from_terminal()
         keep_streams_open()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         obey_parent_alone()
         withhold_secrets()
-        self._open_log(records=False)  # the app's own handlers shall write to captured streams
+        self._open_log(records=False)  # the app's handlers must write to captured streams
         try:
             load_app(self._config.app)
         except FlowkitError as error:
             self._refuse_app(str(error))
-        except BaseException as error:  # a KeyboardInterrupt is the app's own here, too
+        except BaseException as error:  # even a KeyboardInterrupt comes from the app here
             self._refuse_app(f"{self._config.app} cannot be loaded: it raises {error_text(error)}.")
         if patched := why_refused(f"The app {self._config.app}"):
             self._refuse_app(patched)
@@ -98,9 +99,9 @@ class Child:
                 "them: --app FILE.py or --app package.module."
             )
         self._open_log(records=True)
-        obey_parent_alone()  # whatever handlers the app has set
-        hear_of_waits(lambda begins: note_wait(self._board, begins=begins))
-        self._board.mark(Mark.READY)  # before it can claim: see the daemon's _dismiss
+        obey_parent_alone()  # again, since the app may have set handlers
+        hear_of_waits(lambda begins: note_wait(self._slots, begins=begins))
+        self._slots.mark(Mark.READY)  # before it can claim: see the daemon's _dismiss
         sync_lane = self._open_lanes()
         threading.Thread(target=self._listen, name="control", daemon=True).start()
         gc.collect()
@@ -112,13 +113,13 @@ class Child:
         self._leave(ExitCode.APP_BROKEN)
 
     def _open_log(self, *, records: bool) -> None:
-        """Set up this process' log; once more after the app, whose own set-up may have undone it.
+        """Set up the log of this process; again after the app, which may have changed it.
 
-        The worker's options win: who reads its log has been told in which form it is.
+        The worker's options win over the app's: they define the format of the worker's log.
         """
         config = self._config
         self._log = configure_logging(config.log_level, config.log_json)
-        self._log.logger.disabled = False  # logging.config.dictConfig does that to all it can
+        self._log.logger.disabled = False  # logging.config.dictConfig disables existing loggers
         if config.capture_output:
             start_capture(self._log.logger, {"worker": self._lane_id}, records=records)
 
@@ -136,9 +137,9 @@ class Child:
         return self._exit
 
     def _leave(self, code: ExitCode) -> NoReturn:
-        self._board.say_end(code)
+        self._slots.record_exit_reason(code)
         for stream in (sys.stdout, sys.stderr):
-            with suppress(Exception):  # user code may have put anything in their place
+            with suppress(Exception):  # user code may have replaced them with anything
                 stream.flush()
         # No interpreter shutdown: threads of user code must not keep a finished child alive.
         os._exit(code)
@@ -146,20 +147,20 @@ class Child:
     # -- lanes ----------------------------------------------------------------------------------
 
     def _open_lanes(self) -> SyncLane:
-        desk, waiter, values, executor = self._lane_parts(self._lane_id, is_async=False)
+        mailbox, waiter, inputs, executor = self._lane_parts(self._lane_id, is_async=False)
         self._sync = SyncLane(
-            desk,
+            mailbox,
             waiter,
-            values,
+            inputs,
             executor,
-            self._board,
+            self._slots,
             trouble=self._trouble(self._lane_id),
-            may_go_on=self._may_go_on,
+            may_claim_more=self._may_claim_more,
         )
         if any(task.is_async for task in Task._all_tasks):
             lane = self._lane_id + "a"
             parts = self._lane_parts(lane, is_async=True)
-            self._async = AsyncLane(*parts, self._board, trouble=self._trouble(lane))
+            self._async = AsyncLane(*parts, self._slots, trouble=self._trouble(lane))
         return self._sync
 
     def _trouble(self, lane: str) -> Trouble:
@@ -167,32 +168,32 @@ class Child:
 
     def _lane_parts(
         self, lane: str, *, is_async: bool
-    ) -> tuple[Desk, WorkerStore, Values, Executor]:
+    ) -> tuple[Mailbox, WorkerStore, Inputs, Executor]:
         config = self._config
-        # Values are read in the lane's own thread, outcomes also sent by the reporter: two links.
+        # The lane's thread reads values while the reporter sends outcomes: they need two links.
         signed = SignedValues(config.signing_keys, config.namespace)
-        values = Values(
+        inputs = Inputs(
             self._store(lane, config.max_result_bytes),
             config.max_result_bytes,
             self._graphs,
             signed,
         )
-        # Claims bring parameters: one claim at least can always be read.
-        store = self._store(lane, MAX_VALUE_BYTES, on_new_server=values.forget)
+        # Claims carry parameters, so this link must be able to read at least one claim.
+        store = self._store(lane, MAX_VALUE_BYTES, on_new_server=inputs.forget)
         waiter = self._store(lane)
         self._waiters.append(waiter)
         lists = [ready_list(queue, is_async=is_async) for queue in config.queues]
-        desk = Desk(
+        mailbox = Mailbox(
             store,
             lane,
             lists,
             share=config.processes,
             on_stale=self._stale,
-            on_sent=values.recorded,
+            on_sent=inputs.recorded,
             on_refused=self._refused,
         )
-        executor = Executor(values, self._log, lane, config.app, config.max_result_bytes)
-        return desk, waiter, values, executor
+        executor = Executor(inputs, self._log, lane, config.app, config.max_result_bytes)
+        return mailbox, waiter, inputs, executor
 
     def _store(
         self, lane: str, max_value: int = 0, on_new_server: Callable[[], None] | None = None
@@ -207,7 +208,7 @@ class Child:
         )
         return WorkerStore(link, self._config.namespace)
 
-    def _may_go_on(self, done: int) -> bool:
+    def _may_claim_more(self, done: int) -> bool:
         limit = self._config.max_tasks_per_child
         total = done + (self._async.done if self._async is not None else 0)
         if limit and total >= limit:
@@ -234,7 +235,7 @@ class Child:
         self._log.event(LogLevel.ERROR, "lease_lost", str(error), worker=self._lane_id + "a")
         self._leave(ExitCode.LEASE_LOST)
 
-    # -- the parent's words ---------------------------------------------------------------------
+    # -- commands of the parent -----------------------------------------------------------------
 
     def _listen(self) -> None:
         with os.fdopen(self._control, "r", encoding="utf-8", errors="replace") as lines:
@@ -243,7 +244,7 @@ class Child:
         os._exit(ExitCode.DONE)
 
     def _obey(self, line: str) -> None:
-        """Do what a line says. One without sense is passed over: there may be others behind it."""
+        """Carry out one command. An unknown line is ignored: valid ones may follow it."""
         match line.split():
             case ["stop", lane, attempt]:
                 self._cancel(lane, attempt)
@@ -263,7 +264,7 @@ class Child:
                 lane.share(claimers)
 
     def _drain(self) -> None:
-        # From here on an outage is not waited for, and who waits for work is called back.
+        # From here on the links do not wait for an outage to end, and waiting for work is aborted.
         self._stop_links.set()
         for lane in (self._sync, self._async):
             if lane is not None:
@@ -273,9 +274,9 @@ class Child:
 
 
 def _die_with_parent() -> None:
-    """Ask the kernel to end this process with its parent; elsewhere the control pipe does it.
+    """Ask the kernel to kill this process when its parent dies; elsewhere the control pipe does it.
 
-    The pipe alone would not reach a task that blocks in C code and never lets a thread run.
+    The pipe alone cannot end a task that blocks in C code and never lets a thread run.
     """
     if sys.platform == "linux":
         parent = os.getppid()

@@ -1,8 +1,8 @@
-"""The parent's children: starting them, hearing of their ends, ending them.
+"""The child processes of a worker: starting them, noticing their ends, killing them.
 
-A child is identified by its number, which is never used again within this worker: its lanes'
-names then name one process start, and an outcome of an earlier child can never pass for a later
-one's. Forking is safe because the parent has no threads and no open connection is used by both.
+A child has a number that this worker never reuses. So the names of its lanes identify one start of
+a process, and an outcome of an earlier child never passes for one of a later child. Forking is
+safe because the parent has no threads and shares no open connection with its children.
 """
 
 from __future__ import annotations
@@ -18,40 +18,39 @@ from dataclasses import dataclass
 
 from ..process_end import how_it_ended
 from ..process_tree import kill_tree
-from .board import Board, Executing
+from .board import Executing, ExecutionSlots
 from .config import ExitCode, WorkerConfig
 
 
 @dataclass(slots=True)
-class Kid:
+class ChildProcess:
     """One child as its parent sees it."""
 
     number: int
     pid: int
-    board: Board
+    slots: ExecutionSlots
     control: int
     lanes: tuple[str, str]
-    born: float
+    started_at: float
 
     def tell(self, line: str) -> None:
-        """Send one line over the control pipe; a child that is gone or stuck does not hear it.
+        """Send one line over the control pipe. A child that is gone or stuck does not read it.
 
-        What would end the line before its end is a blank: nothing that a line quotes can be taken
-        for another one.
+        Line breaks within ``line`` become blanks, so no quoted text can pass for another line.
         """
         with contextlib.suppress(OSError):
             os.write(self.control, " ".join(line.split()).encode(errors="replace") + b"\n")
 
     def kill(self) -> None:
-        """End the child and everything that its tasks started. It is not asked."""
+        """Kill the child and everything that its tasks started."""
         kill_tree(self.pid)
 
     @contextlib.contextmanager
     def stopped(self) -> Iterator[list[Executing]]:
         """Stop the child's process for a moment and yield what it is executing.
 
-        Between a look at the board and a kill the child could go on to another attempt, which
-        would then die for its predecessor. A stopped process cannot.
+        Otherwise the child could start another attempt between reading its slots and killing it,
+        and that attempt would die for its predecessor.
         """
         try:
             os.kill(self.pid, signal.SIGSTOP)
@@ -59,7 +58,7 @@ class Kid:
             yield []
             return
         try:
-            yield list(self.board.executing())
+            yield list(self.slots.executing())
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGCONT)
@@ -67,81 +66,81 @@ class Kid:
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """A child that ended. ``code``: its exit code, negative for a signal; ``lived``: seconds.
+    """The end of a child. ``code``: its exit code, negative for a signal. ``lived``: seconds.
 
-    ``said``: why it ended itself, None if something else ended it, such as user code.
+    ``exit_reason``: why it ended itself, None if something else ended it, such as user code.
     """
 
-    kid: Kid
+    child: ChildProcess
     code: int
     lived: float
     executing: tuple[Executing, ...]
-    said: int | None = None
+    exit_reason: int | None = None
 
     @property
     def orderly(self) -> bool:
-        """Whether it ended as it should: drained, or after as many tasks as it may run."""
-        return self.said in (ExitCode.DONE, ExitCode.RECYCLED)
+        """Whether it ended normally: drained, or after ``max_tasks_per_child`` tasks."""
+        return self.exit_reason in (ExitCode.DONE, ExitCode.RECYCLED)
 
     @property
     def how(self) -> str:
-        """What ended it, for people."""
+        """What ended it, in words."""
         return how_it_ended(self.code)
 
 
-class Children:
+class ChildPool:
     """All children of one worker."""
 
     def __init__(
         self,
         config: WorkerConfig,
         worker: str,
-        child_main: Callable[[WorkerConfig, int, str, Board, int], None],
+        child_main: Callable[[WorkerConfig, int, str, ExecutionSlots, int], None],
         before_child: Callable[[], None],
     ) -> None:
-        """``child_main`` runs in the child and never returns; ``before_child`` first tidies up
-        what the child must not share with its parent.
+        """``child_main`` runs in the child and never returns. ``before_child`` runs before it and
+        closes what the child must not share with its parent.
         """
         self._config = config
         self._worker = worker
         self._child_main = child_main
         self._before_child = before_child
         self._next = 0
-        self.alive: dict[int, Kid] = {}
+        self.alive: dict[int, ChildProcess] = {}
 
     def next_lanes(self) -> tuple[str, str]:
-        """Return the names of the next child's lanes, sync and async, to be registered first."""
+        """Return the names of the next child's sync and async lane. Register them before `fork`."""
         return f"{self._worker}.{self._next}", f"{self._worker}.{self._next}a"
 
-    def fork(self) -> Kid:
+    def fork(self) -> ChildProcess:
         """Start the next child."""
         number, lanes = self._next, self.next_lanes()
         self._next += 1
-        board = Board(self._config.concurrency)
+        slots = ExecutionSlots(self._config.concurrency)
         reader, writer = os.pipe()
         pid = os.fork()
         if pid == 0:
             try:
                 os.close(writer)
-                for kid in self.alive.values():
-                    os.close(kid.control)
+                for child in self.alive.values():
+                    os.close(child.control)
                 self._before_child()
-                self._child_main(self._config, number, self._worker, board, reader)
+                self._child_main(self._config, number, self._worker, slots, reader)
             except BaseException:
-                traceback.print_exc()  # above here nobody would say what broke the child
+                traceback.print_exc()  # nothing above reports what broke the child
             finally:
                 sys.stderr.flush()
                 os._exit(1)
         os.close(reader)
         os.set_blocking(writer, False)
-        kid = Kid(number, pid, board, writer, lanes, time.monotonic())
-        self.alive[pid] = kid
-        return kid
+        child = ChildProcess(number, pid, slots, writer, lanes, time.monotonic())
+        self.alive[pid] = child
+        return child
 
     def collect(self) -> list[Death]:
         """Return the children that have ended since the last call."""
         deaths: list[Death] = []
-        for pid, kid in list(self.alive.items()):
+        for pid, child in list(self.alive.items()):
             try:
                 ended, status = os.waitpid(pid, os.WNOHANG)
             except ChildProcessError:
@@ -150,19 +149,19 @@ class Children:
                 continue
             del self.alive[pid]
             code = os.waitstatus_to_exitcode(status) if status else 0
-            lived = time.monotonic() - kid.born
-            board = kid.board
-            deaths.append(Death(kid, code, lived, tuple(board.executing()), board.said_end))
+            lived = time.monotonic() - child.started_at
+            slots = child.slots
+            deaths.append(Death(child, code, lived, tuple(slots.executing()), slots.exit_reason))
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGKILL)  # what its tasks started and left behind
-            os.close(kid.control)
-            kid.board.close()
+                os.killpg(pid, signal.SIGKILL)  # processes that its tasks left behind
+            os.close(child.control)
+            child.slots.close()
         return deaths
 
     def lanes(self) -> list[str]:
-        """Return the lanes of all children that live."""
-        return [lane for kid in self.alive.values() for lane in kid.lanes]
+        """Return the lanes of all living children."""
+        return [lane for child in self.alive.values() for lane in child.lanes]
 
-    def kid_of(self, lane: str) -> Kid | None:
+    def child_of(self, lane: str) -> ChildProcess | None:
         """Return the living child that has this lane."""
-        return next((kid for kid in self.alive.values() if lane in kid.lanes), None)
+        return next((child for child in self.alive.values() if lane in child.lanes), None)

@@ -1,4 +1,4 @@
-"""What a worker is told at its start, checked once."""
+"""The settings of a worker, checked once at its start."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ BEAT_S = 1.0  # between heartbeats, if the lease allows it
 
 
 class ExitCode(IntEnum):
-    """How a child ended, beside what signals and user code do to it.
+    """Why a child ended itself, as opposed to a signal or user code ending it.
 
-    It says so on its board too (``Board.say_end``). Only that counts: user code may end the process
-    with any exit code.
+    The child also writes the reason to shared memory (``ExecutionSlots.record_exit_reason``). Only
+    that record counts, because user code may end the process with any exit code.
     """
 
     DONE = 0
-    APP_BROKEN = 70  # its app could not be loaded: another child would fail alike
+    APP_BROKEN = 70  # its app could not be loaded: another child would fail in the same way
     LEASE_LOST = 71  # its worker was declared dead
-    RECYCLED = 72  # it has run as many tasks as it may
-    BROKEN = 73  # a thread of it met an error that it does not know
+    RECYCLED = 72  # it has run max_tasks_per_child tasks
+    BROKEN = 73  # one of its threads met an unexpected error
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerConfig:
     """Settings of one worker. Times are in seconds, sizes in bytes.
 
-    ``concurrency``: async tasks at a time per child. ``max_tasks_per_child``: a child that has run
-    so many is replaced, 0 for never. ``shutdown_timeout``: how long running tasks may go on after
-    the first TERM. ``capture_output``: whether what tasks print and log becomes lines of this log.
-    ``layout``: ``position/count``: which of how many shards it serves. ``redis_patched``: do not
-    warn about the version of Redis. ``signing_keys``: what values are signed with, see
+    ``concurrency``: async tasks at a time per child. ``max_tasks_per_child``: replace a child after
+    this many tasks, 0 for never. ``shutdown_timeout``: how long running tasks may continue after
+    the first TERM. ``capture_output``: turn what tasks print and log into lines of this log.
+    ``shard_position``: which shard the worker serves, as ``position/count``. ``redis_patched``: do
+    not warn about the version of Redis. ``signing_keys``: the keys that sign values, see
     ``protocol.provenance``.
     """
 
@@ -50,7 +50,7 @@ class WorkerConfig:
     log_level: str = "INFO"
     log_json: bool = False
     capture_output: bool = True
-    layout: str = ALONE
+    shard_position: str = ALONE
     redis_patched: bool = False
     signing_keys: tuple[bytes, ...] = field(default=(), repr=False)
 
@@ -67,18 +67,18 @@ class WorkerConfig:
         for name in self.queues:
             if not QUEUE.fullmatch(name):
                 raise ValueError(
-                    f"--queues names {name!r}, which no queue can be called: use 1 to 64 letters, "
-                    "digits, '_', '.' or '-', and commas between them"
+                    f"--queues has {name!r}, which is not a valid queue name: use 1 to 64 letters, "
+                    "digits, '_', '.' or '-', and separate names by commas"
                 )
 
     @property
     def lease_ms(self) -> int:
-        """The lease as Redis takes it."""
+        """The lease in milliseconds."""
         return int(self.lease * 1000)
 
     @property
     def beat(self) -> float:
-        """Seconds between heartbeats: three chances within a lease."""
+        """Seconds between heartbeats: at least three heartbeats per lease."""
         return min(BEAT_S, self.lease / 3)
 
 

@@ -1,17 +1,17 @@
-"""The worker's parent process: a lease, children, deadlines, and an orderly end.
+"""The worker's parent process: it keeps the lease, the children and the deadlines.
 
-Start: reach Redis, check it and the rights of this user, register, fork the children (their lanes
-are registered first: a lane that Redis does not know may not claim). Then four duties in one loop,
-none of which runs user code: renew the lease, hear of dead children and report them at once, end
-attempts whose deadline has passed, end attempts of cancelled runs.
+Starting: reach Redis, check it and the rights of this user, register, and fork the children. The
+lanes of a child are registered before the fork, since a lane that Redis does not know may not
+claim. Then one loop has four duties, none of which runs user code: renew the lease, report dead
+children at once, end attempts whose deadline has passed, and end attempts of cancelled runs.
 
-Stop: children claim nothing more and give back what they have not started; what runs may go on
-for the grace period; what is left then is killed and given back without blame; only then is the
-worker retired, so the lease lives as long as anything that it covers. A second signal skips the
-grace period.
+Stopping: the children claim nothing more and give back what they have not started. Running
+attempts may continue for the grace period; those that remain are killed and given back without
+blame. Only then is the worker retired, so the lease outlives everything that it covers. A second
+signal skips the grace period.
 
-If this process dies here: the kernel ends its children and the warden what their tasks have
-started, the lease runs out, and the scheduler takes back what they held.
+If this process dies here, the kernel ends its children, the orphan killer ends what their tasks
+have started, the lease expires, and the scheduler takes back what they held.
 """
 
 from __future__ import annotations
@@ -29,26 +29,28 @@ from ..logging import FlowkitLogger, LogLevel
 from ..outage import OutageLog
 from ..protocol.link import Link
 from ..protocol.worker_store import Pulse, WorkerStore
-from .board import Board, Mark
+from .board import ExecutionSlots, Mark
 from .child import Child
-from .children import Children, Death, Kid
+from .children import ChildPool, ChildProcess, Death
 from .config import ExitCode, WorkerConfig
-from .enforcer import Enforcer
+from .enforcer import AttemptKiller
 from .lease_keeper import LeaseKeeper
 from .self_report import SelfReport
-from .undertaker import Undertaker
-from .warden import Warden
+from .undertaker import DeathReporter
+from .warden import OrphanKiller
 
 TICK_S = 0.1
-START_TICK_S = 0.02  # while children load the app: who starts a system waits for them
+START_TICK_S = 0.02  # while children load the app: a program may wait until they are ready
 HAND_OVER_S = 5.0
-# TERM to a whole group comes twice to a process whose parent passes it on: that is one request.
+# A TERM to the process group arrives twice if the parent also passes it on: that is one request.
 SAME_REQUEST_S = 0.3
 QUICK_DEATH_S, LONGEST_RESPAWN_S = 1.0, 10.0
 
 
-def _child_main(config: WorkerConfig, number: int, worker: str, board: Board, control: int) -> None:
-    Child(config, number, worker, board, control).run()
+def _child_main(
+    config: WorkerConfig, number: int, worker: str, slots: ExecutionSlots, control: int
+) -> None:
+    Child(config, number, worker, slots, control).run()
 
 
 class WorkerDaemon:
@@ -57,7 +59,7 @@ class WorkerDaemon:
     def __init__(self, config: WorkerConfig, *, allow_eviction: bool = False) -> None:
         self._config = config
         self._log = FlowkitLogger("flowkit", config.log_level, config.log_json)
-        # Not patient, and not long-suffering: a Redis that hangs must not stop the other duties.
+        # No waiting, and short timeouts: a Redis that hangs must not stop the other duties.
         self._link = Link(
             config.redis_url,
             name="flowkit-worker",
@@ -69,7 +71,7 @@ class WorkerDaemon:
         self._keeper = LeaseKeeper(
             config, self._store, self._outages, allow_eviction=allow_eviction
         )
-        self._unready: set[int] = set()  # ended while they loaded the app, by their pids
+        self._unready: set[int] = set()  # pids of children killed while they loaded the app
         self._report = SelfReport(self._log, lambda: self._keeper.worker)
         self._new_incarnation()
         self._signals = 0
@@ -81,24 +83,24 @@ class WorkerDaemon:
         self._respawn_pause = 0.0
 
     def _new_incarnation(self) -> None:
-        """Begin with no children and no reports under the keeper's present id."""
-        self._undertaker = Undertaker(self._store, self._outages)
-        self._enforcer = Enforcer(self._undertaker, self._log)
-        self._children = Children(
+        """Start without children and reports, with the current id of the lease keeper."""
+        self._death_reporter = DeathReporter(self._store, self._outages)
+        self._attempt_killer = AttemptKiller(self._death_reporter, self._log)
+        self._children = ChildPool(
             self._config, self._keeper.worker, _child_main, self._before_child
         )
 
     def _before_child(self) -> None:
-        """In a new child: forget what is the parent's alone."""
+        """Close, in a new child, what belongs to the parent alone."""
         signal.set_wakeup_fd(-1)
-        self._warden.forget()
+        self._orphan_killer.forget()
         self._link.close()
 
     # -- life -----------------------------------------------------------------------------------
 
     def run(self) -> int:
         """Work until told to stop. Raises UnfitRedis, WrongShards, NotPermitted."""
-        self._warden = Warden()
+        self._orphan_killer = OrphanKiller()
         wake = self._catch_signals()
         self._enlist("started")
         if not self._signals:
@@ -109,7 +111,7 @@ class WorkerDaemon:
             self._fill_up()
             self._sleep(wake)
         self._stop(wake)
-        self._warden.close()
+        self._orphan_killer.close()
         return self._exit_code
 
     def _enlist(self, how: str) -> None:
@@ -121,50 +123,51 @@ class WorkerDaemon:
 
     def _duties(self, *, blameless: bool) -> None:
         for death in self._children.collect():
-            self._warden.remove(death.kid.pid)
-            self._hear_of(death, blameless=blameless)
-        self._undertaker.deliver()
+            self._orphan_killer.remove(death.child.pid)
+            self._handle_death(death, blameless=blameless)
+        self._death_reporter.deliver()
         counts = self._report.look(self._children.alive.values())
         news, self._keeper.counts = counts != self._keeper.counts, counts
         if news or time.monotonic() >= self._next_beat:
             self._next_beat = time.monotonic() + self._config.beat
             self._beat()
-        self._enforcer.end_overdue(self._children.alive.values())
+        self._attempt_killer.end_overdue(self._children.alive.values())
 
     def _stop(self, wake: int) -> None:
         self._say("worker_stopping", f"Worker {self._keeper.worker} is stopping")
         asked, deadline = self._signals, time.monotonic() + self._config.shutdown_timeout
-        for kid in self._children.alive.values():
-            self._dismiss(kid)
+        for child in self._children.alive.values():
+            self._dismiss(child)
         while self._children.alive and self._signals == asked and time.monotonic() < deadline:
             self._duties(blameless=False)
             self._sleep(wake)
-        for kid in self._children.alive.values():
-            kid.kill()
+        for child in self._children.alive.values():
+            child.kill()
         while self._children.alive:
             self._duties(blameless=True)
             self._sleep(wake)
         self._hand_over(wake)
         self._say("worker_stopped", f"Worker {self._keeper.worker} stopped")
 
-    def _dismiss(self, kid: Kid) -> None:
-        """Have a child finish what it executes. One that still loads the app hears nothing before
-        that is over, and has nothing to finish: it is ended. It is stopped for the look, since it
-        could become ready, and claim, in between.
+    def _dismiss(self, child: ChildProcess) -> None:
+        """Let a child finish what it executes, or kill it while it loads the app.
+
+        A child that loads the app does not read the pipe and has nothing to finish. It is stopped
+        for the check, since it could otherwise become ready, and claim, in between.
         """
-        with kid.stopped():
-            if not kid.board.is_marked(Mark.READY):
-                self._unready.add(kid.pid)
-                kid.kill()
+        with child.stopped():
+            if not child.slots.is_marked(Mark.READY):
+                self._unready.add(child.pid)
+                child.kill()
                 return
-        kid.tell("drain")
+        child.tell("drain")
 
     def _hand_over(self, wake: int) -> None:
-        """Deliver the last reports, then retire: a worker that is forgotten cannot be reaped."""
+        """Send the last reports, then retire: Redis refuses reports on an unknown worker."""
         deadline = time.monotonic() + HAND_OVER_S
-        while not self._undertaker.deliver():
+        while not self._death_reporter.deliver():
             if time.monotonic() > deadline:
-                return  # the lease runs out, and the scheduler takes back what is left
+                return  # the lease expires, and the scheduler takes back what is left
             self._sleep(wake)
         self._keeper.retire()
 
@@ -189,7 +192,7 @@ class WorkerDaemon:
         return reader
 
     def _sleep(self, wake: int) -> None:
-        """Sleep for a tick; a signal, a child's end among them, cuts it short."""
+        """Sleep for a tick. Any signal ends the sleep early, also the one for a child's end."""
         starting = self._keeper.counts.ready < len(self._children.alive)
         select.select([wake], [], [], START_TICK_S if starting else TICK_S)
         with suppress(BlockingIOError):
@@ -205,20 +208,23 @@ class WorkerDaemon:
             return
         if pulse is not None:
             self._take_share(pulse)
-            self._enforcer.stop_cancelled(pulse, self._children)
+            self._attempt_killer.stop_cancelled(pulse, self._children)
 
     def _lanes(self) -> list[str]:
-        """Every lane that may hold claims: of living children, and of dead ones not reported."""
-        return [*self._children.lanes(), *self._undertaker.lanes]
+        """Return the lanes that may hold claims: of living children, and of unreported deaths."""
+        return [*self._children.lanes(), *self._death_reporter.lanes]
 
     def _start_over(self, error: LeaseLost) -> None:
-        """Declared dead: what the children do is void, so end them and come back as another."""
+        """After the worker was declared dead: kill the children, and register with a new id.
+
+        What the children do is void, because Redis refuses their writes.
+        """
         self._log.event(LogLevel.ERROR, "lease_lost", str(error), worker=self._keeper.worker)
-        for kid in self._children.alive.values():
-            kid.kill()
+        for child in self._children.alive.values():
+            child.kill()
         while self._children.alive:
             for death in self._children.collect():
-                self._warden.remove(death.kid.pid)
+                self._orphan_killer.remove(death.child.pid)
             time.sleep(0.01)
         self._enlist("started in its place")
 
@@ -226,13 +232,13 @@ class WorkerDaemon:
         share = pulse.workers * self._config.processes
         if share != self._share:
             self._share = share
-            for kid in self._children.alive.values():
-                kid.tell(f"share {share}")
+            for child in self._children.alive.values():
+                child.tell(f"share {share}")
 
     # -- children -------------------------------------------------------------------------------
 
     def _fill_up(self) -> None:
-        """Start children until there are as many as configured; each is registered first."""
+        """Start children up to the configured number. The lanes of each are registered first."""
         while len(self._children.alive) < self._config.processes:
             if self._signals or time.monotonic() < self._next_start:
                 return
@@ -242,27 +248,28 @@ class WorkerDaemon:
             except LeaseLost as error:
                 self._start_over(error)
                 return
-            kid = self._children.fork()
-            self._warden.add(kid.pid)
+            child = self._children.fork()
+            self._orphan_killer.add(child.pid)
             if self._share:
-                kid.tell(f"share {self._share}")
+                child.tell(f"share {self._share}")
 
-    def _hear_of(self, death: Death, *, blameless: bool) -> None:
-        ours = self._undertaker.ending(death.kid)
-        self._pace_respawn(death, innocent=not (ours or death.executing))
-        self._undertaker.bury(death, blameless=blameless)
-        if death.said == ExitCode.APP_BROKEN:
+    def _handle_death(self, death: Death, *, blameless: bool) -> None:
+        was_killed = self._death_reporter.ending(death.child)
+        self._pace_respawn(death, idle=not (was_killed or death.executing))
+        self._death_reporter.report_death(death, blameless=blameless)
+        if death.exit_reason == ExitCode.APP_BROKEN:
             self._exit_code = 2
             self._signals += 1
-        elif not (ours or blameless or death.orderly or death.kid.pid in self._unready):
+        elif not (was_killed or blameless or death.orderly or death.child.pid in self._unready):
             self._log_death(death)
 
-    def _pace_respawn(self, death: Death, *, innocent: bool) -> None:
-        """A child that dies as soon as it starts is not started again at once, over and over.
+    def _pace_respawn(self, death: Death, *, idle: bool) -> None:
+        """Wait longer each time before replacing children that die as soon as they start.
 
-        One that a task killed, or that was ended for one, says nothing about how the next fares.
+        A child that died by a task, or was killed because of one, says nothing about the next one.
+        ``idle``: the child executed nothing, and this worker did not kill it.
         """
-        if innocent and not death.orderly and death.lived < QUICK_DEATH_S:
+        if idle and not death.orderly and death.lived < QUICK_DEATH_S:
             self._respawn_pause = min(max(0.1, self._respawn_pause * 2), LONGEST_RESPAWN_S)
         else:
             self._respawn_pause = 0.0
@@ -270,11 +277,11 @@ class WorkerDaemon:
 
     def _log_death(self, death: Death) -> None:
         what = ", ".join(map(str, death.executing)) or "no task"
-        message = f"Worker process {death.kid.pid} ended by {death.how} while executing {what}"
-        fields: dict[str, object] = {"worker": death.kid.lanes[0], "pid": death.kid.pid}
+        message = f"Worker process {death.child.pid} ended by {death.how} while executing {what}"
+        fields: dict[str, object] = {"worker": death.child.lanes[0], "pid": death.child.pid}
         if len(death.executing) == 1:
-            (one,) = death.executing
-            fields |= {"run_id": one.run, "task_name": one.name, "attempt": one.attempt}
+            (task,) = death.executing
+            fields |= {"run_id": task.run, "task_name": task.name, "attempt": task.attempt}
         self._log.event(LogLevel.ERROR, "child_died", message, **fields)
 
     def _say(self, event: str, message: str, **fields: object) -> None:

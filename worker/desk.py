@@ -1,11 +1,12 @@
-"""The desk of one lane: outcomes go out over it, claims come in.
+"""The mailbox of one lane: it sends outcomes and receives claims.
 
-Both travel in one call (``complete`` records a batch and claims the next). Thread-safe: the lane's
-own thread and its reporter use it. A call that lost its reply is sent again by the Link with the
-same call number, so nothing is claimed twice and no outcome is lost. A claim that Redis believes
-to be here and that is not known here is given back as soon as a reply tells of it.
+Both travel in one call (``complete`` records a batch and claims the next). The mailbox is
+thread-safe: the lane's thread and its reporter use it. If a reply is lost, the Link sends the call
+again with the same call number, so nothing is claimed twice and no outcome is lost. If a reply
+shows that Redis assigns more claims to this lane than the lane knows, the unknown ones are given
+back.
 
-If the process dies here: outcomes not yet sent are lost and their attempts are made again.
+If the process dies here, outcomes that were not sent are lost and their attempts run again.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from ..protocol.records import ErrorInfo
 from ..protocol.worker_store import Claim, Exchange, Outcome, WorkerStore
 
 MAX_BATCH = 500
-SMALL_BYTES = 4096  # an outcome of this size is not what a server finds too large
-_UNSURE = lost_once("its worker does not know any more whether it has started it")
+SMALL_BYTES = 4096  # an outcome of up to this size is not why a server finds a request too large
+_UNSURE = lost_once("its worker no longer knows whether it has started it")
 
 
-class Desk:
-    """Outcomes to send and claims to run, of one lane."""
+class Mailbox:
+    """The outcomes to send and the claims to run of one lane."""
 
     def __init__(
         self,
@@ -39,9 +40,11 @@ class Desk:
         on_sent: Callable[[Sequence[str], Sequence[str]], None] = lambda sent, refused: None,
         on_refused: Callable[[Outcome], None] = lambda outcome: None,
     ) -> None:
-        """``share``: how many claimers a short list is divided among. ``on_sent`` hears whose
-        outcomes were sent and which of them came too late, before the claims that came with it.
-        ``on_refused`` hears of an outcome that replaces one which the server finds too large.
+        """``share``: how many claimers a short list is divided among.
+
+        ``on_stale`` gets the key of each outcome that came too late. ``on_sent`` gets the keys of
+        all outcomes sent and of those that came too late, before the claims of the same reply are
+        available. ``on_refused`` gets the outcome that replaces one too large for the server.
         """
         self.lane = lane
         self.lists = tuple(lists)
@@ -55,28 +58,28 @@ class Desk:
         self._on_sent = on_sent
         self._on_refused = on_refused
         self._most = MAX_BATCH  # attempts to claim at once
-        self._was_unread = False  # whether claims came that were too large to be read
-        self._mine: set[str] = set()  # the claims that this lane knows to hold
-        self._when_sent: dict[str, Callable[[], None]] = {}
+        self._was_unread = False  # whether a reply with claims was too large to be read
+        self._mine: set[str] = set()  # the claims that this lane knows it holds
+        self._on_recorded: dict[str, Callable[[], None]] = {}
 
     @property
     def unsent(self) -> int:
-        """How many outcomes wait to be sent."""
+        """The number of outcomes that were not sent yet."""
         return len(self._outbox)
 
-    def put(self, outcome: Outcome, when_sent: Callable[[], None] | None = None) -> None:
+    def put(self, outcome: Outcome, on_recorded: Callable[[], None] | None = None) -> None:
         """Add an outcome to the next batch.
 
-        ``when_sent`` is called once Redis has recorded it, in the thread that has sent it.
+        ``on_recorded`` is called when Redis has recorded it, in the thread that sent it.
         """
-        if when_sent is not None:
-            self._when_sent[_key_of(outcome)] = when_sent
+        if on_recorded is not None:
+            self._on_recorded[_key_of(outcome)] = on_recorded
         self._outbox.append(outcome)
 
     def exchange(self, limit: int) -> int:
-        """Send what there is, claim up to ``limit``; return how many attempts came in.
+        """Send the outcomes and claim up to ``limit`` attempts; return how many were claimed.
 
-        Raises LeaseLost, RedisUnavailable (only while stopping: the Link waits otherwise).
+        Raises LeaseLost, and RedisUnavailable while stopping (otherwise the Link waits).
         """
         with self._lock:
             if not self._outbox and limit == 0:
@@ -84,23 +87,23 @@ class Desk:
             self._call += 1 if limit else 0
             outcomes, reply = self._claim(min(limit, self._most))
             del self._outbox[: len(outcomes)]
-            gone = [_key_of(outcome) for outcome in outcomes]
-            self._mine.difference_update(gone)
+            sent = [_key_of(outcome) for outcome in outcomes]
+            self._mine.difference_update(sent)
             self._mine.update([claim.key for claim in reply.claims])
             if reply.held > len(self._mine):
                 self._give_back_unknown()
-            self._on_sent(gone, reply.stale)  # what came in may need it
+            self._on_sent(sent, reply.stale)  # the claims may need these results
             self.inbox.extend(reply.claims)
-        for key in gone if self._when_sent else ():
-            self._when_sent.pop(key, lambda: None)()
+        for key in sent if self._on_recorded else ():
+            self._on_recorded.pop(key, lambda: None)()
         for key in reply.stale:
             self._on_stale(key)
         return len(reply.claims)
 
     def _claim(self, limit: int) -> tuple[Sequence[Outcome], Exchange]:
-        """Send outcomes and claim. Raises Oversized for claims that together are too large to read.
+        """Send outcomes and claim. Raises Oversized if the claims together are too large to read.
 
-        The next call then claims half as many, and gives back what came with the unread reply.
+        The next call then claims half as many, and gives back the claims of the unread reply.
         """
         try:
             sent = self._send(limit)
@@ -111,10 +114,10 @@ class Desk:
         return sent
 
     def _send(self, limit: int) -> tuple[Sequence[Outcome], Exchange]:
-        """Send as many outcomes as the server takes at once; return them and its answer.
+        """Send as many outcomes as the server accepts at once; return them and its reply.
 
-        A single one that it refuses by its size becomes a failure of its task: it would be sent
-        for ever, and with it all others. Nothing is recorded of a refused request.
+        If the server refuses a single outcome for its size, the task fails instead: otherwise the
+        lane would retry that outcome forever and send no other. A refused request records nothing.
         """
         most = MAX_BATCH
         while True:
@@ -140,7 +143,7 @@ class Desk:
             self.exchange(0)
 
     def give_back(self) -> int:
-        """Release every claim that has not been started; return how many."""
+        """Release every claim that has not started; return how many."""
         with self._lock:
             keys: list[str] = []
             while True:
@@ -154,10 +157,10 @@ class Desk:
             return len(keys)
 
     def _give_back_unknown(self) -> None:
-        """Release claims that Redis believes this lane holds and it does not know of.
+        """Release the claims that Redis assigns to this lane and that the lane does not know.
 
-        They come from a store that went back in time, or from a reply that was lost for good;
-        nobody else would ever finish them. In the first case they have run already. Those of a
+        They come from a store that went back in time, or from a reply that was lost for good. No
+        other lane would ever finish them. In the first case they have run already. Those of a
         reply that was too large to be read have not started.
         """
         unsure, self._was_unread = b"" if self._was_unread else _UNSURE, False

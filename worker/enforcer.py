@@ -1,8 +1,9 @@
-"""The enforcer: ends attempts whose deadline has passed or whose run was cancelled, from outside.
+"""The attempt killer: ends attempts whose deadline has passed or whose run was cancelled.
 
-No task can refuse, whatever it catches or blocks in: its process is killed, and every process
-that it started. An async task of a cancelled run is asked first, through its child's control
-pipe, since others run beside it; only if it does not end is its process ended.
+It works from outside the child, so no task can refuse, whatever it catches or blocks in: its
+process is killed, together with every process that it started. An async task of a cancelled run is
+first asked to stop, through the control pipe of its child, because other tasks share the process.
+The process is killed only if the task does not stop.
 """
 
 from __future__ import annotations
@@ -15,77 +16,79 @@ from ..logging import FlowkitLogger, LogLevel
 from ..protocol.records import ErrorInfo
 from ..protocol.worker_store import Outcome, Pulse
 from .board import Executing
-from .children import Children, Kid
-from .undertaker import Undertaker
+from .children import ChildPool, ChildProcess
+from .undertaker import DeathReporter
 
 STUBBORN_S = 2.0
 
 
-class Enforcer:
-    """Deadlines and cancels of one incarnation."""
+class AttemptKiller:
+    """Enforces the deadlines and cancellations of one incarnation."""
 
     def __init__(
         self,
-        undertaker: Undertaker,
+        death_reporter: DeathReporter,
         logger: FlowkitLogger,
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._undertaker = undertaker
+        self._death_reporter = death_reporter
         self._log = logger
         self._monotonic = monotonic
         self._asked: dict[str, float] = {}
 
-    def end_overdue(self, kids: Iterable[Kid]) -> None:
-        """End each child that is executing an attempt past its deadline."""
+    def end_overdue(self, children: Iterable[ChildProcess]) -> None:
+        """Kill each child that is executing an attempt past its deadline."""
         now = self._monotonic()
-        for kid in kids:
-            if self._undertaker.ending(kid) or not kid.board.overdue(now):
+        for child in children:
+            if self._death_reporter.ending(child) or not child.slots.overdue(now):
                 continue
-            with kid.stopped() as executing:
-                late = next((one for one in executing if 0.0 < one.deadline < now), None)
+            with child.stopped() as executing:
+                late = next((item for item in executing if 0.0 < item.deadline < now), None)
                 if late is not None:
                     error = ErrorInfo("TaskTimeout", str(TaskTimeout(late.name, late.limit)))
                     token = late.token or f"{late.task},{late.attempt},F"
                     outcome = Outcome(late.run, token, error.pack())
-                    self._end(kid, late, outcome, "task_timeout", "took longer than its timeout")
+                    self._end(child, late, outcome, "task_timeout", "took longer than its timeout")
 
-    def stop_cancelled(self, pulse: Pulse, children: Children) -> None:
-        """End the attempts that a heartbeat said to stop."""
+    def stop_cancelled(self, pulse: Pulse, pool: ChildPool) -> None:
+        """End the attempts that the reply to a heartbeat lists."""
         asked: dict[str, float] = {}
         for lane, attempts in pulse.stops.items():
-            kid = children.kid_of(lane)
-            if kid is None:
+            child = pool.child_of(lane)
+            if child is None:
                 continue
             for attempt in attempts:
                 mark = f"{lane} {attempt}"
                 asked[mark] = self._asked.get(mark, self._monotonic())
                 if mark not in self._asked:
-                    kid.tell(f"stop {mark}")
+                    child.tell(f"stop {mark}")
                 patience = STUBBORN_S if lane.endswith("a") else 0.0
                 if self._monotonic() - asked[mark] >= patience:
-                    self._end_attempt(kid, attempt)
+                    self._end_attempt(child, attempt)
         self._asked = asked
 
-    def _end_attempt(self, kid: Kid, attempt: str) -> None:
-        if self._undertaker.ending(kid):
+    def _end_attempt(self, child: ChildProcess, attempt: str) -> None:
+        if self._death_reporter.ending(child):
             return
-        with kid.stopped() as executing:
-            for one in executing:
-                if f"{one.key},{one.attempt}" == attempt:
-                    outcome = Outcome(one.run, f"{one.task},{one.attempt},C")
-                    self._end(kid, one, outcome, "task_cancelled", "was cancelled")
+        with child.stopped() as executing:
+            for running in executing:
+                if f"{running.key},{running.attempt}" == attempt:
+                    outcome = Outcome(running.run, f"{running.task},{running.attempt},C")
+                    self._end(child, running, outcome, "task_cancelled", "was cancelled")
                     return
 
-    def _end(self, kid: Kid, one: Executing, outcome: Outcome, event: str, why: str) -> None:
-        self._undertaker.end(kid, one, outcome)
-        message = f"{one} {why}: its process was ended"
+    def _end(
+        self, child: ChildProcess, running: Executing, outcome: Outcome, event: str, why: str
+    ) -> None:
+        self._death_reporter.end(child, running, outcome)
+        message = f"{running} {why}: its process was killed"
         self._log.event(
             LogLevel.WARNING,
             event,
             message[0].upper() + message[1:],
-            run_id=one.run,
-            task_name=one.name,
-            attempt=one.attempt,
-            worker=kid.lanes[0],
+            run_id=running.run,
+            task_name=running.name,
+            attempt=running.attempt,
+            worker=child.lanes[0],
         )

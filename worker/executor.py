@@ -1,9 +1,9 @@
-"""One attempt as a pipe: look the function up, gather its arguments, ask its condition, call it,
-pack what it returns or classify what it raises.
+"""The steps of one attempt: look up the function, collect its arguments, check its condition, call
+it, and pack what it returns or classify what it raises.
 
-The steps before and after the call are shared by the sync and the async lane, which make the call
-themselves. Whatever happens to an attempt becomes an ``Outcome``; nothing that user code or data
-does gets past this module as an exception, only an outage of Redis does.
+The sync and the async lane share the steps before and after the call, and make the call themselves.
+Every attempt ends in an ``Outcome``. No exception of user code or data leaves this module; only an
+outage of Redis does.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from ..protocol.worker_store import Claim, Outcome
 from ..task import Task, registered_task
 from .hooks import WorkerHooks
 from .result_cache import ResultCache
-from .values import Values
+from .values import Inputs
 
 _PACKAGE = __name__.partition(".")[0]
-# How long an attempt whose function this app does not have is put off, time after time: a rolling
-# deployment brings workers that have it. Then the task fails.
+# How long to put off an attempt whose function this app does not have, each time: during a rolling
+# deployment, another worker may have it soon. After the last delay the task fails.
 PUT_OFF_S = (1.0, 2.0, 4.0, 8.0, 15.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An attempt that can be called now."""
+    """An attempt that is ready to be called."""
 
     claim: Claim
     task: Task
@@ -48,15 +48,15 @@ class Prepared:
     args: list[Any]
     kwargs: Mapping[str, Any]
     params: Mapping[str, object]
-    keep: str = ""  # what a success says of the cache
+    keep: str = ""  # what the token of a success adds for the cache
 
 
 class Executor:
-    """Turns claims into calls and their ends into outcomes, for one lane."""
+    """Turns the claims of one lane into calls, and what the calls return or raise into outcomes."""
 
     def __init__(
         self,
-        values: Values,
+        inputs: Inputs,
         logger: FlowkitLogger,
         lane: str,
         app: str,
@@ -64,16 +64,16 @@ class Executor:
         *,
         random_unit: Callable[[], float] = random.random,
     ) -> None:
-        """``app`` is named in the error of a task that it does not have."""
-        self._values = values
+        """``app``: named in the error about a task that the app does not have."""
+        self._inputs = inputs
         self._log = logger
-        self._tells_all = logger.enabled(LogLevel.DEBUG)
+        self._logs_debug = logger.enabled(LogLevel.DEBUG)
         self._lane = lane
         self._app = app
         self._max_bytes = max_bytes
         self._random_unit = random_unit
-        self._cache = ResultCache(values, logger, lane)
-        self._hooks = WorkerHooks(values.store, logger, lane)
+        self._cache = ResultCache(inputs, logger, lane)
+        self._hooks = WorkerHooks(inputs.store, logger, lane)
 
     # -- before the call ------------------------------------------------------------------------
 
@@ -81,18 +81,18 @@ class Executor:
         """Return what to call, or the outcome of an attempt that needs no call."""
         name, policy = f"task {claim.task}", Policy()
         try:
-            Spent.parse(claim.spent)  # refused here, a damaged one troubles nothing further on
-            dag = self._values.graph(claim.digest)
+            Spent.parse(claim.spent)  # refuse a damaged value here, so that no later step meets it
+            dag = self._inputs.graph(claim.digest)
             name, policy = dag.graph.names[claim.task], dag.policy(claim.task)
             task = registered_task(dag.ref(claim.task))
             if task is None:
                 return self._put_off(claim, name, policy, dag.ref(claim.task))
-            params = self._values.params(claim)
+            params = self._inputs.params(claim)
             args: list[Any]
             if policy.trigger in HOOKS:
                 args = [self._hooks.event(claim, dag, policy.trigger, params)]
             else:
-                args = self._values.upstream(claim, dag.graph.upstream(claim.task))
+                args = self._inputs.upstream(claim, dag.graph.upstream(claim.task))
             if task.when is not None and not self._should_run(claim, name, task, args, params):
                 return self._skip(claim, name, args)
             fixed = dag.kwargs.get(claim.task)
@@ -100,22 +100,22 @@ class Executor:
             kwargs = plan_for(task).keywords(len(args), params, bound)
             prepared = Prepared(claim, task, name, policy, args, kwargs, params)
             if task.cache_ttl is not None:
-                found = self._cache.find(claim, name, task, args, kwargs, params)
-                if found.packed is not None:
-                    return self._cached(claim, name, found.packed)
-                prepared = replace(prepared, keep=found.keep)
+                lookup = self._cache.find(claim, name, task, args, kwargs, params)
+                if lookup.packed is not None:
+                    return self._cached(claim, name, lookup.packed)
+                prepared = replace(prepared, keep=lookup.keep)
         except RedisUnavailable:
             raise
-        except BaseException as error:  # a predicate of the user's, or data that cannot be read
+        except BaseException as error:  # the user's predicate failed, or data cannot be read
             return self._failed(claim, name, policy, error, retry=False)
-        if self._tells_all:
-            self._tell("task_start", f"Task started: {name}", claim, name)
+        if self._logs_debug:
+            self._log_debug("task_start", f"Task started: {name}", claim, name)
         return prepared
 
     def _should_run(
         self, claim: Claim, name: str, task: Task, args: list[Any], params: Mapping[str, object]
     ) -> bool:
-        """Ask the predicate, once: a task that has run and failed is not skipped afterwards."""
+        """Call the predicate before the first attempt only: a failed task is not skipped later."""
         if Spent.parse(claim.spent).failures(claim.attempt) > 1:
             return True
         token = enter_attempt(claim.run, name, claim.attempt, params)
@@ -126,15 +126,15 @@ class Executor:
                 end_lines()
             leave_attempt(token)
 
-    def board_key(self, claim: Claim) -> str:
-        """Return what the board says of an attempt without a deadline: who it is, and its name."""
-        dag = self._values.known(claim.digest)
+    def slot_key(self, claim: Claim) -> str:
+        """Return the slot's text for an attempt without a deadline: the attempt and the name."""
+        dag = self._inputs.known(claim.digest)
         if dag is None or claim.task >= len(dag.graph):
             return claim.board_key
         return f"{claim.board_key}|||{dag.graph.names[claim.task]}"
 
-    def board_text(self, prepared: Prepared) -> str:
-        """Return what the board says of an attempt with a deadline: also what to record then."""
+    def slot_text(self, prepared: Prepared) -> str:
+        """Return the text of the slot of an attempt with a deadline: also the outcome to record."""
         claim, policy = prepared.claim, prepared.policy
         error = TaskTimeout(prepared.name, policy.timeout or 0.0)
         token = self._failure_token(claim, policy, retry=may_retry(prepared.task, error))
@@ -143,7 +143,7 @@ class Executor:
     # -- after the call -------------------------------------------------------------------------
 
     def succeeded(self, prepared: Prepared, result: object, seconds: float) -> Outcome:
-        """Pack a result. One that cannot be stored fails the task: trying again would not help."""
+        """Pack a result. If it cannot be stored, the task fails: a retry would not help."""
         claim = prepared.claim
         if HELD:
             end_lines()
@@ -152,17 +152,19 @@ class Executor:
             return self._failed(claim, prepared.name, prepared.policy, problem, retry=False)
         try:
             packed = b"" if result is None else pack(result, max_bytes=self._max_bytes)
-        except BaseException as error:  # CodecError, or what a class of the user's raises
+        except BaseException as error:  # CodecError, or an error of the user's class
             return self._failed(claim, prepared.name, prepared.policy, error, retry=False)
-        self._values.remember(claim, packed)
-        stored = self._values.to_store(claim, packed, prepared.keep[1:].partition(",")[0])
-        if self._tells_all:
+        self._inputs.remember(claim, packed)
+        stored = self._inputs.to_store(claim, packed, prepared.keep[1:].partition(",")[0])
+        if self._logs_debug:
             name, duration = prepared.name, round(seconds, 6)
-            self._tell("task_success", f"Task succeeded: {name}", claim, name, duration=duration)
+            self._log_debug(
+                "task_success", f"Task succeeded: {name}", claim, name, duration=duration
+            )
         return Outcome(claim.run, f"{claim.task},{claim.attempt},S{prepared.keep}", stored)
 
     def raised(self, prepared: Prepared, error: BaseException) -> Outcome:
-        """Classify what the function raised: another attempt, or the end."""
+        """Classify what the function raised: a retry, or a failure."""
         if HELD:
             end_lines()
         retry = may_retry(prepared.task, error)
@@ -175,33 +177,35 @@ class Executor:
         return Outcome(claim.run, f"{claim.task},{claim.attempt},C")
 
     def broken(self, claim: Claim, error: BaseException) -> Outcome:
-        """Return the outcome of an attempt during which something outside of its function raised.
+        """Return the outcome of an attempt in which something other than its function raised.
 
-        This is the last line: without an outcome the attempt would start again and again, or never
-        end. So it only packs the error, and calls nothing of the user's.
+        This is the last resort: without an outcome the attempt would restart again and again, or
+        never end. So it only packs the error, and calls no user code.
         """
         return Outcome(claim.run, f"{claim.task},{claim.attempt},F", _info(error).pack())
 
     # -- outcomes -------------------------------------------------------------------------------
 
     def _skip(self, claim: Claim, name: str, args: list[Any]) -> Outcome:
-        if self._tells_all:
+        if self._logs_debug:
             reason = why_skipped(args)
-            self._tell("task_skip", f"Task skipped: {name} ({reason})", claim, name, reason=reason)
+            self._log_debug(
+                "task_skip", f"Task skipped: {name} ({reason})", claim, name, reason=reason
+            )
         return Outcome(claim.run, f"{claim.task},{claim.attempt},K")
 
     def _cached(self, claim: Claim, name: str, packed: bytes) -> Outcome:
-        self._values.remember(claim, packed)
-        if self._tells_all:
-            self._tell("task_cached", f"Task cached: {name}", claim, name)
-        stored = self._values.to_store(claim, packed)
+        self._inputs.remember(claim, packed)
+        if self._logs_debug:
+            self._log_debug("task_cached", f"Task cached: {name}", claim, name)
+        stored = self._inputs.to_store(claim, packed)
         return Outcome(claim.run, f"{claim.task},{claim.attempt},H", stored)
 
     def _put_off(self, claim: Claim, name: str, policy: Policy, ref: str) -> Outcome:
         times = Spent.parse(claim.spent).put_off
         error = TaskNotFoundError(
             f"app {self._app!r} on worker {self._lane} has no task {ref!r}. Start workers with an "
-            "--app that imports the module it is defined in, in the version that was submitted.",
+            "--app that imports the module that defines it, in the version that was submitted.",
             ref,
         )
         if times >= len(PUT_OFF_S):
@@ -218,10 +222,10 @@ class Executor:
     ) -> Outcome:
         token, info = self._failure_token(claim, policy, retry=retry), _info(error)
         self._log_failure(claim, name, policy, info, token)
-        dag = self._values.known(claim.digest)
+        dag = self._inputs.known(claim.digest)
         if dag is not None and dag.on_retry and ",W," in token:
             pause = int(token.split(",")[3]) / 1000
-            self._hooks.retried(claim, dag, self._values.params(claim), info, pause)
+            self._hooks.retried(claim, dag, self._inputs.params(claim), info, pause)
         return Outcome(claim.run, token, info.pack())
 
     def _failure_token(self, claim: Claim, policy: Policy, *, retry: bool) -> str:
@@ -233,9 +237,9 @@ class Executor:
             return f"{claim.task},{claim.attempt},F"
         return self._later_token(claim, policy, "W", pause)
 
-    def _later_token(self, claim: Claim, policy: Policy, letter: str, pause: float) -> str:
+    def _later_token(self, claim: Claim, policy: Policy, code: str, pause: float) -> str:
         where = ready_list(policy.queue, is_async=policy.is_async)
-        attempt = f"{claim.task},{claim.attempt},{letter}"
+        attempt = f"{claim.task},{claim.attempt},{code}"
         return f"{attempt},{round(pause * 1000)},{where},{policy.priority}"
 
     def _log_failure(
@@ -251,8 +255,8 @@ class Executor:
         fields["error_message"] = info.message
         self._log.log_task_retry(name, retry, policy.retries, int(parts[3]) / 1000, **fields)
 
-    def _tell(self, event: str, message: str, claim: Claim, name: str, **more: object) -> None:
-        """Write a line of an attempt that goes well: at DEBUG, for there may be 40,000 a second."""
+    def _log_debug(self, event: str, message: str, claim: Claim, name: str, **more: object) -> None:
+        """Log a normal event of an attempt, at DEBUG: there may be 40,000 per second."""
         self._log.event(LogLevel.DEBUG, event, message, **self._fields(claim, name), **more)
 
     def _fields(self, claim: Claim, name: str) -> dict[str, Any]:
@@ -265,14 +269,14 @@ class Executor:
 
 
 def _info(error: BaseException) -> ErrorInfo:
-    """Describe an error, from the user's own code on; without a traceback if none is involved."""
+    """Describe an error. The traceback starts in user code; without user code there is none."""
     try:
         frames = error.__traceback__
         while frames is not None and _is_ours(frames.tb_frame.f_globals.get("__name__", "")):
             frames = frames.tb_next
         message = str(error)
         lines = traceback.format_exception(type(error), error, frames) if frames else []
-    except BaseException:  # a __str__ of the user's that raises
+    except BaseException:  # the user's __str__ raises
         message, lines = "(its message cannot be read)", []
     return ErrorInfo.cut(type(error).__name__, message, "".join(lines))
 

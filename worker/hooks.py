@@ -1,7 +1,7 @@
-"""Hooks on a worker: what each is told, read from Redis, and the call of ``on_retry``.
+"""Hooks on a worker: the event that each hook gets, read from Redis, and the call of ``on_retry``.
 
-A hook is a task like any other here, claimed and recorded as such; only its argument is made
-differently: from how the task that it follows, or the run, has ended.
+A hook is claimed and recorded like any other task. Only its argument differs: it describes how the
+task that the hook follows, or the run, has ended.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Params = Mapping[str, object]
 
 
 class WorkerHooks:
-    """The hooks of one lane. ``store``: the lane's, for reading."""
+    """The hooks of one lane. ``store``: the lane's store for reading."""
 
     def __init__(self, store: WorkerStore, logger: FlowkitLogger, lane: str) -> None:
         self._store = store
@@ -33,7 +33,7 @@ class WorkerHooks:
         self._calls: dict[str, RetryCalls] = {}
 
     def event(self, claim: Claim, dag: CompiledDAG, trigger: Trigger, params: Params) -> HookEvent:
-        """Return what a hook with that trigger is told. One or two round trips."""
+        """Return the event for a hook with that trigger. Takes one or two round trips."""
         if trigger in OF_THE_RUN:
             about = self._store.read_failed(claim.run) if trigger is Trigger.RUN_FAILED else None
         else:
@@ -43,31 +43,31 @@ class WorkerHooks:
             return event
         attempt, packed = self._store.read_end(claim.run, about)
         info = ErrorInfo.unpack(packed) if packed else ErrorInfo("", "")
-        return _told(event, dag.graph.names[about], attempt, info)
+        return _with_error(event, dag.graph.names[about], attempt, info)
 
     def retried(
         self, claim: Claim, dag: CompiledDAG, params: Params, info: ErrorInfo, delay: float
     ) -> None:
-        """Tell ``on_retry`` that this attempt failed and another one follows in ``delay`` s."""
+        """Call ``on_retry``: this attempt failed, and the next one starts in ``delay`` seconds."""
         event = HookEvent("task_retry", claim.run, dag.name, params, delay=delay)
-        event = _told(event, dag.graph.names[claim.task], claim.attempt, info)
+        event = _with_error(event, dag.graph.names[claim.task], claim.attempt, info)
         if dag.on_retry not in self._calls:
             hook = registered_task(dag.on_retry)
-            func = _lacking(dag.on_retry) if hook is None else hook.func
+            func = _missing_hook(dag.on_retry) if hook is None else hook.func
             self._calls[dag.on_retry] = RetryCalls(
                 func, self._log, self._contexts, worker=self._lane
             )
         self._calls[dag.on_retry].call(event)
 
 
-def _lacking(ref: str) -> Hook:
-    def lacks(event: HookEvent) -> None:
+def _missing_hook(ref: str) -> Hook:
+    def missing(event: HookEvent) -> None:
         raise LookupError(f"this worker's app has no function {ref!r}")
 
-    return lacks
+    return missing
 
 
-def _told(event: HookEvent, task: str, attempt: int, info: ErrorInfo) -> HookEvent:
+def _with_error(event: HookEvent, task: str, attempt: int, info: ErrorInfo) -> HookEvent:
     return replace(
         event,
         task=task,

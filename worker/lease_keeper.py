@@ -1,7 +1,7 @@
-"""The lease keeper: one incarnation's registration and its heartbeats.
+"""The lease keeper: the registration and the heartbeats of one incarnation of a worker.
 
-A worker id names one incarnation, from registering to retiring or to being declared dead; after
-that it is never used again, so whatever the dead incarnation still sends is refused by its id.
+A worker id names one incarnation, from its registration until it retires or is declared dead. The
+id is never reused, so Redis refuses whatever a dead incarnation still sends.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from .self_report import ChildCounts
 
 _ALPHABET = string.ascii_letters + string.digits
 _RETRY_S = 0.3
-_REFUSED = (UnfitRedis, WrongShards, BadRedisURL, NotPermitted)  # what waiting does not mend
+_REFUSED = (UnfitRedis, WrongShards, BadRedisURL, NotPermitted)  # errors that waiting does not fix
 
 
 def new_worker_id() -> str:
-    """Return an id for one incarnation; 47 random bits keep them apart."""
+    """Return an id for one incarnation. It has 47 random bits."""
     return "".join(random.SystemRandom().choices(_ALPHABET, k=8))
 
 
 class LeaseKeeper:
-    """Keeps the lease of the incarnation ``worker``."""
+    """Renews the lease of the incarnation ``worker``."""
 
     def __init__(
         self, config: WorkerConfig, store: WorkerStore, outages: OutageLog, *, allow_eviction: bool
@@ -52,17 +52,18 @@ class LeaseKeeper:
         self._allow_eviction = allow_eviction
         self._is_checked = False
         self._was_enlisted = False
-        self._told = ChildCounts()
-        self.counts = ChildCounts()  # to be told at the next beat
+        self._sent_counts = ChildCounts()
+        self.counts = ChildCounts()  # to send with the next heartbeat
         self.worker = new_worker_id()
 
     def enlist(self, told_to_stop: Callable[[], bool]) -> bool:
-        """Register as a new incarnation, waiting for Redis if need be; return whether it is one.
+        """Register as a new incarnation, waiting for Redis if necessary.
 
-        Raises WrongShards, UnfitRedis and NotPermitted the first time. Later it waits for these
-        too: what has worked once was changed, and may be repaired.
+        Returns False if the worker was told to stop first. Raises WrongShards, UnfitRedis and
+        NotPermitted the first time. Later it waits for these to pass too: the settings of Redis
+        were right once, so an operator has changed them and may repair them.
         """
-        self.counts = self._told = ChildCounts()
+        self.counts = self._sent_counts = ChildCounts()
         self.worker = new_worker_id()
         while not told_to_stop():
             try:
@@ -71,7 +72,7 @@ class LeaseKeeper:
                     check_schema(self._store, daemon=True)
                     self._store.check_rights()
                 self._is_checked = True
-                check_layout(self._store.link, self._config.namespace, self._config.layout)
+                check_layout(self._store.link, self._config.namespace, self._config.shard_position)
                 self._store.heartbeat(self.worker, self._config.lease_ms, [], self._about())
             except StoreError as error:
                 if isinstance(error, _REFUSED) and not self._was_enlisted:
@@ -85,14 +86,15 @@ class LeaseKeeper:
         return False
 
     def beat(self, lanes: Sequence[str]) -> Pulse | None:
-        """Renew the lease and register these lanes; None if that is not possible now, since Redis
-        is away or a key is damaged. Raises LeaseLost.
+        """Renew the lease and register these lanes. Raises LeaseLost.
+
+        Returns None if Redis cannot be reached or a key is damaged.
         """
         try:
             counts = self.counts
-            about = b"" if counts == self._told else b"=" + self._about()
+            about = b"" if counts == self._sent_counts else b"=" + self._about()
             pulse = self._store.heartbeat(self.worker, self._config.lease_ms, lanes, about)
-            self._told = counts
+            self._sent_counts = counts
         except StoreError as error:
             self._outages.away(error)
             return None
@@ -100,7 +102,7 @@ class LeaseKeeper:
         return pulse
 
     def retire(self) -> None:
-        """Say that this incarnation is over. If it cannot be said, the lease runs out."""
+        """Unregister this incarnation. If Redis cannot be reached, the lease expires instead."""
         try:
             self._store.retire(self.worker, [])
         except (StoreError, LeaseLost) as error:

@@ -1,12 +1,11 @@
-"""Cached results, as a lane uses them: looked up before the call, kept together with the outcome.
+"""Cached results of a lane: looked up before the call, stored together with the outcome.
 
-Only tasks with a ``cache_ttl`` come here, and cost one round trip each. What is to be kept travels
-in the outcome's own token, so that a result is stored once, in the step that records it, and never
-for an attempt that does not count. A cache that cannot be used never fails a task: that is said
-once for each task of a run, as a warning, and the task runs.
+Only tasks with a ``cache_ttl`` use it, for one round trip each. The token of the outcome names the
+cache entry, so the script that records the result also stores the entry, and an attempt that does
+not count stores nothing. A cache that cannot be used never fails a task: the lane logs one warning
+for each task of a run, and the task runs.
 
-A task that had attempts before its run was resumed is made again: its entry is not read, but
-written.
+A task that had attempts before its run was resumed runs again: its entry is written, but not read.
 """
 
 from __future__ import annotations
@@ -24,15 +23,15 @@ from ..protocol.records import Spent
 from ..protocol.worker_store import Claim
 from ..result_cache import NotCacheable, entry_of
 from ..task import Task
-from .values import Values
+from .values import Inputs
 
 _WARNINGS_KEPT = 1000
 
 
-class Found(NamedTuple):
-    """What is known before a call. ``packed``: the result of an earlier one, None if there is none.
+class Lookup(NamedTuple):
+    """The answer of the cache. ``packed``: the result of an earlier call, None if there is none.
 
-    ``keep``: what the token of a success adds, so that the result is kept; "" if it cannot be.
+    ``keep``: the addition to the token of a success that stores the entry; "" if it cannot be.
     """
 
     packed: bytes | None
@@ -40,10 +39,10 @@ class Found(NamedTuple):
 
 
 class ResultCache:
-    """The cache as one lane uses it."""
+    """The cache of one lane."""
 
-    def __init__(self, values: Values, logger: FlowkitLogger, lane: str) -> None:
-        self._values = values
+    def __init__(self, inputs: Inputs, logger: FlowkitLogger, lane: str) -> None:
+        self._inputs = inputs
         self._log = logger
         self._lane = lane
         self._warned: set[tuple[str, int]] = set()
@@ -56,28 +55,28 @@ class ResultCache:
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
         params: Mapping[str, object],
-    ) -> Found:
-        """Look for the result of an earlier call like this one. Raises RedisUnavailable only."""
+    ) -> Lookup:
+        """Look for the result of an earlier equal call. Raises RedisUnavailable only."""
         token = enter_attempt(claim.run, name, claim.attempt, params)
         try:
             entry = entry_of(task, args, kwargs)
         except NotCacheable as reason:
             self._warn(claim, name, str(reason))
-            return Found(None, "")
+            return Lookup(None, "")
         finally:
-            if HELD:  # a cache_key of the user's may print
+            if HELD:  # the user's cache_key may print
                 end_lines()
             leave_attempt(token)
         keep = f",{entry},{math.ceil((task.cache_ttl or 0.0) * 1000)}"
         if Spent.parse(claim.spent).base:
-            return Found(None, keep)
+            return Lookup(None, keep)
         try:
-            return Found(self._values.cached(entry), keep)
+            return Lookup(self._inputs.cached(entry), keep)
         except RedisUnavailable:
             raise
-        except Exception as error:  # another class by now, or not what was written
+        except Exception as error:  # its class has changed, or the entry is damaged
             self._warn(claim, name, f"its entry cannot be read: {plain(error)}")
-            return Found(None, keep)
+            return Lookup(None, keep)
 
     def _warn(self, claim: Claim, name: str, reason: str) -> None:
         key = claim.run, claim.task

@@ -1,7 +1,7 @@
-"""What a worker signs and verifies, and for which purposes; without a key, nothing.
+"""Signing and verifying of a worker's values, each for its purpose. Without a key it does nothing.
 
-A result of None is not stored, so nothing signs it. The exception is one that the cache keeps: an
-empty entry that anybody can write must not pass for it.
+A result of None is not stored, so it is not signed. A None in the cache is the exception: it is
+signed, because otherwise any client could write an empty entry that passes for it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class SignedValues:
     """The signatures of one lane's values. Not thread-safe."""
 
     def __init__(self, keys: Iterable[bytes] = (), namespace: str = "") -> None:
-        """``namespace``: of the store that the values are in."""
+        """``namespace``: the namespace of the store that holds the values."""
         self._provenance = Provenance(keys)
         self._has_key = bool(self._provenance)
         self._namespace = namespace
@@ -32,7 +32,7 @@ class SignedValues:
         """Return a run's packed parameters. Raises UntrustedValue."""
         if not self._has_key:
             return claim.packed_params
-        # Tasks of one run mostly come one after the other, each with the same parameters.
+        # Consecutive claims are mostly of one run, and have the same parameters.
         about = claim.run, claim.digest, claim.packed_params
         if self._params[0] != about:
             purpose = params_purpose(self._namespace, claim.run, claim.digest)
@@ -41,7 +41,7 @@ class SignedValues:
         return self._params[1]
 
     def result(self, claim: Claim, packed: bytes, entry: str) -> bytes:
-        """Return what is stored of a result, and of the cache entry if one is named."""
+        """Return the bytes to store for a result, and for the cache entry if one is named."""
         if not self._has_key or not (packed or entry):
             return packed
         purposes = [self._result(claim, claim.task)]
@@ -49,15 +49,15 @@ class SignedValues:
             purposes.append(cache_purpose(self._namespace, entry))
         return self._provenance.sign(packed, *purposes)
 
-    def open_results(self, claim: Claim, tasks: Sequence[int], found: list[bytes]) -> list[bytes]:
+    def open_results(self, claim: Claim, tasks: Sequence[int], records: list[bytes]) -> list[bytes]:
         """Return the packed results of tasks of the claim's run. Raises UntrustedValue."""
         if not self._has_key:
-            return found
+            return records
         return [
             self._provenance.open(stored, self._result(claim, task), _name(claim, task))
             if stored
             else stored
-            for task, stored in zip(tasks, found, strict=True)
+            for task, stored in zip(tasks, records, strict=True)
         ]
 
     def cached(self, entry: str, stored: bytes | None) -> bytes | None:

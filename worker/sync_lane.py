@@ -1,11 +1,12 @@
 """The sync lane: runs plain functions in the child's main thread, one at a time.
 
-It claims in batches sized by what tasks have lately taken (about 20 ms of work; one at a time for
-slow tasks) and sends outcomes with the next claim. A reporter thread takes over when the main
-thread is busy: no outcome waits longer than 5 ms, and what was claimed but not started is given
-back when a task turns out long.
+It claims in batches of about 20 ms of work, judged by how long recent tasks took; slow tasks are
+claimed one at a time. Outcomes are sent with the next claim. While the main thread is busy, a
+reporter thread takes over: no outcome waits longer than 5 ms, and if a task turns out to be long,
+the claims that have not started are given back.
 
-If the process dies here: the parent reads from the board what was executing and reports it.
+If the process dies here, the parent reads from the execution slots what was executing and reports
+it.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from ..context import enter_attempt, leave_attempt
 from ..exceptions import FlowkitError, RedisUnavailable, StoreError
 from ..forked import end_if_forked
 from ..protocol.worker_store import Claim, Outcome, WorkerStore
-from .board import Board
-from .desk import MAX_BATCH, Desk
+from .board import ExecutionSlots
+from .desk import MAX_BATCH, Mailbox
 from .executor import Executor, Prepared
 from .trouble import Trouble
-from .values import Values
+from .values import Inputs
 
 BATCH_S = 0.020
 REPORT_S = 0.005
@@ -40,31 +41,31 @@ class SyncLane:
 
     def __init__(
         self,
-        desk: Desk,
+        mailbox: Mailbox,
         waiter: WorkerStore,
-        values: Values,
+        inputs: Inputs,
         executor: Executor,
-        board: Board,
+        slots: ExecutionSlots,
         *,
         trouble: Trouble,
-        may_go_on: Callable[[int], bool] = lambda done: True,
+        may_claim_more: Callable[[int], bool] = lambda done: True,
     ) -> None:
-        """``waiter``: a store of its own, for the call that blocks while there is no work.
+        """``waiter``: a separate store, for the call that blocks while there is no work.
 
-        ``trouble`` handles what goes wrong with Redis. ``may_go_on(done)`` says whether to claim
-        more after that many attempts.
+        ``trouble`` handles errors of Redis. ``may_claim_more(done)`` tells whether to claim more
+        after that many attempts.
         """
-        self._desk = desk
+        self._mailbox = mailbox
         self._waiter = waiter
-        self._values = values
+        self._inputs = inputs
         self._executor = executor
-        self._board = board
-        self._may_go_on = may_go_on
+        self._slots = slots
+        self._may_claim_more = may_claim_more
         self._trouble = trouble
         self._draining = trouble.draining
         self._active = threading.Event()
         self._seconds_per_task: float | None = None
-        self._since = 0.0  # when the current call began, 0 if none runs
+        self._since = 0.0  # when the current attempt began, 0 if none runs
         self._cancelled: set[str] = set()
         self._contexts = AttemptContexts()
         self._pid = os.getpid()
@@ -72,14 +73,14 @@ class SyncLane:
 
     def share(self, claimers: int) -> None:
         """Set how many claimers a short list is to be divided among. Any thread."""
-        self._desk.share = claimers
+        self._mailbox.share = claimers
 
     def drain(self) -> None:
-        """Claim nothing more; ``run`` returns when what is executing is over. Any thread."""
+        """Claim nothing more; ``run`` returns when the current task ends. Any thread."""
         self._draining.set()
 
     def cancel(self, attempt: str) -> None:
-        """Do not start this attempt (``run,task,attempt``) if it has not started. Any thread."""
+        """Do not start this attempt (``run,task,attempt``) unless it has started. Any thread."""
         self._cancelled.add(attempt)
 
     def run(self) -> None:
@@ -94,41 +95,41 @@ class SyncLane:
         self._wind_up()
 
     def _claim_and_work(self) -> None:
-        desk, outlast = self._desk, self._trouble.outlast
-        while not self._draining.is_set() and self._may_go_on(self.done):
-            if outlast(lambda: desk.exchange(self._batch_size())):
-                self._values.prefetch(list(desk.inbox))
+        mailbox, outlast = self._mailbox, self._trouble.outlast
+        while not self._draining.is_set() and self._may_claim_more(self.done):
+            if outlast(lambda: mailbox.exchange(self._batch_size())):
+                self._inputs.prefetch(list(mailbox.inbox))
                 self._active.set()
                 self._work_off()
-            elif not desk.unsent:
-                outlast(lambda: self._waiter.wait_for_work(desk.lists, POLL_S))
+            elif not mailbox.unsent:
+                outlast(lambda: self._waiter.wait_for_work(mailbox.lists, POLL_S))
 
     def _wind_up(self) -> None:
-        """Give back and send what is left; through an outage, until the parent loses patience."""
-        while self._desk.inbox or self._desk.unsent:
+        """Give back claims and send outcomes. During an outage, retry until the parent kills it."""
+        while self._mailbox.inbox or self._mailbox.unsent:
             try:
-                self._desk.give_back()
-                self._desk.flush()
+                self._mailbox.give_back()
+                self._mailbox.flush()
             except StoreError:
                 time.sleep(AGAIN_S)
 
     # -- executing ------------------------------------------------------------------------------
 
     def _work_off(self) -> None:
-        """Execute what is in the inbox, or what this process may still run of it."""
-        desk = self._desk
-        inbox = desk.inbox
+        """Execute the claims in the inbox, as many of them as this process may still run."""
+        mailbox = self._mailbox
+        inbox = mailbox.inbox
         began, count = time.perf_counter(), 0
-        while not self._draining.is_set() and self._may_go_on(self.done + count):
+        while not self._draining.is_set() and self._may_claim_more(self.done + count):
             try:
                 claim = inbox.popleft()
             except IndexError:
                 break
-            desk.put(self._contexts.new().run(self._attempt, claim))
+            mailbox.put(self._contexts.new().run(self._attempt, claim))
             if claim.at_most_once:
-                # Until its outcome is recorded, the board must say that it started.
-                self._trouble.outlast(desk.flush)
-                self._board.leave(SLOT)
+                # Until its outcome is recorded, its slot must show that it has started.
+                self._trouble.outlast(mailbox.flush)
+                self._slots.leave(SLOT)
             count += 1
         if count:
             self.done += count
@@ -140,14 +141,14 @@ class SyncLane:
             if attempt in self._cancelled:
                 self._cancelled.discard(attempt)
                 return self._executor.cancelled(claim)
-        # All the way, from unpacking arguments to packing the result, user code and data can end
-        # this process: the board must name the attempt throughout.
-        self._board.enter(SLOT, self._executor.board_key(claim))
+        # From unpacking arguments to packing the result, user code and data can end this process,
+        # so the slot must name the attempt all the time.
+        self._slots.enter(SLOT, self._executor.slot_key(claim))
         self._since = time.monotonic()
         try:
             prepared = self._executor.prepare(claim)
             return prepared if isinstance(prepared, Outcome) else self._call(prepared)
-        except RedisUnavailable:  # the lane is winding up: the attempt is given back
+        except RedisUnavailable:  # the lane is draining: the attempt is given back
             raise
         except BaseException as error:
             end_if_forked(self._pid, error)
@@ -155,13 +156,13 @@ class SyncLane:
         finally:
             self._since = 0.0
             if not claim.at_most_once:
-                self._board.leave(SLOT)
+                self._slots.leave(SLOT)
 
     def _call(self, prepared: Prepared) -> Outcome:
         claim, policy, executor = prepared.claim, prepared.policy, self._executor
         began = time.monotonic()
         if policy.timeout is not None:
-            self._board.enter(SLOT, executor.board_text(prepared), began + policy.timeout)
+            self._slots.enter(SLOT, executor.slot_text(prepared), began + policy.timeout)
         token = enter_attempt(claim.run, prepared.name, claim.attempt, prepared.params)
         try:
             result = prepared.task.func(*prepared.args, **prepared.kwargs)
@@ -169,11 +170,11 @@ class SyncLane:
                 result = asyncio.run(result)
         except BaseException as error:
             end_if_forked(self._pid, error)
-            self._board.disarm(SLOT)
+            self._slots.disarm(SLOT)
             return executor.raised(prepared, error)
         else:
             end_if_forked(self._pid)
-            self._board.disarm(SLOT)
+            self._slots.disarm(SLOT)
             return executor.succeeded(prepared, result, time.monotonic() - began)
         finally:
             leave_attempt(token)
@@ -186,7 +187,7 @@ class SyncLane:
         return max(1, min(MAX_BATCH, int(BATCH_S / self._seconds_per_task)))
 
     def _learn(self, seconds: float) -> None:
-        """Follow slow tasks at once and fast ones soon: claiming too much costs others time."""
+        """Adapt to slower tasks at once and to faster ones soon: large claims delay others."""
         known = self._seconds_per_task
         slower = known is None or seconds > known
         self._seconds_per_task = seconds if slower else (known or 0.0) * 0.3 + seconds * 0.7
@@ -200,20 +201,20 @@ class SyncLane:
             try:
                 self._trouble.outlast(self._report_while_busy)
             except StoreError:
-                time.sleep(AGAIN_S)  # winding up: the link has no patience any more
+                time.sleep(AGAIN_S)  # draining: the link no longer waits
             except FlowkitError as error:
                 self._trouble.on_error(error)
                 return
 
     def _report_while_busy(self) -> None:
-        desk = self._desk
-        while desk.unsent or desk.inbox:
+        mailbox = self._mailbox
+        while mailbox.unsent or mailbox.inbox:
             time.sleep(REPORT_S)
             since = self._since
             if not since:
                 continue
             busy = time.monotonic() - since
-            if busy > REPORT_S and desk.unsent:
-                desk.exchange(0)
-            if busy > GIVE_BACK_S and desk.inbox:
-                desk.give_back()
+            if busy > REPORT_S and mailbox.unsent:
+                mailbox.exchange(0)
+            if busy > GIVE_BACK_S and mailbox.inbox:
+                mailbox.give_back()

@@ -1,8 +1,8 @@
-"""What a lane does about a Redis that answers with errors: it says so, waits a moment, tries again.
+"""How a lane handles a Redis that answers with errors: it logs the error, waits and retries.
 
-A key under one of flowkit's names may hold anything, and a script that meets it fails. A lane that
-ended for it would take its process with it, and so would the next one. Outages are not handled
-here: the link waits for their end, unless the lane is winding up.
+A key with one of flowkit's names may hold any value, and a script that reads it fails. If that
+ended the lane, it would end the process too, and then the next process. This module does not
+handle outages: the link waits for them to end, unless the lane is draining.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ Result = TypeVar("Result")
 
 
 class Trouble:
-    """The troubles of one lane; any thread of it."""
+    """Retries the calls of one lane. Any thread of the lane may use it."""
 
     def __init__(self, outages: OutageLog, on_error: Callable[[BaseException], None]) -> None:
-        """``outages`` hears of errors that may pass. ``on_error``: of one that ends the lane, such
-        as a lost lease: what the lane does is void from then on.
+        """``outages`` logs errors that may pass. ``on_error`` gets an error that ends the lane,
+        such as a lost lease: everything that the lane does afterwards is void.
         """
         self._outages = outages
         self._is_on = False
         self.on_error = on_error
-        self.draining = threading.Event()  # whether the lane is winding up
+        self.draining = threading.Event()  # whether the lane is draining
 
     def outlast(self, call: Callable[[], Result]) -> Result:
-        """Return what ``call`` returns, and try again for as long as Redis answers with errors.
+        """Return what ``call`` returns; retry it as long as Redis answers with errors.
 
-        Raises RedisUnavailable, and the last error if the lane is winding up.
+        Raises RedisUnavailable, and the last error if the lane is draining.
         """
         while True:
             try:

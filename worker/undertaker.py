@@ -1,13 +1,13 @@
-"""The undertaker: tells Redis what became of the attempts of children that are dead.
+"""The death reporter: reports the attempts of dead children to Redis.
 
-Reports are queued and sent in order as soon as Redis answers. For a child that this worker ended
-itself (a timeout, a cancelled run) the attempt that it was ended for gets its own outcome first;
-only then is the rest of what the lane held given back. Each report is safe to send twice.
+Reports are queued and sent in order as soon as Redis answers. If this worker killed the child (for
+a timeout or a cancelled run), the attempt that it was killed for gets its outcome first; only then
+are the other claims of the lane given back. Every report is safe to send twice.
 
-Whom to blame: nobody, if this worker ended the child itself or it ended in good order; the only one
-that was executing; among several, the only suspect, since it was there the last time too. The
-others that were executing become suspects. Both lanes of a child are one process and are judged
-together.
+No task is blamed if this worker killed the child or if the child ended normally. Otherwise the
+task that was executing is blamed if there was only one; among several, the only suspect, because
+it was executing at the previous death too. The other tasks that were executing become suspects.
+Both lanes of a child are one process, so they are judged together.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from ..protocol.once import lost_once
 from ..protocol.records import ErrorInfo
 from ..protocol.worker_store import NOBODY, Outcome, WorkerStore
 from .board import Executing
-from .children import Death, Kid
+from .children import ChildProcess, Death
 
 MOST_DEATHS = 3
 
 
-class Undertaker:
-    """Reports of one incarnation's dead children."""
+class DeathReporter:
+    """Reports on the dead children of one incarnation."""
 
     def __init__(self, store: WorkerStore, outages: OutageLog) -> None:
         self._store = store
@@ -36,35 +36,36 @@ class Undertaker:
         self._ended: dict[int, tuple[Executing, Outcome]] = {}
         self._reports: list[tuple[str, Callable[[], object]]] = []
 
-    def ending(self, kid: Kid) -> bool:
-        """Return whether this child has been ended and its death not yet been heard of."""
-        return kid.pid in self._ended
+    def ending(self, child: ChildProcess) -> bool:
+        """Return whether this child was killed and its death has not been noticed yet."""
+        return child.pid in self._ended
 
-    def end(self, kid: Kid, attempt: Executing, outcome: Outcome) -> None:
-        """End a child because of one attempt, which gets this outcome."""
-        self._ended[kid.pid] = (attempt, outcome)
-        kid.kill()
+    def end(self, child: ChildProcess, attempt: Executing, outcome: Outcome) -> None:
+        """Kill a child because of one attempt, which gets this outcome."""
+        self._ended[child.pid] = (attempt, outcome)
+        child.kill()
 
-    def bury(self, death: Death, *, blameless: bool) -> None:
-        """Queue the reports of a death. ``blameless``: it is part of a shutdown, nobody's fault."""
-        # Ending a child for one attempt is no reason to suspect the others that it executed.
-        ended = self._ended.pop(death.kid.pid, None)
+    def report_death(self, death: Death, *, blameless: bool) -> None:
+        """Queue the reports on a death. ``blameless``: it is part of a shutdown, not a fault."""
+        # Killing a child for one attempt is no reason to suspect the others that it executed.
+        ended = self._ended.pop(death.child.pid, None)
         if ended is not None:
             attempt, outcome = ended
-            lane = death.kid.lanes[attempt.slot > 0]
+            lane = death.child.lanes[attempt.slot > 0]
             self._queue(lane, partial(self._store.complete, lane, [outcome], 0, 0, 1, ()))
-        suspects = [one.key for one in death.executing if one.suspect]
+        suspects = [attempt.key for attempt in death.executing if attempt.suspect]
         blame = suspects[0] if len(suspects) == 1 else ""
         reap = partial(
             self._store.reap_child,
-            executing=[one.key for one in death.executing],
+            executing=[attempt.key for attempt in death.executing],
             most_deaths=MOST_DEATHS,
             error=_worker_lost(death).pack(),
             blame=NOBODY if blameless or ended or death.orderly else blame,
             once=_lost_once(death),
         )
-        for lane in death.kid.lanes:
-            # Each lane hears of all that the child executed: one death is blamed on one task.
+        for lane in death.child.lanes:
+            # The report on each lane lists all that the child executed, in both lanes: one death
+            # is blamed on one task.
             self._queue(lane, partial(reap, lane))
 
     def _queue(self, lane: str, report: Callable[[], object]) -> None:
@@ -72,13 +73,13 @@ class Undertaker:
 
     @property
     def lanes(self) -> list[str]:
-        """The dead lanes that have not been reported yet. They must stay registered till then."""
+        """The dead lanes without a report so far. They must stay registered until it is sent."""
         return list(dict.fromkeys(lane for lane, _ in self._reports))
 
     def deliver(self) -> bool:
-        """Send what is queued until Redis is away; return whether nothing is left.
+        """Send the queued reports until Redis fails; return whether the queue is empty.
 
-        The reports of a lane whose keys are damaged go behind the others, in their order.
+        The reports on a lane whose keys are damaged move behind the others and keep their order.
         """
         while self._reports:
             try:
@@ -90,7 +91,7 @@ class Undertaker:
                     self._reports.sort(key=lambda report: report[0] == lane)
                 return False
             except LeaseLost:
-                pass  # the scheduler has taken everything back already
+                pass  # the scheduler has already taken everything back
             del self._reports[0]
         return True
 

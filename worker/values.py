@@ -1,10 +1,11 @@
-"""What attempts are made of, read from Redis and kept near: graphs, parameters, upstream results.
+"""The inputs of attempts: graphs, parameters and upstream results, read from Redis and cached.
 
-Results are kept packed and unpacked anew for each task, so that no task can change what another
-one gets. A result never changes within the life of a run, and a run's life (its id, when it was
-submitted and how often it was resumed) is part of the key. What was made here is kept from when
-Redis has recorded it: an outcome that comes too late is refused, and nobody may be given it. One
-instance per lane; not thread-safe, but for what it is told.
+Results are cached in packed form and unpacked for each task, so no task can change what another
+task gets. A result never changes within the life of a run, and the life of a run (its id, when it
+was submitted and how often it was resumed) is part of the key. A result of this lane is cached
+only when Redis has recorded it: Redis refuses an outcome that comes too late, and no task may get
+that result. There is one instance per lane. It is not thread-safe, except for ``recorded`` and
+``forget``.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from .signed_values import SignedValues
 
 RESULT_BYTES_KEPT = 32 * 1024 * 1024
 ENTRY_BYTES = 200  # what an entry costs beside its bytes
-PREFETCH = 512  # most results asked for at once, ahead of their tasks
+PREFETCH = 512  # the most results to read at once, ahead of their tasks
 _NO_PARAMS: Mapping[str, object] = MappingProxyType({})
 _Key = tuple[tuple[str, str], int]
 
 
-class Values:
-    """A lane's view of graphs and values."""
+class Inputs:
+    """Graphs and values, as one lane reads them."""
 
     def __init__(
         self,
@@ -37,7 +38,7 @@ class Values:
         graphs: Shelf | None = None,
         signed: SignedValues | None = None,
     ) -> None:
-        """``max_bytes``: the largest value that is read. ``graphs``: may be shared by lanes."""
+        """``max_bytes``: the largest value to read. ``graphs``: lanes may share them."""
         self._signed = signed or SignedValues()
         self.store = store
         self._max_bytes = max_bytes
@@ -45,40 +46,39 @@ class Values:
         self._results: OrderedDict[_Key, bytes] = OrderedDict()
         self._bytes = 0
         self._unrecorded: dict[str, tuple[_Key, bytes]] = {}
-        self._heard: deque[tuple[Sequence[str], Sequence[str]] | None] = deque()
+        self._notices: deque[tuple[Sequence[str], Sequence[str]] | None] = deque()
 
     def graph(self, digest: str) -> CompiledDAG:
         """Return a compiled DAG. Raises StoreError if it is gone or damaged."""
         dag = self._graphs.get(digest)
         if dag is None:
-            found = self.store.read_graph(digest)
-            if found is None:
-                raise StoreError(f"graph {digest[:12]} is not in Redis any more")
-            dag = found
+            dag = self.store.read_graph(digest)
+            if dag is None:
+                raise StoreError(f"graph {digest[:12]} is no longer in Redis")
             self._graphs.put(digest, dag)
         return dag
 
     def known(self, digest: str) -> CompiledDAG | None:
-        """Return a compiled DAG if it is at hand; nothing is read."""
+        """Return a compiled DAG if it is cached; Redis is not read."""
         return self._graphs.get(digest)
 
     def params(self, claim: Claim) -> Mapping[str, object]:
-        """Return the run's parameters, unpacked anew, not to be changed.
+        """Return a read-only copy of the run's parameters.
 
         Raises BrokenValue, UntrustedValue.
         """
         packed = self._signed.params(claim)
         if not packed:
             return _NO_PARAMS
-        found = unpack(packed, max_bytes=self._max_bytes)
-        if not isinstance(found, dict):
-            raise StoreError(f"the parameters of run {claim.run} are no mapping")
-        return MappingProxyType(found)
+        params = unpack(packed, max_bytes=self._max_bytes)
+        if not isinstance(params, dict):
+            raise StoreError(f"the parameters of run {claim.run} are not a mapping")
+        return MappingProxyType(params)
 
     def cached(self, entry: str) -> bytes | None:
-        """Return the packed result that is kept under an entry, None if there is none.
+        """Return the packed result of a cache entry, None if there is no such entry.
 
-        Raises BrokenValue for one that this process cannot rebuild, UntrustedValue.
+        Raises BrokenValue if this process cannot rebuild the result, UntrustedValue.
         """
         packed = self._signed.cached(entry, self.store.read_cached(entry))
         if packed:
@@ -86,45 +86,45 @@ class Values:
         return packed
 
     def to_store(self, claim: Claim, packed: bytes, entry: str = "") -> bytes:
-        """Return what is stored of a result. ``entry``: of the cache, if it is kept there too."""
+        """Return the bytes to store for a result. ``entry``: the cache entry, if it has one."""
         return self._signed.result(claim, packed, entry)
 
     def remember(self, claim: Claim, packed: bytes) -> None:
-        """Keep a result that was made here: its downstream tasks may come here too, if any do."""
-        self._hear()
+        """Keep a result of this lane if it has downstream tasks: the lane may run them too."""
+        self._apply_notices()
         dag = self._graphs.get(claim.digest)
         if dag is not None and not dag.graph.has_downstream(claim.task):
             return
         self._unrecorded[claim.key] = ((claim.life, claim.task), packed)
 
     def recorded(self, sent: Sequence[str], refused: Sequence[str]) -> None:
-        """Be told whose outcomes ("run,task") were sent, and which were refused. Any thread."""
+        """Note which outcomes ("run,task") were sent, and which were refused. Any thread."""
         if self._unrecorded:
-            self._heard.append((sent, refused))
+            self._notices.append((sent, refused))
 
     def forget(self) -> None:
-        """Be told that results may have been lost, and be made anew. Any thread."""
-        self._heard.append(None)
+        """Note that Redis may have lost results, so that their tasks run again. Any thread."""
+        self._notices.append(None)
 
-    def _hear(self) -> None:
-        while self._heard:
-            told = self._heard.popleft()
-            if told is None:
+    def _apply_notices(self) -> None:
+        while self._notices:
+            notice = self._notices.popleft()
+            if notice is None:
                 self._results.clear()
                 self._bytes = 0
                 continue
-            sent, refused = told
+            sent, refused = notice
             for key in sent:
-                made = self._unrecorded.pop(key, None)
-                if made is not None and key not in refused:
-                    self._keep(*made)
+                unrecorded = self._unrecorded.pop(key, None)
+                if unrecorded is not None and key not in refused:
+                    self._keep(*unrecorded)
 
     def prefetch(self, claims: Iterable[Claim]) -> None:
-        """Read upstream results of several claims in one round trip each run, if they are few.
+        """Read the upstream results of several claims in one round trip per run, if they are few.
 
-        It is a convenience: what cannot be read is left for ``upstream`` to complain of.
+        This only saves time: ``upstream`` reports what cannot be read.
         """
-        self._hear()
+        self._apply_notices()
         wanted: dict[tuple[str, str], tuple[Claim, dict[int, None]]] = {}
         count = 0
         for claim in claims:
@@ -153,31 +153,31 @@ class Values:
         return dag if claim.task < len(dag.graph) else None
 
     def upstream(self, claim: Claim, tasks: Sequence[int]) -> list[object]:
-        """Return the results of these tasks, None for one that was skipped.
+        """Return the results of these tasks, None for each task that was skipped.
 
         Raises BrokenValue, UntrustedValue, and RunLost if Redis has lost the run's results.
         """
         if not tasks:
             return []
-        self._hear()
-        results, life = self._results, claim.life
-        found = [results.get((life, task)) for task in tasks]
-        missing = [task for task, packed in zip(tasks, found, strict=True) if packed is None]
+        self._apply_notices()
+        cache, life = self._results, claim.life
+        results = [cache.get((life, task)) for task in tasks]
+        missing = [task for task, packed in zip(tasks, results, strict=True) if packed is None]
         if missing:
             fetched = dict(zip(missing, self._fetch(claim, missing), strict=True))
-            found = [
+            results = [
                 fetched[task] if packed is None else packed
-                for task, packed in zip(tasks, found, strict=True)
+                for task, packed in zip(tasks, results, strict=True)
             ]
         limit = self._max_bytes
-        return [unpack(packed, max_bytes=limit) if packed else None for packed in found]
+        return [unpack(packed, max_bytes=limit) if packed else None for packed in results]
 
     def _fetch(self, claim: Claim, tasks: Sequence[int]) -> list[bytes]:
-        found = [packed or b"" for packed in self.store.read_results(claim.run, tasks)]
-        found = self._signed.open_results(claim, tasks, found)
-        for task, packed in zip(tasks, found, strict=True):
+        results = [packed or b"" for packed in self.store.read_results(claim.run, tasks)]
+        results = self._signed.open_results(claim, tasks, results)
+        for task, packed in zip(tasks, results, strict=True):
             self._keep((claim.life, task), packed)
-        return found
+        return results
 
     def _keep(self, key: _Key, packed: bytes) -> None:
         self._drop(key)

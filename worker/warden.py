@@ -1,11 +1,11 @@
-"""The warden: a process that ends what a killed worker leaves behind.
+"""The orphan killer: a process that ends what a killed worker leaves behind.
 
-When the parent is killed the kernel ends its children (see child.py), but not the programs and
-processes that their tasks have started. Those stand in the children's process groups, so somebody
-who outlives the parent can end them: the parent tells the warden each group over a pipe, and the
-end of the pipe is the parent's death. The warden runs no user code and talks to nobody; where the
-worker ends in good order it finds nothing to do. What has left its group (a daemon of its own) is
-out of its reach.
+When the parent is killed, the kernel ends its children (see child.py), but not the programs and
+processes that their tasks have started. Those belong to the process groups of the children, so a
+process that outlives the parent can end them. The parent sends each group number to the orphan
+killer over a pipe; when the pipe closes, the parent is dead. The orphan killer runs no user code
+and opens no connection. If the worker stops normally, nothing is left for it to do. It cannot end
+a process that has left its group, such as a daemon that a task started.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import os
 import signal
 from typing import NoReturn
 
-_DEAF_TO = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Warden:
-    """The parent's end: which groups are to be ended should it be killed."""
+class OrphanKiller:
+    """The parent's side: registers the process groups to end if the parent is killed."""
 
     def __init__(self) -> None:
-        """Start the process. To be called before the first child and before any connection."""
+        """Start the process. Call this before the first fork and before any connection."""
         reader, self._writer = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
@@ -32,34 +32,34 @@ class Warden:
         os.set_blocking(self._writer, False)
 
     def add(self, group: int) -> None:
-        """Note a process group that exists from now on."""
-        self._tell(f"+{group}\n")
+        """Register a process group that exists from now on."""
+        self._send(f"+{group}\n")
 
     def remove(self, group: int) -> None:
-        """Forget one whose processes are gone: its number may come back as somebody else's."""
-        self._tell(f"-{group}\n")
+        """Unregister a group whose processes are gone: the system may reuse its number."""
+        self._send(f"-{group}\n")
 
     def close(self) -> None:
-        """Let it go; what it still knows of is ended."""
+        """Stop the process, which then kills the groups that are still registered."""
         os.close(self._writer)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self._pid, 0)
 
     def forget(self) -> None:
-        """In a new child: it must not hold the pipe open that tells of its parent's death."""
+        """Close the pipe in a new child: an open copy would hide the death of the parent."""
         os.close(self._writer)
 
-    def _tell(self, line: str) -> None:
-        # A warden that was killed hears nothing any more; the worker goes on without one.
+    def _send(self, line: str) -> None:
+        # If the orphan killer was killed, the worker continues without it.
         with contextlib.suppress(BrokenPipeError, BlockingIOError):
             os.write(self._writer, line.encode())
 
 
 def _watch(reader: int) -> NoReturn:
-    """Keep the list until the pipe ends, then end what is on it."""
+    """Maintain the list of groups until the pipe closes, then kill the groups on it."""
     try:
         os.setpgid(0, 0)  # the terminal's Ctrl-C is for the parent
-        for number in _DEAF_TO:
+        for number in _IGNORED:
             signal.signal(number, signal.SIG_IGN)
         groups: dict[int, None] = {}
         with os.fdopen(reader, "r", encoding="ascii") as lines:

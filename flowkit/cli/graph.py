@@ -83,7 +83,7 @@ def graph(
         )
     dag = _load(str(spec))
     _put(_DRAWINGS[form](dag), output)
-    dag.layout()  # draw first: a picture helps to find the cycle that this reports
+    dag.indexed()  # draw first: a picture helps to find the cycle that this reports
 
 
 def _load(spec: str) -> DAG:

@@ -1,20 +1,20 @@
-"""Making attempts in this process: call the function, and report how it went.
+"""Making attempts in this process: call the function, and report the outcome.
 
-``Attempts`` is asked to begin attempts and puts an ``Outcome`` for each into one queue; what
-follows from it is decided elsewhere (run.py). Its rules:
+``Attempts`` begins attempts on request and puts an ``Outcome`` for each into one queue. The runner
+(run.py) decides what follows. Its rules:
 
-1.  Only tasks that go on after a failure begin once ``stopping`` is set, and none after ``stop``.
-    An attempt that fails for good sets it at once when the DAG stops on failure, so that no queued
-    task slips in before the failure is looked at.
-2.  Every attempt begun puts exactly one outcome, unless it was abandoned; then none. The lock
-    makes "abandoned" and "ended" exclude each other.
-3.  The condition is asked in the first attempt only, and its error is no reason to try again.
-4.  Each attempt, its condition and its cache key are called in a context of their own: a copy of
-    the context in which ``run`` was called.
+1.  After ``stopping`` is set, only tasks that run after a failure begin; after ``stop``, no task
+    begins. If the DAG stops on failure, an attempt that fails for good sets ``stopping`` at once,
+    so that no queued task begins before the runner sees the failure.
+2.  Every attempt that has begun puts exactly one outcome, or none if it was abandoned. The lock
+    ensures that an attempt is either abandoned or ended.
+3.  The condition is evaluated in the first attempt only. An error in it is not retried.
+4.  Each attempt, with its condition and its cache key, runs in a separate copy of the context in
+    which ``run`` was called.
 
-Plain tasks are called in the threads of the crew, or by them in other processes. Async tasks share
-one event loop in this one. If the caller bounded the parallelism, each of them holds a
-thread of the crew while it runs, so that the bound holds for both kinds together.
+The threads of the pool call plain tasks, in this process or in child processes. Async tasks share
+one event loop in this process. If the caller bounded the parallelism, each async task occupies a
+thread of the pool while it runs, so that the bound holds for both kinds together.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from ..invoke import may_retry, own_arguments, plan_for, why_skipped
 from ..log_streams import HELD, end_lines
 from ..open_batches import take_part
 from ..task import Task
-from .lanes import Crew, LoopThread
+from .lanes import LoopThread, ThreadPool
 from .outcome import Key, Outcome, RunContext
 
 if TYPE_CHECKING:
@@ -50,21 +50,21 @@ OpenCall = tuple[Task, Sequence[Any], Mapping[str, Any]]
 
 
 class Attempts:
-    """The attempts of one run. ``max_workers``: of the crew; ``bounded``: the caller chose it."""
+    """The attempts of one run. ``max_workers``: most threads. ``bounded``: the caller set it."""
 
     def __init__(self, context: RunContext, max_workers: int, *, bounded: bool) -> None:
         self.outcomes: SimpleQueue[Outcome] = SimpleQueue()
         self.stopping = False
-        self.processes: Processes | None = None  # plain tasks are called in this one
-        self.cache: LocalCache | None = None  # none of these tasks has a cache_ttl
-        self.starting: Callable[[int], None] | None = None  # hears of tasks with at_most_once
-        self.check: Callable[[Task, Outcome], Outcome] | None = None  # see World
+        self.processes: Processes | None = None  # None: call plain tasks in this process
+        self.cache: LocalCache | None = None  # None: no task has a cache_ttl
+        self.starting: Callable[[int], None] | None = None  # called for at-most-once tasks
+        self.check: Callable[[Task, Outcome], Outcome] | None = None  # see Environment
         self._closed, self._pid = False, os.getpid()
         self._context = context
-        self._tasks, self._graph = context.layout.tasks, context.layout.graph
+        self._tasks, self._graph = context.indexed.tasks, context.indexed.graph
         self._bounded = bounded
         self._contexts = AttemptContexts()
-        self._crew: Crew[Key] = Crew(self._attempt, max_workers, self._contexts)
+        self._thread_pool: ThreadPool[Key] = ThreadPool(self._attempt, max_workers, self._contexts)
         self._loop = LoopThread()
         self._lock = Lock()
         # Only attempts with a timeout can be abandoned, so only they are kept here.
@@ -82,16 +82,16 @@ class Attempts:
         task, key = self._tasks[index], (index, attempt)
         blocks = task.cache_ttl is not None or (task.at_most_once and self.starting is not None)
         if not task.is_async or self._bounded or blocks:
-            self._crew.put(key)
+            self._thread_pool.put(key)
             return
         # The loop calls a coroutine in a copy of the context from which it was submitted.
-        submit, lost = self._loop.submit, partial(self._report_failure, key, again=False)
+        submit, lost = self._loop.submit, partial(self._report_failure, key, retry=False)
         future = self._contexts.new().run(submit, self._attempt_async(key), lost)
         if task.timeout is not None:
             self._futures[key] = future
 
     def abandon(self, index: int, attempt: int) -> bool:
-        """Give up an attempt whose time is over; False if its outcome is already in the queue."""
+        """Abandon an attempt after its timeout; False if its outcome is already in the queue."""
         task, key = self._tasks[index], (index, attempt)
         with self._lock:
             if key in self._ended:
@@ -101,31 +101,31 @@ class Attempts:
         if future is not None:
             future.cancel()
         if not task.is_async or self._bounded:
-            self._crew.replace_one()
+            self._thread_pool.replace_one()
         return True
 
     def stop(self, *, at_once: bool) -> None:
-        """End the threads; ``at_once``: leave what still runs behind."""
+        """End the threads. ``at_once``: do not wait for running attempts."""
         self._closed = True
         if self.processes is not None:
             self.processes.stop(at_once=at_once)
         wait = not at_once and not self._abandoned
-        self._crew.stop(wait=wait)
+        self._thread_pool.stop(wait=wait)
         self._loop.stop(wait=wait)
 
     def was_cached(self, index: int) -> bool:
-        """Tell whether the result of the task with that number is one of an earlier call."""
+        """Return whether the result of the task with that number came from the cache."""
         return self.cache is not None and self.cache.was_found(index)
 
     # -- one attempt -----------------------------------------------------------------------
 
     def _attempt(self, key: Key) -> bool:
-        """Make one attempt in a thread of the crew; False if it was abandoned meanwhile."""
+        """Make one attempt in a thread of the pool; False if it was abandoned meanwhile."""
         call = self._open(key)
         if call is None:
             return True
         task, args, kwargs = call
-        if task.is_async:  # it came here for the bound, or for its cache, which may block
+        if task.is_async:  # it needs a thread for the bound, or for its cache, which may block
             return self._hand_over(key, call)
         if self.processes is not None:
             return self._in_process(self.processes, key, call)
@@ -139,17 +139,17 @@ class Attempts:
         return self._report_result(key, value, time.perf_counter() - begun)
 
     def _in_process(self, processes: Processes, key: Key, call: OpenCall) -> bool:
-        from .processes import Again, Verdict
+        from .processes import RepeatCall, Verdict
 
         _, args, kwargs = call
         try:
             value, seconds = processes.call(*key, args, kwargs)
-        except Again:
+        except RepeatCall:
             if not self._may_begin(key[0]):
                 return self._report(Outcome(*key, TaskState.CANCELLED))
             return self._in_process(processes, key, call)
         except Verdict as verdict:
-            return self._report_failure(key, verdict.error, again=verdict.again)
+            return self._report_failure(key, verdict.error, retry=verdict.retry)
         except BaseException as error:
             return self._report_failure(key, error)
         return self._report_result(key, value, seconds)
@@ -176,13 +176,13 @@ class Attempts:
         self._report_result(key, value, time.perf_counter() - begun)
 
     def _hand_over(self, key: Key, call: OpenCall) -> bool:
-        """Call an async task on the loop; wait for its end if this thread bounds how many run."""
+        """Call an async task on the loop. Wait for its end if the parallelism is bounded."""
         coroutine = self._call_async(key, call)
         try:
             future = self._to_loop(key, coroutine)
-        except Exception as error:  # no thread for the loop, or the run was stopped meanwhile
+        except Exception as error:  # no thread for the loop, or the run has been stopped
             coroutine.close()
-            return self._report_failure(key, error, again=False)
+            return self._report_failure(key, error, retry=False)
         if not self._bounded:
             return True
         with suppress(CancelledError):
@@ -190,7 +190,7 @@ class Attempts:
         return key not in self._abandoned
 
     def _to_loop(self, key: Key, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
-        future = self._loop.submit(coroutine, partial(self._report_failure, key, again=False))
+        future = self._loop.submit(coroutine, partial(self._report_failure, key, retry=False))
         if self._tasks[key[0]].timeout is None:
             return future
         with self._lock:
@@ -201,7 +201,7 @@ class Attempts:
         return future
 
     def _open(self, key: Key) -> OpenCall | None:
-        """Return what to call, or None if the outcome is clear (and reported) without a call."""
+        """Return what to call, or None if the outcome was reported without a call."""
         index, attempt = key
         task, context = self._tasks[index], self._context
         if not self._may_begin(index):
@@ -217,16 +217,16 @@ class Attempts:
                 self._report(Outcome(index, attempt, TaskState.SKIPPED, why_skipped(args)))
                 return None
             kwargs = plan.keywords(len(args), context.params, task.kwargs)
-            found = None if self.cache is None else self.cache.find(index, args, kwargs)
+            cached = None if self.cache is None else self.cache.find(index, args, kwargs)
             if task.copy_arguments and (self.processes is None or task.is_async):
                 args, kwargs = own_arguments(task, args, kwargs)
-            if found is None and task.at_most_once and self.starting is not None:
+            if cached is None and task.at_most_once and self.starting is not None:
                 self.starting(index)
         except BaseException as error:
-            self._report_failure(key, error, again=False)
+            self._report_failure(key, error, retry=False)
             return None
-        if found is not None:
-            self._report(Outcome(index, attempt, TaskState.SUCCEEDED, found.value))
+        if cached is not None:
+            self._report(Outcome(index, attempt, TaskState.SUCCEEDED, cached.value))
             return None
         context.log.started(index, attempt)
         if task.timeout is not None and (task.is_async or self.processes is None):
@@ -236,25 +236,25 @@ class Attempts:
 
     def _arguments(self, index: int) -> list[Any]:
         context = self._context
-        if index >= context.layout.own and context.hooks is not None:
+        if index >= context.indexed.own and context.hooks is not None:
             return [context.hooks.event(index)]
         return [context.results[upstream] for upstream in self._graph.upstream(index)]
 
     def _may_begin(self, index: int) -> bool:
-        return not self._closed and (not self.stopping or index in self._context.goes_on)
+        return not self._closed and (not self.stopping or index in self._context.continuing)
 
     def _report_result(self, key: Key, value: object, seconds: float) -> bool:
         problem = unfit_result(self._tasks[key[0]].name, value)
         if problem is not None:
-            return self._report_failure(key, problem, again=False)
+            return self._report_failure(key, problem, retry=False)
         return self._report(Outcome(*key, TaskState.SUCCEEDED, value, seconds))
 
-    def _report_failure(self, key: Key, error: BaseException, *, again: bool | None = None) -> bool:
-        """``again``: whether it is worth another attempt, None for asking the task."""
+    def _report_failure(self, key: Key, error: BaseException, *, retry: bool | None = None) -> bool:
+        """``retry``: whether to retry the error, None to ask the task."""
         index, attempt = key
         task = self._tasks[index]
-        worth = may_retry(task, error) if again is None else again
-        final = attempt > task.retries or not worth
+        retryable = may_retry(task, error) if retry is None else retry
+        final = attempt > task.retries or not retryable
         return self._report(
             Outcome(index, attempt, TaskState.FAILED if final else TaskState.WAITING, error)
         )
@@ -272,6 +272,6 @@ class Attempts:
                 self._ended.add(key)
                 self._futures.pop(key, None)
         if outcome.state is TaskState.FAILED and self._context.on_failure is OnFailure.STOP:
-            self.stopping = self.stopping or outcome.task < self._context.layout.own
+            self.stopping = self.stopping or outcome.task < self._context.indexed.own
         self.outcomes.put(outcome)
         return True

@@ -1,15 +1,15 @@
-"""Cached results of runs in this process: looked up by attempts, kept when they have succeeded.
+"""Cached results of runs in this process: attempts look them up, and successful ones store them.
 
-They live in the run's own state store, under ``cache/ENTRY``, or without one in a store in memory
-that all runs of this process share. Rules:
+The entries are in the state store of the run, under ``cache/ENTRY``. Without a state store they
+are in a store in memory that all runs of this process share. Rules:
 
-1.  The cache helps or does nothing. Whatever is wrong with it (a full disk, an entry that cannot
-    be rebuilt, an argument without a digest) is said once for each task of a run, as a warning,
-    and the task runs.
-2.  Entries are text (base64 of the packed result), which every store can keep.
-3.  ``find`` is called by the threads of attempts, ``keep`` by the runner's own.
-4.  A task that a resume has named, or that needs one, is made again: its entry is not read, but
-    written.
+1.  The cache helps or does nothing. Any problem with it (a full disk, an entry that cannot be
+    rebuilt, an argument without a digest) is logged as one warning for each task of a run, and the
+    task runs.
+2.  Entries are text (base64 of the packed result), which every store can hold.
+3.  The threads of attempts call ``find``; the thread of the runner calls ``keep``.
+4.  A task that a resume names, or that depends on such a task, runs again: its entry is written,
+    but not read.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ def clear_cache() -> None:
     _HERE.clear()
 
 
-class Found(NamedTuple):
-    """A cached result, which may well be None."""
+class CachedResult(NamedTuple):
+    """A cached result. Its value may be None."""
 
     value: Any
 
 
 class LocalCache:
-    """The cache as one run uses it."""
+    """The cache of one run."""
 
     def __init__(
         self,
@@ -52,22 +52,24 @@ class LocalCache:
         logger: FlowkitLogger,
         run_id: str,
         *,
-        again: Collection[int] = (),
+        rerun: Collection[int] = (),
     ) -> None:
-        """``state``: None for the store of this process. ``again``: tasks to be made again."""
+        """``state``: None for the store in memory. ``rerun``: the tasks that must run again."""
         self._state = _HERE if state is None else state
         self._tasks = tasks
         self._logger = logger
         self._run_id = run_id
-        self._again = again
+        self._rerun = rerun
         self._entries: dict[int, str] = {}
         self._hits: set[int] = set()
         self._warned: set[int] = set()
 
-    def find(self, index: int, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Found | None:
-        """Return the result of an earlier call like this one, if it is to be reused and is there.
+    def find(
+        self, index: int, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> CachedResult | None:
+        """Return the result of an earlier equal call, None if there is none or it must not be used.
 
-        ``index``: the number of the task. Any thread; it may wait for the store.
+        ``index``: the number of the task. Any thread may call this; it may wait for the store.
         """
         if self._tasks[index].cache_ttl is None:
             return None
@@ -77,7 +79,7 @@ class LocalCache:
         except NotCacheable as reason:
             self._warn(index, str(reason))
             return None
-        if index in self._again:
+        if index in self._rerun:
             return None
         try:
             data = self._state.get(_key(entry))
@@ -89,29 +91,29 @@ class LocalCache:
             self._warn(index, f"its entry cannot be read: {error_text(error)}")
             return None
         self._hits.add(index)
-        return Found(value)
+        return CachedResult(value)
 
     def was_found(self, index: int) -> bool:
-        """Tell whether the result of the task with that number came from here."""
+        """Return whether the result of the task with that number came from the cache."""
         return index in self._hits
 
     def keep(self, outcomes: Iterable[Outcome]) -> None:
-        """Keep those that are results of tasks with an entry and did not come from here."""
-        wanted = [
+        """Store the results of tasks that have an entry, except those that came from the cache."""
+        results = [
             outcome
             for outcome in outcomes
             if outcome.state is TaskState.SUCCEEDED
             and outcome.task in self._entries
             and outcome.task not in self._hits
         ]
-        if not wanted:
+        if not results:
             return
         try:
             with batch_of(self._state):
-                for outcome in wanted:
+                for outcome in results:
                     self._keep(outcome)
-        except Exception as error:  # the batch as a whole: the disk is full, say
-            for outcome in wanted:
+        except Exception as error:  # of the whole batch: the disk may be full
+            for outcome in results:
                 self._warn_unkept(outcome.task, error)
 
     def _keep(self, outcome: Outcome) -> None:

@@ -1,9 +1,9 @@
 """What ``dag.run`` raises when a run in this process has failed.
 
-An ``Exception`` of a task is raised as it is. What is no ``Exception`` is not: SystemExit would end
-the caller's program, with exit code 0 as if all were done; KeyboardInterrupt would pass for the
-user's Ctrl-C, and CancelledError for a cancellation of the caller. Such an error becomes the cause
-of a TaskExecutionError.
+An ``Exception`` of a task is raised unchanged. Any other ``BaseException`` becomes the cause of a
+TaskExecutionError: SystemExit would end the caller's program, with exit code 0 as if it had
+succeeded, KeyboardInterrupt would look like the user's Ctrl-C, and CancelledError like a
+cancellation of the caller.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from ..log_output import described
 def failure_of(
     run_id: str, dag_name: str, errors: Mapping[str, BaseException], failed: str
 ) -> Exception:
-    """Return what to raise for a run with these errors, by task name.
+    """Return the exception to raise for a run with these errors, by task name.
 
-    ``failed``: the task that made it fail. A note names it, and others that failed.
+    ``failed``: the task that made the run fail. A note names it and the other failed tasks.
     """
     error = _as_exception(errors[failed], failed, run_id)
     others = [name for name in errors if name != failed]
     note = f"Raised by task {failed!r} of DAG {dag_name!r}."
     if others:
-        note += f" Failed as well: {', '.join(map(repr, others[:10]))}."
+        note += f" Also failed: {', '.join(map(repr, others[:10]))}."
     annotate(error, note)
     return error
 

@@ -1,7 +1,7 @@
-"""Hooks in a run in this process: what each is told, and the call of ``on_retry``.
+"""Hooks in a run in this process: the event that each hook gets, and the call of ``on_retry``.
 
-The events are made when a hook's turn comes, in the thread that calls it. By then the ends that it
-speaks of are noted and do not change any more.
+An event is made when its hook is called, in the thread that calls it. By then the ends that it
+describes are recorded and no longer change.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from ..attempt_contexts import AttemptContexts
 from ..core.triggers import OF_THE_RUN
 from ..hooks import Hook, HookEvent, event_name
-from ..layout import Layout
+from ..layout import IndexedDAG
 from ..log_output import described
 from ..logging import get_logger
 from ..retry_calls import RetryCalls
@@ -25,11 +25,11 @@ class LocalHooks:
         self,
         run_id: str,
         dag_name: str,
-        layout: Layout,
+        indexed: IndexedDAG,
         params: Mapping[str, object],
         on_retry: Hook | None,
     ) -> None:
-        self._run_id, self._dag_name, self._layout = run_id, dag_name, layout
+        self._run_id, self._dag_name, self._indexed = run_id, dag_name, indexed
         self._params = params
         self._calls = None
         if on_retry is not None:
@@ -38,28 +38,28 @@ class LocalHooks:
         self._ends: dict[int, tuple[int, BaseException | None]] = {}
 
     def note(self, task: int, attempt: int, error: BaseException | None) -> None:
-        """Keep how a task ended that did not succeed."""
+        """Record the end of a task that did not succeed."""
         self._ends[task] = attempt, error
 
     def forget(self) -> None:
-        """Let go of the errors: their frames refer to the run, and the run to its hooks."""
+        """Drop the errors: their frames refer to the run, and the run refers to its hooks."""
         self._ends.clear()
 
     def event(self, hook: int) -> HookEvent:
-        """Return what the hook with that task number is told."""
-        trigger = self._layout.tasks[hook].policy.trigger
-        upstream = self._layout.graph.upstream(hook)
+        """Return the event for the hook with that task number."""
+        trigger = self._indexed.tasks[hook].policy.trigger
+        upstream = self._indexed.graph.upstream(hook)
         about = self.first_failure if trigger in OF_THE_RUN else upstream[0]
         attempt, error = (0, None) if about is None else self._ends.get(about, (0, None))
         return self._event(event_name(trigger), about, attempt, error)
 
     def retried(self, task: int, attempt: int, delay: float, error: BaseException) -> None:
-        """Tell ``on_retry`` that this attempt failed and another one follows."""
+        """Call ``on_retry``: this attempt failed and another one follows in ``delay`` seconds."""
         if self._calls is not None:
             self._calls.call(self._event("task_retry", task, attempt, error, delay))
 
     def finish(self, check: Callable[[], None]) -> None:
-        """Wait for the calls of ``on_retry``; ``check`` raises when they are waited for no more."""
+        """Wait for the calls of ``on_retry`` to end. ``check`` raises to stop the waiting."""
         if self._calls is not None:
             self._calls.finish(check)
 
@@ -77,7 +77,7 @@ class LocalHooks:
             self._run_id,
             self._dag_name,
             self._params,
-            None if task is None else self._layout.tasks[task].name,
+            None if task is None else self._indexed.tasks[task].name,
             attempt,
             kind,
             message,

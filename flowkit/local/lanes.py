@@ -1,12 +1,12 @@
-"""Where attempts run in this process: a crew of threads, and one event loop in a thread.
+"""The lanes that run attempts in this process: a thread pool, and an event loop in a thread.
 
-All of these threads are daemons. A thread cannot be killed, so an attempt that is given up (its
-time is over, or the user pressed Ctrl-C) may go on; it must not keep the program from ending.
-Neither lane knows what it runs, and neither decides anything. asyncio is imported with the first
-coroutine: runs without one do without it.
+All of these threads are daemon threads. A thread cannot be killed, so an abandoned attempt (after
+its timeout, or after Ctrl-C) may continue; it must not keep the program from exiting. The lanes do
+not know what they run, and decide nothing. asyncio is imported with the first coroutine, so runs
+without coroutines do not need it.
 
-A system may refuse a thread or an event loop (too many threads, too many open files). A crew then
-works with the threads that it has; with none, the run ends with an error.
+The system may refuse a thread or an event loop (too many threads or open files). A thread pool then
+continues with the threads that it has. If it has none, the run ends with an error.
 """
 
 from __future__ import annotations
@@ -28,38 +28,38 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 
-class Crew(Generic[Item]):
+class ThreadPool(Generic[Item]):
     """Up to ``limit`` threads that call ``work(item)`` in the order of ``put``.
 
-    Each call is made in one of ``contexts``. The threads are started as items come. One whose
-    ``work`` returns False ends: it was replaced. Both ``put`` and ``replace_one`` raise DAGError if
-    no thread is left to work and none starts.
+    Each call runs in a new context of ``contexts``. Threads are started as items arrive. A thread
+    whose ``work`` returns False has been replaced, and ends. ``put`` and ``replace_one`` raise
+    DAGError if no thread is left to work and none can be started.
     """
 
     def __init__(self, work: Callable[[Item], bool], limit: int, contexts: AttemptContexts) -> None:
-        # Usually a method of what holds this crew; ``stop`` lets go of it, or both would be garbage
-        # that holds all results of the run until Python looks for such.
+        # Usually a method of the object that holds this pool. ``stop`` drops it, because the cycle
+        # would keep all results of the run alive until the next garbage collection.
         self._work: Callable[[Item], bool] | None = work
         self._contexts = contexts
         self._limit = limit
         self._items: SimpleQueue[Item | None] = SimpleQueue()
         self._threads: list[Thread] = []
-        self._stuck = 0  # those that were replaced
+        self._stuck = 0  # threads that were replaced
 
     def put(self, item: Item) -> None:
-        """Queue an item. Not to be called by more than one thread."""
+        """Queue an item. Only one thread may call this."""
         self._items.put(item)
         if len(self._threads) < self._limit:
             self._start_thread()
 
     def replace_one(self) -> None:
-        """Start a thread in place of one that is stuck in an item given up."""
+        """Start a thread to replace one that is stuck in an abandoned item."""
         self._limit += 1
         self._stuck += 1
         self._start_thread()
 
     def stop(self, *, wait: bool) -> None:
-        """Let the threads end when what is queued is worked off; ``wait``: until they have."""
+        """Let the threads end after the queued items. ``wait``: wait until they have ended."""
         self._work = None
         for _ in self._threads:
             self._items.put(None)
@@ -87,7 +87,7 @@ class Crew(Generic[Item]):
 
 
 class LoopThread:
-    """An event loop in a thread of its own, started when it is first needed."""
+    """An event loop in a separate thread, started when it is first needed."""
 
     def __init__(self) -> None:
         self._starting = Lock()
@@ -97,15 +97,17 @@ class LoopThread:
         self._over = Event()
         self._loop: asyncio.AbstractEventLoop
         self.as_root: Callable[[Coroutine[Any, Any, Any]], Coroutine[Any, Any, Any]]
-        # The loop itself holds its tasks weakly: one that waits for what only it knows is garbage.
+        # The loop only holds weak references to its tasks: a task that waits for an object that
+        # only the task refers to would be collected.
         self._running: set[Future[Any]] = set()
 
     def submit(
         self, coroutine: Coroutine[Any, Any, Any], lost: Callable[[BaseException], object]
     ) -> Future[Any]:
-        """Run a coroutine on the loop. Any thread may ask. Raises DAGError if there is no loop.
+        """Run a coroutine on the loop. Any thread may call this. Raises DAGError without a loop.
 
-        ``lost``: called with what keeps it from being run, such as a task factory that raises.
+        ``lost``: called with the error that keeps the coroutine from running, such as one raised
+        by a task factory.
         """
         try:
             self._open()
@@ -132,14 +134,14 @@ class LoopThread:
             lost(error)
 
     def stop(self, *, wait: bool) -> None:
-        """Cancel what still runs and end the loop; ``wait``: until it has ended."""
+        """Cancel the running tasks and end the loop. ``wait``: wait until it has ended."""
         if self._thread is None:
             return
         self._ready.wait()
         if self._broken is not None:
             return
         self._over.set()
-        with suppress(RuntimeError):  # it has seen that it is over and is closed already
+        with suppress(RuntimeError):  # the loop has already ended and is closed
             self._loop.call_soon_threadsafe(self._loop.stop)
         if wait:
             self._thread.join()
@@ -147,7 +149,7 @@ class LoopThread:
     def _open(self) -> None:
         with self._starting:
             if self._thread is None:
-                thread = Thread(target=self._run_or_tell, name="flowkit-async", daemon=True)
+                thread = Thread(target=self._run_or_report, name="flowkit-async", daemon=True)
                 try:
                     thread.start()
                 except RuntimeError as error:
@@ -161,7 +163,7 @@ class LoopThread:
                 "close some or raise their limit (ulimit -n)."
             ) from self._broken
 
-    def _run_or_tell(self) -> None:
+    def _run_or_report(self) -> None:
         try:
             self._run()
         except BaseException as error:
@@ -175,7 +177,7 @@ class LoopThread:
         from ..steady_loop import as_root, run_steadily
 
         self.as_root = as_root
-        # What is cancelled at the end may still try to end the loop.
+        # Tasks that are cancelled at the end may still raise what ends a loop.
         with suppress(SystemExit, KeyboardInterrupt), asyncio.Runner() as runner:
             self._loop = runner.get_loop()
             self._ready.set()
@@ -184,7 +186,7 @@ class LoopThread:
 
 def _no_thread(error: RuntimeError) -> DAGError:
     return DAGError(
-        f"Tasks cannot be run: no thread can be started ({error}). Unless Python is ending, this "
-        "process has as many as it may. End some, or raise the limit (ulimit -u, or pids.max of "
-        "its container)."
+        f"Tasks cannot be run: no thread can be started ({error}). Unless Python is exiting, this "
+        "process has reached its limit of threads. End some, or raise the limit (ulimit -u, or "
+        "pids.max of its container)."
     )

@@ -1,5 +1,5 @@
-"""What a run in this process says in the log: every line carries its run id, and every line of a
-task also the attempt, as on workers.
+"""The log of a run in this process. Every line has the run id, and every line about a task also
+the attempt, as on workers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..task import Task
 
 
 class LocalLog:
-    """The lines of one run. Tasks are named by their number; lengths of time are in seconds."""
+    """The log of one run. Methods take task numbers; durations are in seconds."""
 
     def __init__(
         self, logger: FlowkitLogger, run_id: str, dag_name: str, tasks: Sequence[Task]
@@ -33,7 +33,7 @@ class LocalLog:
         self.logger.log_dag_start(self._dag_name, len(self._tasks), run_id=self._run_id)
 
     def progress(self, done: int) -> None:
-        """So many tasks are over: a line whenever that is another tenth of them."""
+        """Log the number of finished tasks whenever another tenth of them has finished."""
         tenths = 10 * done // len(self._tasks)
         if tenths > self._tenths:
             self._tenths = tenths
@@ -46,7 +46,7 @@ class LocalLog:
         self.logger.log_dag_complete(self._dag_name, total, duration, run_id=self._run_id)
 
     def run_failed(self, task: int, error: BaseException, failures: int) -> None:
-        """The run has failed with this task's error; so many tasks have failed in all."""
+        """The run has failed with this task's error. ``failures``: how many tasks have failed."""
         name = self._tasks[task].name
         self.logger.event(
             LogLevel.ERROR,
@@ -62,7 +62,7 @@ class LocalLog:
     # -- its tasks -----------------------------------------------------------------------------
 
     def reused(self, states: Mapping[int, TaskState]) -> None:
-        """These tasks ended like that in an earlier run and are not made again."""
+        """These tasks ended in these states in an earlier run and do not run again."""
         if not self.logger.enabled(LogLevel.DEBUG):
             return
         for task in states:
@@ -71,12 +71,12 @@ class LocalLog:
             self.logger.event(LogLevel.DEBUG, "task_reused", text, task_name=name, **fields)
 
     def started(self, task: int, attempt: int) -> None:
-        """An attempt begins: its function is called next, in this thread (or coroutine)."""
+        """An attempt begins: this thread or coroutine calls its function next."""
         name = self._tasks[task].name
         self.logger.log_task_start(name, run_id=self._run_id, attempt=attempt)
 
     def succeeded(self, task: int, attempt: int, duration: float, *, cached: bool) -> None:
-        """A task has succeeded; ``cached``: with the result of an earlier call."""
+        """A task has succeeded. ``cached``: with the result of an earlier call."""
         name, fields = self._tasks[task].name, {"run_id": self._run_id, "attempt": attempt}
         if not cached:
             self.logger.log_task_success(name, duration, **fields)
@@ -85,12 +85,12 @@ class LocalLog:
             self.logger.event(LogLevel.SUCCESS, "task_cached", text, task_name=name, **fields)
 
     def skipped(self, task: int, attempt: int, reason: str) -> None:
-        """A task does not run. ``attempt`` 0: it was not even asked."""
+        """A task is skipped. ``attempt`` 0: its condition was not evaluated."""
         name = self._tasks[task].name
         self.logger.log_task_skip(name, reason, run_id=self._run_id, attempt=attempt)
 
     def marked(self, command: MarkTasks) -> None:
-        """Tasks are over without having been asked; it is told of those that are skipped."""
+        """Tasks ended without an attempt. Only skipped tasks are logged."""
         if command.state is TaskState.SKIPPED:
             for task in command.tasks:
                 if self._tasks[task].policy.trigger not in HOOKS:
@@ -102,12 +102,12 @@ class LocalLog:
         self.logger.log_task_failure(name, error, run_id=self._run_id, attempt=attempt)
 
     def retried(self, task: int, failures: int, delay: float, error: BaseException) -> None:
-        """A task has failed so many times and is tried again."""
-        one = self._tasks[task]
+        """A task has failed ``failures`` times and is retried after ``delay`` seconds."""
+        retried = self._tasks[task]
         self.logger.log_task_retry(
-            one.name,
+            retried.name,
             failures,
-            one.retries,
+            retried.retries,
             delay,
             run_id=self._run_id,
             **_described(error),

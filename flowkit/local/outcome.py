@@ -1,4 +1,4 @@
-"""What attempts in this process are given, and what they come to: plain values alone."""
+"""The inputs and outcomes of attempts in this process. Plain values only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..core.compiled import OnFailure
 from ..core.states import TaskState
-from ..layout import Layout
+from ..layout import IndexedDAG
 from ..open_batches import Batches, open_batches
 from .log import LocalLog
 
@@ -19,10 +19,11 @@ Key = tuple[int, int]  # task number, attempt number
 
 
 class Outcome(NamedTuple):
-    """How an attempt went.
+    """How an attempt ended, or that it has begun.
 
-    ``state``: SUCCEEDED (``value``: result), FAILED (for good; the exception), WAITING (worth a
-    retry; the exception), SKIPPED (the reason), CANCELLED, or RUNNING (begun; its deadline).
+    ``state`` and ``value``: SUCCEEDED with the result, FAILED for good with the exception, WAITING
+    for a retry with the exception, SKIPPED with the reason, CANCELLED, or RUNNING with the deadline
+    (monotonic seconds). ``duration``: seconds.
     """
 
     task: int
@@ -34,18 +35,18 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What all attempts of a run share. ``results`` by task number, None where there is none.
+    """What all attempts of a run share. ``results``: by task number, None where there is none.
 
-    ``goes_on``: the tasks that start after a failure too. ``batches``: of state stores, that were
-    open where the run was started.
+    ``continuing``: the tasks that start even after a failure. ``batches``: the batches of
+    state stores that were open where the run was started.
     """
 
     run_id: str
-    layout: Layout
+    indexed: IndexedDAG
     params: Mapping[str, Any]
     results: Sequence[Any]
     on_failure: OnFailure
     log: LocalLog
-    goes_on: Container[int] = ()
+    continuing: Container[int] = ()
     hooks: LocalHooks | None = None
     batches: Batches = field(default_factory=open_batches)

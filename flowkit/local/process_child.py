@@ -1,14 +1,14 @@
-"""A child that runs tasks for ``dag.run(executor="process")``: one call after another.
+"""A child process that runs tasks for ``dag.run(executor="process")``, one call after another.
 
-It is started by processes.py, told once what all calls share (``Hello``), and answers each
-``Call`` until the pipe is closed. Its rules:
+processes.py starts it. It receives what all calls share (``Hello``) once, and answers each ``Call``
+until the pipe is closed. Its rules:
 
-1.  It dies with its parent, whatever it is doing: the kernel is asked for that where it can be
-    asked (Linux), and a thread waits for the parent's end everywhere.
-2.  It is in a session of its own, without a terminal, and TERM and INT do nothing to it. They are
-    for the parent, which ends this process together with whatever its tasks started.
-3.  Nothing that a task does gets past ``_answer`` as an exception.
-4.  It ends without Python's shutdown: threads of user code must not keep a finished child alive.
+1.  It dies with its parent, whatever it is doing. On Linux the kernel does that; on all systems a
+    thread waits for the parent's end.
+2.  It runs in a separate session, without a terminal, and ignores TERM and INT. They are for the
+    parent, which kills this process together with everything that its tasks started.
+3.  No exception of a task leaves ``_answer``.
+4.  It exits without Python's shutdown: threads of user code must not keep a finished child alive.
 """
 
 from __future__ import annotations
@@ -60,10 +60,10 @@ def child_main(pipe: Connection) -> NoReturn:
     """Run in the child until the parent closes the pipe."""
     _tie_to_parent()
     withhold_secrets()
-    # Whole lines at once: what several children print into one pipe never mixes, and what was
-    # printed is not lost if this process is killed.
+    # Write whole lines: the output of several children into one pipe does not mix, and printed
+    # lines are not lost if this process is killed.
     keep_streams_open(line_buffering=True)
-    # Blocked by the parent until here: neither meets a half-started interpreter.
+    # The parent blocked both signals until here, so that they cannot hit a starting interpreter.
     obey_parent_alone()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FOR_PARENT)
     with suppress(EOFError, OSError):
@@ -81,7 +81,7 @@ def child_main(pipe: Connection) -> NoReturn:
 
 
 class _Child:
-    """The functions of one run, and how they are called."""
+    """The functions of one run, and the way to call them."""
 
     def __init__(self, hello: Hello) -> None:
         self._run_id, self._params = hello.run_id, MappingProxyType(dict(hello.params))
@@ -93,10 +93,10 @@ class _Child:
                 self._functions[number] = find_function(_here(ref))
             except BaseException as error:
                 self.missing[number] = str(error) or error_text(error)
-        self._contexts = AttemptContexts()  # what modules set when they are imported holds for all
+        self._contexts = AttemptContexts()  # all calls share what modules set while being imported
 
     def answer(self, data: bytes) -> bytes:
-        """Make one call, in a context of its own, and return the packed answer."""
+        """Make one call in a new context, and return the packed reply."""
         return self._contexts.new().run(self._answer, data)
 
     def _answer(self, data: bytes) -> bytes:
@@ -132,7 +132,7 @@ def _packed_result(seconds: float, value: object) -> bytes:
 
 
 def _packed_error(error: BaseException) -> bytes:
-    """Pack an exception, from the user's own code on, and beside it what can be said in words."""
+    """Pack an exception, and its description. The traceback starts in user code."""
     packed, trace = None, ""
     with suppress(Exception):
         frames = error.__traceback__
@@ -141,7 +141,7 @@ def _packed_error(error: BaseException) -> bytes:
         trace = "".join(traceback.format_exception(type(error), error, frames))
     with suppress(Exception):
         data = pack_error(error)
-        # Some can be packed and not unpacked, for what they hold or for their own __reduce__.
+        # Some can be packed but not unpacked, because of their content or their own __reduce__.
         if type(unpack_error(data)) is type(error):
             packed = data
     kind, _, message = error_text(error).partition(": ")
@@ -153,7 +153,7 @@ def _is_ours(module: str) -> bool:
 
 
 def _here(ref: str) -> str:
-    """Return where a reference is found in this process: scripts are imported by another name."""
+    """Return the reference as this process knows it: scripts are imported under another name."""
     return f"__mp_{ref[2:]}" if ref.startswith("__main__:") else ref
 
 

@@ -1,7 +1,7 @@
-"""Child processes as their parent sees them: starting them, talking to them, ending them.
+"""Child processes, in their parent: starting them, calling them, ending them.
 
-They are started by multiprocessing's "spawn": a fresh interpreter, so it does not matter which
-threads and locks this process has. That imports the program's script anew, under another name.
+They are started by multiprocessing's "spawn" method, as new interpreters, so the threads and locks
+of this process do not matter. A child imports the program's script again, under another name.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from ..standard_streams import open_missing_descriptors
 from .process_child import child_main
 from .process_wire import CHILD_NAME
 
-_LOOK_S = 1.0  # between looks whether a silent child lives
-_FAREWELL_S = 5.0  # for a dismissed child to end by itself
+_LOOK_S = 1.0  # between checks whether a silent child is alive
+_FAREWELL_S = 5.0  # for a dismissed child to exit
 
 
 class Died(Exception):
-    """The child is gone. ``code``: its exit code, negative for a signal, None for "unknown"."""
+    """The child has died. ``code``: its exit code, negative for a signal, None if unknown."""
 
     def __init__(self, pid: int, code: int | None) -> None:
         super().__init__(pid, code)
@@ -42,28 +42,28 @@ class Died(Exception):
 
     @property
     def how(self) -> str:
-        """What ended it, for people."""
+        """What ended it, in words."""
         return "its exit code is unknown" if self.code is None else how_it_ended(self.code)
 
 
-class Kid:
+class ChildProcess:
     """One child and the pipe to it. ``known``: the functions that were sent to it."""
 
     def __init__(self, process: SpawnProcess, pipe: Connection) -> None:
         self._process = process
         self._pipe = pipe
-        self._poll = select.poll()  # Connection.poll makes one anew each time, for 30 µs
+        self._poll = select.poll()  # Connection.poll creates a new one each time, for 30 µs
         self._poll.register(pipe, select.POLLIN)
         self.pid = process.pid or 0
         self.known: set[int] = set()
-        self._ending = Lock()  # two threads may wait for its end, and one close it
+        self._ending = Lock()  # several threads may wait for its end, and one closes it
         self._closed = False
-        self._asked = Lock()  # held by the thread that asks, and on until it has ended the child
+        self._asked = Lock()  # held during a call; after a failed call until the child has ended
 
     def ask(self, message: bytes, limit: float | None = None) -> bytes | None:
-        """Send a message and return the answer, None when ``limit`` seconds are over.
+        """Send a message and return the reply, None after ``limit`` seconds. Raises Died.
 
-        After None or Died the child is to be ended. Raises Died.
+        After None or Died the caller must end the child.
         """
         if not self._asked.acquire(blocking=False):
             raise Died(self.pid, None)  # the run was stopped, and the child with it
@@ -73,8 +73,8 @@ class Kid:
             while not self._poll.poll(_patience_ms(end)):
                 if end is not None and time.monotonic() >= end:
                     return None
-                # A process that the child has left behind may hold the other end of the pipe open,
-                # so its end alone does not tell. What it said last is read all the same.
+                # A process that the child left behind may hold the other end of the pipe open, so
+                # the pipe alone does not show the death. A last reply in the pipe is still read.
                 if not self._process.is_alive() and not self._poll.poll(0):
                     break
             else:
@@ -83,19 +83,19 @@ class Kid:
                 return answer
         except (EOFError, OSError):
             pass
-        raise Died(self.pid, self._bury())
+        raise Died(self.pid, self._collect_exit_code())
 
     def kill(self) -> None:
-        """End it and what its tasks have started, without asking."""
-        if self._lives():  # else its number may be another process' by now
+        """Kill it, and everything that its tasks have started."""
+        if self._is_alive():  # otherwise its pid may belong to another process
             kill_tree(self.pid)
 
     def dismiss(self) -> None:
-        """Let an idle child end by itself."""
+        """Let an idle child exit by itself."""
         self._pipe.close()
 
     def wait(self) -> None:
-        """Wait until it has ended; one that does not end by itself is killed."""
+        """Wait until it has exited. If it does not exit by itself, kill it."""
         with self._ending:
             if self._closed:
                 return
@@ -105,94 +105,95 @@ class Kid:
                 self._process.join()
 
     def release(self) -> None:
-        """Close what this process holds of a child that has ended, unless a thread asks it."""
+        """Close the resources of a child that has ended, unless a thread is calling it."""
         if self._asked.acquire(blocking=False):
             self.close()
 
     def close(self) -> None:
-        """Close what this process holds of a child that has ended: left to the garbage collection,
-        a thousand runs use up all descriptors.
+        """Close the resources of a child that has ended.
+
+        If that were left to the garbage collector, a thousand runs would use up all descriptors.
         """
         with self._ending:
             self._closed = True
             self._pipe.close()
-            with suppress(ValueError):  # a handler of the program's own has taken note of its end
+            with suppress(ValueError):  # a handler of the program has collected its exit code
                 self._process.close()
 
-    def _lives(self) -> bool:
+    def _is_alive(self) -> bool:
         try:
             return self._process.is_alive()
-        except (ValueError, AttributeError):  # another thread has closed it, as it had ended
+        except (ValueError, AttributeError):  # it has ended, and another thread has closed it
             return False
 
-    def _bury(self) -> int | None:
-        """Return the exit code of a child that is gone, or about to be."""
+    def _collect_exit_code(self) -> int | None:
+        """Return the exit code of a child that has died or is dying, None if it stays unknown."""
         self.wait()
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)  # what its tasks have left behind
+            os.killpg(self.pid, signal.SIGKILL)  # processes that its tasks left behind
         self._pipe.close()
-        # Another thread may just be taking note of it; or a handler of the program's own has
-        # waited for all children there are, and nobody will ever know.
+        # Another thread may be collecting the code just now. If a handler of the program has
+        # waited for all children, the code stays unknown.
         end = time.monotonic() + _LOOK_S
         while (code := self._process.exitcode) is None and time.monotonic() < end:
             time.sleep(0.001)
         return code
 
 
-class Nursery:
+class ChildPool:
     """Starts children, one after another, in a thread that outlives them.
 
-    On Linux a child is ended with the *thread* that started it (process_child.py asks for that),
-    so it cannot be one of those that come and go with the attempts. In this thread INT and TERM are
-    blocked, which children inherit: Ctrl-C meets no half-started interpreter and its traceback.
+    On Linux a child dies with the *thread* that started it (process_child.py asks for that), so
+    the short-lived threads of attempts cannot start it. This thread blocks INT and TERM, and the
+    children inherit that: Ctrl-C cannot hit a starting interpreter and print its traceback.
     """
 
     def __init__(self) -> None:
-        self._births: SimpleQueue[Future[Kid] | None] = SimpleQueue()
+        self._start_requests: SimpleQueue[Future[ChildProcess] | None] = SimpleQueue()
         self._numbers = count(1)
         self._context = get_context("spawn")
         self._closed = False
         self._thread: Thread | None = None
-        self.kids: list[Kid] = []
+        self.children: list[ChildProcess] = []
 
-    def start_kid(self) -> Kid:
+    def start_child(self) -> ChildProcess:
         """Return a new child. Raises what starting a process raises."""
         if self._thread is None:
-            thread = Thread(target=self._run, name="flowkit-nursery", daemon=True)
-            thread.start()  # what it raises leaves no thread behind that nothing would serve
+            thread = Thread(target=self._run, name="flowkit-child-pool", daemon=True)
+            thread.start()  # store the thread only if it has started
             self._thread = thread
-        birth: Future[Kid] = Future()
-        self._births.put(birth)
-        return birth.result()
+        request: Future[ChildProcess] = Future()
+        self._start_requests.put(request)
+        return request.result()
 
-    def end_kid(self, kid: Kid) -> None:
-        """Kill a child, or forget one that is dead: it holds nothing of this process any more."""
-        kid.kill()
-        kid.wait()
-        kid.close()
-        self.kids.remove(kid)
+    def end_child(self, child: ChildProcess) -> None:
+        """Kill a child, or clean up after a dead one, and release its resources."""
+        child.kill()
+        child.wait()
+        child.close()
+        self.children.remove(child)
 
     def close(self, *, at_once: bool) -> None:
-        """End all children; ``at_once``: also those that are busy."""
+        """End all children. ``at_once``: kill them, even if they are busy."""
         self._closed = True
-        end: Callable[[Kid], None] = Kid.kill if at_once else Kid.dismiss
-        kids = list(self.kids)
-        for kid in kids:
-            end(kid)
-        for kid in kids:
-            kid.wait()
-            kid.release()
-        self._births.put(None)
+        end: Callable[[ChildProcess], None] = ChildProcess.kill if at_once else ChildProcess.dismiss
+        children = list(self.children)
+        for child in children:
+            end(child)
+        for child in children:
+            child.wait()
+            child.release()
+        self._start_requests.put(None)
 
     def _run(self) -> None:
-        while (birth := self._births.get()) is not None:
+        while (request := self._start_requests.get()) is not None:
             try:
-                birth.set_result(self._start())
+                request.set_result(self._start())
             except BaseException as error:
-                birth.set_exception(error)
+                request.set_exception(error)
 
-    def _start(self) -> Kid:
-        # The tracker's start unblocks SIGINT, so it comes first; once it runs, it is left alone.
+    def _start(self) -> ChildProcess:
+        # Starting the tracker unblocks SIGINT, so it comes first. Later calls do not restart it.
         resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, FOR_PARENT)
         open_missing_descriptors()  # or the child's standard output might be the pipe
@@ -202,16 +203,16 @@ class Nursery:
         with _true_main_file():
             process.start()
         theirs.close()
-        kid = Kid(process, ours)
-        self.kids.append(kid)
-        if self._closed:  # it was not seen by `close`
-            kid.kill()
-        return kid
+        child = ChildProcess(process, ours)
+        self.children.append(child)
+        if self._closed:  # `close` has not seen this child
+            child.kill()
+        return child
 
 
 @contextmanager
 def _true_main_file() -> Iterator[None]:
-    """Hide the file "<stdin>" of a script from standard input, which children would try to open."""
+    """Hide the file "<stdin>" of a script on standard input: children would try to open it."""
     main = vars(sys.modules["__main__"])
     file = main.get("__file__")
     if file is None or os.path.exists(file):

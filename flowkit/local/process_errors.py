@@ -1,12 +1,12 @@
-"""Exceptions on their way from a child process to its parent: the same text, attributes and causes.
+"""Sending exceptions from a child process to its parent with text, attributes and causes.
 
-A pickle of an exception calls its class anew with ``args``, which are what its constructor gave to
-``Exception`` and not what it was given: ``HttpError(404)`` with the text "HTTP 404" came back as
-"HTTP HTTP 404". Its causes were lost. So here an exception is sent in parts and put together again
-without a call of its own constructor. Two rules:
+Unpickling an exception calls its class with ``args``, which are the arguments that its constructor
+passed to ``Exception``, not the ones that it received: ``HttpError(404)`` with the text "HTTP 404"
+would arrive as "HTTP HTTP 404", and without its causes. So an exception is sent in parts and
+rebuilt without calling its constructor. Two rules:
 
-1.  A class that says itself how it is pickled (``__reduce__``) is pickled that way.
-2.  A cause that cannot be sent is left out; it does not take the exception with it.
+1.  A class that defines how it is pickled (``__reduce__``) is pickled that way.
+2.  A cause that cannot be sent is left out; the exception is sent anyway.
 
 Reading these bytes may run any code: see process_wire.py.
 """
@@ -24,7 +24,7 @@ _LONGEST_CHAIN = 8
 
 
 class _Parts(NamedTuple):
-    """An exception taken apart. ``members``: those of a group, packed, None for no group."""
+    """The parts of an exception. ``members``: packed members of a group, None if it is no group."""
 
     kind: type[BaseException]
     args: tuple[Any, ...]
@@ -33,36 +33,36 @@ class _Parts(NamedTuple):
 
 
 class _Packed(NamedTuple):
-    """An exception, in parts or as it is, and those that led to it, packed.
+    """An exception, in parts or whole, with its packed cause and context.
 
-    ``context``: None also if it is the cause, as after ``raise … from``.
+    ``context``: None also if it is the same exception as the cause, as after ``raise … from``.
     """
 
     error: _Parts | BaseException
     cause: bytes | None
     context: bytes | None
-    is_one: bool  # cause and context are one exception
+    is_same: bool  # cause and context are the same exception
     hides_context: bool
 
 
 def pack_error(error: BaseException, depth: int = 0) -> bytes:
-    """Return an exception as bytes. Raises whatever its own code raises, or the pickler."""
-    is_one = error.__context__ is error.__cause__
+    """Return an exception as bytes. Raises whatever its own code or the pickler raises."""
+    is_same = error.__context__ is error.__cause__
     cause = _packed_link(error.__cause__, depth + 1)
-    context = None if is_one else _packed_link(error.__context__, depth + 1)
-    taken_apart = _parts_of(error, depth) if _has_usual_pickle(type(error)) else error
-    return pack(_Packed(taken_apart, cause, context, is_one, error.__suppress_context__))
+    context = None if is_same else _packed_link(error.__context__, depth + 1)
+    parts = _parts_of(error, depth) if _has_usual_pickle(type(error)) else error
+    return pack(_Packed(parts, cause, context, is_same, error.__suppress_context__))
 
 
 def unpack_error(data: bytes) -> BaseException:
-    """Return the exception. Raises whatever its own code raises, or the pickler."""
+    """Return the exception. Raises whatever its own code or the pickler raises."""
     packed: _Packed = unpack(data)
     error = packed.error
     if isinstance(error, _Parts):
-        error = _put_together(error)
+        error = _rebuilt(error)
     error.__cause__ = None if packed.cause is None else unpack_error(packed.cause)
     error.__context__ = None if packed.context is None else unpack_error(packed.context)
-    if packed.is_one:
+    if packed.is_same:
         error.__context__ = error.__cause__
     error.__suppress_context__ = packed.hides_context
     return error
@@ -79,13 +79,13 @@ def _packed_link(error: BaseException | None, depth: int) -> bytes | None:
 
 
 def _has_usual_pickle(kind: type[BaseException]) -> bool:
-    """Tell whether a class leaves it to Python how it is pickled."""
+    """Return whether a class is pickled in Python's default way."""
     usual = isinstance(kind.__reduce__, MethodDescriptorType)
     return usual and isinstance(kind.__reduce_ex__, MethodDescriptorType)
 
 
 def _parts_of(error: BaseException, depth: int) -> _Parts:
-    # Python's own classes know what else makes them up: the file name of an OSError, say.
+    # Python's own classes know their further parts, such as the file name of an OSError.
     reduced: Any = error.__reduce__()
     kind, args, *state = reduced
     members = None
@@ -95,7 +95,7 @@ def _parts_of(error: BaseException, depth: int) -> _Parts:
     return _Parts(kind, args, state[0] if state else None, members)
 
 
-def _put_together(parts: _Parts) -> BaseException:
+def _rebuilt(parts: _Parts) -> BaseException:
     args = parts.args
     if parts.members is not None:
         args = (*args, [unpack_error(member) for member in parts.members])
@@ -110,9 +110,9 @@ def _put_together(parts: _Parts) -> BaseException:
 def _python_class_of(kind: type[BaseException]) -> type[BaseException]:
     """Return the first of the classes that has no constructor written in Python."""
     bases: tuple[Any, ...] = kind.__mro__
-    found: type[BaseException] = next(
+    built_in: type[BaseException] = next(
         base
         for base in bases
         if isinstance(base.__new__, BuiltinFunctionType) and not hasattr(base.__init__, "__code__")
     )
-    return found
+    return built_in

@@ -1,13 +1,13 @@
-"""What goes through the pipe between this process and the children that run its tasks.
+"""The messages between this process and the children that run its tasks.
 
-Values are pickled here, and nowhere else in flowkit. Reading a pickle can run any code, so it must
-come from somebody who could run any code here anyway. That holds for this pipe: it has no name,
-its two ends are this process and a child that it started itself from the same program, and nothing
-of what goes through it is stored or comes from a file, a socket or Redis.
+This is the only module of flowkit that pickles values. Reading a pickle can run any code, so a
+pickle must come from a source that could run any code here anyway. That holds for this pipe: it has
+no name, its two ends are this process and a child that this process started from the same program,
+and none of its data is stored or comes from a file, a socket or Redis.
 
-A function is looked up by the child among the tasks of the modules that it imports. One that no
-module has (of a notebook, or defined inside another function) is pickled by cloudpickle, since a
-plain pickle of a function is no more than its name.
+A child looks up a function among the tasks of the modules that it imports. A function that no
+module has (in a notebook, or inside another function) is pickled by cloudpickle, since a plain
+pickle of a function is only its name.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from io import BytesIO
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, NamedTuple
 
-# How a child ends that found the script running a DAG while it was only being imported.
+# The exit code of a child whose script runs a DAG when it is imported.
 EXIT_UNGUARDED = 78
 CHILD_NAME = "flowkit-child-"
 
 
 class Hello(NamedTuple):
-    """The first message to a child: what all its calls share. ``refs``: by function number."""
+    """The first message to a child: what all calls share. ``refs``: by function number."""
 
     run_id: str
     params: Mapping[str, Any]
@@ -36,13 +36,13 @@ class Hello(NamedTuple):
 
 
 class Ready(NamedTuple):
-    """The answer: the child can be called. ``missing``: why which functions were not found."""
+    """The reply: the child can be called. ``missing``: why a function, by number, was not found."""
 
     missing: Mapping[int, str]
 
 
 class Call(NamedTuple):
-    """One attempt. ``code``: the packed function, the first time that a child needs it."""
+    """One attempt. ``code``: the packed function, if this child has not received it before."""
 
     function: int
     code: bytes | None
@@ -53,16 +53,16 @@ class Call(NamedTuple):
 
 
 class Done(NamedTuple):
-    """The function has returned ``value`` after ``seconds``."""
+    """The function returned ``value`` after ``seconds``."""
 
     seconds: float
     value: Any
 
 
 class Raised(NamedTuple):
-    """The function has raised. ``packed``: the exception, None if it cannot be sent.
+    """The function raised. ``packed``: the exception, None if it cannot be sent.
 
-    ``kinds``: "module.Class" of all its classes, so that ``retry_on`` can be asked nevertheless.
+    ``kinds``: "module.Class" of all its classes, so that ``retry_on`` can be checked anyway.
     """
 
     packed: bytes | None
@@ -73,23 +73,24 @@ class Raised(NamedTuple):
 
 
 class Unfit(NamedTuple):
-    """The function has returned what no task may return. ``error``: an exception that says so."""
+    """The function returned a value that no task may return. ``error``: the exception for it."""
 
     error: Exception
 
 
 class Broken(NamedTuple):
-    """The call could not be made, or its result cannot be sent: trying again would not help."""
+    """The call could not be made, or its result cannot be sent: a retry would not help."""
 
     problem: str
 
 
 def pack(value: object, *, whole: bool = False) -> bytes:
-    """Return ``value`` as bytes; ``whole``: with what ``__main__`` defines, for who cannot import
-    that. Raises whatever the value's own code raises, or the pickler.
+    """Return ``value`` as bytes. Raises whatever the value's own code or the pickler raises.
+
+    ``whole``: include what ``__main__`` defines, for a process that cannot import it.
     """
     if not whole:
-        with suppress(Exception):  # a function, perhaps, or an object of a class that no module has
+        with suppress(Exception):  # a function or a class may be in no module
             buffer = BytesIO()
             ForkingPickler(buffer).dump(value)
             return buffer.getvalue()
@@ -98,11 +99,11 @@ def pack(value: object, *, whole: bool = False) -> bytes:
 
 
 def unpack(data: bytes) -> Any:
-    """Return what was packed. Raises whatever the value's own code raises."""
+    """Return the value that was packed. Raises whatever the value's own code raises."""
     return ForkingPickler.loads(data)
 
 
 def class_names(kinds: Sequence[type]) -> tuple[str, ...]:
-    """Name classes alike in both processes; a child imports a script as ``__mp_main__``."""
+    """Return names that are equal in both processes; a child names the script ``__mp_main__``."""
     names = (f"{kind.__module__}.{kind.__qualname__}" for kind in kinds)
     return tuple(name.replace("__mp_main__.", "__main__.", 1) for name in names)

@@ -1,19 +1,15 @@
 """Calling tasks in child processes, for ``dag.run(executor="process")``: the parent's side.
 
-Each thread of the crew (lanes.py) that makes an attempt takes an idle child, or has one started,
-and waits for its answer. So there are as many children as attempts have run at a time, and the
-threads' number bounds both. Children live as long as the run. The rules:
+A thread of the pool (lanes.py) that makes an attempt takes an idle child, or starts one, and waits
+for its reply, so the number of threads bounds the children. They live as long as the run. Rules:
 
-1.  A child makes one call at a time, so when it dies there is no doubt which task it was running.
-    The task is called again, in another child, as on workers: that is no retry of its policy, and
-    after ``MOST_DEATHS`` it fails with WorkerLost, one that must not start twice after the first.
-    No other task is touched.
-2.  A call over its timeout is ended by killing its child. The time that a child needs to start
-    does not count.
-3.  Nobody survives: ``stop`` ends all children, and those whose parent has vanished without a
-    word end by themselves (process_child.py).
-4.  What cannot work is found before anything runs, by asking the first child: functions that it
-    does not find, a script that would run its DAG anew in each child.
+1.  A child makes one call at a time, so if it dies, it is clear which task it was running. The task
+    is called again in another child, as on workers, which is no retry of its policy. After
+    ``MOST_DEATHS`` deaths (at-most-once: after the first) it fails with WorkerLost.
+2.  A timeout ends a call by killing its child. The time that a child needs to start does not count.
+3.  No child survives the run: ``stop`` ends all, and a child exits if its parent dies.
+4.  The first child finds some faults before anything runs: a function that it does not find, and a
+    script that would run its DAG in each child.
 """
 
 from __future__ import annotations
@@ -35,7 +31,7 @@ from ..exceptions import (
 from ..invoke import annotate
 from ..log_capture import is_capturing
 from ..logging import LogLevel
-from .process_children import Died, Kid, Nursery
+from .process_children import ChildPool, ChildProcess, Died
 from .process_errors import unpack_error
 from .process_wire import (
     EXIT_UNGUARDED,
@@ -60,35 +56,35 @@ MOST_DEATHS = 3  # as on workers
 
 
 class Verdict(Exception):
-    """An attempt failed with ``error``; whether it is worth another one is known already."""
+    """An attempt failed with ``error``. ``retry``: whether to retry it; the task is not asked."""
 
-    def __init__(self, error: BaseException, *, again: bool) -> None:
-        super().__init__(error, again)
+    def __init__(self, error: BaseException, *, retry: bool) -> None:
+        super().__init__(error, retry)
         self.error = error
-        self.again = again
+        self.retry = retry
 
 
-class Again(Exception):
-    """The child died under the call, through no known fault of the task's: call it again."""
+class RepeatCall(Exception):
+    """The child died during the call, and the task may be innocent: call it again."""
 
 
 class Processes:
     """The children of one run."""
 
     def __init__(self, dag_name: str, context: RunContext) -> None:
-        """Pack what all calls share; nothing is started yet.
+        """Pack what all calls share, without starting a child.
 
-        Raises NotImportableError for a function that no child could get, ParameterError for a run
-        parameter that cannot be sent.
+        Raises NotImportableError for a function, ParameterError for a run parameter, that cannot be
+        sent to a child.
         """
         self._dag_name = dag_name
         self._context = context
-        self._tasks = context.layout.tasks
+        self._tasks = context.indexed.tasks
         self._cargo = load_cargo(dag_name, self._tasks)
         self._whole = not main_can_be_imported()
         self._hello = self._pack_hello()
-        self._nursery = Nursery()
-        self._idle: list[Kid] = []
+        self._child_pool = ChildPool()
+        self._idle: list[ChildProcess] = []
         self._deaths: dict[int, int] = {}
         self._stopped = False
 
@@ -102,34 +98,34 @@ class Processes:
     ) -> tuple[Any, float]:
         """Call a task's function in a child; return its result and the seconds that it took.
 
-        Raises what the function raises, TaskTimeout, Again if the child died under it, and Verdict
-        for all other failures.
+        Raises what the function raises, TaskTimeout, RepeatCall if the child died during the call,
+        and Verdict for all other failures.
         """
         task = self._tasks[index]
-        kid = self._take()
+        child = self._take()
         tries = attempt + self._deaths.get(index, 0)
-        message = self._pack_call(kid, index, tries, args, kwargs)
+        message = self._pack_call(child, index, tries, args, kwargs)
         try:
-            answer = kid.ask(message, task.timeout)
+            answer = child.ask(message, task.timeout)
         except Died as death:
-            self._nursery.end_kid(kid)
+            self._child_pool.end_child(child)
             self._count_death(index, tries, death)
-            raise Again from None
+            raise RepeatCall from None
         if answer is None:
-            self._nursery.end_kid(kid)
+            self._child_pool.end_child(child)
             raise TaskTimeout(task.name, task.timeout or 0.0)
-        self._idle.append(kid)
+        self._idle.append(child)
         return self._read(task, answer)
 
     def stop(self, *, at_once: bool) -> None:
-        """End all children; ``at_once``: also those that are making a call."""
+        """End all children. ``at_once``: even those that are making a call."""
         self._stopped = True
-        self._nursery.close(at_once=at_once)
+        self._child_pool.close(at_once=at_once)
 
     # -- a child ---------------------------------------------------------------------------
 
-    def _take(self) -> Kid:
-        """Return an idle child, the one used last if there are several, or a new one."""
+    def _take(self) -> ChildProcess:
+        """Return the idle child that was used last, or a new one."""
         try:
             return self._idle.pop()
         except IndexError:
@@ -137,28 +133,28 @@ class Processes:
         try:
             return self._start()
         except Exception as error:
-            raise Verdict(error, again=False) from None
+            raise Verdict(error, retry=False) from None
 
-    def _start(self) -> Kid:
+    def _start(self) -> ChildProcess:
         try:
-            kid = self._nursery.start_kid()
+            child = self._child_pool.start_child()
         except (OSError, RuntimeError, AssertionError) as error:
-            # multiprocessing asserts that the parent is none of its daemons.
+            # multiprocessing asserts that the parent is not one of its daemons.
             raise DAGError(
                 f"DAG {self._dag_name!r}: a process cannot be started ({error_text(error)}). "
                 + _remedy(error)
             ) from error
         try:
-            ready: Ready = unpack(kid.ask(self._hello) or b"")
+            ready: Ready = unpack(child.ask(self._hello) or b"")
         except Died as death:
-            self._nursery.end_kid(kid)
-            raise self._stillborn(death) from None
+            self._child_pool.end_child(child)
+            raise self._failed_to_start(death) from None
         for task, number in self._cargo.numbers.items() if ready.missing else ():
             if number in ready.missing:
                 raise not_found(self._dag_name, task, ready.missing[number])
-        return kid
+        return child
 
-    def _stillborn(self, death: Died) -> DAGError:
+    def _failed_to_start(self, death: Died) -> DAGError:
         if death.code == EXIT_UNGUARDED:
             return DAGError(
                 f"DAG {self._dag_name!r}: with executor='process', each process imports the "
@@ -172,7 +168,7 @@ class Processes:
         )
 
     def _count_death(self, index: int, attempt: int, death: Died) -> None:
-        """Note that a child died under a task. Raises Verdict if that was once too often."""
+        """Count a death during a call of a task. Raises Verdict if the task may not run again."""
         task, context = self._tasks[index], self._context
         deaths = self._deaths[index] = self._deaths.get(index, 0) + 1
         if self._stopped:
@@ -190,16 +186,16 @@ class Processes:
             error = WorkerLost(
                 f"Task {task.name!r} of DAG {self._dag_name!r}: its process died while it ran the "
                 f"task (process {death.pid}, {death.how}), so it may or may not have done its "
-                "work. It is to run at most once (at_most_once=True) and is not started again."
+                "work. It must run at most once (at_most_once=True) and is not started again."
             )
-            raise Verdict(error, again=False)
+            raise Verdict(error, retry=False)
         if deaths >= MOST_DEATHS:
             error = WorkerLost(
                 f"Task {task.name!r} of DAG {self._dag_name!r}: its process died {deaths} times "
                 f"while it ran the task (last process {death.pid}, {death.how}). Look for what "
                 "ends it: memory, a crash in native code, os._exit."
             )
-            raise Verdict(error, again=False)
+            raise Verdict(error, retry=False)
 
     # -- messages --------------------------------------------------------------------------
 
@@ -212,46 +208,51 @@ class Processes:
         try:
             return pack(hello, whole=self._whole)
         except Exception as error:
-            name = self._culprit(params) or next(iter(params), "")
+            name = self._first_unsendable(params) or next(iter(params), "")
             raise ParameterError(
                 f"DAG {self._dag_name!r}: the run parameter {name!r} cannot be sent to another "
-                f"process ({error_text(error)}). Give plain data, from which tasks make the rest.",
+                f"process ({error_text(error)}). Pass plain data, and let tasks build the rest.",
                 name,
             ) from error
 
     def _pack_call(
-        self, kid: Kid, index: int, attempt: int, args: Sequence[Any], kwargs: Mapping[str, Any]
+        self,
+        child: ChildProcess,
+        index: int,
+        attempt: int,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
     ) -> bytes:
         task = self._tasks[index]
         number = self._cargo.number_of(task)
-        code = None if number in kid.known else self._cargo.code.get(number)
+        code = None if number in child.known else self._cargo.code.get(number)
         try:
             packed = pack(
                 Call(number, code, task.name, attempt, args, dict(kwargs)), whole=self._whole
             )
         except Exception as error:
-            self._idle.append(kid)
-            raise Verdict(self._unsendable(index, args, kwargs, error), again=False) from None
-        kid.known.add(number)
+            self._idle.append(child)
+            raise Verdict(self._unsendable(index, args, kwargs, error), retry=False) from None
+        child.known.add(number)
         return packed
 
     def _unsendable(
         self, index: int, args: Sequence[Any], kwargs: Mapping[str, Any], error: Exception
     ) -> IllegalValue:
-        task, layout = self._tasks[index], self._context.layout
+        task, indexed = self._tasks[index], self._context.indexed
         results = {
-            f"the result of task {layout.tasks[upstream].name!r}": value
-            for upstream, value in zip(layout.graph.upstream(index), args, strict=False)
+            f"the result of task {indexed.tasks[upstream].name!r}": value
+            for upstream, value in zip(indexed.graph.upstream(index), args, strict=False)
         }
         named = {f"its argument {name!r}": value for name, value in kwargs.items()}
-        what = self._culprit({**results, **named}) or "one of its arguments"
+        what = self._first_unsendable({**results, **named}) or "one of its arguments"
         return IllegalValue(
             f"Task {task.name!r} of DAG {self._dag_name!r}: {what} cannot be sent to another "
             f"process ({error_text(error)}). Use plain data, or run with executor='thread'."
         )
 
-    def _culprit(self, values: Mapping[str, object]) -> str | None:
-        """Return the name of the first value that cannot be sent."""
+    def _first_unsendable(self, values: Mapping[str, object]) -> str | None:
+        """Return the name of the first value that cannot be sent, None if all can."""
         for name, value in values.items():
             try:
                 pack(value, whole=self._whole)
@@ -269,12 +270,12 @@ class Processes:
         if isinstance(reply, Raised):
             raise _raised(task, reply)
         if isinstance(reply, Unfit):
-            raise Verdict(reply.error, again=False)
+            raise Verdict(reply.error, retry=False)
         problem = (
-            f"Task {task.name!r} of DAG {self._dag_name!r}: {reply.problem}. Between processes go "
-            "plain data, and objects of classes that a module has; or run with executor='thread'."
+            f"Task {task.name!r} of DAG {self._dag_name!r}: {reply.problem}. Use plain data and "
+            "objects of classes that are defined in a module, or run with executor='thread'."
         )
-        raise Verdict(IllegalValue(problem), again=False)
+        raise Verdict(IllegalValue(problem), retry=False)
 
 
 def _remedy(error: Exception) -> str:
@@ -282,18 +283,18 @@ def _remedy(error: Exception) -> str:
         try:
             os.getcwd()
         except FileNotFoundError:
-            return "This program's working directory was deleted; go to another one (os.chdir)."
+            return "This program's working directory was deleted; change to another (os.chdir)."
     return "Run it with fewer max_workers, or with executor='thread'."
 
 
 def _raised(task: Task, reply: Raised) -> BaseException:
-    """Return the exception of a task's function, or what stands for it."""
-    with suppress(Exception):  # some can be read in the child alone
+    """Return the exception of a task's function, or a substitute for it."""
+    with suppress(Exception):  # some exceptions can only be unpacked in the child
         if reply.packed is not None:
             error = unpack_error(reply.packed)
             if reply.trace:
                 annotate(error, f"In the task's process:\n\n{reply.trace.rstrip()}")
             return error
     substitute = TaskExecutionError(task.name, reply.kind, reply.message, reply.trace)
-    worth = any(name in reply.kinds for name in class_names(task.retry_on))
-    return Verdict(substitute, again=worth)
+    retryable = any(name in reply.kinds for name in class_names(task.retry_on))
+    return Verdict(substitute, retry=retryable)

@@ -1,23 +1,23 @@
-"""Recording the results of a run in a state store, and taking a run up again from them.
+"""Recording the results of a run in a state store, and resuming a run from them.
 
-A result is an entry of its own, under ``DAG/task`` (records.py), so it can be read like any other
-state. Beside it stands what it was made from: a digest of the names of its upstream tasks, and of
-the parameters and fixed arguments that it took. The rules, which keep a resumed run from mixing
-old results and new ones:
+Each result is an entry under ``DAG/task`` (records.py) that can be read like any other state. Its
+metadata has a digest of its inputs: the names of the upstream tasks, and the parameters and fixed
+arguments of the task. These rules keep a resumed run from mixing old and new results:
 
-1.  A result is reused if it is live, was made from the same, and all results upstream of it are
-    reused too. Whatever is made again makes all behind it again.
-2.  Before anything runs, the entries of all tasks that will run are deleted, roots first. So what
-    is stored always fits together, even if the process dies at any point.
-3.  A skipped task is recorded as well (as None, with ``outcome``), and is skipped again.
-4.  A result that cannot be recorded fails its task, as on a worker; nothing is left out in silence.
-5.  A parameter that has no digest (an open connection, say) cannot be compared with that of the
-    next run, so tasks that take it are always made again.
-6.  A task that the resume names is made again, and with it, by rule 1, all behind it.
-7.  A task that must not start twice is recorded before it starts. Only a resume that names it
-    starts it again: else its result stands whatever it was made from, and without one it fails.
+1.  A result is reused if it has not expired, its inputs have the same digest, and all results
+    upstream of it are reused too. If a task runs again, everything downstream runs again.
+2.  Before anything runs, the entries of all tasks that will run are deleted, roots first. So the
+    stored results are always consistent, even if the process dies at any point.
+3.  A skipped task is recorded too (as None, with ``outcome``), and is skipped again.
+4.  A result that cannot be recorded fails its task, as on a worker. No result is dropped silently.
+5.  A parameter without a digest, such as an open connection, cannot be compared with the one of the
+    next run, so tasks that take it always run again.
+6.  A task that the resume names runs again, and by rule 1 everything downstream does too.
+7.  An at-most-once task is recorded before it starts. Only a resume that names it starts it again.
+    Otherwise its result is reused whatever its inputs were, and without a result the task fails.
 
-Code is not compared: after a change, run without ``resume``. One run of a DAG at a time per store.
+Code is not compared: after a change, run without ``resume``. Only one run of a DAG may use a store
+at a time.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ..core.states import TaskState
 from ..core.triggers import OF_THE_RUN
 from ..exceptions import WorkerLost
 from ..from_task import numbers_of
-from ..layout import Layout
+from ..layout import IndexedDAG
 from ..logging import LogLevel, get_logger
 from ..state import StateStore, batch_of
 from ..state.entries import MISSING
@@ -49,47 +49,47 @@ class Reused(NamedTuple):
 
 
 class Recorder:
-    """What one run reads from its store and writes to it.
+    """Reads and writes the results of one run.
 
-    ``resume``: reuse what is there, but for what ``from_task`` names and all behind it.
+    ``resume``: reuse stored results, except those of ``from_task`` and everything downstream.
     """
 
     def __init__(
         self,
         state: StateStore,
         dag_name: str,
-        layout: Layout,
+        indexed: IndexedDAG,
         params: Mapping[str, Any],
         *,
         resume: bool,
         from_task: object = None,
     ) -> None:
-        """Raises TypeError for what is no store, TaskNotFoundError for a task that is not there."""
+        """Raises TypeError for an invalid store, TaskNotFoundError for an unknown task."""
         self._state = check_store("run(state=…)", state)
-        self._dag_name, self._tasks, self._graph = dag_name, layout.tasks, layout.graph
-        self._records = Records(self._state, dag_name, layout.tasks, layout.graph, params)
+        self._dag_name, self._tasks, self._graph = dag_name, indexed.tasks, indexed.graph
+        self._records = Records(self._state, dag_name, indexed.tasks, indexed.graph, params)
         self._resume = resume
-        named = numbers_of(from_task, layout.graph.names, f"DAG {dag_name!r}")
-        once = (at for at, task in enumerate(layout.tasks) if task.policy.at_most_once)
+        named = numbers_of(from_task, indexed.graph.names, f"DAG {dag_name!r}")
+        once = (at for at, task in enumerate(indexed.tasks) if task.policy.at_most_once)
         self._held = set(once).difference(named) if resume else set()
         self._unfinished: set[int] = set()
-        # The run's own hooks follow its end, so they are called with each end.
-        hooks = [at for at, trigger in layout.triggers().items() if trigger in OF_THE_RUN]
-        self.again = layout.graph.with_downstream([*named, *hooks])
+        # The hooks of the run follow its end, so they are called at every end.
+        hooks = [at for at, trigger in indexed.triggers().items() if trigger in OF_THE_RUN]
+        self.rerun = indexed.graph.with_downstream([*named, *hooks])
         self._run_id = ""
 
     def begin(self, run_id: str) -> dict[int, Reused]:
-        """Return what is reused, by task number, and delete the results of all other tasks."""
+        """Return the reused results by task number, and delete those of all other tasks."""
         self._run_id = run_id
         order = self._graph.order()
         reused: dict[int, Reused] = {}
         for index in order if self._resume else ():
             ups = self._graph.upstream(index)
-            found = self._find_held(index) if index in self._held else None
-            if found is None and index not in self.again and all(up in reused for up in ups):
-                found = self._find(index)
-            if found is not None:
-                reused[index] = found
+            result = self._find_held(index) if index in self._held else None
+            if result is None and index not in self.rerun and all(up in reused for up in ups):
+                result = self._find(index)
+            if result is not None:
+                reused[index] = result
         with batch_of(self._state):
             for index in order:
                 if index not in reused and index not in self._unfinished:
@@ -99,12 +99,12 @@ class Recorder:
         return reused
 
     def record(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
-        """Store those that are results; one that cannot be stored comes back as a failure."""
+        """Store the results; an outcome that cannot be stored is returned as a failure."""
         done: list[Outcome] = []
         try:
             with batch_of(self._state):
                 done = [self._recorded(outcome) for outcome in outcomes]
-        except Exception as error:  # the batch as a whole: the disk is full, say
+        except Exception as error:  # of the whole batch: the disk may be full
             return [
                 _failed(outcome, error) if outcome.state in _RECORDED else outcome
                 for outcome in done or outcomes
@@ -112,17 +112,17 @@ class Recorder:
         return done
 
     def starting(self, index: int) -> None:
-        """Note that a task which must not start twice starts now. Called in any thread.
+        """Record that an at-most-once task starts now. Any thread may call this.
 
-        Raises WorkerLost if an earlier run has started it and has no result of it.
+        Raises WorkerLost if an earlier run started the task and recorded no result.
         """
         task = self._tasks[index]
         if index in self._unfinished:
             raise WorkerLost(
                 f"Task {task.name!r} of DAG {self._dag_name!r} was started by an earlier run, "
-                "which has recorded no result, so it may or may not have done its work. It is to "
-                "run at most once (at_most_once=True) and is not started again. Look whether its "
-                f"work was done; if it was not, resume with from_task={task.name!r}."
+                "which recorded no result, so it may or may not have done its work. It must run at "
+                "most once (at_most_once=True) and is not started again. Check whether its work "
+                f"was done; if it was not, resume with from_task={task.name!r}."
             )
         about = {"dag": self._dag_name, "task": task.name, "run_id": self._run_id}
         self._records.save(index, None, {**about, "outcome": _STARTED})
@@ -148,25 +148,25 @@ class Recorder:
         return outcome
 
     def _find_held(self, index: int) -> Reused | None:
-        """Return what came of a task that must not start twice, whatever it was made from."""
-        found = self._records.find(index)
-        if found is None:
+        """Return the result of an at-most-once task, whatever its inputs were."""
+        record = self._records.find(index)
+        if record is None:
             return None
-        if found.about.get("outcome") == TaskState.SUCCEEDED.value:
-            value = read_or_missing(self._state, found.key)
+        if record.about.get("outcome") == TaskState.SUCCEEDED.value:
+            value = read_or_missing(self._state, record.key)
             return None if value is MISSING else Reused(TaskState.SUCCEEDED, value)
-        if found.about.get("outcome") == _STARTED:
+        if record.about.get("outcome") == _STARTED:
             self._unfinished.add(index)
         return None
 
     def _find(self, index: int) -> Reused | None:
-        found = self._records.find(index)
-        if found is None or found.inputs is None or found.about.get("inputs") != found.inputs:
+        record = self._records.find(index)
+        if record is None or record.inputs is None or record.about.get("inputs") != record.inputs:
             return None
-        value = read_or_missing(self._state, found.key)
+        value = read_or_missing(self._state, record.key)
         if value is MISSING:
             return None
-        skipped = found.about.get("outcome") == TaskState.SKIPPED.value
+        skipped = record.about.get("outcome") == TaskState.SKIPPED.value
         return Reused(TaskState.SKIPPED if skipped else TaskState.SUCCEEDED, value)
 
     def _log(self, count: int) -> None:

@@ -1,11 +1,12 @@
-"""Where a run records its tasks in a state store: one entry for each, under ``DAG/TASK``.
+"""The entries of a run's tasks in a state store: one per task, under ``DAG/TASK``.
 
 Rules:
-- A key belongs to one task of one DAG: a ``/`` in a name is written ``%2F``, a ``%`` ``%25``. So
-  DAG ``sales/eu`` with task ``load`` and DAG ``sales`` with task ``eu/load`` keep apart.
-- Earlier releases joined the names as they are, and numbered unnamed bound tasks in the whole
-  program (binding.py). What they recorded is read where it stands, if its metadata name this DAG
-  and this task; what they recorded of others is neither read nor deleted.
+- A key belongs to one task of one DAG: ``/`` in a name is written ``%2F``, and ``%`` is written
+  ``%25``. So DAG ``sales/eu`` with task ``load`` and DAG ``sales`` with task ``eu/load`` have
+  different keys.
+- Earlier releases joined the names unchanged, and numbered unnamed bound tasks across the whole
+  program (binding.py). Their entries are read if the metadata names this DAG and this task. Their
+  entries of other tasks are neither read nor deleted.
 """
 
 from __future__ import annotations
@@ -26,8 +27,11 @@ FORMAT = 2  # of keys and names; earlier releases wrote none
 
 
 class Recorded(NamedTuple):
-    """What a store has of a task. ``inputs``: a digest of what it would be made from now, named as
-    the release that recorded it named tasks; None if that has no digest."""
+    """The entry of a task. ``about``: its metadata.
+
+    ``inputs``: a digest of the current inputs, with tasks named as in the release that made the
+    entry; None if they have no digest.
+    """
 
     key: str
     about: Mapping[str, Any]
@@ -51,7 +55,7 @@ class Records:
         self._inputs = [self._made_from(at, _name) for at in range(len(tasks))]
 
     def find(self, index: int) -> Recorded | None:
-        """Return what is recorded of a task, by this release or an earlier one."""
+        """Return the entry of a task, made by this release or an earlier one."""
         key = self.key(index)
         about = self._about(key)
         task = self._tasks[index]
@@ -60,15 +64,15 @@ class Records:
         return self._find_earlier(index)
 
     def save(self, index: int, value: object, about: Mapping[str, object]) -> None:
-        """Record a value and what is to be known of it."""
+        """Record a value and its metadata."""
         self._state.set(self.key(index), value, metadata={**about, "format": FORMAT})
 
     def inputs(self, index: int) -> str | None:
-        """Return a digest of what a task is called with beside results, None if there is none."""
+        """Return a digest of a task's inputs other than results, None if it has no digest."""
         return self._inputs[index]
 
     def delete(self, index: int) -> None:
-        """Forget what is recorded of a task."""
+        """Delete the entries of a task."""
         self._state.delete(self.key(index))
         earlier = self._find_earlier(index)
         if earlier is not None:
@@ -91,14 +95,14 @@ class Records:
         return Recorded(key, about, self._made_from(index, _earlier_name))
 
     def _about(self, key: str) -> Mapping[str, Any] | None:
-        """Return what stands beside a result; None, with a warning, if it cannot be read."""
+        """Return the metadata of a result; None, with a warning, if it cannot be read."""
         try:
             return self._state.get_metadata(key)
         except IllegalValue as error:
             warn_unreadable(key, error)
             return None
 
-    # -- what a task is made from --------------------------------------------------------------
+    # -- the inputs of a task ------------------------------------------------------------------
 
     def _made_from(self, index: int, name_of: Any) -> str | None:
         task, upstream = self._tasks[index], self._graph.upstream(index)

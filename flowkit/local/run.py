@@ -1,16 +1,15 @@
 """Running a DAG in this process.
 
-The calling thread carries out what ``core.run.Run`` decides, the same resolver that the scheduler
-uses: it begins attempts (attempts.py), waits for their outcomes, and tells the resolver. It
-alone touches the run's state, so nothing here needs a lock. Retries wait in a heap by due time,
-never in a thread.
+The calling thread carries out the decisions of ``core.run.Run``, the scheduler's resolver too: it
+begins attempts (attempts.py), waits for their outcomes and passes them to the resolver. Only this
+thread changes the state of the run, so no lock is needed. Retries wait in a heap, not in a thread.
 
 A timeout ends the attempt, not the function: a coroutine is cancelled, but a thread cannot be
-killed. Its attempt counts as failed with TaskTimeout, another thread takes its place, and what it
-returns later is dropped. A process is killed instead, here (processes.py) and on workers.
+killed. The attempt fails with TaskTimeout, another thread replaces the stuck one, and what the
+function returns later is dropped. A process is killed instead, here (processes.py) and on workers.
 
-On Ctrl-C nothing more begins, coroutines are cancelled, processes are killed, and KeyboardInterrupt
-leaves at once; a run that is awaited and cancelled (running.py) ends likewise.
+On Ctrl-C no further attempt begins, coroutines are cancelled, processes are killed, and
+KeyboardInterrupt is raised at once. Cancelling an awaited run (running.py) has the same effect.
 """
 
 from __future__ import annotations
@@ -30,19 +29,19 @@ from ..core.states import RunState, TaskState
 from ..core.triggers import GOES_ON
 from ..exceptions import RunCancelled, TaskTimeout, WaitTimeout
 from ..invoke import may_retry
-from ..layout import Layout
+from ..layout import IndexedDAG
 from ..logging import get_logger
 from .attempts import Attempts
 from .failure import failure_of
 from .hooks import LocalHooks
 from .outcome import Outcome, RunContext
 from .timers import Timer, Timers
-from .world import REAL_WORLD, World
+from .world import REAL_ENVIRONMENT, Environment
 
 if TYPE_CHECKING:
     from ..dag import DAG
     from ..running import Stopper
-    from .keeper import Keeper, Recording
+    from .keeper import Recording, RunPersistence
 
 Fact = tuple[int, TaskState]
 
@@ -54,24 +53,24 @@ def run_here(
     params: Mapping[str, Any] | None = None,
     timeout: float | None = None,
     recording: Recording | None = None,
-    world: World = REAL_WORLD,
+    environment: Environment = REAL_ENVIRONMENT,
     in_processes: bool = False,
     stopper: Stopper | None = None,
 ) -> dict[str, Any]:
     """Run ``dag`` and return {task name: result}. See ``DAG.run``.
 
-    ``recording``: the store that takes the results, and what of it is reused.
-    ``world``: that of a test has a clock that moves on when nothing but time is waited for.
+    ``recording``: the store for the results, and which of them to reuse.
+    ``environment``: in tests, its clock advances when the run only waits for time to pass.
     ``in_processes``: call plain tasks in other processes. ``stopper`` can end the run early.
     """
-    layout = dag.layout()
+    indexed = dag.indexed()
     given = MappingProxyType(dict(params or {}))
-    check_params(dag.name, layout, given)
-    run = _LocalRun(dag, layout, given, max_workers or dag.max_workers, world, in_processes)
-    if recording is not None or any(task.cache_ttl is not None for task in layout.tasks):
-        from .keeper import Keeper
+    check_params(dag.name, indexed, given)
+    run = _LocalRun(dag, indexed, given, max_workers or dag.max_workers, environment, in_processes)
+    if recording is not None or any(task.cache_ttl is not None for task in indexed.tasks):
+        from .keeper import RunPersistence
 
-        run.keeper = Keeper(dag.name, layout, given, recording)
+        run.persistence = RunPersistence(dag.name, indexed, given, recording)
     if stopper is not None:
         stopper.attach(run.interrupt)
     return run.run(timeout)
@@ -83,36 +82,36 @@ class _LocalRun:
     def __init__(
         self,
         dag: DAG,
-        layout: Layout,
+        indexed: IndexedDAG,
         params: Mapping[str, Any],
         max_workers: int | None,
-        world: World,
+        environment: Environment,
         in_processes: bool,
     ) -> None:
-        self._dag, self._tasks, self._own = dag, layout.tasks, layout.own
-        triggers = layout.triggers()
-        self._goes_on = {task for task, trigger in triggers.items() if trigger in GOES_ON}
-        self._run = Run(layout.graph, on_failure=dag.on_failure, triggers=triggers)
-        self._results = world.results(len(layout.tasks))
-        self._current = [1] * len(layout.tasks)  # the attempt whose outcome counts; 0: over
+        self._dag, self._tasks, self._own = dag, indexed.tasks, indexed.own
+        triggers = indexed.triggers()
+        self._continuing = {task for task, trigger in triggers.items() if trigger in GOES_ON}
+        self._run = Run(indexed.graph, on_failure=dag.on_failure, triggers=triggers)
+        self._results = environment.results(len(indexed.tasks))
+        self._current = [1] * len(indexed.tasks)  # the attempt whose outcome counts; 0: ended
         self._errors: dict[int, BaseException] = {}
         self._failed: int | None = None
-        self._clock, self._jitter = world.clock, world.jitter
-        self._timers = Timers(world.clock)
+        self._clock, self._jitter = environment.clock, environment.jitter
+        self._timers = Timers(environment.clock)
         self._interrupted = False
-        self._in_flight = 0  # attempts begun and not given up, whose outcome has not come yet
-        self.keeper: Keeper | None = None
+        self._in_flight = 0  # attempts that have begun, were not abandoned and have no outcome
+        self.persistence: RunPersistence | None = None
         run_id = self._run_id = uuid.uuid4().hex
-        log = self._log = world.log(get_logger(), run_id, dag.name, layout.tasks)
+        log = self._log = environment.log(get_logger(), run_id, dag.name, indexed.tasks)
         on_retry = None if dag.hooks is None else dag.hooks.on_retry
-        self._hooks = LocalHooks(run_id, dag.name, layout, params, on_retry)
+        hooks = self._hooks = LocalHooks(run_id, dag.name, indexed, params, on_retry)
         context = RunContext(
-            run_id, layout, params, self._results, dag.on_failure, log, self._goes_on, self._hooks
+            run_id, indexed, params, self._results, dag.on_failure, log, self._continuing, hooks
         )
         cores = os.cpu_count() or 1
         workers = max_workers or (cores if in_processes else min(32, cores + 4))
         self._attempts = Attempts(context, workers, bounded=max_workers is not None)
-        self._attempts.check = world.check
+        self._attempts.check = environment.check
         if in_processes:
             from .processes import Processes
 
@@ -137,28 +136,31 @@ class _LocalRun:
         if self._run.outcome is not RunState.SUCCEEDED:
             raise self._failure()
         self._log.completed(self._clock.monotonic() - begun)
-        over = [self._run.state(index) for index in range(self._own)]
+        states = [self._run.state(index) for index in range(self._own)]
         return {
             self._tasks[index].name: self._results[index]
-            for index, state in enumerate(over)
+            for index, state in enumerate(states)
             if state is TaskState.SUCCEEDED
         }
 
     def _begin(self) -> list[Command]:
-        """Start the run, or take it up again with the results of an earlier one."""
-        if self.keeper is None:
+        """Start the run, or resume it with the results of an earlier run."""
+        if self.persistence is None:
             return self._run.start()
-        reused = self.keeper.begin(self._run_id)
-        self._attempts.cache, self._attempts.starting = self.keeper.cache, self.keeper.starting
+        reused = self.persistence.begin(self._run_id)
+        self._attempts.cache, self._attempts.starting = (
+            self.persistence.cache,
+            self.persistence.starting,
+        )
         for index, (_, value) in reused.items():
             self._results[index], self._current[index] = value, 0
         self._log.reused({index: state for index, (state, _) in reused.items()})
         return self._run.restore((index, state) for index, (state, _) in reused.items())
 
     def interrupt(self) -> None:
-        """End the run with RunCancelled, as Ctrl-C would end it. Any thread may ask."""
+        """End the run with RunCancelled, as Ctrl-C would. Any thread may call this."""
         self._interrupted = True
-        self._attempts.outcomes.put(Outcome(-1, 0, TaskState.CANCELLED))  # wakes it up
+        self._attempts.outcomes.put(Outcome(-1, 0, TaskState.CANCELLED))  # wakes the run
 
     # -- carrying out ----------------------------------------------------------------------
 
@@ -172,8 +174,8 @@ class _LocalRun:
                 self._hooks.first_failure = command.failed
             elif isinstance(command, MarkTasks):
                 self._log.marked(command)
-                if self.keeper is not None:
-                    self.keeper.record_marked(command)
+                if self.persistence is not None:
+                    self.persistence.record_marked(command)
             elif isinstance(command, StopTasks):
                 self._obey(self._run.tasks_over(self._drop_retries(command.tasks)))
             elif isinstance(command, FinishRun):
@@ -184,13 +186,13 @@ class _LocalRun:
         self._attempts.begin(index, attempt)
 
     def _drop_retries(self, tasks: Collection[int]) -> list[Fact]:
-        """Cancel what waits for a retry; what is queued cancels itself when its turn comes."""
+        """Cancel tasks that wait for a retry. Queued attempts cancel themselves when they begin."""
         return [(task, TaskState.CANCELLED) for task in self._timers.drop_retries(set(tasks))]
 
     # -- taking in -------------------------------------------------------------------------
 
     def _advance(self, end: float | None) -> None:
-        """Wait until something has happened, then tell the resolver and do what it says."""
+        """Wait for outcomes or timers, pass them to the resolver and carry out its commands."""
         facts: list[Fact] = []
         for outcome in self._recorded(self._wait(end)):
             self._take(outcome, facts)
@@ -204,35 +206,36 @@ class _LocalRun:
             self._check_time(end)
 
     def _check_time(self, end: float | None) -> None:
-        """Raise if the run is not to go on: its time is over, or it was interrupted."""
+        """Raise if the run must not continue: it timed out or was interrupted."""
         if self._interrupted:
             raise RunCancelled(self._run_id)
         if end is not None and self._clock.monotonic() >= end:
             raise WaitTimeout(
                 self._run_id,
-                f"DAG {self._dag.name!r} did not end in the time given, so it was stopped: no "
+                f"DAG {self._dag.name!r} did not end within its timeout, so it was stopped: no "
                 "further task starts. Give run() a longer timeout.",
             )
 
     def _wait(self, end: float | None) -> list[Outcome]:
-        """Return all outcomes at hand; none if a timer, or the end, is due first."""
+        """Wait and return the available outcomes; none if a timer or the end is due first."""
         patience = self._timers.patience(end, idle=not self._in_flight)
         outcomes = self._attempts.outcomes
         try:
-            found = [outcomes.get(timeout=patience)]
+            available = [outcomes.get(timeout=patience)]
             while not outcomes.empty():
-                found.append(outcomes.get_nowait())
+                available.append(outcomes.get_nowait())
         except Empty:
             return []
         self._check_time(None)
-        return found
+        return available
 
     def _recorded(self, outcomes: list[Outcome]) -> list[Outcome]:
-        """Have the results among them recorded; what cannot be is a failure from here on."""
-        if self.keeper is None or not outcomes:
+        """Record the results among them; an outcome that cannot be recorded becomes a failure."""
+        if self.persistence is None or not outcomes:
             return outcomes
         current = self._current
-        return self.keeper.record([one for one in outcomes if one.attempt == current[one.task]])
+        valid = [outcome for outcome in outcomes if outcome.attempt == current[outcome.task]]
+        return self.persistence.record(valid)
 
     def _take(self, outcome: Outcome, facts: list[Fact]) -> None:
         index, attempt, state, value, duration = outcome
@@ -274,7 +277,7 @@ class _LocalRun:
     def _retry(self, index: int, failures: int, error: BaseException) -> bool:
         """Set the timer of the next attempt; False if there is none."""
         task = self._tasks[index]
-        if self._run.outcome is not None and index not in self._goes_on:
+        if self._run.outcome is not None and index not in self._continuing:
             return False
         delay = delay_before_retry(task.policy, failures, self._jitter(task, failures))
         if delay is None:
@@ -289,7 +292,7 @@ class _LocalRun:
 
     def _failure(self) -> Exception:
         errors = {index: error for index, error in self._errors.items() if index < self._own}
-        self._errors.clear()  # an error's frames refer to this run: it must not refer to the error
+        self._errors.clear()  # the frames of an error refer to this run: avoid a cycle
         failed = next(iter(errors)) if self._failed is None else self._failed
         named = {self._tasks[index].name: error for index, error in errors.items()}
         error = failure_of(self._run_id, self._dag.name, named, self._tasks[failed].name)

@@ -1,9 +1,9 @@
-"""How the functions of a run get into child processes: by name, or as they are.
+"""Sending the functions of a run to child processes: by name, or pickled.
 
-By name if this process finds the very function under its task's reference: a child then imports
-the same module and finds it as well. ``@task`` puts a Task in the function's place, so the task is
-looked up and asked for its function. Anything else is pickled (process_wire.py), and what cannot
-be pickled is refused before anything runs.
+A function is sent by name if this process finds it under the reference of its task: a child then
+imports the same module and finds it too. ``@task`` replaces the function by a Task, so the task is
+looked up and provides the function. Any other function is pickled (process_wire.py). A function
+that cannot be pickled is refused before anything runs.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from .process_wire import pack
 
 @dataclass(frozen=True, slots=True)
 class Cargo:
-    """The functions of a run, by number: the references of some, and the packed others."""
+    """The functions of a run, by number: references of some, packed code of the others."""
 
     refs: Mapping[int, str]
     code: Mapping[int, bytes]
-    numbers: Mapping[Task, int]  # by the task that others were bound from
+    numbers: Mapping[Task, int]  # by base task, which bound tasks share
 
     def number_of(self, task: Task) -> int:
         """Return the number of a task's function."""
@@ -37,7 +37,7 @@ class Cargo:
 def load_cargo(dag_name: str, tasks: Sequence[Task]) -> Cargo:
     """Return the functions of the plain tasks among ``tasks``; async ones stay in this process.
 
-    Raises NotImportableError for one that no child could get.
+    Raises NotImportableError for a function that cannot be sent to a child.
     """
     refs: dict[int, str] = {}
     code: dict[int, bytes] = {}
@@ -59,7 +59,7 @@ def find_function(ref: str) -> Callable[..., Any]:
     """Import the module of a reference and return the function. Raises LookupError."""
     module, _, qualname = ref.partition(":")
     try:
-        found: object = import_module(module)
+        value: object = import_module(module)
     except BaseException as error:
         raise LookupError(
             f"module {module!r} cannot be imported there: {error_text(error)}"
@@ -68,28 +68,28 @@ def find_function(ref: str) -> Callable[..., Any]:
     if registered is not None:
         return registered.func
     for part in qualname.split("."):
-        found = getattr(found, part, None)
-    if isinstance(found, Task):
-        return found.func
-    if not callable(found):
+        value = getattr(value, part, None)
+    if isinstance(value, Task):
+        return value.func
+    if not callable(value):
         raise LookupError(f"module {module!r} has no {qualname!r} there")
-    return found
+    return value
 
 
 def not_found(dag_name: str, task: Task, why: str) -> NotImportableError:
-    """Return the error for a task whose function a child has not found under its reference."""
+    """Return the error for a task whose function a child does not find under its reference."""
     if task.ref.startswith(("__main__:", "__mp_main__:")):
-        way = "Define it in the script outside of `if __name__ == '__main__':`, or in a module."
+        remedy = "Define it in the script outside of `if __name__ == '__main__':`, or in a module."
     else:
-        way = "A process started anew must find the module as this one did: by its import path."
-    return _refusal(dag_name, task, f"{why}. {way}")
+        remedy = "A new process must find the module as this one did: by its import path."
+    return _refusal(dag_name, task, f"{why}. {remedy}")
 
 
 def main_can_be_imported() -> bool:
-    """Whether children can import what ``__main__`` defines: it is a script or a module.
+    """Return whether children can import ``__main__``, since it is a script or a module.
 
-    Notebooks, interactive sessions, ``python -c`` and ``python -`` are not, nor is a package's
-    ``__main__``.
+    Notebooks, interactive sessions, ``python -c``, ``python -`` and the ``__main__`` of a package
+    cannot be imported.
     """
     main = sys.modules.get("__main__")
     spec = getattr(main, "__spec__", None)
@@ -105,25 +105,25 @@ def _why_not_by_name(task: Task) -> str | None:
     if "<locals>" in qualname:
         return "it is defined inside a function"
     if "<" in qualname:
-        return "it is no plain function"
+        return "it is not a plain function"
     if module == "__main__" and not main_can_be_imported():
         return "it is defined in a notebook or an interactive session"
     if module not in sys.modules:
         return f"its module {module!r} was not imported"
     try:
-        found = find_function(task.ref)
+        registered = find_function(task.ref)
     except LookupError:
-        found = None
-    return None if found is task.func else f"another function is {task.ref} by now"
+        registered = None
+    return None if registered is task.func else f"{task.ref} is now another function"
 
 
 def _packed_function(dag_name: str, task: Task, problem: str) -> bytes:
     try:
         return pack(task.func, whole=not main_can_be_imported())
     except Exception as error:
-        way = f", and it cannot be sent as it is ({error_text(error)}). Move it to the top level "
-        way += "of a module."
-        raise _refusal(dag_name, task, problem + way) from error
+        remedy = f", and it cannot be pickled ({error_text(error)}). Move it to the top level "
+        remedy += "of a module."
+        raise _refusal(dag_name, task, problem + remedy) from error
 
 
 def _refusal(dag_name: str, task: Task, text: str) -> NotImportableError:

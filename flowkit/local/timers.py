@@ -1,8 +1,8 @@
-"""What is due when, in a run in this process: retries, and the ends of attempts with a timeout.
+"""The timers of a run in this process: retries, and the deadlines of attempts with a timeout.
 
-Two heaps by due time. Retries go by the run's clock. Deadlines go by the computer's, whatever the
-run's is: a test can make hours pass, but what hangs, hangs in real time. A timer that has lost its
-meaning (its attempt is over) is not looked for: whoever is rung by it compares attempt numbers.
+There are two heaps ordered by due time. Retries use the clock of the run. Deadlines always use the
+clock of the computer: a test can make hours pass, but a task that hangs does so in real time. A
+timer stays in its heap when its attempt has ended; the receiver compares attempt numbers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..clock import SYSTEM_CLOCK, Clock
 
 
 class Timer(NamedTuple):
-    """Something due at ``when`` (seconds): a retry, or else the end of an attempt."""
+    """A retry, or else the deadline of an attempt, due at ``when`` (seconds)."""
 
     when: float
     order: int
@@ -35,20 +35,20 @@ class Timers:
         self._order = count()
 
     def set_retry(self, delay: float, task: int, attempt: int) -> None:
-        """Have the attempt begin in ``delay`` seconds."""
+        """Schedule the attempt to begin in ``delay`` seconds."""
         when = self._clock.monotonic() + delay
         heapq.heappush(self._retries, Timer(when, next(self._order), task, attempt, True))
 
     def set_deadline(self, when: float, task: int, attempt: int) -> None:
-        """Have the attempt end at ``when``, by the computer's clock."""
+        """Schedule the end of the attempt at ``when``, by the clock of the computer."""
         heapq.heappush(self._deadlines, Timer(when, next(self._order), task, attempt, False))
 
     def patience(self, end: float | None, *, idle: bool) -> float | None:
-        """Return the real seconds until something is due, None if only an outcome can be next.
+        """Return the real seconds until a timer is due, None if only an outcome can come next.
 
-        ``end``: the run's own end. A clock that is not the computer's is moved on to what is due
-        if no attempt goes on (``idle``); otherwise nobody waits for it, since only what goes on
-        can move it.
+        ``end``: the end of the run. If the run has a clock other than the computer's and no attempt
+        is running (``idle``), the clock is advanced to the next due time. While attempts are
+        running, that clock is not waited for, since only they can advance it.
         """
         first = self._retries[0].when if self._retries else None
         waits = [when - self._clock.monotonic() for when in (end, first) if when is not None]
@@ -62,7 +62,7 @@ class Timers:
         return max(0.0, min(waits)) if waits else None
 
     def pop_due(self) -> list[Timer]:
-        """Take out what is due."""
+        """Remove and return the timers that are due."""
         due = _pop(self._retries, self._clock.monotonic())
         return due + _pop(self._deadlines, SYSTEM_CLOCK.monotonic())
 

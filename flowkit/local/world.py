@@ -1,7 +1,7 @@
-"""What a run in this process takes from the world around it: time, chance, and who hears of it.
+"""The environment of a run in this process: its clock, its randomness and its log.
 
-A test brings a world of its own (flowkit.testing), in which hours pass at once, chance repeats
-itself and values go the way that they go to workers. The runner is the same in both.
+A test passes another environment (flowkit.testing), in which hours pass at once, randomness is
+repeatable and values are packed as for workers. The runner is the same in both.
 """
 
 from __future__ import annotations
@@ -24,24 +24,25 @@ def _jitter(task: Task, failures: int) -> float:
     return random.random()  # noqa: S311 - spreads retries, guards nothing
 
 
-def _room(count: int) -> list[Any]:
+def _empty_results(count: int) -> list[Any]:
     return [None] * count
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """``clock``: what retries and the run's timeout go by; timeouts of attempts are in real time.
+class Environment:
+    """``clock``: times retries and the timeout of the run; timeouts of attempts use real time.
 
-    ``jitter``: a number in [0, 1) for the retry after so many failures of a task. ``log``: makes
-    what hears of the run, from logger, run id, DAG name and tasks. ``results``: makes the list
-    that holds so many results. ``check``: may correct an outcome; called in the attempt's thread.
+    ``jitter``: returns a number in [0, 1) for the retry after this many failures of a task.
+    ``log``: makes the log of a run from a logger, the run id, the DAG name and the tasks.
+    ``results``: makes a list for this many results. ``check``: may replace an outcome; it is called
+    in the attempt's thread.
     """
 
     clock: Clock = SYSTEM_CLOCK
     jitter: Callable[[Task, int], float] = _jitter
     log: Callable[[FlowkitLogger, str, str, Sequence[Task]], LocalLog] = LocalLog
-    results: Callable[[int], list[Any]] = _room
+    results: Callable[[int], list[Any]] = _empty_results
     check: Callable[[Task, Outcome], Outcome] | None = None
 
 
-REAL_WORLD: Final = World()
+REAL_ENVIRONMENT: Final = Environment()

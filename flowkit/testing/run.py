@@ -33,13 +33,11 @@ def run_dag(
 ) -> DagResult:
     """Run a DAG in this process and return what happened. A failed task raises nothing here.
 
-    ``clock``: by default a new FakeClock, on which waits for retries take no time. A task that
-    moves it beyond its timeout has timed out; a task that hangs times out in real time.
-    ``strict_values``: send parameters, fixed arguments and results through the codec, as to
-    workers, so that a value that cannot be stored fails its task. ``seed``: for the jitter of
-    retries, which is always the same for one seed. ``params``, ``state``, ``resume``,
-    ``max_workers``: see
-    ``DAG.run``. Without ``state``, the cache is empty when the run begins.
+    ``clock``: by default a new FakeClock, with which waits for retries take no time. A task that
+    advances it by more than its timeout times out; a task that hangs times out in real time.
+    ``strict_values``: pack parameters, fixed arguments and results as for workers, so that a value
+    that cannot be stored fails its task. ``seed``: determines the jitter of retries. Other options:
+    see ``DAG.run``; without ``state``, the cache is empty when the run begins.
 
     Raises what ``DAG.run`` raises before anything runs, and CodecError for a bad parameter.
     """
@@ -49,17 +47,19 @@ def run_dag(
     _check(dag, params, {"state": state, "resume": resume or None, "from_task": None})
     clock = FakeClock() if clock is None else clock
     params = _as_sent(dag, params) if strict_values else params
-    recording = None if state is None else (state, resume, None)
+    records = None if state is None else (state, resume, None)
     if state is None:
         _forget_cached(dag)
-    environment = TestEnvironment(clock, seed, strict_values=strict_values)
-    world, own, begun = environment.world(), len(dag.tasks), clock.monotonic()
+    recorder = TestEnvironment(clock, seed, strict_values=strict_values)
+    environment, own, begun = recorder.environment(), len(dag.tasks), clock.monotonic()
     try:
-        run_here(dag, max_workers=max_workers, params=params, recording=recording, world=world)
+        run_here(
+            dag, max_workers=max_workers, params=params, recording=records, environment=environment
+        )
     except BaseException as error:
-        if error is not environment.failure:
+        if error is not recorder.failure:
             raise
-    return environment.result(dag.name, own, clock.monotonic() - begun)
+    return recorder.result(dag.name, own, clock.monotonic() - begun)
 
 
 def _check(dag: DAG, params: object, options: Mapping[str, object]) -> None:

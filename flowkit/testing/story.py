@@ -20,7 +20,7 @@ from ..exceptions import TaskTimeout
 from ..invoke import annotate, may_retry
 from ..local.log import LocalLog
 from ..local.outcome import Outcome
-from ..local.world import World
+from ..local.world import Environment
 from ..logging import FlowkitLogger
 from ..protocol.codec import pack, unpack
 from ..task import Task
@@ -115,9 +115,11 @@ class TestEnvironment:
         self._recorder: RunRecorder | None = None
         self._results: list[Any] = []
 
-    def world(self) -> World:
-        """Return the world that the run uses."""
-        return World(self._clock, self._jitter, self._listen, self._new_results, self._checked)
+    def environment(self) -> Environment:
+        """Return the environment that the run uses."""
+        return Environment(
+            self._clock, self._jitter, self._listen, self._new_results, self._checked
+        )
 
     @property
     def failure(self) -> BaseException | None:

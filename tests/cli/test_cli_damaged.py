@@ -50,7 +50,7 @@ HONEST = {
     ("graph", "--run", "failed", "--format", "svg"): (0, ["<svg", "breaks"]),
     ("cancel", "failed"): (4, ["is over already"]),
     ("resume", "failed", "--from-task", "\x1b[2J"): (4, ["has no task '\\x1b[2J'"]),
-    ("status", "\x1b[2J"): (2, ["is no run id"]),
+    ("status", "\x1b[2J"): (2, ["is not a run id"]),
     ("--\x1b[2J",): (2, ["No such option", "\\x1b[2J"]),
     ("\x1b[2J",): (2, ["\\x1b[2J"]),
     ("dead", "ls", "\x1b[2J"): (2, ["\\x1b[2J"]),

@@ -171,8 +171,8 @@ def test_an_unknown_run(talk: Run, words: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("status", "a b"), "is no run id"),
-        (("submit", "chain.py", "--run-id", "a b"), "'--run-id': 'a b' is no run id"),
+        (("status", "a b"), "is not a run id"),
+        (("submit", "chain.py", "--run-id", "a b"), "'--run-id': 'a b' is not a run id"),
         (("submit", "chain.py", "--ttl", "7y"), "result_ttl = '7y'"),
         (("submit", "chain.py", "--timeout", "3"), "--timeout limits the wait"),
         (("submit", "chain.py", "-p", "sizes=3"), "unknown parameter 'sizes'"),

@@ -16,7 +16,7 @@ import pytest
 from console import alive
 from helpers import wait_until
 
-from flowkit.daemons import LONGEST_LINE, QUICK_DEATHS, Daemon, Keeper, Line, Pipe
+from flowkit.daemons import LONGEST_LINE, QUICK_DEATHS, Daemon, DaemonGroup, Line, Pipe
 from flowkit.exceptions import FlowkitError
 from flowkit.loader import load_app
 from flowkit.process_end import how_it_ended
@@ -239,11 +239,11 @@ def test_it_starts_again_after_it_was_stopped_and_not_twice(app: str) -> None:
     system = LocalSystem(app, on_line=lambda line: None)
     for _ in range(2):
         with system:
-            with pytest.raises(RuntimeError, match="runs already"):
+            with pytest.raises(RuntimeError, match="already running"):
                 system.start()
             system.wait_ready()
     system.stop()
-    with pytest.raises(FlowkitError, match="does not run"):
+    with pytest.raises(FlowkitError, match="is not running"):
         system.check()
     with pytest.raises(RuntimeError, match="has not been started"):
         _ = system.url
@@ -274,11 +274,11 @@ def test_a_daemon_that_dies_at_once_is_given_up_after_some_times(tmp_path: Path)
     (tmp_path / "dying.py").write_text("raise SystemExit(7)\n")
     lines: list[Line] = []
     environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    keeper = Keeper([Daemon("dying", ["dying"], environ)], lines.append, grace=1.0)
-    keeper.start()
-    wait_until("it is given up", lambda: keeper.failure)
-    keeper.stop()
-    assert keeper.failure == "The dying cannot work: it ended by exit code 7."
+    group = DaemonGroup([Daemon("dying", ["dying"], environ)], lines.append, grace=1.0)
+    group.start()
+    wait_until("it is given up", lambda: group.failure)
+    group.stop()
+    assert group.failure == "The dying cannot work: it ended by exit code 7."
     assert [line.level for line in lines] == ["WARNING"] * (QUICK_DEATHS - 1)
 
 
@@ -306,10 +306,10 @@ def test_a_daemon_that_ignores_term_is_killed(tmp_path: Path) -> None:
     lines: list[Line] = []
     environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
     daemon = Daemon("deaf", ["deaf"], environ)
-    keeper = Keeper([daemon], lines.append, grace=0.2)
-    keeper.start()
+    group = DaemonGroup([daemon], lines.append, grace=0.2)
+    group.start()
     wait_until("it has spoken", lambda: lines)
-    keeper.stop()
+    group.stop()
     assert daemon.process is not None
     assert daemon.process.returncode == -signal.SIGKILL
 

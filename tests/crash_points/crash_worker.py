@@ -24,14 +24,14 @@ from flowkit.exceptions import LeaseLost
 from flowkit.logging import FlowkitLogger
 from flowkit.protocol.worker_store import Claim, Outcome
 from flowkit.worker.async_lane import POLL_S, AsyncLane
-from flowkit.worker.board import Board, Executing
+from flowkit.worker.board import Executing, ExecutionSlots
 from flowkit.worker.child import Child
-from flowkit.worker.children import Children, Death, Kid
+from flowkit.worker.children import ChildPool, ChildProcess, Death
 from flowkit.worker.config import ExitCode, WorkerConfig
 from flowkit.worker.daemon import WorkerDaemon
-from flowkit.worker.enforcer import Enforcer
+from flowkit.worker.enforcer import AttemptKiller
 from flowkit.worker.sync_lane import SyncLane
-from flowkit.worker.undertaker import Undertaker
+from flowkit.worker.undertaker import DeathReporter
 
 if TYPE_CHECKING:
     from crash_world import World
@@ -48,7 +48,7 @@ def quiet_log() -> FlowkitLogger:
     return FlowkitLogger("flowkit.crash", SILENCE)
 
 
-class GuardedBoard(Board):
+class GuardedSlots(ExecutionSlots):
     """A board on which a dead process writes nothing more."""
 
     process: Process
@@ -93,16 +93,16 @@ class TurnAsyncLane(AsyncLane):
 
     def turn(self) -> None:
         """Claim and run until there is nothing more, then ask whether to wait."""
-        desk = self._desk
+        mailbox = self._mailbox
         while True:
-            got = desk.exchange(len(self._free))
+            got = mailbox.exchange(len(self._free))
             self._start_claims()
             self.process.check()
             self._loop.run_until_complete(self._run_begun())
             self.process.check()
-            if not got and not desk.unsent:
+            if not got and not mailbox.unsent:
                 break
-        self._waiter.wait_for_work(desk.lists, POLL_S)
+        self._waiter.wait_for_work(mailbox.lists, POLL_S)
 
     async def _run_begun(self) -> None:
         await asyncio.sleep(0)
@@ -127,20 +127,20 @@ class ChildUnit(Child):
         self.process.on_wait = self._end_turn
         self.code = -9  # as if it had been killed
         self._idle = False
-        lanes.board.process = self.process
+        lanes.slots.process = self.process
         with (
             patch.object(child_module, "configure_logging", lambda *how: quiet_log()),
             patch.object(child_module, "Link", self.process.link),
             patch.object(child_module, "SyncLane", partial(TurnLane, self.process)),
             patch.object(child_module, "AsyncLane", partial(TurnAsyncLane, self.process)),
         ):
-            super().__init__(config, number, lanes.worker, lanes.board, -1)
+            super().__init__(config, number, lanes.worker, lanes.slots, -1)
             self._open_lanes()
 
     def _end_turn(self) -> None:
         self._idle = True
 
-    def _may_go_on(self, done: int) -> bool:
+    def _may_claim_more(self, done: int) -> bool:
         return not self._idle
 
     def _leave(self, code: ExitCode) -> Any:
@@ -165,8 +165,8 @@ class ChildUnit(Child):
         """Do the reporter's part during a long task: send what is done, give back what is not."""
         assert self._sync is not None
         try:
-            self._sync._desk.exchange(0)
-            self._sync._desk.give_back()
+            self._sync._mailbox.exchange(0)
+            self._sync._mailbox.give_back()
         except LeaseLost:
             self._leave(ExitCode.LEASE_LOST)
         self.process.check()
@@ -188,10 +188,10 @@ class Lanes(NamedTuple):
     """Whose lanes a child has, and its board."""
 
     worker: str
-    board: GuardedBoard
+    slots: GuardedSlots
 
 
-class Puppet(Kid):
+class Puppet(ChildProcess):
     """A child as its parent sees it; killing it takes no signal."""
 
     unit: ChildUnit
@@ -205,35 +205,35 @@ class Puppet(Kid):
 
     @contextmanager
     def stopped(self) -> Iterator[list[Executing]]:
-        yield list(self.board.executing())
+        yield list(self.slots.executing())
 
 
-class Crew(Children):
+class PuppetPool(ChildPool):
     """The children of one incarnation."""
 
     def __init__(self, config: WorkerConfig, worker: str, parent: ParentUnit) -> None:
         super().__init__(config, worker, lambda *args: None, lambda: None)
         self._parent = parent
 
-    def fork(self) -> Kid:
+    def fork(self) -> ChildProcess:
         number, lanes = self._next, self.next_lanes()
         self._next += 1
-        board = GuardedBoard(ASYNC_SLOTS)
-        kid = Puppet(number, next(_numbers), board, -1, lanes, 0.0)
-        kid.unit = self._parent.new_child(number, Lanes(self._worker, board))
-        self.alive[kid.pid] = kid
-        return kid
+        slots = GuardedSlots(ASYNC_SLOTS)
+        child = Puppet(number, next(_numbers), slots, -1, lanes, 0.0)
+        child.unit = self._parent.new_child(number, Lanes(self._worker, slots))
+        self.alive[child.pid] = child
+        return child
 
     def collect(self) -> list[Death]:
         deaths: list[Death] = []
-        for pid, kid in list(self.alive.items()):
-            assert isinstance(kid, Puppet)
-            if not kid.unit.process.alive:
+        for pid, child in list(self.alive.items()):
+            assert isinstance(child, Puppet)
+            if not child.unit.process.alive:
                 del self.alive[pid]
                 # It lived long enough for the next one to be started at once.
-                code = kid.unit.code  # of a unit that ended itself, which says why
+                code = child.unit.code  # of a unit that ended itself, which says why
                 said = None if code < 0 else code
-                deaths.append(Death(kid, code, 60.0, tuple(kid.board.executing()), said))
+                deaths.append(Death(child, code, 60.0, tuple(child.slots.executing()), said))
         return deaths
 
 
@@ -267,12 +267,12 @@ class ParentUnit(WorkerDaemon):
             patch.object(daemon_module, "Link", self.process.link),
         ):
             super().__init__(config)
-        self._warden: Any = NoWarden()
+        self._orphan_killer: Any = NoWarden()
 
     def _new_incarnation(self) -> None:
-        self._undertaker = Undertaker(self._store, self._outages)
-        self._enforcer = Enforcer(self._undertaker, self._log)
-        self._children = Crew(self._config, self._keeper.worker, self)
+        self._death_reporter = DeathReporter(self._store, self._outages)
+        self._attempt_killer = AttemptKiller(self._death_reporter, self._log)
+        self._children = PuppetPool(self._config, self._keeper.worker, self)
 
     def new_child(self, number: int, lanes: Lanes) -> ChildUnit:
         """Start a child."""
@@ -289,10 +289,10 @@ class ParentUnit(WorkerDaemon):
         self._duties(blameless=False)
         self._fill_up()
         before = self._world.executed
-        for kid in list(self._children.alive.values()):
-            assert isinstance(kid, Puppet)
-            if kid.unit.process.alive and not kid.unit.process.executing:
-                kid.unit.turn()
+        for child in list(self._children.alive.values()):
+            assert isinstance(child, Puppet)
+            if child.unit.process.alive and not child.unit.process.executing:
+                child.unit.turn()
         return self._world.executed != before
 
     def stop(self) -> None:

@@ -24,7 +24,7 @@ from flowkit.embedded import EmbeddedServer
 from flowkit.protocol.scripts import names
 from flowkit.scheduler.reaper import Reaper
 from flowkit.worker.children import Death
-from flowkit.worker.undertaker import Undertaker
+from flowkit.worker.undertaker import DeathReporter
 
 SEED = os.environ.get("CRASH_SEED") or secrets.token_hex(4)
 MOST = {"redis": 60, "embedded": 12}
@@ -106,13 +106,13 @@ def test_a_scheduler_that_reaps_nobody_is_found_out(
 def test_a_worker_that_reports_no_death_is_found_out(
     redis_server: RealRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bury = Undertaker.bury
+    report_death = DeathReporter.report_death
 
-    def bury_if_orderly(self: Undertaker, death: Death, *, blameless: bool) -> None:
+    def bury_if_orderly(self: DeathReporter, death: Death, *, blameless: bool) -> None:
         if death.orderly:
-            bury(self, death, blameless=blameless)
+            report_death(self, death, blameless=blameless)
 
-    monkeypatch.setattr(Undertaker, "bury", bury_if_orderly)
+    monkeypatch.setattr(DeathReporter, "report_death", bury_if_orderly)
     assert "is not over" in found(redis_server.url, "cached", Kind.DIE_BEFORE, "complete")
 
 

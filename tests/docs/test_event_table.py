@@ -13,10 +13,10 @@ from pages import ROOT, table
 CODE = ("flowkit", "scheduler", "worker")
 PAGE = ROOT / "docs" / "howto" / "logging.md"
 # What writes an event, or passes one on to what does → which argument is its name.
-WRITERS = {"event": 1, "_write": 1, "_say": 0, "_tell": 0, "_end": 3, "warn_once": 0}
+WRITERS = {"event": 1, "_write": 1, "_say": 0, "_log_debug": 0, "_end": 3, "warn_once": 0}
 LEVEL_OF = {"_say": "SYSTEM", "warn_once": "WARNING"}
 LEVEL_OF_MODULE = {
-    ("worker/executor.py", "_tell"): "DEBUG",
+    ("worker/executor.py", "_log_debug"): "DEBUG",
     ("worker/enforcer.py", "_end"): "WARNING",
 }
 NAME = re.compile(r"[a-z]+(_[a-z]+)*")

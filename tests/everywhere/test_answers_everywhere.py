@@ -35,4 +35,4 @@ def test_a_condition_that_answers_with_a_coroutine_or_a_generator_is_refused(
     error = place.run(dag).error
     assert error is not None
     assert error[0] == "TypeError"
-    assert f"answered with a {kind}, which counts as true whatever it would say" in error[1]
+    assert f"returned a {kind}, which always counts as true" in error[1]

@@ -62,7 +62,7 @@ def test_calls_with_wrong_types_are_answered_with_a_sentence(standing: System) -
         with pytest.raises(TypeError, match="dag must be a DAG, not 5"):
             client.submit(5)  # type: ignore[arg-type]
         handle = client.submit(say_dag("hi"))
-        with pytest.raises(TypeError, match="named by its name, a string, not by 3"):
+        with pytest.raises(TypeError, match="name of a task must be a string, not 3"):
             handle.result(3)  # type: ignore[arg-type]
 
 
@@ -110,7 +110,7 @@ def test_a_queue_that_no_task_can_name_is_refused(system: System) -> None:
     words = ["-m", "flowkit.worker", "--app", "fault_app", "--queues", "gpu,a b"]
     program = system.run_program("worker", words)
     assert program.exit_code() == 2
-    assert "--queues names 'a b', which no queue can be called" in program.log
+    assert "--queues has 'a b', which is not a valid queue name" in program.log
 
 
 # -- Redis that must not be used ----------------------------------------------------------------

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from flowkit.logging import FlowkitLogger
-from flowkit.supervisor import Charge, Supervisor
+from flowkit.supervisor import SupervisedProcess, Supervisor
 
 
 def child(folder: Path, number: int, how: str) -> int:
@@ -54,17 +54,19 @@ def lines(folder: Path, number: int) -> list[str]:
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    charges = [
-        Charge(f"shard {number}/{len(sys.argv) - 2}", partial(child, folder, number, how))
+    processes = [
+        SupervisedProcess(
+            f"shard {number}/{len(sys.argv) - 2}", partial(child, folder, number, how)
+        )
         for number, how in enumerate(sys.argv[2:])
     ]
     deaths = folder / "deaths.txt"
 
-    def on_death(charge: Charge) -> None:
+    def on_death(process: SupervisedProcess) -> None:
         with deaths.open("a") as notes:
-            notes.write(charge.name + "\n")
+            notes.write(process.name + "\n")
 
-    sys.exit(Supervisor(charges, FlowkitLogger("flowkit"), on_death=on_death).run())
+    sys.exit(Supervisor(processes, FlowkitLogger("flowkit"), on_death=on_death).run())
 
 
 if __name__ == "__main__":

@@ -220,7 +220,7 @@ def test_code_without_a_version_is_told(capsys: pytest.CaptureFixture[str]) -> N
     for _ in range(2):
         dag.run()
     assert re.match(
-        r"use: the version of its code cannot be told: \(closure of .*\)\.handle: <class 'object'>",
+        r"use: the version of its code is unknown: \(closure of .*\)\.handle: <class 'object'>",
         warnings(capsys)[0],
     )
     assert len(calls()) == 2

@@ -343,4 +343,4 @@ def test_a_cached_task_works_round_a_task_cache_that_hides_its_code(
     for _ in range(2):
         assert alone(made).run() == {"number": 3}
     assert calls() == [("number", 3)]
-    assert "the version of its code cannot be told" in warnings(capsys)[0]
+    assert "the version of its code is unknown" in warnings(capsys)[0]

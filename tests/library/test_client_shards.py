@@ -343,5 +343,5 @@ def test_a_closed_client_says_that_it_is_closed(connect: Connect, dag: DAG) -> N
     run = client.submit(dag)
     client.close()
     for call in (client.runs, run.record, lambda: run.wait(1), lambda: client.submit(dag)):
-        with pytest.raises(FlowkitError, match="this client is closed, and its handles with it"):
+        with pytest.raises(FlowkitError, match="this client and its handles are closed"):
             call()

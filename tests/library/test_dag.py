@@ -163,7 +163,7 @@ def test_edges_appended_by_hand_count_whichever_list_they_are_in():
     b.upstream.append(c)
     assert sorted(edge_names(DAG())) == ["ab", "cb"]
     a.downstream.append("c")
-    with pytest.raises(DAGError, match="'a' has 'c' among its edges, which is no task"):
+    with pytest.raises(DAGError, match="'a' has 'c' among its edges, which is not a task"):
         DAG().tasks  # noqa: B018
 
 
@@ -398,7 +398,7 @@ def test_what_workers_could_not_find_is_an_error_that_says_what_to_do():
     with pytest.raises(NotImportableError, match=r"'short' .*it is a lambda"):
         check(lambda_task)
 
-    with pytest.raises(NotImportableError, match="no plain function"):
+    with pytest.raises(NotImportableError, match="not a plain function"):
         check(Task(Doubler(), name="object"))
 
 
@@ -406,7 +406,7 @@ def test_two_tasks_of_one_function_are_an_error_that_leads_to_bind():
     one = Task(textwrap.dedent, name="one")
     two = Task(textwrap.dedent, name="two", when=bool)
     check(two)
-    with pytest.raises(NotImportableError, match=r"'one' .*another task by now.*\.bind"):
+    with pytest.raises(NotImportableError, match=r"'one' .*now another task.*\.bind"):
         check(one, two)
 
 

@@ -89,7 +89,7 @@ def test_with_continue_the_note_names_the_other_failures():
     failing("two", KeyError("second"))
     with pytest.raises(ValueError, match="first") as caught:
         DAG("etl", on_failure="continue", max_workers=1).run()
-    assert caught.value.__notes__[0].endswith("Failed as well: 'two'.")
+    assert caught.value.__notes__[0].endswith("Also failed: 'two'.")
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
@@ -292,7 +292,7 @@ def _run_of(made: Task) -> Attempts:
     with DAG("one") as dag:
         dag.add(made)
     log = LocalLog(get_logger(), "r", dag.name, dag.tasks)
-    context = RunContext("r", dag.layout(), {}, [None], OnFailure.STOP, log)
+    context = RunContext("r", dag.indexed(), {}, [None], OnFailure.STOP, log)
     return Attempts(context, 1, bounded=True)
 
 
@@ -301,7 +301,7 @@ def test_a_run_over_its_timeout_raises_wait_timeout_and_starts_nothing_more():
     stuck = Task(lambda: release.wait(PATIENCE), name="stuck")
     stuck >> Task(lambda x: ran.append(1), name="after")
     try:
-        with pytest.raises(WaitTimeout, match="DAG 'etl' did not end in the time given"):
+        with pytest.raises(WaitTimeout, match="DAG 'etl' did not end within its timeout"):
             DAG("etl").run(timeout=0.05)
     finally:
         release.set()

@@ -159,7 +159,7 @@ def test_the_traceback_of_a_bug(text: str, capsys: Capture) -> None:
 
 @nasty
 def test_health_checks(text: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
-    monkeypatch.setattr(health, "_found", lambda *args: text)
+    monkeypatch.setattr(health, "_check_all", lambda *args: text)
     monkeypatch.setattr(health, "load_settings", lambda: SimpleNamespace(redis_url="x", shards=()))
     assert health.main(["worker"]) == 0
     shown = capsys.readouterr().out

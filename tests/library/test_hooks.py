@@ -32,22 +32,22 @@ def dag_of(*tasks: Task, **options: Any) -> DAG:
 
 def test_a_hook_is_a_task_behind_the_others() -> None:
     dag = dag_of(guarded, hooks=Hooks(on_success=note, on_failure=note_async))
-    layout = dag.layout()
-    assert [one.name for one in layout.tasks] == [
+    indexed = dag.indexed()
+    assert [one.name for one in indexed.tasks] == [
         "guarded",
         "guarded.on_failure",
         "hooked.on_success",
         "hooked.on_failure",
     ]
-    assert layout.own == 1
-    assert [one.is_async for one in layout.tasks] == [False, False, False, True]
+    assert indexed.own == 1
+    assert [one.is_async for one in indexed.tasks] == [False, False, False, True]
     assert dag.tasks == [guarded]  # the DAG's own tasks, and its drawings, are without them
     assert "on_failure" not in dag.visualize()
 
 
 def test_bound_tasks_have_hooks_of_their_own() -> None:
     dag = dag_of(guarded.bind("first"), guarded.bind("second"))
-    hooks = [one.name for one in dag.layout().tasks][2:]
+    hooks = [one.name for one in dag.indexed().tasks][2:]
     assert hooks == ["first.on_failure", "second.on_failure"]
 
 
@@ -67,7 +67,7 @@ def test_only_what_may_be_skipped_gets_a_hook_for_it() -> None:
 
     with DAG("hooked", hooks=Hooks(on_skip=note)) as dag:
         guarded >> sometimes >> joined
-    names = [one.name for one in dag.layout().tasks]
+    names = [one.name for one in dag.indexed().tasks]
     assert [name for name in names if name.endswith("on_skip")] == [
         "sometimes.on_skip",
         "joined.on_skip",
@@ -101,8 +101,10 @@ def test_on_retry_is_no_coroutine() -> None:
 
 
 def test_a_task_cannot_be_a_hook_of_its_own_dag() -> None:
-    with pytest.raises(DAGError, match="'guarded2' is the on_failure hook of 'hooked' and a task"):
-        dag_of(guarded2, hooks=Hooks(on_failure=guarded2)).layout()
+    with pytest.raises(
+        DAGError, match="'guarded2' is the on_failure hook of 'hooked' and also a task"
+    ):
+        dag_of(guarded2, hooks=Hooks(on_failure=guarded2)).indexed()
 
 
 @task
@@ -115,7 +117,7 @@ def test_hooks_are_given_as_hooks() -> None:
 
 
 def test_a_function_given_as_the_policy_is_told_where_it_belongs() -> None:
-    with pytest.raises(ValueError, match=r"goes into hooks=Hooks\(on_failure=…\)"):
+    with pytest.raises(ValueError, match=r"pass hooks=Hooks\(on_failure=…\)"):
         DAG("hooked", on_failure=note)  # type: ignore[arg-type]
 
 

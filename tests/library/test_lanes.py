@@ -14,7 +14,7 @@ import pytest
 from flowkit import DAG, Task, TaskExecutionError, task
 from flowkit.exceptions import DAGError
 from flowkit.local.lanes import LoopThread
-from flowkit.local.process_children import Nursery
+from flowkit.local.process_children import ChildPool
 
 PATIENCE = 20.0
 
@@ -59,7 +59,7 @@ def test_a_coroutine_that_exits_fails_its_task_and_no_other(exits, bounded):
     ) as caught:
         dag.run(max_workers=4 if bounded else None)
     assert "Raised by task 'gives_up'" in caught.value.__notes__[0]
-    assert "Failed as well" not in caught.value.__notes__[0]
+    assert "Also failed" not in caught.value.__notes__[0]
 
 
 @pytest.mark.parametrize("bounded", [False, True])
@@ -179,10 +179,10 @@ def test_a_run_that_gets_no_event_loop_says_so(monkeypatch):
 
 def test_a_process_run_that_gets_no_thread_says_so_each_time(threads_left):
     threads_left(0)
-    nursery = Nursery()
+    child_pool = ChildPool()
     for _ in range(2):
         with pytest.raises(RuntimeError, match="can't start new thread"):
-            nursery.start_kid()
+            child_pool.start_child()
     with pytest.raises(DAGError, match="a process cannot be started"):
         _dag(one).run(executor="process")
 

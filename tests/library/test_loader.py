@@ -268,7 +268,7 @@ def test_a_file_that_would_hide_a_needed_module_is_an_error(write, stem):
 def test_a_file_named_like_a_loaded_module_is_an_error_naming_both(write):
     first, second = write("one/same_name_zz.py"), write("two/same_name_zz.py")
     load_app(str(first))
-    with pytest.raises(AppError, match="loaded already, from") as caught:
+    with pytest.raises(AppError, match="already loaded, from") as caught:
         load_app(str(second))
     assert str(first) in str(caught.value)
     assert str(second) in str(caught.value)

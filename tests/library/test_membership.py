@@ -142,9 +142,9 @@ def test_tasks_of_several_modules_that_come_together_are_warned_of_once(caplog):
     task(elsewhere)
     dag = DAG("everything")
     with caplog.at_level(logging.WARNING):
-        dag.layout()
-        dag.layout()
-        DAG("named", tasks=list(DAG().tasks)).layout()
+        dag.indexed()
+        dag.indexed()
+        DAG("named", tasks=list(DAG().tasks)).indexed()
     (warning,) = [one.getMessage() for one in caplog.records]
     assert warning.startswith(
         f"DAG everything covers all 2 registered tasks, of 2 modules: another_pipeline, {__name__}."
@@ -234,7 +234,7 @@ def test_a_name_that_was_given_or_that_another_dag_knows_is_never_changed():
     DAG("first", tasks=[shared])
     second = DAG("second", tasks=[part.bind(n=2), shared])
     with pytest.raises(DuplicateTaskError, match="two tasks named 'part_2'"):
-        second.layout()
+        second.indexed()
     twice = DAG("third", tasks=[part.bind("same"), part.bind("same")])
     assert names(twice) == ["same", "same"]
 

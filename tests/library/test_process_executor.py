@@ -115,7 +115,7 @@ def test_results_are_recorded_and_taken_up_again(path):
 
 
 def test_a_dag_of_async_tasks_alone_starts_no_process(monkeypatch):
-    monkeypatch.setattr("flowkit.local.process_children.Nursery.start_kid", lambda self: 1 / 0)
+    monkeypatch.setattr("flowkit.local.process_children.ChildPool.start_child", lambda self: 1 / 0)
     assert run(tasks.here) == {"here": (os.getpid(), "here")}
 
 
@@ -281,7 +281,7 @@ def test_cloudpickle_sends_functions_that_no_module_has():
 def test_what_even_cloudpickle_cannot_send_is_refused_before_anything_runs(path):
     lock = threading.Lock()
     with pytest.raises(
-        NotImportableError, match=r"'locked'.*a lambda.*cannot be sent as it is.*lock.*top level"
+        NotImportableError, match=r"'locked'.*a lambda.*cannot be pickled.*lock.*top level"
     ):
         run(tasks.sleep, Task(lambda: lock, name="locked"), params={"path": path})
     assert not os.path.exists(path)

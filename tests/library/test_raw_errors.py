@@ -42,7 +42,7 @@ from flowkit.testing import run_dag
         (lambda: RedisStateManager("redis://h", name=5), "name of a RedisStateManager must be"),  # type: ignore[arg-type]
         (lambda: run_dag(1), "dag must be a DAG, not 1"),  # type: ignore[arg-type]
         (lambda: run_dag(DAG("d"), params=5), "params must be a mapping"),  # type: ignore[arg-type]
-        (lambda: number_of(3, ["a"], "run 'r'"), "named by its name, a string, not by 3"),  # type: ignore[arg-type]
+        (lambda: number_of(3, ["a"], "run 'r'"), "name of a task must be a string, not 3"),  # type: ignore[arg-type]
     ],
 )
 def test_a_wrong_type_is_answered_with_a_sentence(call: Callable[[], Any], says: str) -> None:

@@ -137,7 +137,7 @@ def test_two_tasks_of_one_name_in_one_cell_are_an_error_as_ever(cell, text):
     cell(text)
     assert names() == ["t", "t"]
     with pytest.raises(DuplicateTaskError, match="two tasks named 't'"):
-        DAG().layout()
+        DAG().indexed()
 
 
 def test_a_function_of_an_imported_module_is_no_definition_of_its_own(cell):

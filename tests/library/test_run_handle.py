@@ -29,7 +29,7 @@ def test_a_run_that_was_accepted_and_is_gone_is_lost() -> None:
         run = client.submit(dag, run_id="nightly")
         with client.shards[0].store() as store:
             drop_namespace(store.link, "flowkit")
-        with pytest.raises(RunLost, match=r"'nightly' was accepted and is not in Redis any more"):
+        with pytest.raises(RunLost, match=r"'nightly' was accepted and is no longer in Redis"):
             run.wait(5)
 
 
@@ -116,7 +116,7 @@ def test_a_wait_ends_when_redis_stays_away(
         with pytest.raises(RedisUnavailable) as caught:
             run.wait(timeout)
         (note,) = caught.value.__notes__
-        assert note == f"Run {run.run_id} goes on where its workers reach Redis."
+        assert note == f"Run {run.run_id} continues as long as its workers reach Redis."
 
 
 def test_a_run_that_nobody_submitted_is_not_found() -> None:
@@ -162,7 +162,7 @@ def test_one_that_goes_on_ends_the_wait_for_many_in_time() -> None:
         with pytest.raises(WaitTimeout) as caught:
             client.wait_all(runs, 0.1)
         assert caught.value.run_id == runs[1].run_id
-        text = "1 of 3 runs were not over after 0.1 s; they go on. The first of them is "
+        text = "1 of 3 runs had not ended after 0.1 s; they continue. The first of them is "
         assert str(caught.value).startswith(f"{text}{runs[1].run_id!r}. No scheduler is running")
 
 

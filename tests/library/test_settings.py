@@ -153,7 +153,7 @@ def test_keys_may_be_written_with_underscores_but_not_in_both_ways(tmp_path: Pat
     assert load_settings(cwd=tmp_path, environ={}).result_ttl == 60
     project(tmp_path, "[tool.flowkit]\nresult_ttl = 60\nresult-ttl = 61")
     assert failure(tmp_path) == (
-        f"{path}: [tool.flowkit] has result_ttl twice, with - and with _; keep one of them."
+        f"{path}: [tool.flowkit] has result_ttl twice, with - and with _; remove one of them."
     )
 
 
@@ -295,7 +295,7 @@ def test_a_bad_redis_url_is_reported_without_its_password(tmp_path: Path) -> Non
         "it does not begin with redis://, rediss://, unix:// or redis+sentinel://; write it "
         "like redis://"
     )
-    assert "it is no text" in failure(tmp_path, redis_url=6379)
+    assert "it is not a string" in failure(tmp_path, redis_url=6379)
 
 
 def test_a_name_that_is_no_setting_is_refused(tmp_path: Path) -> None:
@@ -462,7 +462,7 @@ def test_a_file_may_have_the_urls_as_a_list(tmp_path: Path) -> None:
     project(tmp_path, '[tool.flowkit]\nredis-url = ["redis://:secret@a", 5]')
     message = failure(tmp_path)
     assert "redis_url = ['redis://:***@a', 5]" in message
-    assert "it is no text" in message
+    assert "it is not a string" in message
 
 
 def test_a_shard_is_shown_without_its_password() -> None:

@@ -57,7 +57,7 @@ def test_a_namespace_that_is_given_beside_another_one_in_the_url_is_refused() ->
         load_settings(environ={}, redis_url="redis://:secret@h#etl", namespace="shop")
     assert str(caught.value) == (
         "namespace = 'shop' (flag --namespace) contradicts redis://:***@h#etl (flag --redis): a "
-        "URL with a # names the namespace by itself. Leave one of them out."
+        "URL with a # already names the namespace. Leave one of them out."
     )
     with pytest.raises(SettingsError):
         Client.connect("redis://h#etl", "shop")

@@ -140,7 +140,7 @@ def test_arguments_that_cannot_be_told_apart_are_refused_by_their_path(
         return 1
 
     text = (
-        r"TaskCache: calls of 'query' cannot be told apart by these arguments: "
+        r"TaskCache: calls of 'query' cannot be distinguished by these arguments: "
         r"arguments\['connection'\]\[0\]: <class 'object'> .* takes plain data\."
     )
     with pytest.raises(IllegalValue, match=text):
@@ -221,7 +221,7 @@ def test_a_stored_result_that_cannot_be_read_is_made_again(
         return 1
 
     assert compute() == 1
-    assert "State 'compute' cannot be read, so it is made again" in caplog.text
+    assert "State 'compute' cannot be read, so it is computed again" in caplog.text
     assert StateManager(path).get("compute") == 1
 
 
@@ -293,7 +293,7 @@ def test_what_has_no_result_to_keep_is_refused(state: StateManager) -> None:
         yield 1
 
     for wrong in (5, int, "text"):
-        with pytest.raises(TypeError, match=r"TaskCache keeps the results of functions, and .* is"):
+        with pytest.raises(TypeError, match=r"TaskCache decorates functions, and .* is not"):
             TaskCache(state)(wrong)  # type: ignore[type-var]
     with pytest.raises(TypeError, match=r"'rows' is a generator function.*Return a list"):
         TaskCache(state)(rows)
@@ -318,7 +318,7 @@ def test_two_functions_of_one_name_in_one_store_are_warned_of(
     assert caplog.records == []
     TaskCache(state)(B.load)
     (warning,) = [one for one in caplog.records if one.levelno == logging.WARNING]
-    assert "keep their results under one name, 'load', in one store" in warning.getMessage()
+    assert "store their results under one name, 'load', in one store" in warning.getMessage()
 
 
 def test_what_a_factory_makes_with_other_variables_is_warned_of(

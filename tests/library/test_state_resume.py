@@ -390,12 +390,12 @@ def test_a_thousand_results_are_recorded_in_fewer_writes(tmp_path: Path, log: Lo
 
 
 def refusals() -> Iterator[tuple[dict[str, Any], str]]:
-    yield {"resume": True}, r"resume=True needs the store of an earlier run: give state=…"
+    yield {"resume": True}, r"resume=True needs the store of an earlier run: pass state=…"
     text = r"state=, resume= and from_task= belong to runs in this process.*`flowkit resume RUN_ID`"
     yield {"state": StateManager(), "executor": "redis"}, text
     yield {"resume": True, "executor": "redis"}, text
     yield {"from_task": "a", "executor": "redis"}, text
-    text = r"from_task= says from where on .* give state=… and resume=True as well"
+    text = r"from_task= names the tasks .* also pass state=… and resume=True"
     yield {"from_task": "a"}, text
     yield {"from_task": "a", "state": StateManager()}, text
     text = r"DAG 'etl' has no task 'bb'; its tasks are 'a', 'b', 'c', 'd'. Did you mean 'b'\?"

@@ -191,7 +191,7 @@ def test_a_folder_that_another_account_has_planted_is_refused(shared: Path) -> N
     give_away(folder)
     message = refusal(folder / "state.json")
     assert f"{folder} belongs to " in message
-    assert "lies in a folder that every account can write" in message
+    assert "is in a folder that every account can write" in message
     assert list(folder.iterdir()) == []
 
 

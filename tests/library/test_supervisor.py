@@ -16,7 +16,7 @@ import supervised
 from helpers import wait_until
 
 from flowkit.logging import FlowkitLogger
-from flowkit.supervisor import Charge, Supervisor
+from flowkit.supervisor import SupervisedProcess, Supervisor
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -175,13 +175,13 @@ def test_a_child_that_cannot_be_started_is_tried_again_later(
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(os, "fork", no_more)
-    charge = Charge("shard 1/2", lambda: 0)
-    supervisor = Supervisor([charge], FlowkitLogger("flowkit.test", "ERROR"))
+    process = SupervisedProcess("shard 1/2", lambda: 0)
+    supervisor = Supervisor([process], FlowkitLogger("flowkit.test", "ERROR"))
     supervisor._start_due()
-    first = charge.due
-    assert charge.pid == 0
+    first = process.due
+    assert process.pid == 0
     assert first > time.monotonic()
     supervisor._start_due()
-    assert charge.due == first, "not before it is due"
+    assert process.due == first, "not before it is due"
     assert "The process of shard 1/2 cannot be started: " in capsys.readouterr().out
     assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])

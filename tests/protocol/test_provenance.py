@@ -98,10 +98,10 @@ def test_the_key_comes_from_the_environment_or_a_file_and_is_never_shown(tmp_pat
         ({"FLOWKIT_SIGNING_KEY": f"{secret} s3cret"}, "at least 16 bytes"),
         ({"FLOWKIT_SIGNING_KEY": secret, "FLOWKIT_SIGNING_KEY_FILE": "x"}, "are both set"),
         ({"FLOWKIT_SIGNING_KEY_FILE": str(tmp_path / "none")}, "cannot be read: No such file"),
-        ({"FLOWKIT_SIGNING_KEY": ""}, "FLOWKIT_SIGNING_KEY is set and blank"),
-        ({"FLOWKIT_SIGNING_KEY": " \n"}, "FLOWKIT_SIGNING_KEY is set and blank"),
-        ({"FLOWKIT_SIGNING_KEY_FILE": ""}, "FLOWKIT_SIGNING_KEY_FILE is set and blank"),
-        ({"FLOWKIT_SIGNING_KEY": "", "FLOWKIT_SIGNING_KEY_FILE": str(path)}, "set and blank"),
+        ({"FLOWKIT_SIGNING_KEY": ""}, "FLOWKIT_SIGNING_KEY is set but blank"),
+        ({"FLOWKIT_SIGNING_KEY": " \n"}, "FLOWKIT_SIGNING_KEY is set but blank"),
+        ({"FLOWKIT_SIGNING_KEY_FILE": ""}, "FLOWKIT_SIGNING_KEY_FILE is set but blank"),
+        ({"FLOWKIT_SIGNING_KEY": "", "FLOWKIT_SIGNING_KEY_FILE": str(path)}, "set but blank"),
     ):
         with pytest.raises(SettingsError, match=words) as caught:
             load_settings(cwd=tmp_path, environ=environ)

@@ -14,8 +14,8 @@ from helpers import wait_until
 from flowkit import Task, task
 from flowkit.protocol.records import ErrorInfo
 from flowkit.worker.async_lane import AsyncLane
-from flowkit.worker.board import Board
-from flowkit.worker.desk import Desk
+from flowkit.worker.board import ExecutionSlots
+from flowkit.worker.desk import Mailbox
 
 CAPACITY = 3
 
@@ -25,16 +25,16 @@ class Rig:
 
     def __init__(self, store: Counter, *tasks: Task, args: tuple[object, ...] = ()) -> None:
         self.store = store
-        self.board = Board(CAPACITY)
+        self.slots = ExecutionSlots(CAPACITY)
         self.errors: list[BaseException] = []
         shelf: Any = Shelf(dag_of(*tasks), *args)
-        desk = Desk(store, LANE + "a", ["default~async"])  # type: ignore[arg-type]
+        mailbox = Mailbox(store, LANE + "a", ["default~async"])  # type: ignore[arg-type]
         self.lane = AsyncLane(
-            desk,
+            mailbox,
             store,  # type: ignore[arg-type]
             shelf,
             executor_of(shelf),
-            self.board,
+            self.slots,
             trouble=trouble_of(self.errors.append),
         )
 
@@ -43,7 +43,7 @@ class Rig:
         self.lane.drain()
         self.close()
         assert self.errors == []
-        assert list(self.board.executing()) == []
+        assert list(self.slots.executing()) == []
         assert len(self.lane._free) == CAPACITY, "a slot was lost"
 
     def close(self) -> None:
@@ -94,7 +94,7 @@ def test_as_many_run_at_a_time_as_there_is_room_for(gate: threading.Event) -> No
     rig = Rig(Patient(*map(claim_of, range(5))), *[one] * 5)
     rig.lane.start()
     wait_until("the room is full", lambda: len(started) == CAPACITY)
-    assert len(list(rig.board.executing())) == CAPACITY
+    assert len(list(rig.slots.executing())) == CAPACITY
     assert len(rig.store.stock) == 2
     gate.set()
     assert rig.tokens(5) == [f"{n},1,S" for n in range(5)]
@@ -172,7 +172,7 @@ def test_a_cancel_before_the_first_line_gives_everything_back(gate: threading.Ev
     assert blocked.wait(20)
     store.stock.append(claim_of(1))
     wait_until("it is claimed", lambda: "r1,1" in store.held)
-    wait_until("it is prepared", lambda: len(list(rig.board.executing())) == 2)
+    wait_until("it is prepared", lambda: len(list(rig.slots.executing())) == 2)
     rig.lane.cancel("r1,1,1")
     block.set()
     assert rig.tokens(2) == ["0,1,S", "1,1,C"]
@@ -211,7 +211,7 @@ def test_the_board_names_an_attempt_while_its_condition_is_asked() -> None:
     seen: list[list[str]] = []
 
     def look(value: object) -> bool:
-        seen.append([one.key for one in rig.board.executing()])
+        seen.append([one.key for one in rig.slots.executing()])
         return False
 
     @task(when=look)

@@ -5,93 +5,97 @@ from __future__ import annotations
 import pytest
 from bench import claim_of
 
-from flowkit.worker.board import SLOT_BYTES, Board
+from flowkit.worker.board import SLOT_BYTES, ExecutionSlots
 
 
 @pytest.fixture
-def board() -> Board:
-    return Board(3)
+def slots() -> ExecutionSlots:
+    return ExecutionSlots(3)
 
 
-def test_an_empty_board_says_nothing(board: Board) -> None:
-    assert list(board.executing()) == []
-    assert not board.overdue(1e12)
+def test_an_empty_board_says_nothing(slots: ExecutionSlots) -> None:
+    assert list(slots.executing()) == []
+    assert not slots.overdue(1e12)
 
 
-def test_it_says_who_executes_in_which_slot(board: Board) -> None:
-    board.enter(0, "run-1,7,2")
-    board.enter(2, "run-2,0,1")
-    first, second = board.executing()
+def test_it_says_who_executes_in_which_slot(slots: ExecutionSlots) -> None:
+    slots.enter(0, "run-1,7,2")
+    slots.enter(2, "run-2,0,1")
+    first, second = slots.executing()
     assert (first.slot, first.run, first.task, first.attempt) == (0, "run-1", 7, 2)
     assert (second.slot, second.key) == (2, "run-2,0")
-    board.leave(0)
-    assert [one.slot for one in board.executing()] == [2]
+    slots.leave(0)
+    assert [one.slot for one in slots.executing()] == [2]
 
 
-def test_with_a_deadline_it_says_what_to_do_when_it_passes(board: Board) -> None:
-    board.enter(1, "r1,0,1|0,1,W,500,default,5|2.5|a name | with bars|", 100.0)
-    (one,) = board.executing()
+def test_with_a_deadline_it_says_what_to_do_when_it_passes(slots: ExecutionSlots) -> None:
+    slots.enter(1, "r1,0,1|0,1,W,500,default,5|2.5|a name | with bars|", 100.0)
+    (one,) = slots.executing()
     assert (one.token, one.limit, one.deadline) == ("0,1,W,500,default,5", 2.5, 100.0)
     assert one.name == "a name | with bars|"
 
 
-def test_a_deadline_is_overdue_once_it_has_passed(board: Board) -> None:
-    board.enter(0, "r1,0,1")
-    board.enter(3, "r1,1,1", 100.0)
-    assert not board.overdue(99.9)
-    assert board.overdue(100.1)
-    board.disarm(3)
-    assert not board.overdue(100.1), "the call was over in time"
-    assert len(list(board.executing())) == 2
-    board.enter(3, "r1,1,1", 100.0)
-    board.leave(3)
-    assert not board.overdue(100.1)
+def test_a_deadline_is_overdue_once_it_has_passed(slots: ExecutionSlots) -> None:
+    slots.enter(0, "r1,0,1")
+    slots.enter(3, "r1,1,1", 100.0)
+    assert not slots.overdue(99.9)
+    assert slots.overdue(100.1)
+    slots.disarm(3)
+    assert not slots.overdue(100.1), "the call was over in time"
+    assert len(list(slots.executing())) == 2
+    slots.enter(3, "r1,1,1", 100.0)
+    slots.leave(3)
+    assert not slots.overdue(100.1)
 
 
 @pytest.mark.parametrize(("spent", "suspect"), [("", False), ("1/2*3", False), ("1/2*3!", True)])
-def test_it_knows_a_suspect(board: Board, spent: str, suspect: bool) -> None:
+def test_it_knows_a_suspect(slots: ExecutionSlots, spent: str, suspect: bool) -> None:
     claim = claim_of(4, 5, spent)
-    board.enter(0, claim.board_key)
-    board.enter(1, f"{claim.board_key}|4,5,F|1.0|name!", 9.0)
-    for one in board.executing():
+    slots.enter(0, claim.board_key)
+    slots.enter(1, f"{claim.board_key}|4,5,F|1.0|name!", 9.0)
+    for one in slots.executing():
         assert (one.key, one.attempt, one.suspect) == ("r1,4", 5, suspect)
 
 
-def test_the_longest_ids_keep_their_token_and_lose_the_end_of_the_name(board: Board) -> None:
+def test_the_longest_ids_keep_their_token_and_lose_the_end_of_the_name(
+    slots: ExecutionSlots,
+) -> None:
     run, queue, name = "r" * 128, "q" * 64 + "~async", "\N{SNOWMAN}" * 200
     token = f"999999,999,W,315360000000,{queue},9"
     text = f"{run},999999,999!|{token}|86400.125|{name}"
-    for slot in range(board.slots):
-        board.enter(slot, text, 1.0)
-    for one in board.executing():
+    for slot in range(slots.count):
+        slots.enter(slot, text, 1.0)
+    for one in slots.executing():
         assert (one.run, one.task, one.attempt, one.suspect) == (run, 999_999, 999, True)
         assert one.token == token
         assert one.limit == 86400.125
         assert name.startswith(one.name)
-    assert len(list(board.executing())) == board.slots, "a slot has run over into the next"
+    assert len(list(slots.executing())) == slots.count, "a slot has run over into the next"
 
 
-def test_a_shorter_text_leaves_nothing_of_a_longer_one(board: Board) -> None:
-    board.enter(0, "long-run-id,12345,1|12345,1,F|1.0|long name", 5.0)
-    board.enter(0, "r,1,1")
-    (one,) = board.executing()
+def test_a_shorter_text_leaves_nothing_of_a_longer_one(slots: ExecutionSlots) -> None:
+    slots.enter(0, "long-run-id,12345,1|12345,1,F|1.0|long name", 5.0)
+    slots.enter(0, "r,1,1")
+    (one,) = slots.executing()
     assert (one.key, one.token, one.name, one.deadline) == ("r,1", "", "", 0.0)
 
 
-def test_a_writer_that_dies_in_the_middle_leaves_a_board_that_can_be_read(board: Board) -> None:
+def test_a_writer_that_dies_in_the_middle_leaves_a_board_that_can_be_read(
+    slots: ExecutionSlots,
+) -> None:
     """Its process is killed after any number of bytes; the flag goes up last."""
-    whole = Board(0)
+    whole = ExecutionSlots(0)
     whole.enter(0, "r,22,333")
     for written in range(1, SLOT_BYTES):
-        board.enter(0, "run-of-before,1,1|1,1,F|1.0|before", 5.0)
-        board.leave(0)
-        board._memory[1:written] = whole._memory[1:written]
-        assert list(board.executing()) == []
-        assert not board.overdue(1e12)
+        slots.enter(0, "run-of-before,1,1|1,1,F|1.0|before", 5.0)
+        slots.leave(0)
+        slots._memory[1:written] = whole._memory[1:written]
+        assert list(slots.executing()) == []
+        assert not slots.overdue(1e12)
 
 
 @pytest.mark.parametrize("start", ["", "x"])
-def test_a_name_may_be_cut_within_a_letter(board: Board, start: str) -> None:
-    board.enter(0, f"r1,0,1|0,1,F|1.0|{start}{'ü' * 300}", 9.0)
-    (attempt,) = board.executing()
+def test_a_name_may_be_cut_within_a_letter(slots: ExecutionSlots, start: str) -> None:
+    slots.enter(0, f"r1,0,1|0,1,F|1.0|{start}{'ü' * 300}", 9.0)
+    (attempt,) = slots.executing()
     assert attempt.name.startswith(f"{start}üüü")

@@ -14,7 +14,7 @@ from helpers import wait_until
 
 SCRIPT = """
 import os, signal, sys, time
-from flowkit.worker.children import Children
+from flowkit.worker.children import ChildPool
 from flowkit.worker.config import WorkerConfig
 
 def child_main(config, number, worker, board, control):
@@ -26,13 +26,13 @@ def child_main(config, number, worker, board, control):
         time.sleep(1)
     os._exit(3)  # it dies by itself
 
-children = Children(WorkerConfig("app", "redis://127.0.0.1:1/0"), "W", child_main, lambda: None)
-kid = children.fork()
+pool = ChildPool(WorkerConfig("app", "redis://127.0.0.1:1/0"), "W", child_main, lambda: None)
+child = pool.fork()
 input()  # until the test knows what the child has started
 if sys.argv[1] == "killed":
-    kid.kill()
+    child.kill()
 else:
-    while not children.collect():
+    while not pool.collect():
         time.sleep(0.01)
 input()
 """

@@ -26,13 +26,13 @@ from flowkit.protocol.link import Link
 from flowkit.protocol.worker_store import Outcome, WorkerStore
 from flowkit.worker import sync_lane, trouble
 from flowkit.worker.async_lane import AsyncLane
-from flowkit.worker.board import Board
-from flowkit.worker.children import Kid
+from flowkit.worker.board import ExecutionSlots
+from flowkit.worker.children import ChildProcess
 from flowkit.worker.config import WorkerConfig
-from flowkit.worker.desk import Desk
+from flowkit.worker.desk import Mailbox
 from flowkit.worker.lease_keeper import LeaseKeeper
 from flowkit.worker.sync_lane import SyncLane
-from flowkit.worker.undertaker import Undertaker
+from flowkit.worker.undertaker import DeathReporter
 
 
 @pytest.fixture(autouse=True)
@@ -79,8 +79,10 @@ def test_a_sync_lane_outlasts_damaged_keys_and_runs_what_it_claims_then() -> Non
     note, calls = counted()
     store: Any = Damaged(claim_of())
     shelf: Any = Shelf(dag_of(note))
-    desk = Desk(store, LANE, ["default"])
-    lane = SyncLane(desk, store, shelf, executor_of(shelf), Board(0), trouble=trouble_of())
+    mailbox = Mailbox(store, LANE, ["default"])
+    lane = SyncLane(
+        mailbox, store, shelf, executor_of(shelf), ExecutionSlots(0), trouble=trouble_of()
+    )
     looks = iter([StoreError("WRONGTYPE of its wake list"), None])
 
     def wait_for_work(lists: object, seconds: float) -> bool:
@@ -100,31 +102,33 @@ def test_an_outcome_that_must_be_recorded_first_outlasts_damaged_keys() -> None:
     note, calls = counted()
     store: Any = Damaged(claim_of(spent="0="), failures=0)
     shelf: Any = Shelf(dag_of(note))
-    board = Board(0)
-    desk = Desk(store, LANE, ["default"])
-    lane = SyncLane(desk, store, shelf, executor_of(shelf), board, trouble=trouble_of())
+    slots = ExecutionSlots(0)
+    mailbox = Mailbox(store, LANE, ["default"])
+    lane = SyncLane(mailbox, store, shelf, executor_of(shelf), slots, trouble=trouble_of())
     store.on_complete = lambda: setattr(store, "failures", 0 if store.outcomes else 2)
-    desk.exchange(1)
+    mailbox.exchange(1)
     lane._work_off()
     assert calls == [1]
     assert [outcome.token for outcome in store.outcomes] == ["0,1,S"]
-    assert list(board.executing()) == []
+    assert list(slots.executing()) == []
 
 
 def test_while_a_task_runs_its_neighbours_outcomes_outlast_damaged_keys() -> None:
     note, _ = counted()
     store: Any = Damaged(failures=2)
     shelf: Any = Shelf(dag_of(note))
-    desk = Desk(store, LANE, ["default"])
+    mailbox = Mailbox(store, LANE, ["default"])
     ended: list[BaseException] = []
     lane_trouble = trouble_of(ended.append)
-    lane = SyncLane(desk, store, shelf, executor_of(shelf), Board(0), trouble=lane_trouble)
+    lane = SyncLane(
+        mailbox, store, shelf, executor_of(shelf), ExecutionSlots(0), trouble=lane_trouble
+    )
     lane._since = 1.0  # a task has been running for long
-    desk.put(Outcome("r1", "0,1,S"))
+    mailbox.put(Outcome("r1", "0,1,S"))
     threading.Thread(target=lane._report, daemon=True).start()
     lane._active.set()
     wait_until("the outcome is sent", lambda: len(store.outcomes) == 1)
-    desk.put(Outcome("r1", "1,1,S"))
+    mailbox.put(Outcome("r1", "1,1,S"))
     store.failures = 2
     lane._active.set()
     wait_until("the reporter has lived on", lambda: len(store.outcomes) == 2)
@@ -136,9 +140,11 @@ def test_a_sync_lane_winds_up_through_damaged_keys(monkeypatch: pytest.MonkeyPat
     note, _ = counted()
     store: Any = Damaged(failures=3)
     shelf: Any = Shelf(dag_of(note))
-    desk = Desk(store, LANE, ["default"])
-    lane = SyncLane(desk, store, shelf, executor_of(shelf), Board(0), trouble=trouble_of())
-    desk.put(Outcome("r1", "0,1,S"))
+    mailbox = Mailbox(store, LANE, ["default"])
+    lane = SyncLane(
+        mailbox, store, shelf, executor_of(shelf), ExecutionSlots(0), trouble=trouble_of()
+    )
+    mailbox.put(Outcome("r1", "0,1,S"))
     lane.drain()
     lane.run()
     assert [outcome.token for outcome in store.outcomes] == ["0,1,S"]
@@ -149,9 +155,11 @@ def test_an_async_lane_waits_for_work_beside_a_damaged_wake_list() -> None:
     store: Any = Counter()
     shelf: Any = Shelf(dag_of(note))
     ended: list[BaseException] = []
-    desk = Desk(store, LANE, ["default"])
+    mailbox = Mailbox(store, LANE, ["default"])
     lane_trouble = trouble_of(ended.append)
-    lane = AsyncLane(desk, store, shelf, executor_of(shelf), Board(1), trouble=lane_trouble)
+    lane = AsyncLane(
+        mailbox, store, shelf, executor_of(shelf), ExecutionSlots(1), trouble=lane_trouble
+    )
     looks: list[int] = []
 
     def wait_for_work(lists: object, seconds: float) -> bool:
@@ -179,9 +187,9 @@ def test_an_async_lane_outlasts_damaged_keys_and_runs_what_it_claims_then() -> N
 
     store: Any = Damaged(claim_of())
     shelf: Any = Shelf(dag_of(note))
-    board = Board(1)
-    desk = Desk(store, LANE, ["default"])
-    lane = AsyncLane(desk, store, shelf, executor_of(shelf), board, trouble=trouble_of())
+    slots = ExecutionSlots(1)
+    mailbox = Mailbox(store, LANE, ["default"])
+    lane = AsyncLane(mailbox, store, shelf, executor_of(shelf), slots, trouble=trouble_of())
     lane.start()
     wait_until("the outcome is sent", lambda: [one.token for one in store.outcomes] == ["0,1,S"])
     lane.drain()
@@ -268,7 +276,7 @@ def test_reports_of_a_lane_with_damaged_keys_go_behind_the_others_in_their_order
     outages: OutageLog,
 ) -> None:
     sent: list[tuple[str, int]] = []
-    undertaker = Undertaker(SimpleNamespace(), outages)  # type: ignore[arg-type]
+    death_reporter = DeathReporter(SimpleNamespace(), outages)  # type: ignore[arg-type]
 
     def report(lane: str, number: int, *, broken: bool) -> None:
         def send() -> None:
@@ -276,15 +284,15 @@ def test_reports_of_a_lane_with_damaged_keys_go_behind_the_others_in_their_order
                 raise StoreError("WRONGTYPE")
             sent.append((lane, number))
 
-        undertaker._queue(lane, send)
+        death_reporter._queue(lane, send)
 
     report("W.0", 1, broken=True)
     report("W.0", 2, broken=True)
     report("W.1", 3, broken=False)
     report("W.1", 4, broken=False)
-    assert not undertaker.deliver()
-    assert undertaker.lanes == ["W.1", "W.0"], "a lane that is not reported stays registered"
-    assert undertaker.deliver()
+    assert not death_reporter.deliver()
+    assert death_reporter.lanes == ["W.1", "W.0"], "a lane that is not reported stays registered"
+    assert death_reporter.deliver()
     assert sent == [("W.1", 3), ("W.1", 4), ("W.0", 1), ("W.0", 2)]
 
 
@@ -305,19 +313,19 @@ def test_reports_of_a_lane_with_damaged_keys_go_behind_the_others_in_their_order
 )
 def test_a_slot_that_makes_no_sense_is_passed_over(text: str) -> None:
     """The memory is shared with user code. A text without a number ended the worker's parent."""
-    board = Board(1)
-    board.enter(0, text, 1.0)
-    board.enter(1, "r1,1,1")
-    assert [attempt.key for attempt in board.executing()] == ["r1,1"]
-    assert board.overdue(2.0)
+    slots = ExecutionSlots(1)
+    slots.enter(0, text, 1.0)
+    slots.enter(1, "r1,1,1")
+    assert [attempt.key for attempt in slots.executing()] == ["r1,1"]
+    assert slots.overdue(2.0)
 
 
 def test_no_text_becomes_a_second_line_of_the_control_pipe() -> None:
     reader, writer = os.pipe()
-    kid = Kid(0, 0, Board(0), writer, ("W.0", "W.0a"), 0.0)
+    child = ChildProcess(0, 0, ExecutionSlots(0), writer, ("W.0", "W.0a"), 0.0)
     nasty = ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", "\udc80"]
     for end in nasty:
-        kid.tell(f"stop W.0 a{end}drain,0,1")
+        child.tell(f"stop W.0 a{end}drain,0,1")
     os.close(writer)
     with os.fdopen(reader, "r", encoding="utf-8", errors="replace") as lines:
         told = list(lines)

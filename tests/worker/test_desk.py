@@ -13,27 +13,27 @@ from flowkit.protocol.decoding import Oversized
 from flowkit.protocol.oversize import too_large
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import Exchange, Outcome
-from flowkit.worker.desk import MAX_BATCH, Desk
+from flowkit.worker.desk import MAX_BATCH, Mailbox
 
 
 def outcome(task: int) -> Outcome:
     return Outcome("r1", f"{task},1,S")
 
 
-def desk_of(store: Counter, **more: object) -> Desk:
-    return Desk(store, LANE, ["default"], **more)  # type: ignore[arg-type]
+def desk_of(store: Counter, **more: object) -> Mailbox:
+    return Mailbox(store, LANE, ["default"], **more)  # type: ignore[arg-type]
 
 
 def test_outcomes_go_out_and_claims_come_in_by_one_call() -> None:
     store = Counter(claim_of(0), claim_of(1))
-    desk = desk_of(store)
-    assert desk.exchange(1) == 1
-    desk.put(outcome(0))
-    assert desk.unsent == 1
-    assert desk.exchange(5) == 1
+    mailbox = desk_of(store)
+    assert mailbox.exchange(1) == 1
+    mailbox.put(outcome(0))
+    assert mailbox.unsent == 1
+    assert mailbox.exchange(5) == 1
     assert store.calls == [(1, 0, 1), (2, 1, 5)]
-    assert [claim.task for claim in desk.inbox] == [0, 1]
-    assert desk.unsent == 0
+    assert [claim.task for claim in mailbox.inbox] == [0, 1]
+    assert mailbox.unsent == 0
 
 
 def test_nothing_to_say_and_nothing_wanted_is_no_call() -> None:
@@ -45,11 +45,11 @@ def test_nothing_to_say_and_nothing_wanted_is_no_call() -> None:
 def test_a_call_that_claims_nothing_leaves_the_call_number_alone() -> None:
     """Else the claim of the call before could not be asked for again."""
     store = Counter(claim_of(0))
-    desk = desk_of(store)
-    desk.exchange(1)
-    desk.put(outcome(0))
-    desk.exchange(0)
-    desk.exchange(1)
+    mailbox = desk_of(store)
+    mailbox.exchange(1)
+    mailbox.put(outcome(0))
+    mailbox.exchange(0)
+    mailbox.exchange(1)
     assert [call for call, _, _ in store.calls] == [1, 1, 2]
 
 
@@ -66,12 +66,12 @@ def test_an_outcome_that_is_too_large_fails_its_task_and_no_other() -> None:
     """All of them were sent for ever, together with all that came later."""
     store = Small(claim_of(9))
     refused: list[Outcome] = []
-    desk = desk_of(store, on_refused=refused.append)
+    mailbox = desk_of(store, on_refused=refused.append)
     for number in range(8):
         size = 20_000 if number == 5 else 3_000
-        desk.put(Outcome("r1", f"{number},1,S", bytes(size)))
-    assert desk.exchange(1) == 1
-    desk.flush()
+        mailbox.put(Outcome("r1", f"{number},1,S", bytes(size)))
+    assert mailbox.exchange(1) == 1
+    mailbox.flush()
     assert store.tokens() == [f"{n},1,{'F' if n == 5 else 'S'}" for n in range(8)]
     assert [one.token for one in refused] == ["5,1,F"]
     info = ErrorInfo.unpack(refused[0].payload)
@@ -93,11 +93,11 @@ class Unread(Counter):
 def test_claims_that_are_too_large_to_be_read_together_come_in_smaller_parts() -> None:
     """Each brings the parameters of its run. Those of the unread reply have surely not started."""
     store = Unread(*map(claim_of, range(20)))
-    desk = desk_of(store)
+    mailbox = desk_of(store)
     for _ in range(2):
         with pytest.raises(Oversized):
-            desk.exchange(10)
-    assert desk.exchange(10) == 2
+            mailbox.exchange(10)
+    assert mailbox.exchange(10) == 2
     assert len(store.released) == 15
     assert store.unsure == [b""]
     assert [limit for _, _, limit in store.calls] == [10, 5, 2], "half as many each time"
@@ -105,34 +105,34 @@ def test_claims_that_are_too_large_to_be_read_together_come_in_smaller_parts() -
 
 def test_outcomes_whose_reply_was_lost_are_sent_again() -> None:
     store = Counter()
-    desk = desk_of(store)
-    desk.put(outcome(0))
+    mailbox = desk_of(store)
+    mailbox.put(outcome(0))
     store.lost_replies = 1
     with pytest.raises(RedisUnavailable):
-        desk.exchange(0)
-    assert desk.unsent == 1
-    desk.flush()
+        mailbox.exchange(0)
+    assert mailbox.unsent == 1
+    mailbox.flush()
     assert store.tokens() == ["0,1,S"]
 
 
 def test_an_outcome_that_is_put_while_a_call_is_under_way_is_kept() -> None:
     store = Counter()
-    desk = desk_of(store)
-    desk.put(outcome(0))
+    mailbox = desk_of(store)
+    mailbox.put(outcome(0))
     late = [outcome(1)]
-    store.on_complete = lambda: desk.put(late.pop()) if late else None
-    desk.exchange(0)
+    store.on_complete = lambda: mailbox.put(late.pop()) if late else None
+    mailbox.exchange(0)
     assert store.tokens() == ["0,1,S"]
-    desk.flush()
+    mailbox.flush()
     assert store.tokens() == ["0,1,S", "1,1,S"]
 
 
 def test_many_outcomes_go_out_in_parts() -> None:
     store = Counter()
-    desk = desk_of(store)
+    mailbox = desk_of(store)
     for task in range(MAX_BATCH + 10):
-        desk.put(outcome(task))
-    desk.flush()
+        mailbox.put(outcome(task))
+    mailbox.flush()
     assert [sent for _, sent, _ in store.calls] == [MAX_BATCH, 10]
     assert [int(token.partition(",")[0]) for token in store.tokens()] == list(range(MAX_BATCH + 10))
 
@@ -146,22 +146,22 @@ def test_no_call_claims_more_than_a_batch() -> None:
 def test_what_has_not_been_started_is_given_back_last_one_first() -> None:
     """Each goes to the head of its list, so they end up in their old order."""
     store = Counter(*map(claim_of, range(3)))
-    desk = desk_of(store)
-    desk.exchange(3)
-    desk.inbox.popleft()
-    assert desk.give_back() == 2
+    mailbox = desk_of(store)
+    mailbox.exchange(3)
+    mailbox.inbox.popleft()
+    assert mailbox.give_back() == 2
     assert store.released == ["r1,2", "r1,1"]
     assert list(store.held) == ["r1,0"]
-    assert desk.give_back() == 0
+    assert mailbox.give_back() == 0
 
 
 def test_stale_outcomes_are_heard_of() -> None:
     heard: list[str] = []
     store = Counter()
-    desk = desk_of(store, on_stale=heard.append)
-    desk.put(outcome(3))
+    mailbox = desk_of(store, on_stale=heard.append)
+    mailbox.put(outcome(3))
     store.stale = ["r1,3"]
-    desk.flush()
+    mailbox.flush()
     assert heard == ["r1,3"]
 
 
@@ -169,37 +169,37 @@ def test_claims_that_only_redis_knows_of_are_given_back_while_others_are_execute
     """A store went back in time: it believes that the lane holds what it has long ended. The lane
     is alive, so nobody else would ever take it."""
     store = Counter(*map(claim_of, range(4)))
-    desk = desk_of(store)
-    desk.exchange(2)
-    desk.inbox.popleft()
+    mailbox = desk_of(store)
+    mailbox.exchange(2)
+    mailbox.inbox.popleft()
     store.held["r0,9"] = claim_of(9, run="r0")
-    desk.put(outcome(0))
-    desk.exchange(1)
+    mailbox.put(outcome(0))
+    mailbox.exchange(1)
     assert store.released == ["r0,9"]
     assert list(store.held) == ["r1,1", "r1,2"]
-    assert [claim.task for claim in desk.inbox] == [1, 2]
+    assert [claim.task for claim in mailbox.inbox] == [1, 2]
 
 
 def test_nothing_is_given_back_while_both_sides_agree() -> None:
     store = Counter(*map(claim_of, range(6)))
-    desk = desk_of(store)
+    mailbox = desk_of(store)
     for task in range(6):
-        desk.exchange(2)
-        desk.put(outcome(task))
-    desk.exchange(0)
+        mailbox.exchange(2)
+        mailbox.put(outcome(task))
+    mailbox.exchange(0)
     assert store.released == []
 
 
 def test_an_attempt_that_was_given_back_and_claimed_again_is_known() -> None:
     store = Counter(claim_of(0))
-    desk = desk_of(store)
-    desk.exchange(1)
-    desk.give_back()
+    mailbox = desk_of(store)
+    mailbox.exchange(1)
+    mailbox.give_back()
     store.stock = [claim_of(0)]
     store.released.clear()
-    assert desk.exchange(1) == 1
-    desk.put(outcome(0))
-    desk.exchange(0)
+    assert mailbox.exchange(1) == 1
+    mailbox.put(outcome(0))
+    mailbox.exchange(0)
     assert store.released == []
     assert store.held == {}
 
@@ -207,15 +207,15 @@ def test_an_attempt_that_was_given_back_and_claimed_again_is_known() -> None:
 def test_what_was_refused_is_told_before_the_claims_that_may_need_it_come_in() -> None:
     store = Counter(claim_of(0), claim_of(1), claim_of(2))
     told: list[object] = []
-    desk = desk_of(
-        store, on_sent=lambda sent, refused: told.append([sent, refused, len(desk.inbox)])
+    mailbox = desk_of(
+        store, on_sent=lambda sent, refused: told.append([sent, refused, len(mailbox.inbox)])
     )
-    desk.exchange(2)
-    desk.inbox.clear()
+    mailbox.exchange(2)
+    mailbox.inbox.clear()
     for number in (0, 1):
-        desk.put(outcome(number))
+        mailbox.put(outcome(number))
     store.stale = ["r1,1"]
-    assert desk.exchange(1) == 1
+    assert mailbox.exchange(1) == 1
     assert told == [[[], [], 0], [["r1,0", "r1,1"], ["r1,1"], 0]]
 
 

@@ -320,11 +320,11 @@ def test_data_that_cannot_be_read_fails_the_task(error: Exception) -> None:
 # -- the board and cancels ------------------------------------------------------------------------
 
 
-def board_text(make: Callable[[], Task], claim: Claim) -> str:
+def slot_text(make: Callable[[], Task], claim: Claim) -> str:
     executor = executor_of(Shelf(dag_of(make())))
     prepared = executor.prepare(claim)
     assert isinstance(prepared, Prepared)
-    return executor.board_text(prepared)
+    return executor.slot_text(prepared)
 
 
 def timed(**options: Any) -> Callable[[], Task]:
@@ -339,20 +339,20 @@ def timed(**options: Any) -> Callable[[], Task]:
 
 def test_the_board_names_the_attempt_and_its_outcome_if_time_runs_out() -> None:
     with_retry = timed(timeout=1.5, retries=1, delay=2.0)
-    assert board_text(with_retry, claim_of()) == "r1,0,1|0,1,W,2000,default,5|1.5|slow"
-    assert board_text(with_retry, claim_of(0, 2)) == "r1,0,2|0,2,F|1.5|slow"
-    assert board_text(timed(timeout=1.5), claim_of(0, 2, "1!")) == "r1,0,2!|0,2,F|1.5|slow"
+    assert slot_text(with_retry, claim_of()) == "r1,0,1|0,1,W,2000,default,5|1.5|slow"
+    assert slot_text(with_retry, claim_of(0, 2)) == "r1,0,2|0,2,F|1.5|slow"
+    assert slot_text(timed(timeout=1.5), claim_of(0, 2, "1!")) == "r1,0,2!|0,2,F|1.5|slow"
 
 
 def test_the_board_names_an_attempt_without_a_deadline_by_its_task() -> None:
     executor = executor_of(Shelf(dag_of(timed()())))
-    assert executor.board_key(claim_of(0, 2)) == "r1,0,2|||slow"
+    assert executor.slot_key(claim_of(0, 2)) == "r1,0,2|||slow"
     unknown = replace(claim_of(0, 2, "1!"), digest="not at hand")
-    assert executor.board_key(unknown) == "r1,0,2!"
+    assert executor.slot_key(unknown) == "r1,0,2!"
 
 
 def test_a_timeout_that_is_not_worth_a_retry_fails() -> None:
-    text = board_text(timed(timeout=1.5, retries=3, retry_on=OSError), claim_of())
+    text = slot_text(timed(timeout=1.5, retries=3, retry_on=OSError), claim_of())
     assert text == "r1,0,1|0,1,F|1.5|slow"
 
 

@@ -42,7 +42,7 @@ def test_a_worker_with_another_list_of_shards_is_refused_whenever_it_comes(
     the list may also have been overwritten, and one that starts ends.
     """
     log = OutageLog(FlowkitLogger("flowkit.test", "INFO"), lambda: "")
-    config = WorkerConfig("app", fake_server.url, namespace, layout="0/2")
+    config = WorkerConfig("app", fake_server.url, namespace, shard_position="0/2")
     keeper = LeaseKeeper(config, store, log, allow_eviction=False)
     keeper.enlist(lambda: False)
     SchedulerStore(store.link, namespace, "s1", layout="0/3").lead(60_000)

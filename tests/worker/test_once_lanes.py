@@ -12,8 +12,8 @@ from flowkit import Task, task
 from flowkit.exceptions import RedisUnavailable
 from flowkit.protocol.records import ErrorInfo
 from flowkit.worker.async_lane import AsyncLane
-from flowkit.worker.board import Board
-from flowkit.worker.desk import Desk
+from flowkit.worker.board import ExecutionSlots
+from flowkit.worker.desk import Mailbox
 from flowkit.worker.sync_lane import SyncLane
 
 ONCE = "0="
@@ -24,7 +24,7 @@ class Watched(Counter):
 
     def __init__(self, *stock: Any) -> None:
         super().__init__(*stock)
-        self.board = Board(1)
+        self.slots = ExecutionSlots(1)
         self.seen: list[tuple[list[str], list[int]]] = []  # outcomes, and what was executing
         self.broken = False
 
@@ -32,7 +32,7 @@ class Watched(Counter):
         if outcomes and self.broken:
             raise RedisUnavailable("away")
         if outcomes:
-            executing = [one.task for one in self.board.executing()]
+            executing = [one.task for one in self.slots.executing()]
             self.seen.append(([one.token for one in outcomes], executing))
         return super().complete(lane, outcomes, *rest)
 
@@ -40,8 +40,8 @@ class Watched(Counter):
 def sync_lane(store: Watched, *tasks: Task) -> SyncLane:
     shelf: Any = Shelf(dag_of(*tasks))
     anything: Any = store
-    desk = Desk(anything, LANE, ["default"])
-    lane = SyncLane(desk, anything, shelf, executor_of(shelf), store.board, trouble=trouble_of())
+    mailbox = Mailbox(anything, LANE, ["default"])
+    lane = SyncLane(mailbox, anything, shelf, executor_of(shelf), store.slots, trouble=trouble_of())
     store.wait_for_work = lambda lists, seconds: bool(lane.drain())  # type: ignore[method-assign]
     lane._learn(0.000001)  # it claims all there is at once
     return lane
@@ -60,7 +60,7 @@ def test_the_board_names_it_until_its_outcome_is_recorded() -> None:
     lane = sync_lane(store, *(nothing() for _ in range(3)))
     lane.run()
     assert store.seen == [([f"{task},1,S"], [task]) for task in range(3)]
-    assert list(store.board.executing()) == []
+    assert list(store.slots.executing()) == []
     assert lane.done == 3
 
 
@@ -75,11 +75,11 @@ def test_while_redis_is_away_it_stays_on_the_board() -> None:
     store = Watched(claim_of(0, spent=ONCE), claim_of(1, spent=ONCE))
     lane = sync_lane(store, nothing(), nothing())
     store.broken = True
-    desk = lane._desk
-    desk.exchange(2)
+    mailbox = lane._mailbox
+    mailbox.exchange(2)
     with pytest.raises(RedisUnavailable):
         lane._work_off()
-    assert [one.task for one in store.board.executing()] == [0]
+    assert [one.task for one in store.slots.executing()] == [0]
     store.broken = False
     lane._wind_up()
     assert store.tokens() == ["0,1,S"]
@@ -96,11 +96,11 @@ def test_a_coroutine_keeps_its_slot_until_its_outcome_is_recorded() -> None:
     shelf: Any = Shelf(dag_of(once))
     anything: Any = store
     lane = AsyncLane(
-        Desk(anything, LANE + "a", ["default~async"]),
+        Mailbox(anything, LANE + "a", ["default~async"]),
         anything,
         shelf,
         executor_of(shelf),
-        store.board,
+        store.slots,
         trouble=trouble_of(),
     )
     lane.start()
@@ -108,7 +108,7 @@ def test_a_coroutine_keeps_its_slot_until_its_outcome_is_recorded() -> None:
     lane.drain()
     lane.join()
     assert store.seen == [(["0,1,S"], [0])]
-    assert list(store.board.executing()) == []
+    assert list(store.slots.executing()) == []
     loop = lane._loop
     wait_until("the loop has stopped", lambda: not loop.is_running())
     loop.close()
@@ -117,8 +117,8 @@ def test_a_coroutine_keeps_its_slot_until_its_outcome_is_recorded() -> None:
 def test_a_claim_that_only_redis_knows_of_is_given_back_with_a_doubt() -> None:
     """It may have run before the store went back in time."""
     store = Counter(claim_of(0))
-    desk: Any = Desk(store, LANE, ["default"])  # type: ignore[arg-type]
+    mailbox: Any = Mailbox(store, LANE, ["default"])  # type: ignore[arg-type]
     store.held["r0,9"] = claim_of(9, run="r0", spent=ONCE)
-    desk.exchange(1)
+    mailbox.exchange(1)
     assert store.released == ["r0,9"]
     assert "may or may not have done" in ErrorInfo.unpack(store.unsure[0]).message

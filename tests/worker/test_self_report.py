@@ -15,17 +15,17 @@ from flowkit.exceptions import LeaseLost
 from flowkit.logging import FlowkitLogger
 from flowkit.protocol.client_store import ClientStore
 from flowkit.protocol.worker_store import WorkerStore
-from flowkit.worker.board import Board, Mark
+from flowkit.worker.board import ExecutionSlots, Mark
 from flowkit.worker.lease_keeper import LeaseKeeper
 from flowkit.worker.self_report import SAY_AFTER_S, ChildCounts, SelfReport, note_wait
 
 
-def kid(*marks: Mark) -> Any:
-    board = Board(1)
-    board.enter(0, "nightly,0,1|||outer")
+def child(*marks: Mark) -> Any:
+    slots = ExecutionSlots(1)
+    slots.enter(0, "nightly,0,1|||outer")
     for mark in marks:
-        board.mark(mark)
-    return SimpleNamespace(board=board)
+        slots.mark(mark)
+    return SimpleNamespace(slots=slots)
 
 
 @pytest.fixture
@@ -40,15 +40,20 @@ def report(time: list[float]) -> SelfReport:
 
 
 def test_it_counts_who_is_ready_and_who_waits(report: SelfReport) -> None:
-    kids = [kid(), kid(Mark.READY), kid(Mark.READY, Mark.WAITS), kid(Mark.READY, Mark.LOOP_WAITS)]
-    assert report.look(kids) == ChildCounts(ready=3, waiting=2)
+    children = [
+        child(),
+        child(Mark.READY),
+        child(Mark.READY, Mark.WAITS),
+        child(Mark.READY, Mark.LOOP_WAITS),
+    ]
+    assert report.look(children) == ChildCounts(ready=3, waiting=2)
     assert report.look([]) == ChildCounts()
 
 
 def test_it_warns_once_when_all_have_waited_for_a_while(
     report: SelfReport, time: list[float], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    waiting, other = kid(Mark.WAITS), kid()
+    waiting, other = child(Mark.WAITS), child()
 
     def said_after(seconds: float) -> str:
         time[0] += seconds
@@ -56,15 +61,15 @@ def test_it_warns_once_when_all_have_waited_for_a_while(
         return capfd.readouterr().out
 
     assert said_after(SAY_AFTER_S) == "", "one is free"
-    other.board.mark(Mark.WAITS)
+    other.slots.mark(Mark.WAITS)
     assert said_after(0.0) == ""
     text = said_after(SAY_AFTER_S)
     assert "All 2 processes of worker W wait for other runs: task 'outer' of run nightly" in text
     assert "Start more workers" in text
     assert said_after(SAY_AFTER_S) == "", "it is said already"
-    other.board.mark(Mark.WAITS, on=False)
+    other.slots.mark(Mark.WAITS, on=False)
     assert said_after(SAY_AFTER_S) == ""
-    other.board.mark(Mark.WAITS)
+    other.slots.mark(Mark.WAITS)
     assert said_after(0.0) == ""
     assert "All 2 processes" in said_after(SAY_AFTER_S)
 
@@ -91,23 +96,23 @@ def test_only_a_wait_inside_of_a_task_is_told(heard: list[bool]) -> None:
 
 def test_what_holds_no_lane_does_not_count() -> None:
     """A thread that a task has started: the task itself goes on."""
-    board = Board(1)
-    thread = threading.Thread(target=note_wait, args=(board,), kwargs={"begins": True})
+    slots = ExecutionSlots(1)
+    thread = threading.Thread(target=note_wait, args=(slots,), kwargs={"begins": True})
     thread.start()
     thread.join()
-    assert not board.is_marked(Mark.WAITS)
+    assert not slots.is_marked(Mark.WAITS)
 
     async def blocks() -> None:
-        note_wait(board, begins=True)
+        note_wait(slots, begins=True)
 
     thread = threading.Thread(target=lambda: asyncio.run(blocks()))
     thread.start()
     thread.join()
-    assert board.is_marked(Mark.LOOP_WAITS)
-    note_wait(board, begins=True)
-    assert board.is_marked(Mark.WAITS)
-    note_wait(board, begins=False)
-    assert not board.is_marked(Mark.WAITS)
+    assert slots.is_marked(Mark.LOOP_WAITS)
+    note_wait(slots, begins=True)
+    assert slots.is_marked(Mark.WAITS)
+    note_wait(slots, begins=False)
+    assert not slots.is_marked(Mark.WAITS)
 
 
 # -- telling it ------------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from helpers import wait_until
 from flowkit import Task, task
 from flowkit.exceptions import LeaseLost
 from flowkit.protocol.records import ErrorInfo
-from flowkit.worker.board import Board
-from flowkit.worker.desk import MAX_BATCH, Desk
+from flowkit.worker.board import ExecutionSlots
+from flowkit.worker.desk import MAX_BATCH, Mailbox
 from flowkit.worker.sync_lane import BATCH_S, SLOT, SyncLane
 
 
@@ -26,21 +26,21 @@ class Rig:
         store: Counter,
         *tasks: Task,
         args: tuple[object, ...] = (),
-        may_go_on: Callable[[int], bool] = lambda done: True,
+        may_claim_more: Callable[[int], bool] = lambda done: True,
     ) -> None:
         self.store = store
-        self.board = Board(0)
+        self.slots = ExecutionSlots(0)
         self.errors: list[BaseException] = []
-        self.desk = Desk(store, LANE, ["default"])  # type: ignore[arg-type]
+        self.mailbox = Mailbox(store, LANE, ["default"])  # type: ignore[arg-type]
         shelf: Any = Shelf(dag_of(*tasks), *args)
         waiter: Any = store
         self.lane = SyncLane(
-            self.desk,
+            self.mailbox,
             waiter,
             shelf,
             executor_of(shelf),
-            self.board,
-            may_go_on=may_go_on,
+            self.slots,
+            may_claim_more=may_claim_more,
             trouble=trouble_of(self.errors.append),
         )
 
@@ -136,7 +136,7 @@ def test_whatever_raises_around_a_function_the_attempt_has_an_outcome(
     rig.run_until_idle()
     assert rig.store.tokens() == ["0,1,F", "1,1,F"]
     assert ErrorInfo.unpack(rig.store.outcomes[0].payload).message == "installed by the app"
-    assert list(rig.board.executing()) == []
+    assert list(rig.slots.executing()) == []
 
 
 def test_an_attempt_that_was_cancelled_before_its_turn_is_not_started() -> None:
@@ -152,7 +152,7 @@ def test_an_attempt_that_was_cancelled_before_its_turn_is_not_started() -> None:
 def test_a_process_runs_no_more_tasks_than_it_may() -> None:
     order: list[int] = []
     tasks = [_noting(order, n) for n in range(30)]
-    rig = Rig(Counter(*map(claim_of, range(30))), *tasks, may_go_on=lambda done: done < 7)
+    rig = Rig(Counter(*map(claim_of, range(30))), *tasks, may_claim_more=lambda done: done < 7)
     rig.lane.run()
     assert order == list(range(7))
     assert rig.store.held == {}, "what it had claimed beyond that was not given back"
@@ -184,7 +184,7 @@ def test_the_board_names_the_attempt_from_its_condition_to_its_result() -> None:
     rig: Rig
 
     def look(where: str) -> bool:
-        seen[where] = [f"{one.key},{one.attempt}" for one in rig.board.executing()]
+        seen[where] = [f"{one.key},{one.attempt}" for one in rig.slots.executing()]
         return True
 
     class Result(list):  # type: ignore[type-arg]
@@ -211,14 +211,14 @@ def test_the_deadline_is_up_during_the_call_and_no_longer() -> None:
 
     @task(timeout=60)
     def timed() -> None:
-        deadlines.extend(one.deadline for one in rig.board.executing())
+        deadlines.extend(one.deadline for one in rig.slots.executing())
 
     rig = Rig(Counter(claim_of()), timed)
     rig.run_until_idle()
     (deadline,) = deadlines
     assert deadline > 0
-    assert not rig.board.overdue(deadline + 1)
-    assert not rig.board._memory[SLOT]
+    assert not rig.slots.overdue(deadline + 1)
+    assert not rig.slots._memory[SLOT]
 
 
 # -- the reporter ----------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ def test_a_lease_that_is_lost_while_a_long_task_runs_is_heard_of_at_once() -> No
     rig.lane._learn(BATCH_S / 100)
 
     def lose() -> None:
-        if rig.desk.unsent:
+        if rig.mailbox.unsent:
             raise LeaseLost("declared dead")
 
     rig.store.on_complete = lose

@@ -15,7 +15,7 @@ from flowkit.exceptions import RedisUnavailable, RunLost, StoreError
 from flowkit.protocol.codec import pack
 from flowkit.protocol.worker_store import Claim
 from flowkit.worker import values as module
-from flowkit.worker.values import PREFETCH, Values
+from flowkit.worker.values import PREFETCH, Inputs
 
 
 class Archive:
@@ -46,8 +46,8 @@ def make_tasks(count: int) -> list[Task]:
     return [one.bind(f"one_{n}") for n in range(count)]
 
 
-def values_of(archive: Archive) -> Values:
-    return Values(archive, 10**9)  # type: ignore[arg-type]
+def inputs_of(archive: Archive) -> Inputs:
+    return Inputs(archive, 10**9)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -58,21 +58,21 @@ def diamond() -> CompiledDAG:
 def test_a_result_is_read_once_and_handed_out_anew_each_time(diamond: CompiledDAG) -> None:
     """A task may change what it gets; nobody else may see that."""
     archive = Archive(diamond, {0: {"rows": [1, 2]}})
-    values = values_of(archive)
-    (first,) = values.upstream(claim_of(1), [0])
+    inputs = inputs_of(archive)
+    (first,) = inputs.upstream(claim_of(1), [0])
     assert isinstance(first, dict)
     first["rows"].append("changed")
-    assert values.upstream(claim_of(2), [0]) == [{"rows": [1, 2]}]
+    assert inputs.upstream(claim_of(2), [0]) == [{"rows": [1, 2]}]
     assert archive.read == [("r1", [0])]
 
 
 def test_a_result_made_here_is_not_read_and_is_a_copy_too(diamond: CompiledDAG) -> None:
     archive = Archive(diamond)
-    values = values_of(archive)
+    inputs = inputs_of(archive)
     mine = [1, 2]
-    values.remember(claim_of(0), pack(mine))
-    values.recorded([claim_of(0).key], [])
-    (found,) = values.upstream(claim_of(1), [0])
+    inputs.remember(claim_of(0), pack(mine))
+    inputs.recorded([claim_of(0).key], [])
+    (found,) = inputs.upstream(claim_of(1), [0])
     assert found == mine
     assert found is not mine
     assert archive.read == []
@@ -85,60 +85,60 @@ def test_a_result_made_here_that_is_not_recorded_is_given_to_nobody(
     """A worker whose lease had run out came back; its outcome was refused, another's was recorded,
     and the tasks downstream that it went on with were given the refused one."""
     archive = Archive(diamond, {0: "the recorded"})
-    values = values_of(archive)
-    values.remember(claim_of(0), pack("the refused"))
+    inputs = inputs_of(archive)
+    inputs.remember(claim_of(0), pack("the refused"))
     if was_sent:
-        values.recorded([claim_of(0).key], [claim_of(0).key])
-    assert values.upstream(claim_of(1), [0]) == ["the recorded"]
+        inputs.recorded([claim_of(0).key], [claim_of(0).key])
+    assert inputs.upstream(claim_of(1), [0]) == ["the recorded"]
 
 
 def test_results_that_may_be_lost_are_read_anew(diamond: CompiledDAG) -> None:
     archive = Archive(diamond, {0: "before", 1: "before"})
-    values = values_of(archive)
-    values.remember(claim_of(1), pack("before"))
-    values.recorded([claim_of(1).key], [])
-    assert values.upstream(claim_of(3), [0, 1]) == ["before", "before"]
+    inputs = inputs_of(archive)
+    inputs.remember(claim_of(1), pack("before"))
+    inputs.recorded([claim_of(1).key], [])
+    assert inputs.upstream(claim_of(3), [0, 1]) == ["before", "before"]
     archive.results = {0: pack("after"), 1: pack("after")}
-    values.forget()
-    assert values.upstream(claim_of(3), [0, 1]) == ["after", "after"]
-    assert values._bytes == 2 * (len(pack("after")) + module.ENTRY_BYTES)
+    inputs.forget()
+    assert inputs.upstream(claim_of(3), [0, 1]) == ["after", "after"]
+    assert inputs._bytes == 2 * (len(pack("after")) + module.ENTRY_BYTES)
 
 
 def test_results_come_in_the_order_asked_for_and_none_for_a_skipped_task(
     diamond: CompiledDAG,
 ) -> None:
-    values = values_of(Archive(diamond, {2: "two"}))
-    values.remember(claim_of(1), pack("one"))
-    values.recorded([claim_of(1).key], [])
-    assert values.upstream(claim_of(3), [2, 1, 0]) == ["two", "one", None]
-    assert values.upstream(claim_of(3), []) == []
+    inputs = inputs_of(Archive(diamond, {2: "two"}))
+    inputs.remember(claim_of(1), pack("one"))
+    inputs.recorded([claim_of(1).key], [])
+    assert inputs.upstream(claim_of(3), [2, 1, 0]) == ["two", "one", None]
+    assert inputs.upstream(claim_of(3), []) == []
 
 
 def test_another_life_of_a_run_id_has_results_of_its_own(diamond: CompiledDAG) -> None:
     """The run expired, and somebody submitted another one under its id."""
     archive = Archive(diamond, {0: "new"})
-    values = values_of(archive)
-    values.remember(claim_of(0), pack("old"))
-    values.recorded([claim_of(0).key], [])
+    inputs = inputs_of(archive)
+    inputs.remember(claim_of(0), pack("old"))
+    inputs.recorded([claim_of(0).key], [])
     later = Claim("r1", 1, 1, "0", "digest", b"", ("r1", 2))
-    assert values.upstream(later, [0]) == ["new"]
-    assert values.upstream(claim_of(1), [0]) == ["old"]
+    assert inputs.upstream(later, [0]) == ["new"]
+    assert inputs.upstream(claim_of(1), [0]) == ["old"]
 
 
 def test_parameters_are_unpacked_anew_for_each_attempt(diamond: CompiledDAG) -> None:
-    values = values_of(Archive(diamond))
+    inputs = inputs_of(Archive(diamond))
     claim = Claim("r1", 0, 1, "0", "digest", pack({"names": ["a"]}), ("r1", 1))
-    first = values.params(claim)
+    first = inputs.params(claim)
     assert isinstance(first["names"], list)
     first["names"].append("changed")
-    assert values.params(claim) == {"names": ["a"]}
-    assert values.params(claim_of()) == {}
+    assert inputs.params(claim) == {"names": ["a"]}
+    assert inputs.params(claim_of()) == {}
 
 
 def test_parameters_that_are_no_mapping_are_refused(diamond: CompiledDAG) -> None:
     claim = Claim("r1", 0, 1, "0", "digest", pack([1]), ("r1", 1))
     with pytest.raises(StoreError, match="parameters of run r1"):
-        values_of(Archive(diamond)).params(claim)
+        inputs_of(Archive(diamond)).params(claim)
 
 
 # -- graphs -------------------------------------------------------------------------------------
@@ -146,19 +146,19 @@ def test_parameters_that_are_no_mapping_are_refused(diamond: CompiledDAG) -> Non
 
 def test_a_graph_is_read_once(diamond: CompiledDAG) -> None:
     archive = Archive(diamond)
-    values = values_of(archive)
-    assert values.graph("digest") is values.graph("digest") is diamond
+    inputs = inputs_of(archive)
+    assert inputs.graph("digest") is inputs.graph("digest") is diamond
     assert archive.graphs_read == 1
 
 
 def test_a_graph_that_is_gone_is_an_error_that_names_it() -> None:
-    with pytest.raises(StoreError, match="graph 0123456789ab is not in Redis"):
-        values_of(Archive(None)).graph("0123456789abcdef")
+    with pytest.raises(StoreError, match="graph 0123456789ab is no longer in Redis"):
+        inputs_of(Archive(None)).graph("0123456789abcdef")
 
 
 def test_lanes_of_one_child_share_their_graphs(diamond: CompiledDAG) -> None:
     archive, shelf = Archive(diamond), Shelf(most_dags=2)
-    first, second = (Values(archive, 10**9, shelf) for _ in range(2))  # type: ignore[arg-type]
+    first, second = (Inputs(archive, 10**9, shelf) for _ in range(2))  # type: ignore[arg-type]
     for digest in ("a", "b", "c", "c", "a"):
         first.graph(digest)
         assert second.known(digest) is diamond
@@ -167,13 +167,13 @@ def test_lanes_of_one_child_share_their_graphs(diamond: CompiledDAG) -> None:
 
 def test_the_result_of_a_task_that_nothing_waits_for_is_not_kept(diamond: CompiledDAG) -> None:
     """A million of them would only push out of memory what is needed."""
-    values = values_of(Archive(diamond))
-    values.graph("digest")
+    inputs = inputs_of(Archive(diamond))
+    inputs.graph("digest")
     for number in (0, 3):
-        values.remember(claim_of(number), pack(number))
-        values.recorded([claim_of(number).key], [])
-    values._hear()
-    assert [task for _, task in values._results] == [0]
+        inputs.remember(claim_of(number), pack(number))
+        inputs.recorded([claim_of(number).key], [])
+    inputs._apply_notices()
+    assert [task for _, task in inputs._results] == [0]
 
 
 # -- reading ahead --------------------------------------------------------------------------------
@@ -181,11 +181,11 @@ def test_the_result_of_a_task_that_nothing_waits_for_is_not_kept(diamond: Compil
 
 def test_what_several_claims_need_is_read_in_one_trip(diamond: CompiledDAG) -> None:
     archive = Archive(diamond, {0: "zero", 1: "one", 2: "two"})
-    values = values_of(archive)
-    values.prefetch([claim_of(1), claim_of(2), claim_of(3)])
+    inputs = inputs_of(archive)
+    inputs.prefetch([claim_of(1), claim_of(2), claim_of(3)])
     assert archive.read == [("r1", [0, 2, 1])]
-    assert values.upstream(claim_of(3), [2, 1]) == ["two", "one"]
-    values.prefetch([claim_of(3)])
+    assert inputs.upstream(claim_of(3), [2, 1]) == ["two", "one"]
+    inputs.prefetch([claim_of(3)])
     assert len(archive.read) == 1, "it has read again what it has"
 
 
@@ -193,7 +193,7 @@ def test_what_too_many_claims_need_is_left_to_each() -> None:
     count = PREFETCH + 1
     edges = [(at, count) for at in range(count)]
     archive = Archive(dag_of(*make_tasks(count + 1), edges=edges))
-    values_of(archive).prefetch([claim_of(count)])
+    inputs_of(archive).prefetch([claim_of(count)])
     assert archive.read == []
 
 
@@ -201,14 +201,14 @@ def test_reading_ahead_leaves_an_unreadable_graph_to_the_attempts(diamond: Compi
     """It ran outside of any attempt: the process died of it, was started again, and so on, and
     the run never ended."""
     archive = Archive(None)
-    values = values_of(archive)
-    values.prefetch([claim_of(1)])
+    inputs = inputs_of(archive)
+    inputs.prefetch([claim_of(1)])
     archive.error = StoreError("damaged")
-    values.prefetch([claim_of(1)])
+    inputs.prefetch([claim_of(1)])
     assert archive.read == []
     archive.error = RedisUnavailable("away")
     with pytest.raises(RedisUnavailable):
-        values.prefetch([claim_of(1)])
+        inputs.prefetch([claim_of(1)])
 
 
 # -- the bound ------------------------------------------------------------------------------------
@@ -219,14 +219,14 @@ def test_the_oldest_results_make_room(
 ) -> None:
     monkeypatch.setattr(module, "RESULT_BYTES_KEPT", 3_000)
     archive = Archive(diamond, dict.fromkeys(range(3), b"x" * 1000))
-    values = values_of(archive)
+    inputs = inputs_of(archive)
     for number in range(3):
-        values.upstream(claim_of(3), [number])
-    values.upstream(claim_of(3), [2])
+        inputs.upstream(claim_of(3), [number])
+    inputs.upstream(claim_of(3), [2])
     assert archive.read == [("r1", [0]), ("r1", [1]), ("r1", [2])]
-    values.upstream(claim_of(3), [0])
+    inputs.upstream(claim_of(3), [0])
     assert archive.read[-1] == ("r1", [0])
-    assert values._bytes <= 3_000
+    assert inputs._bytes <= 3_000
 
 
 def test_a_result_larger_than_the_bound_is_handed_out_and_not_kept(
@@ -234,11 +234,11 @@ def test_a_result_larger_than_the_bound_is_handed_out_and_not_kept(
 ) -> None:
     monkeypatch.setattr(module, "RESULT_BYTES_KEPT", 500)
     archive = Archive(diamond, {0: b"x" * 1000})
-    values = values_of(archive)
+    inputs = inputs_of(archive)
     for _ in range(2):
-        assert values.upstream(claim_of(1), [0]) == [b"x" * 1000]
+        assert inputs.upstream(claim_of(1), [0]) == [b"x" * 1000]
     assert len(archive.read) == 2
-    assert values._bytes == 0
+    assert inputs._bytes == 0
 
 
 def test_results_that_are_lost_fail_the_task_that_wants_them_and_nothing_else(
@@ -251,10 +251,10 @@ def test_results_that_are_lost_fail_the_task_that_wants_them_and_nothing_else(
         raise RunLost(run)
 
     monkeypatch.setattr(archive, "read_results", lost)
-    values = values_of(archive)
-    values.prefetch([claim_of(1)])
+    inputs = inputs_of(archive)
+    inputs.prefetch([claim_of(1)])
     with pytest.raises(RunLost):
-        values.upstream(claim_of(1), [0])
+        inputs.upstream(claim_of(1), [0])
 
 
 @pytest.mark.parametrize(("error", "raised"), [(StoreError, False), (RedisUnavailable, True)])
@@ -268,4 +268,4 @@ def test_reading_ahead_waits_for_an_outage_and_not_for_damage(
 
     monkeypatch.setattr(archive, "read_results", fail)
     with pytest.raises(error) if raised else nullcontext():
-        values_of(archive).prefetch([claim_of(1)])
+        inputs_of(archive).prefetch([claim_of(1)])

@@ -29,14 +29,14 @@ from flowkit.protocol.link import Link
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.worker_store import Claim, Outcome, WorkerStore, _claims
-from flowkit.worker.board import Board
+from flowkit.worker.board import ExecutionSlots
 from flowkit.worker.child import Child
-from flowkit.worker.children import Kid
+from flowkit.worker.children import ChildProcess
 from flowkit.worker.config import WorkerConfig
-from flowkit.worker.desk import Desk
+from flowkit.worker.desk import Mailbox
 from flowkit.worker.executor import Executor, Prepared
 from flowkit.worker.sync_lane import SyncLane
-from flowkit.worker.values import Values
+from flowkit.worker.values import Inputs
 
 FEW = settings(max_examples=60, deadline=None)
 BYTES = st.binary(max_size=30)
@@ -73,16 +73,16 @@ class Bench:
         self.scheduler.term = self.scheduler.lead(3_600_000).term
         self.store.heartbeat("W", 3_600_000, [LANE], b"about")
         self.keys = self.client.keys
-        self.desk = Desk(self.store, LANE, ["default"])
-        self.values = Values(self.store, 10_000)
-        executor = Executor(self.values, FlowkitLogger("flowkit.test", "ERROR"), LANE, "app", 9999)
+        self.mailbox = Mailbox(self.store, LANE, ["default"])
+        self.inputs = Inputs(self.store, 10_000)
+        executor = Executor(self.inputs, FlowkitLogger("flowkit.test", "ERROR"), LANE, "app", 9999)
         self.lane = SyncLane(
-            self.desk,
+            self.mailbox,
             self.store,
-            self.values,
+            self.inputs,
             executor,
-            Board(0),
-            may_go_on=lambda done: True,
+            ExecutionSlots(0),
+            may_claim_more=lambda done: True,
             trouble=trouble_of(),
         )
 
@@ -94,8 +94,8 @@ class Bench:
 
     def work(self) -> None:
         """Do what a lane does until nothing is left to claim."""
-        while self.desk.exchange(10) or self.desk.unsent:
-            self.values.prefetch(list(self.desk.inbox))
+        while self.mailbox.exchange(10) or self.mailbox.unsent:
+            self.inputs.prefetch(list(self.mailbox.inbox))
             self.lane._work_off()
 
     def letters(self, run: str) -> dict[str, str]:
@@ -188,7 +188,7 @@ def test_no_record_and_no_entry_harms_a_worker(
         bench.submit("other", 0)
         bench.work()
         assert bench.letters("good") == bench.letters("other") == {"0": "S"}
-        assert list(bench.desk._mine) == []
+        assert list(bench.mailbox._mine) == []
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_any_claim_becomes_something_to_call_or_an_outcome(
     (claim,) = _claims([b"OK", 1, b"r1", b"0" * 64, since, params, entry], 2)
     dag, _ = noted()
     executor = executor_of(Shelf(dag))
-    executor.board_key(claim)
+    executor.slot_key(claim)
     made = executor.prepare(claim)
     assert isinstance(made, Prepared | Outcome)
     assert isinstance(made, Outcome) or number < 2
@@ -300,7 +300,7 @@ class Deaf:
 
 
 def listening() -> tuple[Child, Deaf]:
-    child = Child(WorkerConfig("app", "redis://127.0.0.1:1/0"), 0, "W", Board(0), -1)
+    child = Child(WorkerConfig("app", "redis://127.0.0.1:1/0"), 0, "W", ExecutionSlots(0), -1)
     child._sync = lane = Deaf()  # type: ignore[assignment]
     return child, lane
 
@@ -326,16 +326,16 @@ def test_lines_with_sense_are_obeyed() -> None:
     assert lane.told == [4, "r1,0,1", "drain"]
 
 
-def test_what_is_told_is_one_line(make_kid: Callable[[int], Kid]) -> None:
+def test_what_is_told_is_one_line(make_kid: Callable[[int], ChildProcess]) -> None:
     """A run's id comes from Redis: what stands behind a line break in it is no word of ours."""
     reader, writer = os.pipe()
-    kid = make_kid(writer)
-    kid.tell("stop W.0 r1\ndrain,0,1")
+    child = make_kid(writer)
+    child.tell("stop W.0 r1\ndrain,0,1")
     assert os.read(reader, 100) == b"stop W.0 r1 drain,0,1\n"
     os.close(reader)
     os.close(writer)
 
 
 @pytest.fixture
-def make_kid() -> Callable[[int], Kid]:
-    return lambda control: Kid(0, 0, Board(0), control, ("W.0", "W.0a"), 0.0)
+def make_kid() -> Callable[[int], ChildProcess]:
+    return lambda control: ChildProcess(0, 0, ExecutionSlots(0), control, ("W.0", "W.0a"), 0.0)
