@@ -26,7 +26,7 @@ from .exceptions import (
 from .from_task import number_of, numbers_of
 from .protocol.codec import unpack
 from .protocol.records import ErrorInfo
-from .protocol.run_records import RunRecord, Standing
+from .protocol.run_records import RunProgress, RunRecord
 from .status import RunStatus, read_status
 from .verified_results import read_verified
 
@@ -117,7 +117,7 @@ class RunHandle:
         # listening. For any other one it spares the listening, if the run is over.
         if not self._accepted or time.monotonic() - self._born > NOT_OVER_YET_S:
             with suppress(RedisUnavailable), self.shard.until(deadline):  # the wait outlasts that
-                state = self._standing().state
+                state = self._progress().state
                 if state in RUN_OVER:
                     return state
         with waiting_for_run(), self.shard.feed(self.run_id) as feed:
@@ -125,7 +125,7 @@ class RunHandle:
             while True:
                 try:
                     with self.shard.until(deadline):
-                        state, counts, total = self._standing(known=True)
+                        state, counts, total = self._progress(known=True)
                     answered = time.monotonic()
                 except RedisUnavailable as error:
                     self._outlast(error, answered, deadline)
@@ -148,11 +148,11 @@ class RunHandle:
         error.add_note(f"Run {self.run_id} goes on where its workers reach Redis.")
         raise error
 
-    def _standing(self, *, known: bool = False) -> Standing:
+    def _progress(self, *, known: bool = False) -> RunProgress:
         """``known``: Redis has had this run; if it has not any more, the run is lost."""
         try:
             with self.shard.run_store(self.run_id) as store:
-                return store.read_standing(self.run_id)
+                return store.read_progress(self.run_id)
         except RunNotFound:
             if not (known or self._accepted):
                 raise
@@ -196,7 +196,7 @@ class RunHandle:
         with self.shard.run_store(self.run_id) as store:
             records = store.read_records(self.run_id, range(len(names)))
             if any(one.state is TaskState.PENDING for one in records):
-                self._standing()  # of a run that is gone there are no records either
+                self._progress()  # of a run that is gone there are no records either
             done = [
                 at
                 for at, one in enumerate(records)
@@ -228,7 +228,7 @@ class RunHandle:
                 return unpack(data, max_bytes=limit, lenient=lenient) if data else None
             if record.state is TaskState.FAILED:
                 raise self._task_error(number)
-            self._standing()  # of a run that is gone there are no records either
+            self._progress()  # of a run that is gone there are no records either
         raise FlowkitError(
             f"task {task!r} of run {self.run_id!r} is {record.state.value}: no result"
         )

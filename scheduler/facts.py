@@ -10,13 +10,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ..protocol.decoding import Damaged, digest, run_id
+from ..protocol.decoding import CorruptData, digest, run_id
 from ..protocol.limits import MAX_EVENT_BYTES, TASK_DIGITS
-from ..protocol.records import LETTERS
+from ..protocol.records import STATE_OF
 from .active import Active
 
-OVER_KINDS = {letter: LETTERS[letter] for letter in "SFKC"}
-_OVER = frozenset(letter.encode() for letter in OVER_KINDS)
+OVER_KINDS = {code: STATE_OF[code] for code in "SFKC"}
+_OVER = frozenset(code.encode() for code in OVER_KINDS)
 _BARE = frozenset({b"cancel", b"resume"})
 _TASK = f"[0-9]{{1,{TASK_DIGITS}}}".encode()
 _TASKS = re.compile(rb"%b(?: %b)*" % (_TASK, _TASK))
@@ -32,12 +32,12 @@ class Fact(NamedTuple):
 
 
 def read_fact(kind: bytes, text: bytes, active: Mapping[str, Active]) -> Fact:
-    """Return what a fact says. Raises Damaged for one that no release writes.
+    """Return what a fact says. Raises CorruptData for one that no release writes.
 
     Of a run in ``active`` it is known which tasks it has.
     """
     if len(kind) + len(text) > MAX_EVENT_BYTES:
-        raise Damaged(f"it is larger than the {MAX_EVENT_BYTES} bytes that a fact may have")
+        raise CorruptData(f"it is larger than the {MAX_EVENT_BYTES} bytes that a fact may have")
     name, _, rest = text.partition(b" ")
     if kind in _OVER:
         return _over(kind.decode(), name, rest, active)
@@ -47,18 +47,18 @@ def read_fact(kind: bytes, text: bytes, active: Mapping[str, Active]) -> Fact:
         return Fact("W", run_id(name))
     if kind in _BARE:
         if rest:
-            raise Damaged("it says more than its kind has to say")
+            raise CorruptData("it says more than its kind has to say")
         return Fact(kind.decode(), run_id(name))
-    raise Damaged("there is no such kind of event")
+    raise CorruptData("there is no such kind of event")
 
 
 def _over(kind: str, name: bytes, rest: bytes, active: Mapping[str, Active]) -> Fact:
     if not _TASKS.fullmatch(rest):
-        raise Damaged("what it says of tasks is no list of their numbers")
+        raise CorruptData("what it says of tasks is no list of their numbers")
     run, tasks = name.decode("utf-8", "replace"), [int(task) for task in rest.split(b" ")]
     known = active.get(run)
     if known is None:
         run_id(name)
     elif max(tasks) >= len(known.dag.graph):
-        raise Damaged(f"run {run} has {len(known.dag.graph)} tasks, numbered from 0 on")
+        raise CorruptData(f"run {run} has {len(known.dag.graph)} tasks, numbered from 0 on")
     return Fact(kind, run, tasks)

@@ -108,7 +108,7 @@ class Leader:
             self._note_leading(False)
             return self._poll
         lease_ms = round(self._lease * 1000)
-        reply = self._store.lead(lease_ms, self._share.total if self._share else None)
+        reply = self._store.acquire_lease(lease_ms, self._share.total if self._share else None)
         self._note_leading(reply.leads)
         if not reply.leads:
             self._current = None
@@ -136,7 +136,7 @@ class Leader:
 
     def _pass_on(self, share: Share, term: int, lease_ms: int) -> None:
         """Let who stands by lead, if it still does; from then on this one stands by."""
-        heir = self._store.pass_on(term, lease_ms, share.most)
+        heir = self._store.hand_over_lease(term, lease_ms, share.most)
         if heir is not None:
             share.note_passed_on()
             self._passed_to = heir
@@ -173,6 +173,6 @@ class Leader:
             return
         self._current = None
         try:
-            self._store.lead(0)
+            self._store.acquire_lease(0)
         except StoreError as error:
             self._on_trouble(error)

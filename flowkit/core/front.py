@@ -36,7 +36,7 @@ CODE = {
 STATE = {code: state for state, code in CODE.items() if state in TASK_OVER}
 
 
-class Front:
+class Frontier:
     """States, unmet upstream tasks and ready tasks of one run."""
 
     __slots__ = ("graph", "ready", "run_hooks", "state", "triggers", "waiting_for")

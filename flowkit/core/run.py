@@ -25,7 +25,7 @@ from collections.abc import Iterable, Mapping
 
 from .commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
 from .compiled import OnFailure
-from .front import CANCELLED, CODE, DISPATCHED, FAILED, PENDING, SKIPPED, STATE, SUCCEEDED, Front
+from .front import CANCELLED, CODE, DISPATCHED, FAILED, PENDING, SKIPPED, STATE, SUCCEEDED, Frontier
 from .graph import Graph
 from .states import TASK_OVER, RunState, TaskState
 from .triggers import GOES_ON, HOOKS, Trigger
@@ -54,7 +54,7 @@ class Run:
         "_dispatched",
         "_failed",
         "_finished",
-        "_front",
+        "_frontier",
         "_on_failure",
         "_open",
         "_stopping",
@@ -75,7 +75,7 @@ class Run:
         """
         if window < 1:
             raise ValueError(f"window must be at least 1, not {window}")
-        self._front = Front(graph, triggers)
+        self._frontier = Frontier(graph, triggers)
         self._on_failure = on_failure
         self._window = window
         self._dispatched = 0
@@ -99,7 +99,7 @@ class Run:
     @property
     def over(self) -> int:
         """How many tasks are over."""
-        return len(self._front.graph) - self._open
+        return len(self._frontier.graph) - self._open
 
     @property
     def dispatched(self) -> int:
@@ -108,18 +108,18 @@ class Run:
 
     def dispatched_tasks(self) -> list[int]:
         """Return the tasks that are queued, running or waiting."""
-        return self._front.having(DISPATCHED)
+        return self._frontier.having(DISPATCHED)
 
     def state(self, task: int) -> TaskState:
         """Return the state of a task; QUEUED stands for every dispatched one."""
-        code = self._front.state[task]
+        code = self._frontier.state[task]
         if code == PENDING:
             return TaskState.PENDING
         return STATE.get(code, TaskState.QUEUED)
 
     def counts(self) -> dict[TaskState, int]:
         """Return how many tasks are in each state (QUEUED: all that are dispatched)."""
-        state = self._front.state
+        state = self._frontier.state
         found = {TaskState.PENDING: state.count(PENDING), TaskState.QUEUED: self._dispatched}
         found.update({name: state.count(code) for code, name in STATE.items()})
         return {name: number for name, number in found.items() if number}
@@ -128,7 +128,7 @@ class Run:
 
     def start(self) -> list[Command]:
         """Begin: queue the roots, or end at once if there is no task."""
-        self._front.ready.extend(self._front.roots())
+        self._frontier.ready.extend(self._frontier.roots())
         return self._settle([])
 
     def restore(
@@ -141,12 +141,12 @@ class Run:
         of failures is not recorded: the first one is now that of the lowest number. To resume a
         run, leave out the tasks that are to be done again.
         """
-        front, state = self._front, self._front.state
+        frontier, state = self._frontier, self._frontier.state
         for task, name in states:
             state[task] = CODE[name]
         self._dispatched = state.count(DISPATCHED)
         self._open = state.count(PENDING) + self._dispatched
-        failed = [task for task in front.having(FAILED) if not self._is_hook(task)]
+        failed = [task for task in frontier.having(FAILED) if not self._is_hook(task)]
         self._failed = failed[0] if failed else None
         commands: list[Command] = []
         if stopping is None:
@@ -154,9 +154,9 @@ class Run:
         if stopping is RunState.CANCELLED:  # which puts nothing down to a failure any more
             self._stop(stopping, commands)
             return self._settle(commands)
-        front.ready.extend(front.roots())
-        marks = front.spread([task for task, code in enumerate(state) if code > DISPATCHED])
-        front.ready = type(front.ready)(sorted(front.ready))
+        frontier.ready.extend(frontier.roots())
+        marks = frontier.spread([task for task, code in enumerate(state) if code > DISPATCHED])
+        frontier.ready = type(frontier.ready)(sorted(frontier.ready))
         if stopping is None:
             self._note(*marks, commands)
         else:
@@ -168,9 +168,9 @@ class Run:
 
         Raises ValueError for a state that no attempt ends in; the run is not to be used after it.
         """
-        front = self._front
-        state, waiting_for, triggers = front.state, front.waiting_for, front.triggers
-        downstream, ready = front.graph.downstream, front.ready
+        frontier = self._frontier
+        state, waiting_for, triggers = frontier.state, frontier.waiting_for, frontier.triggers
+        downstream, ready = frontier.graph.downstream, frontier.ready
         commands: list[Command] = []
         for task, name in facts:
             code = state[task]
@@ -178,7 +178,7 @@ class Run:
                 continue
             new = _REPORTED.get(name)
             if new is None:
-                text = f"task {front.graph.names[task]!r} cannot be reported as {name.value}"
+                text = f"task {frontier.graph.names[task]!r} cannot be reported as {name.value}"
                 raise ValueError(text)
             if code == DISPATCHED:
                 self._dispatched -= 1
@@ -207,7 +207,7 @@ class Run:
 
     def _take(self, task: int, code: int, commands: list[Command]) -> None:
         """Take one end that may have more consequences than making others ready."""
-        marks = self._front.spread([task])
+        marks = self._frontier.spread([task])
         failed = code == FAILED and not self._is_hook(task)
         if failed and self._failed is None:
             self._failed = task
@@ -220,13 +220,13 @@ class Run:
             self._note(*marks, commands)
 
     def _is_hook(self, task: int) -> bool:
-        return self._front.triggers.get(task) in HOOKS
+        return self._frontier.triggers.get(task) in HOOKS
 
     def _stop_due(self) -> RunState | None:
         """Return the stop that restored states call for, though none was noted."""
         if self._failed is not None and self._on_failure is OnFailure.STOP:
             return RunState.FAILED
-        return RunState.CANCELLED if CANCELLED in self._front.state else None
+        return RunState.CANCELLED if CANCELLED in self._frontier.state else None
 
     def _stop(
         self,
@@ -244,12 +244,12 @@ class Run:
         failed = self._failed if outcome is RunState.FAILED else None
         commands.append(StopRun(outcome, failed))
         self._note(*marks, commands)
-        front, triggers = self._front, self._front.triggers
+        frontier, triggers = self._frontier, self._frontier.triggers
         kept = () if outcome is RunState.CANCELLED else GOES_ON
-        swept = [task for task in front.having(PENDING) if triggers.get(task) not in kept]
+        swept = [task for task in frontier.having(PENDING) if triggers.get(task) not in kept]
         self._mark(TaskState.CANCELLED, swept, commands)
         if kept:
-            self._note(*front.spread(swept), commands)
+            self._note(*frontier.spread(swept), commands)
         dispatched = [task for task in self.dispatched_tasks() if triggers.get(task) not in kept]
         if dispatched:
             commands.append(StopTasks(dispatched))
@@ -262,7 +262,7 @@ class Run:
         if tasks:
             code = CODE[state]
             for task in tasks:
-                self._front.state[task] = code
+                self._frontier.state[task] = code
             self._open -= len(tasks)
             commands.append(MarkTasks(state, tasks))
 
@@ -270,10 +270,10 @@ class Run:
         """Fill the dispatch window, or end the run if nothing is left."""
         if self._finished:
             return []
-        if self._front.run_hooks and self._open == self._front.open_hooks():
+        if self._frontier.run_hooks and self._open == self._frontier.open_hooks():
             self._call_hooks(commands)
-        if self._front.ready:
-            queue = self._front.take_ready(self._window - self._dispatched)
+        if self._frontier.ready:
+            queue = self._frontier.take_ready(self._window - self._dispatched)
             if queue:
                 self._dispatched += len(queue)
                 commands.append(QueueTasks(queue))
@@ -288,13 +288,13 @@ class Run:
 
     def _call_hooks(self, commands: list[Command]) -> None:
         """Make those of the run's hooks ready that its end is for; skip the others."""
-        front = self._front
-        waiting = [task for task in front.run_hooks if front.state[task] == PENDING]
+        frontier = self._frontier
+        waiting = [task for task in frontier.run_hooks if frontier.state[task] == PENDING]
         if not waiting or self._stopping is RunState.CANCELLED:
             return
         if self._end() is RunState.FAILED and self._stopping is None:
             self._stop(RunState.FAILED, commands)  # says which task it was, for the hook to read
         wanted = Trigger.RUN_SUCCEEDED if self._failed is None else Trigger.RUN_FAILED
-        front.ready.extend(task for task in waiting if front.triggers[task] is wanted)
-        others = [task for task in waiting if front.triggers[task] is not wanted]
+        frontier.ready.extend(task for task in waiting if frontier.triggers[task] is wanted)
+        others = [task for task in waiting if frontier.triggers[task] is not wanted]
         self._mark(TaskState.SKIPPED, others, commands)

@@ -19,7 +19,7 @@ MOST_TASKS = 1_000_000
 TASK_BYTES = 100
 
 
-class Shelf:
+class DAGCache:
     """Compiled DAGs by digest."""
 
     def __init__(self, *, most_dags: int = MOST_DAGS, most_tasks: int = MOST_TASKS) -> None:

@@ -1,6 +1,6 @@
 """The client's calls: submit, cancel, resume, and reading what became of one run.
 
-``ListReads`` has the reading of lists. What cannot be read of one run is ``Damaged``.
+``ListReads`` has the reading of lists. What cannot be read of one run is ``CorruptData``.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 
 from ..core.states import RunState
 from ..exceptions import RunAlreadyOver, RunExists, RunNotFound, RunNotOver
-from .decoding import Damaged, number, state, text_of
+from .decoding import CorruptData, number, state, text_of
 from .list_reads import ListReads
 from .provenance import is_signed
-from .run_records import FIELDS, STANDING_FIELDS, RunRecord, Standing, parse_run, parse_standing
+from .run_records import FIELDS, PROGRESS_FIELDS, RunProgress, RunRecord, parse_progress, parse_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +119,12 @@ class ClientStore(ListReads):
     # -- reads --------------------------------------------------------------------------------
 
     def read_run(self, run: str) -> RunRecord:
-        """Return how a run stands. Raises RunNotFound, Damaged."""
+        """Return how a run stands. Raises RunNotFound, CorruptData."""
         return parse_run(run, self._fields_of(run, FIELDS))
 
-    def read_standing(self, run: str) -> Standing:
-        """Return what changes of a run while it is not over. Raises RunNotFound, Damaged."""
-        return parse_standing(self._fields_of(run, STANDING_FIELDS))
+    def read_progress(self, run: str) -> RunProgress:
+        """Return what changes of a run while it is not over. Raises RunNotFound, CorruptData."""
+        return parse_progress(self._fields_of(run, PROGRESS_FIELDS))
 
     def read_params(self, run: str) -> bytes:
         """Return the packed parameters of a run, b"" for none."""
@@ -163,7 +163,7 @@ class ClientStore(ListReads):
             return None
         try:
             deadline = number(held.rpartition(b",")[2], "the end of a lease")
-        except Damaged:
+        except CorruptData:
             return None
         return deadline - self.redis_now_ms()
 
@@ -171,5 +171,5 @@ class ClientStore(ListReads):
 def _state_or_none(data: Any) -> RunState | None:
     try:
         return state(data, RunState)
-    except Damaged:
+    except CorruptData:
         return None

@@ -2,8 +2,8 @@
 
 Anybody who can write to Redis can write anything there, so each value has a parser that knows its
 type, its size, its digits and its range (``limits``). A parser returns a value that is safe to use
-or raises ``Damaged``; it refuses to guess, and it costs time in proportion to the limit and not to
-what was written. The scripts have a border too, with the same limits: ``lua/_lib/border.lua``.
+or raises ``CorruptData``; it refuses to guess, and its cost is bounded by the limit, whatever was
+written. The scripts have a border too, with the same limits: ``lua/_lib/border.lua``.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _STOP = re.compile(rb"[A-Za-z0-9_.:\-]{1,128},(?:0|[1-9][0-9]{0,6}),(?:0|[1-9][0
 _EVENT_ID = re.compile(rb"[0-9]{1,20}-[0-9]{1,20}")
 
 
-class Damaged(StoreError):
+class CorruptData(StoreError):
     """What Redis holds of one run cannot be read, or is gone.
 
     No other error of the store says anything about a run: it may be over in a minute.
     """
 
 
-class Oversized(Damaged):
+class Oversized(CorruptData):
     """A reply has more bytes than are read of one, so it was not read to its end."""
 
 
@@ -63,17 +63,17 @@ def text_of(data: bytes) -> str:
 
 
 def number(data: object, what: str, digits: int = TIME_DIGITS) -> int:
-    """Read a whole number of at most ``digits`` decimal digits. Raises Damaged."""
+    """Read a whole number of at most ``digits`` decimal digits. Raises CorruptData."""
     if isinstance(data, bytes) and len(data) <= digits and data.isdigit():
         return int(data)
-    raise Damaged(f"{what} is no number of up to {digits} digits: {shown(data)}")
+    raise CorruptData(f"{what} is no number of up to {digits} digits: {shown(data)}")
 
 
 def task_number(data: object) -> int:
-    """Read the number of a task, in the one form that it has. Raises Damaged."""
+    """Read the number of a task, in the one form that it has. Raises CorruptData."""
     task = number(data, "the number of a task", TASK_DIGITS)
     if data != str(task).encode():
-        raise Damaged(f"the number of a task is written another way: {shown(data)}")
+        raise CorruptData(f"the number of a task is written another way: {shown(data)}")
     return task
 
 
@@ -83,47 +83,47 @@ def is_run_id(name: str) -> bool:
 
 
 def run_id(data: object) -> str:
-    """Read the id of a run. Raises Damaged."""
+    """Read the id of a run. Raises CorruptData."""
     if isinstance(data, bytes) and len(data) <= 4 * MAX_RUN_ID:
         name = data.decode("utf-8", "replace")
         if is_run_id(name):
             return name
-    raise Damaged(f"no run can have this id: {shown(data)}")
+    raise CorruptData(f"no run can have this id: {shown(data)}")
 
 
 def digest(data: object) -> str:
-    """Read the address of a graph. Raises Damaged."""
+    """Read the address of a graph. Raises CorruptData."""
     return _matching(data, _DIGEST, 64, "the digest of a graph")
 
 
 def worker_id(data: object) -> str:
-    """Read the id of a worker. Raises Damaged."""
+    """Read the id of a worker. Raises CorruptData."""
     return _matching(data, _WORKER, MAX_LANE, "the id of a worker")
 
 
 def lane(data: object) -> str:
-    """Read the name of a worker's lane. Raises Damaged."""
+    """Read the name of a worker's lane. Raises CorruptData."""
     return _matching(data, _LANE, MAX_LANE, "the name of a lane")
 
 
 def event_id(data: object) -> str:
-    """Read the id of an event. Raises Damaged."""
+    """Read the id of an event. Raises CorruptData."""
     return _matching(data, _EVENT_ID, 41, "the id of an event")
 
 
 def state(data: object, states: type[State]) -> State:
-    """Read a state of a life cycle. Raises Damaged."""
+    """Read a state of a life cycle. Raises CorruptData."""
     if isinstance(data, bytes) and len(data) <= 32:
         name = data.decode("ascii", "replace")
         if name in states.__members__.values():
             return states(name)
-    raise Damaged(f"there is no such state: {shown(data)}")
+    raise CorruptData(f"there is no such state: {shown(data)}")
 
 
 def _matching(data: object, pattern: re.Pattern[bytes], longest: int, what: str) -> str:
     if isinstance(data, bytes) and len(data) <= longest and pattern.fullmatch(data):
         return data.decode("ascii")
-    raise Damaged(f"{what} is damaged: {shown(data)}")
+    raise CorruptData(f"{what} is damaged: {shown(data)}")
 
 
 # -- several --------------------------------------------------------------------------------------
@@ -132,12 +132,12 @@ def _matching(data: object, pattern: re.Pattern[bytes], longest: int, what: str)
 def named(resuming: object) -> tuple[int, ...] | None:
     """Read the field as ``resume`` writes it: "from 3 7", or "1" if no task was named.
 
-    Raises Damaged.
+    Raises CorruptData.
     """
     if resuming is None:
         return None
     if not isinstance(resuming, bytes):
-        raise Damaged(f"the tasks of a resume are damaged: {shown(resuming)}")
+        raise CorruptData(f"the tasks of a resume are damaged: {shown(resuming)}")
     return tuple(map(task_number, resuming.partition(b"from ")[2].split()))
 
 

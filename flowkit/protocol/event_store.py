@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .decoding import Damaged, event_id, pairs
+from .decoding import CorruptData, event_id, pairs
 from .lease_store import LeaseStore
 
 
@@ -27,11 +27,11 @@ class EventStore(LeaseStore):
         """
         try:
             return self._read_events(cursor, count, block_ms)
-        except Damaged:
+        except CorruptData:
             pass  # one of so many is too large, or all of them together
         try:
             return self._read_events(cursor, 1, block_ms)
-        except Damaged:
+        except CorruptData:
             number = self._name_event(cursor)
             return [Event(number, [(b"", b"too large to be read")])] if number else []
 
@@ -51,7 +51,7 @@ class EventStore(LeaseStore):
         """
         try:
             cursor = event_id(self.link.call("GET", self.keys.cursor()))
-        except Damaged:
+        except CorruptData:
             return "0"
         return cursor if moment(cursor) <= moment(self.last_event()) else "0"
 
@@ -64,9 +64,9 @@ class EventStore(LeaseStore):
         reply = self._script("name_event", cursor)
         return "" if reply[0] == b"NONE" else event_id(reply[1])
 
-    def set_aside(self, events: Sequence[str]) -> None:
+    def quarantine_event(self, events: Sequence[str]) -> None:
         """Keep events that could not be read, for people to look at; the newest hundred stay."""
-        self._fenced("set_aside", *events)
+        self._fenced("quarantine_event", *events)
 
 
 def moment(number: str) -> tuple[int, int]:

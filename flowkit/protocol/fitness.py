@@ -21,7 +21,7 @@ from .store import Store
 OLDEST = (6, 2)
 
 
-def check_fitness(link: Link, *, allow_eviction: bool = False) -> None:
+def check_server(link: Link, *, allow_eviction: bool = False) -> None:
     """Raise UnfitRedis for a server that is too old or may evict keys.
 
     A server that does not answer INFO (the embedded one, or a login that may not ask) passes.

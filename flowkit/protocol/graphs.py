@@ -34,7 +34,7 @@ from ..core.names import are_names, is_name
 from ..core.policy_check import checked_policy
 from ..core.retry import Policy
 from ..exceptions import DAGError
-from .decoding import Damaged, NoMemory
+from .decoding import CorruptData, NoMemory
 from .graph_file import Allowance, GraphFile, open_graph
 from .limits import MAX_EDGES, MAX_GRAPH_BYTES, MAX_REF, MAX_TASKS
 
@@ -87,12 +87,12 @@ def digest_of(packed: bytes) -> str:
 
 
 def unpack_graph(data: bytes) -> CompiledDAG:
-    """Read the stored form. Raises Damaged for anything that is not one, NoMemory."""
+    """Read the stored form. Raises CorruptData for anything that is not one, NoMemory."""
     return _read(data, Allowance(MAX_GRAPH_BYTES), lambda file: _Reader(file).dag())
 
 
 def unpack_names(data: bytes, allowance: Allowance) -> list[str]:
-    """Read the names of the tasks in a stored graph, and nothing behind them. Raises Damaged."""
+    """Read only the names of the tasks in a stored graph. Raises CorruptData."""
 
     def names(file: GraphFile) -> list[str]:
         allowance.spend(len(data))  # it was transferred and hashed, whatever comes of it
@@ -111,7 +111,7 @@ def _read(data: bytes, allowance: Allowance, part: Callable[[GraphFile], T]) -> 
         ) from None
     except _BROKEN as error:
         why = str(error)[:300] or type(error).__name__
-        raise Damaged(f"the stored graph cannot be read: {why}") from None
+        raise CorruptData(f"the stored graph cannot be read: {why}") from None
 
 
 def _check_size(dag: CompiledDAG, size: int) -> None:

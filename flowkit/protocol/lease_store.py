@@ -15,7 +15,7 @@ from .store import Store
 
 @dataclass(frozen=True, slots=True)
 class LeaseReply:
-    """What ``lead`` answered. ``cursor`` is set when leadership was taken just now.
+    """What ``acquire_lease`` answered. ``cursor`` is set when leadership was taken just now.
 
     ``standby``: how many shards the process of the scheduler leads that stands by, -1 for none.
     """
@@ -55,14 +55,14 @@ class LeaseStore(Store):
         """
         self._script("check_rights", "leader", "cursor")
 
-    def lead(self, lease_ms: int, shards: int | None = None) -> LeaseReply:
+    def acquire_lease(self, lease_ms: int, shards: int | None = None) -> LeaseReply:
         """Take or renew the lease; 0 gives it up.
 
         ``shards``: how many this process leads by now, None for a scheduler of one.
         Raises WrongShards if this is another shard than this scheduler takes it for.
         """
         told = "" if shards is None else shards
-        reply = self._script("lead", self.scheduler, lease_ms, self.layout, told)
+        reply = self._script("acquire_lease", self.scheduler, lease_ms, self.layout, told)
         if reply[0] == b"OTHER":
             namespace, said = self.keys.namespace, text_of(reply[1])
             raise WrongShards(wrong_shards(self.link.url, namespace, self.layout, said))
@@ -72,11 +72,11 @@ class LeaseStore(Store):
             return LeaseReply(True, reply[1], cursor=text_of(reply[2]))
         return LeaseReply(True, reply[1], standby=reply[2])
 
-    def pass_on(self, term: int, lease_ms: int, most: int) -> str | None:
+    def hand_over_lease(self, term: int, lease_ms: int, most: int) -> str | None:
         """Hand the lease of this term to who stands by, if its process leads at most so many
         shards. Return the id of who leads now, None if nobody stands by. Raises LeaseLost.
         """
-        reply = self._script("pass_on", self.scheduler, term, lease_ms, most)
+        reply = self._script("hand_over_lease", self.scheduler, term, lease_ms, most)
         if reply[0] == b"FENCED":
             raise self.lost(term)
         return None if reply[0] == b"NOBODY" else text_of(reply[1])

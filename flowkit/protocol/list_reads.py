@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..core.states import RunState, TaskState
-from .decoding import Damaged, levels_of, number, run_id, shown, task_number, worker_id
+from .decoding import CorruptData, levels_of, number, run_id, shown, task_number, worker_id
 from .decoding import digest as digest_in
 from .decoding import pairs as in_pairs
 from .limits import (
@@ -67,7 +67,7 @@ class ListReads(Store):
     def read_runs(self, limit: int, state: RunState | None = None) -> Listing[RunRecord]:
         """Return the newest runs, newest first; two round trips per hundred looked at.
 
-        At most ``limit`` damaged ones are listed besides. Raises Damaged if the key of the list
+        At most ``limit`` damaged ones are listed besides. Raises CorruptData if the key of the list
         holds another type of value.
         """
         found: Listing[RunRecord] = Listing()
@@ -90,7 +90,7 @@ class ListReads(Store):
         for name in names:
             try:
                 runs.append((name, run_id(name)))
-            except Damaged as error:
+            except CorruptData as error:
                 found.damaged.append(DamagedItem.of(name, error))
         fields = [
             Field(self.keys.run(run), one, MAX_RUN_FIELD_BYTES) for _, run in runs for one in FIELDS
@@ -101,7 +101,7 @@ class ListReads(Store):
             try:
                 if any(value is not None for value in row):  # else its TTL is over
                     found.append(parse_run(run, [_whole(value) for value in row]))
-            except Damaged as error:
+            except CorruptData as error:
                 found.damaged.append(DamagedItem.of(name, error))
         return found
 
@@ -110,7 +110,7 @@ class ListReads(Store):
 
         ``since_ms``: the oldest to look for. They are hints: the records say what has failed. One
         round trip per part. What others add beyond the bound of the list is left out. Raises
-        Damaged if the key holds another type of value.
+        CorruptData if the key holds another type of value.
         """
         at, least = 0, str(since_ms)
         while at < MAX_DEAD:
@@ -121,15 +121,19 @@ class ListReads(Store):
             for entry, score in in_pairs(flat):
                 try:
                     part.append(_dead_entry(entry, score))
-                except Damaged as error:
+                except CorruptData as error:
                     part.damaged.append(DamagedItem.of(entry, error))
             yield part
             at += len(flat) // 2
             if len(flat) // 2 < DEAD_PART:
                 return
 
-    def read_failures(self, entries: Sequence[tuple[str, int]]) -> list[Failure | Damaged | None]:
-        """Return what is known of failed tasks: None for one that has not failed, Damaged for one
+    def read_failures(
+        self, entries: Sequence[tuple[str, int]]
+    ) -> list[Failure | CorruptData | None]:
+        """Return what is known of failed tasks.
+
+        None for one that has not failed, CorruptData for one
         whose run or record cannot be read. Two trips.
         """
         keys = self.keys
@@ -165,7 +169,7 @@ class ListReads(Store):
         for name in names:
             try:
                 workers.append(worker_id(name))
-            except Damaged as error:
+            except CorruptData as error:
                 found.damaged.append(DamagedItem.of(name, error))
         about = self._read_fields_in_bounds(
             [Field(self.keys.worker(worker), "about", MAX_ABOUT_BYTES) for worker in workers]
@@ -187,14 +191,14 @@ class ListReads(Store):
         try:
             found: list[bytes] = self.link.call(command, key, *words)
         except WrongType:
-            raise Damaged(
+            raise CorruptData(
                 f"the list {key!r} in Redis is damaged: {WRONG_KEY}. See who else can write to "
                 "that Redis, and delete the key"
             ) from None
         return found
 
-    def _read_fields_in_bounds(self, fields: Sequence[Field]) -> list[bytes | Damaged | None]:
-        """Return the values of these fields; Damaged for one that is too long or of a key of
+    def _read_fields_in_bounds(self, fields: Sequence[Field]) -> list[bytes | CorruptData | None]:
+        """Return the values of these fields; CorruptData for one that is too long or of a key of
         another type. Two round trips, the second for what is there.
         """
         sizes: list[Any] = self.link.batch_each([("HSTRLEN", key, name) for key, name, _ in fields])
@@ -213,15 +217,15 @@ class ListReads(Store):
         ]
 
 
-def _unread(field: Field, size: Any) -> Damaged | None:
+def _unread(field: Field, size: Any) -> CorruptData | None:
     if isinstance(size, WrongType):
-        return Damaged(WRONG_KEY)
-    return Damaged(f"its field {field.name} has {size} bytes") if size else None
+        return CorruptData(WRONG_KEY)
+    return CorruptData(f"its field {field.name} has {size} bytes") if size else None
 
 
-def _whole(value: bytes | Damaged | None) -> bytes | None:
-    """Return a value that could be read. Raises Damaged."""
-    if isinstance(value, Damaged):
+def _whole(value: bytes | CorruptData | None) -> bytes | None:
+    """Return a value that could be read. Raises CorruptData."""
+    if isinstance(value, CorruptData):
         raise value
     return value
 
@@ -230,22 +234,24 @@ def _dead_entry(entry: bytes, score: bytes) -> DeadEntry:
     run, _, task = entry.rpartition(b",")
     when = number(score, "the time of a failure")
     if when > MAX_TIME_MS:
-        raise Damaged(f"the time of a failure is in no year that a calendar has: {shown(score)}")
+        raise CorruptData(
+            f"the time of a failure is in no year that a calendar has: {shown(score)}"
+        )
     return DeadEntry(run_id(run), task_number(task), when)
 
 
 def _failure(
-    dag: bytes | Damaged | None,
-    graph: bytes | Damaged | None,
-    record: bytes | Damaged | None,
-    error: bytes | Damaged | None,
-) -> Failure | Damaged | None:
+    dag: bytes | CorruptData | None,
+    graph: bytes | CorruptData | None,
+    record: bytes | CorruptData | None,
+    error: bytes | CorruptData | None,
+) -> Failure | CorruptData | None:
     try:
         name, digest, task = _whole(dag), _whole(graph), parse_record(_whole(record))
         if task.state is not TaskState.FAILED or digest is None:
             return None
         # An error that cannot be read is shown as such.
-        packed = b"" if error is None or isinstance(error, Damaged) else error
+        packed = b"" if error is None or isinstance(error, CorruptData) else error
         return Failure(dag_name(name), digest_in(digest), task, packed)
-    except Damaged as damage:
+    except CorruptData as damage:
         return damage

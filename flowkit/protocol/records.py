@@ -1,6 +1,6 @@
 """A task's record: the one place where its state is the truth.
 
-``LETTER attempt,lane,spent,started,ended`` without the blank, as ``lua/_lib/record.lua`` writes it;
+``CODE attempt,lane,spent,started,ended`` without the blank, as ``lua/_lib/record.lua`` writes it;
 no record at all is a pending task. ``spent`` is the number of worker deaths, then ``/n`` if n
 attempts were made before the run was resumed or lost by nobody's known fault, ``*n`` if n were put
 off because the worker did not know the task; then flags: ``!`` for a suspect (a task that may have
@@ -24,10 +24,10 @@ import msgpack
 
 from ..core.shorten import MAX_MESSAGE, shorten
 from ..core.states import TaskState
-from .decoding import Damaged, shown
+from .decoding import CorruptData, shown
 from .limits import ATTEMPT_DIGITS, MAX_LANE, MAX_SPENT, TIME_DIGITS
 
-LETTERS = {
+STATE_OF = {
     "P": TaskState.PENDING,
     "Q": TaskState.QUEUED,
     "R": TaskState.RUNNING,
@@ -38,7 +38,7 @@ LETTERS = {
     "U": TaskState.UPSTREAM_FAILED,
     "C": TaskState.CANCELLED,
 }
-LETTER_OF = {state: letter for letter, state in LETTERS.items()}
+CODE_OF = {state: code for code, state in STATE_OF.items()}
 MAX_TRACEBACK = 16_000  # of an error; see core.shorten for the message
 
 # Flags are what is printable, but for letters, digits and what separates: '*', '/' and ','.
@@ -111,7 +111,7 @@ PENDING = TaskRecord(TaskState.PENDING)
 
 
 def parse_record(data: bytes | None) -> TaskRecord:
-    """Read a record; None (no record) is a pending task. Raises Damaged."""
+    """Read a record; None (no record) is a pending task. Raises CorruptData."""
     if data is None:
         return PENDING
     try:
@@ -119,9 +119,9 @@ def parse_record(data: bytes | None) -> TaskRecord:
         fields = _RECORD.fullmatch(text)
         if fields is None:
             raise ValueError("it has another form")
-        letter, attempt, lane, spent, started, ended = fields.groups()
+        code, attempt, lane, spent, started, ended = fields.groups()
         return TaskRecord(
-            LETTERS[letter],
+            STATE_OF[code],
             int(attempt),
             lane,
             Spent.parse(spent),
@@ -129,15 +129,15 @@ def parse_record(data: bytes | None) -> TaskRecord:
             int(ended) if ended else None,
         )
     except (ValueError, LookupError, AttributeError, TypeError):
-        raise Damaged(f"a task's record in Redis is damaged: {shown(data)}") from None
+        raise CorruptData(f"a task's record in Redis is damaged: {shown(data)}") from None
 
 
 def parse_state(data: bytes) -> TaskState:
-    """Read the state in a record, and nothing else of it. Raises Damaged."""
+    """Read the state in a record, and nothing else of it. Raises CorruptData."""
     try:
-        return LETTERS[chr(data[0])]
+        return STATE_OF[chr(data[0])]
     except (LookupError, TypeError):
-        raise Damaged(f"a task's record in Redis is damaged: {shown(data)}") from None
+        raise CorruptData(f"a task's record in Redis is damaged: {shown(data)}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import re
 import redis.exceptions as rx
 
 from ..exceptions import NotPermitted, RedisUnavailable, StoreError
-from .decoding import Damaged
+from .decoding import CorruptData
 from .oversize import is_too_large, too_large
 from .pages import SECURE_REDIS, page
 
@@ -55,7 +55,7 @@ _LOGIN_ADVICE = (
 )
 
 
-class WrongType(Damaged):
+class WrongType(CorruptData):
     """A key under a name of ours holds another type of value than flowkit writes there."""
 
 

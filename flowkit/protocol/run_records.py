@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from ..core.names import MAX_NAME, is_name
 from ..core.states import RunState, TaskState
-from .decoding import Damaged, digest, number, shown, state, task_number
+from .decoding import CorruptData, digest, number, shown, state, task_number
 from .limits import MAX_COUNTS_BYTES, MAX_TIME_MS
 
 FIELDS = ("dag", "graph", "state", "total", "submitted", "finished", "stop", "failed", "counts")
-STANDING_FIELDS = ("state", "counts", "total")
+PROGRESS_FIELDS = ("state", "counts", "total")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class RunRecord:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-class Standing(NamedTuple):
+class RunProgress(NamedTuple):
     """What changes of a run while it is not over."""
 
     state: RunState
@@ -45,7 +45,7 @@ class Standing(NamedTuple):
 
 
 def parse_run(run: str, values: Sequence[object]) -> RunRecord:
-    """Read the values of ``FIELDS``. Raises Damaged."""
+    """Read the values of ``FIELDS``. Raises CorruptData."""
     dag, graph, standing, total, submitted, finished, stop, failed, counts = values
     return RunRecord(
         run=run,
@@ -61,28 +61,28 @@ def parse_run(run: str, values: Sequence[object]) -> RunRecord:
     )
 
 
-def parse_standing(values: Sequence[object]) -> Standing:
-    """Read the values of ``STANDING_FIELDS``. Raises Damaged."""
+def parse_progress(values: Sequence[object]) -> RunProgress:
+    """Read the values of ``PROGRESS_FIELDS``. Raises CorruptData."""
     standing, counts, total = values
-    return Standing(state(standing, RunState), parse_counts(counts), task_number(total))
+    return RunProgress(state(standing, RunState), parse_counts(counts), task_number(total))
 
 
 def dag_name(data: object) -> str:
-    """Read the name of a DAG. Raises Damaged."""
+    """Read the name of a DAG. Raises CorruptData."""
     if isinstance(data, bytes) and len(data) <= 4 * MAX_NAME:
         with suppress(UnicodeDecodeError):
             name = data.decode()
             if is_name(name):
                 return name
-    raise Damaged(f"the name of its DAG is damaged: {shown(data)}")
+    raise CorruptData(f"the name of its DAG is damaged: {shown(data)}")
 
 
 def parse_counts(data: object) -> dict[str, int]:
-    """Read ``state=number`` pairs as the scheduler writes them. Raises Damaged."""
+    """Read ``state=number`` pairs as the scheduler writes them. Raises CorruptData."""
     if data is None:
         return {}
     if not isinstance(data, bytes) or len(data) > MAX_COUNTS_BYTES:
-        raise Damaged(f"the counts of its tasks are damaged: {shown(data)}")
+        raise CorruptData(f"the counts of its tasks are damaged: {shown(data)}")
     pairs = (pair.partition(b"=") for pair in data.split())
     return {state(name, TaskState).value: task_number(count) for name, _, count in pairs}
 
@@ -91,5 +91,5 @@ def _time(data: object, what: str) -> int:
     """Read a time in ms that a calendar has."""
     found = number(data, what)
     if found > MAX_TIME_MS:
-        raise Damaged(f"{what} is in no year that a calendar has: {shown(data)}")
+        raise CorruptData(f"{what} is in no year that a calendar has: {shown(data)}")
     return found

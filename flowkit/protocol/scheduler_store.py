@@ -11,7 +11,7 @@ from ..core.compiled import CompiledDAG
 from ..core.states import RunState, TaskState
 from .decoding import (
     PART,
-    Damaged,
+    CorruptData,
     digest,
     in_parts,
     is_run_id,
@@ -21,7 +21,7 @@ from .decoding import (
     task_number,
     text_of,
 )
-from .records import LETTER_OF, TaskRecord, parse_record, parse_state
+from .records import CODE_OF, TaskRecord, parse_record, parse_state
 from .reply_errors import WrongType
 from .upkeep_store import UpkeepStore
 
@@ -46,7 +46,7 @@ class SchedulerStore(UpkeepStore):
     # -- active runs ----------------------------------------------------------------------------
 
     def read_graph(self, digest: str) -> CompiledDAG | None:
-        """Return a stored graph, None if it is gone. Raises Damaged.
+        """Return a stored graph, None if it is gone. Raises CorruptData.
 
         It has no fixed arguments: a scheduler calls nothing, and they may have 256 MiB.
         """
@@ -59,7 +59,7 @@ class SchedulerStore(UpkeepStore):
         return sorted(filter(is_run_id, names))
 
     def read_active(self, run: str) -> ActiveRun | None:
-        """Return a run that goes on; None if it is over or gone. Raises Damaged."""
+        """Return a run that goes on; None if it is over or gone. Raises CorruptData."""
         standing, graph, resuming, stop = self.link.call(
             "HMGET", self.keys.run(run), "state", "graph", "resuming", "stop"
         )
@@ -71,7 +71,7 @@ class SchedulerStore(UpkeepStore):
     def read_states(self, run: str, tasks: int) -> list[tuple[int, TaskState]]:
         """Return the states of all tasks that have a record, read in parts.
 
-        ``tasks``: how many the run has. Raises Damaged, also for records of other tasks.
+        ``tasks``: how many the run has. Raises CorruptData, also for records of other tasks.
         """
         key, cursor = self.keys.tasks(run), b"0"
         states: dict[int, TaskState] = {}
@@ -80,11 +80,11 @@ class SchedulerStore(UpkeepStore):
             for task, record in pairs(flat):
                 states[task_number(task)] = parse_state(record)
             if len(states) > tasks:
-                raise Damaged(f"run {run} has records of more than its {tasks} tasks")
+                raise CorruptData(f"run {run} has records of more than its {tasks} tasks")
             if cursor in (b"0", 0):
                 break
         if max(states, default=-1) >= tasks:
-            raise Damaged(f"run {run} has records of other tasks than its {tasks}")
+            raise CorruptData(f"run {run} has records of other tasks than its {tasks}")
         return list(states.items())
 
     def read_records_of(
@@ -92,7 +92,7 @@ class SchedulerStore(UpkeepStore):
     ) -> Iterator[tuple[str, Iterator[tuple[int, TaskRecord]]]]:
         """Yield (run, its (task, record) pairs) for tasks of many runs, many in one round trip.
 
-        The pairs are read as they are asked for, so that one that is Damaged spoils no run
+        The pairs are read as they are asked for, so that one that is CorruptData spoils no run
         but its own.
         """
         asked: list[tuple[str, Sequence[int]]] = []
@@ -119,14 +119,14 @@ class SchedulerStore(UpkeepStore):
         """Note that a run is stopping, and because of which task if one failed."""
         self._fenced("stop_run", run, outcome.value, "" if failed is None else failed)
 
-    def turn_over(
+    def end_tasks(
         self, run: str, state: TaskState, tasks: Sequence[int], *, notify: bool
     ) -> tuple[list[int], list[int]]:
         """End tasks that do not run; return (those that are over, those that run). In parts."""
         over: list[int] = []
         running: list[int] = []
         for part in in_parts(tasks):
-            reply = self._fenced("turn_over", run, LETTER_OF[state], "1" if notify else "0", *part)
+            reply = self._fenced("end_tasks", run, CODE_OF[state], "1" if notify else "0", *part)
             over += map(int, reply[1].split())
             running += map(int, reply[2].split())
         return over, running

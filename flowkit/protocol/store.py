@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core.compiled import CompiledDAG
 from ..exceptions import RunLost
-from .decoding import Damaged, Oversized, number
+from .decoding import CorruptData, Oversized, number
 from .graph_file import Allowance
 from .graphs import digest_of, unpack_graph, unpack_names
 from .keys import Keys
@@ -68,14 +68,14 @@ class Store:
     # -- reads --------------------------------------------------------------------------------
 
     def read_graph(self, digest: str) -> CompiledDAG | None:
-        """Return a compiled DAG, None if it is not stored. Raises Damaged."""
+        """Return a compiled DAG, None if it is not stored. Raises CorruptData."""
         data = self._read_packed_graph(digest)
         return None if data is None else unpack_graph(data)
 
     def read_task_names(self, digest: str, allowance: Allowance) -> list[str]:
         """Return the names of the tasks in a graph, none if it is not stored.
 
-        What is read is taken off ``allowance``. Raises Damaged.
+        What is read is taken off ``allowance``. Raises CorruptData.
         """
         data = self._read_packed_graph(digest)
         return [] if data is None else unpack_names(data, allowance)
@@ -83,7 +83,9 @@ class Store:
     def _read_packed_graph(self, digest: str) -> bytes | None:
         data: bytes | None = self.link.call("GET", self.keys.graph(digest))
         if data is not None and digest_of(data) != digest:
-            raise Damaged(f"graph {digest[:12]} in Redis is damaged: its content does not match")
+            raise CorruptData(
+                f"graph {digest[:12]} in Redis is damaged: its content does not match"
+            )
         return data
 
     def missing(self, runs: Sequence[str]) -> list[str]:

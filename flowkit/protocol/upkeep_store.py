@@ -38,14 +38,14 @@ class UpkeepStore(EventStore):
         dropped: int = self._fenced("forget", *runs)[1]
         return dropped
 
-    def tidy(self, rank: int, limit: int) -> tuple[int, int]:
+    def drop_stale_entries(self, rank: int, limit: int) -> tuple[int, int]:
         """Drop hints of runs that are over; return (how many, the rank to go on at)."""
-        reply = self._fenced("tidy", rank, limit)
+        reply = self._fenced("drop_stale_entries", rank, limit)
         return reply[1], reply[2]
 
-    def forget_dead(self, rank: int, count: int) -> tuple[int, int]:
+    def prune_dead_letters(self, rank: int, count: int) -> tuple[int, int]:
         """Look at entries of the list of dead tasks; return (how many went, rank to go on at)."""
-        reply = self._fenced("forget_dead", rank, count)
+        reply = self._fenced("prune_dead_letters", rank, count)
         return reply[1], reply[2]
 
     # -- workers --------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..exceptions import LeaseLost
-from .decoding import Damaged, digest, run_id, stops_of, task_number, text_list, text_of
+from .decoding import CorruptData, digest, run_id, stops_of, task_number, text_list, text_of
 from .records import parse_record
 from .store import Store
 
@@ -150,7 +150,7 @@ class WorkerStore(Store):
         blame: str = "",
         once: bytes = b"",
     ) -> list[tuple[str, int, str]]:
-        """Take back what a dead child's lane held; return (run, task, letter) for each.
+        """Take back what a dead child's lane held; return (run, task, code) for each.
 
         ``executing``: all that the child was executing, in both of its lanes. ``blame``: the one
         of several that is to blame, ``NOBODY`` if none is. ``known`` is False if nobody knows what
@@ -213,7 +213,7 @@ def _claims(reply: list[Any], at: int) -> list[Claim]:
         name, graph, since, params, entries = reply[start : start + 5]
         try:
             run, address = run_id(name), digest(graph)
-        except Damaged:
+        except CorruptData:
             continue  # this lane does not know the claim, so it gives it back
         life = (run, text_of(since))
         for entry in entries.decode("ascii", "replace").split(" "):
@@ -223,7 +223,7 @@ def _claims(reply: list[Any], at: int) -> list[Claim]:
 
 
 def reaped(reply: list[Any]) -> list[tuple[str, int, str]]:
-    """Read what ``reap`` did: (run, task, letter); Q and ! were queued again, F and C are over."""
+    """Read what ``reap`` did: (run, task, code); Q and ! were queued again, F and C are over."""
     return [
         (text_of(reply[at]), task_number(reply[at + 1]), text_of(reply[at + 2]))
         for at in range(1, len(reply), 3)

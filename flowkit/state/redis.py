@@ -16,7 +16,7 @@ from typing import Any
 
 from ..exceptions import FlowkitError, IllegalValue
 from ..per_process import PerProcess
-from ..protocol.decoding import Damaged
+from ..protocol.decoding import CorruptData
 from ..protocol.link import Link
 from ..protocol.redis_url import redact_url
 from ..protocol.state_store import EntryStore
@@ -104,7 +104,7 @@ class RedisStateManager:
         packed = pack_value(key, value, "value", max_bytes=self._max_bytes)
         packed_fields = pack_value(key, fields, "metadata") if fields else b""
         with self._store() as entries:
-            entries.keep(key, packed, packed_fields, _in_ms(seconds))
+            entries.set(key, packed, packed_fields, _in_ms(seconds))
 
     def delete(self, key: str) -> bool:
         """Remove an entry; return whether there was a live one.
@@ -112,7 +112,7 @@ class RedisStateManager:
         If Redis was away meanwhile, False may also mean that the first try removed it.
         """
         with self._store() as entries:
-            return entries.drop([check_key(key)]) > 0
+            return entries.delete([check_key(key)]) > 0
 
     def clear(self) -> None:
         """Remove all entries of this store."""
@@ -174,17 +174,17 @@ def _readable(key: str) -> Iterator[None]:
     """Raise IllegalValue, naming ``key``, for an entry that is damaged."""
     try:
         yield
-    except Damaged as error:
+    except CorruptData as error:
         raise _damaged(key, error) from error
 
 
-def _value(key: str, packed: bytes | Damaged) -> Any:
-    if isinstance(packed, Damaged):
+def _value(key: str, packed: bytes | CorruptData) -> Any:
+    if isinstance(packed, CorruptData):
         raise _damaged(key, packed) from packed
     return unpack_value(key, packed)
 
 
-def _damaged(key: str, error: Damaged) -> IllegalValue:
+def _damaged(key: str, error: CorruptData) -> IllegalValue:
     return IllegalValue(
         f"State {key!r} is damaged in Redis: {str(error).rstrip('. ')}. Set or delete it, and see "
         "who else can write to that Redis"

@@ -23,7 +23,7 @@ from flowkit.core.graph import Graph
 from flowkit.core.retry import Policy
 from flowkit.exceptions import DAGError, StoreError
 from flowkit.protocol import graphs
-from flowkit.protocol.decoding import Damaged
+from flowkit.protocol.decoding import CorruptData
 from flowkit.protocol.graph_file import Allowance, open_graph
 from flowkit.protocol.graphs import digest_of, pack_graph, unpack_graph, unpack_names
 
@@ -144,7 +144,7 @@ def test_a_graph_for_which_memory_does_not_suffice_is_not_damaged(
     monkeypatch.setattr(graphs, "_graph", without_memory)
     with pytest.raises(StoreError, match="memory does not suffice to read a graph") as caught:
         unpack_graph(pack_graph(compiled()))
-    assert not isinstance(caught.value, Damaged)
+    assert not isinstance(caught.value, CorruptData)
     assert isinstance(caught.value, MemoryError)
 
 

@@ -61,16 +61,16 @@ for i = 1, #held, 2 do
   local attempt, deaths, started = running_on(lane, run, task)
   if attempt then
     local meta = fields_of(run_key(run), 'submitted', 'stop') or {}
-    local letter, left, error = fate(held[i], deaths, meta[2])
-    if letter == 'C' or letter == 'F' then
-      end_attempt(run, task, letter, attempt, lane, left, started, meta[1])
+    local code, left, error = fate(held[i], deaths, meta[2])
+    if code == 'C' or code == 'F' then
+      end_attempt(run, task, code, attempt, lane, left, started, meta[1])
       if error then try('HSET', errors_key(run), task, error) end
     else
-      if letter ~= 'Q' then attempt = string.format('%d', attempt + 1) end
+      if code ~= 'Q' then attempt = string.format('%d', attempt + 1) end
       queue_again(run, task, attempt, left, held[i + 1])
     end
     local n = #reply
-    reply[n + 1], reply[n + 2], reply[n + 3] = run, task, letter
+    reply[n + 1], reply[n + 2], reply[n + 3] = run, task, code
   end
 end
 call('DEL', claims_key(lane), stops_key(lane))

@@ -1,13 +1,13 @@
 -- give_back: what becomes of an attempt that its lane will not finish.
 
 -- Ends an attempt from outside and tells the scheduler.
-local function end_attempt(run, task, letter, attempt, lane, deaths, started, submitted)
+local function end_attempt(run, task, code, attempt, lane, deaths, started, submitted)
   local now = now_ms()
   local ended = string.format('%d', now - (read_time(submitted) or now))
-  local record = letter .. attempt .. ',' .. lane .. ',' .. deaths .. ',' .. started .. ',' .. ended
+  local record = code .. attempt .. ',' .. lane .. ',' .. deaths .. ',' .. started .. ',' .. ended
   call('HSET', tasks_key(run), task, record)
-  if letter == 'F' then note_dead(run, {task}, now) end
-  call('XADD', P .. 'events', '*', letter, run .. ' ' .. task)
+  if code == 'F' then note_dead(run, {task}, now) end
+  call('XADD', P .. 'events', '*', code, run .. ' ' .. task)
 end
 
 -- Makes an attempt claimable again, where the claim says it came from and before what waits there.

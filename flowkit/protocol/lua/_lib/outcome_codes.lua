@@ -1,13 +1,13 @@
--- letters: what an outcome's letter means for the record that it becomes.
+-- outcome_codes: what an outcome's code means for the record that it becomes.
 
--- Returns the letter that is recorded: in a run that is stopping only what goes on is retried.
-local function settled(letter, stop, rest)
-  if letter == 'W' and at_most_once(rest) then return 'F' end
-  if letter == 'W' or letter == 'D' then
+-- Returns the code that is recorded: in a run that is stopping only what goes on is retried.
+local function settled(code, stop, rest)
+  if code == 'W' and at_most_once(rest) then return 'F' end
+  if code == 'W' or code == 'D' then
     return stopped(stop, string.match(rest, '^[^,]*')) and 'F' or 'W'
   end
-  if letter == 'H' then return 'S' end
-  return letter
+  if code == 'H' then return 'S' end
+  return code
 end
 
 -- Marks a result that came from the cache in the first field of the rest of a record.

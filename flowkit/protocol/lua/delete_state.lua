@@ -1,4 +1,4 @@
--- drop_entries: deletes entries of a state store.
+-- delete_state: deletes entries of a state store.
 -- USES   base
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 store   3… entries, at most 1,000

@@ -1,4 +1,4 @@
--- tidy: drops hints of runs that are over: retries nobody waits for, entries that nobody claims.
+-- drop_stale_entries: drops hints of runs that are over: retries nobody waits for, entries that nobody claims.
 -- USES   base border guarded fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 rank in `delayed` to begin at   5 how many entries

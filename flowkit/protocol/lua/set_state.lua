@@ -1,4 +1,4 @@
--- keep_entry: stores an entry of a state store in place of what was there.
+-- set_state: stores an entry of a state store in place of what was there.
 -- USES   base
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 store   3 entry   4 value   5 metadata   6 ttl (ms; '' for none)

@@ -1,4 +1,4 @@
--- pass_on: hands the lease to the scheduler that stands by, whose process leads fewer shards.
+-- hand_over_lease: hands the lease to the scheduler that stands by, whose process leads fewer shards.
 -- USES   base border guarded fence standby
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 lease (ms)   5 most shards that the other may lead

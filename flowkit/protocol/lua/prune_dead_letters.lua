@@ -1,4 +1,4 @@
--- forget_dead: drops entries of the list of dead tasks that have not failed any more.
+-- prune_dead_letters: drops entries of the list of dead tasks that have not failed any more.
 -- USES   base border guarded fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 rank to begin at   5 how many to look at, at most 1,000

@@ -1,4 +1,4 @@
--- lead: takes, renews or gives up the scheduler's lease, and says which shard is led by it.
+-- acquire_lease: takes, renews or gives up the scheduler's lease, and says which shard is led by it.
 -- USES   base border guarded standby
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 lease (ms), 0 to give it up, or to stand by no longer

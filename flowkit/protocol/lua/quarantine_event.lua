@@ -1,4 +1,4 @@
--- set_aside: keeps events that the scheduler could not read, for people to look at.
+-- quarantine_event: keeps events that the scheduler could not read, for people to look at.
 -- USES   base fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4… events, as text, oldest first, at most 100

@@ -1,4 +1,4 @@
--- expire_entries: drops entries of a state store whose time is over from the list, and names them.
+-- expire_state: drops entries of a state store whose time is over from the list, and names them.
 -- USES   base
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 store   3 limit
