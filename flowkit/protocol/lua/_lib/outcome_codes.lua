@@ -1,6 +1,6 @@
--- outcome_codes: what an outcome's code means for the record that it becomes.
+-- outcome_codes: turns the code of an outcome into the state code and fields of its record.
 
--- Returns the code that is recorded: in a run that is stopping only what goes on is retried.
+-- Returns the state code to record: in a stopping run, only tasks that continue are retried.
 local function settled(code, stop, rest)
   if code == 'W' and at_most_once(rest) then return 'F' end
   if code == 'W' or code == 'D' then
@@ -10,11 +10,11 @@ local function settled(code, stop, rest)
   return code
 end
 
--- Marks a result that came from the cache in the first field of the rest of a record.
+-- Marks a result from the cache, in the first field of the rest of a record.
 local function from_cache(rest) return (string.gsub(rest, ',', '~,', 1)) end
 
--- Counts a put-off attempt in "deaths[/base][*put off][!]", the part of the record that says
--- which of a task's attempts do not count as failures.
+-- Counts a postponed attempt in "deaths[/base][*put off][!]", the field of the record that says
+-- which attempts of a task do not count as failures.
 local function put_off(rest)
   local head, count, tail = string.match(rest, '^([%d/]*)%*?(%d*)(.*)$')
   return head .. '*' .. one_more(count) .. tail
