@@ -228,7 +228,7 @@ def test_a_client_with_another_list_is_refused(
             Client.connect(" ".join(wrong))
         message = str(caught.value)
         assert f"{redact_url(fake_server.url)} (namespace '{namespace}." in message
-        assert "give this one the list that the others have" in message
+        assert "give this process the list of the others" in message
 
 
 # -- a shard is away ------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ class TestClaim:
     def test_a_lane_that_is_not_registered_gets_nothing(self, world: World) -> None:
         world.ready(0)
         before = world.dump()
-        with pytest.raises(LeaseLost, match=r"lane W\.7 is not registered any more"):
+        with pytest.raises(LeaseLost, match=r"lane W\.7 is no longer registered"):
             world.claim("W.7")
         assert world.dump() == before
 

@@ -45,7 +45,7 @@ class TestSubmit:
     def test_an_id_that_is_taken_is_refused(self, world: World, change: dict[str, object]) -> None:
         world.submit()
         before = world.dump()
-        with pytest.raises(RunExists, match=r"run 'r1' exists already, of DAG 'etl'.*run_id"):
+        with pytest.raises(RunExists, match=r"run 'r1' already exists, of DAG 'etl'.*run_id"):
             world.client.submit(world.submission(**change))
         assert world.dump() == before
 
@@ -77,7 +77,7 @@ class TestSubmit:
     def test_a_conflict_among_many_names_its_run(self, world: World) -> None:
         world.submit("r2")
         many = [world.submission("r1"), world.submission("r2", params=b"\x01")]
-        with pytest.raises(RunExists, match="run 'r2' exists already"):
+        with pytest.raises(RunExists, match="run 'r2' already exists"):
             world.client.submit_many(many)
         assert world.dump()["active"] == {"r1", "r2"}
 
@@ -103,7 +103,7 @@ class TestCancel:
         world.acquire_lease()
         world.finish()
         before = world.dump()
-        with pytest.raises(RunAlreadyOver, match=r"'r1' is over already \(succeeded\)"):
+        with pytest.raises(RunAlreadyOver, match=r"'r1' is already over \(succeeded\)"):
             world.client.cancel("r1")
         assert world.dump() == before
 
