@@ -84,7 +84,7 @@ class Run:
         self._stopping: RunState | None = None
         self._finished = False
 
-    # -- what it knows ---------------------------------------------------------------------
+    # -- state -----------------------------------------------------------------------------
 
     @property
     def outcome(self) -> RunState | None:
@@ -124,7 +124,7 @@ class Run:
         counts.update({name: state.count(code) for code, name in STATE.items()})
         return {name: number for name, number in counts.items() if number}
 
-    # -- what it is told -------------------------------------------------------------------
+    # -- facts -----------------------------------------------------------------------------
 
     def start(self) -> list[Command]:
         """Start the run: queue the roots, or end at once without tasks."""
@@ -203,7 +203,7 @@ class Run:
             self._stop(RunState.CANCELLED, commands)
         return self._settle(commands)
 
-    # -- how it decides --------------------------------------------------------------------
+    # -- decisions -------------------------------------------------------------------------
 
     def _take(self, task: int, code: int, commands: list[Command]) -> None:
         """Handle the end of a task that may do more than make others ready."""

@@ -88,7 +88,7 @@ def _check_rebuildable(kind: type) -> None:
         object.__new__(kind)
     except TypeError:
         raise Unfit(
-            "cannot be stored: it builds on a class that has a value of its own. "
+            "cannot be stored: it inherits from a class that has its own value. "
             "Return a dataclass whose fields hold everything."
         ) from None
     slots = {

@@ -118,10 +118,8 @@ class UpkeepStore(EventStore):
             for name, lanes in zip(workers, self._lanes_of(workers), strict=True)
             for lane in lane_names(name, lanes)
         ]
-        sizes = [
-            size if isinstance(size, int) else 0
-            for size in self.link.batch_each([*queues, *claims])
-        ]
+        replies = self.link.batch_each([*queues, *claims])
+        sizes = [size if isinstance(size, int) else 0 for size in replies]
         # '#' is a field in the claims of each lane, but not a claim.
         claimed = sum(max(0, size - 1) for size in sizes[len(queues) :])
         return sum(sizes[: len(queues)]) + claimed

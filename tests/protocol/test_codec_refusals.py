@@ -263,7 +263,7 @@ def slotted() -> Any:
         (with_extra, "its attribute 'note' is no field and would be lost"),
         (slotted, "its slot 'secret' is no field and would be lost"),
         (half_set, "its field 'b' is not set"),
-        (lambda: Listing(), "it builds on a class that has a value of its own"),
+        (lambda: Listing(), "it inherits from a class that has its own value"),
         (lambda: tuple.__new__(Named, (1, 2)), "it does not hold one item per field"),
         (lambda: Moody(1), "no value today"),
     ],
