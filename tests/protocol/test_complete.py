@@ -189,7 +189,7 @@ class TestFence:
         world.running(0)
         world.worker.reap_child("W.0", [], 3, b"")
         before = world.dump()
-        with pytest.raises(LeaseLost, match=r"lane W\.0 is not registered"):
+        with pytest.raises(LeaseLost, match=r"lane W\.0 is no longer registered"):
             world.complete(done(0))
         assert world.dump() == before
 
