@@ -22,25 +22,25 @@ local held = holder and left > 0 and left <= AN_HOUR_MS
 local function write() call('SET', P .. 'leader', me .. ',' .. string.format('%d,%d', term, now + lease)) end
 
 -- Whether the position is valid among the shards; `first` is how many there were at first.
-local function is_layout(said, first)
-  local at, count = string.match(said or '', '^(%d+)/(%d+)$')
+local function is_layout(stored, first)
+  local at, count = string.match(stored or '', '^(%d+)/(%d+)$')
   return at and tonumber(at) < tonumber(count) and first >= 1 and first <= tonumber(count)
 end
 
 if lease == 0 then leave(me) end
 if holder == me then
   write()
-  local _, fewer
-  if shards ~= '' then _, fewer = standing_by(me, now) end
-  return {'OK', term, fewer or -1}
+  local _, shards_led
+  if shards ~= '' then _, shards_led = standing_by(me, now) end
+  return {'OK', term, shards_led or -1}
 end
 local position, count = string.match(layout, '^(%d+)/(%d+)$')
-local said, first = string.match(string.sub(call('GET', P .. 'layout') or '', 1, 40), '^(%d+/%d+)/(%d+)$')
-if not is_layout(said, tonumber(first)) then said, first = nil, nil end
-if said and said ~= layout then
-  local before = tonumber(string.match(said, '^' .. position .. '/(%d+)$'))
+local stored, first = string.match(string.sub(call('GET', P .. 'layout') or '', 1, 40), '^(%d+/%d+)/(%d+)$')
+if not is_layout(stored, tonumber(first)) then stored, first = nil, nil end
+if stored and stored ~= layout then
+  local before = tonumber(string.match(stored, '^' .. position .. '/(%d+)$'))
   local grows = before and tonumber(count) > before
-  if held or not grows then return {'OTHER', said} end
+  if held or not grows then return {'OTHER', stored} end
 end
 if held then
   if shards ~= '' then stand_by(me, tonumber(shards), now, now + math.floor(lease / 3)) end

@@ -7,8 +7,8 @@
 local WAKE_BOUND = 32
 
 -- One token wakes one idle claimer, so each waiting entry has a token, up to the bound. Claimers
--- wake only after the script has ended, and one script may push many times. A lost token costs a poll
--- interval; a surplus token costs an empty claim.
+-- wake only after the script has ended, and one script may push many times. A lost token costs a
+-- poll interval; a surplus token costs an empty claim.
 local function wake(list, waiting)
   local key = wake_key(list)
   local missing = math.min(waiting, WAKE_BOUND) - size_of('LLEN', key)

@@ -3,7 +3,9 @@
 -- The standby other than `me`, and how many shards its process leads; nil without one.
 local function standing_by(me, now)
   local standby, shards, till = string.match(call('GET', P .. 'standby') or '', '^([^,]*),(%d+),(%d+)$')
-  if standby and standby ~= me and #shards <= 9 and (read_time(till) or 0) > now then return standby, tonumber(shards) end
+  if standby and standby ~= me and #shards <= 9 and (read_time(till) or 0) > now then
+    return standby, tonumber(shards)
+  end
 end
 
 -- Records `me` as the standby, unless the process of the current one leads fewer shards.
