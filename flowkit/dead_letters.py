@@ -16,7 +16,7 @@ from .exceptions import TaskNotFailed, UntrustedValue
 from .from_task import number_of
 from .protocol.client_store import ClientStore
 from .protocol.codec import BrokenValue, unpack
-from .protocol.decoding import Damaged
+from .protocol.decoding import CorruptData
 from .protocol.graph_file import Allowance
 from .protocol.list_reads import Failure
 from .protocol.listings import DamagedItem, Listing
@@ -77,7 +77,7 @@ def find_letters(
         letters.damaged += part.damaged
         failures = store.read_failures([(run, task) for run, task, _ in part])
         for (run, task, when), failure in zip(part, failures, strict=True):
-            if isinstance(failure, Damaged):
+            if isinstance(failure, CorruptData):
                 letters.damaged.append(DamagedItem(f"{run}, task {task}", str(failure)))
             elif failure is not None and dag in (None, failure.dag_name) and len(letters) < limit:
                 name = names.of(failure.digest, task)
@@ -96,7 +96,7 @@ def open_letter(handle: RunHandle, task: str) -> OpenedLetter:
     with handle.shard.run_store(handle.run_id) as store:
         run, packed = store.read_run(handle.run_id), store.read_params(handle.run_id)
         failure = store.read_failures([(handle.run_id, number)])[0]
-        if isinstance(failure, Damaged):
+        if isinstance(failure, CorruptData):
             raise failure
         if failure is None:
             state = store.read_records(handle.run_id, [number])[0].state.value
@@ -180,7 +180,7 @@ class _TaskNames:
             return []
         try:
             return self._store.read_task_names(digest, self._allowance)
-        except (Damaged, MemoryError):  # only names depend on the graph here
+        except (CorruptData, MemoryError):  # only names depend on the graph here
             return []
 
 

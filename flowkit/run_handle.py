@@ -26,7 +26,7 @@ from .exceptions import (
 from .from_task import number_of, numbers_of
 from .protocol.codec import unpack
 from .protocol.records import ErrorInfo
-from .protocol.run_records import RunRecord, Standing
+from .protocol.run_records import RunProgress, RunRecord
 from .status import RunStatus, read_status
 from .verified_results import read_verified
 
@@ -119,7 +119,7 @@ class RunHandle:
         # record. For any other run, read first: if it has ended, there is no need to subscribe.
         if not self._accepted or time.monotonic() - self._created_at > NOT_OVER_YET_S:
             with suppress(RedisUnavailable), self.shard.until(deadline):  # the loop below retries
-                state = self._standing().state
+                state = self._progress().state
                 if state in RUN_OVER:
                     return state
         with waiting_for_run(), self.shard.feed(self.run_id) as feed:
@@ -127,7 +127,7 @@ class RunHandle:
             while True:
                 try:
                     with self.shard.until(deadline):
-                        state, counts, total = self._standing(known=True)
+                        state, counts, total = self._progress(known=True)
                     answered = time.monotonic()
                 except RedisUnavailable as error:
                     self._outlast(error, answered, deadline)
@@ -150,11 +150,11 @@ class RunHandle:
         error.add_note(f"Run {self.run_id} continues as long as its workers reach Redis.")
         raise error
 
-    def _standing(self, *, known: bool = False) -> Standing:
+    def _progress(self, *, known: bool = False) -> RunProgress:
         """Return the state of the run. ``known``: if Redis no longer has the run, it is lost."""
         try:
             with self.shard.run_store(self.run_id) as store:
-                return store.read_standing(self.run_id)
+                return store.read_progress(self.run_id)
         except RunNotFound:
             if not (known or self._accepted):
                 raise
@@ -198,7 +198,7 @@ class RunHandle:
         with self.shard.run_store(self.run_id) as store:
             records = store.read_records(self.run_id, range(len(names)))
             if any(record.state is TaskState.PENDING for record in records):
-                self._standing()  # raises if the run is gone: then it has no records either
+                self._progress()  # raises if the run is gone: then it has no records either
             done = [
                 at
                 for at, record in enumerate(records)
@@ -230,7 +230,7 @@ class RunHandle:
                 return unpack(data, max_bytes=limit, lenient=lenient) if data else None
             if record.state is TaskState.FAILED:
                 raise self._task_error(number)
-            self._standing()  # raises if the run is gone: then it has no records either
+            self._progress()  # raises if the run is gone: then it has no records either
         raise FlowkitError(
             f"task {task!r} of run {self.run_id!r} is {record.state.value}: no result"
         )

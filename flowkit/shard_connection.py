@@ -12,9 +12,9 @@ from .at_once import ask_at_once
 from .exceptions import FlowkitError, RunDamaged
 from .per_process import PerProcess
 from .protocol.client_store import ClientStore
-from .protocol.decoding import Damaged
+from .protocol.decoding import CorruptData
 from .protocol.feed import Feed
-from .protocol.fitness import check_fitness, check_layout, check_schema
+from .protocol.fitness import check_layout, check_schema, check_server
 from .protocol.link import Link
 from .protocol.list_reads import WRONG_KEY
 from .protocol.listings import Listing
@@ -105,7 +105,7 @@ class ShardConnection:
         )
 
     def _check(self, store: ClientStore) -> None:
-        check_fitness(store.link, allow_eviction=self._allow_eviction)
+        check_server(store.link, allow_eviction=self._allow_eviction)
         check_schema(store)
         self.first = check_layout(store.link, self.shard.namespace, self.shard.layout)
         self._is_checked = True
@@ -132,7 +132,7 @@ class ShardConnection:
                 yield store
         except WrongType:
             raise _damaged(run_id, WRONG_KEY) from None
-        except Damaged as error:
+        except CorruptData as error:
             raise _damaged(run_id, str(error)) from None
 
     @contextmanager

@@ -26,7 +26,7 @@ from ..exceptions import LeaseLost, NotPermitted, RedisUnavailable, StoreError
 from ..exposure import warn_of_risks
 from ..logging import FlowkitLogger, LogLevel
 from ..outage import OutageLog
-from ..protocol.fitness import check_fitness, check_schema
+from ..protocol.fitness import check_schema, check_server
 from ..protocol.keys import SCHEMA
 from ..protocol.lease_store import LeaseReply
 from ..protocol.link import Link
@@ -223,7 +223,7 @@ class SchedulerDaemon:
         pause = 0.2
         while not self._stopping.is_set():
             try:
-                check_fitness(self._store.link, allow_eviction=self._allow_eviction)
+                check_server(self._store.link, allow_eviction=self._allow_eviction)
                 check_schema(self._store, daemon=True)
                 self._store.check_rights()
             except NotPermitted:

@@ -10,12 +10,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ..protocol.decoding import Damaged, digest, run_id
+from ..protocol.decoding import CorruptData, digest, run_id
 from ..protocol.limits import MAX_EVENT_BYTES, TASK_DIGITS
-from ..protocol.records import LETTERS
+from ..protocol.records import STATE_OF
 from .active import Active
 
-OVER_KINDS = {code: LETTERS[code] for code in "SFKC"}
+OVER_KINDS = {code: STATE_OF[code] for code in "SFKC"}
 _OVER = frozenset(code.encode() for code in OVER_KINDS)
 _BARE = frozenset({b"cancel", b"resume"})
 _TASK = f"[0-9]{{1,{TASK_DIGITS}}}".encode()
@@ -32,12 +32,12 @@ class Fact(NamedTuple):
 
 
 def read_fact(kind: bytes, text: bytes, active: Mapping[str, Active]) -> Fact:
-    """Parse a fact. Raises Damaged for one that no release writes.
+    """Parse a fact. Raises CorruptData for one that no release writes.
 
     For a run in ``active``, its task numbers are checked too.
     """
     if len(kind) + len(text) > MAX_EVENT_BYTES:
-        raise Damaged(f"it is larger than the limit of {MAX_EVENT_BYTES} bytes for a fact")
+        raise CorruptData(f"it is larger than the limit of {MAX_EVENT_BYTES} bytes for a fact")
     name, _, rest = text.partition(b" ")
     if kind in _OVER:
         return _over(kind.decode(), name, rest, active)
@@ -47,18 +47,18 @@ def read_fact(kind: bytes, text: bytes, active: Mapping[str, Active]) -> Fact:
         return Fact("W", run_id(name))
     if kind in _BARE:
         if rest:
-            raise Damaged("it has text that its kind does not allow")
+            raise CorruptData("it has text that its kind does not allow")
         return Fact(kind.decode(), run_id(name))
-    raise Damaged("the kind of event is unknown")
+    raise CorruptData("the kind of event is unknown")
 
 
 def _over(kind: str, name: bytes, rest: bytes, active: Mapping[str, Active]) -> Fact:
     if not _TASKS.fullmatch(rest):
-        raise Damaged("its list of task numbers is not valid")
+        raise CorruptData("its list of task numbers is not valid")
     run, tasks = name.decode("utf-8", "replace"), [int(task) for task in rest.split(b" ")]
     known = active.get(run)
     if known is None:
         run_id(name)
     elif max(tasks) >= len(known.dag.graph):
-        raise Damaged(f"run {run} has {len(known.dag.graph)} tasks, numbered from 0")
+        raise CorruptData(f"run {run} has {len(known.dag.graph)} tasks, numbered from 0")
     return Fact(kind, run, tasks)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from ..core.states import TaskState
-from ..protocol.decoding import Damaged
+from ..protocol.decoding import CorruptData
 from ..protocol.records import TaskRecord
 from ..protocol.scheduler_store import SchedulerStore
 from .active import Active
@@ -58,7 +58,7 @@ class QueueRepair:
     ) -> int:
         try:
             missing = self._missing(active, records, listed)
-        except Damaged as error:
+        except CorruptData as error:
             self._on_broken(active.run, error)
             return 0
         return self._store.requeue(active.run, missing) if missing else 0

@@ -47,9 +47,9 @@ class Janitor:
         if restored:
             message = f"{restored} queue entries were missing and were restored from the records"
             self._log.event(LogLevel.WARNING, "hints_mended", message, entries=restored)
-        _, self._rank = self._store.tidy(self._rank, ENTRIES_AT_ONCE)
+        _, self._rank = self._store.drop_stale_entries(self._rank, ENTRIES_AT_ONCE)
         self._cursor, runs = self._store.scan_runs(self._cursor)
         if runs:
             self._store.forget(runs)
-        _, self._dead_rank = self._store.forget_dead(self._dead_rank, DEAD_AT_ONCE)
+        _, self._dead_rank = self._store.prune_dead_letters(self._dead_rank, DEAD_AT_ONCE)
         return self._every

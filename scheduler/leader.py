@@ -110,7 +110,7 @@ class Leader:
             return self._poll
         lease_ms = round(self._lease * 1000)
         balance = self._shard_balance
-        reply = self._store.lead(lease_ms, balance.total if balance else None)
+        reply = self._store.acquire_lease(lease_ms, balance.total if balance else None)
         self._note_leading(reply.leads)
         if not reply.leads:
             self._current = None
@@ -138,7 +138,7 @@ class Leader:
 
     def _hand_over_lease(self, balance: ShardBalance, term: int, lease_ms: int) -> None:
         """Let the standby lead, if it still stands by. This scheduler then stands by."""
-        successor = self._store.pass_on(term, lease_ms, balance.most)
+        successor = self._store.hand_over_lease(term, lease_ms, balance.most)
         if successor is not None:
             balance.note_handed_over()
             self._handed_to = successor
@@ -175,6 +175,6 @@ class Leader:
             return
         self._current = None
         try:
-            self._store.lead(0)
+            self._store.acquire_lease(0)
         except StoreError as error:
             self._on_trouble(error)

@@ -48,7 +48,7 @@ class Quarantine:
     def flush(self) -> None:
         """Store what was added, and log it if a line is due. Raises LeaseLost."""
         if self._events:
-            self._store.set_aside(list(self._events))
+            self._store.quarantine_event(list(self._events))
             self._events.clear()
         if not self._count or self._monotonic() < self._quiet_until:
             return

@@ -18,10 +18,10 @@ from collections.abc import Callable, Sequence
 
 from ..core.compiled import CompiledDAG
 from ..core.run import Command, FinishRun, MarkTasks, QueueTasks, Run, StopRun, StopTasks
-from ..core.shelf import Shelf
+from ..core.shelf import DAGCache
 from ..core.states import RunState, TaskState
 from ..logging import FlowkitLogger
-from ..protocol.decoding import PART, Damaged
+from ..protocol.decoding import PART, CorruptData
 from ..protocol.event_store import Event, moment
 from ..protocol.scheduler_store import SchedulerStore
 from .active import Active
@@ -56,7 +56,7 @@ class Resolver:
         self._monotonic = monotonic
         self._writer = Writer(store)
         self._quarantine = Quarantine(store, logger, monotonic=monotonic)
-        self._graphs = Shelf(most_tasks=GRAPH_TASKS_KEPT)
+        self._graphs = DAGCache(most_tasks=GRAPH_TASKS_KEPT)
         self._cursor = "0"
         self._replay_until: tuple[int, int] | None = None
         self._room = Room(monotonic=monotonic)
@@ -124,7 +124,7 @@ class Resolver:
         for kind, text in event.facts:
             try:
                 fact = read_fact(kind, text, self.active)
-            except Damaged as error:
+            except CorruptData as error:
                 self._quarantine.add(event.id, kind, text, error)
                 continue
             if replayed:
@@ -196,7 +196,7 @@ class Resolver:
                 states = self._reset(run, dag, states, stored.resuming)
             active = self._activate(run, dag)
             commands = active.state.restore(states, stored.stop)
-        except Damaged as error:
+        except CorruptData as error:
             self._end_broken(run, error)
         except MemoryError:
             self._forget(run)
@@ -231,7 +231,7 @@ class Resolver:
     def _graph(self, digest: str) -> CompiledDAG:
         dag = self._graphs.get(digest) or self._store.read_graph(digest)
         if dag is None:
-            raise Damaged(f"its graph {digest[:12]} is no longer in Redis")
+            raise CorruptData(f"its graph {digest[:12]} is no longer in Redis")
         self._graphs.put(digest, dag)
         return dag
 
@@ -263,7 +263,7 @@ class Resolver:
                     self._store.stop_run(active.run, outcome, failed)
                 case MarkTasks(state, tasks):
                     self._writer.flush()
-                    self._store.turn_over(active.run, state, tasks, notify=False)
+                    self._store.end_tasks(active.run, state, tasks, notify=False)
                 case StopTasks(tasks):
                     self._stop_tasks(active, tasks)
         now = self._monotonic()
@@ -287,7 +287,7 @@ class Resolver:
     def _stop_tasks(self, active: Active, tasks: Sequence[int]) -> None:
         self._writer.flush()
         notify = active.state.outcome is RunState.CANCELLED
-        over, _ = self._store.turn_over(active.run, TaskState.CANCELLED, tasks, notify=notify)
+        over, _ = self._store.end_tasks(active.run, TaskState.CANCELLED, tasks, notify=notify)
         facts = [(task, TaskState.CANCELLED) for task in over]
         self._execute(active, active.state.tasks_over(facts))
 

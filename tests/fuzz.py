@@ -43,24 +43,24 @@ def value(data: bytes) -> None:
 
 def record(data: bytes) -> None:
     """A task's record."""
-    from flowkit.protocol.decoding import Damaged
+    from flowkit.protocol.decoding import CorruptData
     from flowkit.protocol.records import parse_record
 
     try:
         found = parse_record(data)
-    except Damaged:
+    except CorruptData:
         return
     assert found.spent.failures(found.attempt) <= found.attempt
 
 
 def graph(data: bytes) -> None:
     """A compiled DAG, as it lies in Redis and as it is before it is compressed."""
-    from flowkit.protocol.decoding import Damaged
+    from flowkit.protocol.decoding import CorruptData
     from flowkit.protocol.graphs import unpack_graph
 
     try:
         found = unpack_graph(data)
-    except Damaged:
+    except CorruptData:
         return
     for task in range(len(found.graph)):
         found.policy(task), found.ref(task), found.graph.downstream(task)
@@ -75,13 +75,13 @@ def error(data: bytes) -> None:
 
 def fact(data: bytes) -> None:
     """An event of the scheduler's stream."""
-    from flowkit.protocol.decoding import Damaged
+    from flowkit.protocol.decoding import CorruptData
     from flowkit.scheduler.facts import read_fact
 
     kind, _, text = data.partition(b" ")
     try:
         found = read_fact(kind, text, {})
-    except Damaged:
+    except CorruptData:
         return
     assert isinstance(found.run, str)
     assert all(isinstance(task, int) for task in found.tasks)

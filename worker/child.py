@@ -25,7 +25,7 @@ from typing import NoReturn
 
 from ..context import hear_of_waits
 from ..core.display_text import error_text
-from ..core.shelf import Shelf
+from ..core.shelf import DAGCache
 from ..environment import withhold_secrets
 from ..exceptions import FlowkitError, LeaseLost
 from ..loader import load_app
@@ -70,7 +70,7 @@ class Child:
         self._stop_links = threading.Event()
         self._waiters: list[WorkerStore] = []
         self._exit = ExitCode.DONE
-        self._graphs = Shelf()  # of both lanes
+        self._graphs = DAGCache()  # of both lanes
         self._sync: SyncLane | None = None
         self._async: AsyncLane | None = None
 

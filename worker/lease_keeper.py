@@ -25,7 +25,7 @@ from ..exceptions import (
     WrongShards,
 )
 from ..outage import OutageLog
-from ..protocol.fitness import check_fitness, check_layout, check_schema
+from ..protocol.fitness import check_layout, check_schema, check_server
 from ..protocol.worker_store import Pulse, WorkerStore
 from .config import WorkerConfig
 from .self_report import ChildCounts
@@ -68,7 +68,7 @@ class LeaseKeeper:
         while not told_to_stop():
             try:
                 if not self._is_checked:
-                    check_fitness(self._store.link, allow_eviction=self._allow_eviction)
+                    check_server(self._store.link, allow_eviction=self._allow_eviction)
                     check_schema(self._store, daemon=True)
                     self._store.check_rights()
                 self._is_checked = True

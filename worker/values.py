@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from ..core.compiled import CompiledDAG
-from ..core.shelf import Shelf
+from ..core.shelf import DAGCache
 from ..exceptions import RedisUnavailable, RunLost, StoreError
 from ..protocol.codec import unpack
 from ..protocol.worker_store import Claim, WorkerStore
@@ -35,14 +35,14 @@ class Inputs:
         self,
         store: WorkerStore,
         max_bytes: int,
-        graphs: Shelf | None = None,
+        graphs: DAGCache | None = None,
         signed: SignedValues | None = None,
     ) -> None:
         """``max_bytes``: the largest value to read. ``graphs``: lanes may share them."""
         self._signed = signed or SignedValues()
         self.store = store
         self._max_bytes = max_bytes
-        self._graphs = graphs or Shelf()
+        self._graphs = graphs or DAGCache()
         self._results: OrderedDict[_Key, bytes] = OrderedDict()
         self._bytes = 0
         self._unrecorded: dict[str, tuple[_Key, bytes]] = {}

@@ -1,5 +1,5 @@
-"""What flowkit knows, and nothing of how it talks: life cycle, graph, resolver, retry arithmetic.
+"""The core of flowkit: life cycle, graph, resolver, retry arithmetic.
 
-Everything below this folder is pure. No I/O, no clock, no randomness, no logging, and no import
-from the rest of flowkit; a test walks the imports. What has to vary is handed in as a value.
+Everything in this package is pure: no I/O, no clock, no randomness, no logging, and no import from
+the rest of flowkit. A test checks the imports. Values that vary are passed in.
 """

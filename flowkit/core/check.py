@@ -1,7 +1,8 @@
-"""What must be true of every run that has ended, checked against what happened in it.
+"""Checks that a finished run followed the rules, from a trace of what happened in it.
 
-A trace lists, in order, the facts ``(task, how it ended)`` as recorded, each once, and the commands
-as carried out (that part, if a crash cut one short). The rules stand here once more on their own.
+A trace lists, in order, the recorded facts ``(task, how it ended)``, each once, and the executed
+commands (the executed part, if a crash interrupted one). The rules are implemented here a second
+time, independently of the resolver.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def check_run(
     window: int,
     triggers: Mapping[int, Trigger] = _NO_TRIGGERS,
 ) -> None:
-    """Raise AssertionError, with the run's story, unless ``trace`` is that of a sound run.
+    """Raise AssertionError, with the end of the trace, unless ``trace`` is that of a valid run.
 
     ``states``: the final state of each task, as recorded.
     """
@@ -45,7 +46,7 @@ def check_run(
 
 
 class _Replay:
-    """The run as its trace tells it; ``take`` checks each entry against all before it."""
+    """The run as its trace describes it; ``take`` checks each entry against the previous ones."""
 
     def __init__(
         self, graph: Graph, trace: Trace, window: int, triggers: Mapping[int, Trigger]
@@ -59,8 +60,8 @@ class _Replay:
 
     def demand(self, holds: bool, claim: str, tasks: Collection[int] = ()) -> None:
         if not holds:
-            told = [f"{at}. {self._line(it)}" for at, it in enumerate(self.trace[: self.at + 1])]
-            raise AssertionError("\n  ".join([f"{self._names(tasks)}: {claim}", *told[-20:]]))
+            lines = [f"{at}. {self._line(it)}" for at, it in enumerate(self.trace[: self.at + 1])]
+            raise AssertionError("\n  ".join([f"{self._names(tasks)}: {claim}", *lines[-20:]]))
 
     def take(self, entry: Fact | Command) -> None:
         self.demand(self.end is None, "something happened after its end")
@@ -95,7 +96,7 @@ class _Replay:
                 self._move(task, _QUEUED, state)
 
     def due(self, task: int) -> str:
-        """Return what its trigger makes of a task now: "run", "skip", "block", or "wait"."""
+        """Return the effect of a task's trigger now: "run", "skip", "block" or "wait"."""
         trigger = self.triggers.get(task, Trigger.NONE_FAILED)
         if trigger in OF_THE_RUN:
             rest = [state for at, state in enumerate(self.states) if not self.of_the_run(at)]
@@ -124,9 +125,11 @@ class _Replay:
         return trigger in (Trigger.NONE_FAILED, Trigger.ALL_SUCCEEDED)
 
     def own(self) -> list[tuple[int, TaskState]]:
-        """Return the tasks that decide how the run ends, and their states."""
+        """Return the tasks that determine the outcome of the run, and their states."""
         triggers = self.triggers
-        return [(at, one) for at, one in enumerate(self.states) if triggers.get(at) not in HOOKS]
+        return [
+            (at, state) for at, state in enumerate(self.states) if triggers.get(at) not in HOOKS
+        ]
 
     def of_the_run(self, task: int) -> bool:
         return self.triggers.get(task) in OF_THE_RUN
@@ -149,7 +152,7 @@ class _Replay:
 
 
 def _check_outcome(run: _Replay, on_failure: OnFailure) -> None:
-    """Cancelled if it was; else succeeded if every task is done; else failed, by a named task."""
+    """Check the outcome: cancelled, or succeeded if every task is done, or failed by a task."""
     own = run.own()
     failed = [task for task, state in own if state is _FAILED]
     due = RunState.SUCCEEDED if TASK_DONE.issuperset(s for _, s in own) else RunState.FAILED
@@ -164,7 +167,7 @@ def _check_outcome(run: _Replay, on_failure: OnFailure) -> None:
 
 
 def _check_blocked(run: _Replay) -> None:
-    """Who was marked follows from the upstream tasks; one failure at least reached all behind."""
+    """Check the marked tasks against their upstream tasks, and that a failure blocked the rest."""
     reached: set[int] = set()
     for task in reversed(run.graph.order()):
         state, ups, due = run.states[task], run.graph.upstream(task), run.due(task)

@@ -1,8 +1,8 @@
-"""Commands: what the resolver asks its shell to do, in the order given.
+"""Commands: what the resolver asks its shell to do, in the given order.
 
-Each may be carried out twice, or in part and then again: after a crash the resolver is restored
-from what was recorded and asks once more. A shell must therefore act only on tasks that are still
-in the state a command speaks of. Commands name tasks by number and carry no values.
+A command may be executed twice, or partly and then again: after a crash, the resolver is restored
+from the records and repeats its commands. A shell must therefore only change tasks that are still
+in the state that the command expects. Commands name tasks by number and contain no values.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class QueueTasks:
 
 @dataclass(frozen=True, slots=True)
 class StopRun:
-    """Note that the run is stopping, and how it will end. Comes before all that follows from it.
+    """Record that the run is stopping, and how it will end, before the consequences.
 
-    A run that stops as failed may be cancelled while it does. ``failed``: as in ``FinishRun``.
+    A run that stops as failed may be cancelled meanwhile. ``failed``: as in ``FinishRun``.
     """
 
     outcome: RunState
@@ -41,9 +41,9 @@ class MarkTasks:
 
 @dataclass(frozen=True, slots=True)
 class StopTasks:
-    """Cancel those of these dispatched tasks that do not run yet.
+    """Cancel the dispatched tasks among these that do not run yet.
 
-    The shell answers with ``tasks_over`` for those it cancelled; the others report by themselves.
+    The shell calls ``tasks_over`` for the cancelled tasks; the others report their own end.
     """
 
     tasks: Sequence[int]

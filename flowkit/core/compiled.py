@@ -1,8 +1,8 @@
-"""A DAG as a run needs it: the graph plus, for each task, its function's reference and policy.
+"""A compiled DAG: the graph and, for each task, the reference of its function and its policy.
 
-It is data only. A reference (``module:function``) is looked up by a worker among the tasks that
-its own app has registered; nothing here is ever imported by name. Policies, references and fixed
-keyword arguments are stored once and pointed at, since a wide DAG repeats them.
+It is only data. A worker looks a reference (``module:function``) up among the registered tasks of
+its app; nothing is imported by name. Policies, references and fixed keyword arguments are stored
+once and shared, since a wide DAG repeats them.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from .triggers import HOOKS, Trigger, special
 class OnFailure(StrEnum):
     """What a run does when one of its tasks fails for good."""
 
-    STOP = "stop"  # start nothing more, wait for what runs, end as failed
-    CONTINUE = "continue"  # branches that do not need the failed task go on
+    STOP = "stop"  # start no more tasks, wait for running ones, end as failed
+    CONTINUE = "continue"  # branches that do not need the failed task continue
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class CompiledDAG:
     """One version of a DAG. ``kwargs`` holds packed fixed keyword arguments by task number.
 
-    ``on_retry``: the reference of the function that hears of retries, "" for none.
+    ``on_retry``: the reference of the function that is called for retries, "" for none.
     """
 
     name: str
@@ -42,7 +42,7 @@ class CompiledDAG:
     on_retry: str = ""
 
     def policy(self, task: int) -> Policy:
-        """Return how the attempts of ``task`` are made."""
+        """Return the policy of ``task``."""
         return self.policies[self.policy_of[task]]
 
     def ref(self, task: int) -> str:
@@ -50,7 +50,7 @@ class CompiledDAG:
         return self.refs[self.ref_of[task]]
 
     def triggers(self) -> dict[int, Trigger]:
-        """Return the triggers that have a say, by task number."""
+        """Return the triggers that matter, by task number (see ``triggers.special``)."""
         of_policy = [policy.trigger for policy in self.policies]
         if set(of_policy) <= {Trigger.NONE_FAILED}:
             return {}

@@ -1,9 +1,9 @@
-"""A DAG's shape as arrays: who waits for whom.
+"""The shape of a DAG as arrays: which task waits for which.
 
 Tasks are numbers 0..n-1. Each direction of the edges is one compressed row list (offsets and
-targets), 4 bytes an edge, so a million tasks stay far under 200 MB. The order in which edges were
-drawn is kept: a task gets its upstream results in that order. Immutable once built, and acyclic:
-``Graph.build`` refuses a cycle and says which.
+targets) with 4 bytes per edge, so a million tasks take far less than 200 MB. The order in which
+edges were drawn is kept: a task gets its upstream results in that order. A graph is immutable and
+acyclic: ``Graph.build`` refuses a cycle and names its tasks.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import accumulate
 
 
 class CycleFound(Exception):
-    """The edges form a cycle. ``path`` spells it, first task repeated at the end."""
+    """The edges form a cycle. ``path``: its tasks, with the first one repeated at the end."""
 
     def __init__(self, path: Sequence[str]) -> None:
         super().__init__(" -> ".join(path))
@@ -27,7 +27,7 @@ class Graph:
     __slots__ = ("_down", "_down_at", "_up", "_up_at", "names")
 
     def __init__(self, names: list[str], up_at: array[int], up: array[int]) -> None:
-        """Take the upstream rows as they are; use ``build`` for unchecked input."""
+        """Use the upstream rows unchecked; ``build`` checks its input."""
         self.names = names
         self._up_at = up_at
         self._up = up
@@ -35,9 +35,9 @@ class Graph:
 
     @classmethod
     def build(cls, names: Sequence[str], edges: Iterable[tuple[int, int]]) -> Graph:
-        """Build from (upstream, downstream) pairs in the order they were drawn, each once.
+        """Build a graph from (upstream, downstream) pairs in the order in which they were drawn.
 
-        Raises CycleFound, ValueError for an edge to a task that is not there.
+        Each pair must be unique. Raises CycleFound; ValueError for an edge to a missing task.
         """
         count = len(names)
         sources, targets = array("i"), array("i")
@@ -56,7 +56,7 @@ class Graph:
 
     @property
     def edge_count(self) -> int:
-        """How many edges there are."""
+        """The number of edges."""
         return len(self._up)
 
     @property
@@ -78,38 +78,38 @@ class Graph:
         return at[task] != at[task + 1]
 
     def in_degrees(self) -> array[int]:
-        """Return, for each task, how many tasks it waits for."""
+        """Return the number of upstream tasks of each task."""
         at = self._up_at
         return array("i", (at[task + 1] - at[task] for task in range(len(self.names))))
 
     def roots(self) -> list[int]:
-        """Return the tasks that wait for nothing."""
+        """Return the tasks without upstream tasks."""
         at = self._up_at
         return [task for task in range(len(self.names)) if at[task] == at[task + 1]]
 
     def with_downstream(self, tasks: Iterable[int]) -> set[int]:
-        """Return these tasks and all that need one of them, directly or further down."""
-        found = set(tasks)
-        walk = list(found)
+        """Return these tasks and all tasks downstream of them."""
+        reached = set(tasks)
+        walk = list(reached)
         for task in walk:  # grows while it is walked
-            fresh = [follower for follower in self.downstream(task) if follower not in found]
-            found.update(fresh)
+            fresh = [follower for follower in self.downstream(task) if follower not in reached]
+            reached.update(fresh)
             walk += fresh
-        return found
+        return reached
 
     def order(self) -> list[int]:
-        """Return the tasks so that each comes after its upstream tasks (Kahn's algorithm).
+        """Return the tasks in topological order (Kahn's algorithm).
 
-        Tasks on or behind a cycle are left out.
+        Tasks on or downstream of a cycle are left out.
         """
         waiting = self.in_degrees()
-        found = self.roots()
-        for task in found:  # grows while it is walked
+        order = self.roots()
+        for task in order:  # grows while it is walked
             for follower in self.downstream(task):
                 waiting[follower] -= 1
                 if waiting[follower] == 0:
-                    found.append(follower)
-        return found
+                    order.append(follower)
+        return order
 
     def check_acyclic(self) -> None:
         """Raise CycleFound if there is a cycle."""
@@ -118,9 +118,9 @@ class Graph:
             raise CycleFound(self._find_cycle(set(order)))
 
     def _find_cycle(self, sound: set[int]) -> list[str]:
-        """Walk upstream among the unsound tasks until one repeats: that loop is the cycle.
+        """Walk upstream among the tasks that are not ``sound`` until one repeats: the cycle.
 
-        Every unsound task has an unsound upstream task, so the walk cannot end otherwise.
+        Each of them has such an upstream task, so the walk always finds a cycle.
         """
         task = next(task for task in range(len(self.names)) if task not in sound)
         seen: dict[int, int] = {}

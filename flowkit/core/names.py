@@ -1,4 +1,4 @@
-"""What the name of a task or a DAG can be. One rule for what users write and for what is read."""
+"""Valid names of tasks and DAGs: one rule for users' code and for stored data."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def is_name(text: str) -> bool:
-    """Return whether a task or a DAG can have this name."""
+    """Return whether this is a valid name of a task or a DAG."""
     return 0 < len(text) <= MAX_NAME and _FORBIDDEN.search(text) is None
 
 
 def are_names(texts: Sequence[str]) -> bool:
-    """Return whether all of these can be names, without a look at each of them."""
+    """Return whether all texts are valid names, without checking each one separately."""
     if not texts:
         return True
     lengths = set(map(len, texts))

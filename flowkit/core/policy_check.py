@@ -1,8 +1,8 @@
-"""What each option of a policy may be: one check for ``@task`` and for policies that are read.
+"""Checks of the options of a policy, for ``@task`` and for stored policies.
 
-A policy that comes out of a store is checked exactly as one that a user writes, so whatever obeys
-it (retry arithmetic, queues, timers) can rely on its types and ranges. Each check returns the value
-as it is used, or raises TypeError or ValueError with a sentence that begins with the option's name.
+A stored policy is checked exactly as one in a user's code, so its users (retry arithmetic, queues,
+timers) can rely on types and ranges. Each check returns the value to use, or raises TypeError or
+ValueError with a message that begins with the name of the option.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from .triggers import Trigger
 
 QUEUE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 MOST_RETRIES = 1_000_000
-SHOWN = 200  # most characters of a wrong value that an error quotes
+SHOWN = 200  # maximum characters of a wrong value that an error quotes
 
 
 def whole_number(option: str, value: object, low: int, high: int) -> int:
-    """Return a whole number from ``low`` to ``high``."""
+    """Check a whole number from ``low`` to ``high``."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{option} must be a whole number, not {_shown(value)}.")
     if not low <= value <= high:
@@ -31,7 +31,7 @@ def whole_number(option: str, value: object, low: int, high: int) -> int:
 
 
 def seconds(option: str, value: object, *, above_zero: bool = False) -> float:
-    """Return a number that is finite, not negative, and at most MAX_DELAY_S."""
+    """Check a number that is finite, not negative, and at most MAX_DELAY_S."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise TypeError(f"{option} must be a number, not {_shown(value)}.")
     least = "above 0" if above_zero else "0 or more"
@@ -43,7 +43,7 @@ def seconds(option: str, value: object, *, above_zero: bool = False) -> float:
 
 
 def queue_name(option: str, value: object) -> str:
-    """Return the name of a queue."""
+    """Check the name of a queue."""
     if not isinstance(value, str):
         raise TypeError(f"{option} must be a string, not {_shown(value)}.")
     if not QUEUE.fullmatch(value):
@@ -54,7 +54,7 @@ def queue_name(option: str, value: object) -> str:
 
 
 def truth(option: str, value: object) -> bool:
-    """Return True or False."""
+    """Check a bool."""
     if not isinstance(value, bool):
         raise TypeError(f"{option} must be True or False, not {_shown(value)}.")
     return value
@@ -86,7 +86,7 @@ CHECKS: dict[str, Callable[[str, object], object]] = {
 
 
 def checked_policy(given: dict[str, object]) -> Policy:
-    """Return the policy of these options. Raises TypeError, ValueError."""
+    """Check options and return the policy. Raises TypeError, ValueError."""
     values = {option: CHECKS[option](option, value) for option, value in given.items()}
     policy = Policy(**values)  # type: ignore[arg-type]
     if policy.at_most_once and policy.retries:
@@ -100,5 +100,5 @@ def checked_policy(given: dict[str, object]) -> Policy:
 def _shown(value: object) -> str:
     try:
         return shorten(repr(value), SHOWN)
-    except ValueError:  # an int of more digits than Python writes
+    except ValueError:  # an int with more digits than Python formats
         return f"a value of type {type(value).__name__}"

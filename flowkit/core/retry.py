@@ -1,8 +1,8 @@
-"""Retry arithmetic: how long to wait before the next attempt, or that there is none.
+"""Retry arithmetic: the delay before the next attempt, or that there is none.
 
 Exponential backoff with proportional jitter: ``delay * backoff ** (failures - 1)``, capped at
-``max_delay``, plus up to a tenth of it at random, so that tasks that failed together do not come
-back together. The random number is handed in.
+``max_delay``, plus a random part of up to a tenth, so that tasks that failed together are not
+retried together. The random number is passed in.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from .triggers import Trigger
 
 JITTER = 0.1
-# Longer waits than this are a mistake, and would overflow what a sorted set holds exactly.
+# Longer delays are a mistake, and would exceed the precision of a sorted set.
 MAX_DELAY_S = 10 * 365 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How the attempts of a task are made. Times are in seconds.
+    """How the attempts of a task run. Times are in seconds.
 
-    ``retries``: further attempts after the first one. ``max_delay``: None for no cap.
-    ``timeout``: hard limit of one attempt, None for none. ``priority``: 0 (last) to 9 (first).
-    ``is_async``: the function is a coroutine function, so it runs in the worker's async lane.
-    ``trigger``: what its upstream tasks must have come to. ``at_most_once``: it must never start
-    twice in a run, so whatever may have started and has no outcome has failed.
+    ``retries``: attempts after the first one. ``max_delay``: None for no cap. ``timeout``: hard
+    limit of one attempt, None for no limit. ``priority``: 0 (last) to 9 (first). ``is_async``: the
+    function is a coroutine function, so it runs in the async lane of the worker. ``trigger``: how
+    the upstream tasks must have ended. ``at_most_once``: the task never starts twice in a run, so
+    an attempt that may have started and has no outcome has failed.
     """
 
     retries: int = 0
@@ -40,9 +40,9 @@ class Policy:
 
 
 def delay_before_retry(policy: Policy, failures: int, random_unit: float) -> float | None:
-    """Return the seconds to wait before the next attempt, or None to give up.
+    """Return the seconds to wait before the next attempt, None if there is none.
 
-    ``failures``: attempts that have failed so far, this one included (1 after the first).
+    ``failures``: number of failed attempts, including this one (1 after the first).
     ``random_unit``: a random number in [0, 1) that sets the jitter.
     """
     if failures > policy.retries:

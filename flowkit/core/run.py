@@ -1,22 +1,22 @@
-"""The resolver: one run, which facts it has seen, and what is to be done next.
+"""The resolver: decides what a run does next, from the facts that it has seen.
 
-``Run`` turns facts (tasks that are over, a cancel) into commands (queue these, mark those, end
-the run). It decides and does nothing; the in-process runner and the scheduler daemon carry its
-commands out, so there is one semantics and it is tested once.
+``Run`` turns facts (tasks that are over, a cancel) into commands (queue tasks, mark tasks, end the
+run). It only decides. The in-process runner and the scheduler daemon execute its commands, so both
+have the same semantics, which is tested once.
 
-Rules it keeps:
+Rules:
 
-1.  A task is queued once, and only when every task upstream of it is over, as its trigger wants.
-2.  A fact seen twice changes nothing the second time; facts may come in any order.
+1.  A task is queued once, after every upstream task is over, if its trigger allows it.
+2.  A repeated fact changes nothing; facts may come in any order.
 3.  At most ``window`` tasks are dispatched (queued, running or waiting) at a time, so that a run
     of a million tasks neither fills the store nor starves the others.
-4.  After a failure that stops the run only tasks that go on anyway (triggers.GOES_ON) are queued,
-    after a cancel nothing is. What was dispatched is asked to stop; the run ends when all of it
-    is over.
-5.  Hooks of the run are queued when all other tasks are over. No hook changes how the run ends.
-6.  ``FinishRun`` is said once, and is the last command.
-7.  Restoring from recorded states leads to the same commands as having seen the facts: whatever
-    a crash left undone is asked for again.
+4.  After a failure that stops the run, only tasks that continue anyway (triggers.GOES_ON) are
+    queued; after a cancel, no task is. Dispatched tasks are asked to stop, and the run ends when
+    all of them are over.
+5.  Hooks of the run are queued when all other tasks are over. No hook changes the outcome.
+6.  ``FinishRun`` is issued once, as the last command.
+7.  Restoring from recorded states gives the same commands as the facts would: everything that a
+    crash left undone is requested again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from collections.abc import Iterable, Mapping
 
 from .commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
 from .compiled import OnFailure
-from .front import CANCELLED, CODE, DISPATCHED, FAILED, PENDING, SKIPPED, STATE, SUCCEEDED, Front
+from .front import CANCELLED, CODE, DISPATCHED, FAILED, PENDING, SKIPPED, STATE, SUCCEEDED, Frontier
 from .graph import Graph
 from .states import TASK_OVER, RunState, TaskState
 from .triggers import GOES_ON, HOOKS, Trigger
@@ -41,7 +41,7 @@ __all__ = [
     "StopTasks",
 ]
 
-# How a task can be reported; that an upstream task failed is found out here and nowhere else.
+# How a task can be reported. Only this module determines that an upstream task failed.
 _REPORTED = {name: CODE[name] for name in TASK_OVER - {TaskState.UPSTREAM_FAILED}}
 _NO_TRIGGERS: Mapping[int, Trigger] = {}
 DEFAULT_WINDOW = 10_000
@@ -54,7 +54,7 @@ class Run:
         "_dispatched",
         "_failed",
         "_finished",
-        "_front",
+        "_frontier",
         "_on_failure",
         "_open",
         "_stopping",
@@ -69,13 +69,13 @@ class Run:
         window: int = DEFAULT_WINDOW,
         triggers: Mapping[int, Trigger] = _NO_TRIGGERS,
     ) -> None:
-        """Prepare a run that has seen nothing yet.
+        """Prepare a run that has seen no facts yet.
 
-        ``window``: most tasks dispatched at a time. ``triggers``: those that are not the default.
+        ``window``: maximum number of dispatched tasks. ``triggers``: without the default.
         """
         if window < 1:
             raise ValueError(f"window must be at least 1, not {window}")
-        self._front = Front(graph, triggers)
+        self._frontier = Frontier(graph, triggers)
         self._on_failure = on_failure
         self._window = window
         self._dispatched = 0
@@ -84,79 +84,79 @@ class Run:
         self._stopping: RunState | None = None
         self._finished = False
 
-    # -- what it knows ---------------------------------------------------------------------
+    # -- state -----------------------------------------------------------------------------
 
     @property
     def outcome(self) -> RunState | None:
-        """How the run is ending or has ended; None while nothing has stopped it."""
+        """How the run is ending or has ended; None while it is not stopping."""
         return self._stopping
 
     @property
     def finished(self) -> bool:
-        """Whether ``FinishRun`` has been said."""
+        """Whether ``FinishRun`` was issued."""
         return self._finished
 
     @property
     def over(self) -> int:
-        """How many tasks are over."""
-        return len(self._front.graph) - self._open
+        """The number of tasks that are over."""
+        return len(self._frontier.graph) - self._open
 
     @property
     def dispatched(self) -> int:
-        """How many tasks are queued, running or waiting."""
+        """The number of tasks that are queued, running or waiting."""
         return self._dispatched
 
     def dispatched_tasks(self) -> list[int]:
         """Return the tasks that are queued, running or waiting."""
-        return self._front.having(DISPATCHED)
+        return self._frontier.having(DISPATCHED)
 
     def state(self, task: int) -> TaskState:
-        """Return the state of a task; QUEUED stands for every dispatched one."""
-        code = self._front.state[task]
+        """Return the state of a task; QUEUED for every dispatched one."""
+        code = self._frontier.state[task]
         if code == PENDING:
             return TaskState.PENDING
         return STATE.get(code, TaskState.QUEUED)
 
     def counts(self) -> dict[TaskState, int]:
-        """Return how many tasks are in each state (QUEUED: all that are dispatched)."""
-        state = self._front.state
-        found = {TaskState.PENDING: state.count(PENDING), TaskState.QUEUED: self._dispatched}
-        found.update({name: state.count(code) for code, name in STATE.items()})
-        return {name: number for name, number in found.items() if number}
+        """Return the number of tasks in each state (QUEUED: all dispatched tasks)."""
+        state = self._frontier.state
+        counts = {TaskState.PENDING: state.count(PENDING), TaskState.QUEUED: self._dispatched}
+        counts.update({name: state.count(code) for code, name in STATE.items()})
+        return {name: number for name, number in counts.items() if number}
 
-    # -- what it is told -------------------------------------------------------------------
+    # -- facts -----------------------------------------------------------------------------
 
     def start(self) -> list[Command]:
-        """Begin: queue the roots, or end at once if there is no task."""
-        self._front.ready.extend(self._front.roots())
+        """Start the run: queue the roots, or end at once without tasks."""
+        self._frontier.ready.extend(self._frontier.roots())
         return self._settle([])
 
     def restore(
         self, states: Iterable[tuple[int, TaskState]], stopping: RunState | None = None
     ) -> list[Command]:
-        """Begin from recorded states instead of ``start``; tasks not named are pending.
+        """Continue from recorded states instead of ``start``; missing tasks are pending.
 
-        ``stopping``: the outcome of a stop that was noted before. Returns whatever is still to
-        be done, also what an earlier owner asked for and may have carried out in part. The order
-        of failures is not recorded: the first one is now that of the lowest number. To resume a
-        run, leave out the tasks that are to be done again.
+        ``stopping``: the outcome of a recorded stop. Return all commands that are still needed,
+        including those that a previous owner may have executed partly. The order of failures is
+        not recorded: the failed task with the lowest number counts as the first. To resume a run,
+        leave out the tasks to rerun.
         """
-        front, state = self._front, self._front.state
+        frontier, state = self._frontier, self._frontier.state
         for task, name in states:
             state[task] = CODE[name]
         self._dispatched = state.count(DISPATCHED)
         self._open = state.count(PENDING) + self._dispatched
-        failed = [task for task in front.having(FAILED) if not self._is_hook(task)]
+        failed = [task for task in frontier.having(FAILED) if not self._is_hook(task)]
         self._failed = failed[0] if failed else None
         commands: list[Command] = []
         if stopping is None:
             stopping = self._stop_due()
-        if stopping is RunState.CANCELLED:  # which puts nothing down to a failure any more
+        if stopping is RunState.CANCELLED:  # then no failure counts any more
             self._stop(stopping, commands)
             return self._settle(commands)
-        front.ready.extend(front.roots())
-        marks = front.spread([task for task, code in enumerate(state) if code > DISPATCHED])
-        front.ready = type(front.ready)(sorted(front.ready))
+        frontier.ready.extend(frontier.roots())
+        marks = frontier.spread([task for task, code in enumerate(state) if code > DISPATCHED])
+        frontier.ready = type(frontier.ready)(sorted(frontier.ready))
         if stopping is None:
             self._note(*marks, commands)
         else:
@@ -164,13 +164,13 @@ class Run:
         return self._settle(commands)
 
     def tasks_over(self, facts: Iterable[tuple[int, TaskState]]) -> list[Command]:
-        """Take facts ``(task, how it ended)`` and return what follows from them.
+        """Take facts ``(task, how it ended)`` and return the resulting commands.
 
-        Raises ValueError for a state that no attempt ends in; the run is not to be used after it.
+        Raises ValueError for a state that no attempt ends in; the run must not be used afterwards.
         """
-        front = self._front
-        state, waiting_for, triggers = front.state, front.waiting_for, front.triggers
-        downstream, ready = front.graph.downstream, front.ready
+        frontier = self._frontier
+        state, waiting_for, triggers = frontier.state, frontier.waiting_for, frontier.triggers
+        downstream, ready = frontier.graph.downstream, frontier.ready
         commands: list[Command] = []
         for task, name in facts:
             code = state[task]
@@ -178,13 +178,13 @@ class Run:
                 continue
             new = _REPORTED.get(name)
             if new is None:
-                text = f"task {front.graph.names[task]!r} cannot be reported as {name.value}"
+                text = f"task {frontier.graph.names[task]!r} cannot be reported as {name.value}"
                 raise ValueError(text)
             if code == DISPATCHED:
                 self._dispatched -= 1
             self._open -= 1
             state[task] = new
-            if new in (SUCCEEDED, SKIPPED) and not triggers:  # the way of nearly all tasks
+            if new in (SUCCEEDED, SKIPPED) and not triggers:  # the case of nearly all tasks
                 for follower in downstream(task):
                     waiting_for[follower] -= 1
                     if not waiting_for[follower]:
@@ -194,39 +194,39 @@ class Run:
         return self._settle(commands)
 
     def cancel(self) -> list[Command]:
-        """Stop the run: it ends as cancelled when what is running is over.
+        """Stop the run: it ends as cancelled when the running tasks are over.
 
-        A run that a failure has stopped is cancelled as well, with all that still goes on in it.
+        A run that a failure is stopping is cancelled too, with the tasks that would continue.
         """
         commands: list[Command] = []
         if not self._finished:
             self._stop(RunState.CANCELLED, commands)
         return self._settle(commands)
 
-    # -- how it decides --------------------------------------------------------------------
+    # -- decisions -------------------------------------------------------------------------
 
     def _take(self, task: int, code: int, commands: list[Command]) -> None:
-        """Take one end that may have more consequences than making others ready."""
-        marks = self._front.spread([task])
+        """Handle the end of a task that may do more than make others ready."""
+        marks = self._frontier.spread([task])
         failed = code == FAILED and not self._is_hook(task)
         if failed and self._failed is None:
             self._failed = task
         if failed and self._on_failure is OnFailure.STOP and self._stopping is None:
             self._stop(RunState.FAILED, commands, marks)
         elif code == CANCELLED and self._stopping is None:
-            # What needs a cancelled task could wait for ever, so this stops the run.
+            # Tasks that need a cancelled task would wait forever, so this stops the run.
             self._stop(RunState.CANCELLED, commands, marks)
         else:
             self._note(*marks, commands)
 
     def _is_hook(self, task: int) -> bool:
-        return self._front.triggers.get(task) in HOOKS
+        return self._frontier.triggers.get(task) in HOOKS
 
     def _stop_due(self) -> RunState | None:
-        """Return the stop that restored states call for, though none was noted."""
+        """Return the stop that restored states require although none was recorded."""
         if self._failed is not None and self._on_failure is OnFailure.STOP:
             return RunState.FAILED
-        return RunState.CANCELLED if CANCELLED in self._front.state else None
+        return RunState.CANCELLED if CANCELLED in self._frontier.state else None
 
     def _stop(
         self,
@@ -234,9 +234,9 @@ class Run:
         commands: list[Command],
         marks: tuple[list[int], list[int]] = ([], []),
     ) -> None:
-        """Note the stop, turn pending tasks over, ask for the dispatched ones. Once per outcome.
+        """Record the stop, end pending tasks, stop dispatched ones. Once per outcome.
 
-        ``marks``: what has already turned out to be blocked and skipped.
+        ``marks``: the tasks that were just blocked and skipped.
         """
         if self._stopping is outcome:
             return
@@ -244,12 +244,12 @@ class Run:
         failed = self._failed if outcome is RunState.FAILED else None
         commands.append(StopRun(outcome, failed))
         self._note(*marks, commands)
-        front, triggers = self._front, self._front.triggers
+        frontier, triggers = self._frontier, self._frontier.triggers
         kept = () if outcome is RunState.CANCELLED else GOES_ON
-        swept = [task for task in front.having(PENDING) if triggers.get(task) not in kept]
+        swept = [task for task in frontier.having(PENDING) if triggers.get(task) not in kept]
         self._mark(TaskState.CANCELLED, swept, commands)
         if kept:
-            self._note(*front.spread(swept), commands)
+            self._note(*frontier.spread(swept), commands)
         dispatched = [task for task in self.dispatched_tasks() if triggers.get(task) not in kept]
         if dispatched:
             commands.append(StopTasks(dispatched))
@@ -262,18 +262,18 @@ class Run:
         if tasks:
             code = CODE[state]
             for task in tasks:
-                self._front.state[task] = code
+                self._frontier.state[task] = code
             self._open -= len(tasks)
             commands.append(MarkTasks(state, tasks))
 
     def _settle(self, commands: list[Command]) -> list[Command]:
-        """Fill the dispatch window, or end the run if nothing is left."""
+        """Fill the dispatch window, or end the run if no tasks are left."""
         if self._finished:
             return []
-        if self._front.run_hooks and self._open == self._front.open_hooks():
+        if self._frontier.run_hooks and self._open == self._frontier.open_hooks():
             self._call_hooks(commands)
-        if self._front.ready:
-            queue = self._front.take_ready(self._window - self._dispatched)
+        if self._frontier.ready:
+            queue = self._frontier.take_ready(self._window - self._dispatched)
             if queue:
                 self._dispatched += len(queue)
                 commands.append(QueueTasks(queue))
@@ -287,14 +287,14 @@ class Run:
         return RunState.SUCCEEDED if self._failed is None else RunState.FAILED
 
     def _call_hooks(self, commands: list[Command]) -> None:
-        """Make those of the run's hooks ready that its end is for; skip the others."""
-        front = self._front
-        waiting = [task for task in front.run_hooks if front.state[task] == PENDING]
+        """Make the hooks ready that match the outcome of the run; skip the others."""
+        frontier = self._frontier
+        waiting = [task for task in frontier.run_hooks if frontier.state[task] == PENDING]
         if not waiting or self._stopping is RunState.CANCELLED:
             return
         if self._end() is RunState.FAILED and self._stopping is None:
-            self._stop(RunState.FAILED, commands)  # says which task it was, for the hook to read
+            self._stop(RunState.FAILED, commands)  # records the failed task, for the hook to read
         wanted = Trigger.RUN_SUCCEEDED if self._failed is None else Trigger.RUN_FAILED
-        front.ready.extend(task for task in waiting if front.triggers[task] is wanted)
-        others = [task for task in waiting if front.triggers[task] is not wanted]
+        frontier.ready.extend(task for task in waiting if frontier.triggers[task] is wanted)
+        others = [task for task in waiting if frontier.triggers[task] is not wanted]
         self._mark(TaskState.SKIPPED, others, commands)

@@ -1,10 +1,9 @@
-"""Compiled DAGs that a process keeps at hand, by their digests.
+"""A cache of compiled DAGs by digest.
 
-They never change, so what is kept is never stale. Those that were put there last stay; how many is
-bounded by their number and by their tasks, since one of a million tasks takes some 100 MB; fixed
-arguments count as tasks by their bytes. The last one stays whatever its size, and a DAG that is
-still used elsewhere can be had as long as it is used. Several threads may use it: at worst a DAG is
-read twice.
+DAGs never change, so cached DAGs are never stale. The cache keeps the latest DAGs, bounded by their
+number and by their total number of tasks: a DAG of a million tasks takes about 100 MB. The bytes of
+fixed arguments count as tasks. The latest DAG is kept whatever its size, and a DAG that is in use
+elsewhere stays available. Several threads may use the cache: at worst, a DAG is read twice.
 """
 
 from __future__ import annotations
@@ -19,23 +18,23 @@ MOST_TASKS = 1_000_000
 TASK_BYTES = 100
 
 
-class Shelf:
-    """Compiled DAGs by digest."""
+class DAGCache:
+    """A cache of compiled DAGs by digest."""
 
     def __init__(self, *, most_dags: int = MOST_DAGS, most_tasks: int = MOST_TASKS) -> None:
-        """``most_tasks``: in all DAGs together."""
+        """``most_tasks``: the total number of tasks of all DAGs."""
         self._most_dags = most_dags
         self._most_tasks = most_tasks
-        self._kept: OrderedDict[str, tuple[CompiledDAG, int]] = OrderedDict()  # and its weight
+        self._kept: OrderedDict[str, tuple[CompiledDAG, int]] = OrderedDict()  # with their weights
         self._used: WeakValueDictionary[str, CompiledDAG] = WeakValueDictionary()
 
     def get(self, digest: str) -> CompiledDAG | None:
-        """Return a DAG if it is here, or was and is still used."""
+        """Return a DAG that is cached, or was and is still in use; else None."""
         kept = self._kept.get(digest)
         return self._used.get(digest) if kept is None else kept[0]
 
     def put(self, digest: str, dag: CompiledDAG) -> None:
-        """Keep a DAG, and let go those that were put here first if they are too many."""
+        """Add a DAG, and drop the oldest ones if there are too many."""
         kept = self._kept
         self._used[digest] = dag
         kept[digest] = dag, _weight(dag)
@@ -47,5 +46,5 @@ class Shelf:
 
 
 def _weight(dag: CompiledDAG) -> int:
-    """Return how many tasks a DAG counts as."""
+    """Return the number of tasks that a DAG counts as."""
     return len(dag.graph) + sum(map(len, dag.kwargs.values())) // TASK_BYTES

@@ -1,18 +1,18 @@
-"""Cutting text that nobody reads to its end: a message of 50 MB is kept by its first and last part.
+"""Shortening long text: of a message of 50 MB, only the beginning and the end are kept.
 
-Pure text, so that what is stored and what is logged are cut alike.
+Stored and logged texts are cut in the same way.
 """
 
 from __future__ import annotations
 
-# What is kept and logged of an error's message.
+# Characters of an error message that are stored and logged.
 MAX_MESSAGE = 4_000
 
 
 def shorten(text: str, limit: int = MAX_MESSAGE) -> str:
-    """Return a text of about ``limit`` characters at most, which says how many were left out.
+    """Return a text of at most about ``limit`` characters.
 
-    A longer one is cut in the middle, where it says least.
+    A longer text is cut in the middle, where the number of omitted characters is inserted.
     """
     if len(text) <= limit:
         return text

@@ -1,9 +1,9 @@
-"""The life cycle of a task and of a run, as two tables a reader checks by eye.
+"""The life cycle of a task and of a run, as two tables.
 
-``(state, event) -> state``; a pair that is missing is illegal. Whether a failed attempt may be
-repeated is decided before the table is asked (the event is then ``RETRY`` or ``FAIL``), so the
-tables hold no conditions. The diagram in the documentation is generated from them and the Lua
-scripts are checked against them; nowhere else is there a second list of states.
+``(state, event) -> state``; a missing pair is illegal. Whether a failed attempt is retried is
+decided before the lookup (the event is then ``RETRY`` or ``FAIL``), so the tables have no
+conditions. The diagram in the documentation is generated from them, and the Lua scripts are tested
+against them. There is no other list of states.
 """
 
 from __future__ import annotations
@@ -12,39 +12,39 @@ from enum import StrEnum
 
 
 class TaskState(StrEnum):
-    """Where one task of one run stands. One line per state: what is true in it."""
+    """The state of one task of one run. Each comment says what is true in the state."""
 
     PENDING = "pending"  # waits for its upstream tasks, or for room in the dispatch window
-    QUEUED = "queued"  # ready; any worker of its queue may claim it
+    QUEUED = "queued"  # ready: any worker of its queue may claim it
     RUNNING = "running"  # claimed by one worker incarnation, whose outcome alone counts
-    WAITING = "waiting"  # its last attempt failed; the next one is due later
+    WAITING = "waiting"  # its last attempt failed, and the next one is due later
     SUCCEEDED = "succeeded"  # over: its result is stored
-    FAILED = "failed"  # over: its last attempt failed and there is no further one
-    SKIPPED = "skipped"  # over: its condition or trigger said no; downstream tasks get None
+    FAILED = "failed"  # over: its last attempt failed and is not retried
+    SKIPPED = "skipped"  # over: its condition or trigger was false; downstream tasks get None
     UPSTREAM_FAILED = "upstream_failed"  # over: a task it needs failed
-    CANCELLED = "cancelled"  # over: its run stopped before it was
+    CANCELLED = "cancelled"  # over: its run stopped before it ended
 
 
 class TaskEvent(StrEnum):
     """What can happen to a task."""
 
-    QUEUE = "queue"  # the scheduler found all its upstream tasks over
-    CLAIM = "claim"  # a worker took it
+    QUEUE = "queue"  # all its upstream tasks are over
+    CLAIM = "claim"  # a worker claimed it
     SUCCEED = "succeed"
     FAIL = "fail"  # for good
     SKIP = "skip"
-    RETRY = "retry"  # the attempt failed, another one is allowed
-    DUE = "due"  # the delay before that other attempt is over
-    RELEASE = "release"  # given back unstarted, or its worker died
+    RETRY = "retry"  # the attempt failed, and another one is allowed
+    DUE = "due"  # the delay before the next attempt is over
+    RELEASE = "release"  # given back before it started, or its worker died
     BLOCK = "block"  # an upstream task failed
     CANCEL = "cancel"
-    RESUME = "resume"  # the run is taken up again
+    RESUME = "resume"  # the run is resumed
 
 
 class RunState(StrEnum):
-    """Where a run stands."""
+    """The state of a run."""
 
-    RUNNING = "running"  # accepted, and not over
+    RUNNING = "running"  # accepted, and not over yet
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -60,7 +60,7 @@ class RunEvent(StrEnum):
 
 
 class IllegalTransition(Exception):
-    """An event that the state it met does not allow. Holds both."""
+    """An event that is not allowed in a state. ``state`` and ``event`` hold both."""
 
     def __init__(self, state: StrEnum, event: StrEnum) -> None:
         super().__init__(f"{event.value!r} is not possible in state {state.value!r}")
@@ -101,12 +101,12 @@ RUN_TABLE: dict[tuple[RunState, RunEvent], RunState] = {
     (RunState.SUCCEEDED, RunEvent.RESUME): RunState.RUNNING,
 }
 
-# A task that is over never changes again within its run, unless the run is resumed: then what did
-# not succeed is made again, and what did only if it was named, or needs a task that is made again.
+# A finished task never changes, unless its run is resumed. A resume reruns the tasks that did not
+# succeed, the named ones, and everything downstream of them.
 TASK_OVER = frozenset(
     {_T.SUCCEEDED, _T.FAILED, _T.SKIPPED, _T.UPSTREAM_FAILED, _T.CANCELLED},
 )
-# Upstream tasks in these states let their downstream tasks go ahead.
+# Upstream tasks in these states let their downstream tasks start.
 TASK_DONE = frozenset({_T.SUCCEEDED, _T.SKIPPED})
 RUN_OVER = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED})
 
@@ -128,7 +128,7 @@ def next_run_state(state: RunState, event: RunEvent) -> RunState:
 
 
 def mermaid(table: dict[tuple[TaskState, TaskEvent], TaskState]) -> str:
-    """Draw a life-cycle table as a Mermaid state diagram (for docs/reference/life-cycle.md)."""
+    """Return a life-cycle table as the Mermaid diagram of docs/reference/life-cycle.md."""
     lines = ["stateDiagram-v2", f"    [*] --> {TaskState.PENDING.value}"]
     lines += [
         f"    {old.value} --> {new.value}: {event.value}" for (old, event), new in table.items()

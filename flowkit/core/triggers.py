@@ -1,12 +1,12 @@
-"""Triggers: what a task wants its upstream tasks to have come to before it starts.
+"""Triggers: how the upstream tasks of a task must have ended before it starts.
 
-A trigger is asked once, when all upstream tasks are over; so which task starts, and with which
-values, never depends on which upstream task was faster. The one thing known earlier is that a task
-whose trigger forbids failures is blocked by the first one. A task without upstream tasks starts
-at once, whatever its trigger.
+A trigger is evaluated once, when all upstream tasks are over. So which tasks start, and with which
+values, never depends on which upstream task was faster. The only exception: if the trigger forbids
+failures, the first failure blocks the task. A task without upstream tasks starts at once, whatever
+its trigger.
 
-Hooks are tasks as well, with a trigger that no user can give: they follow one task that failed, or
-the run as a whole.
+Hooks are tasks too, with triggers that users cannot set: they follow a task that failed or was
+skipped, or the run as a whole.
 """
 
 from __future__ import annotations
@@ -19,47 +19,47 @@ from .states import TaskState
 
 
 class Trigger(StrEnum):
-    """When a task starts. One line each: what is true when it does."""
+    """When a task starts. Each comment says what is true then."""
 
     NONE_FAILED = "none_failed"  # the default: every upstream task succeeded or was skipped
     ALL_SUCCEEDED = "all_succeeded"  # every upstream task succeeded
-    ANY_SUCCEEDED = "any_succeeded"  # one upstream task at least succeeded
-    ALL_OVER = "all_over"  # upstream tasks are over, however they ended
+    ANY_SUCCEEDED = "any_succeeded"  # at least one upstream task succeeded
+    ALL_OVER = "all_over"  # all upstream tasks are over, in any state
     TASK_FAILED = "task_failed"  # hook: the one upstream task failed
     TASK_SKIPPED = "task_skipped"  # hook: the one upstream task was skipped
     RUN_SUCCEEDED = "run_succeeded"  # hook: all other tasks are over and none failed
-    RUN_FAILED = "run_failed"  # hook: all other tasks are over and one of them failed
+    RUN_FAILED = "run_failed"  # hook: all other tasks are over and at least one failed
 
 
 class Verdict(Enum):
-    """What becomes of a task whose upstream tasks are over."""
+    """The effect of a trigger on a task, when all its upstream tasks are over."""
 
     RUN = "runs"
     SKIP = "skipped"
     BLOCK = "upstream_failed"
 
 
-# What `@task(trigger=…)` can be.
+# The values of `@task(trigger=…)`.
 FOR_USERS = (
     Trigger.NONE_FAILED,
     Trigger.ALL_SUCCEEDED,
     Trigger.ANY_SUCCEEDED,
     Trigger.ALL_OVER,
 )
-# One failed upstream task decides for these, before the others are over.
+# One failed upstream task blocks tasks with these triggers, before the others are over.
 NEEDS_NO_FAILURE = frozenset({Trigger.NONE_FAILED, Trigger.ALL_SUCCEEDED})
-# They follow the run instead of upstream tasks.
+# These follow the run instead of upstream tasks.
 OF_THE_RUN = frozenset({Trigger.RUN_SUCCEEDED, Trigger.RUN_FAILED})
-# Their failure fails nothing.
+# A failure of these does not fail the run.
 HOOKS = OF_THE_RUN | {Trigger.TASK_FAILED, Trigger.TASK_SKIPPED}
-# These start, and are retried, in a run that a failure has stopped.
+# Tasks with these triggers start, and are retried, in a run that a failure has stopped.
 GOES_ON = HOOKS | {Trigger.ALL_OVER}
 
 _WELL = frozenset({TaskState.SUCCEEDED, TaskState.SKIPPED})
 
 
 def verdict(trigger: Trigger, upstream: Collection[TaskState]) -> Verdict:
-    """Decide on a task. ``upstream``: how its upstream tasks ended, at least one, all over."""
+    """Evaluate a trigger. ``upstream``: the final states of the upstream tasks, at least one."""
     failed = not _WELL.issuperset(upstream)
     match trigger:
         case Trigger.ALL_OVER:
@@ -79,7 +79,7 @@ def verdict(trigger: Trigger, upstream: Collection[TaskState]) -> Verdict:
 
 
 def special(graph: Graph, triggers: Iterable[Trigger]) -> dict[int, Trigger]:
-    """Return, by task number, the triggers that have a say: not the default, nor a root's."""
+    """Return the triggers that matter, by task number: not the default, and not those of roots."""
     return {
         task: trigger
         for task, trigger in enumerate(triggers)

@@ -1,23 +1,22 @@
-"""Values that cross process borders: `pack` to bytes, `unpack` to an equal value.
+"""The codec of values that cross process borders: `pack` to bytes, `unpack` to an equal value.
 
 The format is msgpack with the extension codes of codec_wire.py. Invariants:
 
-- What `pack` accepts, `unpack` gives back with the same types and an equal value. What would
-  change in silence (a defaultdict, a str subclass, a generator) is refused by path and with
-  the conversion to use. Identity is not kept: an object that occurs twice comes back as two.
-- `unpack` raises `BrokenValue` and nothing else, whatever the bytes are. It runs no code from
-  them and imports nothing that they name; the one import they can cause is of numpy, pandas
-  or the time zone data, when they hold such a value. Which code of the user's classes runs is
-  said in codec_classes.py.
+- For a value that `pack` accepts, `unpack` returns an equal value of the same types. A value that
+  would silently change (a defaultdict, a str subclass, a generator) is refused with its path and
+  the conversion to use. Identity is not kept: an object that occurs twice becomes two objects.
+- `unpack` raises only `BrokenValue`, for any bytes. It runs no code from the bytes and imports no
+  module that they name. They can only cause an import of numpy, pandas or the time zone data, if
+  they contain such a value. codec_classes.py says which code of users' classes runs.
 - Time and memory of `unpack` are proportional to the bytes. The worst factors are 0.5 µs and 90
   bytes per byte for plain data (lists of empty lists or dictionaries), and 10 µs and 100 bytes
-  per byte for pandas values (a list of empty range indexes). msgpack may take 80 MB besides, for
-  a moment. Too little memory is a `BrokenValue` like any other; in `pack`, an `UnpackableValue`.
-- Depth (MAX_DEPTH levels of containers) and size are capped in both directions.
+  per byte for pandas values (a list of empty range indexes). msgpack may temporarily take 80 MB in
+  addition. Insufficient memory is a `BrokenValue`; in `pack`, an `UnpackableValue`.
+- Depth (MAX_DEPTH levels of containers) and size are limited in both directions.
 
-Speed, 2 cores, Python 3.11: an int 0.2 µs (0.4 back), a list of three 0.6 µs (0.8 back); a list
-of 110,000 floats (1 MB) packs in 3.7 ms and unpacks in 3.8 ms, twice the time of bare msgpack.
-The path of a refusal is searched only after the refusal (codec_explain.py).
+Speed, 2 cores, Python 3.11: an int takes 0.2 µs (unpacking: 0.4), a list of three 0.6 µs (0.8). A
+list of 110,000 floats (1 MB) packs in 3.7 ms and unpacks in 3.8 ms, twice the time of bare msgpack.
+The path of a refused part is only searched after the refusal (codec_explain.py).
 """
 
 from __future__ import annotations
@@ -64,10 +63,10 @@ __all__ = [
     "unpack",
 ]
 
-# msgpack packs these by itself, and as something else.
+# msgpack packs these itself, as another type.
 _MISTAKEN = frozenset({memoryview, msgpack.ExtType, msgpack.Timestamp})
 _KEPT_BUFFER = 1024 * 1024
-_FLAT_ITEMS = 64  # few enough to need no sum of their sizes before packing
+_FLAT_ITEMS = 64  # few enough to pack without adding up their sizes first
 
 
 def pack(value: object, *, max_bytes: int = DEFAULT_MAX_BYTES, root: str = "result") -> bytes:
@@ -79,8 +78,8 @@ def pack(value: object, *, max_bytes: int = DEFAULT_MAX_BYTES, root: str = "resu
         root: what error messages call the value.
 
     Raises:
-        UnpackableValue: a part of it has no codec, contains itself, or lies too deep.
-        ValueTooLarge: its packed form is over `max_bytes`.
+        UnpackableValue: a part of it has no codec, contains itself, or is nested too deeply.
+        ValueTooLarge: its packed form exceeds `max_bytes`.
     """
     try:
         packed = _bare_pack(value) if type(value) in PLAIN else _checked_pack(value, max_bytes)
@@ -100,17 +99,17 @@ def pack(value: object, *, max_bytes: int = DEFAULT_MAX_BYTES, root: str = "resu
 def unpack(
     data: bytes | memoryview, *, max_bytes: int = DEFAULT_MAX_BYTES, lenient: bool = False
 ) -> object:
-    """Return the value that `pack` turned into `data`.
+    """Return the value that was packed as `data`.
 
     Args:
-        data: bytes from anywhere; they need not be trusted.
-        max_bytes: the largest size to accept.
-        lenient: for display by a process that has not loaded the user's code: records of
-            unknown classes become dicts, members of unknown enums become text.
+        data: bytes from any source; they need not be trusted.
+        max_bytes: the largest accepted size.
+        lenient: for display in a process without the user's code: records of unknown classes
+            become dicts, members of unknown enums become text.
 
     Raises:
-        BrokenValue: the bytes are malformed, too big, too deep, or name a class that is not
-            loaded here or has changed.
+        BrokenValue: the bytes are malformed, too large, nested too deeply, or name a class that
+            is not loaded or has changed.
     """
     size = memoryview(data).nbytes
     if size > max_bytes:
@@ -160,7 +159,7 @@ def _checked_pack(value: object, max_bytes: int) -> bytes:
 
 
 def _is_flat(value: object) -> bool:
-    """Tell at a glance whether a short list or dict holds plain items only."""
+    """Return whether a value is a short list or dict of plain items, without a survey."""
     if type(value) is list:
         return len(value) <= _FLAT_ITEMS and PLAIN.issuperset(map(type, value))
     return (
@@ -172,7 +171,7 @@ def _is_flat(value: object) -> bool:
 
 
 def _encode(value: object) -> object:
-    """Return what msgpack packs in place of a value that it does not know; raises Unfit."""
+    """Return what msgpack packs instead of a value of an unknown type. Raises Unfit."""
     kind = type(value)
     encoder = codec_builtins.ENCODERS.get(kind) or _encoder_for(kind)
     if encoder is None:
@@ -201,8 +200,8 @@ def _new_packer(encode: Callable[[object], object]) -> Any:
     return msgpack.Packer(default=encode, strict_types=True, unicode_errors="surrogatepass")
 
 
-# A packer is taken out while it is used: threads, signal handlers and encoders that call user
-# code each get one of their own. list.pop and list.append are atomic.
+# A packer is removed while it is used: threads, signal handlers and encoders that call user code
+# each get their own. list.pop and list.append are atomic.
 _idle_packers: list[Any] = []
 
 
@@ -212,16 +211,16 @@ def _bare_pack(value: object) -> bytes:
     except IndexError:
         packer = _new_packer(_encode)
     packed: bytes = packer.pack(value)
-    # After an error, or with a big buffer, it is left to the garbage collector.
+    # After an error, or with a large buffer, it is discarded.
     if len(packed) < _KEPT_BUFFER:
         _idle_packers.append(packer)
     return packed
 
 
 def _mark_bytearrays(value: object) -> object:
-    """Return `value` with the bytearrays that msgpack would take for bytes made explicit.
+    """Return `value` with encoded bytearrays, which msgpack would otherwise pack as bytes.
 
-    Only lists and dicts are descended: the rest comes by when msgpack asks for its encoding.
+    It descends only into lists and dicts: msgpack asks for the encoding of other containers.
     """
     if type(value) is bytearray:
         return codec_builtins.ENCODERS[bytearray](value)
@@ -254,18 +253,18 @@ def _explained(
 
 
 def _fault(value: object, root: str, error: Exception) -> CodecError:
-    found = find_fault(value, root, _ask_codec)
-    if found is not None:
-        return found
-    # Nothing is wrong with it now: it changed while it was being packed.
-    reason = f"could not be packed ({describe(error)}). Return a value that nobody changes."
+    fault = find_fault(value, root, _ask_codec)
+    if fault is not None:
+        return fault
+    # The value is valid now: it changed while it was being packed.
+    reason = f"could not be packed ({describe(error)}). Return a value that does not change."
     return UnpackableValue(root, type_name(type(value)), reason)
 
 
 def _fault_or_too_large(value: object, root: str, size: int, limit: int) -> CodecError:
-    found = find_fault(value, root, _ask_codec)
-    if found is not None:
-        return found
+    fault = find_fault(value, root, _ask_codec)
+    if fault is not None:
+        return fault
     return too_large(value, root, size=size, limit=limit, measure=_measure)
 
 
@@ -274,10 +273,10 @@ def _measure(value: object) -> int:
 
 
 def _check_unpacked(value: object) -> None:
-    """Refuse what hooks cannot see: depth across extensions, and marks in the wrong place."""
+    """Check what the hooks cannot: depth across extensions, and misplaced marks."""
     try:
         kinds = survey(value)
     except TooDeep:
         raise BrokenValue(f"it is nested deeper than {MAX_DEPTH} levels") from None
     if not kinds.isdisjoint({Mark, msgpack.Timestamp}):
-        raise BrokenValue("an extension stands where no value can be")
+        raise BrokenValue("an extension is not at the place of a value")

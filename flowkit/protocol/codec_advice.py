@@ -1,7 +1,7 @@
 """What to return instead of a numpy or pandas value that cannot be stored.
 
-Advice is code that works as it stands, on the very value that was refused, and loses nothing in
-silence: tests follow it to the letter. numpy and pandas are loaded by whoever made the value.
+The advice is code that works unchanged on the refused value and loses nothing silently; tests run
+it. numpy and pandas are already loaded, since the value was created with them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-_FLOATS = {"f": "f8", "c": "c16"}  # kind → the largest of it that every machine has
+_FLOATS = {"f": "f8", "c": "c16"}  # kind → its largest type on every machine
 _PANDAS = {
     "Timedelta": "Return value.to_pytimedelta().",
     "NaTType": "Return None.",
@@ -18,11 +18,11 @@ _PANDAS = {
     "Interval": "Return str(value).",
     "MultiIndex": "Return value.tolist(); of a table with such an index, its reset_index().",
 }
-_OPEN = "Compute what is needed of it, and return that."
+_OPEN = "Compute the data that is needed, and return that."
 
 
 def numpy_advice(value: object) -> str | None:
-    """Return what to do with a value of a class that numpy defines; None for no idea."""
+    """Return the advice for a value of a numpy class; None if there is none."""
     np = sys.modules["numpy"]
     if isinstance(value, np.ma.MaskedArray):
         return "Return value.tolist(), which has None for masked items, or value.filled(…)."
@@ -34,14 +34,14 @@ def numpy_advice(value: object) -> str | None:
 
 
 def dtype_advice(dtype: Any) -> str:
-    """Return what to do with an array or a scalar of a numpy dtype that has no portable name."""
+    """Return the advice for an array or a scalar of a dtype without a portable name."""
     if dtype.kind in _FLOATS:
         return f"Return value.astype({_FLOATS[dtype.kind]!r})."
     return "Return value.astype(str)." if dtype.kind == "T" else "Return value.tolist()."
 
 
 def pandas_advice(value: object) -> str:
-    """Return what to do with a value of a class that pandas defines."""
+    """Return the advice for a value of a pandas class."""
     pd = sys.modules["pandas"]
     if isinstance(value, pd.api.extensions.ExtensionArray):
         return "Return value.tolist()."
@@ -53,7 +53,7 @@ def pandas_advice(value: object) -> str:
 
 
 def column_advice(column: Any) -> str:
-    """Return what to do with a Series or an Index because of its dtype."""
+    """Return the advice for a Series or an Index because of its dtype."""
     pd = sys.modules["pandas"]
     dtype = column.dtype
     name, at = ("index", "") if isinstance(column, pd.Index) else ("column", ".dt")

@@ -1,9 +1,9 @@
 """Codecs of numpy arrays and scalars, for dtypes that mean the same on every machine.
 
-numpy is never imported to find out that nobody uses it: the encoders here are reached only
-by values of numpy's own classes, the decoders only by bytes that carry such a value.
-Refused: object and structured dtypes (their items are Python objects or layouts), long doubles
-(the same name is another format elsewhere), and subclasses such as masked arrays.
+numpy is only imported if it is used: the encoders only get values of numpy classes, and the
+decoders only bytes with such a value. Refused: object and structured dtypes (their items are Python
+objects or layouts), long doubles (their format depends on the machine), and subclasses such as
+masked arrays.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from flowkit.protocol.codec_advice import dtype_advice
 from flowkit.protocol.codec_errors import BrokenValue, Unfit
 from flowkit.protocol.codec_wire import HEADS, Code
 
-# No text of length zero: numpy makes items of one character out of it, without any bytes.
+# No text of length zero: numpy would create items of one character without any bytes.
 _DTYPE = re.compile(
     r"[<>|](?:b1|[iu][1248]|f[248]|c(?:8|16)|[SU][1-9][0-9]{0,9}"
     r"|[mM]8(?:\[(?:[1-9][0-9]{0,9})?(?:Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?)"
@@ -27,7 +27,7 @@ _DTYPE = re.compile(
 
 
 def dtype_name(dtype: Any) -> str:
-    """Return the portable name of a numpy dtype; raises Unfit if it has none."""
+    """Return the portable name of a numpy dtype. Raises Unfit if it has none."""
     name = str(dtype.str)
     if dtype.fields is not None or dtype.subdtype is not None or not _DTYPE.fullmatch(name):
         raise Unfit(f"of dtype {dtype} cannot be stored. {dtype_advice(dtype)}")
@@ -51,7 +51,7 @@ def _decode_array(items: list[Any]) -> object:
 
 
 def _is_shape(shape: tuple[int, ...]) -> bool:
-    """Tell whether `shape` has few dimensions, and makes no giant of an array without bytes."""
+    """Return whether `shape` has few dimensions and, for an empty array, no huge ones."""
     return (
         len(shape) <= limits.MAX_DIMENSIONS
         and all(type(length) is int and length >= 0 for length in shape)
@@ -60,7 +60,7 @@ def _is_shape(shape: tuple[int, ...]) -> bool:
 
 
 def rebuild_array(name: str, data: bytes, shape: tuple[int, ...], order: Any) -> Any:
-    """Return a writable array over a copy of `data`; the bytes must fit the shape exactly."""
+    """Return a writable array with a copy of `data`. The bytes must match the shape exactly."""
     import numpy as np
 
     if not _DTYPE.fullmatch(name):
@@ -77,7 +77,7 @@ def rebuild_array(name: str, data: bytes, shape: tuple[int, ...], order: Any) ->
 
 
 def _check_items(np: Any, array: Any) -> None:
-    """Refuse bit patterns that numpy takes as they come and trips over later."""
+    """Refuse bit patterns that numpy does not check and fails on later."""
     kind = array.dtype.kind
     if array.size == 0 or array.dtype.itemsize == 0:
         return
@@ -91,7 +91,7 @@ def _check_items(np: Any, array: Any) -> None:
 def _encode_scalar(value: Any) -> object:
     np = sys.modules["numpy"]
     head = HEADS[Code.ARRAY_SCALAR]
-    # numpy strips NULs from the end of text, even in str(); the base class does not.
+    # numpy strips trailing NULs from text, even in str(); the base class does not.
     if type(value) is np.str_:
         return [head, "U", str.__str__(value)]
     if type(value) is np.bytes_:
@@ -115,7 +115,7 @@ def encoder_for(kind: type) -> Callable[[Any], object] | None:
     np = sys.modules["numpy"]
     if kind is np.ndarray:
         return _encode_array
-    # Only numpy's own scalars: a user's subclass would come back as its base.
+    # Only scalars of numpy itself: a user's subclass would become its base.
     if issubclass(kind, np.generic) and not issubclass(kind, np.void | np.object_):
         return _encode_scalar
     return None

@@ -1,9 +1,9 @@
-"""Codecs of the standard library's value types.
+"""Codecs of value types of the standard library.
 
-An encoder turns one value into an extension or into an array with a head (codec_wire.py); a
-decoder does the reverse. Decoders get whatever the bytes held: they may raise anything,
-`unpack` turns it into `BrokenValue`. Only exact types are served; subclasses are refused
-elsewhere, since they would come back as their base.
+An encoder turns a value into an extension or an array with a head (codec_wire.py); a decoder does
+the reverse. Decoders get unchecked data and may raise any exception, which `unpack` turns into
+`BrokenValue`. Only exact types are supported; subclasses are refused elsewhere, since they would
+become their base.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _FLAVOURS: dict[type[PurePath], bytes] = {
     WindowsPath: b"W",
 }
 _TUPLE = HEADS[Code.TUPLE]
-# No dots: the loader reads files, and looks for packages, that the key names.
+# No dots: the loader reads files and searches packages that the key names.
 _ZONE_KEY = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*")
 
 
 def _encode_int(value: int) -> object:
-    # msgpack hands over only what does not fit 64 bits.
+    # msgpack only passes ints that do not fit in 64 bits.
     return payload(Code.BIG_INT, value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True))
 
 
@@ -63,7 +63,7 @@ def _decode_path(data: bytes) -> PurePath:
 
 
 def encode_zone(zone: tzinfo | None) -> list[object]:
-    """Return the tail of items for a tzinfo; raises Unfit for kinds that cannot be rebuilt."""
+    """Return the items of a tzinfo. Raises Unfit for a class that cannot be rebuilt."""
     if zone is None:
         return []
     if type(zone) is timezone:
@@ -71,7 +71,7 @@ def encode_zone(zone: tzinfo | None) -> list[object]:
         return [offset // _MICROSECOND, *name]
     zones = sys.modules.get("zoneinfo")
     if zones is not None and type(zone) is zones.ZoneInfo:
-        key = getattr(zone, "key", None)  # None where it was read from a file
+        key = getattr(zone, "key", None)  # None if it was read from a file
         if key is not None and _is_zone_key(key):
             return [key]
     raise Unfit(
@@ -85,11 +85,14 @@ def _is_zone_key(key: str) -> bool:
 
 
 def decode_zone(items: list[Any]) -> tzinfo | None:
-    """Return the tzinfo that `encode_zone` described."""
+    """Return the tzinfo of the items of `encode_zone`."""
     if not items:
         return None
     if isinstance(items[0], str):
-        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # 3 ms that few processes need
+        from zoneinfo import (  # takes 3 ms, and few processes need it
+            ZoneInfo,
+            ZoneInfoNotFoundError,
+        )
 
         (key,) = items
         if not _is_zone_key(key):
@@ -138,7 +141,7 @@ def _decode_time(items: list[Any]) -> time:
 
 
 def _exactly(count: int, make: Callable[..., object]) -> Callable[[list[Any]], object]:
-    """Wrap a constructor so that surplus or missing items are an error, not a default."""
+    """Wrap a constructor so that it requires the exact number of items."""
 
     def decode(items: list[Any]) -> object:
         if len(items) != count:

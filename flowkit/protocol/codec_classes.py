@@ -1,12 +1,12 @@
-"""Codecs of classes that users define: enums, dataclasses, named tuples.
+"""Codecs of user-defined classes: enums, dataclasses, named tuples.
 
-The bytes carry a class *name*, never code. A name is looked up only in modules that this
-process has loaded already, through plain dictionaries: no import, no attribute hook runs, and
-what is found must be of the very kind that the code says. A class whose fields have changed since
-is refused. When packing, a class must be found under its own name.
+The bytes contain the *name* of a class, never code. A name is looked up only in modules that this
+process has already loaded, through plain dictionaries: no import and no attribute hook runs. The
+class must be of the kind that the extension code says. A class whose fields have changed is
+refused. When packing, a class must be found under its own name.
 
-The writer of the bytes chooses among all loaded enums, dataclasses and named tuples, and chooses
-the values of their fields. This code of such a class runs with them:
+The writer of the bytes can choose any loaded enum, dataclass or named tuple and the values of its
+fields. This code of such a class runs:
 
 - dataclass: `__set__` of a field that is a data descriptor or a property, and `__get__`,
   `__getattribute__` or `__getattr__` when the rebuilt value is checked. Neither `__new__`,
@@ -14,10 +14,10 @@ the values of their fields. This code of such a class runs with them:
 - named tuple: nothing; `__new__` does not run.
 - enum: nothing for a member; for a combination of flags, `__or__` and `_missing_`.
 - as a key of a dictionary or an element of a set: `__hash__` and `__eq__`.
-- `__hash__` and attribute hooks of its metaclass, without any value of the bytes.
+- `__hash__` and attribute hooks of its metaclass, without values from the bytes.
 
-Classes with a `__del__` are refused both ways: it would run with fields that no constructor
-has seen.
+Classes with a `__del__` are refused in both directions: it would run with fields that no
+constructor has checked.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from flowkit.protocol.codec_wire import HEADS, Code, cached_by_class
 
 
 class UnknownRecord(dict[str, Any]):
-    """The fields of a dataclass or named tuple whose class is not loaded here (lenient reading).
+    """The fields of a dataclass or named tuple whose class is not loaded (lenient unpacking).
 
-    Hashable by identity, because such a record may have been a key or an element of a set.
+    Hashable by identity, since such a record may be a key or an element of a set.
     """
 
     __hash__ = object.__hash__  # type: ignore[assignment]
@@ -45,13 +45,13 @@ class UnknownRecord(dict[str, Any]):
 
 @cached_by_class
 def class_label(kind: type) -> str:
-    """Return the name under which `find_class` finds this very class; raises Unfit if none."""
+    """Return the name under which `find_class` finds this class. Raises Unfit if there is none."""
     label = f"{kind.__module__}:{kind.__qualname__}"
     try:
-        found = find_class(label)
+        loaded = find_class(label)
     except ClassNotLoaded:
-        found = object
-    if found is not kind:
+        loaded = object
+    if loaded is not kind:
         raise Unfit(
             f"cannot be stored: no class is found as {label!r}, so it could not be rebuilt. "
             "Define the class at the top level of a module, under its own name."
@@ -82,13 +82,13 @@ def field_names(kind: type) -> tuple[str, ...]:
 
 @cached_by_class
 def _check_rebuildable(kind: type) -> None:
-    """Refuse classes with state that their fields do not describe, and finalizers."""
+    """Refuse classes with state outside their fields, and classes with finalizers."""
     _check_no_finalizer(kind)
     try:
         object.__new__(kind)
     except TypeError:
         raise Unfit(
-            "cannot be stored: it builds on a class that has a value of its own. "
+            "cannot be stored: it inherits from a class that has its own value. "
             "Return a dataclass whose fields hold everything."
         ) from None
     slots = {
@@ -117,7 +117,7 @@ def _slot_names(slots: Any) -> tuple[str, ...]:
 
 def _check_no_extras(value: object, fields: tuple[str, ...]) -> None:
     for name in getattr(value, "__dict__", ()):
-        # A cached property is no state: it is computed again. typing sets __orig_class__.
+        # A cached property is no state, since it is recomputed. typing sets __orig_class__.
         if name in fields or name == "__orig_class__":
             continue
         if not isinstance(getattr(type(value), name, None), cached_property):
@@ -159,7 +159,7 @@ def encode_named_tuple(value: Any) -> object:
 
 
 def encode_enum(value: Enum) -> object:
-    """Encode a member by name; a combination of flags by the names of its members."""
+    """Encode a member by its name, a combination of flags by the names of its members."""
     kind = type(value)
     items: list[object] = [HEADS[Code.ENUM], class_label(kind)]
     # _name_: a member may be called "name".
@@ -195,7 +195,7 @@ def _check_fields(label: str, stored: tuple[str, ...], declared: tuple[str, ...]
         faults += [f"it no longer has {name!r}" for name in surplus]
         raise BrokenValue(
             f"the class {label!r} has changed since the value was stored: {', '.join(faults)}; "
-            "make the value again, or bring the old fields back"
+            "compute the value again, or restore the old fields"
         )
 
 
@@ -227,7 +227,7 @@ def decode_named_tuple(items: list[Any]) -> object:
 
 
 def decode_enum(items: list[Any]) -> object:
-    """Return the enum member, or the combination of flags, that the names stand for."""
+    """Return the enum member or the combination of flags with these names."""
     label, *names = items
     kind: Any = find_class(label)
     if not issubclass(type(kind), EnumMeta):
@@ -238,14 +238,14 @@ def decode_enum(items: list[Any]) -> object:
     for name in names:
         if type(name) is not str or name not in kind.__members__:
             raise BrokenValue(
-                f"the enum {label!r} has no member {name!r} any more; "
-                "make the value again, or bring the member back"
+                f"the enum {label!r} no longer has a member {name!r}; "
+                "compute the value again, or restore the member"
             )
     return _combine(kind, [kind.__members__[name] for name in names])
 
 
 def lenient(decode: Callable[[list[Any]], object]) -> Callable[[list[Any]], object]:
-    """Wrap a class decoder: what names an unknown class becomes plain data for display."""
+    """Wrap a class decoder so that values of unknown classes become plain data for display."""
 
     def decode_leniently(items: list[Any]) -> object:
         try:

@@ -1,4 +1,4 @@
-"""A short, safe text for any value: error messages, logs and the command line."""
+"""A short, safe text of any value, for error messages, logs and the command line."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _ELISION = "…"
 def describe(value: object, limit: int = 200) -> str:
     """Return a one-line `repr` of at most `limit` characters.
 
-    Control characters, line ends and lone surrogates are escaped, so the text cannot steer a
-    terminal or forge a log line. Large containers are cut before they are rendered. Never
-    raises, even if the value's own `__repr__` does.
+    Control characters, line ends and lone surrogates are escaped, so the text cannot control a
+    terminal or forge a log line. Large containers are cut before they are rendered. Never raises,
+    even if the `__repr__` of the value does.
     """
     try:
         text = _short(value, limit)
@@ -38,9 +38,9 @@ def _short(value: object, limit: int) -> str:
 
 
 class _Shortener(reprlib.Repr):
-    """As its base, which sorts sets and keys to the last one: comparing them can take minutes.
+    """Like its base, but without sorting all sets and keys, which can take minutes.
 
-    And Python refuses to spell very long ints, and is slow at long ones.
+    Long ints are not formatted: Python is slow at them, and refuses very long ones.
     """
 
     def repr_int(self, x: int, level: int) -> str:

@@ -1,26 +1,26 @@
-"""What can go wrong when a value crosses a process border.
+"""The errors of the codec.
 
     CodecError
-    ├── UnpackableValue   no codec keeps this value as it is      (pack)
-    ├── ValueTooLarge     the value is over the size limit        (pack)
-    └── BrokenValue       these bytes are no value of ours        (unpack)
+    ├── UnpackableValue   no codec preserves this value           (pack)
+    ├── ValueTooLarge     the value exceeds the size limit        (pack)
+    └── BrokenValue       the bytes are not a valid value         (unpack)
 
-The library layer wraps these; nothing here knows of tasks or runs. `Unfit` is internal: a codec
-raises it about the one value it was handed, and the path search turns it into `UnpackableValue`.
+The library wraps these errors, which do not depend on tasks or runs. `Unfit` is internal: a codec
+raises it for its own value, and the path search turns it into `UnpackableValue`.
 """
 
 from __future__ import annotations
 
 
 class CodecError(Exception):
-    """Base of everything that `pack` and `unpack` raise."""
+    """The base of all errors of `pack` and `unpack`."""
 
 
 class UnpackableValue(CodecError):
-    """A value that cannot be stored without changing it in silence.
+    """A value that cannot be stored without silently changing it.
 
     Attributes:
-        path: where it sits, e.g. ``result['rows'][3].owner``.
+        path: where it is, e.g. ``result['rows'][3].owner``.
         type_name: its class, e.g. ``socket.socket``.
         reason: what is wrong, and what to return instead.
     """
@@ -33,13 +33,13 @@ class UnpackableValue(CodecError):
 
 
 class ValueTooLarge(CodecError):
-    """A value whose packed form is over the limit.
+    """A value whose packed form exceeds the limit.
 
     Attributes:
         path: the root of the value.
-        size: packed size in bytes (a lower bound where packing it would not have ended well).
+        size: packed size in bytes (a lower bound if it was not packed completely).
         limit: the limit in bytes.
-        largest: path of its largest part; the root where no part outweighs the rest.
+        largest: path of its largest part; the root if no part outweighs the rest.
     """
 
     def __init__(self, path: str, size: int, limit: int, largest: str, largest_size: int) -> None:
@@ -59,14 +59,14 @@ class ValueTooLarge(CodecError):
 
 
 class BrokenValue(CodecError):
-    """Bytes that do not hold a value this process can rebuild."""
+    """Bytes that are not a value that this process can rebuild."""
 
 
 class Unfit(Exception):
     """One codec's refusal of one value: `reason` continues the sentence "<class …> …".
 
-    `suffix` narrows the path where the fault is in a part that the path search cannot reach
-    (a column of a table, the tzinfo of a datetime).
+    `suffix` extends the path if the fault is in a part that the path search cannot reach (a column
+    of a table, the tzinfo of a datetime).
     """
 
     def __init__(self, reason: str, suffix: str = "") -> None:
@@ -80,6 +80,6 @@ def human_size(size: int) -> str:
     if size < 1024:
         return "1 byte" if size == 1 else f"{size} bytes"
     exponent = min((size.bit_length() - 1) // 10, 4)
-    # Whole-number arithmetic: an estimate may be too big for a float.
+    # Integer arithmetic, since an estimate may be too large for a float.
     tenths = size * 10 // 1024**exponent
     return f"{tenths // 10}.{tenths % 10} {('KiB', 'MiB', 'GiB', 'TiB')[exponent - 1]}"

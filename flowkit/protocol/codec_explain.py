@@ -1,8 +1,8 @@
-"""Why a value was refused, and where: the slow search that runs only after a failure.
+"""Finds where and why a value was refused: a slow search that only runs after a failure.
 
-It walks the value depth first along the same containers as the survey, asks each leaf's codec
-again, and stops at the first refusal. An object met twice is looked at once, so values that
-share parts, or contain themselves, cost no more than their size.
+It visits the value depth first, through the same containers as the survey, calls the codec of each
+leaf again, and stops at the first refusal. Each object is visited once, so shared parts and cycles
+cost no more than the size of the value.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ _DEFAULT_HINT = (
 
 
 def refusal(value: object) -> Unfit:
-    """Return the refusal of a value whose class has no codec, with what to return instead."""
+    """Return the refusal of a value whose class has no codec, with an alternative."""
     kind = type(value)
     hint = _DEFAULT_HINT
-    if callable(getattr(kind, "model_dump", None)):  # the class: a value may have a __getattr__
+    if callable(getattr(kind, "model_dump", None)):  # a value may have a __getattr__
         hint = "Return value.model_dump()."
     elif hasattr(kind, "__attrs_attrs__"):
         hint = "Return attrs.asdict(value)."
@@ -78,7 +78,7 @@ def find_fault(value: object, root: str, encode: Encode) -> UnpackableValue | No
     Args:
         value: what `pack` was given.
         root: how the path begins.
-        encode: the codec of one value that is neither plain nor a list or dict; raises Unfit.
+        encode: the codec of values other than plain ones, lists and dicts; raises Unfit.
     """
     search = _Search(encode)
     try:
@@ -91,7 +91,7 @@ def find_fault(value: object, root: str, encode: Encode) -> UnpackableValue | No
 
 
 class _Search:
-    """One walk. `_cleared` maps an object's id to the depth at which it was found in order."""
+    """One search. `_cleared` maps the id of a valid object to the depth at which it was checked."""
 
     def __init__(self, encode: Encode) -> None:
         self._encode = encode
@@ -114,7 +114,7 @@ class _Search:
                 raise _fault(
                     value,
                     path,
-                    f"lies deeper than {MAX_DEPTH} levels. Flatten the value, "
+                    f"is nested deeper than {MAX_DEPTH} levels. Flatten the value, "
                     "or write it to a file and return its path.",
                 )
             if type(value) not in (list, dict):
@@ -138,7 +138,7 @@ class _Search:
 
 
 def _holds_only(kinds: frozenset[type], value: object) -> bool:
-    """Tell, at the speed of C, whether a list holds nothing but instances of `kinds`."""
+    """Return, at the speed of C, whether a value is a list of only instances of `kinds`."""
     return type(value) is list and kinds.issuperset(map(type, value))
 
 
@@ -160,7 +160,7 @@ def _shorten(path: str) -> str:
 
 
 def parts(value: object) -> Iterable[tuple[str, object]]:
-    """Yield what a container holds, each part with its piece of the path."""
+    """Yield the parts of a container, each after its piece of the path."""
     kind = type(value)
     if isinstance(value, Enum):
         return
@@ -179,7 +179,7 @@ def parts(value: object) -> Iterable[tuple[str, object]]:
     elif isinstance(value, set | frozenset):
         for item in value:
             yield f".<element {describe(item, 60)}>", item
-    elif family(kind) == "pandas":  # only then is pandas sure to be loaded
+    elif family(kind) == "pandas":  # then pandas is loaded
         table_parts = codec_frames.parts_for(kind)
         yield from table_parts(value) if table_parts else ()
 
@@ -190,7 +190,7 @@ def too_large(
     """Return the error that names the value's size and its largest part.
 
     Args:
-        value: what `pack` was given; it has no fault but its size.
+        value: the argument of `pack`; its only fault is its size.
         root: how the path begins.
         size: its packed size in bytes, or a lower bound.
         limit: the limit in bytes.
@@ -203,14 +203,14 @@ def too_large(
         inner = () if _holds_only(_NUMBERS, part) else parts(part)
         children = [(scale.weigh(child), suffix, child) for suffix, child in inner]
         largest = max(children, key=lambda child: child[0], default=None)
-        # Where no part outweighs the rest, the whole is the answer.
+        # If no part outweighs the rest, the whole value is the answer.
         if largest is None or 2 * largest[0] < heaviest:
             return ValueTooLarge(root, total, limit, _shorten(path), heaviest)
         heaviest, path, part = largest[0], path + largest[1], largest[2]
 
 
 class _Scale:
-    """Packed sizes in bytes, each shared object weighed once."""
+    """Packed sizes in bytes. Each shared object is measured once."""
 
     def __init__(self, measure: Measure) -> None:
         self._measure = measure

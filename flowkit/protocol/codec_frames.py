@@ -1,14 +1,14 @@
 """Codecs of pandas tables of plain dtypes.
 
-A column travels as a numpy array; as a list where it holds text (pandas' `str` dtype) or, in an
-object column, nothing but text, numbers, bools and None. Everything else (categories, zones,
-nullable and Arrow dtypes, multi-level indexes) is refused with the conversion to use.
-Reading checks that pandas made the very dtype that was stored: releases differ in their guesses.
+A column is stored as a numpy array, or as a list if it contains text (the `str` dtype of pandas)
+or, in an object column, only text, numbers, bools and None. Everything else (categories, zones,
+nullable and Arrow dtypes, multi-level indexes) is refused with the conversion to use. Decoding
+checks that pandas created the stored dtype, since releases infer dtypes differently.
 
-pandas fills a table of any length from one value, and parses text where it is offered some.
-So every argument is checked before pandas sees it: values are a one-dimensional array or a list of
-plain items, as many as the index has; numbers are int; a frequency is short, and stands only at
-values in strict order (else pandas hashes them, with a hash that can be foreseen).
+pandas can fill a table of any length from one value, and parses text. So every argument is checked
+before it is passed to pandas: values are a one-dimensional array or a list of plain items, as many
+as the index has; numbers are int; a frequency is short, and only used with strictly ordered values
+(otherwise pandas hashes them, with a predictable hash).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FREQUENCY = re.compile(r"-?[0-9]*[A-Za-z]+(?:-[A-Z0-9]+)*")
 
 
 def _column(column: Any, suffix: str = "") -> tuple[str, object]:
-    """Return the dtype's name and the values of a Series or an Index."""
+    """Return the name of the dtype and the values of a Series or an Index."""
     pd, np = sys.modules["pandas"], sys.modules["numpy"]
     dtype = column.dtype
     if isinstance(dtype, pd.StringDtype) and str(dtype) == "str":
@@ -58,7 +58,7 @@ def _same_dtype(made: Any, name: str) -> Any:
 
 
 def _listed(name: str, values: Any) -> object:
-    """Return the dtype argument for a constructor: arrays bring their own.
+    """Return the dtype argument for a constructor, None for arrays, which have a dtype.
 
     Raises BrokenValue unless the values are a one-dimensional array or a list of plain items.
     """
@@ -163,14 +163,14 @@ def _decode_frame(items: list[Any]) -> object:
         _check_length(values, _index(index))
         arrays[position] = _same_dtype(pd.Series(values, dtype=listed), dtype).array
     frame = pd.DataFrame(arrays, index=_index(index))
-    # Set afterwards: labels may repeat, which a dict of columns cannot.
+    # Set afterwards, since labels may repeat and keys of a dict may not.
     frame.columns = columns
     frame.attrs = _attributes(attrs)
     return frame
 
 
 def _check_length(values: Any, index: Any) -> None:
-    """Refuse values that pandas would repeat, or cut, to the length of the index."""
+    """Refuse values that pandas would repeat or cut to the length of the index."""
     if len(values) != len(index):
         raise BrokenValue(f"a table of {len(index)} items has {len(values)}")
 
@@ -185,7 +185,7 @@ def _index(value: Any) -> Any:
 
 def _encode_timestamp(stamp: Any) -> object:
     np = sys.modules["numpy"]
-    count = stamp.asm8  # in UTC where the timestamp has a zone
+    count = stamp.asm8  # in UTC if the timestamp has a zone
     unit = np.datetime_data(count.dtype)[0]
     return [HEADS[Code.TIMESTAMP], int(count.astype(np.int64)), unit, *encode_zone(stamp.tzinfo)]
 
@@ -219,7 +219,7 @@ def encoder_for(kind: type) -> Callable[[Any], object] | None:
 
 
 def parts_for(kind: type) -> Callable[[Any], list[tuple[str, object]]] | None:
-    """Return a function that lists what a table holds besides plain columns, with its paths."""
+    """Return a function that lists the parts of a table besides columns, with their paths."""
     pd = sys.modules["pandas"]
     if kind is pd.DataFrame:
         names: tuple[str, ...] = ("columns", "index", "attrs")

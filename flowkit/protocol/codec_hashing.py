@@ -1,19 +1,19 @@
-"""Sets and dictionaries of keys that an attacker may have chosen.
+"""Sets and dictionaries whose keys an attacker may have chosen.
 
-Python randomises the hashes of text and bytes. The hash of anything else (numbers, tuples, dates
-with a zone, frozensets) follows from its value, so the writer of the bytes can choose it. Three
+Python randomises the hashes of text and bytes. The hash of other values (numbers, tuples, dates
+with a zone, frozensets) is determined by the value, so the writer of the bytes can choose it. Three
 attacks make building a table quadratic or worse, and each has its guard:
 
-- *Many keys with one hash* (multiples of 2**61-1): each is compared with all others. The
+- *Many keys with the same hash* (multiples of 2**61-1): each is compared with all others. The
   comparisons are counted before the table is built; `MAX_COMPARISONS_PER_KEY` bounds them.
 - *Few keys whose comparison is expensive*: frozensets that nest colliding frozensets (4**depth
   comparisons), a Decimal and a long integer (a quadratic conversion). The same count weighs them.
-- *Keys with different hashes that visit the same slots*. Which slots CPython visits depends on its
-  release, so the guard is the processor time of the thread: a table that takes ten times what
-  an honest one takes is refused. Waiting for a busy machine is not processor time.
+- *Keys with different hashes that use the same slots*. The slots depend on the release of CPython,
+  so the guard is the processor time of the thread: a table that takes ten times as long as an
+  honest one is refused. Processor time does not include waiting on a busy machine.
 
-Refused besides: a table that holds a key twice, and keys that cannot be hashed. Tables of text and
-bytes pass at the price of one look at the classes of their keys.
+Duplicate and unhashable keys are refused too. Tables of text and bytes only cost a check of the
+classes of their keys.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _INT = frozenset({int})
 
 
 def build_set(items: list[Any]) -> set[Any]:
-    """Return the set of `items`; raises BrokenValue if they collide or repeat."""
+    """Return the set of `items`. Raises BrokenValue if they collide or repeat."""
     if _are_harmless(items):
         values = set(items)
     else:
@@ -48,12 +48,12 @@ def build_set(items: list[Any]) -> set[Any]:
 
 
 def build_dict(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
-    """Return the dictionary of `pairs`; raises BrokenValue if the keys collide or repeat."""
+    """Return the dictionary of `pairs`. Raises BrokenValue if the keys collide or repeat."""
     return _fill({}, pairs)
 
 
 def build_ordered_dict(items: list[Any]) -> OrderedDict[Any, Any]:
-    """Return the dictionary of key, value, key, value, …; raises BrokenValue as `build_dict`."""
+    """Return the dictionary of key, value, key, value, … Raises BrokenValue as `build_dict`."""
     table: OrderedDict[Any, Any] = OrderedDict()
     _fill(table, list(zip(items[::2], items[1::2], strict=True)))
     return table
@@ -71,21 +71,21 @@ def _fill(table: dict[Any, Any], pairs: list[tuple[Any, Any]]) -> dict[Any, Any]
 
 
 def _are_harmless(keys: list[Any]) -> bool:
-    """Tell at a glance that no choice of these keys can cost much."""
+    """Return whether these keys are cheap for any choice of values, by their classes."""
     kinds = PLAIN if len(keys) <= limits.FEW_KEYS else _RANDOMISED
     return kinds.issuperset(map(type, keys))
 
 
 def _parts(keys: list[Any]) -> Iterator[slice]:
-    """Yield slices that cover `keys`, once their hashes are known to be honest.
+    """Yield slices that cover `keys`, after checking their hashes.
 
-    Raises BrokenValue between two slices when inserting has taken more than keys can honestly take.
+    Raises BrokenValue between two slices when inserting has taken longer than honest keys take.
     """
     slack = limits.KEYS_SLACK_NS
     if not _are_their_hashes(keys):
         begun = thread_time_ns()
         hashes = list(map(hash, keys))
-        # A class of the user may have a slow hash of its own; a table takes it two or three times.
+        # A user's class may have a slow hash, which a table computes two or three times.
         slack += 4 * (thread_time_ns() - begun)
         different: set[int] = set()
         for part in _watched(len(keys), slack):
@@ -96,7 +96,7 @@ def _parts(keys: list[Any]) -> Iterator[slice]:
 
 
 def _are_their_hashes(keys: list[Any]) -> bool:
-    """Tell whether all keys are ints so small that no two of them but -1 and -2 share a hash."""
+    """Return whether all keys are small ints, which have different hashes except -1 and -2."""
     most = sys.hash_info.modulus
     return _INT.issuperset(map(type, keys)) and -most < min(keys) and max(keys) < most
 
@@ -111,9 +111,9 @@ def _watched(count: int, slack: int) -> Iterator[slice]:
 
 
 def _check_collisions(keys: list[Any], hashes: list[int]) -> None:
-    """Refuse keys whose comparisons would cost more than their size explains.
+    """Refuse keys whose comparisons would cost much more than their size.
 
-    Sorting, unlike another table, cannot be slowed down by the choice of the hashes.
+    Unlike a table, sorting cannot be slowed down by the choice of the hashes.
     """
     allowed, work = len(keys), 0
     for _, group in groupby(sorted(range(len(keys)), key=hashes.__getitem__), hashes.__getitem__):
@@ -127,7 +127,7 @@ def _check_collisions(keys: list[Any], hashes: list[int]) -> None:
 
 
 def _weigh(key: Any) -> tuple[int, int]:
-    """Return how many items `key` consists of, and how many steps a comparison takes at most."""
+    """Return the number of items in `key`, and the maximum steps of a comparison."""
     kind = type(key)
     if kind is int:
         bits = key.bit_length()
@@ -140,7 +140,7 @@ def _weigh(key: Any) -> tuple[int, int]:
     size = 1 + sum(size for size, _ in weights)
     if kind is not frozenset:
         return size, 1 + sum(cost for _, cost in weights)
-    # Each element is looked up in the other set, and compared with all that have its hash there.
+    # Each element is looked up in the other set, and compared with all elements of equal hash.
     cost = 1
     hashed = sorted((hash(item), weight[1]) for item, weight in zip(items, weights, strict=True))
     for _, group in groupby(hashed, lambda pair: pair[0]):

@@ -1,7 +1,8 @@
-"""Looking up the class that a value names, without running anything.
+"""Lookup of the class that a value names, without running any code.
 
-Only modules that are loaded are asked, and they are not asked but read: a lazy module's
-`__getattr__` would import, a metaclass could do anything. Each step reads one dictionary.
+It only uses loaded modules, and reads their dictionaries instead of getting attributes: the
+`__getattr__` of a lazy module could import, and a metaclass could run any code. Each step reads one
+dictionary.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, cast
 from flowkit.protocol.codec_errors import BrokenValue
 from flowkit.protocol.limits import MAX_CLASS_NAME
 
-# The dictionaries themselves, past every hook: lazy modules and metaclasses would run code.
+# The dictionaries themselves, bypassing hooks of lazy modules and metaclasses.
 _module_names: Callable[[ModuleType], dict[str, Any]] = vars(ModuleType)["__dict__"].__get__
 _class_names: Callable[[type], Mapping[str, Any]] = vars(type)["__dict__"].__get__
 _bases: Callable[[type], tuple[type, ...]] = vars(type)["__mro__"].__get__
@@ -25,10 +26,10 @@ class ClassNotLoaded(BrokenValue):
 
 
 def find_class(label: str) -> type:
-    """Return the loaded class that "module:qualname" names; never imports anything.
+    """Return the loaded class with the name "module:qualname". Never imports anything.
 
     Raises:
-        BrokenValue: the name is no text, or too long.
+        BrokenValue: the name is not text, or is too long.
         ClassNotLoaded: no loaded module has it.
     """
     if type(label) is not str or len(label) > MAX_CLASS_NAME:
@@ -36,22 +37,22 @@ def find_class(label: str) -> type:
     module_name, _, qualname = label.partition(":")
     module = sys.modules.get(module_name)
     names: Mapping[str, Any] = {}
-    if issubclass(type(module), ModuleType):  # isinstance would ask the object for its __class__
+    if issubclass(type(module), ModuleType):  # isinstance would get its __class__
         names = _module_names(cast(ModuleType, module))
-    found: object = None
+    kind: object = None
     for name in qualname.split("."):
-        found = names.get(name)
-        if not issubclass(type(found), type):
+        kind = names.get(name)
+        if not issubclass(type(kind), type):
             break
-        names = _class_names(cast(type, found))
-    if not issubclass(type(found), type):
+        names = _class_names(cast(type, kind))
+    if not issubclass(type(kind), type):
         raise ClassNotLoaded(
             f"the class {label!r} is not loaded in this process; define it in a module that "
             "every process of the app imports"
         )
-    return cast(type, found)
+    return cast(type, kind)
 
 
 def declared(kind: type, name: str) -> object:
-    """Return what a class or a base of it declares under `name`, past every hook; or None."""
+    """Return the attribute `name` of a class or its bases, bypassing hooks; None if missing."""
     return next((names[name] for names in map(_class_names, _bases(kind)) if name in names), None)

@@ -1,8 +1,8 @@
-"""From bytes to values: msgpack with the decoders of all codecs hung in.
+"""Decoding of bytes to values: msgpack with the decoders of all codecs.
 
-`unpack` (codec.py) bounds the size before, and checks depth and stray marks afterwards.
-msgpack keeps lists and dictionaries as they come; what starts with a mark becomes a typed value
-as soon as its last item is read, so decoders get items that are built already.
+`unpack` (codec.py) first checks the size, and afterwards the depth and misplaced marks. msgpack
+decodes plain lists and dictionaries. An array that starts with a mark becomes a typed value when
+its last item has been read, so decoders get decoded items.
 """
 
 from __future__ import annotations
@@ -45,20 +45,20 @@ def _revive_payload(marks: dict[int, Mark], code: int, data: bytes) -> object:
 
 
 def _revive_array(items: list[Any]) -> object:
-    """Turn an array that starts with a mark into the value it stands for."""
+    """Turn an array that starts with a mark into its typed value."""
     if items and type(items[0]) is Mark:
         return items[0].revive(items[1:])
     return items
 
 
-Reader = Callable[[bytes | memoryview], object]
+Decoder = Callable[[bytes | memoryview], object]
 
 
-def _readers(marks: dict[int, Mark]) -> tuple[Reader, Reader]:
-    """Return the reader for most values, and the one for values that it refuses by ValueError.
+def _decoders(marks: dict[int, Mark]) -> tuple[Decoder, Decoder]:
+    """Return the decoder for most values, and the one for values that it refuses by ValueError.
 
-    Text and bytes have random hashes: msgpack may build their dictionaries in C, and the first
-    reader leaves it to that. The second one checks the keys of each dictionary.
+    Text and bytes have random hashes, so the first decoder lets msgpack build their dictionaries in
+    C. The second one checks the keys of each dictionary.
     """
     read = partial(
         msgpack.unpackb,
@@ -71,5 +71,5 @@ def _readers(marks: dict[int, Mark]) -> tuple[Reader, Reader]:
     return first, second
 
 
-STRICT = _readers(_marks(lambda decode: decode))
-LENIENT = _readers(_marks(codec_classes.lenient))
+STRICT = _decoders(_marks(lambda decode: decode))
+LENIENT = _decoders(_marks(codec_classes.lenient))

@@ -1,11 +1,11 @@
-"""One look over a whole value, level by level: what classes it holds, how deep, how big.
+"""A survey of a whole value, level by level: its classes, its depth, its size.
 
-Both directions use it: packing, because msgpack takes some classes for others without a word
-(a bytearray for bytes) and would never finish a value that contains itself; unpacking, because
-extension arrays nest out of msgpack's sight. It goes by levels, not by items, so that the
-interpreter's C loops do the work: about 15 ns per item of a list of floats.
+Both directions use it. Packing, because msgpack silently packs some classes as others (a bytearray
+as bytes) and would never finish a value that contains itself. Unpacking, because msgpack does not
+see the nesting of extension arrays. It processes levels instead of items, so that C loops of the
+interpreter do the work: about 15 ns per item of a list of floats.
 
-Depth counts containers: ``[]`` has one level, ``[[1]]`` two. Any Enum or array is a leaf.
+Depth counts containers: ``[]`` has one level, ``[[1]]`` has two. Enums and arrays are leaves.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class TooDeep(Exception):
 
 
 class TooBig(Exception):
-    """The value cannot be packed into the limit: `at_least` bytes are needed."""
+    """The value exceeds the limit: it needs at least `at_least` bytes."""
 
     def __init__(self, at_least: int) -> None:
         super().__init__(at_least)
@@ -47,26 +47,26 @@ class TooBig(Exception):
 
 
 def survey(value: object, limit: int | None = None) -> set[type]:
-    """Return every class found in `value`, apart from the plain ones.
+    """Return the set of classes in `value`, without the plain ones.
 
     Args:
-        value: anything.
-        limit: how many bytes its packed form may take; None: any number.
+        value: any object.
+        limit: maximum bytes of its packed form; None for no limit.
 
     Raises:
-        TooDeep: more than MAX_DEPTH levels (which a value that contains itself has).
+        TooDeep: more than MAX_DEPTH levels (always the case if a value contains itself).
         TooBig: more items and text than fit into `limit` bytes, at one byte each.
     """
     seen: set[type] = set()
     groups: list[Collection[Any]] = [(value,)]
     depth = weight = 0
     while True:
-        found = set(map(type, chain.from_iterable(groups)))
+        kinds = set(map(type, chain.from_iterable(groups)))
         if limit is not None:
-            weight += sum(map(len, groups)) + _bulk(groups, found)
+            weight += sum(map(len, groups)) + _bulk(groups, kinds)
             if weight > limit:
                 raise TooBig(weight)
-        fresh = found - PLAIN
+        fresh = kinds - PLAIN
         seen |= fresh
         spreads = {kind: spread for kind in fresh if (spread := spreader(kind)) is not None}
         if not spreads:
@@ -86,15 +86,15 @@ def survey(value: object, limit: int | None = None) -> set[type]:
         groups = [part for kind, spread in spreads.items() for part in spread(by_kind[kind])]
 
 
-def _bulk(groups: list[Collection[Any]], found: set[type]) -> int:
+def _bulk(groups: list[Collection[Any]], kinds: set[type]) -> int:
     """Return a lower bound in bytes for the text and the arrays in `groups`."""
     items = chain.from_iterable(groups)
-    if found <= _SIZED:
+    if kinds <= _SIZED:
         return sum(map(len, items))
     weight = 0
-    if found & _SIZED:
+    if kinds & _SIZED:
         weight = sum([len(item) for item in items if type(item) in _SIZED])
-    tables = {kind for kind in found - PLAIN if family(kind) in ("numpy", "pandas")}
+    tables = {kind for kind in kinds - PLAIN if family(kind) in ("numpy", "pandas")}
     if tables:
         items = chain.from_iterable(groups)
         weight += sum(_table_size(item) for item in items if type(item) in tables)
@@ -108,7 +108,7 @@ def family(kind: type) -> str:
 
 
 def _table_size(item: Any) -> int:
-    if type(item).__name__ == "RangeIndex":  # three numbers, however many it stands for
+    if type(item).__name__ == "RangeIndex":  # three numbers, whatever its length
         return 3
     size = getattr(item, "nbytes" if type(item).__name__ == "ndarray" else "size", 0)
     return size if isinstance(size, int) else 0
@@ -116,7 +116,7 @@ def _table_size(item: Any) -> int:
 
 @cached_by_class
 def spreader(kind: type) -> Spread | None:
-    """Return what turns instances of a container class into their contents; None for a leaf."""
+    """Return a function from instances of a container class to their contents; None for a leaf."""
     if kind in (list, tuple, set, frozenset):
         return _themselves
     if kind in (dict, OrderedDict, UnknownRecord):
@@ -148,7 +148,7 @@ def _field_spreader(names: tuple[str, ...]) -> Spread:
     if not names:
         return lambda records: [() for _ in records]
     get: Callable[[Any], Any] = attrgetter(*names)
-    # attrgetter of one name gives the bare value.
+    # attrgetter of one name returns the bare value.
     single = len(names) == 1
 
     def spread(records: list[Any]) -> Iterable[Collection[Any]]:

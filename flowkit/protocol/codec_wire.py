@@ -1,9 +1,9 @@
-"""How typed values sit in msgpack: extension codes, marks, and the table of builtin types.
+"""The representation of typed values in msgpack: extension codes, marks, the table of types.
 
-Two shapes. A *payload* code carries the value in the extension's own bytes. A *head* code has
-no payload: it is the first item of an array whose other items carry the value. Heads keep
-everything in one msgpack document, so nothing is packed twice however deeply it nests.
-User data cannot forge a head: extension objects are refused when packing.
+There are two shapes. A *payload* code has the value in the bytes of the extension. A *head* code
+has no bytes: it is the first item of an array, and the other items are the value. With heads,
+everything is in one msgpack document, so nested values are not packed twice. User data cannot forge
+a head: extension objects are refused when packing.
 
 Codes are part of the stored format. A code is never reused and never changes its meaning;
 a new layout takes a new code, and an older reader refuses it by number.
@@ -83,7 +83,7 @@ class Code(IntEnum):
 
 
 class Mark:
-    """What a head code becomes while unpacking; `revive` gets the items that follow it."""
+    """A head code during unpacking; `revive` gets the items after it."""
 
     __slots__ = ("revive",)
 
@@ -92,14 +92,14 @@ class Mark:
 
 
 def payload(code: Code, data: bytes) -> msgpack.ExtType:
-    """Return the extension that carries `data` under a payload code."""
+    """Return the extension of a payload code with `data`."""
     return msgpack.ExtType(int(code), data)
 
 
-# Built once: a head has no content of its own, and this is the hot path of tuples.
+# Created once: heads have no content, and this is the hot path of tuples.
 HEADS = {code: msgpack.ExtType(int(code), b"") for code in Code if code >= HEADS_FROM}
 
 
 def cached_by_class(function: Callable[[type], T]) -> Callable[[type], T]:
-    """Cache what is known of a class, for a bounded number of classes; errors are not kept."""
+    """Cache a function of a class, for a bounded number of classes. Errors are not cached."""
     return lru_cache(maxsize=1024)(function)

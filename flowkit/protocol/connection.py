@@ -1,7 +1,7 @@
-"""How a connection to Redis is opened: by redis-py, with a socket that suits the Link.
+"""Connections to Redis: opened by redis-py, with a socket that suits the Link.
 
-The socket drops what it could not deliver, and where it can it leaves timeouts to the kernel. The
-rest (addresses, TLS, passwords, the handshake) is redis-py's. Nothing is sent from here.
+The socket discards undelivered data when it is closed, and leaves timeouts to the kernel if it can.
+redis-py does the rest (addresses, TLS, passwords, the handshake). This module sends nothing.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from .url_options import option_problem
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 20.0
 
-_DROP_UNSENT = struct.pack("ii", 1, 0)  # SO_LINGER: for no time
+_DROP_UNSENT = struct.pack("ii", 1, 0)  # SO_LINGER with a timeout of 0
 
 
 class KernelTimedSocket(socket.socket):
-    """A socket whose timeouts are kept by the kernel (SO_RCVTIMEO, SO_SNDTIMEO).
+    """A socket whose timeouts are enforced by the kernel (SO_RCVTIMEO, SO_SNDTIMEO).
 
-    A timeout that Python keeps costs a poll before each send and each receive. Without it a round
-    trip takes two system calls rather than four, and a wait wakes its process once: about 15 µs
-    less of some 60 on a local connection.
+    A timeout of Python needs a poll before each send and each receive. Without it, a round trip
+    takes two system calls instead of four, and a wait wakes the process once: about 15 µs less of
+    60 on a local connection.
     """
 
     _seconds = 0.0
@@ -51,7 +51,7 @@ class KernelTimedSocket(socket.socket):
         return timed
 
     def wait_at_most(self, seconds: float) -> None:
-        """Have each receive raise TimeoutError after ``seconds``."""
+        """Make each receive raise TimeoutError after ``seconds``."""
         if seconds != self._seconds:
             self.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(seconds))
             self._seconds = seconds
@@ -72,10 +72,10 @@ class KernelTimedSocket(socket.socket):
 
 
 class _Packer(HiredisRespSerializer):
-    """Packs commands by hiredis alone.
+    """Packs commands with hiredis only.
 
-    redis-py looks at each argument first, for types that flowkit does not send and for command
-    names of two words, which are two arguments here. It took longer than the packing.
+    redis-py first checks each argument for types that flowkit does not send and for command names
+    of two words, which are two arguments here. That took longer than the packing.
     """
 
     def pack(self, *args: Any) -> list[bytes]:
@@ -88,7 +88,7 @@ class _Packer(HiredisRespSerializer):
 
 
 def new_connection(url: str, *, name: str, read_timeout: float) -> Any:
-    """Return a connection of redis-py's, not opened yet. ``read_timeout`` is in seconds.
+    """Return an unopened connection of redis-py. ``read_timeout`` is in seconds.
 
     Raises BadRedisURL.
     """
@@ -115,11 +115,11 @@ def new_connection(url: str, *, name: str, read_timeout: float) -> Any:
 
 
 def _with_socket_of_ours(connection: Any) -> Any:
-    """Have a connection open its sockets with our options, and return it.
+    """Make a connection open its sockets with our options, and return it.
 
-    What it could not deliver is dropped when it is closed: a call that breaks is sent again over
-    another connection, and further calls after it. Should the network come back later, the kernel
-    must not deliver the first copy behind those.
+    A closed socket discards undelivered data: a call that fails is sent again over a new
+    connection, and other calls after it. If the network recovers later, the kernel must not deliver
+    the first copy after those.
     """
     connect = connection._connect
 
@@ -133,10 +133,10 @@ def _with_socket_of_ours(connection: Any) -> Any:
 
 
 def _kernel_timed(opened: Any) -> Any:
-    """Return the same socket with its timeout kept by the kernel, if it is one of the system's.
+    """Return the socket with its timeout enforced by the kernel, if it is a plain system socket.
 
-    A TLS socket does not tell such a timeout from others, and sockets of gevent or eventlet never
-    wait in the kernel: those stay as they are.
+    A TLS socket does not report such a timeout, and sockets of gevent or eventlet never wait in the
+    kernel: they are not changed.
     """
     seconds = opened.gettimeout()
     if type(opened) is not _SYSTEM_SOCKET or seconds is None or sys.platform == "win32":
@@ -145,9 +145,9 @@ def _kernel_timed(opened: Any) -> Any:
 
 
 def _timeval(seconds: float) -> bytes:
-    micros = max(1, int(seconds * 1e6))  # 0 would mean: never
+    micros = max(1, int(seconds * 1e6))  # 0 would disable the timeout
     return struct.pack("ll", *divmod(micros, 1_000_000))
 
 
-# None where the class was replaced before this module was imported.
+# None if the class was replaced before this module was imported.
 _SYSTEM_SOCKET = socket.socket if socket.socket.__module__ == "socket" else None

@@ -1,9 +1,9 @@
-"""The border: everything that is read from Redis passes here before anything else sees it.
+"""Decoding of values from Redis: the border that validates everything before it is used.
 
-Anybody who can write to Redis can write anything there, so each value has a parser that knows its
-type, its size, its digits and its range (``limits``). A parser returns a value that is safe to use
-or raises ``Damaged``; it refuses to guess, and it costs time in proportion to the limit and not to
-what was written. The scripts have a border too, with the same limits: ``lua/_lib/border.lua``.
+Anyone who can write to Redis can write anything, so each value has a parser that checks its type,
+size, digits and range (see ``limits``). A parser returns a value that is safe to use or raises
+``CorruptData``. It never guesses, and its cost is bounded by the limit, not by the value. The
+scripts check with the same limits: ``lua/_lib/border.lua``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from ..exceptions import StoreError
 from .keys import RUN_ID
 from .limits import MAX_LANE, MAX_LANES, MAX_QUEUE, MAX_RUN_ID, TASK_DIGITS, TIME_DIGITS
 
-PART = 1000  # most items in one script call
-SHOWN = 60  # most bytes of a value that an error quotes
+PART = 1000  # maximum number of items in one script call
+SHOWN = 60  # maximum bytes of a value that an error quotes
 
 State = TypeVar("State", bound=StrEnum)
 
@@ -31,19 +31,19 @@ _STOP = re.compile(rb"[A-Za-z0-9_.:\-]{1,128},(?:0|[1-9][0-9]{0,6}),(?:0|[1-9][0
 _EVENT_ID = re.compile(rb"[0-9]{1,20}-[0-9]{1,20}")
 
 
-class Damaged(StoreError):
-    """What Redis holds of one run cannot be read, or is gone.
+class CorruptData(StoreError):
+    """The data of one run in Redis is invalid or missing.
 
-    No other error of the store says anything about a run: it may be over in a minute.
+    Other errors of the store may pass within a minute and say nothing about a run.
     """
 
 
-class Oversized(Damaged):
-    """A reply has more bytes than are read of one, so it was not read to its end."""
+class Oversized(CorruptData):
+    """A reply exceeds the size limit, so it was not read completely."""
 
 
 class NoMemory(StoreError, MemoryError):
-    """What Redis holds is whole, and this process has too little memory to read it now."""
+    """The data in Redis is valid, but this process has too little memory to read it now."""
 
 
 def shown(data: object) -> str:
@@ -55,7 +55,7 @@ def shown(data: object) -> str:
 
 
 def text_of(data: bytes) -> str:
-    """Read a name. Bytes that are no text make a name that nothing in Redis has."""
+    """Decode a name. Bytes that are not UTF-8 give a name that nothing in Redis has."""
     return data[: 4 * MAX_RUN_ID].decode("utf-8", "backslashreplace")
 
 
@@ -63,17 +63,17 @@ def text_of(data: bytes) -> str:
 
 
 def number(data: object, what: str, digits: int = TIME_DIGITS) -> int:
-    """Read a whole number of at most ``digits`` decimal digits. Raises Damaged."""
+    """Decode an integer of at most ``digits`` decimal digits. Raises CorruptData."""
     if isinstance(data, bytes) and len(data) <= digits and data.isdigit():
         return int(data)
-    raise Damaged(f"{what} is no number of up to {digits} digits: {shown(data)}")
+    raise CorruptData(f"{what} is not a number of up to {digits} digits: {shown(data)}")
 
 
 def task_number(data: object) -> int:
-    """Read the number of a task, in the one form that it has. Raises Damaged."""
+    """Decode the number of a task, which has no leading zeros. Raises CorruptData."""
     task = number(data, "the number of a task", TASK_DIGITS)
     if data != str(task).encode():
-        raise Damaged(f"the number of a task is written another way: {shown(data)}")
+        raise CorruptData(f"the number of a task has leading zeros: {shown(data)}")
     return task
 
 
@@ -83,66 +83,66 @@ def is_run_id(name: str) -> bool:
 
 
 def run_id(data: object) -> str:
-    """Read the id of a run. Raises Damaged."""
+    """Decode the id of a run. Raises CorruptData."""
     if isinstance(data, bytes) and len(data) <= 4 * MAX_RUN_ID:
         name = data.decode("utf-8", "replace")
         if is_run_id(name):
             return name
-    raise Damaged(f"no run can have this id: {shown(data)}")
+    raise CorruptData(f"no run can have this id: {shown(data)}")
 
 
 def digest(data: object) -> str:
-    """Read the address of a graph. Raises Damaged."""
+    """Decode the digest of a graph. Raises CorruptData."""
     return _matching(data, _DIGEST, 64, "the digest of a graph")
 
 
 def worker_id(data: object) -> str:
-    """Read the id of a worker. Raises Damaged."""
+    """Decode the id of a worker. Raises CorruptData."""
     return _matching(data, _WORKER, MAX_LANE, "the id of a worker")
 
 
 def lane(data: object) -> str:
-    """Read the name of a worker's lane. Raises Damaged."""
+    """Decode the name of a lane of a worker. Raises CorruptData."""
     return _matching(data, _LANE, MAX_LANE, "the name of a lane")
 
 
 def event_id(data: object) -> str:
-    """Read the id of an event. Raises Damaged."""
+    """Decode the id of an event. Raises CorruptData."""
     return _matching(data, _EVENT_ID, 41, "the id of an event")
 
 
 def state(data: object, states: type[State]) -> State:
-    """Read a state of a life cycle. Raises Damaged."""
+    """Decode a state of a task or a run. Raises CorruptData."""
     if isinstance(data, bytes) and len(data) <= 32:
         name = data.decode("ascii", "replace")
         if name in states.__members__.values():
             return states(name)
-    raise Damaged(f"there is no such state: {shown(data)}")
+    raise CorruptData(f"there is no such state: {shown(data)}")
 
 
 def _matching(data: object, pattern: re.Pattern[bytes], longest: int, what: str) -> str:
     if isinstance(data, bytes) and len(data) <= longest and pattern.fullmatch(data):
         return data.decode("ascii")
-    raise Damaged(f"{what} is damaged: {shown(data)}")
+    raise CorruptData(f"{what} is damaged: {shown(data)}")
 
 
 # -- several --------------------------------------------------------------------------------------
 
 
 def named(resuming: object) -> tuple[int, ...] | None:
-    """Read the field as ``resume`` writes it: "from 3 7", or "1" if no task was named.
+    """Decode the field that ``resume`` writes: "from 3 7", or "1" if no task was named.
 
-    Raises Damaged.
+    Raises CorruptData.
     """
     if resuming is None:
         return None
     if not isinstance(resuming, bytes):
-        raise Damaged(f"the tasks of a resume are damaged: {shown(resuming)}")
+        raise CorruptData(f"the tasks of a resume are damaged: {shown(resuming)}")
     return tuple(map(task_number, resuming.partition(b"from ")[2].split()))
 
 
 def lane_names(worker: bytes, lanes: object) -> list[str]:
-    """Return the lanes that a worker has registered, without names that cannot be its lanes."""
+    """Return the lanes that a worker has registered, without invalid names."""
     if not isinstance(lanes, bytes) or len(lanes) > MAX_LANES * MAX_LANE:
         return []
     names = [lane for lane in lanes.split()[:MAX_LANES] if _LANE.fullmatch(lane)]
@@ -155,7 +155,7 @@ def is_list(name: bytes) -> bool:
 
 
 def levels_of(flat: Sequence[object]) -> list[tuple[str, str]]:
-    """Return (ready list, its levels) from the hash of levels; what is damaged is left out."""
+    """Return (ready list, its levels) from the hash of levels, without damaged items."""
     return [
         (name.decode("ascii"), levels.decode("ascii"))
         for name, levels in pairs(flat)
@@ -164,12 +164,12 @@ def levels_of(flat: Sequence[object]) -> list[tuple[str, str]]:
 
 
 def stops_of(text: bytes) -> list[str]:
-    """Return the attempts that a heartbeat says to stop, without those that cannot be read."""
+    """Return the attempts that a heartbeat says to stop, without invalid ones."""
     return [stop.decode("ascii") for stop in text.split(b" ") if _STOP.fullmatch(stop)]
 
 
 def text_list(text: bytes) -> list[str]:
-    """Read names with blanks between them, such as a script joins them."""
+    """Decode names separated by blanks, as scripts join them."""
     return text.decode("utf-8", "backslashreplace").split()
 
 
@@ -179,5 +179,5 @@ def pairs(flat: Sequence[Any]) -> Iterable[tuple[Any, Any]]:
 
 
 def in_parts(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    """Cut a list for scripts that take so many items at a time."""
+    """Split a list into parts of the size that one script call takes."""
     return (items[at : at + PART] for at in range(0, len(items), PART))

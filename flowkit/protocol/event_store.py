@@ -1,37 +1,37 @@
-"""The scheduler's calls about events: reading them, how far it is, and what could not be read."""
+"""The scheduler's calls about events: reading them, its cursor, and quarantine."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .decoding import Damaged, event_id, pairs
+from .decoding import CorruptData, event_id, pairs
 from .lease_store import LeaseStore
 
 
 class Event(NamedTuple):
-    """What was announced in one step: facts, each a kind and a text that are not checked yet."""
+    """The facts that one step announced. Each is a kind and a text, which are not validated yet."""
 
     id: str
     facts: list[tuple[bytes, bytes]]
 
 
 class EventStore(LeaseStore):
-    """Events of one scheduler."""
+    """The calls of one scheduler about events."""
 
     def read_events(self, cursor: str, count: int, block_ms: int) -> list[Event]:
-        """Return the events behind the cursor; waits up to ``block_ms`` for some.
+        """Return the events after the cursor; wait up to ``block_ms`` for one.
 
-        An event that is too large to be read is returned with a fact that says so and that no
-        release knows, so that the cursor can move past it.
+        An event that is too large to read is returned with an unknown fact that says so, so that
+        the cursor can move past it.
         """
         try:
             return self._read_events(cursor, count, block_ms)
-        except Damaged:
-            pass  # one of so many is too large, or all of them together
+        except CorruptData:
+            pass  # one of them is too large, or all together are
         try:
             return self._read_events(cursor, 1, block_ms)
-        except Damaged:
+        except CorruptData:
             number = self._name_event(cursor)
             return [Event(number, [(b"", b"too large to be read")])] if number else []
 
@@ -44,14 +44,14 @@ class EventStore(LeaseStore):
         return [Event(number.decode(), list(pairs(facts))) for number, facts in reply[0][1]]
 
     def read_cursor(self) -> str:
-        """Return the id of the last event that has been applied; "0" if none has.
+        """Return the id of the last event that was applied; "0" if there is none.
 
-        Also "0" for a damaged cursor, and for one ahead of all events, which would keep the next
-        ones from being read: events that were applied before do no harm. Two round trips.
+        Also "0" for a damaged cursor and for one ahead of all events, which would hide the next
+        ones. Applying events again is harmless. Two round trips.
         """
         try:
             cursor = event_id(self.link.call("GET", self.keys.cursor()))
-        except Damaged:
+        except CorruptData:
             return "0"
         return cursor if moment(cursor) <= moment(self.last_event()) else "0"
 
@@ -60,16 +60,16 @@ class EventStore(LeaseStore):
         return self._name_event("") or "0"
 
     def _name_event(self, cursor: str) -> str:
-        """Return the id of the event behind a cursor, "" if there is none."""
+        """Return the id of the event after a cursor, "" if there is none."""
         reply = self._script("name_event", cursor)
         return "" if reply[0] == b"NONE" else event_id(reply[1])
 
-    def set_aside(self, events: Sequence[str]) -> None:
-        """Keep events that could not be read, for people to look at; the newest hundred stay."""
-        self._fenced("set_aside", *events)
+    def quarantine_event(self, events: Sequence[str]) -> None:
+        """Keep events that could not be read, for inspection; the newest hundred are kept."""
+        self._fenced("quarantine_event", *events)
 
 
 def moment(number: str) -> tuple[int, int]:
-    """Return when an event was announced, in the order of events: ms and a counter."""
+    """Return the order of an event: the time (ms) when it was announced, and a counter."""
     ms, _, counter = number.partition("-")
     return int(ms), int(counter or 0)

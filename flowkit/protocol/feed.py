@@ -1,7 +1,7 @@
-"""Listening to one run: what the scheduler publishes of its progress and its end.
+"""Listening to the progress and the end of one run, which the scheduler publishes.
 
-Messages are hints to look at the record; they are never taken for the truth. A feed whose
-connection breaks becomes a mere pause, and the caller's regular look goes on.
+A message is a hint to read the record, never the state itself. If the connection breaks, waiting
+becomes a plain pause, and the caller keeps polling.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Feed:
     """A connection that listens to one run's channel at a time. Not thread-safe."""
 
     def __init__(self, url: str, namespace: str, *, read_timeout: float = READ_TIMEOUT_S) -> None:
-        """The connection is opened by the first ``listen``, which takes ``read_timeout`` seconds
-        where Redis hangs."""
+        """The first ``listen`` opens the connection and waits up to ``read_timeout`` seconds if
+        Redis hangs."""
         self._url = url
         self._read_timeout = read_timeout
         self._keys = Keys(namespace)
@@ -41,7 +41,7 @@ class Feed:
         self._listening = False
 
     def _leave_to_parent(self) -> None:
-        """In a forked child, leave the connection to the parent: it reads from that."""
+        """In a forked child, open a new connection: the parent reads from the old one."""
         if self._pid != os.getpid():
             self._open()
 
@@ -52,7 +52,7 @@ class Feed:
         try:
             self._connection.send_command("SUBSCRIBE", channel)
             self._wait_at_most(self._read_timeout)
-            # What comes first is of the run before: its last messages, and that it was left.
+            # The first messages belong to the previous run, also the end of its subscription.
             subscribed = [b"subscribe", channel.encode()]
             while self._next_message()[:2] != subscribed:
                 pass
@@ -61,7 +61,7 @@ class Feed:
             self._connection.disconnect()
 
     def leave(self) -> None:
-        """Unsubscribe, so that the connection can listen to another run. No reply is waited for."""
+        """Unsubscribe without waiting for the reply, so that ``listen`` can take another run."""
         self._leave_to_parent()
         listening, self._listening = self._listening, False
         with suppress(*_BROKEN):
@@ -76,7 +76,7 @@ class Feed:
         self._connection.disconnect()
 
     def next(self, seconds: float) -> None:
-        """Return when something was published, after ``seconds`` at the latest."""
+        """Return when a message was published, after ``seconds`` at the latest."""
         self._leave_to_parent()
         began = time.monotonic()
         with suppress(*_BROKEN):
@@ -89,15 +89,17 @@ class Feed:
         time.sleep(max(0.0, seconds - (time.monotonic() - began)))
 
     def _read_within(self, seconds: float) -> None:
-        """Read one message if it begins to arrive within so many seconds."""
+        """Read one message if it begins to arrive within ``seconds``."""
         if self._wait_at_most(seconds):
-            with suppress(rx.TimeoutError):  # what has come of a message waits for the rest
+            with suppress(
+                rx.TimeoutError
+            ):  # the received part of a message is kept for the next call
                 self._connection.read_response(disconnect_on_error=False)
         elif self._connection.can_read(timeout=seconds):
             self._connection.read_response()
 
     def _wait_at_most(self, seconds: float) -> bool:
-        """Have reads last so long; False if the socket cannot, which has its own timeout."""
+        """Limit the time of reads; return False if the socket does not support it."""
         timed = self._connection._sock
         if not isinstance(timed, KernelTimedSocket):
             return False

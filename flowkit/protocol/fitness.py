@@ -1,10 +1,10 @@
-"""Is this Redis one that runs can be trusted to? Asked when a daemon or a client starts, and by the
-leading scheduler again and again.
+"""Checks of a Redis server before it is used. Daemons and clients run them when they start, and the
+leading scheduler repeats them.
 
-An old server lacks commands the scripts use. A server that evicts keys when memory is full deletes
-queues and records without a word, so it is refused unless the user says otherwise. One that is
-told to evict while runs go on is complained of and used: to stop would help none of them. A shard
-that is another one than the list of URLs makes it would be asked for runs that it does not have.
+An old server lacks commands that the scripts use. A server that evicts keys when its memory is full
+silently deletes queues and records, so it is refused unless the user accepts the risk. If a server
+starts to evict later, that is only reported: stopping would not help the runs. A shard at another
+position than the list of URLs says would be asked for runs that it does not have.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from .store import Store
 OLDEST = (6, 2)
 
 
-def check_fitness(link: Link, *, allow_eviction: bool = False) -> None:
+def check_server(link: Link, *, allow_eviction: bool = False) -> None:
     """Raise UnfitRedis for a server that is too old or may evict keys.
 
-    A server that does not answer INFO (the embedded one, or a login that may not ask) passes.
+    A server that does not answer INFO passes (the embedded server, or a user without the right).
     Raises RedisUnavailable if it cannot be reached.
     """
     fields = _info(link)
@@ -40,44 +40,44 @@ def check_fitness(link: Link, *, allow_eviction: bool = False) -> None:
 
 
 def check_schema(store: Store, *, daemon: bool = False) -> None:
-    """Raise UnfitRedis if a newer release has written to the namespace what this one cannot read.
+    """Raise UnfitRedis if the namespace has a format that this release cannot read.
 
-    Where no format is noted, this release's is. ``daemon``: a lower one is raised to it; a client
-    that only looks must not shut out the daemons of before. One round trip, two for the first.
+    If no format is stored, the one of this release is. ``daemon``: a lower format is raised to it;
+    a client must not lock out older daemons. One round trip, two for the first process.
     """
-    found = store.read_schema()
-    if found is None or (daemon and _is_format(found) and int(found) < SCHEMA):
-        # A full Redis or a replica takes no note. Who only looks may look nevertheless.
+    stored = store.read_schema()
+    if stored is None or (daemon and _is_format(stored) and int(stored) < SCHEMA):
+        # A full Redis or a replica refuses the write, but a client may still read.
         with ExitStack() as how:
             if not daemon:
                 how.enter_context(suppress(RedisUnavailable))
                 how.enter_context(store.link.impatient())
-            found = store.note_schema(SCHEMA, upgrade=daemon)
-    if found is None or (_is_format(found) and int(found) <= SCHEMA):
+            stored = store.note_schema(SCHEMA, upgrade=daemon)
+    if stored is None or (_is_format(stored) and int(stored) <= SCHEMA):
         return
     namespace, where = store.keys.namespace, redact_url(store.link.url)
-    told = found[:20].decode("utf-8", "backslashreplace")
+    shown_format = stored[:20].decode("utf-8", "backslashreplace")
     raise UnfitRedis(
-        f"namespace {namespace!r} of Redis at {where} has format {told}, and this release "
+        f"namespace {namespace!r} of Redis at {where} has format {shown_format}, and this release "
         f"of flowkit knows formats up to {SCHEMA}: a newer one has written there. "
         "Upgrade flowkit here, or use another namespace"
     )
 
 
 def eviction_policy(link: Link) -> str | None:
-    """Return the policy by which the server may delete keys, "" if it never does.
+    """Return the eviction policy of the server, "" if it never evicts keys.
 
-    None if it does not tell. Raises RedisUnavailable if it cannot be reached.
+    None if the server does not report it. Raises RedisUnavailable if it cannot be reached.
     """
     fields = _info(link, "memory")
     return None if fields is None else _evicting(fields)
 
 
 def may_evict(link: Link, policy: str) -> str:
-    """Return what is wrong with such a server and how to mend it, as a sentence without its end."""
+    """Return the problem with an evicting server and its remedy, without a full stop."""
     return (
         f"Redis at {redact_url(link.url)} has maxmemory-policy {policy!r}: when its memory is "
-        "full it deletes keys, and with them queues and results. Set 'maxmemory-policy noeviction'"
+        "full, it deletes keys, including queues and results. Set 'maxmemory-policy noeviction'"
     )
 
 
@@ -100,24 +100,24 @@ def _evicting(fields: dict[str, str]) -> str:
 
 
 def check_layout(link: Link, namespace: str, layout: str) -> int:
-    """Ask a shard whether it is the one that a list of URLs makes it. One round trip.
+    """Check that a shard has the position that a list of URLs gives it. One round trip.
 
-    ``layout``: ``position/count``. Return how many shards there were at first; 1 where nobody has
-    said so, since no scheduler has led yet. Raises WrongShards, RedisUnavailable.
+    ``layout``: ``position/count``. Return how many shards there were at first; 1 if no scheduler
+    has led yet. Raises WrongShards, RedisUnavailable.
     """
-    found = link.call("GET", Keys(namespace).layout())
-    if found is None:
+    stored = link.call("GET", Keys(namespace).layout())
+    if stored is None:
         return 1
-    said = read_layout(found)
-    if said is None:
-        return 1  # the next scheduler that takes the lease replaces it
-    if said.place != layout:
-        raise WrongShards(wrong_shards(link.url, namespace, layout, said.place))
-    return said.first
+    actual = read_layout(stored)
+    if actual is None:
+        return 1  # the next scheduler that acquires the lease replaces it
+    if actual.place != layout:
+        raise WrongShards(wrong_shards(link.url, namespace, layout, actual.place))
+    return actual.first
 
 
 def _is_format(text: bytes) -> bool:
-    """Return whether this is a number that a format or a count of shards can have."""
+    """Return whether a text is a valid format or number of shards."""
     return text.isdigit() and len(text) <= 6
 
 

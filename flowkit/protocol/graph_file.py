@@ -1,6 +1,6 @@
-"""A stored graph as a file: compressed or not, read from its beginning, within an allowance.
+"""A stored graph as a file: compressed or not, read sequentially, within an allowance.
 
-A compressed graph ends where its stream does. Bytes behind that are not part of it, and refused.
+A compressed graph ends with its stream. Additional bytes after it are refused.
 """
 
 from __future__ import annotations
@@ -12,23 +12,22 @@ _ZLIB = 0x78  # the first byte of a compressed graph; msgpack begins a list othe
 
 
 class Allowance:
-    """How many bytes graphs may still unpack to: one graph, or several together."""
+    """How many more bytes one or several graphs may unpack to."""
 
     def __init__(self, left: int) -> None:
         self.left = left
 
     def spend(self, size: int) -> None:
-        """Take bytes off it. Raises ValueError if there are not so many."""
+        """Subtract bytes. Raises ValueError if not enough are left."""
         self.left -= size
         if self.left < 0:
             raise ValueError("it unpacks to more bytes than are allowed")
 
 
 class Inflated:
-    """What a compressed graph unpacks to, as a file that is read from its beginning, once.
+    """An unpacked graph as a file that is read once, sequentially.
 
-    Only the part that is looked at is in memory. Parts that are each small enough must not be too
-    large together, so all of them are counted.
+    Only the current part is in memory. All parts are counted, since small parts may add up.
     """
 
     def __init__(self, data: bytes, allowance: Allowance) -> None:
@@ -42,7 +41,7 @@ class Inflated:
         self._rest = self._stream.unconsumed_tail
         self._allowance.spend(len(part))
         if not part and not self._stream.eof:
-            raise ValueError("it is cut off")
+            raise ValueError("it is truncated")
         if self._stream.unused_data:
             raise ValueError("bytes follow it that are not part of it")
         return part
@@ -52,7 +51,7 @@ GraphFile = Inflated | BytesIO
 
 
 def open_graph(data: bytes, allowance: Allowance) -> GraphFile:
-    """Return a stored graph as a file. Raises ValueError for nothing."""
+    """Return a stored graph as a file. Raises ValueError for empty data."""
     if not data:
         raise ValueError("it is empty")
     return Inflated(data, allowance) if data[0] == _ZLIB else BytesIO(data)

@@ -1,18 +1,17 @@
-"""Compiled DAGs on the wire: bytes and back, addressed by their content.
+"""The stored form of compiled DAGs, addressed by their content.
 
-The form is msgpack of plain lists with the graph's rows as raw little-endian 32-bit numbers,
-compressed if it is not tiny: a graph of 20,000 tasks then takes 5 bytes a task instead of 30, for
-3 ms of the client's time and 1 ms of each reader's. Reading checks everything: sizes, lengths,
+The form is msgpack of plain lists, with the rows of the graph as raw little-endian 32-bit numbers.
+It is compressed unless it is tiny: a graph of 20,000 tasks then takes 5 bytes per task instead of
+30, for 3 ms in the client and 1 ms in each reader. Decoding checks everything: sizes, lengths,
 ranges, cycles.
 
-A graph is read item by item: each is what its place calls for, within the limits, before the next
-one is looked at. So a few bytes that ask for much (compressed zeros, nested lists) are refused
-before they have got it, and a graph of 20,000 tasks takes 3 ms more than with one call of msgpack,
-of 33 ms in all.
+A graph is decoded item by item, and each item is checked before the next one is read. So a small
+input that would expand to a large one (compressed zeros, nested lists) is refused early. A graph of
+20,000 tasks takes 3 ms longer than with one call of msgpack, of 33 ms in total.
 
-Releases differ in how much they know of a task's policy and of a DAG: fields are only ever added at
-the end, and what an older release left out has its default. What a newer one wrote beyond them is
-refused with a sentence, since nobody here knows what it asks for.
+Releases add fields to policies and DAGs only at the end. A field that an older release did not
+write has its default. A field that a newer release added is refused with an error, since its
+meaning is unknown here.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from ..core.names import are_names, is_name
 from ..core.policy_check import checked_policy
 from ..core.retry import Policy
 from ..exceptions import DAGError
-from .decoding import Damaged, NoMemory
+from .decoding import CorruptData, NoMemory
 from .graph_file import Allowance, GraphFile, open_graph
 from .limits import MAX_EDGES, MAX_GRAPH_BYTES, MAX_REF, MAX_TASKS
 
@@ -82,20 +81,20 @@ def pack_graph(dag: CompiledDAG) -> bytes:
 
 
 def digest_of(packed: bytes) -> str:
-    """Return the address of a stored graph."""
+    """Return the digest of a stored graph."""
     return hashlib.sha256(packed).hexdigest()
 
 
 def unpack_graph(data: bytes) -> CompiledDAG:
-    """Read the stored form. Raises Damaged for anything that is not one, NoMemory."""
+    """Decode the stored form. Raises CorruptData if it is invalid, NoMemory."""
     return _read(data, Allowance(MAX_GRAPH_BYTES), lambda file: _Reader(file).dag())
 
 
 def unpack_names(data: bytes, allowance: Allowance) -> list[str]:
-    """Read the names of the tasks in a stored graph, and nothing behind them. Raises Damaged."""
+    """Decode only the names of the tasks in a stored graph. Raises CorruptData."""
 
     def names(file: GraphFile) -> list[str]:
-        allowance.spend(len(data))  # it was transferred and hashed, whatever comes of it
+        allowance.spend(len(data))  # it was transferred and hashed in any case
         return _Reader(file).head()[2]
 
     return _read(data, allowance, names)
@@ -104,33 +103,33 @@ def unpack_names(data: bytes, allowance: Allowance) -> list[str]:
 def _read(data: bytes, allowance: Allowance, part: Callable[[GraphFile], T]) -> T:
     try:
         return part(open_graph(data, allowance))
-    except MemoryError:  # within the limits, so it is no damage
+    except MemoryError:  # the graph is within the limits, so it is not damaged
         raise NoMemory(
-            f"memory does not suffice to read a graph of {len(data):,} stored bytes. Give this "
-            "process more, or have it do less at a time"
+            f"not enough memory to read a graph of {len(data):,} stored bytes. Give this process "
+            "more memory, or less work at a time"
         ) from None
     except _BROKEN as error:
         why = str(error)[:300] or type(error).__name__
-        raise Damaged(f"the stored graph cannot be read: {why}") from None
+        raise CorruptData(f"the stored graph cannot be read: {why}") from None
 
 
 def _check_size(dag: CompiledDAG, size: int) -> None:
-    """Refuse to write what would be refused when it is read."""
+    """Refuse a DAG that exceeds the limits of decoding."""
     sizes = (
         (len(dag.graph), MAX_TASKS, "tasks", "Split it into several DAGs"),
         (dag.graph.edge_count, MAX_EDGES, "edges", "Put a task in between that gathers results"),
         (size, MAX_GRAPH_BYTES, "bytes", "Store large fixed arguments and pass their names on"),
     )
-    for found, most, what, remedy in sizes:
-        if found > most:
+    for actual, most, what, remedy in sizes:
+        if actual > most:
             raise DAGError(
-                f"DAG {dag.name!r} is too large for workers: it has {found:,} {what}, and "
+                f"DAG {dag.name!r} is too large for workers: it has {actual:,} {what}, and "
                 f"{most:,} are allowed. {remedy}."
             )
 
 
 class _Reader:
-    """Takes one item after the other off a graph that is not compressed any more."""
+    """Reads the items of an uncompressed graph one after the other."""
 
     def __init__(self, file: GraphFile) -> None:
         self._file = file
@@ -139,14 +138,14 @@ class _Reader:
             read_size=READ_BYTES,
             max_buffer_size=MAX_GRAPH_BYTES,
             max_str_len=4 * MAX_REF,  # bytes of the longest text
-            max_array_len=0,  # lists are entered by their headers, and nothing else nests
+            max_array_len=0,  # lists are read by their headers, and nothing else nests
             max_map_len=0,
             max_ext_len=0,
         )
         self._item = self._unpacker.unpack
 
     def head(self) -> tuple[int, str, list[str]]:
-        """Read how many fields there are, the name, and the names of the tasks.
+        """Read the number of fields, the name of the DAG, and the names of its tasks.
 
         Raises one of _BROKEN.
         """
@@ -162,15 +161,15 @@ class _Reader:
                 "upgrade flowkit here"
             )
         if fields < _LEAST_FIELDS:
-            raise ValueError(f"it has {fields} fields, and {_LEAST_FIELDS} are the least")
+            raise ValueError(f"it has {fields} fields, and at least {_LEAST_FIELDS} are required")
         name = self._text()
         names = [self._item() for _ in range(self._length(MAX_TASKS, "tasks"))]
         if not (is_name(name) and set(map(type, names)) <= {str} and are_names(names)):
-            raise ValueError("its names are not such as tasks and DAGs can have")
+            raise ValueError("a name in it is not a valid name of a task or a DAG")
         return fields, name, names
 
     def dag(self) -> CompiledDAG:
-        """Read all of it. Raises one of _BROKEN."""
+        """Read the whole graph. Raises one of _BROKEN."""
         fields, name, names = self.head()
         graph = _graph(names, self._numbers(MAX_TASKS + 1), self._numbers(MAX_EDGES))
         policies = tuple(self._policy() for _ in range(self._length(len(names), "policies")))
@@ -192,7 +191,7 @@ class _Reader:
         most = max(most, 1)  # an empty graph may have a policy that no task has
         length: int = self._unpacker.read_array_header()
         if length > most:
-            raise ValueError(f"it has {length} {what}, and {most} are the most")
+            raise ValueError(f"it has {length} {what}; the limit is {most}")
         return length
 
     def _text(self, most: int = 200) -> str:
@@ -233,7 +232,7 @@ class _Reader:
             raise ValueError("its fixed arguments are not pairs")
         task = self._whole()
         if not 0 <= task < tasks:
-            raise ValueError("it has fixed arguments of tasks that it has not")
+            raise ValueError("it has fixed arguments of tasks that do not exist")
         return task, self._bytes()
 
 
@@ -241,7 +240,7 @@ def _graph(names: list[str], rows: array[int], ups: array[int]) -> Graph:
     count = len(names)
     if (
         len(rows) != count + 1
-        or rows[0] != 0  # or a few bytes would ask for rows of two thousand million
+        or rows[0] != 0  # else a few bytes could claim two thousand million rows
         or rows[-1] != len(ups)
         or list(rows) != sorted(rows)
         or (ups and not (min(ups) >= 0 and max(ups) < count))

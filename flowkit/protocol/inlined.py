@@ -1,12 +1,11 @@
-"""Puts the one-line functions of the Lua pieces where they are called, before a script is sent.
+"""Inlines the one-line functions of the Lua pieces before a script is sent.
 
-Redis makes a closure for each function of a script at each call of it, whether the call reaches it
-or not. A name such as ``run_key`` reads better than what it stands for, but costs as much as a
-command; so it stands in the source, and its expression in the script that Redis runs.
+At each call of a script, Redis creates a closure for each of its functions, used or not. A name
+such as ``run_key`` is easier to read than its expression, but costs as much as a command. So the
+source has the name, and the script that Redis runs has the expression.
 
-It takes ``local function NAME(PARAMETERS) return EXPRESSION end`` on one line, and calls that lie
-on one line. What it cannot place without changing what is evaluated, it leaves as it is: a call
-whose argument would be evaluated twice, and a function that takes any number of arguments.
+It inlines ``local function NAME(PARAMETERS) return EXPRESSION end`` on one line, into calls on one
+line. A call stays as it is if an argument would be evaluated twice or the function is variadic.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class _Function:
 
 
 def inlined(text: str) -> str:
-    """Return a script with its one-line functions where they are called, and only there."""
+    """Return a script with its one-line functions inlined."""
     at = 0
     while definition := _ONE_LINE.search(text, at):
         name, parameters, expression = definition.groups()
@@ -66,10 +65,10 @@ def _replaced(text: str, name: str, function: _Function) -> str:
 
 
 def _arguments(text: str, begin: int) -> tuple[list[str], int]:
-    """Return the arguments of a call whose bracket opened before ``begin``, and where it ends."""
+    """Return the arguments of a call, which begin at ``begin``, and the end of the call."""
     depth, end, arguments = 0, begin, [""]
-    for found in _WORD.finditer(text, begin):
-        word = found[0]
+    for match in _WORD.finditer(text, begin):
+        word = match[0]
         end += len(word)
         if word in "([{":
             depth += 1

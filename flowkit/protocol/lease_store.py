@@ -1,4 +1,4 @@
-"""The scheduler's lease: taking it, renewing it, passing it on, and the fence of all else."""
+"""The scheduler's lease: acquiring, renewing and handing it over, and the fence of all writes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .store import Store
 
 @dataclass(frozen=True, slots=True)
 class LeaseReply:
-    """What ``lead`` answered. ``cursor`` is set when leadership was taken just now.
+    """The reply of ``acquire_lease``. ``cursor`` is set if leadership was acquired just now.
 
-    ``standby``: how many shards the process of the scheduler leads that stands by, -1 for none.
+    ``standby``: how many shards the process of the standby leads, -1 without a standby.
     """
 
     leads: bool
@@ -29,7 +29,7 @@ class LeaseReply:
 
 
 class LeaseStore(Store):
-    """What one scheduler has to do with its lease. ``term`` is set by its leader duty."""
+    """The calls of one scheduler about its lease. Its leader duty sets ``term``."""
 
     def __init__(
         self,
@@ -40,8 +40,8 @@ class LeaseStore(Store):
         layout: str = ALONE,
         now_ms: Callable[[], int] | None = None,
     ) -> None:
-        """``scheduler``: the id of this process start. ``layout``: ``position/count`` of the shard
-        that the namespace is in this scheduler's list.
+        """``scheduler``: the id of this process start. ``layout``: ``position/count`` of the
+        namespace in this scheduler's list of shards.
         """
         super().__init__(link, namespace, now_ms=now_ms)
         self.scheduler = scheduler
@@ -49,20 +49,20 @@ class LeaseStore(Store):
         self.term = 0
 
     def check_rights(self) -> None:
-        """Ask whether this user may lead; nothing is changed. Raises NotPermitted.
+        """Check that this user may lead, without changing anything. Raises NotPermitted.
 
-        A standby only reads the lease, so a user without the right would stand by for ever.
+        A standby only reads the lease, so a user without the right would stand by forever.
         """
         self._script("check_rights", "leader", "cursor")
 
-    def lead(self, lease_ms: int, shards: int | None = None) -> LeaseReply:
-        """Take or renew the lease; 0 gives it up.
+    def acquire_lease(self, lease_ms: int, shards: int | None = None) -> LeaseReply:
+        """Acquire or renew the lease; ``lease_ms`` of 0 gives it up.
 
-        ``shards``: how many this process leads by now, None for a scheduler of one.
-        Raises WrongShards if this is another shard than this scheduler takes it for.
+        ``shards``: how many shards this process leads now, None if it has only one.
+        Raises WrongShards if the shard has another position than this scheduler expects.
         """
-        told = "" if shards is None else shards
-        reply = self._script("lead", self.scheduler, lease_ms, self.layout, told)
+        led = "" if shards is None else shards
+        reply = self._script("acquire_lease", self.scheduler, lease_ms, self.layout, led)
         if reply[0] == b"OTHER":
             namespace, said = self.keys.namespace, text_of(reply[1])
             raise WrongShards(wrong_shards(self.link.url, namespace, self.layout, said))
@@ -72,17 +72,18 @@ class LeaseStore(Store):
             return LeaseReply(True, reply[1], cursor=text_of(reply[2]))
         return LeaseReply(True, reply[1], standby=reply[2])
 
-    def pass_on(self, term: int, lease_ms: int, most: int) -> str | None:
-        """Hand the lease of this term to who stands by, if its process leads at most so many
-        shards. Return the id of who leads now, None if nobody stands by. Raises LeaseLost.
+    def hand_over_lease(self, term: int, lease_ms: int, most: int) -> str | None:
+        """Hand the lease of this term to the standby, if its process leads at most ``most`` shards.
+
+        Return the id of the new leader, None without a suitable standby. Raises LeaseLost.
         """
-        reply = self._script("pass_on", self.scheduler, term, lease_ms, most)
+        reply = self._script("hand_over_lease", self.scheduler, term, lease_ms, most)
         if reply[0] == b"FENCED":
             raise self.lost(term)
         return None if reply[0] == b"NOBODY" else text_of(reply[1])
 
     def lost(self, term: int) -> LeaseLost:
-        """Return the error for a scheduler that has acted in a term that is over."""
+        """Return the error for a scheduler that has acted in a past term."""
         return LeaseLost(f"scheduler {self.scheduler} does not lead any more (term {term})")
 
     def _fenced(self, name: str, *args: object) -> list[Any]:

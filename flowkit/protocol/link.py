@@ -1,12 +1,12 @@
 """One connection to Redis that survives outages; the only module that sends anything.
 
-redis-py makes the connection (TLS, passwords, protocol) and parses replies. Its client object is
-left out: it re-sends by itself and costs more per command than a script of ours runs. Here the
+redis-py makes the connection (TLS, passwords, protocol) and parses replies. Its client class is
+not used: it retries on its own terms and takes longer per command than a script runs. Here, the
 rule is explicit: every script is idempotent, so a call whose reply was lost is sent again, for up
-to ``patience`` seconds, with growing pauses and jitter. Not thread-safe: one owner, one Link.
+to ``patience`` seconds, with growing pauses and jitter. Not thread-safe: each Link has one owner.
 
-It refuses to guess: an error that waiting cannot mend (wrong password, a bug in a script) is
-raised at once. A forked child gets a connection of its own.
+An error that waiting cannot fix (a wrong password, a bug in a script) is raised at once. A forked
+child opens its own connection.
 """
 
 from __future__ import annotations
@@ -58,15 +58,15 @@ class Link:
         max_value: int = 0,
         origin: str = "",
     ) -> None:
-        """Prepare the connection; it is opened by the first call.
+        """Prepare the connection; the first call opens it.
 
-        ``patience``: how long one call keeps trying through an outage, None for ever.
-        ``read_timeout``: must exceed the longest blocking call. ``on_outage(error, seconds)``
-        hears of each failed try. ``on_new_server`` is called when another start of the server
-        answers than before, which may have lost what that one had; nothing is sent to it if this
-        raises. ``stopped``: once set, an outage ends the call at once. ``max_value``: bytes of the
-        largest value that is read; a reply may be ``MAX_REPLY_BYTES`` longer. ``origin``: the file
-        that named the URL, which errors then tell.
+        ``patience``: seconds that one call retries during an outage, None for no limit.
+        ``read_timeout``: must exceed the longest blocking call. ``on_outage(error, seconds)`` is
+        called after each failed attempt. ``on_new_server`` is called when the server has been
+        restarted or replaced, and so may have lost data; if it raises, nothing is sent.
+        ``stopped``: once set, an outage ends the call at once. ``max_value``: bytes of the largest
+        value that is read; a reply may be ``MAX_REPLY_BYTES`` longer. ``origin``: the file that
+        contains the URL, which errors mention.
 
         Raises BadRedisURL.
         """
@@ -89,22 +89,22 @@ class Link:
 
     def close(self) -> None:
         """Close the connection. A later call opens it again."""
-        self._connection.disconnect()  # in a forked child this leaves the parent's as it is
+        self._connection.disconnect()  # a forked child does not affect the parent's
         self._is_checked = self._on_new_server is None
 
     # -- calls --------------------------------------------------------------------------------
 
     def call(self, *command: object) -> Any:
-        """Send one command and return its reply; it must be safe to send twice.
+        """Send one command and return its reply. It must be safe to send the command twice.
 
-        Raises RedisUnavailable when patience ends, StoreError for an error reply.
+        Raises RedisUnavailable when ``patience`` is over, StoreError for an error reply.
         """
         return self._persist(lambda: self._exchange(command), command)
 
     def script(self, script: Script, prefix: str, args: Sequence[object]) -> Any:
-        """Run a script by digest, or by its text if the server does not know it (yet).
+        """Run a script by digest, or by its text if the server does not know it.
 
-        Not by loading it first: in between the server could forget it again.
+        It is not loaded first, because the server could forget it in between.
         """
 
         def once() -> Any:
@@ -118,8 +118,8 @@ class Link:
     def scripts(self, script: Script, prefix: str, calls: Sequence[Sequence[object]]) -> list[Any]:
         """Run a script once per list of arguments, in one round trip.
 
-        A pipelined EVALSHA cannot fall back by itself; should the server not know the script, the
-        whole batch is sent again, by its text.
+        A pipelined EVALSHA cannot fall back to EVAL. If the server does not know the script, the
+        whole batch is sent again with its text.
         """
         commands = [("EVALSHA", script.digest, 1, prefix, *args) for args in calls]
 
@@ -143,8 +143,9 @@ class Link:
         return result
 
     def batch_each(self, commands: Sequence[Sequence[object]]) -> list[Any]:
-        """Send reads together and return their replies in order, a WrongType for each that was
-        asked of a key with another type of value: one bad key must not spoil the others.
+        """Send reads together and return their replies in order.
+
+        The reply is a WrongType for a key with a wrong type, so that it does not affect the others.
         """
         if not commands:
             return []
@@ -153,7 +154,7 @@ class Link:
 
     @contextmanager
     def impatient(self, most: float = 0.0) -> Iterator[None]:
-        """Try each call once within a ``with`` block, or for ``most`` seconds."""
+        """Retry calls in a ``with`` block for at most ``most`` seconds; by default, not at all."""
         patience = self.patience
         self.patience = most if patience is None else min(most, patience)
         try:
@@ -162,7 +163,7 @@ class Link:
             self.patience = patience
 
     def interrupt(self) -> None:
-        """End a blocking call of another thread: its connection is cut. Any thread."""
+        """End a blocking call of another thread by shutting down its connection. Any thread."""
         if self._pid != os.getpid():
             return
         with suppress(OSError, AttributeError):
@@ -182,7 +183,7 @@ class Link:
         connection.send_packed_command(connection.pack_commands(commands))
         replies: list[Any] = []
         failure: Exception | None = None
-        for _ in commands:  # every reply is read, or the next call would get one of them
+        for _ in commands:  # read every reply, or the next call would get one of them
             try:
                 bound.fed = 0
                 replies.append(connection.read_response())
@@ -210,8 +211,8 @@ class Link:
             except ReplyTooLarge as error:
                 self.close()
                 raise Oversized(
-                    f"Redis at {self._shown} holds something too large: a reply was not "
-                    f"read to its end, since {error}"
+                    f"Redis at {self._shown} holds data that is too large: a reply was not "
+                    f"read completely, since {error}"
                 ) from None
             except PASSING as error:
                 trouble: Exception = error
@@ -219,7 +220,7 @@ class Link:
                 if not passes(error):
                     raise as_store_error(self._shown, error) from error
                 trouble = error
-            # A reply of the broken exchange must never be taken for that of the next one.
+            # A reply of the broken exchange must never be read as the reply of the next one.
             self._connection.disconnect()
             self._is_checked = self._on_new_server is None
             refusals = refusals + 1 if looks_refused(trouble, words, self._exchange) else 0
@@ -230,17 +231,17 @@ class Link:
             pause = min(pause * 2, LONGEST_PAUSE_S)
 
     def _look_at_server(self) -> None:
-        """Compare the server with the one before; one that will not say who it is is the same."""
+        """Compare the server with the previous one. A server without identity counts as equal."""
         try:
-            found = _RUN_ID.search(bytes(self._exchange(("INFO", "server"))))
+            match = _RUN_ID.search(bytes(self._exchange(("INFO", "server"))))
         except rx.ResponseError as error:
             if isinstance(error, PASSING) or passes(error):
                 raise
-            found = None
+            match = None
         self._is_checked = True
-        if found is None:
+        if match is None:
             return
-        before, self._server = self._server, found[1]
+        before, self._server = self._server, match[1]
         if self._on_new_server is not None and before not in (None, self._server):
             self._on_new_server()
 

@@ -1,8 +1,8 @@
-"""Reading lists: runs, tasks that failed for good, live workers, ready lists.
+"""Reads of lists: runs, dead letters, live workers, ready lists.
 
-Others can write to Redis too, so each item is read by itself: one that is malformed, of another
-type or too long becomes a ``DamagedItem`` beside the others, and is never transferred whole. Sizes
-are asked for first: a field of 60 MB is damage, not something to wait for.
+Other programs can write to Redis too, so each item is decoded separately. An item that is
+malformed, too long or has a wrong type becomes a ``DamagedItem`` beside the others. Sizes are read
+first, so that an oversized field is never transferred.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..core.states import RunState, TaskState
-from .decoding import Damaged, levels_of, number, run_id, shown, task_number, worker_id
+from .decoding import CorruptData, levels_of, number, run_id, shown, task_number, worker_id
 from .decoding import digest as digest_in
 from .decoding import pairs as in_pairs
 from .limits import (
@@ -30,14 +30,14 @@ from .run_records import FIELDS, RunRecord, dag_name, parse_run
 from .store import Store
 from .worker_info import WorkerInfo, parse_about
 
-RUNS_PART = 100  # runs that are read at once
-DEAD_PART = 200  # entries of the list of dead tasks that are read at once
+RUNS_PART = 100  # runs per read
+DEAD_PART = 200  # dead letters per read
 WRONG_KEY = "its key holds another kind of value"
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A task that has failed for good: its DAG's name and graph, its record, its packed error."""
+    """A task that failed for good: the name and graph of its DAG, its record, its packed error."""
 
     dag_name: str
     digest: str
@@ -46,7 +46,7 @@ class Failure:
 
 
 class DeadEntry(NamedTuple):
-    """An entry of the list of tasks that failed for good, and when (ms) this one did."""
+    """A dead letter: a task that failed for good, and when (ms)."""
 
     run: str
     task: int
@@ -54,7 +54,7 @@ class DeadEntry(NamedTuple):
 
 
 class Field(NamedTuple):
-    """A field of a hash, and the most bytes that it may have."""
+    """A field of a hash, and its maximum size in bytes."""
 
     key: str
     name: object
@@ -62,55 +62,57 @@ class Field(NamedTuple):
 
 
 class ListReads(Store):
-    """Reads for listings of what Redis holds."""
+    """The reads behind the listings of clients."""
 
     def read_runs(self, limit: int, state: RunState | None = None) -> Listing[RunRecord]:
-        """Return the newest runs, newest first; two round trips per hundred looked at.
+        """Return the newest runs, newest first; two round trips per hundred runs checked.
 
-        At most ``limit`` damaged ones are listed besides. Raises Damaged if the key of the list
-        holds another type of value.
+        At most ``limit`` damaged runs are listed in addition. Raises CorruptData if the key of the
+        list holds a wrong type.
         """
-        found: Listing[RunRecord] = Listing()
+        listing: Listing[RunRecord] = Listing()
         at, part = 0, min(limit, RUNS_PART)
-        while len(found) < limit:
+        while len(listing) < limit:
             names = self._list("ZREVRANGE", self.keys.runs(), at, at + part - 1)
             at += len(names)
             read = self._read_named_runs(names)
-            found.damaged += read.damaged
-            found += [run for run in read if state is None or run.state is state]
-            found.cut(limit)  # now: of damaged ones there may be millions
+            listing.damaged += read.damaged
+            listing += [run for run in read if state is None or run.state is state]
+            listing.cut(limit)  # cut now, since there may be millions of damaged items
             if len(names) < part:
                 break
             part = RUNS_PART
-        return found
+        return listing
 
     def _read_named_runs(self, names: Sequence[bytes]) -> Listing[RunRecord]:
-        found: Listing[RunRecord] = Listing()
+        listing: Listing[RunRecord] = Listing()
         runs: list[tuple[bytes, str]] = []
         for name in names:
             try:
                 runs.append((name, run_id(name)))
-            except Damaged as error:
-                found.damaged.append(DamagedItem.of(name, error))
+            except CorruptData as error:
+                listing.damaged.append(DamagedItem.of(name, error))
         fields = [
-            Field(self.keys.run(run), one, MAX_RUN_FIELD_BYTES) for _, run in runs for one in FIELDS
+            Field(self.keys.run(run), field, MAX_RUN_FIELD_BYTES)
+            for _, run in runs
+            for field in FIELDS
         ]
         values = self._read_fields_in_bounds(fields)
         for at, (name, run) in enumerate(runs):
             row = values[at * len(FIELDS) : (at + 1) * len(FIELDS)]
             try:
-                if any(value is not None for value in row):  # else its TTL is over
-                    found.append(parse_run(run, [_whole(value) for value in row]))
-            except Damaged as error:
-                found.damaged.append(DamagedItem.of(name, error))
-        return found
+                if any(value is not None for value in row):  # else it has expired
+                    listing.append(parse_run(run, [_whole(value) for value in row]))
+            except CorruptData as error:
+                listing.damaged.append(DamagedItem.of(name, error))
+        return listing
 
     def read_dead(self, since_ms: int) -> Iterator[Listing[DeadEntry]]:
-        """Yield parts of the list of tasks that failed for good, newest first.
+        """Yield parts of the dead letters, newest first.
 
-        ``since_ms``: the oldest to look for. They are hints: the records say what has failed. One
-        round trip per part. What others add beyond the bound of the list is left out. Raises
-        Damaged if the key holds another type of value.
+        ``since_ms``: the time of the oldest to return. Entries are hints: the records say which
+        tasks have failed. One round trip per part. Entries beyond the bound of the list are
+        ignored. Raises CorruptData if the key holds a wrong type.
         """
         at, least = 0, str(since_ms)
         while at < MAX_DEAD:
@@ -121,16 +123,20 @@ class ListReads(Store):
             for entry, score in in_pairs(flat):
                 try:
                     part.append(_dead_entry(entry, score))
-                except Damaged as error:
+                except CorruptData as error:
                     part.damaged.append(DamagedItem.of(entry, error))
             yield part
             at += len(flat) // 2
             if len(flat) // 2 < DEAD_PART:
                 return
 
-    def read_failures(self, entries: Sequence[tuple[str, int]]) -> list[Failure | Damaged | None]:
-        """Return what is known of failed tasks: None for one that has not failed, Damaged for one
-        whose run or record cannot be read. Two trips.
+    def read_failures(
+        self, entries: Sequence[tuple[str, int]]
+    ) -> list[Failure | CorruptData | None]:
+        """Return what is known of failed tasks.
+
+        None for a task that has not failed, CorruptData for one with an invalid run or record.
+        Two round trips.
         """
         keys = self.keys
         values = self._read_fields_in_bounds(
@@ -149,14 +155,14 @@ class ListReads(Store):
         return [_failure(*row) for row in rows]
 
     def alive_workers(self) -> Listing[WorkerInfo]:
-        """Return the workers whose lease has not run out. Four round trips, or two for none.
+        """Return the workers whose lease has not expired. Four round trips, two without workers.
 
-        A worker whose description is damaged is listed too; an invalid id of a worker is listed as
+        A worker with a damaged description is listed too. An invalid worker id is listed as
         damaged.
         """
         now = self.redis_now_ms()
         key, page = self.keys.workers(), ("LIMIT", 0, MAX_WORKERS)
-        found: Listing[WorkerInfo] = Listing()
+        listing: Listing[WorkerInfo] = Listing()
         workers: list[str] = []
         try:
             names = self.link.call("ZRANGEBYSCORE", key, f"({now}", "+inf", *page)
@@ -165,16 +171,19 @@ class ListReads(Store):
         for name in names:
             try:
                 workers.append(worker_id(name))
-            except Damaged as error:
-                found.damaged.append(DamagedItem.of(name, error))
+            except CorruptData as error:
+                listing.damaged.append(DamagedItem.of(name, error))
         about = self._read_fields_in_bounds(
             [Field(self.keys.worker(worker), "about", MAX_ABOUT_BYTES) for worker in workers]
         )
-        found += [parse_about(worker, one) for worker, one in zip(workers, about, strict=True)]
-        return found
+        listing += [
+            parse_about(worker, description)
+            for worker, description in zip(workers, about, strict=True)
+        ]
+        return listing
 
     def ready_lists(self) -> dict[str, int]:
-        """Return how many entries wait in each ready list. Two round trips."""
+        """Return how many entries each ready list has. Two round trips."""
         lists = levels_of(self.link.call("HGETALL", self.keys.levels()))
         ready = [(name, self.keys.ready(name, level)) for name, known in lists for level in known]
         waiting = dict.fromkeys((name for name, _ in ready), 0)
@@ -185,17 +194,17 @@ class ListReads(Store):
 
     def _list(self, command: str, key: str, *words: object) -> list[bytes]:
         try:
-            found: list[bytes] = self.link.call(command, key, *words)
+            items: list[bytes] = self.link.call(command, key, *words)
         except WrongType:
-            raise Damaged(
+            raise CorruptData(
                 f"the list {key!r} in Redis is damaged: {WRONG_KEY}. See who else can write to "
                 "that Redis, and delete the key"
             ) from None
-        return found
+        return items
 
-    def _read_fields_in_bounds(self, fields: Sequence[Field]) -> list[bytes | Damaged | None]:
-        """Return the values of these fields; Damaged for one that is too long or of a key of
-        another type. Two round trips, the second for what is there.
+    def _read_fields_in_bounds(self, fields: Sequence[Field]) -> list[bytes | CorruptData | None]:
+        """Return the values of these fields, CorruptData for a field that is too long or in a key
+        of a wrong type. Two round trips, the second for the fields that exist.
         """
         sizes: list[Any] = self.link.batch_each([("HSTRLEN", key, name) for key, name, _ in fields])
         wanted: dict[str, list[int]] = {}
@@ -213,15 +222,15 @@ class ListReads(Store):
         ]
 
 
-def _unread(field: Field, size: Any) -> Damaged | None:
+def _unread(field: Field, size: Any) -> CorruptData | None:
     if isinstance(size, WrongType):
-        return Damaged(WRONG_KEY)
-    return Damaged(f"its field {field.name} has {size} bytes") if size else None
+        return CorruptData(WRONG_KEY)
+    return CorruptData(f"its field {field.name} has {size} bytes") if size else None
 
 
-def _whole(value: bytes | Damaged | None) -> bytes | None:
-    """Return a value that could be read. Raises Damaged."""
-    if isinstance(value, Damaged):
+def _whole(value: bytes | CorruptData | None) -> bytes | None:
+    """Return a value that was read, or raise its CorruptData."""
+    if isinstance(value, CorruptData):
         raise value
     return value
 
@@ -230,22 +239,22 @@ def _dead_entry(entry: bytes, score: bytes) -> DeadEntry:
     run, _, task = entry.rpartition(b",")
     when = number(score, "the time of a failure")
     if when > MAX_TIME_MS:
-        raise Damaged(f"the time of a failure is in no year that a calendar has: {shown(score)}")
+        raise CorruptData(f"the time of a failure is in the year 9999 or later: {shown(score)}")
     return DeadEntry(run_id(run), task_number(task), when)
 
 
 def _failure(
-    dag: bytes | Damaged | None,
-    graph: bytes | Damaged | None,
-    record: bytes | Damaged | None,
-    error: bytes | Damaged | None,
-) -> Failure | Damaged | None:
+    dag: bytes | CorruptData | None,
+    graph: bytes | CorruptData | None,
+    record: bytes | CorruptData | None,
+    error: bytes | CorruptData | None,
+) -> Failure | CorruptData | None:
     try:
         name, digest, task = _whole(dag), _whole(graph), parse_record(_whole(record))
         if task.state is not TaskState.FAILED or digest is None:
             return None
-        # An error that cannot be read is shown as such.
-        packed = b"" if error is None or isinstance(error, Damaged) else error
+        # An error that cannot be read is shown as unreadable.
+        packed = b"" if error is None or isinstance(error, CorruptData) else error
         return Failure(dag_name(name), digest_in(digest), task, packed)
-    except Damaged as damage:
+    except CorruptData as damage:
         return damage

@@ -1,7 +1,7 @@
-"""Lists of what Redis holds: what can be read, and beside it what cannot.
+"""Lists of items in Redis, with the damaged items beside the valid ones.
 
-One malformed record must not hide the others, and must not be hidden itself. So a list of runs, of
-failed tasks or of workers is never refused for one item; the item is listed in ``damaged``.
+One malformed record must neither hide the others nor be hidden. So a list of runs, failed tasks or
+workers never fails because of one item; the item is listed in ``damaged``.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import NamedTuple, TypeVar
 from .decoding import text_of
 
 T = TypeVar("T")
-LONGEST_NAME = 200  # characters of a name that nothing bounded when it was written
+LONGEST_NAME = 200  # maximum characters of a name that is shown
 
 
 class DamagedItem(NamedTuple):
-    """Something in a list that cannot be read.
+    """An item of a list that cannot be read.
 
     ``name``: the stored name, such as a run id; cut to 200 characters, and not escaped.
     ``problem``: what is wrong with it, in a few words.
@@ -27,24 +27,24 @@ class DamagedItem(NamedTuple):
 
     @classmethod
     def of(cls, name: bytes, problem: object) -> DamagedItem:
-        """Return one for a name as Redis has it."""
+        """Return the item for a raw name from Redis."""
         text = text_of(name[: 4 * LONGEST_NAME])
         shown = text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
         return cls(shown, str(problem))
 
 
 class Listing(list[T]):
-    """A list, with what cannot be read of it in ``damaged``."""
+    """A list, with the items that cannot be read in ``damaged``."""
 
     def __init__(self, items: Iterable[T] = (), damaged: Iterable[DamagedItem] = ()) -> None:
         super().__init__(items)
         self.damaged: list[DamagedItem] = list(damaged)
 
     def take(self, other: Listing[T]) -> None:
-        """Append what another list has, damaged items included."""
+        """Append the items of another list, including damaged items."""
         self.extend(other)
         self.damaged += other.damaged
 
     def cut(self, limit: int) -> None:
-        """Keep the first ``limit`` items, and as many damaged ones."""
+        """Keep at most ``limit`` items and ``limit`` damaged items."""
         del self[limit:], self.damaged[limit:]

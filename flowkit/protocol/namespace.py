@@ -1,7 +1,7 @@
-"""What is done with a namespace as a whole, which was made for one run: deleting it, or keeping it.
+"""Deleting, expiring or keeping a whole namespace, which was created for one run.
 
-It refuses nothing and asks nobody: whoever calls it must know that no client, scheduler or worker
-uses the namespace. It is no transition of a run, so it needs no script.
+It refuses nothing. The caller must know that no client, scheduler or worker uses the namespace.
+These are not transitions of a run, so they need no script.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ SCANNED = 1000
 
 
 def drop_namespace(link: Link, namespace: str) -> int:
-    """Delete all keys of a namespace and return how many there were. Raises StoreError."""
+    """Delete all keys of a namespace and return their number. Raises StoreError."""
     return sum(link.call("UNLINK", *keys) for keys in _scanned(link, namespace))
 
 
 def expire_namespace(link: Link, namespace: str, ttl_ms: int) -> None:
-    """Have all keys of a namespace expire after so many ms. Raises StoreError."""
+    """Make all keys of a namespace expire after ``ttl_ms``. Raises StoreError."""
     for keys in _scanned(link, namespace):
         link.batch([("PEXPIRE", key, ttl_ms) for key in keys])
 
 
 def keep_namespace(link: Link, namespace: str) -> None:
-    """Have no key of a namespace expire. Raises StoreError."""
+    """Remove the TTL of all keys of a namespace. Raises StoreError."""
     for keys in _scanned(link, namespace):
         link.batch([("PERSIST", key) for key in keys])
 
 
 def _scanned(link: Link, namespace: str) -> Iterator[list[bytes]]:
-    # A namespace holds no character that a pattern would take for anything but itself.
+    # A namespace contains no special characters of patterns.
     pattern = Keys(namespace).prefix + "*"
     cursor = b"0"
     while True:

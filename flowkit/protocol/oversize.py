@@ -1,10 +1,10 @@
 """Requests that a server refuses because of their size.
 
-Redis takes values of up to ``proto-max-bulk-len``, managed services and proxies often less. Some
-answer with an error. Others, and Redis itself if the request is still being sent, only close the
-connection, which looks like an outage; such a request would be sent again for ever. So a large
-request whose connection broke is followed by a small one over a new connection. If that goes well,
-several times in a row, it is the size.
+Redis accepts values of up to ``proto-max-bulk-len``; managed services and proxies often accept
+less. Some reply with an error. Others, and Redis itself while the request is being sent, only close
+the connection, which looks like an outage; the request would then be retried forever. So if a large
+request breaks its connection, a small one is sent over a new connection. If the small one succeeds
+several times in a row, the size is the cause.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import redis.exceptions as rx
 
 from ..exceptions import StoreError
 
-SUSPICIOUS_BYTES = 64 * 1024  # no server is known that takes less
+SUSPICIOUS_BYTES = 64 * 1024  # no known server has a lower limit
 MOST_REFUSALS = 4
 Exchange = Callable[[Sequence[object]], object]
 _TOO_LARGE = re.compile(
@@ -27,7 +27,7 @@ _TOO_LARGE = re.compile(
 
 
 class RequestTooLarge(StoreError):
-    """The server takes no request, or no value, of that size."""
+    """The server refuses a request or a value of this size."""
 
 
 def is_too_large(reply: str) -> bool:
@@ -45,7 +45,7 @@ def too_large(where: str, why: str) -> RequestTooLarge:
 
 
 def size_of(words: Sequence[object]) -> int:
-    """Return about how many bytes a command has, or a batch of commands."""
+    """Return the approximate size in bytes of a command or a batch of commands."""
     total = 0
     for word in words:
         if isinstance(word, (bytes, str)):
@@ -58,9 +58,9 @@ def size_of(words: Sequence[object]) -> int:
 def looks_refused(error: Exception, words: Sequence[object], exchange: Exchange) -> bool:
     """Return whether a call that broke its connection may have been too large.
 
-    It was large, and ``exchange``, which sends one command, gets an answer to a small one.
+    True if it was large and ``exchange``, which sends one command, gets a reply to a small one.
     """
-    # Not what is derived from it: a server that is loading says so.
+    # Not its subclasses: they have other causes, such as a server that is loading.
     if type(error) is not rx.ConnectionError or size_of(words) < SUSPICIOUS_BYTES:
         return False
     try:

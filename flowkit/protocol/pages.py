@@ -1,8 +1,8 @@
-"""Where a message sends its reader: the address of a page of the documentation.
+"""Addresses of documentation pages, for messages.
 
-The address begins with the ``Documentation`` of ``[project.urls]`` in pyproject.toml, which is read
-from the installed package, so that it is kept in one place. Without one, the path in the repository
-is named. It refuses nothing.
+An address begins with ``Documentation`` of ``[project.urls]`` in pyproject.toml, which is read from
+the installed package, so that it is defined in one place. Without it, the path in the repository is
+used. This module refuses nothing.
 """
 
 from __future__ import annotations

@@ -1,22 +1,22 @@
-"""Signatures of values: to write to a Redis is not enough to make its processes believe a value.
+"""Signatures of values: write access to Redis is not enough to make processes trust a value.
 
-Clients and workers that hold a key sign results, cache entries and parameters, and take no other
+Clients and workers with a key sign results, cache entries and parameters, and accept only signed
 ones. Rules:
 
-- A signature covers what the bytes are *for*: a value that is valid in one place is worthless in
-  another one. Fields are written with their lengths, so that no two purposes look alike.
-- Several keys are a rotation: the first one signs, all verify.
-- A process without a key signs nothing and sees the bytes as they are; `unpack` names the key when
-  it meets a signed value. What is signed starts with a byte that no packed value starts with.
+- A signature covers the *purpose* of the bytes: a value that is valid in one place is invalid in
+  another. Fields are written with their lengths, so that different purposes differ in bytes.
+- Several keys are for rotation: the first one signs, all of them verify.
+- A process without a key signs nothing and uses the bytes unchanged; `unpack` names the key when it
+  gets a signed value. Signed values start with a byte that no packed value starts with.
 - Missing bytes prove nothing: results of None and of skipped tasks are not stored.
 
     0xc1 | number of signatures | 16 bytes for each | the packed value
 
-A value that is stored for two purposes at once (a result, and the cache entry of its call) carries
-a signature for each. They are HMAC-SHA-256, cut to 16 bytes: to forge one takes 2**127 attempts on
-average, each of them at a process that holds the key, and many results are smaller than the rest.
+A value that is stored for two purposes (a result, and the cache entry of its call) has a signature
+for each. Signatures are HMAC-SHA-256, cut to 16 bytes: many results are smaller than the 16 bytes
+saved, and forging one still takes 2**127 attempts on average, each at a process with the key.
 
-Pure: keys and bytes go in, bytes come out.
+This module is pure: keys and bytes go in, bytes come out.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def result_purpose(namespace: str, run: str, submitted: str, digest: str, task: 
     Args:
         namespace: of the run.
         run: its id.
-        submitted: when it was submitted, as Redis has it in ms: an id may be used again. A resume
-            keeps the results, so it changes nothing here.
-        digest: of its graph, which says what the task is.
+        submitted: when it was submitted (ms, as in Redis), since an id may be reused. A resume
+            keeps the results, so it does not change this.
+        digest: of its graph, which defines the task.
         task: its number.
     """
     return ("result", namespace, run, submitted, digest, str(task))
@@ -60,7 +60,7 @@ def cache_purpose(namespace: str, entry: str) -> Purpose:
 
 
 class Provenance:
-    """Signs and verifies with the keys of this process; without keys it does nothing."""
+    """Signs and verifies with the keys of this process; without keys, does nothing."""
 
     def __init__(self, keys: Iterable[bytes] = ()) -> None:
         """``keys``: each at least 16 bytes; the first one signs. Raises ValueError."""
@@ -71,34 +71,34 @@ class Provenance:
         self._keys = tuple(hmac.new(key, digestmod=hashlib.sha256) for key in keys)
 
     def __bool__(self) -> bool:
-        """Whether this process holds a key."""
+        """Whether this process has a key."""
         return bool(self._keys)
 
     def sign(self, packed: bytes, *purposes: Purpose) -> bytes:
-        """Return packed bytes, signed for each purpose; as they are without a key."""
+        """Return packed bytes, signed for each purpose; unchanged without a key."""
         if not self._keys:
             return packed
         tags = [_tag(self._keys[0], purpose, packed) for purpose in purposes]
         return b"".join((SIGNED, bytes([len(tags)]), *tags, packed))
 
     def open(self, stored: bytes, purpose: Purpose, what: str) -> bytes:
-        """Return the packed bytes in what is stored; as they are without a key.
+        """Return the packed bytes of a stored value; unchanged without a key.
 
         Args:
             stored: bytes from Redis; b"" is never signed.
             purpose: what they must have been signed for.
-            what: how an error calls the value, e.g. "the result of task 3".
+            what: what errors call the value, e.g. "the result of task 3".
 
         Raises:
-            UntrustedValue: a key is held, and none of the signatures is by it and for this purpose.
+            UntrustedValue: there is a key, and no signature of it for this purpose.
         """
         if not self._keys:
             return stored
         if stored[:1] != SIGNED:
             raise UntrustedValue(
-                f"{what} carries no signature: a process without a signing key wrote it, or "
+                f"{what} has no signature: a process without a signing key wrote it, or "
                 "another program did. Give all clients and workers of this system the same "
-                "FLOWKIT_SIGNING_KEY, and run again what was written before"
+                "FLOWKIT_SIGNING_KEY, and repeat runs from before"
             )
         count = stored[1] if len(stored) > 1 else 0
         start = 2 + count * TAG_BYTES
@@ -110,15 +110,15 @@ class Provenance:
                 if any(hmac.compare_digest(tag, wanted) for tag in tags):
                     return packed
         raise UntrustedValue(
-            f"{what} carries a signature that does not fit: it was changed, was signed for another "
-            "place, or by a process with another FLOWKIT_SIGNING_KEY. If you have changed the key, "
-            "give the old one after the new one: FLOWKIT_SIGNING_KEY='NEW OLD'. If not, find out "
-            "who can write to this Redis"
+            f"{what} has an invalid signature: it was changed, was signed for another place, or by "
+            "a process with another FLOWKIT_SIGNING_KEY. If you have changed the key, give the old "
+            "one after the new one: FLOWKIT_SIGNING_KEY='NEW OLD'. If not, find out who can write "
+            "to this Redis"
         )
 
 
 def is_signed(stored: bytes | memoryview) -> bool:
-    """Tell whether these bytes claim to be signed."""
+    """Return whether these bytes look signed."""
     return bytes(stored[:1]) == SIGNED and len(stored) >= 2 + TAG_BYTES
 
 

@@ -1,17 +1,21 @@
-"""A task's record: the one place where its state is the truth.
+"""The record of a task, the authoritative source of its state.
 
-``LETTER attempt,lane,spent,started,ended`` without the blank, as ``lua/_lib/record.lua`` writes it;
-no record at all is a pending task. ``spent`` is the number of worker deaths, then ``/n`` if n
-attempts were made before the run was resumed or lost by nobody's known fault, ``*n`` if n were put
-off because the worker did not know the task; then flags: ``!`` for a suspect (a task that may have
-killed its worker), ``?`` for one that was lost once with a worker that nobody saw die, or with a
-process that executed nothing (the next time it is a suspect), ``+`` for a task that goes on when a
-failure has stopped its run, ``=`` for one that must never start twice, ``~`` for a result that came
-from the cache.
+A record is ``CODE attempt,lane,spent,started,ended`` without the blank, written by
+``lua/_lib/record.lua``. A task without a record is pending. ``spent`` is the number of worker
+deaths, then ``/n`` if n attempts were made before the run was resumed or were lost for an unknown
+cause, then ``*n`` if n attempts were postponed because the worker did not know the task, then
+flags:
 
-A newer release may know further flags (punctuation), and write further fields behind ``ended``.
-They are passed over here, and scripts hand flags on as they are. What would do harm if it were
-passed over takes a new ``keys.SCHEMA``.
+- ``!``: a suspect, a task that may have killed its worker;
+- ``?``: lost once with a worker whose death was not observed, or with a process that executed
+  nothing (the next time, the task is a suspect);
+- ``+``: the task continues when a failure stops its run;
+- ``=``: at most once, the task must never start twice;
+- ``~``: the result came from the cache.
+
+A newer release may write other flags (punctuation) and additional fields after ``ended``. They are
+ignored here, and scripts keep flags unchanged. A change that must not be ignored takes a new
+``keys.SCHEMA``.
 """
 
 from __future__ import annotations
@@ -24,10 +28,10 @@ import msgpack
 
 from ..core.shorten import MAX_MESSAGE, shorten
 from ..core.states import TaskState
-from .decoding import Damaged, shown
+from .decoding import CorruptData, shown
 from .limits import ATTEMPT_DIGITS, MAX_LANE, MAX_SPENT, TIME_DIGITS
 
-LETTERS = {
+STATE_OF = {
     "P": TaskState.PENDING,
     "Q": TaskState.QUEUED,
     "R": TaskState.RUNNING,
@@ -38,14 +42,14 @@ LETTERS = {
     "U": TaskState.UPSTREAM_FAILED,
     "C": TaskState.CANCELLED,
 }
-LETTER_OF = {state: letter for letter, state in LETTERS.items()}
+CODE_OF = {state: code for code, state in STATE_OF.items()}
 MAX_TRACEBACK = 16_000  # of an error; see core.shorten for the message
 
-# Flags are what is printable, but for letters, digits and what separates: '*', '/' and ','.
+# Flags are printable characters other than letters, digits and the separators '*', '/' and ','.
 _COUNT = f"[0-9]{{1,{ATTEMPT_DIGITS}}}"
 _ATTEMPT = f"0|[1-9][0-9]{{0,{ATTEMPT_DIGITS - 1}}}"  # one number has one form, or fences differ
 _SPENT = re.compile(rf"({_COUNT})?(?:/({_COUNT}))?(?:\*({_COUNT}))?([!-)+\-.:-@\[-`{{-~]*)")
-# Before the submission if Redis' clock was set back; a sign counts as a digit.
+# Negative if the clock of Redis was set back; a sign counts as a digit.
 _TIME = f"(?:[0-9]{{1,{TIME_DIGITS}}}|-[0-9]{{1,{TIME_DIGITS - 1}}})?"
 _RECORD = re.compile(
     rf"([A-Z])({_ATTEMPT}),([!-+\-.-~]{{0,{MAX_LANE}}}),([!-+\-.-~]{{0,{MAX_SPENT}}}),"
@@ -57,7 +61,7 @@ MAX_RECORD = 400  # bytes, the fields of a newer release included
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Which of a task's attempts do not count as failures: ``deaths[/base][*put_off][flags]``."""
+    """The attempts that do not count as failures, and flags: ``deaths[/base][*put_off][flags]``."""
 
     deaths: int = 0
     base: int = 0
@@ -69,13 +73,13 @@ class Spent:
     at_most_once: bool = False
 
     @classmethod
-    @lru_cache(maxsize=1024)  # nearly all tasks have spent the same: nothing
+    @lru_cache(maxsize=1024)  # nearly all tasks have spent nothing
     def parse(cls, text: str) -> Spent:
-        """Read the field of a record. Raises ValueError."""
-        found = _SPENT.fullmatch(text)
-        if found is None or len(set(found[4])) < len(found[4]):
+        """Decode the field of a record. Raises ValueError."""
+        match = _SPENT.fullmatch(text)
+        if match is None or len(set(match[4])) < len(match[4]):
             raise ValueError(f"{text!r} does not say what a task has spent")
-        deaths, base, put_off, flags = found.groups()
+        deaths, base, put_off, flags = match.groups()
         return cls(
             int(deaths or 0),
             int(base or 0),
@@ -88,7 +92,7 @@ class Spent:
         )
 
     def failures(self, attempt: int) -> int:
-        """Return how many attempts have failed if attempt number ``attempt`` does."""
+        """Return how many attempts have failed if attempt number ``attempt`` fails."""
         return attempt - self.base - self.deaths - self.put_off
 
 
@@ -97,7 +101,7 @@ UNSPENT = Spent()
 
 @dataclass(frozen=True, slots=True)
 class TaskRecord:
-    """How one task of one run stands. Times are ms since the run was submitted."""
+    """The state of one task of one run. Times are ms since the run was submitted."""
 
     state: TaskState
     attempt: int = 0
@@ -111,7 +115,7 @@ PENDING = TaskRecord(TaskState.PENDING)
 
 
 def parse_record(data: bytes | None) -> TaskRecord:
-    """Read a record; None (no record) is a pending task. Raises Damaged."""
+    """Decode a record; None (no record) is a pending task. Raises CorruptData."""
     if data is None:
         return PENDING
     try:
@@ -119,9 +123,9 @@ def parse_record(data: bytes | None) -> TaskRecord:
         fields = _RECORD.fullmatch(text)
         if fields is None:
             raise ValueError("it has another form")
-        letter, attempt, lane, spent, started, ended = fields.groups()
+        code, attempt, lane, spent, started, ended = fields.groups()
         return TaskRecord(
-            LETTERS[letter],
+            STATE_OF[code],
             int(attempt),
             lane,
             Spent.parse(spent),
@@ -129,20 +133,20 @@ def parse_record(data: bytes | None) -> TaskRecord:
             int(ended) if ended else None,
         )
     except (ValueError, LookupError, AttributeError, TypeError):
-        raise Damaged(f"a task's record in Redis is damaged: {shown(data)}") from None
+        raise CorruptData(f"a task's record in Redis is damaged: {shown(data)}") from None
 
 
 def parse_state(data: bytes) -> TaskState:
-    """Read the state in a record, and nothing else of it. Raises Damaged."""
+    """Decode only the state in a record. Raises CorruptData."""
     try:
-        return LETTERS[chr(data[0])]
+        return STATE_OF[chr(data[0])]
     except (LookupError, TypeError):
-        raise Damaged(f"a task's record in Redis is damaged: {shown(data)}") from None
+        raise CorruptData(f"a task's record in Redis is damaged: {shown(data)}") from None
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorInfo:
-    """What is kept of a failed attempt."""
+    """The error of a failed attempt, as it is stored."""
 
     type: str
     message: str
@@ -150,7 +154,7 @@ class ErrorInfo:
 
     @classmethod
     def cut(cls, type: str, message: str, traceback: str = "") -> ErrorInfo:
-        """Return one that is cut to its limits: as it is stored, logged and told to hooks."""
+        """Return an error cut to its limits, as it is stored, logged and passed to hooks."""
         return cls(
             shorten(type, 200), shorten(message, MAX_MESSAGE), shorten(traceback, MAX_TRACEBACK)
         )
@@ -164,7 +168,7 @@ class ErrorInfo:
 
     @classmethod
     def unpack(cls, data: bytes) -> ErrorInfo:
-        """Read the stored form; anything else becomes an error that says so."""
+        """Decode the stored form; an invalid one becomes an error that says so."""
         try:
             if len(data) > MAX_ERROR_BYTES:
                 raise ValueError("it is larger than any that is stored")

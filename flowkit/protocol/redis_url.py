@@ -1,10 +1,10 @@
-"""The address of a Redis: is it one, and how is it shown without its password.
+"""Redis URLs: checking them, and showing them without their passwords.
 
-Used through ``flowkit.settings``. The check is there because the client library takes much in
-silence: a scheme it does not know, ``redis://host/cache`` (database 0), or a password with a raw
-``/`` in it, which moves the host. Of its options only those pass that a URL can sensibly have:
-others change how replies are read (``decode_responses``, ``protocol``), cut blocking calls short
-(``socket_timeout``), or are no text at all (``retry``). Nothing is connected or resolved here.
+Used through ``flowkit.settings``. The check is needed because redis-py silently accepts invalid
+URLs: an unknown scheme, ``redis://host/cache`` (database 0), or a password with a raw ``/``, which
+changes the host. Only options that make sense in a URL are accepted: others change how replies are
+decoded (``decode_responses``, ``protocol``), limit blocking calls (``socket_timeout``), or cannot
+be written as text (``retry``). Nothing is connected or resolved here.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ EXAMPLES = (
     "write it like redis://localhost:6379/0, rediss://user:password@host:6379/0 (TLS), "
     "unix:///run/redis.sock or redis+sentinel://host1:26379,host2:26379/mymaster/0"
 )
-# Wider than a URL needs: whatever stands before the last @ may hold a password.
+# Wider than a URL needs: everything before the last @ may contain a password.
 _USER_INFO = re.compile(r"\A(\w[\w+.-]*://)?(.+)@([^@]*)\Z", re.DOTALL)
 _OPTION_NAME = re.compile(r"[?&;]([^?&;=]*)=")
-# It ends at & alone, as redis-py reads it: a password may hold a ; or a #. What follows without
-# a = is no option, but the rest of a password with a raw & in it.
+# It ends at & only, as in redis-py: a password may contain a ; or a #. A part without a = is no
+# option, but the rest of a password with a raw &.
 _OPTION_VALUE = re.compile(r"[^&]*(?:&[^&=]*(?=&|\Z))*")
 _SECRET_OPTION = re.compile(r"pass|pwd|secret|token|credential", re.IGNORECASE)
 _MOST_DECODED = 5
@@ -43,17 +43,16 @@ _OPTIONS = (
     "socket_keepalive",
 )
 _SENTINEL_OPTIONS = ("sentinel_username", "sentinel_password")
-_PROTOCOL = ("protocol", "2")  # the one that flowkit speaks: to say so is no harm
+_PROTOCOL = ("protocol", "2")  # the one that flowkit uses, so it is accepted
 _LONGEST_CONNECT_S = 3600.0
 _ESCAPE = "in a password, write @ : / ? # as %40 %3A %2F %3F %23"
 
 
 def redact_url(url: str) -> str:
-    """Return a URL with ``***`` for its password; never raises, whatever the text is.
+    """Return a URL with ``***`` for its password. Never raises, for any text.
 
-    Several URLs with blanks between them may stand in it. A text that is not quite that rather
-    loses too much than shows a password: without a colon in it, all that stands before the last
-    ``@`` goes.
+    The text may contain several URLs separated by blanks. If it is not a valid URL, too much is
+    removed rather than a password shown: without a colon, everything before the last ``@``.
     """
     parts = str(url).split()
     if len(parts) > 1 and not any(url_problem(without_namespace(part)[0]) for part in parts):
@@ -64,7 +63,7 @@ def redact_url(url: str) -> str:
 def _redacted(url: str) -> str:
     text = _redacted_query(url)
     if url.count("@") != text.count("@"):
-        # An @ stood in a secret, or a ? and a = in a password before it: neither can be told.
+        # A secret contained an @, or a password before it a ? and a =: it is unknown which.
         scheme = url.partition("://")[0]
         return f"{scheme}://***" if scheme in _SCHEMES else "***"
     match = _USER_INFO.match(text)
@@ -76,7 +75,7 @@ def _redacted(url: str) -> str:
 
 
 def _redacted_query(url: str) -> str:
-    """Replace the values of options that may be secret, however their names are written."""
+    """Replace the values of options that may be secret, in any spelling of their names."""
     pieces, at = [], 0
     for name in _OPTION_NAME.finditer(url):
         if name.start() < at or not _SECRET_OPTION.search(_decoded(name[1])):
@@ -88,9 +87,9 @@ def _redacted_query(url: str) -> str:
 
 
 def _decoded(name: str) -> str:
-    """Return a name without percent escapes, also those of escapes, and without white space.
+    """Return a name without percent escapes, also nested ones, and without white space.
 
-    Python drops line ends and tabs from a URL before it reads the options.
+    Python removes line ends and tabs from a URL before it parses the options.
     """
     for _ in range(_MOST_DECODED):
         plain = unquote(name)
@@ -101,10 +100,10 @@ def _decoded(name: str) -> str:
 
 
 def without_namespace(url: str) -> tuple[str, str | None]:
-    """Return a URL without its fragment, and the namespace of a shard that this names.
+    """Return a URL without its fragment, and the namespace that the fragment names.
 
-    A fragment that cannot be a namespace stays, and is refused: it is part of a password with a
-    raw # in it. So is one behind a password in the query, where nobody can tell.
+    A fragment that is no valid namespace is kept, and refused later: it is part of a password with
+    a raw #. So is a fragment after a password in the query, where the two look alike.
     """
     plain, mark, fragment = url.rpartition("#")
     if mark and NAMESPACE.fullmatch(fragment) and _redacted_query(plain) == plain:
@@ -113,9 +112,9 @@ def without_namespace(url: str) -> tuple[str, str | None]:
 
 
 def check_redis_url(url: str) -> str:
-    """Return ``url`` if it can be the address of a Redis.
+    """Return ``url`` if it is a valid Redis URL.
 
-    Raises BadRedisURL, which says what is wrong and gives examples, for anything else.
+    Otherwise raises BadRedisURL, which says what is wrong and gives examples.
     """
     problem = url_problem(url)
     if problem:
@@ -125,14 +124,14 @@ def check_redis_url(url: str) -> str:
 
 
 def has_password(url: str) -> bool:
-    """Return whether an address holds a password for the Redis that it leads to."""
+    """Return whether a URL contains a password for its Redis."""
     parts = urlsplit(url)
     info = parts.netloc.rpartition("@")[0]
     return ":" in info or "password" in parse_qs(parts.query)
 
 
 def url_problem(url: str) -> str | None:
-    """Tell what is wrong with the address of a Redis, without its password; None if nothing is."""
+    """Return what is wrong with a Redis URL, without its password; None if it is valid."""
     scheme, separator, _ = url.partition("://")
     if not separator or scheme not in _SCHEMES:
         return "it does not begin with redis://, rediss://, unix:// or redis+sentinel://"
@@ -164,7 +163,7 @@ def _option_problem(query: str, known: Sequence[str]) -> str | None:
         if name not in known:
             shown = name if re.fullmatch(r"\w{1,40}", name) else "…"
             return (
-                f"it has an option {shown!r} that flowkit does not take (it takes "
+                f"it has an option {shown!r} that flowkit does not accept (it accepts "
                 f"{', '.join(known)} and, for TLS, ssl_…)"
             )
         if name == "socket_connect_timeout" and not _is_connect_timeout(values[0]):
@@ -186,7 +185,7 @@ def _is_connect_timeout(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SentinelURL:
-    """The parts of ``redis+sentinel://``. ``plain``: the same for redis-py, with a host of none."""
+    """The parts of ``redis+sentinel://``. ``plain``: the URL for redis-py, without a host."""
 
     hosts: tuple[tuple[str, int], ...]
     service: str
@@ -197,15 +196,15 @@ class SentinelURL:
 
 
 def is_sentinel_url(url: str) -> bool:
-    """Return whether this address names sentinels, and not a Redis."""
+    """Return whether a URL names sentinels instead of a Redis."""
     return url.partition("://")[0] in _SENTINEL
 
 
 def split_sentinel_url(url: str) -> SentinelURL:
-    """Return the parts of an address that ``check_redis_url`` has passed."""
+    """Return the parts of a URL that ``check_redis_url`` has accepted."""
     parts = urlsplit(url)
     info, at, hosts = parts.netloc.rpartition("@")
-    found = [_SENTINEL_HOST.fullmatch(host) for host in hosts.split(",")]
+    matches = [_SENTINEL_HOST.fullmatch(host) for host in hosts.split(",")]
     service = _SERVICE.fullmatch(parts.path)
     query = {name: values[0] for name, values in parse_qs(parts.query).items()}
     own = {name: query.pop(f"sentinel_{name}", None) for name in ("username", "password")}
@@ -214,7 +213,9 @@ def split_sentinel_url(url: str) -> SentinelURL:
     plain = f"{'rediss' if tls else 'redis'}://{info}{at}/{database}"
     return SentinelURL(
         hosts=tuple(
-            (unquote(one[1]).strip("[]"), int(one[2] or SENTINEL_PORT)) for one in found if one
+            (unquote(host[1]).strip("[]"), int(host[2] or SENTINEL_PORT))
+            for host in matches
+            if host
         ),
         service=service[1] if service else "",
         tls=tls,
@@ -227,8 +228,8 @@ def split_sentinel_url(url: str) -> SentinelURL:
 def _sentinel_problem(parts: SplitResult) -> str | None:
     hosts = parts.netloc.rpartition("@")[2]
     for host in hosts.split(","):
-        found = _SENTINEL_HOST.fullmatch(host)
-        if found is None or int(found[2] or 1) > 65535:
+        match = _SENTINEL_HOST.fullmatch(host)
+        if match is None or int(match[2] or 1) > 65535:
             return f"its sentinels are not written as host:port, separated by commas ({_ESCAPE})"
     if parts.fragment or ("@" in parts.query and "@" not in parts.netloc):
         return f"it has a # or ? in a place where that ends the host ({_ESCAPE})"

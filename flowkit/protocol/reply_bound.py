@@ -1,12 +1,12 @@
-"""A bound on the size of one reply: what exceeds it is not read to its end.
+"""A bound on the size of one reply. A larger reply is not read completely.
 
-A value in Redis may have 512 MiB and a reply many of them: the writer decides. A process that must
-not end therefore stops reading when a reply has more bytes than any honest one, and closes the
-connection, since the rest would be taken for the next reply.
+A value in Redis may have 512 MiB, and a reply may contain many values: the writer decides. So a
+process stops reading when a reply exceeds the size of any honest one. It then closes the
+connection, since the rest would be read as the next reply.
 
-redis-py has no such bound. Its parser feeds bytes to a reader of hiredis; a counter between the two
-is set to 0 by whoever asks for a reply. Without hiredis, which flowkit requires, redis-py parses
-replies itself and nothing is bounded.
+redis-py has no such bound. Its parser feeds bytes to a reader of hiredis, and a counter between the
+two is reset to 0 before each reply. Without hiredis, which flowkit requires, redis-py would parse
+replies itself without a bound.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any
 
 
 class ReplyTooLarge(Exception):
-    """A reply has more bytes than it may have."""
+    """A reply exceeds the maximum size."""
 
 
 class ReplyBound:
-    """Has a connection of redis-py's raise ReplyTooLarge for a reply of over ``most`` bytes.
+    """Makes a connection of redis-py raise ReplyTooLarge for a reply of over ``most`` bytes.
 
-    ``fed``: the bytes that have come since it was set to 0, which is to be done for each reply. A
-    plain attribute, since each reply of a batch pays for it.
+    ``fed``: the bytes received since it was set to 0, which the caller does for each reply. It is a
+    plain attribute because it is set for each reply of a batch.
     """
 
     def __init__(self, connection: Any, most: int) -> None:
@@ -42,7 +42,7 @@ class ReplyBound:
 
 
 class _BoundedReader:
-    """A reader of hiredis that counts the bytes which it is fed for one reply."""
+    """A reader of hiredis that counts the bytes of one reply."""
 
     def __init__(self, reader: Any, bound: ReplyBound) -> None:
         self._reader = reader
@@ -51,7 +51,7 @@ class _BoundedReader:
         self.gets = reader.gets
 
     def feed(self, data: Any, start: int, length: int) -> None:
-        """Take bytes. Raises ReplyTooLarge."""
+        """Feed bytes to the reader. Raises ReplyTooLarge."""
         bound = self._bound
         bound.fed += length
         if bound.fed > bound.most:

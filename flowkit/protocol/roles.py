@@ -1,30 +1,29 @@
-"""The roles of those that talk to Redis: which commands each sends, on which keys and channels.
+"""The roles of Redis users: which commands each role sends, on which keys and channels.
 
-The access rules of docs/howto/secure-redis.md are made from this table, and the embedded server
-answers no other commands. A test derives the commands once more, from what the stores and the
-health check of a role send and what their scripts call, and compares: a store that needs a new
-command says so here. The keys are measured: whole runs go through under these rules, without a
-denial.
+The access rules of docs/howto/secure-redis.md are generated from this table, and the embedded
+server accepts no other commands. A test derives the commands from what the stores and the health
+check of a role send and what their scripts call, and compares: a store that needs a new command
+adds it here. The keys are tested with whole runs under these rules, without a denial.
 
-A client only reads the format of the namespace (``schema``). On an empty Redis the first daemon
-notes it: a client that could write it could shut everyone else out.
+A client only reads the format of the namespace (``schema``). On an empty Redis, the first daemon
+writes it: a client with the right to write it could lock out everyone else.
 
-What patterns cannot part: a run's record, its tasks' records, results and errors begin alike
-(``run:``), so a user that may write one may write all of them. A script runs with the rights of its
-caller.
+Patterns cannot separate everything: the record of a run, the records of its tasks, its results and
+its errors have the same prefix (``run:``), so a user that may write one may write all of them. A
+script runs with the rights of its caller.
 
-Commands are spelled as in the access lists of Redis: small letters, ``|`` before a subcommand.
+Commands are spelled as in Redis ACLs: in lower case, with ``|`` before a subcommand.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# What each connection sends, whatever its role: its name, and the question what the server is.
+# What each connection sends in every role: its name, and a query about the server.
 SENT_BY_VIEWERS = frozenset({"client|setname", "info"})
-# The others run scripts. EVAL stands in for EVALSHA on a server that does not know a script yet.
+# The others run scripts. EVAL replaces EVALSHA on a server that does not know a script yet.
 SENT_BY_ALL = SENT_BY_VIEWERS | {"eval", "evalsha"}
-# What deletes the namespace of one run, for `flowkit run --redis` alone.
+# Deletes the namespace of one run, only for `flowkit run --redis`.
 DROPS_A_NAMESPACE = frozenset({"scan", "unlink"})
 
 
@@ -38,11 +37,11 @@ def _keys(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What one kind of user needs. ``commands``: beside those that every user of its kind sends.
+    """The rights of one role. ``commands``: in addition to those that every role sends.
 
     ``reads``: keys that are only read; ``writes``: keys that are read and written. ``channels``:
-    those that it may listen or publish to. All are patterns, in which ``{flowkit}`` stands for the
-    namespace. ``runs_scripts``: whether it writes, which it does by scripts alone.
+    channels to subscribe or publish to. All are patterns, in which ``{flowkit}`` stands for the
+    namespace. ``runs_scripts``: whether the role writes, which it does only with scripts.
     """
 
     name: str
@@ -54,12 +53,12 @@ class Role:
 
     @property
     def sent(self) -> frozenset[str]:
-        """All commands that a user of this role sends."""
+        """All commands that a user with this role sends."""
         return self.commands | (SENT_BY_ALL if self.runs_scripts else SENT_BY_VIEWERS)
 
     @property
     def script_keys(self) -> tuple[str, ...]:
-        """The key that routes a call of a script: the namespace itself. It holds nothing."""
+        """The key that routes script calls: the namespace itself. It is always empty."""
         return ("{flowkit}:",) if self.runs_scripts else ()
 
 

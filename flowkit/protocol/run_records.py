@@ -1,7 +1,7 @@
-"""A run's own record: the hash that ``submit`` writes and the scheduler ends.
+"""The record of a run: the hash that ``submit`` creates and the scheduler completes.
 
-A reader asks for the fields that it shows (``FIELDS``), never for the parameters with them.
-Reading is strict: a field of the wrong type, length or range makes the record damaged.
+A reader asks only for the fields that it shows (``FIELDS``), never for the parameters. Decoding is
+strict: a field of a wrong type, length or range makes the record damaged.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import NamedTuple
 
 from ..core.names import MAX_NAME, is_name
 from ..core.states import RunState, TaskState
-from .decoding import Damaged, digest, number, shown, state, task_number
+from .decoding import CorruptData, digest, number, shown, state, task_number
 from .limits import MAX_COUNTS_BYTES, MAX_TIME_MS
 
 FIELDS = ("dag", "graph", "state", "total", "submitted", "finished", "stop", "failed", "counts")
-STANDING_FIELDS = ("state", "counts", "total")
+PROGRESS_FIELDS = ("state", "counts", "total")
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """How a run stands. ``stop``: the outcome it is stopping for. Times are Redis' ms."""
+    """The state of a run. ``stop``: the outcome of a stopping run. Times are ms of Redis' clock."""
 
     run: str
     dag_name: str
@@ -36,8 +36,8 @@ class RunRecord:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-class Standing(NamedTuple):
-    """What changes of a run while it is not over."""
+class RunProgress(NamedTuple):
+    """The fields of a run that change until it is over."""
 
     state: RunState
     counts: dict[str, int]
@@ -45,13 +45,13 @@ class Standing(NamedTuple):
 
 
 def parse_run(run: str, values: Sequence[object]) -> RunRecord:
-    """Read the values of ``FIELDS``. Raises Damaged."""
-    dag, graph, standing, total, submitted, finished, stop, failed, counts = values
+    """Decode the values of ``FIELDS``. Raises CorruptData."""
+    dag, graph, run_state, total, submitted, finished, stop, failed, counts = values
     return RunRecord(
         run=run,
         dag_name=dag_name(dag),
         digest=digest(graph),
-        state=state(standing, RunState),
+        state=state(run_state, RunState),
         total=task_number(total),
         submitted_ms=_time(submitted, "the time of its submission"),
         finished_ms=_time(finished, "the time of its end") if finished else None,
@@ -61,35 +61,35 @@ def parse_run(run: str, values: Sequence[object]) -> RunRecord:
     )
 
 
-def parse_standing(values: Sequence[object]) -> Standing:
-    """Read the values of ``STANDING_FIELDS``. Raises Damaged."""
-    standing, counts, total = values
-    return Standing(state(standing, RunState), parse_counts(counts), task_number(total))
+def parse_progress(values: Sequence[object]) -> RunProgress:
+    """Decode the values of ``PROGRESS_FIELDS``. Raises CorruptData."""
+    run_state, counts, total = values
+    return RunProgress(state(run_state, RunState), parse_counts(counts), task_number(total))
 
 
 def dag_name(data: object) -> str:
-    """Read the name of a DAG. Raises Damaged."""
+    """Decode the name of a DAG. Raises CorruptData."""
     if isinstance(data, bytes) and len(data) <= 4 * MAX_NAME:
         with suppress(UnicodeDecodeError):
             name = data.decode()
             if is_name(name):
                 return name
-    raise Damaged(f"the name of its DAG is damaged: {shown(data)}")
+    raise CorruptData(f"the name of its DAG is damaged: {shown(data)}")
 
 
 def parse_counts(data: object) -> dict[str, int]:
-    """Read ``state=number`` pairs as the scheduler writes them. Raises Damaged."""
+    """Decode the ``state=number`` pairs that the scheduler writes. Raises CorruptData."""
     if data is None:
         return {}
     if not isinstance(data, bytes) or len(data) > MAX_COUNTS_BYTES:
-        raise Damaged(f"the counts of its tasks are damaged: {shown(data)}")
+        raise CorruptData(f"the counts of its tasks are damaged: {shown(data)}")
     pairs = (pair.partition(b"=") for pair in data.split())
     return {state(name, TaskState).value: task_number(count) for name, _, count in pairs}
 
 
 def _time(data: object, what: str) -> int:
-    """Read a time in ms that a calendar has."""
-    found = number(data, what)
-    if found > MAX_TIME_MS:
-        raise Damaged(f"{what} is in no year that a calendar has: {shown(data)}")
-    return found
+    """Decode a time in ms before the year 9999. Raises CorruptData."""
+    time_ms = number(data, what)
+    if time_ms > MAX_TIME_MS:
+        raise CorruptData(f"{what} is in the year 9999 or later: {shown(data)}")
+    return time_ms

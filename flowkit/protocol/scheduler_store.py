@@ -1,5 +1,5 @@
-"""The scheduler's calls about runs. Every write carries (scheduler, term); a stale one raises
-LeaseLost.
+"""The scheduler's calls about runs. Every write carries (scheduler, term) and raises LeaseLost if
+the term is over.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from ..core.compiled import CompiledDAG
 from ..core.states import RunState, TaskState
 from .decoding import (
     PART,
-    Damaged,
+    CorruptData,
     digest,
     in_parts,
     is_run_id,
@@ -21,17 +21,17 @@ from .decoding import (
     task_number,
     text_of,
 )
-from .records import LETTER_OF, TaskRecord, parse_record, parse_state
+from .records import CODE_OF, TaskRecord, parse_record, parse_state
 from .reply_errors import WrongType
 from .upkeep_store import UpkeepStore
 
 
 @dataclass(frozen=True, slots=True)
 class ActiveRun:
-    """What the scheduler must know of a run to go on with it.
+    """What the scheduler must know to continue a run.
 
-    ``resuming``: None, or the run was resumed and not all that is to be made again is pending yet;
-    then the tasks that the resume named.
+    ``resuming``: None, unless the run was resumed and some tasks to rerun are not pending yet; then
+    the tasks that the resume named.
     """
 
     run: str
@@ -46,24 +46,24 @@ class SchedulerStore(UpkeepStore):
     # -- active runs ----------------------------------------------------------------------------
 
     def read_graph(self, digest: str) -> CompiledDAG | None:
-        """Return a stored graph, None if it is gone. Raises Damaged.
+        """Return a stored graph, None if it is missing. Raises CorruptData.
 
-        It has no fixed arguments: a scheduler calls nothing, and they may have 256 MiB.
+        It has no fixed arguments: a scheduler calls no tasks, and they may take 256 MiB.
         """
         dag = super().read_graph(digest)
         return None if dag is None else replace(dag, kwargs={})
 
     def active_runs(self) -> list[str]:
-        """Return the ids of the runs that are not over. What can be no id is left out."""
+        """Return the ids of the unfinished runs, without invalid ids."""
         names = map(text_of, self.link.call("SMEMBERS", self.keys.active()))
         return sorted(filter(is_run_id, names))
 
     def read_active(self, run: str) -> ActiveRun | None:
-        """Return a run that goes on; None if it is over or gone. Raises Damaged."""
-        standing, graph, resuming, stop = self.link.call(
+        """Return an unfinished run; None if it is over or missing. Raises CorruptData."""
+        run_state, graph, resuming, stop = self.link.call(
             "HMGET", self.keys.run(run), "state", "graph", "resuming", "stop"
         )
-        if standing != b"running":
+        if run_state != b"running":
             return None
         end = None if stop is None else state(stop, RunState)
         return ActiveRun(run, digest(graph), named(resuming), end)
@@ -71,7 +71,7 @@ class SchedulerStore(UpkeepStore):
     def read_states(self, run: str, tasks: int) -> list[tuple[int, TaskState]]:
         """Return the states of all tasks that have a record, read in parts.
 
-        ``tasks``: how many the run has. Raises Damaged, also for records of other tasks.
+        ``tasks``: how many the run has. Raises CorruptData, also for records of other tasks.
         """
         key, cursor = self.keys.tasks(run), b"0"
         states: dict[int, TaskState] = {}
@@ -80,11 +80,11 @@ class SchedulerStore(UpkeepStore):
             for task, record in pairs(flat):
                 states[task_number(task)] = parse_state(record)
             if len(states) > tasks:
-                raise Damaged(f"run {run} has records of more than its {tasks} tasks")
+                raise CorruptData(f"run {run} has records of more than its {tasks} tasks")
             if cursor in (b"0", 0):
                 break
         if max(states, default=-1) >= tasks:
-            raise Damaged(f"run {run} has records of other tasks than its {tasks}")
+            raise CorruptData(f"run {run} has records of other tasks than its {tasks}")
         return list(states.items())
 
     def read_records_of(
@@ -92,8 +92,7 @@ class SchedulerStore(UpkeepStore):
     ) -> Iterator[tuple[str, Iterator[tuple[int, TaskRecord]]]]:
         """Yield (run, its (task, record) pairs) for tasks of many runs, many in one round trip.
 
-        The pairs are read as they are asked for, so that one that is Damaged spoils no run
-        but its own.
+        The pairs are decoded one by one, so that CorruptData in one run does not affect the others.
         """
         asked: list[tuple[str, Sequence[int]]] = []
         for run, tasks in wanted.items():
@@ -102,31 +101,30 @@ class SchedulerStore(UpkeepStore):
             replies = self.link.batch_each(
                 [("HMGET", self.keys.tasks(run), *tasks) for run, tasks in some]
             )
-            for (run, tasks), found in zip(some, replies, strict=True):
-                yield run, _records(tasks, found)
+            for (run, tasks), reply in zip(some, replies, strict=True):
+                yield run, _records(tasks, reply)
 
     # -- writes -------------------------------------------------------------------------------
 
     def apply(self, cursor: str, commands: Sequence[object]) -> list[str]:
-        """Carry out begin, queue, finish and progress commands, and move the cursor ('' leaves it).
+        """Execute begin, queue, finish and progress commands, and move the cursor ('' keeps it).
 
-        Return the runs that were to begin and are not running, or are runs of another graph: of
-        those nothing was carried out.
+        Return the begun runs that do not run or have another graph. Their commands are ignored.
         """
         return list(map(text_of, self._fenced("apply", cursor, *commands)[1:]))
 
     def stop_run(self, run: str, outcome: RunState, failed: int | None = None) -> None:
-        """Note that a run is stopping, and because of which task if one failed."""
+        """Record that a run is stopping, and the task whose failure stops it, if any."""
         self._fenced("stop_run", run, outcome.value, "" if failed is None else failed)
 
-    def turn_over(
+    def end_tasks(
         self, run: str, state: TaskState, tasks: Sequence[int], *, notify: bool
     ) -> tuple[list[int], list[int]]:
-        """End tasks that do not run; return (those that are over, those that run). In parts."""
+        """End tasks that do not run, in parts; return (tasks that are over, tasks that run)."""
         over: list[int] = []
         running: list[int] = []
         for part in in_parts(tasks):
-            reply = self._fenced("turn_over", run, LETTER_OF[state], "1" if notify else "0", *part)
+            reply = self._fenced("end_tasks", run, CODE_OF[state], "1" if notify else "0", *part)
             over += map(int, reply[1].split())
             running += map(int, reply[2].split())
         return over, running
@@ -134,10 +132,10 @@ class SchedulerStore(UpkeepStore):
     def reset(
         self, run: str, tasks: Sequence[int], once: bytes = b"", *, recount: bool = False
     ) -> None:
-        """Make tasks of a resumed run pending again, in parts; the last part ends the resuming.
+        """Make tasks of a resumed run pending again, in parts; the last part completes the resume.
 
-        ``once``: the error of cancelled tasks that may have started and must not do so twice.
-        ``recount``: no result that the run still needs is missing any more.
+        ``once``: the error of cancelled at-most-once tasks that may have started.
+        ``recount``: whether the number of stored results is set to those that exist.
         """
         parts = list(in_parts(tasks)) or [[]]
         for part in parts:
@@ -145,10 +143,10 @@ class SchedulerStore(UpkeepStore):
             self._fenced("reset", run, last, once, *part)
 
     def lost_results(self, run: str, succeeded: Collection[int]) -> list[int] | None:
-        """Return those of these tasks whose result may be gone; None if all that was stored is
-        there. One round trip, two after a loss.
+        """Return the tasks whose result may be lost; None if no stored result is missing.
 
-        A result that is not there may be None, which is not stored. After a loss nobody knows.
+        One round trip, two after a loss. A missing result may also be None, which is not stored;
+        after a loss, the two cannot be distinguished.
         """
         _, whole = self._results_of(run, [0])
         if whole:
@@ -157,22 +155,22 @@ class SchedulerStore(UpkeepStore):
         return [task for task in succeeded if task not in there]
 
     def requeue(self, run: str, entries: Iterable[tuple[int, str, str]]) -> int:
-        """Write the hints of (task, ready list, level) anew; return how many. In parts."""
+        """Rebuild the queue entries of (task, ready list, level), in parts; return how many."""
         written = 0
         for part in in_parts(list(entries)):
             written += self._fenced("requeue", run, *(item for entry in part for item in entry))[1]
         return written
 
     def promote(self, limit: int) -> tuple[int, int]:
-        """Queue what is due; return (how many, ms until the next is due or -1)."""
+        """Queue the attempts that are due; return (how many, ms until the next one or -1)."""
         reply = self._fenced("promote", limit)
         return reply[1], reply[2]
 
 
 def _records(
-    tasks: Sequence[int], found: list[bytes | None] | WrongType
+    tasks: Sequence[int], records: list[bytes | None] | WrongType
 ) -> Iterator[tuple[int, TaskRecord]]:
-    if isinstance(found, WrongType):
-        raise found
-    for task, record in zip(tasks, found, strict=True):
+    if isinstance(records, WrongType):
+        raise records
+    for task, record in zip(tasks, records, strict=True):
         yield task, parse_record(record)

@@ -1,12 +1,11 @@
-"""The Lua scripts: one file, one transition. Read once, called by digest.
+"""The Lua scripts: one file per transition, read once and called by digest.
 
-A script's text is its own file behind what it needs of the pieces of ``lua/_lib`` that its header
-names, so two releases side by side each run their own text. Headers are data: a test compares
-``KEYS``, ``ARGV`` and ``REPLY`` with how ``store`` calls the script.
+The text of a script is its file, preceded by the definitions that it needs from the pieces of
+``lua/_lib`` named in its header. So two releases side by side each run their own text. Headers are
+data: a test compares ``KEYS``, ``ARGV`` and ``REPLY`` with how ``store`` calls the script.
 
-Redis runs a script's whole text at each call and makes a closure for each function in it, so a
-function that is not called costs as much as one that is. Therefore only those definitions of a
-piece are sent that the script reaches, and one-line functions stand where they are called.
+At each call, Redis runs the whole text of a script and creates a closure for each function, called
+or not. So only the definitions that a script uses are sent, and one-line functions are inlined.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _DEFINED = re.compile(r"local (?:function )?(\w+(?:, \w+)*)")
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One script: its whole text and the digest that Redis knows it by."""
+    """One script: its whole text and its digest, which identifies it in Redis."""
 
     name: str
     text: str
@@ -39,13 +38,13 @@ class Script:
 
 
 def header(text: str) -> dict[str, str]:
-    """Return a script's header fields, first line of each."""
+    """Return the first line of each header field of a script."""
     return dict(_HEADER.findall(text))
 
 
 @cache
 def script(name: str) -> Script:
-    """Return the script of that name, read from the package. Raises FileNotFoundError."""
+    """Return a script by its name, read from the package. Raises FileNotFoundError."""
     folder = files(__package__) / "lua"
     body = (folder / f"{name}.lua").read_text("utf-8")
     pieces = [
@@ -57,10 +56,10 @@ def script(name: str) -> Script:
 
 
 def _joined(pieces: Iterable[str], body: str) -> str:
-    """Return a script's text behind the definitions of its pieces that it reaches.
+    """Return the text of a script, preceded by the definitions that it uses.
 
-    A definition stands at the beginning of a line and begins with ``local``; what follows it up to
-    the next one belongs to it. It can use those before it only, so one pass from the end suffices.
+    A definition begins with ``local`` at the beginning of a line and ends at the next definition.
+    It can only use earlier definitions, so one pass from the end is enough.
     """
     *pieces, code = inlined(_SEAM.join(map(_without_comments, [*pieces, body]))).split(_SEAM)
     needed, parts = set(_WORD.findall(code)), [code]

@@ -1,15 +1,16 @@
-"""Finding the master of a Redis that Sentinel watches, anew for each connection.
+"""Finding the master of a Redis with Sentinel, for each new connection.
 
-``redis+sentinel://user:password@host:26379,host2/mymaster/0``: the hosts are sentinels, what
-follows is the name under which they know the master, and the database. User and password are the
-master's; those of the sentinels are ``?sentinel_username=…&sentinel_password=…``. With
-``rediss+sentinel://`` both are spoken to over TLS; the certificate of a sentinel must name its host
-in the URL, that of the master the address that the sentinel tells (tls.py). All other options are
-those of redis-py's URLs.
+``redis+sentinel://user:password@host:26379,host2/mymaster/0``: the hosts are sentinels, followed by
+the name of the master and the database. User and password are those of the master; those of the
+sentinels are ``?sentinel_username=…&sentinel_password=…``. ``rediss+sentinel://`` uses TLS for
+both: the certificate of a sentinel must name its host in the URL, and the certificate of the master
+must name the address that the sentinel reports (tls.py). All other options are those of redis-py
+URLs.
 
-Nobody listens for a failover: the old master goes away or becomes read-only, the connection
-breaks, and the next try asks again. A sentinel may be behind, so whoever it names is asked for its
-role: a replica is refused, since it may lack what was written just now.
+flowkit does not subscribe to failovers: the old master goes away or becomes read-only, the
+connection breaks, and the next attempt asks the sentinels again. A sentinel may be out of date, so
+the server that it names is asked for its role. A replica is refused, since it may lack the latest
+writes.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ from redis.connection import parse_url
 from .redis_url import SentinelURL, split_sentinel_url
 from .tls import check_certificates
 
-# What is about the master alone and makes no sense to a sentinel.
+# Options for the master only.
 _MASTER_ONLY = ("username", "password", "db", "client_name", "redis_connect_func")
 # A name with labels of up to 63 characters, or an address.
 _HOST = re.compile(rb"(?=.{1,253}\Z)[A-Za-z0-9_\-:%]{1,63}(?:\.[A-Za-z0-9_\-:%]{1,63})*")
 _PORT = re.compile(rb"[0-9]{1,5}")
-SENTINEL_TIMEOUT_S = 1.0  # the next one is asked then
+SENTINEL_TIMEOUT_S = 1.0  # then the next sentinel is asked
 
 
 class Sentinels:
@@ -50,17 +51,17 @@ class Sentinels:
         }
 
     def master(self) -> tuple[str, int]:
-        """Return the master's host and port. Raises redis-py's ConnectionError if nobody knows."""
+        """Return the host and port of the master. Raises redis-py's ConnectionError without one."""
         answers: list[str] = []
         for at, (host, port) in enumerate(self._hosts):
             try:
-                found = _address(self._ask(host, port))
+                address = _address(self._ask(host, port))
             except (rx.RedisError, OSError) as error:
                 answers.append(f"{host}:{port}: {str(error).rstrip('. ')}")
                 continue
-            if found is not None:
+            if address is not None:
                 self._hosts.insert(0, self._hosts.pop(at))
-                return found
+                return address
             answers.append(f"{host}:{port} knows no master of that name")
         raise rx.ConnectionError(
             f"no sentinel names the master {self._service!r} ({'; '.join(answers)})"
@@ -76,9 +77,9 @@ class Sentinels:
 
 
 def _address(reply: object) -> tuple[str, int] | None:
-    """Read what a sentinel answers: a host and a port, None for a master that it does not know.
+    """Decode the reply of a sentinel: a host and a port, None for an unknown master.
 
-    Raises redis-py's ConnectionError for anything else, whoever answers.
+    Raises redis-py's ConnectionError for any other reply.
     """
     if reply is None:
         return None
@@ -90,7 +91,7 @@ def _address(reply: object) -> tuple[str, int] | None:
 
 
 class _FollowsMaster:
-    """What makes a connection of redis-py's ask the sentinels whenever it connects."""
+    """Makes a connection of redis-py ask the sentinels whenever it connects."""
 
     sentinels: Sentinels
 
@@ -108,7 +109,7 @@ class _Encrypted(_FollowsMaster, redis.SSLConnection):
 
 
 def connection_to_master(url: str, options: Mapping[str, Any]) -> Any:
-    """Return a connection to whichever server is the master when it is opened.
+    """Return a connection to the server that is the master when it is opened.
 
     ``url``: one that ``check_redis_url`` has passed. Raises ValueError and TypeError for options in
     the URL that do not exist.

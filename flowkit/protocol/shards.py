@@ -1,10 +1,10 @@
-"""Shards: several namespaces, on as many servers as one likes, that share the runs.
+"""Shards: several namespaces, on one or more servers, that share the runs.
 
-A list of shards is written as URLs with blanks between them. The fragment of a URL names the
-namespace there, ``redis://host:6379/0#etl-1``; without one it is that of the settings. The position
-in the list is the shard's name: ids of runs are spread over positions (``rendezvous``), so all
-parties must have the same list in the same order. What ``layout`` says in each shard tells
-whether they do. It grows only; see ``lead.lua``.
+A list of shards is written as URLs separated by blanks. The fragment of a URL names the namespace,
+as in ``redis://host:6379/0#etl-1``; without a fragment it is that of the settings. A shard is
+identified by its position in the list: run ids are distributed over positions (``rendezvous``), so
+all processes must have the same list in the same order. The key ``layout`` of each shard is used to
+check that. It only grows; see ``acquire_lease.lua``.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from .redis_url import (
     without_namespace,
 )
 
-ALONE = "0/1"  # the layout of a list of one
+ALONE = "0/1"  # the layout of the only shard
 _LAYOUT = re.compile(r"([0-9]{1,6})/([0-9]{1,6})/([0-9]{1,6})")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Shard:
-    """One namespace of one Redis, and its position among ``count`` of them, counted from 0.
+    """One namespace of one Redis, and its position among ``count`` shards, from 0.
 
-    ``origin``: the file that named it, "" if none did; errors tell it.
+    ``origin``: the file that names it, "" if none does; errors mention it.
     """
 
     url: str
@@ -41,7 +41,7 @@ class Shard:
 
     @property
     def layout(self) -> str:
-        """What the shard's ``layout`` has to say: ``position/count``."""
+        """The expected layout of the shard: ``position/count``."""
         return f"{self.position}/{self.count}"
 
     def __repr__(self) -> str:
@@ -50,7 +50,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a shard says of itself: which of how many it is, and how many there were at first."""
+    """The stored layout of a shard: its position, the number of shards, and their first number."""
 
     position: int
     count: int
@@ -58,12 +58,12 @@ class Layout:
 
     @property
     def place(self) -> str:
-        """It without ``first``, as ``Shard.layout`` has it."""
+        """The layout without ``first``, as in ``Shard.layout``."""
         return f"{self.position}/{self.count}"
 
 
 def read_layout(stored: bytes) -> Layout | None:
-    """Return what the key ``layout`` says; None for numbers that no list of shards has."""
+    """Decode the key ``layout``; None for an impossible layout."""
     parts = _LAYOUT.fullmatch(text_of(stored))
     if parts is None:
         return None
@@ -73,7 +73,7 @@ def read_layout(stored: bytes) -> Layout | None:
 
 
 def list_problem(urls: str) -> str | None:
-    """Tell what is wrong with a list of URLs, without passwords; None if nothing is."""
+    """Return what is wrong with a list of URLs, without passwords; None if it is valid."""
     parts = urls.split()
     if len(parts) < 2:
         return url_problem(without_namespace(urls.strip())[0])
@@ -85,42 +85,42 @@ def list_problem(urls: str) -> str | None:
 
 
 def shards_of(urls: str, namespace: str, origin: str = "") -> tuple[Shard, ...]:
-    """Return the shards of a list that has no problem.
+    """Return the shards of a valid list.
 
-    ``namespace``: of those that name none. ``origin``: the file that named them. Raises
-    ValueError if two of them are the same place.
+    ``namespace``: used for URLs without a fragment. ``origin``: the file that names them. Raises
+    ValueError if two shards are the same namespace of the same Redis.
     """
     parts = [without_namespace(part) for part in urls.split()]
-    found = tuple(
+    shards = tuple(
         Shard(url, named or namespace, at, len(parts), origin)
         for at, (url, named) in enumerate(parts)
     )
     places: dict[tuple[object, ...], Shard] = {}
-    for shard in found if len(found) > 1 else ():
+    for shard in shards if len(shards) > 1 else ():
         twin = places.setdefault(_place(shard), shard)
         if twin is not shard:
             raise ValueError(
                 f"shards {twin.position} and {shard.position} (counted from 0) are both namespace "
                 f"{shard.namespace!r} of {redact_url(shard.url)}. Name each Redis once, or give "
-                "each a namespace of its own behind a #, as in redis://host:6379/0#etl-1"
+                "each its own namespace after a #, as in redis://host:6379/0#etl-1"
             )
-    return found
+    return shards
 
 
 def wrong_shards(url: str, namespace: str, layout: str, said: str) -> str:
-    """Return the sentence for a list that makes a shard ``layout`` of what is ``said``."""
+    """Return the message for a shard that is ``layout`` in the list, but ``said`` in Redis."""
     return (
         f"the list of Redis URLs makes {redact_url(url)} (namespace {namespace!r}) shard {layout}, "
         f"and its schedulers made it shard {said} (position/number of shards, counted from 0). "
-        "Clients, workers and schedulers need the same URLs in the same order: give this one the "
-        "list that the others have, in FLOWKIT_REDIS_URL, --redis or redis-url. To append a shard, "
-        "stop all schedulers before you start them with the longer list. To take a wrong list "
-        f"back: {page(SHARDS)}"
+        "Clients, workers and schedulers need the same URLs in the same order: give this process "
+        "the list of the others, in FLOWKIT_REDIS_URL, --redis or redis-url. To append a shard, "
+        "stop all schedulers before you start them with the longer list. To undo a wrong list, "
+        f"see {page(SHARDS)}"
     )
 
 
 def _place(shard: Shard) -> tuple[object, ...]:
-    """Return what two URLs of one place have in common, however they are written."""
+    """Return a value that is equal for all URLs of the same namespace of the same Redis."""
     from redis.connection import parse_url  # takes long to import, and a single URL needs none
 
     if is_sentinel_url(shard.url):

@@ -1,26 +1,26 @@
-"""The calls of a state store: named entries with a TTL each, apart from any run.
+"""The calls of a state store: named entries with their own TTLs, independent of runs.
 
-An entry is a hash that Redis expires by itself; whether it is there is whether it lives. The list
-of entries (a sorted set) only serves to find them again: it may name some that have expired
-since, and one that was evicted. Values and metadata are packed already; nothing here looks inside.
+An entry is a hash that Redis expires; it is live if the hash exists. The list of entries (a sorted
+set) is only used to find them: it may name entries that have expired or were evicted. Values and
+metadata are already packed and are not decoded here.
 
-Others may write to these keys too: what no store has written is ``Damaged``, and of a list the
-one entry that is.
+Other programs may write to these keys too. Invalid data is ``CorruptData``; in a list, only the
+affected entry is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from .decoding import Damaged, number
+from .decoding import CorruptData, number
 from .keys import STATE_STORE
 from .link import Link
 from .reply_errors import WrongType
 from .store import Store
 
 READ_TOGETHER = 100
-DROPPED_TOGETHER = 1000
-# Three hundred years. Redis refuses what overflows its clock; this is as good as for ever.
+DELETED_TOGETHER = 1000
+# Three hundred years, in effect no limit. Redis refuses times that overflow its clock.
 LONGEST_TTL_MS = 10**13
 
 
@@ -28,7 +28,7 @@ class EntryStore(Store):
     """The entries of one state store. Not thread-safe, as the Link is not."""
 
     def __init__(self, link: Link, namespace: str, name: str) -> None:
-        """Raises ValueError for a name that a key could not hold."""
+        """Raises ValueError for an invalid name."""
         super().__init__(link, namespace)
         if not STATE_STORE.fullmatch(name):
             raise ValueError(
@@ -37,53 +37,53 @@ class EntryStore(Store):
             )
         self.name = name
 
-    def keep(self, entry: str, value: bytes, metadata: bytes, ttl_ms: int | None) -> None:
-        """Store an entry. ``ttl_ms``: None for ever; 0 or less: it has expired at once."""
+    def set(self, entry: str, value: bytes, metadata: bytes, ttl_ms: int | None) -> None:
+        """Store an entry. ``ttl_ms``: None for no TTL; 0 or less expires it at once."""
         ttl: int | str = "" if ttl_ms is None or ttl_ms > LONGEST_TTL_MS else ttl_ms
-        self._script("keep_entry", self.name, _bytes(entry), value, metadata, ttl)
+        self._script("set_state", self.name, _bytes(entry), value, metadata, ttl)
 
-    def drop(self, entries: Sequence[str]) -> int:
-        """Delete entries and return how many of them lived; one round trip per thousand.
+    def delete(self, entries: Sequence[str]) -> int:
+        """Delete entries and return how many were live; one round trip per thousand.
 
-        Sent twice after a lost reply, it does not count what the first call has deleted.
+        If a lost reply makes it retry, entries that the first call has deleted are not counted.
         """
-        return self._drop([_bytes(entry) for entry in entries])
+        return self._delete([_bytes(entry) for entry in entries])
 
-    def _drop(self, names: Sequence[bytes]) -> int:
-        dropped = 0
-        for at in range(0, len(names), DROPPED_TOGETHER):
-            reply = self._script("drop_entries", self.name, *names[at : at + DROPPED_TOGETHER])
-            dropped += reply[1]
-        return dropped
+    def _delete(self, names: Sequence[bytes]) -> int:
+        deleted = 0
+        for at in range(0, len(names), DELETED_TOGETHER):
+            reply = self._script("delete_state", self.name, *names[at : at + DELETED_TOGETHER])
+            deleted += reply[1]
+        return deleted
 
     def clear(self) -> None:
-        """Delete all entries that are there now."""
-        self._drop(self._listed())
+        """Delete all entries."""
+        self._delete(self._listed())
 
     def expire(self) -> list[str]:
-        """Drop from the list what has expired, and return its names."""
-        found: list[str] = []
+        """Remove expired entries from the list, and return their names."""
+        expired: list[str] = []
         while True:
-            _, *names = self._script("expire_entries", self.name, DROPPED_TOGETHER)
-            found += map(_text, names)
-            if len(names) < DROPPED_TOGETHER:
-                return found
+            _, *names = self._script("expire_state", self.name, DELETED_TOGETHER)
+            expired += map(_text, names)
+            if len(names) < DELETED_TOGETHER:
+                return expired
 
     # -- reads --------------------------------------------------------------------------------
 
     def read(self, entry: str) -> bytes | None:
-        """Return an entry's packed value, None if it does not live. Raises Damaged."""
+        """Return the packed value of an entry, None if it is not live. Raises CorruptData."""
         value: bytes | None = self.link.call("HGET", self._key(_bytes(entry)), "value")
         return value
 
     def exists(self, entry: str) -> bool:
-        """Return whether an entry lives."""
+        """Return whether an entry is live."""
         return bool(self.link.call("EXISTS", self._key(_bytes(entry))))
 
     def read_about(self, entry: str) -> tuple[bytes, int, int] | None:
-        """Return an entry's packed metadata, when it was set, and what time it is (Redis' ms).
+        """Return the packed metadata of an entry, when it was set, and the current time.
 
-        None if it does not live. Raises Damaged.
+        Times are ms of Redis' clock. None if the entry is not live. Raises CorruptData.
         """
         key = self._key(_bytes(entry))
         (metadata, set_ms), now = self.link.batch([("HMGET", key, "metadata", "set"), ("TIME",)])
@@ -92,10 +92,10 @@ class EntryStore(Store):
         set_at = number(set_ms, "the time when it was set")
         return metadata or b"", set_at, int(now[0]) * 1000 + int(now[1]) // 1000
 
-    def read_all(self) -> Iterator[tuple[str, bytes | Damaged]]:
-        """Yield (name, packed value) of every entry that lives; a round trip per hundred.
+    def read_all(self) -> Iterator[tuple[str, bytes | CorruptData]]:
+        """Yield (name, packed value) of every live entry; one round trip per hundred.
 
-        The value is Damaged for a key that holds another type of value.
+        The value is CorruptData for a key of the wrong type.
         """
         names = self._listed()
         for at in range(0, len(names), READ_TOGETHER):
@@ -110,9 +110,9 @@ class EntryStore(Store):
         try:
             names: list[bytes] = self.link.call("ZRANGE", key, 0, -1)
         except WrongType:
-            raise Damaged(
-                f"the list {key!r} of a state store is damaged: its key holds another kind of "
-                "value. Delete it, and see who else can write to that Redis"
+            raise CorruptData(
+                f"the list {key!r} of a state store is damaged: its key holds another type of "
+                "value. Delete it, and check who else can write to that Redis"
             ) from None
         return names
 
@@ -125,7 +125,7 @@ def _bytes(entry: str) -> bytes:
 
 
 def _text(entry: bytes) -> str:
-    """Read a name as ``_bytes`` writes it. Bytes that are no text are spelled out."""
+    """Decode a name written by ``_bytes``. Bytes that are not UTF-8 are escaped."""
     try:
         return entry.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:

@@ -1,14 +1,14 @@
-"""The options of a TLS connection: what is checked unless the URL says otherwise.
+"""The options of a TLS connection: the checks that apply unless the URL says otherwise.
 
-redis-py's own defaults differ between its releases (5.1 does not compare the host with the
-certificate), so none is relied upon:
+The defaults of redis-py differ between releases (5.1 does not compare the host with the
+certificate), so flowkit does not rely on them:
 
-- The certificate must be signed by an authority that is trusted, and must name the host that was
-  connected to. Behind Sentinel this is, for the master, the address that the sentinel tells.
+- The certificate must be signed by a trusted authority and must name the host of the connection.
+  With Sentinel, this host of the master is the address that the sentinel reports.
 - The version is TLS 1.2 or newer.
 
-A URL can turn the first two off, with ``ssl_cert_reqs=none`` or ``ssl_check_hostname=false``; that
-is logged as a warning, once for each process and URL. It cannot allow an older version.
+A URL can disable the first two checks, with ``ssl_cert_reqs=none`` or ``ssl_check_hostname=false``.
+A warning is then logged once per process and URL. A URL cannot allow an older version.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ OLDEST = ssl.TLSVersion.TLSv1_2
 
 
 def is_encrypted(url: str) -> bool:
-    """Return whether an address speaks TLS, with its Redis or with its sentinels."""
+    """Return whether a URL uses TLS for its Redis or its sentinels."""
     return url.startswith("rediss")
 
 
 def check_certificates(url: str, options: dict[str, Any]) -> None:
-    """Complete the options of a connection that speaks TLS, as redis-py read them from ``url``.
+    """Complete the options of a TLS connection, as redis-py read them from ``url``.
 
-    Raises ValueError for one that makes no sense, or names a file that cannot be read.
+    Raises ValueError for an invalid option, or one that names a file that cannot be read.
     """
     check_tls_files(options)
     demanded = options.setdefault("ssl_cert_reqs", "required")
@@ -42,11 +42,9 @@ def check_certificates(url: str, options: dict[str, Any]) -> None:
     options["ssl_min_version"] = _version(options.get("ssl_min_version", OLDEST))
     if demanded == "none":
         options["ssl_check_hostname"] = False  # ssl refuses to compare a name with nothing
-        _warn(url, "ssl_cert_reqs=none: any server is taken for this Redis")
+        _warn(url, "ssl_cert_reqs=none: any server is accepted as this Redis")
     elif not names_checked:
-        _warn(
-            url, "ssl_check_hostname=false: a certificate for any other host is taken for its own"
-        )
+        _warn(url, "ssl_check_hostname=false: a certificate for any other host is accepted")
 
 
 def _version(value: object) -> ssl.TLSVersion:
@@ -63,7 +61,7 @@ def _warn(url: str, problem: str) -> None:
     warn_once(
         "tls_unchecked",
         url,
-        "Redis at %s has no protection against impostors, by %s. See %s",
+        "Redis at %s has no protection against impostors, because of %s. See %s",
         redact_url(url),
         problem,
         page(SECURE_REDIS, "tls"),

@@ -1,6 +1,6 @@
-"""The scheduler's calls about what others left: expired workers, lost and idle hints, old names.
+"""The scheduler's calls for upkeep: expired workers, lost and stale queue entries, expired runs.
 
-Names that are not valid are handled as raw bytes, so that they can be removed.
+Invalid names are handled as raw bytes, so that they can be removed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .worker_store import reaped
 
 
 class ExpiredWorker(NamedTuple):
-    """A worker whose lease ran out. ``name``: as it is listed, whatever that is."""
+    """A worker whose lease has expired. ``name``: the raw bytes of the list of workers."""
 
     name: bytes
     lanes: list[str]
@@ -29,88 +29,88 @@ class UpkeepStore(EventStore):
     # -- runs -----------------------------------------------------------------------------------
 
     def scan_runs(self, cursor: str) -> tuple[str, list[bytes]]:
-        """Return the next cursor ('0' at the end) and some of the listed runs."""
+        """Return the next cursor ('0' at the end) and a part of the listed runs."""
         after, flat = self.link.call("ZSCAN", self.keys.runs(), cursor, "COUNT", 200)
         return text_of(after) if isinstance(after, bytes) else str(after), list(flat[::2])
 
     def forget(self, runs: Sequence[bytes]) -> int:
-        """Drop expired runs from the list of runs; return how many."""
+        """Remove expired runs from the list of runs; return how many."""
         dropped: int = self._fenced("forget", *runs)[1]
         return dropped
 
-    def tidy(self, rank: int, limit: int) -> tuple[int, int]:
-        """Drop hints of runs that are over; return (how many, the rank to go on at)."""
-        reply = self._fenced("tidy", rank, limit)
+    def drop_stale_entries(self, rank: int, limit: int) -> tuple[int, int]:
+        """Remove queue entries of finished runs; return (how many, the next rank)."""
+        reply = self._fenced("drop_stale_entries", rank, limit)
         return reply[1], reply[2]
 
-    def forget_dead(self, rank: int, count: int) -> tuple[int, int]:
-        """Look at entries of the list of dead tasks; return (how many went, rank to go on at)."""
-        reply = self._fenced("forget_dead", rank, count)
+    def prune_dead_letters(self, rank: int, count: int) -> tuple[int, int]:
+        """Remove entries of tasks that are no longer failed; return (how many, the next rank)."""
+        reply = self._fenced("prune_dead_letters", rank, count)
         return reply[1], reply[2]
 
     # -- workers --------------------------------------------------------------------------------
 
     def expired_workers(self) -> list[ExpiredWorker]:
-        """Return those whose lease ran out, with lanes as they have been registered.
+        """Return the workers whose lease has expired, with their registered lanes.
 
-        Two round trips. Lanes that cannot be those of the worker are left out.
+        Two round trips. Invalid lanes are left out.
         """
         now = self.redis_now_ms()
-        found = self.link.call("ZRANGEBYSCORE", self.keys.workers(), "-inf", now, "LIMIT", 0, 100)
+        names = self.link.call("ZRANGEBYSCORE", self.keys.workers(), "-inf", now, "LIMIT", 0, 100)
         return [
             ExpiredWorker(name, lane_names(name, lanes))
-            for name, lanes in zip(found, self._lanes_of(found), strict=True)
+            for name, lanes in zip(names, self._lanes_of(names), strict=True)
         ]
 
     def reap(
         self, lane: str, most_deaths: int, error: bytes, once: bytes = b""
     ) -> list[tuple[str, int, str]]:
-        """Take back what the lane of a vanished worker held. Nobody knows what it executed.
+        """Take back the attempts of a lost worker's lane. It is unknown which ones it executed.
 
-        ``once``: the error of tasks that must not start twice.
+        ``once``: the error of at-most-once tasks.
         """
-        told = (most_deaths, error, "?", once)
-        reply = self._script("reap", lane, self.scheduler, self.term, *told)
+        death = (most_deaths, error, "?", once)
+        reply = self._script("reap", lane, self.scheduler, self.term, *death)
         if reply[0] == b"FENCED":
             raise self.lost(self.term)
         return reaped(reply) if reply[0] == b"OK" else []
 
     def retire(self, worker: bytes, lanes: Sequence[str]) -> bool:
-        """Forget a vanished worker; False if it still holds claims."""
+        """Delete a lost worker; return False if it still holds claims."""
         return bool(self._script("retire", worker, *lanes)[0] == b"OK")
 
     def _lanes_of(self, workers: Sequence[bytes]) -> list[object]:
         prefix = self.keys.worker("").encode()
         return self.link.batch_each([("HGET", prefix + name, "lanes") for name in workers])
 
-    # -- hints ----------------------------------------------------------------------------------
+    # -- queue entries --------------------------------------------------------------------------
 
     def _levels(self) -> list[tuple[str, str]]:
-        """Return (ready list, its levels) of all lists that can be read."""
+        """Return (ready list, its levels) of all valid ready lists."""
         return levels_of(self.link.call("HGETALL", self.keys.levels()))
 
     def listed(self, ready_lists: Iterable[str]) -> set[str]:
-        """Return all entries of these ready lists and of ``delayed``: what is findable now."""
+        """Return all entries of these ready lists and of ``delayed``."""
         known = dict(self._levels())
         keys = [
             self.keys.ready(name, level) for name in ready_lists for level in known.get(name, "")
         ]
-        found: set[str] = set()
+        all_entries: set[str] = set()
         for key in keys:
             (entries,) = self.link.batch_each([("LRANGE", key, 0, -1)])
-            found.update(map(text_of, entries) if isinstance(entries, list) else ())
-        found.update(map(text_of, self.link.call("ZRANGE", self.keys.delayed(), 0, -1)))
-        return found
+            all_entries.update(map(text_of, entries) if isinstance(entries, list) else ())
+        all_entries.update(map(text_of, self.link.call("ZRANGE", self.keys.delayed(), 0, -1)))
+        return all_entries
 
     def findable(self) -> int:
-        """Return how many attempts stand in ready lists, in ``delayed`` and in claims.
+        """Return how many attempts are in ready lists, in ``delayed`` and in claims.
 
-        Three round trips. Not one moment's count: things move between the trips.
+        Three round trips. The count is not atomic: attempts move between the round trips.
         """
         lists = self._levels()
         workers = self.link.call("ZRANGE", self.keys.workers(), 0, -1)
-        hints = [("ZCARD", self.keys.delayed())]
-        hints += [
+        queues = [("ZCARD", self.keys.delayed())]
+        queues += [
             ("LLEN", self.keys.ready(name, level)) for name, known in lists for level in known
         ]
         claims = [
@@ -118,9 +118,8 @@ class UpkeepStore(EventStore):
             for name, lanes in zip(workers, self._lanes_of(workers), strict=True)
             for lane in lane_names(name, lanes)
         ]
-        sizes = [
-            size if isinstance(size, int) else 0 for size in self.link.batch_each([*hints, *claims])
-        ]
-        # '#' is a field of each lane's claims, and no claim.
-        claimed = sum(max(0, size - 1) for size in sizes[len(hints) :])
-        return sum(sizes[: len(hints)]) + claimed
+        replies = self.link.batch_each([*queues, *claims])
+        sizes = [size if isinstance(size, int) else 0 for size in replies]
+        # '#' is a field in the claims of each lane, but not a claim.
+        claimed = sum(max(0, size - 1) for size in sizes[len(queues) :])
+        return sum(sizes[: len(queues)]) + claimed

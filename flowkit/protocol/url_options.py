@@ -1,7 +1,7 @@
-"""What is wrong with the TLS options in the URL of a Redis, beyond what redis-py says of them.
+"""Checks of the TLS options in a Redis URL, in addition to those of redis-py.
 
-redis-py names the keyword that a class of its own does not take, and opens the files of a TLS
-connection only when it connects, where a file that is missing looks like a server that is away.
+For an unknown option, redis-py only names the keyword that one of its classes does not accept. It
+opens the files of a TLS connection when it connects, so a missing file looks like an outage.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 
 
 def check_tls_files(options: Mapping[str, Any]) -> None:
-    """Raise ValueError for an option that names a file which cannot be read."""
+    """Raise ValueError for an option that names a file that cannot be read."""
     for name in _FILES:
         path = options.get(name)
         if path is None:
@@ -38,7 +38,7 @@ def check_tls_files(options: Mapping[str, Any]) -> None:
 
 
 def option_problem(url: str, error: Exception) -> str:
-    """Return what is wrong with an option of ``url``, by the error that redis-py raised for it."""
+    """Return what is wrong with an option of ``url``, from the error of redis-py."""
     unexpected = _UNEXPECTED.search(str(error))
     if unexpected is None:
         return str(error)
@@ -48,11 +48,11 @@ def option_problem(url: str, error: Exception) -> str:
         return f"its option {name!r} belongs to TLS: write rediss:// for redis://"
     close = difflib.get_close_matches(name, known, 1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"it has an option {name!r} that there is not{hint}"
+    return f"it has an unknown option {name!r}{hint}"
 
 
 def _keywords(kind: type) -> Iterable[str]:
-    """Yield what the constructors of a class and its bases take by name."""
+    """Yield the parameters of the constructors of a class and its bases."""
     for base in kind.__mro__:
         parameters = inspect.signature(base.__init__).parameters.values()  # type: ignore[misc]
-        yield from (one.name for one in parameters if one.kind is not one.VAR_KEYWORD)
+        yield from (item.name for item in parameters if item.kind is not item.VAR_KEYWORD)

@@ -1,7 +1,7 @@
-"""Warnings of which one for each process is enough.
+"""Warnings that are logged once per process.
 
-They go to the standard ``logging`` module: they may come before flowkit's own logger is configured,
-and without a handler they go to standard error.
+They use the standard ``logging`` module, since they may come before flowkit's logger is configured.
+Without a handler they go to standard error.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _warned: set[tuple[str, str]] = set()
 
 
 def warn_once(event: str, about: str, message: str, *args: object) -> None:
-    """Log a warning, unless one of this event ``about`` the same was logged before."""
+    """Log a warning, unless one with the same event and ``about`` was logged before."""
     if (event, about) in _warned:
         return
     _warned.add((event, about))

@@ -1,7 +1,7 @@
-"""What a worker says of itself: read once, in one place, by all who show or ask it.
+"""The description of a worker, decoded in one place.
 
-A worker's lease says that it lives, its description says what it is. A description that cannot be
-read makes no worker dead: the worker is listed, without what it is, and with what is wrong.
+The lease of a worker shows that it is alive; the description says what it is. A worker with an
+invalid description is not dead: it is listed without its details, and with the problem.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from .limits import MAX_ABOUT_BYTES, MAX_ABOUT_TEXT, MAX_QUEUES
 class WorkerInfo:
     """A live worker. ``processes``: its children; ``concurrency``: async tasks in each of them.
 
-    ``ready``: children that have loaded the app; ``waiting``: those whose task waits for the end
-    of another run, None and 0 if it does not tell.
+    ``ready``: children that have loaded the app, None if unknown. ``waiting``: children whose task
+    waits for the end of another run, 0 if unknown.
 
-    ``damaged``: what is wrong with its description, "" for nothing. What a worker of another
-    release does not tell is empty or 0.
+    ``damaged``: what is wrong with the description, "" if it is valid. Details that a worker of
+    another release does not report are empty or 0.
     """
 
     worker: str
@@ -39,7 +39,7 @@ class WorkerInfo:
 
     @property
     def is_ready(self) -> bool:
-        """Whether some child has loaded the app; one of an older release does not tell."""
+        """Whether a child has loaded the app; True if the worker does not report it."""
         return self.ready is None or self.ready > 0
 
     @property
@@ -49,7 +49,7 @@ class WorkerInfo:
 
 
 def parse_about(worker: str, packed: object) -> WorkerInfo:
-    """Read a worker's description; one that cannot be read says so in ``damaged``."""
+    """Decode the description of a worker; ``damaged`` describes an invalid one."""
     try:
         about = _unpacked(packed)
         return WorkerInfo(
@@ -70,7 +70,7 @@ def parse_about(worker: str, packed: object) -> WorkerInfo:
 
 def _unpacked(packed: object) -> Mapping[object, object]:
     if not isinstance(packed, bytes) or not 0 < len(packed) <= MAX_ABOUT_BYTES:
-        raise ValueError("it is missing, or longer than a worker writes it")
+        raise ValueError("it is missing or too long")
     try:
         about = msgpack.unpackb(packed)
     except (ValueError, TypeError, msgpack.UnpackException):

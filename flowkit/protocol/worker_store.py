@@ -1,7 +1,7 @@
-"""The worker's calls: lease, claim, complete, release, and reporting its own dead children.
+"""The worker's calls: lease, claim, complete, release, and reporting its dead children.
 
 A worker incarnation has lanes (``WORKER.N`` for the sync lane of its N-th child, ``WORKER.Na``
-for the async one). Each claims for itself under its own call numbers.
+for the async lane). Each lane claims attempts with its own call numbers.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..exceptions import LeaseLost
-from .decoding import Damaged, digest, run_id, stops_of, task_number, text_list, text_of
+from .decoding import CorruptData, digest, run_id, stops_of, task_number, text_list, text_of
 from .records import parse_record
 from .store import Store
 
-NOBODY = "-"  # who is to blame for the death of a child that its parent has ended
+NOBODY = "-"  # no task is to blame: the parent has ended the child
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One attempt that a lane holds, as Redis described it. ``spent``: see ``records``."""
+    """An attempt that a lane holds. ``spent``: see ``records``."""
 
     run: str
     task: int
@@ -28,28 +28,28 @@ class Claim:
     spent: str
     digest: str
     packed_params: bytes
-    # The run, when it was submitted (an id can be used again one day) and how often it was resumed.
+    # The run, when it was submitted (an id may be reused) and how often it was resumed.
     life: tuple[str, str]
 
     @property
     def key(self) -> str:
-        """How scripts name it."""
+        """The name of the claim in scripts."""
         return f"{self.run},{self.task}"
 
     @property
     def at_most_once(self) -> bool:
-        """Whether it must never start twice."""
+        """Whether the task must never start twice."""
         return "=" in self.spent
 
     @property
     def board_key(self) -> str:
-        """How the board names it: this attempt, and whether it is a suspect."""
+        """The name of the attempt on the board, with ``!`` for a suspect."""
         return f"{self.run},{self.task},{self.attempt}{'!' if '!' in self.spent else ''}"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended. ``token`` and ``payload`` are what ``complete.lua`` expects."""
+    """How an attempt ended. ``token`` and ``payload``: see ``complete.lua``."""
 
     run: str
     token: str
@@ -58,7 +58,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What ``complete`` answered: stale outcomes, claims Redis believes held, new claims."""
+    """The reply of ``complete``: stale outcomes, number of claims held in Redis, new claims."""
 
     stale: Sequence[str]
     held: int
@@ -67,7 +67,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """What a heartbeat answered: live workers, and per lane what it holds and should stop."""
+    """The reply of a heartbeat: number of live workers; claims and attempts to stop per lane."""
 
     workers: int
     held: dict[str, int] = field(default_factory=dict)
@@ -75,10 +75,10 @@ class Pulse:
 
 
 class WorkerStore(Store):
-    """The calls of one worker: its parent's or one lane's."""
+    """The calls of one worker, by its parent or one of its lanes."""
 
     def check_rights(self) -> None:
-        """Ask whether this user may write what workers alone write; nothing is changed.
+        """Check that this user may write the keys of workers, without changing anything.
 
         Raises NotPermitted.
         """
@@ -87,9 +87,10 @@ class WorkerStore(Store):
     def heartbeat(
         self, worker: str, lease_ms: int, lanes: Sequence[str], about: bytes = b""
     ) -> Pulse:
-        """Renew the lease; ``about`` registers the worker first. Raises LeaseLost if it is dead.
+        """Renew the lease. Raises LeaseLost if the worker was declared dead.
 
-        ``about`` behind a ``=`` renews as well, and is the worker's description from then on.
+        ``about``: a description registers the worker; ``=`` and a description renews the lease and
+        updates the description.
         """
         reply = self._script("heartbeat", worker, lease_ms, about, *lanes)
         if reply[0] == b"DEAD":
@@ -117,7 +118,7 @@ class WorkerStore(Store):
         """Record outcomes and claim up to ``limit`` attempts from ``lists``.
 
         ``call`` numbers the claims: the same number again returns the same attempts. ``share``:
-        how many claimers a short list is to be divided among. Raises LeaseLost.
+        how many claimers share a short list. Raises LeaseLost.
         """
         if outcomes:
             args: list[object] = [lane, call, limit, share, len(lists), *lists]
@@ -126,15 +127,15 @@ class WorkerStore(Store):
         else:
             reply = self._script("claim", lane, call, limit, share, *lists)
         if reply[0] == b"UNKNOWN":
-            raise LeaseLost(f"lane {lane} is not registered any more: its worker was declared dead")
+            raise LeaseLost(f"lane {lane} is no longer registered: its worker was declared dead")
         at = 3 if outcomes else 2
         stale = text_list(reply[1]) if outcomes else []
         return Exchange(stale, reply[at - 1], _claims(reply, at))
 
     def release(self, lane: str, keys: Sequence[str | bytes], unsure: bytes = b"") -> int:
-        """Give back unstarted attempts; return how many were still this lane's.
+        """Give back unstarted attempts; return how many this lane still held.
 
-        ``unsure``: they may have started after all; the error of those that must not do so twice.
+        ``unsure``: the error of at-most-once tasks, if the attempts may have started.
         """
         released: int = self._script("release", lane, unsure, *keys)[1]
         return released
@@ -150,50 +151,50 @@ class WorkerStore(Store):
         blame: str = "",
         once: bytes = b"",
     ) -> list[tuple[str, int, str]]:
-        """Take back what a dead child's lane held; return (run, task, letter) for each.
+        """Take back the attempts of a dead child's lane; return (run, task, state code) for each.
 
-        ``executing``: all that the child was executing, in both of its lanes. ``blame``: the one
-        of several that is to blame, ``NOBODY`` if none is. ``known`` is False if nobody knows what
-        was executing. ``once``: the error of tasks that were and must not start twice.
+        ``executing``: the attempts that both lanes of the child were executing. ``blame``: the one
+        of several that is to blame, ``NOBODY`` if none is. ``known``: False if it is unknown what
+        was executing. ``once``: the error of at-most-once tasks that were executing.
         """
         flag = blame if known else "?"
-        told = (most_deaths, error, flag, once)
-        return reaped(self._script("reap", lane, "", "", *told, *executing))
+        death = (most_deaths, error, flag, once)
+        return reaped(self._script("reap", lane, "", "", *death, *executing))
 
     def retire(self, worker: str, lanes: Sequence[str]) -> bool:
-        """Forget this worker; False if one of its lanes still holds claims."""
+        """Delete this worker; return False if one of its lanes still holds claims."""
         return bool(self._script("retire", worker, *lanes)[0] == b"OK")
 
     def holdings(self, lane: str) -> list[bytes]:
-        """Return the keys of the claims that this lane holds in Redis, as they stand there."""
+        """Return the keys of the claims that this lane holds in Redis, as raw bytes."""
         fields: list[bytes] = self.link.call("HKEYS", self.keys.claims(lane))
         return [name for name in fields if name != b"#"]
 
     def read_cached(self, digest: str) -> bytes | None:
-        """Return a packed result that was kept for tasks of the same code and arguments, if any."""
+        """Return the cached packed result of a task's code and arguments, None if there is none."""
         packed: bytes | None = self.link.call("GET", self.keys.cached(digest))
         return packed
 
     def read_failed(self, run: str) -> int | None:
-        """Return the task because of which the run is stopping as failed, None if there is none."""
+        """Return the task whose failure stops the run, None if there is none."""
         failed = self.link.call("HGET", self.keys.run(run), "failed")
         return task_number(failed) if failed else None
 
     def read_end(self, run: str, task: int) -> tuple[int, bytes | None]:
-        """Return the last attempt of a task that is over, and its packed error if there is one."""
+        """Return the last attempt of a finished task, and its packed error, None without one."""
         record, error = self.link.batch(
             [("HGET", self.keys.tasks(run), task), ("HGET", self.keys.errors(run), task)]
         )
         return parse_record(record).attempt, error
 
     def wait_for_work(self, lists: Sequence[str], seconds: float) -> bool:
-        """Block until one of the lists has something to claim or the time is over."""
+        """Block until one of the lists has an attempt to claim, for at most ``seconds``."""
         keys = [self.keys.wake(name) for name in lists]
         return self.link.call("BLPOP", *keys, f"{seconds:.3f}") is not None
 
 
 def _grouped(outcomes: Sequence[Outcome]) -> list[object]:
-    """Lay outcomes out by run, in order of first appearance."""
+    """Group outcomes by run, in order of first appearance."""
     by_run: dict[str, list[object]] = {}
     for outcome in outcomes:
         group = by_run.get(outcome.run)
@@ -213,8 +214,8 @@ def _claims(reply: list[Any], at: int) -> list[Claim]:
         name, graph, since, params, entries = reply[start : start + 5]
         try:
             run, address = run_id(name), digest(graph)
-        except Damaged:
-            continue  # this lane does not know the claim, so it gives it back
+        except CorruptData:
+            continue  # this lane cannot use the claim, so it gives it back
         life = (run, text_of(since))
         for entry in entries.decode("ascii", "replace").split(" "):
             task, attempt, spent = entry.split(",")
@@ -223,7 +224,7 @@ def _claims(reply: list[Any], at: int) -> list[Claim]:
 
 
 def reaped(reply: list[Any]) -> list[tuple[str, int, str]]:
-    """Read what ``reap`` did: (run, task, letter); Q and ! were queued again, F and C are over."""
+    """Decode the reply of ``reap``: (run, task, code). F and C are over, the rest queued again."""
     return [
         (text_of(reply[at]), task_number(reply[at + 1]), text_of(reply[at + 2]))
         for at in range(1, len(reply), 3)

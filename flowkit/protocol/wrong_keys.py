@@ -1,7 +1,7 @@
-"""Which keys of a namespace hold another type of value than flowkit writes there.
+"""Finds the keys of a namespace that hold a value of the wrong type.
 
-Redis says only that some key does. This asks each with a read that fits its type alone, once
-something has gone wrong: then a name is worth a round trip.
+Redis only reports that some key does. After such an error, this module reads each key with a
+command of the expected type, which names the key for one round trip.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from .store import Store
 
 
 def wrong_keys(store: Store) -> str:
-    """Return which keys of all runs are to be removed, and why; "" if none of them is wrong.
+    """Return which shared keys must be removed, and why; "" if none of them is wrong.
 
     Raises StoreError.
     """

@@ -1,4 +1,4 @@
-"""State: named values that outlive a call or a run, and what is built on them.
+"""State: named values that outlive a call or a run, and the features built on them.
 
     state = StateManager("state.json")
     state.set("cursor", 42, ttl=3600)
@@ -6,20 +6,21 @@
     dag.run(state=state, resume=True)     # reuses them
 
 ``StateManager`` keeps values in memory or in a JSON file, ``RedisStateManager`` in Redis;
-``TaskCache`` keeps the results of calls in either. Whoever has another store gives its methods the
-names in ``StateStore``, and both ``TaskCache`` and ``dag.run`` take it.
+``TaskCache`` keeps the results of calls in either. ``TaskCache`` and ``dag.run`` also accept any
+other store that has the methods of ``StateStore``.
 
 Rules:
-- ``None`` is a value and ``""`` a key. What has expired is not there; it takes up room until
-  ``invalidate_expired`` drops it. A store that grows beyond a thousand entries does so by itself.
-- Time is that of ``time.time()``, read through ``flowkit.clock``.
-- With a file, each write is on the disk when the call returns, and every read sees the writes of
-  all other threads and processes (file.py). A value that cannot be stored is refused.
+- ``None`` is a valid value and ``""`` a valid key. An expired entry does not exist, but takes up
+  space until ``invalidate_expired`` removes it. A store that grows beyond a thousand entries
+  removes expired ones automatically.
+- The time is that of ``time.time()``, read through ``flowkit.clock``.
+- With a file, each write is on disk when the call returns, and every read sees the writes of all
+  other threads and processes (file.py). A value that cannot be stored is refused.
 """
 
 from __future__ import annotations
 
-# Part of the interface: tests move the time with patch("flowkit.state.time.time", …).
+# Part of the interface: tests set the time with patch("flowkit.state.time.time", …).
 import time as time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -59,10 +60,10 @@ def __getattr__(name: str) -> object:
 
 @runtime_checkable
 class StateStore(Protocol):
-    """What ``TaskCache`` and ``dag.run(state=…)`` need of a store; any object that has it will do.
+    """The interface of a store for ``TaskCache`` and ``dag.run(state=…)``.
 
-    If it also has ``batch()``, a context manager within which writes are put together, a run
-    uses it for results that come at the same time.
+    Any object with these methods is accepted. If it also has ``batch()``, a context manager that
+    combines writes, a run uses it for results that arrive at the same time.
     """
 
     def get(self, key: str, default: Any = None) -> Any:
@@ -84,24 +85,24 @@ class StateStore(Protocol):
         ...
 
     def get_metadata(self, key: str) -> dict[str, Any] | None:
-        """Return what ``set`` was given beside a live value, None if there is none."""
+        """Return the metadata of a live value, None if there is none."""
         ...
 
 
 def batch_of(state: StateStore) -> AbstractContextManager[Any]:
-    """Return the store's ``batch()``, or a context that does nothing if it has none."""
+    """Return the ``batch()`` of a store, or a context that does nothing if it has none."""
     batch = getattr(state, "batch", None)
     return nullcontext() if batch is None else batch()
 
 
 class StateManager:
-    """Values by key, in memory, or in the JSON file at ``storage_path`` as well.
+    """Values by key, in memory or in the JSON file at ``storage_path``.
 
-    ``default_ttl``: seconds after which an entry expires if ``set`` does not say, None for never.
-    ``lock_timeout``: seconds to wait for another writer of the file before a StateError. ``set``
-    keeps a copy and each ``get`` returns one: with a file, of whatever the typed codec can keep; in
-    memory, of any object, by ``copy.deepcopy``, where what cannot be copied is the object itself.
-    Threads may share a manager, and processes a file.
+    ``default_ttl``: seconds after which an entry expires unless ``set`` has a ``ttl``, None for
+    never. ``lock_timeout``: seconds to wait for another writer of the file before a StateError.
+    ``set`` stores a copy and each ``get`` returns one. With a file, values must be supported by the
+    typed codec. In memory, any object is copied with ``copy.deepcopy``, and an object that cannot
+    be copied is stored itself. Threads may share a manager, and processes may share a file.
     """
 
     def __init__(
@@ -111,10 +112,10 @@ class StateManager:
         *,
         lock_timeout: float = LOCK_TIMEOUT_S,
     ) -> None:
-        """Read the file, if there is one; a corrupt one is kept aside, with a warning.
+        """Read the file if it exists; a corrupt one is renamed, with a warning.
 
-        Raises TypeError or ValueError for a bad argument, StateError for a file of a newer
-        format, one that cannot be read, or one that another account owns or can change.
+        Raises TypeError or ValueError for an invalid argument; StateError for a file that has a
+        newer format, cannot be read, or is owned or writable by another account.
         """
         self.storage_path = check_path(storage_path)
         self.default_ttl = check_ttl("default_ttl", default_ttl)
@@ -136,11 +137,11 @@ class StateManager:
         ttl: float | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        """Store a value in place of what was there.
+        """Store a value, replacing the previous one.
 
-        ``ttl``: seconds, None for ``default_ttl``, ``math.inf`` for never; 0 or less has expired
-        at once. ``metadata``: further fields, for ``get_metadata``. Raises IllegalValue for what
-        cannot be stored in a file, StateError if the file cannot be written.
+        ``ttl``: seconds, None for ``default_ttl``, ``math.inf`` for never; 0 or less expires at
+        once. ``metadata``: additional fields for ``get_metadata``. Raises IllegalValue for a value
+        that cannot be stored in a file, StateError if the file cannot be written.
         """
         key = check_key(key)
         entry = self._make(key, value, ttl, metadata)
@@ -166,17 +167,17 @@ class StateManager:
             draft.entries.clear()
 
     def invalidate_expired(self) -> list[str]:
-        """Drop what has expired, and return its keys."""
+        """Remove expired entries, and return their keys."""
         with self._writing.change() as draft:
             return _drop_expired(draft)
 
     def batch(self) -> AbstractContextManager[None]:
-        """Put the writes of a ``with`` block into one: a file is then written once, at its end.
+        """Combine the writes of a ``with`` block: a file is written once, at the end.
 
-        Other writers wait meanwhile, in this process and in others. The tasks of a run that is
-        started within the block take part in it, if they run in this process; what they write is
-        on the disk at once. What was written before an exception is kept. A child that is forked
-        within the block is another process: it writes nothing of the batch.
+        Other writers wait meanwhile, in this process and in others. Tasks of a run that is started
+        in the block take part in it if they run in this process; their writes are on disk at once.
+        Writes before an exception are kept. A child that is forked in the block is another
+        process: it does not write the batch.
         """
         return self._writing.batch()
 
@@ -202,7 +203,7 @@ class StateManager:
         """Return the fields given to ``set``, ``timestamp`` (seconds since 1970, when it was set)
         and ``age`` (seconds since then); None if there is no live entry.
 
-        Raises IllegalValue for fields in a file that ``set`` has not written."""
+        Raises IllegalValue for invalid fields in a file."""
         entry = self._live(key)
         if entry is None:
             return None
@@ -236,7 +237,7 @@ class StateManager:
 
     def _all_live(self) -> dict[str, Entry]:
         now = SYSTEM_CLOCK.wall()
-        # The copy is one step of the interpreter, so no other thread changes it halfway.
+        # The copy is atomic, so no other thread changes the entries during it.
         entries = dict(self._entries())
         return {key: entry for key, entry in entries.items() if entry.is_live(now)}
 

@@ -1,6 +1,6 @@
-"""Checks of what users hand to a state store: keys, paths, times and metadata.
+"""Checks of the arguments of state stores: keys, paths, times and metadata.
 
-What cannot be right is refused with what is allowed; values are checked where they are packed.
+An invalid argument is refused with the allowed values. Values are checked when they are packed.
 """
 
 from __future__ import annotations
@@ -16,38 +16,38 @@ _NEVER_S = 1e16
 
 
 def check_key(key: object) -> str:
-    """Return a key of a state store. Raises TypeError for what is no text."""
+    """Check the key of a state. Raises TypeError if it is not a string."""
     if not isinstance(key, str):
         raise TypeError(f"The key of a state must be a string, not {key!r}.")
     return str(key)
 
 
 def check_path(path: object) -> Path | None:
-    """Return where a state file is to be, None for none. Raises TypeError for what is no path."""
+    """Check the path of a state file, None for no file. Raises TypeError."""
     if path is None:
         return None
     if not isinstance(path, str | PathLike):
         raise TypeError(
             f"storage_path must be the path of a file, or None for memory alone, not {path!r}. "
-            "For a state on Redis use RedisStateManager."
+            "For a state in Redis, use RedisStateManager."
         )
     return Path(path)
 
 
 def check_ttl(option: str, ttl: object) -> float | None:
-    """Return a TTL in seconds, infinity for "never", or None. Raises TypeError, ValueError."""
+    """Check a TTL in seconds, infinity for never, or None. Raises TypeError, ValueError."""
     if ttl is None:
         return None
     if not isinstance(ttl, int | float) or isinstance(ttl, bool):
         raise TypeError(f"{option} must be a number of seconds or None, not {ttl!r}.")
     if math.isnan(ttl):
         raise ValueError(f"{option} must be a number of seconds or None, not nan.")
-    # A file holds no infinite number; past the year 300 million is never.
+    # A file cannot contain an infinite number. A time after the year 300 million counts as never.
     return math.inf if ttl > _NEVER_S else float(max(ttl, -1))
 
 
 def check_lock_timeout(seconds: object) -> float:
-    """Return how long to wait for the lock of a file. Raises TypeError, ValueError."""
+    """Check the seconds to wait for the lock of a file. Raises TypeError, ValueError."""
     if not isinstance(seconds, int | float) or isinstance(seconds, bool):
         raise TypeError(f"lock_timeout must be a number of seconds, not {seconds!r}.")
     if not seconds >= 0:
@@ -56,13 +56,13 @@ def check_lock_timeout(seconds: object) -> float:
 
 
 def choose_ttl(ttl: object, default: float | None) -> float | None:
-    """Return the TTL of an entry in seconds, None for never: the one given, else the default."""
+    """Return the TTL of an entry in seconds, None for never: ``ttl``, else ``default``."""
     chosen = default if ttl is None else check_ttl("ttl", ttl)
     return None if chosen == math.inf else chosen
 
 
 def check_metadata(key: str, metadata: object) -> dict[str, Any]:
-    """Return the user's fields as a dict of their own. Raises TypeError, ValueError."""
+    """Check the user's fields and return a copy. Raises TypeError, ValueError."""
     if metadata is None:
         return {}
     if not isinstance(metadata, Mapping) or not all(isinstance(name, str) for name in metadata):

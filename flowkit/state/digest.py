@@ -1,8 +1,8 @@
-"""A digest of values that is the same in every process: what a call was made with, in 32 letters.
+"""A digest of values, of 32 characters, that is the same in every process.
 
-Equal values of equal types give the same digest whatever order a set or a dict happens to have; a
-value of another type (``1`` and ``1.0``) gives another one. Only what the typed codec can keep has
-a digest: of anything else nobody could say whether it is the same tomorrow.
+Equal values of equal types have the same digest, independent of the order of sets and dicts. Values
+of different types (``1`` and ``1.0``) have different digests. Only values that the typed codec
+supports have a digest, since other values have no stable form.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _SIZE_BYTES = 8
 
 
 def digest(value: object, root: str) -> str:
-    """Return the digest of a value, which error messages call ``root``.
+    """Return the digest of a value. ``root``: what error messages call the value.
 
-    Raises CodecError, with the path of the part, for what cannot be stored.
+    Raises CodecError, with the path of the part, for a value that cannot be stored.
     """
     pack(value, root=root, max_bytes=_NO_LIMIT)  # checks all of it: types, depth, cycles
     return hashlib.blake2b(_canonical(value), digest_size=16).hexdigest()
@@ -51,7 +51,7 @@ def _canonical(value: Any) -> bytes:
 
 
 def joined(name: str, parts: Iterable[bytes]) -> bytes:
-    """Join parts so that no two different lists of them give the same bytes."""
-    found = [name.encode(), *parts]
-    sizes = [len(part).to_bytes(_SIZE_BYTES, "big") for part in found]
-    return b"".join(piece for pair in zip(sizes, found, strict=True) for piece in pair)
+    """Join parts so that different lists of parts give different bytes."""
+    pieces = [name.encode(), *parts]
+    sizes = [len(part).to_bytes(_SIZE_BYTES, "big") for part in pieces]
+    return b"".join(piece for pair in zip(sizes, pieces, strict=True) for piece in pair)

@@ -1,4 +1,4 @@
-"""Entries in a JSON file that many threads and processes may share.
+"""Entries in a JSON file that threads and processes can share.
 
     {"format": 1, "cache": {
     "key": {"value": …, "timestamp": …, "ttl": …, "metadata": …},
@@ -6,16 +6,16 @@
     }}
 
 Rules:
-- Whoever looks at the file finds a whole one, at any time and after any crash: it is written
-  beside, flushed to the disk, and put in place by a rename; then its folder is flushed.
+- The file is complete at any time and after any crash: a new file is written beside it, flushed to
+  disk and renamed; then the folder is flushed.
 - No update is lost: a writer holds ``NAME.lock`` (lock.py) from its read to the end of its write.
-- Other accounts are strangers: new files have mode 0600, and a file, link or folder that another
-  account may have planted is refused (``flowkit.trust``). A file that exists keeps its mode.
-- Readers take no lock. They keep the file open, so no other file can get the inode they know.
-- What is no state file is never overwritten: it is renamed to ``NAME.corrupt-TIME`` first, with a
-  warning. One of something else, of a newer format, or one that may not be read, is an error.
+- Other accounts are not trusted: new files have mode 0600, and a file, link or folder that another
+  account may have created is refused (``flowkit.trust``). An existing file keeps its mode.
+- Readers take no lock. They keep the file open, so its inode cannot be reused for another file.
+- A corrupt state file is never overwritten: it is first renamed to ``NAME.corrupt-TIME``, with a
+  warning. A file of another kind, of a newer format, or without read permission is an error.
 
-A write costs a rewrite of the whole file and two flushes: milliseconds for a thousand entries.
+A write rewrites the whole file and flushes twice: milliseconds for a thousand entries.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ Identity = tuple[int, int, int, int]  # device, inode, size, modified (ns)
 
 
 class _Broken(Exception):
-    """The file is no state file."""
+    """The file is not a valid state file."""
 
 
 class _Snapshot:
-    """The entries of the file as it was at one time; keeps it open. ``fd``: None for no file."""
+    """The entries of one version of the file, which stays open. ``fd``: None for no file."""
 
     def __init__(self, entries: Mapping[str, Entry], fd: int | None) -> None:
         self.entries, self.fd = entries, fd
@@ -56,28 +56,28 @@ class _Snapshot:
 
 
 class Draft:
-    """What a writer works on. ``changed``: whether there is anything to write."""
+    """The entries that a writer changes. ``changed``: whether they must be written."""
 
     def __init__(self, entries: dict[str, Entry]) -> None:
         self.entries, self.changed = entries, False
         self._pid = os.getpid()
 
     def is_ours(self) -> bool:
-        """Return whether this process writes it; a child that was forked meanwhile does not."""
+        """Return whether this process may write it; a child that was forked meanwhile may not."""
         return self._pid == os.getpid()
 
 
 class StateFile:
-    """The file at ``path``. It need not exist; it and its folder are made by the first write."""
+    """The file at ``path``. The first write creates it and its folder if necessary."""
 
     def __init__(self, path: Path, lock_timeout: float) -> None:
         """Raises StateError for a folder, and for a path that other accounts can change."""
         self._path = path
         self._lock_timeout = lock_timeout
         try:
-            self._path = resolve(path)  # a later chdir, or a new link, leads it nowhere else
+            self._path = resolve(path)  # a later chdir or a new link must not change the path
         except OSError as error:
-            raise self._trouble("found", error) from error
+            raise self._failure("found", error) from error
         except Untrusted as error:
             raise self._refused(error) from None
         if self._path.is_dir():
@@ -90,25 +90,25 @@ class StateFile:
         return self._path.name
 
     def read(self) -> Mapping[str, Entry]:
-        """Return the entries as they are now, not to be changed.
+        """Return the current entries, which must not be changed.
 
-        Raises StateError for a file that may not be read, or of a newer format.
+        Raises StateError for a file of a newer format or without read permission.
         """
         try:
             return self._current()
         except _Broken:
-            self._refuse_foreign()  # before there is a lock beside it
+            self._refuse_foreign()  # before a lock file is created beside it
             with self._locked():
-                return self._current_or_set_aside()
+                return self._current_or_renamed()
 
     @contextmanager
     def change(self) -> Iterator[Draft]:
-        """Hold the lock and change the entries; they are written at the end of the block.
+        """Hold the lock to change the entries, which are written at the end of the block.
 
-        Raises StateError if that fails; the file is then as it was before.
+        Raises StateError if that fails; the file is then unchanged.
         """
         with self._locked():
-            draft = Draft(dict(self._current_or_set_aside()))
+            draft = Draft(dict(self._current_or_renamed()))
             try:
                 yield draft
             finally:
@@ -120,12 +120,12 @@ class StateFile:
     def _current(self) -> Mapping[str, Entry]:
         snapshot = self._snapshot
         try:
-            found = _identity(os.lstat(self._path))
+            identity = _identity(os.lstat(self._path))
         except (FileNotFoundError, NotADirectoryError):
-            found = None
+            identity = None
         except OSError as error:
-            raise self._trouble("read", error) from error
-        if found != snapshot.identity:
+            raise self._failure("read", error) from error
+        if identity != snapshot.identity:
             snapshot = self._snapshot = self._load()
         return snapshot.entries
 
@@ -136,15 +136,15 @@ class StateFile:
         except (FileNotFoundError, NotADirectoryError):
             return _Snapshot({}, None)
         except OSError as error:
-            raise self._trouble("read", error) from error
+            raise self._failure("read", error) from error
         except Untrusted as error:
             raise self._refused(error) from None
-        snapshot = _Snapshot({}, fd)  # owns it from here on, whatever happens
+        snapshot = _Snapshot({}, fd)  # it closes the file, whatever happens
         try:
             with open(fd, "rb", closefd=False) as file:
                 data = file.read()
         except OSError as error:
-            raise self._trouble("read", error) from error
+            raise self._failure("read", error) from error
         snapshot.entries = self._parse(data)
         return snapshot
 
@@ -156,17 +156,17 @@ class StateFile:
             if type(version) is int and version > FORMAT:
                 raise StateError(
                     f"State file {self._path} has format {version}, and this flowkit knows formats "
-                    f"up to {FORMAT}. Use the flowkit that wrote it, or another file."
+                    f"up to {FORMAT}. Use the release that wrote it, or another file."
                 )
             return {key: read_entry(fields) for key, fields in cache.items()}
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             raise _Broken(f"{type(error).__name__}: {error}") from error
 
     def _refuse_foreign(self) -> None:
-        """Raise StateError for a file of something else.
+        """Raise StateError for a file of another kind.
 
-        A text of several lines under a name that is no JSON file's, or a whole JSON object that has
-        nothing of ours. What else cannot be read was a state once, as far as anybody can tell.
+        That is a text of several lines without the suffix ``.json``, or a JSON object without our
+        keys. Any other invalid file may have been a state file.
         """
         try:
             with open(open_trusted(self._path, os.O_RDONLY), "rb") as file:
@@ -183,12 +183,12 @@ class StateFile:
             foreign = foreign and document != {}
         if foreign:
             raise StateError(
-                f"{self._path} is a file of something else, and is left as it is. Give another "
+                f"{self._path} is not a state file, and was not changed. Choose another "
                 "storage_path, or move that file away."
             )
 
-    def _current_or_set_aside(self) -> Mapping[str, Entry]:
-        """Return the entries; with the lock held, so that nobody is still writing the file."""
+    def _current_or_renamed(self) -> Mapping[str, Entry]:
+        """Return the entries; rename a corrupt file first. The lock must be held."""
         try:
             return self._current()
         except _Broken as error:
@@ -196,13 +196,15 @@ class StateFile:
             aside = self._free_name()
             try:
                 os.rename(self._path, aside)
-            except OSError as trouble:
-                raise self._trouble("set aside, though it is corrupt", trouble) from trouble
+            except OSError as rename_error:
+                raise self._failure(
+                    "renamed, although it is corrupt", rename_error
+                ) from rename_error
             get_logger().event(
                 LogLevel.WARNING,
                 "state_corrupt",
-                f"State file {self._path} is corrupt; it is kept as {aside.name}, and the state "
-                "starts empty",
+                f"State file {self._path} is corrupt; it was renamed to {aside.name}, and the "
+                "state starts empty",
                 reason=str(error),
             )
             return self._current()
@@ -227,17 +229,17 @@ class StateFile:
                 lock = self._path.with_name(f"{self._path.name}.lock")
                 held.enter_context(locked(lock, self._lock_timeout))
             except OSError as error:
-                raise self._trouble("locked", error) from error
+                raise self._failure("locked", error) from error
             except Untrusted as error:
                 raise self._refused(error) from None
             yield
 
     def write(self, entries: dict[str, Entry]) -> None:
-        """Put these entries in place, within the block of ``change``. Raises StateError."""
+        """Write these entries, in the block of ``change``. Raises StateError."""
         lines = ",\n".join(f"{json.dumps(key)}: {entry.line}" for key, entry in entries.items())
         data = f'{{"format": {FORMAT}, "cache": {{\n{lines}\n}}}}\n'.encode("ascii")
-        # Only the holder of the lock writes, so one name will do. It is made anew each time: what
-        # lies there may be somebody else's link.
+        # Only the holder of the lock writes, so one name is enough. The file is created each time:
+        # an existing one may be a link of another account.
         beside = f"{self._path}.tmp"
         try:
             with suppress(FileNotFoundError):
@@ -256,12 +258,12 @@ class StateFile:
         except OSError as error:
             with suppress(OSError):
                 os.unlink(beside)
-            raise self._trouble("written", error) from error
+            raise self._failure("written", error) from error
 
     def _fill(self, fd: int, data: bytes) -> None:
         mode = PRIVATE
         with suppress(FileNotFoundError):
-            # As the owner set it, but without the right to write of others.
+            # The mode of the existing file, but without write permission for others.
             mode = os.lstat(self._path).st_mode & 0o775
         os.fchmod(fd, mode)
         with open(fd, "wb", closefd=False) as file:
@@ -269,25 +271,25 @@ class StateFile:
         os.fsync(fd)
 
     def _check_place(self) -> None:
-        """Raise Untrusted if the path leads elsewhere than it did, or strangers can change it."""
+        """Raise Untrusted if the path has changed, or another account can change it."""
         if resolve(self._path) != self._path:
             raise Untrusted(f"a part of {self._path} has become a symbolic link. Remove the link")
 
     def _refused(self, error: Untrusted) -> StateError:
         return StateError(
             f"State file {self._path} is not used, since another account of this machine could "
-            f"have planted or changed it: {error}."
+            f"have created or changed it: {error}."
         )
 
-    def _trouble(self, what: str, error: OSError) -> StateError:
+    def _failure(self, what: str, error: OSError) -> StateError:
         return StateError(
             f"State file {self._path} cannot be {what}: {error.strerror or error}. "
             "Check its folder, its permissions and the disk, or choose another storage_path."
         )
 
 
-def _identity(found: os.stat_result) -> Identity:
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+def _identity(status: os.stat_result) -> Identity:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _flush_folder(folder: Path) -> None:

@@ -1,10 +1,10 @@
-"""The lock of a state file: ``NAME.lock`` beside it, held with ``flock`` while a writer works.
+"""The lock of a state file: ``NAME.lock`` beside it, held with ``flock`` during a write.
 
 Rules:
-- Only this account can open the lock, so no other account can hold it: its mode is 0600, and it is
-  narrowed to that if an earlier release made it wider.
-- A wait for it ends: after ``timeout`` seconds the error names the process that holds it.
-- The lock goes with the process that holds it; the file of the lock stays.
+- Only this account can open the lock file, so no other account can hold the lock. Its mode is 0600;
+  a wider mode from an earlier release is changed to that.
+- A wait ends after ``timeout`` seconds with an error that names the process holding the lock.
+- The lock is released when its process ends; the lock file stays.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from ..trust import open_trusted
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.0005, 0.02
 PRIVATE = 0o600
 _LOCKS = Path("/proc/locks")
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # NFS without its lock daemon, say
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # such as NFS without its lock daemon
 
 
 @contextmanager
 def locked(path: Path, timeout: float) -> Iterator[None]:
-    """Hold the lock at ``path`` within a ``with`` block; ``timeout``: seconds to wait for it.
+    """Hold the lock at ``path`` in a ``with`` block. ``timeout``: seconds to wait for it.
 
-    Raises StateError if it is still held then, Untrusted if it is another account's, OSError.
+    Raises StateError if it is still held then, Untrusted if another account owns it, OSError.
     """
     fd, pid = open_trusted(path, os.O_RDWR | os.O_CREAT, PRIVATE), os.getpid()
     try:
@@ -42,8 +42,8 @@ def locked(path: Path, timeout: float) -> Iterator[None]:
         try:
             yield
         finally:
-            # A child that was forked meanwhile has the descriptor too; closing is not enough. And
-            # in such a child, unlocking would release the lock of its parent.
+            # A child that was forked meanwhile has the descriptor too, so closing is not enough.
+            # In such a child, unlocking would release the lock of its parent.
             if os.getpid() == pid:
                 fcntl.flock(fd, fcntl.LOCK_UN)
     finally:
@@ -75,7 +75,7 @@ def _held(fd: int, path: Path, timeout: float) -> str:
     holders = _holders(os.fstat(fd).st_ino)
     if holders:
         processes = ", ".join(map(str, holders))
-        who = f"process {processes} of this machine holds it. Let it finish its batch(), or end it"
+        who = f"process {processes} of this machine holds it. Let it finish its batch(), or stop it"
     else:
         who = f"another process holds it. To find it, run: fuser -v {path}"
     return (
@@ -85,12 +85,12 @@ def _held(fd: int, path: Path, timeout: float) -> str:
 
 
 def _holders(inode: int) -> list[int]:
-    """Return the processes that hold a lock, as far as this system tells (Linux does)."""
+    """Return the processes that hold a lock, if the system reports them (Linux does)."""
     try:
         lines = _LOCKS.read_text().splitlines()
     except OSError:
         return []
-    # 1: FLOCK  ADVISORY  WRITE 4242 08:01:131077 0 EOF; a waiting one has "->" behind its number.
+    # 1: FLOCK  ADVISORY  WRITE 4242 08:01:131077 0 EOF; a waiting one has "->" after its number.
     rows = [line.split() for line in lines]
     return [
         int(row[4])

@@ -1,9 +1,9 @@
 """State in Redis: the interface of ``StateManager``, for processes on many machines.
 
-An entry is a key of its own under the namespace, and Redis expires it; all writes are scripts
-(protocol/state_store.py). Time is therefore Redis' own. Threads may share a manager, one call at a
-time; a process that was forked opens a connection of its own. Nothing is connected before the
-first call, so an app may make its manager where it defines its tasks.
+Each entry is a key in the namespace, and Redis expires it. All writes are scripts
+(protocol/state_store.py), and the time is that of Redis. Threads may share a manager, with one call
+at a time; a forked process opens its own connection. The first call connects, so an app may create
+its manager where it defines its tasks.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from ..exceptions import FlowkitError, IllegalValue
 from ..per_process import PerProcess
-from ..protocol.decoding import Damaged
+from ..protocol.decoding import CorruptData
 from ..protocol.link import Link
 from ..protocol.redis_url import redact_url
 from ..protocol.state_store import EntryStore
@@ -28,11 +28,11 @@ PATIENCE_S = 5.0
 
 
 class RedisStateManager:
-    """Values by key in Redis. ``with RedisStateManager() as state: …``, or for a process' life.
+    """Values by key in Redis. Use it in a ``with`` block, or for the lifetime of the process.
 
-    ``url``, ``namespace``: those of the settings by default. ``name``: which store of the
-    namespace; of several shards it is on the first. ``default_ttl``: seconds after which an entry
-    expires if ``set`` does not say.
+    ``url``, ``namespace``: default to the settings. ``name``: the store in the namespace; with
+    several shards, it is on the first one. ``default_ttl``: seconds after which an entry expires
+    unless ``set`` has a ``ttl``, None for never.
     """
 
     def __init__(
@@ -42,8 +42,8 @@ class RedisStateManager:
         name: str = "state",
         default_ttl: float | None = None,
     ) -> None:
-        """Raises FlowkitError without a Redis URL, BadRedisURL or SettingsError for a bad one,
-        TypeError or ValueError for another bad argument."""
+        """Raises FlowkitError without a Redis URL, BadRedisURL or SettingsError for an invalid one,
+        TypeError or ValueError for another invalid argument."""
         for option, value in (("url", url), ("namespace", namespace), ("name", name)):
             if not isinstance(value, str) and (value is not None or option == "name"):
                 raise TypeError(f"{option} of a RedisStateManager must be a string, not {value!r}.")
@@ -70,7 +70,7 @@ class RedisStateManager:
 
     @contextmanager
     def _store(self) -> Iterator[EntryStore]:
-        """Have the connection for oneself; the link sees to it that a forked child has its own."""
+        """Get exclusive access to the connection. In a forked child, the link opens a new one."""
         with self._lock.get():
             yield self._entries
 
@@ -94,9 +94,9 @@ class RedisStateManager:
         ttl: float | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        """Store a value in place of what was there; see ``StateManager.set``.
+        """Store a value, replacing the previous one; see ``StateManager.set``.
 
-        Redis counts in ms. Raises IllegalValue for what cannot be stored, StoreError.
+        TTLs are rounded up to ms. Raises IllegalValue if it cannot be stored, StoreError.
         """
         key = check_key(key)
         fields = check_metadata(key, metadata)
@@ -104,15 +104,15 @@ class RedisStateManager:
         packed = pack_value(key, value, "value", max_bytes=self._max_bytes)
         packed_fields = pack_value(key, fields, "metadata") if fields else b""
         with self._store() as entries:
-            entries.keep(key, packed, packed_fields, _in_ms(seconds))
+            entries.set(key, packed, packed_fields, _in_ms(seconds))
 
     def delete(self, key: str) -> bool:
         """Remove an entry; return whether there was a live one.
 
-        If Redis was away meanwhile, False may also mean that the first try removed it.
+        After an outage of Redis, False may also mean that the first attempt removed it.
         """
         with self._store() as entries:
-            return entries.drop([check_key(key)]) > 0
+            return entries.delete([check_key(key)]) > 0
 
     def clear(self) -> None:
         """Remove all entries of this store."""
@@ -120,7 +120,7 @@ class RedisStateManager:
             entries.clear()
 
     def invalidate_expired(self) -> list[str]:
-        """Forget the names of what has expired, and return them."""
+        """Remove the names of expired entries, and return them."""
         with self._store() as entries:
             return entries.expire()
 
@@ -144,7 +144,7 @@ class RedisStateManager:
     def get_all(self) -> dict[str, Any]:
         """Return {key: value} of all live entries.
 
-        Raises IllegalValue that names the first one that cannot be rebuilt, StoreError.
+        Raises IllegalValue that names the first value that cannot be rebuilt, StoreError.
         """
         with self._store() as entries:
             return {key: _value(key, packed) for key, packed in entries.read_all()}
@@ -153,7 +153,7 @@ class RedisStateManager:
         """Return the fields given to ``set``, ``timestamp`` (seconds since 1970, when it was set)
         and ``age`` (seconds since then); None if there is no live entry.
 
-        Raises IllegalValue for what ``set`` has not written, StoreError."""
+        Raises IllegalValue for invalid metadata, StoreError."""
         key = check_key(key)
         with self._store() as entries, _readable(key):
             about = entries.read_about(key)
@@ -164,33 +164,33 @@ class RedisStateManager:
         return {**fields, "timestamp": set_ms / 1000, "age": max(0, now_ms - set_ms) / 1000}
 
     def __repr__(self) -> str:
-        """Say where it is, without asking Redis: a ``repr`` must work when Redis is away."""
+        """Describe the store without asking Redis: a ``repr`` must work during an outage."""
         where = f"{redact_url(self.url)!r}, namespace={self.namespace!r}, name={self.name!r}"
         return f"RedisStateManager({where})"
 
 
 @contextmanager
 def _readable(key: str) -> Iterator[None]:
-    """Raise IllegalValue, naming ``key``, for an entry that is damaged."""
+    """Raise IllegalValue, naming ``key``, for a damaged entry."""
     try:
         yield
-    except Damaged as error:
+    except CorruptData as error:
         raise _damaged(key, error) from error
 
 
-def _value(key: str, packed: bytes | Damaged) -> Any:
-    if isinstance(packed, Damaged):
+def _value(key: str, packed: bytes | CorruptData) -> Any:
+    if isinstance(packed, CorruptData):
         raise _damaged(key, packed) from packed
     return unpack_value(key, packed)
 
 
-def _damaged(key: str, error: Damaged) -> IllegalValue:
+def _damaged(key: str, error: CorruptData) -> IllegalValue:
     return IllegalValue(
-        f"State {key!r} is damaged in Redis: {str(error).rstrip('. ')}. Set or delete it, and see "
-        "who else can write to that Redis"
+        f"State {key!r} is damaged in Redis: {str(error).rstrip('. ')}. Set or delete it, and "
+        "check who else can write to that Redis"
     )
 
 
 def _in_ms(seconds: float | None) -> int | None:
-    """Return whole ms; a TTL above 0 is at least one, since 0 would have expired at once."""
+    """Return whole ms; a TTL above 0 is at least one ms, since 0 would expire at once."""
     return None if seconds is None else math.ceil(seconds * 1000)

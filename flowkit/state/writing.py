@@ -1,15 +1,14 @@
-"""Who writes to a store now, and the batches in which writes are put together.
+"""The writers of a store: one at a time, and batches that combine writes.
 
 Rules:
-- One writer at a time: a write, or a batch of them, has the entries for itself. Other threads of
-  this process wait for it, and after a while are told so instead of waiting for ever.
-- A run that is started within a batch works for the one that has opened it, and that one does
-  nothing else until the run is over. So the run's tasks and its recorder take part in the batch;
-  whoever waited for its end would wait for itself.
-- What a task of such a run writes is saved at once, with all that the batch has until then: a
-  start that must not happen twice has to be on the disk before it happens.
-- A child that is forked within a batch takes no part in it, and has locks of its own.
-- Nothing is written for a batch that is over: a task that was given up writes for itself.
+- There is one writer at a time: a write, or a batch of writes, has exclusive access. Other threads
+  of this process wait, with a timeout.
+- The thread that opened a batch waits for a run that it starts in the batch. So the tasks and the
+  recorder of the run take part in the batch; waiting for its end would be a deadlock.
+- A write of such a task is saved at once, with everything in the batch so far: the start of an
+  at-most-once task must be on disk before it happens.
+- A child that is forked in a batch does not take part in it, and has its own locks.
+- After the end of a batch, nothing is added to it: an abandoned task writes separately.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ LEAST_WAIT_S = 30.0
 
 
 class Writing:
-    """The turns of one store's writers.
+    """Mutual exclusion of the writers of one store.
 
-    ``file``: where the entries are, None for ``memory`` alone. ``timeout``: seconds, at least 30,
-    that a thread waits for its turn.
+    ``file``: the file of the entries, None for only ``memory``. ``timeout``: seconds that a thread
+    waits for its turn, at least 30.
     """
 
     def __init__(self, file: StateFile | None, memory: dict[str, Entry], timeout: float) -> None:
@@ -39,11 +38,11 @@ class Writing:
         self._timeout = min(max(timeout, LEAST_WAIT_S), TIMEOUT_MAX)
         self._turn = PerProcess(RLock)
         self._draft: Draft | None = None
-        self._owner = 0  # the thread whose draft it is
-        self._step = PerProcess(Lock)  # held for each change of the draft, and for its end
+        self._owner = 0  # the thread that opened the draft
+        self._step = PerProcess(Lock)  # held for each change of the draft and for its end
 
     def draft(self) -> Draft | None:
-        """Return what is being written, if what runs here takes part in that."""
+        """Return the current draft, if the calling code takes part in it."""
         draft = self._draft
         if draft is None or not draft.is_ours():
             return None
@@ -53,7 +52,7 @@ class Writing:
 
     @contextmanager
     def change(self) -> Iterator[Draft]:
-        """Change the entries, alone or as a step of a batch. Raises StateError."""
+        """Change the entries, separately or in the current batch. Raises StateError."""
         joined = self.draft()
         if joined is not None:
             with self._step.get():
@@ -68,7 +67,7 @@ class Writing:
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Put the changes of a ``with`` block together. Raises StateError."""
+        """Combine the changes of a ``with`` block. Raises StateError."""
         if self.draft() is not None:
             yield
             return

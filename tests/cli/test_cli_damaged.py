@@ -48,7 +48,7 @@ HONEST = {
     ("graph", "--run", "failed", "--format", "mermaid"): (0, ["flowchart", "breaks"]),
     ("graph", "--run", "failed", "--format", "dot"): (0, ["digraph", "breaks"]),
     ("graph", "--run", "failed", "--format", "svg"): (0, ["<svg", "breaks"]),
-    ("cancel", "failed"): (4, ["is over already"]),
+    ("cancel", "failed"): (4, ["is already over"]),
     ("resume", "failed", "--from-task", "\x1b[2J"): (4, ["has no task '\\x1b[2J'"]),
     ("status", "\x1b[2J"): (2, ["is not a run id"]),
     ("--\x1b[2J",): (2, ["No such option", "\\x1b[2J"]),

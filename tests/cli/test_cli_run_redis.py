@@ -113,7 +113,7 @@ def test_of_several_urls_it_takes_the_first_server_and_no_shard(
 ) -> None:
     """The namespace behind a # is then that of a shard, which refused the run's own scheduler."""
     link = Link(redis_server.url)
-    SchedulerStore(link, namespace, "s1", layout="0/2").lead(60_000)
+    SchedulerStore(link, namespace, "s1", layout="0/2").acquire_lease(60_000)
     try:
         urls = f"{redis_server.url}#{namespace} {redis_server.url}#{namespace}.2"
         done = flowkit("run", "chain.py", FLOWKIT_REDIS_URL=urls)

@@ -50,7 +50,7 @@ def test_the_same_id_is_the_same_run(talk: Run) -> None:
     assert json.loads(first.stdout) == json.loads(again.stdout)
     other = talk("submit", "wide.py", "--run-id", name)
     assert other.returncode == 4
-    assert f"Error: run '{name}' exists already" in other.stderr
+    assert f"Error: run '{name}' already exists" in other.stderr
 
 
 def test_a_failed_run_from_submit_to_resume(talk: Run, apps: Path) -> None:

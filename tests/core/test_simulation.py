@@ -17,13 +17,13 @@ def test_a_task_that_starts_before_its_upstream_tasks_are_over_is_found(
 ) -> None:
     """Each task is believed to wait for one upstream task less than it does."""
 
-    def forgetful(self: front.Front, graph: object, triggers: object) -> None:
+    def forgetful(self: front.Frontier, graph: object, triggers: object) -> None:
         sound(self, graph, triggers)  # type: ignore[arg-type]
         for task, waits in enumerate(self.waiting_for):
             self.waiting_for[task] = max(0, waits - 1)
 
-    sound = front.Front.__init__
-    monkeypatch.setattr(front.Front, "__init__", forgetful)
+    sound = front.Frontier.__init__
+    monkeypatch.setattr(front.Frontier, "__init__", forgetful)
     broken = simulate(range(100))
     assert any("queued too early" in str(error) for error in broken.values())
     first = min(broken)

@@ -10,7 +10,7 @@ from crash_seam import Process
 from crash_worker import quiet_log
 
 from flowkit.exceptions import LeaseLost, RedisUnavailable, StoreError
-from flowkit.protocol.fitness import check_fitness
+from flowkit.protocol.fitness import check_server
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.scheduler.daemon import _on_new_server
 from flowkit.scheduler.hints import QueueRepair
@@ -61,7 +61,7 @@ class SchedulerUnit:
         """Do what is due, as ``SchedulerDaemon`` does; return whether there was anything."""
         try:
             if not self._fit:
-                check_fitness(self._store.link)
+                check_server(self._store.link)
                 self._fit = True
             self._keep_lease()
             leadership = self._leader.leadership()

@@ -19,7 +19,7 @@ from flowkit.protocol.keys import Keys
 from flowkit.protocol.link import Link
 from flowkit.protocol.records import parse_record
 
-_RUNS = ("submit", "resume", "cancel", "apply", "stop_run", "turn_over", "reset", "promote")
+_RUNS = ("submit", "resume", "cancel", "apply", "stop_run", "end_tasks", "reset", "promote")
 WRITES = frozenset({*_RUNS, "claim", "complete", "release", "reap"})  # that change a record or run
 WINDOW = 4
 _ASKED = ("state", "stop", "failed")

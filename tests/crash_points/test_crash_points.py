@@ -30,7 +30,14 @@ SEED = os.environ.get("CRASH_SEED") or secrets.token_hex(4)
 MOST = {"redis": 60, "embedded": 12}
 # What no story makes anybody call: stores of state, what mends data that somebody has damaged, and
 # what only schedulers of several shards do (tests/explorer has it in every order).
-NOT_CALLED = {"keep_entry", "drop_entries", "expire_entries", "requeue", "set_aside", "pass_on"}
+NOT_CALLED = {
+    "set_state",
+    "delete_state",
+    "expire_state",
+    "requeue",
+    "quarantine_event",
+    "hand_over_lease",
+}
 
 
 @pytest.fixture(params=STORES)

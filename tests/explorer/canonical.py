@@ -44,7 +44,7 @@ def _keys(keys: Keys, schedulers: tuple[str, ...], lanes: tuple[tuple[str, int],
         now=0,
         submitted=0,
         tasks=tuple(
-            (task, one if one.letter == "R" or not one.lane else one._replace(lane="-"))
+            (task, one if one.code == "R" or not one.lane else one._replace(lane="-"))
             for task, one in keys.tasks
         ),
         wake=0,

@@ -154,10 +154,15 @@ _LAID_OUT: dict[str, Callable[..., list[Any]]] = {
         *_keys(deaths.executing),
     ],
     "retire": lambda worker, lanes: [worker, *lanes],
-    "lead": lambda scheduler, lease, shards="", layout="0/1": [scheduler, lease, layout, shards],
+    "acquire_lease": lambda scheduler, lease, shards="", layout="0/1": [
+        scheduler,
+        lease,
+        layout,
+        shards,
+    ],
     "stop_run": lambda scheduler, term, *args: [scheduler, term, RUN, *args],
-    "turn_over": lambda scheduler, term, letter, notify, tasks: [
-        *(scheduler, term, RUN, letter, int(notify), *tasks)
+    "end_tasks": lambda scheduler, term, code, notify, tasks: [
+        *(scheduler, term, RUN, code, int(notify), *tasks)
     ],
     "reset": lambda scheduler, term, last, tasks: [
         *(scheduler, term, RUN, int(last), "once", *tasks)

@@ -18,7 +18,7 @@ from flowkit.core.retry import Policy
 from flowkit.core.run import Run
 from flowkit.core.states import RunState, TaskState
 from flowkit.core.triggers import Trigger
-from flowkit.protocol.records import LETTER_OF, LETTERS, parse_record
+from flowkit.protocol.records import CODE_OF, STATE_OF, parse_record
 from flowkit.scheduler.active import Active
 from flowkit.scheduler.resuming import divide, held, may_be_held
 
@@ -39,7 +39,7 @@ class Memory(NamedTuple):
 
 
 Steps = tuple[tuple[Any, ...], ...]
-States = tuple[tuple[int, str], ...]  # task and its record's letter
+States = tuple[tuple[int, str], ...]  # task and its record's code
 Decision = tuple[Memory, Steps]
 
 
@@ -85,14 +85,14 @@ class Plan:
         return self._decide(self._new(), Run.start)
 
     def _told(self, memory: Memory, facts: States) -> Decision:
-        news = [(task, LETTERS[letter]) for task, letter in facts]
+        news = [(task, STATE_OF[code]) for task, code in facts]
         return self._decide(self._thaw(memory), lambda run: run.tasks_over(news))
 
     def _cancelled(self, memory: Memory) -> Decision:
         return self._decide(self._thaw(memory), Run.cancel)
 
     def _restored(self, states: States, stopping: str) -> Decision:
-        found = [(task, LETTERS[letter]) for task, letter in states]
+        found = [(task, STATE_OF[code]) for task, code in states]
         stop = RunState(stopping) if stopping else None
         return self._decide(self._new(), lambda run: run.restore(found, stop))
 
@@ -105,9 +105,9 @@ class Plan:
             for task in may_be_held(self.dag, named)
             if (record := keys.record(task))
         )
-        found = [(task, LETTERS[letter]) for task, letter in states]
+        found = [(task, STATE_OF[code]) for task, code in states]
         kept, again = divide(self.dag, found, named, held(records))
-        return tuple((task, LETTER_OF[state]) for task, state in kept), tuple(again)
+        return tuple((task, CODE_OF[state]) for task, state in kept), tuple(again)
 
     # -- down and up ----------------------------------------------------------------------------
 
@@ -116,11 +116,11 @@ class Plan:
 
     def _decide(self, run: Run, do: Callable[[Run], list[Command]]) -> Decision:
         steps = tuple(step for command in do(run) for step in self._steps(command, run))
-        front = run._front
+        frontier = run._frontier
         memory = Memory(
-            bytes(front.state),
-            tuple(front.waiting_for),
-            tuple(front.ready),
+            bytes(frontier.state),
+            tuple(frontier.waiting_for),
+            tuple(frontier.ready),
             run._dispatched,
             run._open,
             run._failed,
@@ -131,10 +131,10 @@ class Plan:
 
     def _thaw(self, memory: Memory) -> Run:
         run = self._new()
-        front = run._front
-        front.state[:] = memory.states
-        front.waiting_for = array("i", memory.waiting_for)
-        front.ready = deque(memory.ready)
+        frontier = run._frontier
+        frontier.state[:] = memory.states
+        frontier.waiting_for = array("i", memory.waiting_for)
+        frontier.ready = deque(memory.ready)
         _, _, _, run._dispatched, run._open, run._failed, run._stopping, run._finished = memory
         return run
 
@@ -150,7 +150,7 @@ class Plan:
             case StopRun(outcome, failed):
                 return (("stop", outcome.value, _text(failed)),)
             case MarkTasks(state, tasks):
-                return (("mark", LETTER_OF[state], tuple(tasks)),)
+                return (("mark", CODE_OF[state], tuple(tasks)),)
             case StopTasks(tasks):
                 return (("halt", tuple(tasks), run.outcome is RunState.CANCELLED),)
             case FinishRun(outcome, failed):

@@ -17,7 +17,7 @@ OVER = frozenset("SFUCK")
 class Record(NamedTuple):
     """A task's record. ``started`` and ``ended`` are numbers, or '' for none."""
 
-    letter: str
+    code: str
     attempt: int
     lane: str
     spent: str
@@ -25,7 +25,7 @@ class Record(NamedTuple):
     ended: Any = ""
 
     def text(self) -> str:
-        return f"{self.letter}{self.attempt},{self.lane},{self.spent},{self.started},{self.ended}"
+        return f"{self.code}{self.attempt},{self.lane},{self.spent},{self.started},{self.ended}"
 
 
 class Claim(NamedTuple):

@@ -50,13 +50,13 @@ def push_ready(
     d.wake += max(0, min(len(waiting), WAKE_BOUND) - d.wake)
 
 
-def end_attempt(d: Draft, task: int, record: Record, letter: str, spent: str) -> None:
+def end_attempt(d: Draft, task: int, record: Record, code: str, spent: str) -> None:
     d.tasks[task] = Record(
-        letter, record.attempt, record.lane, spent, record.started, d.now - d.submitted
+        code, record.attempt, record.lane, spent, record.started, d.now - d.submitted
     )
-    if letter == "F":
+    if code == "F":
         d.dead[task] = d.now
-    d.add_event((letter, f"{RUN} {task}"))
+    d.add_event((code, f"{RUN} {task}"))
 
 
 def queue_again(d: Draft, task: int, attempt: int, spent: str, claim: Claim) -> None:
@@ -67,4 +67,4 @@ def queue_again(d: Draft, task: int, attempt: int, spent: str, claim: Claim) -> 
 
 def running_on(d: Draft, lane: str, task: int) -> Record | None:
     record = d.tasks.get(task)
-    return record if record and record.letter == "R" and record.lane == lane else None
+    return record if record and record.code == "R" and record.lane == lane else None

@@ -21,15 +21,15 @@ Change = Callable[[Setup, State, Move], str | None]
 
 def starts_when_its_trigger_says(setup: Setup, keys: Keys) -> str | None:
     """What is or was dispatched has upstream tasks that came to what its trigger wants."""
-    letters = {task: record.letter for task, record in keys.tasks}
+    codes = {task: record.code for task, record in keys.tasks}
     plan = setup.plan
-    for task, letter in letters.items():
-        if letter not in "QRWSFK" or (letter == "K" and plan.names[task] not in setup.skippable):
+    for task, code in codes.items():
+        if code not in "QRWSFK" or (code == "K" and plan.names[task] not in setup.skippable):
             continue
-        upstream = [letters.get(one, "P") for one in plan.dag.graph.upstream(task)]
+        upstream = [codes.get(one, "P") for one in plan.dag.graph.upstream(task)]
         wanted = OVER if plan.triggers.get(task) is Trigger.ALL_OVER else WELL
         if not wanted.issuperset(upstream):
-            return f"task {plan.names[task]} is {letter} after upstream tasks {upstream}"
+            return f"task {plan.names[task]} is {code} after upstream tasks {upstream}"
     return None
 
 
@@ -40,26 +40,26 @@ def over_means_over(setup: Setup, keys: Keys) -> str | None:
     over = keys.field("state") != "running"
     if over == keys.active or over != keys.expiring or over != (keys.users == 0):
         return f"run {keys.field('state')}, active {keys.active}, expiring {keys.expiring}"
-    letters = {task: record.letter for task, record in keys.tasks}
-    if over and (len(letters) < len(setup.plan.names) or not OVER.issuperset(letters.values())):
-        return f"the run is {keys.field('state')} and its tasks are {letters}"
+    codes = {task: record.code for task, record in keys.tasks}
+    if over and (len(codes) < len(setup.plan.names) or not OVER.issuperset(codes.values())):
+        return f"the run is {keys.field('state')} and its tasks are {codes}"
     return None
 
 
 def ends_as_it_should(setup: Setup, keys: Keys) -> str | None:
     """The end of a run follows from the ends of its tasks."""
     outcome = keys.field("state")
-    letters = {record.letter for _, record in keys.tasks}
-    if outcome == "succeeded" and not WELL.issuperset(letters):
-        return f"the run succeeded with tasks {letters}"
-    if outcome == "failed" and ("F" not in letters or not keys.field("failed")):
-        return f"the run failed with tasks {letters} because of {keys.field('failed')!r}"
+    codes = {record.code for _, record in keys.tasks}
+    if outcome == "succeeded" and not WELL.issuperset(codes):
+        return f"the run succeeded with tasks {codes}"
+    if outcome == "failed" and ("F" not in codes or not keys.field("failed")):
+        return f"the run failed with tasks {codes} because of {keys.field('failed')!r}"
     if outcome == "cancelled" and keys.field("stop") != "cancelled":
         return "the run was cancelled and nobody asked for it"
     if outcome == "failed":
         for task, trigger in setup.plan.triggers.items():
             record = keys.record(task)
-            if trigger in GOES_ON and record and record.letter == "C":
+            if trigger in GOES_ON and record and record.code == "C":
                 return f"clean-up {setup.plan.names[task]} was left out"
     return None
 
@@ -67,7 +67,7 @@ def ends_as_it_should(setup: Setup, keys: Keys) -> str | None:
 def claims_and_records_agree(setup: Setup, keys: Keys) -> str | None:
     """A task runs exactly where one lane's claims name it, in a lane whose worker is known."""
     named = [(task, one.attempt, lane) for lane, _, held in keys.claims for task, one in held]
-    runs = [(task, one.attempt, one.lane) for task, one in keys.tasks if one.letter == "R"]
+    runs = [(task, one.attempt, one.lane) for task, one in keys.tasks if one.code == "R"]
     if sorted(named) != sorted(runs):
         return f"claims {named}, records {runs}"
     return None
@@ -76,7 +76,7 @@ def claims_and_records_agree(setup: Setup, keys: Keys) -> str | None:
 def who_runs_is_watched(setup: Setup, keys: Keys) -> str | None:
     """The worker of a task that runs has a lease, and its lane is known, so it can be reaped."""
     for task, record in keys.tasks:
-        if record.letter == "R":
+        if record.code == "R":
             worker = record.lane.partition(".")[0]
             if record.lane not in keys.lanes_of(worker) or keys.lease(worker) is None:
                 return f"task {task} runs on lane {record.lane}, which nobody watches"
@@ -90,7 +90,7 @@ def outcomes_stay(setup: Setup, state: State, move: Move) -> str | None:
         return None
     results = dict(after.results)
     for task, record in before.tasks:
-        if record.letter in OVER and after.record(task) != record:
+        if record.code in OVER and after.record(task) != record:
             return f"task {task} was {record.text()} and is {after.record(task)}"
     for task, result in before.results:
         if results.get(task) != result:
@@ -114,9 +114,9 @@ def a_new_attempt_has_a_reason(setup: Setup, state: State, move: Move) -> str | 
     """A task runs again under a new number, or it was not started: nothing runs twice as one."""
     for task, record in move.state.keys.tasks:
         before = state.keys.record(task)
-        if record.letter != "R" or before == record:
+        if record.code != "R" or before == record:
             continue
-        if before is None or (before.letter, before.attempt) != ("Q", record.attempt):
+        if before is None or (before.code, before.attempt) != ("Q", record.attempt):
             return f"task {task} was {before} and runs as {record.text()}"
         if _stopped(state.keys, before.spent):
             return f"task {task} is claimed in a run that is stopping"

@@ -8,7 +8,7 @@ from .model import OVER, Draft, Record
 from .pieces import Reply, leads, push_ready, stopped
 
 
-def lead(
+def acquire_lease(
     d: Draft, scheduler: str, lease: int, shards: int | None = None, layout: str = "0/1"
 ) -> Reply:
     """``shards``: that its process leads, None for a process of one."""
@@ -35,7 +35,7 @@ def lead(
     return ("TAKEN", term + 1, d.cursor)
 
 
-def pass_on(d: Draft, scheduler: str, term: int, lease: int, most: int) -> Reply:
+def hand_over_lease(d: Draft, scheduler: str, term: int, lease: int, most: int) -> Reply:
     if not leads(d, scheduler, term):
         return ("FENCED",)
     other = _standing_by(d, scheduler)
@@ -61,8 +61,8 @@ def stop_run(d: Draft, scheduler: str, term: int, outcome: str, failed: str) -> 
     return ("OK",)
 
 
-def turn_over(
-    d: Draft, scheduler: str, term: int, letter: str, notify: bool, tasks: tuple[int, ...]
+def end_tasks(
+    d: Draft, scheduler: str, term: int, code: str, notify: bool, tasks: tuple[int, ...]
 ) -> Reply:
     if not leads(d, scheduler, term):
         return ("FENCED",)
@@ -71,14 +71,14 @@ def turn_over(
     if d.field("state") == "running":
         for task in tasks:
             record = d.tasks.get(task) or Record("P", 0, "", "0")
-            if record.letter == "R":
+            if record.code == "R":
                 running.append(str(task))
                 if notify:
                     d.stops.setdefault(record.lane, set()).add((task, record.attempt))
-            elif record.letter == "P" or (letter == "C" and record.letter in "QW"):
-                d.tasks[task] = Record(letter, record.attempt, "", record.spent)
+            elif record.code == "P" or (code == "C" and record.code in "QW"):
+                d.tasks[task] = Record(code, record.attempt, "", record.spent)
                 over.append(str(task))
-            elif record.letter == letter:
+            elif record.code == code:
                 over.append(str(task))
     return ("OK", " ".join(over), " ".join(running))
 
@@ -104,7 +104,7 @@ def _queue(d: Draft, level: str, flags: str, tasks: tuple[int, ...]) -> None:
     for task in tasks:
         record, attempt, spent = d.tasks.get(task), 1, "0" + flags
         if record is not None:
-            if record.letter != "P":
+            if record.code != "P":
                 continue
             attempt, spent = record.attempt + 1, f"0/{record.attempt}{flags}"
         d.tasks[task] = Record("Q", attempt, "", spent)
@@ -130,7 +130,7 @@ def promote(d: Draft, scheduler: str, term: int, limit: int) -> Reply:
     for _, entry in due:
         task, attempt, level = entry
         record = d.tasks.get(task)
-        waits = record and record.letter == "W" and record.attempt + 1 == attempt
+        waits = record and record.code == "W" and record.attempt + 1 == attempt
         if waits and not stopped(d.field("stop"), record.spent):
             d.tasks[task] = Record("Q", attempt, "", record.spent)
             push_ready(d, level, [(task, attempt)])
@@ -146,10 +146,10 @@ def requeue(d: Draft, scheduler: str, term: int, entries: tuple[tuple[int, str],
     written = 0
     for task, level in entries:
         record = d.tasks.get(task)
-        if record is not None and record.letter == "Q":
+        if record is not None and record.code == "Q":
             push_ready(d, "!" if "!" in record.spent else level, [(task, record.attempt)])
             written += 1
-        elif record is not None and record.letter == "W":
+        elif record is not None and record.code == "W":
             d.delayed[task, record.attempt + 1, level] = d.submitted + record.ended
             written += 1
     return ("OK", written)
@@ -163,15 +163,15 @@ def reset(d: Draft, scheduler: str, term: int, last: bool, tasks: tuple[int, ...
     named = d.run["resuming"].split(" ")[1:]
     for task in tasks:
         record = d.tasks.get(task)
-        if record is None or record.letter not in OVER:
+        if record is None or record.code not in OVER:
             continue
-        may_have_started = record.letter in "FCS" and record.lane and "=" in record.spent
+        may_have_started = record.code in "FCS" and record.lane and "=" in record.spent
         if may_have_started and str(task) not in named:
-            if record.letter == "C":
-                d.tasks[task], d.errors[task] = record._replace(letter="F"), "once"
+            if record.code == "C":
+                d.tasks[task], d.errors[task] = record._replace(code="F"), "once"
                 d.dead[task] = d.now
             continue
-        if record.letter == "F":
+        if record.code == "F":
             d.dead.pop(task, None)
         d.tasks[task] = Record("P", record.attempt, "", "0")
         d.results.pop(task, None)

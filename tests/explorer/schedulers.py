@@ -73,8 +73,8 @@ def _passed_on(state: State, at: int) -> Iterator[Move]:
             continue
         keys, calls = state.keys, []
         for call in (
-            Call("lead", (other.id, system.LEASE, 0)),
-            Call("pass_on", (me.id, term, system.LEASE, 0)),
+            Call("acquire_lease", (other.id, system.LEASE, 0)),
+            Call("hand_over_lease", (me.id, term, system.LEASE, 0)),
         ):
             keys, reply = system.play(keys, call)
             calls.append((keys.now, call, reply))
@@ -99,7 +99,7 @@ def _standing_by(setup: Setup, state: State, at: int) -> Iterator[Move]:
             return found
         return with_(found, at, me._replace(term=reply[1], todo=(("takeover",),)))
 
-    yield from call_moves(setup, state, me.id, Call("lead", (me.id, LEASE)), after)
+    yield from call_moves(setup, state, me.id, Call("acquire_lease", (me.id, LEASE)), after)
 
 
 # -- a turn of the loop -----------------------------------------------------------------------
@@ -111,7 +111,7 @@ def _next_turn(setup: Setup, state: State, at: int) -> Iterator[Move]:
 
     me, keys = state.schedulers[at], state.keys
     if keys.leader is not None and keys.leader[0] == me.id and keys.leader[2] <= keys.now:
-        call = Call("lead", (me.id, LEASE))
+        call = Call("acquire_lease", (me.id, LEASE))
         yield from call_moves(setup, state, me.id, call, lambda found, reply: found)
     if keys.last_event > me.cursor and any(number > me.cursor for number, _ in keys.events):
         behind = settled(setup.plan, _reading(me, keys))
@@ -235,9 +235,9 @@ def _call(setup: Setup, me: Scheduler) -> Call | None:
         case "stop":
             return Call("stop_run", (*head, *args))
         case "mark":
-            return Call("turn_over", (*head, args[0], False, args[1]))
+            return Call("end_tasks", (*head, args[0], False, args[1]))
         case "halt":
-            return Call("turn_over", (*head, "C", args[1], args[0]))
+            return Call("end_tasks", (*head, "C", args[1], args[0]))
         case "reset":
             return Call("reset", (*head, True, args[0]))
         case "requeue":
@@ -261,7 +261,7 @@ def _read(plan: Plan, me: Scheduler, keys: Keys) -> Scheduler:
         found = ("states", keys.field("stop"), keys.field("resuming"))
         return me._replace(todo=(found, *rest))
     if verb == "states":
-        states: States = tuple((task, record.letter) for task, record in keys.tasks)
+        states: States = tuple((task, record.code) for task, record in keys.tasks)
         steps: Todo = ()
         stop, resuming = args
         if resuming:
@@ -286,10 +286,10 @@ def _missing(
     missing = []
     for task in dispatched:
         record, level = keys.record(task), plan.places[task][0]
-        if record is None or record.letter not in "QW":
+        if record is None or record.code not in "QW":
             continue
         entry: tuple[Any, ...] = (task, record.attempt)
-        if record.letter == "W":
+        if record.code == "W":
             entry = (task, record.attempt + 1, level)
         if entry not in listed:
             missing.append((task, level))

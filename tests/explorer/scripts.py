@@ -12,14 +12,14 @@ from functools import lru_cache
 from .model import DIGEST, RUN, Draft, Keys
 from .pieces import REMEMBERED, Call, Reply
 from .scheduler_scripts import (
+    acquire_lease,
     apply,
-    lead,
-    pass_on,
+    end_tasks,
+    hand_over_lease,
     promote,
     requeue,
     reset,
     stop_run,
-    turn_over,
 )
 from .worker_scripts import claim, complete, heartbeat, reap, release, retire
 
@@ -86,7 +86,7 @@ def lose_hints(d: Draft) -> Reply:
 SCRIPTS: dict[str, Callable[..., Reply]] = {
     one.__name__: one
     for one in (
-        submit, cancel, resume, heartbeat, claim, complete, release, reap, retire, lead, pass_on,
-        stop_run, turn_over, apply, promote, requeue, reset, lose_hints,
+        submit, cancel, resume, heartbeat, claim, complete, release, reap, retire, acquire_lease,
+        hand_over_lease, stop_run, end_tasks, apply, promote, requeue, reset, lose_hints,
     )
 }  # fmt: skip

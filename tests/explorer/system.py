@@ -186,7 +186,7 @@ def lapse(setup: Setup, state: State, who: str) -> tuple[State, tuple[Any, ...]]
             keys, reply = play(keys, call)
             calls.append((now, call, reply))
     if before.leader and before.leader[0] != who and before.leader[2] > before.now:
-        call = Call("lead", (before.leader[0], LEASE))
+        call = Call("acquire_lease", (before.leader[0], LEASE))
         keys, reply = play(keys, call)
         calls.append((now, call, reply))
     return state._replace(keys=keys), tuple(calls)

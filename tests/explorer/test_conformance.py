@@ -83,8 +83,8 @@ ANSWERS = {
     "submit OK", "submit EXISTS", "cancel OK", "cancel OVER", "resume OK",
     "heartbeat OK", "heartbeat DEAD", "claim OK", "claim UNKNOWN", "complete OK",
     "release OK", "reap OK", "reap FENCED", "reap UNKNOWN", "reap ALIVE",
-    "retire OK", "lead OK", "lead TAKEN", "lead HELD", "pass_on OK",
-    "stop_run OK", "stop_run FENCED", "turn_over OK",
+    "retire OK", "acquire_lease OK", "acquire_lease TAKEN", "acquire_lease HELD",
+    "hand_over_lease OK", "stop_run OK", "stop_run FENCED", "end_tasks OK",
     "apply OK", "apply FENCED", "promote OK", "promote FENCED", "reset OK", "requeue OK",
 }  # fmt: skip
 

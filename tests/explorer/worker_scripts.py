@@ -49,16 +49,16 @@ def _record_outcomes(d: Draft, lane: str, outcomes: tuple[tuple[str, str], ...])
     stop, stale, ended = d.field("stop"), [], {}
     before = dict(d.tasks)
     for token, payload in outcomes:
-        number, of, letter, *later = token.split(",")
+        number, of, code, *later = token.split(",")
         task, attempt = int(number), int(of)
         record = before.get(task)
-        anew = record and (record.letter, record.lane) == ("R", lane) and record.attempt != attempt
+        anew = record and (record.code, record.lane) == ("R", lane) and record.attempt != attempt
         if not anew:
             d.claims[lane].pop(task, None)
         if record is None or (record.attempt, record.lane) != (attempt, lane):
             stale.append(f"{RUN},{task}")
-        elif record.letter == "R":
-            written = _settle(d, task, record, letter, later)
+        elif record.code == "R":
+            written = _settle(d, task, record, code, later)
             if payload:
                 (d.results if written == "S" else d.errors)[task] = payload
             if payload and written == "S":
@@ -73,22 +73,22 @@ def _record_outcomes(d: Draft, lane: str, outcomes: tuple[tuple[str, str], ...])
 
 
 def _settle(d: Draft, task: int, record: Record, asked: str, later: list[str]) -> str:
-    """Write the record of an outcome; return its letter."""
-    letter, when, spent = asked, d.now, record.spent
+    """Write the record of an outcome; return its code."""
+    code, when, spent = asked, d.now, record.spent
     if asked in "WD":
-        letter = "F" if stopped(d.field("stop"), spent) else "W"
+        code = "F" if stopped(d.field("stop"), spent) else "W"
     if asked == "W" and "=" in spent:
-        letter = "F"
-    if letter == "W":
+        code = "F"
+    if code == "W":
         when = d.now + int(later[0])
         d.delayed[task, record.attempt + 1, later[2]] = when
     if asked == "D":
         head, count, tail = re.fullmatch(r"([\d/]*)\*?(\d*)(.*)", spent).groups()  # type: ignore[union-attr]
         spent = f"{head}*{int(count or 0) + 1}{tail}"
     d.tasks[task] = Record(
-        letter, record.attempt, record.lane, spent, record.started, when - d.submitted
+        code, record.attempt, record.lane, spent, record.started, when - d.submitted
     )
-    return letter
+    return code
 
 
 def _take_once(d: Draft, lane: str, call: int, limit: int, share: int) -> list[Any]:
@@ -107,7 +107,7 @@ def _take_once(d: Draft, lane: str, call: int, limit: int, share: int) -> list[A
 
 def _spent_now(d: Draft, task: int) -> str:
     record = d.tasks.get(task)
-    return record.spent if record and record.letter == "R" else "0"
+    return record.spent if record and record.code == "R" else "0"
 
 
 def _describe(d: Draft, taken: list[tuple[int, int, str]]) -> list[Any]:
@@ -165,7 +165,7 @@ def _take_popped(
         first.setdefault(task, attempt)
     for task, attempt in first.items():
         record = d.tasks.get(task)
-        if not record or (record.letter, record.attempt) != ("Q", attempt):
+        if not record or (record.code, record.attempt) != ("Q", attempt):
             continue
         if not stopped(d.field("stop"), record.spent):
             d.tasks[task] = Record("R", attempt, lane, record.spent, d.now - d.submitted)

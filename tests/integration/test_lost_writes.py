@@ -92,7 +92,7 @@ def test_results_that_are_deleted_fail_the_tasks_that_need_them(system: System) 
         wait_until("one is over", lambda: run.results() == {"one": 0.01})
         with client.shards[0].store() as store:
             store.link.call("DEL", store.keys.results(run.run_id))
-        with pytest.raises(RunLost, match="are gone from Redis"):
+        with pytest.raises(RunLost, match="are missing in Redis"):
             run.results()
         system.open_gate("a")
         assert run.wait(30) is RunState.FAILED

@@ -92,7 +92,7 @@ def test_forged_parameters_and_forged_runs_start_nothing(
             run = stranger.submit(two_steps() if not params else one_step(), params=params)
             assert run.wait(30) is RunState.FAILED
             assert run.error().error_type == "UntrustedValue"
-            assert "carries no signature" in run.error().error_message
+            assert "has no signature" in run.error().error_message
     assert place.executions() == []
 
 

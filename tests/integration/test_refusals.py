@@ -47,7 +47,7 @@ def test_submitting_a_run_twice_is_submitting_it_once(standing: System) -> None:
         assert first.wait_results(20) == {"say": "hi"}
         again = client.submit(say_dag("hi"), run_id="once")
         assert again.wait_results(20) == {"say": "hi"}
-        with pytest.raises(RunExists, match=r"'once' exists already.*another run_id"):
+        with pytest.raises(RunExists, match=r"'once' already exists.*another run_id"):
             client.submit(say_dag("something else"), run_id="once")
     assert len([one for one in standing.executions("say") if one.run == "once"]) == 1
 

@@ -195,7 +195,7 @@ def test_where_no_shard_was_appended_nothing_is_looked_for_elsewhere(
 ) -> None:
     link = Link(fake_server.url)
     for at in range(3):
-        SchedulerStore(link, f"{namespace}.{at}", "s1", layout=f"{at}/3").lead(60_000)
+        SchedulerStore(link, f"{namespace}.{at}", "s1", layout=f"{at}/3").acquire_lease(60_000)
     client = Client.connect(" ".join(urls[:3]), patience=0.1)
     run = moving_id(2, 3)
     (was,) = former_owners(run, 3)[1:2]
@@ -221,14 +221,14 @@ def test_a_client_with_another_list_is_refused(
 ) -> None:
     link = Link(fake_server.url)
     for at in range(2):
-        SchedulerStore(link, f"{namespace}.{at}", "s1", layout=f"{at}/2").lead(60_000)
+        SchedulerStore(link, f"{namespace}.{at}", "s1", layout=f"{at}/2").acquire_lease(60_000)
     connect(2)
     for wrong in (urls[:1], urls[:3], urls[1::-1], urls[1:2]):
         with pytest.raises(WrongShards) as caught:
             Client.connect(" ".join(wrong))
         message = str(caught.value)
         assert f"{redact_url(fake_server.url)} (namespace '{namespace}." in message
-        assert "give this one the list that the others have" in message
+        assert "give this process the list of the others" in message
 
 
 # -- a shard is away ------------------------------------------------------------------------------

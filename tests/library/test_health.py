@@ -37,7 +37,7 @@ def test_no_scheduler_leads(link: Link, capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_a_scheduler_leads(link: Link, namespace: str, capsys: pytest.CaptureFixture[str]) -> None:
-    SchedulerStore(link, namespace, "s1").lead(LEASE_MS)
+    SchedulerStore(link, namespace, "s1").acquire_lease(LEASE_MS)
     assert main(["scheduler"]) == 0
     assert capsys.readouterr().out == "a scheduler leads\n"
 
@@ -100,10 +100,10 @@ class TestSeveralShards:
     def test_each_has_to_be_led(
         self, link: Link, namespace: str, other: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        SchedulerStore(link, namespace, "s1", layout="0/2").lead(LEASE_MS)
+        SchedulerStore(link, namespace, "s1", layout="0/2").acquire_lease(LEASE_MS)
         assert main(["scheduler"]) == 1
         assert capsys.readouterr().err == "shard 1/2: no scheduler leads in this namespace\n"
-        SchedulerStore(link, other, "s1", layout="1/2").lead(LEASE_MS)
+        SchedulerStore(link, other, "s1", layout="1/2").acquire_lease(LEASE_MS)
         assert main(["scheduler"]) == 0
         told = "shard 0/2: a scheduler leads; shard 1/2: a scheduler leads\n"
         assert capsys.readouterr().out == told

@@ -62,7 +62,7 @@ def test_a_wrong_type_is_answered_with_a_sentence(call: Callable[[], Any], says:
         ),
         (
             lambda: Client.connect("rediss://h?ssl_ca_cert=x"),
-            "has an option 'ssl_ca_cert' that there is not; did you mean 'ssl_ca_certs'",
+            "has an unknown option 'ssl_ca_cert'; did you mean 'ssl_ca_certs'",
         ),
         (
             lambda: Client.connect("redis://h?ssl_ca_certs=x"),

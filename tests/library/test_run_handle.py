@@ -10,7 +10,7 @@ from flowkit import DAG, Client, RunHandle, Task, run_handle
 from flowkit.core.states import RunState
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import DAGError, RedisUnavailable, RunLost, RunNotFound, WaitTimeout
-from flowkit.protocol.client_store import Standing
+from flowkit.protocol.client_store import RunProgress
 from flowkit.protocol.namespace import drop_namespace
 
 
@@ -82,15 +82,15 @@ def test_a_parameter_that_cannot_be_stored_is_an_error_of_the_dag() -> None:
 
 def away_for(run: RunHandle, looks: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let Redis not answer the next looks at a run."""
-    left, standing = [None] * looks, run._standing
+    left, standing = [None] * looks, run._progress
 
-    def look(*, known: bool = False) -> Standing:
+    def look(*, known: bool = False) -> RunProgress:
         if left:
             left.pop()
             raise RedisUnavailable("cannot use Redis")
         return standing(known=known)
 
-    monkeypatch.setattr(run, "_standing", look)
+    monkeypatch.setattr(run, "_progress", look)
 
 
 def test_a_wait_outlasts_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -408,15 +408,15 @@ def test_the_address_of_a_redis_passes(url: str) -> None:
         ("redis://host/cache", "what follows the host is not the number of a database"),
         ("unix://", "the path of the socket is missing"),
         ("unix:///", "the path of the socket is missing"),
-        ("redis://h?protocol=3", "an option 'protocol' that flowkit does not take (it takes db,"),
+        ("redis://h?protocol=3", "an option 'protocol' that flowkit does not accept (it accepts"),
         ("redis://h?decode_responses=True", "an option 'decode_responses' that flowkit does not"),
-        ("redis://h?db=1&encoding=utf-16", "an option 'encoding' that flowkit does not take"),
-        ("redis://h?socket_timeout=0.1", "an option 'socket_timeout' that flowkit does not take"),
+        ("redis://h?db=1&encoding=utf-16", "an option 'encoding' that flowkit does not accept"),
+        ("redis://h?socket_timeout=0.1", "an option 'socket_timeout' that flowkit does not accept"),
         ("redis://h?health_check_interval=1", "an option 'health_check_interval' that flowkit"),
-        ("unix:///s?retry=3", "an option 'retry' that flowkit does not take"),
-        ("redis+sentinel://h/m?protocol=3", "an option 'protocol' that flowkit does not take"),
-        ("redis://h?%70rotocol=3", "an option 'protocol' that flowkit does not take"),
-        ("redis://h?a%0Ab=3", "an option '…' that flowkit does not take"),
+        ("unix:///s?retry=3", "an option 'retry' that flowkit does not accept"),
+        ("redis+sentinel://h/m?protocol=3", "an option 'protocol' that flowkit does not accept"),
+        ("redis://h?%70rotocol=3", "an option 'protocol' that flowkit does not accept"),
+        ("redis://h?a%0Ab=3", "an option '…' that flowkit does not accept"),
         ("redis://h?socket_connect_timeout=0", "its socket_connect_timeout is no number of sec"),
         ("redis://h?socket_connect_timeout=nan", "its socket_connect_timeout is no number of s"),
     ],
@@ -486,7 +486,7 @@ def test_one_place_is_no_two_shards(urls: str, twins: str) -> None:
         Settings(redis_url=urls)
     message = str(caught.value)
     assert message.startswith("redis_url (Settings(...)) is not allowed: " + twins)
-    assert "give each a namespace of its own behind a #" in message
+    assert "give each its own namespace after a #" in message
     assert "secret" not in message
 
 

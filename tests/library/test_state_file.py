@@ -119,7 +119,7 @@ def test_a_class_that_has_changed_since_is_an_error_that_names_the_key(path: Pat
     assert done.stdout.endswith("True\n")
     document["cache"]["point"]["value"] = "no base64 ☹"
     path.write_text(json.dumps(document))
-    with pytest.raises(IllegalValue, match="State 'point': the stored value is no base64"):
+    with pytest.raises(IllegalValue, match="State 'point': the stored value is not base64"):
         StateManager(path).get("point")
 
 
@@ -136,7 +136,7 @@ def test_what_set_never_writes_is_an_error_that_names_the_key(path: Path) -> Non
     listed = json.dumps({**entry, "metadata": fields, "packed": ["metadata"]})
     path.write_text(f'{{"cache": {{"deep": {deep}, "listed": {listed}}}}}')
     state = StateManager(path)
-    with pytest.raises(IllegalValue, match="State 'listed': the stored metadata is no dict"):
+    with pytest.raises(IllegalValue, match="State 'listed': the stored metadata is not a dict"):
         state.get_metadata("listed")
     with pytest.raises(IllegalValue, match="State 'deep' is nested too deeply"):
         state.get("deep")
@@ -197,7 +197,7 @@ def test_a_corrupt_file_is_kept_aside_with_a_warning_and_the_manager_starts_empt
     path.write_bytes(data)
     state = StateManager(path)
     (warning,) = [one for one in caplog.records if one.levelno == logging.WARNING]
-    assert "state.json is corrupt; it is kept as state.json.corrupt-" in warning.getMessage()
+    assert "state.json is corrupt; it was renamed to state.json.corrupt-" in warning.getMessage()
     assert state.get_all() == {}
     state.set("key", 1)
     (aside,) = path.parent.glob("state.json.corrupt-*")
@@ -217,9 +217,7 @@ def test_a_file_of_something_else_is_left_alone(tmp_path: Path, name: str, text:
     """A slip in the path took somebody's source file out of its place."""
     path = tmp_path / name
     path.write_text(text)
-    with pytest.raises(
-        StateError, match=f"{name} is a file of something else, and is left as it is"
-    ):
+    with pytest.raises(StateError, match=f"{name} is not a state file, and was not changed"):
         StateManager(path)
     assert names(tmp_path) == {name}
     assert path.read_text() == text

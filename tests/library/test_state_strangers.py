@@ -151,7 +151,7 @@ def test_a_file_that_another_account_has_planted_is_refused(shared: Path, name: 
     give_away(planted)
     message = refusal(shared / "state.json")
     assert f"{planted} belongs to " in message
-    assert "another account of this machine could have planted or changed it" in message
+    assert "another account of this machine could have created or changed it" in message
     assert "secret" not in planted.read_text()
 
 

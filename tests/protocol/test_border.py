@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from flowkit.core.policy_check import QUEUE
 from flowkit.protocol import decoding, limits, records
-from flowkit.protocol.decoding import Damaged
+from flowkit.protocol.decoding import CorruptData
 from flowkit.protocol.keys import RUN_ID
 from flowkit.protocol.records import parse_record
 
@@ -52,11 +52,11 @@ def test_what_python_reads_of_a_record_the_scripts_read_alike(data: bytes) -> No
     found = LUA[b"read_record"](data)
     try:
         record = parse_record(data)
-    except Damaged:
+    except CorruptData:
         return  # Python knows the states and the flags; the scripts hand both on
     assert found is not None
     state, attempt, lane, _, started, ended = found
-    assert records.LETTERS[state.decode()] is record.state
+    assert records.STATE_OF[state.decode()] is record.state
     assert (int(attempt), lane.decode()) == (record.attempt, record.lane)
     assert [int(time) if time else None for time in (started, ended)] == [
         record.started_ms,
@@ -103,7 +103,7 @@ def test_a_record_that_is_none() -> None:
 def test_what_python_takes_for_a_run_the_scripts_do_and_nothing_else(name: bytes) -> None:
     try:
         decoding.run_id(name)
-    except Damaged:
+    except CorruptData:
         assert not LUA[b"is_run"](name)
     else:
         assert LUA[b"is_run"](name)
@@ -214,7 +214,7 @@ def test_levels(text: bytes | None, read: bytes) -> None:
 @pytest.mark.parametrize("text", [b"", b"-1", b"1.5", b"0x10", b"inf", b"nan", b"9" * 16, b" 1"])
 def test_what_lua_takes_for_a_number_is_none_yet(text: bytes) -> None:
     assert LUA[b"read_time"](text) is None
-    with pytest.raises(Damaged):
+    with pytest.raises(CorruptData):
         decoding.number(text, "a time")
 
 

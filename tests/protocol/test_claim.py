@@ -29,7 +29,7 @@ class TestClaim:
 
     def test_it_tells_all_that_a_worker_must_know(self, world: World) -> None:
         world.submit(params=b"\x81\xa1a\x01")
-        world.lead()
+        world.acquire_lease()
         world.register()
         world.queue(2)
         (claim,) = world.claim()
@@ -57,7 +57,7 @@ class TestClaim:
     def test_a_lane_that_is_not_registered_gets_nothing(self, world: World) -> None:
         world.ready(0)
         before = world.dump()
-        with pytest.raises(LeaseLost, match=r"lane W\.7 is not registered any more"):
+        with pytest.raises(LeaseLost, match=r"lane W\.7 is no longer registered"):
             world.claim("W.7")
         assert world.dump() == before
 
@@ -102,7 +102,7 @@ class TestHints:
     def test_an_attempt_that_is_not_queued_any_more_is_dropped(self, world: World) -> None:
         world.ready(0, 1, 2)
         world.scheduler.stop_run("r1", RunState.CANCELLED)
-        world.raw("turn_over", "s1", 1, "r1", "C", "0", 0, 1, 2)
+        world.raw("end_tasks", "s1", 1, "r1", "C", "0", 0, 1, 2)
         assert world.claim() == []
         assert f"ready:{LIST}:5" not in world.dump()
         assert world.dump()["worker:W.0:claims"] == {"#": "1"}
@@ -255,7 +255,7 @@ class TestWakeTokens:
         """Ten runs of one task, queued at once, once woke a single worker of ten."""
         for number in range(10):
             world.submit(f"r{number}")
-        world.lead()
+        world.acquire_lease()
         world.apply(*(word for n in range(10) for word in ("queue", f"r{n}", LIST, "5", "", 1, 0)))
         assert len(world.dump()[f"wake:{LIST}"]) == 10
 
@@ -295,7 +295,7 @@ class TestWorkers:
     def test_the_reply_says_what_each_lane_holds_and_should_stop(self, world: World) -> None:
         world.running(0, 1, lanes=["W.0", "W.1"])
         world.client.cancel("r1")
-        assert world.raw("turn_over", "s1", 1, "r1", "C", "1", 0, 2)[2] == b"0"
+        assert world.raw("end_tasks", "s1", 1, "r1", "C", "1", 0, 2)[2] == b"0"
         pulse = world.worker.heartbeat("W", HOUR_MS, ["W.0", "W.1"])
         assert (pulse.held, pulse.stops) == ({"W.0": 2, "W.1": 0}, {"W.0": ["r1,0,1"]})
         assert world.worker.holdings("W.0") == [b"r1,0", b"r1,1"]

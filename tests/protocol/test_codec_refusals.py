@@ -263,7 +263,7 @@ def slotted() -> Any:
         (with_extra, "its attribute 'note' is no field and would be lost"),
         (slotted, "its slot 'secret' is no field and would be lost"),
         (half_set, "its field 'b' is not set"),
-        (lambda: Listing(), "it builds on a class that has a value of its own"),
+        (lambda: Listing(), "it inherits from a class that has its own value"),
         (lambda: tuple.__new__(Named, (1, 2)), "it does not hold one item per field"),
         (lambda: Moody(1), "no value today"),
     ],
@@ -285,7 +285,7 @@ def test_one_level_too_deep(wrap: Any) -> None:
     for _ in range(MAX_DEPTH + 1):
         value = wrap([value])
     fault = refused(value)
-    assert f"lies deeper than {MAX_DEPTH} levels. Flatten the value" in str(fault)
+    assert f"is nested deeper than {MAX_DEPTH} levels. Flatten the value" in str(fault)
     assert len(str(fault)) < 700
 
 
@@ -293,7 +293,7 @@ def test_absurd_depth_is_refused_without_recursion() -> None:
     value: Any = []
     for _ in range(100_000):
         value = [value]
-    assert "lies deeper than" in str(refused(value))
+    assert "is nested deeper than" in str(refused(value))
     while value:  # taken apart by hand: the interpreter would do it recursively
         value = value.pop()
 

@@ -101,13 +101,13 @@ class TestOutcomes:
         assert world.scheduler.lost_results("r1", []) is None
         assert list(world.worker.read_results("r1", [0, 1])) == [None, None]
 
-    @pytest.mark.parametrize("letter", ["F", "K"])
-    def test_failure_and_skip_end_the_task(self, world: World, letter: str) -> None:
+    @pytest.mark.parametrize("code", ["F", "K"])
+    def test_failure_and_skip_end_the_task(self, world: World, code: str) -> None:
         world.running(0)
-        world.complete(done(0, letter, payload=b"why"))
-        assert world.records() == {"0": f"{letter}1,W.0,0,0,0"}
+        world.complete(done(0, code, payload=b"why"))
+        assert world.records() == {"0": f"{code}1,W.0,0,0,0"}
         assert world.dump()["run:r1:errors"] == {"0": "why"}
-        assert world.events()[1:] == [{letter: "r1 0"}]
+        assert world.events()[1:] == [{code: "r1 0"}]
 
     def test_retry_waits_in_delayed_not_in_the_worker(self, world: World) -> None:
         world.running(0)
@@ -189,20 +189,18 @@ class TestFence:
         world.running(0)
         world.worker.reap_child("W.0", [], 3, b"")
         before = world.dump()
-        with pytest.raises(LeaseLost, match=r"lane W\.0 is not registered"):
+        with pytest.raises(LeaseLost, match=r"lane W\.0 is no longer registered"):
             world.complete(done(0))
         assert world.dump() == before
 
-    @pytest.mark.parametrize("letter", ["S", "F", "K", "W", "D"])
-    def test_an_outcome_that_is_recorded_already_is_no_news(
-        self, world: World, letter: str
-    ) -> None:
+    @pytest.mark.parametrize("code", ["S", "F", "K", "W", "D"])
+    def test_an_outcome_that_is_recorded_already_is_no_news(self, world: World, code: str) -> None:
         world.running(0)
-        world.complete(done(0, letter, payload=b"x"))
+        world.complete(done(0, code, payload=b"x"))
         before = world.dump()
         for _ in range(3):
             world.now += 1000
-            assert world.complete(done(0, letter, payload=b"x")).stale == []
+            assert world.complete(done(0, code, payload=b"x")).stale == []
             assert world.dump() == before
 
     def test_an_outcome_of_a_run_whose_data_is_gone(self, world: World) -> None:
@@ -215,11 +213,11 @@ class TestFence:
 class TestStoppingRun:
     """In a run that is stopping nothing is retried or given back any more."""
 
-    @pytest.mark.parametrize("letter", ["W", "D"])
-    def test_a_retry_becomes_a_failure(self, world: World, letter: str) -> None:
+    @pytest.mark.parametrize("code", ["W", "D"])
+    def test_a_retry_becomes_a_failure(self, world: World, code: str) -> None:
         world.running(0)
         world.scheduler.stop_run("r1", RunState.FAILED)
-        world.complete(done(0, letter, payload=b"error"))
+        world.complete(done(0, code, payload=b"error"))
         found = world.dump()
         assert found["run:r1:tasks"]["0"].startswith("F1,W.0,0")
         assert found["events"][-1] == {"F": "r1 0"}
@@ -229,7 +227,7 @@ class TestStoppingRun:
     def test_success_still_counts_and_clears_the_stop(self, world: World) -> None:
         world.running(0, 1)
         world.client.cancel("r1")
-        world.raw("turn_over", "s1", 1, "r1", "C", "1", 0, 1)
+        world.raw("end_tasks", "s1", 1, "r1", "C", "1", 0, 1)
         assert world.dump()["worker:W.0:stops"] == {"r1,0,1", "r1,1,1"}
         world.complete(done(0, payload=b"result"))
         found = world.dump()
@@ -239,7 +237,7 @@ class TestStoppingRun:
     def test_what_is_released_becomes_cancelled(self, world: World) -> None:
         world.running(0, 1)
         world.client.cancel("r1")
-        world.raw("turn_over", "s1", 1, "r1", "C", "1", 0, 1)
+        world.raw("end_tasks", "s1", 1, "r1", "C", "1", 0, 1)
         world.now += 7
         assert world.worker.release("W.0", ["r1,0"]) == 1
         found = world.dump()

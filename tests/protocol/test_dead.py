@@ -33,11 +33,11 @@ def test_what_a_worker_reports_as_failed_is_listed_by_its_time(world: World) -> 
     assert dead(world) == {"r1,0": START + 7}
 
 
-@pytest.mark.parametrize("letter", ["W", "D"])
-def test_so_is_a_retry_that_a_stopping_run_does_not_grant(world: World, letter: str) -> None:
+@pytest.mark.parametrize("code", ["W", "D"])
+def test_so_is_a_retry_that_a_stopping_run_does_not_grant(world: World, code: str) -> None:
     world.running(0, 1)
     world.scheduler.stop_run("r1", world.client.read_run("r1").state.FAILED, 1)
-    world.complete(done(0, letter, payload=ERROR))
+    world.complete(done(0, code, payload=ERROR))
     assert list(dead(world)) == ["r1,0"]
 
 
@@ -82,13 +82,13 @@ class TestForgetting:
         return world
 
     def test_what_has_not_failed_any_more_goes(self, listed: World) -> None:
-        assert listed.scheduler.forget_dead(0, 100) == (3, 0)
+        assert listed.scheduler.prune_dead_letters(0, 100) == (3, 0)
         assert list(dead(listed)) == ["r1,1", "r1,3"]
 
     def test_a_long_list_is_gone_through_in_parts(self, listed: World) -> None:
         rank, went = 0, []
         for _ in range(3):
-            dropped, rank = listed.scheduler.forget_dead(rank, 2)
+            dropped, rank = listed.scheduler.prune_dead_letters(rank, 2)
             went.append((dropped, rank))
         assert went == [(2, 0), (1, 1), (0, 0)]
         assert list(dead(listed)) == ["r1,1", "r1,3"]

@@ -8,7 +8,7 @@ import pytest
 
 from flowkit.core.states import RunState
 from flowkit.protocol import decoding, limits
-from flowkit.protocol.decoding import Damaged
+from flowkit.protocol.decoding import CorruptData
 
 DIGITS = {"tasks": limits.TASK_DIGITS, "times": limits.TIME_DIGITS}
 
@@ -77,7 +77,7 @@ def test_what_flowkit_writes_is_read(
 
 @pytest.mark.parametrize(("parse", "data"), REFUSED)
 def test_anything_else_is_refused(parse: Callable[[object], object], data: object) -> None:
-    with pytest.raises(Damaged):
+    with pytest.raises(CorruptData):
         parse(data)
 
 
@@ -86,7 +86,7 @@ def test_no_resume_names_no_task() -> None:
 
 
 def test_an_error_quotes_little_of_a_value() -> None:
-    with pytest.raises(Damaged) as error:
+    with pytest.raises(CorruptData) as error:
         decoding.run_id(b"x\n" * 1_000_000)
     assert len(str(error.value)) < 300
     assert "\n" not in str(error.value)

@@ -33,7 +33,7 @@ def test_a_denial_in_a_script_names_no_script_and_says_whose_user_it_seems_to_be
     assert str(error) == (
         "Redis at redis://shop-worker:***@redis:6379/0 does not allow this: a script may not run "
         "a command that it needs. By its name, 'shop-worker' is the user of the role 'worker'. "
-        "Use that of the role that this program has, or give it all rights of its role: see "
+        "Use the user of the role that this program has, or give it all rights of its role: see "
         "docs/howto/secure-redis.md#a-user-for-each-role"
     )
 
@@ -56,7 +56,7 @@ def test_a_user_of_no_known_role_is_to_be_given_its_rights() -> None:
         (
             "AUTH <password> called without any password configured for the default user. Are you "
             "sure your configuration is correct?",
-            "correct? It has no password for this user: leave it out",
+            "correct? It has no password for this user: omit it",
         ),
     ],
 )

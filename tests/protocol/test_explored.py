@@ -12,7 +12,7 @@ LEASE_MS = 500
 def test_a_worker_that_came_back_is_not_forgotten_with_what_it_holds(world: World) -> None:
     """The scheduler saw it expired without lanes; before it retired it, it had one and a claim."""
     world.submit()
-    world.lead()
+    world.acquire_lease()
     world.worker.heartbeat("W", LEASE_MS, [], b"about")
     world.queue(0)
     world.now += LEASE_MS
@@ -27,7 +27,7 @@ def test_a_worker_that_came_back_is_not_forgotten_with_what_it_holds(world: Worl
 def test_a_lane_of_a_worker_that_was_forgotten_claims_nothing(world: World) -> None:
     """The same, but it had claimed nothing yet: nobody would reap what it claims later."""
     world.submit()
-    world.lead()
+    world.acquire_lease()
     world.queue(0)
     world.worker.heartbeat("W", LEASE_MS, ["W.0"], b"about")
     assert world.scheduler.retire(b"W", []) is True
@@ -38,9 +38,9 @@ def test_a_lane_of_a_worker_that_was_forgotten_claims_nothing(world: World) -> N
 def test_an_end_that_is_sent_again_does_not_end_a_resumed_run(world: World) -> None:
     """The reply to the first one was lost, and a client resumed the run before the second."""
     world.submit()
-    world.lead()
+    world.acquire_lease()
     world.client.cancel("r1")
-    world.scheduler.turn_over("r1", TaskState.CANCELLED, [0, 1, 2, 3], notify=True)
+    world.scheduler.end_tasks("r1", TaskState.CANCELLED, [0, 1, 2, 3], notify=True)
     world.finish(outcome="cancelled")
     world.client.resume("r1")
     before = world.dump()
@@ -55,7 +55,7 @@ def test_an_end_that_is_sent_again_does_not_end_a_resumed_run(world: World) -> N
 def test_a_broken_run_ends_though_it_was_resumed(world: World) -> None:
     """Its graph cannot be read, so that nothing of it can be made pending; it has no counts."""
     world.submit()
-    world.lead()
+    world.acquire_lease()
     world.finish(outcome="failed", failed=0)
     world.client.resume("r1")
     world.apply("finish", "r1", "failed", "", "")

@@ -14,7 +14,7 @@ FAILED, CANCELLED = RunState.FAILED, RunState.CANCELLED
 def stopped(world: World) -> World:
     """A run that a failure has stopped. Task 0 is an ordinary one, task 1 goes on."""
     world.submit()
-    world.lead()
+    world.acquire_lease()
     world.register()
     world.queue(0)
     world.queue(1, flags="+")

@@ -23,7 +23,7 @@ from flowkit.core.graph import Graph
 from flowkit.core.retry import Policy
 from flowkit.exceptions import DAGError, StoreError
 from flowkit.protocol import graphs
-from flowkit.protocol.decoding import Damaged
+from flowkit.protocol.decoding import CorruptData
 from flowkit.protocol.graph_file import Allowance, open_graph
 from flowkit.protocol.graphs import digest_of, pack_graph, unpack_graph, unpack_names
 
@@ -142,9 +142,9 @@ def test_a_graph_for_which_memory_does_not_suffice_is_not_damaged(
         raise MemoryError
 
     monkeypatch.setattr(graphs, "_graph", without_memory)
-    with pytest.raises(StoreError, match="memory does not suffice to read a graph") as caught:
+    with pytest.raises(StoreError, match="not enough memory to read a graph") as caught:
         unpack_graph(pack_graph(compiled()))
-    assert not isinstance(caught.value, Damaged)
+    assert not isinstance(caught.value, CorruptData)
     assert isinstance(caught.value, MemoryError)
 
 
@@ -214,16 +214,26 @@ def test_names_and_arguments_that_no_task_can_have_are_refused(changes: dict[str
 @pytest.mark.parametrize(
     ("limit", "most", "changes", "why"),
     [
-        ("MAX_TASKS", 2, {}, "it has 3 tasks, and 2 are the most"),
-        ("MAX_TASKS", 9, {"policies": [POLICY] * 4}, "it has 4 policies, and 3 are the most"),
-        ("MAX_TASKS", 9, {"refs": ["m:f"] * 4}, "it has 4 functions, and 3 are the most"),
+        ("MAX_TASKS", 2, {}, "it has 3 tasks; the limit is 2"),
+        (
+            "MAX_TASKS",
+            9,
+            {"policies": [POLICY] * 4},
+            "it has 4 policies; the limit is 3",
+        ),
+        ("MAX_TASKS", 9, {"refs": ["m:f"] * 4}, "it has 4 functions; the limit is 3"),
         ("MAX_TASKS", 3, {"up_at": bytes(20)}, "more than 4 numbers in a row"),
         ("MAX_TASKS", 3, {"policy_of": bytes(16)}, "more than 3 numbers in a row"),
         ("MAX_EDGES", 1, {"up": bytes(8)}, "more than 1 numbers in a row"),
         ("MAX_REF", 3, {"refs": ["long"]}, "more than 3 characters"),
         ("MAX_GRAPH_BYTES", 100_000, {"kwargs": [[0, bytes(200_000)]]}, "BufferFull"),
         ("MAX_REF", 100, {"name": "n" * 401}, "max_str_len"),
-        ("MAX_TASKS", 3, {"kwargs": [[0, b""]] * 4}, "it has 4 arguments, and 3 are the most"),
+        (
+            "MAX_TASKS",
+            3,
+            {"kwargs": [[0, b""]] * 4},
+            "it has 4 arguments; the limit is 3",
+        ),
         ("MAX_TASKS", 3, {"name": ["x"]}, "max_array_len"),
         ("MAX_TASKS", 3, {"name": {"x": 1}}, "max_map_len"),
         ("MAX_TASKS", 3, {"name": msgpack.ExtType(1, b"xy")}, "max_ext_len"),

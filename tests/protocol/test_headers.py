@@ -126,12 +126,12 @@ def everything_sent() -> list[tuple[str, int]]:
     worker.check_rights()
     scheduler.check_rights()
     link.reply = [b"OK", 1, -1]
-    scheduler.lead(1)
+    scheduler.acquire_lease(1)
     link.reply = [b"NOBODY"]
-    scheduler.pass_on(1, 1, 0)
+    scheduler.hand_over_lease(1, 1, 0)
     link.reply = [b"OK"]
     scheduler.apply("", [])
-    scheduler.set_aside(["1-1 nonsense"])
+    scheduler.quarantine_event(["1-1 nonsense"])
     link.reply = [b"NONE"]
     scheduler.last_event()
     link.reply = [b"OK", 0, 0]
@@ -140,17 +140,17 @@ def everything_sent() -> list[tuple[str, int]]:
     scheduler.requeue("r", [(0, "default", "5")])
     scheduler.promote(1)
     scheduler.forget([])
-    scheduler.forget_dead(0, 1)
-    scheduler.tidy(0, 10)
+    scheduler.prune_dead_letters(0, 1)
+    scheduler.drop_stale_entries(0, 10)
     link.reply = [b"OK", b"", b""]
-    scheduler.turn_over("r", TaskState.CANCELLED, [1], notify=True)
+    scheduler.end_tasks("r", TaskState.CANCELLED, [1], notify=True)
     link.reply = [b"OK"]
     worker.reap_child("W.0", [], 3, b"")
     scheduler.reap("W.0", 3, b"")
     entries = EntryStore(link, "n", "state")
-    entries.keep("e", b"value", b"", 1)
+    entries.set("e", b"value", b"", 1)
     link.reply = [b"OK", 0]
-    entries.drop(["e"])
+    entries.delete(["e"])
     link.reply = [b"OK"]
     entries.expire()
     return list(link.sent)

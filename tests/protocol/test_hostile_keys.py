@@ -14,7 +14,7 @@ from world import HOUR_MS, LIST, World, done
 
 from flowkit.core.states import RunState, TaskState
 from flowkit.exceptions import StoreError, UnfitRedis
-from flowkit.protocol.decoding import Damaged
+from flowkit.protocol.decoding import CorruptData
 from flowkit.protocol.fitness import check_layout, check_schema
 from flowkit.protocol.once import lost_once
 
@@ -35,7 +35,7 @@ def no_list(world: World, *keys: str) -> None:
         world.link.call("SET", key, "another type of value")
 
 
-def letters(world: World) -> str:
+def codes(world: World) -> str:
     return "".join(record[0] for _, record in sorted(world.records().items()))
 
 
@@ -46,20 +46,20 @@ def test_outcomes_are_recorded_where_no_hint_can_be_written(spoiled: World) -> N
     spoiled.running(0, 1, 2)
     no_list(spoiled, spoiled.keys.delayed(), spoiled.keys.prefix + "dead")
     spoiled.complete(done(0, "W"), done(1, "F"), done(2))
-    assert letters(spoiled) == "WFS"
+    assert codes(spoiled) == "WFS"
 
 
 def test_tasks_are_queued_where_no_worker_can_be_woken(spoiled: World) -> None:
     no_list(spoiled, spoiled.keys.wake(LIST))
     spoiled.ready(0, 1)
-    assert letters(spoiled) == "QQ"
+    assert codes(spoiled) == "QQ"
     assert len(spoiled.claim()) == 2
 
 
 def test_a_cancel_goes_on_where_a_worker_cannot_be_told_to_stop(spoiled: World) -> None:
     spoiled.running(0, 1)
     no_list(spoiled, spoiled.keys.stops("W.0"))
-    assert spoiled.raw("turn_over", "s1", 1, "r1", "C", "1", 0, 1) == [b"OK", b"", b"0 1"]
+    assert spoiled.raw("end_tasks", "s1", 1, "r1", "C", "1", 0, 1) == [b"OK", b"", b"0 1"]
     pulse = spoiled.worker.heartbeat("W", HOUR_MS, ["W.0"])
     assert (pulse.held, pulse.stops) == ({"W.0": 2}, {})
 
@@ -76,7 +76,7 @@ def test_upkeep_goes_on_beside_a_ready_list_that_is_none(spoiled: World) -> None
     spoiled.queue(1, level="9")
     no_list(spoiled, spoiled.keys.ready(LIST, "9"))
     spoiled.finish()
-    assert spoiled.scheduler.tidy(0, 100) == (1, 0)
+    assert spoiled.scheduler.drop_stale_entries(0, 100) == (1, 0)
 
 
 def test_upkeep_looks_at_a_bounded_number_of_entries(spoiled: World) -> None:
@@ -85,13 +85,13 @@ def test_upkeep_looks_at_a_bounded_number_of_entries(spoiled: World) -> None:
         entries = [f"gone,{task},1" for task in range(count)]
         spoiled.link.call("RPUSH", spoiled.keys.ready(LIST, level), *entries)
     spoiled.link.call("HSET", spoiled.keys.levels(), LIST, "95")
-    assert spoiled.scheduler.tidy(0, 2000)[0] == 1100
+    assert spoiled.scheduler.drop_stale_entries(0, 2000)[0] == 1100
 
 
 def test_what_is_no_task_leaves_the_list_of_dead_tasks(spoiled: World) -> None:
     spoiled.ready()
     spoiled.link.call("ZADD", spoiled.keys.prefix + "dead", 1, b"\xff", 2, b"r1", 3, b"r|1,0")
-    assert spoiled.scheduler.forget_dead(0, 10) == (3, 0)
+    assert spoiled.scheduler.prune_dead_letters(0, 10) == (3, 0)
 
 
 # -- errors of one run ----------------------------------------------------------------------------
@@ -104,7 +104,7 @@ def test_tasks_end_where_their_errors_cannot_be_written(spoiled: World) -> None:
     no_list(spoiled, spoiled.keys.errors("r1"))
     spoiled.worker.release("W.0", ["r1,1"], lost_once("nobody knows"))
     spoiled.worker.reap_child("W.0", ["r1,0"], 1, b"lost")
-    assert letters(spoiled) == "FF"
+    assert codes(spoiled) == "FF"
 
 
 def test_a_run_is_resumed_where_its_errors_are_none(spoiled: World) -> None:
@@ -114,7 +114,7 @@ def test_a_run_is_resumed_where_its_errors_are_none(spoiled: World) -> None:
     spoiled.client.resume("r1")
     no_list(spoiled, spoiled.keys.errors("r1"), spoiled.keys.prefix + "dead")
     spoiled.scheduler.reset("r1", [0])
-    assert letters(spoiled) == "PS"
+    assert codes(spoiled) == "PS"
 
 
 # -- records and claims ---------------------------------------------------------------------------
@@ -135,16 +135,16 @@ def test_a_record_that_is_none_is_not_written_anew_as_an_end(spoiled: World, rec
     spoiled.link.call("HSET", spoiled.keys.tasks("r1"), 0, record)
     spoiled.complete(done(0), done(1))
     assert spoiled.records()["0"] == record
-    assert letters(spoiled) == "RS"
+    assert codes(spoiled) == "RS"
     assert spoiled.worker.holdings("W.0") == []
 
 
 def test_a_damaged_record_has_an_end_when_its_run_is_cancelled(spoiled: World) -> None:
     spoiled.ready(0)
     spoiled.link.call("HSET", spoiled.keys.tasks("r1"), 0, b"\xff")
-    ended = spoiled.scheduler.turn_over("r1", TaskState.CANCELLED, [0, 1], notify=True)
+    ended = spoiled.scheduler.end_tasks("r1", TaskState.CANCELLED, [0, 1], notify=True)
     assert ended == ([0, 1], [])
-    assert letters(spoiled) == "CC"
+    assert codes(spoiled) == "CC"
 
 
 def test_a_claim_that_is_none_is_not_handed_out_again(spoiled: World) -> None:
@@ -159,7 +159,7 @@ def test_a_claim_that_is_none_is_not_handed_out_again(spoiled: World) -> None:
 
 def test_what_another_graph_led_to_is_not_carried_out(spoiled: World) -> None:
     spoiled.submit()
-    spoiled.lead()
+    spoiled.acquire_lease()
     commands = ["begin", "r1", "0" * 64, "queue", "r1", LIST, "5", "", 1, 0]
     commands += ["progress", "r1", "x=1", "finish", "r1", "failed", "", "x=1"]
     refused: list[str] = []
@@ -170,7 +170,7 @@ def test_what_another_graph_led_to_is_not_carried_out(spoiled: World) -> None:
 def test_a_run_that_is_over_does_not_begin(spoiled: World) -> None:
     """In the memory of a scheduler nothing would ever end it."""
     graph = spoiled.submit().digest
-    spoiled.lead()
+    spoiled.acquire_lease()
     assert spoiled.scheduler.apply("", ["begin", "r1", graph]) == []
     spoiled.finish()
     assert spoiled.scheduler.apply("", ["begin", "r1", graph]) == ["r1"]
@@ -178,7 +178,7 @@ def test_a_run_that_is_over_does_not_begin(spoiled: World) -> None:
 
 def test_the_end_of_a_run_lets_go_of_no_graph_that_is_none(spoiled: World) -> None:
     spoiled.submit()
-    spoiled.lead()
+    spoiled.acquire_lease()
     spoiled.link.call("HSET", spoiled.keys.prefix + "graphs", "x", 5)
     spoiled.link.call("HSET", spoiled.keys.run("r1"), "graph", "x")
     spoiled.finish()
@@ -190,7 +190,7 @@ def test_runs_begin_and_end_where_the_users_of_their_graph_are_no_number(
     spoiled: World, users: str
 ) -> None:
     graph = spoiled.submit("r1").digest
-    spoiled.lead()
+    spoiled.acquire_lease()
     spoiled.link.call("HSET", spoiled.keys.prefix + "graphs", graph, users)
     spoiled.submit("r2")
     for run in ("r1", "r2"):
@@ -202,7 +202,7 @@ def test_runs_begin_and_end_where_the_users_of_their_graph_are_no_number(
 @pytest.mark.parametrize("need", ["x", "nan", "1e30", HUGE])
 def test_a_graph_is_not_needed_for_longer_than_a_number_says(spoiled: World, need: str) -> None:
     graph = spoiled.submit().digest
-    spoiled.lead()
+    spoiled.acquire_lease()
     spoiled.link.call("HSET", spoiled.keys.prefix + "graphs", graph + "!", need)
     spoiled.finish()
     assert 0 < spoiled.link.call("PTTL", spoiled.keys.graph(graph)) <= HOUR_MS
@@ -213,17 +213,17 @@ def test_a_graph_is_not_needed_for_longer_than_a_number_says(spoiled: World, nee
 
 @pytest.mark.parametrize("line", [f"s2,{HUGE},9999999999999", f"s2,0,{HUGE}", "s2,x,y", "\udcff"])
 def test_who_stands_by_in_a_line_that_is_none_does_not(spoiled: World, line: str) -> None:
-    spoiled.lead()
+    spoiled.acquire_lease()
     spoiled.link.call(
         "SET", spoiled.keys.prefix + "standby", line.encode("utf-8", "surrogateescape")
     )
-    assert spoiled.scheduler.lead(HOUR_MS, 3).standby == -1
-    assert spoiled.scheduler.pass_on(spoiled.scheduler.term, HOUR_MS, 9) is None
+    assert spoiled.scheduler.acquire_lease(HOUR_MS, 3).standby == -1
+    assert spoiled.scheduler.hand_over_lease(spoiled.scheduler.term, HOUR_MS, 9) is None
 
 
 def test_a_layout_longer_than_any_is_none(spoiled: World) -> None:
     spoiled.link.call("SET", spoiled.keys.layout(), f"{HUGE}/1/1")
-    assert spoiled.scheduler.lead(HOUR_MS).leads
+    assert spoiled.scheduler.acquire_lease(HOUR_MS).leads
 
 
 # -- what the stores make of it -------------------------------------------------------------------
@@ -243,7 +243,7 @@ def test_records_of_one_run_that_are_none_hide_no_others(spoiled: World) -> None
     no_list(spoiled, spoiled.keys.tasks("r2"))
     found = dict(spoiled.scheduler.read_records_of({"r1": [0], "r2": [0]}))
     assert [record.state for _, record in found["r1"]] == [TaskState.QUEUED]
-    with pytest.raises(Damaged, match="WRONGTYPE"):
+    with pytest.raises(CorruptData, match="WRONGTYPE"):
         list(found["r2"])
 
 
@@ -252,13 +252,13 @@ def test_an_error_that_says_nothing_of_a_key_is_no_damage_of_it(spoiled: World) 
     reads = [("HGET", spoiled.keys.run("r1"), "state"), ("HGET", spoiled.keys.run("r2"))]
     with pytest.raises(StoreError, match="wrong number of arguments") as error:
         spoiled.link.batch_each(reads)
-    assert not isinstance(error.value, Damaged)
+    assert not isinstance(error.value, CorruptData)
 
 
 def test_more_records_than_a_run_has_tasks_are_not_read(spoiled: World) -> None:
     spoiled.ready(0, 1, 2)
     assert len(spoiled.scheduler.read_states("r1", 3)) == 3
-    with pytest.raises(Damaged, match="records of more than its 2 tasks"):
+    with pytest.raises(CorruptData, match="records of more than its 2 tasks"):
         spoiled.scheduler.read_states("r1", 2)
 
 
@@ -282,5 +282,5 @@ def test_a_format_that_is_none_is_refused_in_few_words(spoiled: World) -> None:
 def test_a_layout_that_is_none_keeps_nobody_out(spoiled: World, layout: str) -> None:
     spoiled.link.call("SET", spoiled.keys.layout(), layout.encode("utf-8", "surrogateescape"))
     assert check_layout(spoiled.link, spoiled.namespace, "0/1") == 1
-    assert spoiled.scheduler.lead(HOUR_MS).leads
+    assert spoiled.scheduler.acquire_lease(HOUR_MS).leads
     assert spoiled.link.call("GET", spoiled.keys.layout()) == b"0/1/1"

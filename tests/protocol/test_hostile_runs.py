@@ -79,7 +79,7 @@ def two(world: World) -> Iterator[World]:
     """A bad and a good run of four tasks each, with a leader and a worker of two lanes."""
     world.submit("bad")
     world.submit("good")
-    world.lead()
+    world.acquire_lease()
     world.register(lanes=["W.0", "W.1"])
     yield world
     for key in ("run:bad", "run:bad:tasks", "run:bad:results", "run:bad:errors"):
@@ -89,8 +89,8 @@ def two(world: World) -> Iterator[World]:
 def finish_both(world: World) -> None:
     """End both runs as a scheduler would, with all upkeep in between."""
     world.apply("progress", "bad", "x=1", "progress", "good", "x=1")
-    world.scheduler.tidy(0, 100)
-    world.scheduler.forget_dead(0, 100)
+    world.scheduler.drop_stale_entries(0, 100)
+    world.scheduler.prune_dead_letters(0, 100)
     world.apply("finish", "bad", "failed", "", "", "finish", "good", "succeeded", "", "succeeded=4")
     world.scheduler.forget([b"bad", b"good"])
 
@@ -155,7 +155,7 @@ def test_what_is_spoiled_can_be_cancelled_and_resumed_without_an_error_of_a_scri
     two.queue(0, 1, run="bad")
     spoil(two)
     two.raw("cancel", "bad")
-    two.raw("turn_over", "s1", 1, "bad", "C", "1", 0, 1, 2, 3)
+    two.raw("end_tasks", "s1", 1, "bad", "C", "1", 0, 1, 2, 3)
     two.raw("apply", "s1", 1, "", "finish", "bad", "cancelled", "", "")
     two.raw("resume", "bad", "request", "")
     two.raw("reset", "s1", 1, "bad", "1", b"once", 0, 1, 2, 3)
@@ -262,7 +262,7 @@ def test_a_heartbeat_tells_a_bounded_number_of_stops(two: World) -> None:
 )
 def test_a_lease_that_cannot_be_read_is_nobodys(world: World, lease: bytes) -> None:
     world.link.call("SET", world.keys.leader(), lease)
-    assert world.scheduler.lead(1000).leads
+    assert world.scheduler.acquire_lease(1000).leads
 
 
 @pytest.mark.parametrize("cursor", [b"", b"x", b"\xff", b"9" * 5000, b"99999999999999999999-1"])
@@ -278,12 +278,12 @@ def test_a_cursor_that_cannot_be_right_is_the_beginning(world: World, cursor: by
 def test_a_lease_that_lasts_longer_than_any_is_over(world: World) -> None:
     """Written once, it kept every scheduler from leading until the year 5138."""
     world.link.call("SET", world.keys.leader(), "somebody,1,99999999999999")
-    assert world.scheduler.lead(3000).leads
+    assert world.scheduler.acquire_lease(3000).leads
 
 
 def test_a_lease_of_an_ordinary_length_is_held(world: World) -> None:
     world.link.call("SET", world.keys.leader(), f"somebody,1,{world.now + 3000}")
-    assert not world.scheduler.lead(3000).leads
+    assert not world.scheduler.acquire_lease(3000).leads
 
 
 @pytest.mark.parametrize("run", ["bad:tasks", "bad:results", "bad:tasks:results"])

@@ -64,7 +64,7 @@ def stopping(world: World) -> None:
 
 def gone(world: World) -> None:
     world.submit()
-    world.lead()
+    world.acquire_lease()
     world.link.call("DEL", world.keys.run("r1"))
 
 
@@ -78,17 +78,17 @@ def cast_off(world: World) -> None:
 
 def led(world: World) -> None:
     world.submit()
-    world.lead()
+    world.acquire_lease()
 
 
 def awaited(world: World) -> None:
     """Somebody stands by for the lease, with no shard of its own."""
-    world.lead()
-    world.raw("lead", "s2", HOUR_MS, "0/1", 0)
+    world.acquire_lease()
+    world.raw("acquire_lease", "s2", HOUR_MS, "0/1", 0)
 
 
-def complete_args(letter: str) -> Callable[[World], tuple[object, ...]]:
-    token = done(0, letter).token
+def complete_args(code: str) -> Callable[[World], tuple[object, ...]]:
+    token = done(0, code).token
     return lambda world: ("W.0", 2, 5, 1, 1, LIST, "r1", 1, token, "payload")
 
 
@@ -96,7 +96,7 @@ ENTRY = ("state", "e", "value", "")
 
 
 def kept(world: World) -> None:
-    world.raw("keep_entry", *ENTRY, HOUR_MS)
+    world.raw("set_state", *ENTRY, HOUR_MS)
     world.now += HOUR_MS
 
 
@@ -129,17 +129,29 @@ CASES = {
     ),
     "reset": Case(resumed, "reset", lambda world: ("s1", 1, "r1", "1", "once", 0, 1), b"OK", b"OK"),
     "stop_run": Case(led, "stop_run", lambda world: ("s1", 1, "r1", "failed", 2), b"OK", b"OK"),
-    "turn_over": Case(
-        stopping, "turn_over", lambda world: ("s1", 1, "r1", "C", "1", 0, 1, 2), b"OK", b"OK"
+    "end_tasks": Case(
+        stopping, "end_tasks", lambda world: ("s1", 1, "r1", "C", "1", 0, 1, 2), b"OK", b"OK"
     ),
-    "forget_dead": Case(failed, "forget_dead", lambda world: ("s1", 1, 0, 9), b"OK", b"OK"),
+    "prune_dead_letters": Case(
+        failed, "prune_dead_letters", lambda world: ("s1", 1, 0, 9), b"OK", b"OK"
+    ),
     "forget": Case(gone, "forget", lambda world: ("s1", 1, "r1"), b"OK", b"OK"),
-    "tidy": Case(cast_off, "tidy", lambda world: ("s1", 1, 0, 10), b"OK", b"OK"),
-    "lead": Case(
-        lambda world: None, "lead", lambda world: ("s1", HOUR_MS, "0/1", ""), b"TAKEN", b"OK"
+    "drop_stale_entries": Case(
+        cast_off, "drop_stale_entries", lambda world: ("s1", 1, 0, 10), b"OK", b"OK"
     ),
-    "lead, giving up": Case(led, "lead", lambda world: ("s1", 0, "0/1", ""), b"OK", b"OK"),
-    "pass_on": Case(awaited, "pass_on", lambda world: ("s1", 1, HOUR_MS, 0), b"OK", b"FENCED"),
+    "acquire_lease": Case(
+        lambda world: None,
+        "acquire_lease",
+        lambda world: ("s1", HOUR_MS, "0/1", ""),
+        b"TAKEN",
+        b"OK",
+    ),
+    "acquire_lease, giving up": Case(
+        led, "acquire_lease", lambda world: ("s1", 0, "0/1", ""), b"OK", b"OK"
+    ),
+    "hand_over_lease": Case(
+        awaited, "hand_over_lease", lambda world: ("s1", 1, HOUR_MS, 0), b"OK", b"FENCED"
+    ),
     "apply, queue": Case(led, "apply", lambda world: ("s1", 1, "", *QUEUE_ALL), b"OK", b"OK"),
     "apply, cursor": Case(led, "apply", lambda world: ("s1", 1, "9-9"), b"OK", b"OK"),
     "apply, finish": Case(
@@ -152,7 +164,9 @@ CASES = {
     "apply, progress": Case(
         led, "apply", lambda world: ("s1", 1, "", "progress", "r1", "x=1"), b"OK", b"OK"
     ),
-    "set_aside": Case(led, "set_aside", lambda world: ("s1", 1, "1-1 nonsense"), b"OK", b"OK"),
+    "quarantine_event": Case(
+        led, "quarantine_event", lambda world: ("s1", 1, "1-1 nonsense"), b"OK", b"OK"
+    ),
     "apply, begin": Case(
         led, "apply", lambda world: ("s1", 1, "", "begin", "r1", "0" * 64), b"OK", b"OK"
     ),
@@ -168,10 +182,10 @@ CASES = {
         lambda world: world.ready(0, 1), "claim", lambda world: ("W.0", 1, 1, 1, LIST), b"OK", b"OK"
     ),
     **{
-        f"complete, {letter}": Case(
-            lambda world: world.running(0), "complete", complete_args(letter), b"OK", b"OK"
+        f"complete, {code}": Case(
+            lambda world: world.running(0), "complete", complete_args(code), b"OK", b"OK"
         )
-        for letter in "SHFKWD"
+        for code in "SHFKWD"
     },
     "complete, cached": Case(
         lambda world: world.running(0),
@@ -210,12 +224,12 @@ CASES = {
         b"OK",
         b"UNKNOWN",
     ),
-    "keep_entry": Case(
-        lambda world: None, "keep_entry", lambda world: (*ENTRY, HOUR_MS), b"OK", b"OK"
+    "set_state": Case(
+        lambda world: None, "set_state", lambda world: (*ENTRY, HOUR_MS), b"OK", b"OK"
     ),
-    "keep_entry, expired": Case(kept, "keep_entry", lambda world: (*ENTRY, 0), b"OK", b"OK"),
-    "drop_entries": Case(kept, "drop_entries", lambda world: ("state", "e"), b"OK", b"OK"),
-    "expire_entries": Case(kept, "expire_entries", lambda world: ("state", 10), b"OK", b"OK"),
+    "set_state, expired": Case(kept, "set_state", lambda world: (*ENTRY, 0), b"OK", b"OK"),
+    "delete_state": Case(kept, "delete_state", lambda world: ("state", "e"), b"OK", b"OK"),
+    "expire_state": Case(kept, "expire_state", lambda world: ("state", 10), b"OK", b"OK"),
     "retire": Case(
         lambda world: world.register(), "retire", lambda world: ("W", "W.0"), b"OK", b"OK"
     ),
@@ -278,7 +292,7 @@ def test_a_claim_sent_again_answers_with_the_same_attempts(world: World) -> None
 def test_who_turns_tasks_over_again_hears_the_same(world: World) -> None:
     """A scheduler whose reply was lost, or that died, must still learn what is over."""
     stopping(world)
-    case = CASES["turn_over"]
+    case = CASES["end_tasks"]
     assert [case.send(world) for _ in range(TIMES)] == [[b"OK", b"1 2", b"0"]] * TIMES
 
 

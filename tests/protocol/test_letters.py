@@ -12,7 +12,7 @@ import pytest
 from world import LIST, START, World, done
 
 from flowkit.core.states import TASK_TABLE, TaskEvent, TaskState
-from flowkit.protocol.records import LETTERS
+from flowkit.protocol.records import STATE_OF
 
 SEEDS = {
     "P": "P1,,0,,", "Q": "Q1,,0,,", "R": "R1,W.0,0,0,", "W": "W1,W.0,0,0,0",
@@ -24,16 +24,16 @@ E = TaskEvent
 Act = tuple[Callable[[World], object], set[TaskEvent]]
 
 
-def outcome(letter: str) -> Callable[[World], object]:
-    return lambda world: world.complete(done(0, letter))
+def outcome(code: str) -> Callable[[World], object]:
+    return lambda world: world.complete(done(0, code))
 
 
 def reap(*executing: str, most: int = 3) -> Callable[[World], object]:
     return lambda world: world.worker.reap_child("W.0", executing, most, b"error")
 
 
-def turn_over(letter: str) -> Callable[[World], object]:
-    return lambda world: world.raw("turn_over", "s1", 1, "r1", letter, "1", 0)
+def end_tasks(code: str) -> Callable[[World], object]:
+    return lambda world: world.raw("end_tasks", "s1", 1, "r1", code, "1", 0)
 
 
 ACTS: dict[str, Act] = {
@@ -49,40 +49,40 @@ ACTS: dict[str, Act] = {
     "reap, idle": (reap(), {E.RELEASE, E.CANCEL}),
     "reap, executing": (reap("r1,0"), {E.RELEASE, E.CANCEL}),
     "reap, too often": (reap("r1,0", most=1), {E.FAIL, E.CANCEL}),
-    "turn over C": (turn_over("C"), {E.CANCEL}),
-    "turn over U": (turn_over("U"), {E.BLOCK}),
-    "turn over K": (turn_over("K"), {E.SKIP}),
+    "turn over C": (end_tasks("C"), {E.CANCEL}),
+    "turn over U": (end_tasks("U"), {E.BLOCK}),
+    "turn over K": (end_tasks("K"), {E.SKIP}),
     "promote": (lambda world: world.scheduler.promote(10), {E.DUE}),
     "requeue": (lambda world: world.scheduler.requeue("r1", [(0, LIST, "5")]), set()),
     "reset": (lambda world: world.scheduler.reset("r1", [0]), {E.RESUME}),
 }
 
 
-def transition(world: World, letter: str, act: str) -> tuple[str, str]:
-    """Put task 0 in a state with all hints pointing at it, act, and return both letters."""
-    world.link.call("HSET", world.keys.tasks("r1"), "0", SEEDS[letter])
+def transition(world: World, code: str, act: str) -> tuple[str, str]:
+    """Put task 0 in a state with all hints pointing at it, act, and return both codes."""
+    world.link.call("HSET", world.keys.tasks("r1"), "0", SEEDS[code])
     world.link.call("RPUSH", world.keys.ready(LIST, "5"), "r1,0,1")
     world.link.call("HSET", world.keys.levels(), LIST, "5")
     world.link.call("ZADD", world.keys.delayed(), START, f"r1,0,2,{LIST},5")
     world.link.call("HSET", world.keys.claims("W.0"), "#", "0", "r1,0", f"1,0,{LIST},5")
     ACTS[act][0](world)
-    return letter, world.records()["0"][0]
+    return code, world.records()["0"][0]
 
 
 @pytest.fixture
 def all_made(world: World, request: pytest.FixtureRequest) -> set[tuple[str, str, str]]:
-    """(act, letter before, letter after) of every act on every state; ``request.param`` stops."""
+    """(act, code before, code after) of every act on every state; ``request.param`` stops."""
     world.submit()
-    world.lead()
+    world.acquire_lease()
     world.register()
     world.link.call("HSET", world.keys.run("r1"), "resuming", "1")
     made = set()
     for act in ACTS:
-        for letter in SEEDS:
+        for code in SEEDS:
             if request.param:
                 world.link.call("HSET", world.keys.run("r1"), "stop", "failed")
             world.link.call("HSET", world.keys.run("r1"), "resuming", "1")
-            made.add((act, *transition(world, letter, act)))
+            made.add((act, *transition(world, code, act)))
     return made
 
 
@@ -93,7 +93,7 @@ def test_no_script_makes_a_transition_that_the_table_lacks(
     illegal = [
         f"{act}: {before} -> {after}"
         for act, before, after in all_made
-        if before != after and (LETTERS[before], LETTERS[after]) not in allowed(ACTS[act][1])
+        if before != after and (STATE_OF[before], STATE_OF[after]) not in allowed(ACTS[act][1])
     ]
     assert illegal == []
 
@@ -106,7 +106,7 @@ def allowed(events: set[TaskEvent]) -> set[tuple[TaskState, TaskState]]:
 def test_the_scripts_together_make_every_transition(
     all_made: set[tuple[str, str, str]],
 ) -> None:
-    made = {(LETTERS[before], LETTERS[after]) for _, before, after in all_made}
+    made = {(STATE_OF[before], STATE_OF[after]) for _, before, after in all_made}
     # A running task is cancelled only when it is given back in a run that is stopping.
     stopping_only = {(TaskState.RUNNING, TaskState.CANCELLED)}
     missing = {(old, new) for (old, _), new in TASK_TABLE.items()} - made - stopping_only

@@ -105,7 +105,7 @@ class TestOutages:
             elif way == "batch":
                 assert link.batch([("GET", "x"), ("SET", "a", "1")]) == [None, b"OK"]
             else:
-                reply = link.script(script("lead"), "{n}:", (5, "s1", 1000, "0/1", ""))
+                reply = link.script(script("acquire_lease"), "{n}:", (5, "s1", 1000, "0/1", ""))
                 assert reply == [b"TAKEN", 1, b"0"]
         assert len(links.outages) == 1
         word = "maxmemory" if kind == "OOM" else "read only replica"
@@ -227,7 +227,7 @@ class TestLostReplies:
         world, proxy = cut
         world.link.call("PING")
         proxy.lose(b"EVALSHA")
-        reply = world.scheduler.lead(1000)
+        reply = world.scheduler.acquire_lease(1000)
         assert (reply.leads, reply.term, proxy.lost) == (True, 1, 1)
 
 
@@ -241,9 +241,9 @@ class TestForgottenScripts:
         made.link.close()
 
     def test_a_flush_between_calls(self, world: World) -> None:
-        world.lead()
+        world.acquire_lease()
         world.link.call("SCRIPT", "FLUSH")
-        world.lead()
+        world.acquire_lease()
         assert world.scheduler.term == 1
 
     def test_a_flush_before_a_pipeline(self, world: World) -> None:

@@ -89,7 +89,7 @@ class TestTransitions:
     def test_queued_to_cancelled(self, world: World) -> None:
         world.ready(0)
         write(world, 0, f"Q1,,0^,,{MORE}")
-        over, _ = world.scheduler.turn_over("r1", TaskState.CANCELLED, [0], notify=True)
+        over, _ = world.scheduler.end_tasks("r1", TaskState.CANCELLED, [0], notify=True)
         assert over == [0]
         assert world.records()["0"] == "C1,,0^,,"
 

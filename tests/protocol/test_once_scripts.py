@@ -21,8 +21,8 @@ def once(world: World) -> World:
     return world
 
 
-def letters(reaped: list[tuple[str, int, str]]) -> dict[int, str]:
-    return {task: letter for _, task, letter in reaped}
+def codes(reaped: list[tuple[str, int, str]]) -> dict[int, str]:
+    return {task: code for _, task, code in reaped}
 
 
 def errors(world: World) -> dict[str, Any]:
@@ -33,12 +33,12 @@ def errors(world: World) -> dict[str, Any]:
 def child_died(world: World, *executing: int, blame: str = "") -> dict[int, str]:
     keys = [f"r1,{task}" for task in executing]
     died = world.worker.reap_child("W.0", keys, MOST, b"lost", blame=blame, once=b"once")
-    return letters(died)
+    return codes(died)
 
 
 def worker_died(world: World) -> dict[int, str]:
     world.link.call("ZADD", world.keys.workers(), world.now, "W")
-    return letters(world.scheduler.reap("W.0", MOST, b"lost", b"once"))
+    return codes(world.scheduler.reap("W.0", MOST, b"lost", b"once"))
 
 
 def test_what_a_dead_child_was_executing_has_failed_and_the_rest_goes_back(once: World) -> None:
@@ -129,7 +129,7 @@ class TestResume:
     def test_what_has_started_stays_and_what_has_not_is_pending(self, once: World) -> None:
         once.complete(done(0, "F"))
         once.worker.release("W.0", ["r1,1"])
-        once.raw("turn_over", "s1", 1, "r1", "C", "0", 1)
+        once.raw("end_tasks", "s1", 1, "r1", "C", "0", 1)
         assert self.resumed(once) == {"0": "F1,W.0,0=,0,0", "1": "P1,,0,,"}
 
     def test_what_succeeded_keeps_its_result(self, once: World) -> None:

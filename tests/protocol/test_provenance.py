@@ -65,7 +65,7 @@ def test_every_changed_byte_is_noticed() -> None:
 
 
 def test_processes_that_disagree_are_told_so() -> None:
-    assert "carries no signature" in refused(ONE, PACKED, RESULT)
+    assert "has no signature" in refused(ONE, PACKED, RESULT)
     assert "FLOWKIT_SIGNING_KEY='NEW OLD'" in refused(
         Provenance([OTHER]), ONE.sign(PACKED, RESULT), RESULT
     )

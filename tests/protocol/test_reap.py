@@ -23,7 +23,7 @@ def executing(world: World, *tasks: int, known: bool = True) -> dict[int, str]:
     keys = [f"r1,{task}" for task in tasks]
     reaped = world.worker.reap_child("W.0", keys, MOST, b"lost", known=known)
     assert {run for run, _, _ in reaped} <= {"r1"}
-    return {task: letter for _, task, letter in reaped}
+    return {task: code for _, task, code in reaped}
 
 
 class TestBlame:
@@ -63,13 +63,13 @@ class TestBlame:
     ) -> None:
         world.running(0)
         world.link.call("HSET", world.keys.tasks("r1"), "0", f"R1,W.0,0{flags},0,")
-        letters = []
-        while letters[-1:] != ["F"]:
-            letters.append(executing(world)[0])
-            assert len(letters) < 9, "it is claimed without end"
+        codes = []
+        while codes[-1:] != ["F"]:
+            codes.append(executing(world)[0])
+            assert len(codes) < 9, "it is claimed without end"
             world.register()
             world.claim()
-        assert letters == ["Q", "Q", "D", "D", "F"]
+        assert codes == ["Q", "Q", "D", "D", "F"]
         assert world.dump()["run:r1:errors"] == {"0": "lost"}
 
     def test_an_orderly_end_makes_no_suspects(self, world: World) -> None:
@@ -154,7 +154,7 @@ class TestWhatIsTakenBack:
     def test_in_a_stopping_run_it_ends_as_cancelled(self, world: World) -> None:
         world.running(0, 1)
         world.client.cancel("r1")
-        world.raw("turn_over", "s1", 1, "r1", "C", "1", 0, 1)
+        world.raw("end_tasks", "s1", 1, "r1", "C", "1", 0, 1)
         assert executing(world, 0) == {0: "C", 1: "C"}
         found = world.dump()
         assert found["run:r1:tasks"] == {"0": "C1,W.0,0,0,0", "1": "C1,W.0,0,0,0"}

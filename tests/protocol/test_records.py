@@ -13,10 +13,10 @@ from flowkit.core.shorten import MAX_MESSAGE
 from flowkit.core.states import TaskState
 from flowkit.exceptions import StoreError
 from flowkit.protocol.records import (
-    LETTER_OF,
-    LETTERS,
+    CODE_OF,
     MAX_TRACEBACK,
     PENDING,
+    STATE_OF,
     ErrorInfo,
     Spent,
     TaskRecord,
@@ -38,9 +38,9 @@ def written(spent: Spent) -> str:
     )
 
 
-def test_every_state_has_one_letter() -> None:
-    assert set(LETTERS.values()) == set(TaskState)
-    assert {LETTER_OF[state] for state in TaskState} == set(LETTERS)
+def test_every_state_has_one_code() -> None:
+    assert set(STATE_OF.values()) == set(TaskState)
+    assert {CODE_OF[state] for state in TaskState} == set(STATE_OF)
 
 
 @given(SPENT)
@@ -78,19 +78,19 @@ def test_only_real_failures_count() -> None:
     assert Spent(deaths=1, base=3, put_off=2).failures(7) == 1
 
 
-@pytest.mark.parametrize("letter", LETTERS)
+@pytest.mark.parametrize("code", STATE_OF)
 @given(
     attempt=COUNTS,
     lane=st.sampled_from(["", "W.0", "a1b2.12a"]),
     spent=SPENT,
     times=st.tuples(TIMES, TIMES),
 )
-def test_a_record_of_each_letter(
-    letter: str, attempt: int, lane: str, spent: Spent, times: tuple[int | None, int | None]
+def test_a_record_of_each_code(
+    code: str, attempt: int, lane: str, spent: Spent, times: tuple[int | None, int | None]
 ) -> None:
     started, ended = ("" if at is None else str(at) for at in times)
-    text = f"{letter}{attempt},{lane},{written(spent)},{started},{ended}"
-    assert parse_record(text.encode()) == TaskRecord(LETTERS[letter], attempt, lane, spent, *times)
+    text = f"{code}{attempt},{lane},{written(spent)},{started},{ended}"
+    assert parse_record(text.encode()) == TaskRecord(STATE_OF[code], attempt, lane, spent, *times)
 
 
 def test_no_record_is_a_pending_task() -> None:

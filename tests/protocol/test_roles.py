@@ -57,7 +57,7 @@ def sent_by_health_check(server: EmbeddedServer, namespace: str, role: str) -> s
     """Return the commands that a health check of a role that works sends."""
     commands: set[str] = set()
     link = Link(server.url)
-    SchedulerStore(link, namespace, "s1").lead(60_000)
+    SchedulerStore(link, namespace, "s1").acquire_lease(60_000)
     about: bytes = msgpack.packb({"host": "h"})
     WorkerStore(link, namespace).heartbeat("w0000001", 60_000, [], about)
     for name in ("_exchange", "_exchange_all"):

@@ -1,4 +1,4 @@
-"""The scheduler's scripts: lead, apply, turn_over, promote, requeue, and their fence."""
+"""The scheduler's scripts: acquire_lease, apply, end_tasks, promote, requeue, and their fence."""
 
 from __future__ import annotations
 
@@ -22,70 +22,70 @@ def rival(world: World, name: str = "s2") -> SchedulerStore:
 class TestLead:
     def test_taking_renewing_and_taking_over(self, world: World) -> None:
         other = rival(world)
-        assert world.scheduler.lead(1000) == LeaseReply(True, 1, cursor="0")
+        assert world.scheduler.acquire_lease(1000) == LeaseReply(True, 1, cursor="0")
         assert world.dump() == {"leader": f"s1,1,{START + 1000}", "layout": "0/1/1", EXPIRING: []}
         world.now += 600
-        assert other.lead(1000) == LeaseReply(False, holder="s1", left_ms=400)
-        assert world.scheduler.lead(1000) == LeaseReply(True, 1)
+        assert other.acquire_lease(1000) == LeaseReply(False, holder="s1", left_ms=400)
+        assert world.scheduler.acquire_lease(1000) == LeaseReply(True, 1)
         world.now += 1000
-        assert other.lead(1000) == LeaseReply(True, 2, cursor="0")
-        assert world.scheduler.lead(1000) == LeaseReply(False, holder="s2", left_ms=1000)
+        assert other.acquire_lease(1000) == LeaseReply(True, 2, cursor="0")
+        assert world.scheduler.acquire_lease(1000) == LeaseReply(False, holder="s2", left_ms=1000)
         assert world.dump()["leader"] == f"s2,2,{world.now + 1000}"
 
     def test_a_lease_that_nobody_took_can_be_renewed_late(self, world: World) -> None:
-        world.scheduler.lead(1000)
+        world.scheduler.acquire_lease(1000)
         world.now += 5000
-        assert world.scheduler.lead(1000) == LeaseReply(True, 1)
+        assert world.scheduler.acquire_lease(1000) == LeaseReply(True, 1)
 
     def test_giving_up_lets_another_one_in_at_once(self, world: World) -> None:
-        world.scheduler.lead(1000)
+        world.scheduler.acquire_lease(1000)
         assert world.client.has_leader() is True
-        world.scheduler.lead(0)
+        world.scheduler.acquire_lease(0)
         assert world.client.has_leader() is False
-        assert rival(world).lead(1000) == LeaseReply(True, 2, cursor="0")
+        assert rival(world).acquire_lease(1000) == LeaseReply(True, 2, cursor="0")
 
     def test_a_lease_that_has_ended_may_be_of_a_scheduler_that_cannot_renew_it(
         self, world: World
     ) -> None:
         """To be told to start one helps nobody whose Redis is full."""
         assert no_leader(world.client) == "No scheduler is running"
-        world.scheduler.lead(1000)
+        world.scheduler.acquire_lease(1000)
         assert no_leader(world.client) == ""
         world.now += 41_000
         assert "cannot renew its lease, which ended 40 s ago" in no_leader(world.client)
         assert world.client.has_leader() is False
 
     def test_who_does_not_lead_gives_nothing_up(self, world: World) -> None:
-        world.scheduler.lead(1000)
+        world.scheduler.acquire_lease(1000)
         before = world.dump()
-        rival(world).lead(0)
+        rival(world).acquire_lease(0)
         assert world.dump() == before
 
     def test_giving_up_what_nobody_has_begins_no_term(self, world: World) -> None:
-        assert world.scheduler.lead(0).term == 0
+        assert world.scheduler.acquire_lease(0).term == 0
         assert "leader" not in world.dump()
 
     def test_the_cursor_is_handed_over(self, world: World) -> None:
         world.submit()
-        world.lead()
+        world.acquire_lease()
         world.apply(cursor="5-0")
         world.now += HOUR_MS
-        assert rival(world).lead(1000).cursor == "5-0"
+        assert rival(world).acquire_lease(1000).cursor == "5-0"
 
 
 FENCED: dict[str, Callable[[SchedulerStore], object]] = {
     "apply": lambda store: store.apply("9-9", ["queue", "r1", LIST, "5", "", 1, 1]),
     "finish": lambda store: store.apply("", ["finish", "r1", "failed", "", ""]),
     "stop_run": lambda store: store.stop_run("r1", RunState.FAILED),
-    "turn_over": lambda store: store.turn_over("r1", TaskState.CANCELLED, [0, 1], notify=True),
+    "end_tasks": lambda store: store.end_tasks("r1", TaskState.CANCELLED, [0, 1], notify=True),
     "reset": lambda store: store.reset("r1", [0]),
-    "forget_dead": lambda store: store.forget_dead(0, 10),
+    "prune_dead_letters": lambda store: store.prune_dead_letters(0, 10),
     "requeue": lambda store: store.requeue("r1", [(0, LIST, "5")]),
     "promote": lambda store: store.promote(10),
-    "set_aside": lambda store: store.set_aside(["1-1 nonsense"]),
+    "quarantine_event": lambda store: store.quarantine_event(["1-1 nonsense"]),
     "forget": lambda store: store.forget(["r9"]),
-    "tidy": lambda store: store.tidy(0, 10),
-    "pass_on": lambda store: store.pass_on(store.term, 1000, 9),
+    "drop_stale_entries": lambda store: store.drop_stale_entries(0, 10),
+    "hand_over_lease": lambda store: store.hand_over_lease(store.term, 1000, 9),
 }
 
 
@@ -112,7 +112,7 @@ def test_a_write_under_a_stale_lease_changes_nothing(
 class TestQueue:
     def test_pending_tasks_become_claimable(self, world: World) -> None:
         world.submit()
-        world.lead()
+        world.acquire_lease()
         assert world.changed_by(lambda: world.queue(3, 1)) == {
             "run:r1:tasks": {"3": "Q1,,0,,", "1": "Q1,,0,,"},
             f"ready:{LIST}:5": ["r1,3,1", "r1,1,1"],
@@ -120,23 +120,23 @@ class TestQueue:
             f"wake:{LIST}": ["1", "1"],
         }
 
-    @pytest.mark.parametrize("letter", "QRWSFKUC")
-    def test_a_task_in_any_other_state_stays(self, world: World, letter: str) -> None:
+    @pytest.mark.parametrize("code", "QRWSFKUC")
+    def test_a_task_in_any_other_state_stays(self, world: World, code: str) -> None:
         world.submit()
-        world.lead()
-        world.link.call("HSET", world.keys.tasks("r1"), "0", f"{letter}1,W.0,0,0,5")
+        world.acquire_lease()
+        world.link.call("HSET", world.keys.tasks("r1"), "0", f"{code}1,W.0,0,0,5")
         assert world.changed_by(lambda: world.queue(0)) == {}
 
     def test_nothing_of_a_run_that_is_over_or_unknown(self, world: World) -> None:
         world.submit()
-        world.lead()
+        world.acquire_lease()
         world.finish()
         assert world.changed_by(lambda: world.queue(0)) == {}
         assert world.changed_by(lambda: world.queue(0, run="r9")) == {}
 
     def test_nothing_of_a_run_that_begins_and_ends_in_the_same_call(self, world: World) -> None:
         world.submit()
-        world.lead()
+        world.acquire_lease()
         begun = ["begin", "r1", world.submission().digest]
         ended = ["finish", "r1", "failed", "", "failed=1"]
         world.apply(*begun, *ended, "queue", "r1", LIST, "5", "", 1, 0)
@@ -145,7 +145,7 @@ class TestQueue:
     def test_several_commands_in_one_call(self, world: World) -> None:
         world.submit("r1")
         world.submit("r2")
-        world.lead()
+        world.acquire_lease()
         commands = ["queue", "r1", LIST, "5", "", 2, 0, 1, "progress", "r1", "running=2"]
         commands += [
             "finish",
@@ -169,7 +169,7 @@ class TestQueue:
 
     def test_a_thousand_tasks_in_one_command(self, world: World) -> None:
         world.submit(total=1000)
-        world.lead()
+        world.acquire_lease()
         world.queue(*range(1000))
         assert world.client.ready_lists() == {LIST: 1000}
 
@@ -178,7 +178,7 @@ class TestCursor:
     def test_it_moves_and_trims_what_is_behind_it(self, world: World) -> None:
         for number in range(1, 4):
             world.submit(f"r{number}")
-        world.lead()
+        world.acquire_lease()
         events = world.scheduler.read_events("0", 10, 10)
         assert [[kind for kind, _ in pairs] for _, pairs in events] == [[b"submit"]] * 3
         world.apply(cursor=events[1][0])
@@ -188,7 +188,7 @@ class TestCursor:
 
     def test_without_one_it_stays(self, world: World) -> None:
         world.submit()
-        world.lead()
+        world.acquire_lease()
         assert world.changed_by(lambda: world.apply()) == {}
 
     def test_reading_waits_for_a_first_event(self, world: World) -> None:
@@ -205,7 +205,7 @@ class TestTurnOver:
 
     def test_what_does_not_run_is_over_and_what_runs_is_told(self, world: World) -> None:
         self.states(world)
-        over, running = world.scheduler.turn_over(
+        over, running = world.scheduler.end_tasks(
             "r1", TaskState.CANCELLED, [0, 1, 2, 3], notify=True
         )
         assert (over, running) == ([1, 2, 3], [0])
@@ -216,12 +216,12 @@ class TestTurnOver:
 
     def test_without_notice_what_runs_goes_on_undisturbed(self, world: World) -> None:
         self.states(world)
-        world.scheduler.turn_over("r1", TaskState.CANCELLED, [0], notify=False)
+        world.scheduler.end_tasks("r1", TaskState.CANCELLED, [0], notify=False)
         assert "worker:W.0:stops" not in world.dump()
 
     def test_only_a_pending_task_can_fail_by_its_upstream(self, world: World) -> None:
         self.states(world)
-        over, _ = world.scheduler.turn_over(
+        over, _ = world.scheduler.end_tasks(
             "r1", TaskState.UPSTREAM_FAILED, [0, 1, 2, 3], notify=False
         )
         assert over == [3]
@@ -233,13 +233,13 @@ class TestTurnOver:
         self.states(world)
         world.finish(outcome="cancelled")
         before = world.dump()
-        assert world.scheduler.turn_over("r1", TaskState.CANCELLED, [1], notify=True) == ([], [])
+        assert world.scheduler.end_tasks("r1", TaskState.CANCELLED, [1], notify=True) == ([], [])
         assert world.dump() == before
 
     def test_more_than_a_thousand_go_in_parts(self, world: World) -> None:
         world.submit(total=2500)
-        world.lead()
-        over, running = world.scheduler.turn_over(
+        world.acquire_lease()
+        over, running = world.scheduler.end_tasks(
             "r1", TaskState.CANCELLED, range(2500), notify=False
         )
         assert (over, running) == (list(range(2500)), [])
@@ -312,7 +312,7 @@ class TestRequeue:
 
 class TestReads:
     def test_runs_newest_first_and_by_state(self, world: World) -> None:
-        world.lead()
+        world.acquire_lease()
         for number in range(1, 4):
             world.submit(f"r{number}")
             world.now += 1
@@ -325,7 +325,7 @@ class TestReads:
 
     def test_an_active_run_as_a_new_leader_sees_it(self, world: World) -> None:
         digest = world.submit().digest
-        world.lead()
+        world.acquire_lease()
         found = world.scheduler.read_active("r1")
         assert (found.run, found.digest, found.resuming, found.stop) == ("r1", digest, None, None)
         world.client.cancel("r1")
@@ -352,7 +352,7 @@ class TestTidy:
         """Of r1, which is over, task 0 waits and task 1 is queued; of r2, which goes on, too."""
         for run in ("r1", "r2"):
             world.submit(run)
-        world.lead()
+        world.acquire_lease()
         world.register()
         for run in ("r1", "r2"):
             world.queue(0, run=run)
@@ -364,19 +364,23 @@ class TestTidy:
 
     def test_hints_of_a_run_that_is_over_go_and_all_others_stay(self, world: World) -> None:
         self.cast_off(world)
-        assert world.scheduler.tidy(0, 10) == (2, 0)
+        assert world.scheduler.drop_stale_entries(0, 10) == (2, 0)
         found = world.dump()
         assert found[f"ready:{LIST}:5"] == ["r2,1,1"]
         assert list(found["delayed"]) == [f"r2,0,2,{LIST},5"]
-        assert world.scheduler.tidy(0, 10) == (0, 0)
+        assert world.scheduler.drop_stale_entries(0, 10) == (0, 0)
 
     def test_so_do_those_of_a_run_that_is_gone(self, world: World) -> None:
         self.cast_off(world)
         world.link.call("DEL", world.keys.run("r2"))
-        assert world.scheduler.tidy(0, 10) == (4, 0)
+        assert world.scheduler.drop_stale_entries(0, 10) == (4, 0)
         assert "delayed" not in world.dump()
 
     def test_a_long_list_is_gone_through_in_parts(self, world: World) -> None:
         self.cast_off(world)
-        ranks = [world.scheduler.tidy(0, 1), world.scheduler.tidy(0, 1), world.scheduler.tidy(1, 1)]
+        ranks = [
+            world.scheduler.drop_stale_entries(0, 1),
+            world.scheduler.drop_stale_entries(0, 1),
+            world.scheduler.drop_stale_entries(1, 1),
+        ]
         assert ranks == [(2, 0), (0, 1), (0, 0)]

@@ -138,7 +138,9 @@ def test_what_others_write_into_an_entry_is_an_error_that_names_the_key(
         server.hset(f"{prefix}:key", "set", "1000")
         for fields in ([1, 2], "text", {1: 2}, None):
             server.hset(f"{prefix}:key", "metadata", pack(fields))
-            with pytest.raises(IllegalValue, match="State 'key': the stored metadata is no dict"):
+            with pytest.raises(
+                IllegalValue, match="State 'key': the stored metadata is not a dict"
+            ):
                 state.get_metadata("key")
         server.hdel(f"{prefix}:key", "metadata")
         assert (state.get_metadata("key") or {})["timestamp"] == 1.0

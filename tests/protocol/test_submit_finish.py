@@ -45,7 +45,7 @@ class TestSubmit:
     def test_an_id_that_is_taken_is_refused(self, world: World, change: dict[str, object]) -> None:
         world.submit()
         before = world.dump()
-        with pytest.raises(RunExists, match=r"run 'r1' exists already, of DAG 'etl'.*run_id"):
+        with pytest.raises(RunExists, match=r"run 'r1' already exists, of DAG 'etl'.*run_id"):
             world.client.submit(world.submission(**change))
         assert world.dump() == before
 
@@ -77,7 +77,7 @@ class TestSubmit:
     def test_a_conflict_among_many_names_its_run(self, world: World) -> None:
         world.submit("r2")
         many = [world.submission("r1"), world.submission("r2", params=b"\x01")]
-        with pytest.raises(RunExists, match="run 'r2' exists already"):
+        with pytest.raises(RunExists, match="run 'r2' already exists"):
             world.client.submit_many(many)
         assert world.dump()["active"] == {"r1", "r2"}
 
@@ -92,7 +92,7 @@ class TestCancel:
 
     def test_a_run_that_a_failure_has_stopped_is_cancelled_as_well(self, world: World) -> None:
         world.submit()
-        world.lead()
+        world.acquire_lease()
         world.scheduler.stop_run("r1", RunState.FAILED, 2)
         world.client.cancel("r1")
         assert world.dump()["run:r1"] == run_hash(world, stop="cancelled", failed="2")
@@ -100,10 +100,10 @@ class TestCancel:
 
     def test_a_run_that_is_over_keeps_its_outcome(self, world: World) -> None:
         world.submit()
-        world.lead()
+        world.acquire_lease()
         world.finish()
         before = world.dump()
-        with pytest.raises(RunAlreadyOver, match=r"'r1' is over already \(succeeded\)"):
+        with pytest.raises(RunAlreadyOver, match=r"'r1' is already over \(succeeded\)"):
             world.client.cancel("r1")
         assert world.dump() == before
 
@@ -116,13 +116,13 @@ class TestCancel:
 class TestStopRun:
     def test_it_notes_why_and_which_task_it_was(self, world: World) -> None:
         world.submit()
-        world.lead()
+        world.acquire_lease()
         world.scheduler.stop_run("r1", RunState.FAILED, 3)
         assert world.dump()["run:r1"] == run_hash(world, stop="failed", failed="3")
 
     def test_a_cancel_overrules_a_failure_and_never_the_other_way_round(self, world: World) -> None:
         world.submit()
-        world.lead()
+        world.acquire_lease()
         world.scheduler.stop_run("r1", RunState.FAILED)
         world.scheduler.stop_run("r1", RunState.CANCELLED)
         world.scheduler.stop_run("r1", RunState.FAILED)
@@ -130,7 +130,7 @@ class TestStopRun:
 
     def test_a_run_that_is_over_or_unknown_is_left_alone(self, world: World) -> None:
         world.submit()
-        world.lead()
+        world.acquire_lease()
         world.finish()
         assert world.changed_by(lambda: world.scheduler.stop_run("r1", RunState.FAILED)) == {}
         assert world.changed_by(lambda: world.scheduler.stop_run("r9", RunState.FAILED)) == {}
@@ -157,7 +157,7 @@ class TestFinish:
         return world.submission().digest
 
     def test_a_graph_of_two_runs_lives_until_the_longest_kept_one_goes(self, world: World) -> None:
-        world.lead()
+        world.acquire_lease()
         digest = world.submit("r1", ttl_ms=10 * HOUR_MS).digest
         world.submit("r2")
         world.finish("r1")
@@ -168,7 +168,7 @@ class TestFinish:
         assert "graphs" not in world.dump()
 
     def test_a_later_short_run_does_not_shorten_it(self, world: World) -> None:
-        world.lead()
+        world.acquire_lease()
         digest = world.submit("r1", ttl_ms=10 * HOUR_MS).digest
         world.finish("r1")
         world.submit("r2")
@@ -183,7 +183,7 @@ class TestFinish:
 
     def test_progress_is_kept_only_while_the_run_goes_on(self, world: World) -> None:
         world.submit()
-        world.lead()
+        world.acquire_lease()
         world.apply("progress", "r1", "running=2")
         assert world.client.read_run("r1").counts == {"running": 2}
         world.finish()
@@ -196,8 +196,8 @@ class TestResume:
         world.running(0, 1)
         world.complete(done(0, payload=b"result"), done(1, "F", payload=b"error"))
         world.scheduler.stop_run("r1", RunState.FAILED)
-        world.raw("turn_over", "s1", 1, "r1", "U", "0", 2)
-        world.raw("turn_over", "s1", 1, "r1", "C", "0", 3)
+        world.raw("end_tasks", "s1", 1, "r1", "U", "0", 2)
+        world.raw("end_tasks", "s1", 1, "r1", "C", "0", 3)
         world.finish(outcome="failed", failed=1)
 
     def test_its_keys_live_again_and_it_is_marked(self, world: World) -> None:
@@ -248,7 +248,7 @@ class TestResume:
 
     def test_a_run_that_succeeded_has_nothing_to_resume(self, world: World) -> None:
         world.submit()
-        world.lead()
+        world.acquire_lease()
         world.finish()
         before = world.dump()
         with pytest.raises(RunAlreadyOver, match=r"run 'r1' succeeded.*name a task to resume it"):
@@ -333,7 +333,7 @@ class TestForget:
     def test_only_runs_without_a_hash_are_dropped(self, world: World) -> None:
         world.submit("r1")
         world.submit("r2")
-        world.lead()
+        world.acquire_lease()
         world.link.call("DEL", world.keys.run("r2"))
         changed = world.changed_by(lambda: world.scheduler.forget(["r1", "r2", "r3"]))
         assert changed == {"runs": {"r1": START}, "active": {"r1"}}

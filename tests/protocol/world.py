@@ -63,8 +63,8 @@ class World:
         assert self.client.submit(one)
         return one
 
-    def lead(self, lease_ms: int = HOUR_MS) -> None:
-        self.scheduler.term = self.scheduler.lead(lease_ms).term
+    def acquire_lease(self, lease_ms: int = HOUR_MS) -> None:
+        self.scheduler.term = self.scheduler.acquire_lease(lease_ms).term
 
     def register(self, worker: str = "W", lanes: Sequence[str] = ("W.0",)) -> None:
         self.worker.heartbeat(worker, HOUR_MS, list(lanes), b"about")
@@ -81,7 +81,7 @@ class World:
     def ready(self, *tasks: int, total: int = 4, lanes: Sequence[str] = ("W.0",)) -> None:
         """A run of ``total`` tasks of which these are queued, a leader, and a worker."""
         self.submit(total=total)
-        self.lead()
+        self.acquire_lease()
         self.register(lanes=lanes)
         self.queue(*tasks)
 
@@ -142,9 +142,9 @@ class World:
         return found
 
 
-def done(task: int, letter: str = "S", attempt: int = 1, run: str = "r1", **more: Any) -> Outcome:
+def done(task: int, code: str = "S", attempt: int = 1, run: str = "r1", **more: Any) -> Outcome:
     """An outcome of an attempt; for W and D with ``delay`` (ms) and ``level``."""
-    token = f"{task},{attempt},{letter}"
-    if letter in "WD":
+    token = f"{task},{attempt},{code}"
+    if code in "WD":
         token += f",{more.get('delay', 500)},{LIST},{more.get('level', '5')}"
     return Outcome(run, token, more.get("payload", b""))

@@ -12,7 +12,7 @@ from flowkit import Client
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import StoreError
 from flowkit.protocol.client_store import ClientStore
-from flowkit.protocol.decoding import Damaged
+from flowkit.protocol.decoding import CorruptData
 from flowkit.protocol.graphs import digest_of, pack_graph
 from flowkit.protocol.link import Link
 from flowkit.protocol.scheduler_store import SchedulerStore
@@ -58,7 +58,7 @@ def test_a_burst_of_bad_events_costs_a_call_for_a_batch_and_one_line(
     monkeypatch.setattr(resolver._store.link, "script", noted)
     while resolver.run_once(1):
         pass
-    assert calls.count("set_aside") == 4  # batches of 500
+    assert calls.count("quarantine_event") == 4  # batches of 500
     assert len(calls) < 15
     assert max(sizes) < 110, "a hundred are kept, and no more are sent"
     lines = [line for line in capfd.readouterr().out.splitlines() if "quarantined" in line]
@@ -77,7 +77,7 @@ def test_what_was_not_said_is_said_with_its_number_when_it_is_time(
     quarantine = Quarantine(store, stage.log, monotonic=lambda: now)
     for number in range(3):
         quarantine.add(
-            f"{number}-0", b"\x1b[31m", b"forged\nline", Damaged("why\x1b" + "y" * 10_000)
+            f"{number}-0", b"\x1b[31m", b"forged\nline", CorruptData("why\x1b" + "y" * 10_000)
         )
         quarantine.flush()
     now = REPEAT_S
@@ -133,7 +133,7 @@ def test_a_reply_beyond_its_bound_is_an_error_and_the_next_call_gets_its_own(
     key = stage.client.keys.graph("large")
     stage.link.call("SET", key, b"x" * 1_000_000)
     for _ in range(2):
-        with pytest.raises(Damaged, match="too large: a reply was not read to its end"):
+        with pytest.raises(CorruptData, match="too large: a reply was not read completely"):
             bounded.call("GET", key)
         assert bounded.call("PING") == b"PONG"
     with pytest.raises(StoreError):
@@ -153,7 +153,7 @@ def test_behind_a_reply_that_was_given_up_the_server_is_looked_at_again(
     monkeypatch.setattr(link, "_look_at_server", lambda: (looks.append(1), look()))
     key = stage.client.keys.graph("large")
     stage.link.call("SET", key, b"x" * 1_000_000)
-    with pytest.raises(Damaged):
+    with pytest.raises(CorruptData):
         link.call("GET", key)
     before = len(looks)
     assert link.call("PING") == b"PONG"
@@ -245,7 +245,7 @@ def test_no_program_reads_a_reply_beyond_its_bound(
     key = stage.client.keys.graph("large")
     stage.link.call("SET", key, b"x" * 1_000_000)
     for name, link in links_of(fake_server.url, stage.namespace):
-        with pytest.raises(Damaged, match="too large"):
+        with pytest.raises(CorruptData, match="too large"):
             assert link.call("GET", key) is None, name
         link.close()
     stage.link.call("DEL", key)
@@ -261,6 +261,6 @@ def test_many_results_are_read_within_the_bound_of_a_reply(bounded: Link, stage:
     sizes = [len(data or b"") for data in store.read_results("r1", range(30))]
     assert sizes == [60_000 if task % 3 == 0 else 10 for task in range(30)]
     stage.link.call("HSET", results, 9, b"x" * 200_000)
-    with pytest.raises(Damaged, match="too large"):
+    with pytest.raises(CorruptData, match="too large"):
         list(store.read_results("r1", range(30)))
     stage.link.call("DEL", run, results)

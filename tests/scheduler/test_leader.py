@@ -25,7 +25,7 @@ class Court:
         self.asked: list[int] = []
         self.delay = 0.0
 
-    def lead(self, lease_ms: int, shards: int | None = None) -> LeaseReply:
+    def acquire_lease(self, lease_ms: int, shards: int | None = None) -> LeaseReply:
         self.asked.append(lease_ms)
         self.now += self.delay
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]

@@ -58,7 +58,7 @@ def test_what_is_missing_is_made_again_with_all_behind_it(
     """Whether ``none`` gave None or has lost what it gave nobody can tell, so it is among them."""
     resolver = succeeded(stage, "a b c", "none", "x y")
     lose(stage, lost)
-    with pytest.raises(RunLost, match="what is missing is made again"):
+    with pytest.raises(RunLost, match="to compute them again"):
         results(stage)
     stage.client.resume("r1", numbers(stage, "c"))
     stage.play(resolver, lambda: work(stage))

@@ -303,7 +303,7 @@ def test_what_nobody_has_thought_of_makes_a_scheduler_begin_anew_and_ends_no_pro
     with stage_on(fake_server) as stage:
         daemon = SchedulerDaemon(SchedulerConfig(fake_server.url, stage.namespace))
         monkeypatch.setattr(daemon._resolver, "recover", fail)
-        daemon._store.term = daemon._store.lead(1000).term
+        daemon._store.term = daemon._store.acquire_lease(1000).term
         daemon._stopping.set()
         daemon._lead_until_lost(Leadership(1, "0"))
         daemon._store.close()

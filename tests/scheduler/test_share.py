@@ -86,12 +86,12 @@ class Court:
         self.leases: list[int] = []
         self.passed: list[tuple[int, int, int]] = []
 
-    def lead(self, lease_ms: int, shards: int | None = None) -> LeaseReply:
+    def acquire_lease(self, lease_ms: int, shards: int | None = None) -> LeaseReply:
         self.leases.append(lease_ms)
         self.told.append(shards)
         return self.reply
 
-    def pass_on(self, term: int, lease_ms: int, most: int) -> str | None:
+    def hand_over_lease(self, term: int, lease_ms: int, most: int) -> str | None:
         self.passed.append((term, lease_ms, most))
         if isinstance(self.heir, Exception):
             raise self.heir

@@ -48,7 +48,7 @@ def outages() -> OutageLog:
 # -- lanes ----------------------------------------------------------------------------------------
 
 
-class Damaged(Counter):
+class CorruptData(Counter):
     """A store whose keys are damaged for some calls."""
 
     def __init__(self, *stock: Any, failures: int = 3) -> None:
@@ -77,7 +77,7 @@ def counted() -> tuple[Task, list[int]]:
 
 def test_a_sync_lane_outlasts_damaged_keys_and_runs_what_it_claims_then() -> None:
     note, calls = counted()
-    store: Any = Damaged(claim_of())
+    store: Any = CorruptData(claim_of())
     shelf: Any = Shelf(dag_of(note))
     mailbox = Mailbox(store, LANE, ["default"])
     lane = SyncLane(
@@ -100,7 +100,7 @@ def test_a_sync_lane_outlasts_damaged_keys_and_runs_what_it_claims_then() -> Non
 
 def test_an_outcome_that_must_be_recorded_first_outlasts_damaged_keys() -> None:
     note, calls = counted()
-    store: Any = Damaged(claim_of(spent="0="), failures=0)
+    store: Any = CorruptData(claim_of(spent="0="), failures=0)
     shelf: Any = Shelf(dag_of(note))
     slots = ExecutionSlots(0)
     mailbox = Mailbox(store, LANE, ["default"])
@@ -115,7 +115,7 @@ def test_an_outcome_that_must_be_recorded_first_outlasts_damaged_keys() -> None:
 
 def test_while_a_task_runs_its_neighbours_outcomes_outlast_damaged_keys() -> None:
     note, _ = counted()
-    store: Any = Damaged(failures=2)
+    store: Any = CorruptData(failures=2)
     shelf: Any = Shelf(dag_of(note))
     mailbox = Mailbox(store, LANE, ["default"])
     ended: list[BaseException] = []
@@ -138,7 +138,7 @@ def test_while_a_task_runs_its_neighbours_outcomes_outlast_damaged_keys() -> Non
 def test_a_sync_lane_winds_up_through_damaged_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sync_lane, "AGAIN_S", 0.01)
     note, _ = counted()
-    store: Any = Damaged(failures=3)
+    store: Any = CorruptData(failures=3)
     shelf: Any = Shelf(dag_of(note))
     mailbox = Mailbox(store, LANE, ["default"])
     lane = SyncLane(
@@ -185,7 +185,7 @@ def test_an_async_lane_outlasts_damaged_keys_and_runs_what_it_claims_then() -> N
     async def note() -> None:
         calls.append(1)
 
-    store: Any = Damaged(claim_of())
+    store: Any = CorruptData(claim_of())
     shelf: Any = Shelf(dag_of(note))
     slots = ExecutionSlots(1)
     mailbox = Mailbox(store, LANE, ["default"])

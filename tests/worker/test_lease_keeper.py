@@ -45,7 +45,7 @@ def test_a_worker_with_another_list_of_shards_is_refused_whenever_it_comes(
     config = WorkerConfig("app", fake_server.url, namespace, shard_position="0/2")
     keeper = LeaseKeeper(config, store, log, allow_eviction=False)
     keeper.enlist(lambda: False)
-    SchedulerStore(store.link, namespace, "s1", layout="0/3").lead(60_000)
+    SchedulerStore(store.link, namespace, "s1", layout="0/3").acquire_lease(60_000)
     assert keeper.beat([]) is not None  # it may end what it has
     tries = iter(range(10))
     keeper.enlist(lambda: next(tries) >= 2)

@@ -10,7 +10,7 @@ from bench import claim_of, dag_of
 
 from flowkit import Task, task
 from flowkit.core.compiled import CompiledDAG
-from flowkit.core.shelf import Shelf
+from flowkit.core.shelf import DAGCache
 from flowkit.exceptions import RedisUnavailable, RunLost, StoreError
 from flowkit.protocol.codec import pack
 from flowkit.protocol.worker_store import Claim
@@ -157,7 +157,7 @@ def test_a_graph_that_is_gone_is_an_error_that_names_it() -> None:
 
 
 def test_lanes_of_one_child_share_their_graphs(diamond: CompiledDAG) -> None:
-    archive, shelf = Archive(diamond), Shelf(most_dags=2)
+    archive, shelf = Archive(diamond), DAGCache(most_dags=2)
     first, second = (Inputs(archive, 10**9, shelf) for _ in range(2))  # type: ignore[arg-type]
     for digest in ("a", "b", "c", "c", "a"):
         first.graph(digest)

@@ -70,7 +70,7 @@ class Bench:
         self.client = ClientStore(self.link, self.namespace)
         self.store = WorkerStore(self.link, self.namespace)
         self.scheduler = SchedulerStore(self.link, self.namespace, "s1")
-        self.scheduler.term = self.scheduler.lead(3_600_000).term
+        self.scheduler.term = self.scheduler.acquire_lease(3_600_000).term
         self.store.heartbeat("W", 3_600_000, [LANE], b"about")
         self.keys = self.client.keys
         self.mailbox = Mailbox(self.store, LANE, ["default"])

@@ -1,27 +1,27 @@
--- apply: the scheduler's write: queues what is ready, ends runs, moves the cursor.
+-- apply: writes what the scheduler decided: queues ready tasks, ends runs, moves the cursor.
 -- USES   base border guarded ready fence graph finish
 -- KEYS   1 prefix
--- ARGV   1 now (ms)   2 scheduler   3 term   4 cursor ('' leaves it)
+-- ARGV   1 now (ms)   2 scheduler   3 term   4 cursor ('' keeps it)
 --        then commands: begin <run> <graph digest>
 --                       queue <run> <list> <level> <flags> <count> <task>×count
 --                       finish <run> <outcome> <failed task or ''> <counts>
 --                       progress <run> <counts>
--- REPLY  OK <run>× (those that were begun and are not running, or of another graph) | FENCED
--- KEEPS  a task is queued only if it is pending in a run that goes on; the cursor moves in the
---        step that carries out what the events before it led to, so a crash replays harmlessly.
+-- REPLY  OK <run>× (begun runs that do not run or have another graph) | FENCED
+-- KEEPS  a task is queued only if it is pending in a running run; the cursor moves in the same
+--        step as the commands that the events before it led to, so replaying after a crash is safe.
 
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
 
--- A run is begun on the word of an event, which anybody may have written; here it is looked up.
-local refused, runs_on = {}, {}
+-- A run begins because an event says so. Anyone may have written the event, so check the run.
+local refused, is_running = {}, {}
 local function begin(run, digest)
   local meta = fields_of(run_key(run), 'state', 'graph')
-  runs_on[run] = meta and meta[1] == 'running' and meta[2] == digest
-  if not runs_on[run] then refused[run] = true end
+  is_running[run] = meta and meta[1] == 'running' and meta[2] == digest
+  if not is_running[run] then refused[run] = true end
 end
 
 local function queue(run, list, level, flags, first, last)
-  if refused[run] or not runs_on[run] and field_of(run_key(run), 'state') ~= 'running' then return end
+  if refused[run] or not is_running[run] and field_of(run_key(run), 'state') ~= 'running' then return end
   local records = fields_of(unpack(args_from({tasks_key(run)}, first, last)))
   if not records then return end
   local writes, entries = {'HSET', tasks_key(run)}, {}
@@ -61,7 +61,7 @@ while at <= #ARGV do
     at = at + 3
   elseif verb == 'finish' then
     if not refused[run] then finish(run, ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]) end
-    runs_on[run] = nil
+    is_running[run] = nil
     at = at + 5
   else
     if not refused[run] then progress(run, ARGV[at + 2]) end

@@ -1,10 +1,10 @@
--- cancel: asks for a run to be stopped.
+-- cancel: requests that a run stops.
 -- USES   base border guarded
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 run
 -- REPLY  OK | UNKNOWN | OVER <state>
--- KEEPS  a run that is over keeps its outcome; one that a failure has stopped is cancelled as well,
---        with what goes on in it; one that is being cancelled is not told twice.
+-- KEEPS  a finished run keeps its outcome; a run that a failure is stopping is cancelled as well,
+--        with the tasks that would continue after the failure; a second cancel changes nothing.
 
 local run = ARGV[2]
 local meta = fields_of(run_key(run), 'state', 'stop') or {}

@@ -1,13 +1,13 @@
--- complete: records a batch of outcomes, tells the scheduler, and claims the next batch.
--- USES   base border guarded batch suspects take take_once letters results dead record
+-- complete: records a batch of outcomes, notifies the scheduler, and claims the next batch.
+-- USES   base border guarded batch suspects take take_once outcome_codes results dead record
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 lane   3 call number   4 limit   5 share   6 number of ready lists
 --        then the ready lists, then per run: run, number of outcomes, and for each outcome its
---        token and payload. Token: "task,attempt,letter", for W (retry) and D (put off, which
---        spends no retry) also ",delay (ms),list,level", for S also ",entry,ttl (ms)" if the
---        result is to be cached; H is an S from the cache. Payload: packed result or error, or ''.
+--        token and payload. Token: "task,attempt,code"; W (retry) and D (postponed, which spends
+--        no retry) add ",delay (ms),list,level"; S adds ",entry,ttl (ms)" if the result is
+--        cached; H is an S from the cache. Payload: packed result or error, or ''.
 -- REPLY  OK <stale "run,task …"> <held> (<run> <graph> <life> <params> <"task,attempt,spent …">)* | UNKNOWN
--- KEEPS  an outcome counts only for the attempt and lane that the record names, and once.
+-- KEEPS  an outcome counts once, and only for the attempt and lane that the record names.
 
 local lane, call_no, lists_count = ARGV[2], ARGV[3], tonumber(ARGV[6])
 local last_call = call('HGET', claims_key(lane), '#')

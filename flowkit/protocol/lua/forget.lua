@@ -1,9 +1,9 @@
--- forget: drops runs whose keys have expired from the list of runs.
+-- forget: removes runs whose keys have expired from the list of runs.
 -- USES   base fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4… runs, at most 1,000
 -- REPLY  OK <dropped> | FENCED
--- KEEPS  a run that still has a hash stays listed.
+-- KEEPS  a run whose hash exists stays listed.
 
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
 local dropped = 0

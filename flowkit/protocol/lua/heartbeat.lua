@@ -1,11 +1,11 @@
--- heartbeat: renews a worker's lease and tells it what to stop.
+-- heartbeat: renews a worker's lease and returns the attempts that it must stop.
 -- USES   base border guarded
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 worker   3 lease (ms)
---        4 description to register with, '=' and a description to renew with it, '' to renew
---        5… its lanes
--- REPLY  OK <workers alive> (<lane> <claims> <"run,task,attempt …" to stop>)* | DEAD
--- KEEPS  a worker that was declared dead never comes back under its id.
+--        4 a description registers the worker; '=' and a description, or '', renews it
+--        5… the worker's lanes
+-- REPLY  OK <live workers> (<lane> <claims> <"run,task,attempt …" to stop>)* | DEAD
+-- KEEPS  a worker that was declared dead never returns under its id.
 
 local worker, about = ARGV[2], ARGV[4]
 if about == '' or string.sub(about, 1, 1) == '=' then

@@ -1,15 +1,15 @@
--- name_event: names an event without its text: for a scheduler that cannot read it whole.
+-- name_event: returns the id of an event without its text, for an event too large to read.
 -- USES   base
 -- KEYS   1 prefix
--- ARGV   1 now (ms)   2 cursor, to name the event behind it; '' for the newest event
+-- ARGV   1 now (ms)   2 cursor: the event after it is named; '' names the newest event
 -- REPLY  OK <event id> | NONE
--- KEEPS  nothing is written, and nothing of an event but its id leaves Redis.
+-- KEEPS  nothing is written, and only the id of the event leaves Redis.
 
-local found
+local events
 if ARGV[2] == '' then
-  found = call('XREVRANGE', P .. 'events', '+', '-', 'COUNT', 1)
+  events = call('XREVRANGE', P .. 'events', '+', '-', 'COUNT', 1)
 else
-  found = call('XRANGE', P .. 'events', '(' .. ARGV[2], '+', 'COUNT', 1)
+  events = call('XRANGE', P .. 'events', '(' .. ARGV[2], '+', 'COUNT', 1)
 end
-if not found[1] then return {'NONE'} end
-return {'OK', found[1][1]}
+if not events[1] then return {'NONE'} end
+return {'OK', events[1][1]}

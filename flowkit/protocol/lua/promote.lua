@@ -1,12 +1,12 @@
--- promote: makes claimable what is due: retries and delayed starts.
+-- promote: queues the retries and delayed starts that are due.
 -- USES   base border guarded ready fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 limit
--- REPLY  OK <promoted> <ms until the next is due, -1 for none> | FENCED
+-- REPLY  OK <promoted> <ms until the next one is due, -1 for none> | FENCED
 -- KEEPS  an entry leaves `delayed` in the step in which its record becomes queued.
 
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
-local A_DAY_MS = 86400000 -- the longest that is told: a score may be anything, and no reply holds it
+local A_DAY_MS = 86400000 -- the longest wait returned: a reply cannot hold every stored score
 local now = now_ms()
 local due = call('ZRANGEBYSCORE', P .. 'delayed', '-inf', string.format('%d', now), 'LIMIT', 0, ARGV[4])
 local promoted = 0

@@ -1,20 +1,20 @@
--- reap: takes back what a dead lane held.
+-- reap: takes back the attempts that a dead lane held.
 -- USES   base border guarded ready fence dead give_back
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 lane   3 reporter: '' for the lane's own parent, else scheduler id
---        4 term   5 most deaths of a task   6 error for a task that died too often
---        7 '?' if nobody knows what was executing, '-' if nobody is to blame, the "run,task" to
---        blame if it is one of several, else ''   8 error for a task that must not start twice
+--        4 term   5 most deaths of a task   6 error of a task that died too often
+--        7 '?' if it is unknown what was executing, '-' if no task is to blame, the "run,task" to
+--        blame if it is one of several, else ''   8 error of an at-most-once task
 --        9… "run,task" that was executing, in any lane of the child
--- REPLY  OK (<run> <task> <what became of it>)* | FENCED | UNKNOWN | ALIVE
+-- REPLY  OK (<run> <task> <new state code>)* | FENCED | UNKNOWN | ALIVE
 -- KEEPS  one death is blamed on one task: the only one executing, or the only suspect among
---        them. Other tasks that were executing become suspects, of which a child has one at a
---        time, so the next death names its cause. Where nobody knows what was executing, a task
---        becomes a suspect the second time only: a machine that is gone is rarely a task's fault,
---        and a hundred tasks of an hour each would wait for each other. The same holds where a child
---        dies that executed nothing: what it held has not started, and keeps its attempt, but must
---        not be claimed without end. A task that must not start twice fails, unless it is known not
---        to have started.
+--        them. Other tasks that were executing become suspects, and a child executes one suspect
+--        at a time, so the next death names its cause. If it is unknown what was executing, a task
+--        becomes a suspect the second time only: a lost machine is rarely a task's fault, and a
+--        hundred suspects of an hour each would wait for each other. The same applies if a child
+--        dies that executed nothing: its tasks have not started and keep their attempt, but they
+--        must not be claimed forever. An at-most-once task fails unless it has certainly not
+--        started.
 
 local lane, most_deaths, unknown = ARGV[2], tonumber(ARGV[5]), ARGV[7] == '?'
 if ARGV[3] ~= '' then
@@ -31,7 +31,7 @@ for i = 9, #ARGV do executing[ARGV[i]] = true end
 local idle = ARGV[7] == '' and #ARGV == 8
 local lone_suspect = (unknown or idle) and #held == 4
 
--- Counts an attempt among those that spend no retry: it was lost, and nobody knows by whose fault.
+-- Counts an attempt as one that spends no retry: it was lost, and the cause is unknown.
 local function uncounted(deaths)
   local count, base, rest = string.match(deaths, '^(%d*)/?(%d*)(.*)$')
   return count .. '/' .. one_more(base) .. rest
@@ -61,16 +61,16 @@ for i = 1, #held, 2 do
   local attempt, deaths, started = running_on(lane, run, task)
   if attempt then
     local meta = fields_of(run_key(run), 'submitted', 'stop') or {}
-    local letter, left, error = fate(held[i], deaths, meta[2])
-    if letter == 'C' or letter == 'F' then
-      end_attempt(run, task, letter, attempt, lane, left, started, meta[1])
+    local code, left, error = fate(held[i], deaths, meta[2])
+    if code == 'C' or code == 'F' then
+      end_attempt(run, task, code, attempt, lane, left, started, meta[1])
       if error then try('HSET', errors_key(run), task, error) end
     else
-      if letter ~= 'Q' then attempt = string.format('%d', attempt + 1) end
+      if code ~= 'Q' then attempt = string.format('%d', attempt + 1) end
       queue_again(run, task, attempt, left, held[i + 1])
     end
     local n = #reply
-    reply[n + 1], reply[n + 2], reply[n + 3] = run, task, letter
+    reply[n + 1], reply[n + 2], reply[n + 3] = run, task, code
   end
 end
 call('DEL', claims_key(lane), stops_key(lane))

@@ -1,12 +1,12 @@
--- release: a lane gives back attempts that it has not started; they keep their attempt number.
+-- release: gives back attempts that a lane has not started; they keep their attempt number.
 -- USES   base border guarded ready dead give_back
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 lane   3 '' if none of them has started, else the error of those that
---        may have and must not start twice   4… "run,task"
+--        may have started and are at most once   4… "run,task"
 -- REPLY  OK <released>
--- KEEPS  only what the record says this lane is running goes back; in a run that is stopping it
---        ends as cancelled instead, since nobody will claim it any more; what must not start twice
---        and may have started ends as failed.
+-- KEEPS  only attempts that their record says this lane is running are given back. In a run that
+--        is stopping they are cancelled instead, since no worker will claim them. At-most-once
+--        tasks that may have started fail.
 
 local lane, released = ARGV[2], 0
 for i = 4, #ARGV do
@@ -19,7 +19,7 @@ for i = 4, #ARGV do
       end_attempt(run, task, 'F', attempt, lane, deaths, started, meta[1])
       try('HSET', errors_key(run), task, ARGV[3])
     elseif stopped(meta[2], deaths) then
-      -- A lane in the record of a task that must not start twice says that it may have started.
+      -- A lane in the record of an at-most-once task says that it may have started.
       local where = at_most_once(deaths) and '' or lane
       end_attempt(run, task, 'C', attempt, where, deaths, started, meta[1])
       call('SREM', stops_key(lane), run .. ',' .. task .. ',' .. attempt)

@@ -1,9 +1,9 @@
--- requeue: rebuilds the hints of one run from its records.
+-- requeue: rebuilds the queue entries of one run from its records.
 -- USES   base border guarded ready fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 run   then task, list, level per task
 -- REPLY  OK <entries written> | FENCED
--- KEEPS  nothing but hints is written: an entry too many is dropped by the claim that pops it.
+-- KEEPS  only queue entries are written, and a duplicate is dropped by the claim that pops it.
 
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
 local run, written = ARGV[4], 0

@@ -1,13 +1,13 @@
--- reset: makes tasks of a resumed run pending again; they keep the number of their last attempt.
+-- reset: makes tasks of a resumed run pending again; they keep their attempt number.
 -- USES   base border guarded fence dead results
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 run
---        5 '1' if this is the last part, '2' if results were lost before and are all made again
---        6 error for a cancelled task that must not start twice   7… tasks, at most 1,000
+--        5 '1' for the last part, '2' for the last part if lost results are recomputed, else '0'
+--        6 error of a cancelled at-most-once task   7… tasks, at most 1,000
 -- REPLY  OK | FENCED
--- KEEPS  a task that is pending again has neither result nor error; `resuming` falls when all that
---        is to be made again is pending. A task that must not start twice and may have started
---        stays as it is unless the resume named it; one that was cancelled has failed.
+-- KEEPS  a pending task has neither result nor error; `resuming` is deleted when all tasks to
+--        rerun are pending. An at-most-once task that may have started keeps its state unless
+--        the resume names it; if it was cancelled, it has failed.
 
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
 local run = ARGV[4]
@@ -16,7 +16,7 @@ if not resuming then return {'OK'} end
 
 local function is_named(task) return string.find(resuming .. ' ', ' ' .. task .. ' ', 1, true) ~= nil end
 
--- Whether a task stays as it is: it must not start twice, and its record names a lane that had it.
+-- Whether a task keeps its state: it is at most once, and its record names a lane that claimed it.
 local function stays(task, record)
   local state, _, lane, spent = read_record(record)
   return state and string.find('FCS', state) and lane ~= '' and at_most_once(spent) and not is_named(task)

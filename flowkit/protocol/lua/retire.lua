@@ -1,12 +1,12 @@
--- retire: forgets a worker that is gone, once its lanes hold nothing.
+-- retire: deletes a worker that is gone, once its lanes hold no claims.
 -- USES   base border guarded
 -- KEYS   1 prefix
--- ARGV   1 now (ms)   2 worker   3… its lanes, beside those that it has registered
+-- ARGV   1 now (ms)   2 worker   3… its lanes, in addition to those that it has registered
 -- REPLY  OK | HOLDS <lane>
--- KEEPS  a worker that still holds claims stays known, so that they are reaped.
+-- KEEPS  a worker that holds claims stays registered, so that they are reaped.
 
--- The caller's list of lanes may be older than the worker's: one that was thought dead may have come
--- back and registered another lane, which is then reaped or may not claim, but is never forgotten.
+-- The caller's list of lanes may be out of date: a worker that seemed dead may have returned and
+-- registered another lane. That lane is reaped or may not claim, but it is never overlooked.
 local lanes = args_from({}, 3, #ARGV)
 local own = ARGV[2] .. '.'
 for lane in string.gmatch(string.sub(field_of(worker_key(ARGV[2]), 'lanes') or '', 1, 320000), '%S+') do

@@ -1,11 +1,11 @@
--- stop_run: notes that a run is stopping, before anything that follows from it.
+-- stop_run: records that a run is stopping, before any consequence of it.
 -- USES   base border guarded fence
 -- KEYS   1 prefix
--- ARGV   1 now (ms)   2 scheduler   3 term   4 run   5 outcome that it stops for
+-- ARGV   1 now (ms)   2 scheduler   3 term   4 run   5 outcome
 --        6 task that failed, or ''
 -- REPLY  OK | FENCED
--- KEEPS  from here on nothing of the run is claimed, promoted or retried, but tasks that go on
---        after a failure; a cancel overrules a failure, never the other way round.
+-- KEEPS  from now on no task of the run is claimed, promoted or retried, except those that
+--        continue after a failure; a cancel overrides a failure, never the reverse.
 
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
 local run = run_key(ARGV[4])

@@ -1,10 +1,10 @@
--- submit: accepts a run under an id that the client chose; a second submit changes nothing.
+-- submit: accepts a run under an id chosen by the client; a second submit changes nothing.
 -- USES   base border guarded graph
 -- KEYS   1 prefix
--- ARGV   1 now (ms)   2 run   3 graph digest   4 graph ('' if it should be stored already)
+-- ARGV   1 now (ms)   2 run   3 graph digest   4 graph ('' if it should already be stored)
 --        5 DAG name   6 params   7 tasks   8 ttl (ms)
 -- REPLY  OK | EXISTS <state> | CONFLICT <DAG name> | GRAPH (send the graph too)
--- KEEPS  a run is in `active` and in `events` exactly when its hash says running.
+-- KEEPS  a run is in `active` and in `events` exactly when its hash says that it is running.
 
 local run, digest, graph = ARGV[2], ARGV[3], ARGV[4]
 local known = fields_of(run_key(run), 'graph', 'params', 'state', 'dag')

@@ -1,11 +1,11 @@
--- base: the clock, the key names and the words that every script shares.
--- KEYS[1] is the namespace's prefix, "{name}:". It routes the call in a cluster; every other key
--- is derived from it, so all of them live in the same hash slot.
+-- base: the clock, the key names and the helpers that every script shares.
+-- KEYS[1] is the prefix of the namespace, "{name}:". It routes the call in a cluster; all other
+-- keys are derived from it, so they all have the same hash slot.
 
 local P = KEYS[1]
 local call = redis.call
 
--- Redis' own time in ms. ARGV[1] overrides it, which only tests do.
+-- The time of Redis in ms. Only tests override it, with ARGV[1].
 local function now_ms()
   if ARGV[1] ~= '' then return tonumber(ARGV[1]) end
   local t = call('TIME')
@@ -27,16 +27,16 @@ local function worker_key(worker) return P .. 'worker:' .. worker end
 local function claims_key(lane) return P .. 'worker:' .. lane .. ':claims' end
 local function stops_key(lane) return P .. 'worker:' .. lane .. ':stops' end
 
--- Whether a task is not to go on, in a run whose `stop` says why it stops (false if it does not).
--- After a failure tasks with '+' in their record's third field go on; after a cancel none does.
+-- Whether a task stops; `stop` is why its run is stopping, false if it is not. After a failure,
+-- tasks with '+' in the third field of their record continue; after a cancel, none does.
 local function stopped(stop, spent)
   return stop and (stop == 'cancelled' or not string.find(spent, '+', 1, true))
 end
 
--- Whether a task must never start twice: it has '=' in its record's third field.
+-- Whether a task must never start twice: '=' is in the third field of its record.
 local function at_most_once(spent) return string.find(spent, '=', 1, true) ~= nil end
 
--- Copies ARGV[first..last] behind a fixed head, for commands that take many arguments.
+-- Appends ARGV[first..last] to `head`, for commands that take many arguments.
 local function args_from(head, first, last)
   local n = #head
   for i = first, last do

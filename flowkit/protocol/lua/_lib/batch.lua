@@ -1,6 +1,6 @@
--- batch: attempts grouped by run, on the way in and on the way out.
+-- batch: groups attempts by run, for claims and for their replies.
 
--- Groups popped entries by run, in order of first appearance, dropping repeated ones.
+-- Groups popped entries by run, in order of first appearance, and drops duplicates.
 local function by_run(entries, list, level, order, groups)
   for _, entry in ipairs(entries) do
     local run, task, attempt = read_entry(entry)
@@ -19,10 +19,10 @@ local function by_run(entries, list, level, order, groups)
   end
 end
 
--- What results belong to: when the run was submitted, and how often it was resumed since.
+-- Identifies a run's results: when it was submitted, and how often it was resumed since.
 local function life_of(submitted, resumes) return resumes and submitted .. '/' .. string.sub(resumes, 1, 15) or submitted end
 
--- Appends what a worker must know of one run and the attempts of it that it got.
+-- Appends what a worker must know about a run and the attempts that it got.
 local function describe(run, graph, life, params, taken, reply)
   local n = #reply
   reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = run, graph, life, params or ''

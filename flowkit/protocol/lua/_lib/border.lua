@@ -1,25 +1,25 @@
--- border: what is read from Redis goes through these, since any of its users may have written it.
--- Each returns nil for what no release of flowkit writes. The limits are those of
+-- border: validates values read from Redis, since any of its users may have written them.
+-- Each function returns nil for a value that no release of flowkit writes. The limits are those of
 -- flowkit/protocol/limits.py.
 
-local WORD = '[!-+%-.-~]*' -- printable but for commas and blanks, which separate parts
+local WORD = '[!-+%-.-~]*' -- printable except commas and blanks, which separate fields
 local RECORD = '^(%u)(%d+),(' .. WORD .. '),(' .. WORD .. '),(%-?%d*),(%-?%d*)'
 local MAX_RECORD = 400
 
 local function is_run(run)
   if #run > 128 or not string.find(run, '^[%w_.:%-]+$') then return false end
   if not string.find(run, ':', 1, true) then return true end
-  -- No id makes the key of one run that of another one's tasks.
+  -- The key of one run must never equal the tasks key of another.
   local ending = string.match(run, ':(%l+)$')
   return not ending or not string.find(',tasks,results,errors,feed,', ',' .. ending .. ',', 1, true)
 end
--- The name of a ready list is a queue's, with "~async" behind it for the async lanes.
+-- A ready list is named after its queue, with the suffix "~async" for async lanes.
 local function is_list(list)
   local queue = string.match(list, '^(.*)~async$') or list
   return #queue <= 64 and string.find(queue, '^[%w_.%-]+$') ~= nil
 end
 
-local digests = {} -- what a batch asks of one graph again and again
+local digests = {} -- a batch checks the same digest many times
 local function is_digest(digest)
   if digests[digest] == nil then
     digests[digest] = #digest == 64 and string.find(digest, '^[%da-f]+$') ~= nil
@@ -27,7 +27,7 @@ local function is_digest(digest)
   return digests[digest]
 end
 
--- Whether digits are a number as flowkit writes it: one number has one form.
+-- Whether digits are a number as flowkit writes it: without leading zeros.
 local function is_number(digits, most) return #digits <= most and not string.find(digits, '^0.') end
 
 -- A time or a duration in ms, as a number.
@@ -35,12 +35,12 @@ local function read_time(text)
   if text and #text <= 15 and string.find(text, '^%d+$') then return tonumber(text) end
 end
 
--- A count of what a task has spent and one more, as text. A damaged count starts from 0.
+-- One more than a count of what a task has spent, as text. A damaged count starts from 0.
 local function one_more(count)
   return string.format('%d', (#count <= 9 and tonumber(count) or 0) + 1)
 end
 
--- The parts of a record: state, attempt, lane, spent, started, ended.
+-- The fields of a record: state code, attempt, lane, spent, started, ended.
 local function read_record(record)
   if type(record) ~= 'string' or #record > MAX_RECORD then return nil end
   local state, attempt, lane, spent, started, ended = string.match(record, RECORD)
@@ -50,25 +50,25 @@ local function read_record(record)
   end
 end
 
--- The parts of "run,task": what names a claim.
+-- The parts of "run,task", the name of a claim.
 local function read_key(key)
   local run, task = string.match(key, '^([^,]*),(%d+)$')
   if run and is_run(run) and is_number(task, 7) then return run, task end
 end
 
--- The parts of "run,task,attempt": an entry of a ready list. The run is checked where it is read.
+-- The parts of "run,task,attempt", an entry of a ready list. The caller validates the run.
 local function read_entry(entry)
   local run, task, attempt = string.match(entry, '^([^,]*),(%d+),(%d+)$')
   if run and is_number(task, 7) and is_number(attempt, 9) then return run, task, attempt end
 end
 
--- What stands before ",list,level" in a claim or an entry of `delayed`, the ready list, the level.
+-- The parts of "head,list,level", a claim or an entry of `delayed`.
 local function read_place(text)
   local head, list, level = string.match(text, '^(.*),([^,]*),([!%d])$')
   if list and is_list(list) then return head, list, level end
 end
 
--- The levels of a ready list, first to claim first.
+-- The levels of a ready list, in the order in which they are claimed.
 local function read_levels(text)
   local levels = string.sub(text or '', 1, 11)
   return string.find(levels, '[^!%d]') and string.gsub(levels, '[^!%d]', '') or levels

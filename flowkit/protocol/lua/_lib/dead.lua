@@ -1,6 +1,6 @@
--- dead: the list of tasks that failed for good, so that somebody can find them.
--- An entry is "run,task", a hint: the record says whether the task has failed still. The list is
--- bounded, since nobody may ever look.
+-- dead: the dead letters: a list of the tasks that failed for good.
+-- An entry is "run,task", a hint: the record says whether the task is still failed. The list is
+-- bounded, since users may never look at it.
 
 local DEAD_BOUND = 10000
 

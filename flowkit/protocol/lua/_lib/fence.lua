@@ -1,4 +1,4 @@
--- fence: the scheduler's writes carry (id, term); they count only while that is the leader.
+-- fence: the scheduler's writes carry (id, term) and count only while that scheduler leads.
 
 local function leads(id, term)
   local holder, held_term = string.match(call('GET', P .. 'leader') or '', '^([^,]*),(%d+),')

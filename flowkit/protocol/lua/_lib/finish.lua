@@ -1,6 +1,6 @@
--- finish: ending a run, once. Only now does the TTL of its keys start.
+-- finish: ends a run, once. The TTL of its keys starts now.
 
-local A_DAY_MS = 86400000 -- how long a run is kept whose own TTL cannot be read
+local A_DAY_MS = 86400000 -- how long a run is kept if its TTL cannot be read
 
 local function progress(run, counts)
   if field_of(run_key(run), 'state') ~= 'running' then return end
@@ -11,18 +11,18 @@ end
 local function finish(run, outcome, failed, counts)
   local key = run_key(run)
   local meta = fields_of(key, 'state', 'ttl', 'graph', 'resuming')
-  -- What is no run stays as it is, but is active no longer.
+  -- A key that is no run is kept, but is no longer active.
   if not meta then call('SREM', P .. 'active', run) end
   if not meta or meta[1] ~= 'running' then return end
-  -- Sent again after a lost reply, it must not end what a client has resumed meanwhile. A run that
-  -- is broken, and has no counts, ends all the same.
+  -- A call repeated after a lost reply must not end a run that a client has resumed meanwhile. A
+  -- broken run, which has no counts, ends nevertheless.
   if meta[4] and counts ~= '' then return end
-  local ttl = string.format('%d', read_time(meta[2]) or A_DAY_MS) -- Redis takes no '007'
+  local ttl = string.format('%d', read_time(meta[2]) or A_DAY_MS) -- Redis refuses '007'
   call('HSET', key, 'state', outcome, 'failed', failed, 'counts', counts,
        'finished', string.format('%d', now_ms()))
   call('SREM', P .. 'active', run)
-  for _, one in ipairs({key, tasks_key(run), results_key(run), errors_key(run)}) do
-    call('PEXPIRE', one, ttl)
+  for _, part in ipairs({key, tasks_key(run), results_key(run), errors_key(run)}) do
+    call('PEXPIRE', part, ttl)
   end
   if meta[3] and is_digest(meta[3]) then release_graph(meta[3], ttl) end
   call('PUBLISH', feed_key(run), 'over ' .. outcome)

@@ -1,10 +1,10 @@
--- graph: how long a compiled DAG is kept. `graphs` counts the runs that use it and are not over;
--- with the last of them its TTL starts, as long as the longest that any run over with it needs.
--- Until then that time stands in `graphs` too, under the digest and '!'.
+-- graph: how long a compiled DAG is kept. `graphs` counts the unfinished runs that use it. When the
+-- last of them ends, its TTL starts: the longest that any of its finished runs needs. Until then,
+-- `graphs` holds that time too, under the digest and '!'.
 
 local function needed_until(digest) return read_time(field_of(P .. 'graphs', digest .. '!')) or 0 end
 
--- A run begins to use it. Called before it is written, since writing drops the TTL.
+-- A run begins to use the graph. Called before the graph is written, since SET deletes the TTL.
 local function hold_graph(digest)
   local left = call('PTTL', graph_key(digest))
   if left > 0 then
@@ -14,7 +14,7 @@ local function hold_graph(digest)
   try('HINCRBY', P .. 'graphs', digest, 1)
 end
 
--- A run that used it is over; its own keys live for another `ttl` ms.
+-- A run that used the graph has ended; its own keys live for another `ttl` ms.
 local function release_graph(digest, ttl)
   local now = now_ms()
   local till = math.max(now + ttl, needed_until(digest))

@@ -1,23 +1,23 @@
--- guarded: commands that do not end the script where a key holds another type than it should.
--- A run whose keys are such is passed over, and the others in the batch are not.
+-- guarded: commands that do not end the script if a key holds a wrong type.
+-- A run with such a key is skipped, and the other runs of the batch are not.
 
--- Runs a command on a hint, or on what nothing else depends on: one that fails changes nothing.
+-- Runs a command on data that nothing else depends on, such as a hint. A failure is ignored.
 local try = redis.pcall
 
--- Fields of a hash; nil if the key holds something else.
+-- Fields of a hash; nil if the key holds another type.
 local function fields_of(...)
-  local found = try('HMGET', ...)
-  if not found.err then return found end
+  local reply = try('HMGET', ...)
+  if not reply.err then return reply end
 end
 
--- One field of a hash; false if it is not there or the key holds something else.
+-- One field of a hash; false if it is missing or the key holds another type.
 local function field_of(key, field)
-  local found = try('HGET', key, field)
-  return type(found) == 'string' and found
+  local reply = try('HGET', key, field)
+  return type(reply) == 'string' and reply
 end
 
--- How many items a list or a hash has; 0 if the key holds something else.
+-- The size of a list or a hash; 0 if the key holds another type.
 local function size_of(command, key)
-  local found = try(command, key)
-  return type(found) == 'number' and found or 0
+  local reply = try(command, key)
+  return type(reply) == 'number' and reply or 0
 end

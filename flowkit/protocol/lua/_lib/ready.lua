@@ -1,14 +1,14 @@
--- ready: putting attempts where workers find them.
--- An entry is "run,task,attempt", a hint: the record says whether it still stands. `list` is a
--- queue's name and lane; `level` its priority digit, or '!' for suspects (claimed alone).
--- `levels` remembers which levels a list has ever used, first to claim first, so that a claim
--- looks at those and no others.
+-- ready: adds attempts to the ready lists, where workers claim them.
+-- An entry is "run,task,attempt", a hint: the record says whether it is still valid. `list` is the
+-- name of a queue and its lane; `level` is a priority digit, or '!' for suspects (claimed alone).
+-- `levels` keeps the levels that a list has ever used, in the order in which they are claimed, so
+-- that a claim checks only those.
 
 local WAKE_BOUND = 32
 
--- One token wakes one idle claimer, so there is one for each entry that waits, up to the bound:
--- nobody is woken before the script ends, and one script may push many times. Tokens are
--- disposable: a lost one costs a poll interval, a spare one an empty claim.
+-- One token wakes one idle claimer, so each waiting entry has a token, up to the bound. Claimers
+-- wake only after the script has ended, and one script may push many times. A lost token costs a
+-- poll interval; a surplus token costs an empty claim.
 local function wake(list, waiting)
   local key = wake_key(list)
   local missing = math.min(waiting, WAKE_BOUND) - size_of('LLEN', key)
@@ -19,8 +19,8 @@ local function note_level(list, level)
   local known = read_levels(call('HGET', P .. 'levels', list))
   if string.find(known, level, 1, true) then return end
   local levels = {level}
-  for one in string.gmatch(known, '.') do levels[#levels + 1] = one end
-  -- '!' is below every digit in ASCII but must come first; digits go from high to low.
+  for digit in string.gmatch(known, '.') do levels[#levels + 1] = digit end
+  -- '!' sorts below every digit in ASCII but must come first; digits descend.
   table.sort(levels, function(a, b)
     if a == '!' or b == '!' then return a == '!' and b ~= '!' end
     return a > b
@@ -28,7 +28,7 @@ local function note_level(list, level)
   call('HSET', P .. 'levels', list, table.concat(levels))
 end
 
--- command: 'RPUSH' for new work, 'LPUSH' for work that had its turn already.
+-- command: 'RPUSH' for new attempts, 'LPUSH' for attempts that are queued again.
 local function push_ready(command, list, level, entries)
   if #entries == 0 then return end
   note_level(list, level)

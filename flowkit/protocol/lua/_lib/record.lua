@@ -1,13 +1,14 @@
--- record: writing the outcomes of one run's attempts.
--- A record is "LETTER attempt,lane,deaths,started,ended": Q queued, R running, W waiting (ended:
--- when it is due), S succeeded, F failed, K skipped, U upstream failed, C cancelled, P pending
--- again after a resume; no record at all is pending. Times are ms since the run was submitted.
+-- record: writes the outcomes of one run's attempts.
+-- A record is "CODE attempt,lane,spent,started,ended" without the blank. Codes: Q queued,
+-- R running, W waiting (`ended` is when it is due), S succeeded, F failed, K skipped, U upstream
+-- failed, C cancelled, P pending again after a resume. A task without a record is pending. Times
+-- are ms since the run was submitted.
 
--- Says what ended to the scheduler, one event for the whole batch.
+-- Tells the scheduler which tasks ended, in one event for the whole batch.
 local function announce(run, ended)
   local event = {'XADD', P .. 'events', '*'}
-  for letter, tasks in pairs(ended) do
-    event[#event + 1] = letter
+  for code, tasks in pairs(ended) do
+    event[#event + 1] = code
     event[#event + 1] = run .. ' ' .. table.concat(tasks, ' ')
   end
   if #event > 3 then call(unpack(event)) end
@@ -21,12 +22,12 @@ local function wait_for_retry(run, task, attempt, token, now)
   return due
 end
 
--- Whether a record continues there as "spent,started,".
+-- Whether a record has "spent,started," at this position.
 local function is_rest(record, at)
   return #record <= MAX_RECORD and string.find(record, '^' .. WORD .. ',%-?%d*,', at)
 end
 
--- Outcomes stand in ARGV from `first`: token, payload, token, payload …
+-- Outcomes are in ARGV from `first`: token, payload, token, payload …
 local function record_outcomes(lane, run, first, count, stale)
   local meta = fields_of(run_key(run), 'submitted', 'stop') or {}
   local now, stop = now_ms(), meta[2]
@@ -46,24 +47,24 @@ local function record_outcomes(lane, run, first, count, stale)
     local fence = attempt .. ',' .. lane .. ','
     local running = 'R' .. fence
     local ours = string.sub(record, 2, 1 + #fence) == fence
-    -- A lane that was reaped and came back may hold the task anew, under another number.
+    -- A lane that was reaped and returned may hold another attempt of the same task.
     if ours or string.match(record, '^R%d+,([^,]*),') ~= lane then freed[#freed + 1] = run .. ',' .. task end
     if string.sub(record, 1, #running) == running and is_rest(record, #running + 1) then
       local when, rest = now, string.sub(record, #running + 1)
-      local letter = settled(asked, stop, rest)
-      if letter == 'W' then when = wait_for_retry(run, task, attempt, token, now) end
+      local code = settled(asked, stop, rest)
+      if code == 'W' then when = wait_for_retry(run, task, attempt, token, now) end
       writes[#writes + 1] = task
       if asked == 'D' then rest = put_off(rest) end
       if asked == 'H' then rest = from_cache(rest) end
       if asked == 'S' and string.sub(token, -1) ~= 'S' then keep_cached(token, payload) end
-      writes[#writes + 1] = letter .. fence .. rest .. string.format('%d', when - submitted)
-      local kept = letter == 'S' and results or errors
+      writes[#writes + 1] = code .. fence .. rest .. string.format('%d', when - submitted)
+      local kept = code == 'S' and results or errors
       if payload ~= '' then
         kept[#kept + 1] = task
         kept[#kept + 1] = payload
       end
-      ended[letter] = ended[letter] or {}
-      table.insert(ended[letter], task)
+      ended[code] = ended[code] or {}
+      table.insert(ended[code], task)
       if stop then call('SREM', stops_key(lane), run .. ',' .. task .. ',' .. attempt) end
     elseif not ours then
       stale[#stale + 1] = run .. ',' .. task

@@ -1,6 +1,6 @@
--- results: where the results of a run's tasks are kept.
--- `kept` in the run's hash is their number: if the hash of results has fewer, some were deleted or
--- evicted, and whoever asks for one must not take it for None.
+-- results: stores and deletes the results of a run's tasks.
+-- `kept` in the run's hash is their number. If the hash of results has fewer, some were deleted or
+-- evicted, and a reader must not mistake a missing result for None.
 
 -- Stores results; the arguments are those of HSET.
 local function keep_results(run, results)
@@ -13,12 +13,12 @@ local function drop_results(run, tasks)
   if type(dropped) == 'number' and dropped > 0 then try('HINCRBY', run_key(run), 'kept', -dropped) end
 end
 
--- Takes the results that are there for all that were stored.
+-- Sets the number of results to those that exist.
 local function count_results(run)
   call('HSET', run_key(run), 'kept', size_of('HLEN', results_key(run)))
 end
 
--- Keeps a result for tasks of the same code and arguments, if its token names an entry and a TTL.
+-- Caches a result for tasks with the same code and arguments, if its token has an entry and a TTL.
 local function keep_cached(token, payload)
   local digest, ttl = string.match(token, '^%d+,%d+,S,(%x+),(%d+)$')
   if digest then call('SET', cached_key(digest), payload, 'PX', ttl) end

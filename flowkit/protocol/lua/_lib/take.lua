@@ -1,6 +1,6 @@
--- take: how a lane (one claimer of one worker process) gets attempts.
--- A claim writes the record (state R, the lane) and the lane's claims hash in the same step, so
--- what a dead lane held is always known.
+-- take: how a lane (one claimer of one worker process) claims attempts.
+-- A claim writes the record (state R, the lane) and the claims hash of the lane in the same step,
+-- so it is always known what a dead lane held.
 
 local POP_BOUND = 1000
 
@@ -13,27 +13,27 @@ local function pop(list, level, want, share)
   return popped and not popped.err and popped or {}
 end
 
--- Marks those of one run's popped attempts that still stand as running; returns how many.
-local function take_run(lane, call_no, run, found, now, reply)
+-- Marks the popped attempts of one run that are still valid as running; returns how many.
+local function take_run(lane, call_no, run, entries, now, reply)
   if not is_run(run) then return 0 end
   local meta = fields_of(run_key(run), 'state', 'stop', 'submitted', 'graph', 'params', 'resumes')
   if not meta or meta[1] ~= 'running' then return 0 end
   if not (meta[4] and is_digest(meta[4]) and read_time(meta[3])) then return 0 end
   local fields = {tasks_key(run)}
-  for i = 1, #found do fields[i + 1] = found[i].task end
+  for i = 1, #entries do fields[i + 1] = entries[i].task end
   local records = fields_of(unpack(fields))
   if not records then return 0 end
   local writes, claims, taken = {'HSET', tasks_key(run)}, {'HSET', claims_key(lane)}, {}
   local started = string.format('%d', now - meta[3])
-  for i, one in ipairs(found) do
+  for i, entry in ipairs(entries) do
     local record = records[i] or ''
     local attempt, deaths = string.match(record, '^Q(%d+),,(' .. WORD .. '),')
-    if attempt == one.attempt and #record <= MAX_RECORD and not stopped(meta[2], deaths) then
-      writes[#writes + 1] = one.task
+    if attempt == entry.attempt and #record <= MAX_RECORD and not stopped(meta[2], deaths) then
+      writes[#writes + 1] = entry.task
       writes[#writes + 1] = 'R' .. attempt .. ',' .. lane .. ',' .. deaths .. ',' .. started .. ','
-      claims[#claims + 1] = run .. ',' .. one.task
-      claims[#claims + 1] = attempt .. ',' .. call_no .. ',' .. one.list .. ',' .. one.level
-      taken[#taken + 1] = one.task .. ',' .. attempt .. ',' .. deaths
+      claims[#claims + 1] = run .. ',' .. entry.task
+      claims[#claims + 1] = attempt .. ',' .. call_no .. ',' .. entry.list .. ',' .. entry.level
+      taken[#taken + 1] = entry.task .. ',' .. attempt .. ',' .. deaths
     end
   end
   if #taken == 0 then return 0 end

@@ -1,8 +1,8 @@
--- take_once: claiming once per call number.
--- '#' in a lane's claims hash is the number of its last call: the same number again returns the
--- same attempts, and a lane without '#' is not registered.
+-- take_once: claims once per call number.
+-- '#' in the claims hash of a lane is the number of its last call. The same number again returns
+-- the same attempts. A lane without '#' is not registered.
 
--- The attempts that call `call_no` returned before its reply was lost.
+-- Returns the attempts of call `call_no` again, whose reply was lost.
 local function taken_before(lane, call_no, reply)
   local held = call('HGETALL', claims_key(lane))
   local order, groups = {}, {}
@@ -26,7 +26,7 @@ local function taken_before(lane, call_no, reply)
   end
 end
 
--- Claims once per call number. A limit of 0 claims nothing and leaves the number alone.
+-- Claims once per call number. A limit of 0 claims nothing and does not change the number.
 local function take_once(lane, last_call, call_no, limit, share, lists, reply)
   if limit == 0 then return end
   if last_call == call_no then return taken_before(lane, call_no, reply) end

@@ -1,10 +1,10 @@
--- tidy: drops hints of runs that are over: retries nobody waits for, entries that nobody claims.
+-- drop_stale_entries: removes queue entries of finished runs: retries and unclaimed attempts.
 -- USES   base border guarded fence
 -- KEYS   1 prefix
--- ARGV   1 now (ms)   2 scheduler   3 term   4 rank in `delayed` to begin at   5 how many entries
---        to look at, there and at the head of each ready list, at most 200
--- REPLY  OK <dropped> <rank to go on at, 0 after the last> | FENCED
--- KEEPS  an entry of a run that goes on stays.
+-- ARGV   1 now (ms)   2 scheduler   3 term   4 first rank in `delayed`   5 number of entries to
+--        check, there and at the head of each ready list, at most 200
+-- REPLY  OK <dropped> <next rank, 0 after the last entry> | FENCED
+-- KEEPS  an entry of a running run stays.
 
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
 local start, limit, dropped = tonumber(ARGV[4]), tonumber(ARGV[5]), 0
@@ -23,14 +23,14 @@ for _, entry in ipairs(entries) do
 end
 local next_rank = #entries < limit and 0 or start + #entries - dropped
 
-local looked = 0
+local checked = 0
 local lists = call('HGETALL', P .. 'levels')
 for i = 1, #lists, 2 do
   for level in string.gmatch(read_levels(lists[i + 1]), '.') do
     local key = ready_key(lists[i], level)
-    if looked < 1000 then
+    if checked < 1000 then
       for _, entry in ipairs(redis.pcall('LRANGE', key, 0, limit - 1)) do
-        looked = looked + 1
+        checked = checked + 1
         if is_over(entry) then dropped = dropped + call('LREM', key, 1, entry) end
       end
     end

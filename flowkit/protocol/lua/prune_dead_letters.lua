@@ -1,9 +1,9 @@
--- forget_dead: drops entries of the list of dead tasks that have not failed any more.
+-- prune_dead_letters: removes entries of tasks that are no longer failed from the dead letters.
 -- USES   base border guarded fence
 -- KEYS   1 prefix
--- ARGV   1 now (ms)   2 scheduler   3 term   4 rank to begin at   5 how many to look at, at most 1,000
--- REPLY  OK <dropped> <rank to go on at, 0 after the last> | FENCED
--- KEEPS  a task that has failed, in a run that is there, stays listed.
+-- ARGV   1 now (ms)   2 scheduler   3 term   4 first rank   5 entries to check, at most 1,000
+-- REPLY  OK <dropped> <next rank, 0 after the last entry> | FENCED
+-- KEEPS  a failed task of an existing run stays listed.
 
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
 local start, limit, dropped = tonumber(ARGV[4]), tonumber(ARGV[5]), 0

@@ -1,16 +1,16 @@
--- turn_over: ends tasks that do not run: pending ones, and by C also queued and waiting ones.
+-- end_tasks: ends tasks that do not run: pending ones, and with C also queued and waiting ones.
 -- USES   base border guarded fence
 -- KEYS   1 prefix
--- ARGV   1 now (ms)   2 scheduler   3 term   4 run   5 letter (C cancelled, U upstream failed)
---        6 '1' to tell workers to stop what runs   7… tasks, at most 1,000
--- REPLY  OK <"task …" that are over now> <"task …" that still run> | FENCED
--- KEEPS  a running task is left to its worker, whose outcome alone counts.
+-- ARGV   1 now (ms)   2 scheduler   3 term   4 run   5 code (one of C, K, U)
+--        6 '1' to tell workers to stop running attempts   7… tasks, at most 1,000
+-- REPLY  OK <"task …" that are over> <"task …" that still run> | FENCED
+-- KEEPS  only a worker ends a running task: its outcome alone counts.
 
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
-local run, letter = ARGV[4], ARGV[5]
+local run, code = ARGV[4], ARGV[5]
 if field_of(run_key(run), 'state') ~= 'running' or #ARGV < 7 then return {'OK', '', ''} end
 local records = fields_of(unpack(args_from({tasks_key(run)}, 7, #ARGV)))
--- Where no record can be written, all count as over, or the run would never end.
+-- If the records cannot be read or written, all tasks count as over, or the run would never end.
 if not records then return {'OK', table.concat(ARGV, ' ', 7), ''} end
 local writes, over, running = {'HSET', tasks_key(run)}, {}, {}
 for i = 7, #ARGV do
@@ -19,11 +19,11 @@ for i = 7, #ARGV do
   if state == 'R' then
     running[#running + 1] = task
     if ARGV[6] == '1' then try('SADD', stops_key(lane), run .. ',' .. task .. ',' .. attempt) end
-  elseif not state or state == 'P' or (letter == 'C' and (state == 'Q' or state == 'W')) then
+  elseif not state or state == 'P' or (code == 'C' and (state == 'Q' or state == 'W')) then
     writes[#writes + 1] = task
-    writes[#writes + 1] = letter .. (attempt or '0') .. ',,' .. (deaths or '0') .. ',,'
+    writes[#writes + 1] = code .. (attempt or '0') .. ',,' .. (deaths or '0') .. ',,'
     over[#over + 1] = task
-  elseif state == letter then
+  elseif state == code then
     over[#over + 1] = task
   end
 end

@@ -1,9 +1,9 @@
--- expire_entries: drops entries of a state store whose time is over from the list, and names them.
+-- expire_state: deletes the expired entries of a state store and returns their names.
 -- USES   base
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 store   3 limit
 -- REPLY  OK <entries>
--- KEEPS  an entry that has a value is listed.
+-- KEEPS  every entry with a value is listed.
 
 local index = state_key(ARGV[2])
 local reply = {'OK'}
