@@ -340,7 +340,7 @@ def test_what_a_factory_makes_with_other_variables_is_warned_of(
         three(value)
     (warning,) = [one for one in caplog.records if one.levelno == logging.WARNING]
     assert "two versions of test_state_cache:" in warning.getMessage()
-    assert "by an argument, or use two stores" in warning.getMessage()
+    assert "into an argument, or use two stores" in warning.getMessage()
 
 
 # -- the store ----------------------------------------------------------------------------------
