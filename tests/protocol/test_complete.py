@@ -42,7 +42,7 @@ class TestOutcomes:
         world.complete(done(2, payload=b"a later one"))
         for store in (world.worker, world.client):
             assert list(store.read_results("r1", [2])) == [b"a later one"]
-            with pytest.raises(RunLost, match="results of run 'r1' are gone"):
+            with pytest.raises(RunLost, match="results of run 'r1' are missing"):
                 list(store.read_results("r1", [0]))
 
     def test_results_that_a_resume_has_dropped_are_not_missed(self, world: World) -> None:
