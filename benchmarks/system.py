@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import psutil  # type: ignore[import-untyped, unused-ignore]
 
-from flowkit.client import Client
+from flowkit.client.client import Client
 from flowkit.core.states import RunState
 from flowkit.settings import Settings
 

@@ -27,15 +27,16 @@ from typing import TYPE_CHECKING
 from .context import current_attempt
 from .dag import DAG
 from .exceptions import DAGCycleError, FlowkitError, TaskExecutionError, TaskNotFoundError
-from .logging import FlowkitLogger, LogLevel, configure_logging, get_logger
-from .task import Task, task
+from .logging import configure_logging, get_logger
+from .logging.logger import FlowkitLogger, LogLevel
+from .task import Task, task  # not from the definition: the module would replace the name
 
 if TYPE_CHECKING:
-    from .client import Client
-    from .hooks import HookEvent, Hooks
-    from .run_handle import RunHandle
-    from .state import StateManager
-    from .task_cache import TaskCache
+    from .client.client import Client
+    from .client.run_handle import RunHandle
+    from .definition.hooks import HookEvent, Hooks
+    from .state.manager import StateManager
+    from .state.task_cache import TaskCache
 
 __version__ = "0.1.0"
 
@@ -62,12 +63,12 @@ __all__ = [
 ]
 
 _LAZY = {
-    "Client": ".client",
-    "HookEvent": ".hooks",
-    "Hooks": ".hooks",
-    "RunHandle": ".run_handle",
+    "Client": ".client.client",
+    "HookEvent": ".definition.hooks",
+    "Hooks": ".definition.hooks",
+    "RunHandle": ".client.run_handle",
     "StateManager": ".state",
-    "TaskCache": ".task_cache",
+    "TaskCache": ".state.task_cache",
 }
 
 

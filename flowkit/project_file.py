@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .core.display_text import escape_text
+from .basics.display_text import escape_text
+from .basics.trust import Untrusted, is_ours, open_trusted, owner_of, resolve
+from .basics.warn_once import warn_once
 from .exceptions import SettingsError
-from .protocol.warn_once import warn_once
-from .trust import Untrusted, is_ours, open_trusted, owner_of, resolve
 
 NAME = "pyproject.toml"
 MOST_BYTES = 2**20

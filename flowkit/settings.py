@@ -24,14 +24,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .environment import variables
+from .basics.environment import variables
 from .exceptions import SettingsError
-from .logging import LogLevel
+from .logging.logger import LogLevel
 from .project_file import project_table
 from .protocol.keys import NAMESPACE
 from .protocol.redis_url import EXAMPLES, check_redis_url, redact_url
 from .protocol.shards import Shard, list_problem, shards_of
-from .signing import parse_signing_key, read_signing_key
+from .protocol.signing_keys import parse_signing_key, read_signing_key
 
 __all__ = ["Settings", "check_redis_url", "load_settings", "redact_url"]
 

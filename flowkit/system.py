@@ -6,7 +6,7 @@
 
 The daemons are the same as in production and run in separate processes. Unless a Redis is given,
 the store is in this process, and its data is lost when the system stops. Nothing that the system
-starts outlives the ``with`` block, or this process if it is killed: see ``flowkit.leash``.
+starts outlives the ``with`` block, or this process if it is killed (``parent_death.py``).
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from .core.display_text import escape_text
-from .daemons import Daemon, DaemonGroup, Line, Listener
+from .basics.display_text import escape_text
+from .basics.terminal import write_output, write_text
+from .definition.importing import refuse_while_imported
 from .exceptions import FlowkitError
-from .importing import refuse_while_imported
+from .processes.daemon_group import Daemon, DaemonGroup, Line, Listener
 from .settings import load_settings
-from .terminal import write_output, write_text
 
 if TYPE_CHECKING:
-    from .client import Client
+    from .client.client import Client
+    from .client.shard import ShardConnection
     from .embedded import EmbeddedServer
-    from .shard_connection import ShardConnection
 
 GRACE_S = 5.0
 # After its grace period a worker needs a moment to give back what it holds.
@@ -162,7 +162,7 @@ class LocalSystem:
 
         ``patience``: seconds that a call tries to reach the store.
         """
-        from .client import Client
+        from .client.client import Client
 
         settings = load_settings(
             redis_url=self.url,

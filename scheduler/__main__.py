@@ -10,22 +10,23 @@ from typing import NoReturn
 
 import click
 
-from ..cli.daemon_options import (
+from flowkit.cli.daemon_options import (
     daemon_options,
     end_as,
     refuse_patched,
     required_shards,
     settings_from,
 )
-from ..logging import FlowkitLogger
-from ..protocol.shards import Shard
-from ..settings import Settings
-from ..standard_streams import open_missing_streams
-from ..supervisor import SupervisedProcess, Supervisor
+from flowkit.logging.logger import FlowkitLogger
+from flowkit.processes.standard_streams import open_missing_streams
+from flowkit.processes.supervisor import SupervisedProcess, Supervisor
+from flowkit.protocol.shards import Shard
+from flowkit.settings import Settings
+
 from .config import SchedulerConfig
 from .daemon import SchedulerDaemon
 from .growth import check_growth
-from .share import LeadershipCounts, ShardBalance
+from .shard_balance import LeadershipCounts, ShardBalance
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from ..core.compiled import CompiledDAG
-from ..core.run import Run
-from ..core.triggers import GOES_ON
-from ..protocol.keys import ready_list
+from flowkit.core.compiled import CompiledDAG
+from flowkit.core.run import Run
+from flowkit.core.triggers import GOES_ON
+from flowkit.protocol.keys import ready_list
 
 
 class Place(NamedTuple):

@@ -22,29 +22,30 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
 
-from ..exceptions import LeaseLost, NotPermitted, RedisUnavailable, StoreError
-from ..exposure import warn_of_risks
-from ..logging import FlowkitLogger, LogLevel
-from ..outage import OutageLog
-from ..protocol.fitness import check_schema, check_server
-from ..protocol.keys import SCHEMA
-from ..protocol.lease_store import LeaseReply
-from ..protocol.link import Link
-from ..protocol.redis_url import redact_url
-from ..protocol.reply_errors import WrongType
-from ..protocol.scheduler_store import SchedulerStore
-from ..protocol.shards import ALONE
-from ..protocol.wrong_keys import wrong_keys
+from flowkit.daemon.exposure import warn_of_risks
+from flowkit.daemon.outage import OutageLog
+from flowkit.exceptions import LeaseLost, NotPermitted, RedisUnavailable, StoreError
+from flowkit.logging.logger import FlowkitLogger, LogLevel
+from flowkit.protocol.keys import SCHEMA
+from flowkit.protocol.lease_store import LeaseReply
+from flowkit.protocol.link import Link
+from flowkit.protocol.redis_url import redact_url
+from flowkit.protocol.reply_errors import WrongType
+from flowkit.protocol.scheduler_store import SchedulerStore
+from flowkit.protocol.server_checks import check_schema, check_server
+from flowkit.protocol.shards import ALONE
+from flowkit.protocol.wrong_keys import wrong_keys
+
 from .config import SchedulerConfig
-from .hints import QueueRepair
 from .inspector import Inspector
 from .janitor import Janitor
 from .leader import Leader, Leadership
 from .loop import Loop
 from .promoter import Promoter
+from .queue_repair import QueueRepair
 from .reaper import Reaper
 from .resolver import Resolver
-from .share import ShardBalance
+from .shard_balance import ShardBalance
 
 LONGEST_BLOCK_S = 1.0
 RESTART_S, LONGEST_RESTART_S = 1.0, 5.0

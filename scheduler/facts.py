@@ -10,9 +10,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ..protocol.decoding import CorruptData, digest, run_id
-from ..protocol.limits import MAX_EVENT_BYTES, TASK_DIGITS
-from ..protocol.records import STATE_OF
+from flowkit.protocol.decoding import CorruptData, digest, run_id
+from flowkit.protocol.limits import MAX_EVENT_BYTES, TASK_DIGITS
+from flowkit.protocol.records import STATE_OF
+
 from .active import Active
 
 OVER_KINDS = {code: STATE_OF[code] for code in "SFKC"}

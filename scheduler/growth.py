@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 
-from ..exceptions import RedisUnavailable, WrongShards
-from ..protocol.decoding import text_of
-from ..protocol.keys import Keys
-from ..protocol.link import Link
-from ..protocol.shards import Shard, read_layout, wrong_shards
+from flowkit.exceptions import RedisUnavailable, WrongShards
+from flowkit.protocol.decoding import text_of
+from flowkit.protocol.keys import Keys
+from flowkit.protocol.link import Link
+from flowkit.protocol.shards import Shard, read_layout, wrong_shards
 
 SOON_S = 2.0
 SHOWN = 40  # characters shown of an invalid layout

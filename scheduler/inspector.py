@@ -11,9 +11,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from ..logging import FlowkitLogger, LogLevel
-from ..protocol.fitness import eviction_policy, may_evict
-from ..protocol.link import Link
+from flowkit.logging.logger import FlowkitLogger, LogLevel
+from flowkit.protocol.link import Link
+from flowkit.protocol.server_checks import eviction_policy, may_evict
 
 LOOK_S = 2.0
 REPEAT_S = 60.0

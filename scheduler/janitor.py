@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..logging import FlowkitLogger, LogLevel
-from ..protocol.scheduler_store import SchedulerStore
+from flowkit.logging.logger import FlowkitLogger, LogLevel
+from flowkit.protocol.scheduler_store import SchedulerStore
 
 ENTRIES_AT_ONCE = 200
 DEAD_AT_ONCE = 200

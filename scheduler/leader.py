@@ -19,10 +19,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..exceptions import LeaseLost, StoreError, WrongShards
-from ..protocol.lease_store import LeaseReply
-from ..protocol.scheduler_store import SchedulerStore
-from .share import ShardBalance
+from flowkit.exceptions import LeaseLost, StoreError, WrongShards
+from flowkit.protocol.lease_store import LeaseReply
+from flowkit.protocol.scheduler_store import SchedulerStore
+
+from .shard_balance import ShardBalance
 
 MARGIN = 0.2  # of the lease
 WATCHDOG_S = 60.0

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from ..protocol.reply_errors import WrongType
+from flowkit.protocol.reply_errors import WrongType
 
 PAUSE_S = 10.0  # of a duty that met a key of another type
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..protocol.scheduler_store import SchedulerStore
+from flowkit.protocol.scheduler_store import SchedulerStore
 
 LIMIT = 200
 LONGEST_PAUSE_S = 5.0

@@ -11,8 +11,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from ..logging import FlowkitLogger, LogLevel
-from ..protocol.event_store import EventStore
+from flowkit.logging.logger import FlowkitLogger, LogLevel
+from flowkit.protocol.event_store import EventStore
 
 KEPT = 100  # events of one batch, and in Redis
 REPEAT_S = 10.0

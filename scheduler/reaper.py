@@ -13,10 +13,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from ..logging import FlowkitLogger, LogLevel
-from ..protocol.once import lost_once
-from ..protocol.records import ErrorInfo
-from ..protocol.scheduler_store import SchedulerStore
+from flowkit.logging.logger import FlowkitLogger, LogLevel
+from flowkit.protocol.once import lost_once
+from flowkit.protocol.records import ErrorInfo
+from flowkit.protocol.scheduler_store import SchedulerStore
 
 MOST_DEATHS = 3
 EVERY_S = 1.0

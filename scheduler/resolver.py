@@ -16,14 +16,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from ..core.compiled import CompiledDAG
-from ..core.run import Command, FinishRun, MarkTasks, QueueTasks, Run, StopRun, StopTasks
-from ..core.shelf import DAGCache
-from ..core.states import RunState, TaskState
-from ..logging import FlowkitLogger
-from ..protocol.decoding import PART, CorruptData
-from ..protocol.event_store import Event, moment
-from ..protocol.scheduler_store import SchedulerStore
+from flowkit.core.compiled import CompiledDAG
+from flowkit.core.dag_cache import DAGCache
+from flowkit.core.run import Command, FinishRun, MarkTasks, QueueTasks, Run, StopRun, StopTasks
+from flowkit.core.states import RunState, TaskState
+from flowkit.logging.logger import FlowkitLogger
+from flowkit.protocol.decoding import PART, CorruptData
+from flowkit.protocol.event_store import Event, moment
+from flowkit.protocol.scheduler_store import SchedulerStore
+
 from .active import Active
 from .facts import OVER_KINDS, Fact, read_fact
 from .quarantine import Quarantine

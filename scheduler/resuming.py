@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 
-from ..core.compiled import CompiledDAG
-from ..core.states import TASK_OVER, TaskState
-from ..core.triggers import OF_THE_RUN
-from ..protocol.once import lost_once
-from ..protocol.records import TaskRecord
+from flowkit.core.compiled import CompiledDAG
+from flowkit.core.states import TASK_OVER, TaskState
+from flowkit.core.triggers import OF_THE_RUN
+from flowkit.protocol.once import lost_once
+from flowkit.protocol.records import TaskRecord
 
 # A record in the state pending was reset by an earlier scheduler that did not finish: tasks
 # downstream of it may not be pending yet.

@@ -17,8 +17,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..core.compiled import CompiledDAG
-from ..core.triggers import Trigger
+from flowkit.core.compiled import CompiledDAG
+from flowkit.core.triggers import Trigger
 
 MOST_BYTES = 512 * 1024 * 1024
 SMALL = 1000  # tasks of a run that is always admitted

@@ -10,9 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from ..core.compiled import CompiledDAG
-from ..core.states import RunState
-from ..logging import FlowkitLogger, LogLevel
+from flowkit.core.compiled import CompiledDAG
+from flowkit.core.states import RunState
+from flowkit.logging.logger import FlowkitLogger, LogLevel
+
 from .active import Active
 
 LINES_A_SECOND = 20

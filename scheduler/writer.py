@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..core.states import RunState
-from ..protocol.decoding import PART
-from ..protocol.scheduler_store import SchedulerStore
+from flowkit.core.states import RunState
+from flowkit.protocol.decoding import PART
+from flowkit.protocol.scheduler_store import SchedulerStore
+
 from .active import Place
 
 

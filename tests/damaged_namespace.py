@@ -16,10 +16,10 @@ import msgpack
 import redis
 from nasty import NASTY, NASTY_NAMES
 
+from flowkit.codec.packing import pack
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.graph import Graph
 from flowkit.core.retry import Policy
-from flowkit.protocol.codec import pack
 from flowkit.protocol.graphs import digest_of, pack_graph
 from flowkit.protocol.keys import Keys
 from flowkit.protocol.limits import MAX_GRAPH_BYTES

@@ -31,7 +31,7 @@ MOST_BYTES = 4096
 
 def value(data: bytes) -> None:
     """A packed value: parameters, results, metadata."""
-    from flowkit.protocol.codec import BrokenValue, pack, unpack
+    from flowkit.codec.packing import BrokenValue, pack, unpack
 
     try:
         found = unpack(data)
@@ -101,10 +101,10 @@ def seeds(target: str) -> list[bytes]:
     import numpy as np
     import pandas as pd
 
+    from flowkit.codec.packing import pack
     from flowkit.core.compiled import CompiledDAG
     from flowkit.core.graph import Graph
     from flowkit.core.retry import Policy
-    from flowkit.protocol.codec import pack
     from flowkit.protocol.graphs import pack_graph
     from flowkit.protocol.records import ErrorInfo
 

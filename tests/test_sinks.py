@@ -28,17 +28,17 @@ KNOWN = {
     "flowkit/cli/output.py:print_json:click.echo": "JSON in ASCII",
     "flowkit/cli/output.py:print_table:click.echo": ESCAPED,
     "flowkit/cli/output.py:_print_rich:console.print": "cells are escaped, and no markup is read",
-    "flowkit/health.py:main:print": ESCAPED,
-    "flowkit/log_capture.py:_log_line:getattr(sys, stream).write": "a task's line where the task "
-    "would have written it itself: logging of the user's has disabled flowkit's logger",
-    "flowkit/log_output.py:emit:write_text": "a formatter's line: both forms escape",
-    "flowkit/log_records.py:report_broken:stream_beneath(sys.stderr).write": ESCAPED,
-    "flowkit/log_streams.py:write:self.beneath().write": "what user code writes in its own process",
+    "flowkit/daemon/health.py:main:print": ESCAPED,
+    "flowkit/logging/capture.py:_log_line:getattr(sys, stream).write": "a task's line where the "
+    "task would have written it itself: logging of the user's has disabled flowkit's logger",
+    "flowkit/logging/output.py:emit:write_text": "a formatter's line: both forms escape",
+    "flowkit/logging/records.py:report_broken:stream_beneath(sys.stderr).write": ESCAPED,
+    "flowkit/logging/streams.py:write:self.beneath().write": "what user code writes itself",
     "flowkit/system.py:print_line:write_text": ESCAPED,
     "flowkit/system.py:print_line:write_output": "output of tasks",
-    "flowkit/terminal.py:write_text:stream.write": "the one function that writes",
-    "flowkit/terminal.py:write_output:write_text": ESCAPED,
-    "flowkit/terminal.py:show_traceback:write_text": ESCAPED,
+    "flowkit/basics/terminal.py:write_text:stream.write": "the one function that writes",
+    "flowkit/basics/terminal.py:write_output:write_text": ESCAPED,
+    "flowkit/basics/terminal.py:show_traceback:write_text": ESCAPED,
 }
 # Methods of these names write to other things than a standard stream.
 ELSEWHERE = {

@@ -10,20 +10,21 @@ from typing import NoReturn
 
 import click
 
-from ..cli.daemon_options import (
+from flowkit.cli.daemon_options import (
     daemon_options,
     end_as,
     refuse_patched,
     required_shards,
     settings_from,
 )
-from ..cli.inputs import Seconds
-from ..logging import FlowkitLogger
-from ..protocol.shards import Shard
-from ..settings import Settings
-from ..signing import keys_of
-from ..standard_streams import open_missing_streams
-from ..supervisor import SupervisedProcess, Supervisor
+from flowkit.cli.inputs import Seconds
+from flowkit.logging.logger import FlowkitLogger
+from flowkit.processes.standard_streams import open_missing_streams
+from flowkit.processes.supervisor import SupervisedProcess, Supervisor
+from flowkit.protocol.shards import Shard
+from flowkit.protocol.signing_keys import keys_of
+from flowkit.settings import Settings
+
 from .config import WorkerConfig
 from .daemon import WorkerDaemon
 

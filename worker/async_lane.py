@@ -16,17 +16,18 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from ..attempt_contexts import AttemptContexts
-from ..context import enter_attempt
-from ..exceptions import RedisUnavailable, StoreError, TaskTimeout
-from ..forked import end_if_forked
-from ..protocol.worker_store import Outcome, WorkerStore
-from ..steady_loop import enter_root, leave_root, run_steadily
-from .board import ExecutionSlots
-from .desk import Mailbox
+from flowkit.context import enter_attempt
+from flowkit.exceptions import RedisUnavailable, StoreError, TaskTimeout
+from flowkit.execution.attempt_contexts import AttemptContexts
+from flowkit.execution.steady_loop import enter_root, leave_root, run_steadily
+from flowkit.processes.forked import end_if_forked
+from flowkit.protocol.worker_store import Outcome, WorkerStore
+
+from .execution_slots import ExecutionSlots
 from .executor import Executor, Prepared
+from .inputs import Inputs
+from .mailbox import Mailbox
 from .trouble import Trouble
-from .values import Inputs
 
 POLL_S = 2.0
 AGAIN_S = 0.2

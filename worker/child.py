@@ -23,34 +23,36 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-from ..context import hear_of_waits
-from ..core.display_text import error_text
-from ..core.shelf import DAGCache
-from ..environment import withhold_secrets
-from ..exceptions import FlowkitError, LeaseLost
-from ..loader import load_app
-from ..log_capture import start_capture
-from ..logging import LogLevel, configure_logging
-from ..monkey_patches import why_refused
-from ..outage import OutageLog
-from ..process_signals import obey_parent_alone
-from ..protocol.keys import ready_list
-from ..protocol.link import Link
-from ..protocol.records import ErrorInfo
-from ..protocol.worker_store import Outcome, WorkerStore
-from ..settings import MAX_VALUE_BYTES
-from ..standard_streams import detach_from_terminal, keep_streams_open
-from ..task import Task, has_tasks
+from flowkit.app import load_app
+from flowkit.basics.display_text import error_text
+from flowkit.basics.environment import withhold_secrets
+from flowkit.context import hear_of_waits
+from flowkit.core.dag_cache import DAGCache
+from flowkit.daemon.monkey_patches import why_refused
+from flowkit.daemon.outage import OutageLog
+from flowkit.definition.task import Task, has_tasks
+from flowkit.exceptions import FlowkitError, LeaseLost
+from flowkit.logging import configure_logging
+from flowkit.logging.capture import start_capture
+from flowkit.logging.logger import LogLevel
+from flowkit.processes.signals import obey_parent_alone
+from flowkit.processes.standard_streams import detach_from_terminal, keep_streams_open
+from flowkit.protocol.keys import ready_list
+from flowkit.protocol.link import Link
+from flowkit.protocol.records import ErrorInfo
+from flowkit.protocol.worker_store import Outcome, WorkerStore
+from flowkit.settings import MAX_VALUE_BYTES
+
 from .async_lane import AsyncLane
-from .board import ExecutionSlots, Mark
 from .config import ExitCode, WorkerConfig
-from .desk import Mailbox
+from .execution_slots import ExecutionSlots, Mark
 from .executor import Executor
+from .inputs import Inputs
+from .mailbox import Mailbox
 from .self_report import note_wait
 from .signed_values import SignedValues
 from .sync_lane import SyncLane
 from .trouble import Trouble
-from .values import Inputs
 
 _PR_SET_PDEATHSIG = 1
 

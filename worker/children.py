@@ -16,10 +16,11 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ..process_end import how_it_ended
-from ..process_tree import kill_tree
-from .board import Executing, ExecutionSlots
+from flowkit.processes.ends import how_it_ended
+from flowkit.processes.tree import kill_tree
+
 from .config import ExitCode, WorkerConfig
+from .execution_slots import Executing, ExecutionSlots
 
 
 @dataclass(slots=True)

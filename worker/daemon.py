@@ -23,21 +23,22 @@ from contextlib import suppress
 from os import pipe, read, set_blocking
 from types import FrameType
 
-from ..exceptions import LeaseLost
-from ..exposure import warn_of_risks
-from ..logging import FlowkitLogger, LogLevel
-from ..outage import OutageLog
-from ..protocol.link import Link
-from ..protocol.worker_store import Pulse, WorkerStore
-from .board import ExecutionSlots, Mark
+from flowkit.daemon.exposure import warn_of_risks
+from flowkit.daemon.outage import OutageLog
+from flowkit.exceptions import LeaseLost
+from flowkit.logging.logger import FlowkitLogger, LogLevel
+from flowkit.protocol.link import Link
+from flowkit.protocol.worker_store import Pulse, WorkerStore
+
+from .attempt_killer import AttemptKiller
 from .child import Child
 from .children import ChildPool, ChildProcess, Death
 from .config import ExitCode, WorkerConfig
-from .enforcer import AttemptKiller
+from .death_reporter import DeathReporter
+from .execution_slots import ExecutionSlots, Mark
 from .lease_keeper import LeaseKeeper
+from .orphan_killer import OrphanKiller
 from .self_report import SelfReport
-from .undertaker import DeathReporter
-from .warden import OrphanKiller
 
 TICK_S = 0.1
 START_TICK_S = 0.02  # while children load the app: a program may wait until they are ready

@@ -14,22 +14,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..context import enter_attempt, leave_attempt
-from ..core.retry import Policy, delay_before_retry
-from ..core.triggers import HOOKS
-from ..exceptions import RedisUnavailable, TaskNotFoundError, TaskTimeout
-from ..functions import unfit_result
-from ..invoke import may_retry, plan_for, why_skipped
-from ..log_streams import HELD, end_lines
-from ..logging import FlowkitLogger, LogLevel
-from ..protocol.codec import pack, unpack
-from ..protocol.keys import ready_list
-from ..protocol.records import ErrorInfo, Spent
-from ..protocol.worker_store import Claim, Outcome
-from ..task import Task, registered_task
+from flowkit.codec.packing import pack, unpack
+from flowkit.context import enter_attempt, leave_attempt
+from flowkit.core.retry import Policy, delay_before_retry
+from flowkit.core.triggers import HOOKS
+from flowkit.definition.call_plan import may_retry, plan_for, why_skipped
+from flowkit.definition.functions import unfit_result
+from flowkit.definition.task import Task, registered_task
+from flowkit.exceptions import RedisUnavailable, TaskNotFoundError, TaskTimeout
+from flowkit.logging.logger import FlowkitLogger, LogLevel
+from flowkit.logging.streams import HELD, end_lines
+from flowkit.protocol.keys import ready_list
+from flowkit.protocol.records import ErrorInfo, Spent
+from flowkit.protocol.worker_store import Claim, Outcome
+
 from .hooks import WorkerHooks
+from .inputs import Inputs
 from .result_cache import ResultCache
-from .values import Inputs
 
 _PACKAGE = __name__.partition(".")[0]
 # How long to put off an attempt whose function this app does not have, each time: during a rolling

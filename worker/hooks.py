@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..attempt_contexts import AttemptContexts
-from ..core.compiled import CompiledDAG
-from ..core.triggers import OF_THE_RUN, Trigger
-from ..hooks import Hook, HookEvent, event_name
-from ..logging import FlowkitLogger
-from ..protocol.records import ErrorInfo
-from ..protocol.worker_store import Claim, WorkerStore
-from ..retry_calls import RetryCalls
-from ..task import registered_task
+from flowkit.core.compiled import CompiledDAG
+from flowkit.core.triggers import OF_THE_RUN, Trigger
+from flowkit.definition.hooks import Hook, HookEvent, event_name
+from flowkit.definition.task import registered_task
+from flowkit.execution.attempt_contexts import AttemptContexts
+from flowkit.execution.on_retry import RetryCalls
+from flowkit.logging.logger import FlowkitLogger
+from flowkit.protocol.records import ErrorInfo
+from flowkit.protocol.worker_store import Claim, WorkerStore
 
 Params = Mapping[str, object]
 

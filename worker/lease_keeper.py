@@ -15,8 +15,9 @@ from os import getpid
 
 import msgpack
 
-from .. import __version__
-from ..exceptions import (
+from flowkit import __version__
+from flowkit.daemon.outage import OutageLog
+from flowkit.exceptions import (
     BadRedisURL,
     LeaseLost,
     NotPermitted,
@@ -24,9 +25,9 @@ from ..exceptions import (
     UnfitRedis,
     WrongShards,
 )
-from ..outage import OutageLog
-from ..protocol.fitness import check_layout, check_schema, check_server
-from ..protocol.worker_store import Pulse, WorkerStore
+from flowkit.protocol.server_checks import check_layout, check_schema, check_server
+from flowkit.protocol.worker_store import Pulse, WorkerStore
+
 from .config import WorkerConfig
 from .self_report import ChildCounts
 

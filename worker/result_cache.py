@@ -14,16 +14,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..context import enter_attempt, leave_attempt
-from ..exceptions import RedisUnavailable
-from ..log_output import plain
-from ..log_streams import HELD, end_lines
-from ..logging import FlowkitLogger, LogLevel
-from ..protocol.records import Spent
-from ..protocol.worker_store import Claim
-from ..result_cache import NotCacheable, entry_of
-from ..task import Task
-from .values import Inputs
+from flowkit.context import enter_attempt, leave_attempt
+from flowkit.definition.task import Task
+from flowkit.exceptions import RedisUnavailable
+from flowkit.execution.cache_key import NotCacheable, entry_of
+from flowkit.logging.logger import FlowkitLogger, LogLevel
+from flowkit.logging.output import plain
+from flowkit.logging.streams import HELD, end_lines
+from flowkit.protocol.records import Spent
+from flowkit.protocol.worker_store import Claim
+
+from .inputs import Inputs
 
 _WARNINGS_KEPT = 1000
 

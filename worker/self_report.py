@@ -16,10 +16,11 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from ..core.shorten import shorten
-from ..logging import FlowkitLogger, LogLevel
-from .board import ExecutionSlots, Mark
+from flowkit.basics.shorten import shorten
+from flowkit.logging.logger import FlowkitLogger, LogLevel
+
 from .children import ChildProcess
+from .execution_slots import ExecutionSlots, Mark
 
 SAY_AFTER_S = 5.0  # a shorter wait is not worth a warning
 MOST_NAMES = 1000  # characters

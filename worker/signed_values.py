@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..protocol.provenance import (
+from flowkit.codec.provenance import (
     Provenance,
     Purpose,
     cache_purpose,
     params_purpose,
     result_purpose,
 )
-from ..protocol.worker_store import Claim
+from flowkit.protocol.worker_store import Claim
 
 
 class SignedValues:

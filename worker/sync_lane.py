@@ -17,16 +17,17 @@ import threading
 import time
 from collections.abc import Callable
 
-from ..attempt_contexts import AttemptContexts
-from ..context import enter_attempt, leave_attempt
-from ..exceptions import FlowkitError, RedisUnavailable, StoreError
-from ..forked import end_if_forked
-from ..protocol.worker_store import Claim, Outcome, WorkerStore
-from .board import ExecutionSlots
-from .desk import MAX_BATCH, Mailbox
+from flowkit.context import enter_attempt, leave_attempt
+from flowkit.exceptions import FlowkitError, RedisUnavailable, StoreError
+from flowkit.execution.attempt_contexts import AttemptContexts
+from flowkit.processes.forked import end_if_forked
+from flowkit.protocol.worker_store import Claim, Outcome, WorkerStore
+
+from .execution_slots import ExecutionSlots
 from .executor import Executor, Prepared
+from .inputs import Inputs
+from .mailbox import MAX_BATCH, Mailbox
 from .trouble import Trouble
-from .values import Inputs
 
 BATCH_S = 0.020
 REPORT_S = 0.005

@@ -11,8 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from ..exceptions import RedisUnavailable, StoreError
-from ..outage import OutageLog
+from flowkit.daemon.outage import OutageLog
+from flowkit.exceptions import RedisUnavailable, StoreError
 
 PAUSE_S = 1.0
 Result = TypeVar("Result")

@@ -25,10 +25,10 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..core.display_text import escape_lines
+from ..basics.display_text import escape_lines
+from ..basics.suggestions import unknown_name
+from ..basics.terminal import show_traceback
 from ..exceptions import FlowkitError
-from ..options import unknown_name
-from ..terminal import show_traceback
 from .exit_codes import ExitCode, code_of, epilog
 
 # Command → module and summary, in the order of --help.

@@ -12,8 +12,8 @@ from .daemon_options import required_shards, settings_from
 from .exit_codes import ExitCode, code_of_state
 
 if TYPE_CHECKING:
-    from ..client import Client
-    from ..run_handle import RunHandle
+    from ..client.client import Client
+    from ..client.run_handle import RunHandle
 
 # Until Redis counts as unreachable, and how long an outage may last while a run is followed.
 CONNECT_PATIENCE_S, OUTAGE_PATIENCE_S = 2.0, 60.0
@@ -31,7 +31,7 @@ def connect(
     ``waits``: tolerate an outage, of at most ``timeout`` seconds. Raises UsageError without a Redis
     URL, RedisUnavailable, UnfitRedis.
     """
-    from ..client import Client
+    from ..client.client import Client
 
     settings = settings_from(options)
     required_shards(settings, ctx.command_path)
@@ -121,12 +121,10 @@ def report_resumed(
 
 def note_missing_daemons(handle: RunHandle) -> None:
     """Print a note if no scheduler or no worker can execute a submitted or resumed run."""
-    from ..no_leader import no_leader
     from .output import note
 
-    with handle.shard.store() as store:
-        reason = no_leader(store)
-        if reason:
-            note(f"{reason}. The run waits: start flowkit-scheduler.")
-        if not store.alive_workers():
-            note("No worker is running, so the run waits: start flowkit-worker --app …")
+    reason = handle.shard.why_leaderless()
+    if reason:
+        note(f"{reason}. The run waits: start flowkit-scheduler.")
+    if not handle.shard.workers():
+        note("No worker is running, so the run waits: start flowkit-worker --app …")

@@ -9,13 +9,13 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from ..core.display_text import escape_text
+from ..basics.display_text import escape_text
+from ..basics.terminal import show_traceback
+from ..daemon.monkey_patches import why_refused
 from ..exceptions import FlowkitError
-from ..monkey_patches import why_refused
 from ..protocol.redis_url import redact_url
 from ..protocol.shards import Shard
 from ..settings import Settings, load_settings
-from ..terminal import show_traceback
 from .exit_codes import code_of
 
 _F = TypeVar("_F", bound=Callable[..., Any])

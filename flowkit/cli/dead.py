@@ -11,7 +11,7 @@ from .daemon_options import redis_options
 from .inputs import json_option, limit_option, run_argument, timeout_option
 
 if TYPE_CHECKING:
-    from ..dead_letters import DeadLetter, OpenedLetter
+    from ..client.dead_letters import DeadLetter, OpenedLetter
 
 LONGEST_PARAM = 500  # characters shown of a parameter
 

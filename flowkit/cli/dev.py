@@ -20,8 +20,8 @@ from .daemon_options import settings_from
 from .inputs import load_app_quietly
 
 if TYPE_CHECKING:
-    from ..daemons import Line
-    from ..loader import App
+    from ..app import App
+    from ..processes.daemon_group import Line
     from ..settings import Settings
     from ..system import LocalSystem
 
@@ -51,8 +51,8 @@ def dev(app: str, workers: int | None, port: int | None, **options: Any) -> None
 
     At its start, the command prints how to submit runs from another terminal.
     """
+    from ..app import split_spec
     from ..embedded import EmbeddedServer
-    from ..loader import split_spec
     from ..system import LocalSystem, warn_through
     from .watch import signals_raise
 
@@ -80,7 +80,7 @@ def dev(app: str, workers: int | None, port: int | None, **options: Any) -> None
 
 def _queues(app: App) -> list[str]:
     """Return the queues of all tasks in the app."""
-    from ..task import Task
+    from ..definition.task import Task
 
     tasks = [*Task._all_tasks, *(task for dag in app.dags.values() for task in dag.tasks)]
     return sorted({"default", *(task.policy.queue for task in tasks)})
@@ -127,8 +127,8 @@ def _stay(system: LocalSystem) -> None:
 
 
 def _print_line(line: Line) -> None:
-    """Print a line with its source. The output of tasks is written by ``flowkit.terminal``."""
-    from ..terminal import write_output
+    """Print a line with its source. ``basics.terminal`` writes the output of tasks."""
+    from ..basics.terminal import write_output
     from .output import indented
 
     if line.level is None:

@@ -3,7 +3,7 @@
 On a terminal: one bar with counts, redrawn in place, with lines above it. Otherwise: a line from
 time to time, at most one every ``LINE_S`` seconds and one per ``STEP`` of the tasks. Quiet:
 neither. The output of tasks goes to standard output, or to standard error if standard output holds
-a JSON document; ``flowkit.terminal`` escapes it for a terminal.
+a JSON document; ``flowkit.basics.terminal`` escapes it for a terminal.
 
 Lines come from another thread; every method may be called from any thread.
 """
@@ -18,11 +18,11 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from ..core.display_text import escape_lines, escape_text
+from ..basics.display_text import escape_lines, escape_text
+from ..basics.terminal import is_terminal, write_output, write_text
 from ..core.states import TASK_OVER
-from ..daemons import Line
+from ..processes.daemon_group import Line
 from ..protocol.run_records import RunRecord
-from ..terminal import is_terminal, write_output, write_text
 from .output import indented
 
 if TYPE_CHECKING:

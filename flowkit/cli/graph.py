@@ -16,8 +16,8 @@ from .daemon_options import redis_options
 from .inputs import checked_run_id, load_dag
 
 if TYPE_CHECKING:
+    from ..client.status import RunStatus
     from ..dag import DAG
-    from ..status import RunStatus
 
 _SUFFIXES = {
     ".txt": "text",

@@ -16,8 +16,8 @@ import click
 from ..core.retry import MAX_DELAY_S
 
 if TYPE_CHECKING:
+    from ..app import App
     from ..dag import DAG
-    from ..loader import App
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -71,7 +71,7 @@ def limit_option(default: int) -> Callable[[_F], _F]:
 
 def checked_run_id(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """Return the run id if it is valid. A click callback. Raises BadParameter."""
-    from ..run_ids import check_run_id
+    from ..client.run_ids import check_run_id
 
     try:
         return None if value is None else check_run_id(value)
@@ -89,7 +89,7 @@ def load_app_quietly(target: str) -> App:
     The working directory is restored afterwards: paths that the user typed, and those that daemons
     load, are relative to it.
     """
-    from ..loader import load_app
+    from ..app import load_app
 
     with contextlib.redirect_stdout(sys.stderr), _working_directory_kept():
         return load_app(target)
@@ -106,7 +106,7 @@ def _working_directory_kept() -> Iterator[None]:
 
 def load_dag(spec: str) -> tuple[str, DAG]:
     """Return the app's file or module, and the named DAG. Raises DAGError."""
-    from ..loader import split_spec
+    from ..app import split_spec
 
     target, name = split_spec(spec)
     return target, load_app_quietly(target).dag(name)

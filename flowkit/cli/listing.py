@@ -69,7 +69,6 @@ def _run_document(run: RunRecord) -> dict[str, object]:
 @click.pass_context
 def workers(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
     """List live workers, and report shards without a leading scheduler."""
-    from ..no_leader import no_leader
     from .output import damaged_documents, print_json
 
     shards = connect(ctx, options).shards
@@ -77,11 +76,10 @@ def workers(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
     leaderless: dict[str, str] = {}
     for connection in shards:
         place = {"shard": connection.shard.layout} if len(shards) > 1 else {}
-        with connection.store() as store:
-            reason = no_leader(store)
-            if reason:
-                leaderless[connection.shard.layout] = reason
-            alive = store.alive_workers()
+        reason = connection.why_leaderless()
+        if reason:
+            leaderless[connection.shard.layout] = reason
+        alive = connection.workers()
         documents += [_worker_document(worker, place) for worker in alive]
         damaged = damaged_documents(alive.damaged, "worker")
         documents += [{**document, **place} for document in damaged]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import click
 
-from ..core.display_text import escape_lines, escape_text
+from ..basics.display_text import escape_lines, escape_text
 from .plain import plain
 
 STATE_STYLES = {

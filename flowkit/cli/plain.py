@@ -31,7 +31,7 @@ from enum import Enum
 from pathlib import PurePath
 from uuid import UUID
 
-from ..protocol.codec_describe import describe
+from ..codec.describe import describe
 
 _TEXT = (Decimal, UUID, PurePath)
 _BITS_PER_DIGIT = 3  # rounded down from 3.32

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..codec.describe import describe
 from ..core.states import RunState
-from ..protocol.codec_describe import describe
 from .connect import await_end, connect, refuse_timeout_alone
 from .daemon_options import redis_options
 from .exit_codes import ExitCode, code_of_state
 from .inputs import json_option, run_argument, timeout_option
 
 if TYPE_CHECKING:
-    from ..run_handle import RunHandle
+    from ..client.run_handle import RunHandle
 
 LONGEST_DESCRIPTION = 10_000  # characters shown of a result that is too long
 

@@ -5,18 +5,12 @@ from __future__ import annotations
 import shutil
 import sys
 
+from ..client.run_handle import RunHandle
+from ..codec.describe import describe
+from ..codec.packing import BrokenValue
 from ..core.states import RunState, TaskState
-from ..exceptions import (
-    FlowkitError,
-    StoreError,
-    TaskExecutionError,
-    UntrustedValue,
-    WaitTimeout,
-)
-from ..protocol.codec import BrokenValue
-from ..protocol.codec_describe import describe
+from ..exceptions import FlowkitError, StoreError, TaskExecutionError, UntrustedValue, WaitTimeout
 from ..protocol.run_records import RunRecord
-from ..run_handle import RunHandle
 from .display import Display, summary
 from .output import count, fail, note, print_json, print_table, say_indented, seconds
 

@@ -31,12 +31,12 @@ from .inputs import (
 )
 
 if TYPE_CHECKING:
-    from ..client import Client
-    from ..daemons import Line
+    from ..client.client import Client
+    from ..client.run_handle import RunHandle
     from ..dag import DAG
+    from ..processes.daemon_group import Line
     from ..protocol.link import Link
     from ..protocol.run_records import RunRecord
-    from ..run_handle import RunHandle
     from ..settings import Settings
     from ..system import LocalSystem
     from .display import Display
@@ -110,7 +110,7 @@ def run(ctx: click.Context, /, as_json: bool, quiet: bool, **options: Any) -> No
 
 
 def _order(options: dict[str, Any]) -> Order:
-    from ..run_ids import new_run_id
+    from ..client.run_ids import new_run_id
 
     settings = settings_from(options)
     named = options["namespace"]
@@ -156,7 +156,7 @@ def _execute(order: Order, display: Display, *, as_json: bool) -> ExitCode:
 
 
 def _system(order: Order, display: Display) -> LocalSystem:
-    from ..client import Client
+    from ..client.client import Client
     from ..protocol.namespace import keep_namespace
     from ..system import LocalSystem
 

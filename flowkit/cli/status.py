@@ -12,7 +12,7 @@ from .daemon_options import redis_options
 from .inputs import json_option, run_argument
 
 if TYPE_CHECKING:
-    from ..status import RunStatus, TaskStatus
+    from ..client.status import RunStatus, TaskStatus
 
 MOST_ROWS = 50
 # Trouble first, then executing tasks, then those to come, then those that are done.

@@ -13,10 +13,10 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
+from ..client.run_handle import RunHandle
 from ..core.states import RUN_OVER
 from ..exceptions import RedisUnavailable, RunLost, RunNotFound, WaitTimeout
 from ..protocol.run_records import RunRecord
-from ..run_handle import RunHandle
 from .display import done_of
 
 LOOK_S = 0.5

@@ -25,7 +25,17 @@ from collections.abc import Iterable, Mapping
 
 from .commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
 from .compiled import OnFailure
-from .front import CANCELLED, CODE, DISPATCHED, FAILED, PENDING, SKIPPED, STATE, SUCCEEDED, Frontier
+from .frontier import (
+    CANCELLED,
+    CODE,
+    DISPATCHED,
+    FAILED,
+    PENDING,
+    SKIPPED,
+    STATE,
+    SUCCEEDED,
+    Frontier,
+)
 from .graph import Graph
 from .states import TASK_OVER, RunState, TaskState
 from .triggers import GOES_ON, HOOKS, Trigger

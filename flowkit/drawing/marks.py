@@ -8,32 +8,66 @@ recognized by their attributes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
+from ..basics.suggestions import unknown_name
 from ..core.states import TaskState
 from ..exceptions import TaskNotFoundError
-from ..options import unknown_name
-
-if TYPE_CHECKING:
-    from ..run_handle import RunHandle
-    from ..status import RunStatus, TaskStatus
-
-    States: TypeAlias = "Mapping[str, TaskState | TaskStatus | str] | RunStatus | RunHandle"
 
 
-class _HasState(Protocol):
+class HasState(Protocol):
     """The attributes of a ``TaskStatus`` that a mark needs."""
 
     @property
-    def state(self) -> TaskState: ...
+    def state(self) -> TaskState:
+        """The state of the task."""
+        ...
+
     @property
-    def duration(self) -> float | None: ...
+    def duration(self) -> float | None:
+        """Seconds that its last attempt took, None if unknown."""
+        ...
+
     @property
-    def attempt(self) -> int: ...
+    def attempt(self) -> int:
+        """The number of its last attempt."""
+        ...
+
     @property
-    def error(self) -> str | None: ...
+    def error(self) -> str | None:
+        """The error of its last attempt."""
+        ...
+
+
+class HasNameAndState(HasState, Protocol):
+    """The attributes of a ``TaskStatus`` that a drawing needs."""
+
+    @property
+    def name(self) -> str:
+        """The name of the task."""
+        ...
+
+
+class HasTasks(Protocol):
+    """The attributes of a ``RunStatus`` that a drawing needs."""
+
+    @property
+    def tasks(self) -> Sequence[HasNameAndState]:
+        """All tasks of the run."""
+        ...
+
+
+class HasStatus(Protocol):
+    """The methods of a ``RunHandle`` that a drawing needs."""
+
+    def status(self) -> HasTasks:
+        """Return the state of its tasks."""
+        ...
+
+
+States: TypeAlias = "Mapping[str, TaskState | HasState | str] | HasTasks | HasStatus"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +110,7 @@ def marks_of(dag_name: str, names: Collection[str], states: States) -> dict[str,
     return {name: _mark(name, state) for name, state in given.items()}
 
 
-def _by_name(states: States) -> Mapping[str, TaskState | TaskStatus | str]:
+def _by_name(states: States) -> Mapping[str, TaskState | HasState | str]:
     if isinstance(states, Mapping):
         return states
     read_status = getattr(states, "status", None)
@@ -90,7 +124,7 @@ def _by_name(states: States) -> Mapping[str, TaskState | TaskStatus | str]:
     return {task.name: task for task in tasks}
 
 
-def _mark(name: str, given: TaskState | _HasState | str) -> Mark:
+def _mark(name: str, given: TaskState | HasState | str) -> Mark:
     if isinstance(given, str):
         try:
             return Mark(TaskState(given))

@@ -10,19 +10,13 @@ Any name is safe in every kind of drawing: it cannot end its label or control a 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from ..core.display_text import escape_text
+from ..basics.display_text import escape_text
 from ..core.states import TaskState
-from ..layout import Edge
-from ..task import Task
-from .marks import Mark, marks_of
+from .marks import Mark, States, marks_of
 from .style import INK, LOOKS
-
-if TYPE_CHECKING:
-    from .marks import States
 
 EMPTY = "Empty DAG (no tasks defined)"
 _PLAIN = frozenset(" _-.,:()")
@@ -40,15 +34,6 @@ class Picture:
     def states(self) -> set[TaskState]:
         """Return the states of the marked tasks."""
         return {mark.state for mark in self.marks if mark is not None}
-
-
-def picture_of(
-    name: str, tasks: Sequence[Task], edges: Iterable[Edge], states: States | None = None
-) -> Picture:
-    """Return the picture of tasks and their edges. Raises what ``marks_of`` raises."""
-    number = {task: index for index, task in enumerate(tasks)}
-    pairs = [(number[source], number[target]) for source, target in edges]
-    return marked(name, [task.name for task in tasks], pairs, states)
 
 
 def marked(

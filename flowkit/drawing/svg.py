@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from unicodedata import east_asian_width
 
-from ..core.display_text import escape_text
+from ..basics.display_text import escape_text
 from ..core.states import TaskState
 from ..exceptions import DAGError
 from .layers import Layers, layers_of

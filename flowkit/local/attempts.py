@@ -29,22 +29,22 @@ from queue import SimpleQueue
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from ..attempt_contexts import AttemptContexts
 from ..context import enter_attempt
 from ..core.compiled import OnFailure
 from ..core.states import TaskState
-from ..forked import end_if_forked
-from ..functions import unfit_result
-from ..invoke import may_retry, own_arguments, plan_for, why_skipped
-from ..log_streams import HELD, end_lines
-from ..open_batches import take_part
-from ..task import Task
-from .lanes import LoopThread, ThreadPool
+from ..definition.call_plan import may_retry, own_arguments, plan_for, why_skipped
+from ..definition.functions import unfit_result
+from ..definition.task import Task
+from ..execution.attempt_contexts import AttemptContexts
+from ..logging.streams import HELD, end_lines
+from ..processes.forked import end_if_forked
+from ..state.open_batches import take_part
 from .outcome import Key, Outcome, RunContext
+from .threads import LoopThread, ThreadPool
 
 if TYPE_CHECKING:
     from .cache import LocalCache
-    from .processes import Processes
+    from .processes.pool import Processes
 
 OpenCall = tuple[Task, Sequence[Any], Mapping[str, Any]]
 
@@ -139,7 +139,7 @@ class Attempts:
         return self._report_result(key, value, time.perf_counter() - begun)
 
     def _in_process(self, processes: Processes, key: Key, call: OpenCall) -> bool:
-        from .processes import RepeatCall, Verdict
+        from .processes.pool import RepeatCall, Verdict
 
         _, args, kwargs = call
         try:

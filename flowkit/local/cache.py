@@ -18,13 +18,14 @@ import base64
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..core.display_text import error_text
+from ..basics.display_text import error_text
+from ..codec.packing import pack, unpack
 from ..core.states import TaskState
-from ..logging import FlowkitLogger, LogLevel
-from ..protocol.codec import pack, unpack
-from ..result_cache import NotCacheable, entry_of
-from ..state import StateManager, StateStore, batch_of
-from ..task import Task
+from ..definition.task import Task
+from ..execution.cache_key import NotCacheable, entry_of
+from ..logging.logger import FlowkitLogger, LogLevel
+from ..state.manager import StateManager
+from ..state.store import StateStore, batch_of
 from .outcome import Outcome
 
 _NO_LIMIT = 2**40

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..definition.call_plan import annotate
 from ..exceptions import TaskExecutionError
-from ..invoke import annotate
-from ..log_output import described
+from ..logging.output import described
 
 
 def failure_of(

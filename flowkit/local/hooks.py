@@ -9,13 +9,13 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Mapping
 
-from ..attempt_contexts import AttemptContexts
 from ..core.triggers import OF_THE_RUN
-from ..hooks import Hook, HookEvent, event_name
-from ..layout import IndexedDAG
-from ..log_output import described
+from ..definition.hooks import Hook, HookEvent, event_name
+from ..definition.indexing import IndexedDAG
+from ..execution.attempt_contexts import AttemptContexts
+from ..execution.on_retry import RetryCalls
 from ..logging import get_logger
-from ..retry_calls import RetryCalls
+from ..logging.output import described
 
 
 class LocalHooks:

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from ..core.commands import MarkTasks
 from ..core.states import TaskState
 from ..core.triggers import HOOKS
-from ..log_output import described
-from ..logging import FlowkitLogger, LogLevel
-from ..task import Task
+from ..definition.task import Task
+from ..logging.logger import FlowkitLogger, LogLevel
+from ..logging.output import described
 
 
 class LocalLog:

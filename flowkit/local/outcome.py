@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..core.compiled import OnFailure
 from ..core.states import TaskState
-from ..layout import IndexedDAG
-from ..open_batches import Batches, open_batches
+from ..definition.indexing import IndexedDAG
+from ..state.open_batches import Batches, open_batches
 from .log import LocalLog
 
 if TYPE_CHECKING:

@@ -27,13 +27,14 @@ from typing import Any, NamedTuple
 
 from ..core.states import TaskState
 from ..core.triggers import OF_THE_RUN
+from ..definition.indexing import IndexedDAG
+from ..definition.task_names import numbers_of
 from ..exceptions import WorkerLost
-from ..from_task import numbers_of
-from ..layout import IndexedDAG
-from ..logging import LogLevel, get_logger
-from ..state import StateStore, batch_of
+from ..logging import get_logger
+from ..logging.logger import LogLevel
 from ..state.entries import MISSING
-from ..task_cache import check_store, read_or_missing
+from ..state.store import StateStore, batch_of
+from ..state.task_cache import check_store, read_or_missing
 from .outcome import Outcome
 from .records import Records
 

@@ -14,14 +14,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ..codec.digests import digest
+from ..codec.packing import CodecError
 from ..core.graph import Graph
+from ..definition.call_plan import plan_for
+from ..definition.task import Task
 from ..exceptions import IllegalValue
-from ..invoke import plan_for
-from ..protocol.codec import CodecError
-from ..state import StateStore
-from ..state.digest import digest
-from ..task import Task
-from ..task_cache import warn_unreadable
+from ..state.store import StateStore
+from ..state.task_cache import warn_unreadable
 
 FORMAT = 2  # of keys and names; earlier releases wrote none
 

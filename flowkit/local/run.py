@@ -21,33 +21,33 @@ from queue import Empty
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from ..checks import check_params
 from ..core.commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
 from ..core.retry import delay_before_retry
 from ..core.run import Run
 from ..core.states import RunState, TaskState
 from ..core.triggers import GOES_ON
+from ..definition.call_plan import may_retry
+from ..definition.checks import check_params
+from ..definition.dag import DAGDefinition
+from ..definition.indexing import IndexedDAG
 from ..exceptions import RunCancelled, TaskTimeout, WaitTimeout
-from ..invoke import may_retry
-from ..layout import IndexedDAG
 from ..logging import get_logger
 from .attempts import Attempts
+from .environment import REAL_ENVIRONMENT, Environment
 from .failure import failure_of
 from .hooks import LocalHooks
 from .outcome import Outcome, RunContext
+from .stopper import Stopper
 from .timers import Timer, Timers
-from .world import REAL_ENVIRONMENT, Environment
 
 if TYPE_CHECKING:
-    from ..dag import DAG
-    from ..running import Stopper
-    from .keeper import Recording, RunPersistence
+    from .persistence import Recording, RunPersistence
 
 Fact = tuple[int, TaskState]
 
 
 def run_here(
-    dag: DAG,
+    dag: DAGDefinition,
     *,
     max_workers: int | None = None,
     params: Mapping[str, Any] | None = None,
@@ -68,7 +68,7 @@ def run_here(
     check_params(dag.name, indexed, given)
     run = _LocalRun(dag, indexed, given, max_workers or dag.max_workers, environment, in_processes)
     if recording is not None or any(task.cache_ttl is not None for task in indexed.tasks):
-        from .keeper import RunPersistence
+        from .persistence import RunPersistence
 
         run.persistence = RunPersistence(dag.name, indexed, given, recording)
     if stopper is not None:
@@ -81,7 +81,7 @@ class _LocalRun:
 
     def __init__(
         self,
-        dag: DAG,
+        dag: DAGDefinition,
         indexed: IndexedDAG,
         params: Mapping[str, Any],
         max_workers: int | None,
@@ -113,7 +113,7 @@ class _LocalRun:
         self._attempts = Attempts(context, workers, bounded=max_workers is not None)
         self._attempts.check = environment.check
         if in_processes:
-            from .processes import Processes
+            from .processes.pool import Processes
 
             self._attempts.processes = Processes(dag.name, context)
 

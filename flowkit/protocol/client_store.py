@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..codec.provenance import is_signed
 from ..core.states import RunState
 from ..exceptions import RunAlreadyOver, RunExists, RunNotFound, RunNotOver
 from .decoding import CorruptData, number, state, text_of
 from .list_reads import ListReads
-from .provenance import is_signed
 from .run_records import FIELDS, PROGRESS_FIELDS, RunProgress, RunRecord, parse_progress, parse_run
 
 

@@ -26,7 +26,7 @@ from functools import lru_cache
 
 import msgpack
 
-from ..core.shorten import MAX_MESSAGE, shorten
+from ..basics.shorten import MAX_MESSAGE, shorten
 from ..core.states import TaskState
 from .decoding import CorruptData, shown
 from .limits import ATTEMPT_DIGITS, MAX_LANE, MAX_SPENT, TIME_DIGITS

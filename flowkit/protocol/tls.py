@@ -16,10 +16,10 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
+from ..basics.warn_once import warn_once
 from .pages import SECURE_REDIS, page
 from .redis_url import redact_url
 from .url_options import check_tls_files
-from .warn_once import warn_once
 
 OLDEST = ssl.TLSVersion.TLSv1_2
 

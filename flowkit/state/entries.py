@@ -85,7 +85,7 @@ class Entry:
 
 def pack_value(key: str, value: object, root: str, **limit: int) -> bytes:
     """Return a value as bytes. Raises IllegalValue that names the key and the path in the value."""
-    from ..protocol.codec import CodecError, pack
+    from ..codec.packing import CodecError, pack
 
     try:
         return pack(value, root=root, **limit)
@@ -95,7 +95,7 @@ def pack_value(key: str, value: object, root: str, **limit: int) -> bytes:
 
 def unpack_value(key: str, data: bytes) -> Any:
     """Return the value that ``pack_value`` packed. Raises IllegalValue that names the key."""
-    from ..protocol.codec import CodecError, unpack
+    from ..codec.packing import CodecError, unpack
 
     try:
         return unpack(data, max_bytes=max(len(data), 1))

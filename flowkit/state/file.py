@@ -10,7 +10,7 @@ Rules:
   disk and renamed; then the folder is flushed.
 - No update is lost: a writer holds ``NAME.lock`` (lock.py) from its read to the end of its write.
 - Other accounts are not trusted: new files have mode 0600, and a file, link or folder that another
-  account may have created is refused (``flowkit.trust``). An existing file keeps its mode.
+  account may have created is refused (``flowkit.basics.trust``). An existing file keeps its mode.
 - Readers take no lock. They keep the file open, so its inode cannot be reused for another file.
 - A corrupt state file is never overwritten: it is first renamed to ``NAME.corrupt-TIME``, with a
   warning. A file of another kind, of a newer format, or without read permission is an error.
@@ -27,10 +27,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from ..basics.trust import Untrusted, open_trusted, resolve
 from ..clock import SYSTEM_CLOCK
 from ..exceptions import StateError
-from ..logging import LogLevel, get_logger
-from ..trust import Untrusted, open_trusted, resolve
+from ..logging import get_logger
+from ..logging.logger import LogLevel
 from .entries import Entry, read_entry
 from .lock import PRIVATE, locked
 

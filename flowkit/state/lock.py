@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..basics.trust import open_trusted
 from ..clock import SYSTEM_CLOCK
 from ..exceptions import StateError
-from ..trust import open_trusted
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.0005, 0.02
 PRIVATE = 0o600

@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import Any
 
+from ..arguments import check_key, check_metadata, check_ttl, choose_ttl
+from ..basics.per_process import PerProcess
 from ..exceptions import FlowkitError, IllegalValue
-from ..per_process import PerProcess
 from ..protocol.decoding import CorruptData
 from ..protocol.link import Link
 from ..protocol.redis_url import redact_url
 from ..protocol.state_store import EntryStore
 from ..settings import load_settings
-from .arguments import check_key, check_metadata, check_ttl, choose_ttl
 from .entries import pack_value, unpack_metadata, unpack_value
 
 PATIENCE_S = 5.0

@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import TIMEOUT_MAX, Lock, RLock, get_ident
 
+from ..basics.per_process import PerProcess
 from ..exceptions import StateError
-from ..open_batches import open_batches, take_part
-from ..per_process import PerProcess
 from .entries import Entry
 from .file import Draft, StateFile
+from .open_batches import open_batches, take_part
 
 LEAST_WAIT_S = 30.0
 

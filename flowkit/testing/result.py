@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from ..basics.suggestions import unknown_name
 from ..core.states import TaskState
+from ..definition.task import Task
 from ..exceptions import TaskNotFoundError
-from ..log_output import plain
-from ..options import unknown_name
-from ..task import Task
+from ..logging.output import plain
 
 AnyTask = str | Task
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from ..checks import check_dag, check_executor
+from ..client.checks import check_dag
 from ..clock import Clock, FakeClock
 from ..context import Attempt, attempt_scope
-from ..functions import unfit_result
-from ..invoke import plan_for
-from ..task import Task
+from ..definition.call_plan import plan_for
+from ..definition.functions import unfit_result
+from ..definition.task import Task
+from ..executors import check_executor
 from .result import DagResult
 
 if TYPE_CHECKING:
     from ..dag import DAG
-    from ..state import StateStore
+    from ..state.store import StateStore
 
 Result = TypeVar("Result")
 

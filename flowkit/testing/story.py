@@ -14,16 +14,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..clock import Clock, FakeClock
+from ..codec.packing import pack, unpack
 from ..core.commands import MarkTasks
 from ..core.states import TaskState
+from ..definition.call_plan import annotate, may_retry
+from ..definition.task import Task
 from ..exceptions import TaskTimeout
-from ..invoke import annotate, may_retry
+from ..local.environment import Environment
 from ..local.log import LocalLog
 from ..local.outcome import Outcome
-from ..local.world import Environment
-from ..logging import FlowkitLogger
-from ..protocol.codec import pack, unpack
-from ..task import Task
+from ..logging.logger import FlowkitLogger
 from .result import DagResult, TaskResult
 
 _ENDED_WITHOUT_CANCEL = (TaskState.SUCCEEDED, TaskState.FAILED, TaskState.WAITING)

@@ -17,17 +17,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ..core.display_text import escape_lines
+from ..app import App, load_app
+from ..basics.display_text import escape_lines
 from ..dag import DAG
+from ..definition.task import Task
 from ..exceptions import WaitTimeout
-from ..loader import App, load_app
 from ..system import LocalSystem
-from ..task import Task
 
 if TYPE_CHECKING:
-    from ..client import Client
-    from ..daemons import Line
-    from ..run_handle import RunHandle
+    from ..client.client import Client
+    from ..client.run_handle import RunHandle
+    from ..processes.daemon_group import Line
 
 LINES_KEPT = 1000
 LINES_SHOWN = 20

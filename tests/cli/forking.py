@@ -24,7 +24,7 @@ from pathlib import Path
 
 LENGTH, CODE = struct.Struct(">I"), struct.Struct(">h")
 # What commands import when they need it.
-LATER = ("flowkit.client", "flowkit.state", "redis.asyncio", "rich.table", "rich.traceback")
+LATER = ("flowkit.client.client", "flowkit.state", "redis.asyncio", "rich.table", "rich.traceback")
 
 
 class CommandForker:

@@ -35,7 +35,7 @@ def test_it_checks_each_shard_once(
 ) -> None:
     """A command that waits made a second client, and waited for a shard that hangs once more."""
     made: list[object] = []
-    monkeypatch.setattr("flowkit.client.reach_one", lambda *of: made.append(of))
+    monkeypatch.setattr("flowkit.client.client.reach_one", lambda *of: made.append(of))
     context = click.Context(click.Command("status"))
     with context.scope():
         connect(context, {"redis_url": fake_server.url}, waits=True)

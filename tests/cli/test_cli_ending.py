@@ -51,7 +51,7 @@ def test_ctrl_c_twice_ends_it_at_once(started: Start, apps: Path) -> None:
     assert process.returncode == 130
     # The suspended worker was killed; its children go with it, and all is gone but the process
     # that the task had started, which nobody is left to end.
-    mine = [one for one in below if "flowkit.leash" in " ".join(_words(one))]
+    mine = [one for one in below if "flowkit.processes.parent_death" in " ".join(_words(one))]
     wait_until("all processes of flowkit are gone", lambda: not alive(mine))
     for one in alive(below):
         one.kill()

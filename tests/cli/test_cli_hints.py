@@ -11,8 +11,8 @@ from flowkit import DAG, Task
 from flowkit.cli.connect import resume_hint
 from flowkit.cli.dead import _show
 from flowkit.cli.results import show_end
+from flowkit.client.dead_letters import DeadLetter, OpenedLetter
 from flowkit.core.states import RunState
-from flowkit.dead_letters import DeadLetter, OpenedLetter
 from flowkit.exceptions import TaskExecutionError
 
 

@@ -16,10 +16,17 @@ import pytest
 from console import alive
 from helpers import wait_until
 
-from flowkit.daemons import LONGEST_LINE, QUICK_DEATHS, Daemon, DaemonGroup, Line, Pipe
+from flowkit.app import load_app
 from flowkit.exceptions import FlowkitError
-from flowkit.loader import load_app
-from flowkit.process_end import how_it_ended
+from flowkit.processes.daemon_group import (
+    LONGEST_LINE,
+    QUICK_DEATHS,
+    Daemon,
+    DaemonGroup,
+    Line,
+    Pipe,
+)
+from flowkit.processes.ends import how_it_ended
 from flowkit.system import LocalSystem, default_processes, print_line
 from flowkit.task import Task
 
@@ -318,7 +325,8 @@ def test_a_program_on_a_leash_ends_with_its_parent(tmp_path: Path) -> None:
     (tmp_path / "sleeper.py").write_text("import time\nprint('there')\ntime.sleep(600)\n")
     starter = (
         "import os, subprocess, sys, time\n"
-        "words = [sys.executable, '-m', 'flowkit.leash', str(os.getpid()), 'sleeper']\n"
+        "module = 'flowkit.processes.parent_death'\n"
+        "words = [sys.executable, '-m', module, str(os.getpid()), 'sleeper']\n"
         "print(subprocess.Popen(words).pid, flush=True)\n"
         "time.sleep(600)\n"
     )
@@ -343,7 +351,7 @@ def test_where_the_kernel_does_not_help_the_program_looks_itself(tmp_path: Path)
         "import os, subprocess, sys, time\n"
         "child = '''\n"
         "import os, time\n"
-        "from flowkit.leash import _look_for_parent\n"
+        "from flowkit.processes.parent_death import _look_for_parent\n"
         "_look_for_parent(os.getppid(), 0.05)\n"
         "print(os.getpid(), flush=True)\n"
         "time.sleep(600)\n"
@@ -361,7 +369,7 @@ def test_where_the_kernel_does_not_help_the_program_looks_itself(tmp_path: Path)
 
 
 def test_a_leash_on_a_parent_that_is_gone_already() -> None:
-    words = [sys.executable, "-m", "flowkit.leash", "1", "this"]
+    words = [sys.executable, "-m", "flowkit.processes.parent_death", "1", "this"]
     done = subprocess.run(words, capture_output=True, check=False)
     assert done.returncode == 128 + signal.SIGTERM
 

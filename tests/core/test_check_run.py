@@ -5,14 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowkit.core.check import Fact, check_run
-from flowkit.core.commands import (
-    Command,
-    FinishRun,
-    MarkTasks,
-    QueueTasks,
-    StopRun,
-    StopTasks,
-)
+from flowkit.core.commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
 from flowkit.core.compiled import OnFailure
 from flowkit.core.graph import Graph
 from flowkit.core.states import RunState, TaskState

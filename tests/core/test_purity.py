@@ -48,7 +48,7 @@ def impurities(source: str) -> list[str]:
 
 def is_pure(module: str) -> bool:
     if module.startswith("."):
-        return not module.startswith("..")
+        return not module.startswith("..") or module.startswith("..basics.")
     inside = module == "flowkit.core" or module.startswith("flowkit.core.")
     return inside or module in ALLOWED
 

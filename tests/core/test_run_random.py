@@ -15,14 +15,7 @@ import hypothesis.strategies as st
 from hypothesis import given, note, settings
 
 from flowkit.core.check import Fact, check_run
-from flowkit.core.commands import (
-    Command,
-    FinishRun,
-    MarkTasks,
-    QueueTasks,
-    StopRun,
-    StopTasks,
-)
+from flowkit.core.commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
 from flowkit.core.compiled import OnFailure
 from flowkit.core.graph import Graph
 from flowkit.core.run import Run

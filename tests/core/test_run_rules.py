@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowkit.core.commands import (
-    Command,
-    FinishRun,
-    MarkTasks,
-    QueueTasks,
-    StopRun,
-    StopTasks,
-)
+from flowkit.core.commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
 from flowkit.core.compiled import OnFailure
 from flowkit.core.graph import Graph
 from flowkit.core.run import DEFAULT_WINDOW, Run

@@ -6,9 +6,9 @@ from array import array
 from dataclasses import replace
 
 from flowkit.core.compiled import CompiledDAG
+from flowkit.core.dag_cache import DAGCache
 from flowkit.core.graph import Graph
 from flowkit.core.retry import Policy
-from flowkit.core.shelf import DAGCache
 
 
 def dag(tasks: int) -> CompiledDAG:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from simulate import Dice, main, simulate, world
 
-from flowkit.core import front
+from flowkit.core import frontier as front
 
 
 def test_random_runs_end_as_they_must() -> None:

@@ -21,9 +21,9 @@ from crash_world import START_MS, STEP_MS, World, quickly
 from helpers import literally
 from schema import strays, violations
 
+from flowkit.codec.packing import unpack
 from flowkit.core.states import RunState, TaskState
 from flowkit.protocol.client_store import ClientStore
-from flowkit.protocol.codec import unpack
 
 # What a namespace keeps when all runs and workers are gone.
 LASTING = ("cursor", "leader", "layout", "levels", "events", "wake:", "dead", "schema")

@@ -10,14 +10,14 @@ from crash_seam import Process
 from crash_worker import quiet_log
 
 from flowkit.exceptions import LeaseLost, RedisUnavailable, StoreError
-from flowkit.protocol.fitness import check_server
 from flowkit.protocol.scheduler_store import SchedulerStore
+from flowkit.protocol.server_checks import check_server
 from flowkit.scheduler.daemon import _on_new_server
-from flowkit.scheduler.hints import QueueRepair
 from flowkit.scheduler.janitor import Janitor
 from flowkit.scheduler.leader import Leader, Leadership
 from flowkit.scheduler.loop import Loop
 from flowkit.scheduler.promoter import Promoter
+from flowkit.scheduler.queue_repair import QueueRepair
 from flowkit.scheduler.reaper import Reaper
 from flowkit.scheduler.resolver import Resolver
 

@@ -24,14 +24,14 @@ from flowkit.exceptions import LeaseLost
 from flowkit.logging import FlowkitLogger
 from flowkit.protocol.worker_store import Claim, Outcome
 from flowkit.worker.async_lane import POLL_S, AsyncLane
-from flowkit.worker.board import Executing, ExecutionSlots
+from flowkit.worker.attempt_killer import AttemptKiller
 from flowkit.worker.child import Child
 from flowkit.worker.children import ChildPool, ChildProcess, Death
 from flowkit.worker.config import ExitCode, WorkerConfig
 from flowkit.worker.daemon import WorkerDaemon
-from flowkit.worker.enforcer import AttemptKiller
+from flowkit.worker.death_reporter import DeathReporter
+from flowkit.worker.execution_slots import Executing, ExecutionSlots
 from flowkit.worker.sync_lane import SyncLane
-from flowkit.worker.undertaker import DeathReporter
 
 if TYPE_CHECKING:
     from crash_world import World

@@ -25,7 +25,7 @@ from crash_stories import Story
 from crash_watch import Watch
 from crash_worker import ParentUnit
 
-import flowkit.shard_connection as connection_module
+import flowkit.client.shard as connection_module
 from flowkit import Client, FlowkitError, Task
 from flowkit.protocol.link import Link
 from flowkit.settings import Settings

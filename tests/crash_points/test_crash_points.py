@@ -24,7 +24,7 @@ from flowkit.embedded import EmbeddedServer
 from flowkit.protocol.scripts import names
 from flowkit.scheduler.reaper import Reaper
 from flowkit.worker.children import Death
-from flowkit.worker.undertaker import DeathReporter
+from flowkit.worker.death_reporter import DeathReporter
 
 SEED = os.environ.get("CRASH_SEED") or secrets.token_hex(4)
 # How many points of a story are tried; many of them are slow.

@@ -16,8 +16,8 @@ from pages import ROOT
 from real_redis import executables
 
 from flowkit import settings
-from flowkit.health import CHECKS
-from flowkit.signing import FILE_VARIABLE, VARIABLE
+from flowkit.daemon.health import CHECKS
+from flowkit.protocol.signing_keys import FILE_VARIABLE, VARIABLE
 
 TEXT = (ROOT / "docker-compose.yml").read_text()
 
@@ -66,7 +66,8 @@ def test_a_worker_is_not_killed_before_its_grace_period_is_over() -> None:
 def test_health_checks_ask_for_roles_that_there_are() -> None:
     for role in ("scheduler", "worker"):
         test = re.search(
-            r'test: \["CMD", "python", "-P", "-m", "flowkit.health", "(\w+)"\]', service(role)
+            r'test: \["CMD", "python", "-P", "-m", "flowkit.daemon.health", "(\w+)"\]',
+            service(role),
         )
         assert test is not None
         assert test[1] == role

@@ -17,7 +17,7 @@ WRITERS = {"event": 1, "_write": 1, "_say": 0, "_log_debug": 0, "_end": 3, "warn
 LEVEL_OF = {"_say": "SYSTEM", "warn_once": "WARNING"}
 LEVEL_OF_MODULE = {
     ("worker/executor.py", "_log_debug"): "DEBUG",
-    ("worker/enforcer.py", "_end"): "WARNING",
+    ("worker/attempt_killer.py", "_end"): "WARNING",
 }
 NAME = re.compile(r"[a-z]+(_[a-z]+)*")
 OTHERS = {"log"}  # what JSON calls the records that other code writes

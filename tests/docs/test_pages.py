@@ -16,7 +16,7 @@ from pages import PAGES, README, REFERENCE, ROOT, anchored_links, anchors, links
 
 from flowkit import settings
 from flowkit.core.states import TaskState
-from flowkit.options import KNOWN_OPTIONS, make_options
+from flowkit.definition.options import KNOWN_OPTIONS, make_options
 from flowkit.settings import Settings
 
 REFRESH = ROOT / "docs" / "refresh.py"

@@ -16,7 +16,7 @@ from render_api import Anchors, api_page, markdown
 
 import flowkit
 from flowkit import exceptions
-from flowkit.protocol import codec_errors
+from flowkit.codec import errors as codec_errors
 
 PAGE = ROOT / "docs" / "api.md"
 OBJECTS = [one for objects in public_objects().values() for one in objects]

@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from flowkit import current_attempt, task
-from flowkit.hooks import HookEvent, Hooks
+from flowkit.definition.hooks import HookEvent, Hooks
 
 PATIENCE_S = 20.0
 

@@ -7,7 +7,7 @@ import pytest
 from places import Place
 
 from flowkit import DAG
-from flowkit.hooks import Hooks
+from flowkit.definition.hooks import Hooks
 
 NO_ROW = ["KeyError", "'no such row'"]
 NOTHING = ["", ""]

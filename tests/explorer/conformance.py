@@ -16,7 +16,7 @@ from flowkit.protocol.keys import Keys as Names
 from flowkit.protocol.link import Link
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.scripts import script
-from flowkit.scheduler.hints import QueueRepair
+from flowkit.scheduler.queue_repair import QueueRepair
 from flowkit.scheduler.reaper import Reaper
 from flowkit.scheduler.resolver import Resolver
 

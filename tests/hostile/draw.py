@@ -8,7 +8,7 @@ from typing import Any
 
 import msgpack
 
-from flowkit.protocol.codec import pack
+from flowkit.codec.packing import pack
 
 Rng = random.Random
 MERSENNE = 2**61 - 1  # what Python hashes integers by: multiples of it all collide

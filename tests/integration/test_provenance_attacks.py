@@ -11,9 +11,9 @@ import redis
 from system import System
 
 from flowkit import DAG
+from flowkit.codec.packing import BrokenValue, pack
 from flowkit.core.states import RunState
 from flowkit.exceptions import TaskExecutionError, UntrustedValue
-from flowkit.protocol.codec import BrokenValue, pack
 from flowkit.protocol.keys import Keys
 
 KEY = "the-key-of-these-tests-1"

@@ -18,7 +18,7 @@ from real_redis import RealRedis
 from secured import command_lines
 from system import System
 
-from flowkit.exposure import vulnerable_version
+from flowkit.daemon.exposure import vulnerable_version
 
 SECRET = "s3cr3t-of-redis"
 ETL = """

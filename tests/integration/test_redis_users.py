@@ -164,7 +164,7 @@ def test_a_client_may_come_first(server: RealRedis, tmp_path: Path) -> None:
 
 def is_healthy(server: RealRedis, role: str) -> bool:
     environ = {**os.environ, "FLOWKIT_REDIS_URL": url_of(server, role), "FLOWKIT_NAMESPACE": "shop"}
-    words = [sys.executable, "-P", "-m", "flowkit.health", role]
+    words = [sys.executable, "-P", "-m", "flowkit.daemon.health", role]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, env=environ)
     assert done.returncode == 0, done.stderr
     return True

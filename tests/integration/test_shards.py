@@ -81,7 +81,7 @@ def test_the_command_line_sees_one_system(shards: Shards, gated: DAG) -> None:
     assert table[0].split()[:2] == ["WORKER", "SHARD"]
     assert [line.split()[1] for line in table[1:]] == layouts
     for role in ("scheduler", "worker"):
-        assert shards.flowkit("flowkit.health", role).returncode == 0
+        assert shards.flowkit("flowkit.daemon.health", role).returncode == 0
     names = [next(ids_on(at, count)) for at in range(count)]
     with system.client() as client:
         for name in names:
@@ -187,7 +187,7 @@ def test_an_outage_of_one_shard_does_not_touch_the_others(
             assert run.wait(30) is RunState.SUCCEEDED
             check_executions(system, run)
         system.open_gate("a")
-        assert shards.flowkit("flowkit.health", "worker").returncode == 0
+        assert shards.flowkit("flowkit.daemon.health", "worker").returncode == 0
         refused = shards.flowkit("flowkit", "ls")
         assert (refused.returncode, refused.stdout) == (3, "")
         assert shards.servers[0].url in refused.stderr

@@ -8,8 +8,8 @@ from itertools import pairwise
 from xml.etree import ElementTree
 
 from flowkit import DAG, Task
+from flowkit.client.status import TaskStatus
 from flowkit.core.states import TaskState
-from flowkit.status import TaskStatus
 
 SVG = "{http://www.w3.org/2000/svg}"
 Point = tuple[float, float]

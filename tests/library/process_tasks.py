@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from flowkit import current_attempt, task
-from flowkit.environment import variables
+from flowkit.basics.environment import variables
 
 PATIENCE = 20.0
 

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from flowkit.logging import FlowkitLogger
-from flowkit.supervisor import SupervisedProcess, Supervisor
+from flowkit.processes.supervisor import SupervisedProcess, Supervisor
 
 
 def child(folder: Path, number: int, how: str) -> int:

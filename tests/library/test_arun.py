@@ -241,7 +241,7 @@ class FakeClient:
 
 @pytest.fixture
 def client(monkeypatch) -> list[object]:
-    monkeypatch.setattr("flowkit.client.Client", FakeClient)
+    monkeypatch.setattr("flowkit.client.client.Client", FakeClient)
     for name, value in (("calls", []), ("over", threading.Event()), ("waiting", threading.Event())):
         monkeypatch.setattr(FakeClient, name, value, raising=False)
     return FakeClient.calls

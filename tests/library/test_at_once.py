@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from flowkit.at_once import ask_at_once
 from flowkit.exceptions import RedisUnavailable, UnfitRedis
+from flowkit.protocol.ask_all import ask_at_once
 from flowkit.protocol.shards import Shard, shards_of
 
 SHARDS = shards_of("redis://a redis://:secret@b redis://c", "flowkit")

@@ -15,6 +15,7 @@ import pytest
 from helpers import free_port
 
 from flowkit import DAG, Client, Task
+from flowkit.client.placement import _first_count
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import (
     FlowkitError,
@@ -187,7 +188,7 @@ def test_ids_are_looked_for_where_they_may_have_been_since_the_system_began(
     client = connect(4)
     for shard, first in zip(client.shards, firsts, strict=True):
         shard.first = first
-    assert client._first_count() == known_since
+    assert _first_count(client.shards) == known_since
 
 
 def test_where_no_shard_was_appended_nothing_is_looked_for_elsewhere(

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from flowkit import task
-from flowkit.code_version import code_version
-from flowkit.protocol.codec import CodecError
+from flowkit.codec.packing import CodecError
+from flowkit.definition.code_version import code_version
 
 
 def holding(value: object) -> Callable[[], object]:
@@ -164,7 +164,7 @@ def test_watching_the_code_run_changes_nothing(tmp_path: Any) -> None:
     path = tmp_path / "watched.py"
     path.write_text(
         "import sys\n"
-        "from flowkit.code_version import _known, code_version\n"
+        "from flowkit.definition.code_version import _known, code_version\n"
         "def work(n):\n"
         "    total = 0\n"
         "    for i in range(n):\n"

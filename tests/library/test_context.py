@@ -13,14 +13,9 @@ import pytest
 from helpers import wait_until
 
 from flowkit import DAG, FlowkitError, Task, current_attempt
-from flowkit.attempt_contexts import AttemptContexts
-from flowkit.context import (
-    Attempt,
-    attempt_scope,
-    enter_attempt,
-    leave_attempt,
-)
-from flowkit.hooks import HookEvent, Hooks
+from flowkit.context import Attempt, attempt_scope, enter_attempt, leave_attempt
+from flowkit.definition.hooks import HookEvent, Hooks
+from flowkit.execution.attempt_contexts import AttemptContexts
 
 request_id = ContextVar("request_id", default="-")
 

@@ -12,12 +12,7 @@ import pytest
 
 from flowkit import DAG, DAGCycleError, Task, task
 from flowkit.core.retry import Policy
-from flowkit.exceptions import (
-    DAGError,
-    DuplicateTaskError,
-    NotImportableError,
-    ParameterError,
-)
+from flowkit.exceptions import DAGError, DuplicateTaskError, NotImportableError, ParameterError
 
 
 def tasks(names: str) -> list[Task]:
@@ -348,7 +343,7 @@ def test_a_conditional_task_with_no_upstream_never_runs_so_it_lacks_nothing():
 
 
 def test_compiling_gives_graph_policies_references_and_packed_arguments():
-    from flowkit.protocol.codec import unpack
+    from flowkit.codec.packing import unpack
 
     first = Task(os.path.join, name="first", retries=2)
     with DAG("etl", on_failure="continue") as dag:

@@ -82,7 +82,7 @@ class FakeClient:
 
 @pytest.fixture
 def client(monkeypatch) -> list[object]:
-    monkeypatch.setattr("flowkit.client.Client", FakeClient)
+    monkeypatch.setattr("flowkit.client.client.Client", FakeClient)
     monkeypatch.setattr(FakeClient, "calls", [])
     return FakeClient.calls
 

@@ -8,9 +8,9 @@ import pytest
 from damaged_namespace import WRONG_DEAD, WRONG_IDS, DamagedNamespace, damaged_namespace
 
 from flowkit import Client
-from flowkit.dead_letters import _TaskNames
+from flowkit.client.dead_letters import _TaskNames
+from flowkit.daemon.health import UnhealthyError, check_scheduler
 from flowkit.exceptions import FlowkitError, RunDamaged, RunLost
-from flowkit.health import UnhealthyError, check_scheduler
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_the_names_of_a_listing_cost_a_bounded_amount_whatever_it_lists(
         names = _TaskNames(store)
         assert names.of(digest, 1) == "breaks"
         assert names.of(digest, 10_000) == "task 10000"
-        monkeypatch.setattr("flowkit.dead_letters.NAMES_BYTES", size - 1)
+        monkeypatch.setattr("flowkit.client.dead_letters.NAMES_BYTES", size - 1)
         names = _TaskNames(store)
         assert names.of(digest, 1) == "task 1"
         reads: list[object] = []
@@ -128,14 +128,23 @@ def test_a_list_that_others_made_longer_is_read_up_to_its_bound(
 
 
 def test_workers_that_live_are_listed_with_what_is_wrong(client: Client) -> None:
-    with client.shards[0].store() as store:
-        workers = store.alive_workers()
+    workers = client.workers()
     known = {one.worker: one for one in workers}
     honest = known.pop("honest")
     assert (honest.pid, honest.queues[0], honest.damaged) == (7, "default", "")
     assert len(known) >= 10
     assert all(one.damaged and one.queues == () for one in known.values())
     assert len(workers.damaged) == 4
+
+
+def test_a_client_tells_whether_a_scheduler_leads(server_url: str) -> None:
+    with damaged_namespace(server_url) as planted:
+        planted.server.delete(planted.keys.leader())
+        with Client.connect(planted.url, planted.namespace) as client:
+            assert dict(client.scheduler().missing) == {"0/1": "No scheduler is running"}
+            assert not client.scheduler().leads
+            client.shards[0]._store.link.call("SET", planted.keys.leader(), f"s,1,{10**14}")
+            assert client.scheduler().leads
 
 
 def test_no_garbage_is_a_leader(client: Client) -> None:
@@ -163,8 +172,7 @@ def test_a_list_that_is_none_is_named(server_url: str, key: str) -> None:
         planted.server.rpush(name, "x")
         with Client.connect(planted.url, planted.namespace) as client:
             if key == "workers":
-                with client.shards[0].store() as store:
-                    assert [one.name for one in store.alive_workers().damaged] == [name]
+                assert [worker.name for worker in client.workers().damaged] == [name]
                 return
             with pytest.raises(FlowkitError, match=f"the list '{name}' in Redis is damaged"):
                 client.runs() if key == "runs" else client.dead_letters()

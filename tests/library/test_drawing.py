@@ -6,10 +6,10 @@ import pytest
 from drawn import make, read, stands
 
 from flowkit import DAG, Task, TaskNotFoundError
+from flowkit.client.status import RunStatus
 from flowkit.core.graph import Graph
 from flowkit.core.states import RunState, TaskState
 from flowkit.drawing.marks import duration_text
-from flowkit.status import RunStatus
 
 DONE, FAILED = TaskState.SUCCEEDED, TaskState.FAILED
 

@@ -10,9 +10,9 @@ from drawn import make, read, stands
 from real_redis import RealRedis
 
 from flowkit import DAG, Client, RunHandle, Task, task
+from flowkit.client.status import RunStatus
 from flowkit.core.graph import Graph
 from flowkit.core.states import RunState, TaskState
-from flowkit.status import RunStatus
 
 
 @task
@@ -101,7 +101,9 @@ def test_a_handle_shows_how_its_run_stands_now(client: Client):
 
 
 def test_a_handle_of_no_run_says_what_is_wrong_with_it(client: Client):
-    html = RunHandle(client, "no-such-run")._repr_html_()
+    html = RunHandle(
+        client.shards[0], "no-such-run", provenance=client.provenance, max_result_bytes=1000
+    )._repr_html_()
     assert "<svg" not in html
     assert "no-such-run" in html
     assert "RunHandle(" in html

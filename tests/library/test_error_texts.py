@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from flowkit import DAG, Task, TaskExecutionError
-from flowkit.core.display_text import error_text
+from flowkit.app import load_app
+from flowkit.basics.display_text import error_text
+from flowkit.definition.hooks import HookEvent, Hooks
 from flowkit.exceptions import AppError
-from flowkit.hooks import HookEvent, Hooks
-from flowkit.loader import load_app
 
 
 class Speechless(Exception):

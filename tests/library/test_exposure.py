@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flowkit.exposure import vulnerable_version, warn_of_risks
+from flowkit.daemon.exposure import vulnerable_version, warn_of_risks
 from flowkit.logging import FlowkitLogger
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from flowkit import DAG, Client, StateManager, Task
+from flowkit.basics.per_process import PerProcess
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import StateError, WaitTimeout
-from flowkit.per_process import PerProcess
 from flowkit.protocol.feed import Feed
 from flowkit.protocol.link import Link
 from flowkit.system import LocalSystem

@@ -22,17 +22,17 @@ from typing import Any
 import pytest
 from nasty import NASTY, NASTY_NAMES, forged, harmful
 
-from flowkit import health
-from flowkit.core.display_text import escape_lines, escape_text
-from flowkit.daemons import Daemon, Line, Pipe
+from flowkit.basics.display_text import escape_lines, escape_text
+from flowkit.basics.terminal import show_traceback, write_output
+from flowkit.codec.describe import describe
+from flowkit.daemon import health
+from flowkit.definition.call_plan import annotate
 from flowkit.drawing import notebook, picture, svg
 from flowkit.exceptions import DAGCycleError, FlowkitError, RunNotFound, TaskExecutionError
-from flowkit.invoke import annotate
-from flowkit.log_streams import LONGEST_LINE
 from flowkit.logging import FlowkitLogger
-from flowkit.protocol.codec_describe import describe
+from flowkit.logging.streams import LONGEST_LINE
+from flowkit.processes.daemon_group import Daemon, Line, Pipe
 from flowkit.system import print_line
-from flowkit.terminal import show_traceback, write_output
 from flowkit.testing.systems import RunningSystem
 
 Capture = pytest.CaptureFixture[str]
@@ -306,7 +306,7 @@ def test_labels_end_where_they_should(text: str) -> None:
 
 @pytest.mark.parametrize("text", NASTY_NAMES.values(), ids=NASTY_NAMES.keys())
 def test_the_page_of_a_run_in_a_notebook(text: str) -> None:
-    shown = notebook._safe(text)
+    shown = notebook.safe_html(text)
     assert harmful(shown) == []
     assert tags_of(shown) == []
 

@@ -9,8 +9,8 @@ import msgpack
 import pytest
 from helpers import free_port
 
+from flowkit.daemon.health import CHECKS, main
 from flowkit.embedded import EmbeddedServer
-from flowkit.health import CHECKS, main
 from flowkit.protocol.link import Link
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.worker_store import WorkerStore

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from flowkit import DAG, Client, Task
+from flowkit.app import load_app
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import AppError, FlowkitError
-from flowkit.loader import load_app
 from flowkit.system import LocalSystem
 
 APP = """

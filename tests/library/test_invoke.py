@@ -1,4 +1,4 @@
-"""Which argument comes from where: the rules at the top of flowkit/invoke.py."""
+"""Which argument comes from where: the rules at the top of flowkit/definition/call_plan.py."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowkit import DAG, Task, task
+from flowkit.definition.call_plan import CallPlan, may_retry, missing_parameters, plan_for
 from flowkit.exceptions import ParameterError
-from flowkit.invoke import CallPlan, may_retry, missing_parameters, plan_for
 
 
 def plan_of(func, **options) -> CallPlan:

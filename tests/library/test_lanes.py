@@ -13,8 +13,8 @@ import pytest
 
 from flowkit import DAG, Task, TaskExecutionError, task
 from flowkit.exceptions import DAGError
-from flowkit.local.lanes import LoopThread
-from flowkit.local.process_children import ChildPool
+from flowkit.local.processes.children import ChildPool
+from flowkit.local.threads import LoopThread
 
 PATIENCE = 20.0
 

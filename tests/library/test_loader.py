@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from flowkit import Task
+from flowkit.app import load_app, split_spec
 from flowkit.exceptions import AppError, UnknownDAGError
-from flowkit.loader import load_app, split_spec
 
 ONE_DAG = """
 from flowkit import DAG, task

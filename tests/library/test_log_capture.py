@@ -18,11 +18,11 @@ import pytest
 
 import flowkit.logging as subject
 from flowkit import DAG, Task, configure_logging, current_attempt, task
-from flowkit import log_streams as streams
 from flowkit.context import Attempt, attempt_scope
-from flowkit.log_capture import stop_capture
-from flowkit.log_streams import HELD, LONGEST_LINE, CapturedStream, end_lines
 from flowkit.logging import AttemptFilter, LogLevel
+from flowkit.logging import streams as streams
+from flowkit.logging.capture import stop_capture
+from flowkit.logging.streams import HELD, LONGEST_LINE, CapturedStream, end_lines
 
 Capture = pytest.CaptureFixture[str]
 MINE = logging.getLogger("mine")

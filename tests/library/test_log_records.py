@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from flowkit import DAG, configure_logging, log_records, task
+from flowkit import DAG, configure_logging, task
 from flowkit.logging import FlowkitLogger
+from flowkit.logging import records as log_records
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,9 @@ def _logging_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(subject, "_global_logger", None)
-    monkeypatch.setattr(subject, "_levels_set", {"flowkit": logging.getLogger("flowkit").level})
+    monkeypatch.setattr(
+        subject.logger, "_levels_set", {"flowkit": logging.getLogger("flowkit").level}
+    )
     standard = logging.getLogger("flowkit")
     level, handlers = standard.level, list(standard.handlers)
     standard.handlers.clear()

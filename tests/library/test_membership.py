@@ -240,7 +240,7 @@ def test_a_name_that_was_given_or_that_another_dag_knows_is_never_changed():
 
 
 def test_names_of_bound_tasks_do_not_pile_up(monkeypatch):
-    monkeypatch.setattr("flowkit.binding._MOST_EARLIER_NAMES", 10)
+    monkeypatch.setattr("flowkit.definition.binding._MOST_EARLIER_NAMES", 10)
     one = task(lambda n: n, name="one")
     for number in range(20):
         DAG("request", tasks=[one.bind(f"request-{number}", n=number)])

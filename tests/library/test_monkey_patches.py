@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from real_redis import RealRedis
 
-from flowkit.monkey_patches import patched_by, why_refused
+from flowkit.daemon.monkey_patches import patched_by, why_refused
 
 # What gevent and eventlet say of themselves, without them.
 GEVENT = """
@@ -54,7 +54,9 @@ def test_the_refusal_names_the_call_and_what_to_do(
 
 def test_the_real_gevent_says_so_too() -> None:
     pytest.importorskip("gevent")
-    script = "from gevent import monkey; monkey.patch_all(); import flowkit.monkey_patches as m; "
+    script = (
+        "from gevent import monkey; monkey.patch_all(); import flowkit.daemon.monkey_patches as m; "
+    )
     command = [sys.executable, "-W", "ignore", "-c", script + "print(m.patched_by())"]
     out = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
     assert out == "gevent.monkey.patch_all()\n"

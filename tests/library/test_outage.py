@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from helpers import Hands
 
+from flowkit.daemon.outage import SAY_AGAIN_S, OutageLog
 from flowkit.exceptions import RedisUnavailable, StoreError
 from flowkit.logging import FlowkitLogger
-from flowkit.outage import SAY_AGAIN_S, OutageLog
 
 GONE = RedisUnavailable("cannot use Redis: Error 111 connecting to localhost:6379")
 LOADING = RedisUnavailable("cannot use Redis: Redis is loading the dataset in memory")

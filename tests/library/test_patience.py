@@ -14,10 +14,11 @@ import pytest
 
 from flowkit import DAG, Client, Task
 from flowkit.cli.watch import watch
+from flowkit.client.run_handle import RunHandle
+from flowkit.client.waiting import wait_all
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import RedisUnavailable, WaitTimeout
 from flowkit.protocol.link import Link
-from flowkit.run_handle import RunHandle
 
 
 class HangingRedis:
@@ -83,7 +84,7 @@ def run() -> Iterator[RunHandle]:
     "wait",
     [
         lambda run: run.wait(0.2),
-        lambda run: run.client.wait_all([run], 0.2),
+        lambda run: wait_all([run], 0.2),
         lambda run: watch(run, 0.2, lambda record: None),
     ],
     ids=["wait", "wait_all", "watch"],

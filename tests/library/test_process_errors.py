@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from flowkit.exceptions import TaskTimeout
-from flowkit.local.process_errors import pack_error, unpack_error
+from flowkit.local.processes.errors import pack_error, unpack_error
 
 
 class HTTPError(Exception):

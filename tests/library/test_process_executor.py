@@ -115,7 +115,9 @@ def test_results_are_recorded_and_taken_up_again(path):
 
 
 def test_a_dag_of_async_tasks_alone_starts_no_process(monkeypatch):
-    monkeypatch.setattr("flowkit.local.process_children.ChildPool.start_child", lambda self: 1 / 0)
+    monkeypatch.setattr(
+        "flowkit.local.processes.children.ChildPool.start_child", lambda self: 1 / 0
+    )
     assert run(tasks.here) == {"here": (os.getpid(), "here")}
 
 
@@ -223,7 +225,7 @@ def test_a_death_is_no_concern_of_other_tasks(path):
 
 
 def test_a_death_is_noticed_though_a_leftover_process_holds_the_pipe_open(path, monkeypatch):
-    monkeypatch.setattr("flowkit.local.process_children._LOOK_S", 0.02)
+    monkeypatch.setattr("flowkit.local.processes.children._LOOK_S", 0.02)
     with pytest.raises(WorkerLost, match="exit code 1"):
         run(tasks.die_behind_a_leftover, params={"path": path})
     for pid in tasks.marks(path):

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from helpers import wait_until
 
-from flowkit.process_tree import kill_tree
+from flowkit.processes.tree import kill_tree
 
 # A program in a session of its own, which starts one in a session of its own, which starts one.
 SCRIPT = """

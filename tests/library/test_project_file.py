@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from strangers import folder_in_reach, give_away, needs_root
 
 from flowkit.cli.daemon_options import redis_options, settings_from
-from flowkit.client import Client
+from flowkit.client.client import Client
 from flowkit.exceptions import RedisUnavailable, SettingsError
 from flowkit.settings import load_settings
 
@@ -21,7 +21,7 @@ TABLE = '[tool.flowkit]\nredis-url = "redis://{}:1"\n'
 
 @pytest.fixture(autouse=True)
 def no_warnings_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flowkit.protocol.warn_once._warned", set())
+    monkeypatch.setattr("flowkit.basics.warn_once._warned", set())
 
 
 @pytest.fixture

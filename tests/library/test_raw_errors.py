@@ -9,17 +9,11 @@ from typing import Any
 import pytest
 
 from flowkit import DAG, Client, StateManager, configure_logging, task
-from flowkit.checks import (
-    check_dag,
-    check_handles,
-    check_limit,
-    check_many,
-    check_run_state,
-    check_since,
-)
-from flowkit.core.shorten import MAX_MESSAGE
+from flowkit.arguments import check_limit, check_since
+from flowkit.basics.shorten import MAX_MESSAGE
+from flowkit.client.checks import check_dag, check_handles, check_many, check_run_state
+from flowkit.definition.task_names import number_of
 from flowkit.exceptions import BadRedisURL, SettingsError
-from flowkit.from_task import number_of
 from flowkit.state import RedisStateManager
 from flowkit.testing import run_dag
 

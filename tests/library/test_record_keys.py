@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from flowkit import DAG, StateManager, Task, task
+from flowkit.codec.digests import digest
 from flowkit.exceptions import WorkerLost
 from flowkit.local.records import result_key
-from flowkit.state.digest import digest
 
 
 @pytest.fixture

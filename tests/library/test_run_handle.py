@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from flowkit import DAG, Client, RunHandle, Task, run_handle
+from flowkit import DAG, Client, RunHandle, Task
+from flowkit.client import run_handle
 from flowkit.core.states import RunState
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import DAGError, RedisUnavailable, RunLost, RunNotFound, WaitTimeout

@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.connection import parse_url
 
-from flowkit import environment
-from flowkit.client import Client
+from flowkit.basics import environment
+from flowkit.client.client import Client
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import BadRedisURL, FlowkitError, RedisUnavailable
 from flowkit.protocol.link import Link

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flowkit.logging import FlowkitLogger
-from flowkit.standard_streams import _kept_open
+from flowkit.processes.standard_streams import _kept_open
 
 SCRIPT = """
 import contextlib, os, subprocess, sys
@@ -103,7 +103,7 @@ def test_the_log_goes_to_standard_error_once_standard_output_is_closed(monkeypat
 
 
 def test_breakpoint_says_where_a_debugger_works(monkeypatch):
-    from flowkit.standard_streams import _breakpoint
+    from flowkit.processes.standard_streams import _breakpoint
 
     monkeypatch.delenv("PYTHONBREAKPOINT", raising=False)
     with pytest.raises(RuntimeError, match=r"executor='thread'.*PYTHONBREAKPOINT"):
@@ -114,8 +114,8 @@ def test_breakpoint_says_where_a_debugger_works(monkeypatch):
 
 def test_what_is_typed_is_not_for_a_process_that_is_detached():
     """Its standard input was that of the worker, which may be a terminal or a pipe."""
-    code = "import sys; from flowkit.standard_streams import detach_from_terminal as detach; "
-    code += "detach(); print([sys.stdin.read()])"
+    code = "import sys; from flowkit.processes.standard_streams import detach_from_terminal; "
+    code += "detach_from_terminal(); print([sys.stdin.read()])"
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     ended = subprocess.run(
         [sys.executable, "-c", code], input="typed", capture_output=True, text=True, env=environ

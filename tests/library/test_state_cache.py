@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from flowkit import DAG, StateManager, TaskCache, task
+from flowkit.codec.digests import digest
 from flowkit.exceptions import IllegalValue
 from flowkit.state import StateStore
-from flowkit.state.digest import digest
 
 
 class Color(Enum):

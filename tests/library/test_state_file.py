@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
+from flowkit.codec.packing import describe, pack
 from flowkit.exceptions import IllegalValue, StateError
-from flowkit.protocol.codec import describe, pack
 from flowkit.state import StateManager
 
 

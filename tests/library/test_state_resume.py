@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from flowkit import DAG, StateManager, Task, task
+from flowkit.codec.packing import pack
 from flowkit.exceptions import FlowkitError, IllegalValue, StateError
-from flowkit.protocol.codec import pack
 
 
 class Log:

@@ -16,7 +16,7 @@ import supervised
 from helpers import wait_until
 
 from flowkit.logging import FlowkitLogger
-from flowkit.supervisor import SupervisedProcess, Supervisor
+from flowkit.processes.supervisor import SupervisedProcess, Supervisor
 
 Start = Callable[..., subprocess.Popen[str]]
 

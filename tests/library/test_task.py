@@ -10,8 +10,8 @@ import threading
 import pytest
 
 from flowkit import DAG, Task, task
+from flowkit.definition.task import registered_task
 from flowkit.exceptions import TaskTimeout
-from flowkit.task import registered_task
 
 
 @pytest.fixture

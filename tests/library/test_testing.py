@@ -11,6 +11,7 @@ import pytest
 
 from flowkit import DAG, StateManager, Task, current_attempt, task
 from flowkit.clock import SYSTEM_CLOCK
+from flowkit.codec.packing import UnpackableValue
 from flowkit.exceptions import (
     DAGCycleError,
     DAGError,
@@ -20,7 +21,6 @@ from flowkit.exceptions import (
     TaskNotFoundError,
     TaskTimeout,
 )
-from flowkit.protocol.codec import UnpackableValue
 from flowkit.testing import DagResult, FakeClock, call_task, run_dag
 
 HOUR = 3600.0

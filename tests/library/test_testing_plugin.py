@@ -87,7 +87,7 @@ def test_the_registry_is_restored(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
         from flowkit import Task, task
-        from flowkit.task import registered_task
+        from flowkit.definition.task import registered_task
 
         @task
         def mine():
@@ -146,7 +146,7 @@ from pathlib import Path
 import psutil
 import pytest
 from flowkit import Client, FlowkitError, Task, TaskExecutionError
-from flowkit.daemons import Line
+from flowkit.processes.daemon_group import Line
 from flowkit.exceptions import AppError, UnknownDAGError, WaitTimeout
 
 PATH = list(sys.path)

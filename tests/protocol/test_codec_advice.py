@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flowkit.protocol.codec import UnpackableValue, pack, unpack
+from flowkit.codec.packing import UnpackableValue, pack, unpack
 
 NOON = dt.datetime(2026, 1, 2, 12)
 

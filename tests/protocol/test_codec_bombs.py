@@ -19,9 +19,9 @@ from typing import Any, ClassVar, NamedTuple
 import msgpack
 import pytest
 
-from flowkit.protocol import limits
-from flowkit.protocol.codec import BrokenValue, UnpackableValue, pack, unpack
-from flowkit.protocol.codec_wire import HEADS, Code
+from flowkit.codec import limits
+from flowkit.codec.packing import BrokenValue, UnpackableValue, pack, unpack
+from flowkit.codec.wire import HEADS, Code
 
 HERE = __name__
 P = sys.hash_info.modulus  # the hash of a multiple of it is 0
@@ -302,7 +302,7 @@ def test_no_hook_of_a_class_decides_what_it_is(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_exponents_and_long_numbers_are_only_described() -> None:
-    from flowkit.protocol.codec import describe
+    from flowkit.codec.packing import describe
 
     assert unpack(pack(Decimal("1e999999999"))) == Decimal("1e999999999")
     assert "E+999999999" in describe({Decimal("1e999999999")})
@@ -312,7 +312,7 @@ def test_exponents_and_long_numbers_are_only_described() -> None:
 CHILD = """
 import resource, sys
 import numpy, pandas
-from flowkit.protocol.codec import BrokenValue, UnpackableValue, pack, unpack
+from flowkit.codec.packing import BrokenValue, UnpackableValue, pack, unpack
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 120 * 2**20,) * 2)
 try:

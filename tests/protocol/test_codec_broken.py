@@ -20,8 +20,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowkit.protocol.codec import MAX_DEPTH, BrokenValue, pack, unpack
-from flowkit.protocol.codec_wire import HEADS, Code
+from flowkit.codec.packing import MAX_DEPTH, BrokenValue, pack, unpack
+from flowkit.codec.wire import HEADS, Code
 
 
 class Colour(Enum):

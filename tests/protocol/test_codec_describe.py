@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowkit.protocol.codec import describe
-from flowkit.protocol.codec_errors import human_size
+from flowkit.codec.errors import human_size
+from flowkit.codec.packing import describe
 
 
 class Rude:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgpack
 import pytest
 
-from flowkit.protocol.codec import (
+from flowkit.codec.packing import (
     MAX_DEPTH,
     CodecError,
     UnpackableValue,

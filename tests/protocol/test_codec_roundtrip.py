@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowkit.protocol.codec import MAX_DEPTH, pack, unpack
+from flowkit.codec.packing import MAX_DEPTH, pack, unpack
 
 T = TypeVar("T")
 PARIS = zoneinfo.ZoneInfo("Europe/Paris")

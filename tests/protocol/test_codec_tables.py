@@ -16,14 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
-from flowkit.protocol.codec import (
-    BrokenValue,
-    UnpackableValue,
-    ValueTooLarge,
-    pack,
-    unpack,
-)
-from flowkit.protocol.codec_wire import HEADS, Code
+from flowkit.codec.packing import BrokenValue, UnpackableValue, ValueTooLarge, pack, unpack
+from flowkit.codec.wire import HEADS, Code
 
 ARRAYS = [
     np.arange(6).reshape(2, 3),
@@ -284,7 +278,7 @@ def test_forged_tables_are_broken_values(data: bytes) -> None:
 def test_packing_plain_values_imports_neither() -> None:
     script = (
         "import sys\n"
-        "from flowkit.protocol.codec import pack, unpack\n"
+        "from flowkit.codec.packing import pack, unpack\n"
         "unpack(pack([(1, {2}), {'a': 1.5}]))\n"
         "assert not {'numpy', 'pandas'} & set(sys.modules), 'imported for nothing'\n"
     )

@@ -15,8 +15,8 @@ from world import HOUR_MS, LIST, World, done
 from flowkit.core.states import RunState, TaskState
 from flowkit.exceptions import StoreError, UnfitRedis
 from flowkit.protocol.decoding import CorruptData
-from flowkit.protocol.fitness import check_layout, check_schema
 from flowkit.protocol.once import lost_once
+from flowkit.protocol.server_checks import check_layout, check_schema
 
 HUGE = "9" * 5000
 LARGE = "x" * 400  # behind a record: more than any record has

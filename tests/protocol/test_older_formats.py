@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from flowkit.codec.packing import unpack
 from flowkit.core.compiled import OnFailure
 from flowkit.core.retry import Policy
 from flowkit.core.states import TaskState
-from flowkit.protocol.codec import unpack
 from flowkit.protocol.graphs import unpack_graph
 from flowkit.protocol.records import ErrorInfo, Spent, TaskRecord, parse_record
 

@@ -8,14 +8,9 @@ from pathlib import Path
 import pytest
 from strangers import give_away, needs_root
 
+from flowkit.codec.packing import BrokenValue, pack, unpack
+from flowkit.codec.provenance import Provenance, cache_purpose, params_purpose, result_purpose
 from flowkit.exceptions import SettingsError, UntrustedValue
-from flowkit.protocol.codec import BrokenValue, pack, unpack
-from flowkit.protocol.provenance import (
-    Provenance,
-    cache_purpose,
-    params_purpose,
-    result_purpose,
-)
 from flowkit.settings import Settings, load_settings
 
 KEY, OTHER = b"k" * 16, b"o" * 16

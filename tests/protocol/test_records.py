@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowkit.core.shorten import MAX_MESSAGE
+from flowkit.basics.shorten import MAX_MESSAGE
 from flowkit.core.states import TaskState
 from flowkit.exceptions import StoreError
 from flowkit.protocol.records import (

@@ -11,8 +11,8 @@ from typing import Any
 import msgpack
 import pytest
 
+from flowkit.daemon.health import CHECKS, check_scheduler, check_worker
 from flowkit.embedded import EmbeddedServer
-from flowkit.health import CHECKS, check_scheduler, check_worker
 from flowkit.protocol import keys
 from flowkit.protocol.client_store import ClientStore
 from flowkit.protocol.link import Link

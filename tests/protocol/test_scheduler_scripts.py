@@ -8,9 +8,9 @@ import pytest
 from helpers import EXPIRING
 from world import HOUR_MS, LIST, START, World, done
 
+from flowkit.client.no_leader import no_leader
 from flowkit.core.states import RunState, TaskState
 from flowkit.exceptions import LeaseLost
-from flowkit.no_leader import no_leader
 from flowkit.protocol.lease_store import LeaseReply
 from flowkit.protocol.scheduler_store import SchedulerStore
 

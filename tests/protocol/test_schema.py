@@ -7,9 +7,9 @@ import pytest
 from world import World
 
 from flowkit.exceptions import RedisUnavailable, StoreError, UnfitRedis
-from flowkit.protocol.fitness import check_schema
 from flowkit.protocol.keys import SCHEMA
 from flowkit.protocol.link import Link
+from flowkit.protocol.server_checks import check_schema
 from flowkit.protocol.store import Store
 
 

@@ -6,9 +6,9 @@ import pytest
 from world import HOUR_MS, START, World
 
 from flowkit.exceptions import LeaseLost, WrongShards
-from flowkit.protocol.fitness import check_layout
 from flowkit.protocol.lease_store import LeaseReply
 from flowkit.protocol.scheduler_store import SchedulerStore
+from flowkit.protocol.server_checks import check_layout
 
 
 def scheduler(world: World, name: str, layout: str = "1/2") -> SchedulerStore:

@@ -18,8 +18,8 @@ import pytest
 import redis
 from helpers import free_port, wait_until
 
+from flowkit.codec.packing import pack
 from flowkit.exceptions import FlowkitError, IllegalValue, RedisUnavailable, StoreError
-from flowkit.protocol.codec import pack
 from flowkit.state import RedisStateManager
 
 

@@ -6,10 +6,10 @@ import pytest
 from helpers import EXPIRING
 from world import HOUR_MS, LIST, START, World, done
 
+from flowkit.client.submission import signed
+from flowkit.codec.provenance import Provenance
 from flowkit.core.states import RunState
 from flowkit.exceptions import RunAlreadyOver, RunExists, RunNotFound, RunNotOver
-from flowkit.protocol.provenance import Provenance
-from flowkit.submission import signed
 
 RUN_KEYS = ["run:r1", "run:r1:errors", "run:r1:results", "run:r1:tasks"]
 

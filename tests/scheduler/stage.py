@@ -24,7 +24,7 @@ from flowkit.protocol.link import Link
 from flowkit.protocol.records import TaskRecord
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.worker_store import Claim, Outcome, WorkerStore
-from flowkit.scheduler.hints import QueueRepair
+from flowkit.scheduler.queue_repair import QueueRepair
 from flowkit.scheduler.resolver import Resolver
 
 START = 1_000_000

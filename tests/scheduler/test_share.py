@@ -13,7 +13,7 @@ from flowkit.exceptions import LeaseLost, WrongShards
 from flowkit.protocol.lease_store import LeaseReply
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.scheduler.leader import Leader
-from flowkit.scheduler.share import LeadershipCounts, ShardBalance
+from flowkit.scheduler.shard_balance import LeadershipCounts, ShardBalance
 
 LEASE, POLL = 3.0, 0.5
 

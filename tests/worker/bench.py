@@ -15,9 +15,9 @@ import pytest
 from flowkit import Task
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.graph import Graph
+from flowkit.daemon.outage import OutageLog
 from flowkit.exceptions import RedisUnavailable
 from flowkit.logging import FlowkitLogger
-from flowkit.outage import OutageLog
 from flowkit.protocol.worker_store import Claim, Exchange, Outcome
 from flowkit.worker.executor import Executor
 from flowkit.worker.trouble import Trouble

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from flowkit.daemon.outage import OutageLog
 from flowkit.embedded import EmbeddedServer
 from flowkit.logging import FlowkitLogger
-from flowkit.outage import OutageLog
 from flowkit.protocol.link import Link
 from flowkit.protocol.worker_store import WorkerStore
 from flowkit.worker.config import WorkerConfig

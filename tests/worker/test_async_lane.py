@@ -14,8 +14,8 @@ from helpers import wait_until
 from flowkit import Task, task
 from flowkit.protocol.records import ErrorInfo
 from flowkit.worker.async_lane import AsyncLane
-from flowkit.worker.board import ExecutionSlots
-from flowkit.worker.desk import Mailbox
+from flowkit.worker.execution_slots import ExecutionSlots
+from flowkit.worker.mailbox import Mailbox
 
 CAPACITY = 3
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from bench import claim_of
 
-from flowkit.worker.board import SLOT_BYTES, ExecutionSlots
+from flowkit.worker.execution_slots import SLOT_BYTES, ExecutionSlots
 
 
 @pytest.fixture

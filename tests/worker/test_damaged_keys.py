@@ -17,22 +17,22 @@ from bench import LANE, Counter, Shelf, claim_of, dag_of, executor_of, trouble_o
 from helpers import wait_until
 
 from flowkit import Task, task
+from flowkit.daemon.outage import OutageLog
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import RedisUnavailable, StoreError
 from flowkit.logging import FlowkitLogger
-from flowkit.outage import OutageLog
 from flowkit.protocol.client_store import ClientStore
 from flowkit.protocol.link import Link
 from flowkit.protocol.worker_store import Outcome, WorkerStore
 from flowkit.worker import sync_lane, trouble
 from flowkit.worker.async_lane import AsyncLane
-from flowkit.worker.board import ExecutionSlots
 from flowkit.worker.children import ChildProcess
 from flowkit.worker.config import WorkerConfig
-from flowkit.worker.desk import Mailbox
+from flowkit.worker.death_reporter import DeathReporter
+from flowkit.worker.execution_slots import ExecutionSlots
 from flowkit.worker.lease_keeper import LeaseKeeper
+from flowkit.worker.mailbox import Mailbox
 from flowkit.worker.sync_lane import SyncLane
-from flowkit.worker.undertaker import DeathReporter
 
 
 @pytest.fixture(autouse=True)

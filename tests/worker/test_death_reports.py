@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from helpers import Hands
 
+from flowkit.daemon.outage import OutageLog
 from flowkit.exceptions import LeaseLost, RedisUnavailable
 from flowkit.logging import FlowkitLogger
-from flowkit.outage import OutageLog
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import NOBODY, Outcome, Pulse
-from flowkit.worker.board import Executing, ExecutionSlots
+from flowkit.worker.attempt_killer import STUBBORN_S, AttemptKiller
 from flowkit.worker.children import Death
 from flowkit.worker.config import ExitCode
-from flowkit.worker.enforcer import STUBBORN_S, AttemptKiller
-from flowkit.worker.undertaker import DeathReporter
+from flowkit.worker.death_reporter import DeathReporter
+from flowkit.worker.execution_slots import Executing, ExecutionSlots
 
 LANES = ("W.3", "W.3a")
 LOG = FlowkitLogger("flowkit.test", "ERROR")

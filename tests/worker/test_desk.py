@@ -13,7 +13,7 @@ from flowkit.protocol.decoding import Oversized
 from flowkit.protocol.oversize import too_large
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import Exchange, Outcome
-from flowkit.worker.desk import MAX_BATCH, Mailbox
+from flowkit.worker.mailbox import MAX_BATCH, Mailbox
 
 
 def outcome(task: int) -> Outcome:

@@ -10,8 +10,8 @@ import pytest
 from bench import LANE, Shelf, claim_of, dag_of, executor_of
 
 from flowkit import Task, current_attempt, task
+from flowkit.codec.packing import pack, unpack
 from flowkit.exceptions import RedisUnavailable, StoreError
-from flowkit.protocol.codec import pack, unpack
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import Claim, Outcome
 from flowkit.worker.executor import PUT_OFF_S, Executor, Prepared

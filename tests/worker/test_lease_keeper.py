@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from flowkit.daemon.outage import OutageLog
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import LeaseLost, WrongShards
 from flowkit.logging import FlowkitLogger
-from flowkit.outage import OutageLog
 from flowkit.protocol.client_store import ClientStore
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.worker_store import WorkerStore

@@ -12,8 +12,8 @@ from flowkit import Task, task
 from flowkit.exceptions import RedisUnavailable
 from flowkit.protocol.records import ErrorInfo
 from flowkit.worker.async_lane import AsyncLane
-from flowkit.worker.board import ExecutionSlots
-from flowkit.worker.desk import Mailbox
+from flowkit.worker.execution_slots import ExecutionSlots
+from flowkit.worker.mailbox import Mailbox
 from flowkit.worker.sync_lane import SyncLane
 
 ONCE = "0="

@@ -8,8 +8,8 @@ import pytest
 from bench import Shelf, claim_of, dag_of, executor_of
 
 from flowkit import Task, current_attempt, task
+from flowkit.codec.packing import BrokenValue, pack, unpack
 from flowkit.exceptions import RedisUnavailable
-from flowkit.protocol.codec import BrokenValue, pack, unpack
 from flowkit.protocol.worker_store import Claim, Outcome
 from flowkit.worker.executor import Prepared
 

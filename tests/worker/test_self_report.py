@@ -15,7 +15,7 @@ from flowkit.exceptions import LeaseLost
 from flowkit.logging import FlowkitLogger
 from flowkit.protocol.client_store import ClientStore
 from flowkit.protocol.worker_store import WorkerStore
-from flowkit.worker.board import ExecutionSlots, Mark
+from flowkit.worker.execution_slots import ExecutionSlots, Mark
 from flowkit.worker.lease_keeper import LeaseKeeper
 from flowkit.worker.self_report import SAY_AFTER_S, ChildCounts, SelfReport, note_wait
 

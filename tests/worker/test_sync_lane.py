@@ -13,8 +13,8 @@ from helpers import wait_until
 from flowkit import Task, task
 from flowkit.exceptions import LeaseLost
 from flowkit.protocol.records import ErrorInfo
-from flowkit.worker.board import ExecutionSlots
-from flowkit.worker.desk import MAX_BATCH, Mailbox
+from flowkit.worker.execution_slots import ExecutionSlots
+from flowkit.worker.mailbox import MAX_BATCH, Mailbox
 from flowkit.worker.sync_lane import BATCH_S, SLOT, SyncLane
 
 

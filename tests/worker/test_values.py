@@ -9,13 +9,13 @@ import pytest
 from bench import claim_of, dag_of
 
 from flowkit import Task, task
+from flowkit.codec.packing import pack
 from flowkit.core.compiled import CompiledDAG
-from flowkit.core.shelf import DAGCache
+from flowkit.core.dag_cache import DAGCache
 from flowkit.exceptions import RedisUnavailable, RunLost, StoreError
-from flowkit.protocol.codec import pack
 from flowkit.protocol.worker_store import Claim
-from flowkit.worker import values as module
-from flowkit.worker.values import PREFETCH, Inputs
+from flowkit.worker import inputs as module
+from flowkit.worker.inputs import PREFETCH, Inputs
 
 
 class Archive:

@@ -18,25 +18,25 @@ from helpers import dump, literally
 from hypothesis import example, given, settings
 
 from flowkit import task
+from flowkit.codec.packing import pack
 from flowkit.core.compiled import CompiledDAG
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import RedisUnavailable
 from flowkit.logging import FlowkitLogger
 from flowkit.protocol.client_store import ClientStore, Submission
-from flowkit.protocol.codec import pack
 from flowkit.protocol.graphs import digest_of, pack_graph
 from flowkit.protocol.link import Link
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.worker_store import Claim, Outcome, WorkerStore, _claims
-from flowkit.worker.board import ExecutionSlots
 from flowkit.worker.child import Child
 from flowkit.worker.children import ChildProcess
 from flowkit.worker.config import WorkerConfig
-from flowkit.worker.desk import Mailbox
+from flowkit.worker.execution_slots import ExecutionSlots
 from flowkit.worker.executor import Executor, Prepared
+from flowkit.worker.inputs import Inputs
+from flowkit.worker.mailbox import Mailbox
 from flowkit.worker.sync_lane import SyncLane
-from flowkit.worker.values import Inputs
 
 FEW = settings(max_examples=60, deadline=None)
 BYTES = st.binary(max_size=30)

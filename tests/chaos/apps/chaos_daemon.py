@@ -19,7 +19,7 @@ from flowkit.protocol.scripts import Script
 from flowkit.scheduler import daemon as scheduler_daemon
 from flowkit.scheduler.__main__ import main as scheduler
 from flowkit.scheduler.janitor import Janitor
-from flowkit.worker import values as worker_values
+from flowkit.worker import inputs as worker_values
 from flowkit.worker.__main__ import main as worker
 
 

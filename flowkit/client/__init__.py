@@ -1,0 +1,1 @@
+"""The client of a running flowkit system: submit runs, wait for them, inspect and stop them."""

@@ -1,0 +1,65 @@
+"""What is asked of the arguments of a client before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..arguments import check_mapping
+from ..basics.suggestions import unknown_name
+from ..core.states import RunState
+from ..definition.dag import DAGDefinition
+from ..settings import Settings
+from .run_handle import RunHandle
+
+
+def check_settings(value: object) -> Settings:
+    """Return ``value`` if it is a Settings object, otherwise raise TypeError."""
+    if not isinstance(value, Settings):
+        raise TypeError(
+            f"settings must be Settings, as load_settings() returns them, not {value!r}. To give a "
+            "URL, use Client.connect(URL)."
+        )
+    return value
+
+
+def check_dag(value: object, params: object = None) -> None:
+    """Raise TypeError unless ``value`` is a DAG and ``params`` are valid run parameters."""
+    if not isinstance(value, DAGDefinition):
+        raise TypeError(f"dag must be a DAG, not {value!r}. Draw one with flowkit.DAG(…).")
+    check_mapping(params)
+
+
+def check_many(value: object) -> list[Any]:
+    """Return ``value`` as a list of run parameters, otherwise raise TypeError."""
+    if not isinstance(value, Iterable):
+        raise TypeError(
+            "params must be a list with the parameters of each run (None for a run without), "
+            f"not {value!r}."
+        )
+    given = list(value)
+    for params in given:
+        check_mapping(params)
+    return given
+
+
+def check_handles(value: object) -> list[RunHandle]:
+    """Return ``value`` as a list of run handles, otherwise raise TypeError."""
+    given: list[RunHandle] = []
+    for item in value if isinstance(value, Iterable) else [value]:
+        if not isinstance(item, RunHandle):
+            raise TypeError(
+                f"runs must be a list of handles, as submit() and run() return them, not {item!r}."
+            )
+        given.append(item)
+    return given
+
+
+def check_run_state(value: object) -> RunState | None:
+    """Return the run state that ``value`` names, None for any state, otherwise raise."""
+    if value is None:
+        return None
+    names = [state.value for state in RunState]
+    if value not in names:
+        raise ValueError(unknown_name("state of a run", str(value), names))
+    return RunState(value)

@@ -1,0 +1,299 @@
+"""The client of a running flowkit system: submits runs, waits for them, lists and stops them.
+
+A ``Client`` serves one namespace on one Redis, or several that share the runs (shards). A
+``RunHandle`` is one run. Neither needs the code of the tasks, except to submit. Threads may share
+them: each call locks the connection.
+
+The id of a run determines its shard. Appending a shard changes the shard of some ids, but moves no
+run. So a run is looked up in the shard of its id first and then in the others, and a run id that
+the caller chose is looked up in its former shards before it counts as new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+
+from ..arguments import check_limit, check_patience, check_run_ttl, check_since
+from ..codec.provenance import Provenance
+from ..core.compiled import CompiledDAG
+from ..core.states import RunState
+from ..definition.dag import DAGDefinition
+from ..definition.importing import refuse_run_while_imported
+from ..exceptions import FlowkitError, RedisUnavailable, RunExists, RunNotFound
+from ..protocol.client_store import Submission
+from ..protocol.graphs import pack_graph
+from ..protocol.listings import Listing
+from ..protocol.rendezvous import owner
+from ..protocol.run_records import RunRecord
+from ..protocol.signing_keys import keys_of
+from ..protocol.worker_info import WorkerInfo
+from ..settings import Settings, load_settings
+from .checks import check_dag, check_handles, check_many, check_run_state, check_settings
+from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter
+from .no_leader import SchedulerInfo
+from .placement import shard_for
+from .run_handle import RunHandle
+from .run_ids import check_run_id
+from .shard import ShardConnection, answering_first, gather, reach_one
+from .submission import is_same_run, signed, submission_of
+from .waiting import wait_all
+
+PATIENCE_S = 5.0
+
+
+class Client:
+    """Submits and finds runs in one namespace of one Redis, or in several ``shards``."""
+
+    def __init__(self, settings: Settings, *, patience: float = PATIENCE_S) -> None:
+        """Connect. ``patience``: seconds that a call tries to reach Redis.
+
+        Raises FlowkitError without a Redis URL, UnfitRedis, WrongShards, and RedisUnavailable if
+        no shard answers. A shard that does not answer is tried again when it is needed.
+        """
+        if check_settings(settings).redis_url is None:
+            raise FlowkitError(
+                "no Redis URL is set: give redis='redis://localhost:6379', FLOWKIT_REDIS_URL, or "
+                "redis-url under [tool.flowkit] in pyproject.toml; dag.run() needs none"
+            )
+        self.settings = settings
+        self.url = settings.redis_url
+        self.provenance = Provenance(keys_of(settings.signing_key))
+        patience, evicts = check_patience(patience), settings.allow_eviction
+        self.shards = tuple(
+            ShardConnection(
+                shard,
+                patience=patience,
+                allow_eviction=evicts,
+                max_value=settings.max_result_bytes,
+            )
+            for shard in settings.shards
+        )
+        try:
+            reach_one(self.shards, patience)
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def connect(
+        cls, redis: str | None = None, namespace: str | None = None, *, patience: float = PATIENCE_S
+    ) -> Client:
+        """Connect with the settings of environment and project, overridden by the arguments."""
+        return cls(load_settings(redis_url=redis, namespace=namespace), patience=patience)
+
+    def close(self) -> None:
+        """Close the connections. Handles of this client can no longer be used."""
+        for shard in self.shards:
+            shard.close()
+
+    def shard_of(self, run_id: str) -> ShardConnection:
+        """Return the shard to which a run with this id is submitted."""
+        return self.shards[owner(run_id, len(self.shards))]
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # -- submitting -----------------------------------------------------------------------------
+
+    def submit(
+        self,
+        dag: DAGDefinition,
+        *,
+        run_id: str | None = None,
+        params: Mapping[str, object] | None = None,
+        ttl: int | None = None,
+    ) -> RunHandle:
+        """Submit a run and return its handle. The run continues even if no program waits for it.
+
+        ``run_id``: up to 128 letters, digits and ``_ . : -``; the same id with an equal DAG and
+        equal parameters is the same run. ``ttl``: seconds to keep the run after its end.
+
+        Raises DAGError for an invalid DAG or parameters, RunExists, RedisUnavailable.
+        """
+        check_dag(dag)
+        refuse_run_while_imported(dag.name)
+        compiled = dag.compile_for_run(params)
+        packed = pack_graph(compiled)
+        ttl = self._ttl(ttl)
+        most = self.settings.max_result_bytes
+        submission = submission_of(compiled, packed, run_id, params, ttl, most)
+        shard = shard_for(self.shards, submission.run, chosen=run_id is not None)
+        submission = signed(submission, self.provenance, shard.shard.namespace)
+        with shard.store() as store:
+            try:
+                store.submit(submission, graph_known=submission.digest in shard.graphs)
+            except RunExists:
+                if not is_same_run(store, submission, self.provenance):
+                    raise
+        shard.graphs.add(submission.digest)
+        return self._handle(submission.run, shard, accepted=True, graph=compiled)
+
+    def submit_many(
+        self,
+        dag: DAGDefinition,
+        params: Iterable[Mapping[str, object] | None],
+        *,
+        ttl: int | None = None,
+    ) -> list[RunHandle]:
+        """Submit one run per entry of ``params``, in few round trips to each shard.
+
+        Raises what ``submit`` raises. All parameters are checked before anything is sent. If a
+        shard does not answer, the runs that other shards have accepted before continue.
+        """
+        check_dag(dag)
+        refuse_run_while_imported(dag.name)
+        given = check_many(params)
+        if not given:
+            return []
+        compiled = dag.compile_for_run(given[0])
+        packed = pack_graph(compiled)
+        for run_params in given[1:]:
+            dag.check_params(run_params)
+        ttl = self._ttl(ttl)
+        most = self.settings.max_result_bytes
+        submissions = [submission_of(compiled, packed, None, item, ttl, most) for item in given]
+        runs = [submission.run for submission in submissions]
+        handles = [
+            self._handle(run, self.shard_of(run), accepted=True, graph=compiled) for run in runs
+        ]
+        parts: dict[ShardConnection, list[Submission]] = {}
+        for submission, handle in zip(submissions, handles, strict=True):
+            submission = signed(submission, self.provenance, handle.shard.shard.namespace)
+            parts.setdefault(handle.shard, []).append(submission)
+        for shard, part in parts.items():
+            with shard.store() as store:
+                store.submit_many(part)
+        return handles
+
+    def _ttl(self, ttl: int | None) -> int:
+        return self.settings.result_ttl if ttl is None else check_run_ttl(ttl)
+
+    def _handle(
+        self,
+        run_id: str,
+        shard: ShardConnection,
+        *,
+        accepted: bool = False,
+        graph: CompiledDAG | None = None,
+    ) -> RunHandle:
+        return RunHandle(
+            shard,
+            run_id,
+            provenance=self.provenance,
+            max_result_bytes=self.settings.max_result_bytes,
+            accepted=accepted,
+            graph=graph,
+        )
+
+    # -- finding runs ---------------------------------------------------------------------------
+
+    def run(self, run_id: str) -> RunHandle:
+        """Return the handle of a run, in any shard.
+
+        Raises RunNotFound, RunDamaged, and RedisUnavailable if a shard that may have the run does
+        not answer.
+        """
+        home = self.shard_of(check_run_id(run_id))
+        others = (shard for shard in self.shards if shard is not home)
+        places = answering_first([home, *others])
+        unavailable: RedisUnavailable | None = None
+        for shard in places:
+            handle = self._handle(run_id, shard)
+            try:
+                handle.record()
+            except RunNotFound:
+                if len(places) == 1:
+                    raise
+            except RedisUnavailable as error:
+                unavailable = unavailable or error
+            else:
+                return handle
+        if unavailable is not None:
+            raise unavailable
+        raise RunNotFound(
+            run_id,
+            f"there is no run {run_id!r} in any of the {len(places)} shards: check the id with "
+            "'flowkit ls'; a run's data is deleted when its TTL is over",
+        )
+
+    def wait_all(self, runs: Iterable[RunHandle], timeout: float | None = None) -> list[RunState]:
+        """Wait until all of these runs have ended; return their final states in the same order.
+
+        For many runs this is much faster than waiting for one after the other. ``timeout``: seconds
+        for all runs together, None for no limit.
+
+        Raises WaitTimeout, RunLost and RunNotFound for the first run to which it applies.
+        """
+        return wait_all(check_handles(runs), timeout)
+
+    def runs(self, limit: int = 20, state: str | None = None) -> Listing[RunRecord]:
+        """Return the newest runs, newest first. ``state``: only runs in this state.
+
+        ``damaged`` of the list has the runs that cannot be read, in any state. Raises TypeError,
+        ValueError for invalid arguments.
+        """
+        most, wanted = check_limit(limit), check_run_state(state)
+        return gather(
+            self.shards,
+            lambda store: store.read_runs(most, wanted),
+            lambda run: run.submitted_ms,
+            most,
+        )
+
+    def workers(self) -> Listing[WorkerInfo]:
+        """Return the live workers of all shards; unreadable entries are in ``damaged``."""
+        listing: Listing[WorkerInfo] = Listing()
+        for shard in self.shards:
+            listing.take(shard.workers())
+        return listing
+
+    def scheduler(self) -> SchedulerInfo:
+        """Return whether a scheduler leads each shard, and why not where none does."""
+        reasons = {shard.shard.layout: shard.why_leaderless() for shard in self.shards}
+        return SchedulerInfo({layout: reason for layout, reason in reasons.items() if reason})
+
+    # -- dead letters ---------------------------------------------------------------------------
+
+    def dead_letters(
+        self, dag: str | None = None, since: float | None = None, limit: int = 100
+    ) -> Listing[DeadLetter]:
+        """Return the tasks that failed for good on workers, the newest failure first.
+
+        ``dag``: only tasks of DAGs with this name. ``since``: only failures of the last ``since``
+        seconds. Tasks are listed until the TTL of their run is over, at most 10,000 per shard.
+        ``damaged`` of the list has the entries that cannot be read. Raises TypeError, ValueError
+        for invalid arguments.
+        """
+        seconds, most = check_since(since), check_limit(limit)
+        return gather(
+            self.shards,
+            lambda store: find_letters(store, dag, seconds, most),
+            lambda letter: letter.failed,
+            most,
+        )
+
+    def dead_letter(self, run_id: str, task: str) -> OpenedLetter:
+        """Return all details of one task that failed for good.
+
+        Raises RunNotFound, TaskNotFoundError for a name that the DAG does not have, TaskNotFailed.
+        """
+        return open_letter(self.run(run_id), task)
+
+    def retry_dead(self, run_id: str, *tasks: str) -> RunHandle:
+        """Resume a run from tasks that failed for good; without names, from all of them.
+
+        This includes tasks with ``at_most_once``: retrying them permits another start. Raises
+        RunNotFound, TaskNotFoundError, TaskNotFailed, RunNotOver.
+        """
+        handle = self.run(run_id)
+        handle.resume(failed_tasks(handle, tasks))
+        return handle

@@ -1,0 +1,195 @@
+"""Dead letters: tasks that failed for good on workers and need attention.
+
+Redis lists them as they fail. A listed task counts while its record says failed, so a task that was
+resumed, or deleted with its run, is never shown. Runs in one process raise their errors directly
+and are not listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..codec.packing import BrokenValue, unpack
+from ..codec.provenance import Purpose, params_purpose
+from ..core.states import TaskState
+from ..definition.task_names import number_of
+from ..exceptions import TaskNotFailed, UntrustedValue
+from ..protocol.client_store import ClientStore
+from ..protocol.decoding import CorruptData
+from ..protocol.graph_file import Allowance
+from ..protocol.list_reads import Failure
+from ..protocol.listings import DamagedItem, Listing
+from ..protocol.records import ErrorInfo
+from .run_handle import RunHandle
+
+NAMES_BYTES = 16 * 1024 * 1024  # names of 50 graphs of 20,000 tasks
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A task that failed for good.
+
+    ``attempt``: the number of its last attempt. ``worker``: the lane that ran it. ``failed``: the
+    time of the failure, in seconds since 1970 by Redis' clock. ``error_type``, ``error_message``:
+    of its last error.
+    """
+
+    run_id: str
+    dag_name: str
+    task: str
+    attempt: int
+    worker: str
+    failed: float
+    error_type: str
+    error_message: str
+    at_most_once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedLetter:
+    """All details of a task that failed for good.
+
+    ``params``: the parameters of its run; if they cannot be read, they are empty and ``damaged``
+    says what is wrong. ``inputs``: the bytes of the stored result of each upstream task, 0 for
+    None.
+    """
+
+    letter: DeadLetter
+    traceback: str
+    params: Mapping[str, object]
+    inputs: Mapping[str, int]
+    damaged: str = ""
+
+
+def find_letters(
+    store: ClientStore, dag: str | None, since: float | None, limit: int
+) -> Listing[DeadLetter]:
+    """Return the newest letters, newest first. See ``Client.dead_letters``."""
+    least = 0 if since is None else store.redis_now_ms() - round(since * 1000)
+    names = _TaskNames(store)
+    letters: Listing[DeadLetter] = Listing()
+    for part in store.read_dead(least):
+        letters.damaged += part.damaged
+        failures = store.read_failures([(run, task) for run, task, _ in part])
+        for (run, task, when), failure in zip(part, failures, strict=True):
+            if isinstance(failure, CorruptData):
+                letters.damaged.append(DamagedItem(f"{run}, task {task}", str(failure)))
+            elif failure is not None and dag in (None, failure.dag_name) and len(letters) < limit:
+                name = names.of(failure.digest, task)
+                letters.append(_letter(run, name, failure, when / 1000))
+        letters.cut(limit)  # after each part: there may be millions of damaged entries
+        if len(letters) == limit:
+            break
+    return letters
+
+
+def open_letter(handle: RunHandle, task: str) -> OpenedLetter:
+    """Return one letter with all details. See ``Client.dead_letter``."""
+    graph = handle.graph().graph
+    number = number_of(task, graph.names, f"run {handle.run_id!r}")
+    upstream = graph.upstream(number)
+    with handle.shard.run_store(handle.run_id) as store:
+        run, packed = store.read_run(handle.run_id), store.read_params(handle.run_id)
+        failure = store.read_failures([(handle.run_id, number)])[0]
+        if isinstance(failure, CorruptData):
+            raise failure
+        if failure is None:
+            state = store.read_records(handle.run_id, [number])[0].state.value
+            raise _not_failed(handle.run_id, task, state)
+        sizes = store.result_sizes(handle.run_id, upstream)
+    purpose = params_purpose(store.keys.namespace, handle.run_id, run.digest)
+    params, damaged = _params(handle, purpose, packed)
+    ended = run.submitted_ms + (failure.record.ended_ms or 0)
+    return OpenedLetter(
+        letter=_letter(handle.run_id, task, failure, ended / 1000),
+        traceback=ErrorInfo.unpack(failure.error).traceback,
+        params=params,
+        inputs={graph.names[at]: size for at, size in zip(upstream, sizes, strict=True)},
+        damaged=damaged,
+    )
+
+
+def _params(handle: RunHandle, purpose: Purpose, stored: bytes) -> tuple[Mapping[str, object], str]:
+    """Return the parameters of a run, and what is wrong with them ("" if nothing is)."""
+    try:
+        packed = handle.provenance.open(stored, purpose, "their record")
+        most = handle.max_result_bytes
+        params = unpack(packed, max_bytes=most, lenient=True) if packed else {}
+    except (BrokenValue, UntrustedValue) as error:
+        return {}, f"its parameters cannot be read: {error}"
+    return (params, "") if isinstance(params, dict) else ({}, "its parameters are not a dict")
+
+
+def failed_tasks(handle: RunHandle, tasks: Sequence[str]) -> list[str]:
+    """Return ``tasks`` if all of them have failed; without names, all failed tasks of the run.
+
+    Raises TaskNotFoundError, TaskNotFailed.
+    """
+    names = handle.graph().graph.names
+    numbers = [number_of(task, names, f"run {handle.run_id!r}") for task in tasks]
+    with handle.shard.run_store(handle.run_id) as store:
+        records = store.read_records(handle.run_id, numbers or range(len(names)))
+    wanted = list(zip(tasks or names, records, strict=True))
+    failed = [name for name, record in wanted if record.state is TaskState.FAILED]
+    if not failed and not tasks:
+        raise TaskNotFailed(
+            handle.run_id,
+            f"run {handle.run_id!r} has no failed task, so there is nothing to retry. "
+            f"To rerun other tasks: 'flowkit resume {handle.run_id} --from-task TASK'",
+        )
+    for name, record in wanted if tasks else ():
+        if record.state is not TaskState.FAILED:
+            raise _not_failed(handle.run_id, name, record.state.value)
+    return failed
+
+
+def _not_failed(run: str, task: str, state: str) -> TaskNotFailed:
+    return TaskNotFailed(
+        run,
+        f"task {task!r} of run {run!r} has not failed for good, it is {state}. To list failed "
+        f"tasks: 'flowkit dead ls'; to see the state of the run: 'flowkit status {run}'",
+    )
+
+
+class _TaskNames:
+    """The names of the tasks in a listing: read from their graphs, as long as that is cheap.
+
+    Anyone who may submit runs can make each letter refer to another graph of two million tasks. So
+    a listing reads at most ``NAMES_BYTES`` of graphs; after that, it shows numbers of tasks.
+    """
+
+    def __init__(self, store: ClientStore) -> None:
+        self._store = store
+        self._allowance = Allowance(NAMES_BYTES)
+        self._names: dict[str, list[str]] = {}
+
+    def of(self, digest: str, task: int) -> str:
+        """Return the name of a task in the graph of this digest, or its number."""
+        if digest not in self._names:
+            self._names[digest] = self._read(digest)
+        names = self._names[digest]
+        return names[task] if task < len(names) else f"task {task}"
+
+    def _read(self, digest: str) -> list[str]:
+        if self._allowance.left < 0:
+            return []
+        try:
+            return self._store.read_task_names(digest, self._allowance)
+        except (CorruptData, MemoryError):  # only names depend on the graph here
+            return []
+
+
+def _letter(run: str, task: str, failure: Failure, failed: float) -> DeadLetter:
+    info, record = ErrorInfo.unpack(failure.error), failure.record
+    return DeadLetter(
+        run_id=run,
+        dag_name=failure.dag_name,
+        task=task,
+        attempt=record.attempt,
+        worker=record.lane,
+        failed=failed,
+        error_type=info.type,
+        error_message=info.message,
+        at_most_once=record.spent.at_most_once,
+    )

@@ -1,0 +1,300 @@
+"""One run: its state, waiting for it, its results, stopping and resuming it.
+
+Waiting subscribes to the run's channel and reads the run's record after every message, and also
+every ``LOOK_ANYWAY_S`` seconds, so a lost message only costs time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ..arguments import check_timeout
+from ..codec.packing import unpack
+from ..codec.provenance import Provenance
+from ..context import waiting_for_run
+from ..core.states import RUN_OVER, RunState, TaskState
+from ..definition.task_names import number_of, numbers_of
+from ..exceptions import (
+    FlowkitError,
+    RedisUnavailable,
+    RunCancelled,
+    RunLost,
+    RunNotFound,
+    TaskExecutionError,
+    WaitTimeout,
+)
+from ..protocol.records import ErrorInfo
+from ..protocol.run_records import RunProgress, RunRecord
+from .status import RunStatus, read_status
+from .verified_results import read_verified
+
+if TYPE_CHECKING:
+    from ..core.compiled import CompiledDAG
+    from .shard import ShardConnection
+
+LOOK_ANYWAY_S = 1.0
+OUTAGE_S, LOOK_AGAIN_S = 60.0, 0.2
+NOT_OVER_YET_S = 0.0005  # no run ends sooner; even a one-task run takes at least twice as long
+Progress = Callable[[Mapping[str, int], int], None]
+
+
+class RunHandle:
+    """One run of a DAG, known by its id."""
+
+    def __init__(
+        self,
+        shard: ShardConnection,
+        run_id: str,
+        *,
+        provenance: Provenance,
+        max_result_bytes: int,
+        accepted: bool = False,
+        graph: CompiledDAG | None = None,
+    ) -> None:
+        """Programs get handles from ``Client.submit`` and ``Client.run``.
+
+        ``provenance``, ``max_result_bytes``: those of the client. ``accepted``: Redis has accepted
+        this run; if Redis no longer has it, the run is lost. ``graph``: its compiled DAG, if known.
+        """
+        self.run_id = run_id
+        self.shard = shard
+        self.provenance = provenance
+        self.max_result_bytes = max_result_bytes
+        self._accepted = accepted
+        self._created_at = time.monotonic()
+        self._graph = graph
+
+    def __repr__(self) -> str:
+        return f"RunHandle({self.run_id!r})"
+
+    def _repr_html_(self) -> str:
+        from ..drawing.notebook import safe_html
+
+        try:
+            return self.status()._repr_html_()
+        except FlowkitError as error:
+            return f"<p>{safe_html(repr(self))}: {safe_html(str(error))}</p>"
+
+    # -- its state ------------------------------------------------------------------------------
+
+    def record(self) -> RunRecord:
+        """Return the run's record in one round trip. Raises RunNotFound, RunDamaged."""
+        with self.shard.run_store(self.run_id) as store:
+            return store.read_run(self.run_id)
+
+    def status(self) -> RunStatus:
+        """Return the state of the run and of each task, and what the run waits for.
+
+        Raises RunNotFound, RunDamaged.
+        """
+        with self.shard.run_store(self.run_id) as store:
+            record = store.read_run(self.run_id)
+            return read_status(store, record, self.graph(record))
+
+    def graph(self, record: RunRecord | None = None) -> CompiledDAG:
+        """Return the compiled DAG that the run follows. Raises RunLost if it is gone."""
+        if self._graph is None:
+            with self.shard.run_store(self.run_id) as store:
+                self._graph = store.read_graph((record or self.record()).digest)
+            if self._graph is None:
+                raise RunLost(
+                    self.run_id, f"run {self.run_id!r} has lost its graph; submit it again"
+                )
+        return self._graph
+
+    # -- waiting --------------------------------------------------------------------------------
+
+    def wait(self, timeout: float | None = None, *, progress: Progress | None = None) -> RunState:
+        """Wait until the run has ended and return its final state.
+
+        ``timeout``: seconds, None for no limit. ``progress(counts, total)`` is called from time to
+        time with the number of tasks in each state.
+
+        Raises WaitTimeout (the run continues), RunLost if Redis loses the run, RunNotFound, and
+        RedisUnavailable if Redis cannot be reached for more than a minute, or when the timeout
+        ends.
+        """
+        timeout = check_timeout(timeout)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        # A run that was accepted a moment ago has not ended, so first subscribe and then read its
+        # record. For any other run, read first: if it has ended, there is no need to subscribe.
+        if not self._accepted or time.monotonic() - self._created_at > NOT_OVER_YET_S:
+            with suppress(RedisUnavailable), self.shard.until(deadline):  # the loop below retries
+                state = self._progress().state
+                if state in RUN_OVER:
+                    return state
+        with waiting_for_run(), self.shard.feed(self.run_id) as feed:
+            answered = time.monotonic()
+            while True:
+                try:
+                    with self.shard.until(deadline):
+                        state, counts, total = self._progress(known=True)
+                    answered = time.monotonic()
+                except RedisUnavailable as error:
+                    self._outlast(error, answered, deadline)
+                    continue
+                if progress is not None and counts:
+                    progress(counts, total)
+                if state in RUN_OVER:
+                    return state
+                left = LOOK_ANYWAY_S if deadline is None else deadline - time.monotonic()
+                if left <= 0:
+                    raise WaitTimeout(self.run_id, self._why_waiting(timeout or 0.0))
+                feed.next(min(left, LOOK_ANYWAY_S))
+
+    def _outlast(self, error: RedisUnavailable, answered: float, deadline: float | None) -> None:
+        """Raise ``error`` if Redis has been unreachable for too long, or the time is over."""
+        now = time.monotonic()
+        if now - answered < OUTAGE_S and (deadline is None or now < deadline):
+            time.sleep(LOOK_AGAIN_S)
+            return
+        error.add_note(f"Run {self.run_id} continues as long as its workers reach Redis.")
+        raise error
+
+    def _progress(self, *, known: bool = False) -> RunProgress:
+        """Return the state of the run. ``known``: if Redis no longer has the run, it is lost."""
+        try:
+            with self.shard.run_store(self.run_id) as store:
+                return store.read_progress(self.run_id)
+        except RunNotFound:
+            if not (known or self._accepted):
+                raise
+            raise RunLost(
+                self.run_id,
+                f"run {self.run_id!r} was accepted and is no longer in Redis: its data was lost or "
+                "deleted, or it ended and its TTL is over. Submit it again, and check the "
+                "persistence of the server",
+            ) from None
+
+    def _why_waiting(self, timeout: float) -> str:
+        text = f"run {self.run_id!r} had not ended after {timeout:g} s; it continues"
+        waiting = ""
+        with suppress(RedisUnavailable), self.shard.until(time.monotonic()):
+            waiting = self.status().waiting_for
+        return f"{text}. {waiting}" if waiting else text
+
+    def wait_results(
+        self, timeout: float | None = None, *, progress: Progress | None = None
+    ) -> dict[str, object]:
+        """Wait for success and return ``{task name: result}``.
+
+        Raises TaskExecutionError for a failed run, RunCancelled, and what ``wait`` raises.
+        """
+        state = self.wait(timeout, progress=progress)
+        if state is RunState.CANCELLED:
+            raise RunCancelled(self.run_id)
+        if state is RunState.FAILED:
+            raise self.error()
+        return self.results()
+
+    # -- its results ----------------------------------------------------------------------------
+
+    def results(self, *, lenient: bool = False) -> dict[str, object]:
+        """Return ``{task name: result}`` of the tasks that have succeeded so far, without hooks.
+
+        ``lenient``: turn values of classes that this process does not know into plain data.
+        Raises RunNotFound, BrokenValue, RunLost if Redis has lost the run or its results.
+        """
+        names, hooks = self.graph().graph.names, self.graph().hooks()
+        with self.shard.run_store(self.run_id) as store:
+            records = store.read_records(self.run_id, range(len(names)))
+            if any(record.state is TaskState.PENDING for record in records):
+                self._progress()  # raises if the run is gone: then it has no records either
+            done = [
+                at
+                for at, record in enumerate(records)
+                if record.state is TaskState.SUCCEEDED and at not in hooks
+            ]
+            packed = read_verified(store, self.provenance, self.run_id, done)
+            limit = self.max_result_bytes
+            return {
+                names[task]: unpack(data, max_bytes=limit, lenient=lenient) if data else None
+                for task, data in zip(done, packed, strict=True)
+            }
+
+    def result(self, task: str, *, lenient: bool = False) -> object:
+        """Return the result of one task, None if it was skipped.
+
+        Raises TaskNotFoundError for a name that the DAG does not have, TaskExecutionError if the
+        task failed, RunNotFound, RunLost if Redis has lost the results, UntrustedValue, and
+        FlowkitError if the task has not ended.
+        """
+        number = self._number(task)
+        with self.shard.run_store(self.run_id) as store:
+            record = store.read_records(self.run_id, [number])[0]
+            if record.state is TaskState.SKIPPED:
+                return None
+            if record.state is TaskState.SUCCEEDED:
+                provenance = self.provenance
+                data = next(read_verified(store, provenance, self.run_id, [number]))
+                limit = self.max_result_bytes
+                return unpack(data, max_bytes=limit, lenient=lenient) if data else None
+            if record.state is TaskState.FAILED:
+                raise self._task_error(number)
+            self._progress()  # raises if the run is gone: then it has no records either
+        raise FlowkitError(
+            f"task {task!r} of run {self.run_id!r} is {record.state.value}: no result"
+        )
+
+    def error(self) -> TaskExecutionError:
+        """Return the error that made the run fail.
+
+        Raises FlowkitError for a run that has not failed, RunNotFound.
+        """
+        record = self.record()
+        if record.state is not RunState.FAILED:
+            raise FlowkitError(
+                f"run {self.run_id!r} has not failed: it is {record.state.value}. Ask for its "
+                "error when wait() has returned RunState.FAILED."
+            )
+        if record.failed_task is None:
+            return TaskExecutionError(
+                record.dag_name,
+                "RunFailed",
+                "the run was ended by the scheduler",
+                run_id=self.run_id,
+            )
+        return self._task_error(record.failed_task)
+
+    def _task_error(self, number: int) -> TaskExecutionError:
+        with self.shard.run_store(self.run_id) as store:
+            packed = store.read_errors(self.run_id, [number])[0]
+            attempt = store.read_records(self.run_id, [number])[0].attempt
+        info = ErrorInfo.unpack(packed or b"")
+        name = self.graph().graph.names[number]
+        return TaskExecutionError(
+            name, info.type, info.message, info.traceback, run_id=self.run_id, attempt=attempt
+        )
+
+    def _number(self, task: str) -> int:
+        return number_of(task, self.graph().graph.names, f"run {self.run_id!r}")
+
+    # -- stopping and resuming ------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """Request a stop of the run: no further task starts, and running tasks are ended.
+
+        Returns at once; use ``wait`` to wait for the end. Raises RunNotFound, RunAlreadyOver.
+        """
+        with self.shard.run_store(self.run_id) as store:
+            store.cancel(self.run_id)
+
+    def resume(self, from_task: str | Sequence[str] | None = None) -> None:
+        """Resume the run after a failure or a cancellation. Results of successful tasks are kept.
+
+        ``from_task``: the name of a task, or several, to run again with everything downstream, even
+        if it succeeded. With it, a run that succeeded can be resumed too.
+
+        Raises RunNotFound, TaskNotFoundError for a name that the DAG does not have, RunAlreadyOver
+        if the run succeeded and no task is named, RunNotOver if the run has not ended and a task
+        is named.
+        """
+        numbers: list[int] = []
+        if from_task is not None:
+            names = self.graph().graph.names
+            numbers = numbers_of(from_task, names, f"run {self.run_id!r}")
+        with self.shard.run_store(self.run_id) as store:
+            store.resume(self.run_id, numbers)

@@ -1,0 +1,1 @@
+"""What the scheduler and the worker share: outages, exposure, health."""

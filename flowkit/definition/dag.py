@@ -1,0 +1,158 @@
+"""DAGDefinition: the tasks that belong together, their order, and whether they can run.
+
+There are three ways to fill a DAG. In a ``with DAG("etl") as dag:`` block, the DAG gets every edge
+that is drawn, and the tasks of those edges; a block without edges makes an empty DAG. With
+``dag.add(task)`` or ``DAG(name, tasks=[…])``, tasks are named one by one, and the edges that were
+drawn between them outside of any block count. Otherwise the DAG covers all registered tasks that
+belong to no other DAG. Tasks and edges are looked up when the DAG is run or drawn, so later edges
+count.
+
+A DAG is a definition: running it does not change it, and it can run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Literal, Self, TypeVar
+
+from ..arguments import check_mapping, check_max_workers
+from ..core.compiled import CompiledDAG, OnFailure
+from .checks import check_hooks, check_importable, check_params, check_tasks
+from .edges import open_scopes
+from .hooks import Hooks, hook_tasks
+from .indexing import Edge, IndexedDAG, compile_indexed, index_dag
+from .members import Members
+from .options import check_name
+from .task import Task
+
+AnyTask = TypeVar("AnyTask", bound=Task)
+
+
+class DAGDefinition:
+    """A named set of tasks and edges.
+
+    ``max_workers``: how many tasks may run at a time in this process, None for a suitable default.
+    ``on_failure``: "stop" starts no further task after a failure; "continue" runs the tasks that
+    do not depend on the failed one. The run fails in both cases.
+    ``hooks``: functions to call when tasks or runs end.
+    ``tasks``: the tasks of the DAG, possibly none. None: the tasks that are added or drawn later,
+    or otherwise all registered tasks that belong to no other DAG.
+    """
+
+    def __init__(
+        self,
+        name: str = "workflow",
+        max_workers: int | None = None,
+        *,
+        on_failure: Literal["stop", "continue"] = "stop",
+        hooks: Hooks | None = None,
+        tasks: Iterable[Task] | None = None,
+    ) -> None:
+        """Make a DAG of ``tasks``. Raises TypeError or ValueError for a bad option."""
+        self.name = check_name("DAG", name)
+        self.max_workers = check_max_workers(max_workers)
+        try:
+            self.on_failure = OnFailure(on_failure)
+        except ValueError:
+            raise ValueError(
+                f"DAG {name!r}: on_failure must be 'stop' or 'continue', not {on_failure!r}."
+                " To call a function, pass hooks=Hooks(on_failure=…)."
+            ) from None
+        self.hooks = check_hooks(self.name, hooks)
+        self._members = Members()
+        if tasks is not None:
+            self._members.is_explicit = True
+            for task in check_tasks(self.name, tasks):
+                self._members.add(task)
+
+    # -- drawing it ------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        """Collect the edges drawn in this thread or coroutine until the block ends."""
+        self._members.open_block()
+        open_scopes.set((*open_scopes.get(), self._members))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        open_scopes.set(open_scopes.get()[:-1])
+
+    def add(self, task: AnyTask) -> AnyTask:
+        """Add a task without an edge, and return it. Adding a task twice has no effect."""
+        if not isinstance(task, Task):
+            raise TypeError(
+                f"DAG {self.name!r}: add() takes a task, not {task!r}. "
+                "Is the function decorated with @task?"
+            )
+        self._members.add(task)
+        return task
+
+    def draw(self, upstream: Task, downstream: Task) -> None:
+        """Add an edge and its tasks; what ``>>`` does within a block."""
+        self._members.draw(upstream, downstream)
+
+    # -- tasks and edges -------------------------------------------------------------------
+
+    @property
+    def tasks(self) -> list[Task]:
+        """The tasks, in order of appearance."""
+        return self._members.tasks
+
+    def edges(self) -> list[Edge]:
+        """Return the edges as (upstream, downstream) pairs, each once."""
+        return self._members.edges_among(self.tasks)
+
+    def indexed(self) -> IndexedDAG:
+        """Number the tasks, check the edges, and return the tasks with their graph.
+
+        Hooks are numbered after the tasks of ``tasks``. Raises DAGCycleError, DuplicateTaskError,
+        and DAGError for a task that cannot take the results of its upstream tasks.
+        """
+        tasks = self.tasks
+        self._members.warn_of_modules(self.name, tasks)
+        edges = self._members.edges_among(tasks)
+        if self.hooks is None and all(task.on_failure is None for task in tasks):
+            return index_dag(self.name, tasks, edges)
+        behind, leading = hook_tasks(self.name, tasks, self.hooks)
+        return index_dag(self.name, [*tasks, *behind], [*edges, *leading], own=len(tasks))
+
+    def compile(self) -> CompiledDAG:
+        """Return the form that is stored: the graph, references, policies and fixed arguments.
+
+        Raises what ``indexed`` raises, and DAGError for a fixed argument that cannot be stored.
+        """
+        return self._compile(self.indexed())
+
+    def _compile(self, indexed: IndexedDAG) -> CompiledDAG:
+        on_retry = "" if self.hooks is None else self.hooks.retry_ref
+        return compile_indexed(self.name, indexed, self.on_failure, on_retry=on_retry)
+
+    def check_params(self, params: Mapping[str, object] | None = None) -> None:
+        """Raise ParameterError unless a run can start with exactly these parameters."""
+        check_mapping(params)
+        check_params(self.name, self.indexed(), params or {})
+
+    def check_importable(self) -> None:
+        """Raise NotImportableError for a task that workers cannot find."""
+        check_importable(self.indexed().tasks)
+
+    def compile_for_run(self, params: Mapping[str, object] | None = None) -> CompiledDAG:
+        """Make all checks for a run on workers, and compile. The tasks are numbered once.
+
+        Raises what ``compile``, ``check_params`` and ``check_importable`` raise.
+        """
+        check_mapping(params)
+        indexed = self.indexed()
+        check_params(self.name, indexed, params or {})
+        check_importable(indexed.tasks)
+        return self._compile(indexed)
+
+    def __repr__(self) -> str:
+        tasks = self.tasks
+        edges = self._members.edges_among(tasks)
+        return f"DAG(name={self.name!r}, tasks={len(tasks)}, edges={len(edges)})"

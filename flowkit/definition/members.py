@@ -1,0 +1,89 @@
+"""The members of a DAG: its tasks and edges.
+
+A DAG is explicit if it had a block, even an empty one, or got tasks by ``add``, by ``tasks=`` or by
+an edge. Then it consists of exactly these tasks. Otherwise it covers all registered tasks that
+belong to no other DAG, looked up each time, and the tasks that their edges mention. This module
+refuses nothing: a DAG that cannot run is refused when it is indexed (layout.py).
+"""
+
+from __future__ import annotations
+
+from .binding import claim
+from .indexing import Edge, covered, edges_on
+from .task import Task
+
+_MODULES_SHOWN = 10
+
+
+class Members:
+    """The tasks and edges of one DAG, in order of appearance."""
+
+    def __init__(self) -> None:
+        self.is_explicit = False
+        self.has_block = False
+        self._tasks: dict[Task, None] = {}
+        self._edges: dict[Edge, None] = {}
+        self._bound_names: dict[Task, set[str]] = {}
+        self._warned_of: frozenset[str] = frozenset()
+
+    def open_block(self) -> None:
+        """Note that the DAG has a block, so that only edges drawn in it belong to the DAG."""
+        self.is_explicit = self.has_block = True
+
+    def add(self, task: Task, *, claims: bool = True) -> None:
+        """Add a task. ``claims``: other DAGs no longer cover it as a registered task."""
+        self.is_explicit = True
+        if task in self._tasks:
+            return
+        self._tasks[task] = None
+        if claims:
+            claim(task, self.bound_names(task.base))
+
+    def draw(self, upstream: Task, downstream: Task) -> None:
+        """Add an edge and its tasks."""
+        self.add(upstream)
+        self.add(downstream)
+        self._edges[upstream, downstream] = None
+
+    def bound_names(self, base: Task) -> set[str]:
+        """Return the names of its tasks that were bound from ``base``. Callers add new names."""
+        names = self._bound_names.get(base)
+        if names is None:
+            names = self._bound_names[base] = set()
+        return names
+
+    @property
+    def tasks(self) -> list[Task]:
+        """The tasks, in order of appearance."""
+        if self.is_explicit:
+            return list(self._tasks)
+        return covered(task for task in Task._all_tasks if not task._in_dag)
+
+    def edges_among(self, tasks: list[Task]) -> list[Edge]:
+        """Return the edges of the DAG, or otherwise those stored on ``tasks`` themselves."""
+        return list(self._edges) if self._edges or self.has_block else edges_on(tasks)
+
+    def warn_of_modules(self, dag_name: str, tasks: list[Task]) -> None:
+        """Log a warning if the DAG covers registered tasks of several modules, once for each set.
+
+        A program that imports the module of another pipeline rarely intends to run that too.
+        """
+        if self.is_explicit:
+            return
+        modules = frozenset(task.ref.partition(":")[0] for task in tasks)
+        if len(modules) < 2 or modules == self._warned_of:
+            return
+        from ..logging import get_logger
+        from ..logging.logger import LogLevel
+
+        self._warned_of = modules
+        shown = sorted(modules)[:_MODULES_SHOWN]
+        more = f" and {len(modules) - len(shown)} more" if len(modules) > len(shown) else ""
+        get_logger().event(
+            LogLevel.WARNING,
+            "dag_covers_modules",
+            f"DAG {dag_name} covers all {len(tasks)} registered tasks, of {len(modules)} modules: "
+            f"{', '.join(shown)}{more}. If that is not intended, draw it in a `with DAG(…):` block "
+            "or give tasks=[…]",
+            dag_name=dag_name,
+        )

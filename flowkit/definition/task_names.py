@@ -1,0 +1,53 @@
+"""``from_task``: the tasks that a resumed run runs again in addition to those that did not succeed.
+
+It names tasks, while a run numbers them. An unknown name is refused before anything is changed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from ..exceptions import TaskNotFoundError
+
+# With more names than this, no similar name is looked for: it would take seconds.
+_MOST_COMPARED = 10_000
+
+
+def names_of(from_task: object) -> list[str]:
+    """Return the given names, each once; none for None. Raises TypeError, ValueError."""
+    if from_task is None:
+        return []
+    names = [from_task] if isinstance(from_task, str) else from_task
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise TypeError(
+            f"from_task must be the name of a task, or a list of names, not {from_task!r}."
+        )
+    if not names:
+        raise ValueError("from_task names no task. Leave it out to rerun only what failed.")
+    return list(dict.fromkeys(names))
+
+
+def number_of(task: str, names: Sequence[str], whose: str) -> int:
+    """Return the number of a task among ``names``.
+
+    Raises TypeError if ``task`` is not a string, and TaskNotFoundError with ``whose`` tasks they
+    are and a suggestion.
+    """
+    if not isinstance(task, str):
+        raise TypeError(f"The name of a task must be a string, not {task!r}.")
+    try:
+        return names.index(task)
+    except ValueError:
+        shown = ", ".join(map(repr, names[:10])) + (", …" if len(names) > 10 else "")
+        compared = names if len(names) <= _MOST_COMPARED else ()
+        close = difflib.get_close_matches(task, compared, n=1)
+        hint = f". Did you mean {close[0]!r}?" if close else ""
+        raise TaskNotFoundError(
+            f"{whose} has no task {task!r}; its tasks are {shown}{hint}"
+        ) from None
+
+
+def numbers_of(from_task: object, names: Sequence[str], whose: str) -> list[int]:
+    """Return the numbers of the tasks that ``from_task`` names. Raises what the other two raise."""
+    return [number_of(name, names, whose) for name in names_of(from_task)]

@@ -1,0 +1,1 @@
+"""What one attempt of a task needs, in this process and on a worker alike."""

@@ -1,0 +1,71 @@
+"""What a run in this process stores: its results, for a resume (record.py), and cached results of
+calls, for other runs (cache.py).
+
+A run that stores nothing does not import this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..core.commands import MarkTasks
+from ..core.states import TaskState
+from ..definition.indexing import IndexedDAG
+from ..logging import get_logger
+from ..state.store import StateStore
+from .cache import LocalCache
+from .outcome import Outcome
+from .record import Recorder, Reused
+
+# The store for the results of a run, whether to reuse stored results, and the names of tasks to
+# rerun in any case, with everything downstream.
+Recording = tuple[StateStore, bool, object]
+
+
+class RunPersistence:
+    """Records and caches the results of one run. ``cache`` is set by ``begin``."""
+
+    def __init__(
+        self,
+        dag_name: str,
+        indexed: IndexedDAG,
+        params: Mapping[str, Any],
+        recording: Recording | None,
+    ) -> None:
+        """Raises TypeError for an invalid store, TaskNotFoundError for an unknown task."""
+        self._indexed = indexed
+        self._state: StateStore | None = None
+        self._recorder: Recorder | None = None
+        if recording is not None:
+            self._state, resume, from_task = recording
+            self._recorder = Recorder(
+                self._state, dag_name, indexed, params, resume=resume, from_task=from_task
+            )
+        self.cache: LocalCache | None = None
+
+    def begin(self, run_id: str) -> dict[int, Reused]:
+        """Return the results reused from an earlier run, by task number."""
+        tasks, recorder = self._indexed.tasks, self._recorder
+        rerun = () if recorder is None else recorder.rerun
+        if any(task.cache_ttl is not None for task in tasks):
+            self.cache = LocalCache(self._state, tasks, get_logger(), run_id, rerun=rerun)
+        return {} if recorder is None else recorder.begin(run_id)
+
+    @property
+    def starting(self) -> Callable[[int], None] | None:
+        """Called with the task number before an at-most-once task starts; None if not needed."""
+        return None if self._recorder is None else self._recorder.starting
+
+    def record(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """Store the results; an outcome that cannot be recorded is returned as a failure."""
+        done = list(outcomes) if self._recorder is None else self._recorder.record(outcomes)
+        if self.cache is not None:
+            self.cache.keep(done)
+        return done
+
+    def record_marked(self, command: MarkTasks) -> None:
+        """Record that triggers skipped these tasks, so that a resume can reuse what follows."""
+        if self._recorder is not None and command.state is TaskState.SKIPPED:
+            own = [task for task in command.tasks if task < self._indexed.own]
+            self._recorder.record([Outcome(task, 0, command.state) for task in own])

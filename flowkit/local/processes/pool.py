@@ -1,0 +1,300 @@
+"""Calling tasks in child processes, for ``dag.run(executor="process")``: the parent's side.
+
+A thread of the pool (lanes.py) that makes an attempt takes an idle child, or starts one, and waits
+for its reply, so the number of threads bounds the children. They live as long as the run. Rules:
+
+1.  A child makes one call at a time, so if it dies, it is clear which task it was running. The task
+    is called again in another child, as on workers, which is no retry of its policy. After
+    ``MOST_DEATHS`` deaths (at-most-once: after the first) it fails with WorkerLost.
+2.  A timeout ends a call by killing its child. The time that a child needs to start does not count.
+3.  No child survives the run: ``stop`` ends all, and a child exits if its parent dies.
+4.  The first child finds some faults before anything runs: a function that it does not find, and a
+    script that would run its DAG in each child.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from ...basics.display_text import error_text
+from ...definition.call_plan import annotate
+from ...definition.importing import EXIT_UNGUARDED
+from ...exceptions import (
+    DAGError,
+    IllegalValue,
+    ParameterError,
+    TaskExecutionError,
+    TaskTimeout,
+    WorkerLost,
+)
+from ...logging.capture import is_capturing
+from ...logging.logger import LogLevel
+from .children import ChildPool, ChildProcess, Died
+from .errors import unpack_error
+from .shipping import load_cargo, main_can_be_imported, not_found
+from .wire import (
+    Broken,
+    Call,
+    Done,
+    Hello,
+    Raised,
+    Ready,
+    Unfit,
+    class_names,
+    pack,
+    unpack,
+)
+
+if TYPE_CHECKING:
+    from ...definition.task import Task
+    from ..outcome import RunContext
+
+MOST_DEATHS = 3  # as on workers
+
+
+class Verdict(Exception):
+    """An attempt failed with ``error``. ``retry``: whether to retry it; the task is not asked."""
+
+    def __init__(self, error: BaseException, *, retry: bool) -> None:
+        super().__init__(error, retry)
+        self.error = error
+        self.retry = retry
+
+
+class RepeatCall(Exception):
+    """The child died during the call, and the task may be innocent: call it again."""
+
+
+class Processes:
+    """The children of one run."""
+
+    def __init__(self, dag_name: str, context: RunContext) -> None:
+        """Pack what all calls share, without starting a child.
+
+        Raises NotImportableError for a function, ParameterError for a run parameter, that cannot be
+        sent to a child.
+        """
+        self._dag_name = dag_name
+        self._context = context
+        self._tasks = context.indexed.tasks
+        self._cargo = load_cargo(dag_name, self._tasks)
+        self._whole = not main_can_be_imported()
+        self._hello = self._pack_hello()
+        self._child_pool = ChildPool()
+        self._idle: list[ChildProcess] = []
+        self._deaths: dict[int, int] = {}
+        self._stopped = False
+
+    def open(self) -> None:
+        """Start the first child, if any task needs one. Raises DAGError if it cannot work."""
+        if self._cargo.numbers:
+            self._idle.append(self._start())
+
+    def call(
+        self, index: int, attempt: int, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[Any, float]:
+        """Call a task's function in a child; return its result and the seconds that it took.
+
+        Raises what the function raises, TaskTimeout, RepeatCall if the child died during the call,
+        and Verdict for all other failures.
+        """
+        task = self._tasks[index]
+        child = self._take()
+        tries = attempt + self._deaths.get(index, 0)
+        message = self._pack_call(child, index, tries, args, kwargs)
+        try:
+            answer = child.ask(message, task.timeout)
+        except Died as death:
+            self._child_pool.end_child(child)
+            self._count_death(index, tries, death)
+            raise RepeatCall from None
+        if answer is None:
+            self._child_pool.end_child(child)
+            raise TaskTimeout(task.name, task.timeout or 0.0)
+        self._idle.append(child)
+        return self._read(task, answer)
+
+    def stop(self, *, at_once: bool) -> None:
+        """End all children. ``at_once``: even those that are making a call."""
+        self._stopped = True
+        self._child_pool.close(at_once=at_once)
+
+    # -- a child ---------------------------------------------------------------------------
+
+    def _take(self) -> ChildProcess:
+        """Return the idle child that was used last, or a new one."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            pass
+        try:
+            return self._start()
+        except Exception as error:
+            raise Verdict(error, retry=False) from None
+
+    def _start(self) -> ChildProcess:
+        try:
+            child = self._child_pool.start_child()
+        except (OSError, RuntimeError, AssertionError) as error:
+            # multiprocessing asserts that the parent is not one of its daemons.
+            raise DAGError(
+                f"DAG {self._dag_name!r}: a process cannot be started ({error_text(error)}). "
+                + _remedy(error)
+            ) from error
+        try:
+            ready: Ready = unpack(child.ask(self._hello) or b"")
+        except Died as death:
+            self._child_pool.end_child(child)
+            raise self._failed_to_start(death) from None
+        for task, number in self._cargo.numbers.items() if ready.missing else ():
+            if number in ready.missing:
+                raise not_found(self._dag_name, task, ready.missing[number])
+        return child
+
+    def _failed_to_start(self, death: Died) -> DAGError:
+        if death.code == EXIT_UNGUARDED:
+            return DAGError(
+                f"DAG {self._dag_name!r}: with executor='process', each process imports the "
+                "script, and this script runs a DAG when it is imported. Put the lines that run "
+                "it under `if __name__ == '__main__':`."
+            )
+        return DAGError(
+            f"DAG {self._dag_name!r}: process {death.pid} ended before it was ready ({death.how}). "
+            "It imports the script and the modules of the tasks; what went wrong is "
+            "printed above. Lines that do the work belong under `if __name__ == '__main__':`."
+        )
+
+    def _count_death(self, index: int, attempt: int, death: Died) -> None:
+        """Count a death during a call of a task. Raises Verdict if the task may not run again."""
+        task, context = self._tasks[index], self._context
+        deaths = self._deaths[index] = self._deaths.get(index, 0) + 1
+        if self._stopped:
+            return
+        context.log.logger.event(
+            LogLevel.ERROR,
+            "child_died",
+            f"Process {death.pid} died ({death.how}) while it ran task {task.name}",
+            pid=death.pid,
+            task_name=task.name,
+            run_id=context.run_id,
+            attempt=attempt,
+        )
+        if task.policy.at_most_once:
+            error = WorkerLost(
+                f"Task {task.name!r} of DAG {self._dag_name!r}: its process died while it ran the "
+                f"task (process {death.pid}, {death.how}), so it may or may not have done its "
+                "work. It must run at most once (at_most_once=True) and is not started again."
+            )
+            raise Verdict(error, retry=False)
+        if deaths >= MOST_DEATHS:
+            error = WorkerLost(
+                f"Task {task.name!r} of DAG {self._dag_name!r}: its process died {deaths} times "
+                f"while it ran the task (last process {death.pid}, {death.how}). Look for what "
+                "ends it: memory, a crash in native code, os._exit."
+            )
+            raise Verdict(error, retry=False)
+
+    # -- messages --------------------------------------------------------------------------
+
+    def _pack_hello(self) -> bytes:
+        context, params = self._context, dict(self._context.params)
+        logger = context.log.logger
+        refs = self._cargo.refs
+        log = (logger.level, logger.json_output, is_capturing())
+        hello = Hello(context.run_id, params, *log, refs)
+        try:
+            return pack(hello, whole=self._whole)
+        except Exception as error:
+            name = self._first_unsendable(params) or next(iter(params), "")
+            raise ParameterError(
+                f"DAG {self._dag_name!r}: the run parameter {name!r} cannot be sent to another "
+                f"process ({error_text(error)}). Pass plain data, and let tasks build the rest.",
+                name,
+            ) from error
+
+    def _pack_call(
+        self,
+        child: ChildProcess,
+        index: int,
+        attempt: int,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+    ) -> bytes:
+        task = self._tasks[index]
+        number = self._cargo.number_of(task)
+        code = None if number in child.known else self._cargo.code.get(number)
+        try:
+            packed = pack(
+                Call(number, code, task.name, attempt, args, dict(kwargs)), whole=self._whole
+            )
+        except Exception as error:
+            self._idle.append(child)
+            raise Verdict(self._unsendable(index, args, kwargs, error), retry=False) from None
+        child.known.add(number)
+        return packed
+
+    def _unsendable(
+        self, index: int, args: Sequence[Any], kwargs: Mapping[str, Any], error: Exception
+    ) -> IllegalValue:
+        task, indexed = self._tasks[index], self._context.indexed
+        results = {
+            f"the result of task {indexed.tasks[upstream].name!r}": value
+            for upstream, value in zip(indexed.graph.upstream(index), args, strict=False)
+        }
+        named = {f"its argument {name!r}": value for name, value in kwargs.items()}
+        what = self._first_unsendable({**results, **named}) or "one of its arguments"
+        return IllegalValue(
+            f"Task {task.name!r} of DAG {self._dag_name!r}: {what} cannot be sent to another "
+            f"process ({error_text(error)}). Use plain data, or run with executor='thread'."
+        )
+
+    def _first_unsendable(self, values: Mapping[str, object]) -> str | None:
+        """Return the name of the first value that cannot be sent, None if all can."""
+        for name, value in values.items():
+            try:
+                pack(value, whole=self._whole)
+            except Exception:
+                return name
+        return None
+
+    def _read(self, task: Task, answer: bytes) -> tuple[Any, float]:
+        try:
+            reply: Done | Raised | Unfit | Broken = unpack(answer)
+        except Exception as error:
+            reply = Broken(f"its result cannot be read back ({error_text(error)})")
+        if isinstance(reply, Done):
+            return reply.value, reply.seconds
+        if isinstance(reply, Raised):
+            raise _raised(task, reply)
+        if isinstance(reply, Unfit):
+            raise Verdict(reply.error, retry=False)
+        problem = (
+            f"Task {task.name!r} of DAG {self._dag_name!r}: {reply.problem}. Use plain data and "
+            "objects of classes that are defined in a module, or run with executor='thread'."
+        )
+        raise Verdict(IllegalValue(problem), retry=False)
+
+
+def _remedy(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        try:
+            os.getcwd()
+        except FileNotFoundError:
+            return "This program's working directory was deleted; change to another (os.chdir)."
+    return "Run it with fewer max_workers, or with executor='thread'."
+
+
+def _raised(task: Task, reply: Raised) -> BaseException:
+    """Return the exception of a task's function, or a substitute for it."""
+    with suppress(Exception):  # some exceptions can only be unpacked in the child
+        if reply.packed is not None:
+            error = unpack_error(reply.packed)
+            if reply.trace:
+                annotate(error, f"In the task's process:\n\n{reply.trace.rstrip()}")
+            return error
+    substitute = TaskExecutionError(task.name, reply.kind, reply.message, reply.trace)
+    retryable = any(name in reply.kinds for name in class_names(task.retry_on))
+    return Verdict(substitute, retry=retryable)

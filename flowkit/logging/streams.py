@@ -1,0 +1,222 @@
+"""Captured standard output and error: what a task prints becomes lines with their attempt.
+
+``CapturedStream`` replaces ``sys.stdout`` or ``sys.stderr``. Its rules:
+
+- Each write reads the printing attempt from the context variable. Outside of attempts (also in a
+  thread that a task has started) text passes unchanged. So does everything else: ``.buffer``,
+  ``fileno()`` and other attributes are those of the underlying stream.
+- A line is reported when it is complete. Text without a line end is held until ``end_lines``, which
+  the executors call at the end of an attempt if any text is held (``HELD``). Each thread of an
+  attempt has separate lines, so two threads cannot mix theirs.
+- A line is cut at ``LONGEST_LINE`` characters and continues as the next one, so a task that never
+  ends its line uses no more memory. A carriage return restarts the line, as on a terminal: only the
+  last state of a progress bar is reported. Empty lines are dropped.
+- Code that writes the reported lines does so inside ``passing_through()``. There, all text passes
+  unchanged, so reporting a line cannot report another line.
+
+This module determines lines and their attempts. The function given to ``start`` handles them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from ..context import attempt_fields
+
+LONGEST_LINE = 16 * 1024
+# A thread that a task left behind may print after the attempt's end, when nothing ends its line.
+MOST_HELD = 10_000
+
+Who = tuple[str, str, int]  # run id, task name, attempt
+Report = Callable[[Who, str, str], None]  # the attempt, "stdout" or "stderr", the line
+
+_report: Report | None = None
+_lock = threading.Lock()
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+# A thread may hold the lock while another one forks; in the child nothing would release it.
+os.register_at_fork(after_in_child=_renew_lock)
+
+
+class _Busy(threading.local):
+    passing: bool = False
+
+
+_busy = _Busy()
+
+
+class _Rest:
+    """The text of a line that is not complete yet."""
+
+    __slots__ = ("_parts", "_size")
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._size = 0
+
+    def add(self, text: str) -> list[str]:
+        """Add text; return the lines that it completes."""
+        if "\n" not in text and self._size + len(text) <= LONGEST_LINE:
+            self._parts.append(text)
+            self._size += len(text)
+            return []
+        *ended, rest = "".join((*self._parts, text)).split("\n")
+        lines = [piece for line in ended for piece in _pieces(_visible(line))]
+        if len(rest) > LONGEST_LINE:
+            *more, rest = _pieces(_visible(rest))
+            lines += more
+        self._parts, self._size = [rest], len(rest)
+        return lines
+
+    def end(self) -> list[str]:
+        """Return the remaining text, as lines."""
+        return _pieces(_visible("".join(self._parts)))
+
+    def __bool__(self) -> bool:
+        return self._size > 0
+
+
+# Attempt → (thread, stream) → its incomplete line. Usually empty, which is cheap to check.
+HELD: dict[Who, dict[tuple[int, str], _Rest]] = {}
+
+
+class CapturedStream:
+    """Replaces a standard stream. ``name``: "stdout" or "stderr"."""
+
+    def __init__(self, name: str, beneath: TextIO) -> None:
+        self._name = name
+        self._beneath = beneath
+
+    def beneath(self) -> TextIO:
+        """Return the replaced stream; if it is closed, the original one of the process."""
+        own: TextIO | None = sys.__stdout__ if self._name == "stdout" else sys.__stderr__
+        closed = getattr(self._beneath, "closed", False)
+        return own if closed and own is not None else self._beneath
+
+    def write(self, text: str) -> int:
+        """Capture what a task prints, and pass on everything else."""
+        attempt = attempt_fields()
+        report = _report
+        if attempt is None or report is None or _busy.passing:
+            return self.beneath().write(text)
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        whose = attempt[:3]
+        for line in self._lines(whose, text):
+            report(whose, self._name, line)
+        if len(HELD) > MOST_HELD:
+            _end(_oldest())
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write each of these, as files do: no line ends are added."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.beneath(), name)
+
+    def __repr__(self) -> str:
+        return f"<captured {self._name} over {self._beneath!r}>"
+
+    def _lines(self, whose: Who, text: str) -> list[str]:
+        if not text:
+            return []
+        place = (threading.get_ident(), self._name)
+        with _lock:
+            rests = HELD.setdefault(whose, {})
+            rest = rests.setdefault(place, _Rest())
+            lines = rest.add(text)
+            if not rest:
+                del rests[place]
+            if not rests:
+                del HELD[whose]
+        return lines
+
+
+def end_lines() -> None:
+    """Report what the current attempt has printed without a line end, in any of its threads."""
+    attempt = attempt_fields()
+    if attempt is not None:
+        _end(attempt[:3])
+
+
+def _end(whose: Who) -> None:
+    with _lock:
+        rests = HELD.pop(whose, {})
+    if _report is not None:
+        for (_, name), rest in rests.items():
+            for line in rest.end():
+                _report(whose, name, line)
+
+
+def _oldest() -> Who:
+    with _lock:
+        return next(iter(HELD))
+
+
+@contextmanager
+def passing_through() -> Iterator[None]:
+    """Within the block, this thread's output passes unchanged."""
+    before, _busy.passing = _busy.passing, True
+    try:
+        yield
+    finally:
+        _busy.passing = before
+
+
+def start(report: Report) -> None:
+    """Capture both streams, if they are not captured. From now on ``report`` gets each line."""
+    global _report
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is not None and not isinstance(stream, CapturedStream):
+            setattr(sys, name, CapturedStream(name, stream))
+    _report = report
+
+
+def stop() -> None:
+    """Report incomplete lines and restore the streams. A wrapped stream passes text from now on."""
+    global _report
+    for whose in list(HELD):
+        _end(whose)
+    _report = None
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, CapturedStream):
+            setattr(sys, name, stream.beneath())
+
+
+def stream_beneath(stream: Any) -> Any:
+    """Return the stream itself, or the underlying stream of a captured one."""
+    return stream.beneath() if isinstance(stream, CapturedStream) else stream
+
+
+def _visible(line: str) -> str:
+    """Return the part of a line that a terminal would show."""
+    return line.rstrip("\r").rpartition("\r")[2]
+
+
+def _pieces(line: str) -> list[str]:
+    return [line[at : at + LONGEST_LINE] for at in range(0, len(line), LONGEST_LINE)]
+
+
+def _forget_parent() -> None:
+    """In a forked child: drop incomplete lines, since the parent reports them."""
+    global _lock
+    _lock = threading.Lock()
+    HELD.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_parent)

@@ -1,0 +1,1 @@
+"""Starting, restarting and ending processes, and naming how they ended."""

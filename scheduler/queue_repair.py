@@ -1,0 +1,80 @@
+"""Repair queues: ready lists and ``delayed`` that hold less than the records say they should.
+
+Queue entries are only hints. They are lost when keys are deleted by hand, or when a store is
+restored from an older copy. Records are the truth, so missing entries are restored from them. The
+claim that pops an entry too many drops it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from flowkit.core.states import TaskState
+from flowkit.protocol.decoding import CorruptData
+from flowkit.protocol.records import TaskRecord
+from flowkit.protocol.scheduler_store import SchedulerStore
+
+from .active import Active
+
+
+class QueueRepair:
+    """Compares the queues with the records, for the runs in ``active``."""
+
+    def __init__(
+        self,
+        store: SchedulerStore,
+        active: Mapping[str, Active],
+        on_broken: Callable[[str, Exception], None] = lambda run, error: None,
+    ) -> None:
+        """``on_broken`` is called with a run whose records cannot be read, and may drop it."""
+        self._store = store
+        self._active = active
+        self._on_broken = on_broken
+
+    def sweep(self) -> int:
+        """Repair the queues if entries seem to be missing; return how many were.
+
+        A dispatched task is in a ready list, in ``delayed`` or in a lane's claims. If those hold
+        fewer tasks than were dispatched, an entry was lost, or is just being reported.
+        """
+        expected = sum(active.state.dispatched for active in self._active.values())
+        return self.repair() if self._store.findable() < expected else 0
+
+    def repair(self) -> int:
+        """Restore the entries of tasks that their records call queued or waiting."""
+        wanted = {
+            run: tasks
+            for run, active in self._active.items()
+            if (tasks := active.state.dispatched_tasks())
+        }
+        if not wanted:
+            return 0
+        lists = {place.ready for run in wanted for place in self._active[run].places}
+        listed = self._store.listed(lists)
+        records = self._store.read_records_of(wanted)
+        return sum(self._repair_run(self._active[run], tasks, listed) for run, tasks in records)
+
+    def _repair_run(
+        self, active: Active, records: Iterable[tuple[int, TaskRecord]], listed: set[str]
+    ) -> int:
+        try:
+            missing = self._missing(active, records, listed)
+        except CorruptData as error:
+            self._on_broken(active.run, error)
+            return 0
+        return self._store.requeue(active.run, missing) if missing else 0
+
+    def _missing(
+        self, active: Active, records: Iterable[tuple[int, TaskRecord]], listed: set[str]
+    ) -> list[tuple[int, str, str]]:
+        missing: list[tuple[int, str, str]] = []
+        for task, record in records:
+            ready, level, _ = active.place(task)
+            entry = f"{active.run},{task},{record.attempt}"
+            if record.state is TaskState.WAITING:
+                entry = f"{active.run},{task},{record.attempt + 1},{ready},{level}"
+            elif record.state is not TaskState.QUEUED:
+                continue
+            if entry not in listed:
+                missing.append((task, ready, level))
+        return missing

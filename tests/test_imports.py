@@ -1,0 +1,83 @@
+"""No module imports itself by way of others, also not in a function or for a type alone.
+
+import-linter holds which rooms may import which (pyproject.toml). Within a room, and for imports
+that a circle was dodged with, this looks at each module.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = {"flowkit": "flowkit", "scheduler": "flowkit.scheduler", "worker": "flowkit.worker"}
+# Public paths. Inside, a name is imported from where it is defined.
+FACES = {"flowkit", "flowkit.task", "flowkit.state"}
+MAY_USE_FACES = {
+    "flowkit",  # hands names on itself
+    "flowkit.testing.plugin",  # lies outside of the package once it is installed
+    "flowkit.cli",  # __version__ is defined there
+    "flowkit.worker.lease_keeper",
+}
+
+
+def modules() -> dict[str, Path]:
+    """Return each module by its name as it is installed."""
+    found = {}
+    for folder, package in FOLDERS.items():
+        for path in (ROOT / folder).rglob("*.py"):
+            parts = path.relative_to(ROOT / folder).with_suffix("").parts
+            found[".".join((package, *parts)).removesuffix(".__init__")] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imports(name: str, path: Path) -> Iterator[str]:
+    """Return the modules of flowkit that a module imports anywhere in its text."""
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
+        elif isinstance(node, ast.ImportFrom):
+            base = package.rsplit(".", node.level - 1)[0] if node.level else ""
+            source = ".".join(filter(None, (base, node.module)))
+            for alias in node.names:
+                inner = f"{source}.{alias.name}"
+                target = inner if inner in MODULES and source not in FACES else source
+                if target in MODULES:
+                    yield target
+
+
+GRAPH = {name: set(imports(name, path)) - {name} for name, path in MODULES.items()}
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    try:
+        TopologicalSorter(GRAPH).prepare()
+    except CycleError as error:
+        pytest.fail("a circle of imports: " + " <- ".join(error.args[1]))
+
+
+def test_the_circle_of_two_would_be_found() -> None:
+    with pytest.raises(CycleError):
+        TopologicalSorter({"a": {"b"}, "b": {"a"}}).prepare()
+
+
+@pytest.mark.parametrize("name", sorted(set(MODULES) - MAY_USE_FACES))
+def test_names_are_imported_from_where_they_are_defined(name: str) -> None:
+    assert not GRAPH[name] & FACES
+
+
+@pytest.mark.parametrize("folder", ["scheduler", "worker"])
+def test_daemons_name_the_library_by_its_full_path(folder: str) -> None:
+    """A relative import out of the folder can be followed only where flowkit is installed."""
+    for path in (ROOT / folder).glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                assert node.level < 2, f"{path.name}:{node.lineno}"
