@@ -139,7 +139,7 @@ def test_a_cancelled_run_ends_whatever_its_tasks_do(system: System) -> None:
         assert run.wait(20) is RunState.CANCELLED
         known = check_executions(system, run)
         assert {record.state for record in known.values()} == {TaskState.CANCELLED}
-        with pytest.raises(RunAlreadyOver, match="over already"):
+        with pytest.raises(RunAlreadyOver, match="already over"):
             run.cancel()
     assert {one.task for one in system.executions()} == {task.name for task in running}
 

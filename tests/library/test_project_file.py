@@ -174,7 +174,7 @@ def test_a_command_says_so_if_the_file_lies_in_a_folder_above(
     (tmp_path / "inner").mkdir()
     monkeypatch.chdir(tmp_path / "inner")
     result = CliRunner().invoke(show)
-    assert result.stderr == f"Using Redis at redis://:***@host, as {path} says.\n"
+    assert result.stderr == f"Using Redis at redis://:***@host, from {path}.\n"
     assert CliRunner().invoke(show, ["--redis", "redis://other"]).stderr == ""
     monkeypatch.chdir(tmp_path)
     assert CliRunner().invoke(show).stderr == ""
