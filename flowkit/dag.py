@@ -94,9 +94,8 @@ class DAG(DAGDefinition):
         results are reused too, and run the other tasks. ``from_task``: the name of a task, or
         several, to run again in any case, with everything downstream.
 
-        Raises the exception of the failed task; TaskExecutionError from workers, and for a
-        ``BaseException`` that is not an ``Exception``; WorkerLost, WaitTimeout, and a DAGError
-        before anything runs.
+        Raises the exception of the failed task; TaskExecutionError from workers, and for what is
+        not an ``Exception``; WorkerLost, WaitTimeout, and a DAGError before anything runs.
         """
         from .executors import RunOptions, run_and_wait
 

@@ -16,9 +16,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from flowkit.core.commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.dag_cache import DAGCache
-from flowkit.core.run import Command, FinishRun, MarkTasks, QueueTasks, Run, StopRun, StopTasks
+from flowkit.core.run import Run
 from flowkit.core.states import RunState, TaskState
 from flowkit.logging.logger import FlowkitLogger
 from flowkit.protocol.decoding import PART, CorruptData

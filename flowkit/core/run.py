@@ -40,17 +40,6 @@ from .graph import Graph
 from .states import TASK_OVER, RunState, TaskState
 from .triggers import GOES_ON, HOOKS, Trigger
 
-__all__ = [
-    "DEFAULT_WINDOW",
-    "Command",
-    "FinishRun",
-    "MarkTasks",
-    "QueueTasks",
-    "Run",
-    "StopRun",
-    "StopTasks",
-]
-
 # How a task can be reported. Only this module determines that an upstream task failed.
 _REPORTED = {name: CODE[name] for name in TASK_OVER - {TaskState.UPSTREAM_FAILED}}
 _NO_TRIGGERS: Mapping[int, Trigger] = {}

@@ -1,9 +1,7 @@
 """Entries in a JSON file that threads and processes can share.
 
     {"format": 1, "cache": {
-    "key": {"value": …, "timestamp": …, "ttl": …, "metadata": …},
-    …
-    }}
+    "key": {"value": …, "timestamp": …, "ttl": …, "metadata": …}, …}}
 
 Rules:
 - The file is complete at any time and after any crash: a new file is written beside it, flushed to

@@ -106,7 +106,7 @@ def test_fifty_kills_start_no_task_twice(system: System) -> None:
         starts = Counter((one.run, one.task) for one in system.executions())
         assert max(starts.values()) == 1, starts.most_common(3)
         known = records(run)
-        error = run.client.dead_letters(limit=1)[0]
+        error = client.dead_letters(limit=1)[0]
     assert {one.state for one in known.values()} == {TaskState.SUCCEEDED, TaskState.FAILED}
     unstarted = [
         name

@@ -120,7 +120,7 @@ def die_once(path):
     return current_attempt().attempt
 
 
-@task(timeout=0.05, retries=1, delay=0)
+@task(timeout=1.0, retries=1, delay=0)  # time enough to start programs on a busy machine
 def stuck_once(path):
     """Hang in the first attempt, with programs beside it, one in a session of its own."""
     if note(path) == 1:
