@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -36,20 +37,30 @@ def module_of(path: str) -> str:
 
 def calls(tree: ast.Module) -> Iterator[tuple[ast.Call, str]]:
     """Yield the calls of the module ``re`` with the name that the result is kept by, or ""."""
+    nodes = list(ast.walk(tree))
     names = {
         node.value: ast.unparse(node.targets[0])
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+        for node in nodes
+        if isinstance(node, ast.Assign) and is_call(node.value)
     }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("re."):
+    for node in nodes:
+        if isinstance(node, ast.Call) and is_call(node):
             yield node, names.get(node, "")
+
+
+def is_call(node: ast.expr) -> bool:
+    """Return whether this calls a function of the module ``re``."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return False
+    return isinstance(node.func.value, ast.Name) and node.func.value.id == "re"
 
 
 def expressions() -> dict[str, tuple[Any, set[str]]]:
     """Return place → the compiled expression and the methods that it is used by."""
     found: dict[str, tuple[Any, set[str]]] = {}
-    everything = "\n".join(SOURCES.values())
+    methods = defaultdict(set)
+    for name, method in re.findall(r"\b(\w+)\.(\w+)\(", "\n".join(SOURCES.values())):
+        methods[name].add(method)
     for path, source in SOURCES.items():
         if path in OF_USERS:
             continue
@@ -59,8 +70,8 @@ def expressions() -> dict[str, tuple[Any, set[str]]]:
             flags = [one for one in more if one.startswith("re.")]
             known = {**vars(import_module(module_of(path))), "re": re}
             compiled = eval(f"re.compile({', '.join([pattern, *flags])})", known)
-            used = set(re.findall(rf"\b{re.escape(name)}\.(\w+)\(", everything)) if name else set()
-            used = used or {"fullmatch", "match"}  # one that is handed on to a function
+            # One without a name of its own, or without a call, is handed on to a function.
+            used = methods.get(name, {"fullmatch", "match"})
             found[f"{path}:{call.lineno}"] = compiled, used if method == "compile" else {method}
     return found
 

@@ -62,6 +62,7 @@ def measured(store: str, *options: str) -> dict[str, dict[str, Any]]:
 # -- measuring --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_workload_is_measured_on_a_redis_server() -> None:
     figures = measured("redis", "--redis-server", next(iter(executables().values())))
     assert set(figures) == OF_A_SYSTEM | {"cpu", "sleeps", "memory", "memory-result"}
@@ -73,10 +74,12 @@ def test_every_workload_is_measured_on_a_redis_server() -> None:
     assert figures["fan-out"]["median"] > 0
 
 
+@pytest.mark.slow
 def test_the_embedded_server_is_measured_but_for_its_memory() -> None:
     assert set(measured("embedded")) == OF_A_SYSTEM
 
 
+@pytest.mark.slow
 def test_shards_are_measured_if_they_are_asked_for() -> None:
     figures = measured("redis", "--workload", "shards")
     roles = ("", "-server", "-scheduler", "-worker")
@@ -89,10 +92,12 @@ def test_shards_are_measured_if_they_are_asked_for() -> None:
     assert figures["shards-runs/4"]["median"] > 0
 
 
+@pytest.mark.slow
 def test_runs_in_this_process_need_no_store() -> None:
     assert set(measured("none")) == {"in-process"}
 
 
+@pytest.mark.slow
 def test_each_repetition_is_kept_and_the_table_goes_into_a_document(tmp_path: Path) -> None:
     document = tmp_path / "performance.md"
     begin, end = "<!-- figures: begin -->", "<!-- figures: end -->"
@@ -108,6 +113,7 @@ def test_each_repetition_is_kept_and_the_table_goes_into_a_document(tmp_path: Pa
 # -- what is refused --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -122,6 +128,7 @@ def test_a_wrong_option_is_named(options: list[str], said: str) -> None:
     assert said in " ".join(done.stderr.replace("│", " ").split())
 
 
+@pytest.mark.slow
 def test_a_server_that_ends_at_once_is_reported_with_what_it_said(tmp_path: Path) -> None:
     broken = tmp_path / "redis-server"
     broken.write_text("#!/bin/sh\necho no memory to be had\nexit 3\n")
@@ -132,6 +139,7 @@ def test_a_server_that_ends_at_once_is_reported_with_what_it_said(tmp_path: Path
     assert "no memory to be had" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_document_without_the_marks_is_left_alone(tmp_path: Path) -> None:
     document = tmp_path / "notes.md"
     document.write_text("notes\n")

@@ -28,6 +28,7 @@ def run(*options: str) -> subprocess.CompletedProcess[str]:
 # -- measuring --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_flowkit_alone_is_measured_without_a_network() -> None:
     done = run("--with", "flowkit", "--repeat", "1", "--json")
     assert done.returncode == 0, done.stderr
@@ -38,6 +39,7 @@ def test_flowkit_alone_is_measured_without_a_network() -> None:
     assert {name for name, one in figures.items() if one["limit"]} == {"fan-out", "build", "import"}
 
 
+@pytest.mark.slow
 def test_the_table_goes_to_its_own_place_in_a_document(tmp_path: Path) -> None:
     document = tmp_path / "performance.md"
     begin, end = MARKS
@@ -74,6 +76,7 @@ def test_the_rows_take_turns(
     assert flowkit["times_flowkit"] is None
 
 
+@pytest.mark.slow
 def test_a_wrong_answer_is_no_figure(part: Callable[[str], Any], tmp_path: Path) -> None:
     program = tmp_path / "wrong.py"
     program.write_text("import noops\nnoops.measure({'a b': lambda size: lambda: 5})\n")
@@ -105,6 +108,7 @@ def test_the_check_is_an_exit_code(
 # -- what is refused --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -118,6 +122,7 @@ def test_a_wrong_option_is_named(options: list[str], said: str) -> None:
     assert said in " ".join(done.stderr.replace("│", " ").split())
 
 
+@pytest.mark.slow
 def test_without_a_network_it_is_said_what_can_be_done(
     part: Callable[[str], Any], no_network: None, tmp_path: Path
 ) -> None:

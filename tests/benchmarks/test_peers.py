@@ -54,6 +54,7 @@ def row(part: Callable[[str], Any], key: str, peer: str, *values: float, reason:
 # -- measuring --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("peer", ["flowkit", "ceiling"])
 def test_every_workload_is_measured_without_a_network(
     part: Callable[[str], Any], peer: str
@@ -71,6 +72,7 @@ def test_every_workload_is_measured_without_a_network(
     assert all(one["median"] > 0 for key, one in found.items() if key not in ("memory", "idle-cpu"))
 
 
+@pytest.mark.slow
 def test_the_large_run_is_of_flowkit_only_and_says_who_took_how_much_memory() -> None:
     options = ("--with", "flowkit", "--with", "ceiling", "--workload", "million", "--repeat", "1")
     done = run(*options, "--json")
@@ -82,6 +84,7 @@ def test_the_large_run_is_of_flowkit_only_and_says_who_took_how_much_memory() ->
     assert reasons == {"not measured: of flowkit only"}
 
 
+@pytest.mark.slow
 def test_tables_and_picture_go_to_their_places(tmp_path: Path) -> None:
     document = tmp_path / "performance.md"
     places = [f"<!-- {name}: begin -->\nold\n<!-- {name}: end -->\n" for name in MARKS]
@@ -179,6 +182,7 @@ def test_every_peer_says_what_it_is_given_and_pins_what_it_needs(
         assert set(peer.cannot) | set(peer.sizes) <= set(part("peers.figures").WORKLOADS)
 
 
+@pytest.mark.slow
 def test_the_layered_dag_is_the_same_for_all(part: Callable[[str], Any]) -> None:
     program = (
         "import jobs; parents = jobs.layers(430); print(jobs.answer(parents), parents[250:252])"
@@ -195,6 +199,7 @@ def test_the_layered_dag_is_the_same_for_all(part: Callable[[str], Any]) -> None
 # -- what goes wrong --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -208,6 +213,7 @@ def test_a_wrong_option_is_named(options: list[str], said: str) -> None:
     assert said in " ".join(done.stderr.replace("│", " ").split())
 
 
+@pytest.mark.slow
 def test_a_peer_that_cannot_be_installed_is_listed_with_the_reason(
     part: Callable[[str], Any], no_network: None, tmp_path: Path
 ) -> None:
@@ -245,6 +251,7 @@ class Peer(host.Adapter):
 """
 
 
+@pytest.mark.slow
 def test_a_wrong_answer_is_no_figure_and_noise_is_no_answer(tmp_path: Path) -> None:
     with host_of(tmp_path, ODD) as host:
         said, _ = host.communicate(
@@ -255,6 +262,7 @@ def test_a_wrong_answer_is_no_figure_and_noise_is_no_answer(tmp_path: Path) -> N
     assert wrong == {"error": "Wrong: the answer is 3, but 4 is right"}
 
 
+@pytest.mark.slow
 def test_workers_end_with_the_client(tmp_path: Path) -> None:
     with host_of(tmp_path, ODD) as host:
         assert host.stdin is not None
@@ -268,6 +276,7 @@ def test_workers_end_with_the_client(tmp_path: Path) -> None:
         assert not worker.is_running()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 def test_nothing_is_left_when_it_is_stopped_in_the_middle(kind: signal.Signals) -> None:
     options = ("--with", "flowkit", "--workload", "chain", "--size", "chain=100000")

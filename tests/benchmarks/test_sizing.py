@@ -11,6 +11,7 @@ from running import run_module
 run = partial(run_module, "benchmarks.sizing", {})
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(150)
 def test_it_measures_costs_payloads_and_run_sizes() -> None:
     done = run("--repeat", "1", "--share", "0.001", "--json")
@@ -28,6 +29,7 @@ def test_it_measures_costs_payloads_and_run_sizes() -> None:
     assert [row["tasks of the run"] for row in sizes] == ["1", "1", "1", "10", "100"]
 
 
+@pytest.mark.slow
 def test_a_wrong_option_is_refused() -> None:
     done = run("--share", "2")
     assert done.returncode == 2

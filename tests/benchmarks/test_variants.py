@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from running import run_module
 
 
+@pytest.mark.slow
 def test_each_variant_stands_beside_the_system_as_it_is() -> None:
     options = ("--repeat", "1", "--share", "0.001", "--json")
     with_ = ("--with", "unix-socket", "--with", "no-hiredis")
@@ -18,6 +20,7 @@ def test_each_variant_stands_beside_the_system_as_it_is() -> None:
     assert all(value > 0 for one in figures for value in one["values"])
 
 
+@pytest.mark.slow
 def test_the_embedded_store_is_varied_too() -> None:
     options = ("--store", "embedded", "--repeat", "1", "--share", "0.001", "--json")
     done = run_module("benchmarks.variants", {}, *options, "--with", "port", "--with", "signed")
@@ -26,12 +29,14 @@ def test_the_embedded_store_is_varied_too() -> None:
     assert {one["variant"] for one in figures} == {"as it is", "port", "signed"}
 
 
+@pytest.mark.slow
 def test_what_a_store_does_not_have_cannot_be_varied() -> None:
     done = run_module("benchmarks.variants", {}, "--with", "port")
     assert done.returncode == 2
     assert "port is nothing that can be changed of the redis store" in done.stderr
 
 
+@pytest.mark.slow
 def test_an_unknown_variant_is_refused() -> None:
     done = run_module("benchmarks.variants", {}, "--with", "more-cores")
     assert done.returncode == 2

@@ -6,6 +6,8 @@ import pytest
 
 from .table import SCENARIOS, play
 
+pytestmark = pytest.mark.slow
+
 SEED = 1
 
 

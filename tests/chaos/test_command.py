@@ -12,6 +12,8 @@ from . import __main__ as command
 from .stage import Stage
 from .table import SCENARIOS, Scenario
 
+pytestmark = pytest.mark.slow
+
 
 def sound(stage: Stage, *, rounds: int) -> None:
     stage.figure("rounds", rounds)

@@ -8,6 +8,8 @@ from real_redis import RealRedis
 from . import stage as stage_module
 from .stage import Stage
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_redis_ends_with_the_stage() -> None:
     """A scenario that failed while a second server stood by left that one running."""

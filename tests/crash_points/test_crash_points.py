@@ -27,7 +27,8 @@ from flowkit.worker.children import Death
 from flowkit.worker.undertaker import Undertaker
 
 SEED = os.environ.get("CRASH_SEED") or secrets.token_hex(4)
-MOST = {"redis": 60, "embedded": 12}
+# How many points of a story are tried; many of them are slow.
+FEW, MANY = 12, 60
 # What no story makes anybody call: stores of state, what mends data that somebody has damaged, and
 # what only schedulers of several shards do (tests/explorer has it in every order).
 NOT_CALLED = {"keep_entry", "drop_entries", "expire_entries", "requeue", "set_aside", "pass_on"}
@@ -52,9 +53,19 @@ def normal_of(url: str, name: str) -> Played:
 
 @pytest.mark.parametrize("name", STORIES)
 def test_a_call_that_fails_breaks_no_promise(url: str, store: str, name: str) -> None:
+    assert_no_point_breaks_a_promise(url, store, name, FEW)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STORIES)
+def test_none_of_many_calls_that_fail_breaks_a_promise(redis_server: RealRedis, name: str) -> None:
+    assert_no_point_breaks_a_promise(redis_server.url, "redis", name, MANY)
+
+
+def assert_no_point_breaks_a_promise(url: str, store: str, name: str, points: int) -> None:
     normal = normal_of(url, name)
     failures = []
-    for fault in sample(normal, MOST[store], f"{SEED} {store} {name}"):
+    for fault in sample(normal, points, f"{SEED} {store} {name}"):
         played = play_once(url, STORIES[name](), fault, normal)
         if played.problems:
             failures.append(told(name, store, fault, played, normal))

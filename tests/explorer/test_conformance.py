@@ -24,9 +24,18 @@ WALKS = [
     ("once", 16), ("named", 2),
 ]  # fmt: skip
 LENGTH = 250
+# One walk through each setup; the others are slow.
+SAMPLE = [("diamond", 9), ("cleanup", 4), ("wide", 19), ("once", 16), ("named", 2)]
 
 
-@pytest.fixture(params=WALKS, ids=lambda walk: f"{walk[0]}-{walk[1]}")
+@pytest.fixture(
+    params=[
+        pytest.param(
+            walk, id=f"{walk[0]}-{walk[1]}", marks=[] if walk in SAMPLE else pytest.mark.slow
+        )
+        for walk in WALKS
+    ]
+)
 def walked(
     request: pytest.FixtureRequest, server_url: str, namespace: str
 ) -> Iterator[tuple[Mirror, int]]:

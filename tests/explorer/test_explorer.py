@@ -33,9 +33,18 @@ SYSTEMS = {
         "two", pairs=1, batch=2, failures=1, resumes=1, named="0", skippable=frozenset({"a"})
     ),
 }
+# The larger ones have more faults in more orders, not other ones.
+LARGE = {
+    "a diamond, one fault",
+    "a task, a fault, a failure, a cancel and a resume",
+    "a diamond with a clean-up, a retry and a cancel",
+}
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name in LARGE else []) for name in SYSTEMS],
+)
 def test_no_state_is_wrong_and_from_each_an_end_can_be_reached(name: str) -> None:
     report = Search(SYSTEMS[name]).run()
     assert not report.wrong, "\n".join([report.wrong, *report.story])

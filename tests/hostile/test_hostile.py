@@ -16,6 +16,8 @@ from .campaign import Plan, chosen
 from .stand import Stand, Watcher
 from .watch import Watch
 
+pytestmark = pytest.mark.slow
+
 SECONDS, PACE, IDLE_S = 10.0, 30.0, 1.5
 SEED = 1
 # Heavy: they keep an honest run waiting for longer than this test lasts.
