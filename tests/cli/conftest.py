@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from console import APPS, COMMAND, DEADLINE_S, Run, RunningSystem, family
+from forking import CommandForker
 from real_redis import RealRedis
 
 from flowkit.system import LocalSystem
@@ -25,7 +26,11 @@ def apps(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environ() -> dict[str, str]:
-    """The environment without any setting of flowkit's."""
+    return without_settings()
+
+
+def without_settings() -> dict[str, str]:
+    """Return the environment without any setting of flowkit's."""
     return {name: value for name, value in os.environ.items() if not name.startswith("FLOWKIT_")}
 
 
@@ -98,11 +103,18 @@ def running(
         yield RunningSystem(redis_server.url, name)
 
 
+@pytest.fixture(scope="session")
+def forker() -> Iterator[CommandForker]:
+    forker = CommandForker(without_settings())
+    yield forker
+    forker.close()
+
+
 @pytest.fixture
-def talk(flowkit: Run, running: RunningSystem) -> Run:
+def talk(forker: CommandForker, apps: Path, environ: dict[str, str], running: RunningSystem) -> Run:
     """The command with the running system's address in its environment."""
 
-    def run(*words: str):  # type: ignore[no-untyped-def]
-        return flowkit(*words, **running.variables)
+    def run(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return forker.run(words, apps, {**environ, **running.variables, **more}, DEADLINE_S)
 
     return run

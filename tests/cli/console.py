@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil
+from forking import CommandForker
 
 # As the installed command: without the working directory on sys.path.
 COMMAND = (sys.executable, "-P", "-m", "flowkit")
@@ -161,10 +162,18 @@ class RunningSystem:
 
 
 def run_on_terminal(
-    *words: str, environ: Mapping[str, str], folder: Path | None = None
+    *words: str,
+    environ: Mapping[str, str],
+    folder: Path | None = None,
+    forker: CommandForker | None = None,
 ) -> tuple[int, str]:
     """Run the command on a terminal; return its exit code and what the terminal was sent."""
     leader, follower = pty.openpty()
+    if forker is not None:
+        forker.start(words, folder, environ, (follower, follower, follower))
+        os.close(follower)
+        shown = _read_all(leader)
+        return forker.wait(DEADLINE_S), shown.replace("\r\n", "\n")
     with subprocess.Popen(
         [*COMMAND, *words],
         cwd=folder,

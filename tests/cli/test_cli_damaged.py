@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from console import Run, run_on_terminal
 from damaged_namespace import DamagedNamespace, damaged_namespace
+from forking import CommandForker
 from nasty import forged, harmful
 from real_redis import RealRedis
 
@@ -24,13 +25,17 @@ def planted(redis_server: RealRedis) -> Iterator[DamagedNamespace]:
 
 
 @pytest.fixture
-def on_terminal(planted: DamagedNamespace, environ: dict[str, str]) -> OnTerminal:
+def on_terminal(
+    planted: DamagedNamespace, environ: dict[str, str], forker: CommandForker
+) -> OnTerminal:
     """Run a command on a terminal that shows no colors; return its exit code and what it shows."""
 
     def run(*words: str) -> tuple[int, str]:
         variables = {"FLOWKIT_REDIS_URL": planted.url, "FLOWKIT_NAMESPACE": planted.namespace}
         return run_on_terminal(
-            *words, environ={**environ, **variables, "TERM": "dumb", "COLUMNS": "200"}
+            *words,
+            environ={**environ, **variables, "TERM": "dumb", "COLUMNS": "200"},
+            forker=forker,
         )
 
     return run

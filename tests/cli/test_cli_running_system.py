@@ -7,19 +7,9 @@ import uuid
 from pathlib import Path
 
 import pytest
-from console import Run, RunningSystem
+from console import Run
 from helpers import free_port, wait_until
 from real_redis import RealRedis
-
-
-@pytest.fixture
-def talk(flowkit: Run, running: RunningSystem) -> Run:
-    """The command with the running system's address in its environment."""
-
-    def run(*words: str, **more: str):  # type: ignore[no-untyped-def]
-        return flowkit(*words, **{**running.variables, **more})
-
-    return run
 
 
 def submitted(talk: Run, *words: str) -> str:
