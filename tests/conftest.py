@@ -21,6 +21,7 @@ import pytest
 import redis
 import selection
 from helpers import literally
+from hypothesis import HealthCheck, settings
 from open_server import OpenServer
 from real_redis import NOT_FOUND, RealRedis, executables
 from schema import strays, violations
@@ -40,6 +41,12 @@ if sys.dont_write_bytecode and "PYTHONPYCACHEPREFIX" not in os.environ:
     os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = _BYTECODE.name
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+
+# How long an example takes says how busy the machine is, no more. What a plugin has set stays.
+settings.register_profile(
+    "flowkit", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("flowkit")
 
 _SERVERS = ("server_url", "redis_server", "fake_server")
 

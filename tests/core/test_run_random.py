@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import given, note, settings
 
 from flowkit.core.check import Fact, check_run
@@ -354,9 +355,7 @@ def known(run: Run) -> tuple[dict[TaskState, int], RunState | None, bool]:
     return run.counts(), run.outcome, run.finished
 
 
-@settings(max_examples=600)
-@given(st.data())
-def test_a_run_ends_as_it_must_whatever_happens_on_the_way(data: st.DataObject) -> None:
+def play(data: st.DataObject) -> None:
     world = World(data)
     for _ in range(data.draw(st.integers(0, 50))):
         if moves := world.moves():
@@ -364,3 +363,16 @@ def test_a_run_ends_as_it_must_whatever_happens_on_the_way(data: st.DataObject) 
         world.check_resolver()
     world.come_to_an_end()
     world.judge()
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_a_run_ends_as_it_must_whatever_happens_on_the_way(data: st.DataObject) -> None:
+    play(data)
+
+
+@pytest.mark.slow
+@settings(max_examples=600)
+@given(st.data())
+def test_many_runs_end_as_they_must(data: st.DataObject) -> None:
+    play(data)

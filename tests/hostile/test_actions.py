@@ -45,6 +45,7 @@ def test_harmless_kinds_write_no_key_of_an_honest_run() -> None:
             assert not [key for key in keys if b"run:honest" in key], name
 
 
+@pytest.mark.slow
 def test_every_key_of_the_schema_is_attacked() -> None:
     written = b"\n".join(
         part
@@ -83,6 +84,7 @@ def test_a_file_of_actions_is_read_without_its_violations(tmp_path: Path) -> Non
     assert read_actions(file) == [action]
 
 
+@pytest.mark.slow
 def test_a_bomb_of_a_graph_is_small_and_has_the_address_that_fits() -> None:
     run = Hand(random.Random(1), 1, KEYS, Loot(), base_graphs())
     first = run.submit("hostile-1", b"\x78anything")[0]

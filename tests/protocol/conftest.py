@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
 from world import World
-
-settings.register_profile("flowkit", deadline=None)
-settings.load_profile("flowkit")
 
 
 @pytest.fixture

@@ -237,7 +237,7 @@ CASES = {
 # It writes hints without looking: repeated ones are dropped by the claim that pops them.
 NOT_SAME_STATE = {"requeue"}
 # A call is sent again for as long as Redis is away. Nothing after the second time is any different.
-TIMES = 11
+TIMES = 4
 
 
 def test_no_script_is_left_out() -> None:

@@ -22,6 +22,7 @@ SEEDS = {
 
 E = TaskEvent
 Act = tuple[Callable[[World], object], set[TaskEvent]]
+ALL_MADE: dict[tuple[str, bool], set[tuple[str, str, str]]] = {}  # made once for each server
 
 
 def outcome(code: str) -> Callable[[World], object]:
@@ -70,8 +71,17 @@ def transition(world: World, code: str, act: str) -> tuple[str, str]:
 
 
 @pytest.fixture
-def all_made(world: World, request: pytest.FixtureRequest) -> set[tuple[str, str, str]]:
+def all_made(
+    world: World, server_url: str, request: pytest.FixtureRequest
+) -> set[tuple[str, str, str]]:
     """(act, code before, code after) of every act on every state; ``request.param`` stops."""
+    key = server_url, request.param
+    if key not in ALL_MADE:
+        ALL_MADE[key] = make_all(world, stopping=request.param)
+    return ALL_MADE[key]
+
+
+def make_all(world: World, *, stopping: bool) -> set[tuple[str, str, str]]:
     world.submit()
     world.acquire_lease()
     world.register()
@@ -79,7 +89,7 @@ def all_made(world: World, request: pytest.FixtureRequest) -> set[tuple[str, str
     made = set()
     for act in ACTS:
         for code in SEEDS:
-            if request.param:
+            if stopping:
                 world.link.call("HSET", world.keys.run("r1"), "stop", "failed")
             world.link.call("HSET", world.keys.run("r1"), "resuming", "1")
             made.add((act, *transition(world, code, act)))
