@@ -49,6 +49,8 @@ def project_table(cwd: Path | str | None) -> tuple[Path, dict[str, Any]] | None:
 
 
 def _nearest(cwd: Path | str | None) -> Path | None:
+    if cwd is not None and not isinstance(cwd, str | os.PathLike):
+        raise TypeError(f"cwd must be the path of a folder, or None, not {cwd!r}.")
     try:
         start = Path(cwd or Path.cwd()).resolve()
     except FileNotFoundError:  # the working directory was deleted

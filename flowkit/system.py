@@ -15,6 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ class LocalSystem:
 
     def __init__(
         self,
-        app: str,
+        app: str | PathLike[str],
         *,
         url: str | None = None,
         namespace: str = "flowkit",
@@ -60,7 +61,9 @@ class LocalSystem:
         allow_eviction: bool = False,
         on_line: Listener | None = None,
     ) -> None:
-        self.app = app
+        if not isinstance(app, str | PathLike):
+            raise TypeError(f"app must be the file or module of the tasks, not {app!r}.")
+        self.app = os.fspath(app)
         self.namespace = namespace
         self.queues = tuple(queues)
         self.processes = default_processes() if processes is None else processes

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial, update_wrapper
 from types import MappingProxyType
-from typing import Any, ClassVar, Generic, Self, TypeVar, Unpack, overload
+from typing import Any, ClassVar, Generic, Self, SupportsIndex, TypeVar, Unpack, overload
 
 from ..basics.suggestions import unknown_name
 from ..core.retry import Policy
@@ -27,6 +27,7 @@ from .direct_call import call_here
 from .edges import draw, mention, open_scopes, tasks_in
 from .functions import check_function, name_of, ref_of
 from .options import CacheKey, Predicate, TaskOptions, make_options
+from .pickling import reduction
 from .redefinition import definer_of, is_redefinition, replace
 from .signatures import P, R
 
@@ -227,6 +228,10 @@ class Task(Generic[P, R]):
     def __repr__(self) -> str:
         ends = f"upstream={len(self.upstream)}, downstream={len(self.downstream)}"
         return f"Task(name={self.name!r}, {ends})"
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        """Pickle by name what another process finds there; anything else by value."""
+        return reduction(self) or super().__reduce_ex__(protocol)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without edges, for a process where another task calls this one."""

@@ -14,7 +14,9 @@ from flowkit.basics.shorten import MAX_MESSAGE
 from flowkit.client.checks import check_dag, check_handles, check_many, check_run_state
 from flowkit.definition.task_names import number_of
 from flowkit.exceptions import BadRedisURL, SettingsError
+from flowkit.settings import load_settings
 from flowkit.state import RedisStateManager
+from flowkit.system import LocalSystem
 from flowkit.testing import run_dag
 
 
@@ -31,6 +33,8 @@ from flowkit.testing import run_dag
         (lambda: check_limit("x"), "limit must be a whole number, not 'x'"),
         (lambda: check_since("x"), "since must be a number of seconds or None, not 'x'"),
         (lambda: DAG("d").compile_for_run(5), "params must be a mapping"),  # type: ignore[arg-type]
+        (lambda: LocalSystem(5), "app must be the file or module of the tasks, not 5"),  # type: ignore[arg-type]
+        (lambda: load_settings(cwd=5), "cwd must be the path of a folder, or None, not 5"),  # type: ignore[arg-type]
         (lambda: StateManager(1), "storage_path must be the path of a file"),  # type: ignore[arg-type]
         (lambda: RedisStateManager(5), "url of a RedisStateManager must be a string, not 5"),  # type: ignore[arg-type]
         (lambda: RedisStateManager("redis://h", name=5), "name of a RedisStateManager must be"),  # type: ignore[arg-type]

@@ -1,15 +1,14 @@
 """Calling tasks in child processes, for ``dag.run(executor="process")``: the parent's side.
 
-A thread of the pool (lanes.py) that makes an attempt takes an idle child, or starts one, and waits
-for its reply, so the number of threads bounds the children. They live as long as the run. Rules:
+A thread (local/threads.py) that makes an attempt takes an idle child, or starts one, and waits for
+its reply, so the number of threads bounds the children. They live as long as the run. Rules:
 
 1.  A child makes one call at a time, so if it dies, it is clear which task it was running. The task
     is called again in another child, as on workers, which is no retry of its policy. After
     ``MOST_DEATHS`` deaths (at-most-once: after the first) it fails with WorkerLost.
 2.  A timeout ends a call by killing its child. The time that a child needs to start does not count.
 3.  No child survives the run: ``stop`` ends all, and a child exits if its parent dies.
-4.  The first child finds some faults before anything runs: a function that it does not find, and a
-    script that would run its DAG in each child.
+4.  The first child finds a missing function, or a script that would run its DAG in each child.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ...basics.display_text import error_text
+from ...basics.main_module import main_can_be_imported
 from ...definition.call_plan import annotate
 from ...definition.importing import EXIT_UNGUARDED
 from ...exceptions import (
@@ -34,7 +34,7 @@ from ...logging.capture import is_capturing
 from ...logging.logger import LogLevel
 from .children import ChildPool, ChildProcess, Died
 from .errors import unpack_error
-from .shipping import load_cargo, main_can_be_imported, not_found
+from .shipping import load_cargo, not_found
 from .wire import (
     Broken,
     Call,

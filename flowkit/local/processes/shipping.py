@@ -8,7 +8,6 @@ that cannot be pickled is refused before anything runs.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from importlib import import_module
 from typing import Any
 
 from ...basics.display_text import error_text
+from ...basics.main_module import main_can_be_imported
 from ...definition.task import Task, registered_task
 from ...exceptions import NotImportableError
 from .wire import pack
@@ -83,19 +83,6 @@ def not_found(dag_name: str, task: Task, why: str) -> NotImportableError:
     else:
         remedy = "A new process must find the module as this one did: by its import path."
     return _refusal(dag_name, task, f"{why}. {remedy}")
-
-
-def main_can_be_imported() -> bool:
-    """Return whether children can import ``__main__``, since it is a script or a module.
-
-    Notebooks, interactive sessions, ``python -c``, ``python -`` and the ``__main__`` of a package
-    cannot be imported.
-    """
-    main = sys.modules.get("__main__")
-    spec = getattr(main, "__spec__", None)
-    if spec is not None:
-        return not str(spec.name).endswith("__main__")
-    return os.path.exists(getattr(main, "__file__", None) or "")
 
 
 def _why_not_by_name(task: Task) -> str | None:
