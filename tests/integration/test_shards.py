@@ -19,7 +19,7 @@ from flowkit.core.states import RunState
 from flowkit.exceptions import WrongShards
 from flowkit.protocol.rendezvous import owner
 
-SIZES = [2, 4]
+SIZES = [2, pytest.param(4, marks=pytest.mark.slow)]
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
