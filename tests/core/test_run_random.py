@@ -372,6 +372,7 @@ def test_a_run_ends_as_it_must_whatever_happens_on_the_way(data: st.DataObject) 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # a minute on an idle machine
 @settings(max_examples=600)
 @given(st.data())
 def test_many_runs_end_as_they_must(data: st.DataObject) -> None:
