@@ -252,12 +252,13 @@ def test_nothing_outlives_a_worker_or_scheduler_that_is_killed(
     processes = system.start("--processes", "1")
     with system.client() as client:
         client.submit(fan_out).wait(30)
-    families = [
-        below
-        for process in processes
-        for below in psutil.Process(process.pid).children(recursive=True)
-    ]
-    assert len(families) >= 2 + 2 * 3
+
+    def below() -> list[psutil.Process]:
+        parents = [psutil.Process(process.pid) for process in processes]
+        return [child for parent in parents for child in parent.children(recursive=True)]
+
+    wait_until("all processes are there", lambda: len(below()) >= 2 + 2 * 3)
+    families = below()
     for process in processes:
         process.kill()
     all_gone(families)

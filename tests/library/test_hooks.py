@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from flowkit import DAG, HookEvent, Hooks, Task, current_attempt, task
-from flowkit.exceptions import DAGError, NotImportableError, WaitTimeout
+from flowkit.exceptions import DAGError, NotImportableError
 
 
 def note(event: HookEvent) -> None:
@@ -164,10 +165,13 @@ def test_nothing_waits_for_a_hook_that_hangs_but_the_end_of_the_run(executor: st
         let_go.wait(60)
 
     dag = dag_of(fails_once, guarded2.bind("beside"), hooks=Hooks(on_retry=hang))
-    with pytest.raises(WaitTimeout):
-        dag.run(executor, timeout=2.0)
-    assert heard.is_set()
-    let_go.set()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(dag.run, executor)
+        assert heard.wait(60)
+        with pytest.raises(TimeoutError):
+            running.result(0.3)
+        let_go.set()
+        assert running.result(60)
 
 
 @task(retries=1, delay=0.01)
