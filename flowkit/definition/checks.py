@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ..basics.suggestions import unknown_name
 from ..exceptions import NotImportableError, ParameterError
 from .call_plan import missing_parameters, plan_for
+from .functions import attribute_at
 from .hooks import Hooks
 from .indexing import IndexedDAG
 from .task import Task, registered_task
@@ -119,7 +120,5 @@ def _why_not_importable(task: Task) -> str | None:
 
 
 def _is_at(module: str, qualname: str, task: Task) -> bool:
-    value: object = sys.modules.get(module)
-    for part in qualname.split("."):
-        value = getattr(value, part, None)
+    value = attribute_at(sys.modules.get(module), qualname)
     return value is task or value is task.func

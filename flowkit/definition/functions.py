@@ -94,3 +94,10 @@ def _owner_of_method(func: Any) -> str | None:
     if code is None or not code.co_argcount or code.co_varnames[0] not in ("self", "cls"):
         return None
     return str(path[-2])
+
+
+def attribute_at(owner: object, qualname: str) -> object:
+    """Return the attribute that a dotted name stands for below ``owner``, None without one."""
+    for part in qualname.split("."):
+        owner = getattr(owner, part, None)
+    return owner

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..basics.main_module import main_can_be_imported
+from .functions import attribute_at
 from .task_like import TaskLike
 
 
@@ -32,10 +33,7 @@ def _name_of(base: Any) -> str | None:
     module, name = base.__module__, base.__qualname__
     if module == "__main__" and not main_can_be_imported():
         return None
-    value: object = sys.modules.get(module)
-    for part in name.split("."):
-        value = getattr(value, part, None)
-    return str(name) if value is base else None
+    return str(name) if attribute_at(sys.modules.get(module), name) is base else None
 
 
 def _bound(base: Any, name: str, kwargs: Mapping[str, Any]) -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 
 from ...basics.display_text import error_text
 from ...basics.main_module import main_can_be_imported
+from ...definition.functions import attribute_at
 from ...definition.task import Task, registered_task
 from ...exceptions import NotImportableError
 from .wire import pack
@@ -59,7 +60,7 @@ def find_function(ref: str) -> Callable[..., Any]:
     """Import the module of a reference and return the function. Raises LookupError."""
     module, _, qualname = ref.partition(":")
     try:
-        value: object = import_module(module)
+        imported = import_module(module)
     except BaseException as error:
         raise LookupError(
             f"module {module!r} cannot be imported there: {error_text(error)}"
@@ -67,8 +68,7 @@ def find_function(ref: str) -> Callable[..., Any]:
     registered = registered_task(ref)
     if registered is not None:
         return registered.func
-    for part in qualname.split("."):
-        value = getattr(value, part, None)
+    value = attribute_at(imported, qualname)
     if isinstance(value, Task):
         return value.func
     if not callable(value):
