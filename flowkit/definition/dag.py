@@ -30,15 +30,7 @@ AnyTask = TypeVar("AnyTask", bound=Task)
 
 
 class DAGDefinition:
-    """A named set of tasks and edges.
-
-    ``max_workers``: how many tasks may run at a time in this process, None for a suitable default.
-    ``on_failure``: "stop" starts no further task after a failure; "continue" runs the tasks that
-    do not depend on the failed one. The run fails in both cases.
-    ``hooks``: functions to call when tasks or runs end.
-    ``tasks``: the tasks of the DAG, possibly none. None: the tasks that are added or drawn later,
-    or otherwise all registered tasks that belong to no other DAG.
-    """
+    """A named set of tasks and edges that can be checked and compiled. ``DAG`` has its options."""
 
     def __init__(
         self,
