@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..codec.provenance import is_signed
+from ..codec.provenance import Provenance, is_signed, params_purpose
 from ..core.states import RunState
 from ..exceptions import RunAlreadyOver, RunExists, RunNotFound, RunNotOver
 from .decoding import CorruptData, number, state, text_of
@@ -35,6 +35,16 @@ class Submission:
         graph = self.packed_graph if with_graph else b""
         head = (self.run, self.digest, graph, self.dag_name)
         return (*head, self.packed_params, self.total, self.ttl_ms)
+
+    def signed(self, provenance: Provenance, namespace: str) -> Submission:
+        """Return the submission with signed parameters, if this process has a key.
+
+        Empty parameters are signed too, so that workers know that the run comes from a key holder.
+        """
+        if not provenance:
+            return self
+        purpose = params_purpose(namespace, self.run, self.digest)
+        return replace(self, packed_params=provenance.sign(self.packed_params, purpose))
 
 
 class ClientStore(ListReads):
