@@ -17,10 +17,10 @@ from flowkit.cli.daemon_options import (
     required_shards,
     settings_from,
 )
+from flowkit.configuration.shards import Shard
 from flowkit.logging.logger import FlowkitLogger
 from flowkit.processes.standard_streams import open_missing_streams
 from flowkit.processes.supervisor import SupervisedProcess, Supervisor
-from flowkit.protocol.shards import Shard
 from flowkit.settings import Settings
 
 from .config import SchedulerConfig

@@ -18,11 +18,11 @@ from flowkit.cli.daemon_options import (
     settings_from,
 )
 from flowkit.cli.inputs import Seconds
+from flowkit.configuration.shards import Shard
+from flowkit.configuration.signing_keys import keys_of
 from flowkit.logging.logger import FlowkitLogger
 from flowkit.processes.standard_streams import open_missing_streams
 from flowkit.processes.supervisor import SupervisedProcess, Supervisor
-from flowkit.protocol.shards import Shard
-from flowkit.protocol.signing_keys import keys_of
 from flowkit.settings import Settings
 
 from .config import WorkerConfig

@@ -11,10 +11,10 @@ import click
 
 from ..basics.display_text import escape_text
 from ..basics.terminal import show_traceback
+from ..configuration.redis_url import redact_url
+from ..configuration.shards import Shard
 from ..daemon.monkey_patches import why_refused
 from ..exceptions import FlowkitError
-from ..protocol.redis_url import redact_url
-from ..protocol.shards import Shard
 from ..settings import Settings, load_settings
 from .exit_codes import code_of
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..protocol.redis_url import redact_url
+from ..configuration.redis_url import redact_url
 from .daemon_options import settings_from
 from .inputs import load_app_quietly
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..configuration.redis_url import redact_url, without_namespace
 from ..exceptions import FlowkitError, RedisUnavailable, WaitTimeout
-from ..protocol.redis_url import redact_url, without_namespace
 from .connect import CONNECT_PATIENCE_S, OUTAGE_PATIENCE_S
 from .daemon_options import redis_options, settings_from
 from .exit_codes import ExitCode, code_of_state

@@ -16,6 +16,7 @@ from types import TracebackType
 
 from ..arguments import check_limit, check_patience, check_run_ttl, check_since
 from ..codec.provenance import Provenance
+from ..configuration.signing_keys import keys_of
 from ..core.compiled import CompiledDAG
 from ..core.states import RunState
 from ..definition.dag import DAGDefinition
@@ -25,7 +26,6 @@ from ..protocol.client_store import Submission
 from ..protocol.listings import Listing
 from ..protocol.rendezvous import owner
 from ..protocol.run_records import RunRecord
-from ..protocol.signing_keys import keys_of
 from ..protocol.worker_info import WorkerInfo
 from ..settings import Settings, load_settings
 from .checks import check_dag, check_handles, check_many, check_run_state, check_settings

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from typing import TypeVar
 
 from ..basics.per_process import PerProcess
+from ..configuration.shards import Shard
 from ..exceptions import FlowkitError, RunDamaged
 from ..protocol.ask_all import ask_at_once
 from ..protocol.client_store import ClientStore
@@ -20,7 +21,6 @@ from ..protocol.listings import Listing
 from ..protocol.pages import SECURE_REDIS, page
 from ..protocol.reply_errors import WrongType
 from ..protocol.server_checks import check_layout, check_schema, check_server
-from ..protocol.shards import Shard
 from ..protocol.worker_info import WorkerInfo
 from .no_leader import no_leader
 
