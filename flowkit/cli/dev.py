@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..configuration.redis_url import redact_url
-from .daemon_options import settings_from
+from ..daemon.options import settings_from
 from .inputs import load_app_quietly
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..daemon.options import redis_options
 from ..exceptions import AppError
 from ..protocol.keys import RUN_ID
 from .connect import connect
-from .daemon_options import redis_options
 from .inputs import checked_run_id, load_dag
 
 if TYPE_CHECKING:

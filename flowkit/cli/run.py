@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..configuration.redis_url import redact_url, without_namespace
+from ..daemon.exit_codes import ExitCode
+from ..daemon.options import redis_options, settings_from
 from ..exceptions import FlowkitError, RedisUnavailable, WaitTimeout
-from .connect import CONNECT_PATIENCE_S, OUTAGE_PATIENCE_S
-from .daemon_options import redis_options, settings_from
-from .exit_codes import ExitCode, code_of_state
+from .connect import CONNECT_PATIENCE_S, OUTAGE_PATIENCE_S, code_of_state
 from .inputs import (
     checked_run_id,
     dag_argument,
