@@ -12,8 +12,8 @@ from .connect import connect
 from .inputs import json_option, limit_option
 
 if TYPE_CHECKING:
-    from ..protocol.run_records import RunRecord
-    from ..protocol.worker_info import WorkerInfo
+    from ..core.run_record import RunRecord
+    from ..core.worker_info import WorkerInfo
 
 _STATES = [state.value for state in RunState]
 

@@ -18,15 +18,15 @@ from ..arguments import check_limit, check_patience, check_run_ttl, check_since
 from ..codec.provenance import Provenance
 from ..configuration.signing_keys import keys_of
 from ..core.compiled import CompiledDAG
+from ..core.run_record import RunRecord
 from ..core.states import RunState
+from ..core.worker_info import WorkerInfo
 from ..definition.dag import DAGDefinition
 from ..definition.importing import refuse_run_while_imported
 from ..exceptions import FlowkitError, RedisUnavailable, RunExists, RunNotFound
 from ..protocol.client_store import Submission
 from ..protocol.listings import Listing
 from ..protocol.rendezvous import owner
-from ..protocol.run_records import RunRecord
-from ..protocol.worker_info import WorkerInfo
 from ..settings import Settings, load_settings
 from .checks import check_dag, check_handles, check_many, check_run_state, check_settings
 from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from ..basics.per_process import PerProcess
 from ..configuration.shards import Shard
+from ..core.worker_info import WorkerInfo
 from ..exceptions import FlowkitError, RunDamaged
 from ..protocol.ask_all import ask_at_once
 from ..protocol.client_store import ClientStore
@@ -21,7 +22,6 @@ from ..protocol.listings import Listing
 from ..protocol.pages import SECURE_REDIS, page
 from ..protocol.reply_errors import WrongType
 from ..protocol.server_checks import check_layout, check_schema, check_server
-from ..protocol.worker_info import WorkerInfo
 from .no_leader import no_leader
 
 T = TypeVar("T")

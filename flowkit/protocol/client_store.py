@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..codec.provenance import Provenance, is_signed, params_purpose
+from ..core.run_record import RunProgress, RunRecord
 from ..core.states import RunState
 from ..exceptions import RunAlreadyOver, RunExists, RunNotFound, RunNotOver
 from .decoding import CorruptData, number, state, text_of
 from .list_reads import ListReads
-from .run_records import FIELDS, PROGRESS_FIELDS, RunProgress, RunRecord, parse_progress, parse_run
+from .run_records import FIELDS, PROGRESS_FIELDS, parse_progress, parse_run
 
 
 @dataclass(frozen=True, slots=True)
