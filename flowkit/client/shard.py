@@ -165,7 +165,7 @@ class ShardConnection:
     def why_leaderless(self) -> str:
         """Return why no scheduler leads this shard, without a remedy; "" while one does."""
         with self.store() as store:
-            return no_leader(store)
+            return no_leader(store.lease_left_ms())
 
     def close(self) -> None:
         """Close the connections. Handles of runs in this shard can no longer be used."""

@@ -168,7 +168,7 @@ def _waiting_for(
     """Return what an unfinished run waits for, if a user has to fix it, otherwise ""."""
     if run.state is not RunState.RUNNING:
         return ""
-    unled = no_leader(store)
+    unled = no_leader(store.lease_left_ms())
     if unled:
         return f"{unled}: start flowkit-scheduler on this Redis and namespace."
     workers = store.alive_workers()

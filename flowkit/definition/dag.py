@@ -18,13 +18,13 @@ from typing import Literal, Self, TypeVar
 
 from ..arguments import check_mapping, check_max_workers
 from ..core.compiled import CompiledDAG, OnFailure
+from ..core.names import check_name
 from .checks import check_hooks, check_importable, check_params, check_tasks
 from .compiling import compile_indexed
 from .edges import open_scopes
 from .hooks import Hooks, hook_tasks
 from .indexing import Edge, IndexedDAG, index_dag
 from .members import Members
-from .options import check_name
 from .task import Task
 
 AnyTask = TypeVar("AnyTask", bound=Task)
