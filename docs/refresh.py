@@ -24,8 +24,8 @@ from render_api import api_page
 from render_commands import command_sections, common_flags
 
 from flowkit import cli
-from flowkit.cli.exit_codes import MEANING
 from flowkit.core.states import TASK_TABLE, mermaid
+from flowkit.daemon.exit_codes import MEANING
 from flowkit.protocol import keys
 from flowkit.protocol.keys import Keys
 

@@ -27,7 +27,7 @@ from .basics.suggestions import unknown_name
 from .basics.trust import is_shared, is_sticky
 from .dag import DAG
 from .definition.importing import importing_app
-from .definition.indexing import covered
+from .definition.members import covered
 from .definition.task import Task
 from .exceptions import AppError, UnknownDAGError
 

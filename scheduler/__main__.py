@@ -10,7 +10,8 @@ from typing import NoReturn
 
 import click
 
-from flowkit.cli.daemon_options import (
+from flowkit.configuration.shards import Shard
+from flowkit.daemon.options import (
     daemon_options,
     end_as,
     refuse_patched,
@@ -20,7 +21,6 @@ from flowkit.cli.daemon_options import (
 from flowkit.logging.logger import FlowkitLogger
 from flowkit.processes.standard_streams import open_missing_streams
 from flowkit.processes.supervisor import SupervisedProcess, Supervisor
-from flowkit.protocol.shards import Shard
 from flowkit.settings import Settings
 
 from .config import SchedulerConfig

@@ -22,6 +22,8 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
 
+from flowkit.configuration.redis_url import redact_url
+from flowkit.configuration.shards import ALONE
 from flowkit.daemon.exposure import warn_of_risks
 from flowkit.daemon.outage import OutageLog
 from flowkit.exceptions import LeaseLost, NotPermitted, RedisUnavailable, StoreError
@@ -29,11 +31,9 @@ from flowkit.logging.logger import FlowkitLogger, LogLevel
 from flowkit.protocol.keys import SCHEMA
 from flowkit.protocol.lease_store import LeaseReply
 from flowkit.protocol.link import Link
-from flowkit.protocol.redis_url import redact_url
 from flowkit.protocol.reply_errors import WrongType
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.server_checks import check_schema, check_server
-from flowkit.protocol.shards import ALONE
 from flowkit.protocol.wrong_keys import wrong_keys
 
 from .config import SchedulerConfig

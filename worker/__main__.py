@@ -10,19 +10,19 @@ from typing import NoReturn
 
 import click
 
-from flowkit.cli.daemon_options import (
+from flowkit.configuration.shards import Shard
+from flowkit.configuration.signing_keys import keys_of
+from flowkit.daemon.options import (
+    Seconds,
     daemon_options,
     end_as,
     refuse_patched,
     required_shards,
     settings_from,
 )
-from flowkit.cli.inputs import Seconds
 from flowkit.logging.logger import FlowkitLogger
 from flowkit.processes.standard_streams import open_missing_streams
 from flowkit.processes.supervisor import SupervisedProcess, Supervisor
-from flowkit.protocol.shards import Shard
-from flowkit.protocol.signing_keys import keys_of
 from flowkit.settings import Settings
 
 from .config import WorkerConfig

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from flowkit.configuration.shards import ALONE
 from flowkit.core.policy_check import QUEUE
-from flowkit.protocol.shards import ALONE
 
 BEAT_S = 1.0  # between heartbeats, if the lease allows it
 

@@ -28,8 +28,8 @@ from .. import __version__
 from ..basics.display_text import escape_lines
 from ..basics.suggestions import unknown_name
 from ..basics.terminal import show_traceback
+from ..daemon.exit_codes import ExitCode, code_of, epilog
 from ..exceptions import FlowkitError
-from .exit_codes import ExitCode, code_of, epilog
 
 # Command → module and summary, in the order of --help.
 _COMMANDS = {

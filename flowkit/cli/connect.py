@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..core.states import RunState
+from ..daemon.exit_codes import ExitCode
+from ..daemon.options import required_shards, settings_from
 from ..exceptions import WaitTimeout
-from .daemon_options import required_shards, settings_from
-from .exit_codes import ExitCode, code_of_state
 
 if TYPE_CHECKING:
     from ..client.client import Client
@@ -85,6 +86,11 @@ def follow(handle: RunHandle, timeout: float | None, *, as_json: bool) -> ExitCo
     display = make_display(quiet=False, as_json=as_json)
     finish(handle, record, display, as_json=as_json, hint=resume_hint(handle, record.failed_task))
     return code_of_state(record.state)
+
+
+def code_of_state(state: RunState) -> ExitCode:
+    """Return the exit code of a command that waited for a run."""
+    return ExitCode.OK if state is RunState.SUCCEEDED else ExitCode.FAILED
 
 
 def resume_hint(handle: RunHandle, failed: int | None) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
+from ..daemon.options import redis_options
 from .connect import await_end, connect, refuse_timeout_alone, report_resumed
-from .daemon_options import redis_options
 from .inputs import json_option, run_argument, timeout_option
 
 

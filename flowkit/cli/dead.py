@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..daemon.options import redis_options
 from .connect import connect, refuse_timeout_alone, report_resumed
-from .daemon_options import redis_options
 from .inputs import json_option, limit_option, run_argument, timeout_option
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..protocol.redis_url import redact_url
-from .daemon_options import settings_from
+from ..configuration.redis_url import redact_url
+from ..daemon.options import settings_from
 from .inputs import load_app_quietly
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..client.run_ids import is_run_id
+from ..daemon.options import redis_options
 from ..exceptions import AppError
-from ..protocol.keys import RUN_ID
 from .connect import connect
-from .daemon_options import redis_options
 from .inputs import checked_run_id, load_dag
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _load(spec: str) -> DAG:
         return load_dag(spec)[1]
     except AppError as error:
         is_absent = error.__cause__ is None or isinstance(error.__cause__, ModuleNotFoundError)
-        if is_absent and RUN_ID.fullmatch(spec) and not spec.endswith(".py"):
+        if is_absent and is_run_id(spec) and not spec.endswith(".py"):
             hint = f"If it is a run: flowkit graph --run {shlex.quote(spec)}"
             raise AppError(f"{error} {hint}") from error
         raise

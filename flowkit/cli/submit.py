@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
+from ..daemon.options import redis_options
 from .connect import connect, follow, note_missing_daemons, refuse_timeout_alone
-from .daemon_options import redis_options
 from .inputs import (
     checked_run_id,
     dag_argument,

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 
 from ..core.compiled import CompiledDAG
 from ..core.graph import Graph
+from ..core.run_record import RunRecord
 from ..core.states import RunState, TaskState
+from ..core.worker_info import WorkerInfo
 from ..drawing.marks import duration_text
 from ..drawing.picture import Picture, as_dot, as_mermaid, as_text, marked
 from ..protocol.client_store import ClientStore
 from ..protocol.records import ErrorInfo, TaskRecord
-from ..protocol.run_records import RunRecord
-from ..protocol.worker_info import WorkerInfo
 from .no_leader import no_leader
 
 
@@ -168,7 +168,7 @@ def _waiting_for(
     """Return what an unfinished run waits for, if a user has to fix it, otherwise ""."""
     if run.state is not RunState.RUNNING:
         return ""
-    unled = no_leader(store)
+    unled = no_leader(store.lease_left_ms())
     if unled:
         return f"{unled}: start flowkit-scheduler on this Redis and namespace."
     workers = store.alive_workers()

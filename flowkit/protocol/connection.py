@@ -19,8 +19,8 @@ try:
 except ImportError:  # flowkit requires it; only what it is worth is measured without
     pack_command = None
 
+from ..configuration.redis_url import check_redis_url, is_sentinel_url, redact_url
 from ..exceptions import BadRedisURL
-from .redis_url import check_redis_url, is_sentinel_url, redact_url
 from .sentinel import connection_to_master
 from .tls import check_certificates, is_encrypted
 from .url_options import option_problem

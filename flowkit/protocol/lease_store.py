@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..configuration.shards import ALONE
 from ..exceptions import LeaseLost, WrongShards
 from .decoding import text_of
+from .layouts import wrong_shards
 from .link import Link
-from .shards import ALONE, wrong_shards
 from .store import Store
 
 

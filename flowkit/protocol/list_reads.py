@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ..core.run_record import RunRecord
 from ..core.states import RunState, TaskState
+from ..core.worker_info import WorkerInfo
 from .decoding import CorruptData, levels_of, number, run_id, shown, task_number, worker_id
 from .decoding import digest as digest_in
 from .decoding import pairs as in_pairs
@@ -26,9 +28,9 @@ from .limits import (
 from .listings import DamagedItem, Listing
 from .records import TaskRecord, parse_record
 from .reply_errors import WrongType
-from .run_records import FIELDS, RunRecord, dag_name, parse_run
+from .run_records import FIELDS, dag_name, parse_run
 from .store import Store
-from .worker_info import WorkerInfo, parse_about
+from .worker_info import parse_about
 
 RUNS_PART = 100  # runs per read
 DEAD_PART = 200  # dead letters per read

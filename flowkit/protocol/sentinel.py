@@ -23,7 +23,7 @@ import redis
 import redis.exceptions as rx
 from redis.connection import parse_url
 
-from .redis_url import SentinelURL, split_sentinel_url
+from ..configuration.redis_url import SentinelURL, split_sentinel_url
 from .tls import check_certificates
 
 # Options for the master only.

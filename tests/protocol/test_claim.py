@@ -8,8 +8,8 @@ from helpers import EXPIRING
 from world import HOUR_MS, LIST, START, World, done
 
 from flowkit.core.states import RunState
+from flowkit.core.worker_info import WorkerInfo
 from flowkit.exceptions import LeaseLost
-from flowkit.protocol.worker_info import WorkerInfo
 
 
 def tasks(claims: list) -> list[int]:

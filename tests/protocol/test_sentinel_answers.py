@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 import redis.exceptions as rx
 
-from flowkit.protocol.redis_url import split_sentinel_url
+from flowkit.configuration.redis_url import split_sentinel_url
 from flowkit.protocol.sentinel import Sentinels, _greet
 
 WRONG = [
