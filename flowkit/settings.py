@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from .basics.environment import variables
+from .basics.log_level import LogLevel
 from .exceptions import SettingsError
-from .logging.logger import LogLevel
 from .project_file import project_table
 from .protocol.keys import NAMESPACE
 from .protocol.redis_url import EXAMPLES, check_redis_url, redact_url

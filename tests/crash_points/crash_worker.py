@@ -271,7 +271,7 @@ class ParentUnit(WorkerDaemon):
 
     def _new_incarnation(self) -> None:
         self._death_reporter = DeathReporter(self._store, self._outages)
-        self._attempt_killer = AttemptKiller(self._death_reporter, self._log)
+        self._attempt_killer = AttemptKiller(self._death_reporter, self._listener)
         self._children = PuppetPool(self._config, self._keeper.worker, self)
 
     def new_child(self, number: int, lanes: Lanes) -> ChildUnit:
