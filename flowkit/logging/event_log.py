@@ -33,7 +33,7 @@ class EventLog:
         fields, told = event.fields(), event.told
         context = {name: value for name, value in fields.items() if name not in told}
         own = {"event": event.event_name, "fields": fields, "context": context}
-        # The record points at the code that created the event.
+        # The record points at the caller, which has created the event or passes it on.
         frame = sys._getframe(1)
         place = frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name
         with passing_through():  # output of the user's handler is not output of a task
