@@ -284,7 +284,7 @@ class ParentUnit(WorkerDaemon):
         """Do the parent's duties once, then let each child work; return whether one did."""
         self._next_beat = self._next_start = 0.0
         if not self._enlisted:
-            self._enlist("started")
+            self._enlist()
             self._enlisted = True
         self._duties(blameless=False)
         self._fill_up()
