@@ -40,6 +40,7 @@ MODULES = (
     "flowkit.state.task_cache",
     "flowkit.logging",
     "flowkit.logging.logger",
+    "flowkit.basics.log_level",
     "flowkit.settings",
     "flowkit.system",
     "flowkit.testing",

@@ -25,11 +25,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from .basics.environment import variables
+from .basics.log_level import LogLevel
 from .configuration.redis_url import EXAMPLES, NAMESPACE, check_redis_url, redact_url
 from .configuration.shards import Shard, list_problem, shards_of
 from .configuration.signing_keys import parse_signing_key, read_signing_key
 from .exceptions import SettingsError
-from .logging.logger import LogLevel
 from .project_file import project_table
 
 __all__ = ["Settings", "check_redis_url", "load_settings", "redact_url"]

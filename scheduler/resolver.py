@@ -21,7 +21,7 @@ from flowkit.core.compiled import CompiledDAG
 from flowkit.core.dag_cache import DAGCache
 from flowkit.core.run import Run
 from flowkit.core.states import RunState, TaskState
-from flowkit.logging.logger import FlowkitLogger
+from flowkit.events.event import Listener
 from flowkit.protocol.decoding import PART, CorruptData
 from flowkit.protocol.event_store import Event, moment
 from flowkit.protocol.scheduler_store import SchedulerStore
@@ -31,7 +31,7 @@ from .facts import OVER_KINDS, Fact, read_fact
 from .quarantine import Quarantine
 from .resuming import CUT_SHORT, States, divide, held, may_be_held
 from .room import Room
-from .run_log import RunLog
+from .run_events import RunEvents
 from .writer import Writer
 
 BATCH = 500  # events read at once
@@ -46,18 +46,17 @@ class Resolver:
     def __init__(
         self,
         store: SchedulerStore,
-        logger: FlowkitLogger,
+        listener: Listener,
         window: int,
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._log = logger
-        self._run_log = RunLog(logger)
+        self._events = RunEvents(listener)
         self._window = window
         self._monotonic = monotonic
         self._writer = Writer(store)
-        self._quarantine = Quarantine(store, logger, monotonic=monotonic)
+        self._quarantine = Quarantine(store, listener, monotonic=monotonic)
         self._graphs = DAGCache(most_tasks=GRAPH_TASKS_KEPT)
         self._cursor = "0"
         self._replay_until: tuple[int, int] | None = None
@@ -81,7 +80,7 @@ class Resolver:
     def report_lost(self) -> None:
         """Log which active runs are gone from Redis, since no client may be left to ask."""
         for run in self._store.missing(list(self.active)):
-            self._run_log.lost(self.active[run])
+            self._events.lost(self.active[run])
         self.active.clear()
 
     # -- the duty -------------------------------------------------------------------------------
@@ -191,7 +190,7 @@ class Resolver:
                 return
             dag = self._graph(stored.digest)
             if not (must or self._room.admit(run, dag)):
-                self._run_log.waits(run, dag)
+                self._events.waits(run, dag)
                 return
             states = self._store.read_states(run, len(dag.graph))
             if stored.resuming is not None:
@@ -202,7 +201,7 @@ class Resolver:
             self._end_broken(run, error)
         except MemoryError:
             self._forget(run)
-            self._run_log.lacks_memory(run, self._room.postpone(run))
+            self._events.lacks_memory(run, self._room.postpone(run))
         else:
             self._room.settle(run)
             self._execute(active, commands)
@@ -227,7 +226,7 @@ class Resolver:
             dag.graph, on_failure=dag.on_failure, window=self._window, triggers=dag.triggers()
         )
         active = self.active[run] = Active.of(run, dag, state)
-        self._run_log.started(active)
+        self._events.started(active)
         return active
 
     def _graph(self, digest: str) -> CompiledDAG:
@@ -249,7 +248,7 @@ class Resolver:
     def _end_broken(self, run: str, error: Exception) -> None:
         self._forget(run)
         self._writer.finish(run, RunState.FAILED, None, "")
-        self._run_log.broken(run, error)
+        self._events.broken(run, error)
 
     # -- commands -------------------------------------------------------------------------------
 
@@ -296,4 +295,4 @@ class Resolver:
     def _finish(self, active: Active, outcome: RunState, failed: int | None) -> None:
         self._writer.finish(active.run, outcome, failed, active.counts())
         self._forget(active.run)
-        self._run_log.over(active, outcome, failed)
+        self._events.over(active, outcome, failed)

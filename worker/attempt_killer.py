@@ -11,8 +11,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
+from flowkit.events.event import Listener
+from flowkit.events.tasks import TaskCancelled, TaskTimedOut
 from flowkit.exceptions import TaskTimeout
-from flowkit.logging.logger import FlowkitLogger, LogLevel
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import Outcome, Pulse
 
@@ -29,12 +30,12 @@ class AttemptKiller:
     def __init__(
         self,
         death_reporter: DeathReporter,
-        logger: FlowkitLogger,
+        listener: Listener,
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._death_reporter = death_reporter
-        self._log = logger
+        self._listener = listener
         self._monotonic = monotonic
         self._asked: dict[str, float] = {}
 
@@ -50,7 +51,7 @@ class AttemptKiller:
                     error = ErrorInfo("TaskTimeout", str(TaskTimeout(late.name, late.limit)))
                     token = late.token or f"{late.task},{late.attempt},F"
                     outcome = Outcome(late.run, token, error.pack())
-                    self._end(child, late, outcome, "task_timeout", "took longer than its timeout")
+                    self._end(child, late, outcome, TaskTimedOut)
 
     def stop_cancelled(self, pulse: Pulse, pool: ChildPool) -> None:
         """End the attempts that the reply to a heartbeat lists."""
@@ -76,20 +77,22 @@ class AttemptKiller:
             for running in executing:
                 if f"{running.key},{running.attempt}" == attempt:
                     outcome = Outcome(running.run, f"{running.task},{running.attempt},C")
-                    self._end(child, running, outcome, "task_cancelled", "was cancelled")
+                    self._end(child, running, outcome, TaskCancelled)
                     return
 
     def _end(
-        self, child: ChildProcess, running: Executing, outcome: Outcome, event: str, why: str
+        self,
+        child: ChildProcess,
+        running: Executing,
+        outcome: Outcome,
+        kind: type[TaskTimedOut] | type[TaskCancelled],
     ) -> None:
         self._death_reporter.end(child, running, outcome)
-        message = f"{running} {why}: its process was killed"
-        self._log.event(
-            LogLevel.WARNING,
-            event,
-            message[0].upper() + message[1:],
-            run_id=running.run,
-            task_name=running.name,
-            attempt=running.attempt,
-            worker=child.lanes[0],
+        self._listener.hear(
+            kind(
+                task_name=running.name,
+                run_id=running.run,
+                attempt=running.attempt,
+                worker=child.lanes[0],
+            )
         )

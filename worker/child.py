@@ -26,15 +26,19 @@ from typing import NoReturn
 from flowkit.app import load_app
 from flowkit.basics.display_text import error_text
 from flowkit.basics.environment import withhold_secrets
+from flowkit.basics.shorten import shorten
 from flowkit.context import hear_of_waits
 from flowkit.core.dag_cache import DAGCache
 from flowkit.daemon.monkey_patches import why_refused
 from flowkit.daemon.outage import OutageLog
 from flowkit.definition.task import Task, has_tasks
+from flowkit.events.event import Listener
+from flowkit.events.tasks import OutcomeStale, TaskFailed
+from flowkit.events.workers import AppBroken, WorkerLeaseLost
 from flowkit.exceptions import FlowkitError, LeaseLost
 from flowkit.logging import configure_logging
 from flowkit.logging.capture import start_capture
-from flowkit.logging.logger import LogLevel
+from flowkit.logging.event_log import EventLog
 from flowkit.processes.signals import obey_parent_alone
 from flowkit.processes.standard_streams import detach_from_terminal, keep_streams_open
 from flowkit.protocol.keys import ready_list
@@ -69,6 +73,7 @@ class Child:
         self._control = control
         self._lane_id = f"{worker}.{number}"
         self._log = configure_logging(config.log_level, config.log_json)
+        self._listener: Listener = EventLog(self._log, on_worker=True)
         self._stop_links = threading.Event()
         self._waiters: list[WorkerStore] = []
         self._exit = ExitCode.DONE
@@ -111,7 +116,7 @@ class Child:
         self._leave(self._work(sync_lane))
 
     def _refuse_app(self, why: str) -> NoReturn:
-        self._log.event(LogLevel.ERROR, "app_broken", why, worker=self._lane_id)
+        self._listener.hear(AppBroken(worker=self._lane_id, reason=why))
         self._leave(ExitCode.APP_BROKEN)
 
     def _open_log(self, *, records: bool) -> None:
@@ -121,6 +126,7 @@ class Child:
         """
         config = self._config
         self._log = configure_logging(config.log_level, config.log_json)
+        self._listener = EventLog(self._log, on_worker=True)
         self._log.logger.disabled = False  # logging.config.dictConfig disables existing loggers
         if config.capture_output:
             start_capture(self._log.logger, {"worker": self._lane_id}, records=records)
@@ -134,7 +140,7 @@ class Child:
                 self._async.drain()
                 self._async.join()
         except LeaseLost as error:
-            self._log.event(LogLevel.ERROR, "lease_lost", str(error), worker=self._lane_id)
+            self._listener.hear(WorkerLeaseLost(worker=self._lane_id, reason=str(error)))
             return ExitCode.LEASE_LOST
         return self._exit
 
@@ -194,7 +200,7 @@ class Child:
             on_sent=inputs.recorded,
             on_refused=self._refused,
         )
-        executor = Executor(inputs, self._log, lane, config.app, config.max_result_bytes)
+        executor = Executor(inputs, self._listener, lane, config.app, config.max_result_bytes)
         return mailbox, waiter, inputs, executor
 
     def _store(
@@ -220,21 +226,25 @@ class Child:
 
     def _stale(self, key: str) -> None:
         run, _, task = key.partition(",")
-        message = f"Outcome of task {task} of run {run} came too late and was dropped"
-        self._log.event(
-            LogLevel.WARNING, "outcome_stale", message, run_id=run, worker=self._lane_id
-        )
+        self._listener.hear(OutcomeStale(run_id=run, task=task, worker=self._lane_id))
 
     def _refused(self, outcome: Outcome) -> None:
         info, task = ErrorInfo.unpack(outcome.payload), outcome.token.partition(",")[0]
-        about = {"run_id": outcome.run, "worker": self._lane_id, "error_type": info.type}
-        self._log.log_task_failure(f"number {task} of run {outcome.run}", info.message, **about)
+        self._listener.hear(
+            TaskFailed(
+                task_name=f"number {task} of run {outcome.run}",
+                run_id=outcome.run,
+                worker=self._lane_id,
+                error_type=info.type,
+                error_message=shorten(info.message),
+            )
+        )
 
     def _lane_broke(self, error: BaseException) -> None:
         if not isinstance(error, FlowkitError):
             traceback.print_exception(error)
             self._leave(ExitCode.BROKEN)
-        self._log.event(LogLevel.ERROR, "lease_lost", str(error), worker=self._lane_id + "a")
+        self._listener.hear(WorkerLeaseLost(worker=self._lane_id + "a", reason=str(error)))
         self._leave(ExitCode.LEASE_LOST)
 
     # -- commands of the parent -----------------------------------------------------------------

@@ -12,8 +12,9 @@ import random
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
+from flowkit.basics.shorten import shorten
 from flowkit.codec.packing import pack, unpack
 from flowkit.context import enter_attempt, leave_attempt
 from flowkit.core.retry import Policy, delay_before_retry
@@ -21,8 +22,17 @@ from flowkit.core.triggers import HOOKS
 from flowkit.definition.call_plan import may_retry, plan_for, why_skipped
 from flowkit.definition.functions import unfit_result
 from flowkit.definition.task import Task, registered_task
+from flowkit.events.event import Listener
+from flowkit.events.tasks import (
+    TaskCached,
+    TaskFailed,
+    TaskPutOff,
+    TaskRetried,
+    TaskSkipped,
+    TaskStarted,
+    TaskSucceeded,
+)
 from flowkit.exceptions import RedisUnavailable, TaskNotFoundError, TaskTimeout
-from flowkit.logging.logger import FlowkitLogger, LogLevel
 from flowkit.logging.streams import HELD, end_lines
 from flowkit.protocol.keys import ready_list
 from flowkit.protocol.records import ErrorInfo, Spent
@@ -33,6 +43,8 @@ from .inputs import Inputs
 from .result_cache import ResultCache
 
 _PACKAGE = __name__.partition(".")[0]
+# They happen once per attempt, so the listener is asked for each kind once, not each time.
+_FREQUENT = (TaskStarted, TaskSucceeded, TaskCached, TaskSkipped)
 # How long to put off an attempt whose function this app does not have, each time: during a rolling
 # deployment, another worker may have it soon. After the last delay the task fails.
 PUT_OFF_S = (1.0, 2.0, 4.0, 8.0, 15.0)
@@ -52,13 +64,27 @@ class Prepared:
     keep: str = ""  # what the token of a success adds for the cache
 
 
+class _About(TypedDict):
+    """The fields of each event of an attempt."""
+
+    task_name: str
+    run_id: str
+    attempt: int
+    worker: str
+
+
+class _Why(TypedDict):
+    error_type: str
+    error_message: str
+
+
 class Executor:
     """Turns the claims of one lane into calls, and what the calls return or raise into outcomes."""
 
     def __init__(
         self,
         inputs: Inputs,
-        logger: FlowkitLogger,
+        listener: Listener,
         lane: str,
         app: str,
         max_bytes: int,
@@ -67,14 +93,14 @@ class Executor:
     ) -> None:
         """``app``: named in the error about a task that the app does not have."""
         self._inputs = inputs
-        self._log = logger
-        self._logs_debug = logger.enabled(LogLevel.DEBUG)
+        self._listener = listener
+        self._wanted = frozenset(kind for kind in _FREQUENT if listener.wants(kind))
         self._lane = lane
         self._app = app
         self._max_bytes = max_bytes
         self._random_unit = random_unit
-        self._cache = ResultCache(inputs, logger, lane)
-        self._hooks = WorkerHooks(inputs.store, logger, lane)
+        self._cache = ResultCache(inputs, listener, lane)
+        self._hooks = WorkerHooks(inputs.store, listener, lane)
 
     # -- before the call ------------------------------------------------------------------------
 
@@ -109,8 +135,8 @@ class Executor:
             raise
         except BaseException as error:  # the user's predicate failed, or data cannot be read
             return self._failed(claim, name, policy, error, retry=False)
-        if self._logs_debug:
-            self._log_debug("task_start", f"Task started: {name}", claim, name)
+        if TaskStarted in self._wanted:
+            self._listener.hear(TaskStarted(**self._of(claim, name)))
         return prepared
 
     def _should_run(
@@ -157,11 +183,9 @@ class Executor:
             return self._failed(claim, prepared.name, prepared.policy, error, retry=False)
         self._inputs.remember(claim, packed)
         stored = self._inputs.to_store(claim, packed, prepared.keep[1:].partition(",")[0])
-        if self._logs_debug:
-            name, duration = prepared.name, round(seconds, 6)
-            self._log_debug(
-                "task_success", f"Task succeeded: {name}", claim, name, duration=duration
-            )
+        if TaskSucceeded in self._wanted:
+            about = self._of(claim, prepared.name)
+            self._listener.hear(TaskSucceeded(**about, duration=round(seconds, 6)))
         return Outcome(claim.run, f"{claim.task},{claim.attempt},S{prepared.keep}", stored)
 
     def raised(self, prepared: Prepared, error: BaseException) -> Outcome:
@@ -188,17 +212,15 @@ class Executor:
     # -- outcomes -------------------------------------------------------------------------------
 
     def _skip(self, claim: Claim, name: str, args: list[Any]) -> Outcome:
-        if self._logs_debug:
-            reason = why_skipped(args)
-            self._log_debug(
-                "task_skip", f"Task skipped: {name} ({reason})", claim, name, reason=reason
-            )
+        if TaskSkipped in self._wanted:
+            about = self._of(claim, name)
+            self._listener.hear(TaskSkipped(**about, reason=why_skipped(args)))
         return Outcome(claim.run, f"{claim.task},{claim.attempt},K")
 
     def _cached(self, claim: Claim, name: str, packed: bytes) -> Outcome:
         self._inputs.remember(claim, packed)
-        if self._logs_debug:
-            self._log_debug("task_cached", f"Task cached: {name}", claim, name)
+        if TaskCached in self._wanted:
+            self._listener.hear(TaskCached(**self._of(claim, name)))
         stored = self._inputs.to_store(claim, packed)
         return Outcome(claim.run, f"{claim.task},{claim.attempt},H", stored)
 
@@ -212,9 +234,8 @@ class Executor:
         if times >= len(PUT_OFF_S):
             return self._failed(claim, name, policy, error, retry=False)
         pause = PUT_OFF_S[times]
-        fields = self._fields(claim, name)
-        message = f"Task put off: {name}: {error}"
-        self._log.event(LogLevel.WARNING, "task_put_off", message, delay=pause, **fields)
+        about = self._of(claim, name)
+        self._listener.hear(TaskPutOff(**about, delay=pause, reason=str(error)))
         token = self._later_token(claim, policy, "D", pause)
         return Outcome(claim.run, token, _info(error).pack())
 
@@ -222,7 +243,7 @@ class Executor:
         self, claim: Claim, name: str, policy: Policy, error: BaseException, *, retry: bool
     ) -> Outcome:
         token, info = self._failure_token(claim, policy, retry=retry), _info(error)
-        self._log_failure(claim, name, policy, info, token)
+        self._tell_failure(claim, name, policy, info, token)
         dag = self._inputs.known(claim.digest)
         if dag is not None and dag.on_retry and ",W," in token:
             pause = int(token.split(",")[3]) / 1000
@@ -243,30 +264,21 @@ class Executor:
         attempt = f"{claim.task},{claim.attempt},{code}"
         return f"{attempt},{round(pause * 1000)},{where},{policy.priority}"
 
-    def _log_failure(
+    def _tell_failure(
         self, claim: Claim, name: str, policy: Policy, info: ErrorInfo, token: str
     ) -> None:
-        fields: dict[str, Any] = {"run_id": claim.run, "worker": self._lane}
-        fields["error_type"] = info.type
+        about = self._of(claim, name)
+        why = _Why(error_type=info.type, error_message=shorten(info.message))
         parts = token.split(",")
         if parts[2] == "F":
-            self._log.log_task_failure(name, info.message, attempt=claim.attempt, **fields)
+            self._listener.hear(TaskFailed(**about, **why))
             return
-        retry = Spent.parse(claim.spent).failures(claim.attempt)
-        fields["error_message"] = info.message
-        self._log.log_task_retry(name, retry, policy.retries, int(parts[3]) / 1000, **fields)
+        about["attempt"] = Spent.parse(claim.spent).failures(claim.attempt)
+        delay = int(parts[3]) / 1000
+        self._listener.hear(TaskRetried(**about, **why, max_retries=policy.retries, delay=delay))
 
-    def _log_debug(self, event: str, message: str, claim: Claim, name: str, **more: object) -> None:
-        """Log a normal event of an attempt, at DEBUG: there may be 40,000 per second."""
-        self._log.event(LogLevel.DEBUG, event, message, **self._fields(claim, name), **more)
-
-    def _fields(self, claim: Claim, name: str) -> dict[str, Any]:
-        return {
-            "task_name": name,
-            "run_id": claim.run,
-            "attempt": claim.attempt,
-            "worker": self._lane,
-        }
+    def _of(self, claim: Claim, name: str) -> _About:
+        return _About(task_name=name, run_id=claim.run, attempt=claim.attempt, worker=self._lane)
 
 
 def _info(error: BaseException) -> ErrorInfo:

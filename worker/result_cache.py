@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 
 from flowkit.context import enter_attempt, leave_attempt
 from flowkit.definition.task import Task
+from flowkit.events.event import Listener
+from flowkit.events.tasks import TaskUncached
 from flowkit.exceptions import RedisUnavailable
 from flowkit.execution.cache_key import NotCacheable, entry_of
-from flowkit.logging.logger import FlowkitLogger, LogLevel
 from flowkit.logging.output import plain
 from flowkit.logging.streams import HELD, end_lines
 from flowkit.protocol.records import Spent
@@ -42,9 +43,9 @@ class Lookup(NamedTuple):
 class ResultCache:
     """The cache of one lane."""
 
-    def __init__(self, inputs: Inputs, logger: FlowkitLogger, lane: str) -> None:
+    def __init__(self, inputs: Inputs, listener: Listener, lane: str) -> None:
         self._inputs = inputs
-        self._log = logger
+        self._listener = listener
         self._lane = lane
         self._warned: set[tuple[str, int]] = set()
 
@@ -86,12 +87,12 @@ class ResultCache:
         if len(self._warned) >= _WARNINGS_KEPT:
             self._warned.clear()
         self._warned.add(key)
-        self._log.event(
-            LogLevel.WARNING,
-            "task_uncached",
-            f"Task not cached: {name}: {reason}",
-            task_name=name,
-            run_id=claim.run,
-            attempt=claim.attempt,
-            worker=self._lane,
+        self._listener.hear(
+            TaskUncached(
+                task_name=name,
+                run_id=claim.run,
+                attempt=claim.attempt,
+                worker=self._lane,
+                reason=reason,
+            )
         )

@@ -17,7 +17,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from flowkit.basics.shorten import shorten
-from flowkit.logging.logger import FlowkitLogger, LogLevel
+from flowkit.events.event import Listener
+from flowkit.events.workers import AllProcessesWait
 
 from .children import ChildProcess
 from .execution_slots import ExecutionSlots, Mark
@@ -39,12 +40,12 @@ class SelfReport:
 
     def __init__(
         self,
-        logger: FlowkitLogger,
+        listener: Listener,
         worker: Callable[[], str],
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._log = logger
+        self._listener = listener
         self._worker = worker
         self._monotonic = monotonic
         self._all_wait_since: float | None = None
@@ -68,14 +69,12 @@ class SelfReport:
             return
         self._was_said = True
         tasks = ", ".join(str(item) for child in children for item in child.slots.executing())
-        count = "The process" if len(children) == 1 else f"All {len(children)} processes"
-        self._log.event(
-            LogLevel.WARNING,
-            "all_waiting",
-            f"{count} of worker {self._worker()} wait for other runs: {shorten(tasks, MOST_NAMES)}."
-            " Runs that need this worker cannot start. Start more workers, or submit such runs "
-            "without waiting for them in a task",
-            worker=self._worker(),
+        self._listener.hear(
+            AllProcessesWait(
+                worker=self._worker(),
+                processes=len(children),
+                executing=shorten(tasks, MOST_NAMES),
+            )
         )
 
 

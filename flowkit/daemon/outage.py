@@ -12,7 +12,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from ..logging.logger import FlowkitLogger, LogLevel
+from ..basics.log_level import LogLevel
+from ..logging.logger import FlowkitLogger
 from ..protocol.advice import cause_of
 
 SAY_AGAIN_S = 30.0

@@ -77,8 +77,8 @@ class Members:
         modules = frozenset(task.ref.partition(":")[0] for task in tasks)
         if len(modules) < 2 or modules == self._warned_of:
             return
+        from ..basics.log_level import LogLevel
         from ..logging import get_logger
-        from ..logging.logger import LogLevel
 
         self._warned_of = modules
         shown = sorted(modules)[:_MODULES_SHOWN]

@@ -271,7 +271,7 @@ class ParentUnit(WorkerDaemon):
 
     def _new_incarnation(self) -> None:
         self._death_reporter = DeathReporter(self._store, self._outages)
-        self._attempt_killer = AttemptKiller(self._death_reporter, self._log)
+        self._attempt_killer = AttemptKiller(self._death_reporter, self._listener)
         self._children = PuppetPool(self._config, self._keeper.worker, self)
 
     def new_child(self, number: int, lanes: Lanes) -> ChildUnit:
@@ -284,7 +284,7 @@ class ParentUnit(WorkerDaemon):
         """Do the parent's duties once, then let each child work; return whether one did."""
         self._next_beat = self._next_start = 0.0
         if not self._enlisted:
-            self._enlist("started")
+            self._enlist()
             self._enlisted = True
         self._duties(blameless=False)
         self._fill_up()

@@ -18,6 +18,7 @@ from flowkit.core.graph import Graph
 from flowkit.core.retry import Policy
 from flowkit.core.states import TaskState
 from flowkit.logging import FlowkitLogger
+from flowkit.logging.event_log import EventLog
 from flowkit.protocol.client_store import ClientStore, Submission
 from flowkit.protocol.graphs import digest_of, pack_graph
 from flowkit.protocol.link import Link
@@ -61,6 +62,7 @@ class Stage:
         self.calls = 0
         self.terms = 0
         self.log = FlowkitLogger("flowkit.test", "ERROR")
+        self.listener = EventLog(self.log)
         self.dags: dict[str, CompiledDAG] = {}
 
     def clock(self) -> int:
@@ -83,7 +85,7 @@ class Stage:
     def resolver(self, scheduler: str = "s1", *, window: int = 100) -> Resolver:
         """Return a resolver that has just taken over."""
         store = self.leading(scheduler)
-        found = Resolver(store, self.log, window, monotonic=lambda: 0.0)
+        found = Resolver(store, self.listener, window, monotonic=lambda: 0.0)
         found.recover(store.read_cursor())
         return found
 

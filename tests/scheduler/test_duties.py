@@ -112,7 +112,7 @@ def test_a_new_leader_gives_workers_time_to_renew(stage: Stage) -> None:
     resolver.run_once(1)
     stage.claim()
     clock = 100.0
-    reaper = Reaper(resolver._store, stage.log, monotonic=lambda: clock)
+    reaper = Reaper(resolver._store, stage.listener, monotonic=lambda: clock)
     stage.now += 3_600_000
     before = stage.dump()
     assert reaper.run_once() == GRACE_S
@@ -126,7 +126,7 @@ def test_a_new_leader_gives_workers_time_to_renew(stage: Stage) -> None:
 def _reaper(stage: Stage, store: object) -> Reaper:
     """A reaper whose grace is over."""
     times = iter([0.0])
-    return Reaper(store, stage.log, monotonic=lambda: next(times, GRACE_S))  # type: ignore[arg-type]
+    return Reaper(store, stage.listener, monotonic=lambda: next(times, GRACE_S))  # type: ignore[arg-type]
 
 
 # -- the janitor --------------------------------------------------------------------------------

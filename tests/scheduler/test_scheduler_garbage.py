@@ -227,7 +227,7 @@ def test_an_error_that_says_nothing_of_a_run_does_not_end_it(
     begun(stage)
     store = stage.leading("s2")
     monkeypatch.setattr(store, "read_states", refused)
-    resolver = Resolver(store, stage.log, 100)
+    resolver = Resolver(store, stage.listener, 100)
     with pytest.raises(StoreError, match="NOPERM"):
         resolver.recover("0")
     assert stage.outcome("good") == stage.outcome("victim") == "running"

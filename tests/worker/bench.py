@@ -18,6 +18,7 @@ from flowkit.core.graph import Graph
 from flowkit.daemon.outage import OutageLog
 from flowkit.exceptions import RedisUnavailable
 from flowkit.logging import FlowkitLogger
+from flowkit.logging.event_log import EventLog
 from flowkit.protocol.worker_store import Claim, Exchange, Outcome
 from flowkit.worker.executor import Executor
 from flowkit.worker.trouble import Trouble
@@ -143,7 +144,7 @@ class Shelf:
 def executor_of(shelf: Shelf, *, max_bytes: int = 10_000, random_unit: float = 0.0) -> Executor:
     return Executor(
         shelf,  # type: ignore[arg-type]
-        FlowkitLogger("flowkit.test", "INFO"),
+        EventLog(FlowkitLogger("flowkit.test", "INFO"), on_worker=True),
         LANE,
         "my_app",
         max_bytes,

@@ -12,6 +12,7 @@ from helpers import Hands
 from flowkit.daemon.outage import OutageLog
 from flowkit.exceptions import LeaseLost, RedisUnavailable
 from flowkit.logging import FlowkitLogger
+from flowkit.logging.event_log import EventLog
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import NOBODY, Outcome, Pulse
 from flowkit.worker.attempt_killer import STUBBORN_S, AttemptKiller
@@ -226,7 +227,7 @@ def clock() -> Hands:
 
 @pytest.fixture
 def attempt_killer(death_reporter: DeathReporter, clock: Hands) -> AttemptKiller:
-    return AttemptKiller(death_reporter, LOG, monotonic=clock)
+    return AttemptKiller(death_reporter, EventLog(LOG), monotonic=clock)
 
 
 def test_an_attempt_past_its_deadline_is_ended_with_its_outcome(

@@ -23,6 +23,7 @@ from flowkit.core.compiled import CompiledDAG
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import RedisUnavailable
 from flowkit.logging import FlowkitLogger
+from flowkit.logging.event_log import EventLog
 from flowkit.protocol.client_store import ClientStore, Submission
 from flowkit.protocol.graphs import digest_of, pack_graph
 from flowkit.protocol.link import Link
@@ -75,7 +76,9 @@ class Bench:
         self.keys = self.client.keys
         self.mailbox = Mailbox(self.store, LANE, ["default"])
         self.inputs = Inputs(self.store, 10_000)
-        executor = Executor(self.inputs, FlowkitLogger("flowkit.test", "ERROR"), LANE, "app", 9999)
+        executor = Executor(
+            self.inputs, EventLog(FlowkitLogger("flowkit.test", "ERROR")), LANE, "app", 9999
+        )
         self.lane = SyncLane(
             self.mailbox,
             self.store,
