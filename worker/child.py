@@ -39,8 +39,9 @@ from flowkit.processes.signals import obey_parent_alone
 from flowkit.processes.standard_streams import detach_from_terminal, keep_streams_open
 from flowkit.protocol.keys import ready_list
 from flowkit.protocol.link import Link
+from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.records import ErrorInfo
-from flowkit.protocol.worker_store import Outcome, WorkerStore
+from flowkit.protocol.worker_store import WorkerStore
 from flowkit.settings import MAX_VALUE_BYTES
 
 from .async_lane import AsyncLane
@@ -226,9 +227,10 @@ class Child:
         )
 
     def _refused(self, outcome: Outcome) -> None:
-        info, task = ErrorInfo.unpack(outcome.payload), outcome.token.partition(",")[0]
+        info = ErrorInfo.unpack(outcome.payload)
         about = {"run_id": outcome.run, "worker": self._lane_id, "error_type": info.type}
-        self._log.log_task_failure(f"number {task} of run {outcome.run}", info.message, **about)
+        name = f"number {outcome.task} of run {outcome.run}"
+        self._log.log_task_failure(name, info.message, **about)
 
     def _lane_broke(self, error: BaseException) -> None:
         if not isinstance(error, FlowkitError):
