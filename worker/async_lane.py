@@ -21,7 +21,9 @@ from flowkit.exceptions import RedisUnavailable, StoreError, TaskTimeout
 from flowkit.execution.attempt_contexts import AttemptContexts
 from flowkit.execution.steady_loop import enter_root, leave_root, run_steadily
 from flowkit.processes.forked import end_if_forked
-from flowkit.protocol.worker_store import Outcome, WorkerStore
+from flowkit.protocol.outcomes import Outcome
+from flowkit.protocol.spent import Flag
+from flowkit.protocol.worker_store import WorkerStore
 
 from .execution_slots import ExecutionSlots
 from .executor import Executor, Prepared
@@ -213,7 +215,7 @@ class AsyncLane:
         self._end(prepared, slot, outcome)
 
     def _end(self, prepared: Prepared, slot: int, outcome: Outcome) -> None:
-        if prepared.claim.at_most_once:
+        if Flag.AT_MOST_ONCE in prepared.claim.spent.flags:
             # Until its outcome is recorded, its slot must show that it has started.
             self._mailbox.put(outcome, partial(self._vacate, slot))
         else:

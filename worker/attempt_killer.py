@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from flowkit.events.event import Listener
 from flowkit.events.tasks import TaskCancelled, TaskTimedOut
 from flowkit.exceptions import TaskTimeout
+from flowkit.protocol.outcomes import Outcome, OutcomeCode
 from flowkit.protocol.records import ErrorInfo
-from flowkit.protocol.worker_store import Outcome, Pulse
+from flowkit.protocol.worker_store import Pulse
 
 from .children import ChildPool, ChildProcess
 from .death_reporter import DeathReporter
@@ -49,8 +51,8 @@ class AttemptKiller:
                 late = next((item for item in executing if 0.0 < item.deadline < now), None)
                 if late is not None:
                     error = ErrorInfo("TaskTimeout", str(TaskTimeout(late.name, late.limit)))
-                    token = late.token or f"{late.task},{late.attempt},F"
-                    outcome = Outcome(late.run, token, error.pack())
+                    outcome = late.outcome or _outcome(late, OutcomeCode.FAILED)
+                    outcome = replace(outcome, payload=error.pack())
                     self._end(child, late, outcome, TaskTimedOut)
 
     def stop_cancelled(self, pulse: Pulse, pool: ChildPool) -> None:
@@ -76,7 +78,7 @@ class AttemptKiller:
         with child.stopped() as executing:
             for running in executing:
                 if f"{running.key},{running.attempt}" == attempt:
-                    outcome = Outcome(running.run, f"{running.task},{running.attempt},C")
+                    outcome = _outcome(running, OutcomeCode.CANCELLED)
                     self._end(child, running, outcome, TaskCancelled)
                     return
 
@@ -96,3 +98,7 @@ class AttemptKiller:
                 worker=child.lanes[0],
             )
         )
+
+
+def _outcome(attempt: Executing, kind: OutcomeCode) -> Outcome:
+    return Outcome(attempt.run, attempt.task, attempt.attempt, kind)

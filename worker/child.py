@@ -43,8 +43,9 @@ from flowkit.processes.signals import obey_parent_alone
 from flowkit.processes.standard_streams import detach_from_terminal, keep_streams_open
 from flowkit.protocol.keys import ready_list
 from flowkit.protocol.link import Link
+from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.records import ErrorInfo
-from flowkit.protocol.worker_store import Outcome, WorkerStore
+from flowkit.protocol.worker_store import WorkerStore
 from flowkit.settings import MAX_VALUE_BYTES
 
 from .async_lane import AsyncLane
@@ -229,10 +230,10 @@ class Child:
         self._listener.hear(OutcomeStale(run_id=run, task=task, worker=self._lane_id))
 
     def _refused(self, outcome: Outcome) -> None:
-        info, task = ErrorInfo.unpack(outcome.payload), outcome.token.partition(",")[0]
+        info = ErrorInfo.unpack(outcome.payload)
         self._listener.hear(
             TaskFailed(
-                task_name=f"number {task} of run {outcome.run}",
+                task_name=f"number {outcome.task} of run {outcome.run}",
                 run_id=outcome.run,
                 worker=self._lane_id,
                 error_type=info.type,

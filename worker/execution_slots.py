@@ -7,11 +7,11 @@ costs about a microsecond, so the child does it for every attempt.
 
 A slot holds a busy flag, a deadline (monotonic seconds, 0 for none; the clock is the machine's, so
 both processes read the same time), a length and a text. The text is
-``run,task,attempt|token|limit|name``: the attempt; the outcome to record if the deadline passes and
-the timeout in seconds, both empty without a deadline; and the name of the task, if the child knew
-it in time. The attempt of a suspect ends in ``!``. Only the child knows the policy, so it writes
-the outcome in advance. The flag is set last and cleared first. A reader that must be certain stops
-the child before it reads.
+``run,task,attempt|token|limit|name``: the attempt; the text of the outcome to record if the
+deadline passes (see ``protocol.outcomes``) and the timeout in seconds, both empty without a
+deadline; and the name of the task, if the child knew it in time. The attempt of a suspect ends in
+``!``. Only the child knows the policy, so it writes the outcome in advance. The flag is set last
+and cleared first. A reader that must be certain stops the child before it reads.
 
 After the slots comes one byte for each ``Mark``, and then the exit reason: 0, or one more than the
 ``ExitCode`` with which the child ends itself. The exit code of the process cannot tell that, since
@@ -26,6 +26,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+
+from flowkit.protocol.outcomes import Outcome
 
 SLOT_BYTES = 384
 _HEAD = struct.Struct("=BdH")
@@ -56,7 +58,7 @@ class Mark(IntEnum):
 class Executing:
     """One attempt that a child is executing.
 
-    ``token``: the outcome if its deadline passes. ``limit``: its timeout in seconds.
+    ``outcome``: the one to record if its deadline passes. ``limit``: its timeout in seconds.
     ``suspect``: it was executing when an earlier process died.
     """
 
@@ -65,7 +67,7 @@ class Executing:
     task: int
     attempt: int
     deadline: float
-    token: str = ""
+    outcome: Outcome | None = None
     limit: float = 0.0
     name: str = ""
     suspect: bool = False
@@ -138,13 +140,17 @@ class ExecutionSlots:
             if fields is None:
                 continue  # user code has overwritten the slot, which must not end the parent
             run, task, attempt, suspect, token, limit, name = fields.groups(default="")
+            try:
+                outcome = Outcome.decode(run, token) if token else None
+            except ValueError:
+                continue  # overwritten too
             yield Executing(
                 slot,
                 run,
                 int(task),
                 int(attempt),
                 deadline,
-                token,
+                outcome,
                 float(limit or 0),
                 name,
                 bool(suspect),

@@ -17,9 +17,10 @@ from collections.abc import Callable, Sequence
 
 from flowkit.protocol.decoding import Oversized, text_of
 from flowkit.protocol.once import lost_once
+from flowkit.protocol.outcomes import Outcome, OutcomeCode
 from flowkit.protocol.oversize import RequestTooLarge
 from flowkit.protocol.records import ErrorInfo
-from flowkit.protocol.worker_store import Claim, Exchange, Outcome, WorkerStore
+from flowkit.protocol.worker_store import Claim, Exchange, WorkerStore
 
 MAX_BATCH = 500
 SMALL_BYTES = 4096  # an outcome of up to this size is not why a server finds a request too large
@@ -73,7 +74,7 @@ class Mailbox:
         ``on_recorded`` is called when Redis has recorded it, in the thread that sent it.
         """
         if on_recorded is not None:
-            self._on_recorded[_key_of(outcome)] = on_recorded
+            self._on_recorded[outcome.key] = on_recorded
         self._outbox.append(outcome)
 
     def exchange(self, limit: int) -> int:
@@ -87,7 +88,7 @@ class Mailbox:
             self._call += 1 if limit else 0
             outcomes, reply = self._claim(min(limit, self._most))
             del self._outbox[: len(outcomes)]
-            sent = [_key_of(outcome) for outcome in outcomes]
+            sent = [outcome.key for outcome in outcomes]
             self._mine.difference_update(sent)
             self._mine.update([claim.key for claim in reply.claims])
             if reply.held > len(self._mine):
@@ -170,11 +171,7 @@ class Mailbox:
 
 
 def _refused(outcome: Outcome, error: RequestTooLarge) -> Outcome:
-    task, attempt, *_ = outcome.token.split(",")
     message = f"its outcome has {len(outcome.payload):,} bytes, and {error}"
     info = ErrorInfo("ValueTooLarge", message)
-    return Outcome(outcome.run, f"{task},{attempt},F", info.pack())
-
-
-def _key_of(outcome: Outcome) -> str:
-    return f"{outcome.run},{outcome.token.partition(',')[0]}"
+    kind = OutcomeCode.FAILED
+    return Outcome(outcome.run, outcome.task, outcome.attempt, kind, info.pack())

@@ -21,7 +21,9 @@ from flowkit.context import enter_attempt, leave_attempt
 from flowkit.exceptions import FlowkitError, RedisUnavailable, StoreError
 from flowkit.execution.attempt_contexts import AttemptContexts
 from flowkit.processes.forked import end_if_forked
-from flowkit.protocol.worker_store import Claim, Outcome, WorkerStore
+from flowkit.protocol.outcomes import Outcome
+from flowkit.protocol.spent import Flag
+from flowkit.protocol.worker_store import Claim, WorkerStore
 
 from .execution_slots import ExecutionSlots
 from .executor import Executor, Prepared
@@ -127,7 +129,7 @@ class SyncLane:
             except IndexError:
                 break
             mailbox.put(self._contexts.new().run(self._attempt, claim))
-            if claim.at_most_once:
+            if Flag.AT_MOST_ONCE in claim.spent.flags:
                 # Until its outcome is recorded, its slot must show that it has started.
                 self._trouble.outlast(mailbox.flush)
                 self._slots.leave(SLOT)
@@ -156,7 +158,7 @@ class SyncLane:
             return self._executor.broken(claim, error)
         finally:
             self._since = 0.0
-            if not claim.at_most_once:
+            if Flag.AT_MOST_ONCE not in claim.spent.flags:
                 self._slots.leave(SLOT)
 
     def _call(self, prepared: Prepared) -> Outcome:

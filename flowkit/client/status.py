@@ -17,6 +17,7 @@ from ..drawing.marks import duration_text
 from ..drawing.picture import Picture, as_dot, as_mermaid, as_text, marked
 from ..protocol.client_store import ClientStore
 from ..protocol.records import ErrorInfo, TaskRecord
+from ..protocol.spent import Flag
 from .no_leader import no_leader
 
 
@@ -156,7 +157,7 @@ def _tasks(
                 started=None if started is None else (run.submitted_ms + started) / 1000,
                 duration=length,
                 error=f"{info.type}: {info.message}" if info else None,
-                cached=record.spent.cached,
+                cached=Flag.CACHED in record.spent.flags,
             )
         )
     return tasks

@@ -22,7 +22,8 @@ import flowkit.worker.child as child_module
 import flowkit.worker.daemon as daemon_module
 from flowkit.exceptions import LeaseLost
 from flowkit.logging import FlowkitLogger
-from flowkit.protocol.worker_store import Claim, Outcome
+from flowkit.protocol.outcomes import Outcome
+from flowkit.protocol.worker_store import Claim
 from flowkit.worker.async_lane import POLL_S, AsyncLane
 from flowkit.worker.attempt_killer import AttemptKiller
 from flowkit.worker.child import Child

@@ -22,9 +22,10 @@ from flowkit.logging.event_log import EventLog
 from flowkit.protocol.client_store import ClientStore, Submission
 from flowkit.protocol.graphs import digest_of, pack_graph
 from flowkit.protocol.link import Link
+from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.records import TaskRecord
 from flowkit.protocol.scheduler_store import SchedulerStore
-from flowkit.protocol.worker_store import Claim, Outcome, WorkerStore
+from flowkit.protocol.worker_store import Claim, WorkerStore
 from flowkit.scheduler.queue_repair import QueueRepair
 from flowkit.scheduler.resolver import Resolver
 
@@ -128,7 +129,9 @@ class Stage:
 
     def end(self, claims: Sequence[Claim], letter: str = "S", *, lane: str = LANE) -> None:
         tail = ",1000,default,5" if letter == "W" else ""
-        outcomes = [Outcome(one.run, f"{one.task},{one.attempt},{letter}{tail}") for one in claims]
+        outcomes = [
+            Outcome.decode(one.run, f"{one.task},{one.attempt},{letter}{tail}") for one in claims
+        ]
         self.worker.complete(lane, outcomes, 0, 0, 1, ())
 
     def work(self, letter: str = "S", limit: int = 100) -> list[str]:

@@ -19,7 +19,9 @@ from flowkit.daemon.outage import OutageLog
 from flowkit.exceptions import RedisUnavailable
 from flowkit.logging import FlowkitLogger
 from flowkit.logging.event_log import EventLog
-from flowkit.protocol.worker_store import Claim, Exchange, Outcome
+from flowkit.protocol.outcomes import Outcome
+from flowkit.protocol.spent import Spent
+from flowkit.protocol.worker_store import Claim, Exchange
 from flowkit.worker.executor import Executor
 from flowkit.worker.trouble import Trouble
 
@@ -27,7 +29,8 @@ LANE = "W.0"
 
 
 def claim_of(task: int = 0, attempt: int = 1, spent: str = "0", run: str = "r1") -> Claim:
-    return Claim(run, task, attempt, spent, "digest", b"", (run, "1"))
+    decoded = Spent.of_claim(spent)
+    return Claim(run, task, attempt, decoded, "digest", b"", (run, "1"))
 
 
 def dag_of(*tasks: Task, edges: Iterable[tuple[int, int]] = ()) -> CompiledDAG:
@@ -78,7 +81,7 @@ class Counter:
         self.on_complete()
         self.outcomes += outcomes
         for outcome in outcomes:
-            self.held.pop(f"{outcome.run},{outcome.token.partition(',')[0]}", None)
+            self.held.pop(outcome.key, None)
         claims, self.stock = self.stock[:limit], self.stock[limit:]
         self.held.update((claim.key, claim) for claim in claims)
         stale, self.stale = self.stale, []

@@ -23,7 +23,8 @@ from flowkit.exceptions import RedisUnavailable, StoreError
 from flowkit.logging import FlowkitLogger
 from flowkit.protocol.client_store import ClientStore
 from flowkit.protocol.link import Link
-from flowkit.protocol.worker_store import Outcome, WorkerStore
+from flowkit.protocol.outcomes import Outcome
+from flowkit.protocol.worker_store import WorkerStore
 from flowkit.worker import sync_lane, trouble
 from flowkit.worker.async_lane import AsyncLane
 from flowkit.worker.children import ChildProcess
@@ -124,11 +125,11 @@ def test_while_a_task_runs_its_neighbours_outcomes_outlast_damaged_keys() -> Non
         mailbox, store, shelf, executor_of(shelf), ExecutionSlots(0), trouble=lane_trouble
     )
     lane._since = 1.0  # a task has been running for long
-    mailbox.put(Outcome("r1", "0,1,S"))
+    mailbox.put(Outcome.decode("r1", "0,1,S"))
     threading.Thread(target=lane._report, daemon=True).start()
     lane._active.set()
     wait_until("the outcome is sent", lambda: len(store.outcomes) == 1)
-    mailbox.put(Outcome("r1", "1,1,S"))
+    mailbox.put(Outcome.decode("r1", "1,1,S"))
     store.failures = 2
     lane._active.set()
     wait_until("the reporter has lived on", lambda: len(store.outcomes) == 2)
@@ -144,7 +145,7 @@ def test_a_sync_lane_winds_up_through_damaged_keys(monkeypatch: pytest.MonkeyPat
     lane = SyncLane(
         mailbox, store, shelf, executor_of(shelf), ExecutionSlots(0), trouble=trouble_of()
     )
-    mailbox.put(Outcome("r1", "0,1,S"))
+    mailbox.put(Outcome.decode("r1", "0,1,S"))
     lane.drain()
     lane.run()
     assert [outcome.token for outcome in store.outcomes] == ["0,1,S"]

@@ -12,8 +12,9 @@ from bench import LANE, Shelf, claim_of, dag_of, executor_of
 from flowkit import Task, current_attempt, task
 from flowkit.codec.packing import pack, unpack
 from flowkit.exceptions import RedisUnavailable, StoreError
+from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.records import ErrorInfo
-from flowkit.protocol.worker_store import Claim, Outcome
+from flowkit.protocol.worker_store import Claim
 from flowkit.worker.executor import PUT_OFF_S, Executor, Prepared
 
 
@@ -51,7 +52,7 @@ def test_none_is_stored_as_nothing() -> None:
     @task
     def nothing() -> None: ...
 
-    assert attempt(nothing) == Outcome("r1", "0,1,S", b"")
+    assert attempt(nothing) == Outcome.decode("r1", "0,1,S", b"")
 
 
 def test_a_result_is_remembered_for_tasks_downstream() -> None:
@@ -84,7 +85,7 @@ def test_a_predicate_that_says_no_skips() -> None:
     def large(value: int) -> int:
         return value
 
-    assert attempt(large, 3) == Outcome("r1", "0,1,K", b"")
+    assert attempt(large, 3) == Outcome.decode("r1", "0,1,K", b"")
     assert attempt(large, 30).token == "0,1,S"
 
 

@@ -27,9 +27,10 @@ from flowkit.logging.event_log import EventLog
 from flowkit.protocol.client_store import ClientStore, Submission
 from flowkit.protocol.graphs import digest_of, pack_graph
 from flowkit.protocol.link import Link
+from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.scheduler_store import SchedulerStore
-from flowkit.protocol.worker_store import Claim, Outcome, WorkerStore, _claims
+from flowkit.protocol.worker_store import Claim, WorkerStore, _claims
 from flowkit.worker.child import Child
 from flowkit.worker.children import ChildProcess
 from flowkit.worker.config import WorkerConfig

@@ -1,5 +1,5 @@
 -- promote: queues the retries and delayed starts that are due.
--- USES   base border guarded ready fence
+-- USES   base border spent guarded ready fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 limit
 -- REPLY  OK <promoted> <ms until the next one is due, -1 for none> | FENCED
@@ -13,9 +13,9 @@ local promoted = 0
 for _, entry in ipairs(due) do
   local head, list, level = read_place(entry)
   local run, task, attempt = read_entry(head or '')
-  local state, before, _, deaths = read_record(run and is_run(run) and field_of(tasks_key(run), task))
-  if state == 'W' and before + 1 == tonumber(attempt) and not stopped(field_of(run_key(run), 'stop'), deaths) then
-    call('HSET', tasks_key(run), task, 'Q' .. attempt .. ',,' .. deaths .. ',,')
+  local state, before, _, spent = read_record(run and is_run(run) and field_of(tasks_key(run), task))
+  if state == 'W' and before + 1 == tonumber(attempt) and not stopped(field_of(run_key(run), 'stop'), spent) then
+    call('HSET', tasks_key(run), task, 'Q' .. attempt .. ',,' .. spent .. ',,')
     push_ready('RPUSH', list, level, {run .. ',' .. task .. ',' .. attempt})
     promoted = promoted + 1
   end
