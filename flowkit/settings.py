@@ -17,14 +17,14 @@ Nothing here talks to Redis or starts anything.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from .basics.environment import variables
+from .basics.suggestions import unknown_name
 from .configuration.redis_url import EXAMPLES, NAMESPACE, check_redis_url, redact_url
 from .configuration.shards import Shard, list_problem, shards_of
 from .configuration.signing_keys import parse_signing_key, read_signing_key
@@ -119,7 +119,7 @@ class Settings:
         Raises SettingsError for an unknown name.
         """
         if name not in _OPTIONS:
-            _unknown(name, "there is no such setting", list(_OPTIONS))
+            raise SettingsError(unknown_name("setting", name, list(_OPTIONS)))
         unchanged = getattr(self, name) == getattr(Settings(), name)
         return self.sources.get(name) or ("default" if unchanged else "Settings(...)")
 
@@ -135,7 +135,7 @@ def load_settings(
     """
     for name in flags:
         if name not in _OPTIONS:
-            _unknown(name, "there is no such setting", list(_OPTIONS))
+            raise SettingsError(unknown_name("setting", name, list(_OPTIONS)))
     environ = variables() if environ is None else environ
     values, sources = _from_file(cwd)
     for name, option in _OPTIONS.items():
@@ -271,17 +271,10 @@ def _from_file(cwd: Path | str | None) -> tuple[dict[str, Any], dict[str, str]]:
         name = key.replace("-", "_")
         if name not in _OPTIONS:
             keys = [option.replace("_", "-") for option in _OPTIONS]
-            _unknown(key, f"unknown key in [tool.flowkit] of {path}", keys)
+            raise SettingsError(f"[tool.flowkit] of {path}: {unknown_name('key', key, keys)}")
         if name in values:
             raise SettingsError(
                 f"{path}: [tool.flowkit] has {name} twice, with - and with _; remove one of them."
             )
         values[name] = value
     return values, dict.fromkeys(values, f"{_FILE}{path})")
-
-
-def _unknown(name: str, problem: str, known: list[str]) -> NoReturn:
-    dashed = {key.replace("_", "-"): key for key in known}
-    close = difflib.get_close_matches(name.replace("_", "-"), dashed, 1)
-    hint = f"did you mean {dashed[close[0]]!r}?" if close else f"there are {', '.join(known)}."
-    raise SettingsError(f"{name!r}: {problem}; {hint}")

@@ -26,6 +26,7 @@ from collections.abc import Mapping
 from enum import IntEnum
 
 from ..basics.shorten import shorten
+from ..basics.suggestions import unknown_name
 from ..context import attempt_fields
 from .output import JsonFormatter, TextFormatter, own_handler, plain
 from .records import make_record, write_record
@@ -59,7 +60,7 @@ class LogLevel(IntEnum):
             return int(value)
         if isinstance(value, str) and value.strip().upper() in cls.__members__:
             return int(cls[value.strip().upper()])
-        raise ValueError(f"unknown log level {value!r}; use one of {', '.join(cls.__members__)}")
+        raise ValueError(unknown_name("log level", value, list(cls.__members__)))
 
 
 for _level in (LogLevel.SUCCESS, LogLevel.SYSTEM):

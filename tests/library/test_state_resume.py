@@ -398,7 +398,7 @@ def refusals() -> Iterator[tuple[dict[str, Any], str]]:
     text = r"from_task= names the tasks .* also pass state=… and resume=True"
     yield {"from_task": "a"}, text
     yield {"from_task": "a", "state": StateManager()}, text
-    text = r"DAG 'etl' has no task 'bb'; its tasks are 'a', 'b', 'c', 'd'. Did you mean 'b'\?"
+    text = r"DAG 'etl' has no task 'bb'\. Did you mean 'b'\? Available: 'a', 'b', 'c', 'd'\."
     yield {"from_task": ["a", "bb"], "resume": True, "state": StateManager()}, text
 
 
