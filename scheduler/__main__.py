@@ -34,7 +34,7 @@ from .shard_balance import LeadershipCounts, ShardBalance
 def main(**options: object) -> None:
     """Resolve the runs in Redis, until TERM or Ctrl-C. Start two: one leads, one stands by.
 
-    Two schedulers of several shards lead about half of them each.
+    With several shards, two schedulers lead about half of the shards each.
     """
     refuse_patched("flowkit-scheduler")
     open_missing_streams()

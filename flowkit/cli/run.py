@@ -95,9 +95,9 @@ class Order:
 def run(ctx: click.Context, /, as_json: bool, quiet: bool, **options: Any) -> None:
     """Run a DAG with its own scheduler and workers, and show the results.
 
-    Without a Redis URL, the store is in memory and ends with the command. With one, the run gets
-    its own namespace unless --namespace or the URL names one. That namespace is deleted when the
-    run succeeds; otherwise it is kept for --resume. Of several URLs, only the first is used.
+    Without a Redis URL, the store is in memory and ends with the command. With a URL, the run
+    gets its own namespace unless --namespace or the URL names one. The namespace is deleted if the
+    run succeeds, and kept for --resume otherwise. Of several URLs, only the first is used.
     """
     from .display import make_display
     from .watch import signals_raise

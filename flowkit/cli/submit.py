@@ -26,7 +26,7 @@ from .inputs import (
     "--run-id",
     callback=checked_run_id,
     metavar="ID",
-    help="Id of the run. Submitting the same id twice starts one run.",
+    help="Id of the run. Submitting the same id again starts no second run.",
 )
 @click.option(
     "--ttl",
