@@ -342,5 +342,5 @@ with LocalSystem(str(app), processes=2) as system:
 # flowkit submit tutorial_squares.py --wait --redis redis://localhost:6379
 # ```
 #
-# [Moving to Redis](howto/moving-to-redis.md) explains this step by step, and [what flowkit
-# promises](guarantees.md) says what happens when a process or a machine fails.
+# [Moving to Redis](howto/moving-to-redis.md) explains this step by step.
+# [Guarantees](guarantees.md) says what happens when a process or a machine fails.
