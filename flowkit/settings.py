@@ -51,7 +51,7 @@ _BOOLEANS |= {"false": False, "no": False, "off": False, "0": False}
 class Settings:
     """All settings. Raises SettingsError, naming the source, for a value that is not allowed.
 
-    ``redis_url``: None for the embedded store; several URLs, separated by blanks, are shards.
+    ``redis_url``: None for the embedded store; several URLs, separated by spaces, are shards.
     ``namespace``: the prefix of all keys in Redis. ``result_ttl``: seconds to keep an ended run.
     ``max_result_bytes``: the limit of one packed result. ``log_level``: a name of ``LogLevel``.
     ``log_json``: write JSON lines instead of text. ``lease_seconds``: a worker that is silent for

@@ -84,8 +84,8 @@ class RunLog:
         """An active run is no longer in Redis."""
         message = (
             f"Run {active.run} of DAG {active.dag.name} is lost: its data is gone from Redis, "
-            "unless it ended meanwhile and its TTL is over. Submit it again, and check the "
-            "persistence of that Redis"
+            "unless it has ended in the meantime and its TTL has expired. Submit it again, and "
+            "check the persistence of that Redis"
         )
         self._write(LogLevel.ERROR, "run_lost", message, active)
 

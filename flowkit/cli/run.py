@@ -123,7 +123,7 @@ def _order(options: dict[str, Any]) -> Order:
     if resume is not None and settings.redis_url is None:
         raise click.UsageError("--resume needs --redis: the embedded store ends with its run.")
     if resume is not None and params:
-        raise click.UsageError("--resume keeps the run's parameters: leave -p out.")
+        raise click.UsageError("--resume keeps the run's parameters: omit -p.")
     run_id = new_run_id() if resume is None else resume
     app, dag = load_dag(options["spec"])
     return Order(

@@ -220,7 +220,7 @@ class Client:
         raise RunNotFound(
             run_id,
             f"there is no run {run_id!r} in any of the {len(places)} shards: check the id with "
-            "'flowkit ls'; a run's data is deleted when its TTL is over",
+            "'flowkit ls'; a run's data is deleted when its TTL expires",
         )
 
     def wait_all(self, runs: Iterable[RunHandle], timeout: float | None = None) -> list[RunState]:

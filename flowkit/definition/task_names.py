@@ -21,7 +21,7 @@ def names_of(from_task: object) -> list[str]:
             f"from_task must be the name of a task, or a list of names, not {from_task!r}."
         )
     if not names:
-        raise ValueError("from_task names no task. Leave it out to rerun only what failed.")
+        raise ValueError("from_task is empty. Omit it to rerun only what failed.")
     return list(dict.fromkeys(names))
 
 

@@ -417,8 +417,8 @@ def test_the_address_of_a_redis_passes(url: str) -> None:
         ("redis+sentinel://h/m?protocol=3", "an option 'protocol' that flowkit does not accept"),
         ("redis://h?%70rotocol=3", "an option 'protocol' that flowkit does not accept"),
         ("redis://h?a%0Ab=3", "an option '…' that flowkit does not accept"),
-        ("redis://h?socket_connect_timeout=0", "its socket_connect_timeout is no number of sec"),
-        ("redis://h?socket_connect_timeout=nan", "its socket_connect_timeout is no number of s"),
+        ("redis://h?socket_connect_timeout=0", "its socket_connect_timeout is not a number of sec"),
+        ("redis://h?socket_connect_timeout=nan", "its socket_connect_timeout is not a number of s"),
     ],
 )
 def test_anything_else_is_refused_with_a_reason_and_an_example(url: str, problem: str) -> None:
@@ -492,8 +492,8 @@ def test_one_place_is_no_two_shards(urls: str, twins: str) -> None:
 
 def test_a_bad_url_among_several_is_named_by_its_number(tmp_path: Path) -> None:
     message = failure(tmp_path, {"FLOWKIT_REDIS_URL": "redis://:secret@a redis://b:port"})
-    assert "of its 2 parts between blanks, part 2 is no URL: its port is not a number" in message
+    assert "part 2 of 2, separated by spaces, is not a URL: its port is not a number" in message
     assert "secret" not in message
-    assert "part 1 is no URL: it has a # or ? in a place" in failure(
+    assert "part 1 of 2, separated by spaces, is not a URL: it has a # or ? in a place" in failure(
         tmp_path, {"FLOWKIT_REDIS_URL": "redis://a#no/namespace redis://b"}
     )

@@ -469,7 +469,7 @@ def test_a_task_that_is_made_again_does_not_come_from_the_cache(
     [
         (5, TypeError, "from_task must be the name of a task, or a list of names, not 5"),
         ([DAG("etl")], TypeError, "from_task must be the name of a task"),
-        ([], ValueError, "from_task names no task"),
+        ([], ValueError, "from_task is empty"),
     ],
 )
 def test_a_from_task_that_names_none_is_refused(

@@ -69,7 +69,7 @@ def test_each_form_of_spent(text: str, spent: Spent) -> None:
 
 @pytest.mark.parametrize("text", ["x", "-1", "1*", "1/", "1!2", "!!", "1*2/3", "1 "])
 def test_other_forms_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="does not say what a task has spent"):
+    with pytest.raises(ValueError, match="is not a valid record of what a task has spent"):
         Spent.parse(text)
 
 
