@@ -61,7 +61,7 @@ def submit(
     handle = client.submit(dag, run_id=run_id, params=params)
     note_missing_daemons(handle)
     if wait:
-        note(f"Run {handle.run_id} of DAG {dag.name!r} is submitted.")
+        note(f"Submitted run {handle.run_id} of DAG {dag.name!r}.")
         ctx.exit(follow(handle, timeout, as_json=as_json))
     if as_json:
         print_json({"run_id": handle.run_id, "dag": dag.name})
