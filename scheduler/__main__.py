@@ -32,7 +32,7 @@ from .shard_balance import LeadershipCounts, ShardBalance
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @daemon_options
 def main(**options: object) -> None:
-    """Resolve the runs in Redis, until TERM or Ctrl-C. Start two: one leads, one stands by.
+    """Schedule the runs in Redis, until TERM or Ctrl-C. Start two: one leads, one stands by.
 
     With several shards, two schedulers lead about half of the shards each.
     """

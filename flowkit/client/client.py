@@ -267,7 +267,7 @@ class Client:
         """Return the tasks that failed for good on workers, the newest failure first.
 
         ``dag``: only tasks of DAGs with this name. ``since``: only failures of the last ``since``
-        seconds. Tasks are listed until the TTL of their run is over, at most 10,000 per shard.
+        seconds. Tasks are listed until the TTL of their run expires, at most 10,000 per shard.
         ``damaged`` of the list has the entries that cannot be read. Raises TypeError, ValueError
         for invalid arguments.
         """
