@@ -1,4 +1,4 @@
-"""Workflows in Python: decorate functions, draw a DAG, run it in this process or on many machines.
+"""Workflows of Python functions: decorate them, draw a DAG, run it here or on many machines.
 
     from flowkit import DAG, task
 

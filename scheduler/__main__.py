@@ -32,9 +32,9 @@ from .shard_balance import LeadershipCounts, ShardBalance
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @daemon_options
 def main(**options: object) -> None:
-    """Resolve the runs in Redis, until TERM or Ctrl-C. Start two: one leads, one stands by.
+    """Schedule the runs in Redis, until TERM or Ctrl-C. Start two: one leads, one stands by.
 
-    Two schedulers of several shards lead about half of them each.
+    With several shards, two schedulers lead about half of the shards each.
     """
     refuse_patched("flowkit-scheduler")
     open_missing_streams()

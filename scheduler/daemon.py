@@ -78,7 +78,7 @@ def _on_new_server() -> NoReturn:
     A restarted Redis may have lost its last writes. Tasks would then be queued because of outcomes
     that it no longer has.
     """
-    raise LeaseLost("Redis was restarted or replaced; whatever it lost is done again")
+    raise LeaseLost("Redis was restarted or replaced; lost work is repeated")
 
 
 class SchedulerDaemon:

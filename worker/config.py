@@ -63,7 +63,7 @@ class WorkerConfig:
         _at_least("--shutdown-timeout", self.shutdown_timeout, 0)
         _at_least("the lease", self.lease, 0.5)
         if not self.queues:
-            raise ValueError("--queues names no queue")
+            raise ValueError("--queues is empty")
         for name in self.queues:
             if not QUEUE.fullmatch(name):
                 raise ValueError(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from .suggestions import unknown_name
+
 
 class LogLevel(IntEnum):
     """The levels of the standard module, and two more between INFO and WARNING."""
@@ -27,4 +29,4 @@ class LogLevel(IntEnum):
             return int(value)
         if isinstance(value, str) and value.strip().upper() in cls.__members__:
             return int(cls[value.strip().upper()])
-        raise ValueError(f"unknown log level {value!r}; use one of {', '.join(cls.__members__)}")
+        raise ValueError(unknown_name("log level", value, list(cls.__members__)))

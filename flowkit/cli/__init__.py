@@ -161,8 +161,8 @@ def _drop_output() -> None:
 )
 @click.version_option(__version__, prog_name="flowkit")
 def main() -> None:
-    """Workflows in Python: run a DAG here, or on a system of workers.
+    """Run DAGs of Python functions, on this machine or on a system of workers.
 
     FILE_OR_MODULE[:DAG] is a Python file (etl.py) or a module (package.etl). If it defines several
-    DAGs, add the name of one.
+    DAGs, add the name of one of them.
     """

@@ -122,7 +122,7 @@ def report_resumed(
         document = {"run_id": handle.run_id, "dag": record.dag_name, "state": record.state.value}
         print_json(document)
     else:
-        say(f"Run {handle.run_id} is resumed.")
+        say(f"Resumed run {handle.run_id}.")
 
 
 def note_missing_daemons(handle: RunHandle) -> None:

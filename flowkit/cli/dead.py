@@ -39,7 +39,7 @@ def dead() -> None:
     "--since",
     metavar="DURATION",
     callback=seconds_of,
-    help="Only failures of the last 90s, 30m, 1h or 7d.",
+    help="Only failures within this time: 90s, 30m, 1h or 7d.",
 )
 @limit_option(50)
 @json_option

@@ -69,7 +69,10 @@ def graph(
     output: Path | None,
     **options: Any,
 ) -> None:
-    """Draw a DAG, or a run with the state of each task. No task is run. A DAG needs no Redis."""
+    """Draw a DAG, or a run with the state of each task.
+
+    No task runs. Only drawing a run needs Redis.
+    """
     form = form or _form_of(output)
     if (spec is None) == (run_id is None):
         raise click.UsageError("Name either a DAG, or a run with --run.")
@@ -79,7 +82,7 @@ def graph(
         return
     if any(value is not None for value in options.values()):
         raise click.UsageError(
-            "A DAG is drawn without Redis: use the Redis options with --run only."
+            "A DAG is drawn without Redis. Use the Redis options only with --run."
         )
     dag = _load(str(spec))
     _put(_DRAWINGS[form](dag), output)

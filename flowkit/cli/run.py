@@ -95,9 +95,9 @@ class Order:
 def run(ctx: click.Context, /, as_json: bool, quiet: bool, **options: Any) -> None:
     """Run a DAG with its own scheduler and workers, and show the results.
 
-    Without a Redis URL, the store is in memory and ends with the command. With one, the run gets
-    its own namespace unless --namespace or the URL names one. That namespace is deleted when the
-    run succeeds; otherwise it is kept for --resume. Of several URLs, only the first is used.
+    Without a Redis URL, the store is in memory and ends with the command. With a URL, the run
+    gets its own namespace unless --namespace or the URL names one. The namespace is deleted if the
+    run succeeds, and kept for --resume otherwise. Of several URLs, only the first is used.
     """
     from .display import make_display
     from .watch import signals_raise
@@ -123,7 +123,7 @@ def _order(options: dict[str, Any]) -> Order:
     if resume is not None and settings.redis_url is None:
         raise click.UsageError("--resume needs --redis: the embedded store ends with its run.")
     if resume is not None and params:
-        raise click.UsageError("--resume keeps the run's parameters: leave -p out.")
+        raise click.UsageError("--resume keeps the run's parameters: omit -p.")
     run_id = new_run_id() if resume is None else resume
     app, dag = load_dag(options["spec"])
     return Order(

@@ -220,7 +220,7 @@ class Client:
         raise RunNotFound(
             run_id,
             f"there is no run {run_id!r} in any of the {len(places)} shards: check the id with "
-            "'flowkit ls'; a run's data is deleted when its TTL is over",
+            "'flowkit ls'; a run's data is deleted when its TTL expires",
         )
 
     def wait_all(self, runs: Iterable[RunHandle], timeout: float | None = None) -> list[RunState]:
@@ -267,7 +267,7 @@ class Client:
         """Return the tasks that failed for good on workers, the newest failure first.
 
         ``dag``: only tasks of DAGs with this name. ``since``: only failures of the last ``since``
-        seconds. Tasks are listed until the TTL of their run is over, at most 10,000 per shard.
+        seconds. Tasks are listed until the TTL of their run expires, at most 10,000 per shard.
         ``damaged`` of the list has the entries that cannot be read. Raises TypeError, ValueError
         for invalid arguments.
         """

@@ -165,7 +165,7 @@ class RunHandle:
             raise RunLost(
                 self.run_id,
                 f"run {self.run_id!r} was accepted and is no longer in Redis: its data was lost or "
-                "deleted, or it ended and its TTL is over. Submit it again, and check the "
+                "deleted, or it ended and its TTL has expired. Submit it again, and check the "
                 "persistence of the server",
             ) from None
 

@@ -186,7 +186,7 @@ class ShardConnection:
 def _damaged(run_id: str, problem: str) -> RunDamaged:
     return RunDamaged(
         run_id,
-        f"run {run_id!r} is damaged in Redis: {problem}. Submit it anew under another id, and see "
+        f"run {run_id!r} is damaged in Redis: {problem}. Submit it again under another id, and see "
         f"who else can write to that Redis: {page(SECURE_REDIS)}",
     )
 

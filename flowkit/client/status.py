@@ -228,7 +228,7 @@ def _put_off(dag: CompiledDAG, records: list[TaskRecord]) -> str:
     for task, record in enumerate(records):
         if record.spent.put_off and record.state in (TaskState.WAITING, TaskState.QUEUED):
             return (
-                f"Task {dag.graph.names[task]!r} is put off: no worker that took it knows "
+                f"Task {dag.graph.names[task]!r} is put off: no worker that claimed it knows "
                 f"{dag.ref(task)!r}. Start a worker whose --app imports the module that defines it."
             )
     return ""

@@ -1,6 +1,6 @@
 """Shards: several namespaces, on one or more servers, that share the runs.
 
-A list of shards is written as URLs separated by blanks. The fragment of a URL names the namespace,
+A list of shards is written as URLs separated by spaces. The fragment of a URL names the namespace,
 as in ``redis://host:6379/0#etl-1``; without a fragment it is that of the settings. A shard is
 identified by its position in the list: run ids are distributed over positions (``rendezvous``), so
 all processes must have the same list in the same order (``protocol/layouts.py`` checks that).
@@ -52,7 +52,7 @@ def list_problem(urls: str) -> str | None:
     for number, part in enumerate(parts, 1):
         problem = url_problem(without_namespace(part)[0])
         if problem:
-            return f"of its {len(parts)} parts between blanks, part {number} is no URL: {problem}"
+            return f"part {number} of {len(parts)}, separated by spaces, is not a URL: {problem}"
     return None
 
 

@@ -78,16 +78,16 @@ def daemon_options(command: _F) -> _F:
         "--redis-patched",
         is_flag=True,
         default=None,
-        help="Do not warn about the version of Redis: its distribution has patched it "
+        help="Do not warn about the version of Redis, because its distribution has patched it "
         "[FLOWKIT_REDIS_PATCHED].",
     )(command)
     command = click.option(
-        "--log-json", is_flag=True, default=None, help="Write log lines as JSON."
+        "--log-json", is_flag=True, default=None, help="Write log lines as JSON [FLOWKIT_LOG_JSON]."
     )(command)
     command = click.option(
         "--log-level",
         type=click.Choice(_LEVELS, case_sensitive=False),
-        help="Minimum level to log.",
+        help="Minimum level to log [FLOWKIT_LOG_LEVEL; default: INFO].",
     )(command)
     return redis_options(command)
 

@@ -63,5 +63,5 @@ class OutageLog:
             seconds = round(self._monotonic() - self._since, 1)
             self._since = None
             self._logged.clear()
-        message, who = f"Redis is there after {seconds} s", {self._role: self._who()}
+        message, who = f"Redis answers again after {seconds} s", {self._role: self._who()}
         self._log.event(LogLevel.SYSTEM, "redis_back", message, duration=seconds, **who)

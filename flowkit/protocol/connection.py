@@ -111,7 +111,7 @@ def new_connection(url: str, *, name: str, read_timeout: float) -> Any:
         return _with_socket_of_ours(pool.make_connection())
     except (ValueError, TypeError) as error:
         why = option_problem(url, error)
-        raise BadRedisURL(f"{redact_url(url)!r} is no Redis URL: {why}") from None
+        raise BadRedisURL(f"{redact_url(url)!r} is not a Redis URL: {why}") from None
 
 
 def _with_socket_of_ours(connection: Any) -> Any:

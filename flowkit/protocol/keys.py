@@ -37,7 +37,8 @@ class Keys:
         """Raises ValueError for an invalid namespace."""
         if not NAMESPACE.fullmatch(namespace):
             raise ValueError(
-                f"{namespace!r} is no namespace: use 1 to 64 letters, digits, '_', '-' or '.'"
+                f"{namespace!r} is not a valid namespace: use 1 to 64 letters, digits, '_', '-' "
+                "or '.'"
             )
         self.namespace = namespace
         self.prefix = "{" + namespace + "}:"

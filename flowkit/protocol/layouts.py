@@ -43,7 +43,7 @@ def wrong_shards(url: str, namespace: str, layout: str, said: str) -> str:
     """Return the message for a shard that is ``layout`` in the list, but ``said`` in Redis."""
     return (
         f"the list of Redis URLs makes {redact_url(url)} (namespace {namespace!r}) shard {layout}, "
-        f"and its schedulers made it shard {said} (position/number of shards, counted from 0). "
+        f"but its schedulers made it shard {said} (position/number of shards, counted from 0). "
         "Clients, workers and schedulers need the same URLs in the same order: give this process "
         "the list of the others, in FLOWKIT_REDIS_URL, --redis or redis-url. To append a shard, "
         "stop all schedulers before you start them with the longer list. To undo a wrong list, "

@@ -85,7 +85,7 @@ class LeaseStore(Store):
 
     def lost(self, term: int) -> LeaseLost:
         """Return the error for a scheduler that has acted in a past term."""
-        return LeaseLost(f"scheduler {self.scheduler} does not lead any more (term {term})")
+        return LeaseLost(f"scheduler {self.scheduler} no longer leads (term {term})")
 
     def _fenced(self, name: str, *args: object) -> list[Any]:
         reply = self._script(name, self.scheduler, self.term, *args)

@@ -64,7 +64,7 @@ class Spent:
         """Decode the text. Raises ValueError."""
         match = _SPENT.fullmatch(text)
         if match is None or len(set(match[4])) < len(match[4]):
-            raise ValueError(f"{text!r} does not say what a task has spent")
+            raise ValueError(f"{text!r} is not a valid record of what a task has spent")
         deaths, base, put_off, flags = match.groups()
         return cls(int(deaths or 0), int(base or 0), int(put_off or 0), _flags_in(flags))
 

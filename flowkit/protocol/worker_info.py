@@ -50,20 +50,20 @@ def _text(about: Mapping[object, object], name: str) -> str:
     value = about.get(name, "")
     if isinstance(value, str) and len(value) <= MAX_ABOUT_TEXT:
         return value
-    raise ValueError(f"its {name} is no text, or too long")
+    raise ValueError(f"its {name} is not text, or is too long")
 
 
 def _count(about: Mapping[object, object], name: str) -> int:
     value = about.get(name, 0)
     if type(value) is int and 0 <= value < 2**32:
         return value
-    raise ValueError(f"its {name} is no number, or too large")
+    raise ValueError(f"its {name} is not a number, or is too large")
 
 
 def _queues(about: Mapping[object, object]) -> tuple[str, ...]:
     value = about.get("queues", [])
     if not isinstance(value, list) or len(value) > MAX_QUEUES:
-        raise ValueError("its queues are no list, or too many")
+        raise ValueError("its queues are not a list, or are too many")
     if not all(isinstance(queue, str) and len(queue) <= MAX_ABOUT_TEXT for queue in value):
-        raise ValueError("a name among its queues is no text, or too long")
+        raise ValueError("a name among its queues is not text, or is too long")
     return tuple(value)

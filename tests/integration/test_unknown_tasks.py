@@ -47,7 +47,9 @@ def test_a_task_that_another_worker_has_is_done_by_it(system: System) -> None:
         run = client.submit(one_task())
         ignorant.says("Task put off: quick")
         wait_until("it waits", lambda: records(run)["quick"].state is TaskState.WAITING)
-        assert "Task 'quick' is put off: no worker that took it knows" in run.status().waiting_for
+        assert (
+            "Task 'quick' is put off: no worker that claimed it knows" in run.status().waiting_for
+        )
         system.worker("--processes", "3")
         assert run.wait_results(30) == {"quick": 0}
         known = check_executions(system, run)

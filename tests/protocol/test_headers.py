@@ -219,7 +219,7 @@ def test_other_run_ids_are_allowed(good: str) -> None:
 
 @pytest.mark.parametrize("bad", ["", "a:b", "a{b}", "x" * 65, "ä"])
 def test_a_bad_namespace_is_refused(bad: str) -> None:
-    with pytest.raises(ValueError, match="is no namespace: use 1 to 64 letters"):
+    with pytest.raises(ValueError, match="is not a valid namespace: use 1 to 64 letters"):
         Keys(bad)
 
 

@@ -189,7 +189,7 @@ class TestWhoMayReap:
         world.link.call("ZADD", world.keys.workers(), world.now, "W")
         before = world.dump()
         world.scheduler.term = 7
-        with pytest.raises(LeaseLost, match=r"scheduler s1 does not lead any more \(term 7\)"):
+        with pytest.raises(LeaseLost, match=r"scheduler s1 no longer leads \(term 7\)"):
             world.scheduler.reap("W.0", MOST, b"")
         assert world.dump() == before
 

@@ -181,10 +181,10 @@ def test_each_form(text: str, spent: Spent) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_other_forms_are_refused_and_those_of_a_claim_are_marked(text: str) -> None:
-    with pytest.raises(ValueError, match="does not say what a task has spent"):
+    with pytest.raises(ValueError, match="is not a valid record of what a task has spent"):
         Spent.decode(text)
     claimed = Spent.of_claim(text)
-    assert "does not say what a task has spent" in claimed.damage
+    assert "is not a valid record of what a task has spent" in claimed.damage
     assert replace(claimed, flags=frozenset(), damage="") == UNSPENT
 
 

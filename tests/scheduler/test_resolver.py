@@ -148,7 +148,7 @@ def test_a_deposed_scheduler_writes_nothing(stage: Stage) -> None:
     stage.resolver("s2")
     stage.submit(dag_of("a"))
     before = stage.dump()
-    with pytest.raises(LeaseLost, match="s1 does not lead any more"):
+    with pytest.raises(LeaseLost, match="s1 no longer leads"):
         first.run_once(1)
     assert stage.dump() == before
 

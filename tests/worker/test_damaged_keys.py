@@ -212,7 +212,7 @@ def test_a_reply_for_which_memory_does_not_suffice_is_waited_for_too(
         return "read"
 
     assert trouble.Trouble(outages, pytest.fail).outlast(read) == "read"
-    assert "memory does not suffice" in capfd.readouterr().out
+    assert "not enough memory" in capfd.readouterr().out
 
 
 def test_a_lane_that_winds_up_waits_for_damaged_keys_no_longer(outages: OutageLog) -> None:

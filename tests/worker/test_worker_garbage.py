@@ -197,7 +197,10 @@ def test_no_record_and_no_entry_harms_a_worker(
 
 @pytest.mark.parametrize(
     ("record", "why"),
-    [("0|Q1,,!!,,", "does not say what a task has spent"), ("7|Q1,,0,,", "out of range")],
+    [
+        ("0|Q1,,!!,,", "is not a valid record of what a task has spent"),
+        ("7|Q1,,0,,", "out of range"),
+    ],
 )
 def test_an_attempt_that_makes_no_sense_fails_and_its_lane_lives(
     fake_server: EmbeddedServer, record: str, why: str
