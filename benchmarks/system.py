@@ -110,9 +110,9 @@ class System(Daemons):
         found = {name: psutil.Process(one.pid) for name, one in self._processes.items()}
         parent = found.pop("worker")
         found["worker parent"] = parent
-        # The first of them is the warden, which runs no tasks.
+        # The first of them is the orphan killer, which runs no tasks.
         children = sorted(parent.children(), key=lambda child: (child.create_time(), child.pid))
-        found["worker warden"], *children = children
+        found["worker orphan killer"], *children = children
         for number, child in enumerate(children, 1):
             found[f"worker child {number}"] = child
         return found

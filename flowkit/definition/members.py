@@ -3,7 +3,7 @@
 A DAG is explicit if it had a block, even an empty one, or got tasks by ``add``, by ``tasks=`` or by
 an edge. Then it consists of exactly these tasks. Otherwise it covers all registered tasks that
 belong to no other DAG, looked up each time, and the tasks that their edges mention. This module
-refuses nothing: a DAG that cannot run is refused when it is indexed (layout.py).
+refuses nothing: a DAG that cannot run is refused when it is indexed (indexing.py).
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ from .redis_url import (
     without_namespace,
 )
 
-ALONE = "0/1"  # the layout of the only shard
-_LAYOUT = re.compile(r"([0-9]{1,6})/([0-9]{1,6})/([0-9]{1,6})")
+ALONE = "0/1"  # the position of the only shard
+_SHARD_POSITION = re.compile(r"([0-9]{1,6})/([0-9]{1,6})/([0-9]{1,6})")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -40,17 +40,17 @@ class Shard:
     origin: str = field(default="", compare=False)
 
     @property
-    def layout(self) -> str:
-        """The expected layout of the shard: ``position/count``."""
+    def shard_position(self) -> str:
+        """The expected position of the shard: ``position/count``."""
         return f"{self.position}/{self.count}"
 
     def __repr__(self) -> str:
-        return f"shard {self.layout} ({redact_url(self.url)}, namespace {self.namespace!r})"
+        return f"shard {self.shard_position} ({redact_url(self.url)}, namespace {self.namespace!r})"
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """The stored layout of a shard: its position, the number of shards, and their first number."""
+class ShardPosition:
+    """The stored position of a shard, the number of shards, and their first number."""
 
     position: int
     count: int
@@ -58,18 +58,18 @@ class Layout:
 
     @property
     def place(self) -> str:
-        """The layout without ``first``, as in ``Shard.layout``."""
+        """The position without ``first``, as in ``Shard.shard_position``."""
         return f"{self.position}/{self.count}"
 
 
-def read_layout(stored: bytes) -> Layout | None:
-    """Decode the key ``layout``; None for an impossible layout."""
-    parts = _LAYOUT.fullmatch(text_of(stored))
+def read_shard_position(stored: bytes) -> ShardPosition | None:
+    """Decode the key ``layout``; None for an impossible position."""
+    parts = _SHARD_POSITION.fullmatch(text_of(stored))
     if parts is None:
         return None
-    layout = Layout(*map(int, parts.groups()))
-    fits = layout.position < layout.count and 1 <= layout.first <= layout.count
-    return layout if fits else None
+    read = ShardPosition(*map(int, parts.groups()))
+    fits = read.position < read.count and 1 <= read.first <= read.count
+    return read if fits else None
 
 
 def list_problem(urls: str) -> str | None:
@@ -107,11 +107,12 @@ def shards_of(urls: str, namespace: str, origin: str = "") -> tuple[Shard, ...]:
     return shards
 
 
-def wrong_shards(url: str, namespace: str, layout: str, said: str) -> str:
-    """Return the message for a shard that is ``layout`` in the list, but ``said`` in Redis."""
+def wrong_shards(url: str, namespace: str, shard_position: str, said: str) -> str:
+    """Return the message for a shard that is ``shard_position`` in the list, ``said`` in Redis."""
     return (
-        f"the list of Redis URLs makes {redact_url(url)} (namespace {namespace!r}) shard {layout}, "
-        f"and its schedulers made it shard {said} (position/number of shards, counted from 0). "
+        f"the list of Redis URLs makes {redact_url(url)} (namespace {namespace!r}) shard "
+        f"{shard_position}, and its schedulers made it shard {said} (position/number of shards, "
+        "counted from 0). "
         "Clients, workers and schedulers need the same URLs in the same order: give this process "
         "the list of the others, in FLOWKIT_REDIS_URL, --redis or redis-url. To append a shard, "
         "stop all schedulers before you start them with the longer list. To undo a wrong list, "

@@ -83,7 +83,7 @@ class Faults:
         """Stop one child, parent or scheduler, for less or for longer than its lease."""
         stage = self._stage
         parents = [one.pid for one in (*stage.workers, *stage.schedulers)]
-        pid = stage.random.choice([*parents, *(kid.pid for kid in stage.children())])
+        pid = stage.random.choice([*parents, *(child.pid for child in stage.children())])
         with suppress(ProcessLookupError):
             started = psutil.Process(pid).create_time()
             os.kill(pid, signal.SIGSTOP)

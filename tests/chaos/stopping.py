@@ -54,7 +54,7 @@ def _overtaken(
     first = stage.started(run, "held")
     worker = stage.worker_of(first.pid)
     said = worker.log.count("started in its place")
-    *kids, parent = stop(worker)
+    *children, parent = stop(worker)
     time.sleep(3 * lease)
     second = stage.started(run, "held", 2)
     if is_over:
@@ -62,9 +62,11 @@ def _overtaken(
         stage.end(run, PATIENCE_S)
     stage.system.open_gate(f"{gate}-1")
     # The child goes on alone first, so that its parent cannot end it before it has spoken.
-    for pid in kids:
+    for pid in children:
         os.kill(pid, signal.SIGCONT)
-    wait_until("the stale child has been told", lambda: not any(map(is_alive, kids)), PATIENCE_S)
+    wait_until(
+        "the stale child has been told", lambda: not any(map(is_alive, children)), PATIENCE_S
+    )
     os.kill(parent, signal.SIGCONT)
     wait_until(
         "the worker is another", lambda: worker.log.count("started in its place") > said, PATIENCE_S

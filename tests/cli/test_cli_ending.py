@@ -38,7 +38,7 @@ def test_a_signal_ends_everything(
     assert alive(below) == []
 
 
-def test_ctrl_c_twice_ends_it_at_once(started: Start, apps: Path) -> None:
+def test_ctrl_c_twice_stops_it_immediately(started: Start, apps: Path) -> None:
     process, below = start_slow(started, apps)
     worker = next(one for one in below if "flowkit.worker" in one.cmdline())
     worker.suspend()  # so that an orderly end is out of the question
@@ -64,7 +64,7 @@ def _words(process: psutil.Process) -> list[str]:
         return []
 
 
-def test_kill_nine_ends_everything_a_little_later(started: Start, apps: Path) -> None:
+def test_after_a_kill_everything_ends_soon(started: Start, apps: Path) -> None:
     process, below = start_slow(started, apps)
     process.kill()
     process.wait(timeout=10)

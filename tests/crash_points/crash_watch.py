@@ -39,7 +39,7 @@ class Watched:
 
 
 class Watch:
-    """The runs of one story."""
+    """The runs of one scenario."""
 
     def __init__(self, link: Link, namespace: str, dags: dict[str, CompiledDAG]) -> None:
         self._link = link

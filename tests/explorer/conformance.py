@@ -154,10 +154,10 @@ _LAID_OUT: dict[str, Callable[..., list[Any]]] = {
         *_keys(deaths.executing),
     ],
     "retire": lambda worker, lanes: [worker, *lanes],
-    "acquire_lease": lambda scheduler, lease, shards="", layout="0/1": [
+    "acquire_lease": lambda scheduler, lease, shards="", shard_position="0/1": [
         scheduler,
         lease,
-        layout,
+        shard_position,
         shards,
     ],
     "stop_run": lambda scheduler, term, *args: [scheduler, term, RUN, *args],

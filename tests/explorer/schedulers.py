@@ -38,7 +38,7 @@ def moves(setup: Setup, state: State, at: int) -> Iterator[Move]:
 
     me, keys = state.schedulers[at], state.keys
     if not me.term:
-        yield from _standing_by(setup, state, at)
+        yield from _standby_of(setup, state, at)
     elif me.todo:
         yield from _next_step(setup, state, at)
     else:
@@ -87,7 +87,7 @@ def with_(state: State, at: int, scheduler: Scheduler) -> State:
     return state._replace(schedulers=(*some[:at], scheduler, *some[at + 1 :]))
 
 
-def _standing_by(setup: Setup, state: State, at: int) -> Iterator[Move]:
+def _standby_of(setup: Setup, state: State, at: int) -> Iterator[Move]:
     from .system import LEASE, call_moves
 
     me, leader = state.schedulers[at], state.keys.leader

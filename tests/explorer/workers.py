@@ -138,12 +138,12 @@ def _parent(setup: Setup, state: State, at: int) -> Iterator[Move]:
     for task, attempt in keys.stops_of(lane.name):
         if lane.held and lane.held[0][:2] == (task, attempt):
             call = Call("complete", (lane.name, 0, 0, 1, ((f"{task},{attempt},C", ""),)))
-            behind = _bury(setup, me, lane.held[:1], first=((lane.name, call),))
+            behind = _report_death(setup, me, lane.held[:1], first=((lane.name, call),))
             text = f"ends its child for task {task}, which is cancelled"
             yield step(state, f"worker {me.id}", text, with_(state, at, behind))
 
 
-def _bury(
+def _report_death(
     setup: Setup,
     me: Worker,
     executing: tuple[Held, ...],
@@ -195,7 +195,10 @@ def _child(setup: Setup, state: State, at: int) -> Iterator[Move]:
         from .system import step
 
         yield step(
-            state, f"worker {me.id}", "its child is done", with_(state, at, _bury(setup, me, ()))
+            state,
+            f"worker {me.id}",
+            "its child is done",
+            with_(state, at, _report_death(setup, me, ())),
         )
 
 
@@ -229,7 +232,7 @@ def _exchange(setup: Setup, state: State, at: int, lane: Lane, call: Call) -> It
 
     def after(found: State, reply: Reply) -> State:
         if reply[0] == "UNKNOWN":  # declared dead: the child ends
-            return with_(found, at, _bury(setup, me._replace(lane=lane), ()))
+            return with_(found, at, _report_death(setup, me._replace(lane=lane), ()))
         return behind(found, _heard(lane._replace(again=None), call, reply, found.keys))
 
     yield from call_moves(
@@ -283,10 +286,10 @@ def _faults(setup: Setup, state: State, at: int) -> Iterator[Move]:
         yield fault(state, f"the lease of worker {me.id} runs out", behind, calls)
     if "child" in setup.kinds and me.lane is not None:
         text = f"the child of worker {me.id} dies"
-        yield fault(state, text, with_(state, at, _bury(setup, me, ())))
+        yield fault(state, text, with_(state, at, _report_death(setup, me, ())))
         if me.lane.held and me.lane.again is None:
             text += f" while it executes task {me.lane.held[0][0]}"
-            yield fault(state, text, with_(state, at, _bury(setup, me, me.lane.held[:1])))
+            yield fault(state, text, with_(state, at, _report_death(setup, me, me.lane.held[:1])))
     if "drain" in setup.kinds and not me.draining:
         text = f"worker {me.id} is told to stop"
         yield fault(state, text, with_(state, at, me._replace(draining=True)))

@@ -94,10 +94,10 @@ def leader_for_ever(hand: Hand) -> list[Command]:
 
 
 @kind("layout", Harm.DESTROYS, weight=0.5, remedy=())
-def layout(hand: Hand) -> list[Command]:
+def shard_position(hand: Hand) -> list[Command]:
     """Which of how many shards this is said to be."""
     value: Part = hand.rng.choice(("0/2/1", "1/2/2", "0/1", "0/1/99", "1/0/0", _odd(hand)))
-    return [command("SET", hand.keys.layout(), value)]
+    return [command("SET", hand.keys.shard_position(), value)]
 
 
 @kind("schema", Harm.DESTROYS, weight=0.5, remedy=())

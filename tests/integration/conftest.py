@@ -54,7 +54,9 @@ def frail_system(
 
 
 @pytest.fixture(scope="module")
-def standing(redis_server: RealRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def shared_system(
+    redis_server: RealRedis, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[System]:
     """One scheduler and one worker with two processes, which all tests of a module share."""
     found = System(redis_server.url, f"t-{uuid.uuid4().hex[:10]}", tmp_path_factory.mktemp("up"))
     found.start("--queues", "default")

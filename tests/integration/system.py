@@ -62,7 +62,7 @@ class Process:
         return self.log_path.read_text("utf-8", "replace")
 
     def children(self) -> list[psutil.Process]:
-        """Return the processes of a worker that run tasks: all but its warden, the oldest."""
+        """Return the processes of a worker that run tasks: all but its orphan killer."""
         return sorted(self._below(), key=lambda one: (one.create_time(), one.pid))[1:]
 
     def _below(self) -> list[psutil.Process]:

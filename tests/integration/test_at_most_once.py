@@ -27,7 +27,7 @@ def shop(name: str, charge: app.Any = None) -> DAG:
     return dag
 
 
-def test_a_task_whose_process_is_killed_has_failed_and_says_so(system: System) -> None:
+def test_a_task_whose_process_is_killed_fails_and_says_why(system: System) -> None:
     system.scheduler()
     system.worker("--processes", "1", app=ONCE_APP)
     with system.client() as client:
@@ -45,7 +45,7 @@ def test_a_task_whose_process_is_killed_has_failed_and_says_so(system: System) -
         assert len(system.executions("charge")) == 2
 
 
-def test_a_task_past_its_timeout_has_failed_as_any_other(system: System) -> None:
+def test_a_task_past_its_timeout_fails(system: System) -> None:
     system.scheduler()
     system.worker("--processes", "1", app=ONCE_APP)
     with system.client() as client:
@@ -55,7 +55,7 @@ def test_a_task_past_its_timeout_has_failed_as_any_other(system: System) -> None
     assert len(system.executions("charge")) == 1
 
 
-def test_a_task_that_a_shutdown_cuts_short_is_not_started_again(system: System) -> None:
+def test_a_task_interrupted_by_a_shutdown_is_not_restarted(system: System) -> None:
     system.scheduler()
     first = system.worker("--processes", "1", "--shutdown-timeout", "0.2", app=ONCE_APP)
     with system.client() as client:

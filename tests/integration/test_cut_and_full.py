@@ -82,7 +82,7 @@ def wire(redis_server: RealRedis) -> Iterator[Wire]:
     found.close()
 
 
-def test_what_a_worker_does_while_it_is_cut_off_does_not_count(system: System, wire: Wire) -> None:
+def test_outcomes_of_a_disconnected_worker_do_not_count(system: System, wire: Wire) -> None:
     """Its lease runs out, so another worker makes its task again. The first one comes back with an
     outcome of its own, and only one of the two may be recorded."""
     system.scheduler()
@@ -107,7 +107,9 @@ def test_what_a_worker_does_while_it_is_cut_off_does_not_count(system: System, w
     assert known["held"].attempt == 2
 
 
-def test_a_redis_without_memory_is_waited_for(frail_system: System, own_redis: RealRedis) -> None:
+def test_programs_wait_for_a_redis_without_memory(
+    frail_system: System, own_redis: RealRedis
+) -> None:
     """It refuses every write, and deletes nothing; when it has room again, the run goes on."""
     system = frail_system
     scheduler, worker = system.start("--processes", "2")
@@ -138,7 +140,7 @@ dag.submit(run_id="left-behind").wait()
 """
 
 
-def test_a_client_that_is_killed_leaves_its_run_going(system: System) -> None:
+def test_a_run_continues_after_its_client_is_killed(system: System) -> None:
     system.start("--processes", "1")
     waiting = system.run_program("client", ["-c", WAITING_CLIENT, str(HERE)])
     system.started("held")

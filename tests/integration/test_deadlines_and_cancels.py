@@ -59,7 +59,7 @@ def _is_alive(pid: int) -> bool:
         return False
 
 
-def test_an_async_task_past_its_timeout_is_cancelled_and_its_neighbours_go_on(
+def test_an_async_task_past_its_timeout_is_cancelled_and_its_neighbours_continue(
     system: System,
 ) -> None:
     system.start("--processes", "1")
@@ -117,7 +117,7 @@ def test_short_timeouts_do_not_slow_a_worker_down(system: System) -> None:
 # -- cancels ------------------------------------------------------------------------------------
 
 
-def test_a_cancelled_run_ends_whatever_its_tasks_do(system: System) -> None:
+def test_a_cancelled_run_always_ends(system: System) -> None:
     """One sync and one async task run, one async task refuses, and more are queued behind."""
     system.start("--processes", "1", "--concurrency", "2")
     dag = DAG("cancelled")

@@ -36,7 +36,7 @@ def lay_aside(server: RealRedis, aside: str) -> None:
     shutil.copytree(server.folder, server.folder.with_name(aside))
 
 
-def test_a_run_whose_last_outcomes_are_lost_goes_on_from_what_is_there(
+def test_a_run_whose_last_outcomes_are_lost_continues_from_the_rest(
     frail_system: System, own_redis: RealRedis
 ) -> None:
     """The scheduler went on with what it had in memory: it took for queued what the records said
@@ -58,7 +58,7 @@ def test_a_run_whose_last_outcomes_are_lost_goes_on_from_what_is_there(
     assert [len(system.executions(name)) for name in ("one", "last")] == [2, 2]
 
 
-def test_a_run_that_is_lost_as_a_whole_is_named_in_the_log(
+def test_the_log_names_a_run_that_is_lost_completely(
     frail_system: System, own_redis: RealRedis
 ) -> None:
     system = frail_system

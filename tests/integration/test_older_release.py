@@ -45,7 +45,7 @@ def inherited(system: System, redis_server: RealRedis) -> System:
     return system
 
 
-def test_runs_of_an_older_release_are_looked_at_and_brought_to_their_end(inherited: System) -> None:
+def test_runs_of_an_older_release_are_shown_and_finished(inherited: System) -> None:
     """``middle``'s running task is lost with its worker and made again, ``waiting``'s retry is long
     due; what is done stays as it is."""
     system = inherited

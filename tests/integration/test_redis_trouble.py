@@ -89,7 +89,7 @@ def test_clean_stops_under_dropped_connections_leave_no_claim_behind(
     assert {record.attempt for record in known.values()} == {1}
 
 
-def test_a_crashed_redis_comes_back_and_the_run_goes_on(
+def test_a_run_continues_after_redis_crashes_and_restarts(
     frail_system: System, own_redis: RealRedis
 ) -> None:
     system = frail_system
@@ -150,7 +150,7 @@ def _held() -> DAG:
     return dag
 
 
-def test_a_frozen_redis_is_waited_for(frail_system: System, own_redis: RealRedis) -> None:
+def test_programs_wait_for_a_frozen_redis(frail_system: System, own_redis: RealRedis) -> None:
     """It keeps its connections and answers nothing: the worst kind of outage."""
     system = frail_system
     system.start("--processes", "2")

@@ -30,7 +30,7 @@ def test_a_worker_told_to_stop_under_load_costs_no_attempt(system: System) -> No
     assert {record.attempt for record in known.values()} == {1}
 
 
-def test_what_runs_may_finish_and_what_waits_goes_to_others(system: System) -> None:
+def test_running_tasks_finish_and_waiting_tasks_go_to_other_workers(system: System) -> None:
     system.scheduler()
     worker = system.worker("--processes", "1", "--concurrency", "1")
     dag = DAG("grace")
@@ -51,7 +51,7 @@ def test_what_runs_may_finish_and_what_waits_goes_to_others(system: System) -> N
     assert {record.attempt for record in known.values()} == {1}
 
 
-def test_what_does_not_finish_in_time_is_given_back_without_blame(system: System) -> None:
+def test_unfinished_tasks_are_returned_without_blame(system: System) -> None:
     system.scheduler()
     worker = system.worker("--processes", "1", "--shutdown-timeout", "0.3")
     dag = DAG("late")
@@ -71,7 +71,7 @@ def test_what_does_not_finish_in_time_is_given_back_without_blame(system: System
     assert not any(record.spent.deaths or record.spent.suspect for record in known.values())
 
 
-def test_a_second_signal_ends_a_worker_at_once(system: System) -> None:
+def test_a_second_signal_stops_a_worker_immediately(system: System) -> None:
     system.scheduler()
     worker = system.worker("--processes", "1", "--shutdown-timeout", "300")
     dag = DAG("stuck")

@@ -33,7 +33,7 @@ def waiting(name: str) -> DAG:
 
 
 @pytest.mark.parametrize("ailment", AILMENTS, ids=lambda one: one.name)
-def test_a_redis_that_refuses_writes_is_waited_for(
+def test_programs_wait_for_a_redis_that_refuses_writes(
     frail_system: System, own_redis: RealRedis, ailment: Ailment
 ) -> None:
     system = frail_system
@@ -63,7 +63,7 @@ def test_a_redis_that_refuses_writes_is_waited_for(
     assert all(daemon.popen.poll() is None for daemon in daemons)
 
 
-def test_a_policy_that_evicts_is_said_while_runs_go_on(
+def test_an_evicting_policy_is_reported_while_runs_continue(
     frail_system: System, own_redis: RealRedis
 ) -> None:
     """Running daemons go on and the leader says so; whoever starts then is refused."""

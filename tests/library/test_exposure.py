@@ -57,7 +57,7 @@ class OldServer:
 
 
 @pytest.mark.parametrize("patched", [False, True])
-def test_a_version_is_warned_of_unless_it_is_known_to_be_patched(
+def test_a_version_is_warned_about_unless_marked_as_patched(
     patched: bool, capfd: pytest.CaptureFixture[str]
 ) -> None:
     server: Any = OldServer()

@@ -54,7 +54,7 @@ def test_a_cell_run_again_replaces_its_tasks_and_their_edges(cell):
     assert DAG().run() == {"a": 2, "b": 2}
 
 
-def test_the_very_same_cell_run_again_does_not_double_anything(cell):
+def test_an_unchanged_cell_run_again_duplicates_nothing(cell):
     for _ in range(3):
         cell(PIPELINE.replace("NUMBER", "1"))
     assert (names(), edges()) == (["a", "b"], ["ab"])
@@ -180,7 +180,7 @@ def test_a_reloaded_module_replaces_its_tasks_wherever_they_stand(tmp_path, monk
     assert DAG().run() == {"load": "two"}
 
 
-def test_a_list_of_tasks_that_somebody_changed_is_no_obstacle(cell):
+def test_a_modified_list_of_tasks_still_works(cell):
     cell(PIPELINE.replace("NUMBER", "1"))
     Task._all_tasks.insert(0, Task._all_tasks.pop())
     cell(PIPELINE.replace("NUMBER", "2"))

@@ -225,7 +225,7 @@ def test_a_class_is_found_only_while_its_module_is_loaded(monkeypatch: pytest.Mo
     assert "the class 'other_module:Made' is not loaded" in broken(data)
 
 
-def test_lenient_reading_shows_what_it_cannot_rebuild() -> None:
+def test_lenient_reading_shows_values_that_it_cannot_rebuild() -> None:
     data = raw(
         [
             head(

@@ -126,7 +126,7 @@ def test_each_part_of_a_record_has_a_limit(largest: str, beyond: str) -> None:
 
 
 @given(st.text(max_size=20) | st.text("0123456789/*!?+~=", max_size=12))
-def test_any_text_is_what_was_spent_or_refused(text: str) -> None:
+def test_any_text_is_a_valid_count_or_refused(text: str) -> None:
     with suppress(ValueError):
         assert Spent.parse(text).failures(1) <= 1
 
@@ -147,7 +147,7 @@ class TestErrors:
         assert " more … " in found.message
         assert found.traceback.endswith("end")
 
-    def test_text_that_is_no_unicode_does_not_stop_it(self) -> None:
+    def test_invalid_unicode_does_not_stop_it(self) -> None:
         found = ErrorInfo.unpack(ErrorInfo("E", "bad \ud800 surrogate").pack())
         assert found.type == "E"
         assert found.message.startswith("bad ")
@@ -157,11 +157,11 @@ class TestErrors:
         found = ErrorInfo.unpack(data)
         assert all(isinstance(part, str) for part in (found.type, found.message, found.traceback))
 
-    def test_a_stored_error_larger_than_any_is_not_unpacked(self) -> None:
+    def test_an_oversized_stored_error_is_not_unpacked(self) -> None:
         assert ErrorInfo.unpack(msgpack.packb(["E", "x" * 300_000, ""])).type == "Unreadable"
         found = ErrorInfo.unpack(msgpack.packb(["E", "x" * 200_000, ""]))
         assert (found.type, len(found.message) <= MAX_MESSAGE) == ("E", True)
 
     @pytest.mark.parametrize("data", [b"", b"\xc1", msgpack.packb([1, 2]), msgpack.packb(None)])
-    def test_anything_else_says_that_it_cannot_be_read(self, data: bytes) -> None:
+    def test_other_bytes_are_reported_as_unreadable(self, data: bytes) -> None:
         assert ErrorInfo.unpack(data) == ErrorInfo("Unreadable", "the stored error cannot be read")

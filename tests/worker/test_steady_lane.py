@@ -95,7 +95,7 @@ def test_a_part_that_exits_fails_its_attempt_and_no_other(
     assert f"task_name={exits.__name__}" in capfd.readouterr().out
 
 
-def test_a_task_that_stops_the_loop_goes_on(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_task_that_stops_the_loop_continues(capfd: pytest.CaptureFixture[str]) -> None:
     @task
     async def stops() -> str:
         asyncio.get_running_loop().stop()
@@ -110,7 +110,7 @@ def test_a_task_that_stops_the_loop_goes_on(capfd: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize("method", ["prepare", "succeeded", "cancelled"])
-def test_whatever_raises_around_a_coroutine_the_attempt_has_an_outcome(
+def test_an_error_around_a_coroutine_still_gives_an_outcome(
     monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     """It once ran for ever, in a slot that was never free again."""
@@ -131,7 +131,7 @@ def test_whatever_raises_around_a_coroutine_the_attempt_has_an_outcome(
     rig.finish()
 
 
-def test_a_task_factory_that_raises_fails_the_attempts_that_come_after_it() -> None:
+def test_a_failing_task_factory_fails_later_attempts() -> None:
     """Their outcomes were lost with the callback that could not make an asyncio task."""
 
     def refuses(*args: object, **kwargs: object) -> None:
