@@ -20,7 +20,7 @@ from types import TracebackType
 import psutil
 from helpers import dump, wait_until
 from real_redis import RealRedis
-from system import Process, System, records
+from real_system import Process, System, records
 
 from flowkit import Client, RunHandle
 from flowkit.core.states import TASK_OVER, TaskState

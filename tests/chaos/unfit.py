@@ -16,8 +16,8 @@ import ailing_redis
 import psutil
 from ailing_redis import AILMENTS, EVICTING, KEEPING, REPLICA, Ailment
 from helpers import wait_until
+from real_system import Process
 from secured import replica_of
-from system import Process
 
 from flowkit import Client, RunHandle
 from flowkit.exceptions import FlowkitError, RedisUnavailable

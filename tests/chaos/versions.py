@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-from system import Process
+from real_system import Process
 
 from flowkit import RunHandle
 

@@ -25,8 +25,8 @@ from crash_program import NOTE
 from crash_scenarios import SCENARIOS, Scenario
 from crash_seam import OF_LANES, Fault, Kind
 from helpers import literally
+from real_system import STARTED, Process, System, records
 from schema import violations
-from system import STARTED, Process, System, records
 
 from flowkit import RunHandle
 from flowkit.core.states import RUN_OVER

@@ -23,7 +23,8 @@ from flowkit.scheduler.resolver import Resolver
 from .model import DIGEST, LIST, RUN, TTL_MS, Keys, render
 from .pieces import Call, Reply
 from .schedulers import moves as scheduler_moves
-from .system import Move, Setup, State, first, moves
+from .state import Move, Setup, State
+from .system import first, moves
 
 START = 1_000_000
 WEIGHTS = {"": 1.0, "client": 0.1, "fault": 0.02}

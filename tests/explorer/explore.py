@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 
 from .canonical import canonical
 from .safety import broken_by
-from .system import Setup, State, begin, moves
+from .state import Setup, State
+from .system import begin, moves
 
 
 @dataclass

@@ -12,7 +12,7 @@ from flowkit.core.triggers import GOES_ON, Trigger
 
 from .model import OVER, Keys
 from .pieces import REMEMBERED
-from .system import Move, Setup, State
+from .state import Move, Setup, State
 
 WELL = frozenset("SK")
 Rule = Callable[[Setup, Keys], str | None]

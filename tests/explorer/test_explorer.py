@@ -12,7 +12,7 @@ from .explore import Search
 from .model import Draft
 from .pieces import Reply
 from .setups import setup
-from .system import Setup
+from .state import Setup
 
 SYSTEMS = {
     "a diamond, one fault": setup("diamond", faults=1),

@@ -8,46 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
 
 from flowkit.protocol.records import Spent
 
 from .model import LIST, RUN, Keys
 from .pieces import Call, Deaths, Reply
-
-if TYPE_CHECKING:
-    from .system import Move, Setup, State
-
-Held = tuple[int, int, str]  # task, attempt, spent
-
-
-class Lane(NamedTuple):
-    """A child's lane. ``call``: its last call number; ``again``: a call whose reply was lost."""
-
-    name: str
-    call: int = 0
-    held: tuple[Held, ...] = ()
-    again: Call | None = None
-
-
-class Worker(NamedTuple):
-    """One incarnation. ``reports``: (lane, call) of dead children, in order; ``children``: how
-    many it has had."""
-
-    id: str
-    enlisted: bool = False
-    lane: Lane | None = None
-    children: int = 0
-    reports: tuple[tuple[str, Call], ...] = ()
-    draining: bool = False
-
-    def lanes(self) -> tuple[str, ...]:
-        """Return the lanes that a heartbeat names: of the living, and of the dead not reported."""
-        living = (self.lane.name,) if self.lane else ()
-        return tuple(dict.fromkeys([*living, *(lane for lane, _ in self.reports)]))
-
-    def successor(self) -> Worker:
-        return Worker(f"{self.id[0]}{int(self.id[1:]) + 1}")
+from .state import Held, Lane, Move, Setup, State, Worker
+from .steps import LEASE, call_moves, fault, lapse, step
 
 
 def moves(setup: Setup, state: State, at: int) -> Iterator[Move]:
@@ -79,8 +46,6 @@ def _beat(
     setup: Setup, state: State, at: int, about: str, lanes: tuple[str, ...], fork: str = ""
 ) -> Iterator[Move]:
     """Yield a heartbeat; a worker that was declared dead starts over as another."""
-    from .system import LEASE, call_moves
-
     me = state.workers[at]
 
     def after(found: State, reply: Reply) -> State:
@@ -96,8 +61,6 @@ def _beat(
 
 
 def _report(setup: Setup, state: State, at: int) -> Iterator[Move]:
-    from .system import call_moves
-
     me = state.workers[at]
     yield from call_moves(
         setup,
@@ -110,8 +73,6 @@ def _report(setup: Setup, state: State, at: int) -> Iterator[Move]:
 
 def _without_child(setup: Setup, state: State, at: int) -> Iterator[Move]:
     """Start a child, or retire."""
-    from .system import call_moves
-
     me = state.workers[at]
     if not me.draining:
         lane = f"{me.id}.{me.children}"
@@ -128,8 +89,6 @@ def _without_child(setup: Setup, state: State, at: int) -> Iterator[Move]:
 
 def _parent(setup: Setup, state: State, at: int) -> Iterator[Move]:
     """Renew a lease that ran out, or hear what is to be stopped and end the child for it."""
-    from .system import step
-
     me, keys = state.workers[at], state.keys
     lane, lease = me.lane, keys.lease(me.id)
     assert lane is not None
@@ -192,8 +151,6 @@ def _child(setup: Setup, state: State, at: int) -> Iterator[Move]:
         call = Call("release", (lane.name, "", tuple(one[0] for one in unstarted)))
         yield from _exchange(setup, state, at, lane, call)
     if me.draining and not lane.held:
-        from .system import step
-
         yield step(
             state,
             f"worker {me.id}",
@@ -220,8 +177,6 @@ def _ends(setup: Setup, state: State, lane: str, held: Held) -> list[tuple[str, 
 
 def _exchange(setup: Setup, state: State, at: int, lane: Lane, call: Call) -> Iterator[Move]:
     """Yield a call of a lane, under the number that ``lane`` has taken for it."""
-    from .system import call_moves
-
     me = state.workers[at]
 
     def behind(found: State, its: Lane) -> State:
@@ -271,8 +226,6 @@ def _heard(lane: Lane, call: Call, reply: Reply, keys: Keys) -> Lane:
 
 
 def _faults(setup: Setup, state: State, at: int) -> Iterator[Move]:
-    from .system import fault, lapse
-
     me, keys = state.workers[at], state.keys
     lease = keys.lease(me.id)
     alive = lease is not None and lease > keys.now

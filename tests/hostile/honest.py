@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import hostile_app as app
-from system import System
+from real_system import System
 
 from flowkit import Client, RunHandle
 from flowkit.exceptions import FlowkitError, TaskExecutionError, WaitTimeout

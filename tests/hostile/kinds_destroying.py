@@ -12,8 +12,8 @@ from .actions import Command, Harm
 from .hand import Hand, Part, command, kind
 
 SHARED = (
-    "cursor", "leader", "layout", "standby", "schema", "events", "workers", "active", "runs",
-    "delayed", "levels", "graphs", "dead", "quarantine",
+    "cursor", "leader", "shard_position", "standby", "schema", "events", "workers", "active",
+    "runs", "delayed", "levels", "graphs", "dead", "quarantine",
 )  # fmt: skip
 FUTURE_STEP = "18446744073709551614"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from real_redis import RealRedis
-from system import System
+from real_system import System
 
 _SYSTEMS = pytest.StashKey[list[System]]()
 

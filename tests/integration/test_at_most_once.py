@@ -12,7 +12,7 @@ from pathlib import Path
 import once_app as app
 import pytest
 from helpers import wait_until
-from system import System, records
+from real_system import System, records
 
 from flowkit import DAG, RunHandle, TaskExecutionError
 from flowkit.core.states import TaskState

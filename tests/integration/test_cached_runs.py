@@ -8,7 +8,7 @@ from pathlib import Path
 
 import fault_app as app
 import pytest
-from system import System, check_executions, records
+from real_system import System, check_executions, records
 
 from flowkit import DAG, RunHandle
 from flowkit.core.states import RunState

@@ -11,7 +11,7 @@ import fault_app as app
 import pytest
 from helpers import wait_until
 from real_redis import RealRedis
-from system import HERE, System, check_executions
+from real_system import HERE, System, check_executions
 
 from flowkit import DAG
 from flowkit.core.states import RunState, TaskState

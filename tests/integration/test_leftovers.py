@@ -8,7 +8,7 @@ import fault_app as app
 import pytest
 import redis
 from helpers import wait_until
-from system import System, check_executions, records
+from real_system import System, check_executions, records
 
 from flowkit import DAG, TaskExecutionError
 from flowkit.core.states import RunState, TaskState

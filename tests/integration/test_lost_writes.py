@@ -8,7 +8,7 @@ import fault_app as app
 import pytest
 from helpers import wait_until
 from real_redis import RealRedis
-from system import System, records
+from real_system import System, records
 
 from flowkit import DAG
 from flowkit.core.states import RunState, TaskState

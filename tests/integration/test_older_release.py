@@ -8,7 +8,7 @@ import older_namespace
 import pytest
 import redis
 from real_redis import RealRedis
-from system import System, records
+from real_system import System, records
 
 from flowkit import TaskExecutionError
 from flowkit.core.states import RunState, TaskState

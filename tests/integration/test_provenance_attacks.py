@@ -8,7 +8,7 @@ from pathlib import Path
 import fault_app as app
 import pytest
 import redis
-from system import System
+from real_system import System
 
 from flowkit import DAG
 from flowkit.codec.packing import BrokenValue, pack

@@ -15,8 +15,8 @@ import redis
 from helpers import wait_until
 from pipeline import pipeline
 from real_redis import RealRedis
+from real_system import System
 from secured import command_lines
-from system import System
 
 from flowkit.daemon.exposure import vulnerable_version
 

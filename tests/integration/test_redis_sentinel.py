@@ -12,9 +12,9 @@ import pytest
 from helpers import free_port, wait_until
 from pipeline import went_well
 from real_redis import RealRedis
+from real_system import System
 from secured import Certificates, Sentinel, has_copied, replica_of, speaks_tls
 from sentinel import NamesMaster
-from system import System
 
 from flowkit import DAG
 from flowkit.exceptions import RedisUnavailable

@@ -12,7 +12,7 @@ import pytest
 import redis
 from helpers import free_port, wait_until
 from real_redis import RealRedis
-from system import Process, System, check_executions
+from real_system import Process, System, check_executions
 
 from flowkit import DAG, Client, FlowkitError, RunHandle
 from flowkit.core.states import RunState

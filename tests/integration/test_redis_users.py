@@ -22,7 +22,7 @@ import redis
 from helpers import raw_connection
 from pipeline import pipeline, went_well
 from real_redis import RealRedis, executables
-from system import System
+from real_system import System
 
 from flowkit import DAG, Client
 from flowkit.exceptions import NotPermitted

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import fault_app as app
 import pytest
 from real_redis import RealRedis
-from system import APP, System
+from real_system import APP, System
 
 from flowkit import DAG, Client, task
 from flowkit.exceptions import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fault_app as app
 from helpers import wait_until
-from system import Process, System, check_executions
+from real_system import Process, System, check_executions
 
 from flowkit import DAG
 from flowkit.core.states import RunState, TaskState

@@ -11,8 +11,8 @@ import fault_app as app
 import psutil
 import pytest
 from helpers import wait_until
+from real_system import check_executions
 from shards import Shards, all_gone, crews, ids_on, kill_machine, running_shards
-from system import check_executions
 
 from flowkit import DAG
 from flowkit.core.states import RunState

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fault_app as app
 import psutil
 from helpers import wait_until
-from system import System, check_executions
+from real_system import System, check_executions
 
 from flowkit import DAG
 from flowkit.core.states import RunState, TaskState

@@ -14,7 +14,7 @@ from typing import Any
 import fault_app as app
 import pytest
 from real_redis import RealRedis
-from system import System
+from real_system import System
 
 from flowkit import DAG, Client
 from flowkit.core.states import RunState

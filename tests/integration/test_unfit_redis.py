@@ -11,7 +11,7 @@ import fault_app as app
 import pytest
 from ailing_redis import AILMENTS, EVICTING, KEEPING, Ailment
 from real_redis import RealRedis
-from system import System, check_executions
+from real_system import System, check_executions
 
 from flowkit import DAG, Client
 from flowkit.core.states import RunState

@@ -7,7 +7,7 @@ import time
 import fault_app as app
 import pytest
 from helpers import wait_until
-from system import System, check_executions, records
+from real_system import System, check_executions, records
 
 from flowkit import DAG, RunHandle, TaskExecutionError
 from flowkit.core.states import TaskState

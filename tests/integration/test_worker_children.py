@@ -10,7 +10,7 @@ import child_app as app
 import psutil
 import pytest
 from helpers import wait_until
-from system import System, check_executions
+from real_system import System, check_executions
 
 from flowkit import DAG, TaskExecutionError
 from flowkit.core.states import RunState, TaskState

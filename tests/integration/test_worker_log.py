@@ -8,7 +8,7 @@ from typing import Any
 
 import talking_app
 from helpers import wait_until
-from system import HERE, Process, System
+from real_system import HERE, Process, System
 
 from flowkit import DAG, RunHandle, Task
 

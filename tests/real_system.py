@@ -28,7 +28,7 @@ from flowkit.protocol.records import TaskRecord
 from flowkit.settings import Settings
 from flowkit.worker.daemon import SAME_REQUEST_S
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent / "integration"
 APP = str(HERE / "fault_app.py")
 OTHER_APP = str(HERE / "other_app.py")
 LONG_LEASE = 300.0  # what is done sooner cannot have waited for a lease
