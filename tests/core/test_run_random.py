@@ -365,7 +365,7 @@ def play(data: st.DataObject) -> None:
     env.judge()
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(st.data())
 def test_a_random_run_always_ends_correctly(data: st.DataObject) -> None:
     play(data)

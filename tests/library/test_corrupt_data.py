@@ -19,6 +19,13 @@ def planted(server_url: str) -> Iterator[CorruptNamespace]:
         yield planted
 
 
+@pytest.fixture(scope="module")
+def altered(server_url: str) -> Iterator[CorruptNamespace]:
+    """Another one, of which tests replace single keys: no test may rely on what it leaves."""
+    with corrupt_namespace(server_url) as planted:
+        yield planted
+
+
 @pytest.fixture
 def client(planted: CorruptNamespace) -> Iterator[Client]:
     with Client.connect(planted.url, planted.namespace) as client:
@@ -153,29 +160,28 @@ def test_garbage_is_not_a_leader(client: Client) -> None:
 
 
 @pytest.mark.parametrize("lease", ["", "x", "s,1,", "s,1,soon", "s,1," + "9" * 5000])
-def test_an_unreadable_lease_is_not_a_leader(server_url: str, lease: str) -> None:
-    with corrupt_namespace(server_url) as planted:
-        planted.server.set(planted.keys.leader(), lease)
-        with (
-            Client.connect(planted.url, planted.namespace) as client,
-            client.shards[0].store() as store,
-            pytest.raises(UnhealthyError),
-        ):
-            check_scheduler(store)
+def test_an_unreadable_lease_is_not_a_leader(altered: CorruptNamespace, lease: str) -> None:
+    altered.server.delete(altered.keys.leader())
+    altered.server.set(altered.keys.leader(), lease)
+    with (
+        Client.connect(altered.url, altered.namespace) as client,
+        client.shards[0].store() as store,
+        pytest.raises(UnhealthyError),
+    ):
+        check_scheduler(store)
 
 
 @pytest.mark.parametrize("key", ["runs", "dead", "workers"])
-def test_a_list_of_another_type_is_named(server_url: str, key: str) -> None:
-    with corrupt_namespace(server_url) as planted:
-        name = getattr(planted.keys, key)()
-        planted.server.delete(name)
-        planted.server.rpush(name, "x")
-        with Client.connect(planted.url, planted.namespace) as client:
-            if key == "workers":
-                assert [worker.name for worker in client.workers().damaged] == [name]
-                return
-            with pytest.raises(FlowkitError, match=f"the list '{name}' in Redis is damaged"):
-                client.runs() if key == "runs" else client.dead_letters()
+def test_a_list_of_another_type_is_named(altered: CorruptNamespace, key: str) -> None:
+    name = getattr(altered.keys, key)()
+    altered.server.delete(name)
+    altered.server.rpush(name, "x")
+    with Client.connect(altered.url, altered.namespace) as client:
+        if key == "workers":
+            assert [worker.name for worker in client.workers().damaged] == [name]
+            return
+        with pytest.raises(FlowkitError, match=f"the list '{name}' in Redis is damaged"):
+            client.runs() if key == "runs" else client.dead_letters()
 
 
 # -- one run -----------------------------------------------------------------------------------

@@ -47,10 +47,24 @@ def head(*parts: object) -> bytes:
 
 
 def squeezed(*parts: bytes) -> bytes:
-    """Compress what is too large to be held whole."""
-    stream = zlib.compressobj(1)
-    done = [stream.compress(part) for part in parts]
-    return b"".join([*done, stream.flush()])
+    """Compress what is too large to be held whole. Equal parts are compressed once.
+
+    After a full flush, the bytes of a part do not depend on what comes before it.
+    """
+    stream = zlib.compressobj(1, wbits=-zlib.MAX_WBITS)
+    done, known, checksum = [b"\x78\x01"], dict[int, bytes](), 1
+    for part in parts:
+        if id(part) not in known:
+            known[id(part)] = stream.compress(part) + stream.flush(zlib.Z_FULL_FLUSH)
+        done.append(known[id(part)])
+        checksum = zlib.adler32(part, checksum)
+    return b"".join([*done, stream.flush(), checksum.to_bytes(4, "big")])
+
+
+def test_squeezed_bytes_are_a_whole_stream() -> None:
+    assert (
+        zlib.decompress(squeezed(b"head", *[ZEROS] * 3, b"tail")) == b"head" + ZEROS * 3 + b"tail"
+    )
 
 
 def array_of(count: int) -> bytes:

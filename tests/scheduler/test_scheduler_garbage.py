@@ -30,7 +30,7 @@ from flowkit.scheduler.leader import Leadership
 from flowkit.scheduler.promoter import Promoter
 from flowkit.scheduler.resolver import Resolver
 
-FEW = settings(max_examples=60, deadline=None)
+FEW = settings(max_examples=25, deadline=None)
 BYTES = st.binary(max_size=30)
 OVER = ["S", "F", "K", "C"]
 KINDS = [*OVER, "W", "submit", "cancel", "resume"]

@@ -38,7 +38,7 @@ from flowkit.worker.inputs import Inputs
 from flowkit.worker.mailbox import Mailbox
 from flowkit.worker.sync_lane import SyncLane
 
-FEW = settings(max_examples=60, deadline=None)
+FEW = settings(max_examples=25, deadline=None)
 BYTES = st.binary(max_size=30)
 LANE = "W.0"
 
