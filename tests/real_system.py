@@ -111,7 +111,7 @@ class System:
     # -- processes ----------------------------------------------------------------------------
 
     def run_program(self, name: str, words: Iterable[str], **environ: str) -> Process:
-        """Start ``python WORDS…``; its output goes to a file of its own."""
+        """Start ``python WORDS…``; its output goes to its own file."""
         path = self.folder / f"{name}-{len(self.processes)}.log"
         environ = {
             **{key: value for key, value in os.environ.items() if not key.startswith("FLOWKIT_")},

@@ -1,4 +1,4 @@
-"""What a scenario plays on: a Redis of its own, a proxy before it, and processes that can be hit.
+"""What a scenario plays on: its own Redis, a proxy before it, and processes that can be hit.
 
 A stage draws its faults from one seed, keeps as many workers and schedulers alive as it was asked
 for, and gathers figures and violations. When it closes, every process that it started is gone.

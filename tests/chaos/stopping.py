@@ -23,7 +23,7 @@ DESCENDANTS = {"deaf": 0, "in_c": 0, "forks": 3}  # kind of hang → processes t
 
 
 def stale_commits_nothing(stage: Stage, *, rounds: int, lease: float) -> None:
-    """R4: a worker is stopped for three leases and comes back with an outcome of its own.
+    """R4: a worker is stopped for three leases and comes back with its own outcome.
 
     In every other round the other worker is still at it then, and Redis says that the task runs.
     """
@@ -61,7 +61,7 @@ def _overtaken(
         stage.system.open_gate(f"{gate}-2")
         stage.end(run, PATIENCE_S)
     stage.system.open_gate(f"{gate}-1")
-    # The child goes on alone first, so that its parent cannot end it before it has spoken.
+    # The child continues alone first, so that its parent cannot end it before it has spoken.
     for pid in children:
         os.kill(pid, signal.SIGCONT)
     wait_until(

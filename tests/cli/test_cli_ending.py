@@ -16,7 +16,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 
 def start_slow(started: Start, apps: Path) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
-    """Start a run whose task sleeps in a process of its own; return when it does."""
+    """Start a run whose task sleeps in its own process; return when it does."""
     process = started("run", "slow.py", "-p", "mark=begun", "-p", "child=true")
     wait_until("the task has begun", (apps / "begun").exists)
     wait_until("the task's own process is there", lambda: len(family(process)) >= 5)

@@ -1,4 +1,4 @@
-"""Cached results and runs that are made again from a task on, as the command line shows them."""
+"""Cached results and runs that are run again from a task on, as the command line shows them."""
 
 from __future__ import annotations
 

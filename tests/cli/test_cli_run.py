@@ -1,4 +1,4 @@
-"""``flowkit run`` as users start it: in a process of its own, with the embedded store."""
+"""``flowkit run`` as users start it: in its own process, with the embedded store."""
 
 from __future__ import annotations
 

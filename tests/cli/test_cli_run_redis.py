@@ -1,4 +1,4 @@
-"""``flowkit run`` on a real Redis: a namespace of its own, and runs that can be taken up again."""
+"""``flowkit run`` on a real Redis: its own namespace, and runs that can be resumed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def drop(server: RealRedis, pattern: str) -> None:
 
 
 def assert_all_expire(server: RealRedis, run: str) -> None:
-    """What a failed run leaves is kept for a resume, as long as the run, and not for ever."""
+    """What a failed run leaves is kept for a resume, as long as the run, and not forever."""
     left = keys(server, f"{{run-{run}}}*")
     assert len(left) > 5
     with server.client() as client:

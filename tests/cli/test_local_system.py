@@ -131,7 +131,7 @@ with DAG("outer") as outer:
 
 
 def test_tasks_waiting_for_runs_on_their_own_worker_are_reported(tmp_path: Path, app: str) -> None:
-    """They wait for ever, and ``status`` said "running" and no more."""
+    """They wait forever, and ``status`` said "running" and no more."""
     path = tmp_path / "nested_app.py"
     path.write_text(NESTED)
     with LocalSystem(str(path), processes=1, grace=0.0) as system, system.client() as client:

@@ -131,7 +131,7 @@ def split(command: Command) -> Iterator[Command]:
 def foreseen(
     graph: Graph, triggers: dict[int, Trigger], endings: Sequence[TaskEvent]
 ) -> list[TaskState]:
-    """How each task ends if every branch that can go on does: the test's own oracle."""
+    """How each task ends if every branch that can continue does: the test's own oracle."""
     ends = [TaskState.PENDING] * len(graph)
     failing: TaskState | None = None
     for task in graph.order():

@@ -263,7 +263,7 @@ def test_a_run_that_is_cancelled_before_it_starts_never_queues() -> None:
 
 @pytest.mark.parametrize("on_failure", list(OnFailure))
 def test_a_task_cancelled_for_no_known_reason_stops_the_run(on_failure: OnFailure) -> None:
-    """What waits for it can never go ahead; the run once stayed open for ever."""
+    """What waits for it can never go ahead; the run once stayed open forever."""
     run = started(graph(3, "ab"), on_failure=on_failure)
     assert run.tasks_over(cancelled("a")) == [
         StopRun(CANCELLED),
@@ -273,7 +273,7 @@ def test_a_task_cancelled_for_no_known_reason_stops_the_run(on_failure: OnFailur
     assert run.tasks_over(done("c")) == [finish(CANCELLED)]
 
 
-# -- going on after a failure ------------------------------------------------------------------
+# -- continuing after a failure ------------------------------------------------------------------
 
 
 def test_independent_branches_continue_after_a_failure() -> None:

@@ -203,7 +203,7 @@ class Environment:
         raise Died(process.role)
 
     def _stand_still(self, process: Process, kind: Kind) -> None:
-        """Let the others go on, with a fresh process in the place of this one's host."""
+        """Let the others continue, with a fresh process in the place of this one's host."""
         host = process.host
         self.paused.add(host)
         twin = self._seat_twin(host)
@@ -270,7 +270,7 @@ class Environment:
         self.starts.append((run, name, attempt))
 
     def hold(self) -> None:
-        """Keep the lane busy, as a long task does, while all others go on."""
+        """Keep the lane busy, as a long task does, while all others continue."""
         process = self._running[-1]
         child = next(one for one in self._children if one.process is process)
         child.report()

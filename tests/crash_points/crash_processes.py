@@ -134,7 +134,7 @@ class Supervisor:
             time.sleep(0.05)
 
     def _wake(self) -> None:
-        """Replace what stands still, and let it go on when that has taken over."""
+        """Replace what stands still, and let it continue when that has taken over."""
         note = self._folder / NOTE
         if self._woken or not note.exists():
             return

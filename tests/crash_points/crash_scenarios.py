@@ -77,7 +77,7 @@ def mixed() -> Scenario:
 
 
 def resumed() -> Scenario:
-    """A run is cancelled while one of its tasks runs, and then taken up again."""
+    """A run is cancelled while one of its tasks runs, and then resumed."""
     dag, run = crash_app.CANCELLED, "resumed"
 
     def cancel(env: Environment, client: Client) -> None:
@@ -100,7 +100,7 @@ def resumed() -> Scenario:
 
 
 def cached() -> Scenario:
-    """Of two runs the second finds the result of the first; then a task is made again."""
+    """Of two runs the second finds the result of the first; then a task is run again."""
     dag = crash_app.CACHED
 
     def again(env: Environment, client: Client) -> None:

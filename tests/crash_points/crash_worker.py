@@ -162,7 +162,7 @@ class ChildUnit(Child):
                 raise
 
     def report(self) -> None:
-        """Do the reporter's part during a long task: send what is done, give back what is not."""
+        """Do the reporter's part during a long task: send what is done, return what is not."""
         assert self._sync is not None
         try:
             self._sync._mailbox.exchange(0)

@@ -4,7 +4,7 @@ The comment right above a Python block says what it needs; readers do not see it
 
 - ``file: NAME.py``: it is that file, which the other blocks of the page can import; one of a name
   that begins with ``test_`` is given to pytest, and prints nothing;
-- ``continues``: it goes on where the block before it ended;
+- ``continues``: it continues where the block before it ended;
 - ``needs: redis``: it runs on a system whose workers have the last file above it.
 """
 

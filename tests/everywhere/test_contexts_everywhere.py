@@ -1,4 +1,4 @@
-"""Each attempt has a context of its own: what one sets, no other one sees.
+"""Each attempt has its own context: what one sets, no other one sees.
 
 Sixteen tasks that set a context variable and the precision of ``decimal`` are followed by sixteen
 that look, so a thread, a child or an event loop that carries anything over shows it. The condition

@@ -115,7 +115,7 @@ def test_a_hook_that_is_a_task_has_its_retries(place: Place) -> None:
 
 
 def test_a_retry_hook_that_exits_does_not_stop_anything(place: Place) -> None:
-    """It once ended a worker's process at each retry, with nobody to blame, for ever."""
+    """It once ended a worker's process at each retry, with nobody to blame, forever."""
     with DAG("hooked", hooks=Hooks(on_retry=app.exiting_hook)) as dag:
         dag.add(app.fails_twice)
     assert place.run(dag).error == tuple(NO_ROW)

@@ -13,7 +13,7 @@ in_other_processes = pytest.mark.parametrize("place", PLACES[1:], indirect=True)
 
 @in_other_processes
 def test_a_task_that_reads_from_the_terminal_fails_without_blocking(place: Place) -> None:
-    """In a session of another process, reading from the terminal would stop it for ever."""
+    """In a session of another process, reading from the terminal would stop it forever."""
     with DAG("asking") as dag:
         dag.add(app.asks_the_terminal)
     results = place.run(dag).results

@@ -1,4 +1,4 @@
-"""Triggers: the documented truth table, row by row, and what goes on after a failure."""
+"""Triggers: the documented truth table, row by row, and what continues after a failure."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ WEIGHTS = {"": 1.0, "client": 0.1, "fault": 0.02}
 def walk(setup: Setup, seed: int, length: int) -> Generator[tuple[State, Move], State | None, None]:
     """Yield states with the move that is made in each, at random; time passes now and then.
 
-    Who walks may send another state to go on from.
+    Who walks may send another state to continue from.
     """
     chance = random.Random(seed)
     state = first(setup)

@@ -138,7 +138,7 @@ class Search:
     # -- the trace ------------------------------------------------------------------------------
 
     def _trace(self, number: int) -> list[str]:
-        """Return the labels of the moves to a state, made anew from the start."""
+        """Return the labels of the moves to a state, created again from the start."""
         path = [number]
         while self._parents[path[-1]] >= 0:
             path.append(self._parents[path[-1]])

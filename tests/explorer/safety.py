@@ -84,7 +84,7 @@ def who_runs_is_watched(setup: Setup, keys: Keys) -> str | None:
 
 
 def outcomes_stay(setup: Setup, state: State, move: Move) -> str | None:
-    """A task that is over never changes, nor does its result, but for a resume."""
+    """A finished task never changes, nor does its result, but for a resume."""
     before, after = state.keys, move.state.keys
     if any(call.name == "reset" for _, call, _ in move.calls) or before.tasks == after.tasks:
         return None

@@ -206,7 +206,7 @@ def _outcomes(call: Call) -> tuple[tuple[str, str], ...]:
 
 
 def _heard(lane: Lane, call: Call, reply: Reply, keys: Keys) -> Lane:
-    """Return a lane that knows a reply: what it holds, and what it must give back unknown."""
+    """Return a lane that knows a reply: what it holds, and what it must return unknown."""
     if call.name == "release":
         return lane._replace(held=tuple(one for one in lane.held if one[0] not in call.args[2]))
     at = 2 if call.name == "claim" else 3

@@ -87,7 +87,7 @@ def leader(hand: Hand) -> list[Command]:
 
 @kind("leader-for-ever", Harm.DESTROYS, weight=0.3)
 def leader_for_ever(hand: Hand) -> list[Command]:
-    """A lease of somebody else's that outlasts everybody, or of a term that cannot grow."""
+    """A lease of somebody else's that survives everybody, or of a term that cannot grow."""
     till = hand.rng.choice(("99999999999999", "9" * 30, "9" * 400))
     term = hand.rng.choice(("1", "9" * 400))
     return [command("SET", hand.keys.leader(), f"somebody,{term},{till}")]

@@ -26,7 +26,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def system(
     request: pytest.FixtureRequest, redis_server: RealRedis, namespace: str, tmp_path: Path
 ) -> Iterator[System]:
-    """Nothing started yet, on the session's Redis and in a namespace of its own."""
+    """Nothing started yet, on the session's Redis and in its own namespace."""
     found = System(redis_server.url, namespace, tmp_path)
     request.node.stash.setdefault(_SYSTEMS, []).append(found)
     yield found

@@ -70,7 +70,7 @@ def test_a_task_interrupted_by_a_shutdown_is_not_restarted(system: System) -> No
 
 
 def goes_on(system: System, run: RunHandle) -> bool:
-    """Wait until another task has started or the run is over; return whether it goes on."""
+    """Wait until another task has started or the run is over; return whether it continues."""
     seen = len(system.executions())
 
     def is_over() -> bool:

@@ -110,7 +110,7 @@ def test_outcomes_of_a_disconnected_worker_do_not_count(system: System, wire: Wi
 def test_programs_wait_for_a_redis_without_memory(
     frail_system: System, own_redis: RealRedis
 ) -> None:
-    """It refuses every write, and deletes nothing; when it has room again, the run goes on."""
+    """It refuses every write, and deletes nothing; when it has room again, the run continues."""
     system = frail_system
     scheduler, worker = system.start("--processes", "2")
     with DAG("full") as dag:

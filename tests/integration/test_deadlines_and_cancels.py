@@ -1,4 +1,4 @@
-"""What runs too long or is not wanted any more is ended, whatever it does to go on."""
+"""What runs too long or is no longer wanted is ended, whatever it does to continue."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_busy_loop_is_ended_from_outside(system: System) -> None:
     with system.client() as client:
         with pytest.raises(TaskExecutionError, match="TaskTimeout"):
             client.submit(alone(app.spins.bind("spin"))).wait_results(30)
-        # The worker goes on, in a new process.
+        # The worker continues, in a new process.
         assert client.submit(alone(app.quick.bind("next"))).wait_results(20) == {"next": 0}
 
 

@@ -1,4 +1,4 @@
-"""A run that is over leaves nothing behind once its TTL is over; one that goes on loses nothing."""
+"""A finished run leaves nothing behind once its TTL is over; one that continues loses nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Redis crashes and comes back without its last writes; what was made of them is made again."""
+"""Redis crashes and comes back without its last writes; what was made of them is run again."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def lay_aside(server: RealRedis, aside: str) -> None:
 def test_a_run_whose_last_outcomes_are_lost_continues_from_the_rest(
     frail_system: System, own_redis: RealRedis
 ) -> None:
-    """The scheduler went on with what it had in memory: it took for queued what the records said
+    """The scheduler continued with what it had in memory: it took for queued what the records said
     was not, and the run hung until another scheduler led."""
     system = frail_system
     scheduler, _ = system.start("--processes", "2")

@@ -1,4 +1,4 @@
-"""What an older release has left in Redis, in the middle of its runs, is taken up by this one."""
+"""What an older release has left in Redis, in the middle of its runs, is resumed by this one."""
 
 from __future__ import annotations
 

@@ -188,7 +188,7 @@ def _subscribers(server: RealRedis, run_id: str) -> int:
 
 
 def test_a_flushed_redis_is_noticed_by_all(frail_system: System, own_redis: RealRedis) -> None:
-    """Nobody waits for ever for what is gone, and the programs serve whoever comes next, also
+    """Nobody waits forever for what is gone, and the programs serve whoever comes next, also
     under a run id that was in use when everything vanished."""
     system = frail_system
     scheduler, worker = system.start("--processes", "1")

@@ -107,7 +107,7 @@ def test_the_commands_can_be_pasted_word_for_word(server: RealRedis) -> None:
             assert replies.readline() == b"+OK\r\n", line
     for role in set(NAMES):
         assert logs_in(server, f"flowkit-{role}", f"{role.upper()}-PASSWORD")
-    # Pasting is no way to lock oneself out: that is a step of its own.
+    # Pasting is no way to lock oneself out: that is its own step.
     assert logs_in(server, "default", "")
 
 

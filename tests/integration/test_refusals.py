@@ -103,7 +103,7 @@ def test_a_standalone_script_is_told_how_to_submit(shared_system: System) -> Non
     ],
 )
 def test_an_app_that_cannot_serve_ends_the_worker(system: System, source: str, says: str) -> None:
-    """It began again and again, with a traceback each time, or served nothing without a word."""
+    """It began again and again, with a traceback each time, or served nothing silently."""
     app = system.folder / "strange_app.py"
     app.write_text(source + "\n")
     program = system.run_program("worker", ["-m", "flowkit.worker", "--app", str(app)])

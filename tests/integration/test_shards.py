@@ -294,7 +294,7 @@ def test_a_shard_is_appended_to_a_system_with_runs(
         assert old_scheduler.exit_code() == 0
         system.scheduler()
         wait_until("three shards have a scheduler", lambda: all(shards.leaders()))
-        # The old worker goes on with what it has; a new one serves all three.
+        # The old worker continues with what it has; a new one serves all three.
         system.worker("--processes", "1")
         system.open_gate("a")
         with system.client() as many:

@@ -152,7 +152,7 @@ def test_tls_works_end_to_end_if_both_names_match(ours: Certificates, tmp_path: 
         assert ping(url) == b"PONG"
 
 
-# -- what is checked without a word ---------------------------------------------------------------
+# -- what is checked silently ---------------------------------------------------------------
 
 
 def options(url: str) -> list[tuple[object, ...]]:

@@ -1,4 +1,4 @@
-"""What tasks are given and give back, and in which order and by whom they are run."""
+"""What tasks are given and return, and in which order and by whom they are run."""
 
 from __future__ import annotations
 

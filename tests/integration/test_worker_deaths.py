@@ -117,7 +117,7 @@ def test_a_poison_task_stops_after_three_deaths_and_no_other_is_blamed(
 
 
 def test_a_poison_predicate_stops_after_three_deaths_too(system: System) -> None:
-    """It once ran before the board named the task: nobody was blamed, and it went on for ever."""
+    """It once ran before the board named the task: nobody was blamed, and it continued forever."""
     system.start("--processes", "1")
     with DAG("poison_predicate") as dag:
         app.quick.bind("first") >> app.exits_in_its_condition
@@ -129,7 +129,7 @@ def test_a_poison_predicate_stops_after_three_deaths_too(system: System) -> None
 
 def test_a_poison_task_beside_async_tasks_is_found_and_they_are_spared(system: System) -> None:
     """Both lanes of a process die together. Blaming the only one of each lane once failed the
-    neighbour; suspecting both for ever would never end."""
+    neighbour; suspecting both forever would never end."""
     system.start("--processes", "1")
     with DAG("mixed", on_failure="continue") as dag:
         for n in range(2):

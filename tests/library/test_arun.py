@@ -1,4 +1,4 @@
-"""await dag.arun(): the event loop goes on, and cancelling what awaits it stops the run."""
+"""await dag.arun(): the event loop continues, and cancelling what awaits it stops the run."""
 
 from __future__ import annotations
 

@@ -309,7 +309,7 @@ def test_a_run_over_its_timeout_raises_wait_timeout_and_starts_nothing_more():
 
 
 def test_ctrl_c_stops_immediately_and_starts_nothing_more(tmp_path):
-    """The thread of the running task would go on for an hour; the program ends all the same."""
+    """The thread of the running task would continue for an hour; the program ends all the same."""
     script = textwrap.dedent("""
         import time, pathlib, sys
         from flowkit import DAG, task, configure_logging

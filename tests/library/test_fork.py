@@ -161,7 +161,7 @@ def test_a_child_closes_no_connection_of_its_parent(fake_server: EmbeddedServer)
 
 
 def test_a_child_that_leaves_a_batch_neither_writes_nor_unlocks(tmp_path: Path) -> None:
-    """Its parent would go on without the lock, and another writer's update would be lost."""
+    """Its parent would continue without the lock, and another writer's update would be lost."""
     path = tmp_path / "state.json"
     state = StateManager(path)
     batch = state.batch()

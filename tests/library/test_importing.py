@@ -118,7 +118,7 @@ def test_after_the_import_runs_are_allowed(write: Callable[[str], str]) -> None:
 def test_a_worker_with_an_app_that_runs_its_dag_ends_and_says_why(
     write: Callable[[str], str],
 ) -> None:
-    """It hung without a word: its processes waited for the workers that they were to become."""
+    """It hung silently: its processes waited for the workers that they were to become."""
     app = write("dag.run(executor='redis')")
     with (
         LocalSystem(app, processes=1) as system,

@@ -395,7 +395,7 @@ def test_configuring_without_it_undoes_everything(capsys: Capture) -> None:
     assert capsys.readouterr() == ("as it is\n", "as well\n")
 
 
-# -- in a process of its own, where nobody has set up logging -------------------------------------
+# -- in its own process, where nobody has set up logging -------------------------------------
 
 PROGRAM = """
 import logging, os, sys

@@ -323,7 +323,7 @@ def test_without_configuration_the_global_logger_is_text_at_info(capsys: Capture
 
 @pytest.mark.promise("logging-11")
 def test_programs_with_names_of_the_first_release_keep_working(capsys: Capture) -> None:
-    """``_log`` writes a message of one's own; ``_global_logger = None`` starts anew at INFO."""
+    """``_log`` writes a message of one's own; ``_global_logger = None`` starts again at INFO."""
     configure_logging("ERROR", json_output=True)
     subject._global_logger = None
     get_logger()._log(LogLevel.WARNING, "half done", rows=3)

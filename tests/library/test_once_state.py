@@ -1,4 +1,4 @@
-"""A run that is taken up again in this process, and a task that must never start twice."""
+"""A run that is resumed in this process, and a task that must never start twice."""
 
 from __future__ import annotations
 

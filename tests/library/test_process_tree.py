@@ -12,7 +12,7 @@ from helpers import wait_until
 
 from flowkit.processes.tree import kill_tree
 
-# A program in a session of its own, which starts one in a session of its own, which starts one.
+# A program in its own session, which starts one in its own session, which starts one.
 SCRIPT = """
 import subprocess, sys, time
 depth = int(sys.argv[1])

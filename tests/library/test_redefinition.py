@@ -1,4 +1,4 @@
-"""Cells that are run again: a task that is defined anew takes the earlier one's place."""
+"""Cells that are run again: a task that is defined again takes the earlier one's place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flowkit.exceptions import DuplicateTaskError
 
 @pytest.fixture
 def cell(monkeypatch):
-    """Run source text as a notebook runs a cell: compiled anew, in one namespace."""
+    """Run source text as a notebook runs a cell: compiled again, in one namespace."""
     module = type(sys)("a_notebook")
     monkeypatch.setitem(sys.modules, "a_notebook", module)
     vars(module).update({"task": task, "Task": Task, "DAG": DAG})
@@ -141,7 +141,7 @@ def test_two_tasks_of_one_name_in_one_cell_are_an_error_as_ever(cell, text):
 
 
 def test_a_function_of_an_imported_module_is_no_definition_of_its_own(cell):
-    """Each of these belongs to an edge of its own, which must not vanish in silence."""
+    """Each of these belongs to its own edge, which must not vanish silently."""
     cell("import textwrap\nTask(textwrap.dedent, name='t')")
     cell("import textwrap\nTask(textwrap.dedent, name='t')")
     assert names() == ["t", "t"]

@@ -95,7 +95,7 @@ def away_for(run: RunHandle, looks: int, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_wait_outlasts_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It ended with the patience of a single call, while the run went on."""
+    """It ended with the patience of a single call, while the run continued."""
     with EmbeddedServer() as server, Client.connect(server.url) as client:
         first, second = client.submit_many(one_task(work), [None] * 2)
         for run in (first, second):

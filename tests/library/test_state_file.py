@@ -79,7 +79,7 @@ VALUES = [
 
 @pytest.mark.parametrize("value", VALUES, ids=describe)
 def test_every_value_round_trips(path: Path, value: Any) -> None:
-    """Also what JSON cannot hold: it is never lost, nor changed in silence."""
+    """Also what JSON cannot hold: it is never lost, nor changed silently."""
     StateManager(path).set("key", value, metadata={"field": value})
     again = StateManager(path)
     assert again.get("key") == value

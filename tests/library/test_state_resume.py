@@ -218,7 +218,7 @@ def test_downstream_tasks_of_a_rerun_task_run_again(
 
 
 def test_old_and_new_results_are_never_mixed(chain: DAG, log: Log, state: StateManager) -> None:
-    """``a`` is made anew and then ``b`` fails: the old ``c``, made from the old ``a``, is gone."""
+    """``a`` runs again and then ``b`` fails: the old ``c``, made from the old ``a``, is gone."""
     chain.run(state=state)
     state.delete("etl/a")
     log.failing.add("b")

@@ -65,7 +65,7 @@ def test_new_files_are_private(path: Path) -> None:
 
 @needs_root
 def test_another_account_can_neither_read_the_state_nor_block_writers(shared: Path) -> None:
-    """Seen: whoever could read the lock could hold it, and every writer waited for ever."""
+    """Seen: whoever could read the lock could hold it, and every writer waited forever."""
     path = shared / "state.json"
     state = StateManager(path, lock_timeout=5)
     state.set("key", "secret")

@@ -1,4 +1,4 @@
-"""The advice of refusals, followed to the letter: it works, and it loses nothing in silence."""
+"""The advice of refusals, followed to the letter: it works, and it loses nothing silently."""
 
 from __future__ import annotations
 

@@ -213,7 +213,7 @@ class TestFence:
 
 
 class TestStoppingRun:
-    """In a run that is stopping nothing is retried or given back any more."""
+    """In a run that is stopping nothing is retried or returned any more."""
 
     @pytest.mark.parametrize("code", ["W", "D"])
     def test_a_retry_becomes_a_failure(self, env: Environment, code: str) -> None:

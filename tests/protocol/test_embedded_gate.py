@@ -237,7 +237,7 @@ class TestAttacks:
 
     @pytest.mark.parametrize("words", [("SCAN",), ("HSCAN", "match"), ("ZSCAN", "match")])
     def test_no_pattern_keeps_it_busy(self, wire: Wire, words: tuple[str, ...]) -> None:
-        """fakeredis makes regular expressions of patterns: 25 stars took it for ever."""
+        """fakeredis makes regular expressions of patterns: 25 stars took it forever."""
         wire.ask("HSET" if words[0] == "HSCAN" else "ZADD", "match", "1", "a" * 60)
         for pattern in ("*a" * 25 + "*b", "a**", "*a", "a?", "[a]*", "\\a", "a" * 1001):
             for option in ("MATCH", "match"):

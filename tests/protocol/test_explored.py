@@ -63,7 +63,7 @@ def test_a_broken_run_ends_though_it_was_resumed(env: Environment) -> None:
 
 
 def test_a_repeated_outcome_does_not_free_a_later_claim(env: Environment) -> None:
-    """Its lane was reaped and came back, and claimed the task anew in the call that it repeats."""
+    """Its lane was reaped and came back, and claimed the task again in the call that it repeats."""
     env.running(0)
     env.raw("reap", "W.0", "", "", 3, "", "?", "")
     env.worker.heartbeat("W", HOUR_MS, ["W.0"])

@@ -1,4 +1,4 @@
-"""Keys that all runs share, and single fields, hold what no release writes: the scripts go on.
+"""Keys that all runs share, and single fields, hold what no release writes: the scripts continue.
 
 A hint that cannot be written is found again by the scheduler, so the step that should have written
 it must not fail: the outcome of a task would be lost with it.

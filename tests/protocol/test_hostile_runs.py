@@ -1,7 +1,7 @@
 """A run of somebody who can write to Redis spoils nothing but itself, in any script.
 
 A key of one run that held another type made every script fail that touched it: the scheduler began
-anew for ever, and workers ended, though all other runs were sound.
+again forever, and workers ended, though all other runs were sound.
 """
 
 from __future__ import annotations

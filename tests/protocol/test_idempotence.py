@@ -69,7 +69,7 @@ def gone(env: Environment) -> None:
 
 
 def cast_off(env: Environment) -> None:
-    """A run that is over, of which one task is still queued and one waits for a retry."""
+    """A finished run, of which one task is still queued and one waits for a retry."""
     env.running(0)
     env.complete(done(0, "W"))
     env.queue(1)

@@ -170,7 +170,7 @@ def test_an_undelivered_call_is_never_delivered_later(links: Links) -> None:
     """A call was stuck on its way; it was sent again over a new connection, and others after it.
 
     When the way was free again, the kernel delivered the first copy behind all of them: a stop, for
-    example, to a run that had been taken up again since.
+    example, to a run that had been resumed since.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"redis://127.0.0.1:{listener.getsockname()[1]}/0"

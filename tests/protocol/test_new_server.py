@@ -1,4 +1,4 @@
-"""A server that was started anew may have lost what it had acknowledged; who asks for it is told
+"""A server that was started again may have lost what it had acknowledged; who asks for it is told
 before anything more is sent."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from flowkit.protocol.link import Link
 
 
 class NewServer(Exception):
-    """Raised by the owner of a link that wants to begin anew."""
+    """Raised by the owner of a link that wants to start over."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Tasks that go on in a run that a failure has stopped: clean-up, and hooks. A cancel ends them."""
+"""Clean-up and hooks continue in a run that a failure has stopped. A cancel ends them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FAILED, CANCELLED = RunState.FAILED, RunState.CANCELLED
 
 @pytest.fixture
 def stopped(env: Environment) -> Environment:
-    """A run that a failure has stopped. Task 0 is an ordinary one, task 1 goes on."""
+    """A run that a failure has stopped. Task 0 is an ordinary one, task 1 continues."""
     env.submit()
     env.acquire_lease()
     env.register()

@@ -1,6 +1,6 @@
 """The Lua scripts against the life-cycle table of ``flowkit.core.states``.
 
-Each script is run on a task in each state, in a run that goes on and in one that stops. Whatever
+Each script is run on a task in each state, in a run that continues and in one that stops. Whatever
 it makes of the task must be a transition of the table; and the scripts together make all of them.
 """
 
@@ -117,7 +117,7 @@ def test_the_scripts_together_make_every_transition(
     all_made: set[tuple[str, str, str]],
 ) -> None:
     made = {(STATE_OF[before], STATE_OF[after]) for _, before, after in all_made}
-    # A running task is cancelled only when it is given back in a run that is stopping.
+    # A running task is cancelled only when it is returned in a run that is stopping.
     stopping_only = {(TaskState.RUNNING, TaskState.CANCELLED)}
     missing = {(old, new) for (old, _), new in TASK_TABLE.items()} - made - stopping_only
     assert missing == set()

@@ -26,7 +26,7 @@ def length(data: bytes) -> int:
 
 
 class SmallProxy(CuttingProxy):
-    """Closes a connection over which more than ``MOST_BYTES`` come, without a word."""
+    """Closes a connection over which more than ``MOST_BYTES`` come, silently."""
 
     def _requests(self, client: socket.socket, server: socket.socket, cut: threading.Event) -> None:
         count = 0
@@ -65,7 +65,7 @@ def url(
 
 
 def test_a_value_too_large_for_the_server_is_refused(url: str) -> None:
-    """It was sent again for ever, and the worker said that it waits for Redis."""
+    """It was sent again forever, and the worker said that it waits for Redis."""
     link = Link(url, patience=None)
     for _ in range(2):  # some servers answer, and some only close the connection
         with pytest.raises(RequestTooLarge, match="object store"):

@@ -351,7 +351,7 @@ class TestReads:
 
 class TestTidy:
     def cast_off(self, env: Environment) -> None:
-        """Of r1, which is over, task 0 waits and task 1 is queued; of r2, which goes on, too."""
+        """Of r1, which is over, task 0 waits and task 1 is queued; of r2, which continues, too."""
         for run in ("r1", "r2"):
             env.submit(run)
         env.acquire_lease()

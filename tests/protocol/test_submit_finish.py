@@ -305,7 +305,7 @@ class TestResumeFromTasks:
         ]  # fmt: skip
 
     def test_a_resume_starts_a_new_life_of_a_run(self, env: Environment) -> None:
-        """A worker keeps results near, by the run's life; one that is made again is not served."""
+        """A worker keeps results near, by the run's life; one that is run again is not served."""
         self.succeeded(env)
         env.client.resume("r1", [1])
         env.scheduler.reset("r1", [1])
@@ -323,7 +323,7 @@ class TestResumeFromTasks:
         assert env.dump() == before
 
     def test_a_request_is_carried_out_once(self, env: Environment) -> None:
-        """Its reply was lost, the run ended anew, and only then the request came once more."""
+        """Its reply was lost, the run ended again, and only then the request came once more."""
         self.succeeded(env)
         assert env.raw("resume", "r1", "id", "1") == [b"OK"]
         env.scheduler.reset("r1", [])

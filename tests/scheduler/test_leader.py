@@ -222,7 +222,7 @@ def test_terms_grow_from_one_scheduler_to_the_next(stage: Stage) -> None:
 
 @pytest.mark.parametrize("error", [StoreError("WRONGTYPE"), WrongShards("another list")])
 def test_a_leader_waits_for_damaged_keys_to_be_fixed(court: Court, error: Exception) -> None:
-    """Its thread would end otherwise, and the scheduler stand by for ever."""
+    """Its thread would end otherwise, and the scheduler stand by forever."""
     court.replies = [TAKEN, error, TAKEN]
     leader = Leader(court, 0.03, 0.01)  # type: ignore[arg-type]
     leader.start()

@@ -1,4 +1,4 @@
-"""Ready lists and ``delayed`` are hints: deleted, they are written anew from the records."""
+"""Ready lists and ``delayed`` are hints: deleted, they are written again from the records."""
 
 from __future__ import annotations
 

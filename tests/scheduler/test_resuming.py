@@ -1,4 +1,4 @@
-"""Resuming from a task: it and all that needs it is made again, whoever carries that out."""
+"""Resuming from a task: it and all that needs it is run again, whoever carries that out."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Whatever stands in Redis, the scheduler goes on: with other runs, and with what can be read.
+"""Whatever stands in Redis, the scheduler continues: with other runs, and with what can be read.
 
 Somebody else's bytes are put where flowkit's own would be, a run beside them has to end well, and
-no duty may raise. What cannot be read is said and kept, and a run that cannot go on has an end.
+no duty may raise. What cannot be read is said and kept, and a run that cannot continue has an end.
 """
 
 from __future__ import annotations

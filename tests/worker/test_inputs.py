@@ -1,4 +1,4 @@
-"""Values: read once, kept packed, handed out anew; and what is kept has a bound."""
+"""Values: read once, kept packed, handed out again; and what is kept has a bound."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_result_made_here_is_not_read_and_is_a_copy_too(diamond: CompiledDAG) 
 @pytest.mark.parametrize("was_sent", [True, False])
 def test_an_unrecorded_local_result_is_not_used(diamond: CompiledDAG, was_sent: bool) -> None:
     """A worker whose lease had run out came back; its outcome was refused, another's was recorded,
-    and the tasks downstream that it went on with were given the refused one."""
+    and the tasks downstream that it continued with were given the refused one."""
     archive = Archive(diamond, {0: "the recorded"})
     inputs = inputs_of(archive)
     inputs.remember(claim_of(0), pack("the refused"))

@@ -63,7 +63,7 @@ class Small(Counter):
 
 
 def test_an_outcome_that_is_too_large_fails_its_task_and_no_other() -> None:
-    """All of them were sent for ever, together with all that came later."""
+    """All of them were sent forever, together with all that came later."""
     store = Small(claim_of(9))
     refused: list[Outcome] = []
     mailbox = mailbox_of(store, on_refused=refused.append)
@@ -222,7 +222,7 @@ def test_refused_outcomes_are_reported_before_new_claims() -> None:
 def test_an_unknown_claim_is_returned_byte_for_byte(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A name that is no text was released under another one, and held for ever."""
+    """A name that is no text was released under another one, and held forever."""
     store = Counter(claim_of(0))
     released: list[str | bytes] = []
     monkeypatch.setattr(store, "holdings", lambda lane: [b"r1,0", b"\xff,0"])

@@ -95,7 +95,7 @@ def test_only_a_wait_inside_a_task_is_reported(heard: list[bool]) -> None:
 
 
 def test_waits_without_a_lane_do_not_count() -> None:
-    """A thread that a task has started: the task itself goes on."""
+    """A thread that a task has started: the task itself continues."""
     slots = ExecutionSlots(1)
     thread = threading.Thread(target=note_wait, args=(slots,), kwargs={"begins": True})
     thread.start()

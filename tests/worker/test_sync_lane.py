@@ -123,7 +123,7 @@ def _noting(order: list[int], number: int) -> Task:
 def test_an_error_around_a_function_still_gives_an_outcome(
     monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    """It once ended the process while the board named no task: the attempt was made for ever."""
+    """It once ended the process while the board named no task: the attempt was made forever."""
     order: list[int] = []
     rig = Rig(Counter(*map(claim_of, range(2))), *[_noting(order, n) for n in range(2)])
 

@@ -1,4 +1,4 @@
-"""Whatever stands in Redis, a worker goes on: an attempt that cannot be read fails, others run.
+"""Whatever stands in Redis, a worker continues: an attempt that cannot be read fails, others run.
 
 The lanes, their scripts and the embedded store are the real ones; what a task would get is
 somebody else's bytes. No function may be called for them.
