@@ -57,9 +57,7 @@ def _stored_position(shard: Shard) -> bytes:
     keys = Keys(shard.namespace)
     link = Link(shard.url, name="flowkit-scheduler", patience=0.0, read_timeout=SOON_S)
     with closing(link):
-        stored, used = link.batch(
-            [("GET", keys.shard_position()), ("EXISTS", keys.cursor(), keys.runs())]
-        )
+        stored, used = link.batch([("GET", keys.layout()), ("EXISTS", keys.cursor(), keys.runs())])
     if stored is None:
         return b"of another system" if used and shard.position else b""
     return bytes(stored)

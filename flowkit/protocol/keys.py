@@ -143,7 +143,7 @@ class Keys:
         """String: ``scheduler,term,deadline``: the lease of the only scheduler that may write."""
         return f"{self.prefix}leader"
 
-    def shard_position(self) -> str:
+    def layout(self) -> str:
         """String: ``position/count/first``: the position of this shard, the number of shards, and
         how many there were at first. The leading scheduler; the count only grows."""
         return f"{self.prefix}layout"

@@ -105,7 +105,7 @@ def check_shard_position(link: Link, namespace: str, shard_position: str) -> int
     ``shard_position``: ``position/count``. Return how many shards there were at first; 1 if no
     scheduler has led yet. Raises WrongShards, RedisUnavailable.
     """
-    stored = link.call("GET", Keys(namespace).shard_position())
+    stored = link.call("GET", Keys(namespace).layout())
     if stored is None:
         return 1
     actual = read_shard_position(stored)

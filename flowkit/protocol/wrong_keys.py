@@ -27,7 +27,7 @@ def wrong_keys(store: Store) -> str:
         ("string", ("GET", keys.cursor())),
         ("list", ("LLEN", keys.quarantine())),
         ("string", ("GET", keys.leader())),
-        ("string", ("GET", keys.shard_position())),
+        ("string", ("GET", keys.layout())),
         ("sorted set", ("ZCARD", keys.workers())),
         ("string", ("GET", keys.schema())),
     ]

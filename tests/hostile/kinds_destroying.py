@@ -12,7 +12,7 @@ from .actions import Command, Harm
 from .hand import Hand, Part, command, kind
 
 SHARED = (
-    "cursor", "leader", "shard_position", "standby", "schema", "events", "workers", "active",
+    "cursor", "leader", "layout", "standby", "schema", "events", "workers", "active",
     "runs", "delayed", "levels", "graphs", "dead", "quarantine",
 )  # fmt: skip
 FUTURE_STEP = "18446744073709551614"
@@ -97,7 +97,7 @@ def leader_for_ever(hand: Hand) -> list[Command]:
 def shard_position(hand: Hand) -> list[Command]:
     """Which of how many shards this is said to be."""
     value: Part = hand.rng.choice(("0/2/1", "1/2/2", "0/1", "0/1/99", "1/0/0", _odd(hand)))
-    return [command("SET", hand.keys.shard_position(), value)]
+    return [command("SET", hand.keys.layout(), value)]
 
 
 @kind("schema", Harm.DESTROYS, weight=0.5, remedy=())

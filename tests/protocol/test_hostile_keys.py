@@ -220,7 +220,7 @@ def test_an_invalid_standby_line_has_no_standby(spoiled: Environment, line: str)
 
 
 def test_an_overlong_shard_position_is_ignored(spoiled: Environment) -> None:
-    spoiled.link.call("SET", spoiled.keys.shard_position(), f"{HUGE}/1/1")
+    spoiled.link.call("SET", spoiled.keys.layout(), f"{HUGE}/1/1")
     assert spoiled.scheduler.acquire_lease(HOUR_MS).leads
 
 
@@ -279,8 +279,8 @@ def test_an_invalid_format_is_refused_briefly(spoiled: Environment) -> None:
 )
 def test_an_invalid_shard_position_is_ignored(spoiled: Environment, shard_position: str) -> None:
     spoiled.link.call(
-        "SET", spoiled.keys.shard_position(), shard_position.encode("utf-8", "surrogateescape")
+        "SET", spoiled.keys.layout(), shard_position.encode("utf-8", "surrogateescape")
     )
     assert check_shard_position(spoiled.link, spoiled.namespace, "0/1") == 1
     assert spoiled.scheduler.acquire_lease(HOUR_MS).leads
-    assert spoiled.link.call("GET", spoiled.keys.shard_position()) == b"0/1/1"
+    assert spoiled.link.call("GET", spoiled.keys.layout()) == b"0/1/1"

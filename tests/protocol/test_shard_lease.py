@@ -69,7 +69,7 @@ class TestShardPosition:
     def test_a_system_from_before_shards_had_one(self, env: Environment) -> None:
         env.acquire_lease(1000)
         env.apply(cursor="9-9")
-        env.link.call("DEL", env.keys.shard_position())
+        env.link.call("DEL", env.keys.layout())
         env.now += 1000
         scheduler(env, "s2", "0/4").acquire_lease(1000)
         assert env.dump()["layout"] == "0/4/1"

@@ -27,7 +27,7 @@ def names(namespace: str) -> list[str]:
 def link(fake_server: EmbeddedServer, names: list[str]) -> Iterator[Link]:
     """A system of the shards a and b; c is new, x belongs to another system."""
     link = Link(fake_server.url)
-    a, b, _, x = (Keys(name).shard_position() for name in names)
+    a, b, _, x = (Keys(name).layout() for name in names)
     for key, shard_position in ((a, "0/2/2"), (b, "1/2/2"), (x, "0/1/1")):
         link.call("SET", key, shard_position)
     yield link
@@ -56,9 +56,7 @@ def test_an_invalid_shard_position_does_not_block_a_scheduler(
     link: Link, names: list[str], letters: str, shard_position: str
 ) -> None:
     """Position 1 of 0 was read as another, shorter list, and ended each scheduler that started."""
-    link.call(
-        "SET", Keys(names[0]).shard_position(), shard_position.encode("utf-8", "surrogateescape")
-    )
+    link.call("SET", Keys(names[0]).layout(), shard_position.encode("utf-8", "surrogateescape"))
     check_growth(shards(link, names, letters))
 
 
