@@ -1,4 +1,4 @@
-"""Another release of flowkit in a folder of its own, for daemons to be started from.
+"""Another release of flowkit in its own folder, for daemons to be started from.
 
 ``from_history`` takes it out of git. ``next_release`` makes one up, since a suite must not depend
 on history: this release's code, whose scripts have other digests and write more than this one

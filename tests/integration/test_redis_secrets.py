@@ -15,8 +15,8 @@ import redis
 from helpers import wait_until
 from pipeline import pipeline
 from real_redis import RealRedis
+from real_system import System
 from secured import command_lines
-from system import System
 
 from flowkit.daemon.exposure import vulnerable_version
 
@@ -83,7 +83,7 @@ def test_no_command_line_and_no_log_line_shows_the_password(
     assert SECRET not in out + err
 
 
-def test_neither_do_daemons_that_wait_for_a_redis_or_are_refused(
+def test_waiting_or_refused_daemons_do_not_show_it_either(
     locked: RealRedis, tmp_path: Path
 ) -> None:
     system = System(f"redis://:{SECRET}-wrong@127.0.0.1:{locked.port}/0", "shop", tmp_path)

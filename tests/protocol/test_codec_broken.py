@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, make_dataclass
 from datetime import UTC, datetime
@@ -225,7 +225,7 @@ def test_a_class_is_found_only_while_its_module_is_loaded(monkeypatch: pytest.Mo
     assert "the class 'other_module:Made' is not loaded" in broken(data)
 
 
-def test_lenient_reading_shows_what_it_cannot_rebuild() -> None:
+def test_lenient_reading_shows_values_that_it_cannot_rebuild() -> None:
     data = raw(
         [
             head(
@@ -280,15 +280,29 @@ def read_or_broken(data: bytes) -> None:
             unpack(data, lenient=lenient)
 
 
-@settings(max_examples=500, deadline=None)
-@given(st.binary(max_size=200))
-def test_random_bytes_raise_nothing_else(data: bytes) -> None:
-    read_or_broken(data)
+SAMPLES = pytest.mark.parametrize("examples", [200, pytest.param(1000, marks=pytest.mark.slow)])
 
 
-@settings(max_examples=1000, deadline=None)
-@given(st.data())
-def test_mutated_values_raise_nothing_else(data: st.DataObject) -> None:
+def sampled(examples: int, read: Callable[[Any], None], strategy: st.SearchStrategy[Any]) -> None:
+    """Call ``read`` with so many values that the strategy draws."""
+
+    def test(drawn: Any) -> None:
+        read(drawn)
+
+    settings(max_examples=examples, deadline=None)(given(strategy)(test))()
+
+
+@SAMPLES
+def test_random_bytes_raise_nothing_else(examples: int) -> None:
+    sampled(examples, read_or_broken, st.binary(max_size=200))
+
+
+@SAMPLES
+def test_mutated_values_raise_nothing_else(examples: int) -> None:
+    sampled(examples, read_mutated, st.data())
+
+
+def read_mutated(data: st.DataObject) -> None:
     mutated = bytearray(SAMPLE_BYTES)
     for _ in range(data.draw(st.integers(1, 3))):
         place = data.draw(st.integers(0, len(mutated) - 1))
@@ -302,15 +316,15 @@ def test_mutated_values_raise_nothing_else(data: st.DataObject) -> None:
     read_or_broken(bytes(mutated))
 
 
-def every_single_byte_change() -> Iterator[bytes]:
-    for place in range(len(SAMPLE_BYTES)):
-        for value in (0x00, 0x7F, 0x80, 0x90, 0xC0, 0xC7, 0xD4, 0xFF, SAMPLE_BYTES[place] ^ 1):
-            yield SAMPLE_BYTES[:place] + bytes([value]) + SAMPLE_BYTES[place + 1 :]
+CHANGES = (0x00, 0x7F, 0x80, 0x90, 0xC0, 0xC7, 0xD4, 0xFF)
 
 
-def test_every_place_of_a_value_can_break() -> None:
-    for data in every_single_byte_change():
-        read_or_broken(data)
+@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.slow)])
+def test_every_place_of_a_value_can_break(every: int) -> None:
+    """Each byte is changed: in a default run to a third of the values, another third each place."""
+    for place, byte in enumerate(SAMPLE_BYTES):
+        for value in [*CHANGES, byte ^ 1][place % every :: every]:
+            read_or_broken(SAMPLE_BYTES[:place] + bytes([value]) + SAMPLE_BYTES[place + 1 :])
 
 
 scalars = st.one_of(
@@ -331,7 +345,6 @@ forged_trees = st.recursive(
 )
 
 
-@settings(max_examples=1000, deadline=None)
-@given(forged_trees)
-def test_forged_heads_raise_nothing_else(tree: Any) -> None:
-    read_or_broken(raw(tree))
+@SAMPLES
+def test_forged_heads_raise_nothing_else(examples: int) -> None:
+    sampled(examples, lambda tree: read_or_broken(raw(tree)), forged_trees)
