@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import sys
 import types
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, make_dataclass
 from datetime import UTC, datetime
@@ -17,8 +16,8 @@ from uuid import UUID
 
 import msgpack
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples import sampled
 
 from flowkit.codec.packing import MAX_DEPTH, BrokenValue, pack, unpack
 from flowkit.codec.wire import HEADS, Code
@@ -280,29 +279,13 @@ def read_or_broken(data: bytes) -> None:
             unpack(data, lenient=lenient)
 
 
-SAMPLES = pytest.mark.parametrize("examples", [200, pytest.param(1000, marks=pytest.mark.slow)])
+@sampled(st.binary(max_size=200), few=200, many=1000)
+def test_random_bytes_raise_nothing_else(data: bytes) -> None:
+    read_or_broken(data)
 
 
-def sampled(examples: int, read: Callable[[Any], None], strategy: st.SearchStrategy[Any]) -> None:
-    """Call ``read`` with so many values that the strategy draws."""
-
-    def test(drawn: Any) -> None:
-        read(drawn)
-
-    settings(max_examples=examples, deadline=None)(given(strategy)(test))()
-
-
-@SAMPLES
-def test_random_bytes_raise_nothing_else(examples: int) -> None:
-    sampled(examples, read_or_broken, st.binary(max_size=200))
-
-
-@SAMPLES
-def test_mutated_values_raise_nothing_else(examples: int) -> None:
-    sampled(examples, read_mutated, st.data())
-
-
-def read_mutated(data: st.DataObject) -> None:
+@sampled(st.data(), few=200, many=1000)
+def test_mutated_values_raise_nothing_else(data: st.DataObject) -> None:
     mutated = bytearray(SAMPLE_BYTES)
     for _ in range(data.draw(st.integers(1, 3))):
         place = data.draw(st.integers(0, len(mutated) - 1))
@@ -345,6 +328,6 @@ forged_trees = st.recursive(
 )
 
 
-@SAMPLES
-def test_forged_heads_raise_nothing_else(examples: int) -> None:
-    sampled(examples, lambda tree: read_or_broken(raw(tree)), forged_trees)
+@sampled(forged_trees, few=200, many=1000)
+def test_forged_heads_raise_nothing_else(tree: Any) -> None:
+    read_or_broken(raw(tree))

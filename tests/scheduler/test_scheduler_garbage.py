@@ -15,6 +15,7 @@ import msgpack
 import pytest
 from helpers import literally
 from hypothesis import example, given, settings
+from samples import sampled
 from stage import Stage, dag_of
 
 from flowkit.core.run import Run
@@ -30,7 +31,6 @@ from flowkit.scheduler.leader import Leadership
 from flowkit.scheduler.promoter import Promoter
 from flowkit.scheduler.resolver import Resolver
 
-FEW = settings(max_examples=25, deadline=None)
 BYTES = st.binary(max_size=30)
 OVER = ["S", "F", "K", "C"]
 KINDS = [*OVER, "W", "submit", "cancel", "resume"]
@@ -81,8 +81,7 @@ def go_on(stage: Stage, resolver: Resolver) -> None:
         stage.now += 2000
 
 
-@FEW
-@given(st.lists(FACTS, min_size=1, max_size=6), st.booleans())
+@sampled(st.lists(FACTS, min_size=1, max_size=6), st.booleans())
 @example([(b"S", b"victim")], False)
 @example([(b"S", b"\xff 0")], True)
 @example([(b"\xff", b"")], True)
@@ -156,8 +155,7 @@ RECORDS = BYTES | st.text("PQRWSFKUC0123456789,W./*!?+~= ", max_size=20).map(str
 FIELDS = ["graph", "submitted", "ttl", "stop", "resuming", "params", "total", "resumes", "state"]
 
 
-@FEW
-@given(
+@sampled(
     st.dictionaries(st.sampled_from(["0", "1", "2", "-1", "x"]) | BYTES, RECORDS, max_size=3),
     st.dictionaries(st.sampled_from(FIELDS), BYTES | st.sampled_from(["failed", "from 9"])),
     st.booleans(),
@@ -243,8 +241,7 @@ def test_a_queued_task_whose_record_is_damaged_is_not_waited_for(stage: Stage) -
     assert resolver.active == {}
 
 
-@FEW
-@given(st.lists(BYTES, max_size=5), st.lists(BYTES, max_size=5))
+@sampled(st.lists(BYTES, max_size=5), st.lists(BYTES, max_size=5))
 @example([b"victim,0,1", b"victim,99,1", b"\xff,0,1", b",,"], [b"victim,0,2,default,5", b"\xff"])
 def test_no_queue_entry_does_harm(
     fake_server: EmbeddedServer, ready: list[bytes], delayed: list[bytes]
@@ -260,8 +257,7 @@ def test_no_queue_entry_does_harm(
         assert "delayed" not in stage.dump()
 
 
-@FEW
-@given(BYTES, BYTES, BYTES)
+@sampled(BYTES, BYTES, BYTES)
 def test_no_name_in_a_list_does_harm(
     fake_server: EmbeddedServer, run: bytes, listed: bytes, worker: bytes
 ) -> None:
@@ -351,8 +347,7 @@ def test_a_forged_graph_is_refused_or_can_be_resolved(packed: bytes) -> None:
     assert all(isinstance(name, str) for name in (dag.name, *dag.graph.names, *dag.refs))
 
 
-@FEW
-@given(forged_graphs() | BYTES.filter(bool))
+@sampled(forged_graphs() | BYTES.filter(bool))
 def test_no_graph_harms_another_run(fake_server: EmbeddedServer, packed: bytes) -> None:
     with stage_on(fake_server) as stage:
         resolver = begun(stage)

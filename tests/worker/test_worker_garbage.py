@@ -16,6 +16,7 @@ import pytest
 from bench import FakeInputs, claim_of, dag_of, executor_of, trouble_of
 from helpers import dump, literally
 from hypothesis import example, given, settings
+from samples import sampled
 
 from flowkit import task
 from flowkit.codec.packing import pack
@@ -40,7 +41,6 @@ from flowkit.worker.inputs import Inputs
 from flowkit.worker.mailbox import Mailbox
 from flowkit.worker.sync_lane import SyncLane
 
-FEW = settings(max_examples=25, deadline=None)
 BYTES = st.binary(max_size=30)
 LANE = "W.0"
 
@@ -122,8 +122,7 @@ def bench_on(server: EmbeddedServer, dag: CompiledDAG) -> Iterator[Bench]:
         bench.link.close()
 
 
-@FEW
-@given(BYTES.filter(bool))
+@sampled(BYTES.filter(bool))
 @example(pack([1, 2]))
 @example(b"\xc1")
 def test_no_parameters_stop_a_worker(fake_server: EmbeddedServer, params: bytes) -> None:
@@ -149,8 +148,7 @@ def test_with_unreadable_parameters_no_task_is_called(
         assert bench.error("bad").type in ("BrokenValue", "StoreError")
 
 
-@FEW
-@given(BYTES.filter(bool))
+@sampled(BYTES.filter(bool))
 @example(b"\xc1")
 @example(b"\xdd\xff\xff\xff\xff")
 def test_no_upstream_result_stops_a_worker(fake_server: EmbeddedServer, result: bytes) -> None:
@@ -169,8 +167,7 @@ def test_no_upstream_result_stops_a_worker(fake_server: EmbeddedServer, result: 
 RECORDS = BYTES | st.text("PQRWSFKUC0123456789,W./*!?+~= ", max_size=20).map(str.encode)
 
 
-@FEW
-@given(
+@sampled(
     st.sampled_from(["0", "1", "7", "x"]),
     RECORDS | st.binary(max_size=9).map(lambda spent: b"Q1,," + spent + b",,"),
     st.sampled_from(["bad,0,1", "bad,7,1", "bad,1,2"]) | BYTES,
@@ -220,8 +217,7 @@ def test_an_invalid_attempt_fails_and_its_lane_continues(
         assert calls == []
 
 
-@FEW
-@given(
+@sampled(
     st.dictionaries(
         st.sampled_from(["graph", "submitted", "params", "resumes", "stop", "state"]), BYTES
     )
