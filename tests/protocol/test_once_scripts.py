@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from environment import Environment, done
 
+from flowkit.protocol.spent import Flag
 from flowkit.protocol.worker_store import NOBODY
 
 MOST = 3
+AT_MOST_ONCE = {Flag.AT_MOST_ONCE}
 
 
 @pytest.fixture
@@ -17,7 +19,7 @@ def once(env: Environment) -> Environment:
     """Lane W.0 runs tasks 0 and 1, which must not start twice."""
     env.ready()
     env.queue(0, 1, flags="=")
-    assert [claim.at_most_once for claim in env.claim()] == [True, True]
+    assert [claim.spent.flags for claim in env.claim()] == [AT_MOST_ONCE, AT_MOST_ONCE]
     return env
 
 
@@ -111,7 +113,7 @@ def test_a_deferred_attempt_did_not_start_and_waits_for_another_worker(once: Env
     once.now += 5
     assert once.scheduler.promote(10)[0] == 1
     (claim,) = once.claim()
-    assert (claim.task, claim.attempt, claim.at_most_once) == (0, 2, True)
+    assert (claim.task, claim.attempt, claim.spent.flags) == (0, 2, AT_MOST_ONCE)
 
 
 def test_a_lost_reply_brings_the_same_attempts_again_and_no_others(once: Environment) -> None:
