@@ -13,7 +13,7 @@ class SchedulerConfig:
 
     ``lease``: how long it leads without renewing; a standby takes over within ``lease`` plus
     ``standby_poll``. ``window``: the most tasks of one run that are queued, running or waiting.
-    ``sweep``: between two checks for lost queue entries and expired runs. ``layout``:
+    ``sweep``: between two checks for lost queue entries and expired runs. ``shard_position``:
     ``position/count`` of its shard. ``redis_patched``: do not warn about the version of Redis.
     """
 
@@ -25,7 +25,7 @@ class SchedulerConfig:
     sweep: float = 10.0
     log_level: str = "INFO"
     log_json: bool = False
-    layout: str = ALONE
+    shard_position: str = ALONE
     redis_patched: bool = False
 
     def __post_init__(self) -> None:

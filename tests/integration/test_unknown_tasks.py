@@ -5,7 +5,7 @@ from __future__ import annotations
 import fault_app as app
 import pytest
 from helpers import wait_until
-from system import OTHER_APP, System, check_executions, records
+from real_system import OTHER_APP, System, check_executions, records
 
 from flowkit import DAG, TaskExecutionError
 from flowkit.core.states import TaskState
@@ -23,7 +23,7 @@ def one_task() -> DAG:
     return dag
 
 
-def test_a_task_that_no_worker_has_fails_and_says_who_lacks_it(system: System) -> None:
+def test_a_task_unknown_to_all_workers_fails_and_names_them(system: System) -> None:
     system.scheduler()
     worker = system.run_program("worker", ["-c", IMPATIENT, "--app", OTHER_APP])
     with system.client() as client:
@@ -39,7 +39,7 @@ def test_a_task_that_no_worker_has_fails_and_says_who_lacks_it(system: System) -
     assert not system.executions()
 
 
-def test_a_task_that_another_worker_has_is_done_by_it(system: System) -> None:
+def test_a_task_known_to_another_worker_runs_there(system: System) -> None:
     """It costs no attempt of its policy that the first one did not know it."""
     system.scheduler()
     ignorant = system.worker("--processes", "1", app=OTHER_APP)
