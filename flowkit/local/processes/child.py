@@ -13,7 +13,6 @@ until the pipe is closed. Its rules:
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import sys
@@ -35,13 +34,13 @@ from ...execution.attempt_contexts import AttemptContexts
 from ...logging import configure_logging
 from ...logging.streams import HELD, end_lines
 from ...processes.forked import end_if_forked
+from ...processes.parent_death import signal_at_death_of
 from ...processes.signals import FOR_PARENT, obey_parent_alone
 from ...processes.standard_streams import detach_from_terminal, keep_streams_open
 from .errors import pack_error, unpack_error
 from .shipping import find_function
 from .wire import Broken, Call, Done, Hello, Raised, Ready, Unfit, class_names, pack, unpack
 
-_PR_SET_PDEATHSIG = 1
 _PACKAGE = __name__.partition(".")[0]
 
 
@@ -155,9 +154,7 @@ def _flush() -> None:
 def _tie_to_parent() -> None:
     parent = parent_process()
     detach_from_terminal()
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if parent is None or os.getppid() != parent.pid:
+    if parent is None or not signal_at_death_of(parent.pid or 0, signal.SIGKILL):
         os._exit(0)
     threading.Thread(target=_end_with, args=(parent,), name="flowkit-parent", daemon=True).start()
 
