@@ -13,7 +13,6 @@ is wrong. Exit code 2 means that at any time; another code does only if the chil
 from __future__ import annotations
 
 import os
-import select
 import signal
 import sys
 import time
@@ -27,9 +26,11 @@ from typing import NoReturn
 from ..logging.logger import FlowkitLogger, LogLevel
 from .ends import how_it_ended
 from .parent_death import tie_to
+from .signal_alarm import SignalAlarm
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 QUICK_S, SETTLED_S = 2.0, 10.0
+LONGEST_SLEEP_S = 1.0
 WRONG_USAGE = 2  # options, an app or a list of shards that cannot work
 _ASKED = (signal.SIGTERM, signal.SIGINT)
 
@@ -70,14 +71,16 @@ class Supervisor:
 
     def run(self) -> int:
         """Keep the children running until told to stop, then wait until all have exited."""
-        wake = self._catch_signals()
+        alarm = SignalAlarm()
+        for number in _ASKED:
+            signal.signal(number, self._note)
         while not self._signals:
             self._start_due()
-            self._sleep(wake)
+            alarm.sleep(self._until_next_start())
             self._collect()
         while self._alive():
             self._pass_signals_on()
-            self._sleep(wake)
+            alarm.sleep(LONGEST_SLEEP_S)
             self._collect()
         return self._code
 
@@ -86,27 +89,8 @@ class Supervisor:
 
     # -- signals --------------------------------------------------------------------------------
 
-    def _catch_signals(self) -> int:
-        """Make signals wake the loop; return the descriptor to wait on."""
-        reader, writer = os.pipe()
-        os.set_blocking(reader, False)
-        os.set_blocking(writer, False)
-        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        for number in _ASKED:
-            signal.signal(number, self._note)
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        return reader
-
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._signals += 1
-
-    def _sleep(self, wake: int) -> None:
-        """Sleep until a signal arrives (also the one for a child's end) or a start is due."""
-        due = [process.due - time.monotonic() for process in self._processes if not process.pid]
-        longest = max(0.0, min(due)) if due and not self._signals else 1.0
-        select.select([wake], [], [], longest)
-        with suppress(BlockingIOError):
-            os.read(wake, 4096)
 
     def _pass_signals_on(self) -> None:
         while self._passed_on < self._signals:
@@ -116,6 +100,10 @@ class Supervisor:
                     os.kill(process.pid, signal.SIGTERM)
 
     # -- starting and dying ---------------------------------------------------------------------
+
+    def _until_next_start(self) -> float:
+        due = [process.due - time.monotonic() for process in self._processes if not process.pid]
+        return max(0.0, min(due)) if due and not self._signals else LONGEST_SLEEP_S
 
     def _start_due(self) -> None:
         for process in self._processes:
@@ -172,7 +160,7 @@ def _run_child(process: SupervisedProcess, parent: int) -> NoReturn:
     code = 1
     try:
         os.setpgid(0, 0)  # the terminal's Ctrl-C is for the parent, which passes it on
-        signal.set_wakeup_fd(-1)
+        SignalAlarm.forget()
         for number in (*_ASKED, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASKED)

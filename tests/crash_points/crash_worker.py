@@ -298,8 +298,8 @@ class ParentUnit(WorkerDaemon):
     def stop(self) -> None:
         """End in good order, as on TERM."""
         self._signals = 1
-        self._stop(-1)
+        self._stop()
         self.process.end()
 
-    def _sleep(self, wake: int) -> None:
+    def _sleep(self) -> None:
         """Nothing comes while this process has the turn."""
