@@ -24,6 +24,7 @@ from flowkit.daemon.exposure import warn_of_risks
 from flowkit.daemon.outage import OutageLog
 from flowkit.exceptions import LeaseLost
 from flowkit.logging.logger import FlowkitLogger, LogLevel
+from flowkit.processes.restart_pause import RestartPause
 from flowkit.processes.signal_alarm import SignalAlarm
 from flowkit.protocol.link import Link
 from flowkit.protocol.worker_store import Pulse, WorkerStore
@@ -78,8 +79,7 @@ class WorkerDaemon:
         self._exit_code = 0
         self._share = 0
         self._next_beat = 0.0
-        self._next_start = 0.0
-        self._respawn_pause = 0.0
+        self._respawn_pause = RestartPause(LONGEST_RESPAWN_S)
 
     def _new_incarnation(self) -> None:
         """Start without children and reports, with the current id of the lease keeper."""
@@ -227,7 +227,7 @@ class WorkerDaemon:
     def _fill_up(self) -> None:
         """Start children up to the configured number. The lanes of each are registered first."""
         while len(self._children.alive) < self._config.processes:
-            if self._signals or time.monotonic() < self._next_start:
+            if self._signals or not self._respawn_pause.is_over():
                 return
             try:
                 if self._keeper.beat([*self._lanes(), *self._children.next_lanes()]) is None:
@@ -257,10 +257,9 @@ class WorkerDaemon:
         ``idle``: the child executed nothing, and this worker did not kill it.
         """
         if idle and not death.orderly and death.lived < QUICK_DEATH_S:
-            self._respawn_pause = min(max(0.1, self._respawn_pause * 2), LONGEST_RESPAWN_S)
+            self._respawn_pause.lengthen()
         else:
-            self._respawn_pause = 0.0
-        self._next_start = time.monotonic() + self._respawn_pause
+            self._respawn_pause.reset()
 
     def _log_death(self, death: Death) -> None:
         what = ", ".join(map(str, death.executing)) or "no task"

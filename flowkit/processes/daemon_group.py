@@ -34,16 +34,16 @@ from typing import IO, cast
 from ..basics.display_text import escape_text
 from ..basics.environment import LOG_MARK
 from ..logging.output import mark_of
-from .ends import how_it_ended
+from .ends import WRONG_USAGE, how_it_ended
+from .restart_pause import FIRST_PAUSE_S, RestartPause
 
 QUICK_DEATHS, QUICK_S = 5, 2.0
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
+LONGEST_PAUSE_S = 5.0
 TICK_S = 0.2
 LAST_WORDS_S = 0.3  # to read what is still in the pipes when all daemons have exited
 LONGEST_LINE = 64 * 1024
 LONGEST_RECORD = 4 * 1024 * 1024  # a log line contains the message of an error, twice
 LEVELS = frozenset({"DEBUG", "INFO", "SUCCESS", "SYSTEM", "WARNING", "ERROR", "CRITICAL"})
-WRONG_USAGE = 2  # a daemon's exit code for options or an app that cannot work
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Daemon:
         self.process: subprocess.Popen[bytes] | None = None
         self.token = ""  # begins the log lines of the current process
         self.last_words: deque[str] = deque(maxlen=3)
-        self.due = 0.0  # when to restart it (monotonic seconds)
+        self.pause = RestartPause(LONGEST_PAUSE_S, least=FIRST_PAUSE_S)
         self._started_at = 0.0
         self._quick_deaths = 0
 
@@ -122,8 +122,10 @@ class Daemon:
         if code == WRONG_USAGE or self._quick_deaths >= QUICK_DEATHS:
             output = "".join(f"\n    {escape_text(line)}" for line in self.last_words)
             return f"The {self.name} cannot work: it ended by {how_it_ended(code)}.{output}"
-        pause = FIRST_PAUSE_S * 2**self._quick_deaths
-        self.due = time.monotonic() + min(pause, LONGEST_PAUSE_S)
+        if quick:
+            self.pause.lengthen()
+        else:
+            self.pause.reset()
         return None
 
 
@@ -182,7 +184,7 @@ class DaemonGroup(threading.Thread):
 
     def _start_due(self) -> None:
         for daemon in self._daemons:
-            if daemon.process is None and time.monotonic() >= daemon.due:
+            if daemon.process is None and daemon.pause.is_over():
                 for pipe in daemon.start():
                     self._selector.register(pipe.stream, selectors.EVENT_READ, pipe)
 

@@ -19,19 +19,19 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import NoReturn
 
 from ..logging.logger import FlowkitLogger, LogLevel
-from .ends import how_it_ended
+from .ends import WRONG_USAGE, how_it_ended
 from .parent_death import tie_to
+from .restart_pause import RestartPause
 from .signal_alarm import SignalAlarm
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
+LONGEST_PAUSE_S = 5.0
 QUICK_S, SETTLED_S = 2.0, 10.0
 LONGEST_SLEEP_S = 1.0
-WRONG_USAGE = 2  # options, an app or a list of shards that cannot work
 _ASKED = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -39,16 +39,15 @@ _ASKED = (signal.SIGTERM, signal.SIGINT)
 class SupervisedProcess:
     """A child to keep running. ``name``: for messages. ``main``: runs in it, returns its exit code.
 
-    ``due``: when to start it (monotonic seconds). ``pause``: seconds before the next restart.
+    ``pid``: 0 while it does not run. ``pause``: before its next start.
     """
 
     name: str
     main: Callable[[], int]
     pid: int = 0
     started_at: float = 0.0
-    due: float = 0.0
-    pause: float = 0.0
     starts: int = 0
+    pause: RestartPause = field(default_factory=lambda: RestartPause(LONGEST_PAUSE_S))
 
 
 class Supervisor:
@@ -102,12 +101,14 @@ class Supervisor:
     # -- starting and dying ---------------------------------------------------------------------
 
     def _until_next_start(self) -> float:
-        due = [process.due - time.monotonic() for process in self._processes if not process.pid]
+        due = [
+            process.pause.due - time.monotonic() for process in self._processes if not process.pid
+        ]
         return max(0.0, min(due)) if due and not self._signals else LONGEST_SLEEP_S
 
     def _start_due(self) -> None:
         for process in self._processes:
-            if not process.pid and time.monotonic() >= process.due:
+            if not process.pid and process.pause.is_over():
                 self._start(process)
 
     def _start(self, process: SupervisedProcess) -> None:
@@ -128,8 +129,7 @@ class Supervisor:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASKED)
 
     def _try_later(self, process: SupervisedProcess, why: str) -> None:
-        process.pause = min(max(FIRST_PAUSE_S, process.pause * 2), LONGEST_PAUSE_S)
-        process.due = time.monotonic() + process.pause
+        process.pause.lengthen()
         self._log.event(LogLevel.ERROR, "shard_process_died", f"{why} and is started again")
 
     def _collect(self) -> None:
@@ -151,7 +151,7 @@ class Supervisor:
             self._signals += 1
             return
         if lived >= QUICK_S:
-            process.pause = 0.0
+            process.pause.reset()
         self._try_later(process, f"The process of {process.name} ended by {how_it_ended(code)}")
 
 

@@ -282,7 +282,7 @@ class ParentUnit(WorkerDaemon):
 
     def turn(self) -> bool:
         """Do the parent's duties once, then let each child work; return whether one did."""
-        self._next_beat = self._next_start = 0.0
+        self._next_beat = self._respawn_pause.due = 0.0
         if not self._enlisted:
             self._enlist("started")
             self._enlisted = True
