@@ -17,7 +17,6 @@ Nothing here talks to Redis or starts anything.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from .basics.environment import variables
+from .basics.suggestions import similar_name
 from .exceptions import SettingsError
 from .logging.logger import LogLevel
 from .project_file import project_table
@@ -283,6 +283,9 @@ def _from_file(cwd: Path | str | None) -> tuple[dict[str, Any], dict[str, str]]:
 
 def _unknown(name: str, problem: str, known: list[str]) -> NoReturn:
     dashed = {key.replace("_", "-"): key for key in known}
-    close = difflib.get_close_matches(name.replace("_", "-"), dashed, 1)
-    hint = f"did you mean {dashed[close[0]]!r}?" if close else f"there are {', '.join(known)}."
+    similar = similar_name(name.replace("_", "-"), dashed)
+    if similar is None:
+        hint = f"there are {', '.join(known)}."
+    else:
+        hint = f"did you mean {dashed[similar]!r}?"
     raise SettingsError(f"{name!r}: {problem}; {hint}")

@@ -5,13 +5,10 @@ It names tasks, while a run numbers them. An unknown name is refused before anyt
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
+from ..basics.suggestions import similar_name
 from ..exceptions import TaskNotFoundError
-
-# With more names than this, no similar name is looked for: it would take seconds.
-_MOST_COMPARED = 10_000
 
 
 def names_of(from_task: object) -> list[str]:
@@ -40,9 +37,8 @@ def number_of(task: str, names: Sequence[str], whose: str) -> int:
         return names.index(task)
     except ValueError:
         shown = ", ".join(map(repr, names[:10])) + (", …" if len(names) > 10 else "")
-        compared = names if len(names) <= _MOST_COMPARED else ()
-        close = difflib.get_close_matches(task, compared, n=1)
-        hint = f". Did you mean {close[0]!r}?" if close else ""
+        similar = similar_name(task, names)
+        hint = "" if similar is None else f". Did you mean {similar!r}?"
         raise TaskNotFoundError(
             f"{whose} has no task {task!r}; its tasks are {shown}{hint}"
         ) from None
