@@ -22,6 +22,7 @@ from flowkit.definition.call_plan import may_retry, plan_for, why_skipped
 from flowkit.definition.functions import unfit_result
 from flowkit.definition.task import Task, registered_task
 from flowkit.exceptions import RedisUnavailable, TaskNotFoundError, TaskTimeout
+from flowkit.execution.user_frames import user_frames
 from flowkit.logging.logger import FlowkitLogger, LogLevel
 from flowkit.logging.streams import HELD, end_lines
 from flowkit.protocol.keys import ready_list
@@ -32,7 +33,6 @@ from .hooks import WorkerHooks
 from .inputs import Inputs
 from .result_cache import ResultCache
 
-_PACKAGE = __name__.partition(".")[0]
 # How long to put off an attempt whose function this app does not have, each time: during a rolling
 # deployment, another worker may have it soon. After the last delay the task fails.
 PUT_OFF_S = (1.0, 2.0, 4.0, 8.0, 15.0)
@@ -272,15 +272,8 @@ class Executor:
 def _info(error: BaseException) -> ErrorInfo:
     """Describe an error. The traceback starts in user code; without user code there is none."""
     try:
-        frames = error.__traceback__
-        while frames is not None and _is_ours(frames.tb_frame.f_globals.get("__name__", "")):
-            frames = frames.tb_next
-        message = str(error)
+        frames, message = user_frames(error), str(error)
         lines = traceback.format_exception(type(error), error, frames) if frames else []
     except BaseException:  # the user's __str__ raises
         message, lines = "(its message cannot be read)", []
     return ErrorInfo.cut(type(error).__name__, message, "".join(lines))
-
-
-def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] == _PACKAGE

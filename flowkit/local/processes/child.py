@@ -31,6 +31,7 @@ from ...basics.environment import withhold_secrets
 from ...context import enter_attempt
 from ...definition.functions import unfit_result
 from ...execution.attempt_contexts import AttemptContexts
+from ...execution.user_frames import user_frames
 from ...logging import configure_logging
 from ...logging.streams import HELD, end_lines
 from ...processes.forked import end_if_forked
@@ -40,8 +41,6 @@ from ...processes.standard_streams import detach_from_terminal, keep_streams_ope
 from .errors import pack_error, unpack_error
 from .shipping import find_function
 from .wire import Broken, Call, Done, Hello, Raised, Ready, Unfit, class_names, pack, unpack
-
-_PACKAGE = __name__.partition(".")[0]
 
 
 def child_main(pipe: Connection) -> NoReturn:
@@ -123,10 +122,7 @@ def _packed_error(error: BaseException) -> bytes:
     """Pack an exception, and its description. The traceback starts in user code."""
     packed, trace = None, ""
     with suppress(Exception):
-        frames = error.__traceback__
-        while frames is not None and _is_ours(frames.tb_frame.f_globals.get("__name__", "")):
-            frames = frames.tb_next
-        trace = "".join(traceback.format_exception(type(error), error, frames))
+        trace = "".join(traceback.format_exception(type(error), error, user_frames(error)))
     with suppress(Exception):
         data = pack_error(error)
         # Some can be packed but not unpacked, because of their content or their own __reduce__.
@@ -134,10 +130,6 @@ def _packed_error(error: BaseException) -> bytes:
             packed = data
     kind, _, message = error_text(error).partition(": ")
     return pack(Raised(packed, kind, message, trace, class_names(type(error).__mro__)))
-
-
-def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] == _PACKAGE
 
 
 def _here(ref: str) -> str:
