@@ -17,8 +17,9 @@ from flowkit import DAG, Task, TaskExecutionError
 from flowkit.core.compiled import OnFailure
 from flowkit.exceptions import TaskTimeout, WaitTimeout
 from flowkit.local.attempts import Attempts
+from flowkit.local.hooks import LocalHooks
 from flowkit.local.log import LocalLog
-from flowkit.local.outcome import RunContext
+from flowkit.local.run_context import RunContext
 from flowkit.logging import get_logger
 
 PATIENCE = 20.0  # seconds that a test waits before it gives up; never how long it takes
@@ -292,7 +293,8 @@ def _run_of(made: Task) -> Attempts:
     with DAG("one") as dag:
         dag.add(made)
     log = LocalLog(get_logger(), "r", dag.name, dag.tasks)
-    context = RunContext("r", dag.indexed(), {}, [None], OnFailure.STOP, log)
+    hooks = LocalHooks("r", dag.name, dag.indexed(), {}, None)
+    context = RunContext("r", dag.name, dag.indexed(), {}, [None], OnFailure.STOP, log, hooks)
     return Attempts(context, 1, bounded=True)
 
 

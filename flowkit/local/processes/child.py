@@ -1,6 +1,6 @@
 """A child process that runs tasks for ``dag.run(executor="process")``, one call after another.
 
-processes.py starts it. It receives what all calls share (``Hello``) once, and answers each ``Call``
+children.py starts it. It receives what all calls share (``Hello``) once, and answers each ``Call``
 until the pipe is closed. Its rules:
 
 1.  It dies with its parent, whatever it is doing. On Linux the kernel does that; on all systems a

@@ -50,7 +50,7 @@ from .wire import (
 
 if TYPE_CHECKING:
     from ...definition.task import Task
-    from ..outcome import RunContext
+    from ..run_context import RunContext
 
 MOST_DEATHS = 3  # as on workers
 
@@ -71,16 +71,16 @@ class RepeatCall(Exception):
 class Processes:
     """The children of one run."""
 
-    def __init__(self, dag_name: str, context: RunContext) -> None:
+    def __init__(self, context: RunContext) -> None:
         """Pack what all calls share, without starting a child.
 
         Raises NotImportableError for a function, ParameterError for a run parameter, that cannot be
         sent to a child.
         """
-        self._dag_name = dag_name
+        self._dag_name = context.dag_name
         self._context = context
         self._tasks = context.indexed.tasks
-        self._cargo = load_cargo(dag_name, self._tasks)
+        self._cargo = load_cargo(context.dag_name, self._tasks)
         self._whole = not main_can_be_imported()
         self._hello = self._pack_hello()
         self._child_pool = ChildPool()
