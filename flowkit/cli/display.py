@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from ..basics.display_text import escape_lines, escape_text
 from ..basics.terminal import is_terminal, write_output, write_text
 from ..core.states import TASK_OVER
-from ..processes.daemon_group import Line
+from ..processes.daemon_output import Line
 from ..protocol.run_records import RunRecord
 from .output import indented
 

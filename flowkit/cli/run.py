@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ..client.client import Client
     from ..client.run_handle import RunHandle
     from ..dag import DAG
-    from ..processes.daemon_group import Line
+    from ..processes.daemon_output import Line
     from ..protocol.link import Link
     from ..protocol.run_records import RunRecord
     from ..settings import Settings

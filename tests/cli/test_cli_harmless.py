@@ -25,7 +25,7 @@ from flowkit.cli.output import fail, note, print_damaged, print_json, print_tabl
 from flowkit.cli.results import headline, show_error
 from flowkit.core.states import RunState
 from flowkit.exceptions import StoreError, TaskExecutionError
-from flowkit.processes.daemon_group import Line
+from flowkit.processes.daemon_output import Line
 from flowkit.protocol.listings import DamagedItem
 from flowkit.protocol.run_records import RunRecord
 

@@ -8,7 +8,7 @@ from flowkit.cli import display as display_module
 from flowkit.cli.display import Display, LineDisplay, done_of, summary
 from flowkit.cli.output import count, print_table, say, seconds
 from flowkit.core.states import RunState
-from flowkit.processes.daemon_group import Line
+from flowkit.processes.daemon_output import Line
 from flowkit.protocol.run_records import RunRecord
 
 
