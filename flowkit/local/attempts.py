@@ -150,7 +150,8 @@ class Attempts:
         return self._report_result(key, value, time.perf_counter() - begun)
 
     def _in_process(self, processes: Processes, key: Key, call: OpenCall) -> bool:
-        from .processes.pool import RepeatCall, Verdict
+        from .processes.messages import Verdict
+        from .processes.pool import RepeatCall
 
         _, args, kwargs = call
         try:
