@@ -20,8 +20,7 @@ from ..core.compiled import CompiledDAG
 from ..core.states import RunState
 from ..definition.dag import DAGDefinition
 from ..definition.importing import refuse_run_while_imported
-from ..exceptions import FlowkitError, RedisUnavailable, RunExists, RunNotFound
-from ..protocol.client_store import Submission
+from ..exceptions import FlowkitError
 from ..protocol.graphs import pack_graph
 from ..protocol.listings import Listing
 from ..protocol.rendezvous import owner
@@ -32,11 +31,11 @@ from ..settings import Settings, load_settings
 from .checks import check_dag, check_handles, check_many, check_run_state, check_settings
 from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter
 from .no_leader import SchedulerInfo
-from .placement import shard_for
+from .placement import shard_for, shard_with
 from .run_handle import RunHandle
 from .run_ids import check_run_id
-from .shard import ShardConnection, answering_first, gather, reach_one
-from .submission import is_same_run, signed, submission_of
+from .shard import ShardConnection, gather, reach_one
+from .submission import send, send_many, submission_of
 from .waiting import wait_all
 
 PATIENCE_S = 5.0
@@ -127,14 +126,7 @@ class Client:
         most = self.settings.max_result_bytes
         submission = submission_of(compiled, packed, run_id, params, ttl, most)
         shard = shard_for(self.shards, submission.run, chosen=run_id is not None)
-        submission = signed(submission, self.provenance, shard.shard.namespace)
-        with shard.store() as store:
-            try:
-                store.submit(submission, graph_known=submission.digest in shard.graphs)
-            except RunExists:
-                if not is_same_run(store, submission, self.provenance):
-                    raise
-        shard.graphs.add(submission.digest)
+        send(submission, shard, self.provenance)
         return self._handle(submission.run, shard, accepted=True, graph=compiled)
 
     def submit_many(
@@ -165,13 +157,7 @@ class Client:
         handles = [
             self._handle(run, self.shard_of(run), accepted=True, graph=compiled) for run in runs
         ]
-        parts: dict[ShardConnection, list[Submission]] = {}
-        for submission, handle in zip(submissions, handles, strict=True):
-            submission = signed(submission, self.provenance, handle.shard.shard.namespace)
-            parts.setdefault(handle.shard, []).append(submission)
-        for shard, part in parts.items():
-            with shard.store() as store:
-                store.submit_many(part)
+        send_many(submissions, [handle.shard for handle in handles], self.provenance)
         return handles
 
     def _ttl(self, ttl: int | None) -> int:
@@ -202,28 +188,7 @@ class Client:
         Raises RunNotFound, RunDamaged, and RedisUnavailable if a shard that may have the run does
         not answer.
         """
-        home = self.shard_of(check_run_id(run_id))
-        others = (shard for shard in self.shards if shard is not home)
-        places = answering_first([home, *others])
-        unavailable: RedisUnavailable | None = None
-        for shard in places:
-            handle = self._handle(run_id, shard)
-            try:
-                handle.record()
-            except RunNotFound:
-                if len(places) == 1:
-                    raise
-            except RedisUnavailable as error:
-                unavailable = unavailable or error
-            else:
-                return handle
-        if unavailable is not None:
-            raise unavailable
-        raise RunNotFound(
-            run_id,
-            f"there is no run {run_id!r} in any of the {len(places)} shards: check the id with "
-            "'flowkit ls'; a run's data is deleted when its TTL is over",
-        )
+        return self._handle(run_id, shard_with(self.shards, check_run_id(run_id)))
 
     def wait_all(self, runs: Iterable[RunHandle], timeout: float | None = None) -> list[RunState]:
         """Wait until all of these runs have ended; return their final states in the same order.

@@ -1,4 +1,4 @@
-"""Submissions: what a client sends for a run, and whether a submission equals an existing run.
+"""Submissions: what a client sends for a run, and whether a run exists that equals it.
 
 The script compares bytes, which is fast and right for a call that is sent twice. But equal values
 may be packed to different bytes: the order of a set differs between processes, and a dict keeps its
@@ -9,20 +9,21 @@ missing, or another key signed them), the runs count as different.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..codec.digests import digest
 from ..codec.packing import CodecError, pack, unpack
 from ..codec.provenance import Provenance, params_purpose
-from ..exceptions import DAGError, FlowkitError, RedisUnavailable
+from ..exceptions import DAGError, FlowkitError, RedisUnavailable, RunExists
 from ..protocol.client_store import ClientStore, Submission
 from ..protocol.graphs import digest_of, pack_graph, unpack_graph
 from .run_ids import check_run_id, new_run_id
 
 if TYPE_CHECKING:
     from ..core.compiled import CompiledDAG
+    from .shard import ShardConnection
 
 
 def submission_of(
@@ -56,6 +57,34 @@ def _packed(dag_name: str, params: Mapping[str, object], max_bytes: int) -> byte
         raise DAGError(
             f"a parameter of the run of DAG {dag_name!r} cannot be sent to workers: {error}"
         ) from error
+
+
+def send(submission: Submission, shard: ShardConnection, provenance: Provenance) -> None:
+    """Sign a submission and send it to a shard.
+
+    Raises RunExists if another run has the id, RedisUnavailable.
+    """
+    submission = signed(submission, provenance, shard.shard.namespace)
+    with shard.store() as store:
+        try:
+            store.submit(submission, graph_known=submission.digest in shard.graphs)
+        except RunExists:
+            if not is_same_run(store, submission, provenance):
+                raise
+    shard.graphs.add(submission.digest)
+
+
+def send_many(
+    submissions: Sequence[Submission], shards: Sequence[ShardConnection], provenance: Provenance
+) -> None:
+    """Sign submissions and send each to its shard, in few round trips. Raises RedisUnavailable."""
+    parts: dict[ShardConnection, list[Submission]] = {}
+    for submission, shard in zip(submissions, shards, strict=True):
+        ready = signed(submission, provenance, shard.shard.namespace)
+        parts.setdefault(shard, []).append(ready)
+    for shard, part in parts.items():
+        with shard.store() as store:
+            store.submit_many(part)
 
 
 def signed(submission: Submission, provenance: Provenance, namespace: str) -> Submission:
