@@ -1,4 +1,4 @@
-"""One run: its state, its end (run_wait.py), its results, stopping and resuming it."""
+"""One run: its state, waiting for it, its results, stopping and resuming it."""
 
 from __future__ import annotations
 
