@@ -19,7 +19,7 @@ from .run_events import RunEvents
 
 
 class LocalHooks:
-    """The hooks of one run."""
+    """The hooks of one run. ``events``: the events of that run."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class LocalHooks:
         params: Mapping[str, object],
         on_retry: Hook | None,
     ) -> None:
-        self._run_id, self._dag_name, self._indexed = events.run_id, dag_name, indexed
+        self.events, self._dag_name, self._indexed = events, dag_name, indexed
         self._params = params
         self._calls = None
         if on_retry is not None:
@@ -78,7 +78,7 @@ class LocalHooks:
         kind, message = ("", "") if error is None else described(error)
         return HookEvent(
             event,
-            self._run_id,
+            self.events.run_id,
             self._dag_name,
             self._params,
             None if task is None else self._indexed.tasks[task].name,

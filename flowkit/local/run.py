@@ -57,7 +57,7 @@ def run_here(
     persistence = _persistence(dag.name, indexed, given, recording, events)
     on_retry = None if dag.hooks is None else dag.hooks.on_retry
     hooks = LocalHooks(events, dag.name, indexed, given, on_retry)
-    context = _context(dag, indexed, given, environment, events, hooks, persistence)
+    context = _context(dag, indexed, given, environment, hooks, persistence)
     attempts = _attempts(context, max_workers or dag.max_workers, in_processes=in_processes)
     resolver = Run(indexed.graph, on_failure=dag.on_failure, triggers=context.triggers)
     runner = Runner(context, resolver, attempts, environment, hooks, persistence)
@@ -85,18 +85,17 @@ def _context(
     indexed: IndexedDAG,
     params: Mapping[str, Any],
     environment: Environment,
-    events: RunEvents,
     hooks: LocalHooks,
     persistence: RunPersistence | None,
 ) -> RunContext:
     return RunContext(
-        events.run_id,
+        hooks.events.run_id,
         dag.name,
         indexed,
         params,
         environment.results(len(indexed.tasks)),
         dag.on_failure,
-        events,
+        hooks.events,
         hooks.event,
         triggers=indexed.triggers(),
         cache=None if persistence is None else persistence.cache,
