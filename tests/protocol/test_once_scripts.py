@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from world import World, done
 
+from flowkit.protocol.spent import Flag
 from flowkit.protocol.worker_store import NOBODY
 
 MOST = 3
@@ -17,7 +18,7 @@ def once(world: World) -> World:
     """Lane W.0 runs tasks 0 and 1, which must not start twice."""
     world.ready()
     world.queue(0, 1, flags="=")
-    assert [claim.at_most_once for claim in world.claim()] == [True, True]
+    assert [Flag.AT_MOST_ONCE in claim.spent.flags for claim in world.claim()] == [True, True]
     return world
 
 
@@ -109,7 +110,8 @@ def test_put_off_it_has_not_started_and_waits_for_another_worker(once: World) ->
     once.now += 5
     assert once.scheduler.promote(10)[0] == 1
     (claim,) = once.claim()
-    assert (claim.task, claim.attempt, claim.at_most_once) == (0, 2, True)
+    assert (claim.task, claim.attempt) == (0, 2)
+    assert Flag.AT_MOST_ONCE in claim.spent.flags
 
 
 def test_a_lost_reply_brings_the_same_attempts_again_and_no_others(once: World) -> None:
