@@ -48,7 +48,7 @@ class ShardConnection:
         """
         self.shard = shard
         self.graphs: set[str] = set()  # digests that this client has sent there
-        self.first: int | None = None  # number of shards at first, once the shard has told it
+        self.first: int | None = None  # number of shards at first, None until it is known
         self._allow_eviction = allow_eviction
         self._max_value = max_value
         self._is_checked = False

@@ -1,6 +1,6 @@
 """Keeping daemons alive: start them, pass on what they print, restart them, stop them.
 
-No output can end the thread that reads it (daemon_output.py). In ``failure`` it is escaped.
+No output can end the thread that reads it (daemon_output.py). Output in ``failure`` is escaped.
 
 One thread does all the work, because the kernel ties a process to the *thread* that started it
 (``parent_death.py``). The thread that starts the daemons must live as long as they do.

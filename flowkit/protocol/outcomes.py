@@ -16,7 +16,7 @@ from .limits import ATTEMPT_DIGITS, MAX_QUEUE, TASK_DIGITS, TIME_DIGITS
 
 
 class OutcomeCode(StrEnum):
-    """The letter of an outcome.
+    """The code of an outcome: one letter.
 
     ``CACHED``: a success whose result came from the cache. ``RETRY``: a failure with a retry.
     ``PUT_OFF``: the worker did not know the task; another one may, and no retry is spent.
