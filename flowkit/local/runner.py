@@ -131,7 +131,7 @@ class Runner:
         for outcome in self._recorded(self._wait(end)):
             self._take(outcome, facts)
         for timer in self._timers.pop_due():
-            self._ring(timer, facts)
+            self._handle_timer(timer, facts)
         if facts:
             self._obey(self._run.tasks_over(facts))
             if self._run.outcome in (None, RunState.SUCCEEDED):
@@ -196,7 +196,7 @@ class Runner:
             self._events.failed(index, attempt, value)
         facts.append((index, state))
 
-    def _ring(self, timer: Timer, facts: list[Fact]) -> None:
+    def _handle_timer(self, timer: Timer, facts: list[Fact]) -> None:
         index, attempt = timer.task, timer.attempt
         if attempt != self._current[index]:
             return
