@@ -189,7 +189,7 @@ class Executor:
             about = self._of(claim, prepared.name)
             self._listener.hear(TaskSucceeded(**about, duration=round(seconds, 6)))
         kind = OutcomeCode.SUCCEEDED
-        return Outcome(claim.run, claim.task, claim.attempt, kind, stored, None, cache)
+        return Outcome(claim.run, claim.task, claim.attempt, kind, stored, cache=cache)
 
     def raised(self, prepared: Prepared, error: BaseException) -> Outcome:
         """Classify what the function raised: a retry, or a failure."""
