@@ -26,13 +26,13 @@ from .ends import how_it_ended
 TICK_S = 0.2
 LAST_WORDS_S = 0.3  # to read what is still in the pipes when all daemons have exited
 
-OnLine = Callable[[Line], None]
-
 
 class DaemonGroup(threading.Thread):
     """The thread that keeps these daemons running. It calls ``on_line`` for each line."""
 
-    def __init__(self, daemons: Sequence[Daemon], on_line: OnLine, grace: float) -> None:
+    def __init__(
+        self, daemons: Sequence[Daemon], on_line: Callable[[Line], None], grace: float
+    ) -> None:
         """``grace``: seconds that the daemons may take to stop."""
         super().__init__(name="flowkit-daemons", daemon=True)
         self._daemons = daemons
