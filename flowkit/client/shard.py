@@ -217,16 +217,16 @@ def reach_one(shards: Sequence[ShardConnection], patience: float) -> None:
 def gather(
     shards: Sequence[ShardConnection],
     read: Callable[[ClientStore], Listing[T]],
-    age: Callable[[T], float],
+    time_of: Callable[[T], float],
     limit: int,
 ) -> Listing[T]:
-    """Return at most ``limit`` items of all shards, those with the greatest ``age`` first."""
+    """Return at most ``limit`` items of all shards, newest first. ``time_of``: their time."""
     items: Listing[T] = Listing()
     for shard in shards:
         with shard.store() as store:
             items.take(read(store))
     if len(shards) > 1:
-        items.sort(key=age, reverse=True)
+        items.sort(key=time_of, reverse=True)
     items.cut(limit)
     return items
 
