@@ -23,7 +23,7 @@ from .basics.display_text import escape_text
 from .basics.terminal import write_output, write_text
 from .definition.importing import refuse_while_imported
 from .exceptions import FlowkitError
-from .processes.daemon_group import DaemonGroup, Listener
+from .processes.daemon_group import DaemonGroup
 from .processes.daemon_output import Line
 from .processes.daemon_process import Daemon
 from .settings import load_settings
@@ -61,7 +61,7 @@ class LocalSystem:
         grace: float = GRACE_S,
         log_level: str = "WARNING",
         allow_eviction: bool = False,
-        on_line: Listener | None = None,
+        on_line: Callable[[Line], None] | None = None,
     ) -> None:
         if not isinstance(app, str | PathLike):
             raise TypeError(f"app must be the file or module of the tasks, not {app!r}.")
@@ -214,7 +214,7 @@ def default_processes() -> int:
     return max(LEAST_PROCESSES, cores)
 
 
-def warn_through(on_line: Listener) -> Callable[[str], None]:
+def warn_through(on_line: Callable[[Line], None]) -> Callable[[str], None]:
     """Return a function that passes warnings of the embedded store to ``on_line``."""
     return lambda text: on_line(Line("store", text, "ERROR", is_error=True))
 
