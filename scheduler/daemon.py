@@ -45,6 +45,7 @@ from .promoter import Promoter
 from .queue_repair import QueueRepair
 from .reaper import Reaper
 from .resolver import Resolver
+from .serving import Serving
 from .shard_balance import ShardBalance
 
 LONGEST_BLOCK_S = 1.0
@@ -104,8 +105,11 @@ class SchedulerDaemon:
             on_trouble=self._outages.away,
             on_answer=self._outages.back,
         )
-        self._resolver = Resolver(self._store, self._log, config.window)
-        self._queue_repair = QueueRepair(self._store, self._resolver.active, self._resolver.give_up)
+        self._serving = Serving(self._store, lambda: self._queue_repair.repair())
+        self._resolver = Resolver(self._store, self._log, config.window, self._serving)
+        self._queue_repair = QueueRepair(
+            self._store, self._resolver.active, self._serving, self._resolver.give_up
+        )
 
     def _new_store(
         self,
@@ -204,7 +208,8 @@ class SchedulerDaemon:
         self._say("leader_elected", message)
         loop = Loop(
             [
-                Promoter(self._store, lambda: self._resolver.retries_seen),
+                self._serving,
+                Promoter(self._store, lambda: self._resolver.retries_seen, self._serving),
                 Reaper(self._store, self._log),
                 Janitor(self._store, self._log, self._config.sweep, self._queue_repair.sweep),
                 Inspector(self._store.link, self._log, allow_eviction=self._allow_eviction),

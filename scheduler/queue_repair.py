@@ -15,6 +15,7 @@ from flowkit.protocol.records import TaskRecord
 from flowkit.protocol.scheduler_store import SchedulerStore
 
 from .active import Active
+from .serving import Serving
 
 
 class QueueRepair:
@@ -24,11 +25,13 @@ class QueueRepair:
         self,
         store: SchedulerStore,
         active: Mapping[str, Active],
+        serving: Serving | None = None,
         on_broken: Callable[[str, Exception], None] = lambda run, error: None,
     ) -> None:
         """``on_broken`` is called with a run whose records cannot be read, and may drop it."""
         self._store = store
         self._active = active
+        self._serving = serving or Serving(store)
         self._on_broken = on_broken
 
     def sweep(self) -> int:
@@ -50,7 +53,7 @@ class QueueRepair:
         if not wanted:
             return 0
         lists = {place.ready for run in wanted for place in self._active[run].places}
-        listed = self._store.listed(lists)
+        listed = self._store.listed(lists, self._serving.lists_without_turns())
         records = self._store.read_records_of(wanted)
         return sum(self._repair_run(self._active[run], tasks, listed) for run, tasks in records)
 
@@ -62,7 +65,13 @@ class QueueRepair:
         except CorruptData as error:
             self._on_broken(active.run, error)
             return 0
-        return self._store.requeue(active.run, missing) if missing else 0
+        tasks, restored = len(active.dag.graph), 0
+        by_verb: dict[str, list[tuple[int, str, str]]] = {}
+        for entry in missing:
+            by_verb.setdefault(self._serving.verb(entry[1], tasks), []).append(entry)
+        for verb, entries in by_verb.items():
+            restored += self._store.requeue(active.run, entries, verb)
+        return restored
 
     def _missing(
         self, active: Active, records: Iterable[tuple[int, TaskRecord]], listed: set[str]

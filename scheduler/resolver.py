@@ -26,12 +26,13 @@ from flowkit.protocol.decoding import PART, CorruptData
 from flowkit.protocol.event_store import Event, moment
 from flowkit.protocol.scheduler_store import SchedulerStore
 
-from .active import Active
+from .active import Active, Place
 from .facts import OVER_KINDS, Fact, read_fact
 from .quarantine import Quarantine
 from .resuming import CUT_SHORT, States, divide, held, may_be_held
 from .room import Room
 from .run_log import RunLog
+from .serving import Serving
 from .writer import Writer
 
 BATCH = 500  # events read at once
@@ -48,6 +49,7 @@ class Resolver:
         store: SchedulerStore,
         logger: FlowkitLogger,
         window: int,
+        serving: Serving | None = None,
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -55,6 +57,7 @@ class Resolver:
         self._log = logger
         self._run_log = RunLog(logger)
         self._window = window
+        self._serving = serving or Serving(store)
         self._monotonic = monotonic
         self._writer = Writer(store)
         self._quarantine = Quarantine(store, logger, monotonic=monotonic)
@@ -73,6 +76,7 @@ class Resolver:
         self._room.clear()
         self._writer = Writer(self._store)  # discard what an earlier term did not write
         self._cursor = cursor
+        self._serving.look()
         self._replay_until = moment(self._store.last_event())
         for run in self._store.active_runs():
             self._open(run)
@@ -278,13 +282,17 @@ class Resolver:
     def _queue(self, active: Active, tasks: Sequence[int]) -> None:
         places, policy_of = active.places, active.dag.policy_of
         if len(places) == 1:
-            self._writer.queue(active.run, places[0], tasks)
+            self._put(active, places[0], tasks)
             return
         by_policy: dict[int, list[int]] = {}
         for task in tasks:
             by_policy.setdefault(policy_of[task], []).append(task)
         for policy, group in by_policy.items():
-            self._writer.queue(active.run, places[policy], group)
+            self._put(active, places[policy], group)
+
+    def _put(self, active: Active, place: Place, tasks: Sequence[int]) -> None:
+        verb = self._serving.verb(place.ready, len(active.dag.graph))
+        self._writer.queue(active.run, place, tasks, verb)
 
     def _stop_tasks(self, active: Active, tasks: Sequence[int]) -> None:
         self._writer.flush()

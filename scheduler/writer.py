@@ -33,12 +33,12 @@ class Writer:
         self._make_room(1, then=tasks)
         self._commands += ("begin", run, digest)
 
-    def queue(self, run: str, place: Place, tasks: Sequence[int]) -> None:
-        """Queue tasks that share a place."""
+    def queue(self, run: str, place: Place, tasks: Sequence[int], verb: str = "queue") -> None:
+        """Queue tasks that share a place. ``verb``: ``line`` if they wait for the run's turn."""
         for at in range(0, len(tasks), PART):
             part = tasks[at : at + PART]
             self._make_room(len(part))
-            self._commands += ("queue", run, *place, len(part), *part)
+            self._commands += (verb, run, *place, len(part), *part)
 
     def finish(self, run: str, outcome: RunState, failed: int | None, counts: str) -> None:
         """End a run."""

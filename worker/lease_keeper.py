@@ -121,6 +121,7 @@ class LeaseKeeper:
             "ready": self.counts.ready,
             "waiting": self.counts.waiting,
             "version": __version__,
+            "turns": True,
         }
         packed: bytes = msgpack.packb(about)
         return packed

@@ -101,6 +101,11 @@ def worker_id(data: object) -> str:
     return _matching(data, _WORKER, MAX_LANE, "the id of a worker")
 
 
+def is_worker(name: bytes) -> bool:
+    """Return whether a worker can have this id."""
+    return len(name) <= MAX_LANE and _WORKER.fullmatch(name) is not None
+
+
 def lane(data: object) -> str:
     """Decode the name of a lane of a worker. Raises CorruptData."""
     return _matching(data, _LANE, MAX_LANE, "the name of a lane")

@@ -110,8 +110,17 @@ class Keys:
     # -- queues: they can be rebuilt from the records -------------------------------------------
 
     def ready(self, ready_list: str, level: str) -> str:
-        """List: attempts to claim of one queue and lane at one priority level."""
+        """List: ``run,task,attempt`` of one queue and lane at one priority level: of small runs,
+        and attempts that were given back."""
         return f"{self.prefix}ready:{ready_list}:{level}"
+
+    def turns(self, ready_list: str, level: str) -> str:
+        """List: the runs with a backlog, in the order of their turns."""
+        return f"{self.prefix}ready:{ready_list}:{level}+"
+
+    def backlog(self, ready_list: str, level: str, run: str) -> str:
+        """List: ``task,attempt`` of one run, which wait for its turn."""
+        return f"{self.prefix}ready:{ready_list}:{level}:{run}"
 
     def levels(self) -> str:
         """Hash: ready list → levels that it has ever used, in the order of claiming."""
@@ -178,3 +187,8 @@ def ready_list(queue: str, *, is_async: bool) -> str:
     They are separate because a worker has separate lanes for them, with separate capacity.
     """
     return queue + ASYNC_LANE if is_async else queue
+
+
+def queue_of(ready_list: str) -> str:
+    """Return the queue that a ready list belongs to."""
+    return ready_list.removesuffix(ASYNC_LANE)

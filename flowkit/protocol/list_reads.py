@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..core.states import RunState, TaskState
-from .decoding import CorruptData, levels_of, number, run_id, shown, task_number, worker_id
+from .decoding import CorruptData, number, run_id, shown, task_number, worker_id
 from .decoding import digest as digest_in
 from .decoding import pairs as in_pairs
 from .limits import (
@@ -24,10 +24,10 @@ from .limits import (
     MAX_WORKERS,
 )
 from .listings import DamagedItem, Listing
+from .queue_reads import QueueReads
 from .records import TaskRecord, parse_record
 from .reply_errors import WrongType
 from .run_records import FIELDS, RunRecord, dag_name, parse_run
-from .store import Store
 from .worker_info import WorkerInfo, parse_about
 
 RUNS_PART = 100  # runs per read
@@ -61,7 +61,7 @@ class Field(NamedTuple):
     longest: int
 
 
-class ListReads(Store):
+class ListReads(QueueReads):
     """The reads behind the listings of clients."""
 
     def read_runs(self, limit: int, state: RunState | None = None) -> Listing[RunRecord]:
@@ -183,12 +183,16 @@ class ListReads(Store):
         return listing
 
     def ready_lists(self) -> dict[str, int]:
-        """Return how many entries each ready list has. Two round trips."""
-        lists = levels_of(self.link.call("HGETALL", self.keys.levels()))
-        ready = [(name, self.keys.ready(name, level)) for name, known in lists for level in known]
-        waiting = dict.fromkeys((name for name, _ in ready), 0)
-        lengths = self.link.batch_each([("LLEN", key) for _, key in ready])
-        for (name, _), length in zip(ready, lengths, strict=True):
+        """Return how many attempts wait in each ready list and its backlogs. Three round trips."""
+        places = self._places()
+        waiting = dict.fromkeys((name for name, _ in places), 0)
+        keys = [(name, self.keys.ready(name, level)) for name, level in places]
+        keys += [
+            (name, self.keys.backlog(name, level, run))
+            for name, level, run in self._backlogs(places)
+        ]
+        lengths = self.link.batch_each([("LLEN", key) for _, key in keys])
+        for (name, _), length in zip(keys, lengths, strict=True):
             waiting[name] += length if isinstance(length, int) else 0
         return waiting
 

@@ -5,11 +5,14 @@ Invalid names are handled as raw bytes, so that they can be removed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import NamedTuple
 
-from .decoding import lane_names, levels_of, text_of
+from .decoding import is_worker, lane_names, text_of
 from .event_store import EventStore
+from .limits import MAX_WORKERS
+from .queue_reads import QueueReads
+from .worker_info import WorkerInfo, parse_about
 from .worker_store import reaped
 
 
@@ -23,7 +26,7 @@ class ExpiredWorker(NamedTuple):
         return text_of(self.name)
 
 
-class UpkeepStore(EventStore):
+class UpkeepStore(EventStore, QueueReads):
     """Upkeep of one namespace by its scheduler."""
 
     # -- runs -----------------------------------------------------------------------------------
@@ -62,6 +65,18 @@ class UpkeepStore(EventStore):
             for name, lanes in zip(names, self._lanes_of(names), strict=True)
         ]
 
+    def live_workers(self) -> list[str]:
+        """Return the ids of the workers whose lease has not been taken from them, without invalid
+        ones. A worker that died a moment ago is among them."""
+        names = self.link.call("ZRANGE", self.keys.workers(), 0, MAX_WORKERS)
+        return [text_of(name) for name in names if is_worker(name)]
+
+    def about_workers(self, workers: Sequence[str]) -> list[WorkerInfo]:
+        """Return the descriptions of these workers; one round trip, none without workers."""
+        reads = [("HGET", self.keys.worker(worker), "about") for worker in workers]
+        about = self.link.batch_each(reads) if reads else []
+        return [parse_about(*pair) for pair in zip(workers, about, strict=True)]
+
     def reap(
         self, lane: str, most_deaths: int, error: bytes, once: bytes = b""
     ) -> list[tuple[str, int, str]]:
@@ -85,34 +100,34 @@ class UpkeepStore(EventStore):
 
     # -- queue entries --------------------------------------------------------------------------
 
-    def _levels(self) -> list[tuple[str, str]]:
-        """Return (ready list, its levels) of all valid ready lists."""
-        return levels_of(self.link.call("HGETALL", self.keys.levels()))
+    def listed(self, ready_lists: Iterable[str], without_turns: Container[str] = ()) -> set[str]:
+        """Return all entries of these ready lists, of their backlogs and of ``delayed``.
 
-    def listed(self, ready_lists: Iterable[str]) -> set[str]:
-        """Return all entries of these ready lists and of ``delayed``."""
-        known = dict(self._levels())
-        keys = [
-            self.keys.ready(name, level) for name in ready_lists for level in known.get(name, "")
-        ]
+        The backlogs of lists ``without_turns`` are left out.
+        """
+        wanted = set(ready_lists)
+        places = [place for place in self._places() if place[0] in wanted]
+        turns = self._backlogs([place for place in places if place[0] not in without_turns])
+        reads = [("", self.keys.ready(*place)) for place in places]
+        reads += [(f"{turn[2]},", self.keys.backlog(*turn)) for turn in turns]
         all_entries: set[str] = set()
-        for key in keys:
+        for run, key in reads:
             (entries,) = self.link.batch_each([("LRANGE", key, 0, -1)])
-            all_entries.update(map(text_of, entries) if isinstance(entries, list) else ())
+            if isinstance(entries, list):
+                all_entries.update(run + text_of(entry) for entry in entries)
         all_entries.update(map(text_of, self.link.call("ZRANGE", self.keys.delayed(), 0, -1)))
         return all_entries
 
     def findable(self) -> int:
         """Return how many attempts are in ready lists, in ``delayed`` and in claims.
 
-        Three round trips. The count is not atomic: attempts move between the round trips.
+        Four round trips. The count is not atomic: attempts move between the round trips.
         """
-        lists = self._levels()
+        places = self._places()
         workers = self.link.call("ZRANGE", self.keys.workers(), 0, -1)
         queues = [("ZCARD", self.keys.delayed())]
-        queues += [
-            ("LLEN", self.keys.ready(name, level)) for name, known in lists for level in known
-        ]
+        queues += [("LLEN", self.keys.ready(*place)) for place in places]
+        queues += [("LLEN", self.keys.backlog(*turn)) for turn in self._backlogs(places)]
         claims = [
             ("HLEN", self.keys.claims(lane))
             for name, lanes in zip(workers, self._lanes_of(workers), strict=True)

@@ -21,6 +21,8 @@ class WorkerInfo:
     ``ready``: children that have loaded the app, None if unknown. ``waiting``: children whose task
     waits for the end of another run, 0 if unknown.
 
+    ``turns``: whether it claims the attempts that wait for the turn of their run.
+
     ``damaged``: what is wrong with the description, "" if it is valid. Details that a worker of
     another release does not report are empty or 0.
     """
@@ -35,6 +37,7 @@ class WorkerInfo:
     version: str = ""
     ready: int | None = None
     waiting: int = 0
+    turns: bool = False
     damaged: str = ""
 
     @property
@@ -63,6 +66,7 @@ def parse_about(worker: str, packed: object) -> WorkerInfo:
             version=_text(about, "version"),
             ready=_count(about, "ready") if "ready" in about else None,
             waiting=_count(about, "waiting"),
+            turns=about.get("turns") is True,
         )
     except ValueError as error:
         return WorkerInfo(worker, damaged=f"its description is damaged: {error}")

@@ -171,7 +171,7 @@ CASES = {
         led, "apply", lambda world: ("s1", 1, "", "begin", "r1", "0" * 64), b"OK", b"OK"
     ),
     "name_event": Case(led, "name_event", lambda world: ("",), b"OK", b"OK"),
-    "promote": Case(due, "promote", lambda world: ("s1", 1, 10), b"OK", b"OK"),
+    "promote": Case(due, "promote", lambda world: ("s1", 1, 10, ""), b"OK", b"OK"),
     "heartbeat, registering": Case(
         lambda world: None, "heartbeat", lambda world: ("W", 500, "about", "W.0"), b"OK", b"OK"
     ),

@@ -259,7 +259,7 @@ class TestPromote:
         assert world.scheduler.promote(10) == (1, 200)
         found = world.dump()
         assert found["run:r1:tasks"]["0"] == "Q2,,0,,"
-        assert found[f"ready:{LIST}:9"] == ["r1,0,2"]
+        assert found[f"ready:{LIST}:9:r1"] == ["0,2"]
         assert found["delayed"] == {f"r1,1,2,{LIST},5": START + 300}
         world.now += 900
         assert world.scheduler.promote(10) == (1, -1)

@@ -24,7 +24,7 @@ class Delayed:
     def __init__(self, *replies: tuple[int, int]) -> None:
         self.replies = list(replies)
 
-    def promote(self, limit: int) -> tuple[int, int]:
+    def promote(self, limit: int, without_turns: object) -> tuple[int, int]:
         assert limit == LIMIT
         return self.replies.pop(0)
 

@@ -2,7 +2,7 @@
 -- USES   base border guarded fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 first rank in `delayed`   5 number of entries to
---        check, there and at the head of each ready list, at most 200
+--        check, there and at the head of each ready list and of each list of turns, at most 200
 -- REPLY  OK <dropped> <next rank, 0 after the last entry> | FENCED
 -- KEEPS  an entry of a running run stays.
 
@@ -32,6 +32,15 @@ for i = 1, #lists, 2 do
       for _, entry in ipairs(redis.pcall('LRANGE', key, 0, limit - 1)) do
         checked = checked + 1
         if is_over(entry) then dropped = dropped + call('LREM', key, 1, entry) end
+      end
+      local turns = turns_key(lists[i], level)
+      for _, run in ipairs(redis.pcall('LRANGE', turns, 0, limit - 1)) do
+        checked = checked + 1
+        if is_over(run .. ',') then
+          call('LREM', turns, 1, run)
+          dropped = dropped + size_of('LLEN', backlog_key(lists[i], level, run))
+          call('DEL', backlog_key(lists[i], level, run))
+        end
       end
     end
   end

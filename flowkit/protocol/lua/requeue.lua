@@ -1,19 +1,26 @@
 -- requeue: rebuilds the queue entries of one run from its records.
 -- USES   base border guarded ready fence
 -- KEYS   1 prefix
--- ARGV   1 now (ms)   2 scheduler   3 term   4 run   then task, list, level per task
+-- ARGV   1 now (ms)   2 scheduler   3 term   4 run   5 'line' if its tasks wait for its turn, else
+--        'queue'   then task, list, level per task
 -- REPLY  OK <entries written> | FENCED
 -- KEEPS  only queue entries are written, and a duplicate is dropped by the claim that pops it.
 
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
 local run, written = ARGV[4], 0
 local submitted = read_time(field_of(run_key(run), 'submitted')) or 0
-for i = 5, #ARGV, 3 do
+
+local function push(list, level, task, attempt)
+  if ARGV[5] == 'line' and level ~= '!' then push_backlog(run, list, level, {task .. ',' .. attempt}, true)
+  else push_ready('RPUSH', list, level, {run .. ',' .. task .. ',' .. attempt}) end
+end
+
+for i = 6, #ARGV, 3 do
   local task, list, level = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local state, attempt, _, deaths, _, due = read_record(field_of(tasks_key(run), task))
   if state == 'Q' then
     if string.find(deaths, '!', 1, true) then level = '!' end
-    push_ready('RPUSH', list, level, {run .. ',' .. task .. ',' .. attempt})
+    push(list, level, task, attempt)
     written = written + 1
   elseif state == 'W' then
     local entry = run .. ',' .. task .. ',' .. string.format('%d', attempt + 1) .. ',' .. list .. ',' .. level

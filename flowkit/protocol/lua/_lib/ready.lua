@@ -1,18 +1,25 @@
 -- ready: adds attempts to the ready lists, where workers claim them.
--- An entry is "run,task,attempt", a hint: the record says whether it is still valid. `list` is the
--- name of a queue and its lane; `level` is a priority digit, or '!' for suspects (claimed alone).
+-- `list` is the name of a queue and its lane; `level` is a priority digit, or '!' for suspects
+-- (claimed alone). An attempt waits in one of two places, both hints: the record says whether it is
+-- still valid.
+--   ready     "run,task,attempt": runs that are small, attempts that are given back, and all
+--             attempts while workers of an older release serve the queue.
+--   backlog   "task,attempt" of one run. A run with a backlog has a turn: its name is in `turns`,
+--             once. A claim takes a share of the first backlogs and moves their turns to the end.
 -- `levels` keeps the levels that a list has ever used, in the order in which they are claimed, so
 -- that a claim checks only those.
 
 local WAKE_BOUND = 32
 
--- One token wakes one idle claimer, so each waiting entry has a token, up to the bound. Claimers
+-- One token wakes one idle claimer, so each waiting entry has a token, up to the bound, and each
+-- added entry gets one: the others may belong to entries that wait in the other place. Claimers
 -- wake only after the script has ended, and one script may push many times. A lost token costs a
 -- poll interval; a surplus token costs an empty claim.
-local function wake(list, waiting)
+local function wake(list, waiting, added)
   local key = wake_key(list)
-  local missing = math.min(waiting, WAKE_BOUND) - size_of('LLEN', key)
-  for _ = 1, missing do try('RPUSH', key, '1') end
+  local tokens = size_of('LLEN', key)
+  local missing = math.max(waiting - tokens, added)
+  for _ = 1, math.min(missing, WAKE_BOUND - tokens) do try('RPUSH', key, '1') end
 end
 
 local function note_level(list, level)
@@ -28,12 +35,26 @@ local function note_level(list, level)
   call('HSET', P .. 'levels', list, table.concat(levels))
 end
 
--- command: 'RPUSH' for new attempts, 'LPUSH' for attempts that are queued again.
+-- Adds "run,task,attempt" entries. command: 'RPUSH' for new attempts, 'LPUSH' for those given back.
 local function push_ready(command, list, level, entries)
   if #entries == 0 then return end
   note_level(list, level)
   local head = {command, ready_key(list, level)}
   for i = 1, #entries do head[i + 2] = entries[i] end
   local waiting = try(unpack(head))
-  if type(waiting) == 'number' then wake(list, waiting) end
+  if type(waiting) == 'number' then wake(list, waiting, #entries) end
+end
+
+-- Adds "task,attempt" entries to the backlog of a run. If `again`, the run gets a turn even if it
+-- should have one: a surplus turn finds an empty backlog, or takes a share too many.
+local function push_backlog(run, list, level, entries, again)
+  if #entries == 0 then return end
+  note_level(list, level)
+  local head = {'RPUSH', backlog_key(list, level, run)}
+  for i = 1, #entries do head[i + 2] = entries[i] end
+  local waiting = try(unpack(head))
+  if type(waiting) ~= 'number' then return end
+  local first = again or waiting == #entries
+  local turns = try(first and 'RPUSH' or 'LLEN', turns_key(list, level), first and run or nil)
+  if type(turns) == 'number' then wake(list, waiting + turns - 1, #entries) end
 end

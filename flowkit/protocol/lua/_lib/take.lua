@@ -2,27 +2,20 @@
 -- A claim writes the record (state R, the lane) and the claims hash of the lane in the same step,
 -- so it is always known what a dead lane held.
 
-local POP_BOUND = 1000
+local POP_BOUND = 1000 -- entries and turns that one claim looks at
+local TURN = 32 -- attempts of one run in a claim, while other runs wait
 
-local function pop(list, level, want, share)
-  local key = ready_key(list, level)
-  if share > 1 and want > 1 then
-    want = math.min(want, math.max(1, math.ceil(size_of('LLEN', key) / share)))
-  end
-  local popped = try('LPOP', key, want)
-  return popped and not popped.err and popped or {}
-end
-
--- Marks the popped attempts of one run that are still valid as running; returns how many.
+-- Marks the popped attempts of one run that are still valid as running; returns how many. Returns
+-- nil if nothing of this run can be claimed any more.
 local function take_run(lane, call_no, run, entries, now, reply)
-  if not is_run(run) then return 0 end
+  if not is_run(run) then return nil end
   local meta = fields_of(run_key(run), 'state', 'stop', 'submitted', 'graph', 'params', 'resumes')
-  if not meta or meta[1] ~= 'running' then return 0 end
-  if not (meta[4] and is_digest(meta[4]) and read_time(meta[3])) then return 0 end
+  if not meta or meta[1] ~= 'running' then return nil end
+  if not (meta[4] and is_digest(meta[4]) and read_time(meta[3])) then return nil end
   local fields = {tasks_key(run)}
   for i = 1, #entries do fields[i + 1] = entries[i].task end
   local records = fields_of(unpack(fields))
-  if not records then return 0 end
+  if not records then return nil end
   local writes, claims, taken = {'HSET', tasks_key(run)}, {'HSET', claims_key(lane)}, {}
   local started = string.format('%d', now - meta[3])
   for i, entry in ipairs(entries) do
@@ -43,28 +36,118 @@ local function take_run(lane, call_no, run, entries, now, reply)
   return #taken
 end
 
+local function pop(key, count)
+  local popped = try('LPOP', key, count)
+  return popped and not popped.err and popped or {}
+end
+
+-- Takes up to `most` attempts from the ready list of a level, which has `waiting` entries; returns
+-- how many, and how many entries are left.
+local function take_ready(claimer, list, level, most, waiting, reply)
+  local key, taken = ready_key(list, level), 0
+  while taken < most and waiting > 0 and claimer.popped < POP_BOUND do
+    local entries = pop(key, most - taken)
+    claimer.popped = claimer.popped + #entries
+    waiting = #entries == 0 and 0 or waiting - #entries
+    local order, groups = {}, {}
+    by_run(entries, list, level, order, groups)
+    for _, run in ipairs(order) do
+      taken = taken + (take_run(claimer.lane, claimer.call_no, run, groups[run], claimer.now, reply) or 0)
+    end
+  end
+  return taken, waiting
+end
+
+-- Takes the turn of one run: up to `most` attempts of its backlog. Returns how many, and whether
+-- the run has more.
+local function take_turn(claimer, run, list, level, most, reply)
+  local key = backlog_key(list, level, run)
+  local waiting = size_of('LLEN', key)
+  local count = math.min(most, math.ceil(waiting / claimer.share))
+  local entries, seen = {}, {}
+  for _, entry in ipairs(pop(key, count)) do
+    local task, attempt = string.match(entry, '^(%d+),(%d+)$')
+    if task and #task <= 7 and #attempt <= 9 and not seen[task] then
+      seen[task] = true
+      entries[#entries + 1] = {task = task, attempt = attempt, list = list, level = level}
+    end
+  end
+  claimer.popped = claimer.popped + count + 1
+  if #entries == 0 then return 0, waiting > count and count > 0 end
+  local taken = take_run(claimer.lane, claimer.call_no, run, entries, claimer.now, reply)
+  if taken then return taken, waiting > count end
+  try('DEL', key)
+  return 0, false
+end
+
+-- Takes up to `want` attempts from the backlogs of a level, where `turns` runs have a turn; returns
+-- how many, and whether more may wait there.
+local function take_turns(claimer, list, level, want, turns, reply)
+  local key, taken, left = turns_key(list, level), 0, math.ceil(turns / claimer.share)
+  local most = math.max(TURN, math.ceil(want / left))
+  local again = {'RPUSH', key}
+  while taken < want and left > 0 and claimer.popped < POP_BOUND do
+    local runs = pop(key, math.min(left, math.ceil((want - taken) / most)))
+    left = #runs == 0 and 0 or left - #runs
+    turns = turns - #runs
+    for _, run in ipairs(runs) do
+      local got, more = 0, true
+      if not is_run(run) then
+        more = false
+      elseif taken < want then
+        got, more = take_turn(claimer, run, list, level, math.min(most, want - taken), reply)
+      end
+      taken = taken + got
+      if more then again[#again + 1] = run end
+    end
+  end
+  if #again > 2 then try(unpack(again)) end
+  return taken, turns > 0 or #again > 2
+end
+
+-- Takes up to `want` attempts of one level; returns how many, and whether more may wait there. The
+-- ready list and the backlogs get half each while both have some; of a single attempt, each gets
+-- every other one.
+local function take_level(claimer, list, level, want, reply)
+  local waiting = size_of('LLEN', ready_key(list, level))
+  if level == '!' then return take_ready(claimer, list, level, 1, waiting, reply), waiting > 1 end
+  local turns = size_of('LLEN', turns_key(list, level))
+  local part = math.ceil(waiting / claimer.share)
+  local half = turns == 0 and want or math.floor((want + claimer.call_no % 2) / 2)
+  local taken, left = take_ready(claimer, list, level, math.min(part, half), waiting, reply)
+  local more = turns > 0
+  if more and taken < want then
+    local got
+    got, more = take_turns(claimer, list, level, want - taken, turns, reply)
+    taken = taken + got
+  end
+  local rest = math.min(part - waiting + left, want - taken)
+  if turns > 0 and rest > 0 then
+    local got
+    got, left = take_ready(claimer, list, level, rest, left, reply)
+    taken = taken + got
+  end
+  return taken, left > 0 or more
+end
+
 -- Takes up to `limit` attempts from `lists`; appends run, graph, life, params,
 -- "task,attempt,spent …" per run to `reply`.
 local function take(lane, call_no, limit, share, lists, reply)
-  local now, taken, popped = now_ms(), 0, 0
+  local claimer = {lane = lane, call_no = call_no, share = math.max(1, share), now = now_ms(), popped = 0}
+  local taken = 0
   for _, list in ipairs(lists) do
     local drained = true
     for level in string.gmatch(read_levels(call('HGET', P .. 'levels', list)), '.') do
       local look = may_look(lane, list, level, taken)
       if look == 'wait' then return end
-      while look == 'yes' and taken < limit and popped < POP_BOUND do
-        local entries = pop(list, level, level == '!' and 1 or (limit - taken), share)
-        if #entries == 0 then break end
-        popped = popped + #entries
-        local order, groups = {}, {}
-        by_run(entries, list, level, order, groups)
-        for _, run in ipairs(order) do
-          taken = taken + take_run(lane, call_no, run, groups[run], now, reply)
-        end
-        if level == '!' and taken > 0 then return end
-        if share > 1 and taken > 0 then break end
+      if look == 'yes' and taken < limit then
+        local got, more = take_level(claimer, list, level, limit - taken, reply)
+        taken = taken + got
+        if level == '!' and got > 0 then return end
+        drained = drained and not more
+      else
+        drained = drained and look == 'no' and size_of('LLEN', ready_key(list, level)) == 0
       end
-      drained = drained and taken < limit and size_of('LLEN', ready_key(list, level)) == 0
     end
     if drained then call('DEL', wake_key(list)) end
     if taken >= limit then return end

@@ -1,0 +1,27 @@
+"""Reads of the queues: which ready lists exist, and which runs have a backlog behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .decoding import is_run_id, levels_of, text_of
+from .store import Store
+
+
+class QueueReads(Store):
+    """The reads that clients and the scheduler share."""
+
+    def _places(self) -> list[tuple[str, str]]:
+        """Return (ready list, level) of all valid ready lists."""
+        lists = levels_of(self.link.call("HGETALL", self.keys.levels()))
+        return [(name, level) for name, levels in lists for level in levels]
+
+    def _backlogs(self, places: Sequence[tuple[str, str]]) -> list[tuple[str, str, str]]:
+        """Return (ready list, level, run) of the runs that have a turn there. One round trip."""
+        turns = [("LRANGE", self.keys.turns(*place), 0, -1) for place in places]
+        found: dict[tuple[str, str, str], None] = {}  # a run may have a turn twice
+        for (name, level), runs in zip(places, self.link.batch_each(turns), strict=True):
+            if isinstance(runs, list):
+                ids = filter(is_run_id, map(text_of, runs))
+                found.update({(name, level, run): None for run in ids})
+        return list(found)
