@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -29,6 +29,9 @@ class Active:
     state: Run
     places: list[Place]  # by policy number
     progress_at: float = 0.0  # when progress was last published
+    # By ready list, the references that some worker lacks, and as of when; see serving.
+    lacking: dict[str, frozenset[int]] = field(default_factory=dict)
+    lacking_as_of: int = -1
 
     @classmethod
     def of(cls, run: str, dag: CompiledDAG, state: Run) -> Active:

@@ -85,5 +85,6 @@ class QueueRepair:
             elif record.state is not TaskState.QUEUED:
                 continue
             if entry not in listed:
+                ((ready, _),) = self._serving.by_list(active, ready, (task,))
                 missing.append((task, ready, level))
         return missing

@@ -292,7 +292,9 @@ class Resolver:
 
     def _put(self, active: Active, place: Place, tasks: Sequence[int]) -> None:
         verb = self._serving.verb(place.ready, len(active.dag.graph))
-        self._writer.queue(active.run, place, tasks, verb)
+        for ready, some in self._serving.by_list(active, place.ready, tasks):
+            there = place if ready == place.ready else place._replace(ready=ready)
+            self._writer.queue(active.run, there, some, verb)
 
     def _stop_tasks(self, active: Active, tasks: Sequence[int]) -> None:
         self._writer.flush()

@@ -1,16 +1,25 @@
-"""The serving duty: knows which live workers serve which queue, and what they can do.
+"""The serving duty: knows which live workers serve which queue, and what they can run.
+
+Tasks wait in different places depending on that. Workers of an older release know no turns. And if
+the apps of the workers of a queue differ, as during a deployment, then a function that one of them
+lacks has a list of its own, from which only the others claim.
 
 The descriptions of workers change rarely, so only those of new workers are read. What it knows may
-be half a second old. That costs time, never correctness: a worker claims only what it can run.
+be half a second old. That costs time, never correctness: a worker runs only what its app has, and
+hands on the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from flowkit.protocol.keys import queue_of, ready_list
+from flowkit.core.compiled import CompiledDAG
+from flowkit.protocol.app_functions import function_id
+from flowkit.protocol.keys import of_function, queue_of, ready_list
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.worker_info import WorkerInfo
+
+from .active import Active
 
 EVERY_S = 0.5
 # The most tasks of a DAG whose attempts wait for no turn. They are never more than one turn.
@@ -23,14 +32,22 @@ class Serving:
     name = "serving"
 
     def __init__(
-        self, store: SchedulerStore, on_older: Callable[[], object] = lambda: None
+        self,
+        store: SchedulerStore,
+        on_older: Callable[[], object] = lambda: None,
+        *,
+        small: int = SMALL,
     ) -> None:
         """``on_older`` is called when workers of an older release begin to serve a queue: they do
-        not find attempts that wait for a turn.
+        not find attempts that wait for a turn. ``small``: see ``SMALL``; only tests pass it.
         """
         self._store = store
         self._on_older = on_older
+        self._small = small
         self._workers: dict[str, WorkerInfo] = {}
+        self._functions: dict[str, frozenset[str]] = {}  # of an app
+        self._apps: dict[str, frozenset[str]] = {}  # of the workers of a queue, where known
+        self._version = 0  # of the apps
         self.without_turns: frozenset[str] = frozenset()
 
     def due_early(self) -> bool:
@@ -46,14 +63,38 @@ class Serving:
         return EVERY_S
 
     def look(self) -> None:
-        """Read the descriptions of the workers that are new."""
+        """Read the descriptions of the workers that are new, and the functions of new apps."""
         alive = self._store.live_workers()
-        known = {worker: self._workers[worker] for worker in alive if worker in self._workers}
+        known = {worker: self._workers[worker] for worker in alive if self._is_known(worker)}
         new = [worker for worker in alive if worker not in known]
         self._workers = known | {info.worker: info for info in self._store.about_workers(new)}
+        infos = self._workers.values()
         self.without_turns = frozenset(
-            queue for info in self._workers.values() if not info.turns for queue in info.queues
+            queue for info in infos if not info.turns for queue in info.queues
         )
+        apps: dict[str, set[str]] = {}
+        for info in infos:
+            if info.functions:
+                for queue in info.queues:
+                    apps.setdefault(queue, set()).add(info.functions)
+        self._learn({app for some in apps.values() for app in some})
+        now = {queue: frozenset(some) for queue, some in apps.items()}
+        if now != self._apps:
+            self._apps = now
+            self._version += 1
+
+    def _is_known(self, worker: str) -> bool:
+        """Return whether the description of a worker is complete. It is without an app at first."""
+        info = self._workers.get(worker)
+        return info is not None and (not info.turns or bool(info.functions))
+
+    def _learn(self, apps: set[str]) -> None:
+        """Read the functions of new apps, and forget the apps that no worker has."""
+        known = {app: some for app, some in self._functions.items() if app in apps and some}
+        new = apps - known.keys()
+        self._functions = known | {app: self._store.functions_of(app) for app in new}
+
+    # -- where tasks wait -----------------------------------------------------------------------
 
     def lists_without_turns(self) -> list[str]:
         """Return the ready lists from which workers of an older release claim."""
@@ -65,6 +106,41 @@ class Serving:
 
     def verb(self, ready: str, tasks: int) -> str:
         """Return the command of ``apply.lua`` that queues tasks of a DAG with so many tasks."""
-        if tasks <= SMALL or (self.without_turns and queue_of(ready) in self.without_turns):
+        if tasks <= self._small or (self.without_turns and queue_of(ready) in self.without_turns):
             return "queue"
         return "line"
+
+    def by_list(
+        self, active: Active, ready: str, tasks: Sequence[int]
+    ) -> list[tuple[str, Sequence[int]]]:
+        """Return (ready list, tasks): the list itself, and those of functions that a worker lacks.
+
+        The order of the tasks is kept within each list.
+        """
+        if active.lacking_as_of != self._version:
+            active.lacking, active.lacking_as_of = {}, self._version
+        lacking = active.lacking.get(ready)
+        if lacking is None:
+            lacking = active.lacking[ready] = self._lacking(active.dag, queue_of(ready))
+        if not lacking:
+            return [(ready, tasks)]
+        dag = active.dag
+        lists: dict[str, list[int]] = {}
+        for task in tasks:
+            ref = dag.ref_of[task]
+            name = of_function(ready, function_id(dag.refs[ref])) if ref in lacking else ready
+            lists.setdefault(name, []).append(task)
+        return list(lists.items())
+
+    def _lacking(self, dag: CompiledDAG, queue: str) -> frozenset[int]:
+        """Return the references of a DAG (by number) that some app on a queue lacks.
+
+        Without a live worker nothing is known, and nothing is said to be lacking.
+        """
+        had = [self._functions.get(app, frozenset()) for app in self._apps.get(queue, ())]
+        if not had:
+            return frozenset()
+        common = frozenset.intersection(*had)
+        return frozenset(
+            number for number, ref in enumerate(dag.refs) if function_id(ref) not in common
+        )

@@ -7,7 +7,7 @@ the unit of sharding.
 
 The state of an unfinished run is never in a key with a TTL: the keys of a run get their TTL in the
 step that ends it. Entries of state stores and cached results have the TTLs that their owners
-chose. No other key has a TTL.
+chose, and the functions of an app expire a day after its last worker. No other key has a TTL.
 """
 
 from __future__ import annotations
@@ -122,6 +122,11 @@ class Keys:
         """List: ``task,attempt`` of one run, which wait for its turn."""
         return f"{self.prefix}ready:{ready_list}:{level}:{run}"
 
+    def parked(self, ready_list: str) -> str:
+        """Set: the functions that only some workers of a queue have and that wait for these, in
+        ready lists of their own."""
+        return f"{self.prefix}ready:{ready_list}@"
+
     def levels(self) -> str:
         """Hash: ready list → levels that it has ever used, in the order of claiming."""
         return f"{self.prefix}levels"
@@ -172,6 +177,15 @@ class Keys:
         """Hash: the description and the lanes of a worker. Deleted when the worker is retired."""
         return f"{self.prefix}worker:{worker}"
 
+    def apps(self) -> str:
+        """Sorted set: apps of live workers by the deadline (ms) of the latest lease. Workers; apps
+        without a live worker are removed by any heartbeat."""
+        return f"{self.prefix}worker:@"
+
+    def app(self, app: str) -> str:
+        """Set: the functions of an app. Its workers; TTL: a day after the last heartbeat."""
+        return f"{self.prefix}worker:@{app}"
+
     def claims(self, lane: str) -> str:
         """Hash: ``run,task`` → claim, ``#`` → number of the last call. Deleted with the lane."""
         return f"{self.prefix}worker:{lane}:claims"
@@ -189,6 +203,16 @@ def ready_list(queue: str, *, is_async: bool) -> str:
     return queue + ASYNC_LANE if is_async else queue
 
 
+def of_function(ready_list: str, function: str) -> str:
+    """Return the list for attempts of a function (an id) that only some workers of it have."""
+    return f"{ready_list}@{function}"
+
+
+def base_of(ready_list: str) -> str:
+    """Return the ready list that a list of a function belongs to, or the list itself."""
+    return ready_list.partition("@")[0]
+
+
 def queue_of(ready_list: str) -> str:
     """Return the queue that a ready list belongs to."""
-    return ready_list.removesuffix(ASYNC_LANE)
+    return base_of(ready_list).removesuffix(ASYNC_LANE)

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 from typing import NamedTuple
 
+from .app_functions import is_id
 from .decoding import is_worker, lane_names, text_of
 from .event_store import EventStore
+from .keys import base_of
 from .limits import MAX_WORKERS
 from .queue_reads import QueueReads
 from .worker_info import WorkerInfo, parse_about
@@ -77,6 +79,11 @@ class UpkeepStore(EventStore, QueueReads):
         about = self.link.batch_each(reads) if reads else []
         return [parse_about(*pair) for pair in zip(workers, about, strict=True)]
 
+    def functions_of(self, app: str) -> frozenset[str]:
+        """Return the functions (ids) of an app; none if they are not recorded."""
+        ids = map(text_of, self.link.call("SMEMBERS", self.keys.app(app)))
+        return frozenset(filter(is_id, ids))
+
     def reap(
         self, lane: str, most_deaths: int, error: bytes, once: bytes = b""
     ) -> list[tuple[str, int, str]]:
@@ -103,11 +110,14 @@ class UpkeepStore(EventStore, QueueReads):
     def listed(self, ready_lists: Iterable[str], without_turns: Container[str] = ()) -> set[str]:
         """Return all entries of these ready lists, of their backlogs and of ``delayed``.
 
-        The backlogs of lists ``without_turns`` are left out.
+        The lists of single functions are included. The backlogs of lists ``without_turns`` are
+        left out.
         """
         wanted = set(ready_lists)
-        places = [place for place in self._places() if place[0] in wanted]
-        turns = self._backlogs([place for place in places if place[0] not in without_turns])
+        places = [place for place in self._places() if base_of(place[0]) in wanted]
+        turns = self._backlogs(
+            [place for place in places if base_of(place[0]) not in without_turns]
+        )
         reads = [("", self.keys.ready(*place)) for place in places]
         reads += [(f"{turn[2]},", self.keys.backlog(*turn)) for turn in turns]
         all_entries: set[str] = set()

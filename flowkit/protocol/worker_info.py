@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import msgpack
 
+from .app_functions import is_id
 from .limits import MAX_ABOUT_BYTES, MAX_ABOUT_TEXT, MAX_QUEUES
 
 
@@ -22,6 +23,7 @@ class WorkerInfo:
     waits for the end of another run, 0 if unknown.
 
     ``turns``: whether it claims the attempts that wait for the turn of their run.
+    ``functions``: the id of its app, see ``app_functions``; "" while it is unknown.
 
     ``damaged``: what is wrong with the description, "" if it is valid. Details that a worker of
     another release does not report are empty or 0.
@@ -38,6 +40,7 @@ class WorkerInfo:
     ready: int | None = None
     waiting: int = 0
     turns: bool = False
+    functions: str = ""
     damaged: str = ""
 
     @property
@@ -67,6 +70,7 @@ def parse_about(worker: str, packed: object) -> WorkerInfo:
             ready=_count(about, "ready") if "ready" in about else None,
             waiting=_count(about, "waiting"),
             turns=about.get("turns") is True,
+            functions=_id(about, "functions"),
         )
     except ValueError as error:
         return WorkerInfo(worker, damaged=f"its description is damaged: {error}")
@@ -89,6 +93,13 @@ def _text(about: Mapping[object, object], name: str) -> str:
     if isinstance(value, str) and len(value) <= MAX_ABOUT_TEXT:
         return value
     raise ValueError(f"its {name} is no text, or too long")
+
+
+def _id(about: Mapping[object, object], name: str) -> str:
+    text = _text(about, name)
+    if text and not is_id(text):
+        raise ValueError(f"its {name} is no id")
+    return text
 
 
 def _count(about: Mapping[object, object], name: str) -> int:

@@ -10,10 +10,11 @@ local function end_attempt(run, task, code, attempt, lane, deaths, started, subm
   call('XADD', P .. 'events', '*', code, run .. ' ' .. task)
 end
 
--- Queues an attempt again, at the head of the ready list that its claim names. If the claim does
--- not name one, the scheduler rebuilds the missing entry.
-local function queue_again(run, task, attempt, deaths, claim)
+-- Queues an attempt again, at the head of the ready list that its claim names, or behind it in the
+-- list of a function. If the claim names no list, the scheduler rebuilds the missing entry.
+local function queue_again(run, task, attempt, deaths, claim, id)
   local _, list, level = read_place(claim)
+  if list and id then list = string.gsub(list, '@.*', '') .. '@' .. id end
   if string.find(deaths, '!', 1, true) then level = '!' end
   call('HSET', tasks_key(run), task, 'Q' .. attempt .. ',,' .. deaths .. ',,')
   if list then push_ready('LPUSH', list, level, {run .. ',' .. task .. ',' .. attempt}) end

@@ -6,6 +6,8 @@
 --             attempts while workers of an older release serve the queue.
 --   backlog   "task,attempt" of one run. A run with a backlog has a turn: its name is in `turns`,
 --             once. A claim takes a share of the first backlogs and moves their turns to the end.
+-- An attempt whose function only some of the workers of its queue have waits in a list of that
+-- function, "<list>@<id>". `parked` has the ids of a list's functions that may have some.
 -- `levels` keeps the levels that a list has ever used, in the order in which they are claimed, so
 -- that a claim checks only those.
 
@@ -15,11 +17,22 @@ local WAKE_BOUND = 32
 -- added entry gets one: the others may belong to entries that wait in the other place. Claimers
 -- wake only after the script has ended, and one script may push many times. A lost token costs a
 -- poll interval; a surplus token costs an empty claim.
-local function wake(list, waiting, added)
-  local key = wake_key(list)
+local function wake_at(key, waiting, added)
   local tokens = size_of('LLEN', key)
   local missing = math.max(waiting - tokens, added)
   for _ = 1, math.min(missing, WAKE_BOUND - tokens) do try('RPUSH', key, '1') end
+end
+
+-- Wakes claimers of a list. If it is one of a function, only workers whose app has the function
+-- claim from it: they look for it in `parked`, and wait for a token of their app.
+local function wake(list, waiting, added)
+  local base, id = string.match(list, '^(.*)@(%x+)$')
+  if not base then return wake_at(wake_key(list), waiting, added) end
+  try('SADD', parked_key(base), id)
+  local apps = try('ZRANGEBYSCORE', app_key(''), string.format('%d', now_ms()), '+inf', 'LIMIT', 0, 100)
+  for _, app in ipairs(apps) do
+    if try('SISMEMBER', app_key(app), id) == 1 then wake_at(wake_key(base .. '@' .. app), waiting, added) end
+  end
 end
 
 local function note_level(list, level)

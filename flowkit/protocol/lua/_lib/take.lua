@@ -4,10 +4,11 @@
 
 local POP_BOUND = 1000 -- entries and turns that one claim looks at
 local TURN = 32 -- attempts of one run in a claim, while other runs wait
+local FUNCTIONS_BOUND = 100 -- lists of functions that one claim looks at
 
 -- Marks the popped attempts of one run that are still valid as running; returns how many. Returns
 -- nil if nothing of this run can be claimed any more.
-local function take_run(lane, call_no, run, entries, now, reply)
+local function take_run(claimer, run, entries, reply)
   if not is_run(run) then return nil end
   local meta = fields_of(run_key(run), 'state', 'stop', 'submitted', 'graph', 'params', 'resumes')
   if not meta or meta[1] ~= 'running' then return nil end
@@ -16,8 +17,9 @@ local function take_run(lane, call_no, run, entries, now, reply)
   for i = 1, #entries do fields[i + 1] = entries[i].task end
   local records = fields_of(unpack(fields))
   if not records then return nil end
+  local lane = claimer.lane
   local writes, claims, taken = {'HSET', tasks_key(run)}, {'HSET', claims_key(lane)}, {}
-  local started = string.format('%d', now - meta[3])
+  local started = string.format('%d', claimer.now - meta[3])
   for i, entry in ipairs(entries) do
     local record = records[i] or ''
     local attempt, deaths = string.match(record, '^Q(%d+),,(' .. WORD .. '),')
@@ -25,7 +27,7 @@ local function take_run(lane, call_no, run, entries, now, reply)
       writes[#writes + 1] = entry.task
       writes[#writes + 1] = 'R' .. attempt .. ',' .. lane .. ',' .. deaths .. ',' .. started .. ','
       claims[#claims + 1] = run .. ',' .. entry.task
-      claims[#claims + 1] = attempt .. ',' .. call_no .. ',' .. entry.list .. ',' .. entry.level
+      claims[#claims + 1] = attempt .. ',' .. claimer.call_no .. ',' .. entry.list .. ',' .. entry.level
       taken[#taken + 1] = entry.task .. ',' .. attempt .. ',' .. deaths
     end
   end
@@ -52,7 +54,7 @@ local function take_ready(claimer, list, level, most, waiting, reply)
     local order, groups = {}, {}
     by_run(entries, list, level, order, groups)
     for _, run in ipairs(order) do
-      taken = taken + (take_run(claimer.lane, claimer.call_no, run, groups[run], claimer.now, reply) or 0)
+      taken = taken + (take_run(claimer, run, groups[run], reply) or 0)
     end
   end
   return taken, waiting
@@ -74,7 +76,7 @@ local function take_turn(claimer, run, list, level, most, reply)
   end
   claimer.popped = claimer.popped + count + 1
   if #entries == 0 then return 0, waiting > count and count > 0 end
-  local taken = take_run(claimer.lane, claimer.call_no, run, entries, claimer.now, reply)
+  local taken = take_run(claimer, run, entries, reply)
   if taken then return taken, waiting > count end
   try('DEL', key)
   return 0, false
@@ -130,26 +132,70 @@ local function take_level(claimer, list, level, want, reply)
   return taken, left > 0 or more
 end
 
+-- Adds the levels of one list to `places`, in the order in which they are claimed.
+local function add_places(places, list)
+  for level in string.gmatch(read_levels(call('HGET', P .. 'levels', list)), '.') do
+    places[#places + 1] = {list = list, level = level}
+  end
+end
+
+-- The places to claim from, for one list of a lane: its levels, and those of the lists of functions
+-- that only some workers have, and this app among them. At one level, the list and these others are
+-- first in every other call.
+local function places_of(claimer, list)
+  local places, ids = {}, {}
+  if claimer.app ~= '' then ids = try('SINTER', parked_key(list), app_key(claimer.app)) end
+  if ids.err or #ids == 0 then
+    add_places(places, list)
+    return places
+  end
+  local turn = claimer.call_no % 2
+  if turn == 0 then add_places(places, list) end
+  for i = 1, math.min(#ids, FUNCTIONS_BOUND) do
+    local other = list .. '@' .. ids[(i + claimer.call_no) % #ids + 1]
+    local before = #places
+    add_places(places, other)
+    if #places == before then try('SREM', parked_key(list), string.sub(other, -16)) end
+  end
+  if turn == 1 then add_places(places, list) end
+  for i, place in ipairs(places) do place.rank = (place.level == '!' and 10 or tonumber(place.level)) * 1000 - i end
+  table.sort(places, function(a, b) return a.rank > b.rank end)
+  return places
+end
+
+-- Forgets the list of a function that has nothing left.
+local function forget_function(list)
+  local base, id = string.match(list, '^(.*)@(%x+)$')
+  try('SREM', parked_key(base), id)
+  call('HDEL', P .. 'levels', list)
+end
+
 -- Takes up to `limit` attempts from `lists`; appends run, graph, life, params,
 -- "task,attempt,spent …" per run to `reply`.
-local function take(lane, call_no, limit, share, lists, reply)
-  local claimer = {lane = lane, call_no = call_no, share = math.max(1, share), now = now_ms(), popped = 0}
-  local taken = 0
+local function take(claimer, limit, lists, reply)
+  local lane, taken = claimer.lane, 0
   for _, list in ipairs(lists) do
-    local drained = true
-    for level in string.gmatch(read_levels(call('HGET', P .. 'levels', list)), '.') do
-      local look = may_look(lane, list, level, taken)
+    local waits, drained = {}, true
+    for _, place in ipairs(places_of(claimer, list)) do
+      local look, more = may_look(lane, place.list, place.level, taken), true
       if look == 'wait' then return end
+      if look == 'no' then more = size_of('LLEN', ready_key(place.list, place.level)) > 0 end
       if look == 'yes' and taken < limit then
-        local got, more = take_level(claimer, list, level, limit - taken, reply)
+        local got
+        got, more = take_level(claimer, place.list, place.level, limit - taken, reply)
         taken = taken + got
-        if level == '!' and got > 0 then return end
-        drained = drained and not more
-      else
-        drained = drained and look == 'no' and size_of('LLEN', ready_key(list, level)) == 0
+        if place.level == '!' and got > 0 then return end
       end
+      waits[place.list] = waits[place.list] or more
+      drained = drained and not more
     end
-    if drained then call('DEL', wake_key(list)) end
+    for name, wait in pairs(waits) do
+      if not wait and name ~= list then forget_function(name) end
+    end
+    if drained then
+      call('DEL', wake_key(list))
+      if claimer.app ~= '' then call('DEL', wake_key(list .. '@' .. claimer.app)) end
+    end
     if taken >= limit then return end
   end
 end
