@@ -22,10 +22,11 @@ import render_tutorial
 from render_acl import acl_file, acl_rules, old_acl_rules
 from render_api import api_page
 from render_commands import command_sections, common_flags
+from render_events import event_rows
 
 from flowkit import cli
-from flowkit.cli.exit_codes import MEANING
 from flowkit.core.states import TASK_TABLE, mermaid
+from flowkit.daemon.exit_codes import MEANING
 from flowkit.protocol import keys
 from flowkit.protocol.keys import Keys
 
@@ -35,6 +36,7 @@ PAGES = tuple(
     for page in (
         "docs/README.md",
         "docs/architecture.md",
+        "docs/howto/logging.md",
         "docs/howto/secure-redis.md",
         "docs/reference/commands.md",
         "docs/reference/life-cycle.md",
@@ -110,6 +112,12 @@ def howto_list() -> str:
     return "\n".join(lines)
 
 
+def event_table() -> str:
+    """Return one row per event of the vocabulary (flowkit/events)."""
+    head = ("Event", "Level", "Fields", "When it is written, and by what")
+    return _table(head, event_rows())
+
+
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     cells = [[cell.replace("|", "\\|").replace("``", "`") for cell in line] for line in lines]
@@ -124,6 +132,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "command_sections": command_sections,
     "howto": howto_list,
     "keys": key_table,
+    "events": event_table,
     "scripts": script_table,
     "acl": acl_rules,
     "acl_file": acl_file,

@@ -75,8 +75,8 @@ print(results["headline"])
 print(sorted(results))
 
 # %% [markdown]
-# `headline` has two upstream tasks, so it receives two arguments, in the order in which the edges
-# were drawn. `most_expensive` and `count` do not depend on each other, so they run at the same
+# `headline` has two upstream tasks, so it receives two arguments, in the order in which you drew
+# the edges. `most_expensive` and `count` do not depend on each other, so they run at the same
 # time.
 #
 # flowkit checks a DAG before it runs anything. This one has a cycle:
@@ -327,19 +327,20 @@ with LocalSystem(str(app), processes=2) as system:
 # ## On Redis
 #
 # With a real Redis, you start the scheduler and the workers yourself, on as many machines as you
-# like:
+# like. Save the module above as `tutorial_squares.py`. In its folder, run each of these commands in
+# its own terminal:
 #
 # ```sh
 # flowkit-scheduler --redis redis://localhost:6379
 # flowkit-worker --app tutorial_squares.py --redis redis://localhost:6379
 # ```
 #
-# Then pass that URL instead of `system.url`, or set `FLOWKIT_REDIS_URL` and pass none. You can also
-# submit the same DAG from the command line:
+# Then pass this URL instead of `system.url`, or set `FLOWKIT_REDIS_URL` and pass no URL. You can
+# also submit the same DAG from the command line:
 #
 # ```sh
 # flowkit submit tutorial_squares.py --wait --redis redis://localhost:6379
 # ```
 #
-# [Moving to Redis](howto/moving-to-redis.md) explains this step by step, and [what flowkit
-# promises](guarantees.md) says what happens when a process or a machine fails.
+# [Moving to Redis](howto/moving-to-redis.md) explains this step by step.
+# [Guarantees](guarantees.md) says what happens when a process or a machine fails.

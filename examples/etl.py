@@ -1,7 +1,7 @@
 """Extract, transform, load: the smallest DAG that does something useful.
 
 Shows edges drawn with `>>`, a task with two upstream tasks, retries, run parameters, and a load
-that may be repeated without harm.
+that is safe to repeat.
 
     extract_customers ─┐
                        ├─▶ transform ─▶ load
@@ -10,8 +10,8 @@ that may be repeated without harm.
     flowkit run examples/etl.py
     python examples/etl.py
 
-Run parameter: `database`, the SQLite file to load into (orders.sqlite in the current directory).
-The result of `load` is {"customers": 2, "orders": 4, "cents": 10250}.
+Run parameter: `database`, the SQLite file to load into (default: orders.sqlite in the current
+directory). The result of `load` is {"customers": 2, "orders": 4, "cents": 10250}.
 """
 
 from __future__ import annotations
@@ -44,21 +44,21 @@ Row = dict[str, Any]
 
 @task()
 def extract_customers() -> list[Row]:
-    """Read the customers, as text, as they come."""
+    """Read the customers. All fields are text."""
     return list(csv.DictReader(io.StringIO(CUSTOMERS)))
 
 
 @task(retries=3, delay=0.5)
 def extract_orders() -> list[Row]:
-    """Read the orders. A source across a network fails now and then: hence the retries."""
+    """Read the orders. It has retries, because a source on a network fails now and then."""
     return list(csv.DictReader(io.StringIO(ORDERS)))
 
 
 @task()
 def transform(customers: list[Row], orders: list[Row]) -> list[Row]:
-    """Join orders to customers, drop the orders without an amount, count money in whole cents.
+    """Join orders to customers, drop orders without an amount, and convert amounts to cents.
 
-    The parameters are the results of the upstream tasks, in the order in which the edges are drawn.
+    The parameters are the results of the upstream tasks, in the order of the edges.
     """
     names = {row["id"]: row["name"].strip() for row in customers}
     return [
@@ -69,7 +69,7 @@ def transform(customers: list[Row], orders: list[Row]) -> list[Row]:
 
 
 def cents(amount: str) -> int:
-    """Read "17.50" as 1750, without a float on the way."""
+    """Convert "17.50" to 1750 without using floats."""
     whole, _, fraction = amount.partition(".")
     return int(whole) * 100 + int(f"{fraction:0<2}")
 
@@ -78,8 +78,8 @@ def cents(amount: str) -> int:
 def load(rows: list[Row], database: str = "orders.sqlite") -> dict[str, int]:
     """Store the rows and return the totals in the database.
 
-    A task can be run again after a failure, so it replaces rows by their key, all in one
-    transaction: loading twice leaves what loading once does.
+    The task may run again after a failure, so it replaces rows by their key, in one transaction.
+    Loading twice has the same effect as loading once.
     """
     with closing(sqlite3.connect(database)) as store, store:
         store.execute(

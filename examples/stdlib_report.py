@@ -1,7 +1,7 @@
-"""Measure the Python standard library, in parallel, and draw a page of what was found.
+"""Measure the Python standard library in parallel, and write a report as a web page.
 
-Shows a DAG that fans out and in again, tasks made with `bind`, run parameters, a task with
-retries whose effect is safe to repeat, and results that are plain data.
+Shows fan-out and fan-in, tasks made with `bind`, run parameters, a task with retries that is safe
+to repeat, and results that are plain data.
 
     list_files ─▶ split ─▶ parse_1 … parse_16 ─▶ merge ─▶ rank ─▶ write_report
         └──────────────────────────────────────────────────▲
@@ -14,16 +14,15 @@ Run it with a scheduler and worker processes, or inside this process:
 Both write stdlib-report/report.json and stdlib-report/report.html; open the page in any browser.
 Run parameters:
 
-    out    the folder to write to (stdlib-report in the current directory)
-    root   another tree of Python source, instead of the standard library
-    top    the rows of each table (15)
+    out    the folder to write to (default: stdlib-report in the current directory)
+    root   a tree of Python source to measure instead of the standard library
+    top    the number of rows in each table (default: 15)
 
-Only files of the standard library proper are measured: installed packages (site-packages,
-dist-packages) are left out. Python ships a few files that are broken on purpose; they are counted
-and listed as unparsable. The report holds no time and no place of this one run: for one Python, the
-JSON is the same byte for byte whichever executor ran it.
+Installed packages (site-packages, dist-packages) are left out. Python ships a few files that are
+broken on purpose. They are counted and listed as unparsable. The report contains no times and no
+paths of the run, so for a given Python, every executor writes exactly the same JSON.
 
-On several machines every worker has to see the same tree under the same path.
+If workers run on several machines, each must have the same tree under the same path.
 """
 
 from __future__ import annotations
@@ -43,8 +42,8 @@ from stdlib_report_source import BANDS, Tally, combine, tally_file
 from flowkit import DAG, task
 
 PARTS = 16
-"""How many parse tasks there are. A DAG's shape is fixed when it is built; few and large parts
-would leave workers idle at the end, many and small ones would spend the time on handing over."""
+"""The number of parse tasks. It is fixed when the DAG is built. With few large parts, workers would
+be idle at the end; with many small parts, most of the time would be overhead."""
 
 TOP = 15
 LEFT_OUT = ("dist-packages", "site-packages", "__pycache__")
@@ -59,7 +58,7 @@ class Listing(TypedDict):
 
 
 class Split(TypedDict):
-    """The same files dealt out: the paths of each part."""
+    """The same files, divided into parts: the paths of each part."""
 
     root: str
     parts: list[list[str]]
@@ -86,7 +85,7 @@ def list_files(root: str = "") -> Listing:
 
 
 def entry(path: Path, top: Path) -> tuple[str, int]:
-    """Describe a file for the listing. Its name becomes text in a report, so it has to be text."""
+    """Return the entry of a file. Its name appears in a report, so it must be valid text."""
     name = path.relative_to(top).as_posix()
     if not name.isprintable():
         raise ValueError(f"root: the file name {name!r} cannot be printed. Rename the file.")
@@ -95,14 +94,16 @@ def entry(path: Path, top: Path) -> tuple[str, int]:
 
 @task()
 def split(listing: Listing, top: int = TOP) -> Split:
-    """Deal the files into PARTS parts of about the same number of bytes."""
+    """Divide the files into PARTS parts of about the same size in bytes."""
     if not isinstance(top, int) or top < 1:
-        raise ValueError(f"top: {top!r} is no number of table rows. Give an integer from 1 up.")
+        raise ValueError(
+            f"top: {top!r} is not a number of table rows. Give a whole number of 1 or more."
+        )
     return {"root": listing["root"], "parts": balance(listing["files"], PARTS)}
 
 
 def balance(files: list[tuple[str, int]], parts: int) -> list[list[str]]:
-    """Give each file, the biggest first, to the part that has least so far."""
+    """Assign each file, largest first, to the part that is smallest so far."""
     dealt: list[list[str]] = [[] for _ in range(parts)]
     loads = [(0, index) for index in range(parts)]
     for path, size in sorted(files, key=lambda file: (-file[1], file[0])):
@@ -114,20 +115,20 @@ def balance(files: list[tuple[str, int]], parts: int) -> list[list[str]]:
 
 @task()
 def parse(work: Split, part: int, top: int = TOP) -> Tally:
-    """Measure the files of one part, numbered from 1."""
+    """Measure the files of part number `part`, counted from 1."""
     root, paths = Path(work["root"]), work["parts"][part - 1]
     return combine((tally_file(path, (root / path).read_bytes()) for path in paths), top)
 
 
 @task()
 def merge(*parts: Tally, top: int = TOP) -> Tally:
-    """Add the parts up. Each part kept as many rows as the report will show, so none is missing."""
+    """Add up the parts. Each has kept as many rows as the report shows, so none is missing."""
     return combine(parts, top)
 
 
 @task()
 def rank(tally: Tally, listing: Listing, top: int = TOP) -> dict[str, Any]:
-    """Put the figures in order: this is the report, as it stands in the JSON file."""
+    """Sort the figures. The result is the report, as written to the JSON file."""
     totals = {name: tally["totals"].get(name, 0) for name in FIGURES}
     if totals["files"] != len(listing["files"]):
         raise RuntimeError(f"{totals['files']} of {len(listing['files'])} files were measured")
@@ -157,7 +158,7 @@ FIGURES = (
 
 
 def packages(tally: Tally) -> list[dict[str, Any]]:
-    """Give the totals of every package, the longest first."""
+    """Return the totals of every package, longest first."""
     found: list[dict[str, Any]] = [
         {"package": name, **{figure: totals.get(figure, 0) for figure in FIGURES}}
         for name, totals in tally["packages"].items()
@@ -167,13 +168,13 @@ def packages(tally: Tally) -> list[dict[str, Any]]:
 
 
 def mean(totals: dict[str, Any]) -> float:
-    """Give the mean complexity of a function, to two digits; 0.0 where there is none."""
+    """Return the mean complexity of the functions to two digits, or 0.0 if there are none."""
     return round(totals["complexity"] / totals["functions"], 2) if totals["functions"] else 0.0
 
 
 @task(retries=2, delay=0.5, retry_on=OSError)
 def write_report(report: dict[str, Any], out: str = "stdlib-report") -> dict[str, Any]:
-    """Write the JSON and the page; return where they are and the main figures.
+    """Write the JSON and the page. Return their paths and the main figures.
 
     Each file appears whole or not at all, under a name that does not depend on the attempt: a
     second attempt, even one that overlaps the first, leaves the same two files.
@@ -196,7 +197,7 @@ def write_report(report: dict[str, Any], out: str = "stdlib-report") -> dict[str
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write beside `path`, then rename: no reader ever sees half a file."""
+    """Write to a file beside `path`, then rename it, so that no reader sees half a file."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
         beside.write_text(text, encoding="utf-8", newline="\n")

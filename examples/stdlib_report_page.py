@@ -1,11 +1,11 @@
-"""The page of stdlib_report.py: a report in, one HTML document out.
+"""The page of stdlib_report.py: turns a report into one HTML document.
 
-The document stands alone: style and charts are inside it, and its content policy forbids scripts
-and anything from outside, so that it can be opened from disk and sent by mail. It follows the
-reader's light or dark scheme and fits a phone.
+The document contains its styles and charts, and its content policy forbids scripts and external
+files. So it can be opened from disk and sent by mail. It has a light and a dark mode and fits a
+phone.
 
-Invariant: whatever comes from the report (file names, function names, compiler messages) passes
-through `html.escape` on its way into the page, for other people chose it.
+Invariant: all text from the report (file names, function names, compiler messages) was chosen by
+other people, so it passes through `html.escape`.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def tiles(report: Row) -> str:
 
 
 def lines_card(totals: Row) -> str:
-    """Draw what the lines are, as one bar with a legend."""
+    """Draw the kinds of lines as one bar with a legend."""
     legend = "".join(
         f'<li><i class="{kind}"></i>{name} <span>{totals[kind]:,} · '
         f"{share(totals[kind], totals['lines'])}</span></li>"
@@ -150,7 +150,7 @@ def lines_card(totals: Row) -> str:
 
 
 def complexity_card(bands: Sequence[Row]) -> str:
-    """Draw how many functions there are of each complexity."""
+    """Draw the number of functions of each complexity."""
     counts = [band["functions"] for band in bands]
     above = sum(counts[2:])
     note = (
@@ -166,7 +166,7 @@ def complexity_card(bands: Sequence[Row]) -> str:
 
 
 def functions_card(title: str, functions: Sequence[Row], figure: str) -> str:
-    """Draw functions by one figure, `complexity` or `lines`, and name the other."""
+    """Draw functions by one figure, `complexity` or `lines`, and show the other as text."""
 
     def texts(entry: Row) -> tuple[str, str, str]:
         other = "complexity {complexity:,}" if figure == "lines" else "{lines:,} lines"
@@ -219,7 +219,7 @@ def ranking(
     figure: str,
     texts: Callable[[Row], tuple[str, str, str]],
 ) -> str:
-    """Draw `entries` with a bar for `figure`; `texts` gives name, small print left and right."""
+    """Draw `entries` with a bar for `figure`. `texts` returns the name and two notes."""
     title, note, wide = head
     most = max((entry[figure] for entry in entries), default=0)
     rows = []
@@ -231,7 +231,7 @@ def ranking(
 
 
 def unparsable_card(files: Sequence[Row]) -> str:
-    """List the files that are no valid Python, folded away; nothing where there are none."""
+    """List the files that are not valid Python, collapsed. Return "" if there are none."""
     if not files:
         return ""
     rows = (item(entry["path"], entry["reason"], "", "", "") for entry in files)
@@ -242,7 +242,7 @@ def unparsable_card(files: Sequence[Row]) -> str:
 
 
 def footer(left_out: Sequence[str]) -> str:
-    """Tell how it was counted."""
+    """Explain how it was counted."""
     folders = ", ".join(escape(name) for name in left_out)
     return (
         "<footer><p>Complexity is McCabe's: 1, and 1 more for each if, loop, except, case, "
@@ -259,12 +259,12 @@ def card(title: str, note: str, body: str, *, wide: bool = False) -> str:
 
 
 def listing(rows: Iterable[str]) -> str:
-    """Put rows under each other."""
+    """Return the rows, one below the other."""
     return f'<ol class="rows">{"".join(rows)}</ol>'
 
 
 def item(name: str, below: str, value: str, beside: str, bar: str) -> str:
-    """Lay a row out: name and value, small print under both, the bar below."""
+    """Return a row: name and value, a note under each, and the bar below."""
     small = f"<small>{escape(below)}</small><small>{escape(beside)}</small>"
     return f"<li><b>{escape(name)}</b><em>{escape(value)}</em>{small}{bar}</li>"
 
@@ -276,7 +276,7 @@ def kinds_bar(totals: Row, most: int) -> str:
 
 
 def svg(kind: str, parts: Sequence[tuple[str, int, str]], most: int) -> str:
-    """Draw (class, size, tip) parts behind each other on a scale from 0 to `most`."""
+    """Draw (class, size, tip) parts one after another on a scale from 0 to `most`."""
     shapes, start = [], 0
     for name, size, tip in parts:
         x, width = (round(1000 * n / most, 2) if most else 0.0 for n in (start, size))
@@ -290,6 +290,6 @@ def svg(kind: str, parts: Sequence[tuple[str, int, str]], most: int) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    """Give `part` as a percentage of `whole`; what is there never reads as nothing."""
+    """Return `part` as a percentage of `whole`. A part above zero is never shown as zero."""
     percent = 100 * part / whole if whole else 0.0
     return "under 0.1 %" if 0 < percent < 0.05 else f"{percent:.1f} %"

@@ -1,19 +1,19 @@
-"""What one Python source file contains, and how such figures are added up.
+"""Measure one Python source file, and add up the figures of many.
 
-Used by stdlib_report.py; knows nothing of flowkit, reads no file and writes none.
+Used by stdlib_report.py. It does not use flowkit, and neither reads nor writes files.
 
 Rules of counting
 -----------------
-Lines       A line is blank, comment, docstring or code, and exactly one of them. A line inside a
-            multi-line string belongs to the string: a `#` in there is no comment.
-Complexity  McCabe's: 1 for the function, and 1 for each way in which it can go another path (see
-            DECISIONS). A nested function counts for itself and not for the one round it; a lambda
-            counts for the function it stands in. Branches outside functions count for nobody.
-Imports     A module counts once per file that imports it, by its absolute dotted name.
+Lines       Each line is exactly one of blank, comment, docstring or code. A line inside a
+            multi-line string belongs to the string, so a `#` in it does not start a comment.
+Complexity  McCabe's: 1 for the function, and 1 for each decision in it (see DECISIONS). A nested
+            function is counted separately. A lambda is counted with the function that contains it.
+            Branches outside of functions are not counted.
+Imports     A module counts once for each file that imports it, by its absolute dotted name.
 
-A `Tally` has one shape for a file, for a part of the tree and for the whole tree. `combine` adds
-tallies up; it gives the same result in whatever order and grouping they come, which is what makes
-the report the same from one process as from sixteen.
+A `Tally` has the same form for a file, a part of the tree and the whole tree. `combine` adds up
+tallies. The result does not depend on their order and grouping, so the report is the same from one
+process as from sixteen.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Tally(TypedDict):
 
     totals: dict[str, int]
     bands: list[int]
-    """How many functions fall into each of BANDS."""
+    """The number of functions in each of BANDS."""
     packages: dict[str, dict[str, int]]
     imports: dict[str, int]
     """Module -> the number of files that import it."""
@@ -45,21 +45,21 @@ class Tally(TypedDict):
 
 
 BANDS = (5, 10, 20, 50)
-"""The highest complexity of each band but the last, which is open."""
+"""The highest complexity of each band, except for the last, which has no limit."""
 
 TABLES: dict[str, Callable[[Row], Any]] = {
     "most_complex": lambda r: (-r["complexity"], -r["lines"], r["path"], r["line"]),
     "longest": lambda r: (-r["lines"], -r["complexity"], r["path"], r["line"]),
     "biggest": lambda r: (-r["lines"], r["path"]),
 }
-"""Each table's order. Equal figures are told apart by the place, so that the order is total."""
+"""The order of each table. Rows with equal figures are ordered by their place in the source."""
 
 LOOSE_MODULES = "(single modules)"
-"""The package name under which modules at the top of the tree are added up."""
+"""The package name for modules at the top of the tree."""
 
 NOT_PYTHON = (SyntaxError, ValueError, LookupError, RecursionError, MemoryError)
-"""What the compiler raises for text it cannot take: bad syntax, bytes that are no text, an
-unknown encoding, nesting that is too deep."""
+"""What the compiler raises for invalid source: bad syntax, bytes that are not text, an unknown
+encoding, nesting that is too deep."""
 
 SOURCE_NAME = "<source in the report>"
 # The compiler warns of bad escapes and the like. They are the measured file's affair; and a filter
@@ -68,7 +68,7 @@ warnings.filterwarnings("ignore", module=SOURCE_NAME)
 
 
 def _case_paths(case: ast.match_case) -> int:
-    """Count 1 unless the pattern takes everything (it is the `else` then), and 1 for a guard."""
+    """Count 1, unless the pattern matches everything as an `else` does, and 1 for a guard."""
     takes_all = isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None
     return (not takes_all) + (case.guard is not None)
 
@@ -89,7 +89,7 @@ DOCUMENTED = (ast.Module, ast.ClassDef, *FUNCTIONS)
 
 
 class _Walk:
-    """One pass over a syntax tree, with its own stack: no nesting is too deep for it."""
+    """One pass over a syntax tree. It has its own stack, so no nesting is too deep for it."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -120,7 +120,7 @@ class _Walk:
                     todo.append((value, function, scope))
 
     def enter(self, node: Any, function: Row | None, scope: str) -> tuple[Row | None, str]:
-        """Note a module, class or function; return whom its content counts for, and its scope."""
+        """Record a module, class or function. Return the function it counts for, and its scope."""
         match node.body:
             case [ast.Expr(value=ast.Constant(value=str()) as text), *_]:
                 self.docstrings.append((text.lineno, text.end_lineno or text.lineno))
@@ -136,7 +136,7 @@ class _Walk:
         return self.functions[-1], f"{name}."
 
     def note(self, node: ast.AST) -> None:
-        """Note an import or a string of more than one line."""
+        """Record an import or a multi-line string."""
         match node:
             case ast.Constant(value=str() | bytes()) | ast.JoinedStr():
                 if node.end_lineno and node.end_lineno > node.lineno:
@@ -148,13 +148,13 @@ class _Walk:
 
 
 def absolute_name(path: str, module: str | None, level: int) -> str:
-    """Spell out `from ..module import x` as it stands in the file `path` of the tree."""
+    """Return the absolute name of the module in `from ..module import x` in the file `path`."""
     above = path.split("/")[:-level] if level else []
     return ".".join([*above, module] if module else above)
 
 
 def line_kinds(source: bytes, walk: _Walk) -> Counter[str]:
-    """Count the lines of `source` by kind. Every encoding Python allows keeps ASCII as it is."""
+    """Count the lines of `source` by kind. All encodings that Python allows contain ASCII."""
     text = source.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     kinds = [
         "comment" if line.startswith(b"#") else "code" if line else "blank"
@@ -167,14 +167,14 @@ def line_kinds(source: bytes, walk: _Walk) -> Counter[str]:
 
 
 def complexity(source: str) -> dict[str, int]:
-    """Give the complexity of each function in `source` by its dotted name."""
+    """Return the complexity of each function in `source` by its dotted name."""
     walk = _Walk("source.py")
     walk.run(ast.parse(source))
     return {row["name"]: row["complexity"] for row in walk.functions}
 
 
 def tally_file(path: str, source: bytes) -> Tally:
-    """Measure one file. A file that is no valid Python is counted and named, not raised."""
+    """Measure one file. If it is not valid Python, it is counted and listed."""
     walk = _Walk(path)
     try:
         walk.run(compile(source, SOURCE_NAME, "exec", ast.PyCF_ONLY_AST, dont_inherit=True))
@@ -222,7 +222,7 @@ def _reason(error: BaseException) -> str:
 
 
 def combine(tallies: Iterable[Tally], top: int) -> Tally:
-    """Add up; of each table only the first `top` rows are kept, which is all that can matter."""
+    """Add up tallies. Only the first `top` rows of each table are kept; no others are shown."""
     tallies = list(tallies)
     no_functions, bands = [0] * (len(BANDS) + 1), [t["bands"] for t in tallies]
     packages: dict[str, Counter[str]] = {}

@@ -1,4 +1,4 @@
-"""Workflows in Python: decorate functions, draw a DAG, run it in this process or on many machines.
+"""Workflows of Python functions: decorate them, draw a DAG, run it here or on many machines.
 
     from flowkit import DAG, task
 
@@ -24,11 +24,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from .basics.log_level import LogLevel
 from .context import current_attempt
 from .dag import DAG
 from .exceptions import DAGCycleError, FlowkitError, TaskExecutionError, TaskNotFoundError
 from .logging import configure_logging, get_logger
-from .logging.logger import FlowkitLogger, LogLevel
+from .logging.logger import FlowkitLogger
 from .task import Task, task  # not from the definition: the module would replace the name
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from .basics.suggestions import unknown_name
 from .basics.trust import is_shared, is_sticky
 from .dag import DAG
 from .definition.importing import importing_app
-from .definition.indexing import covered
+from .definition.members import covered
 from .definition.task import Task
 from .exceptions import AppError, UnknownDAGError
 
@@ -97,7 +97,9 @@ def split_spec(spec: str) -> tuple[str, str | None]:
         match = re.fullmatch(r"(?P<target>[^:]*)(?::(?P<dag>.*))?", spec, re.DOTALL)
     target, dag = (match["target"], match["dag"]) if match else (spec, None)
     if not target.strip():
-        raise AppError(f"{spec!r} names no app. Give a file (etl.py) or a module (package.etl).")
+        raise AppError(
+            f"{spec!r} does not name an app. Give a file (etl.py) or a module (package.etl)."
+        )
     if dag == "":
         raise AppError(f"{spec!r} ends in a colon: give the DAG's name after it, or leave it out.")
     return target, dag

@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from .core.retry import MAX_DELAY_S
+from .basics.durations import MAX_DELAY_S
 
 _RESERVED = ("timestamp", "age")
 _NEVER_S = 1e16

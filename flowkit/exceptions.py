@@ -239,7 +239,7 @@ class RunNotFound(RunError):
 
     sentence = (
         "There is no run {run_id!r} in this namespace. Check the id, the Redis URL and the "
-        "namespace. Runs are deleted when their TTL ends."
+        "namespace. Runs are deleted when their TTL expires."
     )
 
 

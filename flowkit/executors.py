@@ -18,7 +18,6 @@ from .definition.dag import DAGDefinition
 from .definition.importing import refuse_run_while_imported
 from .exceptions import FlowkitError
 from .local.stopper import Stopper
-from .state.open_batches import open_batches, take_part
 
 if TYPE_CHECKING:
     from .state.store import StateStore
@@ -86,17 +85,16 @@ async def run_and_await(dag: DAGDefinition, options: RunOptions) -> dict[str, An
     # A pair, since a future cannot hold an exception such as StopIteration.
     done: Future[tuple[dict[str, Any], BaseException | None]] = Future()
     done.set_running_or_notify_cancel()  # from now on it cannot be cancelled
-    batches = open_batches()
 
     def work() -> None:
-        take_part(batches)
         try:
             done.set_result((run_and_wait(dag, options, stopper), None))
         except BaseException as error:
             done.set_result(({}, error))
 
     # A separate thread: the loop's default executor is bounded, and Python waits for it at exit.
-    # It runs in a copy of the caller's context, of which the tasks get copies.
+    # It runs in a copy of the caller's context, of which the tasks get copies. So the run also
+    # takes part in the batches of state stores that the caller has open.
     target = partial(copy_context().run, work)
     Thread(target=target, name="flowkit-run", daemon=True).start()
     waiting = asyncio.wrap_future(done)

@@ -17,21 +17,20 @@ Nothing here talks to Redis or starts anything.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from .basics.environment import variables
+from .basics.log_level import LogLevel
+from .basics.suggestions import unknown_name
+from .configuration.redis_url import EXAMPLES, NAMESPACE, check_redis_url, redact_url
+from .configuration.shards import Shard, list_problem, shards_of
+from .configuration.signing_keys import parse_signing_key, read_signing_key
 from .exceptions import SettingsError
-from .logging.logger import LogLevel
 from .project_file import project_table
-from .protocol.keys import NAMESPACE
-from .protocol.redis_url import EXAMPLES, check_redis_url, redact_url
-from .protocol.shards import Shard, list_problem, shards_of
-from .protocol.signing_keys import parse_signing_key, read_signing_key
 
 __all__ = ["Settings", "check_redis_url", "load_settings", "redact_url"]
 
@@ -52,7 +51,7 @@ _BOOLEANS |= {"false": False, "no": False, "off": False, "0": False}
 class Settings:
     """All settings. Raises SettingsError, naming the source, for a value that is not allowed.
 
-    ``redis_url``: None for the embedded store; several URLs, separated by blanks, are shards.
+    ``redis_url``: None for the embedded store; several URLs, separated by spaces, are shards.
     ``namespace``: the prefix of all keys in Redis. ``result_ttl``: seconds to keep an ended run.
     ``max_result_bytes``: the limit of one packed result. ``log_level``: a name of ``LogLevel``.
     ``log_json``: write JSON lines instead of text. ``lease_seconds``: a worker that is silent for
@@ -120,7 +119,7 @@ class Settings:
         Raises SettingsError for an unknown name.
         """
         if name not in _OPTIONS:
-            _unknown(name, "there is no such setting", list(_OPTIONS))
+            raise SettingsError(unknown_name("setting", name, list(_OPTIONS)))
         unchanged = getattr(self, name) == getattr(Settings(), name)
         return self.sources.get(name) or ("default" if unchanged else "Settings(...)")
 
@@ -136,7 +135,7 @@ def load_settings(
     """
     for name in flags:
         if name not in _OPTIONS:
-            _unknown(name, "there is no such setting", list(_OPTIONS))
+            raise SettingsError(unknown_name("setting", name, list(_OPTIONS)))
     environ = variables() if environ is None else environ
     values, sources = _from_file(cwd)
     for name, option in _OPTIONS.items():
@@ -272,17 +271,10 @@ def _from_file(cwd: Path | str | None) -> tuple[dict[str, Any], dict[str, str]]:
         name = key.replace("-", "_")
         if name not in _OPTIONS:
             keys = [option.replace("_", "-") for option in _OPTIONS]
-            _unknown(key, f"unknown key in [tool.flowkit] of {path}", keys)
+            raise SettingsError(f"[tool.flowkit] of {path}: {unknown_name('key', key, keys)}")
         if name in values:
             raise SettingsError(
                 f"{path}: [tool.flowkit] has {name} twice, with - and with _; remove one of them."
             )
         values[name] = value
     return values, dict.fromkeys(values, f"{_FILE}{path})")
-
-
-def _unknown(name: str, problem: str, known: list[str]) -> NoReturn:
-    dashed = {key.replace("_", "-"): key for key in known}
-    close = difflib.get_close_matches(name.replace("_", "-"), dashed, 1)
-    hint = f"did you mean {dashed[close[0]]!r}?" if close else f"there are {', '.join(known)}."
-    raise SettingsError(f"{name!r}: {problem}; {hint}")

@@ -10,7 +10,8 @@ from typing import NoReturn
 
 import click
 
-from flowkit.cli.daemon_options import (
+from flowkit.configuration.shards import Shard
+from flowkit.daemon.options import (
     daemon_options,
     end_as,
     refuse_patched,
@@ -20,7 +21,6 @@ from flowkit.cli.daemon_options import (
 from flowkit.logging.logger import FlowkitLogger
 from flowkit.processes.standard_streams import open_missing_streams
 from flowkit.processes.supervisor import SupervisedProcess, Supervisor
-from flowkit.protocol.shards import Shard
 from flowkit.settings import Settings
 
 from .config import SchedulerConfig
@@ -32,9 +32,9 @@ from .shard_balance import LeadershipCounts, ShardBalance
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @daemon_options
 def main(**options: object) -> None:
-    """Resolve the runs in Redis, until TERM or Ctrl-C. Start two: one leads, one stands by.
+    """Schedule the runs in Redis, until TERM or Ctrl-C. Start two: one leads, one stands by.
 
-    Two schedulers of several shards lead about half of them each.
+    With several shards, two schedulers lead about half of the shards each.
     """
     refuse_patched("flowkit-scheduler")
     open_missing_streams()

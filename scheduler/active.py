@@ -10,10 +10,11 @@ from flowkit.core.compiled import CompiledDAG
 from flowkit.core.run import Run
 from flowkit.core.triggers import GOES_ON
 from flowkit.protocol.keys import ready_list
+from flowkit.protocol.spent import Flag, encode_flags
 
 
 class Place(NamedTuple):
-    """Where tasks are queued, and the flags in their records (see protocol.records)."""
+    """Where tasks are queued, and the flags in their records (see ``protocol.spent``)."""
 
     ready: str
     level: str
@@ -60,4 +61,6 @@ class Active:
 @lru_cache(maxsize=1024)  # every run of a small DAG needs the same few
 def _place(queue: str, is_async: bool, priority: int, continues: bool, at_most_once: bool) -> Place:
     ready = ready_list(queue, is_async=is_async)
-    return Place(ready, str(priority), ("+" if continues else "") + ("=" if at_most_once else ""))
+    known = {Flag.CONTINUES: continues, Flag.AT_MOST_ONCE: at_most_once}
+    flags = [flag for flag, is_set in known.items() if is_set]
+    return Place(ready, str(priority), encode_flags(flags))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from flowkit.protocol.shards import ALONE
+from flowkit.configuration.shards import ALONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,18 +22,28 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
 
+from flowkit.basics.log_level import LogLevel
+from flowkit.configuration.redis_url import redact_url
+from flowkit.configuration.shards import ALONE
 from flowkit.daemon.exposure import warn_of_risks
 from flowkit.daemon.outage import OutageLog
+from flowkit.events.event import Listener
+from flowkit.events.schedulers import (
+    LeaderElected,
+    LeaderLost,
+    LeaderPassedOn,
+    SchedulerStandsBy,
+    SchedulerStarted,
+    SchedulerStopped,
+)
 from flowkit.exceptions import LeaseLost, NotPermitted, RedisUnavailable, StoreError
-from flowkit.logging.logger import FlowkitLogger, LogLevel
+from flowkit.logging.logger import FlowkitLogger
 from flowkit.protocol.keys import SCHEMA
 from flowkit.protocol.lease_store import LeaseReply
 from flowkit.protocol.link import Link
-from flowkit.protocol.redis_url import redact_url
 from flowkit.protocol.reply_errors import WrongType
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.server_checks import check_schema, check_server
-from flowkit.protocol.shards import ALONE
 from flowkit.protocol.wrong_keys import wrong_keys
 
 from .config import SchedulerConfig
@@ -45,6 +55,7 @@ from .promoter import Promoter
 from .queue_repair import QueueRepair
 from .reaper import Reaper
 from .resolver import Resolver
+from .run_log import RunLog
 from .serving import Serving
 from .shard_balance import ShardBalance
 
@@ -68,7 +79,7 @@ def _on_new_server() -> NoReturn:
     A restarted Redis may have lost its last writes. Tasks would then be queued because of outcomes
     that it no longer has.
     """
-    raise LeaseLost("Redis was restarted or replaced; whatever it lost is done again")
+    raise LeaseLost("Redis was restarted or replaced; lost work is repeated")
 
 
 class SchedulerDaemon:
@@ -85,6 +96,7 @@ class SchedulerDaemon:
         self._config = config
         self._allow_eviction = allow_eviction
         self._log = FlowkitLogger("flowkit", config.log_level, config.log_json)
+        self._listener: Listener = RunLog(self._log)
         self._id = new_scheduler_id(config.layout)
         self._stopping = threading.Event()
         self._outages = OutageLog(self._log, lambda: self._id, role="scheduler")
@@ -106,7 +118,7 @@ class SchedulerDaemon:
             on_answer=self._outages.back,
         )
         self._serving = Serving(self._store, lambda: self._queue_repair.repair())
-        self._resolver = Resolver(self._store, self._log, config.window, self._serving)
+        self._resolver = Resolver(self._store, self._listener, config.window, self._serving)
         self._queue_repair = QueueRepair(
             self._store, self._resolver.active, self._serving, self._resolver.give_up
         )
@@ -133,7 +145,7 @@ class SchedulerDaemon:
         self._wait_for_redis()
         if not self._stopping.is_set():
             where = redact_url(self._config.redis_url)
-            self._say("scheduler_started", f"Scheduler {self._id} started on {where}")
+            self._listener.hear(SchedulerStarted(scheduler=self._id, redis=where))
             patched = self._config.redis_patched
             warn_of_risks(self._store.link, self._log, patched=patched, scheduler=self._id)
             self._leader.start()
@@ -146,7 +158,7 @@ class SchedulerDaemon:
             else:
                 self._lead_until_lost(leadership)
         self._leader.stop()
-        self._say("scheduler_stopped", f"Scheduler {self._id} stopped")
+        self._listener.hear(SchedulerStopped(scheduler=self._id))
         return 0
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
@@ -203,14 +215,12 @@ class SchedulerDaemon:
         self._queue_repair.repair()
         self._outages.back()
         runs = len(self._resolver.active)
-        active = "1 run is active" if runs == 1 else f"{runs} runs are active"
-        message = f"Scheduler {self._id} leads in term {leadership.term}; {active}"
-        self._say("leader_elected", message)
+        self._listener.hear(LeaderElected(scheduler=self._id, term=leadership.term, active=runs))
         loop = Loop(
             [
                 self._serving,
                 Promoter(self._store, lambda: self._resolver.retries_seen, self._serving),
-                Reaper(self._store, self._log),
+                Reaper(self._store, self._listener),
                 Janitor(self._store, self._log, self._config.sweep, self._queue_repair.sweep),
                 Inspector(self._store.link, self._log, allow_eviction=self._allow_eviction),
             ],
@@ -245,17 +255,11 @@ class SchedulerDaemon:
     def _log_standby(self, reply: LeaseReply) -> None:
         if reply.holder != self._holder:
             self._holder = reply.holder
-            self._say("standby", f"Scheduler {self._id} stands by; {reply.holder} leads")
+            self._listener.hear(SchedulerStandsBy(scheduler=self._id, leader=reply.holder))
 
     def _log_lost(self, error: LeaseLost) -> None:
         successor = self._leader.successor()
         if successor:
-            message = (
-                f"Scheduler {self._id} has handed its lease over to {successor}, which leads fewer"
-            )
-            self._say("leader_passed_on", message)
+            self._listener.hear(LeaderPassedOn(scheduler=self._id, leader=successor))
         else:
-            self._log.event(LogLevel.WARNING, "leader_lost", str(error), scheduler=self._id)
-
-    def _say(self, event: str, message: str) -> None:
-        self._log.event(LogLevel.SYSTEM, event, message, scheduler=self._id)
+            self._listener.hear(LeaderLost(scheduler=self._id, reason=str(error)))

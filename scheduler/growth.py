@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 
+from flowkit.configuration.shards import Shard
 from flowkit.exceptions import RedisUnavailable, WrongShards
 from flowkit.protocol.decoding import text_of
 from flowkit.protocol.keys import Keys
+from flowkit.protocol.layouts import read_layout, wrong_shards
 from flowkit.protocol.link import Link
-from flowkit.protocol.shards import Shard, read_layout, wrong_shards
 
 SOON_S = 2.0
 SHOWN = 40  # characters shown of an invalid layout

@@ -11,7 +11,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from flowkit.logging.logger import FlowkitLogger, LogLevel
+from flowkit.basics.log_level import LogLevel
+from flowkit.logging.logger import FlowkitLogger
 from flowkit.protocol.link import Link
 from flowkit.protocol.server_checks import eviction_policy, may_evict
 

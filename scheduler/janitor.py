@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flowkit.logging.logger import FlowkitLogger, LogLevel
+from flowkit.basics.log_level import LogLevel
+from flowkit.logging.logger import FlowkitLogger
 from flowkit.protocol.scheduler_store import SchedulerStore
 
 ENTRIES_AT_ONCE = 200

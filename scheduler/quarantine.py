@@ -11,7 +11,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from flowkit.logging.logger import FlowkitLogger, LogLevel
+from flowkit.events.event import Listener
+from flowkit.events.schedulers import EventQuarantined
 from flowkit.protocol.event_store import EventStore
 
 KEPT = 100  # events of one batch, and in Redis
@@ -25,12 +26,12 @@ class Quarantine:
     def __init__(
         self,
         store: EventStore,
-        logger: FlowkitLogger,
+        listener: Listener,
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._log = logger
+        self._listener = listener
         self._monotonic = monotonic
         self._events: deque[str] = deque(maxlen=KEPT)
         self._first: dict[str, str] = {}
@@ -43,7 +44,8 @@ class Quarantine:
         self._events.append(f"{event_id} {what}")
         self._count += 1
         if not self._first:
-            self._first = {"event_id": event_id, "text": what, "why": ascii(str(why)[:200])[1:-1]}
+            reason = ascii(str(why)[:200])[1:-1]
+            self._first = {"event_id": event_id, "text": what, "reason": reason}
 
     def flush(self) -> None:
         """Store what was added, and log it if a line is due. Raises LeaseLost."""
@@ -55,10 +57,4 @@ class Quarantine:
         count, first = self._count, self._first
         self._count, self._first = 0, {}
         self._quiet_until = self._monotonic() + REPEAT_S
-        event, why = first["event_id"], first.pop("why")
-        message = f"Event {event} cannot be read and was quarantined: {why}"
-        if count > 1:
-            message = (
-                f"{count} events cannot be read and were quarantined; the first is {event}: {why}"
-            )
-        self._log.event(LogLevel.ERROR, "event_broken", message, **first, events=count)
+        self._listener.hear(EventQuarantined(**first, events=count))

@@ -13,7 +13,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from flowkit.logging.logger import FlowkitLogger, LogLevel
+from flowkit.events.event import Listener
+from flowkit.events.workers import WorkerLost
 from flowkit.protocol.once import lost_once
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.scheduler_store import SchedulerStore
@@ -37,12 +38,12 @@ class Reaper:
     def __init__(
         self,
         store: SchedulerStore,
-        logger: FlowkitLogger,
+        listener: Listener,
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._log = logger
+        self._listener = listener
         self._monotonic = monotonic
         self._begin = monotonic() + GRACE_S
 
@@ -62,8 +63,5 @@ class Reaper:
                 for attempt in self._store.reap(lane, MOST_DEATHS, _ERROR, _ONCE)
             ]
             if self._store.retire(worker.name, worker.lanes):
-                message = (
-                    f"Worker {worker} is lost: its lease expired; {len(taken)} attempts taken back"
-                )
-                self._log.event(LogLevel.WARNING, "worker_lost", message, worker=str(worker))
+                self._listener.hear(WorkerLost(worker=str(worker), attempts=len(taken)))
         return EVERY_S

@@ -14,31 +14,28 @@ is retried later. An event that cannot be read is quarantined.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from flowkit.core.commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
 from flowkit.core.compiled import CompiledDAG
-from flowkit.core.dag_cache import DAGCache
 from flowkit.core.run import Run
 from flowkit.core.states import RunState, TaskState
-from flowkit.logging.logger import FlowkitLogger
+from flowkit.events.event import Listener
 from flowkit.protocol.decoding import PART, CorruptData
 from flowkit.protocol.event_store import Event, moment
 from flowkit.protocol.scheduler_store import SchedulerStore
 
-from .active import Active, Place
+from .active import Active
+from .command_runner import CommandRunner
 from .facts import OVER_KINDS, Fact, read_fact
 from .quarantine import Quarantine
-from .resuming import CUT_SHORT, States, divide, held, may_be_held
 from .room import Room
-from .run_log import RunLog
+from .run_events import RunEvents
+from .run_loader import RunLoader
 from .serving import Serving
 from .writer import Writer
 
 BATCH = 500  # events read at once
 TURN_S = 5.0  # shorter than reading a graph of the largest size
-PROGRESS_S = 0.25
-GRAPH_TASKS_KEPT = 200_000  # tasks in cached graphs, beside those of active runs
 
 
 class Resolver:
@@ -47,21 +44,23 @@ class Resolver:
     def __init__(
         self,
         store: SchedulerStore,
-        logger: FlowkitLogger,
+        listener: Listener,
         window: int,
         serving: Serving | None = None,
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._log = logger
-        self._run_log = RunLog(logger)
+        self._events = RunEvents(listener)
         self._window = window
         self._serving = serving or Serving(store)
         self._monotonic = monotonic
         self._writer = Writer(store)
-        self._quarantine = Quarantine(store, logger, monotonic=monotonic)
-        self._graphs = DAGCache(most_tasks=GRAPH_TASKS_KEPT)
+        self._quarantine = Quarantine(store, listener, monotonic=monotonic)
+        self._commands = CommandRunner(
+            store, self._writer, self._serving, self._finished, monotonic=monotonic
+        )
+        self._loader = RunLoader(store)
         self._cursor = "0"
         self._replay_until: tuple[int, int] | None = None
         self._room = Room(monotonic=monotonic)
@@ -74,7 +73,7 @@ class Resolver:
         """Rebuild active runs from their records. Raises LeaseLost."""
         self.active.clear()
         self._room.clear()
-        self._writer = Writer(self._store)  # discard what an earlier term did not write
+        self._writer.discard()  # what an earlier term did not write
         self._cursor = cursor
         self._serving.look()
         self._replay_until = moment(self._store.last_event())
@@ -85,7 +84,7 @@ class Resolver:
     def report_lost(self) -> None:
         """Log which active runs are gone from Redis, since no client may be left to ask."""
         for run in self._store.missing(list(self.active)):
-            self._run_log.lost(self.active[run])
+            self._events.lost(self.active[run])
         self.active.clear()
 
     # -- the duty -------------------------------------------------------------------------------
@@ -154,18 +153,18 @@ class Resolver:
         for run, facts in over.items():
             active = self.active.get(run)
             if active is not None:
-                self._execute(active, active.state.tasks_over(facts))
+                self._commands.execute(active, active.state.tasks_over(facts))
         over.clear()
 
     def _apply_fact(self, fact: Fact) -> None:
         active = self.active.get(fact.run)
         if fact.kind == "cancel":
             if active is not None:
-                self._execute(active, active.state.cancel())
+                self._commands.execute(active, active.state.cancel())
             elif fact.run in self._room.waiting:
                 self._open(fact.run, must=True)  # it ends at once: none of its tasks was queued
         elif fact.kind == "submit" and active is None:
-            known = self._graphs.get(fact.digest)
+            known = self._loader.known_graph(fact.digest)
             if known is not None and len(known.graph) < PART:
                 self._begin(fact.run, fact.digest, known)
             else:
@@ -181,7 +180,7 @@ class Resolver:
         """
         active = self._activate(run, dag)
         self._writer.begin(run, digest, len(dag.graph))
-        self._execute(active, active.state.start())
+        self._commands.execute(active, active.state.start())
 
     def _open(self, run: str, *, must: bool = False) -> None:
         """Start or restore a run from its data in Redis. End a run that cannot be read.
@@ -193,53 +192,29 @@ class Resolver:
             if stored is None:
                 self._room.leave(run)
                 return
-            dag = self._graph(stored.digest)
+            dag = self._loader.graph(stored.digest)
             if not (must or self._room.admit(run, dag)):
-                self._run_log.waits(run, dag)
+                self._events.waits(run, dag)
                 return
-            states = self._store.read_states(run, len(dag.graph))
-            if stored.resuming is not None:
-                states = self._reset(run, dag, states, stored.resuming)
+            states = self._loader.states(run, dag, stored.resuming)
             active = self._activate(run, dag)
             commands = active.state.restore(states, stored.stop)
         except CorruptData as error:
             self._end_broken(run, error)
         except MemoryError:
             self._forget(run)
-            self._run_log.lacks_memory(run, self._room.postpone(run))
+            self._events.lacks_memory(run, self._room.postpone(run))
         else:
             self._room.settle(run)
-            self._execute(active, commands)
-
-    def _reset(self, run: str, dag: CompiledDAG, states: States, named: Sequence[int]) -> States:
-        """Reset the tasks that a resume reruns; return the states of the other tasks."""
-        stay = self._held(run, dag, named)
-        succeeded = {task for task, state in states if state is TaskState.SUCCEEDED}
-        lost = self._store.lost_results(run, succeeded)
-        kept, again = divide(dag, states, [*named, *(lost or ())], stay)
-        recount = lost is not None and stay.keys().isdisjoint(lost)
-        self._store.reset(run, again, CUT_SHORT, recount=recount)
-        return kept
-
-    def _held(self, run: str, dag: CompiledDAG, named: Sequence[int]) -> dict[int, TaskState]:
-        wanted = may_be_held(dag, named)
-        batches = self._store.read_records_of({run: wanted}) if wanted else ()
-        return {task: state for _, records in batches for task, state in held(records).items()}
+            self._commands.execute(active, commands)
 
     def _activate(self, run: str, dag: CompiledDAG) -> Active:
         state = Run(
             dag.graph, on_failure=dag.on_failure, window=self._window, triggers=dag.triggers()
         )
         active = self.active[run] = Active.of(run, dag, state)
-        self._run_log.started(active)
+        self._events.started(active)
         return active
-
-    def _graph(self, digest: str) -> CompiledDAG:
-        dag = self._graphs.get(digest) or self._store.read_graph(digest)
-        if dag is None:
-            raise CorruptData(f"its graph {digest[:12]} is no longer in Redis")
-        self._graphs.put(digest, dag)
-        return dag
 
     def _forget(self, run: str) -> None:
         self.active.pop(run, None)
@@ -253,57 +228,8 @@ class Resolver:
     def _end_broken(self, run: str, error: Exception) -> None:
         self._forget(run)
         self._writer.finish(run, RunState.FAILED, None, "")
-        self._run_log.broken(run, error)
+        self._events.broken(run, error)
 
-    # -- commands -------------------------------------------------------------------------------
-
-    def _execute(self, active: Active, commands: Sequence[Command]) -> None:
-        for command in commands:
-            match command:
-                case QueueTasks(tasks):
-                    self._queue(active, tasks)
-                case FinishRun(outcome, failed):
-                    self._finish(active, outcome, failed)
-                case StopRun(outcome, failed):
-                    self._writer.flush()
-                    self._store.stop_run(active.run, outcome, failed)
-                case MarkTasks(state, tasks):
-                    self._writer.flush()
-                    self._store.end_tasks(active.run, state, tasks, notify=False)
-                case StopTasks(tasks):
-                    self._stop_tasks(active, tasks)
-        now = self._monotonic()
-        if now - active.progress_at >= PROGRESS_S and not active.state.finished:
-            # A run that has just started has no progress to publish.
-            if active.progress_at:
-                self._writer.progress(active.run, active.counts())
-            active.progress_at = now
-
-    def _queue(self, active: Active, tasks: Sequence[int]) -> None:
-        places, policy_of = active.places, active.dag.policy_of
-        if len(places) == 1:
-            self._put(active, places[0], tasks)
-            return
-        by_policy: dict[int, list[int]] = {}
-        for task in tasks:
-            by_policy.setdefault(policy_of[task], []).append(task)
-        for policy, group in by_policy.items():
-            self._put(active, places[policy], group)
-
-    def _put(self, active: Active, place: Place, tasks: Sequence[int]) -> None:
-        verb = self._serving.verb(place.ready, len(active.dag.graph))
-        for ready, some in self._serving.by_list(active, place.ready, tasks):
-            there = place if ready == place.ready else place._replace(ready=ready)
-            self._writer.queue(active.run, there, some, verb)
-
-    def _stop_tasks(self, active: Active, tasks: Sequence[int]) -> None:
-        self._writer.flush()
-        notify = active.state.outcome is RunState.CANCELLED
-        over, _ = self._store.end_tasks(active.run, TaskState.CANCELLED, tasks, notify=notify)
-        facts = [(task, TaskState.CANCELLED) for task in over]
-        self._execute(active, active.state.tasks_over(facts))
-
-    def _finish(self, active: Active, outcome: RunState, failed: int | None) -> None:
-        self._writer.finish(active.run, outcome, failed, active.counts())
+    def _finished(self, active: Active, outcome: RunState, failed: int | None) -> None:
         self._forget(active.run)
-        self._run_log.over(active, outcome, failed)
+        self._events.over(active, outcome, failed)

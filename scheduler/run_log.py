@@ -3,6 +3,8 @@
 Writing a line costs as much as scheduling a small run. So at thousands of runs a second, only
 ``LINES_A_SECOND`` of them are written and the rest are counted. A run that failed or was cancelled
 always gets its line. A run that cannot be read does not: a client may submit a million of them.
+
+The limit is one of the log. Other listeners hear of every run.
 """
 
 from __future__ import annotations
@@ -10,94 +12,40 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from flowkit.core.compiled import CompiledDAG
-from flowkit.core.states import RunState
-from flowkit.logging.logger import FlowkitLogger, LogLevel
-
-from .active import Active
+from flowkit.basics.log_level import LogLevel
+from flowkit.events.event import Event
+from flowkit.events.runs import RunBroken, RunLacksMemory, RunStarted, RunSucceeded, RunWaits
+from flowkit.logging.event_log import EventLog
+from flowkit.logging.logger import FlowkitLogger
 
 LINES_A_SECOND = 20
+_LIMITED = frozenset({RunStarted, RunSucceeded, RunBroken, RunWaits, RunLacksMemory})
 
 
 class RunLog:
-    """Writes lines about runs, with the event names and levels of runs in one process."""
+    """The log of a scheduler: writes the lines of all events, and a part of those about runs."""
 
     def __init__(
         self, logger: FlowkitLogger, *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._log = logger
+        self._lines = EventLog(logger)
         self._monotonic = monotonic
         self._second = 0
         self._written = 0
         self._left_out = 0
 
-    def started(self, active: Active) -> None:
-        """A run was started."""
-        if self._may_write():
-            tasks = len(active.dag.graph)
-            message = f"Run started: {active.run} of DAG {active.dag.name} ({tasks} tasks)"
-            self._write(LogLevel.SYSTEM, "dag_start", message, active, total_tasks=tasks)
+    def wants(self, kind: type[Event], /) -> bool:
+        """Return whether a line of this kind would be written, if there are not too many."""
+        return self._lines.wants(kind)
 
-    def over(self, active: Active, outcome: RunState, failed: int | None) -> None:
-        """A run has ended. ``failed``: the first task that failed, None if none did."""
-        if outcome is RunState.SUCCEEDED and not self._may_write():
-            return
-        message = f"Run {outcome.value}: {active.run} of DAG {active.dag.name}"
-        fields = {} if failed is None else {"task_name": active.dag.graph.names[failed]}
-        if outcome is RunState.FAILED:
-            self._write(LogLevel.ERROR, "dag_failure", message, active, **fields)
-        elif outcome is RunState.CANCELLED:
-            self._write(LogLevel.WARNING, "dag_cancel", message, active, **fields)
-        else:
-            tasks = len(active.dag.graph)
-            self._write(LogLevel.SYSTEM, "dag_complete", message, active, total_tasks=tasks)
+    def hear(self, event: Event, /) -> None:
+        """Write the event's line, or count it."""
+        kind = type(event)
+        if kind not in _LIMITED or (self._lines.wants(kind) and self._may_write()):
+            self._lines.hear(event)
 
-    def broken(self, run: str, error: Exception) -> None:
-        """A run was ended because its data in Redis cannot be read."""
-        if not self._may_write(LogLevel.ERROR):
-            return
-        message = f"Run {run} cannot continue and was ended as failed: {error}"
-        why = {"error_type": type(error).__name__, "error_message": str(error)}
-        self._log.event(LogLevel.ERROR, "run_broken", message, run_id=run, **why)
-
-    def waits(self, run: str, dag: CompiledDAG) -> None:
-        """A run has to wait: active runs fill the memory that runs may use."""
-        if not self._may_write(LogLevel.WARNING):
-            return
-        message = (
-            f"Run {run} of DAG {dag.name} ({len(dag.graph)} tasks) waits: other large runs fill "
-            "the memory for runs. It starts when one of them is over or cancelled"
-        )
-        self._log.event(LogLevel.WARNING, "run_waits", message, run_id=run, dag_name=dag.name)
-
-    def lacks_memory(self, run: str, pause: float) -> None:
-        """A run has to wait: this process has not enough memory for it."""
-        if not self._may_write(LogLevel.WARNING):
-            return
-        message = (
-            f"Run {run} waits: there is not enough memory to read it. The scheduler tries again in "
-            f"{pause:g} s. Give it more memory, or submit smaller DAGs"
-        )
-        self._log.event(LogLevel.WARNING, "run_lacks_memory", message, run_id=run)
-
-    def lost(self, active: Active) -> None:
-        """An active run is no longer in Redis."""
-        message = (
-            f"Run {active.run} of DAG {active.dag.name} is lost: its data is gone from Redis, "
-            "unless it ended meanwhile and its TTL is over. Submit it again, and check the "
-            "persistence of that Redis"
-        )
-        self._write(LogLevel.ERROR, "run_lost", message, active)
-
-    def _write(
-        self, level: LogLevel, event: str, message: str, active: Active, **fields: object
-    ) -> None:
-        named = {"run_id": active.run, "dag_name": active.dag.name, **fields}
-        self._log.event(level, event, message, **named)
-
-    def _may_write(self, level: LogLevel = LogLevel.SYSTEM) -> bool:
-        if not self._log.enabled(level):
-            return False
+    def _may_write(self) -> bool:
         second = int(self._monotonic())
         if second != self._second:
             if self._left_out:

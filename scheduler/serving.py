@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from flowkit.core.compiled import CompiledDAG
+from flowkit.core.worker_info import WorkerInfo
 from flowkit.protocol.app_functions import function_id
 from flowkit.protocol.keys import of_function, queue_of, ready_list
 from flowkit.protocol.scheduler_store import SchedulerStore
-from flowkit.protocol.worker_info import WorkerInfo
 
 from .active import Active
 

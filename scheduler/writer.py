@@ -60,6 +60,10 @@ class Writer:
             self._write(self._cursor)
             self._cursor = ""
 
+    def discard(self) -> None:
+        """Drop what was collected: it belongs to an earlier term."""
+        self._commands, self._items, self._cursor, self._refused = [], 0, "", []
+
     def take_refused(self) -> list[str]:
         """Return the runs whose "begin" was refused since the last call."""
         refused, self._refused = self._refused, []

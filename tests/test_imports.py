@@ -7,7 +7,7 @@ that a circle was dodged with, this looks at each module.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -55,6 +55,49 @@ def imports(name: str, path: Path) -> Iterator[str]:
 
 
 GRAPH = {name: set(imports(name, path)) - {name} for name, path in MODULES.items()}
+
+
+# A room is what stands directly below the package; the daemons are rooms too. The package itself
+# only hands names on.
+ROOM_LEVELS = 12
+MODULE_LEVELS = 20
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1]
+
+
+def rooms() -> dict[str, set[str]]:
+    """Return the rooms that each room imports."""
+    found: dict[str, set[str]] = {}
+    for name, targets in GRAPH.items():
+        if name != "flowkit":
+            inner = {room_of(target) for target in targets - {"flowkit"}}
+            found.setdefault(room_of(name), set()).update(inner - {room_of(name)})
+    return found
+
+
+def levels(graph: Mapping[str, Set[str]]) -> dict[str, int]:
+    """Return the level of each node: 1 if it imports nothing, else one above what it imports."""
+    found: dict[str, int] = {}
+    for name in TopologicalSorter(graph).static_order():
+        found[name] = 1 + max((found[target] for target in graph.get(name, ())), default=0)
+    return found
+
+
+def test_rooms_are_on_few_levels_and_in_no_circle() -> None:
+    by_room = levels(rooms())
+    assert max(by_room.values()) <= ROOM_LEVELS, by_room
+
+
+def test_modules_are_on_few_levels() -> None:
+    by_module = levels({name: targets - {"flowkit"} for name, targets in GRAPH.items()})
+    highest = [name for name, level in by_module.items() if level > MODULE_LEVELS]
+    assert not highest, "a reader climbs too far"
+
+
+def test_levels_are_counted() -> None:
+    assert levels({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == {"a": 3, "b": 2, "c": 1}
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:

@@ -14,10 +14,10 @@ ROOT = Path(__file__).parents[1]
 ESCAPED = "what comes from elsewhere is escaped right there"
 OWN = "a text of our own, or an error of ours, whose text is escaped"
 KNOWN = {
-    "flowkit/cli/daemon_options.py:end_as:click.echo": OWN,
+    "flowkit/daemon/options.py:end_as:click.echo": OWN,
     "flowkit/cli/dev.py:_print_line:click.echo": ESCAPED,
     "flowkit/cli/dev.py:_print_line:write_output": "output of tasks",
-    "flowkit/cli/daemon_options.py:_note_parent_file:click.echo": ESCAPED,
+    "flowkit/daemon/options.py:_note_parent_file:click.echo": ESCAPED,
     "flowkit/cli/display.py:_print_output:write_output": "output of tasks",
     "flowkit/cli/display.py:_write_line:write_text": "callers escape: note, line and _print_output",
     "flowkit/cli/display.py:_write_line:self._progress.console.print": "the same, without markup",

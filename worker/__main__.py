@@ -10,19 +10,19 @@ from typing import NoReturn
 
 import click
 
-from flowkit.cli.daemon_options import (
+from flowkit.configuration.shards import Shard
+from flowkit.configuration.signing_keys import keys_of
+from flowkit.daemon.options import (
+    Seconds,
     daemon_options,
     end_as,
     refuse_patched,
     required_shards,
     settings_from,
 )
-from flowkit.cli.inputs import Seconds
 from flowkit.logging.logger import FlowkitLogger
 from flowkit.processes.standard_streams import open_missing_streams
 from flowkit.processes.supervisor import SupervisedProcess, Supervisor
-from flowkit.protocol.shards import Shard
-from flowkit.protocol.signing_keys import keys_of
 from flowkit.settings import Settings
 
 from .config import WorkerConfig
@@ -33,7 +33,8 @@ from .daemon import WorkerDaemon
 @click.option(
     "--app",
     required=True,
-    help="Module (pkg.module) or file (path/to/file.py) that defines the tasks.",
+    metavar="FILE_OR_MODULE",
+    help="The app that defines the tasks: a file (etl.py) or a module (package.etl).",
 )
 @click.option(
     "--queues",
@@ -49,34 +50,34 @@ from .daemon import WorkerDaemon
     type=int,
     default=100,
     show_default=True,
-    help="Async tasks at a time per process.",
+    help="Async tasks that run at the same time in each process.",
 )
 @click.option(
     "--max-tasks-per-child",
     type=int,
     default=0,
     show_default=True,
-    help="Replace a process after this many tasks; 0: never.",
+    help="Replace a process after this many tasks; 0 means never.",
 )
 @click.option(
     "--shutdown-timeout",
     type=Seconds(),
     default=25.0,
     show_default=True,
-    help="Seconds that running tasks may continue after TERM or Ctrl-C. A second one ends them at "
-    "once.",
+    help="Seconds that running tasks may continue after TERM or Ctrl-C. A second signal ends them "
+    "at once.",
 )
 @click.option(
     "--capture-output/--no-capture-output",
     default=None,
-    help="Turn what tasks print and log into log lines that name run, task and attempt, or leave "
-    "it unchanged [FLOWKIT_CAPTURE_OUTPUT; default: capture].",
+    help="Turn the output and log records of tasks into log lines that name the run, task and "
+    "attempt, or leave them unchanged [FLOWKIT_CAPTURE_OUTPUT; default: capture].",
 )
 @daemon_options
 def main(**options: object) -> None:
-    """Run tasks of APP for the runs in Redis, until TERM or Ctrl-C.
+    """Run the tasks of an app for the runs in Redis, until TERM or Ctrl-C.
 
-    With several shards, each shard gets --processes child processes.
+    With several shards, --processes child processes run for each shard.
     """
     refuse_patched("flowkit-worker")
     open_missing_streams()

@@ -21,10 +21,12 @@ from flowkit.exceptions import RedisUnavailable, StoreError, TaskTimeout
 from flowkit.execution.attempt_contexts import AttemptContexts
 from flowkit.execution.steady_loop import enter_root, leave_root, run_steadily
 from flowkit.processes.forked import end_if_forked
-from flowkit.protocol.worker_store import Outcome, WorkerStore
+from flowkit.protocol.outcomes import Outcome
+from flowkit.protocol.spent import Flag
+from flowkit.protocol.worker_store import WorkerStore
 
 from .execution_slots import ExecutionSlots
-from .executor import Executor, Prepared
+from .executor import Executor, NotHere, Prepared
 from .inputs import Inputs
 from .mailbox import Mailbox
 from .trouble import Trouble
@@ -148,13 +150,13 @@ class AsyncLane:
                 time.sleep(GATHER_S)
 
     def _wait_on(self) -> None:
-        lists = self._mailbox.lists
+        lists, app = self._mailbox.lists, self._mailbox.app
         while not self._draining.is_set():
             if self._hungry or not self._free:
                 time.sleep(0.01)
                 continue
             try:
-                self._trouble.outlast(lambda: self._waiter.wait_for_work(lists, POLL_S))
+                self._trouble.outlast(lambda: self._waiter.wait_for_work(lists, POLL_S, app))
             except StoreError:
                 if not self._draining.is_set():
                     raise
@@ -177,8 +179,11 @@ class AsyncLane:
             except BaseException as error:
                 end_if_forked(self._pid, error)
                 prepared = self._executor.broken(claim, error)
-            if isinstance(prepared, Outcome):
-                mailbox.put(prepared)
+            if not isinstance(prepared, Prepared):
+                if isinstance(prepared, NotHere):
+                    self._trouble.outlast(partial(mailbox.hand_on, claim, prepared.function))
+                else:
+                    mailbox.put(prepared)
                 self._slots.leave(slot)
                 self._free.append(slot)
             else:
@@ -213,7 +218,7 @@ class AsyncLane:
         self._end(prepared, slot, outcome)
 
     def _end(self, prepared: Prepared, slot: int, outcome: Outcome) -> None:
-        if prepared.claim.at_most_once:
+        if Flag.AT_MOST_ONCE in prepared.claim.spent.flags:
             # Until its outcome is recorded, its slot must show that it has started.
             self._mailbox.put(outcome, partial(self._vacate, slot))
         else:

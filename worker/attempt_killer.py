@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
+from flowkit.events.event import Listener
+from flowkit.events.tasks import TaskCancelled, TaskTimedOut
 from flowkit.exceptions import TaskTimeout
-from flowkit.logging.logger import FlowkitLogger, LogLevel
+from flowkit.protocol.outcomes import Outcome, OutcomeCode
 from flowkit.protocol.records import ErrorInfo
-from flowkit.protocol.worker_store import Outcome, Pulse
+from flowkit.protocol.worker_store import Pulse
 
 from .children import ChildPool, ChildProcess
 from .death_reporter import DeathReporter
@@ -29,12 +32,12 @@ class AttemptKiller:
     def __init__(
         self,
         death_reporter: DeathReporter,
-        logger: FlowkitLogger,
+        listener: Listener,
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._death_reporter = death_reporter
-        self._log = logger
+        self._listener = listener
         self._monotonic = monotonic
         self._asked: dict[str, float] = {}
 
@@ -48,9 +51,9 @@ class AttemptKiller:
                 late = next((item for item in executing if 0.0 < item.deadline < now), None)
                 if late is not None:
                     error = ErrorInfo("TaskTimeout", str(TaskTimeout(late.name, late.limit)))
-                    token = late.token or f"{late.task},{late.attempt},F"
-                    outcome = Outcome(late.run, token, error.pack())
-                    self._end(child, late, outcome, "task_timeout", "took longer than its timeout")
+                    outcome = late.outcome or _outcome(late, OutcomeCode.FAILED)
+                    outcome = replace(outcome, payload=error.pack())
+                    self._end(child, late, outcome, TaskTimedOut)
 
     def stop_cancelled(self, pulse: Pulse, pool: ChildPool) -> None:
         """End the attempts that the reply to a heartbeat lists."""
@@ -75,21 +78,27 @@ class AttemptKiller:
         with child.stopped() as executing:
             for running in executing:
                 if f"{running.key},{running.attempt}" == attempt:
-                    outcome = Outcome(running.run, f"{running.task},{running.attempt},C")
-                    self._end(child, running, outcome, "task_cancelled", "was cancelled")
+                    outcome = _outcome(running, OutcomeCode.CANCELLED)
+                    self._end(child, running, outcome, TaskCancelled)
                     return
 
     def _end(
-        self, child: ChildProcess, running: Executing, outcome: Outcome, event: str, why: str
+        self,
+        child: ChildProcess,
+        running: Executing,
+        outcome: Outcome,
+        kind: type[TaskTimedOut] | type[TaskCancelled],
     ) -> None:
         self._death_reporter.end(child, running, outcome)
-        message = f"{running} {why}: its process was killed"
-        self._log.event(
-            LogLevel.WARNING,
-            event,
-            message[0].upper() + message[1:],
-            run_id=running.run,
-            task_name=running.name,
-            attempt=running.attempt,
-            worker=child.lanes[0],
+        self._listener.hear(
+            kind(
+                task_name=running.name,
+                run_id=running.run,
+                attempt=running.attempt,
+                worker=child.lanes[0],
+            )
         )
+
+
+def _outcome(attempt: Executing, kind: OutcomeCode) -> Outcome:
+    return Outcome(attempt.run, attempt.task, attempt.attempt, kind)

@@ -26,21 +26,27 @@ from typing import NoReturn
 from flowkit.app import load_app
 from flowkit.basics.display_text import error_text
 from flowkit.basics.environment import withhold_secrets
+from flowkit.basics.shorten import shorten
 from flowkit.context import hear_of_waits
 from flowkit.core.dag_cache import DAGCache
 from flowkit.daemon.monkey_patches import why_refused
 from flowkit.daemon.outage import OutageLog
-from flowkit.definition.task import Task, has_tasks
-from flowkit.exceptions import FlowkitError, LeaseLost
+from flowkit.definition.task import Task, has_tasks, registered_refs
+from flowkit.events.event import Listener
+from flowkit.events.tasks import OutcomeStale, TaskFailed
+from flowkit.events.workers import AppBroken, WorkerLeaseLost
+from flowkit.exceptions import FlowkitError, LeaseLost, StoreError
 from flowkit.logging import configure_logging
 from flowkit.logging.capture import start_capture
-from flowkit.logging.logger import LogLevel
+from flowkit.logging.event_log import EventLog
 from flowkit.processes.signals import obey_parent_alone
 from flowkit.processes.standard_streams import detach_from_terminal, keep_streams_open
+from flowkit.protocol.app_functions import app_id, function_id
 from flowkit.protocol.keys import ready_list
 from flowkit.protocol.link import Link
+from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.records import ErrorInfo
-from flowkit.protocol.worker_store import Outcome, WorkerStore
+from flowkit.protocol.worker_store import WorkerStore
 from flowkit.settings import MAX_VALUE_BYTES
 
 from .async_lane import AsyncLane
@@ -69,12 +75,14 @@ class Child:
         self._control = control
         self._lane_id = f"{worker}.{number}"
         self._log = configure_logging(config.log_level, config.log_json)
+        self._listener: Listener = EventLog(self._log, on_worker=True)
         self._stop_links = threading.Event()
         self._waiters: list[WorkerStore] = []
         self._exit = ExitCode.DONE
         self._graphs = DAGCache()  # of both lanes
         self._sync: SyncLane | None = None
         self._async: AsyncLane | None = None
+        self._app, self._functions = "", frozenset[str]()
 
     def run(self) -> NoReturn:
         """Load the app, run the lanes, exit."""
@@ -103,6 +111,7 @@ class Child:
         self._open_log(records=True)
         obey_parent_alone()  # again, since the app may have set handlers
         hear_of_waits(lambda begins: note_wait(self._slots, begins=begins))
+        self._register_app()
         self._slots.mark(Mark.READY)  # before it can claim: see the daemon's _dismiss
         sync_lane = self._open_lanes()
         threading.Thread(target=self._listen, name="control", daemon=True).start()
@@ -110,8 +119,18 @@ class Child:
         gc.freeze()
         self._leave(self._work(sync_lane))
 
+    def _register_app(self) -> None:
+        """Record which functions this app has, so that this worker gets no others."""
+        self._functions = frozenset(map(function_id, registered_refs()))
+        self._app = app_id(self._functions)
+        store = self._store(self._lane_id)
+        with suppress(StoreError):  # the heartbeat tells when it is not recorded
+            store.register_app(self._app, self._functions)
+        store.close()
+        self._slots.record_app(self._app)
+
     def _refuse_app(self, why: str) -> NoReturn:
-        self._log.event(LogLevel.ERROR, "app_broken", why, worker=self._lane_id)
+        self._listener.hear(AppBroken(worker=self._lane_id, reason=why))
         self._leave(ExitCode.APP_BROKEN)
 
     def _open_log(self, *, records: bool) -> None:
@@ -121,6 +140,7 @@ class Child:
         """
         config = self._config
         self._log = configure_logging(config.log_level, config.log_json)
+        self._listener = EventLog(self._log, on_worker=True)
         self._log.logger.disabled = False  # logging.config.dictConfig disables existing loggers
         if config.capture_output:
             start_capture(self._log.logger, {"worker": self._lane_id}, records=records)
@@ -134,7 +154,7 @@ class Child:
                 self._async.drain()
                 self._async.join()
         except LeaseLost as error:
-            self._log.event(LogLevel.ERROR, "lease_lost", str(error), worker=self._lane_id)
+            self._listener.hear(WorkerLeaseLost(worker=self._lane_id, reason=str(error)))
             return ExitCode.LEASE_LOST
         return self._exit
 
@@ -190,11 +210,19 @@ class Child:
             lane,
             lists,
             share=config.processes,
+            app=self._app,
             on_stale=self._stale,
             on_sent=inputs.recorded,
             on_refused=self._refused,
         )
-        executor = Executor(inputs, self._log, lane, config.app, config.max_result_bytes)
+        executor = Executor(
+            inputs,
+            self._listener,
+            lane,
+            config.app,
+            config.max_result_bytes,
+            functions=self._functions,
+        )
         return mailbox, waiter, inputs, executor
 
     def _store(
@@ -220,21 +248,25 @@ class Child:
 
     def _stale(self, key: str) -> None:
         run, _, task = key.partition(",")
-        message = f"Outcome of task {task} of run {run} came too late and was dropped"
-        self._log.event(
-            LogLevel.WARNING, "outcome_stale", message, run_id=run, worker=self._lane_id
-        )
+        self._listener.hear(OutcomeStale(run_id=run, task=task, worker=self._lane_id))
 
     def _refused(self, outcome: Outcome) -> None:
-        info, task = ErrorInfo.unpack(outcome.payload), outcome.token.partition(",")[0]
-        about = {"run_id": outcome.run, "worker": self._lane_id, "error_type": info.type}
-        self._log.log_task_failure(f"number {task} of run {outcome.run}", info.message, **about)
+        info = ErrorInfo.unpack(outcome.payload)
+        self._listener.hear(
+            TaskFailed(
+                task_name=f"number {outcome.task} of run {outcome.run}",
+                run_id=outcome.run,
+                worker=self._lane_id,
+                error_type=info.type,
+                error_message=shorten(info.message),
+            )
+        )
 
     def _lane_broke(self, error: BaseException) -> None:
         if not isinstance(error, FlowkitError):
             traceback.print_exception(error)
             self._leave(ExitCode.BROKEN)
-        self._log.event(LogLevel.ERROR, "lease_lost", str(error), worker=self._lane_id + "a")
+        self._listener.hear(WorkerLeaseLost(worker=self._lane_id + "a", reason=str(error)))
         self._leave(ExitCode.LEASE_LOST)
 
     # -- commands of the parent -----------------------------------------------------------------
@@ -252,6 +284,8 @@ class Child:
                 self._cancel(lane, attempt)
             case ["share", number] if number.isdecimal() and len(number) < 10:
                 self._share(int(number))
+            case ["register"]:
+                self._register_app()
             case ["drain"]:
                 self._drain()
 

@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from flowkit.events.workers import ChildDied
 from flowkit.processes.ends import how_it_ended
 from flowkit.processes.tree import kill_tree
 
@@ -87,6 +88,19 @@ class Death:
     def how(self) -> str:
         """What ended it, in words."""
         return how_it_ended(self.code)
+
+    def event(self) -> ChildDied:
+        """Return the event. It names the attempt if the child was executing only one."""
+        one = self.executing[0] if len(self.executing) == 1 else None
+        return ChildDied(
+            pid=self.child.pid,
+            how=self.how,
+            executing=", ".join(map(str, self.executing)) or "no task",
+            task_name=None if one is None else one.name,
+            run_id=None if one is None else one.run,
+            attempt=None if one is None else one.attempt,
+            worker=self.child.lanes[0],
+        )
 
 
 class ChildPool:

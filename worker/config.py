@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from flowkit.configuration.shards import ALONE
 from flowkit.core.policy_check import QUEUE
-from flowkit.protocol.shards import ALONE
 
 BEAT_S = 1.0  # between heartbeats, if the lease allows it
 
@@ -63,7 +63,7 @@ class WorkerConfig:
         _at_least("--shutdown-timeout", self.shutdown_timeout, 0)
         _at_least("the lease", self.lease, 0.5)
         if not self.queues:
-            raise ValueError("--queues names no queue")
+            raise ValueError("--queues is empty")
         for name in self.queues:
             if not QUEUE.fullmatch(name):
                 raise ValueError(

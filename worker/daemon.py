@@ -25,8 +25,16 @@ from types import FrameType
 
 from flowkit.daemon.exposure import warn_of_risks
 from flowkit.daemon.outage import OutageLog
+from flowkit.events.event import Listener
+from flowkit.events.workers import (
+    WorkerLeaseLost,
+    WorkerStarted,
+    WorkerStopped,
+    WorkerStopping,
+)
 from flowkit.exceptions import LeaseLost
-from flowkit.logging.logger import FlowkitLogger, LogLevel
+from flowkit.logging.event_log import EventLog
+from flowkit.logging.logger import FlowkitLogger
 from flowkit.protocol.link import Link
 from flowkit.protocol.worker_store import Pulse, WorkerStore
 
@@ -60,6 +68,7 @@ class WorkerDaemon:
     def __init__(self, config: WorkerConfig, *, allow_eviction: bool = False) -> None:
         self._config = config
         self._log = FlowkitLogger("flowkit", config.log_level, config.log_json)
+        self._listener: Listener = EventLog(self._log, on_worker=True)
         # No waiting, and short timeouts: a Redis that hangs must not stop the other duties.
         self._link = Link(
             config.redis_url,
@@ -73,7 +82,7 @@ class WorkerDaemon:
             config, self._store, self._outages, allow_eviction=allow_eviction
         )
         self._unready: set[int] = set()  # pids of children killed while they loaded the app
-        self._report = SelfReport(self._log, lambda: self._keeper.worker)
+        self._report = SelfReport(self._listener, lambda: self._keeper.worker)
         self._new_incarnation()
         self._signals = 0
         self._last_signal = -SAME_REQUEST_S
@@ -86,7 +95,7 @@ class WorkerDaemon:
     def _new_incarnation(self) -> None:
         """Start without children and reports, with the current id of the lease keeper."""
         self._death_reporter = DeathReporter(self._store, self._outages)
-        self._attempt_killer = AttemptKiller(self._death_reporter, self._log)
+        self._attempt_killer = AttemptKiller(self._death_reporter, self._listener)
         self._children = ChildPool(
             self._config, self._keeper.worker, _child_main, self._before_child
         )
@@ -103,7 +112,7 @@ class WorkerDaemon:
         """Work until told to stop. Raises UnfitRedis, WrongShards, NotPermitted."""
         self._orphan_killer = OrphanKiller()
         wake = self._catch_signals()
-        self._enlist("started")
+        self._enlist()
         if not self._signals:
             patched = self._config.redis_patched
             warn_of_risks(self._link, self._log, patched=patched, worker=self._keeper.worker)
@@ -115,12 +124,13 @@ class WorkerDaemon:
         self._orphan_killer.close()
         return self._exit_code
 
-    def _enlist(self, how: str) -> None:
+    def _enlist(self, *, restarted: bool | None = None) -> None:
         is_enlisted = self._keeper.enlist(lambda: self._signals > 0)
         self._new_incarnation()
         if not is_enlisted:
             return
-        self._say("worker_started", f"Worker {self._keeper.worker} {how}", app=self._config.app)
+        worker, app = self._keeper.worker, self._config.app
+        self._listener.hear(WorkerStarted(worker=worker, app=app, restarted=restarted))
 
     def _duties(self, *, blameless: bool) -> None:
         for death in self._children.collect():
@@ -135,7 +145,7 @@ class WorkerDaemon:
         self._attempt_killer.end_overdue(self._children.alive.values())
 
     def _stop(self, wake: int) -> None:
-        self._say("worker_stopping", f"Worker {self._keeper.worker} is stopping")
+        self._listener.hear(WorkerStopping(worker=self._keeper.worker))
         asked, deadline = self._signals, time.monotonic() + self._config.shutdown_timeout
         for child in self._children.alive.values():
             self._dismiss(child)
@@ -148,7 +158,7 @@ class WorkerDaemon:
             self._duties(blameless=True)
             self._sleep(wake)
         self._hand_over(wake)
-        self._say("worker_stopped", f"Worker {self._keeper.worker} stopped")
+        self._listener.hear(WorkerStopped(worker=self._keeper.worker))
 
     def _dismiss(self, child: ChildProcess) -> None:
         """Let a child finish what it executes, or kill it while it loads the app.
@@ -209,6 +219,9 @@ class WorkerDaemon:
             return
         if pulse is not None:
             self._take_share(pulse)
+            if not pulse.app_known:
+                for child in self._children.alive.values():
+                    child.tell("register")
             self._attempt_killer.stop_cancelled(pulse, self._children)
 
     def _lanes(self) -> list[str]:
@@ -220,14 +233,14 @@ class WorkerDaemon:
 
         What the children do is void, because Redis refuses their writes.
         """
-        self._log.event(LogLevel.ERROR, "lease_lost", str(error), worker=self._keeper.worker)
+        self._listener.hear(WorkerLeaseLost(worker=self._keeper.worker, reason=str(error)))
         for child in self._children.alive.values():
             child.kill()
         while self._children.alive:
             for death in self._children.collect():
                 self._orphan_killer.remove(death.child.pid)
             time.sleep(0.01)
-        self._enlist("started in its place")
+        self._enlist(restarted=True)
 
     def _take_share(self, pulse: Pulse) -> None:
         share = pulse.workers * self._config.processes
@@ -262,7 +275,7 @@ class WorkerDaemon:
             self._exit_code = 2
             self._signals += 1
         elif not (was_killed or blameless or death.orderly or death.child.pid in self._unready):
-            self._log_death(death)
+            self._listener.hear(death.event())
 
     def _pace_respawn(self, death: Death, *, idle: bool) -> None:
         """Wait longer each time before replacing children that die as soon as they start.
@@ -275,15 +288,3 @@ class WorkerDaemon:
         else:
             self._respawn_pause = 0.0
         self._next_start = time.monotonic() + self._respawn_pause
-
-    def _log_death(self, death: Death) -> None:
-        what = ", ".join(map(str, death.executing)) or "no task"
-        message = f"Worker process {death.child.pid} ended by {death.how} while executing {what}"
-        fields: dict[str, object] = {"worker": death.child.lanes[0], "pid": death.child.pid}
-        if len(death.executing) == 1:
-            (task,) = death.executing
-            fields |= {"run_id": task.run, "task_name": task.name, "attempt": task.attempt}
-        self._log.event(LogLevel.ERROR, "child_died", message, **fields)
-
-    def _say(self, event: str, message: str, **fields: object) -> None:
-        self._log.event(LogLevel.SYSTEM, event, message, worker=self._keeper.worker, **fields)

@@ -19,8 +19,9 @@ from functools import partial
 from flowkit.daemon.outage import OutageLog
 from flowkit.exceptions import LeaseLost, RedisUnavailable, StoreError
 from flowkit.protocol.once import lost_once
+from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.records import ErrorInfo
-from flowkit.protocol.worker_store import NOBODY, Outcome, WorkerStore
+from flowkit.protocol.worker_store import NOBODY, WorkerStore
 
 from .children import ChildProcess, Death
 from .execution_slots import Executing

@@ -7,15 +7,15 @@ costs about a microsecond, so the child does it for every attempt.
 
 A slot holds a busy flag, a deadline (monotonic seconds, 0 for none; the clock is the machine's, so
 both processes read the same time), a length and a text. The text is
-``run,task,attempt|token|limit|name``: the attempt; the outcome to record if the deadline passes and
-the timeout in seconds, both empty without a deadline; and the name of the task, if the child knew
-it in time. The attempt of a suspect ends in ``!``. Only the child knows the policy, so it writes
-the outcome in advance. The flag is set last and cleared first. A reader that must be certain stops
-the child before it reads.
+``run,task,attempt|token|limit|name``: the attempt; the text of the outcome to record if the
+deadline passes (see ``protocol.outcomes``) and the timeout in seconds, both empty without a
+deadline; and the name of the task, if the child knew it in time. The attempt of a suspect ends in
+``!``. Only the child knows the policy, so it writes the outcome in advance. The flag is set last
+and cleared first. A reader that must be certain stops the child before it reads.
 
 After the slots comes one byte for each ``Mark``, and then the exit reason: 0, or one more than the
 ``ExitCode`` with which the child ends itself. The exit code of the process cannot tell that, since
-user code can choose any exit code.
+user code can choose any exit code. Last comes the id of the app that the child has loaded.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+
+from flowkit.protocol.app_functions import ID_CHARS, is_id
+from flowkit.protocol.outcomes import Outcome
 
 SLOT_BYTES = 384
 _HEAD = struct.Struct("=BdH")
@@ -56,7 +59,7 @@ class Mark(IntEnum):
 class Executing:
     """One attempt that a child is executing.
 
-    ``token``: the outcome if its deadline passes. ``limit``: its timeout in seconds.
+    ``outcome``: the one to record if its deadline passes. ``limit``: its timeout in seconds.
     ``suspect``: it was executing when an earlier process died.
     """
 
@@ -65,7 +68,7 @@ class Executing:
     task: int
     attempt: int
     deadline: float
-    token: str = ""
+    outcome: Outcome | None = None
     limit: float = 0.0
     name: str = ""
     suspect: bool = False
@@ -87,7 +90,7 @@ class ExecutionSlots:
         """Create one slot for the sync lane and ``async_slots`` for the async lane."""
         self.count = 1 + async_slots
         self._marks_at = self.count * SLOT_BYTES
-        self._memory = mmap.mmap(-1, self._marks_at + len(Mark) + 1)
+        self._memory = mmap.mmap(-1, self._marks_at + len(Mark) + 1 + ID_CHARS)
 
     def mark(self, mark: Mark, *, on: bool = True) -> None:
         """Set or clear a mark."""
@@ -119,6 +122,16 @@ class ExecutionSlots:
         """Record, in the child, why it ends itself now."""
         self._memory[self._marks_at + len(Mark)] = code + 1
 
+    def record_app(self, app: str) -> None:
+        """Record, in the child, the id of the app that it has loaded."""
+        self._memory[self._marks_at + len(Mark) + 1 :] = app.encode()
+
+    @property
+    def app(self) -> str:
+        """The id of the app that the child has loaded, "" while there is none."""
+        text = self._memory[self._marks_at + len(Mark) + 1 :].decode("ascii", "replace")
+        return text if is_id(text) else ""
+
     @property
     def exit_reason(self) -> int | None:
         """Why the child ended itself; None if something else ended it."""
@@ -138,13 +151,17 @@ class ExecutionSlots:
             if fields is None:
                 continue  # user code has overwritten the slot, which must not end the parent
             run, task, attempt, suspect, token, limit, name = fields.groups(default="")
+            try:
+                outcome = Outcome.decode(run, token) if token else None
+            except ValueError:
+                continue  # overwritten too
             yield Executing(
                 slot,
                 run,
                 int(task),
                 int(attempt),
                 deadline,
-                token,
+                outcome,
                 float(limit or 0),
                 name,
                 bool(suspect),

@@ -9,11 +9,11 @@ outage of Redis does.
 from __future__ import annotations
 
 import random
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
+from flowkit.basics.shorten import shorten
 from flowkit.codec.packing import pack, unpack
 from flowkit.context import enter_attempt, leave_attempt
 from flowkit.core.retry import Policy, delay_before_retry
@@ -21,21 +21,30 @@ from flowkit.core.triggers import HOOKS
 from flowkit.definition.call_plan import may_retry, plan_for, why_skipped
 from flowkit.definition.functions import unfit_result
 from flowkit.definition.task import Task, registered_task
+from flowkit.events.event import Listener
+from flowkit.events.tasks import (
+    TaskCached,
+    TaskFailed,
+    TaskHandedOn,
+    TaskRetried,
+    TaskSkipped,
+    TaskStarted,
+    TaskSucceeded,
+)
 from flowkit.exceptions import RedisUnavailable, TaskNotFoundError, TaskTimeout
-from flowkit.logging.logger import FlowkitLogger, LogLevel
 from flowkit.logging.streams import HELD, end_lines
-from flowkit.protocol.keys import ready_list
-from flowkit.protocol.records import ErrorInfo, Spent
-from flowkit.protocol.worker_store import Claim, Outcome
+from flowkit.protocol.app_functions import function_id
+from flowkit.protocol.outcomes import CacheEntry, Outcome, OutcomeCode, Retry
+from flowkit.protocol.records import ErrorInfo
+from flowkit.protocol.worker_store import Claim
 
 from .hooks import WorkerHooks
 from .inputs import Inputs
+from .outcome_values import ended, error_info, failure, later_attempt
 from .result_cache import ResultCache
 
-_PACKAGE = __name__.partition(".")[0]
-# How long to put off an attempt whose function this app does not have, each time: during a rolling
-# deployment, another worker may have it soon. After the last delay the task fails.
-PUT_OFF_S = (1.0, 2.0, 4.0, 8.0, 15.0)
+# They happen once per attempt, so the listener is asked for each kind once, not each time.
+_FREQUENT = (TaskStarted, TaskSucceeded, TaskCached, TaskSkipped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +58,29 @@ class Prepared:
     args: list[Any]
     kwargs: Mapping[str, Any]
     params: Mapping[str, object]
-    keep: str = ""  # what the token of a success adds for the cache
+    cache: CacheEntry | None = None  # where a success stores its result
+
+
+@dataclass(frozen=True, slots=True)
+class NotHere:
+    """An attempt of a function (an id) that the app does not have."""
+
+    claim: Claim
+    function: str
+
+
+class _About(TypedDict):
+    """The fields of each event of an attempt."""
+
+    task_name: str
+    run_id: str
+    attempt: int
+    worker: str
+
+
+class _Why(TypedDict):
+    error_type: str
+    error_message: str
 
 
 class Executor:
@@ -58,36 +89,45 @@ class Executor:
     def __init__(
         self,
         inputs: Inputs,
-        logger: FlowkitLogger,
+        listener: Listener,
         lane: str,
         app: str,
         max_bytes: int,
         *,
+        functions: Collection[str] = (),
         random_unit: Callable[[], float] = random.random,
     ) -> None:
-        """``app``: named in the error about a task that the app does not have."""
+        """``app``: named in what is said of a task that the app does not have.
+
+        ``functions``: the ids of the functions that this worker has registered.
+        """
+        self._functions = functions
+        self._told: set[str] = set()  # the functions whose absence was logged
         self._inputs = inputs
-        self._log = logger
-        self._logs_debug = logger.enabled(LogLevel.DEBUG)
+        self._listener = listener
+        self._wanted = frozenset(kind for kind in _FREQUENT if listener.wants(kind))
         self._lane = lane
         self._app = app
         self._max_bytes = max_bytes
         self._random_unit = random_unit
-        self._cache = ResultCache(inputs, logger, lane)
-        self._hooks = WorkerHooks(inputs.store, logger, lane)
+        self._cache = ResultCache(inputs, listener, lane)
+        self._hooks = WorkerHooks(inputs.store, listener, lane)
 
     # -- before the call ------------------------------------------------------------------------
 
-    def prepare(self, claim: Claim) -> Prepared | Outcome:
-        """Return what to call, or the outcome of an attempt that needs no call."""
+    def prepare(self, claim: Claim) -> Prepared | Outcome | NotHere:
+        """Return what to call, the outcome of an attempt that needs no call, or that another worker
+        must run it.
+        """
         name, policy = f"task {claim.task}", Policy()
         try:
-            Spent.parse(claim.spent)  # refuse a damaged value here, so that no later step meets it
+            if claim.spent.damage:  # refuse it here, so that no later step meets it
+                raise ValueError(claim.spent.damage)
             dag = self._inputs.graph(claim.digest)
             name, policy = dag.graph.names[claim.task], dag.policy(claim.task)
             task = registered_task(dag.ref(claim.task))
             if task is None:
-                return self._put_off(claim, name, policy, dag.ref(claim.task))
+                return self._not_here(claim, name, policy, dag.ref(claim.task))
             params = self._inputs.params(claim)
             args: list[Any]
             if policy.trigger in HOOKS:
@@ -104,20 +144,20 @@ class Executor:
                 lookup = self._cache.find(claim, name, task, args, kwargs, params)
                 if lookup.packed is not None:
                     return self._cached(claim, name, lookup.packed)
-                prepared = replace(prepared, keep=lookup.keep)
+                prepared = replace(prepared, cache=lookup.entry)
         except RedisUnavailable:
             raise
         except BaseException as error:  # the user's predicate failed, or data cannot be read
             return self._failed(claim, name, policy, error, retry=False)
-        if self._logs_debug:
-            self._log_debug("task_start", f"Task started: {name}", claim, name)
+        if TaskStarted in self._wanted:
+            self._listener.hear(TaskStarted(**self._of(claim, name)))
         return prepared
 
     def _should_run(
         self, claim: Claim, name: str, task: Task, args: list[Any], params: Mapping[str, object]
     ) -> bool:
         """Call the predicate before the first attempt only: a failed task is not skipped later."""
-        if Spent.parse(claim.spent).failures(claim.attempt) > 1:
+        if claim.spent.failures(claim.attempt) > 1:
             return True
         token = enter_attempt(claim.run, name, claim.attempt, params)
         try:
@@ -131,15 +171,16 @@ class Executor:
         """Return the slot's text for an attempt without a deadline: the attempt and the name."""
         dag = self._inputs.known(claim.digest)
         if dag is None or claim.task >= len(dag.graph):
-            return claim.board_key
-        return f"{claim.board_key}|||{dag.graph.names[claim.task]}"
+            return claim.slot_name
+        return f"{claim.slot_name}|||{dag.graph.names[claim.task]}"
 
     def slot_text(self, prepared: Prepared) -> str:
         """Return the text of the slot of an attempt with a deadline: also the outcome to record."""
         claim, policy = prepared.claim, prepared.policy
         error = TaskTimeout(prepared.name, policy.timeout or 0.0)
-        token = self._failure_token(claim, policy, retry=may_retry(prepared.task, error))
-        return f"{claim.board_key}|{token}|{policy.timeout}|{prepared.name}"
+        retry = self._retry(claim, policy) if may_retry(prepared.task, error) else None
+        token = failure(claim, retry).token
+        return f"{claim.slot_name}|{token}|{policy.timeout}|{prepared.name}"
 
     # -- after the call -------------------------------------------------------------------------
 
@@ -156,13 +197,13 @@ class Executor:
         except BaseException as error:  # CodecError, or an error of the user's class
             return self._failed(claim, prepared.name, prepared.policy, error, retry=False)
         self._inputs.remember(claim, packed)
-        stored = self._inputs.to_store(claim, packed, prepared.keep[1:].partition(",")[0])
-        if self._logs_debug:
-            name, duration = prepared.name, round(seconds, 6)
-            self._log_debug(
-                "task_success", f"Task succeeded: {name}", claim, name, duration=duration
-            )
-        return Outcome(claim.run, f"{claim.task},{claim.attempt},S{prepared.keep}", stored)
+        cache = prepared.cache
+        stored = self._inputs.to_store(claim, packed, "" if cache is None else cache.name)
+        if TaskSucceeded in self._wanted:
+            about = self._of(claim, prepared.name)
+            self._listener.hear(TaskSucceeded(**about, duration=round(seconds, 6)))
+        kind = OutcomeCode.SUCCEEDED
+        return Outcome(claim.run, claim.task, claim.attempt, kind, stored, None, cache)
 
     def raised(self, prepared: Prepared, error: BaseException) -> Outcome:
         """Classify what the function raised: a retry, or a failure."""
@@ -175,7 +216,7 @@ class Executor:
         """Return the outcome of an attempt whose run was cancelled."""
         if HELD:
             end_lines()
-        return Outcome(claim.run, f"{claim.task},{claim.attempt},C")
+        return ended(claim, OutcomeCode.CANCELLED)
 
     def broken(self, claim: Claim, error: BaseException) -> Outcome:
         """Return the outcome of an attempt in which something other than its function raised.
@@ -183,104 +224,66 @@ class Executor:
         This is the last resort: without an outcome the attempt would restart again and again, or
         never end. So it only packs the error, and calls no user code.
         """
-        return Outcome(claim.run, f"{claim.task},{claim.attempt},F", _info(error).pack())
+        return failure(claim, None, error_info(error).pack())
 
     # -- outcomes -------------------------------------------------------------------------------
 
     def _skip(self, claim: Claim, name: str, args: list[Any]) -> Outcome:
-        if self._logs_debug:
-            reason = why_skipped(args)
-            self._log_debug(
-                "task_skip", f"Task skipped: {name} ({reason})", claim, name, reason=reason
-            )
-        return Outcome(claim.run, f"{claim.task},{claim.attempt},K")
+        if TaskSkipped in self._wanted:
+            about = self._of(claim, name)
+            self._listener.hear(TaskSkipped(**about, reason=why_skipped(args)))
+        return ended(claim, OutcomeCode.SKIPPED)
 
     def _cached(self, claim: Claim, name: str, packed: bytes) -> Outcome:
         self._inputs.remember(claim, packed)
-        if self._logs_debug:
-            self._log_debug("task_cached", f"Task cached: {name}", claim, name)
-        stored = self._inputs.to_store(claim, packed)
-        return Outcome(claim.run, f"{claim.task},{claim.attempt},H", stored)
+        if TaskCached in self._wanted:
+            self._listener.hear(TaskCached(**self._of(claim, name)))
+        return ended(claim, OutcomeCode.CACHED, self._inputs.to_store(claim, packed))
 
-    def _put_off(self, claim: Claim, name: str, policy: Policy, ref: str) -> Outcome:
-        times = Spent.parse(claim.spent).put_off
+    def _not_here(self, claim: Claim, name: str, policy: Policy, ref: str) -> NotHere | Outcome:
+        function = function_id(ref)
         error = TaskNotFoundError(
             f"app {self._app!r} on worker {self._lane} has no task {ref!r}. Start workers with an "
             "--app that imports the module that defines it, in the version that was submitted.",
             ref,
         )
-        if times >= len(PUT_OFF_S):
+        if (
+            function in self._functions
+        ):  # it was there when the app was loaded, so others lack it too
             return self._failed(claim, name, policy, error, retry=False)
-        pause = PUT_OFF_S[times]
-        fields = self._fields(claim, name)
-        message = f"Task put off: {name}: {error}"
-        self._log.event(LogLevel.WARNING, "task_put_off", message, delay=pause, **fields)
-        token = self._later_token(claim, policy, "D", pause)
-        return Outcome(claim.run, token, _info(error).pack())
+        if function not in self._told:
+            self._told.add(function)
+            self._listener.hear(TaskHandedOn(**self._of(claim, name), reason=str(error)))
+        return NotHere(claim, function)
 
     def _failed(
         self, claim: Claim, name: str, policy: Policy, error: BaseException, *, retry: bool
     ) -> Outcome:
-        token, info = self._failure_token(claim, policy, retry=retry), _info(error)
-        self._log_failure(claim, name, policy, info, token)
+        later, info = self._retry(claim, policy) if retry else None, error_info(error)
+        self._tell_failure(claim, name, policy, info, later)
         dag = self._inputs.known(claim.digest)
-        if dag is not None and dag.on_retry and ",W," in token:
-            pause = int(token.split(",")[3]) / 1000
-            self._hooks.retried(claim, dag, self._inputs.params(claim), info, pause)
-        return Outcome(claim.run, token, info.pack())
+        if dag is not None and dag.on_retry and later is not None:
+            params = self._inputs.params(claim)
+            self._hooks.retried(claim, dag, params, info, later.delay_ms / 1000)
+        return failure(claim, later, info.pack())
 
-    def _failure_token(self, claim: Claim, policy: Policy, *, retry: bool) -> str:
-        pause = None
-        if retry:
-            failures = Spent.parse(claim.spent).failures(claim.attempt)
-            pause = delay_before_retry(policy, failures, self._random_unit())
-        if pause is None:
-            return f"{claim.task},{claim.attempt},F"
-        return self._later_token(claim, policy, "W", pause)
+    def _retry(self, claim: Claim, policy: Policy) -> Retry | None:
+        """Return the next attempt of a task that failed, None if it has no retries left."""
+        failures = claim.spent.failures(claim.attempt)
+        pause = delay_before_retry(policy, failures, self._random_unit())
+        return None if pause is None else later_attempt(policy, pause)
 
-    def _later_token(self, claim: Claim, policy: Policy, code: str, pause: float) -> str:
-        where = ready_list(policy.queue, is_async=policy.is_async)
-        attempt = f"{claim.task},{claim.attempt},{code}"
-        return f"{attempt},{round(pause * 1000)},{where},{policy.priority}"
-
-    def _log_failure(
-        self, claim: Claim, name: str, policy: Policy, info: ErrorInfo, token: str
+    def _tell_failure(
+        self, claim: Claim, name: str, policy: Policy, info: ErrorInfo, later: Retry | None
     ) -> None:
-        fields: dict[str, Any] = {"run_id": claim.run, "worker": self._lane}
-        fields["error_type"] = info.type
-        parts = token.split(",")
-        if parts[2] == "F":
-            self._log.log_task_failure(name, info.message, attempt=claim.attempt, **fields)
+        about = self._of(claim, name)
+        why = _Why(error_type=info.type, error_message=shorten(info.message))
+        if later is None:
+            self._listener.hear(TaskFailed(**about, **why))
             return
-        retry = Spent.parse(claim.spent).failures(claim.attempt)
-        fields["error_message"] = info.message
-        self._log.log_task_retry(name, retry, policy.retries, int(parts[3]) / 1000, **fields)
+        about["attempt"] = claim.spent.failures(claim.attempt)
+        delay = later.delay_ms / 1000
+        self._listener.hear(TaskRetried(**about, **why, max_retries=policy.retries, delay=delay))
 
-    def _log_debug(self, event: str, message: str, claim: Claim, name: str, **more: object) -> None:
-        """Log a normal event of an attempt, at DEBUG: there may be 40,000 per second."""
-        self._log.event(LogLevel.DEBUG, event, message, **self._fields(claim, name), **more)
-
-    def _fields(self, claim: Claim, name: str) -> dict[str, Any]:
-        return {
-            "task_name": name,
-            "run_id": claim.run,
-            "attempt": claim.attempt,
-            "worker": self._lane,
-        }
-
-
-def _info(error: BaseException) -> ErrorInfo:
-    """Describe an error. The traceback starts in user code; without user code there is none."""
-    try:
-        frames = error.__traceback__
-        while frames is not None and _is_ours(frames.tb_frame.f_globals.get("__name__", "")):
-            frames = frames.tb_next
-        message = str(error)
-        lines = traceback.format_exception(type(error), error, frames) if frames else []
-    except BaseException:  # the user's __str__ raises
-        message, lines = "(its message cannot be read)", []
-    return ErrorInfo.cut(type(error).__name__, message, "".join(lines))
-
-
-def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] == _PACKAGE
+    def _of(self, claim: Claim, name: str) -> _About:
+        return _About(task_name=name, run_id=claim.run, attempt=claim.attempt, worker=self._lane)

@@ -13,9 +13,9 @@ from flowkit.core.compiled import CompiledDAG
 from flowkit.core.triggers import OF_THE_RUN, Trigger
 from flowkit.definition.hooks import Hook, HookEvent, event_name
 from flowkit.definition.task import registered_task
+from flowkit.events.event import Listener
 from flowkit.execution.attempt_contexts import AttemptContexts
 from flowkit.execution.on_retry import RetryCalls
-from flowkit.logging.logger import FlowkitLogger
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import Claim, WorkerStore
 
@@ -25,9 +25,9 @@ Params = Mapping[str, object]
 class WorkerHooks:
     """The hooks of one lane. ``store``: the lane's store for reading."""
 
-    def __init__(self, store: WorkerStore, logger: FlowkitLogger, lane: str) -> None:
+    def __init__(self, store: WorkerStore, listener: Listener, lane: str) -> None:
         self._store = store
-        self._log = logger
+        self._listener = listener
         self._lane = lane
         self._contexts = AttemptContexts()
         self._calls: dict[str, RetryCalls] = {}
@@ -55,7 +55,7 @@ class WorkerHooks:
             hook = registered_task(dag.on_retry)
             func = _missing_hook(dag.on_retry) if hook is None else hook.func
             self._calls[dag.on_retry] = RetryCalls(
-                func, self._log, self._contexts, worker=self._lane
+                func, self._listener, self._contexts, worker=self._lane
             )
         self._calls[dag.on_retry].call(event)
 

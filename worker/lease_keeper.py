@@ -94,7 +94,9 @@ class LeaseKeeper:
         try:
             counts = self.counts
             about = b"" if counts == self._sent_counts else b"=" + self._about()
-            pulse = self._store.heartbeat(self.worker, self._config.lease_ms, lanes, about)
+            pulse = self._store.heartbeat(
+                self.worker, self._config.lease_ms, lanes, about, counts.app
+            )
             self._sent_counts = counts
         except StoreError as error:
             self._outages.away(error)
@@ -122,6 +124,7 @@ class LeaseKeeper:
             "waiting": self.counts.waiting,
             "version": __version__,
             "turns": True,
+            "functions": self.counts.app,
         }
         packed: bytes = msgpack.packb(about)
         return packed

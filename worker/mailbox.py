@@ -17,9 +17,10 @@ from collections.abc import Callable, Sequence
 
 from flowkit.protocol.decoding import Oversized, text_of
 from flowkit.protocol.once import lost_once
+from flowkit.protocol.outcomes import Outcome, OutcomeCode
 from flowkit.protocol.oversize import RequestTooLarge
 from flowkit.protocol.records import ErrorInfo
-from flowkit.protocol.worker_store import Claim, Exchange, Outcome, WorkerStore
+from flowkit.protocol.worker_store import Claim, Exchange, WorkerStore
 
 MAX_BATCH = 500
 SMALL_BYTES = 4096  # an outcome of up to this size is not why a server finds a request too large
@@ -36,11 +37,12 @@ class Mailbox:
         lists: Sequence[str],
         *,
         share: int = 1,
+        app: str = "",
         on_stale: Callable[[str], None] = lambda key: None,
         on_sent: Callable[[Sequence[str], Sequence[str]], None] = lambda sent, refused: None,
         on_refused: Callable[[Outcome], None] = lambda outcome: None,
     ) -> None:
-        """``share``: how many claimers a short list is divided among.
+        """``share``: how many claimers a short list is divided among. ``app``: the id of the app.
 
         ``on_stale`` gets the key of each outcome that came too late. ``on_sent`` gets the keys of
         all outcomes sent and of those that came too late, before the claims of the same reply are
@@ -49,6 +51,7 @@ class Mailbox:
         self.lane = lane
         self.lists = tuple(lists)
         self.share = share
+        self.app = app
         self.inbox: deque[Claim] = deque()
         self._outbox: list[Outcome] = []
         self._store = store
@@ -73,7 +76,7 @@ class Mailbox:
         ``on_recorded`` is called when Redis has recorded it, in the thread that sent it.
         """
         if on_recorded is not None:
-            self._on_recorded[_key_of(outcome)] = on_recorded
+            self._on_recorded[outcome.key] = on_recorded
         self._outbox.append(outcome)
 
     def exchange(self, limit: int) -> int:
@@ -87,7 +90,7 @@ class Mailbox:
             self._call += 1 if limit else 0
             outcomes, reply = self._claim(min(limit, self._most))
             del self._outbox[: len(outcomes)]
-            sent = [_key_of(outcome) for outcome in outcomes]
+            sent = [outcome.key for outcome in outcomes]
             self._mine.difference_update(sent)
             self._mine.update([claim.key for claim in reply.claims])
             if reply.held > len(self._mine):
@@ -124,7 +127,7 @@ class Mailbox:
             outcomes = self._outbox[:most]
             try:
                 reply = self._store.complete(
-                    self.lane, outcomes, self._call, limit, self.share, self.lists
+                    self.lane, outcomes, self._call, limit, self.share, self.lists, self.app
                 )
             except RequestTooLarge as error:
                 if len(outcomes) > 1:
@@ -156,6 +159,12 @@ class Mailbox:
                 self._mine.difference_update(keys)
             return len(keys)
 
+    def hand_on(self, claim: Claim, function: str) -> None:
+        """Give a claim that has not started to the workers whose app has its function (an id)."""
+        with self._lock:
+            self._store.release(self.lane, [f"{claim.key}@{function}"])
+            self._mine.discard(claim.key)
+
     def _give_back_unknown(self) -> None:
         """Release the claims that Redis assigns to this lane and that the lane does not know.
 
@@ -170,11 +179,7 @@ class Mailbox:
 
 
 def _refused(outcome: Outcome, error: RequestTooLarge) -> Outcome:
-    task, attempt, *_ = outcome.token.split(",")
     message = f"its outcome has {len(outcome.payload):,} bytes, and {error}"
     info = ErrorInfo("ValueTooLarge", message)
-    return Outcome(outcome.run, f"{task},{attempt},F", info.pack())
-
-
-def _key_of(outcome: Outcome) -> str:
-    return f"{outcome.run},{outcome.token.partition(',')[0]}"
+    kind = OutcomeCode.FAILED
+    return Outcome(outcome.run, outcome.task, outcome.attempt, kind, info.pack())

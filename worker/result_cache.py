@@ -1,6 +1,6 @@
 """Cached results of a lane: looked up before the call, stored together with the outcome.
 
-Only tasks with a ``cache_ttl`` use it, for one round trip each. The token of the outcome names the
+Only tasks with a ``cache_ttl`` use it, for one round trip each. The outcome names the
 cache entry, so the script that records the result also stores the entry, and an attempt that does
 not count stores nothing. A cache that cannot be used never fails a task: the lane logs one warning
 for each task of a run, and the task runs.
@@ -16,12 +16,13 @@ from typing import Any, NamedTuple
 
 from flowkit.context import enter_attempt, leave_attempt
 from flowkit.definition.task import Task
+from flowkit.events.event import Listener
+from flowkit.events.tasks import TaskUncached
 from flowkit.exceptions import RedisUnavailable
 from flowkit.execution.cache_key import NotCacheable, entry_of
-from flowkit.logging.logger import FlowkitLogger, LogLevel
 from flowkit.logging.output import plain
 from flowkit.logging.streams import HELD, end_lines
-from flowkit.protocol.records import Spent
+from flowkit.protocol.outcomes import CacheEntry
 from flowkit.protocol.worker_store import Claim
 
 from .inputs import Inputs
@@ -32,19 +33,19 @@ _WARNINGS_KEPT = 1000
 class Lookup(NamedTuple):
     """The answer of the cache. ``packed``: the result of an earlier call, None if there is none.
 
-    ``keep``: the addition to the token of a success that stores the entry; "" if it cannot be.
+    ``entry``: where a success stores its result; None if it cannot be cached.
     """
 
     packed: bytes | None
-    keep: str
+    entry: CacheEntry | None
 
 
 class ResultCache:
     """The cache of one lane."""
 
-    def __init__(self, inputs: Inputs, logger: FlowkitLogger, lane: str) -> None:
+    def __init__(self, inputs: Inputs, listener: Listener, lane: str) -> None:
         self._inputs = inputs
-        self._log = logger
+        self._listener = listener
         self._lane = lane
         self._warned: set[tuple[str, int]] = set()
 
@@ -60,24 +61,24 @@ class ResultCache:
         """Look for the result of an earlier equal call. Raises RedisUnavailable only."""
         token = enter_attempt(claim.run, name, claim.attempt, params)
         try:
-            entry = entry_of(task, args, kwargs)
+            digest = entry_of(task, args, kwargs)
         except NotCacheable as reason:
             self._warn(claim, name, str(reason))
-            return Lookup(None, "")
+            return Lookup(None, None)
         finally:
             if HELD:  # the user's cache_key may print
                 end_lines()
             leave_attempt(token)
-        keep = f",{entry},{math.ceil((task.cache_ttl or 0.0) * 1000)}"
-        if Spent.parse(claim.spent).base:
-            return Lookup(None, keep)
+        entry = CacheEntry(digest, math.ceil((task.cache_ttl or 0.0) * 1000))
+        if claim.spent.base:
+            return Lookup(None, entry)
         try:
-            return Lookup(self._inputs.cached(entry), keep)
+            return Lookup(self._inputs.cached(entry.name), entry)
         except RedisUnavailable:
             raise
         except Exception as error:  # its class has changed, or the entry is damaged
             self._warn(claim, name, f"its entry cannot be read: {plain(error)}")
-            return Lookup(None, keep)
+            return Lookup(None, entry)
 
     def _warn(self, claim: Claim, name: str, reason: str) -> None:
         key = claim.run, claim.task
@@ -86,12 +87,12 @@ class ResultCache:
         if len(self._warned) >= _WARNINGS_KEPT:
             self._warned.clear()
         self._warned.add(key)
-        self._log.event(
-            LogLevel.WARNING,
-            "task_uncached",
-            f"Task not cached: {name}: {reason}",
-            task_name=name,
-            run_id=claim.run,
-            attempt=claim.attempt,
-            worker=self._lane,
+        self._listener.hear(
+            TaskUncached(
+                task_name=name,
+                run_id=claim.run,
+                attempt=claim.attempt,
+                worker=self._lane,
+                reason=reason,
+            )
         )

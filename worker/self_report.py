@@ -17,7 +17,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from flowkit.basics.shorten import shorten
-from flowkit.logging.logger import FlowkitLogger, LogLevel
+from flowkit.events.event import Listener
+from flowkit.events.workers import AllProcessesWait
 
 from .children import ChildProcess
 from .execution_slots import ExecutionSlots, Mark
@@ -28,10 +29,14 @@ MOST_NAMES = 1000  # characters
 
 @dataclass(frozen=True, slots=True)
 class ChildCounts:
-    """How many children are ready, and how many wait in their sync lane or event loop."""
+    """How many children are ready, and how many wait in their sync lane or event loop.
+
+    ``app``: the id of the app that they have loaded, "" before the first has.
+    """
 
     ready: int = 0
     waiting: int = 0
+    app: str = ""
 
 
 class SelfReport:
@@ -39,16 +44,17 @@ class SelfReport:
 
     def __init__(
         self,
-        logger: FlowkitLogger,
+        listener: Listener,
         worker: Callable[[], str],
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._log = logger
+        self._listener = listener
         self._worker = worker
         self._monotonic = monotonic
         self._all_wait_since: float | None = None
         self._was_said = False
+        self._app = ""
 
     def look(self, children: Collection[ChildProcess]) -> ChildCounts:
         """Return the current counts; log a warning if all children have waited for a while."""
@@ -58,7 +64,8 @@ class SelfReport:
         else:
             self._all_wait_since, self._was_said = None, False
         ready = sum(child.slots.is_marked(Mark.READY) for child in children)
-        return ChildCounts(ready, len(waiting))
+        self._app = next((child.slots.app for child in children if child.slots.app), self._app)
+        return ChildCounts(ready, len(waiting), self._app)
 
     def _all_wait(self, children: Collection[ChildProcess]) -> None:
         now = self._monotonic()
@@ -68,14 +75,12 @@ class SelfReport:
             return
         self._was_said = True
         tasks = ", ".join(str(item) for child in children for item in child.slots.executing())
-        count = "The process" if len(children) == 1 else f"All {len(children)} processes"
-        self._log.event(
-            LogLevel.WARNING,
-            "all_waiting",
-            f"{count} of worker {self._worker()} wait for other runs: {shorten(tasks, MOST_NAMES)}."
-            " Runs that need this worker cannot start. Start more workers, or submit such runs "
-            "without waiting for them in a task",
-            worker=self._worker(),
+        self._listener.hear(
+            AllProcessesWait(
+                worker=self._worker(),
+                processes=len(children),
+                executing=shorten(tasks, MOST_NAMES),
+            )
         )
 
 

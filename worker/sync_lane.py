@@ -16,15 +16,18 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from flowkit.context import enter_attempt, leave_attempt
 from flowkit.exceptions import FlowkitError, RedisUnavailable, StoreError
 from flowkit.execution.attempt_contexts import AttemptContexts
 from flowkit.processes.forked import end_if_forked
-from flowkit.protocol.worker_store import Claim, Outcome, WorkerStore
+from flowkit.protocol.outcomes import Outcome
+from flowkit.protocol.spent import Flag
+from flowkit.protocol.worker_store import Claim, WorkerStore
 
 from .execution_slots import ExecutionSlots
-from .executor import Executor, Prepared
+from .executor import Executor, NotHere, Prepared
 from .inputs import Inputs
 from .mailbox import MAX_BATCH, Mailbox
 from .trouble import Trouble
@@ -103,7 +106,7 @@ class SyncLane:
                 self._active.set()
                 self._work_off()
             elif not mailbox.unsent:
-                outlast(lambda: self._waiter.wait_for_work(mailbox.lists, POLL_S))
+                outlast(lambda: self._waiter.wait_for_work(mailbox.lists, POLL_S, mailbox.app))
 
     def _wind_up(self) -> None:
         """Give back claims and send outcomes. During an outage, retry until the parent kills it."""
@@ -126,8 +129,12 @@ class SyncLane:
                 claim = inbox.popleft()
             except IndexError:
                 break
-            mailbox.put(self._contexts.new().run(self._attempt, claim))
-            if claim.at_most_once:
+            outcome = self._contexts.new().run(self._attempt, claim)
+            if isinstance(outcome, NotHere):
+                self._trouble.outlast(partial(mailbox.hand_on, claim, outcome.function))
+                continue
+            mailbox.put(outcome)
+            if Flag.AT_MOST_ONCE in claim.spent.flags:
                 # Until its outcome is recorded, its slot must show that it has started.
                 self._trouble.outlast(mailbox.flush)
                 self._slots.leave(SLOT)
@@ -136,7 +143,7 @@ class SyncLane:
             self.done += count
             self._learn((time.perf_counter() - began) / count)
 
-    def _attempt(self, claim: Claim) -> Outcome:
+    def _attempt(self, claim: Claim) -> Outcome | NotHere:
         if self._cancelled:
             attempt = f"{claim.key},{claim.attempt}"
             if attempt in self._cancelled:
@@ -148,7 +155,7 @@ class SyncLane:
         self._since = time.monotonic()
         try:
             prepared = self._executor.prepare(claim)
-            return prepared if isinstance(prepared, Outcome) else self._call(prepared)
+            return self._call(prepared) if isinstance(prepared, Prepared) else prepared
         except RedisUnavailable:  # the lane is draining: the attempt is given back
             raise
         except BaseException as error:
@@ -156,7 +163,7 @@ class SyncLane:
             return self._executor.broken(claim, error)
         finally:
             self._since = 0.0
-            if not claim.at_most_once:
+            if Flag.AT_MOST_ONCE not in claim.spent.flags:
                 self._slots.leave(SLOT)
 
     def _call(self, prepared: Prepared) -> Outcome:

@@ -44,7 +44,7 @@ class Trouble:
                 if self.draining.is_set():
                     raise
                 self._is_on = True
-                self._outages.away(error if str(error) else MemoryError("memory does not suffice"))
+                self._outages.away(error if str(error) else MemoryError("not enough memory"))
                 self.draining.wait(PAUSE_S)
             else:
                 if self._is_on:

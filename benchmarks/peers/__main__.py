@@ -159,7 +159,7 @@ def _plan(
     kept = tuple(name for name in PEERS if name in (peers or PEERS))
     names = tuple(name for name in WORKLOADS if name in (workloads or DEFAULT))
     if all(why_not(peer, name) for peer in kept for name in names):
-        raise click.UsageError("nobody that was chosen with --with takes part in this workload")
+        raise click.UsageError("no library chosen with --with takes part in this workload")
     return Plan(kept, names, **rest)  # type: ignore[arg-type]
 
 

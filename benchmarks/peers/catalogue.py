@@ -1,8 +1,7 @@
-"""The peers: what is installed for each, what it is given, and what it cannot do.
+"""The peers: what is installed for each, its settings, and what it cannot do.
 
-The settings are each one's best known for two processes on one machine, tried by hand; the
-documentation shows them as they stand here. A size of a peer's own is there because the usual one
-would take minutes.
+The settings are the best that are known for two processes on one machine, found by trying. The
+documentation shows them unchanged. A peer has its own size where the usual one would take minutes.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """``pins``: none for what runs in this environment. ``cannot``: workload → why."""
+    """``pins``: empty for a peer that runs in this environment. ``cannot``: workload → why."""
 
     title: str
     settings: str
@@ -24,34 +23,37 @@ class Peer:
 
     @property
     def version(self) -> str:
-        """Of the peer itself; empty for what is of this tree."""
+        """The version of the peer; empty for flowkit and the hand-written loop."""
         return self.pins[0].partition("==")[2] if self.pins else ""
 
 
 NO_DAG = {"layered": "no DAG"}
 NO_REDIS = {"memory": "keeps nothing in Redis"}
-BY_COUNTER = "none of its own: results in a Redis list, counted by hand; the last one sends the end"
+BY_COUNTER = (
+    "none built in: results in a Redis list, counted by hand; the last task sends the fan-in"
+)
 # Twenty thousand would take most of a minute, three times.
 FEWER = {"fan-out-large": 5_000}
 
 PEERS = {
     "flowkit": Peer(
         "flowkit",
-        "one scheduler, one worker with two child processes; defaults, log from warnings on; "
+        "one scheduler, one worker with two child processes; default settings, log at WARNING; "
         "sleeps: `--concurrency 500`",
         "a task with many upstream tasks",
     ),
     "ceiling": Peer(
         "by hand",
-        "redis-py and msgpack, two processes that take up to 50 at a time from a list; no lease, "
-        "no retry, no record: what is taken is lost with its process",
+        "redis-py and msgpack, two processes that take up to 50 tasks at a time from a list; "
+        "no lease, no retry, no record: if a process dies, its tasks are lost",
         "a hash of counters, counted down by the workers",
     ),
     "celery": Peer(
         "Celery",
-        "two workers with `--pool solo`, quicker than prefork for short tasks; prefetch 64, "
-        "results in Redis only where they are asked for, no gossip, mingle, heartbeat or events; "
-        "sleeps: `--pool threads`, 100 each, quicker here than gevent",
+        "two workers with `--pool solo`, which is faster than prefork for short tasks; "
+        "prefetch 64, results in Redis only where they are needed, no gossip, mingle, "
+        "heartbeat or events; sleeps: `--pool threads`, 100 each, which is faster here than "
+        "gevent",
         "its chord, counted in Redis",
         ("celery[redis]==5.7.0", "redis==8.1.0", "hiredis==3.5.0"),
         NO_DAG,
@@ -59,10 +61,10 @@ PEERS = {
     ),
     "dramatiq": Peer(
         "Dramatiq",
-        "`--processes 2 --threads 4`, prefetch 200, for the default of twice the threads asks "
-        "Redis too often; results in Redis only where they are asked for; sleeps: 64 "
-        "threads each, quicker here than more of them",
-        "a group; the client takes its results and sends the end",
+        "`--processes 2 --threads 4`; prefetch 200, because the default (twice the threads) "
+        "asks Redis too often; results in Redis only where they are needed; sleeps: 64 threads "
+        "each, which is faster here than more threads",
+        "a group; the client takes its results and sends the fan-in",
         ("dramatiq[redis]==2.2.1", "redis==8.1.0", "hiredis==3.5.0"),
         NO_DAG,
     ),
@@ -70,7 +72,7 @@ PEERS = {
         "RQ",
         "two `SimpleWorker`, which do not fork for each job; `enqueue_many`, quiet; results of "
         "single tasks are not kept",
-        "`depends_on`; the end fetches the results",
+        "`depends_on`; the fan-in fetches the results",
         ("rq==3.0.0", "redis==8.1.0", "hiredis==3.5.0"),
         {
             "sleeps": "one job at a time in a process",
@@ -80,17 +82,17 @@ PEERS = {
     ),
     "huey": Peer(
         "Huey",
-        "two consumers with one thread, `notify_result` so that a result is announced instead of "
-        "looked for, no results of None, no periodic tasks; "
-        "sleeps: 64 threads each, for 500 are far slower",
+        "two consumers with one thread; `notify_result`, so that the client does not have to "
+        "poll; no results of None, no periodic tasks; sleeps: 64 threads each, because 500 are "
+        "far slower",
         "its chord, counted in Redis",
         ("huey==3.5.4", "redis==8.1.0", "hiredis==3.5.0"),
         NO_DAG,
     ),
     "arq": Peer(
         "arq",
-        "two workers, 50 jobs at a time, `poll_delay` 2 ms instead of 500, which costs it rest; "
-        "no log line per job; sleeps: 500 each",
+        "two workers, 50 jobs at a time; `poll_delay` 2 ms instead of 500, which uses more "
+        "processor time when idle; no log line per job; sleeps: 500 each",
         BY_COUNTER,
         ("arq==0.28.0", "redis==5.3.1", "hiredis==3.5.0"),
         NO_DAG,
@@ -98,7 +100,7 @@ PEERS = {
     ),
     "saq": Peer(
         "SAQ",
-        "two workers, concurrency 16; the client looks for a result each millisecond; sleeps: "
+        "two workers, concurrency 16; the client polls for a result every millisecond; sleeps: "
         "500 each",
         BY_COUNTER,
         ("saq==0.26.4", "redis==7.4.1", "hiredis==3.5.0", "typing_extensions==4.16.0"),
@@ -115,18 +117,19 @@ PEERS = {
     ),
     "streaq": Peer(
         "streaq",
-        "two workers, concurrency 32, handed in by `enqueue_many`, no log line per task; the "
-        "client looks for a result each millisecond, since subscribing takes longer; sleeps: 500 "
-        "each",
-        "`after`; the end reads the results in Redis by hand",
+        "two workers, concurrency 32; submitted with `enqueue_many`, no log line per task; the "
+        "client polls for a result every millisecond, because subscribing takes longer; "
+        "sleeps: 500 each",
+        "`after`; the fan-in reads the results in Redis by hand",
         ("streaq==7.2.0",),
         {},
         {**FEWER, "layered": 2_000},
     ),
     "docket": Peer(
         "docket",
-        "two workers, concurrency 50, `minimum_check_interval` 2 ms, for at the default a busy "
-        "worker pauses 100 ms; handed in by `add_many`; sleeps: 100 each, quicker than 500",
+        "two workers, concurrency 50; `minimum_check_interval` 2 ms, because by default a busy "
+        "worker pauses for 100 ms; submitted with `add_many`; sleeps: 100 each, which is "
+        "faster than 500",
         BY_COUNTER,
         ("pydocket==0.27.0", "redis==8.1.0", "hiredis==3.5.0"),
         NO_DAG,
@@ -134,18 +137,17 @@ PEERS = {
     ),
     "dask": Peer(
         "Dask",
-        "one scheduler, two workers of one thread without a nanny; graphs of tuples, the least "
-        "one can ask of it; nothing is kept, its results live in the workers; sleeps: 500 threads "
-        "each",
+        "one scheduler, two workers with one thread and without a nanny; graphs of tuples, the "
+        "cheapest form; results stay in the memory of the workers; sleeps: 500 threads each",
         "a task with many dependencies",
         ("distributed==2026.8.0", "dask==2026.8.0"),
         NO_REDIS,
     ),
     "prefect": Peer(
         "Prefect",
-        "its own server on SQLite, two processes that serve the tasks, ten at a time; its log is "
-        "off; small sizes, for it would take minutes",
-        "none for tasks on workers: the client waits and sends the end",
+        "its own server on SQLite, two processes that serve the tasks, ten at a time; its log "
+        "is off; small sizes, because others would take minutes",
+        "none for tasks on workers: the client waits and sends the fan-in",
         ("prefect==3.9.1", "fastapi==0.150.0"),
         {**NO_DAG, **NO_REDIS, "fan-out-large": "minutes for a measurement"},
         {

@@ -11,7 +11,7 @@ from .figures import METRICS, Row, times_flowkit
 
 HEAD = ("what", "with", "size", "median", "min–max", "unit", "× flowkit")
 NUMBERS = ("size", "median", "× flowkit")
-SETTINGS_HEAD = ("peer", "version", "what it is given", "its fan-in")
+SETTINGS_HEAD = ("peer", "version", "settings", "fan-in")
 NONE = "–"
 
 
@@ -47,7 +47,7 @@ def as_table(rows: Sequence[Row], around: Mapping[str, object]) -> str:
 
 
 def settings(peers: Sequence[str]) -> str:
-    """Return what each peer is given, as a table."""
+    """Return the settings of each peer, as a table."""
     lines = [
         (PEERS[name].title, PEERS[name].version or NONE, PEERS[name].settings, PEERS[name].fan_in)
         for name in peers

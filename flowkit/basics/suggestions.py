@@ -1,14 +1,24 @@
-"""Saying that a name is unknown, which ones there are, and which one may have been meant."""
+"""The one form of an error about an unknown name: a similar name, and the available ones."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
+
+_MOST_SHOWN = 20
+# With more names than this, no similar name is looked for: it would take seconds.
+_MOST_COMPARED = 10_000
 
 
-def unknown_name(what: str, name: str, known: tuple[str, ...] | list[str]) -> str:
-    """Return the sentence for an unknown name: a suggestion, and the known names."""
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    shown = ", ".join(map(repr, known[:20])) + (", …" if len(known) > 20 else "")
-    there_is = f"There is: {shown}." if known else "There is none."
-    return f"unknown {what} {name!r}.{hint} {there_is}"
+def unknown_name(what: str, name: object, known: Sequence[str]) -> str:
+    """Return the sentences for an unknown name, for example of an option."""
+    return f"unknown {what} {name!r}. {suggestion(name, known)}"
+
+
+def suggestion(name: object, known: Sequence[str]) -> str:
+    """Return the sentences that say which name may have been meant, and which are available."""
+    compared = known if isinstance(name, str) and len(known) <= _MOST_COMPARED else ()
+    close = difflib.get_close_matches(str(name), compared, n=1)
+    meant = f"Did you mean {close[0]!r}? " if close else ""
+    shown = ", ".join(map(repr, known[:_MOST_SHOWN])) or "none"
+    return f"{meant}Available: {shown}{', …' if len(known) > _MOST_SHOWN else ''}."

@@ -28,8 +28,8 @@ from .. import __version__
 from ..basics.display_text import escape_lines
 from ..basics.suggestions import unknown_name
 from ..basics.terminal import show_traceback
+from ..daemon.exit_codes import ExitCode, code_of, epilog
 from ..exceptions import FlowkitError
-from .exit_codes import ExitCode, code_of, epilog
 
 # Command → module and summary, in the order of --help.
 _COMMANDS = {
@@ -161,8 +161,8 @@ def _drop_output() -> None:
 )
 @click.version_option(__version__, prog_name="flowkit")
 def main() -> None:
-    """Workflows in Python: run a DAG here, or on a system of workers.
+    """Run DAGs of Python functions, on this machine or on a system of workers.
 
     FILE_OR_MODULE[:DAG] is a Python file (etl.py) or a module (package.etl). If it defines several
-    DAGs, add the name of one.
+    DAGs, add the name of one of them.
     """

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..core.states import RunState
+from ..daemon.exit_codes import ExitCode
+from ..daemon.options import required_shards, settings_from
 from ..exceptions import WaitTimeout
-from .daemon_options import required_shards, settings_from
-from .exit_codes import ExitCode, code_of_state
 
 if TYPE_CHECKING:
     from ..client.client import Client
@@ -87,6 +88,11 @@ def follow(handle: RunHandle, timeout: float | None, *, as_json: bool) -> ExitCo
     return code_of_state(record.state)
 
 
+def code_of_state(state: RunState) -> ExitCode:
+    """Return the exit code of a command that waited for a run."""
+    return ExitCode.OK if state is RunState.SUCCEEDED else ExitCode.FAILED
+
+
 def resume_hint(handle: RunHandle, failed: int | None) -> str:
     """Return the command that resumes a run. ``failed``: the number of the failed task.
 
@@ -116,7 +122,7 @@ def report_resumed(
         document = {"run_id": handle.run_id, "dag": record.dag_name, "state": record.state.value}
         print_json(document)
     else:
-        say(f"Run {handle.run_id} is resumed.")
+        say(f"Resumed run {handle.run_id}.")
 
 
 def note_missing_daemons(handle: RunHandle) -> None:

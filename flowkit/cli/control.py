@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
+from ..daemon.options import redis_options
 from .connect import await_end, connect, refuse_timeout_alone, report_resumed
-from .daemon_options import redis_options
 from .inputs import json_option, run_argument, timeout_option
 
 
 @click.command()
 @run_argument
-@click.option("--wait", is_flag=True, help="Wait until no task of the run is executing.")
+@click.option("--wait", is_flag=True, help="Wait until no task of the run is running.")
 @timeout_option
 @json_option
 @redis_options
@@ -28,7 +28,7 @@ def cancel(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Cancel a run: no further task starts, and executing tasks are ended."""
+    """Cancel a run: no further task starts, and running tasks are ended."""
     from .output import print_json, say
     from .results import headline
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..daemon.options import redis_options
 from .connect import connect, refuse_timeout_alone, report_resumed
-from .daemon_options import redis_options
 from .inputs import json_option, limit_option, run_argument, timeout_option
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def dead() -> None:
     "--since",
     metavar="DURATION",
     callback=seconds_of,
-    help="Only failures of the last 90s, 30m, 1h or 7d.",
+    help="Only failures within this time: 90s, 30m, 1h or 7d.",
 )
 @limit_option(50)
 @json_option

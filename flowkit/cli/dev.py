@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..protocol.redis_url import redact_url
-from .daemon_options import settings_from
+from ..configuration.redis_url import redact_url
+from ..daemon.options import settings_from
 from .inputs import load_app_quietly
 
 if TYPE_CHECKING:
@@ -42,14 +42,14 @@ LOOK_S = 0.2
     "--port",
     type=click.IntRange(0, 65535),
     metavar="P",
-    help="Listen on this port of 127.0.0.1; 0: any free port [default: a socket that only this "
-    "user can reach].",
+    help="Listen on this port of 127.0.0.1; 0 means any free port [default: a socket that only "
+    "this user can reach].",
 )
 @click.option("--namespace", metavar="NAME", help="Prefix of all keys [FLOWKIT_NAMESPACE].")
 def dev(app: str, workers: int | None, port: int | None, **options: Any) -> None:
     """Run a store, a scheduler and workers in this terminal, until Ctrl-C.
 
-    At its start, the command prints how to submit runs from another terminal.
+    The command first prints how to submit runs from another terminal.
     """
     from ..app import split_spec
     from ..embedded import EmbeddedServer

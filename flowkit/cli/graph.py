@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..client.run_ids import is_run_id
+from ..daemon.options import redis_options
 from ..exceptions import AppError
-from ..protocol.keys import RUN_ID
 from .connect import connect
-from .daemon_options import redis_options
 from .inputs import checked_run_id, load_dag
 
 if TYPE_CHECKING:
@@ -69,7 +69,10 @@ def graph(
     output: Path | None,
     **options: Any,
 ) -> None:
-    """Draw a DAG, or a run with the state of each task. No task is run. A DAG needs no Redis."""
+    """Draw a DAG, or a run with the state of each task.
+
+    No task runs. Only drawing a run needs Redis.
+    """
     form = form or _form_of(output)
     if (spec is None) == (run_id is None):
         raise click.UsageError("Name either a DAG, or a run with --run.")
@@ -79,7 +82,7 @@ def graph(
         return
     if any(value is not None for value in options.values()):
         raise click.UsageError(
-            "A DAG is drawn without Redis: use the Redis options with --run only."
+            "A DAG is drawn without Redis. Use the Redis options only with --run."
         )
     dag = _load(str(spec))
     _put(_DRAWINGS[form](dag), output)
@@ -92,7 +95,7 @@ def _load(spec: str) -> DAG:
         return load_dag(spec)[1]
     except AppError as error:
         is_absent = error.__cause__ is None or isinstance(error.__cause__, ModuleNotFoundError)
-        if is_absent and RUN_ID.fullmatch(spec) and not spec.endswith(".py"):
+        if is_absent and is_run_id(spec) and not spec.endswith(".py"):
             hint = f"If it is a run: flowkit graph --run {shlex.quote(spec)}"
             raise AppError(f"{error} {hint}") from error
         raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from ..core.retry import MAX_DELAY_S
+from ..daemon.options import Seconds
 
 if TYPE_CHECKING:
     from ..app import App
@@ -31,23 +30,6 @@ params_option = click.option(
     "from a file; KEY=@@TEXT is the text @TEXT.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-
-
-class Seconds(click.FloatRange):
-    """A number of seconds between 0 and ten years. NaN, which no range excludes, is refused."""
-
-    def __init__(self, *, min_open: bool = False) -> None:
-        super().__init__(min=0, max=MAX_DELAY_S, min_open=min_open)
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the number, or fail as click does."""
-        number = float(super().convert(value, param, ctx))
-        if math.isnan(number):
-            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
-        return number
-
 
 timeout_option = click.option(
     "--timeout",

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..core.states import RunState
+from ..daemon.options import redis_options
 from .connect import connect
-from .daemon_options import redis_options
 from .inputs import json_option, limit_option
 
 if TYPE_CHECKING:
-    from ..protocol.run_records import RunRecord
-    from ..protocol.worker_info import WorkerInfo
+    from ..core.run_record import RunRecord
+    from ..core.worker_info import WorkerInfo
 
 _STATES = [state.value for state in RunState]
 

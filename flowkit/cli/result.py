@@ -9,9 +9,9 @@ import click
 
 from ..codec.describe import describe
 from ..core.states import RunState
-from .connect import await_end, connect, refuse_timeout_alone
-from .daemon_options import redis_options
-from .exit_codes import ExitCode, code_of_state
+from ..daemon.exit_codes import ExitCode
+from ..daemon.options import redis_options
+from .connect import await_end, code_of_state, connect, refuse_timeout_alone
 from .inputs import json_option, run_argument, timeout_option
 
 if TYPE_CHECKING:

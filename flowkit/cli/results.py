@@ -8,9 +8,9 @@ import sys
 from ..client.run_handle import RunHandle
 from ..codec.describe import describe
 from ..codec.packing import BrokenValue
+from ..core.run_record import RunRecord
 from ..core.states import RunState, TaskState
 from ..exceptions import FlowkitError, StoreError, TaskExecutionError, UntrustedValue, WaitTimeout
-from ..protocol.run_records import RunRecord
 from .display import Display, summary
 from .output import count, fail, note, print_json, print_table, say_indented, seconds
 

@@ -8,18 +8,17 @@ cancel the run: tasks that are executing are ended, and on a Redis the run can b
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..configuration.redis_url import redact_url, without_namespace
+from ..daemon.exit_codes import ExitCode
+from ..daemon.options import redis_options, settings_from
 from ..exceptions import FlowkitError, RedisUnavailable, WaitTimeout
-from ..protocol.redis_url import redact_url, without_namespace
-from .connect import CONNECT_PATIENCE_S, OUTAGE_PATIENCE_S
-from .daemon_options import redis_options, settings_from
-from .exit_codes import ExitCode, code_of_state
+from .connect import CONNECT_PATIENCE_S, OUTAGE_PATIENCE_S, code_of_state
 from .inputs import (
     checked_run_id,
     dag_argument,
@@ -33,10 +32,10 @@ from .inputs import (
 if TYPE_CHECKING:
     from ..client.client import Client
     from ..client.run_handle import RunHandle
+    from ..client.run_namespace import RunNamespace
+    from ..core.run_record import RunRecord
     from ..dag import DAG
     from ..processes.daemon_group import Line
-    from ..protocol.link import Link
-    from ..protocol.run_records import RunRecord
     from ..settings import Settings
     from ..system import LocalSystem
     from .display import Display
@@ -96,9 +95,9 @@ class Order:
 def run(ctx: click.Context, /, as_json: bool, quiet: bool, **options: Any) -> None:
     """Run a DAG with its own scheduler and workers, and show the results.
 
-    Without a Redis URL, the store is in memory and ends with the command. With one, the run gets
-    its own namespace unless --namespace or the URL names one. That namespace is deleted when the
-    run succeeds; otherwise it is kept for --resume. Of several URLs, only the first is used.
+    Without a Redis URL, the store is in memory and ends with the command. With a URL, the run
+    gets its own namespace unless --namespace or the URL names one. The namespace is deleted if the
+    run succeeds, and kept for --resume otherwise. Of several URLs, only the first is used.
     """
     from .display import make_display
     from .watch import signals_raise
@@ -124,7 +123,7 @@ def _order(options: dict[str, Any]) -> Order:
     if resume is not None and settings.redis_url is None:
         raise click.UsageError("--resume needs --redis: the embedded store ends with its run.")
     if resume is not None and params:
-        raise click.UsageError("--resume keeps the run's parameters: leave -p out.")
+        raise click.UsageError("--resume keeps the run's parameters: omit -p.")
     run_id = new_run_id() if resume is None else resume
     app, dag = load_dag(options["spec"])
     return Order(
@@ -157,7 +156,6 @@ def _execute(order: Order, display: Display, *, as_json: bool) -> ExitCode:
 
 def _system(order: Order, display: Display) -> LocalSystem:
     from ..client.client import Client
-    from ..protocol.namespace import keep_namespace
     from ..system import LocalSystem
 
     if not order.resume:
@@ -166,8 +164,7 @@ def _system(order: Order, display: Display) -> LocalSystem:
         checked = replace(order.settings, namespace=order.namespace)
         Client(checked, patience=CONNECT_PATIENCE_S).close()
     if order.resume and order.is_private:
-        with _namespace_link(order) as link:
-            keep_namespace(link, order.namespace)
+        _namespace_of(order).keep()
     return LocalSystem(
         order.app,
         url=order.settings.redis_url,
@@ -261,26 +258,20 @@ def _clean_up(order: Order, *, delete: bool) -> None:
 
     The daemons have ended. Without this, the keys that they leave would have no TTL.
     """
-    from ..protocol.namespace import drop_namespace, expire_namespace
-
-    with suppress(RedisUnavailable), _namespace_link(order) as link:
+    namespace = _namespace_of(order)
+    with suppress(RedisUnavailable):
         if delete:
-            drop_namespace(link, order.namespace)
+            namespace.delete()
         else:
-            expire_namespace(link, order.namespace, order.settings.result_ttl * 1000)
+            namespace.expire(order.settings.result_ttl)
 
 
-@contextmanager
-def _namespace_link(order: Order) -> Iterator[Link]:
-    from ..protocol.link import Link
+def _namespace_of(order: Order) -> RunNamespace:
+    from ..client.run_namespace import RunNamespace
 
-    link = Link(
+    return RunNamespace(
         str(order.settings.redis_url),
-        name="flowkit-client",
+        order.namespace,
         patience=CONNECT_PATIENCE_S,
         read_timeout=OUTAGE_PATIENCE_S,
     )
-    try:
-        yield link
-    finally:
-        link.close()

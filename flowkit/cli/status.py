@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..core.states import TaskState
+from ..daemon.options import redis_options
 from .connect import connect
-from .daemon_options import redis_options
 from .inputs import json_option, run_argument
 
 if TYPE_CHECKING:

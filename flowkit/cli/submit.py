@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
+from ..daemon.options import redis_options
 from .connect import connect, follow, note_missing_daemons, refuse_timeout_alone
-from .daemon_options import redis_options
 from .inputs import (
     checked_run_id,
     dag_argument,
@@ -26,7 +26,7 @@ from .inputs import (
     "--run-id",
     callback=checked_run_id,
     metavar="ID",
-    help="Id of the run. Submitting the same id twice starts one run.",
+    help="Id of the run. Submitting the same id again starts no second run.",
 )
 @click.option(
     "--ttl",
@@ -61,7 +61,7 @@ def submit(
     handle = client.submit(dag, run_id=run_id, params=params)
     note_missing_daemons(handle)
     if wait:
-        note(f"Run {handle.run_id} of DAG {dag.name!r} is submitted.")
+        note(f"Submitted run {handle.run_id} of DAG {dag.name!r}.")
         ctx.exit(follow(handle, timeout, as_json=as_json))
     if as_json:
         print_json({"run_id": handle.run_id, "dag": dag.name})

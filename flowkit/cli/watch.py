@@ -14,9 +14,9 @@ from types import FrameType
 from typing import NoReturn
 
 from ..client.run_handle import RunHandle
+from ..core.run_record import RunRecord
 from ..core.states import RUN_OVER
 from ..exceptions import RedisUnavailable, RunLost, RunNotFound, WaitTimeout
-from ..protocol.run_records import RunRecord
 from .display import done_of
 
 LOOK_S = 0.5

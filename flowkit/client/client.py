@@ -16,18 +16,17 @@ from types import TracebackType
 
 from ..arguments import check_limit, check_patience, check_run_ttl, check_since
 from ..codec.provenance import Provenance
+from ..configuration.signing_keys import keys_of
 from ..core.compiled import CompiledDAG
+from ..core.run_record import RunRecord
 from ..core.states import RunState
+from ..core.worker_info import WorkerInfo
 from ..definition.dag import DAGDefinition
 from ..definition.importing import refuse_run_while_imported
 from ..exceptions import FlowkitError, RedisUnavailable, RunExists, RunNotFound
 from ..protocol.client_store import Submission
-from ..protocol.graphs import pack_graph
 from ..protocol.listings import Listing
 from ..protocol.rendezvous import owner
-from ..protocol.run_records import RunRecord
-from ..protocol.signing_keys import keys_of
-from ..protocol.worker_info import WorkerInfo
 from ..settings import Settings, load_settings
 from .checks import check_dag, check_handles, check_many, check_run_state, check_settings
 from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter
@@ -35,8 +34,9 @@ from .no_leader import SchedulerInfo
 from .placement import shard_for
 from .run_handle import RunHandle
 from .run_ids import check_run_id
+from .same_run import is_same_run
 from .shard import ShardConnection, answering_first, gather, reach_one
-from .submission import is_same_run, signed, submission_of
+from .submission import submissions_of
 from .waiting import wait_all
 
 PATIENCE_S = 5.0
@@ -122,13 +122,10 @@ class Client:
         check_dag(dag)
         refuse_run_while_imported(dag.name)
         compiled = dag.compile_for_run(params)
-        packed = pack_graph(compiled)
-        ttl = self._ttl(ttl)
-        most = self.settings.max_result_bytes
-        submission = submission_of(compiled, packed, run_id, params, ttl, most)
+        (submission,) = self._submissions(compiled, [(run_id, params)], ttl)
         shard = shard_for(self.shards, submission.run, chosen=run_id is not None)
-        submission = signed(submission, self.provenance, shard.shard.namespace)
         with shard.store() as store:
+            submission = submission.signed(self.provenance, shard.shard.namespace)
             try:
                 store.submit(submission, graph_known=submission.digest in shard.graphs)
             except RunExists:
@@ -150,32 +147,33 @@ class Client:
         shard does not answer, the runs that other shards have accepted before continue.
         """
         check_dag(dag)
-        refuse_run_while_imported(dag.name)
         given = check_many(params)
+        refuse_run_while_imported(dag.name)
         if not given:
             return []
-        compiled = dag.compile_for_run(given[0])
-        packed = pack_graph(compiled)
-        for run_params in given[1:]:
-            dag.check_params(run_params)
-        ttl = self._ttl(ttl)
-        most = self.settings.max_result_bytes
-        submissions = [submission_of(compiled, packed, None, item, ttl, most) for item in given]
-        runs = [submission.run for submission in submissions]
-        handles = [
-            self._handle(run, self.shard_of(run), accepted=True, graph=compiled) for run in runs
-        ]
+        compiled = dag.compile_for_run(*given)
+        submissions = self._submissions(compiled, [(None, item) for item in given], ttl)
+        homes = [self.shard_of(submission.run) for submission in submissions]
         parts: dict[ShardConnection, list[Submission]] = {}
-        for submission, handle in zip(submissions, handles, strict=True):
-            submission = signed(submission, self.provenance, handle.shard.shard.namespace)
-            parts.setdefault(handle.shard, []).append(submission)
+        for submission, shard in zip(submissions, homes, strict=True):
+            parts.setdefault(shard, []).append(submission)
         for shard, part in parts.items():
+            namespace = shard.shard.namespace
             with shard.store() as store:
-                store.submit_many(part)
-        return handles
+                store.submit_many([item.signed(self.provenance, namespace) for item in part])
+        return [
+            self._handle(submission.run, shard, accepted=True, graph=compiled)
+            for submission, shard in zip(submissions, homes, strict=True)
+        ]
 
-    def _ttl(self, ttl: int | None) -> int:
-        return self.settings.result_ttl if ttl is None else check_run_ttl(ttl)
+    def _submissions(
+        self,
+        compiled: CompiledDAG,
+        runs: Iterable[tuple[str | None, Mapping[str, object] | None]],
+        ttl: int | None,
+    ) -> list[Submission]:
+        ttl = self.settings.result_ttl if ttl is None else check_run_ttl(ttl)
+        return submissions_of(compiled, runs, ttl=ttl, max_bytes=self.settings.max_result_bytes)
 
     def _handle(
         self,
@@ -222,7 +220,7 @@ class Client:
         raise RunNotFound(
             run_id,
             f"there is no run {run_id!r} in any of the {len(places)} shards: check the id with "
-            "'flowkit ls'; a run's data is deleted when its TTL is over",
+            "'flowkit ls'; a run's data is deleted when its TTL expires",
         )
 
     def wait_all(self, runs: Iterable[RunHandle], timeout: float | None = None) -> list[RunState]:
@@ -269,7 +267,7 @@ class Client:
         """Return the tasks that failed for good on workers, the newest failure first.
 
         ``dag``: only tasks of DAGs with this name. ``since``: only failures of the last ``since``
-        seconds. Tasks are listed until the TTL of their run is over, at most 10,000 per shard.
+        seconds. Tasks are listed until the TTL of their run expires, at most 10,000 per shard.
         ``damaged`` of the list has the entries that cannot be read. Raises TypeError, ValueError
         for invalid arguments.
         """

@@ -21,6 +21,7 @@ from ..protocol.graph_file import Allowance
 from ..protocol.list_reads import Failure
 from ..protocol.listings import DamagedItem, Listing
 from ..protocol.records import ErrorInfo
+from ..protocol.spent import Flag
 from .run_handle import RunHandle
 
 NAMES_BYTES = 16 * 1024 * 1024  # names of 50 graphs of 20,000 tasks
@@ -191,5 +192,5 @@ def _letter(run: str, task: str, failure: Failure, failed: float) -> DeadLetter:
         failed=failed,
         error_type=info.type,
         error_message=info.message,
-        at_most_once=record.spent.at_most_once,
+        at_most_once=Flag.AT_MOST_ONCE in record.spent.flags,
     )

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..protocol.client_store import ClientStore
-
 
 @dataclass(frozen=True, slots=True)
 class SchedulerInfo:
@@ -24,9 +22,11 @@ class SchedulerInfo:
         return not self.missing
 
 
-def no_leader(store: ClientStore) -> str:
-    """Return why no run proceeds, without a remedy; "" while a scheduler leads."""
-    left_ms = store.lease_left_ms()
+def no_leader(left_ms: int | None) -> str:
+    """Return why no run proceeds, without a remedy; "" while a scheduler leads.
+
+    ``left_ms``: what is left of its lease, None without one.
+    """
     if left_ms is None:
         return "No scheduler is running"
     if left_ms > 0:

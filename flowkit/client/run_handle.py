@@ -15,6 +15,7 @@ from ..arguments import check_timeout
 from ..codec.packing import unpack
 from ..codec.provenance import Provenance
 from ..context import waiting_for_run
+from ..core.run_record import RunProgress, RunRecord
 from ..core.states import RUN_OVER, RunState, TaskState
 from ..definition.task_names import number_of, numbers_of
 from ..exceptions import (
@@ -27,7 +28,6 @@ from ..exceptions import (
     WaitTimeout,
 )
 from ..protocol.records import ErrorInfo
-from ..protocol.run_records import RunProgress, RunRecord
 from .status import RunStatus, read_status
 from .verified_results import read_verified
 
@@ -165,7 +165,7 @@ class RunHandle:
             raise RunLost(
                 self.run_id,
                 f"run {self.run_id!r} was accepted and is no longer in Redis: its data was lost or "
-                "deleted, or it ended and its TTL is over. Submit it again, and check the "
+                "deleted, or it ended and its TTL has expired. Submit it again, and check the "
                 "persistence of the server",
             ) from None
 

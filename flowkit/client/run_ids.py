@@ -12,9 +12,14 @@ def new_run_id() -> str:
     return secrets.token_hex(10)
 
 
+def is_run_id(text: str) -> bool:
+    """Return whether a text can be the id of a run."""
+    return RUN_ID.fullmatch(text) is not None
+
+
 def check_run_id(run_id: str) -> str:
     """Return a run id that Redis keys and events can hold. Raises ValueError."""
-    if not isinstance(run_id, str) or not RUN_ID.fullmatch(run_id):
+    if not isinstance(run_id, str) or not is_run_id(run_id):
         raise ValueError(
             f"{run_id!r} is not a run id: use 1 to 128 letters, digits, '_', '.', ':' or '-'"
         )

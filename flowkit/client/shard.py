@@ -9,6 +9,8 @@ from contextlib import closing, contextmanager
 from typing import TypeVar
 
 from ..basics.per_process import PerProcess
+from ..configuration.shards import Shard
+from ..core.worker_info import WorkerInfo
 from ..exceptions import FlowkitError, RunDamaged
 from ..protocol.ask_all import ask_at_once
 from ..protocol.client_store import ClientStore
@@ -20,8 +22,6 @@ from ..protocol.listings import Listing
 from ..protocol.pages import SECURE_REDIS, page
 from ..protocol.reply_errors import WrongType
 from ..protocol.server_checks import check_layout, check_schema, check_server
-from ..protocol.shards import Shard
-from ..protocol.worker_info import WorkerInfo
 from .no_leader import no_leader
 
 T = TypeVar("T")
@@ -165,7 +165,7 @@ class ShardConnection:
     def why_leaderless(self) -> str:
         """Return why no scheduler leads this shard, without a remedy; "" while one does."""
         with self.store() as store:
-            return no_leader(store)
+            return no_leader(store.lease_left_ms())
 
     def close(self) -> None:
         """Close the connections. Handles of runs in this shard can no longer be used."""
@@ -186,7 +186,7 @@ class ShardConnection:
 def _damaged(run_id: str, problem: str) -> RunDamaged:
     return RunDamaged(
         run_id,
-        f"run {run_id!r} is damaged in Redis: {problem}. Submit it anew under another id, and see "
+        f"run {run_id!r} is damaged in Redis: {problem}. Submit it again under another id, and see "
         f"who else can write to that Redis: {page(SECURE_REDIS)}",
     )
 

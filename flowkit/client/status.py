@@ -10,14 +10,18 @@ from dataclasses import dataclass, field
 
 from ..core.compiled import CompiledDAG
 from ..core.graph import Graph
+from ..core.run_record import RunRecord
 from ..core.states import RunState, TaskState
+from ..core.worker_info import WorkerInfo
 from ..drawing.marks import duration_text
 from ..drawing.picture import Picture, as_dot, as_mermaid, as_text, marked
+from ..protocol.app_functions import function_id
 from ..protocol.client_store import ClientStore
 from ..protocol.records import ErrorInfo, TaskRecord
-from ..protocol.run_records import RunRecord
-from ..protocol.worker_info import WorkerInfo
+from ..protocol.spent import Flag
 from .no_leader import no_leader
+
+MOST_FUNCTIONS = 100  # to look for, one round trip each
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,7 @@ def _tasks(
                 started=None if started is None else (run.submitted_ms + started) / 1000,
                 duration=length,
                 error=f"{info.type}: {info.message}" if info else None,
-                cached=record.spent.cached,
+                cached=Flag.CACHED in record.spent.flags,
             )
         )
     return tasks
@@ -168,14 +172,14 @@ def _waiting_for(
     """Return what an unfinished run waits for, if a user has to fix it, otherwise ""."""
     if run.state is not RunState.RUNNING:
         return ""
-    unled = no_leader(store)
+    unled = no_leader(store.lease_left_ms())
     if unled:
         return f"{unled}: start flowkit-scheduler on this Redis and namespace."
     workers = store.alive_workers()
     return (
         _unserved(workers, dag, records)
         or _all_wait(workers, dag, records)
-        or _put_off(dag, records)
+        or _lacking(store, workers, dag, records)
     )
 
 
@@ -223,11 +227,23 @@ def _all_wait(workers: Sequence[WorkerInfo], dag: CompiledDAG, records: list[Tas
     return ""
 
 
-def _put_off(dag: CompiledDAG, records: list[TaskRecord]) -> str:
+def _lacking(
+    store: ClientStore, workers: Sequence[WorkerInfo], dag: CompiledDAG, records: list[TaskRecord]
+) -> str:
+    """Return a message if no live worker of a queue has the function of a task that waits there."""
+    wanted: dict[tuple[str, str], int] = {}
     for task, record in enumerate(records):
-        if record.spent.put_off and record.state in (TaskState.WAITING, TaskState.QUEUED):
-            return (
-                f"Task {dag.graph.names[task]!r} is put off: no worker that took it knows "
-                f"{dag.ref(task)!r}. Start a worker whose --app imports the module that defines it."
-            )
+        if record.state in (TaskState.WAITING, TaskState.QUEUED):
+            wanted.setdefault((dag.policy(task).queue, dag.ref(task)), task)
+    for (queue, ref), task in list(wanted.items())[:MOST_FUNCTIONS]:
+        serving = [info for info in workers if queue in info.queues]
+        apps = {info.functions for info in serving}
+        if "" in apps or store.any_has(apps, function_id(ref)):
+            continue
+        names = ", ".join(sorted({info.app for info in serving}))
+        return (
+            f"Task {dag.graph.names[task]!r} waits: no live worker of queue {queue!r} has its "
+            f"function {ref!r}; their apps are {names}. Start a worker whose --app imports the "
+            "module that defines it, in the version that was submitted."
+        )
     return ""

@@ -64,7 +64,7 @@ def rebuild_array(name: str, data: bytes, shape: tuple[int, ...], order: Any) ->
     import numpy as np
 
     if not _DTYPE.fullmatch(name):
-        raise BrokenValue(f"{name!r} is no storable dtype")
+        raise BrokenValue(f"{name!r} is not a storable dtype")
     if type(data) is not bytes or not _is_shape(shape):
         raise BrokenValue("an array of an impossible shape, or without bytes")
     dtype = np.dtype(name)

@@ -97,7 +97,7 @@ def _check_rebuildable(kind: type) -> None:
     hidden = sorted(slots - set(field_names(kind)) - {"__dict__", "__weakref__"})
     if hidden:
         raise Unfit(
-            f"cannot be stored: its slot {hidden[0]!r} is no field and would be lost. "
+            f"cannot be stored: its slot {hidden[0]!r} is not a field and would be lost. "
             "Declare it as a field, or return plain data."
         )
 
@@ -122,7 +122,7 @@ def _check_no_extras(value: object, fields: tuple[str, ...]) -> None:
             continue
         if not isinstance(getattr(type(value), name, None), cached_property):
             raise Unfit(
-                f"cannot be stored: its attribute {name!r} is no field and would be lost. "
+                f"cannot be stored: its attribute {name!r} is not a field and would be lost. "
                 "Declare it as a field, or return plain data."
             )
 
@@ -140,7 +140,7 @@ def encode_dataclass(value: object) -> object:
             items += (name, getattr(value, name))
         except AttributeError:
             raise Unfit(
-                f"cannot be stored: its field {name!r} is not set. Set it, to None if need be."
+                f"cannot be stored: its field {name!r} is not set. Set it, if necessary to None."
             ) from None
     return items
 
@@ -169,7 +169,7 @@ def encode_enum(value: Enum) -> object:
         members = list(value)
         if _combine(kind, members) == value:
             return [*items, *(member._name_ for member in members)]
-    raise Unfit("cannot be stored: it is no member of its enum. Return its value.")
+    raise Unfit("cannot be stored: it is not a member of its enum. Return its value.")
 
 
 def _combine(kind: Any, members: list[Any]) -> object:
@@ -179,7 +179,7 @@ def _combine(kind: Any, members: list[Any]) -> object:
 def _record_items(items: list[Any]) -> tuple[str, tuple[str, ...], list[Any]]:
     label, names, values = items[0], tuple(items[1::2]), items[2::2]
     if not (type(label) is str and all(type(name) is str for name in names)):
-        raise BrokenValue("a class or a field is not named by text")
+        raise BrokenValue("the name of a class or a field is not text")
     if len(names) != len(values) or len(set(names)) != len(names):
         raise BrokenValue(f"the fields of {label!r} are incomplete or doubled")
     return label, names, values
@@ -204,7 +204,7 @@ def decode_dataclass(items: list[Any]) -> object:
     label, names, values = _record_items(items)
     kind = find_class(label)
     if not is_dataclass_type(kind) or issubclass(kind, Enum):
-        raise BrokenValue(f"the class {label!r} is no dataclass")
+        raise BrokenValue(f"the class {label!r} is not a dataclass")
     _check_rebuildable(kind)
     _check_fields(label, names, field_names(kind))
     value: object = object.__new__(kind)
@@ -218,7 +218,7 @@ def decode_named_tuple(items: list[Any]) -> object:
     label, names, values = _record_items(items)
     kind: Any = find_class(label)
     if not is_named_tuple(kind) or issubclass(kind, Enum):
-        raise BrokenValue(f"the class {label!r} is no named tuple")
+        raise BrokenValue(f"the class {label!r} is not a named tuple")
     _check_no_finalizer(kind)
     fields: tuple[str, ...] = kind._fields
     _check_fields(label, names, fields)
@@ -231,7 +231,7 @@ def decode_enum(items: list[Any]) -> object:
     label, *names = items
     kind: Any = find_class(label)
     if not issubclass(type(kind), EnumMeta):
-        raise BrokenValue(f"the class {label!r} is no Enum")
+        raise BrokenValue(f"the class {label!r} is not an Enum")
     most = len(kind.__members__) if issubclass(kind, Flag) else 1
     if len(names) > most or not (names or issubclass(kind, Flag)):
         raise BrokenValue(f"{len(names)} member names for {label!r}, which takes {most} at most")
@@ -254,7 +254,7 @@ def lenient(decode: Callable[[list[Any]], object]) -> Callable[[list[Any]], obje
             if decode is decode_enum:
                 label, *members = items
                 if not all(type(member) is str for member in members):
-                    raise BrokenValue("a member of an enum is not named by text") from None
+                    raise BrokenValue("the name of an enum member is not text") from None
                 return f"{label.rpartition(':')[2]}.{'|'.join(map(str, members)) or '0'}"
             _, names, values = _record_items(items)
             return UnknownRecord(zip(names, values, strict=True))

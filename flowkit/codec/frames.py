@@ -73,7 +73,7 @@ def _listed(name: str, values: Any) -> object:
 
 def _attributes(attrs: object) -> dict[Any, Any]:
     if type(attrs) is not dict:
-        raise BrokenValue("the attributes of a table are no dictionary")
+        raise BrokenValue("the attributes of a table are not a dictionary")
     return attrs
 
 
@@ -199,7 +199,7 @@ def _decode_timestamp(items: list[Any]) -> object:
         raise BrokenValue("a timestamp does not count in a known unit")
     stamp = pd.Timestamp(np.datetime64(count, unit))
     if stamp is pd.NaT:
-        raise BrokenValue("a timestamp that is no time")
+        raise BrokenValue("a timestamp that is not a time")
     return stamp.tz_localize("UTC").tz_convert(decode_zone(zone)) if zone else stamp
 
 

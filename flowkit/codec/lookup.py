@@ -33,7 +33,7 @@ def find_class(label: str) -> type:
         ClassNotLoaded: no loaded module has it.
     """
     if type(label) is not str or len(label) > MAX_CLASS_NAME:
-        raise BrokenValue(f"a class is not named by text of at most {MAX_CLASS_NAME} characters")
+        raise BrokenValue(f"the name of a class is not text of at most {MAX_CLASS_NAME} characters")
     module_name, _, qualname = label.partition(":")
     module = sys.modules.get(module_name)
     names: Mapping[str, Any] = {}

@@ -75,7 +75,7 @@ class _Replay:
                 self.demand(self.room >= 0, "dispatch window overrun", tasks)
             case StopRun(outcome):
                 again = self.stop in (None, outcome) or outcome is RunState.CANCELLED
-                self.demand(again, f"stopped anew, as {outcome.value}")
+                self.demand(again, f"stopped again, as {outcome.value}")
                 self.stop = outcome
             case MarkTasks(state, tasks):
                 marks = (_BLOCKED, _CANCELLED, _SKIPPED)

@@ -14,6 +14,18 @@ def is_name(text: str) -> bool:
     return 0 < len(text) <= MAX_NAME and _FORBIDDEN.search(text) is None
 
 
+def check_name(what: str, name: object) -> str:
+    """Return ``name`` if it is a valid name of a task or DAG (``what``), otherwise raise."""
+    if not isinstance(name, str):
+        raise TypeError(f"The name of a {what} must be a string, not {name!r}.")
+    if not is_name(name):
+        raise ValueError(
+            f"{name[:MAX_NAME]!r} cannot be the name of a {what}: it must have 1 to {MAX_NAME} "
+            "characters, none of them a control character or line break."
+        )
+    return name
+
+
 def are_names(texts: Sequence[str]) -> bool:
     """Return whether all texts are valid names, without checking each one separately."""
     if not texts:

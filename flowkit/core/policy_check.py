@@ -12,8 +12,9 @@ import re
 from collections.abc import Callable
 from functools import partial
 
+from ..basics.durations import MAX_DELAY_S
 from ..basics.shorten import shorten
-from .retry import MAX_DELAY_S, Policy
+from .retry import Policy
 from .triggers import Trigger
 
 QUEUE = re.compile(r"[A-Za-z0-9_.-]{1,64}")

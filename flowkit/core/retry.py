@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..basics.durations import MAX_DELAY_S
 from .triggers import Trigger
 
 JITTER = 0.1
-# Longer delays are a mistake, and would exceed the precision of a sorted set.
-MAX_DELAY_S = 10 * 365 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)

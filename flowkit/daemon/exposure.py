@@ -13,11 +13,12 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 
+from ..basics.log_level import LogLevel
+from ..configuration.redis_url import has_password, redact_url
 from ..exceptions import StoreError
-from ..logging.logger import FlowkitLogger, LogLevel
+from ..logging.logger import FlowkitLogger
 from ..protocol.link import Link
 from ..protocol.pages import SECURE_REDIS, page
-from ..protocol.redis_url import has_password, redact_url
 
 # Since this version protected-mode applies with any `bind`; before, only without `bind`.
 _PROTECTS_ALL = 7

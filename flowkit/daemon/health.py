@@ -19,11 +19,11 @@ import sys
 from collections.abc import Callable, Sequence
 
 from ..basics.display_text import escape_text
+from ..configuration.shards import Shard
 from ..exceptions import FlowkitError, RedisUnavailable
 from ..protocol.ask_all import ask_at_once
 from ..protocol.client_store import ClientStore
 from ..protocol.link import Link
-from ..protocol.shards import Shard
 from ..settings import load_settings
 
 ANSWER_S = 3.0  # for all answers; docker-compose.yml gives the whole check five seconds

@@ -12,7 +12,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from ..logging.logger import FlowkitLogger, LogLevel
+from ..basics.log_level import LogLevel
+from ..logging.logger import FlowkitLogger
 from ..protocol.advice import cause_of
 
 SAY_AGAIN_S = 30.0
@@ -62,5 +63,5 @@ class OutageLog:
             seconds = round(self._monotonic() - self._since, 1)
             self._since = None
             self._logged.clear()
-        message, who = f"Redis is there after {seconds} s", {self._role: self._who()}
+        message, who = f"Redis answers again after {seconds} s", {self._role: self._who()}
         self._log.event(LogLevel.SYSTEM, "redis_back", message, duration=seconds, **who)

@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from contextlib import suppress
 
+from ..core.names import check_name
 from .edges import Scope
-from .options import check_name
 from .task_like import TaskLike
 
 _MOST_EARLIER_NAMES = 10_000

@@ -47,7 +47,7 @@ def check_params(dag_name: str, indexed: IndexedDAG, params: Mapping[str, object
     """Raise ParameterError for a parameter that no task takes, or that is missing."""
     offered: dict[str, None] = {}
     lacking: tuple[Task, str] | None = None
-    for task, count in zip(indexed.tasks, indexed.argument_counts(), strict=True):
+    for task, count in zip(indexed.tasks, indexed.argument_counts, strict=True):
         plan, fixed = plan_for(task), task.kwargs
         for name in plan.open_names(count):
             if name not in fixed:

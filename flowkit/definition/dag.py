@@ -18,12 +18,13 @@ from typing import Literal, Self, TypeVar
 
 from ..arguments import check_mapping, check_max_workers
 from ..core.compiled import CompiledDAG, OnFailure
+from ..core.names import check_name
 from .checks import check_hooks, check_importable, check_params, check_tasks
+from .compiling import compile_indexed
 from .edges import open_scopes
 from .hooks import Hooks, hook_tasks
-from .indexing import Edge, IndexedDAG, compile_indexed, index_dag
+from .indexing import Edge, IndexedDAG, index_dag
 from .members import Members
-from .options import check_name
 from .task import Task
 
 AnyTask = TypeVar("AnyTask", bound=Task)
@@ -111,18 +112,20 @@ class DAGDefinition:
         if self.hooks is None and all(task.on_failure is None for task in tasks):
             return index_dag(self.name, tasks, edges)
         behind, leading = hook_tasks(self.name, tasks, self.hooks)
-        return index_dag(self.name, [*tasks, *behind], [*edges, *leading], own=len(tasks))
+        return index_dag(
+            self.name,
+            [*tasks, *behind],
+            [*edges, *leading],
+            own=len(tasks),
+            on_retry="" if self.hooks is None else self.hooks.retry_ref,
+        )
 
     def compile(self) -> CompiledDAG:
         """Return the form that is stored: the graph, references, policies and fixed arguments.
 
         Raises what ``indexed`` raises, and DAGError for a fixed argument that cannot be stored.
         """
-        return self._compile(self.indexed())
-
-    def _compile(self, indexed: IndexedDAG) -> CompiledDAG:
-        on_retry = "" if self.hooks is None else self.hooks.retry_ref
-        return compile_indexed(self.name, indexed, self.on_failure, on_retry=on_retry)
+        return compile_indexed(self.name, self.indexed(), self.on_failure)
 
     def check_params(self, params: Mapping[str, object] | None = None) -> None:
         """Raise ParameterError unless a run can start with exactly these parameters."""
@@ -133,16 +136,19 @@ class DAGDefinition:
         """Raise NotImportableError for a task that workers cannot find."""
         check_importable(self.indexed().tasks)
 
-    def compile_for_run(self, params: Mapping[str, object] | None = None) -> CompiledDAG:
-        """Make all checks for a run on workers, and compile. The tasks are numbered once.
+    def compile_for_run(self, *runs: Mapping[str, object] | None) -> CompiledDAG:
+        """Make all checks for runs on workers, and compile. The tasks are numbered once.
 
-        Raises what ``compile``, ``check_params`` and ``check_importable`` raise.
+        ``runs``: the parameters of each run. Raises what ``compile``, ``check_params`` and
+        ``check_importable`` raise.
         """
-        check_mapping(params)
+        for params in runs:
+            check_mapping(params)
         indexed = self.indexed()
-        check_params(self.name, indexed, params or {})
+        for params in runs or (None,):
+            check_params(self.name, indexed, params or {})
         check_importable(indexed.tasks)
-        return self._compile(indexed)
+        return compile_indexed(self.name, indexed, self.on_failure)
 
     def __repr__(self) -> str:
         tasks = self.tasks

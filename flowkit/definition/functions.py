@@ -6,9 +6,9 @@ import inspect
 from types import CoroutineType, GeneratorType
 from typing import Any
 
+from ..core.names import check_name
 from ..exceptions import IllegalValue
 from .callables import is_generator
-from .options import check_name
 
 # The usual types of results, which need no check.
 _FIT = frozenset({type(None), bool, int, float, str, bytes, list, tuple, dict, set})

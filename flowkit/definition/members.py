@@ -3,13 +3,17 @@
 A DAG is explicit if it had a block, even an empty one, or got tasks by ``add``, by ``tasks=`` or by
 an edge. Then it consists of exactly these tasks. Otherwise it covers all registered tasks that
 belong to no other DAG, looked up each time, and the tasks that their edges mention. This module
-refuses nothing: a DAG that cannot run is refused when it is indexed (layout.py).
+refuses only edges to what is no task: a DAG that cannot run is refused when it is indexed
+(indexing.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from ..exceptions import DAGError
 from .binding import claim
-from .indexing import Edge, covered, edges_on
+from .indexing import Edge
 from .task import Task
 
 _MODULES_SHOWN = 10
@@ -73,8 +77,8 @@ class Members:
         modules = frozenset(task.ref.partition(":")[0] for task in tasks)
         if len(modules) < 2 or modules == self._warned_of:
             return
+        from ..basics.log_level import LogLevel
         from ..logging import get_logger
-        from ..logging.logger import LogLevel
 
         self._warned_of = modules
         shown = sorted(modules)[:_MODULES_SHOWN]
@@ -86,4 +90,57 @@ class Members:
             f"{', '.join(shown)}{more}. If that is not intended, draw it in a `with DAG(…):` block "
             "or give tasks=[…]",
             dag_name=dag_name,
+        )
+
+
+def covered(candidates: Iterable[Task]) -> list[Task]:
+    """Return these tasks and all tasks that their edges mention, in order of appearance.
+
+    A task that was only used to bind others, and is in no edge, is left out.
+    """
+    tasks = dict.fromkeys(candidates)
+    queue, mentioned = list(tasks), set()
+    for task in queue:  # grows during the iteration
+        for other in (*task.upstream, *task.downstream):
+            _must_be_task(task, other)
+            mentioned.add(other)
+            if other not in tasks:
+                tasks[other] = None
+                queue.append(other)
+    return [
+        task
+        for task in tasks
+        if not task.has_bound_tasks
+        or task.upstream
+        or task.downstream
+        or task._is_mentioned
+        or task in mentioned
+    ]
+
+
+def edges_on(tasks: Iterable[Task]) -> list[Edge]:
+    """Return the edges stored on these tasks whose ends are both among them.
+
+    An edge counts if either of its tasks has it, since users may append to only one of the lists.
+    """
+    inside = dict.fromkeys(tasks)
+    edges: dict[Edge, None] = {}
+    for task in inside:
+        for upstream in task.upstream:
+            _must_be_task(task, upstream)
+            if upstream in inside:
+                edges[upstream, task] = None
+    for task in inside:
+        for downstream in task.downstream:
+            _must_be_task(task, downstream)
+            if downstream in inside:
+                edges.setdefault((task, downstream))
+    return list(edges)
+
+
+def _must_be_task(owner: Task, other: object) -> None:
+    if not isinstance(other, Task):
+        raise DAGError(
+            f"Task {owner.name!r} has {other!r} among its edges, which is not a task. "
+            "Is the function decorated with @task?"
         )

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 from ..basics.suggestions import unknown_name
-from ..core.names import MAX_NAME, is_name
 from ..core.policy_check import CHECKS, checked_policy, seconds
 from ..core.retry import Policy
 from ..core.triggers import FOR_USERS, Trigger
@@ -89,18 +88,6 @@ def make_options(task: str, given: TaskOptions, *, is_async: bool = False) -> Op
     if not isinstance(copies, bool):
         raise TypeError(f"Task {task!r}: copy_arguments must be True or False, not {copies!r}.")
     return Options(policy, when, retry_on, *_cache(task, given), given.get("on_failure"), copies)
-
-
-def check_name(what: str, name: object) -> str:
-    """Return ``name`` if it is a valid name of a task or DAG (``what``), otherwise raise."""
-    if not isinstance(name, str):
-        raise TypeError(f"The name of a {what} must be a string, not {name!r}.")
-    if not is_name(name):
-        raise ValueError(
-            f"{name[:MAX_NAME]!r} cannot be the name of a {what}: it must have 1 to {MAX_NAME} "
-            "characters, none of them a control character or line break."
-        )
-    return name
 
 
 def _predicate(task: str, value: Predicate | None) -> Predicate | None:

@@ -277,6 +277,11 @@ def registered_task(ref: str) -> Task | None:
     return Task._by_ref.get(ref)
 
 
+def registered_refs() -> list[str]:
+    """Return the references of all functions that tasks were defined of."""
+    return list(Task._by_ref)
+
+
 def as_task(what: str, hook: Callable[..., Any]) -> Task:
     """Return the hook as a task: itself, or an unlisted task made of the function.
 

@@ -5,13 +5,10 @@ It names tasks, while a run numbers them. An unknown name is refused before anyt
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
+from ..basics.suggestions import suggestion
 from ..exceptions import TaskNotFoundError
-
-# With more names than this, no similar name is looked for: it would take seconds.
-_MOST_COMPARED = 10_000
 
 
 def names_of(from_task: object) -> list[str]:
@@ -24,27 +21,23 @@ def names_of(from_task: object) -> list[str]:
             f"from_task must be the name of a task, or a list of names, not {from_task!r}."
         )
     if not names:
-        raise ValueError("from_task names no task. Leave it out to rerun only what failed.")
+        raise ValueError("from_task is empty. Omit it to rerun only what failed.")
     return list(dict.fromkeys(names))
 
 
 def number_of(task: str, names: Sequence[str], whose: str) -> int:
     """Return the number of a task among ``names``.
 
-    Raises TypeError if ``task`` is not a string, and TaskNotFoundError with ``whose`` tasks they
-    are and a suggestion.
+    Raises TypeError if ``task`` is not a string, and TaskNotFoundError if ``whose``, the run or
+    the DAG with these names, has no such task.
     """
     if not isinstance(task, str):
         raise TypeError(f"The name of a task must be a string, not {task!r}.")
     try:
         return names.index(task)
     except ValueError:
-        shown = ", ".join(map(repr, names[:10])) + (", …" if len(names) > 10 else "")
-        compared = names if len(names) <= _MOST_COMPARED else ()
-        close = difflib.get_close_matches(task, compared, n=1)
-        hint = f". Did you mean {close[0]!r}?" if close else ""
         raise TaskNotFoundError(
-            f"{whose} has no task {task!r}; its tasks are {shown}{hint}"
+            f"{whose} has no task {task!r}. {suggestion(task, names)}"
         ) from None
 
 

@@ -13,21 +13,27 @@ from threading import Condition, Thread
 
 from ..basics.shorten import shorten
 from ..definition.hooks import Hook, HookEvent
-from ..logging.logger import FlowkitLogger, LogLevel
+from ..events.event import Listener
+from ..events.tasks import HookFailed
 from ..logging.output import plain
 from .attempt_contexts import AttemptContexts
 
 
 class RetryCalls:
-    """The calls of one hook. ``more``: additional fields of the log line if it raises."""
+    """The calls of one hook. ``worker``: the lane of a worker that calls it."""
 
     def __init__(
-        self, hook: Hook, logger: FlowkitLogger, contexts: AttemptContexts, **more: object
+        self,
+        hook: Hook,
+        listener: Listener,
+        contexts: AttemptContexts,
+        *,
+        worker: str | None = None,
     ) -> None:
         self._hook = hook
         self._contexts = contexts
-        self._log = logger
-        self._more = more
+        self._listener = listener
+        self._worker = worker
         self._events: list[HookEvent] = []
         self._changed = Condition()
         self._thread: Thread | None = None
@@ -62,14 +68,13 @@ class RetryCalls:
 
     def _warn(self, event: HookEvent, problem: BaseException) -> None:
         message = shorten(plain(problem))
-        self._log.event(
-            LogLevel.WARNING,
-            "hook_failed",
-            f"The on_retry hook raised for task {event.task}: {message}",
-            run_id=event.run_id,
-            task_name=event.task,
-            attempt=event.attempt,
-            error_type=type(problem).__name__,
-            error_message=message,
-            **self._more,
+        self._listener.hear(
+            HookFailed(
+                task_name=event.task or "",
+                run_id=event.run_id,
+                attempt=event.attempt,
+                worker=self._worker,
+                error_type=type(problem).__name__,
+                error_message=message,
+            )
         )

@@ -18,9 +18,9 @@ from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any, TypeVar
 
+from ..basics.log_level import LogLevel
 from ..context import attempt_fields
 from ..logging import get_logger
-from ..logging.logger import LogLevel
 from ..logging.output import described
 
 Result = TypeVar("Result")

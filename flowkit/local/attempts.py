@@ -228,7 +228,7 @@ class Attempts:
         if cached is not None:
             self._report(Outcome(index, attempt, TaskState.SUCCEEDED, cached.value))
             return None
-        context.log.started(index, attempt)
+        context.events.started(index, attempt)
         if task.timeout is not None and (task.is_async or self.processes is None):
             deadline = time.monotonic() + task.timeout
             self.outcomes.put(Outcome(index, attempt, TaskState.RUNNING, deadline))

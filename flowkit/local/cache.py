@@ -23,10 +23,10 @@ from ..codec.packing import pack, unpack
 from ..core.states import TaskState
 from ..definition.task import Task
 from ..execution.cache_key import NotCacheable, entry_of
-from ..logging.logger import FlowkitLogger, LogLevel
 from ..state.manager import StateManager
 from ..state.store import StateStore, batch_of
 from .outcome import Outcome
+from .run_events import RunEvents
 
 _NO_LIMIT = 2**40
 _HERE = StateManager()
@@ -50,16 +50,14 @@ class LocalCache:
         self,
         state: StateStore | None,
         tasks: Sequence[Task],
-        logger: FlowkitLogger,
-        run_id: str,
+        events: RunEvents,
         *,
         rerun: Collection[int] = (),
     ) -> None:
         """``state``: None for the store in memory. ``rerun``: the tasks that must run again."""
         self._state = _HERE if state is None else state
         self._tasks = tasks
-        self._logger = logger
-        self._run_id = run_id
+        self._events = events
         self._rerun = rerun
         self._entries: dict[int, str] = {}
         self._hits: set[int] = set()
@@ -135,14 +133,7 @@ class LocalCache:
         if index in self._warned:
             return
         self._warned.add(index)
-        name = self._tasks[index].name
-        self._logger.event(
-            LogLevel.WARNING,
-            "task_uncached",
-            f"Task not cached: {name}: {reason}",
-            task_name=name,
-            run_id=self._run_id,
-        )
+        self._events.uncached(index, reason)
 
 
 def _key(entry: str) -> str:

@@ -1,4 +1,4 @@
-"""The environment of a run in this process: its clock, its randomness and its log.
+"""The environment of a run in this process: its clock, its randomness and its listener.
 
 A test passes another environment (flowkit.testing), in which hours pass at once, randomness is
 repeatable and values are packed as for workers. The runner is the same in both.
@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..clock import SYSTEM_CLOCK, Clock
 from ..definition.task import Task
-from ..logging.logger import FlowkitLogger
-from .log import LocalLog
+from ..events.event import Listener
+from ..logging import get_logger
+from ..logging.event_log import EventLog
+from .run_events import RunEvents
 
 if TYPE_CHECKING:
     from .outcome import Outcome
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
 
 def _jitter(task: Task, failures: int) -> float:
     return random.random()  # noqa: S311 - spreads retries, guards nothing
+
+
+def listener() -> Listener:
+    """Return the listener of the events of runs in this process: the log."""
+    return EventLog(get_logger())
+
+
+def _events(run_id: str, dag_name: str, tasks: Sequence[Task]) -> RunEvents:
+    return RunEvents(listener(), run_id, dag_name, tasks)
 
 
 def _empty_results(count: int) -> list[Any]:
@@ -33,14 +44,14 @@ class Environment:
     """``clock``: times retries and the timeout of the run; timeouts of attempts use real time.
 
     ``jitter``: returns a number in [0, 1) for the retry after this many failures of a task.
-    ``log``: makes the log of a run from a logger, the run id, the DAG name and the tasks.
+    ``events``: makes the events of a run from the run id, the DAG name and the tasks.
     ``results``: makes a list for this many results. ``check``: may replace an outcome; it is called
     in the attempt's thread.
     """
 
     clock: Clock = SYSTEM_CLOCK
     jitter: Callable[[Task, int], float] = _jitter
-    log: Callable[[FlowkitLogger, str, str, Sequence[Task]], LocalLog] = LocalLog
+    events: Callable[[str, str, Sequence[Task]], RunEvents] = _events
     results: Callable[[int], list[Any]] = _empty_results
     check: Callable[[Task, Outcome], Outcome] | None = None
 

@@ -14,8 +14,8 @@ from ..definition.hooks import Hook, HookEvent, event_name
 from ..definition.indexing import IndexedDAG
 from ..execution.attempt_contexts import AttemptContexts
 from ..execution.on_retry import RetryCalls
-from ..logging import get_logger
 from ..logging.output import described
+from .run_events import RunEvents
 
 
 class LocalHooks:
@@ -23,17 +23,17 @@ class LocalHooks:
 
     def __init__(
         self,
-        run_id: str,
+        events: RunEvents,
         dag_name: str,
         indexed: IndexedDAG,
         params: Mapping[str, object],
         on_retry: Hook | None,
     ) -> None:
-        self._run_id, self._dag_name, self._indexed = run_id, dag_name, indexed
+        self._run_id, self._dag_name, self._indexed = events.run_id, dag_name, indexed
         self._params = params
         self._calls = None
         if on_retry is not None:
-            self._calls = RetryCalls(on_retry, get_logger(), AttemptContexts())
+            self._calls = RetryCalls(on_retry, events.listener, AttemptContexts())
         self.first_failure: int | None = None
         self._ends: dict[int, tuple[int, BaseException | None]] = {}
 

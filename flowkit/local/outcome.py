@@ -10,7 +10,7 @@ from ..core.compiled import OnFailure
 from ..core.states import TaskState
 from ..definition.indexing import IndexedDAG
 from ..state.open_batches import Batches, open_batches
-from .log import LocalLog
+from .run_events import RunEvents
 
 if TYPE_CHECKING:
     from .hooks import LocalHooks
@@ -46,7 +46,7 @@ class RunContext:
     params: Mapping[str, Any]
     results: Sequence[Any]
     on_failure: OnFailure
-    log: LocalLog
+    events: RunEvents
     continuing: Container[int] = ()
     hooks: LocalHooks | None = None
     batches: Batches = field(default_factory=open_batches)

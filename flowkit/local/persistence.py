@@ -12,11 +12,11 @@ from typing import Any
 from ..core.commands import MarkTasks
 from ..core.states import TaskState
 from ..definition.indexing import IndexedDAG
-from ..logging import get_logger
 from ..state.store import StateStore
 from .cache import LocalCache
 from .outcome import Outcome
 from .record import Recorder, Reused
+from .run_events import RunEvents
 
 # The store for the results of a run, whether to reuse stored results, and the names of tasks to
 # rerun in any case, with everything downstream.
@@ -44,13 +44,13 @@ class RunPersistence:
             )
         self.cache: LocalCache | None = None
 
-    def begin(self, run_id: str) -> dict[int, Reused]:
+    def begin(self, events: RunEvents) -> dict[int, Reused]:
         """Return the results reused from an earlier run, by task number."""
         tasks, recorder = self._indexed.tasks, self._recorder
         rerun = () if recorder is None else recorder.rerun
         if any(task.cache_ttl is not None for task in tasks):
-            self.cache = LocalCache(self._state, tasks, get_logger(), run_id, rerun=rerun)
-        return {} if recorder is None else recorder.begin(run_id)
+            self.cache = LocalCache(self._state, tasks, events, rerun=rerun)
+        return {} if recorder is None else recorder.begin(events)
 
     @property
     def starting(self) -> Callable[[int], None] | None:

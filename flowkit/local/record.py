@@ -30,13 +30,12 @@ from ..core.triggers import OF_THE_RUN
 from ..definition.indexing import IndexedDAG
 from ..definition.task_names import numbers_of
 from ..exceptions import WorkerLost
-from ..logging import get_logger
-from ..logging.logger import LogLevel
 from ..state.entries import MISSING
 from ..state.store import StateStore, batch_of
 from ..state.task_cache import check_store, read_or_missing
 from .outcome import Outcome
 from .records import Records
+from .run_events import RunEvents
 
 _STARTED = "started"
 _RECORDED = (TaskState.SUCCEEDED, TaskState.SKIPPED)
@@ -79,9 +78,9 @@ class Recorder:
         self.rerun = indexed.graph.with_downstream([*named, *hooks])
         self._run_id = ""
 
-    def begin(self, run_id: str) -> dict[int, Reused]:
+    def begin(self, events: RunEvents) -> dict[int, Reused]:
         """Return the reused results by task number, and delete those of all other tasks."""
-        self._run_id = run_id
+        self._run_id = events.run_id
         order = self._graph.order()
         reused: dict[int, Reused] = {}
         for index in order if self._resume else ():
@@ -96,7 +95,7 @@ class Recorder:
                 if index not in reused and index not in self._unfinished:
                     self._records.delete(index)
         if self._resume:
-            self._log(len(reused))
+            events.resumed(len(reused))
         return reused
 
     def record(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -169,18 +168,6 @@ class Recorder:
             return None
         skipped = record.about.get("outcome") == TaskState.SKIPPED.value
         return Reused(TaskState.SKIPPED if skipped else TaskState.SUCCEEDED, value)
-
-    def _log(self, count: int) -> None:
-        total = len(self._tasks)
-        get_logger().event(
-            LogLevel.SYSTEM,
-            "dag_resume",
-            f"DAG resumed: {self._dag_name} ({count} of {total} tasks reused)",
-            run_id=self._run_id,
-            dag_name=self._dag_name,
-            reused=count,
-            total=total,
-        )
 
 
 def _failed(outcome: Outcome, error: Exception) -> Outcome:

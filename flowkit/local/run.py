@@ -31,7 +31,6 @@ from ..definition.checks import check_params
 from ..definition.dag import DAGDefinition
 from ..definition.indexing import IndexedDAG
 from ..exceptions import RunCancelled, TaskTimeout, WaitTimeout
-from ..logging import get_logger
 from .attempts import Attempts
 from .environment import REAL_ENVIRONMENT, Environment
 from .failure import failure_of
@@ -102,11 +101,11 @@ class _LocalRun:
         self._in_flight = 0  # attempts that have begun, were not abandoned and have no outcome
         self.persistence: RunPersistence | None = None
         run_id = self._run_id = uuid.uuid4().hex
-        log = self._log = environment.log(get_logger(), run_id, dag.name, indexed.tasks)
+        events = self._events = environment.events(run_id, dag.name, indexed.tasks)
         on_retry = None if dag.hooks is None else dag.hooks.on_retry
-        hooks = self._hooks = LocalHooks(run_id, dag.name, indexed, params, on_retry)
+        hooks = self._hooks = LocalHooks(events, dag.name, indexed, params, on_retry)
         context = RunContext(
-            run_id, indexed, params, self._results, dag.on_failure, log, self._continuing, hooks
+            run_id, indexed, params, self._results, dag.on_failure, events, self._continuing, hooks
         )
         cores = os.cpu_count() or 1
         workers = max_workers or (cores if in_processes else min(32, cores + 4))
@@ -124,7 +123,7 @@ class _LocalRun:
         at_once = True
         try:
             self._attempts.open()
-            self._log.begun()
+            self._events.begun()
             self._obey(self._begin())
             while not self._run.finished:
                 self._advance(end)
@@ -135,7 +134,7 @@ class _LocalRun:
             self._hooks.forget()
         if self._run.outcome is not RunState.SUCCEEDED:
             raise self._failure()
-        self._log.completed(self._clock.monotonic() - begun)
+        self._events.completed(self._clock.monotonic() - begun)
         states = [self._run.state(index) for index in range(self._own)]
         return {
             self._tasks[index].name: self._results[index]
@@ -147,14 +146,14 @@ class _LocalRun:
         """Start the run, or resume it with the results of an earlier run."""
         if self.persistence is None:
             return self._run.start()
-        reused = self.persistence.begin(self._run_id)
+        reused = self.persistence.begin(self._events)
         self._attempts.cache, self._attempts.starting = (
             self.persistence.cache,
             self.persistence.starting,
         )
         for index, (_, value) in reused.items():
             self._results[index], self._current[index] = value, 0
-        self._log.reused({index: state for index, (state, _) in reused.items()})
+        self._events.reused({index: state for index, (state, _) in reused.items()})
         return self._run.restore((index, state) for index, (state, _) in reused.items())
 
     def interrupt(self) -> None:
@@ -173,7 +172,7 @@ class _LocalRun:
                 self._attempts.stopping = True
                 self._hooks.first_failure = command.failed
             elif isinstance(command, MarkTasks):
-                self._log.marked(command)
+                self._events.marked(command)
                 if self.persistence is not None:
                     self.persistence.record_marked(command)
             elif isinstance(command, StopTasks):
@@ -201,7 +200,7 @@ class _LocalRun:
         if facts:
             self._obey(self._run.tasks_over(facts))
             if self._run.outcome in (None, RunState.SUCCEEDED):
-                self._log.progress(self._run.over)
+                self._events.progress(self._run.over)
         if not self._run.finished:
             self._check_time(end)
 
@@ -251,15 +250,15 @@ class _LocalRun:
         if state is TaskState.SUCCEEDED:
             self._results[index] = value
             cached = self._attempts.was_cached(index)
-            self._log.succeeded(index, attempt, duration, cached=cached)
+            self._events.succeeded(index, attempt, duration, cached=cached)
         elif state is TaskState.SKIPPED:
-            self._log.skipped(index, attempt, value)
+            self._events.skipped(index, attempt, value)
             self._hooks.note(index, attempt, None)
         elif state is not TaskState.CANCELLED:
             state = TaskState.FAILED
             self._errors[index] = value
             self._hooks.note(index, attempt, value)
-            self._log.failed(index, attempt, value)
+            self._events.failed(index, attempt, value)
         facts.append((index, state))
 
     def _ring(self, timer: Timer, facts: list[Fact]) -> None:
@@ -284,7 +283,7 @@ class _LocalRun:
             return False
         self._current[index] = failures + 1
         self._timers.set_retry(delay, index, failures + 1)
-        self._log.retried(index, failures, delay, error)
+        self._events.retried(index, failures, delay, error)
         self._hooks.retried(index, failures, delay, error)
         return True
 
@@ -296,5 +295,5 @@ class _LocalRun:
         failed = next(iter(errors)) if self._failed is None else self._failed
         named = {self._tasks[index].name: error for index, error in errors.items()}
         error = failure_of(self._run_id, self._dag.name, named, self._tasks[failed].name)
-        self._log.run_failed(failed, error, len(errors))
+        self._events.run_failed(failed, error, len(errors))
         return error

@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 import threading
 
+from ..basics.log_level import LogLevel
 from .capture import start_capture, stop_capture
-from .logger import AttemptFilter, FlowkitLogger, LogLevel, last_level
+from .logger import AttemptFilter, FlowkitLogger, last_level
 from .output import has_own_handler, own_handler
 
 __all__ = ["AttemptFilter", "FlowkitLogger", "LogLevel", "configure_logging", "get_logger"]

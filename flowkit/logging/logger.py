@@ -23,43 +23,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from enum import IntEnum
 
+from ..basics.log_level import LogLevel
 from ..basics.shorten import shorten
 from ..context import attempt_fields
+from ..events.event import Event
+from ..events.runs import RunProgressed, RunStarted, RunSucceeded
+from ..events.tasks import TaskFailed, TaskRetried, TaskSkipped, TaskStarted, TaskSucceeded
 from .output import JsonFormatter, TextFormatter, own_handler, plain
 from .records import make_record, write_record
 from .streams import passing_through
 
 # The names that each JSON line always has; context cannot use them.
 _LINE_FIELDS = frozenset({"timestamp", "level", "message", "event"})
-_ERROR_FIELDS = ("error_type", "error_message")
 _NO_ATTEMPT: dict[str, object] = {"run_id": "", "task_name": "", "attempt": 0}
-
-
-class LogLevel(IntEnum):
-    """The levels of the standard module, and two more between INFO and WARNING."""
-
-    DEBUG = 10
-    INFO = 20
-    SUCCESS = 25
-    """A task has succeeded."""
-    SYSTEM = 26
-    """Events of a whole DAG, or of a daemon."""
-    WARNING = 30
-    ERROR = 40
-
-    @classmethod
-    def parse(cls, value: int | str) -> int:
-        """Return the number of a level given as a ``LogLevel``, a number or a name in any case.
-
-        Raises ValueError that lists the names for anything else.
-        """
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            return int(value)
-        if isinstance(value, str) and value.strip().upper() in cls.__members__:
-            return int(cls[value.strip().upper()])
-        raise ValueError(f"unknown log level {value!r}; use one of {', '.join(cls.__members__)}")
 
 
 for _level in (LogLevel.SUCCESS, LogLevel.SYSTEM):
@@ -115,19 +92,13 @@ class FlowkitLogger:
 
     def log_task_start(self, name: str, **context: object) -> None:
         """An attempt of a task begins."""
-        if self.enabled(LogLevel.INFO):
-            own = {"task_name": name}
-            self._write(LogLevel.INFO, "task_start", f"Task started: {name}", own, context)
+        if self.enabled(TaskStarted.level):
+            self._write_event(TaskStarted(task_name=name), context)
 
     def log_task_success(self, name: str, duration: float | None = None, **context: object) -> None:
         """A task has succeeded, after ``duration`` seconds."""
-        if self.enabled(LogLevel.SUCCESS):
-            own: dict[str, object] = {"task_name": name}
-            text = f"Task succeeded: {name}"
-            if duration is not None:
-                own["duration"] = duration
-                text += f" ({_seconds(duration)})"
-            self._write(LogLevel.SUCCESS, "task_success", text, own, context)
+        if self.enabled(TaskSucceeded.level):
+            self._write_event(TaskSucceeded(task_name=name, duration=duration), context)
 
     def log_task_failure(self, name: str, error: BaseException | str, **context: object) -> None:
         """A task has failed for good.
@@ -135,16 +106,14 @@ class FlowkitLogger:
         ``error``: the exception, or its message if only that is known; then ``error_type`` in the
         context names its type.
         """
-        if self.enabled(LogLevel.ERROR):
+        if self.enabled(TaskFailed.level):
             if isinstance(error, BaseException):
-                kind: object = type(error).__name__
+                kind: str | None = type(error).__name__
             else:
-                kind = context.pop("error_type", None)
+                kind = _text(context.pop("error_type", None))
             message = shorten(plain(error))
-            own = {"task_name": name, "error_type": kind, "error_message": message}
-            detail = ": ".join(str(part) for part in (kind, message) if part)
-            text = f"Task failed: {name} ({detail})"
-            self._write(LogLevel.ERROR, "task_failure", text, own, context)
+            event = TaskFailed(task_name=name, error_type=kind, error_message=message)
+            self._write_event(event, context)
 
     def log_task_retry(
         self, name: str, attempt: int, max_retries: int, delay: float, **context: object
@@ -153,51 +122,49 @@ class FlowkitLogger:
 
         ``error_type`` and ``error_message`` in the context give the reason.
         """
-        if self.enabled(LogLevel.WARNING):
-            own = {"task_name": name, "attempt": attempt, "max_retries": max_retries}
-            own |= {"delay": delay}
-            text = f"Task retry: {name} (retry {attempt}/{max_retries} in {_seconds(delay)})"
-            why = {key: context.pop(key) for key in _ERROR_FIELDS if key in context}
-            text = ": ".join([text, *(plain(part) for part in why.values() if part)])
-            self._write(LogLevel.WARNING, "task_retry", text, {**own, **why}, context)
+        if self.enabled(TaskRetried.level):
+            event = TaskRetried(
+                task_name=name,
+                attempt=attempt,
+                max_retries=max_retries,
+                delay=delay,
+                error_type=_text(context.pop("error_type", None)),
+                error_message=_text(context.pop("error_message", None)),
+            )
+            self._write_event(event, context)
 
     def log_task_skip(self, name: str, reason: str, **context: object) -> None:
         """A task is skipped because of ``reason``."""
-        if self.enabled(LogLevel.INFO):
-            own = {"task_name": name, "reason": reason}
-            text = f"Task skipped: {name} ({reason})"
-            self._write(LogLevel.INFO, "task_skip", text, own, context)
+        if self.enabled(TaskSkipped.level):
+            self._write_event(TaskSkipped(task_name=name, reason=reason), context)
 
     def log_dag_start(self, name: str, total_tasks: int, **context: object) -> None:
         """A run of a DAG begins."""
-        if self.enabled(LogLevel.SYSTEM):
-            own = {"dag_name": name, "total_tasks": total_tasks}
-            text = f"DAG started: {name} ({_tasks(total_tasks)})"
-            self._write(LogLevel.SYSTEM, "dag_start", text, own, context)
+        if self.enabled(RunStarted.level):
+            self._write_event(RunStarted(dag_name=name, total_tasks=total_tasks), context)
 
     def log_dag_progress(self, name: str, completed: int, total: int, **context: object) -> None:
         """``completed`` of ``total`` tasks have ended. Without tasks, that counts as 100 %."""
-        if self.enabled(LogLevel.SYSTEM):
-            percentage = round(100 * completed / total, 1) if total else 100.0
-            own = {"dag_name": name, "completed": completed, "total": total}
-            text = f"DAG progress: {name} ({completed}/{total}, {percentage:.1f}%)"
-            own_all = {**own, "percentage": percentage}
-            self._write(LogLevel.SYSTEM, "dag_progress", text, own_all, context)
+        if self.enabled(RunProgressed.level):
+            self._write_event(RunProgressed.of(name, completed, total), context)
 
     def log_dag_complete(
         self, name: str, total_tasks: int, duration: float, **context: object
     ) -> None:
         """A run has succeeded, after ``duration`` seconds."""
-        if self.enabled(LogLevel.SYSTEM):
-            own = {"dag_name": name, "total_tasks": total_tasks, "duration": duration}
-            text = f"DAG completed: {name} ({_tasks(total_tasks)}, {_seconds(duration)})"
-            self._write(LogLevel.SYSTEM, "dag_complete", text, own, context)
+        if self.enabled(RunSucceeded.level):
+            event = RunSucceeded(dag_name=name, total_tasks=total_tasks, duration=duration)
+            self._write_event(event, context)
 
     def _log(self, level: LogLevel | int | str, message: str, **context: object) -> None:
         """Write a message of the program. Programs call this method, so its name is stable."""
         number = LogLevel.parse(level)
         if self.enabled(number):
             self._write(number, "message", message, {}, context)
+
+    def _write_event(self, event: Event, context: Mapping[str, object]) -> None:
+        own = event.fields()
+        self._write(event.level, event.event_name, event.message(), own, context, depth=4)
 
     def _write(
         self,
@@ -206,12 +173,14 @@ class FlowkitLogger:
         message: str,
         own: Mapping[str, object],
         context: Mapping[str, object],
+        *,
+        depth: int = 3,
     ) -> None:
         taken = _LINE_FIELDS | own.keys()
         context = {(f"context_{key}" if key in taken else key): context[key] for key in context}
         extra = {"event": event, "fields": {**own, **context}, "context": context}
-        # stacklevel 3: the record points at the caller of the public method.
-        path, line, function, _ = self.logger.findCaller(stacklevel=3)
+        # The record points at the caller of the public method.
+        path, line, function, _ = self.logger.findCaller(stacklevel=depth)
         with passing_through():  # output of the user's handler is not output of a task
             record = make_record(self.logger, level, message, extra, (path, line, function))
             write_record(self.logger, record)
@@ -240,9 +209,5 @@ def last_level(name: str) -> int | None:
     return _levels_set.get(name)
 
 
-def _seconds(length: float) -> str:
-    return f"{length:.2f}s" if length >= 1 else f"{length:.3f}s"
-
-
-def _tasks(count: int) -> str:
-    return "1 task" if count == 1 else f"{count} tasks"
+def _text(value: object) -> str | None:
+    return None if value is None else plain(value)

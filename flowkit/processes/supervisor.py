@@ -24,7 +24,8 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
 
-from ..logging.logger import FlowkitLogger, LogLevel
+from ..basics.log_level import LogLevel
+from ..logging.logger import FlowkitLogger
 from .ends import how_it_ended
 from .parent_death import tie_to
 

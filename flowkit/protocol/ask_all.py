@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
+from ..configuration.redis_url import redact_url
+from ..configuration.shards import Shard
 from ..exceptions import RedisUnavailable
 from .advice import advice_for
-from .redis_url import redact_url
-from .shards import Shard
 
 Answer = TypeVar("Answer")
 

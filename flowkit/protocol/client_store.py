@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..codec.provenance import is_signed
+from ..codec.provenance import Provenance, is_signed, params_purpose
+from ..core.run_record import RunProgress, RunRecord
 from ..core.states import RunState
 from ..exceptions import RunAlreadyOver, RunExists, RunNotFound, RunNotOver
 from .decoding import CorruptData, number, state, text_of
 from .list_reads import ListReads
-from .run_records import FIELDS, PROGRESS_FIELDS, RunProgress, RunRecord, parse_progress, parse_run
+from .run_records import FIELDS, PROGRESS_FIELDS, parse_progress, parse_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,16 @@ class Submission:
         graph = self.packed_graph if with_graph else b""
         head = (self.run, self.digest, graph, self.dag_name)
         return (*head, self.packed_params, self.total, self.ttl_ms)
+
+    def signed(self, provenance: Provenance, namespace: str) -> Submission:
+        """Return the submission with signed parameters, if this process has a key.
+
+        Empty parameters are signed too, so that workers know that the run comes from a key holder.
+        """
+        if not provenance:
+            return self
+        purpose = params_purpose(namespace, self.run, self.digest)
+        return replace(self, packed_params=provenance.sign(self.packed_params, purpose))
 
 
 class ClientStore(ListReads):

@@ -19,8 +19,8 @@ try:
 except ImportError:  # flowkit requires it; only what it is worth is measured without
     pack_command = None
 
+from ..configuration.redis_url import check_redis_url, is_sentinel_url, redact_url
 from ..exceptions import BadRedisURL
-from .redis_url import check_redis_url, is_sentinel_url, redact_url
 from .sentinel import connection_to_master
 from .tls import check_certificates, is_encrypted
 from .url_options import option_problem
@@ -111,7 +111,7 @@ def new_connection(url: str, *, name: str, read_timeout: float) -> Any:
         return _with_socket_of_ours(pool.make_connection())
     except (ValueError, TypeError) as error:
         why = option_problem(url, error)
-        raise BadRedisURL(f"{redact_url(url)!r} is no Redis URL: {why}") from None
+        raise BadRedisURL(f"{redact_url(url)!r} is not a Redis URL: {why}") from None
 
 
 def _with_socket_of_ours(connection: Any) -> Any:

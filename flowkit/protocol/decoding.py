@@ -88,7 +88,7 @@ def run_id(data: object) -> str:
         name = data.decode("utf-8", "replace")
         if is_run_id(name):
             return name
-    raise CorruptData(f"no run can have this id: {shown(data)}")
+    raise CorruptData(f"not a valid run id: {shown(data)}")
 
 
 def digest(data: object) -> str:
@@ -122,7 +122,7 @@ def state(data: object, states: type[State]) -> State:
         name = data.decode("ascii", "replace")
         if name in states.__members__.values():
             return states(name)
-    raise CorruptData(f"there is no such state: {shown(data)}")
+    raise CorruptData(f"unknown state: {shown(data)}")
 
 
 def _matching(data: object, pattern: re.Pattern[bytes], longest: int, what: str) -> str:
@@ -174,7 +174,7 @@ def stops_of(text: bytes) -> list[str]:
 
 
 def text_list(text: bytes) -> list[str]:
-    """Decode names separated by blanks, as scripts join them."""
+    """Decode names separated by spaces, as scripts join them."""
     return text.decode("utf-8", "backslashreplace").split()
 
 

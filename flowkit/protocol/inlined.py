@@ -5,7 +5,8 @@ such as ``run_key`` is easier to read than its expression, but costs as much as 
 source has the name, and the script that Redis runs has the expression.
 
 It inlines ``local function NAME(PARAMETERS) return EXPRESSION end`` on one line, into calls on one
-line. A call stays as it is if an argument would be evaluated twice or the function is variadic.
+line. Such a function returns one value: the brackets around its expression drop further ones. A
+call stays as it is if an argument would be evaluated twice or the function is variadic.
 """
 
 from __future__ import annotations

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import re
 
+from ..configuration.redis_url import NAMESPACE
+
 # What an id that becomes part of a key, an entry or an event may contain. No comma and no blank:
 # they separate the parts. No dot in a worker id: it separates a worker from its lanes.
 # The key of one run must never equal the tasks key of another.
 RUN_ID = re.compile(r"(?!.*:(?:tasks|results|errors|feed)\Z)[A-Za-z0-9_.:\-]{1,128}")
-NAMESPACE = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 # A colon ends the name of a state store. The name of an entry follows, which may be any text.
 STATE_STORE = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 ASYNC_LANE = "~async"
@@ -36,7 +37,8 @@ class Keys:
         """Raises ValueError for an invalid namespace."""
         if not NAMESPACE.fullmatch(namespace):
             raise ValueError(
-                f"{namespace!r} is no namespace: use 1 to 64 letters, digits, '_', '-' or '.'"
+                f"{namespace!r} is not a valid namespace: use 1 to 64 letters, digits, '_', '-' "
+                "or '.'"
             )
         self.namespace = namespace
         self.prefix = "{" + namespace + "}:"

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..configuration.shards import ALONE
 from ..exceptions import LeaseLost, WrongShards
 from .decoding import text_of
+from .layouts import wrong_shards
 from .link import Link
-from .shards import ALONE, wrong_shards
 from .store import Store
 
 
@@ -84,7 +85,7 @@ class LeaseStore(Store):
 
     def lost(self, term: int) -> LeaseLost:
         """Return the error for a scheduler that has acted in a past term."""
-        return LeaseLost(f"scheduler {self.scheduler} does not lead any more (term {term})")
+        return LeaseLost(f"scheduler {self.scheduler} no longer leads (term {term})")
 
     def _fenced(self, name: str, *args: object) -> list[Any]:
         reply = self._script(name, self.scheduler, self.term, *args)

@@ -24,13 +24,13 @@ from typing import Any
 
 import redis.exceptions as rx
 
+from ..configuration.redis_url import redact_url
 from ..exceptions import RedisUnavailable
 from .advice import advice_for
 from .connection import READ_TIMEOUT_S, new_connection
 from .decoding import Oversized
 from .limits import MAX_REPLY_BYTES
 from .oversize import MOST_REFUSALS, looks_refused, too_large
-from .redis_url import redact_url
 from .reply_bound import ReplyBound, ReplyTooLarge
 from .reply_errors import PASSING, WrongType, as_store_error, passes, refused_login
 from .scripts import Script

@@ -7,11 +7,13 @@ first, so that an oversized field is never transferred.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ..core.run_record import RunRecord
 from ..core.states import RunState, TaskState
+from ..core.worker_info import WorkerInfo
 from .decoding import CorruptData, number, run_id, shown, task_number, worker_id
 from .decoding import digest as digest_in
 from .decoding import pairs as in_pairs
@@ -27,8 +29,8 @@ from .listings import DamagedItem, Listing
 from .queue_reads import QueueReads
 from .records import TaskRecord, parse_record
 from .reply_errors import WrongType
-from .run_records import FIELDS, RunRecord, dag_name, parse_run
-from .worker_info import WorkerInfo, parse_about
+from .run_records import FIELDS, dag_name, parse_run
+from .worker_info import parse_about
 
 RUNS_PART = 100  # runs per read
 DEAD_PART = 200  # dead letters per read
@@ -181,6 +183,11 @@ class ListReads(QueueReads):
             for worker, description in zip(workers, about, strict=True)
         ]
         return listing
+
+    def any_has(self, apps: Collection[str], function: str) -> bool:
+        """Return whether one of these apps (ids) has a function (an id). One round trip."""
+        reads = [("SISMEMBER", self.keys.app(app), function) for app in sorted(apps)]
+        return 1 in self.link.batch_each(reads) if reads else False
 
     def ready_lists(self) -> dict[str, int]:
         """Return how many attempts wait in each ready list and its backlogs. Three round trips."""

@@ -1,28 +1,17 @@
 """The record of a task, the authoritative source of its state.
 
 A record is ``CODE attempt,lane,spent,started,ended`` without the blank, written by
-``lua/_lib/record.lua``. A task without a record is pending. ``spent`` is the number of worker
-deaths, then ``/n`` if n attempts were made before the run was resumed or were lost for an unknown
-cause, then ``*n`` if n attempts were postponed because the worker did not know the task, then
-flags:
+``lua/_lib/record.lua``. A task without a record is pending. ``spent`` says which attempts do not
+count as failures, and has flags: see ``spent.py``.
 
-- ``!``: a suspect, a task that may have killed its worker;
-- ``?``: lost once with a worker whose death was not observed, or with a process that executed
-  nothing (the next time, the task is a suspect);
-- ``+``: the task continues when a failure stops its run;
-- ``=``: at most once, the task must never start twice;
-- ``~``: the result came from the cache.
-
-A newer release may write other flags (punctuation) and additional fields after ``ended``. They are
-ignored here, and scripts keep flags unchanged. A change that must not be ignored takes a new
-``keys.SCHEMA``.
+A newer release may write additional fields after ``ended``. They are ignored here. A change that
+must not be ignored takes a new ``keys.SCHEMA``.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 import msgpack
 
@@ -30,6 +19,7 @@ from ..basics.shorten import MAX_MESSAGE, shorten
 from ..core.states import TaskState
 from .decoding import CorruptData, shown
 from .limits import ATTEMPT_DIGITS, MAX_LANE, MAX_SPENT, TIME_DIGITS
+from .spent import UNSPENT, Spent
 
 STATE_OF = {
     "P": TaskState.PENDING,
@@ -45,10 +35,7 @@ STATE_OF = {
 CODE_OF = {state: code for code, state in STATE_OF.items()}
 MAX_TRACEBACK = 16_000  # of an error; see core.shorten for the message
 
-# Flags are printable characters other than letters, digits and the separators '*', '/' and ','.
-_COUNT = f"[0-9]{{1,{ATTEMPT_DIGITS}}}"
 _ATTEMPT = f"0|[1-9][0-9]{{0,{ATTEMPT_DIGITS - 1}}}"  # one number has one form, or fences differ
-_SPENT = re.compile(rf"({_COUNT})?(?:/({_COUNT}))?(?:\*({_COUNT}))?([!-)+\-.:-@\[-`{{-~]*)")
 # Negative if the clock of Redis was set back; a sign counts as a digit.
 _TIME = f"(?:[0-9]{{1,{TIME_DIGITS}}}|-[0-9]{{1,{TIME_DIGITS - 1}}})?"
 _RECORD = re.compile(
@@ -57,46 +44,6 @@ _RECORD = re.compile(
 )
 MAX_ERROR_BYTES = 256 * 1024  # of a stored error; its texts are cut to a third of that
 MAX_RECORD = 400  # bytes, the fields of a newer release included
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """The attempts that do not count as failures, and flags: ``deaths[/base][*put_off][flags]``."""
-
-    deaths: int = 0
-    base: int = 0
-    put_off: int = 0
-    suspect: bool = False
-    lost: bool = False
-    goes_on: bool = False
-    cached: bool = False
-    at_most_once: bool = False
-
-    @classmethod
-    @lru_cache(maxsize=1024)  # nearly all tasks have spent nothing
-    def parse(cls, text: str) -> Spent:
-        """Decode the field of a record. Raises ValueError."""
-        match = _SPENT.fullmatch(text)
-        if match is None or len(set(match[4])) < len(match[4]):
-            raise ValueError(f"{text!r} does not say what a task has spent")
-        deaths, base, put_off, flags = match.groups()
-        return cls(
-            int(deaths or 0),
-            int(base or 0),
-            int(put_off or 0),
-            suspect="!" in flags,
-            lost="?" in flags,
-            goes_on="+" in flags,
-            cached="~" in flags,
-            at_most_once="=" in flags,
-        )
-
-    def failures(self, attempt: int) -> int:
-        """Return how many attempts have failed if attempt number ``attempt`` fails."""
-        return attempt - self.base - self.deaths - self.put_off
-
-
-UNSPENT = Spent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +75,7 @@ def parse_record(data: bytes | None) -> TaskRecord:
             STATE_OF[code],
             int(attempt),
             lane,
-            Spent.parse(spent),
+            Spent.decode(spent),
             int(started) if started else None,
             int(ended) if ended else None,
         )

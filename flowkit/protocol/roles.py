@@ -62,8 +62,8 @@ class Role:
         return ("{flowkit}:",) if self.runs_scripts else ()
 
 
-_READ_BY_CLIENTS = "exists get hget hgetall hlen hmget hstrlen llen lrange subscribe time"
-_READ_BY_CLIENTS += " unsubscribe zrangebyscore zrevrange zrevrangebyscore"
+_READ_BY_CLIENTS = "exists get hget hgetall hlen hmget hstrlen llen lrange sismember subscribe"
+_READ_BY_CLIENTS += " time unsubscribe zrangebyscore zrevrange zrevrangebyscore"
 _SEEN_BY_CLIENTS = "leader layout workers worker:* levels ready:* dead"
 
 CLIENT = Role(

@@ -1,4 +1,4 @@
-"""The record of a run: the hash that ``submit`` creates and the scheduler completes.
+"""Decoding the record of a run: the hash that ``submit`` creates and the scheduler completes.
 
 A reader asks only for the fields that it shows (``FIELDS``), never for the parameters. Decoding is
 strict: a field of a wrong type, length or range makes the record damaged.
@@ -8,40 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from ..core.names import MAX_NAME, is_name
+from ..core.run_record import RunProgress, RunRecord
 from ..core.states import RunState, TaskState
 from .decoding import CorruptData, digest, number, shown, state, task_number
 from .limits import MAX_COUNTS_BYTES, MAX_TIME_MS
 
 FIELDS = ("dag", "graph", "state", "total", "submitted", "finished", "stop", "failed", "counts")
 PROGRESS_FIELDS = ("state", "counts", "total")
-
-
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """The state of a run. ``stop``: the outcome of a stopping run. Times are ms of Redis' clock."""
-
-    run: str
-    dag_name: str
-    digest: str
-    state: RunState
-    total: int
-    submitted_ms: int
-    finished_ms: int | None = None
-    stop: RunState | None = None
-    failed_task: int | None = None
-    counts: dict[str, int] = field(default_factory=dict)
-
-
-class RunProgress(NamedTuple):
-    """The fields of a run that change until it is over."""
-
-    state: RunState
-    counts: dict[str, int]
-    total: int
 
 
 def parse_run(run: str, values: Sequence[object]) -> RunRecord:

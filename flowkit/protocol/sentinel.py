@@ -23,7 +23,7 @@ import redis
 import redis.exceptions as rx
 from redis.connection import parse_url
 
-from .redis_url import SentinelURL, split_sentinel_url
+from ..configuration.redis_url import SentinelURL, split_sentinel_url
 from .tls import check_certificates
 
 # Options for the master only.
@@ -62,7 +62,7 @@ class Sentinels:
             if address is not None:
                 self._hosts.insert(0, self._hosts.pop(at))
                 return address
-            answers.append(f"{host}:{port} knows no master of that name")
+            answers.append(f"{host}:{port} knows no master with that name")
         raise rx.ConnectionError(
             f"no sentinel names the master {self._service!r} ({'; '.join(answers)})"
         )
@@ -87,7 +87,7 @@ def _address(reply: object) -> tuple[str, int] | None:
         host, port = reply
         if _HOST.fullmatch(host) and _PORT.fullmatch(port) and 0 < int(port) < 65536:
             return host.decode("ascii"), int(port)
-    raise rx.ConnectionError("its answer is no address")
+    raise rx.ConnectionError("its answer is not an address")
 
 
 class _FollowsMaster:
@@ -130,6 +130,4 @@ def _greet(connection: Any) -> None:
     connection.send_command("ROLE", check_health=False)
     reply = connection.read_response()
     if not (isinstance(reply, list) and reply and reply[0] == b"master"):
-        raise rx.ConnectionError(
-            f"{connection.host}:{connection.port} is not the master any more, or not yet"
-        )
+        raise rx.ConnectionError(f"{connection.host}:{connection.port} is not the master now")

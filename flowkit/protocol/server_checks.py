@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from contextlib import ExitStack, suppress
 
+from ..configuration.redis_url import redact_url
 from ..exceptions import NotPermitted, RedisUnavailable, StoreError, UnfitRedis, WrongShards
 from .keys import SCHEMA, Keys
+from .layouts import read_layout, wrong_shards
 from .link import Link
-from .redis_url import redact_url
-from .shards import read_layout, wrong_shards
 from .store import Store
 
 OLDEST = (6, 2)

@@ -32,8 +32,8 @@ class EntryStore(Store):
         super().__init__(link, namespace)
         if not STATE_STORE.fullmatch(name):
             raise ValueError(
-                f"{name!r} is no name of a state store: use 1 to 64 letters, digits, '_', '-' or "
-                "'.'"
+                f"{name!r} is not a valid name of a state store: use 1 to 64 letters, digits, "
+                "'_', '-' or '.'"
             )
         self.name = name
 

@@ -17,8 +17,8 @@ import ssl
 from typing import Any
 
 from ..basics.warn_once import warn_once
+from ..configuration.redis_url import redact_url
 from .pages import SECURE_REDIS, page
-from .redis_url import redact_url
 from .url_options import check_tls_files
 
 OLDEST = ssl.TLSVersion.TLSv1_2

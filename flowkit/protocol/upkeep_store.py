@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 from typing import NamedTuple
 
+from ..core.worker_info import WorkerInfo
 from .app_functions import is_id
 from .decoding import is_worker, lane_names, text_of
 from .event_store import EventStore
 from .keys import base_of
 from .limits import MAX_WORKERS
 from .queue_reads import QueueReads
-from .worker_info import WorkerInfo, parse_about
+from .worker_info import parse_about
 from .worker_store import reaped
 
 

@@ -47,7 +47,7 @@ def option_problem(url: str, error: Exception) -> str:
     if name in known and not url.startswith("rediss"):
         return f"its option {name!r} belongs to TLS: write rediss:// for redis://"
     close = difflib.get_close_matches(name, known, 1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
     return f"it has an unknown option {name!r}{hint}"
 
 

@@ -22,7 +22,9 @@ from .decoding import (
     text_of,
 )
 from .keys import of_function
+from .outcomes import Outcome
 from .records import parse_record
+from .spent import Flag, Spent
 from .store import Store
 
 NOBODY = "-"  # no task is to blame: the parent has ended the child
@@ -30,12 +32,12 @@ NOBODY = "-"  # no task is to blame: the parent has ended the child
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An attempt that a lane holds. ``spent``: see ``records``."""
+    """An attempt that a lane holds."""
 
     run: str
     task: int
     attempt: int
-    spent: str
+    spent: Spent
     digest: str
     packed_params: bytes
     # The run, when it was submitted (an id may be reused) and how often it was resumed.
@@ -47,23 +49,10 @@ class Claim:
         return f"{self.run},{self.task}"
 
     @property
-    def at_most_once(self) -> bool:
-        """Whether the task must never start twice."""
-        return "=" in self.spent
-
-    @property
-    def board_key(self) -> str:
-        """The name of the attempt on the board, with ``!`` for a suspect."""
-        return f"{self.run},{self.task},{self.attempt}{'!' if '!' in self.spent else ''}"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How an attempt ended. ``token`` and ``payload``: see ``complete.lua``."""
-
-    run: str
-    token: str
-    payload: bytes = b""
+    def slot_name(self) -> str:
+        """The name of the attempt in an execution slot, with ``!`` for a suspect."""
+        mark = "!" if Flag.SUSPECT in self.spent.flags else ""
+        return f"{self.run},{self.task},{self.attempt}{mark}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +236,8 @@ def _claims(reply: list[Any], at: int) -> list[Claim]:
         life = (run, text_of(since))
         for entry in entries.decode("ascii", "replace").split(" "):
             task, attempt, spent = entry.split(",")
-            claims.append(Claim(run, int(task), int(attempt), spent, address, params, life))
+            decoded = Spent.of_claim(spent)
+            claims.append(Claim(run, int(task), int(attempt), decoded, address, params, life))
     return claims
 
 

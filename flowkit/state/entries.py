@@ -215,18 +215,18 @@ def write_entry(value: Stored, metadata: Stored, timestamp: float, ttl: float | 
 def read_entry(fields: object) -> Entry:
     """Decode an entry of a file. Raises ValueError if it is invalid."""
     if not isinstance(fields, dict) or "value" not in fields:
-        raise ValueError("an entry is no object with a value")
+        raise ValueError("an entry is not an object with a value")
     packed = fields.get("packed", [])
     timestamp, ttl = fields.get("timestamp", 0), fields.get("ttl")
     metadata = fields.get("metadata") or {}
     if not isinstance(packed, list) or not _is_number(timestamp):
         raise ValueError("an entry has a field of the wrong type")
     if not (ttl is None or _is_number(ttl)):
-        raise ValueError("the ttl of an entry is no number")
+        raise ValueError("the ttl of an entry is not a number")
     if not isinstance(metadata, str if "metadata" in packed else dict):
-        raise ValueError("the metadata of an entry is no object")
+        raise ValueError("the metadata of an entry is not an object")
     if "value" in packed and not isinstance(fields["value"], str):
-        raise ValueError("a packed value is no text")
+        raise ValueError("a packed value is not text")
     parts = (
         Stored(fields["value"], _form("value", packed)),
         Stored(metadata, _form("metadata", packed)),

@@ -25,11 +25,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from ..basics.log_level import LogLevel
 from ..basics.trust import Untrusted, open_trusted, resolve
 from ..clock import SYSTEM_CLOCK
 from ..exceptions import StateError
 from ..logging import get_logger
-from ..logging.logger import LogLevel
 from .entries import Entry, read_entry
 from .lock import PRIVATE, locked
 

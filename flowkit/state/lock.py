@@ -80,7 +80,7 @@ def _held(fd: int, path: Path, timeout: float) -> str:
         who = f"another process holds it. To find it, run: fuser -v {path}"
     return (
         f"State file {path.with_suffix('')} is locked: after {timeout:g} s its lock {path.name} is "
-        f"still held; {who}. A longer lock_timeout waits longer"
+        f"still held; {who}. To wait longer, set a longer lock_timeout"
     )
 
 

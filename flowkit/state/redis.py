@@ -16,10 +16,10 @@ from typing import Any
 
 from ..arguments import check_key, check_metadata, check_ttl, choose_ttl
 from ..basics.per_process import PerProcess
+from ..configuration.redis_url import redact_url
 from ..exceptions import FlowkitError, IllegalValue
 from ..protocol.decoding import CorruptData
 from ..protocol.link import Link
-from ..protocol.redis_url import redact_url
 from ..protocol.state_store import EntryStore
 from ..settings import load_settings
 from .entries import pack_value, unpack_metadata, unpack_value

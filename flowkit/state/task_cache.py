@@ -28,12 +28,12 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from ..arguments import check_ttl
+from ..basics.log_level import LogLevel
 from ..definition.callables import is_async
 from ..definition.functions import ref_of
 from ..definition.task import Task
 from ..exceptions import IllegalValue
 from ..logging import get_logger
-from ..logging.logger import LogLevel
 from .entries import MISSING
 from .store import StateStore
 

@@ -88,7 +88,7 @@ class Writing:
             raise StateError(
                 f"The state is locked: another thread of this process has been writing for "
                 f"{self._timeout:g} s, or is in `with state.batch():`. If it waits there for this "
-                "thread, end the batch first; a longer lock_timeout waits longer."
+                "thread, end the batch first; to wait longer, set a longer lock_timeout."
             )
         try:
             with self._open_draft() as draft:

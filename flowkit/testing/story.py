@@ -19,24 +19,24 @@ from ..core.commands import MarkTasks
 from ..core.states import TaskState
 from ..definition.call_plan import annotate, may_retry
 from ..definition.task import Task
+from ..events.event import Listener
 from ..exceptions import TaskTimeout
-from ..local.environment import Environment
-from ..local.log import LocalLog
+from ..local.environment import Environment, listener
 from ..local.outcome import Outcome
-from ..logging.logger import FlowkitLogger
+from ..local.run_events import RunEvents
 from .result import DagResult, TaskResult
 
 _ENDED_WITHOUT_CANCEL = (TaskState.SUCCEEDED, TaskState.FAILED, TaskState.WAITING)
 
 
-class RunRecorder(LocalLog):
+class RunRecorder(RunEvents):
     """Records what happens in a run, by task number. ``failure``: what the run failed with."""
 
     def __init__(
-        self, logger: FlowkitLogger, run_id: str, dag_name: str, tasks: Sequence[Task]
+        self, listener: Listener, run_id: str, dag_name: str, tasks: Sequence[Task]
     ) -> None:
-        super().__init__(logger, run_id, dag_name, tasks)
-        self.run_id, self.tasks = run_id, tasks
+        super().__init__(listener, run_id, dag_name, tasks)
+        self.tasks = tasks
         self.failure: BaseException | None = None
         self.order: list[int] = []
         # When the run is over, tasks without any event were cancelled.
@@ -138,10 +138,8 @@ class TestEnvironment:
         order = [] if recorder is None else [recorder.tasks[n].name for n in recorder.order]
         return DagResult(dag_name, results, self.failure, tasks, order, elapsed)
 
-    def _listen(
-        self, logger: FlowkitLogger, run_id: str, dag_name: str, tasks: Sequence[Task]
-    ) -> RunRecorder:
-        self._recorder = RunRecorder(logger, run_id, dag_name, tasks)
+    def _listen(self, run_id: str, dag_name: str, tasks: Sequence[Task]) -> RunRecorder:
+        self._recorder = RunRecorder(listener(), run_id, dag_name, tasks)
         return self._recorder
 
     def _new_results(self, count: int) -> list[Any]:

@@ -204,7 +204,7 @@ def test_the_layered_dag_is_the_same_for_all(part: Callable[[str], Any]) -> None
     ("options", "said"),
     [
         (["--size", "start-up=3"], "write WORKLOAD=N"),
-        (["--with", "huey", "--workload", "layered"], "nobody that was chosen"),
+        (["--with", "huey", "--workload", "layered"], "no library chosen"),
     ],
 )
 def test_a_wrong_option_is_named(options: list[str], said: str) -> None:

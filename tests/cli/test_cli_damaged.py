@@ -43,7 +43,7 @@ def on_terminal(
 
 # Command → its exit code, and words that it shows.
 HONEST = {
-    ("ls", "--limit", "500"): (0, ["failed", "huge", "bad-0", "damaged: ", "there is no such st"]),
+    ("ls", "--limit", "500"): (0, ["failed", "huge", "bad-0", "damaged: ", "unknown state: "]),
     ("workers",): (0, ["honest", "worker-0", "its description is dama", "no scheduler is runn"]),
     ("dead", "ls"): (0, ["breaks", "large-error", "Unreadable", "damaged: "]),
     ("dead", "show", "failed", "breaks"): (0, ["Task:     breaks", "Param:    param", "Traceback"]),

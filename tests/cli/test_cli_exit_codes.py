@@ -10,8 +10,9 @@ from click.testing import CliRunner
 
 from flowkit import exceptions as ex
 from flowkit.cli import main
-from flowkit.cli.exit_codes import MEANING, ExitCode, code_of, code_of_state
+from flowkit.cli.connect import code_of_state
 from flowkit.core.states import RunState
+from flowkit.daemon.exit_codes import MEANING, ExitCode, code_of
 
 
 def test_the_table_is_what_it_was_promised_to_be() -> None:

@@ -44,7 +44,7 @@ def test_a_format_that_is_given_goes_before_the_name(flowkit: Run, apps: Path) -
     [
         ([], "Name either a DAG, or a run with --run."),
         (["chain.py", "--run", "r1"], "Name either"),
-        (["chain.py", "--redis", "redis://localhost"], "use the Redis options with --run only"),
+        (["chain.py", "--redis", "redis://localhost"], "Use the Redis options only with --run"),
         (["chain.py", "-o", "a.png"], "'a.png': give --format, or a name that ends in .txt"),
         (["chain.py", "-o", "no/a.svg"], "'no/a.svg' cannot be written: No such file"),
         (["--run", "bad id"], "bad id"),

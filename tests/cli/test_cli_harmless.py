@@ -18,16 +18,16 @@ import pytest
 from nasty import NASTY, forged, harmful
 
 from flowkit.cli import main
-from flowkit.cli.daemon_options import end_as
 from flowkit.cli.dev import _print_line
 from flowkit.cli.display import Display, LineDisplay, TerminalDisplay, make_display
 from flowkit.cli.output import fail, note, print_damaged, print_json, print_table, say, say_indented
 from flowkit.cli.results import headline, show_error
+from flowkit.core.run_record import RunRecord
 from flowkit.core.states import RunState
+from flowkit.daemon.options import end_as
 from flowkit.exceptions import StoreError, TaskExecutionError
 from flowkit.processes.daemon_group import Line
 from flowkit.protocol.listings import DamagedItem
-from flowkit.protocol.run_records import RunRecord
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch

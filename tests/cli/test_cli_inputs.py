@@ -88,7 +88,9 @@ def test_a_binary_file_is_refused(tmp_path: Path) -> None:
 def test_a_mistyped_command_is_answered_with_the_one_that_was_meant() -> None:
     done = CliRunner().invoke(main, ["stauts"])
     assert done.exit_code == 2
-    assert "Unknown command 'stauts'. Did you mean 'status'? There is: 'run', 'dev'," in done.output
+    assert (
+        "Unknown command 'stauts'. Did you mean 'status'? Available: 'run', 'dev'," in done.output
+    )
 
 
 @pytest.mark.parametrize("broken", [False, True])

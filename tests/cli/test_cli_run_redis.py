@@ -84,7 +84,7 @@ def test_what_was_mended_goes_on_where_it_stopped(
     [
         (("--resume", "nope"), 4, "no run 'nope'"),
         (("--resume", "a b"), 2, "'--resume': 'a b' is not a run id"),
-        (("--resume", "r", "-p", "size=1"), 2, "leave -p out"),
+        (("--resume", "r", "-p", "size=1"), 2, "omit -p"),
     ],
 )
 def test_a_resume_that_cannot_be(

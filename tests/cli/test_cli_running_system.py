@@ -181,7 +181,7 @@ def test_an_unknown_task(talk: Run) -> None:
     run = json.loads(submitted(talk, "chain.py", "--wait", "--json"))["run_id"]
     done = talk("result", run, "third")
     assert done.returncode == 4
-    assert "its tasks are 'first', 'second'" in done.stderr
+    assert "Available: 'first', 'second'" in done.stderr
 
 
 def test_nobody_there_is_told(flowkit: Run, redis_server: RealRedis, namespace: str) -> None:

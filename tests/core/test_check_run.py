@@ -109,7 +109,7 @@ def test_a_run_of_nothing_is_sound() -> None:
         ([MarkTasks(OK, [A])], "a: marked succeeded"),
         ([QueueTasks([A]), MarkTasks(BLOCKED, [A])], "a: became upstream_failed when queued"),
         ([StopRun(CANCELLED), QueueTasks([A])], "a: queued after the stop"),
-        ([StopRun(CANCELLED), StopRun(FAILED)], "the run: stopped anew, as failed"),
+        ([StopRun(CANCELLED), StopRun(FAILED)], "the run: stopped again, as failed"),
         ([QueueTasks([A]), StopTasks([A])], "a: asked to stop before the run was"),
         ([StopRun(CANCELLED), StopTasks([A])], "a: asked to stop before it was queued"),
         ([*ALL_WELL[:4], end(SUCCEEDED)], "the run: ended before all tasks were over"),

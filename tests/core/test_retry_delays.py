@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowkit.core.retry import JITTER, MAX_DELAY_S, Policy, delay_before_retry
+from flowkit.basics.durations import MAX_DELAY_S
+from flowkit.core.retry import JITTER, Policy, delay_before_retry
 
 UNITS = st.floats(0, 1, exclude_max=True)
 POLICIES = st.builds(

@@ -24,6 +24,7 @@ from schema import strays, violations
 from flowkit.codec.packing import unpack
 from flowkit.core.states import RunState, TaskState
 from flowkit.protocol.client_store import ClientStore
+from flowkit.protocol.spent import Flag
 
 # What a namespace keeps when all runs and workers are gone.
 LASTING = ("cursor", "leader", "layout", "levels", "events", "wake:", "dead", "schema")
@@ -101,7 +102,7 @@ def _read(world: World, played: Played) -> None:
         if found.state is not played.ends[run][-1]:
             played.problems.append(f"{run} was {played.ends[run]} and is {found.state.value}")
         for name, one in zip(names, records, strict=True):
-            ran = one.state is TaskState.SUCCEEDED and not one.spent.cached
+            ran = one.state is TaskState.SUCCEEDED and Flag.CACHED not in one.spent.flags
             ran = ran or (one.state is TaskState.FAILED and name != world.story.once)
             if ran and (run, name, one.attempt) not in world.starts:
                 text = f"{run}: {name} is {one.state.value} in attempt {one.attempt}, not started"

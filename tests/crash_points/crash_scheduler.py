@@ -10,6 +10,7 @@ from crash_seam import Process
 from crash_worker import quiet_log
 
 from flowkit.exceptions import LeaseLost, RedisUnavailable, StoreError
+from flowkit.logging.event_log import EventLog
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.server_checks import check_server
 from flowkit.scheduler.daemon import _on_new_server
@@ -37,11 +38,12 @@ class SchedulerUnit:
         self.process = Process(world, "scheduler")
         self._id = f"s{next(_numbers)}"
         self._log = quiet_log()
+        self._listener = EventLog(self._log)
         self._store = self._new_store(patience=1.0, on_new_server=_on_new_server)
         self._leader = Leader(
             self._new_store(patience=0.0), LEASE_S, POLL_S, monotonic=world.seconds
         )
-        self._resolver = Resolver(self._store, self._log, WINDOW, monotonic=world.seconds)
+        self._resolver = Resolver(self._store, self._listener, WINDOW, monotonic=world.seconds)
         self._queue_repair = QueueRepair(self._store, self._resolver.active, self._resolver.give_up)
         self._lease_due = 0.0
         self._led: Leadership | None = None
@@ -89,7 +91,7 @@ class SchedulerUnit:
         self._loop = Loop(
             [
                 Promoter(self._store, lambda: resolver.retries_seen),
-                Reaper(self._store, self._log, monotonic=world.seconds),
+                Reaper(self._store, self._listener, monotonic=world.seconds),
                 Janitor(self._store, self._log, SWEEP_S, self._queue_repair.sweep),
             ],
             monotonic=world.seconds,

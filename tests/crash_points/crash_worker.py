@@ -22,7 +22,8 @@ import flowkit.worker.child as child_module
 import flowkit.worker.daemon as daemon_module
 from flowkit.exceptions import LeaseLost
 from flowkit.logging import FlowkitLogger
-from flowkit.protocol.worker_store import Claim, Outcome
+from flowkit.protocol.outcomes import Outcome
+from flowkit.protocol.worker_store import Claim
 from flowkit.worker.async_lane import POLL_S, AsyncLane
 from flowkit.worker.attempt_killer import AttemptKiller
 from flowkit.worker.child import Child
@@ -271,7 +272,7 @@ class ParentUnit(WorkerDaemon):
 
     def _new_incarnation(self) -> None:
         self._death_reporter = DeathReporter(self._store, self._outages)
-        self._attempt_killer = AttemptKiller(self._death_reporter, self._log)
+        self._attempt_killer = AttemptKiller(self._death_reporter, self._listener)
         self._children = PuppetPool(self._config, self._keeper.worker, self)
 
     def new_child(self, number: int, lanes: Lanes) -> ChildUnit:
@@ -284,7 +285,7 @@ class ParentUnit(WorkerDaemon):
         """Do the parent's duties once, then let each child work; return whether one did."""
         self._next_beat = self._next_start = 0.0
         if not self._enlisted:
-            self._enlist("started")
+            self._enlist()
             self._enlisted = True
         self._duties(blameless=False)
         self._fill_up()

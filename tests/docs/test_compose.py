@@ -16,8 +16,8 @@ from pages import ROOT
 from real_redis import executables
 
 from flowkit import settings
+from flowkit.configuration.signing_keys import FILE_VARIABLE, VARIABLE
 from flowkit.daemon.health import CHECKS
-from flowkit.protocol.signing_keys import FILE_VARIABLE, VARIABLE
 
 TEXT = (ROOT / "docker-compose.yml").read_text()
 

@@ -310,7 +310,7 @@ def test_bad_parameters_are_named(tmp_path: Path) -> None:
         report.list_files.func("/no/such")
     with pytest.raises(FileNotFoundError, match=r"root: no \.py file below"):
         report.list_files.func(str(tmp_path))
-    with pytest.raises(ValueError, match=r"top: 0 is no number of table rows. Give"):
+    with pytest.raises(ValueError, match=r"top: 0 is not a number of table rows. Give"):
         report.split.func({"source": "", "root": "", "files": []}, top=0)
 
 

@@ -11,6 +11,7 @@ from helpers import dump
 
 from flowkit.exceptions import LeaseLost
 from flowkit.logging import FlowkitLogger
+from flowkit.logging.event_log import EventLog
 from flowkit.protocol.graphs import digest_of, pack_graph
 from flowkit.protocol.keys import Keys as Names
 from flowkit.protocol.link import Link
@@ -184,7 +185,7 @@ class Duties:
     """A real scheduler's duties on a mirror, one turn at a time, for the model's to be held to."""
 
     def __init__(self, mirror: Mirror, scheduler: str, term: int) -> None:
-        log = FlowkitLogger("flowkit", 100, False)  # says nothing
+        log = EventLog(FlowkitLogger("flowkit", 100, False))  # says nothing
         link = Link(mirror.url, read_timeout=10)
         self.store = SchedulerStore(link, mirror.namespace, scheduler, now_ms=lambda: mirror.now)
         self.store.term = term

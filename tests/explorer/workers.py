@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
-from flowkit.protocol.records import Spent
+from flowkit.protocol.spent import Spent
 
 from .model import LIST, RUN, Keys
 from .pieces import Call, Deaths, Reply
@@ -207,7 +207,7 @@ def _ends(setup: Setup, state: State, lane: str, held: Held) -> list[tuple[str, 
     if plan.names[task] in setup.skippable:
         ends.append((f"{head},K", ""))
     if plan.names[task] in setup.shaky and state.failures:
-        policy, failures = plan.dag.policy(task), Spent.parse(spent).failures(attempt)
+        policy, failures = plan.dag.policy(task), Spent.decode(spent).failures(attempt)
         again = f"{head},W,{setup.delay},{LIST},{plan.places[task][0]}"
         ends.append((again if failures <= policy.retries else f"{head},F", "e"))
     if (task, attempt) in state.keys.stops_of(lane):

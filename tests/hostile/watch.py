@@ -13,7 +13,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from flowkit.cli.exit_codes import ExitCode
+from flowkit.daemon.exit_codes import ExitCode
 
 from .actions import Harm
 from .honest import Ended, is_violation

@@ -13,6 +13,7 @@ from system import System, check_executions, records
 from flowkit import DAG, TaskExecutionError
 from flowkit.core.states import RunState, TaskState
 from flowkit.exceptions import RunAlreadyOver
+from flowkit.protocol.spent import Flag
 
 
 def alone(task: app.Any) -> DAG:
@@ -99,7 +100,7 @@ def test_a_task_that_blocks_the_loop_is_ended_and_its_neighbours_are_not_blamed(
         assert run.wait(20) is RunState.SUCCEEDED
         known = records(run)
     assert [known[name].spent.deaths for name in ("aheld", "held")] == [0, 0]
-    assert not any(known[name].spent.suspect for name in ("aheld", "held"))
+    assert not any(Flag.SUSPECT in known[name].spent.flags for name in ("aheld", "held"))
 
 
 def test_short_timeouts_do_not_slow_a_worker_down(system: System) -> None:

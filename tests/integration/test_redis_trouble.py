@@ -111,7 +111,7 @@ def test_a_crashed_redis_comes_back_and_the_run_goes_on(
     assert ends == [RunState.SUCCEEDED]
     assert spent < 0.5, "they burn the processor while Redis is away"
     for process in (scheduler, worker):
-        assert "Redis is there" in process.log
+        assert "Redis answers again" in process.log
         assert "Traceback" not in process.log
         assert process.popen.poll() is None
 
@@ -137,7 +137,7 @@ def test_an_outage_longer_than_the_lease_costs_no_running_task(
         time.sleep(1.2)  # longer than the lease
         own_redis.start()
         for process in (scheduler, worker):
-            process.says("Redis is there")
+            process.says("Redis answers again")
         system.open_gate("a")
         assert run.wait_results(30) == {"held": 1}
         check_executions(system, run)

@@ -307,7 +307,7 @@ def test_a_shard_is_appended_to_a_system_with_runs(
     old_worker.terminate()
     assert old_worker.exit_code(40) == 0
     shards.use(2)
-    with pytest.raises(WrongShards, match="shard 0/2, and its schedulers made it shard 0/3"):
+    with pytest.raises(WrongShards, match="shard 0/2, but its schedulers made it shard 0/3"):
         system.client()
     for late in (system.worker(), system.scheduler()):
         assert late.exit_code() == 2
@@ -321,7 +321,7 @@ def test_a_client_with_one_of_two_urls_is_refused(shards: Shards) -> None:
     shards.system.scheduler()
     wait_until("each shard has a scheduler", lambda: all(shards.leaders()))
     shards.use(1)
-    with pytest.raises(WrongShards, match="shard 0/1, and its schedulers made it shard 0/2"):
+    with pytest.raises(WrongShards, match="shard 0/1, but its schedulers made it shard 0/2"):
         shards.system.client()
 
 

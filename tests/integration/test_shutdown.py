@@ -9,6 +9,7 @@ from system import System, check_executions
 
 from flowkit import DAG
 from flowkit.core.states import RunState, TaskState
+from flowkit.protocol.spent import Flag
 
 
 def test_a_worker_told_to_stop_under_load_costs_no_attempt(system: System) -> None:
@@ -68,7 +69,8 @@ def test_what_does_not_finish_in_time_is_given_back_without_blame(system: System
         assert run.wait(20) is RunState.SUCCEEDED
         known = check_executions(system, run, repeats=2)
     assert {record.attempt for record in known.values()} == {1}
-    assert not any(record.spent.deaths or record.spent.suspect for record in known.values())
+    spent = [record.spent for record in known.values()]
+    assert not any(one.deaths or Flag.SUSPECT in one.flags for one in spent)
 
 
 def test_a_second_signal_ends_a_worker_at_once(system: System) -> None:

@@ -1,55 +1,66 @@
-"""A worker whose app lacks a task: others may have it, so it is put off before it fails."""
+"""Workers with different apps on one queue: each claims what its app has, and nothing fails."""
 
 from __future__ import annotations
 
 import fault_app as app
-import pytest
 from helpers import wait_until
 from system import OTHER_APP, System, check_executions, records
 
-from flowkit import DAG, TaskExecutionError
+from flowkit import DAG
 from flowkit.core.states import TaskState
 
-# The worker as it is, with shorter pauses than a rolling deployment needs.
-IMPATIENT = (
-    "import flowkit.worker.executor as executor; executor.PUT_OFF_S = (0.05,) * 5;"
-    "from flowkit.worker.__main__ import main; main()"
-)
 
-
-def one_task() -> DAG:
+def quick_tasks(number: int = 1) -> DAG:
     dag = DAG("unknown")
-    dag.add(app.quick.bind("quick"))
+    for at in range(number):
+        dag.add(app.quick.bind(f"quick{at}"))
     return dag
 
 
-def test_a_task_that_no_worker_has_fails_and_says_who_lacks_it(system: System) -> None:
-    system.scheduler()
-    worker = system.run_program("worker", ["-c", IMPATIENT, "--app", OTHER_APP])
-    with system.client() as client:
-        run = client.submit(one_task())
-        with pytest.raises(TaskExecutionError, match="TaskNotFoundError") as caught:
-            run.wait_results(20)
-        record = records(run)["quick"]
-    assert "other_app.py" in caught.value.error_message
-    assert "fault_app:quick" in caught.value.error_message
-    assert record.lane.partition(".")[0] in caught.value.error_message
-    assert record.spent.put_off == 5
-    assert worker.log.count("Task put off: quick") == 5
-    assert not system.executions()
-
-
-def test_a_task_that_another_worker_has_is_done_by_it(system: System) -> None:
-    """It costs no attempt of its policy that the first one did not know it."""
+def test_a_task_that_no_worker_has_waits_and_says_what_for(system: System) -> None:
     system.scheduler()
     ignorant = system.worker("--processes", "1", app=OTHER_APP)
     with system.client() as client:
-        run = client.submit(one_task())
-        ignorant.says("Task put off: quick")
-        wait_until("it waits", lambda: records(run)["quick"].state is TaskState.WAITING)
-        assert "Task 'quick' is put off: no worker that took it knows" in run.status().waiting_for
-        system.worker("--processes", "3")
-        assert run.wait_results(30) == {"quick": 0}
-        known = check_executions(system, run)
-    assert known["quick"].spent.put_off >= 1
-    assert known["quick"].spent.failures(known["quick"].attempt) == 1
+        wait_until("its app is known", lambda: all(one.functions for one in client.workers()))
+        run = client.submit(quick_tasks())
+        wait_until("it says so", lambda: "has its function" in run.status().waiting_for)
+        reason = run.status().waiting_for
+        for word in ("'quick0'", "'default'", "'fault_app:quick'", "other_app.py"):
+            assert word in reason
+        assert records(run)["quick0"].state is TaskState.QUEUED
+        system.worker("--processes", "1")
+        assert run.wait_results(30) == {"quick0": 0}
+        done = check_executions(system, run)["quick0"]
+    assert done.attempt == 1
+    assert done.spent.put_off == 0
+    assert "Task failed" not in ignorant.log
+
+
+def test_a_worker_that_claims_what_it_lacks_hands_it_on(system: System) -> None:
+    """It is in the list of all workers already when a worker with another app joins."""
+    system.scheduler()
+    with system.client() as client:
+        run = client.submit(quick_tasks())
+        wait_until("it is queued", lambda: records(run)["quick0"].state is TaskState.QUEUED)
+        ignorant = system.worker("--processes", "1", app=OTHER_APP)
+        ignorant.says("Task handed on: quick0")
+        assert records(run)["quick0"].state is TaskState.QUEUED
+        system.worker("--processes", "1")
+        assert run.wait_results(30) == {"quick0": 0}
+        assert check_executions(system, run)["quick0"].attempt == 1
+
+
+def test_two_apps_share_a_queue_for_long(system: System) -> None:
+    system.scheduler()
+    system.worker("--processes", "1", app=OTHER_APP)
+    knowing = system.worker("--processes", "1")
+    with system.client() as client:
+        wait_until(
+            "apps are known", lambda: sum(bool(one.functions) for one in client.workers()) == 2
+        )
+        runs = [client.submit(quick_tasks(50)) for _ in range(4)]
+        for run in runs:
+            assert len(run.wait_results(60)) == 50
+            workers = {one.lane.partition(".")[0] for one in records(run).values()}
+            assert len(workers) == 1, "only one worker has the function"
+    assert knowing.log.count("Task handed on") == 0

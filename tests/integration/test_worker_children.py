@@ -47,7 +47,7 @@ def test_a_log_that_breaks_and_an_exit_code_harm_no_more_than_their_task(system:
     browser = int((system.folder / "grandchild").read_text())
     wait_until("a program in a session of its own is gone", lambda: not _is_alive(browser))
     assert worker.popen.poll() is None
-    assert worker.log.count("ended by exit code 70 while executing") == 3
+    assert worker.log.count("died (exit code 70) while it executed") == 3
     assert "A filter or handler of the log raised ConnectionError" in worker.log
 
 

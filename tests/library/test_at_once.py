@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
+from flowkit.configuration.shards import Shard, shards_of
 from flowkit.exceptions import RedisUnavailable, UnfitRedis
 from flowkit.protocol.ask_all import ask_at_once
-from flowkit.protocol.shards import Shard, shards_of
 
 SHARDS = shards_of("redis://a redis://:secret@b redis://c", "flowkit")
 

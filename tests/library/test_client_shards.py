@@ -16,6 +16,7 @@ from helpers import free_port
 
 from flowkit import DAG, Client, Task
 from flowkit.client.placement import _first_count
+from flowkit.configuration.redis_url import redact_url
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import (
     FlowkitError,
@@ -27,7 +28,6 @@ from flowkit.exceptions import (
 )
 from flowkit.protocol.link import Link
 from flowkit.protocol.namespace import drop_namespace
-from flowkit.protocol.redis_url import redact_url
 from flowkit.protocol.rendezvous import former_owners, owner
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.state.redis import RedisStateManager

@@ -319,7 +319,7 @@ def test_a_positional_only_parameter_can_only_come_by_an_edge():
         dag.add(Task(strict))
     with pytest.raises(ParameterError, match="positional-only, so draw an edge"):
         dag.check_params({})
-    with pytest.raises(ParameterError, match=r"unknown parameter 'rows'.*There is none"):
+    with pytest.raises(ParameterError, match=r"unknown parameter 'rows'.*Available: none"):
         dag.check_params({"rows": 1})
 
 

@@ -17,9 +17,9 @@ from flowkit import DAG, Task, TaskExecutionError
 from flowkit.core.compiled import OnFailure
 from flowkit.exceptions import TaskTimeout, WaitTimeout
 from flowkit.local.attempts import Attempts
-from flowkit.local.log import LocalLog
+from flowkit.local.environment import listener
 from flowkit.local.outcome import RunContext
-from flowkit.logging import get_logger
+from flowkit.local.run_events import RunEvents
 
 PATIENCE = 20.0  # seconds that a test waits before it gives up; never how long it takes
 
@@ -291,8 +291,8 @@ def test_an_attempt_is_either_ended_or_abandoned_never_both():
 def _run_of(made: Task) -> Attempts:
     with DAG("one") as dag:
         dag.add(made)
-    log = LocalLog(get_logger(), "r", dag.name, dag.tasks)
-    context = RunContext("r", dag.indexed(), {}, [None], OnFailure.STOP, log)
+    events = RunEvents(listener(), "r", dag.name, dag.tasks)
+    context = RunContext("r", dag.indexed(), {}, [None], OnFailure.STOP, events)
     return Attempts(context, 1, bounded=True)
 
 

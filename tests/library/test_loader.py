@@ -73,7 +73,7 @@ def test_a_spec_is_a_target_and_perhaps_a_dag(spec, target, dag):
 
 @pytest.mark.parametrize("spec", ["", " ", ":dag"])
 def test_a_spec_without_a_target_is_an_error(spec):
-    with pytest.raises(AppError, match=r"names no app. Give a file"):
+    with pytest.raises(AppError, match=r"does not name an app. Give a file"):
         load_app(spec)
 
 

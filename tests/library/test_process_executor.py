@@ -201,7 +201,7 @@ def test_a_run_over_its_timeout_kills_its_processes(path):
 def test_a_task_whose_process_dies_is_made_again_without_a_retry(path, capsys):
     assert tasks.die_once.retries == 0
     assert run(tasks.die_once, params={"path": path}) == {"die_once": 2}
-    assert "died (SIGKILL) while it ran task die_once" in capsys.readouterr().out
+    assert "died (SIGKILL) while it executed task 'die_once'" in capsys.readouterr().out
 
 
 def test_after_three_deaths_a_task_fails_whatever_its_retries(path):

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 from strangers import folder_in_reach, give_away, needs_root
 
-from flowkit.cli.daemon_options import redis_options, settings_from
 from flowkit.client.client import Client
+from flowkit.daemon.options import redis_options, settings_from
 from flowkit.exceptions import RedisUnavailable, SettingsError
 from flowkit.settings import load_settings
 

@@ -19,10 +19,10 @@ from redis.connection import parse_url
 
 from flowkit.basics import environment
 from flowkit.client.client import Client
+from flowkit.configuration.redis_url import check_redis_url, redact_url, split_sentinel_url
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import BadRedisURL, FlowkitError, RedisUnavailable
 from flowkit.protocol.link import Link
-from flowkit.protocol.redis_url import check_redis_url, redact_url, split_sentinel_url
 from flowkit.scheduler.config import SchedulerConfig
 from flowkit.settings import Settings, load_settings
 from flowkit.state import RedisStateManager

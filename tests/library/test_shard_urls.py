@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from redis.connection import parse_url
 
 from flowkit import Client
+from flowkit.configuration.redis_url import check_redis_url
+from flowkit.configuration.shards import server_of
 from flowkit.exceptions import SettingsError
 from flowkit.settings import Settings, load_settings, redact_url
 
@@ -38,6 +41,30 @@ def test_one_place_is_one_however_it_is_written(urls: str) -> None:
 )
 def test_two_places_are_two(urls: str) -> None:
     assert len(Settings(redis_url=urls).shards) == 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h",
+        "redis://h/",
+        "redis://u:p%40w@H:7000/3/?client_name=c",
+        "redis://:p@[::1]:7000/3?db=4",
+        "redis:///2",
+        "rediss://h%2Dx/5?ssl_cert_reqs=none",
+        "unix:///a%20b.sock",
+        "unix://:p@/r.sock?db=6",
+    ],
+)
+def test_a_place_is_read_as_redis_py_reads_it(url: str) -> None:
+    parts = parse_url(check_redis_url(url))
+    place = parts.get("path") or (parts.get("host", "localhost"), parts.get("port", 6379))
+    assert server_of(url) == (place, parts.get("db", 0))
+
+
+def test_a_database_that_is_no_number_is_named() -> None:
+    with pytest.raises(SettingsError, match="its option db is not the number of a database"):
+        Settings(redis_url="redis://h?db=first redis://h?db=second")
 
 
 @pytest.mark.parametrize("many", [False, True])

@@ -182,7 +182,7 @@ CORRUPT = {
     "no cache": b'{"format": 1}',
     "a time of 400 digits": b'{"cache": {"key": {"value": 1, "timestamp": 1' + b"0" * 400 + b"}}}",
     "cache is a list": b'{"cache": []}',
-    "entry is no object": b'{"cache": {"a": 1}}',
+    "entry is not an object": b'{"cache": {"a": 1}}',
     "entry has no value": b'{"cache": {"a": {"ttl": 1}}}',
     "ttl is text": b'{"cache": {"a": {"value": 1, "ttl": "1h"}}}',
     "deep": b"[" * 100_000,

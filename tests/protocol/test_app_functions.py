@@ -35,9 +35,12 @@ def claimed(world: World, lane: str, app: str, limit: int = 10) -> list[int]:
 
 
 def test_ids_are_short_digests_and_lists_have_a_base() -> None:
-    assert is_id(OLD) and is_id(BOTH) and not is_id("x" * 16)
+    assert is_id(OLD)
+    assert is_id(BOTH)
+    assert not is_id("x" * 16)
     assert app_id([NEW, OLD]) == BOTH != ONE
-    assert base_of(NEW_LIST) == LIST and base_of(LIST) == LIST
+    assert base_of(NEW_LIST) == LIST
+    assert base_of(LIST) == LIST
     assert queue_of(of_function("mail~async", NEW)) == queue_of("mail~async") == "mail"
 
 
@@ -111,7 +114,8 @@ def test_workers_with_the_function_are_woken_and_no_others(world: World) -> None
     world.queue(0, list_=NEW_LIST)
     found = world.dump()
     assert found[f"wake:{LIST}@{BOTH}"] == ["1"]
-    assert f"wake:{LIST}@{ONE}" not in found and f"wake:{LIST}" not in found
+    assert f"wake:{LIST}@{ONE}" not in found
+    assert f"wake:{LIST}" not in found
     assert world.worker.wait_for_work([LIST], 0.01, ONE) is False
     assert world.worker.wait_for_work([LIST], 5, BOTH) is True
 

@@ -23,7 +23,7 @@ PIECE = (Path(decoding.__file__).parent / "lua" / "_lib" / "border.lua").read_te
 def border() -> Any:
     """Load the scripts' border; it needs no Redis."""
     runtime = lua.LuaRuntime(encoding=None)
-    names = "read_record read_key read_entry read_place read_levels read_time one_more"
+    names = "read_record read_key read_entry read_place read_levels read_time read_running"
     names += " is_run is_list is_digest"
     return runtime.execute(
         f"{PIECE}\nreturn {{{', '.join(f'{name} = {name}' for name in names.split())}}}".encode()
@@ -87,6 +87,22 @@ def test_a_record_that_is_none() -> None:
     longest = b"Q1,,0,,,".ljust(records.MAX_RECORD, b"x")
     assert LUA[b"read_record"](longest)[0] == b"Q"
     assert LUA[b"read_record"](longest + b"x") is None
+
+
+@pytest.mark.parametrize(
+    ("record", "read"),
+    [
+        (b"R1,W.0,1/2!,5,", (b"1/2!", b"5")),
+        (b"R1,W.0,0,-5,,x=1", (b"0", b"-5")),
+        (b"R1,W.0,,,", (b"", b"")),
+        (b"R1,W.0,0 0,5,", None),
+        (b"R1,W.0,0,x,", None),
+        (b"R1,W.0,0,5", None),
+        (b"R1,W.0,0,5,".ljust(records.MAX_RECORD + 1, b"x"), None),
+    ],
+)
+def test_running_records(record: bytes, read: tuple[bytes, ...] | None) -> None:
+    assert LUA[b"read_running"](record, len(b"R1,W.0,") + 1) == read
 
 
 @given(st.binary(max_size=20) | st.from_regex(RUN_ID, fullmatch=True).map(str.encode))
@@ -196,14 +212,6 @@ def test_places(text: bytes, read: tuple[bytes, ...] | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "more"),
-    [(b"", b"1"), (b"0", b"1"), (b"41", b"42"), (b"9" * 9, b"1" + b"0" * 9), (b"9" * 60, b"1")],
-)
-def test_a_count_never_leaves_what_a_number_can_be(count: bytes, more: bytes) -> None:
-    assert LUA[b"one_more"](count) == more
-
-
-@pytest.mark.parametrize(
     ("text", "read"),
     [(b"!95", b"!95"), (b"9x5", b"95"), (None, b""), (b"5" * 10_000, b"5" * limits.MAX_LEVELS)],
 )
@@ -230,7 +238,6 @@ def test_the_limits_in_the_scripts_are_those_of_python() -> None:
         "is_number(task,": [limits.TASK_DIGITS] * 2,
         "#text <=": [limits.TIME_DIGITS],
         "MAX_RECORD =": [records.MAX_RECORD],
-        "#count <=": [limits.ATTEMPT_DIGITS],
     }
     for words, numbers in lines.items():
         assert [int(n) for n in re.findall(re.escape(words) + r" (\d+)", PIECE)] == numbers, words

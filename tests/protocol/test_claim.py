@@ -8,8 +8,9 @@ from helpers import EXPIRING
 from world import HOUR_MS, LIST, START, World, done
 
 from flowkit.core.states import RunState
+from flowkit.core.worker_info import WorkerInfo
 from flowkit.exceptions import LeaseLost
-from flowkit.protocol.worker_info import WorkerInfo
+from flowkit.protocol.spent import UNSPENT, Spent
 
 
 def tasks(claims: list) -> list[int]:
@@ -33,7 +34,7 @@ class TestClaim:
         world.register()
         world.queue(2)
         (claim,) = world.claim()
-        assert (claim.run, claim.task, claim.attempt, claim.spent) == ("r1", 2, 1, "0")
+        assert (claim.run, claim.task, claim.attempt, claim.spent) == ("r1", 2, 1, UNSPENT)
         assert (claim.digest, claim.packed_params) == (world.submission().digest, b"\x81\xa1a\x01")
         assert (claim.life, claim.key) == (("r1", str(START)), "r1,2")
 
@@ -153,7 +154,7 @@ class TestSuspects:
         self.suspect(world)
         assert world.dump()["levels"] == {LIST: "!5"}
         assert [(claim.task, claim.attempt, claim.spent) for claim in world.claim()] == [
-            (0, 2, "0/1!")
+            (0, 2, Spent.decode("0/1!"))
         ]
         assert tasks(world.claim("W.1")) == [1, 2]
 

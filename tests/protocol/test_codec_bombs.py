@@ -260,7 +260,7 @@ class ClosingPair(Pair):
         (head(Code.TIME, 1, 1, 1, 1, 0, "A" * 10**6), "cannot be the key of a time zone"),
         (head(Code.TIME, 1, 1, 1, 1, 0, "/etc/localtime"), "cannot be the key of a time zone"),
         (head(Code.TIME, 1, 1, 1, 1, 0, "os.path"), "cannot be the key of a time zone"),
-        (head(Code.ENUM, "m:" + "x." * 10**6), "a class is not named by text of at most"),
+        (head(Code.ENUM, "m:" + "x." * 10**6), "the name of a class is not text of at most"),
         (head(Code.ENUM, f"{HERE}:Lights", *["RED"] * 10**6), "takes 2 at most"),
         (head(Code.DATACLASS, f"{HERE}:Closing", "path", "/"), "its __del__ would also run"),
         (head(Code.NAMED_TUPLE, f"{HERE}:ClosingPair", "a", 1, "b", 2), "its __del__ would"),

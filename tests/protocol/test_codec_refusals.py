@@ -260,8 +260,8 @@ def slotted() -> Any:
         (shadowed, f"no class is found as '{__name__}:Record'"),
         (lambda: Renamed(1), f"no class is found as '{__name__}:Misnamed'"),
         (lambda: Enum("Quick", "A").A, "no class is found as"),  # type: ignore[attr-defined]
-        (with_extra, "its attribute 'note' is no field and would be lost"),
-        (slotted, "its slot 'secret' is no field and would be lost"),
+        (with_extra, "its attribute 'note' is not a field and would be lost"),
+        (slotted, "its slot 'secret' is not a field and would be lost"),
         (half_set, "its field 'b' is not set"),
         (lambda: Listing(), "it inherits from a class that has its own value"),
         (lambda: tuple.__new__(Named, (1, 2)), "it does not hold one item per field"),
@@ -276,7 +276,7 @@ def test_a_member_made_up_at_run_time() -> None:
     impostor = object.__new__(Mode)
     impostor._value_ = 8
     impostor._name_ = None  # type: ignore[assignment]
-    assert "it is no member of its enum. Return its value." in str(refused(impostor))
+    assert "it is not a member of its enum. Return its value." in str(refused(impostor))
 
 
 @pytest.mark.parametrize("wrap", [list, tuple, lambda items: {"k": items[0]}])

@@ -11,7 +11,7 @@ from world import LIST, START, World, done
 
 from flowkit.core.states import RunState
 from flowkit.exceptions import LeaseLost, RunLost
-from flowkit.protocol.records import Spent
+from flowkit.protocol.spent import Spent
 
 
 class TestOutcomes:
@@ -128,8 +128,8 @@ class TestOutcomes:
             world.now += 5
             assert world.scheduler.promote(10) == (1, -1)
             (claim,) = world.claim()
-            assert (claim.attempt, claim.spent) == (attempt + 1, f"0*{attempt}")
-        spent = Spent.parse(claim.spent)
+            assert (claim.attempt, claim.spent) == (attempt + 1, Spent(put_off=attempt))
+        spent = claim.spent
         assert (spent.put_off, spent.failures(claim.attempt)) == (3, 1)
 
     @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ class TestFence:
         world.running(0)
         found: list = []
         changed = world.changed_by(lambda: found.append(world.complete(outcome)))
-        assert found[0].stale == [f"{outcome.run},{outcome.token.partition(',')[0]}"]
+        assert found[0].stale == [outcome.key]
         # The lane gives up what it says it is done with, though the record is not its own.
         assert set(changed) <= {"worker:W.0:claims"}
 

@@ -15,10 +15,11 @@ import flowkit.protocol as protocol
 from flowkit.core.states import RunState, TaskState
 from flowkit.protocol.client_store import ClientStore, Submission
 from flowkit.protocol.keys import RUN_ID, Keys
+from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.scripts import Script, header, names, script
 from flowkit.protocol.state_store import EntryStore
-from flowkit.protocol.worker_store import Outcome, WorkerStore
+from flowkit.protocol.worker_store import WorkerStore
 
 FOLDER = Path(protocol.__file__).parent
 LUA = FOLDER / "lua"
@@ -119,7 +120,7 @@ def everything_sent() -> list[tuple[str, int]]:
     worker.heartbeat("W", 1, [])
     worker.complete("W.0", [], 1, 0, 1, [])
     link.reply = [b"OK", b"", 0]
-    worker.complete("W.0", [Outcome("r", "0,1,S")], 1, 0, 1, [])
+    worker.complete("W.0", [Outcome.decode("r", "0,1,S")], 1, 0, 1, [])
     link.reply = [b"OK", 0, 0]
     worker.release("W.0", [])
     worker.retire("W", [])
@@ -218,7 +219,7 @@ def test_other_run_ids_are_allowed(good: str) -> None:
 
 @pytest.mark.parametrize("bad", ["", "a:b", "a{b}", "x" * 65, "ä"])
 def test_a_bad_namespace_is_refused(bad: str) -> None:
-    with pytest.raises(ValueError, match="is no namespace: use 1 to 64 letters"):
+    with pytest.raises(ValueError, match="is not a valid namespace: use 1 to 64 letters"):
         Keys(bad)
 
 
@@ -234,7 +235,11 @@ def test_a_script_holds_what_it_reaches_of_its_pieces_and_nothing_else() -> None
 
 def test_what_a_piece_needs_of_another_comes_before_it() -> None:
     text = script("complete").text
-    for needed, by in (("fields_of", "take_run"), ("try", "keep_results"), ("WORD", "is_rest")):
+    for needed, by in (
+        ("fields_of", "take_run"),
+        ("try", "keep_results"),
+        ("WORD", "read_running"),
+    ):
         before = re.search(rf"^local (?:function )?{needed}\b", text, re.MULTILINE)
         assert before, needed
         assert before.start() < text.index(f"local function {by}")

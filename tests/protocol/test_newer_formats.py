@@ -10,15 +10,16 @@ from world import LIST, START, World, done
 from flowkit.core.states import RunState, TaskState
 from flowkit.exceptions import StoreError
 from flowkit.protocol.graphs import pack_graph, unpack_graph
-from flowkit.protocol.records import ErrorInfo, Spent, parse_record
+from flowkit.protocol.records import ErrorInfo, parse_record
+from flowkit.protocol.spent import UNSPENT, Flag, Spent
 
 MORE = ",x=1,later"  # fields behind those of today
 
 
 @pytest.mark.parametrize("flag", list("^&|%$#@:;<>(){}[]_.`'\"\\-"))
 def test_a_flag_that_is_not_known_is_passed_over(flag: str) -> None:
-    assert Spent.parse(f"1/2*3{flag}") == Spent(1, 2, 3)
-    assert Spent.parse(f"0!{flag}=") == Spent(suspect=True, at_most_once=True)
+    assert Spent.decode(f"1/2*3{flag}") == Spent(1, 2, 3)
+    assert Spent.decode(f"0!{flag}=") == Spent(flags=frozenset({Flag.SUSPECT, Flag.AT_MOST_ONCE}))
 
 
 def test_further_fields_of_a_record_are_passed_over() -> None:
@@ -43,7 +44,8 @@ class TestTransitions:
         world.ready(0)
         write(world, 0, f"Q1,,0^,,{MORE}")
         (claim,) = world.claim()
-        assert claim.spent == "0^"
+        assert claim.spent == UNSPENT
+        assert world.records()["0"] == "R1,W.0,0^,0,"
         world.now += 7
         world.complete(done(0))
         assert world.records()["0"] == "S1,W.0,0^,0,7"
@@ -53,7 +55,8 @@ class TestTransitions:
         write(world, 0, f"Q1,,0^,,{MORE}")
         world.link.call("DEL", world.keys.ready(LIST, "5"))
         assert world.scheduler.requeue("r1", [(0, LIST, "5")]) == 1
-        assert [claim.spent for claim in world.claim()] == ["0^"]
+        assert [claim.spent for claim in world.claim()] == [UNSPENT]
+        assert world.records()["0"].split(",")[2] == "0^"
 
     def test_waiting_to_queued(self, world: World) -> None:
         world.running(0)
@@ -85,6 +88,17 @@ class TestTransitions:
         world.claim()
         world.complete(done(0, "D"))
         assert world.records()["0"].startswith("W1,W.0,0*1^,0,")
+
+    @pytest.mark.parametrize(
+        ("code", "left"), [("S", "S1,W.0,0^,0,7"), ("W", "W1,W.0,0^,0,507"), ("F", "F1,W.0,0^,0,7")]
+    )
+    def test_running_to_its_outcome(self, world: World, code: str, left: str) -> None:
+        """Its further fields were taken for its flags and stood before the time of its end."""
+        world.running(0)
+        write(world, 0, f"R1,W.0,0^,0,{MORE}")
+        world.now += 7
+        world.complete(done(0, code))
+        assert world.records()["0"] == left
 
     def test_queued_to_cancelled(self, world: World) -> None:
         world.ready(0)

@@ -21,7 +21,8 @@ from flowkit.core.compiled import OnFailure
 from flowkit.core.retry import Policy
 from flowkit.core.states import TaskState
 from flowkit.protocol.graphs import unpack_graph
-from flowkit.protocol.records import ErrorInfo, Spent, TaskRecord, parse_record
+from flowkit.protocol.records import ErrorInfo, TaskRecord, parse_record
+from flowkit.protocol.spent import Flag, Spent
 
 VALUES = [
     (None, b"\xc0"),
@@ -55,6 +56,8 @@ VALUES = [
     ([1, {"k": [None, (1,)]}], b"\x92\x01\x81\xa1k\x92\xc0\x92\xc7\x00 \x01"),
 ]
 
+SUSPECT = frozenset({Flag.SUSPECT})
+
 
 @pytest.mark.parametrize(("value", "packed"), VALUES, ids=lambda one: repr(one)[:30])
 def test_a_packed_value(value: object, packed: bytes) -> None:
@@ -73,7 +76,10 @@ def test_an_error() -> None:
     [
         (b"P2,,0,,", TaskRecord(TaskState.PENDING, 2)),
         (b"Q1,,0,,", TaskRecord(TaskState.QUEUED, 1)),
-        (b"Q3,,1/1!,,", TaskRecord(TaskState.QUEUED, 3, "", Spent(1, 1, suspect=True))),
+        (
+            b"Q3,,1/1!,,",
+            TaskRecord(TaskState.QUEUED, 3, "", Spent(1, 1, flags=frozenset({Flag.SUSPECT}))),
+        ),
         (b"R1,uvDwmifE.0,0,12,", TaskRecord(TaskState.RUNNING, 1, "uvDwmifE.0", Spent(), 12)),
         (b"W1,a.1a,0*2,5,9", TaskRecord(TaskState.WAITING, 1, "a.1a", Spent(put_off=2), 5, 9)),
         (b"S1,a.0,0,5,9", TaskRecord(TaskState.SUCCEEDED, 1, "a.0", Spent(), 5, 9)),

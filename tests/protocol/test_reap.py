@@ -6,7 +6,7 @@ import pytest
 from world import LIST, World, done
 
 from flowkit.exceptions import LeaseLost
-from flowkit.protocol.records import Spent
+from flowkit.protocol.spent import Spent
 from flowkit.protocol.worker_store import NOBODY
 
 MOST = 3
@@ -94,7 +94,7 @@ class TestBlame:
         dead(world)
         world.register()
         (claim,) = world.claim()
-        assert (claim.attempt, Spent.parse(claim.spent).failures(claim.attempt)) == (2, 1)
+        assert (claim.attempt, claim.spent.failures(claim.attempt)) == (2, 1)
 
     def test_a_parent_that_does_not_know_says_so(self, world: World) -> None:
         world.running(0)
@@ -109,7 +109,7 @@ class TestBlame:
         for deaths in (1, 2):
             world.register()
             (claim,) = world.claim()
-            assert claim.spent == f"{deaths - 1}/2?!"
+            assert claim.spent == Spent.decode(f"{deaths - 1}/2?!")
             assert dead(world) == [("r1", 0, "D")]
             assert world.records() == {"0": f"Q{deaths + 3},,{deaths}/2?!,,"}
         world.register()
@@ -131,7 +131,7 @@ class TestBlame:
         executing(world, 0)
         world.register()
         (claim,) = world.claim()
-        assert (claim.attempt, claim.spent) == (2, "1")
+        assert (claim.attempt, claim.spent) == (2, Spent(1))
         world.complete(done(0, "F", attempt=2))
         assert world.scheduler.read_records("r1", [0])[0].spent.failures(2) == 1
 
@@ -189,7 +189,7 @@ class TestWhoMayReap:
         world.link.call("ZADD", world.keys.workers(), world.now, "W")
         before = world.dump()
         world.scheduler.term = 7
-        with pytest.raises(LeaseLost, match=r"scheduler s1 does not lead any more \(term 7\)"):
+        with pytest.raises(LeaseLost, match=r"scheduler s1 no longer leads \(term 7\)"):
             world.scheduler.reap("W.0", MOST, b"")
         assert world.dump() == before
 

@@ -29,7 +29,7 @@ class TestLayout:
         with pytest.raises(WrongShards) as caught:
             scheduler(world, "s2", layout).acquire_lease(1000)
         message = str(caught.value)
-        assert f"(namespace {world.namespace!r}) shard {layout}, and its schedulers made it" in (
+        assert f"(namespace {world.namespace!r}) shard {layout}, but its schedulers made it" in (
             message
         )
         assert "shard 1/2 (position/number of shards, counted from 0)" in message
@@ -81,7 +81,7 @@ class TestLayout:
         check_layout(world.link, world.namespace, "1/2")  # nobody has led yet
         scheduler(world, "s1").acquire_lease(1000)
         check_layout(world.link, world.namespace, "1/2")
-        with pytest.raises(WrongShards, match="shard 0/1, and its schedulers made it shard 1/2"):
+        with pytest.raises(WrongShards, match="shard 0/1, but its schedulers made it shard 1/2"):
             check_layout(world.link, world.namespace, "0/1")
 
 
@@ -158,7 +158,7 @@ class TestPassingOn:
         assert first.hand_over_lease(1, 5000, 0) == "s2"
         dump = world.dump()
         assert (dump["leader"], "standby" in dump) == (f"s2,2,{world.now + 5000}", False)
-        with pytest.raises(LeaseLost, match=r"s1 does not lead any more \(term 1\)"):
+        with pytest.raises(LeaseLost, match=r"s1 no longer leads \(term 1\)"):
             first.apply("9-9", [])
         assert second.acquire_lease(1000, 0) == LeaseReply(True, 2)
 

@@ -177,7 +177,7 @@ def test_bad_arguments_are_named(state: RedisStateManager, server_url: str) -> N
     for method in (state.get, state.has, state.delete, state.get_metadata):
         with pytest.raises(TypeError, match="The key of a state must be a string, not 5"):
             method(wrong)
-    with pytest.raises(ValueError, match="'a:b' is no name of a state store: use 1 to 64"):
+    with pytest.raises(ValueError, match="'a:b' is not a valid name of a state store: use 1 to 64"):
         RedisStateManager(server_url, name="a:b")
     with pytest.raises(TypeError, match="default_ttl must be a number"):
         RedisStateManager(server_url, default_ttl=wrong == 5)

@@ -6,7 +6,6 @@ import pytest
 from helpers import EXPIRING
 from world import HOUR_MS, LIST, START, World, done
 
-from flowkit.client.submission import signed
 from flowkit.codec.provenance import Provenance
 from flowkit.core.states import RunState
 from flowkit.exceptions import RunAlreadyOver, RunExists, RunNotFound, RunNotOver
@@ -51,7 +50,7 @@ class TestSubmit:
 
     def test_a_conflict_of_signed_runs_may_be_one_of_keys(self, world: World) -> None:
         first, other = (
-            signed(world.submission(), Provenance([key]), world.namespace)
+            world.submission().signed(Provenance([key]), world.namespace)
             for key in (b"first-signing-key", b"other-signing-key")
         )
         world.client.submit(first)

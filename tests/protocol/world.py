@@ -17,9 +17,10 @@ from flowkit.core.retry import Policy
 from flowkit.protocol.client_store import ClientStore, Submission
 from flowkit.protocol.graphs import digest_of, pack_graph
 from flowkit.protocol.link import Link
+from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.scripts import script
-from flowkit.protocol.worker_store import Claim, Exchange, Outcome, WorkerStore
+from flowkit.protocol.worker_store import Claim, Exchange, WorkerStore
 
 START = 1_000_000
 HOUR_MS = 3_600_000
@@ -147,4 +148,4 @@ def done(task: int, code: str = "S", attempt: int = 1, run: str = "r1", **more: 
     token = f"{task},{attempt},{code}"
     if code in "WD":
         token += f",{more.get('delay', 500)},{LIST},{more.get('level', '5')}"
-    return Outcome(run, token, more.get("payload", b""))
+    return Outcome.decode(run, token, more.get("payload", b""))

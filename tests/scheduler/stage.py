@@ -18,12 +18,14 @@ from flowkit.core.graph import Graph
 from flowkit.core.retry import Policy
 from flowkit.core.states import TaskState
 from flowkit.logging import FlowkitLogger
+from flowkit.logging.event_log import EventLog
 from flowkit.protocol.client_store import ClientStore, Submission
 from flowkit.protocol.graphs import digest_of, pack_graph
 from flowkit.protocol.link import Link
+from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.records import TaskRecord
 from flowkit.protocol.scheduler_store import SchedulerStore
-from flowkit.protocol.worker_store import Claim, Outcome, WorkerStore
+from flowkit.protocol.worker_store import Claim, WorkerStore
 from flowkit.scheduler.queue_repair import QueueRepair
 from flowkit.scheduler.resolver import Resolver
 
@@ -61,6 +63,7 @@ class Stage:
         self.calls = 0
         self.terms = 0
         self.log = FlowkitLogger("flowkit.test", "ERROR")
+        self.listener = EventLog(self.log)
         self.dags: dict[str, CompiledDAG] = {}
 
     def clock(self) -> int:
@@ -83,7 +86,7 @@ class Stage:
     def resolver(self, scheduler: str = "s1", *, window: int = 100) -> Resolver:
         """Return a resolver that has just taken over."""
         store = self.leading(scheduler)
-        found = Resolver(store, self.log, window, monotonic=lambda: 0.0)
+        found = Resolver(store, self.listener, window, monotonic=lambda: 0.0)
         found.recover(store.read_cursor())
         return found
 
@@ -126,7 +129,9 @@ class Stage:
 
     def end(self, claims: Sequence[Claim], letter: str = "S", *, lane: str = LANE) -> None:
         tail = ",1000,default,5" if letter == "W" else ""
-        outcomes = [Outcome(one.run, f"{one.task},{one.attempt},{letter}{tail}") for one in claims]
+        outcomes = [
+            Outcome.decode(one.run, f"{one.task},{one.attempt},{letter}{tail}") for one in claims
+        ]
         self.worker.complete(lane, outcomes, 0, 0, 1, ())
 
     def work(self, letter: str = "S", limit: int = 100) -> list[str]:

@@ -7,6 +7,7 @@ from stage import LANE, Stage, dag_of
 
 from flowkit.core.states import RunState
 from flowkit.protocol.reply_errors import WrongType
+from flowkit.protocol.spent import Flag
 from flowkit.protocol.wrong_keys import wrong_keys
 from flowkit.scheduler.active import Place
 from flowkit.scheduler.janitor import Janitor
@@ -87,9 +88,9 @@ def test_a_lost_worker_s_attempts_are_taken_back(stage: Stage) -> None:
     stage.now += 3_600_000
     reaper.run_once()
     assert stage.states() == {"a": "queued", "b": "queued"}
-    assert stage.records()["a"].spent.lost
+    assert Flag.LOST in stage.records()["a"].spent.flags
     assert stage.records()["a"].attempt == 2
-    assert not stage.records()["b"].spent.lost
+    assert Flag.LOST not in stage.records()["b"].spent.flags
     assert "workers" not in stage.dump()
     assert f"worker:{LANE}:claims" not in stage.dump()
 
@@ -112,7 +113,7 @@ def test_a_new_leader_gives_workers_time_to_renew(stage: Stage) -> None:
     resolver.run_once(1)
     stage.claim()
     clock = 100.0
-    reaper = Reaper(resolver._store, stage.log, monotonic=lambda: clock)
+    reaper = Reaper(resolver._store, stage.listener, monotonic=lambda: clock)
     stage.now += 3_600_000
     before = stage.dump()
     assert reaper.run_once() == GRACE_S
@@ -126,7 +127,7 @@ def test_a_new_leader_gives_workers_time_to_renew(stage: Stage) -> None:
 def _reaper(stage: Stage, store: object) -> Reaper:
     """A reaper whose grace is over."""
     times = iter([0.0])
-    return Reaper(store, stage.log, monotonic=lambda: next(times, GRACE_S))  # type: ignore[arg-type]
+    return Reaper(store, stage.listener, monotonic=lambda: next(times, GRACE_S))  # type: ignore[arg-type]
 
 
 # -- the janitor --------------------------------------------------------------------------------

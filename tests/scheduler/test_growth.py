@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 from helpers import free_port
 
+from flowkit.configuration.shards import Shard, shards_of
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import RedisUnavailable, WrongShards
 from flowkit.protocol.keys import Keys
 from flowkit.protocol.link import Link
 from flowkit.protocol.namespace import drop_namespace
-from flowkit.protocol.shards import Shard, shards_of
 from flowkit.scheduler.growth import check_growth
 
 Layouts = dict[str, str]

@@ -74,7 +74,7 @@ def test_what_was_not_said_is_said_with_its_number_when_it_is_time(
 ) -> None:
     now = 0.0
     store = stage.leading()
-    quarantine = Quarantine(store, stage.log, monotonic=lambda: now)
+    quarantine = Quarantine(store, stage.listener, monotonic=lambda: now)
     for number in range(3):
         quarantine.add(
             f"{number}-0", b"\x1b[31m", b"forged\nline", CorruptData("why\x1b" + "y" * 10_000)
@@ -107,7 +107,7 @@ def test_an_event_that_is_too_large_to_be_read_is_passed_over(
     link = Link(fake_server.url)
     store = SchedulerStore(link, stage.namespace, "s1", now_ms=stage.clock)
     store.term = stage.leading().term
-    resolver = Resolver(store, stage.log, 100, monotonic=lambda: 0.0)
+    resolver = Resolver(store, stage.listener, 100, monotonic=lambda: 0.0)
     resolver.recover("0")
     stage.submit(dag_of("a"), "before")
     events_of(stage, 1, "S", b"before" + b" 0" * 100_000)
@@ -211,7 +211,7 @@ def test_events_that_take_long_are_taken_in_turns(
     """Five hundred graphs of the largest size would keep the lease from being looked at."""
     monkeypatch.setattr(resolver_module, "TURN_S", 5.0)
     store, times = stage.leading(), iter(range(0, 10_000, 2))
-    resolver = Resolver(store, stage.log, 100, monotonic=lambda: float(next(times)))
+    resolver = Resolver(store, stage.listener, 100, monotonic=lambda: float(next(times)))
     resolver.recover("0")
     for number in range(9):
         stage.submit(dag_of("a"), f"r{number}")

@@ -9,7 +9,7 @@ from stage import LANE, Stage, dag_of
 
 from flowkit.core.retry import Policy
 from flowkit.exceptions import RunLost
-from flowkit.protocol.worker_store import Outcome
+from flowkit.protocol.outcomes import Outcome
 from flowkit.scheduler.resolver import Resolver
 
 
@@ -17,7 +17,7 @@ def work(stage: Stage) -> list[str]:
     """End all that can be claimed; the result of a task is its name, that of ``none`` is None."""
     names, claims = stage.dags["r1"].graph.names, stage.claim()
     done = [
-        Outcome(
+        Outcome.decode(
             one.run,
             f"{one.task},{one.attempt},S",
             b"" if names[one.task] == "none" else names[one.task].encode(),

@@ -6,7 +6,7 @@ import pytest
 from stage import Stage, dag_of
 
 from flowkit.exceptions import LeaseLost
-from flowkit.protocol.worker_store import Outcome
+from flowkit.protocol.outcomes import Outcome
 
 
 def test_a_submitted_run_is_begun_and_resolved_to_its_end(stage: Stage) -> None:
@@ -148,7 +148,7 @@ def test_a_deposed_scheduler_writes_nothing(stage: Stage) -> None:
     stage.resolver("s2")
     stage.submit(dag_of("a"))
     before = stage.dump()
-    with pytest.raises(LeaseLost, match="s1 does not lead any more"):
+    with pytest.raises(LeaseLost, match="s1 no longer leads"):
         first.run_once(1)
     assert stage.dump() == before
 
@@ -264,6 +264,6 @@ def test_an_outcome_that_comes_after_the_end_changes_nothing(stage: Stage) -> No
     stage.end([claim])
     resolver.run_once(1)
     before = stage.dump()
-    reply = stage.worker.complete("W.0", [Outcome("r1", "0,1,S")], 0, 0, 1, ())
+    reply = stage.worker.complete("W.0", [Outcome.decode("r1", "0,1,S")], 0, 0, 1, ())
     assert list(reply.stale) == []
     assert stage.dump() == before

@@ -14,6 +14,7 @@ from flowkit.core.run import Run
 from flowkit.core.states import RunState
 from flowkit.logging import FlowkitLogger
 from flowkit.scheduler.active import Active
+from flowkit.scheduler.run_events import RunEvents
 from flowkit.scheduler.run_log import LINES_A_SECOND, RunLog
 
 GRAPH = Graph.build(["load", "save"], [(0, 1)])
@@ -25,12 +26,12 @@ class Stage:
     def __init__(self) -> None:
         self.now = 100.0
         logger = FlowkitLogger("flowkit.test_run_log", "INFO")
-        self.log = RunLog(logger, monotonic=lambda: self.now)
+        self.events = RunEvents(RunLog(logger, monotonic=lambda: self.now))
 
     def run(self, name: str, outcome: RunState = RunState.SUCCEEDED) -> None:
         active = Active.of(name, DAG, Run(GRAPH))
-        self.log.started(active)
-        self.log.over(active, outcome, 0 if outcome is RunState.FAILED else None)
+        self.events.started(active)
+        self.events.over(active, outcome, 0 if outcome is RunState.FAILED else None)
 
 
 def test_a_run_has_a_line_when_it_starts_and_when_it_is_over(
@@ -38,13 +39,13 @@ def test_a_run_has_a_line_when_it_starts_and_when_it_is_over(
 ) -> None:
     Stage().run("r1")
     assert caplog.messages == [
-        "Run started: r1 of DAG nightly (2 tasks)",
-        "Run succeeded: r1 of DAG nightly",
+        "DAG started: nightly (2 tasks)",
+        "DAG completed: nightly (2 tasks)",
     ]
 
 
 def test_a_run_that_waits_for_memory_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
-    Stage().log.lacks_memory("r1", 5.0)
+    Stage().events.lacks_memory("r1", 5.0)
     (line,) = caplog.messages
     assert line.startswith(
         "Run r1 waits: there is not enough memory to read it. The scheduler tries"
@@ -62,7 +63,7 @@ def test_of_many_runs_a_second_some_are_written_and_the_rest_is_counted(
     stage.now += 1
     stage.run("later")
     assert caplog.messages[LINES_A_SECOND] == "180 more lines about runs were left out"
-    assert "Run started: later of DAG nightly (2 tasks)" in caplog.messages
+    assert [record.fields["run_id"] for record in caplog.records[-2:]] == ["later"] * 2  # type: ignore[attr-defined]
 
 
 def test_a_run_that_failed_always_has_its_line(caplog: pytest.LogCaptureFixture) -> None:
@@ -71,13 +72,13 @@ def test_a_run_that_failed_always_has_its_line(caplog: pytest.LogCaptureFixture)
         stage.run(f"r{number}", RunState.FAILED)
     failed = [one for one in caplog.records if one.levelno == logging.ERROR]
     assert len(failed) == 100
-    assert failed[0].getMessage() == "Run failed: r0 of DAG nightly"
+    assert failed[0].getMessage() == "DAG failed: nightly (task load)"
 
 
 def test_of_runs_that_cannot_be_read_some_are_written(caplog: pytest.LogCaptureFixture) -> None:
     """Anybody who may submit a run may submit a million of them."""
     stage = Stage()
     for number in range(100):
-        stage.log.broken(f"r{number}", ValueError("why"))
+        stage.events.broken(f"r{number}", ValueError("why"))
     assert len(caplog.messages) == LINES_A_SECOND
     assert caplog.messages[0] == "Run r0 cannot continue and was ended as failed: why"

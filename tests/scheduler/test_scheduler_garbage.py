@@ -113,13 +113,13 @@ def test_no_event_holds_the_scheduler_up(
         ("F", "good -1", "list of task numbers is not valid"),
         ("F", "good 0 00000001", "list of task numbers is not valid"),
         ("F", "two words 0", "list of task numbers is not valid"),
-        ("F", "a|b 0", "no run can have this id"),
-        ("S", b"\xff 0", "no run can have this id"),
+        ("F", "a|b 0", "not a valid run id"),
+        ("S", b"\xff 0", "not a valid run id"),
         ("submit", "r0 " + "0" * 63, "the digest of a graph is damaged"),
-        ("submit", "r" * 129 + " " + "0" * 64, "no run can have this id"),
-        ("submit", "a|b " + "0" * 64, "no run can have this id"),
-        ("W", "a|b", "no run can have this id"),
-        ("cancel", "a|b", "no run can have this id"),
+        ("submit", "r" * 129 + " " + "0" * 64, "not a valid run id"),
+        ("submit", "a|b " + "0" * 64, "not a valid run id"),
+        ("W", "a|b", "not a valid run id"),
+        ("cancel", "a|b", "not a valid run id"),
         ("cancel", "good now", "text that its kind does not allow"),
         ("S", "good" + " 0" * 20_000, "larger than the"),
     ],
@@ -227,7 +227,7 @@ def test_an_error_that_says_nothing_of_a_run_does_not_end_it(
     begun(stage)
     store = stage.leading("s2")
     monkeypatch.setattr(store, "read_states", refused)
-    resolver = Resolver(store, stage.log, 100)
+    resolver = Resolver(store, stage.listener, 100)
     with pytest.raises(StoreError, match="NOPERM"):
         resolver.recover("0")
     assert stage.outcome("good") == stage.outcome("victim") == "running"

@@ -270,4 +270,4 @@ def test_a_scheduler_with_another_list_hears_why_it_never_leads(systems: Systems
     leader.start()
     leader._thread.join(10)
     assert isinstance(leader.refused, WrongShards)
-    assert "shard 1/3, and its schedulers made it shard 1/2" in str(leader.refused)
+    assert "shard 1/3, but its schedulers made it shard 1/2" in str(leader.refused)

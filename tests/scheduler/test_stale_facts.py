@@ -25,7 +25,7 @@ def test_a_fact_from_before_a_resume_does_not_end_the_run(
         return active_runs()
 
     monkeypatch.setattr(store, "active_runs", late)
-    second = Resolver(store, stage.log, 100, monotonic=lambda: 0.0)
+    second = Resolver(store, stage.listener, 100, monotonic=lambda: 0.0)
     second.recover(store.read_cursor())
     assert stage.outcome() == "cancelled"
     stage.client.resume("r1")

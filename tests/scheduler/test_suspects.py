@@ -5,6 +5,7 @@ from __future__ import annotations
 from stage import LANE, Stage, dag_of
 
 from flowkit.core.retry import Policy
+from flowkit.protocol.spent import Flag, Spent
 from flowkit.protocol.worker_store import Claim
 
 ASYNC_LANE = LANE + "a"
@@ -28,7 +29,7 @@ def claim(stage: Stage, lane: str, ready: str) -> list[Claim]:
 
 def spent(stage: Stage, run: str) -> dict[str, tuple[int, bool]]:
     return {
-        name: (record.spent.deaths, record.spent.suspect)
+        name: (record.spent.deaths, Flag.SUSPECT in record.spent.flags)
         for name, record in stage.records(run).items()
     }
 
@@ -56,10 +57,10 @@ def test_a_child_takes_no_second_suspect_while_it_executes_one(stage: Stage) -> 
     both_lanes(stage)
     die(stage, ["sync,0", "async,0"])
     (first,) = claim(stage, LANE, "default")
-    assert first.spent.endswith("!")
+    assert Flag.SUSPECT in first.spent.flags
     others = claim(stage, ASYNC_LANE, "default~async")
-    assert not any(one.spent.endswith("!") for one in others)
+    assert not any(Flag.SUSPECT in one.spent.flags for one in others)
     stage.end([first])
     stage.end(others, lane=ASYNC_LANE)
     (second,) = claim(stage, ASYNC_LANE, "default~async")
-    assert (second.key, second.spent) == ("async,0", "0/1!")
+    assert (second.key, second.spent) == ("async,0", Spent.decode("0/1!"))

@@ -18,7 +18,10 @@ from flowkit.core.graph import Graph
 from flowkit.daemon.outage import OutageLog
 from flowkit.exceptions import RedisUnavailable
 from flowkit.logging import FlowkitLogger
-from flowkit.protocol.worker_store import Claim, Exchange, Outcome
+from flowkit.logging.event_log import EventLog
+from flowkit.protocol.outcomes import Outcome
+from flowkit.protocol.spent import Spent
+from flowkit.protocol.worker_store import Claim, Exchange
 from flowkit.worker.executor import Executor
 from flowkit.worker.trouble import Trouble
 
@@ -26,7 +29,8 @@ LANE = "W.0"
 
 
 def claim_of(task: int = 0, attempt: int = 1, spent: str = "0", run: str = "r1") -> Claim:
-    return Claim(run, task, attempt, spent, "digest", b"", (run, "1"))
+    decoded = Spent.of_claim(spent)
+    return Claim(run, task, attempt, decoded, "digest", b"", (run, "1"))
 
 
 def dag_of(*tasks: Task, edges: Iterable[tuple[int, int]] = ()) -> CompiledDAG:
@@ -69,6 +73,7 @@ class Counter:
         limit: int,
         share: int,
         lists: Sequence[str],
+        app: str = "",
     ) -> Exchange:
         self.calls.append((call, len(outcomes), limit))
         if self.lost_replies:
@@ -77,7 +82,7 @@ class Counter:
         self.on_complete()
         self.outcomes += outcomes
         for outcome in outcomes:
-            self.held.pop(f"{outcome.run},{outcome.token.partition(',')[0]}", None)
+            self.held.pop(outcome.key, None)
         claims, self.stock = self.stock[:limit], self.stock[limit:]
         self.held.update((claim.key, claim) for claim in claims)
         stale, self.stale = self.stale, []
@@ -87,12 +92,12 @@ class Counter:
         keys = [key.decode() if isinstance(key, bytes) else key for key in keys]
         self.released += keys
         self.unsure.append(unsure)
-        return sum(self.held.pop(key, None) is not None for key in keys)
+        return sum(self.held.pop(key.partition("@")[0], None) is not None for key in keys)
 
     def holdings(self, lane: str) -> list[bytes]:
         return [key.encode() for key in self.held]
 
-    def wait_for_work(self, lists: Sequence[str], seconds: float) -> bool:
+    def wait_for_work(self, lists: Sequence[str], seconds: float, app: str = "") -> bool:
         return bool(self.stock)
 
     def tokens(self) -> list[str]:
@@ -140,12 +145,19 @@ class Shelf:
         self.remembered.append((claim.task, packed))
 
 
-def executor_of(shelf: Shelf, *, max_bytes: int = 10_000, random_unit: float = 0.0) -> Executor:
+def executor_of(
+    shelf: Shelf,
+    *,
+    max_bytes: int = 10_000,
+    random_unit: float = 0.0,
+    functions: Sequence[str] = (),
+) -> Executor:
     return Executor(
         shelf,  # type: ignore[arg-type]
-        FlowkitLogger("flowkit.test", "INFO"),
+        EventLog(FlowkitLogger("flowkit.test", "INFO"), on_worker=True),
         LANE,
         "my_app",
         max_bytes,
+        functions=functions,
         random_unit=lambda: random_unit,
     )

@@ -23,7 +23,8 @@ from flowkit.exceptions import RedisUnavailable, StoreError
 from flowkit.logging import FlowkitLogger
 from flowkit.protocol.client_store import ClientStore
 from flowkit.protocol.link import Link
-from flowkit.protocol.worker_store import Outcome, WorkerStore
+from flowkit.protocol.outcomes import Outcome
+from flowkit.protocol.worker_store import WorkerStore
 from flowkit.worker import sync_lane, trouble
 from flowkit.worker.async_lane import AsyncLane
 from flowkit.worker.children import ChildProcess
@@ -85,7 +86,7 @@ def test_a_sync_lane_outlasts_damaged_keys_and_runs_what_it_claims_then() -> Non
     )
     looks = iter([StoreError("WRONGTYPE of its wake list"), None])
 
-    def wait_for_work(lists: object, seconds: float) -> bool:
+    def wait_for_work(lists: object, seconds: float, app: str = "") -> bool:
         look = next(looks)
         if look is not None:
             raise look
@@ -124,11 +125,11 @@ def test_while_a_task_runs_its_neighbours_outcomes_outlast_damaged_keys() -> Non
         mailbox, store, shelf, executor_of(shelf), ExecutionSlots(0), trouble=lane_trouble
     )
     lane._since = 1.0  # a task has been running for long
-    mailbox.put(Outcome("r1", "0,1,S"))
+    mailbox.put(Outcome.decode("r1", "0,1,S"))
     threading.Thread(target=lane._report, daemon=True).start()
     lane._active.set()
     wait_until("the outcome is sent", lambda: len(store.outcomes) == 1)
-    mailbox.put(Outcome("r1", "1,1,S"))
+    mailbox.put(Outcome.decode("r1", "1,1,S"))
     store.failures = 2
     lane._active.set()
     wait_until("the reporter has lived on", lambda: len(store.outcomes) == 2)
@@ -144,7 +145,7 @@ def test_a_sync_lane_winds_up_through_damaged_keys(monkeypatch: pytest.MonkeyPat
     lane = SyncLane(
         mailbox, store, shelf, executor_of(shelf), ExecutionSlots(0), trouble=trouble_of()
     )
-    mailbox.put(Outcome("r1", "0,1,S"))
+    mailbox.put(Outcome.decode("r1", "0,1,S"))
     lane.drain()
     lane.run()
     assert [outcome.token for outcome in store.outcomes] == ["0,1,S"]
@@ -162,7 +163,7 @@ def test_an_async_lane_waits_for_work_beside_a_damaged_wake_list() -> None:
     )
     looks: list[int] = []
 
-    def wait_for_work(lists: object, seconds: float) -> bool:
+    def wait_for_work(lists: object, seconds: float, app: str = "") -> bool:
         looks.append(1)
         if len(looks) < 3:
             raise StoreError("WRONGTYPE of its wake list")
@@ -211,7 +212,7 @@ def test_a_reply_for_which_memory_does_not_suffice_is_waited_for_too(
         return "read"
 
     assert trouble.Trouble(outages, pytest.fail).outlast(read) == "read"
-    assert "memory does not suffice" in capfd.readouterr().out
+    assert "not enough memory" in capfd.readouterr().out
 
 
 def test_a_lane_that_winds_up_waits_for_damaged_keys_no_longer(outages: OutageLog) -> None:

@@ -12,8 +12,10 @@ from helpers import Hands
 from flowkit.daemon.outage import OutageLog
 from flowkit.exceptions import LeaseLost, RedisUnavailable
 from flowkit.logging import FlowkitLogger
+from flowkit.logging.event_log import EventLog
+from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.records import ErrorInfo
-from flowkit.protocol.worker_store import NOBODY, Outcome, Pulse
+from flowkit.protocol.worker_store import NOBODY, Pulse
 from flowkit.worker.attempt_killer import STUBBORN_S, AttemptKiller
 from flowkit.worker.children import Death
 from flowkit.worker.config import ExitCode
@@ -157,7 +159,7 @@ def test_who_is_ended_gets_its_outcome_first_and_its_neighbours_are_not_blamed(
 ) -> None:
     child = kid_with("r1,0,1", "r1,5,1", "r2,0,1")
     ended = list(child.slots.executing())[slot]
-    death_reporter.end(child, ended, Outcome("r1", "0,1,F"))  # type: ignore[arg-type]
+    death_reporter.end(child, ended, Outcome.decode("r1", "0,1,F"))  # type: ignore[arg-type]
     assert child.killed == 1
     assert death_reporter.ending(child)  # type: ignore[arg-type]
     death_reporter.report_death(death_of(child), blameless=False)
@@ -179,7 +181,7 @@ def test_reports_wait_for_redis_in_their_order(
     """Until they are delivered their lanes count as the worker's, or nobody would know of them."""
     registry.errors = [RedisUnavailable("away")]
     child = kid_with("r1,0,1")
-    death_reporter.end(child, next(child.slots.executing()), Outcome("r1", "0,1,F"))  # type: ignore[arg-type]
+    death_reporter.end(child, next(child.slots.executing()), Outcome.decode("r1", "0,1,F"))  # type: ignore[arg-type]
     death_reporter.report_death(death_of(child), blameless=False)
     assert not death_reporter.deliver()
     assert registry.reports == []
@@ -226,7 +228,7 @@ def clock() -> Hands:
 
 @pytest.fixture
 def attempt_killer(death_reporter: DeathReporter, clock: Hands) -> AttemptKiller:
-    return AttemptKiller(death_reporter, LOG, monotonic=clock)
+    return AttemptKiller(death_reporter, EventLog(LOG), monotonic=clock)
 
 
 def test_an_attempt_past_its_deadline_is_ended_with_its_outcome(

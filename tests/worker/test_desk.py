@@ -10,14 +10,15 @@ from bench import LANE, Counter, claim_of
 
 from flowkit.exceptions import RedisUnavailable
 from flowkit.protocol.decoding import Oversized
+from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.oversize import too_large
 from flowkit.protocol.records import ErrorInfo
-from flowkit.protocol.worker_store import Exchange, Outcome
+from flowkit.protocol.worker_store import Exchange
 from flowkit.worker.mailbox import MAX_BATCH, Mailbox
 
 
 def outcome(task: int) -> Outcome:
-    return Outcome("r1", f"{task},1,S")
+    return Outcome.decode("r1", f"{task},1,S")
 
 
 def desk_of(store: Counter, **more: object) -> Mailbox:
@@ -69,7 +70,7 @@ def test_an_outcome_that_is_too_large_fails_its_task_and_no_other() -> None:
     mailbox = desk_of(store, on_refused=refused.append)
     for number in range(8):
         size = 20_000 if number == 5 else 3_000
-        mailbox.put(Outcome("r1", f"{number},1,S", bytes(size)))
+        mailbox.put(Outcome.decode("r1", f"{number},1,S", bytes(size)))
     assert mailbox.exchange(1) == 1
     mailbox.flush()
     assert store.tokens() == [f"{n},1,{'F' if n == 5 else 'S'}" for n in range(8)]

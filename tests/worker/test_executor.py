@@ -12,9 +12,11 @@ from bench import LANE, Shelf, claim_of, dag_of, executor_of
 from flowkit import Task, current_attempt, task
 from flowkit.codec.packing import pack, unpack
 from flowkit.exceptions import RedisUnavailable, StoreError
+from flowkit.protocol.app_functions import function_id
+from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.records import ErrorInfo
-from flowkit.protocol.worker_store import Claim, Outcome
-from flowkit.worker.executor import PUT_OFF_S, Executor, Prepared
+from flowkit.protocol.worker_store import Claim
+from flowkit.worker.executor import Executor, NotHere, Prepared
 
 
 def attempt(one: Task, *args: object, claim: Claim | None = None, **options: Any) -> Outcome:
@@ -51,7 +53,7 @@ def test_none_is_stored_as_nothing() -> None:
     @task
     def nothing() -> None: ...
 
-    assert attempt(nothing) == Outcome("r1", "0,1,S", b"")
+    assert attempt(nothing) == Outcome.decode("r1", "0,1,S", b"")
 
 
 def test_a_result_is_remembered_for_tasks_downstream() -> None:
@@ -84,7 +86,7 @@ def test_a_predicate_that_says_no_skips() -> None:
     def large(value: int) -> int:
         return value
 
-    assert attempt(large, 3) == Outcome("r1", "0,1,K", b"")
+    assert attempt(large, 3) == Outcome.decode("r1", "0,1,K", b"")
     assert attempt(large, 30).token == "0,1,S"
 
 
@@ -251,13 +253,13 @@ def test_a_result_whose_own_code_breaks_the_packing_is_an_outcome_too() -> None:
 # -- what the worker does not have ----------------------------------------------------------------
 
 
-def unknown(spent: str = "0", number: int = 1) -> Outcome:
+def unknown(*functions: str) -> Outcome | NotHere | Prepared:
     @task(retries=9, queue="q", priority=3)
     def there() -> None: ...
 
     dag = dag_of(there)
     Task.clear_registry()
-    return executor_of(Shelf(dag)).prepare(claim_of(0, number, spent))  # type: ignore[return-value]
+    return executor_of(Shelf(dag), functions=functions).prepare(claim_of(0, 1))
 
 
 @pytest.fixture
@@ -269,16 +271,21 @@ def registry() -> Any:
 
 
 @pytest.mark.usefixtures("registry")
-def test_an_unknown_task_is_put_off_longer_and_longer() -> None:
-    for times, pause in enumerate(PUT_OFF_S):
-        token = f"0,{times + 1},D,{round(pause * 1000)},q,3"
-        assert unknown(f"0*{times}", times + 1).token == token
+def test_a_task_that_the_app_lacks_is_handed_on_by_its_function() -> None:
+    found = unknown()
+    assert isinstance(found, NotHere)
+    assert found.claim.key == claim_of(0, 1).key
+    assert found.function == function_id(f"{__name__}:unknown.<locals>.there")
 
 
 @pytest.mark.usefixtures("registry")
-def test_in_the_end_it_fails_and_names_app_worker_and_task() -> None:
-    outcome = unknown(f"0*{len(PUT_OFF_S)}", 6)
-    assert outcome.token == "0,6,F", "its policy's retries are for another trouble"
+def test_a_task_that_the_app_dropped_after_it_was_loaded_fails() -> None:
+    """Workers of this app are said to have it, so handing it on would have no end."""
+    handed_on = unknown()
+    assert isinstance(handed_on, NotHere)
+    outcome = unknown(handed_on.function)
+    assert isinstance(outcome, Outcome)
+    assert outcome.token == "0,1,F", "its policy's retries are for another trouble"
     info = error_of(outcome)
     assert info.type == "TaskNotFoundError"
     for word in ("'my_app'", LANE, "there'", "--app"):

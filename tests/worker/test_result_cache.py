@@ -10,7 +10,8 @@ from bench import Shelf, claim_of, dag_of, executor_of
 from flowkit import Task, current_attempt, task
 from flowkit.codec.packing import BrokenValue, pack, unpack
 from flowkit.exceptions import RedisUnavailable
-from flowkit.protocol.worker_store import Claim, Outcome
+from flowkit.protocol.outcomes import Outcome
+from flowkit.protocol.worker_store import Claim
 from flowkit.worker.executor import Prepared
 
 
@@ -53,7 +54,7 @@ def test_a_result_is_kept_with_the_outcome_and_reused_by_the_next() -> None:
     first = bench.attempt()
     task_, attempt, letter, entry, ttl = first.token.split(",")
     assert (task_, attempt, letter, ttl) == ("0", "1", "S", "1500")
-    assert bench.attempt(claim_of(run="r2")) == Outcome("r2", "0,1,H", pack(7))
+    assert bench.attempt(claim_of(run="r2")) == Outcome.decode("r2", "0,1,H", pack(7))
     assert len(calls) == 1
     assert bench.shelf.looked_up == [entry, entry]
     assert bench.shelf.remembered == [(0, pack(7))] * 2, "for the tasks downstream"
@@ -63,7 +64,7 @@ def test_none_is_reused_too() -> None:
     one, calls = counted(None)
     bench = Bench(one)
     bench.attempt()
-    assert bench.attempt() == Outcome("r1", "0,1,H", b"")
+    assert bench.attempt() == Outcome.decode("r1", "0,1,H", b"")
     assert len(calls) == 1
 
 

@@ -13,6 +13,7 @@ import pytest
 from flowkit.context import Attempt, attempt_scope, hear_of_waits, waiting_for_run
 from flowkit.exceptions import LeaseLost
 from flowkit.logging import FlowkitLogger
+from flowkit.logging.event_log import EventLog
 from flowkit.protocol.client_store import ClientStore
 from flowkit.protocol.worker_store import WorkerStore
 from flowkit.worker.execution_slots import ExecutionSlots, Mark
@@ -35,7 +36,7 @@ def time() -> list[float]:
 
 @pytest.fixture
 def report(time: list[float]) -> SelfReport:
-    log = FlowkitLogger("flowkit.test", "INFO")
+    log = EventLog(FlowkitLogger("flowkit.test", "INFO"))
     return SelfReport(log, lambda: "W", monotonic=lambda: time[0])
 
 

@@ -46,7 +46,7 @@ class Rig:
 
     def run_until_idle(self) -> None:
         """Run the lane; drain it when there is nothing left to claim."""
-        self.store.wait_for_work = lambda lists, seconds: bool(self.lane.drain())  # type: ignore[method-assign]
+        self.store.wait_for_work = lambda lists, seconds, app="": bool(self.lane.drain())  # type: ignore[method-assign]
         self.lane.run()
 
 

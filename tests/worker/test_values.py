@@ -13,6 +13,7 @@ from flowkit.codec.packing import pack
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.dag_cache import DAGCache
 from flowkit.exceptions import RedisUnavailable, RunLost, StoreError
+from flowkit.protocol.spent import UNSPENT
 from flowkit.protocol.worker_store import Claim
 from flowkit.worker import inputs as module
 from flowkit.worker.inputs import PREFETCH, Inputs
@@ -120,14 +121,14 @@ def test_another_life_of_a_run_id_has_results_of_its_own(diamond: CompiledDAG) -
     inputs = inputs_of(archive)
     inputs.remember(claim_of(0), pack("old"))
     inputs.recorded([claim_of(0).key], [])
-    later = Claim("r1", 1, 1, "0", "digest", b"", ("r1", 2))
+    later = Claim("r1", 1, 1, UNSPENT, "digest", b"", ("r1", 2))
     assert inputs.upstream(later, [0]) == ["new"]
     assert inputs.upstream(claim_of(1), [0]) == ["old"]
 
 
 def test_parameters_are_unpacked_anew_for_each_attempt(diamond: CompiledDAG) -> None:
     inputs = inputs_of(Archive(diamond))
-    claim = Claim("r1", 0, 1, "0", "digest", pack({"names": ["a"]}), ("r1", 1))
+    claim = Claim("r1", 0, 1, UNSPENT, "digest", pack({"names": ["a"]}), ("r1", 1))
     first = inputs.params(claim)
     assert isinstance(first["names"], list)
     first["names"].append("changed")
@@ -136,7 +137,7 @@ def test_parameters_are_unpacked_anew_for_each_attempt(diamond: CompiledDAG) -> 
 
 
 def test_parameters_that_are_no_mapping_are_refused(diamond: CompiledDAG) -> None:
-    claim = Claim("r1", 0, 1, "0", "digest", pack([1]), ("r1", 1))
+    claim = Claim("r1", 0, 1, UNSPENT, "digest", pack([1]), ("r1", 1))
     with pytest.raises(StoreError, match="parameters of run r1"):
         inputs_of(Archive(diamond)).params(claim)
 

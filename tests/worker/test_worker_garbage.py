@@ -23,12 +23,14 @@ from flowkit.core.compiled import CompiledDAG
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import RedisUnavailable
 from flowkit.logging import FlowkitLogger
+from flowkit.logging.event_log import EventLog
 from flowkit.protocol.client_store import ClientStore, Submission
 from flowkit.protocol.graphs import digest_of, pack_graph
 from flowkit.protocol.link import Link
+from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.scheduler_store import SchedulerStore
-from flowkit.protocol.worker_store import Claim, Outcome, WorkerStore, _claims
+from flowkit.protocol.worker_store import Claim, WorkerStore, _claims
 from flowkit.worker.child import Child
 from flowkit.worker.children import ChildProcess
 from flowkit.worker.config import WorkerConfig
@@ -75,7 +77,9 @@ class Bench:
         self.keys = self.client.keys
         self.mailbox = Mailbox(self.store, LANE, ["default"])
         self.inputs = Inputs(self.store, 10_000)
-        executor = Executor(self.inputs, FlowkitLogger("flowkit.test", "ERROR"), LANE, "app", 9999)
+        executor = Executor(
+            self.inputs, EventLog(FlowkitLogger("flowkit.test", "ERROR")), LANE, "app", 9999
+        )
         self.lane = SyncLane(
             self.mailbox,
             self.store,
@@ -193,7 +197,10 @@ def test_no_record_and_no_entry_harms_a_worker(
 
 @pytest.mark.parametrize(
     ("record", "why"),
-    [("0|Q1,,!!,,", "does not say what a task has spent"), ("7|Q1,,0,,", "out of range")],
+    [
+        ("0|Q1,,!!,,", "is not a valid record of what a task has spent"),
+        ("7|Q1,,0,,", "out of range"),
+    ],
 )
 def test_an_attempt_that_makes_no_sense_fails_and_its_lane_lives(
     fake_server: EmbeddedServer, record: str, why: str

@@ -30,8 +30,8 @@ from ...exceptions import (
     TaskTimeout,
     WorkerLost,
 )
+from ...logging import get_logger
 from ...logging.capture import is_capturing
-from ...logging.logger import LogLevel
 from .children import ChildPool, ChildProcess, Died
 from .errors import unpack_error
 from .shipping import load_cargo, not_found
@@ -173,15 +173,7 @@ class Processes:
         deaths = self._deaths[index] = self._deaths.get(index, 0) + 1
         if self._stopped:
             return
-        context.log.logger.event(
-            LogLevel.ERROR,
-            "child_died",
-            f"Process {death.pid} died ({death.how}) while it ran task {task.name}",
-            pid=death.pid,
-            task_name=task.name,
-            run_id=context.run_id,
-            attempt=attempt,
-        )
+        context.events.child_died(index, attempt, death.pid, death.how)
         if task.policy.at_most_once:
             error = WorkerLost(
                 f"Task {task.name!r} of DAG {self._dag_name!r}: its process died while it ran the "
@@ -201,7 +193,7 @@ class Processes:
 
     def _pack_hello(self) -> bytes:
         context, params = self._context, dict(self._context.params)
-        logger = context.log.logger
+        logger = get_logger()
         refs = self._cargo.refs
         log = (logger.level, logger.json_output, is_capturing())
         hello = Hello(context.run_id, params, *log, refs)

@@ -1,5 +1,5 @@
 -- apply: writes what the scheduler decided: queues ready tasks, ends runs, moves the cursor.
--- USES   base border guarded ready fence graph finish
+-- USES   base border spent guarded ready fence graph finish
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 cursor ('' keeps it)
 --        then commands: begin <run> <graph digest>
@@ -27,12 +27,12 @@ local function queue(verb, run, list, level, flags, first, last)
   if not records then return end
   local writes, entries = {'HSET', tasks_key(run)}, {}
   for i = 1, last - first + 1 do
-    local task, record, attempt, spent = ARGV[first + i - 1], records[i], 1, '0' .. flags
+    local task, record, attempt, spent = ARGV[first + i - 1], records[i], 1, UNSPENT .. flags
     if record then
       local state, number = read_record(record)
       attempt = state == 'P' and number
       if attempt then
-        spent = '0/' .. attempt .. flags
+        spent = spent_before(attempt) .. flags
         attempt = attempt + 1
       end
     end

@@ -1,5 +1,5 @@
 -- end_tasks: ends tasks that do not run: pending ones, and with C also queued and waiting ones.
--- USES   base border guarded fence
+-- USES   base border spent guarded fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 run   5 code (one of C, K, U)
 --        6 '1' to tell workers to stop running attempts   7… tasks, at most 1,000
@@ -7,6 +7,7 @@
 -- KEEPS  only a worker ends a running task: its outcome alone counts.
 
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
+local PENDING = 'P0,,' .. UNSPENT .. ',,'
 local run, code = ARGV[4], ARGV[5]
 if field_of(run_key(run), 'state') ~= 'running' or #ARGV < 7 then return {'OK', '', ''} end
 local records = fields_of(unpack(args_from({tasks_key(run)}, 7, #ARGV)))
@@ -14,14 +15,14 @@ local records = fields_of(unpack(args_from({tasks_key(run)}, 7, #ARGV)))
 if not records then return {'OK', table.concat(ARGV, ' ', 7), ''} end
 local writes, over, running = {'HSET', tasks_key(run)}, {}, {}
 for i = 7, #ARGV do
-  local task, record = ARGV[i], records[i - 6] or 'P0,,0,,'
-  local state, attempt, lane, deaths = read_record(record)
+  local task, record = ARGV[i], records[i - 6] or PENDING
+  local state, attempt, lane, spent = read_record(record)
   if state == 'R' then
     running[#running + 1] = task
     if ARGV[6] == '1' then try('SADD', stops_key(lane), run .. ',' .. task .. ',' .. attempt) end
   elseif not state or state == 'P' or (code == 'C' and (state == 'Q' or state == 'W')) then
     writes[#writes + 1] = task
-    writes[#writes + 1] = code .. (attempt or '0') .. ',,' .. (deaths or '0') .. ',,'
+    writes[#writes + 1] = code .. (attempt or '0') .. ',,' .. (spent or UNSPENT) .. ',,'
     over[#over + 1] = task
   elseif state == code then
     over[#over + 1] = task

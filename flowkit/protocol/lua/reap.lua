@@ -1,5 +1,5 @@
 -- reap: takes back the attempts that a dead lane held.
--- USES   base border guarded ready fence dead give_back
+-- USES   base border spent guarded ready fence dead give_back
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 lane   3 reporter: '' for the lane's own parent, else scheduler id
 --        4 term   5 most deaths of a task   6 error of a task that died too often
@@ -31,37 +31,31 @@ for i = 9, #ARGV do executing[ARGV[i]] = true end
 local idle = ARGV[7] == '' and #ARGV == 8
 local lone_suspect = (unknown or idle) and #held == 4
 
--- Counts an attempt as one that spends no retry: it was lost, and the cause is unknown.
-local function uncounted(deaths)
-  local count, base, rest = string.match(deaths, '^(%d*)/?(%d*)(.*)$')
-  return count .. '/' .. one_more(base) .. rest
-end
-
-local function fate(key, deaths, stop)
-  if at_most_once(deaths) and (unknown or executing[key]) then return 'F', deaths, ARGV[8] end
-  if stopped(stop, deaths) then return 'C', deaths end
-  local count, rest = string.match(deaths, '^(%d*)(.*)$')
-  local was_suspect = string.find(rest, '!', 1, true)
-  if (executing[key] and blamed == 1) or key == ARGV[7] or (lone_suspect and was_suspect) then
-    count = one_more(count)
-    return tonumber(count) >= most_deaths and 'F' or 'D', count .. rest, ARGV[6]
-  elseif (executing[key] and ARGV[7] ~= '-') or (unknown and string.find(rest, '?', 1, true)) then
-    return '!', uncounted(deaths) .. (was_suspect and '' or '!')
+local function fate(key, spent, stop)
+  if at_most_once(spent) and (unknown or executing[key]) then return 'F', spent, ARGV[8] end
+  if stopped(stop, spent) then return 'C', spent end
+  local suspect = is_suspect(spent)
+  if (executing[key] and blamed == 1) or key == ARGV[7] or (lone_suspect and suspect) then
+    local left, deaths = with_death(spent)
+    return deaths >= most_deaths and 'F' or 'D', left, ARGV[6]
+  elseif (executing[key] and ARGV[7] ~= '-') or (unknown and was_lost(spent)) then
+    local left = uncounted(spent)
+    return '!', suspect and left or with_suspicion(left)
   elseif unknown then
-    return '?', uncounted(deaths) .. '?'
-  elseif idle and not was_suspect then
-    return 'Q', deaths .. (string.find(rest, '?', 1, true) and '!' or '?')
+    return '?', with_loss(uncounted(spent))
+  elseif idle and not suspect then
+    return 'Q', was_lost(spent) and with_suspicion(spent) or with_loss(spent)
   end
-  return 'Q', deaths
+  return 'Q', spent
 end
 
 local reply = {'OK'}
 for i = 1, #held, 2 do
   local run, task = read_key(held[i])
-  local attempt, deaths, started = running_on(lane, run, task)
+  local attempt, spent, started = running_on(lane, run, task)
   if attempt then
     local meta = fields_of(run_key(run), 'submitted', 'stop') or {}
-    local code, left, error = fate(held[i], deaths, meta[2])
+    local code, left, error = fate(held[i], spent, meta[2])
     if code == 'C' or code == 'F' then
       end_attempt(run, task, code, attempt, lane, left, started, meta[1])
       if error then try('HSET', errors_key(run), task, error) end

@@ -1,5 +1,5 @@
 -- release: gives back attempts that a lane has not started; they keep their attempt number.
--- USES   base border guarded ready dead give_back
+-- USES   base border spent guarded ready dead give_back
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 lane   3 '' if none of them has started, else the error of those that
 --        may have started and are at most once   4… "run,task", or "run,task@id" for the workers
@@ -15,19 +15,19 @@ for i = 4, #ARGV do
   key = key or ARGV[i]
   local run, task = read_key(key)
   local claim = call('HGET', claims_key(lane), key)
-  local attempt, deaths, started = running_on(lane, run, task)
+  local attempt, spent, started = running_on(lane, run, task)
   if claim and attempt then
     local meta = fields_of(run_key(run), 'submitted', 'stop') or {}
-    if at_most_once(deaths) and ARGV[3] ~= '' then
-      end_attempt(run, task, 'F', attempt, lane, deaths, started, meta[1])
+    if at_most_once(spent) and ARGV[3] ~= '' then
+      end_attempt(run, task, 'F', attempt, lane, spent, started, meta[1])
       try('HSET', errors_key(run), task, ARGV[3])
-    elseif stopped(meta[2], deaths) then
+    elseif stopped(meta[2], spent) then
       -- A lane in the record of an at-most-once task says that it may have started.
-      local where = at_most_once(deaths) and '' or lane
-      end_attempt(run, task, 'C', attempt, where, deaths, started, meta[1])
+      local where = at_most_once(spent) and '' or lane
+      end_attempt(run, task, 'C', attempt, where, spent, started, meta[1])
       call('SREM', stops_key(lane), run .. ',' .. task .. ',' .. attempt)
     else
-      queue_again(run, task, attempt, deaths, claim, id)
+      queue_again(run, task, attempt, spent, claim, id)
     end
     released = released + 1
   end

@@ -1,5 +1,5 @@
 -- requeue: rebuilds the queue entries of one run from its records.
--- USES   base border guarded ready fence
+-- USES   base border spent guarded ready fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 run   5 'line' if its tasks wait for its turn, else
 --        'queue'   then task, list, level per task
@@ -17,9 +17,9 @@ end
 
 for i = 6, #ARGV, 3 do
   local task, list, level = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local state, attempt, _, deaths, _, due = read_record(field_of(tasks_key(run), task))
+  local state, attempt, _, spent, _, due = read_record(field_of(tasks_key(run), task))
   if state == 'Q' then
-    if string.find(deaths, '!', 1, true) then level = '!' end
+    if is_suspect(spent) then level = '!' end
     push(list, level, task, attempt)
     written = written + 1
   elseif state == 'W' then

@@ -1,5 +1,5 @@
 -- reset: makes tasks of a resumed run pending again; they keep their attempt number.
--- USES   base border guarded fence dead results
+-- USES   base border spent guarded fence dead results
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 run
 --        5 '1' for the last part, '2' for the last part if lost results are recomputed, else '0'
@@ -36,7 +36,7 @@ if records then
       end
     elseif state and string.find('FUCSK', state) then
       writes[#writes + 1] = ARGV[i]
-      writes[#writes + 1] = 'P' .. attempt .. ',,0,,'
+      writes[#writes + 1] = 'P' .. attempt .. ',,' .. UNSPENT .. ',,'
       gone[#gone + 1] = ARGV[i]
       if state == 'F' then try('ZREM', P .. 'dead', run .. ',' .. ARGV[i]) end
     end

@@ -31,15 +31,6 @@ local function worker_key(worker) return P .. 'worker:' .. worker end
 local function claims_key(lane) return P .. 'worker:' .. lane .. ':claims' end
 local function stops_key(lane) return P .. 'worker:' .. lane .. ':stops' end
 
--- Whether a task stops; `stop` is why its run is stopping, false if it is not. After a failure,
--- tasks with '+' in the third field of their record continue; after a cancel, none does.
-local function stopped(stop, spent)
-  return stop and (stop == 'cancelled' or not string.find(spent, '+', 1, true))
-end
-
--- Whether a task must never start twice: '=' is in the third field of its record.
-local function at_most_once(spent) return string.find(spent, '=', 1, true) ~= nil end
-
 -- Appends ARGV[first..last] to `head`, for commands that take many arguments.
 local function args_from(head, first, last)
   local n = #head

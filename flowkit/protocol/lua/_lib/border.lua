@@ -4,6 +4,7 @@
 
 local WORD = '[!-+%-.-~]*' -- printable except commas and blanks, which separate fields
 local RECORD = '^(%u)(%d+),(' .. WORD .. '),(' .. WORD .. '),(%-?%d*),(%-?%d*)'
+local RUNNING = '^(' .. WORD .. '),(%-?%d*),'
 local MAX_RECORD = 400
 
 local function is_run(run)
@@ -39,11 +40,6 @@ local function read_time(text)
   if text and #text <= 15 and string.find(text, '^%d+$') then return tonumber(text) end
 end
 
--- One more than a count of what a task has spent, as text. A damaged count starts from 0.
-local function one_more(count)
-  return string.format('%d', (#count <= 9 and tonumber(count) or 0) + 1)
-end
-
 -- The fields of a record: state code, attempt, lane, spent, started, ended.
 local function read_record(record)
   if type(record) ~= 'string' or #record > MAX_RECORD then return nil end
@@ -52,6 +48,12 @@ local function read_record(record)
   then
     return state, attempt, lane, spent, started, ended
   end
+end
+
+-- The fields spent and started of a running record, whose fence ends before `at`. Other fields are
+-- of a newer release.
+local function read_running(record, at)
+  if #record <= MAX_RECORD then return string.match(record, RUNNING, at) end
 end
 
 -- The parts of "run,task", the name of a claim.

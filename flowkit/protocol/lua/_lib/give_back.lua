@@ -1,10 +1,10 @@
 -- give_back: ends or requeues an attempt that its lane will not finish.
 
 -- Ends an attempt on behalf of its lane and notifies the scheduler.
-local function end_attempt(run, task, code, attempt, lane, deaths, started, submitted)
+local function end_attempt(run, task, code, attempt, lane, spent, started, submitted)
   local now = now_ms()
   local ended = string.format('%d', now - (read_time(submitted) or now))
-  local record = code .. attempt .. ',' .. lane .. ',' .. deaths .. ',' .. started .. ',' .. ended
+  local record = code .. attempt .. ',' .. lane .. ',' .. spent .. ',' .. started .. ',' .. ended
   call('HSET', tasks_key(run), task, record)
   if code == 'F' then note_dead(run, {task}, now) end
   call('XADD', P .. 'events', '*', code, run .. ' ' .. task)
@@ -12,17 +12,17 @@ end
 
 -- Queues an attempt again, at the head of the ready list that its claim names, or behind it in the
 -- list of a function. If the claim names no list, the scheduler rebuilds the missing entry.
-local function queue_again(run, task, attempt, deaths, claim, id)
+local function queue_again(run, task, attempt, spent, claim, id)
   local _, list, level = read_place(claim)
   if list and id then list = string.gsub(list, '@.*', '') .. '@' .. id end
-  if string.find(deaths, '!', 1, true) then level = '!' end
-  call('HSET', tasks_key(run), task, 'Q' .. attempt .. ',,' .. deaths .. ',,')
+  if is_suspect(spent) then level = '!' end
+  call('HSET', tasks_key(run), task, 'Q' .. attempt .. ',,' .. spent .. ',,')
   if list then push_ready('LPUSH', list, level, {run .. ',' .. task .. ',' .. attempt}) end
 end
 
--- The attempt number, deaths and start of a task that `lane` is running, or nil.
+-- The attempt number, spent and start of a task that `lane` is running, or nil.
 local function running_on(lane, run, task)
-  local state, attempt, holder, deaths, started = read_record(run and field_of(tasks_key(run), task))
-  if state == 'R' and holder == lane then return attempt, deaths, started end
+  local state, attempt, holder, spent, started = read_record(run and field_of(tasks_key(run), task))
+  if state == 'R' and holder == lane then return attempt, spent, started end
   return nil
 end

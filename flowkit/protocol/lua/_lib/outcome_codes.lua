@@ -1,21 +1,22 @@
--- outcome_codes: turns the code of an outcome into the state code and fields of its record.
+-- outcome_codes: reads outcomes, and turns the code of one into the state code of its record.
+-- An outcome is a text, its token: flowkit/protocol/outcomes.py has its grammar.
+
+-- Patterns for: the attempt and the code; the delay, ready list and level of a retry or of a
+-- postponed attempt; the cache entry of a success and its TTL.
+local OUTCOME = '^%d+,(%d+),(%u)'
+local RETRY = '^%d+,%d+,[WD],(%d+),([^,]*),(.)$'
+local CACHE_ENTRY = '^%d+,%d+,S,(%x+),(%d+)$'
 
 -- Returns the state code to record: in a stopping run, only tasks that continue are retried.
-local function settled(code, stop, rest)
-  if code == 'W' and at_most_once(rest) then return 'F' end
-  if code == 'W' or code == 'D' then
-    return stopped(stop, string.match(rest, '^[^,]*')) and 'F' or 'W'
-  end
+local function settled(code, stop, spent)
+  if code == 'W' and at_most_once(spent) then return 'F' end
+  if code == 'W' or code == 'D' then return stopped(stop, spent) and 'F' or 'W' end
   if code == 'H' then return 'S' end
   return code
 end
 
--- Marks a result from the cache, in the first field of the rest of a record.
-local function from_cache(rest) return (string.gsub(rest, ',', '~,', 1)) end
-
--- Counts a postponed attempt in "deaths[/base][*put off][!]", the field of the record that says
--- which attempts of a task do not count as failures.
-local function put_off(rest)
-  local head, count, tail = string.match(rest, '^([%d/]*)%*?(%d*)(.*)$')
-  return head .. '*' .. one_more(count) .. tail
+-- Caches a result for tasks with the same code and arguments, if its token has an entry and a TTL.
+local function keep_cached(token, payload)
+  local digest, ttl = string.match(token, CACHE_ENTRY)
+  if digest then call('SET', cached_key(digest), payload, 'PX', ttl) end
 end

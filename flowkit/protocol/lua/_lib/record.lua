@@ -15,16 +15,11 @@ local function announce(run, ended)
 end
 
 local function wait_for_retry(run, task, attempt, token, now)
-  local delay, list, level = string.match(token, '^%d+,%d+,[WD],(%d+),([^,]*),(.)$')
+  local delay, list, level = string.match(token, RETRY)
   local due = now + delay
   local entry = run .. ',' .. task .. ',' .. string.format('%d', attempt + 1) .. ',' .. list .. ',' .. level
   try('ZADD', P .. 'delayed', string.format('%d', due), entry)
   return due
-end
-
--- Whether a record has "spent,started," at this position.
-local function is_rest(record, at)
-  return #record <= MAX_RECORD and string.find(record, '^' .. WORD .. ',%-?%d*,', at)
 end
 
 -- Outcomes are in ARGV from `first`: token, payload, token, payload …
@@ -42,22 +37,25 @@ local function record_outcomes(lane, run, first, count, stale)
   local errors, ended = {'HSET', errors_key(run)}, {}
   for i = 1, count do
     local token, payload = ARGV[first + 2 * i - 2], ARGV[first + 2 * i - 1]
-    local attempt, asked = string.match(token, '^%d+,(%d+),(%u)')
+    local attempt, asked = string.match(token, OUTCOME)
     local task, record = tasks[i], records[i] or ''
     local fence = attempt .. ',' .. lane .. ','
     local running = 'R' .. fence
     local ours = string.sub(record, 2, 1 + #fence) == fence
     -- A lane that was reaped and returned may hold another attempt of the same task.
     if ours or string.match(record, '^R%d+,([^,]*),') ~= lane then freed[#freed + 1] = run .. ',' .. task end
-    if string.sub(record, 1, #running) == running and is_rest(record, #running + 1) then
-      local when, rest = now, string.sub(record, #running + 1)
-      local code = settled(asked, stop, rest)
+    local spent, started
+    if string.sub(record, 1, #running) == running then
+      spent, started = read_running(record, #running + 1)
+    end
+    if spent then
+      local when, code = now, settled(asked, stop, spent)
       if code == 'W' then when = wait_for_retry(run, task, attempt, token, now) end
       writes[#writes + 1] = task
-      if asked == 'D' then rest = put_off(rest) end
-      if asked == 'H' then rest = from_cache(rest) end
+      if asked == 'D' then spent = with_put_off(spent) end
+      if asked == 'H' then spent = from_cache(spent) end
       if asked == 'S' and string.sub(token, -1) ~= 'S' then keep_cached(token, payload) end
-      writes[#writes + 1] = code .. fence .. rest .. string.format('%d', when - submitted)
+      writes[#writes + 1] = code .. fence .. spent .. ',' .. started .. ',' .. string.format('%d', when - submitted)
       local kept = code == 'S' and results or errors
       if payload ~= '' then
         kept[#kept + 1] = task

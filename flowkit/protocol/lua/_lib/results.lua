@@ -17,9 +17,3 @@ end
 local function count_results(run)
   call('HSET', run_key(run), 'kept', size_of('HLEN', results_key(run)))
 end
-
--- Caches a result for tasks with the same code and arguments, if its token has an entry and a TTL.
-local function keep_cached(token, payload)
-  local digest, ttl = string.match(token, '^%d+,%d+,S,(%x+),(%d+)$')
-  if digest then call('SET', cached_key(digest), payload, 'PX', ttl) end
-end

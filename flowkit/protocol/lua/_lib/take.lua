@@ -22,13 +22,13 @@ local function take_run(claimer, run, entries, reply)
   local started = string.format('%d', claimer.now - meta[3])
   for i, entry in ipairs(entries) do
     local record = records[i] or ''
-    local attempt, deaths = string.match(record, '^Q(%d+),,(' .. WORD .. '),')
-    if attempt == entry.attempt and #record <= MAX_RECORD and not stopped(meta[2], deaths) then
+    local attempt, spent = string.match(record, '^Q(%d+),,(' .. WORD .. '),')
+    if attempt == entry.attempt and #record <= MAX_RECORD and not stopped(meta[2], spent) then
       writes[#writes + 1] = entry.task
-      writes[#writes + 1] = 'R' .. attempt .. ',' .. lane .. ',' .. deaths .. ',' .. started .. ','
+      writes[#writes + 1] = 'R' .. attempt .. ',' .. lane .. ',' .. spent .. ',' .. started .. ','
       claims[#claims + 1] = run .. ',' .. entry.task
       claims[#claims + 1] = attempt .. ',' .. claimer.call_no .. ',' .. entry.list .. ',' .. entry.level
-      taken[#taken + 1] = entry.task .. ',' .. attempt .. ',' .. deaths
+      taken[#taken + 1] = entry.task .. ',' .. attempt .. ',' .. spent
     end
   end
   if #taken == 0 then return 0 end

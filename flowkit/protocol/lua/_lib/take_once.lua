@@ -10,12 +10,12 @@ local function taken_before(lane, call_no, reply)
     local run, task = read_key(held[i])
     local attempt, tag = string.match(held[i + 1], '^(%d+),([^,]*),')
     if run and tag == call_no then
-      local _, _, _, deaths = read_record(field_of(tasks_key(run), task))
+      local _, _, _, spent = read_record(field_of(tasks_key(run), task))
       if not groups[run] then
         groups[run] = {}
         order[#order + 1] = run
       end
-      table.insert(groups[run], task .. ',' .. attempt .. ',' .. (deaths or '0'))
+      table.insert(groups[run], task .. ',' .. attempt .. ',' .. (spent or UNSPENT))
     end
   end
   for _, run in ipairs(order) do

@@ -1,7 +1,8 @@
-"""The options that all commands with Redis share, and how they become settings."""
+"""The options that the daemons share, and the commands with Redis, and how they become settings."""
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,13 +11,14 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from ..basics.display_text import escape_text
+from ..basics.durations import MAX_DELAY_S
 from ..basics.terminal import show_traceback
-from ..daemon.monkey_patches import why_refused
+from ..configuration.redis_url import redact_url
+from ..configuration.shards import Shard
 from ..exceptions import FlowkitError
-from ..protocol.redis_url import redact_url
-from ..protocol.shards import Shard
 from ..settings import Settings, load_settings
 from .exit_codes import code_of
+from .monkey_patches import why_refused
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _SETTINGS = (
@@ -30,6 +32,22 @@ _SETTINGS = (
     "capture_output",
 )
 _LEVELS = ("DEBUG", "INFO", "SUCCESS", "SYSTEM", "WARNING", "ERROR")
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds between 0 and ten years. NaN, which no range excludes, is refused."""
+
+    def __init__(self, *, min_open: bool = False) -> None:
+        super().__init__(min=0, max=MAX_DELAY_S, min_open=min_open)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number, or fail as click does."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
+        return number
 
 
 def redis_options(command: _F) -> _F:
@@ -60,16 +78,16 @@ def daemon_options(command: _F) -> _F:
         "--redis-patched",
         is_flag=True,
         default=None,
-        help="Do not warn about the version of Redis: its distribution has patched it "
+        help="Do not warn about the version of Redis, because its distribution has patched it "
         "[FLOWKIT_REDIS_PATCHED].",
     )(command)
     command = click.option(
-        "--log-json", is_flag=True, default=None, help="Write log lines as JSON."
+        "--log-json", is_flag=True, default=None, help="Write log lines as JSON [FLOWKIT_LOG_JSON]."
     )(command)
     command = click.option(
         "--log-level",
         type=click.Choice(_LEVELS, case_sensitive=False),
-        help="Minimum level to log.",
+        help="Minimum level to log [FLOWKIT_LOG_LEVEL; default: INFO].",
     )(command)
     return redis_options(command)
 

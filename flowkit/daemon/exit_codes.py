@@ -1,10 +1,9 @@
-"""The exit codes of all commands, and which error leads to which code."""
+"""The exit codes of all programs, and which error leads to which code."""
 
 from __future__ import annotations
 
 from enum import IntEnum
 
-from ..core.states import RunState
 from ..exceptions import (
     BadRedisURL,
     DAGError,
@@ -72,11 +71,6 @@ _CODES: tuple[tuple[type[FlowkitError], ExitCode], ...] = (
 def code_of(error: FlowkitError) -> ExitCode:
     """Return the exit code for an error that ends a command."""
     return next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.FAILED)
-
-
-def code_of_state(state: RunState) -> ExitCode:
-    """Return the exit code of a command that waited for a run."""
-    return ExitCode.OK if state is RunState.SUCCEEDED else ExitCode.FAILED
 
 
 def epilog() -> str:

@@ -1,6 +1,6 @@
 """The setting of the signing keys of this process.
 
-A key is text of at least 16 bytes without blanks; several keys, separated by blanks, are a
+A key is text of at least 16 bytes without blanks; several keys, separated by spaces, are a
 rotation. They come from the environment or from a file, but never from a command line, which ``ps``
 shows, or from ``pyproject.toml``, which is committed. No message quotes a key.
 
@@ -33,7 +33,7 @@ def parse_signing_key(raw: object) -> str | None:
         raise ValueError("it is not a string")
     keys = raw.split()
     if not keys or len(keys) > MAX_KEYS:
-        raise ValueError(f"give 1 to {MAX_KEYS} keys, separated by blanks")
+        raise ValueError(f"give 1 to {MAX_KEYS} keys, separated by spaces")
     if min(len(key.encode("utf-8", "surrogateescape")) for key in keys) < MIN_KEY_BYTES:
         raise ValueError(
             f"a key must have at least {MIN_KEY_BYTES} bytes; make one with "

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qs, unquote, urlencode, urlsplit
 
 from ..exceptions import BadRedisURL
-from .keys import NAMESPACE
 
+NAMESPACE = re.compile(r"[A-Za-z0-9_.\-]{1,64}")  # in a URL, the fragment names it
 EXAMPLES = (
     "write it like redis://localhost:6379/0, rediss://user:password@host:6379/0 (TLS), "
     "unix:///run/redis.sock or redis+sentinel://host1:26379,host2:26379/mymaster/0"
@@ -51,7 +51,7 @@ _ESCAPE = "in a password, write @ : / ? # as %40 %3A %2F %3F %23"
 def redact_url(url: str) -> str:
     """Return a URL with ``***`` for its password. Never raises, for any text.
 
-    The text may contain several URLs separated by blanks. If it is not a valid URL, too much is
+    The text may contain several URLs separated by spaces. If it is not a valid URL, too much is
     removed rather than a password shown: without a colon, everything before the last ``@``.
     """
     parts = str(url).split()
@@ -168,7 +168,8 @@ def _option_problem(query: str, known: Sequence[str]) -> str | None:
             )
         if name == "socket_connect_timeout" and not _is_connect_timeout(values[0]):
             return (
-                f"its socket_connect_timeout is no number of seconds up to {_LONGEST_CONNECT_S:g}"
+                "its socket_connect_timeout is not a number of seconds up to "
+                f"{_LONGEST_CONNECT_S:g}"
             )
     return None
 

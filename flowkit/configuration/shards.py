@@ -1,19 +1,16 @@
 """Shards: several namespaces, on one or more servers, that share the runs.
 
-A list of shards is written as URLs separated by blanks. The fragment of a URL names the namespace,
+A list of shards is written as URLs separated by spaces. The fragment of a URL names the namespace,
 as in ``redis://host:6379/0#etl-1``; without a fragment it is that of the settings. A shard is
 identified by its position in the list: run ids are distributed over positions (``rendezvous``), so
-all processes must have the same list in the same order. The key ``layout`` of each shard is used to
-check that. It only grows; see ``acquire_lease.lua``.
+all processes must have the same list in the same order (``protocol/layouts.py`` checks that).
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
+from urllib.parse import parse_qs, unquote, urlsplit
 
-from .decoding import text_of
-from .pages import SHARDS, page
 from .redis_url import (
     is_sentinel_url,
     redact_url,
@@ -23,7 +20,6 @@ from .redis_url import (
 )
 
 ALONE = "0/1"  # the layout of the only shard
-_LAYOUT = re.compile(r"([0-9]{1,6})/([0-9]{1,6})/([0-9]{1,6})")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -48,30 +44,6 @@ class Shard:
         return f"shard {self.layout} ({redact_url(self.url)}, namespace {self.namespace!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """The stored layout of a shard: its position, the number of shards, and their first number."""
-
-    position: int
-    count: int
-    first: int
-
-    @property
-    def place(self) -> str:
-        """The layout without ``first``, as in ``Shard.layout``."""
-        return f"{self.position}/{self.count}"
-
-
-def read_layout(stored: bytes) -> Layout | None:
-    """Decode the key ``layout``; None for an impossible layout."""
-    parts = _LAYOUT.fullmatch(text_of(stored))
-    if parts is None:
-        return None
-    layout = Layout(*map(int, parts.groups()))
-    fits = layout.position < layout.count and 1 <= layout.first <= layout.count
-    return layout if fits else None
-
-
 def list_problem(urls: str) -> str | None:
     """Return what is wrong with a list of URLs, without passwords; None if it is valid."""
     parts = urls.split()
@@ -80,7 +52,7 @@ def list_problem(urls: str) -> str | None:
     for number, part in enumerate(parts, 1):
         problem = url_problem(without_namespace(part)[0])
         if problem:
-            return f"of its {len(parts)} parts between blanks, part {number} is no URL: {problem}"
+            return f"part {number} of {len(parts)}, separated by spaces, is not a URL: {problem}"
     return None
 
 
@@ -107,28 +79,27 @@ def shards_of(urls: str, namespace: str, origin: str = "") -> tuple[Shard, ...]:
     return shards
 
 
-def wrong_shards(url: str, namespace: str, layout: str, said: str) -> str:
-    """Return the message for a shard that is ``layout`` in the list, but ``said`` in Redis."""
-    return (
-        f"the list of Redis URLs makes {redact_url(url)} (namespace {namespace!r}) shard {layout}, "
-        f"and its schedulers made it shard {said} (position/number of shards, counted from 0). "
-        "Clients, workers and schedulers need the same URLs in the same order: give this process "
-        "the list of the others, in FLOWKIT_REDIS_URL, --redis or redis-url. To append a shard, "
-        "stop all schedulers before you start them with the longer list. To undo a wrong list, "
-        f"see {page(SHARDS)}"
-    )
-
-
 def _place(shard: Shard) -> tuple[object, ...]:
     """Return a value that is equal for all URLs of the same namespace of the same Redis."""
-    from redis.connection import parse_url  # takes long to import, and a single URL needs none
+    if not is_sentinel_url(shard.url):
+        return (*server_of(shard.url), shard.namespace)
+    url = split_sentinel_url(shard.url)
+    hosts = frozenset((host.lower(), port) for host, port in url.hosts)
+    return ((hosts, url.service), server_of(url.plain)[1], shard.namespace)
 
-    if is_sentinel_url(shard.url):
-        url = split_sentinel_url(shard.url)
-        hosts = frozenset((host.lower(), port) for host, port in url.hosts)
-        master, plain = (hosts, url.service), url.plain
-    else:
-        master, plain = None, shard.url
-    parts = parse_url(plain)  # type: ignore[no-untyped-call, unused-ignore]
-    host = parts.get("path") or (parts.get("host", "localhost"), parts.get("port", 6379))
-    return (master or host, int(parts.get("db", 0)), shard.namespace)
+
+def server_of(url: str) -> tuple[object, int]:
+    """Return the socket, or the host and port, of a valid URL, and the number of its database.
+
+    It reads them as redis-py does, which takes long to import: an option overrides the path.
+    """
+    parts = urlsplit(url)
+    is_socket = parts.scheme == "unix"
+    option = parse_qs(parts.query).get("db")
+    try:
+        database = int(option[0] if option else (not is_socket and parts.path.strip("/")) or 0)
+    except ValueError:
+        raise ValueError("its option db is not the number of a database") from None
+    if is_socket:
+        return unquote(parts.path), database
+    return (unquote(parts.hostname or "localhost"), parts.port or 6379), database

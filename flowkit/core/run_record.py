@@ -1,0 +1,32 @@
+"""What is recorded of a run as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from .states import RunState
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """The state of a run. ``stop``: the outcome of a stopping run. Times are ms of Redis' clock."""
+
+    run: str
+    dag_name: str
+    digest: str
+    state: RunState
+    total: int
+    submitted_ms: int
+    finished_ms: int | None = None
+    stop: RunState | None = None
+    failed_task: int | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+class RunProgress(NamedTuple):
+    """The fields of a run that change until it is over."""
+
+    state: RunState
+    counts: dict[str, int]
+    total: int

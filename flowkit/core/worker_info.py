@@ -1,0 +1,44 @@
+"""What a live worker says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """A live worker. ``processes``: its children; ``concurrency``: async tasks in each of them.
+
+    ``ready``: children that have loaded the app, None if unknown. ``waiting``: children whose task
+    waits for the end of another run, 0 if unknown.
+
+    ``turns``: whether it claims the attempts that wait for the turn of their run.
+    ``functions``: the id of what its app can run; "" while it is unknown.
+
+    ``damaged``: what is wrong with the description, "" if it is valid. Details that a worker of
+    another release does not report are empty or 0.
+    """
+
+    worker: str
+    host: str = ""
+    pid: int = 0
+    app: str = ""
+    queues: tuple[str, ...] = ()
+    processes: int = 0
+    concurrency: int = 0
+    version: str = ""
+    ready: int | None = None
+    waiting: int = 0
+    turns: bool = False
+    functions: str = ""
+    damaged: str = ""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a child has loaded the app; True if the worker does not report it."""
+        return self.ready is None or self.ready > 0
+
+    @property
+    def all_wait(self) -> bool:
+        """Whether each child executes a task that waits for another run."""
+        return 0 < self.processes <= self.waiting

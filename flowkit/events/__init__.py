@@ -1,0 +1,15 @@
+"""One vocabulary of what happens to runs, tasks, attempts, workers and schedulers.
+
+Each event is a class: its name, its level, its fields, and the message of its line. The in-process
+runner, the workers and the scheduler create the same events, and hand them to a ``Listener``. They
+do not know what listens. Today that is the log (``flowkit.logging.event_log``).
+
+Each program chooses its listener in one place: ``local/environment.py``, ``worker/child.py``,
+``worker/daemon.py`` and ``scheduler/daemon.py``. To add one, hand over a listener there that passes
+each event on to several.
+
+- ``runs.py``: events of runs.
+- ``tasks.py``: events of tasks and their attempts.
+- ``workers.py``: events of workers and their processes.
+- ``schedulers.py``: events of schedulers.
+"""

@@ -1,0 +1,173 @@
+"""The events of a run in this process. Every event has the run id, and every event of a task also
+the attempt, as on workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..basics.shorten import shorten
+from ..core.commands import MarkTasks
+from ..core.states import TaskState
+from ..core.triggers import HOOKS
+from ..definition.task import Task
+from ..events.event import Listener
+from ..events.runs import RunFailed, RunProgressed, RunResumed, RunStarted, RunSucceeded
+from ..events.tasks import (
+    TaskCached,
+    TaskFailed,
+    TaskRetried,
+    TaskReused,
+    TaskSkipped,
+    TaskStarted,
+    TaskSucceeded,
+    TaskUncached,
+)
+from ..events.workers import ChildDied
+from ..logging.output import described, plain
+
+
+class RunEvents:
+    """Creates the events of one run. Methods take task numbers; durations are in seconds."""
+
+    def __init__(
+        self, listener: Listener, run_id: str, dag_name: str, tasks: Sequence[Task]
+    ) -> None:
+        self.listener = listener
+        self.run_id = run_id
+        self._dag_name = dag_name
+        self._tasks = tasks
+        self._tenths = 0
+
+    # -- the run -------------------------------------------------------------------------------
+
+    def begun(self) -> None:
+        """The run begins."""
+        total = len(self._tasks)
+        self.listener.hear(
+            RunStarted(run_id=self.run_id, dag_name=self._dag_name, total_tasks=total)
+        )
+
+    def resumed(self, reused: int) -> None:
+        """The run reuses this many results of an earlier run."""
+        total = len(self._tasks)
+        self.listener.hear(
+            RunResumed(run_id=self.run_id, dag_name=self._dag_name, reused=reused, total=total)
+        )
+
+    def progress(self, done: int) -> None:
+        """Tell the number of finished tasks whenever another tenth of them has finished."""
+        total = len(self._tasks)
+        tenths = 10 * done // total
+        if tenths > self._tenths:
+            self._tenths = tenths
+            self.listener.hear(RunProgressed.of(self._dag_name, done, total, self.run_id))
+
+    def completed(self, duration: float) -> None:
+        """The run has succeeded."""
+        self.listener.hear(
+            RunSucceeded(
+                run_id=self.run_id,
+                dag_name=self._dag_name,
+                total_tasks=len(self._tasks),
+                duration=duration,
+            )
+        )
+
+    def run_failed(self, task: int, error: BaseException, failures: int) -> None:
+        """The run has failed with this task's error. ``failures``: how many tasks have failed."""
+        kind, message = described(error)
+        self.listener.hear(
+            RunFailed(
+                run_id=self.run_id,
+                dag_name=self._dag_name,
+                task_name=self._tasks[task].name,
+                error_type=kind,
+                error_message=message,
+                failed=failures,
+            )
+        )
+
+    # -- its tasks -----------------------------------------------------------------------------
+
+    def reused(self, states: Mapping[int, TaskState]) -> None:
+        """These tasks ended in these states in an earlier run and do not run again."""
+        if self.listener.wants(TaskReused):
+            for task in states:
+                name = self._tasks[task].name
+                self.listener.hear(TaskReused(task_name=name, run_id=self.run_id, attempt=0))
+
+    def started(self, task: int, attempt: int) -> None:
+        """An attempt begins: this thread or coroutine calls its function next."""
+        if self.listener.wants(TaskStarted):
+            name = self._tasks[task].name
+            self.listener.hear(TaskStarted(task_name=name, run_id=self.run_id, attempt=attempt))
+
+    def succeeded(self, task: int, attempt: int, duration: float, *, cached: bool) -> None:
+        """A task has succeeded. ``cached``: with the result of an earlier call."""
+        if not self.listener.wants(TaskCached if cached else TaskSucceeded):
+            return
+        name, run = self._tasks[task].name, self.run_id
+        if cached:
+            self.listener.hear(TaskCached(task_name=name, run_id=run, attempt=attempt))
+        else:
+            self.listener.hear(
+                TaskSucceeded(task_name=name, run_id=run, attempt=attempt, duration=duration)
+            )
+
+    def skipped(self, task: int, attempt: int, reason: str) -> None:
+        """A task is skipped. ``attempt`` 0: its condition was not evaluated."""
+        if self.listener.wants(TaskSkipped):
+            name, run = self._tasks[task].name, self.run_id
+            self.listener.hear(
+                TaskSkipped(task_name=name, run_id=run, attempt=attempt, reason=reason)
+            )
+
+    def marked(self, command: MarkTasks) -> None:
+        """Tasks ended without an attempt. Only skipped tasks are told."""
+        if command.state is TaskState.SKIPPED:
+            for task in command.tasks:
+                if self._tasks[task].policy.trigger not in HOOKS:
+                    self.skipped(task, 0, "by its trigger")
+
+    def failed(self, task: int, attempt: int, error: BaseException) -> None:
+        """A task has failed for good."""
+        self.listener.hear(
+            TaskFailed(
+                task_name=self._tasks[task].name,
+                run_id=self.run_id,
+                attempt=attempt,
+                error_type=type(error).__name__,
+                error_message=shorten(plain(error)),
+            )
+        )
+
+    def retried(self, task: int, failures: int, delay: float, error: BaseException) -> None:
+        """A task has failed ``failures`` times and is retried after ``delay`` seconds."""
+        kind, message = described(error)
+        self.listener.hear(
+            TaskRetried(
+                task_name=self._tasks[task].name,
+                run_id=self.run_id,
+                attempt=failures,
+                max_retries=self._tasks[task].retries,
+                delay=delay,
+                error_type=kind,
+                error_message=message,
+            )
+        )
+
+    def uncached(self, task: int, reason: str) -> None:
+        """The result of a task could not be cached."""
+        name = self._tasks[task].name
+        self.listener.hear(TaskUncached(task_name=name, run_id=self.run_id, reason=reason))
+
+    def child_died(self, task: int, attempt: int, pid: int, how: str) -> None:
+        """A child process died while it executed an attempt. ``how``: what ended it, in words."""
+        name, run = self._tasks[task].name, self.run_id
+        executing = f"task {name!r} of run {run} (attempt {attempt})"
+        self.listener.hear(
+            ChildDied(
+                pid=pid, how=how, executing=executing, task_name=name, run_id=run, attempt=attempt
+            )
+        )

@@ -1,0 +1,106 @@
+"""Outcomes: how attempts ended, as workers report them to the script ``complete``.
+
+The text of an outcome, its token, is ``task,attempt,CODE``. A retry and a postponed attempt add
+``,delay (ms),ready list,level``. A success adds ``,entry,ttl (ms)`` if its result is cached too.
+``lua/_lib/outcome_codes.lua`` reads the same text; ``tests/protocol/test_outcomes.py`` compares the
+two.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .limits import ATTEMPT_DIGITS, MAX_QUEUE, TASK_DIGITS, TIME_DIGITS
+
+
+class OutcomeCode(StrEnum):
+    """The letter of an outcome.
+
+    ``CACHED``: a success whose result came from the cache. ``RETRY``: a failure with a retry.
+    ``PUT_OFF``: the worker did not know the task; another one may, and no retry is spent.
+    """
+
+    SUCCEEDED = "S"
+    CACHED = "H"
+    SKIPPED = "K"
+    FAILED = "F"
+    CANCELLED = "C"
+    RETRY = "W"
+    PUT_OFF = "D"
+
+
+_TIME = f"([0-9]{{1,{TIME_DIGITS}}})"
+_TOKEN = re.compile(
+    rf"([0-9]{{1,{TASK_DIGITS}}}),([0-9]{{1,{ATTEMPT_DIGITS}}}),"
+    rf"(?:([SHKFC])|(S),([0-9a-f]{{1,64}}),{_TIME}"
+    rf"|([WD]),{_TIME},([A-Za-z0-9_.\-]{{1,{MAX_QUEUE}}}(?:~async)?),([!0-9]))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """When and where the next attempt is queued."""
+
+    delay_ms: int
+    ready_list: str
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class CacheEntry:
+    """Where a result is cached, and for how long."""
+
+    name: str
+    ttl_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended. ``payload``: the packed result or error, empty for none.
+
+    ``retry``: of the codes RETRY and PUT_OFF. ``cache``: of a success whose result is cached.
+    """
+
+    run: str
+    task: int
+    attempt: int
+    kind: OutcomeCode
+    payload: bytes = b""
+    retry: Retry | None = None
+    cache: CacheEntry | None = None
+
+    @property
+    def key(self) -> str:
+        """The name of the task in scripts: ``run,task``."""
+        return f"{self.run},{self.task}"
+
+    @property
+    def token(self) -> str:
+        """The text of the outcome."""
+        if self.retry is not None:
+            later = self.retry
+            more = f",{later.delay_ms},{later.ready_list},{later.level}"
+        elif self.cache is not None:
+            more = f",{self.cache.name},{self.cache.ttl_ms}"
+        else:
+            more = ""
+        return f"{self.task},{self.attempt},{self.kind}{more}"
+
+    @classmethod
+    def decode(cls, run: str, token: str, payload: bytes = b"") -> Outcome:
+        """Decode the text of an outcome. Raises ValueError."""
+        match = _TOKEN.fullmatch(token)
+        if match is None:
+            raise ValueError(f"{token!r} is not the outcome of an attempt")
+        task, attempt, bare, kept, entry, ttl, waits, delay, place, level = match.groups()
+        return cls(
+            run,
+            int(task),
+            int(attempt),
+            OutcomeCode(bare or kept or waits),
+            payload,
+            Retry(int(delay), place, level) if waits else None,
+            CacheEntry(entry, int(ttl)) if kept else None,
+        )

@@ -1,0 +1,88 @@
+"""The command runner: carries out the commands of ``core.run`` on active runs, in Redis.
+
+Commands that queue tasks or end runs are collected by the writer. The others are sent at once,
+behind what the writer has collected, so that the order within a run is kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from flowkit.core.commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
+from flowkit.core.states import RunState, TaskState
+from flowkit.protocol.scheduler_store import SchedulerStore
+
+from .active import Active, Place
+from .serving import Serving
+from .writer import Writer
+
+PROGRESS_S = 0.25
+
+
+class CommandRunner:
+    """Carries out commands. Not thread-safe."""
+
+    def __init__(
+        self,
+        store: SchedulerStore,
+        writer: Writer,
+        serving: Serving,
+        on_over: Callable[[Active, RunState, int | None], None],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``on_over`` is called with each run that ends, its outcome and the task that failed."""
+        self._store = store
+        self._writer = writer
+        self._serving = serving
+        self._on_over = on_over
+        self._monotonic = monotonic
+
+    def execute(self, active: Active, commands: Sequence[Command]) -> None:
+        """Carry out commands on a run, and publish its progress from time to time."""
+        for command in commands:
+            match command:
+                case QueueTasks(tasks):
+                    self._queue(active, tasks)
+                case FinishRun(outcome, failed):
+                    self._writer.finish(active.run, outcome, failed, active.counts())
+                    self._on_over(active, outcome, failed)
+                case StopRun(outcome, failed):
+                    self._writer.flush()
+                    self._store.stop_run(active.run, outcome, failed)
+                case MarkTasks(state, tasks):
+                    self._writer.flush()
+                    self._store.end_tasks(active.run, state, tasks, notify=False)
+                case StopTasks(tasks):
+                    self._stop_tasks(active, tasks)
+        now = self._monotonic()
+        if now - active.progress_at >= PROGRESS_S and not active.state.finished:
+            # A run that has just started has no progress to publish.
+            if active.progress_at:
+                self._writer.progress(active.run, active.counts())
+            active.progress_at = now
+
+    def _queue(self, active: Active, tasks: Sequence[int]) -> None:
+        places, policy_of = active.places, active.dag.policy_of
+        if len(places) == 1:
+            self._put(active, places[0], tasks)
+            return
+        by_policy: dict[int, list[int]] = {}
+        for task in tasks:
+            by_policy.setdefault(policy_of[task], []).append(task)
+        for policy, group in by_policy.items():
+            self._put(active, places[policy], group)
+
+    def _put(self, active: Active, place: Place, tasks: Sequence[int]) -> None:
+        verb = self._serving.verb(place.ready, len(active.dag.graph))
+        for ready, some in self._serving.by_list(active, place.ready, tasks):
+            there = place if ready == place.ready else place._replace(ready=ready)
+            self._writer.queue(active.run, there, some, verb)
+
+    def _stop_tasks(self, active: Active, tasks: Sequence[int]) -> None:
+        self._writer.flush()
+        notify = active.state.outcome is RunState.CANCELLED
+        over, _ = self._store.end_tasks(active.run, TaskState.CANCELLED, tasks, notify=notify)
+        facts = [(task, TaskState.CANCELLED) for task in over]
+        self.execute(active, active.state.tasks_over(facts))

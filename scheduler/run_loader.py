@@ -1,0 +1,59 @@
+"""The run loader: reads graphs and the states of tasks, and resets what a resume reruns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flowkit.core.compiled import CompiledDAG
+from flowkit.core.dag_cache import DAGCache
+from flowkit.core.states import TaskState
+from flowkit.protocol.decoding import CorruptData
+from flowkit.protocol.scheduler_store import SchedulerStore
+
+from .resuming import CUT_SHORT, States, divide, held, may_be_held
+
+GRAPH_TASKS_KEPT = 200_000  # tasks in cached graphs, beside those of active runs
+
+
+class RunLoader:
+    """Loads the data of runs."""
+
+    def __init__(self, store: SchedulerStore) -> None:
+        self._store = store
+        self._graphs = DAGCache(most_tasks=GRAPH_TASKS_KEPT)
+
+    def known_graph(self, digest: str) -> CompiledDAG | None:
+        """Return a graph if it is cached; Redis is not read."""
+        return self._graphs.get(digest)
+
+    def graph(self, digest: str) -> CompiledDAG:
+        """Return a graph. Raises CorruptData if it is gone or damaged."""
+        dag = self._graphs.get(digest) or self._store.read_graph(digest)
+        if dag is None:
+            raise CorruptData(f"its graph {digest[:12]} is no longer in Redis")
+        self._graphs.put(digest, dag)
+        return dag
+
+    def states(self, run: str, dag: CompiledDAG, resuming: Sequence[int] | None) -> States:
+        """Return the states of the tasks that are not pending. Raises CorruptData.
+
+        ``resuming``: the tasks that a resume named, None if the run is not being resumed. The tasks
+        that the resume reruns are made pending.
+        """
+        states = self._store.read_states(run, len(dag.graph))
+        return states if resuming is None else self._reset(run, dag, states, resuming)
+
+    def _reset(self, run: str, dag: CompiledDAG, states: States, named: Sequence[int]) -> States:
+        """Reset the tasks that a resume reruns; return the states of the other tasks."""
+        stay = self._held(run, dag, named)
+        succeeded = {task for task, state in states if state is TaskState.SUCCEEDED}
+        lost = self._store.lost_results(run, succeeded)
+        kept, again = divide(dag, states, [*named, *(lost or ())], stay)
+        recount = lost is not None and stay.keys().isdisjoint(lost)
+        self._store.reset(run, again, CUT_SHORT, recount=recount)
+        return kept
+
+    def _held(self, run: str, dag: CompiledDAG, named: Sequence[int]) -> dict[int, TaskState]:
+        wanted = may_be_held(dag, named)
+        batches = self._store.read_records_of({run: wanted}) if wanted else ()
+        return {task: state for _, records in batches for task, state in held(records).items()}

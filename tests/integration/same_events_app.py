@@ -1,0 +1,42 @@
+"""Tasks that end in each way, for the test that compares the events of all ways to run them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from flowkit import current_attempt, task
+
+
+@task
+def succeeds() -> int:
+    return 1
+
+
+@task(retries=1, delay=0)
+def is_retried() -> None:
+    if current_attempt().attempt == 1:
+        raise OSError("again")
+
+
+@task
+def fails() -> None:
+    raise ValueError("no good")
+
+
+@task(when=lambda value: False)
+def is_skipped(value: int) -> None: ...
+
+
+@task(timeout=0.2)
+async def times_out() -> None:
+    await asyncio.sleep(60)
+
+
+@task(cache_ttl=60)
+def is_cached() -> int:
+    return 1
+
+
+@task
+async def waits() -> None:
+    await asyncio.sleep(60)

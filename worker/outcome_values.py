@@ -1,0 +1,49 @@
+"""The outcomes of a lane, made from its claims, the policies of tasks and errors."""
+
+from __future__ import annotations
+
+import traceback
+
+from flowkit.core.retry import Policy
+from flowkit.protocol.keys import ready_list
+from flowkit.protocol.outcomes import Outcome, OutcomeCode, Retry
+from flowkit.protocol.records import ErrorInfo
+from flowkit.protocol.worker_store import Claim
+
+_PACKAGE = __name__.partition(".")[0]
+
+
+def ended(
+    claim: Claim, kind: OutcomeCode, payload: bytes = b"", retry: Retry | None = None
+) -> Outcome:
+    """Return the outcome of the attempt that a lane has claimed."""
+    return Outcome(claim.run, claim.task, claim.attempt, kind, payload, retry)
+
+
+def failure(claim: Claim, retry: Retry | None, payload: bytes = b"") -> Outcome:
+    """Return the outcome of an attempt that failed: a retry, or the end of its task."""
+    kind = OutcomeCode.FAILED if retry is None else OutcomeCode.RETRY
+    return ended(claim, kind, payload, retry)
+
+
+def later_attempt(policy: Policy, pause: float) -> Retry:
+    """Return the next attempt of a task, which is due in ``pause`` seconds."""
+    where = ready_list(policy.queue, is_async=policy.is_async)
+    return Retry(round(pause * 1000), where, str(policy.priority))
+
+
+def error_info(error: BaseException) -> ErrorInfo:
+    """Describe an error. The traceback starts in user code; without user code there is none."""
+    try:
+        frames = error.__traceback__
+        while frames is not None and _is_ours(frames.tb_frame.f_globals.get("__name__", "")):
+            frames = frames.tb_next
+        message = str(error)
+        lines = traceback.format_exception(type(error), error, frames) if frames else []
+    except BaseException:  # the user's __str__ raises
+        message, lines = "(its message cannot be read)", []
+    return ErrorInfo.cut(type(error).__name__, message, "".join(lines))
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] == _PACKAGE
