@@ -1,7 +1,8 @@
 """The settings, read and checked once.
 
 Each setting comes from the first source that has it: a flag of the command, the environment,
-``[tool.flowkit]`` in the user's nearest ``pyproject.toml`` (``project_file``), or the default.
+``[tool.flowkit]`` in the user's nearest ``pyproject.toml`` (``project_file``), or the default. In a
+task on a worker, the settings of the worker stand in for the last three (``own_system``).
 ``Settings.source`` returns the source, and every error names it.
 
 Rules:
@@ -26,6 +27,7 @@ from typing import Any
 from .basics.environment import variables
 from .basics.log_level import LogLevel
 from .basics.suggestions import unknown_name
+from .configuration.own_system import OwnSystem, adopt_system, own_system
 from .configuration.redis_url import EXAMPLES, NAMESPACE, check_redis_url, redact_url
 from .configuration.shards import Shard, list_problem, shards_of
 from .configuration.signing_keys import parse_signing_key, read_signing_key
@@ -136,18 +138,29 @@ def load_settings(
     for name in flags:
         if name not in _OPTIONS:
             raise SettingsError(unknown_name("setting", name, list(_OPTIONS)))
+    own = own_system() if cwd is None and environ is None else None
     environ = variables() if environ is None else environ
-    values, sources = _from_file(cwd)
+    if own is None:
+        values, sources = _from_file(cwd)
+    else:
+        values, sources, environ = dict(own.values), dict(own.sources), own.changed(environ)
     for name, option in _OPTIONS.items():
         if environ.get(option.variable, "").strip():
             values[name], sources[name] = environ[option.variable], f"environment {option.variable}"
         if flags.get(name) is not None:
             values[name], sources[name] = flags[name], f"flag {option.flag}"
     key, source = read_signing_key(environ)
-    settings = Settings(**values, **key, sources=sources | source)
+    settings = Settings(**{**values, **key}, sources=sources | source)
     if flags.get("namespace") is not None:
         _refuse_two_namespaces(settings)
     return settings
+
+
+def adopt_settings(settings: Settings) -> None:
+    """Make these the settings of this process, as ``own_system`` says."""
+    values = {name: getattr(settings, name) for name in (*_OPTIONS, "signing_key")}
+    environ = dict(variables())
+    adopt_system(OwnSystem(values, settings.sources, environ, settings.shards))
 
 
 def _refuse_two_namespaces(settings: Settings) -> None:

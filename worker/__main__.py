@@ -121,6 +121,7 @@ def _config(settings: Settings, shard: Shard, options: dict[str, object]) -> Wor
         log_json=settings.log_json,
         capture_output=settings.capture_output,
         signing_keys=keys_of(settings.signing_key),
+        settings=settings,
     )
 
 

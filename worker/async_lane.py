@@ -207,7 +207,8 @@ class AsyncLane:
         key = f"{claim.key},{claim.attempt}"
         try:
             # Each task has its own context, so there is nothing to reset.
-            enter_attempt(claim.run, prepared.name, claim.attempt, prepared.params)
+            life = claim.life[1]
+            enter_attempt(claim.run, prepared.name, claim.attempt, prepared.params, life)
             if key in self._cancelled:
                 outcome = self._executor.cancelled(claim)
             else:

@@ -47,7 +47,7 @@ from flowkit.protocol.link import Link
 from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import WorkerStore
-from flowkit.settings import MAX_VALUE_BYTES
+from flowkit.settings import MAX_VALUE_BYTES, adopt_settings
 
 from .async_lane import AsyncLane
 from .config import ExitCode, WorkerConfig
@@ -94,6 +94,8 @@ class Child:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         obey_parent_alone()
         withhold_secrets()
+        if self._config.settings is not None:
+            adopt_settings(self._config.settings)
         self._open_log(records=False)  # the app's handlers must write to captured streams
         try:
             load_app(self._config.app)

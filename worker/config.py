@@ -7,6 +7,7 @@ from enum import IntEnum
 
 from flowkit.configuration.shards import ALONE
 from flowkit.core.policy_check import QUEUE
+from flowkit.settings import Settings
 
 BEAT_S = 1.0  # between heartbeats, if the lease allows it
 
@@ -34,7 +35,7 @@ class WorkerConfig:
     the first TERM. ``capture_output``: turn what tasks print and log into lines of this log.
     ``shard_position``: which shard the worker serves, as ``position/count``. ``redis_patched``: do
     not warn about the version of Redis. ``signing_keys``: the keys that sign values, see
-    ``protocol.provenance``.
+    ``protocol.provenance``. ``settings``: those that the code of tasks gets, with all shards.
     """
 
     app: str
@@ -53,6 +54,7 @@ class WorkerConfig:
     shard_position: str = ALONE
     redis_patched: bool = False
     signing_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    settings: Settings | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         _at_least("--processes", self.processes, 1)

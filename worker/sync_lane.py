@@ -171,7 +171,8 @@ class SyncLane:
         began = time.monotonic()
         if policy.timeout is not None:
             self._slots.enter(SLOT, executor.slot_text(prepared), began + policy.timeout)
-        token = enter_attempt(claim.run, prepared.name, claim.attempt, prepared.params)
+        life = claim.life[1]
+        token = enter_attempt(claim.run, prepared.name, claim.attempt, prepared.params, life)
         try:
             result = prepared.task.func(*prepared.args, **prepared.kwargs)
             if prepared.task.is_async:  # it was a plain function when the DAG was submitted

@@ -23,20 +23,19 @@ from ..core.states import RunState
 from ..core.worker_info import WorkerInfo
 from ..definition.dag import DAGDefinition
 from ..definition.importing import refuse_run_while_imported
-from ..exceptions import FlowkitError, RedisUnavailable, RunExists, RunNotFound
-from ..protocol.client_store import Submission
+from ..exceptions import FlowkitError, RedisUnavailable, RunNotFound
 from ..protocol.listings import Listing
 from ..protocol.rendezvous import owner
 from ..settings import Settings, load_settings
 from .checks import check_dag, check_handles, check_many, check_run_state, check_settings
+from .child_runs import child_ids, continue_child
 from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter
 from .no_leader import SchedulerInfo
 from .placement import shard_for
 from .run_handle import RunHandle
 from .run_ids import check_run_id
-from .same_run import is_same_run
 from .shard import ShardConnection, answering_first, gather, reach_one
-from .submission import submissions_of
+from .submission import send, submissions_of
 from .waiting import wait_all
 
 PATIENCE_S = 5.0
@@ -79,7 +78,10 @@ class Client:
     def connect(
         cls, redis: str | None = None, namespace: str | None = None, *, patience: float = PATIENCE_S
     ) -> Client:
-        """Connect with the settings of environment and project, overridden by the arguments."""
+        """Connect with the settings of environment and project, overridden by the arguments.
+
+        In a task, the settings of its worker stand in for those of environment and project.
+        """
         return cls(load_settings(redis_url=redis, namespace=namespace), patience=patience)
 
     def close(self) -> None:
@@ -115,24 +117,14 @@ class Client:
         """Submit a run and return its handle. The run continues even if no program waits for it.
 
         ``run_id``: up to 128 letters, digits and ``_ . : -``; the same id with an equal DAG and
-        equal parameters is the same run. ``ttl``: seconds to keep the run after its end.
+        equal parameters is the same run, and ``existed`` of its handle is true. None for a new id,
+        except in a task on a worker of this system: executed again, it gets the run that it has
+        submitted before. ``ttl``: seconds to keep the run after its end.
 
         Raises DAGError for an invalid DAG or parameters, RunExists, RedisUnavailable.
         """
         check_dag(dag)
-        refuse_run_while_imported(dag.name)
-        compiled = dag.compile_for_run(params)
-        (submission,) = self._submissions(compiled, [(run_id, params)], ttl)
-        shard = shard_for(self.shards, submission.run, chosen=run_id is not None)
-        with shard.store() as store:
-            submission = submission.signed(self.provenance, shard.shard.namespace)
-            try:
-                store.submit(submission, graph_known=submission.digest in shard.graphs)
-            except RunExists:
-                if not is_same_run(store, submission, self.provenance):
-                    raise
-        shard.graphs.add(submission.digest)
-        return self._handle(submission.run, shard, accepted=True, graph=compiled)
+        return self._submit(dag, [params], ttl, run_id)[0]
 
     def submit_many(
         self,
@@ -147,40 +139,46 @@ class Client:
         shard does not answer, the runs that other shards have accepted before continue.
         """
         check_dag(dag)
-        given = check_many(params)
+        return self._submit(dag, check_many(params), ttl)
+
+    def _submit(
+        self,
+        dag: DAGDefinition,
+        given: list[Mapping[str, object] | None],
+        ttl: int | None,
+        run_id: str | None = None,
+    ) -> list[RunHandle]:
         refuse_run_while_imported(dag.name)
         if not given:
             return []
         compiled = dag.compile_for_run(*given)
-        submissions = self._submissions(compiled, [(None, item) for item in given], ttl)
-        homes = [self.shard_of(submission.run) for submission in submissions]
-        parts: dict[ShardConnection, list[Submission]] = {}
-        for submission, shard in zip(submissions, homes, strict=True):
-            parts.setdefault(shard, []).append(submission)
-        for shard, part in parts.items():
-            namespace = shard.shard.namespace
-            with shard.store() as store:
-                store.submit_many([item.signed(self.provenance, namespace) for item in part])
-        return [
-            self._handle(submission.run, shard, accepted=True, graph=compiled)
-            for submission, shard in zip(submissions, homes, strict=True)
-        ]
-
-    def _submissions(
-        self,
-        compiled: CompiledDAG,
-        runs: Iterable[tuple[str | None, Mapping[str, object] | None]],
-        ttl: int | None,
-    ) -> list[Submission]:
         ttl = self.settings.result_ttl if ttl is None else check_run_ttl(ttl)
-        return submissions_of(compiled, runs, ttl=ttl, max_bytes=self.settings.max_result_bytes)
+        children = [None] if run_id is not None else child_ids(self.settings, compiled, given)
+        ids = children if run_id is None else [run_id]
+        most = self.settings.max_result_bytes
+        runs = list(zip(ids, given, strict=True))
+        submissions = submissions_of(compiled, runs, ttl=ttl, max_bytes=most)
+        parts: dict[ShardConnection, list[int]] = {}
+        for at, submission in enumerate(submissions):
+            shard = shard_for(self.shards, submission.run, chosen=ids[at] is not None)
+            parts.setdefault(shard, []).append(at)
+        accepted: dict[int, RunHandle] = {}
+        for shard, places in parts.items():
+            sent = send([submissions[at] for at in places], shard, self.provenance)
+            for at, is_new in zip(places, sent, strict=True):
+                run = submissions[at].run
+                accepted[at] = self._handle(run, shard, existed=not is_new, graph=compiled)
+        for at, handle in accepted.items():
+            if handle.existed and children[at] is not None:
+                continue_child(handle)
+        return [accepted[at] for at in range(len(submissions))]
 
     def _handle(
         self,
         run_id: str,
         shard: ShardConnection,
         *,
-        accepted: bool = False,
+        existed: bool = True,
         graph: CompiledDAG | None = None,
     ) -> RunHandle:
         return RunHandle(
@@ -188,7 +186,8 @@ class Client:
             run_id,
             provenance=self.provenance,
             max_result_bytes=self.settings.max_result_bytes,
-            accepted=accepted,
+            accepted=graph is not None,
+            existed=existed,
             graph=graph,
         )
 

@@ -27,7 +27,7 @@ from ..exceptions import (
     TaskExecutionError,
     WaitTimeout,
 )
-from ..protocol.records import ErrorInfo
+from .run_errors import check_failed, error_of_scheduler, read_task_error
 from .status import RunStatus, read_status
 from .verified_results import read_verified
 
@@ -42,7 +42,12 @@ Progress = Callable[[Mapping[str, int], int], None]
 
 
 class RunHandle:
-    """One run of a DAG, known by its id."""
+    """One run of a DAG, known by its id.
+
+    ``existed``: whether the run was there before the call that returned this handle. It is false
+    only for a run that ``submit`` has started. (If ``submit`` had to repeat its call because the
+    connection broke, it finds the run that it has started itself.)
+    """
 
     def __init__(
         self,
@@ -52,14 +57,17 @@ class RunHandle:
         provenance: Provenance,
         max_result_bytes: int,
         accepted: bool = False,
+        existed: bool = True,
         graph: CompiledDAG | None = None,
     ) -> None:
         """Programs get handles from ``Client.submit`` and ``Client.run``.
 
         ``provenance``, ``max_result_bytes``: those of the client. ``accepted``: Redis has accepted
-        this run; if Redis no longer has it, the run is lost. ``graph``: its compiled DAG, if known.
+        this run; if Redis no longer has it, the run is lost. ``existed``: the run was there before.
+        ``graph``: its compiled DAG, if known.
         """
         self.run_id = run_id
+        self.existed = existed
         self.shard = shard
         self.provenance = provenance
         self.max_result_bytes = max_result_bytes
@@ -245,29 +253,15 @@ class RunHandle:
         Raises FlowkitError for a run that has not failed, RunNotFound.
         """
         record = self.record()
-        if record.state is not RunState.FAILED:
-            raise FlowkitError(
-                f"run {self.run_id!r} has not failed: it is {record.state.value}. Ask for its "
-                "error when wait() has returned RunState.FAILED."
-            )
+        check_failed(record)
         if record.failed_task is None:
-            return TaskExecutionError(
-                record.dag_name,
-                "RunFailed",
-                "the run was ended by the scheduler",
-                run_id=self.run_id,
-            )
+            return error_of_scheduler(record)
         return self._task_error(record.failed_task)
 
-    def _task_error(self, number: int) -> TaskExecutionError:
+    def _task_error(self, task: int) -> TaskExecutionError:
+        name = self.graph().graph.names[task]
         with self.shard.run_store(self.run_id) as store:
-            packed = store.read_errors(self.run_id, [number])[0]
-            attempt = store.read_records(self.run_id, [number])[0].attempt
-        info = ErrorInfo.unpack(packed or b"")
-        name = self.graph().graph.names[number]
-        return TaskExecutionError(
-            name, info.type, info.message, info.traceback, run_id=self.run_id, attempt=attempt
-        )
+            return read_task_error(store, self.run_id, task, name)
 
     def _number(self, task: str) -> int:
         return number_of(task, self.graph().graph.names, f"run {self.run_id!r}")

@@ -223,7 +223,7 @@ class FakeClient:
     def __exit__(self, *error):
         self.calls.append("closed")
 
-    def submit(self, dag, params=None):
+    def submit(self, dag, params=None, run_id=None):
         return self
 
     def wait_results(self, timeout):
