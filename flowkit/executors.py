@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .state.store import StateStore
 
 EXECUTORS = ("thread", "process", "redis")
+STALLED_S = 1.0  # until the log says why a run on workers makes no progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +74,13 @@ def _run_on_workers(
     dag: DAGDefinition, options: RunOptions, stopper: Stopper | None
 ) -> dict[str, Any]:
     from .client.client import Client
+    from .client.stall_notice import stall_warning
 
     with Client.connect(options.redis, options.namespace) as client:
         handle = client.submit(dag, run_id=options.run_id, params=options.params)
         if stopper is not None:
             stopper.attach(handle.cancel)
-        return handle.wait_results(options.timeout)
+        return handle.wait_results(options.timeout, progress=stall_warning(handle, STALLED_S))
 
 
 async def run_and_await(dag: DAGDefinition, options: RunOptions) -> dict[str, Any]:

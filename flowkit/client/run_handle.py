@@ -119,7 +119,7 @@ class RunHandle:
         """Wait until the run has ended and return its final state.
 
         ``timeout``: seconds, None for no limit. ``progress(counts, total)`` is called from time to
-        time with the number of tasks in each state.
+        time with the number of tasks in each state (none before a scheduler has seen the run).
 
         Raises WaitTimeout (the run continues), RunLost if Redis loses the run, RunNotFound, and
         RedisUnavailable if Redis cannot be reached for more than a minute, or when the timeout
@@ -144,7 +144,7 @@ class RunHandle:
                 except RedisUnavailable as error:
                     self._outlast(error, answered, deadline)
                     continue
-                if progress is not None and counts:
+                if progress is not None:
                     progress(counts, total)
                 if state in RUN_OVER:
                     return state

@@ -226,7 +226,7 @@ class FakeClient:
     def submit(self, dag, params=None, run_id=None):
         return self
 
-    def wait_results(self, timeout):
+    def wait_results(self, timeout, progress):
         self.waiting.set()
         if timeout is not None:
             return {"a": timeout}

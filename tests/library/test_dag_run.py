@@ -75,7 +75,7 @@ class FakeClient:
         self.calls.append((dag.name, options))
         return self
 
-    def wait_results(self, timeout):
+    def wait_results(self, timeout, progress):
         self.calls.append(("wait", timeout))
         return {"a": 1}
 
