@@ -32,9 +32,12 @@ from .daemon import WorkerDaemon
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--app",
+    "apps",
     required=True,
+    multiple=True,
     metavar="FILE_OR_MODULE",
-    help="The app that defines the tasks: a file (etl.py) or a module (package.etl).",
+    help="An app that defines tasks: a file (etl.py) or a module (package.etl). Give the option "
+    "once for each app.",
 )
 @click.option(
     "--queues",
@@ -105,7 +108,7 @@ def _run_daemon(settings: Settings, config: WorkerConfig) -> NoReturn:
 def _config(settings: Settings, shard: Shard, options: dict[str, object]) -> WorkerConfig:
     queues = str(options["queues"]).split(",")
     return WorkerConfig(
-        app=str(options["app"]),
+        apps=tuple(dict.fromkeys(_texts(options, "apps"))),
         redis_url=shard.url,
         namespace=shard.namespace,
         shard_position=shard.layout,
@@ -123,6 +126,11 @@ def _config(settings: Settings, shard: Shard, options: dict[str, object]) -> Wor
         signing_keys=keys_of(settings.signing_key),
         settings=settings,
     )
+
+
+def _texts(options: dict[str, object], name: str) -> list[str]:
+    texts = options[name]
+    return [str(text) for text in texts] if isinstance(texts, tuple | list) else []
 
 
 def _number(options: dict[str, object], name: str) -> int:

@@ -97,12 +97,13 @@ class Child:
         if self._config.settings is not None:
             adopt_settings(self._config.settings)
         self._open_log(records=False)  # the app's handlers must write to captured streams
-        try:
-            load_app(self._config.app)
-        except FlowkitError as error:
-            self._refuse_app(str(error))
-        except BaseException as error:  # even a KeyboardInterrupt comes from the app here
-            self._refuse_app(f"{self._config.app} cannot be loaded: it raises {error_text(error)}.")
+        for app in self._config.apps:
+            try:
+                load_app(app)
+            except FlowkitError as error:
+                self._refuse_app(str(error))
+            except BaseException as error:  # even a KeyboardInterrupt comes from the app here
+                self._refuse_app(f"{app} cannot be loaded: it raises {error_text(error)}.")
         if patched := why_refused(f"The app {self._config.app}"):
             self._refuse_app(patched)
         if not has_tasks():

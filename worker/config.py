@@ -30,6 +30,7 @@ class ExitCode(IntEnum):
 class WorkerConfig:
     """Settings of one worker. Times are in seconds, sizes in bytes.
 
+    ``apps``: the files or modules of the tasks, at least one.
     ``concurrency``: async tasks at a time per child. ``max_tasks_per_child``: replace a child after
     this many tasks, 0 for never. ``shutdown_timeout``: how long running tasks may continue after
     the first TERM. ``capture_output``: turn what tasks print and log into lines of this log.
@@ -38,7 +39,7 @@ class WorkerConfig:
     ``protocol.provenance``. ``settings``: those that the code of tasks gets, with all shards.
     """
 
-    app: str
+    apps: tuple[str, ...]
     redis_url: str = field(repr=False)  # it may hold a password
     namespace: str = "flowkit"
     queues: tuple[str, ...] = ("default",)
@@ -72,6 +73,11 @@ class WorkerConfig:
                     f"--queues has {name!r}, which is not a valid queue name: use 1 to 64 letters, "
                     "digits, '_', '.' or '-', and separate names by commas"
                 )
+
+    @property
+    def app(self) -> str:
+        """The apps, as they are shown to users."""
+        return ", ".join(self.apps)
 
     @property
     def lease_ms(self) -> int:

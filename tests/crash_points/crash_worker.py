@@ -256,7 +256,7 @@ class ParentUnit(WorkerDaemon):
         self.process = Process(world, "parent")
         self._enlisted = False
         config = WorkerConfig(
-            "crash_app",
+            ("crash_app",),
             world.url,
             world.namespace,
             processes=1,

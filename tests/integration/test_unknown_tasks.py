@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import fault_app as app
+import other_app
 from helpers import wait_until
 from system import OTHER_APP, System, check_executions, records
 
 from flowkit import DAG
-from flowkit.core.states import TaskState
+from flowkit.core.states import RunState, TaskState
 
 
 def quick_tasks(number: int = 1) -> DAG:
@@ -64,3 +65,16 @@ def test_two_apps_share_a_queue_for_long(system: System) -> None:
             workers = {one.lane.partition(".")[0] for one in records(run).values()}
             assert len(workers) == 1, "only one worker has the function"
     assert knowing.log.count("Task handed on") == 0
+
+
+def test_a_worker_of_two_apps_has_the_tasks_of_both(system: System) -> None:
+    """The last --app won, and nothing said so."""
+    system.scheduler()
+    system.worker("--app", OTHER_APP, "--processes", "1")
+    dags = (quick_tasks(), DAG("other", tasks=[other_app.unrelated]))
+    with system.client() as client:
+        runs = [client.submit(dag) for dag in dags]
+        assert client.wait_all(runs, 30) == [RunState.SUCCEEDED] * 2
+        (worker,) = client.workers()
+        assert OTHER_APP in worker.app
+        assert app.__file__ in worker.app

@@ -249,7 +249,7 @@ def test_a_worker_registers_once_its_keys_are_mended(
     capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     store.link.call("SET", store.keys.workers(), "no set")
-    config = WorkerConfig("app", fake_server.url, namespace)
+    config = WorkerConfig(("app",), fake_server.url, namespace)
     keeper = LeaseKeeper(config, store, outages, allow_eviction=False)
     mender = Link(fake_server.url)
     tries = iter(range(100))

@@ -42,7 +42,7 @@ def test_a_worker_with_another_list_of_shards_is_refused_whenever_it_comes(
     the list may also have been overwritten, and one that starts ends.
     """
     log = OutageLog(FlowkitLogger("flowkit.test", "INFO"), lambda: "")
-    config = WorkerConfig("app", fake_server.url, namespace, shard_position="0/2")
+    config = WorkerConfig(("app",), fake_server.url, namespace, shard_position="0/2")
     keeper = LeaseKeeper(config, store, log, allow_eviction=False)
     keeper.enlist(lambda: False)
     SchedulerStore(store.link, namespace, "s1", layout="0/3").acquire_lease(60_000)
@@ -73,7 +73,7 @@ def test_who_was_declared_dead_ends_its_children_before_it_comes_back(
             self.alive.clear()
             return []
 
-    daemon = WorkerDaemon(WorkerConfig("app", fake_server.url))
+    daemon = WorkerDaemon(WorkerConfig(("app",), fake_server.url))
     monkeypatch.setattr(daemon, "_children", Brood())
     monkeypatch.setattr(daemon, "_enlist", lambda restarted: told.append("started again"))
     daemon._start_over(LeaseLost("declared dead"))

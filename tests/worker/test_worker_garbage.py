@@ -307,7 +307,7 @@ class Deaf:
 
 
 def listening() -> tuple[Child, Deaf]:
-    child = Child(WorkerConfig("app", "redis://127.0.0.1:1/0"), 0, "W", ExecutionSlots(0), -1)
+    child = Child(WorkerConfig(("app",), "redis://127.0.0.1:1/0"), 0, "W", ExecutionSlots(0), -1)
     child._sync = lane = Deaf()  # type: ignore[assignment]
     return child, lane
 
