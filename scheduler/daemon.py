@@ -51,6 +51,7 @@ from .inspector import Inspector
 from .janitor import Janitor
 from .leader import Leader, Leadership
 from .loop import Loop
+from .missing_functions import MissingFunctions
 from .promoter import Promoter
 from .queue_repair import QueueRepair
 from .reaper import Reaper
@@ -221,6 +222,13 @@ class SchedulerDaemon:
                 self._serving,
                 Promoter(self._store, lambda: self._resolver.retries_seen, self._serving),
                 Reaper(self._store, self._listener),
+                MissingFunctions(
+                    self._store,
+                    self._resolver.active,
+                    self._serving,
+                    self._listener,
+                    self._config.function_timeout,
+                ),
                 Janitor(self._store, self._log, self._config.sweep, self._queue_repair.sweep),
                 Inspector(self._store.link, self._log, allow_eviction=self._allow_eviction),
             ],
