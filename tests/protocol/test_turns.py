@@ -33,7 +33,7 @@ def test_a_backlog_holds_the_attempts_and_gives_the_run_one_turn(world: World) -
     assert found[f"ready:{LIST}:5:r1"] == ["0,1", "1,1", "2,1"]
     assert found[f"ready:{LIST}:5+"] == ["r1"]
     assert f"ready:{LIST}:5" not in found
-    assert found["levels"] == {LIST: "5"}
+    assert found["levels"] == {LIST: "5", f"{LIST}+": "1"}
     assert found[f"wake:{LIST}"] == ["1", "1", "1"]
 
 
