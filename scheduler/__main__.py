@@ -77,7 +77,7 @@ def _run_daemon(settings: Settings, shard: Shard, balance: ShardBalance | None) 
         namespace=shard.namespace,
         log_level=settings.log_level,
         log_json=settings.log_json,
-        layout=shard.layout,
+        shard_position=shard.shard_position,
         redis_patched=settings.redis_patched,
         function_timeout=settings.function_timeout,
     )

@@ -65,13 +65,13 @@ RESTART_S, LONGEST_RESTART_S = 1.0, 5.0
 REPEAT_S, MOST_MESSAGES = 30.0, 20  # of errors that are logged
 
 
-def new_scheduler_id(layout: str = ALONE) -> str:
+def new_scheduler_id(shard_position: str = ALONE) -> str:
     """Return a unique id for this start: the host's name for the logs, random letters, and with
     several shards the position of this one.
     """
     host = "".join(char for char in socket.gethostname() if char.isalnum() or char == "-")[:40]
     name = f"{host}-" + "".join(random.SystemRandom().choices(string.ascii_lowercase, k=8))
-    return name if layout == ALONE else f"{name}-{layout.partition('/')[0]}"
+    return name if shard_position == ALONE else f"{name}-{shard_position.partition('/')[0]}"
 
 
 def _on_new_server() -> NoReturn:
@@ -98,7 +98,7 @@ class SchedulerDaemon:
         self._allow_eviction = allow_eviction
         self._log = FlowkitLogger("flowkit", config.log_level, config.log_json)
         self._listener: Listener = RunLog(self._log)
-        self._id = new_scheduler_id(config.layout)
+        self._id = new_scheduler_id(config.shard_position)
         self._stopping = threading.Event()
         self._outages = OutageLog(self._log, lambda: self._id, role="scheduler")
         self._holder = ""
@@ -136,8 +136,8 @@ class SchedulerDaemon:
             stopped=self._stopping,
             **options,
         )
-        layout = self._config.layout
-        return SchedulerStore(link, self._config.namespace, self._id, layout=layout)
+        shard_position = self._config.shard_position
+        return SchedulerStore(link, self._config.namespace, self._id, shard_position=shard_position)
 
     def run(self) -> int:
         """Work until a signal stops it. Raises UnfitRedis, WrongShards, NotPermitted."""

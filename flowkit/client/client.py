@@ -256,8 +256,8 @@ class Client:
 
     def scheduler(self) -> SchedulerInfo:
         """Return whether a scheduler leads each shard, and why not where none does."""
-        reasons = {shard.shard.layout: shard.why_leaderless() for shard in self.shards}
-        return SchedulerInfo({layout: reason for layout, reason in reasons.items() if reason})
+        reasons = {shard.shard.shard_position: shard.why_leaderless() for shard in self.shards}
+        return SchedulerInfo({shard: reason for shard, reason in reasons.items() if reason})
 
     # -- dead letters ---------------------------------------------------------------------------
 

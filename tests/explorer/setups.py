@@ -12,7 +12,7 @@ from flowkit.core.retry import Policy
 from flowkit.core.triggers import Trigger
 
 from .memory import Plan
-from .system import FAULTS, Setup
+from .state import FAULTS, Setup
 
 KINDS = FAULTS
 EDGES = {

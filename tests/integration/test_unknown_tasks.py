@@ -5,7 +5,7 @@ from __future__ import annotations
 import fault_app as app
 import pytest
 from helpers import wait_until
-from system import OTHER_APP, System, check_executions, records
+from real_system import OTHER_APP, System, check_executions, records
 
 from flowkit import DAG, TaskExecutionError
 from flowkit.core.states import TaskState

@@ -45,7 +45,7 @@ def test_pytest_starts_without_importing_flowkit(pytester: pytest.Pytester) -> N
         """
         import sys
 
-        def test_nothing_of_it_is_there(request):
+        def test_none_of_it_is_present(request):
             assert request.config.pluginmanager.has_plugin("flowkit")
             assert "pytest_flowkit" in sys.modules
             heavy = {"flowkit", "redis", "fakeredis", "msgpack"}
@@ -193,7 +193,7 @@ def test_daemons_that_cannot_work(flowkit_system, tmp_path):
     with pytest.raises(FlowkitError, match="the disk is gone"):
         system.run("good")
 
-def test_an_app_that_is_not_there(flowkit_system):
+def test_a_missing_app(flowkit_system):
     with pytest.raises(AppError, match="absent.py"):
         flowkit_system("absent.py")
 

@@ -86,7 +86,7 @@ def heard() -> Iterator[list[bool]]:
     hear_of_waits(lambda begins: None)
 
 
-def test_only_a_wait_inside_of_a_task_is_told(heard: list[bool]) -> None:
+def test_only_a_wait_inside_a_task_is_reported(heard: list[bool]) -> None:
     with waiting_for_run():
         pass
     assert heard == []
@@ -95,8 +95,8 @@ def test_only_a_wait_inside_of_a_task_is_told(heard: list[bool]) -> None:
     assert heard == [True, False]
 
 
-def test_what_holds_no_lane_does_not_count() -> None:
-    """A thread that a task has started: the task itself goes on."""
+def test_waits_without_a_lane_do_not_count() -> None:
+    """A thread that a task has started: the task itself continues."""
     slots = ExecutionSlots(1)
     thread = threading.Thread(target=note_wait, args=(slots,), kwargs={"begins": True})
     thread.start()
@@ -119,27 +119,29 @@ def test_what_holds_no_lane_does_not_count() -> None:
 # -- telling it ------------------------------------------------------------------------------------
 
 
-def test_the_counts_are_part_of_the_description(keeper: LeaseKeeper, store: WorkerStore) -> None:
+def test_the_counts_are_part_of_the_description(
+    lease_keeper: LeaseKeeper, store: WorkerStore
+) -> None:
     def told() -> tuple[bool, bool]:
         (one,) = ClientStore(store.link, store.keys.namespace).alive_workers()
         return one.is_ready, one.all_wait
 
-    keeper.enlist(lambda: False)
+    lease_keeper.enlist(lambda: False)
     assert told() == (False, False)
-    keeper.counts = ChildCounts(ready=1, waiting=1)
-    keeper.beat(["W.0"])
+    lease_keeper.counts = ChildCounts(ready=1, waiting=1)
+    lease_keeper.beat(["W.0"])
     assert told() == (True, False)
-    keeper.counts = ChildCounts(ready=2, waiting=2)
-    keeper.beat(["W.0"])
+    lease_keeper.counts = ChildCounts(ready=2, waiting=2)
+    lease_keeper.beat(["W.0"])
     assert told() == (True, True)
 
 
-def test_to_tell_them_does_not_bring_a_dead_worker_back(
-    keeper: LeaseKeeper, store: WorkerStore
+def test_reporting_counts_does_not_revive_a_dead_worker(
+    lease_keeper: LeaseKeeper, store: WorkerStore
 ) -> None:
-    keeper.enlist(lambda: False)
-    store.retire(keeper.worker, [])
-    keeper.counts = ChildCounts(ready=1)
+    lease_keeper.enlist(lambda: False)
+    store.retire(lease_keeper.worker, [])
+    lease_keeper.counts = ChildCounts(ready=1)
     with pytest.raises(LeaseLost):
-        keeper.beat([])
+        lease_keeper.beat([])
     assert list(ClientStore(store.link, store.keys.namespace).alive_workers()) == []

@@ -21,21 +21,21 @@ def kept(cache: DAGCache, digests: str) -> str:
     return "".join(one for one in digests if cache.get(one) is not None)
 
 
-def test_what_was_put_there_is_there() -> None:
+def test_a_stored_dag_is_returned() -> None:
     cache, one = DAGCache(), dag(1)
     assert cache.get("a") is None
     cache.put("a", one)
     assert cache.get("a") is one
 
 
-def test_the_first_ones_go_when_there_are_too_many() -> None:
+def test_the_oldest_dags_are_dropped_when_there_are_too_many() -> None:
     cache = DAGCache(most_dags=2)
     for digest in "abc":
         cache.put(digest, dag(1))
     assert kept(cache, "abc") == "bc"
 
 
-def test_the_first_ones_go_when_they_have_too_many_tasks() -> None:
+def test_the_oldest_dags_are_dropped_when_they_have_too_many_tasks() -> None:
     """Sixty-four DAGs of a million tasks each would fill a machine."""
     cache = DAGCache(most_tasks=10)
     for digest in "abc":
@@ -43,7 +43,7 @@ def test_the_first_ones_go_when_they_have_too_many_tasks() -> None:
     assert kept(cache, "abc") == "bc"
 
 
-def test_the_first_ones_go_when_they_have_large_fixed_arguments() -> None:
+def test_the_oldest_dags_are_dropped_when_fixed_arguments_are_large() -> None:
     """A DAG of one task may have 256 MiB of them."""
     cache = DAGCache(most_tasks=10)
     for digest in "abc":
@@ -51,7 +51,7 @@ def test_the_first_ones_go_when_they_have_large_fixed_arguments() -> None:
     assert kept(cache, "abc") == "bc"
 
 
-def test_one_that_is_too_large_by_itself_stays_until_the_next() -> None:
+def test_an_oversized_dag_stays_until_the_next_one() -> None:
     cache = DAGCache(most_tasks=10)
     cache.put("a", dag(2))
     cache.put("b", dag(11))
@@ -60,7 +60,7 @@ def test_one_that_is_too_large_by_itself_stays_until_the_next() -> None:
     assert kept(cache, "abc") == "c"
 
 
-def test_the_same_one_put_there_again_counts_once() -> None:
+def test_a_dag_stored_twice_counts_once() -> None:
     cache = DAGCache(most_tasks=10)
     for _ in range(4):
         cache.put("a", dag(4))
@@ -68,14 +68,14 @@ def test_the_same_one_put_there_again_counts_once() -> None:
     assert kept(cache, "ab") == "ab"
 
 
-def test_the_same_one_put_there_again_is_the_last_one() -> None:
+def test_a_dag_stored_again_becomes_the_newest() -> None:
     cache = DAGCache(most_dags=2)
     for digest in "abac":
         cache.put(digest, dag(1))
     assert kept(cache, "abc") == "ac"
 
 
-def test_what_somebody_uses_is_not_read_anew_for_each_who_asks() -> None:
+def test_a_dag_in_use_is_not_read_again() -> None:
     """Two large DAGs that pushed each other off were in memory once for each of their runs."""
     cache, used = DAGCache(most_tasks=10), dag(8)
     cache.put("a", used)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from damaged_namespace import WRONG_DEAD, WRONG_IDS, DamagedNamespace, damaged_namespace
+from corrupt_namespace import WRONG_DEAD, WRONG_IDS, CorruptNamespace, corrupt_namespace
 
 from flowkit import Client
 from flowkit.client.dead_letters import _TaskNames
@@ -14,13 +14,20 @@ from flowkit.exceptions import FlowkitError, RunDamaged, RunLost
 
 
 @pytest.fixture(scope="module")
-def planted(server_url: str) -> Iterator[DamagedNamespace]:
-    with damaged_namespace(server_url) as planted:
+def planted(server_url: str) -> Iterator[CorruptNamespace]:
+    with corrupt_namespace(server_url) as planted:
+        yield planted
+
+
+@pytest.fixture(scope="module")
+def altered(server_url: str) -> Iterator[CorruptNamespace]:
+    """Another one, of which tests replace single keys: no test may rely on what it leaves."""
+    with corrupt_namespace(server_url) as planted:
         yield planted
 
 
 @pytest.fixture
-def client(planted: DamagedNamespace) -> Iterator[Client]:
+def client(planted: CorruptNamespace) -> Iterator[Client]:
     with Client.connect(planted.url, planted.namespace) as client:
         yield client
 
@@ -28,8 +35,8 @@ def client(planted: DamagedNamespace) -> Iterator[Client]:
 # -- lists -------------------------------------------------------------------------------------
 
 
-def test_runs_that_can_be_read_are_listed_and_the_others_are_told_of(
-    client: Client, planted: DamagedNamespace
+def test_readable_runs_are_listed_and_damaged_ones_reported(
+    client: Client, planted: CorruptNamespace
 ) -> None:
     runs = client.runs(1000)
     assert {run.run for run in runs} == {"failed", "huge", "large-error", *planted.unreadable}
@@ -40,7 +47,7 @@ def test_runs_that_can_be_read_are_listed_and_the_others_are_told_of(
     assert all(0 < len(problem) < 200 for problem in told.values())
 
 
-def test_damaged_runs_take_no_place_from_others(client: Client) -> None:
+def test_damaged_runs_do_not_use_up_the_limit(client: Client) -> None:
     """Some fifty damaged runs are newer than the newest that can be read."""
     assert [run.run for run in client.runs(1)] == ["huge"]
     assert len(client.runs(1).damaged) == 1
@@ -66,7 +73,7 @@ def test_a_list_of_runs_reads_no_parameters(client: Client) -> None:
     assert "params" not in fields
 
 
-def test_what_is_too_long_is_never_transferred(client: Client, planted: DamagedNamespace) -> None:
+def test_overlong_values_are_never_transferred(client: Client, planted: CorruptNamespace) -> None:
     """A name of 1 MB, an error of 5 MB; and ``ls`` read parameters of 20 MB."""
     commands = sent_by(client, lambda: (client.runs(1000), client.dead_letters(limit=1000)))
     asked, read = (
@@ -80,7 +87,7 @@ def test_what_is_too_long_is_never_transferred(client: Client, planted: DamagedN
     assert (planted.keys.errors("failed"), 1) in read
 
 
-def test_failures_that_can_be_read_are_listed(client: Client, planted: DamagedNamespace) -> None:
+def test_readable_failures_are_listed(client: Client, planted: CorruptNamespace) -> None:
     letters = client.dead_letters(limit=1000)
     assert [(one.run_id, one.task) for one in letters] == [
         ("large-error", "breaks"),
@@ -94,8 +101,8 @@ def test_failures_that_can_be_read_are_listed(client: Client, planted: DamagedNa
     assert len(names) >= len(WRONG_DEAD) + len(records) - 2
 
 
-def test_the_names_of_a_listing_cost_a_bounded_amount_whatever_it_lists(
-    client: Client, planted: DamagedNamespace, monkeypatch: pytest.MonkeyPatch
+def test_the_names_of_a_listing_have_a_bounded_cost(
+    client: Client, planted: CorruptNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each of many letters may name another graph of two million tasks, and reading one takes 6 s.
 
@@ -117,7 +124,7 @@ def test_the_names_of_a_listing_cost_a_bounded_amount_whatever_it_lists(
         assert reads == []
 
 
-def test_a_list_that_others_made_longer_is_read_up_to_its_bound(
+def test_an_overlong_list_is_read_up_to_its_bound(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flowkit.protocol.list_reads.DEAD_PART", 2)
@@ -127,7 +134,7 @@ def test_a_list_that_others_made_longer_is_read_up_to_its_bound(
     assert [len(part) + len(part.damaged) for part in parts] == [2, 2]
 
 
-def test_workers_that_live_are_listed_with_what_is_wrong(client: Client) -> None:
+def test_live_workers_are_listed_with_their_faults(client: Client) -> None:
     workers = client.workers()
     known = {one.worker: one for one in workers}
     honest = known.pop("honest")
@@ -138,7 +145,7 @@ def test_workers_that_live_are_listed_with_what_is_wrong(client: Client) -> None
 
 
 def test_a_client_tells_whether_a_scheduler_leads(server_url: str) -> None:
-    with damaged_namespace(server_url) as planted:
+    with corrupt_namespace(server_url) as planted:
         planted.server.delete(planted.keys.leader())
         with Client.connect(planted.url, planted.namespace) as client:
             assert dict(client.scheduler().missing) == {"0/1": "No scheduler is running"}
@@ -147,41 +154,40 @@ def test_a_client_tells_whether_a_scheduler_leads(server_url: str) -> None:
             assert client.scheduler().leads
 
 
-def test_no_garbage_is_a_leader(client: Client) -> None:
+def test_garbage_is_not_a_leader(client: Client) -> None:
     with client.shards[0].store() as store, pytest.raises(UnhealthyError):
         check_scheduler(store)
 
 
 @pytest.mark.parametrize("lease", ["", "x", "s,1,", "s,1,soon", "s,1," + "9" * 5000])
-def test_nor_is_a_lease_that_cannot_be_read(server_url: str, lease: str) -> None:
-    with damaged_namespace(server_url) as planted:
-        planted.server.set(planted.keys.leader(), lease)
-        with (
-            Client.connect(planted.url, planted.namespace) as client,
-            client.shards[0].store() as store,
-            pytest.raises(UnhealthyError),
-        ):
-            check_scheduler(store)
+def test_an_unreadable_lease_is_not_a_leader(altered: CorruptNamespace, lease: str) -> None:
+    altered.server.delete(altered.keys.leader())
+    altered.server.set(altered.keys.leader(), lease)
+    with (
+        Client.connect(altered.url, altered.namespace) as client,
+        client.shards[0].store() as store,
+        pytest.raises(UnhealthyError),
+    ):
+        check_scheduler(store)
 
 
 @pytest.mark.parametrize("key", ["runs", "dead", "workers"])
-def test_a_list_that_is_none_is_named(server_url: str, key: str) -> None:
-    with damaged_namespace(server_url) as planted:
-        name = getattr(planted.keys, key)()
-        planted.server.delete(name)
-        planted.server.rpush(name, "x")
-        with Client.connect(planted.url, planted.namespace) as client:
-            if key == "workers":
-                assert [worker.name for worker in client.workers().damaged] == [name]
-                return
-            with pytest.raises(FlowkitError, match=f"the list '{name}' in Redis is damaged"):
-                client.runs() if key == "runs" else client.dead_letters()
+def test_a_list_of_another_type_is_named(altered: CorruptNamespace, key: str) -> None:
+    name = getattr(altered.keys, key)()
+    altered.server.delete(name)
+    altered.server.rpush(name, "x")
+    with Client.connect(altered.url, altered.namespace) as client:
+        if key == "workers":
+            assert [worker.name for worker in client.workers().damaged] == [name]
+            return
+        with pytest.raises(FlowkitError, match=f"the list '{name}' in Redis is damaged"):
+            client.runs() if key == "runs" else client.dead_letters()
 
 
 # -- one run -----------------------------------------------------------------------------------
 
 
-def test_a_damaged_run_says_so(client: Client, planted: DamagedNamespace) -> None:
+def test_a_damaged_run_says_so(client: Client, planted: CorruptNamespace) -> None:
     for run, what in planted.damaged.items():
         with pytest.raises(RunDamaged) as caught:
             client.run(run)
@@ -190,7 +196,7 @@ def test_a_damaged_run_says_so(client: Client, planted: DamagedNamespace) -> Non
         assert len(str(caught.value)) < 500
 
 
-def test_what_cannot_be_read_of_a_run_is_said(client: Client, planted: DamagedNamespace) -> None:
+def test_unreadable_parts_of_a_run_are_reported(client: Client, planted: CorruptNamespace) -> None:
     for run, what in planted.unreadable.items():
         handle = client.run(run)
         with pytest.raises((RunDamaged, RunLost)) as caught:
@@ -201,7 +207,7 @@ def test_what_cannot_be_read_of_a_run_is_said(client: Client, planted: DamagedNa
             handle.results()
 
 
-def test_waiting_for_a_damaged_run_ends(client: Client, planted: DamagedNamespace) -> None:
+def test_waiting_for_a_damaged_run_ends(client: Client, planted: CorruptNamespace) -> None:
     handle = client.run("failed")
     planted.put_run("broken", 9, state=b"running")
     broken = client.run("broken")
@@ -214,8 +220,8 @@ def test_waiting_for_a_damaged_run_ends(client: Client, planted: DamagedNamespac
     planted.server.zrem(planted.keys.runs(), "broken")
 
 
-def test_a_letter_with_damaged_parameters_is_opened(
-    client: Client, planted: DamagedNamespace
+def test_a_dead_letter_with_damaged_parameters_is_opened(
+    client: Client, planted: CorruptNamespace
 ) -> None:
     letter = client.dead_letter("failed", "breaks")
     assert letter.damaged == ""

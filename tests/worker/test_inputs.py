@@ -1,4 +1,4 @@
-"""Values: read once, kept packed, handed out anew; and what is kept has a bound."""
+"""Values: read once, kept packed, handed out again; and what is kept has a bound."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def diamond() -> CompiledDAG:
     return dag_of(*make_tasks(4), edges=[(0, 1), (0, 2), (2, 3), (1, 3)])
 
 
-def test_a_result_is_read_once_and_handed_out_anew_each_time(diamond: CompiledDAG) -> None:
+def test_a_result_is_read_once_and_copied_each_time(diamond: CompiledDAG) -> None:
     """A task may change what it gets; nobody else may see that."""
     archive = Archive(diamond, {0: {"rows": [1, 2]}})
     inputs = inputs_of(archive)
@@ -80,11 +80,9 @@ def test_a_result_made_here_is_not_read_and_is_a_copy_too(diamond: CompiledDAG) 
 
 
 @pytest.mark.parametrize("was_sent", [True, False])
-def test_a_result_made_here_that_is_not_recorded_is_given_to_nobody(
-    diamond: CompiledDAG, was_sent: bool
-) -> None:
+def test_an_unrecorded_local_result_is_not_used(diamond: CompiledDAG, was_sent: bool) -> None:
     """A worker whose lease had run out came back; its outcome was refused, another's was recorded,
-    and the tasks downstream that it went on with were given the refused one."""
+    and the tasks downstream that it continued with were given the refused one."""
     archive = Archive(diamond, {0: "the recorded"})
     inputs = inputs_of(archive)
     inputs.remember(claim_of(0), pack("the refused"))
@@ -93,7 +91,7 @@ def test_a_result_made_here_that_is_not_recorded_is_given_to_nobody(
     assert inputs.upstream(claim_of(1), [0]) == ["the recorded"]
 
 
-def test_results_that_may_be_lost_are_read_anew(diamond: CompiledDAG) -> None:
+def test_possibly_lost_results_are_read_again(diamond: CompiledDAG) -> None:
     archive = Archive(diamond, {0: "before", 1: "before"})
     inputs = inputs_of(archive)
     inputs.remember(claim_of(1), pack("before"))
@@ -115,7 +113,7 @@ def test_results_come_in_the_order_asked_for_and_none_for_a_skipped_task(
     assert inputs.upstream(claim_of(3), []) == []
 
 
-def test_another_life_of_a_run_id_has_results_of_its_own(diamond: CompiledDAG) -> None:
+def test_another_life_of_a_run_has_its_own_results(diamond: CompiledDAG) -> None:
     """The run expired, and somebody submitted another one under its id."""
     archive = Archive(diamond, {0: "new"})
     inputs = inputs_of(archive)
@@ -126,7 +124,7 @@ def test_another_life_of_a_run_id_has_results_of_its_own(diamond: CompiledDAG) -
     assert inputs.upstream(claim_of(1), [0]) == ["old"]
 
 
-def test_parameters_are_unpacked_anew_for_each_attempt(diamond: CompiledDAG) -> None:
+def test_parameters_are_unpacked_for_each_attempt(diamond: CompiledDAG) -> None:
     inputs = inputs_of(Archive(diamond))
     claim = Claim("r1", 0, 1, UNSPENT, "digest", pack({"names": ["a"]}), ("r1", 1))
     first = inputs.params(claim)
@@ -136,7 +134,7 @@ def test_parameters_are_unpacked_anew_for_each_attempt(diamond: CompiledDAG) -> 
     assert inputs.params(claim_of()) == {}
 
 
-def test_parameters_that_are_no_mapping_are_refused(diamond: CompiledDAG) -> None:
+def test_parameters_that_are_not_a_mapping_are_refused(diamond: CompiledDAG) -> None:
     claim = Claim("r1", 0, 1, UNSPENT, "digest", pack([1]), ("r1", 1))
     with pytest.raises(StoreError, match="parameters of run r1"):
         inputs_of(Archive(diamond)).params(claim)
@@ -152,21 +150,21 @@ def test_a_graph_is_read_once(diamond: CompiledDAG) -> None:
     assert archive.graphs_read == 1
 
 
-def test_a_graph_that_is_gone_is_an_error_that_names_it() -> None:
+def test_a_missing_graph_is_an_error_that_names_it() -> None:
     with pytest.raises(StoreError, match="graph 0123456789ab is no longer in Redis"):
         inputs_of(Archive(None)).graph("0123456789abcdef")
 
 
 def test_lanes_of_one_child_share_their_graphs(diamond: CompiledDAG) -> None:
-    archive, shelf = Archive(diamond), DAGCache(most_dags=2)
-    first, second = (Inputs(archive, 10**9, shelf) for _ in range(2))  # type: ignore[arg-type]
+    archive, dag_cache = Archive(diamond), DAGCache(most_dags=2)
+    first, second = (Inputs(archive, 10**9, dag_cache) for _ in range(2))  # type: ignore[arg-type]
     for digest in ("a", "b", "c", "c", "a"):
         first.graph(digest)
         assert second.known(digest) is diamond
-    assert archive.graphs_read == 3, "what is in use needs no place on the shelf"
+    assert archive.graphs_read == 3, "what is in use needs no place in the cache"
 
 
-def test_the_result_of_a_task_that_nothing_waits_for_is_not_kept(diamond: CompiledDAG) -> None:
+def test_a_result_without_downstream_tasks_is_not_kept(diamond: CompiledDAG) -> None:
     """A million of them would only push out of memory what is needed."""
     inputs = inputs_of(Archive(diamond))
     inputs.graph("digest")
@@ -180,7 +178,7 @@ def test_the_result_of_a_task_that_nothing_waits_for_is_not_kept(diamond: Compil
 # -- reading ahead --------------------------------------------------------------------------------
 
 
-def test_what_several_claims_need_is_read_in_one_trip(diamond: CompiledDAG) -> None:
+def test_results_for_several_claims_are_read_in_one_round_trip(diamond: CompiledDAG) -> None:
     archive = Archive(diamond, {0: "zero", 1: "one", 2: "two"})
     inputs = inputs_of(archive)
     inputs.prefetch([claim_of(1), claim_of(2), claim_of(3)])
@@ -190,7 +188,7 @@ def test_what_several_claims_need_is_read_in_one_trip(diamond: CompiledDAG) -> N
     assert len(archive.read) == 1, "it has read again what it has"
 
 
-def test_what_too_many_claims_need_is_left_to_each() -> None:
+def test_with_too_many_claims_each_reads_its_own_results() -> None:
     count = PREFETCH + 1
     edges = [(at, count) for at in range(count)]
     archive = Archive(dag_of(*make_tasks(count + 1), edges=edges))
@@ -242,7 +240,7 @@ def test_a_result_larger_than_the_bound_is_handed_out_and_not_kept(
     assert inputs._bytes == 0
 
 
-def test_results_that_are_lost_fail_the_task_that_wants_them_and_nothing_else(
+def test_lost_results_fail_only_the_task_that_needs_them(
     diamond: CompiledDAG, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Reading ahead must not end the lane."""
@@ -259,7 +257,7 @@ def test_results_that_are_lost_fail_the_task_that_wants_them_and_nothing_else(
 
 
 @pytest.mark.parametrize(("error", "raised"), [(StoreError, False), (RedisUnavailable, True)])
-def test_reading_ahead_waits_for_an_outage_and_not_for_damage(
+def test_reading_ahead_waits_out_outages_but_not_damage(
     diamond: CompiledDAG, monkeypatch: pytest.MonkeyPatch, error: type[Exception], raised: bool
 ) -> None:
     archive = Archive(diamond)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from console import Run, run_on_terminal
-from damaged_namespace import DamagedNamespace, damaged_namespace
+from corrupt_namespace import CorruptNamespace, corrupt_namespace
 from forking import CommandForker
 from nasty import forged, harmful
 from real_redis import RealRedis
@@ -19,14 +19,14 @@ OnTerminal = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture(scope="module")
-def planted(redis_server: RealRedis) -> Iterator[DamagedNamespace]:
-    with damaged_namespace(redis_server.url) as planted:
+def planted(redis_server: RealRedis) -> Iterator[CorruptNamespace]:
+    with corrupt_namespace(redis_server.url) as planted:
         yield planted
 
 
 @pytest.fixture
 def on_terminal(
-    planted: DamagedNamespace, environ: dict[str, str], forker: CommandForker
+    planted: CorruptNamespace, environ: dict[str, str], forker: CommandForker
 ) -> OnTerminal:
     """Run a command on a terminal that shows no colors; return its exit code and what it shows."""
 
@@ -63,7 +63,7 @@ HONEST = {
 
 
 @pytest.mark.parametrize("words", HONEST, ids=repr)
-def test_it_is_shown_without_harm(on_terminal: OnTerminal, words: tuple[str, ...]) -> None:
+def test_it_is_shown_safely(on_terminal: OnTerminal, words: tuple[str, ...]) -> None:
     code, shown = on_terminal(*words)
     expected, parts = HONEST[words]
     assert "Traceback (most" not in shown, shown
@@ -94,7 +94,7 @@ def about(run: str, words: tuple[str, ...]) -> list[str]:
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("what", ["state is b'banana'", "total is b'9999999", "a list"])
 def test_a_command_about_a_damaged_run_is_one_sentence(
-    on_terminal: OnTerminal, planted: DamagedNamespace, words: tuple[str, ...], what: str
+    on_terminal: OnTerminal, planted: CorruptNamespace, words: tuple[str, ...], what: str
 ) -> None:
     run = next(run for run, damage in planted.damaged.items() if damage.startswith(what))
     code, shown = on_terminal(*about(run, words))
@@ -106,8 +106,8 @@ def test_a_command_about_a_damaged_run_is_one_sentence(
 
 @pytest.mark.parametrize("words", [("status",), ("result",), ("graph", "--run")], ids=" ".join)
 @pytest.mark.parametrize("what", ["graph: gone", "graph: a bomb", "record: b'\\xff'", "records:"])
-def test_a_command_about_a_run_of_which_a_part_is_damaged(
-    on_terminal: OnTerminal, planted: DamagedNamespace, words: tuple[str, ...], what: str
+def test_a_command_about_a_partly_damaged_run(
+    on_terminal: OnTerminal, planted: CorruptNamespace, words: tuple[str, ...], what: str
 ) -> None:
     run = next(run for run, damage in planted.unreadable.items() if damage.startswith(what))
     code, shown = on_terminal(*about(run, words))
@@ -119,8 +119,8 @@ def test_a_command_about_a_run_of_which_a_part_is_damaged(
 
 
 @pytest.mark.parametrize("words", [("ls",), ("workers",), ("dead", "ls")], ids=" ".join)
-def test_programs_are_told_of_damage(
-    flowkit: Run, planted: DamagedNamespace, words: tuple[str, ...]
+def test_json_output_reports_damage(
+    flowkit: Run, planted: CorruptNamespace, words: tuple[str, ...]
 ) -> None:
     variables = {"FLOWKIT_REDIS_URL": planted.url, "FLOWKIT_NAMESPACE": planted.namespace}
     done = flowkit(*words, "--json", **variables)
@@ -137,7 +137,7 @@ def test_programs_are_told_of_damage(
 
 
 def test_a_damaged_result_hides_no_other(
-    on_terminal: OnTerminal, planted: DamagedNamespace
+    on_terminal: OnTerminal, planted: CorruptNamespace
 ) -> None:
     planted.put_run("results", 9, state=b"succeeded", kept=b"2")
     records = {"0": b"S1,W.0,0,1,9", "1": b"S1,W.0,0,1,9", "2": b"K0,,0,,"}

@@ -22,7 +22,7 @@ def every_kind(a, /, b, c=1, *rest, d, e=2, **more):
     return a
 
 
-def test_a_plan_says_what_the_signature_says():
+def test_a_plan_matches_the_signature():
     plan = plan_of(every_kind)
     assert plan.positional == ("a", "b", "c")
     assert plan.keyword == ("b", "c", "d", "e")
@@ -70,7 +70,7 @@ def test_tasks_of_one_function_share_a_plan():
     assert plan_for(base.bind("x", d=1)) is plan_for(base)
 
 
-def test_run_parameters_fill_what_nothing_else_has_filled():
+def test_run_parameters_fill_the_remaining_parameters():
     plan = plan_of(lambda rows, day, *, mode="w": rows)
     given_all = {"rows": 1, "day": 2, "mode": 3, "other": 4}
     assert plan.keywords(0, given_all, {}) == {"rows": 1, "day": 2, "mode": 3}
@@ -109,7 +109,7 @@ def test_should_run_follows_the_predicate():
     assert plan_of(lambda *v: v, when=lambda a=None, b=None: (a, b) == (1, None)).should_run([1, 2])
 
 
-def test_missing_parameters_are_those_nothing_fills():
+def test_missing_parameters_are_the_unfilled_ones():
     plan = plan_of(every_kind)
     assert missing_parameters(plan, 0, (), ()) == ["a", "b", "d"]
     assert missing_parameters(plan, 0, ("a", "b", "d"), ()) == ["a"]
@@ -147,7 +147,7 @@ def test_may_retry_goes_by_retry_on_and_never_beyond_exceptions():
     assert not may_retry(network, ValueError())
 
 
-def test_what_a_decorator_supplies_by_name_is_not_asked_for() -> None:
+def test_arguments_supplied_by_a_decorator_are_not_required() -> None:
     """A run was refused for a parameter that nobody could give."""
 
     def with_session(func):

@@ -1,11 +1,11 @@
-"""One story played to its end, with at most one fault in it.
+"""One scenario played to its end, with at most one fault in it.
 
-The world has a clock that moves when nobody has anything to do, seats in which processes take
-turns, and a log of all calls, in order. Everything happens in one thread, so the same story makes
-the same calls each time: that is what gives a point its number.
+The environment has a clock that moves when no process has work, seats in which processes take
+turns, and an ordered log of all calls. Everything happens in one thread, so a scenario always makes
+the same calls. That gives each point its number.
 
-A process that stands still (``LATE``, ``TOO_LATE``) keeps its frames on the stack while the others
-take turns from within its call; so does one whose task waits.
+A paused process (``LATE``, ``TOO_LATE``) keeps its frames on the stack while the others take turns
+from within its call. So does a process whose task waits.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from unittest.mock import patch
 
 import crash_app
 import redis.exceptions as rx
+from crash_scenarios import Scenario
 from crash_scheduler import SchedulerUnit
 from crash_seam import Call, Died, Fault, Kind, Process, load_scripts
-from crash_stories import Story
 from crash_watch import Watch
 from crash_worker import ParentUnit
 
@@ -49,8 +49,8 @@ class Unit(Protocol):
 class Seat:
     """A place for one process; when it has died, a fresh one sits down."""
 
-    def __init__(self, world: World, start: Callable[[World], Unit]) -> None:
-        self._world = world
+    def __init__(self, env: Environment, start: Callable[[Environment], Unit]) -> None:
+        self._env = env
         self.start = start
         self.unit: Unit | None = None
 
@@ -58,8 +58,8 @@ class Seat:
         """Give the process a turn, unless it stands still."""
         try:
             if self.unit is None or not self.unit.process.alive:
-                self.unit = self.start(self._world)
-            if self.unit.process in self._world.standing_still:
+                self.unit = self.start(self._env)
+            if self.unit.process in self._env.paused:
                 return False
             return self.unit.turn()
         except Died:
@@ -67,35 +67,35 @@ class Seat:
 
 
 class ClientUnit:
-    """Somebody who does the story's steps, each when its time has come."""
+    """Somebody who does the scenario's steps, each when its time has come."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self.process = Process(world, "client")
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+        self.process = Process(env, "client")
         self._client: Client | None = None
 
     def turn(self) -> bool:
         """Do the next step if its time has come."""
-        world = self._world
-        steps = world.story.steps
-        if self.process.executing or world.steps_done >= len(steps):
+        env = self._env
+        steps = env.scenario.steps
+        if self.process.executing or env.steps_done >= len(steps):
             return False
-        step = steps[world.steps_done]
-        if not step.when(world):
+        step = steps[env.steps_done]
+        if not step.when(env):
             return False
         self.process.executing = True
-        world.tries += 1
+        env.tries += 1
         try:
-            step.do(world, self._connected())
+            step.do(env, self._connected())
         finally:
             self.process.executing = False
-        world.steps_done += 1
-        world.tries = 0
+        env.steps_done += 1
+        env.tries = 0
         return True
 
     def _connected(self) -> Client:
         if self._client is None:
-            settings = Settings(self._world.url, self._world.namespace, result_ttl=3600)
+            settings = Settings(self._env.url, self._env.namespace, result_ttl=3600)
             with patch.object(connection_module, "Link", self.process.link):
                 self._client = Client(settings)
         return self._client
@@ -119,13 +119,15 @@ def quickly() -> Iterator[None]:
         yield
 
 
-class World:
-    """All processes of one story on one namespace."""
+class Environment:
+    """All processes of one scenario on one namespace."""
 
-    def __init__(self, url: str, namespace: str, story: Story, fault: Fault | None = None) -> None:
+    def __init__(
+        self, url: str, namespace: str, scenario: Scenario, fault: Fault | None = None
+    ) -> None:
         self.url = url
         self.namespace = namespace
-        self.story = story
+        self.scenario = scenario
         self.fault = fault
         self.now_ms = START_MS
         self.calls: list[Call] = []
@@ -135,13 +137,13 @@ class World:
         self.steps_done = 0
         self.tries = 0  # of the present step
         self.gate_open = False
-        self.standing_still: set[Process] = set()
+        self.paused: set[Process] = set()
         self._running: list[Process] = []
         self._children: list[Any] = []
         crash_app.stage = self
         self.link = Link(url, patience=0.0)
         load_scripts(self.link)
-        self.watch = Watch(self.link, namespace, {run: dag.compile() for run, dag in story.runs})
+        self.watch = Watch(self.link, namespace, {run: dag.compile() for run, dag in scenario.runs})
         self.schedulers = [Seat(self, SchedulerUnit)]
         self.workers = [Seat(self, ParentUnit)]
         self.clients = [Seat(self, ClientUnit)]
@@ -153,7 +155,7 @@ class World:
         return self.now_ms / 1000
 
     def keep(self, child: Any) -> None:
-        """Remember a child, to close it with the world."""
+        """Remember a child, to close it with the environment."""
         self._children.append(child)
 
     @contextmanager
@@ -201,9 +203,9 @@ class World:
         raise Died(process.role)
 
     def _stand_still(self, process: Process, kind: Kind) -> None:
-        """Let the others go on, with a fresh process in the place of this one's host."""
+        """Let the others continue, with a fresh process in the place of this one's host."""
         host = process.host
-        self.standing_still.add(host)
+        self.paused.add(host)
         twin = self._seat_twin(host)
         for _ in range(TURNS_LATE):
             self.now_ms += STEP_MS
@@ -212,7 +214,7 @@ class World:
                 break
             if kind is Kind.TOO_LATE and not moved and self._lease_is_over(host):
                 break
-        self.standing_still.discard(host)
+        self.paused.discard(host)
         process.check()
 
     def _seat_twin(self, host: Process) -> Seat | None:
@@ -237,12 +239,12 @@ class World:
     # -- turns -------------------------------------------------------------------------------------
 
     def play(self) -> None:
-        """Play the story to its end. Raises AssertionError if it does not come to one."""
+        """Play the scenario to its end. Raises AssertionError if it does not come to one."""
         for _ in range(MOST_TURNS):
             self._turn_on()
-            if self.steps_done == len(self.story.steps):
+            if self.steps_done == len(self.scenario.steps):
                 return
-        raise AssertionError(f"after {MOST_TURNS} turns the story is not over")
+        raise AssertionError(f"after {MOST_TURNS} turns the scenario is not over")
 
     def idle_away(self, ms: int, turns: int) -> None:
         """Let time pass, and let everybody notice."""
@@ -268,7 +270,7 @@ class World:
         self.starts.append((run, name, attempt))
 
     def hold(self) -> None:
-        """Keep the lane busy, as a long task does, while all others go on."""
+        """Keep the lane busy, as a long task does, while all others continue."""
         process = self._running[-1]
         child = next(one for one in self._children if one.process is process)
         child.report()
@@ -299,7 +301,7 @@ class World:
         """Stop what can be stopped, as TERM does; what stands still does not hear it."""
         for seat in seats:
             unit = seat.unit
-            if unit is None or unit.process in self.standing_still:
+            if unit is None or unit.process in self.paused:
                 continue
             if unit.process.alive:
                 with suppress(Died, FlowkitError):

@@ -42,7 +42,7 @@ def counts_of(shards: int, clock: Clock, leads: int = 0) -> LeadershipCounts:
     [(2, 0, True), (3, 1, True), (4, 0, True), (1, 0, False), (2, 1, False), (2, 2, False),
      (2, 5, False), (4, -1, False)],
 )  # fmt: skip
-def test_a_lease_is_passed_on_to_whoever_leads_at_least_two_fewer(
+def test_a_lease_goes_to_a_standby_that_leads_at_least_two_fewer(
     mine: int, standby: int, gives_way: bool
 ) -> None:
     balance = ShardBalance(counts_of(4, Clock(), mine), 0)
@@ -60,7 +60,7 @@ def test_the_children_of_a_process_take_turns() -> None:
         assert able == [turn % 4]
 
 
-def test_when_one_has_passed_its_lease_on_the_next_waits_for_as_long_as_a_turn() -> None:
+def test_after_a_handover_the_next_child_waits_one_turn() -> None:
     """So long it takes until the others hear how many the heir leads by then."""
     clock = Clock()
     counts = counts_of(4, clock, 4)
@@ -102,7 +102,7 @@ def leader_of(court: Court, balance: ShardBalance | None, clock: Clock) -> Leade
     return Leader(court, LEASE, POLL, shard_balance=balance, monotonic=clock)  # type: ignore[arg-type]
 
 
-def test_a_leader_that_leads_too_many_passes_its_lease_on_and_stands_by() -> None:
+def test_a_leader_of_too_many_shards_hands_over_and_stands_by() -> None:
     clock, court = Clock(), Court(standby=0)
     balance = ShardBalance(counts_of(4, clock, 3), 0)
     leader = leader_of(court, balance, clock)
@@ -113,7 +113,7 @@ def test_a_leader_that_leads_too_many_passes_its_lease_on_and_stands_by() -> Non
     assert balance.total == 2
 
 
-def test_a_standby_that_is_gone_by_then_gets_nothing() -> None:
+def test_a_standby_that_left_gets_nothing() -> None:
     clock, court = Clock(), Court(standby=0)
     court.heir = None
     leader = leader_of(court, ShardBalance(counts_of(4, clock, 3), 0), clock)
@@ -122,7 +122,7 @@ def test_a_standby_that_is_gone_by_then_gets_nothing() -> None:
     assert leader.successor() == ""
 
 
-def test_a_lease_that_is_lost_when_it_is_to_be_passed_on_is_just_lost() -> None:
+def test_a_lease_lost_during_the_handover_is_just_lost() -> None:
     clock, court = Clock(), Court(standby=0)
     court.heir = LeaseLost("another one leads")
     leader = leader_of(court, ShardBalance(counts_of(4, clock, 3), 0), clock)
@@ -130,7 +130,7 @@ def test_a_lease_that_is_lost_when_it_is_to_be_passed_on_is_just_lost() -> None:
         leader.run_once()
 
 
-def test_one_that_stands_by_says_when_it_stops() -> None:
+def test_a_standby_says_when_it_stops() -> None:
     clock, court = Clock(), Court(standby=0)
     court.reply = LeaseReply(False, holder="other", left_ms=400)
     leader = leader_of(court, ShardBalance(counts_of(4, clock), 0), clock)
@@ -140,7 +140,7 @@ def test_one_that_stands_by_says_when_it_stops() -> None:
     assert court.leases[-1] == 0
 
 
-def test_a_scheduler_of_one_shard_neither_tells_nor_passes_on() -> None:
+def test_a_scheduler_of_one_shard_neither_reports_nor_hands_over() -> None:
     clock, court = Clock(), Court(standby=0)
     leader = leader_of(court, None, clock)
     leader.run_once()
@@ -148,7 +148,7 @@ def test_a_scheduler_of_one_shard_neither_tells_nor_passes_on() -> None:
     assert leader.leadership() is not None
 
 
-def test_a_shard_whose_redis_is_away_does_not_count_when_the_lease_is_over() -> None:
+def test_a_shard_without_redis_does_not_count_after_its_lease() -> None:
     """Else a scheduler would look busy with what nobody can lead."""
     clock, court = Clock(), Court(standby=-1)
     balance = ShardBalance(counts_of(2, clock), 1)
@@ -175,7 +175,7 @@ class Process:
         for at in range(shards):
             store = SchedulerStore(
                 stage.link, f"{stage.namespace}.{at}", f"{name}-{at}",
-                layout=f"{at}/{shards}", now_ms=stage.clock,
+                shard_position=f"{at}/{shards}", now_ms=stage.clock,
             )  # fmt: skip
             balance = ShardBalance(counts, at)
             self.leaders.append(Leader(store, LEASE, POLL, shard_balance=balance, monotonic=clock))
@@ -225,15 +225,15 @@ def systems(stage: Stage, request: pytest.FixtureRequest) -> Iterator[Systems]:
     ("systems", "halves"), [(2, (1, 1)), (4, (2, 2)), (5, (3, 2)), (8, (4, 4))],
     indirect=["systems"],
 )  # fmt: skip
-def test_the_second_scheduler_gets_half_of_the_shards_and_nothing_moves_any_more(
+def test_the_second_scheduler_gets_half_of_the_shards_and_then_nothing_moves(
     systems: Systems, halves: tuple[int, int]
 ) -> None:
     systems.add("a")
     assert systems.pass_time(3)[-1] == (systems.shards,)
     systems.add("b")
-    story = systems.pass_time(40)
-    assert story[-1] == halves
-    firsts = [led[0] for led in story]
+    rounds = systems.pass_time(40)
+    assert rounds[-1] == halves
+    firsts = [led[0] for led in rounds]
     assert firsts == sorted(firsts, reverse=True), "a lease went to and fro"
     assert len(systems.pass_time(60)) == 1, "leases move though all is shared"
 
@@ -251,7 +251,7 @@ def test_the_shards_of_one_that_dies_go_to_the_others_within_a_lease_and_a_poll(
 
 
 @pytest.mark.parametrize("systems", [7], indirect=True)
-def test_three_schedulers_share_as_well(systems: Systems) -> None:
+def test_three_schedulers_balance_their_shards(systems: Systems) -> None:
     for name in "abc":
         systems.add(name)
     assert sorted(systems.pass_time(60)[-1]) == [2, 2, 3]
@@ -259,12 +259,12 @@ def test_three_schedulers_share_as_well(systems: Systems) -> None:
 
 
 @pytest.mark.parametrize("systems", [2], indirect=True)
-def test_a_scheduler_with_another_list_hears_why_it_never_leads(systems: Systems) -> None:
+def test_a_scheduler_with_another_list_is_told_why_it_never_leads(systems: Systems) -> None:
     systems.add("a")
     systems.pass_time(1)
     stage = systems.stage
     store = SchedulerStore(
-        stage.link, f"{stage.namespace}.1", "z", layout="1/3", now_ms=stage.clock
+        stage.link, f"{stage.namespace}.1", "z", shard_position="1/3", now_ms=stage.clock
     )
     leader = Leader(store, LEASE, POLL, monotonic=systems.clock)
     leader.start()

@@ -1,11 +1,11 @@
-"""Ready lists and ``delayed`` are hints: deleted, they are written anew from the records."""
+"""Ready lists and ``delayed`` are hints: deleted, they are written again from the records."""
 
 from __future__ import annotations
 
 from stage import Stage, dag_of
 
 
-def test_a_deleted_ready_list_is_written_anew(stage: Stage) -> None:
+def test_a_deleted_ready_list_is_rebuilt(stage: Stage) -> None:
     resolver = stage.resolver()
     stage.submit(dag_of(*"abc"))
     resolver.run_once(1)
@@ -17,7 +17,7 @@ def test_a_deleted_ready_list_is_written_anew(stage: Stage) -> None:
     assert queue_repair.sweep() == 0
 
 
-def test_a_deleted_retry_is_written_anew_with_its_time(stage: Stage) -> None:
+def test_a_deleted_retry_is_rebuilt_with_its_time(stage: Stage) -> None:
     resolver = stage.resolver()
     stage.submit(dag_of("a"))
     resolver.run_once(1)
@@ -30,7 +30,7 @@ def test_a_deleted_retry_is_written_anew_with_its_time(stage: Stage) -> None:
     assert stage.dump() == before
 
 
-def test_what_runs_or_is_over_gets_no_hint(stage: Stage) -> None:
+def test_running_and_finished_tasks_get_no_entry(stage: Stage) -> None:
     resolver = stage.resolver()
     stage.submit(dag_of(*"abc"))
     resolver.run_once(1)
@@ -40,7 +40,7 @@ def test_what_runs_or_is_over_gets_no_hint(stage: Stage) -> None:
     assert stage.queue_repair(resolver).repair() == 0
 
 
-def test_an_entry_that_is_there_is_not_written_twice(stage: Stage) -> None:
+def test_an_existing_entry_is_not_duplicated(stage: Stage) -> None:
     resolver = stage.resolver()
     stage.submit(dag_of(*"abc"))
     resolver.run_once(1)

@@ -34,7 +34,7 @@ def compiled(total: int = 4, name: str = "etl") -> CompiledDAG:
     return CompiledDAG(name, graph, (Policy(),), zeros, ("app:f",), zeros)
 
 
-class World:
+class Environment:
     """What a test of the protocol acts on. ``now``: the time in ms that scripts are told."""
 
     def __init__(self, url: str, namespace: str) -> None:

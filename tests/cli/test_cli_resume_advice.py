@@ -37,7 +37,7 @@ def failed_run() -> Any:
         (1, "flowkit resume r7 --from-task 'pay once', which starts this at-most-once task"),
     ],
 )
-def test_a_plain_resume_is_not_advised_where_it_starts_nothing(
+def test_a_plain_resume_is_not_suggested_if_it_would_start_nothing(
     failed: int | None, command: str
 ) -> None:
     """The run failed of the same task again."""
@@ -47,7 +47,7 @@ def test_a_plain_resume_is_not_advised_where_it_starts_nothing(
 
 
 @pytest.mark.parametrize(("kind", "resumes"), [("ValueError", True), ("UntrustedValue", False)])
-def test_a_run_with_values_that_are_not_trusted_is_not_to_be_resumed(
+def test_resuming_a_run_with_untrusted_values_is_not_suggested(
     kind: str, resumes: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The values stay as they are, so it would fail of them again."""

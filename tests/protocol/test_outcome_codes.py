@@ -1,6 +1,6 @@
 """The Lua scripts against the life-cycle table of ``flowkit.core.states``.
 
-Each script is run on a task in each state, in a run that goes on and in one that stops. Whatever
+Each script is run on a task in each state, in a run that continues and in one that stops. Whatever
 it makes of the task must be a transition of the table; and the scripts together make all of them.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from world import LIST, START, World, done
+from environment import LIST, START, Environment, done
 
 from flowkit.core.states import TASK_TABLE, TaskEvent, TaskState
 from flowkit.protocol.records import STATE_OF
@@ -21,78 +21,78 @@ SEEDS = {
 }  # fmt: skip
 
 E = TaskEvent
-Act = tuple[Callable[[World], object], set[TaskEvent]]
+Act = tuple[Callable[[Environment], object], set[TaskEvent]]
 ALL_MADE: dict[tuple[str, bool], set[tuple[str, str, str]]] = {}  # made once for each server
 
 
-def outcome(code: str) -> Callable[[World], object]:
-    return lambda world: world.complete(done(0, code))
+def outcome(code: str) -> Callable[[Environment], object]:
+    return lambda env: env.complete(done(0, code))
 
 
-def reap(*executing: str, most: int = 3) -> Callable[[World], object]:
-    return lambda world: world.worker.reap_child("W.0", executing, most, b"error")
+def reap(*executing: str, most: int = 3) -> Callable[[Environment], object]:
+    return lambda env: env.worker.reap_child("W.0", executing, most, b"error")
 
 
-def end_tasks(code: str) -> Callable[[World], object]:
-    return lambda world: world.raw("end_tasks", "s1", 1, "r1", code, "1", 0)
+def end_tasks(code: str) -> Callable[[Environment], object]:
+    return lambda env: env.raw("end_tasks", "s1", 1, "r1", code, "1", 0)
 
 
 ACTS: dict[str, Act] = {
-    "queue": (lambda world: world.queue(0), {E.QUEUE}),
-    "claim": (lambda world: world.claim(), {E.CLAIM}),
+    "queue": (lambda env: env.queue(0), {E.QUEUE}),
+    "claim": (lambda env: env.claim(), {E.CLAIM}),
     "complete S": (outcome("S"), {E.SUCCEED}),
     "complete F": (outcome("F"), {E.FAIL}),
     "complete H": (outcome("H"), {E.SUCCEED}),
     "complete K": (outcome("K"), {E.SKIP}),
     "complete W": (outcome("W"), {E.RETRY, E.FAIL}),
     "complete D": (outcome("D"), {E.RETRY, E.FAIL}),
-    "release": (lambda world: world.worker.release("W.0", ["r1,0"]), {E.RELEASE, E.CANCEL}),
+    "release": (lambda env: env.worker.release("W.0", ["r1,0"]), {E.RELEASE, E.CANCEL}),
     "reap, idle": (reap(), {E.RELEASE, E.CANCEL}),
     "reap, executing": (reap("r1,0"), {E.RELEASE, E.CANCEL}),
     "reap, too often": (reap("r1,0", most=1), {E.FAIL, E.CANCEL}),
     "turn over C": (end_tasks("C"), {E.CANCEL}),
     "turn over U": (end_tasks("U"), {E.BLOCK}),
     "turn over K": (end_tasks("K"), {E.SKIP}),
-    "promote": (lambda world: world.scheduler.promote(10), {E.DUE}),
-    "requeue": (lambda world: world.scheduler.requeue("r1", [(0, LIST, "5")]), set()),
-    "reset": (lambda world: world.scheduler.reset("r1", [0]), {E.RESUME}),
+    "promote": (lambda env: env.scheduler.promote(10), {E.DUE}),
+    "requeue": (lambda env: env.scheduler.requeue("r1", [(0, LIST, "5")]), set()),
+    "reset": (lambda env: env.scheduler.reset("r1", [0]), {E.RESUME}),
 }
 
 
-def transition(world: World, code: str, act: str) -> tuple[str, str]:
+def transition(env: Environment, code: str, act: str) -> tuple[str, str]:
     """Put task 0 in a state with all hints pointing at it, act, and return both codes."""
-    world.link.call("HSET", world.keys.tasks("r1"), "0", SEEDS[code])
-    world.link.call("RPUSH", world.keys.ready(LIST, "5"), "r1,0,1")
-    world.link.call("HSET", world.keys.levels(), LIST, "5")
-    world.link.call("ZADD", world.keys.delayed(), START, f"r1,0,2,{LIST},5")
-    world.link.call("HSET", world.keys.claims("W.0"), "#", "0", "r1,0", f"1,0,{LIST},5")
-    ACTS[act][0](world)
-    return code, world.records()["0"][0]
+    env.link.call("HSET", env.keys.tasks("r1"), "0", SEEDS[code])
+    env.link.call("RPUSH", env.keys.ready(LIST, "5"), "r1,0,1")
+    env.link.call("HSET", env.keys.levels(), LIST, "5")
+    env.link.call("ZADD", env.keys.delayed(), START, f"r1,0,2,{LIST},5")
+    env.link.call("HSET", env.keys.claims("W.0"), "#", "0", "r1,0", f"1,0,{LIST},5")
+    ACTS[act][0](env)
+    return code, env.records()["0"][0]
 
 
 @pytest.fixture
 def all_made(
-    world: World, server_url: str, request: pytest.FixtureRequest
+    env: Environment, server_url: str, request: pytest.FixtureRequest
 ) -> set[tuple[str, str, str]]:
     """(act, code before, code after) of every act on every state; ``request.param`` stops."""
     key = server_url, request.param
     if key not in ALL_MADE:
-        ALL_MADE[key] = make_all(world, stopping=request.param)
+        ALL_MADE[key] = make_all(env, stopping=request.param)
     return ALL_MADE[key]
 
 
-def make_all(world: World, *, stopping: bool) -> set[tuple[str, str, str]]:
-    world.submit()
-    world.acquire_lease()
-    world.register()
-    world.link.call("HSET", world.keys.run("r1"), "resuming", "1")
+def make_all(env: Environment, *, stopping: bool) -> set[tuple[str, str, str]]:
+    env.submit()
+    env.acquire_lease()
+    env.register()
+    env.link.call("HSET", env.keys.run("r1"), "resuming", "1")
     made = set()
     for act in ACTS:
         for code in SEEDS:
             if stopping:
-                world.link.call("HSET", world.keys.run("r1"), "stop", "failed")
-            world.link.call("HSET", world.keys.run("r1"), "resuming", "1")
-            made.add((act, *transition(world, code, act)))
+                env.link.call("HSET", env.keys.run("r1"), "stop", "failed")
+            env.link.call("HSET", env.keys.run("r1"), "resuming", "1")
+            made.add((act, *transition(env, code, act)))
     return made
 
 
@@ -117,14 +117,14 @@ def test_the_scripts_together_make_every_transition(
     all_made: set[tuple[str, str, str]],
 ) -> None:
     made = {(STATE_OF[before], STATE_OF[after]) for _, before, after in all_made}
-    # A running task is cancelled only when it is given back in a run that is stopping.
+    # A running task is cancelled only when it is returned in a run that is stopping.
     stopping_only = {(TaskState.RUNNING, TaskState.CANCELLED)}
     missing = {(old, new) for (old, _), new in TASK_TABLE.items()} - made - stopping_only
     assert missing == set()
 
 
 @pytest.mark.parametrize("all_made", [True], ids=["stopping"], indirect=True)
-def test_in_a_stopping_run_nothing_begins_anew(all_made: set[tuple[str, str, str]]) -> None:
+def test_in_a_stopping_run_nothing_restarts(all_made: set[tuple[str, str, str]]) -> None:
     started = {(act, before, after) for act, before, after in all_made if before != after}
     assert {after for act, _, after in started if act not in ("queue", "reset")} <= set("SFKUC")
     assert ("release", "R", "C") in started

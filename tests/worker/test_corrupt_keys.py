@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from bench import LANE, Counter, Shelf, claim_of, dag_of, executor_of, trouble_of
+from bench import LANE, Counter, FakeInputs, claim_of, dag_of, executor_of, trouble_of
 from helpers import wait_until
 
 from flowkit import Task, task
@@ -76,13 +76,13 @@ def counted() -> tuple[Task, list[int]]:
     return note, calls
 
 
-def test_a_sync_lane_outlasts_damaged_keys_and_runs_what_it_claims_then() -> None:
+def test_a_sync_lane_survives_damaged_keys_and_runs_later_claims() -> None:
     note, calls = counted()
     store: Any = CorruptData(claim_of())
-    shelf: Any = Shelf(dag_of(note))
+    inputs: Any = FakeInputs(dag_of(note))
     mailbox = Mailbox(store, LANE, ["default"])
     lane = SyncLane(
-        mailbox, store, shelf, executor_of(shelf), ExecutionSlots(0), trouble=trouble_of()
+        mailbox, store, inputs, executor_of(inputs), ExecutionSlots(0), trouble=trouble_of()
     )
     looks = iter([StoreError("WRONGTYPE of its wake list"), None])
 
@@ -99,13 +99,13 @@ def test_a_sync_lane_outlasts_damaged_keys_and_runs_what_it_claims_then() -> Non
     assert [outcome.token for outcome in store.outcomes] == ["0,1,S"]
 
 
-def test_an_outcome_that_must_be_recorded_first_outlasts_damaged_keys() -> None:
+def test_an_outcome_that_must_be_recorded_first_survives_damaged_keys() -> None:
     note, calls = counted()
     store: Any = CorruptData(claim_of(spent="0="), failures=0)
-    shelf: Any = Shelf(dag_of(note))
+    inputs: Any = FakeInputs(dag_of(note))
     slots = ExecutionSlots(0)
     mailbox = Mailbox(store, LANE, ["default"])
-    lane = SyncLane(mailbox, store, shelf, executor_of(shelf), slots, trouble=trouble_of())
+    lane = SyncLane(mailbox, store, inputs, executor_of(inputs), slots, trouble=trouble_of())
     store.on_complete = lambda: setattr(store, "failures", 0 if store.outcomes else 2)
     mailbox.exchange(1)
     lane._work_off()
@@ -114,15 +114,15 @@ def test_an_outcome_that_must_be_recorded_first_outlasts_damaged_keys() -> None:
     assert list(slots.executing()) == []
 
 
-def test_while_a_task_runs_its_neighbours_outcomes_outlast_damaged_keys() -> None:
+def test_outcomes_survive_damaged_keys_while_a_neighbour_runs() -> None:
     note, _ = counted()
     store: Any = CorruptData(failures=2)
-    shelf: Any = Shelf(dag_of(note))
+    inputs: Any = FakeInputs(dag_of(note))
     mailbox = Mailbox(store, LANE, ["default"])
     ended: list[BaseException] = []
     lane_trouble = trouble_of(ended.append)
     lane = SyncLane(
-        mailbox, store, shelf, executor_of(shelf), ExecutionSlots(0), trouble=lane_trouble
+        mailbox, store, inputs, executor_of(inputs), ExecutionSlots(0), trouble=lane_trouble
     )
     lane._since = 1.0  # a task has been running for long
     mailbox.put(Outcome.decode("r1", "0,1,S"))
@@ -136,14 +136,14 @@ def test_while_a_task_runs_its_neighbours_outcomes_outlast_damaged_keys() -> Non
     assert ended == []
 
 
-def test_a_sync_lane_winds_up_through_damaged_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sync_lane_stops_despite_damaged_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sync_lane, "AGAIN_S", 0.01)
     note, _ = counted()
     store: Any = CorruptData(failures=3)
-    shelf: Any = Shelf(dag_of(note))
+    inputs: Any = FakeInputs(dag_of(note))
     mailbox = Mailbox(store, LANE, ["default"])
     lane = SyncLane(
-        mailbox, store, shelf, executor_of(shelf), ExecutionSlots(0), trouble=trouble_of()
+        mailbox, store, inputs, executor_of(inputs), ExecutionSlots(0), trouble=trouble_of()
     )
     mailbox.put(Outcome.decode("r1", "0,1,S"))
     lane.drain()
@@ -154,12 +154,12 @@ def test_a_sync_lane_winds_up_through_damaged_keys(monkeypatch: pytest.MonkeyPat
 def test_an_async_lane_waits_for_work_beside_a_damaged_wake_list() -> None:
     note, _ = counted()
     store: Any = Counter()
-    shelf: Any = Shelf(dag_of(note))
+    inputs: Any = FakeInputs(dag_of(note))
     ended: list[BaseException] = []
     mailbox = Mailbox(store, LANE, ["default"])
     lane_trouble = trouble_of(ended.append)
     lane = AsyncLane(
-        mailbox, store, shelf, executor_of(shelf), ExecutionSlots(1), trouble=lane_trouble
+        mailbox, store, inputs, executor_of(inputs), ExecutionSlots(1), trouble=lane_trouble
     )
     looks: list[int] = []
 
@@ -179,7 +179,7 @@ def test_an_async_lane_waits_for_work_beside_a_damaged_wake_list() -> None:
     assert ended == []
 
 
-def test_an_async_lane_outlasts_damaged_keys_and_runs_what_it_claims_then() -> None:
+def test_an_async_lane_survives_damaged_keys_and_runs_later_claims() -> None:
     calls: list[int] = []
 
     @task
@@ -187,10 +187,10 @@ def test_an_async_lane_outlasts_damaged_keys_and_runs_what_it_claims_then() -> N
         calls.append(1)
 
     store: Any = CorruptData(claim_of())
-    shelf: Any = Shelf(dag_of(note))
+    inputs: Any = FakeInputs(dag_of(note))
     slots = ExecutionSlots(1)
     mailbox = Mailbox(store, LANE, ["default"])
-    lane = AsyncLane(mailbox, store, shelf, executor_of(shelf), slots, trouble=trouble_of())
+    lane = AsyncLane(mailbox, store, inputs, executor_of(inputs), slots, trouble=trouble_of())
     lane.start()
     wait_until("the outcome is sent", lambda: [one.token for one in store.outcomes] == ["0,1,S"])
     lane.drain()
@@ -200,7 +200,7 @@ def test_an_async_lane_outlasts_damaged_keys_and_runs_what_it_claims_then() -> N
     assert calls == [1]
 
 
-def test_a_reply_for_which_memory_does_not_suffice_is_waited_for_too(
+def test_a_reply_too_large_for_memory_is_retried(
     outages: OutageLog, capfd: pytest.CaptureFixture[str]
 ) -> None:
     replies = iter([MemoryError(), None])
@@ -215,7 +215,7 @@ def test_a_reply_for_which_memory_does_not_suffice_is_waited_for_too(
     assert "not enough memory" in capfd.readouterr().out
 
 
-def test_a_lane_that_winds_up_waits_for_damaged_keys_no_longer(outages: OutageLog) -> None:
+def test_a_stopping_lane_does_not_wait_for_damaged_keys(outages: OutageLog) -> None:
     lane = trouble.Trouble(outages, pytest.fail)
     lane.draining.set()
 
@@ -226,7 +226,7 @@ def test_a_lane_that_winds_up_waits_for_damaged_keys_no_longer(outages: OutageLo
         lane.outlast(fail)
 
 
-def test_an_outage_is_the_links_to_wait_for(outages: OutageLog) -> None:
+def test_an_outage_is_left_to_the_link(outages: OutageLog) -> None:
     def away() -> None:
         raise RedisUnavailable("away")
 
@@ -244,13 +244,13 @@ def store(fake_server: EmbeddedServer, namespace: str) -> Iterator[WorkerStore]:
     link.close()
 
 
-def test_a_worker_registers_once_its_keys_are_mended(
+def test_a_worker_registers_once_its_keys_are_fixed(
     fake_server: EmbeddedServer, store: WorkerStore, namespace: str, outages: OutageLog,
     capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     store.link.call("SET", store.keys.workers(), "no set")
     config = WorkerConfig("app", fake_server.url, namespace)
-    keeper = LeaseKeeper(config, store, outages, allow_eviction=False)
+    lease_keeper = LeaseKeeper(config, store, outages, allow_eviction=False)
     mender = Link(fake_server.url)
     tries = iter(range(100))
 
@@ -259,18 +259,18 @@ def test_a_worker_registers_once_its_keys_are_mended(
             mender.call("DEL", store.keys.workers())
         return False
 
-    keeper.enlist(mended)
+    lease_keeper.enlist(mended)
     mender.close()
     alive = ClientStore(store.link, store.keys.namespace).alive_workers()
-    assert [one.worker for one in alive] == [keeper.worker]
+    assert [one.worker for one in alive] == [lease_keeper.worker]
     assert "WRONGTYPE" in capfd.readouterr().out
-    store.link.call("DEL", store.keys.worker(keeper.worker))
-    store.link.call("SET", store.keys.worker(keeper.worker), "no hash")
-    assert keeper.beat(["W.0"]) is None
+    store.link.call("DEL", store.keys.worker(lease_keeper.worker))
+    store.link.call("SET", store.keys.worker(lease_keeper.worker), "no hash")
+    assert lease_keeper.beat(["W.0"]) is None
     store.link.call("SET", store.keys.workers(), "no set")
-    keeper.retire()
+    lease_keeper.retire()
     store.link.call("DEL", store.keys.workers())
-    store.link.call("DEL", store.keys.worker(keeper.worker))
+    store.link.call("DEL", store.keys.worker(lease_keeper.worker))
 
 
 def test_reports_of_a_lane_with_damaged_keys_go_behind_the_others_in_their_order(
@@ -312,7 +312,7 @@ def test_reports_of_a_lane_with_damaged_keys_go_behind_the_others_in_their_order
         "",
     ],
 )
-def test_a_slot_that_makes_no_sense_is_passed_over(text: str) -> None:
+def test_an_invalid_slot_is_skipped(text: str) -> None:
     """The memory is shared with user code. A text without a number ended the worker's parent."""
     slots = ExecutionSlots(1)
     slots.enter(0, text, 1.0)
@@ -321,7 +321,7 @@ def test_a_slot_that_makes_no_sense_is_passed_over(text: str) -> None:
     assert slots.overdue(2.0)
 
 
-def test_no_text_becomes_a_second_line_of_the_control_pipe() -> None:
+def test_no_text_adds_a_line_to_the_control_pipe() -> None:
     reader, writer = os.pipe()
     child = ChildProcess(0, 0, ExecutionSlots(0), writer, ("W.0", "W.0a"), 0.0)
     nasty = ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", "\udc80"]

@@ -63,7 +63,7 @@ def test_a_coroutine_that_exits_fails_its_task_and_no_other(exits, bounded):
 
 
 @pytest.mark.parametrize("bounded", [False, True])
-def test_a_task_factory_that_raises_fails_what_comes_after_it(bounded):
+def test_a_failing_task_factory_fails_later_tasks(bounded):
     """Outcomes were lost with the callback that could not make an asyncio task: the run hung."""
 
     def refuses(*args, **kwargs):
@@ -83,7 +83,7 @@ def test_a_task_factory_that_raises_fails_what_comes_after_it(bounded):
         dag.run(max_workers=2 if bounded else None)
 
 
-def test_a_coroutine_that_waits_for_what_only_it_knows_is_not_taken_for_garbage():
+def test_a_coroutine_waiting_for_its_own_future_is_not_collected():
     begun, ended = threading.Event(), threading.Event()
 
     async def wait():
@@ -142,7 +142,7 @@ async def one_async() -> int:
     return 1
 
 
-def test_a_run_that_gets_fewer_threads_than_it_may_have_uses_those(threads_left):
+def test_a_run_uses_the_threads_that_it_gets(threads_left):
     threads_left(1)
     assert list(_dag(*[one] * 4).run(max_workers=4).values()) == [1] * 4
 

@@ -83,8 +83,7 @@ class Sentinel:
             "sentinel down-after-milliseconds mymaster 60000\n"
             "sentinel failover-timeout mymaster 3000\n"
         )
-        server = shutil.which("redis-server") or "redis-server"
-        self.process = subprocess.Popen([server, str(config), "--sentinel"])
+        self.process = subprocess.Popen([master.executable, str(config), "--sentinel"])
 
     @property
     def host(self) -> str:

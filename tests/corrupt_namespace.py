@@ -73,7 +73,7 @@ WRONG_DEAD: list[tuple[bytes, float]] = [
 WRONG_RECORDS = [b"", b"F", b"\xff", b"banana", b"F" + DIGITS + b",W.0,0,1,2", b"F1,W.0,0,x,2"]
 
 
-class DamagedNamespace:
+class CorruptNamespace:
     """What was planted. ``damaged``: run ids that ``Client.run`` can look for, by their damage."""
 
     def __init__(self, url: str) -> None:
@@ -216,9 +216,9 @@ class DamagedNamespace:
 
 
 @contextmanager
-def damaged_namespace(url: str) -> Iterator[DamagedNamespace]:
+def corrupt_namespace(url: str) -> Iterator[CorruptNamespace]:
     """Plant it within a ``with`` block."""
-    planted = DamagedNamespace(url)
+    planted = CorruptNamespace(url)
     try:
         yield planted
     finally:

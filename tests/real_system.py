@@ -28,7 +28,7 @@ from flowkit.protocol.records import TaskRecord
 from flowkit.settings import Settings
 from flowkit.worker.daemon import SAME_REQUEST_S
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent / "integration"
 APP = str(HERE / "fault_app.py")
 OTHER_APP = str(HERE / "other_app.py")
 LONG_LEASE = 300.0  # what is done sooner cannot have waited for a lease
@@ -62,7 +62,7 @@ class Process:
         return self.log_path.read_text("utf-8", "replace")
 
     def children(self) -> list[psutil.Process]:
-        """Return the processes of a worker that run tasks: all but its warden, the oldest."""
+        """Return the processes of a worker that run tasks: all but its orphan killer."""
         return sorted(self._below(), key=lambda one: (one.create_time(), one.pid))[1:]
 
     def _below(self) -> list[psutil.Process]:
@@ -111,7 +111,7 @@ class System:
     # -- processes ----------------------------------------------------------------------------
 
     def run_program(self, name: str, words: Iterable[str], **environ: str) -> Process:
-        """Start ``python WORDS…``; its output goes to a file of its own."""
+        """Start ``python WORDS…``; its output goes to its own file."""
         path = self.folder / f"{name}-{len(self.processes)}.log"
         environ = {
             **{key: value for key, value in os.environ.items() if not key.startswith("FLOWKIT_")},

@@ -122,7 +122,7 @@ def test_a_dotted_name_is_looked_for_in_the_current_folder(write):
     assert load_app("here_etl:etl").dag("etl").name == "etl"
 
 
-def test_a_name_that_is_no_identifier_is_loaded_all_the_same(write):
+def test_a_name_that_is_not_an_identifier_is_still_loaded(write):
     assert load_app(str(write("my-etl.py"))).name == "my-etl"
 
 
@@ -133,7 +133,7 @@ def test_workers_find_the_tasks_of_a_loaded_file(write):
 # -- which DAG -------------------------------------------------------------------------------
 
 
-def test_without_a_dag_the_tasks_of_the_module_are_one(write):
+def test_without_a_dag_the_tasks_of_the_module_form_one(write):
     write("shared_tasks.py", "from flowkit import task\n@task\ndef source(): return 2\n")
     path = write(
         "implicit_etl.py",
@@ -202,7 +202,7 @@ def test_a_folder_and_another_kind_of_file_are_errors(write):
         load_app("apps/notes.txt")
 
 
-def test_a_missing_module_and_what_is_no_name_are_errors(write):
+def test_missing_modules_and_invalid_names_are_errors(write):
     write("plain_module.py", "")
     with pytest.raises(AppError, match=r"There is no module 'absent_zz' here or on"):
         load_app("absent_zz")
@@ -228,7 +228,7 @@ def test_an_error_of_the_users_code_names_file_line_and_only_user_frames(write):
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
-def test_what_flowkit_refuses_is_told_in_the_line_that_asked_for_it(write):
+def test_a_refusal_by_flowkit_names_the_line_of_the_caller(write):
     text = "from flowkit import task\n\n@task(retires=3)\ndef extract():\n    return 1\n"
     path = write("misspelt_etl.py", text)
     with pytest.raises(AppError, match="Did you mean 'retries'") as caught:
@@ -245,7 +245,7 @@ def test_a_syntax_error_names_its_line(write):
         load_app(str(path))
 
 
-def test_a_missing_package_of_the_users_code_is_not_taken_for_a_missing_app(write):
+def test_a_missing_package_is_not_reported_as_a_missing_app(write):
     path = write("needs_etl.py", "import absent_package_zz\n")
     with pytest.raises(AppError, match=r"needs_etl.py, line 1\)") as caught:
         load_app(str(path))
@@ -319,7 +319,7 @@ def test_an_app_in_a_folder_such_as_tmp_is_refused(
     assert load_app(str(path)).name == f"sticky_{mode}"
 
 
-def test_so_is_one_in_a_package_below_such_a_folder(
+def test_an_app_in_a_package_below_such_a_folder_is_refused(
     write: Callable[[str, str], Path], tmp_path: Path
 ) -> None:
     """Another account's ``/tmp/__init__.py`` made ``/tmp`` a package, and was run."""
@@ -333,7 +333,7 @@ def test_so_is_one_in_a_package_below_such_a_folder(
     assert not ran.exists()
 
 
-def test_so_is_one_whose_folder_another_account_could_rename(
+def test_an_app_whose_folder_another_account_could_rename_is_refused(
     write: Callable[[str, str], Path], tmp_path: Path
 ) -> None:
     path = write("shared/mine/renamed_zz.py", ONE_DAG)

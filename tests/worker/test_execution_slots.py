@@ -13,7 +13,7 @@ def slots() -> ExecutionSlots:
     return ExecutionSlots(3)
 
 
-def test_an_empty_board_says_nothing(slots: ExecutionSlots) -> None:
+def test_empty_slots_name_nothing(slots: ExecutionSlots) -> None:
     assert list(slots.executing()) == []
     assert not slots.overdue(1e12)
 
@@ -22,7 +22,7 @@ def token_of(attempt: Executing) -> str:
     return attempt.outcome.token if attempt.outcome else ""
 
 
-def test_it_says_who_executes_in_which_slot(slots: ExecutionSlots) -> None:
+def test_it_names_the_attempt_in_each_slot(slots: ExecutionSlots) -> None:
     slots.enter(0, "run-1,7,2")
     slots.enter(2, "run-2,0,1")
     first, second = slots.executing()
@@ -32,7 +32,7 @@ def test_it_says_who_executes_in_which_slot(slots: ExecutionSlots) -> None:
     assert [one.slot for one in slots.executing()] == [2]
 
 
-def test_with_a_deadline_it_says_what_to_do_when_it_passes(slots: ExecutionSlots) -> None:
+def test_a_deadline_comes_with_the_outcome_to_report(slots: ExecutionSlots) -> None:
     slots.enter(1, "r1,0,1|0,1,W,500,default,5|2.5|a name | with bars|", 100.0)
     (one,) = slots.executing()
     assert (token_of(one), one.limit, one.deadline) == ("0,1,W,500,default,5", 2.5, 100.0)
@@ -77,14 +77,14 @@ def test_the_longest_ids_keep_their_token_and_lose_the_end_of_the_name(
     assert len(list(slots.executing())) == slots.count, "a slot has run over into the next"
 
 
-def test_a_shorter_text_leaves_nothing_of_a_longer_one(slots: ExecutionSlots) -> None:
+def test_a_shorter_text_overwrites_a_longer_one_completely(slots: ExecutionSlots) -> None:
     slots.enter(0, "long-run-id,12345,1|12345,1,F|1.0|long name", 5.0)
     slots.enter(0, "r,1,1")
     (one,) = slots.executing()
     assert (one.key, token_of(one), one.name, one.deadline) == ("r,1", "", "", 0.0)
 
 
-def test_a_writer_that_dies_in_the_middle_leaves_a_board_that_can_be_read(
+def test_a_writer_that_dies_midway_leaves_readable_slots(
     slots: ExecutionSlots,
 ) -> None:
     """Its process is killed after any number of bytes; the flag goes up last."""
@@ -99,7 +99,7 @@ def test_a_writer_that_dies_in_the_middle_leaves_a_board_that_can_be_read(
 
 
 @pytest.mark.parametrize("start", ["", "x"])
-def test_a_name_may_be_cut_within_a_letter(slots: ExecutionSlots, start: str) -> None:
+def test_a_name_may_be_cut_within_a_character(slots: ExecutionSlots, start: str) -> None:
     slots.enter(0, f"r1,0,1|0,1,F|1.0|{start}{'ü' * 300}", 9.0)
     (attempt,) = slots.executing()
     assert attempt.name.startswith(f"{start}üüü")

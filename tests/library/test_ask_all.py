@@ -23,7 +23,7 @@ def test_the_answers_come_in_order() -> None:
     assert (first, str(away), last) == ("redis://a", "away", "redis://c")
 
 
-def test_one_that_hangs_is_left_to_itself() -> None:
+def test_a_hanging_call_is_abandoned() -> None:
     """However it hangs: in a name server, or in one address after the other."""
     hang, threads = threading.Event(), []
 
@@ -43,7 +43,7 @@ def test_one_that_hangs_is_left_to_itself() -> None:
     assert threads[0].daemon, "or the program could not end before it"
 
 
-def test_what_is_wrong_with_one_is_raised() -> None:
+def test_the_error_of_one_call_is_raised() -> None:
     def ask(shard: Shard) -> int:
         if shard.position:
             raise UnfitRedis(f"too old: {shard.url}")

@@ -1,4 +1,4 @@
-"""The desk: outcomes out, claims in, over replies that get lost and stores that go back in time."""
+"""The mailbox sends outcomes and takes claims, even if replies or recent writes get lost."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def outcome(task: int) -> Outcome:
     return Outcome.decode("r1", f"{task},1,S")
 
 
-def desk_of(store: Counter, **more: object) -> Mailbox:
+def mailbox_of(store: Counter, **more: object) -> Mailbox:
     return Mailbox(store, LANE, ["default"], **more)  # type: ignore[arg-type]
 
 
 def test_outcomes_go_out_and_claims_come_in_by_one_call() -> None:
     store = Counter(claim_of(0), claim_of(1))
-    mailbox = desk_of(store)
+    mailbox = mailbox_of(store)
     assert mailbox.exchange(1) == 1
     mailbox.put(outcome(0))
     assert mailbox.unsent == 1
@@ -37,16 +37,16 @@ def test_outcomes_go_out_and_claims_come_in_by_one_call() -> None:
     assert mailbox.unsent == 0
 
 
-def test_nothing_to_say_and_nothing_wanted_is_no_call() -> None:
+def test_no_call_is_made_without_outcomes_or_claims() -> None:
     store = Counter()
-    assert desk_of(store).exchange(0) == 0
+    assert mailbox_of(store).exchange(0) == 0
     assert store.calls == []
 
 
-def test_a_call_that_claims_nothing_leaves_the_call_number_alone() -> None:
+def test_a_call_without_claims_keeps_the_call_number() -> None:
     """Else the claim of the call before could not be asked for again."""
     store = Counter(claim_of(0))
-    mailbox = desk_of(store)
+    mailbox = mailbox_of(store)
     mailbox.exchange(1)
     mailbox.put(outcome(0))
     mailbox.exchange(0)
@@ -64,10 +64,10 @@ class Small(Counter):
 
 
 def test_an_outcome_that_is_too_large_fails_its_task_and_no_other() -> None:
-    """All of them were sent for ever, together with all that came later."""
+    """All of them were sent forever, together with all that came later."""
     store = Small(claim_of(9))
     refused: list[Outcome] = []
-    mailbox = desk_of(store, on_refused=refused.append)
+    mailbox = mailbox_of(store, on_refused=refused.append)
     for number in range(8):
         size = 20_000 if number == 5 else 3_000
         mailbox.put(Outcome.decode("r1", f"{number},1,S", bytes(size)))
@@ -94,7 +94,7 @@ class Unread(Counter):
 def test_claims_that_are_too_large_to_be_read_together_come_in_smaller_parts() -> None:
     """Each brings the parameters of its run. Those of the unread reply have surely not started."""
     store = Unread(*map(claim_of, range(20)))
-    mailbox = desk_of(store)
+    mailbox = mailbox_of(store)
     for _ in range(2):
         with pytest.raises(Oversized):
             mailbox.exchange(10)
@@ -104,9 +104,9 @@ def test_claims_that_are_too_large_to_be_read_together_come_in_smaller_parts() -
     assert [limit for _, _, limit in store.calls] == [10, 5, 2], "half as many each time"
 
 
-def test_outcomes_whose_reply_was_lost_are_sent_again() -> None:
+def test_outcomes_with_a_lost_reply_are_sent_again() -> None:
     store = Counter()
-    mailbox = desk_of(store)
+    mailbox = mailbox_of(store)
     mailbox.put(outcome(0))
     store.lost_replies = 1
     with pytest.raises(RedisUnavailable):
@@ -118,7 +118,7 @@ def test_outcomes_whose_reply_was_lost_are_sent_again() -> None:
 
 def test_an_outcome_that_is_put_while_a_call_is_under_way_is_kept() -> None:
     store = Counter()
-    mailbox = desk_of(store)
+    mailbox = mailbox_of(store)
     mailbox.put(outcome(0))
     late = [outcome(1)]
     store.on_complete = lambda: mailbox.put(late.pop()) if late else None
@@ -130,7 +130,7 @@ def test_an_outcome_that_is_put_while_a_call_is_under_way_is_kept() -> None:
 
 def test_many_outcomes_go_out_in_parts() -> None:
     store = Counter()
-    mailbox = desk_of(store)
+    mailbox = mailbox_of(store)
     for task in range(MAX_BATCH + 10):
         mailbox.put(outcome(task))
     mailbox.flush()
@@ -140,14 +140,14 @@ def test_many_outcomes_go_out_in_parts() -> None:
 
 def test_no_call_claims_more_than_a_batch() -> None:
     store = Counter()
-    desk_of(store).exchange(10 * MAX_BATCH)
+    mailbox_of(store).exchange(10 * MAX_BATCH)
     assert store.calls == [(1, 0, MAX_BATCH)]
 
 
-def test_what_has_not_been_started_is_given_back_last_one_first() -> None:
+def test_unstarted_attempts_are_returned_last_first() -> None:
     """Each goes to the head of its list, so they end up in their old order."""
     store = Counter(*map(claim_of, range(3)))
-    mailbox = desk_of(store)
+    mailbox = mailbox_of(store)
     mailbox.exchange(3)
     mailbox.inbox.popleft()
     assert mailbox.give_back() == 2
@@ -156,21 +156,21 @@ def test_what_has_not_been_started_is_given_back_last_one_first() -> None:
     assert mailbox.give_back() == 0
 
 
-def test_stale_outcomes_are_heard_of() -> None:
+def test_stale_outcomes_are_reported() -> None:
     heard: list[str] = []
     store = Counter()
-    mailbox = desk_of(store, on_stale=heard.append)
+    mailbox = mailbox_of(store, on_stale=heard.append)
     mailbox.put(outcome(3))
     store.stale = ["r1,3"]
     mailbox.flush()
     assert heard == ["r1,3"]
 
 
-def test_claims_that_only_redis_knows_of_are_given_back_while_others_are_executed() -> None:
+def test_claims_known_only_to_redis_are_returned_while_others_run() -> None:
     """A store went back in time: it believes that the lane holds what it has long ended. The lane
     is alive, so nobody else would ever take it."""
     store = Counter(*map(claim_of, range(4)))
-    mailbox = desk_of(store)
+    mailbox = mailbox_of(store)
     mailbox.exchange(2)
     mailbox.inbox.popleft()
     store.held["r0,9"] = claim_of(9, run="r0")
@@ -181,9 +181,9 @@ def test_claims_that_only_redis_knows_of_are_given_back_while_others_are_execute
     assert [claim.task for claim in mailbox.inbox] == [1, 2]
 
 
-def test_nothing_is_given_back_while_both_sides_agree() -> None:
+def test_nothing_is_returned_while_both_sides_agree() -> None:
     store = Counter(*map(claim_of, range(6)))
-    mailbox = desk_of(store)
+    mailbox = mailbox_of(store)
     for task in range(6):
         mailbox.exchange(2)
         mailbox.put(outcome(task))
@@ -191,9 +191,9 @@ def test_nothing_is_given_back_while_both_sides_agree() -> None:
     assert store.released == []
 
 
-def test_an_attempt_that_was_given_back_and_claimed_again_is_known() -> None:
+def test_a_returned_attempt_claimed_again_is_known() -> None:
     store = Counter(claim_of(0))
-    mailbox = desk_of(store)
+    mailbox = mailbox_of(store)
     mailbox.exchange(1)
     mailbox.give_back()
     store.stock = [claim_of(0)]
@@ -205,10 +205,10 @@ def test_an_attempt_that_was_given_back_and_claimed_again_is_known() -> None:
     assert store.held == {}
 
 
-def test_what_was_refused_is_told_before_the_claims_that_may_need_it_come_in() -> None:
+def test_refused_outcomes_are_reported_before_new_claims() -> None:
     store = Counter(claim_of(0), claim_of(1), claim_of(2))
     told: list[object] = []
-    mailbox = desk_of(
+    mailbox = mailbox_of(
         store, on_sent=lambda sent, refused: told.append([sent, refused, len(mailbox.inbox)])
     )
     mailbox.exchange(2)
@@ -220,14 +220,14 @@ def test_what_was_refused_is_told_before_the_claims_that_may_need_it_come_in() -
     assert told == [[[], [], 0], [["r1,0", "r1,1"], ["r1,1"], 0]]
 
 
-def test_an_unknown_claim_is_given_back_as_the_bytes_that_it_is(
+def test_an_unknown_claim_is_returned_byte_for_byte(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A name that is no text was released under another one, and held for ever."""
+    """A name that is no text was released under another one, and held forever."""
     store = Counter(claim_of(0))
     released: list[str | bytes] = []
     monkeypatch.setattr(store, "holdings", lambda lane: [b"r1,0", b"\xff,0"])
     monkeypatch.setattr(store, "release", lambda lane, keys, unsure: released.extend(keys))
     store.held["\ufffd,0"] = claim_of(9)
-    assert desk_of(store).exchange(1) == 1
+    assert mailbox_of(store).exchange(1) == 1
     assert released == [b"\xff,0"]
