@@ -26,7 +26,7 @@ from flowkit.core.run_record import RunRecord
 from flowkit.core.states import RunState
 from flowkit.daemon.options import end_as
 from flowkit.exceptions import StoreError, TaskExecutionError
-from flowkit.processes.daemon_group import Line
+from flowkit.processes.daemon_output import Line
 from flowkit.protocol.listings import DamagedItem
 
 Capture = pytest.CaptureFixture[str]

@@ -9,7 +9,7 @@ from flowkit.cli.display import Display, LineDisplay, done_of, summary
 from flowkit.cli.output import count, print_table, say, seconds
 from flowkit.core.run_record import RunRecord
 from flowkit.core.states import RunState
-from flowkit.processes.daemon_group import Line
+from flowkit.processes.daemon_output import Line
 
 
 def record(total: int, **counts: int) -> RunRecord:

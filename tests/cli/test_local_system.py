@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from pathlib import Path
 
 import psutil
@@ -18,14 +19,9 @@ from helpers import wait_until
 
 from flowkit.app import load_app
 from flowkit.exceptions import FlowkitError
-from flowkit.processes.daemon_group import (
-    LONGEST_LINE,
-    QUICK_DEATHS,
-    Daemon,
-    DaemonGroup,
-    Line,
-    Pipe,
-)
+from flowkit.processes.daemon_group import DaemonGroup
+from flowkit.processes.daemon_output import LONGEST_LINE, Line, Pipe
+from flowkit.processes.daemon_process import QUICK_DEATHS, Daemon
 from flowkit.processes.ends import how_it_ended
 from flowkit.system import LocalSystem, default_processes, print_line
 from flowkit.task import Task
@@ -158,9 +154,7 @@ def lines_of(printed: str) -> list[Line]:
 
     thread = threading.Thread(target=write)
     thread.start()
-    daemon = Daemon("worker", [], {})
-    daemon.token = "t0ken"
-    pipe = Pipe(daemon, os.fdopen(reader, "rb"), is_error=False)
+    pipe = Pipe("worker", "t0ken", os.fdopen(reader, "rb"), deque(), is_error=False)
     found: list[Line] = []
     while not pipe.ended:
         found += pipe.read()

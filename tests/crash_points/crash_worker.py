@@ -283,7 +283,7 @@ class ParentUnit(WorkerDaemon):
 
     def turn(self) -> bool:
         """Do the parent's duties once, then let each child work; return whether one did."""
-        self._next_beat = self._next_start = 0.0
+        self._next_beat = self._respawn_pause.due = 0.0
         if not self._enlisted:
             self._enlist()
             self._enlisted = True
@@ -299,8 +299,8 @@ class ParentUnit(WorkerDaemon):
     def stop(self) -> None:
         """End in good order, as on TERM."""
         self._signals = 1
-        self._stop(-1)
+        self._stop()
         self.process.end()
 
-    def _sleep(self, wake: int) -> None:
+    def _sleep(self) -> None:
         """Nothing comes while this process has the turn."""

@@ -18,7 +18,8 @@ from flowkit.core.compiled import OnFailure
 from flowkit.exceptions import TaskTimeout, WaitTimeout
 from flowkit.local.attempts import Attempts
 from flowkit.local.environment import listener
-from flowkit.local.outcome import RunContext
+from flowkit.local.hooks import LocalHooks
+from flowkit.local.run_context import RunContext
 from flowkit.local.run_events import RunEvents
 
 PATIENCE = 20.0  # seconds that a test waits before it gives up; never how long it takes
@@ -292,7 +293,10 @@ def _run_of(made: Task) -> Attempts:
     with DAG("one") as dag:
         dag.add(made)
     events = RunEvents(listener(), "r", dag.name, dag.tasks)
-    context = RunContext("r", dag.indexed(), {}, [None], OnFailure.STOP, events)
+    hooks = LocalHooks(events, dag.name, dag.indexed(), {}, None)
+    context = RunContext(
+        "r", dag.name, dag.indexed(), {}, [None], OnFailure.STOP, events, hooks.event
+    )
     return Attempts(context, 1, bounded=True)
 
 

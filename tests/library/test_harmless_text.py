@@ -31,7 +31,8 @@ from flowkit.drawing import notebook, picture, svg
 from flowkit.exceptions import DAGCycleError, FlowkitError, RunNotFound, TaskExecutionError
 from flowkit.logging import FlowkitLogger
 from flowkit.logging.streams import LONGEST_LINE
-from flowkit.processes.daemon_group import Daemon, Line, Pipe
+from flowkit.processes.daemon_output import Line, Pipe
+from flowkit.processes.daemon_process import Daemon
 from flowkit.system import print_line
 from flowkit.testing.systems import RunningSystem
 
@@ -211,7 +212,7 @@ def test_described_values(text: str) -> None:
 @nasty
 def test_last_words_of_a_daemon(text: str) -> None:
     daemon = Daemon("worker", ["-c", ""], {})
-    daemon.last_words.append(text)
+    daemon._last_words.append(text)
     failure = daemon.note_death(2) or ""
     assert failure.startswith("The worker cannot work: it ended by exit code 2.\n    ")
     assert harmful(failure) == forged(failure) == []
@@ -219,7 +220,7 @@ def test_last_words_of_a_daemon(text: str) -> None:
 
 def line_of(raw: bytes) -> Line:
     mark = b'{"timestamp": '
-    pipe: Any = SimpleNamespace(daemon=SimpleNamespace(name="worker"), _is_error=False, _mark=mark)
+    pipe: Any = SimpleNamespace(_source="worker", _is_error=False, _mark=mark)
     pipe._printed, pipe._logged = (
         lambda raw: Pipe._printed(pipe, raw),
         lambda raw: Pipe._logged(pipe, raw),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from flowkit import DAG, Client, RunHandle, Task
-from flowkit.client import run_handle
+from flowkit.client import run_wait
 from flowkit.core.states import RunState
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import DAGError, RedisUnavailable, RunLost, RunNotFound, WaitTimeout
@@ -83,15 +83,15 @@ def test_a_parameter_that_cannot_be_stored_is_an_error_of_the_dag() -> None:
 
 def away_for(run: RunHandle, looks: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let Redis not answer the next looks at a run."""
-    left, progress = [None] * looks, run._progress
+    left, progress = [None] * looks, run._waiting().progress
 
-    def look(*, known: bool = False) -> RunProgress:
+    def look(_: run_wait.RunWait, *, known: bool = False) -> RunProgress:
         if left:
             left.pop()
             raise RedisUnavailable("cannot use Redis")
         return progress(known=known)
 
-    monkeypatch.setattr(run, "_progress", look)
+    monkeypatch.setattr(run_wait.RunWait, "progress", look)
 
 
 def test_a_wait_outlasts_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +113,7 @@ def test_a_wait_ends_when_redis_stays_away(
         run = client.submit(one_task(work))
         away_for(run, 10_000, monkeypatch)
         if timeout is None:
-            monkeypatch.setattr(run_handle, "OUTAGE_S", 0.3)
+            monkeypatch.setattr(run_wait, "OUTAGE_S", 0.3)
         with pytest.raises(RedisUnavailable) as caught:
             run.wait(timeout)
         (note,) = caught.value.__notes__

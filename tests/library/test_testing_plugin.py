@@ -146,7 +146,7 @@ from pathlib import Path
 import psutil
 import pytest
 from flowkit import Client, FlowkitError, Task, TaskExecutionError
-from flowkit.processes.daemon_group import Line
+from flowkit.processes.daemon_output import Line
 from flowkit.exceptions import AppError, UnknownDAGError, WaitTimeout
 
 PATH = list(sys.path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +15,7 @@ from flowkit.exceptions import LeaseLost
 from flowkit.logging import FlowkitLogger
 from flowkit.logging.event_log import EventLog
 from flowkit.protocol.client_store import ClientStore
+from flowkit.protocol.list_reads import Field
 from flowkit.protocol.worker_store import WorkerStore
 from flowkit.worker.execution_slots import ExecutionSlots, Mark
 from flowkit.worker.lease_keeper import LeaseKeeper
@@ -134,6 +135,23 @@ def test_the_counts_are_part_of_the_description(
     lease_keeper.counts = ChildCounts(ready=2, waiting=2)
     lease_keeper.beat(["W.0"])
     assert told() == (True, True)
+
+
+def test_a_worker_that_leaves_while_it_is_read_is_not_ready(
+    lease_keeper: LeaseKeeper, store: WorkerStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker whose app is broken left between two round trips, and the system was ready."""
+    lease_keeper.enlist(lambda: False)
+    client = ClientStore(store.link, store.keys.namespace)
+    read = client._read_fields_in_bounds
+
+    def leave_first(fields: Sequence[Field]) -> Sequence[object]:
+        store.retire(lease_keeper.worker, [])
+        return read(fields)
+
+    monkeypatch.setattr(client, "_read_fields_in_bounds", leave_first)
+    (worker,) = client.alive_workers()
+    assert not worker.is_ready
 
 
 def test_reporting_counts_does_not_revive_a_dead_worker(
