@@ -65,10 +65,10 @@ class QueueRepair:
         except CorruptData as error:
             self._on_broken(active.run, error)
             return 0
-        tasks, restored = len(active.dag.graph), 0
+        restored = 0
         by_verb: dict[str, list[tuple[int, str, str]]] = {}
         for entry in missing:
-            by_verb.setdefault(self._serving.verb(entry[1], tasks), []).append(entry)
+            by_verb.setdefault(self._serving.verb(active, entry[1]), []).append(entry)
         for verb, entries in by_verb.items():
             restored += self._store.requeue(active.run, entries, verb)
         return restored

@@ -22,7 +22,8 @@ from flowkit.protocol.scheduler_store import SchedulerStore
 from .active import EVERYTHING, Active, Coverage
 
 EVERY_S = 0.5
-# The most tasks of a DAG whose attempts wait for no turn. They are never more than one turn.
+# A run with at most so many dispatched tasks waits for no turn: they would fit into one. Chains and
+# small runs, whose latency counts, are spared the commands of a turn.
 SMALL = 8
 
 
@@ -103,11 +104,11 @@ class Serving:
             for is_async in (False, True)
         ]
 
-    def verb(self, ready: str, tasks: int) -> str:
-        """Return the command of ``apply.lua`` that queues tasks of a DAG with so many tasks."""
-        if tasks <= self._small or (self.without_turns and queue_of(ready) in self.without_turns):
+    def verb(self, active: Active, ready: str) -> str:
+        """Return the command of ``apply.lua`` that queues dispatched tasks of a run."""
+        if active.state.dispatched <= self._small:
             return "queue"
-        return "line"
+        return "queue" if self.without_turns and queue_of(ready) in self.without_turns else "line"
 
     def by_list(
         self, active: Active, ready: str, tasks: Sequence[int]

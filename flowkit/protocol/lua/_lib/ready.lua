@@ -2,7 +2,7 @@
 -- `list` is the name of a queue and its lane; `level` is a priority digit, or '!' for suspects
 -- (claimed alone). An attempt waits in one of two places, both hints: the record says whether it is
 -- still valid.
---   ready     "run,task,attempt": runs that are small, attempts that are given back, and all
+--   ready     "run,task,attempt": runs with few attempts, attempts that are given back, and all
 --             attempts while workers of an older release serve the queue.
 --   backlog   "task,attempt" of one run. A run with a backlog has a turn: its name is in `turns`,
 --             once. A claim takes a share of the first backlogs and moves their turns to the end.
