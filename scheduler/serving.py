@@ -4,6 +4,10 @@ Tasks wait in different places depending on that. Workers of an older release kn
 the apps of the workers of a queue differ, as during a deployment, then a function that one of them
 lacks has a list of its own, from which only the others claim.
 
+Workers of an older release do not know such lists either, so the scheduler uses none for a queue
+that they serve. What a worker hands on waits there all the same. It is queued for the others too
+now and then, since they may have its function.
+
 The descriptions of workers change rarely, so only those of new workers are read. What it knows may
 be half a second old. That costs time, never correctness: a worker runs only what its app has, and
 hands on the rest.
@@ -22,6 +26,7 @@ from flowkit.protocol.scheduler_store import SchedulerStore
 from .active import EVERYTHING, Active, Coverage
 
 EVERY_S = 0.5
+OLDER_EVERY = 10  # looks between two that queue what was handed on, see above
 # A run with at most so many dispatched tasks waits for no turn: they would fit into one. Chains and
 # small runs, whose latency counts, are spared the commands of a turn.
 SMALL = 8
@@ -39,8 +44,9 @@ class Serving:
         *,
         small: int = SMALL,
     ) -> None:
-        """``on_older`` is called when workers of an older release begin to serve a queue: they do
-        not find attempts that wait for a turn. ``small``: see ``SMALL``; only tests pass it.
+        """``on_older`` is called when workers of an older release do not find attempts: when they
+        begin to serve a queue, and when others hand on what they lack. ``small``: see ``SMALL``;
+        only tests pass it.
         """
         self._store = store
         self._on_older = on_older
@@ -48,7 +54,8 @@ class Serving:
         self._workers: dict[str, WorkerInfo] = {}
         self._functions: dict[str, frozenset[str]] = {}  # of an app
         self._apps: dict[str, frozenset[str]] = {}  # of a queue, "" for an unknown one
-        self._version = 0  # of the apps
+        self._version = 0  # of the apps and their functions
+        self._looks = 0
         self.without_turns: frozenset[str] = frozenset()
 
     def due_early(self) -> bool:
@@ -59,9 +66,17 @@ class Serving:
         """Look at the live workers; return the seconds until the next time."""
         before = self.without_turns
         self.look()
-        if not self.without_turns <= before:
+        self._looks += 1
+        if not self.without_turns <= before or self._hidden_from_older():
             self._on_older()
         return EVERY_S
+
+    def _hidden_from_older(self) -> bool:
+        """Return, now and then, whether attempts wait where workers of an older release do not
+        look, since another worker has handed them on."""
+        if not self.without_turns or self._looks % OLDER_EVERY:
+            return False
+        return self._store.any_parked(self.lists_without_turns())
 
     def look(self) -> None:
         """Read the descriptions of the workers that are new, and the functions of new apps."""
@@ -77,9 +92,10 @@ class Serving:
         for info in infos:
             for queue in info.queues:
                 apps.setdefault(queue, set()).add(info.functions)
+        functions = self._functions
         self._learn({app for some in apps.values() for app in some if app})
         now = {queue: frozenset(some) for queue, some in apps.items()}
-        if now != self._apps:
+        if now != self._apps or self._functions != functions:
             self._apps = now
             self._version += 1
 
@@ -117,6 +133,8 @@ class Serving:
 
         The order of the tasks is kept within each list.
         """
+        if self.without_turns and queue_of(ready) in self.without_turns:
+            return [(ready, tasks)]
         lacking = self._known(active, queue_of(ready)).lacking
         if not lacking:
             return [(ready, tasks)]

@@ -7,7 +7,8 @@ the unit of sharding.
 
 The state of an unfinished run is never in a key with a TTL: the keys of a run get their TTL in the
 step that ends it. Entries of state stores and cached results have the TTLs that their owners
-chose, and the functions of an app expire a day after its last worker. No other key has a TTL.
+chose. The functions of an app expire a day after its last worker, and the tokens that wake its
+workers a day after the last one was added. No other key has a TTL.
 """
 
 from __future__ import annotations
@@ -135,7 +136,8 @@ class Keys:
         return f"{self.prefix}levels"
 
     def wake(self, ready_list: str) -> str:
-        """List: disposable tokens that wake idle claimers; at most 32."""
+        """List: disposable tokens that wake idle claimers; at most 32. Those for the workers of
+        one app (``LIST@APP``) have a TTL of a day."""
         return f"{self.prefix}wake:{ready_list}"
 
     def delayed(self) -> str:

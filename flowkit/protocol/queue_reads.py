@@ -12,9 +12,21 @@ class QueueReads(Store):
     """The reads that clients and the scheduler share."""
 
     def _places(self) -> list[tuple[str, str]]:
-        """Return (ready list, level) of all valid ready lists."""
+        """Return (ready list, level) of all valid ready lists from which workers claim.
+
+        One round trip, two if there are lists of functions. Claims only look into those that are
+        named in ``parked``.
+        """
         lists = levels_of(self.link.call("HGETALL", self.keys.levels()))
-        return [(name, level) for name, levels in lists for level in levels]
+        parts = [(name, *name.partition("@")) for name, _ in lists]
+        reads = [
+            ("SISMEMBER", self.keys.parked(base), function)
+            for _, base, mark, function in parts
+            if mark
+        ]
+        parked = iter(self.link.batch_each(reads) if reads else ())
+        known = {name for name, _, mark, _ in parts if not mark or next(parked) == 1}
+        return [(name, level) for name, levels in lists if name in known for level in levels]
 
     def _backlogs(self, places: Sequence[tuple[str, str]]) -> list[tuple[str, str, str]]:
         """Return (ready list, level, run) of the runs that have a turn there. One round trip."""

@@ -85,6 +85,11 @@ class UpkeepStore(EventStore, QueueReads):
         ids = map(text_of, self.link.call("SMEMBERS", self.keys.app(app)))
         return frozenset(filter(is_id, ids))
 
+    def any_parked(self, ready_lists: Iterable[str]) -> bool:
+        """Return whether a list of a function belongs to one of these. One round trip."""
+        reads = [("EXISTS", self.keys.parked(name)) for name in ready_lists]
+        return 1 in self.link.batch_each(reads) if reads else False
+
     def reap(
         self, lane: str, most_deaths: int, error: bytes, once: bytes = b""
     ) -> list[tuple[str, int, str]]:
@@ -111,11 +116,16 @@ class UpkeepStore(EventStore, QueueReads):
     def listed(self, ready_lists: Iterable[str], without_turns: Container[str] = ()) -> set[str]:
         """Return all entries of these ready lists, of their backlogs and of ``delayed``.
 
-        The lists of single functions are included. The backlogs of lists ``without_turns`` are
-        left out.
+        The lists of single functions are included. Of lists ``without_turns``, their backlogs and
+        the lists of single functions are left out: workers of an older release do not find these.
         """
         wanted = set(ready_lists)
-        places = [place for place in self._places() if base_of(place[0]) in wanted]
+        places = [
+            place
+            for place in self._places()
+            if base_of(place[0]) in wanted
+            and (place[0] in wanted or base_of(place[0]) not in without_turns)
+        ]
         turns = self._backlogs(
             [place for place in places if base_of(place[0]) not in without_turns]
         )
@@ -132,7 +142,8 @@ class UpkeepStore(EventStore, QueueReads):
     def findable(self) -> int:
         """Return how many attempts are in ready lists, in ``delayed`` and in claims.
 
-        Four round trips. The count is not atomic: attempts move between the round trips.
+        Four round trips, five if there are lists of functions. The count is not atomic: attempts
+        move between the round trips.
         """
         places = self._places()
         workers = self.link.call("ZRANGE", self.keys.workers(), 0, -1)

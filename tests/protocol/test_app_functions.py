@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from helpers import EXPIRING
 from environment import HOUR_MS, LIST, Environment, done
 
 from flowkit.core.states import RunState
 from flowkit.protocol.app_functions import app_id, function_id, is_id
 from flowkit.protocol.keys import base_of, of_function, queue_of
+from flowkit.protocol.worker_store import Claim
 
 OLD, NEW = function_id("app:old"), function_id("app:new")
 ONE, BOTH = app_id([OLD]), app_id([OLD, NEW])
@@ -30,8 +32,11 @@ def two_apps(env: Environment, total: int = 4) -> tuple[str, str]:
 
 
 def claimed(env: Environment, lane: str, app: str, limit: int = 10) -> list[int]:
-    reply = env.worker.complete(lane, [], env.next_call(), limit, 1, [LIST], app)
-    return [claim.task for claim in reply.claims]
+    return [claim.task for claim in of_app(env, lane, app, limit)]
+
+
+def of_app(env: Environment, lane: str, app: str, limit: int) -> Sequence[Claim]:
+    return env.worker.complete(lane, [], env.next_call(), limit, 1, [LIST], app).claims
 
 
 def test_ids_are_short_digests_and_lists_have_a_base() -> None:
@@ -95,8 +100,98 @@ def test_it_may_be_handed_on_again(env: Environment) -> None:
     env.queue(0, list_=of_function(LIST, OLD))
     assert claimed(env, old, ONE) == [0]
     env.worker.release(old, [f"r1,0@{NEW}"])
-    assert env.dump()[f"ready:{NEW_LIST}:5"] == ["r1,0,1"]
+    assert env.dump()[f"ready:{NEW_LIST}:5:r1"] == ["0,1"]
     assert claimed(env, new, BOTH) == [0]
+
+
+def test_a_large_run_that_is_handed_on_lets_small_runs_pass(env: Environment) -> None:
+    old, new = two_apps(env, 40)
+    env.apply("line", "r1", LIST, "5", "", 40, *range(40))
+    assert len(claimed(env, old, ONE, 40)) == 40
+    env.worker.release(old, [f"r1,{task}@{NEW}" for task in range(40)])
+    env.submit("small", 1)
+    env.queue(0, run="small", list_=NEW_LIST)
+    order = [claim.run for _ in range(2) for claim in of_app(env, new, BOTH, 1)]
+    assert sorted(order) == ["r1", "small"]
+
+
+def test_a_suspect_that_is_handed_on_stays_a_suspect(env: Environment) -> None:
+    old, new = two_apps(env)
+    env.queue(0, 1)
+    assert claimed(env, old, ONE) == [0, 1]
+    env.worker.reap_child(old, ["r1,0", "r1,1"], 3, b"error")  # one of the two is to blame
+    old = worker(env, "A2", ONE, [OLD])
+    (suspect,) = claimed(env, old, ONE)
+    env.worker.release(old, [f"r1,{suspect}@{NEW}"])
+    assert env.dump()[f"ready:{NEW_LIST}:!"] == [f"r1,{suspect},2"]
+    assert len(claimed(env, new, BOTH)) == 1
+
+
+def test_no_place_starves_when_attempts_are_claimed_one_by_one(env: Environment) -> None:
+    """Six places: the ready list and the backlogs of a list and of two lists of functions."""
+    _, new = two_apps(env, 120)
+    lists = [LIST, of_function(LIST, OLD), NEW_LIST]
+    for place, name in enumerate(lists):
+        env.submit(f"plain{place}", 40)
+        env.queue(*range(40), run=f"plain{place}", list_=name)
+        env.submit(f"line{place}", 40)
+        env.apply("line", f"line{place}", name, "5", "", 40, *range(40))
+    order = [claim.run for _ in range(48) for claim in of_app(env, new, BOTH, 1)]
+    counts = [order.count(kind + str(place)) for kind in ("plain", "line") for place in range(3)]
+    assert sum(counts) == 48
+    assert counts[0] == counts[3] == 12, "the list itself has every other claim"
+    assert counts[1:3] == counts[4:6] == [6, 6]
+
+
+def test_more_functions_than_a_claim_looks_at_leave_the_tokens(env: Environment) -> None:
+    """Else workers would sleep beside what this claim has not seen."""
+    functions = [function_id(f"app:f{number}") for number in range(120)]
+    app = app_id(functions)
+    env.submit(total=200)
+    env.acquire_lease()
+    lane = worker(env, "A", app, functions)
+    for number, function in enumerate(functions):
+        env.queue(number, list_=of_function(LIST, function))
+    assert len(claimed(env, lane, app, 150)) == 100
+    assert env.dump()[f"wake:{LIST}@{app}"]
+    assert len(claimed(env, lane, app, 150)) == 20
+    assert f"wake:{LIST}@{app}" not in env.dump()
+
+
+def test_a_list_that_no_claim_looks_into_is_found_missing(env: Environment) -> None:
+    two_apps(env)
+    env.queue(0, list_=NEW_LIST)
+    assert env.scheduler.findable() == 1
+    env.link.call("DEL", env.keys.parked(LIST))
+    assert env.scheduler.findable() == 0
+    assert env.scheduler.listed([LIST]) == set()
+    env.scheduler.requeue("r1", [(0, NEW_LIST, "5")])
+    assert env.scheduler.findable() == 2  # the entry of before is found again
+    assert env.scheduler.listed([LIST]) == {"r1,0,1"}
+
+
+def test_workers_of_an_older_release_do_not_find_lists_of_functions(env: Environment) -> None:
+    two_apps(env)
+    env.queue(0)
+    env.queue(1, list_=NEW_LIST)
+    assert env.scheduler.listed([LIST], [LIST]) == {"r1,0,1"}
+    assert env.scheduler.any_parked([LIST]) is True
+    assert env.scheduler.any_parked(["other"]) is False
+
+
+def test_the_janitor_forgets_functions_of_which_nothing_waits(env: Environment) -> None:
+    """The workers that had them may never come back."""
+    two_apps(env)
+    env.queue(0, list_=NEW_LIST)
+    env.apply("line", "r1", of_function(LIST, OLD), "5", "", 1, 1)
+    env.scheduler.drop_stale_entries(0, 100)
+    assert env.dump()[f"ready:{LIST}@"] == {OLD, NEW}
+    env.finish("r1", "cancelled")
+    env.scheduler.drop_stale_entries(0, 100)
+    found = env.dump()
+    assert not [name for name in found if name.startswith("ready:")]
+    assert "levels" not in found
+    assert f"wake:{LIST}@{BOTH}" in found[EXPIRING]
 
 
 def test_handing_on_in_a_run_that_is_stopping_cancels(env: Environment) -> None:

@@ -37,6 +37,16 @@ def test_a_backlog_holds_the_attempts_and_gives_the_run_one_turn(env: Environmen
     assert found[f"wake:{LIST}"] == ["1", "1", "1"]
 
 
+def test_what_joins_a_backlog_wakes_claimers_too(env: Environment) -> None:
+    runs(env, {"r1": 3})
+    env.submit("r2", 40)
+    env.link.call("DEL", env.keys.wake(LIST))  # idle claimers have taken these tokens
+    line(env, "r2", 0)
+    tokens = len(env.dump()[f"wake:{LIST}"])
+    line(env, "r2", 1, 2)
+    assert len(env.dump()[f"wake:{LIST}"]) == tokens + 2
+
+
 def test_an_empty_backlog_leaves_no_turn(env: Environment) -> None:
     runs(env, {"r1": 3})
     assert [claim.task for claim in env.claim()] == [0, 1, 2]
@@ -163,6 +173,29 @@ def test_a_backlog_without_its_turn_is_found_missing_and_gets_one(env: Environme
     assert env.scheduler.listed([LIST]) == set()
     env.scheduler.requeue("r1", [(task, LIST, "5") for task in range(3)], "line")
     assert sorted(claim.task for claim in env.claim()) == [0, 1, 2]
+
+
+def test_a_backlog_that_was_mended_has_one_turn(env: Environment) -> None:
+    """With a turn for each entry, the run would be served before all others for long."""
+    runs(env, {"r1": 100, "r2": 100})
+    env.link.call("LPOP", env.keys.backlog(LIST, "5", "r1"), 50)
+    env.scheduler.requeue("r1", [(task, LIST, "5") for task in range(50)], "line")
+    assert env.dump()[f"ready:{LIST}:5+"] == ["r2", "r1"]
+    assert taken(env, 128) == {"r1": 64, "r2": 64}
+
+
+def test_a_repair_keeps_lists_and_levels_apart(env: Environment) -> None:
+    env.acquire_lease()
+    env.submit("r1", 6)
+    for task in range(6):
+        line(env, "r1", task, list_=("a", "b")[task % 2], level=str(task % 3))
+    before = env.dump()
+    for name in before:
+        if name.startswith(("ready:", "wake:")):
+            env.link.call("DEL", env.keys.prefix + name)
+    entries = [(task, ("a", "b")[task % 2], str(task % 3)) for task in range(6)]
+    env.scheduler.requeue("r1", entries, "line")
+    assert env.dump() == before
 
 
 def test_what_waits_is_counted_and_listed(env: Environment) -> None:

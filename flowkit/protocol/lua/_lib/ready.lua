@@ -13,6 +13,7 @@
 -- checks only what there may be.
 
 local WAKE_BOUND = 32
+local APP_WAKE_TTL_MS = 86400000 -- the tokens of an app, which may never have a worker again
 
 -- One token wakes one idle claimer, so each waiting entry has a token, up to the bound, and each
 -- added entry gets one: the others may belong to entries that wait in the other place. Claimers
@@ -33,7 +34,11 @@ local function wake(list, waiting, added)
   call('HSETNX', P .. 'levels', base .. '@', '1')
   local apps = try('ZRANGEBYSCORE', app_key(''), string.format('%d', now_ms()), '+inf', 'LIMIT', 0, 100)
   for _, app in ipairs(apps) do
-    if try('SISMEMBER', app_key(app), id) == 1 then wake_at(wake_key(base .. '@' .. app), waiting, added) end
+    if try('SISMEMBER', app_key(app), id) == 1 then
+      local key = wake_key(base .. '@' .. app)
+      wake_at(key, waiting, added)
+      try('PEXPIRE', key, APP_WAKE_TTL_MS)
+    end
   end
 end
 
@@ -62,8 +67,8 @@ local function push_ready(command, list, level, entries)
   if type(waiting) == 'number' then wake(list, waiting, #entries) end
 end
 
--- Adds "task,attempt" entries to the backlog of a run. If `again`, the run gets a turn even if it
--- should have one: a surplus turn finds an empty backlog, or takes a share too many.
+-- Adds "task,attempt" entries to the backlog of a run. If `again`, the run gets a turn although it
+-- may have entries: its turn is lost.
 local function push_backlog(run, list, level, entries, again)
   if #entries == 0 then return end
   note_level(list, level, '+')
@@ -71,7 +76,7 @@ local function push_backlog(run, list, level, entries, again)
   for i = 1, #entries do head[i + 2] = entries[i] end
   local waiting = try(unpack(head))
   if type(waiting) ~= 'number' then return end
-  local first = again or waiting == #entries
-  local turns = try(first and 'RPUSH' or 'LLEN', turns_key(list, level), first and run or nil)
+  local key, turns = turns_key(list, level)
+  if again or waiting == #entries then turns = try('RPUSH', key, run) else turns = try('LLEN', key) end
   if type(turns) == 'number' then wake(list, waiting + turns - 1, #entries) end
 end

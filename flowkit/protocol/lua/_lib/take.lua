@@ -109,13 +109,14 @@ end
 
 -- Takes up to `want` attempts of one level; returns how many, and whether more may wait there. The
 -- ready list and the backlogs, if there were ever any, get half each while both have some; of a
--- single attempt, each gets every other one.
-local function take_level(claimer, list, level, backlogs, want, reply)
+-- single attempt, each gets every other one, counted in `round`.
+local function take_level(claimer, place, want, reply)
+  local list, level = place.list, place.level
   local waiting = size_of('LLEN', ready_key(list, level))
   if level == '!' then return take_ready(claimer, list, level, 1, waiting, reply), waiting > 1 end
-  local turns = backlogs and size_of('LLEN', turns_key(list, level)) or 0
+  local turns = place.backlogs and size_of('LLEN', turns_key(list, level)) or 0
   local part = math.ceil(waiting / claimer.share)
-  local half = turns == 0 and want or math.floor((want + claimer.call_no % 2) / 2)
+  local half = turns == 0 and want or math.floor((want + place.round % 2) / 2)
   local taken, left = take_ready(claimer, list, level, math.min(part, half), waiting, reply)
   local more = turns > 0
   if more and taken < want then
@@ -134,41 +135,36 @@ end
 
 -- Adds the levels of one list to `places`, in the order in which they are claimed. `noted`: its
 -- fields in `levels`.
-local function add_places(places, list, noted)
+local function add_places(places, list, noted, round)
   for level in string.gmatch(read_levels(noted[1]), '.') do
-    places[#places + 1] = {list = list, level = level, backlogs = noted[2]}
+    places[#places + 1] = {list = list, level = level, backlogs = noted[2], round = round}
   end
 end
 
 -- The places to claim from, for one list of a lane: its levels, and those of the lists of functions
 -- that only some workers have, and this app among them. At one level, the list and these others are
--- first in every other call.
+-- first in every other call; each of the others in its turn. A list counts its rounds by the calls
+-- in which it is first, so no choice depends on another one. Also returns whether these are all.
 local function places_of(claimer, list, noted)
-  local places, ids = {}, {}
+  local places, ids, call_no = {}, {}, tonumber(claimer.call_no) or 0
   if noted[3] and claimer.app ~= '' then ids = try('SINTER', parked_key(list), app_key(claimer.app)) end
   if ids.err or #ids == 0 then
-    add_places(places, list, noted)
-    return places
+    add_places(places, list, noted, call_no)
+    return places, true
   end
-  local turn = claimer.call_no % 2
-  if turn == 0 then add_places(places, list, noted) end
+  local turn, round = call_no % 2, math.floor(call_no / 2)
+  local cycle = math.floor(round / #ids)
+  if turn == 0 then add_places(places, list, noted, round) end
   for i = 1, math.min(#ids, FUNCTIONS_BOUND) do
-    local other = list .. '@' .. ids[(i + claimer.call_no) % #ids + 1]
+    local other = list .. '@' .. ids[(i + round) % #ids + 1]
     local before = #places
-    add_places(places, other, call('HMGET', P .. 'levels', other, other .. '+'))
+    add_places(places, other, call('HMGET', P .. 'levels', other, other .. '+'), cycle)
     if #places == before then try('SREM', parked_key(list), string.sub(other, -16)) end
   end
-  if turn == 1 then add_places(places, list, noted) end
+  if turn == 1 then add_places(places, list, noted, round) end
   for i, place in ipairs(places) do place.rank = (place.level == '!' and 10 or tonumber(place.level)) * 1000 - i end
   table.sort(places, function(a, b) return a.rank > b.rank end)
-  return places
-end
-
--- Forgets the list of a function that has nothing left.
-local function forget_function(list)
-  local base, id = string.match(list, '^(.*)@(%x+)$')
-  try('SREM', parked_key(base), id)
-  call('HDEL', P .. 'levels', list, list .. '+')
+  return places, #ids <= FUNCTIONS_BOUND
 end
 
 -- Takes up to `limit` attempts from `lists`; appends run, graph, life, params,
@@ -176,15 +172,15 @@ end
 local function take(claimer, limit, lists, reply)
   local lane, taken = claimer.lane, 0
   for _, list in ipairs(lists) do
-    local waits, drained = {}, true
-    local noted = call('HMGET', P .. 'levels', list, list .. '+', list .. '@')
-    for _, place in ipairs(places_of(claimer, list, noted)) do
+    local waits, noted = {}, call('HMGET', P .. 'levels', list, list .. '+', list .. '@')
+    local places, drained = places_of(claimer, list, noted)
+    for _, place in ipairs(places) do
       local look, more = may_look(lane, place.list, place.level, taken), true
       if look == 'wait' then return end
       if look == 'no' then more = size_of('LLEN', ready_key(place.list, place.level)) > 0 end
       if look == 'yes' and taken < limit then
         local got
-        got, more = take_level(claimer, place.list, place.level, place.backlogs, limit - taken, reply)
+        got, more = take_level(claimer, place, limit - taken, reply)
         taken = taken + got
         if place.level == '!' and got > 0 then return end
       end
