@@ -147,7 +147,7 @@ SCENARIOS = {
             "two-apps", "R22", "apps with different functions share a queue",
             deploys.two_apps_share,
             {"workers": 2, "tasks": 50, "ms": 20, "seconds": 5, "away": 3.0},
-            {"workers": 4, "tasks": 500, "ms": 20, "seconds": 120, "away": 20.0},
+            {"workers": 4, "tasks": 500, "ms": 20, "seconds": 60, "away": 15.0},
         ),
         Scenario(
             "turns", "R23", "runs that share a queue take turns",
