@@ -12,7 +12,7 @@ from ..core.worker_info import WorkerInfo
 from .app_functions import is_id
 from .decoding import is_worker, lane_names, text_of
 from .event_store import EventStore
-from .keys import base_of
+from .keys import base_of, of_function
 from .limits import MAX_WORKERS
 from .queue_reads import QueueReads
 from .worker_info import parse_about
@@ -115,7 +115,7 @@ class UpkeepStore(EventStore, QueueReads):
         left out.
         """
         wanted = set(ready_lists)
-        places = [place for place in self._places() if base_of(place[0]) in wanted]
+        places = [place for place in self._claimed_places() if base_of(place[0]) in wanted]
         turns = self._backlogs(
             [place for place in places if base_of(place[0]) not in without_turns]
         )
@@ -132,9 +132,10 @@ class UpkeepStore(EventStore, QueueReads):
     def findable(self) -> int:
         """Return how many attempts are in ready lists, in ``delayed`` and in claims.
 
-        Four round trips. The count is not atomic: attempts move between the round trips.
+        Four round trips, five while functions have lists of their own. The count is not atomic:
+        attempts move between the round trips.
         """
-        places = self._places()
+        places = self._claimed_places()
         workers = self.link.call("ZRANGE", self.keys.workers(), 0, -1)
         queues = [("ZCARD", self.keys.delayed())]
         queues += [("LLEN", self.keys.ready(*place)) for place in places]
@@ -149,3 +150,21 @@ class UpkeepStore(EventStore, QueueReads):
         # '#' is a field in the claims of each lane, but not a claim.
         claimed = sum(max(0, size - 1) for size in sizes[len(queues) :])
         return sum(sizes[: len(queues)]) + claimed
+
+    def _claimed_places(self) -> list[tuple[str, str]]:
+        """Return (ready list, level) of the ready lists that claims find.
+
+        Without its entry in ``parked``, the list of a function is lost, whatever it holds.
+        """
+        places = self._places()
+        bases = sorted({base_of(name) for name, _ in places if base_of(name) != name})
+        if not bases:
+            return places
+        parked = self.link.batch_each([("SMEMBERS", self.keys.parked(base)) for base in bases])
+        found = {
+            of_function(base, text_of(function))
+            for base, functions in zip(bases, parked, strict=True)
+            if isinstance(functions, list)
+            for function in functions
+        }
+        return [place for place in places if base_of(place[0]) == place[0] or place[0] in found]

@@ -32,6 +32,7 @@ FAULTS = frozenset({"death", "child", "lapse", "reply", "drain", "hints", "pass"
 class Setup:
     """What is explored. Budgets bound the number of states.
 
+    ``apps``: how many functions of the plan the app of each worker has, () if they do not say.
     ``shaky``: tasks whose attempts may fail, at most ``failures`` times in all. ``batch``: how many
     attempts a lane claims at once. ``faults``: how many, of ``kinds``. ``named``: a task to resume
     from, '' to resume without naming one; with one, runs that succeeded are resumed as well.
@@ -51,6 +52,16 @@ class Setup:
     delay: int = 0  # of a retry, in ms
     pairs: int = 2  # schedulers and workers
     cold: bool = False  # nobody leads yet, and no worker is registered
+    apps: tuple[int, ...] = ()
+
+    def app_of(self, worker: str) -> tuple[str, tuple[str, ...]]:
+        """Return the id of a worker's app and its functions, '' if it does not say."""
+        return self.plan.app(self.apps["ABC".index(worker[0])]) if self.apps else ("", ())
+
+    @property
+    def may_alternate(self) -> bool:
+        """Whether the number of a claim matters: there are several places to claim from."""
+        return self.plan.verb == "line" or bool(self.apps)
 
 
 class Client(NamedTuple):
@@ -115,7 +126,7 @@ def begin(setup: Setup) -> tuple[State, list[Move]]:
     if setup.cold:
         return state, done
     for at in range(setup.pairs):
-        for _ in range(2):  # enlist, start a child
+        while not state.workers[at].is_settled(setup):  # enlist, start a child, tell its app
             move = next(workers.moves(setup, state, at))
             state = move.state
             done.append(move)
@@ -133,11 +144,23 @@ def moves(setup: Setup, state: State) -> Iterator[Move]:
     for at in range(len(state.workers)):
         yield from workers.moves(setup, state, at)
     yield from client_moves(setup, state)
-    if state.faults and "hints" in setup.kinds and (state.keys.ready or state.keys.delayed):
-        call = Call("lose_hints", ())
-        keys, reply = play(state.keys, call)
-        made = ((keys.now, call, reply),)
-        yield fault(state, "the hints are lost", state._replace(keys=keys), made)
+    if state.faults and "hints" in setup.kinds:
+        yield from _lost_hints(state)
+
+
+def _lost_hints(state: State) -> Iterator[Move]:
+    keys = state.keys
+    losses = {
+        "": keys.ready or keys.backlogs or keys.delayed,
+        "turns": keys.turns,
+        "parked": keys.parked,
+    }
+    for which, held in losses.items():
+        if held:
+            call = Call("lose_hints", (which,))
+            after, reply = play(keys, call)
+            label = f"the {which or 'hints'} are lost"
+            yield fault(state, label, state._replace(keys=after), ((keys.now, call, reply),))
 
 
 # -- what all processes share -----------------------------------------------------------------
@@ -182,7 +205,8 @@ def lapse(setup: Setup, state: State, who: str) -> tuple[State, tuple[Any, ...]]
     for worker in state.workers:
         lease = before.lease(worker.id)
         if worker.id != who and lease is not None and lease > before.now:
-            call = Call("heartbeat", (worker.id, LEASE, "", worker.lanes()))
+            app = worker.told and setup.app_of(worker.id)[0] or ""
+            call = Call("heartbeat", (worker.id, LEASE, "", app, worker.lanes()))
             keys, reply = play(keys, call)
             calls.append((now, call, reply))
     if before.leader and before.leader[0] != who and before.leader[2] > before.now:

@@ -58,16 +58,17 @@ local function push_ready(command, list, level, entries)
   if type(waiting) == 'number' then wake(list, waiting, #entries) end
 end
 
--- Adds "task,attempt" entries to the backlog of a run. If `again`, the run gets a turn even if it
--- should have one: a surplus turn finds an empty backlog, or takes a share too many.
+-- Adds "task,attempt" entries to the backlog of a run. `again`: entries are restored, and the turn
+-- may be lost as well. A run must not get a turn too many: it would keep it while it has a backlog.
 local function push_backlog(run, list, level, entries, again)
   if #entries == 0 then return end
   note_level(list, level)
-  local head = {'RPUSH', backlog_key(list, level, run)}
+  local key, head = turns_key(list, level), {'RPUSH', backlog_key(list, level, run)}
   for i = 1, #entries do head[i + 2] = entries[i] end
   local waiting = try(unpack(head))
   if type(waiting) ~= 'number' then return end
-  local first = again or waiting == #entries
-  local turns = try(first and 'RPUSH' or 'LLEN', turns_key(list, level), first and run or nil)
+  local first = waiting == #entries
+  if again then first = not try('LPOS', key, run) end
+  local turns = first and try('RPUSH', key, run) or try('LLEN', key)
   if type(turns) == 'number' then wake(list, waiting + turns - 1, #entries) end
 end
