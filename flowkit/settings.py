@@ -55,10 +55,12 @@ class Settings:
     ``namespace``: the prefix of all keys in Redis. ``result_ttl``: seconds to keep an ended run.
     ``max_result_bytes``: the limit of one packed result. ``log_level``: a name of ``LogLevel``.
     ``log_json``: write JSON lines instead of text. ``lease_seconds``: a worker that is silent for
-    this long counts as dead. ``allow_eviction``: also start on a Redis whose ``maxmemory-policy``
-    may delete keys. ``redis_patched``: this Redis has fixes that its version number does not show,
-    so daemons do not warn about it. ``capture_output``: workers turn what tasks print and log into
-    log lines. ``signing_key``: signs results, cache entries and parameters; see signing.py.
+    this long counts as dead. ``function_timeout``: how long a task waits for a live worker that has
+    its function, 0 for no limit. ``allow_eviction``: also start on a Redis whose
+    ``maxmemory-policy`` may delete keys. ``redis_patched``: this Redis has fixes that its version
+    number does not show, so daemons do not warn about it. ``capture_output``: workers turn what
+    tasks print and log into log lines. ``signing_key``: signs results, cache entries and
+    parameters; see signing.py.
     ``sources``: the source of each setting.
     """
 
@@ -69,6 +71,7 @@ class Settings:
     log_level: str = "INFO"
     log_json: bool = False
     lease_seconds: float = 10.0
+    function_timeout: float = 0.0
     allow_eviction: bool = False
     redis_patched: bool = False
     capture_output: bool = True
@@ -203,6 +206,13 @@ def _parse_lease(raw: object) -> float:
     return value
 
 
+def _parse_function_timeout(raw: object) -> float:
+    value = duration(raw)
+    if value is None or not 0 <= value <= MAX_RESULT_TTL_S:
+        raise ValueError("give seconds, or '90s', '30m', '12h'; 0 waits forever, the most is 3650d")
+    return value
+
+
 def _parse_max_bytes(raw: object) -> int:
     value = _number(raw, _SIZE_UNITS)
     if value is None or not 1 <= value <= MAX_VALUE_BYTES:
@@ -254,6 +264,9 @@ _OPTIONS = {
     "log_level": _Option("FLOWKIT_LOG_LEVEL", "--log-level", _parse_level),
     "log_json": _Option("FLOWKIT_LOG_JSON", "--log-json", _parse_bool),
     "lease_seconds": _Option("FLOWKIT_LEASE", "--lease", _parse_lease),
+    "function_timeout": _Option(
+        "FLOWKIT_FUNCTION_TIMEOUT", "--function-timeout", _parse_function_timeout
+    ),
     "allow_eviction": _Option("FLOWKIT_ALLOW_EVICTION", "--allow-eviction", _parse_bool),
     "redis_patched": _Option("FLOWKIT_REDIS_PATCHED", "--redis-patched", _parse_bool),
     "capture_output": _Option("FLOWKIT_CAPTURE_OUTPUT", "--capture-output", _parse_bool),

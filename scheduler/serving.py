@@ -19,7 +19,7 @@ from flowkit.protocol.app_functions import function_id
 from flowkit.protocol.keys import of_function, queue_of, ready_list
 from flowkit.protocol.scheduler_store import SchedulerStore
 
-from .active import Active
+from .active import EVERYTHING, Active, Coverage
 
 EVERY_S = 0.5
 # The most tasks of a DAG whose attempts wait for no turn. They are never more than one turn.
@@ -46,7 +46,7 @@ class Serving:
         self._small = small
         self._workers: dict[str, WorkerInfo] = {}
         self._functions: dict[str, frozenset[str]] = {}  # of an app
-        self._apps: dict[str, frozenset[str]] = {}  # of the workers of a queue, where known
+        self._apps: dict[str, frozenset[str]] = {}  # of a queue, "" for an unknown one
         self._version = 0  # of the apps
         self.without_turns: frozenset[str] = frozenset()
 
@@ -74,11 +74,10 @@ class Serving:
         )
         apps: dict[str, set[str]] = {}
         for info in infos:
-            if info.functions:
-                for queue in info.queues:
-                    apps.setdefault(queue, set()).add(info.functions)
-        self._learn({app for some in apps.values() for app in some})
-        now = {queue: frozenset(some) for queue, some in apps.items()}
+            for queue in info.queues:
+                apps.setdefault(queue, set()).add(info.functions)
+        self._learn({app for some in apps.values() for app in some if app})
+        now = {queue: frozenset(map(self._recorded, some)) for queue, some in apps.items()}
         if now != self._apps:
             self._apps = now
             self._version += 1
@@ -93,6 +92,10 @@ class Serving:
         known = {app: some for app, some in self._functions.items() if app in apps and some}
         new = apps - known.keys()
         self._functions = known | {app: self._store.functions_of(app) for app in new}
+
+    def _recorded(self, app: str) -> str:
+        """Return the app, "" if its functions are not recorded (yet)."""
+        return app if self._functions.get(app) else ""
 
     # -- where tasks wait -----------------------------------------------------------------------
 
@@ -117,11 +120,7 @@ class Serving:
 
         The order of the tasks is kept within each list.
         """
-        if active.lacking_as_of != self._version:
-            active.lacking, active.lacking_as_of = {}, self._version
-        lacking = active.lacking.get(ready)
-        if lacking is None:
-            lacking = active.lacking[ready] = self._lacking(active.dag, queue_of(ready))
+        lacking = self._known(active, queue_of(ready)).lacking
         if not lacking:
             return [(ready, tasks)]
         dag = active.dag
@@ -132,15 +131,35 @@ class Serving:
             lists.setdefault(name, []).append(task)
         return list(lists.items())
 
-    def _lacking(self, dag: CompiledDAG, queue: str) -> frozenset[int]:
-        """Return the references of a DAG (by number) that some app on a queue lacks.
+    # -- what nobody can run --------------------------------------------------------------------
 
-        Without a live worker nothing is known, and nothing is said to be lacking.
+    def absent(self, active: Active, queue: str) -> frozenset[int]:
+        """Return the references of a DAG (by number) that no live worker of a queue has.
+
+        None of them while the apps of some of these workers are unknown.
         """
-        had = [self._functions.get(app, frozenset()) for app in self._apps.get(queue, ())]
+        return self._known(active, queue).absent
+
+    def apps_of(self, queue: str) -> list[str]:
+        """Return the apps of the live workers of a queue, as their --app names them."""
+        return sorted({info.app for info in self._workers.values() if queue in info.queues})
+
+    def _known(self, active: Active, queue: str) -> Coverage:
+        if active.coverage_as_of != self._version:
+            active.coverage, active.coverage_as_of = {}, self._version
+        known = active.coverage.get(queue)
+        if known is None:
+            known = active.coverage[queue] = self._coverage(active.dag, queue)
+        return known
+
+    def _coverage(self, dag: CompiledDAG, queue: str) -> Coverage:
+        """Without a live worker nothing is known, and nothing is said to be lacking."""
+        apps = self._apps.get(queue, frozenset())
+        had = [self._functions[app] for app in apps if app]
         if not had:
-            return frozenset()
-        common = frozenset.intersection(*had)
-        return frozenset(
-            number for number, ref in enumerate(dag.refs) if function_id(ref) not in common
-        )
+            return EVERYTHING
+        ids = [function_id(ref) for ref in dag.refs]
+        common, any_has = frozenset.intersection(*had), frozenset.union(*had)
+        lacking = frozenset(at for at, function in enumerate(ids) if function not in common)
+        absent = frozenset(at for at in lacking if ids[at] not in any_has)
+        return Coverage(lacking, frozenset() if "" in apps else absent)

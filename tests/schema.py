@@ -43,7 +43,7 @@ def patterns(namespace: str) -> Iterator[tuple[str, re.Pattern[str], str]]:
 
 def violations(server: redis.Redis, namespace: str) -> list[str]:
     """Return a sentence for each key that the schema does not allow, or that should not (or
-    should) have a TTL: the keys of a run that is over and cached results have one, a graph and an
+    should) have a TTL: the keys of a finished run and cached results have one, a graph and an
     entry of a state store may, no other key has."""
     prefix = "{" + namespace + "}:"
     known = list(patterns(namespace))

@@ -12,7 +12,6 @@ service must not end tasks.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import signal
@@ -39,6 +38,7 @@ from flowkit.exceptions import FlowkitError, LeaseLost, StoreError
 from flowkit.logging import configure_logging
 from flowkit.logging.capture import start_capture
 from flowkit.logging.event_log import EventLog
+from flowkit.processes.parent_death import signal_at_death_of
 from flowkit.processes.signals import obey_parent_alone
 from flowkit.processes.standard_streams import detach_from_terminal, keep_streams_open
 from flowkit.protocol.app_functions import app_id, function_id
@@ -59,8 +59,6 @@ from .self_report import note_wait
 from .signed_values import SignedValues
 from .sync_lane import SyncLane
 from .trouble import Trouble
-
-_PR_SET_PDEATHSIG = 1
 
 
 class Child:
@@ -310,12 +308,9 @@ class Child:
 
 
 def _die_with_parent() -> None:
-    """Ask the kernel to kill this process when its parent dies; elsewhere the control pipe does it.
+    """Kill this process when its parent dies. Without the kernel's help, the control pipe does it.
 
     The pipe alone cannot end a task that blocks in C code and never lets a thread run.
     """
-    if sys.platform == "linux":
-        parent = os.getppid()
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(ExitCode.DONE)
+    if not signal_at_death_of(os.getppid(), signal.SIGKILL):
+        os._exit(ExitCode.DONE)

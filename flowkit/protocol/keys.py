@@ -130,7 +130,8 @@ class Keys:
         return f"{self.prefix}ready:{ready_list}@"
 
     def levels(self) -> str:
-        """Hash: ready list → levels that it has ever used, in the order of claiming."""
+        """Hash: ready list → levels that it has ever used, in the order of claiming; and under its
+        name with + and @, whether it has ever had backlogs, and lists of functions."""
         return f"{self.prefix}levels"
 
     def wake(self, ready_list: str) -> str:

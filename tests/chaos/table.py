@@ -149,7 +149,7 @@ SCENARIOS = {
 
 
 def play(scenario: Scenario, seed: int, *, full: bool, older: str | None = None) -> Verdict:
-    """Play a scenario on a stage of its own; whatever it raises is a violation.
+    """Play a scenario on its own stage; whatever it raises is a violation.
 
     ``older``: the revision that ``versions`` mixes with this one.
     """

@@ -35,7 +35,7 @@ from flowkit.worker.execution_slots import Executing, ExecutionSlots
 from flowkit.worker.sync_lane import SyncLane
 
 if TYPE_CHECKING:
-    from crash_world import World
+    from crash_environment import Environment
 
 LEASE_S = 3.0
 BATCH = 3  # so that a dying lane holds what it has not started
@@ -78,8 +78,8 @@ class TurnLane(SyncLane):
         return BATCH
 
     def _attempt(self, claim: Claim) -> Outcome:
-        world: Any = self.process.world
-        with world.executes(self.process):
+        env: Any = self.process.env
+        with env.executes(self.process):
             outcome = super()._attempt(claim)
         self.process.check()  # a death is nothing that the executor may classify
         return outcome
@@ -122,9 +122,9 @@ class ChildUnit(Child):
     """One child: the daemon's own, with lanes that take turns."""
 
     def __init__(
-        self, world: World, host: Process, config: WorkerConfig, number: int, lanes: Lanes
+        self, env: Environment, host: Process, config: WorkerConfig, number: int, lanes: Lanes
     ) -> None:
-        self.process = Process(world, "lane", host)
+        self.process = Process(env, "lane", host)
         self.process.on_wait = self._end_turn
         self.code = -9  # as if it had been killed
         self._idle = False
@@ -163,7 +163,7 @@ class ChildUnit(Child):
                 raise
 
     def report(self) -> None:
-        """Do the reporter's part during a long task: send what is done, give back what is not."""
+        """Do the reporter's part during a long task: send what is done, return what is not."""
         assert self._sync is not None
         try:
             self._sync._mailbox.exchange(0)
@@ -238,7 +238,7 @@ class PuppetPool(ChildPool):
         return deaths
 
 
-class NoWarden:
+class NoOrphanKiller:
     """What ends left-over processes has nothing to do where there are none."""
 
     def add(self, group: int) -> None:
@@ -251,14 +251,14 @@ class NoWarden:
 class ParentUnit(WorkerDaemon):
     """One worker, from its start to its death."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self.process = Process(world, "parent")
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+        self.process = Process(env, "parent")
         self._enlisted = False
         config = WorkerConfig(
             "crash_app",
-            world.url,
-            world.namespace,
+            env.url,
+            env.namespace,
             processes=1,
             concurrency=ASYNC_SLOTS,
             lease=LEASE_S,
@@ -268,7 +268,7 @@ class ParentUnit(WorkerDaemon):
             patch.object(daemon_module, "Link", self.process.link),
         ):
             super().__init__(config)
-        self._orphan_killer: Any = NoWarden()
+        self._orphan_killer: Any = NoOrphanKiller()
 
     def _new_incarnation(self) -> None:
         self._death_reporter = DeathReporter(self._store, self._outages)
@@ -277,30 +277,30 @@ class ParentUnit(WorkerDaemon):
 
     def new_child(self, number: int, lanes: Lanes) -> ChildUnit:
         """Start a child."""
-        child = ChildUnit(self._world, self.process, self._config, number, lanes)
-        self._world.keep(child)
+        child = ChildUnit(self._env, self.process, self._config, number, lanes)
+        self._env.keep(child)
         return child
 
     def turn(self) -> bool:
         """Do the parent's duties once, then let each child work; return whether one did."""
-        self._next_beat = self._next_start = 0.0
+        self._next_beat = self._respawn_pause.due = 0.0
         if not self._enlisted:
             self._enlist()
             self._enlisted = True
         self._duties(blameless=False)
         self._fill_up()
-        before = self._world.executed
+        before = self._env.executed
         for child in list(self._children.alive.values()):
             assert isinstance(child, Puppet)
             if child.unit.process.alive and not child.unit.process.executing:
                 child.unit.turn()
-        return self._world.executed != before
+        return self._env.executed != before
 
     def stop(self) -> None:
         """End in good order, as on TERM."""
         self._signals = 1
-        self._stop(-1)
+        self._stop()
         self.process.end()
 
-    def _sleep(self, wake: int) -> None:
+    def _sleep(self) -> None:
         """Nothing comes while this process has the turn."""

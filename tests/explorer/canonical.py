@@ -12,9 +12,7 @@ from typing import Any
 
 from .model import Keys
 from .pieces import REMEMBERED, Call
-from .schedulers import Scheduler
-from .system import State
-from .workers import Worker
+from .state import Scheduler, State, Worker
 
 STALE = 99
 

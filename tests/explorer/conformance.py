@@ -26,7 +26,8 @@ from flowkit.scheduler.serving import Serving
 from .model import DIGEST, LIST, RUN, TTL_MS, Keys, render
 from .pieces import Call, Reply
 from .schedulers import moves as scheduler_moves
-from .system import Move, Setup, State, first, moves
+from .state import Move, Setup, State
+from .system import first, moves
 
 START = 1_000_000
 WEIGHTS = {"": 1.0, "client": 0.1, "fault": 0.02}
@@ -35,7 +36,7 @@ WEIGHTS = {"": 1.0, "client": 0.1, "fault": 0.02}
 def walk(setup: Setup, seed: int, length: int) -> Generator[tuple[State, Move], State | None, None]:
     """Yield states with the move that is made in each, at random; time passes now and then.
 
-    Who walks may send another state to go on from.
+    Who walks may send another state to continue from.
     """
     chance = random.Random(seed)
     state = first(setup)
@@ -190,10 +191,10 @@ _LAID_OUT: dict[str, Callable[..., list[Any]]] = {
         *_keys(deaths.executing),
     ],
     "retire": lambda worker, lanes: [worker, *lanes],
-    "acquire_lease": lambda scheduler, lease, shards="", layout="0/1": [
+    "acquire_lease": lambda scheduler, lease, shards="", shard_position="0/1": [
         scheduler,
         lease,
-        layout,
+        shard_position,
         shards,
     ],
     "stop_run": lambda scheduler, term, *args: [scheduler, term, RUN, *args],

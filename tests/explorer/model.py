@@ -65,7 +65,7 @@ class Keys(NamedTuple):
     last_event: int = 0
     cursor: int = 0
     leader: tuple[str, int, int] | None = None  # scheduler, term, deadline
-    layout: str = ""
+    shard_position: str = ""
     standby: tuple[str, int, int] | None = None  # scheduler, shards of its process, deadline
     workers: tuple[tuple[str, int], ...] = ()  # worker → deadline
     lanes: tuple[tuple[str, tuple[str, ...]], ...] = ()  # worker → its lanes
@@ -135,7 +135,7 @@ class Draft:
         self.delayed = {entry[1:]: entry[0] for entry in keys.delayed}
         self.events, self.last_event = list(keys.events), keys.last_event
         self.cursor, self.leader = keys.cursor, keys.leader
-        self.layout, self.standby = keys.layout, keys.standby
+        self.shard_position, self.standby = keys.shard_position, keys.standby
         self.workers, self.lanes = dict(keys.workers), dict(keys.lanes)
         self.calls = {lane: call for lane, call, _ in keys.claims}
         self.claims = {lane: dict(held) for lane, _, held in keys.claims}
@@ -180,7 +180,7 @@ class Draft:
             self.last_event,
             self.cursor,
             self.leader,
-            self.layout,
+            self.shard_position,
             self.standby,
             tuple(sorted(self.workers.items())),
             tuple(sorted(self.lanes.items())),
@@ -238,7 +238,7 @@ def render(keys: Keys, dag: str, total: int) -> dict[str, Any]:
         found["leader"] = ",".join(map(str, keys.leader))
     if keys.standby is not None:
         found["standby"] = ",".join(map(str, keys.standby))
-    found["layout"] = keys.layout
+    found["layout"] = keys.shard_position
     found["workers"] = dict(keys.workers)
     abouts = dict(keys.abouts)
     for worker, lanes in keys.lanes:

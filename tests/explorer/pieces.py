@@ -48,13 +48,16 @@ def _wake(d: Draft, name: str, waiting: int, added: int) -> None:
         _wake_at(d, name, waiting, added)
         return
     d.parked.add(function)
+    d.levels.setdefault(f"{base}@", "1")
     for app, deadline in d.apps.items():
         if deadline >= d.now and function in d.functions.get(app, ()):
             _wake_at(d, f"{base}@{app}", waiting, added)
 
 
-def _note_level(d: Draft, place: Place) -> None:
+def _note_level(d: Draft, place: Place, sign: str = "") -> None:
     name, level = place
+    if sign:
+        d.levels.setdefault(name + sign, "1")
     known = d.levels.get(name, "")
     if level not in known:
         d.levels[name] = "".join(sorted(known + level, key=lambda one: (one != "!", -ord(one))))
@@ -80,7 +83,7 @@ def push_backlog(
     entries = list(entries)
     if not entries:
         return
-    _note_level(d, place)
+    _note_level(d, place, "+")
     backlog = d.backlogs.setdefault(place, [])
     backlog += entries
     turns = d.turns.get(place, 0)

@@ -9,43 +9,43 @@ from .pieces import Reply, leads, push_backlog, push_ready, stopped
 
 
 def acquire_lease(
-    d: Draft, scheduler: str, lease: int, shards: int | None = None, layout: str = "0/1"
+    d: Draft, scheduler: str, lease: int, shards: int | None = None, shard_position: str = "0/1"
 ) -> Reply:
     """``shards``: that its process leads, None for a process of one."""
     holder, term, deadline = d.leader or ("", 0, 0)
     if holder == scheduler:
         d.leader = (scheduler, term, d.now + lease)
-        other = None if shards is None else _standing_by(d, scheduler)
+        other = None if shards is None else _standby_of(d, scheduler)
         return ("OK", term, other[1] if other else -1)
     held = bool(holder) and deadline > d.now
-    position, count = layout.split("/")
-    was, before, first = (d.layout or f"{layout}/{count}").split("/")
+    position, count = shard_position.split("/")
+    was, before, first = (d.shard_position or f"{shard_position}/{count}").split("/")
     grows = was == position and int(count) > int(before)
     if (was, before) != (position, count) and (held or not grows):
         return ("OTHER", f"{was}/{before}")
     if held:
         if shards is not None:
-            other = _standing_by(d, scheduler)
+            other = _standby_of(d, scheduler)
             if other is None or other[1] >= shards:
                 d.standby = (scheduler, shards, d.now + lease)
         return ("HELD", holder, deadline - d.now)
     if lease == 0:
         return ("OK", term, -1)
-    d.leader, d.layout = (scheduler, term + 1, d.now + lease), f"{layout}/{first}"
+    d.leader, d.shard_position = (scheduler, term + 1, d.now + lease), f"{shard_position}/{first}"
     return ("TAKEN", term + 1, d.cursor)
 
 
 def hand_over_lease(d: Draft, scheduler: str, term: int, lease: int, most: int) -> Reply:
     if not leads(d, scheduler, term):
         return ("FENCED",)
-    other = _standing_by(d, scheduler)
+    other = _standby_of(d, scheduler)
     if other is None or other[1] > most:
         return ("NOBODY",)
     d.leader, d.standby = (other[0], term + 1, d.now + lease), None
     return ("OK", other[0])
 
 
-def _standing_by(d: Draft, scheduler: str) -> tuple[str, int, int] | None:
+def _standby_of(d: Draft, scheduler: str) -> tuple[str, int, int] | None:
     found = d.standby
     return found if found and found[0] != scheduler and found[2] > d.now else None
 

@@ -7,39 +7,21 @@ present turn, in order; ``buffer`` what its writer has gathered and not written 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 from .memory import Memory, Plan, States
 from .model import LIST, Entries, Keys
 from .pieces import Call, Deaths, Reply
-
-if TYPE_CHECKING:
-    from .system import Move, Setup, State
-
-Todo = tuple[tuple[Any, ...], ...]
-
-
-class Scheduler(NamedTuple):
-    """One scheduler process. ``term``: 0 while it stands by; ``replay``: the last event of before
-    its takeover; ``memory``: its resolver's knowledge of the run, None if it knows of none; ``lacking``: functions that some worker lacks."""
-
-    id: str
-    term: int = 0
-    cursor: int = 0
-    replay: int = 0
-    memory: Memory | None = None
-    todo: Todo = ()
-    buffer: Todo = ()
-    lacking: frozenset[str] = frozenset()
+from .scripts import play
+from .state import Move, Scheduler, Setup, State, Todo
+from .steps import LEASE, call_moves, fault, lapse, step
 
 
 def moves(setup: Setup, state: State, at: int) -> Iterator[Move]:
     """Yield what this scheduler may do, and its faults."""
-    from . import system
-
     me, keys = state.schedulers[at], state.keys
     if not me.term:
-        yield from _standing_by(setup, state, at)
+        yield from _standby_of(setup, state, at)
     elif me.todo:
         yield from _next_step(setup, state, at)
     else:
@@ -52,11 +34,11 @@ def moves(setup: Setup, state: State, at: int) -> Iterator[Move]:
         behind = with_(state, at, Scheduler(f"{slot}-{int(number) + 1}"))
         calls: tuple[Any, ...] = ()
         if leads and keys.leader[2] > keys.now:
-            behind, calls = system.lapse(setup, behind, me.id)
-        yield system.fault(state, f"scheduler {me.id} dies", behind, calls)
+            behind, calls = lapse(setup, behind, me.id)
+        yield fault(state, f"scheduler {me.id} dies", behind, calls)
     if "lapse" in setup.kinds and leads and keys.leader[2] > keys.now:
-        behind, calls = system.lapse(setup, state, me.id)
-        yield system.fault(state, f"the lease of scheduler {me.id} runs out", behind, calls)
+        behind, calls = lapse(setup, state, me.id)
+        yield fault(state, f"the lease of scheduler {me.id} runs out", behind, calls)
     if "pass" in setup.kinds and leads and keys.leader[2] > keys.now:
         yield from _passed_on(state, at)
 
@@ -66,21 +48,19 @@ def _passed_on(state: State, at: int) -> Iterator[Move]:
 
     It acts on as if it did not know: then what it still writes is fenced, whatever it is.
     """
-    from . import system
-
     me, term = state.schedulers[at], state.keys.leader[1]
     for other in state.schedulers:
         if other.id == me.id:
             continue
         keys, calls = state.keys, []
         for call in (
-            Call("acquire_lease", (other.id, system.LEASE, 0)),
-            Call("hand_over_lease", (me.id, term, system.LEASE, 0)),
+            Call("acquire_lease", (other.id, LEASE, 0)),
+            Call("hand_over_lease", (me.id, term, LEASE, 0)),
         ):
-            keys, reply = system.play(keys, call)
+            keys, reply = play(keys, call)
             calls.append((keys.now, call, reply))
         label = f"scheduler {me.id} passes its lease on to {other.id}"
-        yield system.fault(state, label, state._replace(keys=keys), tuple(calls))
+        yield fault(state, label, state._replace(keys=keys), tuple(calls))
 
 
 def with_(state: State, at: int, scheduler: Scheduler) -> State:
@@ -88,9 +68,7 @@ def with_(state: State, at: int, scheduler: Scheduler) -> State:
     return state._replace(schedulers=(*some[:at], scheduler, *some[at + 1 :]))
 
 
-def _standing_by(setup: Setup, state: State, at: int) -> Iterator[Move]:
-    from .system import LEASE, call_moves
-
+def _standby_of(setup: Setup, state: State, at: int) -> Iterator[Move]:
     me, leader = state.schedulers[at], state.keys.leader
     if leader is not None and leader[0] != me.id and leader[2] > state.keys.now:
         return
@@ -108,8 +86,6 @@ def _standing_by(setup: Setup, state: State, at: int) -> Iterator[Move]:
 
 def _next_turn(setup: Setup, state: State, at: int) -> Iterator[Move]:
     """Renew the lease, or begin a duty."""
-    from .system import LEASE, call_moves, step
-
     me, keys = state.schedulers[at], state.keys
     if keys.leader is not None and keys.leader[0] == me.id and keys.leader[2] <= keys.now:
         call = Call("acquire_lease", (me.id, LEASE))
@@ -161,7 +137,7 @@ def lacked(plan: Plan, keys: Keys) -> frozenset[str]:
     """Return the functions that the app of some worker lacks, of those that say what they have."""
     functions, abouts = dict(keys.functions), dict(keys.abouts)
     apps = {abouts[worker].partition(" ")[2] for worker, _ in keys.workers} - {""}
-    had = [frozenset(functions.get(app, ())) for app in apps]
+    had = [frozenset(functions[app]) for app in apps if app in functions]
     return frozenset(plan.functions) - frozenset.intersection(*had) if had else frozenset()
 
 
@@ -220,8 +196,6 @@ def settled(plan: Plan, me: Scheduler) -> Scheduler:
 
 
 def _next_step(setup: Setup, state: State, at: int) -> Iterator[Move]:
-    from .system import call_moves, step
-
     me, keys = state.schedulers[at], state.keys
     call = _call(setup, me)
     if call is None:

@@ -13,7 +13,7 @@ from flowkit.core.triggers import Trigger
 from flowkit.scheduler.serving import SMALL
 
 from .memory import Plan
-from .system import FAULTS, Setup
+from .state import FAULTS, Setup
 
 KINDS = FAULTS
 EDGES = {

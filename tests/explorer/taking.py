@@ -53,6 +53,7 @@ def _describe(d: Draft, taken: Taken) -> list[Any]:
 def _take(d: Draft, claimer: Claimer, limit: int) -> list[Any]:
     reply: list[Any] = []
     taken, drained, waits = 0, True, dict[str, bool]()
+    has_functions = f"{LIST}@" in d.levels
     for place in _places(d, claimer):
         look, more = _may_look(d, claimer.lane, place, taken), True
         if look == "wait":
@@ -69,9 +70,10 @@ def _take(d: Draft, claimer: Claimer, limit: int) -> list[Any]:
     for name in [name for name, more in waits.items() if not more and name != LIST]:
         d.parked.discard(name.partition("@")[2])
         d.levels.pop(name, None)
+        d.levels.pop(f"{name}+", None)
     if drained:
         d.wake.pop(LIST, None)
-        if claimer.app:
+        if has_functions and claimer.app:
             d.wake.pop(f"{LIST}@{claimer.app}", None)
     return reply
 
@@ -81,6 +83,8 @@ def _places(d: Draft, claimer: Claimer) -> list[Place]:
     several would come in an order that only the server knows."""
     mine = [(LIST, level) for level in d.levels.get(LIST, "")]
     functions = d.parked & set(d.functions.get(claimer.app, ()))
+    if f"{LIST}@" not in d.levels:
+        functions = set()
     if not functions:
         return mine
     (function,) = functions
@@ -110,7 +114,7 @@ def _take_level(
     before = len(waiting)
     if place[1] == "!":
         return _take_ready(d, claimer, place, 1, reply), before > 1
-    turns = d.turns.get(place, 0)
+    turns = d.turns.get(place, 0) if f"{place[0]}+" in d.levels else 0
     part = ceil(before / claimer.share)
     half = (want + claimer.call % 2) // 2 if turns else want
     taken = _take_ready(d, claimer, place, min(part, half), reply)

@@ -8,52 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
 
 from flowkit.protocol.spent import Spent
 
 from .model import LIST, RUN, Keys
 from .pieces import Call, Deaths, Reply
-
-if TYPE_CHECKING:
-    from .system import Move, Setup, State
-
-Held = tuple[int, int, str]  # task, attempt, spent
-
-
-class Lane(NamedTuple):
-    """A child's lane. ``call``: its last call number; ``again``: a call whose reply was lost."""
-
-    name: str
-    call: int = 0
-    held: tuple[Held, ...] = ()
-    again: Call | None = None
-
-
-class Worker(NamedTuple):
-    """One incarnation. ``reports``: (lane, call) of dead children, in order; ``children``: how
-    many it has had."""
-
-    id: str
-    enlisted: bool = False
-    lane: Lane | None = None
-    children: int = 0
-    reports: tuple[tuple[str, Call], ...] = ()
-    draining: bool = False
-    loaded: bool = False  # a child has said what its app has
-    told: bool = False  # and the parent that it is this worker's
-
-    def is_settled(self, setup: Setup) -> bool:
-        """Return whether it has a child, and all know what it can run."""
-        return self.lane is not None and (self.told or not setup.apps)
-
-    def lanes(self) -> tuple[str, ...]:
-        """Return the lanes that a heartbeat names: of the living, and of the dead not reported."""
-        living = (self.lane.name,) if self.lane else ()
-        return tuple(dict.fromkeys([*living, *(lane for lane, _ in self.reports)]))
-
-    def successor(self) -> Worker:
-        return Worker(f"{self.id[0]}{int(self.id[1:]) + 1}")
+from .state import Held, Lane, Move, Setup, State, Worker
+from .steps import LEASE, call_moves, fault, lapse, step
 
 
 def moves(setup: Setup, state: State, at: int) -> Iterator[Move]:
@@ -89,8 +50,6 @@ def _beat(
     setup: Setup, state: State, at: int, about: str, lanes: tuple[str, ...], fork: str = ""
 ) -> Iterator[Move]:
     """Yield a heartbeat; a worker that was declared dead starts over as another."""
-    from .system import LEASE, call_moves
-
     me = state.workers[at]
 
     def after(found: State, reply: Reply) -> State:
@@ -108,8 +67,6 @@ def _beat(
 
 def _load(setup: Setup, state: State, at: int) -> Iterator[Move]:
     """Let the first child say what its app has."""
-    from .system import call_moves
-
     me = state.workers[at]
     yield from call_moves(
         setup,
@@ -121,8 +78,6 @@ def _load(setup: Setup, state: State, at: int) -> Iterator[Move]:
 
 
 def _report(setup: Setup, state: State, at: int) -> Iterator[Move]:
-    from .system import call_moves
-
     me = state.workers[at]
     yield from call_moves(
         setup,
@@ -135,8 +90,6 @@ def _report(setup: Setup, state: State, at: int) -> Iterator[Move]:
 
 def _without_child(setup: Setup, state: State, at: int) -> Iterator[Move]:
     """Start a child, or retire."""
-    from .system import call_moves
-
     me = state.workers[at]
     if not me.draining:
         lane = f"{me.id}.{me.children}"
@@ -153,8 +106,6 @@ def _without_child(setup: Setup, state: State, at: int) -> Iterator[Move]:
 
 def _parent(setup: Setup, state: State, at: int) -> Iterator[Move]:
     """Renew a lease that ran out, or hear what is to be stopped and end the child for it."""
-    from .system import step
-
     me, keys = state.workers[at], state.keys
     lane, lease = me.lane, keys.lease(me.id)
     assert lane is not None
@@ -163,12 +114,12 @@ def _parent(setup: Setup, state: State, at: int) -> Iterator[Move]:
     for task, attempt in keys.stops_of(lane.name):
         if lane.held and lane.held[0][:2] == (task, attempt):
             call = Call("complete", (lane.name, 0, 0, 1, "", ((f"{task},{attempt},C", ""),)))
-            behind = _bury(setup, me, lane.held[:1], first=((lane.name, call),))
+            behind = _report_death(setup, me, lane.held[:1], first=((lane.name, call),))
             text = f"ends its child for task {task}, which is cancelled"
             yield step(state, f"worker {me.id}", text, with_(state, at, behind))
 
 
-def _bury(
+def _report_death(
     setup: Setup,
     me: Worker,
     executing: tuple[Held, ...],
@@ -212,10 +163,11 @@ def _child(setup: Setup, state: State, at: int) -> Iterator[Move]:
         call = Call("release", (lane.name, "", tuple(one[0] for one in unstarted)))
         yield from _exchange(setup, state, at, lane, call)
     if me.draining and not lane.held:
-        from .system import step
-
         yield step(
-            state, f"worker {me.id}", "its child is done", with_(state, at, _bury(setup, me, ()))
+            state,
+            f"worker {me.id}",
+            "its child is done",
+            with_(state, at, _report_death(setup, me, ())),
         )
 
 
@@ -271,8 +223,6 @@ def _ends(setup: Setup, state: State, lane: str, held: Held) -> list[tuple[str, 
 
 def _exchange(setup: Setup, state: State, at: int, lane: Lane, call: Call) -> Iterator[Move]:
     """Yield a call of a lane, under the number that ``lane`` has taken for it."""
-    from .system import call_moves
-
     me = state.workers[at]
 
     def behind(found: State, its: Lane) -> State:
@@ -283,7 +233,7 @@ def _exchange(setup: Setup, state: State, at: int, lane: Lane, call: Call) -> It
 
     def after(found: State, reply: Reply) -> State:
         if reply[0] == "UNKNOWN":  # declared dead: the child ends
-            return with_(found, at, _bury(setup, me._replace(lane=lane), ()))
+            return with_(found, at, _report_death(setup, me._replace(lane=lane), ()))
         return behind(found, _heard(lane._replace(again=None), call, reply, found.keys))
 
     yield from call_moves(
@@ -302,7 +252,7 @@ def _outcomes(call: Call) -> tuple[tuple[str, str], ...]:
 
 
 def _heard(lane: Lane, call: Call, reply: Reply, keys: Keys) -> Lane:
-    """Return a lane that knows a reply: what it holds, and what it must give back unknown."""
+    """Return a lane that knows a reply: what it holds, and what it must return unknown."""
     if call.name == "release":
         return lane._replace(held=tuple(one for one in lane.held if one[0] not in call.args[2]))
     at = 2 if call.name == "claim" else 3
@@ -322,8 +272,6 @@ def _heard(lane: Lane, call: Call, reply: Reply, keys: Keys) -> Lane:
 
 
 def _faults(setup: Setup, state: State, at: int) -> Iterator[Move]:
-    from .system import fault, lapse
-
     me, keys = state.workers[at], state.keys
     lease = keys.lease(me.id)
     alive = lease is not None and lease > keys.now
@@ -337,10 +285,10 @@ def _faults(setup: Setup, state: State, at: int) -> Iterator[Move]:
         yield fault(state, f"the lease of worker {me.id} runs out", behind, calls)
     if "child" in setup.kinds and me.lane is not None:
         text = f"the child of worker {me.id} dies"
-        yield fault(state, text, with_(state, at, _bury(setup, me, ())))
+        yield fault(state, text, with_(state, at, _report_death(setup, me, ())))
         if me.lane.held and me.lane.again is None:
             text += f" while it executes task {me.lane.held[0][0]}"
-            yield fault(state, text, with_(state, at, _bury(setup, me, me.lane.held[:1])))
+            yield fault(state, text, with_(state, at, _report_death(setup, me, me.lane.held[:1])))
     if "drain" in setup.kinds and not me.draining:
         text = f"worker {me.id} is told to stop"
         yield fault(state, text, with_(state, at, me._replace(draining=True)))

@@ -223,7 +223,7 @@ def test_a_bad_namespace_is_refused(bad: str) -> None:
         Keys(bad)
 
 
-def test_a_script_holds_what_it_reaches_of_its_pieces_and_nothing_else() -> None:
+def test_a_script_contains_exactly_the_pieces_that_it_uses() -> None:
     """Redis makes a closure of each function at each call, whether it is called or not."""
     for name in names():
         text = script(name).text
@@ -233,7 +233,7 @@ def test_a_script_holds_what_it_reaches_of_its_pieces_and_nothing_else() -> None
         assert idle == [], name
 
 
-def test_what_a_piece_needs_of_another_comes_before_it() -> None:
+def test_a_piece_comes_after_the_pieces_that_it_uses() -> None:
     text = script("complete").text
     for needed, by in (
         ("fields_of", "take_run"),

@@ -127,17 +127,17 @@ class Stage:
         self.calls += 1
         return list(self.worker.complete(lane, [], self.calls, limit, 1, ["default"]).claims)
 
-    def end(self, claims: Sequence[Claim], letter: str = "S", *, lane: str = LANE) -> None:
-        tail = ",1000,default,5" if letter == "W" else ""
+    def end(self, claims: Sequence[Claim], code: str = "S", *, lane: str = LANE) -> None:
+        tail = ",1000,default,5" if code == "W" else ""
         outcomes = [
-            Outcome.decode(one.run, f"{one.task},{one.attempt},{letter}{tail}") for one in claims
+            Outcome.decode(one.run, f"{one.task},{one.attempt},{code}{tail}") for one in claims
         ]
         self.worker.complete(lane, outcomes, 0, 0, 1, ())
 
-    def work(self, letter: str = "S", limit: int = 100) -> list[str]:
+    def work(self, code: str = "S", limit: int = 100) -> list[str]:
         """Claim, end all as said, and return the names of the tasks."""
         claims = self.claim(limit)
-        self.end(claims, letter)
+        self.end(claims, code)
         return [self.dags[one.run].graph.names[one.task] for one in claims]
 
     def play(self, resolver: Resolver, ends: Callable[[], object], rounds: int = 20) -> None:

@@ -92,7 +92,7 @@ async def abrief(*values: object, ms: float = 0) -> str:
 
 @task
 def held(*values: object, gate: str) -> str:
-    """Wait for a gate of its own, or of this attempt alone."""
+    """Wait for its own gate, or of this attempt alone."""
     this = Execution(values)
     while not (is_open(gate) or is_open(f"{gate}-{this.one.attempt}")):
         time.sleep(0.005)

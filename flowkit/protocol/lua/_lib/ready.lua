@@ -8,8 +8,9 @@
 --             once. A claim takes a share of the first backlogs and moves their turns to the end.
 -- An attempt whose function only some of the workers of its queue have waits in a list of that
 -- function, "<list>@<id>". `parked` has the ids of a list's functions that may have some.
--- `levels` keeps the levels that a list has ever used, in the order in which they are claimed, so
--- that a claim checks only those.
+-- `levels` keeps the levels that a list has ever used, in the order in which they are claimed, and
+-- under "<list>+" and "<list>@" whether it has ever had a backlog or a list of a function. So a claim
+-- checks only what there may be.
 
 local WAKE_BOUND = 32
 
@@ -29,14 +30,17 @@ local function wake(list, waiting, added)
   local base, id = string.match(list, '^(.*)@(%x+)$')
   if not base then return wake_at(wake_key(list), waiting, added) end
   try('SADD', parked_key(base), id)
+  call('HSETNX', P .. 'levels', base .. '@', '1')
   local apps = try('ZRANGEBYSCORE', app_key(''), string.format('%d', now_ms()), '+inf', 'LIMIT', 0, 100)
   for _, app in ipairs(apps) do
     if try('SISMEMBER', app_key(app), id) == 1 then wake_at(wake_key(base .. '@' .. app), waiting, added) end
   end
 end
 
-local function note_level(list, level)
-  local known = read_levels(call('HGET', P .. 'levels', list))
+local function note_level(list, level, sign)
+  local noted = call('HMGET', P .. 'levels', list, list .. sign)
+  if sign ~= '' and not noted[2] then call('HSET', P .. 'levels', list .. sign, '1') end
+  local known = read_levels(noted[1])
   if string.find(known, level, 1, true) then return end
   local levels = {level}
   for digit in string.gmatch(known, '.') do levels[#levels + 1] = digit end
@@ -51,7 +55,7 @@ end
 -- Adds "run,task,attempt" entries. command: 'RPUSH' for new attempts, 'LPUSH' for those given back.
 local function push_ready(command, list, level, entries)
   if #entries == 0 then return end
-  note_level(list, level)
+  note_level(list, level, '')
   local head = {command, ready_key(list, level)}
   for i = 1, #entries do head[i + 2] = entries[i] end
   local waiting = try(unpack(head))
@@ -62,7 +66,7 @@ end
 -- may be lost as well. A run must not get a turn too many: it would keep it while it has a backlog.
 local function push_backlog(run, list, level, entries, again)
   if #entries == 0 then return end
-  note_level(list, level)
+  note_level(list, level, '+')
   local key, head = turns_key(list, level), {'RPUSH', backlog_key(list, level, run)}
   for i = 1, #entries do head[i + 2] = entries[i] end
   local waiting = try(unpack(head))

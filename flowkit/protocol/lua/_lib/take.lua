@@ -108,12 +108,12 @@ local function take_turns(claimer, list, level, want, turns, reply)
 end
 
 -- Takes up to `want` attempts of one level; returns how many, and whether more may wait there. The
--- ready list and the backlogs get half each while both have some; of a single attempt, each gets
--- every other one.
-local function take_level(claimer, list, level, want, reply)
+-- ready list and the backlogs, if there were ever any, get half each while both have some; of a
+-- single attempt, each gets every other one.
+local function take_level(claimer, list, level, backlogs, want, reply)
   local waiting = size_of('LLEN', ready_key(list, level))
   if level == '!' then return take_ready(claimer, list, level, 1, waiting, reply), waiting > 1 end
-  local turns = size_of('LLEN', turns_key(list, level))
+  local turns = backlogs and size_of('LLEN', turns_key(list, level)) or 0
   local part = math.ceil(waiting / claimer.share)
   local half = turns == 0 and want or math.floor((want + claimer.call_no % 2) / 2)
   local taken, left = take_ready(claimer, list, level, math.min(part, half), waiting, reply)
@@ -132,32 +132,33 @@ local function take_level(claimer, list, level, want, reply)
   return taken, left > 0 or more
 end
 
--- Adds the levels of one list to `places`, in the order in which they are claimed.
-local function add_places(places, list)
-  for level in string.gmatch(read_levels(call('HGET', P .. 'levels', list)), '.') do
-    places[#places + 1] = {list = list, level = level}
+-- Adds the levels of one list to `places`, in the order in which they are claimed. `noted`: its
+-- fields in `levels`.
+local function add_places(places, list, noted)
+  for level in string.gmatch(read_levels(noted[1]), '.') do
+    places[#places + 1] = {list = list, level = level, backlogs = noted[2]}
   end
 end
 
 -- The places to claim from, for one list of a lane: its levels, and those of the lists of functions
 -- that only some workers have, and this app among them. At one level, the list and these others are
 -- first in every other call.
-local function places_of(claimer, list)
+local function places_of(claimer, list, noted)
   local places, ids = {}, {}
-  if claimer.app ~= '' then ids = try('SINTER', parked_key(list), app_key(claimer.app)) end
+  if noted[3] and claimer.app ~= '' then ids = try('SINTER', parked_key(list), app_key(claimer.app)) end
   if ids.err or #ids == 0 then
-    add_places(places, list)
+    add_places(places, list, noted)
     return places
   end
   local turn = claimer.call_no % 2
-  if turn == 0 then add_places(places, list) end
+  if turn == 0 then add_places(places, list, noted) end
   for i = 1, math.min(#ids, FUNCTIONS_BOUND) do
     local other = list .. '@' .. ids[(i + claimer.call_no) % #ids + 1]
     local before = #places
-    add_places(places, other)
+    add_places(places, other, call('HMGET', P .. 'levels', other, other .. '+'))
     if #places == before then try('SREM', parked_key(list), string.sub(other, -16)) end
   end
-  if turn == 1 then add_places(places, list) end
+  if turn == 1 then add_places(places, list, noted) end
   for i, place in ipairs(places) do place.rank = (place.level == '!' and 10 or tonumber(place.level)) * 1000 - i end
   table.sort(places, function(a, b) return a.rank > b.rank end)
   return places
@@ -167,7 +168,7 @@ end
 local function forget_function(list)
   local base, id = string.match(list, '^(.*)@(%x+)$')
   try('SREM', parked_key(base), id)
-  call('HDEL', P .. 'levels', list)
+  call('HDEL', P .. 'levels', list, list .. '+')
 end
 
 -- Takes up to `limit` attempts from `lists`; appends run, graph, life, params,
@@ -176,13 +177,14 @@ local function take(claimer, limit, lists, reply)
   local lane, taken = claimer.lane, 0
   for _, list in ipairs(lists) do
     local waits, drained = {}, true
-    for _, place in ipairs(places_of(claimer, list)) do
+    local noted = call('HMGET', P .. 'levels', list, list .. '+', list .. '@')
+    for _, place in ipairs(places_of(claimer, list, noted)) do
       local look, more = may_look(lane, place.list, place.level, taken), true
       if look == 'wait' then return end
       if look == 'no' then more = size_of('LLEN', ready_key(place.list, place.level)) > 0 end
       if look == 'yes' and taken < limit then
         local got
-        got, more = take_level(claimer, place.list, place.level, limit - taken, reply)
+        got, more = take_level(claimer, place.list, place.level, place.backlogs, limit - taken, reply)
         taken = taken + got
         if place.level == '!' and got > 0 then return end
       end
@@ -194,7 +196,7 @@ local function take(claimer, limit, lists, reply)
     end
     if drained then
       call('DEL', wake_key(list))
-      if claimer.app ~= '' then call('DEL', wake_key(list .. '@' .. claimer.app)) end
+      if noted[3] and claimer.app ~= '' then call('DEL', wake_key(list .. '@' .. claimer.app)) end
     end
     if taken >= limit then return end
   end
