@@ -84,7 +84,9 @@ class QueueRepair:
                 entry = f"{active.run},{task},{record.attempt + 1},{ready},{level}"
             elif record.state is not TaskState.QUEUED:
                 continue
-            if entry not in listed:
+            if entry in listed:
+                continue
+            if record.state is TaskState.QUEUED:
                 ((ready, _),) = self._serving.by_list(active, ready, (task,))
-                missing.append((task, ready, level))
+            missing.append((task, ready, level))
         return missing

@@ -94,7 +94,7 @@ class Serving:
                 apps.setdefault(queue, set()).add(info.functions)
         functions = self._functions
         self._learn({app for some in apps.values() for app in some if app})
-        now = {queue: frozenset(some) for queue, some in apps.items()}
+        now = {queue: frozenset(map(self._recorded, some)) for queue, some in apps.items()}
         if now != self._apps or self._functions != functions:
             self._apps = now
             self._version += 1
@@ -109,6 +109,10 @@ class Serving:
         known = {app: some for app, some in self._functions.items() if app in apps and some}
         new = apps - known.keys()
         self._functions = known | {app: self._store.functions_of(app) for app in new}
+
+    def _recorded(self, app: str) -> str:
+        """Return the app, "" if its functions are not recorded (yet)."""
+        return app if self._functions.get(app) else ""
 
     # -- where tasks wait -----------------------------------------------------------------------
 
@@ -170,7 +174,7 @@ class Serving:
     def _coverage(self, dag: CompiledDAG, queue: str) -> Coverage:
         """Without a live worker nothing is known, and nothing is said to be lacking."""
         apps = self._apps.get(queue, frozenset())
-        had = [self._functions.get(app, frozenset()) for app in apps if app]
+        had = [self._functions[app] for app in apps if app]
         if not had:
             return EVERYTHING
         ids = [function_id(ref) for ref in dag.refs]

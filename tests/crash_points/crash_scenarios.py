@@ -16,6 +16,7 @@ import crash_app
 from flowkit import DAG, Client
 from flowkit.core.states import RunState
 from flowkit.exceptions import RunAlreadyOver, RunNotOver
+from flowkit.scheduler.serving import SMALL
 
 if TYPE_CHECKING:
     from crash_environment import Environment
@@ -34,6 +35,8 @@ class Scenario:
     """Runs and steps. ``ends``: how each run must end; ``deaths``: how many are part of it.
 
     ``once``: a task that must not start twice. It, and with it its run, may fail instead.
+    ``small``: the most tasks of a DAG whose attempts wait for no turn. ``lacks``: functions that
+    the app of a second worker lacks; without any there is one worker.
     """
 
     name: str
@@ -42,6 +45,8 @@ class Scenario:
     ends: Mapping[str, RunState]
     deaths: int = 0
     once: str = ""
+    small: int = SMALL
+    lacks: frozenset[str] = frozenset()
 
 
 def _at_once(env: Environment) -> bool:
@@ -143,6 +148,23 @@ def careful() -> Scenario:
     return Scenario("careful", ((run, dag),), (_submit(run, dag), _read(run)), ends, once="once")
 
 
+def turns() -> Scenario:
+    """As ``mixed``, and all attempts wait for the turn of their run."""
+    dag = crash_app.MIXED
+    steps = (_submit("turns", dag), _read("turns"))
+    return Scenario("turns", (("turns", dag),), steps, {"turns": RunState.FAILED}, small=0)
+
+
+def handed_on() -> Scenario:
+    """The app of one worker lacks functions: it hands on what it claims of them."""
+    dag, run = crash_app.CAREFUL, "handed_on"
+    ends = {run: RunState.SUCCEEDED}
+    lacks = frozenset({"crash_app:once", "crash_app:listed"})
+    steps = (_submit(run, dag), _read(run))
+    return Scenario("handed_on", ((run, dag),), steps, ends, once="once", small=0, lacks=lacks)
+
+
 SCENARIOS: dict[str, Callable[[], Scenario]] = {
-    scenario.__name__: scenario for scenario in (mixed, resumed, cached, deaths, careful)
+    scenario.__name__: scenario
+    for scenario in (mixed, resumed, cached, deaths, careful, turns, handed_on)
 }

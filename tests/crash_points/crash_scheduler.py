@@ -21,6 +21,7 @@ from flowkit.scheduler.promoter import Promoter
 from flowkit.scheduler.queue_repair import QueueRepair
 from flowkit.scheduler.reaper import Reaper
 from flowkit.scheduler.resolver import Resolver
+from flowkit.scheduler.serving import Serving
 
 if TYPE_CHECKING:
     from crash_environment import Environment
@@ -41,8 +42,15 @@ class SchedulerUnit:
         self._listener = EventLog(self._log)
         self._store = self._new_store(patience=1.0, on_new_server=_on_new_server)
         self._leader = Leader(self._new_store(patience=0.0), LEASE_S, POLL_S, monotonic=env.seconds)
-        self._resolver = Resolver(self._store, self._listener, WINDOW, monotonic=env.seconds)
-        self._queue_repair = QueueRepair(self._store, self._resolver.active, self._resolver.give_up)
+        self._serving = Serving(
+            self._store, lambda: self._queue_repair.repair(), small=env.scenario.small
+        )
+        self._resolver = Resolver(
+            self._store, self._listener, WINDOW, self._serving, monotonic=env.seconds
+        )
+        self._queue_repair = QueueRepair(
+            self._store, self._resolver.active, self._serving, self._resolver.give_up
+        )
         self._lease_due = 0.0
         self._led: Leadership | None = None
         self._loop = Loop([])
@@ -88,7 +96,8 @@ class SchedulerUnit:
         env, resolver = self._env, self._resolver
         self._loop = Loop(
             [
-                Promoter(self._store, lambda: resolver.retries_seen),
+                self._serving,
+                Promoter(self._store, lambda: resolver.retries_seen, self._serving),
                 Reaper(self._store, self._listener, monotonic=env.seconds),
                 Janitor(self._store, self._log, SWEEP_S, self._queue_repair.sweep),
             ],

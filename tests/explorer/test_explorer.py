@@ -112,7 +112,7 @@ def test_an_end_that_ends_a_resumed_run_is_found(plant: Callable[[str, Any], Non
 
 def test_an_outcome_that_frees_a_later_claim_is_found(plant: Callable[[str, Any], None]) -> None:
     def complete(d: Draft, lane: str, *args: Any) -> Reply:
-        for token, _ in args[3]:
+        for token, _ in args[4]:
             d.claims.get(lane, {}).pop(int(token.partition(",")[0]), None)
         return before(d, lane, *args)
 

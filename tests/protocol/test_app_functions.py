@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from helpers import EXPIRING
 from environment import HOUR_MS, LIST, Environment, done
+from helpers import EXPIRING
 
 from flowkit.core.states import RunState
 from flowkit.protocol.app_functions import app_id, function_id, is_id

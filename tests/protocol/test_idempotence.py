@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 from environment import HOUR_MS, LIST, Environment, done
 
+from flowkit.protocol.app_functions import app_id, function_id
+from flowkit.protocol.keys import of_function
 from flowkit.protocol.scripts import names
+
+FUNCTION = function_id("app:f")
+APP = app_id([FUNCTION])
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,18 @@ def awaited(env: Environment) -> None:
 
 def complete_args(code: str) -> Callable[[Environment], tuple[object, ...]]:
     token = done(0, code).token
-    return lambda env: ("W.0", 2, 5, 1, 1, LIST, "r1", 1, token, "payload")
+    return lambda env: ("W.0", 2, 5, 1, "", 1, LIST, "r1", 1, token, "payload")
+
+
+def waits_for_a_turn(env: Environment) -> None:
+    env.ready()
+    env.apply("line", "r1", LIST, "5", "", 2, 0, 1)
+
+
+def waits_for_a_function(env: Environment) -> None:
+    env.worker.register_app(APP, [FUNCTION])
+    env.ready()
+    env.queue(0, 1, list_=of_function(LIST, FUNCTION))
 
 
 ENTRY = ("state", "e", "value", "")
@@ -151,6 +167,16 @@ CASES = {
         awaited, "hand_over_lease", lambda env: ("s1", 1, HOUR_MS, 0), b"OK", b"FENCED"
     ),
     "apply, queue": Case(led, "apply", lambda env: ("s1", 1, "", *QUEUE_ALL), b"OK", b"OK"),
+    "apply, line": Case(
+        led, "apply", lambda env: ("s1", 1, "", "line", *QUEUE_ALL[1:]), b"OK", b"OK"
+    ),
+    "fail_queued": Case(
+        lambda env: env.ready(0, 1),
+        "fail_queued",
+        lambda env: ("s1", 1, "r1", "error", 0),
+        b"OK",
+        b"OK",
+    ),
     "apply, cursor": Case(led, "apply", lambda env: ("s1", 1, "9-9"), b"OK", b"OK"),
     "apply, finish": Case(
         led,
@@ -171,13 +197,23 @@ CASES = {
     "name_event": Case(led, "name_event", lambda env: ("",), b"OK", b"OK"),
     "promote": Case(due, "promote", lambda env: ("s1", 1, 10, ""), b"OK", b"OK"),
     "heartbeat, registering": Case(
-        lambda env: None, "heartbeat", lambda env: ("W", 500, "about", "W.0"), b"OK", b"OK"
+        lambda env: None, "heartbeat", lambda env: ("W", 500, "about", "", "W.0"), b"OK", b"OK"
     ),
     "heartbeat, renewing": Case(
-        lambda env: env.running(0), "heartbeat", lambda env: ("W", 5, "", "W.0"), b"OK", b"OK"
+        lambda env: env.running(0), "heartbeat", lambda env: ("W", 5, "", "", "W.0"), b"OK", b"OK"
+    ),
+    "heartbeat, of an app": Case(
+        lambda env: env.worker.register_app(APP, [FUNCTION]),
+        "heartbeat",
+        lambda env: ("W", 500, "about", APP, "W.0"),
+        b"OK",
+        b"OK",
+    ),
+    "register_app": Case(
+        lambda env: None, "register_app", lambda env: (APP, FUNCTION), b"OK", b"OK"
     ),
     "claim": Case(
-        lambda env: env.ready(0, 1), "claim", lambda env: ("W.0", 1, 1, 1, LIST), b"OK", b"OK"
+        lambda env: env.ready(0, 1), "claim", lambda env: ("W.0", 1, 1, 1, "", LIST), b"OK", b"OK"
     ),
     **{
         f"complete, {code}": Case(
@@ -185,10 +221,16 @@ CASES = {
         )
         for code in "SHFKWD"
     },
+    "claim, from a backlog": Case(
+        waits_for_a_turn, "claim", lambda env: ("W.0", 1, 1, 1, "", LIST), b"OK", b"OK"
+    ),
+    "claim, of a function": Case(
+        waits_for_a_function, "claim", lambda env: ("W.0", 1, 1, 1, APP, LIST), b"OK", b"OK"
+    ),
     "complete, cached": Case(
         lambda env: env.running(0),
         "complete",
-        lambda env: ("W.0", 2, 5, 1, 1, LIST, "r1", 1, "0,1,S,c0ffee,60000", "payload"),
+        lambda env: ("W.0", 2, 5, 1, "", 1, LIST, "r1", 1, "0,1,S,c0ffee,60000", "payload"),
         b"OK",
         b"OK",
     ),
@@ -203,6 +245,13 @@ CASES = {
         lambda env: env.running(0, 1),
         "release",
         lambda env: ("W.0", "", "r1,0"),
+        b"OK",
+        b"OK",
+    ),
+    "release, handing on": Case(
+        lambda env: env.running(0, 1),
+        "release",
+        lambda env: ("W.0", "", f"r1,0@{FUNCTION}"),
         b"OK",
         b"OK",
     ),
@@ -281,6 +330,7 @@ def test_a_call_repeated_later_changes_only_deadlines(
 def without_deadlines(dump: dict[str, Any]) -> dict[str, Any]:
     """Leave out what says until when something lives: renewing it is what it is sent for."""
     found = {name: value for name, value in dump.items() if name not in ("leader", "workers")}
+    found.pop("worker:@", None)  # apps
     found.pop("state:state", None)  # when its entries expire
     found.pop("state:state:e", None)
     return found

@@ -180,7 +180,7 @@ def test_a_backlog_that_was_mended_has_one_turn(env: Environment) -> None:
     runs(env, {"r1": 100, "r2": 100})
     env.link.call("LPOP", env.keys.backlog(LIST, "5", "r1"), 50)
     env.scheduler.requeue("r1", [(task, LIST, "5") for task in range(50)], "line")
-    assert env.dump()[f"ready:{LIST}:5+"] == ["r2", "r1"]
+    assert env.dump()[f"ready:{LIST}:5+"] == ["r1", "r2"]
     assert taken(env, 128) == {"r1": 64, "r2": 64}
 
 

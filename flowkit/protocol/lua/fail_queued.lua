@@ -1,5 +1,5 @@
 -- fail_queued: ends queued tasks as failed, which no live worker can run.
--- USES   base border spent guarded ready fence dead give_back
+-- USES   base border spent guarded wake ready fence dead give_back
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 run   5 error   6… tasks
 -- REPLY  OK <failed> | FENCED

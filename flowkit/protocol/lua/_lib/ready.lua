@@ -12,36 +12,6 @@
 -- under "<list>+" and "<list>@" whether it has ever had a backlog or a list of a function. So a claim
 -- checks only what there may be.
 
-local WAKE_BOUND = 32
-local APP_WAKE_TTL_MS = 86400000 -- the tokens of an app, which may never have a worker again
-
--- One token wakes one idle claimer, so each waiting entry has a token, up to the bound, and each
--- added entry gets one: the others may belong to entries that wait in the other place. Claimers
--- wake only after the script has ended, and one script may push many times. A lost token costs a
--- poll interval; a surplus token costs an empty claim.
-local function wake_at(key, waiting, added)
-  local tokens = size_of('LLEN', key)
-  local missing = math.max(waiting - tokens, added)
-  for _ = 1, math.min(missing, WAKE_BOUND - tokens) do try('RPUSH', key, '1') end
-end
-
--- Wakes claimers of a list. If it is one of a function, only workers whose app has the function
--- claim from it: they look for it in `parked`, and wait for a token of their app.
-local function wake(list, waiting, added)
-  local base, id = string.match(list, '^(.*)@(%x+)$')
-  if not base then return wake_at(wake_key(list), waiting, added) end
-  try('SADD', parked_key(base), id)
-  call('HSETNX', P .. 'levels', base .. '@', '1')
-  local apps = try('ZRANGEBYSCORE', app_key(''), string.format('%d', now_ms()), '+inf', 'LIMIT', 0, 100)
-  for _, app in ipairs(apps) do
-    if try('SISMEMBER', app_key(app), id) == 1 then
-      local key = wake_key(base .. '@' .. app)
-      wake_at(key, waiting, added)
-      try('PEXPIRE', key, APP_WAKE_TTL_MS)
-    end
-  end
-end
-
 local function note_level(list, level, sign)
   local noted = call('HMGET', P .. 'levels', list, list .. sign)
   if sign ~= '' and not noted[2] then call('HSET', P .. 'levels', list .. sign, '1') end
@@ -67,16 +37,17 @@ local function push_ready(command, list, level, entries)
   if type(waiting) == 'number' then wake(list, waiting, #entries) end
 end
 
--- Adds "task,attempt" entries to the backlog of a run. If `again`, the run gets a turn although it
--- may have entries: its turn is lost.
-local function push_backlog(run, list, level, entries, again)
+-- Adds "task,attempt" entries to the backlog of a run. `lacks_turn`: whether the run gets a turn;
+-- nil if it gets one unless it has a backlog. With a turn too many, it would take two shares.
+local function push_backlog(run, list, level, entries, lacks_turn)
   if #entries == 0 then return end
   note_level(list, level, '+')
-  local head = {'RPUSH', backlog_key(list, level, run)}
+  local head, key = {'RPUSH', backlog_key(list, level, run)}, turns_key(list, level)
   for i = 1, #entries do head[i + 2] = entries[i] end
   local waiting = try(unpack(head))
   if type(waiting) ~= 'number' then return end
-  local key, turns = turns_key(list, level)
-  if again or waiting == #entries then turns = try('RPUSH', key, run) else turns = try('LLEN', key) end
+  if lacks_turn == nil then lacks_turn = waiting == #entries end
+  local turns
+  if lacks_turn then turns = try('RPUSH', key, run) else turns = try('LLEN', key) end
   if type(turns) == 'number' then wake(list, waiting + turns - 1, #entries) end
 end
