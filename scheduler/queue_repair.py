@@ -65,10 +65,10 @@ class QueueRepair:
         except CorruptData as error:
             self._on_broken(active.run, error)
             return 0
-        tasks, restored = len(active.dag.graph), 0
+        restored = 0
         by_verb: dict[str, list[tuple[int, str, str]]] = {}
         for entry in missing:
-            by_verb.setdefault(self._serving.verb(entry[1], tasks), []).append(entry)
+            by_verb.setdefault(self._serving.verb(active, entry[1]), []).append(entry)
         for verb, entries in by_verb.items():
             restored += self._store.requeue(active.run, entries, verb)
         return restored
@@ -84,7 +84,9 @@ class QueueRepair:
                 entry = f"{active.run},{task},{record.attempt + 1},{ready},{level}"
             elif record.state is not TaskState.QUEUED:
                 continue
-            if entry not in listed:
+            if entry in listed:
+                continue
+            if record.state is TaskState.QUEUED:
                 ((ready, _),) = self._serving.by_list(active, ready, (task,))
-                missing.append((task, ready, level))
+            missing.append((task, ready, level))
         return missing

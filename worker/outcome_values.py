@@ -5,12 +5,11 @@ from __future__ import annotations
 import traceback
 
 from flowkit.core.retry import Policy
+from flowkit.execution.user_frames import user_frames
 from flowkit.protocol.keys import ready_list
 from flowkit.protocol.outcomes import Outcome, OutcomeCode, Retry
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import Claim
-
-_PACKAGE = __name__.partition(".")[0]
 
 
 def ended(
@@ -35,15 +34,8 @@ def later_attempt(policy: Policy, pause: float) -> Retry:
 def error_info(error: BaseException) -> ErrorInfo:
     """Describe an error. The traceback starts in user code; without user code there is none."""
     try:
-        frames = error.__traceback__
-        while frames is not None and _is_ours(frames.tb_frame.f_globals.get("__name__", "")):
-            frames = frames.tb_next
-        message = str(error)
+        frames, message = user_frames(error), str(error)
         lines = traceback.format_exception(type(error), error, frames) if frames else []
     except BaseException:  # the user's __str__ raises
         message, lines = "(its message cannot be read)", []
     return ErrorInfo.cut(type(error).__name__, message, "".join(lines))
-
-
-def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] == _PACKAGE

@@ -22,7 +22,7 @@ from ..basics.display_text import escape_lines, escape_text
 from ..basics.terminal import is_terminal, write_output, write_text
 from ..client.stall_notice import done_of
 from ..core.run_record import RunRecord
-from ..processes.daemon_group import Line
+from ..processes.daemon_output import Line
 from .output import indented
 
 if TYPE_CHECKING:

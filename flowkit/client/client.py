@@ -23,7 +23,7 @@ from ..core.states import RunState
 from ..core.worker_info import WorkerInfo
 from ..definition.dag import DAGDefinition
 from ..definition.importing import refuse_run_while_imported
-from ..exceptions import FlowkitError, RedisUnavailable, RunNotFound
+from ..exceptions import FlowkitError
 from ..protocol.listings import Listing
 from ..protocol.rendezvous import owner
 from ..settings import Settings, load_settings
@@ -31,11 +31,12 @@ from .checks import check_dag, check_handles, check_many, check_run_state, check
 from .child_runs import child_ids, continue_child
 from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter
 from .no_leader import SchedulerInfo
-from .placement import shard_for
+from .placement import shard_for, shard_with
 from .run_handle import RunHandle
 from .run_ids import check_run_id
-from .shard import ShardConnection, answering_first, gather, reach_one
-from .submission import send, submissions_of
+from .sending import send
+from .shard import ShardConnection, gather, reach_one
+from .submission import submissions_of
 from .waiting import wait_all
 
 PATIENCE_S = 5.0
@@ -158,20 +159,19 @@ class Client:
         most = self.settings.max_result_bytes
         runs = list(zip(ids, given, strict=True))
         submissions = submissions_of(compiled, runs, ttl=ttl, max_bytes=most)
-        parts: dict[ShardConnection, list[int]] = {}
-        for at, submission in enumerate(submissions):
-            shard = shard_for(self.shards, submission.run, chosen=ids[at] is not None)
-            parts.setdefault(shard, []).append(at)
-        accepted: dict[int, RunHandle] = {}
-        for shard, places in parts.items():
-            sent = send([submissions[at] for at in places], shard, self.provenance)
-            for at, is_new in zip(places, sent, strict=True):
-                run = submissions[at].run
-                accepted[at] = self._handle(run, shard, existed=not is_new, graph=compiled)
-        for at, handle in accepted.items():
-            if handle.existed and children[at] is not None:
+        homes = [
+            shard_for(self.shards, submission.run, chosen=run is not None)
+            for submission, run in zip(submissions, ids, strict=True)
+        ]
+        sent = send(submissions, homes, self.provenance)
+        handles = [
+            self._handle(submission.run, shard, existed=not is_new, graph=compiled)
+            for submission, shard, is_new in zip(submissions, homes, sent, strict=True)
+        ]
+        for handle, child in zip(handles, children, strict=True):
+            if handle.existed and child is not None:
                 continue_child(handle)
-        return [accepted[at] for at in range(len(submissions))]
+        return handles
 
     def _handle(
         self,
@@ -199,28 +199,7 @@ class Client:
         Raises RunNotFound, RunDamaged, and RedisUnavailable if a shard that may have the run does
         not answer.
         """
-        home = self.shard_of(check_run_id(run_id))
-        others = (shard for shard in self.shards if shard is not home)
-        places = answering_first([home, *others])
-        unavailable: RedisUnavailable | None = None
-        for shard in places:
-            handle = self._handle(run_id, shard)
-            try:
-                handle.record()
-            except RunNotFound:
-                if len(places) == 1:
-                    raise
-            except RedisUnavailable as error:
-                unavailable = unavailable or error
-            else:
-                return handle
-        if unavailable is not None:
-            raise unavailable
-        raise RunNotFound(
-            run_id,
-            f"there is no run {run_id!r} in any of the {len(places)} shards: check the id with "
-            "'flowkit ls'; a run's data is deleted when its TTL expires",
-        )
+        return self._handle(run_id, shard_with(self.shards, check_run_id(run_id)))
 
     def wait_all(self, runs: Iterable[RunHandle], timeout: float | None = None) -> list[RunState]:
         """Wait until all of these runs have ended; return their final states in the same order.
@@ -255,8 +234,8 @@ class Client:
 
     def scheduler(self) -> SchedulerInfo:
         """Return whether a scheduler leads each shard, and why not where none does."""
-        reasons = {shard.shard.layout: shard.why_leaderless() for shard in self.shards}
-        return SchedulerInfo({layout: reason for layout, reason in reasons.items() if reason})
+        reasons = {shard.shard.shard_position: shard.why_leaderless() for shard in self.shards}
+        return SchedulerInfo({shard: reason for shard, reason in reasons.items() if reason})
 
     # -- dead letters ---------------------------------------------------------------------------
 

@@ -1,18 +1,15 @@
-"""Submissions: what a client sends for each run, and sending them."""
+"""Submissions: what a client sends for each run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from ..codec.packing import CodecError, pack
-from ..codec.provenance import Provenance
 from ..core.compiled import CompiledDAG
 from ..exceptions import DAGError
-from ..protocol.client_store import ClientStore, Submission
+from ..protocol.client_store import Submission
 from ..protocol.graphs import digest_of, pack_graph
 from .run_ids import check_run_id, new_run_id
-from .same_run import is_same_run
-from .shard import ShardConnection
 
 
 def submissions_of(
@@ -41,28 +38,6 @@ def submissions_of(
         )
         for run_id, params in runs
     ]
-
-
-def send(
-    submissions: Sequence[Submission], shard: ShardConnection, provenance: Provenance
-) -> list[bool]:
-    """Sign runs of one DAG and submit them to a shard. Return which of them are new.
-
-    Raises RunExists, RedisUnavailable.
-    """
-    signed = [item.signed(provenance, shard.shard.namespace) for item in submissions]
-
-    def is_same(store: ClientStore, submission: Submission) -> bool:
-        return is_same_run(store, submission, provenance)
-
-    digest = signed[0].digest
-    with shard.store() as store:
-        if len(signed) > 1:
-            new = store.submit_many(signed, is_same=is_same)
-        else:
-            new = [store.submit(signed[0], graph_known=digest in shard.graphs, is_same=is_same)]
-    shard.graphs.add(digest)
-    return new
 
 
 def _packed(dag_name: str, params: Mapping[str, object], max_bytes: int) -> bytes:

@@ -10,7 +10,7 @@ import pytest
 from flowkit import DAG, Client, executors, task
 from flowkit.cli import watch as watching
 from flowkit.cli.watch import watch
-from flowkit.client import run_handle
+from flowkit.client import run_wait
 from flowkit.client.stall_notice import stall_warning
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import RedisUnavailable, RunLost, RunNotFound, WaitTimeout
@@ -21,7 +21,7 @@ from flowkit.settings import Settings
 def one() -> None: ...
 
 
-def test_a_run_that_was_submitted_and_is_gone_is_lost(
+def test_a_submitted_run_that_disappeared_is_lost(
     fake_server: EmbeddedServer, namespace: str
 ) -> None:
     """`flowkit submit --wait` said that there was no such run, with the exit code of a wrong id."""
@@ -39,7 +39,7 @@ def test_a_run_that_was_submitted_and_is_gone_is_lost(
                 watch(waiting, 5, lambda record: None)
 
 
-def test_what_a_run_waits_for_is_told_once_and_soon(
+def test_what_a_run_waits_for_is_reported_once_and_early(
     fake_server: EmbeddedServer, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`flowkit submit --wait` said nothing for half a minute, and then only how slow it is."""
@@ -66,7 +66,7 @@ def test_run_on_redis_says_on_the_log_what_it_waits_for(
 ) -> None:
     """`dag.run(executor="redis")` waited in silence where nothing could execute its tasks."""
     monkeypatch.setattr(executors, "STALLED_S", 0.0)
-    monkeypatch.setattr(run_handle, "LOOK_ANYWAY_S", 0.02)
+    monkeypatch.setattr(run_wait, "LOOK_ANYWAY_S", 0.02)
     dag = DAG("waits", tasks=[one])
     with pytest.raises(WaitTimeout):
         dag.run("redis", redis=fake_server.url, namespace=namespace, timeout=0.3, run_id="r1")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nesting_app as app
 from helpers import wait_until
-from system import System, records
+from real_system import System, records
 
 from flowkit import Client
 from flowkit.core.states import RunState, TaskState

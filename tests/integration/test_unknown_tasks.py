@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fault_app as app
 import other_app
+import pytest
 from helpers import wait_until
-from system import OTHER_APP, System, check_executions, records
+from real_system import OTHER_APP, System, check_executions, records
 
-from flowkit import DAG
+from flowkit import DAG, TaskExecutionError
 from flowkit.core.states import RunState, TaskState
 
 
@@ -78,3 +79,20 @@ def test_a_worker_of_two_apps_has_the_tasks_of_both(system: System) -> None:
         (worker,) = client.workers()
         assert OTHER_APP in worker.app
         assert app.__file__ in worker.app
+
+
+def test_with_a_timeout_it_fails_and_says_who_lacks_it(system: System) -> None:
+    scheduler = system.scheduler("--function-timeout", "1.5")
+    system.worker("--processes", "1", app=OTHER_APP)
+    with system.client() as client:
+        wait_until("its app is known", lambda: all(one.functions for one in client.workers()))
+        run = client.submit(quick_tasks())
+        scheduler.says("no live worker of queue 'default' has its function 'fault_app:quick'")
+        with pytest.raises(TaskExecutionError, match="TaskNotFoundError") as caught:
+            run.wait_results(20)
+        for word in ("for 1.5 s", "fault_app:quick", "other_app.py", "resume the run"):
+            assert word in caught.value.error_message
+        assert not system.executions()
+        system.worker("--processes", "1")
+        run.resume()
+        assert run.wait_results(30) == {"quick0": 0}

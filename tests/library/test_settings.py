@@ -421,7 +421,7 @@ def test_the_address_of_a_redis_passes(url: str) -> None:
         ("redis://h?socket_connect_timeout=nan", "its socket_connect_timeout is not a number of s"),
     ],
 )
-def test_anything_else_is_refused_with_a_reason_and_an_example(url: str, problem: str) -> None:
+def test_other_urls_are_refused_with_a_reason_and_an_example(url: str, problem: str) -> None:
     with pytest.raises(BadRedisURL) as caught:
         check_redis_url(url)
     message = str(caught.value)
@@ -436,7 +436,7 @@ def test_anything_else_is_refused_with_a_reason_and_an_example(url: str, problem
 
 def shards(urls: object, namespace: str = "flowkit") -> list[tuple[str, str, str]]:
     found = Settings(redis_url=urls, namespace=namespace).shards  # type: ignore[arg-type]
-    return [(shard.layout, shard.url, shard.namespace) for shard in found]
+    return [(shard.shard_position, shard.url, shard.namespace) for shard in found]
 
 
 def test_several_urls_are_as_many_shards() -> None:
@@ -481,7 +481,7 @@ def test_a_shard_is_shown_without_its_password() -> None:
         ("redis+sentinel://h1,h2/m redis+sentinel://u:secret@h1,h2/m", "shards 0 and 1"),
     ],
 )
-def test_one_place_is_no_two_shards(urls: str, twins: str) -> None:
+def test_one_namespace_cannot_be_two_shards(urls: str, twins: str) -> None:
     with pytest.raises(SettingsError) as caught:
         Settings(redis_url=urls)
     message = str(caught.value)
