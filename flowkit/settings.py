@@ -29,6 +29,7 @@ from .basics.suggestions import unknown_name
 from .configuration.redis_url import EXAMPLES, NAMESPACE, check_redis_url, redact_url
 from .configuration.shards import Shard, list_problem, shards_of
 from .configuration.signing_keys import parse_signing_key, read_signing_key
+from .core.app_version import MAX_APP_VERSION, is_app_version
 from .exceptions import SettingsError
 from .project_file import project_table
 
@@ -58,7 +59,8 @@ class Settings:
     this long counts as dead. ``allow_eviction``: also start on a Redis whose ``maxmemory-policy``
     may delete keys. ``redis_patched``: this Redis has fixes that its version number does not show,
     so daemons do not warn about it. ``capture_output``: workers turn what tasks print and log into
-    log lines. ``signing_key``: signs results, cache entries and parameters; see signing.py.
+    log lines. ``app_version``: the version of the app's code; None to compute a digest
+    of it. ``signing_key``: signs results, cache entries and parameters; see signing.py.
     ``sources``: the source of each setting.
     """
 
@@ -72,6 +74,7 @@ class Settings:
     allow_eviction: bool = False
     redis_patched: bool = False
     capture_output: bool = True
+    app_version: str | None = None
     signing_key: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -216,6 +219,15 @@ def _parse_level(raw: object) -> str:
     raise ValueError(f"use one of {', '.join(LogLevel.__members__)}")
 
 
+def _parse_app_version(raw: object) -> str | None:
+    if raw is None or (isinstance(raw, str) and is_app_version(raw)):
+        return raw
+    raise ValueError(
+        f"give 1 to {MAX_APP_VERSION} of the characters A-Z a-z 0-9 . _ + -, a letter or digit "
+        "first"
+    )
+
+
 def _parse_bool(raw: object) -> bool:
     if isinstance(raw, bool):
         return raw
@@ -257,6 +269,7 @@ _OPTIONS = {
     "allow_eviction": _Option("FLOWKIT_ALLOW_EVICTION", "--allow-eviction", _parse_bool),
     "redis_patched": _Option("FLOWKIT_REDIS_PATCHED", "--redis-patched", _parse_bool),
     "capture_output": _Option("FLOWKIT_CAPTURE_OUTPUT", "--capture-output", _parse_bool),
+    "app_version": _Option("FLOWKIT_APP_VERSION", "--version", _parse_app_version),
 }
 
 

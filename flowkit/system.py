@@ -44,8 +44,9 @@ class LocalSystem:
     ``app``: file or module of the tasks. ``url``: URL of a Redis, None for a store in this process.
     ``queues``: the queues of the worker. ``processes``: the worker's child processes, by default
     one per core. ``grace``: seconds that running tasks may continue when the system stops.
-    ``log_level``: minimum level of the daemons' log lines. ``on_line``: called in another thread
-    with each line that daemons and tasks print; by default the lines are printed.
+    ``log_level``: minimum level of the daemons' log lines. ``app_version``: the version of the
+    app's code, None for that of the settings. ``on_line``: called in another thread with each line
+    that daemons and tasks print; by default the lines are printed.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class LocalSystem:
         grace: float = GRACE_S,
         log_level: str = "WARNING",
         allow_eviction: bool = False,
+        app_version: str | None = None,
         on_line: Listener | None = None,
     ) -> None:
         if not isinstance(app, str | PathLike):
@@ -74,6 +76,7 @@ class LocalSystem:
         self._shared += ["--namespace", namespace]
         self._allow_eviction = allow_eviction
         self._shared += ["--allow-eviction"] if allow_eviction else []
+        self._app_version = app_version
         self._on_line = on_line or print_line
         self._server: EmbeddedServer | None = None
         self._group: DaemonGroup | None = None
@@ -147,6 +150,8 @@ class LocalSystem:
         environ = {**os.environ, "FLOWKIT_REDIS_URL": self.url}
         worker = ["flowkit.worker", f"--app={self.app}", "--queues", ",".join(self.queues)]
         worker += ["--processes", str(self.processes), "--shutdown-timeout", str(self._grace)]
+        if self._app_version is not None:
+            worker.append(f"--app-version={self._app_version}")
         return [
             Daemon("worker", [*worker, *self._shared], environ),
             # It only holds a lease, which is useless once the store has stopped too.
@@ -171,6 +176,7 @@ class LocalSystem:
             redis_url=self.url,
             namespace=self.namespace,
             allow_eviction=self._allow_eviction or None,
+            app_version=self._app_version,
         )
         return Client(settings, patience=patience)
 

@@ -78,13 +78,16 @@ class QueueRepair:
     ) -> list[tuple[int, str, str]]:
         missing: list[tuple[int, str, str]] = []
         for task, record in records:
-            ready, level, _ = active.place(task)
+            place = active.place(task)
+            ready, level = place.ready, place.level
+            if active.dag.pinned:
+                ((ready, _),) = self._serving.by_list(active, ready, (task,))
             entry = f"{active.run},{task},{record.attempt}"
             if record.state is TaskState.WAITING:
                 entry = f"{active.run},{task},{record.attempt + 1},{ready},{level}"
             elif record.state is not TaskState.QUEUED:
                 continue
             if entry not in listed:
-                ((ready, _),) = self._serving.by_list(active, ready, (task,))
+                ((ready, _),) = self._serving.by_list(active, place.ready, (task,))
                 missing.append((task, ready, level))
         return missing

@@ -34,7 +34,7 @@ class WorkerConfig:
     the first TERM. ``capture_output``: turn what tasks print and log into lines of this log.
     ``shard_position``: which shard the worker serves, as ``position/count``. ``redis_patched``: do
     not warn about the version of Redis. ``signing_keys``: the keys that sign values, see
-    ``protocol.provenance``.
+    ``protocol.provenance``. ``app_version``: the version of the app's code, "" for its digest.
     """
 
     app: str
@@ -53,6 +53,7 @@ class WorkerConfig:
     shard_position: str = ALONE
     redis_patched: bool = False
     signing_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    app_version: str = ""
 
     def __post_init__(self) -> None:
         _at_least("--processes", self.processes, 1)

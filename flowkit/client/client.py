@@ -36,7 +36,7 @@ from .run_handle import RunHandle
 from .run_ids import check_run_id
 from .same_run import is_same_run
 from .shard import ShardConnection, answering_first, gather, reach_one
-from .submission import submissions_of
+from .submission import compile_for, submissions_of
 from .waiting import wait_all
 
 PATIENCE_S = 5.0
@@ -121,7 +121,7 @@ class Client:
         """
         check_dag(dag)
         refuse_run_while_imported(dag.name)
-        compiled = dag.compile_for_run(params)
+        compiled = compile_for(dag, [params], self.settings)
         (submission,) = self._submissions(compiled, [(run_id, params)], ttl)
         shard = shard_for(self.shards, submission.run, chosen=run_id is not None)
         with shard.store() as store:
@@ -151,7 +151,7 @@ class Client:
         refuse_run_while_imported(dag.name)
         if not given:
             return []
-        compiled = dag.compile_for_run(*given)
+        compiled = compile_for(dag, given, self.settings)
         submissions = self._submissions(compiled, [(None, item) for item in given], ttl)
         homes = [self.shard_of(submission.run) for submission in submissions]
         parts: dict[ShardConnection, list[Submission]] = {}
@@ -173,7 +173,7 @@ class Client:
         ttl: int | None,
     ) -> list[Submission]:
         ttl = self.settings.result_ttl if ttl is None else check_run_ttl(ttl)
-        return submissions_of(compiled, runs, ttl=ttl, max_bytes=self.settings.max_result_bytes)
+        return submissions_of(compiled, runs, self.settings, ttl=ttl)
 
     def _handle(
         self,

@@ -41,6 +41,7 @@ def test_with_nothing_set_the_defaults_hold(tmp_path: Path) -> None:
         allow_eviction=False,
         redis_patched=False,
         capture_output=True,
+        app_version=None,
     )
     assert settings.source("redis_url") == "default"
 
@@ -72,6 +73,7 @@ EVERY = {
     "allow_eviction": ("FLOWKIT_ALLOW_EVICTION", "--allow-eviction", "yes", True),
     "redis_patched": ("FLOWKIT_REDIS_PATCHED", "--redis-patched", "1", True),
     "capture_output": ("FLOWKIT_CAPTURE_OUTPUT", "--capture-output", "no", False),
+    "app_version": ("FLOWKIT_APP_VERSION", "--version", "2026.11+a1b2", "2026.11+a1b2"),
 }
 
 
@@ -170,7 +172,7 @@ def test_an_unknown_key_near_to_nothing_gets_the_whole_list(tmp_path: Path) -> N
     assert message.endswith(
         "unknown key 'zzz'. Available: 'redis-url', 'namespace', 'result-ttl', "
         "'max-result-bytes', 'log-level', 'log-json', 'lease-seconds', 'allow-eviction', "
-        "'redis-patched', 'capture-output'."
+        "'redis-patched', 'capture-output', 'app-version'."
     )
 
 
@@ -260,6 +262,7 @@ LEASE = "give seconds, or '10s', '2m'; from 0.1s to 1d"
 NAMESPACE = "give 1 to 64 of the characters A-Z a-z 0-9 _ . -"
 LEVEL = "use one of DEBUG, INFO, SUCCESS, SYSTEM, WARNING, ERROR"
 BOOLEAN = "use true or false (also yes/no, on/off, 1/0)"
+APP_VERSION = "give 1 to 64 of the characters A-Z a-z 0-9 . _ + -, a letter or digit first"
 BAD: list[tuple[str, Any, str]] = [
     *(("result_ttl", raw, TTL) for raw in ("7w", "soon", "-1", "1h30m", "0", 0, -1, "3651d")),
     *(("result_ttl", raw, TTL) for raw in (True, [7], float("nan"), float("inf"), 10**400, "0.5s")),
@@ -270,6 +273,7 @@ BAD: list[tuple[str, Any, str]] = [
     *(("log_json", raw, BOOLEAN) for raw in ("maybe", 2)),
     *(("allow_eviction", raw, BOOLEAN) for raw in ("perhaps", 1)),
     ("capture_output", "sometimes", BOOLEAN),
+    *(("app_version", raw, APP_VERSION) for raw in ("a b", "a,b", "a=b", "-1", "v" * 65, "ü", 5)),
 ]
 
 

@@ -138,7 +138,7 @@ def test_a_graph_that_asks_for_more_is_refused_with_a_sentence(world: World, whe
     if where == "policy":
         parts[5][0].append("a property of tomorrow")
     else:
-        parts.append("a property of tomorrow")
+        parts += ["v1", "a property of tomorrow"]
     with pytest.raises(StoreError, match=r"properties and this release knows .*; upgrade flowkit"):
         unpack_graph(msgpack.packb(parts))
 
