@@ -1,4 +1,4 @@
-"""The embedded server in a process of its own: ``python -m benchmarks.embedded_host FILE [PORT]``.
+"""The embedded server in its own process: ``python -m benchmarks.embedded_host FILE [PORT]``.
 
 It writes its URL, which holds its password, to the file. Without a port it takes a unix socket.
 """

@@ -1,6 +1,6 @@
 """A whole flowkit system of its own: a store, one scheduler, one worker, and a client.
 
-The embedded server gets a process of its own, so that its cost can be told from the client's.
+The embedded server gets its own process, so that its cost can be told from the client's.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class System(Daemons):
         self.start_up = time.perf_counter() - began
 
     def start_embedded(self, name: str) -> None:
-        """Start an embedded server in a process of its own, and add its address to ``url``."""
+        """Start an embedded server in its own process, and add its address to ``url``."""
         written = self.folder / f"{name}.url"
         self.spawn(name, [sys.executable, "-m", "benchmarks.embedded_host", str(written)])
         deadline = time.monotonic() + START_S
@@ -110,9 +110,9 @@ class System(Daemons):
         found = {name: psutil.Process(one.pid) for name, one in self._processes.items()}
         parent = found.pop("worker")
         found["worker parent"] = parent
-        # The first of them is the warden, which runs no tasks.
+        # The first of them is the orphan killer, which runs no tasks.
         children = sorted(parent.children(), key=lambda child: (child.create_time(), child.pid))
-        found["worker warden"], *children = children
+        found["worker orphan killer"], *children = children
         for number, child in enumerate(children, 1):
             found[f"worker child {number}"] = child
         return found

@@ -36,8 +36,8 @@ def folder_for(cache: Path | None) -> Iterator[Path]:
 def install(cache: Path, pins: Sequence[str]) -> Path:
     """Return the Python of the environment with these in a folder; make it if it is not there.
 
-    An environment that was left half made is made anew. Raises BrokenSystemError if the packages
-    cannot be had.
+    An incomplete environment is created again. Raises BrokenSystemError if the packages cannot be
+    installed.
     """
     whole = "\n".join((*pins, f"python=={platform.python_version()}"))
     first = pins[0].replace("==", "").replace("[", "-").replace("]", "-")

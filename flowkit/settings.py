@@ -29,7 +29,7 @@ from .basics.suggestions import unknown_name
 from .configuration.redis_url import EXAMPLES, NAMESPACE, check_redis_url, redact_url
 from .configuration.shards import Shard, list_problem, shards_of
 from .configuration.signing_keys import parse_signing_key, read_signing_key
-from .core.app_version import MAX_APP_VERSION, is_app_version
+from .core.app_version import parse_app_version
 from .exceptions import SettingsError
 from .project_file import project_table
 
@@ -56,11 +56,13 @@ class Settings:
     ``namespace``: the prefix of all keys in Redis. ``result_ttl``: seconds to keep an ended run.
     ``max_result_bytes``: the limit of one packed result. ``log_level``: a name of ``LogLevel``.
     ``log_json``: write JSON lines instead of text. ``lease_seconds``: a worker that is silent for
-    this long counts as dead. ``allow_eviction``: also start on a Redis whose ``maxmemory-policy``
-    may delete keys. ``redis_patched``: this Redis has fixes that its version number does not show,
-    so daemons do not warn about it. ``capture_output``: workers turn what tasks print and log into
-    log lines. ``app_version``: the version of the app's code; None to compute a digest
-    of it. ``signing_key``: signs results, cache entries and parameters; see signing.py.
+    this long counts as dead. ``function_timeout``: how long a task waits for a live worker that has
+    its function, 0 for no limit. ``allow_eviction``: also start on a Redis whose
+    ``maxmemory-policy`` may delete keys. ``redis_patched``: this Redis has fixes that its version
+    number does not show, so daemons do not warn about it. ``capture_output``: workers turn what
+    tasks print and log into log lines. ``app_version``: the version of the app's code; None to
+    compute a digest of it. ``signing_key``: signs results, cache entries and parameters; see
+    signing.py.
     ``sources``: the source of each setting.
     """
 
@@ -71,6 +73,7 @@ class Settings:
     log_level: str = "INFO"
     log_json: bool = False
     lease_seconds: float = 10.0
+    function_timeout: float = 0.0
     allow_eviction: bool = False
     redis_patched: bool = False
     capture_output: bool = True
@@ -206,6 +209,13 @@ def _parse_lease(raw: object) -> float:
     return value
 
 
+def _parse_function_timeout(raw: object) -> float:
+    value = duration(raw)
+    if value is None or not 0 <= value <= MAX_RESULT_TTL_S:
+        raise ValueError("give seconds, or '90s', '30m', '12h'; 0 waits forever, the most is 3650d")
+    return value
+
+
 def _parse_max_bytes(raw: object) -> int:
     value = _number(raw, _SIZE_UNITS)
     if value is None or not 1 <= value <= MAX_VALUE_BYTES:
@@ -217,15 +227,6 @@ def _parse_level(raw: object) -> str:
     if isinstance(raw, str) and raw.strip().upper() in LogLevel.__members__:
         return raw.strip().upper()
     raise ValueError(f"use one of {', '.join(LogLevel.__members__)}")
-
-
-def _parse_app_version(raw: object) -> str | None:
-    if raw is None or (isinstance(raw, str) and is_app_version(raw)):
-        return raw
-    raise ValueError(
-        f"give 1 to {MAX_APP_VERSION} of the characters A-Z a-z 0-9 . _ + -, a letter or digit "
-        "first"
-    )
 
 
 def _parse_bool(raw: object) -> bool:
@@ -266,10 +267,13 @@ _OPTIONS = {
     "log_level": _Option("FLOWKIT_LOG_LEVEL", "--log-level", _parse_level),
     "log_json": _Option("FLOWKIT_LOG_JSON", "--log-json", _parse_bool),
     "lease_seconds": _Option("FLOWKIT_LEASE", "--lease", _parse_lease),
+    "function_timeout": _Option(
+        "FLOWKIT_FUNCTION_TIMEOUT", "--function-timeout", _parse_function_timeout
+    ),
     "allow_eviction": _Option("FLOWKIT_ALLOW_EVICTION", "--allow-eviction", _parse_bool),
     "redis_patched": _Option("FLOWKIT_REDIS_PATCHED", "--redis-patched", _parse_bool),
     "capture_output": _Option("FLOWKIT_CAPTURE_OUTPUT", "--capture-output", _parse_bool),
-    "app_version": _Option("FLOWKIT_APP_VERSION", "--version", _parse_app_version),
+    "app_version": _Option("FLOWKIT_APP_VERSION", "--version", parse_app_version),
 }
 
 

@@ -23,7 +23,9 @@ from .basics.display_text import escape_text
 from .basics.terminal import write_output, write_text
 from .definition.importing import refuse_while_imported
 from .exceptions import FlowkitError
-from .processes.daemon_group import Daemon, DaemonGroup, Line, Listener
+from .processes.daemon_group import DaemonGroup, Listener
+from .processes.daemon_output import Line
+from .processes.daemon_process import Daemon
 from .settings import load_settings
 
 if TYPE_CHECKING:

@@ -30,6 +30,12 @@ from .shard_balance import LeadershipCounts, ShardBalance
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--function-timeout",
+    metavar="SECONDS",
+    help="Fail a task that has waited this long for a live worker whose app has its function; 0 "
+    "waits forever [FLOWKIT_FUNCTION_TIMEOUT; default: 0].",
+)
 @daemon_options
 def main(**options: object) -> None:
     """Schedule the runs in Redis, until TERM or Ctrl-C. Start two: one leads, one stands by.
@@ -71,8 +77,9 @@ def _run_daemon(settings: Settings, shard: Shard, balance: ShardBalance | None) 
         namespace=shard.namespace,
         log_level=settings.log_level,
         log_json=settings.log_json,
-        layout=shard.layout,
+        shard_position=shard.shard_position,
         redis_patched=settings.redis_patched,
+        function_timeout=settings.function_timeout,
     )
     allowed = settings.allow_eviction
     end_as(lambda: SchedulerDaemon(config, allow_eviction=allowed, shard_balance=balance).run())

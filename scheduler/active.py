@@ -21,6 +21,16 @@ class Place(NamedTuple):
     flags: str
 
 
+class Coverage(NamedTuple):
+    """The references of a DAG (by number) that some workers of a queue lack, and that all lack."""
+
+    lacking: frozenset[int]
+    absent: frozenset[int]
+
+
+EVERYTHING = Coverage(frozenset(), frozenset())
+
+
 @dataclass(slots=True)
 class Active:
     """A run that is not over."""
@@ -30,9 +40,8 @@ class Active:
     state: Run
     places: list[Place]  # by policy number
     progress_at: float = 0.0  # when progress was last published
-    # By ready list, the references that some worker lacks, and as of when; see serving.
-    lacking: dict[str, frozenset[int]] = field(default_factory=dict)
-    lacking_as_of: int = -1
+    coverage: dict[str, Coverage] = field(default_factory=dict)  # by queue; see serving
+    coverage_as_of: int = -1
 
     @classmethod
     def of(cls, run: str, dag: CompiledDAG, state: Run) -> Active:

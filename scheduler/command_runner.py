@@ -75,7 +75,7 @@ class CommandRunner:
             self._put(active, places[policy], group)
 
     def _put(self, active: Active, place: Place, tasks: Sequence[int]) -> None:
-        verb = self._serving.verb(place.ready, len(active.dag.graph))
+        verb = self._serving.verb(active, place.ready)
         for ready, some in self._serving.by_list(active, place.ready, tasks):
             there = place if ready == place.ready else place._replace(ready=ready)
             self._writer.queue(active.run, there, some, verb)

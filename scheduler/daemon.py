@@ -51,6 +51,7 @@ from .inspector import Inspector
 from .janitor import Janitor
 from .leader import Leader, Leadership
 from .loop import Loop
+from .missing_functions import MissingFunctions
 from .promoter import Promoter
 from .queue_repair import QueueRepair
 from .reaper import Reaper
@@ -64,13 +65,13 @@ RESTART_S, LONGEST_RESTART_S = 1.0, 5.0
 REPEAT_S, MOST_MESSAGES = 30.0, 20  # of errors that are logged
 
 
-def new_scheduler_id(layout: str = ALONE) -> str:
+def new_scheduler_id(shard_position: str = ALONE) -> str:
     """Return a unique id for this start: the host's name for the logs, random letters, and with
     several shards the position of this one.
     """
     host = "".join(char for char in socket.gethostname() if char.isalnum() or char == "-")[:40]
     name = f"{host}-" + "".join(random.SystemRandom().choices(string.ascii_lowercase, k=8))
-    return name if layout == ALONE else f"{name}-{layout.partition('/')[0]}"
+    return name if shard_position == ALONE else f"{name}-{shard_position.partition('/')[0]}"
 
 
 def _on_new_server() -> NoReturn:
@@ -97,7 +98,7 @@ class SchedulerDaemon:
         self._allow_eviction = allow_eviction
         self._log = FlowkitLogger("flowkit", config.log_level, config.log_json)
         self._listener: Listener = RunLog(self._log)
-        self._id = new_scheduler_id(config.layout)
+        self._id = new_scheduler_id(config.shard_position)
         self._stopping = threading.Event()
         self._outages = OutageLog(self._log, lambda: self._id, role="scheduler")
         self._holder = ""
@@ -135,8 +136,8 @@ class SchedulerDaemon:
             stopped=self._stopping,
             **options,
         )
-        layout = self._config.layout
-        return SchedulerStore(link, self._config.namespace, self._id, layout=layout)
+        shard_position = self._config.shard_position
+        return SchedulerStore(link, self._config.namespace, self._id, shard_position=shard_position)
 
     def run(self) -> int:
         """Work until a signal stops it. Raises UnfitRedis, WrongShards, NotPermitted."""
@@ -221,6 +222,13 @@ class SchedulerDaemon:
                 self._serving,
                 Promoter(self._store, lambda: self._resolver.retries_seen, self._serving),
                 Reaper(self._store, self._listener),
+                MissingFunctions(
+                    self._store,
+                    self._resolver.active,
+                    self._serving,
+                    self._listener,
+                    self._config.function_timeout,
+                ),
                 Janitor(self._store, self._log, self._config.sweep, self._queue_repair.sweep),
                 Inspector(self._store.link, self._log, allow_eviction=self._allow_eviction),
             ],

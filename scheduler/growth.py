@@ -17,11 +17,11 @@ from flowkit.configuration.shards import Shard
 from flowkit.exceptions import RedisUnavailable, WrongShards
 from flowkit.protocol.decoding import text_of
 from flowkit.protocol.keys import Keys
-from flowkit.protocol.layouts import read_layout, wrong_shards
 from flowkit.protocol.link import Link
+from flowkit.protocol.shard_positions import read_shard_position, wrong_shards
 
 SOON_S = 2.0
-SHOWN = 40  # characters shown of an invalid layout
+SHOWN = 40  # characters shown of an invalid shard position
 
 
 def check_growth(shards: Sequence[Shard]) -> None:
@@ -36,16 +36,16 @@ def check_growth(shards: Sequence[Shard]) -> None:
     away: RedisUnavailable | None = None
     for shard in shards:
         try:
-            stored[shard] = _layout_of(shard)
+            stored[shard] = _stored_position(shard)
         except RedisUnavailable as error:
             away = away or error
-    layouts = {shard: read_layout(text) for shard, text in stored.items()}
-    if not any(layout and layout.count < len(shards) for layout in layouts.values()):
+    positions = {shard: read_shard_position(text) for shard, text in stored.items()}
+    if not any(read and read.count < len(shards) for read in positions.values()):
         return  # as long as before, or new; each shard refuses another position by itself
-    for shard, layout in layouts.items():
-        if stored[shard] and (layout is None or layout.position != shard.position):
-            shown = layout.place if layout else text_of(stored[shard])[:SHOWN]
-            raise WrongShards(wrong_shards(shard.url, shard.namespace, shard.layout, shown))
+    for shard, read in positions.items():
+        if stored[shard] and (read is None or read.position != shard.position):
+            shown = read.place if read else text_of(stored[shard])[:SHOWN]
+            raise WrongShards(wrong_shards(shard.url, shard.namespace, shard.shard_position, shown))
     if away is not None:
         raise RedisUnavailable(
             "the list of Redis URLs is longer than before, so all of its shards have to answer "
@@ -53,12 +53,12 @@ def check_growth(shards: Sequence[Shard]) -> None:
         )
 
 
-def _layout_of(shard: Shard) -> bytes:
+def _stored_position(shard: Shard) -> bytes:
     """Return the value of the key ``layout`` on the shard, b"" without one."""
     keys = Keys(shard.namespace)
     link = Link(shard.url, name="flowkit-scheduler", patience=0.0, read_timeout=SOON_S)
     with closing(link):
-        layout, used = link.batch([("GET", keys.layout()), ("EXISTS", keys.cursor(), keys.runs())])
-    if layout is None:
+        stored, used = link.batch([("GET", keys.layout()), ("EXISTS", keys.cursor(), keys.runs())])
+    if stored is None:
         return b"of another system" if used and shard.position else b""
-    return bytes(layout)
+    return bytes(stored)

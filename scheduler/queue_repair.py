@@ -53,6 +53,9 @@ class QueueRepair:
         if not wanted:
             return 0
         lists = {place.ready for run in wanted for place in self._active[run].places}
+        for run, tasks in wanted.items():  # workers of an older release never need these
+            if (active := self._active[run]).dag.pinned:
+                lists.update(self._list_of(active, active.place(at).ready, at) for at in tasks)
         listed = self._store.listed(lists, self._serving.lists_without_turns())
         records = self._store.read_records_of(wanted)
         return sum(self._repair_run(self._active[run], tasks, listed) for run, tasks in records)
@@ -65,10 +68,10 @@ class QueueRepair:
         except CorruptData as error:
             self._on_broken(active.run, error)
             return 0
-        tasks, restored = len(active.dag.graph), 0
+        restored = 0
         by_verb: dict[str, list[tuple[int, str, str]]] = {}
         for entry in missing:
-            by_verb.setdefault(self._serving.verb(entry[1], tasks), []).append(entry)
+            by_verb.setdefault(self._serving.verb(active, entry[1]), []).append(entry)
         for verb, entries in by_verb.items():
             restored += self._store.requeue(active.run, entries, verb)
         return restored
@@ -78,16 +81,21 @@ class QueueRepair:
     ) -> list[tuple[int, str, str]]:
         missing: list[tuple[int, str, str]] = []
         for task, record in records:
-            place = active.place(task)
-            ready, level = place.ready, place.level
-            if active.dag.pinned:
-                ((ready, _),) = self._serving.by_list(active, ready, (task,))
+            ready, level, _ = active.place(task)
             entry = f"{active.run},{task},{record.attempt}"
             if record.state is TaskState.WAITING:
+                if active.dag.pinned:
+                    ready = self._list_of(active, ready, task)
                 entry = f"{active.run},{task},{record.attempt + 1},{ready},{level}"
             elif record.state is not TaskState.QUEUED:
                 continue
-            if entry not in listed:
-                ((ready, _),) = self._serving.by_list(active, place.ready, (task,))
-                missing.append((task, ready, level))
+            if entry in listed:
+                continue
+            if record.state is TaskState.QUEUED:
+                ready = self._list_of(active, ready, task)
+            missing.append((task, ready, level))
         return missing
+
+    def _list_of(self, active: Active, ready: str, task: int) -> str:
+        ((name, _),) = self._serving.by_list(active, ready, (task,))
+        return name

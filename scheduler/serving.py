@@ -5,6 +5,10 @@ the apps of the workers of a queue differ, as during a deployment, then a functi
 lacks has a list of its own, from which only the others claim. The tasks of a run that is pinned to
 a version of its app always wait in lists of their functions in that version.
 
+Workers of an older release do not know such lists either, so the scheduler uses none for a queue
+that they serve. What a worker hands on waits there all the same. It is queued for the others too
+now and then, since they may have its function.
+
 The descriptions of workers change rarely, so only those of new workers are read. What it knows may
 be half a second old. That costs time, never correctness: a worker runs only what its app has, and
 hands on the rest.
@@ -20,10 +24,12 @@ from flowkit.protocol.app_functions import function_id, pinned_id
 from flowkit.protocol.keys import of_function, queue_of, ready_list
 from flowkit.protocol.scheduler_store import SchedulerStore
 
-from .active import Active
+from .active import EVERYTHING, Active, Coverage
 
 EVERY_S = 0.5
-# The most tasks of a DAG whose attempts wait for no turn. They are never more than one turn.
+OLDER_EVERY = 10  # looks between two that queue what was handed on, see above
+# A run with at most so many dispatched tasks waits for no turn: they would fit into one. Chains and
+# small runs, whose latency counts, are spared the commands of a turn.
 SMALL = 8
 
 
@@ -39,16 +45,18 @@ class Serving:
         *,
         small: int = SMALL,
     ) -> None:
-        """``on_older`` is called when workers of an older release begin to serve a queue: they do
-        not find attempts that wait for a turn. ``small``: see ``SMALL``; only tests pass it.
+        """``on_older`` is called when workers of an older release do not find attempts: when they
+        begin to serve a queue, and when others hand on what they lack. ``small``: see ``SMALL``;
+        only tests pass it.
         """
         self._store = store
         self._on_older = on_older
         self._small = small
         self._workers: dict[str, WorkerInfo] = {}
         self._functions: dict[str, frozenset[str]] = {}  # of an app
-        self._apps: dict[str, frozenset[str]] = {}  # of the workers of a queue, where known
-        self._version = 0  # of the apps
+        self._apps: dict[str, frozenset[str]] = {}  # of a queue, "" for an unknown one
+        self._version = 0  # of the apps and their functions
+        self._looks = 0
         self.without_turns: frozenset[str] = frozenset()
 
     def due_early(self) -> bool:
@@ -59,9 +67,17 @@ class Serving:
         """Look at the live workers; return the seconds until the next time."""
         before = self.without_turns
         self.look()
-        if not self.without_turns <= before:
+        self._looks += 1
+        if not self.without_turns <= before or self._hidden_from_older():
             self._on_older()
         return EVERY_S
+
+    def _hidden_from_older(self) -> bool:
+        """Return, now and then, whether attempts wait where workers of an older release do not
+        look, since another worker has handed them on."""
+        if not self.without_turns or self._looks % OLDER_EVERY:
+            return False
+        return self._store.any_parked(self.lists_without_turns())
 
     def look(self) -> None:
         """Read the descriptions of the workers that are new, and the functions of new apps."""
@@ -75,12 +91,12 @@ class Serving:
         )
         apps: dict[str, set[str]] = {}
         for info in infos:
-            if info.functions:
-                for queue in info.queues:
-                    apps.setdefault(queue, set()).add(info.functions)
-        self._learn({app for some in apps.values() for app in some})
-        now = {queue: frozenset(some) for queue, some in apps.items()}
-        if now != self._apps:
+            for queue in info.queues:
+                apps.setdefault(queue, set()).add(info.functions)
+        functions = self._functions
+        self._learn({app for some in apps.values() for app in some if app})
+        now = {queue: frozenset(map(self._recorded, some)) for queue, some in apps.items()}
+        if now != self._apps or self._functions != functions:
             self._apps = now
             self._version += 1
 
@@ -95,6 +111,10 @@ class Serving:
         new = apps - known.keys()
         self._functions = known | {app: self._store.functions_of(app) for app in new}
 
+    def _recorded(self, app: str) -> str:
+        """Return the app, "" if its functions are not recorded (yet)."""
+        return app if self._functions.get(app) else ""
+
     # -- where tasks wait -----------------------------------------------------------------------
 
     def lists_without_turns(self) -> list[str]:
@@ -105,11 +125,11 @@ class Serving:
             for is_async in (False, True)
         ]
 
-    def verb(self, ready: str, tasks: int) -> str:
-        """Return the command of ``apply.lua`` that queues tasks of a DAG with so many tasks."""
-        if tasks <= self._small or (self.without_turns and queue_of(ready) in self.without_turns):
+    def verb(self, active: Active, ready: str) -> str:
+        """Return the command of ``apply.lua`` that queues dispatched tasks of a run."""
+        if active.state.dispatched <= self._small:
             return "queue"
-        return "line"
+        return "queue" if self.without_turns and queue_of(ready) in self.without_turns else "line"
 
     def by_list(
         self, active: Active, ready: str, tasks: Sequence[int]
@@ -120,11 +140,9 @@ class Serving:
         """
         if active.dag.pinned:
             return self._pinned(active.dag, ready, tasks)
-        if active.lacking_as_of != self._version:
-            active.lacking, active.lacking_as_of = {}, self._version
-        lacking = active.lacking.get(ready)
-        if lacking is None:
-            lacking = active.lacking[ready] = self._lacking(active.dag, queue_of(ready))
+        if self.without_turns and queue_of(ready) in self.without_turns:
+            return [(ready, tasks)]
+        lacking = self._known(active, queue_of(ready)).lacking
         if not lacking:
             return [(ready, tasks)]
         dag = active.dag
@@ -148,21 +166,41 @@ class Serving:
 
         If not, they are different apps that divide the tasks among them, not versions of one.
         """
-        had = [self._functions[app] for app in apps if app in self._functions]
+        had = [some for app in apps if (some := self._functions.get(app))]
         return not had or any(all(function_id(ref) in one for one in had) for ref in dag.refs)
 
-    def _lacking(self, dag: CompiledDAG, queue: str) -> frozenset[int]:
-        """Return the references of a DAG (by number) that some app on a queue lacks.
+    # -- what nobody can run --------------------------------------------------------------------
 
-        Without a live worker nothing is known, and nothing is said to be lacking.
+    def absent(self, active: Active, queue: str) -> frozenset[int]:
+        """Return the references of a DAG (by number) that no live worker of a queue has.
+
+        None of them while the apps of some of these workers are unknown.
         """
-        had = [self._functions.get(app, frozenset()) for app in self._apps.get(queue, ())]
+        return self._known(active, queue).absent
+
+    def apps_of(self, queue: str) -> list[str]:
+        """Return the apps of the live workers of a queue, as their --app names them."""
+        return sorted({info.app for info in self._workers.values() if queue in info.queues})
+
+    def _known(self, active: Active, queue: str) -> Coverage:
+        if active.coverage_as_of != self._version:
+            active.coverage, active.coverage_as_of = {}, self._version
+        known = active.coverage.get(queue)
+        if known is None:
+            known = active.coverage[queue] = self._coverage(active.dag, queue)
+        return known
+
+    def _coverage(self, dag: CompiledDAG, queue: str) -> Coverage:
+        """Without a live worker nothing is known, and nothing is said to be lacking."""
+        apps = self._apps.get(queue, frozenset())
+        had = [self._functions[app] for app in apps if app]
         if not had:
-            return frozenset()
-        common = frozenset.intersection(*had)
-        return frozenset(
-            number for number, ref in enumerate(dag.refs) if function_id(ref) not in common
-        )
+            return EVERYTHING
+        ids = [function_id(ref) for ref in dag.refs]
+        common, any_has = frozenset.intersection(*had), frozenset.union(*had)
+        lacking = frozenset(at for at, function in enumerate(ids) if function not in common)
+        absent = frozenset(at for at in lacking if ids[at] not in any_has)
+        return Coverage(lacking, frozenset() if "" in apps else absent)
 
 
 def _grouped(

@@ -34,7 +34,7 @@ from flowkit.embedded import EmbeddedServer
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Where Python may not write bytecode beside its sources, it compiles flowkit anew in each of the
+# Where Python may not write bytecode beside its sources, it compiles flowkit again in each of the
 # thousand processes that tests start. A folder of this session holds it instead.
 if sys.dont_write_bytecode and "PYTHONPYCACHEPREFIX" not in os.environ:
     _BYTECODE = tempfile.TemporaryDirectory(prefix="flowkit-tests-bytecode-")

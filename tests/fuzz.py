@@ -146,7 +146,7 @@ def fuzz(target: str, seconds: int) -> None:
 
 
 def main() -> int:
-    """Fuzz each target in a process of its own; return 1 if one of them found something."""
+    """Fuzz each target in its own process; return 1 if one of them found something."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(TARGETS)}")
     parser.add_argument("--seconds", type=int, default=60, help="for each target [60]")

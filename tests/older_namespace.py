@@ -4,7 +4,7 @@ Two runs are over, ``good`` and ``bad``. ``middle`` is in the middle: ``held`` i
 needs it is pending, all else is done. The one task of ``waiting`` has failed and waits for its
 retry. That release knew no triggers and no hooks: its graphs say less of a task than today's.
 
-It is not to be written anew: it stands for all that lies in the Redis of those who upgrade.
+It is not to be written again: it stands for all that lies in the Redis of those who upgrade.
 """
 
 from __future__ import annotations

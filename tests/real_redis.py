@@ -134,7 +134,7 @@ class RealRedis:
         self.process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on after ``freeze``."""
+        """Let it continue after ``freeze``."""
         assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
 

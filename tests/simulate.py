@@ -1,7 +1,7 @@
 """``python -m tests.simulate --dags 100000``: many random DAGs, each resolved to its end.
 
-The world is that of ``tests/core/test_run_random.py``, word for word: any graph, triggers, outcomes
-and order of news, owners that die in the middle of a list of commands, users that cancel. Only the
+It uses the environment of ``tests/core/test_run_random.py``: any graph, triggers, outcomes and
+order of events, owners that die in the middle of a list of commands, users that cancel. Only the
 dice differ: a seeded generator instead of Hypothesis, which searches better and is slower. Each run
 is judged as there; above all, no task may be queued before its upstream tasks are over.
 
@@ -27,7 +27,7 @@ SHOWN = 3  # broken runs that are told in full
 
 
 class Strategy:
-    """Something that can be drawn: the few of Hypothesis' strategies that the world uses."""
+    """Something that can be drawn: the few of Hypothesis' strategies that the environment uses."""
 
     def __init__(self, pick: Callable[[random.Random], Any]) -> None:
         self.pick = pick
@@ -91,21 +91,21 @@ def _hypothesis() -> dict[str, ModuleType]:
     return {"hypothesis": whole, "hypothesis.strategies": strategies}
 
 
-def world() -> Callable[[Any], None]:
-    """Return the test of the world, which takes dice."""
+def env() -> Callable[[Any], None]:
+    """Return the test of the environment, which takes dice."""
     spec = importlib.util.spec_from_file_location("random_world", WORLD)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     with patch.dict(sys.modules, _hypothesis()):
         spec.loader.exec_module(module)
-    test: Callable[[Any], None] = module.test_a_run_ends_as_it_must_whatever_happens_on_the_way
+    test: Callable[[Any], None] = module.test_a_random_run_always_ends_correctly
     return test
 
 
 def simulate(numbers: Iterable[int]) -> dict[int, Exception]:
     """Run the DAGs of these numbers; return what those that broke a rule raised."""
-    test, broken = world(), dict[int, Exception]()
+    test, broken = env(), dict[int, Exception]()
     for number in numbers:
         try:
             test(Dice(number))

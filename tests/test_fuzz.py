@@ -15,13 +15,13 @@ _spec.loader.exec_module(fuzz)
 
 
 @pytest.mark.parametrize("target", fuzz.TARGETS)
-def test_a_target_takes_what_flowkit_writes_whole_and_cut_off(target: str) -> None:
+def test_a_target_accepts_complete_and_truncated_data_of_flowkit(target: str) -> None:
     for seed in fuzz.seeds(target):
         for end in range(len(seed) + 1):
             fuzz.TARGETS[target](seed[:end])
 
 
-def test_a_target_finds_a_reader_that_raises_something_else(
+def test_a_target_detects_a_reader_that_raises_another_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def careless(data: bytes) -> object:

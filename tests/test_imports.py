@@ -107,7 +107,7 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
         pytest.fail("a circle of imports: " + " <- ".join(error.args[1]))
 
 
-def test_the_circle_of_two_would_be_found() -> None:
+def test_a_circle_of_two_would_be_found() -> None:
     with pytest.raises(CycleError):
         TopologicalSorter({"a": {"b"}, "b": {"a"}}).prepare()
 

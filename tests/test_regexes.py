@@ -20,7 +20,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LENGTH = 40_000  # characters; a quadratic expression then takes many seconds
 MOST_S = 4.0
-# Users call the library with an expression of their own.
+# Users call the library with their own expression.
 OF_USERS = {"flowkit/testing/result.py"}
 SOURCES = {
     path.relative_to(ROOT).as_posix(): path.read_text()
@@ -70,7 +70,7 @@ def expressions() -> dict[str, tuple[Any, set[str]]]:
             flags = [one for one in more if one.startswith("re.")]
             known = {**vars(import_module(module_of(path))), "re": re}
             compiled = eval(f"re.compile({', '.join([pattern, *flags])})", known)
-            # One without a name of its own, or without a call, is handed on to a function.
+            # One without its own name, or without a call, is handed on to a function.
             used = methods.get(name, {"fullmatch", "match"})
             found[f"{path}:{call.lineno}"] = compiled, used if method == "compile" else {method}
     return found

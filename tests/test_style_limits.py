@@ -108,7 +108,7 @@ def test_lua_scripts_fit_on_a_screen() -> None:
     assert report(too_long, SCRIPTS, SCRIPT_LINES) == ""
 
 
-def test_every_module_says_what_it_is_for() -> None:
+def test_every_module_has_a_docstring() -> None:
     assert report(without_docstring, CODE_FILES + TEST_FILES) == ""
 
 
@@ -135,7 +135,7 @@ def test_a_file_is_measured_in_lines(lines: int, breaks: bool) -> None:
     assert found == (["a.py:4: 4 lines, limit 3"] if breaks else [])
 
 
-def test_a_comment_is_no_docstring() -> None:
+def test_a_comment_is_not_a_docstring() -> None:
     assert without_docstring("a.py", "# what\nx = 1\n") == ["a.py:1: no module docstring"]
     assert without_docstring("a.py", "") == ["a.py:1: no module docstring"]
     assert without_docstring("a.py", '"""What."""\n') == []

@@ -110,7 +110,7 @@ def _config(settings: Settings, shard: Shard, options: dict[str, object]) -> Wor
         app=str(options["app"]),
         redis_url=shard.url,
         namespace=shard.namespace,
-        shard_position=shard.layout,
+        shard_position=shard.shard_position,
         redis_patched=settings.redis_patched,
         queues=tuple(dict.fromkeys(name.strip() for name in queues if name.strip())),
         processes=_number(options, "processes"),

@@ -12,7 +12,6 @@ service must not end tasks.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import signal
@@ -26,25 +25,22 @@ from typing import NoReturn
 from flowkit.app import load_app
 from flowkit.basics.display_text import error_text
 from flowkit.basics.environment import withhold_secrets
-from flowkit.basics.shorten import shorten
 from flowkit.context import hear_of_waits
 from flowkit.core.dag_cache import DAGCache
 from flowkit.daemon.monkey_patches import why_refused
 from flowkit.daemon.outage import OutageLog
-from flowkit.definition.task import Task, has_tasks, registered_refs
+from flowkit.definition.task import Task, registered_refs
 from flowkit.events.event import Listener
-from flowkit.events.tasks import OutcomeStale, TaskFailed
 from flowkit.events.workers import AppBroken, WorkerLeaseLost
 from flowkit.exceptions import FlowkitError, LeaseLost, StoreError
 from flowkit.logging import configure_logging
 from flowkit.logging.capture import start_capture
 from flowkit.logging.event_log import EventLog
+from flowkit.processes.parent_death import signal_at_death_of
 from flowkit.processes.signals import obey_parent_alone
 from flowkit.processes.standard_streams import detach_from_terminal, keep_streams_open
 from flowkit.protocol.keys import ready_list
 from flowkit.protocol.link import Link
-from flowkit.protocol.outcomes import Outcome
-from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import WorkerStore
 from flowkit.settings import MAX_VALUE_BYTES
 
@@ -54,13 +50,12 @@ from .config import ExitCode, WorkerConfig
 from .execution_slots import ExecutionSlots, Mark
 from .executor import Executor
 from .inputs import Inputs
+from .lane_reports import LaneReports
 from .mailbox import Mailbox
 from .self_report import note_wait
 from .signed_values import SignedValues
 from .sync_lane import SyncLane
 from .trouble import Trouble
-
-_PR_SET_PDEATHSIG = 1
 
 
 class Child:
@@ -103,7 +98,7 @@ class Child:
             self._refuse_app(f"{self._config.app} cannot be loaded: it raises {error_text(error)}.")
         if patched := why_refused(f"The app {self._config.app}"):
             self._refuse_app(patched)
-        if not has_tasks():
+        if not registered_refs():
             self._refuse_app(
                 f"{self._config.app} has no tasks. Give the file or module that defines or imports "
                 "them: --app FILE.py or --app package.module."
@@ -205,15 +200,16 @@ class Child:
         waiter = self._store(lane)
         self._waiters.append(waiter)
         lists = [ready_list(queue, is_async=is_async) for queue in config.queues]
+        reports = LaneReports(self._listener, self._lane_id)
         mailbox = Mailbox(
             store,
             lane,
             lists,
             share=config.processes,
             app=self._app.id,
-            on_stale=self._stale,
+            on_stale=reports.stale,
             on_sent=inputs.recorded,
-            on_refused=self._refused,
+            on_refused=reports.refused,
         )
         executor = Executor(
             inputs,
@@ -246,22 +242,6 @@ class Child:
             self._exit = ExitCode.RECYCLED
             return False
         return True
-
-    def _stale(self, key: str) -> None:
-        run, _, task = key.partition(",")
-        self._listener.hear(OutcomeStale(run_id=run, task=task, worker=self._lane_id))
-
-    def _refused(self, outcome: Outcome) -> None:
-        info = ErrorInfo.unpack(outcome.payload)
-        self._listener.hear(
-            TaskFailed(
-                task_name=f"number {outcome.task} of run {outcome.run}",
-                run_id=outcome.run,
-                worker=self._lane_id,
-                error_type=info.type,
-                error_message=shorten(info.message),
-            )
-        )
 
     def _lane_broke(self, error: BaseException) -> None:
         if not isinstance(error, FlowkitError):
@@ -311,12 +291,9 @@ class Child:
 
 
 def _die_with_parent() -> None:
-    """Ask the kernel to kill this process when its parent dies; elsewhere the control pipe does it.
+    """Kill this process when its parent dies. Without the kernel's help, the control pipe does it.
 
     The pipe alone cannot end a task that blocks in C code and never lets a thread run.
     """
-    if sys.platform == "linux":
-        parent = os.getppid()
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(ExitCode.DONE)
+    if not signal_at_death_of(os.getppid(), signal.SIGKILL):
+        os._exit(ExitCode.DONE)

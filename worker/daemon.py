@@ -16,11 +16,8 @@ have started, the lease expires, and the scheduler takes back what they held.
 
 from __future__ import annotations
 
-import select
 import signal
 import time
-from contextlib import suppress
-from os import pipe, read, set_blocking
 from types import FrameType
 
 from flowkit.daemon.exposure import warn_of_risks
@@ -35,6 +32,8 @@ from flowkit.events.workers import (
 from flowkit.exceptions import LeaseLost
 from flowkit.logging.event_log import EventLog
 from flowkit.logging.logger import FlowkitLogger
+from flowkit.processes.restart_pause import RestartPause
+from flowkit.processes.signal_alarm import SignalAlarm
 from flowkit.protocol.link import Link
 from flowkit.protocol.worker_store import Pulse, WorkerStore
 
@@ -89,8 +88,7 @@ class WorkerDaemon:
         self._exit_code = 0
         self._share = 0
         self._next_beat = 0.0
-        self._next_start = 0.0
-        self._respawn_pause = 0.0
+        self._respawn_pause = RestartPause(LONGEST_RESPAWN_S)
 
     def _new_incarnation(self) -> None:
         """Start without children and reports, with the current id of the lease keeper."""
@@ -102,7 +100,7 @@ class WorkerDaemon:
 
     def _before_child(self) -> None:
         """Close, in a new child, what belongs to the parent alone."""
-        signal.set_wakeup_fd(-1)
+        SignalAlarm.forget()
         self._orphan_killer.forget()
         self._link.close()
 
@@ -111,7 +109,9 @@ class WorkerDaemon:
     def run(self) -> int:
         """Work until told to stop. Raises UnfitRedis, WrongShards, NotPermitted."""
         self._orphan_killer = OrphanKiller()
-        wake = self._catch_signals()
+        self._alarm = SignalAlarm()
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
         self._enlist()
         if not self._signals:
             patched = self._config.redis_patched
@@ -119,8 +119,8 @@ class WorkerDaemon:
         while not self._signals:
             self._duties(blameless=False)
             self._fill_up()
-            self._sleep(wake)
-        self._stop(wake)
+            self._sleep()
+        self._stop()
         self._orphan_killer.close()
         return self._exit_code
 
@@ -144,20 +144,20 @@ class WorkerDaemon:
             self._beat()
         self._attempt_killer.end_overdue(self._children.alive.values())
 
-    def _stop(self, wake: int) -> None:
+    def _stop(self) -> None:
         self._listener.hear(WorkerStopping(worker=self._keeper.worker))
         asked, deadline = self._signals, time.monotonic() + self._config.shutdown_timeout
         for child in self._children.alive.values():
             self._dismiss(child)
         while self._children.alive and self._signals == asked and time.monotonic() < deadline:
             self._duties(blameless=False)
-            self._sleep(wake)
+            self._sleep()
         for child in self._children.alive.values():
             child.kill()
         while self._children.alive:
             self._duties(blameless=True)
-            self._sleep(wake)
-        self._hand_over(wake)
+            self._sleep()
+        self._hand_over()
         self._listener.hear(WorkerStopped(worker=self._keeper.worker))
 
     def _dismiss(self, child: ChildProcess) -> None:
@@ -173,41 +173,27 @@ class WorkerDaemon:
                 return
         child.tell("drain")
 
-    def _hand_over(self, wake: int) -> None:
+    def _hand_over(self) -> None:
         """Send the last reports, then retire: Redis refuses reports on an unknown worker."""
         deadline = time.monotonic() + HAND_OVER_S
         while not self._death_reporter.deliver():
             if time.monotonic() > deadline:
                 return  # the lease expires, and the scheduler takes back what is left
-            self._sleep(wake)
+            self._sleep()
         self._keeper.retire()
 
     # -- signals --------------------------------------------------------------------------------
 
-    def _catch_signals(self) -> int:
-        """Make signals wake the loop; return the descriptor to wait on."""
-        reader, writer = pipe()
-        set_blocking(reader, False)
-        set_blocking(writer, False)
-        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if now - self._last_signal >= SAME_REQUEST_S:
+            self._signals += 1
+            self._last_signal = now
 
-        def note(number: int, frame: FrameType | None) -> None:
-            now = time.monotonic()
-            if now - self._last_signal >= SAME_REQUEST_S:
-                self._signals += 1
-                self._last_signal = now
-
-        signal.signal(signal.SIGTERM, note)
-        signal.signal(signal.SIGINT, note)
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        return reader
-
-    def _sleep(self, wake: int) -> None:
+    def _sleep(self) -> None:
         """Sleep for a tick. Any signal ends the sleep early, also the one for a child's end."""
         starting = self._keeper.counts.ready < len(self._children.alive)
-        select.select([wake], [], [], START_TICK_S if starting else TICK_S)
-        with suppress(BlockingIOError):
-            read(wake, 4096)
+        self._alarm.sleep(START_TICK_S if starting else TICK_S)
 
     # -- lease ----------------------------------------------------------------------------------
 
@@ -254,7 +240,7 @@ class WorkerDaemon:
     def _fill_up(self) -> None:
         """Start children up to the configured number. The lanes of each are registered first."""
         while len(self._children.alive) < self._config.processes:
-            if self._signals or time.monotonic() < self._next_start:
+            if self._signals or not self._respawn_pause.is_over():
                 return
             try:
                 if self._keeper.beat([*self._lanes(), *self._children.next_lanes()]) is None:
@@ -284,7 +270,6 @@ class WorkerDaemon:
         ``idle``: the child executed nothing, and this worker did not kill it.
         """
         if idle and not death.orderly and death.lived < QUICK_DEATH_S:
-            self._respawn_pause = min(max(0.1, self._respawn_pause * 2), LONGEST_RESPAWN_S)
+            self._respawn_pause.lengthen()
         else:
-            self._respawn_pause = 0.0
-        self._next_start = time.monotonic() + self._respawn_pause
+            self._respawn_pause.reset()

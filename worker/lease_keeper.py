@@ -25,7 +25,7 @@ from flowkit.exceptions import (
     UnfitRedis,
     WrongShards,
 )
-from flowkit.protocol.server_checks import check_layout, check_schema, check_server
+from flowkit.protocol.server_checks import check_schema, check_server, check_shard_position
 from flowkit.protocol.worker_store import Pulse, WorkerStore
 
 from .config import WorkerConfig
@@ -73,7 +73,9 @@ class LeaseKeeper:
                     check_schema(self._store, daemon=True)
                     self._store.check_rights()
                 self._is_checked = True
-                check_layout(self._store.link, self._config.namespace, self._config.shard_position)
+                check_shard_position(
+                    self._store.link, self._config.namespace, self._config.shard_position
+                )
                 self._store.heartbeat(self.worker, self._config.lease_ms, [], self._about())
             except StoreError as error:
                 if isinstance(error, _REFUSED) and not self._was_enlisted:

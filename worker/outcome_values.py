@@ -6,13 +6,12 @@ import traceback
 
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.retry import Policy
+from flowkit.execution.user_frames import user_frames
 from flowkit.protocol.app_functions import pinned_id
 from flowkit.protocol.keys import of_function, ready_list
 from flowkit.protocol.outcomes import Outcome, OutcomeCode, Retry
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import Claim
-
-_PACKAGE = __name__.partition(".")[0]
 
 
 def ended(
@@ -42,15 +41,8 @@ def later_attempt(policy: Policy, pause: float, dag: CompiledDAG | None, task: i
 def error_info(error: BaseException) -> ErrorInfo:
     """Describe an error. The traceback starts in user code; without user code there is none."""
     try:
-        frames = error.__traceback__
-        while frames is not None and _is_ours(frames.tb_frame.f_globals.get("__name__", "")):
-            frames = frames.tb_next
-        message = str(error)
+        frames, message = user_frames(error), str(error)
         lines = traceback.format_exception(type(error), error, frames) if frames else []
     except BaseException:  # the user's __str__ raises
         message, lines = "(its message cannot be read)", []
     return ErrorInfo.cut(type(error).__name__, message, "".join(lines))
-
-
-def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] == _PACKAGE

@@ -1,6 +1,6 @@
 """What is measured of a peer: the workloads with their sizes, and the meaning of each figure.
 
-A figure that there is none of says why: what a peer cannot do is never left out in silence.
+A figure that there is none of says why: what a peer cannot do is never left out silently.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Metric:
     more_is_better: bool = False
 
 
-# In the order in which they are measured: the last ones start the workers anew.
+# In the order in which they are measured: the last ones start the workers again.
 WORKLOADS = {
     "start-up": Workload(("start-up",)),
     "round-trip": Workload(("round-trip-p50", "round-trip-p99"), 300),

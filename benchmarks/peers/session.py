@@ -1,4 +1,4 @@
-"""The client of a peer in a process of its own, in the peer's environment, and the talk with it.
+"""The client of a peer in its own process, in the peer's environment, and the talk with it.
 
 ``stop`` ends it and what it started, whatever has happened to it. What goes wrong in a peer is
 a BrokenSystemError that says so in a sentence.

@@ -1,7 +1,7 @@
 """One visit to a peer: its processes are started, and each workload is measured once.
 
 What goes wrong with one workload is the reason why it has no figure; the next one finds the peer
-started anew. Redis is emptied before each start, so that nobody finds what another left.
+started again. Redis is emptied before each start, so that nobody finds what another left.
 """
 
 from __future__ import annotations

@@ -1,13 +1,20 @@
-"""The one form of an error about an unknown name: a similar name, and the available ones."""
+"""Errors about unknown names have one form: a similar name, and the available ones."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 _MOST_SHOWN = 20
-# With more names than this, no similar name is looked for: it would take seconds.
-_MOST_COMPARED = 10_000
+# Among more names than this, no similar one is looked for: it would take seconds.
+MOST_COMPARED = 10_000
+
+
+def similar_name(name: str, known: Collection[str]) -> str | None:
+    """Return the known name that may have been meant, None if none is similar."""
+    if len(known) > MOST_COMPARED:
+        return None
+    return next(iter(difflib.get_close_matches(name, known, n=1)), None)
 
 
 def unknown_name(what: str, name: object, known: Sequence[str]) -> str:
@@ -17,8 +24,7 @@ def unknown_name(what: str, name: object, known: Sequence[str]) -> str:
 
 def suggestion(name: object, known: Sequence[str]) -> str:
     """Return the sentences that say which name may have been meant, and which are available."""
-    compared = known if isinstance(name, str) and len(known) <= _MOST_COMPARED else ()
-    close = difflib.get_close_matches(str(name), compared, n=1)
-    meant = f"Did you mean {close[0]!r}? " if close else ""
+    similar = similar_name(name, known) if isinstance(name, str) else None
+    meant = "" if similar is None else f"Did you mean {similar!r}? "
     shown = ", ".join(map(repr, known[:_MOST_SHOWN])) or "none"
     return f"{meant}Available: {shown}{', …' if len(known) > _MOST_SHOWN else ''}."

@@ -21,7 +21,7 @@ from .inputs import load_app_quietly
 
 if TYPE_CHECKING:
     from ..app import App
-    from ..processes.daemon_group import Line
+    from ..processes.daemon_output import Line
     from ..settings import Settings
     from ..system import LocalSystem
 

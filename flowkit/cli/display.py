@@ -22,7 +22,7 @@ from ..basics.display_text import escape_lines, escape_text
 from ..basics.terminal import is_terminal, write_output, write_text
 from ..core.run_record import RunRecord
 from ..core.states import TASK_OVER
-from ..processes.daemon_group import Line
+from ..processes.daemon_output import Line
 from .output import indented
 
 if TYPE_CHECKING:

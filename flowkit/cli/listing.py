@@ -75,10 +75,10 @@ def workers(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
     documents: list[dict[str, object]] = []
     leaderless: dict[str, str] = {}
     for connection in shards:
-        place = {"shard": connection.shard.layout} if len(shards) > 1 else {}
+        place = {"shard": connection.shard.shard_position} if len(shards) > 1 else {}
         reason = connection.why_leaderless()
         if reason:
-            leaderless[connection.shard.layout] = reason
+            leaderless[connection.shard.shard_position] = reason
         alive = connection.workers()
         documents += [_worker_document(worker, place) for worker in alive]
         damaged = damaged_documents(alive.damaged, "worker")
@@ -97,8 +97,8 @@ def _show_workers(
     """Print the live workers. ``leaderless``: shards without a leading scheduler, and why."""
     from .output import note, print_damaged, print_table
 
-    for layout, reason in leaderless.items():
-        where = f"Shard {layout}: " if shards > 1 else ""
+    for shard_position, reason in leaderless.items():
+        where = f"Shard {shard_position}: " if shards > 1 else ""
         note(f"{where}{reason}: start flowkit-scheduler.")
     if documents:
         names = ["worker", "host", "pid", "app", "queues", "processes", "app_version", "version"]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ..client.run_namespace import RunNamespace
     from ..core.run_record import RunRecord
     from ..dag import DAG
-    from ..processes.daemon_group import Line
+    from ..processes.daemon_output import Line
     from ..settings import Settings
     from ..system import LocalSystem
     from .display import Display

@@ -38,7 +38,7 @@ def watch(
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     stall = None if report is None else StallNotice(handle, report)
-    seen = handle._accepted  # an accepted run that is missing has been lost
+    seen = handle.accepted  # an accepted run that is missing has been lost
     with handle.shard.feed(handle.run_id) as feed:
         while True:
             with handle.shard.until(deadline):

@@ -23,7 +23,7 @@ from ..core.states import RunState
 from ..core.worker_info import WorkerInfo
 from ..definition.dag import DAGDefinition
 from ..definition.importing import refuse_run_while_imported
-from ..exceptions import FlowkitError, RedisUnavailable, RunExists, RunNotFound
+from ..exceptions import FlowkitError
 from ..protocol.client_store import Submission
 from ..protocol.listings import Listing
 from ..protocol.rendezvous import owner
@@ -31,11 +31,11 @@ from ..settings import Settings, load_settings
 from .checks import check_dag, check_handles, check_many, check_run_state, check_settings
 from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter
 from .no_leader import SchedulerInfo
-from .placement import shard_for
+from .placement import shard_for, shard_with
 from .run_handle import RunHandle
 from .run_ids import check_run_id
-from .same_run import is_same_run
-from .shard import ShardConnection, answering_first, gather, reach_one
+from .sending import send, send_many
+from .shard import ShardConnection, gather, reach_one
 from .submission import compile_for, submissions_of
 from .waiting import wait_all
 
@@ -124,14 +124,7 @@ class Client:
         compiled = compile_for(dag, [params], self.settings)
         (submission,) = self._submissions(compiled, [(run_id, params)], ttl)
         shard = shard_for(self.shards, submission.run, chosen=run_id is not None)
-        with shard.store() as store:
-            submission = submission.signed(self.provenance, shard.shard.namespace)
-            try:
-                store.submit(submission, graph_known=submission.digest in shard.graphs)
-            except RunExists:
-                if not is_same_run(store, submission, self.provenance):
-                    raise
-        shard.graphs.add(submission.digest)
+        send(submission, shard, self.provenance)
         return self._handle(submission.run, shard, accepted=True, graph=compiled)
 
     def submit_many(
@@ -154,13 +147,7 @@ class Client:
         compiled = compile_for(dag, given, self.settings)
         submissions = self._submissions(compiled, [(None, item) for item in given], ttl)
         homes = [self.shard_of(submission.run) for submission in submissions]
-        parts: dict[ShardConnection, list[Submission]] = {}
-        for submission, shard in zip(submissions, homes, strict=True):
-            parts.setdefault(shard, []).append(submission)
-        for shard, part in parts.items():
-            namespace = shard.shard.namespace
-            with shard.store() as store:
-                store.submit_many([item.signed(self.provenance, namespace) for item in part])
+        send_many(submissions, homes, self.provenance)
         return [
             self._handle(submission.run, shard, accepted=True, graph=compiled)
             for submission, shard in zip(submissions, homes, strict=True)
@@ -200,28 +187,7 @@ class Client:
         Raises RunNotFound, RunDamaged, and RedisUnavailable if a shard that may have the run does
         not answer.
         """
-        home = self.shard_of(check_run_id(run_id))
-        others = (shard for shard in self.shards if shard is not home)
-        places = answering_first([home, *others])
-        unavailable: RedisUnavailable | None = None
-        for shard in places:
-            handle = self._handle(run_id, shard)
-            try:
-                handle.record()
-            except RunNotFound:
-                if len(places) == 1:
-                    raise
-            except RedisUnavailable as error:
-                unavailable = unavailable or error
-            else:
-                return handle
-        if unavailable is not None:
-            raise unavailable
-        raise RunNotFound(
-            run_id,
-            f"there is no run {run_id!r} in any of the {len(places)} shards: check the id with "
-            "'flowkit ls'; a run's data is deleted when its TTL expires",
-        )
+        return self._handle(run_id, shard_with(self.shards, check_run_id(run_id)))
 
     def wait_all(self, runs: Iterable[RunHandle], timeout: float | None = None) -> list[RunState]:
         """Wait until all of these runs have ended; return their final states in the same order.
@@ -256,8 +222,8 @@ class Client:
 
     def scheduler(self) -> SchedulerInfo:
         """Return whether a scheduler leads each shard, and why not where none does."""
-        reasons = {shard.shard.layout: shard.why_leaderless() for shard in self.shards}
-        return SchedulerInfo({layout: reason for layout, reason in reasons.items() if reason})
+        reasons = {shard.shard.shard_position: shard.why_leaderless() for shard in self.shards}
+        return SchedulerInfo({shard: reason for shard, reason in reasons.items() if reason})
 
     # -- dead letters ---------------------------------------------------------------------------
 

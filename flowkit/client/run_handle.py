@@ -1,44 +1,26 @@
-"""One run: its state, waiting for it, its results, stopping and resuming it.
-
-Waiting subscribes to the run's channel and reads the run's record after every message, and also
-every ``LOOK_ANYWAY_S`` seconds, so a lost message only costs time.
-"""
+"""One run: its state, waiting for it, its results, stopping and resuming it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..arguments import check_timeout
 from ..codec.packing import unpack
 from ..codec.provenance import Provenance
-from ..context import waiting_for_run
-from ..core.run_record import RunProgress, RunRecord
-from ..core.states import RUN_OVER, RunState, TaskState
+from ..core.run_record import RunRecord
+from ..core.states import RunState, TaskState
 from ..definition.task_names import number_of, numbers_of
-from ..exceptions import (
-    FlowkitError,
-    RedisUnavailable,
-    RunCancelled,
-    RunLost,
-    RunNotFound,
-    TaskExecutionError,
-    WaitTimeout,
-)
+from ..exceptions import FlowkitError, RunCancelled, RunLost, TaskExecutionError
 from ..protocol.records import ErrorInfo
+from .run_wait import Progress, RunWait
 from .status import RunStatus, read_status
 from .verified_results import read_verified
 
 if TYPE_CHECKING:
     from ..core.compiled import CompiledDAG
     from .shard import ShardConnection
-
-LOOK_ANYWAY_S = 1.0
-OUTAGE_S, LOOK_AGAIN_S = 60.0, 0.2
-NOT_OVER_YET_S = 0.0005  # no run ends sooner; even a one-task run takes at least twice as long
-Progress = Callable[[Mapping[str, int], int], None]
 
 
 class RunHandle:
@@ -63,8 +45,8 @@ class RunHandle:
         self.shard = shard
         self.provenance = provenance
         self.max_result_bytes = max_result_bytes
-        self._accepted = accepted
-        self._created_at = time.monotonic()
+        self.accepted = accepted
+        self._accepted_at = time.monotonic() if accepted else None
         self._graph = graph
 
     def __repr__(self) -> str:
@@ -118,63 +100,7 @@ class RunHandle:
         ends.
         """
         timeout = check_timeout(timeout)
-        deadline = None if timeout is None else time.monotonic() + timeout
-        # A run that was accepted a moment ago has not ended, so first subscribe and then read its
-        # record. For any other run, read first: if it has ended, there is no need to subscribe.
-        if not self._accepted or time.monotonic() - self._created_at > NOT_OVER_YET_S:
-            with suppress(RedisUnavailable), self.shard.until(deadline):  # the loop below retries
-                state = self._progress().state
-                if state in RUN_OVER:
-                    return state
-        with waiting_for_run(), self.shard.feed(self.run_id) as feed:
-            answered = time.monotonic()
-            while True:
-                try:
-                    with self.shard.until(deadline):
-                        state, counts, total = self._progress(known=True)
-                    answered = time.monotonic()
-                except RedisUnavailable as error:
-                    self._outlast(error, answered, deadline)
-                    continue
-                if progress is not None and counts:
-                    progress(counts, total)
-                if state in RUN_OVER:
-                    return state
-                left = LOOK_ANYWAY_S if deadline is None else deadline - time.monotonic()
-                if left <= 0:
-                    raise WaitTimeout(self.run_id, self._why_waiting(timeout or 0.0))
-                feed.next(min(left, LOOK_ANYWAY_S))
-
-    def _outlast(self, error: RedisUnavailable, answered: float, deadline: float | None) -> None:
-        """Raise ``error`` if Redis has been unreachable for too long, or the time is over."""
-        now = time.monotonic()
-        if now - answered < OUTAGE_S and (deadline is None or now < deadline):
-            time.sleep(LOOK_AGAIN_S)
-            return
-        error.add_note(f"Run {self.run_id} continues as long as its workers reach Redis.")
-        raise error
-
-    def _progress(self, *, known: bool = False) -> RunProgress:
-        """Return the state of the run. ``known``: if Redis no longer has the run, it is lost."""
-        try:
-            with self.shard.run_store(self.run_id) as store:
-                return store.read_progress(self.run_id)
-        except RunNotFound:
-            if not (known or self._accepted):
-                raise
-            raise RunLost(
-                self.run_id,
-                f"run {self.run_id!r} was accepted and is no longer in Redis: its data was lost or "
-                "deleted, or it ended and its TTL has expired. Submit it again, and check the "
-                "persistence of the server",
-            ) from None
-
-    def _why_waiting(self, timeout: float) -> str:
-        text = f"run {self.run_id!r} had not ended after {timeout:g} s; it continues"
-        waiting = ""
-        with suppress(RedisUnavailable), self.shard.until(time.monotonic()):
-            waiting = self.status().waiting_for
-        return f"{text}. {waiting}" if waiting else text
+        return self._waiting().for_end(timeout, progress, lambda: self.status().waiting_for)
 
     def wait_results(
         self, timeout: float | None = None, *, progress: Progress | None = None
@@ -190,6 +116,9 @@ class RunHandle:
             raise self.error()
         return self.results()
 
+    def _waiting(self) -> RunWait:
+        return RunWait(self.shard, self.run_id, self._accepted_at)
+
     # -- its results ----------------------------------------------------------------------------
 
     def results(self, *, lenient: bool = False) -> dict[str, object]:
@@ -202,7 +131,7 @@ class RunHandle:
         with self.shard.run_store(self.run_id) as store:
             records = store.read_records(self.run_id, range(len(names)))
             if any(record.state is TaskState.PENDING for record in records):
-                self._progress()  # raises if the run is gone: then it has no records either
+                self._waiting().progress()  # raises if the run is gone, with its records
             done = [
                 at
                 for at, record in enumerate(records)
@@ -234,7 +163,7 @@ class RunHandle:
                 return unpack(data, max_bytes=limit, lenient=lenient) if data else None
             if record.state is TaskState.FAILED:
                 raise self._task_error(number)
-            self._progress()  # raises if the run is gone: then it has no records either
+            self._waiting().progress()  # raises if the run is gone, with its records
         raise FlowkitError(
             f"task {task!r} of run {self.run_id!r} is {record.state.value}: no result"
         )

@@ -21,7 +21,7 @@ from ..protocol.list_reads import WRONG_KEY
 from ..protocol.listings import Listing
 from ..protocol.pages import SECURE_REDIS, page
 from ..protocol.reply_errors import WrongType
-from ..protocol.server_checks import check_layout, check_schema, check_server
+from ..protocol.server_checks import check_schema, check_server, check_shard_position
 from .no_leader import no_leader
 
 T = TypeVar("T")
@@ -109,7 +109,9 @@ class ShardConnection:
     def _check(self, store: ClientStore) -> None:
         check_server(store.link, allow_eviction=self._allow_eviction)
         check_schema(store)
-        self.first = check_layout(store.link, self.shard.namespace, self.shard.layout)
+        self.first = check_shard_position(
+            store.link, self.shard.namespace, self.shard.shard_position
+        )
         self._is_checked = True
 
     @contextmanager

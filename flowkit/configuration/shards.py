@@ -3,7 +3,7 @@
 A list of shards is written as URLs separated by spaces. The fragment of a URL names the namespace,
 as in ``redis://host:6379/0#etl-1``; without a fragment it is that of the settings. A shard is
 identified by its position in the list: run ids are distributed over positions (``rendezvous``), so
-all processes must have the same list in the same order (``protocol/layouts.py`` checks that).
+all processes must have the same list in the same order (``protocol/shard_positions.py`` checks it).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .redis_url import (
     without_namespace,
 )
 
-ALONE = "0/1"  # the layout of the only shard
+ALONE = "0/1"  # the position of the only shard
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -36,12 +36,12 @@ class Shard:
     origin: str = field(default="", compare=False)
 
     @property
-    def layout(self) -> str:
-        """The expected layout of the shard: ``position/count``."""
+    def shard_position(self) -> str:
+        """The expected position of the shard: ``position/count``."""
         return f"{self.position}/{self.count}"
 
     def __repr__(self) -> str:
-        return f"shard {self.layout} ({redact_url(self.url)}, namespace {self.namespace!r})"
+        return f"shard {self.shard_position} ({redact_url(self.url)}, namespace {self.namespace!r})"
 
 
 def list_problem(urls: str) -> str | None:

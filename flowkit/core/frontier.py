@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 
 from .graph import Graph
 from .states import TASK_OVER, TaskState
-from .triggers import GOES_ON, NEEDS_NO_FAILURE, OF_THE_RUN, Trigger, Verdict, verdict
+from .triggers import GOES_ON, HOOKS, NEEDS_NO_FAILURE, OF_THE_RUN, Trigger, Verdict, verdict
 
 # DISPATCHED means queued, running or waiting, which only workers distinguish.
 PENDING, DISPATCHED, SUCCEEDED, SKIPPED, FAILED, BLOCKED, CANCELLED = range(7)
@@ -54,12 +54,40 @@ class Frontier:
         """Return the tasks with a code."""
         return [task for task, its in enumerate(self.state) if its == code]
 
+    def state_of(self, task: int) -> TaskState:
+        """Return the state of a task; QUEUED for every dispatched one."""
+        code = self.state[task]
+        if code == PENDING:
+            return TaskState.PENDING
+        return STATE.get(code, TaskState.QUEUED)
+
+    def counts(self, dispatched: int) -> dict[TaskState, int]:
+        """Return the number of tasks in each state. ``dispatched``: the number that is QUEUED."""
+        state = self.state
+        counts = {TaskState.PENDING: state.count(PENDING), TaskState.QUEUED: dispatched}
+        counts.update({name: state.count(code) for code, name in STATE.items()})
+        return {name: number for name, number in counts.items() if number}
+
+    def mark(self, state: TaskState, tasks: Iterable[int]) -> None:
+        """Set the state of tasks."""
+        code = CODE[state]
+        for task in tasks:
+            self.state[task] = code
+
+    def is_hook(self, task: int) -> bool:
+        """Return whether a task is a hook, of a task or of the run."""
+        return self.triggers.get(task) in HOOKS
+
     def roots(self) -> list[int]:
         """Return the tasks that may start when the run starts."""
         roots = self.graph.roots()
         if self.run_hooks:
             return [task for task in roots if task not in self.run_hooks]
         return roots
+
+    def pending_hooks(self) -> list[int]:
+        """Return the hooks of the run that have not started."""
+        return [task for task in self.run_hooks if self.state[task] == PENDING]
 
     def open_hooks(self) -> int:
         """Return how many hooks of the run are not over."""
@@ -106,6 +134,10 @@ class Frontier:
                 walk.append(follower)
                 (blocked if state[follower] == BLOCKED else skipped).append(follower)
         return blocked, skipped
+
+    def sort_ready(self) -> None:
+        """Put the tasks that may start into the order of their numbers."""
+        self.ready = deque(sorted(self.ready))
 
     def take_ready(self, room: int) -> list[int]:
         """Dispatch up to ``room`` ready tasks and return them."""

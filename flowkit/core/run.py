@@ -32,13 +32,12 @@ from .frontier import (
     FAILED,
     PENDING,
     SKIPPED,
-    STATE,
     SUCCEEDED,
     Frontier,
 )
 from .graph import Graph
 from .states import TASK_OVER, RunState, TaskState
-from .triggers import GOES_ON, HOOKS, Trigger
+from .triggers import GOES_ON, Trigger
 
 # How a task can be reported. Only this module determines that an upstream task failed.
 _REPORTED = {name: CODE[name] for name in TASK_OVER - {TaskState.UPSTREAM_FAILED}}
@@ -111,17 +110,11 @@ class Run:
 
     def state(self, task: int) -> TaskState:
         """Return the state of a task; QUEUED for every dispatched one."""
-        code = self._frontier.state[task]
-        if code == PENDING:
-            return TaskState.PENDING
-        return STATE.get(code, TaskState.QUEUED)
+        return self._frontier.state_of(task)
 
     def counts(self) -> dict[TaskState, int]:
         """Return the number of tasks in each state (QUEUED: all dispatched tasks)."""
-        state = self._frontier.state
-        counts = {TaskState.PENDING: state.count(PENDING), TaskState.QUEUED: self._dispatched}
-        counts.update({name: state.count(code) for code, name in STATE.items()})
-        return {name: number for name, number in counts.items() if number}
+        return self._frontier.counts(self._dispatched)
 
     # -- facts -----------------------------------------------------------------------------
 
@@ -145,7 +138,7 @@ class Run:
             state[task] = CODE[name]
         self._dispatched = state.count(DISPATCHED)
         self._open = state.count(PENDING) + self._dispatched
-        failed = [task for task in frontier.having(FAILED) if not self._is_hook(task)]
+        failed = [task for task in frontier.having(FAILED) if not frontier.is_hook(task)]
         self._failed = failed[0] if failed else None
         commands: list[Command] = []
         if stopping is None:
@@ -155,7 +148,7 @@ class Run:
             return self._settle(commands)
         frontier.ready.extend(frontier.roots())
         marks = frontier.spread([task for task, code in enumerate(state) if code > DISPATCHED])
-        frontier.ready = type(frontier.ready)(sorted(frontier.ready))
+        frontier.sort_ready()
         if stopping is None:
             self._note(*marks, commands)
         else:
@@ -207,7 +200,7 @@ class Run:
     def _take(self, task: int, code: int, commands: list[Command]) -> None:
         """Handle the end of a task that may do more than make others ready."""
         marks = self._frontier.spread([task])
-        failed = code == FAILED and not self._is_hook(task)
+        failed = code == FAILED and not self._frontier.is_hook(task)
         if failed and self._failed is None:
             self._failed = task
         if failed and self._on_failure is OnFailure.STOP and self._stopping is None:
@@ -217,9 +210,6 @@ class Run:
             self._stop(RunState.CANCELLED, commands, marks)
         else:
             self._note(*marks, commands)
-
-    def _is_hook(self, task: int) -> bool:
-        return self._frontier.triggers.get(task) in HOOKS
 
     def _stop_due(self) -> RunState | None:
         """Return the stop that restored states require although none was recorded."""
@@ -259,9 +249,7 @@ class Run:
 
     def _mark(self, state: TaskState, tasks: list[int], commands: list[Command]) -> None:
         if tasks:
-            code = CODE[state]
-            for task in tasks:
-                self._frontier.state[task] = code
+            self._frontier.mark(state, tasks)
             self._open -= len(tasks)
             commands.append(MarkTasks(state, tasks))
 
@@ -288,7 +276,7 @@ class Run:
     def _call_hooks(self, commands: list[Command]) -> None:
         """Make the hooks ready that match the outcome of the run; skip the others."""
         frontier = self._frontier
-        waiting = [task for task in frontier.run_hooks if frontier.state[task] == PENDING]
+        waiting = frontier.pending_hooks()
         if not waiting or self._stopping is RunState.CANCELLED:
             return
         if self._end() is RunState.FAILED and self._stopping is None:

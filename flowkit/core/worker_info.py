@@ -38,8 +38,11 @@ class WorkerInfo:
 
     @property
     def is_ready(self) -> bool:
-        """Whether a child has loaded the app; True if the worker does not report it."""
-        return self.ready is None or self.ready > 0
+        """Whether a child has loaded the app; True if the worker does not report it.
+
+        A worker without a valid description is not ready: it may have left while it was read.
+        """
+        return not self.damaged and (self.ready is None or self.ready > 0)
 
     @property
     def all_wait(self) -> bool:

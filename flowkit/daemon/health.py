@@ -91,7 +91,7 @@ def _check_all(check: Callable[[ClientStore], str], shards: Sequence[Shard]) -> 
 
 
 def _where(shard: Shard) -> str:
-    return f"shard {shard.layout}: " if shard.count > 1 else ""
+    return f"shard {shard.shard_position}: " if shard.count > 1 else ""
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ _SETTINGS = (
     "redis_url",
     "namespace",
     "result_ttl",
+    "function_timeout",
     "log_level",
     "log_json",
     "allow_eviction",

@@ -37,7 +37,7 @@ def refuse_while_imported(what: str) -> None:
     """Raise DAGError if an app, or the script of a child process, is being imported.
 
     A child of the process executor ends with an exit code instead, and its parent raises a better
-    error (local/processes.py).
+    error (local/processes/pool.py).
     """
     if _apps:
         raise DAGError(

@@ -256,11 +256,6 @@ def task(
     return partial(Task, **options) if func is None else Task(func, **options)
 
 
-def has_tasks() -> bool:
-    """Return whether any task has been defined in this process."""
-    return bool(Task._by_ref)
-
-
 def _register(task: Task) -> None:
     tasks, key = Task._all_tasks, (task.ref, task.name)
     old = Task._by_ref_and_name.get(key)

@@ -152,6 +152,33 @@ class RunDataLost(_RunOfDAG):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunLacksFunction(_RunOfDAG):
+    """A run has tasks whose function no live worker of their queue has. Scheduler.
+
+    ``task_name``: one of these tasks. ``apps``: those of the workers of the queue.
+    """
+
+    event_name: ClassVar[str] = "run_lacks_function"
+    level: ClassVar[LogLevel] = LogLevel.WARNING
+    told: ClassVar[frozenset[str]] = frozenset(
+        {"dag_name", "task_name", "queue", "function", "apps"}
+    )
+
+    task_name: str
+    queue: str
+    function: str
+    apps: str
+
+    def message(self) -> str:
+        """Return the text of the line."""
+        return (
+            f"Task {self.task_name} of DAG {self.dag_name} waits: no live worker of queue "
+            f"{self.queue!r} has its function {self.function!r}; their apps are {self.apps}. Start "
+            "a worker whose --app imports the module that defines it"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunBroken(Event):
     """A run cannot continue and has failed. Scheduler."""
 

@@ -1,11 +1,11 @@
 """Making attempts in this process: call the function, and report the outcome.
 
 ``Attempts`` begins attempts on request and puts an ``Outcome`` for each into one queue. The runner
-(run.py) decides what follows. Its rules:
+(runner.py) decides what follows. Its rules:
 
-1.  After ``stopping`` is set, only tasks that run after a failure begin; after ``stop``, no task
-    begins. If the DAG stops on failure, an attempt that fails for good sets ``stopping`` at once,
-    so that no queued task begins before the runner sees the failure.
+1.  After ``note_stop``, only tasks that run after a failure begin; after ``stop``, no task begins.
+    If the DAG stops on failure, an attempt that fails for good has the effect of ``note_stop`` at
+    once, so that no queued task begins before the runner sees the failure.
 2.  Every attempt that has begun puts exactly one outcome, or none if it was abandoned. The lock
     ensures that an attempt is either abandoned or ended.
 3.  The condition is evaluated in the first attempt only. An error in it is not retried.
@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from functools import partial
@@ -39,28 +39,34 @@ from ..execution.attempt_contexts import AttemptContexts
 from ..logging.streams import HELD, end_lines
 from ..processes.forked import end_if_forked
 from ..state.open_batches import take_part
-from .outcome import Key, Outcome, RunContext
+from .outcome import Key, Outcome
+from .run_context import RunContext
 from .threads import LoopThread, ThreadPool
 
 if TYPE_CHECKING:
-    from .cache import LocalCache
     from .processes.pool import Processes
 
 OpenCall = tuple[Task, Sequence[Any], Mapping[str, Any]]
 
 
 class Attempts:
-    """The attempts of one run. ``max_workers``: most threads. ``bounded``: the caller set it."""
+    """The attempts of one run, and the queue of their outcomes."""
 
-    def __init__(self, context: RunContext, max_workers: int, *, bounded: bool) -> None:
+    def __init__(
+        self,
+        context: RunContext,
+        max_workers: int,
+        *,
+        bounded: bool,
+        processes: Processes | None = None,
+    ) -> None:
+        """``max_workers``: most threads. ``bounded``: the caller set it. ``processes``: where to
+        call plain tasks, None for this process.
+        """
         self.outcomes: SimpleQueue[Outcome] = SimpleQueue()
-        self.stopping = False
-        self.processes: Processes | None = None  # None: call plain tasks in this process
-        self.cache: LocalCache | None = None  # None: no task has a cache_ttl
-        self.starting: Callable[[int], None] | None = None  # called for at-most-once tasks
-        self.check: Callable[[Task, Outcome], Outcome] | None = None  # see Environment
-        self._closed, self._pid = False, os.getpid()
-        self._context = context
+        self._stopping, self._closed, self._pid = False, False, os.getpid()
+        self._context, self._cache = context, context.cache
+        self._processes = processes
         self._tasks, self._graph = context.indexed.tasks, context.indexed.graph
         self._bounded = bounded
         self._contexts = AttemptContexts()
@@ -74,13 +80,14 @@ class Attempts:
 
     def open(self) -> None:
         """Make sure that attempts can be made, before the first one. Raises DAGError."""
-        if self.processes is not None:
-            self.processes.open()
+        if self._processes is not None:
+            self._processes.open()
 
     def begin(self, index: int, attempt: int) -> None:
         """Queue an attempt of the task with that number."""
         task, key = self._tasks[index], (index, attempt)
-        blocks = task.cache_ttl is not None or (task.at_most_once and self.starting is not None)
+        records = task.at_most_once and self._context.starting is not None
+        blocks = task.cache_ttl is not None or records
         if not task.is_async or self._bounded or blocks:
             self._thread_pool.put(key)
             return
@@ -104,18 +111,22 @@ class Attempts:
             self._thread_pool.replace_one()
         return True
 
+    def note_stop(self) -> None:
+        """Record that the run is stopping: only tasks that run after a failure begin from now."""
+        self._stopping = True
+
     def stop(self, *, at_once: bool) -> None:
         """End the threads. ``at_once``: do not wait for running attempts."""
         self._closed = True
-        if self.processes is not None:
-            self.processes.stop(at_once=at_once)
+        if self._processes is not None:
+            self._processes.stop(at_once=at_once)
         wait = not at_once and not self._abandoned
         self._thread_pool.stop(wait=wait)
         self._loop.stop(wait=wait)
 
     def was_cached(self, index: int) -> bool:
         """Return whether the result of the task with that number came from the cache."""
-        return self.cache is not None and self.cache.was_found(index)
+        return self._cache is not None and self._cache.was_found(index)
 
     # -- one attempt -----------------------------------------------------------------------
 
@@ -127,8 +138,8 @@ class Attempts:
         task, args, kwargs = call
         if task.is_async:  # it needs a thread for the bound, or for its cache, which may block
             return self._hand_over(key, call)
-        if self.processes is not None:
-            return self._in_process(self.processes, key, call)
+        if self._processes is not None:
+            return self._in_process(self._processes, key, call)
         begun = time.perf_counter()
         try:
             value = task.func(*args, **kwargs)
@@ -139,7 +150,8 @@ class Attempts:
         return self._report_result(key, value, time.perf_counter() - begun)
 
     def _in_process(self, processes: Processes, key: Key, call: OpenCall) -> bool:
-        from .processes.pool import RepeatCall, Verdict
+        from .processes.messages import Verdict
+        from .processes.pool import RepeatCall
 
         _, args, kwargs = call
         try:
@@ -217,11 +229,11 @@ class Attempts:
                 self._report(Outcome(index, attempt, TaskState.SKIPPED, why_skipped(args)))
                 return None
             kwargs = plan.keywords(len(args), context.params, task.kwargs)
-            cached = None if self.cache is None else self.cache.find(index, args, kwargs)
-            if task.copy_arguments and (self.processes is None or task.is_async):
+            cached = None if self._cache is None else self._cache.find(index, args, kwargs)
+            if task.copy_arguments and (self._processes is None or task.is_async):
                 args, kwargs = own_arguments(task, args, kwargs)
-            if cached is None and task.at_most_once and self.starting is not None:
-                self.starting(index)
+            if cached is None and task.at_most_once and context.starting is not None:
+                context.starting(index)
         except BaseException as error:
             self._report_failure(key, error, retry=False)
             return None
@@ -229,19 +241,19 @@ class Attempts:
             self._report(Outcome(index, attempt, TaskState.SUCCEEDED, cached.value))
             return None
         context.events.started(index, attempt)
-        if task.timeout is not None and (task.is_async or self.processes is None):
+        if task.timeout is not None and (task.is_async or self._processes is None):
             deadline = time.monotonic() + task.timeout
             self.outcomes.put(Outcome(index, attempt, TaskState.RUNNING, deadline))
         return task, args, kwargs
 
     def _arguments(self, index: int) -> list[Any]:
         context = self._context
-        if index >= context.indexed.own and context.hooks is not None:
-            return [context.hooks.event(index)]
+        if index >= context.indexed.own:
+            return [context.hook_event(index)]
         return [context.results[upstream] for upstream in self._graph.upstream(index)]
 
     def _may_begin(self, index: int) -> bool:
-        return not self._closed and (not self.stopping or index in self._context.continuing)
+        return not self._closed and (not self._stopping or self._context.continues(index))
 
     def _report_result(self, key: Key, value: object, seconds: float) -> bool:
         problem = unfit_result(self._tasks[key[0]].name, value)
@@ -262,8 +274,8 @@ class Attempts:
     def _report(self, outcome: Outcome) -> bool:
         if HELD:
             end_lines()
-        if self.check is not None:
-            outcome = self.check(self._tasks[outcome.task], outcome)
+        if self._context.check is not None:
+            outcome = self._context.check(self._tasks[outcome.task], outcome)
         if self._tasks[outcome.task].timeout is not None:
             key = outcome.task, outcome.attempt
             with self._lock:
@@ -272,6 +284,6 @@ class Attempts:
                 self._ended.add(key)
                 self._futures.pop(key, None)
         if outcome.state is TaskState.FAILED and self._context.on_failure is OnFailure.STOP:
-            self.stopping = self.stopping or outcome.task < self._context.indexed.own
+            self._stopping = self._stopping or outcome.task < self._context.indexed.own
         self.outcomes.put(outcome)
         return True

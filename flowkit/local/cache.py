@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..basics.display_text import error_text
 from ..codec.packing import pack, unpack
@@ -27,6 +27,7 @@ from ..state.manager import StateManager
 from ..state.store import StateStore, batch_of
 from .outcome import Outcome
 from .run_events import RunEvents
+from .storage import CachedResult
 
 _NO_LIMIT = 2**40
 _HERE = StateManager()
@@ -35,12 +36,6 @@ _HERE = StateManager()
 def clear_cache() -> None:
     """Forget the cached results of this process; those in a state store stay."""
     _HERE.clear()
-
-
-class CachedResult(NamedTuple):
-    """A cached result. Its value may be None."""
-
-    value: Any
 
 
 class LocalCache:
@@ -66,10 +61,7 @@ class LocalCache:
     def find(
         self, index: int, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> CachedResult | None:
-        """Return the result of an earlier equal call, None if there is none or it must not be used.
-
-        ``index``: the number of the task. Any thread may call this; it may wait for the store.
-        """
+        """See ResultCache."""
         if self._tasks[index].cache_ttl is None:
             return None
         self._entries.pop(index, None)  # an earlier attempt may have had another one

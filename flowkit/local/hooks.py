@@ -19,7 +19,7 @@ from .run_events import RunEvents
 
 
 class LocalHooks:
-    """The hooks of one run. ``first_failure``: the task that made the run fail, once known."""
+    """The hooks of one run. ``events``: the events of that run."""
 
     def __init__(
         self,
@@ -29,17 +29,21 @@ class LocalHooks:
         params: Mapping[str, object],
         on_retry: Hook | None,
     ) -> None:
-        self._run_id, self._dag_name, self._indexed = events.run_id, dag_name, indexed
+        self.events, self._dag_name, self._indexed = events, dag_name, indexed
         self._params = params
         self._calls = None
         if on_retry is not None:
             self._calls = RetryCalls(on_retry, events.listener, AttemptContexts())
-        self.first_failure: int | None = None
+        self._first_failure: int | None = None
         self._ends: dict[int, tuple[int, BaseException | None]] = {}
 
     def note(self, task: int, attempt: int, error: BaseException | None) -> None:
         """Record the end of a task that did not succeed."""
         self._ends[task] = attempt, error
+
+    def note_stop(self, failed: int | None) -> None:
+        """Record that the run is stopping, and the task that made it fail, None for a cancel."""
+        self._first_failure = failed
 
     def forget(self) -> None:
         """Drop the errors: their frames refer to the run, and the run refers to its hooks."""
@@ -49,7 +53,7 @@ class LocalHooks:
         """Return the event for the hook with that task number."""
         trigger = self._indexed.tasks[hook].policy.trigger
         upstream = self._indexed.graph.upstream(hook)
-        about = self.first_failure if trigger in OF_THE_RUN else upstream[0]
+        about = self._first_failure if trigger in OF_THE_RUN else upstream[0]
         attempt, error = (0, None) if about is None else self._ends.get(about, (0, None))
         return self._event(event_name(trigger), about, attempt, error)
 
@@ -74,7 +78,7 @@ class LocalHooks:
         kind, message = ("", "") if error is None else described(error)
         return HookEvent(
             event,
-            self._run_id,
+            self.events.run_id,
             self._dag_name,
             self._params,
             None if task is None else self._indexed.tasks[task].name,

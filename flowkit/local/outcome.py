@@ -1,19 +1,10 @@
-"""The inputs and outcomes of attempts in this process. Plain values only."""
+"""How attempts in this process end. Plain values only."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from ..core.compiled import OnFailure
 from ..core.states import TaskState
-from ..definition.indexing import IndexedDAG
-from ..state.open_batches import Batches, open_batches
-from .run_events import RunEvents
-
-if TYPE_CHECKING:
-    from .hooks import LocalHooks
 
 Key = tuple[int, int]  # task number, attempt number
 
@@ -31,22 +22,3 @@ class Outcome(NamedTuple):
     state: TaskState
     value: Any = None
     duration: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class RunContext:
-    """What all attempts of a run share. ``results``: by task number, None where there is none.
-
-    ``continuing``: the tasks that start even after a failure. ``batches``: the batches of
-    state stores that were open where the run was started.
-    """
-
-    run_id: str
-    indexed: IndexedDAG
-    params: Mapping[str, Any]
-    results: Sequence[Any]
-    on_failure: OnFailure
-    events: RunEvents
-    continuing: Container[int] = ()
-    hooks: LocalHooks | None = None
-    batches: Batches = field(default_factory=open_batches)

@@ -24,7 +24,7 @@ Recording = tuple[StateStore, bool, object]
 
 
 class RunPersistence:
-    """Records and caches the results of one run. ``cache`` is set by ``begin``."""
+    """Records and caches the results of one run. ``cache``: None if no task has a cache_ttl."""
 
     def __init__(
         self,
@@ -32,25 +32,25 @@ class RunPersistence:
         indexed: IndexedDAG,
         params: Mapping[str, Any],
         recording: Recording | None,
+        events: RunEvents,
     ) -> None:
         """Raises TypeError for an invalid store, TaskNotFoundError for an unknown task."""
-        self._indexed = indexed
-        self._state: StateStore | None = None
+        self._indexed, self._events = indexed, events
+        state: StateStore | None = None
         self._recorder: Recorder | None = None
         if recording is not None:
-            self._state, resume, from_task = recording
+            state, resume, from_task = recording
             self._recorder = Recorder(
-                self._state, dag_name, indexed, params, resume=resume, from_task=from_task
+                state, dag_name, indexed, params, resume=resume, from_task=from_task
             )
         self.cache: LocalCache | None = None
+        if any(task.cache_ttl is not None for task in indexed.tasks):
+            rerun = () if self._recorder is None else self._recorder.rerun
+            self.cache = LocalCache(state, indexed.tasks, events, rerun=rerun)
 
-    def begin(self, events: RunEvents) -> dict[int, Reused]:
+    def begin(self) -> dict[int, Reused]:
         """Return the results reused from an earlier run, by task number."""
-        tasks, recorder = self._indexed.tasks, self._recorder
-        rerun = () if recorder is None else recorder.rerun
-        if any(task.cache_ttl is not None for task in tasks):
-            self.cache = LocalCache(self._state, tasks, events, rerun=rerun)
-        return {} if recorder is None else recorder.begin(events)
+        return {} if self._recorder is None else self._recorder.begin(self._events)
 
     @property
     def starting(self) -> Callable[[int], None] | None:

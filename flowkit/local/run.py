@@ -1,48 +1,36 @@
-"""Running a DAG in this process.
-
-The calling thread carries out the decisions of ``core.run.Run``, the scheduler's resolver too: it
-begins attempts (attempts.py), waits for their outcomes and passes them to the resolver. Only this
-thread changes the state of the run, so no lock is needed. Retries wait in a heap, not in a thread.
+"""Running a DAG in this process: puts the parts of a run together and starts its loop (runner.py).
 
 A timeout ends the attempt, not the function: a coroutine is cancelled, but a thread cannot be
 killed. The attempt fails with TaskTimeout, another thread replaces the stuck one, and what the
-function returns later is dropped. A process is killed instead, here (processes.py) and on workers.
+function returns later is dropped. A process is killed instead, here (processes/pool.py) and on
+workers.
 
 On Ctrl-C no further attempt begins, coroutines are cancelled, processes are killed, and
-KeyboardInterrupt is raised at once. Cancelling an awaited run (running.py) has the same effect.
+KeyboardInterrupt is raised at once. Cancelling an awaited run (executors.py) has the same effect.
 """
 
 from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Collection, Iterable, Mapping
-from queue import Empty
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from ..core.commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
-from ..core.retry import delay_before_retry
 from ..core.run import Run
-from ..core.states import RunState, TaskState
-from ..core.triggers import GOES_ON
-from ..definition.call_plan import may_retry
 from ..definition.checks import check_params
 from ..definition.dag import DAGDefinition
-from ..definition.indexing import IndexedDAG
-from ..exceptions import RunCancelled, TaskTimeout, WaitTimeout
 from .attempts import Attempts
 from .environment import REAL_ENVIRONMENT, Environment
-from .failure import failure_of
 from .hooks import LocalHooks
-from .outcome import Outcome, RunContext
+from .run_context import RunContext
+from .run_events import RunEvents
+from .runner import Runner
 from .stopper import Stopper
-from .timers import Timer, Timers
 
 if TYPE_CHECKING:
+    from ..definition.indexing import IndexedDAG
     from .persistence import Recording, RunPersistence
-
-Fact = tuple[int, TaskState]
 
 
 def run_here(
@@ -65,235 +53,63 @@ def run_here(
     indexed = dag.indexed()
     given = MappingProxyType(dict(params or {}))
     check_params(dag.name, indexed, given)
-    run = _LocalRun(dag, indexed, given, max_workers or dag.max_workers, environment, in_processes)
-    if recording is not None or any(task.cache_ttl is not None for task in indexed.tasks):
-        from .persistence import RunPersistence
-
-        run.persistence = RunPersistence(dag.name, indexed, given, recording)
+    events = environment.events(uuid.uuid4().hex, dag.name, indexed.tasks)
+    persistence = _persistence(dag.name, indexed, given, recording, events)
+    on_retry = None if dag.hooks is None else dag.hooks.on_retry
+    hooks = LocalHooks(events, dag.name, indexed, given, on_retry)
+    context = _context(dag, indexed, given, environment, hooks, persistence)
+    attempts = _attempts(context, max_workers or dag.max_workers, in_processes=in_processes)
+    resolver = Run(indexed.graph, on_failure=dag.on_failure, triggers=context.triggers)
+    runner = Runner(context, resolver, attempts, environment, hooks, persistence)
     if stopper is not None:
-        stopper.attach(run.interrupt)
-    return run.run(timeout)
+        stopper.attach(runner.interrupt)
+    return runner.run(timeout)
 
 
-class _LocalRun:
-    """One run of one DAG in this process."""
+def _persistence(
+    dag_name: str,
+    indexed: IndexedDAG,
+    params: Mapping[str, Any],
+    recording: Recording | None,
+    events: RunEvents,
+) -> RunPersistence | None:
+    if recording is None and all(task.cache_ttl is None for task in indexed.tasks):
+        return None
+    from .persistence import RunPersistence
 
-    def __init__(
-        self,
-        dag: DAGDefinition,
-        indexed: IndexedDAG,
-        params: Mapping[str, Any],
-        max_workers: int | None,
-        environment: Environment,
-        in_processes: bool,
-    ) -> None:
-        self._dag, self._tasks, self._own = dag, indexed.tasks, indexed.own
-        triggers = indexed.triggers()
-        self._continuing = {task for task, trigger in triggers.items() if trigger in GOES_ON}
-        self._run = Run(indexed.graph, on_failure=dag.on_failure, triggers=triggers)
-        self._results = environment.results(len(indexed.tasks))
-        self._current = [1] * len(indexed.tasks)  # the attempt whose outcome counts; 0: ended
-        self._errors: dict[int, BaseException] = {}
-        self._failed: int | None = None
-        self._clock, self._jitter = environment.clock, environment.jitter
-        self._timers = Timers(environment.clock)
-        self._interrupted = False
-        self._in_flight = 0  # attempts that have begun, were not abandoned and have no outcome
-        self.persistence: RunPersistence | None = None
-        run_id = self._run_id = uuid.uuid4().hex
-        events = self._events = environment.events(run_id, dag.name, indexed.tasks)
-        on_retry = None if dag.hooks is None else dag.hooks.on_retry
-        hooks = self._hooks = LocalHooks(events, dag.name, indexed, params, on_retry)
-        context = RunContext(
-            run_id, indexed, params, self._results, dag.on_failure, events, self._continuing, hooks
-        )
-        cores = os.cpu_count() or 1
-        workers = max_workers or (cores if in_processes else min(32, cores + 4))
-        self._attempts = Attempts(context, workers, bounded=max_workers is not None)
-        self._attempts.check = environment.check
-        if in_processes:
-            from .processes.pool import Processes
+    return RunPersistence(dag_name, indexed, params, recording, events)
 
-            self._attempts.processes = Processes(dag.name, context)
 
-    def run(self, timeout: float | None) -> dict[str, Any]:
-        """Run to the end and return the results, or raise the first failure (failure.py)."""
-        begun = self._clock.monotonic()
-        end = None if timeout is None else begun + timeout
-        at_once = True
-        try:
-            self._attempts.open()
-            self._events.begun()
-            self._obey(self._begin())
-            while not self._run.finished:
-                self._advance(end)
-            self._hooks.finish(lambda: self._check_time(end))
-            at_once = False
-        finally:
-            self._attempts.stop(at_once=at_once)
-            self._hooks.forget()
-        if self._run.outcome is not RunState.SUCCEEDED:
-            raise self._failure()
-        self._events.completed(self._clock.monotonic() - begun)
-        states = [self._run.state(index) for index in range(self._own)]
-        return {
-            self._tasks[index].name: self._results[index]
-            for index, state in enumerate(states)
-            if state is TaskState.SUCCEEDED
-        }
+def _context(
+    dag: DAGDefinition,
+    indexed: IndexedDAG,
+    params: Mapping[str, Any],
+    environment: Environment,
+    hooks: LocalHooks,
+    persistence: RunPersistence | None,
+) -> RunContext:
+    return RunContext(
+        hooks.events.run_id,
+        dag.name,
+        indexed,
+        params,
+        environment.results(len(indexed.tasks)),
+        dag.on_failure,
+        hooks.events,
+        hooks.event,
+        triggers=indexed.triggers(),
+        cache=None if persistence is None else persistence.cache,
+        starting=None if persistence is None else persistence.starting,
+        check=environment.check,
+    )
 
-    def _begin(self) -> list[Command]:
-        """Start the run, or resume it with the results of an earlier run."""
-        if self.persistence is None:
-            return self._run.start()
-        reused = self.persistence.begin(self._events)
-        self._attempts.cache, self._attempts.starting = (
-            self.persistence.cache,
-            self.persistence.starting,
-        )
-        for index, (_, value) in reused.items():
-            self._results[index], self._current[index] = value, 0
-        self._events.reused({index: state for index, (state, _) in reused.items()})
-        return self._run.restore((index, state) for index, (state, _) in reused.items())
 
-    def interrupt(self) -> None:
-        """End the run with RunCancelled, as Ctrl-C would. Any thread may call this."""
-        self._interrupted = True
-        self._attempts.outcomes.put(Outcome(-1, 0, TaskState.CANCELLED))  # wakes the run
+def _attempts(context: RunContext, max_workers: int | None, *, in_processes: bool) -> Attempts:
+    processes = None
+    if in_processes:
+        from .processes.pool import Processes
 
-    # -- carrying out ----------------------------------------------------------------------
-
-    def _obey(self, commands: Iterable[Command]) -> None:
-        for command in commands:
-            if isinstance(command, QueueTasks):
-                for index in command.tasks:
-                    self._begin_attempt(index, 1)
-            elif isinstance(command, StopRun):
-                self._attempts.stopping = True
-                self._hooks.first_failure = command.failed
-            elif isinstance(command, MarkTasks):
-                self._events.marked(command)
-                if self.persistence is not None:
-                    self.persistence.record_marked(command)
-            elif isinstance(command, StopTasks):
-                self._obey(self._run.tasks_over(self._drop_retries(command.tasks)))
-            elif isinstance(command, FinishRun):
-                self._failed = command.failed
-
-    def _begin_attempt(self, index: int, attempt: int) -> None:
-        self._in_flight += 1
-        self._attempts.begin(index, attempt)
-
-    def _drop_retries(self, tasks: Collection[int]) -> list[Fact]:
-        """Cancel tasks that wait for a retry. Queued attempts cancel themselves when they begin."""
-        return [(task, TaskState.CANCELLED) for task in self._timers.drop_retries(set(tasks))]
-
-    # -- taking in -------------------------------------------------------------------------
-
-    def _advance(self, end: float | None) -> None:
-        """Wait for outcomes or timers, pass them to the resolver and carry out its commands."""
-        facts: list[Fact] = []
-        for outcome in self._recorded(self._wait(end)):
-            self._take(outcome, facts)
-        for timer in self._timers.pop_due():
-            self._ring(timer, facts)
-        if facts:
-            self._obey(self._run.tasks_over(facts))
-            if self._run.outcome in (None, RunState.SUCCEEDED):
-                self._events.progress(self._run.over)
-        if not self._run.finished:
-            self._check_time(end)
-
-    def _check_time(self, end: float | None) -> None:
-        """Raise if the run must not continue: it timed out or was interrupted."""
-        if self._interrupted:
-            raise RunCancelled(self._run_id)
-        if end is not None and self._clock.monotonic() >= end:
-            raise WaitTimeout(
-                self._run_id,
-                f"DAG {self._dag.name!r} did not end within its timeout, so it was stopped: no "
-                "further task starts. Give run() a longer timeout.",
-            )
-
-    def _wait(self, end: float | None) -> list[Outcome]:
-        """Wait and return the available outcomes; none if a timer or the end is due first."""
-        patience = self._timers.patience(end, idle=not self._in_flight)
-        outcomes = self._attempts.outcomes
-        try:
-            available = [outcomes.get(timeout=patience)]
-            while not outcomes.empty():
-                available.append(outcomes.get_nowait())
-        except Empty:
-            return []
-        self._check_time(None)
-        return available
-
-    def _recorded(self, outcomes: list[Outcome]) -> list[Outcome]:
-        """Record the results among them; an outcome that cannot be recorded becomes a failure."""
-        if self.persistence is None or not outcomes:
-            return outcomes
-        current = self._current
-        valid = [outcome for outcome in outcomes if outcome.attempt == current[outcome.task]]
-        return self.persistence.record(valid)
-
-    def _take(self, outcome: Outcome, facts: list[Fact]) -> None:
-        index, attempt, state, value, duration = outcome
-        if attempt != self._current[index]:
-            return
-        if state is TaskState.RUNNING:
-            self._timers.set_deadline(value, index, attempt)
-            return
-        self._in_flight -= 1
-        if state is TaskState.WAITING and self._retry(index, attempt, value):
-            return
-        self._current[index] = 0
-        if state is TaskState.SUCCEEDED:
-            self._results[index] = value
-            cached = self._attempts.was_cached(index)
-            self._events.succeeded(index, attempt, duration, cached=cached)
-        elif state is TaskState.SKIPPED:
-            self._events.skipped(index, attempt, value)
-            self._hooks.note(index, attempt, None)
-        elif state is not TaskState.CANCELLED:
-            state = TaskState.FAILED
-            self._errors[index] = value
-            self._hooks.note(index, attempt, value)
-            self._events.failed(index, attempt, value)
-        facts.append((index, state))
-
-    def _ring(self, timer: Timer, facts: list[Fact]) -> None:
-        index, attempt = timer.task, timer.attempt
-        if attempt != self._current[index]:
-            return
-        if timer.is_retry:
-            self._begin_attempt(index, attempt)
-        elif self._attempts.abandon(index, attempt):
-            task = self._tasks[index]
-            error = TaskTimeout(task.name, task.timeout or 0.0)
-            state = TaskState.WAITING if may_retry(task, error) else TaskState.FAILED
-            self._take(Outcome(index, attempt, state, error), facts)
-
-    def _retry(self, index: int, failures: int, error: BaseException) -> bool:
-        """Set the timer of the next attempt; False if there is none."""
-        task = self._tasks[index]
-        if self._run.outcome is not None and index not in self._continuing:
-            return False
-        delay = delay_before_retry(task.policy, failures, self._jitter(task, failures))
-        if delay is None:
-            return False
-        self._current[index] = failures + 1
-        self._timers.set_retry(delay, index, failures + 1)
-        self._events.retried(index, failures, delay, error)
-        self._hooks.retried(index, failures, delay, error)
-        return True
-
-    # -- telling ---------------------------------------------------------------------------
-
-    def _failure(self) -> Exception:
-        errors = {index: error for index, error in self._errors.items() if index < self._own}
-        self._errors.clear()  # the frames of an error refer to this run: avoid a cycle
-        failed = next(iter(errors)) if self._failed is None else self._failed
-        named = {self._tasks[index].name: error for index, error in errors.items()}
-        error = failure_of(self._run_id, self._dag.name, named, self._tasks[failed].name)
-        self._events.run_failed(failed, error, len(errors))
-        return error
+        processes = Processes(context)
+    cores = os.cpu_count() or 1
+    workers = max_workers or (cores if in_processes else min(32, cores + 4))
+    return Attempts(context, workers, bounded=max_workers is not None, processes=processes)

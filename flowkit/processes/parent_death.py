@@ -1,4 +1,4 @@
-"""Run one of flowkit's programs so that it cannot outlive the process that started it.
+"""End a process when its parent dies. As a program, run one of flowkit's programs like that.
 
     python -m flowkit.processes.parent_death PARENT_PID flowkit.worker --app etl …
 
@@ -35,12 +35,21 @@ def main() -> None:
 
 def tie_to(parent: int) -> None:
     """Send this process SIGTERM when ``parent`` dies; exit at once if it is already dead."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    else:
+    if sys.platform != "linux":
         _look_for_parent(parent)
-    if os.getppid() != parent:
+    if not signal_at_death_of(parent, signal.SIGTERM):
         sys.exit(128 + signal.SIGTERM)
+
+
+def signal_at_death_of(parent: int, number: signal.Signals) -> bool:
+    """Let the kernel send this process a signal when its parent dies, on Linux; elsewhere nothing.
+
+    The signal reaches a process that is busy in C code and lets no thread run. Return False if
+    ``parent`` is already dead: the kernel only reports later deaths.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number)
+    return os.getppid() == parent
 
 
 def _look_for_parent(parent: int, every: float = LOOK_S) -> None:

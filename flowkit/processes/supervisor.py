@@ -13,25 +13,26 @@ is wrong. Exit code 2 means that at any time; another code does only if the chil
 from __future__ import annotations
 
 import os
-import select
 import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import NoReturn
 
 from ..basics.log_level import LogLevel
 from ..logging.logger import FlowkitLogger
-from .ends import how_it_ended
+from .ends import WRONG_USAGE, how_it_ended
 from .parent_death import tie_to
+from .restart_pause import RestartPause
+from .signal_alarm import SignalAlarm
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
+LONGEST_PAUSE_S = 5.0
 QUICK_S, SETTLED_S = 2.0, 10.0
-WRONG_USAGE = 2  # options, an app or a list of shards that cannot work
+LONGEST_SLEEP_S = 1.0
 _ASKED = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -39,16 +40,15 @@ _ASKED = (signal.SIGTERM, signal.SIGINT)
 class SupervisedProcess:
     """A child to keep running. ``name``: for messages. ``main``: runs in it, returns its exit code.
 
-    ``due``: when to start it (monotonic seconds). ``pause``: seconds before the next restart.
+    ``pid``: 0 while it does not run. ``pause``: before its next start.
     """
 
     name: str
     main: Callable[[], int]
     pid: int = 0
     started_at: float = 0.0
-    due: float = 0.0
-    pause: float = 0.0
     starts: int = 0
+    pause: RestartPause = field(default_factory=lambda: RestartPause(LONGEST_PAUSE_S))
 
 
 class Supervisor:
@@ -71,14 +71,16 @@ class Supervisor:
 
     def run(self) -> int:
         """Keep the children running until told to stop, then wait until all have exited."""
-        wake = self._catch_signals()
+        alarm = SignalAlarm()
+        for number in _ASKED:
+            signal.signal(number, self._note)
         while not self._signals:
             self._start_due()
-            self._sleep(wake)
+            alarm.sleep(self._until_next_start())
             self._collect()
         while self._alive():
             self._pass_signals_on()
-            self._sleep(wake)
+            alarm.sleep(LONGEST_SLEEP_S)
             self._collect()
         return self._code
 
@@ -87,27 +89,8 @@ class Supervisor:
 
     # -- signals --------------------------------------------------------------------------------
 
-    def _catch_signals(self) -> int:
-        """Make signals wake the loop; return the descriptor to wait on."""
-        reader, writer = os.pipe()
-        os.set_blocking(reader, False)
-        os.set_blocking(writer, False)
-        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        for number in _ASKED:
-            signal.signal(number, self._note)
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        return reader
-
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._signals += 1
-
-    def _sleep(self, wake: int) -> None:
-        """Sleep until a signal arrives (also the one for a child's end) or a start is due."""
-        due = [process.due - time.monotonic() for process in self._processes if not process.pid]
-        longest = max(0.0, min(due)) if due and not self._signals else 1.0
-        select.select([wake], [], [], longest)
-        with suppress(BlockingIOError):
-            os.read(wake, 4096)
 
     def _pass_signals_on(self) -> None:
         while self._passed_on < self._signals:
@@ -118,9 +101,15 @@ class Supervisor:
 
     # -- starting and dying ---------------------------------------------------------------------
 
+    def _until_next_start(self) -> float:
+        due = [
+            process.pause.due - time.monotonic() for process in self._processes if not process.pid
+        ]
+        return max(0.0, min(due)) if due and not self._signals else LONGEST_SLEEP_S
+
     def _start_due(self) -> None:
         for process in self._processes:
-            if not process.pid and time.monotonic() >= process.due:
+            if not process.pid and process.pause.is_over():
                 self._start(process)
 
     def _start(self, process: SupervisedProcess) -> None:
@@ -141,8 +130,7 @@ class Supervisor:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASKED)
 
     def _try_later(self, process: SupervisedProcess, why: str) -> None:
-        process.pause = min(max(FIRST_PAUSE_S, process.pause * 2), LONGEST_PAUSE_S)
-        process.due = time.monotonic() + process.pause
+        process.pause.lengthen()
         self._log.event(LogLevel.ERROR, "shard_process_died", f"{why} and is started again")
 
     def _collect(self) -> None:
@@ -164,7 +152,7 @@ class Supervisor:
             self._signals += 1
             return
         if lived >= QUICK_S:
-            process.pause = 0.0
+            process.pause.reset()
         self._try_later(process, f"The process of {process.name} ended by {how_it_ended(code)}")
 
 
@@ -173,7 +161,7 @@ def _run_child(process: SupervisedProcess, parent: int) -> NoReturn:
     code = 1
     try:
         os.setpgid(0, 0)  # the terminal's Ctrl-C is for the parent, which passes it on
-        signal.set_wakeup_fd(-1)
+        SignalAlarm.forget()
         for number in (*_ASKED, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASKED)

@@ -7,7 +7,8 @@ the unit of sharding.
 
 The state of an unfinished run is never in a key with a TTL: the keys of a run get their TTL in the
 step that ends it. Entries of state stores and cached results have the TTLs that their owners
-chose, and what is recorded of an app expires a day after its last worker. No other key has a TTL.
+chose. What is recorded of an app expires a day after its last worker, and the tokens that wake its
+workers a day after the last one was added. No other key has a TTL.
 """
 
 from __future__ import annotations
@@ -130,11 +131,13 @@ class Keys:
         return f"{self.prefix}ready:{ready_list}@"
 
     def levels(self) -> str:
-        """Hash: ready list → levels that it has ever used, in the order of claiming."""
+        """Hash: ready list → levels that it has ever used, in the order of claiming; and under its
+        name with + and @, whether it has ever had backlogs, and lists of functions."""
         return f"{self.prefix}levels"
 
     def wake(self, ready_list: str) -> str:
-        """List: disposable tokens that wake idle claimers; at most 32."""
+        """List: disposable tokens that wake idle claimers; at most 32. Those for the workers of
+        one app (``LIST@APP``) have a TTL of a day."""
         return f"{self.prefix}wake:{ready_list}"
 
     def delayed(self) -> str:

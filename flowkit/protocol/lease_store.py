@@ -9,8 +9,8 @@ from typing import Any
 from ..configuration.shards import ALONE
 from ..exceptions import LeaseLost, WrongShards
 from .decoding import text_of
-from .layouts import wrong_shards
 from .link import Link
+from .shard_positions import wrong_shards
 from .store import Store
 
 
@@ -38,15 +38,16 @@ class LeaseStore(Store):
         namespace: str,
         scheduler: str,
         *,
-        layout: str = ALONE,
+        shard_position: str = ALONE,
         now_ms: Callable[[], int] | None = None,
     ) -> None:
-        """``scheduler``: the id of this process start. ``layout``: ``position/count`` of the
-        namespace in this scheduler's list of shards.
+        """``scheduler``: the id of this process start.
+
+        ``shard_position``: ``position/count`` of the namespace in this scheduler's list of shards.
         """
         super().__init__(link, namespace, now_ms=now_ms)
         self.scheduler = scheduler
-        self.layout = layout
+        self.shard_position = shard_position
         self.term = 0
 
     def check_rights(self) -> None:
@@ -63,10 +64,10 @@ class LeaseStore(Store):
         Raises WrongShards if the shard has another position than this scheduler expects.
         """
         led = "" if shards is None else shards
-        reply = self._script("acquire_lease", self.scheduler, lease_ms, self.layout, led)
+        reply = self._script("acquire_lease", self.scheduler, lease_ms, self.shard_position, led)
         if reply[0] == b"OTHER":
             namespace, said = self.keys.namespace, text_of(reply[1])
-            raise WrongShards(wrong_shards(self.link.url, namespace, self.layout, said))
+            raise WrongShards(wrong_shards(self.link.url, namespace, self.shard_position, said))
         if reply[0] == b"HELD":
             return LeaseReply(False, holder=text_of(reply[1]), left_ms=reply[2])
         if reply[0] == b"TAKEN":

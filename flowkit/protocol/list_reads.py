@@ -27,10 +27,11 @@ from .limits import (
     MAX_WORKERS,
 )
 from .listings import DamagedItem, Listing
-from .queue_reads import QueueReads
+from .queue_reads import backlogs, places
 from .records import TaskRecord, parse_record
 from .reply_errors import WrongType
 from .run_records import FIELDS, dag_name, parse_run
+from .store import Store
 from .worker_info import parse_about
 
 RUNS_PART = 100  # runs per read
@@ -64,7 +65,7 @@ class Field(NamedTuple):
     longest: int
 
 
-class ListReads(QueueReads):
+class ListReads(Store):
     """The reads behind the listings of clients."""
 
     def read_runs(self, limit: int, state: RunState | None = None) -> Listing[RunRecord]:
@@ -207,12 +208,12 @@ class ListReads(QueueReads):
 
     def ready_lists(self) -> dict[str, int]:
         """Return how many attempts wait in each ready list and its backlogs. Three round trips."""
-        places = self._places()
-        waiting = dict.fromkeys((name for name, _ in places), 0)
-        keys = [(name, self.keys.ready(name, level)) for name, level in places]
+        there = places(self.link, self.keys)
+        waiting = dict.fromkeys((name for name, _ in there), 0)
+        keys = [(name, self.keys.ready(name, level)) for name, level in there]
         keys += [
             (name, self.keys.backlog(name, level, run))
-            for name, level, run in self._backlogs(places)
+            for name, level, run in backlogs(self.link, self.keys, there)
         ]
         lengths = self.link.batch_each([("LLEN", key) for _, key in keys])
         for (name, _), length in zip(keys, lengths, strict=True):

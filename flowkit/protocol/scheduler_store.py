@@ -167,6 +167,10 @@ class SchedulerStore(UpkeepStore):
             written += self._fenced("requeue", run, verb, *items)[1]
         return written
 
+    def fail_queued(self, run: str, tasks: Sequence[int], error: bytes) -> int:
+        """End tasks that are queued as failed, in parts; return how many."""
+        return sum(self._fenced("fail_queued", run, error, *part)[1] for part in in_parts(tasks))
+
     def promote(self, limit: int, without_turns: Iterable[str] = ()) -> tuple[int, int]:
         """Queue the attempts that are due; return (how many, ms until the next one or -1).
 

@@ -14,8 +14,8 @@ from contextlib import ExitStack, suppress
 from ..configuration.redis_url import redact_url
 from ..exceptions import NotPermitted, RedisUnavailable, StoreError, UnfitRedis, WrongShards
 from .keys import SCHEMA, Keys
-from .layouts import read_layout, wrong_shards
 from .link import Link
+from .shard_positions import read_shard_position, wrong_shards
 from .store import Store
 
 OLDEST = (6, 2)
@@ -99,20 +99,20 @@ def _evicting(fields: dict[str, str]) -> str:
     return "" if policy == "noeviction" else policy
 
 
-def check_layout(link: Link, namespace: str, layout: str) -> int:
+def check_shard_position(link: Link, namespace: str, shard_position: str) -> int:
     """Check that a shard has the position that a list of URLs gives it. One round trip.
 
-    ``layout``: ``position/count``. Return how many shards there were at first; 1 if no scheduler
-    has led yet. Raises WrongShards, RedisUnavailable.
+    ``shard_position``: ``position/count``. Return how many shards there were at first; 1 if no
+    scheduler has led yet. Raises WrongShards, RedisUnavailable.
     """
     stored = link.call("GET", Keys(namespace).layout())
     if stored is None:
         return 1
-    actual = read_layout(stored)
+    actual = read_shard_position(stored)
     if actual is None:
         return 1  # the next scheduler that acquires the lease replaces it
-    if actual.place != layout:
-        raise WrongShards(wrong_shards(link.url, namespace, layout, actual.place))
+    if actual.place != shard_position:
+        raise WrongShards(wrong_shards(link.url, namespace, shard_position, actual.place))
     return actual.first
 
 

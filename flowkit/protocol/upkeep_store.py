@@ -14,7 +14,7 @@ from .decoding import is_worker, lane_names, text_of
 from .event_store import EventStore
 from .keys import base_of
 from .limits import MAX_WORKERS
-from .queue_reads import QueueReads
+from .queue_reads import backlogs, places
 from .worker_info import parse_about
 from .worker_store import reaped
 
@@ -29,7 +29,7 @@ class ExpiredWorker(NamedTuple):
         return text_of(self.name)
 
 
-class UpkeepStore(EventStore, QueueReads):
+class UpkeepStore(EventStore):
     """Upkeep of one namespace by its scheduler."""
 
     # -- runs -----------------------------------------------------------------------------------
@@ -85,6 +85,11 @@ class UpkeepStore(EventStore, QueueReads):
         ids = map(text_of, self.link.call("SMEMBERS", self.keys.app(app)))
         return frozenset(filter(is_id, ids))
 
+    def any_parked(self, ready_lists: Iterable[str]) -> bool:
+        """Return whether a list of a function belongs to one of these. One round trip."""
+        reads = [("EXISTS", self.keys.parked(name)) for name in ready_lists]
+        return 1 in self.link.batch_each(reads) if reads else False
+
     def reap(
         self, lane: str, most_deaths: int, error: bytes, once: bytes = b""
     ) -> list[tuple[str, int, str]]:
@@ -111,15 +116,22 @@ class UpkeepStore(EventStore, QueueReads):
     def listed(self, ready_lists: Iterable[str], without_turns: Container[str] = ()) -> set[str]:
         """Return all entries of these ready lists, of their backlogs and of ``delayed``.
 
-        The lists of single functions are included. The backlogs of lists ``without_turns`` are
-        left out.
+        The lists of single functions are included. Of lists ``without_turns``, their backlogs and
+        the lists of single functions are left out: workers of an older release do not find these.
         """
         wanted = set(ready_lists)
-        places = [place for place in self._places() if base_of(place[0]) in wanted]
-        turns = self._backlogs(
-            [place for place in places if base_of(place[0]) not in without_turns]
+        there = [
+            place
+            for place in places(self.link, self.keys)
+            if base_of(place[0]) in wanted
+            and (place[0] in wanted or base_of(place[0]) not in without_turns)
+        ]
+        turns = backlogs(
+            self.link,
+            self.keys,
+            [place for place in there if base_of(place[0]) not in without_turns],
         )
-        reads = [("", self.keys.ready(*place)) for place in places]
+        reads = [("", self.keys.ready(*place)) for place in there]
         reads += [(f"{turn[2]},", self.keys.backlog(*turn)) for turn in turns]
         all_entries: set[str] = set()
         for run, key in reads:
@@ -132,13 +144,16 @@ class UpkeepStore(EventStore, QueueReads):
     def findable(self) -> int:
         """Return how many attempts are in ready lists, in ``delayed`` and in claims.
 
-        Four round trips. The count is not atomic: attempts move between the round trips.
+        Four round trips, five if there are lists of functions. The count is not atomic: attempts
+        move between the round trips.
         """
-        places = self._places()
+        there = places(self.link, self.keys)
         workers = self.link.call("ZRANGE", self.keys.workers(), 0, -1)
         queues = [("ZCARD", self.keys.delayed())]
-        queues += [("LLEN", self.keys.ready(*place)) for place in places]
-        queues += [("LLEN", self.keys.backlog(*turn)) for turn in self._backlogs(places)]
+        queues += [("LLEN", self.keys.ready(*place)) for place in there]
+        queues += [
+            ("LLEN", self.keys.backlog(*turn)) for turn in backlogs(self.link, self.keys, there)
+        ]
         claims = [
             ("HLEN", self.keys.claims(lane))
             for name, lanes in zip(workers, self._lanes_of(workers), strict=True)

@@ -6,7 +6,6 @@ opens the files of a TLS connection when it connects, so a missing file looks li
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import os
 import re
@@ -14,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import redis
+
+from ..basics.suggestions import similar_name
 
 _UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
 _FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
@@ -46,8 +47,8 @@ def option_problem(url: str, error: Exception) -> str:
     known = set(_keywords(redis.SSLConnection))
     if name in known and not url.startswith("rediss"):
         return f"its option {name!r} belongs to TLS: write rediss:// for redis://"
-    close = difflib.get_close_matches(name, known, 1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    similar = similar_name(name, known)
+    hint = "" if similar is None else f" (did you mean {similar!r}?)"
     return f"it has an unknown option {name!r}{hint}"
 
 

@@ -1,7 +1,4 @@
-"""Entries in a JSON file that threads and processes can share.
-
-    {"format": 1, "cache": {
-    "key": {"value": …, "timestamp": …, "ttl": …, "metadata": …}, …}}
+"""Entries in a JSON file (file_format.py) that threads and processes can share.
 
 Rules:
 - The file is complete at any time and after any crash: a new file is written beside it, flushed to
@@ -18,7 +15,6 @@ A write rewrites the whole file and flushes twice: milliseconds for a thousand e
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -31,14 +27,10 @@ from ..clock import SYSTEM_CLOCK
 from ..exceptions import StateError
 from ..logging import get_logger
 from .entries import Entry, read_entry
+from .file_format import Broken, is_foreign, packed_entries, parsed_entries
 from .lock import PRIVATE, locked
 
-FORMAT = 1
 Identity = tuple[int, int, int, int]  # device, inode, size, modified (ns)
-
-
-class _Broken(Exception):
-    """The file is not a valid state file."""
 
 
 class _Snapshot:
@@ -95,7 +87,7 @@ class StateFile:
         """
         try:
             return self._current()
-        except _Broken:
+        except Broken:
             self._refuse_foreign()  # before a lock file is created beside it
             with self._locked():
                 return self._current_or_renamed()
@@ -144,43 +136,17 @@ class StateFile:
                 data = file.read()
         except OSError as error:
             raise self._failure("read", error) from error
-        snapshot.entries = self._parse(data)
+        snapshot.entries = parsed_entries(data, self._path, read_entry)
         return snapshot
 
-    def _parse(self, data: bytes) -> dict[str, Entry]:
-        try:
-            document = json.loads(data)
-            cache = document["cache"]
-            version = document.get("format", FORMAT)
-            if type(version) is int and version > FORMAT:
-                raise StateError(
-                    f"State file {self._path} has format {version}, and this flowkit knows formats "
-                    f"up to {FORMAT}. Use the release that wrote it, or another file."
-                )
-            return {key: read_entry(fields) for key, fields in cache.items()}
-        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-            raise _Broken(f"{type(error).__name__}: {error}") from error
-
     def _refuse_foreign(self) -> None:
-        """Raise StateError for a file of another kind.
-
-        That is a text of several lines without the suffix ``.json``, or a JSON object without our
-        keys. Any other invalid file may have been a state file.
-        """
+        """Raise StateError for a file of another kind, not for one that is corrupt."""
         try:
             with open(open_trusted(self._path, os.O_RDONLY), "rb") as file:
                 text = file.read().decode()
         except (OSError, ValueError, Untrusted):
             return
-        try:
-            document = json.loads(text)
-        except (ValueError, RecursionError):
-            foreign = self._path.suffix != ".json" and "\n" in text.strip()
-            foreign = foreign and not text.lstrip().startswith("{")
-        else:
-            foreign = isinstance(document, dict) and not {"cache", "format"} & document.keys()
-            foreign = foreign and document != {}
-        if foreign:
+        if is_foreign(text, self._path.suffix):
             raise StateError(
                 f"{self._path} is not a state file, and was not changed. Choose another "
                 "storage_path, or move that file away."
@@ -190,7 +156,7 @@ class StateFile:
         """Return the entries; rename a corrupt file first. The lock must be held."""
         try:
             return self._current()
-        except _Broken as error:
+        except Broken as error:
             self._refuse_foreign()
             aside = self._free_name()
             try:
@@ -235,8 +201,7 @@ class StateFile:
 
     def write(self, entries: dict[str, Entry]) -> None:
         """Write these entries, in the block of ``change``. Raises StateError."""
-        lines = ",\n".join(f"{json.dumps(key)}: {entry.line}" for key, entry in entries.items())
-        data = f'{{"format": {FORMAT}, "cache": {{\n{lines}\n}}}}\n'.encode("ascii")
+        data = packed_entries(entries)
         # Only the holder of the lock writes, so one name is enough. The file is created each time:
         # an existing one may be a link of another account.
         beside = f"{self._path}.tmp"

@@ -27,7 +27,7 @@ from ..system import LocalSystem
 if TYPE_CHECKING:
     from ..client.client import Client
     from ..client.run_handle import RunHandle
-    from ..processes.daemon_group import Line
+    from ..processes.daemon_output import Line
 
 LINES_KEPT = 1000
 LINES_SHOWN = 20

@@ -31,7 +31,7 @@ OF_A_SYSTEM = {
     "idle/scheduler",
     "idle/worker parent",
     "idle/worker child 1",
-    "idle/worker warden",
+    "idle/worker orphan killer",
     "start-up",
 }
 
@@ -129,7 +129,7 @@ def test_a_wrong_option_is_named(options: list[str], said: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_server_that_ends_at_once_is_reported_with_what_it_said(tmp_path: Path) -> None:
+def test_a_server_that_exits_immediately_is_reported_with_its_output(tmp_path: Path) -> None:
     broken = tmp_path / "redis-server"
     broken.write_text("#!/bin/sh\necho no memory to be had\nexit 3\n")
     broken.chmod(0o755)

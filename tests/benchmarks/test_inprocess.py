@@ -123,7 +123,7 @@ def test_a_wrong_option_is_named(options: list[str], said: str) -> None:
 
 
 @pytest.mark.slow
-def test_without_a_network_it_is_said_what_can_be_done(
+def test_without_a_network_the_error_says_what_to_do(
     part: Callable[[str], Any], no_network: None, tmp_path: Path
 ) -> None:
     options = ["--with", "dask", "--workload", "chain", "--cache", str(tmp_path)]
@@ -134,7 +134,7 @@ def test_without_a_network_it_is_said_what_can_be_done(
     assert list(tmp_path.glob("*/complete")) == []
 
 
-def test_an_environment_that_is_complete_is_used_again(
+def test_a_complete_environment_is_reused(
     part: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     venvs, commands = part("venvs"), []

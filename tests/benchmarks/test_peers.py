@@ -73,7 +73,7 @@ def test_every_workload_is_measured_without_a_network(
 
 
 @pytest.mark.slow
-def test_the_large_run_is_of_flowkit_only_and_says_who_took_how_much_memory() -> None:
+def test_the_large_run_is_measured_for_flowkit_only_with_memory_per_process() -> None:
     options = ("--with", "flowkit", "--with", "ceiling", "--workload", "million", "--repeat", "1")
     done = run(*options, "--json")
     assert done.returncode == 0, done.stderr
@@ -130,7 +130,7 @@ def test_the_peers_take_turns(
 # -- what comes of it -------------------------------------------------------------------------
 
 
-def test_a_table_says_how_many_times_flowkit_and_why_there_is_nothing(
+def test_a_table_shows_multiples_of_flowkit_and_reasons_for_gaps(
     part: Callable[[str], Any],
 ) -> None:
     rows = [
@@ -170,7 +170,7 @@ def test_without_a_figure_there_is_no_picture(part: Callable[[str], Any]) -> Non
         part("peers.chart").as_svg([row(part, "chain", "arq", reason="cannot: x")], {})
 
 
-def test_every_peer_says_what_it_is_given_and_pins_what_it_needs(
+def test_every_peer_describes_its_setup_and_pins_its_dependencies(
     part: Callable[[str], Any],
 ) -> None:
     peers = part("peers.catalogue").PEERS
@@ -278,7 +278,7 @@ def test_workers_end_with_the_client(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
-def test_nothing_is_left_when_it_is_stopped_in_the_middle(kind: signal.Signals) -> None:
+def test_an_interrupted_measurement_leaves_nothing_behind(kind: signal.Signals) -> None:
     options = ("--with", "flowkit", "--workload", "chain", "--size", "chain=100000")
     with subprocess.Popen(
         [sys.executable, "-m", "benchmarks.peers", *SERVER, *options],

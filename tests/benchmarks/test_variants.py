@@ -9,7 +9,7 @@ from running import run_module
 
 
 @pytest.mark.slow
-def test_each_variant_stands_beside_the_system_as_it_is() -> None:
+def test_each_variant_is_shown_beside_the_unchanged_system() -> None:
     options = ("--repeat", "1", "--share", "0.001", "--json")
     with_ = ("--with", "unix-socket", "--with", "no-hiredis")
     done = run_module("benchmarks.variants", {}, *options, *with_)
@@ -30,7 +30,7 @@ def test_the_embedded_store_is_varied_too() -> None:
 
 
 @pytest.mark.slow
-def test_what_a_store_does_not_have_cannot_be_varied() -> None:
+def test_a_variant_that_a_store_lacks_is_refused() -> None:
     done = run_module("benchmarks.variants", {}, "--with", "port")
     assert done.returncode == 2
     assert "port is nothing that can be changed of the redis store" in done.stderr

@@ -15,6 +15,6 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 # The tools of the other tests, and the app that workers load, stand under their plain names.
-for _folder in (HERE / "apps", HERE.parent / "integration", HERE.parent):
+for _folder in (HERE / "apps", HERE.parent):
     if str(_folder) not in sys.path:
         sys.path.insert(0, str(_folder))

@@ -1,7 +1,7 @@
-"""The rules that every run has to keep, whatever was done to the system while it went on.
+"""The rules that every run has to keep, whatever was done to the system while it continued.
 
 ``check`` compares the history, which the tasks wrote outside of Redis, with what Redis says when
-the run is over; ``Witness`` looks at the records while it goes on. Each rule is a generator of
+the run is over; ``Witness`` looks at the records while it continues. Each rule is a generator of
 sentences, one for each time that it is broken; no sentence means that it holds. Nothing here talks
 to anybody, so that the rules can be tried on histories that are forged (``test_checker.py``).
 
@@ -81,7 +81,7 @@ def check(
 
 
 def everything_is_over(case: Case) -> Iterator[str]:
-    """A run that is over has no task that is not, and its state follows from theirs."""
+    """A finished run has no task that is not, and its state follows from theirs."""
     if case.state == "running":
         yield "the run is not over"
     open_ = [name for name, told in case.tasks.items() if told.state not in OVER]

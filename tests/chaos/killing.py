@@ -21,7 +21,7 @@ RUN_S = 900.0
 def under_fire(
     stage: Stage, *, runs: int, tasks: int, ms: float, lease: float = 2.0, twice: bool = False
 ) -> None:
-    """R1, R2: a worker process is killed every 0.5 s, a scheduler every 2 s, while runs go on.
+    """R1, R2: a worker process is killed every 0.5 s, a scheduler every 2 s, while runs continue.
 
     One kill of a worker process in four hits a parent, whose children end with it. ``twice``: every
     script is sent twice by everybody.
@@ -47,7 +47,7 @@ def under_fire(
             state = stage.end(run, RUN_S, witness)
         took = max(took, time.monotonic() - began)
         stage.demand(state == "succeeded", f"run {number} ended as {state}")
-        # What was done and not yet told when its process died is no failure: it is made again under
+        # What was done and not yet told when its process died is no failure: it is run again under
         # the same number.
         stage.check(run, Allowed(repeats=None, same_attempt=None, blamed=None), witness)
         repeats, unsent = repeats + stage.repeats(run), unsent + stage.unnumbered(run)
@@ -71,6 +71,10 @@ class Kills:
         self._stage, self._worker, self._scheduler = stage, worker, scheduler
         self.children = self.workers = self.schedulers = self._turn = 0
 
+    @property
+    def total(self) -> int:
+        return self.children + self.workers + self.schedulers
+
     def hit(self) -> None:
         stage = self._stage
         self._turn += 1
@@ -87,7 +91,7 @@ class Kills:
 def retried_soon(
     stage: Stage, *, children: int, parents: int, takeovers: int, lease: float
 ) -> None:
-    """R6: how long it takes until a killed child's, parent's or scheduler's work goes on."""
+    """R6: how long it takes until a killed child's, parent's or scheduler's work continues."""
     for _ in range(2):
         stage.scheduler()
         stage.worker("--processes", "1", lease=lease)

@@ -1,4 +1,4 @@
-"""Faults of all kinds, drawn one after the other from the seed, while runs go on.
+"""Faults of all kinds, drawn one after the other from the seed, while runs continue.
 
 First those that lose no data, under which the whole promise has to hold; then, if asked for, one
 that does after each run, after which everybody has to be told and the system has to serve again.
@@ -83,7 +83,7 @@ class Faults:
         """Stop one child, parent or scheduler, for less or for longer than its lease."""
         stage = self._stage
         parents = [one.pid for one in (*stage.workers, *stage.schedulers)]
-        pid = stage.random.choice([*parents, *(kid.pid for kid in stage.children())])
+        pid = stage.random.choice([*parents, *(child.pid for child in stage.children())])
         with suppress(ProcessLookupError):
             started = psutil.Process(pid).create_time()
             os.kill(pid, signal.SIGSTOP)
@@ -156,7 +156,7 @@ def everything_at_once(stage: Stage, *, runs: int, tasks: int, losses: bool, eve
         faults.undo()
         state = stage.end(run, RUN_S, witness)
         stage.demand(state == "succeeded", f"run {number} ended as {state}")
-        # A claim whose reply is lost with its process is given back as the attempt that it was.
+        # A claim whose reply is lost with its process is returned as the attempt that it was.
         stage.check(run, Allowed(repeats=None, same_attempt=None, blamed=None), witness)
         repeats += stage.repeats(run)
         whole += len(stage.violations) == before
@@ -171,7 +171,7 @@ def everything_at_once(stage: Stage, *, runs: int, tasks: int, losses: bool, eve
 
 
 def _outlast(stage: Stage, run: object, tasks: int) -> None:
-    """Wait until most tasks have begun; what is left goes on in peace, so that it must end."""
+    """Wait until most tasks have begun; what is left continues in peace, so that it must end."""
     wait_until(
         "most of the tasks have begun",
         lambda: len({one.task for one in stage.executions(run)}) > tasks * 0.8,  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ from . import dags
 from .checker import Allowed, Witness
 from .stage import APP, PATIENCE_S, Stage
 
-HANG_S = 60.0  # whoever still waits then would wait for ever
+HANG_S = 60.0  # whoever still waits then would wait forever
 LOSSY = Allowed(repeats=None, same_attempt=None, blamed=None, lost_time=True)
 
 
@@ -160,7 +160,7 @@ def _lose(stage: Stage, kind: str, name: str) -> str:
 
 
 def _shorten_file(stage: Stage) -> None:
-    """Have the append-only file begin anew, so that a cut hits what happens from now on."""
+    """Have the append-only file start over, so that a cut hits what happens from now on."""
 
     def is_short() -> bool:
         return not server.info("persistence")[_REWRITING]
@@ -222,7 +222,7 @@ def _serves_again(stage: Stage, name: str) -> None:
 
 
 def nothing_is_left(stage: Stage, *, ttl: int, seconds: float, sweep: float) -> None:
-    """R12: runs outlive their TTL while they go on, and leave nothing when it is over."""
+    """R12: runs outlive their TTL while they continue, and leave nothing when it is over."""
     stage.scheduler(CHAOS_SWEEP=str(sweep))
     stage.worker("--processes", "2")
     stage.end(stage.client.submit(dags.eventful(40, 7), ttl=1), PATIENCE_S)
@@ -270,7 +270,7 @@ def _settled_keys(stage: Stage, sweep: float, known: set[str] | None = None) -> 
 
 
 def outages_are_calm(stage: Stage, *, away: float, tasks: int) -> None:
-    """R14: Redis is away; everybody waits without burning the processor, and goes on soon after."""
+    """R14: Redis is unreachable; processes wait without using the processor, and soon continue."""
     for _ in range(2):
         stage.scheduler()
     stage.worker("--processes", "2")

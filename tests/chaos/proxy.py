@@ -1,6 +1,6 @@
 """A way to Redis that can be broken: a TCP proxy whose connections are cut, frozen or slowed.
 
-It runs in a thread of its own. What it does to connections:
+It runs in its own thread. What it does to connections:
 
 - ``cut_at(n, "before")``: reply number n from now is lost, and its connection with it; the request
   was carried out. ``"after"``: that reply still arrives.

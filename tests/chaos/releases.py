@@ -1,4 +1,4 @@
-"""Another release of flowkit in a folder of its own, for daemons to be started from.
+"""Another release of flowkit in its own folder, for daemons to be started from.
 
 ``from_history`` takes it out of git. ``next_release`` makes one up, since a suite must not depend
 on history: this release's code, whose scripts have other digests and write more than this one
@@ -19,7 +19,7 @@ COMMITS_BACK = 8  # where there is no tag
 # File of the protocol → what stands there, and what the release to come has instead.
 CHANGES: dict[str, tuple[tuple[str, str], ...]] = {
     "lua/apply.lua": (
-        ("records[i], 1, '0' .. flags", "records[i], 1, '0' .. flags .. '^'"),
+        ("records[i], 1, UNSPENT .. flags", "records[i], 1, UNSPENT .. flags .. '^'"),
         ("'Q' .. number .. ',,' .. spent .. ',,'", "'Q' .. number .. ',,' .. spent .. ',,,later'"),
     ),
     "lua/submit.lua": (

@@ -1,4 +1,4 @@
-"""What a scenario plays on: a Redis of its own, a proxy before it, and processes that can be hit.
+"""What a scenario plays on: its own Redis, a proxy before it, and processes that can be hit.
 
 A stage draws its faults from one seed, keeps as many workers and schedulers alive as it was asked
 for, and gathers figures and violations. When it closes, every process that it started is gone.
@@ -20,7 +20,7 @@ from types import TracebackType
 import psutil
 from helpers import dump, wait_until
 from real_redis import RealRedis
-from system import Process, System, records
+from real_system import Process, System, records
 
 from flowkit import Client, RunHandle
 from flowkit.core.states import TASK_OVER, TaskState
@@ -99,9 +99,9 @@ class Stage:
 
     # -- processes -------------------------------------------------------------------------------
 
-    def worker(self, *options: str, lease: float = 10.0, **environ: str) -> Process:
+    def worker(self, *options: str, app: str = APP, lease: float = 10.0, **environ: str) -> Process:
         """Start a worker, through the proxy, and keep it among ``workers``."""
-        words = [DAEMON, "worker", "--app", APP, *options]
+        words = [DAEMON, "worker", "--app", app, *options]
         process = self._daemon("worker", words, FLOWKIT_LEASE=f"{lease:g}", **environ)
         self.workers.append(process)
         return process
@@ -119,7 +119,7 @@ class Stage:
 
     def children(self, deadline: float = 10.0) -> list[psutil.Process]:
         """Return the processes that run tasks, of all workers."""
-        return [kid for worker in self.workers for kid in worker.children()]
+        return [child for worker in self.workers for child in worker.children()]
 
     def replace(self, among: list[Process], start: Callable[[], Process]) -> None:
         """Kill one of these processes and start another in its place."""
@@ -130,15 +130,15 @@ class Stage:
 
     def kill_child(self) -> bool:
         """Kill a process that runs tasks; return False if there is none just now."""
-        kids = self.children()
-        if kids:
+        children = self.children()
+        if children:
             with suppress(psutil.NoSuchProcess):
-                self.random.choice(kids).kill()
-        return bool(kids)
+                self.random.choice(children).kill()
+        return bool(children)
 
     def worker_of(self, pid: int) -> Process:
         """Return the worker whose child this is."""
-        return next(one for one in self.workers if pid in [kid.pid for kid in one.children()])
+        return next(one for one in self.workers if pid in [child.pid for child in one.children()])
 
     # -- what happened ---------------------------------------------------------------------------
 
@@ -284,7 +284,7 @@ def meanwhile(every: float, fault: Callable[[], object]) -> Iterator[list[float]
 
 def _signal_all(process: Process, number: signal.Signals) -> None:
     """Send a signal to a process and to its children."""
-    for pid in (process.pid, *(kid.pid for kid in process.children())):
+    for pid in (process.pid, *(child.pid for child in process.children())):
         with suppress(ProcessLookupError):
             os.kill(pid, number)
 
@@ -292,10 +292,10 @@ def _signal_all(process: Process, number: signal.Signals) -> None:
 def stop(process: Process) -> list[int]:
     """Stop a worker with its children, parent first; return their pids, children first."""
     os.kill(process.pid, signal.SIGSTOP)
-    kids = [kid.pid for kid in process.children()]
-    for pid in kids:
+    children = [child.pid for child in process.children()]
+    for pid in children:
         os.kill(pid, signal.SIGSTOP)
-    return [*kids, process.pid]
+    return [*children, process.pid]
 
 
 def is_alive(pid: int) -> bool:

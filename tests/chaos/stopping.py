@@ -23,7 +23,7 @@ DESCENDANTS = {"deaf": 0, "in_c": 0, "forks": 3}  # kind of hang → processes t
 
 
 def stale_commits_nothing(stage: Stage, *, rounds: int, lease: float) -> None:
-    """R4: a worker is stopped for three leases and comes back with an outcome of its own.
+    """R4: a worker is stopped for three leases and comes back with its own outcome.
 
     In every other round the other worker is still at it then, and Redis says that the task runs.
     """
@@ -54,17 +54,19 @@ def _overtaken(
     first = stage.started(run, "held")
     worker = stage.worker_of(first.pid)
     said = worker.log.count("started in its place")
-    *kids, parent = stop(worker)
+    *children, parent = stop(worker)
     time.sleep(3 * lease)
     second = stage.started(run, "held", 2)
     if is_over:
         stage.system.open_gate(f"{gate}-2")
         stage.end(run, PATIENCE_S)
     stage.system.open_gate(f"{gate}-1")
-    # The child goes on alone first, so that its parent cannot end it before it has spoken.
-    for pid in kids:
+    # The child continues alone first, so that its parent cannot end it before it has spoken.
+    for pid in children:
         os.kill(pid, signal.SIGCONT)
-    wait_until("the stale child has been told", lambda: not any(map(is_alive, kids)), PATIENCE_S)
+    wait_until(
+        "the stale child has been told", lambda: not any(map(is_alive, children)), PATIENCE_S
+    )
     os.kill(parent, signal.SIGCONT)
     wait_until(
         "the worker is another", lambda: worker.log.count("started in its place") > said, PATIENCE_S

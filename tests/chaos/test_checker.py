@@ -10,7 +10,7 @@ import pytest
 from .checker import RULES, Allowed, Case, Told, Witness, check
 from .history import BrokenHistoryError, Execution, History, by_task, digest
 
-Story = tuple[str, dict[str, Told], list[Execution]]
+Reported = tuple[str, dict[str, Told], list[Execution]]
 
 
 def ran(task: str, attempt: int, began: int, ended: int | None, *inputs: str | None) -> Execution:
@@ -22,7 +22,7 @@ def result_of(one: Execution) -> str:
     return f"value|{one.token}"
 
 
-def sound() -> Story:
+def sound() -> Reported:
     """Tell of a run in which ``b`` was cut short once and the condition of ``skip`` was false."""
     first, cut = ran("a", 1, 10, 20), ran("b", 1, 30, None, "value|a.1.10")
     again = ran("b", 2, 50, 60, "value|a.1.10")
@@ -43,27 +43,27 @@ def test_a_sound_history_breaks_no_rule() -> None:
     assert check(*sound(), ONE_DEATH) == []
 
 
-def told(story: Story, task: str, **changes: object) -> Story:
-    state, tasks, done = story
+def told(reported: Reported, task: str, **changes: object) -> Reported:
+    state, tasks, done = reported
     return state, {**tasks, task: replace(tasks[task], **changes)}, done
 
 
-def without(story: Story, at: int) -> Story:
-    state, tasks, done = story
+def without(reported: Reported, at: int) -> Reported:
+    state, tasks, done = reported
     return state, tasks, [*done[:at], *done[at + 1 :]]
 
 
-def changed(story: Story, at: int, **changes: object) -> Story:
-    state, tasks, done = story
+def changed(reported: Reported, at: int, **changes: object) -> Reported:
+    state, tasks, done = reported
     return state, tasks, [*done[:at], replace(done[at], **changes), *done[at + 1 :]]
 
 
-def added(story: Story, *more: Execution) -> Story:
-    state, tasks, done = story
+def added(reported: Reported, *more: Execution) -> Reported:
+    state, tasks, done = reported
     return state, tasks, [*done, *more]
 
 
-LIES: dict[str, tuple[Callable[[Story], Story], str]] = {
+LIES: dict[str, tuple[Callable[[Reported], Reported], str]] = {
     "a run that goes on": (lambda s: ("running", *s[1:]), "the run is not over"),
     "a task that is not over": (lambda s: told(s, "c", state="running"), "are not over: c"),
     "a success with a failure in it": (
@@ -125,14 +125,14 @@ def test_a_forged_history_is_found(lie: str) -> None:
         raise ValueError("\n".join(found))
 
 
-def test_a_task_that_was_to_fail_has_to_have_run() -> None:
+def test_a_task_that_should_fail_must_have_run() -> None:
     _, tasks, done = told(sound(), "c", state="failed", result=None)
     allowed = replace(ONE_DEATH, failed=frozenset({"c"}))
     assert check("failed", tasks, done, allowed) == []
     assert check("failed", tasks, done[:-1], allowed) == ["c has failed and never ran"]
 
 
-def test_three_deaths_have_to_be_three_executions_that_did_not_end() -> None:
+def test_three_deaths_require_three_unfinished_executions() -> None:
     tasks = {"p": Told("failed", 3, 3, error="WorkerLost: …")}
     poison = frozenset({"p"})
     allowed = Allowed(retried={"p": 2}, failed=poison, blamed=poison)
@@ -144,13 +144,13 @@ def test_three_deaths_have_to_be_three_executions_that_did_not_end() -> None:
     ]
 
 
-def test_where_redis_went_back_only_what_is_recorded_has_to_fit() -> None:
+def test_after_redis_loses_writes_only_recorded_data_must_fit() -> None:
     """What ran after the moment that Redis went back to is void, and may have seen anything."""
-    story = added(sound(), ran("c", 2, 90, 91, "value|b.9.9", None), ran("a", 1, 22, 23))
-    assert check(*story, replace(ONE_DEATH, repeats=None, same_attempt=None)) != []
+    reported = added(sound(), ran("c", 2, 90, 91, "value|b.9.9", None), ran("a", 1, 22, 23))
+    assert check(*reported, replace(ONE_DEATH, repeats=None, same_attempt=None)) != []
     lossy = Allowed(repeats=None, same_attempt=None, blamed=None, lost_time=True)
-    assert check(*story, lossy) == []
-    wrong = changed(story, 3, inputs=digest(["value|b.9.9", None]))
+    assert check(*reported, lossy) == []
+    wrong = changed(reported, 3, inputs=digest(["value|b.9.9", None]))
     assert len(check(*wrong, lossy)) == 1
 
 
@@ -204,6 +204,6 @@ def test_a_start_and_its_end_are_one_execution() -> None:
         ["start r a 1 7 10 tok"],
     ],
 )
-def test_a_history_that_nobody_can_have_written_is_refused(lines: list[str]) -> None:
+def test_an_impossible_history_is_refused(lines: list[str]) -> None:
     with pytest.raises(BrokenHistoryError, match="no place in it"):
         read(*lines)

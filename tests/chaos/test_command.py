@@ -69,7 +69,7 @@ def test_the_same_seed_draws_the_same(play: Callable[..., Result]) -> None:
         ("crashing", "scheduler-0.log ended by itself with -9"),
     ],
 )
-def test_a_violation_is_a_failure_that_says_how_to_see_it_again(
+def test_a_violation_is_a_failure_that_says_how_to_reproduce_it(
     play: Callable[..., Result], name: str, sentence: str
 ) -> None:
     done = play("sound", name, "--full", "--seed", "3")
@@ -80,7 +80,7 @@ def test_a_violation_is_a_failure_that_says_how_to_see_it_again(
     assert "rounds: 100" in done.output
 
 
-def test_scenarios_are_listed_and_have_names_and_rows_of_their_own(
+def test_each_scenario_has_its_own_name_and_row(
     play: Callable[..., Result],
 ) -> None:
     lines = play("--list").output.splitlines()
@@ -89,14 +89,14 @@ def test_scenarios_are_listed_and_have_names_and_rows_of_their_own(
     assert "FAIL" in play("X1").output
 
 
-def test_a_release_that_is_not_in_the_history_is_said(play: Callable[..., Result]) -> None:
+def test_an_unknown_release_is_reported(play: Callable[..., Result]) -> None:
     done = play("versions", "--older", "no-such-revision")
     assert done.exit_code == 1
     assert "no git history that knows 'no-such-revision'" in done.output
     assert "again: python -m tests.chaos versions --seed 1 --older no-such-revision" in done.output
 
 
-def test_a_name_that_nothing_has_is_refused(play: Callable[..., Result]) -> None:
+def test_an_unknown_name_is_refused(play: Callable[..., Result]) -> None:
     done = play("no-such-scenario")
     assert done.exit_code == 2
     assert "no scenario 'no-such-scenario'; there are under-fire" in done.output

@@ -65,7 +65,7 @@ def lines(proxy: Proxy) -> Iterator[list[Line]]:
         yield [one, other]
 
 
-def test_it_passes_on_what_is_asked_and_answered(proxy: Proxy, lines: list[Line]) -> None:
+def test_it_forwards_requests_and_replies(proxy: Proxy, lines: list[Line]) -> None:
     assert [line.ask(b"PING") for line in lines] == [b"+PONG\r\n"] * 2
     assert len(proxy.attempts) == 2
 
@@ -86,7 +86,7 @@ def test_a_reply_is_lost_or_the_last_of_its_connection(
     assert other.ask(b"PING") == b"+PONG\r\n"
 
 
-def test_all_are_hung_up_on_and_may_come_again(proxy: Proxy, lines: list[Line]) -> None:
+def test_all_connections_are_dropped_and_can_reconnect(proxy: Proxy, lines: list[Line]) -> None:
     for line in lines:
         line.ask(b"PING")
     proxy.hang_up()
@@ -94,7 +94,7 @@ def test_all_are_hung_up_on_and_may_come_again(proxy: Proxy, lines: list[Line]) 
     assert ask_once(proxy) == b"+PONG\r\n"
 
 
-def test_what_is_frozen_stays_open_and_silent(proxy: Proxy, lines: list[Line]) -> None:
+def test_a_frozen_connection_stays_open_and_silent(proxy: Proxy, lines: list[Line]) -> None:
     for line in lines:
         line.ask(b"PING")
     proxy.freeze()
@@ -105,7 +105,7 @@ def test_what_is_frozen_stays_open_and_silent(proxy: Proxy, lines: list[Line]) -
     assert ask_once(proxy) == b"+PONG\r\n"
 
 
-def test_nobody_is_let_in_while_it_refuses(proxy: Proxy, lines: list[Line]) -> None:
+def test_a_refusing_proxy_accepts_no_connection(proxy: Proxy, lines: list[Line]) -> None:
     proxy.refuse(True)
     assert all(line.is_closed() for line in lines)
     assert ask_once(proxy) == b""
@@ -113,7 +113,7 @@ def test_nobody_is_let_in_while_it_refuses(proxy: Proxy, lines: list[Line]) -> N
     assert ask_once(proxy) == b"+PONG\r\n"
 
 
-def test_a_server_that_is_away_is_a_connection_that_ends(tmp_path: Path) -> None:
+def test_an_unreachable_server_closes_the_connection(tmp_path: Path) -> None:
     server = RealRedis(tmp_path)
     server.start()
     with Proxy(server.port) as proxy:

@@ -25,7 +25,7 @@ def test_every_redis_ends_with_the_stage() -> None:
     assert not stage.folder.exists()
 
 
-def test_a_stage_that_cannot_be_set_ends_what_it_had_started(
+def test_a_stage_that_fails_to_start_stops_what_it_started(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def broken(port: int) -> None:

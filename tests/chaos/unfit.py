@@ -16,8 +16,8 @@ import ailing_redis
 import psutil
 from ailing_redis import AILMENTS, EVICTING, KEEPING, REPLICA, Ailment
 from helpers import wait_until
+from real_system import Process
 from secured import replica_of
-from system import Process
 
 from flowkit import Client, RunHandle
 from flowkit.exceptions import FlowkitError, RedisUnavailable
@@ -37,7 +37,7 @@ _WAITS = "Waiting for Redis"
 def unfit_is_calm(
     stage: Stage, *, rounds: int, tasks: int, hold: float, kinds: tuple[str, ...] = KINDS
 ) -> None:
-    """R18: each of ``kinds`` for ``hold`` seconds, in turns, while runs go on."""
+    """R18: each of ``kinds`` for ``hold`` seconds, in turns, while runs continue."""
     for _ in range(2):
         stage.scheduler()
         stage.worker("--processes", "2")
@@ -61,7 +61,7 @@ def unfit_is_calm(
 
 @dataclass
 class Case:
-    """One run, and one time that Redis is unfit while it goes on."""
+    """One run, and one time that Redis is unfit while it continues."""
 
     stage: Stage
     name: str
@@ -76,7 +76,7 @@ class Case:
             worst[key] = max(worst[key], value)
 
     def suffer(self, ailment: Ailment, mend: Callable[[], None]) -> None:
-        """Have a run go on until it is half done, make Redis ail, mend it, and see the run end."""
+        """Make Redis fail while a run is half done, repair it, and wait for the run to end."""
         stage = self.stage
         run = _begin(stage, self.name, self.tasks)
         said = _lines(stage)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-from system import Process
+from real_system import Process
 
 from flowkit import RunHandle
 
@@ -26,7 +26,7 @@ from .stage import Stage, meanwhile
 SUBMIT = str(HERE / "apps" / "chaos_submit.py")
 LEASE_S = 2.0
 RUN_S = 300.0
-# What a child had done and not yet sent when it was killed is made again under its number.
+# What a child had done and not yet sent when it was killed is run again under its number.
 ANY = Allowed(repeats=None, same_attempt=None, blamed=None)
 OURS, OTHER = "this", "other"
 # Releases of the schedulers, and of the workers.

@@ -54,7 +54,7 @@ def flowkit(apps: Path, environ: dict[str, str]) -> Run:
 
 @pytest.fixture
 def started(apps: Path, environ: dict[str, str]) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start the command and go on; what is left of it after the test is killed."""
+    """Start the command and continue; what is left of it after the test is killed."""
     begun: list[subprocess.Popen[str]] = []
 
     def start(*words: str) -> subprocess.Popen[str]:

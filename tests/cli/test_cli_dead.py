@@ -19,7 +19,7 @@ def failed(talk: Run, apps: Path) -> str:
     return name
 
 
-def test_a_failed_task_from_the_list_to_another_try(talk: Run, failed: str, apps: Path) -> None:
+def test_a_failed_task_is_listed_and_retried(talk: Run, failed: str, apps: Path) -> None:
     listed = talk("dead", "ls", "--dag", "failing", "--since", "10m")
     assert listed.returncode == 0
     (row,) = [line for line in listed.stdout.splitlines() if line.startswith(failed)]
@@ -44,9 +44,7 @@ def test_a_failed_task_from_the_list_to_another_try(talk: Run, failed: str, apps
     assert failed not in talk("dead", "ls").stdout
 
 
-def test_without_a_name_all_failed_tasks_are_tried_again(
-    talk: Run, failed: str, apps: Path
-) -> None:
+def test_without_a_name_all_failed_tasks_are_retried(talk: Run, failed: str, apps: Path) -> None:
     (apps / "mended").touch()
     again = talk("dead", "retry", failed, "--wait", "--json")
     assert again.returncode == 0, again.stderr
@@ -65,7 +63,7 @@ def test_for_programs(talk: Run, failed: str) -> None:
     assert talk("dead", "ls", "--dag", "nobody", "--json").stdout == "[]\n"
 
 
-def test_a_limit_is_said(talk: Run, failed: str) -> None:
+def test_a_limit_is_reported(talk: Run, failed: str) -> None:
     listed = talk("dead", "ls", "--limit", "1")
     assert len(listed.stdout.splitlines()) == 2
     assert "These are the newest 1" in listed.stderr
@@ -84,7 +82,7 @@ def test_a_limit_is_said(talk: Run, failed: str) -> None:
         (("look",), 2, "No such command"),
     ],
 )
-def test_what_cannot_be_done_is_said(
+def test_impossible_requests_are_reported(
     talk: Run, failed: str, words: tuple[str, ...], code: int, says: str
 ) -> None:
     done = talk("dead", *(failed if word == "RUN" else word for word in words))

@@ -74,7 +74,7 @@ def test_the_worker_serves_all_queues_of_the_app(started: Start, flowkit: Run) -
     assert process.returncode == 0
 
 
-def test_its_store_is_for_this_user_alone(
+def test_only_this_user_can_reach_its_store(
     started: Start, flowkit: Run, environ: dict[str, str]
 ) -> None:
     """Everybody on the machine could use it, at a port that never changed."""
@@ -105,13 +105,13 @@ def test_its_store_is_for_this_user_alone(
     assert (dead.returncode, "a 'flowkit dev' that has ended" in dead.stderr) == (3, True)
 
 
-def test_an_app_that_cannot_be_loaded_is_told_at_once(flowkit: Run) -> None:
+def test_an_app_that_cannot_be_loaded_is_reported_immediately(flowkit: Run) -> None:
     done = flowkit("dev", "--app", "broken.py")
     assert done.returncode == 2
     assert "no_such_module_anywhere" in done.stderr
 
 
-def test_a_port_that_is_asked_for_and_taken(started: Start, flowkit: Run, apps: Path) -> None:
+def test_a_requested_port_that_is_in_use(started: Start, flowkit: Run, apps: Path) -> None:
     port = str(free_port())
     first = started("dev", "--app", "chain.py", "--port", port)
     read_until(first, "export FLOWKIT_REDIS_URL")

@@ -16,7 +16,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 
 def start_slow(started: Start, apps: Path) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
-    """Start a run whose task sleeps in a process of its own; return when it does."""
+    """Start a run whose task sleeps in its own process; return when it does."""
     process = started("run", "slow.py", "-p", "mark=begun", "-p", "child=true")
     wait_until("the task has begun", (apps / "begun").exists)
     wait_until("the task's own process is there", lambda: len(family(process)) >= 5)
@@ -38,7 +38,7 @@ def test_a_signal_ends_everything(
     assert alive(below) == []
 
 
-def test_ctrl_c_twice_ends_it_at_once(started: Start, apps: Path) -> None:
+def test_ctrl_c_twice_stops_it_immediately(started: Start, apps: Path) -> None:
     process, below = start_slow(started, apps)
     worker = next(one for one in below if "flowkit.worker" in one.cmdline())
     worker.suspend()  # so that an orderly end is out of the question
@@ -64,7 +64,7 @@ def _words(process: psutil.Process) -> list[str]:
         return []
 
 
-def test_kill_nine_ends_everything_a_little_later(started: Start, apps: Path) -> None:
+def test_after_a_kill_everything_ends_soon(started: Start, apps: Path) -> None:
     process, below = start_slow(started, apps)
     process.kill()
     process.wait(timeout=10)

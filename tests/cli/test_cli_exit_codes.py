@@ -15,7 +15,7 @@ from flowkit.core.states import RunState
 from flowkit.daemon.exit_codes import MEANING, ExitCode, code_of
 
 
-def test_the_table_is_what_it_was_promised_to_be() -> None:
+def test_the_table_is_the_promised_one() -> None:
     assert {code.name: code.value for code in ExitCode} == {
         "OK": 0,
         "FAILED": 1,
@@ -83,7 +83,7 @@ def test_an_unknown_command_is_wrong_usage() -> None:
     assert "nonsense" in shown.output
 
 
-def test_the_command_starts_without_what_only_some_commands_need() -> None:
+def test_the_command_starts_without_modules_that_few_commands_need() -> None:
     """A typing mistake must not cost the import of redis, rich or an app."""
     code = (
         "import flowkit.cli, sys; "

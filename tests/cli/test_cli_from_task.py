@@ -1,4 +1,4 @@
-"""Cached results and runs that are made again from a task on, as the command line shows them."""
+"""Cached results and runs that are run again from a task on, as the command line shows them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_status_shows_what_came_from_the_cache(talk: Run, version: str) -> None:
     assert shown[5].split(maxsplit=1) == ["Tasks:", "2: 2 succeeded"]
 
 
-def test_a_run_that_succeeded_is_made_again_from_a_task_on(talk: Run, version: str) -> None:
+def test_a_succeeded_run_is_rerun_from_a_given_task(talk: Run, version: str) -> None:
     made(talk, version)
     run = made(talk, version)
     done = talk("resume", run, "--from-task", "source", "--wait")
@@ -60,7 +60,7 @@ def test_a_run_that_succeeded_is_made_again_from_a_task_on(talk: Run, version: s
     assert tasks(talk, run) == {"source": again, "copy": ("succeeded", False, 3)}
 
 
-def test_without_a_task_a_run_that_succeeded_is_left_alone(talk: Run, version: str) -> None:
+def test_without_a_task_a_succeeded_run_does_not_change(talk: Run, version: str) -> None:
     run = made(talk, version)
     done = talk("resume", run)
     assert done.returncode == 4
@@ -68,7 +68,7 @@ def test_without_a_task_a_run_that_succeeded_is_left_alone(talk: Run, version: s
     assert "name a task to resume it from" in done.stderr
 
 
-def test_an_unknown_task_is_refused_before_anything_is_changed(talk: Run, version: str) -> None:
+def test_an_unknown_task_is_refused_before_anything_changes(talk: Run, version: str) -> None:
     run = made(talk, version)
     before = tasks(talk, run)
     done = talk("resume", run, "--from-task", "sorce")

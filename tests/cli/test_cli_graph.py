@@ -28,13 +28,15 @@ def test_each_format_goes_to_standard_output(flowkit: Run, form: str, said: str)
     ("name", "begins"),
     [("a.svg", "<svg "), ("a.dot", "digraph "), ("a.gv", "digraph "), ("a.mmd", "---\n")],
 )
-def test_a_files_name_says_the_format(flowkit: Run, apps: Path, name: str, begins: str) -> None:
+def test_the_file_name_determines_the_format(
+    flowkit: Run, apps: Path, name: str, begins: str
+) -> None:
     done = flowkit("graph", "chain.py", "-o", name)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", f"Drawn: {name}\n")
     assert (apps / name).read_text("utf-8").startswith(begins)
 
 
-def test_a_format_that_is_given_goes_before_the_name(flowkit: Run, apps: Path) -> None:
+def test_an_explicit_format_overrides_the_file_name(flowkit: Run, apps: Path) -> None:
     flowkit("graph", "chain.py", "--format", "dot", "--output", "a.svg")
     assert (apps / "a.svg").read_text().startswith("digraph")
 
@@ -53,7 +55,7 @@ def test_a_format_that_is_given_goes_before_the_name(flowkit: Run, apps: Path) -
         (["nightly-7"], "If it is a run: flowkit graph --run nightly-7"),
     ],
 )
-def test_wrong_usage_is_told(flowkit: Run, words: list[str], said: str) -> None:
+def test_wrong_usage_is_reported(flowkit: Run, words: list[str], said: str) -> None:
     done = flowkit("graph", *words)
     assert done.returncode == 2
     assert said in done.stderr
@@ -83,7 +85,7 @@ def test_a_run_is_drawn_with_its_states(flowkit: Run, apps: Path, running: Runni
     assert "ValueError: no" in (apps / "run.svg").read_text("utf-8")
 
 
-def test_a_run_that_is_not_there(flowkit: Run, running: RunningSystem) -> None:
+def test_a_run_that_does_not_exist(flowkit: Run, running: RunningSystem) -> None:
     done = flowkit("graph", "--run", "nobody", **running.variables)
     assert done.returncode == 4
     assert "nobody" in done.stderr

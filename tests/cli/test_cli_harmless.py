@@ -1,7 +1,7 @@
 """Text from outside steers no terminal, wherever the command line shows it.
 
 What the library shows is in tests/library/test_harmless_text.py; whole commands on a terminal are
-in test_cli_damaged.py.
+in test_cli_corrupt_data.py.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from flowkit.core.run_record import RunRecord
 from flowkit.core.states import RunState
 from flowkit.daemon.options import end_as
 from flowkit.exceptions import StoreError, TaskExecutionError
-from flowkit.processes.daemon_group import Line
+from flowkit.processes.daemon_output import Line
 from flowkit.protocol.listings import DamagedItem
 
 Capture = pytest.CaptureFixture[str]
@@ -111,7 +111,7 @@ def test_nothing_steers_the_terminal(text: str, place: str, monkeypatch: Patch) 
 
 
 @nasty
-def test_output_goes_to_a_file_as_it_is_while_errors_go_to_a_terminal(
+def test_output_to_a_file_is_unchanged_while_errors_go_to_a_terminal(
     text: str, monkeypatch: Patch
 ) -> None:
     """``flowkit run app.py > results``: the display took both for a terminal, or none."""
@@ -128,7 +128,7 @@ def test_output_goes_to_a_file_as_it_is_while_errors_go_to_a_terminal(
 
 
 @nasty
-def test_json_is_ascii_and_says_the_same(text: str, capsys: Capture) -> None:
+def test_json_is_ascii_with_the_same_content(text: str, capsys: Capture) -> None:
     print_json({"name": text})
     shown = capsys.readouterr().out
     assert shown.isascii()
@@ -183,7 +183,7 @@ def test_a_number_that_python_does_not_spell(value: Any, capsys: Capture) -> Non
     assert "0x" in capsys.readouterr().out
 
 
-def test_messages_of_click_are_escaped_whoever_raises_them() -> None:
+def test_messages_of_click_are_always_escaped() -> None:
     from flowkit.cli import _escaped_usage_errors
 
     with pytest.raises(click.UsageError) as caught, _escaped_usage_errors():

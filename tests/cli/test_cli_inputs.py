@@ -67,7 +67,7 @@ def test_a_file_is_json_or_text(tmp_path: Path) -> None:
         (["a=@/no/such/file"], "'/no/such/file' cannot be read"),
     ],
 )
-def test_a_slip_is_told(typed: list[str], said: str) -> None:
+def test_a_mistake_is_reported(typed: list[str], said: str) -> None:
     with pytest.raises(click.UsageError) as caught:
         parse_params(typed)
     assert said in caught.value.message
@@ -85,7 +85,7 @@ def test_a_binary_file_is_refused(tmp_path: Path) -> None:
         parse_params([f"a=@{tmp_path}/blob"])
 
 
-def test_a_mistyped_command_is_answered_with_the_one_that_was_meant() -> None:
+def test_a_mistyped_command_gets_a_suggestion() -> None:
     done = CliRunner().invoke(main, ["stauts"])
     assert done.exit_code == 2
     assert (
@@ -94,7 +94,7 @@ def test_a_mistyped_command_is_answered_with_the_one_that_was_meant() -> None:
 
 
 @pytest.mark.parametrize("broken", [False, True])
-def test_an_app_that_changes_the_working_directory_does_not_change_it_here(
+def test_an_app_cannot_change_the_working_directory_of_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: bool
 ) -> None:
     """``flowkit run app.py`` told its worker to load ``app.py`` from there, where it is not."""

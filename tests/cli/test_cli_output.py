@@ -9,14 +9,14 @@ from flowkit.cli.display import Display, LineDisplay, done_of, summary
 from flowkit.cli.output import count, print_table, say, seconds
 from flowkit.core.run_record import RunRecord
 from flowkit.core.states import RunState
-from flowkit.processes.daemon_group import Line
+from flowkit.processes.daemon_output import Line
 
 
 def record(total: int, **counts: int) -> RunRecord:
     return RunRecord("r", "dag", "digest", RunState.RUNNING, total, 0, counts=counts)
 
 
-def test_what_is_said_is_safe(capsys: pytest.CaptureFixture[str]) -> None:
+def test_shown_text_is_safe(capsys: pytest.CaptureFixture[str]) -> None:
     say("\x1b[31m[red]")
     assert capsys.readouterr().out == "\\x1b[31m[red]\n"
 
@@ -57,11 +57,11 @@ def test_durations_read_well(length: float | None, shown: str) -> None:
     assert seconds(length) == shown
 
 
-def test_one_is_no_plural() -> None:
+def test_one_item_is_singular() -> None:
     assert [count(n, "task") for n in (0, 1, 2)] == ["0 tasks", "1 task", "2 tasks"]
 
 
-def test_what_is_over_and_what_is_told_of_the_rest() -> None:
+def test_finished_tasks_and_a_note_about_the_rest_are_shown() -> None:
     counts = {"succeeded": 2, "failed": 1, "skipped": 1, "queued": 5, "pending": 9}
     assert done_of(counts) == 4
     assert summary(counts) == ": 5 queued or running, 1 failed, 1 skipped"
@@ -106,7 +106,7 @@ def test_quiet_keeps_errors_and_what_tasks_print(capsys: pytest.CaptureFixture[s
     assert err == "worker: ERROR bad\n    thing \\x1b[2J\n"
 
 
-def test_a_json_document_has_standard_output_for_itself(
+def test_standard_output_holds_only_the_json_document(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     Display(stdout_is_taken=True).line(Line("worker", "hello"))

@@ -88,13 +88,13 @@ _VALUES = st.recursive(
 
 
 @given(_VALUES)
-def test_whatever_comes_out_is_strict_json(value: object) -> None:
+def test_all_output_is_strict_json(value: object) -> None:
     text = json.dumps(plain(value), allow_nan=False)
     assert text.isascii()
     assert json.loads(text) == plain(value)
 
 
-def test_what_has_more_items_than_bytes_is_described() -> None:
+def test_a_value_with_more_items_than_bytes_is_described() -> None:
     """Sixteen bytes in Redis made ``flowkit result --json`` ask for terabytes."""
     for value in (
         pd.RangeIndex(0, 2**40),

@@ -1,4 +1,4 @@
-"""``flowkit run`` as users start it: in a process of its own, with the embedded store."""
+"""``flowkit run`` as users start it: in its own process, with the embedded store."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_json_is_one_document_whatever_tasks_print(flowkit: Run) -> None:
     }
 
 
-def test_a_failed_run_tells_task_error_and_traceback(flowkit: Run) -> None:
+def test_a_failed_run_shows_task_error_and_traceback(flowkit: Run) -> None:
     done = flowkit("run", "failing.py")
     assert done.returncode == 1
     assert (
@@ -108,7 +108,7 @@ def test_the_worker_serves_the_queues_of_the_dag(flowkit: Run) -> None:
         ((), "FILE_OR_MODULE"),
     ],
 )
-def test_a_mistake_is_told_before_anything_starts(
+def test_a_mistake_is_reported_before_anything_starts(
     flowkit: Run, words: tuple[str, ...], said: str
 ) -> None:
     done = flowkit("run", *words)
@@ -119,7 +119,7 @@ def test_a_mistake_is_told_before_anything_starts(
     assert done.stdout == ""
 
 
-def test_a_redis_that_is_away(flowkit: Run) -> None:
+def test_an_unreachable_redis(flowkit: Run) -> None:
     done = flowkit("run", "chain.py", "--redis", f"redis://:secret@127.0.0.1:{free_port()}/0")
     assert done.returncode == 3
     assert done.stderr.startswith("Error: cannot use Redis at redis://:***@127.0.0.1")
@@ -150,7 +150,7 @@ def test_an_app_that_loads_here_but_not_in_the_worker(flowkit: Run, apps: Path) 
     assert "RuntimeError: not in a worker" in done.stderr
 
 
-def test_what_a_module_prints_while_it_is_loaded_is_no_result(flowkit: Run, apps: Path) -> None:
+def test_output_of_a_loading_module_is_not_a_result(flowkit: Run, apps: Path) -> None:
     (apps / "chatty.py").write_text("print('loading')\n" + (apps / "chain.py").read_text())
     assert flowkit("graph", "chatty.py").stdout.startswith("DAG: chain\n")
 
@@ -177,7 +177,7 @@ def test_on_a_terminal_too(apps: Path, environ: dict[str, str]) -> None:
         assert steers not in shown
 
 
-def test_a_reader_that_leaves_is_no_error(apps: Path, environ: dict[str, str]) -> None:
+def test_a_broken_pipe_is_not_an_error(apps: Path, environ: dict[str, str]) -> None:
     with subprocess.Popen(
         [*COMMAND, "graph", "wide.py"],
         cwd=apps,
@@ -209,14 +209,14 @@ def through_shell(command: str, apps: Path, environ: dict[str, str]) -> tuple[in
     return done.returncode, done.stderr
 
 
-def test_a_closed_standard_output_is_no_error(apps: Path, environ: dict[str, str]) -> None:
+def test_a_closed_standard_output_is_not_an_error(apps: Path, environ: dict[str, str]) -> None:
     code, said = through_shell("run chain.py >&-", apps, environ)
     assert code == 0
     assert "Traceback" not in said
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is full")
-def test_a_full_disk_is_a_sentence(apps: Path, environ: dict[str, str]) -> None:
+def test_a_full_disk_is_one_sentence(apps: Path, environ: dict[str, str]) -> None:
     code, said = through_shell("graph wide.py >/dev/full", apps, environ)
     assert code == 1
     assert said == "Error: cannot write the output: No space left on device\n"
@@ -232,7 +232,9 @@ def test_the_folder_of_the_command_does_not_hide_modules(flowkit: Run, apps: Pat
     assert done.returncode == 0, done.stderr
 
 
-def test_python_dash_m_finds_what_the_worker_will_find(apps: Path, environ: dict[str, str]) -> None:
+def test_python_dash_m_finds_the_modules_that_the_worker_finds(
+    apps: Path, environ: dict[str, str]
+) -> None:
     """`python -m` alone searches the working directory; an app must not load by that only."""
     (apps / "inner").mkdir()
     (apps / "inner" / "app.py").write_text("import chain\n" + (apps / "chain.py").read_text())
@@ -250,5 +252,5 @@ def test_python_dash_m_finds_what_the_worker_will_find(apps: Path, environ: dict
     assert "No module named 'chain'" in done.stderr
 
 
-def test_the_version_is_told(flowkit: Run) -> None:
+def test_the_version_is_shown(flowkit: Run) -> None:
     assert flowkit("--version").stdout.startswith("flowkit, version ")

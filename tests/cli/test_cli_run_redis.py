@@ -1,4 +1,4 @@
-"""``flowkit run`` on a real Redis: a namespace of its own, and runs that can be taken up again."""
+"""``flowkit run`` on a real Redis: its own namespace, and runs that can be resumed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def drop(server: RealRedis, pattern: str) -> None:
 
 
 def assert_all_expire(server: RealRedis, run: str) -> None:
-    """What a failed run leaves is kept for a resume, as long as the run, and not for ever."""
+    """What a failed run leaves is kept for a resume, as long as the run, and not forever."""
     left = keys(server, f"{{run-{run}}}*")
     assert len(left) > 5
     with server.client() as client:
@@ -59,7 +59,7 @@ def test_a_failure_is_kept_and_can_be_resumed(flowkit: Run, redis_server: RealRe
     assert_all_expire(redis_server, run)
 
 
-def test_what_was_mended_goes_on_where_it_stopped(
+def test_a_fixed_app_resumes_where_it_stopped(
     flowkit: Run, redis_server: RealRedis, apps: object
 ) -> None:
     url = ("--redis", redis_server.url)
@@ -87,7 +87,7 @@ def test_what_was_mended_goes_on_where_it_stopped(
         (("--resume", "r", "-p", "size=1"), 2, "omit -p"),
     ],
 )
-def test_a_resume_that_cannot_be(
+def test_an_impossible_resume(
     flowkit: Run, redis_server: RealRedis, words: tuple[str, ...], code: int, said: str
 ) -> None:
     done = flowkit("run", "chain.py", "--redis", redis_server.url, *words)
@@ -96,7 +96,7 @@ def test_a_resume_that_cannot_be(
 
 
 @pytest.mark.parametrize("where", ["flag", "url"])
-def test_a_namespace_that_is_named_is_kept(
+def test_an_explicit_namespace_is_kept(
     flowkit: Run, redis_server: RealRedis, namespace: str, where: str
 ) -> None:
     words = ("--redis", redis_server.url, "--namespace", namespace)
@@ -108,12 +108,12 @@ def test_a_namespace_that_is_named_is_kept(
     assert [run["run_id"] for run in listed] == [json.loads(done.stdout)["run_id"]]
 
 
-def test_of_several_urls_it_takes_the_first_server_and_no_shard(
+def test_with_several_urls_it_uses_the_first_server_without_shards(
     flowkit: Run, redis_server: RealRedis, namespace: str
 ) -> None:
     """The namespace behind a # is then that of a shard, which refused the run's own scheduler."""
     link = Link(redis_server.url)
-    SchedulerStore(link, namespace, "s1", layout="0/2").acquire_lease(60_000)
+    SchedulerStore(link, namespace, "s1", shard_position="0/2").acquire_lease(60_000)
     try:
         urls = f"{redis_server.url}#{namespace} {redis_server.url}#{namespace}.2"
         done = flowkit("run", "chain.py", FLOWKIT_REDIS_URL=urls)
@@ -124,7 +124,7 @@ def test_of_several_urls_it_takes_the_first_server_and_no_shard(
         link.close()
 
 
-def test_what_is_kept_for_a_resume_does_not_expire_while_it_is_used(
+def test_a_run_kept_for_a_resume_does_not_expire_while_in_use(
     redis_server: RealRedis, namespace: str
 ) -> None:
     link, key = Link(redis_server.url), f"{{{namespace}}}:schema"

@@ -26,7 +26,7 @@ def test_submit_prints_the_id_and_nothing_else(talk: Run) -> None:
     assert done.stderr == ""
 
 
-def test_submit_and_wait_shows_what_run_would(talk: Run) -> None:
+def test_submit_and_wait_shows_the_output_of_run(talk: Run) -> None:
     done = talk("submit", "chain.py", "-p", "size=2", "--wait")
     assert done.returncode == 0
     assert done.stdout.splitlines()[-1] == "second  'xx'"
@@ -184,7 +184,9 @@ def test_an_unknown_task(talk: Run) -> None:
     assert "Available: 'first', 'second'" in done.stderr
 
 
-def test_nobody_there_is_told(flowkit: Run, redis_server: RealRedis, namespace: str) -> None:
+def test_missing_workers_and_schedulers_are_reported(
+    flowkit: Run, redis_server: RealRedis, namespace: str
+) -> None:
     words = ("--redis", redis_server.url, "--namespace", namespace)
     done = flowkit("submit", "chain.py", *words)
     assert done.returncode == 0
@@ -196,14 +198,16 @@ def test_nobody_there_is_told(flowkit: Run, redis_server: RealRedis, namespace: 
 
 
 @pytest.mark.parametrize("words", [("status", "r"), ("submit", "chain.py"), ("ls",), ("workers",)])
-def test_without_a_url_the_ways_to_give_one_are_told(flowkit: Run, words: tuple[str, ...]) -> None:
+def test_without_a_url_the_error_lists_the_ways_to_set_one(
+    flowkit: Run, words: tuple[str, ...]
+) -> None:
     done = flowkit(*words)
     assert done.returncode == 2
     for way in ("--redis", "FLOWKIT_REDIS_URL", "pyproject.toml", "flowkit dev"):
         assert way in done.stderr
 
 
-def test_a_redis_that_is_away(flowkit: Run) -> None:
+def test_an_unreachable_redis(flowkit: Run) -> None:
     done = flowkit("ls", "--redis", f"redis://127.0.0.1:{free_port()}/0")
     assert done.returncode == 3
     assert done.stderr.startswith("Error: cannot use Redis at redis://127.0.0.1")

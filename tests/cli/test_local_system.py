@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from pathlib import Path
 
 import psutil
@@ -18,14 +19,9 @@ from helpers import wait_until
 
 from flowkit.app import load_app
 from flowkit.exceptions import FlowkitError
-from flowkit.processes.daemon_group import (
-    LONGEST_LINE,
-    QUICK_DEATHS,
-    Daemon,
-    DaemonGroup,
-    Line,
-    Pipe,
-)
+from flowkit.processes.daemon_group import DaemonGroup
+from flowkit.processes.daemon_output import LONGEST_LINE, Line, Pipe
+from flowkit.processes.daemon_process import QUICK_DEATHS, Daemon
 from flowkit.processes.ends import how_it_ended
 from flowkit.system import LocalSystem, default_processes, print_line
 from flowkit.task import Task
@@ -87,7 +83,7 @@ def test_a_run_from_start_to_stop(app: str) -> None:
     assert alive(mine) == []
 
 
-def test_a_system_is_ready_when_the_app_is_loaded_not_before(tmp_path: Path) -> None:
+def test_a_system_is_ready_only_when_the_app_is_loaded(tmp_path: Path) -> None:
     """A worker was registered before a child knew that the app is broken."""
     path = tmp_path / "slow_app.py"
     path.write_text("import time\ntime.sleep(0.3)\nraise RuntimeError('broken for good')\n")
@@ -98,7 +94,7 @@ def test_a_system_is_ready_when_the_app_is_loaded_not_before(tmp_path: Path) -> 
         system.wait_ready()
 
 
-def test_a_worker_that_still_loads_its_app_stops_at_once(tmp_path: Path) -> None:
+def test_a_worker_that_is_loading_its_app_stops_immediately(tmp_path: Path) -> None:
     """Its children hear nothing meanwhile, and had the whole grace period for nothing."""
     path, loading = tmp_path / "endless_app.py", tmp_path / "loading"
     path.write_text(f"import time\nopen({str(loading)!r}, 'w').close()\ntime.sleep(600)\n")
@@ -130,8 +126,8 @@ with DAG("outer") as outer:
 """
 
 
-def test_tasks_that_wait_for_runs_on_their_own_worker_are_told(tmp_path: Path, app: str) -> None:
-    """They wait for ever, and ``status`` said "running" and no more."""
+def test_tasks_waiting_for_runs_on_their_own_worker_are_reported(tmp_path: Path, app: str) -> None:
+    """They wait forever, and ``status`` said "running" and no more."""
     path = tmp_path / "nested_app.py"
     path.write_text(NESTED)
     with LocalSystem(str(path), processes=1, grace=0.0) as system, system.client() as client:
@@ -158,9 +154,7 @@ def lines_of(printed: str) -> list[Line]:
 
     thread = threading.Thread(target=write)
     thread.start()
-    daemon = Daemon("worker", [], {})
-    daemon.token = "t0ken"
-    pipe = Pipe(daemon, os.fdopen(reader, "rb"), is_error=False)
+    pipe = Pipe("worker", "t0ken", os.fdopen(reader, "rb"), deque(), is_error=False)
     found: list[Line] = []
     while not pipe.ended:
         found += pipe.read()
@@ -174,17 +168,17 @@ def log_line(message: str, **fields: str) -> str:
     return json.dumps(record) + "\n"
 
 
-def test_a_log_line_after_what_a_task_left_without_a_line_end() -> None:
+def test_a_log_line_after_unterminated_task_output() -> None:
     found = lines_of("Name? " + log_line("Task failed: ask"))
     assert found == [Line("worker", "Name? "), Line("worker", "Task failed: ask", "ERROR")]
 
 
-def test_a_log_line_is_one_however_long_its_message_is() -> None:
+def test_a_log_line_with_a_long_message_stays_one_line() -> None:
     message = "x" * (2 * LONGEST_LINE)
     assert lines_of(log_line(message)) == [Line("worker", message, "ERROR")]
 
 
-def test_what_a_task_printed_is_shown_as_it_was_and_what_it_logged_under_its_name() -> None:
+def test_task_output_is_shown_unchanged_and_its_log_lines_under_its_name() -> None:
     printed = log_line("half way", event="task_output", task_name="load", stream="stdout")
     complaint = log_line("oh", event="task_output", task_name="load", stream="stderr")
     logged = log_line("bad row", event="task_log", task_name="load", traceback="KeyError: 'x'")
@@ -195,13 +189,13 @@ def test_what_a_task_printed_is_shown_as_it_was_and_what_it_logged_under_its_nam
     ]
 
 
-def test_what_a_task_logs_as_json_is_its_own() -> None:
+def test_json_logged_by_a_task_is_task_output() -> None:
     own = '{"timestamp": "t", "level": "info", "message": "mine"}'
     assert lines_of(own + "\n") == [Line("worker", own)]
 
 
 @pytest.mark.parametrize("start", [{}, {"start": ""}, {"start": "other"}])
-def test_a_line_of_a_program_that_looks_like_one_of_the_daemon_is_its_own(
+def test_a_program_line_that_looks_like_a_daemon_line_is_program_output(
     start: dict[str, str],
 ) -> None:
     """A program that a task starts writes where the daemon writes its log."""
@@ -231,7 +225,7 @@ with DAG("forging") as dag:
 """
 
 
-def test_no_program_of_a_task_speaks_for_the_daemon(tmp_path: Path, app: str) -> None:
+def test_no_program_of_a_task_can_imitate_the_daemon(tmp_path: Path, app: str) -> None:
     path = tmp_path / "forging_app.py"
     path.write_text(FORGING)
     lines: list[Line] = []
@@ -242,7 +236,7 @@ def test_no_program_of_a_task_speaks_for_the_daemon(tmp_path: Path, app: str) ->
     assert {line.level for line in lines} > {None}, "the daemons' own lines are known"
 
 
-def test_it_starts_again_after_it_was_stopped_and_not_twice(app: str) -> None:
+def test_it_can_restart_after_a_stop_but_not_while_running(app: str) -> None:
     system = LocalSystem(app, on_line=lambda line: None)
     for _ in range(2):
         with system:
@@ -257,7 +251,7 @@ def test_it_starts_again_after_it_was_stopped_and_not_twice(app: str) -> None:
 
 
 def test_the_thread_that_starts_it_may_end(app: str) -> None:
-    """The kernel ties a process to the thread that started it, so a keeper thread does."""
+    """The kernel ties a process to the thread that started it, so a separate thread does."""
     system = LocalSystem(app, on_line=lambda line: None)
     starter = threading.Thread(target=system.start)
     starter.start()
@@ -268,7 +262,7 @@ def test_the_thread_that_starts_it_may_end(app: str) -> None:
         system.stop()
 
 
-def test_a_worker_without_its_app_is_given_up(tmp_path: Path) -> None:
+def test_a_worker_without_its_app_is_not_restarted(tmp_path: Path) -> None:
     lines: list[Line] = []
     with LocalSystem(str(tmp_path / "absent.py"), on_line=lines.append) as system:
         said = wait_until("it is given up", lambda: failure_of(system))
@@ -277,7 +271,7 @@ def test_a_worker_without_its_app_is_given_up(tmp_path: Path) -> None:
     assert [line.level for line in lines] == ["ERROR"] * len(lines)
 
 
-def test_a_daemon_that_dies_at_once_is_given_up_after_some_times(tmp_path: Path) -> None:
+def test_a_daemon_that_keeps_dying_immediately_is_not_restarted_forever(tmp_path: Path) -> None:
     (tmp_path / "dying.py").write_text("raise SystemExit(7)\n")
     lines: list[Line] = []
     environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
@@ -289,7 +283,7 @@ def test_a_daemon_that_dies_at_once_is_given_up_after_some_times(tmp_path: Path)
     assert [line.level for line in lines] == ["WARNING"] * (QUICK_DEATHS - 1)
 
 
-def test_an_error_of_the_listener_ends_everything_and_is_told(app: str) -> None:
+def test_a_listener_error_stops_everything_and_is_reported(app: str) -> None:
     def listen(line: Line) -> None:
         raise LookupError("no room")
 
@@ -321,7 +315,7 @@ def test_a_daemon_that_ignores_term_is_killed(tmp_path: Path) -> None:
     assert daemon.process.returncode == -signal.SIGKILL
 
 
-def test_a_program_on_a_leash_ends_with_its_parent(tmp_path: Path) -> None:
+def test_a_program_tied_to_its_parent_ends_with_it(tmp_path: Path) -> None:
     (tmp_path / "sleeper.py").write_text("import time\nprint('there')\ntime.sleep(600)\n")
     starter = (
         "import os, subprocess, sys, time\n"
@@ -345,7 +339,7 @@ def test_a_program_on_a_leash_ends_with_its_parent(tmp_path: Path) -> None:
     parent.stdout.close()
 
 
-def test_where_the_kernel_does_not_help_the_program_looks_itself(tmp_path: Path) -> None:
+def test_without_kernel_support_the_tied_program_polls_its_parent(tmp_path: Path) -> None:
     """What other systems than Linux do, tried here: a timer finds that the parent has changed."""
     program = (
         "import os, subprocess, sys, time\n"
@@ -368,7 +362,7 @@ def test_where_the_kernel_does_not_help_the_program_looks_itself(tmp_path: Path)
     parent.stdout.close()
 
 
-def test_a_leash_on_a_parent_that_is_gone_already() -> None:
+def test_a_program_tied_to_a_dead_parent_ends() -> None:
     words = [sys.executable, "-m", "flowkit.processes.parent_death", "1", "this"]
     done = subprocess.run(words, capture_output=True, check=False)
     assert done.returncode == 128 + signal.SIGTERM
@@ -381,7 +375,7 @@ def test_lines_are_printed_where_they_belong(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr() == ("hello\n", "oops\nworker: ERROR bad \\x1b[2J\n")
 
 
-def test_ends_are_told_in_words() -> None:
+def test_exit_statuses_are_described_in_words() -> None:
     assert [how_it_ended(3), how_it_ended(-9), how_it_ended(-99)] == [
         "exit code 3",
         "SIGKILL",

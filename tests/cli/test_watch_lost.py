@@ -16,7 +16,7 @@ from flowkit.settings import Settings
 def one() -> None: ...
 
 
-def test_a_run_that_was_submitted_and_is_gone_is_lost(
+def test_a_submitted_run_that_disappeared_is_lost(
     fake_server: EmbeddedServer, namespace: str
 ) -> None:
     """`flowkit submit --wait` said that there was no such run, with the exit code of a wrong id."""
@@ -34,7 +34,7 @@ def test_a_run_that_was_submitted_and_is_gone_is_lost(
                 watch(waiting, 5, lambda record: None)
 
 
-def test_what_a_run_waits_for_is_told_once_and_soon(
+def test_what_a_run_waits_for_is_reported_once_and_early(
     fake_server: EmbeddedServer, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`flowkit submit --wait` said nothing for half a minute, and then only how slow it is."""

@@ -75,7 +75,7 @@ def test_a_run_that_a_failure_stops_is_sound() -> None:
     judge(STOPPED_BY_A, [BAD, BLOCKED, STOPPED])
 
 
-def test_a_run_that_goes_on_after_a_failure_is_sound() -> None:
+def test_a_run_that_continues_after_a_failure_is_sound() -> None:
     judge(WENT_ON, [BAD, BLOCKED, OK], on_failure=OnFailure.CONTINUE)
 
 
@@ -84,11 +84,11 @@ def test_a_run_that_is_cancelled_is_sound(on_failure: OnFailure) -> None:
     judge(CALLED_OFF, [STOPPED, STOPPED, OK], on_failure=on_failure)
 
 
-def test_a_stop_that_was_said_again_after_a_crash_is_sound() -> None:
+def test_a_stop_repeated_after_a_crash_is_sound() -> None:
     judge([*CALLED_OFF[:3], *CALLED_OFF[1:2], *CALLED_OFF[3:]], [STOPPED, STOPPED, OK])
 
 
-def test_a_run_of_nothing_is_sound() -> None:
+def test_an_empty_run_is_sound() -> None:
     nothing = Graph.build([], [])
     check_run(nothing, [], [end(SUCCEEDED)], on_failure=OnFailure.STOP, window=1)
 
@@ -117,7 +117,7 @@ def test_a_run_of_nothing_is_sound() -> None:
         ([*ALL_WELL, (A, OK)], "the run: something happened after its end"),
     ],
 )
-def test_what_may_not_happen_is_refused_where_it_happens(trace: Trace, claim: str) -> None:
+def test_an_illegal_step_is_refused_where_it_happens(trace: Trace, claim: str) -> None:
     with pytest.raises(AssertionError) as caught:
         judge(trace, [OK, OK, SKIP])
     assert str(caught.value).splitlines()[0] == claim
@@ -146,15 +146,13 @@ def test_the_window_may_be_filled_but_not_overrun() -> None:
         (WENT_ON, [BAD, BLOCKED, OK], "a: its stop was None, with on_failure stop"),
     ],
 )
-def test_an_end_that_does_not_follow_is_refused(
-    trace: Trace, states: list[TaskState], claim: str
-) -> None:
+def test_an_inconsistent_end_is_refused(trace: Trace, states: list[TaskState], claim: str) -> None:
     with pytest.raises(AssertionError) as caught:
         judge(trace, states)
     assert str(caught.value).startswith(claim)
 
 
-def test_a_run_told_to_go_on_may_not_be_stopped_by_a_failure() -> None:
+def test_a_run_that_continues_on_failure_may_not_be_stopped_by_one() -> None:
     with pytest.raises(AssertionError, match=r"^a: its stop was failed, with on_failure continue"):
         judge(STOPPED_BY_A, [BAD, BLOCKED, STOPPED], on_failure=OnFailure.CONTINUE)
 
@@ -165,13 +163,13 @@ def test_a_stop_by_failure_needs_a_failure() -> None:
         judge(trace, [STOPPED] * 3)
 
 
-def test_nothing_is_upstream_failed_without_a_failure_upstream() -> None:
+def test_no_task_is_upstream_failed_without_an_upstream_failure() -> None:
     trace: Trace = [QueueTasks([A]), (A, OK), MarkTasks(BLOCKED, [B, C]), end(FAILED)]
     with pytest.raises(AssertionError, match=r"^b, a: ended upstream_failed, against its upstream"):
         judge(trace, [OK, BLOCKED, BLOCKED], on_failure=OnFailure.CONTINUE)
 
 
-def test_the_failure_that_stops_a_run_blocks_all_that_needs_it() -> None:
+def test_the_failure_that_stops_a_run_blocks_all_downstream_tasks() -> None:
     trace: Trace = [
         QueueTasks([A]),
         (A, BAD),
@@ -183,7 +181,7 @@ def test_the_failure_that_stops_a_run_blocks_all_that_needs_it() -> None:
         judge(trace, [BAD, STOPPED, STOPPED])
 
 
-def test_the_story_is_told_in_names_up_to_where_it_went_wrong() -> None:
+def test_the_error_lists_the_named_steps_up_to_the_fault() -> None:
     trace: Trace = [*STOPPED_BY_A[:5], QueueTasks([B]), (C, OK), end(FAILED, A)]
     with pytest.raises(AssertionError) as caught:
         judge(trace, [BAD, BLOCKED, OK])

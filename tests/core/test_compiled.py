@@ -32,12 +32,12 @@ def test_each_task_has_its_policy_and_its_function(dag: CompiledDAG) -> None:
     assert [dag.ref(task) for task in range(3)] == ["etl:extract", "etl:clean", "etl:clean"]
 
 
-def test_tasks_share_what_is_the_same(dag: CompiledDAG) -> None:
+def test_tasks_share_equal_parts(dag: CompiledDAG) -> None:
     assert dag.policy(1) is dag.policy(2)
     assert dag.ref(1) is dag.ref(2)
 
 
-def test_a_failure_stops_the_run_when_nothing_is_said(dag: CompiledDAG) -> None:
+def test_a_failure_stops_the_run_by_default(dag: CompiledDAG) -> None:
     assert dag.on_failure is OnFailure.STOP
     assert [mode.value for mode in OnFailure] == ["stop", "continue"]
 

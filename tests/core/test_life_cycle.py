@@ -106,18 +106,18 @@ def test_every_task_can_still_end_whatever_has_happened() -> None:
         assert reachable(state, TASK_TABLE) & TASK_OVER
 
 
-def test_only_resume_leads_out_of_the_end() -> None:
+def test_only_resume_leaves_a_final_state() -> None:
     assert {event for state, event in TASK_TABLE if state in TASK_OVER} == {TaskEvent.RESUME}
     assert {event for state, event in RUN_TABLE if state in RUN_OVER} == {RunEvent.RESUME}
 
 
-def test_work_that_is_done_is_done_again_by_a_resume_only() -> None:
+def test_only_a_resume_repeats_finished_work() -> None:
     assert {event for state, event in TASK_TABLE if state in TASK_DONE} == {TaskEvent.RESUME}
     again = {event for state, event in RUN_TABLE if state is RunState.SUCCEEDED}
     assert again == {RunEvent.RESUME}
 
 
-def test_whatever_is_not_over_can_be_cancelled() -> None:
+def test_every_unfinished_task_can_be_cancelled() -> None:
     for state in set(TaskState) - TASK_OVER:
         assert next_task_state(state, TaskEvent.CANCEL) is TaskState.CANCELLED
 
@@ -127,7 +127,7 @@ def test_only_a_claim_makes_a_task_run() -> None:
     assert events == {TaskEvent.CLAIM}
 
 
-def test_the_states_that_are_over_and_done() -> None:
+def test_the_final_and_the_successful_states() -> None:
     over = {"succeeded", "failed", "skipped", "upstream_failed", "cancelled"}
     assert {state.value for state in TASK_OVER} == over
     assert {state.value for state in TASK_DONE} == {"succeeded", "skipped"}

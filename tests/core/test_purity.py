@@ -85,7 +85,7 @@ def test_the_core_is_where_this_test_looks() -> None:
         "__import__('time')",
     ],
 )
-def test_the_walk_finds_what_is_not_pure(source: str) -> None:
+def test_the_walk_finds_impure_imports(source: str) -> None:
     assert len(impurities(source)) == 1
 
 

@@ -25,11 +25,11 @@ def delay(failures: int, unit: float = 0.0, **policy: float) -> float | None:
     return delay_before_retry(Policy(retries=10**6, **policy), failures, unit)
 
 
-def test_the_delay_doubles_from_one_second_when_nothing_is_said() -> None:
+def test_the_default_delay_starts_at_one_second_and_doubles() -> None:
     assert [delay(failures) for failures in (1, 2, 3, 4)] == [1.0, 2.0, 4.0, 8.0]
 
 
-def test_delay_and_backoff_are_the_users() -> None:
+def test_the_user_can_set_delay_and_backoff() -> None:
     assert [delay(n, delay=0.5, backoff=3.0) for n in (1, 2, 3)] == [0.5, 1.5, 4.5]
     assert [delay(n, delay=8.0, backoff=0.5) for n in (1, 2, 3)] == [8.0, 4.0, 2.0]
 
@@ -80,18 +80,18 @@ def test_max_delay_caps_the_growth_before_jitter() -> None:
     assert delay(1, max_delay=0.0) == 0.0
 
 
-def test_ten_years_cap_what_the_user_did_not() -> None:
+def test_delays_without_a_cap_are_capped_at_ten_years() -> None:
     assert delay(60) == MAX_DELAY_S
     assert delay(60, max_delay=10 * MAX_DELAY_S) == MAX_DELAY_S
 
 
 @pytest.mark.parametrize("backoff", [2.0, 2, 1e308])
-def test_numbers_too_large_for_a_float_mean_the_cap(backoff: float) -> None:
+def test_delays_too_large_for_a_float_are_capped(backoff: float) -> None:
     assert delay(5000, backoff=backoff) == MAX_DELAY_S
     assert delay(5000, backoff=backoff, max_delay=60.0) == 60.0
 
 
 @pytest.mark.parametrize("failures", [1, 2, 1025, 5000])
-def test_no_delay_stays_no_delay(failures: int) -> None:
+def test_a_zero_delay_stays_zero(failures: int) -> None:
     """2.0 ** 1024 overflows; ten years were once waited then, instead of not at all."""
     assert delay(failures, 0.9, delay=0.0) == 0.0

@@ -73,7 +73,7 @@ DIAMOND = "ab ac bd cd"
 # -- 1: a task is queued once, when all that it needs is done ----------------------------------
 
 
-def test_the_start_queues_the_tasks_that_need_nothing() -> None:
+def test_the_start_queues_the_tasks_without_upstream_tasks() -> None:
     assert Run(graph(4, "ac bc")).start() == [queue("abd")]
 
 
@@ -90,7 +90,7 @@ def test_a_skipped_task_counts_as_done() -> None:
     assert run.tasks_over(facts("b", TaskState.SKIPPED)) == [finish(SUCCEEDED)]
 
 
-def test_facts_that_come_together_release_what_they_release_together() -> None:
+def test_facts_in_one_batch_release_tasks_together() -> None:
     run = started(graph(3, "ac bc"))
     assert run.tasks_over(done("ab")) == [queue("c")]
 
@@ -120,7 +120,7 @@ def test_a_fact_twice_in_one_batch_counts_once() -> None:
     assert run.tasks_over(done("b")) == [queue("c")]
 
 
-def test_a_fact_that_overtakes_those_before_it_is_kept() -> None:
+def test_a_fact_that_arrives_early_is_kept() -> None:
     """Nothing is queued that is over already, nor is anything behind it forgotten."""
     run = started(graph(3, "ab bc"))
     assert run.tasks_over(done("b")) == [queue("c")]
@@ -131,7 +131,7 @@ def test_a_fact_that_overtakes_those_before_it_is_kept() -> None:
 @pytest.mark.parametrize(
     "state", [TaskState.PENDING, TaskState.QUEUED, TaskState.RUNNING, TaskState.WAITING, BLOCKED]
 )
-def test_a_fact_that_is_no_end_of_an_attempt_is_refused(state: TaskState) -> None:
+def test_a_fact_that_does_not_end_an_attempt_is_refused(state: TaskState) -> None:
     """Such a fact once took a task out of the count of open ones, and the run ended under it."""
     run = started(graph(2))
     with pytest.raises(ValueError, match=f"^task 'b' cannot be reported as {state.value}$"):
@@ -150,7 +150,7 @@ def test_no_more_tasks_are_dispatched_than_the_window_holds() -> None:
     assert run.tasks_over(done("bc")) == [queue("de")]
 
 
-def test_what_became_ready_first_is_queued_first() -> None:
+def test_tasks_are_queued_in_the_order_they_became_ready() -> None:
     run = Run(graph(4, "ad"), window=1)
     assert run.start() == [queue("a")]
     assert run.tasks_over(done("a")) == [queue("b")]
@@ -158,12 +158,12 @@ def test_what_became_ready_first_is_queued_first() -> None:
     assert run.tasks_over(done("c")) == [queue("d")]
 
 
-def test_a_failure_makes_room_in_the_window_when_the_run_goes_on() -> None:
+def test_a_failure_frees_a_window_slot_if_the_run_continues() -> None:
     run = started(graph(3, "ab"), window=1, on_failure=CONTINUE)
     assert run.tasks_over(failed("a")) == [mark(BLOCKED, "b"), queue("c")]
 
 
-def test_the_window_holds_ten_thousand_when_nothing_is_said() -> None:
+def test_the_default_window_holds_ten_thousand() -> None:
     assert DEFAULT_WINDOW == 10_000
     names = [str(task) for task in range(DEFAULT_WINDOW + 1)]
     (command,) = Run(Graph.build(names, [])).start()
@@ -171,7 +171,7 @@ def test_the_window_holds_ten_thousand_when_nothing_is_said() -> None:
 
 
 @pytest.mark.parametrize("window", [0, -1])
-def test_a_window_that_holds_nothing_is_refused(window: int) -> None:
+def test_a_window_of_zero_is_refused(window: int) -> None:
     with pytest.raises(ValueError, match=f"^window must be at least 1, not {window}$"):
         Run(graph(1), window=window)
 
@@ -191,7 +191,7 @@ def test_a_failure_stops_the_run() -> None:
     assert run.tasks_over(cancelled("e")) == [finish(FAILED, "a")]
 
 
-def test_a_failure_cancels_what_is_not_behind_it() -> None:
+def test_a_failure_cancels_tasks_that_are_not_downstream() -> None:
     run = started(graph(4, "ab cd"), window=1)
     assert run.tasks_over(failed("a")) == [
         StopRun(FAILED, 0),
@@ -201,7 +201,7 @@ def test_a_failure_cancels_what_is_not_behind_it() -> None:
     ]
 
 
-def test_what_ran_on_after_a_stop_releases_nothing() -> None:
+def test_tasks_that_finish_after_a_stop_release_nothing() -> None:
     run = started(graph(3, "bc"))
     assert run.tasks_over(failed("a")) == [
         StopRun(FAILED, 0),
@@ -217,7 +217,7 @@ def test_the_first_of_several_failures_is_named() -> None:
     assert run.tasks_over(failed("ca")) == [finish(FAILED, "b")]
 
 
-def test_a_cancelled_run_ends_when_what_runs_is_over() -> None:
+def test_a_cancelled_run_ends_when_its_running_tasks_finish() -> None:
     run = started(graph(3, "bc"))
     assert run.cancel() == [
         StopRun(CANCELLED),
@@ -242,7 +242,7 @@ def test_cancelling_twice_is_cancelling_once(on_failure: OnFailure) -> None:
     assert run.cancel() == []
 
 
-def test_a_cancel_also_ends_what_a_failed_run_still_waits_for() -> None:
+def test_a_cancel_also_ends_the_waiting_tasks_of_a_failed_run() -> None:
     """It once changed nothing: who cancelled a failing run waited for its longest task."""
     run = started(graph(2))
     run.tasks_over(failed("a"))
@@ -263,7 +263,7 @@ def test_a_run_that_is_cancelled_before_it_starts_never_queues() -> None:
 
 @pytest.mark.parametrize("on_failure", list(OnFailure))
 def test_a_task_cancelled_for_no_known_reason_stops_the_run(on_failure: OnFailure) -> None:
-    """What waits for it can never go ahead; the run once stayed open for ever."""
+    """What waits for it can never go ahead; the run once stayed open forever."""
     run = started(graph(3, "ab"), on_failure=on_failure)
     assert run.tasks_over(cancelled("a")) == [
         StopRun(CANCELLED),
@@ -273,10 +273,10 @@ def test_a_task_cancelled_for_no_known_reason_stops_the_run(on_failure: OnFailur
     assert run.tasks_over(done("c")) == [finish(CANCELLED)]
 
 
-# -- going on after a failure ------------------------------------------------------------------
+# -- continuing after a failure ------------------------------------------------------------------
 
 
-def test_branches_that_do_not_need_the_failed_task_go_on() -> None:
+def test_independent_branches_continue_after_a_failure() -> None:
     run = started(graph(5, "ab bc de"), on_failure=CONTINUE)
     assert run.tasks_over(failed("a")) == [mark(BLOCKED, "bc")]
     assert run.outcome is None
@@ -285,12 +285,12 @@ def test_branches_that_do_not_need_the_failed_task_go_on() -> None:
     assert run.outcome is FAILED
 
 
-def test_a_task_behind_two_failures_is_marked_once() -> None:
+def test_a_task_downstream_of_two_failures_is_marked_once() -> None:
     run = started(graph(3, "ac bc"), on_failure=CONTINUE)
     assert run.tasks_over(failed("ab")) == [mark(BLOCKED, "c"), finish(FAILED, "a")]
 
 
-def test_a_cancel_after_a_failure_that_was_gone_on_from_wins() -> None:
+def test_a_cancel_after_a_continued_failure_wins() -> None:
     run = started(graph(3, "ab"), on_failure=CONTINUE)
     run.tasks_over(failed("a"))
     assert run.cancel() == [StopRun(CANCELLED), stop("c")]
@@ -300,11 +300,11 @@ def test_a_cancel_after_a_failure_that_was_gone_on_from_wins() -> None:
 # -- 5: the end is said once, and last ---------------------------------------------------------
 
 
-def test_a_run_of_nothing_ends_at_once() -> None:
+def test_an_empty_run_ends_immediately() -> None:
     assert Run(graph(0)).start() == [finish(SUCCEEDED)]
 
 
-def test_after_the_end_there_is_silence() -> None:
+def test_no_command_follows_the_end() -> None:
     run = started(graph(2, "ab"))
     run.tasks_over(done("a"))
     assert not run.finished
@@ -327,31 +327,31 @@ def restored(
     )
 
 
-def test_a_run_of_which_nothing_is_recorded_begins_anew() -> None:
+def test_a_run_without_records_starts_over() -> None:
     assert restored(graph(3, "ab"), {}) == [queue("ac")]
 
 
-def test_what_was_released_but_not_queued_is_queued() -> None:
+def test_released_tasks_that_were_not_queued_are_queued() -> None:
     states = {"a": TaskState.SUCCEEDED, "b": TaskState.QUEUED}
     assert restored(graph(4, DIAMOND), states) == [queue("c")]
 
 
 @pytest.mark.parametrize("state", [TaskState.QUEUED, TaskState.RUNNING, TaskState.WAITING])
-def test_what_is_dispatched_is_not_queued_again(state: TaskState) -> None:
+def test_dispatched_tasks_are_not_queued_again(state: TaskState) -> None:
     run = Run(graph(2), window=1)
     assert run.restore([(0, state)]) == []
     assert run.dispatched_tasks() == [0]
     assert run.tasks_over(done("a")) == [queue("b")]
 
 
-def test_a_smaller_window_than_before_waits_until_there_is_room() -> None:
+def test_a_smaller_window_waits_for_free_slots() -> None:
     run = Run(graph(4), window=1)
     assert run.restore([(task, TaskState.RUNNING) for task in range(3)]) == []
     assert run.tasks_over(done("ab")) == []
     assert run.tasks_over(done("c")) == [queue("d")]
 
 
-def test_a_failure_that_nobody_has_acted_on_stops_the_run() -> None:
+def test_an_unhandled_recorded_failure_stops_the_run() -> None:
     states = {"a": TaskState.FAILED, "c": TaskState.RUNNING}
     assert restored(graph(4, "ab"), states) == [
         StopRun(FAILED, 0),
@@ -361,7 +361,7 @@ def test_a_failure_that_nobody_has_acted_on_stops_the_run() -> None:
     ]
 
 
-def test_a_noted_stop_is_gone_on_with() -> None:
+def test_a_recorded_stop_is_continued() -> None:
     states = {"a": TaskState.FAILED, "b": BLOCKED, "c": TaskState.RUNNING}
     assert restored(graph(4, "ab"), states, FAILED) == [
         StopRun(FAILED, 0),
@@ -370,7 +370,7 @@ def test_a_noted_stop_is_gone_on_with() -> None:
     ]
 
 
-def test_a_noted_cancel_is_not_turned_into_a_failure() -> None:
+def test_a_recorded_cancel_does_not_become_a_failure() -> None:
     """A task failed while the run was being cancelled, then the resolver was lost. The next one
     first noted a failed stop, then a cancelled one: a crash in between changed the outcome."""
     states = {"a": TaskState.FAILED, "c": TaskState.RUNNING}
@@ -381,7 +381,7 @@ def test_a_noted_cancel_is_not_turned_into_a_failure() -> None:
     ]
 
 
-def test_marks_that_were_made_in_part_are_completed() -> None:
+def test_partial_marks_are_completed() -> None:
     """b was marked, c was not; nobody looked behind b any more, and the run never ended."""
     states = {"a": TaskState.FAILED, "b": BLOCKED}
     assert restored(graph(3, "ab bc"), states, on_failure=CONTINUE) == [
@@ -390,7 +390,7 @@ def test_marks_that_were_made_in_part_are_completed() -> None:
     ]
 
 
-def test_a_stop_that_was_made_in_part_still_knows_what_the_failure_blocked() -> None:
+def test_a_partial_stop_still_knows_what_the_failure_blocked() -> None:
     states = {"a": TaskState.FAILED, "b": BLOCKED}
     assert restored(graph(4, "ab bc"), states, FAILED) == [
         StopRun(FAILED, 0),
@@ -401,7 +401,7 @@ def test_a_stop_that_was_made_in_part_still_knows_what_the_failure_blocked() -> 
 
 
 @pytest.mark.parametrize("on_failure", list(OnFailure))
-def test_a_cancelled_task_without_a_noted_stop_stops_the_run(on_failure: OnFailure) -> None:
+def test_a_cancelled_task_without_a_recorded_stop_stops_the_run(on_failure: OnFailure) -> None:
     states = {"a": TaskState.CANCELLED}
     assert restored(graph(2, "ab"), states, on_failure=on_failure) == [
         StopRun(CANCELLED),
@@ -415,7 +415,7 @@ def test_of_several_recorded_failures_the_lowest_number_is_named() -> None:
     assert restored(graph(2), states, on_failure=CONTINUE) == [finish(FAILED, "a")]
 
 
-def test_an_end_that_was_not_recorded_is_asked_for_again() -> None:
+def test_an_unrecorded_end_is_requested_again() -> None:
     assert restored(graph(1), {"a": TaskState.SUCCEEDED}) == [finish(SUCCEEDED)]
     assert restored(graph(1), {"a": TaskState.SUCCEEDED}, CANCELLED) == [
         StopRun(CANCELLED),
@@ -423,7 +423,7 @@ def test_an_end_that_was_not_recorded_is_asked_for_again() -> None:
     ]
 
 
-def test_a_resumed_run_does_only_what_is_left() -> None:
+def test_a_resumed_run_runs_only_the_remaining_tasks() -> None:
     run = Run(graph(4, DIAMOND))
     assert run.restore(done("a") + facts("c", TaskState.SKIPPED)) == [queue("b")]
     assert run.tasks_over(done("b")) == [queue("d")]

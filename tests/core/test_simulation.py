@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import pytest
-from simulate import Dice, main, simulate, world
+from simulate import Dice, env, main, simulate
 
-from flowkit.core import frontier as front
+from flowkit.core import frontier as frontier
 
 
-def test_random_runs_end_as_they_must() -> None:
+def test_random_runs_end_correctly() -> None:
     assert simulate(range(400)) == {}
 
 
-def test_a_task_that_starts_before_its_upstream_tasks_are_over_is_found(
+def test_a_task_that_starts_before_its_upstream_tasks_finish_is_found(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each task is believed to wait for one upstream task less than it does."""
 
-    def forgetful(self: front.Frontier, graph: object, triggers: object) -> None:
+    def forgetful(self: frontier.Frontier, graph: object, triggers: object) -> None:
         sound(self, graph, triggers)  # type: ignore[arg-type]
         for task, waits in enumerate(self.waiting_for):
             self.waiting_for[task] = max(0, waits - 1)
 
-    sound = front.Frontier.__init__
-    monkeypatch.setattr(front.Frontier, "__init__", forgetful)
+    sound = frontier.Frontier.__init__
+    monkeypatch.setattr(frontier.Frontier, "__init__", forgetful)
     broken = simulate(range(100))
     assert any("queued too early" in str(error) for error in broken.values())
     first = min(broken)
@@ -31,7 +31,7 @@ def test_a_task_that_starts_before_its_upstream_tasks_are_over_is_found(
     assert f"--- DAG {first}\n" in capsys.readouterr().out
 
 
-def test_a_number_always_makes_the_same_run() -> None:
+def test_a_seed_always_makes_the_same_run() -> None:
     def drawn(number: int) -> list[object]:
         seen: list[object] = []
 
@@ -43,12 +43,12 @@ def test_a_number_always_makes_the_same_run() -> None:
         test(Noting(number))
         return [one for one in seen if isinstance(one, int | str | None)]
 
-    test = world()
+    test = env()
     assert drawn(7) == drawn(7)
     assert drawn(7) != drawn(8)
 
 
-def test_it_says_how_many_and_how_fast(capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_reports_count_and_speed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--dags", "5"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("5 DAGs in ")

@@ -34,7 +34,7 @@ def test_the_truth_table(ended: tuple[TaskState, ...]) -> None:
 
 @pytest.mark.parametrize("ended", TABLE, ids=lambda ended: " ".join(ended))
 @pytest.mark.parametrize("failure", [TaskState.UPSTREAM_FAILED, TaskState.CANCELLED])
-def test_what_never_started_counts_as_failed(
+def test_a_task_that_never_started_counts_as_failed(
     ended: tuple[TaskState, ...], failure: TaskState
 ) -> None:
     other = [failure if state is BAD else state for state in ended]
@@ -62,7 +62,7 @@ def test_only_what_has_a_say_is_special() -> None:
     assert special(graph, triggers) == {2: ALL_OVER, 3: Trigger.RUN_FAILED}
 
 
-def test_hooks_and_clean_up_go_on_after_a_failure() -> None:
+def test_hooks_and_clean_up_run_after_a_failure() -> None:
     assert set(FOR_USERS) & GOES_ON == {ALL_OVER}
     assert HOOKS < GOES_ON
     assert set(FOR_USERS) | HOOKS == set(Trigger)

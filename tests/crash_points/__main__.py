@@ -9,7 +9,7 @@ HERE = Path(__file__).parent
 
 if __name__ == "__main__":
     # As pytest does for tests: their modules find each other by name.
-    sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "integration")]
+    sys.path[:0] = [str(HERE), str(HERE.parent)]
     from crash_command import main
 
     main(prog_name="python -m tests.crash_points")

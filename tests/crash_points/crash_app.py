@@ -1,4 +1,4 @@
-"""The tasks of the stories. Each notes that it has started, outside of Redis.
+"""The tasks of the scenarios. Each notes that it has started, outside of Redis.
 
 They run in two ways: within the test's own process, where ``stage`` says what a start, a wait and
 a death are, or in real worker processes, where these are a line in a file, a file that is waited

@@ -1,4 +1,4 @@
-"""The command ``python -m tests.crash_points``: plays every story with every fault in turn.
+"""The command ``python -m tests.crash_points``: plays every scenario with every fault in turn.
 
 Exit codes: 0; 1 if something that is promised did not hold; 2 for wrong options.
 """
@@ -15,8 +15,8 @@ from pathlib import Path
 import click
 from crash_check import Played, play_once, sample, told
 from crash_processes import play_processes
+from crash_scenarios import SCENARIOS
 from crash_seam import Fault, Kind
-from crash_stories import STORIES
 from open_server import OpenServer
 from real_redis import RealRedis
 
@@ -40,20 +40,20 @@ def served(store: str) -> Iterator[str]:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--store", "stores", type=click.Choice(STORES), multiple=True, help="Default: both.")
-@click.option("--story", "stories", type=click.Choice(list(STORIES)), multiple=True)
-@click.option("--sample", "most", type=int, default=0, help="So many faults per story; 0: all.")
+@click.option("--scenario", "scenarios", type=click.Choice(list(SCENARIOS)), multiple=True)
+@click.option("--sample", "most", type=int, default=0, help="So many faults per scenario; 0: all.")
 @click.option("--seed", default="", help="What the sample depends on; default: chance.")
-@click.option("--only", default="", help="One fault, as STORY@POINT:KIND.")
+@click.option("--only", default="", help="One fault, as SCENARIO@POINT:KIND.")
 @click.option("--processes", type=int, default=0, help="So many faults in real processes instead.")
 def main(
     stores: tuple[str, ...],
-    stories: tuple[str, ...],
+    scenarios: tuple[str, ...],
     most: int,
     seed: str,
     only: str,
     processes: int,
 ) -> None:
-    """Play stories with one call after the other failing, in every way."""
+    """Play scenarios with one call after the other failing, in every way."""
     seed = seed or secrets.token_hex(4)
     if processes:
         with served("redis") as url:
@@ -64,7 +64,7 @@ def main(
     wrong = 0
     for store in stores or STORES:
         with served(store) as url:
-            for name in [named] if named else stories or STORIES:
+            for name in [named] if named else scenarios or SCENARIOS:
                 wrong += _play_all(url, store, name, fault, (most, seed))
     raise SystemExit(1 if wrong else 0)
 
@@ -73,23 +73,23 @@ def _parse(only: str) -> tuple[str, Fault]:
     try:
         name, _, fault = only.partition("@")
         point, _, kind = fault.partition(":")
-        return STORIES[name]().name, Fault(int(point), Kind(kind))
+        return SCENARIOS[name]().name, Fault(int(point), Kind(kind))
     except (KeyError, ValueError):
-        raise click.UsageError(f"{only!r} is not STORY@POINT:KIND") from None
+        raise click.UsageError(f"{only!r} is not SCENARIO@POINT:KIND") from None
 
 
 def _play_all(url: str, store: str, name: str, fault: Fault | None, chosen: tuple[int, str]) -> int:
-    """Play a story with each fault; return how many of these broke a promise."""
+    """Play a scenario with each fault; return how many of these broke a promise."""
     began = time.monotonic()
-    normal = play_once(url, STORIES[name]())
+    normal = play_once(url, SCENARIOS[name]())
     if normal.problems:
-        click.echo(f"story {name!r} on {store} fails without any fault: {normal.problems}")
+        click.echo(f"scenario {name!r} on {store} fails without any fault: {normal.problems}")
         return 1
     most, seed = chosen
     faults = list(normal.points()) if not most else sample(normal, most, seed)
     wrong = 0
     for one in [fault] if fault else faults:
-        played = play_once(url, STORIES[name](), one, normal)
+        played = play_once(url, SCENARIOS[name](), one, normal)
         if played.problems:
             wrong += 1
             click.echo(told(name, store, one, played, normal))

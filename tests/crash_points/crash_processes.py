@@ -1,4 +1,4 @@
-"""The same stories and faults, in real processes: fewer of them, since each takes seconds.
+"""The same scenarios and faults, in real processes: fewer of them, since each takes seconds.
 
 A scheduler and a worker run; one call of one of them fails. What dies is started again, as a
 supervisor would; beside what stands still another one is started, and it is woken when its lease
@@ -22,18 +22,18 @@ from pathlib import Path
 import redis
 from crash_check import Played, play_once
 from crash_program import NOTE
+from crash_scenarios import SCENARIOS, Scenario
 from crash_seam import OF_LANES, Fault, Kind
-from crash_stories import STORIES, Story
 from helpers import literally
+from real_system import STARTED, Process, System, records
 from schema import violations
-from system import STARTED, Process, System, records
 
 from flowkit import RunHandle
 from flowkit.core.states import RUN_OVER
 
 HERE = Path(__file__).parent
 APP = HERE / "crash_app.py"
-# How many calls a role makes in these stories, so that most faults are met.
+# How many calls a role makes in these scenarios, so that most faults are met.
 CALLS = {"scheduler": 40, "parent": 8, "lane": 16}
 NAMES = ("mixed", "deaths")
 LEASE_S = 1.0
@@ -43,7 +43,7 @@ DEADLINE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A story, and the call that fails in it."""
+    """A scenario, and the call that fails in it."""
 
     name: str
     role: str
@@ -64,7 +64,7 @@ def choose(chance: random.Random) -> Choice:
 def play_processes(url: str, count: int, seed: str, say: Callable[[str], None]) -> int:
     """Play ``count`` faults; return how many of them broke a promise."""
     wrong = 0
-    normal = {name: play_once(url, STORIES[name]()) for name in NAMES}
+    normal = {name: play_once(url, SCENARIOS[name]()) for name in NAMES}
     for number in range(count):
         choice = choose(random.Random(f"{seed}-{number}"))
         with tempfile.TemporaryDirectory() as folder:
@@ -76,15 +76,15 @@ def play_processes(url: str, count: int, seed: str, say: Callable[[str], None]) 
 
 def play_choice(url: str, choice: Choice, folder: Path, normal: Played) -> tuple[list[str], bool]:
     """Play one fault; return what is wrong, and whether the fault was met."""
-    story, namespace = STORIES[choice.name](), f"crash-{uuid.uuid4().hex[:10]}"
+    scenario, namespace = SCENARIOS[choice.name](), f"crash-{uuid.uuid4().hex[:10]}"
     system = System(url, namespace, folder)
     problems: list[str] = []
     try:
         with system.client() as client:
-            ((run, dag),) = story.runs
+            ((run, dag),) = scenario.runs
             handle = client.submit(dag, run_id=run, ttl=3600)
             Supervisor(system, choice, folder).keep_up_until(lambda: is_over(handle))
-            problems += judge(system, story, handle, normal)
+            problems += judge(system, scenario, handle, normal)
     except AssertionError as error:
         problems.append(f"{error}\n{system.logs()}")
     finally:
@@ -134,7 +134,7 @@ class Supervisor:
             time.sleep(0.05)
 
     def _wake(self) -> None:
-        """Replace what stands still, and let it go on when that has taken over."""
+        """Replace what stands still, and let it continue when that has taken over."""
         note = self._folder / NOTE
         if self._woken or not note.exists():
             return
@@ -150,11 +150,11 @@ class Supervisor:
                         os.kill(pid, signal.SIGCONT)
 
 
-def judge(system: System, story: Story, handle: RunHandle, normal: Played) -> list[str]:
-    """Compare a run with the same story without a fault."""
+def judge(system: System, scenario: Scenario, handle: RunHandle, normal: Played) -> list[str]:
+    """Compare a run with the same scenario without a fault."""
     run, wrong = handle.run_id, []
     state = handle.record().state
-    if state is not story.ends[run]:
+    if state is not scenario.ends[run]:
         wrong.append(f"{run} ended as {state.value}")
     known = records(handle)
     found = {name: record.state for name, record in known.items()}
@@ -169,7 +169,7 @@ def judge(system: System, story: Story, handle: RunHandle, normal: Played) -> li
         if record.state in STARTED and (name, record.attempt) not in starts:
             wrong.append(f"{name} is {record.state.value} in an attempt that has not started")
     for name, times in Counter(one.task for one in system.executions()).items():
-        most = max(normal.starts[run, name], 1 + story.deaths) + 1
+        most = max(normal.starts[run, name], 1 + scenario.deaths) + 1
         if times > most:
             wrong.append(f"{name} has started {times} times, {most} are allowed")
     return wrong

@@ -21,30 +21,36 @@ from flowkit.scheduler.promoter import Promoter
 from flowkit.scheduler.queue_repair import QueueRepair
 from flowkit.scheduler.reaper import Reaper
 from flowkit.scheduler.resolver import Resolver
+from flowkit.scheduler.serving import Serving
 
 if TYPE_CHECKING:
-    from crash_world import World
+    from crash_environment import Environment
 
 LEASE_S, POLL_S, SWEEP_S = 3.0, 0.5, 4.0
-WINDOW = 4  # less than the stories' fan-outs, so that the window is at work too
+WINDOW = 4  # less than the scenarios' fan-outs, so that the window is at work too
 _numbers = count(1)
 
 
 class SchedulerUnit:
     """One scheduler, from its start to its death."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self.process = Process(world, "scheduler")
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+        self.process = Process(env, "scheduler")
         self._id = f"s{next(_numbers)}"
         self._log = quiet_log()
         self._listener = EventLog(self._log)
         self._store = self._new_store(patience=1.0, on_new_server=_on_new_server)
-        self._leader = Leader(
-            self._new_store(patience=0.0), LEASE_S, POLL_S, monotonic=world.seconds
+        self._leader = Leader(self._new_store(patience=0.0), LEASE_S, POLL_S, monotonic=env.seconds)
+        self._serving = Serving(
+            self._store, lambda: self._queue_repair.repair(), small=env.scenario.small
         )
-        self._resolver = Resolver(self._store, self._listener, WINDOW, monotonic=world.seconds)
-        self._queue_repair = QueueRepair(self._store, self._resolver.active, self._resolver.give_up)
+        self._resolver = Resolver(
+            self._store, self._listener, WINDOW, self._serving, monotonic=env.seconds
+        )
+        self._queue_repair = QueueRepair(
+            self._store, self._resolver.active, self._serving, self._resolver.give_up
+        )
         self._lease_due = 0.0
         self._led: Leadership | None = None
         self._loop = Loop([])
@@ -52,7 +58,7 @@ class SchedulerUnit:
 
     def _new_store(self, **options: Any) -> SchedulerStore:
         link = self.process.link(**options)
-        return SchedulerStore(link, self._world.namespace, self._id)
+        return SchedulerStore(link, self._env.namespace, self._id)
 
     @property
     def leads(self) -> bool:
@@ -87,19 +93,20 @@ class SchedulerUnit:
         self._store.term = leadership.term
         self._resolver.recover(self._store.read_cursor())
         self._queue_repair.repair()
-        world, resolver = self._world, self._resolver
+        env, resolver = self._env, self._resolver
         self._loop = Loop(
             [
-                Promoter(self._store, lambda: resolver.retries_seen),
-                Reaper(self._store, self._listener, monotonic=world.seconds),
+                self._serving,
+                Promoter(self._store, lambda: resolver.retries_seen, self._serving),
+                Reaper(self._store, self._listener, monotonic=env.seconds),
                 Janitor(self._store, self._log, SWEEP_S, self._queue_repair.sweep),
             ],
-            monotonic=world.seconds,
+            monotonic=env.seconds,
         )
         self._led = leadership
 
     def _keep_lease(self) -> None:
-        now = self._world.seconds()
+        now = self._env.seconds()
         if now < self._lease_due:
             return
         try:

@@ -1,9 +1,9 @@
 """The seam: every call of every process to Redis goes through here, gets a number, and may fail.
 
-A ``Process`` stands for one operating-system process: it owns links, it lives or it does not. What
-is dead sends nothing any more: whichever of its frames are still on the stack, their next call
-raises ``Died``. Scripts are given the world's time instead of Redis' own, so leases and retries
-take no time at all.
+A ``Process`` stands for one operating-system process: it owns links, and it is alive or dead. A
+dead process sends nothing more: the next call of any of its frames that are still on the stack
+raises ``Died``. Scripts get the environment's time instead of Redis' own, so leases and retries
+take no time.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Died(BaseException):
 
 
 class Exchanger(Protocol):
-    """What a link needs of the world."""
+    """What a link needs of the environment."""
 
     url: str
 
@@ -88,8 +88,8 @@ class Process:
     ``on_wait`` is called when it would wait for work.
     """
 
-    def __init__(self, world: Exchanger, role: str, host: Process | None = None) -> None:
-        self.world = world
+    def __init__(self, env: Exchanger, role: str, host: Process | None = None) -> None:
+        self.env = env
         self.role = role
         self.host = host or self
         self.alive = True
@@ -102,7 +102,7 @@ class Process:
 
     def link(self, url: str = "", **options: Any) -> NumberedLink:
         """Return a link of this process; the signature is that of ``Link``."""
-        link = NumberedLink(self, url or self.world.url, **options)
+        link = NumberedLink(self, url or self.env.url, **options)
         self._links.append(link)
         return link
 
@@ -121,33 +121,33 @@ class Process:
 
 
 class NumberedLink(Link):
-    """A link whose exchanges go through the world."""
+    """A link whose exchanges go through the environment."""
 
     def __init__(self, process: Process, url: str, **options: Any) -> None:
         super().__init__(url, **options)
         self._process = process
 
     def script(self, script: Script, prefix: str, args: Sequence[object]) -> Any:
-        return super().script(script, prefix, (self._process.world.now_ms, *args[1:]))
+        return super().script(script, prefix, (self._process.env.now_ms, *args[1:]))
 
     def call(self, *command: object) -> Any:
         if command[0] == "BLPOP":
             self._process.on_wait()
         reply = super().call(*command)
         if command == ("TIME",):
-            seconds, ms = divmod(self._process.world.now_ms, 1000)
+            seconds, ms = divmod(self._process.env.now_ms, 1000)
             return [b"%d" % seconds, b"%d" % (ms * 1000)]
         return reply
 
     def _exchange(self, command: Sequence[object]) -> Any:
         process, send, at_once = self._process, super()._exchange, not_blocking(command)
-        return process.world.exchange(process, label_of(command), lambda: send(at_once))
+        return process.env.exchange(process, label_of(command), lambda: send(at_once))
 
     def _exchange_all(
         self, commands: Sequence[Sequence[object]], *, each: bool = False
     ) -> list[Any]:
         process, send = self._process, super()._exchange_all
-        found: list[Any] = process.world.exchange(
+        found: list[Any] = process.env.exchange(
             process, label_of(commands[0]), lambda: send(commands, each=each)
         )
         return found
@@ -159,8 +159,7 @@ def not_blocking(command: Sequence[object]) -> Sequence[object]:
         at = command.index("BLOCK")
         return [*command[:at], *command[at + 2 :]]
     if command[0] == "BLPOP":
-        _, key, _ = command  # a lane serves one list here
-        return ["LPOP", key]
+        return [*command[:-1], "0.001"]
     return command
 
 

@@ -39,7 +39,7 @@ class Watched:
 
 
 class Watch:
-    """The runs of one story."""
+    """The runs of one scenario."""
 
     def __init__(self, link: Link, namespace: str, dags: dict[str, CompiledDAG]) -> None:
         self._link = link
@@ -112,7 +112,7 @@ class Watch:
             watched.trace.append(QueueTasks(queued))
 
     def _tell_fact(self, watched: Watched, task: int, new: TaskState) -> None:
-        """A task that is given back after a cancel is over before the scheduler hears of the
+        """A task that is returned after a cancel is over before the scheduler hears of the
         cancel; it is told in the order in which the scheduler learns of it."""
         stopped = any(isinstance(entry, StopRun) for entry in watched.trace)
         early = new is TaskState.CANCELLED and not stopped
@@ -122,7 +122,7 @@ class Watch:
         return any(isinstance(one, StopRun) and one.outcome is outcome for one in watched.trace)
 
     def _begin_anew(self, watched: Watched) -> None:
-        """A run is taken up again. What it keeps is told as if it had just been done."""
+        """A run is resumed. What it keeps is told as if it had just been done."""
         watched.trace, watched.held_back = [], []
         watched.run = None
 

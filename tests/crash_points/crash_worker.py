@@ -9,8 +9,8 @@ the daemon's own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +20,8 @@ from crash_seam import Died, Process
 
 import flowkit.worker.child as child_module
 import flowkit.worker.daemon as daemon_module
+import flowkit.worker.executor as executor_module
+from flowkit.definition.task import registered_refs, registered_task
 from flowkit.exceptions import LeaseLost
 from flowkit.logging import FlowkitLogger
 from flowkit.protocol.outcomes import Outcome
@@ -32,10 +34,11 @@ from flowkit.worker.config import ExitCode, WorkerConfig
 from flowkit.worker.daemon import WorkerDaemon
 from flowkit.worker.death_reporter import DeathReporter
 from flowkit.worker.execution_slots import Executing, ExecutionSlots
+from flowkit.worker.executor import Executor, NotHere, Prepared
 from flowkit.worker.sync_lane import SyncLane
 
 if TYPE_CHECKING:
-    from crash_world import World
+    from crash_environment import Environment
 
 LEASE_S = 3.0
 BATCH = 3  # so that a dying lane holds what it has not started
@@ -77,9 +80,9 @@ class TurnLane(SyncLane):
     def _batch_size(self) -> int:
         return BATCH
 
-    def _attempt(self, claim: Claim) -> Outcome:
-        world: Any = self.process.world
-        with world.executes(self.process):
+    def _attempt(self, claim: Claim) -> Outcome | NotHere:
+        env: Any = self.process.env
+        with env.executes(self.process):
             outcome = super()._attempt(claim)
         self.process.check()  # a death is nothing that the executor may classify
         return outcome
@@ -103,7 +106,7 @@ class TurnAsyncLane(AsyncLane):
             self.process.check()
             if not got and not mailbox.unsent:
                 break
-        self._waiter.wait_for_work(mailbox.lists, POLL_S)
+        self._waiter.wait_for_work(mailbox.lists, POLL_S, mailbox.app)
 
     async def _run_begun(self) -> None:
         await asyncio.sleep(0)
@@ -118,13 +121,34 @@ class TurnAsyncLane(AsyncLane):
         self._loop.close()
 
 
+class _Within:
+    """An executor that looks for functions in the app of its child."""
+
+    def __init__(self, executor: Executor, app: Callable[[], AbstractContextManager[None]]) -> None:
+        self._executor = executor
+        self._app = app
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._executor, name)
+
+    def prepare(self, claim: Claim) -> Prepared | Outcome | NotHere:
+        with self._app():
+            return self._executor.prepare(claim)
+
+
 class ChildUnit(Child):
     """One child: the daemon's own, with lanes that take turns."""
 
     def __init__(
-        self, world: World, host: Process, config: WorkerConfig, number: int, lanes: Lanes
+        self,
+        env: Environment,
+        host: Process,
+        config: WorkerConfig,
+        number: int,
+        lanes: Lanes,
+        lacks: frozenset[str],
     ) -> None:
-        self.process = Process(world, "lane", host)
+        self.process = Process(env, "lane", host)
         self.process.on_wait = self._end_turn
         self.code = -9  # as if it had been killed
         self._idle = False
@@ -136,7 +160,36 @@ class ChildUnit(Child):
             patch.object(child_module, "AsyncLane", partial(TurnAsyncLane, self.process)),
         ):
             super().__init__(config, number, lanes.worker, lanes.slots, -1)
-            self._open_lanes()
+            self._lacks = lacks
+            with self._own_app():
+                self._open()
+
+    @contextmanager
+    def _own_app(self) -> Iterator[None]:
+        """Let this process have no other functions than its app."""
+        refs = [ref for ref in registered_refs() if ref not in self._lacks]
+        with (
+            patch.object(child_module, "registered_refs", lambda: refs),
+            patch.object(
+                executor_module,
+                "registered_task",
+                lambda ref: registered_task(ref) if ref in refs else None,
+            ),
+        ):
+            yield
+
+    def _open(self) -> None:
+        """Do what a child does when it has loaded its app."""
+        try:
+            self._register_app()
+        except Died:
+            if self.process.alive:
+                raise
+        self._open_lanes()
+        for lane in (self._sync, self._async):
+            assert lane is not None
+            executor = lane._executor
+            lane._executor = _Within(executor, self._own_app)  # type: ignore[assignment]
 
     def _end_turn(self) -> None:
         self._idle = True
@@ -163,7 +216,7 @@ class ChildUnit(Child):
                 raise
 
     def report(self) -> None:
-        """Do the reporter's part during a long task: send what is done, give back what is not."""
+        """Do the reporter's part during a long task: send what is done, return what is not."""
         assert self._sync is not None
         try:
             self._sync._mailbox.exchange(0)
@@ -178,6 +231,11 @@ class ChildUnit(Child):
         self._sync.drain()
         self._sync._wind_up()
         self._leave(ExitCode.DONE)
+
+    def register(self) -> None:
+        """Do what the word "register" makes a child do."""
+        with self._own_app():
+            self._register_app()
 
     def close(self) -> None:
         """Give back what the test's own process must not lose."""
@@ -200,6 +258,8 @@ class Puppet(ChildProcess):
     def tell(self, line: str) -> None:
         if line == "drain" and self.unit.process.alive:
             self.unit.drain()
+        if line == "register" and self.unit.process.alive:
+            self.unit.register()
 
     def kill(self) -> None:
         self.unit.process.end()
@@ -238,7 +298,7 @@ class PuppetPool(ChildPool):
         return deaths
 
 
-class NoWarden:
+class NoOrphanKiller:
     """What ends left-over processes has nothing to do where there are none."""
 
     def add(self, group: int) -> None:
@@ -251,14 +311,16 @@ class NoWarden:
 class ParentUnit(WorkerDaemon):
     """One worker, from its start to its death."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self.process = Process(world, "parent")
+    def __init__(self, env: Environment, lacks: frozenset[str] = frozenset()) -> None:
+        """``lacks``: references of functions that its app does not have."""
+        self._env = env
+        self._lacks = lacks
+        self.process = Process(env, "parent")
         self._enlisted = False
         config = WorkerConfig(
             "crash_app",
-            world.url,
-            world.namespace,
+            env.url,
+            env.namespace,
             processes=1,
             concurrency=ASYNC_SLOTS,
             lease=LEASE_S,
@@ -268,7 +330,7 @@ class ParentUnit(WorkerDaemon):
             patch.object(daemon_module, "Link", self.process.link),
         ):
             super().__init__(config)
-        self._orphan_killer: Any = NoWarden()
+        self._orphan_killer: Any = NoOrphanKiller()
 
     def _new_incarnation(self) -> None:
         self._death_reporter = DeathReporter(self._store, self._outages)
@@ -277,30 +339,30 @@ class ParentUnit(WorkerDaemon):
 
     def new_child(self, number: int, lanes: Lanes) -> ChildUnit:
         """Start a child."""
-        child = ChildUnit(self._world, self.process, self._config, number, lanes)
-        self._world.keep(child)
+        child = ChildUnit(self._env, self.process, self._config, number, lanes, self._lacks)
+        self._env.keep(child)
         return child
 
     def turn(self) -> bool:
         """Do the parent's duties once, then let each child work; return whether one did."""
-        self._next_beat = self._next_start = 0.0
+        self._next_beat = self._respawn_pause.due = 0.0
         if not self._enlisted:
             self._enlist()
             self._enlisted = True
         self._duties(blameless=False)
         self._fill_up()
-        before = self._world.executed
+        before = self._env.executed
         for child in list(self._children.alive.values()):
             assert isinstance(child, Puppet)
             if child.unit.process.alive and not child.unit.process.executing:
                 child.unit.turn()
-        return self._world.executed != before
+        return self._env.executed != before
 
     def stop(self) -> None:
         """End in good order, as on TERM."""
         self._signals = 1
-        self._stop(-1)
+        self._stop()
         self.process.end()
 
-    def _sleep(self, wake: int) -> None:
+    def _sleep(self) -> None:
         """Nothing comes while this process has the turn."""

@@ -15,8 +15,8 @@ import crash_processes
 import pytest
 from crash_check import Played, play_once, sample, told
 from crash_command import STORES
+from crash_scenarios import SCENARIOS
 from crash_seam import Fault, Kind
-from crash_stories import STORIES
 from crash_worker import TurnLane
 from real_redis import RealRedis
 
@@ -27,10 +27,10 @@ from flowkit.worker.children import Death
 from flowkit.worker.death_reporter import DeathReporter
 
 SEED = os.environ.get("CRASH_SEED") or secrets.token_hex(4)
-# How many points of a story are tried; many of them are slow.
+# How many points of a scenario are tried; many of them are slow.
 FEW, MANY = 12, 60
-# What no story makes anybody call: stores of state, what mends data that somebody has damaged, and
-# what only schedulers of several shards do (tests/explorer has it in every order).
+# Scripts that no scenario calls: state stores, repairs of damaged data, and what only schedulers of
+# several shards do (tests/explorer has it in every order).
 NOT_CALLED = {
     "set_state",
     "delete_state",
@@ -53,18 +53,18 @@ def url(store: str, redis_server: RealRedis, fake_server: EmbeddedServer) -> str
 
 
 def normal_of(url: str, name: str) -> Played:
-    normal = play_once(url, STORIES[name]())
+    normal = play_once(url, SCENARIOS[name]())
     assert not normal.problems, "without any fault"
     return normal
 
 
-@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_a_call_that_fails_breaks_no_promise(url: str, store: str, name: str) -> None:
     assert_no_point_breaks_a_promise(url, store, name, FEW)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_none_of_many_calls_that_fail_breaks_a_promise(redis_server: RealRedis, name: str) -> None:
     assert_no_point_breaks_a_promise(redis_server.url, "redis", name, MANY)
 
@@ -73,20 +73,20 @@ def assert_no_point_breaks_a_promise(url: str, store: str, name: str, points: in
     normal = normal_of(url, name)
     failures = []
     for fault in sample(normal, points, f"{SEED} {store} {name}"):
-        played = play_once(url, STORIES[name](), fault, normal)
+        played = play_once(url, SCENARIOS[name](), fault, normal)
         if played.problems:
             failures.append(told(name, store, fault, played, normal))
     assert not failures, f"(CRASH_SEED={SEED})\n" + "\n".join(failures)
 
 
-@pytest.mark.parametrize("name", STORIES)
-def test_a_story_makes_the_same_calls_each_time(url: str, name: str) -> None:
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_scenario_always_makes_the_same_calls(url: str, name: str) -> None:
     """Else the number of a point would say nothing."""
     assert normal_of(url, name).calls == normal_of(url, name).calls
 
 
-def test_the_stories_call_every_script(redis_server: RealRedis) -> None:
-    called = {call.label for name in STORIES for call in normal_of(redis_server.url, name).calls}
+def test_the_scenarios_call_every_script(redis_server: RealRedis) -> None:
+    called = {call.label for name in SCENARIOS for call in normal_of(redis_server.url, name).calls}
     assert set(names()) - called <= NOT_CALLED
 
 
@@ -111,17 +111,17 @@ def found(url: str, name: str, kind: Kind, label: str) -> str:
     normal = normal_of(url, name)
     labels = [call.label for call in normal.calls]
     point = labels.index(label, labels.index("claim") + 1) + 1
-    return "; ".join(play_once(url, STORIES[name](), Fault(point, kind), normal).problems)
+    return "; ".join(play_once(url, SCENARIOS[name](), Fault(point, kind), normal).problems)
 
 
-def test_a_scheduler_that_reaps_nobody_is_found_out(
+def test_a_scheduler_that_never_reaps_is_detected(
     redis_server: RealRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Reaper, "run_once", lambda reaper: 1.0)
     assert "is not over" in found(redis_server.url, "cached", Kind.HOST_DIES_BEFORE, "complete")
 
 
-def test_a_worker_that_reports_no_death_is_found_out(
+def test_a_worker_that_reports_no_deaths_is_detected(
     redis_server: RealRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report_death = DeathReporter.report_death
@@ -134,7 +134,7 @@ def test_a_worker_that_reports_no_death_is_found_out(
     assert "is not over" in found(redis_server.url, "cached", Kind.DIE_BEFORE, "complete")
 
 
-def test_a_lane_that_runs_attempts_again_is_found_out(
+def test_a_lane_that_repeats_attempts_is_detected(
     redis_server: RealRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     normal, attempt = normal_of(redis_server.url, "cached"), TurnLane._attempt
@@ -142,5 +142,5 @@ def test_a_lane_that_runs_attempts_again_is_found_out(
         TurnLane, "_attempt", lambda lane, claim: (attempt(lane, claim), attempt(lane, claim))[1]
     )
     fault = Fault(1, Kind.SENT_TWICE)
-    played = play_once(redis_server.url, STORIES["cached"](), fault, normal)
+    played = play_once(redis_server.url, SCENARIOS["cached"](), fault, normal)
     assert any("has started 2 times, 1 are allowed" in problem for problem in played.problems)

@@ -4,7 +4,7 @@ The comment right above a Python block says what it needs; readers do not see it
 
 - ``file: NAME.py``: it is that file, which the other blocks of the page can import; one of a name
   that begins with ``test_`` is given to pytest, and prints nothing;
-- ``continues``: it goes on where the block before it ended;
+- ``continues``: it continues where the block before it ended;
 - ``needs: redis``: it runs on a system whose workers have the last file above it.
 """
 
@@ -137,8 +137,8 @@ def test_every_block_says_what_it_is() -> None:
         "flowkit runn examples/etl.py",
         "flowkit run examples/etl.py --no-such-option",
         "flowkit-worker --processes 2",
-        "pytest tests/core -k no_such_story",
-        "pytest tests/core/test_graph.py::test_no_such_story",
+        "pytest tests/core -k no_such_test",
+        "pytest tests/core/test_graph.py::test_no_such_test",
         "python no_such_file.py",
         "pip install '.[nonsense]'",
         "docker compose run --rm flowkit runn",
@@ -147,7 +147,7 @@ def test_every_block_says_what_it_is() -> None:
         ".ci/nothing",
     ],
 )
-def test_a_command_line_that_cannot_work_is_noticed(line: str) -> None:
+def test_an_invalid_command_line_is_detected(line: str) -> None:
     (words,) = commands(line)
     with pytest.raises((AssertionError, click.UsageError)):
         check(words)

@@ -63,7 +63,7 @@ def test_a_worker_is_not_killed_before_its_grace_period_is_over() -> None:
     assert float(stop[1]) > grace
 
 
-def test_health_checks_ask_for_roles_that_there_are() -> None:
+def test_health_checks_name_existing_roles() -> None:
     for role in ("scheduler", "worker"):
         test = re.search(
             r'test: \["CMD", "python", "-P", "-m", "flowkit.daemon.health", "(\w+)"\]',
@@ -90,7 +90,7 @@ def variables(anchor: str) -> dict[str, str]:
     return dict(re.findall(r"^ +(FLOWKIT_\w+): ?(.*)$", found[1], re.MULTILINE))
 
 
-def test_containers_get_every_setting_and_those_who_sign_the_key() -> None:
+def test_containers_get_every_setting_and_signers_get_the_key() -> None:
     every = {option.variable for option in settings._OPTIONS.values()}
     assert every <= variables("environment").keys()
     # Without a value it is handed on only if it is set: a blank one would be refused.
@@ -155,7 +155,7 @@ def answers(client: redis.Redis) -> bool:
 
 
 @pytest.mark.parametrize("password", ["short", "0123456789abcdef@host", '0123456789abcde"', ""])
-def test_a_password_that_cannot_stand_in_a_url_is_refused(password: str, tmp_path: Path) -> None:
+def test_a_password_that_does_not_fit_in_a_url_is_refused(password: str, tmp_path: Path) -> None:
     process, _ = start_redis(password, tmp_path)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 1

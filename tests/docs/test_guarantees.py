@@ -24,25 +24,25 @@ def rows() -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
 
 
-def test_every_line_names_a_test_that_there_is() -> None:
+def test_every_row_names_an_existing_test() -> None:
     found = rows()
     assert len(found) >= 20
     lost = [row[2] for row in found if not matching_tests([row[2].strip("`")])]
     assert lost == []
 
 
-def test_every_line_is_tried_by_a_default_run() -> None:
+def test_every_row_is_tested_by_a_default_run() -> None:
     for row in rows():
         path, _, name = row[2].strip("`").partition("::")
         assert name not in selection.slow_tests(ROOT / path), row[2]
 
 
-def test_every_fault_has_its_line() -> None:
+def test_every_fault_has_its_row() -> None:
     said = "\n".join(row[0] for row in rows())
     assert [fault for fault in FAULTS if fault not in said] == []
 
 
-def test_no_test_stands_for_two_lines() -> None:
+def test_no_test_proves_two_rows() -> None:
     named = [row[2] for row in rows()]
     assert len(set(named)) == len(named)
 

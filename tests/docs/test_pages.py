@@ -37,7 +37,7 @@ def test_generated_parts_are_fresh() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_a_stale_part_is_noticed_and_nothing_else_is_touched(refresh: ModuleType) -> None:
+def test_a_stale_part_is_detected_and_the_rest_stays(refresh: ModuleType) -> None:
     page = "before\n<!-- generated: exit_codes -->\nold\n<!-- end -->\nafter <!-- end -->\n"
     fresh = refresh.refreshed(page)
     assert "old" not in fresh

@@ -96,7 +96,7 @@ def test_each_promise_has_a_test_and_each_test_a_promise(
     assert sorted(set(used) - page.keys()) == [], "ids that the page does not have"
 
 
-def test_what_holds_everywhere_is_tried_everywhere_by_one_test(
+def test_promises_for_all_places_have_one_test_for_all_places(
     page: dict[str, str], tests: list[Kept]
 ) -> None:
     going = [test for test in tests if test.where.startswith(EVERYWHERE)]
@@ -107,7 +107,7 @@ def test_what_holds_everywhere_is_tried_everywhere_by_one_test(
         assert sorted(said - tried) == []
 
 
-def test_no_test_of_a_promise_is_left_out_or_carries_nothing(tests: list[Kept]) -> None:
+def test_no_test_of_a_promise_is_skipped_or_empty(tests: list[Kept]) -> None:
     assert [test.where for test in tests if test.marks & LEFT_OUT or not test.ids] == []
     assert [test.where for test in tests if len(set(test.ids)) < len(test.ids)] == []
 
@@ -120,7 +120,7 @@ def test_the_names_on_the_page_are_the_public_ones(page: dict[str, str]) -> None
 # -- the reading itself ------------------------------------------------------------------------
 
 
-def test_an_item_may_go_over_lines_and_must_have_an_id() -> None:
+def test_an_item_may_span_lines_and_must_have_an_id() -> None:
     assert promises("- **dag-1** One\n  and two.\n- **dag-2** Three.\n") == [
         ("dag-1", "One and two."),
         ("dag-2", "Three."),
@@ -144,6 +144,6 @@ def test_marks_are_read_in_both_spellings() -> None:
 @pytest.mark.parametrize(
     "source", ["@promise('a-1')\ndef helper(): ...\n", "class T:\n  x = pytest.mark.promise('a-1')"]
 )
-def test_a_mark_on_what_is_no_test_is_an_error(source: str) -> None:
+def test_a_mark_on_a_non_test_is_an_error(source: str) -> None:
     with pytest.raises(AssertionError, match="marks no test"):
         list(kept(source, "f.py"))

@@ -86,7 +86,7 @@ def test_the_figures_beside_the_peers_are_the_measured_ones() -> None:
     assert best <= number(shown[2]) <= 1.05 * best
 
 
-def test_the_commands_that_ci_runs_stand_on_lines_of_their_own() -> None:
+def test_each_command_that_ci_runs_has_its_own_line() -> None:
     lines = README.read_text().splitlines()
     commands = [line for line in lines if line.startswith("python3 -m venv ")]
     ends = ["flowkit run examples/stdlib_report.py", "pytest"]

@@ -111,7 +111,7 @@ def test_signatures_are_written_as_in_the_source() -> None:
     ]
 
 
-def test_what_users_do_not_make_themselves_has_no_constructor() -> None:
+def test_classes_that_users_do_not_create_show_no_constructor() -> None:
     (only,) = entries(Color)
     assert (only.signature, only.about) == ("", "One of two.")
 
@@ -121,7 +121,7 @@ def test_docstrings_become_markdown() -> None:
     assert text == ("A `thing` of \\*args, not &lt;html>.\n\n```text\nx = 1\ny = 2\n```\n\nEnd.")
 
 
-def test_anchors_are_those_that_github_makes() -> None:
+def test_anchors_match_those_of_github() -> None:
     made = Anchors()
     assert [made.add(heading) for heading in ("Task", "task", "… a `when=` goes")] == [
         "task",

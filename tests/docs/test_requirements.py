@@ -106,7 +106,7 @@ def test_a_finding_fails(advisories: ModuleType) -> None:
     ]
 
 
-def test_that_nothing_was_found_is_not_said_of_what_was_not_looked_at(
+def test_a_package_that_was_not_checked_is_not_reported_as_clean(
     advisories: ModuleType,
 ) -> None:
     """Seen: pip-audit said "No known vulnerabilities found" when the index had no data at all."""

@@ -22,14 +22,14 @@ def rows() -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
-def test_every_threat_names_a_test_that_there_is() -> None:
+def test_every_threat_names_an_existing_test() -> None:
     found = rows()
     assert len(found) >= 20
     lost = [row[-1] for row in found if not matching_tests(shlex.split(row[-1].strip("`")))]
     assert lost == []
 
 
-def test_other_tests_that_the_page_names_are_there_too() -> None:
+def test_other_tests_named_on_the_page_exist() -> None:
     named = re.findall(r"\(`(tests/[^`]+)`\)", PAGE.read_text())
     assert [words for words in named if not matching_tests(shlex.split(words))] == []
 

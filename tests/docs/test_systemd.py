@@ -45,7 +45,7 @@ def test_only_the_main_process_gets_term_and_wrong_usage_is_final(name: str) -> 
 
 
 def test_systemd_waits_longer_than_the_worker() -> None:
-    """Else its KILL comes while tasks are still given back."""
+    """Else its KILL comes while tasks are still returned."""
     service = service_of("flowkit-worker.service")
     grace = re.search(r"--shutdown-timeout (\d+)", service["ExecStart"])
     assert grace is not None

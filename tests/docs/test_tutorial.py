@@ -73,12 +73,12 @@ def test_prose_that_is_no_comment_is_refused() -> None:
         cells("# %% [markdown]\n# Prose.\nprint('code')\n")
 
 
-def test_a_script_that_fails_is_told_with_its_error() -> None:
+def test_a_failing_script_is_reported_with_its_error() -> None:
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         outputs("# %%\n1 / 0\n")
 
 
-def test_the_page_covers_what_a_newcomer_asks_for() -> None:
+def test_the_page_covers_the_questions_of_a_newcomer() -> None:
     headings = re.findall(r"^## (.+)$", PAGE.read_text(), re.MULTILINE)
     assert len(headings) >= 12
     for word in ("Retries", "Conditions", "Fan-out", "Async", "Parameters", "Drawing", "Redis"):

@@ -154,13 +154,13 @@ def test_programs_of_the_documentation_are_well_typed(
     assert errors[str(program)] == []
 
 
-def test_a_wrong_use_is_noticed_where_it_stands(errors: dict[str, list[str]]) -> None:
+def test_a_wrong_use_is_reported_at_its_line(errors: dict[str, list[str]]) -> None:
     returned, called = errors[str(WRONG_USE)]
     assert returned.startswith("5: error: Incompatible return value type")
     assert called.startswith("7: error: Argument 1")
 
 
-def test_tests_and_lint_ask_for_the_same_mypy() -> None:
+def test_tests_and_lint_require_the_same_mypy() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     asked = [[one for one in extras[extra] if one.startswith("mypy")] for extra in ("test", "lint")]
     assert asked[0] == asked[1] != []

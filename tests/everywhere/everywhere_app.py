@@ -209,7 +209,7 @@ decimal.getcontext().prec = 12  # what an app sets when it is imported holds in 
 
 
 def leave_traces(*_: object) -> bool:
-    """Set what a task without a context of its own would leave to those after it.
+    """Set what a task without its own context would leave to those after it.
 
     Returns whether there was nothing of the kind.
     """
@@ -314,7 +314,7 @@ def mark(*_: object, diary: str | None = None) -> str:
 
 @task
 def wait_for(*_: object, awaited: str, diary: str | None = None) -> str:
-    """Say that it begins, and go on when ``awaited`` stands in the diary."""
+    """Say that it begins, and continue when ``awaited`` stands in the diary."""
     name = current_attempt().task
     write(diary, f"{name} begins")
     deadline = time.monotonic() + PATIENCE_S

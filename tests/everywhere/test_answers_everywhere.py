@@ -10,9 +10,7 @@ from flowkit import DAG, Task
 
 
 @pytest.mark.parametrize("kind", app.ITERATORS)
-def test_an_iterator_is_no_result_since_one_task_alone_could_read_it(
-    place: Place, kind: str
-) -> None:
+def test_an_iterator_is_refused_as_a_result(place: Place, kind: str) -> None:
     """In threads the second task got no rows at all. Making the iterator again is no remedy."""
     with DAG("rows") as dag:
         app.reads_rows >> [app.count_rows.bind("first"), app.count_rows.bind("second")]
@@ -26,7 +24,7 @@ def test_an_iterator_is_no_result_since_one_task_alone_could_read_it(
 
 
 @pytest.mark.parametrize(("task", "kind"), [(app.pays, "coroutine"), (app.pays_too, "generator")])
-def test_a_condition_that_answers_with_a_coroutine_or_a_generator_is_refused(
+def test_a_condition_that_returns_a_coroutine_or_generator_is_refused(
     place: Place, task: Task, kind: str
 ) -> None:
     """Each of them is true, although the answer was no."""

@@ -10,9 +10,7 @@ from flowkit import DAG, Task
 
 
 @pytest.mark.parametrize("task", [app.add_sum, app.add_sum_async], ids=["plain", "async"])
-def test_a_retry_does_not_see_what_the_failed_attempt_did_to_its_arguments(
-    place: Place, task: Task
-) -> None:
+def test_a_retry_gets_unchanged_arguments(place: Place, task: Task) -> None:
     rows = app.give.bind("rows", value=[3, 1, 2])
     with DAG("copied") as dag:
         rows >> task

@@ -1,4 +1,4 @@
-"""Each attempt has a context of its own: what one sets, no other one sees.
+"""Each attempt has its own context: what one sets, no other one sees.
 
 Sixteen tasks that set a context variable and the precision of ``decimal`` are followed by sixteen
 that look, so a thread, a child or an event loop that carries anything over shows it. The condition
@@ -22,7 +22,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_a_task_or_its_condition_sets_is_not_there_in_another_task(
+def test_context_set_by_a_task_or_condition_is_invisible_to_other_tasks(
     place: Place, kind: str
 ) -> None:
     leaves, finds = KINDS[kind]
@@ -38,7 +38,7 @@ def test_what_a_task_or_its_condition_sets_is_not_there_in_another_task(
     assert [results[task.name] for task in finding] == [CLEAN] * len(finding)
 
 
-def test_a_retry_does_not_see_what_the_failed_attempt_set(place: Place) -> None:
+def test_a_retry_does_not_see_context_of_the_failed_attempt(place: Place) -> None:
     with DAG("contexts") as dag:
         dag.add(app.leaves_traces_and_fails)
     assert place.run(dag).results == {"leaves_traces_and_fails": CLEAN}

@@ -15,7 +15,7 @@ NOTHING = ["", ""]
 
 @pytest.mark.promise("dag-21")
 @pytest.mark.parametrize("policy", ["stop", "continue"])
-def test_the_hook_of_a_task_hears_of_its_failure(place: Place, policy: str) -> None:
+def test_the_hook_of_a_task_is_called_on_its_failure(place: Place, policy: str) -> None:
     with DAG("hooked", on_failure=policy) as dag:
         dag.add(app.fails)
     report = place.run(dag, diary=True)
@@ -31,7 +31,7 @@ def test_it_is_called_once_after_the_last_attempt(place: Place) -> None:
     ]
 
 
-def test_it_hears_nothing_of_a_success_and_is_no_result(place: Place) -> None:
+def test_it_is_not_called_on_success_and_adds_no_result(place: Place) -> None:
     with DAG("hooked") as dag:
         dag.add(app.succeeds)
     report = place.run(dag, diary=True)
@@ -39,7 +39,7 @@ def test_it_hears_nothing_of_a_success_and_is_no_result(place: Place) -> None:
     assert report.diary == []
 
 
-def test_it_hears_nothing_of_a_task_that_never_started(place: Place) -> None:
+def test_it_is_not_called_for_a_task_that_never_started(place: Place) -> None:
     with DAG("hooked") as dag:
         app.fails >> app.hooked_after
     names = [entry[2] for entry in place.run(dag, diary=True).diary]
@@ -47,7 +47,7 @@ def test_it_hears_nothing_of_a_task_that_never_started(place: Place) -> None:
 
 
 @pytest.mark.promise("task-23", "dag-21")
-def test_it_hears_of_a_timeout(place: Place) -> None:
+def test_it_is_called_on_a_timeout(place: Place) -> None:
     """On workers and in processes the attempt's own process is gone by then."""
     with DAG("hooked") as dag:
         dag.add(app.hangs)
@@ -82,7 +82,7 @@ def test_the_hooks_of_a_run_that_fails(place: Place, policy: str) -> None:
     ]
 
 
-def test_a_skip_by_the_trigger_is_heard_of_too(place: Place) -> None:
+def test_it_is_called_on_a_skip_by_the_trigger(place: Place) -> None:
     with DAG("hooked", hooks=Hooks(on_skip=app.note)) as dag:
         app.end >> app.only_without >> app.all_succeeded
     names = [(entry[2], entry[3]) for entry in place.run(dag, diary=True).diary]
@@ -90,7 +90,7 @@ def test_a_skip_by_the_trigger_is_heard_of_too(place: Place) -> None:
 
 
 @pytest.mark.promise("dag-21")
-def test_hooks_that_raise_change_nothing_about_a_success(place: Place) -> None:
+def test_failing_hooks_do_not_change_a_success(place: Place) -> None:
     with DAG("hooked", hooks=app.BROKEN) as dag:
         app.end >> app.only_without >> app.after
     assert place.run(dag).results == {"end": "ok", "after": None}
@@ -98,7 +98,7 @@ def test_hooks_that_raise_change_nothing_about_a_success(place: Place) -> None:
 
 @pytest.mark.promise("dag-21")
 @pytest.mark.parametrize("policy", ["stop", "continue"])
-def test_hooks_that_raise_change_nothing_about_a_failure(place: Place, policy: str) -> None:
+def test_failing_hooks_do_not_change_a_failure(place: Place, policy: str) -> None:
     with DAG("hooked", on_failure=policy, hooks=app.BROKEN) as dag:
         dag.add(app.fails_with_broken_hook)
     assert place.run(dag).error == tuple(NO_ROW)
@@ -114,14 +114,14 @@ def test_a_hook_that_is_a_task_has_its_retries(place: Place) -> None:
     ]
 
 
-def test_a_hook_for_retries_that_exits_ends_nothing(place: Place) -> None:
-    """It once ended a worker's process at each retry, with nobody to blame, for ever."""
+def test_a_retry_hook_that_exits_does_not_stop_anything(place: Place) -> None:
+    """It once ended a worker's process at each retry, with nobody to blame, forever."""
     with DAG("hooked", hooks=Hooks(on_retry=app.exiting_hook)) as dag:
         dag.add(app.fails_twice)
     assert place.run(dag).error == tuple(NO_ROW)
 
 
-def test_an_error_is_described_alike_wherever_it_was_raised(place: Place) -> None:
+def test_an_error_is_described_the_same_everywhere(place: Place) -> None:
     with DAG("hooked") as dag:
         dag.add(app.fails_oddly)
     (entry,) = place.run(dag, diary=True).diary

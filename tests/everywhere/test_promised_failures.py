@@ -15,7 +15,7 @@ FAILED = ["task_failed", "stopped", "bad", 1, *ERROR]
 
 
 @promise("dag-14", "dag-15")
-def test_after_a_failure_nothing_starts_and_what_runs_is_waited_for(place: Place) -> None:
+def test_after_a_failure_nothing_starts_and_running_tasks_finish(place: Place) -> None:
     """``running`` ends only when the failure is known, so ``aside`` could start if it might."""
     with DAG("stopped", max_workers=2) as dag:
         bad = app.break_when.bind("bad", awaited="running begins")
@@ -32,7 +32,7 @@ def test_after_a_failure_nothing_starts_and_what_runs_is_waited_for(place: Place
 
 
 @promise("dag-20")
-def test_with_continue_only_what_needs_the_failed_task_does_not_start(place: Place) -> None:
+def test_with_continue_only_downstream_tasks_do_not_start(place: Place) -> None:
     with DAG("going_on", on_failure="continue") as dag:
         bad = app.break_when.bind("bad", awaited='"beside"')
         begin = app.mark.bind("begin")
@@ -46,7 +46,7 @@ def test_with_continue_only_what_needs_the_failed_task_does_not_start(place: Pla
 
 @promise("dag-16", "dag-17")
 @pytest.mark.parametrize("policy", ["stop", "continue"])
-def test_run_raises_what_the_failed_task_raised(place: Place, policy: str) -> None:
+def test_run_raises_the_exception_of_the_failed_task(place: Place, policy: str) -> None:
     """Here its own exception with a note, from workers an error with all there is to tell."""
     with DAG("raising", on_failure=policy) as dag:
         app.start.bind("begin", how="bad") >> app.arm.bind("bad") >> app.after

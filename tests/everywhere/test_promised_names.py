@@ -34,7 +34,7 @@ def begins_with(call: Callable[..., object], **promised: object) -> bool:
 
 @promise("flowkit-2")
 @pytest.mark.parametrize("module", MODULES)
-def test_each_name_stands_in_its_module_too(module: str) -> None:
+def test_each_name_is_in_its_module_too(module: str) -> None:
     found = import_module(f"flowkit.{module}")
     for name in MODULES[module]:
         assert getattr(found, name) is getattr(flowkit, name)

@@ -86,7 +86,7 @@ def let_expire(state: Store, hands: Hands, key: str) -> None:
 
 
 @promise("state-2")
-def test_what_is_set_can_be_had_and_the_last_value_counts(state: Store) -> None:
+def test_the_last_value_that_was_set_is_returned(state: Store) -> None:
     state.set("key", 1)
     state.set("key", {"rows": [1, 2.5, True]})
     assert state.get("key") == {"rows": [1, 2.5, True]}
@@ -113,7 +113,7 @@ def test_none_is_a_value_and_any_text_a_key(state: Store) -> None:
 
 
 @promise("state-4")
-def test_delete_says_whether_there_was_something(state: Store, hands: Hands) -> None:
+def test_delete_returns_whether_the_key_existed(state: Store, hands: Hands) -> None:
     state.set("key", 1)
     assert state.delete("key") is True
     assert not state.has("key")
@@ -136,7 +136,7 @@ def test_clear_removes_everything(state: Store) -> None:
 
 
 @promise("state-5")
-def test_an_entry_is_there_until_its_ttl_is_over(state: Store, hands: Hands) -> None:
+def test_an_entry_exists_until_its_ttl_expires(state: Store, hands: Hands) -> None:
     state.set("short", 1, ttl=SOON_S, metadata={"source": "api"})
     state.set("long", 2, ttl=1000)
     state.set("kept", 3)
@@ -148,7 +148,7 @@ def test_an_entry_is_there_until_its_ttl_is_over(state: Store, hands: Hands) -> 
 
 @promise("state-5")
 @pytest.mark.parametrize("ttl", [0, -0.5, -1, -math.inf])
-def test_a_ttl_of_zero_or_less_is_expired_at_once(state: Store, hands: Hands, ttl: float) -> None:
+def test_a_ttl_of_zero_or_less_expires_immediately(state: Store, hands: Hands, ttl: float) -> None:
     state.set("key", 1)
     state.set("key", 2, ttl=ttl)
     hands.now -= 1000  # not even a clock that goes back wakes it
@@ -157,7 +157,7 @@ def test_a_ttl_of_zero_or_less_is_expired_at_once(state: Store, hands: Hands, tt
 
 
 @promise("state-6")
-def test_the_default_ttl_holds_unless_another_is_given(make: Make, hands: Hands) -> None:
+def test_the_default_ttl_applies_unless_another_is_given(make: Make, hands: Hands) -> None:
     state = make(default_ttl=SOON_S)
     state.set("longer", 2, ttl=1000)
     state.set("forever", 3, ttl=math.inf)
@@ -169,7 +169,7 @@ def test_the_default_ttl_holds_unless_another_is_given(make: Make, hands: Hands)
 
 
 @promise("state-7")
-def test_invalidate_expired_drops_and_names_what_is_over(state: Store, hands: Hands) -> None:
+def test_invalidate_expired_drops_and_names_expired_entries(state: Store, hands: Hands) -> None:
     state.set("a", 1, ttl=SOON_S)
     state.set("b", 2, ttl=0)
     state.set("c", 3)
@@ -216,7 +216,7 @@ def test_a_cached_call_is_made_once(state: Store, other: Store) -> None:
 
 
 @promise("state-16", "state-17", "state-15")
-def test_a_run_is_recorded_and_taken_up_again(state: Store, other: Store) -> None:
+def test_a_run_is_recorded_and_resumed(state: Store, other: Store) -> None:
     calls: list[str] = []
 
     @task

@@ -12,8 +12,8 @@ in_other_processes = pytest.mark.parametrize("place", PLACES[1:], indirect=True)
 
 
 @in_other_processes
-def test_a_task_that_asks_a_terminal_fails_and_is_not_stopped(place: Place) -> None:
-    """In a session of another process, reading from the terminal would stop it for ever."""
+def test_a_task_that_reads_from_the_terminal_fails_without_blocking(place: Place) -> None:
+    """In a session of another process, reading from the terminal would stop it forever."""
     with DAG("asking") as dag:
         dag.add(app.asks_the_terminal)
     results = place.run(dag).results
@@ -21,7 +21,7 @@ def test_a_task_that_asks_a_terminal_fails_and_is_not_stopped(place: Place) -> N
 
 
 @in_other_processes
-def test_later_tasks_print_to_what_a_task_has_closed(place: Place) -> None:
+def test_later_tasks_can_print_after_a_task_closed_the_stream(place: Place) -> None:
     with DAG("closing") as dag:
         for number in range(4):
             closing = app.closes_its_output.bind(f"closes{number}")

@@ -1,4 +1,4 @@
-"""Triggers: the documented truth table, row by row, and what goes on after a failure."""
+"""Triggers: the documented truth table, row by row, and what continues after a failure."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_clean_up_is_retried_in_a_stopped_run(place: Place) -> None:
     assert report.diary == [1, 2, 3]
 
 
-def test_what_is_downstream_of_clean_up_does_not_start_in_a_stopped_run(place: Place) -> None:
+def test_tasks_downstream_of_clean_up_do_not_start_in_a_stopped_run(place: Place) -> None:
     with DAG("stopped") as dag:
         app.start.bind("begin", how="bad") >> app.arm >> app.all_over >> app.after
     report = place.run(dag, diary=True)

@@ -314,7 +314,7 @@ def test_bad_parameters_are_named(tmp_path: Path) -> None:
         report.split.func({"source": "", "root": "", "files": []}, top=0)
 
 
-def test_a_lost_part_is_an_error_and_no_smaller_report() -> None:
+def test_a_lost_part_is_an_error() -> None:
     listing = {"source": "", "root": "", "files": [("a.py", 1), ("b.py", 1)]}
     with pytest.raises(RuntimeError, match="1 of 2 files were measured"):
         report.rank.func(source.combine([source.tally_file("a.py", b"x")], 1), listing)
@@ -372,7 +372,7 @@ def test_hostile_names_are_text_in_the_page() -> None:
     assert not [name for _, attributes in read.seen for name in attributes if name[:2] == "on"]
 
 
-def test_the_page_asks_nothing_of_the_network() -> None:
+def test_the_page_loads_nothing_from_the_network() -> None:
     document = page.render(hostile_report())
     assert "default-src 'none'" in document
     attributes = [name for _, found in Reader(document).seen for name in found]
@@ -381,7 +381,7 @@ def test_the_page_asks_nothing_of_the_network() -> None:
     assert "@import" not in page.STYLE
 
 
-def test_a_tree_without_functions_makes_a_page_too() -> None:
+def test_a_tree_without_functions_also_makes_a_page() -> None:
     tally = source.combine([source.tally_file("a.py", b"def (")], 5)
     empty = report.rank.func(tally, {"source": "s", "root": "", "files": [("a.py", 5)]})
     read = Reader(page.render(empty))
@@ -389,6 +389,6 @@ def test_a_tree_without_functions_makes_a_page_too() -> None:
     assert empty["mean_complexity"] == 0.0
 
 
-def test_a_small_share_does_not_read_as_nothing() -> None:
+def test_a_small_percentage_is_not_shown_as_zero() -> None:
     shares = [page.share(*pair) for pair in ((0, 0), (0, 5), (1, 9_999), (1, 8))]
     assert shares == ["0.0 %", "0.0 %", "under 0.1 %", "12.5 %"]

@@ -30,7 +30,7 @@ def main() -> int:
     if not report.wrong:
         return 0
     print(f"\nBROKEN: {report.wrong}")
-    for number, line in enumerate(report.story, 1):
+    for number, line in enumerate(report.trace, 1):
         print(f"{number:4}  {line}")
     return 1
 

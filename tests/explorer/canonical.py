@@ -12,9 +12,7 @@ from typing import Any
 
 from .model import Keys
 from .pieces import REMEMBERED, Call
-from .schedulers import Scheduler
-from .system import State
-from .workers import Worker
+from .state import Scheduler, State, Worker
 
 STALE = 99
 
@@ -47,7 +45,7 @@ def _keys(keys: Keys, schedulers: tuple[str, ...], lanes: tuple[tuple[str, int],
             (task, one if one.code == "R" or not one.lane else one._replace(lane="-"))
             for task, one in keys.tasks
         ),
-        wake=0,
+        wake=(),
         dead=tuple((task, 0) for task, _ in keys.dead),
         delayed=tuple((max(0, one[0] - now), *one[1:]) for one in keys.delayed),
         events=tuple((number - base, fields) for number, fields in keys.events if number > base),
@@ -55,6 +53,7 @@ def _keys(keys: Keys, schedulers: tuple[str, ...], lanes: tuple[tuple[str, int],
         cursor=0,
         leader=leader,
         workers=tuple((worker, max(0, deadline - now)) for worker, deadline in keys.workers),
+        apps=tuple((app, max(0, deadline - now)) for app, deadline in keys.apps),
         claims=tuple(
             (
                 lane,

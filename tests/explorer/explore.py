@@ -1,4 +1,4 @@
-"""The search: breadth first, so that what is found comes with a shortest story.
+"""The search: breadth first, so that what is found comes with a shortest trace.
 
 Safety is asked of every move. When all states are known, a search backwards from those in which
 the run is over shows from which of them no end can be reached by processes doing their work:
@@ -16,12 +16,13 @@ from dataclasses import dataclass, field
 
 from .canonical import canonical
 from .safety import broken_by
-from .system import Setup, State, begin, moves
+from .state import Setup, State
+from .system import begin, moves
 
 
 @dataclass
 class Report:
-    """What a search found. ``wrong``: what is broken, '' for nothing; ``story``: how."""
+    """What a search found. ``wrong``: what is broken, '' for nothing; ``trace``: how."""
 
     states: int = 0
     moves: int = 0
@@ -30,7 +31,7 @@ class Report:
     seconds: float = 0.0
     complete: bool = False
     wrong: str = ""
-    story: list[str] = field(default_factory=list)
+    trace: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         how = "all states" if self.complete else "not all states"
@@ -106,7 +107,7 @@ class Search:
             wrong = broken_by(self._setup, state, move)
             if wrong:
                 report.wrong = wrong
-                report.story = [*self._story(number), move.label]
+                report.trace = [*self._trace(number), move.label]
                 return
             target = self._note(canonical(move.state), number, self._depths[number] + 1, frontier)
             if not move.kind and target != number:
@@ -132,21 +133,21 @@ class Search:
         stuck = reached.find(0)  # the first one is one of the shortest
         if stuck >= 0:
             self.report.wrong = f"from {reached.count(0):,} states no end can be reached"
-            self.report.story = self._story(stuck)
+            self.report.trace = self._trace(stuck)
 
-    # -- the story ------------------------------------------------------------------------------
+    # -- the trace ------------------------------------------------------------------------------
 
-    def _story(self, number: int) -> list[str]:
-        """Return the labels of the moves to a state, made anew from the start."""
+    def _trace(self, number: int) -> list[str]:
+        """Return the labels of the moves to a state, created again from the start."""
         path = [number]
         while self._parents[path[-1]] >= 0:
             path.append(self._parents[path[-1]])
-        state, story = self._first, []
+        state, trace = self._first, []
         for wanted in reversed(path[:-1]):
             for move in moves(self._setup, state):
                 behind = canonical(move.state)
                 if self._numbers.get(behind) == wanted:
-                    story.append(move.label)
+                    trace.append(move.label)
                     state = behind
                     break
-        return story
+        return trace

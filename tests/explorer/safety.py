@@ -12,7 +12,7 @@ from flowkit.core.triggers import GOES_ON, Trigger
 
 from .model import OVER, Keys
 from .pieces import REMEMBERED
-from .system import Move, Setup, State
+from .state import Move, Setup, State
 
 WELL = frozenset("SK")
 Rule = Callable[[Setup, Keys], str | None]
@@ -84,7 +84,7 @@ def who_runs_is_watched(setup: Setup, keys: Keys) -> str | None:
 
 
 def outcomes_stay(setup: Setup, state: State, move: Move) -> str | None:
-    """A task that is over never changes, nor does its result, but for a resume."""
+    """A finished task never changes, nor does its result, but for a resume."""
     before, after = state.keys, move.state.keys
     if any(call.name == "reset" for _, call, _ in move.calls) or before.tasks == after.tasks:
         return None

@@ -7,38 +7,21 @@ present turn, in order; ``buffer`` what its writer has gathered and not written 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 from .memory import Memory, Plan, States
-from .model import Keys
+from .model import LIST, Entries, Keys
 from .pieces import Call, Deaths, Reply
-
-if TYPE_CHECKING:
-    from .system import Move, Setup, State
-
-Todo = tuple[tuple[Any, ...], ...]
-
-
-class Scheduler(NamedTuple):
-    """One scheduler process. ``term``: 0 while it stands by; ``replay``: the last event of before
-    its takeover; ``memory``: its resolver's knowledge of the run, None if it knows of none."""
-
-    id: str
-    term: int = 0
-    cursor: int = 0
-    replay: int = 0
-    memory: Memory | None = None
-    todo: Todo = ()
-    buffer: Todo = ()
+from .scripts import play
+from .state import Move, Scheduler, Setup, State, Todo
+from .steps import LEASE, call_moves, fault, lapse, step
 
 
 def moves(setup: Setup, state: State, at: int) -> Iterator[Move]:
     """Yield what this scheduler may do, and its faults."""
-    from . import system
-
     me, keys = state.schedulers[at], state.keys
     if not me.term:
-        yield from _standing_by(setup, state, at)
+        yield from _standby_of(setup, state, at)
     elif me.todo:
         yield from _next_step(setup, state, at)
     else:
@@ -51,11 +34,11 @@ def moves(setup: Setup, state: State, at: int) -> Iterator[Move]:
         behind = with_(state, at, Scheduler(f"{slot}-{int(number) + 1}"))
         calls: tuple[Any, ...] = ()
         if leads and keys.leader[2] > keys.now:
-            behind, calls = system.lapse(setup, behind, me.id)
-        yield system.fault(state, f"scheduler {me.id} dies", behind, calls)
+            behind, calls = lapse(setup, behind, me.id)
+        yield fault(state, f"scheduler {me.id} dies", behind, calls)
     if "lapse" in setup.kinds and leads and keys.leader[2] > keys.now:
-        behind, calls = system.lapse(setup, state, me.id)
-        yield system.fault(state, f"the lease of scheduler {me.id} runs out", behind, calls)
+        behind, calls = lapse(setup, state, me.id)
+        yield fault(state, f"the lease of scheduler {me.id} runs out", behind, calls)
     if "pass" in setup.kinds and leads and keys.leader[2] > keys.now:
         yield from _passed_on(state, at)
 
@@ -65,21 +48,19 @@ def _passed_on(state: State, at: int) -> Iterator[Move]:
 
     It acts on as if it did not know: then what it still writes is fenced, whatever it is.
     """
-    from . import system
-
     me, term = state.schedulers[at], state.keys.leader[1]
     for other in state.schedulers:
         if other.id == me.id:
             continue
         keys, calls = state.keys, []
         for call in (
-            Call("acquire_lease", (other.id, system.LEASE, 0)),
-            Call("hand_over_lease", (me.id, term, system.LEASE, 0)),
+            Call("acquire_lease", (other.id, LEASE, 0)),
+            Call("hand_over_lease", (me.id, term, LEASE, 0)),
         ):
-            keys, reply = system.play(keys, call)
+            keys, reply = play(keys, call)
             calls.append((keys.now, call, reply))
         label = f"scheduler {me.id} passes its lease on to {other.id}"
-        yield system.fault(state, label, state._replace(keys=keys), tuple(calls))
+        yield fault(state, label, state._replace(keys=keys), tuple(calls))
 
 
 def with_(state: State, at: int, scheduler: Scheduler) -> State:
@@ -87,9 +68,7 @@ def with_(state: State, at: int, scheduler: Scheduler) -> State:
     return state._replace(schedulers=(*some[:at], scheduler, *some[at + 1 :]))
 
 
-def _standing_by(setup: Setup, state: State, at: int) -> Iterator[Move]:
-    from .system import LEASE, call_moves
-
+def _standby_of(setup: Setup, state: State, at: int) -> Iterator[Move]:
     me, leader = state.schedulers[at], state.keys.leader
     if leader is not None and leader[0] != me.id and leader[2] > state.keys.now:
         return
@@ -107,8 +86,6 @@ def _standing_by(setup: Setup, state: State, at: int) -> Iterator[Move]:
 
 def _next_turn(setup: Setup, state: State, at: int) -> Iterator[Move]:
     """Renew the lease, or begin a duty."""
-    from .system import LEASE, call_moves, step
-
     me, keys = state.schedulers[at], state.keys
     if keys.leader is not None and keys.leader[0] == me.id and keys.leader[2] <= keys.now:
         call = Call("acquire_lease", (me.id, LEASE))
@@ -117,7 +94,7 @@ def _next_turn(setup: Setup, state: State, at: int) -> Iterator[Move]:
         behind = settled(setup.plan, _reading(me, keys))
         yield step(state, me.id, "reads events", with_(state, at, behind))
     if any(entry[0] <= keys.now for entry in keys.delayed):
-        call = Call("promote", (me.id, me.term, 200))
+        call = Call("promote", (me.id, me.term, 200, ()))
         yield from call_moves(
             setup, state, me.id, call, lambda found, reply: fenced_or(found, at, reply, me)
         )
@@ -130,6 +107,9 @@ def _next_turn(setup: Setup, state: State, at: int) -> Iterator[Move]:
         yield step(
             state, me.id, f"sees expired {expired}", with_(state, at, me._replace(todo=todo))
         )
+    if (lacking := lacked(setup.plan, keys)) != me.lacking:
+        behind = me._replace(lacking=lacking)
+        yield step(state, me.id, "looks at the workers", with_(state, at, behind))
     if me.memory is not None and findable(keys) < me.memory.dispatched:
         behind = me._replace(todo=(("mend",),))
         yield step(state, me.id, "misses hints", with_(state, at, behind))
@@ -138,7 +118,27 @@ def _next_turn(setup: Setup, state: State, at: int) -> Iterator[Move]:
 def findable(keys: Keys) -> int:
     """Return how many attempts stand in ready lists, in ``delayed`` and in known lanes' claims."""
     claimed = sum(len(keys.held_by(lane)) for _, lanes in keys.lanes for lane in lanes)
-    return claimed + len(keys.delayed) + sum(len(entries) for _, entries in keys.ready)
+    return claimed + len(keys.delayed) + sum(map(len, found_lists(keys)))
+
+
+def found_lists(keys: Keys) -> Iterator[Entries]:
+    """Yield the entries of the lists that a claim finds: backlogs by their turns, lists of a
+    function by what is parked."""
+    turns, levels = dict(keys.turns), dict(keys.levels)
+    for lists, found in ((keys.ready, levels), (keys.backlogs, turns)):
+        for place, entries in lists:
+            _, _, function = place[0].partition("@")
+            by = place if found is turns else place[0]
+            if by in found and (not function or function in keys.parked):
+                yield entries
+
+
+def lacked(plan: Plan, keys: Keys) -> frozenset[str]:
+    """Return the functions that the app of some worker lacks, of those that say what they have."""
+    functions, abouts = dict(keys.functions), dict(keys.abouts)
+    apps = {abouts[worker].partition(" ")[2] for worker, _ in keys.workers} - {""}
+    had = [frozenset(functions[app]) for app in apps if app in functions]
+    return frozenset(plan.functions) - frozenset.intersection(*had) if had else frozenset()
 
 
 def _reading(me: Scheduler, keys: Keys) -> Scheduler:
@@ -163,9 +163,14 @@ def settled(plan: Plan, me: Scheduler) -> Scheduler:
     memory, buffer, todo = me.memory, me.buffer, me.todo
     while todo:
         (verb, *args), rest = todo[0], todo[1:]
-        if verb in ("queue", "finish"):
-            buffer += (todo[0],)
-            memory = None if verb == "finish" else memory
+        if verb == "queue":
+            level, flags, tasks = args
+            buffer += tuple(
+                (plan.verb, name, level, flags, tuple(some))
+                for name, some in plan.by_list(tasks, me.lacking).items()
+            )
+        elif verb == "finish":
+            buffer, memory = (*buffer, todo[0]), None
         elif verb == "facts":
             if memory is not None and args[0]:
                 memory, steps = plan.told(memory, args[0])
@@ -191,8 +196,6 @@ def settled(plan: Plan, me: Scheduler) -> Scheduler:
 
 
 def _next_step(setup: Setup, state: State, at: int) -> Iterator[Move]:
-    from .system import call_moves, step
-
     me, keys = state.schedulers[at], state.keys
     call = _call(setup, me)
     if call is None:
@@ -241,7 +244,7 @@ def _call(setup: Setup, me: Scheduler) -> Call | None:
         case "reset":
             return Call("reset", (*head, True, args[0]))
         case "requeue":
-            return Call("requeue", (*head, args[0]))
+            return Call("requeue", (*head, setup.plan.verb, args[0]))
         case "reap":
             return Call("reap", (args[0], Deaths(head, setup.most_deaths, "?")))
         case "retire":
@@ -254,7 +257,8 @@ def _read(plan: Plan, me: Scheduler, keys: Keys) -> Scheduler:
     (verb, *args), rest = me.todo[0], me.todo[1:]
     if verb == "takeover":
         todo = (("open",), ("flush", 0), ("mend",), *rest)
-        return me._replace(cursor=keys.cursor, replay=max(keys.last_event, keys.cursor), todo=todo)
+        replay, lacking = max(keys.last_event, keys.cursor), lacked(plan, keys)
+        return me._replace(cursor=keys.cursor, replay=replay, lacking=lacking, todo=todo)
     if verb == "open":
         if keys.field("state") != "running":
             return me._replace(todo=rest)
@@ -272,27 +276,28 @@ def _read(plan: Plan, me: Scheduler, keys: Keys) -> Scheduler:
         return me._replace(memory=memory, todo=steps + more + rest)
     dispatched = [] if me.memory is None else _dispatched(me.memory)
     if verb == "mend":
-        listed = frozenset(entry for _, entries in keys.ready for entry in entries)
+        listed = frozenset(entry for entries in found_lists(keys) for entry in entries)
         listed |= {entry[1:] for entry in keys.delayed}
         return me._replace(todo=(("compare", listed), *rest) if dispatched else rest)
     assert verb == "compare", verb
-    missing = _missing(plan, keys, dispatched, args[0])
+    missing = _missing(plan, keys, me, args[0])
     return me._replace(todo=(("requeue", missing), *rest) if missing else rest)
 
 
 def _missing(
-    plan: Plan, keys: Keys, dispatched: list[int], listed: frozenset[Any]
-) -> tuple[tuple[int, str], ...]:
+    plan: Plan, keys: Keys, me: Scheduler, listed: frozenset[Any]
+) -> tuple[tuple[int, str, str], ...]:
     missing = []
-    for task in dispatched:
+    for task in _dispatched(me.memory) if me.memory else ():
         record, level = keys.record(task), plan.places[task][0]
         if record is None or record.code not in "QW":
             continue
         entry: tuple[Any, ...] = (task, record.attempt)
+        (name,) = plan.by_list((task,), me.lacking)
         if record.code == "W":
-            entry = (task, record.attempt + 1, level)
+            entry, name = (task, record.attempt + 1, level), LIST
         if entry not in listed:
-            missing.append((task, level))
+            missing.append((task, name, level))
     return tuple(missing)
 
 

@@ -12,86 +12,14 @@ Time stands still but for ``lapse``, in which one lease runs out while all other
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterator
 
 from . import schedulers, workers
-from .memory import Plan
 from .model import Keys
-from .pieces import Call, Reply
-from .schedulers import Scheduler
+from .pieces import Call
 from .scripts import play
-from .workers import Worker
-
-LEASE = 1000
-FAULTS = frozenset({"death", "child", "lapse", "reply", "drain", "hints", "pass"})
-
-
-@dataclass(frozen=True, eq=False)
-class Setup:
-    """What is explored. Budgets bound the number of states.
-
-    ``shaky``: tasks whose attempts may fail, at most ``failures`` times in all. ``batch``: how many
-    attempts a lane claims at once. ``faults``: how many, of ``kinds``. ``named``: a task to resume
-    from, '' to resume without naming one; with one, runs that succeeded are resumed as well.
-    """
-
-    plan: Plan
-    shaky: frozenset[str] = frozenset()
-    skippable: frozenset[str] = frozenset()
-    failures: int = 0
-    batch: int = 1
-    faults: int = 0
-    kinds: frozenset[str] = FAULTS
-    cancels: int = 0
-    resumes: int = 0
-    named: str = ""
-    most_deaths: int = 2
-    delay: int = 0  # of a retry, in ms
-    pairs: int = 2  # schedulers and workers
-    cold: bool = False  # nobody leads yet, and no worker is registered
-
-
-class Client(NamedTuple):
-    """Who submits, cancels and resumes. ``again``: a call whose reply was lost."""
-
-    cancels: int
-    resumes: int
-    again: Call | None = None
-
-
-class State(NamedTuple):
-    """The whole system. ``faults`` and ``failures``: how many may still happen."""
-
-    keys: Keys
-    schedulers: tuple[Scheduler, ...]
-    workers: tuple[Worker, ...]
-    client: Client
-    faults: int
-    failures: int
-
-
-class Move(NamedTuple):
-    """One step. ``kind``: '' by a process that does its work, 'fault', or 'client'.
-
-    ``what``: in words; of a call, if something is to be said beside it and its reply.
-    """
-
-    who: str
-    what: str
-    kind: str
-    calls: tuple[tuple[int, Call, Reply], ...]  # time, call and reply
-    state: State
-
-    @property
-    def label(self) -> str:
-        if not self.who:
-            return self.what
-        if not self.calls:
-            return f"{self.who}: {self.what}"
-        _, call, reply = self.calls[0]
-        return f"{self.who}: {_say(call)}{self.what or f' → {_words(reply)}'}"
+from .state import Client, Move, Scheduler, Setup, State, Worker
+from .steps import call_moves, fault
 
 
 def first(setup: Setup) -> State:
@@ -115,7 +43,7 @@ def begin(setup: Setup) -> tuple[State, list[Move]]:
     if setup.cold:
         return state, done
     for at in range(setup.pairs):
-        for _ in range(2):  # enlist, start a child
+        while not state.workers[at].is_settled(setup):  # enlist, start a child, tell its app
             move = next(workers.moves(setup, state, at))
             state = move.state
             done.append(move)
@@ -133,67 +61,23 @@ def moves(setup: Setup, state: State) -> Iterator[Move]:
     for at in range(len(state.workers)):
         yield from workers.moves(setup, state, at)
     yield from client_moves(setup, state)
-    if state.faults and "hints" in setup.kinds and (state.keys.ready or state.keys.delayed):
-        call = Call("lose_hints", ())
-        keys, reply = play(state.keys, call)
-        made = ((keys.now, call, reply),)
-        yield fault(state, "the hints are lost", state._replace(keys=keys), made)
+    if state.faults and "hints" in setup.kinds:
+        yield from _lost_hints(state)
 
 
-# -- what all processes share -----------------------------------------------------------------
-
-After = Callable[[State, Reply], State]
-
-
-def call_moves(
-    setup: Setup,
-    state: State,
-    who: str,
-    call: Call,
-    after: After,
-    *,
-    lost: Callable[[State], State] = lambda state: state,
-    kind: str = "",
-) -> Iterator[Move]:
-    """Yield a call that is answered, and the same call with a lost reply.
-
-    ``after`` gives the state behind the answer, ``lost`` the one in which the process is about to
-    send the call again (by default it is the one before: the process does the same again).
-    """
-    keys, reply = play(state.keys, call)
-    made = ((state.keys.now, call, reply),)
-    behind = state._replace(keys=keys)
-    yield Move(who, "", kind, made, after(behind, reply))
-    if state.faults and "reply" in setup.kinds and keys != state.keys:
-        behind = lost(behind)._replace(faults=state.faults - 1)
-        yield Move(who, ", and the reply is lost", "fault", made, behind)
-
-
-def step(state: State, who: str, what: str, behind: State) -> Move:
-    """A step that calls no script."""
-    return Move(who, what, "", (), behind)
-
-
-def lapse(setup: Setup, state: State, who: str) -> tuple[State, tuple[Any, ...]]:
-    """Let the lease of ``who`` run out while all others are renewed by their holders."""
-    before, now = state.keys, state.keys.now + LEASE + 1
-    keys = before._replace(now=now)
-    calls: list[tuple[int, Call, Reply]] = []
-    for worker in state.workers:
-        lease = before.lease(worker.id)
-        if worker.id != who and lease is not None and lease > before.now:
-            call = Call("heartbeat", (worker.id, LEASE, "", worker.lanes()))
-            keys, reply = play(keys, call)
-            calls.append((now, call, reply))
-    if before.leader and before.leader[0] != who and before.leader[2] > before.now:
-        call = Call("acquire_lease", (before.leader[0], LEASE))
-        keys, reply = play(keys, call)
-        calls.append((now, call, reply))
-    return state._replace(keys=keys), tuple(calls)
-
-
-def fault(state: State, label: str, behind: State, calls: tuple[Any, ...] = ()) -> Move:
-    return Move("", label, "fault", calls, behind._replace(faults=state.faults - 1))
+def _lost_hints(state: State) -> Iterator[Move]:
+    keys = state.keys
+    losses = {
+        "": keys.ready or keys.backlogs or keys.delayed,
+        "turns": keys.turns,
+        "parked": keys.parked,
+    }
+    for which, held in losses.items():
+        if held:
+            call = Call("lose_hints", (which,))
+            after, reply = play(keys, call)
+            label = f"the {which or 'hints'} are lost"
+            yield fault(state, label, state._replace(keys=after), ((keys.now, call, reply),))
 
 
 # -- the client -------------------------------------------------------------------------------
@@ -226,21 +110,3 @@ def client_moves(setup: Setup, state: State) -> Iterator[Move]:
             ),
             kind="" if call.name == "submit" else "client",
         )
-
-
-# -- words for people -------------------------------------------------------------------------
-
-
-def _say(call: Call) -> str:
-    args = [one for one in call.args if one not in ("", (), None)]
-    return f"{call.name}({', '.join(map(_short, args))})"
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, tuple):
-        return "(" + " ".join(map(_short, value)) + ")"
-    return str(value)
-
-
-def _words(reply: Reply) -> str:
-    return " ".join(str(word) for word in reply if word != "")

@@ -8,15 +8,21 @@ from dataclasses import replace
 import pytest
 
 from .conformance import Duties, Mirror, walk, whole_turn
+from .schedulers import findable
 from .setups import setup
 
 BUDGET = {"failures": 4, "faults": 8, "delay": 500}
 SETUPS = {
     "diamond": setup("diamond", retries=1, cancels=1, resumes=3, **BUDGET),
-    "cleanup": setup("cleanup", retries=1, cancels=1, resumes=3, batch=2, **BUDGET),
+    "cleanup": setup("cleanup", retries=1, cancels=1, resumes=3, batch=2, small=0, **BUDGET),
     "wide": setup("wide", retries=2, cancels=1, resumes=2, batch=3, **BUDGET),
     "once": setup("once", retries=1, cancels=1, resumes=3, **BUDGET),
     "named": setup("two", retries=1, resumes=4, named="0", **BUDGET),
+    "turns": setup("wide", retries=2, cancels=1, resumes=3, batch=3, small=0, **BUDGET),
+    "apps": setup("wide", retries=2, resumes=3, batch=3, others="bd", apps=(2, 1), **BUDGET),
+    "both": setup(
+        "wide", retries=2, resumes=3, batch=2, small=0, others="bd", apps=(1, 2), **BUDGET
+    ),
 }
 # Setup and seed. Together they come across all of ANSWERS.
 WALKS = [
@@ -48,36 +54,38 @@ def walked(
 
 def test_every_call_of_a_walk_does_the_same_on_a_server(walked: tuple[Mirror, int]) -> None:
     mirror, seed = walked
-    story = []
+    trace = []
     for _, move in walk(mirror.setup, seed, LENGTH):
-        story.append(move.label)
+        trace.append(move.label)
         for now, call, reply in move.calls:
-            assert mirror.play(now, call) == reply, story
+            assert mirror.play(now, call) == reply, trace
         if move.calls:
             mirror.compare(move.state.keys)
 
 
-def test_a_real_scheduler_does_in_a_turn_what_the_models_does(walked: tuple[Mirror, int]) -> None:
+def test_a_real_scheduler_does_the_same_in_a_turn_as_the_model(walked: tuple[Mirror, int]) -> None:
     """From its first read to its last call, with nobody in between."""
     mirror, seed = walked
     setup = replace(mirror.setup, most_deaths=3, kinds=frozenset({"death", "child", "lapse"}))
     duties: dict[tuple[str, int], Duties] = {}
-    steps, story = walk(setup, seed, LENGTH), []
+    steps, trace = walk(setup, seed, LENGTH), []
     found = next(steps, None)
     while found is not None:
         state, move = found
-        story.append(move.label)
+        trace.append(move.label)
         for now, call, reply in move.calls:
             mirror.now = now
-            assert mirror.play(now, call) == reply, story
+            assert mirror.play(now, call) == reply, trace
         behind = move.state
         for at, one in enumerate(behind.schedulers):
-            if one.todo and one != state.schedulers[at]:
+            looks = move.what == "looks at the workers"
+            if (one.todo or looks) and one != state.schedulers[at]:
                 behind = whole_turn(setup, behind, at)
                 mirror.now = behind.keys.now
                 if (one.id, one.term) not in duties:
                     duties[one.id, one.term] = Duties(mirror, one.id, one.term)
                 duties[one.id, one.term].take_turn(move)
+                assert duties[one.id, one.term].store.findable() == findable(behind.keys), trace
         mirror.compare(behind.keys, errors=False)
         try:
             found = steps.send(behind)
@@ -98,7 +106,7 @@ ANSWERS = {
 }  # fmt: skip
 
 
-def test_the_walks_come_across_every_script_and_most_answers() -> None:
+def test_the_walks_meet_every_script_and_most_replies() -> None:
     seen = {
         f"{call.name} {reply[0]}"
         for name, seed in WALKS

@@ -12,7 +12,7 @@ from .explore import Search
 from .model import Draft
 from .pieces import Reply
 from .setups import setup
-from .system import Setup
+from .state import Setup
 
 SYSTEMS = {
     "a diamond, one fault": setup("diamond", faults=1),
@@ -45,9 +45,9 @@ LARGE = {
     "name",
     [pytest.param(name, marks=pytest.mark.slow if name in LARGE else []) for name in SYSTEMS],
 )
-def test_no_state_is_wrong_and_from_each_an_end_can_be_reached(name: str) -> None:
+def test_every_state_is_valid_and_can_reach_an_end(name: str) -> None:
     report = Search(SYSTEMS[name]).run()
-    assert not report.wrong, "\n".join([report.wrong, *report.story])
+    assert not report.wrong, "\n".join([report.wrong, *report.trace])
     assert report.complete
     assert report.ends > 1
 
@@ -77,12 +77,12 @@ def _forget() -> None:
 
 
 def found(which: Setup) -> tuple[str, str]:
-    """Return what a search finds, and the last move of its story."""
+    """Return what a search finds, and the last move of its trace."""
     report = Search(which, most=100_000).run()
-    return report.wrong.partition(":")[0], report.story[-1] if report.story else ""
+    return report.wrong.partition(":")[0], report.trace[-1] if report.trace else ""
 
 
-def test_a_worker_forgotten_with_its_new_lane_is_found(
+def test_the_search_finds_a_worker_forgotten_with_its_new_lane(
     plant: Callable[[str, Any], None],
 ) -> None:
     def retire(d: Draft, worker: str, lanes: tuple[str, ...]) -> Reply:
@@ -112,7 +112,7 @@ def test_an_end_that_ends_a_resumed_run_is_found(plant: Callable[[str, Any], Non
 
 def test_an_outcome_that_frees_a_later_claim_is_found(plant: Callable[[str, Any], None]) -> None:
     def complete(d: Draft, lane: str, *args: Any) -> Reply:
-        for token, _ in args[3]:
+        for token, _ in args[4]:
             d.claims.get(lane, {}).pop(int(token.partition(",")[0]), None)
         return before(d, lane, *args)
 

@@ -8,46 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
 
 from flowkit.protocol.spent import Spent
 
 from .model import LIST, RUN, Keys
 from .pieces import Call, Deaths, Reply
-
-if TYPE_CHECKING:
-    from .system import Move, Setup, State
-
-Held = tuple[int, int, str]  # task, attempt, spent
-
-
-class Lane(NamedTuple):
-    """A child's lane. ``call``: its last call number; ``again``: a call whose reply was lost."""
-
-    name: str
-    call: int = 0
-    held: tuple[Held, ...] = ()
-    again: Call | None = None
-
-
-class Worker(NamedTuple):
-    """One incarnation. ``reports``: (lane, call) of dead children, in order; ``children``: how
-    many it has had."""
-
-    id: str
-    enlisted: bool = False
-    lane: Lane | None = None
-    children: int = 0
-    reports: tuple[tuple[str, Call], ...] = ()
-    draining: bool = False
-
-    def lanes(self) -> tuple[str, ...]:
-        """Return the lanes that a heartbeat names: of the living, and of the dead not reported."""
-        living = (self.lane.name,) if self.lane else ()
-        return tuple(dict.fromkeys([*living, *(lane for lane, _ in self.reports)]))
-
-    def successor(self) -> Worker:
-        return Worker(f"{self.id[0]}{int(self.id[1:]) + 1}")
+from .state import Held, Lane, Move, Setup, State, Worker
+from .steps import LEASE, call_moves, fault, lapse, step
 
 
 def moves(setup: Setup, state: State, at: int) -> Iterator[Move]:
@@ -56,6 +23,10 @@ def moves(setup: Setup, state: State, at: int) -> Iterator[Move]:
     if not me.enlisted:
         yield from _beat(setup, state, at, "about", ())
         return
+    if me.lane is not None and setup.apps and not me.loaded:
+        yield from _load(setup, state, at)
+    elif me.loaded and not me.told:
+        yield from _beat(setup, state, at, "=about " + setup.app_of(me.id)[0], me.lanes())
     if me.reports:
         yield from _report(setup, state, at)
     if me.lane is None:
@@ -79,25 +50,34 @@ def _beat(
     setup: Setup, state: State, at: int, about: str, lanes: tuple[str, ...], fork: str = ""
 ) -> Iterator[Move]:
     """Yield a heartbeat; a worker that was declared dead starts over as another."""
-    from .system import LEASE, call_moves
-
     me = state.workers[at]
 
     def after(found: State, reply: Reply) -> State:
         if reply[0] == "DEAD":
             return with_(found, at, me.successor())
-        behind = me._replace(enlisted=True)
+        behind = me._replace(enlisted=True, told=me.loaded)
         if fork:
             behind = behind._replace(lane=Lane(fork), children=me.children + 1)
         return with_(found, at, behind)
 
-    call = Call("heartbeat", (me.id, LEASE, about, lanes))
+    app = setup.app_of(me.id)[0] if me.loaded else ""
+    call = Call("heartbeat", (me.id, LEASE, about, app, lanes))
     yield from call_moves(setup, state, f"worker {me.id}", call, after)
 
 
-def _report(setup: Setup, state: State, at: int) -> Iterator[Move]:
-    from .system import call_moves
+def _load(setup: Setup, state: State, at: int) -> Iterator[Move]:
+    """Let the first child say what its app has."""
+    me = state.workers[at]
+    yield from call_moves(
+        setup,
+        state,
+        f"worker {me.id}",
+        Call("register_app", setup.app_of(me.id)),
+        lambda found, reply: with_(found, at, me._replace(loaded=True)),
+    )
 
+
+def _report(setup: Setup, state: State, at: int) -> Iterator[Move]:
     me = state.workers[at]
     yield from call_moves(
         setup,
@@ -110,8 +90,6 @@ def _report(setup: Setup, state: State, at: int) -> Iterator[Move]:
 
 def _without_child(setup: Setup, state: State, at: int) -> Iterator[Move]:
     """Start a child, or retire."""
-    from .system import call_moves
-
     me = state.workers[at]
     if not me.draining:
         lane = f"{me.id}.{me.children}"
@@ -128,8 +106,6 @@ def _without_child(setup: Setup, state: State, at: int) -> Iterator[Move]:
 
 def _parent(setup: Setup, state: State, at: int) -> Iterator[Move]:
     """Renew a lease that ran out, or hear what is to be stopped and end the child for it."""
-    from .system import step
-
     me, keys = state.workers[at], state.keys
     lane, lease = me.lane, keys.lease(me.id)
     assert lane is not None
@@ -137,13 +113,13 @@ def _parent(setup: Setup, state: State, at: int) -> Iterator[Move]:
         yield from _beat(setup, state, at, "", me.lanes())
     for task, attempt in keys.stops_of(lane.name):
         if lane.held and lane.held[0][:2] == (task, attempt):
-            call = Call("complete", (lane.name, 0, 0, 1, ((f"{task},{attempt},C", ""),)))
-            behind = _bury(setup, me, lane.held[:1], first=((lane.name, call),))
+            call = Call("complete", (lane.name, 0, 0, 1, "", ((f"{task},{attempt},C", ""),)))
+            behind = _report_death(setup, me, lane.held[:1], first=((lane.name, call),))
             text = f"ends its child for task {task}, which is cancelled"
             yield step(state, f"worker {me.id}", text, with_(state, at, behind))
 
 
-def _bury(
+def _report_death(
     setup: Setup,
     me: Worker,
     executing: tuple[Held, ...],
@@ -168,35 +144,65 @@ def _bury(
 
 
 def _child(setup: Setup, state: State, at: int) -> Iterator[Move]:
-    me, keys = state.workers[at], state.keys
+    me = state.workers[at]
     lane = me.lane
     assert lane is not None
     if lane.again is not None:
         yield from _exchange(setup, state, at, lane, lane.again)
         return
-    limit = 0 if me.draining else setup.batch
-    for count in range(1, len(lane.held) + 1):
-        # Only with the last outcome more is claimed; before that the reporter sends.
-        number = limit if count == len(lane.held) else 0
-        for ends in product(*(_ends(setup, state, lane.name, one) for one in lane.held[:count])):
-            fresh = lane._replace(call=lane.call + (number > 0))
-            outcomes = tuple((token, payload) for token, payload in ends)
-            call = Call("complete", (lane.name, fresh.call, number, 1, outcomes))
-            yield from _exchange(setup, state, at, fresh, call)
-    if not lane.held and limit and (keys.ready or not keys.knows_lane(lane.name)):
-        fresh = lane._replace(call=lane.call + 1)
-        call = Call("claim", (lane.name, fresh.call, limit, 1))
-        yield from _exchange(setup, state, at, fresh, call)
+    if setup.apps and not me.loaded:
+        return
+    able = _able(setup, me.id, lane.held)
+    if lane.held and not able:  # hand the next one on
+        task = lane.held[0][0]
+        call = Call("release", (lane.name, "", (task,), setup.plan.function(task)))
+        yield from _exchange(setup, state, at, lane, call)
+    yield from _work(setup, state, at, lane, able)
     unstarted = lane.held[0 if me.draining else 1 :]
     if unstarted:
         call = Call("release", (lane.name, "", tuple(one[0] for one in unstarted)))
         yield from _exchange(setup, state, at, lane, call)
     if me.draining and not lane.held:
-        from .system import step
-
         yield step(
-            state, f"worker {me.id}", "its child is done", with_(state, at, _bury(setup, me, ()))
+            state,
+            f"worker {me.id}",
+            "its child is done",
+            with_(state, at, _report_death(setup, me, ())),
         )
+
+
+def _able(setup: Setup, worker: str, held: tuple[Held, ...]) -> int:
+    """Return how many of these attempts are before the first that the app lacks."""
+    if not setup.apps:
+        return len(held)
+    functions = setup.app_of(worker)[1]
+    lacked = [at for at, one in enumerate(held) if setup.plan.function(one[0]) not in functions]
+    return min(lacked, default=len(held))
+
+
+def _work(setup: Setup, state: State, at: int, lane: Lane, able: int) -> Iterator[Move]:
+    """Yield the exchanges with the outcomes of the first attempts, and the claims of an idle lane.
+
+    The number of a claim says which place comes first. Both are tried: how many claims there were
+    before is left out of a state.
+    """
+    me, keys, app = state.workers[at], state.keys, setup.app_of(state.workers[at].id)[0]
+    limit = 0 if me.draining else setup.batch
+    steps = (1, 2) if setup.may_alternate else (1,)
+    for count in range(1, able + 1):
+        # Only with the last outcome more is claimed; before that the reporter sends.
+        number = limit if count == len(lane.held) else 0
+        for ends in product(*(_ends(setup, state, lane.name, one) for one in lane.held[:count])):
+            for ahead in steps if number else (0,):
+                fresh = lane._replace(call=lane.call + ahead)
+                call = Call("complete", (lane.name, fresh.call, number, 1, app, tuple(ends)))
+                yield from _exchange(setup, state, at, fresh, call)
+    waits = keys.ready or keys.turns or not keys.knows_lane(lane.name)
+    if not lane.held and limit and waits:
+        for ahead in steps:
+            fresh = lane._replace(call=lane.call + ahead)
+            call = Call("claim", (lane.name, fresh.call, limit, 1, app))
+            yield from _exchange(setup, state, at, fresh, call)
 
 
 def _ends(setup: Setup, state: State, lane: str, held: Held) -> list[tuple[str, str]]:
@@ -217,8 +223,6 @@ def _ends(setup: Setup, state: State, lane: str, held: Held) -> list[tuple[str, 
 
 def _exchange(setup: Setup, state: State, at: int, lane: Lane, call: Call) -> Iterator[Move]:
     """Yield a call of a lane, under the number that ``lane`` has taken for it."""
-    from .system import call_moves
-
     me = state.workers[at]
 
     def behind(found: State, its: Lane) -> State:
@@ -229,7 +233,7 @@ def _exchange(setup: Setup, state: State, at: int, lane: Lane, call: Call) -> It
 
     def after(found: State, reply: Reply) -> State:
         if reply[0] == "UNKNOWN":  # declared dead: the child ends
-            return with_(found, at, _bury(setup, me._replace(lane=lane), ()))
+            return with_(found, at, _report_death(setup, me._replace(lane=lane), ()))
         return behind(found, _heard(lane._replace(again=None), call, reply, found.keys))
 
     yield from call_moves(
@@ -243,12 +247,12 @@ def _exchange(setup: Setup, state: State, at: int, lane: Lane, call: Call) -> It
 
 
 def _outcomes(call: Call) -> tuple[tuple[str, str], ...]:
-    found: tuple[tuple[str, str], ...] = call.args[4] if call.name == "complete" else ()
+    found: tuple[tuple[str, str], ...] = call.args[5] if call.name == "complete" else ()
     return found
 
 
 def _heard(lane: Lane, call: Call, reply: Reply, keys: Keys) -> Lane:
-    """Return a lane that knows a reply: what it holds, and what it must give back unknown."""
+    """Return a lane that knows a reply: what it holds, and what it must return unknown."""
     if call.name == "release":
         return lane._replace(held=tuple(one for one in lane.held if one[0] not in call.args[2]))
     at = 2 if call.name == "claim" else 3
@@ -268,8 +272,6 @@ def _heard(lane: Lane, call: Call, reply: Reply, keys: Keys) -> Lane:
 
 
 def _faults(setup: Setup, state: State, at: int) -> Iterator[Move]:
-    from .system import fault, lapse
-
     me, keys = state.workers[at], state.keys
     lease = keys.lease(me.id)
     alive = lease is not None and lease > keys.now
@@ -283,10 +285,10 @@ def _faults(setup: Setup, state: State, at: int) -> Iterator[Move]:
         yield fault(state, f"the lease of worker {me.id} runs out", behind, calls)
     if "child" in setup.kinds and me.lane is not None:
         text = f"the child of worker {me.id} dies"
-        yield fault(state, text, with_(state, at, _bury(setup, me, ())))
+        yield fault(state, text, with_(state, at, _report_death(setup, me, ())))
         if me.lane.held and me.lane.again is None:
             text += f" while it executes task {me.lane.held[0][0]}"
-            yield fault(state, text, with_(state, at, _bury(setup, me, me.lane.held[:1])))
+            yield fault(state, text, with_(state, at, _report_death(setup, me, me.lane.held[:1])))
     if "drain" in setup.kinds and not me.draining:
         text = f"worker {me.id} is told to stop"
         yield fault(state, text, with_(state, at, me._replace(draining=True)))

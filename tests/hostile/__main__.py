@@ -72,7 +72,7 @@ def main(
 
 
 def play(notes: Path, what: Callable[[Campaign], Report], *, keep: bool) -> Report:
-    """Play a campaign in a folder of its own, which is deleted unless it is to be kept."""
+    """Play a campaign in its own folder, which is deleted unless it is to be kept."""
     folder = tempfile.mkdtemp(prefix="flowkit-hostile-")
     try:
         return campaign.run(Path(folder), notes, click.echo, what)

@@ -60,7 +60,7 @@ class Action:
 
 
 def read_actions(path: Path) -> list[Action]:
-    """Return the actions of a file; lines that tell of violations are passed over."""
+    """Return the actions of a file; lines that tell of violations are skipped."""
     lines = path.read_text("utf-8").splitlines()
     return [Action.from_json(line) for line in lines if '"commands"' in line]
 

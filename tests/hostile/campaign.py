@@ -64,7 +64,7 @@ class Report:
 
 
 def chosen(only: Iterable[str] = (), skip: Iterable[str] = ()) -> list[str]:
-    """Return the kinds to play. Raises ValueError for a name that is none."""
+    """Return the kinds to play. Raises ValueError for an invalid name."""
     only, skip = list(only), list(skip)
     unknown = [name for name in (*only, *skip) if name not in KINDS]
     if unknown:
@@ -187,7 +187,7 @@ class Campaign:
         self.watch.counts["commands refused by Redis"] += self.stand.send(action.commands)
 
     def _recover(self) -> None:
-        """Demand that a new run works soon; if none does, begin anew with an empty Redis."""
+        """Demand that a new run works soon; if none does, start over with an empty Redis."""
         began = time.monotonic()
         why = "nothing was tried"
         while time.monotonic() < began + RECOVERY_S:

@@ -1,6 +1,6 @@
 """What an attacker draws with: a random generator, the names of keys, and what honest runs wrote.
 
-Each action has a generator of its own, made from the seed and the action's number, so that an
+Each action has its own generator, made from the seed and the action's number, so that an
 action does not depend on how much was drawn for those before it.
 """
 
@@ -49,7 +49,7 @@ class Loot:
     cached: list[str] = field(default_factory=list)  # digests
 
     def gather(self, server: redis.Redis, keys: Keys, prefix: str) -> None:
-        """Look at one honest run and at what is shared. What cannot be read is passed over."""
+        """Look at one honest run and at what is shared. What cannot be read is skipped."""
         readers: tuple[Callable[[], None], ...] = (
             lambda: self._of_run(server, keys, prefix),
             lambda: self._of_events(server, keys),

@@ -1,7 +1,7 @@
 """The honest runs beside an attack: submitted one after the other, waited for, and judged.
 
-Each of a few threads has a client of its own, as each user would. What may become of a run depends
-on the worst class of attacks that was under way while it went on.
+Each of a few threads has its own client, as each user would. What may become of a run depends
+on the worst class of attacks that was under way while it continued.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import hostile_app as app
-from system import System
+from real_system import System
 
 from flowkit import Client, RunHandle
 from flowkit.exceptions import FlowkitError, TaskExecutionError, WaitTimeout
@@ -22,7 +22,7 @@ from flowkit.settings import Settings
 from .actions import Harm
 
 PREFIX = "honest-"
-LOOK_S = 1.0  # how often a thread that waits for a run looks whether to go on
+LOOK_S = 1.0  # how often a thread that waits for a run looks whether to continue
 RUN_S = 60.0  # a run takes half a second where nobody attacks
 
 
@@ -97,7 +97,7 @@ def _wait(handle: RunHandle, patience: float, given_up: threading.Event | None) 
 
 
 def new_client(system: System, patience: float = RUN_S) -> Client:
-    """Return a client that outlasts an outage for so many seconds."""
+    """Return a client that survives an outage for so many seconds."""
     settings = Settings(redis_url=system.url, namespace=system.namespace)
     return Client(settings, patience=patience)
 

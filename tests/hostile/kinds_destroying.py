@@ -12,8 +12,8 @@ from .actions import Command, Harm
 from .hand import Hand, Part, command, kind
 
 SHARED = (
-    "cursor", "leader", "layout", "standby", "schema", "events", "workers", "active", "runs",
-    "delayed", "levels", "graphs", "dead", "quarantine",
+    "cursor", "leader", "layout", "standby", "schema", "events", "workers", "active",
+    "runs", "delayed", "levels", "graphs", "dead", "quarantine",
 )  # fmt: skip
 FUTURE_STEP = "18446744073709551614"
 
@@ -87,14 +87,14 @@ def leader(hand: Hand) -> list[Command]:
 
 @kind("leader-for-ever", Harm.DESTROYS, weight=0.3)
 def leader_for_ever(hand: Hand) -> list[Command]:
-    """A lease of somebody else's that outlasts everybody, or of a term that cannot grow."""
+    """A lease of somebody else's that survives everybody, or of a term that cannot grow."""
     till = hand.rng.choice(("99999999999999", "9" * 30, "9" * 400))
     term = hand.rng.choice(("1", "9" * 400))
     return [command("SET", hand.keys.leader(), f"somebody,{term},{till}")]
 
 
 @kind("layout", Harm.DESTROYS, weight=0.5, remedy=())
-def layout(hand: Hand) -> list[Command]:
+def shard_position(hand: Hand) -> list[Command]:
     """Which of how many shards this is said to be."""
     value: Part = hand.rng.choice(("0/2/1", "1/2/2", "0/1", "0/1/99", "1/0/0", _odd(hand)))
     return [command("SET", hand.keys.layout(), value)]

@@ -211,7 +211,7 @@ def wrong_types(hand: Hand) -> list[Command]:
 
 @kind("vanish", weight=1)
 def vanish(hand: Hand) -> list[Command]:
-    """A run that goes on and of which parts disappear."""
+    """A run that continues and of which parts disappear."""
     rng, run, keys = hand.rng, hand.plain_run(), hand.keys
     found = hand.submit(run, rng.choice(hand.base), b"\x81\xa4seed\x05")
     parts = [keys.run(run), keys.tasks(run), keys.results(run)]

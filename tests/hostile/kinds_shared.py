@@ -190,7 +190,7 @@ def strangers(hand: Hand) -> list[Command]:
 
 @kind("living-stops", weight=2)
 def living_stops(hand: Hand) -> list[Command]:
-    """What living lanes are told to stop: nothing that they run, in texts that are none."""
+    """What living lanes are told to stop: nothing that they run, in invalid texts."""
     rng, keys = hand.rng, hand.keys
     found = []
     for _ in range(rng.choice((1, 3, 200))):

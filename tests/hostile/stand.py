@@ -17,7 +17,7 @@ import psutil
 import redis
 from helpers import wait_until
 from real_redis import RealRedis
-from system import Process, System
+from real_system import Process, System
 
 from flowkit.protocol.keys import Keys
 

@@ -71,7 +71,7 @@ def test_an_action_does_not_depend_on_those_before_it() -> None:
     assert other != later
 
 
-def test_marks_are_filled_in_with_what_lives_when_they_are_sent() -> None:
+def test_placeholders_are_filled_with_live_names_when_sent() -> None:
     living = Living(lambda: ["w1", "w2"], list, lambda: 1000)
     sent = living.fill_in((b"HSET", b"a:@@worker:3@@.0", b"@@in:-5@@", b"@@scheduler:0@@"))
     assert sent == (b"HSET", b"a:w2.0", b"995", b"nobody")
@@ -93,7 +93,7 @@ def test_a_bomb_of_a_graph_is_small_and_has_the_address_that_fits() -> None:
     assert len(stored) < 4_000_000
 
 
-def test_a_value_that_is_reshaped_differs() -> None:
+def test_a_reshaped_value_differs() -> None:
     packed = draw._head(32, 1, 2)
     changed = {draw.reshaped(random.Random(at), packed) for at in range(50)}
     assert len(changed - {packed}) > 10

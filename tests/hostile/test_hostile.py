@@ -34,7 +34,7 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
 
 @pytest.mark.timeout(300)  # what is stuck is waited for, and then told
 @pytest.mark.parametrize("rounds", [1, pytest.param(3, marks=pytest.mark.slow)])
-def test_daemons_outlast_a_short_attack(tmp_path: Path, rounds: int) -> None:
+def test_daemons_survive_a_short_attack(tmp_path: Path, rounds: int) -> None:
     said: list[str] = []
     kinds = chosen(skip=HEAVY)
     plan = Plan(rounds * SECONDS, SEED, kinds, pace=PACE, cycle=SECONDS, idle=IDLE_S)
@@ -79,7 +79,7 @@ def test_a_child_that_is_killed_and_a_cursor_that_stands_are_reported(
 
 
 @pytest.mark.slow
-def test_a_daemon_that_is_busy_for_nothing_is_measured(stand: Stand) -> None:
+def test_a_busy_idle_daemon_is_noticed(stand: Stand) -> None:
     assert stand.busy_share(0.5) < 0.9
     until = time.monotonic() + 1.0
     while time.monotonic() < until:

@@ -31,7 +31,7 @@ def logged(event: str, level: str = "ERROR", message: str = "so it is") -> str:
     return json.dumps({"event": event, "level": level, "message": message})
 
 
-def test_what_is_sound_violates_nothing() -> None:
+def test_a_sound_system_has_no_violations() -> None:
     watch = Watch()
     for at in range(100):
         watch.look(replace(SOUND, at=CALM + at))
@@ -42,7 +42,7 @@ def test_what_is_sound_violates_nothing() -> None:
     assert watch.findings == []
 
 
-def test_memory_that_a_process_once_held_is_noticed() -> None:
+def test_a_past_memory_peak_is_noticed() -> None:
     watch = Watch()
     watch.look(replace(SOUND, peaks={("scheduler-0", 6): PEAK_MB + 1}))
     assert rules(watch) == ["memory"]
@@ -98,7 +98,7 @@ def test_the_end_of_a_process_is_noticed_whatever_was_attacked() -> None:
         (["plain\rforged"], "escape in log"),
     ],
 )
-def test_a_line_of_a_log_that_should_not_be_is_noticed(lines: list[str], rule: str) -> None:
+def test_an_unexpected_log_line_is_noticed(lines: list[str], rule: str) -> None:
     watch = Watch()
     for line in lines:
         watch.hear("worker-0", line, CALM)
@@ -124,7 +124,7 @@ def test_an_honest_run_that_is_harmed_is_noticed(state: str) -> None:
     assert len(watch.findings) == 1
 
 
-def test_what_an_attack_may_do_to_a_run_follows_from_its_class() -> None:
+def test_the_class_of_an_attack_limits_its_harm_to_a_run() -> None:
     watch = Watch()
     watch.weather.change(CALM, Harm.REPEATS)
     watch.run_ended(replace(RUN, state="failed", blamed="once"))
@@ -157,7 +157,7 @@ def test_harm_counts_for_a_while_after_it() -> None:
         ("ls", 0, "\x1b]0;title\x07\n", "escape in output"),
     ],
 )
-def test_a_command_that_ends_as_it_may_not_is_noticed(
+def test_an_illegal_exit_of_a_command_is_noticed(
     words: str, code: int, output: str, rule: str
 ) -> None:
     watch = Watch()
@@ -165,7 +165,7 @@ def test_a_command_that_ends_as_it_may_not_is_noticed(
     assert rules(watch) == [rule]
 
 
-def test_what_is_found_steers_no_terminal() -> None:
+def test_findings_cannot_control_a_terminal() -> None:
     watch = Watch()
     watch.command_ended("ls", 3, "Error: \x1b]0;title\x07 \u202e\n", CALM, CALM + 1)
     assert [one for one in map(str, watch.findings) if not one.isprintable()] == []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from real_redis import RealRedis
-from system import System
+from real_system import System
 
 _SYSTEMS = pytest.StashKey[list[System]]()
 
@@ -26,7 +26,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def system(
     request: pytest.FixtureRequest, redis_server: RealRedis, namespace: str, tmp_path: Path
 ) -> Iterator[System]:
-    """Nothing started yet, on the session's Redis and in a namespace of its own."""
+    """Nothing started yet, on the session's Redis and in its own namespace."""
     found = System(redis_server.url, namespace, tmp_path)
     request.node.stash.setdefault(_SYSTEMS, []).append(found)
     yield found
@@ -54,7 +54,9 @@ def frail_system(
 
 
 @pytest.fixture(scope="module")
-def standing(redis_server: RealRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def shared_system(
+    redis_server: RealRedis, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[System]:
     """One scheduler and one worker with two processes, which all tests of a module share."""
     found = System(redis_server.url, f"t-{uuid.uuid4().hex[:10]}", tmp_path_factory.mktemp("up"))
     found.start("--queues", "default")

@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 from helpers import wait_until
 from real_redis import RealRedis
+from real_system import Process, System
 from schema import strays, violations
-from system import Process, System
 
 from flowkit.protocol.rendezvous import owner
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import fault_app as app
 import pytest
-from system import System, check_executions, records
+from real_system import System, check_executions, records
 
 from flowkit import DAG, RunHandle
 from flowkit.core.states import RunState
@@ -35,7 +35,7 @@ def starts(system: System, run: RunHandle) -> list[str]:
     return sorted(one.task for one in system.executions() if one.run == run.run_id)
 
 
-def test_a_second_run_takes_the_result_of_the_first(place: System) -> None:
+def test_a_second_run_uses_the_result_of_the_first(place: System) -> None:
     place.start("--processes", "2")
     with place.client() as client:
         first = client.submit(etl())
@@ -49,7 +49,7 @@ def test_a_second_run_takes_the_result_of_the_first(place: System) -> None:
         assert records(second)["source"].attempt == 1
 
 
-def test_a_run_made_again_from_a_task_on_serves_nothing_stale(place: System) -> None:
+def test_a_rerun_from_a_task_uses_no_stale_result(place: System) -> None:
     """One process: it keeps results near, and those of the first making must not be used again."""
     place.start("--processes", "1")
     with place.client() as client:
@@ -72,7 +72,7 @@ def test_a_run_made_again_from_a_task_on_serves_nothing_stale(place: System) -> 
         check_executions(place, run)
 
 
-def test_what_is_made_again_is_made_by_the_next_scheduler_if_one_is_killed(system: System) -> None:
+def test_the_next_scheduler_continues_a_rerun_after_a_kill(system: System) -> None:
     scheduler, _ = system.start("--processes", "1")
     with system.client() as client:
         run = client.submit(etl())

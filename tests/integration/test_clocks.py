@@ -7,7 +7,7 @@ from pathlib import Path
 import fault_app as app
 import pytest
 from helpers import wait_until
-from system import APP, System, check_executions, records
+from real_system import APP, System, check_executions, records
 
 from flowkit import DAG
 from flowkit.core.states import RunState

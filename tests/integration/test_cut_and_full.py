@@ -11,7 +11,7 @@ import fault_app as app
 import pytest
 from helpers import wait_until
 from real_redis import RealRedis
-from system import HERE, System, check_executions
+from real_system import HERE, System, check_executions
 
 from flowkit import DAG
 from flowkit.core.states import RunState, TaskState
@@ -82,7 +82,7 @@ def wire(redis_server: RealRedis) -> Iterator[Wire]:
     found.close()
 
 
-def test_what_a_worker_does_while_it_is_cut_off_does_not_count(system: System, wire: Wire) -> None:
+def test_outcomes_of_a_disconnected_worker_do_not_count(system: System, wire: Wire) -> None:
     """Its lease runs out, so another worker makes its task again. The first one comes back with an
     outcome of its own, and only one of the two may be recorded."""
     system.scheduler()
@@ -107,8 +107,10 @@ def test_what_a_worker_does_while_it_is_cut_off_does_not_count(system: System, w
     assert known["held"].attempt == 2
 
 
-def test_a_redis_without_memory_is_waited_for(frail_system: System, own_redis: RealRedis) -> None:
-    """It refuses every write, and deletes nothing; when it has room again, the run goes on."""
+def test_programs_wait_for_a_redis_without_memory(
+    frail_system: System, own_redis: RealRedis
+) -> None:
+    """It refuses every write, and deletes nothing; when it has room again, the run continues."""
     system = frail_system
     scheduler, worker = system.start("--processes", "2")
     with DAG("full") as dag:
@@ -138,7 +140,7 @@ dag.submit(run_id="left-behind").wait()
 """
 
 
-def test_a_client_that_is_killed_leaves_its_run_going(system: System) -> None:
+def test_a_run_continues_after_its_client_is_killed(system: System) -> None:
     system.start("--processes", "1")
     waiting = system.run_program("client", ["-c", WAITING_CLIENT, str(HERE)])
     system.started("held")

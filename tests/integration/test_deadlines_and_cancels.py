@@ -1,4 +1,4 @@
-"""What runs too long or is not wanted any more is ended, whatever it does to go on."""
+"""What runs too long or is no longer wanted is ended, whatever it does to continue."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import fault_app as app
 import psutil
 import pytest
 from helpers import wait_until
-from system import System, check_executions, records
+from real_system import System, check_executions, records
 
 from flowkit import DAG, TaskExecutionError
 from flowkit.core.states import RunState, TaskState
@@ -41,7 +41,7 @@ def test_a_busy_loop_is_ended_from_outside(system: System) -> None:
     with system.client() as client:
         with pytest.raises(TaskExecutionError, match="TaskTimeout"):
             client.submit(alone(app.spins.bind("spin"))).wait_results(30)
-        # The worker goes on, in a new process.
+        # The worker continues, in a new process.
         assert client.submit(alone(app.quick.bind("next"))).wait_results(20) == {"next": 0}
 
 
@@ -60,7 +60,7 @@ def _is_alive(pid: int) -> bool:
         return False
 
 
-def test_an_async_task_past_its_timeout_is_cancelled_and_its_neighbours_go_on(
+def test_an_async_task_past_its_timeout_is_cancelled_and_its_neighbours_continue(
     system: System,
 ) -> None:
     system.start("--processes", "1")
@@ -118,7 +118,7 @@ def test_short_timeouts_do_not_slow_a_worker_down(system: System) -> None:
 # -- cancels ------------------------------------------------------------------------------------
 
 
-def test_a_cancelled_run_ends_whatever_its_tasks_do(system: System) -> None:
+def test_a_cancelled_run_always_ends(system: System) -> None:
     """One sync and one async task run, one async task refuses, and more are queued behind."""
     system.start("--processes", "1", "--concurrency", "2")
     dag = DAG("cancelled")

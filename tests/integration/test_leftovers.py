@@ -1,4 +1,4 @@
-"""A run that is over leaves nothing behind once its TTL is over; one that goes on loses nothing."""
+"""A finished run leaves nothing behind once its TTL is over; one that continues loses nothing."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import fault_app as app
 import pytest
 import redis
 from helpers import wait_until
-from system import System, check_executions, records
+from real_system import System, check_executions, records
 
 from flowkit import DAG, TaskExecutionError
 from flowkit.core.states import RunState, TaskState
 
 # What a system holds that has work no more, beside its workers.
-STANDING = {"leader", "layout", "cursor", "events", "levels", "schema"}
+PERMANENT = {"leader", "layout", "cursor", "events", "levels", "schema"}
 
 
 def left(system: System) -> set[str]:
@@ -23,10 +23,10 @@ def left(system: System) -> set[str]:
     with redis.Redis.from_url(system.url, protocol=2) as client:
         names = {key.decode() for key in client.scan_iter(match=prefix + "*", count=1000)}
     found = {name.removeprefix(prefix) for name in names}
-    return {key for key in found if not key.startswith("worker")} - STANDING
+    return {key for key in found if not key.startswith("worker")} - PERMANENT
 
 
-def test_runs_leave_no_key_behind_when_their_ttl_is_over(system: System) -> None:
+def test_runs_leave_no_key_after_their_ttl(system: System) -> None:
     """A run that succeeds, one that fails, one that retries, and one that is cancelled with tasks
     queued, running and waiting: all of them end, and a little later nobody can tell."""
     system.start("--processes", "1")
@@ -55,7 +55,7 @@ def test_runs_leave_no_key_behind_when_their_ttl_is_over(system: System) -> None
     wait_until("nothing is left", lambda: not left(system), 30)
 
 
-def test_a_run_that_outlives_its_ttl_loses_nothing_while_it_goes_on(system: System) -> None:
+def test_a_run_that_outlives_its_ttl_loses_nothing_while_it_runs(system: System) -> None:
     system.start("--processes", "1")
     with DAG("slow") as dag:
         app.number.bind("first", value=7) >> app.held.bind("gate", gate="a")

@@ -1,4 +1,4 @@
-"""Redis crashes and comes back without its last writes; what was made of them is made again."""
+"""Redis crashes and comes back without its last writes; what was made of them is run again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import fault_app as app
 import pytest
 from helpers import wait_until
 from real_redis import RealRedis
-from system import System, records
+from real_system import System, records
 
 from flowkit import DAG
 from flowkit.core.states import RunState, TaskState
@@ -36,10 +36,10 @@ def lay_aside(server: RealRedis, aside: str) -> None:
     shutil.copytree(server.folder, server.folder.with_name(aside))
 
 
-def test_a_run_whose_last_outcomes_are_lost_goes_on_from_what_is_there(
+def test_a_run_whose_last_outcomes_are_lost_continues_from_the_rest(
     frail_system: System, own_redis: RealRedis
 ) -> None:
-    """The scheduler went on with what it had in memory: it took for queued what the records said
+    """The scheduler continued with what it had in memory: it took for queued what the records said
     was not, and the run hung until another scheduler led."""
     system = frail_system
     scheduler, _ = system.start("--processes", "2")
@@ -58,7 +58,7 @@ def test_a_run_whose_last_outcomes_are_lost_goes_on_from_what_is_there(
     assert [len(system.executions(name)) for name in ("one", "last")] == [2, 2]
 
 
-def test_a_run_that_is_lost_as_a_whole_is_named_in_the_log(
+def test_the_log_names_a_run_that_is_lost_completely(
     frail_system: System, own_redis: RealRedis
 ) -> None:
     system = frail_system

@@ -1,4 +1,4 @@
-"""What an older release has left in Redis, in the middle of its runs, is taken up by this one."""
+"""What an older release has left in Redis, in the middle of its runs, is resumed by this one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import older_namespace
 import pytest
 import redis
 from real_redis import RealRedis
-from system import System, records
+from real_system import System, records
 
 from flowkit import TaskExecutionError
 from flowkit.core.states import RunState, TaskState
@@ -45,7 +45,7 @@ def inherited(system: System, redis_server: RealRedis) -> System:
     return system
 
 
-def test_runs_of_an_older_release_are_looked_at_and_brought_to_their_end(inherited: System) -> None:
+def test_runs_of_an_older_release_are_shown_and_finished(inherited: System) -> None:
     """``middle``'s running task is lost with its worker and made again, ``waiting``'s retry is long
     due; what is done stays as it is."""
     system = inherited

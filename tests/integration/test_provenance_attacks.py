@@ -8,7 +8,7 @@ from pathlib import Path
 import fault_app as app
 import pytest
 import redis
-from system import System
+from real_system import System
 
 from flowkit import DAG
 from flowkit.codec.packing import BrokenValue, pack
@@ -102,7 +102,7 @@ def one_step() -> DAG:
     return dag
 
 
-def test_a_process_without_the_key_is_told_what_it_lacks(place: System) -> None:
+def test_a_process_without_the_key_gets_a_clear_error(place: System) -> None:
     with place.client(signing_key=KEY) as client:
         run = client.submit(two_steps())
         run.wait_results(30)

@@ -12,9 +12,9 @@ import pytest
 from helpers import free_port, wait_until
 from pipeline import went_well
 from real_redis import RealRedis
+from real_system import System
 from secured import Certificates, Sentinel, has_copied, replica_of, speaks_tls
 from sentinel import NamesMaster
-from system import System
 
 from flowkit import DAG
 from flowkit.exceptions import RedisUnavailable
@@ -65,7 +65,7 @@ def test_a_whole_run_over_tls(port: int, certificates: Certificates, tmp_path: P
     ("scheme", "query", "says"),
     [("rediss", "", "certificate verify failed"), ("redis", "", "cannot use Redis at")],
 )
-def test_who_cannot_trust_the_server_or_speaks_plainly_is_told(
+def test_clients_without_trust_or_tls_get_a_clear_error(
     port: int, scheme: str, query: str, says: str
 ) -> None:
     link = Link(f"{scheme}://127.0.0.1:{port}/0{query}", patience=0.0)
@@ -100,7 +100,7 @@ def sentinel(master: RealRedis, replica: RealRedis, tmp_path: Path) -> Iterator[
     found.stop()
 
 
-def test_a_run_goes_on_when_a_replica_takes_the_masters_place(
+def test_a_run_continues_after_a_failover(
     master: RealRedis, replica: RealRedis, sentinel: Sentinel, tmp_path: Path
 ) -> None:
     """The first of the sentinels named is down: the next one is asked."""
@@ -143,7 +143,7 @@ def test_a_replica_is_never_taken_for_the_master(replica: RealRedis) -> None:
         behind.shutdown()
 
 
-def test_a_name_that_no_sentinel_knows_is_said(sentinel: Sentinel) -> None:
+def test_a_name_unknown_to_all_sentinels_is_reported(sentinel: Sentinel) -> None:
     link = Link(f"redis+sentinel://{sentinel.host}/nobody", patience=0.0)
     with pytest.raises(RedisUnavailable) as caught:
         link.call("TIME")

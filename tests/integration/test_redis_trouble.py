@@ -12,7 +12,7 @@ import pytest
 import redis
 from helpers import free_port, wait_until
 from real_redis import RealRedis
-from system import Process, System, check_executions
+from real_system import Process, System, check_executions
 
 from flowkit import DAG, Client, FlowkitError, RunHandle
 from flowkit.core.states import RunState
@@ -89,7 +89,7 @@ def test_clean_stops_under_dropped_connections_leave_no_claim_behind(
     assert {record.attempt for record in known.values()} == {1}
 
 
-def test_a_crashed_redis_comes_back_and_the_run_goes_on(
+def test_a_run_continues_after_redis_crashes_and_restarts(
     frail_system: System, own_redis: RealRedis
 ) -> None:
     system = frail_system
@@ -150,7 +150,7 @@ def _held() -> DAG:
     return dag
 
 
-def test_a_frozen_redis_is_waited_for(frail_system: System, own_redis: RealRedis) -> None:
+def test_programs_wait_for_a_frozen_redis(frail_system: System, own_redis: RealRedis) -> None:
     """It keeps its connections and answers nothing: the worst kind of outage."""
     system = frail_system
     system.start("--processes", "2")
@@ -188,7 +188,7 @@ def _subscribers(server: RealRedis, run_id: str) -> int:
 
 
 def test_a_flushed_redis_is_noticed_by_all(frail_system: System, own_redis: RealRedis) -> None:
-    """Nobody waits for ever for what is gone, and the programs serve whoever comes next, also
+    """Nobody waits forever for what is gone, and the programs serve whoever comes next, also
     under a run id that was in use when everything vanished."""
     system = frail_system
     scheduler, worker = system.start("--processes", "1")

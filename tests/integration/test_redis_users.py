@@ -22,7 +22,7 @@ import redis
 from helpers import raw_connection
 from pipeline import pipeline, went_well
 from real_redis import RealRedis, executables
-from system import System
+from real_system import System
 
 from flowkit import DAG, Client
 from flowkit.exceptions import NotPermitted
@@ -76,7 +76,7 @@ def test_the_page_has_a_user_for_each_role() -> None:
 
 @pytest.mark.parametrize("role", NAMES)
 @pytest.mark.parametrize("part", ["acl", "acl_old"])
-def test_each_is_kept_inside_its_namespace(part: str, role: str) -> None:
+def test_each_user_is_confined_to_its_namespace(part: str, role: str) -> None:
     rules = acl.users(part)[role]
     patterns = [rule for rule in rules if rule[0] in "~&%"]
     assert patterns
@@ -107,7 +107,7 @@ def test_the_commands_can_be_pasted_word_for_word(server: RealRedis) -> None:
             assert replies.readline() == b"+OK\r\n", line
     for role in set(NAMES):
         assert logs_in(server, f"flowkit-{role}", f"{role.upper()}-PASSWORD")
-    # Pasting is no way to lock oneself out: that is a step of its own.
+    # Pasting is no way to lock oneself out: that is its own step.
     assert logs_in(server, "default", "")
 
 
@@ -120,7 +120,7 @@ def test_redis_cli_takes_them(tells_reads: RealRedis) -> None:
     assert done.stdout.split() == ["OK"] * len(NAMES), done
 
 
-def test_the_file_is_an_acl_file_that_locks_nobody_out(tmp_path: Path) -> None:
+def test_the_acl_file_locks_no_user_out(tmp_path: Path) -> None:
     executable = next((one for one in SERVERS.values() if is_new(one)), None)
     if executable is None:
         pytest.skip("Redis 6.2 cannot tell reading from writing")
@@ -251,7 +251,7 @@ def test_a_state_store_under_its_user(server: RealRedis) -> None:
         ("state", ("HGET", "{shop}:run:r1", "state")),
     ],
 )
-def test_whatever_else_is_refused_in_words(
+def test_other_denied_commands_are_reported_clearly(
     server: RealRedis, role: str, command: tuple[str, ...]
 ) -> None:
     link = Link(url_of(server, role), patience=0.0)
@@ -265,7 +265,9 @@ def test_whatever_else_is_refused_in_words(
     assert SECRET not in said
 
 
-def test_so_is_a_script_that_does_what_its_user_may_not(server: RealRedis) -> None:
+def test_a_script_that_exceeds_the_rights_of_its_user_is_reported_clearly(
+    server: RealRedis,
+) -> None:
     settings = Settings(redis_url=url_of(server, "client"), namespace="shop")
     with Client(settings) as client, server.client() as admin:
         admin.execute_command("ACL", "SETUSER", "flowkit-client", "-xadd")
@@ -293,7 +295,7 @@ def test_a_daemon_with_the_user_of_another_role_ends(
         system.close()
 
 
-def test_the_question_what_a_user_may_do_changes_nothing(server: RealRedis) -> None:
+def test_checking_the_rights_of_a_user_changes_nothing(server: RealRedis) -> None:
     with server.client() as admin:
         for value in (None, b"s1,4,5"):
             if value:
@@ -305,7 +307,7 @@ def test_the_question_what_a_user_may_do_changes_nothing(server: RealRedis) -> N
             assert admin.keys("*") == ([b"{shop}:leader"] if value else [])
 
 
-def test_who_may_not_ask_for_info_is_let_in(server: RealRedis) -> None:
+def test_a_user_without_the_right_to_info_is_accepted(server: RealRedis) -> None:
     with server.client() as admin:
         admin.execute_command("ACL", "SETUSER", "flowkit-client", "-info")
     settings = Settings(redis_url=url_of(server, "client"), namespace="shop")
@@ -338,7 +340,7 @@ def test_who_may_not_ask_for_info_is_let_in(server: RealRedis) -> None:
         ("viewer", ("HGET", "{shop}:state:s:e", "value")),
     ],
 )
-def test_no_user_touches_what_belongs_to_another_role(
+def test_no_user_can_touch_the_keys_of_another_role(
     tells_reads: RealRedis, role: str, command: tuple[str, ...]
 ) -> None:
     """Also not by a script, which runs with the rights of its caller."""

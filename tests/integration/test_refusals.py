@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import fault_app as app
 import pytest
 from real_redis import RealRedis
-from system import APP, System
+from real_system import APP, System
 
 from flowkit import DAG, Client, task
 from flowkit.exceptions import (
@@ -36,25 +36,28 @@ def say_dag(text: str) -> DAG:
 # -- runs -------------------------------------------------------------------------------------
 
 
-def test_an_unknown_run_is_not_found(standing: System) -> None:
-    with standing.client() as client, pytest.raises(RunNotFound, match="no run 'nobody-knows'"):
+def test_an_unknown_run_is_not_found(shared_system: System) -> None:
+    with (
+        shared_system.client() as client,
+        pytest.raises(RunNotFound, match="no run 'nobody-knows'"),
+    ):
         client.run("nobody-knows")
 
 
-def test_submitting_a_run_twice_is_submitting_it_once(standing: System) -> None:
-    with standing.client() as client:
+def test_submitting_a_run_twice_is_submitting_it_once(shared_system: System) -> None:
+    with shared_system.client() as client:
         first = client.submit(say_dag("hi"), run_id="once")
         assert first.wait_results(20) == {"say": "hi"}
         again = client.submit(say_dag("hi"), run_id="once")
         assert again.wait_results(20) == {"say": "hi"}
         with pytest.raises(RunExists, match=r"'once' already exists.*another run_id"):
             client.submit(say_dag("something else"), run_id="once")
-    assert len([one for one in standing.executions("say") if one.run == "once"]) == 1
+    assert len([one for one in shared_system.executions("say") if one.run == "once"]) == 1
 
 
-def test_calls_with_wrong_types_are_answered_with_a_sentence(standing: System) -> None:
+def test_calls_with_wrong_types_get_a_clear_error(shared_system: System) -> None:
     """They once ended in whatever error the line of flowkit's that was reached gave."""
-    with standing.client() as client:
+    with shared_system.client() as client:
         with pytest.raises(TypeError, match="params must be a mapping from names to values"):
             client.submit_many(say_dag("hi"), [5])  # type: ignore[list-item]
         with pytest.raises(TypeError, match="dag must be a DAG, not 5"):
@@ -66,24 +69,27 @@ def test_calls_with_wrong_types_are_answered_with_a_sentence(standing: System) -
             handle.result(3)  # type: ignore[arg-type]
 
 
-def test_a_task_that_no_worker_could_find_is_refused_when_submitted(standing: System) -> None:
+def test_a_task_that_no_worker_could_find_is_refused_when_submitted(shared_system: System) -> None:
     @task
     def nested() -> None: ...
 
     dag = DAG("nested")
     dag.add(nested)
-    with standing.client() as client, pytest.raises(NotImportableError, match="inside a function"):
+    with (
+        shared_system.client() as client,
+        pytest.raises(NotImportableError, match="inside a function"),
+    ):
         client.submit(dag)
 
 
-def test_a_script_of_its_own_is_told_how_to_submit(standing: System) -> None:
-    script = standing.folder / "script.py"
+def test_a_standalone_script_is_told_how_to_submit(shared_system: System) -> None:
+    script = shared_system.folder / "script.py"
     script.write_text(
         "from flowkit import DAG, task\n"
         "@task\ndef mine(): return 1\n"
         "dag = DAG('mine')\ndag.add(mine)\ndag.run(executor='redis')\n"
     )
-    program = standing.run_program("script", [str(script)])
+    program = shared_system.run_program("script", [str(script)])
     assert program.exit_code() == 1
     assert "NotImportableError" in program.log
     assert "flowkit submit FILE" in program.log
@@ -97,7 +103,7 @@ def test_a_script_of_its_own_is_told_how_to_submit(standing: System) -> None:
     ],
 )
 def test_an_app_that_cannot_serve_ends_the_worker(system: System, source: str, says: str) -> None:
-    """It began again and again, with a traceback each time, or served nothing without a word."""
+    """It began again and again, with a traceback each time, or served nothing silently."""
     app = system.folder / "strange_app.py"
     app.write_text(source + "\n")
     program = system.run_program("worker", ["-m", "flowkit.worker", "--app", str(app)])
@@ -117,7 +123,7 @@ def test_a_queue_that_no_task_can_name_is_refused(system: System) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://localhost", "localhost:6379", "redis://localhost:port/0"])
-def test_a_url_that_is_none_of_a_redis_is_refused(url: str) -> None:
+def test_a_url_that_is_not_a_redis_url_is_refused(url: str) -> None:
     with pytest.raises((SettingsError, StoreError), match="redis://"):
         Client.connect(url)
 
@@ -151,7 +157,7 @@ def test_a_redis_that_evicts_keys_is_refused_by_all(
         assert "Traceback" not in program.log
 
 
-def test_a_redis_that_evicts_keys_is_used_by_those_who_say_so(
+def test_a_redis_that_evicts_keys_is_used_with_the_option(
     frail_system: System, evicting: RealRedis
 ) -> None:
     for name, words in DAEMONS.items():
@@ -212,7 +218,7 @@ def test_a_redis_that_is_too_old_is_refused_by_all(system: System, ancient_url: 
 
 
 @pytest.mark.parametrize("daemon", DAEMONS)
-def test_a_wrong_password_is_told_without_the_password(
+def test_a_wrong_password_is_reported_without_showing_it(
     frail_system: System, own_redis: RealRedis, daemon: str
 ) -> None:
     with own_redis.client() as client:
@@ -232,7 +238,7 @@ def test_a_daemon_without_a_redis_url_says_what_to_give(system: System, daemon: 
 
 
 @pytest.mark.parametrize("daemon", DAEMONS)
-def test_an_option_of_the_url_that_there_is_not_is_told(system: System, daemon: str) -> None:
+def test_an_unknown_url_option_is_reported(system: System, daemon: str) -> None:
     url = "rediss://localhost/0?ssl_ca_cert=x"
     program = system.run_program(daemon, DAEMONS[daemon], FLOWKIT_REDIS_URL=url)
     assert program.exit_code() == 2

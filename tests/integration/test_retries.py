@@ -5,7 +5,7 @@ from __future__ import annotations
 import fault_app as app
 import pytest
 from helpers import wait_until
-from system import System, check_executions, records
+from real_system import System, check_executions, records
 
 from flowkit import DAG, RunHandle, TaskExecutionError
 from flowkit.core.states import RunState, TaskState
@@ -15,14 +15,14 @@ def states(run: RunHandle) -> dict[str, TaskState]:
     return {name: record.state for name, record in records(run).items()}
 
 
-def test_a_task_that_fails_is_tried_again_after_its_delays(standing: System) -> None:
+def test_a_failed_task_is_retried_after_its_delays(shared_system: System) -> None:
     """Two failures are two waits, of 50 and 100 ms and up to a tenth more."""
     dag = DAG("flaky")
     dag.add(app.flaky.bind("flaky", failures=2))
-    with standing.client() as client:
+    with shared_system.client() as client:
         run = client.submit(dag)
         assert run.wait_results(20) == {"flaky": 3}
-        known = check_executions(standing, run)
+        known = check_executions(shared_system, run)
         duration = run.status().duration
     assert known["flaky"].attempt == 3
     assert duration is not None
@@ -47,31 +47,31 @@ def test_a_waiting_task_shows_when_it_is_due_and_why(system: System) -> None:
         assert run.wait(20) is RunState.CANCELLED
 
 
-def test_only_the_errors_it_names_are_worth_another_attempt(standing: System) -> None:
+def test_only_the_named_errors_are_retried(shared_system: System) -> None:
     dag = DAG("picky")
     dag.add(app.picky.bind("picky"))
-    with standing.client() as client:
+    with shared_system.client() as client:
         run = client.submit(dag)
         with pytest.raises(TaskExecutionError, match=r"KeyError.*not worth another"):
             run.wait_results(20)
-        assert check_executions(standing, run)["picky"].attempt == 1
+        assert check_executions(shared_system, run)["picky"].attempt == 1
 
 
 @pytest.mark.promise("dag-14", "dag-15", "dag-17")
-def test_a_task_that_fails_for_good_ends_the_run(standing: System) -> None:
+def test_a_task_that_fails_for_good_ends_the_run(shared_system: System) -> None:
     """What needs it has an upstream that failed; what does not is cancelled before it starts."""
     with DAG("stop") as dag:
         bad = app.broken.bind("bad")
         app.quick.bind("first") >> bad >> app.quick.bind("behind") >> app.quick.bind("far_behind")
         app.held.bind("running", gate="stop") >> app.quick.bind("aside")
-    with standing.client() as client:
+    with shared_system.client() as client:
         run = client.submit(dag)
-        standing.started("running")
+        shared_system.started("running")
         wait_until("bad has failed", lambda: states(run)["bad"] is TaskState.FAILED)
-        standing.open_gate("stop")
+        shared_system.open_gate("stop")
         with pytest.raises(TaskExecutionError) as caught:
             run.wait_results(20)
-        check_executions(standing, run)
+        check_executions(shared_system, run)
         assert states(run) == {
             "first": TaskState.SUCCEEDED,
             "bad": TaskState.FAILED,
@@ -87,14 +87,14 @@ def test_a_task_that_fails_for_good_ends_the_run(standing: System) -> None:
     assert "sync_lane.py" not in error.remote_traceback
 
 
-def test_with_continue_the_branches_that_do_not_need_it_go_on(standing: System) -> None:
+def test_with_continue_independent_branches_continue(shared_system: System) -> None:
     with DAG("continue", on_failure="continue") as dag:
         app.broken.bind("bad") >> app.quick.bind("behind")
         app.quick.bind("other") >> app.quick.bind("other_behind")
-    with standing.client() as client:
+    with shared_system.client() as client:
         run = client.submit(dag)
         assert run.wait(20) is RunState.FAILED
-        check_executions(standing, run)
+        check_executions(shared_system, run)
         assert states(run) == {
             "bad": TaskState.FAILED,
             "behind": TaskState.UPSTREAM_FAILED,
@@ -104,13 +104,13 @@ def test_with_continue_the_branches_that_do_not_need_it_go_on(standing: System) 
         assert run.results() == {"other": 0, "other_behind": 1}
 
 
-def test_an_error_that_cannot_be_printed_fails_its_task_and_nothing_else(
-    standing: System,
+def test_an_unprintable_error_fails_only_its_task(
+    shared_system: System,
 ) -> None:
     dag = DAG("mute")
     dag.add(app.mute.bind("mute"))
-    with standing.client() as client:
+    with shared_system.client() as client:
         run = client.submit(dag)
         with pytest.raises(TaskExecutionError, match=r"MuteError.*cannot be read"):
             run.wait_results(20)
-        check_executions(standing, run)
+        check_executions(shared_system, run)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import same_events_app as app
 from helpers import wait_until
-from system import HERE, Process, System
+from real_system import HERE, Process, System
 
 from flowkit import DAG, configure_logging
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fault_app as app
 from helpers import wait_until
-from system import Process, System, check_executions
+from real_system import Process, System, check_executions
 
 from flowkit import DAG
 from flowkit.core.states import RunState, TaskState
@@ -25,7 +25,7 @@ def leads(process: Process) -> bool:
     return "leads in term" in process.log
 
 
-def test_a_new_scheduler_goes_on_where_the_killed_one_was(system: System) -> None:
+def test_a_new_scheduler_continues_after_a_killed_one(system: System) -> None:
     first, _ = system.start()
     with system.client() as client:
         run = client.submit(chain(30, gate_at=15))
@@ -54,7 +54,7 @@ def test_a_standby_takes_over_within_five_seconds_of_a_kill(system: System) -> N
         check_executions(system, run)
 
 
-def test_a_scheduler_that_is_told_to_stop_hands_over_at_once(system: System) -> None:
+def test_a_stopping_scheduler_hands_over_immediately(system: System) -> None:
     """It gives its lease up, so nobody has to wait for the end of it."""
     first, _ = system.start()
     first.says("leads in term 1")
@@ -73,7 +73,7 @@ def test_a_scheduler_that_is_told_to_stop_hands_over_at_once(system: System) -> 
         check_executions(system, run)
 
 
-def test_schedulers_killed_one_after_the_other_lose_and_repeat_nothing(system: System) -> None:
+def test_successive_scheduler_kills_lose_and_repeat_nothing(system: System) -> None:
     system.worker("--processes", "2")
     with DAG("wide") as dag:
         leaves = [app.brief.bind(f"leaf_{n}") for n in range(200)]

@@ -11,8 +11,8 @@ import fault_app as app
 import psutil
 import pytest
 from helpers import wait_until
+from real_system import check_executions
 from shards import Shards, all_gone, crews, ids_on, kill_machine, running_shards
-from system import check_executions
 
 from flowkit import DAG
 from flowkit.core.states import RunState
@@ -72,14 +72,14 @@ def test_the_command_line_sees_one_system(shards: Shards, gated: DAG) -> None:
     system, count = shards.system, len(shards.servers)
     system.start("--processes", "1")
     wait_until("each shard has a scheduler", lambda: all(shards.leaders()))
-    layouts = [f"{at}/{count}" for at in range(count)]
+    positions = [f"{at}/{count}" for at in range(count)]
     wait_until(
         "each shard has a worker",
-        lambda: [one["shard"] for one in shards.json("workers")["workers"]] == layouts,
+        lambda: [one["shard"] for one in shards.json("workers")["workers"]] == positions,
     )
     table = shards.flowkit("flowkit", "workers").stdout.splitlines()
     assert table[0].split()[:2] == ["WORKER", "SHARD"]
-    assert [line.split()[1] for line in table[1:]] == layouts
+    assert [line.split()[1] for line in table[1:]] == positions
     for role in ("scheduler", "worker"):
         assert shards.flowkit("flowkit.daemon.health", role).returncode == 0
     names = [next(ids_on(at, count)) for at in range(count)]
@@ -124,7 +124,7 @@ def test_dead_letters_come_from_all_shards_and_are_retried_where_they_are(shards
 
 
 @pytest.mark.parametrize("shards", SIZES, indirect=True)
-def test_two_schedulers_lead_half_of_the_shards_each_and_one_alone_all(
+def test_two_schedulers_lead_half_of_the_shards_each_and_one_leads_all(
     shards: Shards, gated: DAG
 ) -> None:
     system, count = shards.system, len(shards.servers)
@@ -146,7 +146,7 @@ def test_two_schedulers_lead_half_of_the_shards_each_and_one_alone_all(
             check_executions(system, run)
 
 
-def test_a_scheduler_that_is_told_to_stop_hands_all_its_shards_over(shards: Shards) -> None:
+def test_a_stopping_scheduler_hands_over_all_its_shards(shards: Shards) -> None:
     system = shards.system
     first = system.scheduler()
     wait_until("it leads all", lambda: shards.led_by(first) == 2)
@@ -157,7 +157,7 @@ def test_a_scheduler_that_is_told_to_stop_hands_all_its_shards_over(shards: Shar
     wait_until("the other leads all", lambda: shards.led_by(second) == 2)
 
 
-def test_a_scheduler_process_that_dies_is_started_again(shards: Shards, fan_out: DAG) -> None:
+def test_a_dead_scheduler_process_is_restarted(shards: Shards, fan_out: DAG) -> None:
     system = shards.system
     scheduler, _ = system.start("--processes", "1")
     wait_until("it leads all", lambda: shards.led_by(scheduler) == 2)
@@ -172,7 +172,7 @@ def test_a_scheduler_process_that_dies_is_started_again(shards: Shards, fan_out:
 
 
 @pytest.mark.parametrize("shards", SIZES, indirect=True)
-def test_an_outage_of_one_shard_does_not_touch_the_others(
+def test_an_outage_of_one_shard_does_not_affect_the_others(
     shards: Shards, gated: DAG, fan_out: DAG
 ) -> None:
     system, count = shards.system, len(shards.servers)
@@ -196,9 +196,7 @@ def test_an_outage_of_one_shard_does_not_touch_the_others(
         check_executions(system, held)
 
 
-def test_a_worker_process_that_dies_takes_nothing_of_another_shard_with_it(
-    shards: Shards, gated: DAG
-) -> None:
+def test_a_dead_worker_process_does_not_affect_other_shards(shards: Shards, gated: DAG) -> None:
     system = shards.system
     system.scheduler()
     worker = system.worker("--processes", "1", lease=1.0)
@@ -218,7 +216,9 @@ def test_a_worker_process_that_dies_takes_nothing_of_another_shard_with_it(
 # -- the end of a worker --------------------------------------------------------------------------
 
 
-def test_a_worker_of_several_shards_lets_what_runs_end(shards: Shards, gated: DAG) -> None:
+def test_a_stopping_worker_of_several_shards_lets_running_tasks_finish(
+    shards: Shards, gated: DAG
+) -> None:
     system = shards.system
     _, worker = system.start("--processes", "1")
     with system.client() as client:
@@ -232,7 +232,7 @@ def test_a_worker_of_several_shards_lets_what_runs_end(shards: Shards, gated: DA
     assert len(system.executions("gate")) == 2
 
 
-def test_a_second_signal_ends_it_at_once(shards: Shards, gated: DAG) -> None:
+def test_a_second_signal_stops_it_immediately(shards: Shards, gated: DAG) -> None:
     system = shards.system
     _, worker = system.start("--processes", "1")
     with system.client() as client:
@@ -294,7 +294,7 @@ def test_a_shard_is_appended_to_a_system_with_runs(
         assert old_scheduler.exit_code() == 0
         system.scheduler()
         wait_until("three shards have a scheduler", lambda: all(shards.leaders()))
-        # The old worker goes on with what it has; a new one serves all three.
+        # The old worker continues with what it has; a new one serves all three.
         system.worker("--processes", "1")
         system.open_gate("a")
         with system.client() as many:
@@ -325,7 +325,7 @@ def test_a_client_with_one_of_two_urls_is_refused(shards: Shards) -> None:
         shards.system.client()
 
 
-def test_a_run_with_a_system_of_its_own_keeps_to_the_first_shard(shards: Shards) -> None:
+def test_a_run_with_its_own_system_uses_only_the_first_shard(shards: Shards) -> None:
     """``flowkit run`` brings its scheduler and workers, and disturbs those of the system not."""
     shards.system.scheduler()
     wait_until("each shard has a scheduler", lambda: all(shards.leaders()))

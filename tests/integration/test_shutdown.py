@@ -5,7 +5,7 @@ from __future__ import annotations
 import fault_app as app
 import psutil
 from helpers import wait_until
-from system import System, check_executions
+from real_system import System, check_executions
 
 from flowkit import DAG
 from flowkit.core.states import RunState, TaskState
@@ -31,7 +31,7 @@ def test_a_worker_told_to_stop_under_load_costs_no_attempt(system: System) -> No
     assert {record.attempt for record in known.values()} == {1}
 
 
-def test_what_runs_may_finish_and_what_waits_goes_to_others(system: System) -> None:
+def test_running_tasks_finish_and_waiting_tasks_go_to_other_workers(system: System) -> None:
     system.scheduler()
     worker = system.worker("--processes", "1", "--concurrency", "1")
     dag = DAG("grace")
@@ -52,7 +52,7 @@ def test_what_runs_may_finish_and_what_waits_goes_to_others(system: System) -> N
     assert {record.attempt for record in known.values()} == {1}
 
 
-def test_what_does_not_finish_in_time_is_given_back_without_blame(system: System) -> None:
+def test_unfinished_tasks_are_returned_without_blame(system: System) -> None:
     system.scheduler()
     worker = system.worker("--processes", "1", "--shutdown-timeout", "0.3")
     dag = DAG("late")
@@ -73,7 +73,7 @@ def test_what_does_not_finish_in_time_is_given_back_without_blame(system: System
     assert not any(one.deaths or Flag.SUSPECT in one.flags for one in spent)
 
 
-def test_a_second_signal_ends_a_worker_at_once(system: System) -> None:
+def test_a_second_signal_stops_a_worker_immediately(system: System) -> None:
     system.scheduler()
     worker = system.worker("--processes", "1", "--shutdown-timeout", "300")
     dag = DAG("stuck")

@@ -117,7 +117,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused(
 
 
 @needs_tls
-def test_a_sentinel_that_is_another_host_is_not_believed(
+def test_a_sentinel_with_the_wrong_host_name_is_not_trusted(
     ours: Certificates, other: Certificates, tmp_path: Path
 ) -> None:
     with (
@@ -131,7 +131,7 @@ def test_a_sentinel_that_is_another_host_is_not_believed(
 
 
 @needs_tls
-def test_the_certificate_of_a_master_must_name_the_address_that_the_sentinel_tells(
+def test_the_certificate_of_a_master_must_name_the_address_given_by_the_sentinel(
     ours: Certificates, other: Certificates, tmp_path: Path
 ) -> None:
     both = tmp_path / "both.pem"
@@ -146,13 +146,13 @@ def test_the_certificate_of_a_master_must_name_the_address_that_the_sentinel_tel
 
 
 @needs_tls
-def test_a_whole_way_over_tls_is_open_if_both_names_fit(ours: Certificates, tmp_path: Path) -> None:
+def test_tls_works_end_to_end_if_both_names_match(ours: Certificates, tmp_path: Path) -> None:
     with redis_with(ours, tmp_path / "redis") as master, sentinel_with(ours, master) as port:
         url = f"rediss+sentinel://127.0.0.1:{port}/mymaster?ssl_ca_certs={ours.ca}"
         assert ping(url) == b"PONG"
 
 
-# -- what is checked without a word ---------------------------------------------------------------
+# -- what is checked silently ---------------------------------------------------------------
 
 
 def options(url: str) -> list[tuple[object, ...]]:
@@ -178,7 +178,7 @@ def options(url: str) -> list[tuple[object, ...]]:
         ("?ssl_cert_reqs=none", (ssl.CERT_NONE, False, ssl.TLSVersion.TLSv1_2)),
     ],
 )
-def test_a_check_is_off_only_if_the_url_says_so(
+def test_a_check_is_disabled_only_by_the_url(
     url: str, query: str, checked: tuple[object, ...]
 ) -> None:
     assert set(options(url + query)) == {checked}

@@ -1,5 +1,7 @@
-"""A Redis that is there and refuses writes, or that is told to delete keys: it is said in words, it
-is waited for, and when it is mended the run goes on without a restart and without a repetition."""
+"""A Redis that refuses writes or deletes keys is reported clearly. Programs wait for it.
+
+Once it is repaired, the run continues without a restart or a repetition.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ import fault_app as app
 import pytest
 from ailing_redis import AILMENTS, EVICTING, KEEPING, Ailment
 from real_redis import RealRedis
-from system import System, check_executions
+from real_system import System, check_executions
 
 from flowkit import DAG, Client
 from flowkit.core.states import RunState
@@ -33,7 +35,7 @@ def waiting(name: str) -> DAG:
 
 
 @pytest.mark.parametrize("ailment", AILMENTS, ids=lambda one: one.name)
-def test_a_redis_that_refuses_writes_is_waited_for(
+def test_programs_wait_for_a_redis_that_refuses_writes(
     frail_system: System, own_redis: RealRedis, ailment: Ailment
 ) -> None:
     system = frail_system
@@ -63,10 +65,10 @@ def test_a_redis_that_refuses_writes_is_waited_for(
     assert all(daemon.popen.poll() is None for daemon in daemons)
 
 
-def test_a_policy_that_evicts_is_said_while_runs_go_on(
+def test_an_evicting_policy_is_reported_while_runs_continue(
     frail_system: System, own_redis: RealRedis
 ) -> None:
-    """Running daemons go on and the leader says so; whoever starts then is refused."""
+    """Running daemons continue and the leader says so; whoever starts then is refused."""
     system = frail_system
     scheduler, worker = system.start("--processes", "2")
     with system.client() as client:
@@ -89,7 +91,7 @@ def test_a_policy_that_evicts_is_said_while_runs_go_on(
 def test_a_worker_that_was_declared_dead_comes_back_to_a_redis_that_evicts(
     frail_system: System, own_redis: RealRedis
 ) -> None:
-    """It asked anew whether the server is fit, and ended: the others had gone on."""
+    """It asked again whether the server is fit, and ended: the others had gone on."""
     system = frail_system
     scheduler, worker = system.start("--processes", "1", lease=1.0)
     with system.client() as client:

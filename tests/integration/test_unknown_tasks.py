@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import fault_app as app
+import pytest
 from helpers import wait_until
-from system import OTHER_APP, System, check_executions, records
+from real_system import OTHER_APP, System, check_executions, records
 
-from flowkit import DAG
+from flowkit import DAG, TaskExecutionError
 from flowkit.core.states import TaskState
 
 
@@ -64,3 +65,20 @@ def test_two_apps_share_a_queue_for_long(system: System) -> None:
             workers = {one.lane.partition(".")[0] for one in records(run).values()}
             assert len(workers) == 1, "only one worker has the function"
     assert knowing.log.count("Task handed on") == 0
+
+
+def test_with_a_timeout_it_fails_and_says_who_lacks_it(system: System) -> None:
+    scheduler = system.scheduler("--function-timeout", "1.5")
+    system.worker("--processes", "1", app=OTHER_APP)
+    with system.client() as client:
+        wait_until("its app is known", lambda: all(one.functions for one in client.workers()))
+        run = client.submit(quick_tasks())
+        scheduler.says("no live worker of queue 'default' has its function 'fault_app:quick'")
+        with pytest.raises(TaskExecutionError, match="TaskNotFoundError") as caught:
+            run.wait_results(20)
+        for word in ("for 1.5 s", "fault_app:quick", "other_app.py", "resume the run"):
+            assert word in caught.value.error_message
+        assert not system.executions()
+        system.worker("--processes", "1")
+        run.resume()
+        assert run.wait_results(30) == {"quick0": 0}

@@ -1,4 +1,4 @@
-"""What tasks are given and give back, and in which order and by whom they are run."""
+"""What tasks are given and return, and in which order and by whom they are run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 import fault_app as app
 import pytest
 from helpers import wait_until
-from system import System, check_executions, records
+from real_system import System, check_executions, records
 
 from flowkit import DAG, RunHandle, TaskExecutionError
 from flowkit.core.states import TaskState
@@ -29,46 +29,46 @@ def results_of(system: System, dag: DAG, **options: object) -> dict[str, object]
     return found
 
 
-def test_a_task_can_ask_which_attempt_it_is(standing: System) -> None:
+def test_a_task_can_ask_which_attempt_it_is(shared_system: System) -> None:
     with DAG("who") as dag:
         app.greet >> app.whoami.bind("me")
-    run = run_of(standing, dag, params={"name": "Ada"})
-    with standing.client() as client:
+    run = run_of(shared_system, dag, params={"name": "Ada"})
+    with shared_system.client() as client:
         found = client.run(run.run_id).result("me")
     assert found == {"run": run.run_id, "task": "me", "attempt": 1, "name": "Ada"}
 
 
-def test_async_tasks_run_at_the_same_time(standing: System) -> None:
+def test_async_tasks_run_at_the_same_time(shared_system: System) -> None:
     """Fifty waits of half a second take 25 s one after the other."""
     with DAG("concurrent") as dag:
         pauses = [app.apause.bind(f"pause_{n}", seconds=0.5) for n in range(50)]
         pauses >> app.total.bind("sum")
     began = time.monotonic()
-    assert results_of(standing, dag)["sum"] == 25.0
+    assert results_of(shared_system, dag)["sum"] == 25.0
     assert time.monotonic() - began < 12
 
 
-def test_large_results_pass_through_a_fan_in(standing: System) -> None:
+def test_large_results_pass_through_a_fan_in(shared_system: System) -> None:
     with DAG("large") as dag:
         parts = [app.big.bind(f"part_{n}", number=n) for n in range(12)]
         parts >> app.sizes.bind("sizes")
-    run = run_of(standing, dag)
-    with standing.client() as client:
+    run = run_of(shared_system, dag)
+    with shared_system.client() as client:
         handle = client.run(run.run_id)
         assert handle.result("sizes") == [1_000_000] * 12
         assert handle.result("part_7") == bytes([7]) * 1_000_000
 
 
-def test_a_result_that_cannot_be_stored_fails_with_the_way_to_the_culprit(
-    standing: System,
+def test_a_result_that_cannot_be_stored_fails_with_the_path_of_the_value(
+    shared_system: System,
 ) -> None:
     dag = DAG("unpackable")
     dag.add(app.gives_a_module.bind("module"))
-    with standing.client() as client:
+    with shared_system.client() as client:
         run = client.submit(dag)
         with pytest.raises(TaskExecutionError) as caught:
             run.wait_results(20)
-        assert check_executions(standing, run)["module"].attempt == 1
+        assert check_executions(shared_system, run)["module"].attempt == 1
     assert "['parts'][1]['inner']" in caught.value.error_message
 
 
@@ -105,21 +105,23 @@ def test_higher_priorities_go_first_on_one_process(system: System) -> None:
     assert order == ["urgent"] * 10 + ["normal"] * 10 + ["someday"] * 10
 
 
-def test_a_queue_is_served_by_its_workers_only_and_status_tells_what_lacks(
-    standing: System, system: System
+def test_a_queue_is_served_by_its_workers_only_and_status_says_what_is_missing(
+    shared_system: System, system: System
 ) -> None:
     dag = DAG("queues")
     dag.add(app.elsewhere.bind("far"))
-    with standing.client() as client:
+    with shared_system.client() as client:
         run = client.submit(dag)
         wait_until("it is queued", lambda: records(run)["far"].state is TaskState.QUEUED)
         message = run.status().waiting_for
         assert "No live worker serves queue 'elsewhere'" in message
         assert "--queues elsewhere" in message
-        far = System(standing.url, standing.namespace, standing.folder, system.processes)
+        far = System(
+            shared_system.url, shared_system.namespace, shared_system.folder, system.processes
+        )
         far.worker("--processes", "1", "--queues", "elsewhere")
         assert run.wait_results(20) == {"far": "done elsewhere"}
-        check_executions(standing, run)
+        check_executions(shared_system, run)
 
 
 def test_without_a_scheduler_status_says_so(system: System) -> None:

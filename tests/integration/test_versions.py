@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import versioned_app as app
 from helpers import wait_until
-from system import Process, System
+from real_system import Process, System
 
 from flowkit import DAG, TaskExecutionError
 from flowkit.core.states import TaskState

@@ -10,7 +10,7 @@ import child_app as app
 import psutil
 import pytest
 from helpers import wait_until
-from system import System, check_executions
+from real_system import System, check_executions
 
 from flowkit import DAG, TaskExecutionError
 from flowkit.core.states import RunState, TaskState
@@ -25,7 +25,7 @@ def dag_of(*tasks: app.Any, **options: str) -> DAG:
     return dag
 
 
-def test_a_log_that_breaks_and_an_exit_code_harm_no_more_than_their_task(system: System) -> None:
+def test_a_failing_log_or_an_exit_affects_only_its_task(system: System) -> None:
     """A handler that raised ended the process after the attempt: it was made again and again. And
     exit code 70 was the word for "app broken": it took down one worker after the other."""
     system.scheduler()

@@ -10,7 +10,7 @@ import fault_app as app
 import psutil
 import pytest
 from helpers import wait_until
-from system import System, check_executions, records
+from real_system import System, check_executions, records
 
 from flowkit import DAG, TaskExecutionError
 from flowkit.core.states import RunState, TaskState
@@ -23,7 +23,7 @@ def fan_out(tasks: list[app.Any], *, name: str = "fan", **options: str) -> DAG:
     return dag
 
 
-def test_a_task_whose_process_is_killed_is_made_again_at_once(system: System) -> None:
+def test_a_task_whose_process_is_killed_reruns_immediately(system: System) -> None:
     """The parent reports the death; with a lease of minutes, nothing else could be as soon."""
     system.start("--processes", "2")
     held = app.held.bind("held", gate="a")
@@ -45,7 +45,7 @@ def test_a_task_whose_process_is_killed_is_made_again_at_once(system: System) ->
     assert all(record.state is TaskState.SUCCEEDED for record in known.values())
 
 
-def test_when_the_parent_is_killed_its_children_go_and_another_worker_finishes(
+def test_when_the_parent_is_killed_its_children_end_and_another_worker_finishes(
     system: System,
 ) -> None:
     system.scheduler()
@@ -69,7 +69,7 @@ def test_when_the_parent_is_killed_its_children_go_and_another_worker_finishes(
     assert {record.attempt for record in known.values()} == {2}
 
 
-def test_when_the_parent_is_killed_what_tasks_started_goes_too(system: System) -> None:
+def test_when_the_parent_is_killed_programs_of_tasks_end_too(system: System) -> None:
     system.scheduler()
     first = system.worker("--processes", "1", lease=300.0)
     with system.client() as client:
@@ -95,7 +95,7 @@ def _is_alive(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("poison", [app.exits, app.crashes], ids=["os._exit", "SIGSEGV"])
-def test_a_poison_task_stops_after_three_deaths_and_nobody_else_is_blamed(
+def test_a_poison_task_stops_after_three_deaths_and_no_other_is_blamed(
     system: System, poison: app.Any
 ) -> None:
     system.start("--processes", "2")
@@ -117,7 +117,7 @@ def test_a_poison_task_stops_after_three_deaths_and_nobody_else_is_blamed(
 
 
 def test_a_poison_predicate_stops_after_three_deaths_too(system: System) -> None:
-    """It once ran before the board named the task: nobody was blamed, and it went on for ever."""
+    """It once ran before the board named the task: nobody was blamed, and it continued forever."""
     system.start("--processes", "1")
     with DAG("poison_predicate") as dag:
         app.quick.bind("first") >> app.exits_in_its_condition
@@ -129,7 +129,7 @@ def test_a_poison_predicate_stops_after_three_deaths_too(system: System) -> None
 
 def test_a_poison_task_beside_async_tasks_is_found_and_they_are_spared(system: System) -> None:
     """Both lanes of a process die together. Blaming the only one of each lane once failed the
-    neighbour; suspecting both for ever would never end."""
+    neighbour; suspecting both forever would never end."""
     system.start("--processes", "1")
     with DAG("mixed", on_failure="continue") as dag:
         for n in range(2):
@@ -165,9 +165,7 @@ def test_a_process_killed_between_tasks_costs_nothing(system: System) -> None:
 
 
 @pytest.mark.parametrize("ending", ["returns", "raises", "exits"])
-def test_a_copy_that_a_task_makes_of_its_process_does_not_go_on_as_a_worker(
-    system: System, ending: str
-) -> None:
+def test_a_fork_made_by_a_task_does_not_continue_as_a_worker(system: System, ending: str) -> None:
     """It would share the connection of the original, and mix up the replies of both."""
     system.start("--processes", "1")
     with DAG("copies") as dag:

@@ -8,7 +8,7 @@ from typing import Any
 
 import talking_app
 from helpers import wait_until
-from system import HERE, Process, System
+from real_system import HERE, Process, System
 
 from flowkit import DAG, RunHandle, Task
 
@@ -97,7 +97,7 @@ def test_a_task_in_which_flowkit_logs_leaves_the_form_of_the_log_alone(
     assert events.index("task_output") > events.index("state_corrupt")
 
 
-def test_output_is_left_alone_where_that_is_asked_for(system: System) -> None:
+def test_output_is_not_captured_if_disabled(system: System) -> None:
     worker = start(system, "--no-capture-output", "--processes", "1", PYTHONUNBUFFERED="1")
     run_all(system, talking_app.talks)
     lines = wait_until("both tries are seen", lambda: _ends(worker.log, "try 2", 2))

@@ -122,7 +122,7 @@ def die_once(path):
 
 @task(timeout=1.0, retries=1, delay=0)  # time enough to start programs on a busy machine
 def stuck_once(path):
-    """Hang in the first attempt, with programs beside it, one in a session of its own."""
+    """Hang in the first attempt, with programs beside it, one in its own session."""
     if note(path) == 1:
         started = [subprocess.Popen(["sleep", "3600"], start_new_session=way) for way in (0, 1)]
         Path(f"{path}.started").write_text(" ".join(str(one.pid) for one in started))

@@ -1,8 +1,9 @@
 """A program of a supervisor with two children, for tests that break it.
 
-``python supervised.py FOLDER HOW…``: what the children do, one word each. They note in files what
-happens to them. ``stay``: go on until TERM; ``linger``: until the second TERM; ``code=3``: end at
-once; ``code=3,later``: the same from the second start on, before that be killed.
+``python supervised.py FOLDER HOW…``: one word for each child says what it does. Children note in
+files what happens to them. ``stay``: run until TERM; ``linger``: run until the second TERM;
+``code=3``: exit immediately; ``code=3,later``: the same from the second start on, and be killed
+before that.
 """
 
 from __future__ import annotations

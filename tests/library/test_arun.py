@@ -1,4 +1,4 @@
-"""await dag.arun(): the event loop goes on, and cancelling what awaits it stops the run."""
+"""await dag.arun(): the event loop continues, and cancelling what awaits it stops the run."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def dag_of(*members: Task, **options) -> DAG:
     return dag
 
 
-def test_arun_takes_what_run_takes():
+def test_arun_takes_the_arguments_of_run():
     given = inspect.signature(DAG.run), inspect.signature(DAG.arun)
     assert given[0].parameters == given[1].parameters
 
 
-def test_the_event_loop_goes_on_while_a_plain_task_runs():
+def test_the_event_loop_keeps_running_during_a_plain_task():
     """The task returns when a coroutine of the caller's has let it: blocked, it never could."""
     let_go = threading.Event()
 
@@ -96,7 +96,7 @@ def test_run_works_inside_a_running_loop_too(executor):
     assert asyncio.run(main())["g"] == 1
 
 
-def test_failures_are_those_of_run():
+def test_failures_are_the_same_as_those_of_run():
     error = ValueError("bad row")
 
     @task
@@ -164,7 +164,7 @@ def test_cancelling_stops_the_run_and_its_coroutines():
     assert ran == []
 
 
-def test_a_deadline_of_asyncios_own_stops_the_run_too(tmp_path):
+def test_a_deadline_of_asyncio_stops_the_run_too(tmp_path):
     async def main():
         run = dag_of(tasks.sleep).arun("process", params={"path": str(tmp_path / "marks")})
         with pytest.raises(TimeoutError):
@@ -265,7 +265,7 @@ def test_cancelling_cancels_the_run_on_workers(client):
     wait_until("the connection is closed", lambda: client[1:] == ["cancelled", "closed"])
 
 
-def test_a_tasks_timeout_is_no_matter_of_the_loop():
+def test_a_tasks_timeout_does_not_depend_on_the_loop():
     @task(timeout=0.02)
     async def stuck():
         await asyncio.Event().wait()

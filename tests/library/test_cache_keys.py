@@ -42,7 +42,7 @@ def test_arguments_from_everywhere_tell_calls_apart() -> None:
     assert made == [(1, "s", "p"), (2, "s", "p"), (1, "t", "p"), (1, "s", "q")]
 
 
-def test_a_parameter_that_the_task_does_not_take_does_not_matter() -> None:
+def test_parameters_that_the_task_does_not_take_are_ignored() -> None:
     with DAG("etl") as dag:
         dag.add(task(cache_ttl=60)(number))
         dag.add(task(name="other")(lambda day: day))
@@ -51,7 +51,7 @@ def test_a_parameter_that_the_task_does_not_take_does_not_matter() -> None:
     assert calls() == [("number", 7)]
 
 
-def test_arguments_of_other_types_are_other_arguments() -> None:
+def test_arguments_of_different_types_differ() -> None:
     made = task(cache_ttl=60)(listed)
     for value in (1, 1.0, True, "1", b"1", [1], (1,), None):
         with DAG("etl") as dag:
@@ -66,7 +66,7 @@ def named(func: Callable[..., Any]) -> Callable[..., Any]:
     return func
 
 
-def test_edited_code_is_other_code_and_moved_code_is_not() -> None:
+def test_edited_code_differs_and_moved_code_does_not() -> None:
     def first(x: int = 1) -> int:
         CALLS.append("first")
         return x + 1
@@ -97,7 +97,7 @@ def test_edited_code_is_other_code_and_moved_code_is_not() -> None:
     assert calls() == ["first", "second", "first", "inner", "other inner"]
 
 
-def test_what_a_closure_holds_is_part_of_the_code() -> None:
+def test_closure_values_are_part_of_the_code() -> None:
     def make(factor: int, helper: Callable[[int], int]) -> Task:
         def scaled() -> int:
             CALLS.append(factor)
@@ -202,7 +202,7 @@ def test_a_cache_key_helps_where_an_argument_has_no_digest(
         (lambda value: object(), "what its cache_key returned has no digest: cache_key(…): <class"),
     ],
 )
-def test_a_cache_key_that_does_not_work_is_told(
+def test_a_failing_cache_key_is_reported(
     key: Callable[..., object], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dag = alone(task(cache_ttl=60, cache_key=key)(number))
@@ -214,7 +214,7 @@ def test_a_cache_key_that_does_not_work_is_told(
     assert len(calls()) == 2
 
 
-def test_code_without_a_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_code_without_a_version_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     handle = object()
     dag = alone(task(name="use", cache_ttl=60)(lambda: CALLS.append(handle is None)))
     for _ in range(2):
@@ -226,7 +226,7 @@ def test_code_without_a_version_is_told(capsys: pytest.CaptureFixture[str]) -> N
     assert len(calls()) == 2
 
 
-def test_a_result_that_cannot_be_kept_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_result_that_cannot_be_cached_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     dag = alone(task(name="open", cache_ttl=60)(lambda: object()))
     for _ in range(2):
         assert type(dag.run()["open"]) is object

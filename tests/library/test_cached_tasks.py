@@ -69,7 +69,7 @@ def test_none_is_a_result_like_any_other(state: StateManager | None) -> None:
     assert calls() == ["none"]
 
 
-def test_nobody_can_change_what_is_cached(state: StateManager | None) -> None:
+def test_a_cached_value_cannot_be_changed(state: StateManager | None) -> None:
     def spoil(values: list[Any]) -> str:
         values.append("spoilt")
         return "done"
@@ -133,7 +133,7 @@ def test_a_file_serves_other_processes(tmp_path: Path) -> None:
     assert printed == "called 3\n"
 
 
-def test_an_entry_says_whose_it_is() -> None:
+def test_an_entry_names_its_task() -> None:
     state = StateManager()
     alone(task(cache_ttl=60)(number)).run(state=state)
     (key,) = [key for key in state.get_all() if key.startswith("cache/")]
@@ -145,7 +145,7 @@ def test_an_entry_says_whose_it_is() -> None:
 # -- what is not reused -------------------------------------------------------------------------
 
 
-def test_a_failure_is_not_kept(state: StateManager | None) -> None:
+def test_a_failure_is_not_cached(state: StateManager | None) -> None:
     broken = [True, True, False]
 
     def fragile() -> str:
@@ -231,7 +231,7 @@ def test_a_store_that_fails_as_a_whole_does_not_fail_the_task(
 
 
 @pytest.mark.parametrize("damage", ["no base64!", "AAAA", 5, ["x"]])
-def test_an_entry_that_cannot_be_read_is_made_anew(
+def test_an_unreadable_entry_is_computed_again(
     damage: object, capsys: pytest.CaptureFixture[str]
 ) -> None:
     state = StateManager()
@@ -246,7 +246,7 @@ def test_an_entry_that_cannot_be_read_is_made_anew(
     assert len(calls()) == 2
 
 
-def test_a_class_that_has_changed_is_made_anew(tmp_path: Path) -> None:
+def test_an_entry_of_a_changed_class_is_computed_again(tmp_path: Path) -> None:
     text = (
         "from dataclasses import dataclass\n"
         "from flowkit import DAG, StateManager, task\n"

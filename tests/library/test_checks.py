@@ -10,14 +10,14 @@ from flowkit.arguments import check_run_ttl, check_timeout
 
 
 @pytest.mark.parametrize("value", [math.inf, math.nan, 1.5, True, "5", None])
-def test_a_ttl_that_is_no_whole_number_is_refused(value: object) -> None:
+def test_a_ttl_that_is_not_an_integer_is_refused(value: object) -> None:
     """An infinite one was once accepted, and ended the scheduler that met it."""
     with pytest.raises(TypeError, match="ttl must be a whole number of seconds, not "):
         check_run_ttl(value)
 
 
 @pytest.mark.parametrize("value", [0, -1, 10**15, 10**400])
-def test_so_is_one_that_redis_could_not_keep(value: int) -> None:
+def test_a_ttl_too_large_for_redis_is_refused(value: int) -> None:
     with pytest.raises(ValueError, match=r"ttl must be 1 to 315360000 seconds \(10 years\), not "):
         check_run_ttl(value)
 

@@ -90,7 +90,9 @@ def moving_id(before: int, after: int) -> str:
 # -- submitting -----------------------------------------------------------------------------------
 
 
-def test_runs_go_where_their_ids_say_one_by_one_or_together(connect: Connect, dag: DAG) -> None:
+def test_runs_go_to_the_shard_of_their_id_one_by_one_or_together(
+    connect: Connect, dag: DAG
+) -> None:
     client = connect(4)
     handles = [client.submit(dag, params={"n": n}) for n in range(20)]
     handles += client.submit_many(dag, [{"n": n} for n in range(60)])
@@ -132,12 +134,12 @@ def test_the_newest_runs_of_all_shards_come_first(connect: Connect, dag: DAG) ->
     assert client.runs(50, "failed") == []
 
 
-def test_what_no_shard_has_is_not_found(connect: Connect) -> None:
+def test_a_run_on_no_shard_is_not_found(connect: Connect) -> None:
     with pytest.raises(RunNotFound, match=r"no run 'nothing' in any of the 4 shards: check the id"):
         connect(4).run("nothing")
 
 
-def test_one_shard_is_what_it_always_was(connect: Connect, dag: DAG, namespace: str) -> None:
+def test_one_shard_behaves_as_before(connect: Connect, dag: DAG, namespace: str) -> None:
     client = connect(1)
     client.submit(dag, run_id="r1")
     assert client.run("r1").record().total == 1
@@ -148,7 +150,7 @@ def test_one_shard_is_what_it_always_was(connect: Connect, dag: DAG, namespace: 
 # -- a shard is appended --------------------------------------------------------------------------
 
 
-def test_runs_of_before_a_shard_was_appended_are_found(connect: Connect, dag: DAG) -> None:
+def test_runs_from_before_a_shard_was_appended_are_found(connect: Connect, dag: DAG) -> None:
     few = connect(2)
     runs = [few.submit(dag, run_id=f"r{number}").run_id for number in range(40)]
     many = connect(4)
@@ -162,9 +164,7 @@ def test_runs_of_before_a_shard_was_appended_are_found(connect: Connect, dag: DA
     assert few.run(moved[0]).record().stop is not None
 
 
-def test_a_run_of_before_is_the_same_run_when_it_is_submitted_again(
-    connect: Connect, dag: DAG
-) -> None:
+def test_an_earlier_run_submitted_again_is_the_same_run(connect: Connect, dag: DAG) -> None:
     """Or what is submitted every night under its date would be done twice after the shard came."""
     run = moving_id(2, 4)
     connect(2).submit(dag, run_id=run)
@@ -180,7 +180,7 @@ def test_a_run_of_before_is_the_same_run_when_it_is_submitted_again(
     [([4, 4, 4, 4], 4), ([2, 2, 3, 4], 2), ([4, 2, 3, 4], 2), ([None, 4, 4, 4], 1),
      ([3, None, 3, 4], 1)],
 )  # fmt: skip
-def test_ids_are_looked_for_where_they_may_have_been_since_the_system_began(
+def test_ids_are_searched_on_all_their_possible_shards(
     connect: Connect, firsts: list[int | None], known_since: int
 ) -> None:
     """Not all shards know it: one was appended, one has lost its data. One that does not answer may
@@ -191,12 +191,14 @@ def test_ids_are_looked_for_where_they_may_have_been_since_the_system_began(
     assert _first_count(client.shards) == known_since
 
 
-def test_where_no_shard_was_appended_nothing_is_looked_for_elsewhere(
+def test_without_appended_shards_only_one_shard_is_searched(
     urls: list[str], fake_server: EmbeddedServer, namespace: str, dag: DAG
 ) -> None:
     link = Link(fake_server.url)
     for at in range(3):
-        SchedulerStore(link, f"{namespace}.{at}", "s1", layout=f"{at}/3").acquire_lease(60_000)
+        SchedulerStore(link, f"{namespace}.{at}", "s1", shard_position=f"{at}/3").acquire_lease(
+            60_000
+        )
     client = Client.connect(" ".join(urls[:3]), patience=0.1)
     run = moving_id(2, 3)
     (was,) = former_owners(run, 3)[1:2]
@@ -206,7 +208,7 @@ def test_where_no_shard_was_appended_nothing_is_looked_for_elsewhere(
     client.shards[2].close()
 
 
-def test_a_run_is_looked_for_only_where_it_may_have_been(urls: list[str], dag: DAG) -> None:
+def test_a_run_is_searched_only_where_it_can_be(urls: list[str], dag: DAG) -> None:
     """A shard that is away keeps nobody from submitting ids that were never its own."""
     nobody = f"redis://127.0.0.1:{free_port()}"
     with Client.connect(f"{urls[0]} {nobody}/0 {nobody}/1", patience=0.1) as client:
@@ -222,7 +224,9 @@ def test_a_client_with_another_list_is_refused(
 ) -> None:
     link = Link(fake_server.url)
     for at in range(2):
-        SchedulerStore(link, f"{namespace}.{at}", "s1", layout=f"{at}/2").acquire_lease(60_000)
+        SchedulerStore(link, f"{namespace}.{at}", "s1", shard_position=f"{at}/2").acquire_lease(
+            60_000
+        )
     connect(2)
     for wrong in (urls[:1], urls[:3], urls[1::-1], urls[1:2]):
         with pytest.raises(WrongShards) as caught:
@@ -235,7 +239,7 @@ def test_a_client_with_another_list_is_refused(
 # -- a shard is away ------------------------------------------------------------------------------
 
 
-def test_one_shard_that_is_away_leaves_the_others_usable(urls: list[str], dag: DAG) -> None:
+def test_an_unreachable_shard_leaves_the_others_usable(urls: list[str], dag: DAG) -> None:
     away = f"redis://127.0.0.1:{free_port()}/0"
     client = Client.connect(f"{urls[0]} {away}", patience=0.1)
     here = next(f"r{n}" for n in range(99) if owner(f"r{n}", 2) == 0)
@@ -254,7 +258,7 @@ def test_one_shard_that_is_away_leaves_the_others_usable(urls: list[str], dag: D
     client.close()
 
 
-def test_whoever_connects_does_not_wait_for_a_shard_that_is_away(urls: list[str], dag: DAG) -> None:
+def test_connecting_does_not_wait_for_an_unreachable_shard(urls: list[str], dag: DAG) -> None:
     """It waited out its patience: a minute, for commands that wait."""
     away = f"redis://127.0.0.1:{free_port()}"
     with Client.connect(f"{away}/0 {urls[0]} {away}/1", patience=3600) as client:
@@ -263,7 +267,7 @@ def test_whoever_connects_does_not_wait_for_a_shard_that_is_away(urls: list[str]
         assert client.submit(dag, run_id=here).shard is client.shards[1]
 
 
-def test_it_waits_while_none_of_them_answers(fake_server: EmbeddedServer, urls: list[str]) -> None:
+def test_it_waits_while_no_shard_answers(fake_server: EmbeddedServer, urls: list[str]) -> None:
     late = EmbeddedServer(port=free_port())
     starter = threading.Timer(0.3, late.start)
     starter.start()
@@ -276,7 +280,7 @@ def test_it_waits_while_none_of_them_answers(fake_server: EmbeddedServer, urls: 
         late.stop()
 
 
-def test_a_run_is_found_behind_a_shard_that_is_away(urls: list[str], dag: DAG) -> None:
+def test_a_run_is_found_despite_an_unreachable_shard(urls: list[str], dag: DAG) -> None:
     """``submit`` of the same id found it, and ``status``, ``cancel`` and ``resume`` did not; then
     they did when their patience was over, a minute for commands that wait."""
     run = moving_id(1, 2)
@@ -287,7 +291,7 @@ def test_a_run_is_found_behind_a_shard_that_is_away(urls: list[str], dag: DAG) -
         assert client.run(run).shard is client.shards[0]
 
 
-def test_a_run_is_found_behind_a_shard_that_went_away_later(urls: list[str], dag: DAG) -> None:
+def test_a_run_is_found_despite_a_shard_that_fails_later(urls: list[str], dag: DAG) -> None:
     run = moving_id(1, 2)
     Client.connect(urls[0]).submit(dag, run_id=run)
     other = EmbeddedServer(port=free_port())
@@ -298,7 +302,7 @@ def test_a_run_is_found_behind_a_shard_that_went_away_later(urls: list[str], dag
         assert client.run(run).shard is client.shards[0]
 
 
-def test_a_run_is_found_behind_a_shard_that_hangs(urls: list[str], dag: DAG) -> None:
+def test_a_run_is_found_despite_a_hanging_shard(urls: list[str], dag: DAG) -> None:
     """Each try to read from it took 20 seconds."""
     run = moving_id(1, 2)
     Client.connect(urls[0]).submit(dag, run_id=run)
@@ -309,7 +313,7 @@ def test_a_run_is_found_behind_a_shard_that_hangs(urls: list[str], dag: DAG) -> 
             assert client.run(run).shard is client.shards[0]
 
 
-def test_an_id_is_looked_for_last_where_nobody_answers(urls: list[str], dag: DAG) -> None:
+def test_an_unresponsive_shard_is_searched_last(urls: list[str], dag: DAG) -> None:
     """A run is the same run whether or not a shard between its two is away."""
     run = next(f"r{n}" for n in range(1000) if former_owners(f"r{n}", 3) == [2, 1, 0])
     Client.connect(urls[0]).submit(dag, run_id=run)
@@ -324,7 +328,7 @@ def test_a_client_needs_one_shard_at_least() -> None:
         Client.connect(f"{nobody}/0 {nobody}/1", patience=0.1)
 
 
-def test_the_same_place_twice_is_refused(urls: list[str]) -> None:
+def test_the_same_shard_twice_is_refused(urls: list[str]) -> None:
     with pytest.raises(SettingsError, match="shards 0 and 1"):
         Client.connect(f"{urls[0]} {urls[0]}")
 

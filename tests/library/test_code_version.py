@@ -85,7 +85,7 @@ async def coroutine() -> int:
 
 
 @pytest.mark.parametrize("pair", DIFFERENT.values(), ids=DIFFERENT.keys())
-def test_what_does_something_else_has_another_version(pair: tuple[Any, Any]) -> None:
+def test_different_behavior_has_a_different_version(pair: tuple[Any, Any]) -> None:
     first, second = pair[0], coroutine if pair[1] is None else pair[1]
     assert code_version(first) != code_version(second)
     assert code_version(first) == code_version(first)
@@ -100,7 +100,7 @@ SAME: dict[str, tuple[Any, Any]] = {
 
 
 @pytest.mark.parametrize("pair", SAME.values(), ids=SAME.keys())
-def test_what_does_the_same_has_the_same_version(pair: tuple[Any, Any]) -> None:
+def test_the_same_behavior_has_the_same_version(pair: tuple[Any, Any]) -> None:
     assert code_version(pair[0]) == code_version(pair[1])
 
 
@@ -127,7 +127,7 @@ def test_a_variable_of_a_closure_may_have_no_value_yet() -> None:
     assert make(True) != make(False)
 
 
-def test_what_a_closure_holds_counts_as_it_was_at_first() -> None:
+def test_closure_values_count_as_they_were_first() -> None:
     """A list that a function fills is no change of its code."""
     seen: list[int] = []
 
@@ -149,7 +149,7 @@ def test_what_a_closure_holds_counts_as_it_was_at_first() -> None:
         (Scale(object()), r"function\.factor: "),  # type: ignore[arg-type]
     ],
 )
-def test_what_has_no_digest_is_named(func: Any, path: str) -> None:
+def test_a_value_without_a_digest_is_named(func: Any, path: str) -> None:
     with pytest.raises(CodecError, match=rf"^{path}<class 'object'>"):
         code_version(func)
 

@@ -147,7 +147,7 @@ def test_no_task_changes_what_the_caller_of_run_had_set():
 
 
 def test_each_attempt_gets_the_decimal_context_as_it_was_at_the_beginning():
-    """Also if the program goes on meanwhile, as it does after ``arun``."""
+    """Also if the program continues meanwhile, as it does after ``arun``."""
 
     def look():
         contexts = AttemptContexts()

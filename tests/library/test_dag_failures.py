@@ -18,7 +18,8 @@ from flowkit.core.compiled import OnFailure
 from flowkit.exceptions import TaskTimeout, WaitTimeout
 from flowkit.local.attempts import Attempts
 from flowkit.local.environment import listener
-from flowkit.local.outcome import RunContext
+from flowkit.local.hooks import LocalHooks
+from flowkit.local.run_context import RunContext
 from flowkit.local.run_events import RunEvents
 
 PATIENCE = 20.0  # seconds that a test waits before it gives up; never how long it takes
@@ -93,7 +94,7 @@ def test_with_continue_the_note_names_the_other_failures():
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
-def test_what_is_no_exception_is_never_tried_again(error):
+def test_a_base_exception_is_never_retried(error):
     calls = []
 
     def leave():
@@ -118,7 +119,7 @@ NO_EXCEPTIONS = [
 @pytest.mark.parametrize("max_workers", [None, 2])
 @pytest.mark.parametrize("kind", ["plain", "async", "condition"])
 @pytest.mark.parametrize("error", NO_EXCEPTIONS, ids=lambda error: type(error).__name__)
-def test_what_is_no_exception_is_the_cause_of_the_failure_and_does_not_end_the_caller(
+def test_a_base_exception_is_the_cause_of_the_failure_and_does_not_stop_the_caller(
     error, kind, max_workers
 ):
     """A task that calls a program's ``main`` may meet ``sys.exit(0)``: that is no success."""
@@ -140,7 +141,7 @@ def test_what_is_no_exception_is_the_cause_of_the_failure_and_does_not_end_the_c
 
 
 @pytest.mark.parametrize("max_workers", [None, 2])
-def test_a_part_that_was_cancelled_is_a_failure_that_is_not_tried_again(max_workers):
+def test_a_cancelled_part_is_a_failure_without_retry(max_workers):
     calls = []
 
     async def download():
@@ -191,7 +192,7 @@ def test_a_retry_holds_no_thread_while_it_waits():
     assert order == ["flaky", "other", "flaky"]
 
 
-def test_what_waits_for_a_retry_is_dropped_when_the_run_stops():
+def test_a_waiting_retry_is_dropped_when_the_run_stops():
     def fail_later():
         eventually(lambda: calls)
         raise ValueError("stop")
@@ -208,7 +209,7 @@ def test_what_waits_for_a_retry_is_dropped_when_the_run_stops():
     assert calls == [1]
 
 
-def test_only_what_retry_on_names_is_tried_again():
+def test_only_errors_named_by_retry_on_are_retried():
     failing("a", ValueError("once"), retries=3, delay=3600, retry_on=OSError)
     with pytest.raises(ValueError, match="once"):
         DAG().run()
@@ -270,7 +271,7 @@ def test_an_async_attempt_over_its_timeout_is_cancelled(max_workers):
     assert cancelled.wait(PATIENCE)
 
 
-def test_a_task_in_time_is_not_touched_by_its_timeout():
+def test_a_task_in_time_is_not_affected_by_its_timeout():
     async def quick():
         return 1
 
@@ -292,7 +293,10 @@ def _run_of(made: Task) -> Attempts:
     with DAG("one") as dag:
         dag.add(made)
     events = RunEvents(listener(), "r", dag.name, dag.tasks)
-    context = RunContext("r", dag.indexed(), {}, [None], OnFailure.STOP, events)
+    hooks = LocalHooks(events, dag.name, dag.indexed(), {}, None)
+    context = RunContext(
+        "r", dag.name, dag.indexed(), {}, [None], OnFailure.STOP, events, hooks.event
+    )
     return Attempts(context, 1, bounded=True)
 
 
@@ -308,8 +312,8 @@ def test_a_run_over_its_timeout_raises_wait_timeout_and_starts_nothing_more():
     assert ran == []
 
 
-def test_ctrl_c_leaves_at_once_and_starts_nothing_more(tmp_path):
-    """The thread of the running task would go on for an hour; the program ends all the same."""
+def test_ctrl_c_stops_immediately_and_starts_nothing_more(tmp_path):
+    """The thread of the running task would continue for an hour; the program ends all the same."""
     script = textwrap.dedent("""
         import time, pathlib, sys
         from flowkit import DAG, task, configure_logging

@@ -276,7 +276,7 @@ def test_wide_dags_complete():
 def test_a_wrong_option_of_run_is_refused_before_anything_runs(
     options: dict[str, Any], kind: type[Exception], problem: str
 ) -> None:
-    """A negative number of workers once waited for ever."""
+    """A negative number of workers once waited forever."""
     dag = DAG("refused")
     dag.add(Task(print, name="never"))
     with pytest.raises(kind, match=problem):

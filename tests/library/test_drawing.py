@@ -41,7 +41,7 @@ class Handle:
 # -- without states --------------------------------------------------------------------------
 
 
-def test_visualize_is_the_promised_text_to_the_letter():
+def test_visualize_returns_exactly_the_promised_text():
     assert make("etl", "a c", "b c").visualize() == (
         "DAG: etl\n"
         "\na\n  Upstream: (none)\n  Downstream: c\n"
@@ -93,7 +93,7 @@ def test_states_come_as_a_mapping_or_from_a_run(states):
     assert "\n  State: failed" in dag.visualize(states)
 
 
-def test_a_task_that_states_leave_out_is_drawn_without_one():
+def test_a_task_without_a_state_is_drawn_without_one():
     dag = make("etl", "a b")
     assert [box.state for box in read(dag.to_svg({"b": DONE})).boxes] == ["plain", "succeeded"]
     assert dag.to_mermaid({"b": DONE}).splitlines()[4:6] == [
@@ -103,7 +103,7 @@ def test_a_task_that_states_leave_out_is_drawn_without_one():
     assert dag.to_svg({}) == dag.to_svg()
 
 
-def test_a_state_of_a_task_that_is_not_there_is_refused():
+def test_a_state_of_an_unknown_task_is_refused():
     with pytest.raises(TaskNotFoundError, match=r"DAG 'etl'.*'extrct'\..*Did you mean 'extract'"):
         make("etl", "extract load").to_svg({"extrct": DONE})
 
@@ -122,7 +122,7 @@ def test_a_run_of_an_earlier_version_is_refused_with_the_way_to_draw_it():
         ("failed", TypeError, "states must be a mapping"),
     ],
 )
-def test_what_is_no_state_is_refused_in_words(states, kind, words):
+def test_an_invalid_state_is_refused_clearly(states, kind, words):
     with pytest.raises(kind, match=words):
         make("etl", "a b").to_mermaid(states)
 
@@ -130,7 +130,7 @@ def test_what_is_no_state_is_refused_in_words(states, kind, words):
 # -- how a state is told -----------------------------------------------------------------------
 
 
-def test_text_tells_state_duration_and_a_further_attempt():
+def test_text_shows_state_duration_and_attempt():
     assert make("etl", "a b").visualize(status()) == (
         "DAG: etl\n"
         "\na\n  State: succeeded · 12 ms\n  Upstream: (none)\n  Downstream: b\n"
@@ -144,7 +144,7 @@ def test_mermaid_has_a_class_for_each_state_that_occurs():
     assert [line.split()[1] for line in lines if "classDef" in line] == ["succeeded", "failed"]
 
 
-def test_graphviz_is_told_the_colours_of_a_state():
+def test_graphviz_output_has_the_colours_of_states():
     (line,) = [one for one in make("etl", "a b").to_dot(status()).splitlines() if "t1 [" in one]
     assert 'label="b\\nfailed · 2.50 s · attempt 3"' in line
     assert "fillcolor=" in line
@@ -166,7 +166,7 @@ def test_graphviz_is_told_the_colours_of_a_state():
         (90_000, "25 h 00 min"),
     ],
 )
-def test_a_duration_is_as_exact_as_it_is_of_use(seconds, text):
+def test_a_duration_has_a_useful_precision(seconds, text):
     assert duration_text(seconds) == text
 
 
@@ -187,6 +187,6 @@ def test_a_status_without_a_graph_draws_its_tasks():
     assert drawn.edges == []
 
 
-def test_the_graph_is_no_part_of_what_a_status_says():
+def test_the_repr_of_a_status_omits_the_graph():
     assert status(graph=None) == status()
     assert "graph" not in repr(status())

@@ -89,7 +89,7 @@ def test_the_line_tells_what_an_unfinished_run_waits_for():
     assert text == ("Run r1 of DAG <etl>: stopping; 1 task: 1 queued. Nobody serves queue 'gpu'.")
 
 
-def test_a_handle_shows_how_its_run_stands_now(client: Client):
+def test_a_handle_shows_the_current_state_of_its_run(client: Client):
     with DAG("pair") as dag:
         first >> second
     handle = client.submit(dag)

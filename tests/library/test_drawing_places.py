@@ -72,12 +72,12 @@ def test_a_chain_is_one_straight_line():
     assert len({drawn.box(name).top for name in "bcd"}) == 1
 
 
-def test_a_task_stands_level_with_the_middle_of_its_fan():
+def test_a_task_is_level_with_the_middle_of_its_fan():
     drawn = read(make("fan", *(f"cut p{at} total" for at in range(5))).to_svg())
     assert drawn.box("cut").top == drawn.box("p2").top == drawn.box("total").top
 
 
-def test_a_first_task_stands_next_to_what_needs_it():
+def test_a_first_task_is_next_to_its_downstream_task():
     drawn = read(make("late", "a b c d", "config d").to_svg())
     assert drawn.box("config").left == drawn.box("c").left
 
@@ -115,5 +115,5 @@ def test_a_loop_at_the_edge_lies_within_the_drawing():
     ],
     ids=["none", "alone", "room", "too near", "stronger", "out of order"],
 )
-def test_wishes_are_met_as_nearly_as_room_and_order_allow(wishes, offsets, levels):
+def test_positions_are_as_close_as_room_and_order_allow(wishes, offsets, levels):
     assert _settled(wishes, offsets) == pytest.approx(levels)

@@ -22,7 +22,7 @@ def fan(count: int, name: str = "part_{}") -> DAG:
 # -- what is written in it ---------------------------------------------------------------------
 
 
-def test_a_box_has_its_name_and_an_edge_tells_its_ends():
+def test_a_box_has_its_name_and_an_edge_names_its_ends():
     drawn = read(make("etl", "extract load").to_svg())
     assert drawn.header == ["etl", "2 tasks · 1 edge"]
     assert [box.lines for box in drawn.boxes] == [["extract"], ["load"]]
@@ -35,7 +35,7 @@ def test_an_empty_dag_is_drawn_in_words():
     assert drawn.boxes == []
 
 
-def test_a_state_is_told_in_words_with_duration_and_attempt():
+def test_a_state_is_described_with_duration_and_attempt():
     error = "ValueError: no\nsuch thing"
     states = {"a": stands("a", DONE, 0.5), "b": stands("b", FAILED, 2.5, 3, error)}
     drawn = read(make("etl", "a b").to_svg(states))
@@ -120,7 +120,7 @@ def test_every_state_has_a_look():
 
 
 @pytest.mark.parametrize("state", TaskState)
-def test_what_is_said_of_a_state_is_readable_in_light_and_dark(state):
+def test_state_text_is_readable_in_light_and_dark(state):
     look = LOOKS[state]
     for ground in (PAGE, mixed(look.on_light, 0.09, CARD)):
         assert contrast(look.on_light, ground) >= 4.5
@@ -153,7 +153,7 @@ def test_a_wide_dag_shows_a_stack():
     assert drawn.header == ["fan", "5,002 tasks · 10,000 edges"]
 
 
-def test_tasks_of_another_state_stand_apart_from_the_stack():
+def test_tasks_in_another_state_are_outside_the_stack():
     states = {f"part_{number}": stands("", DONE, number / 1000) for number in range(500)}
     states["part_7"] = stands("part_7", FAILED, 0.1, 2)
     drawn = read(fan(500).to_svg(states))
@@ -169,25 +169,25 @@ def test_parallel_chains_become_a_chain_of_stacks():
     assert len(drawn.edges) == 3
 
 
-def test_tasks_with_other_neighbours_stand_apart():
+def test_tasks_with_other_neighbours_are_drawn_separately():
     chains = [f"cut part_{at} {'left' if at % 2 else 'right'}" for at in range(200)]
     drawn = read(make("two", *chains).to_svg())
     stacks = [box.lines for box in drawn.boxes if box.cards > 1]
     assert stacks == [["part_…", "100 tasks"]] * 2
 
 
-def test_a_long_chain_is_no_stack():
+def test_a_long_chain_is_not_a_stack():
     drawn = read(make("chain", " ".join(f"n{at}" for at in range(150))).to_svg())
     assert len(drawn.boxes) == 150
 
 
-def test_names_that_differ_in_more_than_a_number_are_kept_apart_as_long_as_there_is_room():
+def test_dissimilar_names_stay_separate_if_there_is_room():
     words = [f"load_{chr(97 + at // 26)}{chr(97 + at % 26)}" for at in range(200)]
     drawn = read(make("tables", *(f"cut {word}" for word in words)).to_svg())
     assert len(drawn.boxes) == 201
 
 
-def test_with_no_room_left_names_do_not_count():
+def test_without_room_names_do_not_matter():
     letters = "abcdefghijklmnopqrstuvwxyz"
     words = [f"load_{a}{b}{c}" for a in letters[:5] for b in letters for c in letters]
     drawn = read(make("tables", *(f"cut {word}" for word in words)).to_svg())
@@ -209,7 +209,7 @@ def test_a_cycle_does_not_keep_a_large_dag_from_being_drawn():
     }
 
 
-def test_what_is_too_large_even_so_is_refused_with_the_ways_that_are_left():
+def test_a_drawing_that_is_still_too_large_is_refused_with_alternatives():
     dag = make("chain", " ".join(f"n{at}" for at in range(2_001)))
     with pytest.raises(DAGError, match=r"DAG 'chain'.* 2,001 boxes .*to_dot\(\).*visualize\(\)"):
         dag.to_svg()

@@ -43,7 +43,7 @@ def test_a_task_that_raises_one_fails_with_it(capsys):
     assert "Task failed: fail (Speechless: <Speechless that" in capsys.readouterr().out
 
 
-def test_one_that_is_no_exception_is_the_cause_of_the_failure():
+def test_a_base_exception_is_the_cause_of_the_failure():
     def leave() -> None:
         raise SpeechlessBase
 
@@ -54,7 +54,7 @@ def test_one_that_is_no_exception_is_the_cause_of_the_failure():
         dag_of(Task(leave)).run()
 
 
-def test_one_of_a_cache_key_does_not_fail_the_task(capsys):
+def test_an_unprintable_cache_key_error_does_not_fail_the_task(capsys):
     task = Task(lambda: 1, name="load", cache_ttl=60, cache_key=fail)
     assert dag_of(task).run() == {"load": 1}
     assert (
@@ -62,7 +62,7 @@ def test_one_of_a_cache_key_does_not_fail_the_task(capsys):
     )
 
 
-def test_one_of_an_app_is_told_as_the_error_of_the_app(tmp_path):
+def test_an_unprintable_app_error_is_reported_as_an_app_error(tmp_path):
     path = tmp_path / "speechless_app.py"
     path.write_text(
         "class Speechless(Exception):\n"

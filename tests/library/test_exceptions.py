@@ -30,7 +30,7 @@ CLASSES = [
 
 
 @pytest.mark.promise("exceptions-1")
-def test_everything_is_a_flowkit_error_and_stands_in_the_drawn_tree():
+def test_every_error_is_a_flowkit_error_in_the_documented_tree():
     drawn = (exceptions.__doc__ or "").split("\n\n")[1]
     for found in CLASSES:
         assert issubclass(found, FlowkitError)
@@ -68,7 +68,7 @@ def test_the_branches():
 
 
 @pytest.mark.promise("exceptions-2")
-def test_a_task_execution_error_tells_and_keeps_everything():
+def test_a_task_execution_error_keeps_all_details():
     error = TaskExecutionError("load", "OSError", "no disk", "Traceback …\n", "r1", 2)
     assert str(error) == "Task 'load' failed: OSError: no disk (run r1, attempt 2)\n\nTraceback …"
     assert (error.task_name, error.error_type, error.error_message) == (

@@ -34,7 +34,7 @@ PUBLIC = {
 
 
 @pytest.mark.promise("flowkit-1")
-def test_the_public_names_are_these_and_each_can_be_had():
+def test_the_public_names_are_these_and_importable():
     assert set(flowkit.__all__) == PUBLIC
     assert set(dir(flowkit)) >= PUBLIC
     for name in PUBLIC:

@@ -24,7 +24,7 @@ from flowkit.logging import FlowkitLogger
         ("redis_version:8.6.2", "Redis 8.6.2"),
         ("redis_version:8.6.10", ""),
         ("redis_version:10.0.0", ""),
-        # Valkey goes on calling itself Redis 7.2.4, for clients of before.
+        # Valkey continues calling itself Redis 7.2.4, for clients of before.
         ("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.7", ""),
         ("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.3", "Valkey 8.1.3"),
         ("redis_version:7.2.4\r\nvalkey_version:9.0.4", ""),
@@ -57,7 +57,7 @@ class OldServer:
 
 
 @pytest.mark.parametrize("patched", [False, True])
-def test_a_version_is_warned_of_unless_it_is_known_to_be_patched(
+def test_a_version_is_warned_about_unless_marked_as_patched(
     patched: bool, capfd: pytest.CaptureFixture[str]
 ) -> None:
     server: Any = OldServer()

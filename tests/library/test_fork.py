@@ -112,7 +112,7 @@ def socket_of(connected: Feed | Link) -> int:
     return os.fstat(connected._connection._sock.fileno()).st_ino
 
 
-def test_a_child_listens_over_a_connection_of_its_own(client: Client, runs) -> None:
+def test_a_child_listens_on_its_own_connection(client: Client, runs) -> None:
     with suppress(WaitTimeout):
         runs["left"].wait(0.01)  # leaves a connection that the next wait takes
     (feed,) = client.shards[0]._feeds.get()
@@ -139,7 +139,7 @@ def test_a_child_that_leaves_a_feed_does_not_leave_it_for_its_parent(
     link.close()
 
 
-def test_a_child_cuts_and_closes_nothing_of_its_parents(fake_server: EmbeddedServer) -> None:
+def test_a_child_closes_no_connection_of_its_parent(fake_server: EmbeddedServer) -> None:
     link = Link(fake_server.url)
     link.call("PING")
     before = socket_of(link)
@@ -161,7 +161,7 @@ def test_a_child_cuts_and_closes_nothing_of_its_parents(fake_server: EmbeddedSer
 
 
 def test_a_child_that_leaves_a_batch_neither_writes_nor_unlocks(tmp_path: Path) -> None:
-    """Its parent would go on without the lock, and another writer's update would be lost."""
+    """Its parent would continue without the lock, and another writer's update would be lost."""
     path = tmp_path / "state.json"
     state = StateManager(path)
     batch = state.batch()

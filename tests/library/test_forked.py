@@ -76,11 +76,11 @@ CODES = {"return": 0, "exit": 7, "raise": 1, "huge": 0}
         pytest.param(forks_async, {"max_workers": 1}, id="bounded loop"),
     ],
 )
-def test_a_copy_that_comes_back_ends_and_says_how(func, options, capfd):
+def test_a_fork_that_returns_ends_and_says_how(func, options, capfd):
     assert _dag(func, *CODES).run(**options) == CODES
     assert "ValueError: raised in the copy" in capfd.readouterr().err
 
 
-def test_a_copy_whose_standard_error_is_gone_ends_all_the_same(monkeypatch):
+def test_a_fork_without_standard_error_still_ends(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     assert _dag(forks, "raise").run() == {"raise": 1}

@@ -31,7 +31,8 @@ from flowkit.drawing import notebook, picture, svg
 from flowkit.exceptions import DAGCycleError, FlowkitError, RunNotFound, TaskExecutionError
 from flowkit.logging import FlowkitLogger
 from flowkit.logging.streams import LONGEST_LINE
-from flowkit.processes.daemon_group import Daemon, Line, Pipe
+from flowkit.processes.daemon_output import Line, Pipe
+from flowkit.processes.daemon_process import Daemon
 from flowkit.system import print_line
 from flowkit.testing.systems import RunningSystem
 
@@ -59,13 +60,13 @@ def test_one_line_stays_one_line(text: str) -> None:
 
 
 @nasty
-def test_further_lines_are_seen_to_belong_to_the_first(text: str) -> None:
+def test_continuation_lines_are_marked(text: str) -> None:
     shown = escape_lines(text, "    ")
     assert harmful(shown) == []
     assert forged(shown) == []
 
 
-def test_what_does_no_harm_stays_as_it_is() -> None:
+def test_harmless_text_is_unchanged() -> None:
     for text in (
         "naïve 東京\u3000大阪",
         "می\u200cخواهم",
@@ -128,7 +129,7 @@ def test_a_terminal_gets_output_escaped_and_a_file_gets_it_as_it_is(text: str) -
     assert file.getvalue() == text + "\n"
 
 
-def test_output_that_an_encoding_lacks_ends_nothing() -> None:
+def test_unencodable_output_does_not_stop_anything() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
     write_output(stream, "é\ud800")
@@ -211,7 +212,7 @@ def test_described_values(text: str) -> None:
 @nasty
 def test_last_words_of_a_daemon(text: str) -> None:
     daemon = Daemon("worker", ["-c", ""], {})
-    daemon.last_words.append(text)
+    daemon._last_words.append(text)
     failure = daemon.note_death(2) or ""
     assert failure.startswith("The worker cannot work: it ended by exit code 2.\n    ")
     assert harmful(failure) == forged(failure) == []
@@ -219,7 +220,7 @@ def test_last_words_of_a_daemon(text: str) -> None:
 
 def line_of(raw: bytes) -> Line:
     mark = b'{"timestamp": '
-    pipe: Any = SimpleNamespace(daemon=SimpleNamespace(name="worker"), _is_error=False, _mark=mark)
+    pipe: Any = SimpleNamespace(_source="worker", _is_error=False, _mark=mark)
     pipe._printed, pipe._logged = (
         lambda raw: Pipe._printed(pipe, raw),
         lambda raw: Pipe._logged(pipe, raw),
@@ -240,7 +241,7 @@ def line_of(raw: bytes) -> Line:
     ],
     ids=["nested", "a level that steers", "a level that is none", "digits", "no text", "cut"],
 )
-def test_what_only_begins_like_a_log_line_is_output(raw: bytes) -> None:
+def test_a_line_that_only_starts_like_a_log_line_is_output(raw: bytes) -> None:
     """JSON that was nested deeply ended the thread that keeps the daemons, and them with it."""
     line = line_of(raw)
     assert line.level is None
@@ -278,7 +279,7 @@ def drawn(name: str) -> picture.Picture:
 
 
 @nasty
-def test_a_drawing_shows_a_name_and_obeys_it_in_nothing(text: str) -> None:
+def test_a_drawing_shows_a_hostile_name_as_text(text: str) -> None:
     """Also names that ``@task`` refuses: a graph in Redis is written by others."""
     one, honest = drawn(text), drawn("honest")
     kinds = (picture.as_text, picture.as_mermaid, picture.as_dot, svg.as_svg, notebook.dag_html)

@@ -58,9 +58,7 @@ def test_a_worker_of_another_host_does_not_count(
     assert f"no worker on host {socket.gethostname()!r}" in capsys.readouterr().err
 
 
-def test_a_description_that_cannot_be_read_is_no_worker_of_this_host(
-    link: Link, namespace: str
-) -> None:
+def test_an_unreadable_description_is_not_a_worker_of_this_host(link: Link, namespace: str) -> None:
     WorkerStore(link, namespace).heartbeat("w0000001", LEASE_MS, [], b"\xc1")
     assert main(["worker"]) == 1
 
@@ -73,7 +71,7 @@ def test_redis_does_not_answer(
     assert "cannot use Redis" in capsys.readouterr().err
 
 
-def test_without_a_url_it_says_what_is_missing(
+def test_without_a_url_the_error_says_what_is_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("FLOWKIT_REDIS_URL", raising=False)
@@ -97,18 +95,18 @@ class TestSeveralShards:
         monkeypatch.setenv("FLOWKIT_REDIS_URL", urls)
         return f"{namespace}.2"
 
-    def test_each_has_to_be_led(
+    def test_each_shard_must_have_a_leader(
         self, link: Link, namespace: str, other: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        SchedulerStore(link, namespace, "s1", layout="0/2").acquire_lease(LEASE_MS)
+        SchedulerStore(link, namespace, "s1", shard_position="0/2").acquire_lease(LEASE_MS)
         assert main(["scheduler"]) == 1
         assert capsys.readouterr().err == "shard 1/2: no scheduler leads in this namespace\n"
-        SchedulerStore(link, other, "s1", layout="1/2").acquire_lease(LEASE_MS)
+        SchedulerStore(link, other, "s1", shard_position="1/2").acquire_lease(LEASE_MS)
         assert main(["scheduler"]) == 0
         told = "shard 0/2: a scheduler leads; shard 1/2: a scheduler leads\n"
         assert capsys.readouterr().out == told
 
-    def test_one_that_is_away_is_told_of_and_is_not_the_daemon_s_fault(
+    def test_an_unreachable_shard_is_reported_but_the_daemon_is_healthy(
         self,
         link: Link,
         namespace: str,
@@ -126,7 +124,7 @@ class TestSeveralShards:
         monkeypatch.setenv("FLOWKIT_REDIS_URL", f"{nobody} {nobody}#x")
         assert main(["worker"]) == 1
 
-    def test_all_are_asked_at_once(
+    def test_all_shards_are_asked_in_parallel(
         self, link: Link, other: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """One after the other, those that hang took longer than a container has."""

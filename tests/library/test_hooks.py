@@ -31,7 +31,7 @@ def dag_of(*tasks: Task, **options: Any) -> DAG:
     return dag
 
 
-def test_a_hook_is_a_task_behind_the_others() -> None:
+def test_a_hook_is_a_task_after_the_others() -> None:
     dag = dag_of(guarded, hooks=Hooks(on_success=note, on_failure=note_async))
     indexed = dag.indexed()
     assert [one.name for one in indexed.tasks] == [
@@ -57,7 +57,7 @@ def test_a_plain_function_as_a_hook_is_in_no_dag_by_itself() -> None:
     assert note.__name__ not in [one.name for one in Task._all_tasks]
 
 
-def test_only_what_may_be_skipped_gets_a_hook_for_it() -> None:
+def test_only_tasks_that_can_be_skipped_get_a_skip_hook() -> None:
     @task(when=lambda value: value)
     def sometimes(value: int) -> int:
         return value
@@ -84,12 +84,12 @@ def test_only_what_may_be_skipped_gets_a_hook_for_it() -> None:
         (lambda: None, "must take the HookEvent as its first positional argument"),
     ],
 )
-def test_what_cannot_be_a_hook_is_refused_at_once(kind: str, hook: object, problem: str) -> None:
+def test_an_invalid_hook_is_refused_immediately(kind: str, hook: object, problem: str) -> None:
     with pytest.raises(TypeError, match=rf"^Hooks: {kind}.*{problem}"):
         Hooks(**{kind: hook})
 
 
-def test_so_it_is_for_the_hook_of_a_task() -> None:
+def test_an_invalid_task_hook_is_refused_immediately() -> None:
     with pytest.raises(TypeError, match=r"^Task 'load': on_failure must be a function"):
 
         @task(on_failure="page me")
@@ -117,7 +117,7 @@ def test_hooks_are_given_as_hooks() -> None:
         DAG("hooked", hooks={"on_failure": note})  # type: ignore[arg-type]
 
 
-def test_a_function_given_as_the_policy_is_told_where_it_belongs() -> None:
+def test_a_function_given_as_the_policy_gets_a_clear_error() -> None:
     with pytest.raises(ValueError, match=r"pass hooks=Hooks\(on_failure=…\)"):
         DAG("hooked", on_failure=note)  # type: ignore[arg-type]
 
@@ -157,7 +157,7 @@ def test_a_hook_may_take_run_parameters() -> None:
 
 
 @pytest.mark.parametrize("executor", ["thread", "process"])
-def test_nothing_waits_for_a_hook_that_hangs_but_the_end_of_the_run(executor: str) -> None:
+def test_only_the_end_of_the_run_waits_for_a_hanging_hook(executor: str) -> None:
     heard, let_go = threading.Event(), threading.Event()
 
     def hang(event: HookEvent) -> None:

@@ -69,7 +69,7 @@ def test_an_app_that_runs_its_dag_is_refused_and_runs_nothing(
 
 
 @pytest.mark.parametrize("start", ["submit(dag)", "submit_many(dag, [None])"])
-def test_so_is_one_that_submits_by_a_client(
+def test_an_app_that_submits_by_a_client_is_refused(
     write: Callable[[str], str], fake_server: EmbeddedServer, namespace: str, start: str
 ) -> None:
     line = f"Client.connect({fake_server.url!r}, {namespace!r}).{start}"
@@ -79,7 +79,7 @@ def test_so_is_one_that_submits_by_a_client(
         assert client.runs() == []
 
 
-def test_so_is_one_that_does_it_in_a_thread(write: Callable[[str], str]) -> None:
+def test_an_app_that_submits_in_a_thread_is_refused(write: Callable[[str], str]) -> None:
     app = load_app(
         write(
             "errors = []\n"
@@ -95,18 +95,18 @@ def test_so_is_one_that_does_it_in_a_thread(write: Callable[[str], str]) -> None
     assert "is only being imported" in app.module.errors[0]
 
 
-def test_so_is_one_that_starts_a_system_of_its_own(write: Callable[[str], str]) -> None:
+def test_an_app_that_starts_its_own_system_is_refused(write: Callable[[str], str]) -> None:
     """Its worker would import the app, which starts a system, whose worker imports the app."""
     with pytest.raises(AppError, match=f"A LocalSystem is started while .*{GUARD}"):
         load_app(write("LocalSystem(__file__).start()"))
 
 
-def test_what_stands_behind_the_guard_is_not_meant(write: Callable[[str], str]) -> None:
+def test_code_behind_the_main_guard_is_allowed(write: Callable[[str], str]) -> None:
     app = load_app(write("if __name__ == '__main__':\n    dag.run()"))
     assert app.default_dag().run() == {"insert_row": 1}
 
 
-def test_after_the_import_everything_runs(write: Callable[[str], str]) -> None:
+def test_after_the_import_runs_are_allowed(write: Callable[[str], str]) -> None:
     with pytest.raises(AppError):
         load_app(write("dag.run()"))
     dag = DAG("later")
@@ -115,8 +115,10 @@ def test_after_the_import_everything_runs(write: Callable[[str], str]) -> None:
     assert asyncio.run(dag.arun()) == {"one": 1}
 
 
-def test_a_worker_with_such_an_app_ends_and_says_why(write: Callable[[str], str]) -> None:
-    """It hung without a word: its processes waited for the workers that they were to become."""
+def test_a_worker_with_an_app_that_runs_its_dag_ends_and_says_why(
+    write: Callable[[str], str],
+) -> None:
+    """It hung silently: its processes waited for the workers that they were to become."""
     app = write("dag.run(executor='redis')")
     with (
         LocalSystem(app, processes=1) as system,

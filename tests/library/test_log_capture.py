@@ -101,7 +101,7 @@ def test_a_line_that_a_task_prints_names_run_task_and_attempt(capsys: Capture) -
     ]
 
 
-def test_the_text_form_leads_with_the_task(capsys: Capture) -> None:
+def test_the_text_form_starts_with_the_task(capsys: Capture) -> None:
     configure_logging(capture_output=True)
     with attempt_scope(Attempt("r1", "load", 2, {})):
         print("half way")
@@ -131,7 +131,7 @@ def test_no_level_of_the_log_silences_print(capsys: Capture) -> None:
     assert messages(capsys) == ["said"]
 
 
-def test_what_has_no_line_end_comes_before_the_end_of_its_task(capsys: Capture) -> None:
+def test_unterminated_output_appears_before_its_task_ends(capsys: Capture) -> None:
     @task
     def load() -> None:
         print("reading … ", end="")
@@ -203,7 +203,7 @@ def test_lines_of_many_tasks_and_threads_never_mix(capsys: Capture) -> None:
     assert told == sorted(wanted + [(f"a{n}", "held ends") for n in range(8)])
 
 
-def test_what_is_left_behind_after_an_attempt_is_told_in_the_end(
+def test_late_output_of_an_attempt_appears_at_the_end(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody ends a line for a thread that outlives its attempt, so memory needs a bound."""
@@ -222,7 +222,7 @@ def test_what_is_left_behind_after_an_attempt_is_told_in_the_end(
 # -- the stream that stands in for standard output ------------------------------------------------
 
 
-def test_all_else_is_that_of_the_stream_beneath(
+def test_other_attributes_are_those_of_the_underlying_stream(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (tmp_path / "out").open("w", encoding="utf-8") as file:
@@ -242,7 +242,7 @@ def test_all_else_is_that_of_the_stream_beneath(
     assert told == ["one", "two"]
 
 
-def test_who_replaces_standard_output_gets_what_is_printed(capsys: Capture) -> None:
+def test_a_replaced_standard_output_gets_the_output(capsys: Capture) -> None:
     captured()
     own = io.StringIO()
     with attempt_scope(Attempt("r1", "load", 1, {})), contextlib.redirect_stdout(own):
@@ -251,7 +251,7 @@ def test_who_replaces_standard_output_gets_what_is_printed(capsys: Capture) -> N
     assert messages(capsys) == []
 
 
-def test_a_wrapper_of_the_stream_is_left_in_place_and_goes_on_working(
+def test_a_wrapper_of_the_stream_stays_and_keeps_working(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Wrapper:
@@ -277,7 +277,7 @@ def test_a_wrapper_of_the_stream_is_left_in_place_and_goes_on_working(
     assert capsys.readouterr().out == "as it is\n"
 
 
-def test_a_handler_that_prints_does_not_tell_lines_for_ever(capsys: Capture) -> None:
+def test_a_handler_that_prints_does_not_loop(capsys: Capture) -> None:
     class Loud(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             print("handled", record.getMessage())
@@ -322,7 +322,7 @@ def test_a_record_of_other_code_becomes_an_event(capsys: Capture) -> None:
     assert error["traceback"].endswith("KeyError: 'gone'")
 
 
-def test_a_record_that_cannot_be_formatted_is_told_all_the_same(capsys: Capture) -> None:
+def test_an_unformattable_record_is_still_logged(capsys: Capture) -> None:
     logging.getLogger().handlers.clear()  # pytest's own would raise
     captured()
     with attempt_scope(Attempt("r1", "load", 1, {})):
@@ -332,9 +332,7 @@ def test_a_record_that_cannot_be_formatted_is_told_all_the_same(capsys: Capture)
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("where", ["", "mine"])
-def test_a_handler_on_a_standard_stream_is_not_told_twice(
-    when: str, where: str, capsys: Capture
-) -> None:
+def test_a_handler_on_a_standard_stream_logs_once(when: str, where: str, capsys: Capture) -> None:
     def own_handler() -> None:
         handler = logging.StreamHandler(sys.stderr)
         handler.setLevel(logging.WARNING)
@@ -397,7 +395,7 @@ def test_configuring_without_it_undoes_everything(capsys: Capture) -> None:
     assert capsys.readouterr() == ("as it is\n", "as well\n")
 
 
-# -- in a process of its own, where nobody has set up logging -------------------------------------
+# -- in its own process, where nobody has set up logging -------------------------------------
 
 PROGRAM = """
 import logging, os, sys
@@ -441,7 +439,7 @@ def program(*words: str) -> tuple[list[str], str]:
     return [line for line in told if "load: " in line and "Task" not in line], done.stderr
 
 
-def test_where_logging_was_not_set_up_the_log_s_own_level_holds() -> None:
+def test_without_logging_setup_the_level_of_the_log_applies() -> None:
     said = ["INFO    load: copies", "INFO    load: in two processes"]
     assert program() == (["INFO    load: inside", *said], "outside\n")
     assert program("quiet") == (said, "outside\n")
@@ -464,7 +462,7 @@ if __name__ == "__main__":
 """
 
 
-def test_processes_of_the_process_executor_do_as_their_parent(tmp_path: Path) -> None:
+def test_processes_of_the_process_executor_log_like_their_parent(tmp_path: Path) -> None:
     path = tmp_path / "in_processes.py"
     path.write_text(IN_PROCESSES)
     done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=60)

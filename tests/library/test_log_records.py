@@ -63,7 +63,7 @@ def test_a_handler_that_raises_is_reported_once_and_the_lines_are_written(
     assert "handleError()" in err
 
 
-def test_ctrl_c_in_a_handler_stays_the_user_s() -> None:
+def test_ctrl_c_in_a_handler_reaches_the_user() -> None:
     handler = ToServer()
     handler.error = KeyboardInterrupt()
     logging.getLogger().addHandler(handler)
@@ -93,7 +93,9 @@ def test_a_line_names_the_caller_of_the_logger() -> None:
     }
 
 
-def test_neither_ends_a_run_nor_fails_what_prints(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_failing_handler_does_not_affect_runs_or_prints(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     """In a worker's child the attempt was made again and again, though retries=0."""
     logging.getLogger().addHandler(ToServer())
     configure_logging(capture_output=True)

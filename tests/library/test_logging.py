@@ -288,7 +288,7 @@ def test_lines_below_the_level_are_not_written(capsys: Capture) -> None:
 
 
 @pytest.mark.promise("logging-4")
-def test_success_and_system_stand_between_info_and_warning(capsys: Capture) -> None:
+def test_success_and_system_are_between_info_and_warning(capsys: Capture) -> None:
     order = ["DEBUG", "INFO", "SUCCESS", "SYSTEM", "WARNING", "ERROR"]
     assert [level.name for level in sorted(LogLevel)] == order
     log = FlowkitLogger("test.between", level=LogLevel.SUCCESS)
@@ -322,8 +322,8 @@ def test_without_configuration_the_global_logger_is_text_at_info(capsys: Capture
 
 
 @pytest.mark.promise("logging-11")
-def test_programs_that_use_names_of_the_first_release_go_on_working(capsys: Capture) -> None:
-    """``_log`` writes a message of one's own; ``_global_logger = None`` starts anew at INFO."""
+def test_programs_with_names_of_the_first_release_keep_working(capsys: Capture) -> None:
+    """``_log`` writes a message of one's own; ``_global_logger = None`` starts again at INFO."""
     configure_logging("ERROR", json_output=True)
     subject._global_logger = None
     get_logger()._log(LogLevel.WARNING, "half done", rows=3)
@@ -337,7 +337,7 @@ def test_programs_that_use_names_of_the_first_release_go_on_working(capsys: Capt
 
 
 @pytest.mark.promise("logging-1")
-def test_configuring_replaces_the_global_logger_also_for_those_who_hold_the_old_one(
+def test_configuring_also_replaces_loggers_that_are_held(
     capsys: Capture,
 ) -> None:
     old = get_logger()
@@ -420,7 +420,7 @@ def written(
         ({"FORCE_COLOR": "1"}, Terminal, False, False),
     ],
 )
-def test_colours_are_for_terminals_and_for_those_who_ask(
+def test_colours_are_used_on_terminals_or_on_request(
     environment: dict[str, str],
     stream: type[io.StringIO],
     use_colors: bool | None,

@@ -51,7 +51,7 @@ def test_configure_logging_wins_over_what_was_set_before(capsys: Capture) -> Non
     assert capsys.readouterr().out.count("Task started: load") == 1
 
 
-def test_a_level_that_flowkit_has_set_itself_is_no_wish_of_the_program(
+def test_a_level_set_by_flowkit_does_not_count_as_set_by_the_program(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure_logging("ERROR")

@@ -69,7 +69,7 @@ def test_an_edge_to_an_empty_list_outside_of_blocks_keeps_a_task_that_others_wer
     assert "template" in names(DAG())
 
 
-def test_the_tasks_of_a_dag_may_be_given_at_once():
+def test_the_tasks_of_a_dag_may_be_given_together():
     part >> total
     try:
         given = (one for one in [part, total])
@@ -82,7 +82,7 @@ def test_the_tasks_of_a_dag_may_be_given_at_once():
 
 
 @pytest.mark.parametrize("wrong", [part, 5, [drop_tables], "part"])
-def test_tasks_that_are_none_are_refused_in_words(wrong):
+def test_non_tasks_are_refused_clearly(wrong):
     with pytest.raises(TypeError, match=r"^DAG 'x': tasks must be a list of tasks"):
         DAG("x", tasks=wrong)
 
@@ -128,7 +128,7 @@ def test_a_task_defined_again_stays_with_its_dag():
     assert "load" not in names(DAG())
 
 
-def test_what_dags_of_a_test_take_is_free_again_after_it(dangerous):
+def test_tasks_taken_by_dags_in_a_test_are_free_afterwards(dangerous):
     with kept_registry():
         take_by_add(dangerous)
         assert dangerous not in DAG().tasks
@@ -214,7 +214,7 @@ def test_a_task_bound_in_a_block_that_is_not_drawn_belongs_to_nothing():
     assert (dag.tasks, "left_over" in names(DAG())) == ([], False)
 
 
-def test_bound_tasks_that_no_dag_has_stay_registered_and_covered():
+def test_unclaimed_bound_tasks_stay_registered_and_covered():
     for number in range(3):
         part.bind(n=number)
     gc.collect()
@@ -229,7 +229,7 @@ def test_a_block_counts_on_when_it_is_opened_again():
     assert names(dag) == ["part_2", "total", "part_3"]
 
 
-def test_a_name_that_was_given_or_that_another_dag_knows_is_never_changed():
+def test_given_or_shared_names_are_never_changed():
     shared = part.bind(n=1)
     DAG("first", tasks=[shared])
     second = DAG("second", tasks=[part.bind(n=2), shared])

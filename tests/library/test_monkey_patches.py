@@ -24,7 +24,7 @@ def nothing(): ...
 """
 
 
-def test_nothing_is_refused_that_is_only_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_import_alone_is_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert patched_by() is None
     for name, question in (
         ("gevent.monkey", "is_module_patched"),

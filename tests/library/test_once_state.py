@@ -1,4 +1,4 @@
-"""A run that is taken up again in this process, and a task that must never start twice."""
+"""A run that is resumed in this process, and a task that must never start twice."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def failed(shop: Shop, state: StateManager) -> Shop:
     return shop
 
 
-def test_what_has_started_and_has_no_result_is_not_started_again(
+def test_a_started_task_without_a_result_is_not_restarted(
     failed: Shop, state: StateManager
 ) -> None:
     for _ in range(2):
@@ -70,13 +70,13 @@ def test_what_has_started_and_has_no_result_is_not_started_again(
     assert failed.starts == []
 
 
-def test_its_name_is_what_it_takes_to_start_it_again(failed: Shop, state: StateManager) -> None:
+def test_only_naming_it_starts_it_again(failed: Shop, state: StateManager) -> None:
     results = failed.dag.run(state=state, resume=True, from_task="pay")
     assert results["mail"] == "paid 100"
     assert failed.starts == ["pay", "mail"]
 
 
-def test_made_again_upstream_of_it_its_result_stands(shop: Shop, state: StateManager) -> None:
+def test_its_result_survives_a_rerun_of_upstream_tasks(shop: Shop, state: StateManager) -> None:
     shop.broken = False
     shop.dag.run(state=state)
     shop.price = 2
@@ -85,12 +85,12 @@ def test_made_again_upstream_of_it_its_result_stands(shop: Shop, state: StateMan
     assert shop.starts == ["cart", "pay", "mail", "cart", "mail"]
 
 
-def test_a_run_that_begins_anew_knows_of_no_other(failed: Shop, state: StateManager) -> None:
+def test_a_fresh_run_ignores_earlier_runs(failed: Shop, state: StateManager) -> None:
     assert failed.dag.run(state=state)["pay"] == 100
     assert failed.starts == ["cart", "pay", "mail"]
 
 
-def test_what_has_not_started_is_made_as_any_other(shop: Shop, state: StateManager) -> None:
+def test_a_task_that_has_not_started_runs_normally(shop: Shop, state: StateManager) -> None:
     shop.broken = False
     state.set("shop/cart", 7)
     assert shop.dag.run(state=state, resume=True)["mail"] == "paid 100"

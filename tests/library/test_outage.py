@@ -30,7 +30,7 @@ def lines(capfd: pytest.CaptureFixture[str]) -> int:
     return capfd.readouterr().out.count("Waiting for Redis")
 
 
-def test_an_outage_is_told_once_and_again_after_a_while(
+def test_an_outage_is_logged_once_and_again_after_a_while(
     outages: OutageLog, clock: Hands, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for error in (GONE, GONE, LOADING, DAMAGED, GONE):
@@ -44,16 +44,14 @@ def test_an_outage_is_told_once_and_again_after_a_while(
     assert lines(capfd) == 1
 
 
-def test_a_cause_that_changes_is_told(
-    outages: OutageLog, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_changed_cause_is_logged(outages: OutageLog, capfd: pytest.CaptureFixture[str]) -> None:
     """Memory was full, and then Redis was a replica: of that the log never said a word."""
     outages.away(FULL)
     outages.away(REPLICA)
     assert "read only replica" in capfd.readouterr().out
 
 
-def test_causes_that_alternate_are_not_told_each_time(
+def test_alternating_causes_are_not_logged_each_time(
     outages: OutageLog, clock: Hands, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for error in [FULL, GONE, REPLICA] * 20:
@@ -63,7 +61,7 @@ def test_causes_that_alternate_are_not_told_each_time(
 
 
 @pytest.mark.parametrize("cause", [FULL, REPLICA])
-def test_a_cause_behind_a_broken_connection_is_told(
+def test_the_cause_of_a_broken_connection_is_logged(
     outages: OutageLog, capfd: pytest.CaptureFixture[str], cause: Exception
 ) -> None:
     outages.away(GONE)

@@ -41,7 +41,7 @@ def test_a_resumed_run_gets_results_as_they_were_returned(state: StateManager) -
     assert state.get("etl/extract") == [3, 1, 2]
 
 
-def test_a_cached_result_is_not_changed_by_those_who_got_it(state: StateManager) -> None:
+def test_a_cached_result_is_not_changed_by_its_users(state: StateManager) -> None:
     @TaskCache(state)
     def names() -> list[str]:
         return ["a"]

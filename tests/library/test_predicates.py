@@ -26,6 +26,6 @@ def answers_in_parts(x):
 @pytest.mark.parametrize(
     "func", [AnswersLater(), functools.partial(answers_in_parts), answers_in_parts]
 )
-def test_what_can_only_answer_with_a_coroutine_or_a_generator_is_refused(option, func):
+def test_a_predicate_that_returns_a_coroutine_or_generator_is_refused(option, func):
     with pytest.raises(TypeError, match=f"'add': {option} must be an ordinary function, not a"):
         task(**{option: func, "cache_ttl": 60})(add)

@@ -94,7 +94,7 @@ def fail_from_none() -> None:
 
 
 @pytest.mark.parametrize("function", [fail_with_cause, fail_within, fail_from_none])
-def test_what_led_to_it_comes_back(function):
+def test_the_cause_chain_comes_back(function):
     error = raised(function)
     found = there_and_back(error)
     assert repr(found.__cause__) == repr(error.__cause__)

@@ -87,7 +87,7 @@ def test_arguments_and_the_current_attempt_are_there_as_in_a_thread():
     assert found == {"first": ("first", 1, {"day": "monday"}, "monday", 3)}
 
 
-def test_a_condition_is_asked_here_where_the_results_are():
+def test_a_condition_is_evaluated_in_the_parent_process():
     """It may be any lambda: it is not sent anywhere."""
     with DAG("etl") as dag:
         tasks.give.bind("one", value=1) >> tasks.conditional.bind("no")
@@ -95,7 +95,7 @@ def test_a_condition_is_asked_here_where_the_results_are():
     assert dag.run("process") == {"one": 1, "two": 2, "yes": 2}
 
 
-def test_what_a_task_prints_comes_out_here(capfd):
+def test_task_output_appears_in_the_parent_process(capfd):
     run(tasks.say, params={"words": "no line end"})
     assert "no line end" in capfd.readouterr().out
 
@@ -107,7 +107,7 @@ def test_nothing_is_left_behind():
     wait_until("all threads have ended", lambda: threading.active_count() <= before)
 
 
-def test_results_are_recorded_and_taken_up_again(path):
+def test_results_are_recorded_and_reused(path):
     store = StateManager()
     dag = dag_of(tasks.pid)
     first = dag.run("process", state=store)
@@ -136,7 +136,7 @@ def test_a_task_fails_with_its_own_exception_and_notes_that_say_where():
     assert whose == "Raised by task 'fail' of DAG 'etl'."
 
 
-def test_an_exception_that_cannot_be_sent_is_told_in_words():
+def test_an_exception_that_cannot_be_sent_is_described():
     with pytest.raises(
         TaskExecutionError, match="Task 'fail_oddly' failed: TakesTwo: 1 and 2"
     ) as e:
@@ -150,7 +150,7 @@ def test_retry_on_holds_for_an_exception_that_cannot_be_sent_too(path):
     assert len(tasks.marks(path)) == 3
 
 
-def test_what_is_no_exception_comes_back_as_the_cause_of_the_failure():
+def test_a_base_exception_comes_back_as_the_cause_of_the_failure():
     with pytest.raises(TaskExecutionError, match="'leave' failed: SystemExit: 3") as caught:
         run(tasks.leave)
     assert isinstance(caught.value.__cause__, SystemExit)
@@ -162,7 +162,7 @@ def test_a_coroutine_hidden_by_a_decorator_is_an_error_not_a_result():
         run(tasks.hidden_coroutine)
 
 
-def test_a_copy_that_a_task_forked_off_does_not_answer_for_it():
+def test_a_fork_made_by_a_task_does_not_answer_for_it():
     both = run(tasks.fork_and_return, tasks.give.bind("after", value=1), max_workers=1)
     assert both == {"fork_and_return": "original", "after": 1}
 
@@ -198,7 +198,7 @@ def test_a_run_over_its_timeout_kills_its_processes(path):
 # -- deaths ----------------------------------------------------------------------------------
 
 
-def test_a_task_whose_process_dies_is_made_again_without_a_retry(path, capsys):
+def test_a_task_whose_process_dies_reruns_without_using_a_retry(path, capsys):
     assert tasks.die_once.retries == 0
     assert run(tasks.die_once, params={"path": path}) == {"die_once": 2}
     assert "died (SIGKILL) while it executed task 'die_once'" in capsys.readouterr().out
@@ -217,14 +217,14 @@ def test_a_task_that_must_not_start_twice_fails_with_its_process(path):
     assert len(tasks.marks(path)) == 1
 
 
-def test_a_death_is_no_concern_of_other_tasks(path):
+def test_a_death_does_not_affect_other_tasks(path):
     calm = [tasks.meet.bind(f"calm{number}", count=1) for number in range(6)]
     with pytest.raises(WorkerLost, match=r"'die'.*exit code 7"):
         run(tasks.die, *calm, params={"path": path}, on_failure="continue")
     assert len(tasks.marks(path)) == 6
 
 
-def test_a_death_is_noticed_though_a_leftover_process_holds_the_pipe_open(path, monkeypatch):
+def test_a_death_is_noticed_even_if_a_leftover_process_holds_the_pipe(path, monkeypatch):
     monkeypatch.setattr("flowkit.local.processes.children._LOOK_S", 0.02)
     with pytest.raises(WorkerLost, match="exit code 1"):
         run(tasks.die_behind_a_leftover, params={"path": path})
@@ -280,7 +280,7 @@ def test_cloudpickle_sends_functions_that_no_module_has():
         run(own)
 
 
-def test_what_even_cloudpickle_cannot_send_is_refused_before_anything_runs(path):
+def test_values_that_cloudpickle_cannot_send_are_refused_before_anything_runs(path):
     lock = threading.Lock()
     with pytest.raises(
         NotImportableError, match=r"'locked'.*a lambda.*cannot be pickled.*lock.*top level"
@@ -296,7 +296,7 @@ def test_a_callable_object_and_a_builtin_can_be_tasks():
     assert run(Task(half, name="half"), Task(os.getcwd)) == {"half": 2, "getcwd": os.getcwd()}
 
 
-def test_a_module_that_children_cannot_import_is_told_before_anything_runs(monkeypatch):
+def test_a_module_that_children_cannot_import_is_reported_before_anything_runs(monkeypatch):
     module = type(sys)("made_up")
     exec("def nothing():\n    return 1", vars(module))
     monkeypatch.setitem(sys.modules, "made_up", module)

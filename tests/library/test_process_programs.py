@@ -107,7 +107,7 @@ def test_a_script_runs_its_own_tasks_and_gets_its_own_exceptions(script, environ
 
 
 @pytest.mark.parametrize("call", ["dag.run('process')", "asyncio.run(dag.arun('process'))"])
-def test_a_script_without_a_guard_is_told_so_in_one_sentence(script, environ, call):
+def test_a_script_without_a_guard_gets_a_clear_error(script, environ, call):
     _, err = outcome(script(f"import asyncio\n{call}\n"), environ)
     assert err.count("Traceback") == 1
     assert "imports the script" in err.splitlines()[-1]
@@ -125,7 +125,7 @@ def test_a_script_that_cannot_be_imported_says_why_and_does_not_hang(script, env
     assert "ended before it was ready (exit code 1)" in err.splitlines()[-1]
 
 
-def test_a_task_under_the_guard_is_not_found_and_told_so(script, environ):
+def test_a_task_under_the_guard_is_not_found_and_reported(script, environ):
     ending = """
         if __name__ == "__main__":
             @task
@@ -141,7 +141,7 @@ def test_a_task_under_the_guard_is_not_found_and_told_so(script, environ):
 
 
 @pytest.mark.parametrize("arguments", [["-"], ["-c"]])
-def test_what_has_no_file_sends_its_functions_and_classes(arguments, environ):
+def test_code_without_a_file_sends_its_functions_and_classes(arguments, environ):
     """As notebooks do: children cannot import what is defined there."""
     text = textwrap.dedent(TASKS) + textwrap.dedent("""
         class Box:
@@ -185,7 +185,7 @@ HANG = """
         "__import__('asyncio').run(long.arun('process', 2, {'folder': FOLDER}))",
     ],
 )
-def test_ctrl_c_ends_everything_at_once_and_cleanly(script, environ, tmp_path, call):
+def test_ctrl_c_stops_everything_immediately_and_cleanly(script, environ, tmp_path, call):
     folder = tmp_path / "started"
     folder.mkdir()
     command = script(HANG.replace("CALL", call.replace("FOLDER", repr(str(folder)))))

@@ -12,7 +12,7 @@ from helpers import wait_until
 
 from flowkit.processes.tree import kill_tree
 
-# A program in a session of its own, which starts one in a session of its own, which starts one.
+# A program in its own session, which starts one in its own session, which starts one.
 SCRIPT = """
 import subprocess, sys, time
 depth = int(sys.argv[1])
@@ -24,7 +24,7 @@ time.sleep(60)
 
 
 @pytest.mark.skipif(not os.path.exists(f"/proc/self/task/{os.getpid()}/children"), reason="Linux")
-def test_sessions_of_their_own_do_not_save_programs() -> None:
+def test_programs_in_their_own_session_end_too() -> None:
     """A browser that a task started outlived its timeout."""
     command = [sys.executable, "-S", "-c", SCRIPT, "2", SCRIPT]
     with subprocess.Popen(command, start_new_session=True) as top:
@@ -36,7 +36,7 @@ def test_sessions_of_their_own_do_not_save_programs() -> None:
             wait_until(f"{one} is gone", lambda one=one: not _is_alive(one))
 
 
-def test_what_is_gone_already_is_no_error() -> None:
+def test_a_process_that_already_ended_is_not_an_error() -> None:
     with subprocess.Popen([sys.executable, "-S", "-c", ""], start_new_session=True) as top:
         wait_until("it has ended", lambda: psutil.Process(top.pid).status() == "zombie")
         kill_tree(top.pid)

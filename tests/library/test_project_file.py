@@ -61,7 +61,7 @@ def test_a_file_of_another_account_above_is_ignored_with_a_warning(
 
 
 @needs_root
-def test_so_is_one_in_a_folder_of_another_account(shared: Path) -> None:
+def test_a_file_in_a_folder_of_another_account_is_ignored_with_a_warning(shared: Path) -> None:
     """Root put it there once; the owner of the folder can exchange it at any time."""
     shared.chmod(0o755)  # nothing but the owner is wrong
     project(shared / "theirs")
@@ -71,7 +71,9 @@ def test_so_is_one_in_a_folder_of_another_account(shared: Path) -> None:
 
 @needs_root
 @pytest.mark.parametrize("owner", ["link", "target"])
-def test_so_is_a_link_unless_both_ends_are_ours(shared: Path, tmp_path: Path, owner: str) -> None:
+def test_a_link_is_ignored_unless_we_own_both_ends(
+    shared: Path, tmp_path: Path, owner: str
+) -> None:
     target = project(shared / "target")
     (tmp_path / "pyproject.toml").symlink_to(target)
     assert redis_in(tmp_path) == "redis://127.0.0.1:1"
@@ -80,20 +82,22 @@ def test_so_is_a_link_unless_both_ends_are_ours(shared: Path, tmp_path: Path, ow
 
 
 @pytest.mark.parametrize("what", ["pyproject.toml", "."])
-def test_so_is_one_that_every_account_can_write(tmp_path: Path, what: str) -> None:
+def test_a_file_writable_by_every_account_is_ignored_with_a_warning(
+    tmp_path: Path, what: str
+) -> None:
     project(tmp_path)
     (tmp_path / what).chmod(0o777)
     assert redis_in(tmp_path) is None
 
 
 @needs_root
-def test_nothing_further_up_counts_in_its_place(shared: Path) -> None:
+def test_no_file_further_up_replaces_an_ignored_one(shared: Path) -> None:
     project(shared / "mine")
     give_away(project(shared / "mine" / "inner", "stranger"))
     assert redis_in(shared / "mine" / "inner") is None
 
 
-def test_one_that_a_group_can_write_is_a_choice_of_its_owner(tmp_path: Path) -> None:
+def test_a_group_writable_file_is_accepted(tmp_path: Path) -> None:
     project(tmp_path).chmod(0o664)
     assert redis_in(tmp_path) == "redis://127.0.0.1:1"
 
@@ -108,7 +112,7 @@ def test_the_warning_cannot_steer_a_terminal(
     assert "\\x1b" in caplog.text
 
 
-def test_a_pipe_in_its_place_holds_nothing_up(tmp_path: Path) -> None:
+def test_a_pipe_in_place_of_the_file_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pyproject.toml")
     assert redis_in(tmp_path) is None
 

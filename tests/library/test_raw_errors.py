@@ -43,7 +43,7 @@ from flowkit.testing import run_dag
         (lambda: number_of(3, ["a"], "run 'r'"), "name of a task must be a string, not 3"),  # type: ignore[arg-type]
     ],
 )
-def test_a_wrong_type_is_answered_with_a_sentence(call: Callable[[], Any], says: str) -> None:
+def test_a_wrong_type_gets_a_clear_error(call: Callable[[], Any], says: str) -> None:
     """``submit_many(dag, [5])``, ``StateManager(1)``, ``run_dag(1)`` and ``handle.result(3)`` said
     what some line inside flowkit could not do."""
     with pytest.raises(TypeError, match=says):
@@ -80,9 +80,7 @@ def test_a_wrong_type_is_answered_with_a_sentence(call: Callable[[], Any], says:
         (lambda: check_run_state("over"), "unknown state of a run 'over'. Available: 'running', "),
     ],
 )
-def test_a_value_that_cannot_be_is_answered_with_a_sentence(
-    call: Callable[[], Any], says: str
-) -> None:
+def test_an_impossible_value_gets_a_clear_error(call: Callable[[], Any], says: str) -> None:
     with pytest.raises((ValueError, SettingsError, BadRedisURL), match=says):
         call()
 
@@ -116,7 +114,7 @@ def shout() -> None:
     raise Loud("a" * 50_000_000)
 
 
-def test_a_message_of_50_mb_is_logged_by_its_ends(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_message_of_50_mb_is_logged_shortened(capsys: pytest.CaptureFixture[str]) -> None:
     """It was written as a line of 100 MB: once as text, once as a field."""
     configure_logging("ERROR")
     dag = DAG("loud")

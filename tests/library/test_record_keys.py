@@ -56,7 +56,7 @@ def test_keys_of_different_tasks_differ() -> None:
     assert result_key("etl", "load") == "etl/load"
 
 
-def test_what_an_earlier_release_recorded_is_reused(state: StateManager) -> None:
+def test_results_recorded_by_an_earlier_release_are_reused(state: StateManager) -> None:
     record_as_before(state, "sales/eu", "load", "recorded")
     dag = dag_of("sales/eu", returning("load", "made again"))
     assert dag.run(state=state, resume=True) == {"load": "recorded"}
@@ -69,7 +69,7 @@ def test_a_start_that_an_earlier_release_recorded_counts(state: StateManager) ->
         dag.run(state=state, resume=True)
 
 
-def test_what_an_earlier_release_recorded_of_another_dag_is_left_alone(state: StateManager) -> None:
+def test_results_of_another_dag_by_an_earlier_release_are_kept(state: StateManager) -> None:
     record_as_before(state, "sales/eu", "pay", "of sales/eu")
     sales = dag_of("sales", returning("eu/pay", "of sales", at_most_once=True))
     for resume in (True, False):
@@ -78,7 +78,7 @@ def test_what_an_earlier_release_recorded_of_another_dag_is_left_alone(state: St
     assert eu.run(state=state, resume=True) == {"pay": "of sales/eu"}
 
 
-def test_a_run_that_begins_anew_forgets_old_records_too(state: StateManager) -> None:
+def test_a_fresh_run_also_drops_old_records(state: StateManager) -> None:
     record_as_before(state, "sales/eu", "load", "old")
     dag = dag_of("sales/eu", returning("load", "new"))
     dag.run(state=state)
@@ -102,7 +102,7 @@ def test_results_under_the_numbers_of_an_earlier_release_are_reused(state: State
     assert found == {"part_2": "old 4", "part_3": "old 5", "part_4": "old 6"}
 
 
-def test_numbers_that_are_as_before_are_found_however_the_dag_was_made(state: StateManager) -> None:
+def test_unchanged_numbers_are_found_however_the_dag_was_built(state: StateManager) -> None:
     base = task(name="part")(lambda: "made again")
     dag = DAG("one")
     for number in (2, 3, 4):

@@ -1,4 +1,4 @@
-"""Cells that are run again: a task that is defined anew takes the earlier one's place."""
+"""Cells that are run again: a task that is defined again takes the earlier one's place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flowkit.exceptions import DuplicateTaskError
 
 @pytest.fixture
 def cell(monkeypatch):
-    """Run source text as a notebook runs a cell: compiled anew, in one namespace."""
+    """Run source text as a notebook runs a cell: compiled again, in one namespace."""
     module = type(sys)("a_notebook")
     monkeypatch.setitem(sys.modules, "a_notebook", module)
     vars(module).update({"task": task, "Task": Task, "DAG": DAG})
@@ -54,7 +54,7 @@ def test_a_cell_run_again_replaces_its_tasks_and_their_edges(cell):
     assert DAG().run() == {"a": 2, "b": 2}
 
 
-def test_the_very_same_cell_run_again_does_not_double_anything(cell):
+def test_an_unchanged_cell_run_again_duplicates_nothing(cell):
     for _ in range(3):
         cell(PIPELINE.replace("NUMBER", "1"))
     assert (names(), edges()) == (["a", "b"], ["ab"])
@@ -141,7 +141,7 @@ def test_two_tasks_of_one_name_in_one_cell_are_an_error_as_ever(cell, text):
 
 
 def test_a_function_of_an_imported_module_is_no_definition_of_its_own(cell):
-    """Each of these belongs to an edge of its own, which must not vanish in silence."""
+    """Each of these belongs to its own edge, which must not vanish silently."""
     cell("import textwrap\nTask(textwrap.dedent, name='t')")
     cell("import textwrap\nTask(textwrap.dedent, name='t')")
     assert names() == ["t", "t"]
@@ -180,7 +180,7 @@ def test_a_reloaded_module_replaces_its_tasks_wherever_they_stand(tmp_path, monk
     assert DAG().run() == {"load": "two"}
 
 
-def test_a_list_of_tasks_that_somebody_changed_is_no_obstacle(cell):
+def test_a_modified_list_of_tasks_still_works(cell):
     cell(PIPELINE.replace("NUMBER", "1"))
     Task._all_tasks.insert(0, Task._all_tasks.pop())
     cell(PIPELINE.replace("NUMBER", "2"))

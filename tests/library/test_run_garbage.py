@@ -80,14 +80,14 @@ def _dag(last, **options) -> DAG:
         pytest.param(fail, {}, {"executor": "process"}, id="process"),
     ],
 )
-def test_what_a_failed_run_held_is_gone_with_its_exception(last, options, how):
+def test_objects_of_a_failed_run_are_freed_with_its_exception(last, options, how):
     with pytest.raises(ValueError, match="failed with True"):
         _dag(last, **options).run(**how)
     assert len(Data.made) > 0
     wait_until("the data is gone", lambda: Data.alive() == 0, deadline=5)
 
 
-def test_what_a_failed_run_that_was_awaited_held_is_gone_with_its_exception():
+def test_objects_of_a_failed_awaited_run_are_freed_with_its_exception():
     async def main() -> None:  # asyncio.run itself holds what it raises, by its own frames
         with pytest.raises(ValueError, match="failed with True"):
             await _dag(fail).arun()
@@ -96,7 +96,7 @@ def test_what_a_failed_run_that_was_awaited_held_is_gone_with_its_exception():
     wait_until("the data is gone", lambda: Data.alive() == 0, deadline=5)
 
 
-def test_what_a_run_with_a_timeout_held_is_gone_when_its_task_is_over():
+def test_objects_of_a_timed_out_run_are_freed_when_its_task_ends():
     released = threading.Event()
 
     def stuck(_loaded: Data) -> None:
@@ -109,7 +109,7 @@ def test_what_a_run_with_a_timeout_held_is_gone_when_its_task_is_over():
 
 
 @pytest.mark.parametrize("executor", ["thread", "process"])
-def test_what_a_run_made_is_gone_with_its_results(executor):
+def test_objects_of_a_run_are_freed_with_its_results(executor):
     results = _dag(describe).run(executor=executor)
     assert list(results) == ["load", "last"]
     del results

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from flowkit import DAG, Client, RunHandle, Task
-from flowkit.client import run_handle
+from flowkit.client import run_wait
 from flowkit.core.states import RunState
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import DAGError, RedisUnavailable, RunLost, RunNotFound, WaitTimeout
@@ -23,7 +23,7 @@ def count(rows: str) -> int:
     return len(rows)
 
 
-def test_a_run_that_was_accepted_and_is_gone_is_lost() -> None:
+def test_an_accepted_run_that_disappeared_is_lost() -> None:
     dag = DAG("gone")
     dag.add(Task(work))
     with EmbeddedServer() as server, Client.connect(server.url) as client:
@@ -34,7 +34,7 @@ def test_a_run_that_was_accepted_and_is_gone_is_lost() -> None:
             run.wait(5)
 
 
-def test_a_run_that_is_gone_has_no_results_rather_than_none_of_them() -> None:
+def test_a_lost_run_raises_instead_of_returning_no_results() -> None:
     """They read as an empty dict, and a task of it as pending."""
     with EmbeddedServer() as server, Client.connect(server.url) as client:
         run = client.submit(one_task(work))
@@ -83,19 +83,19 @@ def test_a_parameter_that_cannot_be_stored_is_an_error_of_the_dag() -> None:
 
 def away_for(run: RunHandle, looks: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let Redis not answer the next looks at a run."""
-    left, standing = [None] * looks, run._progress
+    left, progress = [None] * looks, run._waiting().progress
 
-    def look(*, known: bool = False) -> RunProgress:
+    def look(_: run_wait.RunWait, *, known: bool = False) -> RunProgress:
         if left:
             left.pop()
             raise RedisUnavailable("cannot use Redis")
-        return standing(known=known)
+        return progress(known=known)
 
-    monkeypatch.setattr(run, "_progress", look)
+    monkeypatch.setattr(run_wait.RunWait, "progress", look)
 
 
 def test_a_wait_outlasts_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It ended with the patience of a single call, while the run went on."""
+    """It ended with the patience of a single call, while the run continued."""
     with EmbeddedServer() as server, Client.connect(server.url) as client:
         first, second = client.submit_many(one_task(work), [None] * 2)
         for run in (first, second):
@@ -113,14 +113,14 @@ def test_a_wait_ends_when_redis_stays_away(
         run = client.submit(one_task(work))
         away_for(run, 10_000, monkeypatch)
         if timeout is None:
-            monkeypatch.setattr(run_handle, "OUTAGE_S", 0.3)
+            monkeypatch.setattr(run_wait, "OUTAGE_S", 0.3)
         with pytest.raises(RedisUnavailable) as caught:
             run.wait(timeout)
         (note,) = caught.value.__notes__
         assert note == f"Run {run.run_id} continues as long as its workers reach Redis."
 
 
-def test_a_run_that_nobody_submitted_is_not_found() -> None:
+def test_a_run_that_was_never_submitted_is_not_found() -> None:
     with (
         EmbeddedServer() as server,
         Client.connect(server.url) as client,
@@ -144,7 +144,7 @@ def finish(client: Client, run: RunHandle, outcome: RunState) -> None:
         store.link.call("HSET", store.keys.run(run.run_id), "state", outcome.value)
 
 
-def test_many_are_waited_for_together_and_told_in_their_order() -> None:
+def test_many_runs_are_awaited_together_and_returned_in_order() -> None:
     with EmbeddedServer() as server, Client.connect(server.url) as client:
         runs = client.submit_many(one_task(work), [None] * 3)
         wanted = [RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED]
@@ -155,7 +155,7 @@ def test_many_are_waited_for_together_and_told_in_their_order() -> None:
         assert client.wait_all([], 5) == []
 
 
-def test_one_that_goes_on_ends_the_wait_for_many_in_time() -> None:
+def test_a_running_run_ends_the_wait_for_many_at_the_timeout() -> None:
     with EmbeddedServer() as server, Client.connect(server.url) as client:
         runs = client.submit_many(one_task(work), [None] * 3)
         for run in (runs[0], runs[2]):
@@ -167,7 +167,7 @@ def test_one_that_goes_on_ends_the_wait_for_many_in_time() -> None:
         assert str(caught.value).startswith(f"{text}{runs[1].run_id!r}. No scheduler is running")
 
 
-def test_one_of_many_that_is_lost_is_named() -> None:
+def test_a_lost_run_among_many_is_named() -> None:
     with EmbeddedServer() as server, Client.connect(server.url) as client:
         runs = client.submit_many(one_task(work), [None] * 2)
         finish(client, runs[0], RunState.SUCCEEDED)

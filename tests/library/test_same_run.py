@@ -106,7 +106,7 @@ def test_another_graph_is_another_run(client: Client, unlike: Callable[[], DAG])
         client.submit(unlike(), run_id="daily")
 
 
-def test_signed_parameters_are_compared_by_those_who_hold_the_key(url: str, dag: DAG) -> None:
+def test_signed_parameters_are_compared_with_the_key(url: str, dag: DAG) -> None:
     with Client(Settings(redis_url=url, signing_key=KEY)) as client:
         client.submit(dag, run_id="daily", params={"n": ONE})
         client.submit(dag, run_id="daily", params={"n": OTHER})

@@ -80,7 +80,7 @@ def test_no_password_of_an_option_is_shown(
             assert_hidden(url + query.format(option), password)
 
 
-def test_what_the_client_library_reads_as_a_password_is_hidden() -> None:
+def test_passwords_read_by_the_client_library_are_hidden() -> None:
     url = "redis://host/0?db=1&%70ass%77ord=Zx%3BQy"
     assert parse_url(url)["password"] == "Zx;Qy"
     assert redact_url(url) == "redis://host/0?db=1&%70ass%77ord=***"
@@ -99,7 +99,7 @@ def test_what_the_client_library_reads_as_a_password_is_hidden() -> None:
         "redis://a?password=Zx b",
     ],
 )
-def test_nor_is_what_somebody_may_have_meant_as_one(url: str) -> None:
+def test_possible_passwords_are_hidden_too(url: str) -> None:
     assert_hidden(url, "Zx")
 
 
@@ -165,7 +165,7 @@ def test_no_error_shows_the_password() -> None:
             error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def test_an_error_that_goes_to_another_process_takes_no_url_along() -> None:
+def test_a_pickled_error_contains_no_url() -> None:
     with pytest.raises(RedisUnavailable) as caught:
         Link(URL, patience=0).call("PING")
     assert SECRET.encode() not in pickle.dumps(caught.value)
@@ -174,7 +174,7 @@ def test_an_error_that_goes_to_another_process_takes_no_url_along() -> None:
 # -- what programs inherit ------------------------------------------------------------------------
 
 
-def test_programs_do_not_inherit_what_was_withheld_and_we_still_find_it(
+def test_programs_do_not_inherit_secrets_but_flowkit_finds_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(environment, "_withheld", {})

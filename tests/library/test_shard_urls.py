@@ -24,7 +24,7 @@ SENTINELS = "redis+sentinel://h1,h2"
         "unix:///r.sock unix:///r.sock?db=0",
     ],
 )
-def test_one_place_is_one_however_it_is_written(urls: str) -> None:
+def test_two_spellings_of_one_namespace_are_equal(urls: str) -> None:
     with pytest.raises(SettingsError, match=r"are both namespace 'flowkit'"):
         Settings(redis_url=urls)
 
@@ -39,7 +39,7 @@ def test_one_place_is_one_however_it_is_written(urls: str) -> None:
         "redis://h redis://h#other",
     ],
 )
-def test_two_places_are_two(urls: str) -> None:
+def test_different_namespaces_are_different(urls: str) -> None:
     assert len(Settings(redis_url=urls).shards) == 2
 
 

@@ -79,7 +79,7 @@ def test_a_standard_output_that_can_only_write_and_flush_is_enough(script, execu
     assert run(script, executor, "tee") == "done"
 
 
-def test_what_a_task_has_closed_is_written_to_by_later_ones():
+def test_later_tasks_can_write_to_a_closed_stream():
     reading, writing = os.pipe()
     stream = _kept_open(writing, None, line_buffering=True)
     io.TextIOWrapper(stream.buffer).write("wrapped, ")
@@ -112,7 +112,7 @@ def test_breakpoint_says_where_a_debugger_works(monkeypatch):
     assert _breakpoint("abc") == 3
 
 
-def test_what_is_typed_is_not_for_a_process_that_is_detached():
+def test_a_detached_process_does_not_read_the_terminal():
     """Its standard input was that of the worker, which may be a terminal or a pipe."""
     code = "import sys; from flowkit.processes.standard_streams import detach_from_terminal; "
     code += "detach_from_terminal(); print([sys.stdin.read()])"

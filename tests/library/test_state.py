@@ -59,7 +59,7 @@ def test_time_is_read_with_time_time(path: Path | None) -> None:
     assert not state.has("key")
 
 
-def test_setting_a_key_anew_starts_its_time_anew(state: StateManager, hands: Hands) -> None:
+def test_setting_a_key_again_restarts_its_ttl(state: StateManager, hands: Hands) -> None:
     state.set("key", 1, ttl=10)
     hands.now += 8
     state.set("key", 2)
@@ -126,7 +126,7 @@ def test_a_bad_default_ttl_is_named() -> None:
         StateManager(default_ttl="1h")  # type: ignore[arg-type]
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StateError, match=r"is a folder. Give the name of a file in it"):
         StateManager(tmp_path)
 
@@ -158,7 +158,7 @@ class Report:
         self.lines = [1]
 
 
-def test_what_is_stored_is_nobody_elses(state: StateManager) -> None:
+def test_stored_values_are_copies(state: StateManager) -> None:
     """Neither the one that has set it nor one that has read it can change what others read."""
     rows = [1, {"a": [2]}]
     state.set("key", rows, metadata={"tags": ["x"]})
@@ -181,7 +181,7 @@ def test_in_memory_objects_of_any_class_are_copied() -> None:
 
 
 @pytest.mark.parametrize("value", [object(), Lock()], ids=["sentinel", "lock"])
-def test_in_memory_what_cannot_be_copied_is_the_object_itself(value: object) -> None:
+def test_in_memory_uncopyable_values_are_stored_as_they_are(value: object) -> None:
     state = StateManager()
     state.set("key", value)
     assert state.get("key") is value

@@ -73,7 +73,7 @@ def test_the_tasks_of_a_run_within_a_batch_use_the_same_store(
     assert {"shop/pay", "after"} <= state.get_all().keys()
 
 
-def test_what_a_task_writes_within_a_batch_is_on_the_disk_at_once(tmp_path: Path) -> None:
+def test_a_task_write_within_a_batch_is_on_disk_immediately(tmp_path: Path) -> None:
     """A task that must not start twice is on record before it starts, whatever then dies."""
     path = tmp_path / "state.json"
     state = StateManager(path)
@@ -89,7 +89,7 @@ def test_what_a_task_writes_within_a_batch_is_on_the_disk_at_once(tmp_path: Path
     assert seen == [{"before", "shop/pay"}]
 
 
-def test_a_task_that_was_given_up_waits_for_the_batch_and_then_writes_for_itself(
+def test_an_abandoned_task_waits_for_the_batch_and_writes_by_itself(
     state: StateManager,
 ) -> None:
     proceed, written = threading.Event(), threading.Event()
@@ -109,7 +109,7 @@ def test_a_task_that_was_given_up_waits_for_the_batch_and_then_writes_for_itself
     assert state.get("late") == 1
 
 
-def test_a_thread_that_waits_for_a_batch_that_waits_for_it_is_told_so(
+def test_a_deadlock_between_thread_and_batch_is_reported(
     state: StateManager, path: Path | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writing, "LEAST_WAIT_S", 0.0)

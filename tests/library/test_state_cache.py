@@ -91,7 +91,7 @@ def test_how_an_argument_is_passed_makes_no_difference(state: StateManager) -> N
     assert len(state.get_all()) == 1
 
 
-def test_arguments_of_another_type_are_other_arguments(state: StateManager) -> None:
+def test_arguments_of_another_type_differ(state: StateManager) -> None:
     @TaskCache(state)
     def kind(value: Any) -> str:
         return type(value).__name__
@@ -210,7 +210,7 @@ def test_a_result_is_kept_across_processes_with_a_file(tmp_path: Path) -> None:
     assert outputs == ["called\n['a', 'b', 'c']\n", "['a', 'b', 'c']\n"]
 
 
-def test_a_stored_result_that_cannot_be_read_is_made_again(
+def test_an_unreadable_stored_result_is_computed_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "cache.json"
@@ -228,7 +228,7 @@ def test_a_stored_result_that_cannot_be_read_is_made_again(
 # -- what it goes round -------------------------------------------------------------------------
 
 
-def test_an_async_function_stays_one(state: StateManager) -> None:
+def test_an_async_function_stays_async(state: StateManager) -> None:
     calls = []
 
     @TaskCache(state)
@@ -288,7 +288,7 @@ def test_a_retried_task_is_kept_when_it_succeeds(state: StateManager) -> None:
     assert len(calls) == 3
 
 
-def test_what_has_no_result_to_keep_is_refused(state: StateManager) -> None:
+def test_functions_without_a_storable_result_are_refused(state: StateManager) -> None:
     def rows() -> Any:
         yield 1
 
@@ -299,7 +299,7 @@ def test_what_has_no_result_to_keep_is_refused(state: StateManager) -> None:
         TaskCache(state)(rows)
 
 
-def test_two_functions_of_one_name_in_one_store_are_warned_of(
+def test_two_functions_of_one_name_in_one_store_cause_a_warning(
     state: StateManager, caplog: pytest.LogCaptureFixture
 ) -> None:
     class A:
@@ -321,7 +321,7 @@ def test_two_functions_of_one_name_in_one_store_are_warned_of(
     assert "store their results under one name, 'load', in one store" in warning.getMessage()
 
 
-def test_what_a_factory_makes_with_other_variables_is_warned_of(
+def test_functions_of_a_factory_with_other_variables_cause_a_warning(
     state: StateManager, caplog: pytest.LogCaptureFixture
 ) -> None:
     def scaled_by(factor: object) -> Callable[[int], object]:
@@ -346,7 +346,7 @@ def test_what_a_factory_makes_with_other_variables_is_warned_of(
 # -- the store ----------------------------------------------------------------------------------
 
 
-class Shelf:
+class DictStore:
     """A store of a user's own: no more than the protocol asks for."""
 
     def __init__(self) -> None:
@@ -372,10 +372,10 @@ class Shelf:
 
 
 def test_any_object_with_the_methods_of_a_store_will_do() -> None:
-    shelf: StateStore = Shelf()
+    store: StateStore = DictStore()
     calls = []
 
-    @TaskCache(shelf)
+    @TaskCache(store)
     def compute() -> None:
         calls.append(1)
 
@@ -390,17 +390,17 @@ def test_any_object_with_the_methods_of_a_store_will_do() -> None:
 
     with DAG("own") as dag:
         dag.add(rows)
-    assert dag.run(state=shelf) == dag.run(state=shelf, resume=True) == {"rows": [1]}
+    assert dag.run(state=store) == dag.run(state=store, resume=True) == {"rows": [1]}
     assert len(calls) == 2
 
 
 @pytest.mark.parametrize("wrong", ["state.json", None, {}, StateManager])
-def test_what_is_no_store_is_refused(wrong: Any) -> None:
+def test_an_object_that_is_not_a_store_is_refused(wrong: Any) -> None:
     with pytest.raises(TypeError, match="TaskCache takes a StateManager, a RedisStateManager, or"):
         TaskCache(wrong)
 
 
-def test_the_name_of_a_file_is_no_store_and_the_error_says_how_to_make_one() -> None:
+def test_a_file_name_is_refused_with_advice_how_to_make_a_store() -> None:
     with pytest.raises(TypeError, match=r"For a file: StateManager\('state.json'\)\."):
         TaskCache("state.json")  # type: ignore[arg-type]
 

@@ -78,8 +78,8 @@ VALUES = [
 
 
 @pytest.mark.parametrize("value", VALUES, ids=describe)
-def test_every_value_comes_back_as_it_was(path: Path, value: Any) -> None:
-    """Also what JSON cannot hold: it is never lost, nor changed in silence."""
+def test_every_value_round_trips(path: Path, value: Any) -> None:
+    """Also what JSON cannot hold: it is never lost, nor changed silently."""
     StateManager(path).set("key", value, metadata={"field": value})
     again = StateManager(path)
     assert again.get("key") == value
@@ -90,7 +90,7 @@ def test_every_value_comes_back_as_it_was(path: Path, value: Any) -> None:
     assert found["field"] == value
 
 
-def test_not_a_number_comes_back_too(path: Path) -> None:
+def test_nan_round_trips(path: Path) -> None:
     StateManager(path).set("key", [math.nan])
     assert math.isnan(StateManager(path).get("key")[0])
 
@@ -128,7 +128,7 @@ def test_a_file_written_by_hand_is_read(path: Path) -> None:
     assert StateManager(path).get_all() == {"a": [1], "b": None}
 
 
-def test_what_set_never_writes_is_an_error_that_names_the_key(path: Path) -> None:
+def test_content_that_set_never_writes_is_an_error_naming_the_key(path: Path) -> None:
     """Whoever may write the file can nest a value, or pack fields that are no dict."""
     fields = base64.b64encode(pack([1])).decode()
     entry = {"value": 1, "timestamp": 0, "ttl": None}
@@ -213,7 +213,7 @@ def test_a_corrupt_file_is_kept_aside_with_a_warning_and_the_manager_starts_empt
         ("package.json", '{"name": "shop"}'),
     ],
 )
-def test_a_file_of_something_else_is_left_alone(tmp_path: Path, name: str, text: str) -> None:
+def test_a_foreign_file_is_not_changed(tmp_path: Path, name: str, text: str) -> None:
     """A slip in the path took somebody's source file out of its place."""
     path = tmp_path / name
     path.write_text(text)
@@ -293,7 +293,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.promise("state-15")
-def test_what_one_manager_writes_the_other_sees(path: Path) -> None:
+def test_one_manager_sees_writes_of_another(path: Path) -> None:
     one, two = StateManager(path), StateManager(path)
     one.set("a", 1)
     two.set("b", 2)
@@ -327,7 +327,7 @@ def test_a_file_system_without_locks_is_named(path: Path, monkeypatch: pytest.Mo
         StateManager(path).set("key", 1)
 
 
-def test_no_file_is_kept_open_for_nothing(path: Path) -> None:
+def test_no_file_stays_open_needlessly(path: Path) -> None:
     fds = Path("/proc/self/fd")
     if not fds.exists():
         pytest.skip("this system does not list open files")
@@ -394,7 +394,7 @@ for number in range(1_000_000):
 
 
 @pytest.mark.parametrize("rounds", [1, 7, 23])
-def test_a_killed_writer_leaves_a_whole_file_with_all_that_it_was_told_is_kept(
+def test_a_killed_writer_leaves_a_complete_file_with_all_confirmed_writes(
     path: Path, rounds: int
 ) -> None:
     writer = start(WRITER, path)
@@ -469,7 +469,7 @@ with StateManager(sys.argv[1]).batch():
 """
 
 
-def test_a_reader_never_waits_for_a_writer_and_a_dead_writer_holds_nobody_up(path: Path) -> None:
+def test_readers_never_wait_and_a_dead_writer_blocks_no_one(path: Path) -> None:
     state = StateManager(path)
     state.set("key", 1)
     holder = subprocess.Popen(

@@ -134,7 +134,7 @@ def test_a_store_that_cannot_be_written_fails_the_run(chain: DAG, tmp_path: Path
 
 
 @pytest.mark.promise("state-17")
-def test_a_later_run_reuses_what_is_there_and_runs_only_the_rest(
+def test_a_later_run_reuses_recorded_results_and_runs_the_rest(
     chain: DAG, log: Log, state: StateManager
 ) -> None:
     log.failing.add("b")
@@ -149,7 +149,7 @@ def test_a_later_run_reuses_what_is_there_and_runs_only_the_rest(
     assert log.taken() == []
 
 
-def test_a_result_whose_metadata_cannot_be_read_is_made_again(
+def test_a_result_with_unreadable_metadata_is_computed_again(
     chain: DAG, log: Log, tmp_path: Path
 ) -> None:
     path = tmp_path / "state.json"
@@ -163,7 +163,7 @@ def test_a_result_whose_metadata_cannot_be_read_is_made_again(
     assert log.taken() == ["d"]
 
 
-def test_without_resume_everything_runs_anew(chain: DAG, log: Log, state: StateManager) -> None:
+def test_without_resume_everything_runs_again(chain: DAG, log: Log, state: StateManager) -> None:
     chain.run(state=state)
     log.taken()
     chain.run(state=state)
@@ -177,7 +177,7 @@ def test_with_an_empty_store_resume_is_a_whole_run(chain: DAG, state: StateManag
 
 
 @pytest.mark.promise("state-15")
-def test_another_process_can_take_it_up(tmp_path: Path) -> None:
+def test_another_process_can_resume_it(tmp_path: Path) -> None:
     """The first process is killed in the middle of its second task."""
     path = tmp_path / "app.py"
     path.write_text(
@@ -207,7 +207,7 @@ def test_another_process_can_take_it_up(tmp_path: Path) -> None:
     }
 
 
-def test_what_is_behind_a_task_that_runs_again_runs_again_too(
+def test_downstream_tasks_of_a_rerun_task_run_again(
     chain: DAG, log: Log, state: StateManager
 ) -> None:
     chain.run(state=state)
@@ -218,7 +218,7 @@ def test_what_is_behind_a_task_that_runs_again_runs_again_too(
 
 
 def test_old_and_new_results_are_never_mixed(chain: DAG, log: Log, state: StateManager) -> None:
-    """``a`` is made anew and then ``b`` fails: the old ``c``, made from the old ``a``, is gone."""
+    """``a`` runs again and then ``b`` fails: the old ``c``, made from the old ``a``, is gone."""
     chain.run(state=state)
     state.delete("etl/a")
     log.failing.add("b")
@@ -252,7 +252,7 @@ def test_a_result_of_none_is_reused(log: Log, state: StateManager) -> None:
     assert log.taken() == []
 
 
-def test_a_skipped_task_stays_skipped_and_what_is_behind_it_is_reused(
+def test_a_skipped_task_stays_skipped_and_downstream_results_are_reused(
     log: Log, state: StateManager
 ) -> None:
     asked: list[int] = []
@@ -326,7 +326,7 @@ def test_other_fixed_arguments_and_another_drawing_are_not_reused(
     assert log.taken() == ["two"]
 
 
-def test_dags_of_other_names_keep_apart(log: Log, state: StateManager) -> None:
+def test_dags_with_other_names_are_separate(log: Log, state: StateManager) -> None:
     a = log.make("a", lambda: 1)
     for name in ("one", "two"):
         with DAG(name) as dag:
@@ -355,7 +355,7 @@ def test_async_tasks_and_on_failure_continue_are_recorded(log: Log, state: State
     assert log.taken() == ["b"]
 
 
-def test_it_is_said_how_much_is_reused(
+def test_the_log_says_how_much_is_reused(
     chain: DAG, state: StateManager, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chain.run(state=state)
@@ -403,7 +403,7 @@ def refusals() -> Iterator[tuple[dict[str, Any], str]]:
 
 
 @pytest.mark.parametrize(("options", "text"), list(refusals()))
-def test_what_cannot_work_is_refused(
+def test_impossible_combinations_are_refused(
     chain: DAG, log: Log, options: dict[str, Any], text: str
 ) -> None:
     with pytest.raises(FlowkitError, match=text):
@@ -411,7 +411,7 @@ def test_what_cannot_work_is_refused(
     assert log.taken() == []
 
 
-def test_what_is_no_store_is_refused(chain: DAG) -> None:
+def test_an_object_that_is_not_a_store_is_refused(chain: DAG) -> None:
     with pytest.raises(TypeError, match=r"run\(state=…\) takes a StateManager, .* 'state.json'"):
         chain.run(state="state.json")  # type: ignore[arg-type]
 
@@ -423,7 +423,7 @@ def test_what_is_no_store_is_refused(chain: DAG) -> None:
     ("from_task", "made_again"),
     [("b", ["b", "c"]), ("c", ["c"]), (["d", "c"], ["c", "d"]), (("a",), ["a", "b", "c"])],
 )
-def test_a_task_and_all_behind_it_are_made_again(
+def test_a_task_and_its_downstream_tasks_run_again(
     chain: DAG, log: Log, state: StateManager, from_task: Any, made_again: list[str]
 ) -> None:
     chain.run(state=state)
@@ -432,7 +432,7 @@ def test_a_task_and_all_behind_it_are_made_again(
     assert log.taken() == made_again
 
 
-def test_what_failed_is_made_again_besides(chain: DAG, log: Log, state: StateManager) -> None:
+def test_failed_tasks_run_again_as_well(chain: DAG, log: Log, state: StateManager) -> None:
     log.failing.add("c")
     with pytest.raises(RuntimeError):
         chain.run(state=state)
@@ -444,9 +444,7 @@ def test_what_failed_is_made_again_besides(chain: DAG, log: Log, state: StateMan
     assert log.taken() == ["c", "d"]
 
 
-def test_a_task_that_is_made_again_does_not_come_from_the_cache(
-    log: Log, state: StateManager
-) -> None:
+def test_a_rerun_task_does_not_come_from_the_cache(log: Log, state: StateManager) -> None:
     versions = ["new", "old"]
 
     def source() -> str:
@@ -472,7 +470,7 @@ def test_a_task_that_is_made_again_does_not_come_from_the_cache(
         ([], ValueError, "from_task is empty"),
     ],
 )
-def test_a_from_task_that_names_none_is_refused(
+def test_a_from_task_without_a_task_is_refused(
     chain: DAG, log: Log, from_task: Any, kind: type[Exception], text: str
 ) -> None:
     with pytest.raises(kind, match=text):
@@ -480,7 +478,7 @@ def test_a_from_task_that_names_none_is_refused(
     assert log.taken() == []
 
 
-def test_what_its_trigger_skipped_stays_skipped_and_what_is_behind_it_is_reused(
+def test_a_task_skipped_by_its_trigger_stays_skipped_and_downstream_results_are_reused(
     log: Log, state: StateManager
 ) -> None:
     a = log.make("a", lambda: 1)

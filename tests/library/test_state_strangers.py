@@ -54,7 +54,7 @@ def refusal(path: Path) -> str:
 # -- reading, and holding up ----------------------------------------------------------------------
 
 
-def test_new_files_are_for_their_account_alone(path: Path) -> None:
+def test_new_files_are_private(path: Path) -> None:
     before = os.umask(0)
     try:
         StateManager(path).set("key", "secret")
@@ -64,8 +64,8 @@ def test_new_files_are_for_their_account_alone(path: Path) -> None:
 
 
 @needs_root
-def test_another_account_neither_reads_the_state_nor_holds_its_writers_up(shared: Path) -> None:
-    """Seen: whoever could read the lock could hold it, and every writer waited for ever."""
+def test_another_account_can_neither_read_the_state_nor_block_writers(shared: Path) -> None:
+    """Seen: whoever could read the lock could hold it, and every writer waited forever."""
     path = shared / "state.json"
     state = StateManager(path, lock_timeout=5)
     state.set("key", "secret")
@@ -171,13 +171,13 @@ def test_a_link_that_another_account_has_planted_is_not_followed(
     assert link.is_symlink()
 
 
-def test_not_even_a_link_of_our_own_leads_the_lock_elsewhere(path: Path, tmp_path: Path) -> None:
+def test_even_our_own_link_does_not_move_the_lock(path: Path, tmp_path: Path) -> None:
     path.with_name("state.json.lock").symlink_to(tmp_path / "elsewhere")
     assert "cannot be locked" in refusal(path)
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_the_file_beside_is_made_anew_whatever_link_lies_there(path: Path, tmp_path: Path) -> None:
+def test_the_temporary_file_replaces_any_planted_link(path: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("precious")
     path.with_name("state.json.tmp").symlink_to(tmp_path / "mine")
     StateManager(path).set("key", 1)
@@ -205,7 +205,7 @@ def test_a_folder_that_is_swapped_for_a_link_later_is_refused(shared: Path, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nor_does_a_link_of_our_own_move_a_manager(tmp_path: Path) -> None:
+def test_our_own_link_does_not_move_a_manager(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     state = StateManager(tmp_path / "app" / "state.json")
     (tmp_path / "app").symlink_to(tmp_path / "elsewhere")
@@ -230,24 +230,24 @@ def test_a_file_that_every_account_can_write_is_refused(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["state.json", "state.json.lock"])
-def test_a_pipe_in_its_place_holds_nothing_up(path: Path, name: str) -> None:
+def test_a_pipe_in_place_of_the_file_does_not_block(path: Path, name: str) -> None:
     os.mkfifo(path.with_name(name))
     assert "is not a regular file" in refusal(path)
 
 
-def test_a_sticky_folder_such_as_tmp_is_a_place_for_a_state(shared: Path) -> None:
+def test_a_sticky_folder_such_as_tmp_is_accepted(shared: Path) -> None:
     path = shared / "app" / "state.json"
     StateManager(path).set("key", 1)
     assert StateManager(path).get("key") == 1
 
 
-def test_links_that_lead_in_circles_are_refused(tmp_path: Path) -> None:
+def test_circular_links_are_refused(tmp_path: Path) -> None:
     (tmp_path / "one").symlink_to("two")
     (tmp_path / "two").symlink_to("one")
     assert "more than 40 symbolic links" in refusal(tmp_path / "one" / "state.json")
 
 
-def test_a_relative_link_and_dots_are_followed_as_ever(tmp_path: Path) -> None:
+def test_relative_links_and_dots_are_followed(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "link").symlink_to("../data/./x/..")

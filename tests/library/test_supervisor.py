@@ -70,7 +70,7 @@ def running(folder: Path, *numbers: int, times: int = 1) -> list[int]:
     return [starts(folder, number)[-1] for number in numbers]
 
 
-def test_told_to_end_it_ends_all_and_well(start: Start, tmp_path: Path) -> None:
+def test_told_to_stop_it_stops_all_cleanly(start: Start, tmp_path: Path) -> None:
     parent = start("stay", "stay")
     running(tmp_path, 0, 1)
     parent.terminate()
@@ -78,7 +78,7 @@ def test_told_to_end_it_ends_all_and_well(start: Start, tmp_path: Path) -> None:
     assert [supervised.lines(tmp_path, at)[1:] for at in (0, 1)] == [["told 1"], ["told 1"]]
 
 
-def test_a_second_signal_is_passed_on_too(start: Start, tmp_path: Path) -> None:
+def test_a_second_signal_is_forwarded_too(start: Start, tmp_path: Path) -> None:
     parent = start("linger", "linger")
     running(tmp_path, 0, 1)
     parent.terminate()
@@ -117,14 +117,14 @@ def test_a_child_that_dies_is_started_again_and_the_other_hears_nothing(
 
 
 @pytest.mark.parametrize("code", [2, 3])
-def test_one_that_refuses_its_work_from_the_start_ends_all(
+def test_a_child_that_refuses_its_work_from_the_start_stops_all(
     start: Start, tmp_path: Path, code: int
 ) -> None:
     assert start("stay", f"code={code}").wait(20) == code
     assert len(starts(tmp_path, 1)) == 1
 
 
-def test_wrong_usage_ends_all_at_any_time(start: Start, tmp_path: Path) -> None:
+def test_wrong_usage_stops_all_at_any_time(start: Start, tmp_path: Path) -> None:
     """Such as a list of shards that is another one by now."""
     assert start("stay", "code=2,later").wait(20) == 2
     assert len(starts(tmp_path, 1)) == 2
@@ -139,7 +139,7 @@ def test_an_unfit_redis_stops_one_shard_and_not_the_others(start: Start, tmp_pat
     assert parent.wait(20) in (0, 3), "the worst code is that of a child that lived just then"
 
 
-def test_one_that_crashes_is_no_refusal(start: Start, tmp_path: Path) -> None:
+def test_a_crash_is_not_a_refusal(start: Start, tmp_path: Path) -> None:
     parent = start("stay", "code=1")
     running(tmp_path, 1, times=3)
     assert parent.poll() is None
@@ -178,10 +178,10 @@ def test_a_child_that_cannot_be_started_is_tried_again_later(
     process = SupervisedProcess("shard 1/2", lambda: 0)
     supervisor = Supervisor([process], FlowkitLogger("flowkit.test", "ERROR"))
     supervisor._start_due()
-    first = process.due
+    first = process.pause.due
     assert process.pid == 0
     assert first > time.monotonic()
     supervisor._start_due()
-    assert process.due == first, "not before it is due"
+    assert process.pause.due == first, "not before it is due"
     assert "The process of shard 1/2 cannot be started: " in capsys.readouterr().out
     assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])

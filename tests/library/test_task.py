@@ -152,7 +152,7 @@ def test_an_async_predicate_is_refused():
         task(cache_ttl=1, cache_key=later)(add)
 
 
-def test_what_is_no_plain_function_is_refused_in_words():
+def test_a_non_function_is_refused_clearly():
     def numbers():
         yield 1
 
@@ -228,14 +228,14 @@ def test_waits_grow_by_backoff_with_a_jitter_of_up_to_a_tenth(sleeps):
         assert base <= wait <= base * 1.1
 
 
-def test_only_what_retry_on_names_is_tried_again(sleeps):
+def test_only_errors_named_by_retry_on_are_retried(sleeps):
     flaky = Flaky(99)
     with pytest.raises(ValueError, match="call 1"):
         Task(flaky, name="flaky", retries=3, retry_on=(OSError, KeyError))()
     assert (flaky.calls, sleeps) == (1, [])
 
 
-def test_a_keyboard_interrupt_is_never_tried_again(sleeps):
+def test_a_keyboard_interrupt_is_never_retried(sleeps):
     flaky = Flaky(99, KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
         Task(flaky, name="flaky", retries=3)()
@@ -317,7 +317,7 @@ def test_an_async_task_called_directly_keeps_its_timeout():
 
 
 @pytest.mark.parametrize("ending", ["return", "raise"])
-def test_an_async_task_that_catches_its_cancellation_has_timed_out_all_the_same(ending):
+def test_an_async_task_that_catches_its_cancellation_still_times_out(ending):
     @task(timeout=0.01)
     async def stubborn():
         try:
@@ -332,7 +332,7 @@ def test_an_async_task_that_catches_its_cancellation_has_timed_out_all_the_same(
     assert isinstance(caught.value.__cause__, ConnectionError) is (ending == "raise")
 
 
-def test_a_timeout_error_of_the_tasks_own_is_not_taken_for_the_tasks_timeout():
+def test_a_timeout_error_raised_by_the_task_is_not_its_timeout():
     @task(timeout=30)
     async def asks():
         raise TimeoutError("the server")
@@ -367,7 +367,7 @@ def test_an_edge_is_on_both_tasks_in_the_order_drawn(abcd):
 
 
 @pytest.mark.promise("task-15")
-def test_a_list_on_the_right_is_returned_and_can_go_on(abcd):
+def test_a_list_on_the_right_is_returned_for_chaining(abcd):
     a, b, c, d = abcd
     both = [b, c]
     assert (a >> both) is both

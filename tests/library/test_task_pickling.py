@@ -61,7 +61,7 @@ def test_a_copy_of_a_bound_task_belongs_to_no_dag_by_itself() -> None:
     assert dag.tasks == [double]
 
 
-def test_a_task_that_is_no_attribute_is_pickled_by_value() -> None:
+def test_a_task_that_is_not_an_attribute_is_pickled_by_value() -> None:
     @task
     def local(n: int) -> int:
         return n + 10

@@ -52,7 +52,7 @@ def alone(made: Task, **options: Any) -> DAG:
 # -- what a run tells ------------------------------------------------------------------------
 
 
-def test_hours_of_backoff_pass_at_once():
+def test_hours_of_backoff_pass_instantly():
     unsteady = failing("unsteady", OSError("busy"), times=3, retries=3, delay=HOUR, backoff=2)
     result = run_dag(alone(unsteady))
     assert result.assert_succeeded().assert_attempts(unsteady, 4).attempts("unsteady") == 4
@@ -64,7 +64,7 @@ def test_hours_of_backoff_pass_at_once():
     assert result.elapsed == pytest.approx(first + second + third)
 
 
-def test_a_failed_run_raises_nothing_and_tells_everything():
+def test_a_failed_run_raises_nothing_and_reports_everything():
     error = ValueError("bad row")
     start, broken, after = constant("start", 1), failing("broken", error), constant("after")
     start >> broken >> after
@@ -106,7 +106,7 @@ def test_the_same_seed_gives_the_same_delays_whoever_fails_first():
     assert len({tuple(one) for one in first}) == 5
 
 
-def test_a_retry_waits_on_the_clock_only_when_nothing_else_goes_on():
+def test_a_retry_moves_the_clock_only_when_nothing_else_runs():
     """What runs can move the clock, so the time of a retry has not come as long as it runs."""
     clock, order = FakeClock(), []
     retried, over = threading.Event(), threading.Event()
@@ -129,7 +129,7 @@ def test_a_retry_waits_on_the_clock_only_when_nothing_else_goes_on():
     assert order == [0.0, *result.delays("fail")]
 
 
-def test_skipped_tasks_and_hooks_are_told_as_well():
+def test_skipped_tasks_and_hooks_are_reported_too():
     told = []
     never = constant("never", when=lambda value: False)
     broken = failing("broken", OSError("gone"), on_failure=told.append)
@@ -151,7 +151,7 @@ def test_an_empty_dag():
     assert str(result) == "DAG 'empty' succeeded, after 0.0 s on its clock:"
 
 
-def test_a_task_may_even_leave_the_program():
+def test_a_task_may_exit_the_program():
     result = run_dag(alone(failing("leaving", SystemExit(3))))
     result.assert_failed("leaving", SystemExit)
     assert isinstance(result.error, TaskExecutionError)
@@ -159,7 +159,7 @@ def test_a_task_may_even_leave_the_program():
     assert str(result).startswith("DAG 'one' failed because of task 'leaving'")
 
 
-def test_what_is_wrong_before_anything_runs_is_raised():
+def test_errors_before_the_run_are_raised():
     a, b = constant("a"), Task(lambda x, day: None, name="b")
     a >> b
     with pytest.raises(ParameterError, match="'day'"):
@@ -216,7 +216,7 @@ def test_a_task_that_moves_the_clock_beyond_its_timeout_has_timed_out(bounded, i
     assert result.elapsed == pytest.approx(61 + 60 + result.delays(slow)[0])
 
 
-def test_what_it_raises_after_its_time_does_not_count():
+def test_exceptions_after_the_timeout_do_not_count():
     clock = FakeClock()
 
     def slow() -> None:
@@ -242,7 +242,7 @@ def test_only_the_time_that_a_task_spends_itself_counts():
     assert run_dag(DAG(), clock=clock).assert_succeeded().results["innocent"] is True
 
 
-def test_what_hangs_is_given_up_in_real_time():
+def test_a_hanging_task_is_abandoned_in_real_time():
     async def hang() -> None:
         await asyncio.sleep(PATIENCE * 10)
 
@@ -266,7 +266,7 @@ def test_a_value_that_would_not_arrive_fails_its_task_without_another_attempt():
     assert run_dag(DAG(), strict_values=False).assert_succeeded().assert_ran(after).succeeded
 
 
-def test_a_failure_of_the_codec_stops_what_is_queued_behind_it():
+def test_a_codec_failure_stops_the_tasks_queued_after_it():
     constant("locked", threading.Lock())
     constant("queued")
     run_dag(DAG(), max_workers=1).assert_failed("locked").assert_not_run("queued")
@@ -340,14 +340,14 @@ def told() -> DagResult:
         (lambda run: run.assert_order("start", "load"), "Task 'load' should have run."),
     ],
 )
-def test_a_failed_assertion_says_what_was_expected_and_tells_the_run(claim, sentence):
+def test_a_failed_assertion_shows_the_expectation_and_the_run(claim, sentence):
     run = told()
     with pytest.raises(AssertionError) as caught:
         claim(run)
-    first, empty, *story = str(caught.value).split("\n")
+    first, empty, *lines = str(caught.value).split("\n")
     assert (first, empty) == (sentence, "")
     delay = f"{run.delays('fetch')[0]:.1f}"
-    assert story == [
+    assert lines == [
         f"DAG 'etl' failed because of task 'fetch', after {delay} s on its clock:",
         f"  fetch  failed, 2 attempts, retried after {delay} s: OSError: busy again",
         "  load   upstream_failed, no attempts",
@@ -369,7 +369,7 @@ def test_the_error_of_the_run_is_the_cause_of_the_failed_assertion():
     assert caught.value.__cause__ is result.error
 
 
-def test_a_task_that_does_not_exist_is_an_error_and_no_failed_assertion():
+def test_an_unknown_task_is_an_error_not_a_failed_assertion():
     result = told()
     for ask in (result.state, result.attempts, result.delays, result.assert_not_run):
         with pytest.raises(TaskNotFoundError, match=r"DAG 'etl': unknown task 'lod'.*'load'"):
@@ -394,7 +394,7 @@ def test_one_attempt_of_a_task():
     assert call_task(fixed, [1], params=params)[1:5] == ("Friday", 2, "test", "fixed")
 
 
-def test_one_attempt_is_not_made_again():
+def test_one_attempt_is_not_retried():
     broken = failing("broken", OSError("busy"), times=1, retries=3)
     with pytest.raises(OSError, match="busy"):
         call_task(broken)
@@ -412,7 +412,7 @@ def test_one_attempt_of_an_async_task():
     assert asyncio.run(call_task(fetch, "here", attempt=2)) == ("here", 2)
 
 
-def test_what_cannot_be_called_is_refused():
+def test_an_uncallable_object_is_refused():
     with pytest.raises(TypeError, match="takes a task, not <function"):
         call_task(lambda: 1)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="at least 1, not 0"):

@@ -45,7 +45,7 @@ def test_pytest_starts_without_importing_flowkit(pytester: pytest.Pytester) -> N
         """
         import sys
 
-        def test_nothing_of_it_is_there(request):
+        def test_none_of_it_is_present(request):
             assert request.config.pluginmanager.has_plugin("flowkit")
             assert "pytest_flowkit" in sys.modules
             heavy = {"flowkit", "redis", "fakeredis", "msgpack"}
@@ -146,7 +146,7 @@ from pathlib import Path
 import psutil
 import pytest
 from flowkit import Client, FlowkitError, Task, TaskExecutionError
-from flowkit.processes.daemon_group import Line
+from flowkit.processes.daemon_output import Line
 from flowkit.exceptions import AppError, UnknownDAGError, WaitTimeout
 
 PATH = list(sys.path)
@@ -193,7 +193,7 @@ def test_daemons_that_cannot_work(flowkit_system, tmp_path):
     with pytest.raises(FlowkitError, match="the disk is gone"):
         system.run("good")
 
-def test_an_app_that_is_not_there(flowkit_system):
+def test_a_missing_app(flowkit_system):
     with pytest.raises(AppError, match="absent.py"):
         flowkit_system("absent.py")
 

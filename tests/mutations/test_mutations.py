@@ -12,7 +12,7 @@ MUTATIONS = mutations()
 
 
 @pytest.mark.parametrize("one", MUTATIONS, ids=lambda one: one.name)
-def test_its_text_stands_once_and_something_else_is_put_in_its_place(one: Mutation) -> None:
+def test_its_text_occurs_once_and_is_replaced(one: Mutation) -> None:
     source = (ROOT / one.file).read_text()
     assert one.applied_to(source) != source
 
@@ -25,13 +25,13 @@ def test_its_tests_exist(one: Mutation) -> None:
         assert name in names_in(path) | {""}, f"{path} has no {name}"
 
 
-def test_no_name_is_used_twice_and_each_says_why() -> None:
+def test_names_are_unique_and_each_has_a_reason() -> None:
     assert len({one.name for one in MUTATIONS}) == len(MUTATIONS)
     assert [one.name for one in MUTATIONS if len(one.why.split()) < 4] == []
 
 
 @pytest.mark.parametrize("text", ["", "guard guard"])
-def test_a_text_that_does_not_stand_there_once_is_refused(text: str) -> None:
+def test_a_text_that_does_not_occur_once_is_refused(text: str) -> None:
     one = Mutation("name", "file", "guard", "", ("test",), "why it is there")
     with pytest.raises(ValueError, match=f"stands {text.count('guard')} times in file, not once"):
         one.applied_to(text)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from world import World
+from environment import Environment
 
 
 @pytest.fixture
-def world(server_url: str, namespace: str) -> Iterator[World]:
+def env(server_url: str, namespace: str) -> Iterator[Environment]:
     """A fresh namespace on each kind of server."""
-    made = World(server_url, namespace)
+    made = Environment(server_url, namespace)
     yield made
     made.link.close()

@@ -4,34 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from world import HOUR_MS, LIST, World, done
+from environment import HOUR_MS, LIST, Environment, done
+from helpers import EXPIRING
 
 from flowkit.core.states import RunState
 from flowkit.protocol.app_functions import app_id, function_id, is_id
 from flowkit.protocol.keys import base_of, of_function, queue_of
+from flowkit.protocol.worker_store import Claim
 
 OLD, NEW = function_id("app:old"), function_id("app:new")
 ONE, BOTH = app_id([OLD]), app_id([OLD, NEW])
 NEW_LIST = of_function(LIST, NEW)
 
 
-def worker(world: World, name: str, app: str, functions: Sequence[str]) -> str:
+def worker(env: Environment, name: str, app: str, functions: Sequence[str]) -> str:
     lane = f"{name}.0"
-    world.worker.heartbeat(name, HOUR_MS, [lane], b"about", app)
-    world.worker.register_app(app, functions)
+    env.worker.heartbeat(name, HOUR_MS, [lane], b"about", app)
+    env.worker.register_app(app, functions)
     return lane
 
 
-def two_apps(world: World, total: int = 4) -> tuple[str, str]:
+def two_apps(env: Environment, total: int = 4) -> tuple[str, str]:
     """A run, a leader, and two workers, one of which lacks a function; return their lanes."""
-    world.submit(total=total)
-    world.acquire_lease()
-    return worker(world, "A", ONE, [OLD]), worker(world, "B", BOTH, [OLD, NEW])
+    env.submit(total=total)
+    env.acquire_lease()
+    return worker(env, "A", ONE, [OLD]), worker(env, "B", BOTH, [OLD, NEW])
 
 
-def claimed(world: World, lane: str, app: str, limit: int = 10) -> list[int]:
-    reply = world.worker.complete(lane, [], world.next_call(), limit, 1, [LIST], app)
-    return [claim.task for claim in reply.claims]
+def claimed(env: Environment, lane: str, app: str, limit: int = 10) -> list[int]:
+    return [claim.task for claim in of_app(env, lane, app, limit)]
+
+
+def of_app(env: Environment, lane: str, app: str, limit: int) -> Sequence[Claim]:
+    return env.worker.complete(lane, [], env.next_call(), limit, 1, [LIST], app).claims
 
 
 def test_ids_are_short_digests_and_lists_have_a_base() -> None:
@@ -44,116 +49,206 @@ def test_ids_are_short_digests_and_lists_have_a_base() -> None:
     assert queue_of(of_function("mail~async", NEW)) == queue_of("mail~async") == "mail"
 
 
-def test_only_workers_with_the_function_claim_from_its_list(world: World) -> None:
-    old, new = two_apps(world)
-    world.queue(0, 1, list_=NEW_LIST)
-    assert claimed(world, old, ONE) == []
-    assert world.claim(old) == []  # a worker that does not say what it has claims none of these
-    assert claimed(world, new, BOTH) == [0, 1]
+def test_only_workers_with_the_function_claim_from_its_list(env: Environment) -> None:
+    old, new = two_apps(env)
+    env.queue(0, 1, list_=NEW_LIST)
+    assert claimed(env, old, ONE) == []
+    assert env.claim(old) == []  # a worker that does not say what it has claims none of these
+    assert claimed(env, new, BOTH) == [0, 1]
 
 
-def test_backlogs_of_a_function_wait_for_turns_too(world: World) -> None:
-    old, new = two_apps(world)
-    world.apply("line", "r1", NEW_LIST, "5", "", 2, 0, 1)
-    assert claimed(world, old, ONE) == []
-    assert claimed(world, new, BOTH, 1) == [0]
-    assert claimed(world, new, BOTH, 1) == [1]
+def test_backlogs_of_a_function_wait_for_turns_too(env: Environment) -> None:
+    old, new = two_apps(env)
+    env.apply("line", "r1", NEW_LIST, "5", "", 2, 0, 1)
+    assert claimed(env, old, ONE) == []
+    assert claimed(env, new, BOTH, 1) == [0]
+    assert claimed(env, new, BOTH, 1) == [1]
 
 
-def test_the_list_and_the_lists_of_functions_alternate(world: World) -> None:
-    _, new = two_apps(world, 8)
-    world.queue(0, 1, 2, 3)
-    world.queue(4, 5, 6, 7, list_=NEW_LIST)
-    order = [task for _ in range(8) for task in claimed(world, new, BOTH, 1)]
+def test_the_list_and_the_lists_of_functions_alternate(env: Environment) -> None:
+    _, new = two_apps(env, 8)
+    env.queue(0, 1, 2, 3)
+    env.queue(4, 5, 6, 7, list_=NEW_LIST)
+    order = [task for _ in range(8) for task in claimed(env, new, BOTH, 1)]
     assert sorted(order) == list(range(8))
     assert {order[0] // 4, order[1] // 4} == {0, 1}
 
 
-def test_a_priority_counts_across_these_lists(world: World) -> None:
-    _, new = two_apps(world)
-    world.queue(0, level="3")
-    world.queue(1, list_=NEW_LIST, level="5")
-    world.queue(2, level="7")
-    assert [task for _ in range(3) for task in claimed(world, new, BOTH, 1)] == [2, 1, 0]
+def test_a_priority_counts_across_these_lists(env: Environment) -> None:
+    _, new = two_apps(env)
+    env.queue(0, level="3")
+    env.queue(1, list_=NEW_LIST, level="5")
+    env.queue(2, level="7")
+    assert [task for _ in range(3) for task in claimed(env, new, BOTH, 1)] == [2, 1, 0]
 
 
-def test_an_attempt_is_handed_on_with_its_number(world: World) -> None:
-    old, new = two_apps(world)
-    world.queue(0, 1)
-    assert claimed(world, old, ONE) == [0, 1]
-    assert world.worker.release(old, [f"r1,1@{NEW}"]) == 1
-    assert world.records()["1"] == "Q1,,0,,"
-    assert world.dump()[f"worker:{old}:claims"].keys() == {"#", "r1,0"}
-    assert claimed(world, old, ONE) == []
-    assert claimed(world, new, BOTH) == [1]
-    assert world.worker.release(old, [f"r1,1@{NEW}"]) == 0  # it is not the lane's any more
+def test_an_attempt_is_handed_on_with_its_number(env: Environment) -> None:
+    old, new = two_apps(env)
+    env.queue(0, 1)
+    assert claimed(env, old, ONE) == [0, 1]
+    assert env.worker.release(old, [f"r1,1@{NEW}"]) == 1
+    assert env.records()["1"] == "Q1,,0,,"
+    assert env.dump()[f"worker:{old}:claims"].keys() == {"#", "r1,0"}
+    assert claimed(env, old, ONE) == []
+    assert claimed(env, new, BOTH) == [1]
+    assert env.worker.release(old, [f"r1,1@{NEW}"]) == 0  # it is not the lane's any more
 
 
-def test_it_may_be_handed_on_again(world: World) -> None:
+def test_it_may_be_handed_on_again(env: Environment) -> None:
     """A third app has the function, but not the other one that the list is named after."""
-    old, new = two_apps(world)
-    world.queue(0, list_=of_function(LIST, OLD))
-    assert claimed(world, old, ONE) == [0]
-    world.worker.release(old, [f"r1,0@{NEW}"])
-    assert world.dump()[f"ready:{NEW_LIST}:5"] == ["r1,0,1"]
-    assert claimed(world, new, BOTH) == [0]
+    old, new = two_apps(env)
+    env.queue(0, list_=of_function(LIST, OLD))
+    assert claimed(env, old, ONE) == [0]
+    env.worker.release(old, [f"r1,0@{NEW}"])
+    assert env.dump()[f"ready:{NEW_LIST}:5:r1"] == ["0,1"]
+    assert claimed(env, new, BOTH) == [0]
 
 
-def test_handing_on_in_a_run_that_is_stopping_cancels(world: World) -> None:
-    old, _ = two_apps(world)
-    world.queue(0)
-    assert claimed(world, old, ONE) == [0]
-    world.client.cancel("r1")
-    world.scheduler.stop_run("r1", RunState.CANCELLED)
-    world.worker.release(old, [f"r1,0@{NEW}"])
-    assert world.records()["0"].startswith("C1,")
+def test_a_large_run_that_is_handed_on_lets_small_runs_pass(env: Environment) -> None:
+    old, new = two_apps(env, 40)
+    env.apply("line", "r1", LIST, "5", "", 40, *range(40))
+    assert len(claimed(env, old, ONE, 40)) == 40
+    env.worker.release(old, [f"r1,{task}@{NEW}" for task in range(40)])
+    env.submit("small", 1)
+    env.queue(0, run="small", list_=NEW_LIST)
+    order = [claim.run for _ in range(2) for claim in of_app(env, new, BOTH, 1)]
+    assert sorted(order) == ["r1", "small"]
 
 
-def test_workers_with_the_function_are_woken_and_no_others(world: World) -> None:
-    two_apps(world)
-    world.queue(0, list_=NEW_LIST)
-    found = world.dump()
+def test_a_suspect_that_is_handed_on_stays_a_suspect(env: Environment) -> None:
+    old, new = two_apps(env)
+    env.queue(0, 1)
+    assert claimed(env, old, ONE) == [0, 1]
+    env.worker.reap_child(old, ["r1,0", "r1,1"], 3, b"error")  # one of the two is to blame
+    old = worker(env, "A2", ONE, [OLD])
+    (suspect,) = claimed(env, old, ONE)
+    env.worker.release(old, [f"r1,{suspect}@{NEW}"])
+    assert env.dump()[f"ready:{NEW_LIST}:!"] == [f"r1,{suspect},2"]
+    assert len(claimed(env, new, BOTH)) == 1
+
+
+def test_no_place_starves_when_attempts_are_claimed_one_by_one(env: Environment) -> None:
+    """Six places: the ready list and the backlogs of a list and of two lists of functions."""
+    _, new = two_apps(env, 120)
+    lists = [LIST, of_function(LIST, OLD), NEW_LIST]
+    for place, name in enumerate(lists):
+        env.submit(f"plain{place}", 40)
+        env.queue(*range(40), run=f"plain{place}", list_=name)
+        env.submit(f"line{place}", 40)
+        env.apply("line", f"line{place}", name, "5", "", 40, *range(40))
+    order = [claim.run for _ in range(48) for claim in of_app(env, new, BOTH, 1)]
+    counts = [order.count(kind + str(place)) for kind in ("plain", "line") for place in range(3)]
+    assert sum(counts) == 48
+    assert counts[0] == counts[3] == 12, "the list itself has every other claim"
+    assert counts[1:3] == counts[4:6] == [6, 6]
+
+
+def test_more_functions_than_a_claim_looks_at_leave_the_tokens(env: Environment) -> None:
+    """Else workers would sleep beside what this claim has not seen."""
+    functions = [function_id(f"app:f{number}") for number in range(120)]
+    app = app_id(functions)
+    env.submit(total=200)
+    env.acquire_lease()
+    lane = worker(env, "A", app, functions)
+    for number, function in enumerate(functions):
+        env.queue(number, list_=of_function(LIST, function))
+    assert len(claimed(env, lane, app, 150)) == 100
+    assert env.dump()[f"wake:{LIST}@{app}"]
+    assert len(claimed(env, lane, app, 150)) == 20
+    assert f"wake:{LIST}@{app}" not in env.dump()
+
+
+def test_a_list_that_no_claim_looks_into_is_found_missing(env: Environment) -> None:
+    two_apps(env)
+    env.queue(0, list_=NEW_LIST)
+    assert env.scheduler.findable() == 1
+    env.link.call("DEL", env.keys.parked(LIST))
+    assert env.scheduler.findable() == 0
+    assert env.scheduler.listed([LIST]) == set()
+    env.scheduler.requeue("r1", [(0, NEW_LIST, "5")])
+    assert env.scheduler.findable() == 2  # the entry of before is found again
+    assert env.scheduler.listed([LIST]) == {"r1,0,1"}
+
+
+def test_workers_of_an_older_release_do_not_find_lists_of_functions(env: Environment) -> None:
+    two_apps(env)
+    env.queue(0)
+    env.queue(1, list_=NEW_LIST)
+    assert env.scheduler.listed([LIST], [LIST]) == {"r1,0,1"}
+    assert env.scheduler.any_parked([LIST]) is True
+    assert env.scheduler.any_parked(["other"]) is False
+
+
+def test_the_janitor_forgets_functions_of_which_nothing_waits(env: Environment) -> None:
+    """The workers that had them may never come back."""
+    two_apps(env)
+    env.queue(0, list_=NEW_LIST)
+    env.apply("line", "r1", of_function(LIST, OLD), "5", "", 1, 1)
+    env.scheduler.drop_stale_entries(0, 100)
+    assert env.dump()[f"ready:{LIST}@"] == {OLD, NEW}
+    env.finish("r1", "cancelled")
+    env.scheduler.drop_stale_entries(0, 100)
+    found = env.dump()
+    assert not [name for name in found if name.startswith("ready:")]
+    assert found["levels"] == {f"{LIST}@": "1"}
+    assert f"wake:{LIST}@{BOTH}" in found[EXPIRING]
+
+
+def test_handing_on_in_a_run_that_is_stopping_cancels(env: Environment) -> None:
+    old, _ = two_apps(env)
+    env.queue(0)
+    assert claimed(env, old, ONE) == [0]
+    env.client.cancel("r1")
+    env.scheduler.stop_run("r1", RunState.CANCELLED)
+    env.worker.release(old, [f"r1,0@{NEW}"])
+    assert env.records()["0"].startswith("C1,")
+
+
+def test_workers_with_the_function_are_woken_and_no_others(env: Environment) -> None:
+    two_apps(env)
+    env.queue(0, list_=NEW_LIST)
+    found = env.dump()
     assert found[f"wake:{LIST}@{BOTH}"] == ["1"]
     assert f"wake:{LIST}@{ONE}" not in found
     assert f"wake:{LIST}" not in found
-    assert world.worker.wait_for_work([LIST], 0.01, ONE) is False
-    assert world.worker.wait_for_work([LIST], 5, BOTH) is True
+    assert env.worker.wait_for_work([LIST], 0.01, ONE) is False
+    assert env.worker.wait_for_work([LIST], 5, BOTH) is True
 
 
-def test_apps_without_a_live_worker_are_not_woken(world: World) -> None:
-    two_apps(world)
-    world.now += 2 * HOUR_MS
-    world.acquire_lease()
-    world.queue(0, list_=NEW_LIST)
-    assert f"wake:{LIST}@{BOTH}" not in world.dump()
-    worker(world, "C", ONE, [OLD])
-    assert set(world.dump()["worker:@"]) == {ONE}
+def test_apps_without_a_live_worker_are_not_woken(env: Environment) -> None:
+    two_apps(env)
+    env.now += 2 * HOUR_MS
+    env.acquire_lease()
+    env.queue(0, list_=NEW_LIST)
+    assert f"wake:{LIST}@{BOTH}" not in env.dump()
+    worker(env, "C", ONE, [OLD])
+    assert set(env.dump()["worker:@"]) == {ONE}
 
 
-def test_a_list_of_a_function_that_is_empty_is_forgotten(world: World) -> None:
-    _, new = two_apps(world)
-    world.queue(0, list_=NEW_LIST)
-    assert world.dump()[f"ready:{LIST}@"] == {NEW}
-    assert claimed(world, new, BOTH) == [0]
-    found = world.dump()
+def test_a_list_of_a_function_that_is_empty_is_forgotten(env: Environment) -> None:
+    _, new = two_apps(env)
+    env.queue(0, list_=NEW_LIST)
+    assert env.dump()[f"ready:{LIST}@"] == {NEW}
+    assert claimed(env, new, BOTH) == [0]
+    found = env.dump()
     assert f"ready:{LIST}@" not in found
     assert NEW_LIST not in found.get("levels", {})
 
 
-def test_a_heartbeat_says_when_the_functions_are_not_recorded(world: World) -> None:
-    assert world.worker.heartbeat("A", HOUR_MS, ["A.0"], b"about", ONE).app_known is False
-    world.worker.register_app(ONE, [OLD])
-    assert world.worker.heartbeat("A", HOUR_MS, ["A.0"], b"", ONE).app_known is True
-    assert world.scheduler.functions_of(ONE) == {OLD}
+def test_a_heartbeat_says_when_the_functions_are_not_recorded(env: Environment) -> None:
+    assert env.worker.heartbeat("A", HOUR_MS, ["A.0"], b"about", ONE).app_known is False
+    env.worker.register_app(ONE, [OLD])
+    assert env.worker.heartbeat("A", HOUR_MS, ["A.0"], b"", ONE).app_known is True
+    assert env.scheduler.functions_of(ONE) == {OLD}
 
 
 def test_a_retry_that_was_claimed_from_a_list_of_a_function_goes_to_the_list_it_names(
-    world: World,
+    env: Environment,
 ) -> None:
-    _, new = two_apps(world)
-    world.queue(0, list_=NEW_LIST)
-    assert claimed(world, new, BOTH) == [0]
-    world.complete(done(0, "W", delay=100), lane=new)
-    world.now += 100
-    assert world.scheduler.promote(10) == (1, -1)
-    assert world.dump()[f"ready:{LIST}:5:r1"] == ["0,2"]
+    _, new = two_apps(env)
+    env.queue(0, list_=NEW_LIST)
+    assert claimed(env, new, BOTH) == [0]
+    env.complete(done(0, "W", delay=100), lane=new)
+    env.now += 100
+    assert env.scheduler.promote(10) == (1, -1)
+    assert env.dump()[f"ready:{LIST}:5:r1"] == ["0,2"]

@@ -48,7 +48,7 @@ RECORDS = st.binary(max_size=40) | GRAMMAR | st.from_regex(
 @example(b"Q0,,0,,")
 @example(b"R1,W.0," + b"9" * 10 + b",5,")
 @example(b"Q1,,0,," + b"9" * 16)
-def test_what_python_reads_of_a_record_the_scripts_read_alike(data: bytes) -> None:
+def test_python_and_the_scripts_read_a_record_the_same_way(data: bytes) -> None:
     found = LUA[b"read_record"](data)
     try:
         record = parse_record(data)
@@ -71,7 +71,7 @@ def test_what_python_reads_of_a_record_the_scripts_read_alike(data: bytes) -> No
 @example(b"Q1,," + b"!" * 65 + b",,")
 @example(b"Q1,,0," + b"1" * 16 + b",")
 @example(b"Q1,,0,," + b"1" * 16)
-def test_what_the_scripts_take_for_a_record_has_parts_of_bounded_size(data: bytes) -> None:
+def test_records_accepted_by_the_scripts_have_bounded_parts(data: bytes) -> None:
     found = LUA[b"read_record"](data)
     if found is None:
         return
@@ -82,7 +82,7 @@ def test_what_the_scripts_take_for_a_record_has_parts_of_bounded_size(data: byte
     assert max(len(started), len(ended)) <= limits.TIME_DIGITS
 
 
-def test_a_record_that_is_none() -> None:
+def test_an_invalid_record() -> None:
     assert LUA[b"read_record"](None) is None
     longest = b"Q1,,0,,,".ljust(records.MAX_RECORD, b"x")
     assert LUA[b"read_record"](longest)[0] == b"Q"
@@ -116,7 +116,7 @@ def test_running_records(record: bytes, read: tuple[bytes, ...] | None) -> None:
 @example(b"a|b")
 @example(b"a\rb")
 @example(b"")
-def test_what_python_takes_for_a_run_the_scripts_do_and_nothing_else(name: bytes) -> None:
+def test_python_and_the_scripts_accept_the_same_run_ids(name: bytes) -> None:
     try:
         decoding.run_id(name)
     except CorruptData:
@@ -137,7 +137,7 @@ def test_what_python_takes_for_a_run_the_scripts_do_and_nothing_else(name: bytes
 @example(b"q" * 65)
 @example(b"q" * 64 + b"~async")
 @example(b"q" * 65 + b"~async")
-def test_what_python_takes_for_a_ready_list_the_scripts_do_and_nothing_else(name: bytes) -> None:
+def test_python_and_the_scripts_accept_the_same_ready_lists(name: bytes) -> None:
     assert LUA[b"is_list"](name) is decoding.is_list(name)
     queue = name.decode("utf-8", "replace").removesuffix("~async")
     assert decoding.is_list(name) is (QUEUE.fullmatch(queue) is not None)
@@ -220,7 +220,7 @@ def test_levels(text: bytes | None, read: bytes) -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"-1", b"1.5", b"0x10", b"inf", b"nan", b"9" * 16, b" 1"])
-def test_what_lua_takes_for_a_number_is_none_yet(text: bytes) -> None:
+def test_strings_that_lua_reads_as_numbers_may_be_invalid(text: bytes) -> None:
     assert LUA[b"read_time"](text) is None
     with pytest.raises(CorruptData):
         decoding.number(text, "a time")
@@ -255,7 +255,7 @@ def test_the_limits_in_the_scripts_are_those_of_python() -> None:
         (b"W", 7, []),
     ],
 )
-def test_a_worker_has_lanes_under_its_own_name(
+def test_lanes_carry_the_name_of_their_worker(
     worker: bytes, lanes: object, names: list[str]
 ) -> None:
     assert decoding.lane_names(worker, lanes) == names

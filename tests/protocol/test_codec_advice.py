@@ -1,4 +1,4 @@
-"""The advice of refusals, followed to the letter: it works, and it loses nothing in silence."""
+"""The advice of refusals, followed to the letter: it works, and it loses nothing silently."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_of_an_index(index: Any, kept: list[Any]) -> None:
     assert followed(index).tolist() == kept
 
 
-def test_what_is_open_is_not_converted_but_computed() -> None:
+def test_open_resources_are_not_converted() -> None:
     for value in (pd.Series([1]).groupby([1]), pd.Series([1, 2]).rolling(2)):
         with pytest.raises(
             UnpackableValue, match="Compute the data that is needed, and return that"

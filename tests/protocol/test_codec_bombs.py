@@ -268,7 +268,7 @@ class ClosingPair(Pair):
         (payload(Code.DECIMAL, b"1e99999999999999999999"), "damaged"),
     ],
 )
-def test_text_that_is_too_long_or_leads_elsewhere(value: Any, text: str) -> None:
+def test_text_that_is_too_long_or_names_another_path(value: Any, text: str) -> None:
     message = broken(raw(value))
     assert text in message
     assert len(message) < limits.MAX_FAULT + 200
@@ -284,7 +284,7 @@ def test_a_class_with_a_finalizer_is_never_rebuilt() -> None:
     assert "/" not in Handle.closed
 
 
-def test_no_hook_of_a_class_decides_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_hook_of_a_class_decides_its_type(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     class Meta(type):
@@ -336,7 +336,7 @@ print(unpack(pack([1, 2])))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits its own memory")
-def test_too_little_memory_is_an_error_and_no_end_of_the_process() -> None:
+def test_too_little_memory_is_an_error() -> None:
     ended = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     read, packed, claimed, after = ended.stdout.splitlines()

@@ -69,7 +69,7 @@ def test_deep_and_cyclic_values() -> None:
 
 
 @given(st.text(st.characters(exclude_categories=())), st.integers(1, 50))
-def test_any_text_becomes_printable_and_short(text: str, limit: int) -> None:
+def test_any_text_is_shortened_and_printable(text: str, limit: int) -> None:
     shown = describe(text, limit)
     assert shown.isprintable()
     assert 0 < len(shown) <= limit

@@ -176,7 +176,7 @@ def test_a_coroutine_was_not_awaited() -> None:
     waiting.close()
 
 
-def test_the_path_leads_to_the_fault() -> None:
+def test_the_path_points_to_the_fault() -> None:
     with socket.socket() as connection:
         value = {"rows": [1, 2, 3, Record(connection)]}
         fault = refused(value)

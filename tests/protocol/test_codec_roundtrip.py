@@ -289,7 +289,7 @@ def test_the_deepest_allowed_value(wrap: Any) -> None:
     assert_round_trip(value)
 
 
-def test_threads_pack_at_once() -> None:
+def test_threads_can_pack_in_parallel() -> None:
     def work(number: int) -> None:
         value = [(number, str(number) * 50, Point(number, 1.0), bytearray(b"x"))] * 50
         plain = [number] * 100

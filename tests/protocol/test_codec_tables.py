@@ -109,7 +109,7 @@ def test_scalars_keep_their_type_and_serve_as_keys(scalar: Any) -> None:
     ],
     ids=["object", "structured", "long double", "long scalar", "masked", "void"],
 )
-def test_arrays_that_mean_nothing_elsewhere_are_refused(array: Any, text: str) -> None:
+def test_arrays_without_a_portable_meaning_are_refused(array: Any, text: str) -> None:
     with pytest.raises(UnpackableValue) as caught:
         pack({"a": array})
     assert text in str(caught.value)

@@ -34,14 +34,14 @@ def pair() -> Iterator[tuple[KernelTimedSocket, socket.socket]]:
 
 
 class TestTimeouts:
-    def test_a_peer_that_says_nothing_is_waited_for_as_long_as_was_said(self, pair) -> None:
+    def test_a_silent_peer_times_out_at_the_limit(self, pair) -> None:
         timed, _ = pair
         began = time.monotonic()
         with pytest.raises(TimeoutError):
             timed.recv_into(bytearray(10))
         assert time.monotonic() - began >= MOMENT_S * 0.9
 
-    def test_a_peer_that_reads_nothing_is_not_sent_to_for_ever(self, pair) -> None:
+    def test_sending_to_a_peer_that_reads_nothing_times_out(self, pair) -> None:
         timed, _ = pair
         with pytest.raises(TimeoutError):
             timed.sendall(b"x" * 50_000_000)
@@ -53,7 +53,7 @@ class TestTimeouts:
         assert timed.recv_into(bytearray(10)) == 4
 
     @pytest.mark.timeout(10)
-    def test_no_time_at_all_is_not_for_ever(self, pair) -> None:
+    def test_a_timeout_of_zero_is_not_infinite(self, pair) -> None:
         timed, _ = pair
         timed.wait_at_most(0.0)
         with pytest.raises(TimeoutError):
@@ -110,12 +110,12 @@ class TestPacking:
     @pytest.mark.parametrize(
         "word", [b"bytes", "text", 7, 2.5, bytearray(b"bytes"), memoryview(b"bytes")]
     )
-    def test_what_redis_py_packs_is_packed_alike(self, word: Any) -> None:
+    def test_commands_are_packed_like_in_redis_py(self, word: Any) -> None:
         ours = module._Packer().pack("SET", "key", word)
         theirs = redis.connection.HiredisRespSerializer().pack("SET", "key", word)
         assert ours == theirs
 
-    def test_what_it_refuses_is_refused_alike(self) -> None:
+    def test_commands_refused_by_redis_py_are_refused(self) -> None:
         with pytest.raises(redis.DataError):
             module._Packer().pack("SET", "key", object())
 
@@ -152,7 +152,7 @@ class Script:
             self._peer.close()
 
 
-def test_a_message_that_comes_in_two_halves_is_heard_once_it_is_whole() -> None:
+def test_a_message_in_two_halves_is_read_when_complete() -> None:
     server = Script()
     feed = Feed(server.url, "ns")
     try:

@@ -69,14 +69,14 @@ REFUSED: list[tuple[Callable[[object], object], object]] = [
 
 
 @pytest.mark.parametrize(("parse", "data", "value"), TAKEN)
-def test_what_flowkit_writes_is_read(
+def test_data_written_by_flowkit_is_read(
     parse: Callable[[object], object], data: bytes, value: object
 ) -> None:
     assert parse(data) == value
 
 
 @pytest.mark.parametrize(("parse", "data"), REFUSED)
-def test_anything_else_is_refused(parse: Callable[[object], object], data: object) -> None:
+def test_other_data_is_refused(parse: Callable[[object], object], data: object) -> None:
     with pytest.raises(CorruptData):
         parse(data)
 
@@ -93,7 +93,7 @@ def test_an_error_quotes_little_of_a_value() -> None:
     assert "1999940 more bytes" in str(error.value)
 
 
-def test_a_name_that_is_read_as_it_is_has_a_bounded_length() -> None:
+def test_names_have_a_bounded_length() -> None:
     assert decoding.text_of(b"\xffr") == "\\xffr"
     assert len(decoding.text_of(b"r" * 10_000)) == 4 * limits.MAX_RUN_ID
 
@@ -103,11 +103,11 @@ def test_a_worker_has_a_bounded_number_of_lanes() -> None:
     assert len(decoding.lane_names(b"W", lanes)) == limits.MAX_LANES
 
 
-def test_levels_that_are_none_are_left_out() -> None:
+def test_invalid_levels_are_skipped() -> None:
     flat = [b"default", b"!95", b"a,b", b"5", b"gpu~async", b"5x", b"cpu", b"5" * 12, b"", b"5"]
     assert decoding.levels_of(flat) == [("default", "!95")]
 
 
-def test_stops_that_are_none_are_left_out() -> None:
+def test_invalid_stops_are_skipped() -> None:
     stops = [b"r1,0,1", b"r1,0", b"r1,00,1", b"r1,0,1\rdrain", b"\xff,0,1", b"r1,0," + b"9" * 10]
     assert decoding.stops_of(b" ".join(stops)) == ["r1,0,1"]

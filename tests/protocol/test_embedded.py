@@ -60,7 +60,7 @@ def path_of(server: EmbeddedServer) -> Path:
 
 
 class TestLife:
-    def test_it_listens_on_a_socket_that_no_other_user_reaches(self) -> None:
+    def test_it_listens_on_a_private_socket(self) -> None:
         with EmbeddedServer() as one, EmbeddedServer() as other:
             path = path_of(one)
             assert one.port is None
@@ -68,7 +68,7 @@ class TestLife:
             assert path != path_of(other)
         assert not path.parent.exists()
 
-    def test_a_port_is_only_for_this_machine_and_only_if_it_is_asked_for(self) -> None:
+    def test_a_port_is_local_and_only_on_request(self) -> None:
         with EmbeddedServer(port=0) as one, EmbeddedServer(port=0) as other:
             parts = redis.connection.parse_url(one.url)
             assert (parts["host"], parts["port"]) == ("127.0.0.1", one.port)
@@ -76,7 +76,7 @@ class TestLife:
             with redis.Redis.from_url(one.url) as client:
                 assert client.ping()
 
-    def test_each_start_has_a_password_of_its_own(self) -> None:
+    def test_each_start_has_its_own_password(self) -> None:
         server = EmbeddedServer(port=free_port())
         urls = set()
         for _ in range(3):
@@ -95,7 +95,7 @@ class TestLife:
             assert str(path_of(server)).startswith("/tmp/flowkit-")
         assert list(deep.iterdir()) == []
 
-    def test_a_path_with_letters_that_urls_give_a_meaning(
+    def test_a_path_with_special_url_characters(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -106,15 +106,13 @@ class TestLife:
             assert link.call("PING") == b"PONG"
             link.close()
 
-    def test_where_there_is_no_unix_socket_it_takes_a_port(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_without_unix_sockets_it_uses_a_port(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(address, "PATH_BYTES", 3)
         with EmbeddedServer() as server, redis.Redis.from_url(server.url) as client:
             assert server.url.startswith("redis://:")
             assert client.ping()
 
-    def test_stopping_ends_connections_and_its_thread_at_once(self) -> None:
+    def test_stopping_closes_connections_and_its_thread_immediately(self) -> None:
         threads = threading.active_count()
         with EmbeddedServer(port=free_port()) as server, raw(server, "BLPOP", "a", "0") as blocked:
             loop: Any = server._loop
@@ -140,7 +138,7 @@ class TestLife:
             with pytest.raises(StoreError, match=text):
                 EmbeddedServer(port=server.port).start()
 
-    def test_started_again_it_is_empty(self) -> None:
+    def test_after_a_restart_it_is_empty(self) -> None:
         server = EmbeddedServer()
         for _ in range(2):
             with server, redis.Redis.from_url(server.url) as client:
@@ -172,7 +170,9 @@ class TestCommands:
     def test_transactions(self, client: redis.Redis) -> None:
         assert client.pipeline(transaction=True).set("a", 1).incr("a").execute() == [True, 2]
 
-    def test_what_is_no_redis_protocol_is_answered_and_cut(self, server: EmbeddedServer) -> None:
+    def test_a_connection_with_another_protocol_gets_an_error_and_is_closed(
+        self, server: EmbeddedServer
+    ) -> None:
         with raw_connection(server.url) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
             assert connection.recv(100).startswith(b"-ERR Protocol error")
@@ -191,7 +191,7 @@ class TestCommands:
 
 
 class TestMessages:
-    def test_a_subscriber_gets_what_is_published(self, client: redis.Redis) -> None:
+    def test_a_subscriber_gets_published_messages(self, client: redis.Redis) -> None:
         with client.pubsub() as pubsub:
             pubsub.subscribe("news", "other")
             assert [pubsub.get_message(timeout=10)["type"] for _ in range(2)] == ["subscribe"] * 2
@@ -213,7 +213,7 @@ class TestMessages:
 class TestBounds:
     """What a client does not read takes no memory without end."""
 
-    def test_who_reads_no_replies_gets_no_more_commands_run(
+    def test_commands_of_a_client_that_reads_no_replies_stop(
         self, server: EmbeddedServer, client: redis.Redis
     ) -> None:
         value = b"x" * 2**20
@@ -230,7 +230,7 @@ class TestBounds:
                 left -= len(lazy.recv(min(left, 2**20)))
         assert client.get("done") == b"1"
 
-    def test_who_reads_no_messages_is_dropped(
+    def test_a_subscriber_that_reads_no_messages_is_dropped(
         self, server: EmbeddedServer, client: redis.Redis
     ) -> None:
         with raw(server, "SUBSCRIBE", "news"):
@@ -249,7 +249,7 @@ def peers(loop: Any) -> list[Peer]:
 
 
 class TestWaiting:
-    def test_who_waits_is_served_at_once_and_in_order(
+    def test_waiting_clients_are_served_immediately_and_in_order(
         self, server: EmbeddedServer, client: redis.Redis
     ) -> None:
         first = raw(server, "BLPOP", "other", "list", "0")
@@ -261,11 +261,13 @@ class TestWaiting:
             client.rpush("list", "b")
             assert second.recv(100) == b"*2\r\n$4\r\nlist\r\n$1\r\nb\r\n"
 
-    def test_a_time_that_is_over_answers_nothing(self, server: EmbeddedServer) -> None:
+    def test_a_blocking_command_returns_nothing_at_its_timeout(
+        self, server: EmbeddedServer
+    ) -> None:
         with raw(server, "BLPOP", "list", "0.01") as connection:
             assert connection.recv(100) in (b"$-1\r\n", b"*-1\r\n")
 
-    def test_commands_behind_one_that_waits_run_after_it(
+    def test_commands_after_a_blocking_one_run_after_it(
         self, server: EmbeddedServer, client: redis.Redis
     ) -> None:
         with raw(server, "BLPOP", "list", "0") as connection:
@@ -279,7 +281,7 @@ class TestWaiting:
 
     @pytest.mark.parametrize("port", [None, 0], ids=["unix socket", "port"])
     @pytest.mark.parametrize("how", ["close", "reset"])
-    def test_a_dead_client_takes_nothing(self, port: int | None, how: str) -> None:
+    def test_a_dead_client_takes_no_element(self, port: int | None, how: str) -> None:
         """A worker that is killed while it waits must not swallow the token of another one."""
         with OpenServer(port=port) as server, redis.Redis.from_url(server.url) as client:
             dying = raw(server, "BLPOP", "list", "0")
@@ -291,7 +293,9 @@ class TestWaiting:
             client.rpush("list", "token")
             assert client.lrange("list", 0, -1) == [b"token"]
 
-    def test_a_stream_is_waited_for(self, server: EmbeddedServer, client: redis.Redis) -> None:
+    def test_a_blocking_read_waits_for_a_stream(
+        self, server: EmbeddedServer, client: redis.Redis
+    ) -> None:
         with raw(server, "XREAD", "BLOCK", "0", "STREAMS", "s", "0") as connection:
             wait_until("it waits", lambda: clients(client) == 2)
             client.xadd("s", {"a": "1"}, id="1-1")
@@ -300,14 +304,16 @@ class TestWaiting:
         with redis.Redis.from_url(server.url, protocol=2) as other:
             assert other.xread({"s": "1-1"}, block=5) == []
 
-    def test_a_script_wakes_who_waits(self, server: EmbeddedServer, client: redis.Redis) -> None:
+    def test_a_script_wakes_waiting_clients(
+        self, server: EmbeddedServer, client: redis.Redis
+    ) -> None:
         with raw(server, "BLPOP", "list", "0") as connection:
             wait_until("it waits", lambda: clients(client) == 2)
             client.eval("redis.call('RPUSH', KEYS[1], 'a', 'b')", 1, "list")
             assert connection.recv(100).endswith(b"$1\r\na\r\n")
         assert client.llen("list") == 1
 
-    def test_while_nothing_happens_it_does_nothing(self, server: EmbeddedServer) -> None:
+    def test_an_idle_server_uses_no_processor_time(self, server: EmbeddedServer) -> None:
         """Twelve claimers that wait wake it a few times, not a hundred times a second each."""
         loop: Any = server._loop
         looked = 0
@@ -387,7 +393,9 @@ class TestScripts:
 
 
 @pytest.mark.parametrize("seconds", ["inf", "1e300", "2147484", "4000000000"])
-def test_a_wait_that_no_selector_takes_ends_no_server(server: OpenServer, seconds: str) -> None:
+def test_a_wait_too_long_for_a_selector_does_not_stop_the_server(
+    server: OpenServer, seconds: str
+) -> None:
     """One BLPOP ended the thread of the server, and with it all connections."""
     waiting, other = known(server), known(server)
     waiting.sendall(request("BLPOP", "nothing", seconds))

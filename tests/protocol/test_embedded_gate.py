@@ -112,14 +112,14 @@ def spellings(name: str) -> list[str]:
 class TestEveryCommand:
     """All that fakeredis knows: a new command of it is refused until flowkit sends it."""
 
-    def test_what_is_answered_is_what_flowkit_sends(self) -> None:
+    def test_only_commands_that_flowkit_sends_are_accepted(self) -> None:
         sent = set().union(*(role.commands for role in ROLES), SENT_BY_ALL, DROPS_A_NAMESPACE)
         allowed = {name.replace("|", " ") for name in sent} - {"eval", "info"}
         assert allowed | {"ping", "client setinfo"} == ANSWERED
         assert allowed <= SUPPORTED_COMMANDS.keys(), "fakeredis knows all of them"
         assert len(REFUSED) > 250
 
-    def test_the_others_are_refused_by_name(self, wire: Wire) -> None:
+    def test_other_commands_are_refused_by_name(self, wire: Wire) -> None:
         for name in REFUSED:
             for spelled in spellings(name):
                 reply = wire.ask(*spelled.split(" "), "1", "2", "3")
@@ -128,7 +128,9 @@ class TestEveryCommand:
                 assert said in reply, name
         assert wire.ask("PING") == b"PONG"
 
-    def test_before_the_password_all_are(self, connect: Connect, server: EmbeddedServer) -> None:
+    def test_before_the_password_all_commands_are_refused(
+        self, connect: Connect, server: EmbeddedServer
+    ) -> None:
         wire = connect(password=False)
         for name in EVERYTHING:
             if name not in OWN:
@@ -139,7 +141,7 @@ class TestEveryCommand:
         assert wire.ask("AUTH", password_of(server)) == b"OK"
         assert wire.ask("SCAN", "0") == [b"0", []], "nothing of it was done"
 
-    def test_a_transaction_or_a_script_lets_nothing_through(self, wire: Wire) -> None:
+    def test_transactions_and_scripts_do_not_bypass_the_gate(self, wire: Wire) -> None:
         """There is neither, so there is no way around by them."""
         assert "does not answer 'MULTI'" in wire.ask("MULTI")
         for name in REFUSED:
@@ -196,7 +198,7 @@ class TestAttacks:
             assert "does not answer" in wire.ask(*words)
         assert not Path(path).exists()
 
-    def test_no_text_is_run_be_it_bytecode_or_an_endless_loop(self, wire: Wire) -> None:
+    def test_no_unknown_script_text_is_run(self, wire: Wire) -> None:
         bytecode = lua.LuaRuntime(encoding=None).execute(b"return string.dump(function() end)")
         assert bytecode.startswith(b"\x1bLua")
         texts = [bytecode, b"while true do end", script("submit").text.encode()]
@@ -222,7 +224,7 @@ class TestAttacks:
         link.close()
 
     @pytest.mark.parametrize("count", ["-1", "-6", "nan"])
-    def test_no_argument_makes_a_script_of_ours_run_for_ever(self, wire: Wire, count: str) -> None:
+    def test_no_argument_makes_our_scripts_run_forever(self, wire: Wire, count: str) -> None:
         """A negative count moved ``complete`` and ``apply`` back to where they had been."""
         wire.ask("HSET", "{n}:worker:W.0:claims", "#", "0")
         wire.ask("SET", "{n}:leader", "s,1,9999999999999")
@@ -235,7 +237,7 @@ class TestAttacks:
 
     @pytest.mark.parametrize("words", [("SCAN",), ("HSCAN", "match"), ("ZSCAN", "match")])
     def test_no_pattern_keeps_it_busy(self, wire: Wire, words: tuple[str, ...]) -> None:
-        """fakeredis makes regular expressions of patterns: 25 stars took it for ever."""
+        """fakeredis makes regular expressions of patterns: 25 stars took it forever."""
         wire.ask("HSET" if words[0] == "HSCAN" else "ZADD", "match", "1", "a" * 60)
         for pattern in ("*a" * 25 + "*b", "a**", "*a", "a?", "[a]*", "\\a", "a" * 1001):
             for option in ("MATCH", "match"):
@@ -244,14 +246,14 @@ class TestAttacks:
         assert wire.ask(*words, "0", "MATCH", "a*", "COUNT", "10")[0] == b"0"
         assert wire.ask(*words, "0", "MATCH", "a")[0] == b"0"
 
-    def test_no_count_makes_it_answer_without_end(self, wire: Wire) -> None:
+    def test_no_count_makes_a_reply_unbounded(self, wire: Wire) -> None:
         """fakeredis put 300 million members together for a request of 50 bytes."""
         wire.ask("SADD", "set", "a", "b")
         assert "with a count below 0" in wire.ask("SRANDMEMBER", "set", "-100000")
         assert sorted(wire.ask("SRANDMEMBER", "set", "300000000")) == [b"a", b"b"]
         assert wire.ask("SRANDMEMBER", "set") in (b"a", b"b")
 
-    def test_a_script_that_never_ends_is_ended(
+    def test_an_endless_script_is_stopped(
         self, connect: Connect, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         text = b"while true do end"
@@ -272,7 +274,7 @@ def unguarded(*words: str | bytes) -> Any:
 
 
 class TestPassword:
-    def test_a_wrong_one_opens_nothing_and_the_third_ends_the_connection(
+    def test_a_wrong_password_is_refused_and_the_third_closes_the_connection(
         self, connect: Connect, server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(loop, "STRANGER_S", 600.0)
@@ -340,7 +342,7 @@ class TestAnotherUser:
         with EmbeddedServer() as server:
             assert not self.connects(redis.connection.parse_url(server.url)["path"])
 
-    def test_is_not_spoken_to_even_if_the_folder_is_open(self) -> None:
+    def test_is_rejected_even_if_the_folder_is_open(self) -> None:
         with EmbeddedServer() as server:
             path = redis.connection.parse_url(server.url)["path"]
             os.chmod(os.path.dirname(path), 0o755)
@@ -359,7 +361,7 @@ class TestStrangers:
         silent = connect(password=False)
         assert silent.read() is None
 
-    def test_there_are_few_and_the_oldest_gives_way(
+    def test_there_are_few_and_the_oldest_is_dropped(
         self, connect: Connect, server: EmbeddedServer
     ) -> None:
         known = connect()
@@ -386,7 +388,7 @@ class TestStrangers:
         assert reply.startswith("Protocol error: ")
         assert wire.read() is None
 
-    def test_no_free_file_descriptor_is_waited_out(
+    def test_the_server_waits_for_a_free_file_descriptor(
         self, server: EmbeddedServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A listener that cannot accept stays readable, and the thread ran in circles."""

@@ -95,7 +95,7 @@ def test_arguments_that_are_larger_than_what_is_read_at_once() -> None:
 )
 @pytest.mark.parametrize("in_pieces", [False, True])
 @pytest.mark.parametrize("limits", [UNKNOWN_PEER, KNOWN_PEER], ids=["stranger", "known"])
-def test_what_is_no_request_is_refused(data: bytes, in_pieces: bool, limits: Limits) -> None:
+def test_an_invalid_request_is_refused(data: bytes, in_pieces: bool, limits: Limits) -> None:
     made = reader(limits)
 
     def read() -> None:
@@ -108,7 +108,7 @@ def test_what_is_no_request_is_refused(data: bytes, in_pieces: bool, limits: Lim
 
 
 @pytest.mark.parametrize("data", [b"*1048576\r\n", b"*1\r\n$536870912\r\n"])
-def test_a_size_that_is_announced_takes_no_memory(data: bytes) -> None:
+def test_an_announced_size_uses_no_memory(data: bytes) -> None:
     """hiredis makes a list of as many elements as are announced, 8 GB for a line of 13 bytes."""
     made = reader()
     tracemalloc.start()
@@ -121,7 +121,7 @@ def test_a_size_that_is_announced_takes_no_memory(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("waits", [False, True])
-def test_one_request_has_a_bound_whatever_it_consists_of(waits: bool) -> None:
+def test_every_request_has_a_size_limit(waits: bool) -> None:
     """``waits``: nothing is read, since a command of the peer is parked."""
     made = reader(Limits(arguments=100, argument=50, total=200))
     seen = 0
@@ -144,7 +144,7 @@ def test_one_request_has_a_bound_whatever_it_consists_of(waits: bool) -> None:
         whole.next()
 
 
-def test_many_small_requests_are_no_large_one() -> None:
+def test_many_small_requests_do_not_count_as_a_large_one() -> None:
     made = reader(UNKNOWN_PEER)
     for _ in range(100):
         made.feed(request("AUTH", "x") * 40)

@@ -28,7 +28,7 @@ DENIED_IN_SCRIPT = (
 
 
 @pytest.mark.parametrize("said", DENIED_IN_SCRIPT)
-def test_a_denial_in_a_script_names_no_script_and_says_whose_user_it_seems_to_be(said: str) -> None:
+def test_a_denial_in_a_script_names_the_role_not_the_script(said: str) -> None:
     error = as_store_error("redis://shop-worker:***@redis:6379/0", rx.ResponseError(said))
     assert str(error) == (
         "Redis at redis://shop-worker:***@redis:6379/0 does not allow this: a script may not run "
@@ -86,7 +86,7 @@ def test_a_refused_login_says_what_to_look_at(said: str, tells: str) -> None:
         ("Connection refused", "redis://h", "Is it running"),
     ],
 )
-def test_what_cannot_be_used_comes_with_advice(error: str, url: str, tells: str) -> None:
+def test_an_unusable_redis_comes_with_advice(error: str, url: str, tells: str) -> None:
     assert tells in advice_for(OSError(error), url)
 
 

@@ -2,74 +2,74 @@
 
 from __future__ import annotations
 
-from world import HOUR_MS, LIST, World, done
+from environment import HOUR_MS, LIST, Environment, done
 
 from flowkit.core.states import TaskState
 
 LEASE_MS = 500
 
 
-def test_a_worker_that_came_back_is_not_forgotten_with_what_it_holds(world: World) -> None:
+def test_a_returned_worker_is_not_forgotten_with_its_claims(env: Environment) -> None:
     """The scheduler saw it expired without lanes; before it retired it, it had one and a claim."""
-    world.submit()
-    world.acquire_lease()
-    world.worker.heartbeat("W", LEASE_MS, [], b"about")
-    world.queue(0)
-    world.now += LEASE_MS
-    assert world.scheduler.expired_workers() == [(b"W", [])]
-    world.worker.heartbeat("W", LEASE_MS, ["W.0"])
-    assert [claim.task for claim in world.claim()] == [0]
-    assert world.scheduler.retire(b"W", []) is False
-    world.complete(done(0))
-    assert world.records()["0"].startswith("S1,W.0,")
+    env.submit()
+    env.acquire_lease()
+    env.worker.heartbeat("W", LEASE_MS, [], b"about")
+    env.queue(0)
+    env.now += LEASE_MS
+    assert env.scheduler.expired_workers() == [(b"W", [])]
+    env.worker.heartbeat("W", LEASE_MS, ["W.0"])
+    assert [claim.task for claim in env.claim()] == [0]
+    assert env.scheduler.retire(b"W", []) is False
+    env.complete(done(0))
+    assert env.records()["0"].startswith("S1,W.0,")
 
 
-def test_a_lane_of_a_worker_that_was_forgotten_claims_nothing(world: World) -> None:
+def test_a_lane_of_a_worker_that_was_forgotten_claims_nothing(env: Environment) -> None:
     """The same, but it had claimed nothing yet: nobody would reap what it claims later."""
-    world.submit()
-    world.acquire_lease()
-    world.queue(0)
-    world.worker.heartbeat("W", LEASE_MS, ["W.0"], b"about")
-    assert world.scheduler.retire(b"W", []) is True
-    assert world.raw("claim", "W.0", 1, 1, 1, "default") == [b"UNKNOWN"]
-    assert world.records()["0"].startswith("Q1,")
+    env.submit()
+    env.acquire_lease()
+    env.queue(0)
+    env.worker.heartbeat("W", LEASE_MS, ["W.0"], b"about")
+    assert env.scheduler.retire(b"W", []) is True
+    assert env.raw("claim", "W.0", 1, 1, 1, "default") == [b"UNKNOWN"]
+    assert env.records()["0"].startswith("Q1,")
 
 
-def test_an_end_that_is_sent_again_does_not_end_a_resumed_run(world: World) -> None:
+def test_a_repeated_end_does_not_end_a_resumed_run(env: Environment) -> None:
     """The reply to the first one was lost, and a client resumed the run before the second."""
-    world.submit()
-    world.acquire_lease()
-    world.client.cancel("r1")
-    world.scheduler.end_tasks("r1", TaskState.CANCELLED, [0, 1, 2, 3], notify=True)
-    world.finish(outcome="cancelled")
-    world.client.resume("r1")
-    before = world.dump()
-    world.finish(outcome="cancelled")
-    assert world.dump() == before
+    env.submit()
+    env.acquire_lease()
+    env.client.cancel("r1")
+    env.scheduler.end_tasks("r1", TaskState.CANCELLED, [0, 1, 2, 3], notify=True)
+    env.finish(outcome="cancelled")
+    env.client.resume("r1")
+    before = env.dump()
+    env.finish(outcome="cancelled")
+    assert env.dump() == before
     assert before["run:r1"]["state"] == "running"
-    world.scheduler.reset("r1", [0, 1, 2, 3], b"")
-    world.finish()
-    assert world.dump()["run:r1"]["state"] == "succeeded"
+    env.scheduler.reset("r1", [0, 1, 2, 3], b"")
+    env.finish()
+    assert env.dump()["run:r1"]["state"] == "succeeded"
 
 
-def test_a_broken_run_ends_though_it_was_resumed(world: World) -> None:
+def test_a_broken_run_ends_though_it_was_resumed(env: Environment) -> None:
     """Its graph cannot be read, so that nothing of it can be made pending; it has no counts."""
-    world.submit()
-    world.acquire_lease()
-    world.finish(outcome="failed", failed=0)
-    world.client.resume("r1")
-    world.apply("finish", "r1", "failed", "", "")
-    assert world.dump()["run:r1"]["state"] == "failed"
+    env.submit()
+    env.acquire_lease()
+    env.finish(outcome="failed", failed=0)
+    env.client.resume("r1")
+    env.apply("finish", "r1", "failed", "", "")
+    assert env.dump()["run:r1"]["state"] == "failed"
 
 
-def test_an_outcome_that_is_sent_again_does_not_free_a_later_claim(world: World) -> None:
-    """Its lane was reaped and came back, and claimed the task anew in the call that it repeats."""
-    world.running(0)
-    world.raw("reap", "W.0", "", "", 3, "", "?", "")
-    world.worker.heartbeat("W", HOUR_MS, ["W.0"])
-    late, call = done(0), world.next_call()
-    exchanges = [world.worker.complete("W.0", [late], call, 9, 1, [LIST]) for _ in range(3)]
+def test_a_repeated_outcome_does_not_free_a_later_claim(env: Environment) -> None:
+    """Its lane was reaped and came back, and claimed the task again in the call that it repeats."""
+    env.running(0)
+    env.raw("reap", "W.0", "", "", 3, "", "?", "")
+    env.worker.heartbeat("W", HOUR_MS, ["W.0"])
+    late, call = done(0), env.next_call()
+    exchanges = [env.worker.complete("W.0", [late], call, 9, 1, [LIST]) for _ in range(3)]
     for one in exchanges:
         assert list(one.stale) == ["r1,0"]
         assert [(claim.task, claim.attempt) for claim in one.claims] == [(0, 2)]
-    assert world.worker.holdings("W.0") == [b"r1,0"]
+    assert env.worker.holdings("W.0") == [b"r1,0"]

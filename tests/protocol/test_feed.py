@@ -39,7 +39,7 @@ def test_a_message_ends_the_wait(feed: Feed, publish) -> None:
     assert heard(feed, 20.0)
 
 
-def test_a_message_that_is_too_large_makes_a_pause_of_the_wait(
+def test_an_oversized_message_turns_the_wait_into_a_pause(
     feed: Feed, server_url: str, namespace: str
 ) -> None:
     feed.listen("r1")
@@ -49,9 +49,7 @@ def test_a_message_that_is_too_large_makes_a_pause_of_the_wait(
     assert not heard(feed, 0.05)
 
 
-def test_what_was_said_of_the_run_before_is_not_taken_for_news_of_the_next(
-    feed: Feed, publish
-) -> None:
+def test_messages_about_an_earlier_run_are_not_taken_for_the_next(feed: Feed, publish) -> None:
     feed.listen("r1")
     publish("r1")
     publish("r1")

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from world import World, compiled
+from environment import Environment, compiled
 
 from flowkit import task
 from flowkit.core.compiled import CompiledDAG, OnFailure
@@ -47,10 +47,24 @@ def head(*parts: object) -> bytes:
 
 
 def squeezed(*parts: bytes) -> bytes:
-    """Compress what is too large to be held whole."""
-    stream = zlib.compressobj(1)
-    done = [stream.compress(part) for part in parts]
-    return b"".join([*done, stream.flush()])
+    """Compress what is too large to be held whole. Equal parts are compressed once.
+
+    After a full flush, the bytes of a part do not depend on what comes before it.
+    """
+    stream = zlib.compressobj(1, wbits=-zlib.MAX_WBITS)
+    done, known, checksum = [b"\x78\x01"], dict[int, bytes](), 1
+    for part in parts:
+        if id(part) not in known:
+            known[id(part)] = stream.compress(part) + stream.flush(zlib.Z_FULL_FLUSH)
+        done.append(known[id(part)])
+        checksum = zlib.adler32(part, checksum)
+    return b"".join([*done, stream.flush(), checksum.to_bytes(4, "big")])
+
+
+def test_squeezed_bytes_are_a_whole_stream() -> None:
+    assert (
+        zlib.decompress(squeezed(b"head", *[ZEROS] * 3, b"tail")) == b"head" + ZEROS * 3 + b"tail"
+    )
 
 
 def array_of(count: int) -> bytes:
@@ -117,25 +131,25 @@ def test_parts_of_a_graph_that_are_small_enough_are_counted_together(
         unpack_graph(data)
 
 
-def test_a_scheduler_keeps_no_fixed_arguments(world: World) -> None:
+def test_a_scheduler_keeps_no_fixed_arguments(env: Environment) -> None:
     """Many small runs with 256 MiB each are active at a time."""
     packed = rebuilt(kwargs=[[0, b"\x80"]])
-    world.link.call("SET", world.keys.graph(digest_of(packed)), packed)
-    read = world.scheduler.read_graph(digest_of(packed))
+    env.link.call("SET", env.keys.graph(digest_of(packed)), packed)
+    read = env.scheduler.read_graph(digest_of(packed))
     assert read is not None
     assert (read.graph.names, dict(read.kwargs)) == (compiled(3).graph.names, {})
-    found = world.client.read_graph(digest_of(packed))
+    found = env.client.read_graph(digest_of(packed))
     assert found is not None
     assert dict(found.kwargs) == {0: b"\x80"}
 
 
-def test_no_more_of_a_graph_is_unpacked_than_is_looked_at() -> None:
+def test_only_the_needed_part_of_a_graph_is_unpacked() -> None:
     file = open_graph(squeezed(*[ZEROS] * 8), Allowance(GIBIBYTE))
     parts = [file.read(100), file.read(2**20), file.read(10**9)]
     assert [len(part) for part in parts] == [100, 2**20, 7 * 2**20 - 100]
 
 
-def test_a_graph_for_which_memory_does_not_suffice_is_not_damaged(
+def test_a_graph_too_large_for_memory_is_not_reported_as_damaged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def without_memory(*args: object) -> object:
@@ -177,7 +191,7 @@ WRONG_OPTIONS: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("option", "value"), WRONG_OPTIONS)
-def test_what_a_decorator_refuses_is_refused_when_it_is_read(option: str, value: object) -> None:
+def test_options_refused_by_the_decorator_are_refused_when_read(option: str, value: object) -> None:
     names = list(Policy.__dataclass_fields__)
     policy = list(POLICY)
     policy[names.index(option)] = value
@@ -249,7 +263,7 @@ def test_each_part_has_a_limit_of_its_own(
 
 
 @pytest.mark.parametrize("value", ["sometimes", "", 3, None])
-def test_a_trigger_that_there_is_not_is_refused(value: object) -> None:
+def test_an_unknown_trigger_is_refused(value: object) -> None:
     with pytest.raises(StoreError, match="cannot be read: trigger must be a known trigger"):
         unpack_graph(rebuilt(policies=[[*POLICY[:8], value, False]]))
 
@@ -275,14 +289,14 @@ def test_rows_and_tables_that_do_not_fit_are_refused(changes: dict[str, object])
         unpack_graph(rebuilt(**changes))
 
 
-def test_what_an_older_release_left_out_has_its_default() -> None:
+def test_fields_missing_in_older_graphs_have_defaults() -> None:
     parts = msgpack.unpackb(rebuilt(on_failure="continue", on_retry="m:hook"))
     whole, older = unpack_graph(msgpack.packb(parts)), unpack_graph(msgpack.packb(parts[:10]))
     assert (whole.on_failure, whole.on_retry) == (OnFailure.CONTINUE, "m:hook")
     assert (older.on_failure, older.on_retry) == (OnFailure.STOP, "")
 
 
-def test_bytes_behind_a_graph_are_refused() -> None:
+def test_trailing_bytes_are_refused() -> None:
     packed = pack_graph(compiled())
     compressed = zlib.compress(packed)
     for whole in (packed, compressed):
@@ -305,7 +319,7 @@ def test_names_are_read_alone_and_for_several_graphs_within_one_allowance() -> N
         unpack_names(packed, Allowance(spent[0] - 1))
 
 
-def test_what_would_not_be_read_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_data_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
     zeros = array("i", [0, 0])
     drawn = CompiledDAG(
         "wide", Graph.build(["a", "b"], [(0, 1)]), (Policy(),), zeros, ("m:f",), zeros

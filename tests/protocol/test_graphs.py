@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import msgpack
 import pytest
+from environment import Environment, compiled
 from hypothesis import given
 from hypothesis import strategies as st
-from world import World, compiled
 
 from flowkit.core.compiled import CompiledDAG, OnFailure
 from flowkit.core.graph import Graph
@@ -77,7 +77,7 @@ def plain(dag: CompiledDAG) -> tuple[object, ...]:
 
 
 @given(dags())
-def test_what_is_stored_comes_back(dag: CompiledDAG) -> None:
+def test_a_stored_graph_round_trips(dag: CompiledDAG) -> None:
     packed = pack_graph(dag)
     assert plain(unpack_graph(packed)) == plain(dag)
     assert pack_graph(unpack_graph(packed)) == packed
@@ -101,7 +101,7 @@ def test_damaged_bytes_are_an_error_or_a_valid_dag(dag: CompiledDAG, data: st.Da
 
 
 @given(dags(), st.data())
-def test_a_part_of_the_bytes_is_an_error(dag: CompiledDAG, data: st.DataObject) -> None:
+def test_truncated_bytes_are_an_error(dag: CompiledDAG, data: st.DataObject) -> None:
     packed = pack_graph(dag)
     with pytest.raises(StoreError, match="the stored graph cannot be read"):
         unpack_graph(packed[: data.draw(st.integers(0, len(packed) - 1))])
@@ -169,7 +169,7 @@ def test_a_wide_graph_is_stored_compressed_and_comes_back() -> None:
         unpack_graph(packed[:-8])
 
 
-def test_a_graph_that_would_grow_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graphs, "MAX_GRAPH_BYTES", 100_000)
     with pytest.raises(StoreError, match="the stored graph cannot be read"):
         unpack_graph(zlib.compress(bytes(1_000_000)))
@@ -181,15 +181,15 @@ def test_a_newer_format_says_what_to_do() -> None:
 
 
 class TestInRedis:
-    def test_a_stored_graph_is_read_by_its_address(self, world: World) -> None:
-        one = world.submit()
-        found = world.client.read_graph(one.digest)
+    def test_a_stored_graph_is_read_by_its_address(self, env: Environment) -> None:
+        one = env.submit()
+        found = env.client.read_graph(one.digest)
         assert found is not None
         assert plain(found) == plain(compiled())
-        assert world.client.read_graph("0" * 64) is None
+        assert env.client.read_graph("0" * 64) is None
 
-    def test_a_graph_that_is_not_its_address_is_refused(self, world: World) -> None:
-        one = world.submit()
-        world.link.call("SET", world.keys.graph(one.digest), one.packed_graph + b" ")
+    def test_a_graph_that_does_not_match_its_address_is_refused(self, env: Environment) -> None:
+        one = env.submit()
+        env.link.call("SET", env.keys.graph(one.digest), one.packed_graph + b" ")
         with pytest.raises(StoreError, match=f"graph {one.digest[:12]} in Redis is damaged"):
-            world.client.read_graph(one.digest)
+            env.client.read_graph(one.digest)

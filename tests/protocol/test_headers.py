@@ -117,7 +117,10 @@ def everything_sent() -> list[tuple[str, int]]:
     client.note_schema(1, upgrade=True)
     client.cancel("r")
     client.resume("r")
+    link.reply = [b"OK", 0, 1]
     worker.heartbeat("W", 1, [])
+    worker.register_app("0" * 16, ["1" * 16])
+    link.reply = [b"OK", 0]
     worker.complete("W.0", [], 1, 0, 1, [])
     link.reply = [b"OK", b"", 0]
     worker.complete("W.0", [Outcome.decode("r", "0,1,S")], 1, 0, 1, [])
@@ -139,6 +142,7 @@ def everything_sent() -> list[tuple[str, int]]:
     scheduler.stop_run("r", RunState.FAILED)
     scheduler.reset("r", [])
     scheduler.requeue("r", [(0, "default", "5")])
+    scheduler.fail_queued("r", [0], b"error")
     scheduler.promote(1)
     scheduler.forget([])
     scheduler.prune_dead_letters(0, 1)
@@ -177,9 +181,10 @@ def test_keys_are_spelled_alike_in_lua_and_in_python() -> None:
     table = runtime.execute(f"{base()}\nreturn {{{exported}}}")
     keys = Keys("n")
     for name, parameters in functions:
-        words = [f"x{at}" for at, _ in enumerate(parameters.split(","))]
+        words = [f"x{at}" for at, _ in enumerate(filter(None, parameters.split(",")))]
         assert table[name](*words) == getattr(keys, name)(*words), name
-    assert {name for name, _ in functions} | plain_keys() == {
+    assert table["app"]("") == keys.apps()  # which no app's key can be
+    assert {"apps", *(name for name, _ in functions)} | plain_keys() == {
         name for name, _ in inspect.getmembers(Keys, inspect.isfunction) if name[0] != "_"
     }
 
@@ -223,7 +228,7 @@ def test_a_bad_namespace_is_refused(bad: str) -> None:
         Keys(bad)
 
 
-def test_a_script_holds_what_it_reaches_of_its_pieces_and_nothing_else() -> None:
+def test_a_script_contains_exactly_the_pieces_that_it_uses() -> None:
     """Redis makes a closure of each function at each call, whether it is called or not."""
     for name in names():
         text = script(name).text
@@ -233,7 +238,7 @@ def test_a_script_holds_what_it_reaches_of_its_pieces_and_nothing_else() -> None
         assert idle == [], name
 
 
-def test_what_a_piece_needs_of_another_comes_before_it() -> None:
+def test_a_piece_comes_after_the_pieces_that_it_uses() -> None:
     text = script("complete").text
     for needed, by in (
         ("fields_of", "take_run"),

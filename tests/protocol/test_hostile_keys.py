@@ -1,4 +1,4 @@
-"""Keys that all runs share, and single fields, hold what no release writes: the scripts go on.
+"""Keys that all runs share, and single fields, hold what no release writes: the scripts continue.
 
 A hint that cannot be written is found again by the scheduler, so the step that should have written
 it must not fail: the outcome of a task would be lost with it.
@@ -9,54 +9,54 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from environment import HOUR_MS, LIST, Environment, done
 from helpers import literally
-from world import HOUR_MS, LIST, World, done
 
 from flowkit.core.states import RunState, TaskState
 from flowkit.exceptions import StoreError, UnfitRedis
 from flowkit.protocol.decoding import CorruptData
 from flowkit.protocol.once import lost_once
-from flowkit.protocol.server_checks import check_layout, check_schema
+from flowkit.protocol.server_checks import check_schema, check_shard_position
 
 HUGE = "9" * 5000
 LARGE = "x" * 400  # behind a record: more than any record has
 
 
 @pytest.fixture
-def spoiled(world: World) -> Iterator[World]:
-    """A world of which nothing stays, whatever it was made to hold."""
-    yield world
-    _, keys = world.link.call("SCAN", 0, "MATCH", literally(world.keys.prefix) + "*", "COUNT", 9999)
-    world.link.call("DEL", *keys, world.keys.prefix)
+def spoiled(env: Environment) -> Iterator[Environment]:
+    """An environment of which nothing stays, whatever it was made to hold."""
+    yield env
+    _, keys = env.link.call("SCAN", 0, "MATCH", literally(env.keys.prefix) + "*", "COUNT", 9999)
+    env.link.call("DEL", *keys, env.keys.prefix)
 
 
-def no_list(world: World, *keys: str) -> None:
+def no_list(env: Environment, *keys: str) -> None:
     for key in keys:
-        world.link.call("SET", key, "another type of value")
+        env.link.call("SET", key, "another type of value")
 
 
-def codes(world: World) -> str:
-    return "".join(record[0] for _, record in sorted(world.records().items()))
+def codes(env: Environment) -> str:
+    return "".join(record[0] for _, record in sorted(env.records().items()))
 
 
 # -- hints ----------------------------------------------------------------------------------------
 
 
-def test_outcomes_are_recorded_where_no_hint_can_be_written(spoiled: World) -> None:
+def test_outcomes_are_recorded_where_no_hint_can_be_written(spoiled: Environment) -> None:
     spoiled.running(0, 1, 2)
     no_list(spoiled, spoiled.keys.delayed(), spoiled.keys.prefix + "dead")
     spoiled.complete(done(0, "W"), done(1, "F"), done(2))
     assert codes(spoiled) == "WFS"
 
 
-def test_tasks_are_queued_where_no_worker_can_be_woken(spoiled: World) -> None:
+def test_tasks_are_queued_where_no_worker_can_be_woken(spoiled: Environment) -> None:
     no_list(spoiled, spoiled.keys.wake(LIST))
     spoiled.ready(0, 1)
     assert codes(spoiled) == "QQ"
     assert len(spoiled.claim()) == 2
 
 
-def test_a_cancel_goes_on_where_a_worker_cannot_be_told_to_stop(spoiled: World) -> None:
+def test_a_cancel_succeeds_where_a_worker_cannot_be_notified(spoiled: Environment) -> None:
     spoiled.running(0, 1)
     no_list(spoiled, spoiled.keys.stops("W.0"))
     assert spoiled.raw("end_tasks", "s1", 1, "r1", "C", "1", 0, 1) == [b"OK", b"", b"0 1"]
@@ -64,14 +64,14 @@ def test_a_cancel_goes_on_where_a_worker_cannot_be_told_to_stop(spoiled: World) 
     assert (pulse.held, pulse.stops) == ({"W.0": 2}, {})
 
 
-def test_a_lane_claims_a_suspect_where_its_neighbours_claims_are_none(spoiled: World) -> None:
+def test_a_lane_claims_a_suspect_despite_invalid_neighbour_claims(spoiled: Environment) -> None:
     spoiled.ready()
     spoiled.queue(0, level="!")
     no_list(spoiled, spoiled.keys.claims("W.0a"))
     assert [claim.task for claim in spoiled.claim()] == [0]
 
 
-def test_upkeep_goes_on_beside_a_ready_list_that_is_none(spoiled: World) -> None:
+def test_upkeep_continues_beside_a_ready_list_of_another_type(spoiled: Environment) -> None:
     spoiled.ready(0)
     spoiled.queue(1, level="9")
     no_list(spoiled, spoiled.keys.ready(LIST, "9"))
@@ -79,7 +79,7 @@ def test_upkeep_goes_on_beside_a_ready_list_that_is_none(spoiled: World) -> None
     assert spoiled.scheduler.drop_stale_entries(0, 100) == (1, 0)
 
 
-def test_upkeep_looks_at_a_bounded_number_of_entries(spoiled: World) -> None:
+def test_upkeep_looks_at_a_bounded_number_of_entries(spoiled: Environment) -> None:
     spoiled.ready()
     for level, count in (("9", 1100), ("5", 7)):
         entries = [f"gone,{task},1" for task in range(count)]
@@ -88,7 +88,7 @@ def test_upkeep_looks_at_a_bounded_number_of_entries(spoiled: World) -> None:
     assert spoiled.scheduler.drop_stale_entries(0, 2000)[0] == 1100
 
 
-def test_what_is_no_task_leaves_the_list_of_dead_tasks(spoiled: World) -> None:
+def test_invalid_entries_leave_the_list_of_dead_tasks(spoiled: Environment) -> None:
     spoiled.ready()
     spoiled.link.call("ZADD", spoiled.keys.prefix + "dead", 1, b"\xff", 2, b"r1", 3, b"r|1,0")
     assert spoiled.scheduler.prune_dead_letters(0, 10) == (3, 0)
@@ -97,7 +97,7 @@ def test_what_is_no_task_leaves_the_list_of_dead_tasks(spoiled: World) -> None:
 # -- errors of one run ----------------------------------------------------------------------------
 
 
-def test_tasks_end_where_their_errors_cannot_be_written(spoiled: World) -> None:
+def test_tasks_end_where_their_errors_cannot_be_written(spoiled: Environment) -> None:
     spoiled.ready(0)
     spoiled.queue(1, flags="=")
     assert len(spoiled.claim()) == 2
@@ -107,7 +107,7 @@ def test_tasks_end_where_their_errors_cannot_be_written(spoiled: World) -> None:
     assert codes(spoiled) == "FF"
 
 
-def test_a_run_is_resumed_where_its_errors_are_none(spoiled: World) -> None:
+def test_a_run_is_resumed_despite_errors_of_another_type(spoiled: Environment) -> None:
     spoiled.running(0, 1)
     spoiled.complete(done(0, "F"), done(1))
     spoiled.finish("r1", "failed", 0)
@@ -121,7 +121,7 @@ def test_a_run_is_resumed_where_its_errors_are_none(spoiled: World) -> None:
 
 
 @pytest.mark.parametrize("record", [f"Q1,,0,,,{LARGE}", f"Q1,,{'!' * 400},,", "Q1,,\udcff,,"])
-def test_a_record_that_is_none_is_not_claimed(spoiled: World, record: str) -> None:
+def test_an_invalid_record_is_not_claimed(spoiled: Environment, record: str) -> None:
     spoiled.ready(0, 1)
     spoiled.link.call(
         "HSET", spoiled.keys.tasks("r1"), 0, record.encode("utf-8", "surrogateescape")
@@ -130,7 +130,7 @@ def test_a_record_that_is_none_is_not_claimed(spoiled: World, record: str) -> No
 
 
 @pytest.mark.parametrize("record", [f"R1,W.0,0,5,,{LARGE}", "R1,W.0,0", "R1,W.0,a b,5,"])
-def test_a_record_that_is_none_is_not_written_anew_as_an_end(spoiled: World, record: str) -> None:
+def test_an_invalid_record_is_not_rewritten_as_an_end(spoiled: Environment, record: str) -> None:
     spoiled.running(0, 1)
     spoiled.link.call("HSET", spoiled.keys.tasks("r1"), 0, record)
     spoiled.complete(done(0), done(1))
@@ -139,7 +139,7 @@ def test_a_record_that_is_none_is_not_written_anew_as_an_end(spoiled: World, rec
     assert spoiled.worker.holdings("W.0") == []
 
 
-def test_a_damaged_record_has_an_end_when_its_run_is_cancelled(spoiled: World) -> None:
+def test_a_damaged_record_ends_when_its_run_is_cancelled(spoiled: Environment) -> None:
     spoiled.ready(0)
     spoiled.link.call("HSET", spoiled.keys.tasks("r1"), 0, b"\xff")
     ended = spoiled.scheduler.end_tasks("r1", TaskState.CANCELLED, [0, 1], notify=True)
@@ -147,7 +147,7 @@ def test_a_damaged_record_has_an_end_when_its_run_is_cancelled(spoiled: World) -
     assert codes(spoiled) == "CC"
 
 
-def test_a_claim_that_is_none_is_not_handed_out_again(spoiled: World) -> None:
+def test_an_invalid_claim_is_not_returned_again(spoiled: Environment) -> None:
     spoiled.running(0)
     spoiled.link.call("HSET", spoiled.keys.claims("W.0"), "r|1,0", f"1,{spoiled.calls},{LIST},5")
     again = spoiled.worker.complete("W.0", [], spoiled.calls, 1000, 1, [LIST])
@@ -157,7 +157,7 @@ def test_a_claim_that_is_none_is_not_handed_out_again(spoiled: World) -> None:
 # -- what a run is made of ------------------------------------------------------------------------
 
 
-def test_what_another_graph_led_to_is_not_carried_out(spoiled: World) -> None:
+def test_commands_made_from_another_graph_are_not_applied(spoiled: Environment) -> None:
     spoiled.submit()
     spoiled.acquire_lease()
     commands = ["begin", "r1", "0" * 64, "queue", "r1", LIST, "5", "", 1, 0]
@@ -167,7 +167,7 @@ def test_what_another_graph_led_to_is_not_carried_out(spoiled: World) -> None:
     assert (refused, changes) == (["r1"], {})
 
 
-def test_a_run_that_is_over_does_not_begin(spoiled: World) -> None:
+def test_a_finished_run_does_not_begin(spoiled: Environment) -> None:
     """In the memory of a scheduler nothing would ever end it."""
     graph = spoiled.submit().digest
     spoiled.acquire_lease()
@@ -176,7 +176,7 @@ def test_a_run_that_is_over_does_not_begin(spoiled: World) -> None:
     assert spoiled.scheduler.apply("", ["begin", "r1", graph]) == ["r1"]
 
 
-def test_the_end_of_a_run_lets_go_of_no_graph_that_is_none(spoiled: World) -> None:
+def test_the_end_of_a_run_ignores_an_invalid_graph_reference(spoiled: Environment) -> None:
     spoiled.submit()
     spoiled.acquire_lease()
     spoiled.link.call("HSET", spoiled.keys.prefix + "graphs", "x", 5)
@@ -186,9 +186,7 @@ def test_the_end_of_a_run_lets_go_of_no_graph_that_is_none(spoiled: World) -> No
 
 
 @pytest.mark.parametrize("users", ["x", HUGE])
-def test_runs_begin_and_end_where_the_users_of_their_graph_are_no_number(
-    spoiled: World, users: str
-) -> None:
+def test_runs_begin_and_end_despite_an_invalid_user_count(spoiled: Environment, users: str) -> None:
     graph = spoiled.submit("r1").digest
     spoiled.acquire_lease()
     spoiled.link.call("HSET", spoiled.keys.prefix + "graphs", graph, users)
@@ -200,7 +198,7 @@ def test_runs_begin_and_end_where_the_users_of_their_graph_are_no_number(
 
 
 @pytest.mark.parametrize("need", ["x", "nan", "1e30", HUGE])
-def test_a_graph_is_not_needed_for_longer_than_a_number_says(spoiled: World, need: str) -> None:
+def test_an_invalid_need_does_not_keep_a_graph(spoiled: Environment, need: str) -> None:
     graph = spoiled.submit().digest
     spoiled.acquire_lease()
     spoiled.link.call("HSET", spoiled.keys.prefix + "graphs", graph + "!", need)
@@ -212,7 +210,7 @@ def test_a_graph_is_not_needed_for_longer_than_a_number_says(spoiled: World, nee
 
 
 @pytest.mark.parametrize("line", [f"s2,{HUGE},9999999999999", f"s2,0,{HUGE}", "s2,x,y", "\udcff"])
-def test_who_stands_by_in_a_line_that_is_none_does_not(spoiled: World, line: str) -> None:
+def test_an_invalid_standby_line_has_no_standby(spoiled: Environment, line: str) -> None:
     spoiled.acquire_lease()
     spoiled.link.call(
         "SET", spoiled.keys.prefix + "standby", line.encode("utf-8", "surrogateescape")
@@ -221,7 +219,7 @@ def test_who_stands_by_in_a_line_that_is_none_does_not(spoiled: World, line: str
     assert spoiled.scheduler.hand_over_lease(spoiled.scheduler.term, HOUR_MS, 9) is None
 
 
-def test_a_layout_longer_than_any_is_none(spoiled: World) -> None:
+def test_an_overlong_shard_position_is_ignored(spoiled: Environment) -> None:
     spoiled.link.call("SET", spoiled.keys.layout(), f"{HUGE}/1/1")
     assert spoiled.scheduler.acquire_lease(HOUR_MS).leads
 
@@ -229,7 +227,7 @@ def test_a_layout_longer_than_any_is_none(spoiled: World) -> None:
 # -- what the stores make of it -------------------------------------------------------------------
 
 
-def test_hints_are_counted_beside_lists_that_are_none(spoiled: World) -> None:
+def test_entries_are_counted_beside_lists_of_another_type(spoiled: Environment) -> None:
     spoiled.ready(0, 1)
     spoiled.queue(2, level="9")
     no_list(spoiled, spoiled.keys.ready(LIST, "9"))
@@ -237,7 +235,7 @@ def test_hints_are_counted_beside_lists_that_are_none(spoiled: World) -> None:
     assert spoiled.scheduler.findable() == 2
 
 
-def test_records_of_one_run_that_are_none_hide_no_others(spoiled: World) -> None:
+def test_invalid_records_of_one_run_do_not_hide_others(spoiled: Environment) -> None:
     spoiled.ready(0)
     spoiled.submit("r2")
     no_list(spoiled, spoiled.keys.tasks("r2"))
@@ -247,7 +245,7 @@ def test_records_of_one_run_that_are_none_hide_no_others(spoiled: World) -> None
         list(found["r2"])
 
 
-def test_an_error_that_says_nothing_of_a_key_is_no_damage_of_it(spoiled: World) -> None:
+def test_an_error_unrelated_to_a_key_is_not_reported_as_damage(spoiled: Environment) -> None:
     no_list(spoiled, spoiled.keys.run("r1"))
     reads = [("HGET", spoiled.keys.run("r1"), "state"), ("HGET", spoiled.keys.run("r2"))]
     with pytest.raises(StoreError, match="wrong number of arguments") as error:
@@ -255,20 +253,20 @@ def test_an_error_that_says_nothing_of_a_key_is_no_damage_of_it(spoiled: World) 
     assert not isinstance(error.value, CorruptData)
 
 
-def test_more_records_than_a_run_has_tasks_are_not_read(spoiled: World) -> None:
+def test_more_records_than_a_run_has_tasks_are_not_read(spoiled: Environment) -> None:
     spoiled.ready(0, 1, 2)
     assert len(spoiled.scheduler.read_states("r1", 3)) == 3
     with pytest.raises(CorruptData, match="records of more than its 2 tasks"):
         spoiled.scheduler.read_states("r1", 2)
 
 
-def test_active_runs_that_no_run_can_be_are_left_out(spoiled: World) -> None:
+def test_impossible_active_runs_are_skipped(spoiled: Environment) -> None:
     spoiled.submit("r1")
     spoiled.link.call("SADD", spoiled.keys.active(), b"\xff", b"a|b", b"r" * 400, b"r1:tasks")
     assert spoiled.scheduler.active_runs() == ["r1"]
 
 
-def test_a_format_that_is_none_is_refused_in_few_words(spoiled: World) -> None:
+def test_an_invalid_format_is_refused_briefly(spoiled: Environment) -> None:
     spoiled.link.call("SET", spoiled.keys.schema(), HUGE)
     with pytest.raises(UnfitRedis) as error:
         check_schema(spoiled.client)
@@ -276,11 +274,13 @@ def test_a_format_that_is_none_is_refused_in_few_words(spoiled: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "layout",
+    "shard_position",
     ["x", "0/1/x", f"0/1/{HUGE}", f"{HUGE}/1/1", "\udcff", "1/0/0", "1/1/1", "1/2/3", "1/2/0"],
 )
-def test_a_layout_that_is_none_keeps_nobody_out(spoiled: World, layout: str) -> None:
-    spoiled.link.call("SET", spoiled.keys.layout(), layout.encode("utf-8", "surrogateescape"))
-    assert check_layout(spoiled.link, spoiled.namespace, "0/1") == 1
+def test_an_invalid_shard_position_is_ignored(spoiled: Environment, shard_position: str) -> None:
+    spoiled.link.call(
+        "SET", spoiled.keys.layout(), shard_position.encode("utf-8", "surrogateescape")
+    )
+    assert check_shard_position(spoiled.link, spoiled.namespace, "0/1") == 1
     assert spoiled.scheduler.acquire_lease(HOUR_MS).leads
     assert spoiled.link.call("GET", spoiled.keys.layout()) == b"0/1/1"

@@ -1,7 +1,7 @@
 """A run of somebody who can write to Redis spoils nothing but itself, in any script.
 
 A key of one run that held another type made every script fail that touched it: the scheduler began
-anew for ever, and workers ended, though all other runs were sound.
+again forever, and workers ended, though all other runs were sound.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from world import LIST, World, done
+from environment import LIST, Environment, done
 
 from flowkit.core.states import RunState
 
@@ -45,59 +45,59 @@ RECORDS = [
 ]
 
 
-def bad_hash(key: Callable[[World], str]) -> Callable[[World], None]:
-    def spoil(world: World) -> None:
-        world.link.call("DEL", key(world))
-        world.link.call("SET", key(world), "no hash")
+def bad_hash(key: Callable[[Environment], str]) -> Callable[[Environment], None]:
+    def spoil(env: Environment) -> None:
+        env.link.call("DEL", key(env))
+        env.link.call("SET", key(env), "no hash")
 
     return spoil
 
 
-SPOILS: dict[str, Callable[[World], None]] = {
-    "the run": bad_hash(lambda world: world.keys.run("bad")),
-    "its tasks": bad_hash(lambda world: world.keys.tasks("bad")),
-    "its results": bad_hash(lambda world: world.keys.results("bad")),
-    "its errors": bad_hash(lambda world: world.keys.errors("bad")),
+SPOILS: dict[str, Callable[[Environment], None]] = {
+    "the run": bad_hash(lambda env: env.keys.run("bad")),
+    "its tasks": bad_hash(lambda env: env.keys.tasks("bad")),
+    "its results": bad_hash(lambda env: env.keys.results("bad")),
+    "its errors": bad_hash(lambda env: env.keys.errors("bad")),
 }
 for field, values in FIELDS.items():
     for number, value in enumerate(values):
-        SPOILS[f"{field} {number}"] = lambda world, field=field, value=value: world.link.call(
-            "HSET", world.keys.run("bad"), field, value
+        SPOILS[f"{field} {number}"] = lambda env, field=field, value=value: env.link.call(
+            "HSET", env.keys.run("bad"), field, value
         )
 for field in ("state", "submitted", "graph", "ttl"):
-    SPOILS[f"no {field}"] = lambda world, field=field: world.link.call(
-        "HDEL", world.keys.run("bad"), field
+    SPOILS[f"no {field}"] = lambda env, field=field: env.link.call(
+        "HDEL", env.keys.run("bad"), field
     )
 for number, value in enumerate(RECORDS):
-    SPOILS[f"record {number}"] = lambda world, value=value: world.link.call(
-        "HSET", world.keys.tasks("bad"), 0, value, 1, value, 2, value, 3, value
+    SPOILS[f"record {number}"] = lambda env, value=value: env.link.call(
+        "HSET", env.keys.tasks("bad"), 0, value, 1, value, 2, value, 3, value
     )
 
 
 @pytest.fixture
-def two(world: World) -> Iterator[World]:
+def two(env: Environment) -> Iterator[Environment]:
     """A bad and a good run of four tasks each, with a leader and a worker of two lanes."""
-    world.submit("bad")
-    world.submit("good")
-    world.acquire_lease()
-    world.register(lanes=["W.0", "W.1"])
-    yield world
+    env.submit("bad")
+    env.submit("good")
+    env.acquire_lease()
+    env.register(lanes=["W.0", "W.1"])
+    yield env
     for key in ("run:bad", "run:bad:tasks", "run:bad:results", "run:bad:errors"):
-        world.link.call("DEL", world.keys.prefix + key)
+        env.link.call("DEL", env.keys.prefix + key)
 
 
-def finish_both(world: World) -> None:
+def finish_both(env: Environment) -> None:
     """End both runs as a scheduler would, with all upkeep in between."""
-    world.apply("progress", "bad", "x=1", "progress", "good", "x=1")
-    world.scheduler.drop_stale_entries(0, 100)
-    world.scheduler.prune_dead_letters(0, 100)
-    world.apply("finish", "bad", "failed", "", "", "finish", "good", "succeeded", "", "succeeded=4")
-    world.scheduler.forget([b"bad", b"good"])
+    env.apply("progress", "bad", "x=1", "progress", "good", "x=1")
+    env.scheduler.drop_stale_entries(0, 100)
+    env.scheduler.prune_dead_letters(0, 100)
+    env.apply("finish", "bad", "failed", "", "", "finish", "good", "succeeded", "", "succeeded=4")
+    env.scheduler.forget([b"bad", b"good"])
 
 
 @pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS.keys())
-def test_what_is_spoiled_before_it_is_queued_stops_nothing(
-    two: World, spoil: Callable[[World], None]
+def test_data_damaged_before_queueing_stops_no_other_run(
+    two: Environment, spoil: Callable[[Environment], None]
 ) -> None:
     two.queue(2, 3, run="bad")
     spoil(two)
@@ -117,8 +117,8 @@ def test_what_is_spoiled_before_it_is_queued_stops_nothing(
 
 
 @pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS.keys())
-def test_what_is_spoiled_while_it_runs_stops_nothing(
-    two: World, spoil: Callable[[World], None]
+def test_data_damaged_while_running_stops_no_other_run(
+    two: Environment, spoil: Callable[[Environment], None]
 ) -> None:
     for run in ("bad", "good"):
         two.queue(0, 1, 2, 3, run=run)
@@ -149,8 +149,8 @@ def test_what_is_spoiled_while_it_runs_stops_nothing(
 
 
 @pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS.keys())
-def test_what_is_spoiled_can_be_cancelled_and_resumed_without_an_error_of_a_script(
-    two: World, spoil: Callable[[World], None]
+def test_damaged_runs_can_be_cancelled_and_resumed_without_script_errors(
+    two: Environment, spoil: Callable[[Environment], None]
 ) -> None:
     two.queue(0, 1, run="bad")
     spoil(two)
@@ -162,7 +162,7 @@ def test_what_is_spoiled_can_be_cancelled_and_resumed_without_an_error_of_a_scri
     two.raw("submit", "bad", "0" * 64, b"graph", "dag", b"", 4, 1000)
 
 
-def test_a_run_whose_hash_is_none_is_active_no_longer(two: World) -> None:
+def test_a_run_with_an_invalid_hash_is_no_longer_active(two: Environment) -> None:
     SPOILS["the run"](two)
     two.apply("finish", "bad", "failed", "", "")
     assert two.dump()["active"] == {"good"}
@@ -184,7 +184,7 @@ ENTRIES = [
 ]
 
 
-def test_entries_that_are_none_are_dropped_by_the_claim_that_pops_them(two: World) -> None:
+def test_invalid_entries_are_dropped_by_the_claim_that_pops_them(two: Environment) -> None:
     for entry in ENTRIES:
         two.link.call("RPUSH", two.keys.ready(LIST, "5"), entry)
     two.queue(0, run="good")
@@ -192,7 +192,7 @@ def test_entries_that_are_none_are_dropped_by_the_claim_that_pops_them(two: Worl
     assert f"ready:{LIST}:5" not in two.dump()
 
 
-def test_delayed_entries_that_are_none_are_dropped_when_they_are_due(two: World) -> None:
+def test_invalid_delayed_entries_are_dropped_when_due(two: Environment) -> None:
     for number, entry in enumerate(ENTRIES):
         two.link.call("ZADD", two.keys.delayed(), number, entry)
     two.link.call("ZADD", two.keys.delayed(), "inf", "bad,0,1,default,5")
@@ -201,14 +201,14 @@ def test_delayed_entries_that_are_none_are_dropped_when_they_are_due(two: World)
     assert 0 < next_ms <= 86_400_000
 
 
-def test_levels_of_a_list_are_read_as_far_as_they_are_levels(two: World) -> None:
+def test_only_valid_levels_of_a_list_are_read(two: Environment) -> None:
     two.queue(0, run="good")
     two.link.call("HSET", two.keys.levels(), LIST, b"x\xff5" + b"z" * 10_000)
     assert [claim.run for claim in two.claim()] == ["good"]
     two.link.call("HDEL", two.keys.levels(), LIST)
 
 
-def test_a_ready_list_of_another_type_hides_no_other_list(two: World) -> None:
+def test_a_ready_list_of_another_type_hides_no_other_list(two: Environment) -> None:
     two.link.call("SET", two.keys.ready(LIST, "9"), "no list")
     two.queue(1, run="good", level="9")  # its hint is lost; the record says that it is queued
     two.queue(0, run="good", level="5")
@@ -218,7 +218,7 @@ def test_a_ready_list_of_another_type_hides_no_other_list(two: World) -> None:
     assert [claim.task for claim in two.claim()] == [1]
 
 
-def test_a_claim_without_a_place_is_given_back_to_the_scheduler(two: World) -> None:
+def test_a_claim_without_a_place_is_given_back_to_the_scheduler(two: Environment) -> None:
     two.queue(0, run="good")
     two.claim()
     two.link.call("HSET", two.keys.claims("W.0"), "good,0", "1")
@@ -229,7 +229,7 @@ def test_a_claim_without_a_place_is_given_back_to_the_scheduler(two: World) -> N
 
 
 @pytest.mark.parametrize("name", [b"\xff\xfe", b"a b", b"w" * 300, b"", b"a|b"])
-def test_a_worker_of_a_name_that_none_has_is_forgotten(two: World, name: bytes) -> None:
+def test_a_worker_with_an_impossible_name_is_forgotten(two: Environment, name: bytes) -> None:
     """A hundred of them in front of the others kept lost workers from being noticed at all."""
     two.link.call("ZADD", two.keys.workers(), 1, name)
     two.link.call("HSET", two.keys.prefix.encode() + b"worker:" + name, "lanes", b"W.0 W.1 x" * 9)
@@ -241,7 +241,7 @@ def test_a_worker_of_a_name_that_none_has_is_forgotten(two: World, name: bytes) 
     assert len(two.claim("W.0")) == 1, "the lanes of others are theirs"
 
 
-def test_stops_that_are_none_are_not_told_to_a_worker(two: World) -> None:
+def test_invalid_stops_are_not_sent_to_a_worker(two: Environment) -> None:
     stops = [b"good,0,1", b"x\rdrain", b"\xff", b"good,0," + HUGE, b"a,b,c", b"good,0,1 drain"]
     two.link.call("SADD", two.keys.stops("W.0"), *stops)
     pulse = two.worker.heartbeat("W", 1000, ["W.0", "W.1"])
@@ -249,7 +249,7 @@ def test_stops_that_are_none_are_not_told_to_a_worker(two: World) -> None:
     two.link.call("DEL", two.keys.stops("W.0"))
 
 
-def test_a_heartbeat_tells_a_bounded_number_of_stops(two: World) -> None:
+def test_a_heartbeat_returns_a_bounded_number_of_stops(two: Environment) -> None:
     names = [f"good,{number},1" for number in range(3000)]
     two.link.call("SADD", two.keys.stops("W.0"), *names)
     pulse = two.worker.heartbeat("W", 1000, ["W.0", "W.1"])
@@ -260,34 +260,34 @@ def test_a_heartbeat_tells_a_bounded_number_of_stops(two: World) -> None:
 @pytest.mark.parametrize(
     "lease", [b"", b"x", b"s9,1", b"s9," + HUGE + b",1", b"s9,1," + HUGE, b"\xff,\xff,\xff"]
 )
-def test_a_lease_that_cannot_be_read_is_nobodys(world: World, lease: bytes) -> None:
-    world.link.call("SET", world.keys.leader(), lease)
-    assert world.scheduler.acquire_lease(1000).leads
+def test_an_unreadable_lease_has_no_holder(env: Environment, lease: bytes) -> None:
+    env.link.call("SET", env.keys.leader(), lease)
+    assert env.scheduler.acquire_lease(1000).leads
 
 
 @pytest.mark.parametrize("cursor", [b"", b"x", b"\xff", b"9" * 5000, b"99999999999999999999-1"])
-def test_a_cursor_that_cannot_be_right_is_the_beginning(world: World, cursor: bytes) -> None:
+def test_an_impossible_cursor_counts_as_the_beginning(env: Environment, cursor: bytes) -> None:
     """One from the future kept every event from being read."""
-    world.submit()
-    world.link.call("SET", world.keys.cursor(), cursor)
-    assert world.scheduler.read_cursor() == "0"
-    assert len(world.scheduler.read_events("0", 10, 10)) == 1
-    world.link.call("DEL", world.keys.cursor())
+    env.submit()
+    env.link.call("SET", env.keys.cursor(), cursor)
+    assert env.scheduler.read_cursor() == "0"
+    assert len(env.scheduler.read_events("0", 10, 10)) == 1
+    env.link.call("DEL", env.keys.cursor())
 
 
-def test_a_lease_that_lasts_longer_than_any_is_over(world: World) -> None:
+def test_an_overlong_lease_counts_as_expired(env: Environment) -> None:
     """Written once, it kept every scheduler from leading until the year 5138."""
-    world.link.call("SET", world.keys.leader(), "somebody,1,99999999999999")
-    assert world.scheduler.acquire_lease(3000).leads
+    env.link.call("SET", env.keys.leader(), "somebody,1,99999999999999")
+    assert env.scheduler.acquire_lease(3000).leads
 
 
-def test_a_lease_of_an_ordinary_length_is_held(world: World) -> None:
-    world.link.call("SET", world.keys.leader(), f"somebody,1,{world.now + 3000}")
-    assert not world.scheduler.acquire_lease(3000).leads
+def test_a_lease_of_an_ordinary_length_is_held(env: Environment) -> None:
+    env.link.call("SET", env.keys.leader(), f"somebody,1,{env.now + 3000}")
+    assert not env.scheduler.acquire_lease(3000).leads
 
 
 @pytest.mark.parametrize("run", ["bad:tasks", "bad:results", "bad:tasks:results"])
-def test_a_run_whose_id_no_run_can_have_is_not_claimed(two: World, run: str) -> None:
+def test_a_run_with_an_impossible_id_is_not_claimed(two: Environment, run: str) -> None:
     """A lane claimed it, could not read it, gave it back, and claimed it again without end."""
     digest = two.submission("bad").digest
     fields = ("state", "running", "submitted", "1000000", "graph", digest)
@@ -301,7 +301,9 @@ def test_a_run_whose_id_no_run_can_have_is_not_claimed(two: World, run: str) -> 
     two.link.call("DEL", two.keys.run(run), two.keys.tasks(run))
 
 
-def test_a_stranger_among_the_workers_with_keys_of_another_type_is_forgotten(two: World) -> None:
+def test_a_stranger_among_the_workers_with_keys_of_another_type_is_forgotten(
+    two: Environment,
+) -> None:
     two.link.call("ZADD", two.keys.workers(), 1, "S")
     two.link.call("HSET", two.keys.worker("S"), "lanes", "S.0 S.1")
     two.link.call("SET", two.keys.claims("S.0"), "no hash")

@@ -57,6 +57,6 @@ def test_a_function_that_is_handed_on_stays_a_function() -> None:
     assert run(inlined(script)) == "p:run:a"
 
 
-def test_a_name_that_ends_like_a_function_is_another_one() -> None:
+def test_a_longer_name_with_the_same_ending_is_different() -> None:
     script = f"{DEFINITIONS}local function my_key_of(run) return run end\nreturn my_key_of('a')"
     assert run(inlined(script)) == "a"

@@ -14,10 +14,10 @@ from typing import Any
 import hiredis
 import pytest
 import redis
+from environment import LIST, Environment, done
 from helpers import free_port, wait_until
 from proxy import CuttingProxy
 from real_redis import RealRedis, executables
-from world import LIST, World, done
 
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import BadRedisURL, RedisUnavailable, StoreError
@@ -83,7 +83,7 @@ class TestOutages:
 
     @pytest.mark.parametrize("kind", ["OOM", "READONLY"])
     @pytest.mark.parametrize("way", ["command", "script", "batch"])
-    def test_what_passes_by_itself_is_waited_for(
+    def test_temporary_errors_are_waited_out(
         self, own_server: RealRedis, links: Links, kind: str, way: str
     ) -> None:
         with own_server.client() as admin:
@@ -111,7 +111,7 @@ class TestOutages:
         word = "maxmemory" if kind == "OOM" else "read only replica"
         assert word in str(links.outages[0])
 
-    def test_a_server_that_answers_too_late_is_not_misunderstood(
+    def test_a_late_reply_is_not_taken_for_another(
         self, own_server: RealRedis, links: Links
     ) -> None:
         link = links(own_server.url, own_server.thaw, read_timeout=0.2)
@@ -121,7 +121,7 @@ class TestOutages:
         assert link.call("PING") == b"PONG"
         assert links.outages
 
-    def test_it_connects_anew_after_an_outage(self, own_server: RealRedis, links: Links) -> None:
+    def test_it_reconnects_after_an_outage(self, own_server: RealRedis, links: Links) -> None:
         """After a failover the same address leads to another server, but old connections do not."""
         with own_server.client() as admin:
             admin.replicaof("127.0.0.1", "1")
@@ -166,11 +166,11 @@ def read_to_the_end(peer: socket.socket) -> None:
         pass
 
 
-def test_what_could_not_be_delivered_is_never_delivered(links: Links) -> None:
+def test_an_undelivered_call_is_never_delivered_later(links: Links) -> None:
     """A call was stuck on its way; it was sent again over a new connection, and others after it.
 
     When the way was free again, the kernel delivered the first copy behind all of them: a stop, for
-    example, to a run that had been taken up again since.
+    example, to a run that had been resumed since.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
@@ -191,43 +191,43 @@ class TestLostReplies:
     """The request was carried out, the reply never came: it is sent again, and harmlessly so."""
 
     @pytest.fixture
-    def cut(self, world: World) -> Iterator[tuple[World, CuttingProxy]]:
-        password = redis.connection.parse_url(world.url).get("password", "")
-        with CuttingProxy(world.url) as proxy:
+    def cut(self, env: Environment) -> Iterator[tuple[Environment, CuttingProxy]]:
+        password = redis.connection.parse_url(env.url).get("password", "")
+        with CuttingProxy(env.url) as proxy:
             url = f"redis://:{password}@127.0.0.1:{proxy.port}/0"
-            through = World(url if password else url.replace(":@", ""), world.namespace)
+            through = Environment(url if password else url.replace(":@", ""), env.namespace)
             yield through, proxy
             through.link.close()
 
-    def test_submit_counts_once(self, cut: tuple[World, CuttingProxy]) -> None:
-        world, proxy = cut
-        world.submit("r0")
+    def test_submit_counts_once(self, cut: tuple[Environment, CuttingProxy]) -> None:
+        env, proxy = cut
+        env.submit("r0")
         proxy.lose(b"EVALSHA")
-        assert world.client.submit(world.submission("r1")) is False  # the second try found it
+        assert env.client.submit(env.submission("r1")) is False  # the second try found it
         assert proxy.lost == 1
-        assert [event["submit"][:2] for event in world.events()] == ["r0", "r1"]
-        assert world.dump()["graphs"] == {world.submission().digest: "2"}
+        assert [event["submit"][:2] for event in env.events()] == ["r0", "r1"]
+        assert env.dump()["graphs"] == {env.submission().digest: "2"}
 
     def test_attempts_are_not_lost_between_lane_and_server(
-        self, cut: tuple[World, CuttingProxy]
+        self, cut: tuple[Environment, CuttingProxy]
     ) -> None:
-        world, proxy = cut
-        world.ready(0, 1, 2)
+        env, proxy = cut
+        env.ready(0, 1, 2)
         proxy.lose(b"EVALSHA")
-        assert [claim.task for claim in world.claim(limit=2)] == [0, 1]
+        assert [claim.task for claim in env.claim(limit=2)] == [0, 1]
         assert proxy.lost == 1
         proxy.lose(b"EVALSHA")
-        exchange = world.worker.complete("W.0", [done(0), done(1)], 7, 5, 1, [LIST])
+        exchange = env.worker.complete("W.0", [done(0), done(1)], 7, 5, 1, [LIST])
         assert (exchange.stale, exchange.held) == ([], 1)
         assert [claim.task for claim in exchange.claims] == [2]
         assert proxy.lost == 2
-        assert world.events()[1:] == [{"S": "r1 0 1"}]
+        assert env.events()[1:] == [{"S": "r1 0 1"}]
 
-    def test_a_term_is_taken_once(self, cut: tuple[World, CuttingProxy]) -> None:
-        world, proxy = cut
-        world.link.call("PING")
+    def test_a_term_is_taken_once(self, cut: tuple[Environment, CuttingProxy]) -> None:
+        env, proxy = cut
+        env.link.call("PING")
         proxy.lose(b"EVALSHA")
-        reply = world.scheduler.acquire_lease(1000)
+        reply = env.scheduler.acquire_lease(1000)
         assert (reply.leads, reply.term, proxy.lost) == (True, 1, 1)
 
 
@@ -235,25 +235,25 @@ class TestForgottenScripts:
     """The embedded server forgets none, and takes none."""
 
     @pytest.fixture
-    def world(self, own_server: RealRedis) -> Iterator[World]:
-        made = World(own_server.url, "n")
+    def env(self, own_server: RealRedis) -> Iterator[Environment]:
+        made = Environment(own_server.url, "n")
         yield made
         made.link.close()
 
-    def test_a_flush_between_calls(self, world: World) -> None:
-        world.acquire_lease()
-        world.link.call("SCRIPT", "FLUSH")
-        world.acquire_lease()
-        assert world.scheduler.term == 1
+    def test_a_flush_between_calls(self, env: Environment) -> None:
+        env.acquire_lease()
+        env.link.call("SCRIPT", "FLUSH")
+        env.acquire_lease()
+        assert env.scheduler.term == 1
 
-    def test_a_flush_before_a_pipeline(self, world: World) -> None:
-        world.link.call("SCRIPT", "FLUSH")
-        world.client.submit_many([world.submission(f"r{at}") for at in range(5)])
-        assert len(world.client.read_runs(10)) == 5
+    def test_a_flush_before_a_pipeline(self, env: Environment) -> None:
+        env.link.call("SCRIPT", "FLUSH")
+        env.client.submit_many([env.submission(f"r{at}") for at in range(5)])
+        assert len(env.client.read_runs(10)) == 5
 
-    def test_a_flush_in_the_middle_of_a_pipeline(self, world: World) -> None:
+    def test_a_flush_in_the_middle_of_a_pipeline(self, env: Environment) -> None:
         """Two calls ran, the others found no script: the batch is sent again as a whole."""
-        connection = world.link._connection
+        connection = env.link._connection
         pack = connection.pack_commands
         sent: list[list[tuple[object, ...]]] = []
 
@@ -263,30 +263,30 @@ class TestForgottenScripts:
                 commands = [*commands[:2], ("SCRIPT", "FLUSH"), *commands[3:]]
             return pack(commands)
 
-        world.submit("r0")
+        env.submit("r0")
         connection.pack_commands = interfering
-        world.client.submit_many([world.submission(f"r{at}") for at in range(6)])
+        env.client.submit_many([env.submission(f"r{at}") for at in range(6)])
         assert len(sent) == 2
         first, second = ([words[2:] for words in batch] for batch in sent)
         assert first == second, "all of it, by the text of the script"
-        assert world.dump()["active"] == {f"r{at}" for at in range(6)}
-        assert len(world.events()) == 6
+        assert env.dump()["active"] == {f"r{at}" for at in range(6)}
+        assert len(env.events()) == 6
 
 
 class TestScripts:
-    def test_an_error_in_a_batch_keeps_the_connection_in_step(self, world: World) -> None:
-        text = world.keys.prefix + "cursor"
+    def test_an_error_in_a_batch_keeps_the_connection_in_step(self, env: Environment) -> None:
+        text = env.keys.prefix + "cursor"
         with pytest.raises(StoreError, match="answered: WRONGTYPE"):
-            world.link.batch([("SET", text, "1"), ("LPUSH", text, "x"), ("GET", text)])
-        assert world.link.call("GET", text) == b"1"
-        assert world.link.batch([("GET", text), ("EXISTS", text)]) == [b"1", 1]
+            env.link.batch([("SET", text, "1"), ("LPUSH", text, "x"), ("GET", text)])
+        assert env.link.call("GET", text) == b"1"
+        assert env.link.batch([("GET", text), ("EXISTS", text)]) == [b"1", 1]
 
-    def test_an_error_in_a_script_is_raised_at_once(self, world: World) -> None:
-        world.link.call("SET", world.keys.active(), "no set")
+    def test_a_script_error_is_raised_immediately(self, env: Environment) -> None:
+        env.link.call("SET", env.keys.active(), "no set")
         with pytest.raises(StoreError, match="WRONGTYPE"):
-            world.submit()
-        assert world.link.call("PING") == b"PONG"
-        world.link.call("DEL", world.keys.active())
+            env.submit()
+        assert env.link.call("PING") == b"PONG"
+        env.link.call("DEL", env.keys.active())
 
 
 class TestLogin:
@@ -322,7 +322,7 @@ class TestURLs:
     @pytest.mark.parametrize(
         "url", ["localhost:6379", "http://localhost", "redis://host:port/0", "redis://u:secret@h:x"]
     )
-    def test_what_is_no_redis_url_says_how_to_write_one(self, url: str) -> None:
+    def test_an_invalid_redis_url_error_shows_a_valid_one(self, url: str) -> None:
         with pytest.raises(BadRedisURL, match="write it like redis://localhost:6379/0") as caught:
             Link(url)
         assert "secret" not in str(caught.value)
@@ -338,7 +338,7 @@ class TestURLs:
             finally:
                 server.kill()
 
-    def test_what_answers_in_another_language_is_said_to_be_no_redis(self) -> None:
+    def test_a_server_of_another_protocol_is_reported_as_not_redis(self) -> None:
         class Web(socketserver.BaseRequestHandler):
             def handle(self) -> None:
                 self.request.recv(100)

@@ -1,4 +1,4 @@
-"""No script touches a global of its own: Redis refuses it, and an old fakeredis breaks by it.
+"""No script touches its own global: Redis refuses it, and an old fakeredis breaks by it.
 
 Read from the bytecode of Lua 5.1, where a global is what GETGLOBAL and SETGLOBAL name.
 """

@@ -1,4 +1,4 @@
-"""A server that was started anew may have lost what it had acknowledged; who asks for it is told
+"""A server that was started again may have lost what it had acknowledged; who asks for it is told
 before anything more is sent."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from flowkit.protocol.link import Link
 
 
 class NewServer(Exception):
-    """Raised by the owner of a link that wants to begin anew."""
+    """Raised by the owner of a link that wants to start over."""
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def cut(server: RealRedis) -> None:
         other.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 
 
-def test_a_call_is_not_sent_to_a_new_server_if_its_owner_begins_anew(server: RealRedis) -> None:
+def test_a_call_is_not_sent_to_a_new_server_if_its_owner_restarts(server: RealRedis) -> None:
     """What a scheduler had resolved from a lost outcome was sent again, and queued tasks whose
     inputs were not there."""
     owner = Owner(server.url, raises=True)
@@ -57,7 +57,7 @@ def test_a_call_is_not_sent_to_a_new_server_if_its_owner_begins_anew(server: Rea
     owner.link.close()
 
 
-def test_a_new_server_is_told_of_once(server: RealRedis) -> None:
+def test_a_new_server_is_reported_once(server: RealRedis) -> None:
     owner = Owner(server.url)
     owner.link.call("PING")
     assert owner.heard == 0
@@ -69,7 +69,7 @@ def test_a_new_server_is_told_of_once(server: RealRedis) -> None:
     owner.link.close()
 
 
-def test_a_connection_that_was_cut_is_no_new_server(server: RealRedis) -> None:
+def test_a_reconnect_is_not_a_new_server(server: RealRedis) -> None:
     owner = Owner(server.url, raises=True)
     owner.link.call("PING")
     cut(server)
@@ -78,7 +78,7 @@ def test_a_connection_that_was_cut_is_no_new_server(server: RealRedis) -> None:
     owner.link.close()
 
 
-def test_a_server_that_does_not_say_who_it_is_is_never_new(fake_server: EmbeddedServer) -> None:
+def test_a_server_without_an_id_is_never_new(fake_server: EmbeddedServer) -> None:
     owner = Owner(fake_server.url, raises=True)
     owner.link.call("PING")
     owner.link.close()
@@ -87,7 +87,7 @@ def test_a_server_that_does_not_say_who_it_is_is_never_new(fake_server: Embedded
     owner.link.close()
 
 
-def test_a_login_that_may_not_ask_goes_on_without(server: RealRedis) -> None:
+def test_a_login_without_the_right_continues_without_the_check(server: RealRedis) -> None:
     with server.client() as admin:
         admin.execute_command("ACL", "SETUSER", "app", "on", ">secret", "~*", "+@all", "-info")
         url = server.url.replace("redis://", "redis://app:secret@")

@@ -1,6 +1,6 @@
-"""Bytes as older releases wrote them are read for ever: packed values, errors, records, graphs.
+"""Bytes as older releases wrote them are read forever: packed values, errors, records, graphs.
 
-They were written by the release of ``older_namespace`` and are not to be written anew. What that
+They were written by the release of ``older_namespace`` and are not to be written again. What that
 release did not know has its default.
 """
 

@@ -26,7 +26,7 @@ def length(data: bytes) -> int:
 
 
 class SmallProxy(CuttingProxy):
-    """Closes a connection over which more than ``MOST_BYTES`` come, without a word."""
+    """Closes a connection over which more than ``MOST_BYTES`` come, silently."""
 
     def _requests(self, client: socket.socket, server: socket.socket, cut: threading.Event) -> None:
         count = 0
@@ -64,8 +64,8 @@ def url(
         yield f"redis://127.0.0.1:{proxy.port}/0"
 
 
-def test_a_value_that_the_server_does_not_take_is_refused(url: str) -> None:
-    """It was sent again for ever, and the worker said that it waits for Redis."""
+def test_a_value_too_large_for_the_server_is_refused(url: str) -> None:
+    """It was sent again forever, and the worker said that it waits for Redis."""
     link = Link(url, patience=None)
     for _ in range(2):  # some servers answer, and some only close the connection
         with pytest.raises(RequestTooLarge, match="object store"):
@@ -84,7 +84,7 @@ def test_a_client_is_told_about_parameters_that_are_too_large(url: str) -> None:
         client.submit(dag, params={"data": bytes(2 * LIMIT)})
 
 
-def test_a_server_that_is_away_has_not_refused_anything(tmp_path: Path) -> None:
+def test_an_unreachable_server_is_not_a_refusal(tmp_path: Path) -> None:
     server = RealRedis(tmp_path, aof=True)
     server.start()
     outages: list[Exception] = []

@@ -26,7 +26,7 @@ def refused(provenance: Provenance, stored: bytes, purpose: tuple[str, ...] | ob
     return str(caught.value)
 
 
-def test_a_value_is_believed_for_each_purpose_that_it_was_signed_for() -> None:
+def test_a_value_is_trusted_only_for_its_signed_purposes() -> None:
     stored = ONE.sign(PACKED, RESULT, CACHE)
     assert ONE.open(stored, RESULT, "it") == ONE.open(stored, CACHE, "it") == PACKED
     assert ONE.open(ONE.sign(b"", CACHE), CACHE, "it") == b""
@@ -46,7 +46,7 @@ def test_a_value_is_believed_for_each_purpose_that_it_was_signed_for() -> None:
         cache_purpose("flowkit", "e" * 32),
     ],
 )
-def test_a_value_that_was_put_elsewhere_is_refused(elsewhere: tuple[str, ...]) -> None:
+def test_a_value_moved_elsewhere_is_refused(elsewhere: tuple[str, ...]) -> None:
     assert "was signed for another place" in refused(ONE, ONE.sign(PACKED, RESULT), elsewhere)
 
 
@@ -59,7 +59,7 @@ def test_every_changed_byte_is_noticed() -> None:
     refused(ONE, b"\xc1\xff" + stored[2:] * 200, RESULT)
 
 
-def test_processes_that_disagree_are_told_so() -> None:
+def test_processes_with_different_keys_get_a_clear_error() -> None:
     assert "has no signature" in refused(ONE, PACKED, RESULT)
     assert "FLOWKIT_SIGNING_KEY='NEW OLD'" in refused(
         Provenance([OTHER]), ONE.sign(PACKED, RESULT), RESULT

@@ -96,7 +96,7 @@ class TestErrors:
         assert " more … " in found.message
         assert found.traceback.endswith("end")
 
-    def test_text_that_is_no_unicode_does_not_stop_it(self) -> None:
+    def test_invalid_unicode_does_not_stop_it(self) -> None:
         found = ErrorInfo.unpack(ErrorInfo("E", "bad \ud800 surrogate").pack())
         assert found.type == "E"
         assert found.message.startswith("bad ")
@@ -106,11 +106,11 @@ class TestErrors:
         found = ErrorInfo.unpack(data)
         assert all(isinstance(part, str) for part in (found.type, found.message, found.traceback))
 
-    def test_a_stored_error_larger_than_any_is_not_unpacked(self) -> None:
+    def test_an_oversized_stored_error_is_not_unpacked(self) -> None:
         assert ErrorInfo.unpack(msgpack.packb(["E", "x" * 300_000, ""])).type == "Unreadable"
         found = ErrorInfo.unpack(msgpack.packb(["E", "x" * 200_000, ""]))
         assert (found.type, len(found.message) <= MAX_MESSAGE) == ("E", True)
 
     @pytest.mark.parametrize("data", [b"", b"\xc1", msgpack.packb([1, 2]), msgpack.packb(None)])
-    def test_anything_else_says_that_it_cannot_be_read(self, data: bytes) -> None:
+    def test_other_bytes_are_reported_as_unreadable(self, data: bytes) -> None:
         assert ErrorInfo.unpack(data) == ErrorInfo("Unreadable", "the stored error cannot be read")

@@ -88,7 +88,7 @@ def _noting(commands: set[str], send: Callable[..., Any]) -> Callable[..., Any]:
 @pytest.mark.parametrize(
     "role", [role for role in ROLES if role.runs_scripts], ids=lambda role: role.name
 )
-def test_the_table_has_what_the_code_sends_and_nothing_else(
+def test_the_table_matches_the_commands_in_the_code(
     role: Role, fake_server: EmbeddedServer, namespace: str
 ) -> None:
     needed = sent(role.name)
@@ -125,12 +125,12 @@ def test_a_viewer_sends_what_clients_send_beside_scripts() -> None:
         ("runs", "client scheduler"),
     ],
 )
-def test_a_key_is_written_by_the_roles_that_have_to(key: str, writers: str) -> None:
+def test_a_key_is_written_by_the_required_roles(key: str, writers: str) -> None:
     pattern = f"{{flowkit}}:{key}"
     assert {role.name for role in ROLES if pattern in role.writes} == set(writers.split())
 
 
-def test_so_it_is_for_what_deletes_a_namespace() -> None:
+def test_deleting_a_namespace_uses_the_permitted_commands() -> None:
     text = (PROTOCOL / "namespace.py").read_text()
     assert {word.lower() for word in re.findall(r'call\("([A-Z]+)"', text)} == DROPS_A_NAMESPACE
 

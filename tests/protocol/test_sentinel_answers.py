@@ -56,7 +56,7 @@ def test_addresses_and_names_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("reply", [[], 5, None, b"master", [b"slave"], [5]])
-def test_what_does_not_say_that_it_is_the_master_is_none(reply: object) -> None:
+def test_a_server_that_does_not_report_as_master_is_not_used(reply: object) -> None:
     class Connection:
         host, port = "h", 1
 

@@ -157,7 +157,7 @@ def test_every_flag_has_its_own_character_and_no_script_knows_another() -> None:
     ("count", "more"),
     [("", "1"), ("0", "1"), ("41", "42"), (str(MOST), str(MOST + 1)), ("9" * 60, "1")],
 )
-def test_a_count_never_leaves_what_a_number_can_be(count: str, more: str) -> None:
+def test_a_count_stays_a_valid_number(count: str, more: str) -> None:
     assert LUA.one_more(count) == more
 
 

@@ -30,7 +30,7 @@ def state(server_url: str, namespace: str) -> Iterator[RedisStateManager]:
 
 
 @pytest.mark.promise("state-15")
-def test_what_is_set_can_be_had_by_any_process(
+def test_every_process_can_read_a_value(
     state: RedisStateManager, server_url: str, namespace: str
 ) -> None:
     state.set("key", 1)
@@ -58,7 +58,7 @@ def test_ttls_are_expiries_of_redis(
         assert {server.pttl(key + name) for name in ("kept", "forever", "for ages")} == {-1}
 
 
-def test_setting_a_key_anew_ends_its_old_time(state: RedisStateManager) -> None:
+def test_setting_a_key_again_ends_its_old_ttl(state: RedisStateManager) -> None:
     state.set("key", 1, ttl=0.02, metadata={"old": True})
     state.set("key", 2)
     state.set("witness", 1, ttl=0.03)
@@ -92,7 +92,7 @@ def test_a_store_whose_keys_always_change_does_not_grow_for_ever(
     assert state.get_all() == {"kept": 1}
 
 
-def test_an_entry_that_was_evicted_is_not_there(
+def test_an_evicted_entry_is_missing(
     state: RedisStateManager, server_url: str, namespace: str
 ) -> None:
     state.set("gone", 1)
@@ -124,7 +124,7 @@ def test_a_stored_value_that_is_damaged_is_an_error_that_names_the_key(
         state.get("key")
 
 
-def test_what_others_write_into_an_entry_is_an_error_that_names_the_key(
+def test_foreign_data_in_an_entry_is_an_error_naming_the_key(
     state: RedisStateManager, server_url: str, namespace: str
 ) -> None:
     """A time of 5,000 digits, metadata that is a list or a text, and keys of another type."""
@@ -158,7 +158,7 @@ def test_what_others_write_into_an_entry_is_an_error_that_names_the_key(
         server.delete(prefix)
 
 
-def test_a_name_that_is_no_text_is_spelled_out(
+def test_a_name_that_is_not_text_is_escaped(
     state: RedisStateManager, server_url: str, namespace: str
 ) -> None:
     prefix = f"{{{namespace}}}:state:state"

@@ -28,6 +28,7 @@ from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.worker_store import Claim, WorkerStore
 from flowkit.scheduler.queue_repair import QueueRepair
 from flowkit.scheduler.resolver import Resolver
+from flowkit.scheduler.serving import Serving
 
 START = 1_000_000
 LANE = "W.0"
@@ -83,10 +84,12 @@ class Stage:
         store.term = self.terms
         return store
 
-    def resolver(self, scheduler: str = "s1", *, window: int = 100) -> Resolver:
+    def resolver(
+        self, scheduler: str = "s1", *, window: int = 100, serving: Serving | None = None
+    ) -> Resolver:
         """Return a resolver that has just taken over."""
         store = self.leading(scheduler)
-        found = Resolver(store, self.listener, window, monotonic=lambda: 0.0)
+        found = Resolver(store, self.listener, window, serving, monotonic=lambda: 0.0)
         found.recover(store.read_cursor())
         return found
 
@@ -122,22 +125,22 @@ class Stage:
 
     # -- the worker -----------------------------------------------------------------------------
 
-    def claim(self, limit: int = 100, *, lane: str = LANE) -> list[Claim]:
+    def claim(self, limit: int = 100, *, lane: str = LANE, app: str = "") -> list[Claim]:
         self.worker.heartbeat(lane.partition(".")[0], 3_600_000, [lane], b"about")
         self.calls += 1
-        return list(self.worker.complete(lane, [], self.calls, limit, 1, ["default"]).claims)
+        return list(self.worker.complete(lane, [], self.calls, limit, 1, ["default"], app).claims)
 
-    def end(self, claims: Sequence[Claim], letter: str = "S", *, lane: str = LANE) -> None:
-        tail = ",1000,default,5" if letter == "W" else ""
+    def end(self, claims: Sequence[Claim], code: str = "S", *, lane: str = LANE) -> None:
+        tail = ",1000,default,5" if code == "W" else ""
         outcomes = [
-            Outcome.decode(one.run, f"{one.task},{one.attempt},{letter}{tail}") for one in claims
+            Outcome.decode(one.run, f"{one.task},{one.attempt},{code}{tail}") for one in claims
         ]
         self.worker.complete(lane, outcomes, 0, 0, 1, ())
 
-    def work(self, letter: str = "S", limit: int = 100) -> list[str]:
+    def work(self, code: str = "S", limit: int = 100) -> list[str]:
         """Claim, end all as said, and return the names of the tasks."""
         claims = self.claim(limit)
-        self.end(claims, letter)
+        self.end(claims, code)
         return [self.dags[one.run].graph.names[one.task] for one in claims]
 
     def play(self, resolver: Resolver, ends: Callable[[], object], rounds: int = 20) -> None:

@@ -40,12 +40,12 @@ class Delayed:
         ((LIMIT, -1), 0.0),
     ],
 )
-def test_it_looks_again_when_the_next_one_is_due(reply: tuple[int, int], pause: float) -> None:
+def test_it_checks_again_when_the_next_retry_is_due(reply: tuple[int, int], pause: float) -> None:
     promoter = Promoter(Delayed(reply), lambda: 0)  # type: ignore[arg-type]
     assert promoter.run_once() == pause
 
 
-def test_a_retry_that_is_announced_makes_it_look_early(stage: Stage) -> None:
+def test_an_announced_retry_makes_it_check_early(stage: Stage) -> None:
     announced = 0
     promoter = Promoter(Delayed((0, -1), (0, -1)), lambda: announced)  # type: ignore[arg-type]
     assert promoter.due_early(), "it has never looked"
@@ -95,7 +95,7 @@ def test_a_lost_worker_s_attempts_are_taken_back(stage: Stage) -> None:
     assert f"worker:{LANE}:claims" not in stage.dump()
 
 
-def test_a_live_worker_is_left_alone(stage: Stage) -> None:
+def test_a_live_worker_is_not_reaped(stage: Stage) -> None:
     resolver = stage.resolver()
     stage.submit(dag_of("a"))
     resolver.run_once(1)
@@ -145,7 +145,7 @@ def test_runs_whose_keys_have_expired_are_forgotten(stage: Stage) -> None:
     assert list(stage.dump()["runs"]) == ["kept"]
 
 
-def test_it_sees_to_the_hints_each_time(stage: Stage) -> None:
+def test_it_repairs_queue_entries_each_time(stage: Stage) -> None:
     sweeps: list[int] = []
     janitor = Janitor(stage.leading(), stage.log, 10.0, lambda: len(sweeps.append(1) or sweeps))
     janitor.run_once()
@@ -213,7 +213,7 @@ class Broken(Counted):
         return self.pause
 
 
-def test_a_duty_that_meets_a_key_of_another_type_rests_and_the_others_go_on() -> None:
+def test_a_duty_pauses_on_a_key_of_another_type_and_others_continue() -> None:
     now, told = 0.0, list[str]()
     broken, other = Broken(1.0), Counted(1.0)
     broken.name, broken.early = "janitor", True
@@ -233,7 +233,7 @@ def test_a_duty_that_meets_a_key_of_another_type_rests_and_the_others_go_on() ->
         Loop([Broken(1.0)], monotonic=lambda: 0.0).run_due(1.0)
 
 
-def test_a_key_of_another_type_is_named_with_what_to_do(stage: Stage) -> None:
+def test_a_key_of_another_type_is_named_with_advice(stage: Stage) -> None:
     assert wrong_keys(stage.client) == ""
     keys = stage.client.keys
     stage.client.link.call("SET", keys.dead(), "x")
@@ -283,7 +283,7 @@ def test_the_cursor_travels_with_the_last_part() -> None:
     assert store.calls[-1][1][-5:] == ["finish", "r2", "succeeded", "", ""]
 
 
-def test_nothing_to_say_is_no_call() -> None:
+def test_no_call_is_made_without_commands() -> None:
     store = Applied()
     writer = Writer(store)  # type: ignore[arg-type]
     writer.flush()

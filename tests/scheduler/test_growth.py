@@ -15,7 +15,7 @@ from flowkit.protocol.link import Link
 from flowkit.protocol.namespace import drop_namespace
 from flowkit.scheduler.growth import check_growth
 
-Layouts = dict[str, str]
+Positions = dict[str, str]
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def link(fake_server: EmbeddedServer, names: list[str]) -> Iterator[Link]:
     """A system of the shards a and b; c is new, x belongs to another system."""
     link = Link(fake_server.url)
     a, b, _, x = (Keys(name).layout() for name in names)
-    for key, layout in ((a, "0/2/2"), (b, "1/2/2"), (x, "0/1/1")):
-        link.call("SET", key, layout)
+    for key, shard_position in ((a, "0/2/2"), (b, "1/2/2"), (x, "0/1/1")):
+        link.call("SET", key, shard_position)
     yield link
     for name in names:
         drop_namespace(link, name)
@@ -43,20 +43,20 @@ def shards(link: Link, names: list[str], letters: str) -> tuple[Shard, ...]:
 
 
 @pytest.mark.parametrize("letters", ["ab", "abc", "c", "cb"])
-def test_what_is_as_long_or_longer_by_new_shards_is_taken(
+def test_an_equal_list_or_one_with_new_shards_is_accepted(
     link: Link, names: list[str], letters: str
 ) -> None:
     """Another place in a list of the same length is refused by the shard itself."""
     check_growth(shards(link, names, letters))
 
 
-@pytest.mark.parametrize("layout", ["1/0/0", "1/1/1", "0/1/2", "\udcff"])
+@pytest.mark.parametrize("shard_position", ["1/0/0", "1/1/1", "0/1/2", "\udcff"])
 @pytest.mark.parametrize("letters", ["a", "ac"])
-def test_what_is_no_layout_keeps_no_scheduler_from_its_start(
-    link: Link, names: list[str], letters: str, layout: str
+def test_an_invalid_shard_position_does_not_block_a_scheduler(
+    link: Link, names: list[str], letters: str, shard_position: str
 ) -> None:
     """Position 1 of 0 was read as another, shorter list, and ended each scheduler that started."""
-    link.call("SET", Keys(names[0]).layout(), layout.encode("utf-8", "surrogateescape"))
+    link.call("SET", Keys(names[0]).layout(), shard_position.encode("utf-8", "surrogateescape"))
     check_growth(shards(link, names, letters))
 
 
@@ -69,15 +69,13 @@ def test_a_wrong_longer_list_is_refused_before_anything_is_written(
         check_growth(shards(link, names, letters))
 
 
-def test_one_with_a_shard_that_holds_runs_of_another_system_is_refused(
-    link: Link, names: list[str]
-) -> None:
+def test_a_list_with_a_shard_of_another_system_is_refused(link: Link, names: list[str]) -> None:
     link.call("SET", Keys(names[2]).cursor(), "0")
     with pytest.raises(WrongShards, match="of another system"):
         check_growth(shards(link, names, "abc"))
 
 
-def test_all_have_to_answer_once(link: Link, names: list[str]) -> None:
+def test_all_shards_must_answer_once(link: Link, names: list[str]) -> None:
     a, b = shards(link, names, "ab")
     gone = f"redis://127.0.0.1:{free_port()}"
     longer = shards_of(f"{a.url}#{a.namespace} {b.url}#{b.namespace} {gone}", "flowkit")

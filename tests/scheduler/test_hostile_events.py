@@ -69,7 +69,7 @@ def test_a_burst_of_bad_events_costs_a_call_for_a_batch_and_one_line(
     assert stage.outcome("good") == "succeeded"
 
 
-def test_what_was_not_said_is_said_with_its_number_when_it_is_time(
+def test_suppressed_messages_are_counted_and_logged_later(
     stage: Stage, capfd: pytest.CaptureFixture[str]
 ) -> None:
     now = 0.0
@@ -100,7 +100,7 @@ def small_replies(monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
 
 
 @pytest.mark.usefixtures("small_replies")
-def test_an_event_that_is_too_large_to_be_read_is_passed_over(
+def test_an_oversized_event_is_skipped(
     fake_server: EmbeddedServer, stage: Stage, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """60 MB of them ended the scheduler, and again at each start."""
@@ -143,7 +143,7 @@ def test_a_reply_beyond_its_bound_is_an_error_and_the_next_call_gets_its_own(
 
 
 @pytest.mark.usefixtures("small_replies")
-def test_behind_a_reply_that_was_given_up_the_server_is_looked_at_again(
+def test_after_an_abandoned_reply_the_server_is_checked_again(
     fake_server: EmbeddedServer, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection is another one, and so may be what answers."""
@@ -173,7 +173,7 @@ def known(stage: Stage) -> tuple[Resolver, str]:
     return resolver, digest_of(pack_graph(dag_of(OTHER)))
 
 
-def test_a_run_that_only_an_event_knows_is_not_kept(stage: Stage) -> None:
+def test_a_run_known_only_from_an_event_is_not_kept(stage: Stage) -> None:
     """A few bytes made a run in the memory of the scheduler, which nothing ever ended."""
     resolver, digest = known(stage)
     for number in range(20):
@@ -192,7 +192,7 @@ def test_a_run_is_not_resolved_by_another_graph_than_its_own(stage: Stage) -> No
     assert set(stage.states("good")) == {"a", "b", "c"}
 
 
-def test_a_run_in_memory_for_no_reason_is_dropped_and_the_real_one_begins(stage: Stage) -> None:
+def test_a_stale_run_in_memory_is_dropped_and_the_real_one_begins(stage: Stage) -> None:
     """The event was read before the run was written."""
     resolver, digest = known(stage)
     events_of(stage, 1, "submit", f"good {digest}")

@@ -46,7 +46,7 @@ def inspector(server: Server, times: Times, *, allow_eviction: bool = False) -> 
     return Inspector(link, log, allow_eviction=allow_eviction, monotonic=times)
 
 
-def test_a_policy_that_changes_is_said_once_and_again_after_a_while(
+def test_a_changed_policy_is_logged_once_and_again_after_a_while(
     server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
     times = Times()
@@ -73,7 +73,7 @@ def test_a_policy_that_changes_is_said_once_and_again_after_a_while(
     assert lines() == []
 
 
-def test_who_allows_eviction_is_not_told(
+def test_users_who_allow_eviction_get_no_warning(
     server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.policy = "allkeys-lru"
@@ -82,7 +82,7 @@ def test_who_allows_eviction_is_not_told(
     assert server.asked == 0
 
 
-def test_a_server_that_does_not_tell_is_asked_once(
+def test_a_server_without_an_answer_is_asked_once(
     server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The embedded one knows no INFO, and a login may lack the right to ask."""
@@ -94,7 +94,7 @@ def test_a_server_that_does_not_tell_is_asked_once(
     assert capsys.readouterr().out == ""
 
 
-def test_an_outage_is_the_daemon_s_business(server: Server) -> None:
+def test_an_outage_is_left_to_the_daemon(server: Server) -> None:
     server.policy = RedisUnavailable("away")
     with pytest.raises(RedisUnavailable):
         inspector(server, Times()).run_once()

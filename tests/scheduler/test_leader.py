@@ -65,7 +65,7 @@ def test_it_leads_once_the_lease_is_taken(court: Court) -> None:
     assert court.asked == [10_000]
 
 
-def test_renewing_goes_on_with_the_same_leadership(court: Court) -> None:
+def test_renewing_keeps_the_same_leadership(court: Court) -> None:
     leader = leader_of(court)
     court.replies = [TAKEN, KEPT]
     leader.run_once()
@@ -75,7 +75,7 @@ def test_renewing_goes_on_with_the_same_leadership(court: Court) -> None:
     assert leader.leadership() is first
 
 
-def test_it_trusts_itself_until_a_margin_before_the_end_and_from_the_sending_on(
+def test_its_lease_counts_from_sending_until_a_margin_before_the_end(
     court: Court,
 ) -> None:
     """The lease runs from when Redis granted it, which was after the request was sent; a reply
@@ -137,7 +137,7 @@ def test_a_lease_taken_by_a_call_whose_reply_was_lost_is_found(court: Court) -> 
     assert (leadership.term, leadership.cursor) == (1, "7-7")
 
 
-def test_taking_it_again_is_another_leadership_even_in_the_same_term(court: Court) -> None:
+def test_acquiring_it_again_is_a_new_leadership_even_in_the_same_term(court: Court) -> None:
     """All data was lost, and terms begin at 1 again. What the scheduler has in memory is of a
     world that is gone, so it must not look as if nothing had happened."""
     leader = leader_of(court)
@@ -149,7 +149,7 @@ def test_taking_it_again_is_another_leadership_even_in_the_same_term(court: Cour
     assert leader.leadership() != first
 
 
-def test_if_the_work_hangs_the_lease_is_let_go(court: Court) -> None:
+def test_if_the_work_hangs_the_lease_expires(court: Court) -> None:
     leader = leader_of(court)
     court.replies = [TAKEN, KEPT]
     leader.run_once()
@@ -170,7 +170,7 @@ def test_stopping_gives_the_lease_up(court: Court) -> None:
     assert leader.leadership() is None
 
 
-def test_its_thread_outlives_outages(court: Court) -> None:
+def test_its_thread_survives_outages(court: Court) -> None:
     troubles: list[Exception] = []
     heard = threading.Event()
 
@@ -186,7 +186,7 @@ def test_its_thread_outlives_outages(court: Court) -> None:
     assert len(troubles) == 2
 
 
-def test_it_says_that_an_outage_is_over_even_if_nobody_else_noticed_one(court: Court) -> None:
+def test_it_logs_the_end_of_an_outage_that_only_it_noticed(court: Court) -> None:
     """The resolver may sit an outage out within one call; then only this thread has told of it."""
     told: list[str] = []
     leader = Leader(
@@ -221,8 +221,8 @@ def test_terms_grow_from_one_scheduler_to_the_next(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("error", [StoreError("WRONGTYPE"), WrongShards("another list")])
-def test_what_is_spoiled_under_a_leader_is_waited_for(court: Court, error: Exception) -> None:
-    """Its thread would end otherwise, and the scheduler stand by for ever."""
+def test_a_leader_waits_for_damaged_keys_to_be_fixed(court: Court, error: Exception) -> None:
+    """Its thread would end otherwise, and the scheduler stand by forever."""
     court.replies = [TAKEN, error, TAKEN]
     leader = Leader(court, 0.03, 0.01)  # type: ignore[arg-type]
     leader.start()

@@ -52,7 +52,7 @@ def lose(stage: Stage, names: str) -> None:
     ("lost", "again"),
     [("a b c none x y", "a b c none x y"), ("x", "c none x y"), ("b", "b c none")],
 )
-def test_what_is_missing_is_made_again_with_all_behind_it(
+def test_missing_results_are_computed_again_with_all_downstream_tasks(
     stage: Stage, lost: str, again: str
 ) -> None:
     """Whether ``none`` gave None or has lost what it gave nobody can tell, so it is among them."""
@@ -79,7 +79,7 @@ def test_a_run_that_has_lost_nothing_keeps_its_results(stage: Stage) -> None:
     }
 
 
-def test_what_must_not_start_twice_stays_lost_until_a_resume_names_it(stage: Stage) -> None:
+def test_a_lost_at_most_once_result_stays_lost_until_a_resume_names_it(stage: Stage) -> None:
     resolver = succeeded(stage, "a b", "none", once=True)
     lose(stage, "a")
     stage.client.resume("r1", numbers(stage, "b"))

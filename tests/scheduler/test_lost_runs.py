@@ -8,9 +8,7 @@ import pytest
 from stage import Stage, dag_of
 
 
-def test_what_went_on_and_is_gone_is_named_and_what_is_there_is_not(
-    stage: Stage, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_only_lost_running_runs_are_named(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     resolver = stage.resolver()
     for run in ("kept", "lost"):
         stage.submit(dag_of("a b"), run)

@@ -27,17 +27,17 @@ def shop(on_failure: str = "continue") -> CompiledDAG:
     )
 
 
-def ends(stage: Stage, **letters: str) -> list[str]:
+def ends(stage: Stage, **codes: str) -> list[str]:
     """Claim all there is and end it as said, with success if nothing is said."""
     claims = stage.claim()
     names = [stage.dags[one.run].graph.names[one.task] for one in claims]
     for claim, name in zip(claims, names, strict=True):
-        stage.end([claim], letters.get(name, "S"))
+        stage.end([claim], codes.get(name, "S"))
     return names
 
 
-def over(stage: Stage, resolver: Resolver, **letters: str) -> None:
-    stage.play(resolver, lambda: ends(stage, **letters))
+def over(stage: Stage, resolver: Resolver, **codes: str) -> None:
+    stage.play(resolver, lambda: ends(stage, **codes))
     assert stage.outcome() != "running"
 
 
@@ -56,7 +56,7 @@ def resolver(stage: Stage) -> Resolver:
     return found
 
 
-def test_a_plain_resume_leaves_it_failed_and_goes_on_around_it(
+def test_a_plain_resume_leaves_it_failed_and_runs_the_rest(
     stage: Stage, resolver: Resolver
 ) -> None:
     over(stage, resolver, pay="F", log="F")
@@ -82,7 +82,7 @@ def test_where_a_failure_stops_the_run_it_stops_it_again(stage: Stage) -> None:
     assert attempts(stage)["pay"] == 1
 
 
-def test_its_name_is_what_it_takes_to_start_it_again(stage: Stage, resolver: Resolver) -> None:
+def test_only_naming_it_starts_it_again(stage: Stage, resolver: Resolver) -> None:
     over(stage, resolver, pay="F")
     stage.client.resume("r1", [number(stage, "pay")])
     over(stage, resolver)
@@ -90,7 +90,7 @@ def test_its_name_is_what_it_takes_to_start_it_again(stage: Stage, resolver: Res
     assert attempts(stage)["pay"] == 2
 
 
-def test_made_again_upstream_of_it_its_result_stands(stage: Stage, resolver: Resolver) -> None:
+def test_its_result_survives_a_rerun_of_upstream_tasks(stage: Stage, resolver: Resolver) -> None:
     over(stage, resolver)
     stage.client.resume("r1", [number(stage, "cart")])
     over(stage, resolver)
@@ -98,7 +98,7 @@ def test_made_again_upstream_of_it_its_result_stands(stage: Stage, resolver: Res
     assert attempts(stage) == {"cart": 2, "pay": 1, "mail": 2, "log": 1}
 
 
-def test_cut_short_by_a_cancel_it_has_failed_when_the_run_goes_on(
+def test_interrupted_by_a_cancel_it_stays_failed_on_resume(
     stage: Stage, resolver: Resolver
 ) -> None:
     resolver.run_once(1)
@@ -117,9 +117,7 @@ def test_cut_short_by_a_cancel_it_has_failed_when_the_run_goes_on(
     assert error.message.startswith("it was cut short when its run was cancelled, so it may")
 
 
-def test_cancelled_before_it_started_it_is_made_as_any_other(
-    stage: Stage, resolver: Resolver
-) -> None:
+def test_cancelled_before_it_started_it_runs_on_resume(stage: Stage, resolver: Resolver) -> None:
     stage.client.cancel("r1")
     resolver.run_once(1)
     stage.client.resume("r1")
@@ -142,7 +140,9 @@ def test_a_scheduler_that_dies_in_the_middle_leaves_it_to_the_next_one(
     assert attempts(stage)["pay"] == 1
 
 
-def test_a_lost_worker_ends_it_and_nobody_else_gets_it(stage: Stage, resolver: Resolver) -> None:
+def test_a_lost_worker_ends_it_and_no_other_worker_gets_it(
+    stage: Stage, resolver: Resolver
+) -> None:
     resolver.run_once(1)
     ends(stage)
     resolver.run_once(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgpack
 import pytest
 from stage import Stage, dag_of
 
@@ -12,7 +13,10 @@ from flowkit.protocol.app_functions import function_id, pinned_id
 from flowkit.protocol.decoding import CorruptData
 from flowkit.protocol.keys import of_function
 from flowkit.scheduler.facts import read_fact
+from flowkit.scheduler.queue_repair import QueueRepair
+from flowkit.scheduler.serving import Serving
 
+HOUR_MS = 3_600_000
 PINNED = of_function("default", pinned_id("app:f", "v1"))
 A, B = "a" * 16, "b" * 16
 MIXED = f"r1 {A}=v1 {B}=v2".encode()
@@ -38,6 +42,22 @@ def test_lost_entries_of_a_pinned_run_are_written_anew(stage: Stage) -> None:
     stage.link.call("DEL", stage.client.keys.ready(PINNED, "5"))
     assert queue_repair.repair() == 2
     assert stage.dump()[f"ready:{PINNED}:5"] == before[f"ready:{PINNED}:5"]
+
+
+def test_workers_of_an_older_release_let_no_entries_of_a_pinned_run_double(stage: Stage) -> None:
+    """They find no list of a function, so the entries of other runs are written for them too."""
+    serving = Serving(stage.store())
+    resolver = stage.resolver(serving=serving)
+    about: bytes = msgpack.packb({"queues": ["default"], "turns": False})
+    stage.worker.heartbeat("B", HOUR_MS, ["B.0"], about, "")
+    serving.look()
+    assert serving.without_turns == {"default"}
+    stage.submit(replace(dag_of(*"ab"), pinned="v1"))
+    resolver.run_once(1)
+    before = stage.dump()
+    queue_repair = QueueRepair(stage.store(), resolver.active, serving)
+    assert [queue_repair.repair() for _ in range(2)] == [0, 0]
+    assert stage.dump() == before
 
 
 def test_the_fact_of_two_versions_is_read_strictly() -> None:

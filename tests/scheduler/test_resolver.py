@@ -19,7 +19,7 @@ def test_a_submitted_run_is_begun_and_resolved_to_its_end(stage: Stage) -> None:
     assert resolver.active == {}
 
 
-def test_an_empty_run_ends_at_once(stage: Stage) -> None:
+def test_an_empty_run_ends_immediately(stage: Stage) -> None:
     resolver = stage.resolver()
     stage.submit(dag_of())
     resolver.run_once(1)
@@ -94,7 +94,7 @@ def test_taking_over_after_any_turn_changes_nothing_in_the_end(stage: Stage, tur
     assert order[-1] in ("d", "e")
 
 
-def test_events_of_a_time_before_the_takeover_are_not_taken_for_news(stage: Stage) -> None:
+def test_events_from_before_the_takeover_are_not_applied_again(stage: Stage) -> None:
     """The run failed and was resumed since; the old failure must not end it once more."""
     stage.submit(dag_of("a b"))
     first = stage.resolver()
@@ -156,7 +156,7 @@ def test_a_deposed_scheduler_writes_nothing(stage: Stage) -> None:
 # -- cancel and resume --------------------------------------------------------------------------
 
 
-def test_a_cancelled_run_ends_when_what_runs_is_over(stage: Stage) -> None:
+def test_a_cancelled_run_ends_when_its_running_tasks_finish(stage: Stage) -> None:
     resolver = stage.resolver(window=3)
     stage.submit(dag_of("a z", "b", "c", "d"))
     resolver.run_once(1)
@@ -178,7 +178,7 @@ def test_a_cancelled_run_ends_when_what_runs_is_over(stage: Stage) -> None:
     assert stage.claim() == []
 
 
-def test_a_cancel_that_nobody_read_is_carried_out_by_the_next_scheduler(stage: Stage) -> None:
+def test_the_next_scheduler_carries_out_an_unread_cancel(stage: Stage) -> None:
     stage.submit(dag_of("a b"))
     stage.resolver().run_once(1)
     stage.client.cancel("r1")
@@ -247,7 +247,7 @@ def test_one_broken_run_does_not_keep_others_from_their_end(stage: Stage) -> Non
     assert (stage.outcome("r0"), stage.outcome("r1")) == ("failed", "succeeded")
 
 
-def test_facts_of_runs_that_are_gone_are_passed_over(stage: Stage) -> None:
+def test_facts_of_deleted_runs_are_skipped(stage: Stage) -> None:
     resolver = stage.resolver()
     keys = stage.client.keys
     for kind in ("S", "F", "K", "C", "W", "cancel", "resume", "submit", "something new"):

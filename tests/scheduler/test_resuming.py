@@ -1,4 +1,4 @@
-"""Resuming from a task: it and all that needs it is made again, whoever carries that out."""
+"""Resuming from a task: it and all that needs it is run again, whoever carries that out."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def made_again(stage: Stage) -> str:
 @pytest.mark.parametrize(
     ("named", "again"), [("b", "b d e"), ("e", "e"), ("y c", "c d e y"), ("a x", "a b c d e x y")]
 )
-def test_a_task_and_all_behind_it_are_made_again_and_the_rest_is_kept(
+def test_a_task_and_its_downstream_tasks_run_again_and_the_rest_is_kept(
     stage: Stage, named: str, again: str
 ) -> None:
     resolver = succeeded(stage)
@@ -54,7 +54,7 @@ def test_a_task_and_all_behind_it_are_made_again_and_the_rest_is_kept(
     assert made_again(stage) == again
 
 
-def test_they_are_made_in_the_order_of_the_graph(stage: Stage) -> None:
+def test_they_run_in_the_order_of_the_graph(stage: Stage) -> None:
     resolver = succeeded(stage)
     stage.client.resume("r1", numbers(stage, "d b"))
     order: list[str] = []
@@ -62,7 +62,7 @@ def test_they_are_made_in_the_order_of_the_graph(stage: Stage) -> None:
     assert order == ["b", "d", "e"]
 
 
-def test_what_did_not_succeed_is_made_again_besides(stage: Stage) -> None:
+def test_unsuccessful_tasks_run_again_as_well(stage: Stage) -> None:
     resolver = stage.resolver()
     stage.submit(dag_of("a b", "x y z", on_failure="continue"))
     resolver.run_once(1)
@@ -108,7 +108,7 @@ def test_a_scheduler_that_dies_between_the_parts_leaves_nothing_half_reset(
     assert made_again(stage) == "a b c d"
 
 
-def test_a_part_that_is_pending_again_takes_what_needs_it_along() -> None:
+def test_a_pending_part_includes_its_downstream_tasks() -> None:
     """An earlier scheduler died when ``a`` was pending and ``b`` was not."""
     dag = dag_of("a b", "c")
     done = TaskState.SUCCEEDED
@@ -150,7 +150,7 @@ def triggered(*triggers: Trigger) -> CompiledDAG:
     return CompiledDAG("dag", graph, policies, array("i", range(count)), ("app:f",), zeros)
 
 
-def test_what_ran_after_a_failure_runs_again_with_it() -> None:
+def test_tasks_that_ran_after_a_failure_run_again_with_it() -> None:
     dag = triggered(Trigger.ALL_OVER)
     states = [(0, TaskState.FAILED), (1, TaskState.SUCCEEDED)]
     assert divide(dag, states, []) == ([], [0, 1])

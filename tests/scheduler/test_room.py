@@ -41,7 +41,7 @@ def resolver_with(stage: Stage, tasks: int) -> Resolver:
 LARGE = "a b c d"
 
 
-def test_a_run_without_room_waits_and_begins_when_another_is_over(
+def test_a_run_without_room_waits_until_another_ends(
     stage: Stage, capfd: pytest.CaptureFixture[str]
 ) -> None:
     resolver = resolver_with(stage, 4)
@@ -58,7 +58,7 @@ def test_a_run_without_room_waits_and_begins_when_another_is_over(
     assert resolver._room.next() is None
 
 
-def test_a_new_leader_lets_as_many_in(stage: Stage) -> None:
+def test_a_new_leader_admits_as_many_runs(stage: Stage) -> None:
     resolver = resolver_with(stage, 4)
     for number in range(3):
         stage.submit(dag_of(LARGE, name=f"dag-{number}"), f"r{number}")
@@ -82,7 +82,7 @@ def test_a_run_that_waits_can_be_cancelled(stage: Stage) -> None:
     assert resolver._room.waiting == {}
 
 
-def test_a_run_for_which_there_is_no_memory_waits_and_is_tried_again(
+def test_a_run_without_memory_waits_and_is_retried(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was ended as failed for good, though its graph was whole."""
@@ -112,7 +112,7 @@ def test_a_run_for_which_there_is_no_memory_waits_and_is_tried_again(
     assert not resolver._room.is_due()
 
 
-def test_runs_for_which_there_is_no_memory_take_turns(stage: Stage) -> None:
+def test_runs_without_memory_take_turns(stage: Stage) -> None:
     now = [0.0]
     room = Room(monotonic=lambda: now[0])
     for run in ("a", "b"):
@@ -154,7 +154,7 @@ def test_triggers_are_weighed() -> None:
     assert not room.admit("r1", dag)
 
 
-def test_one_run_is_admit_whatever_its_size() -> None:
+def test_one_run_of_any_size_is_admitted() -> None:
     room = Room(1)
     assert room.admit("r0", wide(100))
     assert not room.admit("r1", wide(100))

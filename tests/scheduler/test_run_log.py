@@ -34,7 +34,7 @@ class Stage:
         self.events.over(active, outcome, 0 if outcome is RunState.FAILED else None)
 
 
-def test_a_run_has_a_line_when_it_starts_and_when_it_is_over(
+def test_a_run_is_logged_when_it_starts_and_ends(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     Stage().run("r1")
@@ -44,7 +44,7 @@ def test_a_run_has_a_line_when_it_starts_and_when_it_is_over(
     ]
 
 
-def test_a_run_that_waits_for_memory_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_that_waits_for_memory_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     Stage().events.lacks_memory("r1", 5.0)
     (line,) = caplog.messages
     assert line.startswith(
@@ -53,7 +53,7 @@ def test_a_run_that_waits_for_memory_is_told_of(caplog: pytest.LogCaptureFixture
     assert "again in 5 s" in line
 
 
-def test_of_many_runs_a_second_some_are_written_and_the_rest_is_counted(
+def test_of_many_runs_per_second_some_are_logged_and_the_rest_counted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     stage = Stage()
@@ -75,7 +75,7 @@ def test_a_run_that_failed_always_has_its_line(caplog: pytest.LogCaptureFixture)
     assert failed[0].getMessage() == "DAG failed: nightly (task load)"
 
 
-def test_of_runs_that_cannot_be_read_some_are_written(caplog: pytest.LogCaptureFixture) -> None:
+def test_of_unreadable_runs_some_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     """Anybody who may submit a run may submit a million of them."""
     stage = Stage()
     for number in range(100):

@@ -1,7 +1,7 @@
-"""Whatever stands in Redis, the scheduler goes on: with other runs, and with what can be read.
+"""Whatever stands in Redis, the scheduler continues: with other runs, and with what can be read.
 
 Somebody else's bytes are put where flowkit's own would be, a run beside them has to end well, and
-no duty may raise. What cannot be read is said and kept, and a run that cannot go on has an end.
+no duty may raise. What cannot be read is said and kept, and a run that cannot continue has an end.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgpack
 import pytest
 from helpers import literally
 from hypothesis import example, given, settings
+from samples import sampled
 from stage import Stage, dag_of
 
 from flowkit.core.run import Run
@@ -30,7 +31,6 @@ from flowkit.scheduler.leader import Leadership
 from flowkit.scheduler.promoter import Promoter
 from flowkit.scheduler.resolver import Resolver
 
-FEW = settings(max_examples=60, deadline=None)
 BYTES = st.binary(max_size=30)
 OVER = ["S", "F", "K", "C"]
 KINDS = [*OVER, "W", "submit", "cancel", "resume"]
@@ -81,13 +81,12 @@ def go_on(stage: Stage, resolver: Resolver) -> None:
         stage.now += 2000
 
 
-@FEW
-@given(st.lists(FACTS, min_size=1, max_size=6), st.booleans())
+@sampled(st.lists(FACTS, min_size=1, max_size=6), st.booleans())
 @example([(b"S", b"victim")], False)
 @example([(b"S", b"\xff 0")], True)
 @example([(b"\xff", b"")], True)
 @example([(b"S", b"victim " + b"9" * 100_000)], False)
-def test_no_event_holds_the_scheduler_up(
+def test_no_event_blocks_the_scheduler(
     fake_server: EmbeddedServer, garbage: Sequence[tuple[object, object]], taken_over: bool
 ) -> None:
     with stage_on(fake_server) as stage:
@@ -124,7 +123,7 @@ def test_no_event_holds_the_scheduler_up(
         ("S", "good" + " 0" * 20_000, "larger than the"),
     ],
 )
-def test_an_event_that_cannot_be_read_is_said_and_kept(
+def test_an_unreadable_event_is_logged_and_kept(
     stage: Stage, capfd: pytest.CaptureFixture[str], kind: object, text: object, why: str,
     taken_over: bool,
 ) -> None:  # fmt: skip
@@ -143,7 +142,7 @@ def test_an_event_that_cannot_be_read_is_said_and_kept(
     assert stage.outcome("good") == "succeeded"
 
 
-def test_the_last_hundred_events_that_cannot_be_read_are_kept(stage: Stage) -> None:
+def test_the_last_hundred_unreadable_events_are_kept(stage: Stage) -> None:
     resolver = stage.resolver()
     for number in range(120):
         stage.link.call("XADD", stage.client.keys.events(), "*", "explode", number)
@@ -156,8 +155,7 @@ RECORDS = BYTES | st.text("PQRWSFKUC0123456789,W./*!?+~= ", max_size=20).map(str
 FIELDS = ["graph", "submitted", "ttl", "stop", "resuming", "params", "total", "resumes", "state"]
 
 
-@FEW
-@given(
+@sampled(
     st.dictionaries(st.sampled_from(["0", "1", "2", "-1", "x"]) | BYTES, RECORDS, max_size=3),
     st.dictionaries(st.sampled_from(FIELDS), BYTES | st.sampled_from(["failed", "from 9"])),
     st.booleans(),
@@ -165,7 +163,7 @@ FIELDS = ["graph", "submitted", "ttl", "stop", "resuming", "params", "total", "r
 @example({"0": b"Q1,,0 0,,"}, {}, False)
 @example({"0": b"Q1,,\xff,,"}, {}, False)
 @example({}, {"submitted": b"yesterday"}, False)
-def test_no_data_of_one_run_harms_another(
+def test_no_data_of_one_run_affects_another(
     fake_server: EmbeddedServer,
     records: dict[str | bytes, bytes],
     fields: dict[str, bytes | str],
@@ -216,7 +214,7 @@ def test_a_run_whose_hash_is_damaged_is_ended_by_the_next_scheduler(
     stage.link.call("DEL", keys.graph(digest))
 
 
-def test_an_error_that_says_nothing_of_a_run_does_not_end_it(
+def test_an_error_unrelated_to_a_run_does_not_end_it(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A right may be missing for an hour; the runs are as sound as before."""
@@ -243,10 +241,9 @@ def test_a_queued_task_whose_record_is_damaged_is_not_waited_for(stage: Stage) -
     assert resolver.active == {}
 
 
-@FEW
-@given(st.lists(BYTES, max_size=5), st.lists(BYTES, max_size=5))
+@sampled(st.lists(BYTES, max_size=5), st.lists(BYTES, max_size=5))
 @example([b"victim,0,1", b"victim,99,1", b"\xff,0,1", b",,"], [b"victim,0,2,default,5", b"\xff"])
-def test_no_hint_harms_anybody(
+def test_no_queue_entry_does_harm(
     fake_server: EmbeddedServer, ready: list[bytes], delayed: list[bytes]
 ) -> None:
     with stage_on(fake_server) as stage:
@@ -260,9 +257,8 @@ def test_no_hint_harms_anybody(
         assert "delayed" not in stage.dump()
 
 
-@FEW
-@given(BYTES, BYTES, BYTES)
-def test_no_name_in_a_list_harms_anybody(
+@sampled(BYTES, BYTES, BYTES)
+def test_no_name_in_a_list_does_harm(
     fake_server: EmbeddedServer, run: bytes, listed: bytes, worker: bytes
 ) -> None:
     with stage_on(fake_server) as stage:
@@ -278,7 +274,7 @@ def test_no_name_in_a_list_harms_anybody(
         assert stage.outcome("good") == "succeeded"
 
 
-def test_a_key_of_another_type_is_told_and_ends_no_scheduler(
+def test_a_key_of_another_type_is_logged_and_stops_no_scheduler(
     fake_server: EmbeddedServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with stage_on(fake_server) as stage:
@@ -293,7 +289,7 @@ def test_a_key_of_another_type_is_told_and_ends_no_scheduler(
 
 
 @pytest.mark.parametrize("error", [MemoryError(), ValueError("unheard of"), RecursionError()])
-def test_what_nobody_has_thought_of_makes_a_scheduler_begin_anew_and_ends_no_process(
+def test_an_unexpected_error_restarts_the_scheduler_without_ending_its_process(
     fake_server: EmbeddedServer, capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch, error: Exception,
 ) -> None:  # fmt: skip
@@ -351,8 +347,7 @@ def test_a_forged_graph_is_refused_or_can_be_resolved(packed: bytes) -> None:
     assert all(isinstance(name, str) for name in (dag.name, *dag.graph.names, *dag.refs))
 
 
-@FEW
-@given(forged_graphs() | BYTES.filter(bool))
+@sampled(forged_graphs() | BYTES.filter(bool))
 def test_no_graph_harms_another_run(fake_server: EmbeddedServer, packed: bytes) -> None:
     with stage_on(fake_server) as stage:
         resolver = begun(stage)

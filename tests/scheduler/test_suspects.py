@@ -39,14 +39,14 @@ def die(stage: Stage, executing: list[str], blame: str = "") -> None:
         stage.worker.reap_child(lane, executing, 3, ERROR, blame=blame)
 
 
-def test_of_several_nobody_is_blamed_and_all_are_suspects(stage: Stage) -> None:
+def test_of_several_none_is_blamed_and_all_are_suspects(stage: Stage) -> None:
     both_lanes(stage)
     die(stage, ["sync,0", "async,0"])
     assert spent(stage, "sync") == {"a": (0, True), "b": (0, False)}
     assert spent(stage, "async") == {"c": (0, True), "d": (0, False)}
 
 
-def test_the_one_that_is_named_is_blamed_and_the_others_are_suspects(stage: Stage) -> None:
+def test_the_named_attempt_is_blamed_and_the_others_are_suspects(stage: Stage) -> None:
     both_lanes(stage)
     die(stage, ["sync,0", "async,0", "async,1"], blame="sync,0")
     assert spent(stage, "sync") == {"a": (1, False), "b": (0, False)}

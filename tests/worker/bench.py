@@ -1,7 +1,7 @@
 """Parts to put a lane together from, with a store that the test plays.
 
 ``Counter`` is that store: it hands out the claims it was stocked with, keeps what it is told, and
-loses replies when asked to. ``Shelf`` stands for ``Values``.
+loses replies when asked to. ``FakeInputs`` stands for ``Inputs``.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Counter:
         return [outcome.token for outcome in self.outcomes]
 
 
-class Shelf:
+class FakeInputs:
     """Stands for ``Values``: one DAG, and what its upstream tasks have given."""
 
     def __init__(self, dag: CompiledDAG, *args: object, params: Any = None) -> None:
@@ -146,14 +146,14 @@ class Shelf:
 
 
 def executor_of(
-    shelf: Shelf,
+    inputs: FakeInputs,
     *,
     max_bytes: int = 10_000,
     random_unit: float = 0.0,
     functions: Sequence[str] = (),
 ) -> Executor:
     return Executor(
-        shelf,  # type: ignore[arg-type]
+        inputs,  # type: ignore[arg-type]
         EventLog(FlowkitLogger("flowkit.test", "INFO"), on_worker=True),
         LANE,
         "my_app",

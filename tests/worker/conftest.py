@@ -23,7 +23,7 @@ def store(fake_server: EmbeddedServer, namespace: str) -> Iterator[WorkerStore]:
 
 
 @pytest.fixture
-def keeper(fake_server: EmbeddedServer, store: WorkerStore) -> LeaseKeeper:
+def lease_keeper(fake_server: EmbeddedServer, store: WorkerStore) -> LeaseKeeper:
     log = OutageLog(FlowkitLogger("flowkit.test", "INFO"), lambda: "")
     config = WorkerConfig("app", fake_server.url, processes=2)
     return LeaseKeeper(config, store, log, allow_eviction=False)

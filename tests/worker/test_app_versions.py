@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from bench import LANE, Shelf, claim_of, dag_of
+from bench import LANE, FakeInputs, claim_of, dag_of
 
 from flowkit import task
 from flowkit.exceptions import StoreError
@@ -22,9 +22,9 @@ from flowkit.worker.execution_slots import ExecutionSlots
 from flowkit.worker.executor import Executor, Prepared
 
 
-def executor_of(shelf: Shelf, version: str) -> Executor:
+def executor_of(inputs: FakeInputs, version: str) -> Executor:
     log = EventLog(FlowkitLogger("flowkit.test", "ERROR"), on_worker=True)
-    return Executor(shelf, log, LANE, "app", 10_000, version=version, random_unit=lambda: 0.5)  # type: ignore[arg-type]
+    return Executor(inputs, log, LANE, "app", 10_000, version=version, random_unit=lambda: 0.5)  # type: ignore[arg-type]
 
 
 def test_an_app_is_named_by_its_functions_and_its_version() -> None:
@@ -57,7 +57,7 @@ def test_a_retry_of_a_pinned_run_waits_for_its_version_too() -> None:
 
     plain = dag_of(fails)
     for dag in (plain, replace(plain, pinned="v1")):
-        executor = executor_of(Shelf(dag), "v1")
+        executor = executor_of(FakeInputs(dag), "v1")
         prepared = executor.prepare(claim_of())
         assert isinstance(prepared, Prepared)
         outcome = executor.raised(prepared, ValueError("no"))
@@ -87,9 +87,9 @@ def message(submitted: str | Exception, *, ours: str = "v2", call: bool = True) 
     def takes(number: int) -> int:
         raise TypeError("mine")
 
-    shelf = Shelf(dag_of(takes))
-    shelf.store = _Store(submitted=submitted)
-    executor = executor_of(shelf, ours)
+    inputs = FakeInputs(dag_of(takes))
+    inputs.store = _Store(submitted=submitted)
+    executor = executor_of(inputs, ours)
     prepared = executor.prepare(claim_of())
     assert isinstance(prepared, Prepared)
     kwargs: dict[str, Any] = {} if call else {"number": 1}

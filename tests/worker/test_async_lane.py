@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from bench import LANE, Counter, Shelf, claim_of, dag_of, executor_of, trouble_of
+from bench import LANE, Counter, FakeInputs, claim_of, dag_of, executor_of, trouble_of
 from helpers import wait_until
 
 from flowkit import Task, task
@@ -27,13 +27,13 @@ class Rig:
         self.store = store
         self.slots = ExecutionSlots(CAPACITY)
         self.errors: list[BaseException] = []
-        shelf: Any = Shelf(dag_of(*tasks), *args)
+        inputs: Any = FakeInputs(dag_of(*tasks), *args)
         mailbox = Mailbox(store, LANE + "a", ["default~async"])  # type: ignore[arg-type]
         self.lane = AsyncLane(
             mailbox,
             store,  # type: ignore[arg-type]
-            shelf,
-            executor_of(shelf),
+            inputs,
+            executor_of(inputs),
             self.slots,
             trouble=trouble_of(self.errors.append),
         )
@@ -88,7 +88,7 @@ def waiting(gate: threading.Event, started: list[str], **options: Any) -> Task:
     return wait
 
 
-def test_as_many_run_at_a_time_as_there_is_room_for(gate: threading.Event) -> None:
+def test_as_many_run_as_there_are_slots(gate: threading.Event) -> None:
     started: list[str] = []
     one = waiting(gate, started)
     rig = Rig(Patient(*map(claim_of, range(5))), *[one] * 5)
@@ -111,7 +111,7 @@ def test_a_coroutine_past_its_deadline_is_cancelled(gate: threading.Event) -> No
 
 
 @pytest.mark.parametrize("ending", ["return", "raise"])
-def test_a_coroutine_that_catches_its_cancellation_has_timed_out_all_the_same(ending: str) -> None:
+def test_a_coroutine_that_catches_its_cancellation_still_times_out(ending: str) -> None:
     @task(timeout=0.02)
     async def stubborn() -> str:
         try:
@@ -128,7 +128,7 @@ def test_a_coroutine_that_catches_its_cancellation_has_timed_out_all_the_same(en
     rig.finish()
 
 
-def test_a_timeout_of_its_own_is_no_timeout_of_the_task() -> None:
+def test_a_timeout_raised_by_the_coroutine_is_not_its_timeout() -> None:
     @task(timeout=60)
     async def own() -> None:
         async with asyncio.timeout(0.001):
@@ -141,7 +141,7 @@ def test_a_timeout_of_its_own_is_no_timeout_of_the_task() -> None:
     rig.finish()
 
 
-def test_a_cancelled_attempt_ends_and_its_neighbours_go_on(gate: threading.Event) -> None:
+def test_a_cancelled_attempt_ends_and_its_neighbours_continue(gate: threading.Event) -> None:
     started: list[str] = []
     one = waiting(gate, started)
     rig = Rig(Patient(*map(claim_of, range(2))), one, one)
@@ -154,7 +154,7 @@ def test_a_cancelled_attempt_ends_and_its_neighbours_go_on(gate: threading.Event
     rig.finish()
 
 
-def test_a_cancel_before_the_first_line_gives_everything_back(gate: threading.Event) -> None:
+def test_a_cancel_before_the_first_line_returns_everything(gate: threading.Event) -> None:
     """The loop was busy when the attempt and its cancel came, and took both in one turn. The
     coroutine was then cancelled before it began, and with it went its slot and its outcome."""
     started: list[str] = []
@@ -180,7 +180,7 @@ def test_a_cancel_before_the_first_line_gives_everything_back(gate: threading.Ev
     rig.finish()
 
 
-def test_a_cancelled_error_that_nobody_asked_for_is_a_failure() -> None:
+def test_an_unrequested_cancelled_error_is_a_failure() -> None:
     @task
     async def gives_up() -> None:
         raise asyncio.CancelledError
@@ -206,7 +206,7 @@ def test_no_exception_of_a_task_ends_the_lane(error: BaseException) -> None:
     rig.finish()
 
 
-def test_the_board_names_an_attempt_while_its_condition_is_asked() -> None:
+def test_the_slot_names_an_attempt_during_its_condition() -> None:
     rig: Rig
     seen: list[list[str]] = []
 
@@ -224,7 +224,9 @@ def test_the_board_names_an_attempt_while_its_condition_is_asked() -> None:
     rig.finish()
 
 
-def test_drained_it_claims_nothing_more_and_ends_with_what_runs(gate: threading.Event) -> None:
+def test_a_drained_lane_claims_nothing_and_ends_with_its_running_tasks(
+    gate: threading.Event,
+) -> None:
     started: list[str] = []
     one = waiting(gate, started)
     store = Patient(claim_of(0))

@@ -102,7 +102,7 @@ def death_of(child: ChildProcess, code: int = -9) -> Death:
     return Death(child, code, 5.0, tuple(slots.executing()), slots.exit_reason)  # type: ignore[arg-type]
 
 
-def kid_with(*texts: str) -> ChildProcess:
+def child_with(*texts: str) -> ChildProcess:
     """A child that executes these attempts, in slots 0, 1, …"""
     child = ChildProcess()
     for slot, text in enumerate(texts):
@@ -127,23 +127,25 @@ def kid_with(*texts: str) -> ChildProcess:
         (["r1,0,2!", "r1,5,2!"], ["r1,0", "r1,5"], ""),
     ],
 )
-def test_one_death_is_blamed_on_one_task_of_both_lanes_together(
+def test_one_death_is_blamed_on_one_task_across_both_lanes(
     death_reporter: DeathReporter, registry: Registry, texts: list[str], keys: list[str], blame: str
 ) -> None:
-    death_reporter.report_death(death_of(kid_with(*texts)), blameless=False)
+    death_reporter.report_death(death_of(child_with(*texts)), blameless=False)
     assert death_reporter.deliver()
     assert registry.reports == [("reap", lane, keys, blame) for lane in LANES]
 
 
-def test_in_a_shutdown_nobody_is_blamed(death_reporter: DeathReporter, registry: Registry) -> None:
+def test_no_task_is_blamed_for_a_shutdown(
+    death_reporter: DeathReporter, registry: Registry
+) -> None:
     """What was executing is told all the same: some of it may not start twice."""
-    death_reporter.report_death(death_of(kid_with("r1,0,1", "r1,5,2!")), blameless=True)
+    death_reporter.report_death(death_of(child_with("r1,0,1", "r1,5,2!")), blameless=True)
     death_reporter.deliver()
     assert registry.reports == [("reap", lane, ["r1,0", "r1,5"], NOBODY) for lane in LANES]
 
 
 @pytest.mark.parametrize("code", [ExitCode.DONE, ExitCode.RECYCLED])
-def test_a_child_that_ends_in_good_order_makes_no_suspects(
+def test_a_child_that_exits_cleanly_makes_no_suspects(
     death_reporter: DeathReporter, registry: Registry, code: ExitCode
 ) -> None:
     child = ChildProcess()
@@ -154,10 +156,10 @@ def test_a_child_that_ends_in_good_order_makes_no_suspects(
 
 
 @pytest.mark.parametrize(("slot", "lane"), [(0, "W.3"), (1, "W.3a")])
-def test_who_is_ended_gets_its_outcome_first_and_its_neighbours_are_not_blamed(
+def test_a_killed_attempt_is_reported_first_and_its_neighbours_are_not_blamed(
     death_reporter: DeathReporter, registry: Registry, slot: int, lane: str
 ) -> None:
-    child = kid_with("r1,0,1", "r1,5,1", "r2,0,1")
+    child = child_with("r1,0,1", "r1,5,1", "r2,0,1")
     ended = list(child.slots.executing())[slot]
     death_reporter.end(child, ended, Outcome.decode("r1", "0,1,F"))  # type: ignore[arg-type]
     assert child.killed == 1
@@ -180,7 +182,7 @@ def test_reports_wait_for_redis_in_their_order(
 ) -> None:
     """Until they are delivered their lanes count as the worker's, or nobody would know of them."""
     registry.errors = [RedisUnavailable("away")]
-    child = kid_with("r1,0,1")
+    child = child_with("r1,0,1")
     death_reporter.end(child, next(child.slots.executing()), Outcome.decode("r1", "0,1,F"))  # type: ignore[arg-type]
     death_reporter.report_death(death_of(child), blameless=False)
     assert not death_reporter.deliver()
@@ -191,11 +193,11 @@ def test_reports_wait_for_redis_in_their_order(
     assert death_reporter.lanes == []
 
 
-def test_what_the_scheduler_has_taken_back_already_is_not_reported_for_ever(
+def test_attempts_already_reaped_are_not_reported_forever(
     death_reporter: DeathReporter, registry: Registry
 ) -> None:
     registry.errors = [LeaseLost("dead"), LeaseLost("dead")]
-    death_reporter.report_death(death_of(kid_with("r1,0,1")), blameless=False)
+    death_reporter.report_death(death_of(child_with("r1,0,1")), blameless=False)
     assert death_reporter.deliver()
     assert death_reporter.lanes == []
 
@@ -203,13 +205,13 @@ def test_what_the_scheduler_has_taken_back_already_is_not_reported_for_ever(
 @pytest.mark.parametrize(
     ("code", "how"), [(-9, "SIGKILL"), (-11, "SIGSEGV"), (-99, "signal 99"), (3, "exit code 3")]
 )
-def test_a_death_says_how(code: int, how: str) -> None:
+def test_a_death_report_says_how_the_child_died(code: int, how: str) -> None:
     death = death_of(ChildProcess(), code)
     assert (death.how, death.orderly, death.exit_reason) == (how, False, None)
 
 
 @pytest.mark.parametrize("code", ExitCode)
-def test_a_child_says_on_its_board_why_it_ends_itself(code: ExitCode) -> None:
+def test_a_child_records_why_it_ends_itself(code: ExitCode) -> None:
     """A task that ended its process with exit code 70 once ended the worker: "app broken"."""
     assert not death_of(ChildProcess(), code).orderly, "user code may choose any exit code"
     child = ChildProcess()
@@ -231,10 +233,10 @@ def attempt_killer(death_reporter: DeathReporter, clock: Hands) -> AttemptKiller
     return AttemptKiller(death_reporter, EventLog(LOG), monotonic=clock)
 
 
-def test_an_attempt_past_its_deadline_is_ended_with_its_outcome(
+def test_an_attempt_past_its_deadline_ends_with_its_outcome(
     attempt_killer: AttemptKiller, death_reporter: DeathReporter, registry: Registry, clock: Hands
 ) -> None:
-    child = kid_with("", "r1,5,1")
+    child = child_with("", "r1,5,1")
     child.slots.enter(0, "r1,0,1|0,1,W,500,default,5|2.5|slow", 1002.5)
     attempt_killer.end_overdue([child])  # type: ignore[list-item]
     assert child.killed == 0
@@ -251,10 +253,10 @@ def _children(child: ChildProcess) -> Any:
     return SimpleNamespace(child_of=lambda lane: child if lane in child.lanes else None)
 
 
-def test_a_cancelled_sync_attempt_is_ended_at_once(
+def test_a_cancelled_sync_attempt_is_killed_immediately(
     attempt_killer: AttemptKiller, death_reporter: DeathReporter, registry: Registry
 ) -> None:
-    child = kid_with("r1,0,1", "r2,5,1")
+    child = child_with("r1,0,1", "r2,5,1")
     attempt_killer.stop_cancelled(Pulse(1, stops={"W.3": ["r1,0,1"]}), _children(child))
     assert child.told == ["stop W.3 r1,0,1"]
     assert child.killed == 1
@@ -266,16 +268,16 @@ def test_a_cancelled_sync_attempt_is_ended_at_once(
 def test_a_cancelled_attempt_that_does_not_run_yet_costs_no_process(
     attempt_killer: AttemptKiller,
 ) -> None:
-    child = kid_with("r1,0,1")
+    child = child_with("r1,0,1")
     attempt_killer.stop_cancelled(Pulse(1, stops={"W.3": ["r1,7,1"]}), _children(child))
     assert child.told == ["stop W.3 r1,7,1"]
     assert child.killed == 0
 
 
-def test_a_cancelled_coroutine_is_asked_once_and_ended_when_it_is_stubborn(
+def test_a_cancelled_coroutine_is_killed_if_it_does_not_stop(
     attempt_killer: AttemptKiller, clock: Hands
 ) -> None:
-    child = kid_with("", "r1,5,1")
+    child = child_with("", "r1,5,1")
     pulse = Pulse(1, stops={"W.3a": ["r1,5,1"]})
     attempt_killer.stop_cancelled(pulse, _children(child))
     clock.now += STUBBORN_S - 0.1
@@ -287,7 +289,7 @@ def test_a_cancelled_coroutine_is_asked_once_and_ended_when_it_is_stubborn(
     assert child.killed == 1
 
 
-def test_a_stop_for_a_lane_that_is_gone_is_passed_over(attempt_killer: AttemptKiller) -> None:
+def test_a_stop_for_an_ended_lane_is_ignored(attempt_killer: AttemptKiller) -> None:
     child = ChildProcess()
     attempt_killer.stop_cancelled(Pulse(1, stops={"W.1": ["r1,0,1"]}), _children(child))
     assert child.told == []
@@ -297,7 +299,7 @@ def test_an_attempt_past_its_deadline_without_a_token_has_failed(
     attempt_killer: AttemptKiller, death_reporter: DeathReporter, registry: Registry, clock: Hands
 ) -> None:
     """The board is shared with user code, which may have written a deadline there."""
-    child = kid_with()
+    child = child_with()
     child.slots.enter(0, "r1,0,1", 1002.5)
     clock.now = 1002.6
     attempt_killer.end_overdue([child])  # type: ignore[list-item]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from bench import LANE, Shelf, claim_of, dag_of, executor_of
+from bench import LANE, FakeInputs, claim_of, dag_of, executor_of
 
 from flowkit import Task, current_attempt, task
 from flowkit.codec.packing import pack, unpack
@@ -21,7 +21,9 @@ from flowkit.worker.executor import Executor, NotHere, Prepared
 
 def attempt(one: Task, *args: object, claim: Claim | None = None, **options: Any) -> Outcome:
     """Take an attempt of a task all the way, as the sync lane does."""
-    executor = executor_of(Shelf(dag_of(one), *args, params=options.pop("params", None)), **options)
+    executor = executor_of(
+        FakeInputs(dag_of(one), *args, params=options.pop("params", None)), **options
+    )
     prepared = executor.prepare(claim or claim_of())
     if isinstance(prepared, Outcome):
         return prepared
@@ -61,12 +63,12 @@ def test_a_result_is_remembered_for_tasks_downstream() -> None:
     def seven() -> int:
         return 7
 
-    shelf = Shelf(dag_of(seven))
-    executor = executor_of(shelf)
+    inputs = FakeInputs(dag_of(seven))
+    executor = executor_of(inputs)
     prepared = executor.prepare(claim_of())
     assert isinstance(prepared, Prepared)
     executor.succeeded(prepared, 7, 0.0)
-    assert shelf.remembered == [(0, pack(7))]
+    assert inputs.remembered == [(0, pack(7))]
 
 
 def test_parameters_and_fixed_arguments_are_given_by_name() -> None:
@@ -157,15 +159,15 @@ def test_a_retry_goes_where_the_task_belongs() -> None:
     @task(retries=1, delay=1.0, queue="gpu", priority=8)
     async def fails() -> None: ...
 
-    shelf = Shelf(dag_of(fails))
-    executor = executor_of(shelf)
+    inputs = FakeInputs(dag_of(fails))
+    executor = executor_of(inputs)
     prepared = executor.prepare(claim_of())
     assert isinstance(prepared, Prepared)
     assert executor.raised(prepared, OSError()).token == "0,1,W,1000,gpu~async,8"
 
 
 @pytest.mark.parametrize(
-    ("error", "letter"),
+    ("error", "code"),
     [
         (ConnectionResetError("in the family"), "W"),
         (ValueError("not in it"), "F"),
@@ -173,13 +175,13 @@ def test_a_retry_goes_where_the_task_belongs() -> None:
         (KeyboardInterrupt(), "F"),
     ],
 )
-def test_only_named_errors_are_worth_another_attempt(error: BaseException, letter: str) -> None:
+def test_only_named_errors_are_retried(error: BaseException, code: str) -> None:
     @task(retries=1, retry_on=ConnectionError)
     def fails() -> None:
         raise error
 
     outcome = attempt(fails)
-    assert outcome.token.split(",")[2] == letter
+    assert outcome.token.split(",")[2] == code
     assert error_of(outcome).type == type(error).__name__
 
 
@@ -218,7 +220,7 @@ def test_an_error_that_cannot_be_printed_is_an_outcome_too(
 # -- what cannot be stored ----------------------------------------------------------------------
 
 
-def test_a_result_that_cannot_be_packed_fails_with_its_path_and_is_not_tried_again() -> None:
+def test_a_result_that_cannot_be_packed_fails_with_its_path_without_retry() -> None:
     @task(retries=5)
     def lock() -> dict[str, list[object]]:
         return {"a": [1, object()]}
@@ -259,7 +261,7 @@ def unknown(*functions: str) -> Outcome | NotHere | Prepared:
 
     dag = dag_of(there)
     Task.clear_registry()
-    return executor_of(Shelf(dag), functions=functions).prepare(claim_of(0, 1))
+    return executor_of(FakeInputs(dag), functions=functions).prepare(claim_of(0, 1))
 
 
 @pytest.fixture
@@ -295,7 +297,7 @@ def test_a_task_that_the_app_dropped_after_it_was_loaded_fails() -> None:
 # -- trouble with the store -----------------------------------------------------------------------
 
 
-class _Broken(Shelf):
+class _Broken(FakeInputs):
     error: Exception
 
     def upstream(self, claim: Claim, tasks: object) -> list[object]:
@@ -306,18 +308,18 @@ def broken(error: Exception) -> Executor:
     @task
     def fine() -> None: ...
 
-    shelf = _Broken(dag_of(fine))
-    shelf.error = error
-    return executor_of(shelf)
+    inputs = _Broken(dag_of(fine))
+    inputs.error = error
+    return executor_of(inputs)
 
 
-def test_an_outage_is_no_fault_of_the_task() -> None:
+def test_an_outage_does_not_fail_the_task() -> None:
     with pytest.raises(RedisUnavailable):
         broken(RedisUnavailable("away")).prepare(claim_of())
 
 
 @pytest.mark.parametrize("error", [StoreError("graph is gone"), ValueError("damaged")])
-def test_data_that_cannot_be_read_fails_the_task(error: Exception) -> None:
+def test_unreadable_data_fails_the_task(error: Exception) -> None:
     outcome = broken(error).prepare(claim_of())
     assert isinstance(outcome, Outcome)
     assert outcome.token == "0,1,F"
@@ -328,7 +330,7 @@ def test_data_that_cannot_be_read_fails_the_task(error: Exception) -> None:
 
 
 def slot_text(make: Callable[[], Task], claim: Claim) -> str:
-    executor = executor_of(Shelf(dag_of(make())))
+    executor = executor_of(FakeInputs(dag_of(make())))
     prepared = executor.prepare(claim)
     assert isinstance(prepared, Prepared)
     return executor.slot_text(prepared)
@@ -344,21 +346,21 @@ def timed(**options: Any) -> Callable[[], Task]:
     return make
 
 
-def test_the_board_names_the_attempt_and_its_outcome_if_time_runs_out() -> None:
+def test_the_slot_names_the_attempt_and_its_timeout_outcome() -> None:
     with_retry = timed(timeout=1.5, retries=1, delay=2.0)
     assert slot_text(with_retry, claim_of()) == "r1,0,1|0,1,W,2000,default,5|1.5|slow"
     assert slot_text(with_retry, claim_of(0, 2)) == "r1,0,2|0,2,F|1.5|slow"
     assert slot_text(timed(timeout=1.5), claim_of(0, 2, "1!")) == "r1,0,2!|0,2,F|1.5|slow"
 
 
-def test_the_board_names_an_attempt_without_a_deadline_by_its_task() -> None:
-    executor = executor_of(Shelf(dag_of(timed()())))
+def test_the_slot_names_an_attempt_without_a_deadline_by_its_task() -> None:
+    executor = executor_of(FakeInputs(dag_of(timed()())))
     assert executor.slot_key(claim_of(0, 2)) == "r1,0,2|||slow"
     unknown = replace(claim_of(0, 2, "1!"), digest="not at hand")
     assert executor.slot_key(unknown) == "r1,0,2!"
 
 
-def test_a_timeout_that_is_not_worth_a_retry_fails() -> None:
+def test_a_timeout_without_a_retry_fails() -> None:
     text = slot_text(timed(timeout=1.5, retries=3, retry_on=OSError), claim_of())
     assert text == "r1,0,1|0,1,F|1.5|slow"
 
@@ -367,10 +369,10 @@ def test_a_cancelled_attempt_says_so() -> None:
     @task
     def fine() -> None: ...
 
-    assert executor_of(Shelf(dag_of(fine))).cancelled(claim_of(0, 4)).token == "0,4,C"
+    assert executor_of(FakeInputs(dag_of(fine))).cancelled(claim_of(0, 4)).token == "0,4,C"
 
 
-def test_a_message_of_50_mb_is_logged_by_its_ends(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_message_of_50_mb_is_logged_shortened(capsys: pytest.CaptureFixture[str]) -> None:
     """It was cut where it was stored, and logged whole, twice in a line."""
 
     @task

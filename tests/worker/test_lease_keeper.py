@@ -18,23 +18,23 @@ from flowkit.worker.daemon import WorkerDaemon
 from flowkit.worker.lease_keeper import LeaseKeeper
 
 
-def test_who_was_declared_dead_comes_back_as_another(
-    keeper: LeaseKeeper, store: WorkerStore
+def test_a_worker_declared_dead_returns_under_a_new_id(
+    lease_keeper: LeaseKeeper, store: WorkerStore
 ) -> None:
     """Its lanes would have their old names otherwise, and what the dead ones send would count."""
-    keeper.enlist(lambda: False)
-    dead = keeper.worker
+    lease_keeper.enlist(lambda: False)
+    dead = lease_keeper.worker
     store.retire(dead, [])
     with pytest.raises(LeaseLost, match=dead):
-        keeper.beat([])
-    keeper.enlist(lambda: False)
-    assert keeper.worker != dead
+        lease_keeper.beat([])
+    lease_keeper.enlist(lambda: False)
+    assert lease_keeper.worker != dead
     alive = ClientStore(store.link, store.keys.namespace).alive_workers()
-    assert [one.worker for one in alive] == [keeper.worker]
-    assert keeper.beat([]) is not None
+    assert [one.worker for one in alive] == [lease_keeper.worker]
+    assert lease_keeper.beat([]) is not None
 
 
-def test_a_worker_with_another_list_of_shards_is_refused_whenever_it_comes(
+def test_a_worker_with_another_list_of_shards_is_always_refused(
     fake_server: EmbeddedServer, store: WorkerStore, namespace: str,
     capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -43,14 +43,14 @@ def test_a_worker_with_another_list_of_shards_is_refused_whenever_it_comes(
     """
     log = OutageLog(FlowkitLogger("flowkit.test", "INFO"), lambda: "")
     config = WorkerConfig("app", fake_server.url, namespace, shard_position="0/2")
-    keeper = LeaseKeeper(config, store, log, allow_eviction=False)
-    keeper.enlist(lambda: False)
-    SchedulerStore(store.link, namespace, "s1", layout="0/3").acquire_lease(60_000)
-    assert keeper.beat([]) is not None  # it may end what it has
+    lease_keeper = LeaseKeeper(config, store, log, allow_eviction=False)
+    lease_keeper.enlist(lambda: False)
+    SchedulerStore(store.link, namespace, "s1", shard_position="0/3").acquire_lease(60_000)
+    assert lease_keeper.beat([]) is not None  # it may end what it has
     tries = iter(range(10))
-    keeper.enlist(lambda: next(tries) >= 2)
+    lease_keeper.enlist(lambda: next(tries) >= 2)
     assert "shard 0/2, but its schedulers made it shard 0/3" in capfd.readouterr().out
-    assert keeper.worker not in [
+    assert lease_keeper.worker not in [
         one.worker for one in ClientStore(store.link, store.keys.namespace).alive_workers()
     ]
     new = LeaseKeeper(config, store, log, allow_eviction=False)
@@ -58,7 +58,7 @@ def test_a_worker_with_another_list_of_shards_is_refused_whenever_it_comes(
         new.enlist(lambda: False)
 
 
-def test_who_was_declared_dead_ends_its_children_before_it_comes_back(
+def test_a_worker_declared_dead_ends_its_children_before_returning(
     fake_server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What they still do is void: others have it. They would notice by themselves, but later."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bench import LANE, Counter, Shelf, claim_of, dag_of, executor_of, trouble_of
+from bench import LANE, Counter, FakeInputs, claim_of, dag_of, executor_of, trouble_of
 from helpers import wait_until
 
 from flowkit import Task, task
@@ -38,10 +38,12 @@ class Watched(Counter):
 
 
 def sync_lane(store: Watched, *tasks: Task) -> SyncLane:
-    shelf: Any = Shelf(dag_of(*tasks))
+    inputs: Any = FakeInputs(dag_of(*tasks))
     anything: Any = store
     mailbox = Mailbox(anything, LANE, ["default"])
-    lane = SyncLane(mailbox, anything, shelf, executor_of(shelf), store.slots, trouble=trouble_of())
+    lane = SyncLane(
+        mailbox, anything, inputs, executor_of(inputs), store.slots, trouble=trouble_of()
+    )
     store.wait_for_work = lambda lists, seconds, app="": bool(lane.drain())  # type: ignore[method-assign]
     lane._learn(0.000001)  # it claims all there is at once
     return lane
@@ -54,7 +56,7 @@ def nothing() -> Task:
     return nothing
 
 
-def test_the_board_names_it_until_its_outcome_is_recorded() -> None:
+def test_the_slot_names_it_until_its_outcome_is_recorded() -> None:
     claims = [claim_of(task, spent=ONCE) for task in range(3)]
     store = Watched(*claims)
     lane = sync_lane(store, *(nothing() for _ in range(3)))
@@ -70,7 +72,7 @@ def test_other_tasks_are_reported_together_as_before() -> None:
     assert store.seen == [(["0,1,S", "1,1,S", "2,1,S"], [])]
 
 
-def test_while_redis_is_away_it_stays_on_the_board() -> None:
+def test_it_stays_in_its_slot_during_an_outage() -> None:
     """The worker is stopping, so the lane has no patience; its parent may kill it any time."""
     store = Watched(claim_of(0, spent=ONCE), claim_of(1, spent=ONCE))
     lane = sync_lane(store, nothing(), nothing())
@@ -93,13 +95,13 @@ def test_a_coroutine_keeps_its_slot_until_its_outcome_is_recorded() -> None:
         return 1
 
     store = Watched(claim_of(0, spent=ONCE))
-    shelf: Any = Shelf(dag_of(once))
+    inputs: Any = FakeInputs(dag_of(once))
     anything: Any = store
     lane = AsyncLane(
         Mailbox(anything, LANE + "a", ["default~async"]),
         anything,
-        shelf,
-        executor_of(shelf),
+        inputs,
+        executor_of(inputs),
         store.slots,
         trouble=trouble_of(),
     )
@@ -114,7 +116,7 @@ def test_a_coroutine_keeps_its_slot_until_its_outcome_is_recorded() -> None:
     loop.close()
 
 
-def test_a_claim_that_only_redis_knows_of_is_given_back_with_a_doubt() -> None:
+def test_a_claim_known_only_to_redis_is_returned_in_doubt() -> None:
     """It may have run before the store went back in time."""
     store = Counter(claim_of(0))
     mailbox: Any = Mailbox(store, LANE, ["default"])  # type: ignore[arg-type]

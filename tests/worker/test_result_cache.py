@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bench import Shelf, claim_of, dag_of, executor_of
+from bench import FakeInputs, claim_of, dag_of, executor_of
 
 from flowkit import Task, current_attempt, task
 from flowkit.codec.packing import BrokenValue, pack, unpack
@@ -19,8 +19,8 @@ class Bench:
     """A task with a cache, which outcomes fill as ``complete.lua`` does."""
 
     def __init__(self, one: Task, *args: object, params: Any = None) -> None:
-        self.shelf = Shelf(dag_of(one), *args, params=params)
-        self.executor = executor_of(self.shelf)
+        self.inputs = FakeInputs(dag_of(one), *args, params=params)
+        self.executor = executor_of(self.inputs)
 
     def attempt(self, claim: Claim | None = None) -> Outcome:
         prepared = self.executor.prepare(claim or claim_of())
@@ -31,9 +31,9 @@ class Bench:
         except Exception as error:
             return self.executor.raised(prepared, error)
         outcome = self.executor.succeeded(prepared, result, 0.1)
-        _, _, letter, *keep = outcome.token.split(",")
-        if letter == "S" and keep:
-            self.shelf.cache[keep[0]] = outcome.payload
+        _, _, code, *keep = outcome.token.split(",")
+        if code == "S" and keep:
+            self.inputs.cache[keep[0]] = outcome.payload
         return outcome
 
 
@@ -52,12 +52,12 @@ def test_a_result_is_kept_with_the_outcome_and_reused_by_the_next() -> None:
     one, calls = counted()
     bench = Bench(one)
     first = bench.attempt()
-    task_, attempt, letter, entry, ttl = first.token.split(",")
-    assert (task_, attempt, letter, ttl) == ("0", "1", "S", "1500")
+    task_, attempt, code, entry, ttl = first.token.split(",")
+    assert (task_, attempt, code, ttl) == ("0", "1", "S", "1500")
     assert bench.attempt(claim_of(run="r2")) == Outcome.decode("r2", "0,1,H", pack(7))
     assert len(calls) == 1
-    assert bench.shelf.looked_up == [entry, entry]
-    assert bench.shelf.remembered == [(0, pack(7))] * 2, "for the tasks downstream"
+    assert bench.inputs.looked_up == [entry, entry]
+    assert bench.inputs.remembered == [(0, pack(7))] * 2, "for the tasks downstream"
 
 
 def test_none_is_reused_too() -> None:
@@ -71,7 +71,7 @@ def test_none_is_reused_too() -> None:
 def test_a_task_without_a_ttl_looks_nothing_up() -> None:
     bench = Bench(task(lambda: 1))
     assert bench.attempt().token == "0,1,S"
-    assert bench.shelf.looked_up == []
+    assert bench.inputs.looked_up == []
 
 
 def test_other_arguments_are_other_entries() -> None:
@@ -85,14 +85,14 @@ def test_a_short_ttl_is_a_millisecond_at_least() -> None:
     assert Bench(one).attempt().token.endswith(",1")
 
 
-def test_a_failure_is_not_kept() -> None:
+def test_a_failure_is_not_cached() -> None:
     @task(cache_ttl=60, retries=1)
     def fails() -> None:
         raise OSError("broken")
 
     bench = Bench(fails)
     assert bench.attempt().token.startswith("0,1,W,")
-    assert bench.shelf.cache == {}
+    assert bench.inputs.cache == {}
 
 
 def test_the_condition_is_asked_before_the_cache() -> None:
@@ -103,14 +103,14 @@ def test_the_condition_is_asked_before_the_cache() -> None:
     assert bench.attempt().token == "0,1,K"
 
 
-def test_what_is_made_again_in_a_resumed_run_is_not_read_but_written() -> None:
+def test_rerun_tasks_skip_reading_the_cache_but_write_it() -> None:
     one, calls = counted()
     bench = Bench(one)
     bench.attempt()
     again = bench.attempt(claim_of(attempt=2, spent="0/1"))
     assert again.token.startswith("0,2,S,")
     assert len(calls) == 2
-    assert len(bench.shelf.looked_up) == 1
+    assert len(bench.inputs.looked_up) == 1
 
 
 def test_a_retry_looks_again_for_what_another_run_may_have_made() -> None:
@@ -138,7 +138,7 @@ def warnings(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return [line for line in capsys.readouterr().out.splitlines() if "Task not cached" in line]
 
 
-def test_a_call_without_an_entry_is_made_and_told_of_once(
+def test_an_uncacheable_call_runs_and_is_logged_once(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     one, calls = counted(cache_key=lambda: object())
@@ -153,30 +153,30 @@ def test_a_call_without_an_entry_is_made_and_told_of_once(
 
 
 @pytest.mark.parametrize("error", [BrokenValue("no such class"), OSError("no memory")])
-def test_an_entry_that_cannot_be_read_is_made_anew(
+def test_an_unreadable_entry_is_computed_again(
     error: Exception, capsys: pytest.CaptureFixture[str]
 ) -> None:
     one, calls = counted()
     bench = Bench(one)
     entry = bench.attempt().token.split(",")[3]
-    bench.shelf.cache[entry] = error
+    bench.inputs.cache[entry] = error
     assert bench.attempt().token.startswith(f"0,1,S,{entry}")
     assert f"its entry cannot be read: {error}" in warnings(capsys)[0]
     assert unpack(bench.attempt().payload) == 7
     assert len(calls) == 2
 
 
-def test_an_outage_of_redis_is_no_matter_of_the_cache() -> None:
+def test_an_outage_of_redis_is_left_to_the_lane() -> None:
     one, calls = counted()
     bench = Bench(one)
     entry = bench.attempt().token.split(",")[3]
-    bench.shelf.cache[entry] = RedisUnavailable("away")
+    bench.inputs.cache[entry] = RedisUnavailable("away")
     with pytest.raises(RedisUnavailable):
         bench.attempt()
     assert len(calls) == 1
 
 
-def test_what_ends_a_cache_key_for_good_fails_the_attempt() -> None:
+def test_a_fatal_cache_key_error_fails_the_attempt() -> None:
     def leave() -> None:
         raise SystemExit(3)
 

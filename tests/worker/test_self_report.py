@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +15,7 @@ from flowkit.exceptions import LeaseLost
 from flowkit.logging import FlowkitLogger
 from flowkit.logging.event_log import EventLog
 from flowkit.protocol.client_store import ClientStore
+from flowkit.protocol.list_reads import Field
 from flowkit.protocol.worker_store import WorkerStore
 from flowkit.worker.execution_slots import ExecutionSlots, Mark
 from flowkit.worker.lease_keeper import LeaseKeeper
@@ -86,7 +87,7 @@ def heard() -> Iterator[list[bool]]:
     hear_of_waits(lambda begins: None)
 
 
-def test_only_a_wait_inside_of_a_task_is_told(heard: list[bool]) -> None:
+def test_only_a_wait_inside_a_task_is_reported(heard: list[bool]) -> None:
     with waiting_for_run():
         pass
     assert heard == []
@@ -95,8 +96,8 @@ def test_only_a_wait_inside_of_a_task_is_told(heard: list[bool]) -> None:
     assert heard == [True, False]
 
 
-def test_what_holds_no_lane_does_not_count() -> None:
-    """A thread that a task has started: the task itself goes on."""
+def test_waits_without_a_lane_do_not_count() -> None:
+    """A thread that a task has started: the task itself continues."""
     slots = ExecutionSlots(1)
     thread = threading.Thread(target=note_wait, args=(slots,), kwargs={"begins": True})
     thread.start()
@@ -119,27 +120,46 @@ def test_what_holds_no_lane_does_not_count() -> None:
 # -- telling it ------------------------------------------------------------------------------------
 
 
-def test_the_counts_are_part_of_the_description(keeper: LeaseKeeper, store: WorkerStore) -> None:
+def test_the_counts_are_part_of_the_description(
+    lease_keeper: LeaseKeeper, store: WorkerStore
+) -> None:
     def told() -> tuple[bool, bool]:
         (one,) = ClientStore(store.link, store.keys.namespace).alive_workers()
         return one.is_ready, one.all_wait
 
-    keeper.enlist(lambda: False)
+    lease_keeper.enlist(lambda: False)
     assert told() == (False, False)
-    keeper.counts = ChildCounts(ready=1, waiting=1)
-    keeper.beat(["W.0"])
+    lease_keeper.counts = ChildCounts(ready=1, waiting=1)
+    lease_keeper.beat(["W.0"])
     assert told() == (True, False)
-    keeper.counts = ChildCounts(ready=2, waiting=2)
-    keeper.beat(["W.0"])
+    lease_keeper.counts = ChildCounts(ready=2, waiting=2)
+    lease_keeper.beat(["W.0"])
     assert told() == (True, True)
 
 
-def test_to_tell_them_does_not_bring_a_dead_worker_back(
-    keeper: LeaseKeeper, store: WorkerStore
+def test_a_worker_that_leaves_while_it_is_read_is_not_ready(
+    lease_keeper: LeaseKeeper, store: WorkerStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keeper.enlist(lambda: False)
-    store.retire(keeper.worker, [])
-    keeper.counts = ChildCounts(ready=1)
+    """A worker whose app is broken left between two round trips, and the system was ready."""
+    lease_keeper.enlist(lambda: False)
+    client = ClientStore(store.link, store.keys.namespace)
+    read = client._read_fields_in_bounds
+
+    def leave_first(fields: Sequence[Field]) -> Sequence[object]:
+        store.retire(lease_keeper.worker, [])
+        return read(fields)
+
+    monkeypatch.setattr(client, "_read_fields_in_bounds", leave_first)
+    (worker,) = client.alive_workers()
+    assert not worker.is_ready
+
+
+def test_reporting_counts_does_not_revive_a_dead_worker(
+    lease_keeper: LeaseKeeper, store: WorkerStore
+) -> None:
+    lease_keeper.enlist(lambda: False)
+    store.retire(lease_keeper.worker, [])
+    lease_keeper.counts = ChildCounts(ready=1)
     with pytest.raises(LeaseLost):
-        keeper.beat([])
+        lease_keeper.beat([])
     assert list(ClientStore(store.link, store.keys.namespace).alive_workers()) == []

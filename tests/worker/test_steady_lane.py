@@ -42,7 +42,7 @@ async def in_a_callback() -> None:
 
 
 async def in_spite_of_a_cancel() -> None:
-    """Catch what ends it and go on."""
+    """Catch what ends it and continue."""
     asyncio.get_running_loop().call_soon(sys.exit, "nothing to do")
     try:
         await asyncio.sleep(60)
@@ -78,7 +78,7 @@ def neighbour() -> Iterator[tuple[Task, threading.Event, threading.Event]]:
 def test_a_part_that_exits_fails_its_attempt_and_no_other(
     neighbour: Any, exits: Callable[[], Any], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The loop was gone, its tasks hung for ever, the lane took more, and nothing was logged."""
+    """The loop was gone, its tasks hung forever, the lane took more, and nothing was logged."""
     beside, begun, gate = neighbour
     store = Patient(claim_of(0))
     rig = Rig(store, beside, task(exits))
@@ -95,7 +95,7 @@ def test_a_part_that_exits_fails_its_attempt_and_no_other(
     assert f"task_name={exits.__name__}" in capfd.readouterr().out
 
 
-def test_a_task_that_stops_the_loop_goes_on(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_task_that_stops_the_loop_continues(capfd: pytest.CaptureFixture[str]) -> None:
     @task
     async def stops() -> str:
         asyncio.get_running_loop().stop()
@@ -110,10 +110,10 @@ def test_a_task_that_stops_the_loop_goes_on(capfd: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize("method", ["prepare", "succeeded", "cancelled"])
-def test_whatever_raises_around_a_coroutine_the_attempt_has_an_outcome(
+def test_an_error_around_a_coroutine_still_gives_an_outcome(
     monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    """It once ran for ever, in a slot that was never free again."""
+    """It once ran forever, in a slot that was never free again."""
 
     @task
     async def fine() -> None: ...
@@ -131,7 +131,7 @@ def test_whatever_raises_around_a_coroutine_the_attempt_has_an_outcome(
     rig.finish()
 
 
-def test_a_task_factory_that_raises_fails_the_attempts_that_come_after_it() -> None:
+def test_a_failing_task_factory_fails_later_attempts() -> None:
     """Their outcomes were lost with the callback that could not make an asyncio task."""
 
     def refuses(*args: object, **kwargs: object) -> None:
@@ -153,7 +153,7 @@ def test_a_task_factory_that_raises_fails_the_attempts_that_come_after_it() -> N
 
 
 def test_a_thread_of_the_lane_that_breaks_is_reported() -> None:
-    """The lane went on without it: nothing was claimed any more, in silence."""
+    """The lane continued without it: nothing was claimed any more, silently."""
     rig = Rig(Patient())
     rig.store.on_complete = lambda: pytest.fail("an error that nothing knows")
     rig.lane._pump.run()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bench import LANE, Counter, Shelf, claim_of, dag_of, executor_of, trouble_of
+from bench import LANE, Counter, FakeInputs, claim_of, dag_of, executor_of, trouble_of
 from helpers import wait_until
 
 from flowkit import Task, task
@@ -32,13 +32,13 @@ class Rig:
         self.slots = ExecutionSlots(0)
         self.errors: list[BaseException] = []
         self.mailbox = Mailbox(store, LANE, ["default"])  # type: ignore[arg-type]
-        shelf: Any = Shelf(dag_of(*tasks), *args)
+        inputs: Any = FakeInputs(dag_of(*tasks), *args)
         waiter: Any = store
         self.lane = SyncLane(
             self.mailbox,
             waiter,
-            shelf,
-            executor_of(shelf),
+            inputs,
+            executor_of(inputs),
             self.slots,
             may_claim_more=may_claim_more,
             trouble=trouble_of(self.errors.append),
@@ -76,7 +76,7 @@ def test_a_batch_is_about_twenty_milliseconds_of_work(seconds: float, batch: int
     assert lane._batch_size() == pytest.approx(batch, abs=1)
 
 
-def test_slow_tasks_are_followed_at_once_and_fast_ones_soon() -> None:
+def test_outcomes_of_slow_tasks_are_sent_immediately_and_of_fast_ones_soon() -> None:
     lane = Rig(Counter(), noop()).lane
     lane._learn(BATCH_S / 100)
     lane._learn(BATCH_S * 5)
@@ -86,7 +86,7 @@ def test_slow_tasks_are_followed_at_once_and_fast_ones_soon() -> None:
     assert lane._batch_size() > 90
 
 
-def test_it_asks_for_one_and_then_for_more() -> None:
+def test_it_claims_one_and_then_more() -> None:
     rig = Rig(Counter(*map(claim_of, range(1))), noop())
     rig.run_until_idle()
     limits = [limit for _, _, limit in rig.store.calls if limit]
@@ -97,7 +97,7 @@ def test_it_asks_for_one_and_then_for_more() -> None:
 # -- what it starts -------------------------------------------------------------------------------
 
 
-def test_all_that_is_claimed_is_run_in_order_and_reported() -> None:
+def test_all_claims_run_in_order_and_are_reported() -> None:
     order: list[int] = []
     tasks = [_noting(order, n) for n in range(20)]
     rig = Rig(Counter(*map(claim_of, range(20))), *tasks)
@@ -120,10 +120,10 @@ def _noting(order: list[int], number: int) -> Task:
 
 
 @pytest.mark.parametrize("method", ["prepare", "succeeded", "raised"])
-def test_whatever_raises_around_a_function_the_attempt_has_an_outcome(
+def test_an_error_around_a_function_still_gives_an_outcome(
     monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    """It once ended the process while the board named no task: the attempt was made for ever."""
+    """It once ended the process while the board named no task: the attempt was made forever."""
     order: list[int] = []
     rig = Rig(Counter(*map(claim_of, range(2))), *[_noting(order, n) for n in range(2)])
 
@@ -158,7 +158,7 @@ def test_a_process_runs_no_more_tasks_than_it_may() -> None:
     assert rig.store.held == {}, "what it had claimed beyond that was not given back"
 
 
-def test_once_drained_it_finishes_what_runs_and_gives_back_the_rest() -> None:
+def test_a_drained_lane_finishes_its_running_task_and_returns_the_rest() -> None:
     rig: Rig
     order: list[str] = []
 
@@ -178,7 +178,7 @@ def test_once_drained_it_finishes_what_runs_and_gives_back_the_rest() -> None:
 # -- the board -------------------------------------------------------------------------------------
 
 
-def test_the_board_names_the_attempt_from_its_condition_to_its_result() -> None:
+def test_the_slot_names_the_attempt_from_its_condition_to_its_result() -> None:
     """Whatever of the user's code or data ends the process, somebody must be there to blame."""
     seen: dict[str, list[str]] = {}
     rig: Rig
@@ -205,7 +205,7 @@ def test_the_board_names_the_attempt_from_its_condition_to_its_result() -> None:
     assert set(map(tuple, seen.values())) <= {("r1,0,1",)}
 
 
-def test_the_deadline_is_up_during_the_call_and_no_longer() -> None:
+def test_the_deadline_is_set_only_during_the_call() -> None:
     deadlines: list[float] = []
     rig: Rig
 
@@ -224,7 +224,7 @@ def test_the_deadline_is_up_during_the_call_and_no_longer() -> None:
 # -- the reporter ----------------------------------------------------------------------------------
 
 
-def test_while_a_long_task_runs_outcomes_go_out_and_the_rest_goes_back() -> None:
+def test_during_a_long_task_outcomes_are_sent_and_other_claims_returned() -> None:
     go_on = threading.Event()
 
     @task
@@ -245,7 +245,7 @@ def test_while_a_long_task_runs_outcomes_go_out_and_the_rest_goes_back() -> None
     assert rig.store.tokens() == ["0,1,S", "1,1,S"]
 
 
-def test_a_lease_that_is_lost_while_a_long_task_runs_is_heard_of_at_once() -> None:
+def test_a_lease_lost_during_a_long_task_is_noticed_immediately() -> None:
     go_on = threading.Event()
 
     @task

@@ -1,4 +1,4 @@
-"""Whatever stands in Redis, a worker goes on: an attempt that cannot be read fails, others run.
+"""Whatever stands in Redis, a worker continues: an attempt that cannot be read fails, others run.
 
 The lanes, their scripts and the embedded store are the real ones; what a task would get is
 somebody else's bytes. No function may be called for them.
@@ -13,9 +13,10 @@ from contextlib import contextmanager
 
 import hypothesis.strategies as st
 import pytest
-from bench import Shelf, claim_of, dag_of, executor_of, trouble_of
+from bench import FakeInputs, claim_of, dag_of, executor_of, trouble_of
 from helpers import dump, literally
 from hypothesis import example, given, settings
+from samples import sampled
 
 from flowkit import task
 from flowkit.codec.packing import pack
@@ -40,7 +41,6 @@ from flowkit.worker.inputs import Inputs
 from flowkit.worker.mailbox import Mailbox
 from flowkit.worker.sync_lane import SyncLane
 
-FEW = settings(max_examples=60, deadline=None)
 BYTES = st.binary(max_size=30)
 LANE = "W.0"
 
@@ -102,7 +102,7 @@ class Bench:
             self.inputs.prefetch(list(self.mailbox.inbox))
             self.lane._work_off()
 
-    def letters(self, run: str) -> dict[str, str]:
+    def outcome_codes(self, run: str) -> dict[str, str]:
         records = dump(self.url, self.namespace).get(f"run:{run}:tasks", {})
         return {number: record[:1] for number, record in records.items()}
 
@@ -122,46 +122,44 @@ def bench_on(server: EmbeddedServer, dag: CompiledDAG) -> Iterator[Bench]:
         bench.link.close()
 
 
-@FEW
-@given(BYTES.filter(bool))
+@sampled(BYTES.filter(bool))
 @example(pack([1, 2]))
 @example(b"\xc1")
-def test_no_parameters_harm_a_worker(fake_server: EmbeddedServer, params: bytes) -> None:
+def test_no_parameters_stop_a_worker(fake_server: EmbeddedServer, params: bytes) -> None:
     dag, calls = noted()
     with bench_on(fake_server, dag) as bench:
         bench.submit("bad", 0, params=params)
         bench.submit("good", 0)
         bench.work()
-        assert bench.letters("good") == {"0": "S"}
-        assert bench.letters("bad") in ({"0": "F"}, {"0": "S"})
-        assert calls == ["up"] * (1 + (bench.letters("bad") == {"0": "S"}))
+        assert bench.outcome_codes("good") == {"0": "S"}
+        assert bench.outcome_codes("bad") in ({"0": "F"}, {"0": "S"})
+        assert calls == ["up"] * (1 + (bench.outcome_codes("bad") == {"0": "S"}))
 
 
 @pytest.mark.parametrize("params", [b"\xc1", pack([1, 2]), b"\x00" * 20_000])
-def test_with_parameters_that_cannot_be_read_nothing_is_called(
+def test_with_unreadable_parameters_no_task_is_called(
     fake_server: EmbeddedServer, params: bytes
 ) -> None:
     dag, calls = noted()
     with bench_on(fake_server, dag) as bench:
         bench.submit("bad", 0, params=params)
         bench.work()
-        assert (bench.letters("bad"), calls) == ({"0": "F"}, [])
+        assert (bench.outcome_codes("bad"), calls) == ({"0": "F"}, [])
         assert bench.error("bad").type in ("BrokenValue", "StoreError")
 
 
-@FEW
-@given(BYTES.filter(bool))
+@sampled(BYTES.filter(bool))
 @example(b"\xc1")
 @example(b"\xdd\xff\xff\xff\xff")
-def test_no_result_upstream_harms_a_worker(fake_server: EmbeddedServer, result: bytes) -> None:
+def test_no_upstream_result_stops_a_worker(fake_server: EmbeddedServer, result: bytes) -> None:
     dag, calls = noted()
     with bench_on(fake_server, dag) as bench:
         bench.submit("bad", 1)
         bench.link.call("HSET", bench.keys.results("bad"), 0, result)
         bench.submit("good", 0)
         bench.work()
-        assert bench.letters("good") == {"0": "S"}
-        if bench.letters("bad") == {"1": "F"}:
+        assert bench.outcome_codes("good") == {"0": "S"}
+        if bench.outcome_codes("bad") == {"1": "F"}:
             assert bench.error("bad", 1).type == "BrokenValue"
             assert calls == ["up"]
 
@@ -169,8 +167,7 @@ def test_no_result_upstream_harms_a_worker(fake_server: EmbeddedServer, result: 
 RECORDS = BYTES | st.text("PQRWSFKUC0123456789,W./*!?+~= ", max_size=20).map(str.encode)
 
 
-@FEW
-@given(
+@sampled(
     st.sampled_from(["0", "1", "7", "x"]),
     RECORDS | st.binary(max_size=9).map(lambda spent: b"Q1,," + spent + b",,"),
     st.sampled_from(["bad,0,1", "bad,7,1", "bad,1,2"]) | BYTES,
@@ -179,7 +176,7 @@ RECORDS = BYTES | st.text("PQRWSFKUC0123456789,W./*!?+~= ", max_size=20).map(str
 @example("0", b"Q1,,\xff,,", "bad,0,1")
 @example("0", b"Q1,,!!,,", "bad,0,1")
 @example("7", b"Q1,,0,,", "bad,7,1")
-def test_no_record_and_no_entry_harms_a_worker(
+def test_no_record_or_entry_stops_a_worker(
     fake_server: EmbeddedServer, field: str, record: bytes, entry: str | bytes
 ) -> None:
     dag, _ = noted()
@@ -191,7 +188,7 @@ def test_no_record_and_no_entry_harms_a_worker(
         bench.link.call("LPUSH", bench.keys.ready("default", "5"), entry)
         bench.submit("other", 0)
         bench.work()
-        assert bench.letters("good") == bench.letters("other") == {"0": "S"}
+        assert bench.outcome_codes("good") == bench.outcome_codes("other") == {"0": "S"}
         assert list(bench.mailbox._mine) == []
 
 
@@ -202,7 +199,7 @@ def test_no_record_and_no_entry_harms_a_worker(
         ("7|Q1,,0,,", "out of range"),
     ],
 )
-def test_an_attempt_that_makes_no_sense_fails_and_its_lane_lives(
+def test_an_invalid_attempt_fails_and_its_lane_continues(
     fake_server: EmbeddedServer, record: str, why: str
 ) -> None:
     dag, calls = noted()
@@ -215,20 +212,19 @@ def test_an_attempt_that_makes_no_sense_fails_and_its_lane_lives(
         bench.link.call("HSET", bench.keys.tasks("bad"), number, text)
         bench.link.call("LPUSH", bench.keys.ready("default", "5"), f"bad,{number},1")
         bench.work()
-        assert bench.letters("bad")[number] == "F"
+        assert bench.outcome_codes("bad")[number] == "F"
         assert why in bench.error("bad", int(number)).message
         assert calls == []
 
 
-@FEW
-@given(
+@sampled(
     st.dictionaries(
         st.sampled_from(["graph", "submitted", "params", "resumes", "stop", "state"]), BYTES
     )
 )
 @example({"submitted": b"yesterday"})
 @example({"graph": b"\xff"})
-def test_no_run_harms_a_worker(fake_server: EmbeddedServer, fields: dict[str, bytes]) -> None:
+def test_no_run_stops_a_worker(fake_server: EmbeddedServer, fields: dict[str, bytes]) -> None:
     dag, _ = noted()
     with bench_on(fake_server, dag) as bench:
         bench.submit("bad", 0, 1)
@@ -236,7 +232,7 @@ def test_no_run_harms_a_worker(fake_server: EmbeddedServer, fields: dict[str, by
             bench.link.call("HSET", bench.keys.run("bad"), field, value)
         bench.submit("good", 0)
         bench.work()
-        assert bench.letters("good") == {"0": "S"}
+        assert bench.outcome_codes("good") == {"0": "S"}
 
 
 def test_a_run_without_a_graph_is_not_claimed(fake_server: EmbeddedServer) -> None:
@@ -245,7 +241,7 @@ def test_a_run_without_a_graph_is_not_claimed(fake_server: EmbeddedServer) -> No
         bench.submit("bad", 0)
         bench.link.call("HDEL", bench.keys.run("bad"), "graph")
         bench.work()
-        assert (bench.letters("bad"), calls) == ({"0": "Q"}, [])
+        assert (bench.outcome_codes("bad"), calls) == ({"0": "Q"}, [])
 
 
 # -- replies, and what is made of them ------------------------------------------------------------
@@ -255,13 +251,13 @@ SPENT = st.from_regex(r"[!-+\--~]{1,12}", fullmatch=True)
 
 @settings(max_examples=300, deadline=None)
 @given(BYTES, BYTES, SPENT, st.integers(0, 5))
-def test_any_claim_becomes_something_to_call_or_an_outcome(
+def test_every_claim_becomes_a_call_or_an_outcome(
     since: bytes, params: bytes, spent: str, number: int
 ) -> None:
     entry = f"{number},1,{spent}".encode()
     (claim,) = _claims([b"OK", 1, b"r1", b"0" * 64, since, params, entry], 2)
     dag, _ = noted()
-    executor = executor_of(Shelf(dag))
+    executor = executor_of(FakeInputs(dag))
     executor.slot_key(claim)
     made = executor.prepare(claim)
     assert isinstance(made, Prepared | Outcome)
@@ -272,13 +268,13 @@ def test_any_claim_becomes_something_to_call_or_an_outcome(
     ("run", "digest"),
     [(b"\xff", b"0" * 64), (b"a|b", b"0" * 64), (b"r" * 400, b"0" * 64), (b"r1", b"0" * 63)],
 )
-def test_a_claim_of_a_run_that_cannot_be_is_none(run: bytes, digest: bytes) -> None:
+def test_a_claim_of_an_impossible_run_is_ignored(run: bytes, digest: bytes) -> None:
     """Such an id ended the worker's parent, which reads it from the board of its child."""
     assert _claims([b"OK", 1, run, digest, b"1", b"", b"0,1,0"], 2) == []
 
 
-def test_an_outage_is_still_told_from_garbage() -> None:
-    class Away(Shelf):
+def test_an_outage_is_still_distinguished_from_garbage() -> None:
+    class Away(FakeInputs):
         def params(self, claim: Claim) -> dict[str, object]:
             raise RedisUnavailable("away")
 
@@ -321,22 +317,22 @@ def listening() -> tuple[Child, Deaf]:
 @example("share \u00b2")
 @example("share " + "9" * 5000)
 @example("stop W.0")
-def test_no_line_ends_the_listening(line: str) -> None:
+def test_no_line_stops_the_listener(line: str) -> None:
     child, _ = listening()
     child._obey(line)
 
 
-def test_lines_with_sense_are_obeyed() -> None:
+def test_valid_lines_are_obeyed() -> None:
     child, lane = listening()
     for line in ("share 4", "nonsense", "", "share many", "stop W.0 r1,0,1", "drain now", "drain"):
         child._obey(line)
     assert lane.told == [4, "r1,0,1", "drain"]
 
 
-def test_what_is_told_is_one_line(make_kid: Callable[[int], ChildProcess]) -> None:
+def test_a_message_is_one_line(make_child: Callable[[int], ChildProcess]) -> None:
     """A run's id comes from Redis: what stands behind a line break in it is no word of ours."""
     reader, writer = os.pipe()
-    child = make_kid(writer)
+    child = make_child(writer)
     child.tell("stop W.0 r1\ndrain,0,1")
     assert os.read(reader, 100) == b"stop W.0 r1 drain,0,1\n"
     os.close(reader)
@@ -344,5 +340,5 @@ def test_what_is_told_is_one_line(make_kid: Callable[[int], ChildProcess]) -> No
 
 
 @pytest.fixture
-def make_kid() -> Callable[[int], ChildProcess]:
+def make_child() -> Callable[[int], ChildProcess]:
     return lambda control: ChildProcess(0, 0, ExecutionSlots(0), control, ("W.0", "W.0a"), 0.0)

@@ -1,7 +1,7 @@
 """The tasks that every peer runs, and how often they ran.
 
 This folder is all that a peer's processes see of the tree; it imports the standard library alone,
-since each peer has an environment of its own. Each process counts in a file of its own what it ran,
+since each peer has its own environment. Each process counts in its own file what it ran,
 so that counting costs a peer neither a round trip nor a lock between processes.
 """
 

@@ -1,6 +1,6 @@
 """A child process that runs tasks for ``dag.run(executor="process")``, one call after another.
 
-processes.py starts it. It receives what all calls share (``Hello``) once, and answers each ``Call``
+children.py starts it. It receives what all calls share (``Hello``) once, and answers each ``Call``
 until the pipe is closed. Its rules:
 
 1.  It dies with its parent, whatever it is doing. On Linux the kernel does that; on all systems a
@@ -13,7 +13,6 @@ until the pipe is closed. Its rules:
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import sys
@@ -32,17 +31,16 @@ from ...basics.environment import withhold_secrets
 from ...context import enter_attempt
 from ...definition.functions import unfit_result
 from ...execution.attempt_contexts import AttemptContexts
+from ...execution.user_frames import user_frames
 from ...logging import configure_logging
 from ...logging.streams import HELD, end_lines
 from ...processes.forked import end_if_forked
+from ...processes.parent_death import signal_at_death_of
 from ...processes.signals import FOR_PARENT, obey_parent_alone
 from ...processes.standard_streams import detach_from_terminal, keep_streams_open
 from .errors import pack_error, unpack_error
 from .shipping import find_function
 from .wire import Broken, Call, Done, Hello, Raised, Ready, Unfit, class_names, pack, unpack
-
-_PR_SET_PDEATHSIG = 1
-_PACKAGE = __name__.partition(".")[0]
 
 
 def child_main(pipe: Connection) -> NoReturn:
@@ -124,10 +122,7 @@ def _packed_error(error: BaseException) -> bytes:
     """Pack an exception, and its description. The traceback starts in user code."""
     packed, trace = None, ""
     with suppress(Exception):
-        frames = error.__traceback__
-        while frames is not None and _is_ours(frames.tb_frame.f_globals.get("__name__", "")):
-            frames = frames.tb_next
-        trace = "".join(traceback.format_exception(type(error), error, frames))
+        trace = "".join(traceback.format_exception(type(error), error, user_frames(error)))
     with suppress(Exception):
         data = pack_error(error)
         # Some can be packed but not unpacked, because of their content or their own __reduce__.
@@ -135,10 +130,6 @@ def _packed_error(error: BaseException) -> bytes:
             packed = data
     kind, _, message = error_text(error).partition(": ")
     return pack(Raised(packed, kind, message, trace, class_names(type(error).__mro__)))
-
-
-def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] == _PACKAGE
 
 
 def _here(ref: str) -> str:
@@ -155,9 +146,7 @@ def _flush() -> None:
 def _tie_to_parent() -> None:
     parent = parent_process()
     detach_from_terminal()
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if parent is None or os.getppid() != parent.pid:
+    if parent is None or not signal_at_death_of(parent.pid or 0, signal.SIGKILL):
         os._exit(0)
     threading.Thread(target=_end_with, args=(parent,), name="flowkit-parent", daemon=True).start()
 

@@ -143,7 +143,7 @@ class ChildProcess:
 class ChildPool:
     """Starts children, one after another, in a thread that outlives them.
 
-    On Linux a child dies with the *thread* that started it (process_child.py asks for that), so
+    On Linux a child dies with the *thread* that started it (child.py asks for that), so
     the short-lived threads of attempts cannot start it. This thread blocks INT and TERM, and the
     children inherit that: Ctrl-C cannot hit a starting interpreter and print its traceback.
     """

@@ -15,53 +15,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ...basics.display_text import error_text
-from ...basics.main_module import main_can_be_imported
-from ...definition.call_plan import annotate
 from ...definition.importing import EXIT_UNGUARDED
-from ...exceptions import (
-    DAGError,
-    IllegalValue,
-    ParameterError,
-    TaskExecutionError,
-    TaskTimeout,
-    WorkerLost,
-)
-from ...logging import get_logger
-from ...logging.capture import is_capturing
+from ...exceptions import DAGError, TaskTimeout, WorkerLost
 from .children import ChildPool, ChildProcess, Died
-from .errors import unpack_error
-from .shipping import load_cargo, not_found
-from .wire import (
-    Broken,
-    Call,
-    Done,
-    Hello,
-    Raised,
-    Ready,
-    Unfit,
-    class_names,
-    pack,
-    unpack,
-)
+from .messages import Messages, Verdict
+from .shipping import not_found
+from .wire import Ready, unpack
 
 if TYPE_CHECKING:
-    from ...definition.task import Task
-    from ..outcome import RunContext
+    from ..run_context import RunContext
 
 MOST_DEATHS = 3  # as on workers
-
-
-class Verdict(Exception):
-    """An attempt failed with ``error``. ``retry``: whether to retry it; the task is not asked."""
-
-    def __init__(self, error: BaseException, *, retry: bool) -> None:
-        super().__init__(error, retry)
-        self.error = error
-        self.retry = retry
 
 
 class RepeatCall(Exception):
@@ -71,18 +38,17 @@ class RepeatCall(Exception):
 class Processes:
     """The children of one run."""
 
-    def __init__(self, dag_name: str, context: RunContext) -> None:
+    def __init__(self, context: RunContext) -> None:
         """Pack what all calls share, without starting a child.
 
         Raises NotImportableError for a function, ParameterError for a run parameter, that cannot be
         sent to a child.
         """
-        self._dag_name = dag_name
+        self._dag_name = context.dag_name
         self._context = context
         self._tasks = context.indexed.tasks
-        self._cargo = load_cargo(dag_name, self._tasks)
-        self._whole = not main_can_be_imported()
-        self._hello = self._pack_hello()
+        self._messages = Messages(context)
+        self._hello = self._messages.hello()
         self._child_pool = ChildPool()
         self._idle: list[ChildProcess] = []
         self._deaths: dict[int, int] = {}
@@ -90,7 +56,7 @@ class Processes:
 
     def open(self) -> None:
         """Start the first child, if any task needs one. Raises DAGError if it cannot work."""
-        if self._cargo.numbers:
+        if self._messages.functions:
             self._idle.append(self._start())
 
     def call(
@@ -104,7 +70,11 @@ class Processes:
         task = self._tasks[index]
         child = self._take()
         tries = attempt + self._deaths.get(index, 0)
-        message = self._pack_call(child, index, tries, args, kwargs)
+        try:
+            message = self._messages.call(index, tries, args, kwargs, child.known)
+        except Verdict:
+            self._idle.append(child)
+            raise
         try:
             answer = child.ask(message, task.timeout)
         except Died as death:
@@ -115,7 +85,7 @@ class Processes:
             self._child_pool.end_child(child)
             raise TaskTimeout(task.name, task.timeout or 0.0)
         self._idle.append(child)
-        return self._read(task, answer)
+        return self._messages.read(index, answer)
 
     def stop(self, *, at_once: bool) -> None:
         """End all children. ``at_once``: even those that are making a call."""
@@ -149,7 +119,7 @@ class Processes:
         except Died as death:
             self._child_pool.end_child(child)
             raise self._failed_to_start(death) from None
-        for task, number in self._cargo.numbers.items() if ready.missing else ():
+        for task, number in self._messages.functions.items() if ready.missing else ():
             if number in ready.missing:
                 raise not_found(self._dag_name, task, ready.missing[number])
         return child
@@ -189,86 +159,6 @@ class Processes:
             )
             raise Verdict(error, retry=False)
 
-    # -- messages --------------------------------------------------------------------------
-
-    def _pack_hello(self) -> bytes:
-        context, params = self._context, dict(self._context.params)
-        logger = get_logger()
-        refs = self._cargo.refs
-        log = (logger.level, logger.json_output, is_capturing())
-        hello = Hello(context.run_id, params, *log, refs)
-        try:
-            return pack(hello, whole=self._whole)
-        except Exception as error:
-            name = self._first_unsendable(params) or next(iter(params), "")
-            raise ParameterError(
-                f"DAG {self._dag_name!r}: the run parameter {name!r} cannot be sent to another "
-                f"process ({error_text(error)}). Pass plain data, and let tasks build the rest.",
-                name,
-            ) from error
-
-    def _pack_call(
-        self,
-        child: ChildProcess,
-        index: int,
-        attempt: int,
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
-    ) -> bytes:
-        task = self._tasks[index]
-        number = self._cargo.number_of(task)
-        code = None if number in child.known else self._cargo.code.get(number)
-        try:
-            packed = pack(
-                Call(number, code, task.name, attempt, args, dict(kwargs)), whole=self._whole
-            )
-        except Exception as error:
-            self._idle.append(child)
-            raise Verdict(self._unsendable(index, args, kwargs, error), retry=False) from None
-        child.known.add(number)
-        return packed
-
-    def _unsendable(
-        self, index: int, args: Sequence[Any], kwargs: Mapping[str, Any], error: Exception
-    ) -> IllegalValue:
-        task, indexed = self._tasks[index], self._context.indexed
-        results = {
-            f"the result of task {indexed.tasks[upstream].name!r}": value
-            for upstream, value in zip(indexed.graph.upstream(index), args, strict=False)
-        }
-        named = {f"its argument {name!r}": value for name, value in kwargs.items()}
-        what = self._first_unsendable({**results, **named}) or "one of its arguments"
-        return IllegalValue(
-            f"Task {task.name!r} of DAG {self._dag_name!r}: {what} cannot be sent to another "
-            f"process ({error_text(error)}). Use plain data, or run with executor='thread'."
-        )
-
-    def _first_unsendable(self, values: Mapping[str, object]) -> str | None:
-        """Return the name of the first value that cannot be sent, None if all can."""
-        for name, value in values.items():
-            try:
-                pack(value, whole=self._whole)
-            except Exception:
-                return name
-        return None
-
-    def _read(self, task: Task, answer: bytes) -> tuple[Any, float]:
-        try:
-            reply: Done | Raised | Unfit | Broken = unpack(answer)
-        except Exception as error:
-            reply = Broken(f"its result cannot be read back ({error_text(error)})")
-        if isinstance(reply, Done):
-            return reply.value, reply.seconds
-        if isinstance(reply, Raised):
-            raise _raised(task, reply)
-        if isinstance(reply, Unfit):
-            raise Verdict(reply.error, retry=False)
-        problem = (
-            f"Task {task.name!r} of DAG {self._dag_name!r}: {reply.problem}. Use plain data and "
-            "objects of classes that are defined in a module, or run with executor='thread'."
-        )
-        raise Verdict(IllegalValue(problem), retry=False)
-
 
 def _remedy(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
@@ -277,16 +167,3 @@ def _remedy(error: Exception) -> str:
         except FileNotFoundError:
             return "This program's working directory was deleted; change to another (os.chdir)."
     return "Run it with fewer max_workers, or with executor='thread'."
-
-
-def _raised(task: Task, reply: Raised) -> BaseException:
-    """Return the exception of a task's function, or a substitute for it."""
-    with suppress(Exception):  # some exceptions can only be unpacked in the child
-        if reply.packed is not None:
-            error = unpack_error(reply.packed)
-            if reply.trace:
-                annotate(error, f"In the task's process:\n\n{reply.trace.rstrip()}")
-            return error
-    substitute = TaskExecutionError(task.name, reply.kind, reply.message, reply.trace)
-    retryable = any(name in reply.kinds for name in class_names(task.retry_on))
-    return Verdict(substitute, retry=retryable)

@@ -2,7 +2,7 @@
 
 A function is sent by name if this process finds it under the reference of its task: a child then
 imports the same module and finds it too. ``@task`` replaces the function by a Task, so the task is
-looked up and provides the function. Any other function is pickled (process_wire.py). A function
+looked up and provides the function. Any other function is pickled (wire.py). A function
 that cannot be pickled is refused before anything runs.
 """
 

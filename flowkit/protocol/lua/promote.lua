@@ -1,5 +1,5 @@
 -- promote: queues the retries and delayed starts that are due.
--- USES   base border spent guarded ready fence
+-- USES   base border spent guarded wake ready fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 limit   5 the lists of which workers of an
 --        older release claim, which know no turns, separated by blanks

@@ -1,5 +1,5 @@
 -- release: gives back attempts that a lane has not started; they keep their attempt number.
--- USES   base border spent guarded ready dead give_back
+-- USES   base border spent guarded wake ready dead give_back
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 lane   3 '' if none of them has started, else the error of those that
 --        may have started and are at most once   4… "run,task", or "run,task@id" for the workers

@@ -33,8 +33,8 @@ def digest(values: tuple[object, ...]) -> str:
     return hashlib.sha1(" ".join(map(str, values)).encode()).hexdigest()[:12]
 
 
-def append(line: str) -> None:
-    file = os.open(FOLDER / "history", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+def append(line: str, path: Path = FOLDER / "history") -> None:
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(file, line.encode())
     finally:
@@ -92,7 +92,7 @@ async def abrief(*values: object, ms: float = 0) -> str:
 
 @task
 def held(*values: object, gate: str) -> str:
-    """Wait for a gate of its own, or of this attempt alone."""
+    """Wait for its own gate, or of this attempt alone."""
     this = Execution(values)
     while not (is_open(gate) or is_open(f"{gate}-{this.one.attempt}")):
         time.sleep(0.005)

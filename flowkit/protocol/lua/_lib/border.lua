@@ -18,9 +18,8 @@ end
 -- the id of a function if only some of the workers of the queue have it.
 local function is_list(list)
   local base, id = string.match(list, '^(.*)@(%x*)$')
+  local queue = string.match(base or list, '^(.*)~async$') or base or list
   if id and #id ~= 16 then return false end
-  list = base or list
-  local queue = string.match(list, '^(.*)~async$') or list
   return #queue <= 64 and string.find(queue, '^[%w_.%-]+$') ~= nil
 end
 

@@ -2,41 +2,20 @@
 -- `list` is the name of a queue and its lane; `level` is a priority digit, or '!' for suspects
 -- (claimed alone). An attempt waits in one of two places, both hints: the record says whether it is
 -- still valid.
---   ready     "run,task,attempt": runs that are small, attempts that are given back, and all
+--   ready     "run,task,attempt": runs with few attempts, attempts that are given back, and all
 --             attempts while workers of an older release serve the queue.
 --   backlog   "task,attempt" of one run. A run with a backlog has a turn: its name is in `turns`,
 --             once. A claim takes a share of the first backlogs and moves their turns to the end.
 -- An attempt whose function only some of the workers of its queue have waits in a list of that
 -- function, "<list>@<id>". `parked` has the ids of a list's functions that may have some.
--- `levels` keeps the levels that a list has ever used, in the order in which they are claimed, so
--- that a claim checks only those.
+-- `levels` keeps the levels that a list has ever used, in the order in which they are claimed, and
+-- under "<list>+" and "<list>@" whether it has ever had a backlog or a list of a function. So a claim
+-- checks only what there may be.
 
-local WAKE_BOUND = 32
-
--- One token wakes one idle claimer, so each waiting entry has a token, up to the bound, and each
--- added entry gets one: the others may belong to entries that wait in the other place. Claimers
--- wake only after the script has ended, and one script may push many times. A lost token costs a
--- poll interval; a surplus token costs an empty claim.
-local function wake_at(key, waiting, added)
-  local tokens = size_of('LLEN', key)
-  local missing = math.max(waiting - tokens, added)
-  for _ = 1, math.min(missing, WAKE_BOUND - tokens) do try('RPUSH', key, '1') end
-end
-
--- Wakes claimers of a list. If it is one of a function, only workers whose app has the function
--- claim from it: they look for it in `parked`, and wait for a token of their app.
-local function wake(list, waiting, added)
-  local base, id = string.match(list, '^(.*)@(%x+)$')
-  if not base then return wake_at(wake_key(list), waiting, added) end
-  try('SADD', parked_key(base), id)
-  local apps = try('ZRANGEBYSCORE', app_key(''), string.format('%d', now_ms()), '+inf', 'LIMIT', 0, 100)
-  for _, app in ipairs(apps) do
-    if try('SISMEMBER', app_key(app), id) == 1 then wake_at(wake_key(base .. '@' .. app), waiting, added) end
-  end
-end
-
-local function note_level(list, level)
-  local known = read_levels(call('HGET', P .. 'levels', list))
+local function note_level(list, level, sign)
+  local noted = call('HMGET', P .. 'levels', list, list .. sign)
+  if sign ~= '' and not noted[2] then call('HSET', P .. 'levels', list .. sign, '1') end
+  local known = read_levels(noted[1])
   if string.find(known, level, 1, true) then return end
   local levels = {level}
   for digit in string.gmatch(known, '.') do levels[#levels + 1] = digit end
@@ -51,23 +30,24 @@ end
 -- Adds "run,task,attempt" entries. command: 'RPUSH' for new attempts, 'LPUSH' for those given back.
 local function push_ready(command, list, level, entries)
   if #entries == 0 then return end
-  note_level(list, level)
+  note_level(list, level, '')
   local head = {command, ready_key(list, level)}
   for i = 1, #entries do head[i + 2] = entries[i] end
   local waiting = try(unpack(head))
   if type(waiting) == 'number' then wake(list, waiting, #entries) end
 end
 
--- Adds "task,attempt" entries to the backlog of a run. If `again`, the run gets a turn even if it
--- should have one: a surplus turn finds an empty backlog, or takes a share too many.
-local function push_backlog(run, list, level, entries, again)
+-- Adds "task,attempt" entries to the backlog of a run. `lacks_turn`: whether the run gets a turn;
+-- nil if it gets one unless it has a backlog. With a turn too many, it would take two shares.
+local function push_backlog(run, list, level, entries, lacks_turn)
   if #entries == 0 then return end
-  note_level(list, level)
-  local head = {'RPUSH', backlog_key(list, level, run)}
+  note_level(list, level, '+')
+  local head, key = {'RPUSH', backlog_key(list, level, run)}, turns_key(list, level)
   for i = 1, #entries do head[i + 2] = entries[i] end
   local waiting = try(unpack(head))
   if type(waiting) ~= 'number' then return end
-  local first = again or waiting == #entries
-  local turns = try(first and 'RPUSH' or 'LLEN', turns_key(list, level), first and run or nil)
+  if lacks_turn == nil then lacks_turn = waiting == #entries end
+  local turns
+  if lacks_turn then turns = try('RPUSH', key, run) else turns = try('LLEN', key) end
   if type(turns) == 'number' then wake(list, waiting + turns - 1, #entries) end
 end

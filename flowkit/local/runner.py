@@ -1,0 +1,234 @@
+"""The loop of a run in this process: carries out commands, waits for outcomes, passes them on.
+
+The calling thread carries out the decisions of ``core.run.Run``, the scheduler's resolver too: it
+begins attempts (attempts.py), waits for their outcomes and passes them to the resolver. Only this
+thread changes the state of the run, so no lock is needed. Retries wait in a heap, not in a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from queue import Empty
+from typing import Any
+
+from ..core.commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
+from ..core.retry import delay_before_retry
+from ..core.run import Run
+from ..core.states import RunState, TaskState
+from ..definition.call_plan import may_retry
+from ..exceptions import RunCancelled, TaskTimeout, WaitTimeout
+from .attempts import Attempts
+from .environment import Environment
+from .failure import failure_of
+from .hooks import LocalHooks
+from .outcome import Outcome
+from .run_context import RunContext
+from .storage import ResultStore
+from .timers import Timer, Timers
+
+Fact = tuple[int, TaskState]
+
+
+class Runner:
+    """Runs one DAG once, with the parts that run.py has put together."""
+
+    def __init__(
+        self,
+        context: RunContext,
+        resolver: Run,
+        attempts: Attempts,
+        environment: Environment,
+        hooks: LocalHooks,
+        store: ResultStore | None,
+    ) -> None:
+        """``store``: None for a run that stores nothing."""
+        self._run_id, self._dag_name = context.run_id, context.dag_name
+        self._tasks, self._own = context.indexed.tasks, context.indexed.own
+        self._context = context
+        self._results, self._events, self._hooks = context.results, context.events, hooks
+        self._run, self._attempts, self._store = resolver, attempts, store
+        self._clock, self._jitter = environment.clock, environment.jitter
+        self._timers = Timers(environment.clock)
+        self._current = [1] * len(self._tasks)  # the attempt whose outcome counts; 0: ended
+        self._errors: dict[int, BaseException] = {}
+        self._failed: int | None = None
+        self._interrupted = False
+        self._in_flight = 0  # attempts that have begun, were not abandoned and have no outcome
+
+    def run(self, timeout: float | None) -> dict[str, Any]:
+        """Run to the end and return the results, or raise the first failure (failure.py)."""
+        begun = self._clock.monotonic()
+        end = None if timeout is None else begun + timeout
+        at_once = True
+        try:
+            self._attempts.open()
+            self._events.begun()
+            self._obey(self._begin())
+            while not self._run.finished:
+                self._advance(end)
+            self._hooks.finish(lambda: self._check_time(end))
+            at_once = False
+        finally:
+            self._attempts.stop(at_once=at_once)
+            self._hooks.forget()
+        if self._run.outcome is not RunState.SUCCEEDED:
+            raise self._failure()
+        self._events.completed(self._clock.monotonic() - begun)
+        states = [self._run.state(index) for index in range(self._own)]
+        return {
+            self._tasks[index].name: self._results[index]
+            for index, state in enumerate(states)
+            if state is TaskState.SUCCEEDED
+        }
+
+    def _begin(self) -> list[Command]:
+        """Start the run, or resume it with the results of an earlier run."""
+        if self._store is None:
+            return self._run.start()
+        reused = self._store.begin()
+        for index, (_, value) in reused.items():
+            self._results[index], self._current[index] = value, 0
+        self._events.reused({index: state for index, (state, _) in reused.items()})
+        return self._run.restore((index, state) for index, (state, _) in reused.items())
+
+    def interrupt(self) -> None:
+        """End the run with RunCancelled, as Ctrl-C would. Any thread may call this."""
+        self._interrupted = True
+        self._attempts.outcomes.put(Outcome(-1, 0, TaskState.CANCELLED))  # wakes the run
+
+    # -- carrying out ----------------------------------------------------------------------
+
+    def _obey(self, commands: Iterable[Command]) -> None:
+        for command in commands:
+            if isinstance(command, QueueTasks):
+                for index in command.tasks:
+                    self._begin_attempt(index, 1)
+            elif isinstance(command, StopRun):
+                self._attempts.note_stop()
+                self._hooks.note_stop(command.failed)
+            elif isinstance(command, MarkTasks):
+                self._events.marked(command)
+                if self._store is not None:
+                    self._store.record_marked(command)
+            elif isinstance(command, StopTasks):
+                self._obey(self._run.tasks_over(self._drop_retries(command.tasks)))
+            elif isinstance(command, FinishRun):
+                self._failed = command.failed
+
+    def _begin_attempt(self, index: int, attempt: int) -> None:
+        self._in_flight += 1
+        self._attempts.begin(index, attempt)
+
+    def _drop_retries(self, tasks: Collection[int]) -> list[Fact]:
+        """Cancel tasks that wait for a retry. Queued attempts cancel themselves when they begin."""
+        return [(task, TaskState.CANCELLED) for task in self._timers.drop_retries(set(tasks))]
+
+    # -- taking in -------------------------------------------------------------------------
+
+    def _advance(self, end: float | None) -> None:
+        """Wait for outcomes or timers, pass them to the resolver and carry out its commands."""
+        facts: list[Fact] = []
+        for outcome in self._recorded(self._wait(end)):
+            self._take(outcome, facts)
+        for timer in self._timers.pop_due():
+            self._ring(timer, facts)
+        if facts:
+            self._obey(self._run.tasks_over(facts))
+            if self._run.outcome in (None, RunState.SUCCEEDED):
+                self._events.progress(self._run.over)
+        if not self._run.finished:
+            self._check_time(end)
+
+    def _check_time(self, end: float | None) -> None:
+        """Raise if the run must not continue: it timed out or was interrupted."""
+        if self._interrupted:
+            raise RunCancelled(self._run_id)
+        if end is not None and self._clock.monotonic() >= end:
+            raise WaitTimeout(
+                self._run_id,
+                f"DAG {self._dag_name!r} did not end within its timeout, so it was stopped: no "
+                "further task starts. Give run() a longer timeout.",
+            )
+
+    def _wait(self, end: float | None) -> list[Outcome]:
+        """Wait and return the available outcomes; none if a timer or the end is due first."""
+        patience = self._timers.patience(end, idle=not self._in_flight)
+        outcomes = self._attempts.outcomes
+        try:
+            available = [outcomes.get(timeout=patience)]
+            while not outcomes.empty():
+                available.append(outcomes.get_nowait())
+        except Empty:
+            return []
+        self._check_time(None)
+        return available
+
+    def _recorded(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """Record the results among them; an outcome that cannot be recorded becomes a failure."""
+        if self._store is None or not outcomes:
+            return outcomes
+        current = self._current
+        valid = [outcome for outcome in outcomes if outcome.attempt == current[outcome.task]]
+        return self._store.record(valid)
+
+    def _take(self, outcome: Outcome, facts: list[Fact]) -> None:
+        index, attempt, state, value, duration = outcome
+        if attempt != self._current[index]:
+            return
+        if state is TaskState.RUNNING:
+            self._timers.set_deadline(value, index, attempt)
+            return
+        self._in_flight -= 1
+        if state is TaskState.WAITING and self._retry(index, attempt, value):
+            return
+        self._current[index] = 0
+        if state is TaskState.SUCCEEDED:
+            self._results[index] = value
+            cached = self._attempts.was_cached(index)
+            self._events.succeeded(index, attempt, duration, cached=cached)
+        elif state is TaskState.SKIPPED:
+            self._events.skipped(index, attempt, value)
+            self._hooks.note(index, attempt, None)
+        elif state is not TaskState.CANCELLED:
+            state = TaskState.FAILED
+            self._errors[index] = value
+            self._hooks.note(index, attempt, value)
+            self._events.failed(index, attempt, value)
+        facts.append((index, state))
+
+    def _ring(self, timer: Timer, facts: list[Fact]) -> None:
+        index, attempt = timer.task, timer.attempt
+        if attempt != self._current[index]:
+            return
+        if timer.is_retry:
+            self._begin_attempt(index, attempt)
+        elif self._attempts.abandon(index, attempt):
+            task = self._tasks[index]
+            error = TaskTimeout(task.name, task.timeout or 0.0)
+            state = TaskState.WAITING if may_retry(task, error) else TaskState.FAILED
+            self._take(Outcome(index, attempt, state, error), facts)
+
+    def _retry(self, index: int, failures: int, error: BaseException) -> bool:
+        """Set the timer of the next attempt; False if there is none."""
+        task = self._tasks[index]
+        if self._run.outcome is not None and not self._context.continues(index):
+            return False
+        delay = delay_before_retry(task.policy, failures, self._jitter(task, failures))
+        if delay is None:
+            return False
+        self._current[index] = failures + 1
+        self._timers.set_retry(delay, index, failures + 1)
+        self._events.retried(index, failures, delay, error)
+        self._hooks.retried(index, failures, delay, error)
+        return True
+
+    # -- telling ---------------------------------------------------------------------------
+
+    def _failure(self) -> Exception:
+        errors = {index: error for index, error in self._errors.items() if index < self._own}
+        self._errors.clear()  # the frames of an error refer to this run: avoid a cycle
+        failed = next(iter(errors)) if self._failed is None else self._failed
+        named = {self._tasks[index].name: error for index, error in errors.items()}
+        error = failure_of(self._run_id, self._dag_name, named, self._tasks[failed].name)
+        self._events.run_failed(failed, error, len(errors))
+        return error

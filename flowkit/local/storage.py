@@ -1,0 +1,48 @@
+"""What a run in this process needs of the places where it stores results.
+
+Most runs store nothing. So the loop of a run and its attempts know these protocols only, and
+run.py imports what fulfils them (persistence.py, cache.py) if a run needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from ..core.commands import MarkTasks
+from ..core.states import TaskState
+from .outcome import Outcome
+
+
+class CachedResult(NamedTuple):
+    """A cached result. Its value may be None."""
+
+    value: Any
+
+
+class ResultCache(Protocol):
+    """The cached results of calls."""
+
+    def find(
+        self, index: int, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> CachedResult | None:
+        """Return the result of an earlier equal call, None if there is none or it must not be used.
+
+        ``index``: the number of the task. Any thread may call this; it may wait for the store.
+        """
+
+    def was_found(self, index: int) -> bool:
+        """Return whether the result of the task with that number came from the cache."""
+
+
+class ResultStore(Protocol):
+    """The results of one run. Only the thread of the runner uses it."""
+
+    def begin(self) -> Mapping[int, tuple[TaskState, Any]]:
+        """Return the ends reused from an earlier run, with their results, by task number."""
+
+    def record(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """Store the results; an outcome that cannot be recorded is returned as a failure."""
+
+    def record_marked(self, command: MarkTasks) -> None:
+        """Record that triggers skipped these tasks, so that a resume can reuse what follows."""

@@ -1,0 +1,170 @@
+"""What is played: runs, what their client does to them and when, and how they must end.
+
+A step is done by a client when its time has come. A client that dies over a step does it again,
+as a person would: so a step may find that it was done already, and takes that for an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import crash_app
+
+from flowkit import DAG, Client
+from flowkit.core.states import RunState
+from flowkit.exceptions import RunAlreadyOver, RunNotOver
+from flowkit.scheduler.serving import SMALL
+
+if TYPE_CHECKING:
+    from crash_environment import Environment
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that a client does. ``when``: whether its time has come."""
+
+    when: Callable[[Environment], bool]
+    do: Callable[[Environment, Client], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Runs and steps. ``ends``: how each run must end; ``deaths``: how many are part of it.
+
+    ``once``: a task that must not start twice. It, and with it its run, may fail instead.
+    ``small``: the most tasks of a DAG whose attempts wait for no turn. ``lacks``: functions that
+    the app of a second worker lacks; without any there is one worker.
+    """
+
+    name: str
+    runs: tuple[tuple[str, DAG], ...]
+    steps: tuple[Step, ...]
+    ends: Mapping[str, RunState]
+    deaths: int = 0
+    once: str = ""
+    small: int = SMALL
+    lacks: frozenset[str] = frozenset()
+
+
+def _at_once(env: Environment) -> bool:
+    return True
+
+
+def _or_done_before(env: Environment) -> AbstractContextManager[None]:
+    """Who does a step again may be told that it is too late for it; nobody else may."""
+    return suppress(RunAlreadyOver, RunNotOver) if env.tries > 1 else nullcontext()
+
+
+def _submit(run: str, dag: DAG) -> Step:
+    return Step(_at_once, lambda env, client: client.submit(dag, run_id=run))
+
+
+def _when_over(run: str, do: Callable[[Environment, Client], object]) -> Step:
+    return Step(lambda env: env.watch.is_over(run), do)
+
+
+def _read(run: str) -> Step:
+    def read(env: Environment, client: Client) -> None:
+        client.run(run).status()
+        client.run(run).results()
+
+    return _when_over(run, read)
+
+
+def mixed() -> Scenario:
+    """Retry, skips, fan-in, failure, clean-up and hooks; then what came of it is read."""
+    dag = crash_app.MIXED
+    steps = (_submit("mixed", dag), _read("mixed"))
+    return Scenario("mixed", (("mixed", dag),), steps, {"mixed": RunState.FAILED})
+
+
+def resumed() -> Scenario:
+    """A run is cancelled while one of its tasks runs, and then resumed."""
+    dag, run = crash_app.CANCELLED, "resumed"
+
+    def cancel(env: Environment, client: Client) -> None:
+        with _or_done_before(env):
+            client.run(run).cancel()
+
+    def resume(env: Environment, client: Client) -> None:
+        env.gate_open = True
+        with _or_done_before(env):
+            client.run(run).resume()
+
+    steps = (
+        _submit(run, dag),
+        # If it is over, somebody died over the cancel, and asks once more.
+        Step(lambda env: env.is_held() or env.watch.is_over(run), cancel),
+        _when_over(run, resume),
+        _read(run),
+    )
+    return Scenario("resumed", ((run, dag),), steps, {run: RunState.SUCCEEDED})
+
+
+def cached() -> Scenario:
+    """Of two runs the second finds the result of the first; then a task is run again."""
+    dag = crash_app.CACHED
+
+    def again(env: Environment, client: Client) -> None:
+        with _or_done_before(env):
+            client.run("second").resume(from_task="end")
+
+    steps = (
+        _submit("first", dag),
+        _when_over("first", lambda env, client: client.submit(dag, run_id="second")),
+        _when_over("second", again),
+        _read("second"),
+    )
+    ends = {"first": RunState.SUCCEEDED, "second": RunState.SUCCEEDED}
+    return Scenario("cached", (("first", dag), ("second", dag)), steps, ends)
+
+
+def deaths() -> Scenario:
+    """Tasks end their process and their host; worker and scheduler are stopped in good order.
+
+    Whatever fault comes on top of that hits a system that is mending itself.
+    """
+    dag, run = crash_app.DEATHS, "deaths"
+
+    def replace(env: Environment, client: Client) -> None:
+        env.stop_in_order(env.workers)
+        env.stop_in_order(env.schedulers)
+
+    steps = (
+        _submit(run, dag),
+        Step(lambda env: env.watch.done(run) >= 2, replace),
+        _read(run),
+    )
+    return Scenario("deaths", ((run, dag),), steps, {run: RunState.SUCCEEDED}, deaths=2)
+
+
+def careful() -> Scenario:
+    """One task must not start twice, whatever happens."""
+    dag, run = crash_app.CAREFUL, "careful"
+    ends = {run: RunState.SUCCEEDED}
+    return Scenario("careful", ((run, dag),), (_submit(run, dag), _read(run)), ends, once="once")
+
+
+def turns() -> Scenario:
+    """As ``mixed``, and all attempts wait for the turn of their run."""
+    dag = crash_app.MIXED
+    steps = (_submit("turns", dag), _read("turns"))
+    return Scenario("turns", (("turns", dag),), steps, {"turns": RunState.FAILED}, small=0)
+
+
+def handed_on() -> Scenario:
+    """The app of one worker lacks functions: it hands on what it claims of them."""
+    dag, run = crash_app.CAREFUL, "handed_on"
+    ends = {run: RunState.SUCCEEDED}
+    lacks = frozenset({"crash_app:once", "crash_app:listed"})
+    steps = (_submit(run, dag), _read(run))
+    return Scenario("handed_on", ((run, dag),), steps, ends, once="once", small=0, lacks=lacks)
+
+
+SCENARIOS: dict[str, Callable[[], Scenario]] = {
+    scenario.__name__: scenario
+    for scenario in (mixed, resumed, cached, deaths, careful, turns, handed_on)
+}

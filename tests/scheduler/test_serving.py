@@ -1,0 +1,73 @@
+"""Which ready lists the scheduler uses, given the workers that serve a queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgpack
+from stage import Stage, dag_of
+
+from flowkit.protocol.app_functions import app_id, function_id
+from flowkit.protocol.keys import of_function
+from flowkit.scheduler.serving import OLDER_EVERY, Serving
+
+MINE, OTHER = function_id("app:f"), function_id("app:other")
+LEASE_MS = 3_600_000
+MY_LIST = of_function("default", MINE)
+
+
+def worker(stage: Stage, name: str, functions: Sequence[str] = (), *, older: bool = False) -> None:
+    app = app_id(functions) if functions else ""
+    about = {"queues": ["default"], "turns": not older, "functions": app}
+    packed: bytes = msgpack.packb(about)
+    stage.worker.heartbeat(name, LEASE_MS, [f"{name}.0"], packed, app)
+
+
+def used(stage: Stage) -> set[str]:
+    """Return the ready lists with attempts."""
+    names = (name for name in stage.dump() if name.startswith("ready:"))
+    return {name.split(":")[1] for name in names if not name.endswith("@")}
+
+
+def test_while_the_functions_of_an_app_are_unknown_none_is_lacking(stage: Stage) -> None:
+    """As after the key of an app was deleted, until its worker has written it again."""
+    serving = Serving(stage.store())
+    resolver = stage.resolver(serving=serving)
+    worker(stage, "A", [MINE])
+    serving.look()
+    stage.submit(dag_of("a b c"))
+    resolver.run_once(1)
+    assert used(stage) == {"default"}
+    stage.worker.register_app(app_id([MINE]), [MINE])
+    serving.look()
+    stage.end(stage.claim(app=app_id([MINE])))
+    resolver.run_once(1)
+    assert used(stage) == {"default"}
+
+
+def test_queues_of_workers_of_an_older_release_have_no_lists_of_functions(stage: Stage) -> None:
+    serving = Serving(stage.store())
+    resolver = stage.resolver(serving=serving)
+    worker(stage, "A", [OTHER])
+    stage.worker.register_app(app_id([OTHER]), [OTHER])
+    worker(stage, "B", older=True)
+    serving.look()
+    stage.submit(dag_of("a"))
+    resolver.run_once(1)
+    assert used(stage) == {"default"}
+
+
+def test_what_is_handed_on_is_queued_for_workers_of_an_older_release(stage: Stage) -> None:
+    calls: list[str] = []
+    serving = Serving(stage.store(), lambda: calls.append("repair"))
+    worker(stage, "A", [OTHER])
+    worker(stage, "B", older=True)
+    serving.run_once()
+    assert calls == ["repair"]  # they begin to serve
+    for _ in range(2 * OLDER_EVERY):
+        serving.run_once()
+    assert calls == ["repair"]
+    stage.link.call("SADD", stage.client.keys.parked("default"), MINE)
+    for _ in range(2 * OLDER_EVERY):
+        serving.run_once()
+    assert calls == ["repair"] * 3
