@@ -29,6 +29,8 @@ class DAG(DAGDefinition):
     ``hooks``: functions to call when tasks or runs end.
     ``tasks``: the tasks of the DAG, possibly none. None: the tasks that are added or drawn later,
     or otherwise all registered tasks that belong to no other DAG.
+    ``pin_version``: only workers with the version of the code that a run was submitted with run
+    it. It has no effect on runs in this process.
     """
 
     # -- pictures of it: see drawing.marks.marks_of for `states` ----------------------------

@@ -31,6 +31,7 @@ from .configuration.quantities import DAY_S, duration, size
 from .configuration.redis_url import EXAMPLES, NAMESPACE, check_redis_url, redact_url
 from .configuration.shards import Shard, list_problem, shards_of
 from .configuration.signing_keys import parse_signing_key, read_signing_key
+from .core.app_version import parse_app_version
 from .exceptions import SettingsError
 from .project_file import project_table
 
@@ -57,8 +58,10 @@ class Settings:
     its function, 0 for no limit. ``allow_eviction``: also start on a Redis whose
     ``maxmemory-policy`` may delete keys. ``redis_patched``: this Redis has fixes that its version
     number does not show, so daemons do not warn about it. ``capture_output``: workers turn what
-    tasks print and log into log lines. ``signing_key``: signs results, cache entries and
-    parameters; see signing.py. ``sources``: the source of each setting.
+    tasks print and log into log lines. ``app_version``: the version of the app's code; None to
+    compute a digest of it. ``signing_key``: signs results, cache entries and parameters; see
+    signing.py.
+    ``sources``: the source of each setting.
     """
 
     redis_url: str | None = None
@@ -72,6 +75,7 @@ class Settings:
     allow_eviction: bool = False
     redis_patched: bool = False
     capture_output: bool = True
+    app_version: str | None = None
     signing_key: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -263,6 +267,7 @@ _OPTIONS = {
     "allow_eviction": _Option("FLOWKIT_ALLOW_EVICTION", "--allow-eviction", _parse_bool),
     "redis_patched": _Option("FLOWKIT_REDIS_PATCHED", "--redis-patched", _parse_bool),
     "capture_output": _Option("FLOWKIT_CAPTURE_OUTPUT", "--capture-output", _parse_bool),
+    "app_version": _Option("FLOWKIT_APP_VERSION", "--version", parse_app_version),
 }
 
 

@@ -47,8 +47,9 @@ class LocalSystem:
     store in this process.
     ``queues``: the queues of the worker. ``processes``: the worker's child processes, by default
     one per core. ``grace``: seconds that running tasks may continue when the system stops.
-    ``log_level``: minimum level of the daemons' log lines. ``on_line``: called in another thread
-    with each line that daemons and tasks print; by default the lines are printed.
+    ``log_level``: minimum level of the daemons' log lines. ``app_version``: the version of the
+    app's code, None for that of the settings. ``on_line``: called in another thread with each line
+    that daemons and tasks print; by default the lines are printed.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class LocalSystem:
         grace: float = GRACE_S,
         log_level: str = "WARNING",
         allow_eviction: bool = False,
+        app_version: str | None = None,
         on_line: Listener | None = None,
     ) -> None:
         self.apps = _checked_apps(app)
@@ -75,6 +77,7 @@ class LocalSystem:
         self._shared += ["--namespace", namespace]
         self._allow_eviction = allow_eviction
         self._shared += ["--allow-eviction"] if allow_eviction else []
+        self._app_version = app_version
         self._on_line = on_line or print_line
         self._server: EmbeddedServer | None = None
         self._group: DaemonGroup | None = None
@@ -149,6 +152,8 @@ class LocalSystem:
         worker = ["flowkit.worker", *(f"--app={app}" for app in self.apps)]
         worker += ["--queues", ",".join(self.queues)]
         worker += ["--processes", str(self.processes), "--shutdown-timeout", str(self._grace)]
+        if self._app_version is not None:
+            worker.append(f"--app-version={self._app_version}")
         return [
             Daemon("worker", [*worker, *self._shared], environ),
             # It only holds a lease, which is useless once the store has stopped too.
@@ -173,6 +178,7 @@ class LocalSystem:
             redis_url=self.url,
             namespace=self.namespace,
             allow_eviction=self._allow_eviction or None,
+            app_version=self._app_version,
         )
         return Client(settings, patience=patience)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from flowkit.protocol.decoding import CorruptData, digest, run_id
@@ -18,18 +19,24 @@ from .active import Active
 
 OVER_KINDS = {code: STATE_OF[code] for code in "SFKC"}
 _OVER = frozenset(code.encode() for code in OVER_KINDS)
+_VERSION = rb"[0-9a-f]{16}=([A-Za-z0-9][A-Za-z0-9._+\-]{0,63})"
+_VERSIONS = re.compile(rb"(%b) (%b)" % (_VERSION, _VERSION))
 _BARE = frozenset({b"cancel", b"resume"})
 _TASK = f"[0-9]{{1,{TASK_DIGITS}}}".encode()
 _TASKS = re.compile(rb"%b(?: %b)*" % (_TASK, _TASK))
 
 
 class Fact(NamedTuple):
-    """Something that happened to a run. ``tasks``: those that are over; ``digest``: its graph."""
+    """Something that happened to a run. ``tasks``: those that are over; ``digest``: its graph.
+
+    ``versions``: two versions of the app that its attempts have run, by the ids of their apps.
+    """
 
     kind: str
     run: str
     tasks: Sequence[int] = ()
     digest: str = ""
+    versions: Mapping[str, str] = MappingProxyType({})
 
 
 def read_fact(kind: bytes, text: bytes, active: Mapping[str, Active]) -> Fact:
@@ -46,6 +53,8 @@ def read_fact(kind: bytes, text: bytes, active: Mapping[str, Active]) -> Fact:
         return Fact("submit", run_id(name), digest=digest(rest))
     if kind == b"W":
         return Fact("W", run_id(name))
+    if kind == b"versions":
+        return _versions(name, rest)
     if kind in _BARE:
         if rest:
             raise CorruptData("it has text that its kind does not allow")
@@ -63,3 +72,12 @@ def _over(kind: str, name: bytes, rest: bytes, active: Mapping[str, Active]) -> 
     elif max(tasks) >= len(known.dag.graph):
         raise CorruptData(f"run {run} has {len(known.dag.graph)} tasks, numbered from 0")
     return Fact(kind, run, tasks)
+
+
+def _versions(name: bytes, rest: bytes) -> Fact:
+    match = _VERSIONS.fullmatch(rest)
+    if match is None:
+        raise CorruptData("its versions are not valid")
+    first, _, second, _ = (text.decode() for text in match.groups())
+    pairs = (text.split("=", 1) for text in (first, second))
+    return Fact("versions", run_id(name), versions=dict(pairs))

@@ -53,6 +53,9 @@ class QueueRepair:
         if not wanted:
             return 0
         lists = {place.ready for run in wanted for place in self._active[run].places}
+        for run, tasks in wanted.items():  # workers of an older release never need these
+            if (active := self._active[run]).dag.pinned:
+                lists.update(self._list_of(active, active.place(at).ready, at) for at in tasks)
         listed = self._store.listed(lists, self._serving.lists_without_turns())
         records = self._store.read_records_of(wanted)
         return sum(self._repair_run(self._active[run], tasks, listed) for run, tasks in records)
@@ -81,12 +84,18 @@ class QueueRepair:
             ready, level, _ = active.place(task)
             entry = f"{active.run},{task},{record.attempt}"
             if record.state is TaskState.WAITING:
+                if active.dag.pinned:
+                    ready = self._list_of(active, ready, task)
                 entry = f"{active.run},{task},{record.attempt + 1},{ready},{level}"
             elif record.state is not TaskState.QUEUED:
                 continue
             if entry in listed:
                 continue
             if record.state is TaskState.QUEUED:
-                ((ready, _),) = self._serving.by_list(active, ready, (task,))
+                ready = self._list_of(active, ready, task)
             missing.append((task, ready, level))
         return missing
+
+    def _list_of(self, active: Active, ready: str, task: int) -> str:
+        ((name, _),) = self._serving.by_list(active, ready, (task,))
+        return name

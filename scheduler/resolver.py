@@ -158,7 +158,10 @@ class Resolver:
 
     def _apply_fact(self, fact: Fact) -> None:
         active = self.active.get(fact.run)
-        if fact.kind == "cancel":
+        if fact.kind == "versions":
+            if active is not None and self._serving.may_share(active.dag, fact.versions):
+                self._events.mixed(active, fact.versions.values())
+        elif fact.kind == "cancel":
             if active is not None:
                 self._commands.execute(active, active.state.cancel())
             elif fact.run in self._room.waiting:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.states import RunState
 from flowkit.events.event import Listener
@@ -11,6 +13,7 @@ from flowkit.events.runs import (
     RunDataLost,
     RunFailed,
     RunLacksMemory,
+    RunMixed,
     RunStarted,
     RunSucceeded,
     RunWaits,
@@ -58,6 +61,12 @@ class RunEvents:
     def lacks_memory(self, run: str, pause: float) -> None:
         """A run has to wait: this process has not enough memory for it."""
         self._listener.hear(RunLacksMemory(run_id=run, delay=pause))
+
+    def mixed(self, active: Active, versions: Iterable[str]) -> None:
+        """Attempts of a run ran different versions of its app."""
+        some = ", ".join(versions)
+        name = active.dag.name
+        self._listener.hear(RunMixed(run_id=active.run, dag_name=name, versions=some))
 
     def lost(self, active: Active) -> None:
         """An active run is no longer in Redis."""

@@ -14,12 +14,19 @@ from collections.abc import Callable
 
 from flowkit.basics.log_level import LogLevel
 from flowkit.events.event import Event
-from flowkit.events.runs import RunBroken, RunLacksMemory, RunStarted, RunSucceeded, RunWaits
+from flowkit.events.runs import (
+    RunBroken,
+    RunLacksMemory,
+    RunMixed,
+    RunStarted,
+    RunSucceeded,
+    RunWaits,
+)
 from flowkit.logging.event_log import EventLog
 from flowkit.logging.logger import FlowkitLogger
 
 LINES_A_SECOND = 20
-_LIMITED = frozenset({RunStarted, RunSucceeded, RunBroken, RunWaits, RunLacksMemory})
+_LIMITED = frozenset({RunStarted, RunSucceeded, RunBroken, RunWaits, RunLacksMemory, RunMixed})
 
 
 class RunLog:

@@ -2,7 +2,8 @@
 
 Tasks wait in different places depending on that. Workers of an older release know no turns. And if
 the apps of the workers of a queue differ, as during a deployment, then a function that one of them
-lacks has a list of its own, from which only the others claim.
+lacks has a list of its own, from which only the others claim. The tasks of a run that is pinned to
+a version of its app always wait in lists of their functions in that version.
 
 Workers of an older release do not know such lists either, so the scheduler uses none for a queue
 that they serve. What a worker hands on waits there all the same. It is queued for the others too
@@ -15,11 +16,11 @@ hands on the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.worker_info import WorkerInfo
-from flowkit.protocol.app_functions import function_id
+from flowkit.protocol.app_functions import function_id, pinned_id
 from flowkit.protocol.keys import of_function, queue_of, ready_list
 from flowkit.protocol.scheduler_store import SchedulerStore
 
@@ -137,18 +138,36 @@ class Serving:
 
         The order of the tasks is kept within each list.
         """
+        if active.dag.pinned:
+            return self._pinned(active.dag, ready, tasks)
         if self.without_turns and queue_of(ready) in self.without_turns:
             return [(ready, tasks)]
         lacking = self._known(active, queue_of(ready)).lacking
         if not lacking:
             return [(ready, tasks)]
         dag = active.dag
-        lists: dict[str, list[int]] = {}
-        for task in tasks:
-            ref = dag.ref_of[task]
-            name = of_function(ready, function_id(dag.refs[ref])) if ref in lacking else ready
-            lists.setdefault(name, []).append(task)
-        return list(lists.items())
+
+        def list_of(ref: int) -> str:
+            return of_function(ready, function_id(dag.refs[ref])) if ref in lacking else ready
+
+        return _grouped(dag, tasks, list_of)
+
+    @staticmethod
+    def _pinned(
+        dag: CompiledDAG, ready: str, tasks: Sequence[int]
+    ) -> list[tuple[str, Sequence[int]]]:
+        """Return the lists of functions in one version, from which only its workers claim."""
+        return _grouped(
+            dag, tasks, lambda ref: of_function(ready, pinned_id(dag.refs[ref], dag.pinned))
+        )
+
+    def may_share(self, dag: CompiledDAG, apps: Iterable[str]) -> bool:
+        """Return whether all of these apps (ids) have one of the DAG's functions, if known.
+
+        If not, they are different apps that divide the tasks among them, not versions of one.
+        """
+        had = [some for app in apps if (some := self._functions.get(app))]
+        return not had or any(all(function_id(ref) in one for one in had) for ref in dag.refs)
 
     # -- what nobody can run --------------------------------------------------------------------
 
@@ -182,3 +201,13 @@ class Serving:
         lacking = frozenset(at for at, function in enumerate(ids) if function not in common)
         absent = frozenset(at for at in lacking if ids[at] not in any_has)
         return Coverage(lacking, frozenset() if "" in apps else absent)
+
+
+def _grouped(
+    dag: CompiledDAG, tasks: Sequence[int], list_of: Callable[[int], str]
+) -> list[tuple[str, Sequence[int]]]:
+    """Group tasks by their list, in their order. ``list_of``: the list of a reference."""
+    lists: dict[str, list[int]] = {}
+    for task in tasks:
+        lists.setdefault(list_of(dag.ref_of[task]), []).append(task)
+    return list(lists.items())

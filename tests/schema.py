@@ -22,7 +22,7 @@ TYPES = {
 }
 RUN_KEYS = ("run", "tasks", "results", "errors")
 MAY_EXPIRE = ("graph", "entry")
-MUST_EXPIRE = ("cached", "app")
+MUST_EXPIRE = ("cached", "app", "app_version")
 
 
 def patterns(namespace: str) -> Iterator[tuple[str, re.Pattern[str], str]]:

@@ -14,6 +14,7 @@ from flowkit.configuration.shards import Shard
 from flowkit.configuration.signing_keys import keys_of
 from flowkit.daemon.options import (
     Seconds,
+    app_version_option,
     daemon_options,
     end_as,
     refuse_patched,
@@ -76,6 +77,7 @@ from .daemon import WorkerDaemon
     help="Turn the output and log records of tasks into log lines that name the run, task and "
     "attempt, or leave them unchanged [FLOWKIT_CAPTURE_OUTPUT; default: capture].",
 )
+@app_version_option
 @daemon_options
 def main(**options: object) -> None:
     """Run the tasks of an app for the runs in Redis, until TERM or Ctrl-C.
@@ -125,6 +127,7 @@ def _config(settings: Settings, shard: Shard, options: dict[str, object]) -> Wor
         capture_output=settings.capture_output,
         signing_keys=keys_of(settings.signing_key),
         settings=settings,
+        app_version=settings.app_version or "",
     )
 
 

@@ -39,12 +39,12 @@ from flowkit.logging.event_log import EventLog
 from flowkit.processes.parent_death import signal_at_death_of
 from flowkit.processes.signals import obey_parent_alone
 from flowkit.processes.standard_streams import detach_from_terminal, keep_streams_open
-from flowkit.protocol.app_functions import app_id, function_id
 from flowkit.protocol.keys import ready_list
 from flowkit.protocol.link import Link
 from flowkit.protocol.worker_store import WorkerStore
 from flowkit.settings import MAX_VALUE_BYTES, adopt_settings
 
+from .app_versions import LoadedApp
 from .async_lane import AsyncLane
 from .config import ExitCode, WorkerConfig
 from .execution_slots import ExecutionSlots, Mark
@@ -77,7 +77,7 @@ class Child:
         self._graphs = DAGCache()  # of both lanes
         self._sync: SyncLane | None = None
         self._async: AsyncLane | None = None
-        self._app, self._functions = "", frozenset[str]()
+        self._app = LoadedApp()
 
     def run(self) -> NoReturn:
         """Load the app, run the lanes, exit."""
@@ -109,6 +109,7 @@ class Child:
         self._open_log(records=True)
         obey_parent_alone()  # again, since the app may have set handlers
         hear_of_waits(lambda begins: note_wait(self._slots, begins=begins))
+        self._app = LoadedApp.of(registered_refs(), self._config.app_version)
         self._register_app()
         self._slots.mark(Mark.READY)  # before it can claim: see the daemon's _dismiss
         sync_lane = self._open_lanes()
@@ -119,13 +120,12 @@ class Child:
 
     def _register_app(self) -> None:
         """Record which functions this app has, so that this worker gets no others."""
-        self._functions = frozenset(map(function_id, registered_refs()))
-        self._app = app_id(self._functions)
         store = self._store(self._lane_id)
+        app = self._app
         with suppress(StoreError):  # the heartbeat tells when it is not recorded
-            store.register_app(self._app, self._functions)
+            store.register_app(app.id, app.functions | app.pinned, app.version)
         store.close()
-        self._slots.record_app(self._app)
+        self._slots.record_app(app.id, app.version)
 
     def _refuse_app(self, why: str) -> NoReturn:
         self._listener.hear(AppBroken(worker=self._lane_id, reason=why))
@@ -205,7 +205,7 @@ class Child:
             lane,
             lists,
             share=config.processes,
-            app=self._app,
+            app=self._app.id,
             on_stale=reports.stale,
             on_sent=inputs.recorded,
             on_refused=reports.refused,
@@ -216,7 +216,8 @@ class Child:
             lane,
             config.app,
             limit,
-            functions=self._functions,
+            functions=self._app.functions,
+            version=self._app.version,
         )
         return mailbox, waiter, inputs, executor
 

@@ -37,6 +37,7 @@ class WorkerConfig:
     ``shard_position``: which shard the worker serves, as ``position/count``. ``redis_patched``: do
     not warn about the version of Redis. ``signing_keys``: the keys that sign values, see
     ``protocol.provenance``. ``settings``: those that the code of tasks gets, with all shards.
+    ``app_version``: the version of the app's code, "" for its digest.
     """
 
     apps: tuple[str, ...]
@@ -56,6 +57,7 @@ class WorkerConfig:
     redis_patched: bool = False
     signing_keys: tuple[bytes, ...] = field(default=(), repr=False)
     settings: Settings | None = field(default=None, repr=False)
+    app_version: str = ""
 
     def __post_init__(self) -> None:
         _at_least("--processes", self.processes, 1)

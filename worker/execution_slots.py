@@ -15,7 +15,8 @@ and cleared first. A reader that must be certain stops the child before it reads
 
 After the slots comes one byte for each ``Mark``, and then the exit reason: 0, or one more than the
 ``ExitCode`` with which the child ends itself. The exit code of the process cannot tell that, since
-user code can choose any exit code. Last comes the id of the app that the child has loaded.
+user code can choose any exit code. Last come the id of the app that the child has loaded, and the
+version of its code.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
+from flowkit.core.app_version import MAX_APP_VERSION, is_app_version
 from flowkit.protocol.app_functions import ID_CHARS, is_id
 from flowkit.protocol.outcomes import Outcome
 
@@ -35,11 +37,12 @@ _HEAD = struct.Struct("=BdH")
 _DEADLINE = struct.Struct("=d")
 _TEXT = re.compile(
     r"([A-Za-z0-9_.:\-]{1,128}),([0-9]{1,7}),([0-9]{1,9})(!?)"
-    r"(?:\|([0-9]{1,7},[0-9]{1,9},[A-Z][A-Za-z0-9_.,!~\-]*)?"
+    r"(?:\|([0-9]{1,7},[0-9]{1,9},[A-Z][A-Za-z0-9_.,!~@\-]*)?"
     r"\|([0-9]{1,20}(?:\.[0-9]{1,20})?(?:e[+-]?[0-9]{1,3})?)?"
     r"\|(.*))?",
     re.DOTALL,
 )
+_APP_CHARS = ID_CHARS + MAX_APP_VERSION
 _MAX_TEXT = SLOT_BYTES - _HEAD.size
 
 
@@ -90,7 +93,7 @@ class ExecutionSlots:
         """Create one slot for the sync lane and ``async_slots`` for the async lane."""
         self.count = 1 + async_slots
         self._marks_at = self.count * SLOT_BYTES
-        self._memory = mmap.mmap(-1, self._marks_at + len(Mark) + 1 + ID_CHARS)
+        self._memory = mmap.mmap(-1, self._marks_at + len(Mark) + 1 + _APP_CHARS)
 
     def mark(self, mark: Mark, *, on: bool = True) -> None:
         """Set or clear a mark."""
@@ -122,15 +125,25 @@ class ExecutionSlots:
         """Record, in the child, why it ends itself now."""
         self._memory[self._marks_at + len(Mark)] = code + 1
 
-    def record_app(self, app: str) -> None:
-        """Record, in the child, the id of the app that it has loaded."""
-        self._memory[self._marks_at + len(Mark) + 1 :] = app.encode()
+    def record_app(self, app: str, version: str) -> None:
+        """Record, in the child, the id and the version of the app that it has loaded."""
+        text = (app + version).encode().ljust(_APP_CHARS, b"\0")
+        self._memory[self._marks_at + len(Mark) + 1 :] = text
 
     @property
     def app(self) -> str:
         """The id of the app that the child has loaded, "" while there is none."""
-        text = self._memory[self._marks_at + len(Mark) + 1 :].decode("ascii", "replace")
+        text = self._app_text()[:ID_CHARS]
         return text if is_id(text) else ""
+
+    @property
+    def app_version(self) -> str:
+        """The version of the app that the child has loaded, "" while there is none."""
+        text = self._app_text()[ID_CHARS:].rstrip("\0")
+        return text if is_app_version(text) else ""
+
+    def _app_text(self) -> str:
+        return self._memory[self._marks_at + len(Mark) + 1 :].decode("ascii", "replace")
 
     @property
     def exit_reason(self) -> int | None:

@@ -38,6 +38,7 @@ from flowkit.protocol.outcomes import CacheEntry, Outcome, OutcomeCode, Retry
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import Claim
 
+from .app_versions import name_versions
 from .hooks import WorkerHooks
 from .inputs import Inputs
 from .outcome_values import ended, error_info, failure, later_attempt
@@ -95,13 +96,16 @@ class Executor:
         max_bytes: int,
         *,
         functions: Collection[str] = (),
+        version: str = "",
         random_unit: Callable[[], float] = random.random,
     ) -> None:
         """``app``: named in what is said of a task that the app does not have.
 
-        ``functions``: the ids of the functions that this worker has registered.
+        ``functions``: the ids of the functions that this worker has registered. ``version``: that
+        of its app.
         """
         self._functions = functions
+        self._version = version
         self._told: set[str] = set()  # the functions whose absence was logged
         self._inputs = inputs
         self._listener = listener
@@ -260,6 +264,11 @@ class Executor:
         self, claim: Claim, name: str, policy: Policy, error: BaseException, *, retry: bool
     ) -> Outcome:
         later, info = self._retry(claim, policy) if retry else None, error_info(error)
+        if isinstance(error, TypeError) and not info.traceback:  # no frame of the user's code
+            store = self._inputs.store
+            info = name_versions(
+                info, self._version, lambda: store.read_submitted_version(claim.run)
+            )
         self._tell_failure(claim, name, policy, info, later)
         dag = self._inputs.known(claim.digest)
         if dag is not None and dag.on_retry and later is not None:
@@ -271,7 +280,8 @@ class Executor:
         """Return the next attempt of a task that failed, None if it has no retries left."""
         failures = claim.spent.failures(claim.attempt)
         pause = delay_before_retry(policy, failures, self._random_unit())
-        return None if pause is None else later_attempt(policy, pause)
+        dag = self._inputs.known(claim.digest)
+        return None if pause is None else later_attempt(policy, pause, dag, claim.task)
 
     def _tell_failure(
         self, claim: Claim, name: str, policy: Policy, info: ErrorInfo, later: Retry | None

@@ -127,6 +127,7 @@ class LeaseKeeper:
             "version": __version__,
             "turns": True,
             "functions": self.counts.app,
+            "app_version": self.counts.version,
         }
         packed: bytes = msgpack.packb(about)
         return packed

@@ -31,12 +31,14 @@ MOST_NAMES = 1000  # characters
 class ChildCounts:
     """How many children are ready, and how many wait in their sync lane or event loop.
 
-    ``app``: the id of the app that they have loaded, "" before the first has.
+    ``app``: the id of the app that they have loaded, and ``version`` that of its code; "" before
+    the first has.
     """
 
     ready: int = 0
     waiting: int = 0
     app: str = ""
+    version: str = ""
 
 
 class SelfReport:
@@ -54,7 +56,7 @@ class SelfReport:
         self._monotonic = monotonic
         self._all_wait_since: float | None = None
         self._was_said = False
-        self._app = ""
+        self._app, self._version = "", ""
 
     def look(self, children: Collection[ChildProcess]) -> ChildCounts:
         """Return the current counts; log a warning if all children have waited for a while."""
@@ -64,8 +66,10 @@ class SelfReport:
         else:
             self._all_wait_since, self._was_said = None, False
         ready = sum(child.slots.is_marked(Mark.READY) for child in children)
-        self._app = next((child.slots.app for child in children if child.slots.app), self._app)
-        return ChildCounts(ready, len(waiting), self._app)
+        slots = next((child.slots for child in children if child.slots.app), None)
+        if slots is not None:
+            self._app, self._version = slots.app, slots.app_version
+        return ChildCounts(ready, len(waiting), self._app, self._version)
 
     def _all_wait(self, children: Collection[ChildProcess]) -> None:
         now = self._monotonic()

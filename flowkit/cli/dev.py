@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..configuration.redis_url import redact_url
-from ..daemon.options import settings_from
+from ..daemon.options import app_version_option, settings_from
 from .inputs import load_app_quietly
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ LOOK_S = 0.2
     "this user can reach].",
 )
 @click.option("--namespace", metavar="NAME", help="Prefix of all keys [FLOWKIT_NAMESPACE].")
+@app_version_option
 def dev(apps: tuple[str, ...], workers: int | None, port: int | None, **options: Any) -> None:
     """Run a store, a scheduler and workers in this terminal, until Ctrl-C.
 
@@ -74,6 +75,7 @@ def dev(apps: tuple[str, ...], workers: int | None, port: int | None, **options:
                 queues=sorted({queue for app in loaded for queue in app.queues()}),
                 processes=workers,
                 log_level=settings.log_level,
+                app_version=settings.app_version,
                 on_line=_print_line,
             )
         )

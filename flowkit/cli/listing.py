@@ -101,7 +101,7 @@ def _show_workers(
         where = f"Shard {shard_position}: " if shards > 1 else ""
         note(f"{where}{reason}: start flowkit-scheduler.")
     if documents:
-        names = ["worker", "host", "pid", "app", "queues", "processes", "version"]
+        names = ["worker", "host", "pid", "app", "queues", "processes", "app_version", "version"]
         columns = [*names[:1], "shard", *names[1:]] if shards > 1 else names
         intact = [worker for worker in documents if "damaged" not in worker]
         rows = [[_cell(worker.get(column, "")) for column in columns] for worker in intact]
@@ -126,6 +126,7 @@ def _worker_document(info: WorkerInfo, place: dict[str, str]) -> dict[str, objec
         "processes": info.processes,
         "concurrency": info.concurrency,
         "version": info.version,
+        "app_version": info.app_version,
         "ready": info.ready,
         "waiting": info.waiting,
     }

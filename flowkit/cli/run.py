@@ -16,7 +16,7 @@ import click
 
 from ..configuration.redis_url import redact_url, without_namespace
 from ..daemon.exit_codes import ExitCode
-from ..daemon.options import redis_options, settings_from
+from ..daemon.options import app_version_option, redis_options, settings_from
 from ..exceptions import FlowkitError, RedisUnavailable, WaitTimeout
 from .connect import CONNECT_PATIENCE_S, OUTAGE_PATIENCE_S, code_of_state, refuse_existing
 from .inputs import (
@@ -105,6 +105,7 @@ class Order:
 @timeout_option
 @json_option
 @click.option("--quiet", is_flag=True, help="Hide progress and notes.")
+@app_version_option
 @redis_options
 @click.pass_context
 def run(ctx: click.Context, /, as_json: bool, quiet: bool, **options: Any) -> None:
@@ -191,6 +192,7 @@ def _system(order: Order, display: Display) -> LocalSystem:
         queues=sorted({task.policy.queue for task in order.dag.tasks}) or ["default"],
         processes=order.workers,
         allow_eviction=order.settings.allow_eviction,
+        app_version=order.settings.app_version,
         on_line=lambda line: _show_line(line, order, display),
     )
 

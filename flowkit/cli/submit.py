@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..daemon.options import redis_options
+from ..daemon.options import app_version_option, redis_options
 from .connect import (
     connect,
     follow,
@@ -46,6 +46,7 @@ from .inputs import (
 @click.option("--wait", is_flag=True, help="Wait for the end and print the results.")
 @timeout_option
 @json_option
+@app_version_option
 @redis_options
 @click.pass_context
 def submit(

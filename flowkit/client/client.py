@@ -36,7 +36,7 @@ from .run_handle import RunHandle
 from .run_ids import check_run_id
 from .sending import send
 from .shard import ShardConnection, gather, reach_one
-from .submission import submissions_of
+from .submission import compile_for, submissions_of
 from .waiting import wait_all
 
 PATIENCE_S = 5.0
@@ -152,13 +152,12 @@ class Client:
         refuse_run_while_imported(dag.name)
         if not given:
             return []
-        compiled = dag.compile_for_run(*given)
+        compiled = compile_for(dag, given, self.settings)
         ttl = self.settings.result_ttl if ttl is None else check_run_ttl(ttl)
         children = [None] if run_id is not None else child_ids(self.settings, compiled, given)
         ids = children if run_id is None else [run_id]
-        most = self.settings.max_result_bytes
         runs = list(zip(ids, given, strict=True))
-        submissions = submissions_of(compiled, runs, ttl=ttl, max_bytes=most)
+        submissions = submissions_of(compiled, runs, self.settings, ttl=ttl)
         homes = [
             shard_for(self.shards, submission.run, chosen=run is not None)
             for submission, run in zip(submissions, ids, strict=True)

@@ -15,11 +15,12 @@ from ..core.states import RunState, TaskState
 from ..core.worker_info import WorkerInfo
 from ..drawing.marks import duration_text
 from ..drawing.picture import Picture, as_dot, as_mermaid, as_text, marked
-from ..protocol.app_functions import function_id
+from ..protocol.app_functions import function_id, pinned_id
 from ..protocol.client_store import ClientStore
 from ..protocol.records import ErrorInfo, TaskRecord
 from ..protocol.spent import Flag
 from .no_leader import no_leader
+from .run_versions import RunVersions, fields_of, live_versions, versions_of
 
 MOST_FUNCTIONS = 100  # to look for, one round trip each
 
@@ -36,11 +37,16 @@ class TaskStatus:
     duration: float | None
     error: str | None = None
     cached: bool = False  # it did not run: the result of an earlier run was reused
+    app_version: str = ""  # of the code that its last attempt ran, "" if unknown
 
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
     """The state of a run. ``waiting_for``: what keeps it from proceeding, "" if nothing is known.
+
+    ``submitted_version``: the version of the code that submitted it; ``pinned_version``: the one
+    that it is kept to; ``app_versions``: those that its attempts ran; "" or empty if unknown.
+    ``mixed_versions``: whether the same code ran in more than one version.
 
     ``submitted`` and ``finished`` are seconds since 1970 by Redis' clock. ``graph`` is the graph of
     the run; without it, drawings have no edges.
@@ -57,6 +63,10 @@ class RunStatus:
     tasks: list[TaskStatus] = field(default_factory=list)
     waiting_for: str = ""
     graph: Graph | None = field(default=None, repr=False, compare=False)
+    submitted_version: str = ""
+    pinned_version: str = ""
+    app_versions: list[str] = field(default_factory=list)
+    mixed_versions: bool = False
 
     @property
     def over(self) -> bool:
@@ -119,6 +129,8 @@ def read_status(store: ClientStore, run: RunRecord, dag: CompiledDAG) -> RunStat
     counts: dict[str, int] = {}
     for record in records:
         counts[record.state.value] = counts.get(record.state.value, 0) + 1
+    known = store.read_versions(run.run, fields_of(records))
+    versions = versions_of(known, dag, records)
     return RunStatus(
         run_id=run.run,
         dag_name=run.dag_name,
@@ -128,14 +140,22 @@ def read_status(store: ClientStore, run: RunRecord, dag: CompiledDAG) -> RunStat
         finished=None if run.finished_ms is None else run.finished_ms / 1000,
         total=run.total,
         counts=counts,
-        tasks=_tasks(store, run, names, records),
+        tasks=_tasks(store, run, names, records, versions),
         waiting_for=_waiting_for(store, run, dag, records),
         graph=dag.graph,
+        submitted_version=versions.submitted,
+        pinned_version=dag.pinned,
+        app_versions=list(versions.ran),
+        mixed_versions=versions.mixed,
     )
 
 
 def _tasks(
-    store: ClientStore, run: RunRecord, names: list[str], records: list[TaskRecord]
+    store: ClientStore,
+    run: RunRecord,
+    names: list[str],
+    records: list[TaskRecord],
+    versions: RunVersions,
 ) -> list[TaskStatus]:
     troubled = [
         at
@@ -161,6 +181,7 @@ def _tasks(
                 duration=length,
                 error=f"{info.type}: {info.message}" if info else None,
                 cached=Flag.CACHED in record.spent.flags,
+                app_version=versions.of_lane.get(record.lane, ""),
             )
         )
     return tasks
@@ -237,13 +258,22 @@ def _lacking(
             wanted.setdefault((dag.policy(task).queue, dag.ref(task)), task)
     for (queue, ref), task in list(wanted.items())[:MOST_FUNCTIONS]:
         serving = [info for info in workers if queue in info.queues]
-        apps = {info.functions for info in serving}
-        if "" in apps or store.any_has(apps, function_id(ref)):
+        # Workers of a release without turns never claim attempts of a pinned run.
+        apps = {info.functions for info in serving if info.turns or not dag.pinned}
+        function = pinned_id(ref, dag.pinned) if dag.pinned else function_id(ref)
+        if "" in apps or store.any_has(apps, function):
             continue
-        names = ", ".join(sorted({info.app for info in serving}))
+        if dag.pinned:
+            return (
+                f"Task {dag.graph.names[task]!r} waits: the run is pinned to version {dag.pinned} "
+                f"of the code, and no live worker of queue {queue!r} has it with the function "
+                f"{ref!r}; there are {live_versions(serving)}. Start a worker of version "
+                f"{dag.pinned}, or cancel the run and submit it again."
+            )
         return (
             f"Task {dag.graph.names[task]!r} waits: no live worker of queue {queue!r} has its "
-            f"function {ref!r}; their apps are {names}. Start a worker whose --app imports the "
-            "module that defines it, in the version that was submitted."
+            f"function {ref!r}; the versions of their apps are {live_versions(serving)}. "
+            "Start a worker whose --app imports the module that defines it, in the version that "
+            "was submitted."
         )
     return ""

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from ..codec.packing import CodecError, pack
 from ..core.compiled import CompiledDAG
+from ..definition.app_version import code_of_app
+from ..definition.dag import DAGDefinition
 from ..exceptions import DAGError
 from ..protocol.client_store import Submission
 from ..protocol.graphs import digest_of, pack_graph
+from ..settings import Settings
 from .run_ids import check_run_id, new_run_id
 
 
 def submissions_of(
     compiled: CompiledDAG,
     runs: Iterable[tuple[str | None, Mapping[str, object] | None]],
+    settings: Settings,
     *,
     ttl: int,
-    max_bytes: int,
 ) -> list[Submission]:
     """Return a submission for each run: its id, None for a new one, and its parameters.
 
-    ``ttl``: seconds. ``max_bytes``: the limit of the packed parameters of a run. Raises ValueError
-    for an invalid id, DAGError for a DAG or parameters that cannot be stored.
+    ``settings``: they bound the packed parameters of a run, and may have the version of the app.
+    ``ttl``: seconds. Raises ValueError for an invalid id, DAGError for a DAG or parameters that
+    cannot be stored.
     """
+    max_bytes, version = settings.max_result_bytes, _version(settings)
     packed = pack_graph(compiled)
     digest = digest_of(packed)
     return [
@@ -35,9 +41,35 @@ def submissions_of(
             packed_params=_packed(compiled.name, params, max_bytes) if params else b"",
             total=len(compiled.graph),
             ttl_ms=ttl * 1000,
+            version=version,
         )
         for run_id, params in runs
     ]
+
+
+def _version(settings: Settings) -> str:
+    """Return the version of the app that submits runs, "" if it has none."""
+    return settings.app_version or code_of_app()
+
+
+def compile_for(
+    dag: DAGDefinition, params: Sequence[Mapping[str, object] | None], settings: Settings
+) -> CompiledDAG:
+    """Check and compile a DAG for runs with these parameters.
+
+    Raises what ``DAGDefinition.compile_for_run`` raises, and DAGError if the DAG is to be pinned
+    to a version and there is none.
+    """
+    compiled = dag.compile_for_run(*params)
+    if not dag.pin_version:
+        return compiled
+    version = _version(settings)
+    if not version:
+        raise DAGError(
+            f"DAG {dag.name!r} has pin_version=True, and the code that submits it has no version: "
+            "no module of it is a file in a folder of yours. Set FLOWKIT_APP_VERSION."
+        )
+    return replace(compiled, pinned=version)
 
 
 def _packed(dag_name: str, params: Mapping[str, object], max_bytes: int) -> bytes:

@@ -15,6 +15,8 @@ class WorkerInfo:
     ``turns``: whether it claims the attempts that wait for the turn of their run.
     ``functions``: the id of what its app can run; "" while it is unknown.
 
+    ``app_version``: the version of the app's code, "" while it is unknown.
+
     ``damaged``: what is wrong with the description, "" if it is valid. Details that a worker of
     another release does not report are empty or 0.
     """
@@ -31,6 +33,7 @@ class WorkerInfo:
     waiting: int = 0
     turns: bool = False
     functions: str = ""
+    app_version: str = ""
     damaged: str = ""
 
     @property

@@ -31,6 +31,7 @@ _SETTINGS = (
     "allow_eviction",
     "redis_patched",
     "capture_output",
+    "app_version",
 )
 _LEVELS = ("DEBUG", "INFO", "SUCCESS", "SYSTEM", "WARNING", "ERROR")
 
@@ -70,6 +71,18 @@ def redis_options(command: _F) -> _F:
         metavar="NAME",
         help="Prefix of all keys. A URL can set its own with #NAME [FLOWKIT_NAMESPACE; default: "
         "flowkit].",
+    )(command)
+
+
+def app_version_option(command: _F) -> _F:
+    """Add ``--version``, also spelled ``--app-version``."""
+    return click.option(
+        "--version",
+        "--app-version",
+        "app_version",
+        metavar="TEXT",
+        help="Version of the app's code, for example a release or a commit [FLOWKIT_APP_VERSION; "
+        "default: a digest of the app's modules].",
     )(command)
 
 

@@ -230,3 +230,24 @@ class RunLacksMemory(Event):
             f"Run {self.run_id} waits: there is not enough memory to read it. The scheduler tries "
             f"again in {self.delay:g} s. Give it more memory, or submit smaller DAGs"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunMixed(_RunOfDAG):
+    """Attempts of one run ran different versions of the app. Once per run. Scheduler.
+
+    ``versions``: the first two of them.
+    """
+
+    event_name: ClassVar[str] = "run_mixed_versions"
+    level: ClassVar[LogLevel] = LogLevel.WARNING
+    told: ClassVar[frozenset[str]] = frozenset({"versions"})
+
+    versions: str
+
+    def message(self) -> str:
+        """Return the text of the line."""
+        return (
+            f"Run {self.run_id} of DAG {self.dag_name} mixes versions of the code: its attempts "
+            f"ran {self.versions}. To keep each run to one version, use DAG(pin_version=True)"
+        )

@@ -1,8 +1,9 @@
 """How workers and schedulers name functions and apps to each other.
 
-A function is named by the digest of its reference (``module:function``), an app by the digest of
-its functions. So two workers of one app, or of two versions with the same functions, give the same
-names, and what is recorded of an app never changes.
+A function is named by the digest of its reference (``module:function``), and a function in one
+version of an app by the digest of both. An app is named by the digest of its functions with and
+without their version. So two workers of one version of an app give the same names, and what is
+recorded of an app never changes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,12 @@ _ID = re.compile(r"[0-9a-f]{16}")
 def function_id(ref: str) -> str:
     """Return the id of a function."""
     return hashlib.sha256(ref.encode()).hexdigest()[:ID_CHARS]
+
+
+@lru_cache(maxsize=100_000)
+def pinned_id(ref: str, version: str) -> str:
+    """Return the id of a function in one version of its app, for runs that are kept to it."""
+    return function_id(f"{ref}@{version}")
 
 
 def app_id(functions: Iterable[str]) -> str:

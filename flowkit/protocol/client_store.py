@@ -21,7 +21,10 @@ from .run_records import FIELDS, PROGRESS_FIELDS, parse_progress, parse_run
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The definition of a run. ``ttl_ms``: how long its keys are kept after its end."""
+    """The definition of a run. ``ttl_ms``: how long its keys are kept after its end.
+
+    ``version``: the version of the app that submits it, "" if it is unknown.
+    """
 
     run: str
     dag_name: str
@@ -30,12 +33,13 @@ class Submission:
     packed_params: bytes
     total: int
     ttl_ms: int
+    version: str = ""
 
     def args(self, *, with_graph: bool) -> tuple[object, ...]:
         """Return the arguments of the script, with or without the graph itself."""
         graph = self.packed_graph if with_graph else b""
         head = (self.run, self.digest, graph, self.dag_name)
-        return (*head, self.packed_params, self.total, self.ttl_ms)
+        return (*head, self.packed_params, self.total, self.ttl_ms, self.version)
 
     def signed(self, provenance: Provenance, namespace: str) -> Submission:
         """Return the submission with signed parameters, if this process has a key.

@@ -7,7 +7,7 @@ the unit of sharding.
 
 The state of an unfinished run is never in a key with a TTL: the keys of a run get their TTL in the
 step that ends it. Entries of state stores and cached results have the TTLs that their owners
-chose. The functions of an app expire a day after its last worker, and the tokens that wake its
+chose. What is recorded of an app expires a day after its last worker, and the tokens that wake its
 workers a day after the last one was added. No other key has a TTL.
 """
 
@@ -190,6 +190,10 @@ class Keys:
     def app(self, app: str) -> str:
         """Set: the functions of an app. Its workers; TTL: a day after the last heartbeat."""
         return f"{self.prefix}worker:@{app}"
+
+    def app_version(self, app: str) -> str:
+        """String: the version of an app. Its workers; TTL: a day after the last heartbeat."""
+        return f"{self.prefix}worker:@{app}:version"
 
     def claims(self, lane: str) -> str:
         """Hash: ``run,task`` → claim, ``#`` → number of the last call. Deleted with the lane."""

@@ -11,10 +11,11 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ..core.app_version import is_app_version
 from ..core.run_record import RunRecord
 from ..core.states import RunState, TaskState
 from ..core.worker_info import WorkerInfo
-from .decoding import CorruptData, number, run_id, shown, task_number, worker_id
+from .decoding import CorruptData, number, run_id, shown, task_number, text_of, worker_id
 from .decoding import digest as digest_in
 from .decoding import pairs as in_pairs
 from .limits import (
@@ -184,6 +185,21 @@ class ListReads(Store):
             for worker, description in zip(workers, about, strict=True)
         ]
         return listing
+
+    def read_versions(self, run: str, fields: Sequence[str]) -> dict[str, str]:
+        """Return the versions of the app in these fields of a run, see ``lua/_lib/versions.lua``.
+
+        Missing and malformed ones are left out. Two round trips.
+        """
+        key = self.keys.run(run)
+        wanted = [Field(key, field, MAX_RUN_FIELD_BYTES) for field in fields]
+        versions: dict[str, str] = {}
+        for field, value in zip(fields, self._read_fields_in_bounds(wanted), strict=True):
+            if isinstance(value, bytes):
+                version = text_of(value).rpartition("=")[2]
+                if is_app_version(version):
+                    versions[field] = version
+        return versions
 
     def any_has(self, apps: Collection[str], function: str) -> bool:
         """Return whether one of these apps (ids) has a function (an id). One round trip."""

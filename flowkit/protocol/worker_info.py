@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import msgpack
 
+from ..core.app_version import is_app_version
 from ..core.worker_info import WorkerInfo
 from .app_functions import is_id
 from .limits import MAX_ABOUT_BYTES, MAX_ABOUT_TEXT, MAX_QUEUES
@@ -32,6 +33,7 @@ def parse_about(worker: str, packed: object) -> WorkerInfo:
             waiting=_count(about, "waiting"),
             turns=about.get("turns") is True,
             functions=_id(about, "functions"),
+            app_version=_app_version(about),
         )
     except ValueError as error:
         return WorkerInfo(worker, damaged=f"its description is damaged: {error}")
@@ -60,6 +62,13 @@ def _id(about: Mapping[object, object], name: str) -> str:
     text = _text(about, name)
     if text and not is_id(text):
         raise ValueError(f"its {name} is no id")
+    return text
+
+
+def _app_version(about: Mapping[object, object]) -> str:
+    text = _text(about, "app_version")
+    if text and not is_app_version(text):
+        raise ValueError("its version of the app has characters that none has")
     return text
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..core.app_version import is_app_version
 from ..exceptions import LeaseLost
 from .decoding import (
     CorruptData,
@@ -168,10 +169,10 @@ class WorkerStore(Store):
         death = (most_deaths, error, flag, once)
         return reaped(self._script("reap", lane, "", "", *death, *executing))
 
-    def register_app(self, app: str, functions: Iterable[str]) -> None:
-        """Record which functions (ids) an app has. One round trip per thousand."""
+    def register_app(self, app: str, functions: Iterable[str], version: str = "") -> None:
+        """Record which functions (ids) an app has, and its version. A round trip per thousand."""
         for part in in_parts(sorted(functions)):
-            self._script("register_app", app, *part)
+            self._script("register_app", app, version, *part)
 
     def retire(self, worker: str, lanes: Sequence[str]) -> bool:
         """Delete this worker; return False if one of its lanes still holds claims."""
@@ -186,6 +187,11 @@ class WorkerStore(Store):
         """Return the cached packed result of a task's code and arguments, None if there is none."""
         packed: bytes | None = self.link.call("GET", self.keys.cached(digest))
         return packed
+
+    def read_submitted_version(self, run: str) -> str:
+        """Return the version of the app that submitted the run, "" if it is unknown."""
+        version = text_of(self.link.call("HGET", self.keys.run(run), "code") or b"")
+        return version if is_app_version(version) else ""
 
     def read_failed(self, run: str) -> int | None:
         """Return the task whose failure stops the run, None if there is none."""

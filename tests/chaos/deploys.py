@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from helpers import wait_until
-from system import Process
+from real_system import Process
 
 from .services import App, Load, all_ready, ends, start_worker, write_app
 from .stage import PATIENCE_S, Stage, meanwhile

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from helpers import wait_until
-from system import Process
+from real_system import Process
 
 from flowkit import RunHandle
 

@@ -153,11 +153,13 @@ SCENARIOS = {
             "turns", "R23", "runs that share a queue take turns",
             turns.runs_take_turns,
             {
-                "large": 2_000, "probes": 10, "runs": 6, "tasks": 600, "small": 100,
+                "large": 2_000, "probes": 10, "runs": 6, "tasks": 400, "ms": 2,
+                "small": 100,
                 "behind": 1_000, "kills": 6, "worst": 2.0,
             },
             {
-                "large": 20_000, "probes": 50, "runs": 100, "tasks": 1_000, "small": 10_000,
+                "large": 20_000, "probes": 50, "runs": 100, "tasks": 1_000, "ms": 0,
+                "small": 10_000,
                 "behind": 20_000, "kills": 60,
             },
         ),

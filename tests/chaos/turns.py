@@ -7,7 +7,7 @@ import time
 from collections import Counter
 
 from helpers import wait_until
-from system import System
+from real_system import System
 
 from flowkit import Client, RunHandle
 from flowkit.embedded import EmbeddedServer
@@ -29,6 +29,7 @@ def runs_take_turns(
     probes: int,
     runs: int,
     tasks: int,
+    ms: float,
     small: int,
     behind: int,
     kills: int,
@@ -37,14 +38,15 @@ def runs_take_turns(
     """R23: a small run behind a large one; ``runs`` of ``tasks`` each; ``small`` ones behind one.
 
     The last ones are played under ``kills``, and with all queues deleted once. ``behind``: the size
-    of the run that the small ones are behind. ``worst``: the longest that a probe may take.
+    of the run that the small ones are behind. ``ms``: of tasks of runs that are alike; a claim has up
+    to 256 tasks if they take no time, which counts if there are few. ``worst``: the longest that a probe may take.
     """
     stage.scheduler(CHAOS_SWEEP=f"{SWEEP_S:g}")
     _work(stage)
     _demand_soon(stage, "Redis", _probe(stage.client, large, probes), worst)
     with EmbeddedServer(port=0) as server:
         _demand_soon(stage, "embedded", _in_memory(stage, server.url, large, probes), worst)
-    _evenly(stage, runs, tasks)
+    _evenly(stage, runs, tasks, ms)
     _under_fire(stage, runs, tasks, small, behind, kills)
     stage.figure("tasks of the large run", large)
 
@@ -103,10 +105,10 @@ def _demand_soon(stage: Stage, where: str, took: list[float], worst: float) -> N
 # -- many alike -----------------------------------------------------------------------------------
 
 
-def _evenly(stage: Stage, runs: int, tasks: int) -> None:
+def _evenly(stage: Stage, runs: int, tasks: int, ms: float) -> None:
     """Demand that runs which were submitted together are equally far at half time."""
     _rest(stage)
-    handles = [stage.client.submit(dags.layered(tasks, 0, width=tasks)) for _ in range(runs)]
+    handles = [stage.client.submit(dags.layered(tasks, 0, ms=ms, width=tasks)) for _ in range(runs)]
     ids = {run.run_id for run in handles}
     wait_until("all are queued", lambda: _queued(stage) >= runs * tasks, PATIENCE_S)
     _work(stage)

@@ -63,9 +63,17 @@ def test_a_single_claim_goes_to_one_run_after_another(env: Environment) -> None:
 
 def test_a_large_claim_is_shared_by_the_runs_that_wait(env: Environment) -> None:
     runs(env, {f"r{number}": 100 for number in range(1, 5)})
-    assert taken(env, 100) == {"r1": 32, "r2": 32, "r3": 32, "r4": 4}
+    assert taken(env, 128) == {"r1": 32, "r2": 32, "r3": 32, "r4": 32}
     # The turns went to the end, so the next claim begins with the first run again.
     assert taken(env, 64) == {"r1": 32, "r2": 32}
+
+
+def test_the_turns_of_one_claim_are_equal(env: Environment) -> None:
+    """With the rest for the last one, some runs would fall behind by a turn again and again."""
+    runs(env, {f"r{number}": 1000 for number in range(1, 6)})
+    assert taken(env, 100) == {"r1": 25, "r2": 25, "r3": 25, "r4": 25}
+    assert taken(env, 33) == {"r5": 17, "r1": 16}
+    assert taken(env, 20) == {"r2": 20}
 
 
 def test_a_run_that_waits_alone_gets_all(env: Environment) -> None:

@@ -25,6 +25,7 @@ if ARGV[5] ~= '' then
   try('ZREMRANGEBYSCORE', app_key(''), '-inf', '(' .. string.format('%d', now_ms()))
   try('ZADD', app_key(''), string.format('%d', now_ms() + ARGV[3]), ARGV[5])
   reply[3] = try('PEXPIRE', app_key(ARGV[5]), APP_TTL_MS)
+  try('PEXPIRE', app_version_key(ARGV[5]), APP_TTL_MS)
 end
 for i = 6, #ARGV do
   local lane = ARGV[i]

@@ -26,6 +26,7 @@ local function turns_key(list, level) return P .. 'ready:' .. list .. ':' .. lev
 local function backlog_key(list, level, run) return P .. 'ready:' .. list .. ':' .. level .. ':' .. run end
 local function parked_key(list) return P .. 'ready:' .. list .. '@' end
 local function app_key(app) return P .. 'worker:@' .. app end
+local function app_version_key(app) return P .. 'worker:@' .. app .. ':version' end
 local function wake_key(list) return P .. 'wake:' .. list end
 local function worker_key(worker) return P .. 'worker:' .. worker end
 local function claims_key(lane) return P .. 'worker:' .. lane .. ':claims' end

@@ -34,6 +34,7 @@ local function take_once(last_call, lists, reply)
   if last_call == call_no then return taken_before(lane, call_no, reply) end
   call('HSET', claims_key(lane), '#', call_no)
   local share = math.max(1, tonumber(ARGV[5]))
-  local claimer = {lane = lane, call_no = call_no, share = share, app = ARGV[6], now = now_ms(), popped = 0}
+  local worker = string.match(lane, '^[^.]*')
+  local claimer = {lane = lane, worker = worker, call_no = call_no, share = share, app = ARGV[6], now = now_ms(), popped = 0}
   take(claimer, limit, lists, reply)
 end

@@ -8,7 +8,8 @@ local POP_BOUND = 1000 -- entries and turns that one claim looks at
 -- nil if nothing of this run can be claimed any more.
 local function take_run(claimer, run, entries, reply)
   if not is_run(run) then return nil end
-  local meta = fields_of(run_key(run), 'state', 'stop', 'submitted', 'graph', 'params', 'resumes')
+  local worker = '@' .. claimer.worker
+  local meta = fields_of(run_key(run), 'state', 'stop', 'submitted', 'graph', 'params', 'resumes', 'ran', worker)
   if not meta or meta[1] ~= 'running' then return nil end
   if not (meta[4] and is_digest(meta[4]) and read_time(meta[3])) then return nil end
   local fields = {tasks_key(run)}
@@ -32,6 +33,7 @@ local function take_run(claimer, run, entries, reply)
   if #taken == 0 then return 0 end
   call(unpack(writes))
   call(unpack(claims))
+  if claimer.app ~= '' then note_version(claimer, run, meta[7], meta[8]) end
   describe(run, meta[4], life_of(meta[3], meta[6]), meta[5], taken, reply)
   return #taken
 end

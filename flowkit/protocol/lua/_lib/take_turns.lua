@@ -29,6 +29,8 @@ end
 local function take_turns(claimer, list, level, want, turns, reply)
   local key, taken, left = turns_key(list, level), 0, math.ceil(turns / claimer.share)
   local most = math.max(TURN, math.ceil(want / left))
+  -- Equal turns: if the last run in a claim got the rest, it would fall behind the others.
+  most = math.ceil(want / math.ceil(want / most))
   local again = {'RPUSH', key}
   while taken < want and left > 0 and claimer.popped < POP_BOUND do
     local runs = pop(key, math.min(left, math.ceil((want - taken) / most)))
