@@ -274,15 +274,13 @@ def _hint(order: Order) -> str:
 
 
 def _resume_options(order: Order) -> str:
-    namespace = "" if order.is_private else f" --namespace {order.namespace}"
-    return f"--resume {order.run_id}{namespace}"
+    name = "" if order.is_private else f" --namespace {order.namespace}"
+    return f"--resume {order.run_id}{name}"
 
 
 def _clean_up(order: Order, *, delete: bool) -> None:
-    """Delete the namespace of this run, or keep it for ``--resume`` for as long as the run itself.
-
-    The daemons have ended. Without this, the keys that they leave would have no TTL.
-    """
+    """Delete the namespace of this run, or keep it for ``--resume`` as long as the run, once the
+    daemons have ended: the keys that they leave have no TTL."""
     namespace = _namespace_of(order)
     with suppress(RedisUnavailable):
         if delete:

@@ -31,12 +31,13 @@ from .checks import check_dag, check_handles, check_many, check_run_state, check
 from .child_runs import child_ids, continue_child
 from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter
 from .no_leader import SchedulerInfo
+from .pinning import compile_for
 from .placement import shard_for, shard_with
 from .run_handle import RunHandle
 from .run_ids import check_run_id
 from .sending import send
 from .shard import ShardConnection, gather, reach_one
-from .submission import compile_for, submissions_of
+from .submission import submissions_of
 from .waiting import wait_all
 
 PATIENCE_S = 5.0

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 
 from ..codec.packing import CodecError, pack
 from ..core.compiled import CompiledDAG
 from ..definition.app_version import code_of_app
-from ..definition.dag import DAGDefinition
 from ..exceptions import DAGError
 from ..protocol.client_store import Submission
 from ..protocol.graphs import digest_of, pack_graph
@@ -29,7 +27,7 @@ def submissions_of(
     ``ttl``: seconds. Raises ValueError for an invalid id, DAGError for a DAG or parameters that
     cannot be stored.
     """
-    max_bytes, version = settings.max_result_bytes, _version(settings)
+    max_bytes, version = settings.max_result_bytes, settings.app_version or code_of_app()
     packed = pack_graph(compiled)
     digest = digest_of(packed)
     return [
@@ -45,31 +43,6 @@ def submissions_of(
         )
         for run_id, params in runs
     ]
-
-
-def _version(settings: Settings) -> str:
-    """Return the version of the app that submits runs, "" if it has none."""
-    return settings.app_version or code_of_app()
-
-
-def compile_for(
-    dag: DAGDefinition, params: Sequence[Mapping[str, object] | None], settings: Settings
-) -> CompiledDAG:
-    """Check and compile a DAG for runs with these parameters.
-
-    Raises what ``DAGDefinition.compile_for_run`` raises, and DAGError if the DAG is to be pinned
-    to a version and there is none.
-    """
-    compiled = dag.compile_for_run(*params)
-    if not dag.pin_version:
-        return compiled
-    version = _version(settings)
-    if not version:
-        raise DAGError(
-            f"DAG {dag.name!r} has pin_version=True, and the code that submits it has no version: "
-            "no module of it is a file in a folder of yours. Set FLOWKIT_APP_VERSION."
-        )
-    return replace(compiled, pinned=version)
 
 
 def _packed(dag_name: str, params: Mapping[str, object], max_bytes: int) -> bytes:
