@@ -30,13 +30,12 @@ def send(
 def _send_part(
     submissions: Sequence[Submission], shard: ShardConnection, provenance: Provenance
 ) -> list[bool]:
-    signed = [item.signed(provenance, shard.shard.namespace) for item in submissions]
-
     def is_same(store: ClientStore, submission: Submission) -> bool:
         return is_same_run(store, submission, provenance)
 
-    digest = signed[0].digest
+    namespace, digest = shard.shard.namespace, submissions[0].digest
     with shard.store() as store:
+        signed = [item.signed(provenance, namespace) for item in submissions]
         if len(signed) > 1:
             new = store.submit_many(signed, is_same=is_same)
         else:

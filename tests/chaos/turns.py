@@ -38,9 +38,9 @@ def runs_take_turns(
     """R23: a small run behind a large one; ``runs`` of ``tasks`` each; ``small`` ones behind one.
 
     The last ones are played under ``kills``, and with all queues deleted once. ``behind``: the size
-    of the run that the small ones are behind. ``ms``: of tasks of runs that are alike; a claim has
-    up to 256 tasks if they take no time, which counts if there are few. ``worst``: the longest that
-    a probe may take.
+    of the run that the small ones are behind. ``ms``: the time of a task of runs that are alike; of
+    tasks that take none, one claim has up to 256, too many for few runs to look even. ``worst``:
+    the longest that a probe may take.
     """
     stage.scheduler(CHAOS_SWEEP=f"{SWEEP_S:g}")
     _work(stage)

@@ -88,7 +88,7 @@ class Mirror:
         """Lay a call's arguments out as its script takes them."""
         if call.name == "submit":
             total = len(self.setup.plan.names)
-            return [RUN, self.digest, self.graph, "plan", "", total, TTL_MS]
+            return [RUN, self.digest, self.graph, "plan", "", total, TTL_MS, ""]
         if call.name == "apply":
             scheduler, term, cursor, commands = call.args
             flat = [one for command in commands for one in _command(*command)]
@@ -174,7 +174,7 @@ _LAID_OUT: dict[str, Callable[..., list[Any]]] = {
     "heartbeat": lambda worker, lease, about, app, lanes: [
         *(worker, lease, _about(about), app, *lanes)
     ],
-    "register_app": lambda app, functions: [app, *functions],
+    "register_app": lambda app, functions: [app, "", *functions],
     "claim": lambda *args: [*args, LIST],
     "complete": lambda lane, call, limit, share, app, outcomes: [
         *(lane, call, limit, share, app, 1, LIST, RUN, len(outcomes)),

@@ -144,6 +144,7 @@ def _take_turns(
     turns, taken, again = d.turns[place], 0, 0
     left = ceil(turns / claimer.share)
     most = max(TURN, ceil(want / left))
+    most = ceil(want / ceil(want / most))
     while taken < want and left > 0:
         count = min(left, ceil((want - taken) / most))
         left, turns = left - count, turns - count
