@@ -1,6 +1,6 @@
 """The command ``python -m benchmarks``: measures, prints, and compares with the floors.
 
-Exit codes: 0; 1 if ``--check`` found a floor missed or the system could not be measured; 2 for
+Exit codes: 0; 1 if ``--check`` found a missed floor or the system could not be measured; 2 for
 wrong options.
 """
 
@@ -22,7 +22,7 @@ from .workloads import WORKLOADS, Bench
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be measured, how often, and at which sizes where they are not the default."""
+    """The workloads to measure, how often, and the sizes that differ from the default."""
 
     stores: tuple[Store, ...]
     workloads: tuple[str, ...]
@@ -33,7 +33,7 @@ class Plan:
 
 
 def measure(plan: Plan) -> Iterator[Figure]:
-    """Yield the figures of each workload on each store that knows it."""
+    """Yield the figures of each workload on each store that it runs on."""
     for store in plan.stores:
         bench = Bench(Setup(store, plan.processes, plan.redis_server))
         try:
@@ -70,7 +70,7 @@ def _repeated(bench: Bench, name: str, plan: Plan) -> Iterator[Figure]:
 @click.option("--check", is_flag=True, help="Exit with 1 if a median misses its floor.")
 @shared_options
 def main(json_output: bool, check: bool, write: Path | None, **options: object) -> None:
-    """Measure what flowkit costs. Starts and ends all it needs; takes some minutes."""
+    """Measure what flowkit costs. Starts and ends all it needs; takes a few minutes."""
     plan = _plan(**options)  # type: ignore[arg-type]
     workers = shards.WORKERS if plan.workloads == ("shards",) else plan.processes
     around = report.surroundings(plan.repeat, worker_processes=workers)

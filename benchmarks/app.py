@@ -1,4 +1,4 @@
-"""The DAGs that are measured. Their tasks do next to nothing: flowkit's own cost is left."""
+"""The DAGs that are measured. Their tasks do almost nothing, so the figures show flowkit's cost."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def burn() -> None:
 
 @task
 def node(*above: int) -> int:
-    """A no-op of the layered DAG: in which layer it stands, from 1."""
+    """A no-op of the layered DAG. Returns the number of its layer, from 1."""
     return 1 + max(above, default=0)
 
 
 @task
 def payload(size: int) -> bytes:
-    """Give a result of that size."""
+    """Return a result of that size."""
     return bytes(size)
 
 
@@ -86,7 +86,7 @@ def fan_out(tasks: int, of: Task = leaf, name: str = "fan_out") -> DAG:
 
 
 def wide(tasks: int, of: Task, name: str) -> DAG:
-    """Return so many tasks that have nothing to do with each other."""
+    """Return this many independent tasks."""
     with DAG(name) as dag:
         for number in range(tasks):
             dag.add(of.bind(f"{of.name}_{number}"))
@@ -94,7 +94,7 @@ def wide(tasks: int, of: Task, name: str) -> DAG:
 
 
 def chain(tasks: int) -> DAG:
-    """Return so many tasks, one behind the other."""
+    """Return a chain of this many tasks."""
     with DAG("chain") as dag:
         last = hop.bind("hop_0")
         dag.add(last)
@@ -106,8 +106,8 @@ def chain(tasks: int) -> DAG:
 
 
 def layered(tasks: int, name: str) -> DAG:
-    """Return so many tasks in layers, each behind one to three of the layer before, and one,
-    ``end``, behind all of the last layer. They are the same in each run.
+    """Return this many tasks in layers, each downstream of one to three tasks of the previous
+    layer, and ``end``, downstream of the whole last layer. The edges are the same in each run.
     """
     draw = random.Random(SEED)
     before: list[Task] = []

@@ -1,7 +1,7 @@
-"""What is compared in one process, with which library, and how a single value is measured.
+"""The rows of the comparison in one process, the libraries, and how one value is measured.
 
-Rules: each value comes from a fresh process that imports one library and has made one small run
-before the clock starts; the clock runs from a graph that is there to its result, as it does in
+Rules: each value comes from a new process that imports one library and makes one small run before
+the clock starts. The clock measures the time from an existing graph to its result, as in
 ``workloads``. No library logs a line per task.
 """
 
@@ -37,7 +37,7 @@ LABELS = {
     "build": "building the fan-out",
     "import": "import",
 }
-# Settings of whoever measures must not change what is measured.
+# The caller's settings must not change what is measured.
 FOREIGN = ("PYTHON", "FLOWKIT", "DASK", "PREFECT")
 QUIET_PREFECT = {
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
@@ -49,7 +49,7 @@ QUIET_PREFECT = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row. ``limit``: what a median must not exceed, in the unit of the row."""
+    """One row. ``limit``: the largest allowed median, in the unit of the row."""
 
     workload: str
     library: str
@@ -59,12 +59,12 @@ class Entry:
 
     @property
     def unit(self) -> str:
-        """Of what its values are numbers."""
+        """The unit of the values."""
         return "ms" if self.workload == "import" else "µs a task"
 
     @property
     def name(self) -> str:
-        """What a table calls the library, in this form where it is measured in two."""
+        """The name of the library in tables, with the form if two forms are measured."""
         title = TITLES[self.library]
         return f"{title}, {self.form}" if self.form in ("graph", "delayed") else title
 
@@ -97,7 +97,7 @@ class Result:
 
     @property
     def median(self) -> float:
-        """The middle of the values."""
+        """The median of the values."""
         return median(self.values)
 
     @property
@@ -107,7 +107,7 @@ class Result:
 
 
 def times_flowkit(result: Result, results: Sequence[Result]) -> float | None:
-    """Return how many times flowkit's median this one is; None for flowkit's, or without it."""
+    """Return this median divided by flowkit's; None for flowkit's own, or without it."""
     for other in results:
         if other.entry.workload == result.entry.workload and other.entry.library == "flowkit":
             return None if other is result else result.median / other.median
@@ -149,6 +149,6 @@ def _run(library: str, pythons: Mapping[str, Path], words: Sequence[str]) -> tup
 
 def _environment(library: str, folder: str) -> dict[str, str]:
     clean = {key: value for key, value in os.environ.items() if not key.startswith(FOREIGN)}
-    if library == "flowkit":  # of this tree, installed or not
+    if library == "flowkit":  # of this tree, whether or not it is installed
         return {**clean, "PYTHONPATH": str(ROOT)}
     return {**clean, **QUIET_PREFECT, "PREFECT_HOME": folder, "DASK_CONFIG": folder}

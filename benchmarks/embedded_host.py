@@ -1,6 +1,6 @@
 """The embedded server in its own process: ``python -m benchmarks.embedded_host FILE [PORT]``.
 
-It writes its URL, which holds its password, to the file. Without a port it takes a unix socket.
+It writes its URL, which contains its password, to the file. Without a port it uses a unix socket.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ def main() -> None:
     with EmbeddedServer(port=int(port[0]) if port else None) as server:
         written = Path(f"{path}.new")
         written.write_text(server.url)
-        os.replace(written, path)  # whoever reads it finds all of it
+        os.replace(written, path)  # a reader finds the complete file
         signal.sigwait({signal.SIGTERM, signal.SIGINT})
 
 
 if __name__ == "__main__":
-    # The server's thread must not take the signals that the main thread waits for.
+    # The server's thread must not receive the signals that the main thread waits for.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     main()

@@ -1,6 +1,6 @@
-"""The command ``python -m benchmarks.inprocess``: one process, beside Dask and Prefect.
+"""The command ``python -m benchmarks.inprocess``: one process, compared with Dask and Prefect.
 
-The rows take turns (A B C A B C), so that a busy moment of the machine hits all of them alike.
+The rows take turns (A B C A B C), so that a busy moment of the machine affects all rows.
 Exit codes: 0; 1 if ``--check`` found a limit exceeded or something could not be measured; 2 for
 wrong options.
 """
@@ -33,7 +33,7 @@ SIZED = [name for name in LABELS if name != "import"]
 
 
 def measure(entries: Sequence[Entry], repeat: int, cache: Path | None) -> list[Result]:
-    """Measure each row so many times, in turns. ``cache``: None for a folder that is removed."""
+    """Measure each row ``repeat`` times, in turns. ``cache``: None for a temporary folder."""
     with venvs.folder_for(cache) as folder:
         pythons: dict[str, Path] = {}
         if any(entry.library != "flowkit" for entry in entries):
@@ -42,7 +42,7 @@ def measure(entries: Sequence[Entry], repeat: int, cache: Path | None) -> list[R
             pythons = {library: python for library in LIBRARIES if library != "flowkit"}
         for entry in entries:
             if entry.workload == "import":
-                value_of(entry, pythons)  # writes the bytecode
+                value_of(entry, pythons)  # compiles the bytecode
         values: dict[Entry, list[float]] = {entry: [] for entry in entries}
         for entry, which in in_turns(entries, repeat):
             click.echo(f"{LABELS[entry.workload]}: {entry.name}, {which}", err=True)
@@ -51,7 +51,7 @@ def measure(entries: Sequence[Entry], repeat: int, cache: Path | None) -> list[R
 
 
 def as_json(results: Sequence[Result], around: Mapping[str, object]) -> str:
-    """Return everything, each single value included."""
+    """Return everything, including each value."""
     listed = [
         {
             "workload": result.entry.workload,
@@ -111,7 +111,7 @@ def main(
     write: Path | None,
     **choice: object,
 ) -> None:
-    """Measure runs in one process, beside Dask and Prefect on the same DAG; takes some minutes."""
+    """Compare runs in one process with Dask and Prefect on the same DAG; takes a few minutes."""
     entries = _chosen(**choice)  # type: ignore[arg-type]
     if not entries:
         raise click.UsageError("no library that was chosen with --with knows this workload")

@@ -1,7 +1,7 @@
 """What is measured: the meaning, the unit and the floor of each figure.
 
-A floor is what a median must not be worse than on a machine with two cores that does nothing else;
-``--check`` holds the figures to it. A figure without a floor is there to be watched.
+A floor is the worst median that is allowed on an otherwise idle machine with two cores; ``--check``
+compares the figures with it. A figure without a floor is only shown.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from statistics import median
 
 
 class Store(StrEnum):
-    """Where runs are kept: a redis-server, the embedded server, or nowhere (``dag.run``)."""
+    """The store of the runs: a redis-server, the embedded server, or none (``dag.run``)."""
 
     REDIS = "redis"
     EMBEDDED = "embedded"
@@ -22,7 +22,7 @@ class Store(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One figure. ``floors``: by store, a least value if ``more_is_better``, else a greatest."""
+    """One figure. ``floors``: by store, a minimum if ``more_is_better``, else a maximum."""
 
     label: str
     unit: str
@@ -76,7 +76,7 @@ METRICS = {
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """The values of one metric on one store. ``key`` may say of which process: ``idle/worker``."""
+    """The values of one metric on one store. ``key`` may name a process: ``idle/worker``."""
 
     store: Store
     key: str
@@ -84,23 +84,23 @@ class Figure:
 
     @property
     def metric(self) -> Metric:
-        """What it is a figure of."""
+        """The metric of the figure."""
         return METRICS[self.key.partition("/")[0]]
 
     @property
     def label(self) -> str:
-        """What a table calls it."""
+        """The name of the figure in tables."""
         process = self.key.partition("/")[2]
         return f"{self.metric.label}: {process}" if process else self.metric.label
 
     @property
     def median(self) -> float:
-        """The middle of the values: what floors are held against."""
+        """The median of the values, which is compared with the floor."""
         return median(self.values)
 
     @property
     def floor(self) -> float | None:
-        """What the median must not be worse than."""
+        """The worst median that is allowed, None for any."""
         return self.metric.floors.get(self.store)
 
     @property

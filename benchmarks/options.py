@@ -28,7 +28,7 @@ _SHARED = (
 
 
 def chosen(flag: str, name: str, known: Collection[str], text: str) -> Callable[[Command], Command]:
-    """Return an option that takes some of these; without it, all are meant."""
+    """Return an option that selects some of these. The default is all."""
     return click.option(
         flag,
         name,
@@ -53,9 +53,9 @@ cache_option = click.option(
 
 
 def in_turns(rows: Sequence[Row], repeat: int) -> Iterator[tuple[Row, str]]:
-    """Yield each row so many times, in turns (A B C A B C), with which time it is, in words.
+    """Yield each row several times, in turns (A B C A B C), and the number of the turn in words.
 
-    So a busy moment of the machine hits all of them alike.
+    So a busy moment of the machine affects all rows.
     """
     for turn in range(repeat):
         for row in rows:
@@ -70,7 +70,7 @@ def shared_options(command: Command) -> Command:
 
 
 def write_table(document: Path | None, table: str, place: str = "figures") -> None:
-    """Put the table into the document of ``--write``. Raises ClickException if it has no place."""
+    """Put the table into the document of ``--write``. Raises ClickException if it has no marks."""
     if document is None:
         return
     try:
@@ -80,7 +80,7 @@ def write_table(document: Path | None, table: str, place: str = "figures") -> No
 
 
 def end_if_missed(check: bool, what: str, missed: Sequence[str]) -> None:
-    """With ``--check``, say what was missed and exit with 1."""
+    """With ``--check``, print what was missed and exit with 1."""
     if check and missed:
         click.echo(f"{what}: " + "; ".join(missed), err=True)
         sys.exit(1)

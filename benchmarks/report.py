@@ -13,11 +13,11 @@ import psutil  # type: ignore[import-untyped, unused-ignore]
 from .metrics import Figure
 
 HEAD = ("store", "what", "median", "min–max", "unit", "floor")
-NUMBERS = ("median", "floor")  # the columns that stand on the right
+NUMBERS = ("median", "floor")  # the columns that are aligned to the right
 
 
 def surroundings(repeat: int, **more: object) -> dict[str, object]:
-    """Return what figures depend on, beside the code. ``more``: what else the caller knows."""
+    """Return what figures depend on, besides the code. ``more``: further facts of the caller."""
     return {
         "python": platform.python_version(),
         "system": platform.system(),
@@ -31,7 +31,7 @@ def surroundings(repeat: int, **more: object) -> dict[str, object]:
 
 
 def as_json(figures: Sequence[Figure], around: Mapping[str, object]) -> str:
-    """Return everything, each single value included."""
+    """Return everything, including each value."""
     listed = [
         {
             "store": figure.store.value,
@@ -48,7 +48,7 @@ def as_json(figures: Sequence[Figure], around: Mapping[str, object]) -> str:
 
 
 def as_table(figures: Sequence[Figure], around: Mapping[str, object]) -> str:
-    """Return a Markdown table that can be read as it is, with a line on the surroundings."""
+    """Return an aligned Markdown table, with a line about the surroundings."""
     return markdown(HEAD, [_row(figure) for figure in figures], NUMBERS, around)
 
 
@@ -58,9 +58,9 @@ def markdown(
     right: Collection[str],
     around: Mapping[str, object],
 ) -> str:
-    """Return a table whose columns named in ``right`` stand on the right, and the line below it.
+    """Return a table and the line below it. Columns in ``right`` are aligned to the right.
 
-    Without surroundings there is no such line.
+    Without surroundings there is no line.
     """
     columns = list(zip(head, *rows, strict=True))
     widths = [max(map(len, column)) for column in columns]
@@ -91,14 +91,14 @@ def _row(figure: Figure) -> tuple[str, ...]:
 
 
 def number(value: float) -> str:
-    """Write three digits or, from 100 on, all before the point."""
+    """Return a number with three digits or, from 100 on, without decimals."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
 def spread(values: Sequence[float]) -> str:
-    """Write the least and the greatest."""
+    """Return the minimum and the maximum as text."""
     return f"{number(min(values))}–{number(max(values))}"
 
 
@@ -111,9 +111,9 @@ def _line(row: Sequence[str], widths: Sequence[int], at_right: Sequence[bool]) -
 
 
 def write_into(path: Path, table: str, place: str = "figures") -> None:
-    """Replace what stands between the two marks of a document that name this place.
+    """Replace the text between the two marks of a document that name this place.
 
-    Raises ValueError without them.
+    Raises ValueError if there are no marks.
     """
     text = path.read_text("utf-8")
     first, last = f"<!-- {place}: begin -->", f"<!-- {place}: end -->"

@@ -1,9 +1,9 @@
 """The workload ``shards``: the same work on 1, 2 and 4 redis-servers.
 
-The number of worker processes is the same in all, so what differs is where the work lies. On a
-machine with a core for each process the total grows with the shards; on a small one it cannot. What
-a sizing guide needs is the processor time per task of each role: it hardly depends on how many
-processes share the work, so it says how many tasks a core of Redis, scheduler or worker carries.
+The number of worker processes is the same for all, so only the place of the work differs. With a
+core for each process, the total grows with the number of shards; on a small machine it cannot. For
+sizing, use the processor time per task of each role. It hardly depends on how many processes share
+the work, so it shows how many tasks one core of Redis, scheduler or worker can process.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from .daemons import BrokenSystemError
 from .system import Setup, System
 
 COUNTS = (1, 2, 4)
-WORKERS = 4  # processes that run tasks, in all
+WORKERS = 4  # processes that run tasks, in total
 FAN_OUTS = 8
 WAIT_S = 300.0
 _numbers = itertools.count()
 
 
 def measure(setup: Setup, tasks: int) -> dict[str, float]:
-    """Run so many tasks as runs of one, and about as many as fan-outs; return the figures."""
+    """Run ``tasks`` runs of one task, then about as many tasks in fan-outs; return the figures."""
     figures: dict[str, float] = {}
     for count in COUNTS:
         with System(replace(setup, processes=WORKERS // count, shards=count)) as system:
@@ -51,7 +51,7 @@ def _costs(system: System, work: Callable[[], int]) -> list[tuple[str, float]]:
 
 
 def _warm_up(system: System, count: int) -> None:
-    """Have each process of each shard do something, so that nothing is still starting."""
+    """Make each process of each shard work, so that none is still starting."""
     _runs(system, count, 100 * count)
 
 
@@ -62,7 +62,7 @@ def _runs(system: System, count: int, tasks: int) -> int:
 
 
 def _fan_outs(system: System, count: int, tasks: int) -> int:
-    """Have the same number of fan-outs in each shard."""
+    """Run the same number of fan-outs in each shard."""
     width = max(1, tasks // FAN_OUTS)
     handles = [
         system.client.submit(

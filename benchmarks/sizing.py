@@ -1,8 +1,8 @@
-"""The command ``python -m benchmarks.sizing``: what to plan with.
+"""The command ``python -m benchmarks.sizing``: figures for planning.
 
-Three tables: what tasks cost each process, in processor time; how large results change that; and
-what runs of different sizes take of Redis' memory and of the scheduler's. Peaks are sampled, so
-they are a little too low. It compares nothing and knows no limits: ``python -m benchmarks`` does.
+It prints three tables: the processor time of each process per task; how large results change it;
+and the memory of Redis and the scheduler for runs of different sizes. Peaks are sampled, so they
+are a little too low. It compares nothing and has no limits, unlike ``python -m benchmarks``.
 
 Exit codes: 0; 1 if something could not be measured; 2 for wrong options.
 """
@@ -53,13 +53,13 @@ class Table:
     rows: list[tuple[str, ...]]
 
     def text(self) -> str:
-        """Return it as Markdown, numbers on the right."""
+        """Return it as Markdown, with numbers aligned to the right."""
         plain = report.markdown(self.head, self.rows, self.head[1:], {"x": ""})
         return f"**{self.title}**\n\n{plain.rpartition(chr(10) + chr(10))[0]}"
 
 
 class Meter:
-    """Processor time and memory of each part of a system while something is done."""
+    """Processor time and memory of each part of a system during a block."""
 
     def __init__(self, system: System) -> None:
         found = system.processes()
@@ -76,7 +76,7 @@ class Meter:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Measure what the block does."""
+        """Measure the block."""
         self.peaks, over = {}, threading.Event()
         sampler = threading.Thread(target=self._sample, args=(over,))
         before, began = self._cpu(), time.perf_counter()
@@ -90,7 +90,7 @@ class Meter:
             sampler.join()
 
     def used_memory(self) -> int:
-        """Return what Redis' data takes at rest, in bytes."""
+        """Return the memory of the data in Redis at rest, in bytes."""
         self._server.execute_command("MEMORY", "PURGE")
         return int(self._server.info("memory")["used_memory"])
 
@@ -116,7 +116,7 @@ class Meter:
 
 
 def spread(tasks: int, size: int) -> DAG:
-    """Return so many tasks with results of that size in bytes, and one that takes them all."""
+    """Return tasks with results of that size in bytes, and one that takes all results."""
     with DAG(f"sizing_{next(_numbers)}") as dag:
         kind = app.payload if size else app.leaf_alone
         options = {"size": size} if size else {}
@@ -125,7 +125,7 @@ def spread(tasks: int, size: int) -> DAG:
 
 
 def alone(tasks: int) -> DAG:
-    """Return so many no-ops that nothing depends on."""
+    """Return independent no-ops."""
     return app.wide(tasks, app.leaf_alone, f"sizing_{next(_numbers)}")
 
 
@@ -139,7 +139,7 @@ def done(system: System, dag: DAG) -> RunHandle:
 
 
 def gone(handle: RunHandle, meter: Meter) -> None:
-    """Wait until a run's keys have expired and Redis has given their memory back."""
+    """Wait until a run's keys have expired and Redis has released their memory."""
     with suppress(RunNotFound):
         while handle.record():
             time.sleep(SAMPLE_S)
@@ -150,7 +150,7 @@ def gone(handle: RunHandle, meter: Meter) -> None:
 
 
 def costs(system: System, repeat: int, share: float) -> Table:
-    """Measure what a task costs each process, by the kind of work."""
+    """Measure the cost of a task in each process, by the kind of work."""
     tasks, hops, runs = (max(10, int(number * share)) for number in (20_000, 1_000, 5_000))
 
     def submit_many() -> None:
@@ -182,7 +182,7 @@ def costs(system: System, repeat: int, share: float) -> Table:
 
 
 def payloads(system: System, repeat: int, share: float) -> Table:
-    """Measure what large results do to a fan-in. ``share``: of the default number of tasks."""
+    """Measure a fan-in of large results. ``share``: of the default number of tasks."""
     rows = []
     for size, number in PAYLOADS.items():
         tasks = max(10, int(number * share))
@@ -205,7 +205,7 @@ def payloads(system: System, repeat: int, share: float) -> Table:
 
 
 def run_sizes(system: System, sizes: Sequence[int]) -> Table:
-    """Measure what one run of so many no-ops takes, at its peak and afterwards."""
+    """Measure the memory of one run of no-ops, at its peak and afterwards."""
     rows = []
     for tasks in sizes:
         click.echo(f"A run of {tasks:,}", err=True)
@@ -233,7 +233,7 @@ def run_sizes(system: System, sizes: Sequence[int]) -> Table:
 
 
 def _mib(value: float | None) -> str:
-    """Write bytes; what was over before anybody looked has no peak."""
+    """Return bytes as MiB. A run that ended before the first sample has no peak."""
     return "–" if value is None else report.number(value / MIB)
 
 
@@ -257,7 +257,7 @@ def as_json(tables: Sequence[Table], around: Mapping[str, object]) -> str:
 )  # fmt: skip
 @shared_options
 def main(repeat: int, json_output: bool, write: Path | None, million: bool, share: float) -> None:
-    """Measure what to plan with. Starts and ends all it needs; takes some minutes."""
+    """Measure figures for planning. Starts and ends all it needs; takes a few minutes."""
     sizes = [max(1, int(size * share)) for size in RUN_SIZES] + ([A_MILLION] if million else [])
     around = report.surroundings(repeat, worker_processes=2)
     tables = []

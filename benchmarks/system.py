@@ -1,6 +1,6 @@
-"""A whole flowkit system of its own: a store, one scheduler, one worker, and a client.
+"""A complete flowkit system: a store, one scheduler, one worker, and a client.
 
-The embedded server gets its own process, so that its cost can be told from the client's.
+The embedded server runs in a separate process, so that its cost is separate from the client's.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ SIGNING_KEY = "FLOWKIT_SIGNING_KEY"
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """Of what the system is made. ``redis_server``: an executable, None to look for one.
+    """The parts of the system. ``redis_server``: an executable, None to look for one.
 
-    ``processes``: of the worker, for each of the ``shards``, which are as many servers.
-    ``concurrency``: async tasks at once in each of them, None for the worker's default.
+    ``shards``: the number of servers. ``processes``: of the worker of each shard. ``concurrency``:
+    async tasks at once in each process, None for the worker's default.
     """
 
     store: Store
@@ -40,8 +40,9 @@ class Setup:
 
 
 class System(Daemons):
-    """Use it as a context manager. ``start_up`` is the seconds that it took to a first run's end:
-    of both daemons, and of the embedded server, but not of a redis-server.
+    """Use it as a context manager. ``start_up``: seconds from the start to the end of a first run.
+
+    It includes both daemons and the embedded server, but not a redis-server.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -51,7 +52,7 @@ class System(Daemons):
         self.client: Client
 
     def start(self) -> None:
-        """Start everything and see the end of a first run."""
+        """Start everything and wait for the end of a first run."""
         embedded = self.setup.store is Store.EMBEDDED
         began = time.perf_counter()
         for number in range(self.setup.shards):
@@ -93,7 +94,7 @@ class System(Daemons):
     def watch(self, what: str, look: Callable[[], RunState]) -> RunState:
         """Look every millisecond until a run is over; return its state.
 
-        Raises BrokenSystemError when that takes too long.
+        Raises BrokenSystemError if that takes too long.
         """
         deadline = time.monotonic() + START_S
         while (state := look()) is RunState.RUNNING:
@@ -106,7 +107,7 @@ class System(Daemons):
         return state
 
     def processes(self) -> dict[str, psutil.Process]:
-        """Return all processes by what they are: server, scheduler, worker parent, its children."""
+        """Return all processes by name: server, scheduler, worker parent, its children."""
         found = {name: psutil.Process(one.pid) for name, one in self._processes.items()}
         parent = found.pop("worker")
         found["worker parent"] = parent
@@ -118,8 +119,9 @@ class System(Daemons):
         return found
 
     def cpu_by_role(self) -> dict[str, float]:
-        """Return the seconds of processor time that the servers, schedulers and workers have used,
-        parents and children together.
+        """Return the processor time of servers, schedulers and workers in seconds.
+
+        Children count with their parents.
         """
         used: dict[str, float] = {}
         for name, process in self._processes.items():
@@ -130,7 +132,7 @@ class System(Daemons):
         return used
 
     def stop(self) -> None:
-        """Close the client, end everything, the store last, and remove the folder."""
+        """Close the client, end everything (the store last), and remove the folder."""
         if hasattr(self, "client"):
             self.client.close()
         super().stop()

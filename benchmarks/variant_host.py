@@ -1,7 +1,7 @@
 """Runs a daemon with one thing changed, for ``benchmarks.variants``.
 
 ``python -m benchmarks.variant_host VARIANT MODULE OPTION…``: the module runs as it would with
-``python -m``. It changes this process only; nothing of it is meant for use.
+``python -m``. It changes this process only, and is not for production.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 
 def without_hiredis() -> None:
-    """Have redis-py write and parse in Python: for it, the package is not installed."""
+    """Make redis-py write and parse in Python, by hiding the package."""
     sys.modules["hiredis"] = None  # type: ignore[assignment]
 
 

@@ -1,8 +1,8 @@
-"""The command ``python -m benchmarks.variants``: is something quicker with one thing changed?
+"""The command ``python -m benchmarks.variants``: what gets faster if one thing is changed?
 
 Systems that differ in one thing take turns (A B C, A B C …), so that a busy moment of the machine
-hits all of them alike; what counts is the ratio to the one that is as it is. Nothing here is an
-option of flowkit's: it says what would be won by making it one.
+affects all of them. The result is the ratio to the unchanged system. None of these changes is an
+option of flowkit: the figures show what such an option would gain.
 
 Exit codes: 0; 1 if something could not be measured; 2 for wrong options.
 """
@@ -58,14 +58,14 @@ class VariedSystem(System):
             self.variables[SIGNING_KEY] = secrets.token_urlsafe(32)
 
     def start_server(self, command: Sequence[str], port: int, name: str = "server") -> None:
-        """Start the server; reached by a unix socket if that is what is changed."""
+        """Start the server. Use a unix socket if that is the change."""
         socket = self.folder / "redis.sock"
         super().start_server([*command, "--unixsocket", str(socket)], port, name)
         if self._variant == UNIX:
             self.url = f"unix://{socket}"
 
     def spawn(self, name: str, command: Sequence[str]) -> None:
-        """Start a daemon or the embedded server, changed."""
+        """Start a daemon or the embedded server, with the change."""
         if name in ("scheduler", "worker") and self._variant in OF_THE_HOST:
             python, _, module, *options = command
             host = [python, "-m", "benchmarks.variant_host", self._variant]
@@ -77,7 +77,7 @@ class VariedSystem(System):
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One figure. ``of`` gets a bench whose system runs, and a size."""
+    """One figure. ``of`` is called with a bench whose system is running, and a size."""
 
     label: str
     unit: str
@@ -86,7 +86,7 @@ class Measure:
 
 
 def naps(bench: Bench, tasks: int) -> float:
-    """Run so many coroutines that sleep; return how many ended in a second."""
+    """Run coroutines that sleep; return tasks per second."""
     dag = app.wide(tasks, app.nap, f"naps_{next(_numbers)}")
     began = time.perf_counter()
     state = bench.system.client.submit(dag).wait(WAIT_S)
@@ -97,7 +97,7 @@ def naps(bench: Bench, tasks: int) -> float:
 
 
 def numbers(bench: Bench, tasks: int) -> float:
-    """Run so many tasks that return a number, and one that takes all; return tasks in a second."""
+    """Run tasks that return a number, and one that takes all numbers; return tasks per second."""
     dag = app.fan_out(tasks, app.answer, f"numbers_{next(_numbers)}")
     began = time.perf_counter()
     handle = bench.system.client.submit(dag)
@@ -119,7 +119,7 @@ Values = dict[tuple[str, str], list[float]]
 
 
 def measure(variants: Sequence[str], repeat: int, share: float, store: Store) -> Values:
-    """Return the values of each measure with each variant, as it is among them."""
+    """Return the values of each measure with each variant, including the unchanged system."""
     found: Values = {}
     for turn in range(repeat):
         for variant in (AS_IT_IS, *variants):

@@ -1,7 +1,7 @@
-"""The libraries that flowkit is measured beside, in virtual environments of their own.
+"""The libraries that flowkit is compared with, each in a separate virtual environment.
 
-Their versions are pinned, so that two measurements are of the same thing. Nothing is ever installed
-into the environment that this runs in.
+Their versions are pinned, so that measurements can be compared. Nothing is installed into the
+environment of this process.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from .daemons import BrokenSystemError
 
-COMPLETE = "complete"  # a file that is there once pip has finished
+COMPLETE = "complete"  # a file that is created when pip has finished
 
 
 def versions(pins: Sequence[str]) -> dict[str, str]:
@@ -28,13 +28,13 @@ def versions(pins: Sequence[str]) -> dict[str, str]:
 
 @contextmanager
 def folder_for(cache: Path | None) -> Iterator[Path]:
-    """Give the folder of the environments; without one, a temporary folder that is removed."""
+    """Yield the folder of the environments; without one, a temporary folder."""
     with tempfile.TemporaryDirectory() if cache is None else nullcontext(cache) as folder:
         yield Path(folder).resolve()
 
 
 def install(cache: Path, pins: Sequence[str]) -> Path:
-    """Return the Python of the environment with these in a folder; make it if it is not there.
+    """Return the Python of the environment with these packages; create it if it is missing.
 
     An incomplete environment is created again. Raises BrokenSystemError if the packages cannot be
     installed.
@@ -52,7 +52,7 @@ def install(cache: Path, pins: Sequence[str]) -> Path:
 
 
 def _succeed(command: list[str], pins: Sequence[str], folder: Path) -> None:
-    # Else a PYTHONPATH of the caller would hide packages that are missing here.
+    # Otherwise a PYTHONPATH of the caller would hide that packages are missing here.
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode != 0:

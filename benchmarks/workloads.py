@@ -1,7 +1,8 @@
-"""The workloads. Each is measured by a function from a bench and a size to figures by key.
+"""The workloads. Each is a function of a bench and a size that returns figures by key.
 
-Rules: a workload checks its answer, so that nothing is fast because it is wrong; what it needs is
-started and built before the clock starts, which stops when the client knows that the run is over.
+Rules: a workload checks its results, so that nothing is fast because it is wrong. All that it
+needs is started and built before the clock starts. The clock stops when the client knows that the
+run is over.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _numbers = count()
 
 
 def _new_name() -> str:
-    """Return a name for a DAG that nobody knows yet: a known graph is neither sent nor read."""
+    """Return a new name for a DAG: a graph that is known is neither sent nor read."""
     return f"new_{next(_numbers)}"
 
 
@@ -40,13 +41,13 @@ class Bench:
     """What a workload may use: the running system of a store, or the means to start another."""
 
     def __init__(self, setup: Setup, system: System | None = None) -> None:
-        """``system``: one that runs already, if there is one."""
+        """``system``: one that is already running, if there is one."""
         self.setup = setup
         self._system = system
 
     @property
     def system(self) -> System:
-        """The running system; started when it is first asked for."""
+        """The running system, started by the first use."""
         if self._system is None:
             self._system = System(self.setup).__enter__()
         return self._system
@@ -60,7 +61,7 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """``sizes``: default size by store; a store that is not in it cannot be measured so.
+    """``sizes``: the default size for each store on which the workload can run.
 
     ``asked_for``: it is measured only if it is named.
     """
@@ -72,7 +73,7 @@ class Workload:
 
 
 def fan_out(bench: Bench, tasks: int) -> Figures:
-    """One run: a task, so many no-ops behind it, and one that takes all their results."""
+    """One run: a task, no-ops downstream of it, and one that takes all their results."""
     client, dag = bench.system.client, app.fan_out(tasks, name=_new_name())
     began = time.perf_counter()
     handle = client.submit(dag)
@@ -83,12 +84,12 @@ def fan_out(bench: Bench, tasks: int) -> Figures:
 
 
 def chain(bench: Bench, tasks: int) -> Figures:
-    """One run of so many tasks, each waiting for the one before."""
+    """One run of tasks, each downstream of the previous one."""
     return {"chain": _seconds(bench.system, app.chain(tasks), "chain") / tasks * 1000}
 
 
 def layered(bench: Bench, tasks: int) -> Figures:
-    """One run of so many tasks in layers, each behind one to three of the layer before."""
+    """One run of tasks in layers, each downstream of one to three of the previous layer."""
     dag = app.layered(tasks, _new_name())
     began = time.perf_counter()
     handle = bench.system.client.submit(dag)
@@ -100,15 +101,16 @@ def layered(bench: Bench, tasks: int) -> Figures:
 
 
 def cpu(bench: Bench, tasks: int) -> Figures:
-    """One run of so many tasks of 10 ms: the time it must take, of the time it takes."""
+    """One run of tasks of 10 ms: the ideal time as a percentage of the measured time."""
     dag = app.wide(tasks, app.burn, _new_name())
     ideal = math.ceil(tasks / bench.setup.processes) * app.BURN_S
     return {"cpu": ideal / _seconds(bench.system, dag, "cpu") * 100}
 
 
 def sleeps(bench: Bench, tasks: int) -> Figures:
-    """One run of so many async tasks that sleep for a second, on a worker whose processes take
-    1,000 at once: the time it must take, of the time it takes.
+    """One run of async tasks that sleep for a second, 1,000 at once in each process of the worker.
+
+    The figure is the ideal time as a percentage of the measured time.
     """
     setup = replace(bench.setup, concurrency=SLEEPERS)
     ideal = math.ceil(tasks / (SLEEPERS * setup.processes)) * app.SNOOZE_S
@@ -118,7 +120,7 @@ def sleeps(bench: Bench, tasks: int) -> Figures:
 
 
 def _seconds(system: System, dag: DAG, workload: str) -> float:
-    """Return how long a run of this DAG takes, from its submission to its end known."""
+    """Return the seconds from submitting a run of this DAG to knowing its end."""
     began = time.perf_counter()
     state = system.client.submit(dag).wait(WAIT_S)
     seconds = time.perf_counter() - began
@@ -127,7 +129,7 @@ def _seconds(system: System, dag: DAG, workload: str) -> float:
 
 
 def round_trip(bench: Bench, times: int) -> Figures:
-    """So many runs of one task, the next submitted when the end of the one before is known."""
+    """Runs of one task. Each is submitted when the end of the previous one is known."""
     client, dag = bench.system.client, app.single()
     milliseconds: list[float] = []
     for _ in range(max(2, times)):
@@ -140,7 +142,7 @@ def round_trip(bench: Bench, times: int) -> Figures:
 
 
 def many_runs(bench: Bench, runs: int) -> Figures:
-    """So many runs of one task, submitted together, then waited for."""
+    """Runs of one task, submitted together, then waited for."""
     client, dag = bench.system.client, app.single()
     began = time.perf_counter()
     handles = client.submit_many(dag, [None] * runs)
@@ -151,7 +153,7 @@ def many_runs(bench: Bench, runs: int) -> Figures:
 
 
 def memory(bench: Bench, tasks: int) -> Figures:
-    """What Redis holds more after a finished fan-out than before it, its graph included."""
+    """The memory that Redis needs for a finished fan-out, including its graph."""
     figures: Figures = {}
     for key, task in (("memory", app.leaf), ("memory-result", app.answer)):
         dag = app.fan_out(tasks, task, name=_new_name())
@@ -163,7 +165,7 @@ def memory(bench: Bench, tasks: int) -> Figures:
 
 
 def settled_memory(url: str) -> int:
-    """Return used_memory once it rests: connections give their buffers back after two seconds."""
+    """Return used_memory when it no longer falls: connections free buffers after two seconds."""
     with redis.Redis.from_url(url, protocol=2) as server:
         lowest, since = 0, time.monotonic()
         while time.monotonic() - since < SETTLE_S + 0.5:
@@ -176,7 +178,7 @@ def settled_memory(url: str) -> int:
 
 
 def idle(bench: Bench, seconds: int) -> Figures:
-    """What each process uses of a core in so many seconds without any work."""
+    """How much of a core each process uses in ``seconds`` without any work."""
     processes = bench.system.processes()
     time.sleep(SETTLE_S)
     before, began = {name: cpu_seconds(one) for name, one in processes.items()}, time.perf_counter()
@@ -196,7 +198,7 @@ def cpu_seconds(process: psutil.Process) -> float:
 
 
 def start_up(bench: Bench, starts: int) -> Figures:
-    """The mean of so many starts of a system: from its first process to its first run's end."""
+    """The mean time of starting a system: from its first process to the end of its first run."""
     total = 0.0
     for _ in range(starts):
         with System(bench.setup) as system:
@@ -206,7 +208,7 @@ def start_up(bench: Bench, starts: int) -> Figures:
 
 def in_process(bench: Bench, tasks: int) -> Figures:
     """The fan-out without a store, in threads of this process, with a quiet log."""
-    configure_logging(LogLevel.WARNING)  # two lines for each task would be measured else
+    configure_logging(LogLevel.WARNING)  # otherwise two lines for each task would be measured
     dag = app.fan_out(tasks)
     began = time.perf_counter()
     results = dag.run(executor="thread")
@@ -216,7 +218,7 @@ def in_process(bench: Bench, tasks: int) -> Figures:
 
 
 def on_shards(bench: Bench, tasks: int) -> Figures:
-    """The same work on 1, 2 and 4 servers, and what it costs each role."""
+    """The same work on 1, 2 and 4 servers, and its cost for each role."""
     return shards.measure(bench.setup, tasks)
 
 

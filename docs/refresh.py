@@ -1,13 +1,13 @@
-"""Writes the generated parts of the documentation anew: ``docs/refresh.py [--check | --run]``.
+"""Refreshes the generated parts of the documentation: ``docs/refresh.py [--check | --run]``.
 
-A generated part stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``. Its text comes
-from where the fact is kept (the life-cycle tables, the key schema, the headers of the Lua
-scripts), so the two cannot differ for long: a test runs ``--check``, which changes nothing and
-exits with 1 if a part is stale. Everything else in those files is left as it is.
+A generated part is between ``<!-- generated: NAME -->`` and ``<!-- end -->``. Its text comes from
+the source of the fact (the life-cycle tables, the key schema, the headers of the Lua scripts). The
+two cannot differ for long: a test runs ``--check``, which changes nothing and exits with 1 if a
+part is stale. The rest of these files is not changed.
 
 Two pages are generated as a whole: the reference from the docstrings (render_api.py), and the
-tutorial from its script (render_tutorial.py). The script is run for what it prints when its text
-has changed, or with ``--run``; a test compares what it prints with the page.
+tutorial from its script (render_tutorial.py). The script is run when its text has changed, or
+with ``--run``; a test compares its output with the page.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _keys() -> Iterator[tuple[str, ...]]:
 
 
 def script_table() -> str:
-    """Return one row per Lua script: what it does, what it answers, what it keeps true."""
+    """Return one row per Lua script: what it does, its replies, what it keeps true."""
     headers = [header(path.read_text()) for path in sorted(SCRIPTS.glob("*.lua"))]
     rows = [(f"`{one['NAME']}`", one["WHAT"], f"`{one['REPLY']}`", one["KEEPS"]) for one in headers]
     return _table(("Script", "What it does", "Reply", "What it keeps true"), rows)
@@ -141,12 +141,12 @@ PARTS: dict[str, Callable[[], str]] = {
 
 
 def refreshed(text: str) -> str:
-    """Return a page with its generated parts written anew. Raises KeyError for an unknown name."""
+    """Return a page with its generated parts refreshed. Raises KeyError for an unknown name."""
     return _PART.sub(lambda found: f"{found[1]}{PARTS[found['name']]()}\n{found[3]}", text)
 
 
 def is_fresh(page: Path) -> bool:
-    """Tell whether a page is what it would be if it were written anew; nothing is run for it."""
+    """Return whether a page is up to date. Nothing is run for this."""
     text = page.read_text() if page.exists() else ""
     if page == TUTORIAL:
         return render_tutorial.is_fresh(render_tutorial.SCRIPT.read_text(), text)
@@ -154,7 +154,7 @@ def is_fresh(page: Path) -> bool:
 
 
 def fresh(page: Path) -> str:
-    """Return a page as it should be. The tutorial's script is run for it."""
+    """Return a page as it should be. For the tutorial, its script is run."""
     if page == API:
         return api_page()
     if page == TUTORIAL:

@@ -1,7 +1,7 @@
 """The access rules that docs/howto/secure-redis.md gives to a user of each role.
 
-Made from the table of ``flowkit.protocol.roles``; tests compare that with what the code sends, and
-carry out runs under the rules.
+They are generated from the table of ``flowkit.protocol.roles``. Tests compare this table with what
+the code sends, and run DAGs under the rules.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def acl_rules() -> str:
 
 
 def old_acl_rules() -> str:
-    """Return those for Redis 6.2, which cannot tell reading from writing."""
+    """Return those for Redis 6.2, which cannot distinguish reading from writing."""
     return _commands(_before_redis_7)
 
 
@@ -34,7 +34,7 @@ def acl_file() -> str:
 
 
 def _commands(patterns: Callable[[Role], Iterable[str]]) -> str:
-    # ``reset``: a user of before has the rights of this release afterwards, and no others.
+    # ``reset``: an existing user gets the rights of this release and keeps no others.
     return _block(
         [f"ACL SETUSER flowkit-{one.name} reset {_rules(one, patterns(one))}" for one in ROLES]
     )
@@ -47,7 +47,7 @@ def _block(lines: Iterable[str]) -> str:
 
 
 def _since_redis_7(role: Role) -> Iterable[str]:
-    # What EVALSHA names is checked for both, whatever the script does with it.
+    # The keys of EVALSHA are checked for reading and writing, whatever the script does with them.
     yield from (f"~{key}" for key in (*role.script_keys, *role.writes))
     yield from (f"%R~{key}" for key in role.reads)
 

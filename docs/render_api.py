@@ -1,6 +1,6 @@
-"""Makes docs/api.md, the reference, from the live modules; ``api_objects`` says what is in it.
+"""Generates docs/api.md, the reference, from the imported modules. Its content: ``api_objects``.
 
-Docstrings become Markdown: code spans, fenced blocks, and nothing that is taken for HTML.
+Docstrings become Markdown: code spans, fenced blocks, and nothing that could be read as HTML.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _first_sentence(about: str) -> str:
 
 
 def _intro(module: str) -> str:
-    """Return what the module says of itself; of the exceptions, the tree as well."""
+    """Return the description of the module; for the exceptions, with their tree."""
     about = inspect.cleandoc(import_module(module).__doc__ or "")
     return markdown(about if module == "flowkit.exceptions" else about.partition("\n\n")[0])
 
@@ -115,7 +115,7 @@ def _fields(one: type) -> list[str]:
 
 
 def _members(one: type[Enum]) -> list[str]:
-    """Return the members, each with what the comment at the end of its line says."""
+    """Return the members, each with the comment at the end of its line."""
     said = dict(re.findall(r"^    (\w+) = \S+  # (.+)$", inspect.getsource(one), re.MULTILINE))
     return [
         f"- `{member.name}` (`{member.value!r}`)"
@@ -132,7 +132,7 @@ def _source_hints(one: type) -> dict[str, Any]:
 
 
 def markdown(about: str) -> str:
-    """Turn a docstring into Markdown: code spans, fenced blocks, and nothing taken for HTML."""
+    """Turn a docstring into Markdown: code spans, fenced blocks, no HTML."""
     blocks = []
     for block in re.split(r"\n\n+", about):
         lines = block.split("\n")

@@ -1,4 +1,4 @@
-"""The commands as docs/reference/commands.md shows them, made from what ``--help`` is made from.
+"""The commands in docs/reference/commands.md, generated from the same data as ``--help``.
 
 The text does not depend on the release of click: names, metavars and defaults are read from the
 flags themselves, not from the lines that click would print.
@@ -18,7 +18,7 @@ from flowkit.worker.__main__ import main as worker
 
 DAEMONS = (("flowkit-scheduler", scheduler), ("flowkit-worker", worker))
 
-Row = tuple[str, str]  # a flag with its value, and what it means
+Row = tuple[str, str]  # a flag with its value, and its meaning
 
 
 def command_sections() -> str:
@@ -92,7 +92,7 @@ def flags_of(command: click.Command) -> Iterator[Row]:
 
 
 def _flag(option: click.Option) -> str:
-    """Return the spellings of a flag, and what stands for its value."""
+    """Return the spellings of a flag, and the placeholder of its value."""
     names = ", ".join(sorted(option.opts, key=len))
     if option.secondary_opts:
         return f"{names} / {', '.join(option.secondary_opts)}"

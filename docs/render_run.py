@@ -1,4 +1,4 @@
-"""Draws the two pictures of the README anew: ``python docs/render_run.py`` (about a minute).
+"""Redraws the two pictures of the README: ``python docs/render_run.py`` (about a minute).
 
 - ``docs/run.svg``: what ``flowkit graph --run`` draws of a run of the example while it runs;
 - ``docs/terminal.svg``: what ``flowkit run`` of the example shows on a terminal at about that time.
@@ -42,7 +42,7 @@ _FROM_OUTSIDE = re.compile(r"@font-face \{.*?\}\n?", re.DOTALL)
 
 
 def draw_run(folder: Path) -> str:
-    """Run the example on daemons of its own; return the drawing of the run half way through."""
+    """Run the example on separate daemons; return the drawing of the run halfway through."""
     from flowkit.cli.inputs import load_dag
     from flowkit.system import LocalSystem
 
@@ -60,7 +60,7 @@ def draw_run(folder: Path) -> str:
 
 
 def record_terminal(folder: Path) -> str:
-    """Run ``flowkit run`` on a terminal; return its screen half way through."""
+    """Run ``flowkit run`` on a terminal; return its screen halfway through."""
     written = ""
     for text in _output_of(["flowkit", "run", str(ROOT / APP)], folder):
         written += text
@@ -99,7 +99,7 @@ def screen(written: str) -> str:
     """Return what a terminal shows after ``written``, colours included.
 
     It knows the control sequences that a progress bar needs: back to the first column, up and
-    down, and erasing a line. Text replaces its line, it is not merged with what is there.
+    down, and erasing a line. Text replaces its line and is not merged with the previous text.
     """
     lines, at, end = [""], 0, 0
     for control in _CONTROL.finditer(written):
@@ -119,7 +119,7 @@ def screen(written: str) -> str:
 def terminal_svg(command: str, shown: str) -> str:
     """Return a terminal with the command and what it has written, as SVG.
 
-    It is one text with nothing from outside: viewers use a font of their own.
+    It is one text without external resources: viewers use their default font.
     """
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
     console.print(Text(f"$ {command}", "bold"))
@@ -129,7 +129,7 @@ def terminal_svg(command: str, shown: str) -> str:
 
 
 def main() -> int:
-    """Write both pictures, and say where they are."""
+    """Write both pictures, and print their paths."""
     with tempfile.TemporaryDirectory() as folder:
         RUN.write_text(draw_run(Path(folder)) + "\n", encoding="utf-8")
         shown = record_terminal(Path(folder))

@@ -1,8 +1,8 @@
-"""Makes docs/tutorial.md from docs/tutorial.py: prose, code, and what each cell prints.
+"""Generates docs/tutorial.md from docs/tutorial.py: prose, code, and what each cell prints.
 
 The script is in the percent format of notebooks: a line ``# %%`` begins a code cell, ``# %%
 [markdown]`` a cell of prose in comments. What a cell prints comes from a run of the whole script
-in a process of its own. ``cells`` and ``written`` are pure; ``outputs`` starts that process.
+in a separate process. ``cells`` and ``written`` are pure; ``outputs`` starts that process.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _END_OF_CELL = "\x1e"  # ASCII's "record separator"
 
 
 class Cell(NamedTuple):
-    """A cell of the script; of prose, the text is without its comment signs."""
+    """A cell of the script. The text of prose has no comment signs."""
 
     is_code: bool
     text: str
 
 
 def cells(script: str) -> list[Cell]:
-    """Return the cells in order. Raises ValueError for prose that is no comment."""
+    """Return the cells in order. Raises ValueError for prose that is not a comment."""
     found = []
     for match in _CELL.finditer(script):
         text = match["text"].strip("\n")
@@ -66,12 +66,12 @@ def written(script: str, printed: Sequence[str]) -> str:
 
 
 def printed_in(page: str) -> list[str]:
-    """Return what the page says that its cells print, without the cells that print nothing."""
+    """Return the output of each cell in the page, without cells that print nothing."""
     return [found["text"] for found in _PRINTED.finditer(page)]
 
 
 def is_fresh(script: str, page: str) -> bool:
-    """Tell whether the page has the prose and code of the script; outputs are not compared."""
+    """Return whether the page has the prose and code of the script; outputs are not compared."""
     return _without_outputs(page) == _without_outputs(written(script, []))
 
 

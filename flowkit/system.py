@@ -23,7 +23,7 @@ from .basics.display_text import escape_text
 from .basics.terminal import write_output, write_text
 from .definition.importing import refuse_while_imported
 from .exceptions import FlowkitError
-from .processes.daemon_group import DaemonGroup, Listener
+from .processes.daemon_group import DaemonGroup
 from .processes.daemon_output import Line
 from .processes.daemon_process import Daemon
 from .settings import load_settings
@@ -64,7 +64,7 @@ class LocalSystem:
         log_level: str = "WARNING",
         allow_eviction: bool = False,
         app_version: str | None = None,
-        on_line: Listener | None = None,
+        on_line: Callable[[Line], None] | None = None,
     ) -> None:
         self.apps = _checked_apps(app)
         self.namespace = namespace
@@ -229,7 +229,7 @@ def default_processes() -> int:
     return max(LEAST_PROCESSES, cores)
 
 
-def warn_through(on_line: Listener) -> Callable[[str], None]:
+def warn_through(on_line: Callable[[Line], None]) -> Callable[[str], None]:
     """Return a function that passes warnings of the embedded store to ``on_line``."""
     return lambda text: on_line(Line("store", text, "ERROR", is_error=True))
 

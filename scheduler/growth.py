@@ -1,6 +1,6 @@
-"""Check a longer list of shards, once, before any scheduler leads with it.
+"""Check a list of shards that is longer than before, once, before any scheduler leads with it.
 
-The scheduler writes the list down, and a shorter list cannot undo that. The script of each shard
+The scheduler stores the list, and a shorter list cannot undo that. The script of each shard
 sees only its own shard. So a mistake (a wrong order, a shard of another system in the list) would
 be recorded in the shards that it fits before the others refuse it. An empty, wrong Redis at the end
 of the list cannot be distinguished from a new shard.

@@ -8,7 +8,6 @@ them.
 
 An at-most-once task that may have started is held, whatever is rerun around it: only a resume that
 names it restarts it. Its outcome stays; without a result, it has failed.
-failed.
 """
 
 from __future__ import annotations

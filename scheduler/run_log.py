@@ -4,7 +4,7 @@ Writing a line costs as much as scheduling a small run. So at thousands of runs 
 ``LINES_A_SECOND`` of them are written and the rest are counted. A run that failed or was cancelled
 always gets its line. A run that cannot be read does not: a client may submit a million of them.
 
-The limit is one of the log. Other listeners hear of every run.
+The limit applies to the log only. Other listeners hear all events.
 """
 
 from __future__ import annotations

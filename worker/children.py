@@ -91,14 +91,14 @@ class Death:
 
     def event(self) -> ChildDied:
         """Return the event. It names the attempt if the child was executing only one."""
-        one = self.executing[0] if len(self.executing) == 1 else None
+        attempt = self.executing[0] if len(self.executing) == 1 else None
         return ChildDied(
             pid=self.child.pid,
             how=self.how,
             executing=", ".join(map(str, self.executing)) or "no task",
-            task_name=None if one is None else one.name,
-            run_id=None if one is None else one.run,
-            attempt=None if one is None else one.attempt,
+            task_name=None if attempt is None else attempt.name,
+            run_id=None if attempt is None else attempt.run,
+            attempt=None if attempt is None else attempt.attempt,
             worker=self.child.lanes[0],
         )
 

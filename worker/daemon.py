@@ -217,7 +217,7 @@ class WorkerDaemon:
     def _start_over(self, error: LeaseLost) -> None:
         """After the worker was declared dead: kill the children, and register with a new id.
 
-        What the children do is void, because Redis refuses their writes.
+        What the children still do has no effect, because Redis refuses their writes.
         """
         self._listener.hear(WorkerLeaseLost(worker=self._keeper.worker, reason=str(error)))
         for child in self._children.alive.values():

@@ -207,7 +207,7 @@ class Executor:
             about = self._of(claim, prepared.name)
             self._listener.hear(TaskSucceeded(**about, duration=round(seconds, 6)))
         kind = OutcomeCode.SUCCEEDED
-        return Outcome(claim.run, claim.task, claim.attempt, kind, stored, None, cache)
+        return Outcome(claim.run, claim.task, claim.attempt, kind, stored, cache=cache)
 
     def raised(self, prepared: Prepared, error: BaseException) -> Outcome:
         """Classify what the function raised: a retry, or a failure."""
@@ -269,7 +269,7 @@ class Executor:
             info = name_versions(
                 info, self._version, lambda: store.read_submitted_version(claim.run)
             )
-        self._tell_failure(claim, name, policy, info, later)
+        self._report_failure(claim, name, policy, info, later)
         dag = self._inputs.known(claim.digest)
         if dag is not None and dag.on_retry and later is not None:
             params = self._inputs.params(claim)
@@ -283,7 +283,7 @@ class Executor:
         dag = self._inputs.known(claim.digest)
         return None if pause is None else later_attempt(policy, pause, dag, claim.task)
 
-    def _tell_failure(
+    def _report_failure(
         self, claim: Claim, name: str, policy: Policy, info: ErrorInfo, later: Retry | None
     ) -> None:
         about = self._of(claim, name)

@@ -23,7 +23,7 @@ class Trouble:
 
     def __init__(self, outages: OutageLog, on_error: Callable[[BaseException], None]) -> None:
         """``outages`` logs errors that may pass. ``on_error`` gets an error that ends the lane,
-        such as a lost lease: everything that the lane does afterwards is void.
+        such as a lost lease: nothing that the lane does afterwards has an effect.
         """
         self._outages = outages
         self._is_on = False

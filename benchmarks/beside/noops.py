@@ -1,9 +1,9 @@
 """The tasks that every library runs, and the clock around them.
 
-This folder is all that the process of a measurement sees of the tree: a program per library, which
-imports that library alone. A program maps what can be measured, ``FORM WORKLOAD``, to a function
-that takes a size, prepares, and returns the call to be timed. That call returns how many tasks it
-saw done, so that nothing is fast because it is wrong.
+A measuring process sees nothing of the tree but this folder. It has a program for each library,
+which imports only that library. A program maps ``FORM WORKLOAD`` to a function that takes a size,
+prepares, and returns the call to be timed. That call returns the number of tasks that ran, so that
+nothing is fast because it is wrong.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Preparation = Callable[[int], Callable[[], int]]
 
 
 def begin() -> int:
-    """What the middle of a fan-out waits for."""
+    """The first task of a fan-out."""
     return 1
 
 
@@ -38,9 +38,9 @@ def hop(before: int = 0) -> int:
 
 
 def measure(preparations: Mapping[str, Preparation]) -> None:
-    """Measure what the command line names, ``FORM WORKLOAD SIZE``, and print the seconds as JSON.
+    """Measure ``FORM WORKLOAD SIZE`` of the command line, and print the seconds as JSON.
 
-    Exits with a message if the answer is wrong.
+    Exits with a message if the result is wrong.
     """
     form, workload, size = sys.argv[1], sys.argv[2], int(sys.argv[3])
     prepare = preparations[f"{form} {workload}"]

@@ -1,7 +1,7 @@
-"""What is measured of Dask: ``python with_dask.py FORM WORKLOAD SIZE``.
+"""The measurements of Dask: ``python with_dask.py FORM WORKLOAD SIZE``.
 
-Two forms: ``graph`` is a dict of tuples handed to a scheduler, the least that Dask can be asked to
-do; ``delayed`` is how its users write programs.
+Two forms: ``graph`` is a dict of tuples that is passed to a scheduler, the minimum that Dask has to
+do; ``delayed`` is how users of Dask write programs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ begin, leaf, count, hop = map(delayed, (noops.begin, noops.leaf, noops.count, no
 
 
 def run_fan_out(get: Callable[..., Any]) -> noops.Preparation:
-    """Return what prepares a graph for this scheduler."""
+    """Return a function that prepares a graph for this scheduler."""
 
     def prepare(size: int) -> Callable[[], int]:
         graph: dict[str, Any] = {"begin": (noops.begin,)}

@@ -1,4 +1,4 @@
-"""What is measured of flowkit: ``python with_flowkit.py FORM WORKLOAD SIZE``."""
+"""The measurements of flowkit: ``python with_flowkit.py FORM WORKLOAD SIZE``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def chain(size: int) -> DAG:
 
 
 def run_fan_out(executor: str) -> noops.Preparation:
-    """Return what prepares ``dag.run`` on this executor."""
+    """Return a function that prepares ``dag.run`` on this executor."""
 
     def prepare(size: int) -> Callable[[], int]:
         dag = fan_out(size)

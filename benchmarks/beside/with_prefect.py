@@ -1,6 +1,6 @@
-"""What is measured of Prefect: ``python with_prefect.py FORM WORKLOAD SIZE``.
+"""The measurements of Prefect: ``python with_prefect.py FORM WORKLOAD SIZE``.
 
-Its own form for one machine: tasks submitted to the default task runner, which is a thread pool,
+Prefect's form for one machine: tasks submitted to the default task runner, which is a thread pool,
 inside a flow, with the temporary server that Prefect starts by itself. The first, uncounted run
 starts that server.
 """
@@ -30,7 +30,7 @@ def chain(size: int) -> int:
 
 
 def run(one: Callable[[int], int]) -> noops.Preparation:
-    """Return what prepares a call of this flow."""
+    """Return a function that prepares a call of this flow."""
     return lambda size: lambda: one(size)
 
 

@@ -1,6 +1,6 @@
-"""flowkit beside its peers on one redis-server: ``python -m benchmarks.peers``.
+"""flowkit compared with its peers on one redis-server: ``python -m benchmarks.peers``.
 
-``catalogue`` says who they are and what they are given, ``figures`` what is measured, ``session``
-talks to the client of a peer, ``visit`` measures one peer once, ``tables`` and ``chart`` show what
-came of it. ``adapters`` is all that a peer's processes see of the tree.
+``catalogue`` has the peers and their settings, ``figures`` the workloads and figures. ``session``
+talks to the client of a peer, ``visit`` measures one peer once, ``tables`` and ``chart`` show the
+results. A peer's processes see nothing of the tree but ``adapters``.
 """

@@ -1,9 +1,9 @@
 """The command ``python -m benchmarks.peers``: flowkit and its peers on one redis-server.
 
-The peers take turns (A B C A B C): each is started, measured by every workload once, and ended, so
-that no two run at the same time and a busy moment hits all alike. A peer that cannot be installed
-or measured is listed with the reason. Exit codes: 0; 1 if there was no redis-server or flowkit
-itself could not be measured; 2 for wrong options.
+The peers take turns (A B C A B C): each is started, measured once by every workload, and ended. So
+no two run at the same time, and a busy moment of the machine affects all peers. A peer that cannot
+be installed or measured is listed with the reason. Exit codes: 0; 1 if there was no redis-server
+or flowkit itself could not be measured; 2 for wrong options.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Contest:
             pins = PEERS[peer].pins
             try:
                 if pins:
-                    click.echo(f"{PEERS[peer].title}: an environment of its own", err=True)
+                    click.echo(f"{PEERS[peer].title}: installing", err=True)
                 pythons[peer] = venvs.install(folder, pins) if pins else Path(sys.executable)
             except BrokenSystemError as error:
                 self._give_up(peer, self._plan.workloads, error)
@@ -110,7 +110,7 @@ class Contest:
             visit.close()
 
     def _give_up(self, peer: str, names: Sequence[str], error: Exception) -> None:
-        """Note the first sentence; all of it is for whoever looks on."""
+        """Record the first sentence of an error, and print all of it."""
         click.echo(f"{PEERS[peer].title}: {', '.join(names)}: {error}", err=True)
         first = str(error).splitlines()[0].partition(". ")[0]
         for name in names:
@@ -133,8 +133,10 @@ class Contest:
 @cache_option
 @shared_options
 def main(json_output: bool, write: Path | None, **options: object) -> None:
-    """Measure flowkit and its peers on one redis-server; takes some twenty minutes."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that all that was started is ended
+    """Measure flowkit and its peers on one redis-server; takes about twenty minutes."""
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(143)
+    )  # so that everything that was started is ended
     plan = _plan(**options)  # type: ignore[arg-type]
     around = _surroundings(plan)
     try:

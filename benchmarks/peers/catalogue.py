@@ -1,7 +1,7 @@
 """The peers: what is installed for each, its settings, and what it cannot do.
 
-The settings are the best that are known for two processes on one machine, found by trying. The
-documentation shows them unchanged. A peer has its own size where the usual one would take minutes.
+The settings are the best known for two processes on one machine, found by experiment. The
+documentation shows them unchanged. A peer gets a smaller size if the usual one would take minutes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The medians as bars, in an SVG that can be read on a light and on a dark page.
+"""The medians as bars, in an SVG that is readable on light and dark pages.
 
-One panel per figure, the best on top; a bar is as long as its value is good, so that the longest
-one is always the best: a time is drawn as its inverse. A peer without the figure has no bar.
+There is one panel per figure, with the best peer on top. The longest bar is always the best, so a
+time is drawn as its inverse. A peer without the figure has no bar.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What is measured of a peer: the workloads with their sizes, and the meaning of each figure.
+"""What is measured for each peer: the workloads with their sizes, and the meaning of each figure.
 
-A figure that there is none of says why: what a peer cannot do is never left out silently.
+A missing figure has a reason: what a peer cannot do is never left out silently.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Metric:
     more_is_better: bool = False
 
 
-# In the order in which they are measured: the last ones start the workers again.
+# In the order of measuring. A workload with another mode starts the workers again.
 WORKLOADS = {
     "start-up": Workload(("start-up",)),
     "round-trip": Workload(("round-trip-p50", "round-trip-p99"), 300),
@@ -88,12 +88,12 @@ class Row:
 
     @property
     def metric(self) -> Metric:
-        """What it is a figure of."""
+        """The metric of the figure."""
         return METRICS[self.key]
 
     @property
     def median(self) -> float | None:
-        """The middle of the values, None without any."""
+        """The median of the values, None if there are none."""
         return median(self.values) if self.values else None
 
 

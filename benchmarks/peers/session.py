@@ -1,7 +1,7 @@
-"""The client of a peer in its own process, in the peer's environment, and the talk with it.
+"""The client of a peer in a separate process, in the peer's environment, and the messages to it.
 
-``stop`` ends it and what it started, whatever has happened to it. What goes wrong in a peer is
-a BrokenSystemError that says so in a sentence.
+``stop`` always ends it and everything that it started. A failure in a peer raises a
+BrokenSystemError that describes it in one sentence.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..daemons import ROOT, BrokenSystemError, ends_of_logs
 ADAPTERS = Path(__file__).parent / "adapters"
 LONGEST_S = 200.0
 STOP_S = 15.0
-# Settings of whoever measures must not change what is measured.
+# The caller's settings must not change what is measured.
 FOREIGN = ("PYTHON", "FLOWKIT", "CELERY", "RQ", "DASK", "PREFECT", "PEERS", "DOCKET", "dramatiq")
 QUIET = {
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
@@ -33,7 +33,7 @@ QUIET = {
 
 
 class Session:
-    """A client between ``start`` and ``stop``; the peer runs once ``ask`` has said ``start``."""
+    """A client between ``start`` and ``stop``; the peer runs after ``ask("start")``."""
 
     def __init__(self, peer: str, python: Path, url: str) -> None:
         self.peer = peer
@@ -61,7 +61,7 @@ class Session:
             )
 
     def stop(self) -> None:
-        """End the client and everything below it, and remove the folder."""
+        """End the client and all its descendants, and remove the folder."""
         host, self._host = self._host, None
         if host is None:
             return
@@ -83,7 +83,7 @@ class Session:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def ask(self, do: str, **words: object) -> dict[str, float]:
-        """Have a command done; return what was measured. Raises BrokenSystemError."""
+        """Send a command; return what was measured. Raises BrokenSystemError."""
         assert self._host is not None
         assert self._host.stdin is not None
         try:
@@ -110,7 +110,7 @@ class Session:
         raise BrokenSystemError(f"{do} was not over after {LONGEST_S:g} s. {self._logs()}")
 
     def workers(self) -> list[psutil.Process]:
-        """Return all processes of the peer but its client."""
+        """Return all processes of the peer except its client."""
         assert self._host is not None
         return _family(self._host.pid)
 
@@ -120,7 +120,7 @@ class Session:
     def _environment(self, work: Path, tally: Path) -> dict[str, str]:
         clean = {key: value for key, value in os.environ.items() if not key.startswith(FOREIGN)}
         own = {"PEERS_REDIS": self._url, "PEERS_TALLY": str(tally), "PREFECT_HOME": str(work)}
-        if self.peer == "flowkit":  # of this tree, installed or not
+        if self.peer == "flowkit":  # of this tree, whether or not it is installed
             own["PYTHONPATH"] = str(ROOT)
         return {**clean, **QUIET, **own, "DASK_CONFIG": str(work)}
 

@@ -1,4 +1,4 @@
-"""What was measured, for people and for programs: tables, JSON, and the table of settings."""
+"""The results for people and for programs: tables, JSON, and the table of settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NONE = "–"
 
 
 def as_json(rows: Sequence[Row], around: Mapping[str, object]) -> str:
-    """Return everything, each single value included."""
+    """Return everything, including each value."""
     listed = [
         {
             "figure": row.key,

@@ -1,7 +1,7 @@
 """One visit to a peer: its processes are started, and each workload is measured once.
 
-What goes wrong with one workload is the reason why it has no figure; the next one finds the peer
-started again. Redis is emptied before each start, so that nobody finds what another left.
+If a workload fails, its error is the reason for the missing figure, and the peer is restarted for
+the next one. Redis is emptied before each start, so that no peer finds the data of another.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The one redis-server that all share."""
+    """The redis-server that all peers share."""
 
     url: str
     server_pid: int
 
     def empty(self) -> None:
-        """Drop every key and script."""
+        """Delete every key and script."""
         with redis.Redis.from_url(self.url, protocol=2) as server:
             server.flushall()
             server.script_flush()
@@ -77,7 +77,7 @@ class Visit:
     # -- workloads ------------------------------------------------------------------------------
 
     def start_up(self, session: Session, size: int) -> Figures:
-        """The start that has just been."""
+        """The time of the last start."""
         return {"start-up": self._started}
 
     def round_trip(self, session: Session, size: int) -> Figures:
@@ -90,17 +90,17 @@ class Visit:
         return {"chain": session.ask("time", what="chain", size=size)["seconds"] / size * 1000}
 
     def drain(self, session: Session, size: int) -> Figures:
-        """Handing in while the workers stand still, then working it off."""
+        """Submitting while the workers are stopped, then running all tasks."""
         said = session.ask("submit", job="noop", size=size)
         return {key: size / said[key] for key in ("enqueue", "drain")}
 
     def cpu(self, session: Session, size: int) -> Figures:
-        """The time that two processes need at least, of the time that it took."""
+        """The ideal time of two processes as a percentage of the measured time."""
         ideal = size * BURN_S / PROCESSES
         return {"cpu": ideal / session.ask("submit", job="burn", size=size)["drain"] * 100}
 
     def sleeps(self, session: Session, size: int) -> Figures:
-        """Many waiting at a time."""
+        """Many sleeping tasks at a time."""
         return {"sleeps": size / session.ask("submit", job="nap", size=size)["drain"]}
 
     def large(self, session: Session, size: int) -> Figures:
@@ -108,7 +108,7 @@ class Visit:
         return {"large": size / session.ask("time", what="large", size=size)["seconds"]}
 
     def memory(self, session: Session, size: int) -> Figures:
-        """What Redis holds more after a fan-out than before it."""
+        """The memory that Redis needs for a finished fan-out, per task."""
         before = settled_memory(self._place.url)
         session.ask("time", what="fan_out", size=size)
         after = settled_memory(self._place.url)
@@ -116,7 +116,7 @@ class Visit:
         return {"memory": (after - before) / (size + warm + 2)}
 
     def idle(self, session: Session, seconds: int) -> Figures:
-        """Processor time of all in so many seconds without work, and their resident memory."""
+        """Processor time and resident memory of all processes during ``seconds`` without work."""
         time.sleep(SETTLE_S)
         workers = session.workers()
         everyone = [*workers, psutil.Process(self._place.server_pid)]
@@ -128,7 +128,7 @@ class Visit:
         return {"idle-cpu": share, "idle-memory": resident / MB}
 
     def million(self, session: Session, size: int) -> Figures:
-        """One run, and the greatest memory of those that take part."""
+        """One run, and the peak memory of its processes."""
         peaks = _Peaks(session, self._place)
         with peaks:
             seconds = session.ask("time", what="fan_out", size=size)["seconds"]
@@ -136,7 +136,7 @@ class Visit:
 
 
 class _Peaks:
-    """Looks at memory in a thread while a ``with`` block lasts."""
+    """Samples memory in a thread during a ``with`` block."""
 
     def __init__(self, session: Session, place: Place) -> None:
         self.found: Figures = {}
@@ -173,7 +173,7 @@ def _rss(process: psutil.Process) -> float:
 
 
 def _tasks_per_second(key: str, what: str, extra: int) -> Callable[[Visit, Session, int], Figures]:
-    """Return what measures a DAG; ``extra``: tasks beside so many."""
+    """Return a function that measures a DAG. ``extra``: tasks in addition to the size."""
 
     def measure(visit: Visit, session: Session, size: int) -> Figures:
         return {key: (size + extra) / session.ask("time", what=what, size=size)["seconds"]}

@@ -1,4 +1,4 @@
-"""What is asked of the arguments of a client before anything is sent."""
+"""Checks of the arguments of a client, before anything is sent."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ class Client:
         """Submit one run per entry of ``params``, in few round trips to each shard.
 
         Raises what ``submit`` raises. All parameters are checked before anything is sent. If a
-        shard does not answer, the runs that other shards have accepted before continue.
+        shard does not answer, runs that other shards have already accepted continue.
         """
         check_dag(dag)
         return self._submit(dag, check_many(params), ttl)

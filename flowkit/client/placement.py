@@ -56,7 +56,7 @@ def shard_with(shards: Sequence[ShardConnection], run_id: str) -> ShardConnectio
 
 
 def _first_count(shards: Sequence[ShardConnection]) -> int:
-    """Return the number of shards that the system began with; 1 unless all shards have told.
+    """Return the number of shards at first; 1 unless all shards have answered.
 
     Each shard stores how many there were when it was added, or when it restarted empty, so the
     minimum is the number. A shard that cannot be reached may be the one with the minimum.

@@ -1,4 +1,4 @@
-"""The namespace of one run, which has a system for itself."""
+"""The namespace of one run that has a separate system."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..protocol.namespace import drop_namespace, expire_namespace, keep_namespac
 
 
 class RunNamespace:
-    """A namespace that was made for one run. Each call opens a connection of its own.
+    """A namespace that was made for one run. Each call opens a separate connection.
 
     The caller must know that no client, scheduler or worker uses the namespace.
     """

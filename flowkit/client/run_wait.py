@@ -24,14 +24,14 @@ Progress = Callable[[Mapping[str, int], int], None]
 
 
 class ProgressStore(Protocol):
-    """What waiting needs of the store of a run's shard."""
+    """What waiting needs from the store of a run's shard."""
 
     def read_progress(self, run: str) -> RunProgress:
         """Return the state of the run. Raises RunNotFound."""
 
 
 class RunShard(Protocol):
-    """What waiting needs of the shard of a run. See ShardConnection."""
+    """What waiting needs from the shard of a run. See ShardConnection."""
 
     def until(self, deadline: float | None) -> AbstractContextManager[None]:
         """Let no call try to reach Redis after ``deadline``, in monotonic seconds."""
@@ -59,7 +59,7 @@ class RunWait:
     ) -> RunState:
         """Wait until the run has ended and return its final state. See ``RunHandle.wait``.
 
-        ``why``: returns what the run waits for, which the error for a timeout says.
+        ``why``: returns what the run waits for; the error for a timeout contains it.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         # A run that was accepted a moment ago has not ended, so first subscribe and then read its

@@ -1,4 +1,4 @@
-"""Sending of submissions to their shards, in as few round trips as there can be."""
+"""Sending submissions to their shards, in as few round trips as possible."""
 
 from __future__ import annotations
 

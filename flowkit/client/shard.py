@@ -48,7 +48,7 @@ class ShardConnection:
         """
         self.shard = shard
         self.graphs: set[str] = set()  # digests that this client has sent there
-        self.first: int | None = None  # number of shards at first, once the shard has told it
+        self.first: int | None = None  # number of shards at first, None until it is known
         self._allow_eviction = allow_eviction
         self._max_value = max_value
         self._is_checked = False
@@ -217,16 +217,16 @@ def reach_one(shards: Sequence[ShardConnection], patience: float) -> None:
 def gather(
     shards: Sequence[ShardConnection],
     read: Callable[[ClientStore], Listing[T]],
-    age: Callable[[T], float],
+    time_of: Callable[[T], float],
     limit: int,
 ) -> Listing[T]:
-    """Return at most ``limit`` items of all shards, those with the greatest ``age`` first."""
+    """Return at most ``limit`` items of all shards, newest first. ``time_of``: their time."""
     items: Listing[T] = Listing()
     for shard in shards:
         with shard.store() as store:
             items.take(read(store))
     if len(shards) > 1:
-        items.sort(key=age, reverse=True)
+        items.sort(key=time_of, reverse=True)
     items.cut(limit)
     return items
 

@@ -1,4 +1,4 @@
-"""What a live worker says of itself."""
+"""What a live worker reports about itself."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import click
 
 from ..basics.display_text import escape_text
 from ..basics.durations import MAX_DELAY_S
+from ..basics.log_level import LogLevel
 from ..basics.terminal import show_traceback
 from ..configuration.redis_url import redact_url
 from ..configuration.shards import Shard
@@ -33,7 +34,6 @@ _SETTINGS = (
     "capture_output",
     "app_version",
 )
-_LEVELS = ("DEBUG", "INFO", "SUCCESS", "SYSTEM", "WARNING", "ERROR")
 
 
 class Seconds(click.FloatRange):
@@ -100,7 +100,7 @@ def daemon_options(command: _F) -> _F:
     )(command)
     command = click.option(
         "--log-level",
-        type=click.Choice(_LEVELS, case_sensitive=False),
+        type=click.Choice(list(LogLevel.__members__), case_sensitive=False),
         help="Minimum level to log [FLOWKIT_LOG_LEVEL; default: INFO].",
     )(command)
     return redis_options(command)

@@ -5,8 +5,8 @@ runner, the workers and the scheduler create the same events, and hand them to a
 do not know what listens. Today that is the log (``flowkit.logging.event_log``).
 
 Each program chooses its listener in one place: ``local/environment.py``, ``worker/child.py``,
-``worker/daemon.py`` and ``scheduler/daemon.py``. To add one, hand over a listener there that passes
-each event on to several.
+``worker/daemon.py`` and ``scheduler/daemon.py``. To add another, choose a listener there that
+passes each event on to both.
 
 - ``runs.py``: events of runs.
 - ``tasks.py``: events of tasks and their attempts.

@@ -14,12 +14,12 @@ from ..basics.log_level import LogLevel
 class Event:
     """Something that happened. A field is None if it is unknown or does not apply.
 
-    The first paragraph of the docstring of each event says in the documentation when the event is
-    created and by what.
+    The documentation quotes the first paragraph of each event's docstring: when the event is
+    created, and by which program.
     """
 
     event_name: ClassVar[str]
-    """What machines know the event by. It never changes."""
+    """The name of the event for programs. It never changes."""
     level: ClassVar[LogLevel]
     level_on_workers: ClassVar[LogLevel | None] = None
     """The level on workers, if it is another: they run up to 40,000 tasks per second."""
@@ -31,7 +31,7 @@ class Event:
     """
 
     def message(self) -> str:
-        """Return the text of the event's line, without the fields that are not ``told``."""
+        """Return the text of the event's line. Fields that are not in ``told`` follow it."""
         raise NotImplementedError
 
     def fields(self) -> dict[str, object]:
@@ -59,7 +59,7 @@ class Listener(Protocol):
         """Take note of an event that has just happened."""
 
 
-# Of each kind: the names of its fields, and what reads them all at once. It saves calls.
+# For each kind: the names of its fields, and a function that reads all of them in one call.
 _SHAPES: dict[type[Event], tuple[tuple[str, ...], Callable[[Event], tuple[Any, ...]]]] = {}
 
 

@@ -100,7 +100,7 @@ class LeaderLost(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaderPassedOn(Event):
-    """This scheduler has handed the lead over to one that leads fewer shards. Scheduler.
+    """This scheduler has handed its lease over to one that leads fewer shards. Scheduler.
 
     ``leader``: the one that leads now.
     """
@@ -122,7 +122,7 @@ class LeaderPassedOn(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventQuarantined(Event):
-    """An event could not be read and was set aside. Scheduler.
+    """An event could not be read and was quarantined. Scheduler.
 
     ``events``: how many there were since the last such line. The other fields describe the first.
     """

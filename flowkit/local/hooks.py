@@ -77,14 +77,14 @@ class LocalHooks:
     ) -> HookEvent:
         kind, message = ("", "") if error is None else described(error)
         return HookEvent(
-            event,
-            self.events.run_id,
-            self._dag_name,
-            self._params,
-            None if task is None else self._indexed.tasks[task].name,
-            attempt,
-            kind,
-            message,
-            "" if error is None else "".join(traceback.format_exception(error)),
-            delay,
+            event=event,
+            run_id=self.events.run_id,
+            dag=self._dag_name,
+            params=self._params,
+            task=None if task is None else self._indexed.tasks[task].name,
+            attempt=attempt,
+            error_type=kind,
+            error_message=message,
+            traceback="" if error is None else "".join(traceback.format_exception(error)),
+            delay=delay,
         )

@@ -56,7 +56,7 @@ class RunEvents:
         )
 
     def progress(self, done: int) -> None:
-        """Tell the number of finished tasks whenever another tenth of them has finished."""
+        """Report the number of finished tasks whenever another tenth of them has finished."""
         total = len(self._tasks)
         tenths = 10 * done // total
         if tenths > self._tenths:
@@ -124,7 +124,7 @@ class RunEvents:
             )
 
     def marked(self, command: MarkTasks) -> None:
-        """Tasks ended without an attempt. Only skipped tasks are told."""
+        """Tasks ended without an attempt. Only skipped tasks are reported."""
         if command.state is TaskState.SKIPPED:
             for task in command.tasks:
                 if self._tasks[task].policy.trigger not in HOOKS:

@@ -96,7 +96,7 @@ class Runner:
         self._interrupted = True
         self._attempts.outcomes.put(Outcome(-1, 0, TaskState.CANCELLED))  # wakes the run
 
-    # -- carrying out ----------------------------------------------------------------------
+    # -- commands --------------------------------------------------------------------------
 
     def _obey(self, commands: Iterable[Command]) -> None:
         for command in commands:
@@ -123,7 +123,7 @@ class Runner:
         """Cancel tasks that wait for a retry. Queued attempts cancel themselves when they begin."""
         return [(task, TaskState.CANCELLED) for task in self._timers.drop_retries(set(tasks))]
 
-    # -- taking in -------------------------------------------------------------------------
+    # -- outcomes and timers ---------------------------------------------------------------
 
     def _advance(self, end: float | None) -> None:
         """Wait for outcomes or timers, pass them to the resolver and carry out its commands."""
@@ -131,7 +131,7 @@ class Runner:
         for outcome in self._recorded(self._wait(end)):
             self._take(outcome, facts)
         for timer in self._timers.pop_due():
-            self._ring(timer, facts)
+            self._handle_timer(timer, facts)
         if facts:
             self._obey(self._run.tasks_over(facts))
             if self._run.outcome in (None, RunState.SUCCEEDED):
@@ -196,7 +196,7 @@ class Runner:
             self._events.failed(index, attempt, value)
         facts.append((index, state))
 
-    def _ring(self, timer: Timer, facts: list[Fact]) -> None:
+    def _handle_timer(self, timer: Timer, facts: list[Fact]) -> None:
         index, attempt = timer.task, timer.attempt
         if attempt != self._current[index]:
             return
@@ -222,7 +222,7 @@ class Runner:
         self._hooks.retried(index, failures, delay, error)
         return True
 
-    # -- telling ---------------------------------------------------------------------------
+    # -- failing ---------------------------------------------------------------------------
 
     def _failure(self) -> Exception:
         errors = {index: error for index, error in self._errors.items() if index < self._own}

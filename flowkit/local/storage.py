@@ -1,7 +1,7 @@
-"""What a run in this process needs of the places where it stores results.
+"""What a run in this process needs from the places where it stores results.
 
-Most runs store nothing. So the loop of a run and its attempts know these protocols only, and
-run.py imports what fulfils them (persistence.py, cache.py) if a run needs it.
+Most runs store nothing. So the loop of a run and its attempts know only these protocols, and run.py
+imports their implementations (persistence.py, cache.py) if a run needs them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Keeping daemons alive: start them, pass on what they print, restart them, stop them.
 
-No output can end the thread that reads it (daemon_output.py). In ``failure`` it is escaped.
+No output can end the thread that reads it (daemon_output.py). Output in ``failure`` is escaped.
 
 One thread does all the work, because the kernel ties a process to the *thread* that started it
 (``parent_death.py``). The thread that starts the daemons must live as long as they do.
@@ -26,13 +26,13 @@ from .ends import how_it_ended
 TICK_S = 0.2
 LAST_WORDS_S = 0.3  # to read what is still in the pipes when all daemons have exited
 
-Listener = Callable[[Line], None]
-
 
 class DaemonGroup(threading.Thread):
     """The thread that keeps these daemons running. It calls ``on_line`` for each line."""
 
-    def __init__(self, daemons: Sequence[Daemon], on_line: Listener, grace: float) -> None:
+    def __init__(
+        self, daemons: Sequence[Daemon], on_line: Callable[[Line], None], grace: float
+    ) -> None:
         """``grace``: seconds that the daemons may take to stop."""
         super().__init__(name="flowkit-daemons", daemon=True)
         self._daemons = daemons

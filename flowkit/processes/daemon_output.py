@@ -14,11 +14,12 @@ from collections import deque
 from dataclasses import dataclass
 from typing import IO
 
+from ..basics.log_level import LogLevel
 from ..logging.output import mark_of
 
 LONGEST_LINE = 64 * 1024
 LONGEST_RECORD = 4 * 1024 * 1024  # a log line contains the message of an error, twice
-LEVELS = frozenset({"DEBUG", "INFO", "SUCCESS", "SYSTEM", "WARNING", "ERROR", "CRITICAL"})
+LEVELS = frozenset({*LogLevel.__members__, "CRITICAL"})
 
 
 @dataclass(frozen=True, slots=True)

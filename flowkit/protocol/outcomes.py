@@ -16,7 +16,7 @@ from .limits import ATTEMPT_DIGITS, MAX_QUEUE, TASK_DIGITS, TIME_DIGITS
 
 
 class OutcomeCode(StrEnum):
-    """The letter of an outcome.
+    """The code of an outcome: one letter.
 
     ``CACHED``: a success whose result came from the cache. ``RETRY``: a failure with a retry.
     ``PUT_OFF``: the worker did not know the task; another one may, and no retry is spent.
@@ -80,8 +80,8 @@ class Outcome:
     def token(self) -> str:
         """The text of the outcome."""
         if self.retry is not None:
-            later = self.retry
-            more = f",{later.delay_ms},{later.ready_list},{later.level}"
+            retry = self.retry
+            more = f",{retry.delay_ms},{retry.ready_list},{retry.level}"
         elif self.cache is not None:
             more = f",{self.cache.name},{self.cache.ttl_ms}"
         else:
@@ -94,13 +94,13 @@ class Outcome:
         match = _TOKEN.fullmatch(token)
         if match is None:
             raise ValueError(f"{token!r} is not the outcome of an attempt")
-        task, attempt, bare, kept, entry, ttl, waits, delay, place, level = match.groups()
+        task, attempt, final, success, entry, ttl, later, delay, ready_list, level = match.groups()
         return cls(
             run,
             int(task),
             int(attempt),
-            OutcomeCode(bare or kept or waits),
+            OutcomeCode(final or success or later),
             payload,
-            Retry(int(delay), place, level) if waits else None,
-            CacheEntry(entry, int(ttl)) if kept else None,
+            Retry(int(delay), ready_list, level) if later else None,
+            CacheEntry(entry, int(ttl)) if success else None,
         )

@@ -1,4 +1,4 @@
-"""The stored position of a shard: what the key ``layout`` says of its place among the shards.
+"""The stored position of a shard: what the key ``layout`` says about its place among the shards.
 
 It is compared with the list of URLs of each process. It only grows; see ``acquire_lease.lua``.
 """

@@ -1,8 +1,8 @@
-"""The client of a peer: starts its workers, gives them work, says how long it took.
+"""The client of a peer: starts its workers, submits tasks, measures the time.
 
-A line of JSON in is a command, a line of JSON out its answer; what else a library prints goes to
-standard error. A wrong answer is an error, never a figure. When standard input ends, so do the
-workers and this process: a driver that died leaves nothing behind.
+It reads a command per line of JSON and writes a reply per line of JSON; everything else that a
+library prints goes to standard error. A wrong result is an error, never a figure. When standard
+input ends, the workers and this process end too, so a driver that died leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -36,49 +36,49 @@ Answer = Mapping[str, object]
 
 
 class Wrong(Exception):
-    """The peer did not do what it was asked to; the message is for the table."""
+    """The peer did not do what it should. The table shows the message."""
 
 
 class Adapter:
-    """What differs from peer to peer. A method may be a coroutine function."""
+    """What differs between peers. A method may be a coroutine function."""
 
-    stoppable = slice(None)  # those of the processes that stand still while work is handed in
+    stoppable = slice(None)  # the processes to stop while tasks are submitted
 
     def commands(self, mode: str) -> list[list[str]]:
         """Return the command of each process. ``mode``: empty, or ``sleeps`` for many at once."""
         raise NotImplementedError
 
     def open(self) -> Any:
-        """Connect the client; called once the processes were started."""
+        """Connect the client. Called after the processes have started."""
 
     def close(self) -> Any:
         """Close the client."""
 
     def submit(self, job: str, size: int) -> Any:
-        """Hand in so many single tasks: ``noop``, ``burn`` or ``nap``."""
+        """Submit ``size`` single tasks: ``noop``, ``burn`` or ``nap``."""
         raise NotImplementedError
 
     def settle(self) -> Any:
-        """Return once what was submitted is over, for peers that record it after the task ran."""
+        """Wait until the tasks are over, for peers that record this after the task ran."""
 
     def one(self) -> Any:
         """Run ``jobs.one`` and return its result."""
         raise NotImplementedError
 
     def chain(self, size: int) -> Any:
-        """Run so many ``jobs.hop``, each behind the one before; return the last result."""
+        """Run a chain of ``size`` times ``jobs.hop``; return the last result."""
         raise NotImplementedError
 
     def fan_in(self, of: str, size: int, end: str) -> Any:
-        """Run so many tasks ``of`` and one that takes their results; return its result."""
+        """Run ``size`` tasks ``of`` and a task that takes their results; return its result."""
         raise NotImplementedError
 
     def fan_out(self, size: int) -> Any:
-        """Run so many ``jobs.leaf``, and ``jobs.total`` of their results."""
+        """Run ``size`` times ``jobs.leaf``, and ``jobs.total`` of their results."""
         return self.fan_in("leaf", size, "total")
 
     def large(self, size: int) -> Any:
-        """Run so many ``jobs.block``, and ``jobs.weight`` of their results."""
+        """Run ``size`` times ``jobs.block``, and ``jobs.weight`` of their results."""
         return self.fan_in("block", size, "weight")
 
     def layered(self, parents: list[list[int]]) -> Any:
@@ -96,7 +96,7 @@ class Host:
         self._opened = False
 
     def wait(self, given: Any) -> Any:
-        """Return a result, of a coroutine too."""
+        """Return a value, or the result of a coroutine."""
         if isinstance(given, Awaitable):
             return self._loop.run_until_complete(asyncio.wait_for(given, LONGEST_S))
         return given
@@ -124,7 +124,7 @@ class Host:
             self._signal(self._processes, kind)
         deadline = time.monotonic() + STOP_S
         for process in self._processes:
-            with suppress(subprocess.TimeoutExpired):  # killed below with what it started
+            with suppress(subprocess.TimeoutExpired):  # it is killed below, with its children
                 process.wait(max(0.0, deadline - time.monotonic()))
         self._signal(self._processes, signal.SIGKILL)
         for process in self._processes:
@@ -133,7 +133,7 @@ class Host:
         return {}
 
     def submit(self, job: str, size: int) -> Answer:
-        """Hand in while the workers stand still; wait until all of it is done."""
+        """Submit tasks while the workers are stopped, then wait until all have run."""
         self._run_singles(job, WARM)
         return self._run_singles(job, size)
 
@@ -155,7 +155,7 @@ class Host:
         return {"enqueue": submitted - began, "drain": ended - submitted}
 
     def round_trip(self, size: int) -> Answer:
-        """Run one task after the other; say the middle and the slowest hundredth, in seconds."""
+        """Run one task after the other; return the 50th and 99th percentile in seconds."""
         seconds = []
         for _ in range(WARM + max(2, size)):
             began = time.perf_counter()
@@ -191,14 +191,14 @@ class Host:
 
     def _signal(self, processes: list[subprocess.Popen[bytes]], kind: int) -> None:
         for process in processes:
-            with suppress(ProcessLookupError):  # it has ended with all that it had started
+            with suppress(ProcessLookupError):  # it has ended, with all its children
                 os.killpg(process.pid, kind)
 
 
 def _spawn(
     command: list[str], environment: dict[str, str], log: IO[bytes]
 ) -> subprocess.Popen[bytes]:
-    """Start a process at the head of a group, so that what it starts can be stopped with it."""
+    """Start a process as the leader of a group, so that its children can be stopped with it."""
     return subprocess.Popen(
         command,
         env=environment,
@@ -210,7 +210,7 @@ def _spawn(
 
 
 def serve(adapter: Adapter) -> None:
-    """Obey the driver until standard input ends."""
+    """Run the commands of the driver until standard input ends."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     host = Host(adapter)
@@ -220,7 +220,7 @@ def serve(adapter: Adapter) -> None:
             words = json.loads(line)
             try:
                 said: Answer = getattr(host, words.pop("do"))(**words)
-            except Exception as error:  # the driver decides what becomes of it
+            except Exception as error:  # the driver handles it
                 said = {"error": f"{type(error).__name__}: {error}"}
             answers.write(json.dumps(said) + "\n")
     finally:

@@ -1,8 +1,8 @@
 """The tasks that every peer runs, and how often they ran.
 
-This folder is all that a peer's processes see of the tree; it imports the standard library alone,
-since each peer has its own environment. Each process counts in its own file what it ran,
-so that counting costs a peer neither a round trip nor a lock between processes.
+A peer's processes see nothing of the tree but this folder. It imports only the standard library,
+since each peer has a separate environment. Each process counts its tasks in a separate file, so
+that counting costs no round trip and no lock between processes.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def sleep() -> None:
 
 
 def one() -> int:
-    """What a round trip asks for."""
+    """The task of a round trip."""
     return 1
 
 
@@ -101,7 +101,7 @@ def total(values: Iterable[int]) -> int:
 
 
 def block() -> str:
-    """A large result: text that does not compress well, for some peers know JSON alone."""
+    """A large result: text that does not compress well, since some peers support only JSON."""
     if not _blocks:
         _blocks.append(base64.b64encode(os.urandom(BLOCK)).decode()[:BLOCK])
     return _blocks[0]
@@ -113,12 +113,12 @@ def weight(blocks: Iterable[str]) -> int:
 
 
 def node(values: Iterable[int]) -> int:
-    """A task of the layered DAG: its answer depends on all that it stands behind."""
+    """A task of the layered DAG: its result depends on everything upstream."""
     return (1 + sum(values)) % MODULUS
 
 
 def layers(size: int) -> list[list[int]]:
-    """Return the parents of each task: one to three of the layer before; the last takes all."""
+    """Return the parents of each task: one to three of the previous layer; the last takes all."""
     draw = random.Random(SEED)
     parents: list[list[int]] = []
     for number in range(size - 1):
@@ -130,14 +130,14 @@ def layers(size: int) -> list[list[int]]:
 
 
 def answer(parents: Sequence[Sequence[int]]) -> int:
-    """Return what the last task of the layered DAG must say."""
+    """Return the expected result of the last task of the layered DAG."""
     values: list[int] = []
     for above in parents:
         values.append(node(values[number] for number in above))
     return values[-1]
 
 
-SINGLES = ("noop", "burn", "nap")  # nobody asks for the results of these
+SINGLES = ("noop", "burn", "nap")  # their results are not read
 # For peers that run plain functions.
 PLAIN: dict[str, Callable[..., Any]] = {
     "noop": noop,

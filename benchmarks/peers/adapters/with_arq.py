@@ -1,6 +1,6 @@
-"""arq: two workers that look for work every millisecond or two; the fan-in is a counter in Redis.
+"""arq: two workers that poll every millisecond or two; the fan-in is a counter in Redis.
 
-arq has no chains and no groups: a task sends the next one, as its users do it.
+arq has no chains and no groups: a task sends the next one, as users of arq do.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ async def weight(ctx: dict[str, Any], values: list[str]) -> int:
 
 
 class WorkerSettings:
-    """What the command of arq reads."""
+    """The settings that the command of arq reads."""
 
     functions = [noop, burn, nap, one, hop, member, total, weight]  # noqa: RUF012
     redis_settings = RedisSettings.from_dsn(host.URL)
@@ -69,10 +69,10 @@ class WorkerSettings:
 
 
 class Peer(host.Adapter):
-    """Jobs are sent some at a time, for each costs round trips of its own."""
+    """Jobs are sent in small groups, since each costs separate round trips."""
 
     def commands(self, mode: str) -> list[list[str]]:
-        # Its own command writes two lines for each job and cannot be told not to.
+        # arq's command always writes two lines for each job.
         start = "import arq, with_arq; arq.run_worker(with_arq.WorkerSettings)"
         return [[host.PYTHON, "-c", start]] * host.PROCESSES
 

@@ -1,8 +1,8 @@
-"""The ceiling: redis-py and msgpack by hand, with the least that the work needs.
+"""The ceiling: redis-py and msgpack by hand, with the minimum that the work needs.
 
-A list of what is ready, taken in batches; a hash of results; a hash of how many parents each task
-still waits for. Nothing is leased, retried, recorded or found again: what a worker has taken dies
-with it. No orchestrator should be faster; how near one comes is the price of its promises.
+A list of ready tasks, taken in batches; a hash of results; a hash with the number of parents that
+each task still waits for. Nothing is leased, retried or recorded: tasks of a dead worker are lost.
+No orchestrator should be faster. The distance to it is the price of an orchestrator's promises.
 
 This file is also the worker: ``python with_ceiling.py``.
 """
@@ -38,7 +38,7 @@ RUN: dict[str, Callable[[list[Any]], Any]] = {
 
 
 class Worker:
-    """One process that takes batches until it is ended."""
+    """A process that takes batches until it is killed."""
 
     def __init__(self, server: redis.Redis, batch: int) -> None:
         self._server, self._batch = server, batch
@@ -76,7 +76,7 @@ class Worker:
             self._server.lpush(READY, *(msgpack.packb((names[one], run, one)) for one in ready))
 
     def _count_down(self, pipe: Any, run: str, done: dict[int, bytes]) -> list[int]:
-        """Queue the commands; return the children that they are about."""
+        """Queue the commands; return the children that they concern."""
         if run == "singles":
             return []
         fewer: dict[int, int] = defaultdict(int)
@@ -91,7 +91,7 @@ class Worker:
         return list(fewer)
 
     def _values(self, run: str, numbers: list[int]) -> dict[int, list[Any]]:
-        """Return what the parents of each of these have said, in one round trip."""
+        """Return the results of the parents of each task, in one round trip."""
         if run == "singles":
             return {}
         parents = {number: self._graph(run)[1][number] for number in numbers}

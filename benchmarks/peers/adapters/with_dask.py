@@ -36,7 +36,7 @@ ENDS = {"total": total, "weight": weight}
 
 
 class Peer(host.Adapter):
-    """What depends on each other is one graph; single tasks are futures."""
+    """Dependent tasks are one graph; single tasks are futures."""
 
     stoppable = slice(1, None)  # a client hands its work to the scheduler, which must run
 
@@ -89,6 +89,6 @@ class Peer(host.Adapter):
 
 
 def _names(size: int) -> list[str]:
-    """Return names that no other run has: Dask would take another run's results for its own."""
+    """Return unique names: for a known name, Dask would return the results of an earlier run."""
     run = uuid.uuid4().hex
     return [f"{run}-{number}" for number in range(size)]

@@ -16,7 +16,7 @@ from docket import CurrentDocket, Docket, Worker
 CONCURRENCY, NAPPERS = 50, 100
 CHECK = timedelta(milliseconds=2)
 NAME = "peers"
-URL = f"{host.URL}?max_connections=2000"  # else a hundred, too few for so many tasks at a time
+URL = f"{host.URL}?max_connections=2000"  # the default of a hundred is too few
 
 
 async def noop() -> None:
@@ -68,7 +68,7 @@ SINGLES = {"noop": noop, "burn": burn, "nap": nap}
 
 
 def work(name: str) -> None:
-    """Be a worker: what its own command does, with an interval that the command cannot be told."""
+    """Run a worker like docket's command, with an interval that the command has no option for."""
     asyncio.run(
         Worker.run(
             docket_name=NAME,

@@ -28,7 +28,7 @@ TASKS = {
 
 
 class Peer(host.Adapter):
-    """A pipeline is its chain; a group's results are fetched by the client, which sends the end."""
+    """A pipeline is its chain; the client fetches a group's results and sends the last task."""
 
     def __init__(self) -> None:
         os.environ["dramatiq_queue_prefetch"] = str(PREFETCH)  # noqa: SIM112

@@ -1,4 +1,4 @@
-"""Huey: two consumers, results announced by Redis, pipelines and chords of its own."""
+"""Huey: two consumers, results announced by Redis, and Huey's pipelines and chords."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import host
 import jobs
 from huey import RedisHuey, chord
 
-# redis-py would give up after five seconds, which Huey takes for the end of its own patience.
+# redis-py gives up after five seconds, and Huey would treat that as its own timeout.
 URL = f"{host.URL}?socket_timeout={2 * host.LONGEST_S:g}"
 NAPPERS = 64
 

@@ -29,7 +29,7 @@ TASKS = {
 
 
 class Peer(host.Adapter):
-    """The client waits for what goes into a fan-in, then sends it."""
+    """The client waits for the inputs of a fan-in, then sends it."""
 
     stoppable = slice(1, None)  # a client hands its work to the server, which must run
 
@@ -86,5 +86,5 @@ def _answers() -> bool:
 
 
 def work() -> None:
-    """Serve the tasks; what a worker process runs."""
+    """Serve the tasks. A worker process runs this."""
     serve(*TASKS.values(), limit=host.NAPPERS if host.MODE else AT_A_TIME)

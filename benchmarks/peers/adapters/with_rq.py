@@ -27,7 +27,7 @@ def weight() -> int:
 
 
 def _before() -> list[Any]:
-    """Return the results of what this job depends on."""
+    """Return the results of the jobs that this job depends on."""
     from rq import get_current_job
 
     job = get_current_job()

@@ -85,7 +85,7 @@ async def _results(tasks: list[str]) -> list[Any]:
 
 
 class Peer(host.Adapter):
-    """Chains are its own; a task behind several is sent with their names."""
+    """Chains are streaq's own; a task downstream of several is sent with their names."""
 
     def commands(self, mode: str) -> list[list[str]]:
         # Its own command writes two lines for each task.

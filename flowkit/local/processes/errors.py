@@ -8,7 +8,7 @@ rebuilt without calling its constructor. Two rules:
 1.  A class that defines how it is pickled (``__reduce__``) is pickled that way.
 2.  A cause that cannot be sent is left out; the exception is sent anyway.
 
-Reading these bytes may run any code: see process_wire.py.
+Reading these bytes may run any code: see wire.py.
 """
 
 from __future__ import annotations
