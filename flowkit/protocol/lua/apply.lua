@@ -1,5 +1,6 @@
 -- apply: writes what the scheduler decided: queues ready tasks, ends runs, moves the cursor.
 -- USES   base border spent guarded wake ready fence graph finish
+-- RARE   finish push_backlog
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 cursor ('' keeps it)
 --        then commands: begin <run> <graph digest>

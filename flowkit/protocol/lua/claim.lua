@@ -1,5 +1,6 @@
 -- claim: hands ready attempts to a lane and marks them as running there.
 -- USES   base border spent guarded batch suspects versions functions places take_run take_turns take take_once
+-- RARE   taken_before take_turns note_version forget_empty places_of_functions may_look
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 lane   3 call number   4 limit   5 share (claimers that share)
 --        6 app of the lane, '' if it is unknown

@@ -8,20 +8,14 @@ local function add_places(places, list, noted, round)
   for level in string.gmatch(read_levels(noted[1]), '.') do
     places[#places + 1] = {list = list, level = level, backlogs = noted[2], round = round}
   end
+  return places
 end
 
--- The places to claim from, for one list of a lane: its levels, and those of the lists of functions
--- that only some workers have, and this app among them. At one level, the list and these others are
--- first in every other call; each of the others in its turn. A list counts its rounds by the calls
--- in which it is first, so no choice depends on another one. Also returns whether these are all.
-local function places_of(claimer, list, noted)
-  local places, ids, call_no = {}, {}, tonumber(claimer.call_no) or 0
-  if noted[3] and claimer.app ~= '' then ids = try('SINTER', parked_key(list), app_key(claimer.app)) end
-  if ids.err or #ids == 0 then
-    add_places(places, list, noted, call_no)
-    return places, true
-  end
-  local turn, round = call_no % 2, math.floor(call_no / 2)
+-- The places of a list and of its lists of functions `ids`. At one level, the list and these others
+-- are first in every other call; each of the others in its turn. A list counts its rounds by the
+-- calls in which it is first, so no choice depends on another one.
+local function places_of_functions(list, noted, ids, call_no)
+  local places, turn, round = {}, call_no % 2, math.floor(call_no / 2)
   local cycle = math.floor(round / #ids)
   if turn == 0 then add_places(places, list, noted, round) end
   for i = 1, math.min(#ids, FUNCTIONS_BOUND) do
@@ -34,4 +28,15 @@ local function places_of(claimer, list, noted)
   for i, place in ipairs(places) do place.rank = (place.level == '!' and 10 or tonumber(place.level)) * 1000 - i end
   table.sort(places, function(a, b) return a.rank > b.rank end)
   return places, #ids <= FUNCTIONS_BOUND
+end
+
+-- The places to claim from, for one list of a lane: its levels, and those of the lists of functions
+-- that only some workers have, and this app among them. Also returns whether these are all.
+local function places_of(claimer, list, noted)
+  local call_no = tonumber(claimer.call_no) or 0
+  if noted[3] and claimer.app ~= '' then
+    local ids = try('SINTER', parked_key(list), app_key(claimer.app))
+    if not ids.err and #ids > 0 then return places_of_functions(list, noted, ids, call_no) end
+  end
+  return add_places({}, list, noted, call_no), true
 end

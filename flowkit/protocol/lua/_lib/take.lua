@@ -9,17 +9,16 @@ local function take_level(claimer, place, want, reply)
   if level == '!' then return take_ready(claimer, list, level, 1, waiting, reply), waiting > 1 end
   local turns = place.backlogs and size_of('LLEN', turns_key(list, level)) or 0
   local part = math.ceil(waiting / claimer.share)
-  local half = turns == 0 and want or math.floor((want + place.round % 2) / 2)
-  local taken, left = take_ready(claimer, list, level, math.min(part, half), waiting, reply)
-  local more = turns > 0
-  if more and taken < want then
-    local got
-    got, more = take_turns(claimer, list, level, want - taken, turns, reply)
-    taken = taken + got
+  if turns == 0 then
+    local taken, left = take_ready(claimer, list, level, math.min(part, want), waiting, reply)
+    return taken, left > 0
   end
+  local half = math.floor((want + place.round % 2) / 2)
+  local taken, left = take_ready(claimer, list, level, math.min(part, half), waiting, reply)
+  local got, more = take_turns(claimer, list, level, want - taken, turns, reply)
+  taken = taken + got
   local rest = math.min(part - waiting + left, want - taken)
-  if turns > 0 and rest > 0 then
-    local got
+  if rest > 0 then
     got, left = take_ready(claimer, list, level, rest, left, reply)
     taken = taken + got
   end
@@ -31,10 +30,12 @@ end
 local function take(claimer, limit, lists, reply)
   local lane, taken = claimer.lane, 0
   for _, list in ipairs(lists) do
-    local waits, noted = {}, call('HMGET', P .. 'levels', list, list .. '+', list .. '@')
+    local noted = call('HMGET', P .. 'levels', list, list .. '+', list .. '@')
     local places, drained = places_of(claimer, list, noted)
+    local waits -- of lists of functions
     for _, place in ipairs(places) do
-      local look, more = may_look(lane, place.list, place.level, taken), true
+      local look, more = 'yes', true
+      if place.level == '!' then look = may_look(lane, place.list, taken) end
       if look == 'wait' then return end
       if look == 'no' then more = size_of('LLEN', ready_key(place.list, place.level)) > 0 end
       if look == 'yes' and taken < limit then
@@ -43,12 +44,13 @@ local function take(claimer, limit, lists, reply)
         taken = taken + got
         if place.level == '!' and got > 0 then return end
       end
-      waits[place.list] = waits[place.list] or more
+      if place.list ~= list then
+        waits = waits or {}
+        waits[place.list] = waits[place.list] or more
+      end
       drained = drained and not more
     end
-    for name, wait in pairs(waits) do
-      if not wait and name ~= list then forget_function(name) end
-    end
+    if waits then forget_empty(waits) end
     if drained then
       call('DEL', wake_key(list))
       if noted[3] and claimer.app ~= '' then call('DEL', wake_key(list .. '@' .. claimer.app)) end

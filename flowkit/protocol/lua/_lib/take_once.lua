@@ -32,9 +32,10 @@ local function take_once(last_call, lists, reply)
   local lane, call_no, limit = ARGV[2], ARGV[3], tonumber(ARGV[4])
   if limit == 0 then return end
   if last_call == call_no then return taken_before(lane, call_no, reply) end
-  call('HSET', claims_key(lane), '#', call_no)
-  local share = math.max(1, tonumber(ARGV[5]))
-  local worker = string.match(lane, '^[^.]*')
-  local claimer = {lane = lane, worker = worker, call_no = call_no, share = share, app = ARGV[6], now = now_ms(), popped = 0}
+  local claimer = {
+    lane = lane, call_no = call_no, share = math.max(1, tonumber(ARGV[5])), app = ARGV[6], popped = 0,
+  }
   take(claimer, limit, lists, reply)
+  -- What was taken has been written together with the number.
+  if not claimer.now then call('HSET', claims_key(lane), '#', call_no) end
 end

@@ -18,11 +18,12 @@ local function version_of(claimer)
   return claimer.version
 end
 
--- The scheduler is told once per run that it has seen another version than the first.
-local function note_version(claimer, run, ran, noted)
-  if string.sub(noted or '', 1, #claimer.app) == claimer.app or not version_of(claimer) then return end
+-- `worker`, `ran`: fields as above; `noted`: what the first of them has. The scheduler is told once
+-- per run that it has seen another version than the first.
+local function note_version(claimer, run, worker, ran, noted)
+  if not version_of(claimer) then return end
   local about = claimer.app .. '=' .. claimer.version
-  local field = '@' .. (noted and string.match(claimer.lane, '^(.-)a?$') or claimer.worker)
+  local field = noted and '@' .. string.match(claimer.lane, '^(.-)a?$') or worker
   call('HSET', run_key(run), field, about, 'ran', ran or about)
   local first = ran and #ran <= 81 and string.match(ran, NOTED)
   if first and first ~= claimer.version and call('HSETNX', run_key(run), 'mixed', about) == 1 then
