@@ -36,7 +36,8 @@ class Scenario:
 
     ``once``: a task that must not start twice. It, and with it its run, may fail instead.
     ``small``: the most tasks of a DAG whose attempts wait for no turn. ``lacks``: functions that
-    the app of a second worker lacks; without any there is one worker.
+    the app of a second worker lacks; without any there is one worker. ``missing``: a task of which
+    no worker has the function, so that it fails after a time; then the second worker is alone.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Scenario:
     once: str = ""
     small: int = SMALL
     lacks: frozenset[str] = frozenset()
+    missing: str = ""
 
 
 def _at_once(env: Environment) -> bool:
@@ -164,7 +166,16 @@ def handed_on() -> Scenario:
     return Scenario("handed_on", ((run, dag),), steps, ends, once="once", small=0, lacks=lacks)
 
 
+def missing() -> Scenario:
+    """No worker has the function of the last task: it fails after a time."""
+    dag, run = crash_app.CACHED, "missing"
+    ends = {run: RunState.FAILED}
+    lacks = frozenset({"crash_app:total"})
+    steps = (_submit(run, dag), _read(run))
+    return Scenario("missing", ((run, dag),), steps, ends, lacks=lacks, missing="end")
+
+
 SCENARIOS: dict[str, Callable[[], Scenario]] = {
     scenario.__name__: scenario
-    for scenario in (mixed, resumed, cached, deaths, careful, turns, handed_on)
+    for scenario in (mixed, resumed, cached, deaths, careful, turns, handed_on, missing)
 }

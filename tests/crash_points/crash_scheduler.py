@@ -17,6 +17,7 @@ from flowkit.scheduler.daemon import _on_new_server
 from flowkit.scheduler.janitor import Janitor
 from flowkit.scheduler.leader import Leader, Leadership
 from flowkit.scheduler.loop import Loop
+from flowkit.scheduler.missing_functions import MissingFunctions
 from flowkit.scheduler.promoter import Promoter
 from flowkit.scheduler.queue_repair import QueueRepair
 from flowkit.scheduler.reaper import Reaper
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from crash_environment import Environment
 
 LEASE_S, POLL_S, SWEEP_S = 3.0, 0.5, 4.0
+MISSING_S = 2.0
 WINDOW = 4  # less than the scenarios' fan-outs, so that the window is at work too
 _numbers = count(1)
 
@@ -97,6 +99,14 @@ class SchedulerUnit:
         self._loop = Loop(
             [
                 self._serving,
+                MissingFunctions(
+                    self._store,
+                    resolver.active,
+                    self._serving,
+                    self._listener,
+                    MISSING_S if env.scenario.missing else 0.0,
+                    monotonic=env.seconds,
+                ),
                 Promoter(self._store, lambda: resolver.retries_seen, self._serving),
                 Reaper(self._store, self._listener, monotonic=env.seconds),
                 Janitor(self._store, self._log, SWEEP_S, self._queue_repair.sweep),

@@ -26,6 +26,7 @@ from flowkit.exceptions import LeaseLost
 from flowkit.logging import FlowkitLogger
 from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.worker_store import Claim
+from flowkit.worker.app_versions import LoadedApp
 from flowkit.worker.async_lane import POLL_S, AsyncLane
 from flowkit.worker.attempt_killer import AttemptKiller
 from flowkit.worker.child import Child
@@ -160,26 +161,22 @@ class ChildUnit(Child):
             patch.object(child_module, "AsyncLane", partial(TurnAsyncLane, self.process)),
         ):
             super().__init__(config, number, lanes.worker, lanes.slots, -1)
-            self._lacks = lacks
-            with self._own_app():
-                self._open()
+            self._refs = [ref for ref in registered_refs() if ref not in lacks]
+            self._open()
 
     @contextmanager
     def _own_app(self) -> Iterator[None]:
         """Let this process have no other functions than its app."""
-        refs = [ref for ref in registered_refs() if ref not in self._lacks]
-        with (
-            patch.object(child_module, "registered_refs", lambda: refs),
-            patch.object(
-                executor_module,
-                "registered_task",
-                lambda ref: registered_task(ref) if ref in refs else None,
-            ),
+        with patch.object(
+            executor_module,
+            "registered_task",
+            lambda ref: registered_task(ref) if ref in self._refs else None,
         ):
             yield
 
     def _open(self) -> None:
         """Do what a child does when it has loaded its app."""
+        self._app = LoadedApp.of(self._refs, self._config.app_version)
         try:
             self._register_app()
         except Died:
@@ -234,8 +231,7 @@ class ChildUnit(Child):
 
     def register(self) -> None:
         """Do what the word "register" makes a child do."""
-        with self._own_app():
-            self._register_app()
+        self._register_app()
 
     def close(self) -> None:
         """Give back what the test's own process must not lose."""
@@ -324,6 +320,7 @@ class ParentUnit(WorkerDaemon):
             processes=1,
             concurrency=ASYNC_SLOTS,
             lease=LEASE_S,
+            app_version="2" if lacks else "1",
         )
         with (
             patch.object(daemon_module, "FlowkitLogger", lambda *how: quiet_log()),
