@@ -18,7 +18,7 @@ from flowkit.core.retry import Policy
 from flowkit.core.run import Run
 from flowkit.core.states import RunState, TaskState
 from flowkit.core.triggers import Trigger
-from flowkit.protocol.app_functions import app_id, function_id
+from flowkit.protocol.app_functions import app_id, function_id, pinned_id
 from flowkit.protocol.records import CODE_OF, STATE_OF, parse_record
 from flowkit.scheduler.active import Active
 from flowkit.scheduler.resuming import divide, held, may_be_held
@@ -125,10 +125,14 @@ class Plan:
         """Return the id of the function of a task."""
         return self.functions[self.dag.ref_of[task]]
 
-    def app(self, functions: int) -> tuple[str, tuple[str, ...]]:
-        """Return the id of the app that has the first so many functions, and their ids."""
-        some = tuple(sorted(self.functions[:functions]))
-        return app_id(some), some
+    def app(self, functions: int, version: str) -> tuple[str, str, tuple[str, ...]]:
+        """Return the id of the app that has the first so many functions, its version, and the ids
+        of the functions, with those in that version.
+        """
+        refs = self.dag.refs[:functions]
+        pinned = [pinned_id(ref, version) for ref in refs if version]
+        some = tuple(sorted([*map(function_id, refs), *pinned]))
+        return app_id(some), version, some
 
     def by_list(self, tasks: tuple[int, ...], lacking: frozenset[str]) -> dict[str, list[int]]:
         """Return the tasks by the ready list in which they wait."""

@@ -74,6 +74,7 @@ class Keys(NamedTuple):
     abouts: tuple[tuple[str, str], ...] = ()  # worker → its description
     apps: tuple[tuple[str, int], ...] = ()  # app → deadline
     functions: tuple[tuple[str, tuple[str, ...]], ...] = ()  # app → functions
+    versions: tuple[tuple[str, str], ...] = ()  # app → version of its code
 
     def field(self, name: str) -> str:
         """Return a field of the run's hash, '' for none."""
@@ -141,7 +142,7 @@ class Draft:
         self.claims = {lane: dict(held) for lane, _, held in keys.claims}
         self.stops = {lane: set(attempts) for lane, attempts in keys.stops}
         self.abouts, self.apps = dict(keys.abouts), dict(keys.apps)
-        self.functions = dict(keys.functions)
+        self.functions, self.versions = dict(keys.functions), dict(keys.versions)
 
     def field(self, name: str) -> str:
         return (self.run or {}).get(name, "")
@@ -192,6 +193,7 @@ class Draft:
             tuple(sorted(self.abouts.items())),
             tuple(sorted(self.apps.items())),
             tuple(sorted(self.functions.items())),
+            tuple(sorted(self.versions.items())),
         )
 
 
@@ -246,6 +248,8 @@ def render(keys: Keys, dag: str, total: int) -> dict[str, Any]:
     found["worker:@"] = dict(keys.apps)
     for app, functions in keys.functions:
         found[f"worker:@{app}"] = set(functions)
+    for app, version in keys.versions:
+        found[f"worker:@{app}:version"] = version
     for lane, call, held in keys.claims:
         claims = {f"{RUN},{task}": f"{one[0]},{one[1]},{one[3]},{one[2]}" for task, one in held}
         found[f"worker:{lane}:claims"] = {"#": str(call), **claims}
@@ -255,7 +259,8 @@ def render(keys: Keys, dag: str, total: int) -> dict[str, Any]:
     of_run = {f"run:{RUN}", f"run:{RUN}:tasks", f"run:{RUN}:results", f"run:{RUN}:errors"}
     going = of_run if keys.expiring else set()
     going |= {f"graph:{DIGEST}"} if keys.graph == "going" else set()
-    going |= {f"worker:@{app}" for app, _ in keys.functions}
+    going |= {name for name in found if name.startswith(("worker:@", f"wake:{LIST}@"))}
+    going.discard("worker:@")
     found["(expiring)"] = sorted(going & found.keys())
     return found
 

@@ -108,7 +108,10 @@ def queue_again(
     """``function``: the one that the lane lacks, '' if it lacks none."""
     place = (f"{LIST}@{function}" if function else claim.list, "!" if "!" in spent else claim.level)
     d.tasks[task] = Record("Q", attempt, "", spent)
-    push_ready(d, place, [(task, attempt)], front=True)
+    if function and place[1] != "!":
+        push_backlog(d, place, [(task, attempt)])
+    else:
+        push_ready(d, place, [(task, attempt)], front=True)
 
 
 def running_on(d: Draft, lane: str, task: int) -> Record | None:

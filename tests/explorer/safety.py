@@ -83,6 +83,21 @@ def who_runs_is_watched(setup: Setup, keys: Keys) -> str | None:
     return None
 
 
+def versions_are_noted(setup: Setup, keys: Keys) -> str | None:
+    """A run names the version of each worker that runs some of it, and tells if there are two."""
+    if not setup.versions or keys.run is None:
+        return None
+    versions = {text.partition("=")[2] for name, text in keys.run if name.startswith("@")}
+    for task, record in keys.tasks:
+        if record.code == "R" and not keys.field(f"@{record.lane.partition('.')[0]}"):
+            return f"task {task} runs on lane {record.lane}, of which no version is noted"
+    if bool(versions) != bool(keys.field("ran")) or (len(versions) > 1) != bool(
+        keys.field("mixed")
+    ):
+        return f"workers of {sorted(versions)} ran it, and the run says {keys.run}"
+    return None
+
+
 def outcomes_stay(setup: Setup, state: State, move: Move) -> str | None:
     """A finished task never changes, nor does its result, but for a resume."""
     before, after = state.keys, move.state.keys
@@ -157,6 +172,7 @@ RULES: tuple[Rule, ...] = (
     ends_as_it_should,
     claims_and_records_agree,
     who_runs_is_watched,
+    versions_are_noted,
 )
 CHANGES: tuple[Change, ...] = (
     outcomes_stay,

@@ -176,7 +176,9 @@ def settled(plan: Plan, me: Scheduler) -> Scheduler:
                 memory, steps = plan.told(memory, args[0])
                 rest = steps + rest
         elif verb == "event":
-            if args[0] == "cancel" and memory is not None:
+            if args[0] == "versions":  # it is only told
+                pass
+            elif args[0] == "cancel" and memory is not None:
                 memory, steps = plan.cancelled(memory)
                 rest = steps + rest
             elif args[0] == "submit" and memory is None and plan.graph_known:

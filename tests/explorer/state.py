@@ -69,6 +69,7 @@ class Setup:
     """What is explored. Budgets bound the number of states.
 
     ``apps``: how many functions of the plan the app of each worker has, () if they do not say.
+    ``versions``: the version of each of these apps, () for none.
     ``shaky``: tasks whose attempts may fail, at most ``failures`` times in all. ``batch``: how many
     attempts a lane claims at once. ``faults``: how many, of ``kinds``. ``named``: a task to resume
     from, '' to resume without naming one; with one, runs that succeeded are resumed as well.
@@ -89,10 +90,13 @@ class Setup:
     pairs: int = 2  # schedulers and workers
     cold: bool = False  # nobody leads yet, and no worker is registered
     apps: tuple[int, ...] = ()
+    versions: tuple[str, ...] = ()
 
-    def app_of(self, worker: str) -> tuple[str, tuple[str, ...]]:
-        """Return the id of a worker's app and its functions, '' if it does not say."""
-        return self.plan.app(self.apps["ABC".index(worker[0])]) if self.apps else ("", ())
+    def app_of(self, worker: str) -> tuple[str, str, tuple[str, ...]]:
+        """Return the id of a worker's app, its version and its functions, '' if it does not say."""
+        at = "ABC".index(worker[0])
+        version = self.versions[at] if self.versions else ""
+        return self.plan.app(self.apps[at], version) if self.apps else ("", "", ())
 
     @property
     def may_alternate(self) -> bool:

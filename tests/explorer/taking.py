@@ -193,5 +193,21 @@ def _take_run(
             d.tasks[task] = Record("R", attempt, lane, record.spent, d.now - d.submitted)
             d.claims[lane][task] = Claim(attempt, claimer.call, place[1], place[0])
             taken.append((task, attempt, record.spent))
+    if taken and claimer.app in d.versions:
+        _note_version(d, claimer)
     reply += _describe(d, taken)
     return len(taken)
+
+
+def _note_version(d: Draft, claimer: Claimer) -> None:
+    """Note what the worker runs, unless that is noted already."""
+    assert d.run is not None
+    about, worker = f"{claimer.app}={d.versions[claimer.app]}", "@" + claimer.lane.partition(".")[0]
+    noted, ran = d.field(worker), d.field("ran")
+    if noted.startswith(claimer.app):
+        return
+    d.run["@" + claimer.lane.removesuffix("a") if noted else worker] = about
+    d.run["ran"] = ran or about
+    if ran and ran.partition("=")[2] != d.versions[claimer.app] and "mixed" not in d.run:
+        d.run["mixed"] = about
+        d.add_event(("versions", f"{RUN} {ran} {about}"))

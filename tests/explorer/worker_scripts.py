@@ -34,7 +34,9 @@ def heartbeat(
     return tuple(reply)
 
 
-def register_app(d: Draft, app: str, functions: tuple[str, ...]) -> Reply:
+def register_app(d: Draft, app: str, version: str, functions: tuple[str, ...]) -> Reply:
+    if version:
+        d.versions[app] = version
     if functions:
         d.functions[app] = tuple(sorted({*d.functions.get(app, ()), *functions}))
     return ("OK",)

@@ -175,7 +175,7 @@ def _able(setup: Setup, worker: str, held: tuple[Held, ...]) -> int:
     """Return how many of these attempts are before the first that the app lacks."""
     if not setup.apps:
         return len(held)
-    functions = setup.app_of(worker)[1]
+    functions = setup.app_of(worker)[2]
     lacked = [at for at, one in enumerate(held) if setup.plan.function(one[0]) not in functions]
     return min(lacked, default=len(held))
 
