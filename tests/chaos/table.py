@@ -177,12 +177,13 @@ SCENARIOS = {
 def play(scenario: Scenario, seed: int, *, full: bool, older: str | None = None) -> Verdict:
     """Play a scenario on its own stage; whatever it raises is a violation.
 
-    ``older``: the revision that ``versions`` mixes with this one.
+    ``older``: the revision that ``versions`` mixes with this one, in all combinations.
     """
     began = time.monotonic()
     size, words = scenario.full if full else scenario.short, " --full" if full else ""
     if older is not None and scenario.play is versions.releases_mix:
-        size, words = {**size, "older": older}, f"{words} --older {older}"
+        size = {**size, "older": older, "combinations": versions.COMBINATIONS}
+        words = f"{words} --older {older}"
     with Stage(seed, aof=scenario.aof) as stage:
         try:
             scenario.play(stage, **size)
