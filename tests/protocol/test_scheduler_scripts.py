@@ -83,6 +83,7 @@ FENCED: dict[str, Callable[[SchedulerStore], object]] = {
     "stop_run": lambda store: store.stop_run("r1", RunState.FAILED),
     "end_tasks": lambda store: store.end_tasks("r1", TaskState.CANCELLED, [0, 1], notify=True),
     "reset": lambda store: store.reset("r1", [0]),
+    "fail_queued": lambda store: store.fail_queued("r1", [0], b"error"),
     "prune_dead_letters": lambda store: store.prune_dead_letters(0, 10),
     "requeue": lambda store: store.requeue("r1", [(0, LIST, "5")]),
     "promote": lambda store: store.promote(10),
@@ -388,3 +389,12 @@ class TestTidy:
             env.scheduler.drop_stale_entries(1, 1),
         ]
         assert ranks == [(2, 0), (0, 1), (0, 0)]
+
+
+def test_no_task_of_a_run_that_is_over_is_failed(env: Environment) -> None:
+    """A scheduler decides what to fail by what it remembers, and others may end the run."""
+    env.ready(0, 1)
+    assert env.scheduler.fail_queued("r1", [0], b"error") == 1
+    assert env.records()["0"].startswith("F1,")
+    env.finish(outcome="cancelled")
+    assert env.changed_by(lambda: env.scheduler.fail_queued("r1", [1], b"error")) == {}

@@ -47,6 +47,14 @@ def test_what_joins_a_backlog_wakes_claimers_too(env: Environment) -> None:
     assert len(env.dump()[f"wake:{LIST}"]) == tokens + 2
 
 
+def test_an_entry_has_a_token_beside_those_of_the_other_place(env: Environment) -> None:
+    """The tokens that are there belong to entries of the plain list, and wake their claimers."""
+    env.ready(0, 1)
+    assert env.dump()[f"wake:{LIST}"] == ["1"] * 2
+    line(env, "r1", 2)
+    assert env.dump()[f"wake:{LIST}"] == ["1"] * 3
+
+
 def test_an_empty_backlog_leaves_no_turn(env: Environment) -> None:
     runs(env, {"r1": 3})
     assert [claim.task for claim in env.claim()] == [0, 1, 2]

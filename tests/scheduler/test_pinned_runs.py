@@ -12,6 +12,7 @@ from flowkit.core.retry import Policy
 from flowkit.protocol.app_functions import function_id, pinned_id
 from flowkit.protocol.decoding import CorruptData
 from flowkit.protocol.keys import of_function
+from flowkit.protocol.outcomes import Outcome
 from flowkit.scheduler.facts import read_fact
 from flowkit.scheduler.queue_repair import QueueRepair
 from flowkit.scheduler.serving import Serving
@@ -42,6 +43,23 @@ def test_lost_entries_of_a_pinned_run_are_written_anew(stage: Stage) -> None:
     stage.link.call("DEL", stage.client.keys.ready(PINNED, "5"))
     assert queue_repair.repair() == 2
     assert stage.dump()[f"ready:{PINNED}:5"] == before[f"ready:{PINNED}:5"]
+
+
+def test_a_retry_of_a_pinned_run_is_found_in_the_list_of_its_version(stage: Stage) -> None:
+    resolver = stage.resolver()
+    stage.submit(replace(dag_of("a", policy=Policy(retries=5)), pinned="v1"))
+    resolver.run_once(1)
+    stage.worker.register_app(A, [pinned_id("app:f", "v1")], "v1")
+    assert [claim.task for claim in stage.claim(app=A)] == [0]
+    outcome = Outcome.decode("r1", f"0,1,W,1000,{PINNED},5")
+    stage.worker.complete("W.0", [outcome], 0, 0, 1, ())
+    before = stage.dump()["delayed"]
+    assert list(before) == [f"r1,0,2,{PINNED},5"]
+    queue_repair = stage.queue_repair(resolver)
+    assert queue_repair.repair() == 0
+    stage.link.call("DEL", stage.client.keys.delayed())
+    assert queue_repair.repair() == 1
+    assert stage.dump()["delayed"] == before
 
 
 def test_workers_of_an_older_release_let_no_entries_of_a_pinned_run_double(stage: Stage) -> None:

@@ -71,3 +71,40 @@ def test_what_is_handed_on_is_queued_for_workers_of_an_older_release(stage: Stag
     for _ in range(2 * OLDER_EVERY):
         serving.run_once()
     assert calls == ["repair"] * 3
+
+
+def test_only_runs_of_many_tasks_wait_for_turns_and_only_of_workers_that_know_them(
+    stage: Stage,
+) -> None:
+    serving = Serving(stage.store(), small=2)
+    resolver = stage.resolver(serving=serving)
+    worker(stage, "A")
+    serving.look()
+
+    def lists(names: str, run: str) -> set[str]:
+        before = set(stage.dump())
+        stage.submit(dag_of(*names.split()), run)
+        resolver.run_once(1)
+        return {name for name in set(stage.dump()) - before if name.startswith("ready:")}
+
+    assert lists("a b", "small") == {"ready:default:5"}
+    assert lists("a b c", "large") == {"ready:default:5+", "ready:default:5:large"}
+    worker(stage, "B", older=True)
+    serving.look()
+    assert lists("a b c d", "later") == set()  # they join the plain list
+    assert len(stage.dump()["ready:default:5"]) == 2 + 4
+
+
+def test_a_worker_whose_first_child_has_not_loaded_its_app_is_read_again(stage: Stage) -> None:
+    serving = Serving(stage.store())
+    resolver = stage.resolver(serving=serving)
+    worker(stage, "A")
+    serving.look()
+    stage.worker.register_app(app_id([OTHER]), [OTHER])
+    worker(stage, "A", [OTHER])
+    stage.worker.register_app(app_id([MINE, OTHER]), [MINE, OTHER])
+    worker(stage, "B", [MINE, OTHER])
+    serving.look()
+    stage.submit(dag_of("a"))
+    resolver.run_once(1)
+    assert used(stage) == {MY_LIST}
