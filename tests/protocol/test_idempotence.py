@@ -103,7 +103,7 @@ def waits_for_a_turn(env: Environment) -> None:
 
 
 def waits_for_a_function(env: Environment) -> None:
-    env.worker.register_app(APP, [FUNCTION])
+    env.worker.register_app(APP, [FUNCTION], lease_ms=HOUR_MS)
     env.ready()
     env.queue(0, 1, list_=of_function(LIST, FUNCTION))
 
@@ -203,14 +203,14 @@ CASES = {
         lambda env: env.running(0), "heartbeat", lambda env: ("W", 5, "", "", "W.0"), b"OK", b"OK"
     ),
     "heartbeat, of an app": Case(
-        lambda env: env.worker.register_app(APP, [FUNCTION]),
+        lambda env: env.worker.register_app(APP, [FUNCTION], lease_ms=HOUR_MS),
         "heartbeat",
         lambda env: ("W", 500, "about", APP, "W.0"),
         b"OK",
         b"OK",
     ),
     "register_app": Case(
-        lambda env: None, "register_app", lambda env: (APP, FUNCTION), b"OK", b"OK"
+        lambda env: None, "register_app", lambda env: (APP, "v1", 500, FUNCTION), b"OK", b"OK"
     ),
     "claim": Case(
         lambda env: env.ready(0, 1), "claim", lambda env: ("W.0", 1, 1, 1, "", LIST), b"OK", b"OK"
