@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
+from flowkit.basics.shorten import shorten
 from flowkit.events.event import Listener
 from flowkit.events.runs import RunLacksFunction
 from flowkit.protocol.records import ErrorInfo
@@ -19,6 +20,7 @@ from .active import Active
 from .serving import Serving
 
 EVERY_S = 1.0
+MOST_APPS = 1000  # characters of apps that a message names
 
 
 class MissingFunctions:
@@ -55,6 +57,8 @@ class MissingFunctions:
         """Look once; return the seconds until the next time."""
         now = self._monotonic()
         before, self._since = self._since, {}
+        if self._timeout and any(now - since >= self._timeout for since in before.values()):
+            self._serving.look(again=True)  # nothing fails because of what was known before
         for active in list(self._active.values()):
             for (queue, ref), tasks in self._missing(active).items():
                 since = self._since[active.run, ref] = before.get((active.run, ref), now)
@@ -102,4 +106,4 @@ class MissingFunctions:
         )
 
     def _apps(self, queue: str) -> str:
-        return ", ".join(self._serving.apps_of(queue))
+        return shorten(", ".join(self._serving.apps_of(queue)), MOST_APPS)

@@ -9,9 +9,9 @@ Workers of an older release do not know such lists either, so the scheduler uses
 that they serve. What a worker hands on waits there all the same. It is queued for the others too
 now and then, since they may have its function.
 
-The descriptions of workers change rarely, so only those of new workers are read. What it knows may
-be half a second old. That costs time, never correctness: a worker runs only what its app has, and
-hands on the rest.
+The descriptions of workers change rarely, so only those of new workers are read every time. What it
+knows may be five seconds old. That costs time, never correctness: a worker runs only what its app
+has, and hands on the rest.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from .active import EVERYTHING, Active, Coverage
 
 EVERY_S = 0.5
 OLDER_EVERY = 10  # looks between two that queue what was handed on, see above
+REREAD_EVERY = 10  # looks between two that read the descriptions of all workers
 # A run with at most so many dispatched tasks waits for no turn: they would fit into one. Chains and
 # small runs, whose latency counts, are spared the commands of a turn.
 SMALL = 8
@@ -66,8 +67,8 @@ class Serving:
     def run_once(self) -> float:
         """Look at the live workers; return the seconds until the next time."""
         before = self.without_turns
-        self.look()
         self._looks += 1
+        self.look(again=self._looks % REREAD_EVERY == 0)
         if not self.without_turns <= before or self._hidden_from_older():
             self._on_older()
         return EVERY_S
@@ -79,10 +80,17 @@ class Serving:
             return False
         return self._store.any_parked(self.lists_without_turns())
 
-    def look(self) -> None:
-        """Read the descriptions of the workers that are new, and the functions of new apps."""
+    def look(self, *, again: bool = False) -> None:
+        """Read the descriptions of the workers that are new, and the functions of new apps.
+
+        ``again``: read those of the others too. They change if children have loaded other files.
+        """
         alive = self._store.live_workers()
-        known = {worker: self._workers[worker] for worker in alive if self._is_known(worker)}
+        known = {
+            worker: self._workers[worker]
+            for worker in alive
+            if not again and self._is_known(worker)
+        }
         new = [worker for worker in alive if worker not in known]
         self._workers = known | {info.worker: info for info in self._store.about_workers(new)}
         infos = self._workers.values()
@@ -92,7 +100,7 @@ class Serving:
         apps: dict[str, set[str]] = {}
         for info in infos:
             for queue in info.queues:
-                apps.setdefault(queue, set()).add(info.functions)
+                apps.setdefault(queue, set()).update(info.apps)
         functions = self._functions
         self._learn({app for some in apps.values() for app in some if app})
         now = {queue: frozenset(map(self._recorded, some)) for queue, some in apps.items()}
@@ -108,8 +116,7 @@ class Serving:
     def _learn(self, apps: set[str]) -> None:
         """Read the functions of new apps, and forget the apps that no worker has."""
         known = {app: some for app, some in self._functions.items() if app in apps and some}
-        new = apps - known.keys()
-        self._functions = known | {app: self._store.functions_of(app) for app in new}
+        self._functions = known | self._store.functions_of(sorted(apps - known.keys()))
 
     def _recorded(self, app: str) -> str:
         """Return the app, "" if its functions are not recorded (yet)."""

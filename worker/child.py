@@ -123,7 +123,8 @@ class Child:
         store = self._store(self._lane_id)
         app = self._app
         with suppress(StoreError):  # the heartbeat tells when it is not recorded
-            store.register_app(app.id, app.functions | app.pinned, app.version)
+            ids, lease_ms = app.functions | app.pinned, self._config.lease_ms
+            store.register_app(app.id, ids, app.version, lease_ms=lease_ms)
         store.close()
         self._slots.record_app(app.id, app.version)
 

@@ -97,7 +97,7 @@ class LeaseKeeper:
             counts = self.counts
             about = b"" if counts == self._sent_counts else b"=" + self._about()
             pulse = self._store.heartbeat(
-                self.worker, self._config.lease_ms, lanes, about, counts.app
+                self.worker, self._config.lease_ms, lanes, about, " ".join(counts.apps)
             )
             self._sent_counts = counts
         except StoreError as error:
@@ -126,8 +126,10 @@ class LeaseKeeper:
             "waiting": self.counts.waiting,
             "version": __version__,
             "turns": True,
-            "functions": self.counts.app,
-            "app_version": self.counts.version,
+            "functions": next(iter(self.counts.apps), ""),
+            "app_version": next(iter(self.counts.versions), ""),
+            "other_functions": list(self.counts.apps[1:]),
+            "other_versions": list(self.counts.versions[1:]),
         }
         packed: bytes = msgpack.packb(about)
         return packed

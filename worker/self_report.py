@@ -13,12 +13,13 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from flowkit.basics.shorten import shorten
 from flowkit.events.event import Listener
 from flowkit.events.workers import AllProcessesWait
+from flowkit.protocol.limits import MAX_APPS
 
 from .children import ChildProcess
 from .execution_slots import ExecutionSlots, Mark
@@ -31,14 +32,14 @@ MOST_NAMES = 1000  # characters
 class ChildCounts:
     """How many children are ready, and how many wait in their sync lane or event loop.
 
-    ``app``: the id of the app that they have loaded, and ``version`` that of its code; "" before
-    the first has.
+    ``apps``: the ids of the apps that they have loaded, and ``versions`` those of the code: one of
+    each, unless the files were changed meanwhile; none before the first child has loaded it.
     """
 
     ready: int = 0
     waiting: int = 0
-    app: str = ""
-    version: str = ""
+    apps: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
 
 
 class SelfReport:
@@ -56,7 +57,8 @@ class SelfReport:
         self._monotonic = monotonic
         self._all_wait_since: float | None = None
         self._was_said = False
-        self._app, self._version = "", ""
+        self._apps: tuple[str, ...] = ()
+        self._versions: tuple[str, ...] = ()
 
     def look(self, children: Collection[ChildProcess]) -> ChildCounts:
         """Return the current counts; log a warning if all children have waited for a while."""
@@ -66,10 +68,11 @@ class SelfReport:
         else:
             self._all_wait_since, self._was_said = None, False
         ready = sum(child.slots.is_marked(Mark.READY) for child in children)
-        slots = next((child.slots for child in children if child.slots.app), None)
-        if slots is not None:
-            self._app, self._version = slots.app, slots.app_version
-        return ChildCounts(ready, len(waiting), self._app, self._version)
+        loaded = [child.slots for child in children if child.slots.app]
+        if loaded:  # else the next children will most likely load what the last ones had
+            self._apps = _distinct(slots.app for slots in loaded)
+            self._versions = _distinct(slots.app_version for slots in loaded)
+        return ChildCounts(ready, len(waiting), self._apps, self._versions)
 
     def _all_wait(self, children: Collection[ChildProcess]) -> None:
         now = self._monotonic()
@@ -98,6 +101,11 @@ def note_wait(slots: ExecutionSlots, *, begins: bool) -> None:
         slots.mark(Mark.WAITS, on=begins)
     elif asyncio._get_running_loop() is not None:
         slots.mark(Mark.LOOP_WAITS, on=begins)
+
+
+def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the texts without empty ones, each once, in their order."""
+    return tuple(dict.fromkeys(text for text in texts if text))[:MAX_APPS]
 
 
 def _waits(child: ChildProcess) -> bool:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..basics.shorten import shorten
 from ..core.compiled import CompiledDAG
 from ..core.worker_info import WorkerInfo
 from ..protocol.records import TaskRecord
+
+MOST_VERSIONS = 1000  # characters of live versions that a message names
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,5 +63,7 @@ def live_versions(workers: Iterable[WorkerInfo]) -> str:
     """Return the versions of live workers, with their apps, for a message."""
     apps: dict[str, set[str]] = {}
     for info in workers:
-        apps.setdefault(info.app_version or "unknown", set()).add(info.app)
-    return ", ".join(f"{one} ({', '.join(sorted(some))})" for one, some in sorted(apps.items()))
+        for version in info.versions or ("unknown",):
+            apps.setdefault(version, set()).add(info.app)
+    text = ", ".join(f"{one} ({', '.join(sorted(some))})" for one, some in sorted(apps.items()))
+    return shorten(text, MOST_VERSIONS)

@@ -259,7 +259,7 @@ def _lacking(
     for (queue, ref), task in list(wanted.items())[:MOST_FUNCTIONS]:
         serving = [info for info in workers if queue in info.queues]
         # Workers of a release without turns never claim attempts of a pinned run.
-        apps = {info.functions for info in serving if info.turns or not dag.pinned}
+        apps = {app for info in serving if info.turns or not dag.pinned for app in info.apps}
         function = pinned_id(ref, dag.pinned) if dag.pinned else function_id(ref)
         if "" in apps or store.any_has(apps, function):
             continue

@@ -40,6 +40,7 @@ def submissions_of(
             total=len(compiled.graph),
             ttl_ms=ttl * 1000,
             version=version,
+            pinned=compiled.pinned,
         )
         for run_id, params in runs
     ]

@@ -23,7 +23,8 @@ from .run_records import FIELDS, PROGRESS_FIELDS, parse_progress, parse_run
 class Submission:
     """The definition of a run. ``ttl_ms``: how long its keys are kept after its end.
 
-    ``version``: the version of the app that submits it, "" if it is unknown.
+    ``version``: the version of the app that submits it, "" if it is unknown. ``pinned``: the one
+    that the graph keeps the run to, "" for any.
     """
 
     run: str
@@ -34,6 +35,7 @@ class Submission:
     total: int
     ttl_ms: int
     version: str = ""
+    pinned: str = ""
 
     def args(self, *, with_graph: bool) -> tuple[object, ...]:
         """Return the arguments of the script, with or without the graph itself."""
@@ -90,6 +92,8 @@ class ClientStore(ListReads):
             reply = self._script("submit", *submission.args(with_graph=True))
         if reply[0] == b"CONFLICT" and not (is_same and is_same(self, submission)):
             cause = "another graph or other parameters"
+            if submission.pinned:
+                cause += f", or not pinned to version {submission.pinned} of the code"
             if is_signed(submission.packed_params):
                 cause += ", or submitted with another signing key"
             raise RunExists(

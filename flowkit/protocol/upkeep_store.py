@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 from ..core.worker_info import WorkerInfo
 from .app_functions import is_id
-from .decoding import is_worker, lane_names, text_of
+from .decoding import in_parts, is_worker, lane_names, text_of
 from .event_store import EventStore
 from .keys import base_of
-from .limits import MAX_WORKERS
+from .limits import MAX_FUNCTIONS, MAX_WORKERS
 from .queue_reads import backlogs, places
+from .reply_errors import WrongType
 from .worker_info import parse_about
 from .worker_store import reaped
 
@@ -80,10 +81,24 @@ class UpkeepStore(EventStore):
         about = self.link.batch_each(reads) if reads else []
         return [parse_about(*pair) for pair in zip(workers, about, strict=True)]
 
-    def functions_of(self, app: str) -> frozenset[str]:
-        """Return the functions (ids) of an app; none if they are not recorded."""
-        ids = map(text_of, self.link.call("SMEMBERS", self.keys.app(app)))
-        return frozenset(filter(is_id, ids))
+    def functions_of(self, apps: Sequence[str]) -> dict[str, frozenset[str]]:
+        """Return the functions (ids) of apps; none if they are not recorded, or cannot be read.
+
+        Two round trips per thousand apps.
+        """
+        found: dict[str, frozenset[str]] = dict.fromkeys(apps, frozenset())
+        for part in in_parts(apps):
+            sizes = self.link.batch_each([("SCARD", self.keys.app(app)) for app in part])
+            there = [
+                app
+                for app, size in zip(part, sizes, strict=True)
+                if isinstance(size, int) and 0 < size <= MAX_FUNCTIONS
+            ]
+            reads = [("SMEMBERS", self.keys.app(app)) for app in there]
+            for app, ids in zip(there, self.link.batch_each(reads) if reads else (), strict=True):
+                if not isinstance(ids, WrongType):  # it was a set a moment ago
+                    found[app] = frozenset(filter(is_id, map(text_of, ids)))
+        return found
 
     def any_parked(self, ready_lists: Iterable[str]) -> bool:
         """Return whether a list of a function belongs to one of these. One round trip."""
@@ -120,17 +135,13 @@ class UpkeepStore(EventStore):
         the lists of single functions are left out: workers of an older release do not find these.
         """
         wanted = set(ready_lists)
-        there = [
-            place
-            for place in places(self.link, self.keys)
+        there = {
+            place: has_backlogs and base_of(place[0]) not in without_turns
+            for place, has_backlogs in places(self.link, self.keys).items()
             if base_of(place[0]) in wanted
             and (place[0] in wanted or base_of(place[0]) not in without_turns)
-        ]
-        turns = backlogs(
-            self.link,
-            self.keys,
-            [place for place in there if base_of(place[0]) not in without_turns],
-        )
+        }
+        turns = backlogs(self.link, self.keys, there)
         reads = [("", self.keys.ready(*place)) for place in there]
         reads += [(f"{turn[2]},", self.keys.backlog(*turn)) for turn in turns]
         all_entries: set[str] = set()

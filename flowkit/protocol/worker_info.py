@@ -6,14 +6,14 @@ invalid description is not dead: it is listed without its details, and with the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgpack
 
 from ..core.app_version import is_app_version
 from ..core.worker_info import WorkerInfo
 from .app_functions import is_id
-from .limits import MAX_ABOUT_BYTES, MAX_ABOUT_TEXT, MAX_QUEUES
+from .limits import MAX_ABOUT_BYTES, MAX_ABOUT_TEXT, MAX_APPS, MAX_QUEUES
 
 
 def parse_about(worker: str, packed: object) -> WorkerInfo:
@@ -33,7 +33,9 @@ def parse_about(worker: str, packed: object) -> WorkerInfo:
             waiting=_count(about, "waiting"),
             turns=about.get("turns") is True,
             functions=_id(about, "functions"),
-            app_version=_app_version(about),
+            app_version=_app_version(about, "app_version"),
+            other_functions=_others(about, "other_functions", _id),
+            other_versions=_others(about, "other_versions", _app_version),
         )
     except ValueError as error:
         return WorkerInfo(worker, damaged=f"its description is damaged: {error}")
@@ -65,11 +67,23 @@ def _id(about: Mapping[object, object], name: str) -> str:
     return text
 
 
-def _app_version(about: Mapping[object, object]) -> str:
-    text = _text(about, "app_version")
+def _app_version(about: Mapping[object, object], name: str) -> str:
+    text = _text(about, name)
     if text and not is_app_version(text):
         raise ValueError("its version of the app has characters that none has")
     return text
+
+
+def _others(
+    about: Mapping[object, object],
+    name: str,
+    decode: Callable[[Mapping[object, object], str], str],
+) -> tuple[str, ...]:
+    """Decode a list of texts, each of them as ``decode`` does."""
+    values = about.get(name, [])
+    if not isinstance(values, list) or len(values) > MAX_APPS:
+        raise ValueError(f"its {name} are not a list, or are too many")
+    return tuple(decode({name: value}, name) for value in values)
 
 
 def _count(about: Mapping[object, object], name: str) -> int:

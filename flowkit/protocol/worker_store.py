@@ -69,7 +69,7 @@ class Exchange:
 class Pulse:
     """The reply of a heartbeat: number of live workers; claims and attempts to stop per lane.
 
-    ``app_known``: whether the functions of the app are recorded.
+    ``app_known``: whether the functions of its apps are recorded.
     """
 
     workers: int
@@ -89,14 +89,15 @@ class WorkerStore(Store):
         self._script("check_rights", "cache:")
 
     def heartbeat(
-        self, worker: str, lease_ms: int, lanes: Sequence[str], about: bytes = b"", app: str = ""
+        self, worker: str, lease_ms: int, lanes: Sequence[str], about: bytes = b"", apps: str = ""
     ) -> Pulse:
         """Renew the lease. Raises LeaseLost if the worker was declared dead.
 
         ``about``: a description registers the worker; ``=`` and a description renews the lease and
-        updates the description. ``app``: the id of the app of its children, "" while unknown.
+        updates the description. ``apps``: the ids of the apps of its children, separated by
+        blanks, "" while unknown: one, unless their files were changed meanwhile.
         """
-        reply = self._script("heartbeat", worker, lease_ms, about, app, *lanes)
+        reply = self._script("heartbeat", worker, lease_ms, about, apps, *lanes)
         if reply[0] == b"DEAD":
             raise LeaseLost(
                 f"worker {worker} was declared dead: its lease of {lease_ms} ms ran out unrenewed"
@@ -169,10 +170,15 @@ class WorkerStore(Store):
         death = (most_deaths, error, flag, once)
         return reaped(self._script("reap", lane, "", "", *death, *executing))
 
-    def register_app(self, app: str, functions: Iterable[str], version: str = "") -> None:
-        """Record which functions (ids) an app has, and its version. A round trip per thousand."""
+    def register_app(
+        self, app: str, functions: Iterable[str], version: str = "", *, lease_ms: int
+    ) -> None:
+        """Record which functions (ids) an app has, and its version. A round trip per thousand.
+
+        ``lease_ms``: how long its workers are woken without a heartbeat that names the app.
+        """
         for part in in_parts(sorted(functions)):
-            self._script("register_app", app, version, *part)
+            self._script("register_app", app, version, lease_ms, *part)
 
     def retire(self, worker: str, lanes: Sequence[str]) -> bool:
         """Delete this worker; return False if one of its lanes still holds claims."""

@@ -174,7 +174,7 @@ _LAID_OUT: dict[str, Callable[..., list[Any]]] = {
     "heartbeat": lambda worker, lease, about, app, lanes: [
         *(worker, lease, _about(about), app, *lanes)
     ],
-    "register_app": lambda app, version, functions: [app, version, *functions],
+    "register_app": lambda app, version, lease, functions: [app, version, lease, *functions],
     "claim": lambda *args: [*args, LIST],
     "complete": lambda lane, call, limit, share, app, outcomes: [
         *(lane, call, limit, share, app, 1, LIST, RUN, len(outcomes)),

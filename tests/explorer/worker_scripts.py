@@ -23,7 +23,7 @@ def heartbeat(
     known = 1
     if app:
         d.apps = {name: until for name, until in d.apps.items() if until >= d.now}
-        d.apps[app] = d.now + lease
+        d.apps[app] = max(d.now + lease, d.apps.get(app, 0))
         known = int(app in d.functions)
     reply: list[Any] = ["OK", len(d.workers), known]
     for lane in lanes:
@@ -34,11 +34,12 @@ def heartbeat(
     return tuple(reply)
 
 
-def register_app(d: Draft, app: str, version: str, functions: tuple[str, ...]) -> Reply:
+def register_app(d: Draft, app: str, version: str, lease: int, functions: tuple[str, ...]) -> Reply:
     if version:
         d.versions[app] = version
     if functions:
         d.functions[app] = tuple(sorted({*d.functions.get(app, ()), *functions}))
+    d.apps[app] = max(d.now + lease, d.apps.get(app, 0))
     return ("OK",)
 
 

@@ -68,11 +68,12 @@ def _beat(
 def _load(setup: Setup, state: State, at: int) -> Iterator[Move]:
     """Let the first child say what its app has."""
     me = state.workers[at]
+    app, version, functions = setup.app_of(me.id)
     yield from call_moves(
         setup,
         state,
         f"worker {me.id}",
-        Call("register_app", setup.app_of(me.id)),
+        Call("register_app", (app, version, LEASE, functions)),
         lambda found, reply: with_(found, at, me._replace(loaded=True)),
     )
 

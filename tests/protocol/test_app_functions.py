@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 from environment import HOUR_MS, LIST, Environment, done
 from helpers import EXPIRING
 
@@ -20,7 +21,7 @@ NEW_LIST = of_function(LIST, NEW)
 def worker(env: Environment, name: str, app: str, functions: Sequence[str]) -> str:
     lane = f"{name}.0"
     env.worker.heartbeat(name, HOUR_MS, [lane], b"about", app)
-    env.worker.register_app(app, functions)
+    env.worker.register_app(app, functions, lease_ms=HOUR_MS)
     return lane
 
 
@@ -170,6 +171,45 @@ def test_a_list_that_no_claim_looks_into_is_found_missing(env: Environment) -> N
     assert env.scheduler.listed([LIST]) == {"r1,0,1"}
 
 
+@pytest.mark.parametrize("field", [f"{LIST}+", f"{LIST}@", f"{NEW_LIST}+"])
+def test_places_that_levels_do_not_name_are_found_missing(env: Environment, field: str) -> None:
+    """No claim looks there, so the tasks would wait forever if they counted as queued."""
+    _, new = two_apps(env, 2)
+    env.apply("line", "r1", LIST, "5", "", 1, 0)
+    env.apply("line", "r1", NEW_LIST, "5", "", 1, 1)
+    assert env.scheduler.findable() == 2
+    env.link.call("HDEL", env.keys.levels(), field)
+    (lost,) = {0, 1} - {int(entry.split(",")[1]) for entry in env.scheduler.listed([LIST])}
+    assert env.scheduler.findable() == 1
+    env.scheduler.requeue("r1", [(lost, NEW_LIST if lost else LIST, "5")], "line")
+    assert sorted(claimed(env, new, BOTH)) == [0, 1]
+
+
+@pytest.mark.parametrize("spoil", [("SET", "x"), ("RPUSH", "x"), ("HSET", "a", "b")])
+def test_hints_of_functions_are_written_over_keys_of_another_type(
+    env: Environment, spoil: tuple[str, ...]
+) -> None:
+    """Else workers would not find what waits for them until somebody deletes the key."""
+    two_apps(env)
+    for key in (env.keys.parked(LIST), env.keys.apps(), env.keys.app(BOTH)):
+        env.link.call("DEL", key)
+        env.link.call(spoil[0], key, *spoil[1:])
+    assert env.scheduler.functions_of([BOTH]) == {BOTH: frozenset()}
+    assert env.worker.heartbeat("B", HOUR_MS, ["B.0"], b"", BOTH).app_known is False
+    env.worker.register_app(BOTH, [OLD, NEW], lease_ms=HOUR_MS)
+    env.queue(0, list_=NEW_LIST)
+    assert env.worker.wait_for_work([LIST], 5, BOTH) is True
+    assert claimed(env, "B.0", BOTH) == [0]
+
+
+def test_an_app_with_more_functions_than_any_has_counts_as_unknown(
+    env: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flowkit.protocol.upkeep_store.MAX_FUNCTIONS", 1)
+    two_apps(env)
+    assert env.scheduler.functions_of([ONE, BOTH]) == {ONE: {OLD}, BOTH: frozenset()}
+
+
 def test_workers_of_an_older_release_do_not_find_lists_of_functions(env: Environment) -> None:
     two_apps(env)
     env.queue(0)
@@ -215,6 +255,46 @@ def test_workers_with_the_function_are_woken_and_no_others(env: Environment) -> 
     assert env.worker.wait_for_work([LIST], 5, BOTH) is True
 
 
+def test_a_new_app_is_woken_before_its_first_heartbeat(env: Environment) -> None:
+    """Its lanes claim as soon as it is registered, and a missed token costs a poll interval."""
+    env.submit()
+    env.acquire_lease()
+    env.worker.heartbeat("A", HOUR_MS, ["A.0"], b"about")
+    env.worker.register_app(ONE, [OLD], lease_ms=HOUR_MS)
+    env.queue(0, list_=of_function(LIST, OLD))
+    assert env.worker.wait_for_work([LIST], 5, ONE) is True
+    assert claimed(env, "A.0", ONE) == [0]
+
+
+def test_a_short_lease_of_an_app_does_not_end_a_longer_one(env: Environment) -> None:
+    two_apps(env)
+    env.worker.heartbeat("C", 10, ["C.0"], b"about", ONE)
+    env.worker.register_app(ONE, [OLD], lease_ms=10)
+    env.now += 1000
+    env.queue(0, list_=of_function(LIST, OLD))
+    assert env.worker.wait_for_work([LIST], 5, ONE) is True
+
+
+def test_a_heartbeat_renews_all_apps_of_the_children(env: Environment) -> None:
+    """They differ if files were changed while some of the children lived."""
+    two_apps(env)
+    env.now += HOUR_MS // 2
+    assert env.worker.heartbeat("B", HOUR_MS, ["B.0"], b"", f"{BOTH} {ONE}").app_known is True
+    env.link.call("DEL", env.keys.app(ONE))
+    assert env.worker.heartbeat("B", HOUR_MS, ["B.0"], b"", f"{BOTH} {ONE}").app_known is False
+    env.now += HOUR_MS * 3 // 4
+    env.worker.heartbeat("A", HOUR_MS, ["A.0"], b"about")
+    assert {ONE, BOTH} <= set(env.dump()["worker:@"])
+
+
+def test_with_more_apps_than_a_wake_looks_at_any_worker_is_woken(env: Environment) -> None:
+    two_apps(env)
+    sooner = [part for at in range(100) for part in (env.now + 1, f"{at:016x}")]
+    env.link.call("ZADD", env.keys.apps(), *sooner)
+    env.queue(0, list_=NEW_LIST)
+    assert env.worker.wait_for_work([LIST], 5, BOTH) is True
+
+
 def test_apps_without_a_live_worker_are_not_woken(env: Environment) -> None:
     two_apps(env)
     env.now += 2 * HOUR_MS
@@ -237,9 +317,9 @@ def test_a_list_of_a_function_that_is_empty_is_forgotten(env: Environment) -> No
 
 def test_a_heartbeat_says_when_the_functions_are_not_recorded(env: Environment) -> None:
     assert env.worker.heartbeat("A", HOUR_MS, ["A.0"], b"about", ONE).app_known is False
-    env.worker.register_app(ONE, [OLD])
+    env.worker.register_app(ONE, [OLD], lease_ms=HOUR_MS)
     assert env.worker.heartbeat("A", HOUR_MS, ["A.0"], b"", ONE).app_known is True
-    assert env.scheduler.functions_of(ONE) == {OLD}
+    assert env.scheduler.functions_of([ONE, BOTH]) == {ONE: {OLD}, BOTH: frozenset()}
 
 
 def test_a_retry_that_was_claimed_from_a_list_of_a_function_goes_to_the_list_it_names(

@@ -119,7 +119,7 @@ def everything_sent() -> list[tuple[str, int]]:
     client.resume("r")
     link.reply = [b"OK", 0, 1]
     worker.heartbeat("W", 1, [])
-    worker.register_app("0" * 16, ["1" * 16])
+    worker.register_app("0" * 16, ["1" * 16], lease_ms=1000)
     link.reply = [b"OK", 0]
     worker.complete("W.0", [], 1, 0, 1, [])
     link.reply = [b"OK", b"", 0]

@@ -103,7 +103,7 @@ def waits_for_a_turn(env: Environment) -> None:
 
 
 def waits_for_a_function(env: Environment) -> None:
-    env.worker.register_app(APP, [FUNCTION])
+    env.worker.register_app(APP, [FUNCTION], lease_ms=HOUR_MS)
     env.ready()
     env.queue(0, 1, list_=of_function(LIST, FUNCTION))
 
@@ -116,7 +116,7 @@ def partly_claimed(env: Environment) -> None:
 
 def waits_for_both(env: Environment) -> None:
     """One task waits for the turn of its run in a list of its function, one beside it."""
-    env.worker.register_app(APP, [FUNCTION])
+    env.worker.register_app(APP, [FUNCTION], lease_ms=HOUR_MS)
     env.ready(1)
     env.apply("line", "r1", of_function(LIST, FUNCTION), "5", "", 1, 0)
 
@@ -124,8 +124,8 @@ def waits_for_both(env: Environment) -> None:
 def ran_elsewhere(env: Environment) -> None:
     """A worker with another version of the app has run a task of the run; another one waits."""
     env.ready(0, 1, lanes=("W.0", "W.1"))
-    env.worker.register_app("f" * 16, [FUNCTION], "v2")
-    env.worker.register_app(V1, [FUNCTION, OF_V1], "v1")
+    env.worker.register_app("f" * 16, [FUNCTION], "v2", lease_ms=HOUR_MS)
+    env.worker.register_app(V1, [FUNCTION, OF_V1], "v1", lease_ms=HOUR_MS)
     env.register("V", lanes=("V.0",))
     env.worker.complete("V.0", [], 1, 1, 1, [LIST], "f" * 16)
 
@@ -244,17 +244,17 @@ CASES = {
         lambda env: env.running(0), "heartbeat", lambda env: ("W", 5, "", "", "W.0"), b"OK", b"OK"
     ),
     "heartbeat, of an app": Case(
-        lambda env: env.worker.register_app(APP, [FUNCTION]),
+        lambda env: env.worker.register_app(APP, [FUNCTION], lease_ms=HOUR_MS),
         "heartbeat",
         lambda env: ("W", 500, "about", APP, "W.0"),
         b"OK",
         b"OK",
     ),
     "register_app": Case(
-        lambda env: None, "register_app", lambda env: (APP, "", FUNCTION), b"OK", b"OK"
+        lambda env: None, "register_app", lambda env: (APP, "", 500, FUNCTION), b"OK", b"OK"
     ),
     "register_app, with a version": Case(
-        lambda env: None, "register_app", lambda env: (V1, "v1", FUNCTION, OF_V1), b"OK", b"OK"
+        lambda env: None, "register_app", lambda env: (V1, "v1", 500, FUNCTION, OF_V1), b"OK", b"OK"
     ),
     "claim": Case(
         lambda env: env.ready(0, 1), "claim", lambda env: ("W.0", 1, 1, 1, "", LIST), b"OK", b"OK"

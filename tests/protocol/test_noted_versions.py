@@ -21,7 +21,7 @@ def worker(env: Environment, name: str, app: str, version: str) -> str:
     lane = f"{name}.0"
     env.worker.heartbeat(name, HOUR_MS, [lane, f"{name}.0a", f"{name}.1"], b"about", app)
     ids = [FUNCTION, pinned_id("app:f", version)] if version else [FUNCTION]
-    env.worker.register_app(app, ids, version)
+    env.worker.register_app(app, ids, version, lease_ms=HOUR_MS)
     return lane
 
 
@@ -69,7 +69,7 @@ def test_the_scheduler_is_told_once_of_a_second_version(env: Environment) -> Non
 def test_a_child_that_loaded_another_version_later_is_noted_by_itself(env: Environment) -> None:
     started(env, *range(4))
     claim(env, worker(env, "A", ONE, "v1"), ONE)
-    env.worker.register_app(TWO, [FUNCTION, V2], "v2")
+    env.worker.register_app(TWO, [FUNCTION, V2], "v2", lease_ms=HOUR_MS)
     claim(env, "A.1", TWO)
     assert notes(env) == {
         "@A": f"{ONE}=v1", "@A.1": f"{TWO}=v2", "ran": f"{ONE}=v1", "mixed": f"{TWO}=v2",

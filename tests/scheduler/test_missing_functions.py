@@ -12,7 +12,7 @@ from flowkit.events.event import Event
 from flowkit.events.runs import RunLacksFunction
 from flowkit.protocol.app_functions import app_id, function_id
 from flowkit.protocol.records import ErrorInfo, parse_record
-from flowkit.scheduler.missing_functions import MissingFunctions
+from flowkit.scheduler.missing_functions import MOST_APPS, MissingFunctions
 from flowkit.scheduler.resolver import Resolver
 from flowkit.scheduler.serving import Serving
 
@@ -56,7 +56,7 @@ class Scene:
         about = {"app": f"{worker}.py", "queues": ["default"], "turns": True, "functions": app}
         self.stage.worker.heartbeat(worker, HOUR_MS, [], msgpack.packb(about), app)
         if app:
-            self.stage.worker.register_app(app, functions)
+            self.stage.worker.register_app(app, functions, lease_ms=HOUR_MS)
         self.serving.look()
 
     def look(self, seconds: float = 0.0) -> None:
@@ -113,6 +113,32 @@ def test_a_worker_that_comes_in_time_ends_the_wait(scene: Scene) -> None:
     scene.look(59.0)
     scene.look(59.0)
     assert scene.resolver.active, "a worker has it, however long it takes"
+
+
+def test_children_that_have_just_loaded_the_function_are_not_overlooked(scene: Scene) -> None:
+    """What the scheduler knows of a worker is some seconds old. Nothing fails because of that."""
+    scene.register("W", "app:other")
+    scene.stage.submit(dag_of("a"))
+    scene.resolver.run_once(1)
+    scene.look()
+    app = app_id([function_id(ref())])
+    scene.stage.worker.register_app(app, [function_id(ref())], lease_ms=HOUR_MS)
+    about = {"app": "W.py", "queues": ["default"], "turns": True, "functions": app}
+    scene.stage.worker.heartbeat("W", HOUR_MS, [], b"=" + msgpack.packb(about), app)
+    scene.look(60.0)
+    assert scene.resolver.active
+
+
+def test_the_apps_that_a_message_names_are_bounded(scene: Scene) -> None:
+    for number in range(300):
+        scene.register(f"W{number}", "app:other")
+    scene.stage.submit(dag_of("a"))
+    scene.resolver.run_once(1)
+    scene.look()
+    (event,) = scene.heard.events
+    assert isinstance(event, RunLacksFunction)
+    assert event.apps.startswith("W0.py, W1.py")
+    assert len(event.apps) < MOST_APPS + 50
 
 
 @pytest.mark.parametrize("known", [True, False])

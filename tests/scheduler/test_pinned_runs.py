@@ -49,7 +49,7 @@ def test_a_retry_of_a_pinned_run_is_found_in_the_list_of_its_version(stage: Stag
     resolver = stage.resolver()
     stage.submit(replace(dag_of("a", policy=Policy(retries=5)), pinned="v1"))
     resolver.run_once(1)
-    stage.worker.register_app(A, [pinned_id("app:f", "v1")], "v1")
+    stage.worker.register_app(A, [pinned_id("app:f", "v1")], "v1", lease_ms=HOUR_MS)
     assert [claim.task for claim in stage.claim(app=A)] == [0]
     outcome = Outcome.decode("r1", f"0,1,W,1000,{PINNED},5")
     stage.worker.complete("W.0", [outcome], 0, 0, 1, ())

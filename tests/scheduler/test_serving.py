@@ -9,7 +9,7 @@ from stage import Stage, dag_of
 
 from flowkit.protocol.app_functions import app_id, function_id
 from flowkit.protocol.keys import of_function
-from flowkit.scheduler.serving import OLDER_EVERY, Serving
+from flowkit.scheduler.serving import OLDER_EVERY, REREAD_EVERY, Serving
 
 MINE, OTHER = function_id("app:f"), function_id("app:other")
 LEASE_MS = 3_600_000
@@ -38,18 +38,69 @@ def test_while_the_functions_of_an_app_are_unknown_none_is_lacking(stage: Stage)
     stage.submit(dag_of("a b c"))
     resolver.run_once(1)
     assert used(stage) == {"default"}
-    stage.worker.register_app(app_id([MINE]), [MINE])
+    stage.worker.register_app(app_id([MINE]), [MINE], lease_ms=LEASE_MS)
     serving.look()
     stage.end(stage.claim(app=app_id([MINE])))
     resolver.run_once(1)
     assert used(stage) == {"default"}
 
 
+def test_a_worker_whose_children_have_loaded_another_app_is_read_again(stage: Stage) -> None:
+    """As after its files were changed, and a child was replaced."""
+    serving = Serving(stage.store())
+    for functions in ([MINE], [OTHER]):
+        stage.worker.register_app(app_id(functions), functions, lease_ms=LEASE_MS)
+    worker(stage, "A", [OTHER])
+    serving.look()
+    resolver = stage.resolver(serving=serving)
+    run = stage.submit(dag_of("a"))
+    resolver.run_once(1)
+    active = resolver.active[run]
+    assert serving.absent(active, "default") == {0}
+    about = {"queues": ["default"], "turns": True, "functions": app_id([OTHER])}
+    about["other_functions"] = [app_id([MINE])]
+    stage.worker.heartbeat("A", LEASE_MS, ["A.0"], b"=" + msgpack.packb(about), "")
+    for _ in range(REREAD_EVERY):
+        serving.run_once()
+    assert serving.absent(active, "default") == frozenset()
+
+
+def test_versions_may_share_a_run_unless_they_are_apps_that_divide_it(stage: Stage) -> None:
+    serving = Serving(stage.store())
+    both, mine, other = [MINE, OTHER], [MINE], [OTHER]
+    for name, functions in (("A", both), ("B", mine), ("C", other)):
+        stage.worker.register_app(app_id(functions), functions, lease_ms=LEASE_MS)
+        worker(stage, name, functions)
+    serving.look()
+    dag = dag_of("a")  # has only the function of MINE
+    assert serving.may_share(dag, [app_id(both), app_id(mine)]) is True
+    assert serving.may_share(dag, [app_id(mine), app_id(other)]) is False
+    assert serving.may_share(dag, []) is True, "nothing is known of them"
+    assert serving.may_share(dag, ["f" * 16, "e" * 16]) is True, "nothing is known of them"
+    assert serving.may_share(dag, ["f" * 16, app_id(other)]) is False
+    assert serving.may_share(dag, ["f" * 16, app_id(mine)]) is True
+
+
+def test_an_app_whose_key_holds_another_type_stops_nobody(stage: Stage) -> None:
+    serving = Serving(stage.store())
+    worker(stage, "A", [MINE])
+    stage.worker.register_app(app_id([MINE]), [MINE], lease_ms=LEASE_MS)
+    worker(stage, "S", [OTHER])
+    stage.link.call("SET", stage.worker.keys.app(app_id([OTHER])), "x")
+    serving.look()
+    resolver = stage.resolver(serving=serving)
+    run = stage.submit(dag_of("a"))
+    resolver.run_once(1)
+    assert serving.absent(resolver.active[run], "default") == frozenset()
+    assert used(stage) == {"default"}
+    stage.link.call("DEL", stage.worker.keys.app(app_id([OTHER])))
+
+
 def test_queues_of_workers_of_an_older_release_have_no_lists_of_functions(stage: Stage) -> None:
     serving = Serving(stage.store())
     resolver = stage.resolver(serving=serving)
     worker(stage, "A", [OTHER])
-    stage.worker.register_app(app_id([OTHER]), [OTHER])
+    stage.worker.register_app(app_id([OTHER]), [OTHER], lease_ms=LEASE_MS)
     worker(stage, "B", older=True)
     serving.look()
     stage.submit(dag_of("a"))
@@ -100,9 +151,9 @@ def test_a_worker_whose_first_child_has_not_loaded_its_app_is_read_again(stage: 
     resolver = stage.resolver(serving=serving)
     worker(stage, "A")
     serving.look()
-    stage.worker.register_app(app_id([OTHER]), [OTHER])
+    stage.worker.register_app(app_id([OTHER]), [OTHER], lease_ms=LEASE_MS)
     worker(stage, "A", [OTHER])
-    stage.worker.register_app(app_id([MINE, OTHER]), [MINE, OTHER])
+    stage.worker.register_app(app_id([MINE, OTHER]), [MINE, OTHER], lease_ms=LEASE_MS)
     worker(stage, "B", [MINE, OTHER])
     serving.look()
     stage.submit(dag_of("a"))

@@ -117,6 +117,16 @@ def test_waits_without_a_lane_do_not_count() -> None:
     assert not slots.is_marked(Mark.WAITS)
 
 
+def test_it_tells_of_all_apps_that_children_have_loaded(report: SelfReport) -> None:
+    """They differ if the files were changed while some of the children lived."""
+    one, other, new = child(Mark.READY), child(Mark.READY), child()
+    one.slots.record_app("1" * 16, "1.0")
+    other.slots.record_app("2" * 16, "1.0")
+    counts = report.look([one, other, one, new])
+    assert (counts.apps, counts.versions) == (("1" * 16, "2" * 16), ("1.0",))
+    assert report.look([new]).apps == counts.apps, "until a child has loaded it again"
+
+
 # -- telling it ------------------------------------------------------------------------------------
 
 
@@ -135,6 +145,18 @@ def test_the_counts_are_part_of_the_description(
     lease_keeper.counts = ChildCounts(ready=2, waiting=2)
     lease_keeper.beat(["W.0"])
     assert told() == (True, True)
+
+
+def test_all_apps_of_the_children_are_part_of_the_description(
+    lease_keeper: LeaseKeeper, store: WorkerStore
+) -> None:
+    lease_keeper.enlist(lambda: False)
+    apps = ("1" * 16, "2" * 16)
+    lease_keeper.counts = ChildCounts(ready=2, apps=apps, versions=("1.0", "2.0"))
+    lease_keeper.beat(["W.0"])
+    (info,) = ClientStore(store.link, store.keys.namespace).alive_workers()
+    assert (info.apps, info.versions) == (apps, ("1.0", "2.0"))
+    assert store.link.call("ZRANGE", store.keys.apps(), 0, -1) == [app.encode() for app in apps]
 
 
 def test_a_worker_that_leaves_while_it_is_read_is_not_ready(

@@ -3,8 +3,8 @@
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 worker   3 lease (ms)
 --        4 a description registers the worker; '=' and a description, or '', renews it
---        5 '' or the app of its children   6… the worker's lanes
--- REPLY  OK <live workers> <1 if the functions of the app are known> (<lane> <claims> <"run,task,attempt …" to stop>)* | DEAD
+--        5 the apps of its children, separated by blanks, '' while unknown   6… its lanes
+-- REPLY  OK <live workers> <1 if the functions of these are known> (<lane> <claims> <"run,task,attempt …" to stop>)* | DEAD
 -- KEEPS  a worker that was declared dead never returns under its id.
 
 local APP_TTL_MS = 86400000
@@ -21,11 +21,12 @@ if call('HGET', worker_key(worker), 'lanes') ~= lanes then
 end
 
 local reply = {'OK', call('ZCARD', P .. 'workers'), 1}
-if ARGV[5] ~= '' then
-  try('ZREMRANGEBYSCORE', app_key(''), '-inf', '(' .. string.format('%d', now_ms()))
-  try('ZADD', app_key(''), string.format('%d', now_ms() + ARGV[3]), ARGV[5])
-  reply[3] = try('PEXPIRE', app_key(ARGV[5]), APP_TTL_MS)
-  try('PEXPIRE', app_version_key(ARGV[5]), APP_TTL_MS)
+if ARGV[5] ~= '' then try('ZREMRANGEBYSCORE', app_key(''), '-inf', '(' .. string.format('%d', now_ms())) end
+for app in string.gmatch(ARGV[5], '%x+') do
+  note('ZADD', app_key(''), 'GT', string.format('%d', now_ms() + ARGV[3]), app)
+  if size_of('SCARD', app_key(app)) == 0 then reply[3] = 0 end
+  try('PEXPIRE', app_key(app), APP_TTL_MS)
+  try('PEXPIRE', app_version_key(app), APP_TTL_MS)
 end
 for i = 6, #ARGV do
   local lane = ARGV[i]

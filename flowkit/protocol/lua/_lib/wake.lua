@@ -1,6 +1,7 @@
 -- wake: tokens that wake idle claimers of a ready list.
 
 local WAKE_BOUND = 32
+local APPS_BOUND = 100 -- apps that one wake looks at
 local APP_WAKE_TTL_MS = 86400000 -- the tokens of an app, which may never have a worker again
 
 -- One token wakes one idle claimer, so each waiting entry has a token, up to the bound, and each
@@ -18,9 +19,11 @@ end
 local function wake(list, waiting, added)
   local base, id = string.match(list, '^(.*)@(%x+)$')
   if not base then return wake_at(wake_key(list), waiting, added) end
-  try('SADD', parked_key(base), id)
+  note('SADD', parked_key(base), id)
   call('HSETNX', P .. 'levels', base .. '@', '1')
-  local apps = try('ZRANGEBYSCORE', app_key(''), string.format('%d', now_ms()), '+inf', 'LIMIT', 0, 100)
+  local apps = try('ZRANGEBYSCORE', app_key(''), string.format('%d', now_ms()), '+inf', 'LIMIT', 0, APPS_BOUND)
+  -- With more apps than that, any worker of the queue is woken too.
+  if #apps >= APPS_BOUND then wake_at(wake_key(base), waiting, added) end
   for _, app in ipairs(apps) do
     if try('SISMEMBER', app_key(app), id) == 1 then
       local key = wake_key(base .. '@' .. app)
