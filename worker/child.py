@@ -184,7 +184,7 @@ class Child:
         return self._sync
 
     def _trouble(self, lane: str) -> Trouble:
-        return Trouble(OutageLog(self._log, lambda: lane), self._lane_broke)
+        return Trouble(OutageLog(self._listener, lambda: lane), self._lane_broke)
 
     def _lane_parts(
         self, lane: str, *, is_async: bool

@@ -66,8 +66,8 @@ class WorkerDaemon:
 
     def __init__(self, config: WorkerConfig, *, allow_eviction: bool = False) -> None:
         self._config = config
-        self._log = FlowkitLogger("flowkit", config.log_level, config.log_json)
-        self._listener: Listener = EventLog(self._log, on_worker=True)
+        logger = FlowkitLogger("flowkit", config.log_level, config.log_json)
+        self._listener: Listener = EventLog(logger, on_worker=True)
         # No waiting, and short timeouts: a Redis that hangs must not stop the other duties.
         self._link = Link(
             config.redis_url,
@@ -76,7 +76,7 @@ class WorkerDaemon:
             read_timeout=config.lease / 3,
         )
         self._store = WorkerStore(self._link, config.namespace)
-        self._outages = OutageLog(self._log, lambda: self._keeper.worker)
+        self._outages = OutageLog(self._listener, lambda: self._keeper.worker)
         self._keeper = LeaseKeeper(
             config, self._store, self._outages, allow_eviction=allow_eviction
         )
@@ -115,7 +115,7 @@ class WorkerDaemon:
         self._enlist()
         if not self._signals:
             patched = self._config.redis_patched
-            warn_of_risks(self._link, self._log, patched=patched, worker=self._keeper.worker)
+            warn_of_risks(self._link, self._listener, patched=patched, worker=self._keeper.worker)
         while not self._signals:
             self._duties(blameless=False)
             self._fill_up()

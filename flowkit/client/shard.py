@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TypeVar
 
+from ..basics.pages import SECURE_REDIS, page
 from ..basics.per_process import PerProcess
 from ..configuration.shards import Shard
 from ..core.worker_info import WorkerInfo
@@ -19,7 +20,6 @@ from ..protocol.feed import Feed
 from ..protocol.link import Link
 from ..protocol.list_reads import WRONG_KEY
 from ..protocol.listings import Listing
-from ..protocol.pages import SECURE_REDIS, page
 from ..protocol.reply_errors import WrongType
 from ..protocol.server_checks import check_schema, check_server, check_shard_position
 from .no_leader import no_leader

@@ -99,7 +99,7 @@ class SchedulerUnit:
                 self._serving,
                 Promoter(self._store, lambda: resolver.retries_seen, self._serving),
                 Reaper(self._store, self._listener, monotonic=env.seconds),
-                Janitor(self._store, self._log, SWEEP_S, self._queue_repair.sweep),
+                Janitor(self._store, self._listener, SWEEP_S, self._queue_repair.sweep),
             ],
             monotonic=env.seconds,
         )

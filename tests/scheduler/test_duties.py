@@ -140,14 +140,16 @@ def test_runs_whose_keys_have_expired_are_forgotten(stage: Stage) -> None:
     stage.play(resolver, stage.work)
     keys = stage.client.keys
     stage.link.call("DEL", keys.run("gone"), keys.tasks("gone"))
-    janitor = Janitor(resolver._store, stage.log, 10.0, lambda: 0)
+    janitor = Janitor(resolver._store, stage.listener, 10.0, lambda: 0)
     assert janitor.run_once() == 10.0
     assert list(stage.dump()["runs"]) == ["kept"]
 
 
 def test_it_repairs_queue_entries_each_time(stage: Stage) -> None:
     sweeps: list[int] = []
-    janitor = Janitor(stage.leading(), stage.log, 10.0, lambda: len(sweeps.append(1) or sweeps))
+    janitor = Janitor(
+        stage.leading(), stage.listener, 10.0, lambda: len(sweeps.append(1) or sweeps)
+    )
     janitor.run_once()
     janitor.run_once()
     assert len(sweeps) == 2

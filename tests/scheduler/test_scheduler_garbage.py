@@ -72,7 +72,7 @@ def go_on(stage: Stage, resolver: Resolver) -> None:
     queue_repair = stage.queue_repair(resolver)
     queue_repair._on_broken = resolver.give_up
     promoter = Promoter(resolver._store, lambda: 0)
-    janitor = Janitor(resolver._store, stage.log, 1.0, queue_repair.sweep)
+    janitor = Janitor(resolver._store, stage.listener, 1.0, queue_repair.sweep)
     for _ in range(3):
         stage.play(resolver, stage.work)
         queue_repair.repair()

@@ -94,7 +94,7 @@ def registry() -> Registry:
 
 @pytest.fixture
 def death_reporter(registry: Registry) -> DeathReporter:
-    return DeathReporter(registry, OutageLog(LOG, lambda: "W"))  # type: ignore[arg-type]
+    return DeathReporter(registry, OutageLog(EventLog(LOG), lambda: "W"))  # type: ignore[arg-type]
 
 
 def death_of(child: ChildProcess, code: int = -9) -> Death:
