@@ -28,7 +28,7 @@ _LANE = re.compile(rb"[A-Za-z0-9_\-]{1,64}\.[0-9]{1,9}a?")
 _LIST = re.compile(rb"[A-Za-z0-9_.\-]{1,%d}(?:~async)?(?:@[0-9a-f]{16})?" % MAX_QUEUE)
 _LEVELS = re.compile(rb"[!0-9]{0,11}")
 _STOP = re.compile(rb"[A-Za-z0-9_.:\-]{1,128},(?:0|[1-9][0-9]{0,6}),(?:0|[1-9][0-9]{0,8})")
-_EVENT_ID = re.compile(rb"[0-9]{1,20}-[0-9]{1,20}")
+_ANNOUNCEMENT_ID = re.compile(rb"[0-9]{1,20}-[0-9]{1,20}")
 
 
 class CorruptData(StoreError):
@@ -111,9 +111,9 @@ def lane(data: object) -> str:
     return _matching(data, _LANE, MAX_LANE, "the name of a lane")
 
 
-def event_id(data: object) -> str:
-    """Decode the id of an event. Raises CorruptData."""
-    return _matching(data, _EVENT_ID, 41, "the id of an event")
+def announcement_id(data: object) -> str:
+    """Decode the id of an announcement of facts. Raises CorruptData."""
+    return _matching(data, _ANNOUNCEMENT_ID, 41, "the id of an announcement")
 
 
 def state(data: object, states: type[State]) -> State:

@@ -103,8 +103,8 @@ def test_no_event_blocks_the_scheduler(
 @pytest.mark.parametrize(
     ("kind", "text", "why"),
     [
-        ("explode", "good 0", "the kind of event is unknown"),
-        (b"\xff\xfe", b"good 0", "the kind of event is unknown"),
+        ("explode", "good 0", "the kind of fact is unknown"),
+        (b"\xff\xfe", b"good 0", "the kind of fact is unknown"),
         ("F", "good 0 x", "list of task numbers is not valid"),
         ("F", "good", "list of task numbers is not valid"),
         ("F", b"good \xff", "list of task numbers is not valid"),

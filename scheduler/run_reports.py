@@ -22,7 +22,7 @@ from flowkit.events.runs import (
 from .active import Active
 
 
-class RunEvents:
+class RunReports:
     """Creates the events of runs: the same as those of runs in one process."""
 
     def __init__(self, listener: Listener) -> None:
