@@ -50,7 +50,7 @@ from .config import SchedulerConfig
 from .inspector import Inspector
 from .janitor import Janitor
 from .leader import Leader, Leadership
-from .loop import Loop
+from .loop import DutyLoop
 from .missing_functions import MissingFunctions
 from .promoter import Promoter
 from .queue_repair import QueueRepair
@@ -219,7 +219,7 @@ class SchedulerDaemon:
         self._outages.back()
         runs = len(self._resolver.active)
         self._listener.hear(LeaderElected(scheduler=self._id, term=leadership.term, active=runs))
-        loop = Loop(
+        loop = DutyLoop(
             [
                 self._serving,
                 Promoter(self._store, lambda: self._resolver.retries_seen, self._serving),

@@ -16,11 +16,13 @@ from flowkit.events.redis import RedisFit, RedisUnfit
 from flowkit.protocol.link import Link
 from flowkit.protocol.server_checks import eviction_policy, may_evict
 
+from .loop import Duty
+
 LOOK_S = 2.0
 REPEAT_S = 60.0
 
 
-class Inspector:
+class Inspector(Duty):
     """Checks the eviction policy."""
 
     name = "inspector"
@@ -40,10 +42,6 @@ class Inspector:
         self._monotonic = monotonic
         self._policy = ""
         self._logged_at = 0.0
-
-    def due_early(self) -> bool:
-        """Return False: it never runs before its time."""
-        return False
 
     def run_once(self) -> float:
         """Check once; return the seconds until the next time. Raises RedisUnavailable."""

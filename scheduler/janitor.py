@@ -13,11 +13,13 @@ from flowkit.events.event import Listener
 from flowkit.events.schedulers import QueuesRepaired
 from flowkit.protocol.scheduler_store import SchedulerStore
 
+from .loop import Duty
+
 ENTRIES_AT_ONCE = 200
 DEAD_AT_ONCE = 200
 
 
-class Janitor:
+class Janitor(Duty):
     """Deletes what is expired and repairs queues."""
 
     name = "janitor"
@@ -37,10 +39,6 @@ class Janitor:
         self._cursor = "0"
         self._rank = 0
         self._dead_rank = 0
-
-    def due_early(self) -> bool:
-        """Return False: it never runs before its time."""
-        return False
 
     def run_once(self) -> float:
         """Check some of the listed runs and all queues; return the seconds until the next time."""

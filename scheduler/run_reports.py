@@ -9,7 +9,6 @@ from flowkit.core.states import RunState
 from flowkit.events.event import Listener
 from flowkit.events.runs import (
     RunBroken,
-    RunCancelled,
     RunDataLost,
     RunFailed,
     RunLacksMemory,
@@ -17,6 +16,7 @@ from flowkit.events.runs import (
     RunStarted,
     RunSucceeded,
     RunWaits,
+    RunWasCancelled,
 )
 
 from .active import Active
@@ -43,7 +43,7 @@ class RunReports:
         if outcome is RunState.FAILED:
             self._listener.hear(RunFailed(run_id=run, dag_name=dag.name, task_name=task))
         elif outcome is RunState.CANCELLED:
-            self._listener.hear(RunCancelled(run_id=run, dag_name=dag.name, task_name=task))
+            self._listener.hear(RunWasCancelled(run_id=run, dag_name=dag.name, task_name=task))
         elif self._listener.wants(RunSucceeded):
             self._listener.hear(
                 RunSucceeded(run_id=run, dag_name=dag.name, total_tasks=len(dag.graph))

@@ -40,9 +40,9 @@ from flowkit.protocol.worker_store import Pulse, WorkerStore
 from .attempt_killer import AttemptKiller
 from .child import Child
 from .children import ChildPool, ChildProcess, Death
-from .config import ExitCode, WorkerConfig
+from .config import ExitReason, WorkerConfig
 from .death_reporter import DeathReporter
-from .execution_slots import ExecutionSlots, Mark
+from .execution_slots import ChildMark, ExecutionSlots
 from .lease_keeper import LeaseKeeper
 from .orphan_killer import OrphanKiller
 from .self_report import SelfReport
@@ -167,7 +167,7 @@ class WorkerDaemon:
         for the check, since it could otherwise become ready, and claim, in between.
         """
         with child.stopped():
-            if not child.slots.is_marked(Mark.READY):
+            if not child.slots.is_marked(ChildMark.READY):
                 self._unready.add(child.pid)
                 child.kill()
                 return
@@ -257,7 +257,7 @@ class WorkerDaemon:
         was_killed = self._death_reporter.ending(death.child)
         self._pace_respawn(death, idle=not (was_killed or death.executing))
         self._death_reporter.report_death(death, blameless=blameless)
-        if death.exit_reason == ExitCode.APP_BROKEN:
+        if death.exit_reason == ExitReason.APP_BROKEN:
             self._exit_code = 2
             self._signals += 1
         elif not (was_killed or blameless or death.orderly or death.child.pid in self._unready):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from ..core.compiled import CompiledDAG
 from ..core.graph import Graph
+from ..core.lanes import worker_of
 from ..core.run_record import RunRecord
 from ..core.states import RunState, TaskState
 from ..core.worker_info import WorkerInfo
@@ -239,7 +240,7 @@ def _all_wait(workers: Sequence[WorkerInfo], dag: CompiledDAG, records: list[Tas
             )
     stuck = {info.worker for info in workers if info.all_wait}
     for number, record in enumerate(records):
-        if record.state is TaskState.RUNNING and record.lane.partition(".")[0] in stuck:
+        if record.state is TaskState.RUNNING and worker_of(record.lane) in stuck:
             return (
                 f"Task {dag.graph.names[number]!r} waits for a run, as every task on its worker "
                 "does. If that run needs this worker, it never ends: start more workers, or submit "

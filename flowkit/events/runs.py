@@ -118,7 +118,7 @@ class RunFailed(_RunOfDAG):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunCancelled(_RunOfDAG):
+class RunWasCancelled(_RunOfDAG):
     """A run was cancelled. Scheduler.
 
     ``task_name``: the first task that had failed before, if any had.

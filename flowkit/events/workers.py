@@ -56,7 +56,7 @@ class WorkerStopped(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerLost(Event):
+class WorkerExpired(Event):
     """The lease of a worker has expired. Scheduler.
 
     ``attempts``: how many attempts were taken back from it.

@@ -28,7 +28,7 @@ from ..exceptions import StateError
 from ..logging import get_logger
 from ..logging.event_log import EventLog
 from .entries import Entry, read_entry
-from .file_format import Broken, is_foreign, packed_entries, parsed_entries
+from .file_format import CorruptFile, is_foreign, packed_entries, parsed_entries
 from .lock import PRIVATE, locked
 
 Identity = tuple[int, int, int, int]  # device, inode, size, modified (ns)
@@ -88,7 +88,7 @@ class StateFile:
         """
         try:
             return self._current()
-        except Broken:
+        except CorruptFile:
             self._refuse_foreign()  # before a lock file is created beside it
             with self._locked():
                 return self._current_or_renamed()
@@ -157,7 +157,7 @@ class StateFile:
         """Return the entries; rename a corrupt file first. The lock must be held."""
         try:
             return self._current()
-        except Broken as error:
+        except CorruptFile as error:
             self._refuse_foreign()
             aside = self._free_name()
             try:

@@ -30,7 +30,7 @@ from flowkit.core.states import (
     next_run_state,
     next_task_state,
 )
-from flowkit.core.triggers import FOR_USERS, GOES_ON, HOOKS, OF_THE_RUN, Trigger, special
+from flowkit.core.triggers import AFTER_FAILURE, FOR_USERS, HOOKS, OF_THE_RUN, Trigger, special
 
 CANCEL = "cancel"
 Message = Fact | str
@@ -242,7 +242,7 @@ class Environment:
             self.store.happen(task, self.endings[task])
 
     def stopped(self, task: int) -> bool:
-        goes_on = self.triggers.get(task) in GOES_ON and self.store.stop is RunState.FAILED
+        goes_on = self.triggers.get(task) in AFTER_FAILURE and self.store.stop is RunState.FAILED
         return self.store.stop is not None and not goes_on
 
     # -- the owner of the resolver -----------------------------------------------------------

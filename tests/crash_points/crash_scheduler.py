@@ -16,7 +16,7 @@ from flowkit.protocol.server_checks import check_server
 from flowkit.scheduler.daemon import _on_new_server
 from flowkit.scheduler.janitor import Janitor
 from flowkit.scheduler.leader import Leader, Leadership
-from flowkit.scheduler.loop import Loop
+from flowkit.scheduler.loop import DutyLoop
 from flowkit.scheduler.promoter import Promoter
 from flowkit.scheduler.queue_repair import QueueRepair
 from flowkit.scheduler.reaper import Reaper
@@ -53,7 +53,7 @@ class SchedulerUnit:
         )
         self._lease_due = 0.0
         self._led: Leadership | None = None
-        self._loop = Loop([])
+        self._loop = DutyLoop([])
         self._fit = False
 
     def _new_store(self, **options: Any) -> SchedulerStore:
@@ -94,7 +94,7 @@ class SchedulerUnit:
         self._resolver.recover(self._store.read_cursor())
         self._queue_repair.repair()
         env, resolver = self._env, self._resolver
-        self._loop = Loop(
+        self._loop = DutyLoop(
             [
                 self._serving,
                 Promoter(self._store, lambda: resolver.retries_seen, self._serving),

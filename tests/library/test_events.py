@@ -17,7 +17,7 @@ from flowkit.events.event import Event
 from flowkit.events.runs import RunStarted
 from flowkit.events.schedulers import QueuesRepaired, RunLinesLeftOut
 from flowkit.events.tasks import TaskFailed, TaskRetried, TaskStarted, TaskSucceeded
-from flowkit.events.workers import WorkerLost, WorkerStarted, WorkerStopping
+from flowkit.events.workers import WorkerExpired, WorkerStarted, WorkerStopping
 from flowkit.local.environment import Environment, listener
 from flowkit.local.run import run_here
 from flowkit.local.run_events import RunEvents
@@ -95,7 +95,7 @@ def test_a_retry_without_a_reason_and_a_worker_that_comes_back() -> None:
 @pytest.mark.parametrize(
     ("event", "count"),
     [
-        (lambda count: WorkerLost(worker="w", attempts=count), "{} attempt{s} taken back"),
+        (lambda count: WorkerExpired(worker="w", attempts=count), "{} attempt{s} taken back"),
         (lambda count: RunLinesLeftOut(lines=count), "{} more line{s} about runs"),
     ],
 )
