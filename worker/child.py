@@ -1,9 +1,9 @@
 """A child process of the worker: loads the user's app and runs its lanes.
 
 The parent forks it, and has run no user code and no threads before. The parent sends commands over
-the control pipe, one per line: ``stop LANE RUN,TASK,ATTEMPT`` (cancelled), ``share N`` (claimers
-alive), ``drain`` (finish and exit). When the pipe closes, the parent is dead; the child then exits
-at once, since nothing renews its lease.
+the control pipe, one per line: ``stop LANE RUN,TASK,ATTEMPT`` (cancelled), ``claimers N`` (so many
+are alive), ``drain`` (finish and exit). When the pipe closes, the parent is dead; the child then
+exits at once, since nothing renews its lease.
 
 The child records why it ends itself in its execution slots: see ``config.ExitReason``. It ignores
 TERM and INT, which are for the parent: a service manager that sends them to all processes of a
@@ -205,7 +205,7 @@ class Child:
             store,
             lane,
             lists,
-            share=config.processes,
+            claimers=config.processes,
             app=self._app.id,
             on_stale=reports.stale,
             on_sent=inputs.recorded,
@@ -263,8 +263,8 @@ class Child:
         match line.split():
             case ["stop", lane, attempt]:
                 self._cancel(lane, attempt)
-            case ["share", number] if number.isdecimal() and len(number) < 10:
-                self._share(int(number))
+            case ["claimers", number] if number.isdecimal() and len(number) < 10:
+                self._set_claimers(int(number))
             case ["register"]:
                 self._register_app()
             case ["drain"]:
@@ -275,10 +275,10 @@ class Child:
         if target is not None:
             target.cancel(attempt)
 
-    def _share(self, claimers: int) -> None:
+    def _set_claimers(self, claimers: int) -> None:
         for lane in (self._sync, self._async):
             if lane is not None:
-                lane.share(claimers)
+                lane.set_claimers(claimers)
 
     def _drain(self) -> None:
         # From here on the links do not wait for an outage to end, and waiting for work is aborted.

@@ -86,7 +86,7 @@ class WorkerDaemon:
         self._signals = 0
         self._last_signal = -SAME_REQUEST_S
         self._exit_code = 0
-        self._share = 0
+        self._claimers = 0
         self._next_beat = 0.0
         self._respawn_pause = RestartPause(LONGEST_RESPAWN_S)
 
@@ -229,11 +229,11 @@ class WorkerDaemon:
         self._enlist(restarted=True)
 
     def _take_share(self, pulse: Pulse) -> None:
-        share = pulse.workers * self._config.processes
-        if share != self._share:
-            self._share = share
+        claimers = pulse.workers * self._config.processes
+        if claimers != self._claimers:
+            self._claimers = claimers
             for child in self._children.alive.values():
-                child.tell(f"share {share}")
+                child.tell(f"claimers {claimers}")
 
     # -- children -------------------------------------------------------------------------------
 
@@ -250,8 +250,8 @@ class WorkerDaemon:
                 return
             child = self._children.fork()
             self._orphan_killer.add(child.pid)
-            if self._share:
-                child.tell(f"share {self._share}")
+            if self._claimers:
+                child.tell(f"claimers {self._claimers}")
 
     def _handle_death(self, death: Death, *, blameless: bool) -> None:
         was_killed = self._death_reporter.ending(death.child)
