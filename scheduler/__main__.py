@@ -18,6 +18,7 @@ from flowkit.daemon.options import (
     required_shards,
     settings_from,
 )
+from flowkit.logging.event_log import EventLog
 from flowkit.logging.logger import FlowkitLogger
 from flowkit.processes.standard_streams import open_missing_streams
 from flowkit.processes.supervisor import SupervisedProcess, Supervisor
@@ -57,10 +58,10 @@ def main(**options: object) -> None:
         )
         for shard in shards
     ]
-    logger = FlowkitLogger("flowkit", settings.log_level, settings.log_json)
+    log = EventLog(FlowkitLogger("flowkit", settings.log_level, settings.log_json))
     supervisor = Supervisor(
         processes,
-        logger,
+        log,
         on_death=lambda process: counts.note(processes.index(process), leads=False),
     )
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.run import Run
-from flowkit.core.triggers import GOES_ON
+from flowkit.core.triggers import AFTER_FAILURE
 from flowkit.protocol.keys import ready_list
 from flowkit.protocol.spent import Flag, encode_flags
 
@@ -51,7 +51,7 @@ class Active:
                 policy.queue,
                 policy.is_async,
                 policy.priority,
-                policy.trigger in GOES_ON,
+                policy.trigger in AFTER_FAILURE,
                 policy.at_most_once,
             )
             for policy in dag.policies

@@ -1,4 +1,4 @@
-"""Parse events strictly: their text may come from another release, or from anyone.
+"""Parse facts strictly: their text may come from another release, or from anyone.
 
 A fact is a kind and a text, ``RUN`` and whatever else the kind needs. A fact that cannot be read is
 refused here, before it has any effect, so it harms no run.
@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from flowkit.protocol.decoding import CorruptData, digest, run_id
-from flowkit.protocol.limits import MAX_EVENT_BYTES, TASK_DIGITS
+from flowkit.protocol.limits import MAX_FACT_BYTES, TASK_DIGITS
 from flowkit.protocol.records import STATE_OF
 
 from .active import Active
@@ -44,8 +44,8 @@ def read_fact(kind: bytes, text: bytes, active: Mapping[str, Active]) -> Fact:
 
     For a run in ``active``, its task numbers are checked too.
     """
-    if len(kind) + len(text) > MAX_EVENT_BYTES:
-        raise CorruptData(f"it is larger than the limit of {MAX_EVENT_BYTES} bytes for a fact")
+    if len(kind) + len(text) > MAX_FACT_BYTES:
+        raise CorruptData(f"it is larger than the limit of {MAX_FACT_BYTES} bytes for a fact")
     name, _, rest = text.partition(b" ")
     if kind in _OVER:
         return _over(kind.decode(), name, rest, active)
@@ -59,7 +59,7 @@ def read_fact(kind: bytes, text: bytes, active: Mapping[str, Active]) -> Fact:
         if rest:
             raise CorruptData("it has text that its kind does not allow")
         return Fact(kind.decode(), run_id(name))
-    raise CorruptData("the kind of event is unknown")
+    raise CorruptData("the kind of fact is unknown")
 
 
 def _over(kind: str, name: bytes, rest: bytes, active: Mapping[str, Active]) -> Fact:

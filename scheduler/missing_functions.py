@@ -17,13 +17,14 @@ from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.scheduler_store import SchedulerStore
 
 from .active import Active
+from .loop import Duty
 from .serving import Serving
 
 EVERY_S = 1.0
 MOST_APPS = 1000  # characters of apps that a message names
 
 
-class MissingFunctions:
+class MissingFunctions(Duty):
     """Looks for active runs with dispatched tasks that no live worker of their queue can run."""
 
     name = "missing functions"
@@ -48,10 +49,6 @@ class MissingFunctions:
         self._timeout = timeout
         self._monotonic = monotonic
         self._since: dict[tuple[str, int], float] = {}  # run and reference → when it was missed
-
-    def due_early(self) -> bool:
-        """Return False: it never runs before its time."""
-        return False
 
     def run_once(self) -> float:
         """Look once; return the seconds until the next time."""

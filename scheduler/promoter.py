@@ -10,13 +10,14 @@ from collections.abc import Callable
 
 from flowkit.protocol.scheduler_store import SchedulerStore
 
+from .loop import Duty
 from .serving import Serving
 
 LIMIT = 200
 LONGEST_PAUSE_S = 5.0
 
 
-class Promoter:
+class Promoter(Duty):
     """Queues attempts that are due."""
 
     name = "promoter"

@@ -25,6 +25,7 @@ from flowkit.protocol.keys import of_function, queue_of, ready_list
 from flowkit.protocol.scheduler_store import SchedulerStore
 
 from .active import EVERYTHING, Active, Coverage
+from .loop import Duty
 
 EVERY_S = 0.5
 OLDER_EVERY = 10  # looks between two that queue what was handed on, see above
@@ -34,7 +35,7 @@ REREAD_EVERY = 10  # looks between two that read the descriptions of all workers
 SMALL = 8
 
 
-class Serving:
+class Serving(Duty):
     """Which queues are served, and by whom."""
 
     name = "serving"
@@ -59,10 +60,6 @@ class Serving:
         self._version = 0  # of the apps and their functions
         self._looks = 0
         self.without_turns: frozenset[str] = frozenset()
-
-    def due_early(self) -> bool:
-        """Return False: it never runs before its time."""
-        return False
 
     def run_once(self) -> float:
         """Look at the live workers; return the seconds until the next time."""

@@ -21,6 +21,7 @@ from flowkit.daemon.options import (
     required_shards,
     settings_from,
 )
+from flowkit.logging.event_log import EventLog
 from flowkit.logging.logger import FlowkitLogger
 from flowkit.processes.standard_streams import open_missing_streams
 from flowkit.processes.supervisor import SupervisedProcess, Supervisor
@@ -98,9 +99,8 @@ def main(**options: object) -> None:
         SupervisedProcess(repr(shard), partial(_run_daemon, settings, config))
         for shard, config in zip(shards, configs, strict=True)
     ]
-    end_as(
-        Supervisor(processes, FlowkitLogger("flowkit", settings.log_level, settings.log_json)).run
-    )
+    log = EventLog(FlowkitLogger("flowkit", settings.log_level, settings.log_json))
+    end_as(Supervisor(processes, log).run)
 
 
 def _run_daemon(settings: Settings, config: WorkerConfig) -> NoReturn:

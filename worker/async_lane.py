@@ -81,9 +81,9 @@ class AsyncLane:
         for thread in (loop, self._pump, waiter):
             thread.start()
 
-    def share(self, claimers: int) -> None:
+    def set_claimers(self, claimers: int) -> None:
         """Set how many claimers a short list is to be divided among. Any thread."""
-        self._mailbox.share = claimers
+        self._mailbox.claimers = claimers
 
     def drain(self) -> None:
         """Claim nothing more. Any thread."""

@@ -1,11 +1,11 @@
 """A child process of the worker: loads the user's app and runs its lanes.
 
 The parent forks it, and has run no user code and no threads before. The parent sends commands over
-the control pipe, one per line: ``stop LANE RUN,TASK,ATTEMPT`` (cancelled), ``share N`` (claimers
-alive), ``drain`` (finish and exit). When the pipe closes, the parent is dead; the child then exits
-at once, since nothing renews its lease.
+the control pipe, one per line: ``stop LANE RUN,TASK,ATTEMPT`` (cancelled), ``claimers N`` (so many
+are alive), ``drain`` (finish and exit). When the pipe closes, the parent is dead; the child then
+exits at once, since nothing renews its lease.
 
-The child records why it ends itself in its execution slots: see ``config.ExitCode``. It ignores
+The child records why it ends itself in its execution slots: see ``config.ExitReason``. It ignores
 TERM and INT, which are for the parent: a service manager that sends them to all processes of a
 service must not end tasks.
 """
@@ -27,6 +27,7 @@ from flowkit.basics.display_text import error_text
 from flowkit.basics.environment import withhold_secrets
 from flowkit.context import hear_of_waits
 from flowkit.core.dag_cache import DAGCache
+from flowkit.core.lanes import is_async_lane, lanes_of
 from flowkit.daemon.monkey_patches import why_refused
 from flowkit.daemon.outage import OutageLog
 from flowkit.definition.task import Task, registered_refs
@@ -46,8 +47,8 @@ from flowkit.settings import MAX_VALUE_BYTES, adopt_settings
 
 from .app_versions import LoadedApp
 from .async_lane import AsyncLane
-from .config import ExitCode, WorkerConfig
-from .execution_slots import ExecutionSlots, Mark
+from .config import ExitReason, WorkerConfig
+from .execution_slots import ChildMark, ExecutionSlots
 from .executor import Executor
 from .inputs import Inputs
 from .lane_reports import LaneReports
@@ -68,12 +69,12 @@ class Child:
         self._config = config
         self._slots = slots
         self._control = control
-        self._lane_id = f"{worker}.{number}"
+        self._lane_id, self._async_id = lanes_of(worker, number)
         self._log = configure_logging(config.log_level, config.log_json)
         self._listener: Listener = EventLog(self._log, on_worker=True)
         self._stop_links = threading.Event()
         self._waiters: list[WorkerStore] = []
-        self._exit = ExitCode.DONE
+        self._exit = ExitReason.DONE
         self._graphs = DAGCache()  # of both lanes
         self._sync: SyncLane | None = None
         self._async: AsyncLane | None = None
@@ -111,7 +112,7 @@ class Child:
         hear_of_waits(lambda begins: note_wait(self._slots, begins=begins))
         self._app = LoadedApp.of(registered_refs(), self._config.app_version)
         self._register_app()
-        self._slots.mark(Mark.READY)  # before it can claim: see the daemon's _dismiss
+        self._slots.mark(ChildMark.READY)  # before it can claim: see the daemon's _dismiss
         sync_lane = self._open_lanes()
         threading.Thread(target=self._listen, name="control", daemon=True).start()
         gc.collect()
@@ -130,7 +131,7 @@ class Child:
 
     def _refuse_app(self, why: str) -> NoReturn:
         self._listener.hear(AppBroken(worker=self._lane_id, reason=why))
-        self._leave(ExitCode.APP_BROKEN)
+        self._leave(ExitReason.APP_BROKEN)
 
     def _open_log(self, *, records: bool) -> None:
         """Set up the log of this process; again after the app, which may have changed it.
@@ -144,7 +145,7 @@ class Child:
         if config.capture_output:
             start_capture(self._log.logger, {"worker": self._lane_id}, records=records)
 
-    def _work(self, sync_lane: SyncLane) -> ExitCode:
+    def _work(self, sync_lane: SyncLane) -> ExitReason:
         try:
             if self._async is not None:
                 self._async.start()
@@ -154,10 +155,10 @@ class Child:
                 self._async.join()
         except LeaseLost as error:
             self._listener.hear(WorkerLeaseLost(worker=self._lane_id, reason=str(error)))
-            return ExitCode.LEASE_LOST
+            return ExitReason.LEASE_LOST
         return self._exit
 
-    def _leave(self, code: ExitCode) -> NoReturn:
+    def _leave(self, code: ExitReason) -> NoReturn:
         self._slots.record_exit_reason(code)
         for stream in (sys.stdout, sys.stderr):
             with suppress(Exception):  # user code may have replaced them with anything
@@ -179,13 +180,13 @@ class Child:
             may_claim_more=self._may_claim_more,
         )
         if any(task.is_async for task in Task._all_tasks):
-            lane = self._lane_id + "a"
-            parts = self._lane_parts(lane, is_async=True)
-            self._async = AsyncLane(*parts, self._slots, trouble=self._trouble(lane))
+            parts = self._lane_parts(self._async_id, is_async=True)
+            trouble = self._trouble(self._async_id)
+            self._async = AsyncLane(*parts, self._slots, trouble=trouble)
         return self._sync
 
     def _trouble(self, lane: str) -> Trouble:
-        return Trouble(OutageLog(self._log, lambda: lane), self._lane_broke)
+        return Trouble(OutageLog(self._listener, lambda: lane), self._lane_broke)
 
     def _lane_parts(
         self, lane: str, *, is_async: bool
@@ -205,7 +206,7 @@ class Child:
             store,
             lane,
             lists,
-            share=config.processes,
+            claimers=config.processes,
             app=self._app.id,
             on_stale=reports.stale,
             on_sent=inputs.recorded,
@@ -239,16 +240,16 @@ class Child:
         limit = self._config.max_tasks_per_child
         total = done + (self._async.done if self._async is not None else 0)
         if limit and total >= limit:
-            self._exit = ExitCode.RECYCLED
+            self._exit = ExitReason.RECYCLED
             return False
         return True
 
     def _lane_broke(self, error: BaseException) -> None:
         if not isinstance(error, FlowkitError):
             traceback.print_exception(error)
-            self._leave(ExitCode.BROKEN)
-        self._listener.hear(WorkerLeaseLost(worker=self._lane_id + "a", reason=str(error)))
-        self._leave(ExitCode.LEASE_LOST)
+            self._leave(ExitReason.BROKEN)
+        self._listener.hear(WorkerLeaseLost(worker=self._async_id, reason=str(error)))
+        self._leave(ExitReason.LEASE_LOST)
 
     # -- commands of the parent -----------------------------------------------------------------
 
@@ -256,29 +257,29 @@ class Child:
         with os.fdopen(self._control, "r", encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 self._obey(line)
-        os._exit(ExitCode.DONE)
+        os._exit(ExitReason.DONE)
 
     def _obey(self, line: str) -> None:
         """Carry out one command. An unknown line is ignored: valid ones may follow it."""
         match line.split():
             case ["stop", lane, attempt]:
                 self._cancel(lane, attempt)
-            case ["share", number] if number.isdecimal() and len(number) < 10:
-                self._share(int(number))
+            case ["claimers", number] if number.isdecimal() and len(number) < 10:
+                self._set_claimers(int(number))
             case ["register"]:
                 self._register_app()
             case ["drain"]:
                 self._drain()
 
     def _cancel(self, lane: str, attempt: str) -> None:
-        target = self._async if lane.endswith("a") else self._sync
+        target = self._async if is_async_lane(lane) else self._sync
         if target is not None:
             target.cancel(attempt)
 
-    def _share(self, claimers: int) -> None:
+    def _set_claimers(self, claimers: int) -> None:
         for lane in (self._sync, self._async):
             if lane is not None:
-                lane.share(claimers)
+                lane.set_claimers(claimers)
 
     def _drain(self) -> None:
         # From here on the links do not wait for an outage to end, and waiting for work is aborted.
@@ -296,4 +297,4 @@ def _die_with_parent() -> None:
     The pipe alone cannot end a task that blocks in C code and never lets a thread run.
     """
     if not signal_at_death_of(os.getppid(), signal.SIGKILL):
-        os._exit(ExitCode.DONE)
+        os._exit(ExitReason.DONE)

@@ -12,7 +12,7 @@ from flowkit.settings import Settings
 BEAT_S = 1.0  # between heartbeats, if the lease allows it
 
 
-class ExitCode(IntEnum):
+class ExitReason(IntEnum):
     """Why a child ended itself, as opposed to a signal or user code ending it.
 
     The child also writes the reason to shared memory (``ExecutionSlots.record_exit_reason``). Only

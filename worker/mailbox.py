@@ -36,13 +36,13 @@ class Mailbox:
         lane: str,
         lists: Sequence[str],
         *,
-        share: int = 1,
+        claimers: int = 1,
         app: str = "",
         on_stale: Callable[[str], None] = lambda key: None,
         on_sent: Callable[[Sequence[str], Sequence[str]], None] = lambda sent, refused: None,
         on_refused: Callable[[Outcome], None] = lambda outcome: None,
     ) -> None:
-        """``share``: how many claimers a short list is divided among. ``app``: the id of the app.
+        """``claimers``: how many of them a short list is divided among. ``app``: the id of the app.
 
         ``on_stale`` gets the key of each outcome that came too late. ``on_sent`` gets the keys of
         all outcomes sent and of those that came too late, before the claims of the same reply are
@@ -50,7 +50,7 @@ class Mailbox:
         """
         self.lane = lane
         self.lists = tuple(lists)
-        self.share = share
+        self.claimers = claimers
         self.app = app
         self.inbox: deque[Claim] = deque()
         self._outbox: list[Outcome] = []
@@ -127,7 +127,7 @@ class Mailbox:
             outcomes = self._outbox[:most]
             try:
                 reply = self._store.complete(
-                    self.lane, outcomes, self._call, limit, self.share, self.lists, self.app
+                    self.lane, outcomes, self._call, limit, self.claimers, self.lists, self.app
                 )
             except RequestTooLarge as error:
                 if len(outcomes) > 1:

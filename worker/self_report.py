@@ -22,7 +22,7 @@ from flowkit.events.workers import AllProcessesWait
 from flowkit.protocol.limits import MAX_APPS
 
 from .children import ChildProcess
-from .execution_slots import ExecutionSlots, Mark
+from .execution_slots import ChildMark, ExecutionSlots
 
 SAY_AFTER_S = 5.0  # a shorter wait is not worth a warning
 MOST_NAMES = 1000  # characters
@@ -67,7 +67,7 @@ class SelfReport:
             self._all_wait(waiting)
         else:
             self._all_wait_since, self._was_said = None, False
-        ready = sum(child.slots.is_marked(Mark.READY) for child in children)
+        ready = sum(child.slots.is_marked(ChildMark.READY) for child in children)
         loaded = [child.slots for child in children if child.slots.app]
         if loaded:  # else the next children will most likely load what the last ones had
             self._apps = _distinct(slots.app for slots in loaded)
@@ -92,15 +92,15 @@ class SelfReport:
 
 
 def note_wait(slots: ExecutionSlots, *, begins: bool) -> None:
-    """Mark that the task in this thread starts to wait for another run, or stops waiting.
+    """ChildMark that the task in this thread starts to wait for another run, or stops waiting.
 
     Only a wait that blocks a lane counts: one in the main thread blocks the sync lane, and one in
     the thread of the event loop blocks the loop.
     """
     if threading.current_thread() is threading.main_thread():
-        slots.mark(Mark.WAITS, on=begins)
+        slots.mark(ChildMark.WAITS, on=begins)
     elif asyncio._get_running_loop() is not None:
-        slots.mark(Mark.LOOP_WAITS, on=begins)
+        slots.mark(ChildMark.LOOP_WAITS, on=begins)
 
 
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
@@ -109,4 +109,4 @@ def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _waits(child: ChildProcess) -> bool:
-    return child.slots.is_marked(Mark.WAITS) or child.slots.is_marked(Mark.LOOP_WAITS)
+    return child.slots.is_marked(ChildMark.WAITS) or child.slots.is_marked(ChildMark.LOOP_WAITS)

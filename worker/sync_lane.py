@@ -75,9 +75,9 @@ class SyncLane:
         self._pid = os.getpid()
         self.done = 0
 
-    def share(self, claimers: int) -> None:
+    def set_claimers(self, claimers: int) -> None:
         """Set how many claimers a short list is to be divided among. Any thread."""
-        self._mailbox.share = claimers
+        self._mailbox.claimers = claimers
 
     def drain(self) -> None:
         """Claim nothing more; ``run`` returns when the current task ends. Any thread."""

@@ -35,7 +35,9 @@ def watch(
     Raises WaitTimeout, RunNotFound, RunLost, RedisUnavailable.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
-    stall = None if report is None else StallNotice(handle, report, STALLED_S)
+    stall = None
+    if report is not None:
+        stall = StallNotice(handle, lambda event: report(event.message()), STALLED_S)
     seen = handle.accepted  # an accepted run that is missing has been lost
     with handle.shard.feed(handle.run_id) as feed:
         while True:

@@ -36,7 +36,8 @@ from .placement import shard_for, shard_with
 from .run_handle import RunHandle
 from .run_ids import check_run_id
 from .sending import send
-from .shard import ShardConnection, gather, reach_one
+from .shard import ShardConnection
+from .shards import gather, reach_one
 from .submission import submissions_of
 from .waiting import wait_all
 

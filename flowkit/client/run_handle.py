@@ -15,8 +15,10 @@ from ..definition.task_names import number_of, numbers_of
 from ..exceptions import FlowkitError, RunCancelled, RunLost, TaskExecutionError
 from .run_errors import check_failed, error_of_scheduler, read_task_error
 from .run_wait import Progress, RunWait
-from .status import RunStatus, read_status
+from .status import RunStatus
+from .status_reader import read_status
 from .verified_results import read_verified
+from .waiting_for import waiting_for
 
 if TYPE_CHECKING:
     from ..core.compiled import CompiledDAG
@@ -81,8 +83,11 @@ class RunHandle:
         Raises RunNotFound, RunDamaged.
         """
         with self.shard.run_store(self.run_id) as store:
-            record = store.read_run(self.run_id)
-            return read_status(store, record, self.graph(record))
+            run = store.read_run(self.run_id)
+            dag = self.graph(run)
+            records = store.read_records(self.run_id, range(len(dag.graph)))
+            waiting = waiting_for(store, run, dag, records)
+            return read_status(store, run, dag, records, waiting)
 
     def graph(self, record: RunRecord | None = None) -> CompiledDAG:
         """Return the compiled DAG that the run follows. Raises RunLost if it is gone."""

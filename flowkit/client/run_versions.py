@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..basics.shorten import shorten
 from ..core.compiled import CompiledDAG
+from ..core.lanes import child_of, worker_of
 from ..core.worker_info import WorkerInfo
 from ..protocol.records import TaskRecord
 
@@ -36,7 +37,7 @@ def fields_of(records: Sequence[TaskRecord]) -> list[str]:
 
 def _notes(lane: str) -> tuple[str, str]:
     """Return the fields that may have the version of a lane, the first that exists counts."""
-    return f"@{lane.removesuffix('a')}", f"@{lane.partition('.')[0]}"
+    return f"@{child_of(lane)}", f"@{worker_of(lane)}"
 
 
 def versions_of(

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from ..basics.warn_once import warn_once
 from ..core.states import TASK_OVER
+from ..events.runs import RunStalled
+from ..events.warn_once import warn_once
 from ..exceptions import FlowkitError
 from .run_handle import RunHandle
 
@@ -21,8 +22,10 @@ MOST_TASKS = 100_000  # of larger runs, the records take longer to read than an 
 class StallNotice:
     """Watches the counts of a run, and reports why it makes no progress."""
 
-    def __init__(self, handle: RunHandle, report: Callable[[str], None], pause: float) -> None:
-        """``report`` is called with a sentence, at most once. ``pause``: seconds until then."""
+    def __init__(
+        self, handle: RunHandle, report: Callable[[RunStalled], None], pause: float
+    ) -> None:
+        """``report`` is called at most once. ``pause``: seconds until then."""
         self._handle = handle
         self._report = report
         self._done = 0
@@ -42,14 +45,14 @@ class StallNotice:
         waiting = self._handle.status().waiting_for
         if waiting:
             self._has_reported = True
-            self._report(f"Run {self._handle.run_id} waits. {waiting}")
+            self._report(RunStalled(run_id=self._handle.run_id, reason=waiting))
 
 
 def stall_warning(handle: RunHandle, pause: float) -> Callable[[Mapping[str, int], int], None]:
     """Return a ``progress`` for ``RunHandle.wait`` that logs why the run makes no progress."""
 
-    def report(sentence: str) -> None:
-        warn_once("run_stalled", handle.run_id, "%s", sentence)
+    def report(event: RunStalled) -> None:
+        warn_once(event, event.run_id)
 
     notice = StallNotice(handle, report, pause)
 

@@ -118,7 +118,7 @@ class RunFailed(_RunOfDAG):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunCancelled(_RunOfDAG):
+class RunWasCancelled(_RunOfDAG):
     """A run was cancelled. Scheduler.
 
     ``task_name``: the first task that had failed before, if any had.
@@ -251,3 +251,23 @@ class RunMixed(_RunOfDAG):
             f"Run {self.run_id} of DAG {self.dag_name} mixes versions of the code: its attempts "
             f"ran {self.versions}. To keep each run to one version, use DAG(pin_version=True)"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStalled(Event):
+    """`dag.run(executor="redis")` waits for a run that makes no progress, and why. Once for each
+    run, in the program that waits.
+
+    ``reason``: why, and what to do about it.
+    """
+
+    event_name: ClassVar[str] = "run_stalled"
+    level: ClassVar[LogLevel] = LogLevel.WARNING
+    told: ClassVar[frozenset[str]] = frozenset({"run_id", "reason"})
+
+    run_id: str
+    reason: str
+
+    def message(self) -> str:
+        """Return the text of the line."""
+        return f"Run {self.run_id} waits. {self.reason}"

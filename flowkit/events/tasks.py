@@ -234,6 +234,28 @@ class HookFailed(_OfTask):
         return f"The on_retry hook raised for task {self.task_name}: {self.error_message}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopEnded(Event):
+    """A task ended the event loop (`sys.exit`, `loop.stop()`). The loop is restarted, and only that
+    task fails.
+
+    The task may be unknown. ``how``: what ended the loop.
+    """
+
+    event_name: ClassVar[str] = "loop_ended"
+    level: ClassVar[LogLevel] = LogLevel.ERROR
+    told: ClassVar[frozenset[str]] = frozenset({"how"})
+
+    how: str
+    run_id: str | None = None
+    task_name: str | None = None
+    attempt: int | None = None
+
+    def message(self) -> str:
+        """Return the text of the line."""
+        return f"A task ended the event loop ({self.how}). The loop runs again"
+
+
 def _attempt(event: _OfTask) -> str:
     task = f"Task {event.task_name!r}" if event.task_name else "A task"  # its name may be unknown
     return f"{task} of run {event.run_id} (attempt {event.attempt})"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..core.worker_info import WorkerInfo
 from .app_functions import is_id
 from .decoding import in_parts, is_worker, lane_names, text_of
-from .event_store import EventStore
+from .fact_store import FactStore
 from .keys import base_of
 from .limits import MAX_FUNCTIONS, MAX_WORKERS
 from .queue_reads import backlogs, places
@@ -30,7 +30,7 @@ class ExpiredWorker(NamedTuple):
         return text_of(self.name)
 
 
-class UpkeepStore(EventStore):
+class UpkeepStore(FactStore):
     """Upkeep of one namespace by its scheduler."""
 
     # -- runs -----------------------------------------------------------------------------------

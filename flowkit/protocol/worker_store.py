@@ -117,22 +117,22 @@ class WorkerStore(Store):
         outcomes: Sequence[Outcome],
         call: int,
         limit: int,
-        share: int,
+        claimers: int,
         lists: Sequence[str],
         app: str = "",
     ) -> Exchange:
         """Record outcomes and claim up to ``limit`` attempts from ``lists``.
 
-        ``call`` numbers the claims: the same number again returns the same attempts. ``share``:
-        how many claimers share a short list. ``app``: the id of the app of the lane. Raises
-        LeaseLost.
+        ``call`` numbers the claims: the same number again returns the same attempts. ``claimers``:
+        how many of them divide a short list among them. ``app``: the id of the app of the lane.
+        Raises LeaseLost.
         """
         if outcomes:
-            args: list[object] = [lane, call, limit, share, app, len(lists), *lists]
+            args: list[object] = [lane, call, limit, claimers, app, len(lists), *lists]
             args += _grouped(outcomes)
             reply = self._script("complete", *args)
         else:
-            reply = self._script("claim", lane, call, limit, share, app, *lists)
+            reply = self._script("claim", lane, call, limit, claimers, app, *lists)
         if reply[0] == b"UNKNOWN":
             raise LeaseLost(f"lane {lane} is no longer registered: its worker was declared dead")
         at = 3 if outcomes else 2

@@ -16,7 +16,7 @@ from flowkit.protocol.server_checks import check_server
 from flowkit.scheduler.daemon import _on_new_server
 from flowkit.scheduler.janitor import Janitor
 from flowkit.scheduler.leader import Leader, Leadership
-from flowkit.scheduler.loop import Loop
+from flowkit.scheduler.loop import DutyLoop
 from flowkit.scheduler.missing_functions import MissingFunctions
 from flowkit.scheduler.promoter import Promoter
 from flowkit.scheduler.queue_repair import QueueRepair
@@ -55,7 +55,7 @@ class SchedulerUnit:
         )
         self._lease_due = 0.0
         self._led: Leadership | None = None
-        self._loop = Loop([])
+        self._loop = DutyLoop([])
         self._fit = False
 
     def _new_store(self, **options: Any) -> SchedulerStore:
@@ -96,7 +96,7 @@ class SchedulerUnit:
         self._resolver.recover(self._store.read_cursor())
         self._queue_repair.repair()
         env, resolver = self._env, self._resolver
-        self._loop = Loop(
+        self._loop = DutyLoop(
             [
                 self._serving,
                 MissingFunctions(
@@ -109,7 +109,7 @@ class SchedulerUnit:
                 ),
                 Promoter(self._store, lambda: resolver.retries_seen, self._serving),
                 Reaper(self._store, self._listener, monotonic=env.seconds),
-                Janitor(self._store, self._log, SWEEP_S, self._queue_repair.sweep),
+                Janitor(self._store, self._listener, SWEEP_S, self._queue_repair.sweep),
             ],
             monotonic=env.seconds,
         )

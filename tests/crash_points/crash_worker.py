@@ -31,7 +31,7 @@ from flowkit.worker.async_lane import POLL_S, AsyncLane
 from flowkit.worker.attempt_killer import AttemptKiller
 from flowkit.worker.child import Child
 from flowkit.worker.children import ChildPool, ChildProcess, Death
-from flowkit.worker.config import ExitCode, WorkerConfig
+from flowkit.worker.config import ExitReason, WorkerConfig
 from flowkit.worker.daemon import WorkerDaemon
 from flowkit.worker.death_reporter import DeathReporter
 from flowkit.worker.execution_slots import Executing, ExecutionSlots
@@ -194,7 +194,7 @@ class ChildUnit(Child):
     def _may_claim_more(self, done: int) -> bool:
         return not self._idle
 
-    def _leave(self, code: ExitCode) -> Any:
+    def _leave(self, code: ExitReason) -> Any:
         self.code = code
         self.process.end()
 
@@ -207,7 +207,7 @@ class ChildUnit(Child):
             self._sync._claim_and_work()
             self._async.turn()
         except LeaseLost:
-            self._leave(ExitCode.LEASE_LOST)
+            self._leave(ExitReason.LEASE_LOST)
         except Died:
             if self.process.alive:
                 raise
@@ -219,7 +219,7 @@ class ChildUnit(Child):
             self._sync._mailbox.exchange(0)
             self._sync._mailbox.give_back()
         except LeaseLost:
-            self._leave(ExitCode.LEASE_LOST)
+            self._leave(ExitReason.LEASE_LOST)
         self.process.check()
 
     def drain(self) -> None:
@@ -227,7 +227,7 @@ class ChildUnit(Child):
         assert self._sync is not None
         self._sync.drain()
         self._sync._wind_up()
-        self._leave(ExitCode.DONE)
+        self._leave(ExitReason.DONE)
 
     def register(self) -> None:
         """Do what the word "register" makes a child do."""

@@ -102,19 +102,19 @@ class Mirror:
     def compare(self, keys: Keys, *, errors: bool = True) -> None:
         """Fail unless the server holds what the model does, but for the texts of ``errors``."""
         self._learn_ids(keys)
-        found = self.dump()
-        cursor = found.pop("cursor", "0")
+        actual = self.dump()
+        cursor = actual.pop("cursor", "0")
         assert cursor == self._ids[keys.cursor]
-        for name in [name for name in found if name.startswith("graph:")]:
-            found.pop(name)
-            found[f"graph:{DIGEST}"] = "graph"
-        found = {name: self._plain(name, value) for name, value in found.items()}
+        for name in [name for name in actual if name.startswith("graph:")]:
+            actual.pop(name)
+            actual[f"graph:{DIGEST}"] = "graph"
+        actual = {name: self._plain(name, value) for name, value in actual.items()}
         wanted = render(keys, "plan", len(self.setup.plan.names))
         if not errors:
             name = f"run:{RUN}:errors"
-            found[name], wanted[name] = set(found.get(name, ())), set(wanted.get(name, ()))
-        names = found.keys() | wanted.keys()
-        both = {name: (found.get(name), wanted.get(name)) for name in names}
+            actual[name], wanted[name] = set(actual.get(name, ())), set(wanted.get(name, ()))
+        names = actual.keys() | wanted.keys()
+        both = {name: (actual.get(name), wanted.get(name)) for name in names}
         differing = {name: pair for name, pair in both.items() if pair[0] != pair[1]}
         assert not differing, differing
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from flowkit.core.triggers import GOES_ON, Trigger
+from flowkit.core.triggers import AFTER_FAILURE, Trigger
 
 from .model import OVER, Keys
 from .pieces import REMEMBERED
@@ -59,7 +59,7 @@ def ends_as_it_should(setup: Setup, keys: Keys) -> str | None:
     if outcome == "failed":
         for task, trigger in setup.plan.triggers.items():
             record = keys.record(task)
-            if trigger in GOES_ON and record and record.code == "C":
+            if trigger in AFTER_FAILURE and record and record.code == "C":
                 return f"clean-up {setup.plan.names[task]} was left out"
     return None
 

@@ -137,7 +137,7 @@ def everything_sent() -> list[tuple[str, int]]:
     scheduler.apply("", [])
     scheduler.quarantine_event(["1-1 nonsense"])
     link.reply = [b"NONE"]
-    scheduler.last_event()
+    scheduler.last_announcement()
     link.reply = [b"OK", 0, 0]
     scheduler.stop_run("r", RunState.FAILED)
     scheduler.reset("r", [])

@@ -271,7 +271,7 @@ def test_an_impossible_cursor_counts_as_the_beginning(env: Environment, cursor: 
     env.submit()
     env.link.call("SET", env.keys.cursor(), cursor)
     assert env.scheduler.read_cursor() == "0"
-    assert len(env.scheduler.read_events("0", 10, 10)) == 1
+    assert len(env.scheduler.read_announcements("0", 10, 10)) == 1
     env.link.call("DEL", env.keys.cursor())
 
 

@@ -29,7 +29,7 @@ MODULES = {
         "store",
         "queue_reads",
         "lease_store",
-        "event_store",
+        "fact_store",
         "scheduler_store",
         "upkeep_store",
     ),

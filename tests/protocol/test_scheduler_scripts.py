@@ -184,12 +184,12 @@ class TestCursor:
         for number in range(1, 4):
             env.submit(f"r{number}")
         env.acquire_lease()
-        events = env.scheduler.read_events("0", 10, 10)
+        events = env.scheduler.read_announcements("0", 10, 10)
         assert [[kind for kind, _ in pairs] for _, pairs in events] == [[b"submit"]] * 3
         env.apply(cursor=events[1][0])
         assert env.dump()["cursor"] == events[1][0]
-        assert env.scheduler.read_events("0", 10, 10) == events[1:]
-        assert env.scheduler.read_events(events[1][0], 10, 10) == events[2:]
+        assert env.scheduler.read_announcements("0", 10, 10) == events[1:]
+        assert env.scheduler.read_announcements(events[1][0], 10, 10) == events[2:]
 
     def test_without_one_it_stays(self, env: Environment) -> None:
         env.submit()
@@ -197,7 +197,7 @@ class TestCursor:
         assert env.changed_by(lambda: env.apply()) == {}
 
     def test_reading_waits_for_a_first_event(self, env: Environment) -> None:
-        assert env.scheduler.read_events("0", 10, 5) == []
+        assert env.scheduler.read_announcements("0", 10, 5) == []
 
 
 class TestTurnOver:

@@ -48,7 +48,8 @@ def dag_of(*tasks: Task, edges: Iterable[tuple[int, int]] = ()) -> CompiledDAG:
 
 def trouble_of(on_error: Callable[[BaseException], None] = pytest.fail) -> Trouble:
     """Return what a lane does about errors of its store. ``on_error``: of those that end it."""
-    return Trouble(OutageLog(FlowkitLogger("flowkit.test", "ERROR"), lambda: LANE), on_error)
+    log = EventLog(FlowkitLogger("flowkit.test", "ERROR"))
+    return Trouble(OutageLog(log, lambda: LANE), on_error)
 
 
 class Counter:

@@ -21,6 +21,7 @@ from flowkit.daemon.outage import OutageLog
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import RedisUnavailable, StoreError
 from flowkit.logging import FlowkitLogger
+from flowkit.logging.event_log import EventLog
 from flowkit.protocol.client_store import ClientStore
 from flowkit.protocol.link import Link
 from flowkit.protocol.outcomes import Outcome
@@ -43,7 +44,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def outages() -> OutageLog:
-    return OutageLog(FlowkitLogger("flowkit.test", "INFO"), lambda: LANE)
+    return OutageLog(EventLog(FlowkitLogger("flowkit.test", "INFO")), lambda: LANE)
 
 
 # -- lanes ----------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from flowkit.daemon.outage import OutageLog
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import LeaseLost, WrongShards
 from flowkit.logging import FlowkitLogger
+from flowkit.logging.event_log import EventLog
 from flowkit.protocol.client_store import ClientStore
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.worker_store import WorkerStore
@@ -41,7 +42,7 @@ def test_a_worker_with_another_list_of_shards_is_always_refused(
     """Also one that was declared dead: the list may have grown while it was away. It waits, since
     the list may also have been overwritten, and one that starts ends.
     """
-    log = OutageLog(FlowkitLogger("flowkit.test", "INFO"), lambda: "")
+    log = OutageLog(EventLog(FlowkitLogger("flowkit.test", "INFO")), lambda: "")
     config = WorkerConfig(("app",), fake_server.url, namespace, shard_position="0/2")
     lease_keeper = LeaseKeeper(config, store, log, allow_eviction=False)
     lease_keeper.enlist(lambda: False)

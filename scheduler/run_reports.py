@@ -9,7 +9,6 @@ from flowkit.core.states import RunState
 from flowkit.events.event import Listener
 from flowkit.events.runs import (
     RunBroken,
-    RunCancelled,
     RunDataLost,
     RunFailed,
     RunLacksMemory,
@@ -17,12 +16,13 @@ from flowkit.events.runs import (
     RunStarted,
     RunSucceeded,
     RunWaits,
+    RunWasCancelled,
 )
 
 from .active import Active
 
 
-class RunEvents:
+class RunReports:
     """Creates the events of runs: the same as those of runs in one process."""
 
     def __init__(self, listener: Listener) -> None:
@@ -43,7 +43,7 @@ class RunEvents:
         if outcome is RunState.FAILED:
             self._listener.hear(RunFailed(run_id=run, dag_name=dag.name, task_name=task))
         elif outcome is RunState.CANCELLED:
-            self._listener.hear(RunCancelled(run_id=run, dag_name=dag.name, task_name=task))
+            self._listener.hear(RunWasCancelled(run_id=run, dag_name=dag.name, task_name=task))
         elif self._listener.wants(RunSucceeded):
             self._listener.hear(
                 RunSucceeded(run_id=run, dag_name=dag.name, total_tasks=len(dag.graph))
