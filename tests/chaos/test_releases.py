@@ -21,6 +21,7 @@ def test_the_next_release_can_be_made_of_this_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_release_without_turns_works_beside_this_one(tmp_path: Path) -> None:
     """Its workers look into plain ready lists only, and its schedulers fill no others."""
     try:

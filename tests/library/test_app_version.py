@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from flowkit import DAG, task
+from flowkit.client import pinning
 from flowkit.core.app_version import is_app_version
+from flowkit.exceptions import DAGError
+from flowkit.settings import Settings
 
 APP = "from flowkit import DAG, task\nimport helper\n\n@task\ndef one() -> int: return helper.N\n"
 APP += "with DAG('etl') as dag: dag.add(one)\n"
@@ -81,3 +84,26 @@ def test_a_pin_has_no_effect_in_this_process() -> None:
 def test_a_pin_is_a_bool() -> None:
     with pytest.raises(TypeError, match="pin_version must be a bool"):
         DAG("pinned", pin_version="1.2")  # type: ignore[arg-type]
+
+
+@task
+def importable() -> int:
+    return 1
+
+
+def test_a_run_is_pinned_to_the_version_that_is_given_or_that_the_code_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dag, plain = (
+        DAG("pinned", tasks=[importable], pin_version=True),
+        DAG("plain", tasks=[importable]),
+    )
+    monkeypatch.setattr(pinning, "code_of_app", lambda: "0123456789ab")
+    given = Settings("redis://localhost:6379/0", "flowkit", app_version="1.2")
+    assert pinning.compile_for(dag, [None], given).pinned == "1.2"
+    assert pinning.compile_for(plain, [None], given).pinned == ""
+    unset = Settings("redis://localhost:6379/0", "flowkit")
+    assert pinning.compile_for(dag, [None], unset).pinned == "0123456789ab"
+    monkeypatch.setattr(pinning, "code_of_app", lambda: "")
+    with pytest.raises(DAGError, match=r"has no version.*Set FLOWKIT_APP_VERSION"):
+        pinning.compile_for(dag, [None], unset)

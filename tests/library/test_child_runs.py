@@ -64,6 +64,16 @@ def test_each_attempt_gets_the_same_ids_in_the_same_places(own: Client) -> None:
     assert len(set(ids[0])) == len(own.runs()) == 6
 
 
+def test_different_submissions_may_come_in_another_order(own: Client) -> None:
+    """As from threads: what they submit at the same time is counted by what it is."""
+    params = ({"n": 1}, {"n": 2})
+    with attempt(1):
+        first = [own.submit(dag(), params=one).run_id for one in params]
+    with attempt(2):
+        again = [own.submit(dag(), params=one).run_id for one in reversed(params)]
+    assert again == first[::-1]
+
+
 def test_another_run_task_or_life_has_other_children(own: Client) -> None:
     places: list[dict[str, Any]] = [{}, {"run": "o"}, {"task": "u"}, {"life": "8"}, {"life": "7/1"}]
     for place in places:
@@ -161,3 +171,11 @@ def test_settings_come_from_the_worker_unless_they_were_set_since(
     monkeypatch.setenv("FLOWKIT_SIGNING_KEY", " ")
     with pytest.raises(SettingsError, match="blank"):
         load_settings()
+
+
+def test_a_variable_of_the_start_does_not_win_over_an_option_of_the_worker(
+    own: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWKIT_NAMESPACE", "from-the-start")
+    adopt_settings(own.settings)  # which come from options, here a namespace
+    assert load_settings().namespace == own.settings.namespace

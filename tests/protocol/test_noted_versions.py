@@ -85,6 +85,14 @@ def test_a_worker_of_which_no_version_is_known_leaves_no_note(env: Environment) 
     assert notes(env) == {}
 
 
+def test_an_app_without_a_version_has_no_key_for_one(env: Environment) -> None:
+    app = app_id([FUNCTION])
+    assert env.changed_by(lambda: env.worker.register_app(app, [FUNCTION], "")).keys() == {
+        f"worker:@{app}",
+        "(expiring)",
+    }
+
+
 def test_a_note_that_another_wrote_does_no_harm(env: Environment) -> None:
     started(env, *range(4))
     lane = worker(env, "A", ONE, "v1")

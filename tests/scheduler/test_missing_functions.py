@@ -104,6 +104,16 @@ def test_it_fails_after_the_timeout_and_the_run_ends(scene: Scene) -> None:
     assert "W.py" in error.message
 
 
+def test_the_wait_begins_when_the_function_is_missed(scene: Scene) -> None:
+    scene.look(1000.0)  # the scheduler has been running for a while
+    scene.register("W", "app:other")
+    scene.stage.submit(dag_of("a"))
+    scene.resolver.run_once(1)
+    scene.look()
+    scene.look(59.0)
+    assert scene.resolver.active
+
+
 def test_a_worker_that_comes_in_time_ends_the_wait(scene: Scene) -> None:
     scene.register("W", "app:other")
     scene.stage.submit(dag_of("a"))
