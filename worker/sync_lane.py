@@ -35,6 +35,7 @@ from .trouble import Trouble
 BATCH_S = 0.020
 REPORT_S = 0.005
 GIVE_BACK_S = 0.050
+LONGEST_BATCH_S = 0.100  # then the rest is given back: its tasks are slower than those before
 POLL_S = 2.0
 AGAIN_S = 0.2
 SLOT = 0
@@ -139,6 +140,8 @@ class SyncLane:
                 self._trouble.outlast(mailbox.flush)
                 self._slots.leave(SLOT)
             count += 1
+            if inbox and time.perf_counter() - began > LONGEST_BATCH_S:
+                self._trouble.outlast(mailbox.give_back)
         if count:
             self.done += count
             self._learn((time.perf_counter() - began) / count)

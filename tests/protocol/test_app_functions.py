@@ -116,6 +116,18 @@ def test_a_large_run_that_is_handed_on_lets_small_runs_pass(env: Environment) ->
     assert sorted(order) == ["r1", "small"]
 
 
+def test_many_attempts_that_are_given_back_let_small_runs_pass(env: Environment) -> None:
+    """As when the tasks of a run are slower than those before, and a lane has claimed too many."""
+    lane, other = two_apps(env, 40)
+    env.apply("line", "r1", LIST, "5", "", 40, *range(40))
+    assert len(claimed(env, lane, ONE, 40)) == 40
+    env.worker.release(lane, [f"r1,{task}" for task in range(40)])
+    env.submit("small", 1)
+    env.queue(0, run="small")
+    order = [claim.run for _ in range(2) for claim in of_app(env, other, BOTH, 1)]
+    assert sorted(order) == ["r1", "small"]
+
+
 def test_a_suspect_that_is_handed_on_stays_a_suspect(env: Environment) -> None:
     old, new = two_apps(env)
     env.queue(0, 1)

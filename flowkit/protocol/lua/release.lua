@@ -9,7 +9,12 @@
 --        is stopping they are cancelled instead, since no worker will claim them. At-most-once
 --        tasks that may have started fail.
 
-local lane, released = ARGV[2], 0
+local FEW = 8 -- attempts of one run that are given back before those of other runs
+local lane, released, counts = ARGV[2], 0, {}
+for i = 4, #ARGV do
+  local run = string.match(ARGV[i], '^[^,]*')
+  counts[run] = (counts[run] or 0) + 1
+end
 for i = 4, #ARGV do
   local key, id = string.match(ARGV[i], '^(.*)@(%x+)$')
   key = key or ARGV[i]
@@ -27,7 +32,7 @@ for i = 4, #ARGV do
       end_attempt(run, task, 'C', attempt, where, spent, started, meta[1])
       call('SREM', stops_key(lane), run .. ',' .. task .. ',' .. attempt)
     else
-      queue_again(run, task, attempt, spent, claim, id)
+      queue_again(run, task, attempt, spent, claim, id, counts[run] > FEW)
     end
     released = released + 1
   end

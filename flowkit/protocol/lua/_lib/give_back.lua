@@ -11,15 +11,15 @@ local function end_attempt(run, task, code, attempt, lane, spent, started, submi
 end
 
 -- Queues an attempt again, at the head of the ready list that its claim names. With the `id` of a
--- function, it waits in the list of that function for the turn of its run: a run of many tasks that
--- is handed on must not stand before small runs. If the claim names no list, the scheduler rebuilds
--- the missing entry.
-local function queue_again(run, task, attempt, spent, claim, id)
+-- function, it waits in the list of that function for the turn of its run, and so it does if it is
+-- one of `many` of its run: these must not stand before small runs. If the claim names no list, the
+-- scheduler rebuilds the missing entry.
+local function queue_again(run, task, attempt, spent, claim, id, many)
   local _, list, level = read_place(claim)
   if list and id then list = string.gsub(list, '@.*', '') .. '@' .. id end
   if is_suspect(spent) then level = '!' end
   call('HSET', tasks_key(run), task, 'Q' .. attempt .. ',,' .. spent .. ',,')
-  if list and id and level ~= '!' then push_backlog(run, list, level, {task .. ',' .. attempt})
+  if list and (id or many) and level ~= '!' then push_backlog(run, list, level, {task .. ',' .. attempt})
   elseif list then push_ready('LPUSH', list, level, {run .. ',' .. task .. ',' .. attempt}) end
 end
 
