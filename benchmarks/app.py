@@ -56,6 +56,12 @@ def burn() -> None:
 
 
 @task
+def pause() -> None:
+    """Sleep for 10 ms, in a process that does nothing else meanwhile."""
+    time.sleep(0.010)
+
+
+@task
 def node(*above: int) -> int:
     """A no-op of the layered DAG. Returns the number of its layer, from 1."""
     return 1 + max(above, default=0)

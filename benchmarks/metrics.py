@@ -52,6 +52,12 @@ METRICS = {
     ),
     "round-trip-p99": Metric("run of one task, submit to end known, p99", "ms"),
     "runs": Metric("runs of one task, many at once", "runs/s", True, {Store.REDIS: 3_000}),
+    "turns": Metric(
+        "run of one task behind a large run, p50",
+        "ms",
+        floors={Store.REDIS: 200, Store.EMBEDDED: 200},
+    ),
+    "turns-runs": Metric("20 runs at once", "tasks/s", True),
     "memory": Metric(
         "Redis memory per finished task without a result", "bytes", floors={Store.REDIS: 250}
     ),

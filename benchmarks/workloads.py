@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
-from statistics import quantiles
+from statistics import median, quantiles
 
 import psutil  # type: ignore[import-untyped, unused-ignore]
 import redis
 
-from flowkit import DAG, LogLevel, configure_logging
+from flowkit import DAG, LogLevel, RunHandle, configure_logging
 from flowkit.core.states import RunState
 
 from . import app, shards
@@ -27,6 +27,8 @@ from .system import Setup, System
 
 WAIT_S = 300.0
 SETTLE_S = 2.0
+PROBES = 20  # runs of one task behind a large run
+EQUAL_RUNS = 20
 SLEEPERS = 1_000  # async tasks at once in each process
 Figures = dict[str, float]
 _numbers = count()
@@ -152,6 +154,32 @@ def many_runs(bench: Bench, runs: int) -> Figures:
     return {"runs": runs / seconds}
 
 
+def turns(bench: Bench, tasks: int) -> Figures:
+    """Runs of one task behind a large run of tasks of 10 ms; then many equal runs at once."""
+    client = bench.system.client
+    large = client.submit(app.wide(tasks, app.pause, _new_name()))
+    _wait_until_begun(large)
+    waits = [_seconds(bench.system, app.single(), "turns") * 1000 for _ in range(PROBES)]
+    _expect(large.record().state is RunState.RUNNING, "turns, whose large run is too small,")
+    large.cancel()
+    large.wait(WAIT_S)
+    dag = app.wide(math.ceil(tasks / EQUAL_RUNS), app.leaf_alone, _new_name())
+    began = time.perf_counter()
+    handles = client.submit_many(dag, [None] * EQUAL_RUNS)
+    states = set(client.wait_all(handles, WAIT_S))
+    seconds = time.perf_counter() - began
+    _expect(states == {RunState.SUCCEEDED}, "turns")
+    return {"turns": median(waits), "turns-runs": EQUAL_RUNS * len(dag.tasks) / seconds}
+
+
+def _wait_until_begun(run: RunHandle) -> None:
+    """Wait until workers execute tasks of a run."""
+    end = time.monotonic() + WAIT_S
+    while not run.status().counts.get("succeeded"):
+        _expect(time.monotonic() < end, "turns")
+        time.sleep(0.01)
+
+
 def memory(bench: Bench, tasks: int) -> Figures:
     """The memory that Redis needs for a finished fan-out, including its graph."""
     figures: Figures = {}
@@ -237,6 +265,7 @@ WORKLOADS = {
     "sleeps": Workload(sleeps, {Store.REDIS: 4_000}, "tasks"),
     "round-trip": Workload(round_trip, {Store.REDIS: 500, Store.EMBEDDED: 100}, "runs"),
     "runs": Workload(many_runs, {Store.REDIS: 5_000, Store.EMBEDDED: 500}, "runs"),
+    "turns": Workload(turns, {Store.REDIS: 20_000, Store.EMBEDDED: 2_000}, "tasks"),
     "memory": Workload(memory, {Store.REDIS: 20_000}, "tasks"),
     "idle": Workload(idle, {Store.REDIS: 10, Store.EMBEDDED: 10}, "seconds"),
     "start-up": Workload(start_up, {Store.REDIS: 1, Store.EMBEDDED: 1}, "starts"),

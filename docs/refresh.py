@@ -22,7 +22,7 @@ import render_tutorial
 from render_acl import acl_file, acl_rules, old_acl_rules
 from render_api import api_page
 from render_commands import command_sections, common_flags
-from render_events import event_rows
+from render_events import event_rows, foreign_rows
 
 from flowkit import cli
 from flowkit.core.states import TASK_TABLE, mermaid
@@ -118,6 +118,12 @@ def event_table() -> str:
     return _table(head, event_rows())
 
 
+def foreign_line_table() -> str:
+    """Return one row per kind of line that is no event of flowkit."""
+    head = ("Other line", "Level", "Fields", "When it is written")
+    return _table(head, foreign_rows())
+
+
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     cells = [[cell.replace("|", "\\|").replace("``", "`") for cell in line] for line in lines]
@@ -133,6 +139,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "howto": howto_list,
     "keys": key_table,
     "events": event_table,
+    "foreign_lines": foreign_line_table,
     "scripts": script_table,
     "acl": acl_rules,
     "acl_file": acl_file,

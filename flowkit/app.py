@@ -81,6 +81,11 @@ class App:
             problem = unknown_name("DAG", name, names)
         raise UnknownDAGError(f"App {self.name!r}: {problem}", name, names)
 
+    def queues(self) -> list[str]:
+        """Return the queues of all tasks that are loaded, and the default queue."""
+        tasks = [*Task._all_tasks, *(task for dag in self.dags.values() for task in dag.tasks)]
+        return sorted({"default", *(task.policy.queue for task in tasks)})
+
     def _names(self) -> list[str]:
         return list(dict.fromkeys([*self.dags, *(dag.name for dag in self.dags.values())]))
 

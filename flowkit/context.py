@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
+from itertools import count
 
 from .exceptions import FlowkitError
 
-_Fields = tuple[str, str, int, Mapping[str, object]]
+# The last two are for the runs that a task of a worker submits: see ``number_submission``.
+_Fields = tuple[str, str, int, Mapping[str, object], str, dict[str, Iterator[int]]]
 _wait_listener: Callable[[bool], None] | None = None
 _current: ContextVar[_Fields | None] = ContextVar("flowkit_attempt", default=None)
 
@@ -44,11 +46,14 @@ def current_attempt() -> Attempt:
             "runs; in a test, call the task with flowkit.testing.call_task(…), or other code "
             "within flowkit.context.attempt_scope(Attempt(…))."
         )
-    return Attempt(*fields)
+    return Attempt(*fields[:4])
 
 
 def attempt_fields() -> _Fields | None:
-    """Return run id, task name, attempt and parameters of this attempt, None outside of a run."""
+    """Return what is known of this attempt, None outside of a run.
+
+    The first three are run id, task name and attempt.
+    """
     return _current.get()
 
 
@@ -76,10 +81,27 @@ def waiting_for_run() -> Iterator[None]:
 
 
 def enter_attempt(
-    run_id: str, task: str, attempt: int, params: Mapping[str, object]
+    run_id: str, task: str, attempt: int, params: Mapping[str, object], life: str = ""
 ) -> Token[_Fields | None]:
-    """Set the attempt that runs here from now on. Pass the token to ``leave_attempt``."""
-    return _current.set((run_id, task, attempt, params))
+    """Set the attempt that runs here from now on. Pass the token to ``leave_attempt``.
+
+    ``life``: on a worker, when the run was submitted and how often it was resumed.
+    """
+    return _current.set((run_id, task, attempt, params, life, {}))
+
+
+def number_submission(content: str) -> tuple[str, str, str, int] | None:
+    """Return run, life and task of the attempt of a worker that submits a run, and a number.
+
+    ``content``: identifies what is submitted. The number counts the runs with this content that the
+    attempt submits, from 1. All threads and coroutines that have the context of the attempt count
+    together. None outside of an attempt on a worker.
+    """
+    fields = _current.get()
+    if fields is None or not fields[4]:
+        return None
+    run_id, task, _, _, life, counts = fields
+    return run_id, life, task, next(counts.setdefault(content, count(1)))  # atomic, without a lock
 
 
 def leave_attempt(token: Token[_Fields | None]) -> None:

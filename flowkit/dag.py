@@ -29,6 +29,8 @@ class DAG(DAGDefinition):
     ``hooks``: functions to call when tasks or runs end.
     ``tasks``: the tasks of the DAG, possibly none. None: the tasks that are added or drawn later,
     or otherwise all registered tasks that belong to no other DAG.
+    ``pin_version``: only workers with the version of the code that a run was submitted with run
+    it. It has no effect on runs in this process.
     """
 
     # -- pictures of it: see drawing.marks.marks_of for `states` ----------------------------
@@ -82,17 +84,16 @@ class DAG(DAGDefinition):
         state: StateStore | None = None,
         resume: bool = False,
         from_task: str | Sequence[str] | None = None,
+        run_id: str | None = None,
     ) -> dict[str, Any]:
         """Run the DAG, wait, and return {task name: result} without the skipped tasks.
 
         ``executor``: "thread" for threads of this process; "process" for child processes, which
-        use all cores (``async`` tasks run in this process); "redis" for the workers at ``redis``
-        and ``namespace`` (both from the settings by default), where the number of workers, not
-        ``max_workers``, bounds the parallelism. ``params``: run parameters by name. ``timeout``:
-        seconds to wait for the end, None for no limit. ``state``: a store for each result as it
-        comes, under ``DAG/task``. ``resume``: reuse the live results in the store whose upstream
-        results are reused too, and run the other tasks. ``from_task``: the name of a task, or
-        several, to run again in any case, with everything downstream.
+        use all cores (``async`` tasks run in this process); "redis" for workers: there, ``redis``,
+        ``namespace`` and ``run_id`` are as for ``submit``, and the workers bound the parallelism.
+        ``params``: run parameters by name. ``timeout``: seconds to wait. ``state``: a store for
+        results, under ``DAG/task``. ``resume``: reuse live results in the store whose upstream
+        results are reused too. ``from_task``: names of tasks to run again in any case.
 
         Raises the exception of the failed task; TaskExecutionError from workers, and for what is
         not an ``Exception``; WorkerLost, WaitTimeout, and a DAGError before anything runs.
@@ -109,6 +110,7 @@ class DAG(DAGDefinition):
             state=state,
             resume=resume,
             from_task=from_task,
+            run_id=run_id,
         )
         return run_and_wait(self, options)
 
@@ -123,6 +125,7 @@ class DAG(DAGDefinition):
         state: StateStore | None = None,
         resume: bool = False,
         from_task: str | Sequence[str] | None = None,
+        run_id: str | None = None,
     ) -> dict[str, Any]:
         """Run the DAG as ``run`` does, without blocking the event loop: ``await dag.arun()``.
 
@@ -140,6 +143,7 @@ class DAG(DAGDefinition):
             state=state,
             resume=resume,
             from_task=from_task,
+            run_id=run_id,
         )
         return await run_and_await(self, options)
 
@@ -153,7 +157,9 @@ class DAG(DAGDefinition):
     ) -> RunHandle:
         """Submit a run to the workers and return at once.
 
-        ``run_id``: an id of your choice, so that submitting twice makes one run; None for a new id.
+        ``run_id``: an id of your choice, so that submitting twice makes one run. None for a new id,
+        except in a task on a worker: executed again, it gets the run that it has submitted before.
+        ``redis``, ``namespace``: from the settings by default; in a task, those of its worker.
         ``ttl``: seconds to keep the run after its end. Raises a DAGError if the DAG or its
         parameters are wrong or a task is not importable, StoreError if Redis cannot be used.
         """

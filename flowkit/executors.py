@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .state.store import StateStore
 
 EXECUTORS = ("thread", "process", "redis")
+STALLED_S = 1.0  # until the log says why a run on workers makes no progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class RunOptions:
     state: StateStore | None = None
     resume: bool = False
     from_task: str | Sequence[str] | None = None
+    run_id: str | None = None
 
 
 def run_and_wait(
@@ -50,16 +52,11 @@ def run_and_wait(
     check_timeout(options.timeout)
     state, resume, from_task = options.state, options.resume, options.from_task
     for_here = {"state": state, "resume": resume or None, "from_task": from_task}
-    for_redis = {"redis": options.redis, "namespace": options.namespace}
+    for_redis: dict[str, object] = {"redis": options.redis, "namespace": options.namespace}
+    for_redis["run_id"] = options.run_id
     check_executor(dag.name, options.executor, for_redis, for_here)
     if options.executor == "redis":
-        from .client.client import Client
-
-        with Client.connect(options.redis, options.namespace) as client:
-            handle = client.submit(dag, params=options.params)
-            if stopper is not None:
-                stopper.attach(handle.cancel)
-            return handle.wait_results(options.timeout)
+        return _run_on_workers(dag, options, stopper)
     from .local.run import run_here
 
     return run_here(
@@ -71,6 +68,19 @@ def run_and_wait(
         in_processes=options.executor == "process",
         stopper=stopper,
     )
+
+
+def _run_on_workers(
+    dag: DAGDefinition, options: RunOptions, stopper: Stopper | None
+) -> dict[str, Any]:
+    from .client.client import Client
+    from .client.stall_notice import stall_warning
+
+    with Client.connect(options.redis, options.namespace) as client:
+        handle = client.submit(dag, run_id=options.run_id, params=options.params)
+        if stopper is not None:
+            stopper.attach(handle.cancel)
+        return handle.wait_results(options.timeout, progress=stall_warning(handle, STALLED_S))
 
 
 async def run_and_await(dag: DAGDefinition, options: RunOptions) -> dict[str, Any]:
@@ -141,7 +151,7 @@ def check_executor(
         )
     if executor != "redis" and any(value is not None for value in for_redis.values()):
         raise FlowkitError(
-            f"DAG {dag_name!r}: redis= and namespace= belong to executor='redis'; with "
+            f"DAG {dag_name!r}: redis=, namespace= and run_id= belong to executor='redis'; with "
             f"executor={executor!r} they have no effect."
         )
     if for_here["resume"] and for_here["state"] is None:

@@ -19,7 +19,8 @@ from typing import Any
 
 from .basics.display_text import escape_text
 from .basics.trust import Untrusted, is_ours, open_trusted, owner_of, resolve
-from .basics.warn_once import warn_once
+from .events.programs import SettingsIgnored
+from .events.warn_once import warn_once
 from .exceptions import SettingsError
 
 NAME = "pyproject.toml"
@@ -37,14 +38,8 @@ def project_table(cwd: Path | str | None) -> tuple[Path, dict[str, Any]] | None:
     try:
         return path, _table(path, _read(path))
     except Untrusted as error:
-        warn_once(
-            "settings_ignored",
-            str(path),
-            "%s is ignored, since another account could have written it: %s. To use it, become its "
-            "owner, or set FLOWKIT_REDIS_URL and other settings in the environment.",
-            escape_text(str(path)),
-            escape_text(str(error)),
-        )
+        shown, why = escape_text(str(path)), escape_text(str(error))
+        warn_once(SettingsIgnored(path=shown, reason=why), str(path))
         return None
 
 

@@ -1,7 +1,8 @@
 """The settings, read and checked once.
 
 Each setting comes from the first source that has it: a flag of the command, the environment,
-``[tool.flowkit]`` in the user's nearest ``pyproject.toml`` (``project_file``), or the default.
+``[tool.flowkit]`` in the user's nearest ``pyproject.toml`` (``project_file``), or the default. In a
+task on a worker, the settings of the worker stand in for the last three (``own_system``).
 ``Settings.source`` returns the source, and every error names it.
 
 Rules:
@@ -17,7 +18,6 @@ Nothing here talks to Redis or starts anything.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,23 +26,22 @@ from typing import Any
 from .basics.environment import variables
 from .basics.log_level import LogLevel
 from .basics.suggestions import unknown_name
+from .configuration.own_system import OwnSystem, adopt_system, own_system
+from .configuration.quantities import DAY_S, duration, size
 from .configuration.redis_url import EXAMPLES, NAMESPACE, check_redis_url, redact_url
 from .configuration.shards import Shard, list_problem, shards_of
 from .configuration.signing_keys import parse_signing_key, read_signing_key
+from .core.app_version import parse_app_version
 from .exceptions import SettingsError
 from .project_file import project_table
 
 __all__ = ["Settings", "check_redis_url", "load_settings", "redact_url"]
 
-DAY_S = 86400
 MAX_RESULT_TTL_S = 3650 * DAY_S
 # Redis refuses a longer string.
 MAX_VALUE_BYTES = 512 * 2**20
 
 _FILE = "pyproject.toml ("  # begins the source of a setting from a file
-_DURATION_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": DAY_S}
-_SIZE_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
-_SIZE_UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30}
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True}
 _BOOLEANS |= {"false": False, "no": False, "off": False, "0": False}
 
@@ -55,10 +54,13 @@ class Settings:
     ``namespace``: the prefix of all keys in Redis. ``result_ttl``: seconds to keep an ended run.
     ``max_result_bytes``: the limit of one packed result. ``log_level``: a name of ``LogLevel``.
     ``log_json``: write JSON lines instead of text. ``lease_seconds``: a worker that is silent for
-    this long counts as dead. ``allow_eviction``: also start on a Redis whose ``maxmemory-policy``
-    may delete keys. ``redis_patched``: this Redis has fixes that its version number does not show,
-    so daemons do not warn about it. ``capture_output``: workers turn what tasks print and log into
-    log lines. ``signing_key``: signs results, cache entries and parameters; see signing.py.
+    this long counts as dead. ``function_timeout``: how long a task waits for a live worker that has
+    its function, 0 for no limit. ``allow_eviction``: also start on a Redis whose
+    ``maxmemory-policy`` may delete keys. ``redis_patched``: this Redis has fixes that its version
+    number does not show, so daemons do not warn about it. ``capture_output``: workers turn what
+    tasks print and log into log lines. ``app_version``: the version of the app's code; None to
+    compute a digest of it. ``signing_key``: signs results, cache entries and parameters; see
+    signing.py.
     ``sources``: the source of each setting.
     """
 
@@ -69,9 +71,11 @@ class Settings:
     log_level: str = "INFO"
     log_json: bool = False
     lease_seconds: float = 10.0
+    function_timeout: float = 0.0
     allow_eviction: bool = False
     redis_patched: bool = False
     capture_output: bool = True
+    app_version: str | None = None
     signing_key: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -136,18 +140,29 @@ def load_settings(
     for name in flags:
         if name not in _OPTIONS:
             raise SettingsError(unknown_name("setting", name, list(_OPTIONS)))
+    own = own_system() if cwd is None and environ is None else None
     environ = variables() if environ is None else environ
-    values, sources = _from_file(cwd)
+    if own is None:
+        values, sources = _from_file(cwd)
+    else:
+        values, sources, environ = dict(own.values), dict(own.sources), own.changed(environ)
     for name, option in _OPTIONS.items():
         if environ.get(option.variable, "").strip():
             values[name], sources[name] = environ[option.variable], f"environment {option.variable}"
         if flags.get(name) is not None:
             values[name], sources[name] = flags[name], f"flag {option.flag}"
     key, source = read_signing_key(environ)
-    settings = Settings(**values, **key, sources=sources | source)
+    settings = Settings(**{**values, **key}, sources=sources | source)
     if flags.get("namespace") is not None:
         _refuse_two_namespaces(settings)
     return settings
+
+
+def adopt_settings(settings: Settings) -> None:
+    """Make these the settings of this process, as ``own_system`` says."""
+    values = {name: getattr(settings, name) for name in (*_OPTIONS, "signing_key")}
+    environ = dict(variables())
+    adopt_system(OwnSystem(values, settings.sources, environ, settings.shards))
 
 
 def _refuse_two_namespaces(settings: Settings) -> None:
@@ -203,8 +218,15 @@ def _parse_lease(raw: object) -> float:
     return value
 
 
+def _parse_function_timeout(raw: object) -> float:
+    value = duration(raw)
+    if value is None or not 0 <= value <= MAX_RESULT_TTL_S:
+        raise ValueError("give seconds, or '90s', '30m', '12h'; 0 waits forever, the most is 3650d")
+    return value
+
+
 def _parse_max_bytes(raw: object) -> int:
-    value = _number(raw, _SIZE_UNITS)
+    value = size(raw)
     if value is None or not 1 <= value <= MAX_VALUE_BYTES:
         raise ValueError("give bytes, or '500KB', '64MB', '64MiB'; from 1 to 512MiB")
     return int(value)
@@ -224,21 +246,6 @@ def _parse_bool(raw: object) -> bool:
     raise ValueError("use true or false (also yes/no, on/off, 1/0)")
 
 
-def duration(raw: object) -> float | None:
-    """Return the seconds of a number or of a text such as '90s' or '7d'; otherwise None."""
-    return _number(raw, _DURATION_UNITS)
-
-
-def _number(raw: object, units: Mapping[str, int]) -> float | None:
-    """Return a number with an optional unit, in base units, or None for any other value."""
-    if isinstance(raw, int | float) and not isinstance(raw, bool):
-        return float(max(0, min(raw, 2**63)))  # a larger integer would not fit a float
-    text = raw.strip() if isinstance(raw, str) else ""
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)", text)
-    factor = units.get(match[2].lower()) if match else None
-    return float(match[1]) * factor if match and factor else None
-
-
 @dataclass(frozen=True, slots=True)
 class _Option:
     variable: str
@@ -254,9 +261,13 @@ _OPTIONS = {
     "log_level": _Option("FLOWKIT_LOG_LEVEL", "--log-level", _parse_level),
     "log_json": _Option("FLOWKIT_LOG_JSON", "--log-json", _parse_bool),
     "lease_seconds": _Option("FLOWKIT_LEASE", "--lease", _parse_lease),
+    "function_timeout": _Option(
+        "FLOWKIT_FUNCTION_TIMEOUT", "--function-timeout", _parse_function_timeout
+    ),
     "allow_eviction": _Option("FLOWKIT_ALLOW_EVICTION", "--allow-eviction", _parse_bool),
     "redis_patched": _Option("FLOWKIT_REDIS_PATCHED", "--redis-patched", _parse_bool),
     "capture_output": _Option("FLOWKIT_CAPTURE_OUTPUT", "--capture-output", _parse_bool),
+    "app_version": _Option("FLOWKIT_APP_VERSION", "--version", parse_app_version),
 }
 
 

@@ -43,16 +43,18 @@ PATIENCE_S = 5.0
 class LocalSystem:
     """A store, a scheduler and a worker. ``with LocalSystem("etl.py") as system: …``
 
-    ``app``: file or module of the tasks. ``url``: URL of a Redis, None for a store in this process.
+    ``app``: file or module of the tasks, or a list of several. ``url``: URL of a Redis, None for a
+    store in this process.
     ``queues``: the queues of the worker. ``processes``: the worker's child processes, by default
     one per core. ``grace``: seconds that running tasks may continue when the system stops.
-    ``log_level``: minimum level of the daemons' log lines. ``on_line``: called in another thread
-    with each line that daemons and tasks print; by default the lines are printed.
+    ``log_level``: minimum level of the daemons' log lines. ``app_version``: the version of the
+    app's code, None for that of the settings. ``on_line``: called in another thread with each line
+    that daemons and tasks print; by default the lines are printed.
     """
 
     def __init__(
         self,
-        app: str | PathLike[str],
+        app: str | PathLike[str] | Sequence[str | PathLike[str]],
         *,
         url: str | None = None,
         namespace: str = "flowkit",
@@ -61,11 +63,10 @@ class LocalSystem:
         grace: float = GRACE_S,
         log_level: str = "WARNING",
         allow_eviction: bool = False,
+        app_version: str | None = None,
         on_line: Callable[[Line], None] | None = None,
     ) -> None:
-        if not isinstance(app, str | PathLike):
-            raise TypeError(f"app must be the file or module of the tasks, not {app!r}.")
-        self.app = os.fspath(app)
+        self.apps = _checked_apps(app)
         self.namespace = namespace
         self.queues = tuple(queues)
         self.processes = default_processes() if processes is None else processes
@@ -76,6 +77,7 @@ class LocalSystem:
         self._shared += ["--namespace", namespace]
         self._allow_eviction = allow_eviction
         self._shared += ["--allow-eviction"] if allow_eviction else []
+        self._app_version = app_version
         self._on_line = on_line or print_line
         self._server: EmbeddedServer | None = None
         self._group: DaemonGroup | None = None
@@ -147,8 +149,11 @@ class LocalSystem:
     def _daemons(self) -> list[Daemon]:
         # The URL may contain a password, which must not be in a command line.
         environ = {**os.environ, "FLOWKIT_REDIS_URL": self.url}
-        worker = ["flowkit.worker", f"--app={self.app}", "--queues", ",".join(self.queues)]
+        worker = ["flowkit.worker", *(f"--app={app}" for app in self.apps)]
+        worker += ["--queues", ",".join(self.queues)]
         worker += ["--processes", str(self.processes), "--shutdown-timeout", str(self._grace)]
+        if self._app_version is not None:
+            worker.append(f"--app-version={self._app_version}")
         return [
             Daemon("worker", [*worker, *self._shared], environ),
             # It only holds a lease, which is useless once the store has stopped too.
@@ -173,6 +178,7 @@ class LocalSystem:
             redis_url=self.url,
             namespace=self.namespace,
             allow_eviction=self._allow_eviction or None,
+            app_version=self._app_version,
         )
         return Client(settings, patience=patience)
 
@@ -198,6 +204,15 @@ class LocalSystem:
                 if time.monotonic() >= deadline:
                     raise FlowkitError(f"The system was not ready after {timeout:g} s.")
                 time.sleep(0.02)
+
+
+def _checked_apps(app: object) -> list[str]:
+    apps: list[str] = []
+    for item in app if isinstance(app, list | tuple) and app else [app]:
+        if not isinstance(item, str | PathLike):
+            raise TypeError(f"app must be the file or module of the tasks, not {item!r}.")
+        apps.append(os.fspath(item))
+    return apps
 
 
 def _is_served(shard: ShardConnection) -> bool:

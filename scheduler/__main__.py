@@ -18,6 +18,7 @@ from flowkit.daemon.options import (
     required_shards,
     settings_from,
 )
+from flowkit.logging.event_log import EventLog
 from flowkit.logging.logger import FlowkitLogger
 from flowkit.processes.standard_streams import open_missing_streams
 from flowkit.processes.supervisor import SupervisedProcess, Supervisor
@@ -30,6 +31,12 @@ from .shard_balance import LeadershipCounts, ShardBalance
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--function-timeout",
+    metavar="SECONDS",
+    help="Fail a task that has waited this long for a live worker whose app has its function; 0 "
+    "waits forever [FLOWKIT_FUNCTION_TIMEOUT; default: 0].",
+)
 @daemon_options
 def main(**options: object) -> None:
     """Schedule the runs in Redis, until TERM or Ctrl-C. Start two: one leads, one stands by.
@@ -51,10 +58,10 @@ def main(**options: object) -> None:
         )
         for shard in shards
     ]
-    logger = FlowkitLogger("flowkit", settings.log_level, settings.log_json)
+    log = EventLog(FlowkitLogger("flowkit", settings.log_level, settings.log_json))
     supervisor = Supervisor(
         processes,
-        logger,
+        log,
         on_death=lambda process: counts.note(processes.index(process), leads=False),
     )
 
@@ -73,6 +80,7 @@ def _run_daemon(settings: Settings, shard: Shard, balance: ShardBalance | None) 
         log_json=settings.log_json,
         shard_position=shard.shard_position,
         redis_patched=settings.redis_patched,
+        function_timeout=settings.function_timeout,
     )
     allowed = settings.allow_eviction
     end_as(lambda: SchedulerDaemon(config, allow_eviction=allowed, shard_balance=balance).run())

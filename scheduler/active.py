@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.run import Run
-from flowkit.core.triggers import GOES_ON
+from flowkit.core.triggers import AFTER_FAILURE
 from flowkit.protocol.keys import ready_list
 from flowkit.protocol.spent import Flag, encode_flags
 
@@ -21,6 +21,16 @@ class Place(NamedTuple):
     flags: str
 
 
+class Coverage(NamedTuple):
+    """The references of a DAG (by number) that some workers of a queue lack, and that all lack."""
+
+    lacking: frozenset[int]
+    absent: frozenset[int]
+
+
+EVERYTHING = Coverage(frozenset(), frozenset())
+
+
 @dataclass(slots=True)
 class Active:
     """A run that is not over."""
@@ -30,6 +40,8 @@ class Active:
     state: Run
     places: list[Place]  # by policy number
     progress_at: float = 0.0  # when progress was last published
+    coverage: dict[str, Coverage] = field(default_factory=dict)  # by queue; see serving
+    coverage_as_of: int = -1
 
     @classmethod
     def of(cls, run: str, dag: CompiledDAG, state: Run) -> Active:
@@ -39,7 +51,7 @@ class Active:
                 policy.queue,
                 policy.is_async,
                 policy.priority,
-                policy.trigger in GOES_ON,
+                policy.trigger in AFTER_FAILURE,
                 policy.at_most_once,
             )
             for policy in dag.policies

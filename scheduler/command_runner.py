@@ -13,7 +13,8 @@ from flowkit.core.commands import Command, FinishRun, MarkTasks, QueueTasks, Sto
 from flowkit.core.states import RunState, TaskState
 from flowkit.protocol.scheduler_store import SchedulerStore
 
-from .active import Active
+from .active import Active, Place
+from .serving import Serving
 from .writer import Writer
 
 PROGRESS_S = 0.25
@@ -26,6 +27,7 @@ class CommandRunner:
         self,
         store: SchedulerStore,
         writer: Writer,
+        serving: Serving,
         on_over: Callable[[Active, RunState, int | None], None],
         *,
         monotonic: Callable[[], float] = time.monotonic,
@@ -33,6 +35,7 @@ class CommandRunner:
         """``on_over`` is called with each run that ends, its outcome and the task that failed."""
         self._store = store
         self._writer = writer
+        self._serving = serving
         self._on_over = on_over
         self._monotonic = monotonic
 
@@ -63,13 +66,19 @@ class CommandRunner:
     def _queue(self, active: Active, tasks: Sequence[int]) -> None:
         places, policy_of = active.places, active.dag.policy_of
         if len(places) == 1:
-            self._writer.queue(active.run, places[0], tasks)
+            self._put(active, places[0], tasks)
             return
         by_policy: dict[int, list[int]] = {}
         for task in tasks:
             by_policy.setdefault(policy_of[task], []).append(task)
         for policy, group in by_policy.items():
-            self._writer.queue(active.run, places[policy], group)
+            self._put(active, places[policy], group)
+
+    def _put(self, active: Active, place: Place, tasks: Sequence[int]) -> None:
+        verb = self._serving.verb(active, place.ready)
+        for ready, some in self._serving.by_list(active, place.ready, tasks):
+            there = place if ready == place.ready else place._replace(ready=ready)
+            self._writer.queue(active.run, there, some, verb)
 
     def _stop_tasks(self, active: Active, tasks: Sequence[int]) -> None:
         self._writer.flush()

@@ -13,6 +13,8 @@ class SchedulerConfig:
 
     ``lease``: how long it leads without renewing; a standby takes over within ``lease`` plus
     ``standby_poll``. ``window``: the most tasks of one run that are queued, running or waiting.
+    ``function_timeout``: how long a task waits for a live worker that has its function, 0
+    for no limit.
     ``sweep``: between two checks for lost queue entries and expired runs. ``shard_position``:
     ``position/count`` of its shard. ``redis_patched``: do not warn about the version of Redis.
     """
@@ -23,6 +25,7 @@ class SchedulerConfig:
     standby_poll: float = 0.5
     window: int = 10_000
     sweep: float = 10.0
+    function_timeout: float = 0.0
     log_level: str = "INFO"
     log_json: bool = False
     shard_position: str = ALONE

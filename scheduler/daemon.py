@@ -22,7 +22,6 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
 
-from flowkit.basics.log_level import LogLevel
 from flowkit.configuration.redis_url import redact_url
 from flowkit.configuration.shards import ALONE
 from flowkit.daemon.exposure import warn_of_risks
@@ -32,6 +31,7 @@ from flowkit.events.schedulers import (
     LeaderElected,
     LeaderLost,
     LeaderPassedOn,
+    SchedulerBroken,
     SchedulerStandsBy,
     SchedulerStarted,
     SchedulerStopped,
@@ -50,12 +50,14 @@ from .config import SchedulerConfig
 from .inspector import Inspector
 from .janitor import Janitor
 from .leader import Leader, Leadership
-from .loop import Loop
+from .loop import DutyLoop
+from .missing_functions import MissingFunctions
 from .promoter import Promoter
 from .queue_repair import QueueRepair
 from .reaper import Reaper
 from .resolver import Resolver
 from .run_log import RunLog
+from .serving import Serving
 from .shard_balance import ShardBalance
 
 LONGEST_BLOCK_S = 1.0
@@ -94,11 +96,11 @@ class SchedulerDaemon:
         """``shard_balance``: the shards that this process leads, None if there is only one."""
         self._config = config
         self._allow_eviction = allow_eviction
-        self._log = FlowkitLogger("flowkit", config.log_level, config.log_json)
-        self._listener: Listener = RunLog(self._log)
+        logger = FlowkitLogger("flowkit", config.log_level, config.log_json)
+        self._listener: Listener = RunLog(logger)
         self._id = new_scheduler_id(config.shard_position)
         self._stopping = threading.Event()
-        self._outages = OutageLog(self._log, lambda: self._id, role="scheduler")
+        self._outages = OutageLog(self._listener, lambda: self._id, role="scheduler")
         self._holder = ""
         self._broken_pause = RESTART_S
         self._logged_at: dict[str, float] = {}  # error message → when it was last logged
@@ -116,8 +118,11 @@ class SchedulerDaemon:
             on_trouble=self._outages.away,
             on_answer=self._outages.back,
         )
-        self._resolver = Resolver(self._store, self._listener, config.window)
-        self._queue_repair = QueueRepair(self._store, self._resolver.active, self._resolver.give_up)
+        self._serving = Serving(self._store, lambda: self._queue_repair.repair())
+        self._resolver = Resolver(self._store, self._listener, config.window, self._serving)
+        self._queue_repair = QueueRepair(
+            self._store, self._resolver.active, self._serving, self._resolver.give_up
+        )
 
     def _new_store(
         self,
@@ -143,7 +148,7 @@ class SchedulerDaemon:
             where = redact_url(self._config.redis_url)
             self._listener.hear(SchedulerStarted(scheduler=self._id, redis=where))
             patched = self._config.redis_patched
-            warn_of_risks(self._store.link, self._log, patched=patched, scheduler=self._id)
+            warn_of_risks(self._store.link, self._listener, patched=patched, scheduler=self._id)
             self._leader.start()
         while not self._stopping.is_set():
             leadership = self._leader.leadership()
@@ -187,18 +192,20 @@ class SchedulerDaemon:
 
     def _log_error(self, what: str, error: Exception) -> None:
         """Log an error. The same message is repeated only after ``REPEAT_S``."""
-        cause = str(error) or repr(error)
-        why: dict[str, object] = {"scheduler": self._id, "error_type": type(error).__name__}
+        cause, trace = str(error) or repr(error), None
         if isinstance(error, WrongType):
             with suppress(StoreError):
                 cause = wrong_keys(self._store) or cause
         elif not isinstance(error, StoreError):
-            why["traceback"] = traceback.format_exc()
+            trace = traceback.format_exc()
         message, now = f"{what}: {cause}", time.monotonic()
         if now - self._logged_at.get(message, -REPEAT_S) < REPEAT_S:
             return
         self._logged_at = {**dict(list(self._logged_at.items())[-MOST_MESSAGES:]), message: now}
-        self._log.event(LogLevel.ERROR, "scheduler_broken", message, **why)
+        kind = type(error).__name__
+        self._listener.hear(
+            SchedulerBroken(scheduler=self._id, reason=message, error_type=kind, traceback=trace)
+        )
 
     def _on_wrong_type(self, duty: str, error: WrongType) -> None:
         self._log_error(f"The {duty} of scheduler {self._id} cannot do its work", error)
@@ -212,12 +219,20 @@ class SchedulerDaemon:
         self._outages.back()
         runs = len(self._resolver.active)
         self._listener.hear(LeaderElected(scheduler=self._id, term=leadership.term, active=runs))
-        loop = Loop(
+        loop = DutyLoop(
             [
-                Promoter(self._store, lambda: self._resolver.retries_seen),
+                self._serving,
+                Promoter(self._store, lambda: self._resolver.retries_seen, self._serving),
                 Reaper(self._store, self._listener),
-                Janitor(self._store, self._log, self._config.sweep, self._queue_repair.sweep),
-                Inspector(self._store.link, self._log, allow_eviction=self._allow_eviction),
+                MissingFunctions(
+                    self._store,
+                    self._resolver.active,
+                    self._serving,
+                    self._listener,
+                    self._config.function_timeout,
+                ),
+                Janitor(self._store, self._listener, self._config.sweep, self._queue_repair.sweep),
+                Inspector(self._store.link, self._listener, allow_eviction=self._allow_eviction),
             ],
             on_wrong_type=self._on_wrong_type,
         )

@@ -1,4 +1,4 @@
-"""Parse events strictly: their text may come from another release, or from anyone.
+"""Parse facts strictly: their text may come from another release, or from anyone.
 
 A fact is a kind and a text, ``RUN`` and whatever else the kind needs. A fact that cannot be read is
 refused here, before it has any effect, so it harms no run.
@@ -8,28 +8,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from flowkit.protocol.decoding import CorruptData, digest, run_id
-from flowkit.protocol.limits import MAX_EVENT_BYTES, TASK_DIGITS
+from flowkit.protocol.limits import MAX_FACT_BYTES, TASK_DIGITS
 from flowkit.protocol.records import STATE_OF
 
 from .active import Active
 
 OVER_KINDS = {code: STATE_OF[code] for code in "SFKC"}
 _OVER = frozenset(code.encode() for code in OVER_KINDS)
+_VERSION = rb"[0-9a-f]{16}=([A-Za-z0-9][A-Za-z0-9._+\-]{0,63})"
+_VERSIONS = re.compile(rb"(%b) (%b)" % (_VERSION, _VERSION))
 _BARE = frozenset({b"cancel", b"resume"})
 _TASK = f"[0-9]{{1,{TASK_DIGITS}}}".encode()
 _TASKS = re.compile(rb"%b(?: %b)*" % (_TASK, _TASK))
 
 
 class Fact(NamedTuple):
-    """Something that happened to a run. ``tasks``: those that are over; ``digest``: its graph."""
+    """Something that happened to a run. ``tasks``: those that are over; ``digest``: its graph.
+
+    ``versions``: two versions of the app that its attempts have run, by the ids of their apps.
+    """
 
     kind: str
     run: str
     tasks: Sequence[int] = ()
     digest: str = ""
+    versions: Mapping[str, str] = MappingProxyType({})
 
 
 def read_fact(kind: bytes, text: bytes, active: Mapping[str, Active]) -> Fact:
@@ -37,8 +44,8 @@ def read_fact(kind: bytes, text: bytes, active: Mapping[str, Active]) -> Fact:
 
     For a run in ``active``, its task numbers are checked too.
     """
-    if len(kind) + len(text) > MAX_EVENT_BYTES:
-        raise CorruptData(f"it is larger than the limit of {MAX_EVENT_BYTES} bytes for a fact")
+    if len(kind) + len(text) > MAX_FACT_BYTES:
+        raise CorruptData(f"it is larger than the limit of {MAX_FACT_BYTES} bytes for a fact")
     name, _, rest = text.partition(b" ")
     if kind in _OVER:
         return _over(kind.decode(), name, rest, active)
@@ -46,11 +53,13 @@ def read_fact(kind: bytes, text: bytes, active: Mapping[str, Active]) -> Fact:
         return Fact("submit", run_id(name), digest=digest(rest))
     if kind == b"W":
         return Fact("W", run_id(name))
+    if kind == b"versions":
+        return _versions(name, rest)
     if kind in _BARE:
         if rest:
             raise CorruptData("it has text that its kind does not allow")
         return Fact(kind.decode(), run_id(name))
-    raise CorruptData("the kind of event is unknown")
+    raise CorruptData("the kind of fact is unknown")
 
 
 def _over(kind: str, name: bytes, rest: bytes, active: Mapping[str, Active]) -> Fact:
@@ -63,3 +72,12 @@ def _over(kind: str, name: bytes, rest: bytes, active: Mapping[str, Active]) -> 
     elif max(tasks) >= len(known.dag.graph):
         raise CorruptData(f"run {run} has {len(known.dag.graph)} tasks, numbered from 0")
     return Fact(kind, run, tasks)
+
+
+def _versions(name: bytes, rest: bytes) -> Fact:
+    match = _VERSIONS.fullmatch(rest)
+    if match is None:
+        raise CorruptData("its versions are not valid")
+    first, _, second, _ = (text.decode() for text in match.groups())
+    pairs = (text.split("=", 1) for text in (first, second))
+    return Fact("versions", run_id(name), versions=dict(pairs))

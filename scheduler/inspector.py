@@ -11,16 +11,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from flowkit.basics.log_level import LogLevel
-from flowkit.logging.logger import FlowkitLogger
+from flowkit.events.event import Listener
+from flowkit.events.redis import RedisFit, RedisUnfit
 from flowkit.protocol.link import Link
 from flowkit.protocol.server_checks import eviction_policy, may_evict
+
+from .loop import Duty
 
 LOOK_S = 2.0
 REPEAT_S = 60.0
 
 
-class Inspector:
+class Inspector(Duty):
     """Checks the eviction policy."""
 
     name = "inspector"
@@ -28,22 +30,18 @@ class Inspector:
     def __init__(
         self,
         link: Link,
-        logger: FlowkitLogger,
+        listener: Listener,
         *,
         allow_eviction: bool,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """``allow_eviction``: the user accepts eviction, so nothing is logged."""
         self._link = link
-        self._log = logger
+        self._listener = listener
         self._is_disabled = allow_eviction
         self._monotonic = monotonic
         self._policy = ""
         self._logged_at = 0.0
-
-    def due_early(self) -> bool:
-        """Return False: it never runs before its time."""
-        return False
 
     def run_once(self) -> float:
         """Check once; return the seconds until the next time. Raises RedisUnavailable."""
@@ -54,10 +52,9 @@ class Inspector:
         now = self._monotonic()
         if policy and (policy != self._policy or now - self._logged_at >= REPEAT_S):
             self._logged_at = now
-            message = f"{may_evict(self._link, policy)}: active runs are at risk"
-            self._log.event(LogLevel.ERROR, "redis_unfit", message, policy=policy)
+            reason = may_evict(self._link, policy)
+            self._listener.hear(RedisUnfit(policy=policy, reason=reason))
         elif self._policy and not policy:
-            message = "Redis no longer deletes keys when its memory is full"
-            self._log.event(LogLevel.SYSTEM, "redis_fit", message)
+            self._listener.hear(RedisFit())
         self._policy = policy
         return LOOK_S

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flowkit.basics.log_level import LogLevel
-from flowkit.logging.logger import FlowkitLogger
+from flowkit.events.event import Listener
+from flowkit.events.schedulers import QueuesRepaired
 from flowkit.protocol.scheduler_store import SchedulerStore
+
+from .loop import Duty
 
 ENTRIES_AT_ONCE = 200
 DEAD_AT_ONCE = 200
 
 
-class Janitor:
+class Janitor(Duty):
     """Deletes what is expired and repairs queues."""
 
     name = "janitor"
@@ -25,29 +27,24 @@ class Janitor:
     def __init__(
         self,
         store: SchedulerStore,
-        logger: FlowkitLogger,
+        listener: Listener,
         every: float,
         repair_queues: Callable[[], int],
     ) -> None:
         """``every``: seconds between sweeps. ``repair_queues``: returns how many it restored."""
         self._store = store
-        self._log = logger
+        self._listener = listener
         self._every = every
         self._repair_queues = repair_queues
         self._cursor = "0"
         self._rank = 0
         self._dead_rank = 0
 
-    def due_early(self) -> bool:
-        """Return False: it never runs before its time."""
-        return False
-
     def run_once(self) -> float:
         """Check some of the listed runs and all queues; return the seconds until the next time."""
         restored = self._repair_queues()
         if restored:
-            message = f"{restored} queue entries were missing and were restored from the records"
-            self._log.event(LogLevel.WARNING, "hints_mended", message, entries=restored)
+            self._listener.hear(QueuesRepaired(entries=restored))
         _, self._rank = self._store.drop_stale_entries(self._rank, ENTRIES_AT_ONCE)
         self._cursor, runs = self._store.scan_runs(self._cursor)
         if runs:

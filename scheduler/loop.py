@@ -1,37 +1,36 @@
 """The loop of the scheduler: runs each duty when it is due.
 
-A duty is an object with a ``name``, ``run_once() -> seconds until the next time`` and
-``due_early() -> bool``. The daemon handles errors: a lost lease ends the leadership, and an outage
-is waited out. The loop handles one error itself: a key of another type pauses one duty, until the
-key is removed, and not the others.
+The daemon handles errors: a lost lease ends the leadership, and an outage is waited out. The loop
+handles one error itself: a key of another type pauses one duty, until the key is removed, and not
+the others.
 """
 
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from flowkit.protocol.reply_errors import WrongType
 
 PAUSE_S = 10.0  # of a duty that met a key of another type
 
 
-class Duty(Protocol):
-    """A recurring job."""
+class Duty(ABC):
+    """A recurring job. ``name``: in logs."""
 
-    @property
-    def name(self) -> str:
-        """The name of the duty in logs."""
+    name: str
 
     def due_early(self) -> bool:
-        """Return whether to run before its time."""
+        """Return whether to run before its time. Most duties never do."""
+        return False
 
+    @abstractmethod
     def run_once(self) -> float:
         """Run once; return the seconds until the next time."""
 
 
-class Loop:
+class DutyLoop:
     """Runs several duties when they are due."""
 
     def __init__(

@@ -15,6 +15,7 @@ from flowkit.protocol.records import TaskRecord
 from flowkit.protocol.scheduler_store import SchedulerStore
 
 from .active import Active
+from .serving import Serving
 
 
 class QueueRepair:
@@ -24,11 +25,13 @@ class QueueRepair:
         self,
         store: SchedulerStore,
         active: Mapping[str, Active],
+        serving: Serving | None = None,
         on_broken: Callable[[str, Exception], None] = lambda run, error: None,
     ) -> None:
         """``on_broken`` is called with a run whose records cannot be read, and may drop it."""
         self._store = store
         self._active = active
+        self._serving = serving or Serving(store)
         self._on_broken = on_broken
 
     def sweep(self) -> int:
@@ -50,7 +53,10 @@ class QueueRepair:
         if not wanted:
             return 0
         lists = {place.ready for run in wanted for place in self._active[run].places}
-        listed = self._store.listed(lists)
+        for run, tasks in wanted.items():  # workers of an older release never need these
+            if (active := self._active[run]).dag.pinned:
+                lists.update(self._list_of(active, active.place(at).ready, at) for at in tasks)
+        listed = self._store.listed(lists, self._serving.lists_without_turns())
         records = self._store.read_records_of(wanted)
         return sum(self._repair_run(self._active[run], tasks, listed) for run, tasks in records)
 
@@ -62,7 +68,13 @@ class QueueRepair:
         except CorruptData as error:
             self._on_broken(active.run, error)
             return 0
-        return self._store.requeue(active.run, missing) if missing else 0
+        restored = 0
+        by_verb: dict[str, list[tuple[int, str, str]]] = {}
+        for entry in missing:
+            by_verb.setdefault(self._serving.verb(active, entry[1]), []).append(entry)
+        for verb, entries in by_verb.items():
+            restored += self._store.requeue(active.run, entries, verb)
+        return restored
 
     def _missing(
         self, active: Active, records: Iterable[tuple[int, TaskRecord]], listed: set[str]
@@ -72,9 +84,18 @@ class QueueRepair:
             ready, level, _ = active.place(task)
             entry = f"{active.run},{task},{record.attempt}"
             if record.state is TaskState.WAITING:
+                if active.dag.pinned:
+                    ready = self._list_of(active, ready, task)
                 entry = f"{active.run},{task},{record.attempt + 1},{ready},{level}"
             elif record.state is not TaskState.QUEUED:
                 continue
-            if entry not in listed:
-                missing.append((task, ready, level))
+            if entry in listed:
+                continue
+            if record.state is TaskState.QUEUED:
+                ready = self._list_of(active, ready, task)
+            missing.append((task, ready, level))
         return missing
+
+    def _list_of(self, active: Active, ready: str, task: int) -> str:
+        ((name, _),) = self._serving.by_list(active, ready, (task,))
+        return name

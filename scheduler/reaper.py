@@ -13,13 +13,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from flowkit.core.retry import MOST_DEATHS
 from flowkit.events.event import Listener
-from flowkit.events.workers import WorkerLost
+from flowkit.events.workers import WorkerExpired
 from flowkit.protocol.once import lost_once
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.scheduler_store import SchedulerStore
 
-MOST_DEATHS = 3
+from .loop import Duty
+
 EVERY_S = 1.0
 GRACE_S = 3.0  # workers try to renew every second, or more often
 _ERROR = ErrorInfo(
@@ -30,7 +32,7 @@ _ERROR = ErrorInfo(
 _ONCE = lost_once("the worker that had claimed this task was lost: its lease expired")
 
 
-class Reaper:
+class Reaper(Duty):
     """Takes back the work of dead workers."""
 
     name = "reaper"
@@ -47,10 +49,6 @@ class Reaper:
         self._monotonic = monotonic
         self._begin = monotonic() + GRACE_S
 
-    def due_early(self) -> bool:
-        """Return False: it never runs before its time."""
-        return False
-
     def run_once(self) -> float:
         """Reap workers whose lease has expired; return the seconds until the next time."""
         early = self._begin - self._monotonic()
@@ -63,5 +61,5 @@ class Reaper:
                 for attempt in self._store.reap(lane, MOST_DEATHS, _ERROR, _ONCE)
             ]
             if self._store.retire(worker.name, worker.lanes):
-                self._listener.hear(WorkerLost(worker=str(worker), attempts=len(taken)))
+                self._listener.hear(WorkerExpired(worker=str(worker), attempts=len(taken)))
         return EVERY_S

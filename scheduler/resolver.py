@@ -1,14 +1,14 @@
-"""The resolver duty: events in, commands out, one ``core.run.Run`` per active run.
+"""The resolver duty: facts in, commands out, one ``core.run.Run`` per active run.
 
 Everything it knows is rebuilt from Redis when leadership is taken (``recover``), so a scheduler may
 die at any point. The next one restores each run from its records, issues again every command that
 was not executed, and continues at the cursor.
 
-Events up to the takeover are skipped: the records, from which every active run was rebuilt, say the
-same or more. An event behind them opens a run that is resumed later.
+Facts up to the takeover are skipped: the records, from which every active run was rebuilt, say the
+same or more. An announcement behind them opens a run that is resumed later.
 
 A run whose graph or records are damaged ends as failed. An intact run that does not fit into memory
-is retried later. An event that cannot be read is quarantined.
+is retried later. A fact that cannot be read is quarantined.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from flowkit.core.run import Run
 from flowkit.core.states import RunState, TaskState
 from flowkit.events.event import Listener
 from flowkit.protocol.decoding import PART, CorruptData
-from flowkit.protocol.event_store import Event, moment
+from flowkit.protocol.fact_store import Announcement, moment
 from flowkit.protocol.scheduler_store import SchedulerStore
 
 from .active import Active
@@ -29,32 +29,37 @@ from .command_runner import CommandRunner
 from .facts import OVER_KINDS, Fact, read_fact
 from .quarantine import Quarantine
 from .room import Room
-from .run_events import RunEvents
 from .run_loader import RunLoader
+from .run_reports import RunReports
+from .serving import Serving
 from .writer import Writer
 
-BATCH = 500  # events read at once
+BATCH = 500  # announcements read at once
 TURN_S = 5.0  # shorter than reading a graph of the largest size
 
 
 class Resolver:
-    """Turns events into commands. Not thread-safe."""
+    """Turns facts into commands. Not thread-safe."""
 
     def __init__(
         self,
         store: SchedulerStore,
         listener: Listener,
         window: int,
+        serving: Serving | None = None,
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._events = RunEvents(listener)
+        self._reports = RunReports(listener)
         self._window = window
+        self._serving = serving or Serving(store)
         self._monotonic = monotonic
         self._writer = Writer(store)
         self._quarantine = Quarantine(store, listener, monotonic=monotonic)
-        self._commands = CommandRunner(store, self._writer, self._finished, monotonic=monotonic)
+        self._commands = CommandRunner(
+            store, self._writer, self._serving, self._finished, monotonic=monotonic
+        )
         self._loader = RunLoader(store)
         self._cursor = "0"
         self._replay_until: tuple[int, int] | None = None
@@ -70,7 +75,8 @@ class Resolver:
         self._room.clear()
         self._writer.discard()  # what an earlier term did not write
         self._cursor = cursor
-        self._replay_until = moment(self._store.last_event())
+        self._serving.look()
+        self._replay_until = moment(self._store.last_announcement())
         for run in self._store.active_runs():
             self._open(run)
         self._writer.flush()
@@ -78,22 +84,22 @@ class Resolver:
     def report_lost(self) -> None:
         """Log which active runs are gone from Redis, since no client may be left to ask."""
         for run in self._store.missing(list(self.active)):
-            self._events.lost(self.active[run])
+            self._reports.lost(self.active[run])
         self.active.clear()
 
     # -- the duty -------------------------------------------------------------------------------
 
     def run_once(self, block_ms: int) -> int:
-        """Process the next events, waiting up to ``block_ms`` for some; return how many.
+        """Process the next announcements, waiting up to ``block_ms`` for some; return how many.
 
         It stops after ``TURN_S``, because the lease must be checked in between.
         """
-        events = self._store.read_events(self._cursor, BATCH, block_ms)
+        announcements = self._store.read_announcements(self._cursor, BATCH, block_ms)
         over: dict[str, list[tuple[int, TaskState]]] = {}
         began, count = self._monotonic(), 0
-        for event in events:
-            self._process_event(event, over)
-            self._cursor = event.id
+        for announcement in announcements:
+            self._process(announcement, over)
+            self._cursor = announcement.id
             count += 1
             if self._monotonic() - began > TURN_S:
                 break
@@ -118,13 +124,15 @@ class Resolver:
         if runs:
             self._writer.flush()
 
-    def _process_event(self, event: Event, over: dict[str, list[tuple[int, TaskState]]]) -> None:
-        replayed = self._is_replayed(event)
-        for kind, text in event.facts:
+    def _process(
+        self, announcement: Announcement, over: dict[str, list[tuple[int, TaskState]]]
+    ) -> None:
+        replayed = self._is_replayed(announcement)
+        for kind, text in announcement.facts:
             try:
                 fact = read_fact(kind, text, self.active)
             except CorruptData as error:
-                self._quarantine.add(event.id, kind, text, error)
+                self._quarantine.add(announcement.id, kind, text, error)
                 continue
             if replayed:
                 continue
@@ -138,8 +146,8 @@ class Resolver:
                 self._apply_over(over)
                 self._apply_fact(fact)
 
-    def _is_replayed(self, event: Event) -> bool:
-        if self._replay_until is not None and moment(event.id) > self._replay_until:
+    def _is_replayed(self, announcement: Announcement) -> bool:
+        if self._replay_until is not None and moment(announcement.id) > self._replay_until:
             self._replay_until = None
         return self._replay_until is not None
 
@@ -152,7 +160,10 @@ class Resolver:
 
     def _apply_fact(self, fact: Fact) -> None:
         active = self.active.get(fact.run)
-        if fact.kind == "cancel":
+        if fact.kind == "versions":
+            if active is not None and self._serving.may_share(active.dag, fact.versions):
+                self._reports.mixed(active, fact.versions.values())
+        elif fact.kind == "cancel":
             if active is not None:
                 self._commands.execute(active, active.state.cancel())
             elif fact.run in self._room.waiting:
@@ -188,7 +199,7 @@ class Resolver:
                 return
             dag = self._loader.graph(stored.digest)
             if not (must or self._room.admit(run, dag)):
-                self._events.waits(run, dag)
+                self._reports.waits(run, dag)
                 return
             states = self._loader.states(run, dag, stored.resuming)
             active = self._activate(run, dag)
@@ -197,7 +208,7 @@ class Resolver:
             self._end_broken(run, error)
         except MemoryError:
             self._forget(run)
-            self._events.lacks_memory(run, self._room.postpone(run))
+            self._reports.lacks_memory(run, self._room.postpone(run))
         else:
             self._room.settle(run)
             self._commands.execute(active, commands)
@@ -207,7 +218,7 @@ class Resolver:
             dag.graph, on_failure=dag.on_failure, window=self._window, triggers=dag.triggers()
         )
         active = self.active[run] = Active.of(run, dag, state)
-        self._events.started(active)
+        self._reports.started(active)
         return active
 
     def _forget(self, run: str) -> None:
@@ -222,8 +233,8 @@ class Resolver:
     def _end_broken(self, run: str, error: Exception) -> None:
         self._forget(run)
         self._writer.finish(run, RunState.FAILED, None, "")
-        self._events.broken(run, error)
+        self._reports.broken(run, error)
 
     def _finished(self, active: Active, outcome: RunState, failed: int | None) -> None:
         self._forget(active.run)
-        self._events.over(active, outcome, failed)
+        self._reports.over(active, outcome, failed)

@@ -12,14 +12,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from flowkit.basics.log_level import LogLevel
 from flowkit.events.event import Event
-from flowkit.events.runs import RunBroken, RunLacksMemory, RunStarted, RunSucceeded, RunWaits
+from flowkit.events.runs import (
+    RunBroken,
+    RunLacksMemory,
+    RunMixed,
+    RunStarted,
+    RunSucceeded,
+    RunWaits,
+)
+from flowkit.events.schedulers import RunLinesLeftOut
 from flowkit.logging.event_log import EventLog
 from flowkit.logging.logger import FlowkitLogger
 
 LINES_A_SECOND = 20
-_LIMITED = frozenset({RunStarted, RunSucceeded, RunBroken, RunWaits, RunLacksMemory})
+_LIMITED = frozenset({RunStarted, RunSucceeded, RunBroken, RunWaits, RunLacksMemory, RunMixed})
 
 
 class RunLog:
@@ -28,7 +35,6 @@ class RunLog:
     def __init__(
         self, logger: FlowkitLogger, *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        self._log = logger
         self._lines = EventLog(logger)
         self._monotonic = monotonic
         self._second = 0
@@ -49,8 +55,7 @@ class RunLog:
         second = int(self._monotonic())
         if second != self._second:
             if self._left_out:
-                message = f"{self._left_out} more lines about runs were left out"
-                self._log.event(LogLevel.SYSTEM, "runs_left_out", message, lines=self._left_out)
+                self._lines.hear(RunLinesLeftOut(lines=self._left_out))
             self._second, self._written, self._left_out = second, 0, 0
         if self._written >= LINES_A_SECOND:
             self._left_out += 1

@@ -1,7 +1,7 @@
 """The scheduler's write buffer: commands of many runs in few calls, in order.
 
-Commands are collected while events are read, and flushed together; a call holds at most about 1,000
-items. The cursor is written with the last part, so after a crash before it the events are replayed:
+Commands are collected while facts are read, and flushed together; a call holds at most about 1,000
+items. The cursor is written with the last part, so after a crash before it the facts are replayed:
 each command is then refused as already done. The order within a run is kept.
 """
 
@@ -33,12 +33,12 @@ class Writer:
         self._make_room(1, then=tasks)
         self._commands += ("begin", run, digest)
 
-    def queue(self, run: str, place: Place, tasks: Sequence[int]) -> None:
-        """Queue tasks that share a place."""
+    def queue(self, run: str, place: Place, tasks: Sequence[int], verb: str = "queue") -> None:
+        """Queue tasks that share a place. ``verb``: ``line`` if they wait for the run's turn."""
         for at in range(0, len(tasks), PART):
             part = tasks[at : at + PART]
             self._make_room(len(part))
-            self._commands += ("queue", run, *place, len(part), *part)
+            self._commands += (verb, run, *place, len(part), *part)
 
     def finish(self, run: str, outcome: RunState, failed: int | None, counts: str) -> None:
         """End a run."""
@@ -51,7 +51,7 @@ class Writer:
         self._commands += ("progress", run, counts)
 
     def move_cursor(self, cursor: str) -> None:
-        """Set the cursor: all events up to it have led to the commands collected so far."""
+        """Set the cursor: all facts up to it have led to the commands collected so far."""
         self._cursor = cursor
 
     def flush(self) -> None:

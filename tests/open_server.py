@@ -13,10 +13,10 @@ from typing import Any
 from fakeredis._helpers import SimpleError
 
 from flowkit.embedded import EmbeddedServer
-from flowkit.embedded.commands import Client
+from flowkit.embedded.commands import ServerSession
 
 
-class OpenClient(Client):
+class OpenClient(ServerSession):
     """A connection that may do everything as long as it has no name."""
 
     texts: dict[bytes, bytes] = {}  # noqa: RUF012 - of all servers, by digest
@@ -27,7 +27,7 @@ class OpenClient(Client):
 
     def _name_to_func(self, cmd_name: str) -> Any:
         if self.is_tests_own:
-            return super(Client, self)._name_to_func(cmd_name)
+            return super(ServerSession, self)._name_to_func(cmd_name)
         return super()._name_to_func(cmd_name)
 
     def eval(self, script: bytes, numkeys: int, *keys_and_args: bytes) -> Any:

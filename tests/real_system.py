@@ -132,8 +132,8 @@ class System:
         self.processes.append(process)
         return process
 
-    def scheduler(self, **environ: str) -> Process:
-        return self.run_program("scheduler", ["-m", "flowkit.scheduler"], **environ)
+    def scheduler(self, *options: str, **environ: str) -> Process:
+        return self.run_program("scheduler", ["-m", "flowkit.scheduler", *options], **environ)
 
     def worker(
         self, *options: str, app: str = APP, lease: float = LONG_LEASE, **environ: str

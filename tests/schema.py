@@ -22,7 +22,7 @@ TYPES = {
 }
 RUN_KEYS = ("run", "tasks", "results", "errors")
 MAY_EXPIRE = ("graph", "entry")
-MUST_EXPIRE = ("cached",)
+MUST_EXPIRE = ("cached", "app", "app_version")
 
 
 def patterns(namespace: str) -> Iterator[tuple[str, re.Pattern[str], str]]:
@@ -44,7 +44,7 @@ def patterns(namespace: str) -> Iterator[tuple[str, re.Pattern[str], str]]:
 def violations(server: redis.Redis, namespace: str) -> list[str]:
     """Return a sentence for each key that the schema does not allow, or that should not (or
     should) have a TTL: the keys of a finished run and cached results have one, a graph and an
-    entry of a state store may, no other key has."""
+    entry of a state store may, apps and their tokens have one, no other key has."""
     prefix = "{" + namespace + "}:"
     known = list(patterns(namespace))
     wrong: list[str] = []
@@ -56,6 +56,8 @@ def violations(server: redis.Redis, namespace: str) -> list[str]:
             wrong.append(f"{key} ({kind}) is not in the schema")
         elif roles[0] in RUN_KEYS and expires != _is_over(server, key):
             wrong.append(f"{key} {'has a' if expires else 'lacks its'} TTL")
+        elif roles[0] == "wake" and "@" in key:  # the tokens of an app
+            wrong += [] if expires else [f"{key} lacks its TTL"]
         elif roles[0] in MUST_EXPIRE and not expires:
             wrong.append(f"{key} lacks its TTL")
         elif roles[0] not in (*RUN_KEYS, *MAY_EXPIRE, *MUST_EXPIRE) and expires:

@@ -14,12 +14,14 @@ from flowkit.configuration.shards import Shard
 from flowkit.configuration.signing_keys import keys_of
 from flowkit.daemon.options import (
     Seconds,
+    app_version_option,
     daemon_options,
     end_as,
     refuse_patched,
     required_shards,
     settings_from,
 )
+from flowkit.logging.event_log import EventLog
 from flowkit.logging.logger import FlowkitLogger
 from flowkit.processes.standard_streams import open_missing_streams
 from flowkit.processes.supervisor import SupervisedProcess, Supervisor
@@ -32,9 +34,12 @@ from .daemon import WorkerDaemon
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--app",
+    "apps",
     required=True,
+    multiple=True,
     metavar="FILE_OR_MODULE",
-    help="The app that defines the tasks: a file (etl.py) or a module (package.etl).",
+    help="An app that defines tasks: a file (etl.py) or a module (package.etl). Give the option "
+    "once for each app.",
 )
 @click.option(
     "--queues",
@@ -73,6 +78,7 @@ from .daemon import WorkerDaemon
     help="Turn the output and log records of tasks into log lines that name the run, task and "
     "attempt, or leave them unchanged [FLOWKIT_CAPTURE_OUTPUT; default: capture].",
 )
+@app_version_option
 @daemon_options
 def main(**options: object) -> None:
     """Run the tasks of an app for the runs in Redis, until TERM or Ctrl-C.
@@ -93,9 +99,8 @@ def main(**options: object) -> None:
         SupervisedProcess(repr(shard), partial(_run_daemon, settings, config))
         for shard, config in zip(shards, configs, strict=True)
     ]
-    end_as(
-        Supervisor(processes, FlowkitLogger("flowkit", settings.log_level, settings.log_json)).run
-    )
+    log = EventLog(FlowkitLogger("flowkit", settings.log_level, settings.log_json))
+    end_as(Supervisor(processes, log).run)
 
 
 def _run_daemon(settings: Settings, config: WorkerConfig) -> NoReturn:
@@ -105,7 +110,7 @@ def _run_daemon(settings: Settings, config: WorkerConfig) -> NoReturn:
 def _config(settings: Settings, shard: Shard, options: dict[str, object]) -> WorkerConfig:
     queues = str(options["queues"]).split(",")
     return WorkerConfig(
-        app=str(options["app"]),
+        apps=tuple(dict.fromkeys(_texts(options, "apps"))),
         redis_url=shard.url,
         namespace=shard.namespace,
         shard_position=shard.shard_position,
@@ -121,7 +126,14 @@ def _config(settings: Settings, shard: Shard, options: dict[str, object]) -> Wor
         log_json=settings.log_json,
         capture_output=settings.capture_output,
         signing_keys=keys_of(settings.signing_key),
+        settings=settings,
+        app_version=settings.app_version or "",
     )
+
+
+def _texts(options: dict[str, object], name: str) -> list[str]:
+    texts = options[name]
+    return [str(text) for text in texts] if isinstance(texts, tuple | list) else []
 
 
 def _number(options: dict[str, object], name: str) -> int:

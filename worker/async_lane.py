@@ -26,7 +26,7 @@ from flowkit.protocol.spent import Flag
 from flowkit.protocol.worker_store import WorkerStore
 
 from .execution_slots import ExecutionSlots
-from .executor import Executor, Prepared
+from .executor import Executor, NotHere, Prepared
 from .inputs import Inputs
 from .mailbox import Mailbox
 from .trouble import Trouble
@@ -81,9 +81,9 @@ class AsyncLane:
         for thread in (loop, self._pump, waiter):
             thread.start()
 
-    def share(self, claimers: int) -> None:
+    def set_claimers(self, claimers: int) -> None:
         """Set how many claimers a short list is to be divided among. Any thread."""
-        self._mailbox.share = claimers
+        self._mailbox.claimers = claimers
 
     def drain(self) -> None:
         """Claim nothing more. Any thread."""
@@ -150,13 +150,13 @@ class AsyncLane:
                 time.sleep(GATHER_S)
 
     def _wait_on(self) -> None:
-        lists = self._mailbox.lists
+        lists, app = self._mailbox.lists, self._mailbox.app
         while not self._draining.is_set():
             if self._hungry or not self._free:
                 time.sleep(0.01)
                 continue
             try:
-                self._trouble.outlast(lambda: self._waiter.wait_for_work(lists, POLL_S))
+                self._trouble.outlast(lambda: self._waiter.wait_for_work(lists, POLL_S, app))
             except StoreError:
                 if not self._draining.is_set():
                     raise
@@ -179,8 +179,11 @@ class AsyncLane:
             except BaseException as error:
                 end_if_forked(self._pid, error)
                 prepared = self._executor.broken(claim, error)
-            if isinstance(prepared, Outcome):
-                mailbox.put(prepared)
+            if not isinstance(prepared, Prepared):
+                if isinstance(prepared, NotHere):
+                    self._trouble.outlast(partial(mailbox.hand_on, claim, prepared.function))
+                else:
+                    mailbox.put(prepared)
                 self._slots.leave(slot)
                 self._free.append(slot)
             else:
@@ -204,7 +207,8 @@ class AsyncLane:
         key = f"{claim.key},{claim.attempt}"
         try:
             # Each task has its own context, so there is nothing to reset.
-            enter_attempt(claim.run, prepared.name, claim.attempt, prepared.params)
+            life = claim.life[1]
+            enter_attempt(claim.run, prepared.name, claim.attempt, prepared.params, life)
             if key in self._cancelled:
                 outcome = self._executor.cancelled(claim)
             else:

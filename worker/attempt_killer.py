@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from flowkit.core.lanes import is_async_lane
 from flowkit.events.event import Listener
 from flowkit.events.tasks import TaskCancelled, TaskTimedOut
 from flowkit.exceptions import TaskTimeout
@@ -67,7 +68,7 @@ class AttemptKiller:
                 asked[mark] = self._asked.get(mark, self._monotonic())
                 if mark not in self._asked:
                     child.tell(f"stop {mark}")
-                patience = STUBBORN_S if lane.endswith("a") else 0.0
+                patience = STUBBORN_S if is_async_lane(lane) else 0.0
                 if self._monotonic() - asked[mark] >= patience:
                     self._end_attempt(child, attempt)
         self._asked = asked

@@ -1,11 +1,11 @@
 """A child process of the worker: loads the user's app and runs its lanes.
 
 The parent forks it, and has run no user code and no threads before. The parent sends commands over
-the control pipe, one per line: ``stop LANE RUN,TASK,ATTEMPT`` (cancelled), ``share N`` (claimers
-alive), ``drain`` (finish and exit). When the pipe closes, the parent is dead; the child then exits
-at once, since nothing renews its lease.
+the control pipe, one per line: ``stop LANE RUN,TASK,ATTEMPT`` (cancelled), ``claimers N`` (so many
+are alive), ``drain`` (finish and exit). When the pipe closes, the parent is dead; the child then
+exits at once, since nothing renews its lease.
 
-The child records why it ends itself in its execution slots: see ``config.ExitCode``. It ignores
+The child records why it ends itself in its execution slots: see ``config.ExitReason``. It ignores
 TERM and INT, which are for the parent: a service manager that sends them to all processes of a
 service must not end tasks.
 """
@@ -25,16 +25,15 @@ from typing import NoReturn
 from flowkit.app import load_app
 from flowkit.basics.display_text import error_text
 from flowkit.basics.environment import withhold_secrets
-from flowkit.basics.shorten import shorten
 from flowkit.context import hear_of_waits
 from flowkit.core.dag_cache import DAGCache
+from flowkit.core.lanes import is_async_lane, lanes_of
 from flowkit.daemon.monkey_patches import why_refused
 from flowkit.daemon.outage import OutageLog
-from flowkit.definition.task import Task, has_tasks
+from flowkit.definition.task import Task, registered_refs
 from flowkit.events.event import Listener
-from flowkit.events.tasks import OutcomeStale, TaskFailed
 from flowkit.events.workers import AppBroken, WorkerLeaseLost
-from flowkit.exceptions import FlowkitError, LeaseLost
+from flowkit.exceptions import FlowkitError, LeaseLost, StoreError
 from flowkit.logging import configure_logging
 from flowkit.logging.capture import start_capture
 from flowkit.logging.event_log import EventLog
@@ -43,16 +42,16 @@ from flowkit.processes.signals import obey_parent_alone
 from flowkit.processes.standard_streams import detach_from_terminal, keep_streams_open
 from flowkit.protocol.keys import ready_list
 from flowkit.protocol.link import Link
-from flowkit.protocol.outcomes import Outcome
-from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import WorkerStore
-from flowkit.settings import MAX_VALUE_BYTES
+from flowkit.settings import MAX_VALUE_BYTES, adopt_settings
 
+from .app_versions import LoadedApp
 from .async_lane import AsyncLane
-from .config import ExitCode, WorkerConfig
-from .execution_slots import ExecutionSlots, Mark
+from .config import ExitReason, WorkerConfig
+from .execution_slots import ChildMark, ExecutionSlots
 from .executor import Executor
 from .inputs import Inputs
+from .lane_reports import LaneReports
 from .mailbox import Mailbox
 from .self_report import note_wait
 from .signed_values import SignedValues
@@ -70,15 +69,16 @@ class Child:
         self._config = config
         self._slots = slots
         self._control = control
-        self._lane_id = f"{worker}.{number}"
+        self._lane_id, self._async_id = lanes_of(worker, number)
         self._log = configure_logging(config.log_level, config.log_json)
         self._listener: Listener = EventLog(self._log, on_worker=True)
         self._stop_links = threading.Event()
         self._waiters: list[WorkerStore] = []
-        self._exit = ExitCode.DONE
+        self._exit = ExitReason.DONE
         self._graphs = DAGCache()  # of both lanes
         self._sync: SyncLane | None = None
         self._async: AsyncLane | None = None
+        self._app = LoadedApp()
 
     def run(self) -> NoReturn:
         """Load the app, run the lanes, exit."""
@@ -90,16 +90,19 @@ class Child:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         obey_parent_alone()
         withhold_secrets()
+        if self._config.settings is not None:
+            adopt_settings(self._config.settings)
         self._open_log(records=False)  # the app's handlers must write to captured streams
-        try:
-            load_app(self._config.app)
-        except FlowkitError as error:
-            self._refuse_app(str(error))
-        except BaseException as error:  # even a KeyboardInterrupt comes from the app here
-            self._refuse_app(f"{self._config.app} cannot be loaded: it raises {error_text(error)}.")
+        for app in self._config.apps:
+            try:
+                load_app(app)
+            except FlowkitError as error:
+                self._refuse_app(str(error))
+            except BaseException as error:  # even a KeyboardInterrupt comes from the app here
+                self._refuse_app(f"{app} cannot be loaded: it raises {error_text(error)}.")
         if patched := why_refused(f"The app {self._config.app}"):
             self._refuse_app(patched)
-        if not has_tasks():
+        if not registered_refs():
             self._refuse_app(
                 f"{self._config.app} has no tasks. Give the file or module that defines or imports "
                 "them: --app FILE.py or --app package.module."
@@ -107,16 +110,28 @@ class Child:
         self._open_log(records=True)
         obey_parent_alone()  # again, since the app may have set handlers
         hear_of_waits(lambda begins: note_wait(self._slots, begins=begins))
-        self._slots.mark(Mark.READY)  # before it can claim: see the daemon's _dismiss
+        self._app = LoadedApp.of(registered_refs(), self._config.app_version)
+        self._register_app()
+        self._slots.mark(ChildMark.READY)  # before it can claim: see the daemon's _dismiss
         sync_lane = self._open_lanes()
         threading.Thread(target=self._listen, name="control", daemon=True).start()
         gc.collect()
         gc.freeze()
         self._leave(self._work(sync_lane))
 
+    def _register_app(self) -> None:
+        """Record which functions this app has, so that this worker gets no others."""
+        store = self._store(self._lane_id)
+        app = self._app
+        with suppress(StoreError):  # the heartbeat tells when it is not recorded
+            ids, lease_ms = app.functions | app.pinned, self._config.lease_ms
+            store.register_app(app.id, ids, app.version, lease_ms=lease_ms)
+        store.close()
+        self._slots.record_app(app.id, app.version)
+
     def _refuse_app(self, why: str) -> NoReturn:
         self._listener.hear(AppBroken(worker=self._lane_id, reason=why))
-        self._leave(ExitCode.APP_BROKEN)
+        self._leave(ExitReason.APP_BROKEN)
 
     def _open_log(self, *, records: bool) -> None:
         """Set up the log of this process; again after the app, which may have changed it.
@@ -130,7 +145,7 @@ class Child:
         if config.capture_output:
             start_capture(self._log.logger, {"worker": self._lane_id}, records=records)
 
-    def _work(self, sync_lane: SyncLane) -> ExitCode:
+    def _work(self, sync_lane: SyncLane) -> ExitReason:
         try:
             if self._async is not None:
                 self._async.start()
@@ -140,10 +155,10 @@ class Child:
                 self._async.join()
         except LeaseLost as error:
             self._listener.hear(WorkerLeaseLost(worker=self._lane_id, reason=str(error)))
-            return ExitCode.LEASE_LOST
+            return ExitReason.LEASE_LOST
         return self._exit
 
-    def _leave(self, code: ExitCode) -> NoReturn:
+    def _leave(self, code: ExitReason) -> NoReturn:
         self._slots.record_exit_reason(code)
         for stream in (sys.stdout, sys.stderr):
             with suppress(Exception):  # user code may have replaced them with anything
@@ -165,13 +180,13 @@ class Child:
             may_claim_more=self._may_claim_more,
         )
         if any(task.is_async for task in Task._all_tasks):
-            lane = self._lane_id + "a"
-            parts = self._lane_parts(lane, is_async=True)
-            self._async = AsyncLane(*parts, self._slots, trouble=self._trouble(lane))
+            parts = self._lane_parts(self._async_id, is_async=True)
+            trouble = self._trouble(self._async_id)
+            self._async = AsyncLane(*parts, self._slots, trouble=trouble)
         return self._sync
 
     def _trouble(self, lane: str) -> Trouble:
-        return Trouble(OutageLog(self._log, lambda: lane), self._lane_broke)
+        return Trouble(OutageLog(self._listener, lambda: lane), self._lane_broke)
 
     def _lane_parts(
         self, lane: str, *, is_async: bool
@@ -179,27 +194,33 @@ class Child:
         config = self._config
         # The lane's thread reads values while the reporter sends outcomes: they need two links.
         signed = SignedValues(config.signing_keys, config.namespace)
-        inputs = Inputs(
-            self._store(lane, config.max_result_bytes),
-            config.max_result_bytes,
-            self._graphs,
-            signed,
-        )
+        limit = config.max_result_bytes
+        inputs = Inputs(self._store(lane, limit), limit, self._graphs, signed)
         # Claims carry parameters, so this link must be able to read at least one claim.
         store = self._store(lane, MAX_VALUE_BYTES, on_new_server=inputs.forget)
         waiter = self._store(lane)
         self._waiters.append(waiter)
         lists = [ready_list(queue, is_async=is_async) for queue in config.queues]
+        reports = LaneReports(self._listener, self._lane_id)
         mailbox = Mailbox(
             store,
             lane,
             lists,
-            share=config.processes,
-            on_stale=self._stale,
+            claimers=config.processes,
+            app=self._app.id,
+            on_stale=reports.stale,
             on_sent=inputs.recorded,
-            on_refused=self._refused,
+            on_refused=reports.refused,
         )
-        executor = Executor(inputs, self._listener, lane, config.app, config.max_result_bytes)
+        executor = Executor(
+            inputs,
+            self._listener,
+            lane,
+            config.app,
+            limit,
+            functions=self._app.functions,
+            version=self._app.version,
+        )
         return mailbox, waiter, inputs, executor
 
     def _store(
@@ -219,32 +240,16 @@ class Child:
         limit = self._config.max_tasks_per_child
         total = done + (self._async.done if self._async is not None else 0)
         if limit and total >= limit:
-            self._exit = ExitCode.RECYCLED
+            self._exit = ExitReason.RECYCLED
             return False
         return True
-
-    def _stale(self, key: str) -> None:
-        run, _, task = key.partition(",")
-        self._listener.hear(OutcomeStale(run_id=run, task=task, worker=self._lane_id))
-
-    def _refused(self, outcome: Outcome) -> None:
-        info = ErrorInfo.unpack(outcome.payload)
-        self._listener.hear(
-            TaskFailed(
-                task_name=f"number {outcome.task} of run {outcome.run}",
-                run_id=outcome.run,
-                worker=self._lane_id,
-                error_type=info.type,
-                error_message=shorten(info.message),
-            )
-        )
 
     def _lane_broke(self, error: BaseException) -> None:
         if not isinstance(error, FlowkitError):
             traceback.print_exception(error)
-            self._leave(ExitCode.BROKEN)
-        self._listener.hear(WorkerLeaseLost(worker=self._lane_id + "a", reason=str(error)))
-        self._leave(ExitCode.LEASE_LOST)
+            self._leave(ExitReason.BROKEN)
+        self._listener.hear(WorkerLeaseLost(worker=self._async_id, reason=str(error)))
+        self._leave(ExitReason.LEASE_LOST)
 
     # -- commands of the parent -----------------------------------------------------------------
 
@@ -252,27 +257,29 @@ class Child:
         with os.fdopen(self._control, "r", encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 self._obey(line)
-        os._exit(ExitCode.DONE)
+        os._exit(ExitReason.DONE)
 
     def _obey(self, line: str) -> None:
         """Carry out one command. An unknown line is ignored: valid ones may follow it."""
         match line.split():
             case ["stop", lane, attempt]:
                 self._cancel(lane, attempt)
-            case ["share", number] if number.isdecimal() and len(number) < 10:
-                self._share(int(number))
+            case ["claimers", number] if number.isdecimal() and len(number) < 10:
+                self._set_claimers(int(number))
+            case ["register"]:
+                self._register_app()
             case ["drain"]:
                 self._drain()
 
     def _cancel(self, lane: str, attempt: str) -> None:
-        target = self._async if lane.endswith("a") else self._sync
+        target = self._async if is_async_lane(lane) else self._sync
         if target is not None:
             target.cancel(attempt)
 
-    def _share(self, claimers: int) -> None:
+    def _set_claimers(self, claimers: int) -> None:
         for lane in (self._sync, self._async):
             if lane is not None:
-                lane.share(claimers)
+                lane.set_claimers(claimers)
 
     def _drain(self) -> None:
         # From here on the links do not wait for an outage to end, and waiting for work is aborted.
@@ -290,4 +297,4 @@ def _die_with_parent() -> None:
     The pipe alone cannot end a task that blocks in C code and never lets a thread run.
     """
     if not signal_at_death_of(os.getppid(), signal.SIGKILL):
-        os._exit(ExitCode.DONE)
+        os._exit(ExitReason.DONE)

@@ -16,11 +16,12 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from flowkit.core.lanes import lanes_of
 from flowkit.events.workers import ChildDied
 from flowkit.processes.ends import how_it_ended
 from flowkit.processes.tree import kill_tree
 
-from .config import ExitCode, WorkerConfig
+from .config import ExitReason, WorkerConfig
 from .execution_slots import Executing, ExecutionSlots
 
 
@@ -82,7 +83,7 @@ class Death:
     @property
     def orderly(self) -> bool:
         """Whether it ended normally: drained, or after ``max_tasks_per_child`` tasks."""
-        return self.exit_reason in (ExitCode.DONE, ExitCode.RECYCLED)
+        return self.exit_reason in (ExitReason.DONE, ExitReason.RECYCLED)
 
     @property
     def how(self) -> str:
@@ -125,7 +126,7 @@ class ChildPool:
 
     def next_lanes(self) -> tuple[str, str]:
         """Return the names of the next child's sync and async lane. Register them before `fork`."""
-        return f"{self._worker}.{self._next}", f"{self._worker}.{self._next}a"
+        return lanes_of(self._worker, self._next)
 
     def fork(self) -> ChildProcess:
         """Start the next child."""

@@ -7,11 +7,12 @@ from enum import IntEnum
 
 from flowkit.configuration.shards import ALONE
 from flowkit.core.policy_check import QUEUE
+from flowkit.settings import Settings
 
 BEAT_S = 1.0  # between heartbeats, if the lease allows it
 
 
-class ExitCode(IntEnum):
+class ExitReason(IntEnum):
     """Why a child ended itself, as opposed to a signal or user code ending it.
 
     The child also writes the reason to shared memory (``ExecutionSlots.record_exit_reason``). Only
@@ -29,15 +30,17 @@ class ExitCode(IntEnum):
 class WorkerConfig:
     """Settings of one worker. Times are in seconds, sizes in bytes.
 
+    ``apps``: the files or modules of the tasks, at least one.
     ``concurrency``: async tasks at a time per child. ``max_tasks_per_child``: replace a child after
     this many tasks, 0 for never. ``shutdown_timeout``: how long running tasks may continue after
     the first TERM. ``capture_output``: turn what tasks print and log into lines of this log.
     ``shard_position``: which shard the worker serves, as ``position/count``. ``redis_patched``: do
     not warn about the version of Redis. ``signing_keys``: the keys that sign values, see
-    ``protocol.provenance``.
+    ``protocol.provenance``. ``settings``: those that the code of tasks gets, with all shards.
+    ``app_version``: the version of the app's code, "" for its digest.
     """
 
-    app: str
+    apps: tuple[str, ...]
     redis_url: str = field(repr=False)  # it may hold a password
     namespace: str = "flowkit"
     queues: tuple[str, ...] = ("default",)
@@ -53,6 +56,8 @@ class WorkerConfig:
     shard_position: str = ALONE
     redis_patched: bool = False
     signing_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    settings: Settings | None = field(default=None, repr=False)
+    app_version: str = ""
 
     def __post_init__(self) -> None:
         _at_least("--processes", self.processes, 1)
@@ -70,6 +75,11 @@ class WorkerConfig:
                     f"--queues has {name!r}, which is not a valid queue name: use 1 to 64 letters, "
                     "digits, '_', '.' or '-', and separate names by commas"
                 )
+
+    @property
+    def app(self) -> str:
+        """The apps, as they are shown to users."""
+        return ", ".join(self.apps)
 
     @property
     def lease_ms(self) -> int:

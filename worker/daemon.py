@@ -40,9 +40,9 @@ from flowkit.protocol.worker_store import Pulse, WorkerStore
 from .attempt_killer import AttemptKiller
 from .child import Child
 from .children import ChildPool, ChildProcess, Death
-from .config import ExitCode, WorkerConfig
+from .config import ExitReason, WorkerConfig
 from .death_reporter import DeathReporter
-from .execution_slots import ExecutionSlots, Mark
+from .execution_slots import ChildMark, ExecutionSlots
 from .lease_keeper import LeaseKeeper
 from .orphan_killer import OrphanKiller
 from .self_report import SelfReport
@@ -66,8 +66,8 @@ class WorkerDaemon:
 
     def __init__(self, config: WorkerConfig, *, allow_eviction: bool = False) -> None:
         self._config = config
-        self._log = FlowkitLogger("flowkit", config.log_level, config.log_json)
-        self._listener: Listener = EventLog(self._log, on_worker=True)
+        logger = FlowkitLogger("flowkit", config.log_level, config.log_json)
+        self._listener: Listener = EventLog(logger, on_worker=True)
         # No waiting, and short timeouts: a Redis that hangs must not stop the other duties.
         self._link = Link(
             config.redis_url,
@@ -76,7 +76,7 @@ class WorkerDaemon:
             read_timeout=config.lease / 3,
         )
         self._store = WorkerStore(self._link, config.namespace)
-        self._outages = OutageLog(self._log, lambda: self._keeper.worker)
+        self._outages = OutageLog(self._listener, lambda: self._keeper.worker)
         self._keeper = LeaseKeeper(
             config, self._store, self._outages, allow_eviction=allow_eviction
         )
@@ -86,7 +86,7 @@ class WorkerDaemon:
         self._signals = 0
         self._last_signal = -SAME_REQUEST_S
         self._exit_code = 0
-        self._share = 0
+        self._claimers = 0
         self._next_beat = 0.0
         self._respawn_pause = RestartPause(LONGEST_RESPAWN_S)
 
@@ -113,9 +113,10 @@ class WorkerDaemon:
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         self._enlist()
+        self._store.read_scripts()
         if not self._signals:
             patched = self._config.redis_patched
-            warn_of_risks(self._link, self._log, patched=patched, worker=self._keeper.worker)
+            warn_of_risks(self._link, self._listener, patched=patched, worker=self._keeper.worker)
         while not self._signals:
             self._duties(blameless=False)
             self._fill_up()
@@ -167,7 +168,7 @@ class WorkerDaemon:
         for the check, since it could otherwise become ready, and claim, in between.
         """
         with child.stopped():
-            if not child.slots.is_marked(Mark.READY):
+            if not child.slots.is_marked(ChildMark.READY):
                 self._unready.add(child.pid)
                 child.kill()
                 return
@@ -205,6 +206,9 @@ class WorkerDaemon:
             return
         if pulse is not None:
             self._take_share(pulse)
+            if not pulse.app_known:
+                for child in self._children.alive.values():
+                    child.tell("register")
             self._attempt_killer.stop_cancelled(pulse, self._children)
 
     def _lanes(self) -> list[str]:
@@ -226,11 +230,11 @@ class WorkerDaemon:
         self._enlist(restarted=True)
 
     def _take_share(self, pulse: Pulse) -> None:
-        share = pulse.workers * self._config.processes
-        if share != self._share:
-            self._share = share
+        claimers = pulse.workers * self._config.processes
+        if claimers != self._claimers:
+            self._claimers = claimers
             for child in self._children.alive.values():
-                child.tell(f"share {share}")
+                child.tell(f"claimers {claimers}")
 
     # -- children -------------------------------------------------------------------------------
 
@@ -247,14 +251,14 @@ class WorkerDaemon:
                 return
             child = self._children.fork()
             self._orphan_killer.add(child.pid)
-            if self._share:
-                child.tell(f"share {self._share}")
+            if self._claimers:
+                child.tell(f"claimers {self._claimers}")
 
     def _handle_death(self, death: Death, *, blameless: bool) -> None:
         was_killed = self._death_reporter.ending(death.child)
         self._pace_respawn(death, idle=not (was_killed or death.executing))
         self._death_reporter.report_death(death, blameless=blameless)
-        if death.exit_reason == ExitCode.APP_BROKEN:
+        if death.exit_reason == ExitReason.APP_BROKEN:
             self._exit_code = 2
             self._signals += 1
         elif not (was_killed or blameless or death.orderly or death.child.pid in self._unready):

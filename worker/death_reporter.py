@@ -16,6 +16,7 @@ import socket
 from collections.abc import Callable
 from functools import partial
 
+from flowkit.core.retry import MOST_DEATHS
 from flowkit.daemon.outage import OutageLog
 from flowkit.exceptions import LeaseLost, RedisUnavailable, StoreError
 from flowkit.protocol.once import lost_once
@@ -25,8 +26,6 @@ from flowkit.protocol.worker_store import NOBODY, WorkerStore
 
 from .children import ChildProcess, Death
 from .execution_slots import Executing
-
-MOST_DEATHS = 3
 
 
 class DeathReporter:

@@ -13,9 +13,10 @@ deadline; and the name of the task, if the child knew it in time. The attempt of
 ``!``. Only the child knows the policy, so it writes the outcome in advance. The flag is set last
 and cleared first. A reader that must be certain stops the child before it reads.
 
-After the slots comes one byte for each ``Mark``, and then the exit reason: 0, or one more than the
-``ExitCode`` with which the child ends itself. The exit code of the process cannot tell that, since
-user code can choose any exit code.
+After the slots comes one byte for each ``ChildMark``, and then the exit reason: 0, or one more than
+the ``ExitReason`` for which the child ends itself. The exit code of the process cannot tell that,
+since user code can choose any exit code. Last come the id of the app that the child has loaded,
+and the version of its code.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
+from flowkit.core.app_version import MAX_APP_VERSION, is_app_version
+from flowkit.protocol.app_functions import ID_CHARS, is_id
 from flowkit.protocol.outcomes import Outcome
 
 SLOT_BYTES = 384
@@ -34,15 +37,16 @@ _HEAD = struct.Struct("=BdH")
 _DEADLINE = struct.Struct("=d")
 _TEXT = re.compile(
     r"([A-Za-z0-9_.:\-]{1,128}),([0-9]{1,7}),([0-9]{1,9})(!?)"
-    r"(?:\|([0-9]{1,7},[0-9]{1,9},[A-Z][A-Za-z0-9_.,!~\-]*)?"
+    r"(?:\|([0-9]{1,7},[0-9]{1,9},[A-Z][A-Za-z0-9_.,!~@\-]*)?"
     r"\|([0-9]{1,20}(?:\.[0-9]{1,20})?(?:e[+-]?[0-9]{1,3})?)?"
     r"\|(.*))?",
     re.DOTALL,
 )
+_APP_CHARS = ID_CHARS + MAX_APP_VERSION
 _MAX_TEXT = SLOT_BYTES - _HEAD.size
 
 
-class Mark(IntEnum):
+class ChildMark(IntEnum):
     """What a child reports about itself.
 
     ``READY``: it has loaded the app. ``WAITS``: the task in its sync lane waits for another run to
@@ -89,13 +93,13 @@ class ExecutionSlots:
         """Create one slot for the sync lane and ``async_slots`` for the async lane."""
         self.count = 1 + async_slots
         self._marks_at = self.count * SLOT_BYTES
-        self._memory = mmap.mmap(-1, self._marks_at + len(Mark) + 1)
+        self._memory = mmap.mmap(-1, self._marks_at + len(ChildMark) + 1 + _APP_CHARS)
 
-    def mark(self, mark: Mark, *, on: bool = True) -> None:
+    def mark(self, mark: ChildMark, *, on: bool = True) -> None:
         """Set or clear a mark."""
         self._memory[self._marks_at + mark] = on
 
-    def is_marked(self, mark: Mark) -> bool:
+    def is_marked(self, mark: ChildMark) -> bool:
         """Return whether a mark is set."""
         return bool(self._memory[self._marks_at + mark])
 
@@ -119,12 +123,32 @@ class ExecutionSlots:
 
     def record_exit_reason(self, code: int) -> None:
         """Record, in the child, why it ends itself now."""
-        self._memory[self._marks_at + len(Mark)] = code + 1
+        self._memory[self._marks_at + len(ChildMark)] = code + 1
+
+    def record_app(self, app: str, version: str) -> None:
+        """Record, in the child, the id and the version of the app that it has loaded."""
+        text = (app + version).encode().ljust(_APP_CHARS, b"\0")
+        self._memory[self._marks_at + len(ChildMark) + 1 :] = text
+
+    @property
+    def app(self) -> str:
+        """The id of the app that the child has loaded, "" while there is none."""
+        text = self._app_text()[:ID_CHARS]
+        return text if is_id(text) else ""
+
+    @property
+    def app_version(self) -> str:
+        """The version of the app that the child has loaded, "" while there is none."""
+        text = self._app_text()[ID_CHARS:].rstrip("\0")
+        return text if is_app_version(text) else ""
+
+    def _app_text(self) -> str:
+        return self._memory[self._marks_at + len(ChildMark) + 1 :].decode("ascii", "replace")
 
     @property
     def exit_reason(self) -> int | None:
         """Why the child ended itself; None if something else ended it."""
-        reason = self._memory[self._marks_at + len(Mark)]
+        reason = self._memory[self._marks_at + len(ChildMark)]
         return reason - 1 if reason else None
 
     def executing(self) -> Iterator[Executing]:

@@ -9,7 +9,7 @@ outage of Redis does.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
@@ -25,7 +25,7 @@ from flowkit.events.event import Listener
 from flowkit.events.tasks import (
     TaskCached,
     TaskFailed,
-    TaskPutOff,
+    TaskHandedOn,
     TaskRetried,
     TaskSkipped,
     TaskStarted,
@@ -33,10 +33,12 @@ from flowkit.events.tasks import (
 )
 from flowkit.exceptions import RedisUnavailable, TaskNotFoundError, TaskTimeout
 from flowkit.logging.streams import HELD, end_lines
+from flowkit.protocol.app_functions import function_id
 from flowkit.protocol.outcomes import CacheEntry, Outcome, OutcomeCode, Retry
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import Claim
 
+from .app_versions import name_versions
 from .hooks import WorkerHooks
 from .inputs import Inputs
 from .outcome_values import ended, error_info, failure, later_attempt
@@ -44,9 +46,6 @@ from .result_cache import ResultCache
 
 # They happen once per attempt, so the listener is asked for each kind once, not each time.
 _FREQUENT = (TaskStarted, TaskSucceeded, TaskCached, TaskSkipped)
-# How long to put off an attempt whose function this app does not have, each time: during a rolling
-# deployment, another worker may have it soon. After the last delay the task fails.
-PUT_OFF_S = (1.0, 2.0, 4.0, 8.0, 15.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +60,14 @@ class Prepared:
     kwargs: Mapping[str, Any]
     params: Mapping[str, object]
     cache: CacheEntry | None = None  # where a success stores its result
+
+
+@dataclass(frozen=True, slots=True)
+class NotHere:
+    """An attempt of a function (an id) that the app does not have."""
+
+    claim: Claim
+    function: str
 
 
 class _About(TypedDict):
@@ -88,9 +95,18 @@ class Executor:
         app: str,
         max_bytes: int,
         *,
+        functions: Collection[str] = (),
+        version: str = "",
         random_unit: Callable[[], float] = random.random,
     ) -> None:
-        """``app``: named in the error about a task that the app does not have."""
+        """``app``: named in what is said of a task that the app does not have.
+
+        ``functions``: the ids of the functions that this worker has registered. ``version``: that
+        of its app.
+        """
+        self._functions = functions
+        self._version = version
+        self._told: set[str] = set()  # the functions whose absence was logged
         self._inputs = inputs
         self._listener = listener
         self._wanted = frozenset(kind for kind in _FREQUENT if listener.wants(kind))
@@ -103,8 +119,10 @@ class Executor:
 
     # -- before the call ------------------------------------------------------------------------
 
-    def prepare(self, claim: Claim) -> Prepared | Outcome:
-        """Return what to call, or the outcome of an attempt that needs no call."""
+    def prepare(self, claim: Claim) -> Prepared | Outcome | NotHere:
+        """Return what to call, the outcome of an attempt that needs no call, or that another worker
+        must run it.
+        """
         name, policy = f"task {claim.task}", Policy()
         try:
             if claim.spent.damage:  # refuse it here, so that no later step meets it
@@ -113,7 +131,7 @@ class Executor:
             name, policy = dag.graph.names[claim.task], dag.policy(claim.task)
             task = registered_task(dag.ref(claim.task))
             if task is None:
-                return self._put_off(claim, name, policy, dag.ref(claim.task))
+                return self._not_here(claim, name, policy, dag.ref(claim.task))
             params = self._inputs.params(claim)
             args: list[Any]
             if policy.trigger in HOOKS:
@@ -226,25 +244,31 @@ class Executor:
             self._listener.hear(TaskCached(**self._of(claim, name)))
         return ended(claim, OutcomeCode.CACHED, self._inputs.to_store(claim, packed))
 
-    def _put_off(self, claim: Claim, name: str, policy: Policy, ref: str) -> Outcome:
-        times = claim.spent.put_off
+    def _not_here(self, claim: Claim, name: str, policy: Policy, ref: str) -> NotHere | Outcome:
+        function = function_id(ref)
         error = TaskNotFoundError(
             f"app {self._app!r} on worker {self._lane} has no task {ref!r}. Start workers with an "
             "--app that imports the module that defines it, in the version that was submitted.",
             ref,
         )
-        if times >= len(PUT_OFF_S):
+        if (
+            function in self._functions
+        ):  # it was there when the app was loaded, so others lack it too
             return self._failed(claim, name, policy, error, retry=False)
-        pause = PUT_OFF_S[times]
-        about = self._of(claim, name)
-        self._listener.hear(TaskPutOff(**about, delay=pause, reason=str(error)))
-        later = later_attempt(policy, pause)
-        return ended(claim, OutcomeCode.PUT_OFF, error_info(error).pack(), later)
+        if function not in self._told:
+            self._told.add(function)
+            self._listener.hear(TaskHandedOn(**self._of(claim, name), reason=str(error)))
+        return NotHere(claim, function)
 
     def _failed(
         self, claim: Claim, name: str, policy: Policy, error: BaseException, *, retry: bool
     ) -> Outcome:
         later, info = self._retry(claim, policy) if retry else None, error_info(error)
+        if isinstance(error, TypeError) and not info.traceback:  # no frame of the user's code
+            store = self._inputs.store
+            info = name_versions(
+                info, self._version, lambda: store.read_submitted_version(claim.run)
+            )
         self._report_failure(claim, name, policy, info, later)
         dag = self._inputs.known(claim.digest)
         if dag is not None and dag.on_retry and later is not None:
@@ -256,7 +280,8 @@ class Executor:
         """Return the next attempt of a task that failed, None if it has no retries left."""
         failures = claim.spent.failures(claim.attempt)
         pause = delay_before_retry(policy, failures, self._random_unit())
-        return None if pause is None else later_attempt(policy, pause)
+        dag = self._inputs.known(claim.digest)
+        return None if pause is None else later_attempt(policy, pause, dag, claim.task)
 
     def _report_failure(
         self, claim: Claim, name: str, policy: Policy, info: ErrorInfo, later: Retry | None

@@ -96,7 +96,9 @@ class LeaseKeeper:
         try:
             counts = self.counts
             about = b"" if counts == self._sent_counts else b"=" + self._about()
-            pulse = self._store.heartbeat(self.worker, self._config.lease_ms, lanes, about)
+            pulse = self._store.heartbeat(
+                self.worker, self._config.lease_ms, lanes, about, " ".join(counts.apps)
+            )
             self._sent_counts = counts
         except StoreError as error:
             self._outages.away(error)
@@ -123,6 +125,11 @@ class LeaseKeeper:
             "ready": self.counts.ready,
             "waiting": self.counts.waiting,
             "version": __version__,
+            "turns": True,
+            "functions": next(iter(self.counts.apps), ""),
+            "app_version": next(iter(self.counts.versions), ""),
+            "other_functions": list(self.counts.apps[1:]),
+            "other_versions": list(self.counts.versions[1:]),
         }
         packed: bytes = msgpack.packb(about)
         return packed

@@ -36,12 +36,13 @@ class Mailbox:
         lane: str,
         lists: Sequence[str],
         *,
-        share: int = 1,
+        claimers: int = 1,
+        app: str = "",
         on_stale: Callable[[str], None] = lambda key: None,
         on_sent: Callable[[Sequence[str], Sequence[str]], None] = lambda sent, refused: None,
         on_refused: Callable[[Outcome], None] = lambda outcome: None,
     ) -> None:
-        """``share``: how many claimers a short list is divided among.
+        """``claimers``: how many of them a short list is divided among. ``app``: the id of the app.
 
         ``on_stale`` gets the key of each outcome that came too late. ``on_sent`` gets the keys of
         all outcomes sent and of those that came too late, before the claims of the same reply are
@@ -49,7 +50,8 @@ class Mailbox:
         """
         self.lane = lane
         self.lists = tuple(lists)
-        self.share = share
+        self.claimers = claimers
+        self.app = app
         self.inbox: deque[Claim] = deque()
         self._outbox: list[Outcome] = []
         self._store = store
@@ -125,7 +127,7 @@ class Mailbox:
             outcomes = self._outbox[:most]
             try:
                 reply = self._store.complete(
-                    self.lane, outcomes, self._call, limit, self.share, self.lists
+                    self.lane, outcomes, self._call, limit, self.claimers, self.lists, self.app
                 )
             except RequestTooLarge as error:
                 if len(outcomes) > 1:
@@ -156,6 +158,12 @@ class Mailbox:
                 self._store.release(self.lane, keys)
                 self._mine.difference_update(keys)
             return len(keys)
+
+    def hand_on(self, claim: Claim, function: str) -> None:
+        """Give a claim that has not started to the workers whose app has its function (an id)."""
+        with self._lock:
+            self._store.release(self.lane, [f"{claim.key}@{function}"])
+            self._mine.discard(claim.key)
 
     def _give_back_unknown(self) -> None:
         """Release the claims that Redis assigns to this lane and that the lane does not know.

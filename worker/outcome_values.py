@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import traceback
 
+from flowkit.core.compiled import CompiledDAG
 from flowkit.core.retry import Policy
 from flowkit.execution.user_frames import user_frames
-from flowkit.protocol.keys import ready_list
+from flowkit.protocol.app_functions import pinned_id
+from flowkit.protocol.keys import of_function, ready_list
 from flowkit.protocol.outcomes import Outcome, OutcomeCode, Retry
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import Claim
@@ -25,9 +27,14 @@ def failure(claim: Claim, retry: Retry | None, payload: bytes = b"") -> Outcome:
     return ended(claim, kind, payload, retry)
 
 
-def later_attempt(policy: Policy, pause: float) -> Retry:
-    """Return the next attempt of a task, which is due in ``pause`` seconds."""
+def later_attempt(policy: Policy, pause: float, dag: CompiledDAG | None, task: int) -> Retry:
+    """Return the next attempt of a task, which is due in ``pause`` seconds.
+
+    It waits where the scheduler queues the first, for workers of the version of a pinned run.
+    """
     where = ready_list(policy.queue, is_async=policy.is_async)
+    if dag is not None and dag.pinned:
+        where = of_function(where, pinned_id(dag.ref(task), dag.pinned))
     return Retry(round(pause * 1000), where, str(policy.priority))
 
 

@@ -13,15 +13,16 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from flowkit.basics.shorten import shorten
 from flowkit.events.event import Listener
 from flowkit.events.workers import AllProcessesWait
+from flowkit.protocol.limits import MAX_APPS
 
 from .children import ChildProcess
-from .execution_slots import ExecutionSlots, Mark
+from .execution_slots import ChildMark, ExecutionSlots
 
 SAY_AFTER_S = 5.0  # a shorter wait is not worth a warning
 MOST_NAMES = 1000  # characters
@@ -29,10 +30,16 @@ MOST_NAMES = 1000  # characters
 
 @dataclass(frozen=True, slots=True)
 class ChildCounts:
-    """How many children are ready, and how many wait in their sync lane or event loop."""
+    """How many children are ready, and how many wait in their sync lane or event loop.
+
+    ``apps``: the ids of the apps that they have loaded, and ``versions`` those of the code: one of
+    each, unless the files were changed meanwhile; none before the first child has loaded it.
+    """
 
     ready: int = 0
     waiting: int = 0
+    apps: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
 
 
 class SelfReport:
@@ -50,6 +57,8 @@ class SelfReport:
         self._monotonic = monotonic
         self._all_wait_since: float | None = None
         self._was_said = False
+        self._apps: tuple[str, ...] = ()
+        self._versions: tuple[str, ...] = ()
 
     def look(self, children: Collection[ChildProcess]) -> ChildCounts:
         """Return the current counts; log a warning if all children have waited for a while."""
@@ -58,8 +67,12 @@ class SelfReport:
             self._all_wait(waiting)
         else:
             self._all_wait_since, self._was_said = None, False
-        ready = sum(child.slots.is_marked(Mark.READY) for child in children)
-        return ChildCounts(ready, len(waiting))
+        ready = sum(child.slots.is_marked(ChildMark.READY) for child in children)
+        loaded = [child.slots for child in children if child.slots.app]
+        if loaded:  # else the next children will most likely load what the last ones had
+            self._apps = _distinct(slots.app for slots in loaded)
+            self._versions = _distinct(slots.app_version for slots in loaded)
+        return ChildCounts(ready, len(waiting), self._apps, self._versions)
 
     def _all_wait(self, children: Collection[ChildProcess]) -> None:
         now = self._monotonic()
@@ -79,16 +92,21 @@ class SelfReport:
 
 
 def note_wait(slots: ExecutionSlots, *, begins: bool) -> None:
-    """Mark that the task in this thread starts to wait for another run, or stops waiting.
+    """ChildMark that the task in this thread starts to wait for another run, or stops waiting.
 
     Only a wait that blocks a lane counts: one in the main thread blocks the sync lane, and one in
     the thread of the event loop blocks the loop.
     """
     if threading.current_thread() is threading.main_thread():
-        slots.mark(Mark.WAITS, on=begins)
+        slots.mark(ChildMark.WAITS, on=begins)
     elif asyncio._get_running_loop() is not None:
-        slots.mark(Mark.LOOP_WAITS, on=begins)
+        slots.mark(ChildMark.LOOP_WAITS, on=begins)
+
+
+def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the texts without empty ones, each once, in their order."""
+    return tuple(dict.fromkeys(text for text in texts if text))[:MAX_APPS]
 
 
 def _waits(child: ChildProcess) -> bool:
-    return child.slots.is_marked(Mark.WAITS) or child.slots.is_marked(Mark.LOOP_WAITS)
+    return child.slots.is_marked(ChildMark.WAITS) or child.slots.is_marked(ChildMark.LOOP_WAITS)

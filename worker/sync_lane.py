@@ -16,6 +16,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from flowkit.context import enter_attempt, leave_attempt
 from flowkit.exceptions import FlowkitError, RedisUnavailable, StoreError
@@ -26,7 +27,7 @@ from flowkit.protocol.spent import Flag
 from flowkit.protocol.worker_store import Claim, WorkerStore
 
 from .execution_slots import ExecutionSlots
-from .executor import Executor, Prepared
+from .executor import Executor, NotHere, Prepared
 from .inputs import Inputs
 from .mailbox import MAX_BATCH, Mailbox
 from .trouble import Trouble
@@ -34,6 +35,7 @@ from .trouble import Trouble
 BATCH_S = 0.020
 REPORT_S = 0.005
 GIVE_BACK_S = 0.050
+LONGEST_BATCH_S = 0.100  # then the rest is given back: its tasks are slower than those before
 POLL_S = 2.0
 AGAIN_S = 0.2
 SLOT = 0
@@ -74,9 +76,9 @@ class SyncLane:
         self._pid = os.getpid()
         self.done = 0
 
-    def share(self, claimers: int) -> None:
+    def set_claimers(self, claimers: int) -> None:
         """Set how many claimers a short list is to be divided among. Any thread."""
-        self._mailbox.share = claimers
+        self._mailbox.claimers = claimers
 
     def drain(self) -> None:
         """Claim nothing more; ``run`` returns when the current task ends. Any thread."""
@@ -105,7 +107,7 @@ class SyncLane:
                 self._active.set()
                 self._work_off()
             elif not mailbox.unsent:
-                outlast(lambda: self._waiter.wait_for_work(mailbox.lists, POLL_S))
+                outlast(lambda: self._waiter.wait_for_work(mailbox.lists, POLL_S, mailbox.app))
 
     def _wind_up(self) -> None:
         """Give back claims and send outcomes. During an outage, retry until the parent kills it."""
@@ -128,17 +130,23 @@ class SyncLane:
                 claim = inbox.popleft()
             except IndexError:
                 break
-            mailbox.put(self._contexts.new().run(self._attempt, claim))
+            outcome = self._contexts.new().run(self._attempt, claim)
+            if isinstance(outcome, NotHere):
+                self._trouble.outlast(partial(mailbox.hand_on, claim, outcome.function))
+                continue
+            mailbox.put(outcome)
             if Flag.AT_MOST_ONCE in claim.spent.flags:
                 # Until its outcome is recorded, its slot must show that it has started.
                 self._trouble.outlast(mailbox.flush)
                 self._slots.leave(SLOT)
             count += 1
+            if inbox and time.perf_counter() - began > LONGEST_BATCH_S:
+                self._trouble.outlast(mailbox.give_back)
         if count:
             self.done += count
             self._learn((time.perf_counter() - began) / count)
 
-    def _attempt(self, claim: Claim) -> Outcome:
+    def _attempt(self, claim: Claim) -> Outcome | NotHere:
         if self._cancelled:
             attempt = f"{claim.key},{claim.attempt}"
             if attempt in self._cancelled:
@@ -150,7 +158,7 @@ class SyncLane:
         self._since = time.monotonic()
         try:
             prepared = self._executor.prepare(claim)
-            return prepared if isinstance(prepared, Outcome) else self._call(prepared)
+            return self._call(prepared) if isinstance(prepared, Prepared) else prepared
         except RedisUnavailable:  # the lane is draining: the attempt is given back
             raise
         except BaseException as error:
@@ -166,7 +174,8 @@ class SyncLane:
         began = time.monotonic()
         if policy.timeout is not None:
             self._slots.enter(SLOT, executor.slot_text(prepared), began + policy.timeout)
-        token = enter_attempt(claim.run, prepared.name, claim.attempt, prepared.params)
+        life = claim.life[1]
+        token = enter_attempt(claim.run, prepared.name, claim.attempt, prepared.params, life)
         try:
             result = prepared.task.func(*prepared.args, **prepared.kwargs)
             if prepared.task.is_async:  # it was a plain function when the DAG was submitted

@@ -10,11 +10,13 @@ import click
 from ..core.states import RunState
 from ..daemon.exit_codes import ExitCode
 from ..daemon.options import required_shards, settings_from
-from ..exceptions import WaitTimeout
+from ..exceptions import RunAlreadyOver, RunExists, RunNotFound, WaitTimeout
 
 if TYPE_CHECKING:
     from ..client.client import Client
     from ..client.run_handle import RunHandle
+    from ..core.run_record import RunRecord
+    from ..settings import Settings
 
 # Until Redis counts as unreachable, and how long an outage may last while a run is followed.
 CONNECT_PATIENCE_S, OUTAGE_PATIENCE_S = 2.0, 60.0
@@ -106,6 +108,48 @@ def resume_hint(handle: RunHandle, failed: int | None) -> str:
         return command
     task = shlex.quote(dag.graph.names[failed])
     return f"{command} --from-task {task}, which starts this at-most-once task a second time"
+
+
+def note_existing(handle: RunHandle) -> None:
+    """Print that a run which was to be submitted exists. Raises RunAlreadyOver if it has failed."""
+    from .output import note
+
+    record = handle.record()
+    text = f"run {handle.run_id!r} already exists: {_what_it_did(record)}"
+    if record.state not in (RunState.FAILED, RunState.CANCELLED):
+        note(f"No other run was submitted: {text}.")
+        return
+    hint = resume_hint(handle, record.failed_task)
+    raise RunAlreadyOver(
+        handle.run_id, f"{text}. {hint}. For another run, give another --run-id, or none"
+    )
+
+
+def refuse_existing(settings: Settings, run_id: str, resume: str) -> None:
+    """Raise RunExists if there is a run with this id. ``resume``: the options that resume it."""
+    from ..client.client import Client
+
+    with Client(settings, patience=CONNECT_PATIENCE_S) as client:
+        try:
+            record = client.run(run_id).record()
+        except RunNotFound:
+            return
+    over = record.state in (RunState.FAILED, RunState.CANCELLED)
+    hint = f"To resume it: the same command with {resume} instead of --run-id. " if over else ""
+    raise RunExists(
+        run_id,
+        f"run {run_id!r} already exists: {_what_it_did(record)}. {hint}For another run, give "
+        "another --run-id, or none",
+    )
+
+
+def _what_it_did(record: RunRecord) -> str:
+    from .output import local_time
+
+    if record.state is RunState.RUNNING:
+        return f"it is running since {local_time(record.submitted_ms / 1000)}"
+    did = "was cancelled" if record.state is RunState.CANCELLED else record.state.value
+    return f"it {did} at {local_time((record.finished_ms or record.submitted_ms) / 1000)}"
 
 
 def report_resumed(

@@ -18,7 +18,7 @@ LONGEST_PARAM = 500  # characters shown of a parameter
 
 def seconds_of(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
     """Return a duration such as 90, 90s, 30m, 1h or 7d in seconds. Raises BadParameter."""
-    from ..settings import duration
+    from ..configuration.quantities import duration
 
     if value is None:
         return None

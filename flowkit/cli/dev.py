@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..configuration.redis_url import redact_url
-from ..daemon.options import settings_from
+from ..daemon.options import app_version_option, settings_from
 from .inputs import load_app_quietly
 
 if TYPE_CHECKING:
@@ -30,7 +30,12 @@ LOOK_S = 0.2
 
 @click.command()
 @click.option(
-    "--app", required=True, metavar="FILE_OR_MODULE", help="The app that defines the tasks."
+    "--app",
+    "apps",
+    required=True,
+    multiple=True,
+    metavar="FILE_OR_MODULE",
+    help="An app that defines tasks. Give the option once for each app.",
 )
 @click.option(
     "--workers",
@@ -46,7 +51,8 @@ LOOK_S = 0.2
     "this user can reach].",
 )
 @click.option("--namespace", metavar="NAME", help="Prefix of all keys [FLOWKIT_NAMESPACE].")
-def dev(app: str, workers: int | None, port: int | None, **options: Any) -> None:
+@app_version_option
+def dev(apps: tuple[str, ...], workers: int | None, port: int | None, **options: Any) -> None:
     """Run a store, a scheduler and workers in this terminal, until Ctrl-C.
 
     The command first prints how to submit runs from another terminal.
@@ -57,33 +63,27 @@ def dev(app: str, workers: int | None, port: int | None, **options: Any) -> None
     from .watch import signals_raise
 
     settings = settings_from(options, uses_redis=False)
-    target, _ = split_spec(app)
-    loaded = load_app_quietly(target)
+    targets = list(dict.fromkeys(split_spec(app)[0] for app in apps))
+    loaded = [load_app_quietly(target) for target in targets]
     with signals_raise(), ExitStack() as stack:
         server = stack.enter_context(EmbeddedServer(port=port, warn=warn_through(_print_line)))
         system = stack.enter_context(
             LocalSystem(
-                target,
+                targets,
                 url=server.url,
                 namespace=settings.namespace,
-                queues=_queues(loaded),
+                queues=sorted({queue for app in loaded for queue in app.queues()}),
                 processes=workers,
                 log_level=settings.log_level,
+                app_version=settings.app_version,
                 on_line=_print_line,
             )
         )
         system.wait_ready()
         _note_unused_redis(settings)
-        _print_usage(_example(target, loaded), server.url, settings.namespace)
+        examples = list(map(_example, targets, loaded))
+        _print_usage(examples, server.url, settings.namespace)
         _stay(system)
-
-
-def _queues(app: App) -> list[str]:
-    """Return the queues of all tasks in the app."""
-    from ..definition.task import Task
-
-    tasks = [*Task._all_tasks, *(task for dag in app.dags.values() for task in dag.tasks)]
-    return sorted({"default", *(task.policy.queue for task in tasks)})
 
 
 def _example(target: str, app: App) -> str:
@@ -102,7 +102,7 @@ def _note_unused_redis(settings: Settings) -> None:
         )
 
 
-def _print_usage(target: str, url: str, namespace: str) -> None:
+def _print_usage(targets: list[str], url: str, namespace: str) -> None:
     from .output import note
 
     note(f"The system is ready. Its store is in memory at {redact_url(url)}.")
@@ -110,7 +110,8 @@ def _print_usage(target: str, url: str, namespace: str) -> None:
     note(f"    export FLOWKIT_REDIS_URL={shlex.quote(url)}")
     if namespace != "flowkit":
         note(f"    export FLOWKIT_NAMESPACE={namespace}")
-    note(f"    flowkit submit {shlex.quote(target)} --wait")
+    for target in targets:
+        note(f"    flowkit submit {shlex.quote(target)} --wait")
     note("Press Ctrl-C to stop.")
 
 

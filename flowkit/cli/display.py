@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 from ..basics.display_text import escape_lines, escape_text
 from ..basics.terminal import is_terminal, write_output, write_text
+from ..client.stall_notice import done_of
 from ..core.run_record import RunRecord
-from ..core.states import TASK_OVER
 from ..processes.daemon_output import Line
 from .output import indented
 
@@ -194,11 +194,6 @@ def make_display(*, quiet: bool, as_json: bool) -> Display:
     if is_terminal(sys.stdout) and is_terminal(sys.stderr):
         return TerminalDisplay(stdout_is_taken=as_json)
     return LineDisplay(stdout_is_taken=as_json)
-
-
-def done_of(counts: Mapping[str, int]) -> int:
-    """Return how many tasks are over."""
-    return sum(counts.get(state.value, 0) for state in TASK_OVER)
 
 
 def summary(counts: Mapping[str, int]) -> str:

@@ -101,9 +101,9 @@ def _show_workers(
         where = f"Shard {shard_position}: " if shards > 1 else ""
         note(f"{where}{reason}: start flowkit-scheduler.")
     if documents:
-        names = ["worker", "host", "pid", "app", "queues", "processes", "version"]
+        names = ["worker", "host", "pid", "app", "queues", "processes", "app_version", "version"]
         columns = [*names[:1], "shard", *names[1:]] if shards > 1 else names
-        intact = [worker for worker in documents if "damaged" not in worker]
+        intact = [_with_versions(one) for one in documents if "damaged" not in one]
         rows = [[_cell(worker.get(column, "")) for column in columns] for worker in intact]
         print_table([column.upper() for column in columns], rows)
         damaged = [worker for worker in documents if "damaged" in worker]
@@ -126,9 +126,18 @@ def _worker_document(info: WorkerInfo, place: dict[str, str]) -> dict[str, objec
         "processes": info.processes,
         "concurrency": info.concurrency,
         "version": info.version,
+        "app_version": info.app_version,
+        "other_versions": list(info.other_versions),
         "ready": info.ready,
         "waiting": info.waiting,
     }
+
+
+def _with_versions(document: dict[str, object]) -> dict[str, object]:
+    """Return the document of a worker with all versions of its app in one column."""
+    others = document.get("other_versions")
+    versions = [document.get("app_version"), *(others if isinstance(others, list) else ())]
+    return {**document, "app_version": versions}
 
 
 def _cell(value: object) -> str:

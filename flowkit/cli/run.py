@@ -16,9 +16,9 @@ import click
 
 from ..configuration.redis_url import redact_url, without_namespace
 from ..daemon.exit_codes import ExitCode
-from ..daemon.options import redis_options, settings_from
+from ..daemon.options import app_version_option, redis_options, settings_from
 from ..exceptions import FlowkitError, RedisUnavailable, WaitTimeout
-from .connect import CONNECT_PATIENCE_S, OUTAGE_PATIENCE_S, code_of_state
+from .connect import CONNECT_PATIENCE_S, OUTAGE_PATIENCE_S, code_of_state, refuse_existing
 from .inputs import (
     checked_run_id,
     dag_argument,
@@ -52,18 +52,27 @@ HINT_EMBEDDED = (
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to run, and how. ``resume``: resume the run ``run_id`` instead of starting a new one."""
+    """What to run, and how. ``resume``: resume the run ``run_id`` instead of starting a new one.
+
+    ``is_chosen``: the user chose the id of a new run, which may exist.
+    """
 
     app: str
     dag: DAG
     params: dict[str, object]
     run_id: str
     resume: bool
+    is_chosen: bool
     settings: Settings
     namespace: str
     is_private: bool  # whether the namespace was made for this run alone
     workers: int | None
     timeout: float | None
+
+    @property
+    def checked(self) -> Settings:
+        """The settings with the namespace of the run."""
+        return replace(self.settings, namespace=self.namespace)
 
     @property
     def patience(self) -> float:
@@ -82,6 +91,12 @@ class Order:
     help="Worker processes [default: one per core, at least 2].",
 )
 @click.option(
+    "--run-id",
+    callback=checked_run_id,
+    metavar="ID",
+    help="Id of the run. A run with this id must not exist yet.",
+)
+@click.option(
     "--resume",
     callback=checked_run_id,
     metavar="RUN",
@@ -90,6 +105,7 @@ class Order:
 @timeout_option
 @json_option
 @click.option("--quiet", is_flag=True, help="Hide progress and notes.")
+@app_version_option
 @redis_options
 @click.pass_context
 def run(ctx: click.Context, /, as_json: bool, quiet: bool, **options: Any) -> None:
@@ -124,7 +140,9 @@ def _order(options: dict[str, Any]) -> Order:
         raise click.UsageError("--resume needs --redis: the embedded store ends with its run.")
     if resume is not None and params:
         raise click.UsageError("--resume keeps the run's parameters: omit -p.")
-    run_id = new_run_id() if resume is None else resume
+    if resume is not None and options["run_id"] is not None:
+        raise click.UsageError("--run-id is for a new run, and --resume names its run: give one.")
+    run_id = resume or options["run_id"] or new_run_id()
     app, dag = load_dag(options["spec"])
     return Order(
         app=app,
@@ -132,6 +150,7 @@ def _order(options: dict[str, Any]) -> Order:
         params=params,
         run_id=run_id,
         resume=resume is not None,
+        is_chosen=options["run_id"] is not None,
         settings=settings,
         namespace=named or f"run-{run_id}",
         is_private=settings.redis_url is not None and named is None,
@@ -142,6 +161,8 @@ def _order(options: dict[str, Any]) -> Order:
 
 def _execute(order: Order, display: Display, *, as_json: bool) -> ExitCode:
     code: ExitCode | None = None
+    if order.is_chosen and order.settings.redis_url is not None:
+        refuse_existing(order.checked, order.run_id, _resume_options(order))
     try:
         with ExitStack() as stack:
             system = stack.enter_context(_system(order, display))
@@ -161,8 +182,7 @@ def _system(order: Order, display: Display) -> LocalSystem:
     if not order.resume:
         order.dag.compile_for_run(order.params)  # report mistakes before anything starts
     if order.settings.redis_url is not None:
-        checked = replace(order.settings, namespace=order.namespace)
-        Client(checked, patience=CONNECT_PATIENCE_S).close()
+        Client(order.checked, patience=CONNECT_PATIENCE_S).close()
     if order.resume and order.is_private:
         _namespace_of(order).keep()
     return LocalSystem(
@@ -172,6 +192,7 @@ def _system(order: Order, display: Display) -> LocalSystem:
         queues=sorted({task.policy.queue for task in order.dag.tasks}) or ["default"],
         processes=order.workers,
         allow_eviction=order.settings.allow_eviction,
+        app_version=order.settings.app_version,
         on_line=lambda line: _show_line(line, order, display),
     )
 
@@ -249,15 +270,17 @@ def _cancel(system: LocalSystem, handle: RunHandle) -> str:
 def _hint(order: Order) -> str:
     if order.settings.redis_url is None:
         return HINT_EMBEDDED
-    namespace = "" if order.is_private else f" --namespace {order.namespace}"
-    return f"To resume it: the same command with --resume {order.run_id}{namespace}."
+    return f"To resume it: the same command with {_resume_options(order)}."
+
+
+def _resume_options(order: Order) -> str:
+    name = "" if order.is_private else f" --namespace {order.namespace}"
+    return f"--resume {order.run_id}{name}"
 
 
 def _clean_up(order: Order, *, delete: bool) -> None:
-    """Delete the namespace of this run, or keep it for ``--resume`` for as long as the run itself.
-
-    The daemons have ended. Without this, the keys that they leave would have no TTL.
-    """
+    """Delete the namespace of this run, or keep it for ``--resume`` as long as the run, once the
+    daemons have ended: the keys that they leave have no TTL."""
     namespace = _namespace_of(order)
     with suppress(RedisUnavailable):
         if delete:

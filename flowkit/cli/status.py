@@ -68,6 +68,13 @@ def _show_run(run_status: RunStatus) -> None:
     if run_status.duration is not None:
         say(f"Duration:  {seconds(run_status.duration)}")
     say(f"Tasks:     {run_status.total}: {', '.join(counts) or 'none'}")
+    if run_status.pinned_version:
+        say(f"Pinned to: version {run_status.pinned_version} of the code")
+    if run_status.mixed_versions:
+        versions = ", ".join(run_status.app_versions)
+        say(f"Versions:  {versions}: the run mixes versions of the code")
+    elif run_status.app_versions:
+        say(f"Version:   {', '.join(run_status.app_versions)}")
     if run_status.waiting_for:
         say(f"Waiting:   {run_status.waiting_for}")
 
@@ -77,7 +84,7 @@ def _show_tasks(rows: list[TaskStatus], total: int) -> None:
 
     say("")
     print_table(
-        ["TASK", "STATE", "ATTEMPT", "DURATION", "WORKER", "ERROR"],
+        ["TASK", "STATE", "ATTEMPT", "DURATION", "WORKER", "VERSION", "ERROR"],
         [
             [
                 task.name,
@@ -85,6 +92,7 @@ def _show_tasks(rows: list[TaskStatus], total: int) -> None:
                 str(task.attempt or ""),
                 seconds(task.duration),
                 task.worker,
+                task.app_version,
                 _shortened(task.error or ""),
             ]
             for task in rows
@@ -115,6 +123,10 @@ def _document(
         "total": run_status.total,
         "counts": run_status.counts,
         "waiting_for": run_status.waiting_for,
+        "submitted_version": run_status.submitted_version,
+        "pinned_version": run_status.pinned_version,
+        "app_versions": run_status.app_versions,
+        "mixed_versions": run_status.mixed_versions,
     }
     if with_tasks:
         document["tasks"] = [
@@ -127,6 +139,7 @@ def _document(
                 "duration": rounded(task.duration),
                 "error": task.error,
                 "cached": task.cached,
+                "app_version": task.app_version,
             }
             for task in rows
         ]

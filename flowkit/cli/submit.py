@@ -6,8 +6,14 @@ from typing import Any
 
 import click
 
-from ..daemon.options import redis_options
-from .connect import connect, follow, note_missing_daemons, refuse_timeout_alone
+from ..daemon.options import app_version_option, redis_options
+from .connect import (
+    connect,
+    follow,
+    note_existing,
+    note_missing_daemons,
+    refuse_timeout_alone,
+)
 from .inputs import (
     checked_run_id,
     dag_argument,
@@ -26,7 +32,8 @@ from .inputs import (
     "--run-id",
     callback=checked_run_id,
     metavar="ID",
-    help="Id of the run. Submitting the same id again starts no second run.",
+    help="Id of the run. Submitting the same id again starts no second run; if that run has "
+    "failed or was cancelled, it is an error.",
 )
 @click.option(
     "--ttl",
@@ -39,6 +46,7 @@ from .inputs import (
 @click.option("--wait", is_flag=True, help="Wait for the end and print the results.")
 @timeout_option
 @json_option
+@app_version_option
 @redis_options
 @click.pass_context
 def submit(
@@ -59,9 +67,13 @@ def submit(
     client = connect(ctx, options, waits=wait, timeout=timeout)
     _, dag = load_dag(options["spec"])
     handle = client.submit(dag, run_id=run_id, params=params)
-    note_missing_daemons(handle)
+    if run_id is not None and handle.existed:
+        note_existing(handle)
+    else:
+        note_missing_daemons(handle)
     if wait:
-        note(f"Submitted run {handle.run_id} of DAG {dag.name!r}.")
+        if not handle.existed:
+            note(f"Submitted run {handle.run_id} of DAG {dag.name!r}.")
         ctx.exit(follow(handle, timeout, as_json=as_json))
     if as_json:
         print_json({"run_id": handle.run_id, "dag": dag.name})

@@ -1,7 +1,6 @@
 """Wait for a run and report its progress. The wait ends with the run, a timeout or a signal.
 
-A run without progress may need help, such as a worker that has its tasks. The reason is looked up
-after two seconds, and then at growing intervals, because that reads the records of all tasks.
+A run without progress may need help, such as a worker that has its tasks.
 """
 
 from __future__ import annotations
@@ -14,14 +13,13 @@ from types import FrameType
 from typing import NoReturn
 
 from ..client.run_handle import RunHandle
+from ..client.stall_notice import StallNotice
 from ..core.run_record import RunRecord
 from ..core.states import RUN_OVER
 from ..exceptions import RedisUnavailable, RunLost, RunNotFound, WaitTimeout
-from .display import done_of
 
 LOOK_S = 0.5
 STALLED_S = 2.0
-MOST_TASKS = 100_000  # of larger runs, the records take longer to read than an answer may take
 
 
 def watch(
@@ -37,7 +35,9 @@ def watch(
     Raises WaitTimeout, RunNotFound, RunLost, RedisUnavailable.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
-    stall = None if report is None else StallNotice(handle, report)
+    stall = None
+    if report is not None:
+        stall = StallNotice(handle, lambda event: report(event.message()), STALLED_S)
     seen = handle.accepted  # an accepted run that is missing has been lost
     with handle.shard.feed(handle.run_id) as feed:
         while True:
@@ -48,38 +48,11 @@ def watch(
             if record.state in RUN_OVER:
                 return record
             if stall is not None:
-                stall.look(record)
+                stall.look(record.counts, record.total)
             left = LOOK_S if deadline is None else deadline - time.monotonic()
             if left <= 0:
                 raise WaitTimeout(handle.run_id, _why(handle, timeout or 0.0))
             feed.next(min(left, LOOK_S))
-
-
-class StallNotice:
-    """Reports once why a run makes no progress, if the user can fix that."""
-
-    def __init__(self, handle: RunHandle, report: Callable[[str], None]) -> None:
-        """``report`` is called with a sentence, at most once."""
-        self._handle = handle
-        self._report = report
-        self._done = -1
-        self._since = time.monotonic()
-        self._pause = STALLED_S
-        self._has_reported = False
-
-    def look(self, record: RunRecord) -> None:
-        """Note the progress of the run. After a pause without any, look up the reason."""
-        now, done = time.monotonic(), done_of(record.counts)
-        if done != self._done:
-            self._done, self._since, self._pause = done, now, STALLED_S
-            return
-        if self._has_reported or record.total > MOST_TASKS or now - self._since < self._pause:
-            return
-        self._since, self._pause = now, self._pause * 2
-        waiting = self._handle.status().waiting_for
-        if waiting:
-            self._has_reported = True
-            self._report(f"Run {record.run} waits. {waiting}")
 
 
 def _record(handle: RunHandle, *, seen: bool) -> RunRecord:

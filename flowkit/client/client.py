@@ -24,18 +24,20 @@ from ..core.worker_info import WorkerInfo
 from ..definition.dag import DAGDefinition
 from ..definition.importing import refuse_run_while_imported
 from ..exceptions import FlowkitError
-from ..protocol.client_store import Submission
 from ..protocol.listings import Listing
 from ..protocol.rendezvous import owner
 from ..settings import Settings, load_settings
 from .checks import check_dag, check_handles, check_many, check_run_state, check_settings
+from .child_runs import child_ids, continue_child
 from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter
 from .no_leader import SchedulerInfo
+from .pinning import compile_for
 from .placement import shard_for, shard_with
 from .run_handle import RunHandle
 from .run_ids import check_run_id
-from .sending import send, send_many
-from .shard import ShardConnection, gather, reach_one
+from .sending import send
+from .shard import ShardConnection
+from .shards import gather, reach_one
 from .submission import submissions_of
 from .waiting import wait_all
 
@@ -79,7 +81,10 @@ class Client:
     def connect(
         cls, redis: str | None = None, namespace: str | None = None, *, patience: float = PATIENCE_S
     ) -> Client:
-        """Connect with the settings of environment and project, overridden by the arguments."""
+        """Connect with the settings of environment and project, overridden by the arguments.
+
+        In a task, the settings of its worker stand in for those of environment and project.
+        """
         return cls(load_settings(redis_url=redis, namespace=namespace), patience=patience)
 
     def close(self) -> None:
@@ -115,17 +120,14 @@ class Client:
         """Submit a run and return its handle. The run continues even if no program waits for it.
 
         ``run_id``: up to 128 letters, digits and ``_ . : -``; the same id with an equal DAG and
-        equal parameters is the same run. ``ttl``: seconds to keep the run after its end.
+        equal parameters is the same run, and ``existed`` of its handle is true. None for a new id,
+        except in a task on a worker of this system: executed again, it gets the run that it has
+        submitted before. ``ttl``: seconds to keep the run after its end.
 
         Raises DAGError for an invalid DAG or parameters, RunExists, RedisUnavailable.
         """
         check_dag(dag)
-        refuse_run_while_imported(dag.name)
-        compiled = dag.compile_for_run(params)
-        (submission,) = self._submissions(compiled, [(run_id, params)], ttl)
-        shard = shard_for(self.shards, submission.run, chosen=run_id is not None)
-        send(submission, shard, self.provenance)
-        return self._handle(submission.run, shard, accepted=True, graph=compiled)
+        return self._submit(dag, [params], ttl, run_id)[0]
 
     def submit_many(
         self,
@@ -140,34 +142,44 @@ class Client:
         shard does not answer, runs that other shards have already accepted continue.
         """
         check_dag(dag)
-        given = check_many(params)
+        return self._submit(dag, check_many(params), ttl)
+
+    def _submit(
+        self,
+        dag: DAGDefinition,
+        given: list[Mapping[str, object] | None],
+        ttl: int | None,
+        run_id: str | None = None,
+    ) -> list[RunHandle]:
         refuse_run_while_imported(dag.name)
         if not given:
             return []
-        compiled = dag.compile_for_run(*given)
-        submissions = self._submissions(compiled, [(None, item) for item in given], ttl)
-        homes = [self.shard_of(submission.run) for submission in submissions]
-        send_many(submissions, homes, self.provenance)
-        return [
-            self._handle(submission.run, shard, accepted=True, graph=compiled)
-            for submission, shard in zip(submissions, homes, strict=True)
-        ]
-
-    def _submissions(
-        self,
-        compiled: CompiledDAG,
-        runs: Iterable[tuple[str | None, Mapping[str, object] | None]],
-        ttl: int | None,
-    ) -> list[Submission]:
+        compiled = compile_for(dag, given, self.settings)
         ttl = self.settings.result_ttl if ttl is None else check_run_ttl(ttl)
-        return submissions_of(compiled, runs, ttl=ttl, max_bytes=self.settings.max_result_bytes)
+        children = [None] if run_id is not None else child_ids(self.settings, compiled, given)
+        ids = children if run_id is None else [run_id]
+        runs = list(zip(ids, given, strict=True))
+        submissions = submissions_of(compiled, runs, self.settings, ttl=ttl)
+        homes = [
+            shard_for(self.shards, submission.run, chosen=run is not None)
+            for submission, run in zip(submissions, ids, strict=True)
+        ]
+        sent = send(submissions, homes, self.provenance)
+        handles = [
+            self._handle(submission.run, shard, existed=not is_new, graph=compiled)
+            for submission, shard, is_new in zip(submissions, homes, sent, strict=True)
+        ]
+        for handle, child in zip(handles, children, strict=True):
+            if handle.existed and child is not None:
+                continue_child(handle)
+        return handles
 
     def _handle(
         self,
         run_id: str,
         shard: ShardConnection,
         *,
-        accepted: bool = False,
+        existed: bool = True,
         graph: CompiledDAG | None = None,
     ) -> RunHandle:
         return RunHandle(
@@ -175,7 +187,8 @@ class Client:
             run_id,
             provenance=self.provenance,
             max_result_bytes=self.settings.max_result_bytes,
-            accepted=accepted,
+            accepted=graph is not None,
+            existed=existed,
             graph=graph,
         )
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from ..exceptions import RedisUnavailable, RunNotFound
 from ..protocol.rendezvous import former_owners, owner
-from .shard import ShardConnection, answering_first
+from .shard import ShardConnection
+from .shards import answering_first
 
 
 def shard_for(shards: Sequence[ShardConnection], run_id: str, *, chosen: bool) -> ShardConnection:

@@ -13,10 +13,12 @@ from ..core.run_record import RunRecord
 from ..core.states import RunState, TaskState
 from ..definition.task_names import number_of, numbers_of
 from ..exceptions import FlowkitError, RunCancelled, RunLost, TaskExecutionError
-from ..protocol.records import ErrorInfo
+from .run_errors import check_failed, error_of_scheduler, read_task_error
 from .run_wait import Progress, RunWait
-from .status import RunStatus, read_status
+from .status import RunStatus
+from .status_reader import read_status
 from .verified_results import read_verified
+from .waiting_for import waiting_for
 
 if TYPE_CHECKING:
     from ..core.compiled import CompiledDAG
@@ -24,7 +26,12 @@ if TYPE_CHECKING:
 
 
 class RunHandle:
-    """One run of a DAG, known by its id."""
+    """One run of a DAG, known by its id.
+
+    ``existed``: whether the run was there before the call that returned this handle. It is false
+    only for a run that ``submit`` has started. (If ``submit`` had to repeat its call because the
+    connection broke, it finds the run that it has started itself.)
+    """
 
     def __init__(
         self,
@@ -34,14 +41,17 @@ class RunHandle:
         provenance: Provenance,
         max_result_bytes: int,
         accepted: bool = False,
+        existed: bool = True,
         graph: CompiledDAG | None = None,
     ) -> None:
         """Programs get handles from ``Client.submit`` and ``Client.run``.
 
         ``provenance``, ``max_result_bytes``: those of the client. ``accepted``: Redis has accepted
-        this run; if Redis no longer has it, the run is lost. ``graph``: its compiled DAG, if known.
+        this run; if Redis no longer has it, the run is lost. ``existed``: the run was there before.
+        ``graph``: its compiled DAG, if known.
         """
         self.run_id = run_id
+        self.existed = existed
         self.shard = shard
         self.provenance = provenance
         self.max_result_bytes = max_result_bytes
@@ -73,8 +83,11 @@ class RunHandle:
         Raises RunNotFound, RunDamaged.
         """
         with self.shard.run_store(self.run_id) as store:
-            record = store.read_run(self.run_id)
-            return read_status(store, record, self.graph(record))
+            run = store.read_run(self.run_id)
+            dag = self.graph(run)
+            records = store.read_records(self.run_id, range(len(dag.graph)))
+            waiting = waiting_for(store, run, dag, records)
+            return read_status(store, run, dag, records, waiting)
 
     def graph(self, record: RunRecord | None = None) -> CompiledDAG:
         """Return the compiled DAG that the run follows. Raises RunLost if it is gone."""
@@ -93,7 +106,7 @@ class RunHandle:
         """Wait until the run has ended and return its final state.
 
         ``timeout``: seconds, None for no limit. ``progress(counts, total)`` is called from time to
-        time with the number of tasks in each state.
+        time with the number of tasks in each state (none before a scheduler has seen the run).
 
         Raises WaitTimeout (the run continues), RunLost if Redis loses the run, RunNotFound, and
         RedisUnavailable if Redis cannot be reached for more than a minute, or when the timeout
@@ -174,29 +187,15 @@ class RunHandle:
         Raises FlowkitError for a run that has not failed, RunNotFound.
         """
         record = self.record()
-        if record.state is not RunState.FAILED:
-            raise FlowkitError(
-                f"run {self.run_id!r} has not failed: it is {record.state.value}. Ask for its "
-                "error when wait() has returned RunState.FAILED."
-            )
+        check_failed(record)
         if record.failed_task is None:
-            return TaskExecutionError(
-                record.dag_name,
-                "RunFailed",
-                "the run was ended by the scheduler",
-                run_id=self.run_id,
-            )
+            return error_of_scheduler(record)
         return self._task_error(record.failed_task)
 
-    def _task_error(self, number: int) -> TaskExecutionError:
+    def _task_error(self, task: int) -> TaskExecutionError:
+        name = self.graph().graph.names[task]
         with self.shard.run_store(self.run_id) as store:
-            packed = store.read_errors(self.run_id, [number])[0]
-            attempt = store.read_records(self.run_id, [number])[0].attempt
-        info = ErrorInfo.unpack(packed or b"")
-        name = self.graph().graph.names[number]
-        return TaskExecutionError(
-            name, info.type, info.message, info.traceback, run_id=self.run_id, attempt=attempt
-        )
+            return read_task_error(store, self.run_id, task, name)
 
     def _number(self, task: str) -> int:
         return number_of(task, self.graph().graph.names, f"run {self.run_id!r}")

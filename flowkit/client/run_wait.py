@@ -80,7 +80,7 @@ class RunWait:
                 except RedisUnavailable as error:
                     self._outlast(error, answered, deadline)
                     continue
-                if progress is not None and counts:
+                if progress is not None:
                     progress(counts, total)
                 if state in RUN_OVER:
                     return state

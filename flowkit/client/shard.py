@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import TypeVar
 
+from ..basics.pages import SECURE_REDIS, page
 from ..basics.per_process import PerProcess
 from ..configuration.shards import Shard
 from ..core.worker_info import WorkerInfo
 from ..exceptions import FlowkitError, RunDamaged
-from ..protocol.ask_all import ask_at_once
 from ..protocol.client_store import ClientStore
 from ..protocol.decoding import CorruptData
 from ..protocol.feed import Feed
 from ..protocol.link import Link
 from ..protocol.list_reads import WRONG_KEY
 from ..protocol.listings import Listing
-from ..protocol.pages import SECURE_REDIS, page
 from ..protocol.reply_errors import WrongType
 from ..protocol.server_checks import check_schema, check_server, check_shard_position
 from .no_leader import no_leader
 
-T = TypeVar("T")
 FEEDS_KEPT = 4
-SOON_S, LOOK_AGAIN_S = 2.0, 0.2
+SOON_S = 2.0
 # The limit of each attempt: no call of a client takes Redis long. It is shorter for a client with
 # less patience, but never so short that it cuts off the answer of a busy Redis.
 ANSWER_S, LEAST_ANSWER_S = 5.0, 1.0
@@ -191,49 +188,3 @@ def _damaged(run_id: str, problem: str) -> RunDamaged:
         f"run {run_id!r} is damaged in Redis: {problem}. Submit it again under another id, and see "
         f"who else can write to that Redis: {page(SECURE_REDIS)}",
     )
-
-
-def reach_one(shards: Sequence[ShardConnection], patience: float) -> None:
-    """Wait until one of the shards answers. The others are connected when they are needed.
-
-    ``patience``: seconds to try. A shard that hangs gets ``SOON_S`` of them. Raises UnfitRedis,
-    WrongShards, and RedisUnavailable if no shard answers.
-    """
-    if len(shards) == 1:
-        shards[0].check()
-        return
-    deadline = time.monotonic() + patience
-    while True:
-        places = [connection.shard for connection in shards]
-        answers = ask_at_once(lambda shard: shards[shard.position].look(), places, SOON_S)
-        away = [answer for answer in answers if answer is not None]
-        if len(away) < len(shards):
-            return
-        if time.monotonic() >= deadline:
-            raise away[0]
-        time.sleep(LOOK_AGAIN_S)
-
-
-def gather(
-    shards: Sequence[ShardConnection],
-    read: Callable[[ClientStore], Listing[T]],
-    time_of: Callable[[T], float],
-    limit: int,
-) -> Listing[T]:
-    """Return at most ``limit`` items of all shards, newest first. ``time_of``: their time."""
-    items: Listing[T] = Listing()
-    for shard in shards:
-        with shard.store() as store:
-            items.take(read(store))
-    if len(shards) > 1:
-        items.sort(key=time_of, reverse=True)
-    items.cut(limit)
-    return items
-
-
-def answering_first(shards: Iterable[ShardConnection]) -> list[ShardConnection]:
-    """Return the shards in their order, but those that have never answered last.
-
-    So a search for a run waits for them only if no other shard has it.
-    """
-    return sorted(shards, key=lambda shard: not shard.has_answered)

@@ -5,20 +5,12 @@ Reading it costs a round trip per thousand tasks; ``RunHandle.record`` is cheape
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..core.compiled import CompiledDAG
 from ..core.graph import Graph
-from ..core.run_record import RunRecord
 from ..core.states import RunState, TaskState
-from ..core.worker_info import WorkerInfo
 from ..drawing.marks import duration_text
 from ..drawing.picture import Picture, as_dot, as_mermaid, as_text, marked
-from ..protocol.client_store import ClientStore
-from ..protocol.records import ErrorInfo, TaskRecord
-from ..protocol.spent import Flag
-from .no_leader import no_leader
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +25,16 @@ class TaskStatus:
     duration: float | None
     error: str | None = None
     cached: bool = False  # it did not run: the result of an earlier run was reused
+    app_version: str = ""  # of the code that its last attempt ran, "" if unknown
 
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
     """The state of a run. ``waiting_for``: what keeps it from proceeding, "" if nothing is known.
+
+    ``submitted_version``: the version of the code that submitted it; ``pinned_version``: the one
+    that it is kept to; ``app_versions``: those that its attempts ran; "" or empty if unknown.
+    ``mixed_versions``: whether the same code ran in more than one version.
 
     ``submitted`` and ``finished`` are seconds since 1970 by Redis' clock. ``graph`` is the graph of
     the run; without it, drawings have no edges.
@@ -54,6 +51,10 @@ class RunStatus:
     tasks: list[TaskStatus] = field(default_factory=list)
     waiting_for: str = ""
     graph: Graph | None = field(default=None, repr=False, compare=False)
+    submitted_version: str = ""
+    pinned_version: str = ""
+    app_versions: list[str] = field(default_factory=list)
+    mixed_versions: bool = False
 
     @property
     def over(self) -> bool:
@@ -107,128 +108,3 @@ def _line(status: RunStatus) -> str:
 
 def _edges(graph: Graph) -> list[tuple[int, int]]:
     return [(source, task) for task in range(len(graph)) for source in graph.upstream(task)]
-
-
-def read_status(store: ClientStore, run: RunRecord, dag: CompiledDAG) -> RunStatus:
-    """Read the state of a run and its tasks."""
-    names = dag.graph.names
-    records = store.read_records(run.run, range(len(names)))
-    counts: dict[str, int] = {}
-    for record in records:
-        counts[record.state.value] = counts.get(record.state.value, 0) + 1
-    return RunStatus(
-        run_id=run.run,
-        dag_name=run.dag_name,
-        state=run.state,
-        stopping=run.stop is not None and run.state is RunState.RUNNING,
-        submitted=run.submitted_ms / 1000,
-        finished=None if run.finished_ms is None else run.finished_ms / 1000,
-        total=run.total,
-        counts=counts,
-        tasks=_tasks(store, run, names, records),
-        waiting_for=_waiting_for(store, run, dag, records),
-        graph=dag.graph,
-    )
-
-
-def _tasks(
-    store: ClientStore, run: RunRecord, names: list[str], records: list[TaskRecord]
-) -> list[TaskStatus]:
-    troubled = [
-        at
-        for at, record in enumerate(records)
-        if record.state in (TaskState.FAILED, TaskState.WAITING)
-    ]
-    errors = dict(zip(troubled, store.read_errors(run.run, troubled), strict=True))
-    tasks: list[TaskStatus] = []
-    for number, (name, record) in enumerate(zip(names, records, strict=True)):
-        started, ended = record.started_ms, record.ended_ms
-        length = None
-        if started is not None and ended is not None and record.state is not TaskState.WAITING:
-            length = (ended - started) / 1000
-        packed = errors.get(number)
-        info = ErrorInfo.unpack(packed) if packed else None
-        tasks.append(
-            TaskStatus(
-                name=name,
-                state=record.state,
-                attempt=record.attempt,
-                worker=record.lane,
-                started=None if started is None else (run.submitted_ms + started) / 1000,
-                duration=length,
-                error=f"{info.type}: {info.message}" if info else None,
-                cached=Flag.CACHED in record.spent.flags,
-            )
-        )
-    return tasks
-
-
-def _waiting_for(
-    store: ClientStore, run: RunRecord, dag: CompiledDAG, records: list[TaskRecord]
-) -> str:
-    """Return what an unfinished run waits for, if a user has to fix it, otherwise ""."""
-    if run.state is not RunState.RUNNING:
-        return ""
-    unled = no_leader(store.lease_left_ms())
-    if unled:
-        return f"{unled}: start flowkit-scheduler on this Redis and namespace."
-    workers = store.alive_workers()
-    return (
-        _unserved(workers, dag, records)
-        or _all_wait(workers, dag, records)
-        or _put_off(dag, records)
-    )
-
-
-def _queued(dag: CompiledDAG, records: list[TaskRecord]) -> dict[str, str]:
-    """Return the name of one queued task for each queue."""
-    wanted: dict[str, str] = {}
-    for task, record in enumerate(records):
-        if record.state is TaskState.QUEUED:
-            wanted.setdefault(dag.policy(task).queue, dag.graph.names[task])
-    return wanted
-
-
-def _unserved(workers: Sequence[WorkerInfo], dag: CompiledDAG, records: list[TaskRecord]) -> str:
-    wanted = _queued(dag, records)
-    served = {queue for worker in workers for queue in worker.queues}
-    lacking = sorted(set(wanted) - served)
-    if not lacking:
-        return ""
-    queue = lacking[0]
-    more = f" (and {len(lacking) - 1} more queues)" if len(lacking) > 1 else ""
-    return (
-        f"No live worker serves queue {queue!r}{more}, in which task {wanted[queue]!r} waits: "
-        f"start flowkit-worker --app … --queues {queue}."
-    )
-
-
-def _all_wait(workers: Sequence[WorkerInfo], dag: CompiledDAG, records: list[TaskRecord]) -> str:
-    """Return a message if waiting tasks occupy every process that could run what they wait for."""
-    free = {queue for worker in workers if not worker.all_wait for queue in worker.queues}
-    for queue, task in _queued(dag, records).items():
-        if queue not in free:
-            return (
-                f"Task {task!r} waits in queue {queue!r}, and every process that serves it "
-                "executes a task that itself waits for a run: start flowkit-worker --app … "
-                f"--queues {queue}, or cancel one of those runs."
-            )
-    stuck = {info.worker for info in workers if info.all_wait}
-    for number, record in enumerate(records):
-        if record.state is TaskState.RUNNING and record.lane.partition(".")[0] in stuck:
-            return (
-                f"Task {dag.graph.names[number]!r} waits for a run, as every task on its worker "
-                "does. If that run needs this worker, it never ends: start more workers, or submit "
-                "such runs without waiting for them in a task."
-            )
-    return ""
-
-
-def _put_off(dag: CompiledDAG, records: list[TaskRecord]) -> str:
-    for task, record in enumerate(records):
-        if record.spent.put_off and record.state in (TaskState.WAITING, TaskState.QUEUED):
-            return (
-                f"Task {dag.graph.names[task]!r} is put off: no worker that claimed it knows "
-                f"{dag.ref(task)!r}. Start a worker whose --app imports the module that defines it."
-            )
-    return ""

@@ -6,24 +6,28 @@ from collections.abc import Iterable, Mapping
 
 from ..codec.packing import CodecError, pack
 from ..core.compiled import CompiledDAG
+from ..definition.app_version import code_of_app
 from ..exceptions import DAGError
 from ..protocol.client_store import Submission
 from ..protocol.graphs import digest_of, pack_graph
+from ..settings import Settings
 from .run_ids import check_run_id, new_run_id
 
 
 def submissions_of(
     compiled: CompiledDAG,
     runs: Iterable[tuple[str | None, Mapping[str, object] | None]],
+    settings: Settings,
     *,
     ttl: int,
-    max_bytes: int,
 ) -> list[Submission]:
     """Return a submission for each run: its id, None for a new one, and its parameters.
 
-    ``ttl``: seconds. ``max_bytes``: the limit of the packed parameters of a run. Raises ValueError
-    for an invalid id, DAGError for a DAG or parameters that cannot be stored.
+    ``settings``: they bound the packed parameters of a run, and may have the version of the app.
+    ``ttl``: seconds. Raises ValueError for an invalid id, DAGError for a DAG or parameters that
+    cannot be stored.
     """
+    max_bytes, version = settings.max_result_bytes, settings.app_version or code_of_app()
     packed = pack_graph(compiled)
     digest = digest_of(packed)
     return [
@@ -35,6 +39,8 @@ def submissions_of(
             packed_params=_packed(compiled.name, params, max_bytes) if params else b"",
             total=len(compiled.graph),
             ttl_ms=ttl * 1000,
+            version=version,
+            pinned=compiled.pinned,
         )
         for run_id, params in runs
     ]

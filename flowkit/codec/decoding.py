@@ -19,17 +19,17 @@ from . import classes as codec_classes
 from . import frames as codec_frames
 from . import hashing as codec_hashing
 from .errors import BrokenValue
-from .wire import Mark
+from .wire import HeadMark
 
 
-def _marks(wrap: Callable[[Callable[[list[Any]], object]], Any]) -> dict[int, Mark]:
+def _marks(wrap: Callable[[Callable[[list[Any]], object]], Any]) -> dict[int, HeadMark]:
     plain = codec_builtins.DECODERS | codec_hashing.DECODERS
     plain |= codec_arrays.DECODERS | codec_frames.DECODERS
     classes = {code: wrap(decode) for code, decode in codec_classes.DECODERS.items()}
-    return {int(code): Mark(decode) for code, decode in (plain | classes).items()}
+    return {int(code): HeadMark(decode) for code, decode in (plain | classes).items()}
 
 
-def _revive_payload(marks: dict[int, Mark], code: int, data: bytes) -> object:
+def _revive_payload(marks: dict[int, HeadMark], code: int, data: bytes) -> object:
     mark = marks.get(code)
     if mark is not None and not data:
         return mark
@@ -44,7 +44,7 @@ def _revive_payload(marks: dict[int, Mark], code: int, data: bytes) -> object:
 
 def _revive_array(items: list[Any]) -> object:
     """Turn an array that starts with a mark into its typed value."""
-    if items and type(items[0]) is Mark:
+    if items and type(items[0]) is HeadMark:
         return items[0].revive(items[1:])
     return items
 
@@ -52,7 +52,7 @@ def _revive_array(items: list[Any]) -> object:
 Decoder = Callable[[bytes | memoryview], object]
 
 
-def _decoders(marks: dict[int, Mark]) -> tuple[Decoder, Decoder]:
+def _decoders(marks: dict[int, HeadMark]) -> tuple[Decoder, Decoder]:
     """Return the decoder for most values, and the one for values that it refuses by ValueError.
 
     Text and bytes have random hashes, so the first decoder lets msgpack build their dictionaries in

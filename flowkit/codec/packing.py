@@ -40,7 +40,7 @@ from .explain import find_fault, refusal, too_large, type_name
 from .limits import DEFAULT_MAX_BYTES, MAX_DEPTH, MAX_FAULT
 from .provenance import is_signed
 from .survey import PLAIN, TooBig, TooDeep, family, survey
-from .wire import Mark, cached_by_class
+from .wire import HeadMark, cached_by_class
 
 __all__ = [
     "DEFAULT_MAX_BYTES",
@@ -269,5 +269,5 @@ def _check_unpacked(value: object) -> None:
         kinds = survey(value)
     except TooDeep:
         raise BrokenValue(f"it is nested deeper than {MAX_DEPTH} levels") from None
-    if not kinds.isdisjoint({Mark, msgpack.Timestamp}):
+    if not kinds.isdisjoint({HeadMark, msgpack.Timestamp}):
         raise BrokenValue("an extension is not at the place of a value")

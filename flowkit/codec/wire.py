@@ -82,7 +82,7 @@ class Code(IntEnum):
     TIMESTAMP = 49
 
 
-class Mark:
+class HeadMark:
     """A head code during unpacking; `revive` gets the items after it."""
 
     __slots__ = ("revive",)

@@ -13,7 +13,7 @@ from .commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTa
 from .compiled import OnFailure
 from .graph import Graph
 from .states import TASK_DONE, TASK_OVER, RunState, TaskState
-from .triggers import GOES_ON, HOOKS, OF_THE_RUN, Trigger
+from .triggers import AFTER_FAILURE, HOOKS, OF_THE_RUN, Trigger
 
 Fact = tuple[int, TaskState]
 Trace = Sequence[Fact | Command]
@@ -68,7 +68,7 @@ class _Replay:
         match entry:
             case QueueTasks(tasks):
                 for task in tasks:
-                    on = self.stop is RunState.FAILED and self.triggers.get(task) in GOES_ON
+                    on = self.stop is RunState.FAILED and self.triggers.get(task) in AFTER_FAILURE
                     self.demand(self.stop is None or on, "queued after the stop", [task])
                     self._move(task, _PENDING, _QUEUED)
                     self.demand(self.due(task) == "run", "queued too early", [task])

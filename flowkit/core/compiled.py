@@ -29,6 +29,7 @@ class CompiledDAG:
     """One version of a DAG. ``kwargs`` holds packed fixed keyword arguments by task number.
 
     ``on_retry``: the reference of the function that is called for retries, "" for none.
+    ``pinned``: the version of the app whose workers alone run it, "" for any.
     """
 
     name: str
@@ -40,6 +41,7 @@ class CompiledDAG:
     kwargs: Mapping[int, bytes] = field(default_factory=dict)
     on_failure: OnFailure = OnFailure.STOP
     on_retry: str = ""
+    pinned: str = ""
 
     def policy(self, task: int) -> Policy:
         """Return the policy of ``task``."""

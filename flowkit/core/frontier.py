@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 
 from .graph import Graph
 from .states import TASK_OVER, TaskState
-from .triggers import GOES_ON, HOOKS, NEEDS_NO_FAILURE, OF_THE_RUN, Trigger, Verdict, verdict
+from .triggers import AFTER_FAILURE, HOOKS, NEEDS_NO_FAILURE, OF_THE_RUN, Trigger, Verdict, verdict
 
 # DISPATCHED means queued, running or waiting, which only workers distinguish.
 PENDING, DISPATCHED, SUCCEEDED, SKIPPED, FAILED, BLOCKED, CANCELLED = range(7)
@@ -100,7 +100,7 @@ class Frontier:
         """
         trigger = self.triggers.get(task, Trigger.NONE_FAILED)
         ended = {STATE[self.state[upstream]] for upstream in self.graph.upstream(task)}
-        if TaskState.CANCELLED in ended and trigger not in GOES_ON:
+        if TaskState.CANCELLED in ended and trigger not in AFTER_FAILURE:
             return True  # the stop that cancelled them also marks this task
         decision = verdict(trigger, ended)
         if decision is not Verdict.RUN:

@@ -13,6 +13,8 @@ from ..basics.durations import MAX_DELAY_S
 from .triggers import Trigger
 
 JITTER = 0.1
+# A task fails after so many deaths of a process that ran it, or expired leases of its workers.
+MOST_DEATHS = 3
 
 
 @dataclass(frozen=True, slots=True)

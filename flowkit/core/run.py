@@ -10,7 +10,7 @@ Rules:
 2.  A repeated fact changes nothing; facts may come in any order.
 3.  At most ``window`` tasks are dispatched (queued, running or waiting) at a time, so that a run
     of a million tasks neither fills the store nor starves the others.
-4.  After a failure that stops the run, only tasks that continue anyway (triggers.GOES_ON) are
+4.  After a failure that stops the run, only tasks that continue anyway (triggers.AFTER_FAILURE) are
     queued; after a cancel, no task is. Dispatched tasks are asked to stop, and the run ends when
     all of them are over.
 5.  Hooks of the run are queued when all other tasks are over. No hook changes the outcome.
@@ -37,7 +37,7 @@ from .frontier import (
 )
 from .graph import Graph
 from .states import TASK_OVER, RunState, TaskState
-from .triggers import GOES_ON, Trigger
+from .triggers import AFTER_FAILURE, Trigger
 
 # How a task can be reported. Only this module determines that an upstream task failed.
 _REPORTED = {name: CODE[name] for name in TASK_OVER - {TaskState.UPSTREAM_FAILED}}
@@ -234,7 +234,7 @@ class Run:
         commands.append(StopRun(outcome, failed))
         self._note(*marks, commands)
         frontier, triggers = self._frontier, self._frontier.triggers
-        kept = () if outcome is RunState.CANCELLED else GOES_ON
+        kept = () if outcome is RunState.CANCELLED else AFTER_FAILURE
         swept = [task for task in frontier.having(PENDING) if triggers.get(task) not in kept]
         self._mark(TaskState.CANCELLED, swept, commands)
         if kept:

@@ -1,7 +1,7 @@
 """The life cycle of a task and of a run, as two tables.
 
-``(state, event) -> state``; a missing pair is illegal. Whether a failed attempt is retried is
-decided before the lookup (the event is then ``RETRY`` or ``FAIL``), so the tables have no
+``(state, move) -> state``; a missing pair is illegal. Whether a failed attempt is retried is
+decided before the lookup (the move is then ``RETRY`` or ``FAIL``), so the tables have no
 conditions. The diagram in the documentation is generated from them, and the Lua scripts are tested
 against them. There is no other list of states.
 """
@@ -25,8 +25,8 @@ class TaskState(StrEnum):
     CANCELLED = "cancelled"  # over: its run stopped before it ended
 
 
-class TaskEvent(StrEnum):
-    """What can happen to a task."""
+class TaskMove(StrEnum):
+    """A move of a task from one state to another: what can happen to it."""
 
     QUEUE = "queue"  # all its upstream tasks are over
     CLAIM = "claim"  # a worker claimed it
@@ -50,8 +50,8 @@ class RunState(StrEnum):
     CANCELLED = "cancelled"
 
 
-class RunEvent(StrEnum):
-    """What can happen to a run."""
+class RunMove(StrEnum):
+    """A move of a run from one state to another: what can happen to it."""
 
     SUCCEED = "succeed"
     FAIL = "fail"
@@ -60,17 +60,17 @@ class RunEvent(StrEnum):
 
 
 class IllegalTransition(Exception):
-    """An event that is not allowed in a state. ``state`` and ``event`` hold both."""
+    """A move that is not allowed in a state. ``state`` and ``move`` hold both."""
 
-    def __init__(self, state: StrEnum, event: StrEnum) -> None:
-        super().__init__(f"{event.value!r} is not possible in state {state.value!r}")
+    def __init__(self, state: StrEnum, move: StrEnum) -> None:
+        super().__init__(f"{move.value!r} is not possible in state {state.value!r}")
         self.state = state
-        self.event = event
+        self.move = move
 
 
-_T, _E = TaskState, TaskEvent
+_T, _E = TaskState, TaskMove
 
-TASK_TABLE: dict[tuple[TaskState, TaskEvent], TaskState] = {
+TASK_TABLE: dict[tuple[TaskState, TaskMove], TaskState] = {
     (_T.PENDING, _E.QUEUE): _T.QUEUED,
     (_T.PENDING, _E.BLOCK): _T.UPSTREAM_FAILED,
     (_T.PENDING, _E.SKIP): _T.SKIPPED,
@@ -92,13 +92,13 @@ TASK_TABLE: dict[tuple[TaskState, TaskEvent], TaskState] = {
     (_T.SKIPPED, _E.RESUME): _T.PENDING,
 }
 
-RUN_TABLE: dict[tuple[RunState, RunEvent], RunState] = {
-    (RunState.RUNNING, RunEvent.SUCCEED): RunState.SUCCEEDED,
-    (RunState.RUNNING, RunEvent.FAIL): RunState.FAILED,
-    (RunState.RUNNING, RunEvent.CANCEL): RunState.CANCELLED,
-    (RunState.FAILED, RunEvent.RESUME): RunState.RUNNING,
-    (RunState.CANCELLED, RunEvent.RESUME): RunState.RUNNING,
-    (RunState.SUCCEEDED, RunEvent.RESUME): RunState.RUNNING,
+RUN_TABLE: dict[tuple[RunState, RunMove], RunState] = {
+    (RunState.RUNNING, RunMove.SUCCEED): RunState.SUCCEEDED,
+    (RunState.RUNNING, RunMove.FAIL): RunState.FAILED,
+    (RunState.RUNNING, RunMove.CANCEL): RunState.CANCELLED,
+    (RunState.FAILED, RunMove.RESUME): RunState.RUNNING,
+    (RunState.CANCELLED, RunMove.RESUME): RunState.RUNNING,
+    (RunState.SUCCEEDED, RunMove.RESUME): RunState.RUNNING,
 }
 
 # A finished task never changes, unless its run is resumed. A resume reruns the tasks that did not
@@ -111,27 +111,27 @@ TASK_DONE = frozenset({_T.SUCCEEDED, _T.SKIPPED})
 RUN_OVER = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED})
 
 
-def next_task_state(state: TaskState, event: TaskEvent) -> TaskState:
-    """Return the state that ``event`` leads to, or raise IllegalTransition."""
+def next_task_state(state: TaskState, move: TaskMove) -> TaskState:
+    """Return the state that ``move`` leads to, or raise IllegalTransition."""
     try:
-        return TASK_TABLE[state, event]
+        return TASK_TABLE[state, move]
     except KeyError:
-        raise IllegalTransition(state, event) from None
+        raise IllegalTransition(state, move) from None
 
 
-def next_run_state(state: RunState, event: RunEvent) -> RunState:
-    """Return the state that ``event`` leads to, or raise IllegalTransition."""
+def next_run_state(state: RunState, move: RunMove) -> RunState:
+    """Return the state that ``move`` leads to, or raise IllegalTransition."""
     try:
-        return RUN_TABLE[state, event]
+        return RUN_TABLE[state, move]
     except KeyError:
-        raise IllegalTransition(state, event) from None
+        raise IllegalTransition(state, move) from None
 
 
-def mermaid(table: dict[tuple[TaskState, TaskEvent], TaskState]) -> str:
+def mermaid(table: dict[tuple[TaskState, TaskMove], TaskState]) -> str:
     """Return a life-cycle table as the Mermaid diagram of docs/reference/life-cycle.md."""
     lines = ["stateDiagram-v2", f"    [*] --> {TaskState.PENDING.value}"]
     lines += [
-        f"    {old.value} --> {new.value}: {event.value}" for (old, event), new in table.items()
+        f"    {old.value} --> {new.value}: {move.value}" for (old, move), new in table.items()
     ]
     lines += [f"    {state.value} --> [*]" for state in TaskState if state in TASK_OVER]
     return "\n".join(lines)

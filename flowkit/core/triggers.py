@@ -53,7 +53,7 @@ OF_THE_RUN = frozenset({Trigger.RUN_SUCCEEDED, Trigger.RUN_FAILED})
 # A failure of these does not fail the run.
 HOOKS = OF_THE_RUN | {Trigger.TASK_FAILED, Trigger.TASK_SKIPPED}
 # Tasks with these triggers start, and are retried, in a run that a failure has stopped.
-GOES_ON = HOOKS | {Trigger.ALL_OVER}
+AFTER_FAILURE = HOOKS | {Trigger.ALL_OVER}
 
 _WELL = frozenset({TaskState.SUCCEEDED, TaskState.SKIPPED})
 

@@ -12,6 +12,13 @@ class WorkerInfo:
     ``ready``: children that have loaded the app, None if unknown. ``waiting``: children whose task
     waits for the end of another run, 0 if unknown.
 
+    ``turns``: whether it claims the attempts that wait for the turn of their run.
+    ``functions``: the id of what its app can run; "" while it is unknown.
+
+    ``app_version``: the version of the app's code, "" while it is unknown.
+    ``other_functions``, ``other_versions``: those of children that have loaded the app before or
+    after its files were changed.
+
     ``damaged``: what is wrong with the description, "" if it is valid. Details that a worker of
     another release does not report are empty or 0.
     """
@@ -26,7 +33,22 @@ class WorkerInfo:
     version: str = ""
     ready: int | None = None
     waiting: int = 0
+    turns: bool = False
+    functions: str = ""
+    app_version: str = ""
+    other_functions: tuple[str, ...] = ()
+    other_versions: tuple[str, ...] = ()
     damaged: str = ""
+
+    @property
+    def apps(self) -> tuple[str, ...]:
+        """The ids of all that its children can run; "" among them while it is unknown."""
+        return (self.functions, *self.other_functions)
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The versions of the app's code that its children have loaded, () while unknown."""
+        return tuple(one for one in (self.app_version, *self.other_versions) if one)
 
     @property
     def is_ready(self) -> bool:

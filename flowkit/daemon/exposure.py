@@ -13,12 +13,11 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 
-from ..basics.log_level import LogLevel
 from ..configuration.redis_url import has_password, redact_url
+from ..events.event import Listener
+from ..events.redis import RedisExposed, RedisVulnerable
 from ..exceptions import StoreError
-from ..logging.logger import FlowkitLogger
 from ..protocol.link import Link
-from ..protocol.pages import SECURE_REDIS, page
 
 # Since this version protected-mode applies with any `bind`; before, only without `bind`.
 _PROTECTS_ALL = 7
@@ -35,7 +34,7 @@ _FIXED = {
 _NEVER_FIXED = {(6, 0), (7, 0)}
 
 
-def warn_of_risks(link: Link, log: FlowkitLogger, *, patched: bool = False, **who: object) -> None:
+def warn_of_risks(link: Link, listener: Listener, *, patched: bool = False, **who: str) -> None:
     """Log a warning for each risk. Raises nothing.
 
     ``patched``: do not warn about the version. ``who``: fields that name the daemon.
@@ -43,8 +42,8 @@ def warn_of_risks(link: Link, log: FlowkitLogger, *, patched: bool = False, **wh
     with suppress(StoreError):
         info = _info(link)
         if not patched:
-            _warn_if_vulnerable(link, info, log, who)
-        _warn_if_exposed(link, info, log, who)
+            _warn_if_vulnerable(link, info, listener, who)
+        _warn_if_exposed(link, info, listener, who)
 
 
 def vulnerable_version(info: str) -> str:
@@ -61,30 +60,18 @@ def vulnerable_version(info: str) -> str:
     return f"{name.capitalize()} {version}" if is_old else ""
 
 
-def _warn_if_vulnerable(
-    link: Link, info: str, log: FlowkitLogger, who: Mapping[str, object]
-) -> None:
+def _warn_if_vulnerable(link: Link, info: str, listener: Listener, who: Mapping[str, str]) -> None:
     version = vulnerable_version(info)
     if version:
-        message = (
-            f"Redis at {redact_url(link.url)} is {version}, which may let a user who can run "
-            "scripts run code on the server (CVE-2025-49844 and later ones). Upgrade it. If it is "
-            "a package of your distribution that has the fixes, set FLOWKIT_REDIS_PATCHED=true: "
-            f"see {page(SECURE_REDIS, 'versions')}"
-        )
-        log.event(LogLevel.WARNING, "redis_vulnerable", message, **who)
+        where = redact_url(link.url)
+        listener.hear(RedisVulnerable(redis=where, server_version=version, **who))
 
 
-def _warn_if_exposed(link: Link, info: str, log: FlowkitLogger, who: Mapping[str, object]) -> None:
+def _warn_if_exposed(link: Link, info: str, listener: Listener, who: Mapping[str, str]) -> None:
     """Raises StoreError."""
     how = _exposed_by(link, _major_version(info))
     if how:
-        message = (
-            f"Redis at {redact_url(link.url)} takes commands from other machines without a "
-            f"password ({how}). Set a password, if possible a user for each role, or let it listen "
-            f"on 127.0.0.1 only: see {page(SECURE_REDIS)}"
-        )
-        log.event(LogLevel.WARNING, "redis_exposed", message, **who)
+        listener.hear(RedisExposed(redis=redact_url(link.url), reason=how, **who))
 
 
 def _exposed_by(link: Link, version: int) -> str:

@@ -26,11 +26,13 @@ _SETTINGS = (
     "redis_url",
     "namespace",
     "result_ttl",
+    "function_timeout",
     "log_level",
     "log_json",
     "allow_eviction",
     "redis_patched",
     "capture_output",
+    "app_version",
 )
 
 
@@ -69,6 +71,18 @@ def redis_options(command: _F) -> _F:
         metavar="NAME",
         help="Prefix of all keys. A URL can set its own with #NAME [FLOWKIT_NAMESPACE; default: "
         "flowkit].",
+    )(command)
+
+
+def app_version_option(command: _F) -> _F:
+    """Add ``--version``, also spelled ``--app-version``."""
+    return click.option(
+        "--version",
+        "--app-version",
+        "app_version",
+        metavar="TEXT",
+        help="Version of the app's code, for example a release or a commit [FLOWKIT_APP_VERSION; "
+        "default: a digest of the app's modules].",
     )(command)
 
 

@@ -12,25 +12,25 @@ import threading
 import time
 from collections.abc import Callable
 
-from ..basics.log_level import LogLevel
-from ..logging.logger import FlowkitLogger
+from ..events.event import Listener
+from ..events.redis import RedisAway, RedisBack
 from ..protocol.advice import cause_of
 
 SAY_AGAIN_S = 30.0
 
 
 class OutageLog:
-    """The log of a daemon's outages. ``who()`` returns its id, for the log field ``role``."""
+    """The log of a daemon's outages. ``who()`` returns its id, for the field ``role``."""
 
     def __init__(
         self,
-        logger: FlowkitLogger,
+        listener: Listener,
         who: Callable[[], str],
         *,
         role: str = "worker",
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._log = logger
+        self._listener = listener
         self._who = who
         self._role = role
         self._monotonic = monotonic
@@ -47,8 +47,7 @@ class OutageLog:
             elif now - self._last_logged(cause) < SAY_AGAIN_S:
                 return
             self._logged[cause] = now
-        who = {self._role: self._who()}
-        self._log.event(LogLevel.WARNING, "redis_away", f"Waiting for Redis: {error}", **who)
+        self._listener.hear(RedisAway(reason=str(error), **self._daemon()))
 
     def _last_logged(self, cause: str) -> float:
         # A lost connection is no new cause in an outage: connections break when Redis changes.
@@ -63,5 +62,7 @@ class OutageLog:
             seconds = round(self._monotonic() - self._since, 1)
             self._since = None
             self._logged.clear()
-        message, who = f"Redis answers again after {seconds} s", {self._role: self._who()}
-        self._log.event(LogLevel.SYSTEM, "redis_back", message, duration=seconds, **who)
+        self._listener.hear(RedisBack(duration=seconds, **self._daemon()))
+
+    def _daemon(self) -> dict[str, str]:
+        return {self._role: self._who()}

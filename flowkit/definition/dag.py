@@ -41,6 +41,7 @@ class DAGDefinition:
         on_failure: Literal["stop", "continue"] = "stop",
         hooks: Hooks | None = None,
         tasks: Iterable[Task] | None = None,
+        pin_version: bool = False,
     ) -> None:
         """Make a DAG of ``tasks``. Raises TypeError or ValueError for a bad option."""
         self.name = check_name("DAG", name)
@@ -52,6 +53,9 @@ class DAGDefinition:
                 f"DAG {name!r}: on_failure must be 'stop' or 'continue', not {on_failure!r}."
                 " To call a function, pass hooks=Hooks(on_failure=…)."
             ) from None
+        if not isinstance(pin_version, bool):
+            raise TypeError(f"DAG {name!r}: pin_version must be a bool, not {pin_version!r}.")
+        self.pin_version = pin_version
         self.hooks = check_hooks(self.name, hooks)
         self._members = Members()
         if tasks is not None:

@@ -77,19 +77,16 @@ class Members:
         modules = frozenset(task.ref.partition(":")[0] for task in tasks)
         if len(modules) < 2 or modules == self._warned_of:
             return
-        from ..basics.log_level import LogLevel
+        from ..events.programs import DAGCoversModules
         from ..logging import get_logger
+        from ..logging.event_log import EventLog
 
         self._warned_of = modules
         shown = sorted(modules)[:_MODULES_SHOWN]
         more = f" and {len(modules) - len(shown)} more" if len(modules) > len(shown) else ""
-        get_logger().event(
-            LogLevel.WARNING,
-            "dag_covers_modules",
-            f"DAG {dag_name} covers all {len(tasks)} registered tasks, of {len(modules)} modules: "
-            f"{', '.join(shown)}{more}. If that is not intended, draw it in a `with DAG(…):` block "
-            "or give tasks=[…]",
-            dag_name=dag_name,
+        names = f"{len(modules)} modules: {', '.join(shown)}{more}"
+        EventLog(get_logger()).hear(
+            DAGCoversModules(dag_name=dag_name, total_tasks=len(tasks), modules=names)
         )
 
 

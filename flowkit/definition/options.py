@@ -33,8 +33,9 @@ class TaskOptions(TypedDict, total=False):
     task is skipped. ``trigger``: how the upstream tasks must have ended: "none_failed" (the
     default), "all_succeeded", "any_succeeded" or "all_over". ``on_failure``: a hook that is called
     with a ``HookEvent`` when the task has failed for good. ``timeout``: the limit of one attempt.
-    ``queue``: the queue whose workers run it. ``priority``: 0 (last) to 9 (first). ``name``: used
-    instead of the function's name. ``cache_ttl``: how long a result is reused for calls of the
+    ``queue``: the queue whose workers run it. ``priority``: 0 (last) to 9 (first). Both have no
+    effect in runs in this process, which ``max_workers`` limits. ``name``: used instead of the
+    function's name. ``cache_ttl``: how long a result is reused for calls of the
     same function, code and arguments, None to never reuse it. ``cache_key``: a function of the
     task's arguments; its result replaces them in the cache. ``at_most_once``: never start the task
     twice in a run; it fails when its process dies, and cannot have retries. ``copy_arguments``:

@@ -256,11 +256,6 @@ def task(
     return partial(Task, **options) if func is None else Task(func, **options)
 
 
-def has_tasks() -> bool:
-    """Return whether any task has been defined in this process."""
-    return bool(Task._by_ref)
-
-
 def _register(task: Task) -> None:
     tasks, key = Task._all_tasks, (task.ref, task.name)
     old = Task._by_ref_and_name.get(key)
@@ -275,6 +270,11 @@ def _register(task: Task) -> None:
 def registered_task(ref: str) -> Task | None:
     """Return the task that was last defined as ``module:function``, None if there is none."""
     return Task._by_ref.get(ref)
+
+
+def registered_refs() -> list[str]:
+    """Return the references of all functions that tasks were defined of."""
+    return list(Task._by_ref)
 
 
 def as_task(what: str, hook: Callable[..., Any]) -> Task:

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from .address import Address, listen, tcp_url
-from .commands import Client
-from .loop import Loop
+from .commands import ServerSession
+from .loop import ServerLoop
 
 _PASSWORD_BYTES = 24
 
@@ -26,7 +26,7 @@ _PASSWORD_BYTES = 24
 class EmbeddedServer:
     """A Redis in memory. ``with EmbeddedServer() as server: …`` starts and stops it."""
 
-    _client_class: ClassVar[type[Client]] = Client
+    _client_class: ClassVar[type[ServerSession]] = ServerSession
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class EmbeddedServer:
         self._warn = warn
         self._password = secrets.token_urlsafe(_PASSWORD_BYTES)
         self._address: Address | None = None
-        self._loop: Loop | None = None
+        self._loop: ServerLoop | None = None
         self._pid = os.getpid()
 
     @property
@@ -68,7 +68,9 @@ class EmbeddedServer:
         if self._loop is not None:
             raise RuntimeError("the embedded server is already running; stop it first")
         self._address = listen(self._host, self._port)
-        self._loop = Loop(self._address.listener, self._password, self._client_class, self._warn)
+        self._loop = ServerLoop(
+            self._address.listener, self._password, self._client_class, self._warn
+        )
         self._loop.start()
         self._pid = os.getpid()
         return self

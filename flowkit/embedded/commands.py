@@ -1,7 +1,7 @@
 """The commands of the embedded server: those of fakeredis behind a gate, with other blocking.
 
 Every command of a peer, and every ``redis.call`` of a script, is looked up by name in
-``Client._name_to_func``, which refuses what is not in ``Client.answered``.
+``ServerSession._name_to_func``, which refuses what is not in ``ServerSession.answered``.
 
 A command that would block is parked: what it waits for is stored with its connection, and the
 thread continues.
@@ -58,7 +58,7 @@ class Parked:
     timed_out: Callable[[], Any]
 
 
-class Client(FakeSocket):  # type: ignore[misc]
+class ServerSession(FakeSocket):  # type: ignore[misc]
     """The state of one connection in fakeredis: its database and its subscriptions."""
 
     answered: ClassVar[frozenset[str]] = ANSWERED

@@ -25,7 +25,7 @@ from typing import Any
 
 from fakeredis._helpers import SimpleError
 
-from .commands import Client, Parked, Storage
+from .commands import Parked, ServerSession, Storage
 from .gate import Gate
 from .peer import Peer, is_same_user
 from .scripts import ScriptEngine
@@ -38,7 +38,7 @@ STRANGER_S = 10.0  # within which a connection has to give the password
 NO_SOCKETS_S = 0.2  # before it accepts again when the process has no free file descriptor
 
 
-class Loop(threading.Thread):
+class ServerLoop(threading.Thread):
     """The thread of the server. ``client_class``: holds the state of a connection.
 
     ``warn`` is called once, in this thread, with a problem that the user can fix.
@@ -48,7 +48,7 @@ class Loop(threading.Thread):
         self,
         listener: socket.socket,
         password: str,
-        client_class: type[Client],
+        client_class: type[ServerSession],
         warn: Callable[[str], None] = lambda text: None,
     ) -> None:
         super().__init__(name="flowkit-embedded", daemon=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from fakeredis._helpers import SimpleError
 
-from .commands import Client
+from .commands import ServerSession
 from .gate import Gate
 from .replies import encode
 from .requests import KNOWN_PEER, ProtocolError, RequestReader
@@ -42,7 +42,7 @@ class Peer:
         self.unsent = unsent
         self.watched = 0
         self.is_over = False
-        self.client: Client
+        self.client: ServerSession
 
     @property
     def is_full(self) -> bool:

@@ -12,4 +12,8 @@ passes each event on to both.
 - ``tasks.py``: events of tasks and their attempts.
 - ``workers.py``: events of workers and their processes.
 - ``schedulers.py``: events of schedulers.
+- ``redis.py``: events of the Redis that they use.
+- ``programs.py``: events of the program: its settings, DAGs and stores of state.
+- ``lines.py``: names of the lines that are no events: output and log records of tasks.
+- ``warn_once.py``: a listener for events that come before a log is set up.
 """

@@ -65,7 +65,10 @@ _SHAPES: dict[type[Event], tuple[tuple[str, ...], Callable[[Event], tuple[Any, .
 
 def _shape(kind: type[Event]) -> tuple[tuple[str, ...], Callable[[Event], tuple[Any, ...]]]:
     names = tuple(field.name for field in fields(kind))
-    read = attrgetter(*names) if len(names) > 1 else lambda event: (getattr(event, names[0]),)
+    if len(names) > 1:
+        read: Callable[[Event], tuple[Any, ...]] = attrgetter(*names)
+    else:  # an attrgetter of one name returns no tuple
+        read = lambda event: tuple(getattr(event, name) for name in names)  # noqa: E731
     _SHAPES[kind] = names, read
     return names, read
 

@@ -118,7 +118,7 @@ class RunFailed(_RunOfDAG):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunCancelled(_RunOfDAG):
+class RunWasCancelled(_RunOfDAG):
     """A run was cancelled. Scheduler.
 
     ``task_name``: the first task that had failed before, if any had.
@@ -148,6 +148,33 @@ class RunDataLost(_RunOfDAG):
             f"Run {self.run_id} of DAG {self.dag_name} is lost: its data is gone from Redis, "
             "unless it ended meanwhile and its TTL is over. Submit it again, and check the "
             "persistence of that Redis"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLacksFunction(_RunOfDAG):
+    """A run has tasks whose function no live worker of their queue has. Scheduler.
+
+    ``task_name``: one of these tasks. ``apps``: those of the workers of the queue.
+    """
+
+    event_name: ClassVar[str] = "run_lacks_function"
+    level: ClassVar[LogLevel] = LogLevel.WARNING
+    told: ClassVar[frozenset[str]] = frozenset(
+        {"dag_name", "task_name", "queue", "function", "apps"}
+    )
+
+    task_name: str
+    queue: str
+    function: str
+    apps: str
+
+    def message(self) -> str:
+        """Return the text of the line."""
+        return (
+            f"Task {self.task_name} of DAG {self.dag_name} waits: no live worker of queue "
+            f"{self.queue!r} has its function {self.function!r}; their apps are {self.apps}. Start "
+            "a worker whose --app imports the module that defines it"
         )
 
 
@@ -203,3 +230,44 @@ class RunLacksMemory(Event):
             f"Run {self.run_id} waits: there is not enough memory to read it. The scheduler tries "
             f"again in {self.delay:g} s. Give it more memory, or submit smaller DAGs"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunMixed(_RunOfDAG):
+    """Attempts of one run ran different versions of the app. Once per run. Scheduler.
+
+    ``versions``: the first two of them.
+    """
+
+    event_name: ClassVar[str] = "run_mixed_versions"
+    level: ClassVar[LogLevel] = LogLevel.WARNING
+    told: ClassVar[frozenset[str]] = frozenset({"versions"})
+
+    versions: str
+
+    def message(self) -> str:
+        """Return the text of the line."""
+        return (
+            f"Run {self.run_id} of DAG {self.dag_name} mixes versions of the code: its attempts "
+            f"ran {self.versions}. To keep each run to one version, use DAG(pin_version=True)"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStalled(Event):
+    """`dag.run(executor="redis")` waits for a run that makes no progress, and why. Once for each
+    run, in the program that waits.
+
+    ``reason``: why, and what to do about it.
+    """
+
+    event_name: ClassVar[str] = "run_stalled"
+    level: ClassVar[LogLevel] = LogLevel.WARNING
+    told: ClassVar[frozenset[str]] = frozenset({"run_id", "reason"})
+
+    run_id: str
+    reason: str
+
+    def message(self) -> str:
+        """Return the text of the line."""
+        return f"Run {self.run_id} waits. {self.reason}"

@@ -144,3 +144,60 @@ class EventQuarantined(Event):
             f"{self.events} events cannot be read and were quarantined; the first is "
             f"{self.event_id}: {self.reason}"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulerBroken(Event):
+    """Redis contains data that a scheduler cannot work with. It starts again.
+
+    ``reason``: what the scheduler cannot do, and why. ``traceback``: only of an unexpected error.
+    """
+
+    event_name: ClassVar[str] = "scheduler_broken"
+    level: ClassVar[LogLevel] = LogLevel.ERROR
+    told: ClassVar[frozenset[str]] = frozenset({"reason"})
+
+    scheduler: str
+    reason: str
+    error_type: str
+    traceback: str | None = None
+
+    def message(self) -> str:
+        """Return the text of the line."""
+        return self.reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLinesLeftOut(Event):
+    """In a busy second, this number of lines about runs was left out. Scheduler."""
+
+    event_name: ClassVar[str] = "runs_left_out"
+    level: ClassVar[LogLevel] = LogLevel.SYSTEM
+    told: ClassVar[frozenset[str]] = frozenset({"lines"})
+
+    lines: int
+
+    def message(self) -> str:
+        """Return the text of the line."""
+        were = (
+            "1 more line about runs was"
+            if self.lines == 1
+            else (f"{self.lines} more lines about runs were")
+        )
+        return f"{were} left out"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuesRepaired(Event):
+    """Queue entries were missing and were written again. Scheduler."""
+
+    event_name: ClassVar[str] = "hints_mended"
+    level: ClassVar[LogLevel] = LogLevel.WARNING
+    told: ClassVar[frozenset[str]] = frozenset({"entries"})
+
+    entries: int
+
+    def message(self) -> str:
+        """Return the text of the line."""
+        were = "1 queue entry was" if self.entries == 1 else f"{self.entries} queue entries were"
+        return f"{were} missing and restored from the records"

@@ -159,19 +159,18 @@ class TaskFailed(_OfTask):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskPutOff(_OfTask):
-    """The app does not have the task; a newer worker may have it. Worker."""
+class TaskHandedOn(_OfTask):
+    """The app does not have the task; a worker that has it claims it. Worker."""
 
-    event_name: ClassVar[str] = "task_put_off"
+    event_name: ClassVar[str] = "task_handed_on"
     level: ClassVar[LogLevel] = LogLevel.WARNING
     told: ClassVar[frozenset[str]] = frozenset({"task_name", "reason"})
 
-    delay: float
     reason: str
 
     def message(self) -> str:
         """Return the text of the line."""
-        return f"Task put off: {self.task_name}: {self.reason}"
+        return f"Task handed on: {self.task_name}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +232,28 @@ class HookFailed(_OfTask):
     def message(self) -> str:
         """Return the text of the line."""
         return f"The on_retry hook raised for task {self.task_name}: {self.error_message}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopEnded(Event):
+    """A task ended the event loop (`sys.exit`, `loop.stop()`). The loop is restarted, and only that
+    task fails.
+
+    The task may be unknown. ``how``: what ended the loop.
+    """
+
+    event_name: ClassVar[str] = "loop_ended"
+    level: ClassVar[LogLevel] = LogLevel.ERROR
+    told: ClassVar[frozenset[str]] = frozenset({"how"})
+
+    how: str
+    run_id: str | None = None
+    task_name: str | None = None
+    attempt: int | None = None
+
+    def message(self) -> str:
+        """Return the text of the line."""
+        return f"A task ended the event loop ({self.how}). The loop runs again"
 
 
 def _attempt(event: _OfTask) -> str:

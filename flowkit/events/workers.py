@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..basics.log_level import LogLevel
-from .event import Event
+from .event import Event, count_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class WorkerStopped(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerLost(Event):
+class WorkerExpired(Event):
     """The lease of a worker has expired. Scheduler.
 
     ``attempts``: how many attempts were taken back from it.
@@ -71,9 +71,8 @@ class WorkerLost(Event):
 
     def message(self) -> str:
         """Return the text of the line."""
-        return (
-            f"Worker {self.worker} is lost: its lease expired; {self.attempts} attempts taken back"
-        )
+        count = count_text(self.attempts, "attempt")
+        return f"Worker {self.worker} is lost: its lease expired; {count} taken back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +130,21 @@ class AllProcessesWait(Event):
             " Runs that need this worker cannot start. Start more workers, or submit such runs "
             "without waiting for them in a task"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardProcessDied(Event):
+    """The process of one of several shards died and is restarted. Scheduler, worker."""
+
+    event_name: ClassVar[str] = "shard_process_died"
+    level: ClassVar[LogLevel] = LogLevel.ERROR
+    told: ClassVar[frozenset[str]] = frozenset({"reason"})
+
+    reason: str
+
+    def message(self) -> str:
+        """Return the text of the line."""
+        return f"{self.reason} and is started again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

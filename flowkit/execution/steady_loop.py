@@ -18,9 +18,10 @@ from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any, TypeVar
 
-from ..basics.log_level import LogLevel
 from ..context import attempt_fields
+from ..events.tasks import LoopEnded
 from ..logging import get_logger
+from ..logging.event_log import EventLog
 from ..logging.output import described
 
 Result = TypeVar("Result")
@@ -91,12 +92,11 @@ def _fail_attempt(error: BaseException | None) -> None:
     """Log that the loop was ended, and fail the attempt that ended it, if it can be identified."""
     context = None if error is None else _context_of(error)
     fields = None if context is None else context.run(attempt_fields)
-    about: dict[str, object] = {}
-    if fields is not None:
-        about |= zip(("run_id", "task_name", "attempt"), fields[:3], strict=True)
-    how = "by loop.stop()" if error is None else "by {}: {}".format(*described(error))
-    message = f"A task ended the event loop ({how}). The loop runs again"
-    get_logger().event(LogLevel.ERROR, "loop_ended", message.replace(": )", ")"), **about)
+    run_id, task_name, attempt = fields[:3] if fields else (None, None, None)
+    how = "loop.stop()" if error is None else ": ".join(filter(None, described(error)))
+    EventLog(get_logger()).hear(
+        LoopEnded(how=f"by {how}", run_id=run_id, task_name=task_name, attempt=attempt)
+    )
     root = None if fields is None else _roots.get(id(fields))
     if root is not None:
         root[1:] = [error]

@@ -1,7 +1,7 @@
 """Making attempts in this process: call the function, and report the outcome.
 
-``Attempts`` begins attempts on request and puts an ``Outcome`` for each into one queue. The runner
-(runner.py) decides what follows. Its rules:
+``Attempts`` begins attempts on request and puts a ``LocalOutcome`` for each into one queue. The
+runner (runner.py) decides what follows. Its rules:
 
 1.  After ``note_stop``, only tasks that run after a failure begin; after ``stop``, no task begins.
     If the DAG stops on failure, an attempt that fails for good has the effect of ``note_stop`` at
@@ -39,7 +39,7 @@ from ..execution.attempt_contexts import AttemptContexts
 from ..logging.streams import HELD, end_lines
 from ..processes.forked import end_if_forked
 from ..state.open_batches import take_part
-from .outcome import Key, Outcome
+from .outcome import Key, LocalOutcome
 from .run_context import RunContext
 from .threads import LoopThread, ThreadPool
 
@@ -63,7 +63,7 @@ class Attempts:
         """``max_workers``: most threads. ``bounded``: the caller set it. ``processes``: where to
         call plain tasks, None for this process.
         """
-        self.outcomes: SimpleQueue[Outcome] = SimpleQueue()
+        self.outcomes: SimpleQueue[LocalOutcome] = SimpleQueue()
         self._stopping, self._closed, self._pid = False, False, os.getpid()
         self._context, self._cache = context, context.cache
         self._processes = processes
@@ -150,7 +150,7 @@ class Attempts:
         return self._report_result(key, value, time.perf_counter() - begun)
 
     def _in_process(self, processes: Processes, key: Key, call: OpenCall) -> bool:
-        from .processes.messages import Verdict
+        from .processes.messages import ChildFailure
         from .processes.pool import RepeatCall
 
         _, args, kwargs = call
@@ -158,10 +158,10 @@ class Attempts:
             value, seconds = processes.call(*key, args, kwargs)
         except RepeatCall:
             if not self._may_begin(key[0]):
-                return self._report(Outcome(*key, TaskState.CANCELLED))
+                return self._report(LocalOutcome(*key, TaskState.CANCELLED))
             return self._in_process(processes, key, call)
-        except Verdict as verdict:
-            return self._report_failure(key, verdict.error, retry=verdict.retry)
+        except ChildFailure as failure:
+            return self._report_failure(key, failure.error, retry=failure.retry)
         except BaseException as error:
             return self._report_failure(key, error)
         return self._report_result(key, value, seconds)
@@ -217,7 +217,7 @@ class Attempts:
         index, attempt = key
         task, context = self._tasks[index], self._context
         if not self._may_begin(index):
-            self._report(Outcome(index, attempt, TaskState.CANCELLED))
+            self._report(LocalOutcome(index, attempt, TaskState.CANCELLED))
             return None
         try:
             args: Sequence[Any] = self._arguments(index)
@@ -226,7 +226,7 @@ class Attempts:
                 take_part(context.batches)
             plan = plan_for(task)
             if attempt == 1 and not plan.should_run(args):
-                self._report(Outcome(index, attempt, TaskState.SKIPPED, why_skipped(args)))
+                self._report(LocalOutcome(index, attempt, TaskState.SKIPPED, why_skipped(args)))
                 return None
             kwargs = plan.keywords(len(args), context.params, task.kwargs)
             cached = None if self._cache is None else self._cache.find(index, args, kwargs)
@@ -238,12 +238,12 @@ class Attempts:
             self._report_failure(key, error, retry=False)
             return None
         if cached is not None:
-            self._report(Outcome(index, attempt, TaskState.SUCCEEDED, cached.value))
+            self._report(LocalOutcome(index, attempt, TaskState.SUCCEEDED, cached.value))
             return None
         context.events.started(index, attempt)
         if task.timeout is not None and (task.is_async or self._processes is None):
             deadline = time.monotonic() + task.timeout
-            self.outcomes.put(Outcome(index, attempt, TaskState.RUNNING, deadline))
+            self.outcomes.put(LocalOutcome(index, attempt, TaskState.RUNNING, deadline))
         return task, args, kwargs
 
     def _arguments(self, index: int) -> list[Any]:
@@ -259,7 +259,7 @@ class Attempts:
         problem = unfit_result(self._tasks[key[0]].name, value)
         if problem is not None:
             return self._report_failure(key, problem, retry=False)
-        return self._report(Outcome(*key, TaskState.SUCCEEDED, value, seconds))
+        return self._report(LocalOutcome(*key, TaskState.SUCCEEDED, value, seconds))
 
     def _report_failure(self, key: Key, error: BaseException, *, retry: bool | None = None) -> bool:
         """``retry``: whether to retry the error, None to ask the task."""
@@ -268,10 +268,10 @@ class Attempts:
         retryable = may_retry(task, error) if retry is None else retry
         final = attempt > task.retries or not retryable
         return self._report(
-            Outcome(index, attempt, TaskState.FAILED if final else TaskState.WAITING, error)
+            LocalOutcome(index, attempt, TaskState.FAILED if final else TaskState.WAITING, error)
         )
 
-    def _report(self, outcome: Outcome) -> bool:
+    def _report(self, outcome: LocalOutcome) -> bool:
         if HELD:
             end_lines()
         if self._context.check is not None:

@@ -25,7 +25,7 @@ from ..definition.task import Task
 from ..execution.cache_key import NotCacheable, entry_of
 from ..state.manager import StateManager
 from ..state.store import StateStore, batch_of
-from .outcome import Outcome
+from .outcome import LocalOutcome
 from .run_events import RunEvents
 from .storage import CachedResult
 
@@ -61,7 +61,7 @@ class LocalCache:
     def find(
         self, index: int, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> CachedResult | None:
-        """See ResultCache."""
+        """See CallCache."""
         if self._tasks[index].cache_ttl is None:
             return None
         self._entries.pop(index, None)  # an earlier attempt may have had another one
@@ -88,7 +88,7 @@ class LocalCache:
         """Return whether the result of the task with that number came from the cache."""
         return index in self._hits
 
-    def keep(self, outcomes: Iterable[Outcome]) -> None:
+    def keep(self, outcomes: Iterable[LocalOutcome]) -> None:
         """Store the results of tasks that have an entry, except those that came from the cache."""
         results = [
             outcome
@@ -107,7 +107,7 @@ class LocalCache:
             for outcome in results:
                 self._warn_unkept(outcome.task, error)
 
-    def _keep(self, outcome: Outcome) -> None:
+    def _keep(self, outcome: LocalOutcome) -> None:
         index = outcome.task
         task = self._tasks[index]
         try:

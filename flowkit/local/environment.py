@@ -19,7 +19,7 @@ from ..logging.event_log import EventLog
 from .run_events import RunEvents
 
 if TYPE_CHECKING:
-    from .outcome import Outcome
+    from .outcome import LocalOutcome
 
 
 def _jitter(task: Task, failures: int) -> float:
@@ -53,7 +53,7 @@ class Environment:
     jitter: Callable[[Task, int], float] = _jitter
     events: Callable[[str, str, Sequence[Task]], RunEvents] = _events
     results: Callable[[int], list[Any]] = _empty_results
-    check: Callable[[Task, Outcome], Outcome] | None = None
+    check: Callable[[Task, LocalOutcome], LocalOutcome] | None = None
 
 
 REAL_ENVIRONMENT: Final = Environment()

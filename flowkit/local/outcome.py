@@ -9,7 +9,7 @@ from ..core.states import TaskState
 Key = tuple[int, int]  # task number, attempt number
 
 
-class Outcome(NamedTuple):
+class LocalOutcome(NamedTuple):
     """How an attempt ended, or that it has begun.
 
     ``state`` and ``value``: SUCCEEDED with the result, FAILED for good with the exception, WAITING

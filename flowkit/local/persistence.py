@@ -14,7 +14,7 @@ from ..core.states import TaskState
 from ..definition.indexing import IndexedDAG
 from ..state.store import StateStore
 from .cache import LocalCache
-from .outcome import Outcome
+from .outcome import LocalOutcome
 from .record import Recorder, Reused
 from .run_events import RunEvents
 
@@ -57,7 +57,7 @@ class RunPersistence:
         """Called with the task number before an at-most-once task starts; None if not needed."""
         return None if self._recorder is None else self._recorder.starting
 
-    def record(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    def record(self, outcomes: Sequence[LocalOutcome]) -> list[LocalOutcome]:
         """Store the results; an outcome that cannot be recorded is returned as a failure."""
         done = list(outcomes) if self._recorder is None else self._recorder.record(outcomes)
         if self.cache is not None:
@@ -68,4 +68,4 @@ class RunPersistence:
         """Record that triggers skipped these tasks, so that a resume can reuse what follows."""
         if self._recorder is not None and command.state is TaskState.SKIPPED:
             own = [task for task in command.tasks if task < self._indexed.own]
-            self._recorder.record([Outcome(task, 0, command.state) for task in own])
+            self._recorder.record([LocalOutcome(task, 0, command.state) for task in own])

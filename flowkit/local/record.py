@@ -33,7 +33,7 @@ from ..exceptions import WorkerLost
 from ..state.entries import MISSING
 from ..state.store import StateStore, batch_of
 from ..state.task_cache import check_store, read_or_missing
-from .outcome import Outcome
+from .outcome import LocalOutcome
 from .records import Records
 from .run_events import RunEvents
 
@@ -98,9 +98,9 @@ class Recorder:
             events.resumed(len(reused))
         return reused
 
-    def record(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    def record(self, outcomes: Sequence[LocalOutcome]) -> list[LocalOutcome]:
         """Store the results; an outcome that cannot be stored is returned as a failure."""
-        done: list[Outcome] = []
+        done: list[LocalOutcome] = []
         try:
             with batch_of(self._state):
                 done = [self._recorded(outcome) for outcome in outcomes]
@@ -129,7 +129,7 @@ class Recorder:
 
     # -- one task ------------------------------------------------------------------------------
 
-    def _recorded(self, outcome: Outcome) -> Outcome:
+    def _recorded(self, outcome: LocalOutcome) -> LocalOutcome:
         if outcome.state not in _RECORDED:
             return outcome
         succeeded = outcome.state is TaskState.SUCCEEDED
@@ -170,5 +170,5 @@ class Recorder:
         return Reused(TaskState.SKIPPED if skipped else TaskState.SUCCEEDED, value)
 
 
-def _failed(outcome: Outcome, error: Exception) -> Outcome:
-    return Outcome(outcome.task, outcome.attempt, TaskState.FAILED, error)
+def _failed(outcome: LocalOutcome, error: Exception) -> LocalOutcome:
+    return LocalOutcome(outcome.task, outcome.attempt, TaskState.FAILED, error)

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.compiled import OnFailure
-from ..core.triggers import GOES_ON, Trigger
+from ..core.triggers import AFTER_FAILURE, Trigger
 from ..definition.hooks import HookEvent
 from ..definition.indexing import IndexedDAG
 from ..definition.task import Task
 from ..state.open_batches import Batches, open_batches
-from .outcome import Outcome
+from .outcome import LocalOutcome
 from .run_events import RunEvents
-from .storage import ResultCache
+from .storage import CallCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,11 @@ class RunContext:
     events: RunEvents
     hook_event: Callable[[int], HookEvent]
     triggers: Mapping[int, Trigger] = field(default_factory=dict)
-    cache: ResultCache | None = None
+    cache: CallCache | None = None
     starting: Callable[[int], None] | None = None
-    check: Callable[[Task, Outcome], Outcome] | None = None
+    check: Callable[[Task, LocalOutcome], LocalOutcome] | None = None
     batches: Batches = field(default_factory=open_batches)
 
     def continues(self, task: int) -> bool:
         """Return whether the task starts even after a failure."""
-        return self.triggers.get(task) in GOES_ON
+        return self.triggers.get(task) in AFTER_FAILURE

@@ -21,7 +21,7 @@ from .attempts import Attempts
 from .environment import Environment
 from .failure import failure_of
 from .hooks import LocalHooks
-from .outcome import Outcome
+from .outcome import LocalOutcome
 from .run_context import RunContext
 from .storage import ResultStore
 from .timers import Timer, Timers
@@ -94,7 +94,7 @@ class Runner:
     def interrupt(self) -> None:
         """End the run with RunCancelled, as Ctrl-C would. Any thread may call this."""
         self._interrupted = True
-        self._attempts.outcomes.put(Outcome(-1, 0, TaskState.CANCELLED))  # wakes the run
+        self._attempts.outcomes.put(LocalOutcome(-1, 0, TaskState.CANCELLED))  # wakes the run
 
     # -- commands --------------------------------------------------------------------------
 
@@ -150,7 +150,7 @@ class Runner:
                 "further task starts. Give run() a longer timeout.",
             )
 
-    def _wait(self, end: float | None) -> list[Outcome]:
+    def _wait(self, end: float | None) -> list[LocalOutcome]:
         """Wait and return the available outcomes; none if a timer or the end is due first."""
         patience = self._timers.patience(end, idle=not self._in_flight)
         outcomes = self._attempts.outcomes
@@ -163,7 +163,7 @@ class Runner:
         self._check_time(None)
         return available
 
-    def _recorded(self, outcomes: list[Outcome]) -> list[Outcome]:
+    def _recorded(self, outcomes: list[LocalOutcome]) -> list[LocalOutcome]:
         """Record the results among them; an outcome that cannot be recorded becomes a failure."""
         if self._store is None or not outcomes:
             return outcomes
@@ -171,7 +171,7 @@ class Runner:
         valid = [outcome for outcome in outcomes if outcome.attempt == current[outcome.task]]
         return self._store.record(valid)
 
-    def _take(self, outcome: Outcome, facts: list[Fact]) -> None:
+    def _take(self, outcome: LocalOutcome, facts: list[Fact]) -> None:
         index, attempt, state, value, duration = outcome
         if attempt != self._current[index]:
             return
@@ -206,7 +206,7 @@ class Runner:
             task = self._tasks[index]
             error = TaskTimeout(task.name, task.timeout or 0.0)
             state = TaskState.WAITING if may_retry(task, error) else TaskState.FAILED
-            self._take(Outcome(index, attempt, state, error), facts)
+            self._take(LocalOutcome(index, attempt, state, error), facts)
 
     def _retry(self, index: int, failures: int, error: BaseException) -> bool:
         """Set the timer of the next attempt; False if there is none."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ..core.commands import MarkTasks
 from ..core.states import TaskState
-from .outcome import Outcome
+from .outcome import LocalOutcome
 
 
 class CachedResult(NamedTuple):
@@ -20,7 +20,7 @@ class CachedResult(NamedTuple):
     value: Any
 
 
-class ResultCache(Protocol):
+class CallCache(Protocol):
     """The cached results of calls."""
 
     def find(
@@ -41,7 +41,7 @@ class ResultStore(Protocol):
     def begin(self) -> Mapping[int, tuple[TaskState, Any]]:
         """Return the ends reused from an earlier run, with their results, by task number."""
 
-    def record(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    def record(self, outcomes: Sequence[LocalOutcome]) -> list[LocalOutcome]:
         """Store the results; an outcome that cannot be recorded is returned as a failure."""
 
     def record_marked(self, command: MarkTasks) -> None:

@@ -29,6 +29,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..context import attempt_fields
+from ..events.lines import TASK_LOG, TASK_OUTPUT
 from . import streams as log_streams
 from .output import plain
 from .records import make_record, write_record, write_to
@@ -112,7 +113,7 @@ class Capture:
         if stream == "stdout":
             del context["stream"]
         extra = {
-            "event": "task_output",
+            "event": TASK_OUTPUT.event_name,
             "fields": fields,
             "context": context,
             "flowkit_lead": f"{whose[1]}: ",
@@ -139,7 +140,10 @@ class Capture:
         )
         context = {name: fields[name] for name in fields if name != "task_name"}
         vars(event_record).update(
-            event="task_log", fields=fields, context=context, flowkit_lead=f"{whose[1]}: "
+            event=TASK_LOG.event_name,
+            fields=fields,
+            context=context,
+            flowkit_lead=f"{whose[1]}: ",
         )
         with passing_through():
             for handler in self._logger.handlers:

@@ -26,8 +26,10 @@ from collections.abc import Mapping
 
 from ..basics.log_level import LogLevel
 from ..basics.shorten import shorten
+from ..basics.suggestions import unknown_name
 from ..context import attempt_fields
 from ..events.event import Event
+from ..events.lines import MESSAGE
 from ..events.runs import RunProgressed, RunStarted, RunSucceeded
 from ..events.tasks import TaskFailed, TaskRetried, TaskSkipped, TaskStarted, TaskSucceeded
 from .output import JsonFormatter, TextFormatter, own_handler, plain
@@ -62,7 +64,7 @@ class FlowkitLogger:
         json_output: bool = False,
         use_colors: bool | None = None,
     ) -> None:
-        number = LogLevel.parse(level)
+        number = _level_number(level)
         self.name = name
         self.json_output = json_output
         self.logger = logging.getLogger(name)
@@ -158,9 +160,9 @@ class FlowkitLogger:
 
     def _log(self, level: LogLevel | int | str, message: str, **context: object) -> None:
         """Write a message of the program. Programs call this method, so its name is stable."""
-        number = LogLevel.parse(level)
+        number = _level_number(level)
         if self.enabled(number):
-            self._write(number, "message", message, {}, context)
+            self._write(number, MESSAGE.event_name, message, {}, context)
 
     def _write_event(self, event: Event, context: Mapping[str, object]) -> None:
         own = event.fields()
@@ -207,6 +209,18 @@ class AttemptFilter(logging.Filter):
 def last_level(name: str) -> int | None:
     """Return the level that flowkit last gave to the logger of this name, None if it never did."""
     return _levels_set.get(name)
+
+
+def _level_number(level: int | str) -> int:
+    """Return the number of a level given as a ``LogLevel``, a number or a name in any case.
+
+    Raises ValueError that lists the names for anything else.
+    """
+    if isinstance(level, int) and not isinstance(level, bool) and level > 0:
+        return int(level)
+    if isinstance(level, str) and level.strip().upper() in LogLevel.__members__:
+        return int(LogLevel[level.strip().upper()])
+    raise ValueError(unknown_name("log level", level, list(LogLevel.__members__)))
 
 
 def _text(value: object) -> str | None:

@@ -24,6 +24,7 @@ from ..basics.display_text import escape_text, text_of
 from ..basics.environment import LOG_MARK, variables
 from ..basics.shorten import shorten
 from ..basics.terminal import is_terminal, write_text
+from ..events.lines import LOG
 from ..exceptions import TaskExecutionError
 from .streams import stream_beneath
 
@@ -131,7 +132,7 @@ class JsonFormatter(logging.Formatter):
             "timestamp": stamp,
             "level": _level_of(record),
             "message": record.getMessage(),
-            "event": getattr(record, "event", "log"),
+            "event": getattr(record, "event", LOG.event_name),
             **getattr(record, "fields", {}),
             **_exception_fields(record),
         }

@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import NoReturn
 
-from ..basics.log_level import LogLevel
-from ..logging.logger import FlowkitLogger
+from ..events.event import Listener
+from ..events.workers import ShardProcessDied
 from .ends import WRONG_USAGE, how_it_ended
 from .parent_death import tie_to
 from .restart_pause import RestartPause
@@ -57,13 +57,13 @@ class Supervisor:
     def __init__(
         self,
         processes: Sequence[SupervisedProcess],
-        logger: FlowkitLogger,
+        listener: Listener,
         *,
         on_death: Callable[[SupervisedProcess], None] = lambda process: None,
     ) -> None:
         """``on_death`` is called in the parent for each child that has exited."""
         self._processes = processes
-        self._log = logger
+        self._listener = listener
         self._on_death = on_death
         self._signals = 0
         self._passed_on = 0
@@ -131,7 +131,7 @@ class Supervisor:
 
     def _try_later(self, process: SupervisedProcess, why: str) -> None:
         process.pause.lengthen()
-        self._log.event(LogLevel.ERROR, "shard_process_died", f"{why} and is started again")
+        self._listener.hear(ShardProcessDied(reason=why))
 
     def _collect(self) -> None:
         for process in self._alive():

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,11 @@ from .run_records import FIELDS, PROGRESS_FIELDS, parse_progress, parse_run
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The definition of a run. ``ttl_ms``: how long its keys are kept after its end."""
+    """The definition of a run. ``ttl_ms``: how long its keys are kept after its end.
+
+    ``version``: the version of the app that submits it, "" if it is unknown. ``pinned``: the one
+    that the graph keeps the run to, "" for any.
+    """
 
     run: str
     dag_name: str
@@ -30,12 +34,14 @@ class Submission:
     packed_params: bytes
     total: int
     ttl_ms: int
+    version: str = ""
+    pinned: str = ""
 
     def args(self, *, with_graph: bool) -> tuple[object, ...]:
         """Return the arguments of the script, with or without the graph itself."""
         graph = self.packed_graph if with_graph else b""
         head = (self.run, self.digest, graph, self.dag_name)
-        return (*head, self.packed_params, self.total, self.ttl_ms)
+        return (*head, self.packed_params, self.total, self.ttl_ms, self.version)
 
     def signed(self, provenance: Provenance, namespace: str) -> Submission:
         """Return the submission with signed parameters, if this process has a key.
@@ -48,35 +54,46 @@ class Submission:
         return replace(self, packed_params=provenance.sign(self.packed_params, purpose))
 
 
+IsSame = Callable[["ClientStore", Submission], bool]
+
+
 class ClientStore(ListReads):
     """The calls of a client, which submits runs and reads their state."""
 
-    def submit(self, submission: Submission, *, graph_known: bool = False) -> bool:
+    def submit(
+        self, submission: Submission, *, graph_known: bool = False, is_same: IsSame | None = None
+    ) -> bool:
         """Submit a run; return False if the same run already exists.
 
         ``graph_known`` leaves the graph out of the first call; it is sent if Redis lacks it.
-        Raises RunExists if the id is used with another DAG or other parameters.
+        ``is_same`` compares the values of the submission with those of the existing run, whose
+        bytes differ. Raises RunExists if the id is used with another DAG or other parameters.
         """
         reply = self._script("submit", *submission.args(with_graph=not graph_known))
-        if reply[0] == b"GRAPH":
-            reply = self._script("submit", *submission.args(with_graph=True))
-        return self._accepted(submission, reply)
+        return self._accepted(submission, reply, is_same)
 
-    def submit_many(self, submissions: Sequence[Submission]) -> None:
-        """Submit several runs in two or three round trips. Raises RunExists."""
+    def submit_many(
+        self, submissions: Sequence[Submission], *, is_same: IsSame | None = None
+    ) -> list[bool]:
+        """Submit several runs in two or three round trips. Return and raise what ``submit`` does
+        for each of them.
+        """
         if not submissions:
-            return
-        self.submit(submissions[0])
+            return []
+        accepted = [self.submit(submissions[0], is_same=is_same)]
         others = submissions[1:]
         replies = self._scripts("submit", [other.args(with_graph=False) for other in others])
         for submission, reply in zip(others, replies, strict=True):
-            if reply[0] == b"GRAPH":
-                reply = self._script("submit", *submission.args(with_graph=True))
-            self._accepted(submission, reply)
+            accepted.append(self._accepted(submission, reply, is_same))
+        return accepted
 
-    def _accepted(self, submission: Submission, reply: list[bytes]) -> bool:
-        if reply[0] == b"CONFLICT":
+    def _accepted(self, submission: Submission, reply: list[bytes], is_same: IsSame | None) -> bool:
+        if reply[0] == b"GRAPH":
+            reply = self._script("submit", *submission.args(with_graph=True))
+        if reply[0] == b"CONFLICT" and not (is_same and is_same(self, submission)):
             cause = "another graph or other parameters"
+            if submission.pinned:
+                cause += f", or not pinned to version {submission.pinned} of the code"
             if is_signed(submission.packed_params):
                 cause += ", or submitted with another signing key"
             raise RunExists(

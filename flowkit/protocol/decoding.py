@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from ..core.lanes import LANE, WORKER_ID
 from ..exceptions import StoreError
 from .keys import RUN_ID
 from .limits import MAX_LANE, MAX_LANES, MAX_QUEUE, MAX_RUN_ID, TASK_DIGITS, TIME_DIGITS
@@ -23,12 +24,12 @@ SHOWN = 60  # maximum bytes of a value that an error quotes
 State = TypeVar("State", bound=StrEnum)
 
 _DIGEST = re.compile(rb"[0-9a-f]{64}")
-_WORKER = re.compile(rb"[A-Za-z0-9_\-]{1,64}")
-_LANE = re.compile(rb"[A-Za-z0-9_\-]{1,64}\.[0-9]{1,9}a?")
-_LIST = re.compile(rb"[A-Za-z0-9_.\-]{1,%d}(?:~async)?" % MAX_QUEUE)
+_WORKER = re.compile(WORKER_ID.encode())
+_LANE = re.compile(LANE.encode())
+_LIST = re.compile(rb"[A-Za-z0-9_.\-]{1,%d}(?:~async)?(?:@[0-9a-f]{16})?" % MAX_QUEUE)
 _LEVELS = re.compile(rb"[!0-9]{0,11}")
 _STOP = re.compile(rb"[A-Za-z0-9_.:\-]{1,128},(?:0|[1-9][0-9]{0,6}),(?:0|[1-9][0-9]{0,8})")
-_EVENT_ID = re.compile(rb"[0-9]{1,20}-[0-9]{1,20}")
+_ANNOUNCEMENT_ID = re.compile(rb"[0-9]{1,20}-[0-9]{1,20}")
 
 
 class CorruptData(StoreError):
@@ -101,14 +102,19 @@ def worker_id(data: object) -> str:
     return _matching(data, _WORKER, MAX_LANE, "the id of a worker")
 
 
+def is_worker(name: bytes) -> bool:
+    """Return whether a worker can have this id."""
+    return len(name) <= MAX_LANE and _WORKER.fullmatch(name) is not None
+
+
 def lane(data: object) -> str:
     """Decode the name of a lane of a worker. Raises CorruptData."""
     return _matching(data, _LANE, MAX_LANE, "the name of a lane")
 
 
-def event_id(data: object) -> str:
-    """Decode the id of an event. Raises CorruptData."""
-    return _matching(data, _EVENT_ID, 41, "the id of an event")
+def announcement_id(data: object) -> str:
+    """Decode the id of an announcement of facts. Raises CorruptData."""
+    return _matching(data, _ANNOUNCEMENT_ID, 41, "the id of an announcement")
 
 
 def state(data: object, states: type[State]) -> State:

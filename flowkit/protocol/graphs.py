@@ -27,6 +27,7 @@ from typing import TypeVar
 
 import msgpack
 
+from ..core.app_version import MAX_APP_VERSION, is_app_version
 from ..core.compiled import CompiledDAG, OnFailure
 from ..core.graph import CycleFound, Graph
 from ..core.names import are_names, is_name
@@ -43,7 +44,7 @@ COMPRESS_FROM = 1000  # bytes
 READ_BYTES = 64 * 1024
 _POLICY_FIELDS = [field.name for field in fields_of(Policy)]
 _values_of = attrgetter(*_POLICY_FIELDS)
-_FIELDS = 12  # of a DAG; older releases wrote the first ten
+_FIELDS = 13  # of a DAG; older releases wrote the first ten, and the last is left out if empty
 _LEAST_FIELDS = 10
 _BROKEN = (
     ValueError,
@@ -75,6 +76,8 @@ def pack_graph(dag: CompiledDAG) -> bytes:
         dag.on_failure.value,
         dag.on_retry,
     ]
+    if dag.pinned:
+        parts.append(dag.pinned)
     packed: bytes = msgpack.packb(parts)
     _check_size(dag, len(packed))
     return packed if len(packed) < COMPRESS_FROM else zlib.compress(packed, 1)
@@ -179,10 +182,13 @@ class _Reader:
         kwargs = dict(self._fixed(len(names)) for _ in range(self._length(len(names), "arguments")))
         on_failure = OnFailure(self._text() if fields > _LEAST_FIELDS else OnFailure.STOP)
         on_retry = self._text(MAX_REF) if fields > _LEAST_FIELDS + 1 else ""
+        pinned = self._text(MAX_APP_VERSION) if fields > _LEAST_FIELDS + 2 else ""
+        if pinned and not is_app_version(pinned):
+            raise ValueError("the version that it is pinned to is none of an app")
         if self._unpacker.read_bytes(1) or self._file.read(1):
             raise ValueError("bytes follow it that are not part of it")
         return CompiledDAG(
-            name, graph, policies, policy_of, refs, ref_of, kwargs, on_failure, on_retry
+            name, graph, policies, policy_of, refs, ref_of, kwargs, on_failure, on_retry, pinned
         )
 
     # -- items ----------------------------------------------------------------------------------

@@ -1,8 +1,12 @@
-"""Inlines the one-line functions of the Lua pieces before a script is sent.
+"""Inlines the constants and the one-line functions of the Lua pieces before a script is sent.
 
-At each call of a script, Redis creates a closure for each of its functions, used or not. A name
-such as ``run_key`` is easier to read than its expression, but costs as much as a command. So the
-source has the name, and the script that Redis runs has the expression.
+At each call of a script, Redis creates a closure for each of its functions, used or not, and binds
+each name that a function takes from around it. A name such as ``run_key`` is easier to read than
+its expression, but costs as much as a command. So the source has the name, and the script that
+Redis runs has the expression.
+
+It inlines ``local NAME = VALUE`` on one line if the value is a number, a string, ``redis.call`` or
+its like, or an element such as ``KEYS[1]``. Strings that are then joined become one.
 
 It inlines ``local function NAME(PARAMETERS) return EXPRESSION end`` on one line, into calls on one
 line. Such a function returns one value: the brackets around its expression drop further ones. A
@@ -16,6 +20,10 @@ from dataclasses import dataclass
 
 _ONE_LINE = re.compile(r"^local function (\w+)\(([\w, ]*)\) return (.+) end\n", re.MULTILINE)
 _WORD = re.compile(r"'(?:[^'\\]|\\.)*'|[A-Za-z_]\w*|.", re.DOTALL)
+_NAME = re.compile(r"'(?:[^'\\]|\\.)*'|[A-Za-z_]\w*")
+_CONSTANT = re.compile(r"local ([A-Z][A-Z_]*|call|try) = (.+)")
+_VALUE = re.compile(r"-?\d+|'(?:[^'\\]|\\.)*'|redis\.\w+|[A-Z]+\[\d\]")
+_JOINED = re.compile(r"('(?:[^'\\]|\\.)*)' \.\. '((?:[^'\\]|\\.)*')")
 _SIMPLE = re.compile(r"[\w.]+(?:\[\w+\])?|'[^']*'")
 
 
@@ -38,8 +46,8 @@ class _Function:
 
 
 def inlined(text: str) -> str:
-    """Return a script with its one-line functions inlined."""
-    at = 0
+    """Return a script with its constants and one-line functions inlined."""
+    text, at = _without_constants(text), 0
     while definition := _ONE_LINE.search(text, at):
         name, parameters, expression = definition.groups()
         function = _Function(tuple(re.findall(r"\w+", parameters)), expression)
@@ -48,6 +56,22 @@ def inlined(text: str) -> str:
         at = definition.end() if is_needed else definition.start()
         text = text[:at] + rest
     return text
+
+
+def _without_constants(text: str) -> str:
+    """Return the text with values in place of constants, which stand before their uses."""
+    values: dict[str, str] = {}
+    lines: list[str] = []
+    for line in text.split("\n"):
+        line = _NAME.sub(lambda word: values.get(word[0], word[0]), line)
+        while "' .. '" in line and (joined := _JOINED.sub(r"\1\2", line)) != line:
+            line = joined
+        definition = _CONSTANT.fullmatch(line)
+        if definition and _VALUE.fullmatch(definition[2]):
+            values[definition[1]] = definition[2]
+        else:
+            lines.append(line)
+    return "\n".join(lines)
 
 
 def _replaced(text: str, name: str, function: _Function) -> str:

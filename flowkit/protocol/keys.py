@@ -7,7 +7,8 @@ the unit of sharding.
 
 The state of an unfinished run is never in a key with a TTL: the keys of a run get their TTL in the
 step that ends it. Entries of state stores and cached results have the TTLs that their owners
-chose. No other key has a TTL.
+chose. What is recorded of an app expires a day after its last worker, and the tokens that wake its
+workers a day after the last one was added. No other key has a TTL.
 """
 
 from __future__ import annotations
@@ -112,15 +113,31 @@ class Keys:
     # -- queues: they can be rebuilt from the records -------------------------------------------
 
     def ready(self, ready_list: str, level: str) -> str:
-        """List: attempts to claim of one queue and lane at one priority level."""
+        """List: ``run,task,attempt`` of one queue and lane at one priority level: of small runs,
+        and attempts that were given back."""
         return f"{self.prefix}ready:{ready_list}:{level}"
 
+    def turns(self, ready_list: str, level: str) -> str:
+        """List: the runs with a backlog, in the order of their turns."""
+        return f"{self.prefix}ready:{ready_list}:{level}+"
+
+    def backlog(self, ready_list: str, level: str, run: str) -> str:
+        """List: ``task,attempt`` of one run, which wait for its turn."""
+        return f"{self.prefix}ready:{ready_list}:{level}:{run}"
+
+    def parked(self, ready_list: str) -> str:
+        """Set: the functions that only some workers of a queue have and that wait for these, in
+        ready lists of their own."""
+        return f"{self.prefix}ready:{ready_list}@"
+
     def levels(self) -> str:
-        """Hash: ready list → levels that it has ever used, in the order of claiming."""
+        """Hash: ready list → levels that it has ever used, in the order of claiming; and under its
+        name with + and @, whether it has ever had backlogs, and lists of functions."""
         return f"{self.prefix}levels"
 
     def wake(self, ready_list: str) -> str:
-        """List: disposable tokens that wake idle claimers; at most 32."""
+        """List: disposable tokens that wake idle claimers; at most 32. Those for the workers of
+        one app (``LIST@APP``) have a TTL of a day."""
         return f"{self.prefix}wake:{ready_list}"
 
     def delayed(self) -> str:
@@ -165,6 +182,19 @@ class Keys:
         """Hash: the description and the lanes of a worker. Deleted when the worker is retired."""
         return f"{self.prefix}worker:{worker}"
 
+    def apps(self) -> str:
+        """Sorted set: apps of live workers by the deadline (ms) of the latest lease. Workers; apps
+        without a live worker are removed by any heartbeat."""
+        return f"{self.prefix}worker:@"
+
+    def app(self, app: str) -> str:
+        """Set: the functions of an app. Its workers; TTL: a day after the last heartbeat."""
+        return f"{self.prefix}worker:@{app}"
+
+    def app_version(self, app: str) -> str:
+        """String: the version of an app. Its workers; TTL: a day after the last heartbeat."""
+        return f"{self.prefix}worker:@{app}:version"
+
     def claims(self, lane: str) -> str:
         """Hash: ``run,task`` → claim, ``#`` → number of the last call. Deleted with the lane."""
         return f"{self.prefix}worker:{lane}:claims"
@@ -180,3 +210,18 @@ def ready_list(queue: str, *, is_async: bool) -> str:
     They are separate because a worker has separate lanes for them, with separate capacity.
     """
     return queue + ASYNC_LANE if is_async else queue
+
+
+def of_function(ready_list: str, function: str) -> str:
+    """Return the list for attempts of a function (an id) that only some workers of it have."""
+    return f"{ready_list}@{function}"
+
+
+def base_of(ready_list: str) -> str:
+    """Return the ready list that a list of a function belongs to, or the list itself."""
+    return ready_list.partition("@")[0]
+
+
+def queue_of(ready_list: str) -> str:
+    """Return the queue that a ready list belongs to."""
+    return base_of(ready_list).removesuffix(ASYNC_LANE)

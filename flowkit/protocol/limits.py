@@ -17,10 +17,12 @@ MAX_SPENT = 64  # characters of the field `spent` of a record
 MAX_QUEUE = 64  # characters of a queue name; a ready list may add "~async"
 MAX_LEVELS = 11  # levels of a ready list: ten priorities and that of suspects
 
-# -- events and workers ---------------------------------------------------------------------------
+# -- facts and workers ----------------------------------------------------------------------------
 
-MAX_EVENT_BYTES = 32 * 1024  # one fact: a run and its tasks that ended in one batch
+MAX_FACT_BYTES = 32 * 1024  # one fact: a run and its tasks that ended in one batch
 MAX_ABOUT_BYTES = 64 * 1024  # the description of a worker
+MAX_FUNCTIONS = 50_000  # ids of the functions of one app; of each, with and without the version
+MAX_APPS = 100  # that the children of one worker have loaded
 MAX_LANES = 4000  # of one worker: two per child that is live or has just died
 
 # -- replies --------------------------------------------------------------------------------------

@@ -7,14 +7,15 @@ first, so that an oversized field is never transferred.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ..core.app_version import is_app_version
 from ..core.run_record import RunRecord
 from ..core.states import RunState, TaskState
 from ..core.worker_info import WorkerInfo
-from .decoding import CorruptData, levels_of, number, run_id, shown, task_number, worker_id
+from .decoding import CorruptData, number, run_id, shown, task_number, text_of, worker_id
 from .decoding import digest as digest_in
 from .decoding import pairs as in_pairs
 from .limits import (
@@ -26,6 +27,7 @@ from .limits import (
     MAX_WORKERS,
 )
 from .listings import DamagedItem, Listing
+from .queue_reads import backlogs, places
 from .records import TaskRecord, parse_record
 from .reply_errors import WrongType
 from .run_records import FIELDS, dag_name, parse_run
@@ -184,13 +186,37 @@ class ListReads(Store):
         ]
         return listing
 
+    def read_versions(self, run: str, fields: Sequence[str]) -> dict[str, str]:
+        """Return the versions of the app in these fields of a run, see ``lua/_lib/versions.lua``.
+
+        Missing and malformed ones are left out. Two round trips.
+        """
+        key = self.keys.run(run)
+        wanted = [Field(key, field, MAX_RUN_FIELD_BYTES) for field in fields]
+        versions: dict[str, str] = {}
+        for field, value in zip(fields, self._read_fields_in_bounds(wanted), strict=True):
+            if isinstance(value, bytes):
+                version = text_of(value).rpartition("=")[2]
+                if is_app_version(version):
+                    versions[field] = version
+        return versions
+
+    def any_has(self, apps: Collection[str], function: str) -> bool:
+        """Return whether one of these apps (ids) has a function (an id). One round trip."""
+        reads = [("SISMEMBER", self.keys.app(app), function) for app in sorted(apps)]
+        return 1 in self.link.batch_each(reads) if reads else False
+
     def ready_lists(self) -> dict[str, int]:
-        """Return how many entries each ready list has. Two round trips."""
-        lists = levels_of(self.link.call("HGETALL", self.keys.levels()))
-        ready = [(name, self.keys.ready(name, level)) for name, known in lists for level in known]
-        waiting = dict.fromkeys((name for name, _ in ready), 0)
-        lengths = self.link.batch_each([("LLEN", key) for _, key in ready])
-        for (name, _), length in zip(ready, lengths, strict=True):
+        """Return how many attempts wait in each ready list and its backlogs. Three round trips."""
+        there = places(self.link, self.keys)
+        waiting = dict.fromkeys((name for name, _ in there), 0)
+        keys = [(name, self.keys.ready(name, level)) for name, level in there]
+        keys += [
+            (name, self.keys.backlog(name, level, run))
+            for name, level, run in backlogs(self.link, self.keys, there)
+        ]
+        lengths = self.link.batch_each([("LLEN", key) for _, key in keys])
+        for (name, _), length in zip(keys, lengths, strict=True):
             waiting[name] += length if isinstance(length, int) else 0
         return waiting
 

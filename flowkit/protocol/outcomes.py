@@ -35,7 +35,7 @@ _TIME = f"([0-9]{{1,{TIME_DIGITS}}})"
 _TOKEN = re.compile(
     rf"([0-9]{{1,{TASK_DIGITS}}}),([0-9]{{1,{ATTEMPT_DIGITS}}}),"
     rf"(?:([SHKFC])|(S),([0-9a-f]{{1,64}}),{_TIME}"
-    rf"|([WD]),{_TIME},([A-Za-z0-9_.\-]{{1,{MAX_QUEUE}}}(?:~async)?),([!0-9]))"
+    rf"|([WD]),{_TIME},([A-Za-z0-9_.\-]{{1,{MAX_QUEUE}}}(?:~async)?(?:@[0-9a-f]{{16}})?),([!0-9]))"
 )
 
 

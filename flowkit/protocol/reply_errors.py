@@ -9,10 +9,10 @@ import re
 
 import redis.exceptions as rx
 
+from ..basics.pages import SECURE_REDIS, page
 from ..exceptions import NotPermitted, RedisUnavailable, StoreError
 from .decoding import CorruptData
 from .oversize import is_too_large, too_large
-from .pages import SECURE_REDIS, page
 
 # Temporary errors: no connection, a server that loads, fails over, is full or read-only.
 PASSING = (

@@ -62,8 +62,8 @@ class Role:
         return ("{flowkit}:",) if self.runs_scripts else ()
 
 
-_READ_BY_CLIENTS = "exists get hget hgetall hlen hmget hstrlen llen subscribe time unsubscribe"
-_READ_BY_CLIENTS += " zrangebyscore zrevrange zrevrangebyscore"
+_READ_BY_CLIENTS = "exists get hget hgetall hlen hmget hstrlen llen lrange sismember subscribe"
+_READ_BY_CLIENTS += " time unsubscribe zrangebyscore zrevrange zrevrangebyscore"
 _SEEN_BY_CLIENTS = "leader layout workers worker:* levels ready:* dead"
 
 CLIENT = Role(
@@ -76,7 +76,7 @@ SCHEDULER = Role(
     "scheduler",
     _words(
         "del exists get hdel hget hgetall hincrby hkeys hlen hmget hscan hset hsetnx llen lpos "
-        "lpush lrange lrem ltrim pexpire publish rpush sadd set smembers srem time "
+        "lpush lrange lrem ltrim pexpire publish rpush sadd scard set sismember smembers srem time "
         "xadd xrange xread xrevrange xtrim zadd zcard zrange zrangebyscore zrem zremrangebyrank "
         "zscan zscore"
     ),
@@ -89,8 +89,8 @@ WORKER = Role(
     "worker",
     _words(
         "blpop del exists get hdel hget hgetall hincrby hkeys hlen hmget hset hsetnx hstrlen hvals "
-        "llen lpop lpush rpush set srandmember srem time xadd zadd zcard zrangebyscore zrem "
-        "zremrangebyrank zscore"
+        "llen lpop lpush pexpire rpush sadd scard set sinter sismember srandmember srem time xadd "
+        "zadd zcard zrangebyscore zrem zremrangebyrank zremrangebyscore zscore"
     ),
     reads=_keys("graph:* leader layout"),
     writes=_keys("run:* dead events levels ready:* wake:* delayed workers worker:* cache:* schema"),

@@ -154,16 +154,29 @@ class SchedulerStore(UpkeepStore):
         there = set(map(task_number, self.link.call("HKEYS", self.keys.results(run))))
         return [task for task in succeeded if task not in there]
 
-    def requeue(self, run: str, entries: Iterable[tuple[int, str, str]]) -> int:
-        """Rebuild the queue entries of (task, ready list, level), in parts; return how many."""
+    def requeue(
+        self, run: str, entries: Iterable[tuple[int, str, str]], verb: str = "queue"
+    ) -> int:
+        """Rebuild the queue entries of (task, ready list, level), in parts; return how many.
+
+        ``verb``: ``line`` if they wait for the turn of the run, see ``apply.lua``.
+        """
         written = 0
         for part in in_parts(list(entries)):
-            written += self._fenced("requeue", run, *(item for entry in part for item in entry))[1]
+            items = (item for entry in part for item in entry)
+            written += self._fenced("requeue", run, verb, *items)[1]
         return written
 
-    def promote(self, limit: int) -> tuple[int, int]:
-        """Queue the attempts that are due; return (how many, ms until the next one or -1)."""
-        reply = self._fenced("promote", limit)
+    def fail_queued(self, run: str, tasks: Sequence[int], error: bytes) -> int:
+        """End tasks that are queued as failed, in parts; return how many."""
+        return sum(self._fenced("fail_queued", run, error, *part)[1] for part in in_parts(tasks))
+
+    def promote(self, limit: int, without_turns: Iterable[str] = ()) -> tuple[int, int]:
+        """Queue the attempts that are due; return (how many, ms until the next one or -1).
+
+        ``without_turns``: the ready lists from which workers of an older release claim.
+        """
+        reply = self._fenced("promote", limit, " ".join(without_turns))
         return reply[1], reply[2]
 
 

@@ -5,7 +5,8 @@ The text of a script is its file, preceded by the definitions that it needs from
 data: a test compares ``KEYS``, ``ARGV`` and ``REPLY`` with how ``store`` calls the script.
 
 At each call, Redis runs the whole text of a script and creates a closure for each function, called
-or not. So only the definitions that a script uses are sent, and one-line functions are inlined.
+or not. So only the definitions that a script uses are sent, one-line functions are inlined, and
+what only the functions named under ``RARE`` use is nested in these.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from functools import cache
 from importlib.resources import files
 
 from .inlined import inlined
+from .nested import nested
 
-_HEADER = re.compile(r"^-- (USES|KEYS|ARGV|REPLY|KEEPS)\s+(.*)$", re.MULTILINE)
+_HEADER = re.compile(r"^-- (USES|RARE|KEYS|ARGV|REPLY|KEEPS)\s+(.*)$", re.MULTILINE)
 
 
 _COMMENT = re.compile(r"-- .*")
@@ -47,16 +49,16 @@ def script(name: str) -> Script:
     """Return a script by its name, read from the package. Raises FileNotFoundError."""
     folder = files(__package__) / "lua"
     body = (folder / f"{name}.lua").read_text("utf-8")
+    about = header(body)
     pieces = [
-        (folder / "_lib" / f"{piece}.lua").read_text("utf-8")
-        for piece in header(body)["USES"].split()
+        (folder / "_lib" / f"{piece}.lua").read_text("utf-8") for piece in about["USES"].split()
     ]
-    text = _joined(pieces, body)
+    text = "\n".join(nested(_joined(pieces, body), about.get("RARE", "").split()))
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
-def _joined(pieces: Iterable[str], body: str) -> str:
-    """Return the text of a script, preceded by the definitions that it uses.
+def _joined(pieces: Iterable[str], body: str) -> list[str]:
+    """Return the definitions that a script uses, and behind them its code.
 
     A definition begins with ``local`` at the beginning of a line and ends at the next definition.
     It can only use earlier definitions, so one pass from the end is enough.
@@ -68,7 +70,7 @@ def _joined(pieces: Iterable[str], body: str) -> str:
         if defined is None or not needed.isdisjoint(defined[1].split(", ")):
             needed.update(_WORD.findall(block))
             parts.append(block)
-    return "\n".join(reversed(parts))
+    return parts[::-1]
 
 
 def _without_comments(text: str) -> str:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ..basics.pages import SHARDS, page
 from ..configuration.redis_url import redact_url
 from .decoding import text_of
-from .pages import SHARDS, page
 
 _SHARD_POSITION = re.compile(r"([0-9]{1,6})/([0-9]{1,6})/([0-9]{1,6})")
 

@@ -16,9 +16,9 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
-from ..basics.warn_once import warn_once
 from ..configuration.redis_url import redact_url
-from .pages import SECURE_REDIS, page
+from ..events.redis import TLSUnchecked
+from ..events.warn_once import warn_once
 from .url_options import check_tls_files
 
 OLDEST = ssl.TLSVersion.TLSv1_2
@@ -58,11 +58,4 @@ def _version(value: object) -> ssl.TLSVersion:
 
 
 def _warn(url: str, problem: str) -> None:
-    warn_once(
-        "tls_unchecked",
-        url,
-        "Redis at %s has no protection against impostors, because of %s. See %s",
-        redact_url(url),
-        problem,
-        page(SECURE_REDIS, "tls"),
-    )
+    warn_once(TLSUnchecked(redis=redact_url(url), reason=problem), url)

@@ -5,11 +5,18 @@ Invalid names are handled as raw bytes, so that they can be removed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import NamedTuple
 
-from .decoding import lane_names, levels_of, text_of
-from .event_store import EventStore
+from ..core.worker_info import WorkerInfo
+from .app_functions import is_id
+from .decoding import in_parts, is_worker, lane_names, text_of
+from .fact_store import FactStore
+from .keys import base_of
+from .limits import MAX_FUNCTIONS, MAX_WORKERS
+from .queue_reads import backlogs, places
+from .reply_errors import WrongType
+from .worker_info import parse_about
 from .worker_store import reaped
 
 
@@ -23,7 +30,7 @@ class ExpiredWorker(NamedTuple):
         return text_of(self.name)
 
 
-class UpkeepStore(EventStore):
+class UpkeepStore(FactStore):
     """Upkeep of one namespace by its scheduler."""
 
     # -- runs -----------------------------------------------------------------------------------
@@ -62,6 +69,42 @@ class UpkeepStore(EventStore):
             for name, lanes in zip(names, self._lanes_of(names), strict=True)
         ]
 
+    def live_workers(self) -> list[str]:
+        """Return the ids of the workers whose lease has not been taken from them, without invalid
+        ones. A worker that died a moment ago is among them."""
+        names = self.link.call("ZRANGE", self.keys.workers(), 0, MAX_WORKERS)
+        return [text_of(name) for name in names if is_worker(name)]
+
+    def about_workers(self, workers: Sequence[str]) -> list[WorkerInfo]:
+        """Return the descriptions of these workers; one round trip, none without workers."""
+        reads = [("HGET", self.keys.worker(worker), "about") for worker in workers]
+        about = self.link.batch_each(reads) if reads else []
+        return [parse_about(*pair) for pair in zip(workers, about, strict=True)]
+
+    def functions_of(self, apps: Sequence[str]) -> dict[str, frozenset[str]]:
+        """Return the functions (ids) of apps; none if they are not recorded, or cannot be read.
+
+        Two round trips per thousand apps.
+        """
+        found: dict[str, frozenset[str]] = dict.fromkeys(apps, frozenset())
+        for part in in_parts(apps):
+            sizes = self.link.batch_each([("SCARD", self.keys.app(app)) for app in part])
+            there = [
+                app
+                for app, size in zip(part, sizes, strict=True)
+                if isinstance(size, int) and 0 < size <= MAX_FUNCTIONS
+            ]
+            reads = [("SMEMBERS", self.keys.app(app)) for app in there]
+            for app, ids in zip(there, self.link.batch_each(reads) if reads else (), strict=True):
+                if not isinstance(ids, WrongType):  # it was a set a moment ago
+                    found[app] = frozenset(filter(is_id, map(text_of, ids)))
+        return found
+
+    def any_parked(self, ready_lists: Iterable[str]) -> bool:
+        """Return whether a list of a function belongs to one of these. One round trip."""
+        reads = [("EXISTS", self.keys.parked(name)) for name in ready_lists]
+        return 1 in self.link.batch_each(reads) if reads else False
+
     def reap(
         self, lane: str, most_deaths: int, error: bytes, once: bytes = b""
     ) -> list[tuple[str, int, str]]:
@@ -85,33 +128,42 @@ class UpkeepStore(EventStore):
 
     # -- queue entries --------------------------------------------------------------------------
 
-    def _levels(self) -> list[tuple[str, str]]:
-        """Return (ready list, its levels) of all valid ready lists."""
-        return levels_of(self.link.call("HGETALL", self.keys.levels()))
+    def listed(self, ready_lists: Iterable[str], without_turns: Container[str] = ()) -> set[str]:
+        """Return all entries of these ready lists, of their backlogs and of ``delayed``.
 
-    def listed(self, ready_lists: Iterable[str]) -> set[str]:
-        """Return all entries of these ready lists and of ``delayed``."""
-        known = dict(self._levels())
-        keys = [
-            self.keys.ready(name, level) for name in ready_lists for level in known.get(name, "")
-        ]
+        The lists of single functions are included. Of lists ``without_turns``, their backlogs and
+        the lists of single functions are left out: workers of an older release do not find these.
+        """
+        wanted = set(ready_lists)
+        there = {
+            place: has_backlogs and base_of(place[0]) not in without_turns
+            for place, has_backlogs in places(self.link, self.keys).items()
+            if base_of(place[0]) in wanted
+            and (place[0] in wanted or base_of(place[0]) not in without_turns)
+        }
+        turns = backlogs(self.link, self.keys, there)
+        reads = [("", self.keys.ready(*place)) for place in there]
+        reads += [(f"{turn[2]},", self.keys.backlog(*turn)) for turn in turns]
         all_entries: set[str] = set()
-        for key in keys:
+        for run, key in reads:
             (entries,) = self.link.batch_each([("LRANGE", key, 0, -1)])
-            all_entries.update(map(text_of, entries) if isinstance(entries, list) else ())
+            if isinstance(entries, list):
+                all_entries.update(run + text_of(entry) for entry in entries)
         all_entries.update(map(text_of, self.link.call("ZRANGE", self.keys.delayed(), 0, -1)))
         return all_entries
 
     def findable(self) -> int:
         """Return how many attempts are in ready lists, in ``delayed`` and in claims.
 
-        Three round trips. The count is not atomic: attempts move between the round trips.
+        Four round trips, five if there are lists of functions. The count is not atomic: attempts
+        move between the round trips.
         """
-        lists = self._levels()
+        there = places(self.link, self.keys)
         workers = self.link.call("ZRANGE", self.keys.workers(), 0, -1)
         queues = [("ZCARD", self.keys.delayed())]
+        queues += [("LLEN", self.keys.ready(*place)) for place in there]
         queues += [
-            ("LLEN", self.keys.ready(name, level)) for name, known in lists for level in known
+            ("LLEN", self.keys.backlog(*turn)) for turn in backlogs(self.link, self.keys, there)
         ]
         claims = [
             ("HLEN", self.keys.claims(lane))

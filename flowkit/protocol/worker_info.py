@@ -6,29 +6,36 @@ invalid description is not dead: it is listed without its details, and with the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgpack
 
+from ..core.app_version import is_app_version
 from ..core.worker_info import WorkerInfo
-from .limits import MAX_ABOUT_BYTES, MAX_ABOUT_TEXT, MAX_QUEUES
+from .app_functions import is_id
+from .limits import MAX_ABOUT_BYTES, MAX_ABOUT_TEXT, MAX_APPS, MAX_QUEUES
 
 
 def parse_about(worker: str, packed: object) -> WorkerInfo:
     """Decode the description of a worker; ``damaged`` describes an invalid one."""
     try:
-        about = _unpacked(packed)
+        description = _unpacked(packed)
         return WorkerInfo(
             worker=worker,
-            host=_text(about, "host"),
-            pid=_count(about, "pid"),
-            app=_text(about, "app"),
-            queues=_queues(about),
-            processes=_count(about, "processes"),
-            concurrency=_count(about, "concurrency"),
-            version=_text(about, "version"),
-            ready=_count(about, "ready") if "ready" in about else None,
-            waiting=_count(about, "waiting"),
+            host=_text(description, "host"),
+            pid=_count(description, "pid"),
+            app=_text(description, "app"),
+            queues=_queues(description),
+            processes=_count(description, "processes"),
+            concurrency=_count(description, "concurrency"),
+            version=_text(description, "version"),
+            ready=_count(description, "ready") if "ready" in description else None,
+            waiting=_count(description, "waiting"),
+            turns=description.get("turns") is True,
+            functions=_id(description, "functions"),
+            app_version=_app_version(description, "app_version"),
+            other_functions=_others(description, "other_functions", _id),
+            other_versions=_others(description, "other_versions", _app_version),
         )
     except ValueError as error:
         return WorkerInfo(worker, damaged=f"its description is damaged: {error}")
@@ -38,30 +45,56 @@ def _unpacked(packed: object) -> Mapping[object, object]:
     if not isinstance(packed, bytes) or not 0 < len(packed) <= MAX_ABOUT_BYTES:
         raise ValueError("it is missing or too long")
     try:
-        about = msgpack.unpackb(packed)
+        description = msgpack.unpackb(packed)
     except (ValueError, TypeError, msgpack.UnpackException):
         raise ValueError("it is not msgpack") from None
-    if not isinstance(about, dict):
-        raise ValueError(f"it is a {type(about).__name__}")
-    return about
+    if not isinstance(description, dict):
+        raise ValueError(f"it is a {type(description).__name__}")
+    return description
 
 
-def _text(about: Mapping[object, object], name: str) -> str:
-    value = about.get(name, "")
+def _text(description: Mapping[object, object], name: str) -> str:
+    value = description.get(name, "")
     if isinstance(value, str) and len(value) <= MAX_ABOUT_TEXT:
         return value
     raise ValueError(f"its {name} is not text, or is too long")
 
 
-def _count(about: Mapping[object, object], name: str) -> int:
-    value = about.get(name, 0)
+def _id(description: Mapping[object, object], name: str) -> str:
+    text = _text(description, name)
+    if text and not is_id(text):
+        raise ValueError(f"its {name} is no id")
+    return text
+
+
+def _app_version(description: Mapping[object, object], name: str) -> str:
+    text = _text(description, name)
+    if text and not is_app_version(text):
+        raise ValueError("its version of the app has characters that none has")
+    return text
+
+
+def _others(
+    description: Mapping[object, object],
+    name: str,
+    decode: Callable[[Mapping[object, object], str], str],
+) -> tuple[str, ...]:
+    """Decode a list of texts, each of them as ``decode`` does."""
+    values = description.get(name, [])
+    if not isinstance(values, list) or len(values) > MAX_APPS:
+        raise ValueError(f"its {name} are not a list, or are too many")
+    return tuple(decode({name: value}, name) for value in values)
+
+
+def _count(description: Mapping[object, object], name: str) -> int:
+    value = description.get(name, 0)
     if type(value) is int and 0 <= value < 2**32:
         return value
     raise ValueError(f"its {name} is not a number, or is too large")
 
 
-def _queues(about: Mapping[object, object]) -> tuple[str, ...]:
-    value = about.get("queues", [])
+def _queues(description: Mapping[object, object]) -> tuple[str, ...]:
+    value = description.get("queues", [])
     if not isinstance(value, list) or len(value) > MAX_QUEUES:
         raise ValueError("its queues are not a list, or are too many")
     if not all(isinstance(queue, str) and len(queue) <= MAX_ABOUT_TEXT for queue in value):

@@ -6,14 +6,26 @@ for the async lane). Each lane claims attempts with its own call numbers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..core.app_version import is_app_version
 from ..exceptions import LeaseLost
-from .decoding import CorruptData, digest, run_id, stops_of, task_number, text_list, text_of
+from .decoding import (
+    CorruptData,
+    digest,
+    in_parts,
+    run_id,
+    stops_of,
+    task_number,
+    text_list,
+    text_of,
+)
+from .keys import of_function
 from .outcomes import Outcome
 from .records import parse_record
+from .scripts import script
 from .spent import Flag, Spent
 from .store import Store
 
@@ -56,11 +68,15 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """The reply of a heartbeat: number of live workers; claims and attempts to stop per lane."""
+    """The reply of a heartbeat: number of live workers; claims and attempts to stop per lane.
+
+    ``app_known``: whether the functions of its apps are recorded.
+    """
 
     workers: int
     held: dict[str, int] = field(default_factory=dict)
     stops: dict[str, list[str]] = field(default_factory=dict)
+    app_known: bool = True
 
 
 class WorkerStore(Store):
@@ -74,26 +90,27 @@ class WorkerStore(Store):
         self._script("check_rights", "cache:")
 
     def heartbeat(
-        self, worker: str, lease_ms: int, lanes: Sequence[str], about: bytes = b""
+        self, worker: str, lease_ms: int, lanes: Sequence[str], about: bytes = b"", apps: str = ""
     ) -> Pulse:
         """Renew the lease. Raises LeaseLost if the worker was declared dead.
 
         ``about``: a description registers the worker; ``=`` and a description renews the lease and
-        updates the description.
+        updates the description. ``apps``: the ids of the apps of its children, separated by
+        blanks, "" while unknown: one, unless their files were changed meanwhile.
         """
-        reply = self._script("heartbeat", worker, lease_ms, about, *lanes)
+        reply = self._script("heartbeat", worker, lease_ms, about, apps, *lanes)
         if reply[0] == b"DEAD":
             raise LeaseLost(
                 f"worker {worker} was declared dead: its lease of {lease_ms} ms ran out unrenewed"
             )
         held: dict[str, int] = {}
         stops: dict[str, list[str]] = {}
-        for at in range(2, len(reply), 3):
+        for at in range(3, len(reply), 3):
             lane = text_of(reply[at])
             held[lane] = reply[at + 1]
             if attempts := stops_of(reply[at + 2]):
                 stops[lane] = attempts
-        return Pulse(reply[1], held, stops)
+        return Pulse(reply[1], held, stops, reply[2] == 1)
 
     def complete(
         self,
@@ -101,20 +118,22 @@ class WorkerStore(Store):
         outcomes: Sequence[Outcome],
         call: int,
         limit: int,
-        share: int,
+        claimers: int,
         lists: Sequence[str],
+        app: str = "",
     ) -> Exchange:
         """Record outcomes and claim up to ``limit`` attempts from ``lists``.
 
-        ``call`` numbers the claims: the same number again returns the same attempts. ``share``:
-        how many claimers share a short list. Raises LeaseLost.
+        ``call`` numbers the claims: the same number again returns the same attempts. ``claimers``:
+        how many of them divide a short list among them. ``app``: the id of the app of the lane.
+        Raises LeaseLost.
         """
         if outcomes:
-            args: list[object] = [lane, call, limit, share, len(lists), *lists]
+            args: list[object] = [lane, call, limit, claimers, app, len(lists), *lists]
             args += _grouped(outcomes)
             reply = self._script("complete", *args)
         else:
-            reply = self._script("claim", lane, call, limit, share, *lists)
+            reply = self._script("claim", lane, call, limit, claimers, app, *lists)
         if reply[0] == b"UNKNOWN":
             raise LeaseLost(f"lane {lane} is no longer registered: its worker was declared dead")
         at = 3 if outcomes else 2
@@ -124,6 +143,8 @@ class WorkerStore(Store):
     def release(self, lane: str, keys: Sequence[str | bytes], unsure: bytes = b"") -> int:
         """Give back unstarted attempts; return how many this lane still held.
 
+        ``keys``: ``run,task``, or ``run,task@id`` for an attempt whose function (an id) the app of
+        this lane does not have.
         ``unsure``: the error of at-most-once tasks, if the attempts may have started.
         """
         released: int = self._script("release", lane, unsure, *keys)[1]
@@ -150,6 +171,16 @@ class WorkerStore(Store):
         death = (most_deaths, error, flag, once)
         return reaped(self._script("reap", lane, "", "", *death, *executing))
 
+    def register_app(
+        self, app: str, functions: Iterable[str], version: str = "", *, lease_ms: int
+    ) -> None:
+        """Record which functions (ids) an app has, and its version. A round trip per thousand.
+
+        ``lease_ms``: how long its workers are woken without a heartbeat that names the app.
+        """
+        for part in in_parts(sorted(functions)):
+            self._script("register_app", app, version, lease_ms, *part)
+
     def retire(self, worker: str, lanes: Sequence[str]) -> bool:
         """Delete this worker; return False if one of its lanes still holds claims."""
         return bool(self._script("retire", worker, *lanes)[0] == b"OK")
@@ -164,6 +195,11 @@ class WorkerStore(Store):
         packed: bytes | None = self.link.call("GET", self.keys.cached(digest))
         return packed
 
+    def read_submitted_version(self, run: str) -> str:
+        """Return the version of the app that submitted the run, "" if it is unknown."""
+        version = text_of(self.link.call("HGET", self.keys.run(run), "code") or b"")
+        return version if is_app_version(version) else ""
+
     def read_failed(self, run: str) -> int | None:
         """Return the task whose failure stops the run, None if there is none."""
         failed = self.link.call("HGET", self.keys.run(run), "failed")
@@ -176,9 +212,20 @@ class WorkerStore(Store):
         )
         return parse_record(record).attempt, error
 
-    def wait_for_work(self, lists: Sequence[str], seconds: float) -> bool:
-        """Block until one of the lists has an attempt to claim, for at most ``seconds``."""
+    @staticmethod
+    def read_scripts() -> None:
+        """Read the scripts of lanes, so that processes that are forked later have them."""
+        for name in ("claim", "complete", "release"):
+            script(name)
+
+    def wait_for_work(self, lists: Sequence[str], seconds: float, app: str = "") -> bool:
+        """Block until one of the lists has an attempt to claim, for at most ``seconds``.
+
+        ``app``: also wait for attempts that only this and other apps can run.
+        """
         keys = [self.keys.wake(name) for name in lists]
+        if app:
+            keys += [self.keys.wake(of_function(name, app)) for name in lists]
         return self.link.call("BLPOP", *keys, f"{seconds:.3f}") is not None
 
 

@@ -21,13 +21,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from ..basics.log_level import LogLevel
 from ..basics.trust import Untrusted, open_trusted, resolve
 from ..clock import SYSTEM_CLOCK
+from ..events.programs import StateCorrupt
 from ..exceptions import StateError
 from ..logging import get_logger
+from ..logging.event_log import EventLog
 from .entries import Entry, read_entry
-from .file_format import Broken, is_foreign, packed_entries, parsed_entries
+from .file_format import CorruptFile, is_foreign, packed_entries, parsed_entries
 from .lock import PRIVATE, locked
 
 Identity = tuple[int, int, int, int]  # device, inode, size, modified (ns)
@@ -87,7 +88,7 @@ class StateFile:
         """
         try:
             return self._current()
-        except Broken:
+        except CorruptFile:
             self._refuse_foreign()  # before a lock file is created beside it
             with self._locked():
                 return self._current_or_renamed()
@@ -156,7 +157,7 @@ class StateFile:
         """Return the entries; rename a corrupt file first. The lock must be held."""
         try:
             return self._current()
-        except Broken as error:
+        except CorruptFile as error:
             self._refuse_foreign()
             aside = self._free_name()
             try:
@@ -165,12 +166,8 @@ class StateFile:
                 raise self._failure(
                     "renamed, although it is corrupt", rename_error
                 ) from rename_error
-            get_logger().event(
-                LogLevel.WARNING,
-                "state_corrupt",
-                f"State file {self._path} is corrupt; it was renamed to {aside.name}, and the "
-                "state starts empty",
-                reason=str(error),
+            EventLog(get_logger()).hear(
+                StateCorrupt(path=str(self._path), renamed_to=aside.name, reason=str(error))
             )
             return self._current()
 

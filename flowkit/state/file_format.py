@@ -19,7 +19,7 @@ FORMAT = 1
 E = TypeVar("E")
 
 
-class Line(Protocol):
+class WrittenEntry(Protocol):
     """An entry that is written."""
 
     @property
@@ -27,18 +27,18 @@ class Line(Protocol):
         """The entry as one JSON object."""
 
 
-class Broken(Exception):
+class CorruptFile(Exception):
     """The text is not that of a state file."""
 
 
-def packed_entries(entries: Mapping[str, Line]) -> bytes:
+def packed_entries(entries: Mapping[str, WrittenEntry]) -> bytes:
     """Return the text of a file with these entries."""
     lines = ",\n".join(f"{json.dumps(key)}: {entry.line}" for key, entry in entries.items())
     return f'{{"format": {FORMAT}, "cache": {{\n{lines}\n}}}}\n'.encode("ascii")
 
 
 def parsed_entries(data: bytes, path: Path, read_entry: Callable[[Any], E]) -> dict[str, E]:
-    """Return the entries in the text of a file. Raises Broken, StateError for a newer format.
+    """Return the entries in the text of a file. Raises CorruptFile, StateError for a newer format.
 
     ``path``: named in the error. ``read_entry``: makes an entry from its JSON object.
     """
@@ -53,7 +53,7 @@ def parsed_entries(data: bytes, path: Path, read_entry: Callable[[Any], E]) -> d
             )
         return {key: read_entry(fields) for key, fields in cache.items()}
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        raise Broken(f"{type(error).__name__}: {error}") from error
+        raise CorruptFile(f"{type(error).__name__}: {error}") from error
 
 
 def is_foreign(text: str, suffix: str) -> bool:

@@ -28,12 +28,13 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from ..arguments import check_ttl
-from ..basics.log_level import LogLevel
 from ..definition.callables import is_async
 from ..definition.functions import ref_of
 from ..definition.task import Task
+from ..events.programs import CacheNamesake, StateUnreadable
 from ..exceptions import IllegalValue
 from ..logging import get_logger
+from ..logging.event_log import EventLog
 from .entries import MISSING
 from .store import StateStore
 
@@ -108,12 +109,7 @@ class TaskCache:
         """Warn about another function with that name; return whether there is none."""
         first = _first(_seen, self.state, name, ref)
         if first != ref:
-            get_logger().event(
-                LogLevel.WARNING,
-                "cache_namesake",
-                f"TaskCache: {ref} and {first} store their results under one name, {name!r}, in "
-                "one store, so each may get results of the other; rename one, or use two stores",
-            )
+            EventLog(get_logger()).hear(CacheNamesake(key=name, function=ref, other=first))
         return first == ref
 
     def _warn_of_other_code(self, name: str, ref: str, func: Any) -> None:
@@ -129,13 +125,7 @@ class TaskCache:
         except CodecError:  # it contains a value that cannot be compared
             return
         if _first(_versions, self.state, name, version) != version:
-            get_logger().event(
-                LogLevel.WARNING,
-                "cache_namesake",
-                f"TaskCache: two versions of {ref} store their results under one name, {name!r}, "
-                "in one store, so each may get results of the other; turn what differs into an "
-                "argument, or use two stores",
-            )
+            EventLog(get_logger()).hear(CacheNamesake(key=name, function=ref))
 
 
 class _KeyMaker:
@@ -210,12 +200,7 @@ def read_or_missing(state: StateStore, key: str) -> Any:
 
 def warn_unreadable(key: str, error: IllegalValue) -> None:
     """Log that what is stored under ``key`` is ignored."""
-    get_logger().event(
-        LogLevel.WARNING,
-        "state_unreadable",
-        f"State {key!r} cannot be read, so it is computed again",
-        reason=str(error),
-    )
+    EventLog(get_logger()).hear(StateUnreadable(key=key, reason=str(error)))
 
 
 def _name_of(func: Any) -> str:

@@ -22,7 +22,7 @@ from ..definition.task import Task
 from ..events.event import Listener
 from ..exceptions import TaskTimeout
 from ..local.environment import Environment, listener
-from ..local.outcome import Outcome
+from ..local.outcome import LocalOutcome
 from ..local.run_events import RunEvents
 from .result import DagResult, TaskResult
 
@@ -149,7 +149,7 @@ class TestEnvironment:
     def _jitter(self, task: Task, failures: int) -> float:
         return random.Random(f"{self._seed}/{task.name}/{failures}").random()  # noqa: S311
 
-    def _checked(self, task: Task, outcome: Outcome) -> Outcome:
+    def _checked(self, task: Task, outcome: LocalOutcome) -> LocalOutcome:
         if outcome.state in _ENDED_WITHOUT_CANCEL and self._is_overdue(task, outcome.attempt):
             error = TaskTimeout(task.name, task.timeout or 0.0)
             again = outcome.attempt <= task.retries and may_retry(task, error)

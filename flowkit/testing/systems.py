@@ -128,11 +128,17 @@ class RunningSystem:
             left = deadline - time.monotonic()
             try:
                 return handle.wait_results(max(0.0, min(left, LOOK_S)))
-            except WaitTimeout as error:
+            except WaitTimeout:
                 self._system.check()
                 if left <= LOOK_S:
-                    error.add_note(self._printed())
-                    raise
+                    raise self._too_late(handle, timeout) from None
+
+    def _too_late(self, handle: RunHandle, timeout: float) -> WaitTimeout:
+        waiting = handle.status().waiting_for
+        text = f"run {handle.run_id!r} had not ended after {timeout:g} s"
+        error = WaitTimeout(handle.run_id, f"{text}. {waiting}" if waiting else text)
+        error.add_note(self._printed())
+        return error
 
     def _printed(self) -> str:
         last = list(self.lines)[-LINES_SHOWN:]
@@ -151,13 +157,13 @@ class Systems:
         self,
         app: str | Path | ModuleType,
         workers: int = 2,
-        queues: Sequence[str] = ("default",),
+        queues: Sequence[str] | None = None,
     ) -> RunningSystem:
         """Start a scheduler and a worker, and return when they are ready.
 
         ``app``: a file, a module or its name; it is also loaded here. ``workers``: processes that
-        run tasks. Raises AppError if the app cannot be loaded, FlowkitError if the daemons cannot
-        work.
+        run tasks. ``queues``: those of the worker; None for those of the app's tasks. Raises
+        AppError if the app cannot be loaded, FlowkitError if the daemons cannot work.
         """
         name = app.__name__ if isinstance(app, ModuleType) else str(app)
         loaded = self._load(name)
@@ -166,7 +172,7 @@ class Systems:
             name,
             url=self._url,
             namespace=NAMESPACE,
-            queues=queues,
+            queues=loaded.queues() if queues is None else queues,
             processes=workers,
             grace=GRACE_S,
             on_line=lines.append,

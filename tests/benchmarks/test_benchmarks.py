@@ -19,7 +19,7 @@ from running import ROOT, run_module
 from flowkit import Task
 
 TINY = {"fan-out": 12, "chain": 4, "round-trip": 3, "runs": 5, "memory": 12, "idle": 1}
-TINY |= {"layered": 130, "cpu": 4, "sleeps": 3, "in-process": 12, "shards": 16}
+TINY |= {"layered": 130, "cpu": 4, "sleeps": 3, "in-process": 12, "shards": 16, "turns": 2000}
 OF_A_SYSTEM = {
     "fan-out",
     "chain",
@@ -27,6 +27,8 @@ OF_A_SYSTEM = {
     "round-trip-p50",
     "round-trip-p99",
     "runs",
+    "turns",
+    "turns-runs",
     "idle/server",
     "idle/scheduler",
     "idle/worker parent",

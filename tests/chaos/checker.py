@@ -84,10 +84,14 @@ def everything_is_over(case: Case) -> Iterator[str]:
     """A finished run has no task that is not, and its state follows from theirs."""
     if case.state == "running":
         yield "the run is not over"
-    open_ = [name for name, told in case.tasks.items() if told.state not in OVER]
+    open_ = [name for name, recorded in case.tasks.items() if recorded.state not in OVER]
     if open_:
         yield f"the run is {case.state}, and these tasks are not over: {_some(open_)}"
-    bad = {told.state for told in case.tasks.values()} & {"failed", "upstream_failed", "cancelled"}
+    bad = {recorded.state for recorded in case.tasks.values()} & {
+        "failed",
+        "upstream_failed",
+        "cancelled",
+    }
     if case.state == "succeeded" and bad:
         yield f"the run has succeeded with tasks that are {', '.join(sorted(bad))}"
     if case.state == "failed" and "failed" not in bad:
@@ -99,26 +103,28 @@ def only_known_tasks_run(case: Case) -> Iterator[str]:
     unknown = case.done.keys() - case.tasks.keys()
     if unknown:
         yield f"these tasks ran and are not in the run: {_some(sorted(unknown))}"
-    for name, told in case.tasks.items():
-        never = told.state in ("skipped", "upstream_failed", "pending")
+    for name, recorded in case.tasks.items():
+        never = recorded.state in ("skipped", "upstream_failed", "pending")
         if never and name in case.done and not case.allowed.lost_time:
-            yield f"{name} is {told.state}, and it ran {len(case.done[name])} times"
+            yield f"{name} is {recorded.state}, and it ran {len(case.done[name])} times"
 
 
 def successes_happened(case: Case) -> Iterator[str]:
     """A success is the end of an execution of the attempt that is recorded."""
-    for name, told in case.tasks.items():
-        if told.state != "succeeded":
+    for name, recorded in case.tasks.items():
+        if recorded.state != "succeeded":
             continue
-        found = [one for one in case.done.get(name, ()) if one.token == told.token]
-        if not found:
-            yield f"{name} has succeeded with {told.result!r}, which no execution of it gave"
-        elif found[0].ended is None:
+        executions = [
+            execution for execution in case.done.get(name, ()) if execution.token == recorded.token
+        ]
+        if not executions:
+            yield f"{name} has succeeded with {recorded.result!r}, which no execution of it gave"
+        elif executions[0].ended is None:
             yield f"{name} has succeeded by an execution that never ended"
-        elif found[0].attempt != told.attempt:
+        elif executions[0].attempt != recorded.attempt:
             yield (
-                f"{name} has the result of attempt {found[0].attempt}, "
-                f"and attempt {told.attempt} is recorded"
+                f"{name} has the result of attempt {executions[0].attempt}, "
+                f"and attempt {recorded.attempt} is recorded"
             )
 
 
@@ -126,75 +132,88 @@ def no_attempt_after_the_last(case: Case) -> Iterator[str]:
     """Nothing runs in an attempt that Redis never gave out."""
     if case.allowed.lost_time:
         return
-    for name, told in case.tasks.items():
-        later = [one.attempt for one in case.done.get(name, ()) if one.attempt > told.attempt]
+    for name, recorded in case.tasks.items():
+        later = [
+            execution.attempt
+            for execution in case.done.get(name, ())
+            if execution.attempt > recorded.attempt
+        ]
         if later:
-            yield f"{name} ran attempt {max(later)}, and attempt {told.attempt} is recorded"
+            yield f"{name} ran attempt {max(later)}, and attempt {recorded.attempt} is recorded"
 
 
 def failures_have_a_reason(case: Case) -> Iterator[str]:
     """A task fails of its own doing or of three deaths; a run fails because a task was to."""
-    for name, told in case.tasks.items():
-        if told.state != "failed":
+    for name, recorded in case.tasks.items():
+        if recorded.state != "failed":
             continue
         if name not in case.allowed.failed:
-            yield f"{name} has failed ({told.error}), and nothing was to make it fail"
+            yield f"{name} has failed ({recorded.error}), and nothing was to make it fail"
         elif not case.done.get(name):
             yield f"{name} has failed and never ran"
 
 
 def blame_is_deserved(case: Case) -> Iterator[str]:
     """Deaths are counted up to three, each is an execution without an end, none is invented."""
-    for name, told in case.tasks.items():
-        if not told.deaths:
+    for name, recorded in case.tasks.items():
+        if not recorded.deaths:
             continue
-        cut = sum(one.ended is None for one in case.done.get(name, ()))
+        cut = sum(execution.ended is None for execution in case.done.get(name, ()))
         if case.allowed.blamed is not None and name not in case.allowed.blamed:
-            yield f"{name} is blamed for {told.deaths} deaths that were not its own"
-        if told.deaths > MOST_DEATHS:
-            yield f"{name} has {told.deaths} deaths and was not stopped after {MOST_DEATHS}"
-        if told.state == "failed" and told.deaths >= MOST_DEATHS and cut < MOST_DEATHS:
-            yield f"{name} has failed of {told.deaths} deaths and was cut short {cut} times"
+            yield f"{name} is blamed for {recorded.deaths} deaths that were not its own"
+        if recorded.deaths > MOST_DEATHS:
+            yield f"{name} has {recorded.deaths} deaths and was not stopped after {MOST_DEATHS}"
+        if recorded.state == "failed" and recorded.deaths >= MOST_DEATHS and cut < MOST_DEATHS:
+            yield f"{name} has failed of {recorded.deaths} deaths and was cut short {cut} times"
 
 
 def parents_come_first(case: Case) -> Iterator[str]:
     """No execution begins before a success of every task above it has ended."""
-    for name, found in case.done.items():
+    for name, executions in case.done.items():
         for up in case.tasks[name].upstream if name in case.tasks else ():
             if case.tasks[up].state != "succeeded":
                 continue
-            ends = [one.ended for one in case.done.get(up, ()) if one.ended is not None]
-            if not ends or min(ends) > min(one.began for one in found):
+            ends = [
+                execution.ended
+                for execution in case.done.get(up, ())
+                if execution.ended is not None
+            ]
+            if not ends or min(ends) > min(execution.began for execution in executions):
                 yield f"{name} began before {up} had ended"
 
 
 def everybody_saw_the_same(case: Case) -> Iterator[str]:
     """What was handed down is what is recorded, in every execution: no outcome ever changed."""
-    for name, told in case.tasks.items():
-        ups = [case.tasks[up] for up in told.upstream]
+    for name, recorded in case.tasks.items():
+        ups = [case.tasks[up] for up in recorded.upstream]
         if any(up.state not in ("succeeded", "skipped") for up in ups):
             continue
         wanted = digest(tuple(up.result for up in ups))
         seen = case.done.get(name, ())
         if case.allowed.lost_time:
-            seen = [one for one in seen if one.token == told.token]
-        if any(one.inputs != wanted for one in seen):
-            yield f"{name} was given results of {_some(told.upstream)} that are not the recorded"
+            seen = [execution for execution in seen if execution.token == recorded.token]
+        if any(execution.inputs != wanted for execution in seen):
+            inputs = _some(recorded.upstream)
+            yield f"{name} was given results of {inputs} that are not the recorded"
 
 
 def repeats_have_an_excuse(case: Case) -> Iterator[str]:
     """A task runs once, unless a fault gave reason to run it again."""
     allowed = case.allowed
     again = {
-        name: len(found) - 1 - allowed.retried.get(name, 0)
-        for name, found in case.done.items()
+        name: len(executions) - 1 - allowed.retried.get(name, 0)
+        for name, executions in case.done.items()
         if name in case.tasks
     }
     extra = sum(count for count in again.values() if count > 0)
     if allowed.repeats is not None and extra > allowed.repeats:
         often = [name for name, count in again.items() if count > 0]
         yield f"{extra} executions repeat one before, {allowed.repeats} may: {_some(often)}"
-    numbers = Counter((one.task, one.attempt) for found in case.done.values() for one in found)
+    numbers = Counter(
+        (execution.task, execution.attempt)
+        for executions in case.done.values()
+        for execution in executions
+    )
     same = sum(count - 1 for count in numbers.values())
     if allowed.same_attempt is not None and same > allowed.same_attempt:
         often = [name for (name, _), count in numbers.items() if count > 1]

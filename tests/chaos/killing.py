@@ -71,6 +71,10 @@ class Kills:
         self._stage, self._worker, self._scheduler = stage, worker, scheduler
         self.children = self.workers = self.schedulers = self._turn = 0
 
+    @property
+    def total(self) -> int:
+        return self.children + self.workers + self.schedulers
+
     def hit(self) -> None:
         stage = self._stage
         self._turn += 1

@@ -99,9 +99,9 @@ class Stage:
 
     # -- processes -------------------------------------------------------------------------------
 
-    def worker(self, *options: str, lease: float = 10.0, **environ: str) -> Process:
+    def worker(self, *options: str, app: str = APP, lease: float = 10.0, **environ: str) -> Process:
         """Start a worker, through the proxy, and keep it among ``workers``."""
-        words = [DAEMON, "worker", "--app", APP, *options]
+        words = [DAEMON, "worker", "--app", app, *options]
         process = self._daemon("worker", words, FLOWKIT_LEASE=f"{lease:g}", **environ)
         self.workers.append(process)
         return process

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
-from . import killing, memory, mixed, outages, stopping, unfit, versions
+from . import deploys, killing, memory, mixed, outages, stopping, turns, unfit, versions
 from .stage import Stage
 
 Size = Mapping[str, Any]
@@ -138,6 +138,32 @@ SCENARIOS = {
             {"tasks": 2_000, "ms": 5, "older": ""},
         ),
         Scenario(
+            "rolling-deploy", "R21", "a rolling deployment of the app costs nothing",
+            deploys.deploys_roll,
+            {"workers": 3, "tasks": 50, "ms": 20, "before": 2.0},
+            {"workers": 20, "tasks": 500, "ms": 100, "before": 20.0},
+        ),
+        Scenario(
+            "two-apps", "R22", "apps with different functions share a queue",
+            deploys.two_apps_share,
+            {"workers": 2, "tasks": 50, "ms": 20, "seconds": 5, "away": 3.0},
+            {"workers": 4, "tasks": 500, "ms": 20, "seconds": 60, "away": 15.0},
+        ),
+        Scenario(
+            "turns", "R23", "runs that share a queue take turns",
+            turns.runs_take_turns,
+            {
+                "large": 2_000, "probes": 10, "runs": 6, "tasks": 400, "ms": 2,
+                "small": 100,
+                "behind": 1_000, "kills": 6, "worst": 2.0,
+            },
+            {
+                "large": 20_000, "probes": 50, "runs": 100, "tasks": 1_000, "ms": 0,
+                "small": 10_000,
+                "behind": 20_000, "kills": 60,
+            },
+        ),
+        Scenario(
             "mixed", "all", "whatever happens, runs end once and losses are told",
             mixed.everything_at_once,
             {"runs": 1, "tasks": 250, "losses": False, "every": 0.3},
@@ -151,12 +177,13 @@ SCENARIOS = {
 def play(scenario: Scenario, seed: int, *, full: bool, older: str | None = None) -> Verdict:
     """Play a scenario on its own stage; whatever it raises is a violation.
 
-    ``older``: the revision that ``versions`` mixes with this one.
+    ``older``: the revision that ``versions`` mixes with this one, in all combinations.
     """
     began = time.monotonic()
     size, words = scenario.full if full else scenario.short, " --full" if full else ""
     if older is not None and scenario.play is versions.releases_mix:
-        size, words = {**size, "older": older}, f"{words} --older {older}"
+        size = {**size, "older": older, "combinations": versions.COMBINATIONS}
+        words = f"{words} --older {older}"
     with Stage(seed, aof=scenario.aof) as stage:
         try:
             scenario.play(stage, **size)

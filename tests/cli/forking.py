@@ -12,6 +12,7 @@ import atexit
 import gc
 import json
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -28,15 +30,21 @@ LATER = ("flowkit.client.client", "flowkit.state", "redis.asyncio", "rich.table"
 
 
 class CommandForker:
-    """A process that has imported the command line. A command that takes too long ends it."""
+    """A process that has imported the command line. A command that takes too long ends it, and the
+    next command starts another one."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._open()
+
+    def _open(self) -> None:
         self._socket, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", __file__, str(theirs.fileno())],
-                env=environ,
+                env=self._environ,
                 pass_fds=[theirs.fileno()],
+                process_group=0,
             )
 
     def start(
@@ -54,7 +62,12 @@ class CommandForker:
     def wait(self, deadline: float) -> int:
         """Return the exit code of the command that was started; wait ``deadline`` seconds."""
         self._socket.settimeout(deadline)
-        code: int = CODE.unpack(self._socket.recv(CODE.size))[0]
+        try:
+            code: int = CODE.unpack(self._socket.recv(CODE.size))[0]
+        except BaseException:  # also pytest's own timeout: the late answer would be the next one's
+            self.close(patience=0)
+            self._open()
+            raise
         return code
 
     def run(
@@ -72,9 +85,20 @@ class CommandForker:
             written = [os.pread(each, os.fstat(each).st_size, 0) for each in descriptors[1:]]
         return subprocess.CompletedProcess(words, code, *(text.decode() for text in written))
 
-    def close(self) -> None:
+    def close(self, patience: float = 20) -> None:
+        """End the process, and a command that is still running.
+
+        A copy of the socket in some process that pytest has forked would keep it open, so it is
+        shut down, not only closed.
+        """
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-        self._process.wait(20)
+        try:
+            self._process.wait(patience)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
 
 def next_command(requests: socket.socket) -> bool:

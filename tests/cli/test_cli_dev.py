@@ -74,6 +74,20 @@ def test_the_worker_serves_all_queues_of_the_app(started: Start, flowkit: Run) -
     assert process.returncode == 0
 
 
+def test_several_apps_are_all_loaded(started: Start, flowkit: Run) -> None:
+    """The last --app won, and nothing said so."""
+    process = started("dev", "--app", "chain.py", "--app", "several.py", "--port", "0")
+    url = read_until(process, r"export FLOWKIT_REDIS_URL=(\S+)")[1]
+    assert read_until(process, r"flowkit submit chain.py --wait")
+    assert read_until(process, r"flowkit submit several.py:\S+ --wait")
+    for app in ("chain.py", "several.py:one"):
+        done = flowkit("submit", app, "--wait", "--timeout", "30", FLOWKIT_REDIS_URL=url)
+        assert done.returncode == 0, done.stderr
+    assert "chain.py, several.py" in flowkit("workers", FLOWKIT_REDIS_URL=url).stdout
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+
+
 def test_only_this_user_can_reach_its_store(
     started: Start, flowkit: Run, environ: dict[str, str]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 
 import pytest
 from console import Run
@@ -93,6 +94,21 @@ def test_an_impossible_resume(
     done = flowkit("run", "chain.py", "--redis", redis_server.url, *words)
     assert done.returncode == code, done.stderr
     assert said in done.stderr
+
+
+def test_a_chosen_id_is_that_of_one_run(flowkit: Run, redis_server: RealRedis) -> None:
+    run = f"daily-{uuid.uuid4().hex[:6]}"
+    words = ("run", "failing.py", "--redis", redis_server.url, "--run-id", run)
+    assert json.loads(flowkit(*words, "--json").stdout)["run_id"] == run
+    left = keys(redis_server, f"{{run-{run}}}*")
+    again = flowkit(*words)
+    assert (again.returncode, again.stdout) == (4, "")
+    for said in (f"run '{run}' already exists: it failed at 20", f"--resume {run} instead of"):
+        assert said in again.stderr
+    assert keys(redis_server, f"{{run-{run}}}*") == left
+    both = flowkit(*words, "--resume", run)
+    assert (both.returncode, "give one" in both.stderr) == (2, True)
+    drop(redis_server, f"{{run-{run}}}*")
 
 
 @pytest.mark.parametrize("where", ["flag", "url"])

@@ -43,6 +43,30 @@ def test_the_same_id_is_the_same_run(talk: Run) -> None:
     assert f"Error: run '{name}' already exists" in other.stderr
 
 
+def test_the_id_of_a_failed_run_is_no_second_try(talk: Run, apps: Path) -> None:
+    """It said that the run was submitted, and did nothing."""
+    name = f"nightly-{uuid.uuid4().hex[:6]}"
+    given = ("failing.py", "--run-id", name, "-p", "ok=never")
+    assert talk("submit", *given, "--wait").returncode == 1
+    for more in ((), ("--wait",), ("--json",)):
+        again = talk("submit", *given, *more)
+        assert (again.returncode, again.stdout) == (4, "")
+        for words in (f"run '{name}' already exists: it failed at 20", f"flowkit resume {name}"):
+            assert words in again.stderr
+        assert "another --run-id" in again.stderr
+
+
+def test_the_id_of_a_run_that_goes_on_is_told(talk: Run, tmp_path: Path) -> None:
+    name = f"nightly-{uuid.uuid4().hex[:6]}"
+    given = ("slow.py", "--run-id", name, "-p", f"mark={tmp_path / 'mark'}")
+    assert talk("submit", *given).stderr == ""
+    again = talk("submit", *given)
+    assert (again.returncode, again.stdout) == (0, f"{name}\n")
+    assert f"No other run was submitted: run '{name}' already exists: it is running" in again.stderr
+    assert talk("cancel", name, "--wait").returncode in (0, 1)
+    assert "it was cancelled at 20" in talk("submit", *given).stderr
+
+
 def test_a_failed_run_from_submit_to_resume(talk: Run, apps: Path) -> None:
     mend = apps / "mended"
     done = talk("submit", "failing.py", "-p", f"ok={mend}", "--wait")

@@ -13,16 +13,16 @@ from flowkit.core.states import (
     TASK_OVER,
     TASK_TABLE,
     IllegalTransition,
-    RunEvent,
+    RunMove,
     RunState,
-    TaskEvent,
+    TaskMove,
     TaskState,
     mermaid,
     next_run_state,
     next_task_state,
 )
 
-# state, event, new state: written out again on purpose, so that no table can change by accident.
+# state, move, new state: written out again on purpose, so that no table can change by accident.
 LEGAL_FOR_TASKS = """
     pending          queue    queued
     pending          block    upstream_failed
@@ -56,40 +56,40 @@ LEGAL_FOR_RUNS = """
 
 def legal(table: str) -> dict[tuple[str, str], str]:
     rows = [line.split() for line in table.strip().splitlines()]
-    return {(state, event): new for state, event, new in rows}
+    return {(state, move): new for state, move, new in rows}
 
 
-@pytest.mark.parametrize(("state", "event"), list(product(TaskState, TaskEvent)))
-def test_a_task_takes_the_events_of_the_list_and_refuses_all_others(
-    state: TaskState, event: TaskEvent
+@pytest.mark.parametrize(("state", "move"), list(product(TaskState, TaskMove)))
+def test_a_task_takes_the_moves_of_the_list_and_refuses_all_others(
+    state: TaskState, move: TaskMove
 ) -> None:
-    new = legal(LEGAL_FOR_TASKS).get((state.value, event.value))
+    new = legal(LEGAL_FOR_TASKS).get((state.value, move.value))
     if new is not None:
-        assert next_task_state(state, event) is TaskState(new)
+        assert next_task_state(state, move) is TaskState(new)
         return
     with pytest.raises(IllegalTransition) as caught:
-        next_task_state(state, event)
-    assert (caught.value.state, caught.value.event) == (state, event)
-    assert str(caught.value) == f"'{event.value}' is not possible in state '{state.value}'"
+        next_task_state(state, move)
+    assert (caught.value.state, caught.value.move) == (state, move)
+    assert str(caught.value) == f"'{move.value}' is not possible in state '{state.value}'"
 
 
-@pytest.mark.parametrize(("state", "event"), list(product(RunState, RunEvent)))
-def test_a_run_takes_the_events_of_the_list_and_refuses_all_others(
-    state: RunState, event: RunEvent
+@pytest.mark.parametrize(("state", "move"), list(product(RunState, RunMove)))
+def test_a_run_takes_the_moves_of_the_list_and_refuses_all_others(
+    state: RunState, move: RunMove
 ) -> None:
-    new = legal(LEGAL_FOR_RUNS).get((state.value, event.value))
+    new = legal(LEGAL_FOR_RUNS).get((state.value, move.value))
     if new is not None:
-        assert next_run_state(state, event) is RunState(new)
+        assert next_run_state(state, move) is RunState(new)
         return
     with pytest.raises(IllegalTransition) as caught:
-        next_run_state(state, event)
-    assert (caught.value.state, caught.value.event) == (state, event)
-    assert str(caught.value) == f"'{event.value}' is not possible in state '{state.value}'"
+        next_run_state(state, move)
+    assert (caught.value.state, caught.value.move) == (state, move)
+    assert str(caught.value) == f"'{move.value}' is not possible in state '{state.value}'"
 
 
 def test_a_refusal_does_not_show_the_lookup_that_failed() -> None:
     with pytest.raises(IllegalTransition) as caught:
-        next_task_state(TaskState.SUCCEEDED, TaskEvent.FAIL)
+        next_task_state(TaskState.SUCCEEDED, TaskMove.FAIL)
     assert caught.value.__suppress_context__
 
 
@@ -107,24 +107,24 @@ def test_every_task_can_still_end_whatever_has_happened() -> None:
 
 
 def test_only_resume_leaves_a_final_state() -> None:
-    assert {event for state, event in TASK_TABLE if state in TASK_OVER} == {TaskEvent.RESUME}
-    assert {event for state, event in RUN_TABLE if state in RUN_OVER} == {RunEvent.RESUME}
+    assert {move for state, move in TASK_TABLE if state in TASK_OVER} == {TaskMove.RESUME}
+    assert {move for state, move in RUN_TABLE if state in RUN_OVER} == {RunMove.RESUME}
 
 
 def test_only_a_resume_repeats_finished_work() -> None:
-    assert {event for state, event in TASK_TABLE if state in TASK_DONE} == {TaskEvent.RESUME}
-    again = {event for state, event in RUN_TABLE if state is RunState.SUCCEEDED}
-    assert again == {RunEvent.RESUME}
+    assert {move for state, move in TASK_TABLE if state in TASK_DONE} == {TaskMove.RESUME}
+    again = {move for state, move in RUN_TABLE if state is RunState.SUCCEEDED}
+    assert again == {RunMove.RESUME}
 
 
 def test_every_unfinished_task_can_be_cancelled() -> None:
     for state in set(TaskState) - TASK_OVER:
-        assert next_task_state(state, TaskEvent.CANCEL) is TaskState.CANCELLED
+        assert next_task_state(state, TaskMove.CANCEL) is TaskState.CANCELLED
 
 
 def test_only_a_claim_makes_a_task_run() -> None:
-    events = {event for (_, event), new in TASK_TABLE.items() if new is TaskState.RUNNING}
-    assert events == {TaskEvent.CLAIM}
+    moves = {move for (_, move), new in TASK_TABLE.items() if new is TaskState.RUNNING}
+    assert moves == {TaskMove.CLAIM}
 
 
 def test_the_final_and_the_successful_states() -> None:

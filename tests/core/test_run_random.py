@@ -23,29 +23,29 @@ from flowkit.core.run import Run
 from flowkit.core.states import (
     TASK_DONE,
     TASK_OVER,
-    RunEvent,
+    RunMove,
     RunState,
-    TaskEvent,
+    TaskMove,
     TaskState,
     next_run_state,
     next_task_state,
 )
-from flowkit.core.triggers import FOR_USERS, GOES_ON, HOOKS, OF_THE_RUN, Trigger, special
+from flowkit.core.triggers import AFTER_FAILURE, FOR_USERS, HOOKS, OF_THE_RUN, Trigger, special
 
 CANCEL = "cancel"
 Message = Fact | str
 # How many smallest pieces of a command list are carried out before the owner dies; None: all.
 UNITS = st.none() | st.integers(0, 4)
-ENDINGS = [*[TaskEvent.SUCCEED] * 4, TaskEvent.SKIP, TaskEvent.FAIL]
+ENDINGS = [*[TaskMove.SUCCEED] * 4, TaskMove.SKIP, TaskMove.FAIL]
 MARKS = {
-    TaskState.UPSTREAM_FAILED: TaskEvent.BLOCK,
-    TaskState.CANCELLED: TaskEvent.CANCEL,
-    TaskState.SKIPPED: TaskEvent.SKIP,
+    TaskState.UPSTREAM_FAILED: TaskMove.BLOCK,
+    TaskState.CANCELLED: TaskMove.CANCEL,
+    TaskState.SKIPPED: TaskMove.SKIP,
 }
 RUN_EVENTS = {
-    RunState.SUCCEEDED: RunEvent.SUCCEED,
-    RunState.FAILED: RunEvent.FAIL,
-    RunState.CANCELLED: RunEvent.CANCEL,
+    RunState.SUCCEEDED: RunMove.SUCCEED,
+    RunState.FAILED: RunMove.FAIL,
+    RunState.CANCELLED: RunMove.CANCEL,
 }
 
 
@@ -85,10 +85,10 @@ class Store:
         self.inbox: list[Message] = []
         self.trace: list[Fact | Command] = []
 
-    def happen(self, task: int, event: TaskEvent) -> None:
+    def happen(self, task: int, move: TaskMove) -> None:
         """Move a task along its life cycle; the end of a dispatched one is news."""
         was = self.states[task]
-        self.states[task] = state = next_task_state(was, event)
+        self.states[task] = state = next_task_state(was, move)
         if state in TASK_OVER and was is not TaskState.PENDING:
             self.inbox.append((task, state))
             self.trace.append((task, state))
@@ -107,12 +107,12 @@ class Store:
         self.trace.append(command)
         match command:
             case QueueTasks([task]):
-                self.happen(task, TaskEvent.QUEUE)
+                self.happen(task, TaskMove.QUEUE)
             case MarkTasks(state, [task]):
                 self.happen(task, MARKS[state])
             case StopTasks([task]):
                 if self.states[task] in (TaskState.QUEUED, TaskState.WAITING):
-                    self.happen(task, TaskEvent.CANCEL)
+                    self.happen(task, TaskMove.CANCEL)
             case StopRun(outcome):
                 self.stop = outcome
             case FinishRun(outcome):
@@ -129,7 +129,7 @@ def split(command: Command) -> Iterator[Command]:
 
 
 def foreseen(
-    graph: Graph, triggers: dict[int, Trigger], endings: Sequence[TaskEvent]
+    graph: Graph, triggers: dict[int, Trigger], endings: Sequence[TaskMove]
 ) -> list[TaskState]:
     """How each task ends if every branch that can continue does: the test's own oracle."""
     ends = [TaskState.PENDING] * len(graph)
@@ -217,32 +217,32 @@ class Environment:
 
     def a_worker_claims(self) -> None:
         task = self.draw(st.sampled_from(self.store.having(TaskState.QUEUED)))
-        self.store.happen(task, TaskEvent.CLAIM)
+        self.store.happen(task, TaskMove.CLAIM)
 
     def an_attempt_is_over(self) -> None:
         task = self.draw(st.sampled_from(self.store.having(TaskState.RUNNING)))
         event = self.draw(st.sampled_from(["end", "end", "end", "stop", "release"]))
         if event == "release":
-            self.store.happen(task, TaskEvent.RELEASE)
+            self.store.happen(task, TaskMove.RELEASE)
         elif event == "stop" and self.stopped(task):
-            self.store.happen(task, TaskEvent.CANCEL)
+            self.store.happen(task, TaskMove.CANCEL)
         else:
             self.end_attempt(task)
 
     def a_retry_falls_due(self) -> None:
         task = self.draw(st.sampled_from(self.store.having(TaskState.WAITING)))
-        self.store.happen(task, TaskEvent.DUE)
+        self.store.happen(task, TaskMove.DUE)
 
     def end_attempt(self, task: int) -> None:
         """End as foreseen, once the retries are used up; a stopped task has no more of them."""
         if self.retries[task] and not self.stopped(task):
             self.retries[task] -= 1
-            self.store.happen(task, TaskEvent.RETRY)
+            self.store.happen(task, TaskMove.RETRY)
         else:
             self.store.happen(task, self.endings[task])
 
     def stopped(self, task: int) -> bool:
-        goes_on = self.triggers.get(task) in GOES_ON and self.store.stop is RunState.FAILED
+        goes_on = self.triggers.get(task) in AFTER_FAILURE and self.store.stop is RunState.FAILED
         return self.store.stop is not None and not goes_on
 
     # -- the owner of the resolver -----------------------------------------------------------
@@ -324,9 +324,9 @@ class Environment:
         if self.resolver is None:
             self.another_owner_takes_over(dying=False)
         for task in self.store.having(TaskState.WAITING):
-            self.store.happen(task, TaskEvent.DUE)
+            self.store.happen(task, TaskMove.DUE)
         for task in self.store.having(TaskState.QUEUED):
-            self.store.happen(task, TaskEvent.CLAIM)
+            self.store.happen(task, TaskMove.CLAIM)
         for task in self.store.having(TaskState.RUNNING):
             self.end_attempt(task)
         self.deliver(list(self.store.inbox))

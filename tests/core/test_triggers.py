@@ -8,7 +8,15 @@ import pytest
 
 from flowkit.core.graph import Graph
 from flowkit.core.states import TaskState
-from flowkit.core.triggers import FOR_USERS, GOES_ON, HOOKS, Trigger, Verdict, special, verdict
+from flowkit.core.triggers import (
+    AFTER_FAILURE,
+    FOR_USERS,
+    HOOKS,
+    Trigger,
+    Verdict,
+    special,
+    verdict,
+)
 
 OK, SKIP, BAD = TaskState.SUCCEEDED, TaskState.SKIPPED, TaskState.FAILED
 RUN, SKIPPED, BLOCK = Verdict.RUN, Verdict.SKIP, Verdict.BLOCK
@@ -63,6 +71,6 @@ def test_only_what_has_a_say_is_special() -> None:
 
 
 def test_hooks_and_clean_up_run_after_a_failure() -> None:
-    assert set(FOR_USERS) & GOES_ON == {ALL_OVER}
-    assert HOOKS < GOES_ON
+    assert set(FOR_USERS) & AFTER_FAILURE == {ALL_OVER}
+    assert HOOKS < AFTER_FAILURE
     assert set(FOR_USERS) | HOOKS == set(Trigger)

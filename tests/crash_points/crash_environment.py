@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
 from typing import Any, Protocol
 from unittest.mock import patch
@@ -145,7 +145,9 @@ class Environment:
         load_scripts(self.link)
         self.watch = Watch(self.link, namespace, {run: dag.compile() for run, dag in scenario.runs})
         self.schedulers = [Seat(self, SchedulerUnit)]
-        self.workers = [Seat(self, ParentUnit)]
+        self.workers = [] if scenario.missing else [Seat(self, ParentUnit)]
+        if scenario.lacks:
+            self.workers.insert(0, Seat(self, partial(ParentUnit, lacks=scenario.lacks)))
         self.clients = [Seat(self, ClientUnit)]
 
     # -- what units need ---------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import crash_app
 from flowkit import DAG, Client
 from flowkit.core.states import RunState
 from flowkit.exceptions import RunAlreadyOver, RunNotOver
+from flowkit.scheduler.serving import SMALL
 
 if TYPE_CHECKING:
     from crash_environment import Environment
@@ -34,6 +35,9 @@ class Scenario:
     """Runs and steps. ``ends``: how each run must end; ``deaths``: how many are part of it.
 
     ``once``: a task that must not start twice. It, and with it its run, may fail instead.
+    ``small``: the most tasks of a DAG whose attempts wait for no turn. ``lacks``: functions that
+    the app of a second worker lacks; without any there is one worker. ``missing``: a task of which
+    no worker has the function, so that it fails after a time; then the second worker is alone.
     """
 
     name: str
@@ -42,6 +46,9 @@ class Scenario:
     ends: Mapping[str, RunState]
     deaths: int = 0
     once: str = ""
+    small: int = SMALL
+    lacks: frozenset[str] = frozenset()
+    missing: str = ""
 
 
 def _at_once(env: Environment) -> bool:
@@ -143,6 +150,32 @@ def careful() -> Scenario:
     return Scenario("careful", ((run, dag),), (_submit(run, dag), _read(run)), ends, once="once")
 
 
+def turns() -> Scenario:
+    """As ``mixed``, and all attempts wait for the turn of their run."""
+    dag = crash_app.MIXED
+    steps = (_submit("turns", dag), _read("turns"))
+    return Scenario("turns", (("turns", dag),), steps, {"turns": RunState.FAILED}, small=0)
+
+
+def handed_on() -> Scenario:
+    """The app of one worker lacks functions: it hands on what it claims of them."""
+    dag, run = crash_app.CAREFUL, "handed_on"
+    ends = {run: RunState.SUCCEEDED}
+    lacks = frozenset({"crash_app:once", "crash_app:listed"})
+    steps = (_submit(run, dag), _read(run))
+    return Scenario("handed_on", ((run, dag),), steps, ends, once="once", small=0, lacks=lacks)
+
+
+def missing() -> Scenario:
+    """No worker has the function of the last task: it fails after a time."""
+    dag, run = crash_app.CACHED, "missing"
+    ends = {run: RunState.FAILED}
+    lacks = frozenset({"crash_app:total"})
+    steps = (_submit(run, dag), _read(run))
+    return Scenario("missing", ((run, dag),), steps, ends, lacks=lacks, missing="end")
+
+
 SCENARIOS: dict[str, Callable[[], Scenario]] = {
-    scenario.__name__: scenario for scenario in (mixed, resumed, cached, deaths, careful)
+    scenario.__name__: scenario
+    for scenario in (mixed, resumed, cached, deaths, careful, turns, handed_on, missing)
 }

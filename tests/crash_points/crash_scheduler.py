@@ -16,16 +16,19 @@ from flowkit.protocol.server_checks import check_server
 from flowkit.scheduler.daemon import _on_new_server
 from flowkit.scheduler.janitor import Janitor
 from flowkit.scheduler.leader import Leader, Leadership
-from flowkit.scheduler.loop import Loop
+from flowkit.scheduler.loop import DutyLoop
+from flowkit.scheduler.missing_functions import MissingFunctions
 from flowkit.scheduler.promoter import Promoter
 from flowkit.scheduler.queue_repair import QueueRepair
 from flowkit.scheduler.reaper import Reaper
 from flowkit.scheduler.resolver import Resolver
+from flowkit.scheduler.serving import Serving
 
 if TYPE_CHECKING:
     from crash_environment import Environment
 
 LEASE_S, POLL_S, SWEEP_S = 3.0, 0.5, 4.0
+MISSING_S = 2.0
 WINDOW = 4  # less than the scenarios' fan-outs, so that the window is at work too
 _numbers = count(1)
 
@@ -41,11 +44,18 @@ class SchedulerUnit:
         self._listener = EventLog(self._log)
         self._store = self._new_store(patience=1.0, on_new_server=_on_new_server)
         self._leader = Leader(self._new_store(patience=0.0), LEASE_S, POLL_S, monotonic=env.seconds)
-        self._resolver = Resolver(self._store, self._listener, WINDOW, monotonic=env.seconds)
-        self._queue_repair = QueueRepair(self._store, self._resolver.active, self._resolver.give_up)
+        self._serving = Serving(
+            self._store, lambda: self._queue_repair.repair(), small=env.scenario.small
+        )
+        self._resolver = Resolver(
+            self._store, self._listener, WINDOW, self._serving, monotonic=env.seconds
+        )
+        self._queue_repair = QueueRepair(
+            self._store, self._resolver.active, self._serving, self._resolver.give_up
+        )
         self._lease_due = 0.0
         self._led: Leadership | None = None
-        self._loop = Loop([])
+        self._loop = DutyLoop([])
         self._fit = False
 
     def _new_store(self, **options: Any) -> SchedulerStore:
@@ -86,11 +96,20 @@ class SchedulerUnit:
         self._resolver.recover(self._store.read_cursor())
         self._queue_repair.repair()
         env, resolver = self._env, self._resolver
-        self._loop = Loop(
+        self._loop = DutyLoop(
             [
-                Promoter(self._store, lambda: resolver.retries_seen),
+                self._serving,
+                MissingFunctions(
+                    self._store,
+                    resolver.active,
+                    self._serving,
+                    self._listener,
+                    MISSING_S if env.scenario.missing else 0.0,
+                    monotonic=env.seconds,
+                ),
+                Promoter(self._store, lambda: resolver.retries_seen, self._serving),
                 Reaper(self._store, self._listener, monotonic=env.seconds),
-                Janitor(self._store, self._log, SWEEP_S, self._queue_repair.sweep),
+                Janitor(self._store, self._listener, SWEEP_S, self._queue_repair.sweep),
             ],
             monotonic=env.seconds,
         )

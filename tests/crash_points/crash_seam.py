@@ -140,8 +140,10 @@ class NumberedLink(Link):
         return reply
 
     def _exchange(self, command: Sequence[object]) -> Any:
-        process, send, at_once = self._process, super()._exchange, not_blocking(command)
-        return process.env.exchange(process, label_of(command), lambda: send(at_once))
+        process, send = self._process, super()._exchange
+        return process.env.exchange(
+            process, label_of(command), lambda: answered_at_once(command, send)
+        )
 
     def _exchange_all(
         self, commands: Sequence[Sequence[object]], *, each: bool = False
@@ -153,15 +155,22 @@ class NumberedLink(Link):
         return found
 
 
-def not_blocking(command: Sequence[object]) -> Sequence[object]:
-    """Return a command that answers at once: a wait would only hold up the one thread."""
+def answered_at_once(command: Sequence[object], send: Callable[[Sequence[object]], Any]) -> Any:
+    """Send a command without its wait, which would only hold up the one thread.
+
+    BLPOP cannot be told not to wait: Redis takes a timeout of 0 for none, and notices the end of a
+    short one a tenth of a second later.
+    """
     if command[0] == "XREAD":
         at = command.index("BLOCK")
-        return [*command[:at], *command[at + 2 :]]
+        return send([*command[:at], *command[at + 2 :]])
     if command[0] == "BLPOP":
-        _, key, _ = command  # a lane serves one list here
-        return ["LPOP", key]
-    return command
+        for key in command[1:-1]:
+            popped = send(["LPOP", key])
+            if popped is not None:
+                return [key, popped]
+        return None
+    return send(command)
 
 
 _SCRIPTS = {script(name).digest: name for name in names()}

@@ -20,7 +20,10 @@ from flowkit.protocol.link import Link
 from flowkit.protocol.records import parse_record
 
 _RUNS = ("submit", "resume", "cancel", "apply", "stop_run", "end_tasks", "reset", "promote")
-WRITES = frozenset({*_RUNS, "claim", "complete", "release", "reap"})  # that change a record or run
+# The calls that change a record or a run.
+WRITES = frozenset(
+    {*_RUNS, "fail_queued", "claim", "complete", "release", "reap"}
+)  # that change a record or run
 WINDOW = 4
 _ASKED = ("state", "stop", "failed")
 _PENDING = TaskState.PENDING

@@ -9,8 +9,8 @@ the daemon's own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,18 +20,22 @@ from crash_seam import Died, Process
 
 import flowkit.worker.child as child_module
 import flowkit.worker.daemon as daemon_module
+import flowkit.worker.executor as executor_module
+from flowkit.definition.task import registered_refs, registered_task
 from flowkit.exceptions import LeaseLost
 from flowkit.logging import FlowkitLogger
 from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.worker_store import Claim
+from flowkit.worker.app_versions import LoadedApp
 from flowkit.worker.async_lane import POLL_S, AsyncLane
 from flowkit.worker.attempt_killer import AttemptKiller
 from flowkit.worker.child import Child
 from flowkit.worker.children import ChildPool, ChildProcess, Death
-from flowkit.worker.config import ExitCode, WorkerConfig
+from flowkit.worker.config import ExitReason, WorkerConfig
 from flowkit.worker.daemon import WorkerDaemon
 from flowkit.worker.death_reporter import DeathReporter
 from flowkit.worker.execution_slots import Executing, ExecutionSlots
+from flowkit.worker.executor import Executor, NotHere, Prepared
 from flowkit.worker.sync_lane import SyncLane
 
 if TYPE_CHECKING:
@@ -77,7 +81,7 @@ class TurnLane(SyncLane):
     def _batch_size(self) -> int:
         return BATCH
 
-    def _attempt(self, claim: Claim) -> Outcome:
+    def _attempt(self, claim: Claim) -> Outcome | NotHere:
         env: Any = self.process.env
         with env.executes(self.process):
             outcome = super()._attempt(claim)
@@ -103,7 +107,7 @@ class TurnAsyncLane(AsyncLane):
             self.process.check()
             if not got and not mailbox.unsent:
                 break
-        self._waiter.wait_for_work(mailbox.lists, POLL_S)
+        self._waiter.wait_for_work(mailbox.lists, POLL_S, mailbox.app)
 
     async def _run_begun(self) -> None:
         await asyncio.sleep(0)
@@ -118,11 +122,32 @@ class TurnAsyncLane(AsyncLane):
         self._loop.close()
 
 
+class _Within:
+    """An executor that looks for functions in the app of its child."""
+
+    def __init__(self, executor: Executor, app: Callable[[], AbstractContextManager[None]]) -> None:
+        self._executor = executor
+        self._app = app
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._executor, name)
+
+    def prepare(self, claim: Claim) -> Prepared | Outcome | NotHere:
+        with self._app():
+            return self._executor.prepare(claim)
+
+
 class ChildUnit(Child):
     """One child: the daemon's own, with lanes that take turns."""
 
     def __init__(
-        self, env: Environment, host: Process, config: WorkerConfig, number: int, lanes: Lanes
+        self,
+        env: Environment,
+        host: Process,
+        config: WorkerConfig,
+        number: int,
+        lanes: Lanes,
+        lacks: frozenset[str],
     ) -> None:
         self.process = Process(env, "lane", host)
         self.process.on_wait = self._end_turn
@@ -136,7 +161,32 @@ class ChildUnit(Child):
             patch.object(child_module, "AsyncLane", partial(TurnAsyncLane, self.process)),
         ):
             super().__init__(config, number, lanes.worker, lanes.slots, -1)
-            self._open_lanes()
+            self._refs = [ref for ref in registered_refs() if ref not in lacks]
+            self._open()
+
+    @contextmanager
+    def _own_app(self) -> Iterator[None]:
+        """Let this process have no other functions than its app."""
+        with patch.object(
+            executor_module,
+            "registered_task",
+            lambda ref: registered_task(ref) if ref in self._refs else None,
+        ):
+            yield
+
+    def _open(self) -> None:
+        """Do what a child does when it has loaded its app."""
+        self._app = LoadedApp.of(self._refs, self._config.app_version)
+        try:
+            self._register_app()
+        except Died:
+            if self.process.alive:
+                raise
+        self._open_lanes()
+        for lane in (self._sync, self._async):
+            assert lane is not None
+            executor = lane._executor
+            lane._executor = _Within(executor, self._own_app)  # type: ignore[assignment]
 
     def _end_turn(self) -> None:
         self._idle = True
@@ -144,7 +194,7 @@ class ChildUnit(Child):
     def _may_claim_more(self, done: int) -> bool:
         return not self._idle
 
-    def _leave(self, code: ExitCode) -> Any:
+    def _leave(self, code: ExitReason) -> Any:
         self.code = code
         self.process.end()
 
@@ -157,7 +207,7 @@ class ChildUnit(Child):
             self._sync._claim_and_work()
             self._async.turn()
         except LeaseLost:
-            self._leave(ExitCode.LEASE_LOST)
+            self._leave(ExitReason.LEASE_LOST)
         except Died:
             if self.process.alive:
                 raise
@@ -169,7 +219,7 @@ class ChildUnit(Child):
             self._sync._mailbox.exchange(0)
             self._sync._mailbox.give_back()
         except LeaseLost:
-            self._leave(ExitCode.LEASE_LOST)
+            self._leave(ExitReason.LEASE_LOST)
         self.process.check()
 
     def drain(self) -> None:
@@ -177,7 +227,11 @@ class ChildUnit(Child):
         assert self._sync is not None
         self._sync.drain()
         self._sync._wind_up()
-        self._leave(ExitCode.DONE)
+        self._leave(ExitReason.DONE)
+
+    def register(self) -> None:
+        """Do what the word "register" makes a child do."""
+        self._register_app()
 
     def close(self) -> None:
         """Give back what the test's own process must not lose."""
@@ -200,6 +254,8 @@ class Puppet(ChildProcess):
     def tell(self, line: str) -> None:
         if line == "drain" and self.unit.process.alive:
             self.unit.drain()
+        if line == "register" and self.unit.process.alive:
+            self.unit.register()
 
     def kill(self) -> None:
         self.unit.process.end()
@@ -251,17 +307,20 @@ class NoOrphanKiller:
 class ParentUnit(WorkerDaemon):
     """One worker, from its start to its death."""
 
-    def __init__(self, env: Environment) -> None:
+    def __init__(self, env: Environment, lacks: frozenset[str] = frozenset()) -> None:
+        """``lacks``: references of functions that its app does not have."""
         self._env = env
+        self._lacks = lacks
         self.process = Process(env, "parent")
         self._enlisted = False
         config = WorkerConfig(
-            "crash_app",
+            ("crash_app",),
             env.url,
             env.namespace,
             processes=1,
             concurrency=ASYNC_SLOTS,
             lease=LEASE_S,
+            app_version="2" if lacks else "1",
         )
         with (
             patch.object(daemon_module, "FlowkitLogger", lambda *how: quiet_log()),
@@ -277,7 +336,7 @@ class ParentUnit(WorkerDaemon):
 
     def new_child(self, number: int, lanes: Lanes) -> ChildUnit:
         """Start a child."""
-        child = ChildUnit(self._env, self.process, self._config, number, lanes)
+        child = ChildUnit(self._env, self.process, self._config, number, lanes, self._lacks)
         self._env.keep(child)
         return child
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+from flowkit.scheduler.serving import SMALL
+
 from .explore import Report, Search
 from .setups import EDGES, KINDS, setup
 
@@ -19,11 +21,17 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=2, help="schedulers, and workers")
     parser.add_argument("--kinds", default=",".join(sorted(KINDS)), help="of faults")
     parser.add_argument("--named", default="", help="task numbers to resume from")
+    parser.add_argument("--small", type=int, default=SMALL, help="tasks without turns; 0: turns")
+    parser.add_argument("--others", default="", help="tasks with a function of their own")
+    parser.add_argument("--apps", default="", help="functions of each worker's app, as in 1,2")
+    parser.add_argument("--versions", default="", help="version of each worker's app, as in 1,2")
     parser.add_argument("--cold", action="store_true", help="nobody leads or works yet")
     parser.add_argument("--most", type=int, default=10_000_000, help="states")
     options = vars(parser.parse_args())
     most = options.pop("most")
     options["kinds"] = frozenset(options["kinds"].split(","))
+    options["apps"] = tuple(int(one) for one in options["apps"].split(",") if one)
+    options["versions"] = tuple(one for one in options["versions"].split(",") if one)
     search = Search(setup(**options), most=most, progress=_tell)
     report = search.run()
     print(report)

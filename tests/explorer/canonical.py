@@ -45,7 +45,7 @@ def _keys(keys: Keys, schedulers: tuple[str, ...], lanes: tuple[tuple[str, int],
             (task, one if one.code == "R" or not one.lane else one._replace(lane="-"))
             for task, one in keys.tasks
         ),
-        wake=0,
+        wake=(),
         dead=tuple((task, 0) for task, _ in keys.dead),
         delayed=tuple((max(0, one[0] - now), *one[1:]) for one in keys.delayed),
         events=tuple((number - base, fields) for number, fields in keys.events if number > base),
@@ -53,6 +53,7 @@ def _keys(keys: Keys, schedulers: tuple[str, ...], lanes: tuple[tuple[str, int],
         cursor=0,
         leader=leader,
         workers=tuple((worker, max(0, deadline - now)) for worker, deadline in keys.workers),
+        apps=tuple((app, max(0, deadline - now)) for app, deadline in keys.apps),
         claims=tuple(
             (
                 lane,
@@ -67,32 +68,32 @@ def _keys(keys: Keys, schedulers: tuple[str, ...], lanes: tuple[tuple[str, int],
     )
 
 
-def _scheduler(one: Scheduler, keys: Keys, name: str) -> Scheduler:
-    if not one.term:
-        return one if one.id == name else Scheduler(name)
+def _scheduler(scheduler: Scheduler, keys: Keys, name: str) -> Scheduler:
+    if not scheduler.term:
+        return scheduler if scheduler.id == name else Scheduler(name)
     base = keys.cursor
-    leads = keys.leader is not None and keys.leader[:2] == (one.id, one.term)
-    if not base and one.id == name and one.term == (1 if leads else STALE):
-        return one
+    leads = keys.leader is not None and keys.leader[:2] == (scheduler.id, scheduler.term)
+    if not base and scheduler.id == name and scheduler.term == (1 if leads else STALE):
+        return scheduler
     todo = tuple(
         ("flush", max(0, step[1] - base)) if step[0] == "flush" and step[1] else step
-        for step in one.todo
+        for step in scheduler.todo
     )
-    return one._replace(
+    return scheduler._replace(
         id=name,
         term=1 if leads else STALE,
-        cursor=max(0, one.cursor - base),
-        replay=max(0, one.replay - base),
+        cursor=max(0, scheduler.cursor - base),
+        replay=max(0, scheduler.replay - base),
         todo=todo,
     )
 
 
-def _worker(one: Worker) -> Worker:
-    lane = one.lane
+def _worker(worker: Worker) -> Worker:
+    lane = worker.lane
     if lane is None or (lane.call == 1 and lane.again is None):
-        return one
+        return worker
     again = lane.again
     if again is not None and again.name != "release":
         args: tuple[Any, ...] = again.args
         again = Call(again.name, (args[0], int(args[1] == lane.call), *args[2:]))
-    return one._replace(lane=lane._replace(call=1, again=again))
+    return worker._replace(lane=lane._replace(call=1, again=again))

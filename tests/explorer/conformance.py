@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from typing import Any
 
+import msgpack
 from helpers import dump
 
 from flowkit.exceptions import LeaseLost
@@ -20,6 +21,7 @@ from flowkit.protocol.scripts import script
 from flowkit.scheduler.queue_repair import QueueRepair
 from flowkit.scheduler.reaper import Reaper
 from flowkit.scheduler.resolver import Resolver
+from flowkit.scheduler.serving import Serving
 
 from .model import DIGEST, LIST, RUN, TTL_MS, Keys, render
 from .pieces import Call, Reply
@@ -67,7 +69,7 @@ class Mirror:
         """Make a call at a time and return the reply as the model writes it."""
         if call.name == "lose_hints":
             for name in self.dump():
-                if name.startswith(("ready:", "wake:", "delayed")):
+                if _is_lost(name, *call.args):
                     self.link.call("DEL", self.names.prefix + name)
             return ("OK",)
         args = self._argv(call)
@@ -86,7 +88,7 @@ class Mirror:
         """Lay a call's arguments out as its script takes them."""
         if call.name == "submit":
             total = len(self.setup.plan.names)
-            return [RUN, self.digest, self.graph, "plan", "", total, TTL_MS]
+            return [RUN, self.digest, self.graph, "plan", "", total, TTL_MS, ""]
         if call.name == "apply":
             scheduler, term, cursor, commands = call.args
             flat = [one for command in commands for one in _command(*command)]
@@ -100,23 +102,28 @@ class Mirror:
     def compare(self, keys: Keys, *, errors: bool = True) -> None:
         """Fail unless the server holds what the model does, but for the texts of ``errors``."""
         self._learn_ids(keys)
-        found = self.dump()
-        cursor = found.pop("cursor", "0")
+        actual = self.dump()
+        cursor = actual.pop("cursor", "0")
         assert cursor == self._ids[keys.cursor]
-        for name in [name for name in found if name.startswith("graph:")]:
-            found.pop(name)
-            found[f"graph:{DIGEST}"] = "graph"
-        found = {name: self._plain(name, value) for name, value in found.items()}
+        for name in [name for name in actual if name.startswith("graph:")]:
+            actual.pop(name)
+            actual[f"graph:{DIGEST}"] = "graph"
+        actual = {name: self._plain(name, value) for name, value in actual.items()}
         wanted = render(keys, "plan", len(self.setup.plan.names))
         if not errors:
             name = f"run:{RUN}:errors"
-            found[name], wanted[name] = set(found.get(name, ())), set(wanted.get(name, ()))
-        assert found == wanted
+            actual[name], wanted[name] = set(actual.get(name, ())), set(wanted.get(name, ()))
+        names = actual.keys() | wanted.keys()
+        both = {name: (actual.get(name), wanted.get(name)) for name in names}
+        differing = {name: pair for name, pair in both.items() if pair[0] != pair[1]}
+        assert not differing, differing
 
     def _plain(self, name: str, value: Any) -> Any:
         """Write a value with the model's name of the graph, and without the server's own times."""
         if name == "graphs":
             value = {key: "later" if key[-1] == "!" else one for key, one in value.items()}
+        if name.startswith("worker:") and "about" in value:
+            value = value | {"about": _plain_about(value["about"])}
         if name in ("(expiring)", "events", "graphs", f"run:{RUN}"):
             return _replaced(value, self.digest)
         return value
@@ -136,6 +143,26 @@ def _replaced(value: Any, digest: str) -> Any:
     return value.replace(digest, DIGEST)
 
 
+def _is_lost(name: str, which: str) -> bool:
+    if which:
+        return name.startswith("ready:") and name.endswith({"turns": "+", "parked": "@"}[which])
+    return name.startswith(("ready:", "wake:", "delayed"))
+
+
+def _about(text: str) -> str | bytes:
+    """Return a description as a worker writes it. The model's is a word, and the id of its app."""
+    if not text:
+        return ""
+    fields = {"queues": [LIST], "turns": True, "functions": text.partition(" ")[2]}
+    packed: bytes = msgpack.packb(fields)
+    return b"=" + packed if text[0] == "=" else packed
+
+
+def _plain_about(text: str) -> str:
+    fields = msgpack.unpackb(text.encode("utf-8", "surrogateescape"))
+    return f"about {fields['functions']}".rstrip()
+
+
 def _keys(tasks: Iterable[int]) -> list[str]:
     return [f"{RUN},{task}" for task in tasks]
 
@@ -144,13 +171,21 @@ def _keys(tasks: Iterable[int]) -> list[str]:
 _LAID_OUT: dict[str, Callable[..., list[Any]]] = {
     "cancel": lambda: [RUN],
     "resume": lambda request, named: [RUN, request, named],
-    "heartbeat": lambda worker, lease, about, lanes: [worker, lease, about, *lanes],
+    "heartbeat": lambda worker, lease, about, app, lanes: [
+        *(worker, lease, _about(about), app, *lanes)
+    ],
+    "register_app": lambda app, version, lease, functions: [app, version, lease, *functions],
     "claim": lambda *args: [*args, LIST],
-    "complete": lambda lane, call, limit, share, outcomes: [
-        *(lane, call, limit, share, 1, LIST, RUN, len(outcomes)),
+    "complete": lambda lane, call, limit, share, app, outcomes: [
+        *(lane, call, limit, share, app, 1, LIST, RUN, len(outcomes)),
         *(one for outcome in outcomes for one in outcome),
     ],
-    "release": lambda lane, once, tasks: [lane, once, *_keys(tasks)],
+    "release": lambda lane, once, tasks, function="": [
+        *(lane, once, *(f"{key}@{function}" if function else key for key in _keys(tasks)))
+    ],
+    "promote": lambda scheduler, term, limit, without_turns: [
+        *(scheduler, term, limit, " ".join(without_turns))
+    ],
     "reap": lambda lane, deaths: [
         *(lane, *(deaths.by or ("", "")), deaths.most, "lost", deaths.flag, "once"),
         *_keys(deaths.executing),
@@ -169,8 +204,8 @@ _LAID_OUT: dict[str, Callable[..., list[Any]]] = {
     "reset": lambda scheduler, term, last, tasks: [
         *(scheduler, term, RUN, int(last), "once", *tasks)
     ],
-    "requeue": lambda scheduler, term, entries: [
-        *(scheduler, term, RUN, *(one for task, level in entries for one in (task, LIST, level)))
+    "requeue": lambda scheduler, term, verb, entries: [
+        *(scheduler, term, RUN, verb, *(one for entry in entries for one in entry))
     ],
 }
 
@@ -178,8 +213,8 @@ _LAID_OUT: dict[str, Callable[..., list[Any]]] = {
 def _command(verb: str, *args: Any) -> list[Any]:
     if verb == "finish":
         return [verb, RUN, *args]
-    level, flags, tasks = args
-    return [verb, RUN, LIST, level, flags, len(tasks), *tasks]
+    name, level, flags, tasks = args
+    return [verb, RUN, name, level, flags, len(tasks), *tasks]
 
 
 class Duties:
@@ -190,8 +225,9 @@ class Duties:
         link = Link(mirror.url, read_timeout=10)
         self.store = SchedulerStore(link, mirror.namespace, scheduler, now_ms=lambda: mirror.now)
         self.store.term = term
-        self.resolver = Resolver(self.store, log, 100, monotonic=lambda: 0.0)
-        self.queue_repair = QueueRepair(self.store, self.resolver.active)
+        self.serving = Serving(self.store, small=mirror.setup.plan.small)
+        self.resolver = Resolver(self.store, log, 100, self.serving, monotonic=lambda: 0.0)
+        self.queue_repair = QueueRepair(self.store, self.resolver.active, self.serving)
         self.reaper = Reaper(self.store, log, monotonic=iter(range(0, 10**9, 1000)).__next__)
 
     def take_turn(self, move: Move) -> None:
@@ -201,6 +237,7 @@ class Duties:
             "reads events": lambda: self.resolver.run_once(1),
             "sees expired": self.reaper.run_once,
             "misses hints": self.queue_repair.sweep,
+            "looks at the workers": self.serving.look,
         }
         with suppress(LeaseLost):  # a stale scheduler takes turns as well
             turns["takes over" if move.calls else move.what.partition(" [")[0]]()

@@ -18,11 +18,13 @@ from flowkit.core.retry import Policy
 from flowkit.core.run import Run
 from flowkit.core.states import RunState, TaskState
 from flowkit.core.triggers import Trigger
+from flowkit.protocol.app_functions import app_id, function_id, pinned_id
 from flowkit.protocol.records import CODE_OF, STATE_OF, parse_record
 from flowkit.scheduler.active import Active
 from flowkit.scheduler.resuming import divide, held, may_be_held
+from flowkit.scheduler.serving import SMALL
 
-from .model import Keys
+from .model import LIST, Keys
 
 
 class Memory(NamedTuple):
@@ -45,7 +47,8 @@ Decision = tuple[Memory, Steps]
 
 class Plan:
     """A DAG and how its resolver decides. ``edges``: upstream, downstream; by name.
-    ``graph_known``: its schedulers have had a run of the same DAG before."""
+    ``graph_known``: its schedulers have had a run of the same DAG before. ``small``: the most tasks
+    of a DAG without backlogs. ``others``: tasks that have a function of their own."""
 
     def __init__(
         self,
@@ -54,6 +57,8 @@ class Plan:
         on_failure: OnFailure = OnFailure.STOP,
         *,
         graph_known: bool = False,
+        small: int = SMALL,
+        others: frozenset[str] = frozenset(),
     ) -> None:
         names = list(tasks)
         at = {name: number for number, name in enumerate(names)}
@@ -61,9 +66,14 @@ class Plan:
         policies = tuple(dict.fromkeys(tasks.values()))
         policy_of = array("i", [policies.index(tasks[name]) for name in names])
         zeros = array("i", [0] * len(names))
+        refs = ("app:f", "app:g") if others else ("app:f",)
+        ref_of = array("i", [int(name in others) for name in names]) if others else zeros
         self.dag = CompiledDAG(
-            "plan", graph, policies, policy_of, ("app:f",), zeros, on_failure=on_failure
+            "plan", graph, policies, policy_of, refs, ref_of, on_failure=on_failure
         )
+        self.functions = tuple(map(function_id, refs))
+        self.small = small
+        self.verb = "queue" if len(names) <= small else "line"
         self.names = names
         self.graph_known = graph_known
         self.told = lru_cache(maxsize=None)(self._told)
@@ -108,6 +118,30 @@ class Plan:
         found = [(task, STATE_OF[code]) for task, code in states]
         kept, again = divide(self.dag, found, named, held(records))
         return tuple((task, CODE_OF[state]) for task, state in kept), tuple(again)
+
+    # -- functions ------------------------------------------------------------------------------
+
+    def function(self, task: int) -> str:
+        """Return the id of the function of a task."""
+        return self.functions[self.dag.ref_of[task]]
+
+    def app(self, functions: int, version: str) -> tuple[str, str, tuple[str, ...]]:
+        """Return the id of the app that has the first so many functions, its version, and the ids
+        of the functions, with those in that version.
+        """
+        refs = self.dag.refs[:functions]
+        pinned = [pinned_id(ref, version) for ref in refs if version]
+        some = tuple(sorted([*map(function_id, refs), *pinned]))
+        return app_id(some), version, some
+
+    def by_list(self, tasks: tuple[int, ...], lacking: frozenset[str]) -> dict[str, list[int]]:
+        """Return the tasks by the ready list in which they wait."""
+        lists: dict[str, list[int]] = {}
+        for task in tasks:
+            function = self.function(task)
+            name = f"{LIST}@{function}" if function in lacking else LIST
+            lists.setdefault(name, []).append(task)
+        return lists
 
     # -- down and up ----------------------------------------------------------------------------
 

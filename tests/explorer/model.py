@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 RUN, LIST, DIGEST, TTL_MS = "r1", "default", "d1", 3_600_000
+Place = tuple[str, str]  # ready list, level
+Entries = tuple[tuple[int, int], ...]  # task, attempt
 OVER = frozenset("SFUCK")
 
 
@@ -34,6 +36,7 @@ class Claim(NamedTuple):
     attempt: int
     call: int
     level: str
+    list: str = LIST
 
 
 class Keys(NamedTuple):
@@ -51,9 +54,12 @@ class Keys(NamedTuple):
     kept_longer: bool = False  # `graphs` says till when the graph is needed
     active: bool = False
     dead: tuple[tuple[int, int], ...] = ()  # task → when it failed for good
-    ready: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = ()  # level → (task, attempt)
-    levels: str = ""
-    wake: int = 0
+    ready: tuple[tuple[Place, Entries], ...] = ()
+    backlogs: tuple[tuple[Place, Entries], ...] = ()  # of the run
+    turns: tuple[tuple[Place, int], ...] = ()  # how many the run has
+    parked: tuple[str, ...] = ()  # functions that have lists of their own
+    levels: tuple[tuple[str, str], ...] = ()  # ready list → levels
+    wake: tuple[tuple[str, int], ...] = ()  # ready list → tokens
     delayed: tuple[tuple[int, int, int, str], ...] = ()  # due, task, attempt, level
     events: tuple[tuple[int, tuple[tuple[str, str], ...]], ...] = ()
     last_event: int = 0
@@ -65,6 +71,10 @@ class Keys(NamedTuple):
     lanes: tuple[tuple[str, tuple[str, ...]], ...] = ()  # worker → its lanes
     claims: tuple[tuple[str, int, tuple[tuple[int, Claim], ...]], ...] = ()  # lane, #, task → claim
     stops: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = ()  # lane → (task, attempt)
+    abouts: tuple[tuple[str, str], ...] = ()  # worker → its description
+    apps: tuple[tuple[str, int], ...] = ()  # app → deadline
+    functions: tuple[tuple[str, tuple[str, ...]], ...] = ()  # app → functions
+    versions: tuple[tuple[str, str], ...] = ()  # app → version of its code
 
     def field(self, name: str) -> str:
         """Return a field of the run's hash, '' for none."""
@@ -119,8 +129,10 @@ class Draft:
         self.errors, self.expiring = dict(keys.errors), keys.expiring
         self.graph, self.users, self.kept_longer = keys.graph, keys.users, keys.kept_longer
         self.active, self.dead = keys.active, dict(keys.dead)
-        self.ready = {level: list(entries) for level, entries in keys.ready}
-        self.levels, self.wake = keys.levels, keys.wake
+        self.ready = {place: list(entries) for place, entries in keys.ready}
+        self.backlogs = {place: list(entries) for place, entries in keys.backlogs}
+        self.turns, self.parked = dict(keys.turns), set(keys.parked)
+        self.levels, self.wake = dict(keys.levels), dict(keys.wake)
         self.delayed = {entry[1:]: entry[0] for entry in keys.delayed}
         self.events, self.last_event = list(keys.events), keys.last_event
         self.cursor, self.leader = keys.cursor, keys.leader
@@ -129,6 +141,8 @@ class Draft:
         self.calls = {lane: call for lane, call, _ in keys.claims}
         self.claims = {lane: dict(held) for lane, _, held in keys.claims}
         self.stops = {lane: set(attempts) for lane, attempts in keys.stops}
+        self.abouts, self.apps = dict(keys.abouts), dict(keys.apps)
+        self.functions, self.versions = dict(keys.functions), dict(keys.versions)
 
     def field(self, name: str) -> str:
         return (self.run or {}).get(name, "")
@@ -156,9 +170,12 @@ class Draft:
             self.kept_longer,
             self.active,
             tuple(sorted(self.dead.items())),
-            tuple(sorted((level, tuple(some)) for level, some in self.ready.items() if some)),
-            self.levels,
-            self.wake,
+            _filled(self.ready),
+            _filled(self.backlogs),
+            tuple(sorted((place, count) for place, count in self.turns.items() if count)),
+            tuple(sorted(self.parked)),
+            tuple(sorted(self.levels.items())),
+            tuple(sorted((name, tokens) for name, tokens in self.wake.items() if tokens)),
             tuple(sorted((due, *entry) for entry, due in self.delayed.items())),
             tuple(self.events),
             self.last_event,
@@ -173,7 +190,15 @@ class Draft:
                 for lane in sorted(self.claims)
             ),
             tuple(sorted((lane, tuple(sorted(some))) for lane, some in self.stops.items() if some)),
+            tuple(sorted(self.abouts.items())),
+            tuple(sorted(self.apps.items())),
+            tuple(sorted(self.functions.items())),
+            tuple(sorted(self.versions.items())),
         )
+
+
+def _filled(lists: dict[Place, list[tuple[int, int]]]) -> tuple[tuple[Place, Entries], ...]:
+    return tuple(sorted((place, tuple(some)) for place, some in lists.items() if some))
 
 
 # -- as a server holds it ---------------------------------------------------------------------
@@ -208,10 +233,7 @@ def render(keys: Keys, dag: str, total: int) -> dict[str, Any]:
         found["active"] = {RUN} if keys.active else set()
         uses = {DIGEST: str(keys.users)} if keys.users else {}
         found["graphs"] = uses | ({DIGEST + "!": "later"} if keys.kept_longer else {})
-    for level, entries in keys.ready:
-        found[f"ready:{LIST}:{level}"] = [f"{RUN},{task},{number}" for task, number in entries]
-    found["levels"] = {LIST: keys.levels} if keys.levels else {}
-    found[f"wake:{LIST}"] = ["1"] * keys.wake
+    found |= _queues(keys)
     found["delayed"] = {delayed_entry(*entry): due for due, *entry in keys.delayed}
     found["events"] = [dict(fields) for _, fields in keys.events]
     if keys.leader is not None:
@@ -220,10 +242,16 @@ def render(keys: Keys, dag: str, total: int) -> dict[str, Any]:
         found["standby"] = ",".join(map(str, keys.standby))
     found["layout"] = keys.shard_position
     found["workers"] = dict(keys.workers)
+    abouts = dict(keys.abouts)
     for worker, lanes in keys.lanes:
-        found[f"worker:{worker}"] = {"about": "about", "lanes": " ".join(lanes)}
+        found[f"worker:{worker}"] = {"about": abouts[worker], "lanes": " ".join(lanes)}
+    found["worker:@"] = dict(keys.apps)
+    for app, functions in keys.functions:
+        found[f"worker:@{app}"] = set(functions)
+    for app, version in keys.versions:
+        found[f"worker:@{app}:version"] = version
     for lane, call, held in keys.claims:
-        claims = {f"{RUN},{task}": f"{one[0]},{one[1]},{LIST},{one[2]}" for task, one in held}
+        claims = {f"{RUN},{task}": f"{one[0]},{one[1]},{one[3]},{one[2]}" for task, one in held}
         found[f"worker:{lane}:claims"] = {"#": str(call), **claims}
     for lane, attempts in keys.stops:
         found[f"worker:{lane}:stops"] = {f"{RUN},{task},{number}" for task, number in attempts}
@@ -231,5 +259,23 @@ def render(keys: Keys, dag: str, total: int) -> dict[str, Any]:
     of_run = {f"run:{RUN}", f"run:{RUN}:tasks", f"run:{RUN}:results", f"run:{RUN}:errors"}
     going = of_run if keys.expiring else set()
     going |= {f"graph:{DIGEST}"} if keys.graph == "going" else set()
+    going |= {name for name in found if name.startswith(("worker:@", f"wake:{LIST}@"))}
+    going.discard("worker:@")
     found["(expiring)"] = sorted(going & found.keys())
+    return found
+
+
+def _queues(keys: Keys) -> dict[str, Any]:
+    """Return the lists of attempts, and what leads to them."""
+    found: dict[str, Any] = {}
+    for (name, level), entries in keys.ready:
+        found[f"ready:{name}:{level}"] = [f"{RUN},{task},{number}" for task, number in entries]
+    for (name, level), entries in keys.backlogs:
+        found[f"ready:{name}:{level}:{RUN}"] = [f"{task},{number}" for task, number in entries]
+    for (name, level), turns in keys.turns:
+        found[f"ready:{name}:{level}+"] = [RUN] * turns
+    found[f"ready:{LIST}@"] = set(keys.parked)
+    found["levels"] = dict(keys.levels)
+    for name, tokens in keys.wake:
+        found[f"wake:{name}"] = ["1"] * tokens
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from .model import RUN, Claim, Draft, Record
+from .model import LIST, RUN, Claim, Draft, Place, Record
 
 Reply = tuple[Any, ...]
 WAKE_BOUND = 32
@@ -36,18 +36,61 @@ def leads(d: Draft, scheduler: str, term: int) -> bool:
     return d.leader is not None and d.leader[:2] == (scheduler, term)
 
 
+def _wake_at(d: Draft, name: str, waiting: int, added: int) -> None:
+    tokens = d.wake.get(name, 0)
+    missing = max(waiting - tokens, added)
+    d.wake[name] = tokens + max(0, min(missing, WAKE_BOUND - tokens))
+
+
+def _wake(d: Draft, name: str, waiting: int, added: int) -> None:
+    base, at, function = name.partition("@")
+    if not at:
+        _wake_at(d, name, waiting, added)
+        return
+    d.parked.add(function)
+    d.levels.setdefault(f"{base}@", "1")
+    for app, deadline in d.apps.items():
+        if deadline >= d.now and function in d.functions.get(app, ()):
+            _wake_at(d, f"{base}@{app}", waiting, added)
+
+
+def _note_level(d: Draft, place: Place, sign: str = "") -> None:
+    name, level = place
+    if sign:
+        d.levels.setdefault(name + sign, "1")
+    known = d.levels.get(name, "")
+    if level not in known:
+        d.levels[name] = "".join(sorted(known + level, key=lambda one: (one != "!", -ord(one))))
+
+
 def push_ready(
-    d: Draft, level: str, entries: Iterable[tuple[int, int]], *, front: bool = False
+    d: Draft, place: Place, entries: Iterable[tuple[int, int]], *, front: bool = False
 ) -> None:
     entries = list(entries)
     if not entries:
         return
-    if level not in d.levels:
-        d.levels = "".join(sorted(d.levels + level, key=lambda one: (one != "!", -ord(one))))
-    waiting = d.ready.setdefault(level, [])
+    _note_level(d, place)
+    waiting = d.ready.setdefault(place, [])
     for entry in entries:
         waiting.insert(0 if front else len(waiting), entry)
-    d.wake += max(0, min(len(waiting), WAKE_BOUND) - d.wake)
+    _wake(d, place[0], len(waiting), len(entries))
+
+
+def push_backlog(
+    d: Draft, place: Place, entries: Iterable[tuple[int, int]], *, again: bool = False
+) -> None:
+    """``again``: the entries are restored, so the turn may be missing as well."""
+    entries = list(entries)
+    if not entries:
+        return
+    _note_level(d, place, "+")
+    backlog = d.backlogs.setdefault(place, [])
+    backlog += entries
+    turns = d.turns.get(place, 0)
+    if not turns if again else len(backlog) == len(entries):
+        turns += 1
+    d.turns[place] = turns
+    _wake(d, place[0], len(backlog) + turns - 1, len(entries))
 
 
 def end_attempt(d: Draft, task: int, record: Record, code: str, spent: str) -> None:
@@ -59,10 +102,16 @@ def end_attempt(d: Draft, task: int, record: Record, code: str, spent: str) -> N
     d.add_event((code, f"{RUN} {task}"))
 
 
-def queue_again(d: Draft, task: int, attempt: int, spent: str, claim: Claim) -> None:
-    level = "!" if "!" in spent else claim.level
+def queue_again(
+    d: Draft, task: int, attempt: int, spent: str, claim: Claim, function: str = ""
+) -> None:
+    """``function``: the one that the lane lacks, '' if it lacks none."""
+    place = (f"{LIST}@{function}" if function else claim.list, "!" if "!" in spent else claim.level)
     d.tasks[task] = Record("Q", attempt, "", spent)
-    push_ready(d, level, [(task, attempt)], front=True)
+    if function and place[1] != "!":
+        push_backlog(d, place, [(task, attempt)])
+    else:
+        push_ready(d, place, [(task, attempt)], front=True)
 
 
 def running_on(d: Draft, lane: str, task: int) -> Record | None:

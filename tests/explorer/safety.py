@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from flowkit.core.triggers import GOES_ON, Trigger
+from flowkit.core.triggers import AFTER_FAILURE, Trigger
 
 from .model import OVER, Keys
 from .pieces import REMEMBERED
@@ -59,7 +59,7 @@ def ends_as_it_should(setup: Setup, keys: Keys) -> str | None:
     if outcome == "failed":
         for task, trigger in setup.plan.triggers.items():
             record = keys.record(task)
-            if trigger in GOES_ON and record and record.code == "C":
+            if trigger in AFTER_FAILURE and record and record.code == "C":
                 return f"clean-up {setup.plan.names[task]} was left out"
     return None
 
@@ -80,6 +80,21 @@ def who_runs_is_watched(setup: Setup, keys: Keys) -> str | None:
             worker = record.lane.partition(".")[0]
             if record.lane not in keys.lanes_of(worker) or keys.lease(worker) is None:
                 return f"task {task} runs on lane {record.lane}, which nobody watches"
+    return None
+
+
+def versions_are_noted(setup: Setup, keys: Keys) -> str | None:
+    """A run names the version of each worker that runs some of it, and tells if there are two."""
+    if not setup.versions or keys.run is None:
+        return None
+    versions = {text.partition("=")[2] for name, text in keys.run if name.startswith("@")}
+    for task, record in keys.tasks:
+        if record.code == "R" and not keys.field(f"@{record.lane.partition('.')[0]}"):
+            return f"task {task} runs on lane {record.lane}, of which no version is noted"
+    if bool(versions) != bool(keys.field("ran")) or (len(versions) > 1) != bool(
+        keys.field("mixed")
+    ):
+        return f"workers of {sorted(versions)} ran it, and the run says {keys.run}"
     return None
 
 
@@ -157,6 +172,7 @@ RULES: tuple[Rule, ...] = (
     ends_as_it_should,
     claims_and_records_agree,
     who_runs_is_watched,
+    versions_are_noted,
 )
 CHANGES: tuple[Change, ...] = (
     outcomes_stay,

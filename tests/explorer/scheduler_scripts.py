@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .model import OVER, Draft, Record
-from .pieces import Reply, leads, push_ready, stopped
+from .model import LIST, OVER, Draft, Place, Record
+from .pieces import Reply, leads, push_backlog, push_ready, stopped
 
 
 def acquire_lease(
@@ -86,20 +86,23 @@ def end_tasks(
 def apply(
     d: Draft, scheduler: str, term: int, cursor: int, commands: tuple[tuple[Any, ...], ...]
 ) -> Reply:
-    """``cursor``: 0 leaves it. Commands: (queue, level, flags, tasks), (finish, outcome, failed
-    task or '', counts)."""
+    """``cursor``: 0 leaves it. Commands: (queue or line, list, level, flags, tasks), (finish,
+    outcome, failed task or '', counts)."""
     if not leads(d, scheduler, term):
         return ("FENCED",)
     for verb, *args in commands:
         if d.run is not None and d.run["state"] == "running":
-            (_queue if verb == "queue" else _finish)(d, *args)
+            if verb == "finish":
+                _finish(d, *args)
+            else:
+                _queue(d, verb, *args)
     if cursor:
         d.cursor = cursor
         d.events = [event for event in d.events if event[0] >= cursor]
     return ("OK",)
 
 
-def _queue(d: Draft, level: str, flags: str, tasks: tuple[int, ...]) -> None:
+def _queue(d: Draft, verb: str, name: str, level: str, flags: str, tasks: tuple[int, ...]) -> None:
     entries = []
     for task in tasks:
         record, attempt, spent = d.tasks.get(task), 1, "0" + flags
@@ -109,7 +112,7 @@ def _queue(d: Draft, level: str, flags: str, tasks: tuple[int, ...]) -> None:
             attempt, spent = record.attempt + 1, f"0/{record.attempt}{flags}"
         d.tasks[task] = Record("Q", attempt, "", spent)
         entries.append((task, attempt))
-    push_ready(d, level, entries)
+    (push_ready if verb == "queue" else push_backlog)(d, (name, level), entries)
 
 
 def _finish(d: Draft, outcome: str, failed: str, counts: str) -> None:
@@ -122,7 +125,9 @@ def _finish(d: Draft, outcome: str, failed: str, counts: str) -> None:
     d.kept_longer, d.graph = False, "going"
 
 
-def promote(d: Draft, scheduler: str, term: int, limit: int) -> Reply:
+def promote(
+    d: Draft, scheduler: str, term: int, limit: int, without_turns: tuple[str, ...] = ()
+) -> Reply:
     if not leads(d, scheduler, term):
         return ("FENCED",)
     due = sorted((when, one) for one, when in d.delayed.items() if when <= d.now)[:limit]
@@ -133,25 +138,35 @@ def promote(d: Draft, scheduler: str, term: int, limit: int) -> Reply:
         waits = record and record.code == "W" and record.attempt + 1 == attempt
         if waits and not stopped(d.field("stop"), record.spent):
             d.tasks[task] = Record("Q", attempt, "", record.spent)
-            push_ready(d, level, [(task, attempt)])
+            plain = level == "!" or LIST in without_turns
+            (push_ready if plain else push_backlog)(d, (LIST, level), [(task, attempt)])
             promoted += 1
         del d.delayed[entry]
     first = min(d.delayed.values(), default=None)
     return ("OK", promoted, -1 if first is None else max(0, first - d.now))
 
 
-def requeue(d: Draft, scheduler: str, term: int, entries: tuple[tuple[int, str], ...]) -> Reply:
+def requeue(
+    d: Draft, scheduler: str, term: int, verb: str, entries: tuple[tuple[int, str, str], ...]
+) -> Reply:
+    """``entries``: task, ready list, level."""
     if not leads(d, scheduler, term):
         return ("FENCED",)
-    written = 0
-    for task, level in entries:
+    written, backlogs = 0, dict[Place, list[tuple[int, int]]]()
+    for task, name, level in entries:
         record = d.tasks.get(task)
         if record is not None and record.code == "Q":
-            push_ready(d, "!" if "!" in record.spent else level, [(task, record.attempt)])
+            place = (name, "!" if "!" in record.spent else level)
+            if verb == "line" and place[1] != "!":
+                backlogs.setdefault(place, []).append((task, record.attempt))
+            else:
+                push_ready(d, place, [(task, record.attempt)])
             written += 1
         elif record is not None and record.code == "W":
             d.delayed[task, record.attempt + 1, level] = d.submitted + record.ended
             written += 1
+    for place, some in backlogs.items():
+        push_backlog(d, place, some, again=True)
     return ("OK", written)
 
 

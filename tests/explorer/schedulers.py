@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .memory import Memory, Plan, States
-from .model import Keys
+from .model import LIST, Entries, Keys
 from .pieces import Call, Deaths, Reply
 from .scripts import play
 from .state import Move, Scheduler, Setup, State, Todo
@@ -94,7 +94,7 @@ def _next_turn(setup: Setup, state: State, at: int) -> Iterator[Move]:
         behind = settled(setup.plan, _reading(me, keys))
         yield step(state, me.id, "reads events", with_(state, at, behind))
     if any(entry[0] <= keys.now for entry in keys.delayed):
-        call = Call("promote", (me.id, me.term, 200))
+        call = Call("promote", (me.id, me.term, 200, ()))
         yield from call_moves(
             setup, state, me.id, call, lambda found, reply: fenced_or(found, at, reply, me)
         )
@@ -107,6 +107,9 @@ def _next_turn(setup: Setup, state: State, at: int) -> Iterator[Move]:
         yield step(
             state, me.id, f"sees expired {expired}", with_(state, at, me._replace(todo=todo))
         )
+    if (lacking := lacked(setup.plan, keys)) != me.lacking:
+        behind = me._replace(lacking=lacking)
+        yield step(state, me.id, "looks at the workers", with_(state, at, behind))
     if me.memory is not None and findable(keys) < me.memory.dispatched:
         behind = me._replace(todo=(("mend",),))
         yield step(state, me.id, "misses hints", with_(state, at, behind))
@@ -115,7 +118,27 @@ def _next_turn(setup: Setup, state: State, at: int) -> Iterator[Move]:
 def findable(keys: Keys) -> int:
     """Return how many attempts stand in ready lists, in ``delayed`` and in known lanes' claims."""
     claimed = sum(len(keys.held_by(lane)) for _, lanes in keys.lanes for lane in lanes)
-    return claimed + len(keys.delayed) + sum(len(entries) for _, entries in keys.ready)
+    return claimed + len(keys.delayed) + sum(map(len, found_lists(keys)))
+
+
+def found_lists(keys: Keys) -> Iterator[Entries]:
+    """Yield the entries of the lists that a claim finds: backlogs by their turns, lists of a
+    function by what is parked."""
+    turns, levels = dict(keys.turns), dict(keys.levels)
+    for lists, found in ((keys.ready, levels), (keys.backlogs, turns)):
+        for place, entries in lists:
+            _, _, function = place[0].partition("@")
+            by = place if found is turns else place[0]
+            if by in found and (not function or function in keys.parked):
+                yield entries
+
+
+def lacked(plan: Plan, keys: Keys) -> frozenset[str]:
+    """Return the functions that the app of some worker lacks, of those that say what they have."""
+    functions, abouts = dict(keys.functions), dict(keys.abouts)
+    apps = {abouts[worker].partition(" ")[2] for worker, _ in keys.workers} - {""}
+    had = [frozenset(functions[app]) for app in apps if app in functions]
+    return frozenset(plan.functions) - frozenset.intersection(*had) if had else frozenset()
 
 
 def _reading(me: Scheduler, keys: Keys) -> Scheduler:
@@ -140,15 +163,22 @@ def settled(plan: Plan, me: Scheduler) -> Scheduler:
     memory, buffer, todo = me.memory, me.buffer, me.todo
     while todo:
         (verb, *args), rest = todo[0], todo[1:]
-        if verb in ("queue", "finish"):
-            buffer += (todo[0],)
-            memory = None if verb == "finish" else memory
+        if verb == "queue":
+            level, flags, tasks = args
+            buffer += tuple(
+                (plan.verb, name, level, flags, tuple(some))
+                for name, some in plan.by_list(tasks, me.lacking).items()
+            )
+        elif verb == "finish":
+            buffer, memory = (*buffer, todo[0]), None
         elif verb == "facts":
             if memory is not None and args[0]:
                 memory, steps = plan.told(memory, args[0])
                 rest = steps + rest
         elif verb == "event":
-            if args[0] == "cancel" and memory is not None:
+            if args[0] == "versions":  # it is only told
+                pass
+            elif args[0] == "cancel" and memory is not None:
                 memory, steps = plan.cancelled(memory)
                 rest = steps + rest
             elif args[0] == "submit" and memory is None and plan.graph_known:
@@ -216,7 +246,7 @@ def _call(setup: Setup, me: Scheduler) -> Call | None:
         case "reset":
             return Call("reset", (*head, True, args[0]))
         case "requeue":
-            return Call("requeue", (*head, args[0]))
+            return Call("requeue", (*head, setup.plan.verb, args[0]))
         case "reap":
             return Call("reap", (args[0], Deaths(head, setup.most_deaths, "?")))
         case "retire":
@@ -229,7 +259,8 @@ def _read(plan: Plan, me: Scheduler, keys: Keys) -> Scheduler:
     (verb, *args), rest = me.todo[0], me.todo[1:]
     if verb == "takeover":
         todo = (("open",), ("flush", 0), ("mend",), *rest)
-        return me._replace(cursor=keys.cursor, replay=max(keys.last_event, keys.cursor), todo=todo)
+        replay, lacking = max(keys.last_event, keys.cursor), lacked(plan, keys)
+        return me._replace(cursor=keys.cursor, replay=replay, lacking=lacking, todo=todo)
     if verb == "open":
         if keys.field("state") != "running":
             return me._replace(todo=rest)
@@ -247,27 +278,28 @@ def _read(plan: Plan, me: Scheduler, keys: Keys) -> Scheduler:
         return me._replace(memory=memory, todo=steps + more + rest)
     dispatched = [] if me.memory is None else _dispatched(me.memory)
     if verb == "mend":
-        listed = frozenset(entry for _, entries in keys.ready for entry in entries)
+        listed = frozenset(entry for entries in found_lists(keys) for entry in entries)
         listed |= {entry[1:] for entry in keys.delayed}
         return me._replace(todo=(("compare", listed), *rest) if dispatched else rest)
     assert verb == "compare", verb
-    missing = _missing(plan, keys, dispatched, args[0])
+    missing = _missing(plan, keys, me, args[0])
     return me._replace(todo=(("requeue", missing), *rest) if missing else rest)
 
 
 def _missing(
-    plan: Plan, keys: Keys, dispatched: list[int], listed: frozenset[Any]
-) -> tuple[tuple[int, str], ...]:
+    plan: Plan, keys: Keys, me: Scheduler, listed: frozenset[Any]
+) -> tuple[tuple[int, str, str], ...]:
     missing = []
-    for task in dispatched:
+    for task in _dispatched(me.memory) if me.memory else ():
         record, level = keys.record(task), plan.places[task][0]
         if record is None or record.code not in "QW":
             continue
         entry: tuple[Any, ...] = (task, record.attempt)
+        (name,) = plan.by_list((task,), me.lacking)
         if record.code == "W":
-            entry = (task, record.attempt + 1, level)
+            entry, name = (task, record.attempt + 1, level), LIST
         if entry not in listed:
-            missing.append((task, level))
+            missing.append((task, name, level))
     return tuple(missing)
 
 

@@ -21,7 +21,7 @@ from .scheduler_scripts import (
     reset,
     stop_run,
 )
-from .worker_scripts import claim, complete, heartbeat, reap, release, retire
+from .worker_scripts import claim, complete, heartbeat, reap, register_app, release, retire
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -77,16 +77,23 @@ def resume(d: Draft, request: str, named: str) -> Reply:
     return ("OK",)
 
 
-def lose_hints(d: Draft) -> Reply:
-    """Not a script: somebody deletes the ready lists and ``delayed``."""
-    d.ready, d.delayed, d.wake = {}, {}, 0
+def lose_hints(d: Draft, which: str = "") -> Reply:
+    """Not a script: somebody deletes the queues, or of all of them the ``turns`` or what is
+    ``parked``."""
+    if which in ("", "turns"):
+        d.turns = {}
+    if which in ("", "parked"):
+        d.parked = set()
+    if not which:
+        d.ready, d.backlogs, d.delayed, d.wake = {}, {}, {}, {}
     return ("OK",)
 
 
 SCRIPTS: dict[str, Callable[..., Reply]] = {
     one.__name__: one
     for one in (
-        submit, cancel, resume, heartbeat, claim, complete, release, reap, retire, acquire_lease,
+        submit, cancel, resume, heartbeat, register_app, claim, complete, release, reap, retire,
+        acquire_lease,
         hand_over_lease, stop_run, end_tasks, apply, promote, requeue, reset, lose_hints,
     )
 }  # fmt: skip

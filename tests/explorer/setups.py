@@ -10,6 +10,7 @@ from typing import Any
 from flowkit.core.compiled import OnFailure
 from flowkit.core.retry import Policy
 from flowkit.core.triggers import Trigger
+from flowkit.scheduler.serving import SMALL
 
 from .memory import Plan
 from .state import FAULTS, Setup
@@ -31,9 +32,14 @@ def setup(
     retries: int = 0,
     on_failure: OnFailure = OnFailure.STOP,
     graph_known: bool = False,
+    small: int = SMALL,
+    others: str = "",
     **budgets: Any,
 ) -> Setup:
-    """Return a setup. ``retries``: of task b (a, where it is alone), the one that may fail."""
+    """Return a setup. ``retries``: of task b (a, where it is alone), the one that may fail.
+
+    ``small``: 0 for a run with backlogs. ``others``: tasks that have a function of their own.
+    """
     edges = EDGES[tasks]
     names = sorted({name for edge in edges for name in edge}) or ["a"]
     shaky = "b" if len(names) > 1 else "a"
@@ -42,5 +48,12 @@ def setup(
         policies["d"] = Policy(trigger=Trigger.ALL_OVER)
     if tasks == "once":
         policies["b"] = Policy(at_most_once=True)
-    plan = Plan(policies, edges, on_failure, graph_known=graph_known)
+    plan = Plan(
+        policies,
+        edges,
+        on_failure,
+        graph_known=graph_known,
+        small=small,
+        others=frozenset(others),
+    )
     return Setup(plan, shaky=frozenset({shaky}), **budgets)

@@ -16,7 +16,8 @@ Held = tuple[int, int, str]  # task, attempt, spent
 
 class Scheduler(NamedTuple):
     """One scheduler process. ``term``: 0 while it stands by; ``replay``: the last event of before
-    its takeover; ``memory``: its resolver's knowledge of the run, None if it knows of none."""
+    its takeover; ``memory``: its resolver's knowledge of the run, None if it knows of none;
+    ``lacking``: functions that the app of some worker lacks."""
 
     id: str
     term: int = 0
@@ -25,6 +26,7 @@ class Scheduler(NamedTuple):
     memory: Memory | None = None
     todo: Todo = ()
     buffer: Todo = ()
+    lacking: frozenset[str] = frozenset()
 
 
 class Lane(NamedTuple):
@@ -46,6 +48,12 @@ class Worker(NamedTuple):
     children: int = 0
     reports: tuple[tuple[str, Call], ...] = ()
     draining: bool = False
+    loaded: bool = False  # a child has said what its app has
+    told: bool = False  # and the parent that it is this worker's
+
+    def is_settled(self, setup: Setup) -> bool:
+        """Return whether it has a child, and all know what it can run."""
+        return self.lane is not None and (self.told or not setup.apps)
 
     def lanes(self) -> tuple[str, ...]:
         """Return the lanes that a heartbeat names: of the living, and of the dead not reported."""
@@ -60,6 +68,8 @@ class Worker(NamedTuple):
 class Setup:
     """What is explored. Budgets bound the number of states.
 
+    ``apps``: how many functions of the plan the app of each worker has, () if they do not say.
+    ``versions``: the version of each of these apps, () for none.
     ``shaky``: tasks whose attempts may fail, at most ``failures`` times in all. ``batch``: how many
     attempts a lane claims at once. ``faults``: how many, of ``kinds``. ``named``: a task to resume
     from, '' to resume without naming one; with one, runs that succeeded are resumed as well.
@@ -79,6 +89,19 @@ class Setup:
     delay: int = 0  # of a retry, in ms
     pairs: int = 2  # schedulers and workers
     cold: bool = False  # nobody leads yet, and no worker is registered
+    apps: tuple[int, ...] = ()
+    versions: tuple[str, ...] = ()
+
+    def app_of(self, worker: str) -> tuple[str, str, tuple[str, ...]]:
+        """Return the id of a worker's app, its version and its functions, '' if it does not say."""
+        at = "ABC".index(worker[0])
+        version = self.versions[at] if self.versions else ""
+        return self.plan.app(self.apps[at], version) if self.apps else ("", "", ())
+
+    @property
+    def may_alternate(self) -> bool:
+        """Whether the number of a claim matters: there are several places to claim from."""
+        return self.plan.verb == "line" or bool(self.apps)
 
 
 class Client(NamedTuple):

@@ -50,7 +50,8 @@ def lapse(setup: Setup, state: State, who: str) -> tuple[State, tuple[Any, ...]]
     for worker in state.workers:
         lease = before.lease(worker.id)
         if worker.id != who and lease is not None and lease > before.now:
-            call = Call("heartbeat", (worker.id, LEASE, "", worker.lanes()))
+            app = setup.app_of(worker.id)[0] if worker.told else ""
+            call = Call("heartbeat", (worker.id, LEASE, "", app, worker.lanes()))
             keys, reply = play(keys, call)
             calls.append((now, call, reply))
     if before.leader and before.leader[0] != who and before.leader[2] > before.now:

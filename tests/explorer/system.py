@@ -43,7 +43,7 @@ def begin(setup: Setup) -> tuple[State, list[Move]]:
     if setup.cold:
         return state, done
     for at in range(setup.pairs):
-        for _ in range(2):  # enlist, start a child
+        while not state.workers[at].is_settled(setup):  # enlist, start a child, tell its app
             move = next(workers.moves(setup, state, at))
             state = move.state
             done.append(move)
@@ -61,11 +61,23 @@ def moves(setup: Setup, state: State) -> Iterator[Move]:
     for at in range(len(state.workers)):
         yield from workers.moves(setup, state, at)
     yield from client_moves(setup, state)
-    if state.faults and "hints" in setup.kinds and (state.keys.ready or state.keys.delayed):
-        call = Call("lose_hints", ())
-        keys, reply = play(state.keys, call)
-        made = ((keys.now, call, reply),)
-        yield fault(state, "the hints are lost", state._replace(keys=keys), made)
+    if state.faults and "hints" in setup.kinds:
+        yield from _lost_hints(state)
+
+
+def _lost_hints(state: State) -> Iterator[Move]:
+    keys = state.keys
+    losses = {
+        "": keys.ready or keys.backlogs or keys.delayed,
+        "turns": keys.turns,
+        "parked": keys.parked,
+    }
+    for which, held in losses.items():
+        if held:
+            call = Call("lose_hints", (which,))
+            after, reply = play(keys, call)
+            label = f"the {which or 'hints'} are lost"
+            yield fault(state, label, state._replace(keys=after), ((keys.now, call, reply),))
 
 
 # -- the client -------------------------------------------------------------------------------

@@ -8,24 +8,37 @@ from dataclasses import replace
 import pytest
 
 from .conformance import Duties, Mirror, walk, whole_turn
+from .schedulers import findable
 from .setups import setup
 
 BUDGET = {"failures": 4, "faults": 8, "delay": 500}
 SETUPS = {
     "diamond": setup("diamond", retries=1, cancels=1, resumes=3, **BUDGET),
-    "cleanup": setup("cleanup", retries=1, cancels=1, resumes=3, batch=2, **BUDGET),
+    "cleanup": setup("cleanup", retries=1, cancels=1, resumes=3, batch=2, small=0, **BUDGET),
     "wide": setup("wide", retries=2, cancels=1, resumes=2, batch=3, **BUDGET),
     "once": setup("once", retries=1, cancels=1, resumes=3, **BUDGET),
     "named": setup("two", retries=1, resumes=4, named="0", **BUDGET),
+    "turns": setup("wide", retries=2, cancels=1, resumes=3, batch=3, small=0, **BUDGET),
+    "apps": setup("wide", retries=2, resumes=3, batch=3, others="bd", apps=(2, 1), **BUDGET),
+    "both": setup(
+        "wide", retries=2, resumes=3, batch=2, small=0, others="bd", apps=(1, 2), **BUDGET
+    ),
+    "versions": setup(
+        "wide", retries=1, cancels=1, resumes=2, batch=2, apps=(1, 1), versions=("1", "2"), **BUDGET
+    ),
 }
 # Setup and seed. Together they come across all of ANSWERS.
 WALKS = [
     ("diamond", 9), ("cleanup", 4), ("wide", 13), ("wide", 15), ("wide", 19), ("wide", 20),
-    ("once", 16), ("named", 2),
+    ("once", 16), ("named", 2), ("turns", 6), ("turns", 7), ("apps", 6), ("apps", 7), ("both", 2),
+    ("both", 3), ("versions", 1), ("versions", 2),
 ]  # fmt: skip
 LENGTH = 250
 # One walk through each setup; the others are slow.
-SAMPLE = [("diamond", 9), ("cleanup", 4), ("wide", 19), ("once", 16), ("named", 2)]
+SAMPLE = [
+    ("diamond", 9), ("cleanup", 4), ("wide", 19), ("once", 16), ("named", 2), ("turns", 6),
+    ("apps", 7), ("both", 2), ("versions", 2),
+]  # fmt: skip
 
 
 @pytest.fixture(
@@ -72,12 +85,14 @@ def test_a_real_scheduler_does_the_same_in_a_turn_as_the_model(walked: tuple[Mir
             assert mirror.play(now, call) == reply, trace
         behind = move.state
         for at, one in enumerate(behind.schedulers):
-            if one.todo and one != state.schedulers[at]:
+            looks = move.what == "looks at the workers"
+            if (one.todo or looks) and one != state.schedulers[at]:
                 behind = whole_turn(setup, behind, at)
                 mirror.now = behind.keys.now
                 if (one.id, one.term) not in duties:
                     duties[one.id, one.term] = Duties(mirror, one.id, one.term)
                 duties[one.id, one.term].take_turn(move)
+                assert duties[one.id, one.term].store.findable() == findable(behind.keys), trace
         mirror.compare(behind.keys, errors=False)
         try:
             found = steps.send(behind)
@@ -92,7 +107,8 @@ ANSWERS = {
     "submit OK", "submit EXISTS", "cancel OK", "cancel OVER", "resume OK",
     "heartbeat OK", "heartbeat DEAD", "claim OK", "claim UNKNOWN", "complete OK",
     "release OK", "reap OK", "reap FENCED", "reap UNKNOWN", "reap ALIVE",
-    "retire OK", "acquire_lease OK", "acquire_lease TAKEN", "acquire_lease HELD",
+    "register_app OK", "retire OK", "acquire_lease OK", "acquire_lease TAKEN",
+    "acquire_lease HELD",
     "hand_over_lease OK", "stop_run OK", "stop_run FENCED", "end_tasks OK",
     "apply OK", "apply FENCED", "promote OK", "promote FENCED", "reset OK", "requeue OK",
 }  # fmt: skip
@@ -106,3 +122,20 @@ def test_the_walks_meet_every_script_and_most_replies() -> None:
         for _, call, reply in move.calls
     }
     assert seen >= ANSWERS
+
+
+def test_the_walks_meet_turns_lists_of_functions_and_versions() -> None:
+    met = set[str]()
+    for name, seed in SAMPLE:
+        for _, move in walk(SETUPS[name], seed, LENGTH):
+            keys = move.state.keys
+            places = {place for lists in (keys.ready, keys.backlogs) for place, _ in lists}
+            met |= {"turns"} if keys.turns else set()
+            met |= {"parked"} if any("@" in ready_list for ready_list, _ in places) else set()
+            met |= {"mixed"} if keys.field("mixed") else set()
+            for _, call, reply in move.calls:
+                if call.name == "release" and call.args[3:] not in ((), ("",)):
+                    met.add("handed on")
+                if call.name == "requeue" and reply[1:] not in ((), (0,)):
+                    met.add("restored")
+    assert met == {"turns", "parked", "mixed", "handed on", "restored"}

@@ -14,6 +14,7 @@ from .pieces import Reply
 from .setups import setup
 from .state import Setup
 
+WORK_LOST = frozenset({"death", "reply", "hints"})
 SYSTEMS = {
     "a diamond, one fault": setup("diamond", faults=1),
     "a task, a fault, a failure, a cancel and a resume": setup(
@@ -32,12 +33,25 @@ SYSTEMS = {
     "a chain in batches, resumed from its first task": setup(
         "two", pairs=1, batch=2, failures=1, resumes=1, named="0", skippable=frozenset({"a"})
     ),
+    "a chain that waits for turns, a retry and a fault": setup(
+        "two", pairs=1, batch=2, small=0, retries=1, failures=1, faults=1
+    ),
+    "a task that one of two apps lacks, from the start": setup(
+        "one", others="a", apps=(1, 2), cold=True
+    ),
+    "a chain with turns, its end lacking in one of two apps, a fault": setup(
+        "two", small=0, batch=2, others="b", apps=(1, 2), faults=1, kinds=WORK_LOST
+    ),
+    "a chain under two versions of its app, one fault": setup(
+        "two", apps=(1, 1), versions=("1", "2"), faults=1
+    ),
 }
 # The larger ones have more faults in more orders, not other ones.
 LARGE = {
     "a diamond, one fault",
     "a task, a fault, a failure, a cancel and a resume",
     "a diamond with a clean-up, a retry and a cancel",
+    "a chain under two versions of its app, one fault",
 }
 
 
@@ -112,7 +126,7 @@ def test_an_end_that_ends_a_resumed_run_is_found(plant: Callable[[str, Any], Non
 
 def test_an_outcome_that_frees_a_later_claim_is_found(plant: Callable[[str, Any], None]) -> None:
     def complete(d: Draft, lane: str, *args: Any) -> Reply:
-        for token, _ in args[3]:
+        for token, _ in args[4]:
             d.claims.get(lane, {}).pop(int(token.partition(",")[0]), None)
         return before(d, lane, *args)
 
@@ -131,3 +145,35 @@ def test_a_dead_end_is_found(plant: Callable[[str, Any], None]) -> None:
     plant("promote", promote)
     which = setup("one", pairs=1, retries=1, failures=1)
     assert found(which)[0] != ""
+
+
+def test_an_attempt_that_is_lost_when_it_is_handed_on_is_found(
+    plant: Callable[[str, Any], None],
+) -> None:
+    def release(d: Draft, lane: str, once: str, tasks: Any, function: str = "") -> Reply:
+        if not function:
+            return before(d, lane, once, tasks)
+        for task in tasks:
+            d.claims[lane].pop(task, None)
+        return ("OK", len(tasks))
+
+    before = scripts.release
+    plant("release", release)
+    wrong, last = found(SYSTEMS["a task that one of two apps lacks, from the start"])
+    assert wrong == "claims_and_records_agree"
+    assert "release" in last
+
+
+def test_a_version_that_a_claim_does_not_note_is_found(plant: Callable[[str, Any], None]) -> None:
+    def claim(d: Draft, *args: Any) -> Reply:
+        reply = before(d, *args)
+        if d.run is not None:
+            d.run.pop("ran", None)
+        return reply
+
+    before = scripts.claim
+    plant("claim", claim)
+    which = setup("one", pairs=1, apps=(1,), versions=("1",))
+    wrong, last = found(which)
+    assert wrong == "versions_are_noted"
+    assert "claim" in last

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import re
-from math import ceil
 from typing import Any
 
-from .model import DIGEST, OVER, RUN, Claim, Draft, Record
+from .model import OVER, RUN, Draft, Record
 from .pieces import Deaths, Reply, end_attempt, leads, queue_again, running_on, stopped
+from .taking import take_once
 
 
-def heartbeat(d: Draft, worker: str, lease: int, about: str, lanes: tuple[str, ...]) -> Reply:
-    if not about and worker not in d.workers:
+def heartbeat(
+    d: Draft, worker: str, lease: int, about: str, app: str, lanes: tuple[str, ...]
+) -> Reply:
+    """``about``: a description registers; '=' and a description, or '', renews."""
+    renews = not about or about[0] == "="
+    if renews and worker not in d.workers:
         return ("DEAD",)
+    if about.lstrip("="):
+        d.abouts[worker] = about.lstrip("=")
     d.workers[worker], d.lanes[worker] = d.now + lease, lanes
-    reply: list[Any] = ["OK", len(d.workers)]
+    known = 1
+    if app:
+        d.apps = {name: until for name, until in d.apps.items() if until >= d.now}
+        d.apps[app] = max(d.now + lease, d.apps.get(app, 0))
+        known = int(app in d.functions)
+    reply: list[Any] = ["OK", len(d.workers), known]
     for lane in lanes:
         d.calls.setdefault(lane, 0)
         held = d.claims.setdefault(lane, {})
@@ -23,10 +34,19 @@ def heartbeat(d: Draft, worker: str, lease: int, about: str, lanes: tuple[str, .
     return tuple(reply)
 
 
-def claim(d: Draft, lane: str, call: int, limit: int, share: int) -> Reply:
+def register_app(d: Draft, app: str, version: str, lease: int, functions: tuple[str, ...]) -> Reply:
+    if version:
+        d.versions[app] = version
+    if functions:
+        d.functions[app] = tuple(sorted({*d.functions.get(app, ()), *functions}))
+    d.apps[app] = max(d.now + lease, d.apps.get(app, 0))
+    return ("OK",)
+
+
+def claim(d: Draft, lane: str, call: int, limit: int, share: int, app: str) -> Reply:
     if lane not in d.claims:
         return ("UNKNOWN",)
-    taken = _take_once(d, lane, call, limit, share)
+    taken = take_once(d, lane, call, limit, share, app)
     return ("OK", len(d.claims[lane]), *taken)
 
 
@@ -36,12 +56,13 @@ def complete(
     call: int,
     limit: int,
     share: int,
+    app: str,
     outcomes: tuple[tuple[str, str], ...],
 ) -> Reply:
     if lane not in d.claims:
         return ("UNKNOWN",)
     stale = _record_outcomes(d, lane, outcomes)
-    taken = _take_once(d, lane, call, limit, share)
+    taken = take_once(d, lane, call, limit, share, app)
     return ("OK", " ".join(stale), len(d.claims[lane]), *taken)
 
 
@@ -91,91 +112,9 @@ def _settle(d: Draft, task: int, record: Record, asked: str, later: list[str]) -
     return code
 
 
-def _take_once(d: Draft, lane: str, call: int, limit: int, share: int) -> list[Any]:
-    if limit == 0:
-        return []
-    if d.calls[lane] == call:
-        taken = [
-            (task, one.attempt, _spent_now(d, task))
-            for task, one in d.claims[lane].items()
-            if one.call == call
-        ]
-        return _describe(d, taken)
-    d.calls[lane] = call
-    return _take(d, lane, limit, share)
-
-
-def _spent_now(d: Draft, task: int) -> str:
-    record = d.tasks.get(task)
-    return record.spent if record and record.code == "R" else "0"
-
-
-def _describe(d: Draft, taken: list[tuple[int, int, str]]) -> list[Any]:
-    if not taken:
-        return []
-    resumes = d.field("resumes")
-    life = f"{d.submitted}/{resumes}" if resumes else str(d.submitted)
-    return [RUN, DIGEST, life, "", " ".join(",".join(map(str, one)) for one in taken)]
-
-
-def _take(d: Draft, lane: str, limit: int, share: int) -> list[Any]:
-    reply: list[Any] = []
-    taken, drained = 0, True
-    for level in d.levels:
-        waiting = d.ready.setdefault(level, [])
-        look = _may_look(d, lane, level, taken)
-        if look == "wait":
-            return reply
-        while look == "yes" and taken < limit and waiting:
-            want = 1 if level == "!" else limit - taken
-            if share > 1 and want > 1:
-                want = min(want, max(1, ceil(len(waiting) / share)))
-            popped, waiting[:] = waiting[:want], waiting[want:]
-            got = _take_popped(d, lane, popped, level)
-            taken += len(got)
-            reply += _describe(d, got)
-            if level == "!" and taken:
-                return reply
-            if share > 1 and taken:
-                break
-        drained = drained and taken < limit and not waiting
-    if drained:
-        d.wake = 0
-    return reply
-
-
-def _may_look(d: Draft, lane: str, level: str, taken: int) -> str:
-    if level != "!":
-        return "yes"
-    other = lane[:-1] if lane.endswith("a") else lane + "a"
-    beside = list(d.claims.get(other, {}).values())
-    if not d.ready["!"] or (len(beside) == 1 and beside[0].level == "!"):
-        return "no"
-    return "wait" if taken or d.claims[lane] else "yes"
-
-
-def _take_popped(
-    d: Draft, lane: str, popped: list[tuple[int, int]], level: str
-) -> list[tuple[int, int, str]]:
-    taken: list[tuple[int, int, str]] = []
-    if d.field("state") != "running":
-        return taken
-    first: dict[int, int] = {}  # an entry that names a task again is dropped
-    for task, attempt in popped:
-        first.setdefault(task, attempt)
-    for task, attempt in first.items():
-        record = d.tasks.get(task)
-        if not record or (record.code, record.attempt) != ("Q", attempt):
-            continue
-        if not stopped(d.field("stop"), record.spent):
-            d.tasks[task] = Record("R", attempt, lane, record.spent, d.now - d.submitted)
-            d.claims[lane][task] = Claim(attempt, d.calls[lane], level)
-            taken.append((task, attempt, record.spent))
-    return taken
-
-
-def release(d: Draft, lane: str, once: str, tasks: tuple[int, ...]) -> Reply:
-    """``once``: the error of what may have started and must not do so twice, '' if none has."""
+def release(d: Draft, lane: str, once: str, tasks: tuple[int, ...], function: str = "") -> Reply:
+    """``once``: the error of what may have started and must not do so twice, '' if none has.
+    ``function``: the one of these tasks, if the lane lacks it."""
     released = 0
     for task in tasks:
         given = d.claims.get(lane, {}).pop(task, None)
@@ -190,7 +129,7 @@ def release(d: Draft, lane: str, once: str, tasks: tuple[int, ...]) -> Reply:
             end_attempt(d, task, record._replace(lane=where), "C", record.spent)
             d.stops.get(lane, set()).discard((task, record.attempt))
         else:
-            queue_again(d, task, record.attempt, record.spent, given)
+            queue_again(d, task, record.attempt, record.spent, given, function)
         released += 1
     return ("OK", released)
 
@@ -258,4 +197,5 @@ def retire(d: Draft, worker: str, lanes: tuple[str, ...]) -> Reply:
             table.pop(lane, None)
     d.workers.pop(worker, None)
     d.lanes.pop(worker, None)
+    d.abouts.pop(worker, None)
     return ("OK",)

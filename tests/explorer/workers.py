@@ -23,6 +23,10 @@ def moves(setup: Setup, state: State, at: int) -> Iterator[Move]:
     if not me.enlisted:
         yield from _beat(setup, state, at, "about", ())
         return
+    if me.lane is not None and setup.apps and not me.loaded:
+        yield from _load(setup, state, at)
+    elif me.loaded and not me.told:
+        yield from _beat(setup, state, at, "=about " + setup.app_of(me.id)[0], me.lanes())
     if me.reports:
         yield from _report(setup, state, at)
     if me.lane is None:
@@ -51,13 +55,27 @@ def _beat(
     def after(found: State, reply: Reply) -> State:
         if reply[0] == "DEAD":
             return with_(found, at, me.successor())
-        behind = me._replace(enlisted=True)
+        behind = me._replace(enlisted=True, told=me.loaded)
         if fork:
             behind = behind._replace(lane=Lane(fork), children=me.children + 1)
         return with_(found, at, behind)
 
-    call = Call("heartbeat", (me.id, LEASE, about, lanes))
+    app = setup.app_of(me.id)[0] if me.loaded else ""
+    call = Call("heartbeat", (me.id, LEASE, about, app, lanes))
     yield from call_moves(setup, state, f"worker {me.id}", call, after)
+
+
+def _load(setup: Setup, state: State, at: int) -> Iterator[Move]:
+    """Let the first child say what its app has."""
+    me = state.workers[at]
+    app, version, functions = setup.app_of(me.id)
+    yield from call_moves(
+        setup,
+        state,
+        f"worker {me.id}",
+        Call("register_app", (app, version, LEASE, functions)),
+        lambda found, reply: with_(found, at, me._replace(loaded=True)),
+    )
 
 
 def _report(setup: Setup, state: State, at: int) -> Iterator[Move]:
@@ -96,7 +114,7 @@ def _parent(setup: Setup, state: State, at: int) -> Iterator[Move]:
         yield from _beat(setup, state, at, "", me.lanes())
     for task, attempt in keys.stops_of(lane.name):
         if lane.held and lane.held[0][:2] == (task, attempt):
-            call = Call("complete", (lane.name, 0, 0, 1, ((f"{task},{attempt},C", ""),)))
+            call = Call("complete", (lane.name, 0, 0, 1, "", ((f"{task},{attempt},C", ""),)))
             behind = _report_death(setup, me, lane.held[:1], first=((lane.name, call),))
             text = f"ends its child for task {task}, which is cancelled"
             yield step(state, f"worker {me.id}", text, with_(state, at, behind))
@@ -127,25 +145,20 @@ def _report_death(
 
 
 def _child(setup: Setup, state: State, at: int) -> Iterator[Move]:
-    me, keys = state.workers[at], state.keys
+    me = state.workers[at]
     lane = me.lane
     assert lane is not None
     if lane.again is not None:
         yield from _exchange(setup, state, at, lane, lane.again)
         return
-    limit = 0 if me.draining else setup.batch
-    for count in range(1, len(lane.held) + 1):
-        # Only with the last outcome more is claimed; before that the reporter sends.
-        number = limit if count == len(lane.held) else 0
-        for ends in product(*(_ends(setup, state, lane.name, one) for one in lane.held[:count])):
-            fresh = lane._replace(call=lane.call + (number > 0))
-            outcomes = tuple((token, payload) for token, payload in ends)
-            call = Call("complete", (lane.name, fresh.call, number, 1, outcomes))
-            yield from _exchange(setup, state, at, fresh, call)
-    if not lane.held and limit and (keys.ready or not keys.knows_lane(lane.name)):
-        fresh = lane._replace(call=lane.call + 1)
-        call = Call("claim", (lane.name, fresh.call, limit, 1))
-        yield from _exchange(setup, state, at, fresh, call)
+    if setup.apps and not me.loaded:
+        return
+    able = _able(setup, me.id, lane.held)
+    if lane.held and not able:  # hand the next one on
+        task = lane.held[0][0]
+        call = Call("release", (lane.name, "", (task,), setup.plan.function(task)))
+        yield from _exchange(setup, state, at, lane, call)
+    yield from _work(setup, state, at, lane, able)
     unstarted = lane.held[0 if me.draining else 1 :]
     if unstarted:
         call = Call("release", (lane.name, "", tuple(one[0] for one in unstarted)))
@@ -157,6 +170,40 @@ def _child(setup: Setup, state: State, at: int) -> Iterator[Move]:
             "its child is done",
             with_(state, at, _report_death(setup, me, ())),
         )
+
+
+def _able(setup: Setup, worker: str, held: tuple[Held, ...]) -> int:
+    """Return how many of these attempts are before the first that the app lacks."""
+    if not setup.apps:
+        return len(held)
+    functions = setup.app_of(worker)[2]
+    lacked = [at for at, one in enumerate(held) if setup.plan.function(one[0]) not in functions]
+    return min(lacked, default=len(held))
+
+
+def _work(setup: Setup, state: State, at: int, lane: Lane, able: int) -> Iterator[Move]:
+    """Yield the exchanges with the outcomes of the first attempts, and the claims of an idle lane.
+
+    The number of a claim says which place comes first. Both are tried: how many claims there were
+    before is left out of a state.
+    """
+    me, keys, app = state.workers[at], state.keys, setup.app_of(state.workers[at].id)[0]
+    limit = 0 if me.draining else setup.batch
+    steps = (1, 2) if setup.may_alternate else (1,)
+    for count in range(1, able + 1):
+        # Only with the last outcome more is claimed; before that the reporter sends.
+        number = limit if count == len(lane.held) else 0
+        for ends in product(*(_ends(setup, state, lane.name, one) for one in lane.held[:count])):
+            for ahead in steps if number else (0,):
+                fresh = lane._replace(call=lane.call + ahead)
+                call = Call("complete", (lane.name, fresh.call, number, 1, app, tuple(ends)))
+                yield from _exchange(setup, state, at, fresh, call)
+    waits = keys.ready or keys.turns or not keys.knows_lane(lane.name)
+    if not lane.held and limit and waits:
+        for ahead in steps:
+            fresh = lane._replace(call=lane.call + ahead)
+            call = Call("claim", (lane.name, fresh.call, limit, 1, app))
+            yield from _exchange(setup, state, at, fresh, call)
 
 
 def _ends(setup: Setup, state: State, lane: str, held: Held) -> list[tuple[str, str]]:
@@ -201,7 +248,7 @@ def _exchange(setup: Setup, state: State, at: int, lane: Lane, call: Call) -> It
 
 
 def _outcomes(call: Call) -> tuple[tuple[str, str], ...]:
-    found: tuple[tuple[str, str], ...] = call.args[4] if call.name == "complete" else ()
+    found: tuple[tuple[str, str], ...] = call.args[5] if call.name == "complete" else ()
     return found
 
 

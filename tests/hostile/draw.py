@@ -16,7 +16,7 @@ MERSENNE = 2**61 - 1  # what Python hashes integers by: multiples of it all coll
 ODD_TEXTS = (
     b"", b" ", b",", b"|", b"\r", b"\n", b"\r\n", b"\x00", b"\xff\xfe", b"\xc3", b"\xed\xa0\x80",
     b"nan", b"NaN", b"inf", b"-inf", b"-1", b"0x10", b"1e400", b"None", b"true", b"[]", b"{}",
-    b"a,b", b"a b", b"a|b", b"a\rkill 1", b"a\nshare 9", b"\x1b]0;title\x07", b"\x1b[31mred",
+    b"a,b", b"a b", b"a|b", b"a\rkill 1", b"a\nclaimers 9", b"\x1b]0;title\x07", b"\x1b[31mred",
     "\u202egnirts".encode(), "\uff11\u0663".encode(), b"__class__", b"os:system", b"../etc/passwd",
     b"*" * 300, b"_" * 40_000, b"~async", b"{honest}:cursor", b"%s%n", b"\x80\x04.", b"0-0", b"-",
 )  # fmt: skip

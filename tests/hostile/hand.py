@@ -15,6 +15,7 @@ import redis
 
 from flowkit.protocol.graphs import digest_of
 from flowkit.protocol.keys import Keys
+from flowkit.protocol.worker_info import parse_about
 
 from . import draw
 from .actions import Action, Command, Harm
@@ -45,6 +46,7 @@ class Loot:
     values: list[bytes] = field(default_factory=list)  # results and parameters
     graphs: list[bytes] = field(default_factory=list)
     abouts: list[bytes] = field(default_factory=list)
+    apps: list[str] = field(default_factory=list)  # of living workers
     heads: list[dict[bytes, bytes]] = field(default_factory=list)  # hashes of runs
     cached: list[str] = field(default_factory=list)  # digests
 
@@ -89,6 +91,8 @@ class Loot:
         for worker in server.zrevrange(keys.workers(), 0, 2):
             about = server.hget(keys.worker(worker.decode("latin-1")), "about")
             self.abouts += [about] if about else []
+            app = parse_about("", about).functions
+            self.apps += [app] if app and app not in self.apps else []
 
     def _of_cache(self, server: redis.Redis, keys: Keys) -> None:
         for key in server.scan_iter(match=keys.cached("*").replace("{", "[{]"), count=1000):

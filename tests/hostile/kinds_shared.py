@@ -196,7 +196,7 @@ def living_stops(hand: Hand) -> list[Command]:
     for _ in range(rng.choice((1, 3, 200))):
         odd = (
             b"x\rkill 0",
-            b"x\nshare 0",
+            b"x\nclaimers 0",
             b"x\ndrain",
             b"nobody,0,1\r\ndrain",
             b"a b c",

@@ -32,7 +32,7 @@ SCHEMES = ["rediss://host", "rediss+sentinel://host/master"]
 
 @pytest.fixture(autouse=True)
 def no_warnings_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flowkit.basics.warn_once._warned", set())
+    monkeypatch.setattr("flowkit.events.warn_once._warned", set())
 
 
 @pytest.fixture(scope="module")

@@ -1,57 +1,103 @@
-"""A worker whose app lacks a task: others may have it, so it is put off before it fails."""
+"""Workers with different apps on one queue: each claims what its app has, and nothing fails."""
 
 from __future__ import annotations
 
 import fault_app as app
+import other_app
 import pytest
 from helpers import wait_until
 from real_system import OTHER_APP, System, check_executions, records
 
 from flowkit import DAG, TaskExecutionError
-from flowkit.core.states import TaskState
-
-# The worker as it is, with shorter pauses than a rolling deployment needs.
-IMPATIENT = (
-    "import flowkit.worker.executor as executor; executor.PUT_OFF_S = (0.05,) * 5;"
-    "from flowkit.worker.__main__ import main; main()"
-)
+from flowkit.core.states import RunState, TaskState
 
 
-def one_task() -> DAG:
+def quick_tasks(number: int = 1) -> DAG:
     dag = DAG("unknown")
-    dag.add(app.quick.bind("quick"))
+    for at in range(number):
+        dag.add(app.quick.bind(f"quick{at}"))
     return dag
 
 
-def test_a_task_unknown_to_all_workers_fails_and_names_them(system: System) -> None:
-    system.scheduler()
-    worker = system.run_program("worker", ["-c", IMPATIENT, "--app", OTHER_APP])
-    with system.client() as client:
-        run = client.submit(one_task())
-        with pytest.raises(TaskExecutionError, match="TaskNotFoundError") as caught:
-            run.wait_results(20)
-        record = records(run)["quick"]
-    assert "other_app.py" in caught.value.error_message
-    assert "fault_app:quick" in caught.value.error_message
-    assert record.lane.partition(".")[0] in caught.value.error_message
-    assert record.spent.put_off == 5
-    assert worker.log.count("Task put off: quick") == 5
-    assert not system.executions()
-
-
-def test_a_task_known_to_another_worker_runs_there(system: System) -> None:
-    """It costs no attempt of its policy that the first one did not know it."""
+def test_a_task_that_no_worker_has_waits_and_says_what_for(system: System) -> None:
     system.scheduler()
     ignorant = system.worker("--processes", "1", app=OTHER_APP)
     with system.client() as client:
-        run = client.submit(one_task())
-        ignorant.says("Task put off: quick")
-        wait_until("it waits", lambda: records(run)["quick"].state is TaskState.WAITING)
-        assert (
-            "Task 'quick' is put off: no worker that claimed it knows" in run.status().waiting_for
+        wait_until("its app is known", lambda: all(one.functions for one in client.workers()))
+        run = client.submit(quick_tasks())
+
+        def told() -> str:
+            """It is also claimed for a moment, if the scheduler did not know the app yet."""
+            reason = run.status().waiting_for
+            return reason if "has its function" in reason else ""
+
+        reason = wait_until("it says so", told)
+        for word in ("'quick0'", "'default'", "'fault_app:quick'", "other_app.py"):
+            assert word in reason
+        wait_until("it waits", lambda: records(run)["quick0"].state is TaskState.QUEUED)
+        system.worker("--processes", "1")
+        assert run.wait_results(30) == {"quick0": 0}
+        done = check_executions(system, run)["quick0"]
+    assert done.attempt == 1
+    assert done.spent.put_off == 0
+    assert "Task failed" not in ignorant.log
+
+
+def test_a_worker_that_claims_what_it_lacks_hands_it_on(system: System) -> None:
+    """It is in the list of all workers already when a worker with another app joins."""
+    system.scheduler()
+    with system.client() as client:
+        run = client.submit(quick_tasks())
+        wait_until("it is queued", lambda: records(run)["quick0"].state is TaskState.QUEUED)
+        ignorant = system.worker("--processes", "1", app=OTHER_APP)
+        ignorant.says("Task handed on: quick0")  # which it says before it does it
+        wait_until("it is queued again", lambda: records(run)["quick0"].state is TaskState.QUEUED)
+        system.worker("--processes", "1")
+        assert run.wait_results(30) == {"quick0": 0}
+        assert check_executions(system, run)["quick0"].attempt == 1
+
+
+def test_two_apps_share_a_queue_for_long(system: System) -> None:
+    system.scheduler()
+    system.worker("--processes", "1", app=OTHER_APP)
+    knowing = system.worker("--processes", "1")
+    with system.client() as client:
+        wait_until(
+            "apps are known", lambda: sum(bool(one.functions) for one in client.workers()) == 2
         )
-        system.worker("--processes", "3")
-        assert run.wait_results(30) == {"quick": 0}
-        known = check_executions(system, run)
-    assert known["quick"].spent.put_off >= 1
-    assert known["quick"].spent.failures(known["quick"].attempt) == 1
+        runs = [client.submit(quick_tasks(50)) for _ in range(4)]
+        for run in runs:
+            assert len(run.wait_results(60)) == 50
+            workers = {one.lane.partition(".")[0] for one in records(run).values()}
+            assert len(workers) == 1, "only one worker has the function"
+    assert knowing.log.count("Task handed on") == 0
+
+
+def test_a_worker_of_two_apps_has_the_tasks_of_both(system: System) -> None:
+    """The last --app won, and nothing said so."""
+    system.scheduler()
+    system.worker("--app", OTHER_APP, "--processes", "1")
+    dags = (quick_tasks(), DAG("other", tasks=[other_app.unrelated]))
+    with system.client() as client:
+        runs = [client.submit(dag) for dag in dags]
+        assert client.wait_all(runs, 30) == [RunState.SUCCEEDED] * 2
+        (worker,) = client.workers()
+        assert OTHER_APP in worker.app
+        assert app.__file__ in worker.app
+
+
+def test_with_a_timeout_it_fails_and_says_who_lacks_it(system: System) -> None:
+    scheduler = system.scheduler("--function-timeout", "1.5")
+    system.worker("--processes", "1", app=OTHER_APP)
+    with system.client() as client:
+        wait_until("its app is known", lambda: all(one.functions for one in client.workers()))
+        run = client.submit(quick_tasks())
+        scheduler.says("no live worker of queue 'default' has its function 'fault_app:quick'")
+        with pytest.raises(TaskExecutionError, match="TaskNotFoundError") as caught:
+            run.wait_results(20)
+        for word in ("for 1.5 s", "fault_app:quick", "other_app.py", "resume the run"):
+            assert word in caught.value.error_message
+        assert not system.executions()
+        system.worker("--processes", "1")
+        run.resume()
+        assert run.wait_results(30) == {"quick0": 0}

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from flowkit.logging import FlowkitLogger
+from flowkit.logging.event_log import EventLog
 from flowkit.processes.supervisor import SupervisedProcess, Supervisor
 
 
@@ -67,7 +68,8 @@ def main() -> None:
         with deaths.open("a") as notes:
             notes.write(process.name + "\n")
 
-    sys.exit(Supervisor(processes, FlowkitLogger("flowkit"), on_death=on_death).run())
+    log = EventLog(FlowkitLogger("flowkit"))
+    sys.exit(Supervisor(processes, log, on_death=on_death).run())
 
 
 if __name__ == "__main__":

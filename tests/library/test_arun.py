@@ -223,10 +223,10 @@ class FakeClient:
     def __exit__(self, *error):
         self.calls.append("closed")
 
-    def submit(self, dag, params=None):
+    def submit(self, dag, params=None, run_id=None):
         return self
 
-    def wait_results(self, timeout):
+    def wait_results(self, timeout, progress):
         self.waiting.set()
         if timeout is not None:
             return {"a": timeout}

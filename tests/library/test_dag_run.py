@@ -75,7 +75,7 @@ class FakeClient:
         self.calls.append((dag.name, options))
         return self
 
-    def wait_results(self, timeout):
+    def wait_results(self, timeout, progress):
         self.calls.append(("wait", timeout))
         return {"a": 1}
 
@@ -88,11 +88,13 @@ def client(monkeypatch) -> list[object]:
 
 
 def test_executor_redis_submits_and_waits(client):
-    results = DAG("etl").run("redis", params={"x": 1}, redis="url", namespace="n", timeout=5)
+    results = DAG("etl").run(
+        "redis", params={"x": 1}, redis="url", namespace="n", timeout=5, run_id="r"
+    )
     assert results == {"a": 1}
     assert client == [
         ("connect", "url", "n"),
-        ("etl", {"params": {"x": 1}}),
+        ("etl", {"run_id": "r", "params": {"x": 1}}),
         ("wait", 5),
         "closed",
     ]

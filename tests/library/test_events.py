@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,11 +12,12 @@ import pytest
 from flowkit import DAG, FlowkitLogger, Task
 from flowkit.basics.log_level import LogLevel
 from flowkit.clock import SYSTEM_CLOCK
-from flowkit.events import runs, schedulers, tasks, workers
+from flowkit.events import programs, redis, runs, schedulers, tasks, workers
 from flowkit.events.event import Event
 from flowkit.events.runs import RunStarted
+from flowkit.events.schedulers import QueuesRepaired, RunLinesLeftOut
 from flowkit.events.tasks import TaskFailed, TaskRetried, TaskStarted, TaskSucceeded
-from flowkit.events.workers import WorkerStarted, WorkerStopping
+from flowkit.events.workers import WorkerExpired, WorkerStarted, WorkerStopping
 from flowkit.local.environment import Environment, listener
 from flowkit.local.run import run_here
 from flowkit.local.run_events import RunEvents
@@ -23,7 +25,7 @@ from flowkit.logging.event_log import EventLog
 
 KINDS = [
     kind
-    for module in (runs, tasks, workers, schedulers)
+    for module in (runs, tasks, workers, schedulers, redis, programs)
     for kind in vars(module).values()
     if getattr(kind, "__module__", "") == module.__name__ and hasattr(kind, "event_name")
 ]
@@ -44,7 +46,7 @@ def sample(kind: type[Event]) -> Event:
 def test_each_event_has_a_name_of_its_own() -> None:
     names = [kind.event_name for kind in KINDS]
     assert len(names) == len(set(names))
-    assert len(names) > 30
+    assert len(names) > 50
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -54,8 +56,9 @@ def test_an_event_is_frozen_and_its_fields_are_those_of_its_line(kind: type[Even
     assert {name: event.fields()[name] for name in names} == dataclasses.asdict(event)  # type: ignore[call-overload]
     # JSON lines have these of their own, and a record of the standard module has others.
     assert not {"timestamp", "level", "message", "event"} & set(names)
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        setattr(event, names[0], "another")
+    for name in names:
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(event, name, "another")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -87,6 +90,23 @@ def test_a_retry_without_a_reason_and_a_worker_that_comes_back() -> None:
     assert WorkerStarted(worker="w", app="a", restarted=True).message() == (
         "Worker w started in its place"
     )
+
+
+@pytest.mark.parametrize(
+    ("event", "count"),
+    [
+        (lambda count: WorkerExpired(worker="w", attempts=count), "{} attempt{s} taken back"),
+        (lambda count: RunLinesLeftOut(lines=count), "{} more line{s} about runs"),
+    ],
+)
+def test_one_thing_is_not_called_many(event: Callable[[int], Event], count: str) -> None:
+    assert count.format(1, s="") in event(1).message()
+    assert count.format(2, s="s") in event(2).message()
+
+
+def test_the_number_of_missing_entries_is_a_sentence() -> None:
+    assert QueuesRepaired(entries=1).message().startswith("1 queue entry was missing and")
+    assert QueuesRepaired(entries=2).message().startswith("2 queue entries were missing and")
 
 
 # -- the log --------------------------------------------------------------------------------------

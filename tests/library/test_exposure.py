@@ -8,6 +8,7 @@ import pytest
 
 from flowkit.daemon.exposure import vulnerable_version, warn_of_risks
 from flowkit.logging import FlowkitLogger
+from flowkit.logging.event_log import EventLog
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,8 @@ def test_a_version_is_warned_about_unless_marked_as_patched(
     patched: bool, capfd: pytest.CaptureFixture[str]
 ) -> None:
     server: Any = OldServer()
-    warn_of_risks(server, FlowkitLogger("flowkit.test", "INFO"), patched=patched)
+    log = EventLog(FlowkitLogger("flowkit.test", "INFO"))
+    warn_of_risks(server, log, patched=patched)
     said = capfd.readouterr()
     text = said.out + said.err
     assert ("is Redis 7.0.15" in text) is not patched

@@ -32,16 +32,16 @@ MINE = logging.getLogger("mine")
 def _logging_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(subject, "_global_logger", None)
     loggers = [logging.getLogger(name) for name in ("", "flowkit", "mine")]
-    before = [(one, one.level, list(one.handlers)) for one in loggers]
+    before = [(logger, logger.level, list(logger.handlers)) for logger in loggers]
     logging.getLogger("flowkit").handlers.clear()
     MINE.setLevel(logging.DEBUG)
     yield
     stop_capture()
     assert HELD == {}
-    for one, level, handlers in before:
-        one.setLevel(level)
-        one.handlers[:] = handlers
-        one.disabled = False
+    for logger, level, handlers in before:
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
+        logger.disabled = False
 
 
 def captured(level: LogLevel = LogLevel.INFO) -> None:
@@ -50,8 +50,8 @@ def captured(level: LogLevel = LogLevel.INFO) -> None:
 
 def run(*tasks: Task[..., Any], **options: Any) -> dict[str, Any]:
     dag = DAG("dag")
-    for one in tasks:
-        dag.add(one)
+    for each in tasks:
+        dag.add(each)
     return dag.run(**options)
 
 
@@ -59,12 +59,12 @@ def lines(capsys: Capture, *events: str) -> list[dict[str, Any]]:
     """Return the log lines of these events; all that was printed must be log lines."""
     out, err = capsys.readouterr()
     assert err == ""
-    found = [json.loads(line) for line in out.splitlines()]
-    return [one for one in found if one["event"] in (events or ("task_output",))]
+    parsed = [json.loads(line) for line in out.splitlines()]
+    return [fields for fields in parsed if fields["event"] in (events or ("task_output",))]
 
 
 def messages(capsys: Capture) -> list[str]:
-    return [one["message"] for one in lines(capsys)]
+    return [line["message"] for line in lines(capsys)]
 
 
 def during_an_attempt(*words: str, name: str = "load", ends: bool = True) -> None:
@@ -92,7 +92,7 @@ def test_a_line_that_a_task_prints_names_run_task_and_attempt(capsys: Capture) -
     captured()
     run_id = run(load)["load"]
     own = ("timestamp", "level", "event")
-    told = [{k: one[k] for k in one if k not in own} for one in lines(capsys)]
+    told = [{k: line[k] for k in line if k not in own} for line in lines(capsys)]
     same = {"run_id": run_id, "task_name": "load"}
     assert told == [
         {"message": "try 1", **same, "attempt": 1, "stream": "stdout"},
@@ -141,7 +141,7 @@ def test_unterminated_output_appears_before_its_task_ends(capsys: Capture) -> No
     with pytest.raises(ValueError, match="no rows"):
         run(load)
     told = lines(capsys, "task_output", "task_failure")
-    assert [one["message"] for one in told] == [
+    assert [line["message"] for line in told] == [
         "reading … ",
         "Task failed: load (ValueError: no rows)",
     ]
@@ -197,7 +197,7 @@ def test_lines_of_many_tasks_and_threads_never_mix(capsys: Capture) -> None:
     captured()
     plain = [talks.bind(f"t{number}", number=number) for number in range(8)]
     run(*plain, *(talks_too.bind(f"a{number}", number=number) for number in range(8)))
-    told = sorted((one["task_name"], one["message"]) for one in lines(capsys))
+    told = sorted((line["task_name"], line["message"]) for line in lines(capsys))
     wanted = [(f"t{n}", f"{n}-{part}") for n in range(8) for part in range(50)]
     wanted += 2 * [(f"a{n}", f"{n}-{part}") for n in range(8) for part in range(50)]
     assert told == sorted(wanted + [(f"a{n}", "held ends") for n in range(8)])
@@ -327,7 +327,7 @@ def test_an_unformattable_record_is_still_logged(capsys: Capture) -> None:
     captured()
     with attempt_scope(Attempt("r1", "load", 1, {})):
         MINE.error("%d rows", "no")
-    assert [one["message"] for one in lines(capsys, "task_log")] == ["%d rows ('no',)"]
+    assert [line["message"] for line in lines(capsys, "task_log")] == ["%d rows ('no',)"]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -364,7 +364,7 @@ def test_the_events_of_flowkit_are_not_written_again_by_such_a_handler(capsys: C
     captured()
     run(quiet)
     events = ("dag_start", "task_start", "task_success", "dag_complete")
-    assert [one["event"] for one in lines(capsys, *events)] == list(events)
+    assert [line["event"] for line in lines(capsys, *events)] == list(events)
 
 
 def test_handlers_that_write_elsewhere_get_each_record_once(capsys: Capture) -> None:
@@ -374,7 +374,7 @@ def test_handlers_that_write_elsewhere_get_each_record_once(capsys: Capture) -> 
     with attempt_scope(Attempt("r1", "load", 1, {})):
         MINE.warning("bad row")
     assert elsewhere.getvalue() == "bad row\n"
-    assert [one["message"] for one in lines(capsys, "task_log")] == ["bad row"]
+    assert [line["message"] for line in lines(capsys, "task_log")] == ["bad row"]
 
 
 # -- off again ------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from helpers import Hands
 from flowkit.daemon.outage import SAY_AGAIN_S, OutageLog
 from flowkit.exceptions import RedisUnavailable, StoreError
 from flowkit.logging import FlowkitLogger
+from flowkit.logging.event_log import EventLog
 
 GONE = RedisUnavailable("cannot use Redis: Error 111 connecting to localhost:6379")
 LOADING = RedisUnavailable("cannot use Redis: Redis is loading the dataset in memory")
@@ -23,7 +24,8 @@ def clock() -> Hands:
 
 @pytest.fixture
 def outages(clock: Hands) -> OutageLog:
-    return OutageLog(FlowkitLogger("flowkit.test", "INFO"), lambda: "W", monotonic=clock)
+    log = EventLog(FlowkitLogger("flowkit.test", "INFO"))
+    return OutageLog(log, lambda: "W", monotonic=clock)
 
 
 def lines(capfd: pytest.CaptureFixture[str]) -> int:

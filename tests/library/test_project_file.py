@@ -21,7 +21,7 @@ TABLE = '[tool.flowkit]\nredis-url = "redis://{}:1"\n'
 
 @pytest.fixture(autouse=True)
 def no_warnings_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flowkit.basics.warn_once._warned", set())
+    monkeypatch.setattr("flowkit.events.warn_once._warned", set())
 
 
 @pytest.fixture

@@ -71,6 +71,18 @@ def test_equal_parameters_are_the_same_run(client: Client, dag: DAG, one: Any, o
         client.submit(dag, run_id="daily", params={"n": "something else"})
 
 
+def test_a_run_that_is_pinned_to_another_version_is_refused_with_the_version(url: str) -> None:
+    """Such a run has another graph, and only the version shows why."""
+    dag = DAG("one", tasks=[Task(work)], pin_version=True)
+    with Client(Settings(redis_url=url, app_version="1.0")) as client:
+        client.submit(dag, run_id="daily")
+        assert client.submit(dag, run_id="daily").existed
+    refusal = r"or not pinned to version 2\.0 of the code"
+    settings = Settings(redis_url=url, app_version="2.0")
+    with Client(settings) as client, pytest.raises(RunExists, match=refusal):
+        client.submit(dag, run_id="daily")
+
+
 @pytest.mark.parametrize(("value", "unlike"), [(1, 1.0), ([1, 2], [2, 1]), ({1}, [1]), (1, True)])
 def test_values_of_another_type_or_order_are_another_run(
     client: Client, dag: DAG, value: object, unlike: object

@@ -121,7 +121,7 @@ def holders() -> dict[str, Any]:
         "sentinel": split_sentinel_url(
             f"redis+sentinel://:{SECRET}@h/m?sentinel_password={SECRET}"
         ),
-        "worker": WorkerConfig("app", URL),
+        "worker": WorkerConfig(("app",), URL),
         "scheduler": SchedulerConfig(URL),
         "local system": LocalSystem("app", url=URL),
         "embedded server": EmbeddedServer(),

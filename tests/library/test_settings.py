@@ -38,9 +38,11 @@ def test_with_nothing_set_the_defaults_hold(tmp_path: Path) -> None:
         log_level="INFO",
         log_json=False,
         lease_seconds=10.0,
+        function_timeout=0.0,
         allow_eviction=False,
         redis_patched=False,
         capture_output=True,
+        app_version=None,
     )
     assert settings.source("redis_url") == "default"
 
@@ -69,17 +71,16 @@ EVERY = {
     "log_level": ("FLOWKIT_LOG_LEVEL", "--log-level", "debug", "DEBUG"),
     "log_json": ("FLOWKIT_LOG_JSON", "--log-json", "true", True),
     "lease_seconds": ("FLOWKIT_LEASE", "--lease", "2m", 120.0),
+    "function_timeout": ("FLOWKIT_FUNCTION_TIMEOUT", "--function-timeout", "5m", 300.0),
     "allow_eviction": ("FLOWKIT_ALLOW_EVICTION", "--allow-eviction", "yes", True),
     "redis_patched": ("FLOWKIT_REDIS_PATCHED", "--redis-patched", "1", True),
     "capture_output": ("FLOWKIT_CAPTURE_OUTPUT", "--capture-output", "no", False),
+    "app_version": ("FLOWKIT_APP_VERSION", "--version", "2026.11+a1b2", "2026.11+a1b2"),
 }
 
 
 def test_the_table_of_these_tests_is_complete() -> None:
-    assert set(EVERY) == {field.name for field in dataclasses.fields(Settings)} - {
-        "sources",
-        "signing_key",
-    }
+    assert {*EVERY, "sources", "signing_key"} == {one.name for one in dataclasses.fields(Settings)}
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -169,8 +170,8 @@ def test_an_unknown_key_near_to_nothing_gets_the_whole_list(tmp_path: Path) -> N
     message = failure(tmp_path)
     assert message.endswith(
         "unknown key 'zzz'. Available: 'redis-url', 'namespace', 'result-ttl', "
-        "'max-result-bytes', 'log-level', 'log-json', 'lease-seconds', 'allow-eviction', "
-        "'redis-patched', 'capture-output'."
+        "'max-result-bytes', 'log-level', 'log-json', 'lease-seconds', "
+        "'function-timeout', 'allow-eviction', 'redis-patched', 'capture-output', 'app-version'."
     )
 
 
@@ -260,6 +261,8 @@ LEASE = "give seconds, or '10s', '2m'; from 0.1s to 1d"
 NAMESPACE = "give 1 to 64 of the characters A-Z a-z 0-9 _ . -"
 LEVEL = "use one of DEBUG, INFO, SUCCESS, SYSTEM, WARNING, ERROR"
 BOOLEAN = "use true or false (also yes/no, on/off, 1/0)"
+FLAGS = ("log_json", "allow_eviction", "capture_output")
+APP_VERSION = "give 1 to 64 of the characters A-Z a-z 0-9 . _ + -, a letter or digit first"
 BAD: list[tuple[str, Any, str]] = [
     *(("result_ttl", raw, TTL) for raw in ("7w", "soon", "-1", "1h30m", "0", 0, -1, "3651d")),
     *(("result_ttl", raw, TTL) for raw in (True, [7], float("nan"), float("inf"), 10**400, "0.5s")),
@@ -267,9 +270,8 @@ BAD: list[tuple[str, Any, str]] = [
     *(("lease_seconds", raw, LEASE) for raw in ("0.05", "2d", -(10**400), "ten")),
     *(("namespace", raw, NAMESPACE) for raw in ("a b", "{a}", "a:b", "n" * 65, "a\n", "ü", 5)),
     *(("log_level", raw, LEVEL) for raw in ("loud", 20)),
-    *(("log_json", raw, BOOLEAN) for raw in ("maybe", 2)),
-    *(("allow_eviction", raw, BOOLEAN) for raw in ("perhaps", 1)),
-    ("capture_output", "sometimes", BOOLEAN),
+    *((name, raw, BOOLEAN) for name in FLAGS for raw in ("maybe", 2)),
+    *(("app_version", raw, APP_VERSION) for raw in ("a b", "a,b", "a=b", "-1", "v" * 65, "ü", 5)),
 ]
 
 
@@ -494,6 +496,5 @@ def test_a_bad_url_among_several_is_named_by_its_number(tmp_path: Path) -> None:
     message = failure(tmp_path, {"FLOWKIT_REDIS_URL": "redis://:secret@a redis://b:port"})
     assert "part 2 of 2, separated by spaces, is not a URL: its port is not a number" in message
     assert "secret" not in message
-    assert "part 1 of 2, separated by spaces, is not a URL: it has a # or ? in a place" in failure(
-        tmp_path, {"FLOWKIT_REDIS_URL": "redis://a#no/namespace redis://b"}
-    )
+    message = failure(tmp_path, {"FLOWKIT_REDIS_URL": "redis://a#no/namespace redis://b"})
+    assert "part 1 of 2, separated by spaces, is not a URL: it has a # or ? in a place" in message

@@ -16,6 +16,7 @@ import supervised
 from helpers import wait_until
 
 from flowkit.logging import FlowkitLogger
+from flowkit.logging.event_log import EventLog
 from flowkit.processes.supervisor import SupervisedProcess, Supervisor
 
 Start = Callable[..., subprocess.Popen[str]]
@@ -176,7 +177,7 @@ def test_a_child_that_cannot_be_started_is_tried_again_later(
 
     monkeypatch.setattr(os, "fork", no_more)
     process = SupervisedProcess("shard 1/2", lambda: 0)
-    supervisor = Supervisor([process], FlowkitLogger("flowkit.test", "ERROR"))
+    supervisor = Supervisor([process], EventLog(FlowkitLogger("flowkit.test", "ERROR")))
     supervisor._start_due()
     first = process.pause.due
     assert process.pid == 0

@@ -174,13 +174,28 @@ def test_a_failed_run_and_a_wrong_name(flowkit_system):
 
 def test_a_run_that_takes_too_long_shows_what_was_printed(flowkit_system):
     system = flowkit_system("etl.py", workers=1, queues=["elsewhere"])
-    with pytest.raises(WaitTimeout) as caught:
+    with pytest.raises(WaitTimeout, match=r"ended after 0\\.1 s\\. .*'default'") as caught:
         system.run("good", timeout=0.1)
     assert caught.value.__notes__ == ["Nothing was printed."]
     system.lines.append(Line("worker", "hm"))
     with pytest.raises(WaitTimeout) as caught:
         system.run("good", timeout=0.1)
     assert caught.value.__notes__ == ["Last lines:\\n  worker: hm"]
+
+def test_the_error_names_the_timeout_that_was_given(flowkit_system):
+    system = flowkit_system("etl.py", workers=1, queues=["elsewhere"])
+    with pytest.raises(WaitTimeout, match=r"ended after 1\\.2 s"):
+        system.run("good", timeout=1.2)
+
+def test_the_queues_of_the_app_are_served(flowkit_system, tmp_path):
+    app = tmp_path / "queued.py"
+    app.write_text(
+        "from flowkit import DAG, task\\n"
+        "@task(queue='gpu')\\n"
+        "def on_gpu() -> int: return 1\\n"
+        "dag = DAG('queued', tasks=[on_gpu])\\n"
+    )
+    assert flowkit_system(app, workers=1).run(timeout=30) == {"on_gpu": 1}
 
 def test_daemons_that_cannot_work(flowkit_system, tmp_path):
     app = tmp_path / "fragile.py"
@@ -206,7 +221,7 @@ def test_nothing_is_left_behind():
 
 def test_a_whole_system(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(etl=APP, test_system=SYSTEM_TESTS)
-    passes(pytester, 6)
+    passes(pytester, 8)
 
 
 def test_workers_find_the_modules_that_the_test_finds(pytester: pytest.Pytester) -> None:

@@ -258,6 +258,7 @@ class TestRelease:
         assert changed == {
             "run:r1:tasks": {"0": "Q1,,0,,", "1": "Q1,,0,,"},
             f"ready:{LIST}:5": ["r1,0,1", "r1,1,1"],
+            f"wake:{LIST}": ["1", "1", "1"],
             "worker:W.0:claims": {"#": "1"},
         }
 

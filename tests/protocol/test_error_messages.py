@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import redis.exceptions as rx
 
-from flowkit.protocol import pages
+from flowkit.basics import pages
+from flowkit.basics.pages import page
 from flowkit.protocol.advice import advice_for
-from flowkit.protocol.pages import page
 from flowkit.protocol.reply_errors import as_store_error, refused_login
 
 ROOT = Path(__file__).parents[2]

@@ -159,7 +159,7 @@ def test_damaged_runs_can_be_cancelled_and_resumed_without_script_errors(
     two.raw("apply", "s1", 1, "", "finish", "bad", "cancelled", "", "")
     two.raw("resume", "bad", "request", "")
     two.raw("reset", "s1", 1, "bad", "1", b"once", 0, 1, 2, 3)
-    two.raw("submit", "bad", "0" * 64, b"graph", "dag", b"", 4, 1000)
+    two.raw("submit", "bad", "0" * 64, b"graph", "dag", b"", 4, 1000, b"")
 
 
 def test_a_run_with_an_invalid_hash_is_no_longer_active(two: Environment) -> None:
@@ -271,7 +271,7 @@ def test_an_impossible_cursor_counts_as_the_beginning(env: Environment, cursor: 
     env.submit()
     env.link.call("SET", env.keys.cursor(), cursor)
     assert env.scheduler.read_cursor() == "0"
-    assert len(env.scheduler.read_events("0", 10, 10)) == 1
+    assert len(env.scheduler.read_announcements("0", 10, 10)) == 1
     env.link.call("DEL", env.keys.cursor())
 
 

@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 from environment import HOUR_MS, LIST, Environment, done
 
+from flowkit.protocol.app_functions import app_id, function_id, pinned_id
+from flowkit.protocol.keys import of_function
 from flowkit.protocol.scripts import names
+
+FUNCTION, OF_V1 = function_id("app:f"), pinned_id("app:f", "v1")
+APP, V1 = app_id([FUNCTION]), app_id([FUNCTION, OF_V1])
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,46 @@ def awaited(env: Environment) -> None:
 
 def complete_args(code: str) -> Callable[[Environment], tuple[object, ...]]:
     token = done(0, code).token
-    return lambda env: ("W.0", 2, 5, 1, 1, LIST, "r1", 1, token, "payload")
+    return lambda env: ("W.0", 2, 5, 1, "", 1, LIST, "r1", 1, token, "payload")
+
+
+def waits_for_a_turn(env: Environment) -> None:
+    env.ready()
+    env.apply("line", "r1", LIST, "5", "", 2, 0, 1)
+
+
+def waits_for_a_function(env: Environment) -> None:
+    env.worker.register_app(APP, [FUNCTION], lease_ms=HOUR_MS)
+    env.ready()
+    env.queue(0, 1, list_=of_function(LIST, FUNCTION))
+
+
+def partly_claimed(env: Environment) -> None:
+    """Of the two tasks in the backlog of a run, one is running."""
+    waits_for_a_turn(env)
+    env.claim(limit=1)
+
+
+def waits_for_both(env: Environment) -> None:
+    """One task waits for the turn of its run in a list of its function, one beside it."""
+    env.worker.register_app(APP, [FUNCTION], lease_ms=HOUR_MS)
+    env.ready(1)
+    env.apply("line", "r1", of_function(LIST, FUNCTION), "5", "", 1, 0)
+
+
+def ran_elsewhere(env: Environment) -> None:
+    """A worker with another version of the app has run a task of the run; another one waits."""
+    env.ready(0, 1, lanes=("W.0", "W.1"))
+    env.worker.register_app("f" * 16, [FUNCTION], "v2", lease_ms=HOUR_MS)
+    env.worker.register_app(V1, [FUNCTION, OF_V1], "v1", lease_ms=HOUR_MS)
+    env.register("V", lanes=("V.0",))
+    env.worker.complete("V.0", [], 1, 1, 1, [LIST], "f" * 16)
+
+
+def half_failed(env: Environment) -> None:
+    """Of two tasks that are to fail, a worker has claimed one meanwhile."""
+    env.ready(0, 1)
+    env.claim(limit=1)
 
 
 ENTRY = ("state", "e", "value", "")
@@ -151,6 +195,29 @@ CASES = {
         awaited, "hand_over_lease", lambda env: ("s1", 1, HOUR_MS, 0), b"OK", b"FENCED"
     ),
     "apply, queue": Case(led, "apply", lambda env: ("s1", 1, "", *QUEUE_ALL), b"OK", b"OK"),
+    "apply, line": Case(
+        led, "apply", lambda env: ("s1", 1, "", "line", *QUEUE_ALL[1:]), b"OK", b"OK"
+    ),
+    "fail_queued": Case(
+        lambda env: env.ready(0, 1),
+        "fail_queued",
+        lambda env: ("s1", 1, "r1", "error", 0),
+        b"OK",
+        b"OK",
+    ),
+    "apply, line, and a task is claimed": Case(
+        partly_claimed,
+        "apply",
+        lambda env: ("s1", 1, "", "line", *QUEUE_ALL[1:5], 3, 0, 1, 2),
+        b"OK",
+        b"OK",
+    ),
+    "fail_queued, one is claimed": Case(
+        half_failed, "fail_queued", lambda env: ("s1", 1, "r1", "error", 0, 1), b"OK", b"OK"
+    ),
+    "fail_queued, in a backlog": Case(
+        waits_for_a_turn, "fail_queued", lambda env: ("s1", 1, "r1", "error", 0), b"OK", b"OK"
+    ),
     "apply, cursor": Case(led, "apply", lambda env: ("s1", 1, "9-9"), b"OK", b"OK"),
     "apply, finish": Case(
         led,
@@ -169,15 +236,28 @@ CASES = {
         led, "apply", lambda env: ("s1", 1, "", "begin", "r1", "0" * 64), b"OK", b"OK"
     ),
     "name_event": Case(led, "name_event", lambda env: ("",), b"OK", b"OK"),
-    "promote": Case(due, "promote", lambda env: ("s1", 1, 10), b"OK", b"OK"),
+    "promote": Case(due, "promote", lambda env: ("s1", 1, 10, ""), b"OK", b"OK"),
     "heartbeat, registering": Case(
-        lambda env: None, "heartbeat", lambda env: ("W", 500, "about", "W.0"), b"OK", b"OK"
+        lambda env: None, "heartbeat", lambda env: ("W", 500, "about", "", "W.0"), b"OK", b"OK"
     ),
     "heartbeat, renewing": Case(
-        lambda env: env.running(0), "heartbeat", lambda env: ("W", 5, "", "W.0"), b"OK", b"OK"
+        lambda env: env.running(0), "heartbeat", lambda env: ("W", 5, "", "", "W.0"), b"OK", b"OK"
+    ),
+    "heartbeat, of an app": Case(
+        lambda env: env.worker.register_app(APP, [FUNCTION], lease_ms=HOUR_MS),
+        "heartbeat",
+        lambda env: ("W", 500, "about", APP, "W.0"),
+        b"OK",
+        b"OK",
+    ),
+    "register_app": Case(
+        lambda env: None, "register_app", lambda env: (APP, "", 500, FUNCTION), b"OK", b"OK"
+    ),
+    "register_app, with a version": Case(
+        lambda env: None, "register_app", lambda env: (V1, "v1", 500, FUNCTION, OF_V1), b"OK", b"OK"
     ),
     "claim": Case(
-        lambda env: env.ready(0, 1), "claim", lambda env: ("W.0", 1, 1, 1, LIST), b"OK", b"OK"
+        lambda env: env.ready(0, 1), "claim", lambda env: ("W.0", 1, 1, 1, "", LIST), b"OK", b"OK"
     ),
     **{
         f"complete, {code}": Case(
@@ -185,10 +265,32 @@ CASES = {
         )
         for code in "SHFKWD"
     },
+    "claim, from a backlog": Case(
+        waits_for_a_turn, "claim", lambda env: ("W.0", 1, 1, 1, "", LIST), b"OK", b"OK"
+    ),
+    "claim, of a function": Case(
+        waits_for_a_function, "claim", lambda env: ("W.0", 1, 1, 1, APP, LIST), b"OK", b"OK"
+    ),
+    "claim, of a function and from a backlog": Case(
+        waits_for_both, "claim", lambda env: ("W.0", 1, 2, 1, APP, LIST), b"OK", b"OK"
+    ),
+    "claim, of a second version": Case(
+        ran_elsewhere, "claim", lambda env: ("W.0", 1, 1, 1, V1, LIST), b"OK", b"OK"
+    ),
+    "complete, and claim of a second version": Case(
+        ran_elsewhere, "complete", lambda env: ("W.0", 1, 1, 1, V1, 1, LIST), b"OK", b"OK"
+    ),
+    "complete, and claim from a backlog": Case(
+        partly_claimed,
+        "complete",
+        lambda env: ("W.0", 2, 1, 1, "", 1, LIST, "r1", 1, "0,1,S", "payload"),
+        b"OK",
+        b"OK",
+    ),
     "complete, cached": Case(
         lambda env: env.running(0),
         "complete",
-        lambda env: ("W.0", 2, 5, 1, 1, LIST, "r1", 1, "0,1,S,c0ffee,60000", "payload"),
+        lambda env: ("W.0", 2, 5, 1, "", 1, LIST, "r1", 1, "0,1,S,c0ffee,60000", "payload"),
         b"OK",
         b"OK",
     ),
@@ -205,6 +307,33 @@ CASES = {
         lambda env: ("W.0", "", "r1,0"),
         b"OK",
         b"OK",
+    ),
+    "release, handing on": Case(
+        lambda env: env.running(0, 1),
+        "release",
+        lambda env: ("W.0", "", f"r1,0@{FUNCTION}"),
+        b"OK",
+        b"OK",
+    ),
+    "release, handing on all": Case(
+        lambda env: env.running(0, 1),
+        "release",
+        lambda env: ("W.0", "", f"r1,0@{FUNCTION}", f"r1,1@{FUNCTION}"),
+        b"OK",
+        b"OK",
+    ),
+    "release, handing on a turn": Case(
+        partly_claimed,
+        "release",
+        lambda env: ("W.0", "", f"r1,0@{FUNCTION}"),
+        b"OK",
+        b"OK",
+    ),
+    "release, handing on in a run that stops": Case(
+        stopping, "release", lambda env: ("W.0", "", f"r1,0@{FUNCTION}"), b"OK", b"OK"
+    ),
+    "release, handing on unsure": Case(
+        once, "release", lambda env: ("W.0", "once", f"r1,0@{FUNCTION}"), b"OK", b"OK"
     ),
     "release, stopping": Case(stopping, "release", lambda env: ("W.0", "", "r1,0"), b"OK", b"OK"),
     "release, unsure": Case(once, "release", lambda env: ("W.0", "once", "r1,0"), b"OK", b"OK"),
@@ -281,19 +410,36 @@ def test_a_call_repeated_later_changes_only_deadlines(
 def without_deadlines(dump: dict[str, Any]) -> dict[str, Any]:
     """Leave out what says until when something lives: renewing it is what it is sent for."""
     found = {name: value for name, value in dump.items() if name not in ("leader", "workers")}
+    found.pop("worker:@", None)  # apps
     found.pop("state:state", None)  # when its entries expire
     found.pop("state:state:e", None)
     return found
 
 
+# What the claims of these cases return.
+CLAIMED = {
+    "claim": [b"0,1,0"],
+    "complete, and claim": [b"1,1,0"],
+    "claim, from a backlog": [b"0,1,0"],
+    "claim, of a function": [b"0,1,0"],
+    "claim, of a function and from a backlog": [b"0,1,0", b"1,1,0"],
+    "claim, of a second version": [b"1,1,0"],
+    "complete, and claim from a backlog": [b"1,1,0"],
+    "complete, and claim of a second version": [b"1,1,0"],
+}
+
+
 def test_a_repeated_claim_returns_the_same_attempts(env: Environment, times: int) -> None:
-    for name in ("claim", "complete, and claim"):
+    for name, attempts in CLAIMED.items():
         env.link.call("DEL", *[env.keys.prefix + key for key in env.dump()])
         env.calls = 0
-        CASES[name].prepare(env)
-        first = CASES[name].send(env)
-        assert first[-1] in (b"0,1,0", b"1,1,0")
-        assert [CASES[name].send(env) for _ in range(times - 1)] == [first] * (times - 1)
+        case = CASES[name]
+        case.prepare(env)
+        replies = [case.send(env) for _ in range(times)]
+        groups = 6 if case.name == "claim" else 7  # where the attempts of the first run stand
+        claimed = [b" ".join(reply[groups::5]).split() for reply in replies]
+        assert [sorted(some) for some in claimed] == [attempts] * times, name
+        assert replies[1:] == replies[1:2] * (times - 1)
 
 
 def test_ending_tasks_again_gets_the_same_reply(env: Environment, times: int) -> None:

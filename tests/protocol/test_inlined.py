@@ -1,4 +1,4 @@
-"""One-line functions of scripts stand where they are called, and mean the same there."""
+"""Constants and one-line functions of scripts stand where they are used and mean the same there."""
 
 from __future__ import annotations
 
@@ -60,3 +60,39 @@ def test_a_function_that_is_handed_on_stays_a_function() -> None:
 def test_a_longer_name_with_the_same_ending_is_different() -> None:
     script = f"{DEFINITIONS}local function my_key_of(run) return run end\nreturn my_key_of('a')"
     assert run(inlined(script)) == "a"
+
+
+CONSTANTS = """\
+local call = redis.call
+local WORD = '%a*'
+local PAIR = '^(' .. WORD .. '),(' .. WORD .. ')$'
+local MOST = 3
+local TABLE = {1, 2}
+"""
+
+
+def run_with_redis(script: str) -> object:
+    known = "local calls = 0\nlocal redis = {call = function(x) calls = calls + 1 return x end}\n"
+    return lua.LuaRuntime().execute(known + script)
+
+
+@pytest.mark.parametrize(
+    ("code", "becomes"),
+    [
+        ("return call('a')", "return redis.call('a')"),
+        ("return string.match('ab,c', PAIR)", "return string.match('ab,c', '^(%a*),(%a*)$')"),
+        ("return string.sub('abcd', MOST)", "return string.sub('abcd', 3)"),
+        ("return 'MOST' .. MOST", "return 'MOST' .. 3"),
+        ("local MOSTLY = 5 return MOSTLY", "local MOSTLY = 5 return MOSTLY"),
+        ("return 'a' .. (MOST .. 'b') .. 'c'", "return 'a' .. (3 .. 'b') .. 'c'"),
+        (r"return 'it\'s' .. '\\' .. WORD", r"return 'it\'s\\%a*'"),
+    ],
+)
+def test_a_constant_becomes_its_value(code: str, becomes: str) -> None:
+    placed = inlined(CONSTANTS + code)
+    assert placed.endswith(becomes)
+    assert run_with_redis(placed) == run_with_redis(CONSTANTS + code)
+
+
+def test_what_is_no_constant_stays_a_local() -> None:
+    assert inlined(CONSTANTS + "return TABLE").startswith("local TABLE = {1, 2}")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 from environment import LIST, START, Environment, done
 
-from flowkit.core.states import TASK_TABLE, TaskEvent, TaskState
+from flowkit.core.states import TASK_TABLE, TaskMove, TaskState
 from flowkit.protocol.records import STATE_OF
 
 SEEDS = {
@@ -20,8 +20,8 @@ SEEDS = {
     "U": "U0,,0,,", "C": "C1,,0,,",
 }  # fmt: skip
 
-E = TaskEvent
-Act = tuple[Callable[[Environment], object], set[TaskEvent]]
+E = TaskMove
+Act = tuple[Callable[[Environment], object], set[TaskMove]]
 ALL_MADE: dict[tuple[str, bool], set[tuple[str, str, str]]] = {}  # made once for each server
 
 
@@ -108,8 +108,8 @@ def test_no_script_makes_a_transition_that_the_table_lacks(
     assert illegal == []
 
 
-def allowed(events: set[TaskEvent]) -> set[tuple[TaskState, TaskState]]:
-    return {(old, new) for (old, event), new in TASK_TABLE.items() if event in events}
+def allowed(moves: set[TaskMove]) -> set[tuple[TaskState, TaskState]]:
+    return {(old, new) for (old, move), new in TASK_TABLE.items() if move in moves}
 
 
 @pytest.mark.parametrize("all_made", [False], ids=["going on"], indirect=True)

@@ -24,8 +24,15 @@ from flowkit.protocol.worker_store import WorkerStore
 PROTOCOL = Path(keys.__file__).parent
 # Role → the modules that read and call scripts for it.
 MODULES = {
-    "client": ("store", "list_reads", "client_store", "feed"),
-    "scheduler": ("store", "lease_store", "event_store", "scheduler_store", "upkeep_store"),
+    "client": ("store", "queue_reads", "list_reads", "client_store", "feed"),
+    "scheduler": (
+        "store",
+        "queue_reads",
+        "lease_store",
+        "fact_store",
+        "scheduler_store",
+        "upkeep_store",
+    ),
     "worker": ("store", "worker_store"),
     "state": ("state_store",),
 }

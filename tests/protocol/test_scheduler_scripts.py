@@ -83,6 +83,7 @@ FENCED: dict[str, Callable[[SchedulerStore], object]] = {
     "stop_run": lambda store: store.stop_run("r1", RunState.FAILED),
     "end_tasks": lambda store: store.end_tasks("r1", TaskState.CANCELLED, [0, 1], notify=True),
     "reset": lambda store: store.reset("r1", [0]),
+    "fail_queued": lambda store: store.fail_queued("r1", [0], b"error"),
     "prune_dead_letters": lambda store: store.prune_dead_letters(0, 10),
     "requeue": lambda store: store.requeue("r1", [(0, LIST, "5")]),
     "promote": lambda store: store.promote(10),
@@ -183,12 +184,12 @@ class TestCursor:
         for number in range(1, 4):
             env.submit(f"r{number}")
         env.acquire_lease()
-        events = env.scheduler.read_events("0", 10, 10)
+        events = env.scheduler.read_announcements("0", 10, 10)
         assert [[kind for kind, _ in pairs] for _, pairs in events] == [[b"submit"]] * 3
         env.apply(cursor=events[1][0])
         assert env.dump()["cursor"] == events[1][0]
-        assert env.scheduler.read_events("0", 10, 10) == events[1:]
-        assert env.scheduler.read_events(events[1][0], 10, 10) == events[2:]
+        assert env.scheduler.read_announcements("0", 10, 10) == events[1:]
+        assert env.scheduler.read_announcements(events[1][0], 10, 10) == events[2:]
 
     def test_without_one_it_stays(self, env: Environment) -> None:
         env.submit()
@@ -196,7 +197,7 @@ class TestCursor:
         assert env.changed_by(lambda: env.apply()) == {}
 
     def test_reading_waits_for_a_first_event(self, env: Environment) -> None:
-        assert env.scheduler.read_events("0", 10, 5) == []
+        assert env.scheduler.read_announcements("0", 10, 5) == []
 
 
 class TestTurnOver:
@@ -263,7 +264,7 @@ class TestPromote:
         assert env.scheduler.promote(10) == (1, 200)
         found = env.dump()
         assert found["run:r1:tasks"]["0"] == "Q2,,0,,"
-        assert found[f"ready:{LIST}:9"] == ["r1,0,2"]
+        assert found[f"ready:{LIST}:9:r1"] == ["0,2"]
         assert found["delayed"] == {f"r1,1,2,{LIST},5": START + 300}
         env.now += 900
         assert env.scheduler.promote(10) == (1, -1)
@@ -388,3 +389,12 @@ class TestTidy:
             env.scheduler.drop_stale_entries(1, 1),
         ]
         assert ranks == [(2, 0), (0, 1), (0, 0)]
+
+
+def test_no_task_of_a_run_that_is_over_is_failed(env: Environment) -> None:
+    """A scheduler decides what to fail by what it remembers, and others may end the run."""
+    env.ready(0, 1)
+    assert env.scheduler.fail_queued("r1", [0], b"error") == 1
+    assert env.records()["0"].startswith("F1,")
+    env.finish(outcome="cancelled")
+    assert env.changed_by(lambda: env.scheduler.fail_queued("r1", [1], b"error")) == {}

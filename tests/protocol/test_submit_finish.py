@@ -21,24 +21,26 @@ def run_hash(env: Environment, **more: str) -> dict[str, str]:
 
 class TestSubmit:
     def test_a_run_is_its_graph_its_hash_and_one_event(self, env: Environment) -> None:
-        one = env.submission(params=b"\x81\xa1a\x01")
-        assert env.client.submit(one) is True
+        submission = env.submission(params=b"\x81\xa1a\x01")
+        assert env.client.submit(submission) is True
         assert env.dump() == {
-            f"graph:{one.digest}": one.packed_graph.decode("utf-8", "surrogateescape"),
-            "graphs": {one.digest: "1"},
+            f"graph:{submission.digest}": submission.packed_graph.decode(
+                "utf-8", "surrogateescape"
+            ),
+            "graphs": {submission.digest: "1"},
             "run:r1": run_hash(env, params=b"\x81\xa1a\x01".decode("utf-8", "surrogateescape")),
             "runs": {"r1": START},
             "active": {"r1"},
-            "events": [{"submit": f"r1 {one.digest}"}],
+            "events": [{"submit": f"r1 {submission.digest}"}],
             EXPIRING: [],
         }
 
     def test_the_same_submit_again_changes_nothing(self, env: Environment) -> None:
-        one = env.submit()
+        submission = env.submit()
         env.now += 5
-        assert env.changed_by(lambda: env.client.submit(one)) == {}
-        assert env.client.submit(one) is False
-        assert env.raw("submit", *one.args(with_graph=True)) == [b"EXISTS", b"running"]
+        assert env.changed_by(lambda: env.client.submit(submission)) == {}
+        assert env.client.submit(submission) is False
+        assert env.raw("submit", *submission.args(with_graph=True)) == [b"EXISTS", b"running"]
 
     @pytest.mark.parametrize("change", [{"params": b"\x80"}, {"dag": "other"}])
     def test_an_id_that_is_taken_is_refused(
@@ -60,20 +62,20 @@ class TestSubmit:
             env.client.submit(other)
 
     def test_a_graph_is_asked_for_only_if_it_is_not_there(self, env: Environment) -> None:
-        one = env.submission()
-        assert env.raw("submit", *one.args(with_graph=False)) == [b"GRAPH"]
+        submission = env.submission()
+        assert env.raw("submit", *submission.args(with_graph=False)) == [b"GRAPH"]
         assert env.dump() == {EXPIRING: []}
-        assert env.client.submit(one, graph_known=True) is True
+        assert env.client.submit(submission, graph_known=True) is True
         second = env.submission("r2")
         assert env.raw("submit", *second.args(with_graph=False)) == [b"OK"]
-        assert env.dump()["graphs"] == {one.digest: "2"}
+        assert env.dump()["graphs"] == {submission.digest: "2"}
 
     def test_a_batch_equals_single_submits(self, env: Environment) -> None:
         env.client.submit_many([env.submission(f"r{at}") for at in range(1, 4)])
-        found = env.dump()
-        assert found["active"] == {"r1", "r2", "r3"}
-        assert [next(iter(event.values()))[:2] for event in found["events"]] == ["r1", "r2", "r3"]
-        assert found["graphs"] == {env.submission().digest: "3"}
+        keys = env.dump()
+        assert keys["active"] == {"r1", "r2", "r3"}
+        assert [next(iter(event.values()))[:2] for event in keys["events"]] == ["r1", "r2", "r3"]
+        assert keys["graphs"] == {env.submission().digest: "3"}
 
     def test_a_conflict_among_many_names_its_run(self, env: Environment) -> None:
         env.submit("r2")
@@ -142,14 +144,14 @@ class TestStopRun:
 class TestFinish:
     def test_the_end_is_written_once_and_starts_the_ttl_of_all_keys(self, env: Environment) -> None:
         digest = self.over(env)
-        found = env.dump()
-        assert found["run:r1"] == run_hash(
+        keys = env.dump()
+        assert keys["run:r1"] == run_hash(
             env, state="failed", failed="1", counts="succeeded=1", kept="1",
             finished=str(START + 70),
         )  # fmt: skip
-        assert found[EXPIRING] == [f"graph:{digest}", *RUN_KEYS]
-        assert "graphs" not in found
-        assert "active" not in found
+        assert keys[EXPIRING] == [f"graph:{digest}", *RUN_KEYS]
+        assert "graphs" not in keys
+        assert "active" not in keys
         assert env.changed_by(lambda: env.finish(outcome="succeeded")) == {}
 
     def over(self, env: Environment) -> str:
@@ -209,25 +211,25 @@ class TestResume:
         self.failed(env)
         before = env.dump()["run:r1:tasks"]
         env.client.resume("r1")
-        found = env.dump()
-        assert len(found["run:r1"].pop("resumed_by")) == 16
-        assert found["run:r1"] == run_hash(env, resuming="1", resumes="1", kept="1")
-        assert found[EXPIRING] == []
-        assert (found["active"], found["events"][-1]) == ({"r1"}, {"resume": "r1"})
-        assert found["graphs"][env.submission().digest] == "1"
-        assert (found["run:r1:tasks"], found["run:r1:results"]) == (before, {"0": "result"})
+        keys = env.dump()
+        assert len(keys["run:r1"].pop("resumed_by")) == 16
+        assert keys["run:r1"] == run_hash(env, resuming="1", resumes="1", kept="1")
+        assert keys[EXPIRING] == []
+        assert (keys["active"], keys["events"][-1]) == ({"r1"}, {"resume": "r1"})
+        assert keys["graphs"][env.submission().digest] == "1"
+        assert (keys["run:r1:tasks"], keys["run:r1:results"]) == (before, {"0": "result"})
 
     def test_reset_keeps_what_succeeded_and_all_attempt_numbers(self, env: Environment) -> None:
         self.failed(env)
         env.client.resume("r1")
         env.scheduler.reset("r1", [1, 2, 3])
-        found = env.dump()
-        assert {task: record[:2] for task, record in found["run:r1:tasks"].items()} == {
+        keys = env.dump()
+        assert {task: record[:2] for task, record in keys["run:r1:tasks"].items()} == {
             "0": "S1", "1": "P1", "2": "P0", "3": "P0",
         }  # fmt: skip
-        assert "resuming" not in found["run:r1"]
-        assert "run:r1:errors" not in found
-        assert found["run:r1:results"] == {"0": "result"}
+        assert "resuming" not in keys["run:r1"]
+        assert "run:r1:errors" not in keys
+        assert keys["run:r1:results"] == {"0": "result"}
         env.queue(0, 1, 2)
         records = env.records()
         assert (records["1"], records["2"]) == ("Q2,,0/1,,", "Q1,,0/0,,")
@@ -282,22 +284,22 @@ class TestResumeFromTasks:
     def test_a_succeeded_run_can_be_rerun_from_named_tasks(self, env: Environment) -> None:
         self.succeeded(env)
         env.client.resume("r1", [3, 1])
-        found = env.dump()
-        assert (found["run:r1"]["state"], found["run:r1"]["resuming"]) == ("running", "from 3 1")
-        assert found[EXPIRING] == []
-        assert (found["active"], found["events"][-1]) == ({"r1"}, {"resume": "r1"})
+        keys = env.dump()
+        assert (keys["run:r1"]["state"], keys["run:r1"]["resuming"]) == ("running", "from 3 1")
+        assert keys[EXPIRING] == []
+        assert (keys["active"], keys["events"][-1]) == ({"r1"}, {"resume": "r1"})
 
     def test_reset_tasks_lose_their_result_and_error(self, env: Environment) -> None:
         self.succeeded(env)
         env.client.resume("r1", [1])
         env.scheduler.reset("r1", [1, 2, 3])
-        found = env.dump()
-        assert found["run:r1:tasks"]["0"].startswith("S1,")
-        assert found["run:r1:tasks"] | {"0": ""} == {
+        keys = env.dump()
+        assert keys["run:r1:tasks"]["0"].startswith("S1,")
+        assert keys["run:r1:tasks"] | {"0": ""} == {
             "0": "", "1": "P1,,0,,", "2": "P1,,0,,", "3": "P2,,0,,",
         }  # fmt: skip
-        assert found["run:r1:results"] == {"0": "kept"}
-        assert "run:r1:errors" not in found
+        assert keys["run:r1:results"] == {"0": "kept"}
+        assert "run:r1:errors" not in keys
         env.queue(1, 2, 3)
         assert [env.records()[task] for task in "123"] == [
             "Q2,,0/1,,", "Q2,,0/1,,", "Q3,,0/2,,",

@@ -28,6 +28,7 @@ from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.worker_store import Claim, WorkerStore
 from flowkit.scheduler.queue_repair import QueueRepair
 from flowkit.scheduler.resolver import Resolver
+from flowkit.scheduler.serving import Serving
 
 START = 1_000_000
 LANE = "W.0"
@@ -83,10 +84,12 @@ class Stage:
         store.term = self.terms
         return store
 
-    def resolver(self, scheduler: str = "s1", *, window: int = 100) -> Resolver:
+    def resolver(
+        self, scheduler: str = "s1", *, window: int = 100, serving: Serving | None = None
+    ) -> Resolver:
         """Return a resolver that has just taken over."""
         store = self.leading(scheduler)
-        found = Resolver(store, self.listener, window, monotonic=lambda: 0.0)
+        found = Resolver(store, self.listener, window, serving, monotonic=lambda: 0.0)
         found.recover(store.read_cursor())
         return found
 
@@ -122,10 +125,10 @@ class Stage:
 
     # -- the worker -----------------------------------------------------------------------------
 
-    def claim(self, limit: int = 100, *, lane: str = LANE) -> list[Claim]:
+    def claim(self, limit: int = 100, *, lane: str = LANE, app: str = "") -> list[Claim]:
         self.worker.heartbeat(lane.partition(".")[0], 3_600_000, [lane], b"about")
         self.calls += 1
-        return list(self.worker.complete(lane, [], self.calls, limit, 1, ["default"]).claims)
+        return list(self.worker.complete(lane, [], self.calls, limit, 1, ["default"], app).claims)
 
     def end(self, claims: Sequence[Claim], code: str = "S", *, lane: str = LANE) -> None:
         tail = ",1000,default,5" if code == "W" else ""

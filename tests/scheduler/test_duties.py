@@ -11,7 +11,7 @@ from flowkit.protocol.spent import Flag
 from flowkit.protocol.wrong_keys import wrong_keys
 from flowkit.scheduler.active import Place
 from flowkit.scheduler.janitor import Janitor
-from flowkit.scheduler.loop import PAUSE_S, Loop
+from flowkit.scheduler.loop import PAUSE_S, Duty, DutyLoop
 from flowkit.scheduler.promoter import LIMIT, LONGEST_PAUSE_S, Promoter
 from flowkit.scheduler.reaper import GRACE_S, Reaper
 from flowkit.scheduler.writer import Writer
@@ -25,7 +25,7 @@ class Delayed:
     def __init__(self, *replies: tuple[int, int]) -> None:
         self.replies = list(replies)
 
-    def promote(self, limit: int) -> tuple[int, int]:
+    def promote(self, limit: int, without_turns: object) -> tuple[int, int]:
         assert limit == LIMIT
         return self.replies.pop(0)
 
@@ -140,14 +140,16 @@ def test_runs_whose_keys_have_expired_are_forgotten(stage: Stage) -> None:
     stage.play(resolver, stage.work)
     keys = stage.client.keys
     stage.link.call("DEL", keys.run("gone"), keys.tasks("gone"))
-    janitor = Janitor(resolver._store, stage.log, 10.0, lambda: 0)
+    janitor = Janitor(resolver._store, stage.listener, 10.0, lambda: 0)
     assert janitor.run_once() == 10.0
     assert list(stage.dump()["runs"]) == ["kept"]
 
 
 def test_it_repairs_queue_entries_each_time(stage: Stage) -> None:
     sweeps: list[int] = []
-    janitor = Janitor(stage.leading(), stage.log, 10.0, lambda: len(sweeps.append(1) or sweeps))
+    janitor = Janitor(
+        stage.leading(), stage.listener, 10.0, lambda: len(sweeps.append(1) or sweeps)
+    )
     janitor.run_once()
     janitor.run_once()
     assert len(sweeps) == 2
@@ -156,7 +158,7 @@ def test_it_repairs_queue_entries_each_time(stage: Stage) -> None:
 # -- the loop -----------------------------------------------------------------------------------
 
 
-class Counted:
+class Counted(Duty):
     """A duty that counts its turns."""
 
     def __init__(self, pause: float) -> None:
@@ -176,7 +178,7 @@ class Counted:
 def test_each_duty_runs_when_it_is_due_and_no_sooner() -> None:
     now = 0.0
     often, seldom = Counted(1.0), Counted(5.0)
-    loop = Loop([often, seldom], monotonic=lambda: now)
+    loop = DutyLoop([often, seldom], monotonic=lambda: now)
     assert loop.run_due(10.0) == 1.0
     assert (often.turns, seldom.turns) == (1, 1)
     now = 0.5
@@ -192,7 +194,7 @@ def test_each_duty_runs_when_it_is_due_and_no_sooner() -> None:
 def test_a_duty_may_ask_to_run_early() -> None:
     now = 0.0
     duty = Counted(60.0)
-    loop = Loop([duty], monotonic=lambda: now)
+    loop = DutyLoop([duty], monotonic=lambda: now)
     loop.run_due(1.0)
     loop.run_due(1.0)
     assert duty.turns == 1
@@ -217,7 +219,7 @@ def test_a_duty_pauses_on_a_key_of_another_type_and_others_continue() -> None:
     now, told = 0.0, list[str]()
     broken, other = Broken(1.0), Counted(1.0)
     broken.name, broken.early = "janitor", True
-    loop = Loop(
+    loop = DutyLoop(
         [broken, other], on_wrong_type=lambda duty, error: told.append(duty), monotonic=lambda: now
     )
     for _ in range(3):
@@ -230,7 +232,7 @@ def test_a_duty_pauses_on_a_key_of_another_type_and_others_continue() -> None:
     loop.run_due(1.0)
     assert (told, broken.turns) == (["janitor"], 3)
     with pytest.raises(WrongType):
-        Loop([Broken(1.0)], monotonic=lambda: 0.0).run_due(1.0)
+        DutyLoop([Broken(1.0)], monotonic=lambda: 0.0).run_due(1.0)
 
 
 def test_a_key_of_another_type_is_named_with_advice(stage: Stage) -> None:
@@ -247,9 +249,9 @@ def test_a_key_of_another_type_is_named_with_advice(stage: Stage) -> None:
 
 
 def test_it_never_waits_longer_than_told() -> None:
-    assert Loop([Counted(60.0)], monotonic=lambda: 0.0).run_due(0.5) == 0.5
-    assert Loop([], monotonic=lambda: 0.0).run_due(0.5) == 0.5
-    assert Loop([Counted(-3.0)], monotonic=lambda: 0.0).run_due(0.5) == 0.0
+    assert DutyLoop([Counted(60.0)], monotonic=lambda: 0.0).run_due(0.5) == 0.5
+    assert DutyLoop([], monotonic=lambda: 0.0).run_due(0.5) == 0.5
+    assert DutyLoop([Counted(-3.0)], monotonic=lambda: 0.0).run_due(0.5) == 0.0
 
 
 # -- the writer ---------------------------------------------------------------------------------

@@ -226,7 +226,7 @@ def test_events_that_take_long_are_taken_in_turns(
 def links_of(url: str, namespace: str) -> Iterator[tuple[str, Link]]:
     """Yield each kind of connection that programs make, where it is bounded as if for no value."""
     yield "scheduler", scheduler_daemon.SchedulerDaemon(SchedulerConfig(url))._store.link
-    config = WorkerConfig("app", url, max_result_bytes=1)
+    config = WorkerConfig(("app",), url, max_result_bytes=1)
     yield "worker's parent", worker_daemon.WorkerDaemon(config)._store.link
     child = object.__new__(Child)
     child._config, child._stop_links = config, Event()

@@ -8,6 +8,7 @@ import pytest
 
 from flowkit.exceptions import NotPermitted, RedisUnavailable
 from flowkit.logging import FlowkitLogger
+from flowkit.logging.event_log import EventLog
 from flowkit.scheduler.inspector import LOOK_S, REPEAT_S, Inspector
 
 
@@ -42,7 +43,7 @@ def server() -> Server:
 
 def inspector(server: Server, times: Times, *, allow_eviction: bool = False) -> Inspector:
     link: Any = server
-    log = FlowkitLogger("flowkit.inspector", "INFO")
+    log = EventLog(FlowkitLogger("flowkit.inspector", "INFO"))
     return Inspector(link, log, allow_eviction=allow_eviction, monotonic=times)
 
 

@@ -14,8 +14,8 @@ from flowkit.core.run import Run
 from flowkit.core.states import RunState
 from flowkit.logging import FlowkitLogger
 from flowkit.scheduler.active import Active
-from flowkit.scheduler.run_events import RunEvents
 from flowkit.scheduler.run_log import LINES_A_SECOND, RunLog
+from flowkit.scheduler.run_reports import RunReports
 
 GRAPH = Graph.build(["load", "save"], [(0, 1)])
 ZEROS = array("i", [0, 0])
@@ -26,7 +26,7 @@ class Stage:
     def __init__(self) -> None:
         self.now = 100.0
         logger = FlowkitLogger("flowkit.test_run_log", "INFO")
-        self.events = RunEvents(RunLog(logger, monotonic=lambda: self.now))
+        self.events = RunReports(RunLog(logger, monotonic=lambda: self.now))
 
     def run(self, name: str, outcome: RunState = RunState.SUCCEEDED) -> None:
         active = Active.of(name, DAG, Run(GRAPH))

@@ -72,7 +72,7 @@ def go_on(stage: Stage, resolver: Resolver) -> None:
     queue_repair = stage.queue_repair(resolver)
     queue_repair._on_broken = resolver.give_up
     promoter = Promoter(resolver._store, lambda: 0)
-    janitor = Janitor(resolver._store, stage.log, 1.0, queue_repair.sweep)
+    janitor = Janitor(resolver._store, stage.listener, 1.0, queue_repair.sweep)
     for _ in range(3):
         stage.play(resolver, stage.work)
         queue_repair.repair()
@@ -103,8 +103,8 @@ def test_no_event_blocks_the_scheduler(
 @pytest.mark.parametrize(
     ("kind", "text", "why"),
     [
-        ("explode", "good 0", "the kind of event is unknown"),
-        (b"\xff\xfe", b"good 0", "the kind of event is unknown"),
+        ("explode", "good 0", "the kind of fact is unknown"),
+        (b"\xff\xfe", b"good 0", "the kind of fact is unknown"),
         ("F", "good 0 x", "list of task numbers is not valid"),
         ("F", "good", "list of task numbers is not valid"),
         ("F", b"good \xff", "list of task numbers is not valid"),

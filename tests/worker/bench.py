@@ -48,7 +48,8 @@ def dag_of(*tasks: Task, edges: Iterable[tuple[int, int]] = ()) -> CompiledDAG:
 
 def trouble_of(on_error: Callable[[BaseException], None] = pytest.fail) -> Trouble:
     """Return what a lane does about errors of its store. ``on_error``: of those that end it."""
-    return Trouble(OutageLog(FlowkitLogger("flowkit.test", "ERROR"), lambda: LANE), on_error)
+    log = EventLog(FlowkitLogger("flowkit.test", "ERROR"))
+    return Trouble(OutageLog(log, lambda: LANE), on_error)
 
 
 class Counter:
@@ -73,6 +74,7 @@ class Counter:
         limit: int,
         share: int,
         lists: Sequence[str],
+        app: str = "",
     ) -> Exchange:
         self.calls.append((call, len(outcomes), limit))
         if self.lost_replies:
@@ -91,12 +93,12 @@ class Counter:
         keys = [key.decode() if isinstance(key, bytes) else key for key in keys]
         self.released += keys
         self.unsure.append(unsure)
-        return sum(self.held.pop(key, None) is not None for key in keys)
+        return sum(self.held.pop(key.partition("@")[0], None) is not None for key in keys)
 
     def holdings(self, lane: str) -> list[bytes]:
         return [key.encode() for key in self.held]
 
-    def wait_for_work(self, lists: Sequence[str], seconds: float) -> bool:
+    def wait_for_work(self, lists: Sequence[str], seconds: float, app: str = "") -> bool:
         return bool(self.stock)
 
     def tokens(self) -> list[str]:
@@ -145,7 +147,11 @@ class FakeInputs:
 
 
 def executor_of(
-    inputs: FakeInputs, *, max_bytes: int = 10_000, random_unit: float = 0.0
+    inputs: FakeInputs,
+    *,
+    max_bytes: int = 10_000,
+    random_unit: float = 0.0,
+    functions: Sequence[str] = (),
 ) -> Executor:
     return Executor(
         inputs,  # type: ignore[arg-type]
@@ -153,5 +159,6 @@ def executor_of(
         LANE,
         "my_app",
         max_bytes,
+        functions=functions,
         random_unit=lambda: random_unit,
     )

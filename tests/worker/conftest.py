@@ -9,6 +9,7 @@ import pytest
 from flowkit.daemon.outage import OutageLog
 from flowkit.embedded import EmbeddedServer
 from flowkit.logging import FlowkitLogger
+from flowkit.logging.event_log import EventLog
 from flowkit.protocol.link import Link
 from flowkit.protocol.worker_store import WorkerStore
 from flowkit.worker.config import WorkerConfig
@@ -24,6 +25,6 @@ def store(fake_server: EmbeddedServer, namespace: str) -> Iterator[WorkerStore]:
 
 @pytest.fixture
 def lease_keeper(fake_server: EmbeddedServer, store: WorkerStore) -> LeaseKeeper:
-    log = OutageLog(FlowkitLogger("flowkit.test", "INFO"), lambda: "")
-    config = WorkerConfig("app", fake_server.url, processes=2)
+    log = OutageLog(EventLog(FlowkitLogger("flowkit.test", "INFO")), lambda: "")
+    config = WorkerConfig(("app",), fake_server.url, processes=2)
     return LeaseKeeper(config, store, log, allow_eviction=False)

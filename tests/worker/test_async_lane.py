@@ -65,7 +65,7 @@ class Patient(Counter):
         super().__init__(*stock)
         self.news = threading.Event()
 
-    def wait_for_work(self, lists: object, seconds: float) -> bool:
+    def wait_for_work(self, lists: object, seconds: float, app: str = "") -> bool:
         self.news.wait(0.02)
         return bool(self.stock)
 

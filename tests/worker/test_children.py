@@ -26,7 +26,7 @@ def child_main(config, number, worker, board, control):
         time.sleep(1)
     os._exit(3)  # it dies by itself
 
-pool = ChildPool(WorkerConfig("app", "redis://127.0.0.1:1/0"), "W", child_main, lambda: None)
+pool = ChildPool(WorkerConfig(("app",), "redis://127.0.0.1:1/0"), "W", child_main, lambda: None)
 child = pool.fork()
 input()  # until the test knows what the child has started
 if sys.argv[1] == "killed":

@@ -21,6 +21,7 @@ from flowkit.daemon.outage import OutageLog
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import RedisUnavailable, StoreError
 from flowkit.logging import FlowkitLogger
+from flowkit.logging.event_log import EventLog
 from flowkit.protocol.client_store import ClientStore
 from flowkit.protocol.link import Link
 from flowkit.protocol.outcomes import Outcome
@@ -43,7 +44,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def outages() -> OutageLog:
-    return OutageLog(FlowkitLogger("flowkit.test", "INFO"), lambda: LANE)
+    return OutageLog(EventLog(FlowkitLogger("flowkit.test", "INFO")), lambda: LANE)
 
 
 # -- lanes ----------------------------------------------------------------------------------------
@@ -86,7 +87,7 @@ def test_a_sync_lane_survives_damaged_keys_and_runs_later_claims() -> None:
     )
     looks = iter([StoreError("WRONGTYPE of its wake list"), None])
 
-    def wait_for_work(lists: object, seconds: float) -> bool:
+    def wait_for_work(lists: object, seconds: float, app: str = "") -> bool:
         look = next(looks)
         if look is not None:
             raise look
@@ -163,7 +164,7 @@ def test_an_async_lane_waits_for_work_beside_a_damaged_wake_list() -> None:
     )
     looks: list[int] = []
 
-    def wait_for_work(lists: object, seconds: float) -> bool:
+    def wait_for_work(lists: object, seconds: float, app: str = "") -> bool:
         looks.append(1)
         if len(looks) < 3:
             raise StoreError("WRONGTYPE of its wake list")
@@ -249,7 +250,7 @@ def test_a_worker_registers_once_its_keys_are_fixed(
     capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     store.link.call("SET", store.keys.workers(), "no set")
-    config = WorkerConfig("app", fake_server.url, namespace)
+    config = WorkerConfig(("app",), fake_server.url, namespace)
     lease_keeper = LeaseKeeper(config, store, outages, allow_eviction=False)
     mender = Link(fake_server.url)
     tries = iter(range(100))

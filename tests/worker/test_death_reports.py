@@ -18,7 +18,7 @@ from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import NOBODY, Pulse
 from flowkit.worker.attempt_killer import STUBBORN_S, AttemptKiller
 from flowkit.worker.children import Death
-from flowkit.worker.config import ExitCode
+from flowkit.worker.config import ExitReason
 from flowkit.worker.death_reporter import DeathReporter
 from flowkit.worker.execution_slots import Executing, ExecutionSlots
 
@@ -94,7 +94,7 @@ def registry() -> Registry:
 
 @pytest.fixture
 def death_reporter(registry: Registry) -> DeathReporter:
-    return DeathReporter(registry, OutageLog(LOG, lambda: "W"))  # type: ignore[arg-type]
+    return DeathReporter(registry, OutageLog(EventLog(LOG), lambda: "W"))  # type: ignore[arg-type]
 
 
 def death_of(child: ChildProcess, code: int = -9) -> Death:
@@ -144,9 +144,9 @@ def test_no_task_is_blamed_for_a_shutdown(
     assert registry.reports == [("reap", lane, ["r1,0", "r1,5"], NOBODY) for lane in LANES]
 
 
-@pytest.mark.parametrize("code", [ExitCode.DONE, ExitCode.RECYCLED])
+@pytest.mark.parametrize("code", [ExitReason.DONE, ExitReason.RECYCLED])
 def test_a_child_that_exits_cleanly_makes_no_suspects(
-    death_reporter: DeathReporter, registry: Registry, code: ExitCode
+    death_reporter: DeathReporter, registry: Registry, code: ExitReason
 ) -> None:
     child = ChildProcess()
     child.slots.record_exit_reason(code)
@@ -210,14 +210,14 @@ def test_a_death_report_says_how_the_child_died(code: int, how: str) -> None:
     assert (death.how, death.orderly, death.exit_reason) == (how, False, None)
 
 
-@pytest.mark.parametrize("code", ExitCode)
-def test_a_child_records_why_it_ends_itself(code: ExitCode) -> None:
+@pytest.mark.parametrize("code", ExitReason)
+def test_a_child_records_why_it_ends_itself(code: ExitReason) -> None:
     """A task that ended its process with exit code 70 once ended the worker: "app broken"."""
     assert not death_of(ChildProcess(), code).orderly, "user code may choose any exit code"
     child = ChildProcess()
     child.slots.record_exit_reason(code)
     assert death_of(child, code).exit_reason == code
-    assert death_of(child, code).orderly == (code in (ExitCode.DONE, ExitCode.RECYCLED))
+    assert death_of(child, code).orderly == (code in (ExitReason.DONE, ExitReason.RECYCLED))
 
 
 # -- ending from outside --------------------------------------------------------------------------

@@ -12,10 +12,11 @@ from bench import LANE, FakeInputs, claim_of, dag_of, executor_of
 from flowkit import Task, current_attempt, task
 from flowkit.codec.packing import pack, unpack
 from flowkit.exceptions import RedisUnavailable, StoreError
+from flowkit.protocol.app_functions import function_id
 from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.records import ErrorInfo
 from flowkit.protocol.worker_store import Claim
-from flowkit.worker.executor import PUT_OFF_S, Executor, Prepared
+from flowkit.worker.executor import Executor, NotHere, Prepared
 
 
 def attempt(one: Task, *args: object, claim: Claim | None = None, **options: Any) -> Outcome:
@@ -254,13 +255,13 @@ def test_a_result_whose_own_code_breaks_the_packing_is_an_outcome_too() -> None:
 # -- what the worker does not have ----------------------------------------------------------------
 
 
-def unknown(spent: str = "0", number: int = 1) -> Outcome:
+def unknown(*functions: str) -> Outcome | NotHere | Prepared:
     @task(retries=9, queue="q", priority=3)
     def there() -> None: ...
 
     dag = dag_of(there)
     Task.clear_registry()
-    return executor_of(FakeInputs(dag)).prepare(claim_of(0, number, spent))  # type: ignore[return-value]
+    return executor_of(FakeInputs(dag), functions=functions).prepare(claim_of(0, 1))
 
 
 @pytest.fixture
@@ -272,16 +273,21 @@ def registry() -> Any:
 
 
 @pytest.mark.usefixtures("registry")
-def test_an_unknown_task_is_deferred_longer_each_time() -> None:
-    for times, pause in enumerate(PUT_OFF_S):
-        token = f"0,{times + 1},D,{round(pause * 1000)},q,3"
-        assert unknown(f"0*{times}", times + 1).token == token
+def test_a_task_that_the_app_lacks_is_handed_on_by_its_function() -> None:
+    found = unknown()
+    assert isinstance(found, NotHere)
+    assert found.claim.key == claim_of(0, 1).key
+    assert found.function == function_id(f"{__name__}:unknown.<locals>.there")
 
 
 @pytest.mark.usefixtures("registry")
-def test_in_the_end_it_fails_and_names_app_worker_and_task() -> None:
-    outcome = unknown(f"0*{len(PUT_OFF_S)}", 6)
-    assert outcome.token == "0,6,F", "its policy's retries are for another trouble"
+def test_a_task_that_the_app_dropped_after_it_was_loaded_fails() -> None:
+    """Workers of this app are said to have it, so handing it on would have no end."""
+    handed_on = unknown()
+    assert isinstance(handed_on, NotHere)
+    outcome = unknown(handed_on.function)
+    assert isinstance(outcome, Outcome)
+    assert outcome.token == "0,1,F", "its policy's retries are for another trouble"
     info = error_of(outcome)
     assert info.type == "TaskNotFoundError"
     for word in ("'my_app'", LANE, "there'", "--app"):

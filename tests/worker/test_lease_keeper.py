@@ -10,6 +10,7 @@ from flowkit.daemon.outage import OutageLog
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import LeaseLost, WrongShards
 from flowkit.logging import FlowkitLogger
+from flowkit.logging.event_log import EventLog
 from flowkit.protocol.client_store import ClientStore
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.worker_store import WorkerStore
@@ -41,8 +42,8 @@ def test_a_worker_with_another_list_of_shards_is_always_refused(
     """Also one that was declared dead: the list may have grown while it was away. It waits, since
     the list may also have been overwritten, and one that starts ends.
     """
-    log = OutageLog(FlowkitLogger("flowkit.test", "INFO"), lambda: "")
-    config = WorkerConfig("app", fake_server.url, namespace, shard_position="0/2")
+    log = OutageLog(EventLog(FlowkitLogger("flowkit.test", "INFO")), lambda: "")
+    config = WorkerConfig(("app",), fake_server.url, namespace, shard_position="0/2")
     lease_keeper = LeaseKeeper(config, store, log, allow_eviction=False)
     lease_keeper.enlist(lambda: False)
     SchedulerStore(store.link, namespace, "s1", shard_position="0/3").acquire_lease(60_000)
@@ -73,7 +74,7 @@ def test_a_worker_declared_dead_ends_its_children_before_returning(
             self.alive.clear()
             return []
 
-    daemon = WorkerDaemon(WorkerConfig("app", fake_server.url))
+    daemon = WorkerDaemon(WorkerConfig(("app",), fake_server.url))
     monkeypatch.setattr(daemon, "_children", Brood())
     monkeypatch.setattr(daemon, "_enlist", lambda restarted: told.append("started again"))
     daemon._start_over(LeaseLost("declared dead"))

@@ -44,7 +44,7 @@ def sync_lane(store: Watched, *tasks: Task) -> SyncLane:
     lane = SyncLane(
         mailbox, anything, inputs, executor_of(inputs), store.slots, trouble=trouble_of()
     )
-    store.wait_for_work = lambda lists, seconds: bool(lane.drain())  # type: ignore[method-assign]
+    store.wait_for_work = lambda lists, seconds, app="": bool(lane.drain())  # type: ignore[method-assign]
     lane._learn(0.000001)  # it claims all there is at once
     return lane
 

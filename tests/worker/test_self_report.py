@@ -17,12 +17,12 @@ from flowkit.logging.event_log import EventLog
 from flowkit.protocol.client_store import ClientStore
 from flowkit.protocol.list_reads import Field
 from flowkit.protocol.worker_store import WorkerStore
-from flowkit.worker.execution_slots import ExecutionSlots, Mark
+from flowkit.worker.execution_slots import ChildMark, ExecutionSlots
 from flowkit.worker.lease_keeper import LeaseKeeper
 from flowkit.worker.self_report import SAY_AFTER_S, ChildCounts, SelfReport, note_wait
 
 
-def child(*marks: Mark) -> Any:
+def child(*marks: ChildMark) -> Any:
     slots = ExecutionSlots(1)
     slots.enter(0, "nightly,0,1|||outer")
     for mark in marks:
@@ -44,9 +44,9 @@ def report(time: list[float]) -> SelfReport:
 def test_it_counts_who_is_ready_and_who_waits(report: SelfReport) -> None:
     children = [
         child(),
-        child(Mark.READY),
-        child(Mark.READY, Mark.WAITS),
-        child(Mark.READY, Mark.LOOP_WAITS),
+        child(ChildMark.READY),
+        child(ChildMark.READY, ChildMark.WAITS),
+        child(ChildMark.READY, ChildMark.LOOP_WAITS),
     ]
     assert report.look(children) == ChildCounts(ready=3, waiting=2)
     assert report.look([]) == ChildCounts()
@@ -55,7 +55,7 @@ def test_it_counts_who_is_ready_and_who_waits(report: SelfReport) -> None:
 def test_it_warns_once_when_all_have_waited_for_a_while(
     report: SelfReport, time: list[float], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    waiting, other = child(Mark.WAITS), child()
+    waiting, other = child(ChildMark.WAITS), child()
 
     def said_after(seconds: float) -> str:
         time[0] += seconds
@@ -63,15 +63,15 @@ def test_it_warns_once_when_all_have_waited_for_a_while(
         return capfd.readouterr().out
 
     assert said_after(SAY_AFTER_S) == "", "one is free"
-    other.slots.mark(Mark.WAITS)
+    other.slots.mark(ChildMark.WAITS)
     assert said_after(0.0) == ""
     text = said_after(SAY_AFTER_S)
     assert "All 2 processes of worker W wait for other runs: task 'outer' of run nightly" in text
     assert "Start more workers" in text
     assert said_after(SAY_AFTER_S) == "", "it is said already"
-    other.slots.mark(Mark.WAITS, on=False)
+    other.slots.mark(ChildMark.WAITS, on=False)
     assert said_after(SAY_AFTER_S) == ""
-    other.slots.mark(Mark.WAITS)
+    other.slots.mark(ChildMark.WAITS)
     assert said_after(0.0) == ""
     assert "All 2 processes" in said_after(SAY_AFTER_S)
 
@@ -102,7 +102,7 @@ def test_waits_without_a_lane_do_not_count() -> None:
     thread = threading.Thread(target=note_wait, args=(slots,), kwargs={"begins": True})
     thread.start()
     thread.join()
-    assert not slots.is_marked(Mark.WAITS)
+    assert not slots.is_marked(ChildMark.WAITS)
 
     async def blocks() -> None:
         note_wait(slots, begins=True)
@@ -110,11 +110,21 @@ def test_waits_without_a_lane_do_not_count() -> None:
     thread = threading.Thread(target=lambda: asyncio.run(blocks()))
     thread.start()
     thread.join()
-    assert slots.is_marked(Mark.LOOP_WAITS)
+    assert slots.is_marked(ChildMark.LOOP_WAITS)
     note_wait(slots, begins=True)
-    assert slots.is_marked(Mark.WAITS)
+    assert slots.is_marked(ChildMark.WAITS)
     note_wait(slots, begins=False)
-    assert not slots.is_marked(Mark.WAITS)
+    assert not slots.is_marked(ChildMark.WAITS)
+
+
+def test_it_tells_of_all_apps_that_children_have_loaded(report: SelfReport) -> None:
+    """They differ if the files were changed while some of the children lived."""
+    one, other, new = child(ChildMark.READY), child(ChildMark.READY), child()
+    one.slots.record_app("1" * 16, "1.0")
+    other.slots.record_app("2" * 16, "1.0")
+    counts = report.look([one, other, one, new])
+    assert (counts.apps, counts.versions) == (("1" * 16, "2" * 16), ("1.0",))
+    assert report.look([new]).apps == counts.apps, "until a child has loaded it again"
 
 
 # -- telling it ------------------------------------------------------------------------------------
@@ -135,6 +145,18 @@ def test_the_counts_are_part_of_the_description(
     lease_keeper.counts = ChildCounts(ready=2, waiting=2)
     lease_keeper.beat(["W.0"])
     assert told() == (True, True)
+
+
+def test_all_apps_of_the_children_are_part_of_the_description(
+    lease_keeper: LeaseKeeper, store: WorkerStore
+) -> None:
+    lease_keeper.enlist(lambda: False)
+    apps = ("1" * 16, "2" * 16)
+    lease_keeper.counts = ChildCounts(ready=2, apps=apps, versions=("1.0", "2.0"))
+    lease_keeper.beat(["W.0"])
+    (info,) = ClientStore(store.link, store.keys.namespace).alive_workers()
+    assert (info.apps, info.versions) == (apps, ("1.0", "2.0"))
+    assert store.link.call("ZRANGE", store.keys.apps(), 0, -1) == [app.encode() for app in apps]
 
 
 def test_a_worker_that_leaves_while_it_is_read_is_not_ready(

@@ -46,7 +46,7 @@ class Rig:
 
     def run_until_idle(self) -> None:
         """Run the lane; drain it when there is nothing left to claim."""
-        self.store.wait_for_work = lambda lists, seconds: bool(self.lane.drain())  # type: ignore[method-assign]
+        self.store.wait_for_work = lambda lists, seconds, app="": bool(self.lane.drain())  # type: ignore[method-assign]
         self.lane.run()
 
 
@@ -92,6 +92,19 @@ def test_it_claims_one_and_then_more() -> None:
     limits = [limit for _, _, limit in rig.store.calls if limit]
     assert limits[0] == 1
     assert limits[1] > 1
+
+
+def test_a_batch_that_takes_long_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its tasks are slower than those before. A small run would wait for all of them."""
+    monkeypatch.setattr("flowkit.worker.sync_lane.LONGEST_BATCH_S", 0.0)
+    order: list[int] = []
+    rig = Rig(Counter(*map(claim_of, range(5))), *[_noting(order, n) for n in range(5)])
+    rig.lane._learn(BATCH_S / 100)
+    rig.run_until_idle()
+    assert order == [0]
+    assert sorted(rig.store.released) == [claim_of(n).key for n in range(1, 5)]
+    assert rig.store.tokens() == ["0,1,S"]
+    assert rig.errors == []
 
 
 # -- what it starts -------------------------------------------------------------------------------

@@ -295,7 +295,7 @@ class Deaf:
     def cancel(self, attempt: str) -> None:
         self.told.append(attempt)
 
-    def share(self, claimers: int) -> None:
+    def set_claimers(self, claimers: int) -> None:
         self.told.append(claimers)
 
     def drain(self) -> None:
@@ -303,19 +303,19 @@ class Deaf:
 
 
 def listening() -> tuple[Child, Deaf]:
-    child = Child(WorkerConfig("app", "redis://127.0.0.1:1/0"), 0, "W", ExecutionSlots(0), -1)
+    child = Child(WorkerConfig(("app",), "redis://127.0.0.1:1/0"), 0, "W", ExecutionSlots(0), -1)
     child._sync = lane = Deaf()  # type: ignore[assignment]
     return child, lane
 
 
 @given(
     st.text(max_size=40)
-    | st.sampled_from(["stop", "share", "drain"]).flatmap(
+    | st.sampled_from(["stop", "claimers", "drain"]).flatmap(
         lambda verb: st.text(max_size=12).map(lambda rest: f"{verb} {rest}")
     )
 )
-@example("share \u00b2")
-@example("share " + "9" * 5000)
+@example("claimers \u00b2")
+@example("claimers " + "9" * 5000)
 @example("stop W.0")
 def test_no_line_stops_the_listener(line: str) -> None:
     child, _ = listening()
@@ -324,7 +324,15 @@ def test_no_line_stops_the_listener(line: str) -> None:
 
 def test_valid_lines_are_obeyed() -> None:
     child, lane = listening()
-    for line in ("share 4", "nonsense", "", "share many", "stop W.0 r1,0,1", "drain now", "drain"):
+    for line in (
+        "claimers 4",
+        "nonsense",
+        "",
+        "claimers many",
+        "stop W.0 r1,0,1",
+        "drain now",
+        "drain",
+    ):
         child._obey(line)
     assert lane.told == [4, "r1,0,1", "drain"]
 

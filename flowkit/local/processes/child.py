@@ -40,7 +40,18 @@ from ...processes.signals import FOR_PARENT, obey_parent_alone
 from ...processes.standard_streams import detach_from_terminal, keep_streams_open
 from .errors import pack_error, unpack_error
 from .shipping import find_function
-from .wire import Broken, Call, Done, Hello, Raised, Ready, Unfit, class_names, pack, unpack
+from .wire import (
+    BrokenCall,
+    Call,
+    Done,
+    Hello,
+    Raised,
+    Ready,
+    UnfitResult,
+    class_names,
+    pack,
+    unpack,
+)
 
 
 def child_main(pipe: Connection) -> NoReturn:
@@ -93,7 +104,7 @@ class _Child:
                 self._functions[call.function] = unpack(call.code)
         except BaseException as error:
             problem = f"its function or its arguments cannot be read there ({error_text(error)})"
-            return pack(Broken(problem))
+            return pack(BrokenCall(problem))
         func = self._functions[call.function]
         enter_attempt(self._run_id, call.task_name, call.attempt, self._params)
         begun = time.perf_counter()
@@ -108,14 +119,14 @@ class _Child:
         end_if_forked(self._pid)
         seconds = time.perf_counter() - begun
         unfit = unfit_result(call.task_name, value)
-        return _packed_result(seconds, value) if unfit is None else pack(Unfit(unfit))
+        return _packed_result(seconds, value) if unfit is None else pack(UnfitResult(unfit))
 
 
 def _packed_result(seconds: float, value: object) -> bytes:
     try:
         return pack(Done(seconds, value))
     except BaseException as error:
-        return pack(Broken(f"its result cannot be sent back ({error_text(error)})"))
+        return pack(BrokenCall(f"its result cannot be sent back ({error_text(error)})"))
 
 
 def _packed_error(error: BaseException) -> bytes:

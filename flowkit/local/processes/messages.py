@@ -20,10 +20,10 @@ from ...logging.capture import is_capturing
 from ..run_context import RunContext
 from .errors import unpack_error
 from .shipping import load_cargo
-from .wire import Broken, Call, Done, Hello, Raised, Unfit, class_names, pack, unpack
+from .wire import BrokenCall, Call, Done, Hello, Raised, UnfitResult, class_names, pack, unpack
 
 
-class Verdict(Exception):
+class ChildFailure(Exception):
     """An attempt failed with ``error``. ``retry``: whether to retry it; the task is not asked."""
 
     def __init__(self, error: BaseException, *, retry: bool) -> None:
@@ -73,7 +73,8 @@ class Messages:
     ) -> bytes:
         """Return the call of a task's function, whose number is added to ``known``.
 
-        ``known``: the functions that the child has. Raises Verdict for a value that cannot be sent.
+        ``known``: the functions that the child has. Raises ChildFailure for a value that cannot
+        be sent.
         """
         task = self._tasks[index]
         number = self._cargo.number_of(task)
@@ -83,7 +84,7 @@ class Messages:
                 Call(number, code, task.name, attempt, args, dict(kwargs)), whole=self._whole
             )
         except Exception as error:
-            raise Verdict(self._unsendable(index, args, kwargs, error), retry=False) from None
+            raise ChildFailure(self._unsendable(index, args, kwargs, error), retry=False) from None
         known.add(number)
         return packed
 
@@ -114,24 +115,24 @@ class Messages:
     def read(self, index: int, answer: bytes) -> tuple[Any, float]:
         """Return the result in the reply to a call of that task, and the seconds that it took.
 
-        Raises what the function raised, and Verdict for a result that cannot be read.
+        Raises what the function raised, and ChildFailure for a result that cannot be read.
         """
         task = self._tasks[index]
         try:
-            reply: Done | Raised | Unfit | Broken = unpack(answer)
+            reply: Done | Raised | UnfitResult | BrokenCall = unpack(answer)
         except Exception as error:
-            reply = Broken(f"its result cannot be read back ({error_text(error)})")
+            reply = BrokenCall(f"its result cannot be read back ({error_text(error)})")
         if isinstance(reply, Done):
             return reply.value, reply.seconds
         if isinstance(reply, Raised):
             raise _raised(task, reply)
-        if isinstance(reply, Unfit):
-            raise Verdict(reply.error, retry=False)
+        if isinstance(reply, UnfitResult):
+            raise ChildFailure(reply.error, retry=False)
         problem = (
             f"Task {task.name!r} of DAG {self._dag_name!r}: {reply.problem}. Use plain data and "
             "objects of classes that are defined in a module, or run with executor='thread'."
         )
-        raise Verdict(IllegalValue(problem), retry=False)
+        raise ChildFailure(IllegalValue(problem), retry=False)
 
 
 def _raised(task: Task, reply: Raised) -> BaseException:
@@ -144,4 +145,4 @@ def _raised(task: Task, reply: Raised) -> BaseException:
             return error
     substitute = TaskExecutionError(task.name, reply.kind, reply.message, reply.trace)
     retryable = any(name in reply.kinds for name in class_names(task.retry_on))
-    return Verdict(substitute, retry=retryable)
+    return ChildFailure(substitute, retry=retryable)

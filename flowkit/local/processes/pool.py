@@ -18,17 +18,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...basics.display_text import error_text
+from ...core.retry import MOST_DEATHS
 from ...definition.importing import EXIT_UNGUARDED
 from ...exceptions import DAGError, TaskTimeout, WorkerLost
 from .children import ChildPool, ChildProcess, Died
-from .messages import Messages, Verdict
+from .messages import ChildFailure, Messages
 from .shipping import not_found
 from .wire import Ready, unpack
 
 if TYPE_CHECKING:
     from ..run_context import RunContext
-
-MOST_DEATHS = 3  # as on workers
 
 
 class RepeatCall(Exception):
@@ -65,14 +64,14 @@ class Processes:
         """Call a task's function in a child; return its result and the seconds that it took.
 
         Raises what the function raises, TaskTimeout, RepeatCall if the child died during the call,
-        and Verdict for all other failures.
+        and ChildFailure for all other failures.
         """
         task = self._tasks[index]
         child = self._take()
         tries = attempt + self._deaths.get(index, 0)
         try:
             message = self._messages.call(index, tries, args, kwargs, child.known)
-        except Verdict:
+        except ChildFailure:
             self._idle.append(child)
             raise
         try:
@@ -103,7 +102,7 @@ class Processes:
         try:
             return self._start()
         except Exception as error:
-            raise Verdict(error, retry=False) from None
+            raise ChildFailure(error, retry=False) from None
 
     def _start(self) -> ChildProcess:
         try:
@@ -138,7 +137,7 @@ class Processes:
         )
 
     def _count_death(self, index: int, attempt: int, death: Died) -> None:
-        """Count a death during a call of a task. Raises Verdict if the task may not run again."""
+        """Count a death during a call of a task. Raises ChildFailure if it may not run again."""
         task, context = self._tasks[index], self._context
         deaths = self._deaths[index] = self._deaths.get(index, 0) + 1
         if self._stopped:
@@ -150,14 +149,14 @@ class Processes:
                 f"task (process {death.pid}, {death.how}), so it may or may not have done its "
                 "work. It must run at most once (at_most_once=True) and is not started again."
             )
-            raise Verdict(error, retry=False)
+            raise ChildFailure(error, retry=False)
         if deaths >= MOST_DEATHS:
             error = WorkerLost(
                 f"Task {task.name!r} of DAG {self._dag_name!r}: its process died {deaths} times "
                 f"while it ran the task (last process {death.pid}, {death.how}). Look for what "
                 "ends it: memory, a crash in native code, os._exit."
             )
-            raise Verdict(error, retry=False)
+            raise ChildFailure(error, retry=False)
 
 
 def _remedy(error: Exception) -> str:

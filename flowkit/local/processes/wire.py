@@ -68,13 +68,13 @@ class Raised(NamedTuple):
     kinds: tuple[str, ...]
 
 
-class Unfit(NamedTuple):
+class UnfitResult(NamedTuple):
     """The function returned a value that no task may return. ``error``: the exception for it."""
 
     error: Exception
 
 
-class Broken(NamedTuple):
+class BrokenCall(NamedTuple):
     """The call could not be made, or its result cannot be sent: a retry would not help."""
 
     problem: str

@@ -1,9 +1,11 @@
 -- apply: writes what the scheduler decided: queues ready tasks, ends runs, moves the cursor.
--- USES   base border spent guarded ready fence graph finish
+-- USES   base border spent guarded wake ready fence graph finish
+-- RARE   finish push_backlog
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 cursor ('' keeps it)
 --        then commands: begin <run> <graph digest>
 --                       queue <run> <list> <level> <flags> <count> <task>×count
+--                       line <run> …: as queue, but the tasks wait for the run's turn
 --                       finish <run> <outcome> <failed task or ''> <counts>
 --                       progress <run> <counts>
 -- REPLY  OK <run>× (begun runs that do not run or have another graph) | FENCED
@@ -20,7 +22,7 @@ local function begin(run, digest)
   if not is_running[run] then refused[run] = true end
 end
 
-local function queue(run, list, level, flags, first, last)
+local function queue(verb, run, list, level, flags, first, last)
   if refused[run] or not is_running[run] and field_of(run_key(run), 'state') ~= 'running' then return end
   local records = fields_of(unpack(args_from({tasks_key(run)}, first, last)))
   if not records then return end
@@ -39,22 +41,23 @@ local function queue(run, list, level, flags, first, last)
       local number = string.format('%d', attempt)
       writes[#writes + 1] = task
       writes[#writes + 1] = 'Q' .. number .. ',,' .. spent .. ',,'
-      entries[#entries + 1] = run .. ',' .. task .. ',' .. number
+      entries[#entries + 1] = (verb == 'queue' and run .. ',' or '') .. task .. ',' .. number
     end
   end
   if #entries > 0 then
     call(unpack(writes))
-    push_ready('RPUSH', list, level, entries)
+    if verb == 'queue' then push_ready('RPUSH', list, level, entries)
+    else push_backlog(run, list, level, entries) end
   end
 end
 
 local at = 5
 while at <= #ARGV do
   local verb, run = ARGV[at], ARGV[at + 1]
-  if verb == 'queue' then
+  if verb == 'queue' or verb == 'line' then
     local last = at + 5 + ARGV[at + 5]
     assert(last >= at + 5, 'a number of tasks is negative')
-    queue(run, ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], at + 6, last)
+    queue(verb, run, ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], at + 6, last)
     at = last + 1
   elseif verb == 'begin' then
     begin(run, ARGV[at + 2])

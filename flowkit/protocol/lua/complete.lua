@@ -1,7 +1,9 @@
 -- complete: records a batch of outcomes, notifies the scheduler, and claims the next batch.
--- USES   base border spent guarded batch suspects take take_once outcome_codes results dead record
+-- USES   base border spent guarded batch suspects versions functions places take_run take_turns take take_once outcome_codes results dead record
+-- RARE   note_dead taken_before take_turns note_version forget_empty places_of_functions may_look
 -- KEYS   1 prefix
--- ARGV   1 now (ms)   2 lane   3 call number   4 limit   5 share   6 number of ready lists
+-- ARGV   1 now (ms)   2 lane   3 call number   4 limit   5 share   6 app, as in claim
+--        7 number of ready lists
 --        then the ready lists, then per run: run, number of outcomes, and for each outcome its
 --        token and payload. Token: "task,attempt,code"; W (retry) and D (postponed, which spends
 --        no retry) add ",delay (ms),list,level"; S adds ",entry,ttl (ms)" if the result is
@@ -9,11 +11,11 @@
 -- REPLY  OK <stale "run,task …"> <held> (<run> <graph> <life> <params> <"task,attempt,spent …">)* | UNKNOWN
 -- KEEPS  an outcome counts once, and only for the attempt and lane that the record names.
 
-local lane, call_no, lists_count = ARGV[2], ARGV[3], tonumber(ARGV[6])
+local lane, lists_count = ARGV[2], tonumber(ARGV[7])
 local last_call = call('HGET', claims_key(lane), '#')
 if not last_call then return {'UNKNOWN'} end
 
-local at, stale = 7 + lists_count, {}
+local at, stale = 8 + lists_count, {}
 while at <= #ARGV do
   local count = tonumber(ARGV[at + 1])
   assert(count >= 0, 'a number of outcomes is negative')
@@ -21,7 +23,6 @@ while at <= #ARGV do
   at = at + 2 + 2 * count
 end
 local reply = {'OK', table.concat(stale, ' '), 0}
-take_once(lane, last_call, call_no, tonumber(ARGV[4]), tonumber(ARGV[5]),
-          args_from({}, 7, 6 + lists_count), reply)
+take_once(last_call, args_from({}, 8, 7 + lists_count), reply)
 reply[3] = call('HLEN', claims_key(lane)) - 1
 return reply

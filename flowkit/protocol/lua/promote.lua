@@ -1,7 +1,8 @@
 -- promote: queues the retries and delayed starts that are due.
--- USES   base border spent guarded ready fence
+-- USES   base border spent guarded wake ready fence
 -- KEYS   1 prefix
--- ARGV   1 now (ms)   2 scheduler   3 term   4 limit
+-- ARGV   1 now (ms)   2 scheduler   3 term   4 limit   5 the lists of which workers of an
+--        older release claim, which know no turns, separated by blanks
 -- REPLY  OK <promoted> <ms until the next one is due, -1 for none> | FENCED
 -- KEEPS  an entry leaves `delayed` in the step in which its record becomes queued.
 
@@ -16,7 +17,11 @@ for _, entry in ipairs(due) do
   local state, before, _, spent = read_record(run and is_run(run) and field_of(tasks_key(run), task))
   if state == 'W' and before + 1 == tonumber(attempt) and not stopped(field_of(run_key(run), 'stop'), spent) then
     call('HSET', tasks_key(run), task, 'Q' .. attempt .. ',,' .. spent .. ',,')
-    push_ready('RPUSH', list, level, {run .. ',' .. task .. ',' .. attempt})
+    if level == '!' or string.find(' ' .. ARGV[5] .. ' ', ' ' .. list .. ' ', 1, true) then
+      push_ready('RPUSH', list, level, {run .. ',' .. task .. ',' .. attempt})
+    else
+      push_backlog(run, list, level, {task .. ',' .. attempt})
+    end
     promoted = promoted + 1
   end
   call('ZREM', P .. 'delayed', entry)

@@ -1,5 +1,5 @@
 -- reap: takes back the attempts that a dead lane held.
--- USES   base border spent guarded ready fence dead give_back
+-- USES   base border spent guarded wake ready fence dead give_back
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 lane   3 reporter: '' for the lane's own parent, else scheduler id
 --        4 term   5 most deaths of a task   6 error of a task that died too often

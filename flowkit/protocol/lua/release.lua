@@ -1,17 +1,25 @@
 -- release: gives back attempts that a lane has not started; they keep their attempt number.
--- USES   base border spent guarded ready dead give_back
+-- USES   base border spent guarded wake ready dead give_back
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 lane   3 '' if none of them has started, else the error of those that
---        may have started and are at most once   4… "run,task"
+--        may have started and are at most once   4… "run,task", or "run,task@id" for the workers
+--        whose app has that function
 -- REPLY  OK <released>
 -- KEEPS  only attempts that their record says this lane is running are given back. In a run that
 --        is stopping they are cancelled instead, since no worker will claim them. At-most-once
 --        tasks that may have started fail.
 
-local lane, released = ARGV[2], 0
+local FEW = 8 -- attempts of one run that are given back before those of other runs
+local lane, released, counts = ARGV[2], 0, {}
 for i = 4, #ARGV do
-  local run, task = read_key(ARGV[i])
-  local claim = call('HGET', claims_key(lane), ARGV[i])
+  local run = string.match(ARGV[i], '^[^,]*')
+  counts[run] = (counts[run] or 0) + 1
+end
+for i = 4, #ARGV do
+  local key, id = string.match(ARGV[i], '^(.*)@(%x+)$')
+  key = key or ARGV[i]
+  local run, task = read_key(key)
+  local claim = call('HGET', claims_key(lane), key)
   local attempt, spent, started = running_on(lane, run, task)
   if claim and attempt then
     local meta = fields_of(run_key(run), 'submitted', 'stop') or {}
@@ -24,10 +32,10 @@ for i = 4, #ARGV do
       end_attempt(run, task, 'C', attempt, where, spent, started, meta[1])
       call('SREM', stops_key(lane), run .. ',' .. task .. ',' .. attempt)
     else
-      queue_again(run, task, attempt, spent, claim)
+      queue_again(run, task, attempt, spent, claim, id, counts[run] > FEW)
     end
     released = released + 1
   end
-  call('HDEL', claims_key(lane), ARGV[i])
+  call('HDEL', claims_key(lane), key)
 end
 return {'OK', released}

@@ -3,6 +3,7 @@
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 run   3 graph digest   4 graph ('' if it should already be stored)
 --        5 DAG name   6 params   7 tasks   8 ttl (ms)
+--        9 version of the app that submits it, '' if it is unknown
 -- REPLY  OK | EXISTS <state> | CONFLICT <DAG name> | GRAPH (send the graph too)
 -- KEEPS  a run is in `active` and in `events` exactly when its hash says that it is running.
 
@@ -23,6 +24,10 @@ local head = {'HSET', run_key(run), 'dag', ARGV[5], 'graph', digest, 'state', 'r
 if ARGV[6] ~= '' then
   head[#head + 1] = 'params'
   head[#head + 1] = ARGV[6]
+end
+if ARGV[9] ~= '' then
+  head[#head + 1] = 'code'
+  head[#head + 1] = ARGV[9]
 end
 call(unpack(head))
 call('ZADD', P .. 'runs', now, run)

@@ -33,8 +33,8 @@ def digest(values: tuple[object, ...]) -> str:
     return hashlib.sha1(" ".join(map(str, values)).encode()).hexdigest()[:12]
 
 
-def append(line: str) -> None:
-    file = os.open(FOLDER / "history", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+def append(line: str, path: Path = FOLDER / "history") -> None:
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(file, line.encode())
     finally:

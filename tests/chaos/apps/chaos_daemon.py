@@ -34,8 +34,8 @@ def send_twice() -> None:
 
 
 def sweep_every(seconds: float) -> None:
-    def janitor(store: Any, logger: Any, every: float, repair_queues: Any) -> Janitor:
-        return Janitor(store, logger, min(every, seconds), repair_queues)
+    def janitor(store: Any, listener: Any, every: float, repair_queues: Any) -> Janitor:
+        return Janitor(store, listener, min(every, seconds), repair_queues)
 
     scheduler_daemon.Janitor = janitor  # type: ignore[assignment,misc]
 

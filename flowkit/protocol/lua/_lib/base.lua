@@ -22,6 +22,11 @@ local function cached_key(digest) return P .. 'cache:' .. digest end
 local function state_key(store) return P .. 'state:' .. store end
 local function entry_key(store, entry) return P .. 'state:' .. store .. ':' .. entry end
 local function ready_key(list, level) return P .. 'ready:' .. list .. ':' .. level end
+local function turns_key(list, level) return P .. 'ready:' .. list .. ':' .. level .. '+' end
+local function backlog_key(list, level, run) return P .. 'ready:' .. list .. ':' .. level .. ':' .. run end
+local function parked_key(list) return P .. 'ready:' .. list .. '@' end
+local function app_key(app) return P .. 'worker:@' .. app end
+local function app_version_key(app) return P .. 'worker:@' .. app .. ':version' end
 local function wake_key(list) return P .. 'wake:' .. list end
 local function worker_key(worker) return P .. 'worker:' .. worker end
 local function claims_key(lane) return P .. 'worker:' .. lane .. ':claims' end

@@ -14,9 +14,12 @@ local function is_run(run)
   local ending = string.match(run, ':(%l+)$')
   return not ending or not string.find(',tasks,results,errors,feed,', ',' .. ending .. ',', 1, true)
 end
--- A ready list is named after its queue, with the suffix "~async" for async lanes.
+-- A ready list is named after its queue, with the suffix "~async" for async lanes, and then "@" and
+-- the id of a function if only some of the workers of the queue have it.
 local function is_list(list)
-  local queue = string.match(list, '^(.*)~async$') or list
+  local base, id = string.match(list, '^(.*)@(%x*)$')
+  local queue = string.match(base or list, '^(.*)~async$') or base or list
+  if id and #id ~= 16 then return false end
   return #queue <= 64 and string.find(queue, '^[%w_.%-]+$') ~= nil
 end
 

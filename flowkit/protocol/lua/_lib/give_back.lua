@@ -10,13 +10,17 @@ local function end_attempt(run, task, code, attempt, lane, spent, started, submi
   call('XADD', P .. 'events', '*', code, run .. ' ' .. task)
 end
 
--- Queues an attempt again, at the head of the ready list that its claim names. If the claim does
--- not name one, the scheduler rebuilds the missing entry.
-local function queue_again(run, task, attempt, spent, claim)
+-- Queues an attempt again, at the head of the ready list that its claim names. With the `id` of a
+-- function, it waits in the list of that function for the turn of its run, and so it does if it is
+-- one of `many` of its run: these must not stand before small runs. If the claim names no list, the
+-- scheduler rebuilds the missing entry.
+local function queue_again(run, task, attempt, spent, claim, id, many)
   local _, list, level = read_place(claim)
+  if list and id then list = string.gsub(list, '@.*', '') .. '@' .. id end
   if is_suspect(spent) then level = '!' end
   call('HSET', tasks_key(run), task, 'Q' .. attempt .. ',,' .. spent .. ',,')
-  if list then push_ready('LPUSH', list, level, {run .. ',' .. task .. ',' .. attempt}) end
+  if list and (id or many) and level ~= '!' then push_backlog(run, list, level, {task .. ',' .. attempt})
+  elseif list then push_ready('LPUSH', list, level, {run .. ',' .. task .. ',' .. attempt}) end
 end
 
 -- The attempt number, spent and start of a task that `lane` is running, or nil.

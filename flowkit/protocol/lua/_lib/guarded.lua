@@ -4,6 +4,15 @@
 -- Runs a command on data that nothing else depends on, such as a hint. A failure is ignored.
 local try = redis.pcall
 
+-- Writes a hint. A key of another type, which no release writes, is replaced: without the hint,
+-- attempts would wait until somebody deletes it.
+local function note(command, key, ...)
+  local reply = try(command, key, ...)
+  if type(reply) ~= 'table' or not string.find(reply.err or '', '^WRONGTYPE') then return reply end
+  call('DEL', key)
+  return call(command, key, ...)
+end
+
 -- Fields of a hash; nil if the key holds another type.
 local function fields_of(...)
   local reply = try('HMGET', ...)

@@ -26,10 +26,16 @@ local function taken_before(lane, call_no, reply)
   end
 end
 
--- Claims once per call number. A limit of 0 claims nothing and does not change the number.
-local function take_once(lane, last_call, call_no, limit, share, lists, reply)
+-- Claims once per call number. A limit of 0 claims nothing and does not change the number. The
+-- claimer is described by ARGV: 2 lane, 3 call number, 4 limit, 5 share, 6 app.
+local function take_once(last_call, lists, reply)
+  local lane, call_no, limit = ARGV[2], ARGV[3], tonumber(ARGV[4])
   if limit == 0 then return end
   if last_call == call_no then return taken_before(lane, call_no, reply) end
-  call('HSET', claims_key(lane), '#', call_no)
-  take(lane, call_no, limit, share, lists, reply)
+  local claimer = {
+    lane = lane, call_no = call_no, share = math.max(1, tonumber(ARGV[5])), app = ARGV[6], popped = 0,
+  }
+  take(claimer, limit, lists, reply)
+  -- What was taken has been written together with the number.
+  if not claimer.now then call('HSET', claims_key(lane), '#', call_no) end
 end

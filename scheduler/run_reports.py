@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.states import RunState
 from flowkit.events.event import Listener
 from flowkit.events.runs import (
     RunBroken,
-    RunCancelled,
     RunDataLost,
     RunFailed,
     RunLacksMemory,
+    RunMixed,
     RunStarted,
     RunSucceeded,
     RunWaits,
+    RunWasCancelled,
 )
 
 from .active import Active
 
 
-class RunEvents:
+class RunReports:
     """Creates the events of runs: the same as those of runs in one process."""
 
     def __init__(self, listener: Listener) -> None:
@@ -40,7 +43,7 @@ class RunEvents:
         if outcome is RunState.FAILED:
             self._listener.hear(RunFailed(run_id=run, dag_name=dag.name, task_name=task))
         elif outcome is RunState.CANCELLED:
-            self._listener.hear(RunCancelled(run_id=run, dag_name=dag.name, task_name=task))
+            self._listener.hear(RunWasCancelled(run_id=run, dag_name=dag.name, task_name=task))
         elif self._listener.wants(RunSucceeded):
             self._listener.hear(
                 RunSucceeded(run_id=run, dag_name=dag.name, total_tasks=len(dag.graph))
@@ -58,6 +61,12 @@ class RunEvents:
     def lacks_memory(self, run: str, pause: float) -> None:
         """A run has to wait: this process has not enough memory for it."""
         self._listener.hear(RunLacksMemory(run_id=run, delay=pause))
+
+    def mixed(self, active: Active, versions: Iterable[str]) -> None:
+        """Attempts of a run ran different versions of its app."""
+        some = ", ".join(versions)
+        name = active.dag.name
+        self._listener.hear(RunMixed(run_id=active.run, dag_name=name, versions=some))
 
     def lost(self, active: Active) -> None:
         """An active run is no longer in Redis."""

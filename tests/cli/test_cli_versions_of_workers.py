@@ -1,0 +1,24 @@
+"""``flowkit workers`` shows all versions that the processes of a worker have loaded."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowkit.cli.listing import _show_workers, _worker_document
+from flowkit.core.worker_info import WorkerInfo
+
+
+@pytest.mark.parametrize(
+    ("version", "others", "shown"),
+    [("", (), ""), ("1.0", (), "1.0"), ("1.0", ("1.1", "1.2"), "1.0, 1.1, 1.2")],
+)
+def test_all_versions_are_in_one_column(
+    version: str, others: tuple[str, ...], shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    info = WorkerInfo("w", app="a.py", app_version=version, other_versions=others, version="0.9")
+    document = _worker_document(info, {})
+    assert (document["app_version"], document["other_versions"]) == (version, list(others))
+    _show_workers([document], {}, 1)
+    head, row = capsys.readouterr().out.splitlines()
+    at = head.index("APP_VERSION")
+    assert row[at:].removesuffix("0.9").strip() == shown
