@@ -42,8 +42,18 @@ class ValueTooLarge(CodecError):
         largest: path of its largest part; the root if no part outweighs the rest.
     """
 
-    def __init__(self, path: str, size: int, limit: int, largest: str, largest_size: int) -> None:
-        whose = "It has no single large part. "
+    def __init__(
+        self,
+        path: str,
+        size: int,
+        limit: int,
+        largest: str,
+        largest_size: int,
+        *,
+        is_whole: bool = False,
+    ) -> None:
+        """``is_whole``: the largest part has no parts of its own, as a text or an array."""
+        whose = "" if is_whole else "None of its parts is much larger than the others. "
         if largest != path:
             whose = f"Its largest part is {largest} ({human_size(largest_size)}). "
         super().__init__(

@@ -205,7 +205,8 @@ def too_large(
         largest = max(children, key=lambda child: child[0], default=None)
         # If no part outweighs the rest, the whole value is the answer.
         if largest is None or 2 * largest[0] < heaviest:
-            return ValueTooLarge(root, total, limit, _shorten(path), heaviest)
+            is_whole = largest is None
+            return ValueTooLarge(root, total, limit, _shorten(path), heaviest, is_whole=is_whole)
         heaviest, path, part = largest[0], path + largest[1], largest[2]
 
 

@@ -17,6 +17,7 @@ from ..core.policy_check import CHECKS, checked_policy, seconds
 from ..core.retry import Policy
 from ..core.triggers import FOR_USERS, Trigger
 from .callables import is_async, is_generator
+from .foreign_words import OPTIONS
 
 Predicate = Callable[..., object]
 CacheKey = Callable[..., object]
@@ -81,7 +82,8 @@ def make_options(task: str, given: TaskOptions, *, is_async: bool = False) -> Op
     """Check the options of the task with that name. Raises TypeError or ValueError naming both."""
     for option in given:
         if option not in KNOWN_OPTIONS:
-            raise TypeError(f"Task {task!r}: {unknown_name('option', option, KNOWN_OPTIONS)}")
+            problem = unknown_name("option", option, KNOWN_OPTIONS, OPTIONS.get(option))
+            raise TypeError(f"Task {task!r}: {problem}")
     policy = _policy(task, given, is_async=is_async)
     when = _predicate(task, given.get("when"))
     retry_on = _exceptions(task, given.get("retry_on", Exception))

@@ -25,6 +25,7 @@ from .call_plan import CallPlan, plan_for
 from .callables import is_async
 from .direct_call import call_here
 from .edges import draw, mention, open_scopes, tasks_in
+from .foreign_words import ForeignWords
 from .functions import check_function, name_of, ref_of
 from .options import CacheKey, Predicate, TaskOptions, make_options
 from .pickling import reduction
@@ -38,7 +39,7 @@ _NO_KWARGS: Mapping[str, Any] = MappingProxyType({})
 Ends = TypeVar("Ends", bound="Task | Sequence[Task] | list[object]")
 
 
-class Task(Generic[P, R]):
+class Task(ForeignWords, Generic[P, R]):
     """A function with a name, a policy and edges. See ``TaskOptions`` for the options.
 
     For type checkers it has the signature of its function: ``def f(x: int) -> str`` makes a

@@ -29,6 +29,11 @@ def test_a_similar_name_is_suggested_and_all_names_are_listed(
     assert unknown_name("task", name, known) == f"unknown task {name!r}. {wanted}"
 
 
+def test_the_name_that_means_the_same_comes_before_a_similar_one() -> None:
+    text = unknown_name("option", "retry_delay", ["retry_on", "delay"], "delay")
+    assert "Did you mean 'delay'? Available: 'retry_on', 'delay'." in text
+
+
 def test_the_most_similar_name_is_found() -> None:
     assert similar_name("lood", ["lead", "load", "store"]) == "load"
     assert similar_name("x", {"load", "store"}) is None

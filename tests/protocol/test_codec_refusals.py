@@ -330,9 +330,14 @@ def test_too_large_as_a_whole() -> None:
     with pytest.raises(ValueTooLarge) as caught:
         pack([b"x" * 100] * 40, max_bytes=2000)
     assert caught.value.largest == "result"
-    assert "It has no single large part." in str(caught.value)
-    with pytest.raises(ValueTooLarge, match="params is too large"):
-        pack("x" * 100, max_bytes=50, root="params")
+    assert "None of its parts is much larger than the others." in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["x" * 100, b"x" * 100, list(range(100)), 2**800])
+def test_too_large_in_one_piece(value: object) -> None:
+    with pytest.raises(ValueTooLarge, match="params is too large") as caught:
+        pack(value, max_bytes=50, root="params")
+    assert "the limit is 50 bytes. Write it to a file" in str(caught.value)
 
 
 def test_the_limit_is_exact() -> None:
