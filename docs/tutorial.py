@@ -83,7 +83,7 @@ print(sorted(results))
 
 # %%
 with DAG("circle") as circle:
-    read_prices >> count >> headline >> count
+    read_prices >> count >> headline >> headline
 
 try:
     circle.run()

@@ -36,7 +36,10 @@ class DAG(DAGDefinition):
     # -- pictures of it: see drawing.marks.marks_of for `states` ----------------------------
 
     def visualize(self, states: States | None = None) -> str:
-        """Return the tasks with their upstream and downstream names, as text."""
+        """Return the tasks with their upstream and downstream names, as text.
+
+        The tasks that it only comes after or before are listed apart.
+        """
         return as_text(self._picture(states))
 
     def to_mermaid(self, states: States | None = None) -> str:
@@ -69,7 +72,9 @@ class DAG(DAGDefinition):
         number = {task: index for index, task in enumerate(tasks)}
         edges = self._members.edges_among(tasks)
         pairs = [(number[upstream], number[downstream]) for upstream, downstream in edges]
-        return marked(self.name, [task.name for task in tasks], pairs, states)
+        order = self._members.order_among(tasks, edges)
+        ordered = [(number[upstream], number[downstream]) for upstream, downstream in order]
+        return marked(self.name, [task.name for task in tasks], pairs, states, ordered)
 
     # -- running it ------------------------------------------------------------------------
 

@@ -101,8 +101,16 @@ class DAGDefinition:
         return self._members.tasks
 
     def edges(self) -> list[Edge]:
-        """Return the edges as (upstream, downstream) pairs, each once."""
+        """Return the edges as (upstream, downstream) pairs, each once.
+
+        The edges of ``after`` and ``before`` are not among them.
+        """
         return self._members.edges_among(self.tasks)
+
+    def order_edges(self) -> list[Edge]:
+        """Return the edges of ``after`` and ``before`` that no edge of ``edges`` includes."""
+        tasks = self.tasks
+        return self._members.order_among(tasks, self._members.edges_among(tasks))
 
     def indexed(self) -> IndexedDAG:
         """Number the tasks, check the edges, and return the tasks with their graph.
@@ -113,13 +121,15 @@ class DAGDefinition:
         tasks = self.tasks
         self._members.warn_of_modules(self.name, tasks)
         edges = self._members.edges_among(tasks)
+        order = self._members.order_among(tasks, edges)
         if self.hooks is None and all(task.on_failure is None for task in tasks):
-            return index_dag(self.name, tasks, edges)
+            return index_dag(self.name, tasks, edges, order)
         behind, leading = hook_tasks(self.name, tasks, self.hooks)
         return index_dag(
             self.name,
             [*tasks, *behind],
             [*edges, *leading],
+            order,
             own=len(tasks),
             on_retry="" if self.hooks is None else self.hooks.retry_ref,
         )
