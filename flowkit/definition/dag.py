@@ -19,6 +19,7 @@ from typing import Literal, Self, TypeVar
 from ..arguments import check_mapping, check_max_workers
 from ..core.compiled import CompiledDAG, OnFailure
 from ..core.names import check_name
+from .argument_names import check_argument_names
 from .checks import check_hooks, check_importable, check_params, check_tasks
 from .compiling import compile_indexed
 from .edges import open_scopes
@@ -116,16 +117,17 @@ class DAGDefinition:
         """Number the tasks, check the edges, and return the tasks with their graph.
 
         Hooks are numbered after the tasks of ``tasks``. Raises DAGCycleError, DuplicateTaskError,
-        and DAGError for a task that cannot take the results of its upstream tasks.
+        and DAGError for a task that cannot take the results of its upstream tasks, or takes them in
+        another order than its parameters say.
         """
         tasks = self.tasks
         self._members.warn_of_modules(self.name, tasks)
         edges = self._members.edges_among(tasks)
         order = self._members.order_among(tasks, edges)
         if self.hooks is None and all(task.on_failure is None for task in tasks):
-            return index_dag(self.name, tasks, edges, order)
+            return self._checked(index_dag(self.name, tasks, edges, order))
         behind, leading = hook_tasks(self.name, tasks, self.hooks)
-        return index_dag(
+        indexed = index_dag(
             self.name,
             [*tasks, *behind],
             [*edges, *leading],
@@ -133,6 +135,12 @@ class DAGDefinition:
             own=len(tasks),
             on_retry="" if self.hooks is None else self.hooks.retry_ref,
         )
+        return self._checked(indexed)
+
+    def _checked(self, indexed: IndexedDAG) -> IndexedDAG:
+        """Check which result goes to which parameter, by its name."""
+        check_argument_names(self.name, indexed)
+        return indexed
 
     def compile(self) -> CompiledDAG:
         """Return the form that is stored: the graph, references, policies and fixed arguments.
