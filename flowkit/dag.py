@@ -29,6 +29,8 @@ class DAG(DAGDefinition):
     ``hooks``: functions to call when tasks or runs end.
     ``tasks``: the tasks of the DAG, possibly none. None: the tasks that are added or drawn later,
     or otherwise all registered tasks that belong to no other DAG.
+    ``check_types``: whether annotations of a result and of the parameter that gets it that
+    contradict each other are an error; they are logged as a warning otherwise.
     ``pin_version``: only workers with the version of the code that a run was submitted with run
     it. It has no effect on runs in this process.
     """

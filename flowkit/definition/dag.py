@@ -26,6 +26,7 @@ from .edges import open_scopes
 from .hooks import Hooks, hook_tasks
 from .indexing import Edge, IndexedDAG, index_dag
 from .members import Members
+from .result_types import check_result_types
 from .task import Task
 
 AnyTask = TypeVar("AnyTask", bound=Task)
@@ -43,6 +44,7 @@ class DAGDefinition:
         hooks: Hooks | None = None,
         tasks: Iterable[Task] | None = None,
         pin_version: bool = False,
+        check_types: bool = False,
     ) -> None:
         """Make a DAG of ``tasks``. Raises TypeError or ValueError for a bad option."""
         self.name = check_name("DAG", name)
@@ -54,9 +56,10 @@ class DAGDefinition:
                 f"DAG {name!r}: on_failure must be 'stop' or 'continue', not {on_failure!r}."
                 " To call a function, pass hooks=Hooks(on_failure=…)."
             ) from None
-        if not isinstance(pin_version, bool):
-            raise TypeError(f"DAG {name!r}: pin_version must be a bool, not {pin_version!r}.")
-        self.pin_version = pin_version
+        for option, value in (("pin_version", pin_version), ("check_types", check_types)):
+            if not isinstance(value, bool):
+                raise TypeError(f"DAG {name!r}: {option} must be a bool, not {value!r}.")
+        self.pin_version, self.check_types = pin_version, check_types
         self.hooks = check_hooks(self.name, hooks)
         self._members = Members()
         if tasks is not None:
@@ -118,7 +121,8 @@ class DAGDefinition:
 
         Hooks are numbered after the tasks of ``tasks``. Raises DAGCycleError, DuplicateTaskError,
         and DAGError for a task that cannot take the results of its upstream tasks, or takes them in
-        another order than its parameters say.
+        another order than its parameters say. Logs a warning if the annotations of a result and of
+        the parameter that takes it contradict each other; with ``check_types``, raises DAGError.
         """
         tasks = self.tasks
         self._members.warn_of_modules(self.name, tasks)
@@ -138,8 +142,9 @@ class DAGDefinition:
         return self._checked(indexed)
 
     def _checked(self, indexed: IndexedDAG) -> IndexedDAG:
-        """Check which result goes to which parameter, by its name."""
+        """Check which result goes to which parameter, by their names and annotations."""
         check_argument_names(self.name, indexed)
+        check_result_types(self.name, indexed, raises=self.check_types)
         return indexed
 
     def compile(self) -> CompiledDAG:

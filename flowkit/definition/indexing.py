@@ -1,8 +1,8 @@
 """Indexing a drawn DAG: its tasks by number and its graph, for running it in this process.
 
 This module refuses a DAG that cannot run: one with a cycle, with two tasks of one name, or with
-more upstream results than a function has parameters. argument_names.py compares the names of the
-parameters. The form that is stored is in compiling.py.
+more upstream results than a function has parameters. argument_names.py and result_types.py check
+which result goes to which parameter. The form that is stored is in compiling.py.
 """
 
 from __future__ import annotations

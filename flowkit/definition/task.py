@@ -28,6 +28,7 @@ from .edges import disconnect, innermost_scope
 from .functions import check_function, name_of, ref_of
 from .options import CacheKey, Predicate, TaskOptions, make_options
 from .pickling import reduction
+from .plain_types import PlainTypes
 from .redefinition import definer_of, is_redefinition, replace
 from .signatures import P, R
 from .task_edges import TaskEdges
@@ -53,6 +54,7 @@ class Task(TaskEdges[P, R], Generic[P, R]):
     _all_tasks: ClassVar[list[Task]] = []
     _by_ref: ClassVar[dict[str, Task]] = {}
     _by_ref_and_name: ClassVar[dict[tuple[str, str], Task]] = {}
+    _plain_types: PlainTypes | None = None
 
     def __init__(self, func: Callable[P, R], **options: Unpack[TaskOptions]) -> None:
         """Check the options and register the task. Raises TypeError or ValueError."""

@@ -243,6 +243,8 @@ with DAG("typed") as dag:
 assert_type(dag.tasks, list[Task])
 assert_type(dag.edges(), list[tuple[Task, Task]])
 assert_type(dag.order_edges(), list[tuple[Task, Task]])
+DAG("checked", check_types=True)
+DAG("checked", check_types=1)  # type: ignore[arg-type]
 assert_type(dag.run(), dict[str, Any])
 
 
