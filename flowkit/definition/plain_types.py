@@ -45,8 +45,9 @@ _BUFFERS = (bytes, bytearray, memoryview)
 class PlainTypes:
     """The plain annotations of one function. None is an unknown one.
 
-    ``takes_any``: whether any parameter has one. ``parameters``: of the positional parameters. ``rest``: of ``*args``. ``texts``: the annotations
-    as the source has them, by name. ``warned``: what was logged of it.
+    ``parameters``: of the positional parameters. ``rest``: of ``*args``. ``takes_any``: whether any
+    of these is known. ``names``: of the parameters. ``texts``: the annotations as the source has
+    them, by name. ``warned``: what was logged about this function.
     """
 
     parameters: tuple[Classes | None, ...] = ()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import everywhere_app as app
+import pytest
 from places import Place
 
 from flowkit import DAG
 
 
+@pytest.mark.promise("dag-25")
 def test_order_edges_order_and_pass_nothing(place: Place) -> None:
     with DAG("ordered") as dag:
         app.loads.after(app.makes_table)

@@ -28,6 +28,7 @@ def dag_of(upstream: list[Task], func: Callable[..., object], **fixed: object) -
     return dag
 
 
+@pytest.mark.promise("dag-26")
 def test_swapped_results_are_refused_with_both_orders_and_the_way_to_write_it(price, stock):
     def report(stock, price):
         raise AssertionError("it ran")

@@ -264,6 +264,7 @@ def test_a_contradiction_is_logged_once(caplog):
     ]
 
 
+@pytest.mark.promise("dag-27")
 def test_with_check_types_it_is_an_error_before_anything_runs(caplog):
     with DAG("a", check_types=True) as dag:
         count >> shout >> total

@@ -116,6 +116,7 @@ class FakeInputs:
         self.remembered: list[tuple[int, bytes]] = []
         self.cache: dict[str, bytes | Exception] = {}
         self.looked_up: list[str] = []
+        self.asked_for: list[list[int]] = []
         self.store: Any = None
 
     def graph(self, digest: str) -> CompiledDAG:
@@ -128,6 +129,7 @@ class FakeInputs:
         return self.dag.graph.has_upstream(claim.task)
 
     def upstream(self, claim: Claim, tasks: Sequence[int]) -> list[object]:
+        self.asked_for.append(list(tasks))
         return self.args
 
     def params(self, claim: Claim) -> dict[str, object]:
