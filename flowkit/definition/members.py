@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from ..exceptions import DAGError
 from .binding import claim
+from .dag_warning import warn_of_dag
 from .indexing import Edge
 from .task import Task
 
@@ -99,14 +100,10 @@ class Members:
         modules = frozenset(task.ref.partition(":")[0] for task in tasks)
         if len(modules) < 2 or modules == self._warned_of:
             return
-        from ..basics.log_level import LogLevel
-        from ..logging import get_logger
-
         self._warned_of = modules
         shown = sorted(modules)[:_MODULES_SHOWN]
         more = f" and {len(modules) - len(shown)} more" if len(modules) > len(shown) else ""
-        get_logger().event(
-            LogLevel.WARNING,
+        warn_of_dag(
             "dag_covers_modules",
             f"DAG {dag_name} covers all {len(tasks)} registered tasks, of {len(modules)} modules: "
             f"{', '.join(shown)}{more}. If that is not intended, draw it in a `with DAG(…):` block "

@@ -13,6 +13,7 @@ from types import NoneType
 from typing import NamedTuple
 
 from ..exceptions import DAGError
+from .dag_warning import warn_of_dag
 from .indexing import IndexedDAG
 from .plain_types import PlainTypes, contradict, plain_types
 from .task import Task
@@ -98,11 +99,7 @@ def _warn(dag_name: str, mismatch: Mismatch) -> None:
     if key in warned:
         return
     warned.add(key)
-    from ..basics.log_level import LogLevel
-    from ..logging import get_logger
-
-    get_logger().event(
-        LogLevel.WARNING,
+    warn_of_dag(
         "result_type_mismatch",
         f"{mismatch.sentence(dag_name)} DAG(check_types=True) makes this an error",
         dag_name=dag_name,

@@ -18,8 +18,8 @@ from render_events import all_events
 CODE = ("flowkit", "scheduler", "worker")
 PAGE = ROOT / "docs" / "howto" / "logging.md"
 # What writes an event, or passes one on to what does → which argument is its name.
-WRITERS = {"event": 1, "_write": 1, "warn_once": 0}
-LEVEL_OF = {"warn_once": "WARNING"}
+WRITERS = {"event": 1, "_write": 1, "warn_once": 0, "warn_of_dag": 0}
+LEVEL_OF = {"warn_once": "WARNING", "warn_of_dag": "WARNING"}
 NAME = re.compile(r"[a-z]+(_[a-z]+)*")
 OTHERS = {"log"}  # what JSON calls the records that other code writes
 
