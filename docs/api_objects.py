@@ -72,6 +72,7 @@ MORE = {
     "flowkit.testing.systems": ("RunningSystem",),
 }
 WIDTH = 88
+_PARTS_ARE_IN = "flowkit.definition."
 
 
 class Entry(NamedTuple):
@@ -122,14 +123,22 @@ def entries(one: Any) -> list[Entry]:
     name = one.__name__
     if not inspect.isclass(one):
         return [Entry(name, _call(name, one), _own_doc(one))]
-    found = [Entry(name, _class_call(one), _class_doc(one))]
-    for key, member in vars(one).items():
-        entry = _member(f"{name}.{key}", member)
-        if entry is None or _is_inherited(member, one):
-            continue
-        if not key.startswith("_") or (_is_special(key) and entry.about):
-            found.append(entry)
-    return found
+    found = {name: Entry(name, _class_call(one), _class_doc(one))}
+    for owner in _parts(one):
+        for key, member in vars(owner).items():
+            entry = _member(f"{name}.{key}", member)
+            if entry is None or key in found or _is_inherited(member, owner):
+                continue
+            if not key.startswith("_") or (_is_special(key) and entry.about):
+                found[key] = entry
+    return list(found.values())
+
+
+def _parts(one: type) -> list[type]:
+    """Return a class and its bases that are a part of it, such as ``DAGDefinition`` of ``DAG``."""
+    return [
+        base for base in one.__mro__ if base is one or base.__module__.startswith(_PARTS_ARE_IN)
+    ]
 
 
 def _is_inherited(member: Any, owner: type) -> bool:
@@ -163,7 +172,7 @@ def _class_call(one: type) -> str:
         return ""
     if dataclasses.is_dataclass(one):
         return ""
-    own = vars(one).get("__init__")
+    own = next((vars(part)["__init__"] for part in _parts(one) if "__init__" in vars(part)), None)
     return _call(one.__name__, own, bound=True, returns=False) if inspect.isfunction(own) else ""
 
 

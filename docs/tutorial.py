@@ -77,13 +77,14 @@ print(sorted(results))
 # %% [markdown]
 # `headline` has two upstream tasks, so it receives two arguments, in the order in which you drew
 # the edges. `most_expensive` and `count` do not depend on each other, so they run at the same
-# time.
+# time. To say only that a task comes after another one, without its result, write
+# `headline.after(count)` ([arguments and order](howto/arguments.md)).
 #
-# flowkit checks a DAG before it runs anything. This one has a cycle:
+# flowkit checks a DAG before it runs anything. In this one, a task waits for itself:
 
 # %%
 with DAG("circle") as circle:
-    read_prices >> count >> headline >> count
+    read_prices >> count >> headline >> headline
 
 try:
     circle.run()

@@ -29,6 +29,8 @@ class DAG(DAGDefinition):
     ``hooks``: functions to call when tasks or runs end.
     ``tasks``: the tasks of the DAG, possibly none. None: the tasks that are added or drawn later,
     or otherwise all registered tasks that belong to no other DAG.
+    ``check_types``: whether annotations of a result and of the parameter that gets it that
+    contradict each other are an error; they are logged as a warning otherwise.
     ``pin_version``: only workers with the version of the code that a run was submitted with run
     it. It has no effect on runs in this process.
     """
@@ -36,7 +38,10 @@ class DAG(DAGDefinition):
     # -- pictures of it: see drawing.marks.marks_of for `states` ----------------------------
 
     def visualize(self, states: States | None = None) -> str:
-        """Return the tasks with their upstream and downstream names, as text."""
+        """Return the tasks with their upstream and downstream names, as text.
+
+        The tasks that it only comes after or before are listed apart.
+        """
         return as_text(self._picture(states))
 
     def to_mermaid(self, states: States | None = None) -> str:
@@ -69,7 +74,9 @@ class DAG(DAGDefinition):
         number = {task: index for index, task in enumerate(tasks)}
         edges = self._members.edges_among(tasks)
         pairs = [(number[upstream], number[downstream]) for upstream, downstream in edges]
-        return marked(self.name, [task.name for task in tasks], pairs, states)
+        order = self._members.order_among(tasks, edges)
+        ordered = [(number[upstream], number[downstream]) for upstream, downstream in order]
+        return marked(self.name, [task.name for task in tasks], pairs, states, ordered)
 
     # -- running it ------------------------------------------------------------------------
 

@@ -137,7 +137,7 @@ class Executor:
             if policy.trigger in HOOKS:
                 args = [self._hooks.event(claim, dag, policy.trigger, params)]
             else:
-                args = self._inputs.upstream(claim, dag.graph.upstream(claim.task))
+                args = self._inputs.upstream(claim, dag.graph.inputs(claim.task))
             if task.when is not None and not self._should_run(claim, name, task, args, params):
                 return self._skip(claim, name, args)
             fixed = dag.kwargs.get(claim.task)
@@ -165,7 +165,8 @@ class Executor:
             return True
         token = enter_attempt(claim.run, name, claim.attempt, params)
         try:
-            return plan_for(task).should_run(args)
+            comes_after = self._inputs.comes_after(claim)
+            return plan_for(task).should_run(args, comes_after=comes_after)
         finally:
             if HELD:
                 end_lines()
@@ -234,8 +235,8 @@ class Executor:
 
     def _skip(self, claim: Claim, name: str, args: list[Any]) -> Outcome:
         if TaskSkipped in self._wanted:
-            about = self._of(claim, name)
-            self._listener.hear(TaskSkipped(**about, reason=why_skipped(args)))
+            reason = why_skipped(args, comes_after=self._inputs.comes_after(claim))
+            self._listener.hear(TaskSkipped(**self._of(claim, name), reason=reason))
         return ended(claim, OutcomeCode.SKIPPED)
 
     def _cached(self, claim: Claim, name: str, packed: bytes) -> Outcome:

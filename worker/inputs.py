@@ -63,6 +63,10 @@ class Inputs:
         """Return a compiled DAG if it is cached; Redis is not read."""
         return self._graphs.get(digest)
 
+    def comes_after(self, claim: Claim) -> bool:
+        """Return whether the claimed task has upstream tasks, with or without data."""
+        return self.graph(claim.digest).graph.has_upstream(claim.task)
+
     def params(self, claim: Claim) -> Mapping[str, object]:
         """Return a read-only copy of the run's parameters.
 
@@ -91,10 +95,10 @@ class Inputs:
         return self._signed.result(claim, packed, entry)
 
     def remember(self, claim: Claim, packed: bytes) -> None:
-        """Keep a result of this lane if it has downstream tasks: the lane may run them too."""
+        """Keep a result of this lane if other tasks get it: the lane may run them too."""
         self._apply_notices()
         dag = self._graphs.get(claim.digest)
-        if dag is not None and not dag.graph.has_downstream(claim.task):
+        if dag is not None and not dag.graph.has_consumers(claim.task):
             return
         self._unrecorded[claim.key] = ((claim.life, claim.task), packed)
 
@@ -130,7 +134,7 @@ class Inputs:
         count = 0
         for claim in claims:
             dag = self._graph_if_readable(claim)
-            for task in dag.graph.upstream(claim.task) if dag is not None else ():
+            for task in dag.graph.inputs(claim.task) if dag is not None else ():
                 if (claim.life, task) not in self._results:
                     wanted.setdefault(claim.life, (claim, {}))[1][task] = None
                     count += 1

@@ -74,7 +74,7 @@ def show_results(handle: RunHandle) -> None:
     if len(graph) <= MOST_TASKS:
         print_rows(handle, graph.order())
         return
-    leaves = [task for task in range(len(graph)) if not graph.downstream(task)]
+    leaves = [task for task in range(len(graph)) if not graph.has_consumers(task)]
     shown = leaves[:MOST_TASKS]
     print_rows(handle, shown)
     note(

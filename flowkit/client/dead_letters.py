@@ -89,7 +89,7 @@ def open_letter(handle: RunHandle, task: str) -> OpenedLetter:
     """Return one letter with all details. See ``Client.dead_letter``."""
     graph = handle.graph().graph
     number = number_of(task, graph.names, f"run {handle.run_id!r}")
-    upstream = graph.upstream(number)
+    upstream = graph.inputs(number)
     with handle.shard.run_store(handle.run_id) as store:
         run, packed = store.read_run(handle.run_id), store.read_params(handle.run_id)
         failure = store.read_failures([(handle.run_id, number)])[0]

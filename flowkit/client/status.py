@@ -69,8 +69,8 @@ class RunStatus:
     def picture(self) -> Picture:
         """Return the tasks, the edges of the graph, and the state of each task."""
         names, graph = [task.name for task in self.tasks], self.graph
-        edges = [] if graph is None else _edges(graph)
-        return marked(self.dag_name, names, edges, self)
+        edges, order = ([], []) if graph is None else (graph.data_edges(), graph.order_edges())
+        return marked(self.dag_name, names, edges, self, order)
 
     def visualize(self) -> str:
         """Return the tasks with their states and neighbours, as text."""
@@ -104,7 +104,3 @@ def _line(status: RunStatus) -> str:
     tasks = f"{status.total:,} task{'' if status.total == 1 else 's'}"
     summary = f"Run {status.run_id} of DAG {status.dag_name}: {state}{length}; {tasks}"
     return f"{summary}: {', '.join(counts)}. {status.waiting_for}".rstrip()
-
-
-def _edges(graph: Graph) -> list[tuple[int, int]]:
-    return [(source, task) for task in range(len(graph)) for source in graph.upstream(task)]

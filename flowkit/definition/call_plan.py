@@ -8,7 +8,7 @@ worker both use it, so a task behaves the same in both. The rules:
 3.  Run parameters fill, by name, the declared parameters that are still empty. They are never
     passed to ``**kwargs``.
 4.  ``when`` gets the first upstream result, or as many as it has parameters without a default.
-    A conditional task without any upstream result is skipped.
+    A conditional task without any upstream task is skipped.
 
 This module calls only the predicate.
 """
@@ -66,14 +66,16 @@ class CallPlan:
         keywords.update(fixed)
         return keywords
 
-    def should_run(self, values: Sequence[Any]) -> bool:
+    def should_run(self, values: Sequence[Any], *, comes_after: bool = False) -> bool:
         """Call the predicate, if there is one, with these upstream results.
 
-        Raises TypeError if it returns a coroutine or a generator, which would always be true.
+        ``comes_after``: whether the task has upstream tasks, even if it gets no result of them.
+        Raises TypeError if the predicate returns a coroutine or a generator, which would always be
+        true.
         """
         if self.when is None:
             return True
-        if not values:
+        if not values and not comes_after:
             return False
         answer = self.when(*values[: self.when_takes])
         return answer if isinstance(answer, bool) else _truth_of(answer, self.when)
@@ -147,9 +149,10 @@ def own_arguments(
         ) from error
 
 
-def why_skipped(values: Sequence[Any]) -> str:
-    """Return why a task whose condition got these upstream results is skipped."""
-    return "its condition is false" if values else "conditional, without upstream"
+def why_skipped(values: Sequence[Any], *, comes_after: bool = False) -> str:
+    """Return why a task is skipped whose ``should_run`` was asked with these arguments."""
+    asked = values or comes_after
+    return "its condition is false" if asked else "conditional, without upstream"
 
 
 def may_retry(task: TaskLike, error: BaseException) -> bool:

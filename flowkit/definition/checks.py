@@ -45,14 +45,15 @@ def check_tasks(dag_name: str, value: object) -> list[Task]:
 
 def check_params(dag_name: str, indexed: IndexedDAG, params: Mapping[str, object]) -> None:
     """Raise ParameterError for a parameter that no task takes, or that is missing."""
+    has_upstream = indexed.graph.has_upstream
     offered: dict[str, None] = {}
     lacking: tuple[Task, str] | None = None
-    for task, count in zip(indexed.tasks, indexed.argument_counts, strict=True):
+    for index, (task, count) in enumerate(zip(indexed.tasks, indexed.argument_counts, strict=True)):
         plan, fixed = plan_for(task), task.kwargs
         for name in plan.open_names(count):
             if name not in fixed:
                 offered[name] = None
-        never_runs = plan.when is not None and not count
+        never_runs = plan.when is not None and not count and not has_upstream(index)
         if lacking is None and plan.required and not never_runs:
             missing = missing_parameters(plan, count, params, fixed)
             lacking = (task, missing[0]) if missing else None

@@ -24,10 +24,12 @@ def compile_indexed(dag_name: str, indexed: IndexedDAG, on_failure: OnFailure) -
     refs: dict[str, int] = {}
     seen: dict[tuple[Task, Trigger, bool], tuple[int, int]] = {}
     policy_of, ref_of = array("i"), array("i")
-    for task, count in zip(indexed.tasks, indexed.argument_counts, strict=True):
-        kind = task.base, task.policy.trigger, count > 0
+    has_upstream = indexed.graph.has_upstream
+    for at, (task, count) in enumerate(zip(indexed.tasks, indexed.argument_counts, strict=True)):
+        waits = count > 0 or has_upstream(at)  # a hook of the run has an argument and no edge
+        kind = task.base, task.policy.trigger, waits
         if kind not in seen:
-            policy = policies.setdefault(_policy(task, count > 0), len(policies))
+            policy = policies.setdefault(_policy(task, waits), len(policies))
             seen[kind] = policy, refs.setdefault(task.base.ref, len(refs))
         policy, ref = seen[kind]
         policy_of.append(policy)

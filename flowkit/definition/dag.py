@@ -19,12 +19,14 @@ from typing import Literal, Self, TypeVar
 from ..arguments import check_mapping, check_max_workers
 from ..core.compiled import CompiledDAG, OnFailure
 from ..core.names import check_name
+from .argument_names import check_argument_names
 from .checks import check_hooks, check_importable, check_params, check_tasks
 from .compiling import compile_indexed
 from .edges import open_scopes
 from .hooks import Hooks, hook_tasks
 from .indexing import Edge, IndexedDAG, index_dag
 from .members import Members
+from .result_types import check_result_types
 from .task import Task
 
 AnyTask = TypeVar("AnyTask", bound=Task)
@@ -42,6 +44,7 @@ class DAGDefinition:
         hooks: Hooks | None = None,
         tasks: Iterable[Task] | None = None,
         pin_version: bool = False,
+        check_types: bool = False,
     ) -> None:
         """Make a DAG of ``tasks``. Raises TypeError or ValueError for a bad option."""
         self.name = check_name("DAG", name)
@@ -53,9 +56,10 @@ class DAGDefinition:
                 f"DAG {name!r}: on_failure must be 'stop' or 'continue', not {on_failure!r}."
                 " To call a function, pass hooks=Hooks(on_failure=…)."
             ) from None
-        if not isinstance(pin_version, bool):
-            raise TypeError(f"DAG {name!r}: pin_version must be a bool, not {pin_version!r}.")
-        self.pin_version = pin_version
+        for option, value in (("pin_version", pin_version), ("check_types", check_types)):
+            if not isinstance(value, bool):
+                raise TypeError(f"DAG {name!r}: {option} must be a bool, not {value!r}.")
+        self.pin_version, self.check_types = pin_version, check_types
         self.hooks = check_hooks(self.name, hooks)
         self._members = Members()
         if tasks is not None:
@@ -101,28 +105,47 @@ class DAGDefinition:
         return self._members.tasks
 
     def edges(self) -> list[Edge]:
-        """Return the edges as (upstream, downstream) pairs, each once."""
+        """Return the edges as (upstream, downstream) pairs, each once.
+
+        The edges of ``after`` and ``before`` are not among them.
+        """
         return self._members.edges_among(self.tasks)
+
+    def order_edges(self) -> list[Edge]:
+        """Return the edges of ``after`` and ``before`` that no edge of ``edges`` includes."""
+        tasks = self.tasks
+        return self._members.order_among(tasks, self._members.edges_among(tasks))
 
     def indexed(self) -> IndexedDAG:
         """Number the tasks, check the edges, and return the tasks with their graph.
 
         Hooks are numbered after the tasks of ``tasks``. Raises DAGCycleError, DuplicateTaskError,
-        and DAGError for a task that cannot take the results of its upstream tasks.
+        and DAGError for a task that cannot take the results of its upstream tasks, or takes them in
+        another order than its parameters say. Logs a warning if the annotations of a result and of
+        the parameter that takes it contradict each other; with ``check_types``, raises DAGError.
         """
         tasks = self.tasks
         self._members.warn_of_modules(self.name, tasks)
         edges = self._members.edges_among(tasks)
+        order = self._members.order_among(tasks, edges)
         if self.hooks is None and all(task.on_failure is None for task in tasks):
-            return index_dag(self.name, tasks, edges)
+            return self._checked(index_dag(self.name, tasks, edges, order))
         behind, leading = hook_tasks(self.name, tasks, self.hooks)
-        return index_dag(
+        indexed = index_dag(
             self.name,
             [*tasks, *behind],
             [*edges, *leading],
+            order,
             own=len(tasks),
             on_retry="" if self.hooks is None else self.hooks.retry_ref,
         )
+        return self._checked(indexed)
+
+    def _checked(self, indexed: IndexedDAG) -> IndexedDAG:
+        """Check which result goes to which parameter, by their names and annotations."""
+        check_argument_names(self.name, indexed)
+        check_result_types(self.name, indexed, raises=self.check_types)
+        return indexed
 
     def compile(self) -> CompiledDAG:
         """Return the form that is stored: the graph, references, policies and fixed arguments.

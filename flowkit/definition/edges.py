@@ -1,8 +1,11 @@
-"""Drawing edges: what ``>>`` does.
+"""Drawing edges: what ``>>``, ``after`` and ``before`` do.
 
 An edge drawn within a ``with DAG(…)`` block belongs to that DAG only. An edge drawn elsewhere is
 stored on its two tasks. A task named in an edge always belongs to the DAG, even if the list at the
 other end is empty. Anything that is not a task is refused before any edge is drawn.
+
+``>>`` draws a data edge: the downstream task gets the result. ``after`` and ``before`` draw an
+order edge: it only waits. Where both connect two tasks, the data edge counts.
 """
 
 from __future__ import annotations
@@ -11,9 +14,17 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar
 
-from .task_like import TaskLike
-
 T = TypeVar("T")
+
+
+class Connectable(Protocol):
+    """What edges need of a task."""
+
+    upstream: list[Any]
+    downstream: list[Any]
+    _after: dict[Any, None] | None
+    _before: dict[Any, None] | None
+    _is_mentioned: bool
 
 
 class Scope(Protocol):
@@ -21,6 +32,9 @@ class Scope(Protocol):
 
     def draw(self, upstream: Any, downstream: Any) -> None:
         """Add one edge."""
+
+    def draw_order(self, upstream: Any, downstream: Any) -> None:
+        """Add one order edge."""
 
     def add(self, task: Any) -> None:
         """Add a task."""
@@ -33,7 +47,13 @@ class Scope(Protocol):
 open_scopes: ContextVar[tuple[Scope, ...]] = ContextVar("flowkit_scopes", default=())
 
 
-def draw(upstream: TaskLike, downstream: TaskLike) -> None:
+def innermost_scope() -> Scope | None:
+    """Return the innermost open block, None for none."""
+    scopes = open_scopes.get()
+    return scopes[-1] if scopes else None
+
+
+def draw(upstream: Connectable, downstream: Connectable) -> None:
     """Draw an edge: in the innermost open block, or on the two tasks themselves."""
     scopes = open_scopes.get()
     if scopes:
@@ -47,11 +67,31 @@ def draw(upstream: TaskLike, downstream: TaskLike) -> None:
         up.append(upstream)
 
 
-def mention(task: TaskLike) -> None:
+def draw_order(upstream: Connectable, downstream: Connectable) -> None:
+    """Draw an order edge: in the innermost open block, or on the two tasks themselves."""
+    scope = innermost_scope()
+    if scope is not None:
+        scope.draw_order(upstream, downstream)
+        return
+    if upstream._before is None:
+        upstream._before = {}
+    if downstream._after is None:
+        downstream._after = {}
+    upstream._before[downstream] = downstream._after[upstream] = None
+
+
+def disconnect(task: Connectable) -> None:
+    """Give a copy of a task edges of its own, which are none, instead of those of its original."""
+    task.upstream, task.downstream = [], []
+    if task._after is not None or task._before is not None:  # rare, and a smaller dict is faster
+        task._after = task._before = None
+
+
+def mention(task: Connectable) -> None:
     """Add a task to the DAG whose edge has an empty list at its other end."""
-    scopes = open_scopes.get()
-    if scopes:
-        scopes[-1].add(task)
+    scope = innermost_scope()
+    if scope is not None:
+        scope.add(task)
     else:
         task._is_mentioned = True
 
@@ -66,8 +106,26 @@ def tasks_in(kind: type[T], name: str, other: object, arrow: str) -> Sequence[T]
     for end in ends:
         if not isinstance(end, kind):
             edge = f"{name} >> {end!r}" if arrow == ">>" else f"{end!r} >> {name}"
-            raise TypeError(
-                f"{edge}: an edge connects two tasks, or a task and a list of tasks, and this is "
-                f"not a task but {type(end).__name__!r}. Is the function decorated with @task?"
-            )
+            raise _not_a_task(edge, end)
     return ends
+
+
+def tasks_of(kind: type[T], method: str, given: Sequence[object]) -> list[T]:
+    """Return the tasks in the arguments of ``method``, each a task or a list of tasks.
+
+    Raises TypeError for anything else.
+    """
+    tasks: list[T] = []
+    for argument in given:
+        for task in argument if isinstance(argument, list | tuple) else (argument,):
+            if not isinstance(task, kind):
+                raise _not_a_task(f"{method}({task!r})", task)
+            tasks.append(task)
+    return tasks
+
+
+def _not_a_task(edge: str, end: object) -> TypeError:
+    return TypeError(
+        f"{edge}: an edge connects two tasks, or a task and a list of tasks, and this is "
+        f"not a task but {type(end).__name__!r}. Is the function decorated with @task?"
+    )

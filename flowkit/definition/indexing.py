@@ -1,7 +1,8 @@
 """Indexing a drawn DAG: its tasks by number and its graph, for running it in this process.
 
 This module refuses a DAG that cannot run: one with a cycle, with two tasks of one name, or with
-more upstream results than a function has parameters. The form that is stored is in compiling.py.
+more upstream results than a function has parameters. argument_names.py and result_types.py check
+which result goes to which parameter. The form that is stored is in compiling.py.
 """
 
 from __future__ import annotations
@@ -43,28 +44,31 @@ def index_dag(
     dag_name: str,
     tasks: Sequence[Task],
     edges: Iterable[Edge],
+    order: Iterable[Edge] = (),
     *,
     own: int | None = None,
     on_retry: str = "",
 ) -> IndexedDAG:
-    """Number the tasks and build the graph. ``own``: how many are not hooks, None for all.
+    """Number the tasks and build the graph.
 
-    Raises DuplicateTaskError, DAGCycleError, and DAGError for a function that cannot take the
-    results of its upstream tasks.
+    ``order``: the edges without data, none of which is in ``edges``. ``own``: how many tasks are
+    not hooks, None for all. Raises DuplicateTaskError, DAGCycleError, and DAGError for a function
+    that cannot take the results of its upstream tasks.
     """
     _check_names(dag_name, tasks)
     number = {task: index for index, task in enumerate(tasks)}
     pairs = [(number[upstream], number[downstream]) for upstream, downstream in edges]
+    ordered = [(number[upstream], number[downstream]) for upstream, downstream in order]
     try:
-        graph = Graph.build([task.name for task in tasks], pairs)
+        graph = Graph.build([task.name for task in tasks], pairs, ordered)
     except CycleFound as cycle:
         raise DAGCycleError(cycle.path, dag_name) from None
     own = len(tasks) if own is None else own
-    counts = graph.in_degrees()
+    counts = graph.input_counts()
     for hook in range(own, len(counts)):
         counts[hook] = 1
-    for task, count in zip(tasks, counts, strict=True):
-        if count:
+    for index, (task, count) in enumerate(zip(tasks, counts, strict=True)):
+        if count or (graph.has_upstream(index) and task.when is not None):
             _check_room(dag_name, task, count)
     return IndexedDAG(tasks, graph, own, counts, on_retry)
 
@@ -102,7 +106,13 @@ def _check_room(dag_name: str, task: Task, count: int) -> None:
             "upstream task. Put the parameters for upstream results first."
         )
     if plan.when_takes is not None and plan.when_takes > count:
+        results = f"{plan.when_takes} result{'' if plan.when_takes == 1 else 's'}"
+        if count:
+            raise DAGError(
+                f"{who} has {count} upstream task{'' if count == 1 else 's'}, but its `when` needs "
+                f"{results}."
+            )
         raise DAGError(
-            f"{who} has {count} upstream task{'' if count == 1 else 's'}, but its `when` needs "
-            f"{plan.when_takes} results."
+            f"{who} only comes after its upstream tasks and gets no result of them, but its `when` "
+            f"needs {results}. Pass a result with `>>`, or let `when` take no parameter."
         )

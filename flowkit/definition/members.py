@@ -9,10 +9,12 @@ refuses only edges to what is no task: a DAG that cannot run is refused when it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from ..events.programs import DAGCoversModules
 from ..exceptions import DAGError
 from .binding import claim
+from .dag_warning import warn_of_dag
 from .indexing import Edge
 from .task import Task
 
@@ -27,6 +29,7 @@ class Members:
         self.has_block = False
         self._tasks: dict[Task, None] = {}
         self._edges: dict[Edge, None] = {}
+        self._order: dict[Edge, None] = {}
         self._bound_names: dict[Task, set[str]] = {}
         self._warned_of: frozenset[str] = frozenset()
 
@@ -49,6 +52,12 @@ class Members:
         self.add(downstream)
         self._edges[upstream, downstream] = None
 
+    def draw_order(self, upstream: Task, downstream: Task) -> None:
+        """Add an order edge and its tasks."""
+        self.add(upstream)
+        self.add(downstream)
+        self._order[upstream, downstream] = None
+
     def bound_names(self, base: Task) -> set[str]:
         """Return the names of its tasks that were bound from ``base``. Callers add new names."""
         names = self._bound_names.get(base)
@@ -64,8 +73,23 @@ class Members:
         return covered(task for task in Task._all_tasks if not task._in_dag)
 
     def edges_among(self, tasks: list[Task]) -> list[Edge]:
-        """Return the edges of the DAG, or otherwise those stored on ``tasks`` themselves."""
-        return list(self._edges) if self._edges or self.has_block else edges_on(tasks)
+        """Return the edges of the DAG, or otherwise those stored on ``tasks`` themselves.
+
+        Order edges are not among them.
+        """
+        return list(self._edges) if self._has_edges else edges_on(tasks)
+
+    def order_among(self, tasks: list[Task], edges: Sequence[Edge]) -> list[Edge]:
+        """Return the order edges likewise, without those that are also ``edges``."""
+        order = self._order if self._has_edges else order_on(tasks)
+        if not order:
+            return []
+        passing = set(edges)
+        return [edge for edge in order if edge not in passing]
+
+    @property
+    def _has_edges(self) -> bool:
+        return self.has_block or bool(self._edges or self._order)
 
     def warn_of_modules(self, dag_name: str, tasks: list[Task]) -> None:
         """Log a warning if the DAG covers registered tasks of several modules, once for each set.
@@ -77,17 +101,11 @@ class Members:
         modules = frozenset(task.ref.partition(":")[0] for task in tasks)
         if len(modules) < 2 or modules == self._warned_of:
             return
-        from ..events.programs import DAGCoversModules
-        from ..logging import get_logger
-        from ..logging.event_log import EventLog
-
         self._warned_of = modules
         shown = sorted(modules)[:_MODULES_SHOWN]
         more = f" and {len(modules) - len(shown)} more" if len(modules) > len(shown) else ""
         names = f"{len(modules)} modules: {', '.join(shown)}{more}"
-        EventLog(get_logger()).hear(
-            DAGCoversModules(dag_name=dag_name, total_tasks=len(tasks), modules=names)
-        )
+        warn_of_dag(DAGCoversModules(dag_name=dag_name, total_tasks=len(tasks), modules=names))
 
 
 def covered(candidates: Iterable[Task]) -> list[Task]:
@@ -98,7 +116,7 @@ def covered(candidates: Iterable[Task]) -> list[Task]:
     tasks = dict.fromkeys(candidates)
     queue, mentioned = list(tasks), set()
     for task in queue:  # grows during the iteration
-        for other in (*task.upstream, *task.downstream):
+        for other in (*task.upstream, *task.downstream, *_ordered(task)):
             _must_be_task(task, other)
             mentioned.add(other)
             if other not in tasks:
@@ -110,6 +128,7 @@ def covered(candidates: Iterable[Task]) -> list[Task]:
         if not task.has_bound_tasks
         or task.upstream
         or task.downstream
+        or _ordered(task)
         or task._is_mentioned
         or task in mentioned
     ]
@@ -133,6 +152,18 @@ def edges_on(tasks: Iterable[Task]) -> list[Edge]:
             if downstream in inside:
                 edges.setdefault((task, downstream))
     return list(edges)
+
+
+def order_on(tasks: Iterable[Task]) -> list[Edge]:
+    """Return the order edges stored on these tasks whose ends are both among them."""
+    inside = dict.fromkeys(tasks)
+    return [
+        (earlier, task) for task in inside for earlier in task._after or () if earlier in inside
+    ]
+
+
+def _ordered(task: Task) -> list[Task]:
+    return [*(task._after or ()), *(task._before or ())]
 
 
 def _must_be_task(owner: Task, other: object) -> None:

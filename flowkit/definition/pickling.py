@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..basics.main_module import main_can_be_imported
+from .edges import disconnect
 from .functions import attribute_at
 from .task_like import TaskLike
 
@@ -41,5 +42,5 @@ def _bound(base: Any, name: str, kwargs: Mapping[str, Any]) -> Any:
     task = base.__class__.__new__(base.__class__)
     task.__dict__.update(base.__dict__)
     task.name, task.kwargs = name, MappingProxyType(kwargs)
-    task.upstream, task.downstream = [], []
+    disconnect(task)
     return task

@@ -74,8 +74,13 @@ def _unlink(task: TaskLike) -> None:
     for downstream in task.downstream:
         with suppress(ValueError):
             downstream.upstream.remove(task)
+    for earlier in task._after or ():
+        (earlier._before or {}).pop(task, None)
+    for later in task._before or ():
+        (later._after or {}).pop(task, None)
     task.upstream.clear()
     task.downstream.clear()
+    task._after = task._before = None
 
 
 def _code_of(func: Any) -> CodeType | None:

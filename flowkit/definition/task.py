@@ -13,10 +13,10 @@ rerunning a notebook cell, replaces the earlier one (redefinition.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial, update_wrapper
 from types import MappingProxyType
-from typing import Any, ClassVar, Generic, Self, SupportsIndex, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, SupportsIndex, Unpack, overload
 
 from ..basics.suggestions import unknown_name
 from ..core.retry import Policy
@@ -24,36 +24,38 @@ from .binding import BoundNames, name_bound
 from .call_plan import CallPlan, plan_for
 from .callables import is_async
 from .direct_call import call_here
-from .edges import draw, mention, open_scopes, tasks_in
+from .edges import disconnect, innermost_scope
 from .foreign_words import ForeignWords
 from .functions import check_function, name_of, ref_of
 from .options import CacheKey, Predicate, TaskOptions, make_options
 from .pickling import reduction
+from .plain_types import PlainTypes
 from .redefinition import definer_of, is_redefinition, replace
 from .signatures import P, R
+from .task_edges import TaskEdges
+
+if TYPE_CHECKING:
+    from .task_edges import P2, R2, Async, Gives, Several, Takes1, Takes2, Takes3, Takes4, X
 
 _NO_KWARGS: Mapping[str, Any] = MappingProxyType({})
 
-# The right operand of ``>>``. To mypy, a list of tasks with different parameters is a list of
-# objects, hence the last type. Anything that is not a task is refused when the edge is drawn.
-Ends = TypeVar("Ends", bound="Task | Sequence[Task] | list[object]")
 
-
-class Task(ForeignWords, Generic[P, R]):
+class Task(ForeignWords, TaskEdges[P, R], Generic[P, R]):
     """A function with a name, a policy and edges. See ``TaskOptions`` for the options.
 
     For type checkers it has the signature of its function: ``def f(x: int) -> str`` makes a
     ``Task[[int], str]``. In an annotation, ``Task`` alone is a task of any function.
 
     ``upstream`` and ``downstream`` hold the tasks of the edges drawn outside of any DAG block, in
-    the order drawn; you may append to them. ``base`` is the task that this one was bound from
-    (itself if it was not bound), ``kwargs`` the fixed keyword arguments, and ``ref`` the reference
-    by which workers find it.
+    the order drawn; you may append to them. Edges of ``after`` and ``before`` are not among them.
+    ``base`` is the task that this one was bound from (itself if it was not bound), ``kwargs`` the
+    fixed keyword arguments, and ``ref`` the reference by which workers find it.
     """
 
     _all_tasks: ClassVar[list[Task]] = []
     _by_ref: ClassVar[dict[str, Task]] = {}
     _by_ref_and_name: ClassVar[dict[tuple[str, str], Task]] = {}
+    _plain_types: PlainTypes | None = None
 
     def __init__(self, func: Callable[P, R], **options: Unpack[TaskOptions]) -> None:
         """Check the options and register the task. Raises TypeError or ValueError."""
@@ -183,9 +185,8 @@ class Task(ForeignWords, Generic[P, R]):
         bound: Task[..., R] = Task.__new__(Task)
         bound.__dict__.update(base.__dict__)
         bound.kwargs = MappingProxyType({**self.kwargs, **kwargs})
-        bound.upstream, bound.downstream = [], []
-        scopes = open_scopes.get()
-        name_bound(bound, name, scopes[-1] if scopes else None)
+        disconnect(bound)
+        name_bound(bound, name, innermost_scope())
         return bound
 
     @property
@@ -193,23 +194,25 @@ class Task(ForeignWords, Generic[P, R]):
         """Whether other tasks were bound from this one."""
         return self.base is self and bool(self._bound_names.ever)
 
-    # -- edges -----------------------------------------------------------------------------
+    if TYPE_CHECKING:  # see task_edges.py
 
-    def __rshift__(self, other: Ends) -> Ends:
-        ends = tasks_in(Task, self.name, other, ">>")
-        for task in ends:
-            draw(self, task)
-        if not ends:
-            mention(self)
-        return other
-
-    def __rrshift__(self, other: Sequence[Task] | list[object]) -> Self:
-        ends = tasks_in(Task, self.name, other, "<<")
-        for task in ends:
-            draw(task, self)
-        if not ends:
-            mention(self)
-        return self
+        @overload
+        def __rshift__(self: Gives[X], other: Takes1[X, P2, R2]) -> Task[P2, R2]: ...
+        @overload
+        def __rshift__(self: Gives[X], other: Takes2[X, P2, R2]) -> Task[P2, R2]: ...
+        @overload
+        def __rshift__(self: Gives[X], other: Takes3[X, P2, R2]) -> Task[P2, R2]: ...
+        @overload
+        def __rshift__(self: Async[X], other: Takes1[X, P2, R2]) -> Task[P2, R2]: ...
+        @overload
+        def __rshift__(self: Async[X], other: Takes2[X, P2, R2]) -> Task[P2, R2]: ...
+        @overload
+        def __rshift__(self: Async[X], other: Takes3[X, P2, R2]) -> Task[P2, R2]: ...
+        @overload
+        def __rshift__(self, other: Takes4[P2, R2]) -> Task[P2, R2]: ...
+        @overload
+        def __rshift__(self, other: Several) -> Several: ...
+        def __rshift__(self, other: Any) -> Any: ...
 
     # -- calling it ------------------------------------------------------------------------
 
@@ -236,7 +239,8 @@ class Task(ForeignWords, Generic[P, R]):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without edges, for a process where another task calls this one."""
-        return {**self.__dict__, "upstream": [], "downstream": [], "_definer": None}
+        edges: dict[str, Any] = {"upstream": [], "downstream": [], "_after": None, "_before": None}
+        return {**self.__dict__, **edges, "_definer": None}
 
     @classmethod
     def clear_registry(cls) -> None:

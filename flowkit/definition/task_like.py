@@ -20,6 +20,8 @@ class TaskLike(Protocol):
     kwargs: Mapping[str, Any]
     upstream: list[Any]
     downstream: list[Any]
+    _after: dict[Any, None] | None
+    _before: dict[Any, None] | None
     _plan: Any
     _bound_names: Any
     _earlier_name: str | None

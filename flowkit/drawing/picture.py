@@ -24,12 +24,16 @@ _PLAIN = frozenset(" _-.,:()")
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What to draw. ``edges``: (upstream, downstream) numbers. ``marks``: by task."""
+    """What to draw. ``edges``: (upstream, downstream) numbers. ``marks``: by task.
+
+    ``order``: the edges without data, which are drawn thin or dotted.
+    """
 
     name: str
     names: Sequence[str]
     edges: Sequence[tuple[int, int]]
     marks: Sequence[Mark | None]
+    order: Sequence[tuple[int, int]] = ()
 
     def states(self) -> set[TaskState]:
         """Return the states of the marked tasks."""
@@ -41,33 +45,50 @@ def marked(
     names: Sequence[str],
     edges: Sequence[tuple[int, int]],
     states: States | None = None,
+    order: Sequence[tuple[int, int]] = (),
 ) -> Picture:
     """Return a picture in which the tasks in ``states`` are marked.
 
     Raises what ``marks_of`` raises.
     """
     marks = {} if states is None else marks_of(name, names, states)
-    return Picture(name, names, edges, [marks.get(task) for task in names])
+    return Picture(name, names, edges, [marks.get(task) for task in names], order)
 
 
 def as_text(picture: Picture) -> str:
-    """Return the DAG's name and, for each task, its upstream and downstream names."""
+    """Return the DAG's name and, for each task, its upstream and downstream names.
+
+    Tasks of edges without data are listed apart, as ``After`` and ``Before``.
+    """
     if not picture.names:
         return EMPTY
     names = [escape_text(name) for name in picture.names]
-    upstream: list[list[str]] = [[] for _ in names]
-    downstream: list[list[str]] = [[] for _ in names]
-    for source, target in picture.edges:
-        upstream[target].append(names[source])
-        downstream[source].append(names[target])
+    upstream, downstream = _neighbours(names, picture.edges)
+    after, before = _neighbours(names, picture.order)
     lines = [f"DAG: {escape_text(picture.name)}"]
     for task, mark in enumerate(picture.marks):
         lines += ["", names[task]]
         if mark is not None:
             lines.append(f"  State: {mark.text}")
         lines.append(f"  Upstream: {', '.join(upstream[task]) or '(none)'}")
+        if after[task]:
+            lines.append(f"  After: {', '.join(after[task])}")
         lines.append(f"  Downstream: {', '.join(downstream[task]) or '(none)'}")
+        if before[task]:
+            lines.append(f"  Before: {', '.join(before[task])}")
     return "\n".join(lines)
+
+
+def _neighbours(
+    names: Sequence[str], edges: Sequence[tuple[int, int]]
+) -> tuple[list[list[str]], list[list[str]]]:
+    """Return the names upstream and downstream of each task."""
+    upstream: list[list[str]] = [[] for _ in names]
+    downstream: list[list[str]] = [[] for _ in names]
+    for source, target in edges:
+        upstream[target].append(names[source])
+        downstream[source].append(names[target])
+    return upstream, downstream
 
 
 def as_mermaid(picture: Picture) -> str:
@@ -80,6 +101,7 @@ def as_mermaid(picture: Picture) -> str:
             label = f"{_entities(name)}<br/>{mark.text}"
             lines.append(f'    t{task}["{label}"]:::{mark.state.value}')
     lines += [f"    t{source} --> t{target}" for source, target in picture.edges]
+    lines += [f"    t{source} -.-> t{target}" for source, target in picture.order]
     for state in _in_order(picture):
         look = LOOKS[state]
         style = f"fill:{look.pale},stroke:{look.on_light},color:{INK}"
@@ -99,6 +121,7 @@ def as_dot(picture: Picture) -> str:
     for task, (name, mark) in enumerate(zip(picture.names, picture.marks, strict=True)):
         lines.append(f"    t{task} [{_dot_attributes(name, mark)}]")
     lines += [f"    t{source} -> t{target}" for source, target in picture.edges]
+    lines += [f"    t{source} -> t{target} [style=dotted]" for source, target in picture.order]
     return "\n".join([*lines, "}"])
 
 

@@ -28,15 +28,20 @@ _MOST_NAMES_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Stacks:
-    """The tasks that each box represents, and the edges between the boxes."""
+    """The tasks that each box represents, and the edges between the boxes.
+
+    The first ``passing`` edges pass data; the others are order edges.
+    """
 
     members: Sequence[Sequence[int]]
     edges: Sequence[tuple[int, int]]
+    passing: int
 
 
 def unstacked(picture: Picture) -> Stacks:
     """Return one box per task."""
-    return Stacks([(task,) for task in range(len(picture.names))], picture.edges)
+    edges = [*picture.edges, *picture.order]
+    return Stacks([(task,) for task in range(len(picture.names))], edges, len(picture.edges))
 
 
 def stacked(picture: Picture, layers: Layers, *, by_name: bool) -> Stacks:
@@ -48,26 +53,30 @@ def stacked(picture: Picture, layers: Layers, *, by_name: bool) -> Stacks:
             for task, (name, mark) in enumerate(zip(picture.names, picture.marks, strict=True))
         ]
     )
-    colors = _apart_if_few(_refined(colors, picture.edges))
+    colors = _apart_if_few(_refined(colors, picture))
     members: list[list[int]] = [[] for _ in range(max(colors, default=-1) + 1)]
     for task, color in enumerate(colors):
         members[color].append(task)
-    pairs = ((colors[source], colors[target]) for source, target in picture.edges)
-    return Stacks(members, list(dict.fromkeys(pairs)))
+    passing = dict.fromkeys((colors[source], colors[target]) for source, target in picture.edges)
+    order = dict.fromkeys((colors[source], colors[target]) for source, target in picture.order)
+    return Stacks(members, list(passing | order), len(passing))
 
 
 def _stem(name: str) -> str:
     return _NUMBER.sub("", name)
 
 
-def _refined(colors: list[int], edges: Sequence[tuple[int, int]]) -> list[int]:
+def _refined(colors: list[int], picture: Picture) -> list[int]:
     """Separate tasks whose neighbours differ, in rounds, until nothing changes or rounds end."""
     for _ in range(_ROUNDS):
         up: list[set[int]] = [set() for _ in colors]
         down: list[set[int]] = [set() for _ in colors]
-        for source, target in edges:
+        for source, target in picture.edges:
             up[target].add(colors[source])
             down[source].add(colors[target])
+        for source, target in picture.order:  # negative: apart from the colours of data edges
+            up[target].add(~colors[source])
+            down[source].add(~colors[target])
         around = zip(colors, map(frozenset, up), map(frozenset, down), strict=True)
         finer = _numbered(list(around))
         if max(finer, default=0) == max(colors, default=0):

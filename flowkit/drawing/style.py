@@ -62,6 +62,7 @@ _FIXED = f"""\
 .flowkit .front{{stroke-width:0}}
 .flowkit .edges path{{fill:none;stroke-width:1.4;stroke-linecap:round}}
 .flowkit .edges path:hover{{stroke-width:3}}
+.flowkit .edges .order{{stroke-width:1;stroke-dasharray:1 4}}
 .flowkit .edges .back{{stroke-dasharray:5 4}}
 .flowkit .tint{{fill-opacity:.09;stroke-width:1.2}}
 .flowkit .ring{{stroke-width:1.5}}

@@ -67,7 +67,7 @@ def _boxes(picture: Picture, collapse: bool | None) -> Stacks:
     """Return the boxes. Raises DAGError if there are too many boxes or edges."""
     boxes = unstacked(picture)
     if collapse or (collapse is None and len(picture.names) > EASY_TASKS):
-        layers = layers_of(len(picture.names), picture.edges)
+        layers = layers_of(len(picture.names), boxes.edges)
         boxes = stacked(picture, layers, by_name=True)
         if _too_large(boxes):
             boxes = stacked(picture, layers, by_name=False)
@@ -111,7 +111,8 @@ def _header_width(picture: Picture) -> float:
 
 
 def _totals(picture: Picture) -> str:
-    return f"{_count(len(picture.names), 'task')} · {_count(len(picture.edges), 'edge')}"
+    edges = len(picture.edges) + len(picture.order)
+    return f"{_count(len(picture.names), 'task')} · {_count(edges, 'edge')}"
 
 
 def _count(number: int, noun: str) -> str:
@@ -192,7 +193,7 @@ def _tooltip(picture: Picture, members: Sequence[int], subtitle: str) -> list[st
 
 
 def _edges(picture: Picture, boxes: Stacks, layers: Layers, places: Places) -> Iterator[str]:
-    """Yield the lines, then their arrowheads, one per end point."""
+    """Yield the lines, then their arrowheads, one per end point. Order edges are dotted."""
     heads: dict[tuple[Point, bool], None] = {}
     yield '<g class="edges">'
     for at, (source, target) in enumerate(boxes.edges):
@@ -201,13 +202,19 @@ def _edges(picture: Picture, boxes: Stacks, layers: Layers, places: Places) -> I
         heads[(line[0] if back else line[-1]) if line else _loop_end(places, source), back] = None
         way = _way(line, back=back) if line else _loop(places, source)
         ends = (title_of(picture, boxes.members[box]) for box in (source, target))
-        kind = ' class="back"' if back else ""
-        yield f'<path{kind} d="{way}"><title>{_text(" → ".join(ends))}</title></path>'
+        order = at >= boxes.passing
+        kind = " ".join(["order"] * order + ["back"] * back)
+        title = _text(" → ".join(ends) + (" (order only)" if order else ""))
+        yield f'<path{_class(kind)} d="{way}"><title>{title}</title></path>'
     yield '</g>\n<g class="heads">'
     for (x, y), back in heads:
-        kind, step = (' class="back"', 8) if back else ("", -8)
-        yield f'<path{kind} d="M{x:.1f} {y:.1f}l{step}-4v8z"/>'
+        kind, step = ("back", 8) if back else ("", -8)
+        yield f'<path{_class(kind)} d="M{x:.1f} {y:.1f}l{step}-4v8z"/>'
     yield "</g>"
+
+
+def _class(kind: str) -> str:
+    return f' class="{kind}"' if kind else ""
 
 
 def _way(line: list[Point], *, back: bool) -> str:

@@ -54,6 +54,26 @@ class DAGCoversModules(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResultTypeMismatch(Event):
+    """The annotation of a result contradicts that of the parameter that gets it.
+
+    ``mismatch``: the sentence that names both.
+    """
+
+    event_name: ClassVar[str] = "result_type_mismatch"
+    level: ClassVar[LogLevel] = LogLevel.WARNING
+    told: ClassVar[frozenset[str]] = frozenset({"dag_name", "task_name", "mismatch"})
+
+    dag_name: str
+    task_name: str
+    mismatch: str
+
+    def message(self) -> str:
+        """Return the text of the line."""
+        return f"{self.mismatch} DAG(check_types=True) makes this an error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StateCorrupt(Event):
     """A state file was corrupt and has been renamed."""
 

@@ -225,9 +225,12 @@ class Attempts:
             if context.batches:
                 take_part(context.batches)
             plan = plan_for(task)
-            if attempt == 1 and not plan.should_run(args):
-                self._report(LocalOutcome(index, attempt, TaskState.SKIPPED, why_skipped(args)))
-                return None
+            if attempt == 1 and plan.when is not None:
+                comes_after = self._graph.has_upstream(index)
+                if not plan.should_run(args, comes_after=comes_after):
+                    why = why_skipped(args, comes_after=comes_after)
+                    self._report(LocalOutcome(index, attempt, TaskState.SKIPPED, why))
+                    return None
             kwargs = plan.keywords(len(args), context.params, task.kwargs)
             cached = None if self._cache is None else self._cache.find(index, args, kwargs)
             if task.copy_arguments and (self._processes is None or task.is_async):
@@ -250,7 +253,7 @@ class Attempts:
         context = self._context
         if index >= context.indexed.own:
             return [context.hook_event(index)]
-        return [context.results[upstream] for upstream in self._graph.upstream(index)]
+        return [context.results[upstream] for upstream in self._graph.inputs(index)]
 
     def _may_begin(self, index: int) -> bool:
         return not self._closed and (not self._stopping or self._context.continues(index))

@@ -1,8 +1,9 @@
 """Recording the results of a run in a state store, and resuming a run from them.
 
 Each result is an entry under ``DAG/task`` (records.py) that can be read like any other state. Its
-metadata has a digest of its inputs: the names of the upstream tasks, and the parameters and fixed
-arguments of the task. These rules keep a resumed run from mixing old and new results:
+metadata has a digest of its inputs: the names of the upstream tasks (first those whose results it
+gets, then those that it only comes after), and the parameters and fixed arguments of the task.
+These rules keep a resumed run from mixing old and new results:
 
 1.  A result is reused if it has not expired, its inputs have the same digest, and all results
     upstream of it are reused too. If a task runs again, everything downstream runs again.

@@ -105,8 +105,9 @@ class Records:
     # -- the inputs of a task ------------------------------------------------------------------
 
     def _made_from(self, index: int, name_of: Any) -> str | None:
-        task, upstream = self._tasks[index], self._graph.upstream(index)
+        task, upstream = self._tasks[index], self._graph.inputs(index)
         names = [name_of(self._tasks[other]) for other in upstream]
+        after = sorted(name_of(self._tasks[other]) for other in self._graph.order_only(index))
         taken = plan_for(task).keywords(len(upstream), self._params, task.kwargs)
         parts = {
             name: _digest_of(value) if name in task.kwargs else self._digest_of_param(name)
@@ -114,7 +115,8 @@ class Records:
         }
         if None in parts.values():
             return None
-        return digest([self._dag_name, name_of(task), names, parts], "inputs")
+        made_from = [self._dag_name, name_of(task), names, parts]
+        return digest([*made_from, after] if after else made_from, "inputs")
 
     def _digest_of_param(self, name: str) -> str | None:
         if name not in self._digests:

@@ -44,7 +44,7 @@ COMPRESS_FROM = 1000  # bytes
 READ_BYTES = 64 * 1024
 _POLICY_FIELDS = [field.name for field in fields_of(Policy)]
 _values_of = attrgetter(*_POLICY_FIELDS)
-_FIELDS = 13  # of a DAG; older releases wrote the first ten, and the last is left out if empty
+_FIELDS = 14  # of a DAG; older releases wrote the first ten, and the last two are left out if empty
 _LEAST_FIELDS = 10
 _BROKEN = (
     ValueError,
@@ -76,8 +76,11 @@ def pack_graph(dag: CompiledDAG) -> bytes:
         dag.on_failure.value,
         dag.on_retry,
     ]
-    if dag.pinned:
+    order_counts = dag.graph.order_counts
+    if dag.pinned or order_counts is not None:
         parts.append(dag.pinned)
+    if order_counts is not None:
+        parts.append(_to_bytes(order_counts))
     packed: bytes = msgpack.packb(parts)
     _check_size(dag, len(packed))
     return packed if len(packed) < COMPRESS_FROM else zlib.compress(packed, 1)
@@ -185,6 +188,8 @@ class _Reader:
         pinned = self._text(MAX_APP_VERSION) if fields > _LEAST_FIELDS + 2 else ""
         if pinned and not is_app_version(pinned):
             raise ValueError("the version that it is pinned to is none of an app")
+        if fields > _LEAST_FIELDS + 3:
+            graph = graph.with_order(_order_counts(graph, self._numbers(MAX_TASKS)))
         if self._unpacker.read_bytes(1) or self._file.read(1):
             raise ValueError("bytes follow it that are not part of it")
         return CompiledDAG(
@@ -255,6 +260,16 @@ def _graph(names: list[str], rows: array[int], ups: array[int]) -> Graph:
     graph = Graph(names, rows, ups)
     graph.check_acyclic()
     return graph
+
+
+def _order_counts(graph: Graph, counts: array[int]) -> array[int]:
+    """Return the numbers of order edges, which an older release would take for arguments."""
+    if len(counts) != len(graph):
+        raise ValueError("its order edges do not fit its tasks")
+    for count, edges in zip(counts, graph.in_degrees(), strict=True):
+        if not 0 <= count <= edges:
+            raise ValueError("it has more order edges than edges")
+    return counts
 
 
 def _index(numbers: array[int], tasks: int, entries: int) -> array[int]:

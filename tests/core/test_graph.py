@@ -98,6 +98,40 @@ def test_the_stored_rows_rebuild_the_same_graph(dag: tuple[int, Edges]) -> None:
         assert again.downstream(task) == graph.downstream(task)
 
 
+# -- order edges -------------------------------------------------------------------------------
+
+
+@given(dags(), st.data())
+def test_order_edges_are_waited_for_and_give_nothing(
+    dag: tuple[int, Edges], data: st.DataObject
+) -> None:
+    count, edges = dag
+    is_order = data.draw(st.lists(st.booleans(), min_size=len(edges), max_size=len(edges)))
+    passing = [edge for edge, order in zip(edges, is_order, strict=True) if not order]
+    order = [edge for edge, order in zip(edges, is_order, strict=True) if order]
+    names = [f"t{task}" for task in range(count)]
+    graph, only_data = Graph.build(names, passing, order), Graph.build(names, passing)
+    for task in range(count):
+        assert graph.inputs(task) == only_data.upstream(task)
+        ordered = [source for source, target in order if target == task]
+        assert list(graph.order_only(task)) == ordered
+        assert list(graph.upstream(task)) == [*graph.inputs(task), *ordered]
+        assert graph.has_upstream(task) == bool(graph.upstream(task))
+        assert graph.has_consumers(task) == only_data.has_downstream(task)
+    assert graph.input_counts() == only_data.in_degrees()
+    assert sorted(graph.data_edges()) == sorted(passing)
+    assert sorted(graph.order_edges()) == sorted(order)
+    assert (graph.edge_count, graph.roots()) == (len(edges), build(count, edges).roots())
+    assert (graph.order_counts is None) == (not order)
+
+
+def test_a_cycle_may_lead_over_an_order_edge() -> None:
+    with pytest.raises(CycleFound, match=r"^a -> b -> a$"):
+        Graph.build(["a", "b"], [(0, 1)], [(1, 0)])
+    with pytest.raises(ValueError, match="edge 0 -> 2: there are 2 tasks"):
+        Graph.build(["a", "b"], [], [(0, 2)])
+
+
 def test_an_empty_graph() -> None:
     graph = Graph.build([], [])
     assert (len(graph), graph.edge_count, graph.roots(), graph.order()) == (0, 0, [], [])

@@ -57,7 +57,8 @@ def graphs(draw: st.DrawFn) -> Graph:
     place = draw(st.permutations(range(count)))
     drawn = {(min(pair), max(pair)): None for pair in draw(pairs)}
     forward = [(place[a], place[b]) for a, b in drawn if a < b]
-    return Graph.build([f"t{task}" for task in range(count)], forward)
+    passing = draw(st.integers(0, len(forward)))  # the others are order edges: all are waited for
+    return Graph.build([f"t{task}" for task in range(count)], forward[:passing], forward[passing:])
 
 
 @st.composite

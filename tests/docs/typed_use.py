@@ -6,7 +6,7 @@ kind; if it were none, mypy would report the comment. Pyright agrees with all of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar, assert_type
 
 from flowkit import DAG, StateManager, Task, TaskCache, task
@@ -145,14 +145,91 @@ assert_type((bare >> (empty_brackets, coroutine) >> made)(1), str)
 assert_type((bare >> parts >> empty_brackets)("a"), int)
 assert_type((end >> unlike >> made >> [coroutine, end] >> bare)(1), str)
 
-bare >> plain  # type: ignore[type-var]
+bare >> plain  # type: ignore[operator]
 bare >> (made, plain)  # type: ignore[type-var]
-bare >> None  # type: ignore[type-var]
+bare >> None  # type: ignore[operator]
 bare >> "made"  # type: ignore[type-var]
 [plain] >> bare  # type: ignore[operator]
 (made, plain) >> bare  # type: ignore[operator]
 plain >> bare  # type: ignore[operator]
 nothing = [bare] >> [made]  # type: ignore[operator]
+
+
+# -- edges: a result must fit one of the parameters that it may be passed to ---------------------
+
+
+@task
+def several(first: str, second: float = 1.0, *, key: bytes = b"") -> str:
+    return f"{first} {second} {key!r}"
+
+
+@task
+def third(first: str, second: list[int], number: int) -> bool:
+    return bool(first and second and number)
+
+
+@task
+def many(first: str, second: str, another: str, last: str, *more: str) -> str:
+    return first + second + another + last + "".join(more)
+
+
+@task
+def maybe(text: str | None = None, *rest: object) -> None:
+    """Takes what there is."""
+
+
+@task
+def anything(given):  # type: ignore[no-untyped-def]
+    return given
+
+
+@task
+def first_of(items: Sequence[Item], number: int = 0) -> Item:
+    return items[number]
+
+
+@task
+async def numbers() -> list[int]:
+    return [1]
+
+
+@task
+def nothing_to_take(*, number: int = 1) -> int:
+    return number
+
+
+untyped: Task = bare
+assert_type((empty_brackets >> several)("a", key=b""), str)  # an int may be a float
+assert_type((empty_brackets >> third >> made)(1), str)  # a bool may be an int
+assert_type((with_options >> anything)(1), Any)
+assert_type((bare >> maybe)("a", 1), None)
+assert_type((empty_brackets >> many)("a", "b", "c", "d"), str)  # four are too many to know
+assert_type((empty_brackets >> bare.bind())(1), str)
+assert_type((bare >> untyped)(anything="goes"), Any)
+assert_type((untyped >> bare)(1), str)
+assert_type((bare.bind() >> empty_brackets)("a"), int)
+assert_type((numbers >> third)("a", [1], 1), bool)  # what is passed on is what was awaited
+numbers >> first_of >> bare
+generic >> bare
+bare >> third >> many
+
+empty_brackets >> empty_brackets  # type: ignore[operator]
+with_options >> several  # type: ignore[operator]
+coroutine >> third  # type: ignore[operator]
+end >> bare  # type: ignore[operator]
+bare >> nothing_to_take  # type: ignore[operator]
+bare.bind() >> made  # type: ignore[operator]
+[bare, coroutine] >> made  # not compared
+
+
+# -- order without data --------------------------------------------------------------------------
+
+assert_type(bare.after(end).before(coroutine, [empty_brackets, made])(1), str)
+assert_type(bare.bind().after(), Task[..., str])
+assert_type(bare.after(unlike, parts, (end, coroutine))(number=1), str)
+assert_type((end >> maybe.after(bare))("a"), None)
+bare.after(plain)  # type: ignore[arg-type]
+bare.before("end")  # type: ignore[arg-type]
 
 
 # -- DAGs --------------------------------------------------------------------------------------
@@ -165,6 +242,9 @@ with DAG("typed") as dag:
 
 assert_type(dag.tasks, list[Task])
 assert_type(dag.edges(), list[tuple[Task, Task]])
+assert_type(dag.order_edges(), list[tuple[Task, Task]])
+DAG("checked", check_types=True)
+DAG("checked", check_types=1)  # type: ignore[arg-type]
 assert_type(dag.run(), dict[str, Any])
 
 

@@ -425,3 +425,26 @@ def change_params() -> str:
 @task
 async def change_params_async() -> str:
     return change_params.func()
+
+
+@task
+def makes_table(diary: str | None = None) -> str:
+    write(diary, "makes_table")
+    return "its result is for nobody"
+
+
+@task(when=lambda: True)
+def loads(diary: str | None = None, *results: object) -> int:
+    write(diary, "loads")
+    return len(results)
+
+
+@task(trigger="all_over")
+def drops_table(diary: str | None = None, *results: object) -> int:
+    write(diary, "drops_table")
+    return len(results)
+
+
+@task(when=lambda: False)
+def is_never_asked_for(*results: object) -> int:
+    return len(results)

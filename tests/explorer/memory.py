@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
@@ -48,7 +48,8 @@ Decision = tuple[Memory, Steps]
 class Plan:
     """A DAG and how its resolver decides. ``edges``: upstream, downstream; by name.
     ``graph_known``: its schedulers have had a run of the same DAG before. ``small``: the most tasks
-    of a DAG without backlogs. ``others``: tasks that have a function of their own."""
+    of a DAG without backlogs. ``others``: tasks that have a function of their own. ``order``: the
+    edges that pass no data."""
 
     def __init__(
         self,
@@ -59,10 +60,15 @@ class Plan:
         graph_known: bool = False,
         small: int = SMALL,
         others: frozenset[str] = frozenset(),
+        order: Collection[tuple[str, str]] = (),
     ) -> None:
         names = list(tasks)
         at = {name: number for number, name in enumerate(names)}
-        graph = Graph.build(names, [(at[up], at[down]) for up, down in edges])
+        graph = Graph.build(
+            names,
+            [(at[up], at[down]) for up, down in edges if (up, down) not in order],
+            [(at[up], at[down]) for up, down in order],
+        )
         policies = tuple(dict.fromkeys(tasks.values()))
         policy_of = array("i", [policies.index(tasks[name]) for name in names])
         zeros = array("i", [0] * len(names))

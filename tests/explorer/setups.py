@@ -24,6 +24,8 @@ EDGES = {
     "wide": [("a", "b"), ("a", "c"), ("a", "d"), ("a", "e")],
     "once": [("a", "b"), ("b", "c")],
 }
+# The edges among them that pass no data: the clean-up only comes after c.
+ORDER = {"cleanup": [("c", "d")]}
 
 
 def setup(
@@ -55,5 +57,6 @@ def setup(
         graph_known=graph_known,
         small=small,
         others=frozenset(others),
+        order=ORDER.get(tasks, []),
     )
     return Setup(plan, shaky=frozenset({shaky}), **budgets)

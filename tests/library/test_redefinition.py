@@ -188,3 +188,12 @@ def test_a_modified_list_of_tasks_still_works(cell):
     Task._all_tasks.clear()
     cell(PIPELINE.replace("NUMBER", "3"))
     assert DAG().run() == {"a": 3, "b": 3}
+
+
+def test_order_edges_of_the_earlier_definition_go_with_it(cell):
+    text = "from flowkit import task\n@task\ndef a(): ...\n@task\ndef b(): ...\nb.after(a)\n"
+    cell(text)
+    cell("from flowkit import task\n@task\ndef a(): ...\n")
+    assert DAG("all").order_edges() == []
+    cell(text)
+    assert [(up.name, down.name) for up, down in DAG("all").order_edges()] == [("a", "b")]

@@ -41,6 +41,7 @@ def dags(draw: st.DrawFn) -> CompiledDAG:
     count = len(names)
     pairs = [(low, high) for high in range(count) for low in range(high)]
     edges = draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else []
+    passing = draw(st.integers(0, len(edges)))  # the others are order edges
     policies = draw(st.lists(POLICIES, min_size=1, max_size=3))[:count]
     refs = draw(st.lists(NAMES, min_size=1, max_size=3))[:count]
     pick = st.lists(
@@ -49,13 +50,14 @@ def dags(draw: st.DrawFn) -> CompiledDAG:
     numbers = st.integers(0, max(count - 1, 0))
     return CompiledDAG(
         name=draw(NAMES),
-        graph=Graph.build(names, edges),
+        graph=Graph.build(names, edges[:passing], edges[passing:]),
         policies=tuple(policies),
         policy_of=array("i", [at % len(policies) for at in draw(pick)]),
         refs=tuple(refs),
         ref_of=array("i", [at % len(refs) for at in draw(pick)]),
         kwargs=draw(st.dictionaries(numbers, st.binary(max_size=9), max_size=3)) if count else {},
         on_failure=draw(st.sampled_from(OnFailure)),
+        pinned=draw(st.sampled_from(["", "v1"])),
     )
 
 
@@ -67,12 +69,14 @@ def plain(dag: CompiledDAG) -> tuple[object, ...]:
         list(dag.graph.names),
         list(up_at),
         list(up),
+        dag.graph.order_counts,
         dag.policies,
         list(dag.policy_of),
         dag.refs,
         list(dag.ref_of),
         dict(dag.kwargs),
         dag.on_failure,
+        dag.pinned,
     )
 
 
@@ -111,6 +115,43 @@ def test_truncated_bytes_are_an_error(dag: CompiledDAG, data: st.DataObject) -> 
 def test_any_bytes_are_an_error(junk: bytes) -> None:
     with pytest.raises(StoreError, match="the stored graph cannot be read"):
         unpack_graph(junk)
+
+
+def ordered(order: list[tuple[int, int]], pinned: str = "") -> CompiledDAG:
+    """A DAG of three tasks with the edge t0 >> t1 and these order edges."""
+    return replace(
+        compiled(3), graph=Graph.build(["t0", "t1", "t2"], [(0, 1)], order), pinned=pinned
+    )
+
+
+def test_order_edges_change_the_address_and_their_absence_does_not() -> None:
+    """Without order edges, a graph is stored as by releases that had none."""
+    before = msgpack.unpackb(pack_graph(ordered([])))
+    assert len(before) == 12
+    assert len(msgpack.unpackb(pack_graph(ordered([], "v1")))) == 13
+    after = msgpack.unpackb(pack_graph(ordered([(1, 2)])))
+    assert after[12:] == ["", ints(0, 0, 1)]
+    assert msgpack.unpackb(pack_graph(ordered([(1, 2)], "v1")))[12:] == ["v1", ints(0, 0, 1)]
+    passing = Graph.build(["t0", "t1", "t2"], [(0, 1), (1, 2)])
+    assert digest_of(pack_graph(ordered([(1, 2)]))) != digest_of(
+        pack_graph(replace(compiled(3), graph=passing))
+    )
+
+
+@pytest.mark.parametrize(
+    ("counts", "says"),
+    [
+        ((0, 0), "order edges do not fit"),
+        ((0, 0, 0, 0), "order edges do not fit"),
+        ((0, 2, 0), "more order edges than edges"),
+        ((0, -1, 0), "more order edges than edges"),
+    ],
+)
+def test_wrong_order_edges_are_refused(counts: tuple[int, ...], says: str) -> None:
+    parts = msgpack.unpackb(pack_graph(ordered([(1, 2)])))
+    parts[-1] = ints(*counts)
+    with pytest.raises(StoreError, match=f"the stored graph cannot be read: .*({says})"):
+        unpack_graph(msgpack.packb(parts))
 
 
 def rebuilt(**changes: object) -> bytes:

@@ -33,12 +33,14 @@ def claim_of(task: int = 0, attempt: int = 1, spent: str = "0", run: str = "r1")
     return Claim(run, task, attempt, decoded, "digest", b"", (run, "1"))
 
 
-def dag_of(*tasks: Task, edges: Iterable[tuple[int, int]] = ()) -> CompiledDAG:
+def dag_of(
+    *tasks: Task, edges: Iterable[tuple[int, int]] = (), order: Iterable[tuple[int, int]] = ()
+) -> CompiledDAG:
     """Put tasks into a DAG as they are, whatever a worker could import."""
     numbers = array("i", range(len(tasks)))
     return CompiledDAG(
         "dag",
-        Graph.build([task.name for task in tasks], list(edges)),
+        Graph.build([task.name for task in tasks], list(edges), list(order)),
         tuple(task.policy for task in tasks),
         numbers,
         tuple(task.ref for task in tasks),
@@ -115,6 +117,7 @@ class FakeInputs:
         self.remembered: list[tuple[int, bytes]] = []
         self.cache: dict[str, bytes | Exception] = {}
         self.looked_up: list[str] = []
+        self.asked_for: list[list[int]] = []
         self.store: Any = None
 
     def graph(self, digest: str) -> CompiledDAG:
@@ -123,7 +126,11 @@ class FakeInputs:
     def known(self, digest: str) -> CompiledDAG | None:
         return self.dag if digest == "digest" else None
 
+    def comes_after(self, claim: Claim) -> bool:
+        return self.dag.graph.has_upstream(claim.task)
+
     def upstream(self, claim: Claim, tasks: Sequence[int]) -> list[object]:
+        self.asked_for.append(list(tasks))
         return self.args
 
     def params(self, claim: Claim) -> dict[str, object]:

@@ -92,6 +92,40 @@ def test_a_predicate_that_says_no_skips() -> None:
     assert attempt(large, 30).token == "0,1,S"
 
 
+def test_results_of_order_edges_are_not_asked_for() -> None:
+    @task
+    def load(rows: object) -> None: ...
+
+    @task
+    def one() -> None: ...
+
+    dag = dag_of(load, one, one.bind("two"), edges=[(2, 0)], order=[(1, 0)])
+    inputs = FakeInputs(dag, "rows")
+    assert isinstance(executor_of(inputs).prepare(claim_of()), Prepared)
+    assert inputs.asked_for == [[2]]
+
+
+@pytest.mark.parametrize(("ordered", "token"), [(True, "0,1,S"), (False, "0,1,K")])
+def test_a_predicate_is_asked_if_the_task_only_comes_after_others(
+    ordered: bool, token: str
+) -> None:
+    @task(when=lambda: True)
+    def load() -> int:
+        return 1
+
+    @task
+    def setup() -> None: ...
+
+    dag = dag_of(load, setup, order=[(1, 0)] if ordered else [])
+    prepared = executor_of(FakeInputs(dag)).prepare(claim_of())
+    if ordered:
+        assert isinstance(prepared, Prepared)
+        assert prepared.args == []
+    else:
+        assert isinstance(prepared, Outcome)
+        assert prepared.token == token
+
+
 def test_a_predicate_that_raises_fails_the_task_for_good() -> None:
     @task(when=lambda value: value["missing"], retries=5)
     def picky(value: object) -> None: ...

@@ -175,6 +175,25 @@ def test_a_result_without_downstream_tasks_is_not_kept(diamond: CompiledDAG) -> 
     assert [task for _, task in inputs._results] == [0]
 
 
+def test_results_of_order_edges_are_neither_read_nor_kept() -> None:
+    dag = dag_of(*make_tasks(4), edges=[(0, 2)], order=[(1, 2), (2, 3)])
+    archive = Archive(dag, {0: "zero", 1: "one"})
+    inputs = inputs_of(archive)
+    inputs.prefetch([claim_of(2), claim_of(3)])
+    assert archive.read == [("r1", [0])]
+    for number in range(4):
+        inputs.remember(claim_of(number), pack(number))
+        inputs.recorded([claim_of(number).key], [])
+    inputs._apply_notices()
+    assert [task for _, task in inputs._results] == [0]
+    assert [inputs.comes_after(claim_of(number)) for number in range(4)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
 # -- reading ahead --------------------------------------------------------------------------------
 
 

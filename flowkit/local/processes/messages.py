@@ -94,7 +94,7 @@ class Messages:
         task, indexed = self._tasks[index], self._context.indexed
         results = {
             f"the result of task {indexed.tasks[upstream].name!r}": value
-            for upstream, value in zip(indexed.graph.upstream(index), args, strict=False)
+            for upstream, value in zip(indexed.graph.inputs(index), args, strict=False)
         }
         named = {f"its argument {name!r}": value for name, value in kwargs.items()}
         what = self._first_unsendable({**results, **named}) or "one of its arguments"
