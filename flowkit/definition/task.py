@@ -25,7 +25,6 @@ from .call_plan import CallPlan, plan_for
 from .callables import is_async
 from .direct_call import call_here
 from .edges import disconnect, innermost_scope
-from .foreign_words import ForeignWords
 from .functions import check_function, name_of, ref_of
 from .options import CacheKey, Predicate, TaskOptions, make_options
 from .pickling import reduction
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
 _NO_KWARGS: Mapping[str, Any] = MappingProxyType({})
 
 
-class Task(ForeignWords, TaskEdges[P, R], Generic[P, R]):
+class Task(TaskEdges[P, R], Generic[P, R]):
     """A function with a name, a policy and edges. See ``TaskOptions`` for the options.
 
     For type checkers it has the signature of its function: ``def f(x: int) -> str`` makes a

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 from .edges import draw, draw_order, mention, tasks_in, tasks_of
+from .foreign_words import ForeignWords
 from .signatures import P, R
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
 Several = TypeVar("Several", bound="Sequence[TaskEdges] | list[object]")
 
 
-class TaskEdges(Generic[P, R]):
+class TaskEdges(ForeignWords, Generic[P, R]):
     """The part of ``Task`` that draws edges."""
 
     name: str
