@@ -23,16 +23,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from typing import Any, cast
 
 import msgpack
 
 from ..basics.display_text import text_of
 from ..basics.shorten import shorten
-from . import arrays as codec_arrays
+from . import arrow_values, object_arrays, typed_frames
 from . import builtins as codec_builtins
 from . import classes as codec_classes
-from . import frames as codec_frames
+from .bulk import collect
 from .decoding import LENIENT, STRICT
 from .describe import describe
 from .errors import BrokenValue, CodecError, Unfit, UnpackableValue, ValueTooLarge, human_size
@@ -73,11 +74,11 @@ def pack(value: object, *, max_bytes: int = DEFAULT_MAX_BYTES, root: str = "resu
         ValueTooLarge: its packed form exceeds `max_bytes`.
     """
     try:
-        packed = _bare_pack(value) if type(value) in PLAIN else _checked_pack(value, max_bytes)
-        if len(packed) <= max_bytes:
-            return packed
-        size = len(packed)
-        del packed
+        pieces = [_bare_pack(value)] if type(value) in PLAIN else _checked_pack(value, max_bytes)
+        size = sum([memoryview(piece).nbytes for piece in pieces])
+        if size <= max_bytes:
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        del pieces
     except TooBig as error:
         size = error.at_least
     except MemoryError:
@@ -137,16 +138,20 @@ def _why_broken(data: bytes | memoryview, error: Exception) -> str:
     )
 
 
-def _checked_pack(value: object, max_bytes: int) -> bytes:
+def _checked_pack(value: object, max_bytes: int) -> list[bytes]:
+    """Return the pieces of the packed value."""
     if _is_flat(value):
-        return _bare_pack(value)
+        return [_bare_pack(value)]
     kinds = survey(value, max_bytes)
     if kinds & _MISTAKEN:
         raise Unfit("cannot be stored")
-    if bytearray in kinds:
-        packer = _new_packer(lambda item: _mark_bytearrays(_encode(item)))
-        return cast(bytes, packer.pack(_mark_bytearrays(value)))
-    return _bare_pack(value)
+    pack_it = partial(_pack_with_bytearrays if bytearray in kinds else _bare_pack, value)
+    return collect(pack_it) if any(map(family, kinds)) else [pack_it()]
+
+
+def _pack_with_bytearrays(value: object) -> bytes:
+    packer = _new_packer(lambda item: _mark_bytearrays(_encode(item)))
+    return cast(bytes, packer.pack(_mark_bytearrays(value)))
 
 
 def _is_flat(value: object) -> bool:
@@ -180,9 +185,13 @@ def _encoder_for(kind: type) -> Callable[[Any], object] | None:
         return codec_classes.encode_dataclass
     match family(kind):
         case "numpy":
-            return codec_arrays.encoder_for(kind)
+            return object_arrays.encoder_for(kind)
         case "pandas":
-            return codec_frames.encoder_for(kind)
+            return typed_frames.encoder_for(kind)
+        case "pyarrow":
+            return arrow_values.pyarrow_encoder_for(kind)
+        case "polars":
+            return arrow_values.polars_encoder_for(kind)
         case _:
             return None
 
