@@ -57,7 +57,7 @@ def _bytes_of(value: Any, order: Any) -> object:
     if value.nbytes < MIN_BYTES or not value.flags.forc:
         return value.tobytes(order)
     # Without a copy: ravel of a contiguous array is a view, and numpy exports no datetimes.
-    return bulk(value.ravel(order).view("u1"))
+    return bulk([value.ravel(order).view("u1")])
 
 
 def _decode_array(items: list[Any]) -> object:
@@ -74,13 +74,13 @@ def is_shape(shape: tuple[int, ...]) -> bool:
     )
 
 
-def rebuild_array(name: str, data: bytes, shape: tuple[int, ...], order: Any) -> Any:
+def rebuild_array(name: str, data: bytes | memoryview, shape: tuple[int, ...], order: Any) -> Any:
     """Return a writable array with a copy of `data`. The bytes must match the shape exactly."""
     import numpy as np
 
     if not _DTYPE.fullmatch(name):
         raise BrokenValue(f"{name!r} is not a storable dtype")
-    if type(data) is not bytes or not is_shape(shape):
+    if type(data) not in (bytes, memoryview) or not is_shape(shape):
         raise BrokenValue("an array of an impossible shape, or without bytes")
     dtype = np.dtype(name)
     wanted = dtype.itemsize * math.prod(shape)

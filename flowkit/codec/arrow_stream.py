@@ -30,25 +30,46 @@ _SLACK = 4096  # of the sizes of buffers: padding and validity bits
 # -- writing --------------------------------------------------------------------------------------
 
 
-def write_table(pa: Any, table: Any) -> Any:
-    """Return the stream of a pyarrow.Table as a buffer. Raises Unfit, naming the column."""
+def write_table(pa: Any, table: Any, *, validate: bool = True) -> list[Any]:
+    """Return the stream of a pyarrow.Table in parts, most of them its buffers, without a copy.
+
+    ``validate``: whether the table may be invalid. Raises Unfit, naming the column.
+    """
     for field in table.schema:
         check_field(pa, field)
     table = table.unify_dictionaries()
-    try:
-        table.validate(full=True)
-    except pa.ArrowInvalid as error:
-        raise Unfit(f"is invalid: {error}. Make it from valid data.") from None
-    counter = pa.MockOutputStream()
-    _write(pa, counter, table)
-    buffer = pa.allocate_buffer(counter.size())
-    _write(pa, pa.FixedSizeBufferWriter(buffer), table)
-    return buffer
-
-
-def _write(pa: Any, sink: Any, table: Any) -> None:
-    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions()) as writer:
+    if validate:
+        try:
+            table.validate(full=True)
+        except pa.ArrowInvalid as error:
+            raise Unfit(f"is invalid: {error}. Make it from valid data.") from None
+    sink = _Parts()
+    options = pa.ipc.IpcWriteOptions()
+    with (
+        pa.PythonFile(sink, mode="w") as file,
+        pa.ipc.new_stream(file, table.schema, options=options) as writer,
+    ):
         writer.write_table(table)
+    return sink.parts
+
+
+class _Parts:
+    """A file that keeps what is written to it: pyarrow writes its own buffers, not copies."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.parts: list[Any] = []
+
+    def write(self, part: Any) -> int:
+        self.parts.append(part)
+        return len(part)
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True
 
 
 def check_field(pa: Any, field: Any) -> None:
@@ -127,7 +148,7 @@ def _inner_types(types: Any, kind: Any) -> list[Any]:
 
 def read_table(data: object) -> Any:
     """Return the pyarrow.Table of a stream, which refers to `data`. Raises BrokenValue."""
-    if type(data) is not bytes:
+    if not isinstance(data, bytes | memoryview):
         raise BrokenValue("a table of Arrow without bytes")
     pa = needed("pyarrow")
     try:

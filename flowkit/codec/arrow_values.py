@@ -34,10 +34,10 @@ def arrow() -> Any:
 # -- pyarrow --------------------------------------------------------------------------------------
 
 
-def arrow_item(pa: Any, array: Any) -> object:
+def arrow_item(pa: Any, array: Any, *, validate: bool = False) -> object:
     """Return an Array or a ChunkedArray for the packer, as a table of one column without a name."""
     try:
-        return bulk(write_table(pa, pa.table([array], names=[""])))
+        return bulk(write_table(pa, pa.table([array], names=[""]), validate=validate), apart=True)
     except Unfit as unfit:
         raise Unfit(unfit.reason) from None
 
@@ -51,20 +51,20 @@ def read_array(data: object) -> Any:
 
 
 def _encode_table(value: Any) -> object:
-    return [HEADS[Code.ARROW], "Table", bulk(write_table(arrow(), value))]
+    return [HEADS[Code.ARROW], "Table", bulk(write_table(arrow(), value), apart=True)]
 
 
 def _encode_batch(value: Any) -> object:
     pa = arrow()
-    return [HEADS[Code.ARROW], "RecordBatch", bulk(write_table(pa, pa.Table.from_batches([value])))]
+    return [HEADS[Code.ARROW], "RecordBatch", bulk(write_table(pa, pa.Table.from_batches([value])), apart=True)]
 
 
 def _encode_array(value: Any) -> object:
-    return [HEADS[Code.ARROW], "Array", arrow_item(arrow(), value)]
+    return [HEADS[Code.ARROW], "Array", arrow_item(arrow(), value, validate=True)]
 
 
 def _encode_chunked(value: Any) -> object:
-    return [HEADS[Code.ARROW], "ChunkedArray", arrow_item(arrow(), value)]
+    return [HEADS[Code.ARROW], "ChunkedArray", arrow_item(arrow(), value, validate=True)]
 
 
 def one_chunk(pa: Any, chunked: Any) -> Any:
@@ -96,26 +96,28 @@ def _decode_arrow(items: list[Any]) -> object:
 def _polars_table(frame: Any) -> Any:
     """Return the Arrow table of a frame. Raises Unfit for the column that would change."""
     pl, pa = loaded("polars"), arrow()
-    level = pl.CompatLevel.oldest()
     for name, dtype in frame.schema.items():
-        back = None
-        if not dtype.is_(pl.Object) and not _holds_object(pl, dtype):
-            empty = pl.DataFrame(schema={name: dtype}).to_arrow(compat_level=level)
-            back = pl.from_arrow(empty).schema[name]
-        if back != dtype:
+        if _type_back(pl, name, dtype) != dtype:
             raise Unfit(
                 f"has the polars type {dtype}, which cannot be stored. Cast it to another type: "
                 f"{_polars_advice(pl, dtype)}.",
                 f"[{name!r}]",
             )
-    table = frame.to_arrow(compat_level=level)
+    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
     if table.num_rows != frame.height:
         raise Unfit("has rows but no columns, and cannot be stored. Return its height.")
     return pa.table(table)
 
 
-def _holds_object(pl: Any, dtype: Any) -> bool:
-    return "Object" in str(dtype) and dtype.is_nested()
+def _type_back(pl: Any, name: str, dtype: Any) -> Any:
+    """Return the type that a column of a type has after a way through Arrow, None if none."""
+    if "Object" in str(dtype):  # polars panics
+        return None
+    try:
+        empty = pl.DataFrame(schema={name: dtype}).to_arrow(compat_level=pl.CompatLevel.oldest())
+        return pl.from_arrow(empty).schema[name]
+    except Exception:  # a type that Arrow lacks
+        return None
 
 
 def _polars_advice(pl: Any, dtype: Any) -> str:
@@ -126,12 +128,12 @@ def _polars_advice(pl: Any, dtype: Any) -> str:
 
 def _encode_polars_frame(value: Any) -> object:
     table = _polars_table(value)
-    return [HEADS[Code.POLARS], "DataFrame", bulk(write_table(arrow(), table))]
+    return [HEADS[Code.POLARS], "DataFrame", bulk(write_table(arrow(), table, validate=False), apart=True)]
 
 
 def _encode_polars_series(value: Any) -> object:
     table = _polars_table(value.to_frame())
-    return [HEADS[Code.POLARS], "Series", bulk(write_table(arrow(), table))]
+    return [HEADS[Code.POLARS], "Series", bulk(write_table(arrow(), table, validate=False), apart=True)]
 
 
 def _decode_polars(items: list[Any]) -> object:
@@ -142,7 +144,10 @@ def _decode_polars(items: list[Any]) -> object:
     table = read_table(data)
     if len(set(table.column_names)) != table.num_columns:
         raise BrokenValue("a frame of polars with two columns of one name")
-    frame = pl.from_arrow(table)
+    try:
+        frame = pl.from_arrow(table)
+    except (pl.exceptions.PanicException, pl.exceptions.PolarsError) as error:  # wrong metadata
+        raise BrokenValue(f"a frame of polars is damaged: {str(error)[:200]}") from None
     if kind == "DataFrame":
         return frame
     if frame.width != 1:

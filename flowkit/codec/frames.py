@@ -25,6 +25,7 @@ from .wire import HEADS, Code
 
 _OBJECT_ITEMS = frozenset({str, type(None), bool, int, float})
 _LISTED = {"str": frozenset({str, type(None)}), "object": _OBJECT_ITEMS}
+FEW_COLUMNS = 50  # pandas warns of a hundred columns that share no memory
 _FEW_TEXTS = 64  # so few texts are shorter as a list than as a stream of Arrow
 
 
@@ -39,17 +40,29 @@ def plain_column(column: Any, *, listed: bool = False) -> tuple[str, object] | N
     if isinstance(dtype, pd.StringDtype):
         if not listed or dtype != pd.Series([], dtype="str").dtype:
             return None
-        missing = column.isna()
-        return "str", [None if gone else text for text, gone in zip(column, missing, strict=True)]
+        return "str", column.to_numpy(dtype=object, na_value=None).tolist()
     if not isinstance(dtype, np.dtype):
         return None
     if dtype.kind != "O":
         return (dtype.str, column.to_numpy()) if is_dtype_name(dtype.str) else None
-    values = list(column)
+    values = column.to_numpy().tolist()
     kinds = set(map(type, values))
     if kinds <= _OBJECT_ITEMS and (listed or kinds & {bool, int}):
         return "object", values
     return None
+
+
+def is_plain_column(column: Any) -> bool:
+    """Return whether this format can hold a Series or an Index."""
+    pd, np = loaded("pandas"), loaded("numpy")
+    dtype = column.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind != "O":
+        return is_dtype_name(dtype.str)
+    if isinstance(dtype, pd.StringDtype):
+        return bool(dtype == pd.Series([], dtype="str").dtype)
+    if not isinstance(dtype, np.dtype):
+        return False
+    return _OBJECT_ITEMS.issuperset(map(type, column.to_numpy().tolist()))
 
 
 def _same_dtype(made: Any, name: str) -> Any:
@@ -126,8 +139,9 @@ def _decode_frame(items: list[Any]) -> object:
     for position, (dtype, values) in enumerate(zip(rest[::2], rest[1::2], strict=True)):
         listed = _listed(dtype, values)
         check_length(values, an_index(index))
-        arrays[position] = _same_dtype(pd.Series(values, dtype=listed), dtype).array
-    frame = pd.DataFrame(arrays, index=an_index(index))
+        column = pd.Series(values, dtype=listed, index=index, copy=False)
+        arrays[position] = _same_dtype(column, dtype)
+    frame = pd.DataFrame(arrays, index=an_index(index), copy=len(arrays) > FEW_COLUMNS)
     # Set afterwards, since labels may repeat and keys of a dict may not.
     frame.columns = columns
     frame.attrs = attributes(attrs)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -38,9 +41,31 @@ def loaded(name: str) -> Any:
     return sys.modules[name]
 
 
-@cache
 def pyarrow() -> Any | None:
     """Return pyarrow, or None if it is not installed or older than MIN_PYARROW."""
+    return None if _local.without_pyarrow else _pyarrow()
+
+
+@contextmanager
+def without_pyarrow() -> Iterator[None]:
+    """Make this thread do without pyarrow where it only makes values faster to store."""
+    outer = _local.without_pyarrow
+    _local.without_pyarrow = True
+    try:
+        yield
+    finally:
+        _local.without_pyarrow = outer
+
+
+class _Local(threading.local):
+    without_pyarrow = False
+
+
+_local = _Local()
+
+
+@cache
+def _pyarrow() -> Any | None:
     found = _imported("pyarrow")
     if found is None or _version(found) < MIN_PYARROW:
         return None

@@ -45,9 +45,10 @@ def _arrow_items(value: Any) -> object | None:
     pa = pyarrow()
     if pa is None:
         return None
-    kinds = set(map(type, value))
+    items = value.tolist()
+    kinds = set(map(type, items))
     missing = kinds - {str, bytes, dt.date}
-    if missing == {float} and _are_nan(value):
+    if missing == {float} and _are_nan(items):
         kind, gone = "NaN", {float}
     elif missing <= {type(None)}:
         kind, gone = "None", {type(None)}
@@ -58,14 +59,14 @@ def _arrow_items(value: Any) -> object | None:
     if len(kinds) != 1:
         return None
     try:
-        array = pa.array(value, types[kinds.pop()], from_pandas=kind == "NaN")
+        array = pa.array(items, types[kinds.pop()], from_pandas=kind == "NaN")
     except (pa.ArrowException, UnicodeError):  # a lone surrogate
         return None
     return [HEADS[Code.ARROW_OBJECTS], kind, arrow_item(pa, array)]
 
 
-def _are_nan(value: Any) -> bool:
-    return all([item != item for item in value if type(item) is float])
+def _are_nan(items: list[Any]) -> bool:
+    return all([item != item for item in items if type(item) is float])
 
 
 def decode_objects(items: list[Any]) -> object:
@@ -122,7 +123,7 @@ def _fields(value: Any) -> list[Any]:
 
 def _layout(dtype: Any) -> list[Any]:
     """Return the layout of a dtype. Raises Unfit, naming the field."""
-    fields: list[Any] = [dtype.itemsize]
+    fields: list[Any] = [dtype.itemsize, dtype.isalignedstruct]
     for name in dtype.names:
         inner, offset, *title = dtype.fields[name]
         base, shape = inner.subdtype or (inner, ())
@@ -170,9 +171,11 @@ def decode_structured(items: list[Any]) -> object:
 
 
 def _dtype(np: Any, layout: Any, depth: int) -> Any:
-    if type(layout) is not list or len(layout) < 2 or depth > _MAX_NESTING:
+    if type(layout) is not list or len(layout) < 3 or depth > _MAX_NESTING:
         raise BrokenValue("a structured array of an unknown layout")
-    itemsize, *fields = layout
+    itemsize, aligned, *fields = layout
+    if type(itemsize) is not int or type(aligned) is not bool:
+        raise BrokenValue("a structured array of an unknown layout")
     table: dict[str, list[Any]] = {"names": [], "formats": [], "offsets": []}
     for name, offset, shape, described in fields:
         if type(name) is not str or type(offset) is not int or type(shape) is not list:
@@ -188,7 +191,7 @@ def _dtype(np: Any, layout: Any, depth: int) -> Any:
         table["names"].append(name)
         table["formats"].append((base, tuple(shape)) if shape else base)
         table["offsets"].append(offset)
-    dtype = np.dtype({**table, "itemsize": itemsize})
+    dtype = np.dtype({**table, "itemsize": itemsize}, align=aligned)
     if _overlap(dtype):
         raise BrokenValue("a structured array with fields that share bytes")
     return dtype

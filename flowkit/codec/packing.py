@@ -33,8 +33,8 @@ from ..basics.shorten import shorten
 from . import arrow_values, object_arrays, typed_frames
 from . import builtins as codec_builtins
 from . import classes as codec_classes
-from .bulk import collect
-from .decoding import LENIENT, STRICT
+from .bulk import apart, collect, is_apart
+from .decoding import LENIENT, STRICT, Decoder
 from .describe import describe
 from .errors import BrokenValue, CodecError, Unfit, UnpackableValue, ValueTooLarge, human_size
 from .explain import find_fault, refusal, too_large, type_name
@@ -110,11 +110,7 @@ def unpack(
             f"{human_size(max_bytes)}. Raise the limit: FLOWKIT_MAX_RESULT_BYTES."
         )
     try:
-        first, second = LENIENT if lenient else STRICT
-        try:
-            value = first(data)
-        except ValueError:
-            value = second(data)
+        value = _decoded(data, lenient)
         if not (type(value) in PLAIN or _is_flat(value)):
             _check_unpacked(value)
     except BrokenValue as error:
@@ -123,6 +119,21 @@ def unpack(
     except Exception as error:
         raise BrokenValue(_why_broken(data, error)) from error
     return value
+
+
+def _decoded(data: bytes | memoryview, lenient: bool) -> object:
+    first, second = LENIENT if lenient else STRICT
+    try:
+        return _read(first, data)
+    except ValueError:
+        return _read(second, data)
+
+
+def _read(decode: Decoder, data: bytes | memoryview) -> object:
+    if not is_apart(data):
+        return decode(data)
+    with apart(data) as document:
+        return decode(document)
 
 
 def _why_broken(data: bytes | memoryview, error: Exception) -> str:
@@ -278,5 +289,5 @@ def _check_unpacked(value: object) -> None:
         kinds = survey(value)
     except TooDeep:
         raise BrokenValue(f"it is nested deeper than {MAX_DEPTH} levels") from None
-    if not kinds.isdisjoint({Mark, msgpack.Timestamp}):
+    if not kinds.isdisjoint({Mark, msgpack.Timestamp, memoryview}):
         raise BrokenValue("an extension is not at the place of a value")

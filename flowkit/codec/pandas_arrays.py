@@ -141,9 +141,7 @@ def _encode_texts(array: Any) -> object:
             return [*head, arrow_item(pa, pa.array(array, type=pa.large_string()))]
         except (pa.ArrowException, UnicodeError):  # a lone surrogate
             pass
-    missing = array.isna()
-    pairs = zip(array, missing, strict=True)
-    return [*head, [None if gone else text for text, gone in pairs]]
+    return [*head, array.to_numpy(dtype=object, na_value=None).tolist()]
 
 
 def _decode_texts(items: list[Any]) -> object:

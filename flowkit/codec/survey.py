@@ -150,8 +150,11 @@ def spreader(kind: type) -> Spread | None:
 
 
 def _objects(array: Any) -> list[Any]:
-    objects: list[Any] = array.ravel().tolist() if array.dtype.kind == "O" else []
-    return objects
+    """Return the items of an array that are not plain values, or none."""
+    if array.dtype.kind != "O":
+        return []
+    items: list[Any] = array.ravel().tolist()
+    return [] if PLAIN.issuperset(map(type, items)) else items
 
 
 def _themselves(collections: list[Any]) -> Iterable[Collection[Any]]:

@@ -17,12 +17,10 @@ from typing import Any
 from . import pandas_arrays, pandas_scalars
 from .advice import column_advice
 from .errors import BrokenValue, Unfit
-from .frames import an_index, attributes, check_length, is_strictly_ordered, plain_column
+from .frames import FEW_COLUMNS, an_index, attributes, check_length, is_strictly_ordered, plain_column
 from .libraries import loaded, needed
 from .pandas_labels import check_labels, is_frequency
 from .wire import HEADS, Code
-
-_FEW_COLUMNS = 50  # pandas warns of a hundred columns that share no memory
 
 
 def array_of(column: Any, suffix: str = "") -> Any:
@@ -172,7 +170,7 @@ def _decode_frame(items: list[Any]) -> object:
     labels, index, attrs, unique, *arrays = items
     check_length(arrays, an_index(labels))
     columns = dict(enumerate(_column(array, an_index(index)) for array in arrays))
-    frame = pd.DataFrame(columns, index=index, copy=len(arrays) > _FEW_COLUMNS)
+    frame = pd.DataFrame(columns, index=index, copy=len(arrays) > FEW_COLUMNS)
     # Set afterwards, since labels may repeat and keys of a dict may not.
     frame.columns = labels
     return _finished(frame, attrs, unique)

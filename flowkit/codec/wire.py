@@ -16,6 +16,7 @@ a new layout takes a new code, and an older reader refuses it by number.
        4  payload  Decimal                  its text, ASCII
        5  payload  UUID                     16 bytes, big-endian
        6  payload  pathlib path             one byte of flavour, then its text in UTF-8
+       7  payload  bytes that lie apart     their number (bulk.py)
       32  head     tuple                    items
       33  head     set                      items
       34  head     frozenset                items
@@ -51,9 +52,10 @@ a new layout takes a new code, and an older reader refuses it by number.
       64  head     pandas scalar            class, field, …
       65  head     pyarrow table, array     class, Arrow stream
       66  head     polars frame, series     class, Arrow stream
+      67  head     value with bytes apart   document, padding, bytes, … (bulk.py)
 
     class:  "module:qualname"
-    layout: itemsize, [name, offset, shape, dtype or layout], …
+    layout: itemsize, aligned, [name, offset, shape, dtype or layout], …
     zone:   microseconds from UTC [, name]   or   the key of a ZoneInfo
 """
 
@@ -80,6 +82,7 @@ class Code(IntEnum):
     DECIMAL = 4
     UUID = 5
     PATH = 6
+    PIECE = 7
     TUPLE = 32
     SET = 33
     FROZENSET = 34
@@ -115,6 +118,7 @@ class Code(IntEnum):
     PANDAS_SCALAR = 64
     ARROW = 65
     POLARS = 66
+    APART = 67
 
 
 class Mark:
