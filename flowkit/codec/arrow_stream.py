@@ -37,7 +37,6 @@ def write_table(pa: Any, table: Any, *, validate: bool = True) -> list[Any]:
     """
     for field in table.schema:
         check_field(pa, field)
-    table = table.unify_dictionaries()
     if validate:
         try:
             table.validate(full=True)
@@ -79,7 +78,9 @@ def check_field(pa: Any, field: Any) -> None:
         advice = f"Cast it to another type: column.cast({_replacement(pa, odd)})."
         if isinstance(odd, pa.BaseExtensionType):
             advice = "Use the storage of its array: column.storage."
-        raise Unfit(f"has the Arrow type {odd}, which cannot be stored. {advice}", f"[{field.name!r}]")
+        raise Unfit(
+            f"has the Arrow type {odd}, which cannot be stored. {advice}", f"[{field.name!r}]"
+        )
     if any(b"ARROW:extension" in key for key in field.metadata or ()):
         raise Unfit(
             "has metadata that names an extension type, which cannot be stored. Remove it: "

@@ -1,9 +1,7 @@
-"""Codecs of the values of pyarrow and polars: tables, batches, arrays, frames and series.
+"""Codecs of the values of pyarrow: tables, batches and arrays.
 
 Each is a stream of Arrow IPC (arrow_stream.py) with the name of its class. A table keeps its schema
-with all metadata; which rows share a chunk may change. polars' own types are compared on an empty
-table of the same schema before the data is written: a type that Arrow does not give back is
-refused, with its column.
+with all metadata; which rows share a chunk may change.
 """
 
 from __future__ import annotations
@@ -56,7 +54,11 @@ def _encode_table(value: Any) -> object:
 
 def _encode_batch(value: Any) -> object:
     pa = arrow()
-    return [HEADS[Code.ARROW], "RecordBatch", bulk(write_table(pa, pa.Table.from_batches([value])), apart=True)]
+    return [
+        HEADS[Code.ARROW],
+        "RecordBatch",
+        bulk(write_table(pa, pa.Table.from_batches([value])), apart=True),
+    ]
 
 
 def _encode_array(value: Any) -> object:
@@ -90,75 +92,7 @@ def _decode_arrow(items: list[Any]) -> object:
     return pa.RecordBatch.from_arrays(columns, schema=table.schema)
 
 
-# -- polars ---------------------------------------------------------------------------------------
-
-
-def _polars_table(frame: Any) -> Any:
-    """Return the Arrow table of a frame. Raises Unfit for the column that would change."""
-    pl, pa = loaded("polars"), arrow()
-    for name, dtype in frame.schema.items():
-        if _type_back(pl, name, dtype) != dtype:
-            raise Unfit(
-                f"has the polars type {dtype}, which cannot be stored. Cast it to another type: "
-                f"{_polars_advice(pl, dtype)}.",
-                f"[{name!r}]",
-            )
-    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-    if table.num_rows != frame.height:
-        raise Unfit("has rows but no columns, and cannot be stored. Return its height.")
-    return pa.table(table)
-
-
-def _type_back(pl: Any, name: str, dtype: Any) -> Any:
-    """Return the type that a column of a type has after a way through Arrow, None if none."""
-    if "Object" in str(dtype):  # polars panics
-        return None
-    try:
-        empty = pl.DataFrame(schema={name: dtype}).to_arrow(compat_level=pl.CompatLevel.oldest())
-        return pl.from_arrow(empty).schema[name]
-    except Exception:  # a type that Arrow lacks
-        return None
-
-
-def _polars_advice(pl: Any, dtype: Any) -> str:
-    if dtype.is_(pl.Object):
-        return "pl.Series(column.name, [str(item) for item in column])"
-    return "column.cast(pl.String)"
-
-
-def _encode_polars_frame(value: Any) -> object:
-    table = _polars_table(value)
-    return [HEADS[Code.POLARS], "DataFrame", bulk(write_table(arrow(), table, validate=False), apart=True)]
-
-
-def _encode_polars_series(value: Any) -> object:
-    table = _polars_table(value.to_frame())
-    return [HEADS[Code.POLARS], "Series", bulk(write_table(arrow(), table, validate=False), apart=True)]
-
-
-def _decode_polars(items: list[Any]) -> object:
-    kind, data = items
-    if kind not in ("DataFrame", "Series"):
-        raise BrokenValue("a value of polars of an unknown class")
-    pl = needed("polars")
-    table = read_table(data)
-    if len(set(table.column_names)) != table.num_columns:
-        raise BrokenValue("a frame of polars with two columns of one name")
-    try:
-        frame = pl.from_arrow(table)
-    except (pl.exceptions.PanicException, pl.exceptions.PolarsError) as error:  # wrong metadata
-        raise BrokenValue(f"a frame of polars is damaged: {str(error)[:200]}") from None
-    if kind == "DataFrame":
-        return frame
-    if frame.width != 1:
-        raise BrokenValue(f"a series of polars has {frame.width} columns")
-    return frame.to_series(0)
-
-
-# -- both -----------------------------------------------------------------------------------------
-
-
-def pyarrow_encoder_for(kind: type) -> Callable[[Any], object] | None:
+def encoder_for(kind: type) -> Callable[[Any], object] | None:
     """Return the encoder of a class that pyarrow defines, if it has one."""
     pa = loaded("pyarrow")
     if kind is pa.Table:
@@ -170,27 +104,6 @@ def pyarrow_encoder_for(kind: type) -> Callable[[Any], object] | None:
     return _encode_array if issubclass(kind, pa.Array) else None
 
 
-def polars_encoder_for(kind: type) -> Callable[[Any], object] | None:
-    """Return the encoder of a class that polars defines, if it has one."""
-    pl = loaded("polars")
-    if kind is pl.DataFrame:
-        return _encode_polars_frame
-    return _encode_polars_series if kind is pl.Series else None
-
-
-def arrow_advice(value: object) -> str | None:
-    """Return the advice for another value of pyarrow or polars; None if there is none."""
-    name = type(value).__name__
-    if name == "LazyFrame":
-        return "Return value.collect(), the frame of its result."
-    if name.endswith("Scalar"):
-        return "Return value.as_py()."
-    if name in ("LazyGroupBy", "GroupBy", "Expr"):
-        return "Compute the data that is needed, and return that."
-    return None
-
-
 DECODERS: dict[int, Callable[[list[Any]], object]] = {
     Code.ARROW: _decode_arrow,
-    Code.POLARS: _decode_polars,
 }

@@ -94,7 +94,7 @@ def collect(packing: Callable[[], bytes]) -> list[Any]:
     if not buffers:
         return [packed]
     texts = packed.split(msgpack.packb(msgpack.ExtType(_PLACEHOLDER, token)))
-    joined = _apart if any([buffer.apart for buffer in buffers]) else _inside
+    joined = _apart if any(buffer.apart for buffer in buffers) else _inside
     return joined(texts, buffers)
 
 

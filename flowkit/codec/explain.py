@@ -12,10 +12,10 @@ import types
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, MappingView
 from enum import Enum
+from typing import Any
 
 from . import typed_frames
-from .advice import numpy_advice, pandas_advice
-from .arrow_values import arrow_advice
+from .advice import arrow_advice, numpy_advice, pandas_advice
 from .classes import field_names, is_dataclass_type, is_named_tuple
 from .describe import describe
 from .errors import Unfit, UnpackableValue, ValueTooLarge
@@ -193,10 +193,15 @@ def parts(value: object) -> Iterable[tuple[str, object]]:
     elif isinstance(value, set | frozenset):
         for item in value:
             yield f".<element {describe(item, 60)}>", item
-    elif is_array(kind):
-        if value.dtype.kind == "O":  # type: ignore[attr-defined]
-            for place, item in enumerate(value.ravel().tolist()):  # type: ignore[attr-defined]
-                yield f"[{place}]", item
+    else:
+        yield from _table_parts(value)
+
+
+def _table_parts(value: Any) -> Iterable[tuple[str, object]]:
+    kind = type(value)
+    if is_array(kind) and value.dtype.kind == "O":
+        for place, item in enumerate(value.ravel().tolist()):
+            yield f"[{place}]", item
     elif family(kind) == "pandas":  # then pandas is loaded
         table_parts = typed_frames.parts_for(kind)
         yield from table_parts(value) if table_parts else ()

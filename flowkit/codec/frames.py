@@ -21,7 +21,7 @@ from .arrays import is_dtype_name
 from .errors import BrokenValue
 from .libraries import loaded, needed, pyarrow
 from .pandas_labels import is_frequency
-from .wire import HEADS, Code
+from .wire import Code
 
 _OBJECT_ITEMS = frozenset({str, type(None), bool, int, float})
 _LISTED = {"str": frozenset({str, type(None)}), "object": _OBJECT_ITEMS}

@@ -14,6 +14,7 @@ import datetime as dt
 import math
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from . import limits
@@ -49,12 +50,12 @@ def _arrow_items(value: Any) -> object | None:
     kinds = set(map(type, items))
     missing = kinds - {str, bytes, dt.date}
     if missing == {float} and _are_nan(items):
-        kind, gone = "NaN", {float}
+        kind = "NaN"
     elif missing <= {type(None)}:
-        kind, gone = "None", {type(None)}
+        kind = "None"
     else:
         return None
-    kinds -= gone
+    kinds -= missing
     types = {str: pa.large_string(), bytes: pa.large_binary(), dt.date: pa.date32()}
     if len(kinds) != 1:
         return None
@@ -66,7 +67,7 @@ def _arrow_items(value: Any) -> object | None:
 
 
 def _are_nan(items: list[Any]) -> bool:
-    return all([item != item for item in items if type(item) is float])
+    return all(item != item for item in items if type(item) is float)
 
 
 def decode_objects(items: list[Any]) -> object:
@@ -145,7 +146,7 @@ def _layout(dtype: Any) -> list[Any]:
 
 def _overlap(dtype: Any) -> bool:
     places = sorted((dtype.fields[name][1], dtype.fields[name][0].itemsize) for name in dtype.names)
-    return any(at + size > after for (at, size), (after, _) in zip(places, places[1:], strict=False))
+    return any(at + size > after for (at, size), (after, _) in pairwise(places))
 
 
 def decode_structured(items: list[Any]) -> object:
@@ -164,7 +165,10 @@ def decode_structured(items: list[Any]) -> object:
     array = np.zeros(shape, dtype)
     for name, field in zip(dtype.names, fields, strict=True):
         wanted = array[name]
-        if type(field) is not np.ndarray or (field.dtype, field.shape) != (wanted.dtype, wanted.shape):
+        if type(field) is not np.ndarray or (field.dtype, field.shape) != (
+            wanted.dtype,
+            wanted.shape,
+        ):
             raise BrokenValue(f"the field {name!r} of a structured array has another form")
         array[name] = field
     return array

@@ -30,7 +30,7 @@ import msgpack
 
 from ..basics.display_text import text_of
 from ..basics.shorten import shorten
-from . import arrow_values, object_arrays, typed_frames
+from . import arrow_values, object_arrays, polars_values, typed_frames
 from . import builtins as codec_builtins
 from . import classes as codec_classes
 from .bulk import apart, collect, is_apart
@@ -200,9 +200,9 @@ def _encoder_for(kind: type) -> Callable[[Any], object] | None:
         case "pandas":
             return typed_frames.encoder_for(kind)
         case "pyarrow":
-            return arrow_values.pyarrow_encoder_for(kind)
+            return arrow_values.encoder_for(kind)
         case "polars":
-            return arrow_values.polars_encoder_for(kind)
+            return polars_values.encoder_for(kind)
         case _:
             return None
 

@@ -5,8 +5,8 @@ as bytes) and would never finish a value that contains itself. Unpacking, becaus
 see the nesting of extension arrays. It processes levels instead of items, so that C loops of the
 interpreter do the work: about 15 ns per item of a list of floats.
 
-Depth counts containers: ``[]`` has one level, ``[[1]]`` has two. Enums are leaves, and so are arrays,
-except arrays of objects.
+Depth counts containers: ``[]`` has one level, ``[[1]]`` has two. Enums are leaves, and so are
+arrays, except arrays of objects.
 """
 
 from __future__ import annotations
@@ -110,6 +110,7 @@ def _bulk(groups: list[Collection[Any]], kinds: set[type]) -> int:
     return weight
 
 
+@cached_by_class
 def family(kind: type) -> str:
     """Return the library of tables that defines a class, if it is loaded, else ""."""
     package = str(getattr(kind, "__module__", "")).partition(".")[0]
@@ -123,7 +124,7 @@ def _table_size(item: Any) -> int:
         return 0 if item.dtype.kind == "O" else int(item.nbytes)
     if kind == "DataFrame" and family(type(item)) == "pandas":
         plain = sum(dtype.kind != "O" for dtype in item.dtypes if hasattr(dtype, "str"))
-        return plain * len(item)
+        return int(plain * len(item))
     return 0
 
 

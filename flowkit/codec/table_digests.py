@@ -153,4 +153,3 @@ def _arrow_column(pa: Any, column: Any) -> Parts:
         width = pa.int32() if kind.bit_width == 32 else pa.int64()
         return [here, column.view(width).fill_null(0).to_numpy(zero_copy_only=False)]
     return [here, column.to_pylist()]
-

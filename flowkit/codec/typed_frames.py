@@ -17,7 +17,14 @@ from typing import Any
 from . import pandas_arrays, pandas_scalars
 from .advice import column_advice
 from .errors import BrokenValue, Unfit
-from .frames import FEW_COLUMNS, an_index, attributes, check_length, is_strictly_ordered, plain_column
+from .frames import (
+    FEW_COLUMNS,
+    an_index,
+    attributes,
+    check_length,
+    is_strictly_ordered,
+    plain_column,
+)
 from .libraries import loaded, needed
 from .pandas_labels import check_labels, is_frequency
 from .wire import HEADS, Code
@@ -69,7 +76,9 @@ def _decode_index(items: list[Any]) -> object:
     values = _an_array(array)
     index = pd.Index(values, dtype=values.dtype, name=name, copy=False)
     if index.dtype != values.dtype:
-        raise BrokenValue(f"the installed pandas gives {index.dtype} for an index of {values.dtype}")
+        raise BrokenValue(
+            f"the installed pandas gives {index.dtype} for an index of {values.dtype}"
+        )
     if frequency is not None:
         if not is_frequency(frequency) or not isinstance(index, pd.DatetimeIndex):
             raise BrokenValue("an index has a frequency that its values cannot have")

@@ -51,7 +51,7 @@ a new layout takes a new code, and an older reader refuses it by number.
       63  head     pandas DataFrame         columns, index, attrs, unique labels, array, …
       64  head     pandas scalar            class, field, …
       65  head     pyarrow table, array     class, Arrow stream
-      66  head     polars frame, series     class, Arrow stream
+      66  head     polars frame, series     class, names, Arrow stream
       67  head     value with bytes apart   document, padding, bytes, … (bulk.py)
 
     class:  "module:qualname"
