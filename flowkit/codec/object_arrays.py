@@ -79,14 +79,15 @@ def decode_objects(items: list[Any]) -> object:
     if math.prod(shape) != len(values):
         raise BrokenValue(f"{len(values)} items for an array of the shape {shape}")
     array = np.empty(len(values), dtype=object)
-    array[:] = values if not any(map(_is_sequence, set(map(type, values)))) else None
-    if array.size and array[0] is not values[0]:  # numpy would take sequences apart
+    if any(map(_may_be_sequence, set(map(type, values)))):  # numpy would take it apart
         for place, item in enumerate(values):
             array[place] = item
+    else:
+        array[:] = values
     return array.reshape(shape)
 
 
-def _is_sequence(kind: type) -> bool:
+def _may_be_sequence(kind: type) -> bool:
     return kind not in (str, bytes, int, float, bool, type(None), dt.date, dt.datetime)
 
 

@@ -133,6 +133,10 @@ columns = st.one_of(
 labels = st.none() | st.integers() | st.text() | st.tuples(st.text(), st.integers())
 
 
+def may_be_level(column: Any) -> bool:
+    return column.dtype != object and not isinstance(column.dtype, pd.ArrowDtype)
+
+
 @st.composite
 def frames(draw: st.DrawFn) -> Any:
     drawn = draw(st.lists(st.tuples(labels, columns), max_size=4))
@@ -140,7 +144,7 @@ def frames(draw: st.DrawFn) -> Any:
     levels = [column.iloc[:rows] for column in draw(st.lists(columns, max_size=2))]
     if not levels or any(len(level) < rows for level in levels):
         index: Any = pd.RangeIndex(rows, name=draw(labels))
-    elif len(levels) == 1 or any(level.dtype == object for level in levels):
+    elif len(levels) == 1 or not all(map(may_be_level, levels)):
         index = pd.Index(levels[0], name=draw(labels))
     else:
         index = pd.MultiIndex.from_arrays(levels, names=[draw(labels), draw(labels)])
