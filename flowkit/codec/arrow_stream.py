@@ -24,6 +24,7 @@ from .libraries import needed
 _SCHEMA, _DICTIONARY, _BATCH = 1, 2, 3
 _VERSION = 4  # "V5", the only one without the compression of old releases
 _CONTINUED = 0xFFFFFFFF
+_MAX_SCALE = 76  # digits of the widest decimal
 _SLACK = 4096  # of the sizes of buffers: padding and validity bits
 
 
@@ -37,6 +38,8 @@ def write_table(pa: Any, table: Any, *, validate: bool = True) -> list[Any]:
     """
     for field in table.schema:
         check_field(pa, field)
+    if table.num_rows > limits.MAX_EMPTY_SHAPE:
+        raise Unfit(f"has {table.num_rows} rows, and cannot be stored. Return a part of it.")
     if validate:
         try:
             table.validate(full=True)
@@ -75,9 +78,7 @@ def check_field(pa: Any, field: Any) -> None:
     """Raise Unfit if a column has a type or metadata that is not read back."""
     odd = _odd_type(pa, field.type)
     if odd is not None:
-        advice = f"Cast it to another type: column.cast({_replacement(pa, odd)})."
-        if isinstance(odd, pa.BaseExtensionType):
-            advice = "Use the storage of its array: column.storage."
+        advice = _advice(pa, odd)
         raise Unfit(
             f"has the Arrow type {odd}, which cannot be stored. {advice}", f"[{field.name!r}]"
         )
@@ -89,15 +90,17 @@ def check_field(pa: Any, field: Any) -> None:
         )
 
 
-def _replacement(pa: Any, odd: Any) -> str:
+def _advice(pa: Any, odd: Any) -> str:
     types = pa.types
-    if types.is_string_view(odd):
-        return "pyarrow.large_string()"
-    if types.is_binary_view(odd):
-        return "pyarrow.large_binary()"
+    if isinstance(odd, pa.BaseExtensionType):
+        return "Use the storage of its array: column.storage."
     if types.is_run_end_encoded(odd):
-        return f"pyarrow.{odd.value_type}()"
-    return "…), for example to a list or a struct ("
+        return "Use pyarrow.compute.run_end_decode(column)."
+    if types.is_string_view(odd):
+        return "Use column.cast(pyarrow.large_string())."
+    if types.is_binary_view(odd):
+        return "Use column.cast(pyarrow.large_binary())."
+    return "Cast it to a list, a struct or text."
 
 
 # -- types ----------------------------------------------------------------------------------------
@@ -118,7 +121,7 @@ def _odd_type(pa: Any, kind: Any) -> Any | None:
         types.is_null(kind)
         or types.is_boolean(kind)
         or (types.is_primitive(kind) and not types.is_interval(kind))
-        or types.is_decimal(kind)
+        or (types.is_decimal(kind) and abs(kind.scale) <= _MAX_SCALE)
         or types.is_string(kind)
         or types.is_large_string(kind)
         or types.is_binary(kind)

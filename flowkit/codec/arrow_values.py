@@ -17,7 +17,7 @@ from .wire import HEADS, Code
 
 _NO_ARROW = (
     "cannot be stored without pyarrow of release 17 or newer. Install it wherever such values are "
-    "made or read: pip install 'flowkit[arrow]'."
+    "made or read: pip install 'pyarrow>=17', which is flowkit's extra [arrow]."
 )
 
 

@@ -20,8 +20,8 @@ MIN_PYARROW = (17,)
 _INSTALL = {
     "numpy": "pip install numpy",
     "pandas": "pip install pandas",
-    "polars": "pip install polars 'flowkit[arrow]'",
-    "pyarrow": "pip install 'flowkit[arrow]'",
+    "polars": "pip install polars 'pyarrow>=17'",
+    "pyarrow": "pip install 'pyarrow>=17', which is flowkit's extra [arrow]",
 }
 
 
