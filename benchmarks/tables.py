@@ -40,7 +40,7 @@ def tables(rows: int) -> dict[str, Any]:
         }
     )
     return {
-        "numbers": orders[["id", "price"]].copy(),
+        "numbers": pd.DataFrame(random.random((rows, 4))),
         "text": orders[["name"]].copy(),
         "text, dtype object": orders[["name"]].astype(object),
         "dates, dtype object": pd.DataFrame({"day": pd.Series(days, dtype=object)}),

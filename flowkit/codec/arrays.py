@@ -18,6 +18,7 @@ from . import limits
 from .advice import dtype_advice
 from .bulk import MIN_BYTES, bulk
 from .errors import BrokenValue, Unfit
+from .libraries import is_portable
 from .wire import HEADS, Code
 
 # No text of length zero: numpy would create items of one character without any bytes.
@@ -25,6 +26,10 @@ _DTYPE = re.compile(
     r"[<>|](?:b1|[iu][1248]|f[248]|c(?:8|16)|[SU][1-9][0-9]{0,9}"
     r"|[mM]8(?:\[(?:[1-9][0-9]{0,9})?(?:Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?)"
 )
+
+# Bytes from which on an array lies apart, which spares the reader a copy. Smaller ones stay in the
+# form that the release before reads.
+_LARGE = 1024 * 1024
 
 
 def is_dtype_name(name: str) -> bool:
@@ -57,7 +62,8 @@ def _bytes_of(value: Any, order: Any) -> object:
     if value.nbytes < MIN_BYTES or not value.flags.forc:
         return value.tobytes(order)
     # Without a copy: ravel of a contiguous array is a view, and numpy exports no datetimes.
-    return bulk([value.ravel(order).view("u1")])
+    apart = value.nbytes >= _LARGE and not is_portable()
+    return bulk([value.ravel(order).view("u1")], apart=apart)
 
 
 def _decode_array(items: list[Any]) -> object:

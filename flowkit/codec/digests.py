@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any
 
 from .classes import class_label, field_names, is_dataclass_type, is_named_tuple
-from .libraries import without_pyarrow
+from .libraries import portable
 from .packing import pack
 from .table_digests import table_parts
 
@@ -52,7 +52,7 @@ def _canonical(value: Any) -> bytes:
     parts = table_parts(value)
     if parts is not None:
         return joined("table", map(_canonical, parts))
-    with without_pyarrow():  # the form of text must not depend on it
+    with portable():  # the form of text must not depend on it
         return joined("=", [pack(value, max_bytes=_NO_LIMIT)])
 
 

@@ -43,22 +43,30 @@ def loaded(name: str) -> Any:
 
 def pyarrow() -> Any | None:
     """Return pyarrow, or None if it is not installed or older than MIN_PYARROW."""
-    return None if _local.without_pyarrow else _pyarrow()
+    return None if _local.portable else _pyarrow()
 
 
 @contextmanager
-def without_pyarrow() -> Iterator[None]:
-    """Make this thread do without pyarrow where it only makes values faster to store."""
-    outer = _local.without_pyarrow
-    _local.without_pyarrow = True
+def portable() -> Iterator[None]:
+    """Make this thread pack values in the form that every release reads, with any libraries.
+
+    Pyarrow and separate buffers only make values faster to pack and to unpack.
+    """
+    outer = _local.portable
+    _local.portable = True
     try:
         yield
     finally:
-        _local.without_pyarrow = outer
+        _local.portable = outer
+
+
+def is_portable() -> bool:
+    """Return whether this thread is within `portable`."""
+    return _local.portable
 
 
 class _Local(threading.local):
-    without_pyarrow = False
+    portable = False
 
 
 _local = _Local()

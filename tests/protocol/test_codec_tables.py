@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as st_numpy
 from tables import assert_same
 
 from flowkit.codec.digests import digest
-from flowkit.codec.libraries import without_pyarrow
+from flowkit.codec.libraries import portable
 from flowkit.codec.packing import BrokenValue, UnpackableValue, ValueTooLarge, pack, unpack
 from flowkit.codec.wire import HEADS, Code
 
@@ -310,7 +310,7 @@ def test_values_of_the_release_before(number: int) -> None:
     packed = base64.b64decode(stored)
     assert_same(unpack(packed), value)
     assert digest(value, "value") == digested
-    with without_pyarrow():
+    with portable():
         assert pack(value) == packed  # the form that the release before reads
 
 

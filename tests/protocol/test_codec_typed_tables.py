@@ -19,7 +19,7 @@ from samples import sampled
 from tables import LONG, TABLES, assert_same
 
 from flowkit.codec.digests import digest
-from flowkit.codec.libraries import without_pyarrow
+from flowkit.codec.libraries import portable
 from flowkit.codec.packing import UnpackableValue, ValueTooLarge, pack, unpack
 
 named = pytest.mark.parametrize("name", list(TABLES))
@@ -64,14 +64,14 @@ def test_a_digest_does_not_depend_on_chunks_nor_on_what_is_behind_missing_values
 
 
 @pytest.mark.parametrize("name", [name for name in TABLES if name.startswith(("pandas", "numpy"))])
-def test_without_pyarrow_tables_of_pandas_and_numpy_travel_too(name: str) -> None:
+def test_portable_tables_of_pandas_and_numpy_travel_too(name: str) -> None:
     """Only arrays that lie in Arrow need it; text is stored as a list."""
     value = TABLES[name]
     if "arrow" in name:
-        with without_pyarrow(), pytest.raises(UnpackableValue, match=r"extra \[arrow\]"):
+        with portable(), pytest.raises(UnpackableValue, match=r"extra \[arrow\]"):
             pack(value)
         return
-    with without_pyarrow():
+    with portable():
         packed = pack(value)
         assert b"ARROW" not in packed
         assert digest(value, "value")
@@ -225,7 +225,7 @@ def test_large_tables_name_their_size() -> None:
     assert pack(bits, max_bytes=4000)  # fewer bytes than values
 
 
-def test_a_process_without_pyarrow_says_what_to_install(tmp_path: Any) -> None:
+def test_a_process_portable_says_what_to_install(tmp_path: Any) -> None:
     (tmp_path / "value").write_bytes(pack(pd.Series(["a"] * LONG)))
     script = (
         "import sys\n"
