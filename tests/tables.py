@@ -102,7 +102,7 @@ NUMPY: dict[str, Any] = {
         1, np.dtype({"names": ["a"], "formats": ["i1"], "offsets": [3], "itemsize": 9})
     ),
     "no records": np.zeros(0, "i4,f8"),
-    "large": np.arange(LONG * 200, dtype=">i4").reshape(2, -1),
+    "large": np.arange(LONG * 200, dtype="i4").reshape(2, -1),
     "large by columns": np.asfortranarray(np.arange(LONG * 200.0).reshape(2, -1)),
     "large and strided": np.arange(LONG * 400)[::2],
 }

@@ -69,17 +69,25 @@ def _without_rows(table: Any) -> Any:
 
 
 def _object_cells(table: Any) -> Iterator[tuple[str, list[Any]]]:
+    for path, column in _columns(table):
+        if getattr(getattr(column, "dtype", None), "kind", "") != "O":
+            continue
+        array = column if is_array(type(column)) else column.to_numpy()
+        if array.dtype.kind == "O":
+            yield path, array.ravel().tolist()
+
+
+def _columns(table: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what may hold objects: columns, the index, an array."""
     kind = type(table)
     if is_array(kind):
-        columns: Iterable[tuple[str, Any]] = [("", table)]
-    elif family(kind) != "pandas":
-        return
-    elif kind.__name__ == "DataFrame":
-        columns = ((f"[{label!r}]", column) for label, column in table.items())
-    else:
-        columns = [("", table)]
-    for path, column in columns:
-        if getattr(getattr(column, "dtype", None), "kind", "") == "O" and is_array(
-            type(array := column.to_numpy() if not is_array(type(column)) else column)
-        ):
-            yield path, array.ravel().tolist()
+        yield "", table
+    elif family(kind) == "pandas":
+        if kind.__name__ == "DataFrame":
+            for label, column in table.items():
+                yield f"[{label!r}]", column
+            yield ".columns", table.columns
+        elif hasattr(table, "to_numpy"):
+            yield "", table
+        if hasattr(table, "index") and hasattr(table.index, "to_numpy"):
+            yield ".index", table.index
