@@ -18,9 +18,14 @@ import struct
 from typing import Any
 
 from . import limits
+from .bulk import bulk
 from .errors import BrokenValue, Unfit
-from .libraries import needed
+from .libraries import needed, pyarrow
 
+_NO_ARROW = (
+    "cannot be stored without pyarrow of release 17 or newer. Install it wherever such values are "
+    "made or read: pip install 'pyarrow>=17', which is flowkit's extra [arrow]."
+)
 _SCHEMA, _DICTIONARY, _BATCH = 1, 2, 3
 _VERSION = 4  # "V5", the only one without the compression of old releases
 _CONTINUED = 0xFFFFFFFF
@@ -29,6 +34,14 @@ _SLACK = 4096  # of the sizes of buffers: padding and validity bits
 
 
 # -- writing --------------------------------------------------------------------------------------
+
+
+def arrow() -> Any:
+    """Return pyarrow for a value that is stored with it. Raises Unfit if it is not installed."""
+    found = pyarrow()
+    if found is None:
+        raise Unfit(_NO_ARROW)
+    return found
 
 
 def write_table(pa: Any, table: Any, *, validate: bool = True) -> list[Any]:
@@ -53,6 +66,14 @@ def write_table(pa: Any, table: Any, *, validate: bool = True) -> list[Any]:
     ):
         writer.write_table(table)
     return sink.parts
+
+
+def arrow_item(pa: Any, array: Any, *, validate: bool = False) -> object:
+    """Return an Array or a ChunkedArray for the packer, as a table of one column without a name."""
+    try:
+        return bulk(write_table(pa, pa.table([array], names=[""]), validate=validate), apart=True)
+    except Unfit as unfit:
+        raise Unfit(unfit.reason) from None
 
 
 class _Parts:
@@ -165,6 +186,14 @@ def read_table(data: object) -> Any:
     except (pa.ArrowException, OSError, OverflowError, ValueError, UnicodeError) as error:
         raise BrokenValue(f"a table of Arrow is damaged: {str(error)[:200]}") from None
     return table
+
+
+def read_array(data: object) -> Any:
+    """Return the ChunkedArray that `arrow_item` wrote. Raises BrokenValue."""
+    table = read_table(data)
+    if table.num_columns != 1:
+        raise BrokenValue(f"an array of Arrow has {table.num_columns} columns")
+    return table.column(0)
 
 
 def _check_table(pa: Any, table: Any, size: int) -> None:

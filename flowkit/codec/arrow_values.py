@@ -9,43 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .arrow_stream import read_table, write_table
+from .arrow_stream import arrow, arrow_item, read_array, read_table, write_table
 from .bulk import bulk
-from .errors import BrokenValue, Unfit
-from .libraries import loaded, needed, pyarrow
+from .errors import BrokenValue
+from .libraries import loaded, needed
 from .wire import HEADS, Code
-
-_NO_ARROW = (
-    "cannot be stored without pyarrow of release 17 or newer. Install it wherever such values are "
-    "made or read: pip install 'pyarrow>=17', which is flowkit's extra [arrow]."
-)
-
-
-def arrow() -> Any:
-    """Return pyarrow for a value that is stored with it. Raises Unfit if it is not installed."""
-    found = pyarrow()
-    if found is None:
-        raise Unfit(_NO_ARROW)
-    return found
-
-
-# -- pyarrow --------------------------------------------------------------------------------------
-
-
-def arrow_item(pa: Any, array: Any, *, validate: bool = False) -> object:
-    """Return an Array or a ChunkedArray for the packer, as a table of one column without a name."""
-    try:
-        return bulk(write_table(pa, pa.table([array], names=[""]), validate=validate), apart=True)
-    except Unfit as unfit:
-        raise Unfit(unfit.reason) from None
-
-
-def read_array(data: object) -> Any:
-    """Return the ChunkedArray that `arrow_item` wrote. Raises BrokenValue."""
-    table = read_table(data)
-    if table.num_columns != 1:
-        raise BrokenValue(f"an array of Arrow has {table.num_columns} columns")
-    return table.column(0)
 
 
 def _encode_table(value: Any) -> object:

@@ -49,11 +49,15 @@ def _canonical(value: Any) -> bytes:
         if is_dataclass_type(kind):
             fields = (getattr(value, name) for name in field_names(kind))
             return joined(class_label(kind), map(_canonical, fields))
-    parts = table_parts(value)
+    parts = table_parts(value, _pack)
     if parts is not None:
         return joined("table", map(_canonical, parts))
     with portable():  # the form of text must not depend on it
-        return joined("=", [pack(value, max_bytes=_NO_LIMIT)])
+        return joined("=", [_pack(value)])
+
+
+def _pack(value: object) -> bytes:
+    return pack(value, max_bytes=_NO_LIMIT)
 
 
 def joined(name: str, parts: Iterable[bytes]) -> bytes:

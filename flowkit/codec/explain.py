@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, MappingView
 from enum import Enum
 from typing import Any
 
-from . import typed_frames
 from .advice import arrow_advice, numpy_advice, pandas_advice
 from .classes import field_names, is_dataclass_type, is_named_tuple
 from .describe import describe
 from .errors import Unfit, UnpackableValue, ValueTooLarge
 from .limits import MAX_DEPTH
+from .pandas_parts import parts_for
 from .survey import PLAIN, family, is_array, spreader
 
 Encode = Callable[[object], object]
@@ -203,7 +203,7 @@ def _table_parts(value: Any) -> Iterable[tuple[str, object]]:
         for place, item in enumerate(value.ravel().tolist()):
             yield f"[{place}]", item
     elif family(kind) == "pandas":  # then pandas is loaded
-        table_parts = typed_frames.parts_for(kind)
+        table_parts = parts_for(kind)
         yield from table_parts(value) if table_parts else ()
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from . import limits
 from .arrays import dtype_name, encode_plain, encode_scalar, is_dtype_name, is_shape
-from .arrow_values import arrow_item, read_array
+from .arrow_stream import arrow_item, read_array
 from .errors import BrokenValue, Unfit
 from .libraries import loaded, needed, pyarrow
 from .wire import HEADS, Code

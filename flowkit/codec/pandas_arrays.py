@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .arrow_values import arrow, arrow_item, read_array
+from .arrow_stream import arrow, arrow_item, read_array
 from .builtins import decode_zone, encode_zone
 from .errors import BrokenValue, Unfit
 from .libraries import loaded, needed, pyarrow

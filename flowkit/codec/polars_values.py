@@ -14,8 +14,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from .arrow_stream import read_table, write_table
-from .arrow_values import arrow
+from .arrow_stream import arrow, read_table, write_table
 from .bulk import bulk
 from .errors import BrokenValue, Unfit
 from .libraries import loaded, needed

@@ -19,9 +19,9 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any
 
-from . import typed_frames
 from .classes import UnknownRecord, field_names, is_dataclass_type, is_named_tuple
 from .limits import MAX_DEPTH
+from .pandas_parts import parts_for
 from .wire import cached_by_class
 
 PLAIN = frozenset({type(None), bool, int, float, str, bytes})
@@ -144,7 +144,7 @@ def spreader(kind: type) -> Spread | None:
     if is_array(kind):
         return lambda arrays: [_objects(array) for array in arrays]
     if family(kind) == "pandas":
-        parts = typed_frames.parts_for(kind)
+        parts = parts_for(kind)
         if parts is not None:
             return lambda tables: [[part for _, part in parts(table)] for table in tables]
     return None
