@@ -11,7 +11,7 @@
     int with very many digits       text, in hexadecimal: Python refuses to write it in decimal
     dict with non-text keys         object with the keys as text; if two keys would be equal,
                                     a list of [key, value]
-    numpy, pandas                   number, nested list, list of records
+    numpy, pandas, polars, pyarrow  number, nested list, list of records
     anything else                   a short description, as text
 
 Text keeps every character. The JSON is written in ASCII, so it cannot control a terminal.
@@ -29,12 +29,15 @@ from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
+from typing import Any
 from uuid import UUID
 
 from ..codec.describe import describe
 
 _TEXT = (Decimal, UUID, PurePath)
 _BITS_PER_DIGIT = 3  # rounded down from 3.32
+# How tables become lists of records, and series lists of values.
+_ROWS = {("polars", "DataFrame"): "to_dicts", ("polars", "Series"): "to_list"}
 MOST_CELLS = 10_000_000  # a larger array or table is only described
 
 
@@ -105,11 +108,16 @@ def _cells(value: object) -> int:
     return max((math.prod(max(length, 1) for length in shape), *shape), default=0)
 
 
-def _array(value: object) -> object:
-    """Convert numpy and pandas values. The module name identifies them; neither is imported."""
+def _array(value: Any) -> object:
+    """Convert arrays and tables. The module name identifies them; no library is imported."""
     library = type(value).__module__.partition(".")[0]
-    if library in ("numpy", "pandas") and _cells(value) > MOST_CELLS:
+    if library in ("numpy", "pandas", "polars", "pyarrow") and _cells(value) > MOST_CELLS:
         return describe(value)
+    convert = _ROWS.get((library, type(value).__name__))
+    if convert is not None:
+        return plain(getattr(value, convert)())
+    if library == "pyarrow" and hasattr(value, "to_pylist"):
+        return plain(value.to_pylist()) if len(value) <= MOST_CELLS else describe(value)
     if library == "pandas" and hasattr(value, "to_dict") and hasattr(value, "columns"):
         return [plain(record) for record in value.to_dict(orient="records")]
     if library in ("numpy", "pandas") and hasattr(value, "tolist"):

@@ -1,7 +1,7 @@
-"""What to return instead of a numpy or pandas value that cannot be stored.
+"""What to return instead of a value of numpy, pandas, polars or pyarrow that cannot be stored.
 
 The advice is code that works unchanged on the refused value and loses nothing silently; tests run
-it. numpy and pandas are already loaded, since the value was created with them.
+it. The library is already loaded, since the value was created with it.
 """
 
 from __future__ import annotations
@@ -10,14 +10,7 @@ import sys
 from typing import Any
 
 _FLOATS = {"f": "f8", "c": "c16"}  # kind → its largest type on every machine
-_PANDAS = {
-    "Timedelta": "Return value.to_pytimedelta().",
-    "NaTType": "Return None.",
-    "NAType": "Return None.",
-    "Period": "Return str(value).",
-    "Interval": "Return str(value).",
-    "MultiIndex": "Return value.tolist(); of a table with such an index, its reset_index().",
-}
+_PANDAS = {"SparseArray": "Return value.to_dense()."}
 _OPEN = "Compute the data that is needed, and return that."
 
 
@@ -44,7 +37,7 @@ def pandas_advice(value: object) -> str:
     """Return the advice for a value of a pandas class."""
     pd = sys.modules["pandas"]
     if isinstance(value, pd.api.extensions.ExtensionArray):
-        return "Return value.tolist()."
+        return _PANDAS.get(type(value).__name__, "Return value.tolist().")
     if isinstance(value, pd.tseries.offsets.BaseOffset):
         return "Return str(value)."
     if isinstance(value, pd.Index) and not isinstance(value, pd.MultiIndex):
@@ -56,15 +49,19 @@ def column_advice(column: Any) -> str:
     """Return the advice for a Series or an Index because of its dtype."""
     pd = sys.modules["pandas"]
     dtype = column.dtype
-    name, at = ("index", "") if isinstance(column, pd.Index) else ("column", ".dt")
-    if isinstance(dtype, pd.DatetimeTZDtype):
-        return f"Use {name}{at}.tz_convert(None): the same moments, in UTC without a zone."
-    if isinstance(dtype, pd.PeriodDtype | pd.IntervalDtype):
-        return f"Use {name}.astype(str)."
+    name = "index" if isinstance(column, pd.Index) else "column"
     if isinstance(dtype, pd.SparseDtype):
         return f"Use {name}.astype({str(dtype.subtype)!r})."
-    if dtype.kind == "O" and not pd.api.types.is_extension_array_dtype(dtype):
-        return "Keep only text, numbers, bools and None in it."
-    if name == "index":
-        return "Use index.astype(object)."
-    return "Use column.astype(object).where(column.notna(), None)."
+    return f"Use {name}.astype(object)."
+
+
+def arrow_advice(value: object) -> str | None:
+    """Return the advice for a value of pyarrow or polars; None if there is none."""
+    name = type(value).__name__
+    if name == "LazyFrame":
+        return "Return value.collect(), the frame of its result."
+    if name.endswith("Scalar"):
+        return "Return value.as_py()."
+    if name.startswith(("LazyGroupBy", "GroupBy", "Expr", "Dataset", "RecordBatchReader")):
+        return _OPEN
+    return None

@@ -1,9 +1,9 @@
 """Codecs of numpy arrays and scalars, for dtypes that mean the same on every machine.
 
 numpy is only imported if it is used: the encoders only get values of numpy classes, and the
-decoders only bytes with such a value. Refused: object and structured dtypes (their items are Python
-objects or layouts), long doubles (their format depends on the machine), and subclasses such as
-masked arrays.
+decoders only bytes with such a value. Arrays of Python objects and of structures are handled in
+object_arrays.py. Refused: long doubles (their format depends on the machine), and subclasses such
+as masked arrays.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from typing import Any
 
 from . import limits
 from .advice import dtype_advice
+from .bulk import MIN_BYTES, bulk
 from .errors import BrokenValue, Unfit
+from .libraries import is_portable
 from .wire import HEADS, Code
 
 # No text of length zero: numpy would create items of one character without any bytes.
@@ -24,6 +26,15 @@ _DTYPE = re.compile(
     r"[<>|](?:b1|[iu][1248]|f[248]|c(?:8|16)|[SU][1-9][0-9]{0,9}"
     r"|[mM]8(?:\[(?:[1-9][0-9]{0,9})?(?:Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?)"
 )
+
+# Bytes from which on an array lies apart, which spares the reader a copy. Smaller ones stay in the
+# form that the release before reads.
+_LARGE = 1024 * 1024
+
+
+def is_dtype_name(name: str) -> bool:
+    """Return whether a text is the name of a dtype that can be stored."""
+    return _DTYPE.fullmatch(name) is not None
 
 
 def dtype_name(dtype: Any) -> str:
@@ -34,15 +45,25 @@ def dtype_name(dtype: Any) -> str:
     return name
 
 
-def _encode_array(value: Any) -> object:
+def encode_plain(value: Any) -> object:
+    """Encode an array of a dtype with a portable name. Raises Unfit."""
     fortran = value.flags.f_contiguous and not value.flags.c_contiguous
     order = "F" if fortran else "C"
-    if not _is_shape(value.shape):
+    if not is_shape(value.shape):
         raise Unfit(
             f"is empty and has the shape {value.shape}, which cannot be stored. Return an array "
             "without the dimensions of length zero."
         )
-    return [HEADS[Code.ARRAY], dtype_name(value.dtype), order, value.tobytes(order), *value.shape]
+    name = dtype_name(value.dtype)
+    return [HEADS[Code.ARRAY], name, order, _bytes_of(value, order), *value.shape]
+
+
+def _bytes_of(value: Any, order: Any) -> object:
+    if value.nbytes < MIN_BYTES or not value.flags.forc:
+        return value.tobytes(order)
+    # Without a copy: ravel of a contiguous array is a view, and numpy exports no datetimes.
+    apart = value.nbytes >= _LARGE and not is_portable()
+    return bulk([value.ravel(order).view("u1")], apart=apart)
 
 
 def _decode_array(items: list[Any]) -> object:
@@ -50,7 +71,7 @@ def _decode_array(items: list[Any]) -> object:
     return rebuild_array(name, data, tuple(shape), order)
 
 
-def _is_shape(shape: tuple[int, ...]) -> bool:
+def is_shape(shape: tuple[int, ...]) -> bool:
     """Return whether `shape` has few dimensions and, for an empty array, no huge ones."""
     return (
         len(shape) <= limits.MAX_DIMENSIONS
@@ -59,13 +80,13 @@ def _is_shape(shape: tuple[int, ...]) -> bool:
     )
 
 
-def rebuild_array(name: str, data: bytes, shape: tuple[int, ...], order: Any) -> Any:
+def rebuild_array(name: str, data: bytes | memoryview, shape: tuple[int, ...], order: Any) -> Any:
     """Return a writable array with a copy of `data`. The bytes must match the shape exactly."""
     import numpy as np
 
     if not _DTYPE.fullmatch(name):
         raise BrokenValue(f"{name!r} is not a storable dtype")
-    if type(data) is not bytes or not _is_shape(shape):
+    if type(data) not in (bytes, memoryview) or not is_shape(shape):
         raise BrokenValue("an array of an impossible shape, or without bytes")
     dtype = np.dtype(name)
     wanted = dtype.itemsize * math.prod(shape)
@@ -81,6 +102,8 @@ def _check_items(np: Any, array: Any) -> None:
     kind = array.dtype.kind
     if array.size == 0 or array.dtype.itemsize == 0:
         return
+    if kind not in "bU":
+        return
     raw = np.frombuffer(array.data if kind == "b" else array.tobytes(), np.uint8)
     if kind == "b" and raw.max() > 1:
         raise BrokenValue("a bool array holds bytes that are neither 0 nor 1")
@@ -88,7 +111,8 @@ def _check_items(np: Any, array: Any) -> None:
         raise BrokenValue("a text array holds a character beyond Unicode")
 
 
-def _encode_scalar(value: Any) -> object:
+def encode_scalar(value: Any) -> object:
+    """Encode a scalar of numpy. Raises Unfit."""
     np = sys.modules["numpy"]
     head = HEADS[Code.ARRAY_SCALAR]
     # numpy strips trailing NULs from text, even in str(); the base class does not.
@@ -108,17 +132,6 @@ def _decode_scalar(items: list[Any]) -> object:
     if name == "S" and isinstance(data, bytes):
         return np.bytes_(data)
     return rebuild_array(name, data, (), "C")[()]
-
-
-def encoder_for(kind: type) -> Callable[[Any], object] | None:
-    """Return the encoder of a class that numpy defines, if it has one."""
-    np = sys.modules["numpy"]
-    if kind is np.ndarray:
-        return _encode_array
-    # Only scalars of numpy itself: a user's subclass would become its base.
-    if issubclass(kind, np.generic) and not issubclass(kind, np.void | np.object_):
-        return _encode_scalar
-    return None
 
 
 DECODERS: dict[int, Callable[[list[Any]], object]] = {

@@ -21,6 +21,7 @@ from typing import Any
 from uuid import UUID
 
 from . import limits
+from .bulk import piece
 from .errors import BrokenValue, Unfit, human_size
 from .wire import HEADS, Code, payload
 
@@ -180,6 +181,7 @@ PAYLOADS: dict[int, Callable[[bytes], object]] = {
     Code.DECIMAL: lambda data: Decimal(data.decode("ascii")),
     Code.UUID: lambda data: UUID(bytes=data),
     Code.PATH: _decode_path,
+    Code.PIECE: piece,
 }
 
 DECODERS: dict[int, Callable[[list[Any]], object]] = {

@@ -14,6 +14,14 @@ from typing import Any
 import msgpack
 
 from . import arrays as codec_arrays
+from . import (
+    arrow_values,
+    object_arrays,
+    pandas_arrays,
+    pandas_scalars,
+    polars_values,
+    typed_frames,
+)
 from . import builtins as codec_builtins
 from . import classes as codec_classes
 from . import frames as codec_frames
@@ -24,7 +32,10 @@ from .wire import HeadMark
 
 def _marks(wrap: Callable[[Callable[[list[Any]], object]], Any]) -> dict[int, HeadMark]:
     plain = codec_builtins.DECODERS | codec_hashing.DECODERS
-    plain |= codec_arrays.DECODERS | codec_frames.DECODERS
+    plain |= codec_arrays.DECODERS | object_arrays.DECODERS | arrow_values.DECODERS
+    plain |= polars_values.DECODERS
+    plain |= codec_frames.DECODERS | typed_frames.DECODERS
+    plain |= pandas_arrays.DECODERS | pandas_scalars.DECODERS
     classes = {code: wrap(decode) for code, decode in codec_classes.DECODERS.items()}
     return {int(code): HeadMark(decode) for code, decode in (plain | classes).items()}
 

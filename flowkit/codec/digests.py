@@ -14,7 +14,9 @@ from enum import Enum
 from typing import Any
 
 from .classes import class_label, field_names, is_dataclass_type, is_named_tuple
+from .libraries import portable
 from .packing import pack
+from .table_digests import table_parts
 
 _NO_LIMIT = 2**40
 _SIZE_BYTES = 8
@@ -47,7 +49,15 @@ def _canonical(value: Any) -> bytes:
         if is_dataclass_type(kind):
             fields = (getattr(value, name) for name in field_names(kind))
             return joined(class_label(kind), map(_canonical, fields))
-    return joined("=", [pack(value, max_bytes=_NO_LIMIT)])
+    parts = table_parts(value, _pack)
+    if parts is not None:
+        return joined("table", map(_canonical, parts))
+    with portable():  # the form of text must not depend on it
+        return joined("=", [_pack(value)])
+
+
+def _pack(value: object) -> bytes:
+    return pack(value, max_bytes=_NO_LIMIT)
 
 
 def joined(name: str, parts: Iterable[bytes]) -> bytes:

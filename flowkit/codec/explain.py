@@ -12,14 +12,15 @@ import types
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, MappingView
 from enum import Enum
+from typing import Any
 
-from . import frames as codec_frames
-from .advice import numpy_advice, pandas_advice
+from .advice import arrow_advice, numpy_advice, pandas_advice
 from .classes import field_names, is_dataclass_type, is_named_tuple
 from .describe import describe
 from .errors import Unfit, UnpackableValue, ValueTooLarge
 from .limits import MAX_DEPTH
-from .survey import PLAIN, family, spreader
+from .pandas_parts import parts_for
+from .survey import PLAIN, family, is_array, spreader
 
 Encode = Callable[[object], object]
 Measure = Callable[[object], int]
@@ -42,7 +43,12 @@ _HINTS: tuple[tuple[type | tuple[type, ...], str], ...] = (
         "Return its name, and look it up where it is used.",
     ),
 )
-_FAMILY_ADVICE = {"numpy": numpy_advice, "pandas": pandas_advice}
+_FAMILY_ADVICE = {
+    "numpy": numpy_advice,
+    "pandas": pandas_advice,
+    "polars": arrow_advice,
+    "pyarrow": arrow_advice,
+}
 _DEFAULT_HINT = (
     "Return plain data: numbers, text, bytes, lists, dicts, dataclasses of these. "
     "For something open (a file, a connection), return the path or address and open it again."
@@ -107,7 +113,7 @@ class _Search:
             raise _fault(value, path, "contains itself. Return a value without cycles.")
         if self._cleared.get(mark, -1) >= depth:
             return
-        if spreader(type(value)) is None:
+        if is_leaf(value):
             self._ask(value, path)
         else:
             if depth >= MAX_DEPTH:
@@ -140,6 +146,14 @@ class _Search:
 def _holds_only(kinds: frozenset[type], value: object) -> bool:
     """Return, at the speed of C, whether a value is a list of only instances of `kinds`."""
     return type(value) is list and kinds.issuperset(map(type, value))
+
+
+def is_leaf(value: object) -> bool:
+    """Return whether a value has no parts that are values."""
+    kind = type(value)
+    if is_array(kind):
+        return value.dtype.kind != "O"  # type: ignore[attr-defined,no-any-return]
+    return spreader(kind) is None
 
 
 def _fault(value: object, path: str, reason: str) -> UnpackableValue:
@@ -179,8 +193,17 @@ def parts(value: object) -> Iterable[tuple[str, object]]:
     elif isinstance(value, set | frozenset):
         for item in value:
             yield f".<element {describe(item, 60)}>", item
+    else:
+        yield from _table_parts(value)
+
+
+def _table_parts(value: Any) -> Iterable[tuple[str, object]]:
+    kind = type(value)
+    if is_array(kind) and value.dtype.kind == "O":
+        for place, item in enumerate(value.ravel().tolist()):
+            yield f"[{place}]", item
     elif family(kind) == "pandas":  # then pandas is loaded
-        table_parts = codec_frames.parts_for(kind)
+        table_parts = parts_for(kind)
         yield from table_parts(value) if table_parts else ()
 
 
@@ -220,7 +243,7 @@ class _Scale:
 
     def weigh(self, value: object) -> int:
         kind = type(value)
-        if kind in PLAIN or spreader(kind) is None or _holds_only(_NUMBERS, value):
+        if kind in PLAIN or is_leaf(value) or _holds_only(_NUMBERS, value):
             return self._measure(value)
         mark = id(value)
         if mark not in self._known:

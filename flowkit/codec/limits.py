@@ -25,6 +25,13 @@ MAX_DIMENSIONS = 64
 # memory, but a sum over an axis of length zero creates an array of the other dimensions.
 MAX_EMPTY_SHAPE = 2**31
 
+# Bytes of a structured array for each byte of its fields. Aligned layouts have less than eight.
+MAX_PADDING = 16
+
+# Values of a category or of a level of a MultiIndex, unless they are text or in order. pandas
+# hashes the others, with a predictable hash: 10,000 keys that collide take a tenth of a second.
+MAX_UNORDERED_LABELS = 10_000
+
 # Characters of a pandas frequency: its regular expression is quadratic. Honest ones have 20.
 MAX_FREQUENCY = 40
 

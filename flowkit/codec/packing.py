@@ -23,17 +23,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from typing import Any, cast
 
 import msgpack
 
 from ..basics.display_text import text_of
 from ..basics.shorten import shorten
-from . import arrays as codec_arrays
+from . import arrow_values, object_arrays, polars_values, typed_frames
 from . import builtins as codec_builtins
 from . import classes as codec_classes
-from . import frames as codec_frames
-from .decoding import LENIENT, STRICT
+from .bulk import apart, collect, is_apart
+from .decoding import LENIENT, STRICT, Decoder
 from .describe import describe
 from .errors import BrokenValue, CodecError, Unfit, UnpackableValue, ValueTooLarge, human_size
 from .explain import find_fault, refusal, too_large, type_name
@@ -73,11 +74,11 @@ def pack(value: object, *, max_bytes: int = DEFAULT_MAX_BYTES, root: str = "resu
         ValueTooLarge: its packed form exceeds `max_bytes`.
     """
     try:
-        packed = _bare_pack(value) if type(value) in PLAIN else _checked_pack(value, max_bytes)
-        if len(packed) <= max_bytes:
-            return packed
-        size = len(packed)
-        del packed
+        pieces = [_bare_pack(value)] if type(value) in PLAIN else _checked_pack(value, max_bytes)
+        size = sum([memoryview(piece).nbytes for piece in pieces])
+        if size <= max_bytes:
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        del pieces
     except TooBig as error:
         size = error.at_least
     except MemoryError:
@@ -109,11 +110,7 @@ def unpack(
             f"{human_size(max_bytes)}. Raise the limit: FLOWKIT_MAX_RESULT_BYTES."
         )
     try:
-        first, second = LENIENT if lenient else STRICT
-        try:
-            value = first(data)
-        except ValueError:
-            value = second(data)
+        value = _decoded(data, lenient)
         if not (type(value) in PLAIN or _is_flat(value)):
             _check_unpacked(value)
     except BrokenValue as error:
@@ -122,6 +119,21 @@ def unpack(
     except Exception as error:
         raise BrokenValue(_why_broken(data, error)) from error
     return value
+
+
+def _decoded(data: bytes | memoryview, lenient: bool) -> object:
+    first, second = LENIENT if lenient else STRICT
+    try:
+        return _read(first, data)
+    except ValueError:
+        return _read(second, data)
+
+
+def _read(decode: Decoder, data: bytes | memoryview) -> object:
+    if not is_apart(data):
+        return decode(data)
+    with apart(data) as document:
+        return decode(document)
 
 
 def _why_broken(data: bytes | memoryview, error: Exception) -> str:
@@ -137,16 +149,20 @@ def _why_broken(data: bytes | memoryview, error: Exception) -> str:
     )
 
 
-def _checked_pack(value: object, max_bytes: int) -> bytes:
+def _checked_pack(value: object, max_bytes: int) -> list[bytes]:
+    """Return the pieces of the packed value."""
     if _is_flat(value):
-        return _bare_pack(value)
+        return [_bare_pack(value)]
     kinds = survey(value, max_bytes)
     if kinds & _MISTAKEN:
         raise Unfit("cannot be stored")
-    if bytearray in kinds:
-        packer = _new_packer(lambda item: _mark_bytearrays(_encode(item)))
-        return cast(bytes, packer.pack(_mark_bytearrays(value)))
-    return _bare_pack(value)
+    pack_it = partial(_pack_with_bytearrays if bytearray in kinds else _bare_pack, value)
+    return collect(pack_it) if any(map(family, kinds)) else [pack_it()]
+
+
+def _pack_with_bytearrays(value: object) -> bytes:
+    packer = _new_packer(lambda item: _mark_bytearrays(_encode(item)))
+    return cast(bytes, packer.pack(_mark_bytearrays(value)))
 
 
 def _is_flat(value: object) -> bool:
@@ -180,9 +196,13 @@ def _encoder_for(kind: type) -> Callable[[Any], object] | None:
         return codec_classes.encode_dataclass
     match family(kind):
         case "numpy":
-            return codec_arrays.encoder_for(kind)
+            return object_arrays.encoder_for(kind)
         case "pandas":
-            return codec_frames.encoder_for(kind)
+            return typed_frames.encoder_for(kind)
+        case "pyarrow":
+            return arrow_values.encoder_for(kind)
+        case "polars":
+            return polars_values.encoder_for(kind)
         case _:
             return None
 
@@ -269,5 +289,5 @@ def _check_unpacked(value: object) -> None:
         kinds = survey(value)
     except TooDeep:
         raise BrokenValue(f"it is nested deeper than {MAX_DEPTH} levels") from None
-    if not kinds.isdisjoint({HeadMark, msgpack.Timestamp}):
+    if not kinds.isdisjoint({HeadMark, msgpack.Timestamp, memoryview}):
         raise BrokenValue("an extension is not at the place of a value")

@@ -5,7 +5,8 @@ as bytes) and would never finish a value that contains itself. Unpacking, becaus
 see the nesting of extension arrays. It processes levels instead of items, so that C loops of the
 interpreter do the work: about 15 ns per item of a list of floats.
 
-Depth counts containers: ``[]`` has one level, ``[[1]]`` has two. Enums and arrays are leaves.
+Depth counts containers: ``[]`` has one level, ``[[1]]`` has two. Enums are leaves, and so are
+arrays, except arrays of objects.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any
 
-from . import frames as codec_frames
 from .classes import UnknownRecord, field_names, is_dataclass_type, is_named_tuple
 from .limits import MAX_DEPTH
+from .pandas_parts import parts_for
 from .wire import cached_by_class
 
 PLAIN = frozenset({type(None), bool, int, float, str, bytes})
+FAMILIES = ("numpy", "pandas", "polars", "pyarrow")
 _SIZED = frozenset({str, bytes, bytearray})
 
 Spread = Callable[[list[Any]], Iterable[Collection[Any]]]
@@ -64,7 +66,7 @@ def survey(value: object, limit: int | None = None) -> set[type]:
         fresh = kinds - PLAIN
         seen |= fresh
         spreads = {kind: spread for kind in fresh if (spread := spreader(kind)) is not None}
-        if not spreads:
+        if not spreads or _are_plain_arrays(spreads.keys(), groups):
             return seen
         depth += 1
         if depth > MAX_DEPTH:
@@ -81,6 +83,18 @@ def survey(value: object, limit: int | None = None) -> set[type]:
         groups = [part for kind, spread in spreads.items() for part in spread(by_kind[kind])]
 
 
+def _are_plain_arrays(kinds: Collection[type], groups: list[Collection[Any]]) -> bool:
+    """Return whether the only containers on a level are arrays without objects: leaves."""
+    return all(map(is_array, kinds)) and not any(
+        item.dtype.kind == "O" for item in chain.from_iterable(groups) if type(item) in kinds
+    )
+
+
+def is_array(kind: type) -> bool:
+    """Return whether a class is the one of numpy arrays."""
+    return kind.__name__ == "ndarray" and kind.__module__ == "numpy"
+
+
 def _bulk(groups: list[Collection[Any]], kinds: set[type]) -> int:
     """Return a lower bound in bytes for the text and the arrays in `groups`."""
     items = chain.from_iterable(groups)
@@ -89,24 +103,29 @@ def _bulk(groups: list[Collection[Any]], kinds: set[type]) -> int:
     weight = 0
     if kinds & _SIZED:
         weight = sum([len(item) for item in items if type(item) in _SIZED])
-    tables = {kind for kind in kinds - PLAIN if family(kind) in ("numpy", "pandas")}
+    tables = {kind for kind in kinds - PLAIN if family(kind)}
     if tables:
         items = chain.from_iterable(groups)
         weight += sum(_table_size(item) for item in items if type(item) in tables)
     return weight
 
 
+@cached_by_class
 def family(kind: type) -> str:
-    """Return "numpy" or "pandas" for a class of that package if it is loaded, else ""."""
+    """Return the library of tables that defines a class, if it is loaded, else ""."""
     package = str(getattr(kind, "__module__", "")).partition(".")[0]
-    return package if package in ("numpy", "pandas") and package in sys.modules else ""
+    return package if package in FAMILIES and package in sys.modules else ""
 
 
 def _table_size(item: Any) -> int:
-    if type(item).__name__ == "RangeIndex":  # three numbers, whatever its length
-        return 3
-    size = getattr(item, "nbytes" if type(item).__name__ == "ndarray" else "size", 0)
-    return size if isinstance(size, int) else 0
+    """Return a lower bound for the bytes of a table, without the parts that are surveyed."""
+    kind = type(item).__name__
+    if kind == "ndarray":
+        return 0 if item.dtype.kind == "O" else int(item.nbytes)
+    if kind == "DataFrame" and family(type(item)) == "pandas":
+        plain = sum(dtype.kind != "O" for dtype in item.dtypes if hasattr(dtype, "str"))
+        return int(plain * len(item))
+    return 0
 
 
 @cached_by_class
@@ -122,11 +141,21 @@ def spreader(kind: type) -> Spread | None:
         return _themselves
     if is_dataclass_type(kind):
         return _field_spreader(field_names(kind))
+    if is_array(kind):
+        return lambda arrays: [_objects(array) for array in arrays]
     if family(kind) == "pandas":
-        parts = codec_frames.parts_for(kind)
+        parts = parts_for(kind)
         if parts is not None:
             return lambda tables: [[part for _, part in parts(table)] for table in tables]
     return None
+
+
+def _objects(array: Any) -> list[Any]:
+    """Return the items of an array that are not plain values, or none."""
+    if array.dtype.kind != "O":
+        return []
+    items: list[Any] = array.ravel().tolist()
+    return [] if PLAIN.issuperset(map(type, items)) else items
 
 
 def _themselves(collections: list[Any]) -> Iterable[Collection[Any]]:

@@ -16,6 +16,7 @@ a new layout takes a new code, and an older reader refuses it by number.
        4  payload  Decimal                  its text, ASCII
        5  payload  UUID                     16 bytes, big-endian
        6  payload  pathlib path             one byte of flavour, then its text in UTF-8
+       7  payload  bytes that lie apart     their number (bulk.py)
       32  head     tuple                    items
       33  head     set                      items
       34  head     frozenset                items
@@ -34,8 +35,27 @@ a new layout takes a new code, and an older reader refuses it by number.
       47  head     pandas Series            dtype, values, name, index, attrs
       48  head     pandas DataFrame         columns, index, attrs, dtype, values, …
       49  head     pandas Timestamp         count, unit [, zone]
+      50  head     numpy array of objects   shape, item, …
+      51  head     numpy array of objects   kind of items, Arrow stream of one column
+      52  head     structured numpy array   layout, shape, array of a field, …
+      53  head     pandas Categorical       ordered, codes, categories (an Index)
+      54  head     pandas datetimes         array in UTC [, zone]; or timedeltas
+      55  head     pandas masked array      dtype, values, mask
+      56  head     pandas text array        "str" or "string", storage, list or Arrow stream
+      57  head     pandas Arrow array       Arrow stream of one column
+      58  head     pandas Period array      frequency, ordinals
+      59  head     pandas Interval array    closed, left, right
+      60  head     pandas Index             array, name, frequency or None
+      61  head     pandas MultiIndex        names, level, codes, level, codes, …
+      62  head     pandas Series            array, name, index, attrs, unique labels
+      63  head     pandas DataFrame         columns, index, attrs, unique labels, array, …
+      64  head     pandas scalar            class, field, …
+      65  head     pyarrow table, array     class, Arrow stream
+      66  head     polars frame, series     class, names, Arrow stream
+      67  head     value with bytes apart   document, padding, bytes, … (bulk.py)
 
     class:  "module:qualname"
+    layout: itemsize, aligned, [name, offset, shape, dtype or layout], …
     zone:   microseconds from UTC [, name]   or   the key of a ZoneInfo
 """
 
@@ -62,6 +82,7 @@ class Code(IntEnum):
     DECIMAL = 4
     UUID = 5
     PATH = 6
+    PIECE = 7
     TUPLE = 32
     SET = 33
     FROZENSET = 34
@@ -80,6 +101,24 @@ class Code(IntEnum):
     SERIES = 47
     FRAME = 48
     TIMESTAMP = 49
+    OBJECTS = 50
+    ARROW_OBJECTS = 51
+    STRUCTURED = 52
+    CATEGORICAL = 53
+    DATETIMES = 54
+    MASKED = 55
+    TEXTS = 56
+    ARROW_BACKED = 57
+    PERIODS = 58
+    INTERVALS = 59
+    TYPED_INDEX = 60
+    MULTI_INDEX = 61
+    TYPED_SERIES = 62
+    TYPED_FRAME = 63
+    PANDAS_SCALAR = 64
+    ARROW = 65
+    POLARS = 66
+    APART = 67
 
 
 class HeadMark:

@@ -84,6 +84,21 @@ class TaskUncached(_OfTask):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskResultUnstorable(_OfTask):
+    """A table that a task returned works here, but a worker could not store it. One process."""
+
+    event_name: ClassVar[str] = "task_result_unstorable"
+    level: ClassVar[LogLevel] = LogLevel.WARNING
+    told: ClassVar[frozenset[str]] = frozenset({"task_name", "reason"})
+
+    reason: str
+
+    def message(self) -> str:
+        """Return the text of the line."""
+        return f"Task result would fail on workers: {self.task_name}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskReused(_OfTask):
     """A task does not run again: the result of an earlier run is reused. One process."""
 

@@ -29,6 +29,7 @@ from queue import SimpleQueue
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from ..codec.tables import table_fault
 from ..context import enter_attempt
 from ..core.compiled import OnFailure
 from ..core.states import TaskState
@@ -262,6 +263,9 @@ class Attempts:
         problem = unfit_result(self._tasks[key[0]].name, value)
         if problem is not None:
             return self._report_failure(key, problem, retry=False)
+        fault = table_fault(value)
+        if fault is not None:
+            self._context.events.unstorable(key[0], fault)
         return self._report(LocalOutcome(*key, TaskState.SUCCEEDED, value, seconds))
 
     def _report_failure(self, key: Key, error: BaseException, *, retry: bool | None = None) -> bool:

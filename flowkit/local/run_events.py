@@ -16,6 +16,7 @@ from ..events.runs import RunFailed, RunProgressed, RunResumed, RunStarted, RunS
 from ..events.tasks import (
     TaskCached,
     TaskFailed,
+    TaskResultUnstorable,
     TaskRetried,
     TaskReused,
     TaskSkipped,
@@ -161,6 +162,11 @@ class RunEvents:
         """The result of a task could not be cached."""
         name = self._tasks[task].name
         self.listener.hear(TaskUncached(task_name=name, run_id=self.run_id, reason=reason))
+
+    def unstorable(self, task: int, reason: str) -> None:
+        """A task returned a table that a worker could not store."""
+        name = self._tasks[task].name
+        self.listener.hear(TaskResultUnstorable(task_name=name, run_id=self.run_id, reason=reason))
 
     def child_died(self, task: int, attempt: int, pid: int, how: str) -> None:
         """A child process died while it executed an attempt. ``how``: what ended it, in words."""

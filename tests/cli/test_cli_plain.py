@@ -15,6 +15,8 @@ from uuid import UUID
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,6 +73,10 @@ UTC_NOON = dt.datetime(2026, 1, 2, 12, tzinfo=dt.UTC)
         (np.array([[1.0, math.nan]]), [[1.0, "NaN"]]),
         (pd.Series([1, 2]), [1, 2]),
         (pd.DataFrame({"a": [1], "b": ["x"]}), [{"a": 1, "b": "x"}]),
+        (pl.DataFrame({"a": [1], "b": ["x"]}), [{"a": 1, "b": "x"}]),
+        (pl.Series([1, None]), [1, None]),
+        (pa.table({"a": [1], "b": ["x"]}), [{"a": 1, "b": "x"}]),
+        (pa.array([1, None]), [1, None]),
         (Odd(), "<odd \\x1b[2J>"),
     ],
 )
