@@ -73,7 +73,7 @@ def encode_zone(zone: tzinfo | None) -> list[object]:
     zones = sys.modules.get("zoneinfo")
     if zones is not None and type(zone) is zones.ZoneInfo:
         key = getattr(zone, "key", None)  # None if it was read from a file
-        if key is not None and _is_zone_key(key):
+        if key is not None and is_zone_key(key):
             return [key]
     raise Unfit(
         f"has a time zone of {type(zone).__module__}.{type(zone).__qualname__}, which cannot be "
@@ -81,7 +81,8 @@ def encode_zone(zone: tzinfo | None) -> list[object]:
     )
 
 
-def _is_zone_key(key: str) -> bool:
+def is_zone_key(key: str) -> bool:
+    """Return whether a text may be the key of a zone, and names no file elsewhere."""
     return len(key) <= limits.MAX_ZONE_KEY and _ZONE_KEY.fullmatch(key) is not None
 
 
@@ -96,7 +97,7 @@ def decode_zone(items: list[Any]) -> tzinfo | None:
         )
 
         (key,) = items
-        if not _is_zone_key(key):
+        if not is_zone_key(key):
             raise BrokenValue(f"{key[: limits.MAX_ZONE_KEY]!r} cannot be the key of a time zone")
         try:
             return ZoneInfo(key)
@@ -106,6 +107,27 @@ def decode_zone(items: list[Any]) -> tzinfo | None:
             ) from None
     offset, *name = items
     return timezone(timedelta(microseconds=offset), *name)
+
+
+def zone_items(zone: Any) -> list[object]:
+    """Return the items of a zone, as `encode_zone`; zones of pytz too, which pandas 2 makes."""
+    key = getattr(zone, "zone", None)
+    if type(zone).__module__.partition(".")[0] == "pytz" and key is not None and is_zone_key(key):
+        return [key, "pytz"]
+    return encode_zone(zone)
+
+
+def zone_of(items: list[Any]) -> tzinfo | None:
+    """Return the zone of the items of `zone_items`: of zoneinfo if pytz is not installed."""
+    if len(items) == 2 and items[1] == "pytz" and isinstance(items[0], str):
+        found = decode_zone(items[:1])  # checks the key
+        try:
+            import pytz
+        except ImportError:
+            return found
+        made: tzinfo = pytz.timezone(items[0])
+        return made
+    return decode_zone(items)
 
 
 def _encode_datetime(value: datetime) -> object:

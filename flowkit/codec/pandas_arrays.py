@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .arrow_stream import arrow, arrow_item, read_array
-from .builtins import decode_zone, encode_zone
+from .builtins import zone_items, zone_of
 from .errors import BrokenValue, Unfit
 from .libraries import loaded, needed, pyarrow
 from .pandas_labels import check_labels, is_frequency
@@ -43,7 +43,7 @@ def _decode_categorical(items: list[Any]) -> object:
 
 
 def _encode_datetimes(array: Any) -> object:
-    zone = encode_zone(array.tz)
+    zone = zone_items(array.tz)
     plain = array if array.tz is None else array.tz_convert(None)
     return [HEADS[Code.DATETIMES], loaded("numpy").asarray(plain), *zone]
 
@@ -60,7 +60,7 @@ def _decode_datetimes(items: list[Any]) -> object:
     made: Any = pd.array(values, dtype=values.dtype)
     if zone:
         index = pd.DatetimeIndex(made).tz_localize("UTC")
-        made = index.tz_convert(decode_zone(zone)).array
+        made = index.tz_convert(zone_of(zone)).array
     if (made.dtype if not zone else made.tz_convert(None).dtype) != values.dtype:
         raise BrokenValue(f"the installed pandas does not know times of {values.dtype}")
     return made

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .builtins import decode_zone, encode_zone
+from .builtins import zone_items, zone_of
 from .errors import BrokenValue, Unfit
 from .libraries import loaded, needed
 from .pandas_labels import is_frequency
@@ -22,7 +22,7 @@ def _encode_timestamp(stamp: Any) -> object:
     np = loaded("numpy")
     count = stamp.asm8  # in UTC if the timestamp has a zone
     unit = np.datetime_data(count.dtype)[0]
-    return [HEADS[Code.TIMESTAMP], int(count.astype(np.int64)), unit, *encode_zone(stamp.tzinfo)]
+    return [HEADS[Code.TIMESTAMP], int(count.astype(np.int64)), unit, *zone_items(stamp.tzinfo)]
 
 
 def _decode_timestamp(items: list[Any]) -> object:
@@ -33,7 +33,7 @@ def _decode_timestamp(items: list[Any]) -> object:
     stamp = pd.Timestamp(np.datetime64(count, unit))
     if stamp is pd.NaT:
         raise BrokenValue("a timestamp that is not a time")
-    return stamp.tz_localize("UTC").tz_convert(decode_zone(zone)) if zone else stamp
+    return stamp.tz_localize("UTC").tz_convert(zone_of(zone)) if zone else stamp
 
 
 def _encode_timedelta(span: Any) -> object:

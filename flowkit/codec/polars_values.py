@@ -20,7 +20,11 @@ from .errors import BrokenValue, Unfit
 from .libraries import loaded, needed
 from .wire import HEADS, Code
 
-_CATEGORICAL = (b"_PL_CATEGORICAL2", b"_PL_CATEGORICAL")
+# Of polars 2 and 1. The numbers are the lengths of names, which only categories of a name have.
+_CATEGORICAL = {
+    b"_PL_CATEGORICAL2": re.compile(rb"0;0;u(?:8|16|32);"),
+    b"_PL_CATEGORICAL": re.compile(rb"physical|lexical"),
+}
 _ENUM = (b"_PL_ENUM_VALUES2", b"_PL_ENUM_VALUES")
 _LENGTH = re.compile(rb"([0-9]{1,9});")
 
@@ -113,7 +117,7 @@ def _check_metadata(field: Any, error: type[Exception]) -> None:
     for key, value in (field.metadata or {}).items():
         if key in _ENUM and _are_categories(value):
             continue
-        if key in _CATEGORICAL and re.fullmatch(rb"0;0;u(?:8|16|32);", value):
+        if key in _CATEGORICAL and _CATEGORICAL[key].fullmatch(value):
             continue
         raise error(
             f"has the column {field.name!r} with categories of a name, which cannot be stored. "

@@ -56,7 +56,7 @@ a new layout takes a new code, and an older reader refuses it by number.
 
     class:  "module:qualname"
     layout: itemsize, aligned, [name, offset, shape, dtype or layout], …
-    zone:   microseconds from UTC [, name]   or   the key of a ZoneInfo
+    zone:   microseconds from UTC [, name]   or   the key of a ZoneInfo [, "pytz"]
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import pytz
 from hypothesis import strategies as st
 from samples import sampled
 from tables import LONG, TABLES, assert_same
@@ -245,3 +246,18 @@ def test_a_process_portable_says_what_to_install(tmp_path: Any) -> None:
 def test_decimals_keep_their_digits() -> None:
     back = there_and_back(pd.Series([Decimal("1.10"), Decimal("1E+2")]))
     assert list(map(str, back)) == ["1.10", "1E+2"]
+
+
+def test_zones_of_pytz_stay_zones_of_pytz() -> None:
+    """pandas 2 makes them."""
+    zone = pytz.timezone("Europe/Paris")
+    for value in (
+        pd.date_range("2026-03-28", periods=3, tz=zone),
+        pd.Series(pd.date_range("2026-03-28", periods=3, tz=zone)),
+        pd.Timestamp("2026-03-28", tz=zone),
+    ):
+        back = there_and_back(value)
+        made = back.dt.tz if isinstance(value, pd.Series) else back.tz
+        assert type(made).__module__.startswith("pytz")
+        assert str(made) == "Europe/Paris"
+        assert (back == value) if isinstance(value, pd.Timestamp) else (back == value).all()
