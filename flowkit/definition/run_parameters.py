@@ -1,0 +1,192 @@
+"""The run parameters of a DAG: which tasks take them, and whether given values can start a run.
+
+A task takes a run parameter if its function declares it and no edge and no fixed argument fills it.
+Tasks bound from one function in the same way take the same, so each kind of task is looked at once,
+and annotations are only read for parameters that are given or that several functions take. What
+reads and checks them is imported then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..basics.suggestions import unknown_name
+from ..exceptions import ParameterError
+from .call_plan import missing_parameters, plan_for
+from .indexing import IndexedDAG
+from .task import Task
+
+if TYPE_CHECKING:
+    from ..parameters.conversion import GivenJSON, GivenText
+    from ..parameters.parameter import Parameter
+    from ..parameters.signatures import Declared
+
+
+class RunParameters:
+    """The run parameters that an indexed DAG takes."""
+
+    def __init__(self, dag_name: str, indexed: IndexedDAG) -> None:
+        """Find out who takes which. Raises ParameterError for contradicting annotations."""
+        self.owner = f"DAG {dag_name!r}"
+        self._takers: dict[str, list[tuple[Task, int]]] = {}
+        self._kinds = list(_kinds(indexed))
+        self._declared: dict[Task, Mapping[str, Declared]] = {}
+        for task, count in self._kinds:
+            for name in plan_for(task).open_names(count):
+                if name not in task.kwargs:
+                    self._takers.setdefault(name, []).append((task, count))
+        for name, takers in self._takers.items():
+            if len({task.base for task, _ in takers}) > 1:
+                self._annotation(name)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the parameters, in the order of the tasks."""
+        return list(self._takers)
+
+    def __iter__(self) -> Iterator[Parameter]:
+        return map(self.parameter, self._takers)
+
+    def parameter(self, name: str) -> Parameter:
+        """Return one parameter. Raises ParameterError for an unknown name."""
+        from ..parameters.annotations import NOTHING
+        from ..parameters.parameter import Parameter
+
+        takers = self._takers.get(name)
+        if takers is None:
+            raise self._unknown(name)
+        declarations = {task.name: self._read(task)[name] for task, _ in takers}
+        defaults = {
+            task: one.default for task, one in declarations.items() if one.default is not NOTHING
+        }
+        return Parameter(
+            name=name,
+            annotation=self._annotation(name),
+            required=any(name in _needed(task, count) for task, count in takers),
+            defaults=defaults,
+            tasks=tuple(declarations),
+            doc=next((one.doc for one in declarations.values() if one.doc), ""),
+            problem=next((one.problem for one in declarations.values() if one.problem), ""),
+        )
+
+    def check(self, params: Mapping[str, object]) -> None:
+        """Raise ParameterError unless a run can start with exactly these parameters."""
+        lacking = self._first_lacking(params)
+        for name in params:
+            if name not in self._takers:
+                raise self._unknown(name)
+        if lacking is not None:
+            raise self._lacks(*lacking)
+        for name, value in params.items():
+            self.parameter(name).check(value, self.owner)
+
+    def convert(self, given: Mapping[str, GivenText | GivenJSON]) -> dict[str, object]:
+        """Return the values that were meant by values from outside. Raises ParameterError."""
+        return {name: self.parameter(name).convert(it, self.owner) for name, it in given.items()}
+
+    # -- annotations ------------------------------------------------------------------------
+
+    def _read(self, task: Task) -> Mapping[str, Declared]:
+        found = self._declared.get(task.base)
+        if found is None:
+            found = self._declared[task.base] = _declared_by(task.base)
+        return found
+
+    def _annotation(self, name: str) -> Any:
+        """Return the annotation that all tasks agree on, Any if none has one."""
+        from ..parameters.agreement import common
+        from ..parameters.annotations import NOTHING
+
+        agreed: Any = Any
+        first: Task | None = None
+        for task in dict.fromkeys(task.base for task, _ in self._takers[name]):
+            annotation = self._read(task)[name].accepted
+            if annotation is Any:
+                continue
+            together = common(agreed, annotation)
+            if together is NOTHING:
+                raise self._contradiction(name, first, task)
+            agreed, first = together, first or task
+        return agreed
+
+    def _contradiction(self, name: str, first: Task | None, second: Task) -> ParameterError:
+        from ..parameters.annotations import name_of
+
+        tasks = [task for task in (first, second) if task is not None]
+        kinds = " and ".join(name_of(self._read(task)[name].annotation) for task in tasks)
+        names = " and ".join(repr(task.name) for task in tasks)
+        return ParameterError(
+            f"{self.owner}: tasks {names} annotate the run parameter {name!r} differently: "
+            f"{kinds}. A run gives both the same value, so use one annotation, rename one of the "
+            f"parameters, or fix one with .bind({name}=…).",
+            name,
+            second.name,
+        )
+
+    # -- names ------------------------------------------------------------------------------
+
+    def _first_lacking(self, params: Mapping[str, object]) -> tuple[Task, str] | None:
+        for task, count in self._kinds:
+            if _needed(task, count):
+                missing = missing_parameters(plan_for(task), count, params, task.kwargs)
+                if missing:
+                    return task, missing[0]
+        return None
+
+    def _unknown(self, name: object) -> ParameterError:
+        sentence = unknown_name("parameter", str(name), self.names)
+        return ParameterError(
+            f"{self.owner}: {sentence} A task takes a run parameter by declaring it.", str(name)
+        )
+
+    def _lacks(self, task: Task, parameter: str) -> ParameterError:
+        by_name = parameter in plan_for(task).keyword
+        ways = (
+            f"Pass params={{{parameter!r}: …}}, fix it with .bind({parameter}=…), draw an edge to "
+            "it, or give it a default."
+            if by_name
+            else "It is positional-only, so draw an edge to it, or give it a default."
+        )
+        return ParameterError(
+            f"Task {task.name!r} of {self.owner} lacks its parameter {parameter!r}: no upstream "
+            f"task, fixed argument or run parameter fills it. {ways}",
+            parameter,
+            task.name,
+        )
+
+
+def check_params(
+    dag_name: str, indexed: IndexedDAG, runs: Iterable[Mapping[str, object]]
+) -> RunParameters:
+    """Raise ParameterError unless a run can start with each of these parameters."""
+    parameters = RunParameters(dag_name, indexed)
+    for params in runs:
+        parameters.check(params)
+    return parameters
+
+
+def _kinds(indexed: IndexedDAG) -> Iterator[tuple[Task, int]]:
+    """Yield a task of each kind: function, number of results, and names of fixed arguments."""
+    seen: set[tuple[Task, int, Sequence[str]]] = set()
+    for task, count in zip(indexed.tasks, indexed.argument_counts, strict=True):
+        kind = task.base, count, tuple(task.kwargs)
+        if kind not in seen:
+            seen.add(kind)
+            yield task, count
+
+
+def _needed(task: Task, count: int) -> Sequence[str]:
+    """Return the parameters without a default, none for a task that never runs."""
+    plan = plan_for(task)
+    return () if plan.when is not None and not count else plan.required
+
+
+def _declared_by(task: Task) -> Mapping[str, Declared]:
+    """Return what a task's function declares, with an entry for each parameter of its plan."""
+    from ..parameters.annotations import NOTHING
+    from ..parameters.signatures import Declared, declared
+
+    plan, found = plan_for(task), declared(task.func)
+    unknown = (name for name in plan.keyword if name not in found)
+    return {**{name: Declared(name, NOTHING, NOTHING, "", "") for name in unknown}, **found}
