@@ -70,7 +70,7 @@ class App:
         named = [dag for dag in self.dags.values() if dag.name == name]
         if len(named) == 1:
             return named[0]
-        names = self._names()
+        names = [*self._names(), *likely_factories(self.module)]
         if named:
             problem = f"{len(named)} DAGs are named {name!r}. Use the name of the variable."
         else:

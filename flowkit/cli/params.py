@@ -46,7 +46,10 @@ class Described:
 
 
 def describe(spec: str, given: Given) -> Described:
-    """Load the app and return the parameters. Raises DAGError."""
+    """Load the app and return the parameters. Values for its runs do not matter here.
+
+    Raises DAGError.
+    """
     from ..app import split_spec
 
     target, name = split_spec(spec)
@@ -54,7 +57,8 @@ def describe(spec: str, given: Given) -> Described:
     own = [] if factory is None else factory.parameters()
     if any(one.required and one.name not in given for one in own):
         return Described(own, None)
-    return Described(own, load_dag(spec, given).dag.parameters())
+    needed = {one.name: given[one.name] for one in own if one.name in given}
+    return Described(own, load_dag(spec, needed).dag.parameters())
 
 
 @click.command()

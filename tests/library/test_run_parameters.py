@@ -294,7 +294,7 @@ def test_a_value_from_outside_that_does_not_fit_is_refused(
 
 
 def test_a_parameter_without_annotation_has_the_type_of_its_default() -> None:
-    def wipe(dry_run=True, version="1.0", day=date(2026, 1, 1), size=5, rest=None):  # type: ignore[no-untyped-def] # noqa: B008
+    def wipe(dry_run=True, version="1.0", day=date(2026, 1, 1), size=5, rest=None):  # type: ignore[no-untyped-def]
         return [dry_run, version, day, size, rest]
 
     dag = dag_of(wipe)
