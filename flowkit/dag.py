@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .definition.dag import DAGDefinition
 from .definition.importing import refuse_run_while_imported
+from .definition.run_parameters import RunParameters
 from .drawing.picture import Picture, as_dot, as_mermaid, as_text, marked
 
 if TYPE_CHECKING:
     from .client.run_handle import RunHandle
     from .drawing.marks import States
+    from .parameters.parameter import Parameter
     from .state.store import StateStore
 
 Executor = Literal["thread", "process", "redis"]
@@ -71,6 +73,13 @@ class DAG(DAGDefinition):
         pairs = [(number[upstream], number[downstream]) for upstream, downstream in edges]
         return marked(self.name, [task.name for task in tasks], pairs, states)
 
+    def parameters(self) -> list[Parameter]:
+        """Return the run parameters that the tasks take, in the order of the tasks.
+
+        Raises DAGError for an invalid DAG, ParameterError if tasks annotate one differently.
+        """
+        return list(RunParameters(self.name, self.indexed()))
+
     # -- running it ------------------------------------------------------------------------
 
     def run(
@@ -91,9 +100,10 @@ class DAG(DAGDefinition):
         ``executor``: "thread" for threads of this process; "process" for child processes, which
         use all cores (``async`` tasks run in this process); "redis" for workers: there, ``redis``,
         ``namespace`` and ``run_id`` are as for ``submit``, and the workers bound the parallelism.
-        ``params``: run parameters by name. ``timeout``: seconds to wait. ``state``: a store for
-        results, under ``DAG/task``. ``resume``: reuse live results in the store whose upstream
-        results are reused too. ``from_task``: names of tasks to run again in any case.
+        ``params``: run parameters by name; a value that does not fit the annotation of a task is
+        an error. ``timeout``: seconds to wait. ``state``: a store for results, under
+        ``DAG/task``. ``resume``: reuse live results in the store whose upstream results are reused
+        too. ``from_task``: names of tasks to run again in any case.
 
         Raises the exception of the failed task; TaskExecutionError from workers, and for what is
         not an ``Exception``; WorkerLost, WaitTimeout, and a DAGError before anything runs.

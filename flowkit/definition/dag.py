@@ -30,7 +30,6 @@ from .task import Task
 
 if TYPE_CHECKING:
     from ..parameters.conversion import GivenJSON, GivenText
-    from ..parameters.parameter import Parameter
 
 AnyTask = TypeVar("AnyTask", bound=Task)
 
@@ -139,18 +138,11 @@ class DAGDefinition:
         RunParameters(self.name, indexed)
         return compile_indexed(self.name, indexed, self.on_failure)
 
-    def parameters(self) -> list[Parameter]:
-        """Return the run parameters that the tasks take, in the order of the tasks.
-
-        Raises what ``indexed`` raises, and ParameterError if tasks annotate one differently.
-        """
-        return list(RunParameters(self.name, self.indexed()))
-
     def convert_params(self, given: Mapping[str, GivenText | GivenJSON]) -> dict[str, object]:
         """Convert run parameters that come from outside, by the annotations of the tasks.
 
         ``given``: text or JSON, by name. The result still has to be checked, as a run does, since
-        parameters may be missing. Raises what ``parameters`` raises, and ParameterError.
+        parameters may be missing. Raises what ``indexed`` raises, and ParameterError.
         """
         return RunParameters(self.name, self.indexed()).convert(given)
 
