@@ -100,10 +100,9 @@ class DAG(DAGDefinition):
         ``executor``: "thread" for threads of this process; "process" for child processes, which
         use all cores (``async`` tasks run in this process); "redis" for workers: there, ``redis``,
         ``namespace`` and ``run_id`` are as for ``submit``, and the workers bound the parallelism.
-        ``params``: run parameters by name; a value that does not fit the annotation of a task is
-        an error. ``timeout``: seconds to wait. ``state``: a store for results, under
-        ``DAG/task``. ``resume``: reuse live results in the store whose upstream results are reused
-        too. ``from_task``: names of tasks to run again in any case.
+        ``params``: run parameters by name. ``timeout``: seconds to wait. ``state``: a store for
+        results, under ``DAG/task``. ``resume``: reuse live results in the store whose upstream
+        results are reused too. ``from_task``: names of tasks to run again in any case.
 
         Raises the exception of the failed task; TaskExecutionError from workers, and for what is
         not an ``Exception``; WorkerLost, WaitTimeout, and a DAGError before anything runs.

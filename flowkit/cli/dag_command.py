@@ -36,16 +36,16 @@ class DAGCommand(click.Command):
 def _write_parameters(spec: str, texts: Sequence[str], formatter: click.HelpFormatter) -> None:
     from ..exceptions import FlowkitError
     from .given import parse_params
-    from .params import default_text, describe
+    from .loading import describe
 
     try:
         found = describe(spec, parse_params(texts))
-    except FlowkitError as error:
-        formatter.write(escape_lines(f"  They cannot be shown: {error}\n", "  "))
+    except (FlowkitError, click.UsageError) as error:
+        formatter.write(escape_lines(f"  They cannot be shown: {error}", "  ") + "\n")
         return
     lines = []
     for one in (*found.own, *(found.of_run or ())):
-        default = "[required]" if one.required else f"[default: {default_text(one)}]"
+        default = "[required]" if one.required else f"[default: {one.default_text}]"
         typed = f"{one.name}: {one.type_name}" if one.type_name else one.name
         lines.append((escape_text(typed), escape_text(f"{one.doc} {default}".strip())))
     if lines:

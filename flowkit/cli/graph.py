@@ -14,7 +14,8 @@ from ..daemon.options import redis_options
 from ..exceptions import AppError
 from .connect import connect
 from .dag_command import DAGCommand
-from .inputs import checked_run_id, load_dag, params_options, read_params
+from .inputs import checked_run_id, params_options, read_params
+from .loading import load_dag
 
 if TYPE_CHECKING:
     from ..client.status import RunStatus

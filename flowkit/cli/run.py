@@ -24,11 +24,11 @@ from .inputs import (
     checked_run_id,
     dag_argument,
     json_option,
-    load_dag,
     params_options,
     read_params,
     timeout_option,
 )
+from .loading import load_dag
 
 if TYPE_CHECKING:
     from ..client.client import Client

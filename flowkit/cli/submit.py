@@ -19,11 +19,11 @@ from .inputs import (
     checked_run_id,
     dag_argument,
     json_option,
-    load_dag,
     params_options,
     read_params,
     timeout_option,
 )
+from .loading import load_dag
 
 
 @click.command(cls=DAGCommand)

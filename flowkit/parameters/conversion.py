@@ -86,7 +86,7 @@ def _guess(given: GivenText) -> object:
     """
     if given.is_literal:
         return given.text
-    text = given.text.strip()
+    text = given.text.strip(" \t\r\n")  # what JSON allows around a value
     if given.is_json:
         return read_json(text)
     try:

@@ -40,7 +40,7 @@ _OF_DEFAULT: dict[type, Any] = {
 class Parameter:
     """A run parameter of a DAG, or a parameter of a factory.
 
-    ``annotation``: of the functions that take it; ``typing.Any`` if there is none. ``required``:
+    ``annotation``: of the functions that take it; ``Any`` if there is none. ``required``:
     whether a run cannot start without it. ``defaults``: the default values of the functions that
     have one, by the name of the task or the factory. ``tasks``: the names of all that take it.
     ``doc``: the first line of its documentation, or "". ``problem``: why an annotation cannot be
@@ -59,6 +59,15 @@ class Parameter:
     def type_name(self) -> str:
         """The annotation as text, "" if there is none."""
         return "" if self.annotation is Any else name_of(self.annotation)
+
+    @property
+    def default_text(self) -> str:
+        """The default value as Python writes it; several, with their tasks, if the tasks differ."""
+        texts = {task: _shown(value) for task, value in self.defaults.items()}
+        different = set(texts.values())
+        if len(different) == 1:
+            return different.pop()
+        return ", ".join(f"{text} ({task})" for task, text in texts.items())
 
     def text(self) -> str:
         """Return the parameter as in a definition: ``day: date = …``."""
@@ -89,6 +98,8 @@ class Parameter:
         if self.problem:
             raise ParameterError(self._unknown_annotation(owner), self.name, *self.tasks[:1])
         expected = self._expected()
+        if self.annotation is Any and isinstance(given, GivenJSON):
+            expected = expected if isinstance(given.value, str) else Any
         try:
             return convert(given, expected)
         except Misfit as misfit:

@@ -99,7 +99,8 @@ def _globals_of(func: Any) -> dict[str, Any]:
         return {}
     if not hasattr(func, "__globals__"):
         func = getattr(func, "__func__", None) or vars(type(func)).get("__call__")
-    return dict(getattr(func, "__globals__", {}))
+    found: dict[str, Any] = getattr(func, "__globals__", {})
+    return found
 
 
 def _doc_in(annotation: object) -> str:

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from flowkit.cli import main
 from flowkit.cli.given import parse_params
-from flowkit.cli.inputs import load_app_quietly
+from flowkit.cli.loading import load_app_quietly
 from flowkit.exceptions import AppError
 from flowkit.parameters.conversion import convert
 from flowkit.parameters.texts import Misfit

@@ -124,6 +124,8 @@ def test_help_without_a_file_or_with_a_broken_one_still_helps(flowkit: Run) -> N
     assert done.returncode == 0
     assert "--workers" in done.stdout
     assert "They cannot be shown: " in done.stdout
+    done = flowkit("run", "--help", "wipe.py", "-p", "novalue")
+    assert "They cannot be shown: -p 'novalue': write KEY=VALUE" in done.stdout
 
 
 # -- factories -----------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -309,6 +311,18 @@ def test_a_parameter_without_annotation_has_the_type_of_its_default() -> None:
     )
 
 
+def test_json_for_a_parameter_without_annotation_stays_unless_it_is_text_for_another_type() -> None:
+    def wipe(dry_run=True, day=date(2026, 1, 1), size=5):  # type: ignore[no-untyped-def]
+        return [dry_run, day, size]
+
+    dag = dag_of(wipe)
+    document = {"dry_run": False, "day": "2026-11-28", "size": None}
+    given = dag.convert_params({name: GivenJSON(value) for name, value in document.items()})
+    assert given == {"dry_run": False, "day": date(2026, 11, 28), "size": None}
+    with pytest.raises(ParameterError, match=r"must be bool \(.* default True\), not 'F"):
+        dag.convert_params({"dry_run": GivenJSON("False")})
+
+
 def test_text_of_two_meanings_is_refused_without_annotation_and_default() -> None:
     def tag(version) -> str:  # type: ignore[no-untyped-def]
         return str(version)
@@ -357,3 +371,18 @@ def test_what_the_code_of_a_users_class_raises_is_a_refusal() -> None:
 
     with pytest.raises(ParameterError, match=r"must be Sized, not '.*': KeyError: 'size'"):
         dag_of(take).convert_params({"it": GivenText('{"size": -1}')})
+
+
+def test_nothing_that_reads_parameters_is_imported_before_it_is_needed() -> None:
+    program = (
+        "import sys, flowkit\n"
+        "def f(x: int = 1): return x\n"
+        "dag = flowkit.DAG('x', tasks=[flowkit.task(f)])\n"
+        "dag.check_params()\n"
+        "assert not [name for name in sys.modules if name.startswith('flowkit.parameters')]\n"
+        "dag.check_params({'x': 5})\n"
+        "assert 'flowkit.parameters.fitting' in sys.modules\n"
+        "assert 'msgspec' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

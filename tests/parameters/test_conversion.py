@@ -229,6 +229,8 @@ def test_deeply_nested_json_is_refused() -> None:
         ('[1.10, "a"]', [1.1, "a"]),
         ('{"a": 1}', {"a": 1}),
         ("12\n", 12),
+        (" 12 ", 12),
+        ("12\xa0", "12\xa0"),
         ("text", "text"),
         ("just words\n", "just words\n"),
         ("007", "007"),
