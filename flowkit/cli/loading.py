@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -69,6 +69,7 @@ def load_dag(spec: str, given: Given | None = None) -> Loaded:
         with _quietly():
             dag = app.build(factory, values)
         _refuse_unknown(factory, dag, rest)
+        _refuse_taken(factory, dag, values)
     return Loaded(target, dag, dag.convert_params(rest) if rest else {})
 
 
@@ -86,6 +87,20 @@ def _refuse_unknown(factory: Factory, dag: DAG, given: Given) -> None:
                 f"{factory.owner} has no parameter {name!r}, and neither has its DAG "
                 f"{dag.name!r}. {suggestion(name, known)}",
                 name,
+            )
+
+
+def _refuse_taken(factory: Factory, dag: DAG, values: Mapping[str, object]) -> None:
+    """Raise ParameterError if the runs need a value that the factory got and did not pass on."""
+    from ..exceptions import ParameterError
+
+    for one in dag.parameters():
+        if one.required and one.name in values:
+            raise ParameterError(
+                f"{factory.owner} takes {one.name!r}, so its DAG {dag.name!r} does not get it, and "
+                f"task {one.tasks[0]!r} needs it: pass it on with .bind({one.name}={one.name}).",
+                one.name,
+                one.tasks[0],
             )
 
 

@@ -43,6 +43,9 @@ def build(day: date) -> DAG:
         extract.bind("extract", day=day) >> load
     return dag
 
+def forgetful(day: date) -> DAG:
+    return DAG("forgetful", tasks=[extract])
+
 def plain(name: str = "plain") -> DAG:
     return DAG(name, tasks=[extract])
 """
@@ -154,6 +157,11 @@ def test_a_factory_is_called_and_the_rest_are_run_parameters(flowkit: Run) -> No
         (
             ("pipeline.py:build", "-p", "day=2026-11-28", "-p", "limt=3"),
             "has no parameter 'limt', and neither has its DAG 'built'. Did you mean 'limit'?",
+        ),
+        (
+            ("pipeline.py:forgetful", "-p", "day=2026-11-28"),
+            "takes 'day', so its DAG 'forgetful' does not get it, and task 'extract' needs it: "
+            "pass it on with .bind(day=day).",
         ),
         (("pipeline.py:biuld",), "unknown DAG 'biuld'. Did you mean 'build'?"),
     ],
