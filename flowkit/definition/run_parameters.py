@@ -30,6 +30,7 @@ class RunParameters:
         """Find out who takes which. Raises ParameterError for contradicting annotations."""
         self.owner = f"DAG {dag_name!r}"
         self._takers: dict[str, list[tuple[Task, int]]] = {}
+        self._made: dict[str, Parameter] = {}
         self._kinds = list(_kinds(indexed))
         for task, count in self._kinds:
             for name in plan_for(task).open_names(count):
@@ -49,12 +50,17 @@ class RunParameters:
 
     def parameter(self, name: str) -> Parameter:
         """Return one parameter. Raises ParameterError for an unknown name."""
+        if name not in self._takers:
+            raise self._unknown(name)
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def _make(self, name: str) -> Parameter:
         from ..parameters.annotations import NOTHING
         from ..parameters.parameter import Parameter
 
-        takers = self._takers.get(name)
-        if takers is None:
-            raise self._unknown(name)
+        takers = self._takers[name]
         declarations = {task.name: _declared_by(task)[name] for task, _ in takers}
         defaults = {
             task: one.default for task, one in declarations.items() if one.default is not NOTHING
