@@ -25,7 +25,7 @@ from .basics.suggestions import unknown_name
 from .basics.trust import is_shared, is_sticky
 from .dag import DAG
 from .definition.app_errors import report
-from .definition.factories import Factory, is_factory, likely_factories, without_dag
+from .definition.factories import Factory, factory_in, likely_factories, without_dag
 from .definition.importing import importing_app
 from .definition.members import covered
 from .definition.task import Task
@@ -81,8 +81,8 @@ class App:
         """Return the function of this name if it may return a DAG and no DAG has the name."""
         if name is None or name in self.dags or any(dag.name == name for dag in self.dags.values()):
             return None
-        value = vars(self.module).get(name)
-        return Factory(self.name, name, value) if is_factory(value) else None
+        func = factory_in(self.module, name)
+        return None if func is None else Factory(self.name, name, func)
 
     def build(self, factory: Factory, values: Mapping[str, object]) -> DAG:
         """Call a factory with these values by name. Raises ParameterError, AppError."""

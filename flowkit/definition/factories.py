@@ -31,7 +31,7 @@ class Factory:
     """A function that returns a DAG, and its parameters. ``app``: the name of the app."""
 
     def __init__(self, app: str, name: str, func: Callable[..., object]) -> None:
-        """Wrap a function that ``is_factory`` accepts."""
+        """Wrap a function that ``factory_in`` returns."""
         self.app, self.name, self.func = app, name, func
         self.owner = f"Factory {name!r} of app {app!r}"
 
@@ -94,8 +94,22 @@ class Factory:
         return dag
 
 
-def is_factory(value: Any) -> TypeGuard[Callable[..., object]]:
-    """Return whether a value of a module may be called to make a DAG."""
+def factory_in(module: ModuleType, name: str) -> Callable[..., object] | None:
+    """Return the function of this name if it may be called to make a DAG.
+
+    A function that the module imports may only be called if it seems to return a DAG, so that no
+    name on a command line calls ``shutil.rmtree``.
+    """
+    value = vars(module).get(name)
+    if not _is_callable(value):
+        return None
+    if not _is_own(value, module):
+        return value if _may_return_dag(value) else None
+    returns = getattr(value, "__annotations__", {}).get("return", DAGDefinition)
+    return None if returns in (None, "None", type(None)) else value
+
+
+def _is_callable(value: Any) -> TypeGuard[Callable[..., object]]:
     return (
         inspect.isfunction(value)
         and not inspect.iscoroutinefunction(value)
@@ -112,7 +126,7 @@ def likely_factories(module: ModuleType) -> dict[str, Callable[..., object]]:
     return {
         name: value
         for name, value in vars(module).items()
-        if is_factory(value) and value.__module__ == module.__name__ and _may_return_dag(value)
+        if _is_callable(value) and _is_own(value, module) and _may_return_dag(value)
     }
 
 

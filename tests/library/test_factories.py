@@ -116,12 +116,15 @@ def test_what_is_no_plain_function_is_no_factory(load: Load) -> None:
         TASKS,
         """
         from os import getpid
+        from shutil import rmtree
         class Build:
             pass
         async def later():
             return DAG("x")
         def several():
             yield DAG("x")
+        def main() -> None:
+            raise AssertionError("called")
         number = 5
         with DAG("dag named build") as build:
             extract >> load
@@ -141,6 +144,19 @@ def test_what_is_no_plain_function_is_no_factory(load: Load) -> None:
         assert app.factory(name) is None
     with pytest.raises(UnknownDAGError, match=r"unknown DAG 'getpid'"):
         app.dag("getpid")
+
+
+def test_a_function_that_the_module_imports_is_a_factory_if_it_seems_to_return_a_dag(
+    load: Load, tmp_path: Path
+) -> None:
+    (tmp_path / "shared_factories.py").write_text(
+        "from flowkit import DAG\ndef imported(name: str) -> DAG:\n    return DAG(name, tasks=[])\n"
+    )
+    app = load(
+        "from shared_factories import imported\n\ndef build():\n    return imported('own')\n"
+    )
+    assert app.build(factory(app, "imported"), {"name": "x"}).name == "x"
+    assert app.build(factory(app), {}).name == "own"
 
 
 def test_a_dag_of_that_name_takes_precedence(load: Load) -> None:
