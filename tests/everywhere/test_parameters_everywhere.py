@@ -32,6 +32,7 @@ ARRIVES = [
 ]
 
 
+@pytest.mark.promise("dag-19")
 def test_values_from_outside_arrive_as_annotated(place: Place) -> None:
     dag = DAG("described", tasks=[app.describes])
     given = dag.convert_params({name: GivenText(text) for name, text in TEXTS.items()})
@@ -42,6 +43,7 @@ def test_values_from_outside_arrive_as_annotated(place: Place) -> None:
     assert place.run(dag, given).results == {"describes": [*ARRIVES[:-1], "NoneType None"]}
 
 
+@pytest.mark.promise("dag-19")
 def test_a_value_that_does_not_fit_is_refused(place: Place) -> None:
     dag = DAG("described", tasks=[app.describes])
     given = dag.convert_params({name: GivenText(text) for name, text in TEXTS.items()})
