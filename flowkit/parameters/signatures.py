@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, Union, get_args, get_origin
 
@@ -112,15 +112,20 @@ def _doc_in(annotation: object) -> str:
 
 
 def _doc_of(name: str, docstring: str) -> str:
-    if name not in docstring:
-        return ""
-    # `:param date day: …`, `day: …`, `day (date): …`, "``day``: …"; or `day : date`, then a line
-    title = rf"(?:(?::param\b[^:\n]*?\s)?`*\**{re.escape(name)}`*)"
-    inline = re.search(rf"^[ \t]*{title}(?:[ \t]*\([^)\n]*\))?:[ \t]+(.+)$", docstring, re.M)
-    if inline:
-        return _first_line(inline[1])
-    below = re.search(rf"^[ \t]*{title}[ \t]+:[^\n]*\n[ \t]+(\S.*)$", docstring, re.M)
-    return _first_line(below[1]) if below else ""
+    """Return what a docstring says about a parameter: ``:param date day: …``, ``day: …``,
+    ``day (date): …``, or ``day : date`` with the text in the next line.
+    """
+    lines = [*docstring.splitlines(), ""]
+    for line, following in pairwise(lines):
+        text = line.strip()
+        title, colon, rest = text.removeprefix(":param ").partition(":")
+        if not colon:
+            continue
+        if text.startswith(":param "):
+            title = title.split()[-1] if title.strip() else ""
+        if title.partition("(")[0].strip().strip("`*") == name:
+            return _first_line(following if title.endswith(" ") else rest)
+    return ""
 
 
 def _first_line(text: str) -> str:
