@@ -98,7 +98,7 @@ def factory_in(module: ModuleType, name: str) -> Callable[..., object] | None:
     """Return the function of this name if it may be called to make a DAG.
 
     A function that the module imports may only be called if it seems to return a DAG, so that no
-    name on a command line calls ``shutil.rmtree``.
+    name on a command line calls ``shutil.move``.
     """
     value = vars(module).get(name)
     if not _is_callable(value):

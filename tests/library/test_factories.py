@@ -116,7 +116,7 @@ def test_what_is_no_plain_function_is_no_factory(load: Load) -> None:
         TASKS,
         """
         from os import getpid
-        from shutil import rmtree
+        from shutil import move
         class Build:
             pass
         async def later():

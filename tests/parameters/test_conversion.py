@@ -296,3 +296,16 @@ def test_whatever_json_comes_it_fits_afterwards_or_is_refused(annotation: Any, v
     except Misfit:
         return
     assert fits(converted, annotation) or (isinstance(value, float) and math.isnan(value))
+
+
+@settings(max_examples=200)
+@given(
+    st.sampled_from([one for _, one in ANNOTATIONS]),
+    st.text() | st.sampled_from([text for _, text, _ in TEXTS]),
+)
+def test_whatever_text_comes_it_fits_afterwards_or_is_refused(annotation: Any, text: str) -> None:
+    try:
+        converted = convert(GivenText(text), annotation)
+    except Misfit:
+        return
+    assert fits(converted, annotation)
