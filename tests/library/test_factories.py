@@ -132,6 +132,8 @@ def test_what_is_no_plain_function_is_no_factory(load: Load) -> None:
     )
     for name in (
         "extract",
+        "move",
+        "main",
         "getpid",
         "Build",
         "later",
