@@ -43,10 +43,11 @@ _FROM_OUTSIDE = re.compile(r"@font-face \{.*?\}\n?", re.DOTALL)
 
 def draw_run(folder: Path) -> str:
     """Run the example on separate daemons; return the drawing of the run halfway through."""
-    from flowkit.cli.inputs import load_dag
+    from flowkit.cli.loading import load_dag
     from flowkit.system import LocalSystem
 
-    app, dag = load_dag(str(ROOT / APP))
+    loaded = load_dag(str(ROOT / APP))
+    app, dag = loaded.app, loaded.dag
     deadline = time.monotonic() + DEADLINE_S
     with LocalSystem(app, processes=2) as system, system.client() as client:
         handle = client.submit(dag, params={"out": str(folder)})

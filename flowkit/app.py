@@ -16,27 +16,26 @@ import importlib
 import os
 import re
 import sys
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import ModuleType
 
-from .basics.display_text import error_text
 from .basics.suggestions import unknown_name
 from .basics.trust import is_shared, is_sticky
 from .dag import DAG
+from .definition.app_errors import report
+from .definition.factories import Factory, factory_in, likely_factories, without_dag
 from .definition.importing import importing_app
 from .definition.members import covered
 from .definition.task import Task
 from .exceptions import AppError, UnknownDAGError
 
 _FILE_SPEC = re.compile(r"(?P<target>.*?\.py)(?::(?P<dag>.*))?", re.DOTALL)
-# Frames of flowkit are left out: if flowkit refuses something, the calling line matters.
-_OWN_FOLDER = os.path.join(os.path.dirname(__file__), "")
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 # A file with one of these names, with its folder first on sys.path, would hide the real module.
-_TAKEN = sys.stdlib_module_names | {"flowkit", "redis", "msgpack", "click", "rich", "fakeredis"}
+_OURS = {"flowkit", "redis", "msgpack", "msgspec", "click", "rich", "fakeredis"}
+_TAKEN = sys.stdlib_module_names | _OURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +51,7 @@ class App:
         if len(self.dags) == 1:
             return next(iter(self.dags.values()))
         if not self.dags:
-            raise UnknownDAGError(
-                f"App {self.name!r} has no DAG and no task. Decorate functions with @task, and "
-                "draw them in a `with DAG('…') as dag:` block at the top level of the module."
-            )
+            raise UnknownDAGError(without_dag(self.name, self.module))
         raise UnknownDAGError(
             f"App {self.name!r} has several DAGs: {', '.join(map(repr, self._names()))}. "
             f"Name one of them, as in {self.name}:{next(iter(self.dags))}.",
@@ -74,12 +70,23 @@ class App:
         named = [dag for dag in self.dags.values() if dag.name == name]
         if len(named) == 1:
             return named[0]
-        names = self._names()
+        names = [*self._names(), *likely_factories(self.module)]
         if named:
             problem = f"{len(named)} DAGs are named {name!r}. Use the name of the variable."
         else:
             problem = unknown_name("DAG", name, names)
         raise UnknownDAGError(f"App {self.name!r}: {problem}", name, names)
+
+    def factory(self, name: str | None) -> Factory | None:
+        """Return the function of this name if it may return a DAG and no DAG has the name."""
+        if name is None or name in self.dags or any(dag.name == name for dag in self.dags.values()):
+            return None
+        func = factory_in(self.module, name)
+        return None if func is None else Factory(self.name, name, func)
+
+    def build(self, factory: Factory, values: Mapping[str, object]) -> DAG:
+        """Call a factory with these values by name. Raises ParameterError, AppError."""
+        return factory.build(values, DAG)
 
     def queues(self) -> list[str]:
         """Return the queues of all tasks that are loaded, and the default queue."""
@@ -132,7 +139,8 @@ def _dags_of(module: ModuleType) -> dict[str, DAG]:
         return dags
     here = [task for task in Task._all_tasks if task.func.__module__ == module.__name__]
     own = [task for task in here if not task._in_dag]
-    if not own:
+    is_drawn = any(task.upstream or task.downstream for task in own)
+    if not own or (not is_drawn and likely_factories(module)):
         return {}
     name = module.__name__.rpartition(".")[2]
     implicit = DAG(name)
@@ -233,43 +241,20 @@ def _import(name: str, what: str) -> ModuleType:
         if name == missing or name.startswith(f"{missing}."):
             raise AppError(_no_module(name, missing)) from None
         hint = f"\nIs {missing!r} installed in this environment ({sys.prefix})?"
-        raise AppError(_report(what, error) + hint) from error
+        raise AppError(report(f"{what} cannot be loaded", error) + hint) from error
     except SystemExit as error:
         raise AppError(
             f"{what} ended the program while it was loaded (exit {error.code!r}). Put the lines "
             "that run the program under `if __name__ == '__main__':`."
         ) from error
     except Exception as error:
-        raise AppError(_report(what, error)) from error
+        raise AppError(report(f"{what} cannot be loaded", error)) from error
 
 
 def _no_module(name: str, missing: str) -> str:
     if missing == name:
         return f"There is no module {name!r} here or on the Python path (seen from {os.getcwd()})."
     return f"There is no module {name!r}: its package {missing!r} is not found."
-
-
-def _report(what: str, error: Exception) -> str:
-    """Describe an error of user code: its message, its line and the frames that led to it."""
-    kind = type(error).__name__
-    frames = _user_frames(error.__traceback__)
-    if isinstance(error, SyntaxError) and error.filename:
-        place, text = f" ({error.filename}, line {error.lineno})", f"{kind}: {error.msg}"
-    else:
-        last = frames[-1] if frames else None
-        place = f" ({last.filename}, line {last.lineno})" if last else ""
-        text = error_text(error)
-    trace = "".join(traceback.format_list(frames)).rstrip()
-    return f"{what} cannot be loaded: {text}{place}" + (f"\n{trace}" if trace else "")
-
-
-def _user_frames(trace: TracebackType | None) -> list[traceback.FrameSummary]:
-    others = (_OWN_FOLDER, "<frozen importlib")
-    return [
-        frame
-        for frame in traceback.extract_tb(trace)
-        if frame.filename != importlib.__file__ and not frame.filename.startswith(others)
-    ]
 
 
 def _is_file_of(module: ModuleType, path: Path) -> bool:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .definition.dag import DAGDefinition
 from .definition.importing import refuse_run_while_imported
+from .definition.run_parameters import RunParameters
 from .drawing.picture import Picture, as_dot, as_mermaid, as_text, marked
 
 if TYPE_CHECKING:
     from .client.run_handle import RunHandle
     from .drawing.marks import States
+    from .parameters.parameter import Parameter
     from .state.store import StateStore
 
 Executor = Literal["thread", "process", "redis"]
@@ -77,6 +79,13 @@ class DAG(DAGDefinition):
         order = self._members.order_among(tasks, edges)
         ordered = [(number[upstream], number[downstream]) for upstream, downstream in order]
         return marked(self.name, [task.name for task in tasks], pairs, states, ordered)
+
+    def parameters(self) -> list[Parameter]:
+        """Return the run parameters that the tasks take, in the order of the tasks.
+
+        Raises DAGError for an invalid DAG, ParameterError if tasks annotate one differently.
+        """
+        return list(RunParameters(self.name, self.indexed()))
 
     # -- running it ------------------------------------------------------------------------
 

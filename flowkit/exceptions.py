@@ -107,7 +107,10 @@ class NotImportableError(DAGError):
 
 
 class ParameterError(DAGError):
-    """A run parameter is unknown, or one is missing. ``task_name``: None for an unknown one."""
+    """A run parameter is unknown, missing, or has a value that does not fit its annotation.
+
+    ``parameter``: its name. ``task_name``: None for an unknown one.
+    """
 
     def __init__(self, message: str, parameter: str, task_name: str | None = None) -> None:
         super().__init__(message)

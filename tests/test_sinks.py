@@ -15,6 +15,8 @@ ESCAPED = "what comes from elsewhere is escaped right there"
 OWN = "a text of our own, or an error of ours, whose text is escaped"
 KNOWN = {
     "flowkit/daemon/options.py:end_as:click.echo": OWN,
+    "flowkit/cli/dag_command.py:_write_parameters:formatter.write": ESCAPED,
+    "flowkit/cli/dag_command.py:_write_parameters:formatter.write_text": ESCAPED,
     "flowkit/cli/dev.py:_print_line:click.echo": ESCAPED,
     "flowkit/cli/dev.py:_print_line:write_output": "output of tasks",
     "flowkit/daemon/options.py:_note_parent_file:click.echo": ESCAPED,

@@ -5,8 +5,9 @@ A reader who follows a submission opens each file once, in this order. The rules
 1.  A step is a call from one file of flowkit into another. A return is none: a function that calls
     several files in turn stands at the head of all of them. A generator that continues is none.
 2.  Steps that follow each other into the same file are one step.
-3.  The ground does not count, nor what it calls: the ground files, ``basics/``, ``codec/`` and
-    ``core/``, and the parts of a DAG, which are asked one by one (``Task`` and its call plan).
+3.  The ground does not count, nor what it calls: the ground files, ``basics/``, ``codec/``,
+    ``core/`` and ``parameters/``, and the parts of a DAG, which are asked one by one (``Task`` and
+    its call plan).
 4.  The walk ends at the store. What a connection does there is not the way of the DAG.
 
 The way of a run that exists already is longer, since it is read and compared, and so is that of an
@@ -41,6 +42,7 @@ GROUND = (
     "definition/call_plan.py",
     "definition/task.py",
     "exceptions.py",
+    "parameters/",
     "settings.py",
 )
 STORE = "protocol/store.py"

@@ -43,6 +43,7 @@ _COMMANDS = {
     "ls": ("listing", "List runs, newest first."),
     "workers": ("listing", "List live workers."),
     "dead": ("dead", "List, show and retry tasks that failed for good."),
+    "params": ("params", "List the run parameters of a DAG, with types and defaults."),
     "graph": ("graph", "Draw a DAG, or a run with the state of each task."),
 }
 
@@ -164,5 +165,5 @@ def main() -> None:
     """Run DAGs of Python functions, on this machine or on a system of workers.
 
     FILE_OR_MODULE[:DAG] is a Python file (etl.py) or a module (package.etl). If it defines several
-    DAGs, add the name of one of them.
+    DAGs, add the name of one of them, or the name of a function that returns a DAG.
     """

@@ -17,7 +17,7 @@ import click
 
 from ..configuration.redis_url import redact_url
 from ..daemon.options import app_version_option, settings_from
-from .inputs import load_app_quietly
+from .loading import load_app_quietly
 
 if TYPE_CHECKING:
     from ..app import App

@@ -13,11 +13,14 @@ from ..client.run_ids import is_run_id
 from ..daemon.options import redis_options
 from ..exceptions import AppError
 from .connect import connect
-from .inputs import checked_run_id, load_dag
+from .dag_command import DAGCommand
+from .inputs import checked_run_id, params_options, read_params
+from .loading import load_dag
 
 if TYPE_CHECKING:
     from ..client.status import RunStatus
     from ..dag import DAG
+    from .given import Given
 
 _SUFFIXES = {
     ".txt": "text",
@@ -35,7 +38,7 @@ _DRAWINGS: dict[str, Callable[[DAG | RunStatus], str]] = {
 }
 
 
-@click.command()
+@click.command(cls=DAGCommand)
 @click.argument("spec", metavar="[FILE_OR_MODULE[:DAG]]", required=False)
 @click.option(
     "--run",
@@ -58,6 +61,7 @@ _DRAWINGS: dict[str, Callable[[DAG | RunStatus], str]] = {
     metavar="FILE",
     help="Write to this file.",
 )
+@params_options
 @redis_options
 @click.pass_context
 def graph(
@@ -71,9 +75,9 @@ def graph(
 ) -> None:
     """Draw a DAG, or a run with the state of each task.
 
-    No task runs. Only drawing a run needs Redis.
+    No task runs. Only drawing a run needs Redis. -p is for a factory (FILE:FUNCTION).
     """
-    form = form or _form_of(output)
+    form, given = form or _form_of(output), read_params(options)
     if (spec is None) == (run_id is None):
         raise click.UsageError("Name either a DAG, or a run with --run.")
     if run_id is not None:
@@ -84,15 +88,15 @@ def graph(
         raise click.UsageError(
             "A DAG is drawn without Redis. Use the Redis options only with --run."
         )
-    dag = _load(str(spec))
+    dag = _load(str(spec), given)
     _put(_DRAWINGS[form](dag), output)
     dag.indexed()  # draw first: a picture helps to find the cycle that this reports
 
 
-def _load(spec: str) -> DAG:
+def _load(spec: str, given: Given) -> DAG:
     """Return the DAG to draw. Raises DAGError, with a hint if ``spec`` looks like a run id."""
     try:
-        return load_dag(spec)[1]
+        return load_dag(spec, given).dag
     except AppError as error:
         is_absent = error.__cause__ is None or isinstance(error.__cause__, ModuleNotFoundError)
         if is_absent and is_run_id(spec) and not spec.endswith(".py"):

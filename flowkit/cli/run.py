@@ -19,15 +19,16 @@ from ..daemon.exit_codes import ExitCode
 from ..daemon.options import app_version_option, redis_options, settings_from
 from ..exceptions import FlowkitError, RedisUnavailable, WaitTimeout
 from .connect import CONNECT_PATIENCE_S, OUTAGE_PATIENCE_S, code_of_state, refuse_existing
+from .dag_command import DAGCommand
 from .inputs import (
     checked_run_id,
     dag_argument,
     json_option,
-    load_dag,
-    params_option,
-    parse_params,
+    params_options,
+    read_params,
     timeout_option,
 )
+from .loading import load_dag
 
 if TYPE_CHECKING:
     from ..client.client import Client
@@ -81,9 +82,9 @@ class Order:
         return patience if self.timeout is None else min(patience, self.timeout)
 
 
-@click.command()
+@click.command(cls=DAGCommand)
 @dag_argument
-@params_option
+@params_options
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
@@ -127,27 +128,26 @@ def run(ctx: click.Context, /, as_json: bool, quiet: bool, **options: Any) -> No
 def _order(options: dict[str, Any]) -> Order:
     from ..client.run_ids import new_run_id
 
-    settings = settings_from(options)
-    named = options["namespace"]
+    settings, named = settings_from(options), options["namespace"]
     if settings.redis_url is not None:  # the system of one run uses a single server
         first, *others = settings.redis_url.split()
         url, behind = without_namespace(first)
         # The namespace of a URL in a list belongs to a shard, which refuses to be used alone.
         settings, named = replace(settings, redis_url=url), named or (None if others else behind)
-    params = parse_params(options["given"])
+    given = read_params(options)
     resume = options["resume"]
     if resume is not None and settings.redis_url is None:
         raise click.UsageError("--resume needs --redis: the embedded store ends with its run.")
-    if resume is not None and params:
-        raise click.UsageError("--resume keeps the run's parameters: omit -p.")
     if resume is not None and options["run_id"] is not None:
         raise click.UsageError("--run-id is for a new run, and --resume names its run: give one.")
     run_id = resume or options["run_id"] or new_run_id()
-    app, dag = load_dag(options["spec"])
+    loaded = load_dag(options["spec"], given)
+    if resume is not None and loaded.params:
+        raise click.UsageError("--resume keeps the run's parameters: omit -p.")
     return Order(
-        app=app,
-        dag=dag,
-        params=params,
+        app=loaded.app,
+        dag=loaded.dag,
+        params=loaded.params,
         run_id=run_id,
         resume=resume is not None,
         is_chosen=options["run_id"] is not None,

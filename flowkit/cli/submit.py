@@ -14,20 +14,21 @@ from .connect import (
     note_missing_daemons,
     refuse_timeout_alone,
 )
+from .dag_command import DAGCommand
 from .inputs import (
     checked_run_id,
     dag_argument,
     json_option,
-    load_dag,
-    params_option,
-    parse_params,
+    params_options,
+    read_params,
     timeout_option,
 )
+from .loading import load_dag
 
 
-@click.command()
+@click.command(cls=DAGCommand)
 @dag_argument
-@params_option
+@params_options
 @click.option(
     "--run-id",
     callback=checked_run_id,
@@ -52,7 +53,6 @@ from .inputs import (
 def submit(
     ctx: click.Context,
     /,
-    given: tuple[str, ...],
     run_id: str | None,
     wait: bool,
     timeout: float | None,
@@ -63,10 +63,11 @@ def submit(
     from .output import note, print_json, say
 
     refuse_timeout_alone(timeout, wait=wait)
-    params = parse_params(given)
+    given = read_params(options)
     client = connect(ctx, options, waits=wait, timeout=timeout)
-    _, dag = load_dag(options["spec"])
-    handle = client.submit(dag, run_id=run_id, params=params)
+    loaded = load_dag(options["spec"], given)
+    dag = loaded.dag
+    handle = client.submit(dag, run_id=run_id, params=loaded.params)
     if run_id is not None and handle.existed:
         note_existing(handle)
     else:

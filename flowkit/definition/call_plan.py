@@ -43,6 +43,7 @@ class CallPlan:
     when: Callable[..., object] | None
     when_takes: int | None  # upstream results for the predicate; None: all
     _open: dict[int, tuple[str, ...]] = field(default_factory=dict, compare=False)
+    declared: dict[str, Any] = field(default_factory=dict, compare=False)  # by run_parameters
 
     def open_names(self, upstream_count: int) -> tuple[str, ...]:
         """Return the parameters that can be given by name after that many upstream results."""

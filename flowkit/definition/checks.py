@@ -1,4 +1,4 @@
-"""Checks before a run is accepted: its options, its parameters, and whether workers find its tasks.
+"""Checks before a run is accepted: its options, and whether workers find its tasks.
 
 All errors are raised before anything runs: a run must not fail after an hour because of a typo.
 """
@@ -6,14 +6,11 @@ All errors are raised before anything runs: a run must not fail after an hour be
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from ..basics.suggestions import unknown_name
-from ..exceptions import NotImportableError, ParameterError
-from .call_plan import missing_parameters, plan_for
+from ..exceptions import NotImportableError
 from .functions import attribute_at
 from .hooks import Hooks
-from .indexing import IndexedDAG
 from .task import Task, registered_task
 
 
@@ -43,31 +40,6 @@ def check_tasks(dag_name: str, value: object) -> list[Task]:
     raise TypeError(f"DAG {dag_name!r}: tasks must be a list of tasks, not a task: tasks=[…].")
 
 
-def check_params(dag_name: str, indexed: IndexedDAG, params: Mapping[str, object]) -> None:
-    """Raise ParameterError for a parameter that no task takes, or that is missing."""
-    has_upstream = indexed.graph.has_upstream
-    offered: dict[str, None] = {}
-    lacking: tuple[Task, str] | None = None
-    for index, (task, count) in enumerate(zip(indexed.tasks, indexed.argument_counts, strict=True)):
-        plan, fixed = plan_for(task), task.kwargs
-        for name in plan.open_names(count):
-            if name not in fixed:
-                offered[name] = None
-        never_runs = plan.when is not None and not count and not has_upstream(index)
-        if lacking is None and plan.required and not never_runs:
-            missing = missing_parameters(plan, count, params, fixed)
-            lacking = (task, missing[0]) if missing else None
-    for key in params:
-        if key not in offered:
-            sentence = unknown_name("parameter", str(key), list(offered))
-            raise ParameterError(
-                f"DAG {dag_name!r}: {sentence} A task takes a run parameter by declaring it.",
-                str(key),
-            )
-    if lacking is not None:
-        raise _lacks(dag_name, *lacking)
-
-
 def check_importable(tasks: Sequence[Task]) -> None:
     """Raise NotImportableError for a task that a worker cannot find by its reference."""
     for task in dict.fromkeys(task.base for task in tasks):
@@ -78,22 +50,6 @@ def check_importable(tasks: Sequence[Task]) -> None:
                 task.name,
                 task.ref,
             )
-
-
-def _lacks(dag_name: str, task: Task, parameter: str) -> ParameterError:
-    by_name = parameter in plan_for(task).keyword
-    ways = (
-        f"Pass params={{{parameter!r}: …}}, fix it with .bind({parameter}=…), draw an edge to it, "
-        "or give it a default."
-        if by_name
-        else "It is positional-only, so draw an edge to it, or give it a default."
-    )
-    return ParameterError(
-        f"Task {task.name!r} of DAG {dag_name!r} lacks its parameter {parameter!r}: no upstream "
-        f"task, fixed argument or run parameter fills it. {ways}",
-        parameter,
-        task.name,
-    )
 
 
 def _why_not_importable(task: Task) -> str | None:

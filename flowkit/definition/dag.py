@@ -14,20 +14,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
 from ..arguments import check_mapping, check_max_workers
 from ..core.compiled import CompiledDAG, OnFailure
 from ..core.names import check_name
 from .argument_names import check_argument_names
-from .checks import check_hooks, check_importable, check_params, check_tasks
+from .checks import check_hooks, check_importable, check_tasks
 from .compiling import compile_indexed
 from .edges import open_scopes
 from .hooks import Hooks, hook_tasks
 from .indexing import Edge, IndexedDAG, index_dag
 from .members import Members
 from .result_types import check_result_types
+from .run_parameters import RunParameters, check_params
 from .task import Task
+
+if TYPE_CHECKING:
+    from ..parameters.conversion import GivenJSON, GivenText
 
 AnyTask = TypeVar("AnyTask", bound=Task)
 
@@ -150,14 +154,25 @@ class DAGDefinition:
     def compile(self) -> CompiledDAG:
         """Return the form that is stored: the graph, references, policies and fixed arguments.
 
-        Raises what ``indexed`` raises, and DAGError for a fixed argument that cannot be stored.
+        Raises what ``indexed`` raises, DAGError for a fixed argument that cannot be stored, and
+        ParameterError if tasks annotate a run parameter differently.
         """
-        return compile_indexed(self.name, self.indexed(), self.on_failure)
+        indexed = self.indexed()
+        RunParameters(self.name, indexed)
+        return compile_indexed(self.name, indexed, self.on_failure)
+
+    def convert_params(self, given: Mapping[str, GivenText | GivenJSON]) -> dict[str, object]:
+        """Convert run parameters that come from outside, by the annotations of the tasks.
+
+        ``given``: text or JSON, by name. The result still has to be checked, as a run does, since
+        parameters may be missing. Raises what ``indexed`` raises, and ParameterError.
+        """
+        return RunParameters(self.name, self.indexed()).convert(given)
 
     def check_params(self, params: Mapping[str, object] | None = None) -> None:
         """Raise ParameterError unless a run can start with exactly these parameters."""
         check_mapping(params)
-        check_params(self.name, self.indexed(), params or {})
+        check_params(self.name, self.indexed(), [params or {}])
 
     def check_importable(self) -> None:
         """Raise NotImportableError for a task that workers cannot find."""
@@ -172,8 +187,7 @@ class DAGDefinition:
         for params in runs:
             check_mapping(params)
         indexed = self.indexed()
-        for params in runs or (None,):
-            check_params(self.name, indexed, params or {})
+        check_params(self.name, indexed, [params or {} for params in runs or (None,)])
         check_importable(indexed.tasks)
         return compile_indexed(self.name, indexed, self.on_failure)
 

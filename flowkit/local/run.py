@@ -18,8 +18,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..core.run import Run
-from ..definition.checks import check_params
 from ..definition.dag import DAGDefinition
+from ..definition.run_parameters import check_params
 from .attempts import Attempts
 from .environment import REAL_ENVIRONMENT, Environment
 from .hooks import LocalHooks
@@ -52,7 +52,7 @@ def run_here(
     """
     indexed = dag.indexed()
     given = MappingProxyType(dict(params or {}))
-    check_params(dag.name, indexed, given)
+    check_params(dag.name, indexed, [given])
     events = environment.events(uuid.uuid4().hex, dag.name, indexed.tasks)
     persistence = _persistence(dag.name, indexed, given, recording, events)
     on_retry = None if dag.hooks is None else dag.hooks.on_retry

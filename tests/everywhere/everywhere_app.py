@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import decimal
+import enum
 import io
 import json
 import os
@@ -12,6 +13,8 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 from flowkit import current_attempt, task
@@ -453,3 +456,30 @@ def drops_table(diary: str | None = None, *results: object) -> int:
 @task(when=lambda: False)
 def is_never_asked_for(*results: object) -> int:
     return len(results)
+
+
+@dataclass
+class Window:
+    first: date
+    days: int = 7
+
+
+class Mode(enum.Enum):
+    FULL = "full"
+    DELTA = "delta"
+
+
+@task
+def describes(
+    dry_run: bool,
+    day: date,
+    folder: Path,
+    price: decimal.Decimal,
+    window: Window,
+    modes: list[Mode],
+    wait: timedelta,
+    limits: dict[str, int] | None = None,
+) -> list[str]:
+    """Return the parameters as text that shows their types."""
+    given = (dry_run, day, folder, price, window, modes, wait, limits)
+    return [f"{type(value).__name__} {value}" for value in given]

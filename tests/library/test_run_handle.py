@@ -23,6 +23,10 @@ def count(rows: str) -> int:
     return len(rows)
 
 
+def keep(thing: object) -> object:
+    return thing
+
+
 def test_an_accepted_run_that_disappeared_is_lost() -> None:
     dag = DAG("gone")
     dag.add(Task(work))
@@ -73,9 +77,9 @@ def test_a_parameter_that_cannot_be_stored_is_an_error_of_the_dag() -> None:
     with (
         EmbeddedServer() as server,
         Client.connect(server.url) as client,
-        pytest.raises(DAGError, match=r"params\['rows'\]: <class 'object'> cannot be stored"),
+        pytest.raises(DAGError, match=r"params\['thing'\]: <class 'object'> cannot be stored"),
     ):
-        client.submit(one_task(count), params={"rows": object()})
+        client.submit(one_task(keep), params={"thing": object()})
 
 
 # -- Redis is away ---------------------------------------------------------------------------------

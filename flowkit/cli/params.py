@@ -1,0 +1,78 @@
+"""``flowkit params``: the run parameters of a DAG, also listed by ``--help`` of other commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .inputs import dag_argument, json_option, params_options, read_params
+from .loading import describe
+
+if TYPE_CHECKING:
+    from ..parameters.parameter import Parameter
+
+_WIDEST = 60
+_HEADERS = ("NAME", "TYPE", "DEFAULT", "TAKEN BY", "DESCRIPTION")
+
+
+@click.command()
+@dag_argument
+@params_options
+@json_option
+def params(spec: str, as_json: bool, **options: Any) -> None:
+    """List the run parameters of a DAG: types, defaults, and what they mean.
+
+    No task runs, and no Redis is needed. For a factory (FILE:FUNCTION), its parameters come first,
+    and -p gives the values that it needs to make the DAG.
+    """
+    from .output import note, print_json, print_table, say
+
+    found = describe(spec, read_params(options))
+    if as_json:
+        of_run = None if found.of_run is None else documents(found.of_run)
+        print_json({"factory": documents(found.own), "run": of_run})
+        return
+    rows = [*rows_of(found.own, "the factory"), *rows_of(found.of_run or ())]
+    if rows:
+        print_table(_HEADERS, rows)
+    elif not found.note:
+        say("The tasks of this DAG take no run parameters.")
+    if found.note:
+        note(found.note)
+
+
+def rows_of(parameters: Iterable[Parameter], taker: str = "") -> list[Sequence[str]]:
+    """Return a row of cells for each parameter. ``taker``: what takes it, if no task does."""
+    return [
+        (
+            one.name,
+            _cut(one.type_name),
+            "required" if one.required else _cut(one.default_text),
+            _cut(", ".join(one.tasks) or taker),
+            one.doc,
+        )
+        for one in parameters
+    ]
+
+
+def documents(parameters: Iterable[Parameter]) -> list[dict[str, object]]:
+    """Return the parameters for ``--json``. Type and default are text, as Python writes them."""
+    return [
+        {
+            "name": one.name,
+            "type": one.type_name or None,
+            "required": one.required,
+            "default": None if one.required else one.default_text,
+            "tasks": list(one.tasks),
+            "description": one.doc,
+        }
+        for one in parameters
+    ]
+
+
+def _cut(text: str) -> str:
+    from .output import cut
+
+    return cut(text, _WIDEST)
