@@ -33,9 +33,8 @@ def check_argument_names(dag_name: str, indexed: IndexedDAG) -> None:
         return
     known = set(graph.names)
     named: dict[Task, bool] = {}
-    for index, (task, count) in enumerate(zip(tasks, counts, strict=True)):
-        if count < 2:
-            continue
+    for index in [index for index, count in enumerate(counts) if count > 1]:
+        task = tasks[index]
         base = task.base
         if base not in named:
             named[base] = not known.isdisjoint(plan_for(base).positional)

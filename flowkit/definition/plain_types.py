@@ -45,9 +45,9 @@ _BUFFERS = (bytes, bytearray, memoryview)
 class PlainTypes:
     """The plain annotations of one function. None is an unknown one.
 
-    ``parameters``: of the positional parameters. ``rest``: of ``*args``. ``takes_any``: whether any
-    of these is known. ``names``: of the parameters. ``texts``: the annotations as the source has
-    them, by name. ``warned``: what was logged about this function.
+    ``parameters``: of the positional parameters. ``rest``: of ``*args``. ``names``: of the
+    parameters. ``texts``: the annotations as the source has them, by name. ``warned``: what was
+    logged about this function.
     """
 
     parameters: tuple[Classes | None, ...] = ()
@@ -55,7 +55,6 @@ class PlainTypes:
     result: Classes | None = None
     texts: dict[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()
-    takes_any: bool = False
     warned: set[tuple[str, int]] = field(default_factory=set)
 
     def parameter(self, at: int) -> Classes | None:
@@ -87,15 +86,12 @@ def plain_types(func: Callable[..., Any]) -> PlainTypes:
     for name, default in _defaults(func, positional).items():
         if default is None and classes.get(name) is not None:
             classes[name] = (classes[name] or frozenset()) | {NoneType}
-    parameters = tuple(classes.get(name) for name in positional)
-    of_rest = classes.get(rest) if rest else None
     return PlainTypes(
-        parameters,
-        of_rest,
+        tuple(classes.get(name) for name in positional),
+        classes.get(rest) if rest else None,
         classes.get("return"),
         {name: _text(annotation) for name, annotation in given.items()},
         (*positional, f"*{rest}") if rest else positional,
-        of_rest is not None or any(parameters),
     )
 
 

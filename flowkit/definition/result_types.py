@@ -9,6 +9,8 @@ task gets in place of the result of a skipped one, is not considered.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain, repeat
+from operator import sub
 from types import NoneType
 from typing import NamedTuple
 
@@ -62,24 +64,46 @@ def check_result_types(dag_name: str, indexed: IndexedDAG, *, raises: bool) -> N
 def _mismatches(indexed: IndexedDAG) -> Iterator[Mismatch]:
     """Yield the contradictions, each pair of functions once for each parameter.
 
-    A DAG has few functions and many edges, so functions are numbered: 0.5 µs for an edge.
+    A DAG has many edges and few functions. So the pairs of functions come first, with all the
+    parameters that get results: 0.3 µs for an edge, where looking at each takes 0.5 to 1 µs.
     """
-    tasks, counts = indexed.tasks, indexed.argument_counts
     numbers: dict[Task, int] = {}
-    kinds = [numbers.setdefault(task.base, len(numbers)) for task in tasks]
+    kinds = [numbers.setdefault(task.base, len(numbers)) for task in indexed.tasks]
     types = [_types(base) for base in numbers]
     rows, sources = indexed.graph.up_rows
+    owners = chain.from_iterable(map(repeat, kinds, map(sub, rows[1:], rows)))
+    pairs = set(zip(map(kinds.__getitem__, sources), owners, strict=True))
+    most = [0] * len(types)
+    for kind, count in zip(kinds, indexed.argument_counts, strict=True):
+        if count > most[kind]:
+            most[kind] = count
+    suspect = {
+        (up, down) for up, down in pairs if _may_contradict(types[up], types[down], most[down])
+    }
+    return _exact(indexed, kinds, types, suspect) if suspect else iter(())
+
+
+def _may_contradict(upstream: PlainTypes, task: PlainTypes, count: int) -> bool:
+    """Return whether the result contradicts any of the first ``count`` parameters."""
+    result, last = upstream.result, len(task.parameters)  # later results go to *args
+    return result is not None and any(
+        taken is not None and contradict(result, taken)
+        for taken in map(task.parameter, range(min(count, last + 1)))
+    )
+
+
+def _exact(
+    indexed: IndexedDAG, kinds: list[int], types: list[PlainTypes], suspect: set[tuple[int, int]]
+) -> Iterator[Mismatch]:
+    """Yield those of the suspect pairs whose result goes to a parameter that it contradicts."""
+    tasks, graph = indexed.tasks, indexed.graph
     seen: set[tuple[int, int, int]] = set()
     for index in range(indexed.own):
-        kind = kinds[index]
-        taken = types[kind]
-        if not taken.takes_any:
-            continue
-        start, last = rows[index], len(taken.parameters)  # later results go to *args
-        for at in range(counts[index]):
-            source = sources[start + at]
-            key = kinds[source], kind, at if at < last else last
-            if key in seen:
+        taken = types[kinds[index]]
+        for at, source in enumerate(graph.inputs(index)):
+            pair = kinds[source], kinds[index]
+            key = *pair, min(at, len(taken.parameters))  # later results go to *args
+            if pair not in suspect or key in seen:
                 continue
             seen.add(key)
             result, parameter = types[kinds[source]].result, taken.parameter(at)

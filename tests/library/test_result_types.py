@@ -190,7 +190,7 @@ def test_annotations_are_read_by_position():
     types = of("def f(a: int, /, b: 'str', c, *rest: float, key: bytes) -> list[int]: ...")
     assert types.parameters == ({int}, {str}, None)
     assert [types.parameter(at) for at in (0, 3, 9)] == [{int}, {float}, {float}]
-    assert (types.result, types.takes_any) == ({list}, True)
+    assert types.result == {list}
     assert [types.text_of(at) for at in (0, 1, 5)] == ["a: int", "b: str", "*rest: float"]
 
 
@@ -207,8 +207,7 @@ def test_a_name_that_cannot_be_resolved_leaves_the_others():
 @pytest.mark.parametrize("func", [print, int, len, lambda x: x, Path.exists, "text".upper])
 def test_functions_without_annotations_of_their_own_are_unknown(func):
     types = plain_types(func)
-    assert not types.takes_any
-    assert types.result is None
+    assert (types.parameters, types.rest, types.result) == ((), None, None)
 
 
 def test_decorated_functions_are_unknown():
