@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from environment import HOUR_MS, LIST, Environment, compiled, done
@@ -87,10 +88,8 @@ def test_a_worker_of_which_no_version_is_known_leaves_no_note(env: Environment) 
 
 def test_an_app_without_a_version_has_no_key_for_one(env: Environment) -> None:
     app = app_id([FUNCTION])
-    assert env.changed_by(lambda: env.worker.register_app(app, [FUNCTION], "")).keys() == {
-        f"worker:@{app}",
-        "(expiring)",
-    }
+    register = partial(env.worker.register_app, app, [FUNCTION], "", lease_ms=HOUR_MS)
+    assert env.changed_by(register).keys() == {"worker:@", f"worker:@{app}", "(expiring)"}
 
 
 def test_a_note_that_another_wrote_does_no_harm(env: Environment) -> None:
