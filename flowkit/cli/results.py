@@ -69,7 +69,7 @@ def show_error(error: TaskExecutionError) -> None:
 
 
 def show_results(handle: RunHandle) -> None:
-    """Print results, one line per task. For a large DAG, print those of the last tasks only."""
+    """Print results, one line per task. For a large DAG, print those that no task gets."""
     graph = handle.graph().graph
     if len(graph) <= MOST_TASKS:
         print_rows(handle, graph.order())
@@ -78,8 +78,8 @@ def show_results(handle: RunHandle) -> None:
     shown = leaves[:MOST_TASKS]
     print_rows(handle, shown)
     note(
-        f"… and {count(len(graph) - len(shown), 'more task')}. Only tasks without downstream "
-        "tasks are shown; --json shows all."
+        f"… and {count(len(graph) - len(shown), 'more task')}. Only results that no other task "
+        "gets are shown; --json shows all."
     )
 
 
