@@ -13,7 +13,7 @@ from ..core.run_record import RunRecord
 from ..core.states import RunState, TaskState
 from ..definition.task_names import number_of, numbers_of
 from ..exceptions import FlowkitError, RunCancelled, RunLost, TaskExecutionError
-from .run_errors import check_failed, error_of_scheduler, read_task_error
+from .run_errors import check_failed, error_of_scheduler, read_task_error, refuse_dropped
 from .run_wait import Progress, RunWait
 from .status import RunStatus, read_status
 from .verified_results import read_verified
@@ -130,12 +130,14 @@ class RunHandle:
     # -- its results ----------------------------------------------------------------------------
 
     def results(self, *, lenient: bool = False) -> dict[str, object]:
-        """Return ``{task name: result}`` of the tasks that have succeeded so far, without hooks.
+        """Return ``{task name: result}`` of the tasks that have succeeded so far.
 
+        Hooks are left out, and tasks with ``keep_result=False``.
         ``lenient``: turn values of classes that this process does not know into plain data.
         Raises RunNotFound, BrokenValue, RunLost if Redis has lost the run or its results.
         """
-        names, hooks = self.graph().graph.names, self.graph().hooks()
+        names, left_out = self.graph().graph.names, self.graph().hooks()
+        left_out |= set(self.graph().not_kept())
         with self.shard.run_store(self.run_id) as store:
             records = store.read_records(self.run_id, range(len(names)))
             if any(record.state is TaskState.PENDING for record in records):
@@ -143,7 +145,7 @@ class RunHandle:
             done = [
                 at
                 for at, record in enumerate(records)
-                if record.state is TaskState.SUCCEEDED and at not in hooks
+                if record.state is TaskState.SUCCEEDED and at not in left_out
             ]
             packed = read_verified(store, self.provenance, self.run_id, done)
             limit = self.max_result_bytes
@@ -157,7 +159,7 @@ class RunHandle:
 
         Raises TaskNotFoundError for a name that the DAG does not have, TaskExecutionError if the
         task failed, RunNotFound, RunLost if Redis has lost the results, UntrustedValue, and
-        FlowkitError if the task has not ended.
+        FlowkitError if the task has not ended or its result was dropped (``keep_result=False``).
         """
         number = self._number(task)
         with self.shard.run_store(self.run_id) as store:
@@ -167,6 +169,8 @@ class RunHandle:
             if record.state is TaskState.SUCCEEDED:
                 provenance = self.provenance
                 data = next(read_verified(store, provenance, self.run_id, [number]))
+                if data is None:
+                    refuse_dropped(store, self.run_id, self.graph(), number)
                 limit = self.max_result_bytes
                 return unpack(data, max_bytes=limit, lenient=lenient) if data else None
             if record.state is TaskState.FAILED:

@@ -425,3 +425,28 @@ def change_params() -> str:
 @task
 async def change_params_async() -> str:
     return change_params.func()
+
+
+@task(keep_result=False)
+def bulky(size: int = 3) -> list[int]:
+    return list(range(size))
+
+
+@task(keep_result=False)
+def nothing() -> None:
+    return None
+
+
+@task(retries=1, delay=0.01)
+def sum_of(numbers: list[int], diary: str | None = None) -> int:
+    if current_attempt().attempt == 1:
+        raise RuntimeError("the next attempt needs the numbers too")
+    write(diary, numbers)
+    return sum(numbers)
+
+
+@task
+def length_of(numbers: list[int], unlucky: bool = False) -> int:
+    if unlucky and current_attempt().attempt == 1:
+        raise ValueError("no luck")
+    return len(numbers)

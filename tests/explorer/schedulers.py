@@ -169,6 +169,8 @@ def settled(plan: Plan, me: Scheduler) -> Scheduler:
                 (plan.verb, name, level, flags, tuple(some))
                 for name, some in plan.by_list(tasks, me.lacking).items()
             )
+        elif verb == "drop":
+            buffer = (*buffer, todo[0])
         elif verb == "finish":
             buffer, memory = (*buffer, todo[0]), None
         elif verb == "facts":

@@ -43,6 +43,11 @@ def succeeded(env: Environment) -> None:
     env.finish()
 
 
+def succeeded_and_running(env: Environment) -> None:
+    env.running(0, 1)
+    env.complete(done(0, payload=b"value"))
+
+
 def resumed(env: Environment) -> None:
     failed(env)
     env.client.resume("r1")
@@ -182,6 +187,13 @@ CASES = {
         led,
         "apply",
         lambda env: ("s1", 1, "", "finish", "r1", "failed", "2", "x=1"),
+        b"OK",
+        b"OK",
+    ),
+    "apply, drop": Case(
+        succeeded_and_running,
+        "apply",
+        lambda env: ("s1", 1, "", "drop", "r1", 2, 0, 1),
         b"OK",
         b"OK",
     ),
