@@ -209,6 +209,16 @@ class RunHandle:
         with self.shard.run_store(self.run_id) as store:
             store.cancel(self.run_id)
 
+    def delete(self) -> bool:
+        """Delete the run and all its data, before its TTL expires. It must be over.
+
+        Return whether there was anything to delete. Deleting a run again does no harm. If the
+        connection breaks, the call is repeated, and may return False although it has deleted the
+        run. Raises RunNotOver; stop such a run first, with ``cancel`` and ``wait``.
+        """
+        with self.shard.run_store(self.run_id) as store:
+            return store.delete(self.run_id)
+
     def resume(self, from_task: str | Sequence[str] | None = None) -> None:
         """Resume the run after a failure or a cancellation. Results of successful tasks are kept.
 

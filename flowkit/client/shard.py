@@ -13,11 +13,11 @@ from ..configuration.shards import Shard
 from ..core.worker_info import WorkerInfo
 from ..exceptions import FlowkitError, RunDamaged
 from ..protocol.ask_all import ask_at_once
+from ..protocol.bounded_reads import WRONG_KEY
 from ..protocol.client_store import ClientStore
 from ..protocol.decoding import CorruptData
 from ..protocol.feed import Feed
 from ..protocol.link import Link
-from ..protocol.list_reads import WRONG_KEY
 from ..protocol.listings import Listing
 from ..protocol.pages import SECURE_REDIS, page
 from ..protocol.reply_errors import WrongType

@@ -48,7 +48,9 @@ class RunStatus:
     that it is kept to; ``app_versions``: those that its attempts ran; "" or empty if unknown.
     ``mixed_versions``: whether the same code ran in more than one version.
 
-    ``submitted`` and ``finished`` are seconds since 1970 by Redis' clock. ``graph`` is the graph of
+    ``memory``: bytes that it takes in Redis, without its graph, which other runs may share; large
+    hashes are estimated. None if Redis does not tell. ``submitted`` and ``finished`` are seconds
+    since 1970 by Redis' clock. ``graph`` is the graph of
     the run; without it, drawings have no edges.
     """
 
@@ -67,6 +69,7 @@ class RunStatus:
     pinned_version: str = ""
     app_versions: list[str] = field(default_factory=list)
     mixed_versions: bool = False
+    memory: int | None = None
 
     @property
     def over(self) -> bool:
@@ -131,6 +134,7 @@ def read_status(store: ClientStore, run: RunRecord, dag: CompiledDAG) -> RunStat
         counts[record.state.value] = counts.get(record.state.value, 0) + 1
     known = store.read_versions(run.run, fields_of(records))
     versions = versions_of(known, dag, records)
+    memory = store.memory_of([run])
     return RunStatus(
         run_id=run.run,
         dag_name=run.dag_name,
@@ -147,6 +151,7 @@ def read_status(store: ClientStore, run: RunRecord, dag: CompiledDAG) -> RunStat
         pinned_version=dag.pinned,
         app_versions=list(versions.ran),
         mixed_versions=versions.mixed,
+        memory=None if memory is None else memory[0],
     )
 
 

@@ -1,6 +1,6 @@
 """The client's calls: submit, cancel, resume, and reading the state of one run.
 
-``ListReads`` reads lists. Invalid data of a run raises ``CorruptData``.
+``RunReads`` and ``ListReads`` read lists. Invalid data of a run raises ``CorruptData``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ..core.states import RunState
 from ..exceptions import RunAlreadyOver, RunExists, RunNotFound, RunNotOver
 from .decoding import CorruptData, number, state, text_of
 from .list_reads import ListReads
+from .run_reads import RunReads
 from .run_records import FIELDS, PROGRESS_FIELDS, parse_progress, parse_run
 
 
@@ -55,7 +56,7 @@ class Submission:
 IsSame = Callable[["ClientStore", Submission], bool]
 
 
-class ClientStore(ListReads):
+class ClientStore(RunReads, ListReads):
     """The calls of a client, which submits runs and reads their state."""
 
     def submit(
@@ -109,6 +110,17 @@ class ClientStore(ListReads):
                 run,
                 f"run {run!r} is already over ({text_of(reply[1])}); there is nothing to cancel",
             )
+
+    def delete(self, run: str) -> bool:
+        """Delete a run that is over; return False if there is none. Raises RunNotOver."""
+        reply = self._script("delete", run)
+        if reply[0] == b"RUNNING":
+            raise RunNotOver(
+                run,
+                f"run {run!r} is not over yet, so it cannot be deleted: stop it first, with "
+                f"'flowkit cancel {run} --wait'",
+            )
+        return bool(reply[0] == b"OK")
 
     def resume(self, run: str, tasks: Sequence[int] = ()) -> None:
         """Resume a finished run; a run that is running continues.

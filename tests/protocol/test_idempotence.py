@@ -143,6 +143,8 @@ CASES = {
         b"EXISTS",
     ),
     "cancel": Case(led, "cancel", lambda env: ("r1",), b"OK", b"OK"),
+    "delete": Case(failed, "delete", lambda env: ("r1",), b"OK", b"UNKNOWN"),
+    "delete, running": Case(led, "delete", lambda env: ("r1",), b"RUNNING", b"RUNNING"),
     "resume": Case(failed, "resume", lambda env: ("r1", "id", ""), b"OK", b"OK"),
     "resume, running": Case(led, "resume", lambda env: ("r1", "id", ""), b"RUNNING", b"RUNNING"),
     "resume, from a task": Case(succeeded, "resume", lambda env: ("r1", "id", "0 3"), b"OK", b"OK"),
