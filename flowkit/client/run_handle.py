@@ -108,7 +108,7 @@ class RunHandle:
         ends.
         """
         timeout = check_timeout(timeout)
-        return self._waiting().for_end(timeout, progress, lambda: self.status().waiting_for)
+        return self._waiting().for_end(timeout, progress, self._why_waiting)
 
     def wait_results(
         self, timeout: float | None = None, *, progress: Progress | None = None
@@ -123,6 +123,10 @@ class RunHandle:
         if state is RunState.FAILED:
             raise self.error()
         return self.results()
+
+    def _why_waiting(self) -> str:
+        """Return what an unfinished run waits for, if a user has to fix it, otherwise ""."""
+        return self.status().waiting_for
 
     def _waiting(self) -> RunWait:
         return RunWait(self.shard, self.run_id, self._accepted_at)

@@ -13,7 +13,7 @@ from typing import Any
 from ..codec.provenance import Provenance, is_signed, params_purpose
 from ..core.run_record import RunProgress, RunRecord
 from ..core.states import RunState
-from ..exceptions import RunAlreadyOver, RunExists, RunNotFound, RunNotOver
+from ..exceptions import FlowkitError, RunAlreadyOver, RunExists, RunNotFound, RunNotOver
 from .decoding import CorruptData, number, state, text_of
 from .list_reads import ListReads
 from .run_reads import RunReads
@@ -162,6 +162,23 @@ class ClientStore(RunReads, ListReads):
     def read_progress(self, run: str) -> RunProgress:
         """Return the changing fields of a run. Raises RunNotFound, CorruptData."""
         return parse_progress(self._fields_of(run, PROGRESS_FIELDS))
+
+    def read_progress_of(self, runs: Sequence[str]) -> list[RunProgress | FlowkitError]:
+        """Return the changing fields of runs, RunNotFound or CorruptData for some.
+
+        One round trip.
+        """
+        reads = [("HMGET", self.keys.run(run), *PROGRESS_FIELDS) for run in runs]
+        rows = self.link.batch_each(reads)
+        return [self._progress_or_error(run, row) for run, row in zip(runs, rows, strict=True)]
+
+    def _progress_or_error(self, run: str, row: Any) -> RunProgress | FlowkitError:
+        if isinstance(row, CorruptData):
+            return row
+        try:
+            return parse_progress(row) if any(row) else self._not_found(run)
+        except CorruptData as error:
+            return error
 
     def read_params(self, run: str) -> bytes:
         """Return the packed parameters of a run, b"" for none."""

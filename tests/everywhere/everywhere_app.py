@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from pathlib import Path
 
-from flowkit import current_attempt, task
+from flowkit import DAG, AsyncClient, current_attempt, task
 from flowkit.definition.hooks import HookEvent, Hooks
 
 PATIENCE_S = 20.0
@@ -450,3 +450,30 @@ def length_of(numbers: list[int], unlucky: bool = False) -> int:
     if unlucky and current_attempt().attempt == 1:
         raise ValueError("no luck")
     return len(numbers)
+
+
+@task(queue="nobody-serves-it")
+def elsewhere() -> None:
+    return None
+
+
+@task
+def answer() -> int:
+    return 42
+
+
+inner = DAG("inner", tasks=[answer])
+
+
+@task(timeout=PATIENCE_S)
+async def asks_others() -> list[object]:
+    async with AsyncClient.connect() as client:
+        runs = [await client.submit(inner) for _ in range(2)]
+        await asyncio.gather(*(run.wait() for run in runs))
+        again = [await run.result("answer") for run in runs]
+        return [*again, runs[0].run_id != runs[1].run_id]
+
+
+@task(timeout=PATIENCE_S)
+def asks_in_a_loop_of_its_own() -> list[object]:
+    return asyncio.run(asks_others.func())
