@@ -30,7 +30,10 @@ MODULES = (
     "flowkit.context",
     "flowkit.client.client",
     "flowkit.client.run_handle",
+    "flowkit.client.async_client",
+    "flowkit.client.async_handle",
     "flowkit.client.status",
+    "flowkit.client.usage",
     "flowkit.client.dead_letters",
     "flowkit.protocol.listings",
     "flowkit.core.run_record",
@@ -49,6 +52,8 @@ MODULES = (
     "flowkit.exceptions",
 )
 WHOLE = {
+    "flowkit.client.async_client",
+    "flowkit.client.async_handle",
     "flowkit.client.client",
     "flowkit.context",
     "flowkit.exceptions",
@@ -63,6 +68,7 @@ MORE = {
     "flowkit.context": ("attempt_scope",),
     "flowkit.core.states": ("RunState", "TaskState"),
     "flowkit.client.dead_letters": ("DeadLetter", "OpenedLetter"),
+    "flowkit.client.usage": ("DAGUsage",),
     "flowkit.definition.options": ("TaskOptions",),
     "flowkit.parameters.parameter": ("Parameter",),
     "flowkit.protocol.listings": ("DamagedItem", "Listing"),

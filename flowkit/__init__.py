@@ -33,6 +33,7 @@ from .logging.logger import FlowkitLogger
 from .task import Task, task  # not from the definition: the module would replace the name
 
 if TYPE_CHECKING:
+    from .client.async_client import AsyncClient
     from .client.client import Client
     from .client.run_handle import RunHandle
     from .definition.hooks import HookEvent, Hooks
@@ -43,6 +44,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DAG",
+    "AsyncClient",
     "Client",
     "DAGCycleError",
     "FlowkitError",
@@ -64,6 +66,7 @@ __all__ = [
 ]
 
 _LAZY = {
+    "AsyncClient": ".client.async_client",
     "Client": ".client.client",
     "HookEvent": ".definition.hooks",
     "Hooks": ".definition.hooks",

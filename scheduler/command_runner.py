@@ -1,7 +1,7 @@
 """The command runner: carries out the commands of ``core.run`` on active runs, in Redis.
 
-Commands that queue tasks or end runs are collected by the writer. The others are sent at once,
-behind what the writer has collected, so that the order within a run is kept.
+Commands that queue tasks, drop results or end runs are collected by the writer. The others are sent
+at once, behind what the writer has collected, so that the order within a run is kept.
 """
 
 from __future__ import annotations
@@ -9,7 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from flowkit.core.commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
+from flowkit.core.commands import (
+    Command,
+    DropResults,
+    FinishRun,
+    MarkTasks,
+    QueueTasks,
+    StopRun,
+    StopTasks,
+)
 from flowkit.core.states import RunState, TaskState
 from flowkit.protocol.scheduler_store import SchedulerStore
 
@@ -45,6 +53,8 @@ class CommandRunner:
             match command:
                 case QueueTasks(tasks):
                     self._queue(active, tasks)
+                case DropResults(tasks):
+                    self._writer.drop(active.run, tasks)
                 case FinishRun(outcome, failed):
                     self._writer.finish(active.run, outcome, failed, active.counts())
                     self._on_over(active, outcome, failed)

@@ -215,7 +215,11 @@ class Resolver:
 
     def _activate(self, run: str, dag: CompiledDAG) -> Active:
         state = Run(
-            dag.graph, on_failure=dag.on_failure, window=self._window, triggers=dag.triggers()
+            dag.graph,
+            on_failure=dag.on_failure,
+            window=self._window,
+            triggers=dag.triggers(),
+            not_kept=dag.not_kept(),
         )
         active = self.active[run] = Active.of(run, dag, state)
         self._reports.started(active)

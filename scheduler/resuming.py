@@ -3,8 +3,8 @@
 It keeps tasks that succeeded or were skipped. It reruns all others, every task that the resume
 named or whose result Redis may have lost, and everything downstream of a rerun task, so that a run
 never mixes results of two executions. The hooks of the run follow its end, so they run again too.
-This is worked out here, where the graph is: a resume names a few tasks, and a million may depend on
-them.
+A task whose result was dropped is rerun too if a rerun task takes it. This is worked out here,
+where the graph is: a resume names a few tasks, and a million may depend on them.
 
 An at-most-once task that may have started is held, whatever is rerun around it: only a resume that
 names it restarts it. Its outcome stays; without a result, it has failed.
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 
 from flowkit.core.compiled import CompiledDAG
+from flowkit.core.dropping import with_needed
 from flowkit.core.states import TASK_OVER, TaskState
 from flowkit.core.triggers import OF_THE_RUN
 from flowkit.protocol.once import lost_once
@@ -69,9 +70,17 @@ def divide(
     first = [task for task, state in states if state in _AGAIN and task not in stay]
     first += [task for task in named if task < len(dag.graph)]
     first += [task for task, trigger in dag.triggers().items() if trigger in OF_THE_RUN]
-    again = dag.graph.with_downstream(first).difference(stay)
+    gone = dropped(dag, states)
+    again = with_needed(dag.graph, first, gone, stay) if gone else dag.graph.with_downstream(first)
+    again.difference_update(stay)
     kept = [(task, stay.get(task, state)) for task, state in states if task not in again]
     cut = {task for task, state in states if task in stay and state is TaskState.CANCELLED}
     return kept, [
         task for task, state in states if (task in again and state in TASK_OVER) or task in cut
     ]
+
+
+def dropped(dag: CompiledDAG, states: States) -> set[int]:
+    """Return the tasks that succeeded and whose results were dropped when the run ended."""
+    not_kept = set(dag.not_kept())
+    return {task for task, state in states if state is TaskState.SUCCEEDED and task in not_kept}

@@ -23,6 +23,7 @@ from flowkit.core.triggers import Trigger
 MOST_BYTES = 512 * 1024 * 1024
 SMALL = 1000  # tasks of a run that is always admitted
 GRAPH_BYTES, RUN_BYTES, TRIGGER_BYTES = 100, 4, 75  # per task: once per DAG, and per run
+DROPPING_BYTES = 4  # per task, in a run that does not keep all results
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
 
 
@@ -108,7 +109,10 @@ class _Weight(NamedTuple):
 def _weight(dag: CompiledDAG) -> _Weight:
     """Weigh a DAG, once per run, because its triggers are counted task by task."""
     tasks = len(dag.graph)
-    return _Weight(dag, GRAPH_BYTES * tasks, RUN_BYTES * tasks + _triggers(dag))
+    own = RUN_BYTES * tasks + _triggers(dag)
+    if not all(policy.keep_result for policy in dag.policies):
+        own += DROPPING_BYTES * tasks
+    return _Weight(dag, GRAPH_BYTES * tasks, own)
 
 
 def _bytes(runs: dict[str, _Weight]) -> int:

@@ -10,7 +10,7 @@ from flowkit.core.states import TaskState
 from flowkit.protocol.decoding import CorruptData
 from flowkit.protocol.scheduler_store import SchedulerStore
 
-from .resuming import CUT_SHORT, States, divide, held, may_be_held
+from .resuming import CUT_SHORT, States, divide, dropped, held, may_be_held
 
 GRAPH_TASKS_KEPT = 200_000  # tasks in cached graphs, beside those of active runs
 
@@ -47,6 +47,7 @@ class RunLoader:
         """Reset the tasks that a resume reruns; return the states of the other tasks."""
         stay = self._held(run, dag, named)
         succeeded = {task for task, state in states if state is TaskState.SUCCEEDED}
+        succeeded -= dropped(dag, states)  # their results are not lost
         lost = self._store.lost_results(run, succeeded)
         kept, again = divide(dag, states, [*named, *(lost or ())], stay)
         recount = lost is not None and stay.keys().isdisjoint(lost)

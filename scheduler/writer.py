@@ -40,6 +40,13 @@ class Writer:
             self._make_room(len(part))
             self._commands += (verb, run, *place, len(part), *part)
 
+    def drop(self, run: str, tasks: Sequence[int]) -> None:
+        """Delete results that no task of the run needs any more."""
+        for at in range(0, len(tasks), PART):
+            part = tasks[at : at + PART]
+            self._make_room(len(part))
+            self._commands += ("drop", run, len(part), *part)
+
     def finish(self, run: str, outcome: RunState, failed: int | None, counts: str) -> None:
         """End a run."""
         self._make_room(1)

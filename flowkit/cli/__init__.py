@@ -41,6 +41,8 @@ _COMMANDS = {
     "cancel": ("control", "Cancel a run."),
     "resume": ("control", "Resume a run from where it failed, or from a given task."),
     "ls": ("listing", "List runs, newest first."),
+    "delete": ("delete", "Delete runs that are over, with all their data."),
+    "usage": ("usage", "Show how much memory of Redis the runs take, by DAG."),
     "workers": ("listing", "List live workers."),
     "dead": ("dead", "List, show and retry tasks that failed for good."),
     "params": ("params", "List the run parameters of a DAG, with types and defaults."),

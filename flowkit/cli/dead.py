@@ -8,24 +8,12 @@ import click
 
 from ..daemon.options import redis_options
 from .connect import connect, refuse_timeout_alone, report_resumed
-from .inputs import json_option, limit_option, run_argument, timeout_option
+from .inputs import json_option, limit_option, run_argument, since_option, timeout_option
 
 if TYPE_CHECKING:
     from ..client.dead_letters import DeadLetter, OpenedLetter
 
 LONGEST_PARAM = 500  # characters shown of a parameter
-
-
-def seconds_of(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
-    """Return a duration such as 90, 90s, 30m, 1h or 7d in seconds. Raises BadParameter."""
-    from ..configuration.quantities import duration
-
-    if value is None:
-        return None
-    seconds = duration(value)
-    if not seconds:
-        raise click.BadParameter(f"{value!r} is not a duration: write 90s, 30m, 1h or 7d.")
-    return seconds
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,12 +23,7 @@ def dead() -> None:
 
 @dead.command()
 @click.option("--dag", metavar="NAME", help="Only tasks of this DAG.")
-@click.option(
-    "--since",
-    metavar="DURATION",
-    callback=seconds_of,
-    help="Only failures within this time: 90s, 30m, 1h or 7d.",
-)
+@since_option("Only failures within this time: 90s, 30m, 1h or 7d.")
 @limit_option(50)
 @json_option
 @redis_options

@@ -64,6 +64,23 @@ def limit_option(default: int) -> Callable[[_F], _F]:
     )
 
 
+def seconds_of(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """Return a duration such as 90, 90s, 30m, 1h or 7d in seconds. Raises BadParameter."""
+    from ..configuration.quantities import duration
+
+    if value is None:
+        return None
+    seconds = duration(value)
+    if not seconds:
+        raise click.BadParameter(f"{value!r} is not a duration: write 90s, 30m, 1h or 7d.")
+    return seconds
+
+
+def since_option(text: str) -> Callable[[_F], _F]:
+    """Return the option ``--since`` of a list, with this help."""
+    return click.option("--since", metavar="DURATION", callback=seconds_of, help=text)
+
+
 def checked_run_id(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """Return the run id if it is valid. A click callback. Raises BadParameter."""
     from ..client.run_ids import check_run_id

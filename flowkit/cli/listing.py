@@ -9,7 +9,7 @@ import click
 from ..core.states import RunState
 from ..daemon.options import redis_options
 from .connect import connect
-from .inputs import json_option, limit_option
+from .inputs import json_option, limit_option, since_option
 
 if TYPE_CHECKING:
     from ..core.run_record import RunRecord
@@ -21,14 +21,28 @@ _STATES = [state.value for state in RunState]
 @click.command()
 @limit_option(20)
 @click.option("--state", type=click.Choice(_STATES), help="Only runs in this state.")
+@click.option("--dag", metavar="NAME", help="Only runs of this DAG.")
+@since_option("Only runs submitted within this time: 90s, 30m, 1h or 7d.")
 @json_option
 @redis_options
 @click.pass_context
-def ls(ctx: click.Context, /, limit: int, state: str | None, as_json: bool, **options: Any) -> None:
-    """List runs, newest first."""
+def ls(
+    ctx: click.Context,
+    /,
+    limit: int,
+    state: str | None,
+    dag: str | None,
+    since: float | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """List runs, newest first.
+
+    With --state or --dag, the newest 100,000 runs of each shard are searched.
+    """
     from .output import damaged_documents, note, print_damaged, print_json, print_table
 
-    runs = connect(ctx, options).runs(limit, state)
+    runs = connect(ctx, options).runs(limit, state, dag=dag, since=since)
     if as_json:
         documents = [_run_document(run) for run in runs]
         print_json([*documents, *damaged_documents(runs.damaged, "run_id")])
@@ -37,7 +51,11 @@ def ls(ctx: click.Context, /, limit: int, state: str | None, as_json: bool, **op
         print_table(columns, [_run_row(run) for run in runs])
         print_damaged(runs.damaged, "RUN")
     else:
-        note("There are no runs." if state is None else f"There are no {state} runs.")
+        which = f" {state}" if state else ""
+        of_dag = f" of DAG {dag}" if dag else ""
+        note(f"There are no{which} runs{of_dag}{'' if since is None else ' since then'}.")
+    if runs.cut_short and not as_json:
+        note("Older runs were not searched: give a time with --since, or fewer conditions.")
 
 
 def _run_row(run: RunRecord) -> list[str]:

@@ -156,3 +156,15 @@ def utc(stamp: float | None) -> str | None:
 def count(number: int, noun: str) -> str:
     """Return "1 task", "3 tasks"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def size(number: int | None) -> str:
+    """Return a number of bytes for display, such as "1.5 MB"; "?" for None."""
+    if number is None:
+        return "?"
+    value, unit = float(number), "bytes"
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if value < 999.95 or unit == "TB":
+            break
+        value /= 1000
+    return f"{number} bytes" if unit == "bytes" else f"{value:.1f} {unit}"

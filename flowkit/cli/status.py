@@ -55,7 +55,7 @@ def status(
 
 
 def _show_run(run_status: RunStatus) -> None:
-    from .output import local_time, say, seconds
+    from .output import local_time, say, seconds, size
 
     state = "stopping" if run_status.stopping else run_status.state.value
     counts = [
@@ -68,6 +68,8 @@ def _show_run(run_status: RunStatus) -> None:
     if run_status.duration is not None:
         say(f"Duration:  {seconds(run_status.duration)}")
     say(f"Tasks:     {run_status.total}: {', '.join(counts) or 'none'}")
+    if run_status.memory is not None:
+        say(f"Memory:    {size(run_status.memory)}")
     if run_status.pinned_version:
         say(f"Pinned to: version {run_status.pinned_version} of the code")
     if run_status.mixed_versions:
@@ -122,6 +124,7 @@ def _document(
         "duration": rounded(run_status.duration),
         "total": run_status.total,
         "counts": run_status.counts,
+        "memory": run_status.memory,
         "waiting_for": run_status.waiting_for,
         "submitted_version": run_status.submitted_version,
         "pinned_version": run_status.pinned_version,

@@ -55,6 +55,13 @@ def check_handles(value: object) -> list[RunHandle]:
     return given
 
 
+def check_dag_name(value: object) -> str | None:
+    """Return ``value`` if it is the name of a DAG or None, otherwise raise TypeError."""
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"dag must be the name of a DAG, or None for any, not {value!r}.")
+    return value
+
+
 def check_run_state(value: object) -> RunState | None:
     """Return the run state that ``value`` names, None for any state, otherwise raise."""
     if value is None:

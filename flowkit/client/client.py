@@ -27,7 +27,14 @@ from ..exceptions import FlowkitError
 from ..protocol.listings import Listing
 from ..protocol.rendezvous import owner
 from ..settings import Settings, load_settings
-from .checks import check_dag, check_handles, check_many, check_run_state, check_settings
+from .checks import (
+    check_dag,
+    check_dag_name,
+    check_handles,
+    check_many,
+    check_run_state,
+    check_settings,
+)
 from .child_runs import child_ids, continue_child
 from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter
 from .no_leader import SchedulerInfo
@@ -39,6 +46,7 @@ from .sending import send
 from .shard import ShardConnection
 from .shards import gather, reach_one
 from .submission import submissions_of
+from .usage import DAGUsage, find_runs, read_usage
 from .waiting import wait_all
 
 PATIENCE_S = 5.0
@@ -212,19 +220,34 @@ class Client:
         """
         return wait_all(check_handles(runs), timeout)
 
-    def runs(self, limit: int = 20, state: str | None = None) -> Listing[RunRecord]:
-        """Return the newest runs, newest first. ``state``: only runs in this state.
+    def runs(
+        self,
+        limit: int = 20,
+        state: str | None = None,
+        *,
+        dag: str | None = None,
+        since: float | None = None,
+    ) -> Listing[RunRecord]:
+        """Return the newest runs, newest first.
 
-        ``damaged`` of the list has the runs that cannot be read, in any state. Raises TypeError,
-        ValueError for invalid arguments.
+        ``state``: only runs in this state. ``dag``: only runs of DAGs with this name. ``since``:
+        only runs submitted in the last ``since`` seconds. With ``state`` or ``dag``, the newest
+        100,000 runs of each shard are searched at most; ``cut_short`` of the list says whether
+        there are more. ``damaged`` has the runs that cannot be read, in any state.
+
+        Raises TypeError, ValueError for invalid arguments.
         """
-        most, wanted = check_limit(limit), check_run_state(state)
-        return gather(
-            self.shards,
-            lambda store: store.read_runs(most, wanted),
-            lambda run: run.submitted_ms,
-            most,
-        )
+        wanted = check_run_state(state), check_dag_name(dag)
+        return find_runs(self.shards, check_limit(limit), *wanted, check_since(since))
+
+    def usage(self, limit: int = 1000, since: float | None = None) -> Listing[DAGUsage]:
+        """Return how much memory of Redis the runs take, by DAG, the largest first.
+
+        ``limit``: how many of the newest runs of each shard are counted; ``cut_short`` of the list
+        says whether there are more. ``since``: only runs submitted in the last ``since`` seconds.
+        Raises TypeError, ValueError for invalid arguments.
+        """
+        return read_usage(self.shards, check_limit(limit), check_since(since))
 
     def workers(self) -> Listing[WorkerInfo]:
         """Return the live workers of all shards; unreadable entries are in ``damaged``."""

@@ -13,7 +13,7 @@ from ..core.run_record import RunRecord
 from ..core.states import RunState, TaskState
 from ..definition.task_names import number_of, numbers_of
 from ..exceptions import FlowkitError, RunCancelled, RunLost, TaskExecutionError
-from .run_errors import check_failed, error_of_scheduler, read_task_error
+from .run_errors import check_failed, error_of_scheduler, read_task_error, refuse_dropped
 from .run_wait import Progress, RunWait
 from .status import RunStatus
 from .status_reader import read_status
@@ -113,7 +113,7 @@ class RunHandle:
         ends.
         """
         timeout = check_timeout(timeout)
-        return self._waiting().for_end(timeout, progress, lambda: self.status().waiting_for)
+        return self._waiting().for_end(timeout, progress, self._why_waiting)
 
     def wait_results(
         self, timeout: float | None = None, *, progress: Progress | None = None
@@ -129,18 +129,24 @@ class RunHandle:
             raise self.error()
         return self.results()
 
+    def _why_waiting(self) -> str:
+        """Return what an unfinished run waits for, if a user has to fix it, otherwise ""."""
+        return self.status().waiting_for
+
     def _waiting(self) -> RunWait:
         return RunWait(self.shard, self.run_id, self._accepted_at)
 
     # -- its results ----------------------------------------------------------------------------
 
     def results(self, *, lenient: bool = False) -> dict[str, object]:
-        """Return ``{task name: result}`` of the tasks that have succeeded so far, without hooks.
+        """Return ``{task name: result}`` of the tasks that have succeeded so far.
 
+        Hooks are left out, and tasks with ``keep_result=False``.
         ``lenient``: turn values of classes that this process does not know into plain data.
         Raises RunNotFound, BrokenValue, RunLost if Redis has lost the run or its results.
         """
-        names, hooks = self.graph().graph.names, self.graph().hooks()
+        names, left_out = self.graph().graph.names, self.graph().hooks()
+        left_out |= set(self.graph().not_kept())
         with self.shard.run_store(self.run_id) as store:
             records = store.read_records(self.run_id, range(len(names)))
             if any(record.state is TaskState.PENDING for record in records):
@@ -148,7 +154,7 @@ class RunHandle:
             done = [
                 at
                 for at, record in enumerate(records)
-                if record.state is TaskState.SUCCEEDED and at not in hooks
+                if record.state is TaskState.SUCCEEDED and at not in left_out
             ]
             packed = read_verified(store, self.provenance, self.run_id, done)
             limit = self.max_result_bytes
@@ -162,7 +168,7 @@ class RunHandle:
 
         Raises TaskNotFoundError for a name that the DAG does not have, TaskExecutionError if the
         task failed, RunNotFound, RunLost if Redis has lost the results, UntrustedValue, and
-        FlowkitError if the task has not ended.
+        FlowkitError if the task has not ended or its result was dropped (``keep_result=False``).
         """
         number = self._number(task)
         with self.shard.run_store(self.run_id) as store:
@@ -172,6 +178,8 @@ class RunHandle:
             if record.state is TaskState.SUCCEEDED:
                 provenance = self.provenance
                 data = next(read_verified(store, provenance, self.run_id, [number]))
+                if data is None:
+                    refuse_dropped(store, self.run_id, self.graph(), number)
                 limit = self.max_result_bytes
                 return unpack(data, max_bytes=limit, lenient=lenient) if data else None
             if record.state is TaskState.FAILED:
@@ -209,6 +217,16 @@ class RunHandle:
         """
         with self.shard.run_store(self.run_id) as store:
             store.cancel(self.run_id)
+
+    def delete(self) -> bool:
+        """Delete the run and all its data, before its TTL expires. It must be over.
+
+        Return whether there was anything to delete. Deleting a run again does no harm. If the
+        connection breaks, the call is repeated, and may return False although it has deleted the
+        run. Raises RunNotOver; stop such a run first, with ``cancel`` and ``wait``.
+        """
+        with self.shard.run_store(self.run_id) as store:
+            return store.delete(self.run_id)
 
     def resume(self, from_task: str | Sequence[str] | None = None) -> None:
         """Resume the run after a failure or a cancellation. Results of successful tasks are kept.

@@ -100,12 +100,7 @@ class RunWait:
         except RunNotFound:
             if not known and self._accepted_at is None:
                 raise
-            raise RunLost(
-                self._run_id,
-                f"run {self._run_id!r} was accepted and is no longer in Redis: its data was lost "
-                "or deleted, or it ended and its TTL has expired. Submit it again, and check the "
-                "persistence of the server",
-            ) from None
+            raise run_lost(self._run_id) from None
 
     def _outlast(self, error: RedisUnavailable, answered: float, deadline: float | None) -> None:
         """Raise ``error`` if Redis has been unreachable for too long, or the time is over."""
@@ -113,12 +108,34 @@ class RunWait:
         if now - answered < OUTAGE_S and (deadline is None or now < deadline):
             time.sleep(LOOK_AGAIN_S)
             return
-        error.add_note(f"Run {self._run_id} continues as long as its workers reach Redis.")
-        raise error
+        raise continues_without(error, self._run_id)
 
     def _too_late(self, timeout: float, why: Callable[[], str]) -> str:
-        text = f"run {self._run_id!r} had not ended after {timeout:g} s; it continues"
         waiting = ""
         with suppress(RedisUnavailable), self._shard.until(time.monotonic()):
             waiting = why()
-        return f"{text}. {waiting}" if waiting else text
+        return too_late(self._run_id, timeout, waiting)
+
+
+def run_lost(run_id: str) -> RunLost:
+    """Return the error for a run that Redis had and no longer has."""
+    return RunLost(
+        run_id,
+        f"run {run_id!r} was accepted and is no longer in Redis: its data was lost or deleted, or "
+        "it ended and its TTL has expired. Submit it again, and check the persistence of the "
+        "server",
+    )
+
+
+def continues_without(error: RedisUnavailable, run_id: str) -> RedisUnavailable:
+    """Return the error for a wait during which Redis could not be reached for too long."""
+    told = RedisUnavailable(str(error))
+    told.__cause__ = error
+    told.add_note(f"Run {run_id} continues as long as its workers reach Redis.")
+    return told
+
+
+def too_late(run_id: str, timeout: float, waiting: str) -> str:
+    """Return the text for a wait that timed out. ``waiting``: what the run waits for, or ""."""
+    text = f"run {run_id!r} had not ended after {timeout:g} s; it continues"
+    return f"{text}. {waiting}" if waiting else text

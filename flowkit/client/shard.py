@@ -12,14 +12,15 @@ from ..basics.per_process import PerProcess
 from ..configuration.shards import Shard
 from ..core.worker_info import WorkerInfo
 from ..exceptions import FlowkitError, RunDamaged
+from ..protocol.bounded_reads import WRONG_KEY
 from ..protocol.client_store import ClientStore
 from ..protocol.decoding import CorruptData
 from ..protocol.feed import Feed
 from ..protocol.link import Link
-from ..protocol.list_reads import WRONG_KEY
 from ..protocol.listings import Listing
 from ..protocol.reply_errors import WrongType
 from ..protocol.server_checks import check_schema, check_server, check_shard_position
+from ..protocol.shared_feed import SharedFeed
 from .no_leader import no_leader
 
 FEEDS_KEPT = 4
@@ -132,9 +133,9 @@ class ShardConnection:
             with self.store() as store:
                 yield store
         except WrongType:
-            raise _damaged(run_id, WRONG_KEY) from None
+            raise damaged(run_id, WRONG_KEY) from None
         except CorruptData as error:
-            raise _damaged(run_id, str(error)) from None
+            raise damaged(run_id, str(error)) from None
 
     @contextmanager
     def feed(self, run_id: str) -> Iterator[Feed]:
@@ -155,6 +156,10 @@ class ShardConnection:
                     feeds.append(feed)
                 else:
                     feed.close()
+
+    def shared_feed(self) -> SharedFeed:
+        """Return a new feed for many runs, which the caller opens and closes."""
+        return SharedFeed(self.shard.url, self.shard.namespace, read_timeout=self._answer_s)
 
     def workers(self) -> Listing[WorkerInfo]:
         """Return the live workers of this shard, damaged descriptions included."""
@@ -177,12 +182,18 @@ class ShardConnection:
 
     def _check_open(self) -> None:
         if self._is_closed:
-            raise FlowkitError(
-                "this client and its handles are closed: create another with Client.connect()"
-            )
+            raise closed_client()
 
 
-def _damaged(run_id: str, problem: str) -> RunDamaged:
+def closed_client() -> FlowkitError:
+    """Return the error for the use of a client or a handle after ``close``."""
+    return FlowkitError(
+        "this client and its handles are closed: create another with Client.connect()"
+    )
+
+
+def damaged(run_id: str, problem: str) -> RunDamaged:
+    """Return the error for a run whose data cannot be read, and what is wrong with it."""
     return RunDamaged(
         run_id,
         f"run {run_id!r} is damaged in Redis: {problem}. Submit it again under another id, and see "

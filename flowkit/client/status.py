@@ -36,7 +36,9 @@ class RunStatus:
     that it is kept to; ``app_versions``: those that its attempts ran; "" or empty if unknown.
     ``mixed_versions``: whether the same code ran in more than one version.
 
-    ``submitted`` and ``finished`` are seconds since 1970 by Redis' clock. ``graph`` is the graph of
+    ``memory``: bytes that it takes in Redis, without its graph, which other runs may share; large
+    hashes are estimated. None if Redis does not tell. ``submitted`` and ``finished`` are seconds
+    since 1970 by Redis' clock. ``graph`` is the graph of
     the run; without it, drawings have no edges.
     """
 
@@ -55,6 +57,7 @@ class RunStatus:
     pinned_version: str = ""
     app_versions: list[str] = field(default_factory=list)
     mixed_versions: bool = False
+    memory: int | None = None
 
     @property
     def over(self) -> bool:

@@ -28,6 +28,7 @@ def read_status(
         counts[record.state.value] = counts.get(record.state.value, 0) + 1
     known = store.read_versions(run.run, fields_of(records))
     versions = versions_of(known, dag, records)
+    memory = store.memory_of([run])
     return RunStatus(
         run_id=run.run,
         dag_name=run.dag_name,
@@ -44,6 +45,7 @@ def read_status(
         pinned_version=dag.pinned,
         app_versions=list(versions.ran),
         mixed_versions=versions.mixed,
+        memory=None if memory is None else memory[0],
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from .commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
+from .commands import Command, DropResults, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
 from .compiled import OnFailure
 from .graph import Graph
 from .states import TASK_DONE, TASK_OVER, RunState, TaskState
@@ -31,10 +31,12 @@ def check_run(
     on_failure: OnFailure,
     window: int,
     triggers: Mapping[int, Trigger] = _NO_TRIGGERS,
+    not_kept: Collection[int] = (),
 ) -> None:
     """Raise AssertionError, with the end of the trace, unless ``trace`` is that of a valid run.
 
-    ``states``: the final state of each task, as recorded.
+    ``states``: the final state of each task, as recorded. ``not_kept``: the tasks whose results are
+    not kept; a crash may drop one twice.
     """
     run = _Replay(graph, trace, window, triggers)
     for run.at, entry in enumerate(trace):
@@ -43,6 +45,8 @@ def check_run(
         run.demand(state is run.states[task], f"trace disagrees with record {state.value}", [task])
     _check_outcome(run, on_failure)
     _check_blocked(run)
+    due = {task for task in not_kept if run.states[task] is _SUCCEEDED}
+    run.demand(run.dropped == due, f"results to drop: {due}; dropped: {run.dropped}")
 
 
 class _Replay:
@@ -57,6 +61,7 @@ class _Replay:
         self.stop: RunState | None = None
         self.end: FinishRun | None = None
         self.marked: set[int] = set()  # skipped by their triggers
+        self.dropped: set[int] = set()
 
     def demand(self, holds: bool, claim: str, tasks: Collection[int] = ()) -> None:
         if not holds:
@@ -88,6 +93,12 @@ class _Replay:
                 self.demand(self.stop is not None, "asked to stop before the run was", tasks)
                 early = [task for task in tasks if self.states[task] is _PENDING]
                 self.demand(not early, "asked to stop before it was queued", early)
+            case DropResults(tasks):
+                for task in tasks:
+                    users = [self.states[at] for at in self.graph.downstream(task)]
+                    needless = self.states[task] is _SUCCEEDED and TASK_OVER.issuperset(users)
+                    self.demand(needless, "its result was dropped too early", [task])
+                self.dropped.update(tasks)
             case FinishRun():
                 self.demand(TASK_OVER.issuperset(self.states), "ended before all tasks were over")
                 self.end = entry

@@ -50,6 +50,13 @@ class StopTasks:
 
 
 @dataclass(frozen=True, slots=True)
+class DropResults:
+    """Delete the results of these tasks, which succeeded and whose consumers are all over."""
+
+    tasks: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
 class FinishRun:
     """End the run. ``failed``: the first task that failed, None if none did."""
 
@@ -57,4 +64,4 @@ class FinishRun:
     failed: int | None
 
 
-Command = QueueTasks | StopRun | MarkTasks | StopTasks | FinishRun
+Command = QueueTasks | StopRun | MarkTasks | StopTasks | DropResults | FinishRun

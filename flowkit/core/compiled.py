@@ -58,6 +58,13 @@ class CompiledDAG:
             return {}
         return special(self.graph, (of_policy[policy] for policy in self.policy_of))
 
+    def not_kept(self) -> list[int]:
+        """Return the tasks whose results are dropped when no consumer needs them."""
+        dropped = {number for number, policy in enumerate(self.policies) if not policy.keep_result}
+        if not dropped:
+            return []
+        return [task for task, policy in enumerate(self.policy_of) if policy in dropped]
+
     def hooks(self) -> set[int]:
         """Return the tasks that are hooks."""
         return {task for task, trigger in self.triggers().items() if trigger in HOOKS}

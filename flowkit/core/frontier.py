@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+from .dropping import Dropping
 from .graph import Graph
 from .states import TASK_OVER, TaskState
 from .triggers import AFTER_FAILURE, HOOKS, NEEDS_NO_FAILURE, OF_THE_RUN, Trigger, Verdict, verdict
@@ -39,15 +40,21 @@ STATE = {code: state for state, code in CODE.items() if state in TASK_OVER}
 class Frontier:
     """States, unmet upstream tasks and ready tasks of one run."""
 
-    __slots__ = ("graph", "ready", "run_hooks", "state", "triggers", "waiting_for")
+    __slots__ = ("dropping", "graph", "ready", "run_hooks", "state", "triggers", "waiting_for")
 
-    def __init__(self, graph: Graph, triggers: Mapping[int, Trigger]) -> None:
-        """``triggers``: by task, without the default (see ``triggers.special``)."""
+    def __init__(
+        self, graph: Graph, triggers: Mapping[int, Trigger], not_kept: Sequence[int] = ()
+    ) -> None:
+        """``triggers``: by task, without the default (see ``triggers.special``).
+
+        ``not_kept``: the tasks whose results are not kept.
+        """
         self.graph = graph
         self.triggers = triggers
         self.state = bytearray(len(graph))
         self.waiting_for: array[int] = graph.in_degrees()
         self.ready: deque[int] = deque()
+        self.dropping = Dropping(graph, not_kept) if not_kept else None
         self.run_hooks = [task for task, trigger in triggers.items() if trigger in OF_THE_RUN]
 
     def having(self, code: int) -> list[int]:
@@ -68,11 +75,28 @@ class Frontier:
         counts.update({name: state.count(code) for code, name in STATE.items()})
         return {name: number for name, number in counts.items() if number}
 
-    def mark(self, state: TaskState, tasks: Iterable[int]) -> None:
+    def mark(self, state: TaskState, tasks: Sequence[int]) -> None:
         """Set the state of tasks."""
         code = CODE[state]
         for task in tasks:
             self.state[task] = code
+        if self.dropping is not None:
+            for task in tasks:
+                self.dropping.end(task)
+
+    def load(self, states: Iterable[tuple[int, TaskState]]) -> None:
+        """Set recorded states, at the beginning. ``spread`` must follow for those that are over."""
+        for task, name in states:
+            self.state[task] = CODE[name]
+        if self.dropping is not None:
+            for task, code in enumerate(self.state):
+                if code > DISPATCHED:
+                    self.dropping.end(task)
+
+    def take_due(self) -> list[int]:
+        """Return the tasks whose results are to be dropped, since the last call."""
+        due = self.dropping.take_due() if self.dropping is not None else ()
+        return [task for task in due if self.state[task] == SUCCEEDED]
 
     def is_hook(self, task: int) -> bool:
         """Return whether a task is a hook, of a task or of the run."""

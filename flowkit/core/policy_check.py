@@ -83,6 +83,7 @@ CHECKS: dict[str, Callable[[str, object], object]] = {
     "is_async": truth,
     "trigger": _trigger,
     "at_most_once": truth,
+    "keep_result": truth,
 }
 
 
@@ -94,6 +95,11 @@ def checked_policy(given: dict[str, object]) -> Policy:
         raise ValueError(
             f"at_most_once=True and retries={policy.retries} contradict each other: a retry "
             "starts the task again. Give one of them."
+        )
+    if policy.at_most_once and not policy.keep_result:
+        raise ValueError(
+            "at_most_once=True and keep_result=False contradict each other: to make a dropped "
+            "result again, a resume starts the task again. Give one of them."
         )
     return policy
 

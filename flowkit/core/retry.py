@@ -25,7 +25,8 @@ class Policy:
     limit of one attempt, None for no limit. ``priority``: 0 (last) to 9 (first). ``is_async``: the
     function is a coroutine function, so it runs in the async lane of the worker. ``trigger``: how
     the upstream tasks must have ended. ``at_most_once``: the task never starts twice in a run, so
-    an attempt that may have started and has no outcome has failed.
+    an attempt that may have started and has no outcome has failed. ``keep_result``: whether the
+    result is stored until the run's TTL is over; else until the tasks that take it are over.
     """
 
     retries: int = 0
@@ -38,6 +39,7 @@ class Policy:
     is_async: bool = False
     trigger: Trigger = Trigger.NONE_FAILED
     at_most_once: bool = False
+    keep_result: bool = True
 
 
 def delay_before_retry(policy: Policy, failures: int, random_unit: float) -> float | None:

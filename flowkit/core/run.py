@@ -14,16 +14,18 @@ Rules:
     queued; after a cancel, no task is. Dispatched tasks are asked to stop, and the run ends when
     all of them are over.
 5.  Hooks of the run are queued when all other tasks are over. No hook changes the outcome.
-6.  ``FinishRun`` is issued once, as the last command.
-7.  Restoring from recorded states gives the same commands as the facts would: everything that a
+6.  The result of a task that does not keep it is dropped when the task and all its consumers are
+    over, so before the end of the run (dropping.py).
+7.  ``FinishRun`` is issued once, as the last command.
+8.  Restoring from recorded states gives the same commands as the facts would: everything that a
     crash left undone is requested again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from .commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
+from .commands import Command, DropResults, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
 from .compiled import OnFailure
 from .frontier import (
     CANCELLED,
@@ -66,14 +68,16 @@ class Run:
         on_failure: OnFailure = OnFailure.STOP,
         window: int = DEFAULT_WINDOW,
         triggers: Mapping[int, Trigger] = _NO_TRIGGERS,
+        not_kept: Sequence[int] = (),
     ) -> None:
         """Prepare a run that has seen no facts yet.
 
         ``window``: maximum number of dispatched tasks. ``triggers``: without the default.
+        ``not_kept``: the tasks whose results are dropped when no consumer needs them.
         """
         if window < 1:
             raise ValueError(f"window must be at least 1, not {window}")
-        self._frontier = Frontier(graph, triggers)
+        self._frontier = Frontier(graph, triggers, not_kept)
         self._on_failure = on_failure
         self._window = window
         self._dispatched = 0
@@ -134,8 +138,7 @@ class Run:
         leave out the tasks to rerun.
         """
         frontier, state = self._frontier, self._frontier.state
-        for task, name in states:
-            state[task] = CODE[name]
+        frontier.load(states)
         self._dispatched = state.count(DISPATCHED)
         self._open = state.count(PENDING) + self._dispatched
         failed = [task for task in frontier.having(FAILED) if not frontier.is_hook(task)]
@@ -163,6 +166,7 @@ class Run:
         frontier = self._frontier
         state, waiting_for, triggers = frontier.state, frontier.waiting_for, frontier.triggers
         downstream, ready = frontier.graph.downstream, frontier.ready
+        dropping = frontier.dropping
         commands: list[Command] = []
         for task, name in facts:
             code = state[task]
@@ -176,6 +180,8 @@ class Run:
                 self._dispatched -= 1
             self._open -= 1
             state[task] = new
+            if dropping is not None:
+                dropping.end(task)
             if new in (SUCCEEDED, SKIPPED) and not triggers:  # the case of nearly all tasks
                 for follower in downstream(task):
                     waiting_for[follower] -= 1
@@ -254,7 +260,7 @@ class Run:
             commands.append(MarkTasks(state, tasks))
 
     def _settle(self, commands: list[Command]) -> list[Command]:
-        """Fill the dispatch window, or end the run if no tasks are left."""
+        """Fill the dispatch window, drop results, or end the run if no tasks are left."""
         if self._finished:
             return []
         if self._frontier.run_hooks and self._open == self._frontier.open_hooks():
@@ -264,6 +270,8 @@ class Run:
             if queue:
                 self._dispatched += len(queue)
                 commands.append(QueueTasks(queue))
+        if due := self._frontier.take_due():
+            commands.append(DropResults(due))
         if not self._open:
             self._finished = True
             self._stopping = self._stopping or self._end()

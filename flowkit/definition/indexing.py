@@ -39,6 +39,10 @@ class IndexedDAG:
         """Return the triggers other than the default, by task number."""
         return special(self.graph, (task.policy.trigger for task in self.tasks))
 
+    def not_kept(self) -> list[int]:
+        """Return the tasks whose results are dropped when no consumer needs them."""
+        return [index for index, task in enumerate(self.tasks) if not task.policy.keep_result]
+
 
 def index_dag(
     dag_name: str,

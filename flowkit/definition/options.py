@@ -39,7 +39,9 @@ class TaskOptions(TypedDict, total=False):
     function's name. ``cache_ttl``: how long a result is reused for calls of the
     same function, code and arguments, None to never reuse it. ``cache_key``: a function of the
     task's arguments; its result replaces them in the cache. ``at_most_once``: never start the task
-    twice in a run; it fails when its process dies, and cannot have retries. ``copy_arguments``:
+    twice in a run; it fails when its process dies, and cannot have retries. ``keep_result``: false
+    to delete the result when all tasks that take it are over; a resume makes it again if it must.
+    ``copy_arguments``:
     give each attempt in this process copies of its arguments, which it may change; attempts in
     other processes always have their own.
     """
@@ -59,6 +61,7 @@ class TaskOptions(TypedDict, total=False):
     cache_ttl: float | None
     cache_key: CacheKey | None
     at_most_once: bool
+    keep_result: bool
     copy_arguments: bool
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..core.commands import MarkTasks
+from ..core.commands import DropResults, MarkTasks
 from ..core.states import TaskState
 from ..definition.indexing import IndexedDAG
 from ..state.store import StateStore
@@ -69,3 +69,8 @@ class RunPersistence:
         if self._recorder is not None and command.state is TaskState.SKIPPED:
             own = [task for task in command.tasks if task < self._indexed.own]
             self._recorder.record([LocalOutcome(task, 0, command.state) for task in own])
+
+    def drop(self, command: DropResults) -> None:
+        """Delete the stored results of these tasks. Cached ones stay, for other runs."""
+        if self._recorder is not None:
+            self._recorder.drop(command.tasks)

@@ -14,7 +14,10 @@ These rules keep a resumed run from mixing old and new results:
 5.  A parameter without a digest, such as an open connection, cannot be compared with the one of the
     next run, so tasks that take it always run again.
 6.  A task that the resume names runs again, and by rule 1 everything downstream does too.
-7.  An at-most-once task is recorded before it starts. Only a resume that names it starts it again.
+7.  A dropped result (``keep_result=False``) is replaced by None, with ``outcome``. Its task counts
+    as reused, unless a task that takes the result runs again: then the task does too, and by rule 1
+    everything downstream. Earlier releases run it again in any case.
+8.  An at-most-once task is recorded before it starts. Only a resume that names it starts it again.
     Otherwise its result is reused whatever its inputs were, and without a result the task fails.
 
 Code is not compared: after a change, run without ``resume``. Only one run of a DAG may use a store
@@ -26,11 +29,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ..core.dropping import with_needed
 from ..core.states import TaskState
 from ..core.triggers import OF_THE_RUN
 from ..definition.indexing import IndexedDAG
 from ..definition.task_names import numbers_of
+from ..events.programs import ResultsNotDropped
 from ..exceptions import WorkerLost
+from ..logging import get_logger
+from ..logging.event_log import EventLog
 from ..state.entries import MISSING
 from ..state.store import StateStore, batch_of
 from ..state.task_cache import check_store, read_or_missing
@@ -38,7 +45,7 @@ from .outcome import LocalOutcome
 from .records import Records
 from .run_events import RunEvents
 
-_STARTED = "started"
+_STARTED, _DROPPED = "started", "dropped"
 _RECORDED = (TaskState.SUCCEEDED, TaskState.SKIPPED)
 
 
@@ -74,6 +81,7 @@ class Recorder:
         once = (at for at, task in enumerate(indexed.tasks) if task.policy.at_most_once)
         self._held = set(once).difference(named) if resume else set()
         self._unfinished: set[int] = set()
+        self._dropped: set[int] = set()
         # The hooks of the run follow its end, so they are called at every end.
         hooks = [at for at, trigger in indexed.triggers().items() if trigger in OF_THE_RUN]
         self.rerun = indexed.graph.with_downstream([*named, *hooks])
@@ -91,6 +99,7 @@ class Recorder:
                 result = self._find(index)
             if result is not None:
                 reused[index] = result
+        self._remake_needed(reused)
         with batch_of(self._state):
             for index in order:
                 if index not in reused and index not in self._unfinished:
@@ -112,6 +121,18 @@ class Recorder:
             ]
         return done
 
+    def drop(self, tasks: Sequence[int]) -> None:
+        """Replace recorded results by a record that they were dropped."""
+        try:
+            with batch_of(self._state):
+                for index in tasks:
+                    inputs = self._records.inputs(index)
+                    about = self._about(index) | {"outcome": _DROPPED, "dropped_inputs": inputs}
+                    self._records.save(index, None, about)
+        except Exception as error:  # the run needs them no longer, so it does not fail
+            names = ", ".join(self._tasks[index].name for index in tasks)
+            EventLog(get_logger()).hear(ResultsNotDropped(tasks=names, reason=str(error)))
+
     def starting(self, index: int) -> None:
         """Record that an at-most-once task starts now. Any thread may call this.
 
@@ -125,8 +146,18 @@ class Recorder:
                 "most once (at_most_once=True) and is not started again. Check whether its work "
                 f"was done; if it was not, resume with from_task={task.name!r}."
             )
-        about = {"dag": self._dag_name, "task": task.name, "run_id": self._run_id}
-        self._records.save(index, None, {**about, "outcome": _STARTED})
+        self._records.save(index, None, self._about(index) | {"outcome": _STARTED})
+
+    def _remake_needed(self, reused: dict[int, Reused]) -> None:
+        """Rerun the tasks whose dropped results are needed, and everything downstream."""
+        if self._dropped:
+            rerun = [index for index in range(len(self._tasks)) if index not in reused]
+            held = self._held & reused.keys()
+            for index in with_needed(self._graph, rerun, self._dropped, held) - held:
+                reused.pop(index, None)
+
+    def _about(self, index: int) -> dict[str, object]:
+        return {"dag": self._dag_name, "task": self._tasks[index].name, "run_id": self._run_id}
 
     # -- one task ------------------------------------------------------------------------------
 
@@ -134,13 +165,8 @@ class Recorder:
         if outcome.state not in _RECORDED:
             return outcome
         succeeded = outcome.state is TaskState.SUCCEEDED
-        about = {
-            "dag": self._dag_name,
-            "task": self._tasks[outcome.task].name,
-            "run_id": self._run_id,
-            "outcome": outcome.state.value,
-            "inputs": self._records.inputs(outcome.task),
-        }
+        inputs = self._records.inputs(outcome.task)
+        about = self._about(outcome.task) | {"outcome": outcome.state.value, "inputs": inputs}
         try:
             value = outcome.value if succeeded else None
             self._records.save(outcome.task, value, about)
@@ -162,7 +188,12 @@ class Recorder:
 
     def _find(self, index: int) -> Reused | None:
         record = self._records.find(index)
-        if record is None or record.inputs is None or record.about.get("inputs") != record.inputs:
+        if record is None or record.inputs is None:
+            return None
+        if record.about.get("dropped_inputs") == record.inputs:
+            self._dropped.add(index)
+            return Reused(TaskState.SUCCEEDED, None)
+        if record.about.get("inputs") != record.inputs:
             return None
         value = read_or_missing(self._state, record.key)
         if value is MISSING:

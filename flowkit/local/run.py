@@ -59,7 +59,12 @@ def run_here(
     hooks = LocalHooks(events, dag.name, indexed, given, on_retry)
     context = _context(dag, indexed, given, environment, hooks, persistence)
     attempts = _attempts(context, max_workers or dag.max_workers, in_processes=in_processes)
-    resolver = Run(indexed.graph, on_failure=dag.on_failure, triggers=context.triggers)
+    resolver = Run(
+        indexed.graph,
+        on_failure=dag.on_failure,
+        triggers=context.triggers,
+        not_kept=indexed.not_kept(),
+    )
     runner = Runner(context, resolver, attempts, environment, hooks, persistence)
     if stopper is not None:
         stopper.attach(runner.interrupt)

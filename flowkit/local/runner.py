@@ -11,7 +11,15 @@ from collections.abc import Collection, Iterable
 from queue import Empty
 from typing import Any
 
-from ..core.commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
+from ..core.commands import (
+    Command,
+    DropResults,
+    FinishRun,
+    MarkTasks,
+    QueueTasks,
+    StopRun,
+    StopTasks,
+)
 from ..core.retry import delay_before_retry
 from ..core.run import Run
 from ..core.states import RunState, TaskState
@@ -78,7 +86,7 @@ class Runner:
         return {
             self._tasks[index].name: self._results[index]
             for index, state in enumerate(states)
-            if state is TaskState.SUCCEEDED
+            if state is TaskState.SUCCEEDED and self._tasks[index].policy.keep_result
         }
 
     def _begin(self) -> list[Command]:
@@ -112,8 +120,16 @@ class Runner:
                     self._store.record_marked(command)
             elif isinstance(command, StopTasks):
                 self._obey(self._run.tasks_over(self._drop_retries(command.tasks)))
+            elif isinstance(command, DropResults):
+                self._drop(command)
             elif isinstance(command, FinishRun):
                 self._failed = command.failed
+
+    def _drop(self, command: DropResults) -> None:
+        for index in command.tasks:
+            self._results[index] = None
+        if self._store is not None:
+            self._store.drop(command)
 
     def _begin_attempt(self, index: int, attempt: int) -> None:
         self._in_flight += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from ..core.commands import MarkTasks
+from ..core.commands import DropResults, MarkTasks
 from ..core.states import TaskState
 from .outcome import LocalOutcome
 
@@ -46,3 +46,6 @@ class ResultStore(Protocol):
 
     def record_marked(self, command: MarkTasks) -> None:
         """Record that triggers skipped these tasks, so that a resume can reuse what follows."""
+
+    def drop(self, command: DropResults) -> None:
+        """Delete the stored results of these tasks."""

@@ -1,6 +1,6 @@
 """The client's calls: submit, cancel, resume, and reading the state of one run.
 
-``ListReads`` reads lists. Invalid data of a run raises ``CorruptData``.
+``RunReads`` and ``ListReads`` read lists. Invalid data of a run raises ``CorruptData``.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import Any
 from ..codec.provenance import Provenance, is_signed, params_purpose
 from ..core.run_record import RunProgress, RunRecord
 from ..core.states import RunState
-from ..exceptions import RunAlreadyOver, RunExists, RunNotFound, RunNotOver
+from ..exceptions import FlowkitError, RunAlreadyOver, RunExists, RunNotFound, RunNotOver
 from .decoding import CorruptData, number, state, text_of
 from .list_reads import ListReads
+from .run_reads import RunReads
 from .run_records import FIELDS, PROGRESS_FIELDS, parse_progress, parse_run
 
 
@@ -57,7 +58,7 @@ class Submission:
 IsSame = Callable[["ClientStore", Submission], bool]
 
 
-class ClientStore(ListReads):
+class ClientStore(RunReads, ListReads):
     """The calls of a client, which submits runs and reads their state."""
 
     def submit(
@@ -114,6 +115,17 @@ class ClientStore(ListReads):
                 f"run {run!r} is already over ({text_of(reply[1])}); there is nothing to cancel",
             )
 
+    def delete(self, run: str) -> bool:
+        """Delete a run that is over; return False if there is none. Raises RunNotOver."""
+        reply = self._script("delete", run)
+        if reply[0] == b"RUNNING":
+            raise RunNotOver(
+                run,
+                f"run {run!r} is not over yet, so it cannot be deleted: stop it first, with "
+                f"'flowkit cancel {run} --wait'",
+            )
+        return bool(reply[0] == b"OK")
+
     def resume(self, run: str, tasks: Sequence[int] = ()) -> None:
         """Resume a finished run; a run that is running continues.
 
@@ -154,6 +166,23 @@ class ClientStore(ListReads):
     def read_progress(self, run: str) -> RunProgress:
         """Return the changing fields of a run. Raises RunNotFound, CorruptData."""
         return parse_progress(self._fields_of(run, PROGRESS_FIELDS))
+
+    def read_progress_of(self, runs: Sequence[str]) -> list[RunProgress | FlowkitError]:
+        """Return the changing fields of runs, RunNotFound or CorruptData for some.
+
+        One round trip.
+        """
+        reads = [("HMGET", self.keys.run(run), *PROGRESS_FIELDS) for run in runs]
+        rows = self.link.batch_each(reads)
+        return [self._progress_or_error(run, row) for run, row in zip(runs, rows, strict=True)]
+
+    def _progress_or_error(self, run: str, row: Any) -> RunProgress | FlowkitError:
+        if isinstance(row, CorruptData):
+            return row
+        try:
+            return parse_progress(row) if any(row) else self._not_found(run)
+        except CorruptData as error:
+            return error
 
     def read_params(self, run: str) -> bytes:
         """Return the packed parameters of a run, b"" for none."""

@@ -18,7 +18,7 @@ from .keys import Keys
 from .limits import MAX_MESSAGE_BYTES
 from .reply_bound import ReplyBound, ReplyTooLarge
 
-_BROKEN = (rx.RedisError, OSError, ReplyTooLarge)
+BROKEN = (rx.RedisError, OSError, ReplyTooLarge)
 
 
 class Feed:
@@ -57,14 +57,14 @@ class Feed:
             while self._next_message()[:2] != subscribed:
                 pass
             self._listening = True
-        except _BROKEN:
+        except BROKEN:
             self._connection.disconnect()
 
     def leave(self) -> None:
         """Unsubscribe without waiting for the reply, so that ``listen`` can take another run."""
         self._leave_to_parent()
         listening, self._listening = self._listening, False
-        with suppress(*_BROKEN):
+        with suppress(*BROKEN):
             if listening:
                 self._connection.send_command("UNSUBSCRIBE")
             return
@@ -79,7 +79,7 @@ class Feed:
         """Return when a message was published, after ``seconds`` at the latest."""
         self._leave_to_parent()
         began = time.monotonic()
-        with suppress(*_BROKEN):
+        with suppress(*BROKEN):
             if self._listening:
                 self._bound.fed = 0
                 self._read_within(seconds)

@@ -68,7 +68,7 @@ def pack_graph(dag: CompiledDAG) -> bytes:
         dag.graph.names,
         _to_bytes(up_at),
         _to_bytes(up),
-        [_values_of(policy) for policy in dag.policies],
+        [_packed(policy) for policy in dag.policies],
         _to_bytes(dag.policy_of),
         list(dag.refs),
         _to_bytes(dag.ref_of),
@@ -84,6 +84,13 @@ def pack_graph(dag: CompiledDAG) -> bytes:
     packed: bytes = msgpack.packb(parts)
     _check_size(dag, len(packed))
     return packed if len(packed) < COMPRESS_FROM else zlib.compress(packed, 1)
+
+
+def _packed(policy: Policy) -> tuple[object, ...]:
+    """Return the fields of a policy. The last one is left out if it has its default, so that older
+    releases can run the DAG."""
+    values: tuple[object, ...] = _values_of(policy)
+    return values[:-1] if policy.keep_result else values
 
 
 def digest_of(packed: bytes) -> str:

@@ -1,20 +1,19 @@
-"""Reads of lists: runs, dead letters, live workers, ready lists.
+"""Reads of lists: dead letters, live workers, ready lists.
 
-Other programs can write to Redis too, so each item is decoded separately. An item that is
-malformed, too long or has a wrong type becomes a ``DamagedItem`` beside the others. Sizes are read
-first, so that an oversized field is never transferred.
+Each item is decoded separately: one that cannot be read becomes a ``DamagedItem`` beside the
+others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..core.app_version import is_app_version
-from ..core.run_record import RunRecord
-from ..core.states import RunState, TaskState
+from ..core.states import TaskState
 from ..core.worker_info import WorkerInfo
+from .bounded_reads import WRONG_KEY, Field, read_in_bounds, read_list, whole
 from .decoding import CorruptData, number, run_id, shown, task_number, text_of, worker_id
 from .decoding import digest as digest_in
 from .decoding import pairs as in_pairs
@@ -30,13 +29,11 @@ from .listings import DamagedItem, Listing
 from .queue_reads import backlogs, places
 from .records import TaskRecord, parse_record
 from .reply_errors import WrongType
-from .run_records import FIELDS, dag_name, parse_run
+from .run_records import dag_name
 from .store import Store
 from .worker_info import parse_about
 
-RUNS_PART = 100  # runs per read
 DEAD_PART = 200  # dead letters per read
-WRONG_KEY = "its key holds another kind of value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,59 +54,8 @@ class DeadEntry(NamedTuple):
     failed_ms: int
 
 
-class Field(NamedTuple):
-    """A field of a hash, and its maximum size in bytes."""
-
-    key: str
-    name: object
-    longest: int
-
-
 class ListReads(Store):
     """The reads behind the listings of clients."""
-
-    def read_runs(self, limit: int, state: RunState | None = None) -> Listing[RunRecord]:
-        """Return the newest runs, newest first; two round trips per hundred runs checked.
-
-        At most ``limit`` damaged runs are listed in addition. Raises CorruptData if the key of the
-        list holds a wrong type.
-        """
-        listing: Listing[RunRecord] = Listing()
-        at, part = 0, min(limit, RUNS_PART)
-        while len(listing) < limit:
-            names = self._list("ZREVRANGE", self.keys.runs(), at, at + part - 1)
-            at += len(names)
-            read = self._read_named_runs(names)
-            listing.damaged += read.damaged
-            listing += [run for run in read if state is None or run.state is state]
-            listing.cut(limit)  # cut now, since there may be millions of damaged items
-            if len(names) < part:
-                break
-            part = RUNS_PART
-        return listing
-
-    def _read_named_runs(self, names: Sequence[bytes]) -> Listing[RunRecord]:
-        listing: Listing[RunRecord] = Listing()
-        runs: list[tuple[bytes, str]] = []
-        for name in names:
-            try:
-                runs.append((name, run_id(name)))
-            except CorruptData as error:
-                listing.damaged.append(DamagedItem.of(name, error))
-        fields = [
-            Field(self.keys.run(run), field, MAX_RUN_FIELD_BYTES)
-            for _, run in runs
-            for field in FIELDS
-        ]
-        values = self._read_fields_in_bounds(fields)
-        for at, (name, run) in enumerate(runs):
-            row = values[at * len(FIELDS) : (at + 1) * len(FIELDS)]
-            try:
-                if any(value is not None for value in row):  # else it has expired
-                    listing.append(parse_run(run, [_whole(value) for value in row]))
-            except CorruptData as error:
-                listing.damaged.append(DamagedItem.of(name, error))
-        return listing
 
     def read_dead(self, since_ms: int) -> Iterator[Listing[DeadEntry]]:
         """Yield parts of the dead letters, newest first.
@@ -122,7 +68,7 @@ class ListReads(Store):
         while at < MAX_DEAD:
             page = ("LIMIT", at, DEAD_PART)
             words = ("+inf", least, "WITHSCORES", *page)
-            flat = self._list("ZREVRANGEBYSCORE", self.keys.dead(), *words)
+            flat = read_list(self.link, "ZREVRANGEBYSCORE", self.keys.dead(), *words)
             part: Listing[DeadEntry] = Listing()
             for entry, score in in_pairs(flat):
                 try:
@@ -143,7 +89,8 @@ class ListReads(Store):
         Two round trips.
         """
         keys = self.keys
-        values = self._read_fields_in_bounds(
+        values = read_in_bounds(
+            self.link,
             [
                 field
                 for run, task in entries
@@ -153,7 +100,7 @@ class ListReads(Store):
                     Field(keys.tasks(run), task, MAX_RUN_FIELD_BYTES),
                     Field(keys.errors(run), task, MAX_ERROR_BYTES),
                 )
-            ]
+            ],
         )
         rows = zip(*[iter(values)] * 4, strict=True)
         return [_failure(*row) for row in rows]
@@ -177,8 +124,9 @@ class ListReads(Store):
                 workers.append(worker_id(name))
             except CorruptData as error:
                 listing.damaged.append(DamagedItem.of(name, error))
-        about = self._read_fields_in_bounds(
-            [Field(self.keys.worker(worker), "about", MAX_ABOUT_BYTES) for worker in workers]
+        about = read_in_bounds(
+            self.link,
+            [Field(self.keys.worker(worker), "about", MAX_ABOUT_BYTES) for worker in workers],
         )
         listing += [
             parse_about(worker, description)
@@ -194,7 +142,7 @@ class ListReads(Store):
         key = self.keys.run(run)
         wanted = [Field(key, field, MAX_RUN_FIELD_BYTES) for field in fields]
         versions: dict[str, str] = {}
-        for field, value in zip(fields, self._read_fields_in_bounds(wanted), strict=True):
+        for field, value in zip(fields, read_in_bounds(self.link, wanted), strict=True):
             if isinstance(value, bytes):
                 version = text_of(value).rpartition("=")[2]
                 if is_app_version(version):
@@ -220,48 +168,6 @@ class ListReads(Store):
             waiting[name] += length if isinstance(length, int) else 0
         return waiting
 
-    def _list(self, command: str, key: str, *words: object) -> list[bytes]:
-        try:
-            items: list[bytes] = self.link.call(command, key, *words)
-        except WrongType:
-            raise CorruptData(
-                f"the list {key!r} in Redis is damaged: {WRONG_KEY}. See who else can write to "
-                "that Redis, and delete the key"
-            ) from None
-        return items
-
-    def _read_fields_in_bounds(self, fields: Sequence[Field]) -> list[bytes | CorruptData | None]:
-        """Return the values of these fields, CorruptData for a field that is too long or in a key
-        of a wrong type. Two round trips, the second for the fields that exist.
-        """
-        sizes: list[Any] = self.link.batch_each([("HSTRLEN", key, name) for key, name, _ in fields])
-        wanted: dict[str, list[int]] = {}
-        for at, size in enumerate(sizes):
-            if not isinstance(size, WrongType) and 0 < size <= fields[at].longest:
-                wanted.setdefault(fields[at].key, []).append(at)
-        commands = [("HMGET", key, *(fields[at].name for at in ats)) for key, ats in wanted.items()]
-        read: dict[int, bytes | None] = {}
-        for ats, values in zip(wanted.values(), self.link.batch_each(commands), strict=True):
-            if not isinstance(values, WrongType):  # it was a hash a moment ago
-                read.update(zip(ats, values, strict=True))
-        return [
-            read[at] if at in read else _unread(field, size)
-            for at, (field, size) in enumerate(zip(fields, sizes, strict=True))
-        ]
-
-
-def _unread(field: Field, size: Any) -> CorruptData | None:
-    if isinstance(size, WrongType):
-        return CorruptData(WRONG_KEY)
-    return CorruptData(f"its field {field.name} has {size} bytes") if size else None
-
-
-def _whole(value: bytes | CorruptData | None) -> bytes | None:
-    """Return a value that was read, or raise its CorruptData."""
-    if isinstance(value, CorruptData):
-        raise value
-    return value
-
 
 def _dead_entry(entry: bytes, score: bytes) -> DeadEntry:
     run, _, task = entry.rpartition(b",")
@@ -278,7 +184,7 @@ def _failure(
     error: bytes | CorruptData | None,
 ) -> Failure | CorruptData | None:
     try:
-        name, digest, task = _whole(dag), _whole(graph), parse_record(_whole(record))
+        name, digest, task = whole(dag), whole(graph), parse_record(whole(record))
         if task.state is not TaskState.FAILED or digest is None:
             return None
         # An error that cannot be read is shown as unreadable.

@@ -34,16 +34,21 @@ class DamagedItem(NamedTuple):
 
 
 class Listing(list[T]):
-    """A list, with the items that cannot be read in ``damaged``."""
+    """A list, with the items that cannot be read in ``damaged``.
+
+    ``cut_short``: whether a search ended at its bound, so that older items were not looked at.
+    """
 
     def __init__(self, items: Iterable[T] = (), damaged: Iterable[DamagedItem] = ()) -> None:
         super().__init__(items)
         self.damaged: list[DamagedItem] = list(damaged)
+        self.cut_short = False
 
     def take(self, other: Listing[T]) -> None:
         """Append the items of another list, including damaged items."""
         self.extend(other)
         self.damaged += other.damaged
+        self.cut_short = self.cut_short or other.cut_short
 
     def cut(self, limit: int) -> None:
         """Keep at most ``limit`` items and ``limit`` damaged items."""

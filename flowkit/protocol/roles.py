@@ -63,12 +63,15 @@ class Role:
 
 
 _READ_BY_CLIENTS = "exists get hget hgetall hlen hmget hstrlen llen lrange sismember subscribe"
-_READ_BY_CLIENTS += " time unsubscribe zrangebyscore zrevrange zrevrangebyscore"
+_READ_BY_CLIENTS += " memory|usage time unsubscribe zrangebyscore zrevrange zrevrangebyscore"
 _SEEN_BY_CLIENTS = "leader layout workers worker:* levels ready:* dead"
 
 CLIENT = Role(
     "client",
-    _words(f"{_READ_BY_CLIENTS} hdel hincrby hset persist pttl sadd set xadd zadd"),
+    _words(
+        f"{_READ_BY_CLIENTS} hdel hincrby hset persist pexpire pttl sadd set srem unlink "
+        "xadd zadd zrem"
+    ),
     reads=_keys(f"{_SEEN_BY_CLIENTS} schema"),
     writes=_keys("run:* graph:* graphs runs active events"),
 )

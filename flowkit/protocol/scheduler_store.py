@@ -107,9 +107,10 @@ class SchedulerStore(UpkeepStore):
     # -- writes -------------------------------------------------------------------------------
 
     def apply(self, cursor: str, commands: Sequence[object]) -> list[str]:
-        """Execute begin, queue, finish and progress commands, and move the cursor ('' keeps it).
+        """Execute begin, queue, drop, finish and progress commands, and move the cursor.
 
-        Return the begun runs that do not run or have another graph. Their commands are ignored.
+        ``cursor``: '' keeps it. Return the begun runs that do not run or have another graph. Their
+        commands are ignored.
         """
         return list(map(text_of, self._fenced("apply", cursor, *commands)[1:]))
 

@@ -139,6 +139,10 @@ class Store:
 
         return _in_adapting_parts(read, fields, LARGEST_PART)
 
+    def ms_before(self, seconds: float | None) -> int | None:
+        """Return the time of Redis that was ``seconds`` ago, None for None."""
+        return None if seconds is None else self.redis_now_ms() - round(seconds * 1000)
+
     def redis_now_ms(self) -> int:
         """Return the time of Redis, which all deadlines refer to."""
         if self._now_ms is not None:

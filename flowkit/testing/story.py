@@ -133,10 +133,13 @@ class TestEnvironment:
         results = {
             name: self._results[number]
             for number, (name, task) in enumerate(tasks.items())
-            if number < own and task.state is TaskState.SUCCEEDED
+            if number < own and task.state is TaskState.SUCCEEDED and self._keeps(number)
         }
         order = [] if recorder is None else [recorder.tasks[n].name for n in recorder.order]
         return DagResult(dag_name, results, self.failure, tasks, order, elapsed)
+
+    def _keeps(self, number: int) -> bool:
+        return self._recorder is not None and self._recorder.tasks[number].policy.keep_result
 
     def _listen(self, run_id: str, dag_name: str, tasks: Sequence[Task]) -> RunRecorder:
         self._recorder = RunRecorder(listener(), run_id, dag_name, tasks)

@@ -16,7 +16,15 @@ import pytest
 from hypothesis import given, note, settings
 
 from flowkit.core.check import Fact, check_run
-from flowkit.core.commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
+from flowkit.core.commands import (
+    Command,
+    DropResults,
+    FinishRun,
+    MarkTasks,
+    QueueTasks,
+    StopRun,
+    StopTasks,
+)
 from flowkit.core.compiled import OnFailure
 from flowkit.core.graph import Graph
 from flowkit.core.run import Run
@@ -122,7 +130,7 @@ class Store:
 
 def split(command: Command) -> Iterator[Command]:
     """Cut a command into the smallest pieces that a crash can leave."""
-    if isinstance(command, QueueTasks | MarkTasks | StopTasks):
+    if isinstance(command, QueueTasks | MarkTasks | StopTasks | DropResults):
         for task in command.tasks:
             yield replace(command, tasks=[task])
     else:
@@ -176,6 +184,8 @@ class Environment:
         size = {"min_size": len(self.graph), "max_size": len(self.graph)}
         self.endings = self.draw(st.lists(st.sampled_from(ENDINGS), **size))
         self.retries = self.draw(st.lists(st.sampled_from([0, 0, 0, 1, 2]), **size))
+        drops = self.draw(st.lists(st.sampled_from([False, False, True]), **size))
+        self.not_kept = [task for task, is_dropped in enumerate(drops) if is_dropped]
         self.on_failure = self.draw(st.sampled_from(OnFailure))
         self.window = self.draw(st.integers(1, 4) | st.just(10_000))
         self.may_cancel = self.draw(st.sampled_from([False, False, True]))
@@ -205,7 +215,7 @@ class Environment:
 
     def new_resolver(self) -> Run:
         rules = {"on_failure": self.on_failure, "window": self.window}
-        return Run(self.graph, triggers=self.triggers, **rules)
+        return Run(self.graph, triggers=self.triggers, not_kept=self.not_kept, **rules)
 
     def obey(self, commands: Sequence[Command], units: int | None = None) -> bool:
         """Carry commands out; when that is cut short, the resolver dies and False is returned."""
@@ -335,7 +345,8 @@ class Environment:
     def judge(self) -> None:
         store, ends = self.store, foreseen(self.graph, self.triggers, self.endings)
         rules = {"on_failure": self.on_failure, "window": self.window}
-        check_run(self.graph, store.states, store.trace, triggers=self.triggers, **rules)
+        rules |= {"triggers": self.triggers, "not_kept": self.not_kept}
+        check_run(self.graph, store.states, store.trace, **rules)
         if store.stop is RunState.CANCELLED:
             assert self.may_cancel
             assert store.run is RunState.CANCELLED

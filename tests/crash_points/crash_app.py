@@ -158,6 +158,12 @@ def drawn(seed: int) -> int:
     return seed * 11
 
 
+@task(keep_result=False)
+def bulky(*values: object) -> int:
+    note()
+    return 5
+
+
 @task(at_most_once=True)
 def once(*values: object) -> str:
     note()
@@ -225,7 +231,15 @@ def careful() -> DAG:
     return dag
 
 
+def dropped() -> DAG:
+    """Draw results that are not kept: for a task that is retried, and for nobody."""
+    with DAG("dropped") as dag:
+        load = bulky.bind("load")
+        load >> [flaky, total.bind("sum"), bulky.bind("leaf")] >> listed.bind("end")
+    return dag
+
+
 # Drawn on import, as in any app: the hook of a run is registered with its DAG.
 MIXED, CANCELLED, CACHED, DEATHS = mixed(), cancelled(), cached(), deaths()
-CAREFUL = careful()
+CAREFUL, DROPPED = careful(), dropped()
 REGISTERED, TASKS = dict(Task._by_ref), list(Task._all_tasks)

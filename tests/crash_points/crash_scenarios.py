@@ -175,7 +175,19 @@ def missing() -> Scenario:
     return Scenario("missing", ((run, dag),), steps, ends, lacks=lacks, missing="end")
 
 
+def dropped() -> Scenario:
+    """Results are dropped when they are needed no longer, and made again for a task that is."""
+    dag, run = crash_app.DROPPED, "dropped"
+
+    def again(env: Environment, client: Client) -> None:
+        with _or_done_before(env):
+            client.run(run).resume(from_task="sum")
+
+    steps = (_submit(run, dag), _when_over(run, again), _read(run))
+    return Scenario("dropped", ((run, dag),), steps, {run: RunState.SUCCEEDED})
+
+
 SCENARIOS: dict[str, Callable[[], Scenario]] = {
     scenario.__name__: scenario
-    for scenario in (mixed, resumed, cached, deaths, careful, turns, handed_on, missing)
+    for scenario in (mixed, resumed, cached, deaths, careful, turns, handed_on, missing, dropped)
 }

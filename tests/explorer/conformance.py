@@ -213,6 +213,8 @@ _LAID_OUT: dict[str, Callable[..., list[Any]]] = {
 def _command(verb: str, *args: Any) -> list[Any]:
     if verb == "finish":
         return [verb, RUN, *args]
+    if verb == "drop":
+        return [verb, RUN, len(args[0]), *args[0]]
     name, level, flags, tasks = args
     return [verb, RUN, name, level, flags, len(tasks), *tasks]
 

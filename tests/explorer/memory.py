@@ -11,7 +11,15 @@ from collections.abc import Callable, Collection
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
-from flowkit.core.commands import Command, FinishRun, MarkTasks, QueueTasks, StopRun, StopTasks
+from flowkit.core.commands import (
+    Command,
+    DropResults,
+    FinishRun,
+    MarkTasks,
+    QueueTasks,
+    StopRun,
+    StopTasks,
+)
 from flowkit.core.compiled import CompiledDAG, OnFailure
 from flowkit.core.graph import Graph
 from flowkit.core.retry import Policy
@@ -38,6 +46,7 @@ class Memory(NamedTuple):
     failed: int | None
     stopping: RunState | None
     finished: bool
+    needed: tuple[int, ...] = ()  # by task: it and its consumers that are not over, see dropping
 
 
 Steps = tuple[tuple[Any, ...], ...]
@@ -89,6 +98,10 @@ class Plan:
     @cached_property
     def triggers(self) -> dict[int, Trigger]:
         return self.dag.triggers()
+
+    @cached_property
+    def not_kept(self) -> frozenset[int]:
+        return frozenset(self.dag.not_kept())
 
     @cached_property
     def places(self) -> list[tuple[str, str]]:
@@ -152,7 +165,9 @@ class Plan:
     # -- down and up ----------------------------------------------------------------------------
 
     def _new(self) -> Run:
-        return Run(self.dag.graph, on_failure=self.dag.on_failure, triggers=self.dag.triggers())
+        dag = self.dag
+        rules = {"triggers": dag.triggers(), "not_kept": dag.not_kept()}
+        return Run(dag.graph, on_failure=dag.on_failure, **rules)
 
     def _decide(self, run: Run, do: Callable[[Run], list[Command]]) -> Decision:
         steps = tuple(step for command in do(run) for step in self._steps(command, run))
@@ -166,6 +181,7 @@ class Plan:
             run._failed,
             run._stopping,
             run._finished,
+            tuple(frontier.dropping._open) if frontier.dropping else (),
         )
         return memory, steps
 
@@ -175,7 +191,10 @@ class Plan:
         frontier.state[:] = memory.states
         frontier.waiting_for = array("i", memory.waiting_for)
         frontier.ready = deque(memory.ready)
-        _, _, _, run._dispatched, run._open, run._failed, run._stopping, run._finished = memory
+        run._dispatched, run._open, run._failed = memory.dispatched, memory.open, memory.failed
+        run._stopping, run._finished = memory.stopping, memory.finished
+        if frontier.dropping:
+            frontier.dropping._open[:] = array("i", memory.needed)
         return run
 
     def _steps(self, command: Command, run: Run) -> Steps:
@@ -193,6 +212,8 @@ class Plan:
                 return (("mark", CODE_OF[state], tuple(tasks)),)
             case StopTasks(tasks):
                 return (("halt", tuple(tasks), run.outcome is RunState.CANCELLED),)
+            case DropResults(tasks):
+                return (("drop", tuple(tasks)),)
             case FinishRun(outcome, failed):
                 return (("finish", outcome.value, _text(failed), _counts(run.counts())),)
 

@@ -98,6 +98,28 @@ def versions_are_noted(setup: Setup, keys: Keys) -> str | None:
     return None
 
 
+def results_are_there_while_needed(setup: Setup, keys: Keys) -> str | None:
+    """A task that may still start finds the results of its upstream tasks, unless it is skipped.
+
+    At the end of the run, none is left that is not kept.
+    """
+    results, graph = dict(keys.results), setup.plan.dag.graph
+    if keys.field("state") in ("", "running") and not keys.field("resuming"):
+        for task, record in keys.tasks:
+            lacks = [up for up in graph.upstream(task) if _has_lost(keys, results, up)]
+            if record.code not in OVER and lacks:
+                return f"task {task} is {record.code}, and the results of {lacks} are gone"
+    left = setup.plan.not_kept & results.keys()
+    if keys.field("state") not in ("", "running") and left:
+        return f"the results of {left} are left"
+    return None
+
+
+def _has_lost(keys: Keys, results: dict[int, str], task: int) -> bool:
+    record = keys.record(task)
+    return record is not None and record.code == "S" and task not in results
+
+
 def outcomes_stay(setup: Setup, state: State, move: Move) -> str | None:
     """A finished task never changes, nor does its result, but for a resume."""
     before, after = state.keys, move.state.keys
@@ -108,7 +130,7 @@ def outcomes_stay(setup: Setup, state: State, move: Move) -> str | None:
         if record.code in OVER and after.record(task) != record:
             return f"task {task} was {record.text()} and is {after.record(task)}"
     for task, result in before.results:
-        if results.get(task) != result:
+        if results.get(task) != result and (task in results or task not in setup.plan.not_kept):
             return f"the result of task {task} was {result} and is {results.get(task)}"
     return None
 
@@ -173,6 +195,7 @@ RULES: tuple[Rule, ...] = (
     claims_and_records_agree,
     who_runs_is_watched,
     versions_are_noted,
+    results_are_there_while_needed,
 )
 CHANGES: tuple[Change, ...] = (
     outcomes_stay,

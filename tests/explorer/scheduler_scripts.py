@@ -86,14 +86,16 @@ def end_tasks(
 def apply(
     d: Draft, scheduler: str, term: int, cursor: int, commands: tuple[tuple[Any, ...], ...]
 ) -> Reply:
-    """``cursor``: 0 leaves it. Commands: (queue or line, list, level, flags, tasks), (finish,
-    outcome, failed task or '', counts)."""
+    """``cursor``: 0 leaves it. Commands: (queue or line, list, level, flags, tasks), (drop, tasks),
+    (finish, outcome, failed task or '', counts)."""
     if not leads(d, scheduler, term):
         return ("FENCED",)
     for verb, *args in commands:
         if d.run is not None and d.run["state"] == "running":
             if verb == "finish":
                 _finish(d, *args)
+            elif verb == "drop":
+                _drop(d, *args)
             else:
                 _queue(d, verb, *args)
     if cursor:
@@ -113,6 +115,14 @@ def _queue(d: Draft, verb: str, name: str, level: str, flags: str, tasks: tuple[
         d.tasks[task] = Record("Q", attempt, "", spent)
         entries.append((task, attempt))
     (push_ready if verb == "queue" else push_backlog)(d, (name, level), entries)
+
+
+def _drop(d: Draft, tasks: tuple[int, ...]) -> None:
+    for task in tasks:
+        record = d.tasks.get(task)
+        if record is not None and record.code == "S":
+            d.results.pop(task, None)
+    d.count_results()
 
 
 def _finish(d: Draft, outcome: str, failed: str, counts: str) -> None:

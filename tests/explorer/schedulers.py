@@ -169,22 +169,20 @@ def settled(plan: Plan, me: Scheduler) -> Scheduler:
                 (plan.verb, name, level, flags, tuple(some))
                 for name, some in plan.by_list(tasks, me.lacking).items()
             )
-        elif verb == "finish":
-            buffer, memory = (*buffer, todo[0]), None
+        elif verb in ("drop", "finish"):
+            buffer, memory = (*buffer, todo[0]), memory if verb == "drop" else None
         elif verb == "facts":
             if memory is not None and args[0]:
                 memory, steps = plan.told(memory, args[0])
                 rest = steps + rest
         elif verb == "event":
-            if args[0] == "versions":  # it is only told
-                pass
-            elif args[0] == "cancel" and memory is not None:
+            if args[0] == "cancel" and memory is not None:
                 memory, steps = plan.cancelled(memory)
                 rest = steps + rest
             elif args[0] == "submit" and memory is None and plan.graph_known:
                 memory, steps = plan.begun
                 rest = steps + rest
-            elif args[0] != "cancel" and memory is None:
+            elif args[0] not in ("cancel", "versions") and memory is None:  # versions are only told
                 rest = (("open",), *rest)
         elif verb == "flush" and not (buffer or args[0]):
             pass

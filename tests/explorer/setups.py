@@ -1,10 +1,11 @@
 """The systems that are explored: one task, a chain of two, a diamond, a diamond whose last task is
 a clean-up (it starts whatever became of the others), a fan-out, a chain with a task that must
-not start twice.
+not start twice, and a tree in which the results of three tasks are not kept.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flowkit.core.compiled import OnFailure
@@ -23,6 +24,7 @@ EDGES = {
     "cleanup": [("a", "b"), ("a", "c"), ("b", "d"), ("c", "d")],
     "wide": [("a", "b"), ("a", "c"), ("a", "d"), ("a", "e")],
     "once": [("a", "b"), ("b", "c")],
+    "dropped": [("a", "b"), ("a", "c"), ("b", "d")],
 }
 # The edges among them that pass no data: the clean-up only comes after c.
 ORDER = {"cleanup": [("c", "d")]}
@@ -50,6 +52,8 @@ def setup(
         policies["d"] = Policy(trigger=Trigger.ALL_OVER)
     if tasks == "once":
         policies["b"] = Policy(at_most_once=True)
+    if tasks == "dropped":
+        policies |= {name: replace(policies[name], keep_result=False) for name in "abd"}
     plan = Plan(
         policies,
         edges,

@@ -17,6 +17,7 @@ SETUPS = {
     "cleanup": setup("cleanup", retries=1, cancels=1, resumes=3, batch=2, small=0, **BUDGET),
     "wide": setup("wide", retries=2, cancels=1, resumes=2, batch=3, **BUDGET),
     "once": setup("once", retries=1, cancels=1, resumes=3, **BUDGET),
+    "dropped": setup("dropped", retries=1, cancels=1, resumes=3, **BUDGET),
     "named": setup("two", retries=1, resumes=4, named="0", **BUDGET),
     "turns": setup("wide", retries=2, cancels=1, resumes=3, batch=3, small=0, **BUDGET),
     "apps": setup("wide", retries=2, resumes=3, batch=3, others="bd", apps=(2, 1), **BUDGET),
@@ -31,13 +32,13 @@ SETUPS = {
 WALKS = [
     ("diamond", 9), ("cleanup", 4), ("wide", 13), ("wide", 15), ("wide", 19), ("wide", 20),
     ("once", 16), ("named", 2), ("turns", 6), ("turns", 7), ("apps", 6), ("apps", 7), ("both", 2),
-    ("both", 3), ("versions", 1), ("versions", 2),
+    ("both", 3), ("versions", 1), ("versions", 2), ("dropped", 6),
 ]  # fmt: skip
 LENGTH = 250
 # One walk through each setup; the others are slow.
 SAMPLE = [
     ("diamond", 9), ("cleanup", 4), ("wide", 19), ("once", 16), ("named", 2), ("turns", 6),
-    ("apps", 7), ("both", 2), ("versions", 2),
+    ("apps", 7), ("both", 2), ("versions", 2), ("dropped", 6),
 ]  # fmt: skip
 
 
@@ -139,3 +140,14 @@ def test_the_walks_meet_turns_lists_of_functions_and_versions() -> None:
                 if call.name == "requeue" and reply[1:] not in ((), (0,)):
                     met.add("restored")
     assert met == {"turns", "parked", "mixed", "handed on", "restored"}
+
+
+def test_a_walk_meets_results_that_are_dropped() -> None:
+    dropped = [
+        command
+        for _, move in walk(SETUPS["dropped"], 6, LENGTH)
+        for _, call, reply in move.calls
+        for command in (call.args[3] if call.name == "apply" and reply[0] == "OK" else ())
+        if command[0] == "drop"
+    ]
+    assert len(dropped) > 2

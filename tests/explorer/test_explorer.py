@@ -30,6 +30,10 @@ SYSTEMS = {
         "cleanup", retries=1, failures=2, cancels=1, graph_known=True
     ),
     "a chain with a task that must not start twice": setup("once", pairs=1, failures=1, faults=1),
+    "a tree with results that are dropped, a failure and a resume": setup(
+        "dropped", pairs=1, failures=1, resumes=1
+    ),
+    "a tree with results that are dropped, and a fault": setup("dropped", pairs=1, faults=1),
     "a chain in batches, resumed from its first task": setup(
         "two", pairs=1, batch=2, failures=1, resumes=1, named="0", skippable=frozenset({"a"})
     ),
@@ -135,6 +139,17 @@ def test_an_outcome_that_frees_a_later_claim_is_found(plant: Callable[[str, Any]
     wrong, last = found(SYSTEMS["a task, two lost leases or replies, from the start"])
     assert wrong == "claims_and_records_agree"
     assert "complete" in last
+
+
+def test_a_result_dropped_too_early_is_found(plant: Callable[[str, Any], None]) -> None:
+    def queue(d: Draft, verb: str, *args: Any) -> None:
+        before(d, verb, *args)
+        scheduler_scripts._drop(d, (0,))
+
+    before = scheduler_scripts._queue
+    plant("_queue", queue)
+    wrong, _ = found(setup("dropped", pairs=1))
+    assert wrong == "results_are_there_while_needed"
 
 
 def test_a_dead_end_is_found(plant: Callable[[str, Any], None]) -> None:

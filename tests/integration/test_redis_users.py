@@ -191,6 +191,9 @@ def test_a_whole_run_under_these_users(server: RealRedis, tmp_path: Path) -> Non
                 assert client.submit(cached_dag()).wait(30) == "succeeded"
             assert client.runs()
             assert held.status().over
+            assert held.status().memory
+            assert held.delete()
+            assert client.usage()[0].memory
             with client.shards[0].store() as store:
                 assert store.ready_lists()
                 assert store.alive_workers()

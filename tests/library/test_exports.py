@@ -12,6 +12,7 @@ import flowkit
 
 PUBLIC = {
     "DAG",
+    "AsyncClient",
     "Client",
     "DAGCycleError",
     "FlowkitError",

@@ -116,6 +116,7 @@ def everything_sent() -> list[tuple[str, int]]:
     client.submit_many([one, one])
     client.note_schema(1, upgrade=True)
     client.cancel("r")
+    client.delete("r")
     client.resume("r")
     link.reply = [b"OK", 0, 1]
     worker.heartbeat("W", 1, [])

@@ -43,6 +43,11 @@ def succeeded(env: Environment) -> None:
     env.finish()
 
 
+def succeeded_and_running(env: Environment) -> None:
+    env.running(0, 1)
+    env.complete(done(0, payload=b"value"))
+
+
 def resumed(env: Environment) -> None:
     failed(env)
     env.client.resume("r1")
@@ -166,6 +171,8 @@ CASES = {
         b"EXISTS",
     ),
     "cancel": Case(led, "cancel", lambda env: ("r1",), b"OK", b"OK"),
+    "delete": Case(failed, "delete", lambda env: ("r1",), b"OK", b"UNKNOWN"),
+    "delete, running": Case(led, "delete", lambda env: ("r1",), b"RUNNING", b"RUNNING"),
     "resume": Case(failed, "resume", lambda env: ("r1", "id", ""), b"OK", b"OK"),
     "resume, running": Case(led, "resume", lambda env: ("r1", "id", ""), b"RUNNING", b"RUNNING"),
     "resume, from a task": Case(succeeded, "resume", lambda env: ("r1", "id", "0 3"), b"OK", b"OK"),
@@ -223,6 +230,13 @@ CASES = {
         led,
         "apply",
         lambda env: ("s1", 1, "", "finish", "r1", "failed", "2", "x=1"),
+        b"OK",
+        b"OK",
+    ),
+    "apply, drop": Case(
+        succeeded_and_running,
+        "apply",
+        lambda env: ("s1", 1, "", "drop", "r1", 2, 0, 1),
         b"OK",
         b"OK",
     ),

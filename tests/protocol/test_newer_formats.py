@@ -138,7 +138,7 @@ def test_a_graph_with_unknown_properties_is_refused_clearly(env: Environment, wh
     """Nobody here knows what a further property of a task asks for; it must not be left undone."""
     parts = msgpack.unpackb(env.submission().packed_graph)
     if where == "policy":
-        parts[5][0].append("a property of tomorrow")
+        parts[5][0] += [True, "a property of tomorrow"]
     else:
         parts += ["v1", bytes(4), "a property of tomorrow"]
     with pytest.raises(StoreError, match=r"properties and this release knows .*; upgrade flowkit"):

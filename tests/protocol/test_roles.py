@@ -24,7 +24,15 @@ from flowkit.protocol.worker_store import WorkerStore
 PROTOCOL = Path(keys.__file__).parent
 # Role → the modules that read and call scripts for it.
 MODULES = {
-    "client": ("store", "queue_reads", "list_reads", "client_store", "feed"),
+    "client": (
+        "store",
+        "queue_reads",
+        "bounded_reads",
+        "run_reads",
+        "list_reads",
+        "client_store",
+        "feed",
+    ),
     "scheduler": (
         "store",
         "queue_reads",
@@ -39,7 +47,10 @@ MODULES = {
 # Words in capitals that are no commands: options, replies, and sets of outcomes' letters.
 NO_COMMANDS = {"LIMIT", "COUNT", "BLOCK", "STREAMS", "WITHSCORES", "MINID", "MAXLEN", "FENCED"}
 NO_COMMANDS |= {"FCS", "FUCSK"}
-_CALL = re.compile(r'(?:call|send_command)\(\s*"([A-Z]+)"|\("([A-Z]{3,})",')
+_CALL = re.compile(
+    r'(?:call\(|send_command\(|read_list\(\s*self\.link,)\s*"([A-Z]+)"'
+    r'|\("([A-Z]{3,}(?:", "USAGE)?)",'
+)
 _SCRIPT = re.compile(r'_(?:script|scripts|fenced)\(\s*"(\w+)"')
 _COMMENT, _REPLY = re.compile(r"--[^\n]*"), re.compile(r"(return|reply =) \{'[A-Z]+'")
 
@@ -51,7 +62,11 @@ def sent(role: str) -> set[str]:
         text = (PROTOCOL / f"{module}.py").read_text()
         words = {one or other for one, other in _CALL.findall(text)}
         commands |= words.union(*map(called_by, _SCRIPT.findall(text)))
-    return {word.lower() for word in commands - NO_COMMANDS}
+    return {_as_rule(word) for word in commands - NO_COMMANDS}
+
+
+def _as_rule(word: str) -> str:
+    return word.lower().replace('", "', "|")
 
 
 def called_by(name: str) -> set[str]:
@@ -102,7 +117,7 @@ def test_a_viewer_sends_what_clients_send_beside_scripts() -> None:
     own: set[str] = set()
     for module in MODULES["client"]:
         text = (PROTOCOL / f"{module}.py").read_text()
-        own |= {(one or other).lower() for one, other in _CALL.findall(text)}
+        own |= {_as_rule(one or other) for one, other in _CALL.findall(text)}
     assert VIEWER.commands == own - {word.lower() for word in NO_COMMANDS}
     assert not {"eval", "evalsha"} & VIEWER.sent
 

@@ -1,11 +1,12 @@
--- apply: writes what the scheduler decided: queues ready tasks, ends runs, moves the cursor.
--- USES   base border spent guarded wake ready fence graph finish
--- RARE   finish push_backlog
+-- apply: writes what the scheduler decided: queues tasks, drops results, ends runs, moves the cursor.
+-- USES   base border spent guarded wake ready fence graph finish results enqueue
+-- RARE   finish push_backlog drop_unneeded
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 cursor ('' keeps it)
 --        then commands: begin <run> <graph digest>
 --                       queue <run> <list> <level> <flags> <count> <task>×count
 --                       line <run> …: as queue, but the tasks wait for the run's turn
+--                       drop <run> <count> <task>×count: their results
 --                       finish <run> <outcome> <failed task or ''> <counts>
 --                       progress <run> <counts>
 -- REPLY  OK <run>× (begun runs that do not run or have another graph) | FENCED
@@ -22,33 +23,10 @@ local function begin(run, digest)
   if not is_running[run] then refused[run] = true end
 end
 
-local function queue(verb, run, list, level, flags, first, last)
-  if refused[run] or not is_running[run] and field_of(run_key(run), 'state') ~= 'running' then return end
-  local records = fields_of(unpack(args_from({tasks_key(run)}, first, last)))
-  if not records then return end
-  local writes, entries = {'HSET', tasks_key(run)}, {}
-  for i = 1, last - first + 1 do
-    local task, record, attempt, spent = ARGV[first + i - 1], records[i], 1, UNSPENT .. flags
-    if record then
-      local state, number = read_record(record)
-      attempt = state == 'P' and number
-      if attempt then
-        spent = spent_before(attempt) .. flags
-        attempt = attempt + 1
-      end
-    end
-    if attempt then
-      local number = string.format('%d', attempt)
-      writes[#writes + 1] = task
-      writes[#writes + 1] = 'Q' .. number .. ',,' .. spent .. ',,'
-      entries[#entries + 1] = (verb == 'queue' and run .. ',' or '') .. task .. ',' .. number
-    end
-  end
-  if #entries > 0 then
-    call(unpack(writes))
-    if verb == 'queue' then push_ready('RPUSH', list, level, entries)
-    else push_backlog(run, list, level, entries) end
-  end
+-- Whether commands on a run count: it was not refused here, and it is running.
+local function counts(run)
+  if refused[run] then return false end
+  return is_running[run] or field_of(run_key(run), 'state') == 'running'
 end
 
 local at = 5
@@ -57,7 +35,12 @@ while at <= #ARGV do
   if verb == 'queue' or verb == 'line' then
     local last = at + 5 + ARGV[at + 5]
     assert(last >= at + 5, 'a number of tasks is negative')
-    queue(verb, run, ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], at + 6, last)
+    if counts(run) then enqueue(verb, run, ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], at + 6, last) end
+    at = last + 1
+  elseif verb == 'drop' then
+    local last = at + 2 + ARGV[at + 2]
+    assert(last >= at + 2, 'a number of tasks is negative')
+    if counts(run) then drop_unneeded(run, at + 3, last) end
     at = last + 1
   elseif verb == 'begin' then
     begin(run, ARGV[at + 2])

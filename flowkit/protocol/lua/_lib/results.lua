@@ -13,6 +13,16 @@ local function drop_results(run, tasks)
   if type(dropped) == 'number' and dropped > 0 then try('HINCRBY', run_key(run), 'kept', -dropped) end
 end
 
+-- Deletes the results of tasks that succeeded and that no other task needs. The tasks are in ARGV
+-- from `first` to `last`.
+local function drop_unneeded(run, first, last)
+  local records, gone = fields_of(unpack(args_from({tasks_key(run)}, first, last))) or {}, {}
+  for i = first, last do
+    if read_record(records[i - first + 1]) == 'S' then gone[#gone + 1] = ARGV[i] end
+  end
+  if #gone > 0 then drop_results(run, gone) end
+end
+
 -- Sets the number of results to those that exist.
 local function count_results(run)
   call('HSET', run_key(run), 'kept', size_of('HLEN', results_key(run)))

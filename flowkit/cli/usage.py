@@ -1,0 +1,66 @@
+"""``flowkit usage``: how much memory of Redis the runs take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..daemon.options import redis_options
+from .connect import connect
+from .inputs import json_option, limit_option, since_option
+
+if TYPE_CHECKING:
+    from ..client.usage import DAGUsage
+
+
+@click.command()
+@since_option("Only runs submitted within this time: 90s, 30m, 1h or 7d.")
+@limit_option(1000)
+@json_option
+@redis_options
+@click.pass_context
+def usage(
+    ctx: click.Context, /, since: float | None, limit: int, as_json: bool, **options: Any
+) -> None:
+    """Show how much memory of Redis the runs take, by DAG, the largest first.
+
+    It counts the newest runs of each shard, as many as --limit says. Sizes are those that Redis
+    reports; it estimates large ones. Queues, state stores and cached results are not counted.
+    """
+    from .output import damaged_documents, note, print_damaged, print_json, print_table
+
+    usages = connect(ctx, options).usage(limit, since)
+    if as_json:
+        documents = [_document(entry) for entry in usages]
+        print_json([*documents, *damaged_documents(usages.damaged, "run_id")])
+        return
+    if usages or usages.damaged:
+        print_table(
+            ["DAG", "RUNS", "RUNNING", "MEMORY", "LARGEST RUN", ""], list(map(_row, usages))
+        )
+        print_damaged(usages.damaged, "RUN")
+    else:
+        note("There are no runs.")
+    if any(entry.memory is None for entry in usages):
+        note("This Redis does not tell how much memory keys take, or its user may not ask.")
+    if usages.cut_short:
+        note(f"Only the newest {limit:,} runs of each shard were counted; --limit counts more.")
+
+
+def _row(entry: DAGUsage) -> list[str]:
+    from .output import size
+
+    memory, largest = size(entry.memory), size(entry.largest_memory)
+    return [entry.dag_name, str(entry.runs), str(entry.running), memory, entry.largest, largest]
+
+
+def _document(entry: DAGUsage) -> dict[str, object]:
+    return {
+        "dag": entry.dag_name,
+        "runs": entry.runs,
+        "running": entry.running,
+        "memory": entry.memory,
+        "largest_run": entry.largest or None,
+        "largest_run_memory": entry.largest_memory,
+    }

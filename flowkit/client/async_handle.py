@@ -1,0 +1,231 @@
+"""One run, for asyncio programs: a ``RunHandle`` with ``await``."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext, suppress
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from ..arguments import check_timeout
+from ..context import waiting_for_run
+from ..core.run_record import RunProgress, RunRecord
+from ..core.states import RUN_OVER, RunState
+from ..exceptions import (
+    RedisUnavailable,
+    RunCancelled,
+    RunNotFound,
+    TaskExecutionError,
+    WaitTimeout,
+)
+from .run_handle import RunHandle
+from .run_wait import Progress, continues_without, run_lost, too_late
+from .run_watch import Look, RunWatch, Watched
+from .status import RunStatus
+
+if TYPE_CHECKING:
+    from ..core.compiled import CompiledDAG
+
+P = ParamSpec("P")
+R = TypeVar("R")
+# Makes a call in the thread of the client, and returns its result.
+Call = Callable[..., Awaitable[Any]]
+
+
+class AsyncRunHandle:
+    """One run of a DAG, for asyncio programs. Its methods are those of ``RunHandle``.
+
+    ``existed``: whether the run was there before the call that returned this handle. Cancelling an
+    ``await`` ends the wait only: the run continues, and a call that has begun is completed.
+    """
+
+    def __init__(self, handle: RunHandle, watch: RunWatch, call: Call) -> None:
+        """Programs get handles from ``AsyncClient.submit`` and ``AsyncClient.run``."""
+        self.run_id = handle.run_id
+        self.existed = handle.existed
+        self._handle = handle
+        self._watch = watch
+        self._call = call
+
+    def __repr__(self) -> str:
+        return f"AsyncRunHandle({self.run_id!r})"
+
+    async def _do(
+        self, method: Callable[Concatenate[RunHandle, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        result: R = await self._call(method, self._handle, *args, **kwargs)
+        return result
+
+    # -- its state ------------------------------------------------------------------------------
+
+    async def record(self) -> RunRecord:
+        """Return the run's record in one round trip. See ``RunHandle.record``."""
+        return await self._do(RunHandle.record)
+
+    async def status(self) -> RunStatus:
+        """Return the state of the run and of each task. See ``RunHandle.status``."""
+        return await self._do(RunHandle.status)
+
+    async def graph(self, record: RunRecord | None = None) -> CompiledDAG:
+        """Return the compiled DAG that the run follows. See ``RunHandle.graph``."""
+        return await self._do(RunHandle.graph, record)
+
+    # -- waiting --------------------------------------------------------------------------------
+
+    async def wait(
+        self, timeout: float | None = None, *, progress: Progress | None = None
+    ) -> RunState:
+        """Wait until the run has ended and return its final state.
+
+        ``timeout``: seconds, None for no limit. ``progress(counts, total)`` is called in the event
+        loop from time to time. All waits of a client share one connection and one thread per shard.
+        Raises what ``RunHandle.wait`` raises.
+        """
+        timeout = check_timeout(timeout)
+        return await self._wait_for_end(timeout, progress)
+
+    async def _wait_for_end(
+        self,
+        timeout: float | None,
+        progress: Progress | None = None,
+        *,
+        tell_why: bool = True,
+    ) -> RunState:
+        """Wait as ``wait`` does. ``tell_why``: say in the error what the run waits for."""
+        looks: list[Look] = []
+        arrived, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def tell(look: Look) -> None:
+            looks[:] = [look]
+            try:
+                loop.call_soon_threadsafe(arrived.set)
+            except RuntimeError:  # the loop was closed with the wait in it
+                self._watch.remove(watched)
+
+        watched = Watched(self.run_id, tell)
+        try:
+            with waiting_for_run() if _blocks_a_task() else nullcontext():
+                self._watch.add(watched)
+                async with asyncio.timeout(timeout):
+                    return await self._end(looks, arrived, progress)
+        except TimeoutError:
+            trouble = watched.trouble
+        finally:
+            self._watch.remove(watched)
+        if trouble is not None:
+            raise continues_without(trouble, self.run_id)
+        # The timeout may have been too short for any look.
+        if (state := await self._do(_last_look)) in RUN_OVER:
+            return state
+        reason = await self._why() if tell_why else ""
+        raise WaitTimeout(self.run_id, too_late(self.run_id, timeout or 0.0, reason))
+
+    async def _end(
+        self, looks: list[Look], arrived: asyncio.Event, progress: Progress | None
+    ) -> RunState:
+        known = self._handle.accepted
+        while True:
+            await arrived.wait()
+            arrived.clear()
+            look = looks[0]
+            if isinstance(look, RunNotFound) and known:
+                raise run_lost(self.run_id)
+            if not isinstance(look, RunProgress):
+                raise look
+            known = True
+            if progress is not None:
+                progress(look.counts, look.total)
+            if look.state in RUN_OVER:
+                return look.state
+
+    async def _why(self) -> str:
+        """Return what an unfinished run waits for, "" if that is not known."""
+        return await self._do(_reason)
+
+    async def wait_results(
+        self, timeout: float | None = None, *, progress: Progress | None = None
+    ) -> dict[str, object]:
+        """Wait for success and return ``{task name: result}``. See ``RunHandle.wait_results``."""
+        state = await self.wait(timeout, progress=progress)
+        if state is RunState.CANCELLED:
+            raise RunCancelled(self.run_id)
+        if state is RunState.FAILED:
+            raise await self.error()
+        return await self.results()
+
+    # -- its results ----------------------------------------------------------------------------
+
+    async def results(self, *, lenient: bool = False) -> dict[str, object]:
+        """Return ``{task name: result}`` so far. See ``RunHandle.results``."""
+        return await self._do(RunHandle.results, lenient=lenient)
+
+    async def result(self, task: str, *, lenient: bool = False) -> object:
+        """Return the result of one task. See ``RunHandle.result``."""
+        return await self._do(RunHandle.result, task, lenient=lenient)
+
+    async def error(self) -> TaskExecutionError:
+        """Return the error that made the run fail. See ``RunHandle.error``."""
+        return await self._do(RunHandle.error)
+
+    # -- stopping, resuming, deleting -----------------------------------------------------------
+
+    async def cancel(self) -> None:
+        """Request a stop of the run. See ``RunHandle.cancel``."""
+        await self._do(RunHandle.cancel)
+
+    async def resume(self, from_task: str | Sequence[str] | None = None) -> None:
+        """Resume the run after a failure or a cancellation. See ``RunHandle.resume``."""
+        await self._do(RunHandle.resume, from_task)
+
+    async def delete(self) -> bool:
+        """Delete the run and all its data. See ``RunHandle.delete``."""
+        return await self._do(RunHandle.delete)
+
+
+def _blocks_a_task() -> bool:
+    """Return whether a wait occupies a process of a worker.
+
+    It does in a plain task, which runs an event loop in the main thread. It does not in an async
+    task, beside which others run in the loop of the worker.
+    """
+    return threading.current_thread() is threading.main_thread()
+
+
+def _last_look(handle: RunHandle) -> RunState:
+    try:
+        with handle.shard.until(time.monotonic()):
+            return handle._waiting().progress().state
+    except RedisUnavailable as error:
+        raise continues_without(error, handle.run_id) from None
+
+
+def _reason(handle: RunHandle) -> str:
+    with suppress(RedisUnavailable), handle.shard.until(time.monotonic()):
+        return handle._why_waiting()
+    return ""
+
+
+async def wait_all(runs: Sequence[AsyncRunHandle], timeout: float | None) -> list[RunState]:
+    """Wait until all of these runs have ended. See ``AsyncClient.wait_all``."""
+    timeout = check_timeout(timeout)
+    waits = [asyncio.ensure_future(run._wait_for_end(timeout, tell_why=False)) for run in runs]
+    try:
+        return list(await asyncio.gather(*waits))
+    except WaitTimeout as error:
+        left = sum(1 for wait in waits if not (wait.done() and not _failed(wait)))
+        reason = await next(run for run in runs if run.run_id == error.run_id)._why()
+        text = (
+            f"{left} of {len(runs)} runs had not ended after {timeout or 0.0:g} s; they continue. "
+            f"One of them is {error.run_id!r}"
+        )
+        raise WaitTimeout(error.run_id, f"{text}. {reason}" if reason else text) from None
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+
+def _failed(wait: asyncio.Future[Any]) -> bool:
+    return wait.cancelled() or wait.exception() is not None

@@ -1,0 +1,177 @@
+"""Reads of the list of runs, and of how much memory they take.
+
+Each run is decoded separately: one that cannot be read becomes a ``DamagedItem`` beside the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..core.run_record import RunRecord
+from ..core.states import RunState
+from ..exceptions import RedisUnavailable, StoreError
+from .bounded_reads import Field, read_in_bounds, read_list, whole
+from .decoding import CorruptData, number, run_id
+from .decoding import pairs as in_pairs
+from .limits import MAX_RUN_FIELD_BYTES
+from .listings import DamagedItem, Listing
+from .run_records import FIELDS, parse_run
+from .store import Store
+
+RUNS_PART = 100  # runs per read
+SEARCH_PART = 1000  # runs per read, if only their states and DAGs are read
+MOST_SEARCHED = 100_000  # runs of which a search reads states and DAGs
+# Of the items of a hash, to estimate its size: exact for small ones, bounded for large ones.
+MEMORY_SAMPLES = 100
+
+
+class RunReads(Store):
+    """Reads the list of runs."""
+
+    def read_runs(
+        self,
+        limit: int,
+        state: RunState | None = None,
+        *,
+        dag: str | None = None,
+        since_ms: int | None = None,
+    ) -> Listing[RunRecord]:
+        """Return the newest runs, newest first; three round trips per hundred runs returned.
+
+        ``state``, ``dag``: only runs in this state, of DAGs with this name. To find them costs
+        three round trips per thousand runs searched. At most ``MOST_SEARCHED`` runs are searched;
+        if there are more, ``cut_short`` of the list is true. ``since_ms``: only runs submitted
+        since then.
+
+        At most ``limit`` damaged runs are listed in addition. Raises CorruptData if the key of the
+        list holds a wrong type.
+        """
+        listing: Listing[RunRecord] = Listing()
+        is_search = state is not None or dag is not None
+        part = SEARCH_PART if is_search else min(limit, RUNS_PART)
+        most = max(limit, MOST_SEARCHED)
+        for names in self._newest_names(part, most, since_ms, listing):
+            matching = self._matching(names, state, dag) if is_search else names
+            for first in range(0, len(matching), RUNS_PART):
+                listing.take(self._read_named_runs(matching[first : first + RUNS_PART]))
+                listing.cut(limit)  # cut now, since there may be millions of damaged items
+                if len(listing) == limit:
+                    return listing
+        return listing
+
+    def _newest_names(
+        self, part: int, most: int, since_ms: int | None, listing: Listing[RunRecord]
+    ) -> Iterator[list[bytes]]:
+        """Yield parts of the names in the list of runs. Note in ``listing`` if it goes on."""
+        seen: set[bytes] = set()  # runs that are submitted meanwhile move the others
+        at = 0
+        while at < most:
+            flat = read_list(
+                self.link, "ZREVRANGE", self.keys.runs(), at, at + part - 1, "WITHSCORES"
+            )
+            found = [
+                name
+                for name, score in in_pairs(flat)
+                if since_ms is None or _time_of(score) >= since_ms
+            ]
+            yield [name for name in found if name not in seen]
+            seen.update(found)
+            if len(found) < part:
+                return
+            at += part
+        listing.cut_short = True
+
+    def _matching(
+        self, names: Sequence[bytes], state: RunState | None, dag: str | None
+    ) -> list[bytes]:
+        """Return the runs in a state and of a DAG, and those that cannot be read."""
+        values = [
+            None if state is None else state.value.encode(),
+            None if dag is None else dag.encode("utf-8", "surrogatepass"),
+        ]
+        keys = [self._key_or_none(name) for name in names]
+        fields = [
+            Field(key, field, MAX_RUN_FIELD_BYTES)
+            for key in keys
+            if key is not None
+            for field, value in zip(("state", "dag"), values, strict=True)
+            if value is not None
+        ]
+        sought = [value for value in values if value is not None]
+        rows = iter(zip(*[iter(read_in_bounds(self.link, fields))] * len(sought), strict=True))
+        return [
+            name
+            for name, key in zip(names, keys, strict=True)
+            if key is None or _fits(next(rows), sought)
+        ]
+
+    def _key_or_none(self, name: bytes) -> str | None:
+        try:
+            return self.keys.run(run_id(name))
+        except CorruptData:
+            return None
+
+    def _read_named_runs(self, names: Sequence[bytes]) -> Listing[RunRecord]:
+        listing: Listing[RunRecord] = Listing()
+        runs: list[tuple[bytes, str]] = []
+        for name in names:
+            try:
+                runs.append((name, run_id(name)))
+            except CorruptData as error:
+                listing.damaged.append(DamagedItem.of(name, error))
+        fields = [
+            Field(self.keys.run(run), field, MAX_RUN_FIELD_BYTES)
+            for _, run in runs
+            for field in FIELDS
+        ]
+        values = read_in_bounds(self.link, fields)
+        for at, (name, run) in enumerate(runs):
+            row = values[at * len(FIELDS) : (at + 1) * len(FIELDS)]
+            try:
+                if any(value is not None for value in row):  # else it has expired
+                    listing.append(parse_run(run, [whole(value) for value in row]))
+            except CorruptData as error:
+                listing.damaged.append(DamagedItem.of(name, error))
+        return listing
+
+    def memory_of(self, runs: Sequence[RunRecord]) -> list[int] | None:
+        """Return the bytes of memory that each run takes, without its graph; one round trip.
+
+        Sizes of large hashes are estimated from ``MEMORY_SAMPLES`` of their items. None if this
+        Redis does not tell: the user lacks the right, or it is the embedded store.
+        """
+        keys = self.keys
+        kinds = (keys.run, keys.tasks, keys.results, keys.errors)
+        sizes = self._memory([kind(record.run) for record in runs for kind in kinds])
+        if sizes is None:
+            return None
+        return [sum(sizes[at : at + len(kinds)]) for at in range(0, len(sizes), len(kinds))]
+
+    def memory_of_graphs(self, digests: Sequence[str]) -> list[int] | None:
+        """Return the bytes of memory that graphs take. As ``memory_of``."""
+        return self._memory([self.keys.graph(digest) for digest in digests])
+
+    def _memory(self, keys: Sequence[str]) -> list[int] | None:
+        try:
+            sizes = self.link.batch(
+                [("MEMORY", "USAGE", key, "SAMPLES", MEMORY_SAMPLES) for key in keys]
+            )
+        except RedisUnavailable:
+            raise
+        except StoreError:
+            return None
+        return [size if isinstance(size, int) else 0 for size in sizes]
+
+
+def _time_of(score: bytes) -> int:
+    """Return the time in a score, 0 for one that is no time."""
+    try:
+        return number(score, "the time of a submission")
+    except CorruptData:
+        return 0
+
+
+def _fits(row: Sequence[bytes | CorruptData | None], sought: Sequence[bytes]) -> bool:
+    """Return whether a run has these values, or cannot be read. Without any, it has expired."""
+    pairs = zip(row, sought, strict=True)
+    return all(isinstance(value, CorruptData) or value == wanted for value, wanted in pairs)
