@@ -14,7 +14,8 @@ from ..core.run_record import RunRecord
 from ..core.states import RunState
 from ..protocol.client_store import ClientStore
 from ..protocol.listings import Listing
-from .shard import ShardConnection, gather
+from .shard import ShardConnection
+from .shards import gather
 
 PART = 100  # runs asked for at once
 
