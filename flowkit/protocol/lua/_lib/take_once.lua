@@ -37,5 +37,5 @@ local function take_once(last_call, lists, reply)
   }
   take(claimer, limit, lists, reply)
   -- What was taken has been written together with the number.
-  if not claimer.now then call('HSET', claims_key(lane), '#', call_no) end
+  if not claimer.is_numbered then call('HSET', claims_key(lane), '#', call_no) end
 end
