@@ -2,7 +2,7 @@
 
 Tasks wait in different places depending on that. Workers of an older release know no turns. And if
 the apps of the workers of a queue differ, as during a deployment, then a function that one of them
-lacks has a list of its own, from which only the others claim. The tasks of a run that is pinned to
+lacks has a separate list, from which only the others claim. The tasks of a run that is pinned to
 a version of its app always wait in lists of their functions in that version.
 
 Workers of an older release do not know such lists either, so the scheduler uses none for a queue
@@ -173,7 +173,7 @@ class Serving(Duty):
         had = [some for app in apps if (some := self._functions.get(app))]
         return not had or any(all(function_id(ref) in one for one in had) for ref in dag.refs)
 
-    # -- what nobody can run --------------------------------------------------------------------
+    # -- what no live worker can run ------------------------------------------------------------
 
     def absent(self, active: Active, queue: str) -> frozenset[int]:
         """Return the references of a DAG (by number) that no live worker of a queue has.

@@ -19,7 +19,7 @@ def own_forker(environ: dict[str, str]) -> Iterator[CommandForker]:
 def test_it_ends_while_another_process_has_a_copy_of_its_socket(
     own_forker: CommandForker,
 ) -> None:
-    """A suite ended only when somebody killed it: a process that pytest had forked kept the socket
+    """A suite ended only when it was killed: a process that pytest had forked kept the socket
     open, so the forker waited for the next command."""
     with own_forker._socket.dup():
         own_forker.close()
