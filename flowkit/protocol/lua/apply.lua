@@ -1,5 +1,5 @@
 -- apply: writes what the scheduler decided: queues ready tasks, ends runs, moves the cursor.
--- USES   base border spent guarded wake ready fence graph finish
+-- USES   base border spent guarded wake ready queue fence graph finish
 -- RARE   finish push_backlog
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 cursor ('' keeps it)
@@ -22,33 +22,13 @@ local function begin(run, digest)
   if not is_running[run] then refused[run] = true end
 end
 
+local added = {}
 local function queue(verb, run, list, level, flags, first, last)
   if refused[run] or not is_running[run] and field_of(run_key(run), 'state') ~= 'running' then return end
-  local records = fields_of(unpack(args_from({tasks_key(run)}, first, last)))
-  if not records then return end
-  local writes, entries = {'HSET', tasks_key(run)}, {}
-  for i = 1, last - first + 1 do
-    local task, record, attempt, spent = ARGV[first + i - 1], records[i], 1, UNSPENT .. flags
-    if record then
-      local state, number = read_record(record)
-      attempt = state == 'P' and number
-      if attempt then
-        spent = spent_before(attempt) .. flags
-        attempt = attempt + 1
-      end
-    end
-    if attempt then
-      local number = string.format('%d', attempt)
-      writes[#writes + 1] = task
-      writes[#writes + 1] = 'Q' .. number .. ',,' .. spent .. ',,'
-      entries[#entries + 1] = (verb == 'queue' and run .. ',' or '') .. task .. ',' .. number
-    end
-  end
-  if #entries > 0 then
-    call(unpack(writes))
-    if verb == 'queue' then push_ready('RPUSH', list, level, entries)
-    else push_backlog(run, list, level, entries) end
-  end
+  local entries = mark_queued(run, flags, first, last)
+  if #entries == 0 then return end
+  if verb == 'queue' then add_ready(added, run, list, level, entries)
+  else push_backlog(run, list, level, entries) end
 end
 
 local at = 5
@@ -71,6 +51,7 @@ while at <= #ARGV do
     at = at + 3
   end
 end
+for _, place in ipairs(added) do push_ready('RPUSH', place.list, place.level, place) end
 if ARGV[4] ~= '' then
   call('SET', P .. 'cursor', ARGV[4])
   call('XTRIM', P .. 'events', 'MINID', ARGV[4])

@@ -8,8 +8,7 @@ local POP_BOUND = 1000 -- entries and turns that one claim looks at
 -- nil if nothing of this run can be claimed any more.
 local function take_run(claimer, run, entries, reply)
   if not is_run(run) then return nil end
-  local lane = claimer.lane
-  local worker = '@' .. string.match(lane, '^[^.]*')
+  local lane, worker = claimer.lane, claimer.worker
   local meta = fields_of(run_key(run), 'state', 'stop', 'submitted', 'graph', 'params', 'resumes', 'ran', worker)
   if not meta or meta[1] ~= 'running' then return nil end
   if not (meta[4] and is_digest(meta[4]) and read_time(meta[3])) then return nil end
