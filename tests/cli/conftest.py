@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from console import APPS, COMMAND, DEADLINE_S, Run, RunningSystem, family
-from forking import CommandForker
+from forker import Forker, shared_forker
 from real_redis import RealRedis
 
 from flowkit.system import LocalSystem
@@ -104,14 +104,12 @@ def running(
 
 
 @pytest.fixture(scope="session")
-def forker() -> Iterator[CommandForker]:
-    forker = CommandForker(without_settings())
-    yield forker
-    forker.close()
+def forker() -> Forker:
+    return shared_forker()
 
 
 @pytest.fixture
-def talk(forker: CommandForker, apps: Path, environ: dict[str, str], running: RunningSystem) -> Run:
+def talk(forker: Forker, apps: Path, environ: dict[str, str], running: RunningSystem) -> Run:
     """The command with the running system's address in its environment."""
 
     def run(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
