@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -35,21 +35,40 @@ def without_settings() -> dict[str, str]:
 
 
 @pytest.fixture
-def flowkit(apps: Path, environ: dict[str, str]) -> Run:
+def flowkit(apps: Path, environ: dict[str, str], forker: Forker) -> Run:
     """Run the command in the apps' folder; keywords are environment variables."""
 
     def run(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*COMMAND, *words],
-            cwd=apps,
-            env={**environ, **more},
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-            check=False,
-        )
+        if not any(name.startswith("PYTHON") for name in more):
+            return forker.run(words, apps, {**environ, **more}, DEADLINE_S)
+        return start_and_wait(words, apps, {**environ, **more})
 
     return run
+
+
+@pytest.fixture
+def really_started(apps: Path, environ: dict[str, str]) -> Run:
+    """As ``flowkit``, but Python is started, as by users."""
+
+    def run(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return start_and_wait(words, apps, {**environ, **more})
+
+    return run
+
+
+def start_and_wait(
+    words: Sequence[str], folder: Path, environ: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Start the command and wait for its end."""
+    return subprocess.run(
+        [*COMMAND, *words],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
 
 
 @pytest.fixture
