@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -21,16 +21,6 @@ class Place(NamedTuple):
     flags: str
 
 
-class Coverage(NamedTuple):
-    """The references of a DAG (by number) that some workers of a queue lack, and that all lack."""
-
-    lacking: frozenset[int]
-    absent: frozenset[int]
-
-
-EVERYTHING = Coverage(frozenset(), frozenset())
-
-
 @dataclass(slots=True)
 class Active:
     """A run that is not over."""
@@ -40,8 +30,6 @@ class Active:
     state: Run
     places: list[Place]  # by policy number
     progress_at: float = 0.0  # when progress was last published
-    coverage: dict[str, Coverage] = field(default_factory=dict)  # by queue; see serving
-    coverage_as_of: int = -1
 
     @classmethod
     def of(cls, run: str, dag: CompiledDAG, state: Run) -> Active:

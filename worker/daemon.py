@@ -113,6 +113,7 @@ class WorkerDaemon:
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         self._enlist()
+        self._store.read_scripts()
         if not self._signals:
             patched = self._config.redis_patched
             warn_of_risks(self._link, self._listener, patched=patched, worker=self._keeper.worker)

@@ -29,7 +29,16 @@ class CycleFound(Exception):
 class Graph:
     """Tasks by number, their names, and the edges in both directions."""
 
-    __slots__ = ("_down", "_down_at", "_up", "_up_at", "_used", "names", "order_counts")
+    __slots__ = (
+        "__weakref__",
+        "_down",
+        "_down_at",
+        "_up",
+        "_up_at",
+        "_used",
+        "names",
+        "order_counts",
+    )
 
     def __init__(self, names: list[str], up_at: array[int], up: array[int]) -> None:
         """Use the upstream rows unchecked; ``build`` checks its input."""

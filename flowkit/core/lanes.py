@@ -3,7 +3,7 @@
 A worker is started under an id that is never used again. Its N-th child has two lanes:
 ``WORKER.N`` claims attempts of plain functions, ``WORKER.Na`` those of ``async`` ones. N counts
 from 0 and is never reused, so a lane names one start of one process. The scripts take these names
-apart too: ``take_run.lua`` and ``reap.lua`` (the worker), ``suspects.lua`` (the other lane of the
+apart too: ``take_once.lua`` and ``reap.lua`` (the worker), ``suspects.lua`` (the other lane of the
 child) and ``versions.lua`` (the child).
 """
 

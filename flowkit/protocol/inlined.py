@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 _ONE_LINE = re.compile(r"^local function (\w+)\(([\w, ]*)\) return (.+) end\n", re.MULTILINE)
 _WORD = re.compile(r"'(?:[^'\\]|\\.)*'|[A-Za-z_]\w*|.", re.DOTALL)
-_CONSTANT = re.compile(r"^local ([A-Z][A-Z_]*|call|try) = (.+)\n", re.MULTILINE)
+_NAME = re.compile(r"'(?:[^'\\]|\\.)*'|[A-Za-z_]\w*")
+_CONSTANT = re.compile(r"local ([A-Z][A-Z_]*|call|try) = (.+)")
 _VALUE = re.compile(r"-?\d+|'(?:[^'\\]|\\.)*'|redis\.\w+|[A-Z]+\[\d\]")
 _JOINED = re.compile(r"('(?:[^'\\]|\\.)*)' \.\. '((?:[^'\\]|\\.)*')")
 _SIMPLE = re.compile(r"[\w.]+(?:\[\w+\])?|'[^']*'")
@@ -58,19 +59,19 @@ def inlined(text: str) -> str:
 
 
 def _without_constants(text: str) -> str:
-    at = 0
-    while definition := _CONSTANT.search(text, at):
-        name, value = definition.groups()
-        at = definition.end()
-        if _VALUE.fullmatch(value):
-            at = definition.start()
-            rest = (
-                value if word == name else word for word in _WORD.findall(text, definition.end())
-            )
-            text = text[:at] + "".join(rest)
-            while (joined := _JOINED.sub(r"\1\2", text)) != text:
-                text = joined
-    return text
+    """Return the text with values in place of constants, which stand before their uses."""
+    values: dict[str, str] = {}
+    lines: list[str] = []
+    for line in text.split("\n"):
+        line = _NAME.sub(lambda word: values.get(word[0], word[0]), line)
+        while "' .. '" in line and (joined := _JOINED.sub(r"\1\2", line)) != line:
+            line = joined
+        definition = _CONSTANT.fullmatch(line)
+        if definition and _VALUE.fullmatch(definition[2]):
+            values[definition[1]] = definition[2]
+        else:
+            lines.append(line)
+    return "\n".join(lines)
 
 
 def _replaced(text: str, name: str, function: _Function) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 _FUNCTION = re.compile(r"local function (\w+)\(([\w, .]*)\)\n")
 _WORD = re.compile(r"[A-Za-z_]\w*")
@@ -33,7 +34,7 @@ def nested(blocks: Sequence[str], rare: Iterable[str]) -> list[str]:
 
 def _into(blocks: list[str], at: int) -> list[str]:
     """Return the blocks with what only the block ``at`` uses nested in it."""
-    needed = [set(_WORD.findall(block)) for block in blocks]
+    needed = [_words(block) for block in blocks]
     inner: list[int] = []
     for i in range(at - 1, -1, -1):
         name = _name(blocks[i])
@@ -48,6 +49,11 @@ def _into(blocks: list[str], at: int) -> list[str]:
     return [
         "\n".join(parts) if i == at else block for i, block in enumerate(blocks) if i not in inner
     ]
+
+
+@lru_cache(maxsize=1000)  # scripts share most of their blocks
+def _words(block: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(block))
 
 
 def _name(block: str) -> str:

@@ -25,6 +25,7 @@ from .decoding import (
 from .keys import of_function
 from .outcomes import Outcome
 from .records import parse_record
+from .scripts import script
 from .spent import Flag, Spent
 from .store import Store
 
@@ -210,6 +211,12 @@ class WorkerStore(Store):
             [("HGET", self.keys.tasks(run), task), ("HGET", self.keys.errors(run), task)]
         )
         return parse_record(record).attempt, error
+
+    @staticmethod
+    def read_scripts() -> None:
+        """Read the scripts of lanes, so that processes that are forked later have them."""
+        for name in ("claim", "complete", "release"):
+            script(name)
 
     def wait_for_work(self, lists: Sequence[str], seconds: float, app: str = "") -> bool:
         """Block until one of the lists has an attempt to claim, for at most ``seconds``.

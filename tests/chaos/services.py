@@ -1,6 +1,6 @@
 """Apps with different functions on one queue, and programs that submit runs of each all the while.
 
-An app is written into a folder of its own, as it would be deployed. Its tasks note who ran them.
+Each app is written into a separate folder, as it would be deployed. Its tasks note who ran them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .stage import PATIENCE_S, Stage
 
 SUBMITTER = str(HERE / "apps" / "chaos_submitter.py")
 SERVICE = "service"  # the module of an app
-# What a killed process had done and not yet sent is made again under its number.
+# What a killed process had done and not yet sent is done once more under its number.
 KILLED = Allowed(repeats=None, same_attempt=None, blamed=None)
 END_S = 300.0
 

@@ -56,7 +56,7 @@ class Stage:
             self.redis.start()
             ends.callback(self.redis.stop)
             self.proxy = ends.enter_context(Proxy(self.redis.port))
-            self.system = System(self.redis.url, "chaos", self.folder)
+            self.system = System(self.redis.url, "chaos", self.folder, forked=False)
             ends.callback(self._end_processes)
             self.client = self.new_client()
             ends.callback(lambda: self.client.close())

@@ -87,7 +87,7 @@ def _probe(client: Client, large: int, probes: int) -> list[float]:
 def _in_memory(stage: Stage, url: str, large: int, probes: int) -> list[float]:
     folder = stage.folder / "embedded"
     folder.mkdir()
-    system = System(url, "turns", folder)
+    system = System(url, "turns", folder, forked=False)
     try:
         system.scheduler()
         system.worker("--processes", "4", app=APP)

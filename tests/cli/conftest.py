@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from console import APPS, COMMAND, DEADLINE_S, Run, RunningSystem, family
-from forking import CommandForker
+from forker import Forker, shared_forker
 from real_redis import RealRedis
 
 from flowkit.system import LocalSystem
@@ -35,21 +35,40 @@ def without_settings() -> dict[str, str]:
 
 
 @pytest.fixture
-def flowkit(apps: Path, environ: dict[str, str]) -> Run:
+def flowkit(apps: Path, environ: dict[str, str], forker: Forker) -> Run:
     """Run the command in the apps' folder; keywords are environment variables."""
 
     def run(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*COMMAND, *words],
-            cwd=apps,
-            env={**environ, **more},
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-            check=False,
-        )
+        if not any(name.startswith("PYTHON") for name in more):
+            return forker.run(words, apps, {**environ, **more}, DEADLINE_S)
+        return start_and_wait(words, apps, {**environ, **more})
 
     return run
+
+
+@pytest.fixture
+def really_started(apps: Path, environ: dict[str, str]) -> Run:
+    """As ``flowkit``, but Python is started, as by users."""
+
+    def run(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return start_and_wait(words, apps, {**environ, **more})
+
+    return run
+
+
+def start_and_wait(
+    words: Sequence[str], folder: Path, environ: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Start the command and wait for its end."""
+    return subprocess.run(
+        [*COMMAND, *words],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
 
 
 @pytest.fixture
@@ -104,14 +123,12 @@ def running(
 
 
 @pytest.fixture(scope="session")
-def forker() -> Iterator[CommandForker]:
-    forker = CommandForker(without_settings())
-    yield forker
-    forker.close()
+def forker() -> Forker:
+    return shared_forker()
 
 
 @pytest.fixture
-def talk(forker: CommandForker, apps: Path, environ: dict[str, str], running: RunningSystem) -> Run:
+def talk(forker: Forker, apps: Path, environ: dict[str, str], running: RunningSystem) -> Run:
     """The command with the running system's address in its environment."""
 
     def run(*words: str, **more: str) -> subprocess.CompletedProcess[str]:

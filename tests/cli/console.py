@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil
-from forking import CommandForker
+from forker import FLOWKIT, Forker
 
 # As the installed command: without the working directory on sys.path.
 COMMAND = (sys.executable, "-P", "-m", "flowkit")
@@ -165,15 +165,16 @@ def run_on_terminal(
     *words: str,
     environ: Mapping[str, str],
     folder: Path | None = None,
-    forker: CommandForker | None = None,
+    forker: Forker | None = None,
 ) -> tuple[int, str]:
     """Run the command on a terminal; return its exit code and what the terminal was sent."""
     leader, follower = pty.openpty()
     if forker is not None:
-        forker.start(words, folder, environ, (follower, follower, follower))
+        streams = (follower, follower, follower)
+        process = forker.start(FLOWKIT, words, folder or Path.cwd(), environ, streams)
         os.close(follower)
         shown = _read_all(leader)
-        return forker.wait(DEADLINE_S), shown.replace("\r\n", "\n")
+        return process.wait(DEADLINE_S), shown.replace("\r\n", "\n")
     with subprocess.Popen(
         [*COMMAND, *words],
         cwd=folder,
@@ -181,10 +182,10 @@ def run_on_terminal(
         stdin=follower,
         stdout=follower,
         stderr=follower,
-    ) as process:
+    ) as started:
         os.close(follower)
         shown = _read_all(leader)
-        return process.wait(DEADLINE_S), shown.replace("\r\n", "\n")
+        return started.wait(DEADLINE_S), shown.replace("\r\n", "\n")
 
 
 def _read_all(descriptor: int) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from console import Run, run_on_terminal
 from corrupt_namespace import CorruptNamespace, corrupt_namespace
-from forking import CommandForker
+from forker import Forker
 from nasty import forged, harmful
 from real_redis import RealRedis
 
@@ -25,9 +25,7 @@ def planted(redis_server: RealRedis) -> Iterator[CorruptNamespace]:
 
 
 @pytest.fixture
-def on_terminal(
-    planted: CorruptNamespace, environ: dict[str, str], forker: CommandForker
-) -> OnTerminal:
+def on_terminal(planted: CorruptNamespace, environ: dict[str, str], forker: Forker) -> OnTerminal:
     """Run a command on a terminal that shows no colors; return its exit code and what it shows."""
 
     def run(*words: str) -> tuple[int, str]:

@@ -64,6 +64,7 @@ def _words(process: psutil.Process) -> list[str]:
         return []
 
 
+@pytest.mark.slow
 def test_after_a_kill_everything_ends_soon(started: Start, apps: Path) -> None:
     process, below = start_slow(started, apps)
     process.kill()

@@ -14,8 +14,8 @@ from console import COMMAND, DEADLINE_S, Run, run_on_terminal
 from helpers import free_port
 
 
-def test_a_run_shows_its_results(flowkit: Run) -> None:
-    done = flowkit("run", "chain.py", "-p", "size=3", "-p", "word=ab")
+def test_a_run_shows_its_results(really_started: Run) -> None:
+    done = really_started("run", "chain.py", "-p", "size=3", "-p", "word=ab")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         "hello from first",
@@ -135,7 +135,7 @@ def test_a_run_that_takes_too_long_is_cancelled(flowkit: Run, apps: Path) -> Non
     assert "was not over after 4 s. It was cancelled." in done.stderr
 
 
-def test_an_app_that_loads_here_but_not_in_the_worker(flowkit: Run, apps: Path) -> None:
+def test_an_app_that_loads_here_but_not_in_the_worker(really_started: Run, apps: Path) -> None:
     (apps / "picky.py").write_text(
         "import sys\n"
         "from flowkit import task\n"
@@ -144,7 +144,7 @@ def test_an_app_that_loads_here_but_not_in_the_worker(flowkit: Run, apps: Path) 
         "@task\n"
         "def one(): return 1\n"
     )
-    done = flowkit("run", "picky.py")
+    done = really_started("run", "picky.py")
     assert done.returncode == 1
     assert "The worker cannot work" in done.stderr
     assert "RuntimeError: not in a worker" in done.stderr
@@ -155,8 +155,8 @@ def test_output_of_a_loading_module_is_not_a_result(flowkit: Run, apps: Path) ->
     assert flowkit("graph", "chatty.py").stdout.startswith("DAG: chain\n")
 
 
-def test_names_and_results_print_literally(flowkit: Run) -> None:
-    done = flowkit("run", "hostile.py")
+def test_names_and_results_print_literally(really_started: Run) -> None:
+    done = really_started("run", "hostile.py")
     assert done.returncode == 0
     assert "[red]x[/red]  '\\x1b[2J\\x07[bold]gone[/bold]'" in done.stdout
     assert "DAG '[blink]dag[/blink]'" in done.stderr
@@ -222,13 +222,13 @@ def test_a_full_disk_is_one_sentence(apps: Path, environ: dict[str, str]) -> Non
     assert said == "Error: cannot write the output: No space left on device\n"
 
 
-def test_the_folder_of_the_command_does_not_hide_modules(flowkit: Run, apps: Path) -> None:
+def test_the_folder_of_the_command_does_not_hide_modules(really_started: Run, apps: Path) -> None:
     """A user's redis.py or worker.py beside the app must not be taken for the real one."""
     for name in ("redis.py", "worker.py", "scheduler.py", "json.py"):
         (apps / name).write_text("raise RuntimeError('hidden')\n")
     (apps / "inner").mkdir()
     (apps / "inner" / "app.py").write_text((apps / "chain.py").read_text())
-    done = flowkit("run", "inner/app.py", "--quiet")
+    done = really_started("run", "inner/app.py", "--quiet")
     assert done.returncode == 0, done.stderr
 
 
@@ -252,5 +252,5 @@ def test_python_dash_m_finds_the_modules_that_the_worker_finds(
     assert "No module named 'chain'" in done.stderr
 
 
-def test_the_version_is_shown(flowkit: Run) -> None:
-    assert flowkit("--version").stdout.startswith("flowkit, version ")
+def test_the_version_is_shown(really_started: Run) -> None:
+    assert really_started("--version").stdout.startswith("flowkit, version ")

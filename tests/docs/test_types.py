@@ -148,6 +148,7 @@ def test_the_types_are_those_promised(errors: dict[str, list[str]]) -> None:
     assert errors[str(USE)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", PROGRAMS, ids=str)
 def test_programs_of_the_documentation_are_well_typed(
     program: Program, errors: dict[str, list[str]]

@@ -1,7 +1,7 @@
 """One suite for all the ways to run a DAG: threads, processes, the embedded store, Redis.
 
-A test takes ``place`` and runs once per way. Its tasks stand in ``everywhere_app.py``, which
-workers and child processes import. What tasks and hooks do beside returning a value they write to
+A test takes ``place`` and runs once per way. Its tasks stand in ``everywhere_app.py`` and
+``values_app.py``, which workers and child processes import. What tasks and hooks do beside returning a value they write to
 the file that the run parameter ``diary`` names.
 """
 
@@ -17,11 +17,11 @@ from real_redis import RealRedis
 from flowkit import Client
 from flowkit.system import LocalSystem
 
-APP = Path(__file__).with_name("everywhere_app.py")
+APPS = [str(Path(__file__).with_name(name)) for name in ("everywhere_app.py", "values_app.py")]
 
 
 def _system(url: str | None) -> Iterator[Client]:
-    system = LocalSystem(str(APP), url=url, namespace=NAMESPACE, processes=2, grace=1.0)
+    system = LocalSystem(APPS, url=url, namespace=NAMESPACE, processes=2, grace=1.0)
     with system, Client.connect(system.url, NAMESPACE) as client:
         yield client
 

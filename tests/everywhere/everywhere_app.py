@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import decimal
-import enum
 import io
 import json
 import os
@@ -13,11 +12,9 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from dataclasses import dataclass
-from datetime import date, timedelta
 from pathlib import Path
 
-from flowkit import DAG, AsyncClient, current_attempt, task
+from flowkit import current_attempt, task
 from flowkit.definition.hooks import HookEvent, Hooks
 
 PATIENCE_S = 20.0
@@ -456,82 +453,3 @@ def drops_table(diary: str | None = None, *results: object) -> int:
 @task(when=lambda: False)
 def is_never_asked_for(*results: object) -> int:
     return len(results)
-
-
-@dataclass
-class Window:
-    first: date
-    days: int = 7
-
-
-class Mode(enum.Enum):
-    FULL = "full"
-    DELTA = "delta"
-
-
-@task
-def describes(
-    dry_run: bool,
-    day: date,
-    folder: Path,
-    price: decimal.Decimal,
-    window: Window,
-    modes: list[Mode],
-    wait: timedelta,
-    limits: dict[str, int] | None = None,
-) -> list[str]:
-    """Return the parameters as text that shows their types."""
-    given = (dry_run, day, folder, price, window, modes, wait, limits)
-    return [f"{type(value).__name__} {value}" for value in given]
-
-
-@task(keep_result=False)
-def bulky(size: int = 3) -> list[int]:
-    return list(range(size))
-
-
-@task(keep_result=False)
-def nothing() -> None:
-    return None
-
-
-@task(retries=1, delay=0.01)
-def sum_of(numbers: list[int], diary: str | None = None) -> int:
-    if current_attempt().attempt == 1:
-        raise RuntimeError("the next attempt needs the numbers too")
-    write(diary, numbers)
-    return sum(numbers)
-
-
-@task
-def length_of(numbers: list[int], unlucky: bool = False) -> int:
-    if unlucky and current_attempt().attempt == 1:
-        raise ValueError("no luck")
-    return len(numbers)
-
-
-@task(queue="nobody-serves-it")
-def elsewhere() -> None:
-    return None
-
-
-@task
-def answer() -> int:
-    return 42
-
-
-inner = DAG("inner", tasks=[answer])
-
-
-@task(timeout=PATIENCE_S)
-async def asks_others() -> list[object]:
-    async with AsyncClient.connect() as client:
-        runs = [await client.submit(inner) for _ in range(2)]
-        await asyncio.gather(*(run.wait() for run in runs))
-        again = [await run.result("answer") for run in runs]
-        return [*again, runs[0].run_id != runs[1].run_id]
-
-
-@task(timeout=PATIENCE_S)
-def asks_in_a_loop_of_its_own() -> list[object]:
-    return asyncio.run(asks_others.func())

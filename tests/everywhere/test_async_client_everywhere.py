@@ -6,6 +6,7 @@ import asyncio
 
 import everywhere_app as app
 import pytest
+import values_app
 from places import DEADLINE_S, NAMESPACE, Place
 
 from flowkit import DAG, AsyncClient, Task
@@ -40,7 +41,7 @@ def test_a_hundred_runs_are_awaited_and_their_results_read(url: str) -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("task", [app.asks_others, app.asks_in_a_loop_of_its_own])
+@pytest.mark.parametrize("task", [values_app.asks_others, values_app.asks_in_a_loop_of_its_own])
 def test_a_task_submits_to_the_system_of_its_worker_and_waits(place: Place, task: Task) -> None:
     if place.client is None:
         pytest.skip("there is no worker")
@@ -58,7 +59,7 @@ def test_failed_and_cancelled_runs_raise_their_errors(url: str) -> None:
             assert (await client.dead_letter(failed.run_id, "arm")).letter.task == "arm"
             again = await client.retry_dead(failed.run_id)
             assert await again.wait(DEADLINE_S) is RunState.FAILED
-            dag = DAG("elsewhere", tasks=[app.elsewhere])
+            dag = DAG("elsewhere", tasks=[values_app.elsewhere])
             stopped = await client.submit(dag)
             await stopped.cancel()
             with pytest.raises(RunCancelled):

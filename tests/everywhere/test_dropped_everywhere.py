@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import everywhere_app as app
 import pytest
+import values_app as app
 from places import DEADLINE_S, Place
 
 from flowkit import DAG

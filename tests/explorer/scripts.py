@@ -78,7 +78,7 @@ def resume(d: Draft, request: str, named: str) -> Reply:
 
 
 def lose_hints(d: Draft, which: str = "") -> Reply:
-    """Not a script: somebody deletes the queues, or of all of them the ``turns`` or what is
+    """Not a script: a user deletes the queues, or of all of them the ``turns`` or what is
     ``parked``."""
     if which in ("", "turns"):
         d.turns = {}

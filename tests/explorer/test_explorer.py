@@ -56,6 +56,7 @@ LARGE = {
     "a task, a fault, a failure, a cancel and a resume",
     "a diamond with a clean-up, a retry and a cancel",
     "a chain under two versions of its app, one fault",
+    "a chain with turns, its end lacking in one of two apps, a fault",
 }
 
 

@@ -44,7 +44,7 @@ def apps(hand: Hand) -> list[Command]:
 
 @kind("apps-of-strangers", weight=3)
 def apps_of_strangers(hand: Hand) -> list[Command]:
-    """Living workers that nobody has started, with an app whose key holds anything."""
+    """Workers that seem alive but were never started, with an app whose key holds anything."""
     import msgpack
 
     rng, keys = hand.rng, hand.keys

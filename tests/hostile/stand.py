@@ -50,7 +50,7 @@ class Stand:
         self.redis = RealRedis(folder / "redis")
         self.redis.start()
         self.server = self._client()
-        self.system = System(self.redis.url, NAMESPACE, folder)
+        self.system = System(self.redis.url, NAMESPACE, folder, forked=False)
         self.daemons: dict[str, Process] = {}
         self.restarts = 0
         self._read: dict[Path, tuple[int, bytes]] = {}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from forker import FLOWKIT, shared_forker
 from helpers import wait_until
 from real_redis import RealRedis
 from real_system import Process, System
@@ -56,6 +57,8 @@ class Shards:
         """Run a command of the command line against these shards."""
         environ = {key: value for key, value in os.environ.items() if "FLOWKIT" not in key}
         environ |= {"FLOWKIT_REDIS_URL": url or self.urls(), "FLOWKIT_NAMESPACE": NAMESPACE}
+        if words[0] == FLOWKIT:
+            return shared_forker().run(words[1:], self.system.folder, environ, 60)
         return subprocess.run(
             [sys.executable, "-P", "-m", *words],
             env=environ, cwd=self.system.folder, capture_output=True, text=True, timeout=60,

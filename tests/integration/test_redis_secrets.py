@@ -86,7 +86,9 @@ def test_no_command_line_and_no_log_line_shows_the_password(
 def test_waiting_or_refused_daemons_do_not_show_it_either(
     locked: RealRedis, tmp_path: Path
 ) -> None:
-    system = System(f"redis://:{SECRET}-wrong@127.0.0.1:{locked.port}/0", "shop", tmp_path)
+    system = System(
+        f"redis://:{SECRET}-wrong@127.0.0.1:{locked.port}/0", "shop", tmp_path, forked=False
+    )
     try:
         refused = [system.scheduler(), system.worker()]
         for one in refused:
@@ -127,7 +129,7 @@ def test_daemons_warn_of_an_open_redis_once(
     server.start(*options)
     info = server_info(server)
     warned = int(info.partition(":")[2].partition(".")[0]) < warned_before
-    system = System(server.url, "shop", tmp_path)
+    system = System(server.url, "shop", tmp_path, forked=False)
     try:
         # The last time the user says that this version is known to have the fixes.
         patched = {"FLOWKIT_REDIS_PATCHED": str(warned).lower()}
@@ -182,7 +184,7 @@ def test_programs_that_tasks_start_do_not_get_the_password(
     (tmp_path / "programs.py").write_text(PROGRAMS)
     monkeypatch.syspath_prepend(tmp_path)
     dag = importlib.import_module("programs").dag
-    system = System(f"redis://:{SECRET}@127.0.0.1:{locked.port}/0", "shop", tmp_path)
+    system = System(f"redis://:{SECRET}@127.0.0.1:{locked.port}/0", "shop", tmp_path, forked=False)
     try:
         system.scheduler()
         system.worker("--processes", "1", app=str(tmp_path / "programs.py"))

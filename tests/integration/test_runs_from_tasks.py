@@ -82,7 +82,7 @@ def test_a_resumed_run_has_other_children(system: System) -> None:
 
 
 def test_the_options_of_a_worker_reach_its_tasks(system: System) -> None:
-    """With `--namespace`, runs went to the namespace of the environment, where nobody was."""
+    """With `--namespace`, runs went to the namespace of the environment, which had no workers."""
     key = system.folder / "key"
     key.write_text(KEY)
     key.chmod(0o600)

@@ -117,7 +117,10 @@ def test_a_queue_is_served_by_its_workers_only_and_status_says_what_is_missing(
         assert "No live worker serves queue 'elsewhere'" in message
         assert "--queues elsewhere" in message
         far = System(
-            shared_system.url, shared_system.namespace, shared_system.folder, system.processes
+            shared_system.url,
+            shared_system.namespace,
+            shared_system.folder,
+            processes=system.processes,
         )
         far.worker("--processes", "1", "--queues", "elsewhere")
         assert run.wait_results(20) == {"far": "done elsewhere"}

@@ -243,6 +243,7 @@ def test_workers_find_the_modules_that_the_test_finds(pytester: pytest.Pytester)
     passes(pytester, 2)
 
 
+@pytest.mark.slow
 def test_each_worker_of_xdist_has_stores_of_its_own(pytester: pytest.Pytester) -> None:
     pytest.importorskip("xdist")
     pytester.makepyfile(

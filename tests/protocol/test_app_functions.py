@@ -201,7 +201,7 @@ def test_places_that_levels_do_not_name_are_found_missing(env: Environment, fiel
 def test_hints_of_functions_are_written_over_keys_of_another_type(
     env: Environment, spoil: tuple[str, ...]
 ) -> None:
-    """Else workers would not find what waits for them until somebody deletes the key."""
+    """Otherwise workers would not find what waits for them until the key is deleted."""
     two_apps(env)
     for key in (env.keys.parked(LIST), env.keys.apps(), env.keys.app(BOTH)):
         env.link.call("DEL", key)

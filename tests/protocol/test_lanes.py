@@ -45,6 +45,6 @@ def test_the_grammar_has_nothing_else(text: str) -> None:
 
 @pytest.mark.parametrize("lane", [PLAIN, ASYNC])
 def test_scripts_take_lanes_apart_in_the_same_way(lane: str) -> None:
-    assert matched("take_run.lua", "lane", lane) == worker_of(lane)
+    assert matched("take_once.lua", "lane", lane) == worker_of(lane)
     assert matched("suspects.lua", "lane", lane) == (PLAIN if is_async_lane(lane) else None)
     assert matched("versions.lua", "claimer.lane", lane) == child_of(lane)

@@ -172,6 +172,15 @@ class TestQueue:
         second = env.client.read_run("r2")
         assert (second.state, second.failed_task) == (RunState.FAILED, 3)
 
+    def test_runs_that_share_a_list(self, env: Environment) -> None:
+        env.submit("r1")
+        env.submit("r2")
+        env.acquire_lease()
+        first, second = ("queue", "r1", LIST, "5", ""), ("queue", "r2", LIST, "5", "")
+        changed = env.changed_by(lambda: env.apply(*first, 1, 3, *second, 2, 0, 1, *first, 1, 0))
+        assert changed[f"ready:{LIST}:5"] == ["r1,3,1", "r2,0,1", "r2,1,1", "r1,0,1"]
+        assert changed[f"wake:{LIST}"] == ["1"] * 4
+
     def test_a_thousand_tasks_in_one_command(self, env: Environment) -> None:
         env.submit(total=1000)
         env.acquire_lease()

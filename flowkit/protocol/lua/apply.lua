@@ -1,5 +1,5 @@
 -- apply: writes what the scheduler decided: queues tasks, drops results, ends runs, moves the cursor.
--- USES   base border spent guarded wake ready fence graph finish results enqueue
+-- USES   base border spent guarded wake ready queue fence graph finish results
 -- RARE   finish push_backlog drop_unneeded
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 cursor ('' keeps it)
@@ -29,13 +29,13 @@ local function counts(run)
   return is_running[run] or field_of(run_key(run), 'state') == 'running'
 end
 
-local at = 5
+local at, added = 5, {}
 while at <= #ARGV do
   local verb, run = ARGV[at], ARGV[at + 1]
   if verb == 'queue' or verb == 'line' then
     local last = at + 5 + ARGV[at + 5]
     assert(last >= at + 5, 'a number of tasks is negative')
-    if counts(run) then enqueue(verb, run, ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], at + 6, last) end
+    if counts(run) then enqueue(added, verb, run, ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], at + 6, last) end
     at = last + 1
   elseif verb == 'drop' then
     local last = at + 2 + ARGV[at + 2]
@@ -54,6 +54,7 @@ while at <= #ARGV do
     at = at + 3
   end
 end
+for _, place in ipairs(added) do push_ready('RPUSH', place.list, place.level, place) end
 if ARGV[4] ~= '' then
   call('SET', P .. 'cursor', ARGV[4])
   call('XTRIM', P .. 'events', 'MINID', ARGV[4])

@@ -1,5 +1,5 @@
 -- heartbeat: renews a worker's lease and returns the attempts that it must stop.
--- USES   base border guarded
+-- USES   base border guarded functions
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 worker   3 lease (ms)
 --        4 a description registers the worker; '=' and a description, or '', renews it
@@ -7,7 +7,6 @@
 -- REPLY  OK <live workers> <1 if the functions of these are known> (<lane> <claims> <"run,task,attempt …" to stop>)* | DEAD
 -- KEEPS  a worker that was declared dead never returns under its id.
 
-local APP_TTL_MS = 86400000
 local worker, about = ARGV[2], ARGV[4]
 if about == '' or string.sub(about, 1, 1) == '=' then
   if not call('ZSCORE', P .. 'workers', worker) then return {'DEAD'} end
@@ -23,7 +22,7 @@ end
 local reply = {'OK', call('ZCARD', P .. 'workers'), 1}
 if ARGV[5] ~= '' then try('ZREMRANGEBYSCORE', app_key(''), '-inf', '(' .. string.format('%d', now_ms())) end
 for app in string.gmatch(ARGV[5], '%x+') do
-  note('ZADD', app_key(''), 'GT', string.format('%d', now_ms() + ARGV[3]), app)
+  keep_app(app, ARGV[3])
   if size_of('SCARD', app_key(app)) == 0 then reply[3] = 0 end
   try('PEXPIRE', app_key(app), APP_TTL_MS)
   try('PEXPIRE', app_version_key(app), APP_TTL_MS)

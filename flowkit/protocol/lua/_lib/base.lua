@@ -5,11 +5,13 @@
 local P = KEYS[1]
 local call = redis.call
 
--- The time of Redis in ms. Only tests override it, with ARGV[1].
+-- The time of Redis in ms, the same for the whole script. Only tests override it, with ARGV[1].
+local asked_ms
 local function now_ms()
-  if ARGV[1] ~= '' then return tonumber(ARGV[1]) end
-  local t = call('TIME')
-  return t[1] * 1000 + math.floor(t[2] / 1000)
+  if asked_ms then return asked_ms end
+  local t = ARGV[1] == '' and call('TIME')
+  asked_ms = t and t[1] * 1000 + math.floor(t[2] / 1000) or tonumber(ARGV[1])
+  return asked_ms
 end
 
 local function run_key(run) return P .. 'run:' .. run end

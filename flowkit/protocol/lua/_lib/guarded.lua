@@ -5,7 +5,7 @@
 local try = redis.pcall
 
 -- Writes a hint. A key of another type, which no release writes, is replaced: without the hint,
--- attempts would wait until somebody deletes it.
+-- attempts would wait until the key is deleted.
 local function note(command, key, ...)
   local reply = try(command, key, ...)
   if type(reply) ~= 'table' or not string.find(reply.err or '', '^WRONGTYPE') then return reply end

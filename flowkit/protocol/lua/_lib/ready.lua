@@ -13,9 +13,8 @@
 -- checks only what there may be.
 
 local function note_level(list, level, sign)
-  local noted = call('HMGET', P .. 'levels', list, list .. sign)
-  if sign ~= '' and not noted[2] then call('HSET', P .. 'levels', list .. sign, '1') end
-  local known = read_levels(noted[1])
+  if sign ~= '' then call('HSETNX', P .. 'levels', list .. sign, '1') end
+  local known = read_levels(call('HGET', P .. 'levels', list))
   if string.find(known, level, 1, true) then return end
   local levels = {level}
   for digit in string.gmatch(known, '.') do levels[#levels + 1] = digit end

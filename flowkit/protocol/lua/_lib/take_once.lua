@@ -33,9 +33,10 @@ local function take_once(last_call, lists, reply)
   if limit == 0 then return end
   if last_call == call_no then return taken_before(lane, call_no, reply) end
   local claimer = {
-    lane = lane, call_no = call_no, share = math.max(1, tonumber(ARGV[5])), app = ARGV[6], popped = 0,
+    lane = lane, worker = '@' .. string.match(lane, '^[^.]*'), call_no = call_no,
+    share = math.max(1, tonumber(ARGV[5])), app = ARGV[6], popped = 0,
   }
   take(claimer, limit, lists, reply)
   -- What was taken has been written together with the number.
-  if not claimer.now then call('HSET', claims_key(lane), '#', call_no) end
+  if not claimer.is_numbered then call('HSET', claims_key(lane), '#', call_no) end
 end

@@ -8,8 +8,7 @@ local POP_BOUND = 1000 -- entries and turns that one claim looks at
 -- nil if nothing of this run can be claimed any more.
 local function take_run(claimer, run, entries, reply)
   if not is_run(run) then return nil end
-  local lane = claimer.lane
-  local worker = '@' .. string.match(lane, '^[^.]*')
+  local lane, worker = claimer.lane, claimer.worker
   local meta = fields_of(run_key(run), 'state', 'stop', 'submitted', 'graph', 'params', 'resumes', 'ran', worker)
   if not meta or meta[1] ~= 'running' then return nil end
   if not (meta[4] and is_digest(meta[4]) and read_time(meta[3])) then return nil end
@@ -19,8 +18,7 @@ local function take_run(claimer, run, entries, reply)
   if not records then return nil end
   local writes, taken = {'HSET', tasks_key(run)}, {}
   local claims = {'HSET', claims_key(lane), '#', claimer.call_no}
-  local now = claimer.now or now_ms()
-  local started = string.format('%d', now - meta[3])
+  local started = string.format('%d', now_ms() - meta[3])
   for i, entry in ipairs(entries) do
     local record = records[i] or ''
     local attempt, spent = string.match(record, '^Q(%d+),,(' .. WORD .. '),')
@@ -35,7 +33,7 @@ local function take_run(claimer, run, entries, reply)
   if #taken == 0 then return 0 end
   call(unpack(writes))
   call(unpack(claims))
-  claimer.now = now
+  claimer.is_numbered = true
   if claimer.app ~= '' and string.sub(meta[8] or '', 1, #claimer.app) ~= claimer.app then
     note_version(claimer, run, worker, meta[7], meta[8])
   end

@@ -11,7 +11,9 @@ local APP_WAKE_TTL_MS = 86400000 -- the tokens of an app, which may never have a
 local function wake_at(key, waiting, added)
   local tokens = size_of('LLEN', key)
   local missing = math.max(waiting - tokens, added)
-  for _ = 1, math.min(missing, WAKE_BOUND - tokens) do try('RPUSH', key, '1') end
+  local push = {'RPUSH', key}
+  for i = 1, math.min(missing, WAKE_BOUND - tokens) do push[i + 2] = '1' end
+  if #push > 2 then try(unpack(push)) end
 end
 
 -- Wakes claimers of a list. If it is one of a function, only workers whose app has the function
