@@ -8,6 +8,7 @@ import traceback
 from types import TracebackType
 
 from ..basics.display_text import error_text
+from .foreign_words import advice_for
 
 # Frames of flowkit are left out: if flowkit refuses something, the calling line matters.
 _OWN_FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
@@ -26,8 +27,9 @@ def report(what: str, error: Exception) -> str:
         last = frames[-1] if frames else None
         place = f" ({last.filename}, line {last.lineno})" if last else ""
         text = error_text(error)
+    advice = advice_for(error)
     trace = "".join(traceback.format_list(frames)).rstrip()
-    return f"{what}: {text}{place}" + (f"\n{trace}" if trace else "")
+    return f"{what}: {text}{place}" + "".join(f"\n{part}" for part in (trace, advice) if part)
 
 
 def _user_frames(trace: TracebackType | None) -> list[traceback.FrameSummary]:

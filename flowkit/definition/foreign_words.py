@@ -7,6 +7,7 @@ or if the most similar flowkit word means something else.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 # Option of a task elsewhere → the option of ``@task``.
@@ -80,6 +81,22 @@ class ForeignWords:
         def __rlshift__(self, other):
             """Refuse an edge that is drawn backwards. Raises TypeError."""
             raise TypeError(_backwards(_shown(other), _shown(self)))
+
+
+_BETWEEN_LISTS = re.compile(
+    r"unsupported operand type\(s\) for >>: '(list|tuple)' and '(list|tuple)'"
+)
+
+
+def advice_for(error: Exception) -> str:
+    """Return what to write instead of what Python itself has refused, "" if nothing is known."""
+    if isinstance(error, TypeError) and _BETWEEN_LISTS.fullmatch(str(error)):
+        return (
+            "Python does not ask flowkit about >> between two lists. To connect every pair, write "
+            "`for task in [a, b]: task >> [c, d]`, or begin with a task: "
+            "`start >> [a, b] >> [c, d]`"
+        )
+    return ""
 
 
 def _backwards(left: str, right: str) -> str:

@@ -13,7 +13,7 @@ rerunning a notebook cell, replaces the earlier one (redefinition.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial, update_wrapper
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, SupportsIndex, Unpack, overload
@@ -34,7 +34,7 @@ from .signatures import P, R
 from .task_edges import TaskEdges
 
 if TYPE_CHECKING:
-    from .task_edges import P2, R2, Async, Gives, Several, Takes1, Takes2, Takes3, Takes4, X
+    from .task_edges import P2, R2, Async, E, Gives, Stage, Takes1, Takes2, Takes3, Takes4, X
 
 _NO_KWARGS: Mapping[str, Any] = MappingProxyType({})
 
@@ -210,10 +210,10 @@ class Task(TaskEdges[P, R], Generic[P, R]):
         @overload
         def __rshift__(self, other: Takes4[P2, R2]) -> Task[P2, R2]: ...
         @overload
-        def __rshift__(self, other: Several) -> Several: ...
+        def __rshift__(self, other: Sequence[E]) -> Stage[E]: ...
+        @overload
+        def __rshift__(self, other: list[object]) -> Stage[Any]: ...
         def __rshift__(self, other: Any) -> Any: ...
-
-    # -- calling it ------------------------------------------------------------------------
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the task directly: its condition, then its function with its retries.

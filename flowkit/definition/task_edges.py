@@ -14,7 +14,7 @@ compiled (result_types.py).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, overload
 
 from .edges import draw, draw_order, mention, tasks_in, tasks_of
 from .foreign_words import ForeignWords
@@ -68,6 +68,9 @@ if TYPE_CHECKING:
 
 # Several tasks at one end of an edge. Anything that is not a task is refused when it is drawn.
 Several = TypeVar("Several", bound="Sequence[TaskEdges] | list[object]")
+End = TypeVar("End", bound="TaskEdges")
+E = TypeVar("E", bound="TaskEdges")
+E2 = TypeVar("E2", bound="TaskEdges")
 
 
 class TaskEdges(ForeignWords, Generic[P, R]):
@@ -92,7 +95,7 @@ class TaskEdges(ForeignWords, Generic[P, R]):
             draw(self, task)
         if not ends:
             mention(self)
-        return other
+        return Stage(other) if isinstance(other, list | tuple) else other
 
     def __rrshift__(self, other: Sequence[TaskEdges] | list[object]) -> Self:
         ends = tasks_in(TaskEdges, self.name, other, "<<")
@@ -126,3 +129,38 @@ class TaskEdges(ForeignWords, Generic[P, R]):
         if not others:
             mention(self)
         return self
+
+
+class Stage(list[E]):
+    """The tasks at the end of ``a >> [b, c]``: a list whose tasks can be followed by others.
+
+    ``a >> [b, c] >> [d, e]`` draws every pair of ``[b, c]`` and ``[d, e]``, and so does
+    ``[b, c] >> (d >> [e])`` or any other expression with a stage on one side. Between two plain
+    lists Python calls nothing of flowkit's.
+    """
+
+    @overload
+    def __rshift__(self, other: End) -> End: ...
+    @overload
+    def __rshift__(self, other: Sequence[E2]) -> Stage[E2]: ...
+    @overload
+    def __rshift__(self, other: list[object]) -> Stage[Any]: ...
+    def __rshift__(self, other: Any) -> Any:
+        ends = tasks_in(TaskEdges, _shown(self), other, ">>")
+        for task in self:
+            for end in ends:
+                draw(task, end)
+            if not ends:
+                mention(task)
+        if not self:
+            for end in ends:
+                mention(end)
+        return Stage(ends) if isinstance(other, list | tuple) else other
+
+    def __rrshift__(self, other: Sequence[TaskEdges] | list[object]) -> Self:
+        Stage(tasks_in(TaskEdges, _shown(self), other, "<<")) >> self
+        return self
+
+
+def _shown(tasks: Sequence[TaskEdges]) -> str:
+    return f"[{', '.join(task.name for task in tasks)}]"

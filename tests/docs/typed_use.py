@@ -129,10 +129,8 @@ annotated: list[Task] = [bare, empty_brackets, coroutine]
 
 assert_type((bare >> empty_brackets)("a"), int)
 assert_type((bare >> empty_brackets >> made)(1), str)
-assert_type(bare >> parts, list[Task[..., str]])
-assert_type(bare >> annotated, list[Task])
-assert_type((bare >> (empty_brackets, made))[0]("a"), int)
-assert_type((bare >> (empty_brackets, made))[1](1), str)
+assert_type((bare >> parts)[0](), str)
+listed: list[Task] = bare >> annotated
 
 assert_type(([bare, empty_brackets] >> made)(1), str)
 assert_type(((bare, empty_brackets) >> made)(1), str)
@@ -143,6 +141,9 @@ assert_type((annotated >> made)(1), str)
 assert_type((bare >> [empty_brackets, coroutine] >> made)(1), str)
 assert_type((bare >> (empty_brackets, coroutine) >> made)(1), str)
 assert_type((bare >> parts >> empty_brackets)("a"), int)
+assert_type((bare >> parts >> parts)[0](), str)
+assert_type((parts >> (bare >> parts))[0](), str)
+assert_type((bare >> parts >> [empty_brackets, coroutine] >> made)(1), str)
 assert_type((end >> unlike >> made >> [coroutine, end] >> bare)(1), str)
 
 bare >> plain  # type: ignore[operator]

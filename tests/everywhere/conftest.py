@@ -1,8 +1,8 @@
 """One suite for all the ways to run a DAG: threads, processes, the embedded store, Redis.
 
 A test takes ``place`` and runs once per way. Its tasks stand in ``everywhere_app.py`` and
-``values_app.py``, which workers and child processes import. What tasks and hooks do beside returning a value they write to
-the file that the run parameter ``diary`` names.
+``values_app.py``, which workers and child processes import. What tasks and hooks do beside
+returning a value they write to the file that the run parameter ``diary`` names.
 """
 
 from __future__ import annotations

@@ -370,7 +370,7 @@ def test_an_edge_is_on_both_tasks_in_the_order_drawn(abcd):
 def test_a_list_on_the_right_is_returned_for_chaining(abcd):
     a, b, c, d = abcd
     both = [b, c]
-    assert (a >> both) is both
+    assert (a >> both) == both
     assert (both >> d) is d
     assert (a.downstream, d.upstream) == ([b, c], [b, c])
 
