@@ -62,7 +62,7 @@ class ResultTypeMismatch(Event):
 
     event_name: ClassVar[str] = "result_type_mismatch"
     level: ClassVar[LogLevel] = LogLevel.WARNING
-    told: ClassVar[frozenset[str]] = frozenset({"dag_name", "task_name", "mismatch"})
+    told: ClassVar[frozenset[str]] = frozenset({"mismatch"})
 
     dag_name: str
     task_name: str

@@ -14,8 +14,9 @@ from flowkit.context import Attempt, attempt_scope, hear_of_waits, waiting_for_r
 from flowkit.exceptions import LeaseLost
 from flowkit.logging import FlowkitLogger
 from flowkit.logging.event_log import EventLog
+from flowkit.protocol.bounded_reads import Field, read_in_bounds
 from flowkit.protocol.client_store import ClientStore
-from flowkit.protocol.list_reads import Field
+from flowkit.protocol.link import Link
 from flowkit.protocol.worker_store import WorkerStore
 from flowkit.worker.execution_slots import ChildMark, ExecutionSlots
 from flowkit.worker.lease_keeper import LeaseKeeper
@@ -165,13 +166,12 @@ def test_a_worker_that_leaves_while_it_is_read_is_not_ready(
     """A worker whose app is broken left between two round trips, and the system was ready."""
     lease_keeper.enlist(lambda: False)
     client = ClientStore(store.link, store.keys.namespace)
-    read = client._read_fields_in_bounds
 
-    def leave_first(fields: Sequence[Field]) -> Sequence[object]:
+    def leave_first(link: Link, fields: Sequence[Field]) -> Sequence[object]:
         store.retire(lease_keeper.worker, [])
-        return read(fields)
+        return read_in_bounds(link, fields)
 
-    monkeypatch.setattr(client, "_read_fields_in_bounds", leave_first)
+    monkeypatch.setattr("flowkit.protocol.list_reads.read_in_bounds", leave_first)
     (worker,) = client.alive_workers()
     assert not worker.is_ready
 
