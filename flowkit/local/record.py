@@ -14,9 +14,9 @@ These rules keep a resumed run from mixing old and new results:
 5.  A parameter without a digest, such as an open connection, cannot be compared with the one of the
     next run, so tasks that take it always run again.
 6.  A task that the resume names runs again, and by rule 1 everything downstream does too.
-7.  A dropped result (``keep_result=False``) is replaced by None, with ``outcome``. Its task counts
-    as reused, unless a task that takes the result runs again: then the task does too, and by rule 1
-    everything downstream. Earlier releases run it again in any case.
+7.  A dropped result (``keep_result=False``) is replaced by None and the outcome ``dropped``. Its
+    task counts as reused, unless a task that takes the result runs again: then it runs again too,
+    and by rule 1 everything downstream. Earlier releases always run it again.
 8.  An at-most-once task is recorded before it starts. Only a resume that names it starts it again.
     Otherwise its result is reused whatever its inputs were, and without a result the task fails.
 
