@@ -196,6 +196,21 @@ def test_a_wait_ends_with_its_run_and_the_thread_with_the_last_wait(
     run(test)
 
 
+def test_a_thread_that_cannot_start_leaves_no_later_wait_alone(
+    client: Client, run: Callable[[Test], object]
+) -> None:
+    async def test(own: AsyncClient) -> None:
+        handle = await own.submit(dag())
+        finish(client, [handle.run_id])
+        with pytest.MonkeyPatch.context() as full:
+            full.setattr(run_watch.threading, "Thread", lambda **options: 1 / 0)  # type: ignore[attr-defined]
+            with pytest.raises(ZeroDivisionError):
+                await handle.wait()
+        assert await handle.wait() is RunState.SUCCEEDED
+
+    run(test)
+
+
 def test_cancelling_an_await_ends_the_wait_and_not_the_run(
     client: Client, run: Callable[[Test], object]
 ) -> None:
