@@ -81,6 +81,6 @@ def divide(
 
 
 def dropped(dag: CompiledDAG, states: States) -> set[int]:
-    """Return the tasks that succeeded and whose results were dropped when the run ended."""
+    """Return the tasks that succeeded and whose results were dropped before the run ended."""
     not_kept = set(dag.not_kept())
     return {task for task, state in states if state is TaskState.SUCCEEDED and task in not_kept}

@@ -20,7 +20,8 @@ from flowkit.codec.packing import pack
 from flowkit.core.compiled import CompiledDAG
 from flowkit.core.graph import Graph
 from flowkit.core.retry import Policy
-from flowkit.protocol.graphs import digest_of, pack_graph
+from flowkit.protocol.graph_writer import pack_graph
+from flowkit.protocol.graphs import digest_of
 from flowkit.protocol.keys import Keys
 from flowkit.protocol.limits import MAX_GRAPH_BYTES
 from flowkit.protocol.link import Link

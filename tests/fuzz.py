@@ -105,7 +105,7 @@ def seeds(target: str) -> list[bytes]:
     from flowkit.core.compiled import CompiledDAG
     from flowkit.core.graph import Graph
     from flowkit.core.retry import Policy
-    from flowkit.protocol.graphs import pack_graph
+    from flowkit.protocol.graph_writer import pack_graph
     from flowkit.protocol.records import ErrorInfo
 
     zeros = array("i", [0, 0])

@@ -40,7 +40,7 @@ def delete(
     A run that is not over is refused: stop it first, with 'flowkit cancel RUN --wait'. A run that
     does not exist is not an error, so the command can be repeated.
     """
-    from .output import print_json
+    from .output import fail, print_json
 
     _confirm(run_ids, yes=yes)
     client = connect(ctx, options)
@@ -52,7 +52,7 @@ def delete(
         except RunNotOver as error:
             outcomes[run_id] = "running"
             refused = code_of(error)
-            _tell_refused(error)
+            fail(str(error))
         else:
             if not as_json:
                 _tell(run_id, outcomes[run_id])
@@ -69,7 +69,9 @@ def _confirm(run_ids: tuple[str, ...], *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise click.UsageError(f"nobody can confirm that {what} is to be deleted: give --yes.")
+        raise click.UsageError(
+            f"There is no terminal to ask on. To delete {what} without a confirmation, give --yes."
+        )
     click.confirm(f"Delete {what} and all results?", abort=True, err=True)
 
 
@@ -88,9 +90,3 @@ def _tell(run_id: str, outcome: str) -> None:
         say(f"Deleted run {run_id}.")
     else:
         note(f"There is no run {run_id}.")
-
-
-def _tell_refused(error: RunNotOver) -> None:
-    from .output import fail
-
-    fail(str(error))

@@ -38,7 +38,7 @@ def ls(
 ) -> None:
     """List runs, newest first.
 
-    With --state or --dag, the newest 100,000 runs of each shard are searched.
+    With --state or --dag, only the newest 100,000 runs of each shard are searched.
     """
     from .output import damaged_documents, note, print_damaged, print_json, print_table
 
@@ -53,9 +53,9 @@ def ls(
     else:
         which = f" {state}" if state else ""
         of_dag = f" of DAG {dag}" if dag else ""
-        note(f"There are no{which} runs{of_dag}{'' if since is None else ' since then'}.")
+        note(f"There are no{which} runs{of_dag}{'' if since is None else ' in this time'}.")
     if runs.cut_short and not as_json:
-        note("Older runs were not searched: give a time with --since, or fewer conditions.")
+        note("Older runs were not searched. To bound the search yourself, give --since.")
 
 
 def _run_row(run: RunRecord) -> list[str]:

@@ -25,7 +25,7 @@ from ..definition.dag import DAGDefinition
 from ..protocol.listings import Listing
 from ..settings import Settings, load_settings
 from .async_handle import AsyncRunHandle, wait_all
-from .checks import check_settings
+from .checks import check_handles, check_settings
 from .client import PATIENCE_S, Client
 from .dead_letters import DeadLetter, OpenedLetter
 from .no_leader import SchedulerInfo
@@ -168,7 +168,7 @@ class AsyncClient:
         ``timeout``: seconds for all runs together, None for no limit. Raises what ``wait`` of the
         first run raises to which it applies.
         """
-        return await wait_all(_check_handles(runs), timeout)
+        return await wait_all(check_handles(runs, AsyncRunHandle), timeout)
 
     async def runs(
         self,
@@ -208,15 +208,3 @@ class AsyncClient:
     async def retry_dead(self, run_id: str, *tasks: str) -> AsyncRunHandle:
         """Resume a run from tasks that failed for good. See ``Client.retry_dead``."""
         return self._handle(await self._do(Client.retry_dead, run_id, *tasks))
-
-
-def _check_handles(value: object) -> list[AsyncRunHandle]:
-    given: list[AsyncRunHandle] = []
-    for item in value if isinstance(value, Iterable) else [value]:
-        if not isinstance(item, AsyncRunHandle):
-            raise TypeError(
-                "runs must be a list of handles, as submit() and run() of an AsyncClient return "
-                f"them, not {item!r}."
-            )
-        given.append(item)
-    return given

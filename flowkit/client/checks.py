@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from ..arguments import check_mapping
 from ..basics.suggestions import unknown_name
 from ..core.states import RunState
 from ..definition.dag import DAGDefinition
 from ..settings import Settings
-from .run_handle import RunHandle
+
+Handle = TypeVar("Handle")
 
 
 def check_settings(value: object) -> Settings:
@@ -43,13 +44,14 @@ def check_many(value: object) -> list[Any]:
     return given
 
 
-def check_handles(value: object) -> list[RunHandle]:
-    """Return ``value`` as a list of run handles, otherwise raise TypeError."""
-    given: list[RunHandle] = []
+def check_handles(value: object, kind: type[Handle]) -> list[Handle]:
+    """Return ``value`` as a list of run handles of a class, otherwise raise TypeError."""
+    given: list[Handle] = []
     for item in value if isinstance(value, Iterable) else [value]:
-        if not isinstance(item, RunHandle):
+        if not isinstance(item, kind):
             raise TypeError(
-                f"runs must be a list of handles, as submit() and run() return them, not {item!r}."
+                "runs must be a list of handles, as submit() and run() return them "
+                f"({kind.__name__}), not {item!r}."
             )
         given.append(item)
     return given

@@ -25,7 +25,7 @@ from ..context import number_submission
 from ..core.compiled import CompiledDAG
 from ..core.states import RUN_OVER, RunState
 from ..exceptions import RunAlreadyOver, WaitTimeout
-from ..protocol.graphs import pack_graph
+from ..protocol.graph_writer import pack_graph
 from ..settings import Settings
 from .run_handle import RunHandle
 

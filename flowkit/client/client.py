@@ -44,9 +44,9 @@ from .run_handle import RunHandle
 from .run_ids import check_run_id
 from .sending import send
 from .shard import ShardConnection
-from .shards import gather, reach_one
+from .shards import find_runs, gather, reach_one
 from .submission import submissions_of
-from .usage import DAGUsage, find_runs, read_usage
+from .usage import DAGUsage, read_usage
 from .waiting import wait_all
 
 PATIENCE_S = 5.0
@@ -218,7 +218,7 @@ class Client:
 
         Raises WaitTimeout, RunLost and RunNotFound for the first run to which it applies.
         """
-        return wait_all(check_handles(runs), timeout)
+        return wait_all(check_handles(runs, RunHandle), timeout)
 
     def runs(
         self,

@@ -44,7 +44,7 @@ def refuse_dropped(store: ClientStore, run: str, dag: CompiledDAG, task: int) ->
     """
     if dag.policy(task).keep_result:
         return
-    consumers = store.read_records(run, dag.graph.downstream(task))
+    consumers = store.read_records(run, dag.graph.consumers(task))
     if all(record.state in TASK_OVER for record in consumers):
         name = dag.graph.names[task]
         raise FlowkitError(

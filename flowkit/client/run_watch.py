@@ -68,9 +68,14 @@ class RunWatch:
             if waits.feed is not None:
                 waits.feed.wake()
                 return
-            feed = waits.feed = self._shard.shared_feed()
+            feed = self._shard.shared_feed()
             args = waits, feed
-            threading.Thread(target=self._work, args=args, name=THREAD, daemon=True).start()
+            try:
+                threading.Thread(target=self._work, args=args, name=THREAD, daemon=True).start()
+            except Exception:  # too many threads: the next wait tries again
+                feed.close()
+                raise
+            waits.feed = feed
 
     def remove(self, wait: Watched) -> None:
         """End a wait."""

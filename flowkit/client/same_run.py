@@ -17,7 +17,8 @@ from ..codec.packing import CodecError, unpack
 from ..codec.provenance import Provenance, params_purpose
 from ..exceptions import FlowkitError, RedisUnavailable
 from ..protocol.client_store import ClientStore, Submission
-from ..protocol.graphs import pack_graph, unpack_graph
+from ..protocol.graph_writer import pack_graph
+from ..protocol.graphs import unpack_graph
 
 if TYPE_CHECKING:
     from ..core.compiled import CompiledDAG

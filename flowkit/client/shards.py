@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
+from ..core.run_record import RunRecord
+from ..core.states import RunState
 from ..protocol.ask_all import ask_at_once
 from ..protocol.client_store import ClientStore
 from ..protocol.listings import Listing
@@ -51,6 +53,22 @@ def gather(
         items.sort(key=time_of, reverse=True)
     items.cut(limit)
     return items
+
+
+def find_runs(
+    shards: Sequence[ShardConnection],
+    limit: int,
+    state: RunState | None,
+    dag: str | None,
+    since: float | None,
+) -> Listing[RunRecord]:
+    """Return the newest runs that fit, newest first. See ``Client.runs``."""
+    return gather(
+        shards,
+        lambda store: store.read_runs(limit, state, dag=dag, since_ms=store.ms_before(since)),
+        lambda run: run.submitted_ms,
+        limit,
+    )
 
 
 def answering_first(shards: Iterable[ShardConnection]) -> list[ShardConnection]:

@@ -9,7 +9,8 @@ from ..core.compiled import CompiledDAG
 from ..definition.app_version import code_of_app
 from ..exceptions import DAGError
 from ..protocol.client_store import Submission
-from ..protocol.graphs import digest_of, pack_graph
+from ..protocol.graph_writer import pack_graph
+from ..protocol.graphs import digest_of
 from ..settings import Settings
 from .run_ids import check_run_id, new_run_id
 

@@ -1,8 +1,8 @@
-"""Finding runs, and how much memory of Redis they take, by DAG.
+"""How much memory of Redis the runs take, by DAG.
 
-For the latter, the newest runs are read, a hundred at a time, and Redis is asked for the size of
-each of their keys. It estimates large ones from a few items, so the cost depends on the number of
-runs only: about 0.3 s for a thousand (measured with Redis 7 on a busy core).
+The newest runs are read, a hundred at a time, and Redis is asked for the size of each of their
+keys. It estimates large ones from a few items, so the cost depends on the number of runs only:
+about 0.3 s for a thousand (measured with Redis 7 on a busy core).
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from ..core.states import RunState
 from ..protocol.client_store import ClientStore
 from ..protocol.listings import Listing
 from .shard import ShardConnection
-from .shards import gather
 
 PART = 100  # runs asked for at once
 
@@ -35,22 +34,6 @@ class DAGUsage:
     memory: int | None = None
     largest: str = ""
     largest_memory: int | None = None
-
-
-def find_runs(
-    shards: Sequence[ShardConnection],
-    limit: int,
-    state: RunState | None,
-    dag: str | None,
-    since: float | None,
-) -> Listing[RunRecord]:
-    """Return the newest runs that fit, newest first. See ``Client.runs``."""
-    return gather(
-        shards,
-        lambda store: store.read_runs(limit, state, dag=dag, since_ms=store.ms_before(since)),
-        lambda run: run.submitted_ms,
-        limit,
-    )
 
 
 def read_usage(

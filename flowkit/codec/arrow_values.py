@@ -17,16 +17,16 @@ from .wire import HEADS, Code
 
 
 def _encode_table(value: Any) -> object:
-    return [HEADS[Code.ARROW], "Table", bulk(write_table(arrow(), value), apart=True)]
+    return _encoded("Table", arrow(), value)
 
 
 def _encode_batch(value: Any) -> object:
     pa = arrow()
-    return [
-        HEADS[Code.ARROW],
-        "RecordBatch",
-        bulk(write_table(pa, pa.Table.from_batches([value])), apart=True),
-    ]
+    return _encoded("RecordBatch", pa, pa.Table.from_batches([value]))
+
+
+def _encoded(kind: str, pa: Any, table: Any) -> object:
+    return [HEADS[Code.ARROW], kind, bulk(write_table(pa, table), apart=True)]
 
 
 def _encode_array(value: Any) -> object:

@@ -5,8 +5,9 @@ longer than everything else. So an encoder passes its buffer to `bulk`, and the 
 placeholder. At the end, the pieces are joined, in one of two forms:
 
 - *Inside*: each buffer takes the place of its placeholder, as msgpack would have written it. The
-  bytes are the same as without this module. Plain arrays, which every release reads, need no more.
-- *Apart*, if there is a buffer that can be read where it lies (a stream of Arrow):
+  bytes are the same as without this module, so every release reads them.
+- *Apart*, if there is a buffer that is worth reading where it lies (a stream of Arrow, or an array
+  of at least 1 MiB). Releases before this form refuse it:
 
       array of: head | document | padding | buffer | padding | buffer | …
 
@@ -68,7 +69,7 @@ _local = _Local()
 def bulk(parts: list[Any], *, apart: bool = False) -> object:
     """Return what the packer gets for bytes that are given in parts.
 
-    ``apart``: whether the bytes can be read where they lie.
+    ``apart``: whether it is worth reading the bytes where they lie.
     """
     buffer = Buffer(parts, apart=apart)
     buffers = _local.buffers

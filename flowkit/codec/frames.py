@@ -2,9 +2,9 @@
 
 A column is stored as a numpy array, or as a list if it contains text (the `str` dtype of pandas)
 or, in an object column, only text, numbers, bools and None. Every release reads this format, also
-without pyarrow, so it is written whenever it can hold a table; typed_frames.py has the format of
-all others. Decoding checks that pandas created the stored dtype, since releases infer dtypes
-differently.
+without pyarrow, if no array lies apart (bulk.py). So it is written whenever it can hold a table,
+unless text is faster otherwise; typed_frames.py has the format of all others. Decoding checks that
+pandas created the stored dtype, since releases infer dtypes differently.
 
 pandas can fill a table of any length from one value, and parses text. So every argument is checked
 before it is passed to pandas: values are a one-dimensional array or a list of plain items, as many
@@ -32,7 +32,8 @@ _FEW_TEXTS = 64  # so few texts are shorter as a list than as a stream of Arrow
 def plain_column(column: Any, *, listed: bool = False) -> tuple[str, object] | None:
     """Return the name of the dtype and the values of a Series or an Index.
 
-    None if the column needs the other format, or is faster in it. ``listed``: text is never faster.
+    None if the column needs the other format, or if it is text, which is faster in it. ``listed``:
+    whether text is wanted in this format all the same.
     """
     pd, np = loaded("pandas"), loaded("numpy")
     dtype = column.dtype
@@ -54,15 +55,7 @@ def plain_column(column: Any, *, listed: bool = False) -> tuple[str, object] | N
 
 def is_plain_column(column: Any) -> bool:
     """Return whether this format can hold a Series or an Index."""
-    pd, np = loaded("pandas"), loaded("numpy")
-    dtype = column.dtype
-    if isinstance(dtype, np.dtype) and dtype.kind != "O":
-        return is_dtype_name(dtype.str)
-    if isinstance(dtype, pd.StringDtype):
-        return bool(dtype == pd.Series([], dtype="str").dtype)
-    if not isinstance(dtype, np.dtype):
-        return False
-    return _OBJECT_ITEMS.issuperset(map(type, column.to_numpy().tolist()))
+    return plain_column(column, listed=True) is not None
 
 
 def _same_dtype(made: Any, name: str) -> Any:

@@ -14,11 +14,8 @@ from .arrow_stream import arrow, arrow_item, read_array
 from .builtins import zone_items, zone_of
 from .errors import BrokenValue, Unfit
 from .libraries import loaded, needed, pyarrow
-from .pandas_labels import check_labels, is_frequency
+from .pandas_labels import CLOSED, check_labels, is_frequency
 from .wire import HEADS, Code
-
-_CLOSED = ("left", "right", "both", "neither")
-
 
 # -- categories -----------------------------------------------------------------------------------
 
@@ -93,7 +90,7 @@ def _encode_intervals(array: Any) -> object:
 def _decode_intervals(items: list[Any]) -> object:
     pd = needed("pandas")
     closed, left, right = items
-    if closed not in _CLOSED or not (isinstance(left, pd.Index) and isinstance(right, pd.Index)):
+    if closed not in CLOSED or not (isinstance(left, pd.Index) and isinstance(right, pd.Index)):
         raise BrokenValue("intervals of an unknown form")
     if len(left) != len(right):  # or pandas would repeat one
         raise BrokenValue("intervals without an end")
@@ -131,10 +128,8 @@ def _decode_masked(items: list[Any]) -> object:
 
 
 def _encode_texts(array: Any) -> object:
-    pd = loaded("pandas")
-    head = [HEADS[Code.TEXTS], str(array.dtype).partition("[")[0], array.dtype.storage]
-    if array.dtype.na_value is not pd.NA and head[1] != "str":
-        head[1] = "str"
+    name = "string" if array.dtype.na_value is loaded("pandas").NA else "str"
+    head = [HEADS[Code.TEXTS], name, array.dtype.storage]
     pa = pyarrow()
     if pa is not None:
         try:
@@ -186,9 +181,10 @@ def _decode_arrow_backed(items: list[Any]) -> object:
 
 def encoder_for(kind: type) -> Callable[[Any], object] | None:
     """Return the encoder of an array class that pandas defines, if it has one."""
-    arrays = loaded("pandas").arrays
+    pd = loaded("pandas")
+    arrays = pd.arrays
     encoders = {
-        loaded("pandas").Categorical: _encode_categorical,
+        pd.Categorical: _encode_categorical,
         arrays.DatetimeArray: _encode_datetimes,
         arrays.TimedeltaArray: _encode_timedeltas,
         arrays.PeriodArray: _encode_periods,
@@ -200,11 +196,10 @@ def encoder_for(kind: type) -> Callable[[Any], object] | None:
         arrays.ArrowStringArray: _encode_texts,
         arrays.ArrowExtensionArray: _encode_arrow_backed,
     }
-    found = encoders.get(kind)
-    # pandas 2 has subclasses of its text arrays that differ in the missing value only.
-    if found is None and kind.__name__ in ("ArrowStringArrayNumpySemantics",):
+    # pandas 2 has a subclass of its text array that differs in the missing value only.
+    if kind.__name__ == "ArrowStringArrayNumpySemantics":
         return _encode_texts
-    return found
+    return encoders.get(kind)
 
 
 DECODERS: dict[int, Callable[[list[Any]], object]] = {

@@ -1,4 +1,4 @@
-"""What a stored label, category or frequency may be, before pandas hashes or parses it."""
+"""What stored labels, frequencies and intervals may be, before pandas hashes or parses them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from .limits import MAX_FREQUENCY, MAX_UNORDERED_LABELS
 
+CLOSED = ("left", "right", "both", "neither")  # which ends belong to an interval
 _FREQUENCY = re.compile(r"-?[0-9]*[A-Za-z]+(?:-[A-Z0-9]+)*")
 
 

@@ -11,24 +11,20 @@ from typing import Any
 from .builtins import zone_items, zone_of
 from .errors import BrokenValue, Unfit
 from .libraries import loaded, needed
-from .pandas_labels import is_frequency
+from .pandas_labels import CLOSED, is_frequency
 from .wire import HEADS, Code
 
 _UNITS = ("s", "ms", "us", "ns")
-_CLOSED = ("left", "right", "both", "neither")
 
 
 def _encode_timestamp(stamp: Any) -> object:
-    np = loaded("numpy")
-    count = stamp.asm8  # in UTC if the timestamp has a zone
-    unit = np.datetime_data(count.dtype)[0]
-    return [HEADS[Code.TIMESTAMP], int(count.astype(np.int64)), unit, *zone_items(stamp.tzinfo)]
+    return [HEADS[Code.TIMESTAMP], *_count_and_unit(stamp), *zone_items(stamp.tzinfo)]
 
 
 def _decode_timestamp(items: list[Any]) -> object:
     np, pd = needed("numpy"), needed("pandas")
     count, unit, *zone = items
-    if type(count) is not int or unit not in ("s", "ms", "us", "ns"):
+    if type(count) is not int or unit not in _UNITS:
         raise BrokenValue("a timestamp does not count in a known unit")
     stamp = pd.Timestamp(np.datetime64(count, unit))
     if stamp is pd.NaT:
@@ -37,10 +33,13 @@ def _decode_timestamp(items: list[Any]) -> object:
 
 
 def _encode_timedelta(span: Any) -> object:
+    return [HEADS[Code.PANDAS_SCALAR], "Timedelta", *_count_and_unit(span)]
+
+
+def _count_and_unit(time: Any) -> tuple[int, str]:
+    """Return the number in a Timestamp (in UTC if it has a zone) or a Timedelta, and its unit."""
     np = loaded("numpy")
-    count = span.asm8
-    unit = np.datetime_data(count.dtype)[0]
-    return [HEADS[Code.PANDAS_SCALAR], "Timedelta", int(count.astype(np.int64)), unit]
+    return int(time.asm8.astype(np.int64)), np.datetime_data(time.asm8.dtype)[0]
 
 
 def _encode_period(period: Any) -> object:
@@ -72,7 +71,7 @@ def _decode_scalar(items: list[Any]) -> object:
                 return span
         case ["Period", int(ordinal), frequency] if is_frequency(frequency):
             return pd.Period(ordinal=ordinal, freq=frequency)
-        case ["Interval", left, right, str(closed)] if closed in _CLOSED:
+        case ["Interval", left, right, str(closed)] if closed in CLOSED:
             return pd.Interval(left, right, closed)
     raise BrokenValue("a scalar of pandas of an unknown form")
 

@@ -66,24 +66,17 @@ def _polars_advice(pl: Any, dtype: Any) -> str:
     return "column.cast(pl.String)"
 
 
-def _encode_polars_frame(value: Any) -> object:
-    table = _polars_table(value)
-    return [
-        HEADS[Code.POLARS],
-        "DataFrame",
-        value.columns,
-        bulk(write_table(arrow(), table, validate=False), apart=True),
-    ]
+def _encode_frame(value: Any) -> object:
+    return _encoded("DataFrame", value)
 
 
-def _encode_polars_series(value: Any) -> object:
-    table = _polars_table(value.to_frame())
-    return [
-        HEADS[Code.POLARS],
-        "Series",
-        [value.name],
-        bulk(write_table(arrow(), table, validate=False), apart=True),
-    ]
+def _encode_series(value: Any) -> object:
+    return _encoded("Series", value.to_frame())
+
+
+def _encoded(kind: str, frame: Any) -> object:
+    stream = write_table(arrow(), _polars_table(frame), validate=False)
+    return [HEADS[Code.POLARS], kind, frame.columns, bulk(stream, apart=True)]
 
 
 def _decode_polars(items: list[Any]) -> object:
@@ -160,8 +153,8 @@ def encoder_for(kind: type) -> Callable[[Any], object] | None:
     """Return the encoder of a class that polars defines, if it has one."""
     pl = loaded("polars")
     if kind is pl.DataFrame:
-        return _encode_polars_frame
-    return _encode_polars_series if kind is pl.Series else None
+        return _encode_frame
+    return _encode_series if kind is pl.Series else None
 
 
 DECODERS: dict[int, Callable[[list[Any]], object]] = {Code.POLARS: _decode_polars}

@@ -95,7 +95,7 @@ class _Replay:
                 self.demand(not early, "asked to stop before it was queued", early)
             case DropResults(tasks):
                 for task in tasks:
-                    users = [self.states[at] for at in self.graph.downstream(task)]
+                    users = [self.states[at] for at in self.graph.consumers(task)]
                     needless = self.states[task] is _SUCCEEDED and TASK_OVER.issuperset(users)
                     self.demand(needless, "its result was dropped too early", [task])
                 self.dropped.update(tasks)

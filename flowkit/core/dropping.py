@@ -2,9 +2,9 @@
 
 Invariants:
 
-1.  ``_open[t]`` counts task ``t`` and its consumers (the tasks directly downstream, hooks included)
+1.  ``_open[t]`` counts task ``t`` and its consumers (the tasks that get its result, hooks included)
     that are not over, once every task that is over was passed to ``end``. It is 0 from the start
-    for a task whose result is kept.
+    for a task whose result is kept. Tasks that only come after ``t`` (order edges) do not count.
 2.  A result is due when that count reaches 0: no attempt will read it any more. A consumer that
     waits for a retry, or was given back, is not over. One that failed, or was skipped, blocked or
     cancelled, is over.
@@ -30,18 +30,19 @@ class Dropping:
         """``tasks``: those whose results are not kept."""
         self._graph = graph
         self._open: array[int] = array("i", bytes(4 * len(graph)))
+        consumers = graph.consumer_counts()
         for task in tasks:
-            self._open[task] = 1 + len(graph.downstream(task))
+            self._open[task] = 1 + consumers[task]
         self._due: list[int] = []
 
     def end(self, task: int) -> None:
         """Record that a task is over. Each task must be passed once."""
         self._count_down(task)
-        for upstream in self._graph.upstream(task):
-            self._count_down(upstream)
+        for source in self._graph.inputs(task):
+            self._count_down(source)
 
     def take_due(self) -> list[int]:
-        """Return the tasks, since the last call, whose results are needed no longer."""
+        """Return the tasks whose results have become needless since the last call."""
         due, self._due = self._due, []
         return due
 
@@ -55,15 +56,15 @@ class Dropping:
 def with_needed(
     graph: Graph, tasks: Iterable[int], gone: Container[int], stay: Container[int] = ()
 ) -> set[int]:
-    """Return these tasks and all tasks downstream of them, and so on for the tasks that they need.
+    """Return these tasks, everything downstream, and the tasks in ``gone`` whose results they take.
 
-    ``gone``: the tasks whose results were dropped; they are added if a task that takes the result
-    is. ``stay``: tasks that are not rerun, and so need nothing, even if they are returned.
+    Everything downstream of an added task is added too. ``gone``: the tasks whose results were
+    dropped. ``stay``: tasks that are not rerun, and so need nothing, even if they are returned.
     """
     reached = set(tasks)
     walk = list(reached)
     for task in walk:  # grows while it is walked
-        needed = () if task in stay else (up for up in graph.upstream(task) if up in gone)
+        needed = () if task in stay else (source for source in graph.inputs(task) if source in gone)
         fresh = {*graph.downstream(task), *needed} - reached
         reached |= fresh
         walk += fresh

@@ -84,7 +84,7 @@ class Graph:
         graph.names, graph._up_at, graph._up = self.names, self._up_at, self._up
         graph._down_at, graph._down = self._down_at, self._down
         graph.order_counts = order_counts
-        graph._used = graph._find_used()
+        graph._used = bytearray(map(bool, graph.consumer_counts()))
         return graph
 
     def __len__(self) -> int:
@@ -136,6 +136,12 @@ class Graph:
         """Return whether any task gets the result of ``task``."""
         return self.has_downstream(task) if self._used is None else bool(self._used[task])
 
+    def consumers(self, task: int) -> list[int]:
+        """Return the tasks that get the result of ``task``."""
+        if self.order_counts is None:
+            return list(self.downstream(task))
+        return [other for other in self.downstream(task) if task in self.inputs(other)]
+
     def data_edges(self) -> list[tuple[int, int]]:
         """Return the edges that pass results, as (upstream, downstream) pairs."""
         return [(source, task) for task in range(len(self.names)) for source in self.inputs(task)]
@@ -152,6 +158,14 @@ class Graph:
         counts = self.in_degrees()
         for task, order in enumerate(self.order_counts or ()):
             counts[task] -= order
+        return counts
+
+    def consumer_counts(self) -> array[int]:
+        """Return the number of tasks that get the result of each task."""
+        at = self._down_at
+        counts = array("i", [at[task + 1] - at[task] for task in range(len(self.names))])
+        for source, _ in self.order_edges():
+            counts[source] -= 1
         return counts
 
     def in_degrees(self) -> array[int]:
@@ -193,13 +207,6 @@ class Graph:
         order = self.order()
         if len(order) < len(self.names):
             raise CycleFound(self._find_cycle(set(order)))
-
-    def _find_used(self) -> bytearray:
-        used = bytearray(len(self.names))
-        for task in range(len(self.names)):
-            for source in self.inputs(task):
-                used[source] = 1
-        return used
 
     def _find_cycle(self, sound: set[int]) -> list[str]:
         """Walk upstream among the tasks that are not ``sound`` until one repeats: the cycle.

@@ -81,7 +81,7 @@ def draw_order(upstream: Connectable, downstream: Connectable) -> None:
 
 
 def disconnect(task: Connectable) -> None:
-    """Give a copy of a task edges of its own, which are none, instead of those of its original."""
+    """Remove the edges of a copy of a task, which so far are those of its original."""
     task.upstream, task.downstream = [], []
     if task._after is not None or task._before is not None:  # rare, and a smaller dict is faster
         task._after = task._before = None

@@ -101,7 +101,7 @@ def factory_in(module: ModuleType, name: str) -> Callable[..., object] | None:
     name on a command line calls ``shutil.move``.
     """
     value = vars(module).get(name)
-    if not _is_callable(value):
+    if not _is_plain_function(value):
         return None
     if not _is_own(value, module):
         return value if _may_return_dag(value) else None
@@ -109,7 +109,7 @@ def factory_in(module: ModuleType, name: str) -> Callable[..., object] | None:
     return None if returns in (None, "None", type(None)) else value
 
 
-def _is_callable(value: Any) -> TypeGuard[Callable[..., object]]:
+def _is_plain_function(value: Any) -> TypeGuard[Callable[..., object]]:
     return (
         inspect.isfunction(value)
         and not inspect.iscoroutinefunction(value)
@@ -126,7 +126,7 @@ def likely_factories(module: ModuleType) -> dict[str, Callable[..., object]]:
     return {
         name: value
         for name, value in vars(module).items()
-        if _is_callable(value) and _is_own(value, module) and _may_return_dag(value)
+        if _is_plain_function(value) and _is_own(value, module) and _may_return_dag(value)
     }
 
 

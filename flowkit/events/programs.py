@@ -110,22 +110,6 @@ class StateUnreadable(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResultsNotDropped(Event):
-    """Results with `keep_result=False` could not be deleted from a state store. One process."""
-
-    event_name: ClassVar[str] = "results_not_dropped"
-    level: ClassVar[LogLevel] = LogLevel.WARNING
-    told: ClassVar[frozenset[str]] = frozenset({"tasks"})
-
-    tasks: str
-    reason: str
-
-    def message(self) -> str:
-        """Return the text of the line."""
-        return f"The results of {self.tasks} could not be deleted from the state store"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CacheNamesake(Event):
     """Two functions, or two versions of one, store their results under the same name.
 

@@ -233,6 +233,22 @@ class RunLacksMemory(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResultsNotDropped(_RunOfDAG):
+    """Results with `keep_result=False` could not be deleted from a state store. One process."""
+
+    event_name: ClassVar[str] = "results_not_dropped"
+    level: ClassVar[LogLevel] = LogLevel.WARNING
+    told: ClassVar[frozenset[str]] = frozenset({"tasks"})
+
+    tasks: str
+    reason: str
+
+    def message(self) -> str:
+        """Return the text of the line."""
+        return f"The results of {self.tasks} could not be deleted from the state store"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunMixed(_RunOfDAG):
     """Attempts of one run ran different versions of the app. Once per run. Scheduler.
 

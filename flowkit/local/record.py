@@ -14,9 +14,9 @@ These rules keep a resumed run from mixing old and new results:
 5.  A parameter without a digest, such as an open connection, cannot be compared with the one of the
     next run, so tasks that take it always run again.
 6.  A task that the resume names runs again, and by rule 1 everything downstream does too.
-7.  A dropped result (``keep_result=False``) is replaced by None, with ``outcome``. Its task counts
-    as reused, unless a task that takes the result runs again: then the task does too, and by rule 1
-    everything downstream. Earlier releases run it again in any case.
+7.  A dropped result (``keep_result=False``) is replaced by None and the outcome ``dropped``. Its
+    task counts as reused, unless a task that takes the result runs again: then it runs again too,
+    and by rule 1 everything downstream. Earlier releases always run it again.
 8.  An at-most-once task is recorded before it starts. Only a resume that names it starts it again.
     Otherwise its result is reused whatever its inputs were, and without a result the task fails.
 
@@ -34,10 +34,7 @@ from ..core.states import TaskState
 from ..core.triggers import OF_THE_RUN
 from ..definition.indexing import IndexedDAG
 from ..definition.task_names import numbers_of
-from ..events.programs import ResultsNotDropped
 from ..exceptions import WorkerLost
-from ..logging import get_logger
-from ..logging.event_log import EventLog
 from ..state.entries import MISSING
 from ..state.store import StateStore, batch_of
 from ..state.task_cache import check_store, read_or_missing
@@ -86,10 +83,11 @@ class Recorder:
         hooks = [at for at, trigger in indexed.triggers().items() if trigger in OF_THE_RUN]
         self.rerun = indexed.graph.with_downstream([*named, *hooks])
         self._run_id = ""
+        self._events: RunEvents | None = None  # of the run, from its beginning on
 
     def begin(self, events: RunEvents) -> dict[int, Reused]:
         """Return the reused results by task number, and delete those of all other tasks."""
-        self._run_id = events.run_id
+        self._run_id, self._events = events.run_id, events
         order = self._graph.order()
         reused: dict[int, Reused] = {}
         for index in order if self._resume else ():
@@ -130,8 +128,8 @@ class Recorder:
                     about = self._about(index) | {"outcome": _DROPPED, "dropped_inputs": inputs}
                     self._records.save(index, None, about)
         except Exception as error:  # the run needs them no longer, so it does not fail
-            names = ", ".join(self._tasks[index].name for index in tasks)
-            EventLog(get_logger()).hear(ResultsNotDropped(tasks=names, reason=str(error)))
+            if self._events is not None:
+                self._events.not_dropped(tasks, str(error))
 
     def starting(self, index: int) -> None:
         """Record that an at-most-once task starts now. Any thread may call this.

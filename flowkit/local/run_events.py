@@ -12,7 +12,14 @@ from ..core.states import TaskState
 from ..core.triggers import HOOKS
 from ..definition.task import Task
 from ..events.event import Listener
-from ..events.runs import RunFailed, RunProgressed, RunResumed, RunStarted, RunSucceeded
+from ..events.runs import (
+    ResultsNotDropped,
+    RunFailed,
+    RunProgressed,
+    RunResumed,
+    RunStarted,
+    RunSucceeded,
+)
 from ..events.tasks import (
     TaskCached,
     TaskFailed,
@@ -167,6 +174,15 @@ class RunEvents:
         """A task returned a table that a worker could not store."""
         name = self._tasks[task].name
         self.listener.hear(TaskResultUnstorable(task_name=name, run_id=self.run_id, reason=reason))
+
+    def not_dropped(self, tasks: Sequence[int], reason: str) -> None:
+        """The results of tasks could not be deleted from the state store."""
+        names = ", ".join(self._tasks[task].name for task in tasks)
+        self.listener.hear(
+            ResultsNotDropped(
+                dag_name=self._dag_name, run_id=self.run_id, tasks=names, reason=reason
+            )
+        )
 
     def child_died(self, task: int, attempt: int, pid: int, how: str) -> None:
         """A child process died while it executed an attempt. ``how``: what ended it, in words."""

@@ -9,12 +9,12 @@ The rules of this room:
     what the others accept.
 2.  A value from Python is never converted. It is checked, and refused if it plainly does not fit
     (``fitting``). What only a type checker could decide is accepted.
-3.  A value from outside is text (command line) or JSON (files, and what else sends data). It is
-    converted to the annotation, without guesses, or refused (``conversion``).
-4.  Text for a parameter without annotation is converted to the type of the default value. If there
-    is none, it is JSON if it looks the same when it is written as JSON again, and otherwise text;
-    text that is likely to be meant differently is refused.
-5.  Every refusal names the parameter, the annotation, the value, and an example (``wording``).
+3.  A value from outside is text (command line) or JSON (files). It is converted to the annotation,
+    without guesses, or refused (``conversion``).
+4.  Text for a parameter without annotation is converted to the type of the default value. Without a
+    default, it is read as JSON if JSON would write the value in the same way, and is text
+    otherwise. Text that may be meant either way is refused.
+5.  Every refusal names the parameter, the annotation, the value, and an example (``parameter``).
 
 Nothing here knows tasks or DAGs: ``definition/run_parameters.py`` brings both together. Values are
 data: no name in a value is looked up, and annotations come from the functions of the user's own

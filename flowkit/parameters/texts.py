@@ -43,6 +43,10 @@ class Misfit(Exception):
     """A value from outside does not fit. Its text is the reason, or "" if there is none to tell."""
 
 
+class TooManyDigits(Misfit):
+    """An integer is longer than Python converts."""
+
+
 def text_to(member: Any, text: str) -> object:
     """Convert text to a type that is neither ``str`` nor a union. Raises Misfit."""
     if get_origin(member) is Literal:
@@ -103,7 +107,7 @@ def _number(digits: str) -> int:
     try:
         return int(digits)
     except ValueError:
-        raise Misfit(
+        raise TooManyDigits(
             f"an integer of {len(digits):,} digits is too long. Set "
             f"PYTHONINTMAXSTRDIGITS={len(digits)} in the environment to allow it"
         ) from None

@@ -2,8 +2,8 @@
 
 The form is msgpack of plain lists, with the rows of the graph as raw little-endian 32-bit numbers.
 It is compressed unless it is tiny: a graph of 20,000 tasks then takes 5 bytes per task instead of
-30, for 3 ms in the client and 1 ms in each reader. Decoding checks everything: sizes, lengths,
-ranges, cycles.
+30, for 3 ms in the client and 1 ms in each reader. graph_writer.py writes it. Decoding checks
+everything: sizes, lengths, ranges, cycles.
 
 A graph is decoded item by item, and each item is checked before the next one is read. So a small
 input that would expand to a large one (compressed zeros, nested lists) is refused early. A graph of
@@ -22,7 +22,6 @@ import zlib
 from array import array
 from collections.abc import Callable
 from dataclasses import fields as fields_of
-from operator import attrgetter
 from typing import TypeVar
 
 import msgpack
@@ -33,17 +32,14 @@ from ..core.graph import CycleFound, Graph
 from ..core.names import are_names, is_name
 from ..core.policy_check import checked_policy
 from ..core.retry import Policy
-from ..exceptions import DAGError
 from .decoding import CorruptData, NoMemory
 from .graph_file import Allowance, GraphFile, open_graph
 from .limits import MAX_EDGES, MAX_GRAPH_BYTES, MAX_REF, MAX_TASKS
 
 T = TypeVar("T")
 FORMAT = 1
-COMPRESS_FROM = 1000  # bytes
 READ_BYTES = 64 * 1024
-_POLICY_FIELDS = [field.name for field in fields_of(Policy)]
-_values_of = attrgetter(*_POLICY_FIELDS)
+POLICY_FIELDS = [field.name for field in fields_of(Policy)]
 _FIELDS = 14  # of a DAG; older releases wrote the first ten, and the last two are left out if empty
 _LEAST_FIELDS = 10
 _BROKEN = (
@@ -57,40 +53,6 @@ _BROKEN = (
     zlib.error,
     msgpack.UnpackException,
 )
-
-
-def pack_graph(dag: CompiledDAG) -> bytes:
-    """Return the stored form. The same DAG always gives the same bytes."""
-    up_at, up = dag.graph.up_rows
-    parts = [
-        FORMAT,
-        dag.name,
-        dag.graph.names,
-        _to_bytes(up_at),
-        _to_bytes(up),
-        [_packed(policy) for policy in dag.policies],
-        _to_bytes(dag.policy_of),
-        list(dag.refs),
-        _to_bytes(dag.ref_of),
-        sorted(dag.kwargs.items()),
-        dag.on_failure.value,
-        dag.on_retry,
-    ]
-    order_counts = dag.graph.order_counts
-    if dag.pinned or order_counts is not None:
-        parts.append(dag.pinned)
-    if order_counts is not None:
-        parts.append(_to_bytes(order_counts))
-    packed: bytes = msgpack.packb(parts)
-    _check_size(dag, len(packed))
-    return packed if len(packed) < COMPRESS_FROM else zlib.compress(packed, 1)
-
-
-def _packed(policy: Policy) -> tuple[object, ...]:
-    """Return the fields of a policy. The last one is left out if it has its default, so that older
-    releases can run the DAG."""
-    values: tuple[object, ...] = _values_of(policy)
-    return values[:-1] if policy.keep_result else values
 
 
 def digest_of(packed: bytes) -> str:
@@ -124,21 +86,6 @@ def _read(data: bytes, allowance: Allowance, part: Callable[[GraphFile], T]) -> 
     except _BROKEN as error:
         why = str(error)[:300] or type(error).__name__
         raise CorruptData(f"the stored graph cannot be read: {why}") from None
-
-
-def _check_size(dag: CompiledDAG, size: int) -> None:
-    """Refuse a DAG that exceeds the limits of decoding."""
-    sizes = (
-        (len(dag.graph), MAX_TASKS, "tasks", "Split it into several DAGs"),
-        (dag.graph.edge_count, MAX_EDGES, "edges", "Put a task in between that gathers results"),
-        (size, MAX_GRAPH_BYTES, "bytes", "Store large fixed arguments and pass their names on"),
-    )
-    for actual, most, what, remedy in sizes:
-        if actual > most:
-            raise DAGError(
-                f"DAG {dag.name!r} is too large for workers: it has {actual:,} {what}, and "
-                f"{most:,} are allowed. {remedy}."
-            )
 
 
 class _Reader:
@@ -238,12 +185,12 @@ class _Reader:
 
     def _policy(self) -> Policy:
         length = self._unpacker.read_array_header()
-        if length > len(_POLICY_FIELDS):
+        if length > len(POLICY_FIELDS):
             raise ValueError(
                 f"a task in it has {length} properties and this release knows "
-                f"{len(_POLICY_FIELDS)}; upgrade flowkit here"
+                f"{len(POLICY_FIELDS)}; upgrade flowkit here"
             )
-        return checked_policy({name: self._item() for name in _POLICY_FIELDS[:length]})
+        return checked_policy({name: self._item() for name in POLICY_FIELDS[:length]})
 
     def _fixed(self, tasks: int) -> tuple[int, bytes]:
         if self._unpacker.read_array_header() != 2:
@@ -283,13 +230,6 @@ def _index(numbers: array[int], tasks: int, entries: int) -> array[int]:
     if len(numbers) != tasks or (tasks and not (min(numbers) >= 0 and max(numbers) < entries)):
         raise ValueError("its tables do not fit its tasks")
     return numbers
-
-
-def _to_bytes(numbers: array[int]) -> bytes:
-    if sys.byteorder == "big":
-        numbers = array("i", numbers)
-        numbers.byteswap()
-    return numbers.tobytes()
 
 
 def _to_array(data: bytes) -> array[int]:

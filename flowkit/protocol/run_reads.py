@@ -36,12 +36,11 @@ class RunReads(Store):
         dag: str | None = None,
         since_ms: int | None = None,
     ) -> Listing[RunRecord]:
-        """Return the newest runs, newest first; three round trips per hundred runs returned.
+        """Return the newest runs, newest first, in three round trips per hundred runs returned.
 
-        ``state``, ``dag``: only runs in this state, of DAGs with this name. To find them costs
-        three round trips per thousand runs searched. At most ``MOST_SEARCHED`` runs are searched;
-        if there are more, ``cut_short`` of the list is true. ``since_ms``: only runs submitted
-        since then.
+        ``state``, ``dag``: only runs in this state, of DAGs with this name. Three more round trips
+        search a thousand runs, up to ``MOST_SEARCHED``; ``cut_short`` of the list says whether
+        there are more. ``since_ms``: only runs submitted since then.
 
         At most ``limit`` damaged runs are listed in addition. Raises CorruptData if the key of the
         list holds a wrong type.
@@ -134,6 +133,8 @@ class RunReads(Store):
                 listing.damaged.append(DamagedItem.of(name, error))
         return listing
 
+    # -- memory -----------------------------------------------------------------------------------
+
     def memory_of(self, runs: Sequence[RunRecord]) -> list[int] | None:
         """Return the bytes of memory that each run takes, without its graph; one round trip.
 
@@ -148,7 +149,7 @@ class RunReads(Store):
         return [sum(sizes[at : at + len(kinds)]) for at in range(0, len(sizes), len(kinds))]
 
     def memory_of_graphs(self, digests: Sequence[str]) -> list[int] | None:
-        """Return the bytes of memory that graphs take. As ``memory_of``."""
+        """Return the bytes of memory that graphs take; see ``memory_of``."""
         return self._memory([self.keys.graph(digest) for digest in digests])
 
     def _memory(self, keys: Sequence[str]) -> list[int] | None:

@@ -7,6 +7,7 @@ import pytest
 from flowkit.core.check import check_run
 from flowkit.core.commands import Command, DropResults, FinishRun, QueueTasks
 from flowkit.core.compiled import OnFailure
+from flowkit.core.dropping import with_needed
 from flowkit.core.graph import Graph
 from flowkit.core.policy_check import checked_policy
 from flowkit.core.run import Run
@@ -54,6 +55,22 @@ def test_a_consumer_that_was_over_first_counts_too() -> None:
     run.start()
     assert dropped(run.tasks_over([(0, F)])) == []
     assert dropped(run.tasks_over([(1, S)])) == [1]
+
+
+def test_a_task_that_only_comes_after_another_does_not_hold_its_result() -> None:
+    """``cleanup.after(load)``: it waits for the task, and takes nothing."""
+    graph = Graph.build(["load", "count", "cleanup"], [(0, 1)], [(0, 2)])
+    run = Run(graph, not_kept=[0])
+    run.start()
+    run.tasks_over([(0, S)])
+    assert dropped(run.tasks_over([(1, S)])) == [0]
+    assert dropped(run.tasks_over([(2, S)])) == []
+
+
+def test_a_task_that_only_comes_after_another_needs_no_result_of_it() -> None:
+    graph = Graph.build(["load", "count", "cleanup"], [(0, 1)], [(0, 2)])
+    assert with_needed(graph, [2], gone={0}) == {2}
+    assert with_needed(graph, [1], gone={0}) == {0, 1, 2}
 
 
 def test_only_results_that_exist_are_dropped() -> None:

@@ -118,6 +118,8 @@ def test_order_edges_are_waited_for_and_give_nothing(
         assert list(graph.upstream(task)) == [*graph.inputs(task), *ordered]
         assert graph.has_upstream(task) == bool(graph.upstream(task))
         assert graph.has_consumers(task) == only_data.has_downstream(task)
+        assert sorted(graph.consumers(task)) == sorted(only_data.downstream(task))
+        assert graph.consumer_counts()[task] == len(only_data.downstream(task))
     assert graph.input_counts() == only_data.in_degrees()
     assert sorted(graph.data_edges()) == sorted(passing)
     assert sorted(graph.order_edges()) == sorted(order)

@@ -13,7 +13,8 @@ from helpers import dump
 from flowkit.exceptions import LeaseLost
 from flowkit.logging import FlowkitLogger
 from flowkit.logging.event_log import EventLog
-from flowkit.protocol.graphs import digest_of, pack_graph
+from flowkit.protocol.graph_writer import pack_graph
+from flowkit.protocol.graphs import digest_of
 from flowkit.protocol.keys import Keys as Names
 from flowkit.protocol.link import Link
 from flowkit.protocol.scheduler_store import SchedulerStore

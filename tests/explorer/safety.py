@@ -99,14 +99,14 @@ def versions_are_noted(setup: Setup, keys: Keys) -> str | None:
 
 
 def results_are_there_while_needed(setup: Setup, keys: Keys) -> str | None:
-    """A task that may still start finds the results of its upstream tasks, unless it is skipped.
+    """A task that may still start finds the results that it takes, unless it is skipped.
 
     At the end of the run, none is left that is not kept.
     """
     results, graph = dict(keys.results), setup.plan.dag.graph
     if keys.field("state") in ("", "running") and not keys.field("resuming"):
         for task, record in keys.tasks:
-            lacks = [up for up in graph.upstream(task) if _has_lost(keys, results, up)]
+            lacks = [up for up in graph.inputs(task) if _has_lost(keys, results, up)]
             if record.code not in OVER and lacks:
                 return f"task {task} is {record.code}, and the results of {lacks} are gone"
     left = setup.plan.not_kept & results.keys()

@@ -19,7 +19,7 @@ from typing import TextIO
 import hostile_app as app
 
 from flowkit.exceptions import FlowkitError
-from flowkit.protocol.graphs import pack_graph
+from flowkit.protocol.graph_writer import pack_graph
 from flowkit.protocol.keys import Keys
 
 from . import honest, kinds_apps, kinds_destroying, kinds_runs, kinds_shared  # noqa: F401 - they register

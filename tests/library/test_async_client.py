@@ -148,7 +148,7 @@ def test_errors_are_those_of_the_client(client: Client, run: Callable[[Test], ob
             await own.submit(dag(), params={"m": 1})
         with pytest.raises(TypeError, match="dag must be a DAG, not 5"):
             await own.submit(5)  # type: ignore[arg-type]
-        with pytest.raises(TypeError, match="as submit\\(\\) and run\\(\\) of an AsyncClient"):
+        with pytest.raises(TypeError, match=r"handles, .* \(AsyncRunHandle\), not RunHandle"):
             await own.wait_all([client.submit(dag())])  # type: ignore[list-item]
         with pytest.raises(ValueError, match="timeout must be 0 to"):
             await (await own.submit(dag())).wait(-1)
@@ -195,6 +195,21 @@ def test_a_wait_ends_with_its_run_and_the_thread_with_the_last_wait(
         while threads(THREAD):
             await asyncio.sleep(0.001)
         assert await handle.wait() is RunState.SUCCEEDED  # by another thread
+
+    run(test)
+
+
+def test_a_thread_that_cannot_start_leaves_no_later_wait_alone(
+    client: Client, run: Callable[[Test], object]
+) -> None:
+    async def test(own: AsyncClient) -> None:
+        handle = await own.submit(dag())
+        finish(client, [handle.run_id])
+        with pytest.MonkeyPatch.context() as full:
+            full.setattr(run_watch.threading, "Thread", lambda **options: 1 / 0)  # type: ignore[attr-defined]
+            with pytest.raises(ZeroDivisionError):
+                await handle.wait()
+        assert await handle.wait() is RunState.SUCCEEDED
 
     run(test)
 

@@ -40,6 +40,8 @@ def sample(kind: type[Event]) -> Event:
         values[field.name] = f"<{field.name}>" if name == "str" else SAMPLES[name]
     if "executing" in values:
         values["executing"] = "task <task_name> of a run"
+    if "mismatch" in values:
+        values["mismatch"] = "Task <task_name> of DAG <dag_name> gets a text."
     return kind(**values)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flowkit import DAG, Client, StateManager, configure_logging, task
+from flowkit import DAG, Client, RunHandle, StateManager, configure_logging, task
 from flowkit.arguments import check_limit, check_since
 from flowkit.basics.shorten import MAX_MESSAGE
 from flowkit.client.checks import check_dag, check_handles, check_many, check_run_state
@@ -28,8 +28,8 @@ from flowkit.testing import run_dag
         (lambda: check_many([None, 5]), "params must be a mapping from names to values, not 5"),
         (lambda: Client(5), "settings must be Settings, .* not 5"),  # type: ignore[arg-type]
         (lambda: Client.connect("redis://h", patience="x"), "patience must be a number"),  # type: ignore[arg-type]
-        (lambda: check_handles(5), "runs must be a list of handles, .* not 5"),
-        (lambda: check_handles(["run-7"]), "runs must be a list of handles, .* not 'run-7'"),
+        (lambda: check_handles(5, RunHandle), "runs must be a list of handles, .* not 5"),
+        (lambda: check_handles(["run-7"], RunHandle), r"handles, .* \(RunHandle\), not 'run-7'"),
         (lambda: check_limit("x"), "limit must be a whole number, not 'x'"),
         (lambda: check_since("x"), "since must be a number of seconds or None, not 'x'"),
         (lambda: DAG("d").compile_for_run(5), "params must be a mapping"),  # type: ignore[arg-type]

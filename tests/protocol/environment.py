@@ -15,7 +15,8 @@ from flowkit.core.compiled import CompiledDAG
 from flowkit.core.graph import Graph
 from flowkit.core.retry import Policy
 from flowkit.protocol.client_store import ClientStore, Submission
-from flowkit.protocol.graphs import digest_of, pack_graph
+from flowkit.protocol.graph_writer import pack_graph
+from flowkit.protocol.graphs import digest_of
 from flowkit.protocol.link import Link
 from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.scheduler_store import SchedulerStore

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 from tables import assert_same
 
+from flowkit.codec.bulk import is_apart
 from flowkit.codec.digests import digest
 from flowkit.codec.libraries import portable
 from flowkit.codec.packing import BrokenValue, UnpackableValue, ValueTooLarge, pack, unpack
@@ -312,6 +313,16 @@ def test_values_of_the_release_before(number: int) -> None:
     assert digest(value, "value") == digested
     with portable():
         assert pack(value) == packed  # the form that the release before reads
+
+
+@pytest.mark.parametrize(("size", "lies_apart"), [(2**20 - 1, False), (2**20, True)])
+def test_which_arrays_lie_apart_so_that_older_releases_refuse_them(
+    size: int, lies_apart: bool
+) -> None:
+    """docs/reference/values.md and the changelog name this size."""
+    array = np.zeros(size, "u1")
+    assert is_apart(pack(array)) is lies_apart
+    assert is_apart(pack(pd.DataFrame({"zeros": array}))) is lies_apart
 
 
 def test_packing_plain_values_imports_none_of_them() -> None:

@@ -10,7 +10,8 @@ from environment import Environment, compiled, done
 from flowkit.core.retry import Policy
 from flowkit.exceptions import LeaseLost, RunLost
 from flowkit.protocol import graphs
-from flowkit.protocol.graphs import digest_of, pack_graph, unpack_graph
+from flowkit.protocol.graph_writer import pack_graph
+from flowkit.protocol.graphs import digest_of, unpack_graph
 
 
 def with_results(env: Environment, *tasks: int) -> None:
@@ -83,7 +84,7 @@ def test_a_dag_that_keeps_its_results_has_the_address_of_before(
     older = replace(dag, policies=(Policy(keep_result=False),))
     assert unpack_graph(pack_graph(older)).not_kept() == [0, 1, 2, 3]
     assert digest_of(pack_graph(older)) != digest_of(packed)
-    monkeypatch.setattr(graphs, "_POLICY_FIELDS", graphs._POLICY_FIELDS[:-1])
+    monkeypatch.setattr(graphs, "POLICY_FIELDS", graphs.POLICY_FIELDS[:-1])
     assert unpack_graph(packed).policies == dag.policies
     with pytest.raises(Exception, match="this release knows 10; upgrade flowkit here"):
         unpack_graph(pack_graph(older))

@@ -22,10 +22,11 @@ from flowkit.core.compiled import CompiledDAG, OnFailure
 from flowkit.core.graph import Graph
 from flowkit.core.retry import Policy
 from flowkit.exceptions import DAGError, StoreError
-from flowkit.protocol import graphs
+from flowkit.protocol import graph_writer, graphs
 from flowkit.protocol.decoding import CorruptData
 from flowkit.protocol.graph_file import Allowance, open_graph
-from flowkit.protocol.graphs import digest_of, pack_graph, unpack_graph, unpack_names
+from flowkit.protocol.graph_writer import pack_graph
+from flowkit.protocol.graphs import digest_of, unpack_graph, unpack_names
 
 ORDER = ["format", "name", "names", "up_at", "up", "policies", "policy_of", "refs", "ref_of",
          "kwargs", "on_failure", "on_retry"]  # fmt: skip
@@ -340,6 +341,6 @@ def test_unreadable_data_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None
         ("MAX_GRAPH_BYTES", "bytes"),
     ):
         with monkeypatch.context() as small:
-            small.setattr(graphs, limit, 1 if limit == "MAX_TASKS" else 0)
+            small.setattr(graph_writer, limit, 1 if limit == "MAX_TASKS" else 0)
             with pytest.raises(DAGError, match=f"'wide' is too large for workers: it has .*{what}"):
                 pack_graph(drawn)

@@ -18,7 +18,8 @@ from flowkit.core.graph import Graph
 from flowkit.core.retry import Policy
 from flowkit.exceptions import StoreError
 from flowkit.protocol import graphs
-from flowkit.protocol.graphs import FORMAT, digest_of, pack_graph, unpack_graph
+from flowkit.protocol.graph_writer import pack_graph
+from flowkit.protocol.graphs import FORMAT, digest_of, unpack_graph
 
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=8)
 POLICIES = st.builds(

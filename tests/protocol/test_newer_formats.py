@@ -9,7 +9,8 @@ from environment import LIST, START, Environment, done
 
 from flowkit.core.states import RunState, TaskState
 from flowkit.exceptions import StoreError
-from flowkit.protocol.graphs import pack_graph, unpack_graph
+from flowkit.protocol.graph_writer import pack_graph
+from flowkit.protocol.graphs import unpack_graph
 from flowkit.protocol.records import ErrorInfo, parse_record
 from flowkit.protocol.spent import UNSPENT, Flag, Spent
 

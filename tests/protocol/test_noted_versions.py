@@ -10,7 +10,8 @@ from environment import HOUR_MS, LIST, Environment, compiled, done
 
 from flowkit.protocol.app_functions import app_id, function_id, pinned_id
 from flowkit.protocol.decoding import CorruptData
-from flowkit.protocol.graphs import digest_of, pack_graph, unpack_graph
+from flowkit.protocol.graph_writer import pack_graph
+from flowkit.protocol.graphs import digest_of, unpack_graph
 from flowkit.protocol.keys import of_function
 
 FUNCTION = function_id("app:f")

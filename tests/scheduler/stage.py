@@ -20,7 +20,8 @@ from flowkit.core.states import TaskState
 from flowkit.logging import FlowkitLogger
 from flowkit.logging.event_log import EventLog
 from flowkit.protocol.client_store import ClientStore, Submission
-from flowkit.protocol.graphs import digest_of, pack_graph
+from flowkit.protocol.graph_writer import pack_graph
+from flowkit.protocol.graphs import digest_of
 from flowkit.protocol.link import Link
 from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.records import TaskRecord

@@ -13,7 +13,8 @@ from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import StoreError
 from flowkit.protocol.client_store import ClientStore
 from flowkit.protocol.decoding import CorruptData
-from flowkit.protocol.graphs import digest_of, pack_graph
+from flowkit.protocol.graph_writer import pack_graph
+from flowkit.protocol.graphs import digest_of
 from flowkit.protocol.link import Link
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.scripts import Script

@@ -22,7 +22,8 @@ from flowkit.core.run import Run
 from flowkit.embedded import EmbeddedServer
 from flowkit.exceptions import StoreError
 from flowkit.protocol.client_store import Submission
-from flowkit.protocol.graphs import digest_of, pack_graph, unpack_graph
+from flowkit.protocol.graph_writer import pack_graph
+from flowkit.protocol.graphs import digest_of, unpack_graph
 from flowkit.scheduler.active import Active
 from flowkit.scheduler.config import SchedulerConfig
 from flowkit.scheduler.daemon import SchedulerDaemon
