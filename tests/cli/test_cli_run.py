@@ -35,6 +35,12 @@ def test_quiet_shows_results_only(flowkit: Run) -> None:
     assert "second  'x'" in done.stdout
 
 
+def test_a_result_that_is_not_kept_does_not_hide_the_others(flowkit: Run) -> None:
+    done = flowkit("run", "dropped.py", "--quiet")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["TASK   RESULT", "load   (not kept)", "total  3"]
+
+
 def test_a_module_works_like_a_file(flowkit: Run) -> None:
     assert "second  'x'" in flowkit("run", "chain:dag", "--quiet").stdout
 
