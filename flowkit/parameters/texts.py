@@ -36,6 +36,12 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _MISMATCH = re.compile(r"Expected `[^`]*`, got `[^`]*`")
 _LONGEST_REASON = 300
+# What msgspec says of text that people write, and what to say instead.
+_CLEARER = {
+    "Invalid ISO8601 duration": "write a number and s, m, h or d, or ISO 8601",
+    "Invalid RFC3339 encoded time": "write hours, minutes and seconds",
+    "Invalid RFC3339 encoded datetime": "write the date, and hours, minutes and seconds",
+}
 _UNUSABLE = "no value from outside can be converted to it; pass the value from Python"
 
 
@@ -198,6 +204,8 @@ def _reason(text: str) -> str:
     text = text.rstrip(".")
     if _MISMATCH.fullmatch(text):
         return ""
+    text, at, place = text.partition(" - at ")
+    text = _CLEARER.get(text, text) + at + place
     return shorten(text[:1].lower() + text[1:], _LONGEST_REASON)
 
 
