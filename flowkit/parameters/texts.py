@@ -36,6 +36,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _MISMATCH = re.compile(r"Expected `[^`]*`, got `[^`]*`")
 _LONGEST_REASON = 300
+_EXACT_DIGITS = 15  # a float keeps each decimal number of so many digits
 # What msgspec says of text that people write, and what to say instead.
 _CLEARER = {
     "Invalid ISO8601 duration": "write a number and s, m, h or d, or ISO 8601",
@@ -167,8 +168,7 @@ def _by_msgspec(value: object, member: Any, *, strict: bool) -> object:
         )
 
     converted = _attempted(convert)
-    if isinstance(value, dict | list):
-        _refuse_ignored(value, converted)
+    _refuse_lost(value, converted)
     return converted
 
 
@@ -209,9 +209,16 @@ def _reason(text: str) -> str:
     return shorten(text[:1].lower() + text[1:], _LONGEST_REASON)
 
 
-def _refuse_ignored(given: object, taken: object, path: str = "$") -> None:
-    """Raise Misfit for a key that msgspec has ignored: it would be lost without a word."""
-    if isinstance(given, dict):
+def _refuse_lost(given: object, taken: object, path: str = "$") -> None:
+    """Raise Misfit for keys that msgspec has ignored and digits that JSON may have lost.
+
+    Both would be lost without a word.
+    """
+    if isinstance(given, float) and isinstance(taken, Decimal):
+        if len(taken.as_tuple().digits) > _EXACT_DIGITS:
+            place = "" if path == "$" else f" - at `{path}`"
+            raise Misfit(f"a number of so many digits is rounded: write it as a string{place}")
+    elif isinstance(given, dict):
         known = list(taken) if isinstance(taken, Mapping) else _fields_of(taken)
         # The keys of a dict may be converted, and are then as many as before.
         if not isinstance(taken, Mapping) or len(taken) < len(given):
@@ -220,10 +227,10 @@ def _refuse_ignored(given: object, taken: object, path: str = "$") -> None:
                 raise Misfit(f"{_unknown_field(unknown, known)} - at `{path}`")
         results = taken.values() if isinstance(taken, Mapping) else _attributes(taken, given)
         for key, result in zip(given, results, strict=False):
-            _refuse_ignored(given[key], result, f"{path}.{key}")
+            _refuse_lost(given[key], result, f"{path}.{key}")
     elif isinstance(given, list) and isinstance(taken, list | tuple):
         for index, (value, result) in enumerate(zip(given, taken, strict=False)):
-            _refuse_ignored(value, result, f"{path}[{index}]")
+            _refuse_lost(value, result, f"{path}[{index}]")
 
 
 def _unknown_field(name: object, known: Sequence[str]) -> str:

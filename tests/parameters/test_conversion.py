@@ -177,6 +177,8 @@ def test_json_keeps_the_types_that_it_has() -> None:
         (date, "2026-11-28", date(2026, 11, 28)),
         (timedelta, "90s", timedelta(seconds=90)),
         (Decimal, "1.10", Decimal("1.10")),
+        (Decimal, 1234567890123.45, Decimal("1234567890123.45")),
+        (Decimal, 10**30 + 1, Decimal(10**30 + 1)),
         (Level, 2, Level.HIGH),
         (Mixed, False, Mixed.OFF),
         (Any, {"a": [1]}, {"a": [1]}),
@@ -209,6 +211,25 @@ def test_json_keeps_the_types_that_it_has() -> None:
 def test_json_of_another_type_is_refused(annotation: Any, value: object) -> None:
     with pytest.raises(Misfit):
         convert(GivenJSON(value), annotation)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text", "place"),
+    [
+        (Decimal, "12345678901234567.89", ""),
+        (list[Decimal], "[1.5, 12345678901234567.89]", " - at `$[1]`"),
+        (dict[str, Decimal], '{"a": 12345678901234567.89}', " - at `$.a`"),
+    ],
+)
+def test_a_decimal_is_never_rounded_on_its_way_through_json(
+    annotation: Any, text: str, place: str
+) -> None:
+    with pytest.raises(Misfit) as caught:
+        convert(GivenJSON(json.loads(text)), annotation)
+    wanted = f"a number of so many digits is rounded: write it as a string{place}"
+    assert str(caught.value) == wanted
+    quoted = text.replace("12345678901234567.89", '"12345678901234567.89"')
+    assert "12345678901234567.89" in str(convert(GivenJSON(json.loads(quoted)), annotation))
 
 
 def test_deeply_nested_json_is_refused() -> None:
