@@ -14,7 +14,7 @@ from pathlib import PurePath
 from typing import Any
 
 from .annotations import class_of, is_any, members
-from .texts import Misfit, json_to, read_json, text_to
+from .texts import GIVEN_TWICE, Misfit, json_to, read_json, text_to
 
 _WORDS = {"true": "true", "false": "false", "none": "null", "null": "null"}
 
@@ -92,7 +92,9 @@ def _guess(given: GivenText) -> object:
     try:
         value = read_json(text)
     except Misfit as misfit:
-        if "digits" in str(misfit):  # text would be a different value
+        if "digits" in str(misfit) or str(misfit).endswith(
+            GIVEN_TWICE
+        ):  # text would be a different value
             raise
         if text.lower() in _WORDS:
             raise Misfit(_ambiguous(text, _WORDS[text.lower()])) from None

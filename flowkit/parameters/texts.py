@@ -43,6 +43,7 @@ _CLEARER = {
     "Invalid RFC3339 encoded time": "write hours, minutes and seconds",
     "Invalid RFC3339 encoded datetime": "write the date, and hours, minutes and seconds",
 }
+GIVEN_TWICE = "is given twice"
 _UNUSABLE = "no value from outside can be converted to it; pass the value from Python"
 
 
@@ -95,11 +96,22 @@ def json_to(member: Any, value: object) -> object:
 def read_json(text: str) -> object:
     """Return what a JSON text contains. Raises Misfit."""
     try:
-        return json.loads(text, parse_constant=_no_json, parse_int=_number)
+        return json.loads(
+            text, parse_constant=_no_json, parse_int=_number, object_pairs_hook=_object
+        )
     except RecursionError:
         raise Misfit("it is nested too deeply") from None
     except ValueError:
         raise Misfit("it is not valid JSON") from None
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, value in pairs:
+        if key in found:
+            raise Misfit(f"{shorten(repr(key), _LONGEST_REASON)} {GIVEN_TWICE}")
+        found[key] = value
+    return found
 
 
 def _no_json(word: str) -> NoReturn:

@@ -232,6 +232,14 @@ def test_a_decimal_is_never_rounded_on_its_way_through_json(
     assert "12345678901234567.89" in str(convert(GivenJSON(json.loads(quoted)), annotation))
 
 
+def test_a_name_that_json_gives_twice_is_refused() -> None:
+    for annotation in (dict[str, int], Any):
+        with pytest.raises(Misfit, match=r"^'a' is given twice$"):
+            convert(GivenText('{"b": 1, "a": 1, "a": 2}', is_json=True), annotation)
+        with pytest.raises(Misfit, match=r"^'a' is given twice$"):
+            convert(GivenText('[{"a": 1, "a": 2}]'), annotation)
+
+
 def test_deeply_nested_json_is_refused() -> None:
     value: Any = {"below": []}
     for _ in range(20_000):
