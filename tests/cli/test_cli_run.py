@@ -100,7 +100,7 @@ def test_the_worker_serves_the_queues_of_the_dag(flowkit: Run) -> None:
     [
         (("broken.py",), "No module named 'no_such_module_anywhere'"),
         (("missing.py",), "There is no file 'missing.py'"),
-        (("several.py",), "several DAGs"),
+        (("several.py",), "several DAGs: 'first_dag' (named 'one'), 'second_dag'"),
         (("several.py:three",), "unknown DAG 'three'"),
         (("cycle.py",), "a -> b -> a"),
         (("chain.py", "-p", "size"), "write KEY=VALUE"),
