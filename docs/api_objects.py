@@ -189,7 +189,9 @@ def _call(
 ) -> str:
     signature = inspect.signature(function)
     result = type_text(signature.return_annotation) if returns else ""
-    parameters = list(signature.parameters.values())[int(bound) :]
+    # What may never be given is there for its error message only.
+    parameters = [one for one in signature.parameters.values() if one.annotation != "Never"]
+    parameters = parameters[int(bound) :]
     parts = _parameters(parameters)
     end = f" -> {result}" if result else ""
     line = f"{name}({', '.join(parts)}){end}"

@@ -52,8 +52,12 @@ class App:
             return next(iter(self.dags.values()))
         if not self.dags:
             raise UnknownDAGError(without_dag(self.name, self.module))
+        shown = (
+            repr(variable) if variable == dag.name else f"{variable!r} (named {dag.name!r})"
+            for variable, dag in self.dags.items()
+        )
         raise UnknownDAGError(
-            f"App {self.name!r} has several DAGs: {', '.join(map(repr, self._names()))}. "
+            f"App {self.name!r} has several DAGs: {', '.join(shown)}. "
             f"Name one of them, as in {self.name}:{next(iter(self.dags))}.",
             known=self._names(),
         )

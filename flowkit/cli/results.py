@@ -85,15 +85,17 @@ def show_results(handle: RunHandle) -> None:
 
 def print_rows(handle: RunHandle, tasks: list[int]) -> None:
     """Print one line for each task number in ``tasks``: its result, or why it has none."""
-    names = handle.graph().graph.names
+    names, dropped = handle.graph().graph.names, set(handle.graph().not_kept())
     with handle.shard.run_store(handle.run_id) as store:
         records = store.read_records(handle.run_id, tasks)
     rows, width = [], _width([names[task] for task in tasks])
     for task, record in zip(tasks, records, strict=True):
-        if record.state is TaskState.SUCCEEDED:
-            shown = _shown_result(handle, names[task], width)
-        else:
+        if record.state is not TaskState.SUCCEEDED:
             shown = f"({record.state.value.replace('_', ' ')})"
+        elif task in dropped:  # now, or as soon as no task needs it
+            shown = "(not kept)"
+        else:
+            shown = _shown_result(handle, names[task], width)
         rows.append([names[task], shown])
     print_table(["TASK", "RESULT"], rows)
 

@@ -5,13 +5,28 @@ All errors are raised before anything runs: a run must not fail after an hour be
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from ..basics.suggestions import unknown_name
 from ..exceptions import NotImportableError
+from .foreign_words import DAG_OPTIONS
 from .functions import attribute_at
 from .hooks import Hooks
 from .task import Task, registered_task
+
+
+def refuse_unknown_options(dag_name: str, given: Iterable[str], init: Callable[..., None]) -> None:
+    """Raise TypeError for an option that a DAG does not have. ``init``: what takes its options."""
+    for option in given:
+        known = [
+            one.name
+            for one in inspect.signature(init).parameters.values()
+            if one.kind is not one.VAR_KEYWORD and one.name != "self"
+        ]
+        problem = unknown_name("option", option, known, DAG_OPTIONS.get(option))
+        raise TypeError(f"DAG {dag_name!r}: {problem}")
 
 
 def check_hooks(dag_name: str, value: object) -> Hooks | None:

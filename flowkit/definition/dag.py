@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Literal, Never, Self, TypeVar
 
 from ..arguments import check_mapping, check_max_workers
 from ..core.compiled import CompiledDAG, OnFailure
 from ..core.names import check_name
 from .argument_names import check_argument_names
-from .checks import check_hooks, check_importable, check_tasks
+from .checks import check_hooks, check_importable, check_tasks, refuse_unknown_options
 from .compiling import compile_indexed
 from .edges import open_scopes
 from .hooks import Hooks, hook_tasks
@@ -49,8 +49,10 @@ class DAGDefinition:
         tasks: Iterable[Task] | None = None,
         pin_version: bool = False,
         check_types: bool = False,
+        **unknown: Never,
     ) -> None:
         """Make a DAG of ``tasks``. Raises TypeError or ValueError for a bad option."""
+        refuse_unknown_options(name, unknown, DAGDefinition.__init__)
         self.name = check_name("DAG", name)
         self.max_workers = check_max_workers(max_workers)
         try:

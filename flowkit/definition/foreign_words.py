@@ -15,6 +15,7 @@ OPTIONS = {
     "retry_delay": "delay",
     "retry_delay_seconds": "delay",
     "default_retry_delay": "delay",
+    "retry": "retries",
     "max_retries": "retries",
     "retry_backoff": "backoff",
     "retry_exponential_backoff": "backoff",
@@ -37,11 +38,22 @@ OPTIONS = {
     "run_if": "when",
 }
 
+# Option of a DAG elsewhere → the option of ``DAG``.
+DAG_OPTIONS = {
+    "dag_id": "name",
+    "max_active_tasks": "max_workers",
+    "concurrency": "max_workers",
+    "on_failure_callback": "hooks",
+    "on_success_callback": "hooks",
+    "on_completion": "hooks",
+}
+
 _RUN = (
     "A task runs as a part of a DAG: connect it with >>, and call dag.run() or Client.submit(dag)"
 )
 _SIGNATURE = "A task in a DAG gets its arguments from its upstream tasks and the run parameters"
 _OPTIONS = "Give its options to @task(…); NAME.bind(…) makes another task with the same options"
+_PARTS = "For a task for each part, write NAME.bind(f'NAME_{part}', …) in a loop"
 
 # Attribute of a task elsewhere → what to do.
 ATTRIBUTES = {
@@ -53,6 +65,11 @@ ATTRIBUTES = {
     "si": _SIGNATURE,
     "signature": _SIGNATURE,
     "partial": _SIGNATURE,
+    "map": _PARTS,
+    "starmap": _PARTS,
+    "chunks": _PARTS,
+    "expand": _PARTS,
+    "expand_kwargs": _PARTS,
     "override": _OPTIONS,
     "options": _OPTIONS,
     "with_options": _OPTIONS,

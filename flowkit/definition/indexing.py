@@ -99,9 +99,10 @@ def _check_room(dag_name: str, task: Task, count: int) -> None:
     who = f"Task {task.name!r} of DAG {dag_name!r}"
     if count > room and not plan.takes_any_positional:
         raise DAGError(
-            f"{who} has {count} upstream tasks, but its function takes {room} positional "
-            f"argument{'' if room == 1 else 's'}. Add parameters (or *args) for their results, "
-            "or remove edges."
+            f"{who} has {count} upstream task{'' if count == 1 else 's'}, but its function takes "
+            f"{room} positional argument{'' if room == 1 else 's'}. Add parameters (or *args) for "
+            f"their results. To order tasks without passing results, write {task.name}.after(…) "
+            "instead of >>."
         )
     twice = [name for name in plan.positional[:count] if name in task.kwargs]
     if twice:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..basics.suggestions import unknown_name
+from ..basics.suggestions import suggestion, unknown_name
 from ..exceptions import ParameterError
 from .call_plan import missing_parameters, plan_for
 from .indexing import IndexedDAG
@@ -151,6 +151,15 @@ class RunParameters:
         return None
 
     def _unknown(self, name: object) -> ParameterError:
+        taker = next((kind for kind in self._kinds if name in _filled(kind)), None)
+        if taker is not None:
+            source = "a fixed argument" if name in taker.task.kwargs else "an upstream task"
+            return ParameterError(
+                f"{self.owner}: {name!r} is no run parameter: {source} fills this parameter of "
+                f"task {taker.task.name!r}. {suggestion(None, self.names)}",
+                str(name),
+                taker.task.name,
+            )
         sentence = unknown_name("parameter", str(name), self.names)
         return ParameterError(
             f"{self.owner}: {sentence} A task takes a run parameter by declaring it.", str(name)
@@ -159,8 +168,9 @@ class RunParameters:
     def _lacks(self, task: Task, parameter: str) -> ParameterError:
         by_name = parameter in plan_for(task).keyword
         ways = (
-            f"Pass params={{{parameter!r}: …}}, fix it with .bind({parameter}=…), draw an edge to "
-            "it, or give it a default."
+            f"Pass params={{{parameter!r}: …}} (on the command line: "
+            f"{self.parameter(parameter).example()}), fix it with .bind({parameter}=…), draw an "
+            "edge to it, or give it a default."
             if by_name
             else "It is positional-only, so draw an edge to it, or give it a default."
         )
@@ -192,6 +202,11 @@ def _kinds(indexed: IndexedDAG) -> Iterator[_Kind]:
         if kind not in seen:
             seen.add(kind)
             yield _Kind(task, count, comes_after)
+
+
+def _filled(kind: _Kind) -> Sequence[str]:
+    """Return the parameters that upstream results and fixed arguments fill."""
+    return [*plan_for(kind.task).positional[: kind.results], *kind.task.kwargs]
 
 
 def _declared_by(task: Task) -> Mapping[str, Declared]:

@@ -14,7 +14,7 @@ from pathlib import PurePath
 from typing import Any
 
 from .annotations import class_of, is_any, members
-from .texts import Misfit, TooManyDigits, json_to, read_json, text_to
+from .texts import Misfit, RefusedJSON, json_to, read_json, text_to
 
 _WORDS = {"true": "true", "false": "false", "none": "null", "null": "null"}
 
@@ -91,7 +91,7 @@ def _guess(given: GivenText) -> object:
         return read_json(text)
     try:
         value = read_json(text)
-    except TooManyDigits:  # text would be a different value
+    except RefusedJSON:  # text would be a different value
         raise
     except Misfit:
         if text.lower() in _WORDS:

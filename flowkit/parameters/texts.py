@@ -36,6 +36,13 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _MISMATCH = re.compile(r"Expected `[^`]*`, got `[^`]*`")
 _LONGEST_REASON = 300
+_EXACT_DIGITS = 15  # a float keeps each decimal number of so many digits
+# What msgspec says of text that people write, and what to say instead.
+_CLEARER = {
+    "Invalid ISO8601 duration": "write a number and s, m, h or d, or ISO 8601",
+    "Invalid RFC3339 encoded time": "write hours, minutes and seconds",
+    "Invalid RFC3339 encoded datetime": "write the date, and hours, minutes and seconds",
+}
 _UNUSABLE = "no value from outside can be converted to it; pass the value from Python"
 
 
@@ -43,8 +50,8 @@ class Misfit(Exception):
     """A value from outside does not fit. Its text is the reason, or "" if there is none to tell."""
 
 
-class TooManyDigits(Misfit):
-    """An integer is longer than Python converts."""
+class RefusedJSON(Misfit):
+    """JSON that is refused. To take it as text instead would give a different value."""
 
 
 def text_to(member: Any, text: str) -> object:
@@ -92,11 +99,22 @@ def json_to(member: Any, value: object) -> object:
 def read_json(text: str) -> object:
     """Return what a JSON text contains. Raises Misfit."""
     try:
-        return json.loads(text, parse_constant=_no_json, parse_int=_number)
+        return json.loads(
+            text, parse_constant=_no_json, parse_int=_number, object_pairs_hook=_object
+        )
     except RecursionError:
         raise Misfit("it is nested too deeply") from None
     except ValueError:
         raise Misfit("it is not valid JSON") from None
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, value in pairs:
+        if key in found:
+            raise RefusedJSON(f"{shorten(repr(key), _LONGEST_REASON)} is given twice")
+        found[key] = value
+    return found
 
 
 def _no_json(word: str) -> NoReturn:
@@ -107,7 +125,7 @@ def _number(digits: str) -> int:
     try:
         return int(digits)
     except ValueError:
-        raise TooManyDigits(
+        raise RefusedJSON(
             f"an integer of {len(digits):,} digits is too long. Set "
             f"PYTHONINTMAXSTRDIGITS={len(digits)} in the environment to allow it"
         ) from None
@@ -165,8 +183,7 @@ def _by_msgspec(value: object, member: Any, *, strict: bool) -> object:
         )
 
     converted = _attempted(convert)
-    if isinstance(value, dict | list):
-        _refuse_ignored(value, converted)
+    _refuse_lost(value, converted)
     return converted
 
 
@@ -202,12 +219,21 @@ def _reason(text: str) -> str:
     text = text.rstrip(".")
     if _MISMATCH.fullmatch(text):
         return ""
+    text, at, place = text.partition(" - at ")
+    text = _CLEARER.get(text, text) + at + place
     return shorten(text[:1].lower() + text[1:], _LONGEST_REASON)
 
 
-def _refuse_ignored(given: object, taken: object, path: str = "$") -> None:
-    """Raise Misfit for a key that msgspec has ignored: it would be lost without a word."""
-    if isinstance(given, dict):
+def _refuse_lost(given: object, taken: object, path: str = "$") -> None:
+    """Raise Misfit for keys that msgspec has ignored and digits that JSON may have lost.
+
+    Both would be lost without a word.
+    """
+    if isinstance(given, float) and isinstance(taken, Decimal):
+        if len(taken.as_tuple().digits) > _EXACT_DIGITS:
+            place = "" if path == "$" else f" - at `{path}`"
+            raise Misfit(f"a number of so many digits is rounded: write it as a string{place}")
+    elif isinstance(given, dict):
         known = list(taken) if isinstance(taken, Mapping) else _fields_of(taken)
         # The keys of a dict may be converted, and are then as many as before.
         if not isinstance(taken, Mapping) or len(taken) < len(given):
@@ -216,10 +242,10 @@ def _refuse_ignored(given: object, taken: object, path: str = "$") -> None:
                 raise Misfit(f"{_unknown_field(unknown, known)} - at `{path}`")
         results = taken.values() if isinstance(taken, Mapping) else _attributes(taken, given)
         for key, result in zip(given, results, strict=False):
-            _refuse_ignored(given[key], result, f"{path}.{key}")
+            _refuse_lost(given[key], result, f"{path}.{key}")
     elif isinstance(given, list) and isinstance(taken, list | tuple):
         for index, (value, result) in enumerate(zip(given, taken, strict=False)):
-            _refuse_ignored(value, result, f"{path}[{index}]")
+            _refuse_lost(value, result, f"{path}[{index}]")
 
 
 def _unknown_field(name: object, known: Sequence[str]) -> str:

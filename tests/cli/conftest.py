@@ -106,7 +106,7 @@ def running(
     folder = tmp_path_factory.mktemp("running")
     for name, text in APPS.items():
         (folder / name).write_text(text)
-    modules = ("chain", "failing", "slow", "wide", "hostile", "reused")
+    modules = ("chain", "failing", "slow", "wide", "hostile", "reused", "dropped")
     everything = "".join(f"from {module} import dag as {module}\n" for module in modules)
     (folder / "everything.py").write_text(everything)
     name = f"cli-{uuid.uuid4().hex[:10]}"

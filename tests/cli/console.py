@@ -112,6 +112,20 @@ def total(*values):
 with DAG("wide") as dag:
     root >> [leaf.bind(f"leaf_{i}", i=i) for i in range(60)] >> total
 """,
+    "dropped.py": """
+from flowkit import DAG, task
+
+@task(keep_result=False)
+def load():
+    return [1, 2]
+
+@task
+def total(rows):
+    return sum(rows)
+
+with DAG("dropped") as dag:
+    load >> total
+""",
     "reused.py": """
 from flowkit import DAG, task
 

@@ -99,3 +99,16 @@ def test_sizes_are_shown_in_their_unit(number: int | None, text: str) -> None:
 
 def test_the_largest_unit_is_kept() -> None:
     assert (size(999_960), size(5 * 10**15)) == ("1.0 MB", "5000.0 TB")
+
+
+def test_commands_show_results_of_a_run_that_does_not_keep_all(talk: Run) -> None:
+    run, rows = f"dropped-{uuid.uuid4().hex[:8]}", "load   (not kept)\ntotal  3\n"
+    for words in (
+        ("submit", "dropped.py", "--run-id", run, "--wait"),
+        ("result", run),
+        ("resume", run, "--from-task", "total", "--wait"),
+    ):
+        shown = talk(*words)
+        assert (shown.returncode, shown.stdout) == (0, f"TASK   RESULT\n{rows}"), shown.stderr
+    assert json.loads(talk("result", run, "--json").stdout) == {"total": 3}
+    assert "was dropped when all tasks that take it were over" in talk("result", run, "load").stderr

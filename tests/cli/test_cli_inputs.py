@@ -83,6 +83,7 @@ def test_a_document_gives_many_parameters_and_options_take_precedence(tmp_path: 
     [
         ("[1]", 'must contain a JSON object, such as {"day": "2026-11-28"}'),
         ("{", "must contain a JSON object: it is not valid JSON"),
+        ('{"day": 1, "day": 2}', "must contain a JSON object: 'day' is given twice"),
         ("[" * 100_000, "must contain a JSON object: it is nested too deeply"),
         (None, "cannot be read: No such file"),
     ],

@@ -35,6 +35,12 @@ def test_quiet_shows_results_only(flowkit: Run) -> None:
     assert "second  'x'" in done.stdout
 
 
+def test_a_result_that_is_not_kept_does_not_hide_the_others(flowkit: Run) -> None:
+    done = flowkit("run", "dropped.py", "--quiet")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["TASK   RESULT", "load   (not kept)", "total  3"]
+
+
 def test_a_module_works_like_a_file(flowkit: Run) -> None:
     assert "second  'x'" in flowkit("run", "chain:dag", "--quiet").stdout
 
@@ -94,7 +100,7 @@ def test_the_worker_serves_the_queues_of_the_dag(flowkit: Run) -> None:
     [
         (("broken.py",), "No module named 'no_such_module_anywhere'"),
         (("missing.py",), "There is no file 'missing.py'"),
-        (("several.py",), "several DAGs"),
+        (("several.py",), "several DAGs: 'first_dag' (named 'one'), 'second_dag'"),
         (("several.py:three",), "unknown DAG 'three'"),
         (("cycle.py",), "a -> b -> a"),
         (("chain.py", "-p", "size"), "write KEY=VALUE"),

@@ -159,7 +159,8 @@ SEVERAL = ONE_DAG + '\nsecond = DAG("nightly")\nsecond.add(load)\nsame = dag\n'
 
 def test_several_dags_and_no_name_is_an_error_that_lists_them(write):
     app = load_app(str(write("several_etl.py", SEVERAL)))
-    with pytest.raises(UnknownDAGError, match=r"'dag', 'second', 'etl', 'nightly'") as caught:
+    shown = r"several DAGs: 'dag' \(named 'etl'\), 'second' \(named 'nightly'\)\. Name one"
+    with pytest.raises(UnknownDAGError, match=shown) as caught:
         app.dag()
     assert caught.value.known == ("dag", "second", "etl", "nightly")
     assert app.dag("second") is app.dag("nightly")

@@ -329,7 +329,7 @@ def test_parameters_filled_by_edges_or_bind_are_not_run_parameters():
         a >> load.bind("load_one", limit=3)
     dag.check_params({})
     for name in ("path", "limit"):
-        with pytest.raises(ParameterError, match=f"unknown parameter {name!r}"):
+        with pytest.raises(ParameterError, match=f"{name!r} is no run parameter"):
             dag.check_params({name: 1})
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from flowkit import Task, task
-from flowkit.definition.foreign_words import ATTRIBUTES, OPTIONS
+from flowkit import DAG, Task, task
+from flowkit.definition.foreign_words import ATTRIBUTES, DAG_OPTIONS, OPTIONS
 from flowkit.definition.options import KNOWN_OPTIONS
 
 
@@ -30,6 +30,23 @@ def test_an_option_of_another_system_is_answered_with_ours(foreign: str, ours: s
         task(**options)(lambda: None)
     assert ours in KNOWN_OPTIONS
     assert foreign not in KNOWN_OPTIONS
+
+
+@pytest.mark.parametrize(("foreign", "ours"), DAG_OPTIONS.items())
+def test_an_option_of_a_dag_elsewhere_is_answered_with_ours(foreign: str, ours: str) -> None:
+    options: Any = {foreign: 1}
+    wanted = f"^DAG 'etl': unknown option {foreign!r}. Did you mean {ours!r}\\? Available: 'name', "
+    with pytest.raises(TypeError, match=wanted):
+        DAG("etl", **options)
+
+
+def test_an_unknown_option_of_a_dag_is_refused_by_the_name_of_the_dag() -> None:
+    with pytest.raises(TypeError) as caught:
+        DAG("etl", schedule="@daily")  # type: ignore[arg-type]
+    assert str(caught.value) == (
+        "DAG 'etl': unknown option 'schedule'. Available: 'name', 'max_workers', 'on_failure', "
+        "'hooks', 'tasks', 'pin_version', 'check_types'."
+    )
 
 
 @pytest.mark.parametrize("foreign", ATTRIBUTES)

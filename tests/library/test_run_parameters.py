@@ -336,6 +336,36 @@ def test_text_of_two_meanings_is_refused_without_annotation_and_default() -> Non
     )
 
 
+def test_a_parameter_that_is_filled_is_no_run_parameter() -> None:
+    @task
+    def first() -> int:
+        return 1
+
+    @task
+    def second(rows: int, day: date, size: int = 1) -> None: ...
+
+    with DAG("filled") as dag:
+        first >> second.bind("sized", size=3)
+    for name, source in (("rows", "an upstream task"), ("size", "a fixed argument")):
+        with pytest.raises(ParameterError) as caught:
+            dag.check_params({name: 1})
+        assert str(caught.value) == (
+            f"DAG 'filled': {name!r} is no run parameter: {source} fills this parameter of task "
+            "'sized'. Available: 'day'."
+        )
+
+
+def test_a_lacking_parameter_is_shown_as_python_and_the_command_line_give_it() -> None:
+    def take(day: date, rest) -> None: ...  # type: ignore[no-untyped-def]
+
+    with pytest.raises(ParameterError) as caught:
+        dag_of(take).check_params({})
+    wanted = "Pass params={'day': …} (on the command line: -p day=2026-11-28), fix it with .bind("
+    assert wanted in str(caught.value)
+    with pytest.raises(ParameterError, match=r"\(on the command line: -p rest=text\)"):
+        dag_of(take).check_params({"day": date(2026, 1, 1)})
+
+
 def test_a_refused_value_is_shortened_and_harmless_on_a_terminal() -> None:
     def take(day: date, rows: list[int] = []) -> None: ...  # noqa: B006
 

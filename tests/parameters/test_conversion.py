@@ -129,8 +129,10 @@ REFUSED_TEXTS: list[tuple[Any, str, str]] = [
     (date, "5", "invalid RFC3339 encoded date"),
     (date, "20261128", "invalid RFC3339 encoded date"),
     (date, "2026-02-30", "invalid RFC3339 encoded date"),
-    (datetime, "1700000000", "invalid RFC3339 encoded datetime"),
-    (timedelta, "5", "invalid ISO8601 duration"),
+    (datetime, "1700000000", "write the date, and hours, minutes and seconds"),
+    (timedelta, "5", "write a number and s, m, h or d, or ISO 8601"),
+    (timedelta, "1w", "write a number and s, m, h or d, or ISO 8601"),
+    (time, "09:30", "write hours, minutes and seconds"),
     (timedelta, "9" * 30 + "d", "OverflowError"),
     (Decimal, "ten", "invalid decimal string"),
     (Path, "", "an empty path would be the working directory"),
@@ -175,6 +177,8 @@ def test_json_keeps_the_types_that_it_has() -> None:
         (date, "2026-11-28", date(2026, 11, 28)),
         (timedelta, "90s", timedelta(seconds=90)),
         (Decimal, "1.10", Decimal("1.10")),
+        (Decimal, 1234567890123.45, Decimal("1234567890123.45")),
+        (Decimal, 10**30 + 1, Decimal(10**30 + 1)),
         (Level, 2, Level.HIGH),
         (Mixed, False, Mixed.OFF),
         (Any, {"a": [1]}, {"a": [1]}),
@@ -207,6 +211,33 @@ def test_json_keeps_the_types_that_it_has() -> None:
 def test_json_of_another_type_is_refused(annotation: Any, value: object) -> None:
     with pytest.raises(Misfit):
         convert(GivenJSON(value), annotation)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text", "place"),
+    [
+        (Decimal, "12345678901234567.89", ""),
+        (list[Decimal], "[1.5, 12345678901234567.89]", " - at `$[1]`"),
+        (dict[str, Decimal], '{"a": 12345678901234567.89}', " - at `$.a`"),
+    ],
+)
+def test_a_decimal_is_never_rounded_on_its_way_through_json(
+    annotation: Any, text: str, place: str
+) -> None:
+    with pytest.raises(Misfit) as caught:
+        convert(GivenJSON(json.loads(text)), annotation)
+    wanted = f"a number of so many digits is rounded: write it as a string{place}"
+    assert str(caught.value) == wanted
+    quoted = text.replace("12345678901234567.89", '"12345678901234567.89"')
+    assert "12345678901234567.89" in str(convert(GivenJSON(json.loads(quoted)), annotation))
+
+
+def test_a_name_that_json_gives_twice_is_refused() -> None:
+    for annotation in (dict[str, int], Any):
+        with pytest.raises(Misfit, match=r"^'a' is given twice$"):
+            convert(GivenText('{"b": 1, "a": 1, "a": 2}', is_json=True), annotation)
+        with pytest.raises(Misfit, match=r"^'a' is given twice$"):
+            convert(GivenText('[{"a": 1, "a": 2}]'), annotation)
 
 
 def test_deeply_nested_json_is_refused() -> None:
