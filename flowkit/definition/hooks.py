@@ -26,7 +26,6 @@ from typing import Any
 from ..core.triggers import Trigger
 from ..exceptions import DAGError
 from .callables import is_async
-from .edges import disconnect
 from .task import Task, as_task
 
 Hook = Callable[..., Any]
@@ -148,5 +147,5 @@ def _node(hook: Task, name: str, trigger: Trigger) -> Task:
     node.__dict__.update(hook.__dict__)
     node.name = name
     node._options = replace(hook._options, policy=replace(hook.policy, trigger=trigger))
-    disconnect(node)
+    node.upstream, node.downstream, node._after, node._before = [], [], None, None
     return node
