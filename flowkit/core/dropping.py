@@ -58,12 +58,13 @@ def with_needed(
     """Return these tasks and all tasks downstream of them, and so on for the tasks that they need.
 
     ``gone``: the tasks whose results were dropped; they are added if a task that takes the result
-    is. ``stay``: tasks that are not rerun, and so need nothing, even if they are returned.
+    is, but not for a task that only comes after them. ``stay``: tasks that are not rerun, and so
+    need nothing, even if they are returned.
     """
     reached = set(tasks)
     walk = list(reached)
     for task in walk:  # grows while it is walked
-        needed = () if task in stay else (up for up in graph.upstream(task) if up in gone)
+        needed = () if task in stay else (up for up in graph.inputs(task) if up in gone)
         fresh = {*graph.downstream(task), *needed} - reached
         reached |= fresh
         walk += fresh

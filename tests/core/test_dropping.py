@@ -7,6 +7,7 @@ import pytest
 from flowkit.core.check import check_run
 from flowkit.core.commands import Command, DropResults, FinishRun, QueueTasks
 from flowkit.core.compiled import OnFailure
+from flowkit.core.dropping import with_needed
 from flowkit.core.graph import Graph
 from flowkit.core.policy_check import checked_policy
 from flowkit.core.run import Run
@@ -99,6 +100,13 @@ def test_a_hook_of_the_task_is_a_consumer() -> None:
     run = Run(graph, not_kept=[0], triggers={1: Trigger.TASK_FAILED})
     run.start()
     assert dropped(run.tasks_over([(0, S)])) == [0]  # the hook is skipped in the same step
+
+
+def test_a_task_that_only_comes_after_another_does_not_need_its_result() -> None:
+    graph = Graph.build(["setup", "load", "report"], [(1, 2)], order=[(0, 1)])
+    assert with_needed(graph, [1], {0, 1}) == {1, 2}
+    assert with_needed(graph, [2], {0, 1}) == {1, 2}
+    assert with_needed(graph, [0], {0, 1}) == {0, 1, 2}
 
 
 @pytest.mark.parametrize("trace", ["early", "never"])
