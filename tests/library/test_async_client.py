@@ -83,6 +83,8 @@ def finish(client: Client, runs: Iterable[str], outcome: str = "succeeded") -> N
     with client.shards[0].store() as store:
         scheduler = SchedulerStore(store.link, store.keys.namespace, "s")
         scheduler.term = scheduler.acquire_lease(600_000).term or 1
+        runs = list(runs)
+        store.link.batch([("HSET", store.keys.tasks(run), 0, "S1,W.0,0,0,0") for run in runs])
         commands = [word for run in runs for word in ("finish", run, outcome, "", "succeeded=1")]
         scheduler.apply("", commands)
 
