@@ -70,7 +70,12 @@ class RunWatch:
                 return
             feed = waits.feed = self._shard.shared_feed()
             args = waits, feed
-            threading.Thread(target=self._work, args=args, name=THREAD, daemon=True).start()
+            try:
+                threading.Thread(target=self._work, args=args, name=THREAD, daemon=True).start()
+            except BaseException:  # no thread: the next wait must try again, not wait forever
+                waits.feed = None
+                feed.close()
+                raise
 
     def remove(self, wait: Watched) -> None:
         """End a wait."""

@@ -92,7 +92,7 @@ def _guess(given: GivenText) -> object:
     try:
         value = read_json(text)
     except Misfit as misfit:
-        if "digits" in str(misfit):  # text would be a different value
+        if "digits" in str(misfit) or "deeply" in str(misfit):  # text would be a different value
             raise
         if text.lower() in _WORDS:
             raise Misfit(_ambiguous(text, _WORDS[text.lower()])) from None

@@ -162,12 +162,17 @@ def _by_msgspec(value: object, member: Any, *, strict: bool) -> object:
 
     converted = _attempted(convert)
     if isinstance(value, dict | list):
-        _refuse_ignored(value, converted)
+        try:
+            _refuse_ignored(value, converted)
+        except RecursionError:
+            raise Misfit("it is nested too deeply") from None
     return converted
 
 
 def _custom(kind: type, value: object) -> object:
     """Convert the types that msgspec does not know."""
+    if not isinstance(kind, type):  # an alias, such as Iterable[int]
+        raise Misfit(_UNUSABLE)
     if issubclass(kind, PurePath):
         return _path(kind, value)
     if isinstance(value, kind):
@@ -209,7 +214,8 @@ def _refuse_ignored(given: object, taken: object, path: str = "$") -> None:
         if not isinstance(taken, Mapping) or len(taken) < len(given):
             unknown = next((key for key in given if key not in known), None)
             if unknown is not None:
-                raise Misfit(f"{_unknown_field(unknown, known)} - at `{path}`")
+                place = shorten(path, _LONGEST_REASON)
+                raise Misfit(f"{_unknown_field(unknown, known)} - at `{place}`")
         results = taken.values() if isinstance(taken, Mapping) else _attributes(taken, given)
         for key, result in zip(given, results, strict=False):
             _refuse_ignored(given[key], result, f"{path}.{key}")
@@ -220,7 +226,8 @@ def _refuse_ignored(given: object, taken: object, path: str = "$") -> None:
 
 def _unknown_field(name: object, known: Sequence[str]) -> str:
     """Return what to say of a field that does not exist."""
-    return unknown_name("field", name, list(known)).removesuffix(".")
+    shown = shorten(str(name), _LONGEST_REASON)
+    return unknown_name("field", shown, list(known)).removesuffix(".")
 
 
 def _fields_of(value: Any) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
@@ -207,6 +207,33 @@ def test_json_keeps_the_types_that_it_has() -> None:
 def test_json_of_another_type_is_refused(annotation: Any, value: object) -> None:
     with pytest.raises(Misfit):
         convert(GivenJSON(value), annotation)
+
+
+def test_json_that_only_its_checks_find_too_deep_is_refused() -> None:
+    """Later versions of Python read JSON that is nested deeper than their stack of calls."""
+    deep: list[Any] = []
+    for _ in range(5_000):
+        deep = [deep]
+    with pytest.raises(Misfit, match="nested too deeply"):
+        convert(GivenJSON(deep), list[list])  # type: ignore[type-arg]
+    with pytest.raises(Misfit, match="nested too deeply"):
+        convert(GivenText("[" * 5_000 + "]" * 5_000), Any)
+
+
+def test_a_refusal_is_short_however_long_the_names_are() -> None:
+    name = "k" * 5_000_000
+    for annotation, value in (
+        (Checked, {"size": 1, name: 3}),
+        (dict[str, Checked], {name: {"size": 1, "z": 3}}),
+    ):
+        with pytest.raises(Misfit, match="unknown field") as caught:
+            convert(GivenJSON(value), annotation)
+        assert len(str(caught.value)) < 1_000
+
+
+def test_an_alias_that_nothing_converts_to_is_refused_with_a_sentence() -> None:
+    with pytest.raises(Misfit, match="pass the value from Python"):
+        convert(GivenJSON([1]), Iterable[int])
 
 
 def test_deeply_nested_json_is_refused() -> None:
