@@ -75,8 +75,11 @@ class AsyncClient:
         self._is_closed = True
         for watch in list(self._watches.values()):
             watch.close(closed_client())
-        await self._in_thread(self._close_client)  # behind the calls that have begun
-        self._thread.get().shutdown(wait=False)
+        thread = self._thread.get()
+        closing = thread.submit(self._close_client)  # behind the calls that have begun
+        thread.shutdown(wait=False)
+        # Shielded: a cancelled close must not leave the connections open.
+        await asyncio.shield(asyncio.wrap_future(closing))
 
     def _close_client(self) -> None:
         if self._client is not None:

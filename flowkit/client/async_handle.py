@@ -105,12 +105,15 @@ class AsyncRunHandle:
                 self._watch.remove(watched)
 
         watched = Watched(self.run_id, tell)
+        limit = asyncio.timeout(timeout)
         try:
             with waiting_for_run() if _blocks_a_task() else nullcontext():
                 self._watch.add(watched)
-                async with asyncio.timeout(timeout):
+                async with limit:
                     return await self._end(looks, arrived, progress)
         except TimeoutError:
+            if not limit.expired():  # it was raised by ``progress``
+                raise
             trouble = watched.trouble
         finally:
             self._watch.remove(watched)

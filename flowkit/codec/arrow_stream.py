@@ -3,9 +3,7 @@
 The bytes are untrusted when they are read, and Arrow reads buffers where they are, without a copy.
 So each stream passes three checks before anything uses it:
 
-1. *Before Arrow reads it*, the envelope of each message is parsed here. Compressed bodies are
-   refused: a few bytes can claim any uncompressed size. The schema must not name an extension type:
-   reading one calls the code of whoever registered it (old releases of pyarrow even unpickled it).
+1. *Before Arrow reads it*, the envelope of each message is checked (arrow_envelope.py).
 2. *After*, each type must be one of `_plain_type`, and the buffers of all columns together must not
    exceed the stream: several columns may point to the same bytes.
 3. `validate(full=True)` checks offsets, indices, UTF-8 and lengths. Without it, a wrong offset is
@@ -18,6 +16,7 @@ import struct
 from typing import Any
 
 from . import limits
+from .arrow_envelope import check_envelope
 from .bulk import bulk
 from .errors import BrokenValue, Unfit
 from .libraries import needed, pyarrow
@@ -26,9 +25,6 @@ _NO_ARROW = (
     "cannot be stored without pyarrow of release 17 or newer. Install it wherever such values are "
     "made or read: pip install 'pyarrow>=17', which is flowkit's extra [arrow]."
 )
-_SCHEMA, _DICTIONARY, _BATCH = 1, 2, 3
-_VERSION = 4  # "V5", the only one without the compression of old releases
-_CONTINUED = 0xFFFFFFFF
 _MAX_SCALE = 76  # digits of the widest decimal
 _SLACK = 4096  # of the sizes of buffers: padding and validity bits
 
@@ -58,6 +54,16 @@ def write_table(pa: Any, table: Any, *, validate: bool = True) -> list[Any]:
             table.validate(full=True)
         except pa.ArrowInvalid as error:
             raise Unfit(f"is invalid: {error}. Make it from valid data.") from None
+    parts = _written(pa, table)
+    if _is_too_large(table, sum(map(len, parts))):  # chunks share a dictionary, written once
+        try:
+            parts = _written(pa, table.combine_chunks())
+        except pa.ArrowException as error:
+            raise Unfit(f"has chunks that cannot be joined: {error}. Join them first.") from None
+    return parts
+
+
+def _written(pa: Any, table: Any) -> list[Any]:
     sink = _Parts()
     options = pa.ipc.IpcWriteOptions()
     with (
@@ -66,6 +72,11 @@ def write_table(pa: Any, table: Any, *, validate: bool = True) -> list[Any]:
     ):
         writer.write_table(table)
     return sink.parts
+
+
+def _is_too_large(table: Any, size: int) -> bool:
+    """Return whether the columns and their dictionaries have more bytes than their stream."""
+    return bool(table.nbytes > size + _SLACK)
 
 
 def arrow_item(pa: Any, array: Any, *, validate: bool = False) -> object:
@@ -203,11 +214,11 @@ def _check_table(pa: Any, table: Any, size: int) -> None:
     if table.num_rows > limits.MAX_EMPTY_SHAPE:
         raise BrokenValue("a table of Arrow claims more rows than it can have")
     table.validate()
+    if _is_too_large(table, size):  # first, since the next check takes time for each byte
+        raise BrokenValue("the columns of a table of Arrow share their bytes")
     for column in table.columns:
         for chunk in column.chunks:
             _as_bytes_if_ascii(pa, chunk).validate(full=True)
-    if table.nbytes > size + _SLACK:
-        raise BrokenValue("the columns of a table of Arrow share their bytes")
 
 
 def _as_bytes_if_ascii(pa: Any, array: Any) -> Any:
@@ -217,79 +228,3 @@ def _as_bytes_if_ascii(pa: Any, array: Any) -> Any:
         if data is None or not data.size or needed("numpy").frombuffer(data, "u1").max() < 128:
             return array.view(pa.large_binary())
     return array
-
-
-def check_envelope(data: memoryview) -> None:
-    """Check the messages of a stream, without reading their bodies.
-
-    Raises BrokenValue, or struct.error if a message ends before its content does.
-    """
-    at, first = 0, True
-    while True:
-        mark, size = _unpack("<Ii", data, at)
-        if mark != _CONTINUED or size < 0:
-            raise BrokenValue("a table of Arrow has a message without a beginning")
-        at += 8
-        if size == 0:
-            if at != len(data) or first:
-                raise BrokenValue("a table of Arrow ends at another place than its bytes")
-            return
-        at += size + _check_message(data[at : at + size], is_schema=first)
-        first = False
-
-
-def _check_message(message: memoryview, *, is_schema: bool) -> int:
-    """Check one message, and return the length of its body."""
-    root = _Table(message, _unpack("<I", message, 0)[0])
-    version, kind = root.number(0, "<h"), root.number(1, "<B")
-    body = root.number(3, "<q")
-    if version != _VERSION or body < 0 or root.has(4):
-        raise BrokenValue("a table of Arrow has a message of an unknown version")
-    if is_schema:
-        if kind != _SCHEMA or body or b"ARROW:extension" in bytes(message):
-            raise BrokenValue("a table of Arrow has no schema, or one with an extension type")
-        return 0
-    if kind not in (_DICTIONARY, _BATCH):
-        raise BrokenValue("a table of Arrow has a message that is no part of a table")
-    batch = root.table(2)
-    if kind == _DICTIONARY:
-        batch = batch.table(1)
-    if batch.has(3) or batch.number(0, "<q") > limits.MAX_EMPTY_SHAPE:
-        raise BrokenValue("a table of Arrow is compressed, which is not allowed")
-    return body
-
-
-class _Table:
-    """One table of the flatbuffers format, as far as it is needed. Each access is checked."""
-
-    def __init__(self, data: memoryview, at: int) -> None:
-        self._data = data
-        self._at = at
-        self._fields = at - _unpack("<i", data, at)[0]
-        self._size = _unpack("<H", data, self._fields)[0]
-
-    def _place(self, slot: int) -> int:
-        entry = 4 + 2 * slot
-        if entry + 2 > self._size:
-            return 0
-        offset: int = _unpack("<H", self._data, self._fields + entry)[0]
-        return self._at + offset if offset else 0
-
-    def has(self, slot: int) -> bool:
-        return self._place(slot) != 0
-
-    def number(self, slot: int, form: str) -> int:
-        place = self._place(slot)
-        return int(_unpack(form, self._data, place)[0]) if place else 0
-
-    def table(self, slot: int) -> _Table:
-        place = self._place(slot)
-        if not place:
-            raise BrokenValue("a table of Arrow lacks a part")
-        return _Table(self._data, place + _unpack("<I", self._data, place)[0])
-
-
-def _unpack(form: str, data: memoryview, at: int) -> tuple[Any, ...]:
-    if at < 0:  # which would count from the end
-        raise struct.error
-    return struct.unpack_from(form, data, at)

@@ -58,13 +58,14 @@ def with_needed(
 ) -> set[int]:
     """Return these tasks, everything downstream, and the tasks in ``gone`` whose results they take.
 
-    Everything downstream of an added task is added too. ``gone``: the tasks whose results were
-    dropped. ``stay``: tasks that are not rerun, and so need nothing, even if they are returned.
+    ``gone``: the tasks whose results were dropped; they are added if a task that takes the result
+    is, but not for a task that only comes after them. ``stay``: tasks that are not rerun, and so
+    need nothing, even if they are returned.
     """
     reached = set(tasks)
     walk = list(reached)
     for task in walk:  # grows while it is walked
-        needed = () if task in stay else (source for source in graph.inputs(task) if source in gone)
+        needed = () if task in stay else (up for up in graph.inputs(task) if up in gone)
         fresh = {*graph.downstream(task), *needed} - reached
         reached |= fresh
         walk += fresh

@@ -33,6 +33,7 @@ _LAX = (bool, float, type(None))
 _NO_WORDS = (bytes, bytearray, memoryview)  # msgspec would take base64 for them
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_TO_THE_MINUTE = re.compile(r"((?:^|[Tt ])[0-9]{2}:[0-9]{2})(?=$|[Zz+-])")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _MISMATCH = re.compile(r"Expected `[^`]*`, got `[^`]*`")
 _LONGEST_REASON = 300
@@ -40,8 +41,8 @@ _EXACT_DIGITS = 15  # a float keeps each decimal number of so many digits
 # What msgspec says of text that people write, and what to say instead.
 _CLEARER = {
     "Invalid ISO8601 duration": "write a number and s, m, h or d, or ISO 8601",
-    "Invalid RFC3339 encoded time": "write hours, minutes and seconds",
-    "Invalid RFC3339 encoded datetime": "write the date, and hours, minutes and seconds",
+    "Invalid RFC3339 encoded time": "write hours and minutes",
+    "Invalid RFC3339 encoded datetime": "write the date, hours and minutes",
 }
 _UNUSABLE = "no value from outside can be converted to it; pass the value from Python"
 
@@ -91,6 +92,8 @@ def json_to(member: Any, value: object) -> object:
         return _path(kind, value)
     if issubclass(kind, Enum):
         return _member_of(kind, value)
+    if kind in (datetime, time) and isinstance(value, str):
+        value = _TO_THE_MINUTE.sub(r"\1:00", value)
     if kind is timedelta and isinstance(value, str) and (found := _DURATION.fullmatch(value)):
         return _attempted(lambda: timedelta(seconds=float(found[1]) * _SECONDS[found[2]]))
     return _by_msgspec(value, member, strict=True)
@@ -103,7 +106,7 @@ def read_json(text: str) -> object:
             text, parse_constant=_no_json, parse_int=_number, object_pairs_hook=_object
         )
     except RecursionError:
-        raise Misfit("it is nested too deeply") from None
+        raise RefusedJSON("it is nested too deeply") from None
     except ValueError:
         raise Misfit("it is not valid JSON") from None
 
@@ -183,12 +186,17 @@ def _by_msgspec(value: object, member: Any, *, strict: bool) -> object:
         )
 
     converted = _attempted(convert)
-    _refuse_lost(value, converted)
+    try:
+        _refuse_lost(value, converted)
+    except RecursionError:
+        raise Misfit("it is nested too deeply") from None
     return converted
 
 
 def _custom(kind: type, value: object) -> object:
     """Convert the types that msgspec does not know."""
+    if not isinstance(kind, type):  # an alias, such as Iterable[int]
+        raise Misfit(_UNUSABLE)
     if issubclass(kind, PurePath):
         return _path(kind, value)
     if isinstance(value, kind):
@@ -239,7 +247,8 @@ def _refuse_lost(given: object, taken: object, path: str = "$") -> None:
         if not isinstance(taken, Mapping) or len(taken) < len(given):
             unknown = next((key for key in given if key not in known), None)
             if unknown is not None:
-                raise Misfit(f"{_unknown_field(unknown, known)} - at `{path}`")
+                place = shorten(path, _LONGEST_REASON)
+                raise Misfit(f"{_unknown_field(unknown, known)} - at `{place}`")
         results = taken.values() if isinstance(taken, Mapping) else _attributes(taken, given)
         for key, result in zip(given, results, strict=False):
             _refuse_lost(given[key], result, f"{path}.{key}")
@@ -250,7 +259,8 @@ def _refuse_lost(given: object, taken: object, path: str = "$") -> None:
 
 def _unknown_field(name: object, known: Sequence[str]) -> str:
     """Return what to say of a field that does not exist."""
-    return unknown_name("field", name, list(known)).removesuffix(".")
+    shown = shorten(str(name), _LONGEST_REASON)
+    return unknown_name("field", shown, list(known)).removesuffix(".")
 
 
 def _fields_of(value: Any) -> list[str]:

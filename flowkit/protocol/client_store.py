@@ -14,7 +14,9 @@ from ..codec.provenance import Provenance, is_signed, params_purpose
 from ..core.run_record import RunProgress, RunRecord
 from ..core.states import RunState
 from ..exceptions import FlowkitError, RunAlreadyOver, RunExists, RunNotFound, RunNotOver
+from .bounded_reads import Field, read_in_bounds, whole
 from .decoding import CorruptData, number, state, text_of
+from .limits import MAX_RUN_FIELD_BYTES
 from .list_reads import ListReads
 from .run_reads import RunReads
 from .run_records import FIELDS, PROGRESS_FIELDS, parse_progress, parse_run
@@ -170,17 +172,25 @@ class ClientStore(RunReads, ListReads):
     def read_progress_of(self, runs: Sequence[str]) -> list[RunProgress | FlowkitError]:
         """Return the changing fields of runs, RunNotFound or CorruptData for some.
 
-        One round trip.
+        Two round trips. The data of one run cannot disturb the others, or take much memory.
         """
-        reads = [("HMGET", self.keys.run(run), *PROGRESS_FIELDS) for run in runs]
-        rows = self.link.batch_each(reads)
+        fields = [
+            Field(self.keys.run(run), name, MAX_RUN_FIELD_BYTES)
+            for run in runs
+            for name in PROGRESS_FIELDS
+        ]
+        rows = zip(*[iter(read_in_bounds(self.link, fields))] * len(PROGRESS_FIELDS), strict=True)
         return [self._progress_or_error(run, row) for run, row in zip(runs, rows, strict=True)]
 
-    def _progress_or_error(self, run: str, row: Any) -> RunProgress | FlowkitError:
-        if isinstance(row, CorruptData):
-            return row
+    def _progress_or_error(
+        self, run: str, row: Sequence[bytes | CorruptData | None]
+    ) -> RunProgress | FlowkitError:
         try:
-            return parse_progress(row) if any(row) else self._not_found(run)
+            return (
+                parse_progress([whole(value) for value in row])
+                if any(row)
+                else self._not_found(run)
+            )
         except CorruptData as error:
             return error
 

@@ -118,6 +118,13 @@ def test_a_hook_of_the_task_is_a_consumer() -> None:
     assert dropped(run.tasks_over([(0, S)])) == [0]  # the hook is skipped in the same step
 
 
+def test_a_task_that_only_comes_after_another_does_not_need_its_result() -> None:
+    graph = Graph.build(["setup", "load", "report"], [(1, 2)], order=[(0, 1)])
+    assert with_needed(graph, [1], {0, 1}) == {1, 2}
+    assert with_needed(graph, [2], {0, 1}) == {1, 2}
+    assert with_needed(graph, [0], {0, 1}) == {0, 1, 2}
+
+
 @pytest.mark.parametrize("trace", ["early", "never"])
 def test_the_checker_finds_a_wrong_drop(trace: str) -> None:
     drop, end = [DropResults([0])], [FinishRun(RunState.SUCCEEDED, None)]

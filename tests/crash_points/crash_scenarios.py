@@ -15,7 +15,7 @@ import crash_app
 
 from flowkit import DAG, Client
 from flowkit.core.states import RunState
-from flowkit.exceptions import RunAlreadyOver, RunNotOver
+from flowkit.exceptions import RunAlreadyOver, RunNotFound, RunNotOver
 from flowkit.scheduler.serving import SMALL
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _at_once(env: Environment) -> bool:
 
 def _or_done_before(env: Environment) -> AbstractContextManager[None]:
     """Who does a step again may be told that it is too late for it; nobody else may."""
-    return suppress(RunAlreadyOver, RunNotOver) if env.tries > 1 else nullcontext()
+    return suppress(RunAlreadyOver, RunNotFound, RunNotOver) if env.tries > 1 else nullcontext()
 
 
 def _submit(run: str, dag: DAG) -> Step:
@@ -187,7 +187,21 @@ def dropped() -> Scenario:
     return Scenario("dropped", ((run, dag),), steps, {run: RunState.SUCCEEDED})
 
 
+def deleted() -> Scenario:
+    """A run that is over is deleted, and submitted again under its id."""
+    dag, run = crash_app.DROPPED, "deleted"
+
+    def delete(env: Environment, client: Client) -> None:
+        with _or_done_before(env):
+            client.run(run).delete()
+
+    steps = (_submit(run, dag), _when_over(run, delete), _submit(run, dag), _read(run))
+    return Scenario("deleted", ((run, dag),), steps, {run: RunState.SUCCEEDED})
+
+
 SCENARIOS: dict[str, Callable[[], Scenario]] = {
     scenario.__name__: scenario
-    for scenario in (mixed, resumed, cached, deaths, careful, turns, handed_on, missing, dropped)
+    for scenario in (
+        *(mixed, resumed, cached, deaths, careful, turns, handed_on, missing, dropped, deleted),
+    )
 }

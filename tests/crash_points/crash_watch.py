@@ -79,6 +79,8 @@ class Watch:
         state, stop, failed = (None if part is None else part.decode() for part in meta)
         if watched.run in RUN_OVER and state == "running":
             self._begin_anew(watched)
+            if not flat:  # it was deleted and submitted again
+                now = watched.states = [_PENDING] * len(now)
         if label == "stop_run" and stop and not self._has_stop(watched, RunState(stop)):
             number = int(failed) if failed and stop == "failed" else None
             watched.trace.append(StopRun(RunState(stop), number))

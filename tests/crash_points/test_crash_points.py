@@ -29,12 +29,11 @@ from flowkit.worker.death_reporter import DeathReporter
 SEED = os.environ.get("CRASH_SEED") or secrets.token_hex(4)
 # How many points of a scenario are tried; many of them are slow.
 FEW, MANY = 6, 60
-# Scripts that no scenario calls: state stores, repairs of damaged data, deletes, and what only
+# Scripts that no scenario calls: state stores, repairs of damaged data, and what only
 # schedulers of several shards do (tests/explorer has it in every order).
 NOT_CALLED = {
     "set_state",
     "delete_state",
-    "delete",
     "expire_state",
     "requeue",
     "quarantine_event",

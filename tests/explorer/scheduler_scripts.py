@@ -127,7 +127,7 @@ def _drop(d: Draft, tasks: tuple[int, ...]) -> None:
 
 def _finish(d: Draft, outcome: str, failed: str, counts: str) -> None:
     assert d.run is not None
-    if "resuming" in d.run and counts:
+    if counts and ("resuming" in d.run or not d.tasks):
         return
     d.run |= {"state": outcome, "failed": failed, "counts": counts, "finished": str(d.now)}
     d.active, d.expiring = False, True

@@ -35,6 +35,7 @@ def finish(client: Client, *runs: str) -> None:
         with client.run(run).shard.store() as store:
             scheduler = SchedulerStore(store.link, store.keys.namespace, "s")
             scheduler.term = scheduler.acquire_lease(60_000).term or scheduler.term
+            store.link.call("HSET", store.keys.tasks(run), 0, "S1,W.0,0,0,0")
             scheduler.apply("", ["finish", run, "succeeded", "", "succeeded=1"])
 
 

@@ -163,6 +163,29 @@ def test_a_task_that_needs_nothing_dropped_is_rerun_alone(state: StateManager) -
     assert calls.taken() == "clean load report"
 
 
+def test_a_task_that_only_comes_after_a_dropped_result_is_rerun_alone(state: StateManager) -> None:
+    calls, broken = Calls(), {"load"}
+
+    @task(keep_result=False)
+    def setup() -> None:
+        calls.append("setup")
+
+    @task
+    def load() -> None:
+        calls.append("load")
+        if broken:
+            raise RuntimeError("load is broken")
+
+    with DAG("ordered") as dag:
+        load.after(setup)
+    with pytest.raises(RuntimeError):
+        dag.run(state=state)
+    assert calls.taken() == "load setup"
+    broken.clear()
+    dag.run(state=state, resume=True)
+    assert calls.taken() == "load"
+
+
 def test_other_parameters_make_a_dropped_result_again(state: StateManager) -> None:
     @task(keep_result=False)
     def load(day: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
@@ -61,6 +61,10 @@ TEXTS: list[tuple[Any, str, Any]] = [
     (datetime, "2026-11-28T09:30:00", datetime(2026, 11, 28, 9, 30)),
     (datetime, "2026-11-28T09:30:00Z", datetime(2026, 11, 28, 9, 30, tzinfo=UTC)),
     (date | datetime, "2026-11-28T09:30:00", datetime(2026, 11, 28, 9, 30)),
+    (datetime, "2026-11-28T09:30", datetime(2026, 11, 28, 9, 30)),
+    (datetime, "2026-11-28 09:30Z", datetime(2026, 11, 28, 9, 30, tzinfo=UTC)),
+    (datetime, "2026-11-28T09:30-00:00", datetime(2026, 11, 28, 9, 30, tzinfo=UTC)),
+    (time, "09:30", time(9, 30)),
     (time, "09:30:00", time(9, 30)),
     (timedelta, "90s", timedelta(seconds=90)),
     (timedelta, "1.5h", timedelta(minutes=90)),
@@ -129,10 +133,10 @@ REFUSED_TEXTS: list[tuple[Any, str, str]] = [
     (date, "5", "invalid RFC3339 encoded date"),
     (date, "20261128", "invalid RFC3339 encoded date"),
     (date, "2026-02-30", "invalid RFC3339 encoded date"),
-    (datetime, "1700000000", "write the date, and hours, minutes and seconds"),
+    (datetime, "1700000000", "write the date, hours and minutes"),
     (timedelta, "5", "write a number and s, m, h or d, or ISO 8601"),
     (timedelta, "1w", "write a number and s, m, h or d, or ISO 8601"),
-    (time, "09:30", "write hours, minutes and seconds"),
+    (time, "9:30", "write hours and minutes"),
     (timedelta, "9" * 30 + "d", "OverflowError"),
     (Decimal, "ten", "invalid decimal string"),
     (Path, "", "an empty path would be the working directory"),
@@ -238,6 +242,33 @@ def test_a_name_that_json_gives_twice_is_refused() -> None:
             convert(GivenText('{"b": 1, "a": 1, "a": 2}', is_json=True), annotation)
         with pytest.raises(Misfit, match=r"^'a' is given twice$"):
             convert(GivenText('[{"a": 1, "a": 2}]'), annotation)
+
+
+def test_json_that_only_its_checks_find_too_deep_is_refused() -> None:
+    """Later versions of Python read JSON that is nested deeper than their stack of calls."""
+    deep: list[Any] = []
+    for _ in range(5_000):
+        deep = [deep]
+    with pytest.raises(Misfit, match="nested too deeply"):
+        convert(GivenJSON(deep), list[list])  # type: ignore[type-arg]
+    with pytest.raises(Misfit, match="nested too deeply"):
+        convert(GivenText("[" * 5_000 + "]" * 5_000), Any)
+
+
+def test_a_refusal_is_short_however_long_the_names_are() -> None:
+    name = "k" * 5_000_000
+    for annotation, value in (
+        (Checked, {"size": 1, name: 3}),
+        (dict[str, Checked], {name: {"size": 1, "z": 3}}),
+    ):
+        with pytest.raises(Misfit, match="unknown field") as caught:
+            convert(GivenJSON(value), annotation)
+        assert len(str(caught.value)) < 1_000
+
+
+def test_an_alias_that_nothing_converts_to_is_refused_with_a_sentence() -> None:
+    with pytest.raises(Misfit, match="pass the value from Python"):
+        convert(GivenJSON([1]), Iterable[int])
 
 
 def test_deeply_nested_json_is_refused() -> None:

@@ -111,6 +111,11 @@ class Environment:
         return self.worker.complete(lane, outcomes, self.next_call(), 0, 1, [LIST])
 
     def finish(self, run: str = "r1", outcome: str = "succeeded", failed: object = "") -> None:
+        exists = [
+            self.link.call("EXISTS", key) for key in (self.keys.run(run), self.keys.tasks(run))
+        ]
+        if exists == [1, 0]:  # a run that has not begun cannot end
+            self.link.call("HSET", self.keys.tasks(run), 0, "K1,,,0,0")
         self.apply("finish", run, outcome, failed, "succeeded=1")
 
     # -- looking at it --------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import pytest
 from environment import HOUR_MS, Environment, done
 from helpers import EXPIRING
 
+from flowkit.core.states import RunState
 from flowkit.exceptions import RunNotFound, RunNotOver
 
 
@@ -125,3 +126,15 @@ def test_a_run_deleted_before_its_resume_cannot_be_resumed(env: Environment) -> 
     with pytest.raises(RunNotFound):
         env.client.resume("r1")
     assert of_run(env) == set()
+
+
+def test_a_repeated_finish_does_not_end_the_run_that_took_its_id(env: Environment) -> None:
+    """The scheduler's reply was lost; meanwhile a client deleted the run and submitted it again."""
+    over(env)
+    env.client.delete("r1")
+    submission = env.submit("r1")
+    end = ("finish", "r1", "failed", 1, "succeeded=1 failed=1")
+    assert env.raw("apply", "s1", 1, "", "begin", "r1", submission.digest, *end) == [b"OK", b"r1"]
+    assert env.client.read_run("r1").state is RunState.RUNNING
+    env.queue(0, 1)
+    assert [claim.task for claim in env.claim()] == [0, 1]

@@ -160,6 +160,7 @@ def test_an_invalid_claim_is_not_returned_again(spoiled: Environment) -> None:
 def test_commands_made_from_another_graph_are_not_applied(spoiled: Environment) -> None:
     spoiled.submit()
     spoiled.acquire_lease()
+    spoiled.queue(1)
     commands = ["begin", "r1", "0" * 64, "queue", "r1", LIST, "5", "", 1, 0]
     commands += ["progress", "r1", "x=1", "finish", "r1", "failed", "", "x=1"]
     refused: list[str] = []

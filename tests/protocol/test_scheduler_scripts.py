@@ -151,6 +151,7 @@ class TestQueue:
         env.submit("r1")
         env.submit("r2")
         env.acquire_lease()
+        env.queue(3, run="r2", list_="other")
         commands = ["queue", "r1", LIST, "5", "", 2, 0, 1, "progress", "r1", "running=2"]
         commands += [
             "finish",
@@ -167,7 +168,7 @@ class TestQueue:
             2,
         ]
         env.apply(*commands)
-        assert env.client.ready_lists() == {LIST: 2, "mail": 1}
+        assert env.client.ready_lists() == {LIST: 2, "mail": 1, "other": 1}
         assert env.client.read_run("r1").counts == {"running": 2}
         second = env.client.read_run("r2")
         assert (second.state, second.failed_task) == (RunState.FAILED, 3)

@@ -9,7 +9,8 @@
 --                       drop <run> <count> <task>×count: their results
 --                       finish <run> <outcome> <failed task or ''> <counts>
 --                       progress <run> <counts>
--- REPLY  OK <run>× (begun runs that do not run or have another graph) | FENCED
+-- REPLY  OK <run>× (begun runs that do not run or have another graph; ended
+--        runs that have not begun) | FENCED
 -- KEEPS  a task is queued only if it is pending in a running run; the cursor moves in the same
 --        step as the commands that the events before it led to, so replaying after a crash is safe.
 
@@ -46,7 +47,7 @@ while at <= #ARGV do
     begin(run, ARGV[at + 2])
     at = at + 3
   elseif verb == 'finish' then
-    if not refused[run] then finish(run, ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]) end
+    if not refused[run] and finish(run, ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]) == false then refused[run] = true end
     is_running[run] = nil
     at = at + 5
   else

@@ -1,4 +1,4 @@
--- finish: ends a run, once. The TTL of its keys starts now.
+-- finish: ends a run, once. The TTL of its keys starts now. Returns false for a run that has not begun.
 
 local A_DAY_MS = 86400000 -- how long a run is kept if its TTL cannot be read
 
@@ -17,6 +17,8 @@ local function finish(run, outcome, failed, counts)
   -- A call repeated after a lost reply must not end a run that a client has resumed meanwhile. A
   -- broken run, which has no counts, ends nevertheless.
   if meta[4] and counts ~= '' then return end
+  -- Nor must it end a run that was submitted after a delete under the same id: it has no records yet.
+  if counts ~= '' and call('EXISTS', tasks_key(run)) == 0 then return false end
   local ttl = string.format('%d', read_time(meta[2]) or A_DAY_MS) -- Redis refuses '007'
   call('HSET', key, 'state', outcome, 'failed', failed, 'counts', counts,
        'finished', string.format('%d', now_ms()))
