@@ -1,6 +1,6 @@
 """Redraws the two pictures of the README: ``python docs/render_run.py`` (about a minute).
 
-- ``docs/run.svg``: what ``flowkit graph --run`` draws of a run of the example while it runs;
+- ``docs/run.svg``: what ``flowkit graph`` draws of a run of the example while it runs;
 - ``docs/terminal.svg``: what ``flowkit run`` of the example shows on a terminal at about that time.
 
 Both are recorded from real runs, so they differ a little each time. Nothing is drawn by hand.

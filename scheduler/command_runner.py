@@ -6,7 +6,6 @@ at once, behind what the writer has collected, so that the order within a run is
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
 from flowkit.core.commands import (
@@ -22,10 +21,9 @@ from flowkit.core.states import RunState, TaskState
 from flowkit.protocol.scheduler_store import SchedulerStore
 
 from .active import Active, Place
+from .progress import Progress
 from .serving import Serving
 from .writer import Writer
-
-PROGRESS_S = 0.25
 
 
 class CommandRunner:
@@ -36,19 +34,18 @@ class CommandRunner:
         store: SchedulerStore,
         writer: Writer,
         serving: Serving,
+        progress: Progress,
         on_over: Callable[[Active, RunState, int | None], None],
-        *,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """``on_over`` is called with each run that ends, its outcome and the task that failed."""
         self._store = store
         self._writer = writer
         self._serving = serving
         self._on_over = on_over
-        self._monotonic = monotonic
+        self._progress = progress
 
     def execute(self, active: Active, commands: Sequence[Command]) -> None:
-        """Carry out commands on a run, and publish its progress from time to time."""
+        """Carry out commands on a run, and note that it has changed."""
         for command in commands:
             match command:
                 case QueueTasks(tasks):
@@ -66,12 +63,7 @@ class CommandRunner:
                     self._store.end_tasks(active.run, state, tasks, notify=False)
                 case StopTasks(tasks):
                     self._stop_tasks(active, tasks)
-        now = self._monotonic()
-        if now - active.progress_at >= PROGRESS_S and not active.state.finished:
-            # A run that has just started has no progress to publish.
-            if active.progress_at:
-                self._writer.progress(active.run, active.counts())
-            active.progress_at = now
+        self._progress.note(active)
 
     def _queue(self, active: Active, tasks: Sequence[int]) -> None:
         places, policy_of = active.places, active.dag.policy_of

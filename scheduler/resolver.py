@@ -27,6 +27,7 @@ from flowkit.protocol.scheduler_store import SchedulerStore
 from .active import Active
 from .command_runner import CommandRunner
 from .facts import OVER_KINDS, Fact, read_fact
+from .progress import Progress
 from .quarantine import Quarantine
 from .room import Room
 from .run_loader import RunLoader
@@ -57,8 +58,9 @@ class Resolver:
         self._monotonic = monotonic
         self._writer = Writer(store)
         self._quarantine = Quarantine(store, listener, monotonic=monotonic)
+        self._progress = Progress(self._writer, monotonic=monotonic)
         self._commands = CommandRunner(
-            store, self._writer, self._serving, self._finished, monotonic=monotonic
+            store, self._writer, self._serving, self._progress, self._finished
         )
         self._loader = RunLoader(store)
         self._cursor = "0"
@@ -72,6 +74,7 @@ class Resolver:
     def recover(self, cursor: str) -> None:
         """Rebuild active runs from their records. Raises LeaseLost."""
         self.active.clear()
+        self._progress.clear()
         self._room.clear()
         self._writer.discard()  # what an earlier term did not write
         self._cursor = cursor
@@ -92,8 +95,12 @@ class Resolver:
     def run_once(self, block_ms: int) -> int:
         """Process the next announcements, waiting up to ``block_ms`` for some; return how many.
 
-        It stops after ``TURN_S``, because the lease must be checked in between.
+        It stops after ``TURN_S``, because the lease must be checked in between. It waits no longer
+        than until some progress is due.
         """
+        due = self._progress.due_in()
+        if due is not None:
+            block_ms = min(block_ms, max(1, int(due * 1000)))
         announcements = self._store.read_announcements(self._cursor, BATCH, block_ms)
         over: dict[str, list[tuple[int, TaskState]]] = {}
         began, count = self._monotonic(), 0
@@ -105,9 +112,10 @@ class Resolver:
                 break
         self._apply_over(over)
         self._quarantine.flush()
+        self._progress.publish()
         if count:
             self._writer.move_cursor(self._cursor)
-            self._writer.flush()
+        self._writer.flush()
         if count or self._room.is_due():
             self._open_others()
         return count

@@ -47,6 +47,7 @@ _COMMANDS = {
     "dead": ("dead", "List, show and retry tasks that failed for good."),
     "params": ("params", "List the run parameters of a DAG, with types and defaults."),
     "graph": ("graph", "Draw a DAG, or a run with the state of each task."),
+    "completion": ("completion", "Print a script that completes commands and run ids in a shell."),
 }
 
 

@@ -44,6 +44,23 @@ def connect(
     return client
 
 
+def connect_to_run(
+    ctx: click.Context,
+    options: dict[str, Any],
+    name: str,
+    *,
+    waits: bool = False,
+    timeout: float | None = None,
+) -> RunHandle:
+    """Return the run that the user has named: by its id, the beginning of it, or ``last``.
+
+    Raises what ``connect`` and ``find_run`` raise.
+    """
+    from ..client.run_names import find_run
+
+    return find_run(connect(ctx, options, waits=waits, timeout=timeout), name)
+
+
 def refuse_timeout_alone(timeout: float | None, *, wait: bool) -> None:
     """Raise UsageError for a timeout without a wait."""
     if timeout is not None and not wait:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..daemon.options import redis_options
-from .connect import await_end, connect, refuse_timeout_alone, report_resumed
+from .connect import await_end, connect_to_run, refuse_timeout_alone, report_resumed
 from .inputs import json_option, run_argument, timeout_option
 
 
@@ -33,7 +33,7 @@ def cancel(
     from .results import headline
 
     refuse_timeout_alone(timeout, wait=wait)
-    handle = connect(ctx, options, waits=wait, timeout=timeout).run(run_id)
+    handle = connect_to_run(ctx, options, run_id, waits=wait, timeout=timeout)
     began = time.monotonic()
     handle.cancel()
     left = None if timeout is None else max(0.0, began + timeout - time.monotonic())
@@ -42,9 +42,9 @@ def cancel(
         ctx.exit(late)
     record = handle.record()
     if as_json:
-        print_json({"run_id": run_id, "dag": record.dag_name, "state": record.state.value})
+        print_json({"run_id": handle.run_id, "dag": record.dag_name, "state": record.state.value})
     else:
-        say(headline(record) if wait else f"Run {run_id} is being cancelled.")
+        say(headline(record) if wait else f"Run {handle.run_id} is being cancelled.")
 
 
 @click.command()
@@ -75,7 +75,6 @@ def resume(
     With --from-task, a run that succeeded can be resumed too: it is rerun from that task.
     """
     refuse_timeout_alone(timeout, wait=wait)
-    client = connect(ctx, options, waits=wait, timeout=timeout)
-    handle = client.run(run_id)
+    handle = connect_to_run(ctx, options, run_id, waits=wait, timeout=timeout)
     handle.resume(from_task or None)
     report_resumed(ctx, handle, timeout, wait=wait, as_json=as_json)

@@ -63,9 +63,11 @@ def ls(
 @click.pass_context
 def show(ctx: click.Context, /, run_id: str, task: str, as_json: bool, **options: Any) -> None:
     """Show the details of one TASK of RUN that failed for good."""
+    from ..client.run_names import find_run
     from .output import print_json
 
-    opened = connect(ctx, options).dead_letter(run_id, task)
+    client = connect(ctx, options)
+    opened = client.dead_letter(find_run(client, run_id).run_id, task)
     if as_json:
         more = {"traceback": opened.traceback, "params": opened.params, "inputs": opened.inputs}
         damaged = {"damaged": opened.damaged} if opened.damaged else {}
@@ -97,9 +99,11 @@ def retry(
     This resumes the run. It also restarts at-most-once tasks: check first whether their work was
     done.
     """
+    from ..client.run_names import find_run
+
     refuse_timeout_alone(timeout, wait=wait)
     client = connect(ctx, options, waits=wait, timeout=timeout)
-    handle = client.retry_dead(run_id, *tasks)
+    handle = client.retry_dead(find_run(client, run_id).run_id, *tasks)
     report_resumed(ctx, handle, timeout, wait=wait, as_json=as_json)
 
 

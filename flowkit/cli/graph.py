@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..client.run_ids import is_run_id
-from ..daemon.options import redis_options
+from ..daemon.options import redis_options, settings_from
 from ..exceptions import AppError
-from .connect import connect
+from .connect import connect_to_run
 from .dag_command import DAGCommand
 from .inputs import checked_run_id, params_options, read_params
 from .loading import load_dag
@@ -75,34 +75,42 @@ def graph(
 ) -> None:
     """Draw a DAG, or a run with the state of each task.
 
-    No task runs. Only drawing a run needs Redis. -p is for a factory (FILE:FUNCTION).
+    No task runs. Only drawing a run needs Redis; --run is needed only if a file or module has the
+    name of the run. -p is for a factory (FILE:FUNCTION).
     """
     form, given = form or _form_of(output), read_params(options)
     if (spec is None) == (run_id is None):
-        raise click.UsageError("Name either a DAG, or a run with --run.")
-    if run_id is not None:
-        _refuse_file(run_id)
-        _put(_DRAWINGS[form](connect(ctx, options).run(run_id).status()), output)
+        raise click.UsageError("Name either a DAG, or a run.")
+    dag = None if spec is None else _dag_of(spec, given, options)
+    if dag is None:
+        name = str(run_id or spec)
+        _refuse_file(name)
+        _put(_DRAWINGS[form](connect_to_run(ctx, options, name).status()), output)
         return
-    if any(value is not None for value in options.values()):
-        raise click.UsageError(
-            "A DAG is drawn without Redis. Use the Redis options only with --run."
-        )
-    dag = _load(str(spec), given)
     _put(_DRAWINGS[form](dag), output)
     dag.indexed()  # draw first: a picture helps to find the cycle that this reports
 
 
-def _load(spec: str, given: Given) -> DAG:
-    """Return the DAG to draw. Raises DAGError, with a hint if ``spec`` looks like a run id."""
+def _dag_of(spec: str, given: Given, options: dict[str, Any]) -> DAG | None:
+    """Return the DAG to draw, None if ``spec`` can only be a run.
+
+    Raises AppError, DAGError, and UsageError for Redis options beside a DAG.
+    """
+    may_be_run = is_run_id(spec) and not spec.endswith(".py")
+    if any(value is not None for value in options.values()):
+        if may_be_run:
+            return None
+        raise click.UsageError("A DAG is drawn without Redis. Use the Redis options only for runs.")
     try:
         return load_dag(spec, given).dag
     except AppError as error:
         is_absent = error.__cause__ is None or isinstance(error.__cause__, ModuleNotFoundError)
-        if is_absent and is_run_id(spec) and not spec.endswith(".py"):
-            hint = f"If it is a run: flowkit graph --run {shlex.quote(spec)}"
+        if not (is_absent and may_be_run):
+            raise
+        if settings_from(options).redis_url is None:
+            hint = "If it is a run, say where its Redis is: --redis URL, or FLOWKIT_REDIS_URL."
             raise AppError(f"{error} {hint}") from error
-        raise
+        return None
 
 
 def _refuse_file(run_id: str) -> None:

@@ -10,6 +10,8 @@ import click
 from ..daemon.options import Seconds
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from .given import Given
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -91,5 +93,15 @@ def checked_run_id(ctx: click.Context, param: click.Parameter, value: str | None
         raise click.BadParameter(str(error)) from None
 
 
-run_argument = click.argument("run_id", metavar="RUN", callback=checked_run_id)
+def _complete_runs(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from .completion import complete_runs
+
+    return complete_runs(ctx, incomplete)
+
+
+run_argument = click.argument(
+    "run_id", metavar="RUN", callback=checked_run_id, shell_complete=_complete_runs
+)
 dag_argument = click.argument("spec", metavar="FILE_OR_MODULE[:DAG]")

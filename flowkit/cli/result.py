@@ -11,7 +11,7 @@ from ..codec.describe import describe
 from ..core.states import RunState
 from ..daemon.exit_codes import ExitCode
 from ..daemon.options import redis_options
-from .connect import await_end, code_of_state, connect, refuse_timeout_alone
+from .connect import await_end, code_of_state, connect_to_run, refuse_timeout_alone
 from .inputs import json_option, run_argument, timeout_option
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def result(
 ) -> None:
     """Show the results of a run so far, or the full result of one TASK."""
     refuse_timeout_alone(timeout, wait=wait)
-    handle = connect(ctx, options, waits=wait, timeout=timeout).run(run_id)
+    handle = connect_to_run(ctx, options, run_id, waits=wait, timeout=timeout)
     late = await_end(handle, timeout, as_json=False) if wait else None
     if late is not None:
         ctx.exit(late)

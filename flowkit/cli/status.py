@@ -8,7 +8,7 @@ import click
 
 from ..core.states import TaskState
 from ..daemon.options import redis_options
-from .connect import connect
+from .connect import connect_to_run
 from .inputs import json_option, run_argument
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def status(
     """Show the state of a run and its tasks, and what the run waits for."""
     from .output import print_json
 
-    run_status = connect(ctx, options).run(run_id).status()
+    run_status = connect_to_run(ctx, options, run_id).status()
     rows = sorted(run_status.tasks, key=lambda task: _ORDER.index(task.state)) if tasks else []
     if as_json:
         print_json(_document(run_status, rows, with_tasks=tasks))

@@ -58,6 +58,20 @@ class RunReads(Store):
                     return listing
         return listing
 
+    def run_ids_beginning_with(self, prefix: str, most: int) -> list[str]:
+        """Return at most ``most`` ids of runs that begin so, of the newest ``MOST_SEARCHED`` runs.
+
+        It costs a round trip per thousand runs searched.
+        """
+        found: list[str] = []
+        for names in self._newest_names(SEARCH_PART, MOST_SEARCHED, None, Listing[RunRecord]()):
+            for name in names:
+                if name.startswith(prefix.encode()) and self._key_or_none(name) is not None:
+                    found.append(name.decode())
+                    if len(found) == most:
+                        return found
+        return found
+
     def _newest_names(
         self, part: int, most: int, since_ms: int | None, listing: Listing[RunRecord]
     ) -> Iterator[list[bytes]]:

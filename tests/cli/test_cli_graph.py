@@ -44,15 +44,15 @@ def test_an_explicit_format_overrides_the_file_name(flowkit: Run, apps: Path) ->
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "Name either a DAG, or a run with --run."),
+        ([], "Name either a DAG, or a run."),
         (["chain.py", "--run", "r1"], "Name either"),
-        (["chain.py", "--redis", "redis://localhost"], "Use the Redis options only with --run"),
+        (["chain.py", "--redis", "redis://localhost"], "Use the Redis options only for runs"),
         (["chain.py", "-o", "a.png"], "'a.png': give --format, or a name that ends in .txt"),
         (["chain.py", "-o", "no/a.svg"], "'no/a.svg' cannot be written: No such file"),
         (["--run", "bad id"], "bad id"),
         (["--run", "chain.py"], "'chain.py' is a file. To draw its DAG: flowkit graph chain.py"),
-        (["0123456789abcdef"], "If it is a run: flowkit graph --run 0123456789abcdef"),
-        (["nightly-7"], "If it is a run: flowkit graph --run nightly-7"),
+        (["0123456789abcdef"], "If it is a run, say where its Redis is: --redis URL"),
+        (["nightly-7"], "'nightly-7' is neither a module's name nor a Python file"),
     ],
 )
 def test_wrong_usage_is_reported(flowkit: Run, words: list[str], said: str) -> None:
@@ -75,7 +75,8 @@ def test_a_run_is_drawn_with_its_states(flowkit: Run, apps: Path, running: Runni
 
     code, _ = talk("submit", "failing.py", "--run-id", "drawn", "--wait")
     assert code == 1
-    code, text = talk("graph", "--run", "drawn")
+    assert talk("graph", "--run", "drawn") == talk("graph", "drawn")
+    code, text = talk("graph", "drawn")
     assert code == 0
     assert "\nbreaks\n  State: failed · " in text
     assert "\nbehind\n  State: upstream failed\n  Upstream: breaks\n" in text
@@ -85,7 +86,10 @@ def test_a_run_is_drawn_with_its_states(flowkit: Run, apps: Path, running: Runni
     assert "ValueError: no" in (apps / "run.svg").read_text("utf-8")
 
 
-def test_a_run_that_does_not_exist(flowkit: Run, running: RunningSystem) -> None:
-    done = flowkit("graph", "--run", "nobody", **running.variables)
+@pytest.mark.parametrize("words", [("--run", "nobody"), ("nobody",)])
+def test_a_run_that_does_not_exist(
+    flowkit: Run, running: RunningSystem, words: tuple[str, ...]
+) -> None:
+    done = flowkit("graph", *words, **running.variables)
     assert done.returncode == 4
     assert "nobody" in done.stderr

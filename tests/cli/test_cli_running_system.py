@@ -32,6 +32,15 @@ def test_submit_and_wait_shows_the_output_of_run(talk: Run) -> None:
     assert done.stdout.splitlines()[-1] == "second  'xx'"
 
 
+def test_a_run_is_named_by_the_beginning_of_its_id_or_as_the_last(talk: Run) -> None:
+    name = f"named-{uuid.uuid4().hex[:12]}"
+    assert talk("submit", "chain.py", "--run-id", name, "--wait").returncode == 0
+    for word in (name[:12], "last"):
+        assert talk("result", word).returncode == 0
+        assert json.loads(talk("status", word, "--json").stdout)["run_id"] == name
+    assert talk("delete", name[:12], "--yes").stderr == f"There is no run {name[:12]}.\n"
+
+
 def test_the_same_id_is_the_same_run(talk: Run) -> None:
     name = f"nightly-{uuid.uuid4().hex[:6]}"
     first = talk("submit", "chain.py", "--run-id", name, "--ttl", "30m", "--wait", "--json")

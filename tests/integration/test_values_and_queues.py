@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 import fault_app as app
 import pytest
@@ -10,7 +11,7 @@ from helpers import wait_until
 from real_system import System, check_executions, records
 
 from flowkit import DAG, RunHandle, TaskExecutionError
-from flowkit.core.states import TaskState
+from flowkit.core.states import RunState, TaskState
 
 
 def run_of(system: System, dag: DAG, **options: object) -> RunHandle:
@@ -125,6 +126,25 @@ def test_a_queue_is_served_by_its_workers_only_and_status_says_what_is_missing(
         far.worker("--processes", "1", "--queues", "elsewhere")
         assert run.wait_results(20) == {"far": "done elsewhere"}
         check_executions(shared_system, run)
+
+
+def test_a_waiting_client_is_told_of_the_last_change(shared_system: System) -> None:
+    """It was told when the next task was over too, however long that took."""
+    dag = DAG("four_of_five")
+    for number in range(4):
+        dag.add(app.quick.bind(f"quick_{number}"))
+    dag.add(app.held.bind("slow", gate="last-of-five"))
+    told: list[int] = []
+
+    def progress(counts: Mapping[str, int], total: int) -> None:
+        told.append(counts.get("succeeded", 0))
+        if told[-1] == 4:
+            shared_system.open_gate("last-of-five")
+
+    with shared_system.client() as client:
+        run = client.submit(dag)
+        assert run.wait(30, progress=progress) is RunState.SUCCEEDED
+    assert 4 in told
 
 
 def test_without_a_scheduler_status_says_so(system: System) -> None:

@@ -86,11 +86,16 @@ class Stage:
         return store
 
     def resolver(
-        self, scheduler: str = "s1", *, window: int = 100, serving: Serving | None = None
+        self,
+        scheduler: str = "s1",
+        *,
+        window: int = 100,
+        serving: Serving | None = None,
+        monotonic: Callable[[], float] = lambda: 0.0,
     ) -> Resolver:
         """Return a resolver that has just taken over."""
         store = self.leading(scheduler)
-        found = Resolver(store, self.listener, window, serving, monotonic=lambda: 0.0)
+        found = Resolver(store, self.listener, window, serving, monotonic=monotonic)
         found.recover(store.read_cursor())
         return found
 
