@@ -27,7 +27,7 @@ def fails() -> None:
 def is_skipped(value: int) -> None: ...
 
 
-@task(timeout=0.2)
+@task(timeout=0.2, trigger="all_over")
 async def times_out() -> None:
     await asyncio.sleep(60)
 

@@ -31,6 +31,7 @@ def one_of_each() -> DAG:
         app.succeeds >> app.is_skipped
         for one in tasks:
             dag.add(one)
+        app.times_out.after(app.fails)  # the first failure is that of the run
     return dag
 
 

@@ -90,7 +90,7 @@ def test_runs_that_cannot_be_read_are_listed_beside_the_others(env: Environment)
 
 def test_expired_runs_are_left_out(env: Environment) -> None:
     fill(env)
-    env.link.call("DEL", env.keys.run("r3"))
+    env.link.call("DEL", env.keys.run("r3"), env.keys.tasks("r3"))
     assert names(env.client.read_runs(9, dag="odd")) == "r5 r1"
 
 
