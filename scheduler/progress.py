@@ -26,11 +26,12 @@ class Progress:
         self._due: list[tuple[float, str]] = []  # a heap; has each changed run once
 
     def note(self, active: Active) -> None:
-        """Note that the counts of a run may have changed."""
+        """Note that the counts of a run may have changed. It has none when it has just begun."""
         if active.run in self._changed or active.state.finished:
             return
-        if not active.progress_at:  # most runs are over before there is anything to publish
+        if not active.progress_at:
             active.progress_at = self._monotonic()
+            return
         self._changed[active.run] = active
         heappush(self._due, (active.progress_at + PROGRESS_S, active.run))
 

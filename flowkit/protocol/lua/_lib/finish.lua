@@ -18,12 +18,12 @@ local function finish(run, outcome, failed, counts)
   -- broken run, which has no counts, ends nevertheless.
   if meta[4] and counts ~= '' then return end
   -- Nor must it end a run that was submitted after a delete under the same id: it has no records yet.
-  if counts ~= '' and call('EXISTS', tasks_key(run)) == 0 then return false end
   local ttl = string.format('%d', read_time(meta[2]) or A_DAY_MS) -- Redis refuses '007'
+  if call('PEXPIRE', tasks_key(run), ttl) == 0 and counts ~= '' then return false end
   call('HSET', key, 'state', outcome, 'failed', failed, 'counts', counts,
        'finished', string.format('%d', now_ms()))
   call('SREM', P .. 'active', run)
-  for _, part in ipairs({key, tasks_key(run), results_key(run), errors_key(run)}) do
+  for _, part in ipairs({key, results_key(run), errors_key(run)}) do
     call('PEXPIRE', part, ttl)
   end
   if meta[3] and is_digest(meta[3]) then release_graph(meta[3], ttl) end
