@@ -55,8 +55,8 @@ def _repeated(bench: Bench, name: str, plan: Plan) -> Iterator[Figure]:
         )
         for key, value in workload.measure(bench, size).items():
             values.setdefault(key, []).append(value)
-    for key, found in values.items():
-        yield Figure(store, key, tuple(found))
+    for key, result in values.items():
+        yield Figure(store, key, tuple(result))
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -83,7 +83,7 @@ def main(json_output: bool, check: bool, write: Path | None, **options: object) 
     table = report.as_table(figures, around)
     click.echo(report.as_json(figures, around) if json_output else table)
     write_table(write, table)
-    missed = [f"{one.store}: {one.label}" for one in figures if one.missed]
+    missed = [f"{figure.store}: {figure.label}" for figure in figures if figure.missed]
     end_if_missed(check, "Floors missed", missed)
 
 
@@ -96,7 +96,7 @@ def _plan(
     processes: int,
     redis_server: str | None,
 ) -> Plan:
-    kept = tuple(Store(one) for one in stores) or tuple(Store)
+    kept = tuple(Store(store) for store in stores) or tuple(Store)
     usual = (name for name, workload in WORKLOADS.items() if not workload.asked_for)
     names = tuple(workloads) or tuple(usual)
     for name in workloads:

@@ -121,10 +121,10 @@ def layered(tasks: int, name: str) -> DAG:
         for first in range(0, tasks, WIDTH):
             numbers = range(first, min(tasks, first + WIDTH))
             layer = [node.bind(f"node_{number}") for number in numbers]
-            for one in layer:
-                dag.add(one)
+            for item in layer:
+                dag.add(item)
                 if before:
-                    draw.sample(before, draw.randint(1, 3)) >> one
+                    draw.sample(before, draw.randint(1, 3)) >> item
             before = layer
         before >> node.bind("end")
     return dag

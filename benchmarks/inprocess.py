@@ -47,7 +47,7 @@ def measure(entries: Sequence[Entry], repeat: int, cache: Path | None) -> list[R
         for entry, which in in_turns(entries, repeat):
             click.echo(f"{LABELS[entry.workload]}: {entry.name}, {which}", err=True)
             values[entry].append(value_of(entry, pythons))
-    return [Result(entry, tuple(found)) for entry, found in values.items()]
+    return [Result(entry, tuple(result)) for entry, result in values.items()]
 
 
 def as_json(results: Sequence[Result], around: Mapping[str, object]) -> str:
@@ -124,7 +124,9 @@ def main(
     table = report.markdown(HEAD, rows, NUMBERS, around)
     click.echo(as_json(results, around) if json_output else table)
     write_table(write, table, "in-process")
-    missed = [f"{one.entry.name}: {LABELS[one.entry.workload]}" for one in results if one.missed]
+    missed = [
+        f"{item.entry.name}: {LABELS[item.entry.workload]}" for item in results if item.missed
+    ]
     end_if_missed(check, "Limits exceeded", missed)
 
 

@@ -33,7 +33,7 @@ def chosen(flag: str, name: str, known: Collection[str], text: str) -> Callable[
         flag,
         name,
         multiple=True,
-        type=click.Choice([str(one) for one in known]),
+        type=click.Choice([str(item) for item in known]),
         help=f"{text} Can be repeated.",
     )
 

@@ -62,11 +62,11 @@ class Meter:
     """Processor time and memory of each part of a system during a block."""
 
     def __init__(self, system: System) -> None:
-        found = system.processes()
+        result = system.processes()
         self._parts = {
-            "Redis": [found["server"]],
-            "scheduler": [found["scheduler"]],
-            "workers": [one for name, one in found.items() if name.startswith("worker")],
+            "Redis": [result["server"]],
+            "scheduler": [result["scheduler"]],
+            "workers": [item for name, item in result.items() if name.startswith("worker")],
             "client": [psutil.Process()],
         }
         self._server = redis.Redis.from_url(system.url, protocol=2)
@@ -96,7 +96,7 @@ class Meter:
 
     def _cpu(self) -> dict[str, float]:
         return {
-            name: sum(sum(one.cpu_times()[:2]) for one in parts)
+            name: sum(sum(part.cpu_times()[:2]) for part in parts)
             for name, parts in self._parts.items()
         }
 
@@ -105,7 +105,7 @@ class Meter:
             while not over.wait(SAMPLE_S):
                 self._note("Redis", int(server.info("memory")["used_memory"]))
                 for name in ("scheduler", "workers"):
-                    self._note(name, max(one.memory_info().rss for one in self._parts[name]))
+                    self._note(name, max(part.memory_info().rss for part in self._parts[name]))
 
     def _server_url(self) -> str:
         options = self._server.connection_pool.connection_kwargs
@@ -166,15 +166,15 @@ def costs(system: System, repeat: int, share: float) -> Table:
     rows = []
     for name, (number, work) in kinds.items():
         click.echo(f"Costs: {name}", err=True)
-        found: dict[str, list[float]] = {}
+        result: dict[str, list[float]] = {}
         for _ in range(repeat):
             meter = Meter(system)
             with meter.running():
                 work()
             for part, seconds in meter.cpu.items():
-                found.setdefault(part, []).append(seconds / number * 1e6)
-            found.setdefault("rate", []).append(number / meter.seconds)
-        middle = {part: report.number(median(values)) for part, values in found.items()}
+                result.setdefault(part, []).append(seconds / number * 1e6)
+            result.setdefault("rate", []).append(number / meter.seconds)
+        middle = {part: report.number(median(values)) for part, values in result.items()}
         parts = [middle[part] for part in ("Redis", "scheduler", "workers", "client", "rate")]
         rows.append((name, *parts))
     head = ("what", "Redis, µs", "scheduler, µs", "workers, µs", "client, µs", "per second")
@@ -241,10 +241,10 @@ def as_json(tables: Sequence[Table], around: Mapping[str, object]) -> str:
     """Return all tables, each row as a mapping by column."""
     listed = [
         {
-            "title": one.title,
-            "rows": [dict(zip(one.head, row, strict=True)) for row in one.rows],
+            "title": table.title,
+            "rows": [dict(zip(table.head, row, strict=True)) for row in table.rows],
         }
-        for one in tables
+        for table in tables
     ]
     return json.dumps({"around": dict(around), "tables": listed}, indent=2)
 
@@ -272,7 +272,7 @@ def main(repeat: int, json_output: bool, write: Path | None, million: bool, shar
     except BrokenSystemError as error:
         raise click.ClickException(str(error)) from None
     said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in around.items())
-    text = "\n\n".join(one.text() for one in tables) + f"\n\n{said[:1].upper()}{said[1:]}."
+    text = "\n\n".join(table.text() for table in tables) + f"\n\n{said[:1].upper()}{said[1:]}."
     click.echo(as_json(tables, around) if json_output else text)
     write_table(write, text, "sizing")
 

@@ -108,15 +108,15 @@ class System(Daemons):
 
     def processes(self) -> dict[str, psutil.Process]:
         """Return all processes by name: server, scheduler, worker parent, its children."""
-        found = {name: psutil.Process(one.pid) for name, one in self._processes.items()}
-        parent = found.pop("worker")
-        found["worker parent"] = parent
+        result = {name: psutil.Process(item.pid) for name, item in self._processes.items()}
+        parent = result.pop("worker")
+        result["worker parent"] = parent
         # The first of them is the orphan killer, which runs no tasks.
         children = sorted(parent.children(), key=lambda child: (child.create_time(), child.pid))
-        found["worker orphan killer"], *children = children
+        result["worker orphan killer"], *children = children
         for number, child in enumerate(children, 1):
-            found[f"worker child {number}"] = child
-        return found
+            result[f"worker child {number}"] = child
+        return result
 
     def cpu_by_role(self) -> dict[str, float]:
         """Return the processor time of servers, schedulers and workers in seconds.
@@ -126,9 +126,9 @@ class System(Daemons):
         used: dict[str, float] = {}
         for name, process in self._processes.items():
             parent = psutil.Process(process.pid)
-            times = [one.cpu_times() for one in (parent, *parent.children(recursive=True))]
+            times = [child.cpu_times() for child in (parent, *parent.children(recursive=True))]
             role = name.partition(" ")[0]
-            used[role] = used.get(role, 0.0) + sum(one.user + one.system for one in times)
+            used[role] = used.get(role, 0.0) + sum(item.user + item.system for item in times)
         return used
 
     def stop(self) -> None:

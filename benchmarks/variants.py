@@ -120,30 +120,30 @@ Values = dict[tuple[str, str], list[float]]
 
 def measure(variants: Sequence[str], repeat: int, share: float, store: Store) -> Values:
     """Return the values of each measure with each variant, including the unchanged system."""
-    found: Values = {}
+    result: Values = {}
     for turn in range(repeat):
         for variant in (AS_IT_IS, *variants):
             click.echo(f"{VARIANTS.get(variant, variant)}, {turn + 1} of {repeat}", err=True)
             with VariedSystem(variant, store) as system:
                 bench = Bench(system.setup, system)
-                for one in MEASURES:
-                    value = one.of(bench, max(10, int(one.size * share * SHARE[store])))
-                    found.setdefault((one.label, variant), []).append(value)
-    return found
+                for measure in MEASURES:
+                    value = measure.of(bench, max(10, int(measure.size * share * SHARE[store])))
+                    result.setdefault((measure.label, variant), []).append(value)
+    return result
 
 
 def as_rows(found: Values) -> list[tuple[str, ...]]:
     """Return a row per measure and variant."""
     rows = []
-    for one in MEASURES:
-        base = median(found[one.label, AS_IT_IS])
+    for measure in MEASURES:
+        base = median(found[measure.label, AS_IT_IS])
         for (label, variant), values in found.items():
-            if label == one.label:
+            if label == measure.label:
                 middle, low, high = median(values), min(values), max(values)
                 spread = f"{report.number(low)}–{report.number(high)}"
                 times = "" if variant == AS_IT_IS else report.number(middle / base)
                 name = VARIANTS.get(variant, variant)
-                rows.append((label, name, report.number(middle), spread, one.unit, times))
+                rows.append((label, name, report.number(middle), spread, measure.unit, times))
     return rows
 
 
@@ -180,19 +180,21 @@ def main(
     if "uvloop" in variants and not has_uvloop:
         raise click.UsageError("uvloop is not installed: pip install uvloop")
     varied = Store(store)
-    wrong = [one for one in variants if one in NOT_WITH[varied]]
+    wrong = [variant for variant in variants if variant in NOT_WITH[varied]]
     if wrong:
         raise click.UsageError(f"{wrong[0]} is nothing that can be changed of the {store} store")
     names = variants or [
-        one for one in VARIANTS if one not in NOT_WITH[varied] and (one != "uvloop" or has_uvloop)
+        variant
+        for variant in VARIANTS
+        if variant not in NOT_WITH[varied] and (variant != "uvloop" or has_uvloop)
     ]
     around = report.surroundings(repeat, worker_processes=2)
     try:
-        found = measure(names, repeat, share, varied)
+        result = measure(names, repeat, share, varied)
     except BrokenSystemError as error:
         raise click.ClickException(str(error)) from None
-    table = report.markdown(HEAD, as_rows(found), NUMBERS, around)
-    click.echo(as_json(found, around) if json_output else table)
+    table = report.markdown(HEAD, as_rows(result), NUMBERS, around)
+    click.echo(as_json(result, around) if json_output else table)
     write_table(write, table, "variants" if varied is Store.REDIS else "variants-embedded")
 
 

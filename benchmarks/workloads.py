@@ -209,13 +209,16 @@ def idle(bench: Bench, seconds: int) -> Figures:
     """How much of a core each process uses in ``seconds`` without any work."""
     processes = bench.system.processes()
     time.sleep(SETTLE_S)
-    before, began = {name: cpu_seconds(one) for name, one in processes.items()}, time.perf_counter()
+    before, began = (
+        {name: cpu_seconds(item) for name, item in processes.items()},
+        time.perf_counter(),
+    )
     time.sleep(seconds)
     passed = time.perf_counter() - began
     bench.system.check_alive()
     return {
-        f"idle/{name}": (cpu_seconds(one) - before[name]) / passed * 100
-        for name, one in processes.items()
+        f"idle/{name}": (cpu_seconds(item) - before[name]) / passed * 100
+        for name, item in processes.items()
     }
 
 

@@ -96,29 +96,31 @@ class Entry(NamedTuple):
 
 def public_objects() -> dict[str, list[Any]]:
     """Return module → its documented functions and classes, in the order of the source."""
-    found: dict[str, dict[str, Any]] = {name: {} for name in MODULES if find_spec(name)}
-    for name in found:
+    result: dict[str, dict[str, Any]] = {name: {} for name in MODULES if find_spec(name)}
+    for name in result:
         module = import_module(name)
         for key in MORE.get(name, ()):
-            found[name][key] = getattr(module, key)
+            result[name][key] = getattr(module, key)
         if name in WHOLE:
-            found[name].update(_whole(module))
+            result[name].update(_whole(module))
     for key in flowkit.__all__:
-        one = getattr(flowkit, key)
+        item = getattr(flowkit, key)
         if key != "__version__":
-            found.setdefault(one.__module__, {})[key] = one
-    return {name: sorted(objects.values(), key=_line) for name, objects in found.items() if objects}
+            result.setdefault(item.__module__, {})[key] = item
+    return {
+        name: sorted(objects.values(), key=_line) for name, objects in result.items() if objects
+    }
 
 
 def _whole(module: types.ModuleType) -> dict[str, Any]:
     """Return the public classes that the module defines, and the functions in its ``__all__``."""
     wanted = getattr(module, "__all__", None)
     return {
-        key: one
-        for key, one in vars(module).items()
+        key: item
+        for key, item in vars(module).items()
         if not key.startswith("_")
-        and getattr(one, "__module__", "") == module.__name__
-        and (inspect.isclass(one) or (wanted is not None and key in wanted and callable(one)))
+        and getattr(item, "__module__", "") == module.__name__
+        and (inspect.isclass(item) or (wanted is not None and key in wanted and callable(item)))
     }
 
 
@@ -131,15 +133,15 @@ def entries(one: Any) -> list[Entry]:
     name = one.__name__
     if not inspect.isclass(one):
         return [Entry(name, _call(name, one), _own_doc(one))]
-    found = {name: Entry(name, _class_call(one), _class_doc(one))}
+    result = {name: Entry(name, _class_call(one), _class_doc(one))}
     for owner in _parts(one):
         for key, member in vars(owner).items():
             entry = _member(f"{name}.{key}", member)
-            if entry is None or key in found or _is_inherited(member, owner):
+            if entry is None or key in result or _is_inherited(member, owner):
                 continue
             if not key.startswith("_") or (_is_special(key) and entry.about):
-                found[key] = entry
-    return list(found.values())
+                result[key] = entry
+    return list(result.values())
 
 
 def _parts(one: type) -> list[type]:
@@ -190,7 +192,9 @@ def _call(
     signature = inspect.signature(function)
     result = type_text(signature.return_annotation) if returns else ""
     # What may never be given is there for its error message only.
-    parameters = [one for one in signature.parameters.values() if one.annotation != "Never"]
+    parameters = [
+        parameter for parameter in signature.parameters.values() if parameter.annotation != "Never"
+    ]
     parameters = parameters[int(bound) :]
     parts = _parameters(parameters)
     end = f" -> {result}" if result else ""
@@ -205,14 +209,14 @@ def _parameters(parameters: Sequence[inspect.Parameter]) -> list[str]:
     kinds = inspect.Parameter
     parts: list[str] = []
     starred = False
-    for at, one in enumerate(parameters):
+    for at, item in enumerate(parameters):
         before = parameters[at - 1].kind if at else None
-        if before is kinds.POSITIONAL_ONLY and one.kind is not kinds.POSITIONAL_ONLY:
+        if before is kinds.POSITIONAL_ONLY and item.kind is not kinds.POSITIONAL_ONLY:
             parts.append("/")
-        if one.kind is kinds.KEYWORD_ONLY and not starred:
+        if item.kind is kinds.KEYWORD_ONLY and not starred:
             parts.append("*")
-        starred |= one.kind in (kinds.VAR_POSITIONAL, kinds.KEYWORD_ONLY)
-        parts.append(_parameter(one))
+        starred |= item.kind in (kinds.VAR_POSITIONAL, kinds.KEYWORD_ONLY)
+        parts.append(_parameter(item))
     if parameters and parameters[-1].kind is kinds.POSITIONAL_ONLY:
         parts.append("/")
     return parts

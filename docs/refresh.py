@@ -73,7 +73,9 @@ def _keys() -> Iterator[tuple[str, ...]]:
 def script_table() -> str:
     """Return one row per Lua script: what it does, its replies, what it keeps true."""
     headers = [header(path.read_text()) for path in sorted(SCRIPTS.glob("*.lua"))]
-    rows = [(f"`{one['NAME']}`", one["WHAT"], f"`{one['REPLY']}`", one["KEEPS"]) for one in headers]
+    rows = [
+        (f"`{item['NAME']}`", item["WHAT"], f"`{item['REPLY']}`", item["KEEPS"]) for item in headers
+    ]
     return _table(("Script", "What it does", "Reply", "What it keeps true"), rows)
 
 
@@ -83,10 +85,10 @@ def header(text: str) -> dict[str, str]:
     name, _, what = lines[0].removeprefix("-- ").partition(": ")
     fields, field = {"NAME": name, "WHAT": what}, "WHAT"
     for line in lines[1:]:
-        found = _HEADER.fullmatch(line)
-        if found:
-            field = found["field"]
-            fields[field] = found["text"]
+        match = _HEADER.fullmatch(line)
+        if match:
+            field = match["field"]
+            fields[field] = match["text"]
         else:
             fields[field] += " " + line.removeprefix("--").strip()
     return {field: text.strip().rstrip(".") for field, text in fields.items()}
@@ -149,7 +151,7 @@ PARTS: dict[str, Callable[[], str]] = {
 
 def refreshed(text: str) -> str:
     """Return a page with its generated parts refreshed. Raises KeyError for an unknown name."""
-    return _PART.sub(lambda found: f"{found[1]}{PARTS[found['name']]()}\n{found[3]}", text)
+    return _PART.sub(lambda result: f"{result[1]}{PARTS[result['name']]()}\n{result[3]}", text)
 
 
 def is_fresh(page: Path) -> bool:

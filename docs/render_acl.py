@@ -36,7 +36,7 @@ def acl_file() -> str:
 def _commands(patterns: Callable[[Role], Iterable[str]]) -> str:
     # ``reset``: an existing user gets the rights of this release and keeps no others.
     return _block(
-        [f"ACL SETUSER flowkit-{one.name} reset {_rules(one, patterns(one))}" for one in ROLES]
+        [f"ACL SETUSER flowkit-{role.name} reset {_rules(role, patterns(role))}" for role in ROLES]
     )
 
 

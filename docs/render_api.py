@@ -36,9 +36,9 @@ def api_page() -> str:
     for module, objects in sections.items():
         anchors.add(module)
         body += [f"## {module}", _intro(module)]
-        for one in objects:
-            links[one.__name__] = f"[`{one.__name__}`](#{anchors.add(one.__name__)})"
-            body += _chapter(one)
+        for item in objects:
+            links[item.__name__] = f"[`{item.__name__}`](#{anchors.add(item.__name__)})"
+            body += _chapter(item)
     return HEAD + _index(sections, links) + "\n\n" + "\n\n".join(body) + "\n"
 
 
@@ -61,18 +61,18 @@ def _index(sections: dict[str, list[Any]], links: dict[str, str]) -> str:
     lines = ["| From `flowkit` | What it is |", "| --- | --- |"]
     exported = set(flowkit.__all__)
     for objects in sections.values():
-        for one in objects:
-            if one.__name__ in exported:
-                first = _first_sentence(entries(one)[0].about).replace("|", "\\|")
-                lines.append(f"| {links[one.__name__]} | {first} |")
+        for item in objects:
+            if item.__name__ in exported:
+                first = _first_sentence(entries(item)[0].about).replace("|", "\\|")
+                lines.append(f"| {links[item.__name__]} | {first} |")
     lines.append("| `__version__` | The version of flowkit, as text. |")
     return "\n".join(lines)
 
 
 def _first_sentence(about: str) -> str:
     paragraph = " ".join(about.partition("\n\n")[0].split())
-    found = re.match(r".*?\.(?= [A-Z`]|$)", paragraph)
-    return markdown(found[0] if found else paragraph)
+    match = re.match(r".*?\.(?= [A-Z`]|$)", paragraph)
+    return markdown(match[0] if match else paragraph)
 
 
 def _intro(module: str) -> str:

@@ -35,11 +35,11 @@ class Cell(NamedTuple):
 
 def cells(script: str) -> list[Cell]:
     """Return the cells in order. Raises ValueError for prose that is not a comment."""
-    found = []
+    result = []
     for match in _CELL.finditer(script):
         text = match["text"].strip("\n")
-        found.append(Cell(True, text) if match["kind"] is None else Cell(False, _prose(text)))
-    return found
+        result.append(Cell(True, text) if match["kind"] is None else Cell(False, _prose(text)))
+    return result
 
 
 def _prose(text: str) -> str:
@@ -67,7 +67,7 @@ def written(script: str, printed: Sequence[str]) -> str:
 
 def printed_in(page: str) -> list[str]:
     """Return the output of each cell in the page, without cells that print nothing."""
-    return [found["text"] for found in _PRINTED.finditer(page)]
+    return [result["text"] for result in _PRINTED.finditer(page)]
 
 
 def is_fresh(script: str, page: str) -> bool:

@@ -159,12 +159,12 @@ FIGURES = (
 
 def packages(tally: Tally) -> list[dict[str, Any]]:
     """Return the totals of every package, longest first."""
-    found: list[dict[str, Any]] = [
+    result: list[dict[str, Any]] = [
         {"package": name, **{figure: totals.get(figure, 0) for figure in FIGURES}}
         for name, totals in tally["packages"].items()
     ]
-    found.sort(key=lambda row: (-row["lines"], row["package"]))
-    return [row | {"mean_complexity": mean(row)} for row in found]
+    result.sort(key=lambda row: (-row["lines"], row["package"]))
+    return [row | {"mean_complexity": mean(row)} for row in result]
 
 
 def mean(totals: dict[str, Any]) -> float:

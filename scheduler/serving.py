@@ -185,7 +185,7 @@ class Serving(Duty):
         If not, they are different apps that divide the tasks among them, not versions of one.
         """
         had = [some for app in apps if (some := self._functions.get(app))]
-        return not had or any(all(function_id(ref) in one for one in had) for ref in dag.refs)
+        return not had or any(all(function_id(ref) in item for item in had) for ref in dag.refs)
 
     # -- what no live worker can run ------------------------------------------------------------
 

@@ -57,10 +57,10 @@ def _save(server: RealRedis, outcome: str) -> None:
     with server.client() as client:
 
         def over() -> bool:
-            found = client.info("persistence")
-            if found["rdb_last_bgsave_status"] == outcome:
+            result = client.info("persistence")
+            if result["rdb_last_bgsave_status"] == outcome:
                 return True
-            if not (found["rdb_bgsave_in_progress"] or found["aof_rewrite_in_progress"]):
+            if not (result["rdb_bgsave_in_progress"] or result["aof_rewrite_in_progress"]):
                 client.bgsave()
             return False
 

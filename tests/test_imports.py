@@ -27,12 +27,12 @@ MAY_USE_FACES = {
 
 def modules() -> dict[str, Path]:
     """Return each module by its name as it is installed."""
-    found = {}
+    result = {}
     for folder, package in FOLDERS.items():
         for path in (ROOT / folder).rglob("*.py"):
             parts = path.relative_to(ROOT / folder).with_suffix("").parts
-            found[".".join((package, *parts)).removesuffix(".__init__")] = path
-    return found
+            result[".".join((package, *parts)).removesuffix(".__init__")] = path
+    return result
 
 
 MODULES = modules()
@@ -69,20 +69,20 @@ def room_of(module: str) -> str:
 
 def rooms() -> dict[str, set[str]]:
     """Return the rooms that each room imports."""
-    found: dict[str, set[str]] = {}
+    result: dict[str, set[str]] = {}
     for name, targets in GRAPH.items():
         if name != "flowkit":
             inner = {room_of(target) for target in targets - {"flowkit"}}
-            found.setdefault(room_of(name), set()).update(inner - {room_of(name)})
-    return found
+            result.setdefault(room_of(name), set()).update(inner - {room_of(name)})
+    return result
 
 
 def levels(graph: Mapping[str, Set[str]]) -> dict[str, int]:
     """Return the level of each node: 1 if it imports nothing, else one above what it imports."""
-    found: dict[str, int] = {}
+    result: dict[str, int] = {}
     for name in TopologicalSorter(graph).static_order():
-        found[name] = 1 + max((found[target] for target in graph.get(name, ())), default=0)
-    return found
+        result[name] = 1 + max((result[target] for target in graph.get(name, ())), default=0)
+    return result
 
 
 def test_rooms_are_on_few_levels_and_in_no_circle() -> None:

@@ -57,7 +57,7 @@ def is_call(node: ast.expr) -> bool:
 
 def expressions() -> dict[str, tuple[Any, set[str]]]:
     """Return place → the compiled expression and the methods that it is used by."""
-    found: dict[str, tuple[Any, set[str]]] = {}
+    result: dict[str, tuple[Any, set[str]]] = {}
     methods = defaultdict(set)
     for name, method in re.findall(r"\b(\w+)\.(\w+)\(", "\n".join(SOURCES.values())):
         methods[name].add(method)
@@ -66,14 +66,14 @@ def expressions() -> dict[str, tuple[Any, set[str]]]:
             continue
         for call, name in calls(ast.parse(source)):
             method = ast.unparse(call.func).removeprefix("re.")
-            pattern, *more = (ast.unparse(one) for one in call.args)
-            flags = [one for one in more if one.startswith("re.")]
+            pattern, *more = (ast.unparse(arg) for arg in call.args)
+            flags = [item for item in more if item.startswith("re.")]
             known = {**vars(import_module(module_of(path))), "re": re}
             compiled = eval(f"re.compile({', '.join([pattern, *flags])})", known)
             # One without its own name, or without a call, is handed on to a function.
             used = methods.get(name, {"fullmatch", "match"})
-            found[f"{path}:{call.lineno}"] = compiled, used if method == "compile" else {method}
-    return found
+            result[f"{path}:{call.lineno}"] = compiled, used if method == "compile" else {method}
+    return result
 
 
 EXPRESSIONS = expressions()

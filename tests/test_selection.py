@@ -69,12 +69,12 @@ def starting(path: Path, starters: set[str]) -> set[str]:
 
 @pytest.mark.parametrize("folder", STARTERS)
 def test_the_tests_of_an_instrument_are_slow_if_they_start_it(folder: str) -> None:
-    found = 0
+    result = 0
     for path in sorted((selection.TESTS / folder).glob("test_*.py")):
         instrument = starting(path, STARTERS[folder])
         assert instrument <= selection.slow_tests(path), path.name
-        found += len(instrument)
-    assert found
+        result += len(instrument)
+    assert result
 
 
 def item(path: str, **params: Any) -> Any:

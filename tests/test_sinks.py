@@ -91,5 +91,5 @@ def test_warnings_of_ours_would_be_noticed() -> None:
 
 
 def test_a_new_place_is_noticed() -> None:
-    found = written(ast.parse("def f():\n    print(1)\n    os.write(1, b'')\n    a.b.echo(2)\n"))
-    assert sorted(found) == ["f:a.b.echo", "f:print"]
+    result = written(ast.parse("def f():\n    print(1)\n    os.write(1, b'')\n    a.b.echo(2)\n"))
+    assert sorted(result) == ["f:a.b.echo", "f:print"]

@@ -50,15 +50,15 @@ def lines_of(function: Function) -> int:
 
 
 def wide_functions(name: str, source: str) -> list[str]:
-    found = []
+    result = []
     for function, bound in functions(ast.parse(source)):
         required, total = parameters(function, bound=bound)
         where = f"{name}:{function.lineno}: {function.name} has"
         if required > PARAMETERS_REQUIRED:
-            found.append(f"{where} {required} required parameters, limit {PARAMETERS_REQUIRED}")
+            result.append(f"{where} {required} required parameters, limit {PARAMETERS_REQUIRED}")
         if total > PARAMETERS:
-            found.append(f"{where} {total} parameters, limit {PARAMETERS}")
-    return found
+            result.append(f"{where} {total} parameters, limit {PARAMETERS}")
+    return result
 
 
 def parameters(function: Function, *, bound: bool) -> tuple[int, int]:
@@ -124,15 +124,15 @@ def test_functions_take_few_parameters() -> None:
 
 
 def test_the_code_is_where_this_test_looks() -> None:
-    found = {str(path.relative_to(ROOT)) for path in CODE_FILES + TEST_FILES}
-    assert {"flowkit/core/run.py", "scheduler/__init__.py", "worker/__init__.py"} <= found
-    assert "tests/test_style_limits.py" in found
+    result = {str(path.relative_to(ROOT)) for path in CODE_FILES + TEST_FILES}
+    assert {"flowkit/core/run.py", "scheduler/__init__.py", "worker/__init__.py"} <= result
+    assert "tests/test_style_limits.py" in result
 
 
 @pytest.mark.parametrize(("lines", "breaks"), [(3, False), (4, True)])
 def test_a_file_is_measured_in_lines(lines: int, breaks: bool) -> None:
-    found = too_long("a.py", "x = 1\n" * lines, 3)
-    assert found == (["a.py:4: 4 lines, limit 3"] if breaks else [])
+    result = too_long("a.py", "x = 1\n" * lines, 3)
+    assert result == (["a.py:4: 4 lines, limit 3"] if breaks else [])
 
 
 def test_a_comment_is_not_a_docstring() -> None:
@@ -145,8 +145,8 @@ def test_a_comment_is_not_a_docstring() -> None:
 @pytest.mark.parametrize("kind", ["def", "async def"])
 def test_a_function_is_measured_without_its_decorators(kind: str, body: int, breaks: bool) -> None:
     source = f"class A:\n    @cached\n    {kind} f(self):\n" + "        x = 1\n" * body
-    found = long_functions("a.py", source)
-    assert found == (["a.py:3: f has 41 lines, limit 40"] if breaks else [])
+    result = long_functions("a.py", source)
+    assert result == (["a.py:3: f has 41 lines, limit 40"] if breaks else [])
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def main(json_output: bool, write: Path | None, **options: object) -> None:
     click.echo(tables.as_json(rows, around) if json_output else table)
     if write is not None:
         _write(write, table, rows, around)
-    broken = [one for one in rows if one.peer == "flowkit" and one.reason]
+    broken = [row for row in rows if row.peer == "flowkit" and row.reason]
     if broken:
         raise click.ClickException(f"flowkit: {METRICS[broken[0].key].label}: {broken[0].reason}")
 

@@ -35,15 +35,15 @@ STYLE = """
 def as_svg(rows: Sequence[Row], around: Mapping[str, object]) -> str:
     """Return the picture. Raises ValueError if there is no figure that it shows."""
     panels = [(key, _ranked(rows, key)) for key in SHOWN]
-    panels = [(key, found) for key, found in panels if found]
+    panels = [(key, result) for key, result in panels if result]
     if not panels:
         raise ValueError(f"none of these was measured, so there is no picture: {', '.join(SHOWN)}")
     parts, top = [], GAP
     for at in range(0, len(panels), ACROSS):
         beside = panels[at : at + ACROSS]
-        for number, (key, found) in enumerate(beside):
-            parts += _panel(key, found, GAP + number * (WIDTH + GAP), top)
-        top += TITLE + LINE * max(len(found) for _, found in beside) + GAP
+        for number, (key, result) in enumerate(beside):
+            parts += _panel(key, result, GAP + number * (WIDTH + GAP), top)
+        top += TITLE + LINE * max(len(result) for _, result in beside) + GAP
     said = f"Medians, two worker processes each; {around.get('cores', '?')} cores."
     parts.append(_text(GAP, top, said, "foot"))
     width, height = GAP + ACROSS * (WIDTH + GAP), top + GAP
@@ -62,12 +62,12 @@ def as_svg(rows: Sequence[Row], around: Mapping[str, object]) -> str:
 def _ranked(rows: Sequence[Row], key: str) -> list[tuple[Row, float]]:
     """Return the rows of a figure, the best first, each with how good it is."""
     more = METRICS[key].more_is_better
-    found = [
+    result = [
         (row, row.median if more else 1 / row.median)
         for row in rows
         if row.key == key and row.median is not None and row.median > 0
     ]
-    return sorted(found, key=lambda pair: -pair[1])
+    return sorted(result, key=lambda pair: -pair[1])
 
 
 def _panel(key: str, found: Sequence[tuple[Row, float]], left: int, top: int) -> list[str]:

@@ -99,7 +99,7 @@ class Row:
 
 def times_flowkit(row: Row, rows: Sequence[Row]) -> float | None:
     """Return this median divided by flowkit's; None for flowkit's own or without it."""
-    base = next((one for one in rows if one.key == row.key and one.peer == "flowkit"), None)
+    base = next((item for item in rows if item.key == row.key and item.peer == "flowkit"), None)
     if base is None or base is row or not base.median or row.median is None:
         return None
     return row.median / base.median

@@ -127,7 +127,7 @@ class Session:
 
 def _family(pid: int) -> list[psutil.Process]:
     try:
-        found: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
+        result: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
-    return found
+    return result

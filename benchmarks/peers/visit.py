@@ -123,7 +123,7 @@ class Visit:
         before, began = sum(map(cpu_seconds, everyone)), time.perf_counter()
         time.sleep(seconds)
         used = sum(map(cpu_seconds, everyone)) - before
-        resident = sum(one.memory_info().rss for one in workers)
+        resident = sum(worker.memory_info().rss for worker in workers)
         share = used / (time.perf_counter() - began) * 100
         return {"idle-cpu": share, "idle-memory": resident / MB}
 
@@ -153,8 +153,10 @@ class _Peaks:
         self._thread.join()
 
     def _look(self) -> None:
-        scheduler = [one for one in self._workers if "flowkit.scheduler" in " ".join(one.cmdline())]
-        others = [one for one in self._workers if one not in scheduler]
+        scheduler = [
+            worker for worker in self._workers if "flowkit.scheduler" in " ".join(worker.cmdline())
+        ]
+        others = [worker for worker in self._workers if worker not in scheduler]
         with redis.Redis.from_url(self._place.url, protocol=2) as server:
             while not self._over.wait(SAMPLE_S):
                 self._keep("million-scheduler", max(map(_rss, scheduler)))

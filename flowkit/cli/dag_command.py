@@ -39,16 +39,16 @@ def _write_parameters(spec: str, texts: Sequence[str], formatter: click.HelpForm
     from .loading import describe
 
     try:
-        found = describe(spec, parse_params(texts))
+        result = describe(spec, parse_params(texts))
     except (FlowkitError, click.UsageError) as error:
         formatter.write(escape_lines(f"  They cannot be shown: {error}", "  ") + "\n")
         return
     lines = []
-    for one in (*found.own, *(found.of_run or ())):
-        default = "[required]" if one.required else f"[default: {one.default_text}]"
-        typed = f"{one.name}: {one.type_name}" if one.type_name else one.name
-        lines.append((escape_text(typed), escape_text(f"{one.doc} {default}".strip())))
+    for item in (*result.own, *(result.of_run or ())):
+        default = "[required]" if item.required else f"[default: {item.default_text}]"
+        typed = f"{item.name}: {item.type_name}" if item.type_name else item.name
+        lines.append((escape_text(typed), escape_text(f"{item.doc} {default}".strip())))
     if lines:
         formatter.write_dl(lines)
-    if found.note or not lines:
-        formatter.write_text(escape_text(found.note or "none"))
+    if result.note or not lines:
+        formatter.write_text(escape_text(result.note or "none"))

@@ -52,7 +52,7 @@ def _document(path: str) -> dict[str, GivenJSON]:
         _refuse(f"{what}: {path!r} must contain a JSON object: {misfit}.")
     if not isinstance(value, dict):
         _refuse(f'{what}: {path!r} must contain a JSON object, such as {{"day": "2026-11-28"}}.')
-    return {key: GivenJSON(one) for key, one in value.items()}
+    return {key: GivenJSON(item) for key, item in value.items()}
 
 
 def _read(what: str, path: str) -> str:

@@ -121,7 +121,7 @@ def _show_workers(
     if documents:
         names = ["worker", "host", "pid", "app", "queues", "processes", "app_version", "version"]
         columns = [*names[:1], "shard", *names[1:]] if shards > 1 else names
-        intact = [_with_versions(one) for one in documents if "damaged" not in one]
+        intact = [_with_versions(document) for document in documents if "damaged" not in document]
         rows = [[_cell(worker.get(column, "")) for column in columns] for worker in intact]
         print_table([column.upper() for column in columns], rows)
         damaged = [worker for worker in documents if "damaged" in worker]

@@ -62,9 +62,9 @@ def load_dag(spec: str, given: Given | None = None) -> Loaded:
         dag = app.dag(name)
     else:
         values = {
-            one.name: one.convert(rest.pop(one.name), factory.owner)
-            for one in factory.parameters()
-            if one.name in rest
+            parameter.name: parameter.convert(rest.pop(parameter.name), factory.owner)
+            for parameter in factory.parameters()
+            if parameter.name in rest
         }
         with _quietly():
             dag = app.build(factory, values)
@@ -80,7 +80,7 @@ def _refuse_unknown(factory: Factory, dag: DAG, given: Given) -> None:
     from ..basics.suggestions import suggestion
     from ..exceptions import ParameterError
 
-    known = [one.name for one in (*factory.parameters(), *dag.parameters())]
+    known = [parameter.name for parameter in (*factory.parameters(), *dag.parameters())]
     for name in given:
         if name not in known:
             raise ParameterError(
@@ -94,13 +94,14 @@ def _refuse_taken(factory: Factory, dag: DAG, values: Mapping[str, object]) -> N
     """Raise ParameterError if the runs need a value that the factory got and did not pass on."""
     from ..exceptions import ParameterError
 
-    for one in dag.parameters():
-        if one.required and one.name in values:
+    for parameter in dag.parameters():
+        name = parameter.name
+        if parameter.required and name in values:
             raise ParameterError(
-                f"{factory.owner} takes {one.name!r}, so its DAG {dag.name!r} does not get it, and "
-                f"task {one.tasks[0]!r} needs it: pass it on with .bind({one.name}={one.name}).",
-                one.name,
-                one.tasks[0],
+                f"{factory.owner} takes {name!r}, so its DAG {dag.name!r} does not get it, and "
+                f"task {parameter.tasks[0]!r} needs it: pass it on with .bind({name}={name}).",
+                name,
+                parameter.tasks[0],
             )
 
 
@@ -120,7 +121,7 @@ class Described:
         """What to say about parameters that are unknown, "" if all are known."""
         if self.of_run is not None:
             return ""
-        needed = " ".join(one.example() for one in self.own if one.required)
+        needed = " ".join(item.example() for item in self.own if item.required)
         return f"To see the parameters of its runs too, give those of the factory: {needed}"
 
 
@@ -134,7 +135,7 @@ def describe(spec: str, given: Given) -> Described:
     target, name = split_spec(spec)
     factory = load_app_quietly(target).factory(name)
     own = [] if factory is None else factory.parameters()
-    if any(one.required and one.name not in given for one in own):
+    if any(item.required and item.name not in given for item in own):
         return Described(own, None)
-    needed = {one.name: given[one.name] for one in own if one.name in given}
+    needed = {item.name: given[item.name] for item in own if item.name in given}
     return Described(own, load_dag(spec, needed).dag.parameters())

@@ -29,31 +29,31 @@ def params(spec: str, as_json: bool, **options: Any) -> None:
     """
     from .output import note, print_json, print_table, say
 
-    found = describe(spec, read_params(options))
+    result = describe(spec, read_params(options))
     if as_json:
-        of_run = None if found.of_run is None else documents(found.of_run)
-        print_json({"factory": documents(found.own), "run": of_run})
+        of_run = None if result.of_run is None else documents(result.of_run)
+        print_json({"factory": documents(result.own), "run": of_run})
         return
-    rows = [*rows_of(found.own, "the factory"), *rows_of(found.of_run or ())]
+    rows = [*rows_of(result.own, "the factory"), *rows_of(result.of_run or ())]
     if rows:
         print_table(_HEADERS, rows)
-    elif not found.note:
+    elif not result.note:
         say("The tasks of this DAG take no run parameters.")
-    if found.note:
-        note(found.note)
+    if result.note:
+        note(result.note)
 
 
 def rows_of(parameters: Iterable[Parameter], taker: str = "") -> list[Sequence[str]]:
     """Return a row of cells for each parameter. ``taker``: what takes it, if no task does."""
     return [
         (
-            one.name,
-            _cut(one.type_name),
-            "required" if one.required else _cut(one.default_text),
-            _cut(", ".join(one.tasks) or taker),
-            one.doc,
+            parameter.name,
+            _cut(parameter.type_name),
+            "required" if parameter.required else _cut(parameter.default_text),
+            _cut(", ".join(parameter.tasks) or taker),
+            parameter.doc,
         )
-        for one in parameters
+        for parameter in parameters
     ]
 
 
@@ -61,14 +61,14 @@ def documents(parameters: Iterable[Parameter]) -> list[dict[str, object]]:
     """Return the parameters for ``--json``. Type and default are text, as Python writes them."""
     return [
         {
-            "name": one.name,
-            "type": one.type_name or None,
-            "required": one.required,
-            "default": None if one.required else one.default_text,
-            "tasks": list(one.tasks),
-            "description": one.doc,
+            "name": parameter.name,
+            "type": parameter.type_name or None,
+            "required": parameter.required,
+            "default": None if parameter.required else parameter.default_text,
+            "tasks": list(parameter.tasks),
+            "description": parameter.doc,
         }
-        for one in parameters
+        for parameter in parameters
     ]
 
 

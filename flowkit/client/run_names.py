@@ -30,22 +30,22 @@ def find_run(client: Client, name: str) -> RunHandle:
         return client.run(name)
     except RunNotFound:
         newest = client.runs(1) if name == LAST else ()
-        found = [run.run for run in newest] or _beginning_with(client.shards, name)
-        if not found:
+        result = [run.run for run in newest] or _beginning_with(client.shards, name)
+        if not result:
             raise
-    if len(found) > 1:
-        named = ", ".join(sorted(found)[:MOST_NAMED])
+    if len(result) > 1:
+        named = ", ".join(sorted(result)[:MOST_NAMED])
         raise RunNotFound(
             name,
             f"there is no run {name!r}, and several ids begin so: {named}"
-            f"{', …' if len(found) > MOST_NAMED else ''}. Give more of the id",
+            f"{', …' if len(result) > MOST_NAMED else ''}. Give more of the id",
         )
-    return client.run(found[0])
+    return client.run(result[0])
 
 
 def _beginning_with(shards: Sequence[ShardConnection], prefix: str) -> list[str]:
-    found: list[str] = []
+    result: list[str] = []
     for shard in shards:
         with shard.store() as store:
-            found += store.run_ids_beginning_with(prefix, MOST_NAMED + 1)
-    return found
+            result += store.run_ids_beginning_with(prefix, MOST_NAMED + 1)
+    return result

@@ -66,5 +66,5 @@ def live_versions(workers: Iterable[WorkerInfo]) -> str:
     for info in workers:
         for version in info.versions or ("unknown",):
             apps.setdefault(version, set()).add(info.app)
-    text = ", ".join(f"{one} ({', '.join(sorted(some))})" for one, some in sorted(apps.items()))
+    text = ", ".join(f"{item} ({', '.join(sorted(some))})" for item, some in sorted(apps.items()))
     return shorten(text, MOST_VERSIONS)

@@ -129,10 +129,10 @@ def run_lost(run_id: str) -> RunLost:
 
 def continues_without(error: RedisUnavailable, run_id: str) -> RedisUnavailable:
     """Return the error for a wait during which Redis could not be reached for too long."""
-    told = RedisUnavailable(str(error))
-    told.__cause__ = error
-    told.add_note(f"Run {run_id} continues as long as its workers reach Redis.")
-    return told
+    unavailable = RedisUnavailable(str(error))
+    unavailable.__cause__ = error
+    unavailable.add_note(f"Run {run_id} continues as long as its workers reach Redis.")
+    return unavailable
 
 
 def too_late(run_id: str, timeout: float, waiting: str) -> str:

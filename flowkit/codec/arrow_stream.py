@@ -34,10 +34,10 @@ _SLACK = 4096  # of the sizes of buffers: padding and validity bits
 
 def arrow() -> Any:
     """Return pyarrow for a value that is stored with it. Raises Unfit if it is not installed."""
-    found = pyarrow()
-    if found is None:
+    result = pyarrow()
+    if result is None:
         raise Unfit(_NO_ARROW)
-    return found
+    return result
 
 
 def write_table(pa: Any, table: Any, *, validate: bool = True) -> list[Any]:
@@ -148,7 +148,7 @@ def _odd_type(pa: Any, kind: Any) -> Any | None:
         inner = _inner_types(types, kind)
         if not inner:
             return kind
-        return next((odd for one in inner if (odd := _odd_type(pa, one)) is not None), None)
+        return next((odd for item in inner if (odd := _odd_type(pa, item)) is not None), None)
     plain = (
         types.is_null(kind)
         or types.is_boolean(kind)

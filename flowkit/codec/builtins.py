@@ -120,11 +120,11 @@ def zone_items(zone: Any) -> list[object]:
 def zone_of(items: list[Any]) -> tzinfo | None:
     """Return the zone of the items of `zone_items`: of zoneinfo if pytz is not installed."""
     if len(items) == 2 and items[1] == "pytz" and isinstance(items[0], str):
-        found = decode_zone(items[:1])  # checks the key
+        result = decode_zone(items[:1])  # checks the key
         try:
             import pytz
         except ImportError:
-            return found
+            return result
         made: tzinfo = pytz.timezone(items[0])
         return made
     return decode_zone(items)

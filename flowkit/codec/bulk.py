@@ -180,7 +180,7 @@ def _read(view: memoryview) -> tuple[memoryview, list[memoryview]]:
 
 def piece(_data: bytes) -> memoryview:
     """Return the buffer that a reference in the document stands for: the next one."""
-    found = next(_local.pieces, None)
-    if found is None:
+    result = next(_local.pieces, None)
+    if result is None:
         raise BrokenValue("it refers to bytes that it does not have")
-    return found
+    return result

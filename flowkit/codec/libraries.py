@@ -27,13 +27,13 @@ _INSTALL = {
 
 def needed(name: str) -> Any:
     """Return a library that a stored value needs. Raises BrokenValue if it is not installed."""
-    found = pyarrow() if name == "pyarrow" else _imported(name)
-    if found is None:
+    result = pyarrow() if name == "pyarrow" else _imported(name)
+    if result is None:
         raise BrokenValue(
             f"it needs {name}, which is not installed in this process (or is too old); install it "
             f"wherever such values are read: {_INSTALL[name]}"
         )
-    return found
+    return result
 
 
 def loaded(name: str) -> Any:
@@ -74,12 +74,12 @@ _local = _Local()
 
 @cache
 def _pyarrow() -> Any | None:
-    found = _imported("pyarrow")
-    if found is None or _version(found) < MIN_PYARROW:
+    result = _imported("pyarrow")
+    if result is None or _version(result) < MIN_PYARROW:
         return None
     import_module("pyarrow.compute")
     import_module("pyarrow.ipc")
-    return found
+    return result
 
 
 def _imported(name: str) -> Any | None:

@@ -48,7 +48,7 @@ class WorkerInfo:
     @property
     def versions(self) -> tuple[str, ...]:
         """The versions of the app's code that its children have loaded, () while unknown."""
-        return tuple(one for one in (self.app_version, *self.other_versions) if one)
+        return tuple(version for version in (self.app_version, *self.other_versions) if version)
 
     @property
     def is_ready(self) -> bool:

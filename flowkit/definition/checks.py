@@ -21,9 +21,9 @@ def refuse_unknown_options(dag_name: str, given: Iterable[str], init: Callable[.
     """Raise TypeError for an option that a DAG does not have. ``init``: what takes its options."""
     for option in given:
         known = [
-            one.name
-            for one in inspect.signature(init).parameters.values()
-            if one.kind is not one.VAR_KEYWORD and one.name != "self"
+            parameter.name
+            for parameter in inspect.signature(init).parameters.values()
+            if parameter.kind is not parameter.VAR_KEYWORD and parameter.name != "self"
         ]
         problem = unknown_name("option", option, known, DAG_OPTIONS.get(option))
         raise TypeError(f"DAG {dag_name!r}: {problem}")

@@ -42,9 +42,9 @@ class Factory:
         from ..parameters.signatures import declared
 
         by_position = [
-            one.name
-            for one in inspect.signature(self.func).parameters.values()
-            if one.kind is one.POSITIONAL_ONLY and one.default is NOTHING
+            parameter.name
+            for parameter in inspect.signature(self.func).parameters.values()
+            if parameter.kind is parameter.POSITIONAL_ONLY and parameter.default is NOTHING
         ]
         if by_position:
             raise ParameterError(
@@ -52,17 +52,21 @@ class Factory:
                 "name: remove the / from its parameters.",
                 by_position[0],
             )
-        return [parameter_of(self.name, one) for one in declared(self.func).values()]
+        return [parameter_of(self.name, item) for item in declared(self.func).values()]
 
     def check(self, values: Mapping[str, object]) -> None:
         """Raise ParameterError unless the factory can be called with these values by name."""
-        parameters = {one.name: one for one in self.parameters()}
+        parameters = {parameter.name: parameter for parameter in self.parameters()}
         for name, value in values.items():
             if name not in parameters:
                 sentence = unknown_name("parameter", name, list(parameters))
                 raise ParameterError(f"{self.owner}: {sentence}", name)
             parameters[name].check(value, self.owner)
-        missing = [one for one in parameters.values() if one.required and one.name not in values]
+        missing = [
+            parameter
+            for parameter in parameters.values()
+            if parameter.required and parameter.name not in values
+        ]
         if missing:
             first = missing[0]
             raise ParameterError(
@@ -175,5 +179,5 @@ def _signature(func: Callable[..., object]) -> str:
     from ..parameters.parameter import parameter_of
     from ..parameters.signatures import declared
 
-    parameters = [parameter_of(func.__name__, one) for one in declared(func).values()]
-    return f"({', '.join(one.text() for one in parameters)})"
+    parameters = [parameter_of(func.__name__, item) for item in declared(func).values()]
+    return f"({', '.join(parameter.text() for parameter in parameters)})"

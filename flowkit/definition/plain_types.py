@@ -149,14 +149,14 @@ def _is_plain(kind: type) -> bool:
 
 def _subclasses(kind: type) -> set[type]:
     """Return all subclasses there are now. A class of both kinds makes a value of both possible."""
-    found: set[type] = set()
+    result: set[type] = set()
     walk = [kind]
-    for one in walk:  # grows while it is walked
-        subclasses: list[type] = type.__subclasses__(one)
-        fresh = [sub for sub in subclasses if sub not in found]
-        found.update(fresh)
+    for item in walk:  # grows while it is walked
+        subclasses: list[type] = type.__subclasses__(item)
+        fresh = [sub for sub in subclasses if sub not in result]
+        result.update(fresh)
         walk += fresh
-    return found
+    return result
 
 
 def _annotations_of(func: FunctionType) -> dict[str, Any]:

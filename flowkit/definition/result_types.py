@@ -54,10 +54,10 @@ def check_result_types(dag_name: str, indexed: IndexedDAG, *, raises: bool) -> N
         for mismatch in _mismatches(indexed):
             _warn(dag_name, mismatch)
         return
-    found = list(_mismatches(indexed))
-    if found:
-        shown = [mismatch.sentence(dag_name) for mismatch in found[:_MOST_SHOWN]]
-        more = len(found) - len(shown)
+    result = list(_mismatches(indexed))
+    if result:
+        shown = [mismatch.sentence(dag_name) for mismatch in result[:_MOST_SHOWN]]
+        more = len(result) - len(shown)
         raise DAGError(" ".join(shown) + (f" There are {more} more like this." if more else ""))
 
 

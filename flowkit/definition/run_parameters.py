@@ -81,7 +81,7 @@ class RunParameters:
         takers = self._takers[name]
         declarations = {kind.task.name: _declared_by(kind.task)[name] for kind in takers}
         defaults = {
-            task: one.default for task, one in declarations.items() if one.default is not NOTHING
+            task: item.default for task, item in declarations.items() if item.default is not NOTHING
         }
         return Parameter(
             name=name,
@@ -89,8 +89,17 @@ class RunParameters:
             required=any(name in kind.needed for kind in takers),
             defaults=defaults,
             tasks=tuple(declarations),
-            doc=next((one.doc for one in declarations.values() if one.doc), ""),
-            problem=next((one.problem for one in declarations.values() if one.problem), ""),
+            doc=next(
+                (declaration.doc for declaration in declarations.values() if declaration.doc), ""
+            ),
+            problem=next(
+                (
+                    declaration.problem
+                    for declaration in declarations.values()
+                    if declaration.problem
+                ),
+                "",
+            ),
         )
 
     def check(self, params: Mapping[str, object]) -> None:
@@ -220,9 +229,9 @@ def _declared_by(task: Task) -> Mapping[str, Declared]:
     from ..parameters.annotations import NOTHING
     from ..parameters.signatures import Declared, declared
 
-    found = declared(task.func)
+    result = declared(task.func)
     for name in plan.keyword:
-        found.setdefault(name, Declared(name, NOTHING, NOTHING, "", ""))
-    if not any(one.problem for one in found.values()):
-        plan.declared.update(found)
-    return found
+        result.setdefault(name, Declared(name, NOTHING, NOTHING, "", ""))
+    if not any(item.problem for item in result.values()):
+        plan.declared.update(result)
+    return result

@@ -30,8 +30,8 @@ class EventLog:
         level = self._level(event)
         if not self._logger.isEnabledFor(level):
             return
-        fields, told = event.fields(), event.told
-        context = {name: value for name, value in fields.items() if name not in told}
+        fields, messages = event.fields(), event.told
+        context = {name: value for name, value in fields.items() if name not in messages}
         own = {"event": event.event_name, "fields": fields, "context": context}
         # The record points at the caller, which has created the event or passes it on.
         frame = sys._getframe(1)

@@ -24,7 +24,7 @@ def common(first: object, second: object) -> Any:
         return second
     if any(map(is_any, theirs)):
         return first
-    pairs = (_narrower(one, other) for one in ours for other in theirs)
+    pairs = (_narrower(our, other) for our in ours for other in theirs)
     both = [member for member in pairs if member is not _NONE_FITS]
     return Union[tuple(both)] if both else NOTHING  # noqa: UP007 - of a computed number
 
@@ -69,4 +69,4 @@ def _arguments_agree(first: Any, second: Any) -> bool:
     ours, theirs = get_args(first), get_args(second)
     if len(ours) != len(theirs) or Ellipsis in (*ours, *theirs):
         return True  # a plain `list` and a `list[int]`, or tuples: left to the check of the value
-    return all(common(one, other) is not NOTHING for one, other in zip(ours, theirs, strict=True))
+    return all(common(item, other) is not NOTHING for item, other in zip(ours, theirs, strict=True))

@@ -39,7 +39,7 @@ def members(annotation: object) -> list[Any]:
 
 def is_any(member: object) -> bool:
     """Return whether every value fits this member of an annotation, or nobody knows."""
-    return any(member is one for one in _ANY) or isinstance(member, TypeVar | ForwardRef | str)
+    return any(member is item for item in _ANY) or isinstance(member, TypeVar | ForwardRef | str)
 
 
 def class_of(member: object) -> type | None:

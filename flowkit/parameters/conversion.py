@@ -70,8 +70,8 @@ def _first(options: Sequence[Any], attempt: Callable[[Any], object]) -> object:
             return attempt(member)
         except Misfit as misfit:
             reasons.append(str(misfit))
-    told = [reason for reason in reasons if reason]
-    raise Misfit(told[0] if len(told) == 1 else "")
+    messages = [reason for reason in reasons if reason]
+    raise Misfit(messages[0] if len(messages) == 1 else "")
 
 
 def _rank(member: Any) -> int:

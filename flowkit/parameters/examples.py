@@ -91,7 +91,7 @@ def _of_member(member: Any, levels: int) -> Any:
     if issubclass(kind, tuple):
         return _of_tuple(arguments, levels)
     if issubclass(kind, Mapping):
-        inner = [_example(one, levels - 1) for one in arguments or (str, int)]
+        inner = [_example(argument, levels - 1) for argument in arguments or (str, int)]
         return NOTHING if NOTHING in inner else {str(inner[0]): inner[-1]}
     if issubclass(kind, Sequence | Set):
         inner = [_example(arguments[0] if arguments else int, levels - 1)]
@@ -107,8 +107,8 @@ def _of_value(value: object) -> Any:
 
 
 def _of_tuple(arguments: tuple[Any, ...], levels: int) -> Any:
-    types = [one for one in arguments if one is not Ellipsis] if arguments else [int]
-    inner = [_example(one, levels - 1) for one in types]
+    types = [argument for argument in arguments if argument is not Ellipsis] if arguments else [int]
+    inner = [_example(kind, levels - 1) for kind in types]
     return NOTHING if NOTHING in inner else inner
 
 
@@ -124,5 +124,5 @@ def _of_fields(kind: type, levels: int) -> Any:
         ] or [field.name for field in own[:1]]
     else:
         needed = list(annotations)
-    found = {name: _example(annotations.get(name, Any), levels - 1) for name in needed}
-    return NOTHING if NOTHING in found.values() else found
+    result = {name: _example(annotations.get(name, Any), levels - 1) for name in needed}
+    return NOTHING if NOTHING in result.values() else result

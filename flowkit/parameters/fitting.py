@@ -48,7 +48,7 @@ def _fits_member(value: Any, member: Any) -> bool:
     if is_any(member):
         return True
     if get_origin(member) is Literal:
-        return any(type(value) is type(one) and value == one for one in get_args(member))
+        return any(type(value) is type(arg) and value == arg for arg in get_args(member))
     kind = class_of(member)
     if kind is None or getattr(kind, "_is_protocol", False) or issubclass(kind, Callable):  # type: ignore[arg-type]
         return True
@@ -95,6 +95,9 @@ def _elements_fit(value: Any, kind: type, arguments: tuple[Any, ...]) -> bool:
 def _tuple_fits(value: Sequence[object], arguments: tuple[Any, ...]) -> bool:
     if len(arguments) == 2 and arguments[1] is Ellipsis:
         return all(fits(item, arguments[0]) for item in value)
-    if any(get_origin(one) is typing.Unpack or hasattr(one, "__unpacked__") for one in arguments):
+    if any(
+        get_origin(argument) is typing.Unpack or hasattr(argument, "__unpacked__")
+        for argument in arguments
+    ):
         return True
     return len(value) == len(arguments) and all(map(fits, value, arguments))

@@ -57,14 +57,14 @@ def declared(func: Callable[..., Any]) -> dict[str, Declared]:
     except Exception:  # also what the code of a lazily evaluated annotation raises
         return {}
     space, docstring = _globals_of(func), inspect.getdoc(func) or ""
-    found = {}
+    result = {}
     for name, parameter in parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         annotation, problem = _evaluated(parameter.annotation, space)
         doc = _doc_in(annotation) or _doc_of(name, docstring)
-        found[name] = Declared(name, annotation, parameter.default, problem, doc)
-    return found
+        result[name] = Declared(name, annotation, parameter.default, problem, doc)
+    return result
 
 
 def field_annotations(kind: type) -> Mapping[str, Any]:
@@ -81,10 +81,10 @@ def _evaluated(annotation: object, space: dict[str, Any]) -> tuple[Any, str]:
         return annotation, ""
     holder: Any = SimpleNamespace(__annotations__={"it": annotation})
     try:
-        found = typing.get_type_hints(holder, space, {}, include_extras=True)["it"]
-        if isinstance(found, _NO_TYPES):
-            raise TypeError(f"{found!r} is not a type")
-        return found, ""
+        result = typing.get_type_hints(holder, space, {}, include_extras=True)["it"]
+        if isinstance(result, _NO_TYPES):
+            raise TypeError(f"{result!r} is not a type")
+        return result, ""
     except Exception as error:
         return NOTHING, shorten(f"{annotation!r}: {error_text(error)}", _LONGEST_PROBLEM)
 
@@ -99,8 +99,8 @@ def _globals_of(func: Any) -> dict[str, Any]:
         return {}
     if not hasattr(func, "__globals__"):
         func = getattr(func, "__func__", None) or vars(type(func)).get("__call__")
-    found: dict[str, Any] = getattr(func, "__globals__", {})
-    return found
+    result: dict[str, Any] = getattr(func, "__globals__", {})
+    return result
 
 
 def _doc_in(annotation: object) -> str:

@@ -58,7 +58,7 @@ class RefusedJSON(Misfit):
 def text_to(member: Any, text: str) -> object:
     """Convert text to a type that is neither ``str`` nor a union. Raises Misfit."""
     if get_origin(member) is Literal:
-        return _literal(text, get_args(member), lambda one: _text_as(type(one), text))
+        return _literal(text, get_args(member), lambda item: _text_as(type(item), text))
     return _text_as(member, text)
 
 
@@ -84,7 +84,7 @@ def _text_as(member: Any, text: str) -> object:
 def json_to(member: Any, value: object) -> object:
     """Convert a value that JSON gave to a type that is no union. Raises Misfit."""
     if get_origin(member) is Literal:
-        return _literal(value, get_args(member), lambda one: json_to(type(one), value))
+        return _literal(value, get_args(member), lambda item: json_to(type(item), value))
     kind = class_of(member)
     if kind is None:
         raise Misfit(_UNUSABLE)
@@ -94,8 +94,8 @@ def json_to(member: Any, value: object) -> object:
         return _member_of(kind, value)
     if kind in (datetime, time) and isinstance(value, str):
         value = _TO_THE_MINUTE.sub(r"\1:00", value)
-    if kind is timedelta and isinstance(value, str) and (found := _DURATION.fullmatch(value)):
-        return _attempted(lambda: timedelta(seconds=float(found[1]) * _SECONDS[found[2]]))
+    if kind is timedelta and isinstance(value, str) and (match := _DURATION.fullmatch(value)):
+        return _attempted(lambda: timedelta(seconds=float(match[1]) * _SECONDS[match[2]]))
     return _by_msgspec(value, member, strict=True)
 
 
@@ -112,12 +112,12 @@ def read_json(text: str) -> object:
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found: dict[str, object] = {}
+    result: dict[str, object] = {}
     for key, value in pairs:
-        if key in found:
+        if key in result:
             raise RefusedJSON(f"{shorten(repr(key), _LONGEST_REASON)} is given twice")
-        found[key] = value
-    return found
+        result[key] = value
+    return result
 
 
 def _no_json(word: str) -> NoReturn:
@@ -142,13 +142,13 @@ def _integer(text: str) -> int:
 
 def _literal(value: object, allowed: tuple[Any, ...], convert: Callable[[Any], object]) -> object:
     """Return the first allowed value that ``value`` stands for. Enum members are allowed too."""
-    for one in allowed:
+    for item in allowed:
         try:
-            converted = convert(one)
+            converted = convert(item)
         except Misfit:
             continue
-        if type(converted) is type(one) and converted == one:
-            return one
+        if type(converted) is type(item) and converted == item:
+            return item
     raise Misfit
 
 

@@ -63,14 +63,14 @@ class RunReads(Store):
 
         It costs a round trip per thousand runs searched.
         """
-        found: list[str] = []
+        result: list[str] = []
         for names in self._newest_names(SEARCH_PART, MOST_SEARCHED, None, Listing[RunRecord]()):
             for name in names:
                 if name.startswith(prefix.encode()) and self._key_or_none(name) is not None:
-                    found.append(name.decode())
-                    if len(found) == most:
-                        return found
-        return found
+                    result.append(name.decode())
+                    if len(result) == most:
+                        return result
+        return result
 
     def _newest_names(
         self, part: int, most: int, since_ms: int | None, listing: Listing[RunRecord]
@@ -82,14 +82,14 @@ class RunReads(Store):
             flat = read_list(
                 self.link, "ZREVRANGE", self.keys.runs(), at, at + part - 1, "WITHSCORES"
             )
-            found = [
+            result = [
                 name
                 for name, score in in_pairs(flat)
                 if since_ms is None or _time_of(score) >= since_ms
             ]
-            yield [name for name in found if name not in seen]
-            seen.update(found)
-            if len(found) < part:
+            yield [name for name in result if name not in seen]
+            seen.update(result)
+            if len(result) < part:
                 return
             at += part
         listing.cut_short = True

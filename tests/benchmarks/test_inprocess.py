@@ -32,11 +32,15 @@ def run(*options: str) -> subprocess.CompletedProcess[str]:
 def test_flowkit_alone_is_measured_without_a_network() -> None:
     done = run("--with", "flowkit", "--repeat", "1", "--json")
     assert done.returncode == 0, done.stderr
-    figures = {one["workload"]: one for one in json.loads(done.stdout)["figures"]}
-    assert {name: one["tasks"] for name, one in figures.items()} == {**TINY, "import": None}
-    assert all(one["median"] > 0 for name, one in figures.items() if name != "import")
-    assert {one["unit"] for one in figures.values()} == {"µs a task", "ms"}
-    assert {name for name, one in figures.items() if one["limit"]} == {"fan-out", "build", "import"}
+    figures = {load["workload"]: load for load in json.loads(done.stdout)["figures"]}
+    assert {name: item["tasks"] for name, item in figures.items()} == {**TINY, "import": None}
+    assert all(item["median"] > 0 for name, item in figures.items() if name != "import")
+    assert {figure["unit"] for figure in figures.values()} == {"µs a task", "ms"}
+    assert {name for name, item in figures.items() if item["limit"]} == {
+        "fan-out",
+        "build",
+        "import",
+    }
 
 
 @pytest.mark.slow

@@ -62,14 +62,16 @@ def test_every_workload_is_measured_without_a_network(
     figures = part("peers.figures")
     done = run("--with", peer, "--repeat", "1", "--json")
     assert done.returncode == 0, done.stderr
-    found = {one["figure"]: one for one in json.loads(done.stdout)["figures"]}
-    assert set(found) == {
+    result = {load["figure"]: load for load in json.loads(done.stdout)["figures"]}
+    assert set(result) == {
         key for name in figures.DEFAULT for key in figures.WORKLOADS[name].figures
     }
-    assert [one["reason"] for one in found.values() if one["reason"]] == []
-    assert all(len(one["values"]) == 1 for one in found.values())
+    assert [item["reason"] for item in result.values() if item["reason"]] == []
+    assert all(len(item["values"]) == 1 for item in result.values())
     # At this size the server's own housekeeping can outweigh what the tasks take in memory.
-    assert all(one["median"] > 0 for key, one in found.items() if key not in ("memory", "idle-cpu"))
+    assert all(
+        item["median"] > 0 for key, item in result.items() if key not in ("memory", "idle-cpu")
+    )
 
 
 @pytest.mark.slow
@@ -78,9 +80,13 @@ def test_the_large_run_is_measured_for_flowkit_only_with_memory_per_process() ->
     done = run(*options, "--json")
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)["figures"]
-    rate = next(one for one in figures if one["figure"] == "million" and one["peer"] == "flowkit")
+    rate = next(
+        figure
+        for figure in figures
+        if figure["figure"] == "million" and figure["peer"] == "flowkit"
+    )
     assert rate["median"] > 0
-    reasons = {one["reason"] for one in figures if one["peer"] == "ceiling"}
+    reasons = {figure["reason"] for figure in figures if figure["peer"] == "ceiling"}
     assert reasons == {"not measured: of flowkit only"}
 
 
@@ -151,8 +157,8 @@ def test_a_table_shows_multiples_of_flowkit_and_reasons_for_gaps(
 def test_the_longest_bar_is_the_best_also_of_times(part: Callable[[str], Any]) -> None:
     rows = [row(part, "chain", "flowkit", 2.0), row(part, "chain", "arq", 8.0)]
     picture = ElementTree.fromstring(part("peers.chart").as_svg(rows, {"cores": 2}))
-    bars = [one for one in picture.iter() if one.tag.endswith("rect")]
-    assert [one.get("class") for one in bars] == ["own", ""]
+    bars = [item for item in picture.iter() if item.tag.endswith("rect")]
+    assert [bar.get("class") for bar in bars] == ["own", ""]
     assert float(bars[0].get("width", 0)) == pytest.approx(4 * float(bars[1].get("width", 0)), 0.01)
 
 
@@ -291,11 +297,11 @@ def test_an_interrupted_measurement_leaves_nothing_behind(kind: signal.Signals) 
         def workers_run() -> bool:
             everyone[:] = psutil.Process(running.pid).children(recursive=True)
             try:
-                return any("flowkit.worker" in " ".join(one.cmdline()) for one in everyone)
+                return any("flowkit.worker" in " ".join(item.cmdline()) for item in everyone)
             except psutil.NoSuchProcess:
                 return False
 
         wait_until("its workers run", workers_run, 60)
         running.send_signal(kind)
         assert running.wait(60) != 0
-        wait_until("all have ended", lambda: not any(one.is_running() for one in everyone))
+        wait_until("all have ended", lambda: not any(item.is_running() for item in everyone))

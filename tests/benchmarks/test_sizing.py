@@ -16,7 +16,7 @@ run = partial(run_module, "benchmarks.sizing", {})
 def test_it_measures_costs_payloads_and_run_sizes() -> None:
     done = run("--repeat", "1", "--share", "0.001", "--json")
     assert done.returncode == 0, done.stderr
-    costs, payloads, sizes = (one["rows"] for one in json.loads(done.stdout)["tables"])
+    costs, payloads, sizes = (load["rows"] for load in json.loads(done.stdout)["tables"])
     assert [row["what"] for row in costs] == [
         "tasks of a wide run",
         "hops of a chain",

@@ -15,9 +15,9 @@ def test_each_variant_is_shown_beside_the_unchanged_system() -> None:
     done = run_module("benchmarks.variants", {}, *options, *with_)
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)["figures"]
-    assert {one["variant"] for one in figures} == {"as it is", "unix-socket", "no-hiredis"}
-    assert len({one["what"] for one in figures}) == 5
-    assert all(value > 0 for one in figures for value in one["values"])
+    assert {figure["variant"] for figure in figures} == {"as it is", "unix-socket", "no-hiredis"}
+    assert len({figure["what"] for figure in figures}) == 5
+    assert all(value > 0 for figure in figures for value in figure["values"])
 
 
 @pytest.mark.slow
@@ -26,7 +26,7 @@ def test_the_embedded_store_is_varied_too() -> None:
     done = run_module("benchmarks.variants", {}, *options, "--with", "port", "--with", "signed")
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)["figures"]
-    assert {one["variant"] for one in figures} == {"as it is", "port", "signed"}
+    assert {figure["variant"] for figure in figures} == {"as it is", "port", "signed"}
 
 
 @pytest.mark.slow

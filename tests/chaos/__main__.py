@@ -43,17 +43,21 @@ def main(
     **printing: bool,
 ) -> None:
     """Play SCENARIOs, or all of them; each may be named by its name or its row."""
-    by_any = {key: one for one in SCENARIOS.values() for key in (one.name, one.row.lower())}
+    by_any = {
+        key: scenario
+        for scenario in SCENARIOS.values()
+        for key in (scenario.name, scenario.row.lower())
+    }
     unknown = [name for name in names if name.lower() not in by_any]
     if unknown:
         raise click.UsageError(f"no scenario {unknown[0]!r}; there are {', '.join(SCENARIOS)}")
     chosen = [by_any[name.lower()] for name in names] or list(SCENARIOS.values())
     failed = 0
-    for one in chosen:
+    for item in chosen:
         if printing["listing"]:
-            click.echo(f"{one.row:<5}{one.name:<14}{one.claim}")
+            click.echo(f"{item.row:<5}{item.name:<14}{item.claim}")
             continue
-        verdict = play(one, seed, full=full, older=older)
+        verdict = play(item, seed, full=full, older=older)
         failed += not verdict.passed
         show(verdict, as_json=printing["as_json"])
         if printing["logs"] and verdict.logs:

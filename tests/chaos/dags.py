@@ -23,10 +23,10 @@ def layered(
                 for _ in range(min(width, tasks - first))
             ]
             layer = [kind.bind(f"t{first + at}", ms=ms) for at, kind in enumerate(kinds)]
-            for one in layer:
-                dag.add(one)
+            for item in layer:
+                dag.add(item)
                 if before:
-                    rng.sample(before, min(len(before), rng.randint(1, 3))) >> one
+                    rng.sample(before, min(len(before), rng.randint(1, 3))) >> item
             before = layer
     return dag
 
@@ -79,10 +79,10 @@ def eventful(tasks: int, seed: int) -> DAG:
     with dag:
         for first in range(0, tasks, 20):
             layer = [_eventful(at, rng) for at in range(first, min(first + 20, tasks))]
-            for one in layer:
-                dag.add(one)
+            for item in layer:
+                dag.add(item)
                 if before and first % 120:
-                    rng.sample(before, min(len(before), rng.randint(1, 2))) >> one
+                    rng.sample(before, min(len(before), rng.randint(1, 2))) >> item
             before = layer
     return dag
 

@@ -49,9 +49,9 @@ def deploys_roll(
     stage.figure("workers", workers)
     stage.figure("replaced", 2 * workers)
     stage.figure("of them killed", kills)
-    stage.figure("deployments, s", " and ".join(f"{one:.0f}" for one in times))
+    stage.figure("deployments, s", " and ".join(f"{item:.0f}" for item in times))
     stage.figure("tasks a second before", rates[0])
-    stage.figure("during, of before", " and ".join(f"{one / rates[0]:.0%}" for one in rates[1:]))
+    stage.figure("during, of before", " and ".join(f"{rate / rates[0]:.0%}" for rate in rates[1:]))
 
 
 def _replace_all(stage: Stage, app: App, killed: float) -> int:
@@ -141,8 +141,8 @@ def _says_why(stage: Stage, runs: str) -> None:
 
     def silent() -> list[str]:
         records = stage.client.runs(limit=1000)
-        some = [one for one in records if one.run.startswith(runs)]
-        waiting = [one.run for one in some if one.state.value == "running"]
+        some = [record for record in records if record.run.startswith(runs)]
+        waiting = [item.run for item in some if item.state.value == "running"]
         reasons = {run: stage.client.run(run).status().waiting_for for run in waiting}
         assert reasons, f"no run {runs}… is unfinished"
         return [f"{run}: {why!r}" for run, why in reasons.items() if "has its function" not in why]

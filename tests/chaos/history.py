@@ -44,16 +44,16 @@ class History:
         what, run, task, attempt, pid, at, token, *rest = line.split()
         known = self._found.get(token)
         if what == "start" and known is None and rest:
-            one = Execution(run, task, int(attempt), int(pid), token, rest[0], int(at))
+            execution = Execution(run, task, int(attempt), int(pid), token, rest[0], int(at))
         elif what == "end" and known is not None and known.ended is None:
-            one = replace(known, ended=int(at))
+            execution = replace(known, ended=int(at))
         else:
             raise BrokenHistoryError(f"this line has no place in it: {line!r}")
-        self._found[token] = one
+        self._found[token] = execution
 
     def executions(self, run: str | None = None) -> list[Execution]:
         """Return them in the order of their starts, those of one run or all."""
-        return [one for one in self._found.values() if run in (None, one.run)]
+        return [item for item in self._found.values() if run in (None, item.run)]
 
 
 class Reader:
@@ -80,7 +80,7 @@ class Reader:
 
 def by_task(executions: Iterable[Execution]) -> dict[str, list[Execution]]:
     """Return task → its executions."""
-    found: dict[str, list[Execution]] = defaultdict(list)
-    for one in executions:
-        found[one.task].append(one)
-    return found
+    result: dict[str, list[Execution]] = defaultdict(list)
+    for execution in executions:
+        result[execution.task].append(execution)
+    return result

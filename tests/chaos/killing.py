@@ -131,8 +131,8 @@ def _until_retried(stage: Stage, gate: str, *, parent: bool) -> float:
 
 def _until_led(stage: Stage) -> float:
     """Kill the scheduler that leads; return how long a chain of two then needs to be resolved."""
-    found = wait_until("one leads", lambda: [s for s in stage.schedulers if _leads(s.log)])
-    leader = found[-1]
+    result = wait_until("one leads", lambda: [s for s in stage.schedulers if _leads(s.log)])
+    leader = result[-1]
     stage.schedulers.remove(leader)
     leader.kill()
     at = time.monotonic()
@@ -177,11 +177,11 @@ def poison_stops(stage: Stage, *, rounds: int, good: int) -> None:
         poison = frozenset({"poison"})
         allowed = Allowed(None, None, {"poison": 2}, failed=poison, blamed=poison)
         stage.check(run, allowed, witness)
-        told = stage.told(run)
-        deaths.append(told["poison"].deaths)
-        blamed += sum(one.deaths > 0 for name, one in told.items() if name != "poison")
+        messages = stage.told(run)
+        deaths.append(messages["poison"].deaths)
+        blamed += sum(item.deaths > 0 for name, item in messages.items() if name != "poison")
         stage.demand(
-            "WorkerLost" in told["poison"].error, "the poison task does not say WorkerLost"
+            "WorkerLost" in messages["poison"].error, "the poison task does not say WorkerLost"
         )
     stage.demand(set(deaths) == {3}, f"the poison task died {deaths} times")
     stage.figure("deaths of the poison task", ", ".join(map(str, deaths)))
@@ -206,7 +206,7 @@ def schedulers_agree(stage: Stage, *, counts: tuple[int, ...], tasks: int) -> No
         outcomes.append(_outcome(stage, run, dags.eventful(tasks, seed)))
         while stage.schedulers:
             stage.schedulers.pop().kill()
-    alike = sum(one == outcomes[0] for one in outcomes)
+    alike = sum(outcome == outcomes[0] for outcome in outcomes)
     stage.figure("schedulers", ", ".join(map(str, counts)))
     stage.figure("tasks", tasks)
     stage.figure("outcomes alike", f"{alike} of {len(outcomes)}")
@@ -215,13 +215,17 @@ def schedulers_agree(stage: Stage, *, counts: tuple[int, ...], tasks: int) -> No
 
 def _outcome(stage: Stage, run: RunHandle, dag: DAG) -> dict[str, tuple[str, str]]:
     """Check an eventful run; return task → its state and the value of its result."""
-    told = stage.told(run)
+    messages = stage.told(run)
     retried = {
-        one.name: int(one.kwargs["failures"]) for one in dag.tasks if one.name.startswith("flaky")
+        task.name: int(task.kwargs["failures"])
+        for task in dag.tasks
+        if task.name.startswith("flaky")
     }
-    failed = frozenset(name for name in told if name.startswith("broken"))
+    failed = frozenset(name for name in messages if name.startswith("broken"))
     stage.check(run, Allowed(retried=retried, failed=failed))
-    return {name: (one.state, (one.result or "").partition("|")[0]) for name, one in told.items()}
+    return {
+        name: (item.state, (item.result or "").partition("|")[0]) for name, item in messages.items()
+    }
 
 
 def stops_cleanly(stage: Stage, *, rounds: int, tasks: int, grace: float = 10.0) -> None:
@@ -252,7 +256,7 @@ def stops_cleanly(stage: Stage, *, rounds: int, tasks: int, grace: float = 10.0)
         slowest < grace, f"a worker took {slowest:.1f} s to stop, its grace is {grace:g} s"
     )
     stage.check(run, Allowed())
-    spent = [name for name, one in stage.told(run).items() if one.attempt != 1]
+    spent = [name for name, item in stage.told(run).items() if item.attempt != 1]
     stage.demand(not spent, f"{len(spent)} tasks were recorded in another attempt than the first")
     stage.figure("restarts", restarts)
     stage.figure("slowest stop, s", slowest)

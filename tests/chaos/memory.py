@@ -107,7 +107,7 @@ def _load(stage: Stage, small: int, load_s: float, noise_mb: float) -> None:
     stage.figure("worker process: growth, MB an hour", worst)
     stage.figure(
         "worker processes: MB before and after",
-        ", ".join(f"{one[0][1]:.1f} {one[-1][1]:.1f}" for one in watch.workers.values()),
+        ", ".join(f"{worker[0][1]:.1f} {worker[-1][1]:.1f}" for worker in watch.workers.values()),
     )
     stage.figure("scheduler: growth under load, MB an hour", _slope(watch.scheduler) * 3600)
 
@@ -163,9 +163,9 @@ def _watched(stage: Stage) -> Iterator[Watch]:
                 watch.scheduler.append((now, _scheduler_mb(stage)))
                 used = server.info("memory")["used_memory"] / MB
                 watch.redis_peak = max(watch.redis_peak, used)
-                for one in (*stage.children(), *(psutil.Process(w.pid) for w in stage.workers)):
+                for child in (*stage.children(), *(psutil.Process(w.pid) for w in stage.workers)):
                     with suppress(psutil.NoSuchProcess):
-                        watch.workers[one.pid].append((now, one.memory_info().rss / MB))
+                        watch.workers[child.pid].append((now, child.memory_info().rss / MB))
 
     thread = threading.Thread(target=look, name="memory")
     thread.start()
@@ -177,8 +177,8 @@ def _watched(stage: Stage) -> Iterator[Watch]:
 
 
 def _scheduler_mb(stage: Stage) -> float:
-    found: float = psutil.Process(stage.schedulers[0].pid).memory_info().rss / MB
-    return found
+    result: float = psutil.Process(stage.schedulers[0].pid).memory_info().rss / MB
+    return result
 
 
 def _peak(samples: Samples) -> float:

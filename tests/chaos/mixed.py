@@ -60,8 +60,8 @@ class Faults:
 
     def undo(self, until: float = float("inf")) -> None:
         """Undo what is due by then; by default everything."""
-        due = [one for one in self._undo if one[0] <= until]
-        self._undo = [one for one in self._undo if one[0] > until]
+        due = [item for item in self._undo if item[0] <= until]
+        self._undo = [item for item in self._undo if item[0] > until]
         for _, undo in due:
             undo()
 
@@ -82,7 +82,7 @@ class Faults:
     def _stop(self) -> None:
         """Stop one child, parent or scheduler, for less or for longer than its lease."""
         stage = self._stage
-        parents = [one.pid for one in (*stage.workers, *stage.schedulers)]
+        parents = [worker.pid for worker in (*stage.workers, *stage.schedulers)]
         pid = stage.random.choice([*parents, *(child.pid for child in stage.children())])
         with suppress(ProcessLookupError):
             started = psutil.Process(pid).create_time()
@@ -174,6 +174,6 @@ def _outlast(stage: Stage, run: object, tasks: int) -> None:
     """Wait until most tasks have begun; what is left continues in peace, so that it must end."""
     wait_until(
         "most of the tasks have begun",
-        lambda: len({one.task for one in stage.executions(run)}) > tasks * 0.8,  # type: ignore[arg-type]
+        lambda: len({execution.task for execution in stage.executions(run)}) > tasks * 0.8,  # type: ignore[arg-type]
         300.0,
     )

@@ -115,9 +115,9 @@ def loss_is_told(stage: Stage, *, rounds: int, cuts: int) -> None:
     stage.random.shuffle(kinds)
     resumed, lost = 0, 0
     for number, kind in enumerate(kinds):
-        told = lose_and_ask(stage, kind, f"{number}-{kind}")
-        resumed += told == "succeeded"
-        lost += told in ("RunLost", "RunNotFound")
+        messages = lose_and_ask(stage, kind, f"{number}-{kind}")
+        resumed += messages == "succeeded"
+        lost += messages in ("RunLost", "RunNotFound")
     stage.figure("files cut", cuts)
     stage.figure("emptied", 2 * rounds)
     stage.figure("runs that went on", resumed)
@@ -127,9 +127,9 @@ def loss_is_told(stage: Stage, *, rounds: int, cuts: int) -> None:
 
 def lose_and_ask(stage: Stage, kind: str, name: str) -> str:
     """Lose data in the middle of two runs; return what the client was told, and try a third."""
-    told = _lose(stage, kind, name)
+    messages = _lose(stage, kind, name)
     _serves_again(stage, name)
-    return told
+    return messages
 
 
 def _lose(stage: Stage, kind: str, name: str) -> str:
@@ -257,12 +257,12 @@ def _settled_keys(stage: Stage, sweep: float, known: set[str] | None = None) -> 
     until = time.monotonic() + 2 * sweep + 15
     with stage.redis.client() as server:
         while True:
-            found = _keys(server)
-            busy = any(":run:" in key or ":graph" in key or key.endswith(":runs") for key in found)
-            if not busy and (known is None or found <= known):
-                return found
+            result = _keys(server)
+            busy = any(":run:" in key or ":graph" in key or key.endswith(":runs") for key in result)
+            if not busy and (known is None or result <= known):
+                return result
             if time.monotonic() > until:
-                return found
+                return result
             time.sleep(0.1)
 
 
@@ -280,11 +280,11 @@ def outages_are_calm(stage: Stage, *, away: float, tasks: int) -> None:
     for process in (*stage.workers, *stage.schedulers):
         process.says("Waiting for Redis")
     time.sleep(2)  # the first tries come soon one after the other, which is as it should be
-    family = [psutil.Process(one.pid) for one in (*stage.workers, *stage.schedulers)]
+    family = [psutil.Process(worker.pid) for worker in (*stage.workers, *stage.schedulers)]
     family += stage.children()
-    spent, first = [_cpu(one) for one in family], len(stage.proxy.attempts)
+    spent, first = [_cpu(item) for item in family], len(stage.proxy.attempts)
     time.sleep(away)
-    shares = [(_cpu(one) - was) / away for one, was in zip(family, spent, strict=True)]
+    shares = [(_cpu(item) - was) / away for item, was in zip(family, spent, strict=True)]
     tries = stage.proxy.attempts[first:]
     began = len(stage.executions(run))
     at = time.monotonic()

@@ -54,17 +54,17 @@ def write_app(folder: Path, name: str, functions: Mapping[str, str]) -> App:
     for function, module in functions.items():
         modules.setdefault(module, []).append(function)
     for module, some in modules.items():
-        text = _HEAD.format(app=name) + "".join(_FUNCTION.format(name=one) for one in some)
+        text = _HEAD.format(app=name) + "".join(_FUNCTION.format(name=item) for item in some)
         if module == SERVICE:
             text += "".join(
-                f"from {other} import {one}\n"
+                f"from {other} import {their}\n"
                 for other, theirs in modules.items()
                 if other != SERVICE
-                for one in theirs
+                for their in theirs
             )
-            text += f"FUNCTIONS = {{{', '.join(f'{one!r}: {one}' for one in functions)}}}\n"
+            text += f"FUNCTIONS = {{{', '.join(f'{item!r}: {item}' for item in functions)}}}\n"
         (place / f"{module}.py").write_text(text)
-    refs = frozenset(f"{module}:{one}" for one, module in functions.items())
+    refs = frozenset(f"{module}:{item}" for item, module in functions.items())
     return App(name, str(place / f"{SERVICE}.py"), refs)
 
 
@@ -99,8 +99,8 @@ class Load:
     def all_runs(self) -> list[RunHandle]:
         """Return all runs that were submitted, without those of others."""
         names = {app.name for app in self.apps}
-        found = (record.run for record in self.stage.client.runs(limit=100_000))
-        return [self.stage.client.run(one) for one in found if one.rpartition("-")[0] in names]
+        result = (record.run for record in self.stage.client.runs(limit=100_000))
+        return [self.stage.client.run(item) for item in result if item.rpartition("-")[0] in names]
 
     def check(self) -> None:
         """Demand that every run succeeds, and that each task ran where its function is."""
@@ -134,10 +134,10 @@ def ends(stage: Stage, begin: float, end: float, *apps: App) -> float:
     """Return how many executions ended per second between two times, of runs of these apps."""
     names = {app.name for app in apps}
     count = sum(
-        one.ended is not None
-        and begin <= one.ended / 1e9 < end
-        and one.run.rpartition("-")[0] in names
-        for one in stage.executions()
+        execution.ended is not None
+        and begin <= execution.ended / 1e9 < end
+        and execution.run.rpartition("-")[0] in names
+        for execution in stage.executions()
     )
     return count / (end - begin)
 

@@ -138,7 +138,9 @@ class Stage:
 
     def worker_of(self, pid: int) -> Process:
         """Return the worker whose child this is."""
-        return next(one for one in self.workers if pid in [child.pid for child in one.children()])
+        return next(
+            worker for worker in self.workers if pid in [child.pid for child in worker.children()]
+        )
 
     # -- what happened ---------------------------------------------------------------------------
 
@@ -160,12 +162,12 @@ class Stage:
             for worker in self.workers:
                 code = worker.popen.poll()
                 assert code is None, f"a worker ended by itself ({code}): {worker.log[-1000:]}"
-            found = self.executions(run)
-            return next((o for o in found if (o.task, o.attempt) == (task, attempt)), None)
+            result = self.executions(run)
+            return next((o for o in result if (o.task, o.attempt) == (task, attempt)), None)
 
-        found = wait_until(f"{task} has begun attempt {attempt}", find, PATIENCE_S)
-        assert found is not None
-        return found
+        result = wait_until(f"{task} has begun attempt {attempt}", find, PATIENCE_S)
+        assert result is not None
+        return result
 
     def end(self, run: RunHandle, deadline: float, witness: Witness | None = None) -> str:
         """Wait for the end of a run, with a look at its records now and then.
@@ -177,7 +179,9 @@ class Stage:
             record = run.record()
             over = record.state.value != "running"
             if witness is not None and (over or time.monotonic() > next_look):
-                seen = {name: (one.state.value, one.attempt) for name, one in records(run).items()}
+                seen = {
+                    name: (item.state.value, item.attempt) for name, item in records(run).items()
+                }
                 record = run.record() if over else record
                 witness.look(record.state.value, record.finished_ms, seen)
                 next_look = time.monotonic() + 0.5
@@ -192,7 +196,7 @@ class Stage:
 
     def traces(self, run: RunHandle, most: int = 5) -> str:
         """Tell where a run hangs: of some of its tasks that are not over, all that Redis has."""
-        names, told = run.graph().graph.names, []
+        names, messages = run.graph().graph.names, []
         with self.redis.client() as server:
             held = dump(self.redis.url, self.system.namespace)
             for number, record in enumerate(records(run).values()):
@@ -202,23 +206,23 @@ class Stage:
                 places = [
                     key for key, value in held.items() if f"{run.run_id},{number}" in str(value)
                 ]
-                told.append(f"{names[number]} {(raw or b'').decode()!r} in {places}")
+                messages.append(f"{names[number]} {(raw or b'').decode()!r} in {places}")
         workers = [key for key in held if key.startswith("worker") and key.count(":") == 1]
-        return f"{'; '.join(told[:most])}; known are {workers}, {held.get('workers')}"
+        return f"{'; '.join(messages[:most])}; known are {workers}, {held.get('workers')}"
 
     def told(self, run: RunHandle) -> dict[str, Told]:
         """Return what Redis says of each task of a run."""
         names, graph = run.graph().graph.names, run.graph().graph
-        found, results = records(run), run.results(lenient=True)
+        result, results = records(run), run.results(lenient=True)
         store = self.client.shards[0]._store
-        failed = [at for at, name in enumerate(names) if found[name].state is TaskState.FAILED]
+        failed = [at for at, name in enumerate(names) if result[name].state is TaskState.FAILED]
         raw = dict(zip(failed, store.read_errors(run.run_id, failed), strict=True))
         errors = {at: ErrorInfo.unpack(data) for at, data in raw.items() if data}
         return {
             name: Told(
-                found[name].state.value,
-                found[name].attempt,
-                found[name].spent.deaths,
+                result[name].state.value,
+                result[name].attempt,
+                result[name].spent.deaths,
                 None if results.get(name) is None else str(results[name]),
                 f"{errors[at].type}: {errors[at].message[:100]}" if at in errors else "",
                 tuple(names[up] for up in graph.upstream(at)),
@@ -229,14 +233,14 @@ class Stage:
     def check(self, run: RunHandle, allowed: Allowed, witness: Witness | None = None) -> None:
         """Hold a run's records against its history; what is wrong becomes a violation."""
         try:
-            told = self.told(run)
+            messages = self.told(run)
         except FlowkitError as error:
             self.violations.append(f"run {run.run_id} cannot be read: {error}")
             return
         state = run.record().state.value
-        found = check(state, told, self.executions(run), allowed)
-        found += witness.broken if witness is not None else []
-        self.violations += [f"run {run.run_id}: {sentence}" for sentence in found]
+        result = check(state, messages, self.executions(run), allowed)
+        result += witness.broken if witness is not None else []
+        self.violations += [f"run {run.run_id}: {sentence}" for sentence in result]
 
     def check_processes(self) -> None:
         """Demand that whoever was not killed still runs, and that nobody broke on the way."""
@@ -248,13 +252,13 @@ class Stage:
 
     def repeats(self, run: RunHandle) -> int:
         """Return how many executions of a run were not the first of their task."""
-        found = self.executions(run)
-        return len(found) - len({one.task for one in found})
+        result = self.executions(run)
+        return len(result) - len({item.task for item in result})
 
     def unnumbered(self, run: RunHandle) -> int:
         """Return how many executions of a run carry the attempt number of one before."""
-        found = self.executions(run)
-        return len(found) - len({(one.task, one.attempt) for one in found})
+        result = self.executions(run)
+        return len(result) - len({(item.task, item.attempt) for item in result})
 
 
 @contextmanager

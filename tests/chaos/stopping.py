@@ -136,7 +136,7 @@ def _descendants(pid: int, count: int) -> list[int]:
     """Wait until a task has started so many processes; return their pids."""
 
     def find() -> list[int] | None:
-        found = [one.pid for one in psutil.Process(pid).children(recursive=True)]
-        return [*found, 0] if len(found) >= count else None
+        result = [child.pid for child in psutil.Process(pid).children(recursive=True)]
+        return [*result, 0] if len(result) >= count else None
 
     return (wait_until(f"{count} processes have been started", find) or [])[:-1]

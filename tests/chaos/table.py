@@ -51,8 +51,8 @@ class Verdict:
 
 
 SCENARIOS = {
-    one.name: one
-    for one in (
+    item.name: item
+    for item in (
         Scenario(
             "under-fire", "R1", "every accepted run reaches exactly one end",
             killing.under_fire,

@@ -14,6 +14,6 @@ SEED = 1
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_promise_is_kept_under_faults(name: str) -> None:
     verdict = play(SCENARIOS[name], SEED, full=False)
-    told = [*verdict.violations, f"again: {verdict.rerun}", f"figures: {verdict.figures}"]
-    assert verdict.passed, "\n".join([*told, verdict.logs])
+    messages = [*verdict.violations, f"again: {verdict.rerun}", f"figures: {verdict.figures}"]
+    assert verdict.passed, "\n".join([*messages, verdict.logs])
     assert verdict.figures

@@ -119,10 +119,10 @@ LIES: dict[str, tuple[Callable[[Reported], Reported], str]] = {
 @pytest.mark.parametrize("lie", LIES)
 def test_a_forged_history_is_found(lie: str) -> None:
     forge, sentence = LIES[lie]
-    found = check(*forge(sound()), ONE_DEATH)
-    assert len(found) >= 1
+    result = check(*forge(sound()), ONE_DEATH)
+    assert len(result) >= 1
     with pytest.raises(ValueError, match=sentence):
-        raise ValueError("\n".join(found))
+        raise ValueError("\n".join(result))
 
 
 def test_a_task_that_should_fail_must_have_run() -> None:

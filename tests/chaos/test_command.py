@@ -38,8 +38,8 @@ def crashing(stage: Stage, *, rounds: int) -> None:
 def play(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     for row, made in enumerate((sound, violated, broken, crashing)):
         name = made.__name__
-        one = Scenario(name, f"X{row}", "nothing", made, {"rounds": 1}, {"rounds": 100})
-        monkeypatch.setitem(SCENARIOS, name, one)
+        scenario = Scenario(name, f"X{row}", "nothing", made, {"rounds": 1}, {"rounds": 100})
+        monkeypatch.setitem(SCENARIOS, name, scenario)
     return lambda *words: CliRunner().invoke(command.main, words)
 
 
@@ -85,7 +85,7 @@ def test_each_scenario_has_its_own_name_and_row(
 ) -> None:
     lines = play("--list").output.splitlines()
     assert len(lines) == len(SCENARIOS)
-    assert len({one.row for one in SCENARIOS.values()}) == len(SCENARIOS)
+    assert len({scenario.row for scenario in SCENARIOS.values()}) == len(SCENARIOS)
     assert "FAIL" in play("X1").output
 
 

@@ -15,16 +15,16 @@ from .proxy import Proxy
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealRedis]:
-    found = RealRedis(tmp_path_factory.mktemp("redis"))
-    found.start()
-    yield found
-    found.stop()
+    result = RealRedis(tmp_path_factory.mktemp("redis"))
+    result.start()
+    yield result
+    result.stop()
 
 
 @pytest.fixture
 def proxy(server: RealRedis) -> Iterator[Proxy]:
-    with Proxy(server.port) as found:
-        yield found
+    with Proxy(server.port) as result:
+        yield result
 
 
 class Line:
@@ -61,8 +61,8 @@ def ask_once(proxy: Proxy) -> bytes:
 
 @pytest.fixture
 def lines(proxy: Proxy) -> Iterator[list[Line]]:
-    with Line(proxy) as one, Line(proxy) as other:
-        yield [one, other]
+    with Line(proxy) as item, Line(proxy) as other:
+        yield [item, other]
 
 
 def test_it_forwards_requests_and_replies(proxy: Proxy, lines: list[Line]) -> None:

@@ -42,4 +42,4 @@ def test_a_stage_that_fails_to_start_stops_what_it_started(
     monkeypatch.setattr(stage_module, "Proxy", broken)
     with pytest.raises(LookupError, match="no proxy"):
         Stage(1)
-    assert [one.process for one in made] == [None]
+    assert [item.process for item in made] == [None]

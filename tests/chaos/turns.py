@@ -131,11 +131,11 @@ def _at_half(stage: Stage, ids: set[str], tasks: int) -> Counter[str]:
     """Return how many executions each run has when half of all tasks have been executed."""
 
     def half() -> bool:
-        return sum(one.run in ids for one in stage.executions()) >= tasks / 2
+        return sum(execution.run in ids for execution in stage.executions()) >= tasks / 2
 
     wait_until("half is done", half, RUN_S)
-    begun = [one for one in stage.executions() if one.run in ids]
-    return Counter(one.run for one in begun[: tasks // 2])
+    begun = [execution for execution in stage.executions() if execution.run in ids]
+    return Counter(item.run for item in begun[: tasks // 2])
 
 
 # -- under fire -----------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ def _under_fire(stage: Stage, runs: int, tasks: int, small: int, behind: int, mo
     ids = {run.run_id for run in ones}
     with meanwhile(1.0, lambda: kills.total < most and kills.hit()):
         _at_half(stage, ids, small)
-        begun = len({one.task for one in stage.executions(large)})
+        begun = len({execution.task for execution in stage.executions(large)})
         deleted = delete_hints(stage)
         for run in (large, *alike, *ones):
             state = stage.end(run, RUN_S)

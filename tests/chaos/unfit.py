@@ -28,7 +28,7 @@ from .stage import APP, PATIENCE_S, Stage
 
 SAID_S = 10.0  # until somebody has noticed
 WENT_ON_S = 5.0
-BY_NAME = {one.name: one for one in AILMENTS}
+BY_NAME = {ailment.name: ailment for ailment in AILMENTS}
 KINDS = (*BY_NAME, "almost-full", "evicting", "failover")
 SOME = ("memory", "almost-full", "failover")
 _WAITS = "Waiting for Redis"
@@ -47,7 +47,7 @@ def unfit_is_calm(
             case = Case(stage, f"{kind}-{number}", tasks, hold)
             if kind in BY_NAME:
                 ailment = BY_NAME[kind]
-                case.suffer(ailment, lambda one=ailment: one.mend(stage.redis))
+                case.suffer(ailment, lambda item=ailment: item.mend(stage.redis))
             else:
                 OTHERS[kind](case)
             case.note(worst)
@@ -92,7 +92,7 @@ class Case:
         mend()
         wait_until("work goes on", lambda: len(stage.executions()) > began, PATIENCE_S)
         self.went_on = time.monotonic() - at
-        self.lines = max(_says(one) - said[one.log_path.name] for one in _daemons(stage))
+        self.lines = max(_says(daemon) - said[daemon.log_path.name] for daemon in _daemons(stage))
         _must_end(stage, run.run_id)
         late.must_end()
         self._judge()
@@ -101,13 +101,13 @@ class Case:
         """Demand that who does not wait is told what to do; it takes two seconds and more, in
         which the first tries to reach Redis come soon one after the other."""
         stage, refused = self.stage, f"refused-{self.name}"
-        told = "was accepted"
+        messages = "was accepted"
         try:
             with _client(stage, 0.0) as hasty:
                 hasty.submit(dags.single("held", "never"), run_id=refused)
         except RedisUnavailable as error:
-            told = str(error)
-        stage.demand(ailment.advice in told, f"{self.name}: the client was told {told!r}")
+            messages = str(error)
+        stage.demand(ailment.advice in messages, f"{self.name}: the client was told {messages!r}")
         words = ["-m", "flowkit", "submit", f"{APP}:waited", "--run-id", refused]
         command = stage.system.run_program("cli", words, FLOWKIT_REDIS_URL=stage.proxy.url)
         code = command.exit_code(PATIENCE_S)
@@ -166,19 +166,19 @@ def _evicting(case: Case) -> None:
     """Tell it to delete keys when it is full: the leader says so, who starts then is refused."""
     stage = case.stage
     run = _begin(stage, case.name, case.tasks)
-    told = f"maxmemory-policy '{EVICTING}'"
+    messages = f"maxmemory-policy '{EVICTING}'"
 
     def heard(words: str) -> int:
-        return sum(one.log.count(words) for one in stage.schedulers)
+        return sum(scheduler.log.count(words) for scheduler in stage.schedulers)
 
-    before, fine = heard(told), heard("no longer deletes keys")
+    before, fine = heard(messages), heard("no longer deletes keys")
     ailing_redis.config(stage.redis, maxmemory_policy=EVICTING)
-    wait_until("the leader says so", lambda: heard(told) > before, SAID_S)
+    wait_until("the leader says so", lambda: heard(messages) > before, SAID_S)
     daemons = (["-m", "flowkit.scheduler"], ["-m", "flowkit.worker", "--app", APP])
     refused = [stage.system.run_program("refused", words) for words in daemons]
-    for one in refused:
-        stage.demand(one.exit_code(PATIENCE_S) == 3, f"{one.log_path.name} began on {told}")
-        stage.demand("--allow-eviction" in one.log, f"{one.log_path.name} said {one.log!r}")
+    for item in refused:
+        stage.demand(item.exit_code(PATIENCE_S) == 3, f"{item.log_path.name} began on {messages}")
+        stage.demand("--allow-eviction" in item.log, f"{item.log_path.name} said {item.log!r}")
     ailing_redis.config(stage.redis, maxmemory_policy=KEEPING)
     wait_until("all is well", lambda: heard("no longer deletes keys") > fine, SAID_S)
     _must_end(stage, run.run_id)
@@ -236,13 +236,13 @@ def _says(process: Process) -> int:
 
 
 def _lines(stage: Stage) -> dict[str, int]:
-    return {one.log_path.name: _says(one) for one in _daemons(stage)}
+    return {daemon.log_path.name: _says(daemon) for daemon in _daemons(stage)}
 
 
 def _busiest(stage: Stage, seconds: float) -> float:
     """Return the largest share of a processor that one of the processes takes."""
-    family = [psutil.Process(one.pid) for one in _daemons(stage)] + stage.children()
-    before = [sum(one.cpu_times()[:2]) for one in family]
+    family = [psutil.Process(daemon.pid) for daemon in _daemons(stage)] + stage.children()
+    before = [sum(item.cpu_times()[:2]) for item in family]
     time.sleep(seconds)
-    after = [sum(one.cpu_times()[:2]) for one in family]
+    after = [sum(item.cpu_times()[:2]) for item in family]
     return max((now - was) / seconds for now, was in zip(after, before, strict=True))

@@ -68,7 +68,7 @@ def releases_mix(
         witnesses = [Witness() for _ in runs]
         with meanwhile(0.5, mix.hit):
             states = [
-                stage.end(one, RUN_S, seen) for one, seen in zip(runs, witnesses, strict=True)
+                stage.end(item, RUN_S, seen) for item, seen in zip(runs, witnesses, strict=True)
             ]
         for run, state, witness in zip(runs, states, witnesses, strict=True):
             stage.demand(state == "succeeded", f"run {run.run_id} ended as {state}: {_why(run)}")

@@ -92,8 +92,8 @@ def started(apps: Path, environ: dict[str, str]) -> Iterator[Callable[..., subpr
     yield start
     for process in begun:
         if process.poll() is None:
-            for one in family(process):
-                one.kill()
+            for item in family(process):
+                item.kill()
             process.kill()
         process.communicate()
 

@@ -165,7 +165,9 @@ def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     """Return those that have not ended."""
-    return [one for one in processes if one.is_running() and one.status() != "zombie"]
+    return [
+        process for process in processes if process.is_running() and process.status() != "zombie"
+    ]
 
 
 class RunningSystem:

@@ -125,8 +125,8 @@ def test_json_output_reports_damage(
     assert done.returncode == 0, done.stderr
     assert done.stdout.isascii()
     assert harmful(done.stdout) == []
-    found = json.loads(done.stdout)
-    items = found["workers"] if words == ("workers",) else found
+    result = json.loads(done.stdout)
+    items = result["workers"] if words == ("workers",) else result
     damaged = [item for item in items if "damaged" in item]
     assert damaged
     assert len(damaged) < len(items)

@@ -52,12 +52,12 @@ def test_without_a_name_all_failed_tasks_are_retried(talk: Run, failed: str, app
 
 
 def test_for_programs(talk: Run, failed: str) -> None:
-    (one,) = [
-        one for one in json.loads(talk("dead", "ls", "--json").stdout) if one["run_id"] == failed
+    (item,) = [
+        load for load in json.loads(talk("dead", "ls", "--json").stdout) if load["run_id"] == failed
     ]
     shown = json.loads(talk("dead", "show", failed, "breaks", "--json").stdout)
-    assert {name: shown[name] for name in one} == {**one, "failed": shown["failed"]}
-    assert (one["task"], one["attempt"], one["error_type"]) == ("breaks", 1, "ValueError")
+    assert {name: shown[name] for name in item} == {**item, "failed": shown["failed"]}
+    assert (item["task"], item["attempt"], item["error_type"]) == ("breaks", 1, "ValueError")
     assert shown["inputs"] == {"before": 5}
     assert "Traceback" in shown["traceback"]
     assert talk("dead", "ls", "--dag", "nobody", "--json").stdout == "[]\n"

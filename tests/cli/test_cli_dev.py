@@ -22,17 +22,17 @@ def read_until(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
     seen: list[str] = []
     for line in process.stdout:
         seen.append(line)
-        found = re.search(pattern, line)
-        if found:
-            return found
+        match = re.search(pattern, line)
+        if match:
+            return match
     raise AssertionError(f"{pattern!r} was not printed: {''.join(seen)}")
 
 
 def worker_of(process: subprocess.Popen[str]) -> psutil.Process | None:
     """Return the worker's parent process: the child of the command that runs flowkit.worker."""
-    for one in psutil.Process(process.pid).children():
-        if "flowkit.worker" in one.cmdline():
-            return one
+    for child in psutil.Process(process.pid).children():
+        if "flowkit.worker" in child.cmdline():
+            return child
     return None
 
 
@@ -104,8 +104,8 @@ def test_only_this_user_can_reach_its_store(
     url = read_until(process, r"export FLOWKIT_REDIS_URL=(\S+)")[1]
     password = re.match(r"unix://:([\w-]{32})@", url)
     assert password
-    for one in [psutil.Process(process.pid), *family(process)]:
-        assert password[1] not in " ".join(one.cmdline())
+    for item in [psutil.Process(process.pid), *family(process)]:
+        assert password[1] not in " ".join(item.cmdline())
     done = flowkit("status", "no-such-run", FLOWKIT_REDIS_URL=url)
     assert "no-such-run" in done.stderr
     assert flowkit("workers", FLOWKIT_REDIS_URL=url).returncode == 0

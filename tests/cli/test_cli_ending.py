@@ -40,7 +40,7 @@ def test_a_signal_ends_everything(
 
 def test_ctrl_c_twice_stops_it_immediately(started: Start, apps: Path) -> None:
     process, below = start_slow(started, apps)
-    worker = next(one for one in below if "flowkit.worker" in one.cmdline())
+    worker = next(item for item in below if "flowkit.worker" in item.cmdline())
     worker.suspend()  # so that an orderly end is out of the question
     process.send_signal(signal.SIGINT)
     assert process.stdout is not None
@@ -51,10 +51,10 @@ def test_ctrl_c_twice_stops_it_immediately(started: Start, apps: Path) -> None:
     assert process.returncode == 130
     # The suspended worker was killed; its children go with it, and all is gone but the process
     # that the task had started, which nobody is left to end.
-    mine = [one for one in below if "flowkit.processes.parent_death" in " ".join(_words(one))]
+    mine = [item for item in below if "flowkit.processes.parent_death" in " ".join(_words(item))]
     wait_until("all processes of flowkit are gone", lambda: not alive(mine))
-    for one in alive(below):
-        one.kill()
+    for item in alive(below):
+        item.kill()
 
 
 def _words(process: psutil.Process) -> list[str]:
@@ -78,7 +78,7 @@ def test_an_ordinary_end_leaves_nothing(started: Start) -> None:
 
     def over() -> bool:
         if process.poll() is None:
-            below.update((one.pid, one) for one in psutil.Process(process.pid).children(True))
+            below.update((child.pid, child) for child in psutil.Process(process.pid).children(True))
         return process.poll() is not None
 
     wait_until("the run is over", over)

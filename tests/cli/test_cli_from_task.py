@@ -29,7 +29,9 @@ def made(talk: Run, version: str) -> str:
 def tasks(talk: Run, run: str) -> dict[str, tuple[Any, ...]]:
     """Return task name → (state, whether it was cached, attempt)."""
     document = json.loads(talk("status", run, "--json").stdout)
-    return {one["name"]: (one["state"], one["cached"], one["attempt"]) for one in document["tasks"]}
+    return {
+        item["name"]: (item["state"], item["cached"], item["attempt"]) for item in document["tasks"]
+    }
 
 
 def test_status_shows_what_came_from_the_cache(talk: Run, version: str) -> None:

@@ -121,4 +121,4 @@ def test_an_int_that_python_refuses_to_spell_is_shown_in_hexadecimal(most_digits
         shown = json.loads(json.dumps(plain({"n": numbers})))["n"]
     finally:
         sys.set_int_max_str_digits(before)
-    assert [int(str(one), 0) for one in shown] == numbers
+    assert [int(str(item), 0) for item in shown] == numbers

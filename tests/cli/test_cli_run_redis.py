@@ -22,9 +22,9 @@ def keys(server: RealRedis, pattern: str) -> list[str]:
 
 def drop(server: RealRedis, pattern: str) -> None:
     with server.client() as client:
-        found = list(client.scan_iter(match=pattern, count=1000))
-        if found:
-            client.delete(*found)
+        result = list(client.scan_iter(match=pattern, count=1000))
+        if result:
+            client.delete(*result)
 
 
 def assert_all_expire(server: RealRedis, run: str) -> None:

@@ -116,7 +116,7 @@ def test_a_slow_run_from_wait_to_cancel(talk: Run, apps: Path) -> None:
 
     document = json.loads(talk("status", run, "--json").stdout)
     assert (document["state"], document["dag"], document["total"]) == ("running", "slow", 1)
-    assert [(one["name"], one["state"]) for one in document["tasks"]] == [("sleeps", "running")]
+    assert [(item["name"], item["state"]) for item in document["tasks"]] == [("sleeps", "running")]
     assert "tasks" not in json.loads(talk("status", run, "--json", "--no-tasks").stdout)
     assert run in talk("ls", "--state", "running").stdout
     so_far = talk("result", run)
@@ -167,7 +167,7 @@ def test_ls_lists_the_newest_first(talk: Run) -> None:
 def test_workers_are_listed(talk: Run) -> None:
     document = json.loads(talk("workers", "--json").stdout)
     assert document["scheduler"] is True
-    assert [one["queues"] for one in document["workers"]] == [["default"]]
+    assert [item["queues"] for item in document["workers"]] == [["default"]]
     assert talk("workers").stdout.splitlines()[1].startswith(document["workers"][0]["worker"])
 
 

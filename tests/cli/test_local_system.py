@@ -66,12 +66,12 @@ def failure_of(system: LocalSystem) -> str:
 
 def test_a_run_from_start_to_stop(app: str) -> None:
     lines: list[Line] = []
-    before = {one.pid for one in children()}
+    before = {child.pid for child in children()}
     with LocalSystem(app, processes=2, on_line=lines.append) as system:
         system.wait_ready()
         with system.client() as client:
             results = client.submit(load_app(app).dag()).wait_results(30)
-        mine = [one for one in children() if one.pid not in before]
+        mine = [child for child in children() if child.pid not in before]
         assert system._server is not None
         system._server._warn("the store is full")
         wait_until("both lines have come", lambda: len(lines) >= 2)
@@ -133,9 +133,9 @@ def test_tasks_waiting_for_runs_on_their_own_worker_are_reported(tmp_path: Path,
     with LocalSystem(str(path), processes=1, grace=0.0) as system, system.client() as client:
         system.wait_ready()
         outer = client.submit(load_app(str(path)).dag("outer"))
-        told = "Task 'waits' waits for a run, as every task on its worker does."
-        wait_until("status tells", lambda: outer.status().waiting_for.startswith(told))
-        (inner,) = (client.run(one.run) for one in client.runs() if one.dag_name == "inner")
+        messages = "Task 'waits' waits for a run, as every task on its worker does."
+        wait_until("status tells", lambda: outer.status().waiting_for.startswith(messages))
+        (inner,) = (client.run(run.run) for run in client.runs() if run.dag_name == "inner")
         assert inner.status().waiting_for.startswith(
             "Task 'leaf' waits in queue 'default', and every process that serves it executes"
         )
@@ -155,12 +155,12 @@ def lines_of(printed: str) -> list[Line]:
     thread = threading.Thread(target=write)
     thread.start()
     pipe = Pipe("worker", "t0ken", os.fdopen(reader, "rb"), deque(), is_error=False)
-    found: list[Line] = []
+    result: list[Line] = []
     while not pipe.ended:
-        found += pipe.read()
+        result += pipe.read()
     thread.join()
     pipe.stream.close()
-    return found
+    return result
 
 
 def log_line(message: str, **fields: str) -> str:
@@ -169,8 +169,8 @@ def log_line(message: str, **fields: str) -> str:
 
 
 def test_a_log_line_after_unterminated_task_output() -> None:
-    found = lines_of("Name? " + log_line("Task failed: ask"))
-    assert found == [Line("worker", "Name? "), Line("worker", "Task failed: ask", "ERROR")]
+    result = lines_of("Name? " + log_line("Task failed: ask"))
+    assert result == [Line("worker", "Name? "), Line("worker", "Task failed: ask", "ERROR")]
 
 
 def test_a_log_line_with_a_long_message_stays_one_line() -> None:
@@ -290,10 +290,10 @@ def test_a_listener_error_stops_everything_and_is_reported(app: str) -> None:
     def listen(line: Line) -> None:
         raise LookupError("no room")
 
-    before = {one.pid for one in children()}
+    before = {child.pid for child in children()}
     system = LocalSystem(app, log_level="DEBUG", on_line=listen)
     system.start()
-    below = [one for one in children() if one.pid not in before]
+    below = [child for child in children() if child.pid not in before]
     with pytest.raises(FlowkitError, match="LookupError: no room"):
         system.wait_ready()
     system.stop()

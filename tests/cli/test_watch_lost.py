@@ -30,11 +30,11 @@ def test_a_submitted_run_that_disappeared_is_lost(
     dag.add(one)
     with Client(Settings(redis_url=fake_server.url, namespace=namespace)) as client:
         handle = client.submit(dag)
-        found = client.run(handle.run_id)
+        result = client.run(handle.run_id)
         with client.shards[0].store() as store:
             keys = store.keys
             store.link.call("DEL", keys.run(handle.run_id))
-        for waiting, error in ((handle, RunLost), (found, RunNotFound)):
+        for waiting, error in ((handle, RunLost), (result, RunNotFound)):
             with pytest.raises(error):
                 watch(waiting, 5, lambda record: None)
 
@@ -47,12 +47,12 @@ def test_what_a_run_waits_for_is_reported_once_and_early(
     monkeypatch.setattr(watching, "LOOK_S", 0.01)
     dag = DAG("waits")
     dag.add(one)
-    told: list[str] = []
+    messages: list[str] = []
     with Client(Settings(redis_url=fake_server.url, namespace=namespace)) as client:
         handle = client.submit(dag)
         with pytest.raises(WaitTimeout):
-            watch(handle, 0.4, lambda record: None, told.append)
-    assert told == [
+            watch(handle, 0.4, lambda record: None, messages.append)
+    assert messages == [
         f"Run {handle.run_id} waits. No scheduler is running: start flowkit-scheduler on this "
         "Redis and namespace."
     ]

@@ -50,6 +50,6 @@ def test_a_version_of_a_dag_never_changes(dag: CompiledDAG, field: str) -> None:
 
 def test_dags_without_fixed_keywords_do_not_share_a_dict() -> None:
     graph = Graph.build([], [])
-    one, two = (CompiledDAG("x", graph, (), array("i"), (), array("i")) for _ in range(2))
-    assert one.kwargs == {}
-    assert one.kwargs is not two.kwargs
+    item, two = (CompiledDAG("x", graph, (), array("i"), (), array("i")) for _ in range(2))
+    assert item.kwargs == {}
+    assert item.kwargs is not two.kwargs

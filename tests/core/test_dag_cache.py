@@ -18,14 +18,14 @@ def dag(tasks: int) -> CompiledDAG:
 
 
 def kept(cache: DAGCache, digests: str) -> str:
-    return "".join(one for one in digests if cache.get(one) is not None)
+    return "".join(digest for digest in digests if cache.get(digest) is not None)
 
 
 def test_a_stored_dag_is_returned() -> None:
-    cache, one = DAGCache(), dag(1)
+    cache, item = DAGCache(), dag(1)
     assert cache.get("a") is None
-    cache.put("a", one)
-    assert cache.get("a") is one
+    cache.put("a", item)
+    assert cache.get("a") is item
 
 
 def test_the_oldest_dags_are_dropped_when_there_are_too_many() -> None:

@@ -166,7 +166,7 @@ def test_the_diagram_shows_the_table() -> None:
 
 
 def reachable(start: object, table: dict) -> set:
-    found = [start]
-    for state in found:  # grows while it is walked
-        found += [new for (old, _), new in table.items() if old is state and new not in found]
-    return set(found)
+    result = [start]
+    for state in result:  # grows while it is walked
+        result += [new for (old, _), new in table.items() if old is state and new not in result]
+    return set(result)

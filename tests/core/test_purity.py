@@ -33,7 +33,7 @@ IMPURE_BUILTINS = {"__import__", "breakpoint", "compile", "eval", "exec", "input
 
 def impurities(source: str) -> list[str]:
     """Return ``line: what`` for each import or built-in that the core may not use."""
-    found = []
+    result = []
     for node in ast.walk(ast.parse(source)):
         names: list[str] = []
         if isinstance(node, ast.Import):
@@ -41,9 +41,9 @@ def impurities(source: str) -> list[str]:
         elif isinstance(node, ast.ImportFrom):
             names = ["." * node.level + (node.module or "")]
         elif isinstance(node, ast.Name) and node.id in IMPURE_BUILTINS:
-            found.append(f"{node.lineno}: {node.id}")
-        found += [f"{node.lineno}: import {name}" for name in names if not is_pure(name)]
-    return found
+            result.append(f"{node.lineno}: {node.id}")
+        result += [f"{node.lineno}: import {name}" for name in names if not is_pure(name)]
+    return result
 
 
 def is_pure(module: str) -> bool:

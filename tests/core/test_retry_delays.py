@@ -42,8 +42,8 @@ def test_without_retries_the_first_failure_is_the_last() -> None:
 def test_it_gives_up_after_as_many_failures_as_there_are_retries(
     retries: int, failures: int, unit: float
 ) -> None:
-    found = delay_before_retry(Policy(retries=retries, delay=0.01), failures, unit)
-    assert (found is None) == (failures > retries)
+    result = delay_before_retry(Policy(retries=retries, delay=0.01), failures, unit)
+    assert (result is None) == (failures > retries)
 
 
 @pytest.mark.parametrize(("unit", "due"), [(0.0, 4.0), (0.5, 4.2), (1.0, 4.4)])
@@ -53,14 +53,14 @@ def test_jitter_adds_up_to_a_tenth(unit: float, due: float) -> None:
 
 @given(POLICIES, st.integers(1, 12_000), UNITS)
 def test_every_delay_is_a_sane_number(policy: Policy, failures: int, unit: float) -> None:
-    found = delay_before_retry(policy, failures, unit)
+    result = delay_before_retry(policy, failures, unit)
     if failures > policy.retries:
-        assert found is None
+        assert result is None
         return
     cap = MAX_DELAY_S if policy.max_delay is None else min(policy.max_delay, MAX_DELAY_S)
-    assert found is not None
-    assert math.isfinite(found)
-    assert 0 <= found <= cap * (1 + JITTER)
+    assert result is not None
+    assert math.isfinite(result)
+    assert 0 <= result <= cap * (1 + JITTER)
 
 
 @given(POLICIES, st.integers(1, 12_000), UNITS)

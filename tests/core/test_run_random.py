@@ -210,8 +210,8 @@ class Environment:
         return [move for move, often in moves for _ in range(often)]
 
     def old_facts(self) -> list[Fact]:
-        told = [entry for entry in self.store.trace if isinstance(entry, tuple)]
-        return [fact for fact in told if fact not in self.store.inbox]
+        messages = [entry for entry in self.store.trace if isinstance(entry, tuple)]
+        return [fact for fact in messages if fact not in self.store.inbox]
 
     def new_resolver(self) -> Run:
         rules = {"on_failure": self.on_failure, "window": self.window}
@@ -280,7 +280,9 @@ class Environment:
 
     def restored(self) -> tuple[Run, list[Command]]:
         resolver = self.new_resolver()
-        known = [one for one in enumerate(self.store.states) if one[1] is not TaskState.PENDING]
+        known = [
+            state for state in enumerate(self.store.states) if state[1] is not TaskState.PENDING
+        ]
         return resolver, resolver.restore(known, self.store.stop)
 
     def deliver(self, messages: Sequence[Message], units: int | None = None) -> None:
@@ -291,7 +293,7 @@ class Environment:
             commands += self.resolver.cancel()
         self.hear_again(facts)
         if self.obey(commands, units):
-            self.store.inbox = [one for one in self.store.inbox if one not in messages]
+            self.store.inbox = [item for item in self.store.inbox if item not in messages]
 
     def hear_again(self, facts: Sequence[Fact]) -> None:
         run = self.resolver
@@ -321,7 +323,7 @@ class Environment:
         """With no news left, a restored resolver knows the same, and has nothing new to ask for."""
         twin, commands = self.restored()
         assert known(twin) == known(run)
-        assert not [one for one in commands if isinstance(one, QueueTasks | MarkTasks)]
+        assert not [command for command in commands if isinstance(command, QueueTasks | MarkTasks)]
 
     def come_to_an_end(self) -> None:
         """Nobody dies any more: within a bounded number of rounds the run must end."""
@@ -357,7 +359,7 @@ class Environment:
         if self.on_failure is OnFailure.CONTINUE or due is RunState.SUCCEEDED:
             assert store.states == ends
         # In a stopped run some branches end early; who watches a task there, sees it cancelled.
-        watchers = {task for task, one in self.triggers.items() if one in HOOKS - OF_THE_RUN}
+        watchers = {task for task, item in self.triggers.items() if item in HOOKS - OF_THE_RUN}
         for task, (state, end) in enumerate(zip(store.states, ends, strict=True)):
             skipped = state is TaskState.SKIPPED and task in watchers
             assert state in (end, TaskState.CANCELLED) or skipped

@@ -41,7 +41,7 @@ def test_a_seed_always_makes_the_same_run() -> None:
                 return seen[-1]
 
         test(Noting(number))
-        return [one for one in seen if isinstance(one, int | str | None)]
+        return [item for item in seen if isinstance(item, int | str | None)]
 
     test = env()
     assert drawn(7) == drawn(7)

@@ -63,9 +63,9 @@ stage: Stage = Files(Path(os.environ.get("CRASH_FOLDER", "/nowhere")))
 
 def note() -> int:
     """Note the start of the attempt that calls this; return its number."""
-    one = current_attempt()
-    stage.note(one.run_id, one.task, one.attempt)
-    return one.attempt
+    item = current_attempt()
+    stage.note(item.run_id, item.task, item.attempt)
+    return item.attempt
 
 
 def _never(*values: object) -> bool:

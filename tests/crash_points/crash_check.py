@@ -92,21 +92,23 @@ def _read(env: Environment, played: Played) -> None:
         names = dag.compile().graph.names
         records = store.read_records(run, range(len(names)))
         packed = store.read_results(run, range(len(names)))
-        played.states[run] = {name: one.state for name, one in zip(names, records, strict=True)}
-        played.attempts[run] = {name: one.attempt for name, one in zip(names, records, strict=True)}
+        played.states[run] = {name: item.state for name, item in zip(names, records, strict=True)}
+        played.attempts[run] = {
+            name: item.attempt for name, item in zip(names, records, strict=True)
+        }
         played.results[run] = {
             name: unpack(data) if data else None for name, data in zip(names, packed, strict=True)
         }
         played.ends[run] = env.watch.runs[run].ends
-        found = store.read_run(run)
-        if found.state is not played.ends[run][-1]:
-            played.problems.append(f"{run} was {played.ends[run]} and is {found.state.value}")
-        for name, one in zip(names, records, strict=True):
-            ran = one.state is TaskState.SUCCEEDED and Flag.CACHED not in one.spent.flags
+        result = store.read_run(run)
+        if result.state is not played.ends[run][-1]:
+            played.problems.append(f"{run} was {played.ends[run]} and is {result.state.value}")
+        for name, item in zip(names, records, strict=True):
+            ran = item.state is TaskState.SUCCEEDED and Flag.CACHED not in item.spent.flags
             may_not_start = (env.scenario.once, env.scenario.missing)
-            ran = ran or (one.state is TaskState.FAILED and name not in may_not_start)
-            if ran and (run, name, one.attempt) not in env.starts:
-                text = f"{run}: {name} is {one.state.value} in attempt {one.attempt}, not started"
+            ran = ran or (item.state is TaskState.FAILED and name not in may_not_start)
+            if ran and (run, name, item.attempt) not in env.starts:
+                text = f"{run}: {name} is {item.state.value} in attempt {item.attempt}, not started"
                 played.problems.append(text)
 
 
@@ -131,14 +133,14 @@ def _compare(scenario: Scenario, fault: Fault, normal: Played, played: Played) -
             continue
         exact = ("attempts",) if nothing_again else ()
         for what in ("states", "results", *exact):
-            due, found = getattr(normal, what)[run], getattr(played, what)[run]
-            differ = {name: found[name] for name in due if found[name] != due[name]}
+            due, result = getattr(normal, what)[run], getattr(played, what)[run]
+            differ = {name: result[name] for name in due if result[name] != due[name]}
             if differ:
                 wrong.append(f"{run}: other {what} than without the fault: {differ}")
         # A client that does not know that it has resumed a run resumes it once more.
         again = role == "client" and played.ends[run][:-1] == ends
         if played.ends[run] != ends and not again:
-            wrong.append(f"{run}: it ended {[one.value for one in played.ends[run]]}")
+            wrong.append(f"{run}: it ended {[end.value for end in played.ends[run]]}")
     for key, times in played.starts.items():
         most = max(normal.starts[key], 1 + scenario.deaths) + 1
         if nothing_again or key[1] == scenario.once:

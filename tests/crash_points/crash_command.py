@@ -88,11 +88,11 @@ def _play_all(url: str, store: str, name: str, fault: Fault | None, chosen: tupl
     most, seed = chosen
     faults = list(normal.points()) if not most else sample(normal, most, seed)
     wrong = 0
-    for one in [fault] if fault else faults:
-        played = play_once(url, SCENARIOS[name](), one, normal)
+    for item in [fault] if fault else faults:
+        played = play_once(url, SCENARIOS[name](), item, normal)
         if played.problems:
             wrong += 1
-            click.echo(told(name, store, one, played, normal))
+            click.echo(told(name, store, item, played, normal))
     click.echo(_summary(store, name, normal, 1 if fault else len(faults), wrong, began))
     return wrong
 

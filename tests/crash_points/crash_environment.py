@@ -274,7 +274,7 @@ class Environment:
     def hold(self) -> None:
         """Keep the lane busy, as a long task does, while all others continue."""
         process = self._running[-1]
-        child = next(one for one in self._children if one.process is process)
+        child = next(item for item in self._children if item.process is process)
         child.report()
         for _ in range(TURNS_HELD):
             if self.gate_open:

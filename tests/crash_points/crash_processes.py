@@ -157,18 +157,18 @@ def judge(system: System, scenario: Scenario, handle: RunHandle, normal: Played)
     if state is not scenario.ends[run]:
         wrong.append(f"{run} ended as {state.value}")
     known = records(handle)
-    found = {name: record.state for name, record in known.items()}
-    if found != normal.states[run]:
-        wrong.append(f"other states than without the fault: {found}")
+    result = {name: record.state for name, record in known.items()}
+    if result != normal.states[run]:
+        wrong.append(f"other states than without the fault: {result}")
     due = normal.results[run]
     wrong += [
         f"{name} gave {value}" for name, value in handle.results().items() if value != due[name]
     ]
-    starts = Counter((one.task, one.attempt) for one in system.executions())
+    starts = Counter((execution.task, execution.attempt) for execution in system.executions())
     for name, record in known.items():
         if record.state in STARTED and (name, record.attempt) not in starts:
             wrong.append(f"{name} is {record.state.value} in an attempt that has not started")
-    for name, times in Counter(one.task for one in system.executions()).items():
+    for name, times in Counter(execution.task for execution in system.executions()).items():
         most = max(normal.starts[run, name], 1 + scenario.deaths) + 1
         if times > most:
             wrong.append(f"{name} has started {times} times, {most} are allowed")

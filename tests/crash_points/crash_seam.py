@@ -149,10 +149,10 @@ class NumberedLink(Link):
         self, commands: Sequence[Sequence[object]], *, each: bool = False
     ) -> list[Any]:
         process, send = self._process, super()._exchange_all
-        found: list[Any] = process.env.exchange(
+        result: list[Any] = process.env.exchange(
             process, label_of(commands[0]), lambda: send(commands, each=each)
         )
-        return found
+        return result
 
 
 def answered_at_once(command: Sequence[object], send: Callable[[Sequence[object]], Any]) -> Any:

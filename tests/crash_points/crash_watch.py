@@ -124,7 +124,7 @@ class Watch:
         (watched.held_back if early else watched.trace).append((task, new))
 
     def _has_stop(self, watched: Watched, outcome: RunState) -> bool:
-        return any(isinstance(one, StopRun) and one.outcome is outcome for one in watched.trace)
+        return any(isinstance(item, StopRun) and item.outcome is outcome for item in watched.trace)
 
     def _begin_anew(self, watched: Watched) -> None:
         """A run is resumed. What it keeps is told as if it had just been done."""
@@ -132,10 +132,10 @@ class Watch:
         watched.run = None
 
     def _check(self, run: str, watched: Watched, now: list[TaskState]) -> None:
-        told = {task for entry in watched.trace for task in _tasks_of(entry)}
+        messages = {task for entry in watched.trace for task in _tasks_of(entry)}
         kept: list[Any] = []
         for task in watched.dag.graph.order():
-            if task not in told and now[task] in TASK_OVER:
+            if task not in messages and now[task] in TASK_OVER:
                 kept += [QueueTasks([task]), (task, now[task])]
         try:
             check_run(

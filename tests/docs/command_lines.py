@@ -62,7 +62,7 @@ def matching_tests(words: Sequence[str]) -> list[str]:
         path, _, name = words[0].partition("::")
         if name.startswith("Test"):
             return re.findall(rf"^class ({name})\b", (ROOT / path).read_text(), re.MULTILINE)
-        return [one for one in matching_tests([path]) if one.split()[1] == name]
+        return [test for test in matching_tests([path]) if test.split()[1] == name]
     if list(words[:1]) == ["-m"]:
         marked = f"pytest.mark.{words[1]}"
         return [str(file) for file in ROOT.glob("tests/**/test_*.py") if marked in file.read_text()]

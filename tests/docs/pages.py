@@ -41,29 +41,29 @@ def blocks(page: Path, language: str) -> list[Block]:
     return [
         Block(
             page,
-            text[: found.start()].count("\n") + 1,
+            text[: result.start()].count("\n") + 1,
             language,
-            found["text"],
-            found["note"] or "",
+            result["text"],
+            result["note"] or "",
         )
-        for found in _FENCE.finditer(text)
-        if found["language"] == language
+        for result in _FENCE.finditer(text)
+        if result["language"] == language
     ]
 
 
 def links(page: Path) -> Iterator[str]:
     """Yield the targets of links that lead to a file of this project."""
     prose = _FENCE.sub("", page.read_text())
-    for found in _LINK.finditer(prose):
-        if "://" not in found["target"]:
-            yield found["target"]
+    for result in _LINK.finditer(prose):
+        if "://" not in result["target"]:
+            yield result["target"]
 
 
 def anchored_links(page: Path) -> Iterator[tuple[str, str]]:
     """Yield target ("" for the page itself) and anchor of links into a page of this project."""
-    for found in _ANCHORED.finditer(_FENCE.sub("", page.read_text())):
-        if "://" not in found["target"]:
-            yield found["target"], found["anchor"]
+    for result in _ANCHORED.finditer(_FENCE.sub("", page.read_text())):
+        if "://" not in result["target"]:
+            yield result["target"], result["anchor"]
 
 
 def anchors(page: Path) -> set[str]:
@@ -72,7 +72,7 @@ def anchors(page: Path) -> set[str]:
 
     made = Anchors()
     prose = _FENCE.sub("", page.read_text())
-    return {made.add(found[1]) for found in re.finditer(r"^#+ (.+)$", prose, re.MULTILINE)}
+    return {made.add(result[1]) for result in re.finditer(r"^#+ (.+)$", prose, re.MULTILINE)}
 
 
 def table(page: Path, first_heading: str) -> list[list[str]]:

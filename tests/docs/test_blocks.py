@@ -44,9 +44,9 @@ def expected(text: str) -> list[str]:
 def files_above(block: Block) -> dict[str, str]:
     """Return name → text of the files that the page has shown up to this block."""
     return {
-        one.note.removeprefix("file: "): one.text
-        for one in blocks(block.page, "python")
-        if one.note.startswith("file: ") and one.line <= block.line
+        item.note.removeprefix("file: "): item.text
+        for item in blocks(block.page, "python")
+        if item.note.startswith("file: ") and item.line <= block.line
     }
 
 
@@ -54,7 +54,7 @@ def program(block: Block) -> str:
     """Return the text of a block, with all that it continues in front."""
     if block.note != "continues":
         return block.text
-    before = [one for one in blocks(block.page, "python") if one.line < block.line]
+    before = [item for item in blocks(block.page, "python") if item.line < block.line]
     return program(before[-1]) + block.text
 
 
@@ -119,9 +119,9 @@ def test_settings_in_a_project_s_file_are_read(block: Block, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("block", SHELL, ids=str)
 def test_shell_blocks_can_be_carried_out(block: Block) -> None:
-    found = list(commands(block.text))
-    assert found
-    for words in found:
+    result = list(commands(block.text))
+    assert result
+    for words in result:
         check(words)
 
 

@@ -24,9 +24,9 @@ TEXT = (ROOT / "docker-compose.yml").read_text()
 
 def service(name: str) -> str:
     """Return the text of one service, its variables replaced by their defaults."""
-    found = re.search(rf"^  {name}:\n((?:    .*\n|\n)+)", TEXT, re.MULTILINE)
-    assert found is not None, f"there is no service {name!r}"
-    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", found[1])
+    match = re.search(rf"^  {name}:\n((?:    .*\n|\n)+)", TEXT, re.MULTILINE)
+    assert match is not None, f"there is no service {name!r}"
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", match[1])
 
 
 def command(name: str) -> list[str]:
@@ -85,9 +85,9 @@ def test_redis_keeps_runs_and_is_reachable_from_this_machine_alone() -> None:
 
 def variables(anchor: str) -> dict[str, str]:
     """Return the variables of a block, with the texts that compose fills in, "" for no text."""
-    found = re.search(rf"^ *[\w-]+: &{anchor}\n((?: +[A-Z<].*\n)+)", TEXT, re.MULTILINE)
-    assert found is not None
-    return dict(re.findall(r"^ +(FLOWKIT_\w+): ?(.*)$", found[1], re.MULTILINE))
+    match = re.search(rf"^ *[\w-]+: &{anchor}\n((?: +[A-Z<].*\n)+)", TEXT, re.MULTILINE)
+    assert match is not None
+    return dict(re.findall(r"^ +(FLOWKIT_\w+): ?(.*)$", match[1], re.MULTILINE))
 
 
 def test_containers_get_every_setting_and_signers_get_the_key() -> None:

@@ -25,9 +25,9 @@ def rows() -> list[list[str]]:
 
 
 def test_every_row_names_an_existing_test() -> None:
-    found = rows()
-    assert len(found) >= 20
-    lost = [row[2] for row in found if not matching_tests([row[2].strip("`")])]
+    result = rows()
+    assert len(result) >= 20
+    lost = [row[2] for row in result if not matching_tests([row[2].strip("`")])]
     assert lost == []
 
 

@@ -38,9 +38,9 @@ class Kept:
 def promises(text: str) -> list[tuple[str, str]]:
     """Return id and sentence of each item of the page, in its order."""
     items = re.findall(r"^- (.*(?:\n  .*)*)", text, re.MULTILINE)
-    found = [re.fullmatch(r"\*\*([a-z]+-\d+)\*\* (.*)", item, re.DOTALL) for item in items]
-    assert None not in found, "an item of the page has no id"
-    return [(one[1], " ".join(one[2].split())) for one in found if one is not None]
+    result = [re.fullmatch(r"\*\*([a-z]+-\d+)\*\* (.*)", item, re.DOTALL) for item in items]
+    assert None not in result, "an item of the page has no id"
+    return [(entry[1], " ".join(entry[2].split())) for entry in result if entry is not None]
 
 
 def kept(source: str, where: str) -> Iterator[Kept]:
@@ -64,10 +64,10 @@ def kept(source: str, where: str) -> Iterator[Kept]:
 
 
 def name_of(mark: ast.expr) -> str:
-    found = mark.func if isinstance(mark, ast.Call) else mark
-    if isinstance(found, ast.Attribute):
-        return found.attr
-    return found.id if isinstance(found, ast.Name) else ""
+    result = mark.func if isinstance(mark, ast.Call) else mark
+    if isinstance(result, ast.Attribute):
+        return result.attr
+    return result.id if isinstance(result, ast.Name) else ""
 
 
 @pytest.fixture(scope="module")
@@ -78,12 +78,12 @@ def page() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def tests() -> list[Kept]:
     files = [path for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__)]
-    return [one for path in files for one in kept(path.read_text(), str(path.relative_to(ROOT)))]
+    return [item for path in files for item in kept(path.read_text(), str(path.relative_to(ROOT)))]
 
 
 def test_ids_are_unique_and_count_up_within_their_module() -> None:
-    ids = [one for one, _ in promises(PAGE.read_text())]
-    of_module = {name: [one for one in ids if one.startswith(f"{name}-")] for name in MODULES}
+    ids = [item for item, _ in promises(PAGE.read_text())]
+    of_module = {name: [item for item in ids if item.startswith(f"{name}-")] for name in MODULES}
     assert ids == [f"{name}-{n + 1}" for name in MODULES for n in range(len(of_module[name]))]
     assert all(of_module.values())
 
@@ -91,7 +91,7 @@ def test_ids_are_unique_and_count_up_within_their_module() -> None:
 def test_each_promise_has_a_test_and_each_test_a_promise(
     page: dict[str, str], tests: list[Kept]
 ) -> None:
-    used = [one for test in tests for one in test.ids]
+    used = [item for test in tests for item in test.ids]
     assert sorted(page.keys() - set(used)) == [], "promises without a test"
     assert sorted(set(used) - page.keys()) == [], "ids that the page does not have"
 
@@ -101,8 +101,8 @@ def test_promises_for_all_places_have_one_test_for_all_places(
 ) -> None:
     going = [test for test in tests if test.where.startswith(EVERYWHERE)]
     for word, fixtures in PLACES.items():
-        tried = {one for test in going if test.takes & fixtures for one in test.ids}
-        said = {one for one, sentence in page.items() if f"*{word}.*" in sentence}
+        tried = {item for test in going if test.takes & fixtures for item in test.ids}
+        said = {item for item, sentence in page.items() if f"*{word}.*" in sentence}
         assert len(said) > 5
         assert sorted(said - tried) == []
 

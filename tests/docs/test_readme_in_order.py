@@ -20,9 +20,11 @@ from real_system import System
 
 BIN = Path(sys.executable).parent
 URL = "redis://localhost:6379"
-(TERMINALS,) = (one.text for one in blocks(README, "sh") if "# in the third terminal" in one.text)
-(SUMS,) = (one.text for one in blocks(README, "python") if one.note == "file: sums.py")
-(SNIPPET,) = (one.text for one in blocks(README, "python") if one.note == "needs: redis")
+(TERMINALS,) = (
+    block.text for block in blocks(README, "sh") if "# in the third terminal" in block.text
+)
+(SUMS,) = (block.text for block in blocks(README, "python") if block.note == "file: sums.py")
+(SNIPPET,) = (block.text for block in blocks(README, "python") if block.note == "needs: redis")
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from flowkit import exceptions
 from flowkit.codec import errors as codec_errors
 
 PAGE = ROOT / "docs" / "api.md"
-OBJECTS = [one for objects in public_objects().values() for one in objects]
+OBJECTS = [item for objects in public_objects().values() for item in objects]
 
 
 def test_the_page_is_fresh() -> None:
@@ -27,10 +27,10 @@ def test_the_page_is_fresh() -> None:
 
 
 def test_every_exported_name_is_in_it() -> None:
-    shown = {one.__name__ for one in OBJECTS} | {"__version__"}
+    shown = {item.__name__ for item in OBJECTS} | {"__version__"}
     assert set(flowkit.__all__) - shown == set()
     headings = set(re.findall(r"^### (.+)$", PAGE.read_text(), re.MULTILINE))
-    assert {one.__name__ for one in OBJECTS} == headings
+    assert {item.__name__ for item in OBJECTS} == headings
     assert "`__version__`" in PAGE.read_text()
 
 
@@ -38,19 +38,19 @@ def test_every_exported_name_is_in_it() -> None:
 def test_every_public_class_of_these_modules_is_in_it(name: str) -> None:
     classes = {
         key
-        for key, one in vars(import_module(name)).items()
-        if isinstance(one, type) and one.__module__ == name and not key.startswith("_")
+        for key, item in vars(import_module(name)).items()
+        if isinstance(item, type) and item.__module__ == name and not key.startswith("_")
     }
-    assert classes - {one.__name__ for one in OBJECTS} == set()
+    assert classes - {item.__name__ for item in OBJECTS} == set()
 
 
-@pytest.mark.parametrize("one", OBJECTS, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("one", OBJECTS, ids=lambda item: item.__name__)
 def test_every_public_object_and_member_says_what_it_does(one: Any) -> None:
     silent = [entry.name for entry in entries(one) if not entry.about]
     assert silent == []
 
 
-@pytest.mark.parametrize("one", OBJECTS, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("one", OBJECTS, ids=lambda item: item.__name__)
 def test_errors_that_are_named_exist(one: Any) -> None:
     known = vars(builtins) | vars(exceptions) | vars(codec_errors)
     named = [
@@ -105,7 +105,7 @@ def test_signatures_are_written_as_in_the_source() -> None:
     assert first.signature == "Sample(size: int, *more: str, color: str | None = None)"
     assert first.about.startswith("A thing.")
     assert first.about.endswith("Make one. Raises ValueError.")
-    assert [(one.name, one.signature) for one in members] == [
+    assert [(member.name, member.signature) for member in members] == [
         ("Sample.size", "int"),
         ("Sample.parse", "Sample.parse(text: str, /, strict: bool = True) -> Sample"),
     ]

@@ -19,8 +19,8 @@ _PINNED = re.compile(r"^([\w.-]+)==([^\s;]+)(?: ; [^\\]+)? \\$")
 
 def dependencies() -> dict[str, Requirement]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    found = [Requirement(text) for text in project["dependencies"]]
-    return {canonicalize_name(one.name): one for one in found}
+    result = [Requirement(text) for text in project["dependencies"]]
+    return {canonicalize_name(item.name): item for item in result}
 
 
 def floors() -> dict[str, str]:
@@ -30,20 +30,20 @@ def floors() -> dict[str, str]:
 
 def locked(name: str) -> dict[str, Version]:
     """Return package → version; each must have at least one hash."""
-    found: dict[str, Version] = {}
+    result: dict[str, Version] = {}
     lines = (FOLDER / name).read_text().splitlines()
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         if line and not line.startswith(" "):
             match = _PINNED.match(line)
             assert match is not None, line
             assert re.match(r"    --hash=sha256:[0-9a-f]{64}", following), line
-            found[canonicalize_name(match[1])] = Version(match[2])
-    return found
+            result[canonicalize_name(match[1])] = Version(match[2])
+    return result
 
 
 def test_the_lowest_versions_are_the_floors_of_the_project() -> None:
     wanted = {
-        name: next(one.version for one in needed.specifier if one.operator == ">=")
+        name: next(item.version for item in needed.specifier if item.operator == ">=")
         for name, needed in dependencies().items()
     }
     assert {name: Version(version) for name, version in floors().items()} == {

@@ -23,9 +23,9 @@ def rows() -> list[list[str]]:
 
 
 def test_every_threat_names_an_existing_test() -> None:
-    found = rows()
-    assert len(found) >= 20
-    lost = [row[-1] for row in found if not matching_tests(shlex.split(row[-1].strip("`")))]
+    result = rows()
+    assert len(result) >= 20
+    lost = [row[-1] for row in result if not matching_tests(shlex.split(row[-1].strip("`")))]
     assert lost == []
 
 

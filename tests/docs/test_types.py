@@ -122,9 +122,9 @@ def mypy(folder: Path, names: Iterable[str], site: Path) -> list[tuple[str, str]
     )
     assert done.stderr == ""
     errors = [re.match(r"([^:]+):(\d+: error: .*)", line) for line in done.stdout.splitlines()]
-    found = [(error[1], error[2]) for error in errors if error is not None]
-    assert done.returncode == bool(found), done.stdout
-    return found
+    result = [(error[1], error[2]) for error in errors if error is not None]
+    assert done.returncode == bool(result), done.stdout
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -164,5 +164,7 @@ def test_a_wrong_use_is_reported_at_its_line(errors: dict[str, list[str]]) -> No
 
 def test_tests_and_lint_require_the_same_mypy() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
-    asked = [[one for one in extras[extra] if one.startswith("mypy")] for extra in ("test", "lint")]
+    asked = [
+        [item for item in extras[extra] if item.startswith("mypy")] for extra in ("test", "lint")
+    ]
     assert asked[0] == asked[1] != []

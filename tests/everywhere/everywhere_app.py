@@ -247,11 +247,11 @@ async def finds_async(*_: object) -> list[object]:
 
 @task(retries=1, delay=0)
 def leaves_traces_and_fails() -> list[object]:
-    found = traces()
+    result = traces()
     leave_traces()
     if current_attempt().attempt == 1:
         raise OSError("not yet")
-    return found
+    return result
 
 
 # -- standard streams --------------------------------------------------------------------------

@@ -22,5 +22,5 @@ def test_a_retry_gets_unchanged_arguments(place: Place, task: Task) -> None:
 )
 def test_the_parameters_of_an_attempt_cannot_be_changed(place: Place, task: Task) -> None:
     dag = DAG("read-only", tasks=[task, app.greet])
-    found = place.run(dag, {"name": "Ada"}).results or {}
-    assert "does not support item assignment" in found[task.name]
+    result = place.run(dag, {"name": "Ada"}).results or {}
+    assert "does not support item assignment" in result[task.name]

@@ -30,8 +30,8 @@ def test_context_set_by_a_task_or_condition_is_invisible_to_other_tasks(
     finding = [finds.bind(f"finds{number}") for number in range(16)]
     with DAG("contexts") as dag:
         app.end >> leaving
-        for one, other in zip(leaving, finding, strict=True):
-            one >> other
+        for item, other in zip(leaving, finding, strict=True):
+            item >> other
     results = place.run(dag).results
     assert results is not None
     assert [results.get(task.name) for task in leaving] == [TRACES] * len(leaving)

@@ -59,8 +59,8 @@ def test_run_raises_the_exception_of_the_failed_task(place: Place, policy: str) 
         assert error.__notes__[-1] == "Raised by task 'bad' of DAG 'raising'."
         return
     assert isinstance(error, TaskExecutionError)
-    told = (error.task_name, error.error_type, error.error_message)
-    assert told == ("bad", "ValueError", "this arm is bad")
+    messages = (error.task_name, error.error_type, error.error_message)
+    assert messages == ("bad", "ValueError", "this arm is bad")
     traceback = error.remote_traceback.rstrip()
     assert "everywhere_app.py" in traceback
     assert ", in arm\n" in traceback

@@ -25,19 +25,19 @@ REQUIRED = inspect.Parameter.empty
 def begins_with(call: Callable[..., object], **promised: object) -> bool:
     """Tell whether a call takes these in this order, by place or name, and more only by option."""
     taken = list(inspect.signature(call).parameters.values())
-    taken = [one for one in taken if one.name != "self"]
+    taken = [item for item in taken if item.name != "self"]
     first, rest = taken[: len(promised)], taken[len(promised) :]
-    assert all(one.kind is one.POSITIONAL_OR_KEYWORD for one in first)
-    optional = all(one.default is not REQUIRED or one.kind is one.VAR_KEYWORD for one in rest)
-    return optional and [(one.name, one.default) for one in first] == list(promised.items())
+    assert all(item.kind is item.POSITIONAL_OR_KEYWORD for item in first)
+    optional = all(item.default is not REQUIRED or item.kind is item.VAR_KEYWORD for item in rest)
+    return optional and [(item.name, item.default) for item in first] == list(promised.items())
 
 
 @promise("flowkit-2")
 @pytest.mark.parametrize("module", MODULES)
 def test_each_name_is_in_its_module_too(module: str) -> None:
-    found = import_module(f"flowkit.{module}")
+    result = import_module(f"flowkit.{module}")
     for name in MODULES[module]:
-        assert getattr(found, name) is getattr(flowkit, name)
+        assert getattr(result, name) is getattr(flowkit, name)
 
 
 @promise("dag-1")

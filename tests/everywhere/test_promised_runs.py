@@ -48,11 +48,11 @@ def test_a_dag_with_no_tasks_of_its_own_covers_all_registered_ones(
 def test_a_task_may_take_part_in_several_dags(place: Place) -> None:
     last = app.none_failed.bind("last")
     a, b = app.give.bind("a", value=1), app.give.bind("b", value=2)
-    with DAG("one") as one:
+    with DAG("one") as item:
         a >> last
     with DAG("two") as two:
         [b, a] >> last
-    assert place.run(one).results == {"a": 1, "last": [1]}
+    assert place.run(item).results == {"a": 1, "last": [1]}
     assert place.run(two).results == {"a": 1, "b": 2, "last": [2, 1]}
 
 

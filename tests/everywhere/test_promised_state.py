@@ -184,14 +184,14 @@ def test_invalidate_expired_drops_and_names_expired_entries(state: Store, hands:
 def test_metadata_are_the_user_s_fields_and_timestamp_and_age(state: Store, hands: Hands) -> None:
     state.set("key", 1, metadata={"source": "api", "day": date(2026, 1, 2)})
     hands.now += 2.5
-    found: Any = state.get_metadata("key")
-    assert (found.pop("source"), found.pop("day")) == ("api", date(2026, 1, 2))
-    assert found.keys() == {"timestamp", "age"}
+    result: Any = state.get_metadata("key")
+    assert (result.pop("source"), result.pop("day")) == ("api", date(2026, 1, 2))
+    assert result.keys() == {"timestamp", "age"}
     if isinstance(state, StateManager):
-        assert found == {"timestamp": hands.now - 2.5, "age": 2.5}
+        assert result == {"timestamp": hands.now - 2.5, "age": 2.5}
     else:
-        assert found["timestamp"] > 1_700_000_000
-        assert 0 <= found["age"] < 60
+        assert result["timestamp"] > 1_700_000_000
+        assert 0 <= result["age"] < 60
 
 
 # -- what is built on them ---------------------------------------------------------------------

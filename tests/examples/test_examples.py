@@ -285,15 +285,15 @@ def test_the_report_is_the_same_byte_for_byte(tree: Path, tmp_path: Path) -> Non
 def test_the_report_holds_what_is_in_the_tree(tree: Path, tmp_path: Path) -> None:
     params = {"root": str(tree), "out": str(tmp_path / "out"), "top": 1}
     results = report.dag.run(params=params)
-    found = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
-    assert found == results["rank"]
-    assert found["source"] == "tree"
-    assert (found["totals"]["files"], found["totals"]["unparsable"]) == (5, 1)
-    assert [row["name"] for row in found["most_complex"]] == ["f"]
-    assert found["most_imported"] == [{"module": "os", "files": 2}]
-    assert [row["package"] for row in found["packages"]] == ["(single modules)", "pack"]
-    assert [row["path"] for row in found["unparsable"]] == ["pack/broken.py"]
-    assert str(tree) not in json.dumps(found), "the place of the tree is no part of the report"
+    result = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert result == results["rank"]
+    assert result["source"] == "tree"
+    assert (result["totals"]["files"], result["totals"]["unparsable"]) == (5, 1)
+    assert [row["name"] for row in result["most_complex"]] == ["f"]
+    assert result["most_imported"] == [{"module": "os", "files": 2}]
+    assert [row["package"] for row in result["packages"]] == ["(single modules)", "pack"]
+    assert [row["path"] for row in result["unparsable"]] == ["pack/broken.py"]
+    assert str(tree) not in json.dumps(result), "the place of the tree is no part of the report"
 
 
 def test_the_standard_library_is_what_is_measured_by_default() -> None:
@@ -375,7 +375,7 @@ def test_hostile_names_are_text_in_the_page() -> None:
 def test_the_page_loads_nothing_from_the_network() -> None:
     document = page.render(hostile_report())
     assert "default-src 'none'" in document
-    attributes = [name for _, found in Reader(document).seen for name in found]
+    attributes = [name for _, result in Reader(document).seen for name in result]
     assert not {"src", "href", "xlink:href", "action"} & set(attributes)
     assert "url(" not in page.STYLE
     assert "@import" not in page.STYLE

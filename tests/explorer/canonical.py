@@ -22,10 +22,10 @@ def canonical(state: State) -> State:
     return State(
         _keys(
             keys,
-            tuple(one.id for one in state.schedulers),
-            tuple((one.lane.name, one.lane.call) for one in state.workers if one.lane),
+            tuple(scheduler.id for scheduler in state.schedulers),
+            tuple((worker.lane.name, worker.lane.call) for worker in state.workers if worker.lane),
         ),
-        tuple(_scheduler(one, keys, f"s{at}-0") for at, one in enumerate(state.schedulers)),
+        tuple(_scheduler(item, keys, f"s{at}-0") for at, item in enumerate(state.schedulers)),
         tuple(map(_worker, state.workers)),
         *state[3:],
     )
@@ -34,7 +34,7 @@ def canonical(state: State) -> State:
 @lru_cache(maxsize=REMEMBERED)
 def _keys(keys: Keys, schedulers: tuple[str, ...], lanes: tuple[tuple[str, int], ...]) -> Keys:
     now, base, calls = keys.now, keys.cursor, dict(lanes)
-    current = {one: f"s{at}-0" for at, one in enumerate(schedulers)}
+    current = {item: f"s{at}-0" for at, item in enumerate(schedulers)}
     leader = keys.leader
     if leader is not None:
         leader = (current.get(leader[0], "x"), 1, max(0, leader[2] - now))
@@ -42,12 +42,12 @@ def _keys(keys: Keys, schedulers: tuple[str, ...], lanes: tuple[tuple[str, int],
         now=0,
         submitted=0,
         tasks=tuple(
-            (task, one if one.code == "R" or not one.lane else one._replace(lane="-"))
-            for task, one in keys.tasks
+            (task, item if item.code == "R" or not item.lane else item._replace(lane="-"))
+            for task, item in keys.tasks
         ),
         wake=(),
         dead=tuple((task, 0) for task, _ in keys.dead),
-        delayed=tuple((max(0, one[0] - now), *one[1:]) for one in keys.delayed),
+        delayed=tuple((max(0, item[0] - now), *item[1:]) for item in keys.delayed),
         events=tuple((number - base, fields) for number, fields in keys.events if number > base),
         last_event=max(0, keys.last_event - base),
         cursor=0,
@@ -59,8 +59,8 @@ def _keys(keys: Keys, schedulers: tuple[str, ...], lanes: tuple[tuple[str, int],
                 lane,
                 int(call == calls.get(lane)),
                 tuple(
-                    (task, one._replace(call=int(one.call == calls.get(lane))))
-                    for task, one in held
+                    (task, item._replace(call=int(item.call == calls.get(lane))))
+                    for task, item in held
                 ),
             )
             for lane, call, held in keys.claims

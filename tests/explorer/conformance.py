@@ -50,7 +50,7 @@ def walk(setup: Setup, seed: int, length: int) -> Generator[tuple[State, Move], 
             able = list(moves(setup, state))
         if not able:
             return
-        move = chance.choices(able, [WEIGHTS[one.kind] for one in able])[0]
+        move = chance.choices(able, [WEIGHTS[item.kind] for item in able])[0]
         state = (yield state, move) or move.state
 
 
@@ -75,13 +75,15 @@ class Mirror:
             return ("OK",)
         args = self._argv(call)
         raw = self.link.script(script(call.name), self.names.prefix, (now, *args))
-        reply = [one.decode() if isinstance(one, bytes) else one for one in raw]
-        reply = [one.replace(self.digest, DIGEST) if isinstance(one, str) else one for one in reply]
+        reply = [item.decode() if isinstance(item, bytes) else item for item in raw]
+        reply = [
+            item.replace(self.digest, DIGEST) if isinstance(item, str) else item for item in reply
+        ]
         if reply[0] == "TAKEN":
-            reply[2] = next(number for number, one in self._ids.items() if one == reply[2])
+            reply[2] = next(number for number, item in self._ids.items() if item == reply[2])
         if call.name == "heartbeat":  # the attempts to stop are a set
             reply = [
-                " ".join(sorted(str(one).split())) if "," in str(one) else one for one in reply
+                " ".join(sorted(str(item).split())) if "," in str(item) else item for item in reply
             ]
         return tuple(reply)
 
@@ -92,7 +94,7 @@ class Mirror:
             return [RUN, self.digest, self.graph, "plan", "", total, TTL_MS, ""]
         if call.name == "apply":
             scheduler, term, cursor, commands = call.args
-            flat = [one for command in commands for one in _command(*command)]
+            flat = [item for command in commands for item in _command(*command)]
             return [scheduler, term, self._ids[cursor] if cursor else "", *flat]
         lay_out = _LAID_OUT.get(call.name, lambda *args: list(args))
         return lay_out(*call.args)
@@ -122,7 +124,7 @@ class Mirror:
     def _plain(self, name: str, value: Any) -> Any:
         """Write a value with the model's name of the graph, and without the server's own times."""
         if name == "graphs":
-            value = {key: "later" if key[-1] == "!" else one for key, one in value.items()}
+            value = {key: "later" if key[-1] == "!" else item for key, item in value.items()}
         if name.startswith("worker:") and "about" in value:
             value = value | {"about": _plain_about(value["about"])}
         if name in ("(expiring)", "events", "graphs", f"run:{RUN}"):
@@ -132,15 +134,15 @@ class Mirror:
     def _learn_ids(self, keys: Keys) -> None:
         events = self.link.call("XRANGE", self.names.events(), "-", "+")
         assert len(events) == len(keys.events)
-        for (number, _), (found, _) in zip(keys.events, events, strict=True):
-            assert self._ids.setdefault(number, found.decode()) == found.decode()
+        for (number, _), (result, _) in zip(keys.events, events, strict=True):
+            assert self._ids.setdefault(number, result.decode()) == result.decode()
 
 
 def _replaced(value: Any, digest: str) -> Any:
     if isinstance(value, dict):
-        return {_replaced(key, digest): _replaced(one, digest) for key, one in value.items()}
+        return {_replaced(key, digest): _replaced(item, digest) for key, item in value.items()}
     if isinstance(value, list):
-        return [_replaced(one, digest) for one in value]
+        return [_replaced(item, digest) for item in value]
     return value.replace(digest, DIGEST)
 
 
@@ -179,7 +181,7 @@ _LAID_OUT: dict[str, Callable[..., list[Any]]] = {
     "claim": lambda *args: [*args, LIST],
     "complete": lambda lane, call, limit, share, app, outcomes: [
         *(lane, call, limit, share, app, 1, LIST, RUN, len(outcomes)),
-        *(one for outcome in outcomes for one in outcome),
+        *(item for outcome in outcomes for item in outcome),
     ],
     "release": lambda lane, once, tasks, function="": [
         *(lane, once, *(f"{key}@{function}" if function else key for key in _keys(tasks)))
@@ -206,7 +208,7 @@ _LAID_OUT: dict[str, Callable[..., list[Any]]] = {
         *(scheduler, term, RUN, int(last), "once", *tasks)
     ],
     "requeue": lambda scheduler, term, verb, entries: [
-        *(scheduler, term, RUN, verb, *(one for entry in entries for one in entry))
+        *(scheduler, term, RUN, verb, *(item for entry in entries for item in entry))
     ],
 }
 

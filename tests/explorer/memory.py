@@ -121,9 +121,9 @@ class Plan:
         return self._decide(self._thaw(memory), Run.cancel)
 
     def _restored(self, states: States, stopping: str) -> Decision:
-        found = [(task, STATE_OF[code]) for task, code in states]
+        result = [(task, STATE_OF[code]) for task, code in states]
         stop = RunState(stopping) if stopping else None
-        return self._decide(self._new(), lambda run: run.restore(found, stop))
+        return self._decide(self._new(), lambda run: run.restore(result, stop))
 
     def divide(
         self, states: States, named: tuple[int, ...], keys: Keys
@@ -134,8 +134,8 @@ class Plan:
             for task in may_be_held(self.dag, named)
             if (record := keys.record(task))
         )
-        found = [(task, STATE_OF[code]) for task, code in states]
-        kept, again = divide(self.dag, found, named, held(records))
+        result = [(task, STATE_OF[code]) for task, code in states]
+        kept, again = divide(self.dag, result, named, held(records))
         return tuple((task, CODE_OF[state]) for task, state in kept), tuple(again)
 
     # -- functions ------------------------------------------------------------------------------

@@ -214,9 +214,9 @@ def render(keys: Keys, dag: str, total: int) -> dict[str, Any]:
     The cursor and the time till which a graph is needed are left out: the one is an id that the
     server makes up, the other is measured by its own clock.
     """
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     if keys.run is not None:
-        found[f"run:{RUN}"] = {
+        result[f"run:{RUN}"] = {
             **dict(keys.run),
             "dag": dag,
             "graph": DIGEST,
@@ -224,58 +224,60 @@ def render(keys: Keys, dag: str, total: int) -> dict[str, Any]:
             "total": str(total),
             "ttl": str(TTL_MS),
         }
-        found[f"run:{RUN}:tasks"] = {str(task): one.text() for task, one in keys.tasks}
-        found[f"run:{RUN}:results"] = {str(task): text for task, text in keys.results}
-        found[f"run:{RUN}:errors"] = {str(task): text for task, text in keys.errors}
-        found["runs"] = {RUN: keys.submitted}
-        found[f"graph:{DIGEST}"] = "graph"
-        found["dead"] = {f"{RUN},{task}": when for task, when in keys.dead}
-        found["active"] = {RUN} if keys.active else set()
+        result[f"run:{RUN}:tasks"] = {str(task): item.text() for task, item in keys.tasks}
+        result[f"run:{RUN}:results"] = {str(task): text for task, text in keys.results}
+        result[f"run:{RUN}:errors"] = {str(task): text for task, text in keys.errors}
+        result["runs"] = {RUN: keys.submitted}
+        result[f"graph:{DIGEST}"] = "graph"
+        result["dead"] = {f"{RUN},{task}": when for task, when in keys.dead}
+        result["active"] = {RUN} if keys.active else set()
         uses = {DIGEST: str(keys.users)} if keys.users else {}
-        found["graphs"] = uses | ({DIGEST + "!": "later"} if keys.kept_longer else {})
-    found |= _queues(keys)
-    found["delayed"] = {delayed_entry(*entry): due for due, *entry in keys.delayed}
-    found["events"] = [dict(fields) for _, fields in keys.events]
+        result["graphs"] = uses | ({DIGEST + "!": "later"} if keys.kept_longer else {})
+    result |= _queues(keys)
+    result["delayed"] = {delayed_entry(*entry): due for due, *entry in keys.delayed}
+    result["events"] = [dict(fields) for _, fields in keys.events]
     if keys.leader is not None:
-        found["leader"] = ",".join(map(str, keys.leader))
+        result["leader"] = ",".join(map(str, keys.leader))
     if keys.standby is not None:
-        found["standby"] = ",".join(map(str, keys.standby))
-    found["layout"] = keys.shard_position
-    found["workers"] = dict(keys.workers)
+        result["standby"] = ",".join(map(str, keys.standby))
+    result["layout"] = keys.shard_position
+    result["workers"] = dict(keys.workers)
     abouts = dict(keys.abouts)
     for worker, lanes in keys.lanes:
-        found[f"worker:{worker}"] = {"about": abouts[worker], "lanes": " ".join(lanes)}
-    found["worker:@"] = dict(keys.apps)
+        result[f"worker:{worker}"] = {"about": abouts[worker], "lanes": " ".join(lanes)}
+    result["worker:@"] = dict(keys.apps)
     for app, functions in keys.functions:
-        found[f"worker:@{app}"] = set(functions)
+        result[f"worker:@{app}"] = set(functions)
     for app, version in keys.versions:
-        found[f"worker:@{app}:version"] = version
+        result[f"worker:@{app}:version"] = version
     for lane, call, held in keys.claims:
-        claims = {f"{RUN},{task}": f"{one[0]},{one[1]},{one[3]},{one[2]}" for task, one in held}
-        found[f"worker:{lane}:claims"] = {"#": str(call), **claims}
+        claims = {
+            f"{RUN},{task}": f"{item[0]},{item[1]},{item[3]},{item[2]}" for task, item in held
+        }
+        result[f"worker:{lane}:claims"] = {"#": str(call), **claims}
     for lane, attempts in keys.stops:
-        found[f"worker:{lane}:stops"] = {f"{RUN},{task},{number}" for task, number in attempts}
-    found = {name: value for name, value in found.items() if value}
+        result[f"worker:{lane}:stops"] = {f"{RUN},{task},{number}" for task, number in attempts}
+    result = {name: value for name, value in result.items() if value}
     of_run = {f"run:{RUN}", f"run:{RUN}:tasks", f"run:{RUN}:results", f"run:{RUN}:errors"}
     going = of_run if keys.expiring else set()
     going |= {f"graph:{DIGEST}"} if keys.graph == "going" else set()
-    going |= {name for name in found if name.startswith(("worker:@", f"wake:{LIST}@"))}
+    going |= {name for name in result if name.startswith(("worker:@", f"wake:{LIST}@"))}
     going.discard("worker:@")
-    found["(expiring)"] = sorted(going & found.keys())
-    return found
+    result["(expiring)"] = sorted(going & result.keys())
+    return result
 
 
 def _queues(keys: Keys) -> dict[str, Any]:
     """Return the lists of attempts, and what leads to them."""
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for (name, level), entries in keys.ready:
-        found[f"ready:{name}:{level}"] = [f"{RUN},{task},{number}" for task, number in entries]
+        result[f"ready:{name}:{level}"] = [f"{RUN},{task},{number}" for task, number in entries]
     for (name, level), entries in keys.backlogs:
-        found[f"ready:{name}:{level}:{RUN}"] = [f"{task},{number}" for task, number in entries]
+        result[f"ready:{name}:{level}:{RUN}"] = [f"{task},{number}" for task, number in entries]
     for (name, level), turns in keys.turns:
-        found[f"ready:{name}:{level}+"] = [RUN] * turns
-    found[f"ready:{LIST}@"] = set(keys.parked)
-    found["levels"] = dict(keys.levels)
+        result[f"ready:{name}:{level}+"] = [RUN] * turns
+    result[f"ready:{LIST}@"] = set(keys.parked)
+    result["levels"] = dict(keys.levels)
     for name, tokens in keys.wake:
-        found[f"wake:{name}"] = ["1"] * tokens
-    return found
+        result[f"wake:{name}"] = ["1"] * tokens
+    return result

@@ -60,7 +60,7 @@ def _note_level(d: Draft, place: Place, sign: str = "") -> None:
         d.levels.setdefault(name + sign, "1")
     known = d.levels.get(name, "")
     if level not in known:
-        d.levels[name] = "".join(sorted(known + level, key=lambda one: (one != "!", -ord(one))))
+        d.levels[name] = "".join(sorted(known + level, key=lambda item: (item != "!", -ord(item))))
 
 
 def push_ready(

@@ -26,7 +26,7 @@ def starts_when_its_trigger_says(setup: Setup, keys: Keys) -> str | None:
     for task, code in codes.items():
         if code not in "QRWSFK" or (code == "K" and plan.names[task] not in setup.skippable):
             continue
-        upstream = [codes.get(one, "P") for one in plan.dag.graph.upstream(task)]
+        upstream = [codes.get(item, "P") for item in plan.dag.graph.upstream(task)]
         wanted = OVER if plan.triggers.get(task) is Trigger.ALL_OVER else WELL
         if not wanted.issuperset(upstream):
             return f"task {plan.names[task]} is {code} after upstream tasks {upstream}"
@@ -66,8 +66,8 @@ def ends_as_it_should(setup: Setup, keys: Keys) -> str | None:
 
 def claims_and_records_agree(setup: Setup, keys: Keys) -> str | None:
     """A task runs exactly where one lane's claims name it, in a lane whose worker is known."""
-    named = [(task, one.attempt, lane) for lane, _, held in keys.claims for task, one in held]
-    runs = [(task, one.attempt, one.lane) for task, one in keys.tasks if one.code == "R"]
+    named = [(task, item.attempt, lane) for lane, _, held in keys.claims for task, item in held]
+    runs = [(task, item.attempt, item.lane) for task, item in keys.tasks if item.code == "R"]
     if sorted(named) != sorted(runs):
         return f"claims {named}, records {runs}"
     return None

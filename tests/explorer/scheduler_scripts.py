@@ -46,8 +46,8 @@ def hand_over_lease(d: Draft, scheduler: str, term: int, lease: int, most: int) 
 
 
 def _standby_of(d: Draft, scheduler: str) -> tuple[str, int, int] | None:
-    found = d.standby
-    return found if found and found[0] != scheduler and found[2] > d.now else None
+    result = d.standby
+    return result if result and result[0] != scheduler and result[2] > d.now else None
 
 
 def stop_run(d: Draft, scheduler: str, term: int, outcome: str, failed: str) -> Reply:
@@ -140,7 +140,7 @@ def promote(
 ) -> Reply:
     if not leads(d, scheduler, term):
         return ("FENCED",)
-    due = sorted((when, one) for one, when in d.delayed.items() if when <= d.now)[:limit]
+    due = sorted((when, item) for item, when in d.delayed.items() if when <= d.now)[:limit]
     promoted = 0
     for _, entry in due:
         task, attempt, level = entry

@@ -89,14 +89,14 @@ def _next_turn(setup: Setup, state: State, at: int) -> Iterator[Move]:
     me, keys = state.schedulers[at], state.keys
     if keys.leader is not None and keys.leader[0] == me.id and keys.leader[2] <= keys.now:
         call = Call("acquire_lease", (me.id, LEASE))
-        yield from call_moves(setup, state, me.id, call, lambda found, reply: found)
+        yield from call_moves(setup, state, me.id, call, lambda result, reply: result)
     if keys.last_event > me.cursor and any(number > me.cursor for number, _ in keys.events):
         behind = settled(setup.plan, _reading(me, keys))
         yield step(state, me.id, "reads events", with_(state, at, behind))
     if any(entry[0] <= keys.now for entry in keys.delayed):
         call = Call("promote", (me.id, me.term, 200, ()))
         yield from call_moves(
-            setup, state, me.id, call, lambda found, reply: fenced_or(found, at, reply, me)
+            setup, state, me.id, call, lambda result, reply: fenced_or(result, at, reply, me)
         )
     expired = [worker for worker, deadline in keys.workers if deadline <= keys.now]
     if expired:
@@ -125,11 +125,11 @@ def found_lists(keys: Keys) -> Iterator[Entries]:
     """Yield the entries of the lists that a claim finds: backlogs by their turns, lists of a
     function by what is parked."""
     turns, levels = dict(keys.turns), dict(keys.levels)
-    for lists, found in ((keys.ready, levels), (keys.backlogs, turns)):
+    for lists, result in ((keys.ready, levels), (keys.backlogs, turns)):
         for place, entries in lists:
             _, _, function = place[0].partition("@")
-            by = place if found is turns else place[0]
-            if by in found and (not function or function in keys.parked):
+            by = place if result is turns else place[0]
+            if by in result and (not function or function in keys.parked):
                 yield entries
 
 
@@ -262,8 +262,8 @@ def _read(plan: Plan, me: Scheduler, keys: Keys) -> Scheduler:
     if verb == "open":
         if keys.field("state") != "running":
             return me._replace(todo=rest)
-        found = ("states", keys.field("stop"), keys.field("resuming"))
-        return me._replace(todo=(found, *rest))
+        result = ("states", keys.field("stop"), keys.field("resuming"))
+        return me._replace(todo=(result, *rest))
     if verb == "states":
         states: States = tuple((task, record.code) for task, record in keys.tasks)
         steps: Todo = ()

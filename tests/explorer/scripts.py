@@ -90,8 +90,8 @@ def lose_hints(d: Draft, which: str = "") -> Reply:
 
 
 SCRIPTS: dict[str, Callable[..., Reply]] = {
-    one.__name__: one
-    for one in (
+    item.__name__: item
+    for item in (
         submit, cancel, resume, heartbeat, register_app, claim, complete, release, reap, retire,
         acquire_lease,
         hand_over_lease, stop_run, end_tasks, apply, promote, requeue, reset, lose_hints,

@@ -149,7 +149,7 @@ class Move(NamedTuple):
 
 
 def _say(call: Call) -> str:
-    args = [one for one in call.args if one not in ("", (), None)]
+    args = [arg for arg in call.args if arg not in ("", (), None)]
     return f"{call.name}({', '.join(map(_short, args))})"
 
 

@@ -104,8 +104,8 @@ def client_moves(setup: Setup, state: State) -> Iterator[Move]:
             state,
             "client",
             call,
-            lambda found, reply, behind=behind: found._replace(client=behind),
-            lost=lambda found, behind=behind, call=call: found._replace(
+            lambda result, reply, behind=behind: result._replace(client=behind),
+            lost=lambda result, behind=behind, call=call: result._replace(
                 client=behind._replace(again=call)
             ),
             kind="" if call.name == "submit" else "client",

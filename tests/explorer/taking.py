@@ -28,9 +28,9 @@ def take_once(d: Draft, lane: str, call: int, limit: int, share: int, app: str) 
         return []
     if d.calls[lane] == call:
         taken = [
-            (task, one.attempt, _spent_now(d, task))
-            for task, one in d.claims[lane].items()
-            if one.call == call
+            (task, item.attempt, _spent_now(d, task))
+            for task, item in d.claims[lane].items()
+            if item.call == call
         ]
         return _describe(d, taken)
     d.calls[lane] = call
@@ -47,7 +47,7 @@ def _describe(d: Draft, taken: Taken) -> list[Any]:
         return []
     resumes = d.field("resumes")
     life = f"{d.submitted}/{resumes}" if resumes else str(d.submitted)
-    return [RUN, DIGEST, life, "", " ".join(",".join(map(str, one)) for one in taken)]
+    return [RUN, DIGEST, life, "", " ".join(",".join(map(str, item)) for item in taken)]
 
 
 def _take(d: Draft, claimer: Claimer, limit: int) -> list[Any]:

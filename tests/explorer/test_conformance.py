@@ -55,9 +55,9 @@ def walked(
 ) -> Iterator[tuple[Mirror, int]]:
     """A server to be led through a walk, and the seed of it."""
     name, seed = request.param
-    found = Mirror(server_url, namespace, SETUPS[name])
-    yield found, seed
-    found.link.close()
+    mirror = Mirror(server_url, namespace, SETUPS[name])
+    yield mirror, seed
+    mirror.link.close()
 
 
 def test_every_call_of_a_walk_does_the_same_on_a_server(walked: tuple[Mirror, int]) -> None:
@@ -77,28 +77,28 @@ def test_a_real_scheduler_does_the_same_in_a_turn_as_the_model(walked: tuple[Mir
     setup = replace(mirror.setup, most_deaths=3, kinds=frozenset({"death", "child", "lapse"}))
     duties: dict[tuple[str, int], Duties] = {}
     steps, trace = walk(setup, seed, LENGTH), []
-    found = next(steps, None)
-    while found is not None:
-        state, move = found
+    result = next(steps, None)
+    while result is not None:
+        state, move = result
         trace.append(move.label)
         for now, call, reply in move.calls:
             mirror.now = now
             assert mirror.play(now, call) == reply, trace
         behind = move.state
-        for at, one in enumerate(behind.schedulers):
+        for at, item in enumerate(behind.schedulers):
             looks = move.what == "looks at the workers"
-            if (one.todo or looks) and one != state.schedulers[at]:
+            if (item.todo or looks) and item != state.schedulers[at]:
                 behind = whole_turn(setup, behind, at)
                 mirror.now = behind.keys.now
-                if (one.id, one.term) not in duties:
-                    duties[one.id, one.term] = Duties(mirror, one.id, one.term)
-                duties[one.id, one.term].take_turn(move)
-                assert duties[one.id, one.term].store.findable() == findable(behind.keys), trace
+                if (item.id, item.term) not in duties:
+                    duties[item.id, item.term] = Duties(mirror, item.id, item.term)
+                duties[item.id, item.term].take_turn(move)
+                assert duties[item.id, item.term].store.findable() == findable(behind.keys), trace
         mirror.compare(behind.keys, errors=False)
         try:
-            found = steps.send(behind)
+            result = steps.send(behind)
         except StopIteration:
-            found = None
+            result = None
     for real in duties.values():
         real.close()
 

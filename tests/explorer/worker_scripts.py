@@ -144,7 +144,7 @@ def reap(d: Draft, lane: str, deaths: Deaths) -> Reply:
         return ("UNKNOWN",)
     reply: list[Any] = ["OK"]
     held = d.claims.pop(lane)
-    for task, one in held.items():
+    for task, item in held.items():
         record = running_on(d, lane, task)
         if record is None:
             continue
@@ -154,7 +154,7 @@ def reap(d: Draft, lane: str, deaths: Deaths) -> Reply:
             if error:
                 d.errors[task] = error
         else:
-            queue_again(d, task, record.attempt + (fate != "Q"), spent, one)
+            queue_again(d, task, record.attempt + (fate != "Q"), spent, item)
         reply += [RUN, str(task), fate]
     d.calls.pop(lane)
     d.stops.pop(lane, None)

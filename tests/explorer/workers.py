@@ -74,7 +74,7 @@ def _load(setup: Setup, state: State, at: int) -> Iterator[Move]:
         state,
         f"worker {me.id}",
         Call("register_app", (app, version, LEASE, functions)),
-        lambda found, reply: with_(found, at, me._replace(loaded=True)),
+        lambda result, reply: with_(result, at, me._replace(loaded=True)),
     )
 
 
@@ -85,7 +85,7 @@ def _report(setup: Setup, state: State, at: int) -> Iterator[Move]:
         state,
         f"worker {me.id}",
         me.reports[0][1],
-        lambda found, reply: with_(found, at, me._replace(reports=me.reports[1:])),
+        lambda result, reply: with_(result, at, me._replace(reports=me.reports[1:])),
     )
 
 
@@ -101,7 +101,7 @@ def _without_child(setup: Setup, state: State, at: int) -> Iterator[Move]:
             state,
             f"worker {me.id}",
             Call("retire", (me.id, ())),
-            lambda found, reply: with_(found, at, me.successor()),
+            lambda result, reply: with_(result, at, me.successor()),
         )
 
 
@@ -161,7 +161,7 @@ def _child(setup: Setup, state: State, at: int) -> Iterator[Move]:
     yield from _work(setup, state, at, lane, able)
     unstarted = lane.held[0 if me.draining else 1 :]
     if unstarted:
-        call = Call("release", (lane.name, "", tuple(one[0] for one in unstarted)))
+        call = Call("release", (lane.name, "", tuple(item[0] for item in unstarted)))
         yield from _exchange(setup, state, at, lane, call)
     if me.draining and not lane.held:
         yield step(
@@ -177,7 +177,7 @@ def _able(setup: Setup, worker: str, held: tuple[Held, ...]) -> int:
     if not setup.apps:
         return len(held)
     functions = setup.app_of(worker)[2]
-    lacked = [at for at, one in enumerate(held) if setup.plan.function(one[0]) not in functions]
+    lacked = [at for at, item in enumerate(held) if setup.plan.function(item[0]) not in functions]
     return min(lacked, default=len(held))
 
 
@@ -193,7 +193,7 @@ def _work(setup: Setup, state: State, at: int, lane: Lane, able: int) -> Iterato
     for count in range(1, able + 1):
         # Only with the last outcome more is claimed; before that the reporter sends.
         number = limit if count == len(lane.held) else 0
-        for ends in product(*(_ends(setup, state, lane.name, one) for one in lane.held[:count])):
+        for ends in product(*(_ends(setup, state, lane.name, item) for item in lane.held[:count])):
             for ahead in steps if number else (0,):
                 fresh = lane._replace(call=lane.call + ahead)
                 call = Call("complete", (lane.name, fresh.call, number, 1, app, tuple(ends)))
@@ -243,27 +243,27 @@ def _exchange(setup: Setup, state: State, at: int, lane: Lane, call: Call) -> It
         f"lane {lane.name}",
         call,
         after,
-        lost=lambda found: behind(found, lane._replace(again=call)),
+        lost=lambda result: behind(result, lane._replace(again=call)),
     )
 
 
 def _outcomes(call: Call) -> tuple[tuple[str, str], ...]:
-    found: tuple[tuple[str, str], ...] = call.args[5] if call.name == "complete" else ()
-    return found
+    result: tuple[tuple[str, str], ...] = call.args[5] if call.name == "complete" else ()
+    return result
 
 
 def _heard(lane: Lane, call: Call, reply: Reply, keys: Keys) -> Lane:
     """Return a lane that knows a reply: what it holds, and what it must return unknown."""
     if call.name == "release":
-        return lane._replace(held=tuple(one for one in lane.held if one[0] not in call.args[2]))
+        return lane._replace(held=tuple(item for item in lane.held if item[0] not in call.args[2]))
     at = 2 if call.name == "claim" else 3
     sent = {int(token.partition(",")[0]) for token, _ in _outcomes(call)}
-    held = [one for one in lane.held if one[0] not in sent]
+    held = [item for item in lane.held if item[0] not in sent]
     for text in reply[at + 4 :: 5]:
-        for one in text.split(" "):
-            task, attempt, spent = one.split(",")
+        for word in text.split(" "):
+            task, attempt, spent = word.split(",")
             held.append((int(task), int(attempt), spent))
-    mine = {one[0] for one in held}
+    mine = {item[0] for item in held}
     unknown = tuple(task for task, _ in keys.held_by(lane.name) if task not in mine)
     again = Call("release", (lane.name, "unsure", unknown)) if unknown else None
     return lane._replace(held=tuple(held), again=again)

@@ -59,14 +59,16 @@ def main(
     )  # fmt: skip
     if file is None:
         click.echo(f"actions are noted in {notes}")
-        report = play(notes, lambda one: one.play(plan), keep=bool(options["keep"]))
+        report = play(notes, lambda item: item.play(plan), keep=bool(options["keep"]))
     elif options["shrink"]:
-        found = shrunk(read_actions(file), str(options["rule"]), notes, click.echo)
-        click.echo(f"{len(found)} actions are left, in {notes}")
+        result = shrunk(read_actions(file), str(options["rule"]), notes, click.echo)
+        click.echo(f"{len(result)} actions are left, in {notes}")
         return
     else:
-        actions = [one for one in read_actions(file) if one.kind in kinds]
-        report = play(notes, lambda one: one.replay(actions, plan.pace), keep=bool(options["keep"]))
+        actions = [action for action in read_actions(file) if action.kind in kinds]
+        report = play(
+            notes, lambda item: item.replay(actions, plan.pace), keep=bool(options["keep"])
+        )
     show(report, notes)
     sys.exit(bool(report.findings))
 
@@ -91,9 +93,9 @@ def _remove(folder: Path) -> None:
 
 def show_kinds() -> None:
     """Print each kind with its class and what it does."""
-    for one in KINDS.values():
-        what = " ".join((one.draw.__doc__ or "").split())
-        click.echo(f"{one.name:<20}{one.harm.name.lower():<10}{what}")
+    for kind in KINDS.values():
+        what = " ".join((kind.draw.__doc__ or "").split())
+        click.echo(f"{kind.name:<20}{kind.harm.name.lower():<10}{what}")
 
 
 def show(report: Report, notes: Path) -> None:

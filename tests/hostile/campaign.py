@@ -82,7 +82,7 @@ def draw_action(plan: Plan, number: int, harm: Harm, keys: Keys, loot: Loot) -> 
     """Draw the action of this number; a kind of this class has to be among those of the plan."""
     rng = random.Random(f"{plan.seed}:{number}")
     known = [KINDS[name] for name in plan.kinds if KINDS[name].harm is harm]
-    kind: Kind = rng.choices(known, [one.weight for one in known])[0]
+    kind: Kind = rng.choices(known, [item.weight for item in known])[0]
     return kind.action(Hand(rng, number, keys, loot, base_graphs()))
 
 
@@ -125,7 +125,7 @@ class Campaign:
                 self._tend()
                 time.sleep(1 / pace)
             time.sleep(2.0)
-            self.stand.send([one for action in actions for one in action.undo])
+            self.stand.send([item for action in actions for item in action.undo])
             self._recover()
         finally:
             self._end(stream, watcher, IDLE_S)
@@ -169,7 +169,7 @@ class Campaign:
             time.sleep((15 if harm is Harm.DESTROYS else 1) / plan.pace)
         self._restart(harm)
         if harm is Harm.DESTROYS:
-            self.stand.send([one for action in undo for one in action.undo])
+            self.stand.send([item for action in undo for item in action.undo])
         if harm is not Harm.NONE:
             self._recover()
 

@@ -183,7 +183,7 @@ class Kind:
         undo: tuple[Command, ...] = ()
         if self.remedy is not None:
             keys = [raw(getattr(hand.keys, name)()) for name in self.remedy]
-            keys += [one[1] for one in commands if len(one) > 1]
+            keys += [command[1] for command in commands if len(command) > 1]
             undo = tuple((b"DEL", key) for key in dict.fromkeys(keys))
         return Action(hand.number, self.name, self.harm, commands, undo)
 

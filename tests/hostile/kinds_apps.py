@@ -28,18 +28,18 @@ def _functions(hand: Hand) -> list[Part]:
 def apps(hand: Hand) -> list[Command]:
     """Apps that no worker has, alive for a while, with functions of any sort or none."""
     rng, keys = hand.rng, hand.keys
-    found: list[Command] = []
+    result: list[Command] = []
     soon = [part for at in range(rng.choice((1, 5, 200))) for part in ("@@in:5000@@", f"{at:016x}")]
-    found.append(command("ZADD", keys.apps(), *soon))
+    result.append(command("ZADD", keys.apps(), *soon))
     for _ in range(5):
         app = _app(hand)
         when = rng.choice(("@@in:-1000@@", "@@in:5000@@", "0", "+inf", "-inf", "1e300"))
-        found.append(command("ZADD", keys.apps(), when, app))
+        result.append(command("ZADD", keys.apps(), when, app))
         if app and rng.random() < 0.5:
-            found.append(command("SADD", keys.app(app), *_functions(hand)))
+            result.append(command("SADD", keys.app(app), *_functions(hand)))
         if app and rng.random() < 0.3:
-            found.append(command("SET", keys.app_version(app), draw.junk(rng)))
-    return found
+            result.append(command("SET", keys.app_version(app), draw.junk(rng)))
+    return result
 
 
 @kind("apps-of-strangers", weight=3)
@@ -48,7 +48,7 @@ def apps_of_strangers(hand: Hand) -> list[Command]:
     import msgpack
 
     rng, keys = hand.rng, hand.keys
-    found: list[Command] = []
+    result: list[Command] = []
     for at in range(rng.choice((1, 1, 10))):
         worker, app = f"A{hand.number}x{at}", f"{rng.randrange(2**64):016x}"
         about = {
@@ -65,47 +65,47 @@ def apps_of_strangers(hand: Hand) -> list[Command]:
                 command("DEL", keys.app(app)),
             )
         )
-        found += [
+        result += [
             spoil,
             command("HSET", keys.worker(worker), "about", msgpack.packb(about), "lanes", ""),
             command("ZADD", keys.workers(), "@@in:5000@@", worker),
         ]
-    return found
+    return result
 
 
 @kind("function-lists", weight=2)
 def function_lists(hand: Hand) -> list[Command]:
     """Lists of functions that no honest app has, and names that are no functions, in `parked`."""
     rng, keys = hand.rng, hand.keys
-    found: list[Command] = []
+    result: list[Command] = []
     base = rng.choice(QUEUES)
     for function in _functions(hand)[-6:]:
         name = f"{base}@{raw(function).decode('latin-1')}"
         entry = raw(rng.choice((hand.run(), hand.honest(), "nobody"))) + b",0,77"
-        found += [
+        result += [
             command("SADD", keys.parked(base), function),
             command("RPUSH", keys.ready(name, rng.choice("59!")), entry),
             command("HSET", keys.levels(), name, rng.choice((b"5", draw.junk(rng)))),
             command("HSET", keys.levels(), name + "+", "1", base + "@", "1", base + "+", "1"),
         ]
-    return found
+    return result
 
 
 @kind("turns", weight=3)
 def turns(hand: Hand) -> list[Command]:
     """Turns of runs that have no backlog, and backlogs of any type of runs that are hostile."""
     rng, keys = hand.rng, hand.keys
-    found: list[Command] = [command("HSET", keys.levels(), "default+", "1")]
+    result: list[Command] = [command("HSET", keys.levels(), "default+", "1")]
     for _ in range(3):
         runs = [
             rng.choice((hand.run(), hand.honest(), "nobody")) for _ in range(rng.choice((1, 300)))
         ]
         level = rng.choice("59")
-        found.append(command("RPUSH", keys.turns("default", level), *runs))
+        result.append(command("RPUSH", keys.turns("default", level), *runs))
         backlog = keys.backlog("default", level, hand.run())
         entry = draw.number(rng) + b"," + rng.choice((b"1", draw.number(rng), b"", b"\xff"))
-        found.append(command(rng.choice(("RPUSH", "SET", "SADD")), backlog, entry))
-    return found
+        result.append(command(rng.choice(("RPUSH", "SET", "SADD")), backlog, entry))
+    return result
 
 
 @kind("versions", weight=3)
@@ -113,12 +113,12 @@ def versions(hand: Hand) -> list[Command]:
     """What hostile runs are said to have run, and events that say so of any run."""
     rng, keys, run = hand.rng, hand.keys, hand.plain_run()
     odd = [b"", b"=", b"zz=1", b"a=\x1b[31m", b"a=" + b"9" * 5000, b"0" * 16 + b"=1.0", b"a=b=c"]
-    one, other = rng.choice(odd), rng.choice(odd)
-    text = raw(rng.choice((run, hand.honest(), "nobody"))) + b" " + one + b" " + other
+    item, other = rng.choice(odd), rng.choice(odd)
+    text = raw(rng.choice((run, hand.honest(), "nobody"))) + b" " + item + b" " + other
     return [
-        *hand.submit(run, rng.choice(hand.base), code=rng.choice(odd), ran=one, mixed=other),
+        *hand.submit(run, rng.choice(hand.base), code=rng.choice(odd), ran=item, mixed=other),
         *hand.queue(run),
-        command("HSET", keys.run(run), "@@@worker:0@@", other, "@@@worker:1@@.0", one),
+        command("HSET", keys.run(run), "@@@worker:0@@", other, "@@@worker:1@@.0", item),
         command("XADD", keys.events(), "*", "versions", text + rng.choice((b"", b" ", b" x=y"))),
     ]
 
@@ -140,9 +140,9 @@ def app_types(hand: Hand) -> list[Command]:
     """The shared keys behind turns and apps, and what honest apps have: another type, or gone."""
     rng, keys = hand.rng, hand.keys
     shared = [keys.apps(), *map(keys.parked, QUEUES), keys.turns("default", "5")]
-    found = []
+    result = []
     for app in hand.loot.apps:
-        found += [command("DEL", keys.app(app)), command("DEL", keys.app_version(app))]
+        result += [command("DEL", keys.app(app)), command("DEL", keys.app_version(app))]
         shared += [keys.app(app), keys.app_version(app)]
     key = rng.choice(shared)
     spoil = rng.choice(
@@ -150,4 +150,4 @@ def app_types(hand: Hand) -> list[Command]:
     )
     field = rng.choice(("default+", "default@", "default~async+"))
     gone = command("HDEL", keys.levels(), field)
-    return [*found, command("DEL", key), spoil, gone]
+    return [*result, command("DEL", key), spoil, gone]

@@ -53,7 +53,7 @@ def graph_policy(hand: Hand) -> list[Command]:
     for policy in policies:
         for _ in range(rng.choice((1, 1, 3))):
             field = rng.randrange(len(policy))
-            fitting = [one for one in ODD_VALUES if isinstance(one, POLICY_TYPES[field])]
+            fitting = [value for value in ODD_VALUES if isinstance(value, POLICY_TYPES[field])]
             policy[field] = rng.choice(fitting if rng.random() < 0.8 else ODD_VALUES)
         if rng.random() < 0.5:  # what is said of retries counts when an attempt fails
             policy[RETRIES] = 3
@@ -113,10 +113,10 @@ def graph_near(hand: Hand) -> list[Command]:
     spoilt = draw.reshaped(rng, plain) if rng.random() < 0.5 else draw.mutated(rng, plain)
     if rng.random() < 0.3:
         spoilt = draw.mutated(rng, zlib.compress(spoilt, 1))
-    found = hand.submit(run, spoilt or b"\x90")
+    result = hand.submit(run, spoilt or b"\x90")
     if rng.random() < 0.2:
-        found[0] = (*found[0][:2], draw.junk(rng), *found[0][3:])
-    return [*found, *hand.queue(run)]
+        result[0] = (*result[0][:2], draw.junk(rng), *result[0][3:])
+    return [*result, *hand.queue(run)]
 
 
 @functools.cache
@@ -174,16 +174,18 @@ def run_head(hand: Hand) -> list[Command]:
 def run_id(hand: Hand) -> list[Command]:
     """A sound run under a name that no client would give, with a task to claim."""
     rng = hand.rng
-    run = hand.plain_run() + rng.choice([one for one in draw.ODD_ENDINGS if one and "," not in one])
-    found = hand.submit(run, rng.choice(hand.base), b"\x81\xa4seed\x05")
-    return [*found, *hand.queue(run, 0, rng.choice((1, 1, 2)))]
+    run = hand.plain_run() + rng.choice(
+        [ending for ending in draw.ODD_ENDINGS if ending and "," not in ending]
+    )
+    result = hand.submit(run, rng.choice(hand.base), b"\x81\xa4seed\x05")
+    return [*result, *hand.queue(run, 0, rng.choice((1, 1, 2)))]
 
 
 @kind("records", weight=3)
 def records(hand: Hand) -> list[Command]:
     """A sound run with records that no script writes, and entries that lead to them."""
     rng, run, keys = hand.rng, hand.plain_run(), hand.keys
-    found = hand.submit(run, rng.choice(hand.base), b"\x81\xa4seed\x05")
+    result = hand.submit(run, rng.choice(hand.base), b"\x81\xa4seed\x05")
     attempt = draw.number(rng)
     changed: list[Command] = []
     for _ in range(rng.randint(1, 4)):
@@ -196,27 +198,27 @@ def records(hand: Hand) -> list[Command]:
         spent = rng.choice((b"9" * 400, b"0/9" + b"9" * 5000, b"0" + b"!?+=~" * 3, b"-1", b"0*x"))
         record = b"Q" + attempt + b",," + spent + b",,"
         claimable[0] = command("HSET", keys.tasks(run), 0, record)
-    return [*found[:-1], *changed, *claimable, found[-1]]
+    return [*result[:-1], *changed, *claimable, result[-1]]
 
 
 @kind("wrong-types", weight=0.5)
 def wrong_types(hand: Hand) -> list[Command]:
     """A hostile run, or a stranger among the workers, whose keys are of another type."""
     rng, run, keys = hand.rng, hand.plain_run(), hand.keys
-    found = hand.submit(run, rng.choice(hand.base))
+    result = hand.submit(run, rng.choice(hand.base))
     target = rng.choice((keys.run(run), keys.tasks(run), keys.results(run), keys.errors(run)))
     spoil = rng.choice((("SET", target, "x"), ("RPUSH", target, "x"), ("SADD", target, "x")))
-    return [*found[:-1], *hand.queue(run), command("DEL", target), command(*spoil), found[-1]]
+    return [*result[:-1], *hand.queue(run), command("DEL", target), command(*spoil), result[-1]]
 
 
 @kind("vanish", weight=1)
 def vanish(hand: Hand) -> list[Command]:
     """A run that continues and of which parts disappear."""
     rng, run, keys = hand.rng, hand.plain_run(), hand.keys
-    found = hand.submit(run, rng.choice(hand.base), b"\x81\xa4seed\x05")
+    result = hand.submit(run, rng.choice(hand.base), b"\x81\xa4seed\x05")
     parts = [keys.run(run), keys.tasks(run), keys.results(run)]
     event = command("XADD", keys.events(), "*", rng.choice(("cancel", "resume", "submit")), run)
-    return [*found, command("DEL", *rng.sample(parts, rng.randint(1, 3))), event]
+    return [*result, command("DEL", *rng.sample(parts, rng.randint(1, 3))), event]
 
 
 # -- values -------------------------------------------------------------------------------------
@@ -234,12 +236,12 @@ def results(hand: Hand) -> list[Command]:
     """A sound run whose first result cannot be read, or costs much, with a task that needs it."""
     rng, run, keys = hand.rng, hand.plain_run(), hand.keys
     value = draw.packed_value(rng, hand.loot.values)
-    found = hand.submit(run, rng.choice(hand.base), b"\x81\xa4seed\x05", kept=1)
+    result = hand.submit(run, rng.choice(hand.base), b"\x81\xa4seed\x05", kept=1)
     return [
-        *found[:-1],
+        *result[:-1],
         command("HSET", keys.tasks(run), 0, "S1,X.0,0,1,2"),
         command("HSET", keys.results(run), 0, value),
         command("HSET", keys.errors(run), 0, draw.packed_value(rng, [b"\x93\xa1a\xa1b\xa1c"])),
-        found[-1],
+        result[-1],
         *hand.queue(run, 1),
     ]

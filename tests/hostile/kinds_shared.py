@@ -94,7 +94,7 @@ def events_many_tasks(hand: Hand) -> list[Command]:
 def ready(hand: Hand) -> list[Command]:
     """Entries of ready lists that lead nowhere, or to what stands somewhere else."""
     rng, keys = hand.rng, hand.keys
-    found: list[Command] = []
+    result: list[Command] = []
     for _ in range(rng.choice((1, 5, 50))):
         run = raw(rng.choice((hand.run(), hand.plain_run(), hand.honest(), "nobody")))
         parts = [
@@ -103,8 +103,8 @@ def ready(hand: Hand) -> list[Command]:
             rng.choice((b"77", draw.number(rng))),
         ]
         entry = b",".join(parts) if rng.random() < 0.7 else draw.junk(rng)
-        found.append(command("RPUSH", keys.ready(rng.choice(QUEUES), rng.choice("0599!")), entry))
-    return found
+        result.append(command("RPUSH", keys.ready(rng.choice(QUEUES), rng.choice("0599!")), entry))
+    return result
 
 
 @kind("ready-odd-lists", weight=1)
@@ -141,7 +141,7 @@ def wake(hand: Hand) -> list[Command]:
 def delayed(hand: Hand) -> list[Command]:
     """Retries of what does not wait, at any time."""
     rng, keys = hand.rng, hand.keys
-    found: list[Command] = []
+    result: list[Command] = []
     for _ in range(rng.choice((1, 5, 50))):
         when = rng.choice(
             ("@@in:-1000@@", "@@in:1000@@", "0", "-inf", "+inf", "1e308", "-1", "0.5")
@@ -155,8 +155,8 @@ def delayed(hand: Hand) -> list[Command]:
             rng.choice((b"5", b"!", b"55")),
         ]
         entry = b",".join(parts) if rng.random() < 0.7 else draw.junk(rng)
-        found.append(command("ZADD", keys.delayed(), when, entry))
-    return found
+        result.append(command("ZADD", keys.delayed(), when, entry))
+    return result
 
 
 # -- workers ------------------------------------------------------------------------------------
@@ -177,22 +177,22 @@ def strangers(hand: Hand) -> list[Command]:
     claim = rng.choice(
         (b"1,1,default,5", b"1", b"", draw.junk(rng), draw.number(rng) + b",1,default,!")
     )
-    found = [
+    result = [
         command("HSET", keys.worker(worker), "about", about, "lanes", lane),
         command("HSET", keys.claims(lane), "#", draw.number(rng), task, claim),
         command("SADD", keys.stops(lane), draw.junk(rng)),
     ]
     if rng.random() < 0.1:
         target = rng.choice((keys.worker(worker), keys.claims(lane), keys.stops(lane)))
-        found += [command("DEL", target), command("SET", target, "x")]
-    return [*found, command("ZADD", keys.workers(), when, worker)]
+        result += [command("DEL", target), command("SET", target, "x")]
+    return [*result, command("ZADD", keys.workers(), when, worker)]
 
 
 @kind("living-stops", weight=2)
 def living_stops(hand: Hand) -> list[Command]:
     """What living lanes are told to stop: nothing that they run, in invalid texts."""
     rng, keys = hand.rng, hand.keys
-    found = []
+    result = []
     for _ in range(rng.choice((1, 3, 200))):
         odd = (
             b"x\rkill 0",
@@ -204,8 +204,8 @@ def living_stops(hand: Hand) -> list[Command]:
         )
         text = rng.choice((*odd, draw.junk(rng), raw(hand.run()) + b",0,1"))
         lane = f"@@worker:{rng.randrange(2)}@@.{rng.randrange(2)}{rng.choice(('', 'a'))}"
-        found.append(command("SADD", keys.stops(lane), text))
-    return found
+        result.append(command("SADD", keys.stops(lane), text))
+    return result
 
 
 @kind("living-claims", weight=1)
@@ -251,10 +251,10 @@ def lists(hand: Hand) -> list[Command]:
 def dead_letters(hand: Hand) -> list[Command]:
     """Dead letters of hostile runs, with odd records and errors."""
     rng, run, keys = hand.rng, hand.plain_run(), hand.keys
-    found = hand.submit(run, rng.choice(hand.base), state=rng.choice(("failed", "x", "running")))
+    result = hand.submit(run, rng.choice(hand.base), state=rng.choice(("failed", "x", "running")))
     error = msgpack.packb(["E\x1b[31m", "m\r\n" * 3, "\x1b]0;x\x07 trace"])
     return [
-        *found[:-1],
+        *result[:-1],
         command("HSET", keys.tasks(run), 0, rng.choice((b"F1,W.0,0,1,2", draw.junk(rng)))),
         command("HSET", keys.errors(run), 0, rng.choice((error, draw.packed_value(rng, [error])))),
         command("ZADD", keys.dead(), "@@in:0@@", f"{run},0"),
@@ -285,5 +285,5 @@ def cache_of_strangers(hand: Hand) -> list[Command]:
     seed = b"\x81\xa4seed" + rng.choice(
         (b"\x05", b"\xcb\x7f\xf8\x00\x00\x00\x00\x00\x00", b"\xa1x")
     )
-    found = [command("SET", keys.cached(near), value, "PX", HOUR_MS)]
-    return [*found, *hand.submit(run, rng.choice(hand.base), seed)]
+    result = [command("SET", keys.cached(near), value, "PX", HOUR_MS)]
+    return [*result, *hand.submit(run, rng.choice(hand.base), seed)]

@@ -25,7 +25,7 @@ def reduced(
         size = max(1, len(left) // parts)
         pieces = [left[at : at + size] for at in range(0, len(left), size)]
         rests = [
-            [one for other in pieces if other is not piece for one in other] for piece in pieces
+            [item for other in pieces if other is not piece for item in other] for piece in pieces
         ]
         for number, candidate in enumerate((*pieces, *rests)):
             trials += 1
@@ -53,11 +53,11 @@ def shrunk(
                 Path(folder),
                 Path(folder) / "notes",
                 lambda line: None,
-                lambda one: one.replay(some, PACE),
+                lambda item: item.replay(some, PACE),
             )
-        found = [one for one in report.findings if rule in ("", one.rule)]
-        say(f"{len(some)} actions: {'; '.join(map(str, found))[:300] or 'nothing'}")
-        return bool(found)
+        result = [finding for finding in report.findings if rule in ("", finding.rule)]
+        say(f"{len(some)} actions: {'; '.join(map(str, result))[:300] or 'nothing'}")
+        return bool(result)
 
     left = reduced(actions, violates)
     notes.write_text("".join(action.as_json() + "\n" for action in left), "utf-8")

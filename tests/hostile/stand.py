@@ -82,16 +82,16 @@ class Stand:
 
     def revive(self) -> list[str]:
         """Report which daemons have ended, and start others in their place; return their names."""
-        found = [name for name, one in self.daemons.items() if one.popen.poll() is not None]
-        for name in found:
+        result = [name for name, item in self.daemons.items() if item.popen.poll() is not None]
+        for name in result:
             process = self.daemons[name]
             words = _last_words(process.log)
             self.watch.ended(name, process.popen.returncode, words, time.monotonic())
             self.restarts += 1
             self._start(name)
-        if found:
+        if result:
             self.watch.forget_processes()
-        return found
+        return result
 
     def restart(self, name: str) -> None:
         """Stop a daemon in good order, as a deployment does, and start another in its place.
@@ -137,7 +137,7 @@ class Stand:
 
     def send(self, commands: Sequence[Command]) -> int:
         """Carry out an attack; return how many of its commands Redis refused."""
-        return send(self.server, [self.living.fill_in(one) for one in commands])
+        return send(self.server, [self.living.fill_in(command) for command in commands])
 
     def _alive(self, role: str) -> list[str]:
         with self._lock:
@@ -157,7 +157,7 @@ class Stand:
         peaks: dict[tuple[str, int], float] = {}
         for name, process in list(self.daemons.items()):
             below = process.children() if name.startswith("worker") else []
-            children[name] = frozenset(one.pid for one in below)
+            children[name] = frozenset(item.pid for item in below)
             for pid in (process.pid, *children[name]):
                 peaks[name, pid] = _peak_mb(pid)
                 self._guard(pid)
@@ -171,9 +171,9 @@ class Stand:
 
     def _events(self, server: redis.Redis) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
         try:
-            found = server.get(self.keys.cursor())
+            result = server.get(self.keys.cursor())
             last = server.eval(LAST_ID, 1, self.keys.events())
-            return _moment(found or b"0-0"), _moment(last)
+            return _moment(result or b"0-0"), _moment(last)
         except (redis.RedisError, ValueError):
             return None, None
 
@@ -229,11 +229,11 @@ class Stand:
 
     def _cpu_seconds(self) -> dict[int, float]:
         """Return the processor time of each daemon that lives, with its children."""
-        found: dict[int, float] = {}
+        result: dict[int, float] = {}
         for process in self.daemons.values():
             with suppress(psutil.NoSuchProcess):
-                found[process.pid] = process.cpu_seconds()
-        return found
+                result[process.pid] = process.cpu_seconds()
+        return result
 
 
 class Watcher:

@@ -35,13 +35,13 @@ def test_a_kind_draws_the_same_from_the_same_seed_and_survives_its_file(name: st
         assert action == drawn(name, number)
         assert Action.from_json(action.as_json()) == action
         assert action.commands
-        assert all(isinstance(part, bytes) for one in action.commands for part in one)
+        assert all(isinstance(part, bytes) for command in action.commands for part in command)
 
 
 def test_harmless_kinds_write_no_key_of_an_honest_run() -> None:
     for name in sorted(KINDS.keys() - HEAVY):
         if KINDS[name].harm is Harm.NONE:
-            keys = [one[1] for number in range(50) for one in drawn(name, number).commands]
+            keys = [command[1] for number in range(50) for command in drawn(name, number).commands]
             assert not [key for key in keys if b"run:honest" in key], name
 
 
@@ -51,8 +51,8 @@ def test_every_key_of_the_schema_is_attacked() -> None:
         part
         for name in sorted(KINDS.keys() - HEAVY)
         for number in range(100)
-        for one in drawn(name, number).commands
-        for part in one[1:4]
+        for command in drawn(name, number).commands
+        for part in command[1:4]
     )
     roles = ("schema", "graph:", "graphs", "run:", "runs", "active", "dead", "cache:", "state:")
     roles += ("ready:", "levels", "wake:", "delayed", "events", "cursor", "quarantine", "leader")
@@ -100,9 +100,9 @@ def test_a_reshaped_value_differs() -> None:
 
 
 def test_all_classes_get_their_share_of_each_round() -> None:
-    found = list(phases(0.0, 600.0, 300.0))
-    assert [harm for harm, _ in found] == [harm for harm, _ in CYCLE] * 2
-    assert found[-1][1] == pytest.approx(600.0)
+    result = list(phases(0.0, 600.0, 300.0))
+    assert [harm for harm, _ in result] == [harm for harm, _ in CYCLE] * 2
+    assert result[-1][1] == pytest.approx(600.0)
 
 
 def test_the_one_action_that_violates_is_found() -> None:
@@ -121,8 +121,8 @@ def test_the_one_action_that_violates_is_found() -> None:
 def test_two_actions_that_only_violate_together_are_found() -> None:
     actions = [Action(number, "ready", Harm.NONE, ()) for number in range(16)]
     pair = {3, 12}
-    found = reduced(actions, lambda some: pair <= {one.number for one in some})
-    assert {one.number for one in found} == pair
+    result = reduced(actions, lambda some: pair <= {item.number for item in some})
+    assert {item.number for item in result} == pair
 
 
 def test_a_kind_that_does_not_exist_is_refused() -> None:

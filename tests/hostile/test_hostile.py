@@ -24,12 +24,12 @@ HEAVY = ("events-huge", "events-burst")
 
 @pytest.fixture
 def stand(tmp_path: Path) -> Iterator[Stand]:
-    found = Stand(tmp_path, Watch())
+    stand = Stand(tmp_path, Watch())
     try:
-        found.start()
-        yield found
+        stand.start()
+        yield stand
     finally:
-        found.close()
+        stand.close()
 
 
 @pytest.mark.timeout(300)  # what is stuck is waited for, and then told
@@ -38,7 +38,7 @@ def test_daemons_survive_a_short_attack(tmp_path: Path, rounds: int) -> None:
     said: list[str] = []
     kinds = chosen(skip=HEAVY)
     plan = Plan(rounds * SECONDS, SEED, kinds, pace=PACE, cycle=SECONDS, idle=IDLE_S)
-    report = campaign.run(tmp_path, tmp_path / "notes", said.append, lambda one: one.play(plan))
+    report = campaign.run(tmp_path, tmp_path / "notes", said.append, lambda item: item.play(plan))
     assert report.findings == (), "\n".join(map(str, [*report.findings, report.figures]))
     assert report.actions > 5  # 30 a round on an idle machine
     assert report.figures["honest runs succeeded"] > rounds
@@ -49,7 +49,7 @@ def test_a_worker_that_is_killed_is_reported_and_replaced(stand: Stand) -> None:
     victim = stand.daemons["worker-0"]
     victim.kill()
     assert stand.revive() == ["worker-0"]
-    assert [one.rule for one in stand.watch.findings] == ["process ended"]
+    assert [finding.rule for finding in stand.watch.findings] == ["process ended"]
     assert stand.daemons["worker-0"].pid != victim.pid
 
 
@@ -62,7 +62,7 @@ def test_a_child_that_is_killed_and_a_cursor_that_stands_are_reported(
     watcher.start()
 
     def rules() -> set[str]:
-        return {one.rule for one in stand.watch.findings}
+        return {finding.rule for finding in stand.watch.findings}
 
     try:
         worker = stand.daemons["worker-1"]

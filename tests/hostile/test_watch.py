@@ -168,7 +168,7 @@ def test_an_illegal_exit_of_a_command_is_noticed(
 def test_findings_cannot_control_a_terminal() -> None:
     watch = Watch()
     watch.command_ended("ls", 3, "Error: \x1b]0;title\x07 \u202e\n", CALM, CALM + 1)
-    assert [one for one in map(str, watch.findings) if not one.isprintable()] == []
+    assert [item for item in map(str, watch.findings) if not item.isprintable()] == []
     assert "\\x1b]0;title\\x07 \\u202e" in str(watch.findings[0])
 
 

@@ -15,10 +15,10 @@ def block(part: str) -> str:
 
 def users(part: str = "acl") -> dict[str, list[str]]:
     """Return role → the rules of its user, as the page has them for Redis 7; ``acl_old``: 6.2."""
-    found: dict[str, list[str]] = {}
+    result: dict[str, list[str]] = {}
     for line in block(part).splitlines():
         head, _, rest = line.partition(" flowkit-")
         if head in ("ACL SETUSER", "user"):
             role, *rules = rest.split()
-            found[role] = rules
-    return found
+            result[role] = rules
+    return result

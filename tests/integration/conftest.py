@@ -27,10 +27,10 @@ def system(
     request: pytest.FixtureRequest, redis_server: RealRedis, namespace: str, tmp_path: Path
 ) -> Iterator[System]:
     """Nothing started yet, on the session's Redis and in its own namespace."""
-    found = System(redis_server.url, namespace, tmp_path)
-    request.node.stash.setdefault(_SYSTEMS, []).append(found)
-    yield found
-    found.close()
+    system = System(redis_server.url, namespace, tmp_path)
+    request.node.stash.setdefault(_SYSTEMS, []).append(system)
+    yield system
+    system.close()
 
 
 @pytest.fixture
@@ -47,10 +47,10 @@ def frail_system(
     request: pytest.FixtureRequest, own_redis: RealRedis, tmp_path: Path
 ) -> Iterator[System]:
     """Nothing started yet, on a Redis of the test's own."""
-    found = System(own_redis.url, "frail", tmp_path)
-    request.node.stash.setdefault(_SYSTEMS, []).append(found)
-    yield found
-    found.close()
+    system = System(own_redis.url, "frail", tmp_path)
+    request.node.stash.setdefault(_SYSTEMS, []).append(system)
+    yield system
+    system.close()
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +58,11 @@ def shared_system(
     redis_server: RealRedis, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[System]:
     """One scheduler and one worker with two processes, which all tests of a module share."""
-    found = System(redis_server.url, f"t-{uuid.uuid4().hex[:10]}", tmp_path_factory.mktemp("up"))
-    found.start("--queues", "default")
-    yield found
-    found.close()
+    system = System(redis_server.url, f"t-{uuid.uuid4().hex[:10]}", tmp_path_factory.mktemp("up"))
+    system.start("--queues", "default")
+    yield system
+    system.close()
     with redis_server.client() as client:
-        keys = list(client.scan_iter(match=f"{{{found.namespace}}}:*", count=1000))
+        keys = list(client.scan_iter(match=f"{{{system.namespace}}}:*", count=1000))
         if keys:
             client.delete(*keys)

@@ -23,14 +23,14 @@ FOLDER = Path(os.environ.get("FAULT_FOLDER", "/nowhere"))
 
 def note() -> int:
     """Write "run task attempt pid" in one append; return the attempt's number."""
-    one = current_attempt()
-    line = f"{one.run_id} {one.task} {one.attempt} {os.getpid()}\n".encode()
+    item = current_attempt()
+    line = f"{item.run_id} {item.task} {item.attempt} {os.getpid()}\n".encode()
     file = os.open(FOLDER / "executions", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(file, line)
     finally:
         os.close(file)
-    return one.attempt
+    return item.attempt
 
 
 def is_open(gate: str) -> bool:
@@ -124,8 +124,8 @@ def say(*values: object, text: str) -> str:
 @task
 def whoami(*values: object) -> dict[str, Any]:
     note()
-    one = current_attempt()
-    return {"run": one.run_id, "task": one.task, "attempt": one.attempt, **dict(one.params)}
+    item = current_attempt()
+    return {"run": item.run_id, "task": item.task, "attempt": item.attempt, **dict(item.params)}
 
 
 @task

@@ -58,21 +58,21 @@ def retries() -> object:
 @task(queue="outer")
 def looks(other: str) -> dict[str, object]:
     """Tell where the runs of this task go, and with which keys."""
-    found: dict[str, object] = {}
+    result: dict[str, object] = {}
     with Client.connect() as client:
-        found["namespace"] = client.settings.namespace
-        found["source"] = client.settings.source("namespace")
-        found["signs"] = client.provenance != Provenance(())
+        result["namespace"] = client.settings.namespace
+        result["source"] = client.settings.source("namespace")
+        result["signs"] = client.provenance != Provenance(())
     with Client.connect(namespace=other) as client:
-        found["argument"] = client.settings.namespace
-        found["ids"] = sorted({client.submit(inner).run_id for _ in range(2)})
+        result["argument"] = client.settings.namespace
+        result["ids"] = sorted({client.submit(inner).run_id for _ in range(2)})
     os.environ["FLOWKIT_NAMESPACE"] = other
     try:
         with Client.connect() as client:
-            found["environment"] = client.settings.namespace
+            result["environment"] = client.settings.namespace
     finally:
         del os.environ["FLOWKIT_NAMESPACE"]
-    return found
+    return result
 
 
 def outer(*tasks: str, **bound: object) -> DAG:

@@ -40,18 +40,20 @@ class Shards:
 
     def leaders(self) -> list[str]:
         """Return the id of the scheduler that leads each shard, '' for none."""
-        found: list[str] = []
+        result: list[str] = []
         for server in self.servers:
             with server.client() as client:
                 text = (client.get(f"{{{NAMESPACE}}}:leader") or b"").decode()
                 seconds, micros = client.time()
             holder, _, deadline = (text or ",,0").split(",")
-            found.append(holder if int(deadline) > seconds * 1000 + micros // 1000 else "")
-        return found
+            result.append(holder if int(deadline) > seconds * 1000 + micros // 1000 else "")
+        return result
 
     def led_by(self, scheduler: Process) -> int:
         """Return how many shards the children of this process lead."""
-        return sum(f"Scheduler {one} started" in scheduler.log for one in self.leaders() if one)
+        return sum(
+            f"Scheduler {leader} started" in scheduler.log for leader in self.leaders() if leader
+        )
 
     def flowkit(self, *words: str, url: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command of the command line against these shards."""
@@ -105,20 +107,20 @@ def ids_on(shard: int, shards: int, prefix: str = "run") -> Iterator[str]:
 
 def crews(worker: Process) -> list[psutil.Process]:
     """Return the processes of a worker of several shards, one for each, the oldest first."""
-    found = psutil.Process(worker.pid).children()
-    return sorted(found, key=lambda one: (one.create_time(), one.pid))
+    result = psutil.Process(worker.pid).children()
+    return sorted(result, key=lambda item: (item.create_time(), item.pid))
 
 
 def kill_machine(parent: Process) -> None:
     """Kill a parent and all below it, as if its machine was gone."""
     family = [psutil.Process(parent.pid), *psutil.Process(parent.pid).children(recursive=True)]
-    for one in family:
-        one.suspend()  # nobody may notice the death of another one
-    for one in family:
-        one.kill()
+    for item in family:
+        item.suspend()  # nobody may notice the death of another one
+    for item in family:
+        item.kill()
     parent.popen.wait(20)
 
 
 def all_gone(processes: list[psutil.Process]) -> None:
-    for one in processes:
-        wait_until(f"process {one.pid} has ended", lambda it=one: not it.is_running(), 30)
+    for process in processes:
+        wait_until(f"process {process.pid} has ended", lambda it=process: not it.is_running(), 30)

@@ -104,15 +104,15 @@ def test_kills_start_no_task_twice(system: System, most: int) -> None:
                 with suppress(ProcessLookupError):
                     os.kill(dice.choice(system.executions()[-3:]).pid, signal.SIGKILL)
         wait_until("the run is over", lambda: run.record().state != "running", 60)
-        starts = Counter((one.run, one.task) for one in system.executions())
+        starts = Counter((execution.run, execution.task) for execution in system.executions())
         assert max(starts.values()) == 1, starts.most_common(3)
         known = records(run)
         error = client.dead_letters(limit=1)[0]
-    assert {one.state for one in known.values()} == {TaskState.SUCCEEDED, TaskState.FAILED}
+    assert {item.state for item in known.values()} == {TaskState.SUCCEEDED, TaskState.FAILED}
     unstarted = [
         name
-        for name, one in known.items()
-        if one.state is TaskState.SUCCEEDED and (run.run_id, name) not in starts
+        for name, item in known.items()
+        if item.state is TaskState.SUCCEEDED and (run.run_id, name) not in starts
     ]
     assert unstarted == [], "succeeded, and never started"
     assert error.error_type == "WorkerLost"

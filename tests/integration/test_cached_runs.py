@@ -18,9 +18,9 @@ from flowkit.exceptions import RunNotOver
 @pytest.fixture
 def place(server_url: str, namespace: str, tmp_path: Path) -> Iterator[System]:
     """Nothing started yet, on each kind of server in turn."""
-    found = System(server_url, namespace, tmp_path)
-    yield found
-    found.close()
+    system = System(server_url, namespace, tmp_path)
+    yield system
+    system.close()
 
 
 def etl() -> DAG:
@@ -32,7 +32,9 @@ def etl() -> DAG:
 
 def starts(system: System, run: RunHandle) -> list[str]:
     """Return what started in a run, sorted."""
-    return sorted(one.task for one in system.executions() if one.run == run.run_id)
+    return sorted(
+        execution.task for execution in system.executions() if execution.run == run.run_id
+    )
 
 
 def test_a_second_run_uses_the_result_of_the_first(place: System) -> None:
@@ -44,8 +46,8 @@ def test_a_second_run_uses_the_result_of_the_first(place: System) -> None:
         second = client.submit(etl())
         assert second.wait_results(30) == results, "a random number, and all that follows from it"
         assert starts(place, second) == ["beside", "end", "middle"]
-        found = {task.name: task for task in second.status().tasks}
-        assert [name for name, task in found.items() if task.cached] == ["source"]
+        result = {task.name: task for task in second.status().tasks}
+        assert [name for name, task in result.items() if task.cached] == ["source"]
         assert records(second)["source"].attempt == 1
 
 

@@ -32,8 +32,8 @@ class Wire:
     def cut(self) -> None:
         """End what is connected, and refuse what comes."""
         self._is_cut = True
-        for one in list(self._ends):
-            _hang_up(one)
+        for end in list(self._ends):
+            _hang_up(end)
 
     def mend(self) -> None:
         self._is_cut = False
@@ -43,8 +43,8 @@ class Wire:
         self.cut()
         for thread in self._threads:
             thread.join()
-        for one in (self._listener, *self._ends):
-            one.close()
+        for end in (self._listener, *self._ends):
+            end.close()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -77,9 +77,9 @@ def _hang_up(one: socket.socket) -> None:
 
 @pytest.fixture
 def wire(redis_server: RealRedis) -> Iterator[Wire]:
-    found = Wire(redis_server.port)
-    yield found
-    found.close()
+    wire = Wire(redis_server.port)
+    yield wire
+    wire.close()
 
 
 def test_outcomes_of_a_disconnected_worker_do_not_count(system: System, wire: Wire) -> None:

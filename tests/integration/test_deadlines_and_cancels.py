@@ -32,7 +32,7 @@ def test_a_task_that_sleeps_past_its_timeout_is_ended_and_retried(system: System
         with pytest.raises(TaskExecutionError, match=r"TaskTimeout.*longer than its timeout"):
             run.wait_results(30)
         known = check_executions(system, run)
-    assert [one.attempt for one in system.executions("late")] == [1, 2]
+    assert [execution.attempt for execution in system.executions("late")] == [1, 2]
     assert known["late"].spent.deaths == 0, "a timeout is no death of the worker's"
 
 
@@ -142,7 +142,7 @@ def test_a_cancelled_run_always_ends(system: System) -> None:
         assert {record.state for record in known.values()} == {TaskState.CANCELLED}
         with pytest.raises(RunAlreadyOver, match="already over"):
             run.cancel()
-    assert {one.task for one in system.executions()} == {task.name for task in running}
+    assert {execution.task for execution in system.executions()} == {task.name for task in running}
 
 
 def test_a_cancel_ends_no_neighbour_of_another_run(system: System) -> None:
@@ -152,7 +152,9 @@ def test_a_cancel_ends_no_neighbour_of_another_run(system: System) -> None:
         system.started("other")
         for _ in range(3):
             run = client.submit(alone(app.aheld.bind("unwanted", gate="never")))
-            wait_until("unwanted runs", lambda one=run: records(one)["unwanted"].state == "running")
+            wait_until(
+                "unwanted runs", lambda item=run: records(item)["unwanted"].state == "running"
+            )
             run.cancel()
             assert run.wait(20) is RunState.CANCELLED
         system.open_gate("a")
@@ -174,7 +176,12 @@ def test_a_cancelled_run_can_be_resumed_and_keeps_what_succeeded(system: System)
         run.resume()
         assert run.wait_results(20) == {"first": 5, "gate": 2, "last": [2]}
         check_executions(system, run)
-    assert [one.task for one in system.executions()] == ["first", "gate", "gate", "last"]
+    assert [execution.task for execution in system.executions()] == [
+        "first",
+        "gate",
+        "gate",
+        "last",
+    ]
 
 
 def test_a_failed_run_can_be_resumed_and_runs_only_the_rest(system: System) -> None:
@@ -185,13 +192,13 @@ def test_a_failed_run_can_be_resumed_and_runs_only_the_rest(system: System) -> N
         run = client.submit(dag)
         with pytest.raises(TaskExecutionError, match="the gate is closed"):
             run.wait_results(20)
-        assert [one.attempt for one in system.executions("ask")] == [1, 2, 3]
+        assert [execution.attempt for execution in system.executions("ask")] == [1, 2, 3]
         system.open_gate("a")
         run.resume()
         assert run.wait_results(20)["ask"] == "through"
         known = check_executions(system, run)
         with pytest.raises(RunAlreadyOver, match="succeeded"):
             run.resume()
-    assert [one.attempt for one in system.executions("ask")] == [1, 2, 3, 4]
+    assert [execution.attempt for execution in system.executions("ask")] == [1, 2, 3, 4]
     assert len(system.executions("first")) == len(system.executions("quick")) == 1
     assert known["ask"].attempt == 4

@@ -22,8 +22,8 @@ def left(system: System) -> set[str]:
     prefix = "{" + system.namespace + "}:"
     with redis.Redis.from_url(system.url, protocol=2) as client:
         names = {key.decode() for key in client.scan_iter(match=prefix + "*", count=1000)}
-    found = {name.removeprefix(prefix) for name in names}
-    return {key for key in found if not key.startswith("worker")} - PERMANENT
+    result = {name.removeprefix(prefix) for name in names}
+    return {key for key in result if not key.startswith("worker")} - PERMANENT
 
 
 def test_runs_leave_no_key_after_their_ttl(system: System) -> None:

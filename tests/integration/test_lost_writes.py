@@ -17,9 +17,9 @@ from flowkit.exceptions import RunLost
 
 def gated() -> DAG:
     with DAG("gated") as dag:
-        one = app.held.bind("one", gate="a")
-        one >> app.say.bind("two", text="2") >> app.listed.bind("three")
-        one >> app.held.bind("last", gate="b")
+        item = app.held.bind("one", gate="a")
+        item >> app.say.bind("two", text="2") >> app.listed.bind("three")
+        item >> app.held.bind("last", gate="b")
     return dag
 
 
@@ -68,7 +68,9 @@ def test_the_log_names_a_run_that_is_lost_completely(
         wait_until("it is over", lambda: client.run("first").record().state != "running")
         lay_aside(own_redis, "before")
         run = client.submit(gated(), run_id="second")
-        wait_until("it goes on", lambda: "second" in [one.run for one in system.executions()])
+        wait_until(
+            "it goes on", lambda: "second" in [execution.run for execution in system.executions()]
+        )
         set_back(own_redis, "before")
         scheduler.says("Run second of DAG gated is lost")
         with pytest.raises(RunLost):
@@ -83,9 +85,9 @@ def test_results_that_are_deleted_fail_the_tasks_that_need_them(system: System) 
     """
     system.start("--processes", "1")
     with DAG("gated") as dag:
-        one, two = app.apause.bind("one", seconds=0.01), app.held.bind("two", gate="a")
+        item, two = app.apause.bind("one", seconds=0.01), app.held.bind("two", gate="a")
         dag.add(two)
-        [one, two] >> app.listed.bind("four")
+        [item, two] >> app.listed.bind("four")
     with system.client() as client:
         run = client.submit(dag)
         system.started("two")

@@ -50,7 +50,7 @@ def test_runs_of_an_older_release_are_shown_and_finished(inherited: System) -> N
     due; what is done stays as it is."""
     system = inherited
     with system.client() as client:
-        assert {one.run for one in client.runs()} == {"good", "bad", "middle", "waiting"}
+        assert {run.run for run in client.runs()} == {"good", "bad", "middle", "waiting"}
         assert client.run("good").results() == {"first": 7, "end": [7]}
         with pytest.raises(TaskExecutionError, match="broken"):
             client.run("bad").wait_results(5)
@@ -63,9 +63,8 @@ def test_runs_of_an_older_release_are_shown_and_finished(inherited: System) -> N
         assert (results["first"], results["told"]) == (7, ["Hello, Ada"])
         assert len(results) == 11
         assert records(middle)["held"].attempt == 2
-        assert {one.task for one in system.executions() if one.run == "middle"} == {
-            "held", *(f"leaf_{n}" for n in range(5)),
-        }  # fmt: skip
+        of_middle = {start.task for start in system.executions() if start.run == "middle"}
+        assert of_middle == {"held", *(f"leaf_{n}" for n in range(5))}
         assert client.run("waiting").wait(30) is RunState.FAILED
         with client.shards[0].store() as store:
             assert store.read_schema() == str(SCHEMA).encode()

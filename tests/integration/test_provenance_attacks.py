@@ -23,11 +23,11 @@ FORGED = pack(666)
 @pytest.fixture
 def place(server_url: str, namespace: str, tmp_path: Path) -> Iterator[System]:
     """A system whose worker and clients hold a key, on each kind of server in turn."""
-    found = System(server_url, namespace, tmp_path)
-    found.scheduler()
-    found.worker("--processes", "1", FLOWKIT_SIGNING_KEY=KEY)
-    yield found
-    found.close()
+    system = System(server_url, namespace, tmp_path)
+    system.scheduler()
+    system.worker("--processes", "1", FLOWKIT_SIGNING_KEY=KEY)
+    yield system
+    system.close()
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_a_forged_cache_entry_is_a_miss(place: System, attacker: tuple[redis.Red
             for entry, other in zip(entries, reversed(stolen), strict=True):
                 connection.set(entry, other if forged is None else forged)
             run = client.submit(two_steps())
-            found = run.wait_results(30)["first"]
-            assert found not in (666, None)
-            assert found != honest or not run.status().tasks[0].cached
+            result = run.wait_results(30)["first"]
+            assert result not in (666, None)
+            assert result != honest or not run.status().tasks[0].cached
     assert any("Task not cached" in log for log in [place.logs()])

@@ -91,18 +91,18 @@ def test_waiting_or_refused_daemons_do_not_show_it_either(
     )
     try:
         refused = [system.scheduler(), system.worker()]
-        for one in refused:
-            one.says("refused the login")
+        for item in refused:
+            item.says("refused the login")
         system.url = f"redis://:{SECRET}@127.0.0.1:1/0"
         lonely = [system.scheduler(), system.worker()]
-        for one in lonely:
-            one.says("Waiting for Redis")
-            assert " started" not in one.log, "that is said once Redis has answered"
+        for item in lonely:
+            item.says("Waiting for Redis")
+            assert " started" not in item.log, "that is said once Redis has answered"
         assert SECRET not in command_lines()
     finally:
         system.close()
-    assert all("redis://:***@" in one.log for one in system.processes)
-    assert SECRET not in "".join(one.log for one in system.processes)
+    assert all("redis://:***@" in process.log for process in system.processes)
+    assert SECRET not in "".join(process.log for process in system.processes)
 
 
 def server_info(server: RealRedis) -> str:
@@ -141,8 +141,8 @@ def test_daemons_warn_of_an_open_redis_once(
             said = process.log.count("takes commands from other machines without a password")
             assert said == warned
             is_old = bool(vulnerable_version(info))
-            told = process.log.count("run code on the server (CVE-2025-49844")
-            assert told == (is_old and not warned)
+            messages = process.log.count("run code on the server (CVE-2025-49844")
+            assert messages == (is_old and not warned)
     finally:
         system.close()
         server.stop()

@@ -94,10 +94,10 @@ def replica(master: RealRedis, tmp_path: Path) -> Iterator[RealRedis]:
 
 @pytest.fixture
 def sentinel(master: RealRedis, replica: RealRedis, tmp_path: Path) -> Iterator[Sentinel]:
-    found = Sentinel(tmp_path / "sentinel", master)
-    wait_until("the sentinel knows the replica", found.knows_a_replica)
-    yield found
-    found.stop()
+    sentinel = Sentinel(tmp_path / "sentinel", master)
+    wait_until("the sentinel knows the replica", sentinel.knows_a_replica)
+    yield sentinel
+    sentinel.stop()
 
 
 def test_a_run_continues_after_a_failover(

@@ -194,14 +194,14 @@ def test_a_flushed_redis_is_noticed_by_all(frail_system: System, own_redis: Real
     scheduler, worker = system.start("--processes", "1")
     with system.client() as client:
         client.submit(_held(), run_id="nightly")
-        told: list[type[Exception]] = []
+        messages: list[type[Exception]] = []
 
         def wait_and_tell() -> None:
             with system.client() as own:
                 try:
                     own.run("nightly").wait(20)
                 except FlowkitError as error:
-                    told.append(type(error))
+                    messages.append(type(error))
 
         system.started("held")
         waiter = threading.Thread(target=wait_and_tell)
@@ -210,7 +210,7 @@ def test_a_flushed_redis_is_noticed_by_all(frail_system: System, own_redis: Real
         with own_redis.client() as server:
             server.flushall()
         waiter.join(20)
-        assert told == [RunLost]
+        assert messages == [RunLost]
         worker.says("started in its place")
         system.open_gate("a")
         again = client.submit(_held(), run_id="nightly")

@@ -47,15 +47,15 @@ def is_new(executable: str) -> bool:
 @pytest.fixture(params=SERVERS.values(), ids=SERVERS)
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RealRedis]:
     """A Redis with the users of the page for its version, and nobody else."""
-    found = RealRedis(tmp_path / "redis", executable=request.param)
-    found.start()
-    with found.client() as admin:
+    result = RealRedis(tmp_path / "redis", executable=request.param)
+    result.start()
+    with result.client() as admin:
         for role, rules in acl.users("acl" if is_new(request.param) else "acl_old").items():
             words = [word.replace("{flowkit}", "{shop}") for word in rules]
             words = [f">{SECRET}-{role}" if word[0] == ">" else word for word in words]
             admin.execute_command("ACL", "SETUSER", f"flowkit-{role}", *words)
-    yield found
-    found.stop()
+    yield result
+    result.stop()
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_redis_cli_takes_them(tells_reads: RealRedis) -> None:
 
 
 def test_the_acl_file_locks_no_user_out(tmp_path: Path) -> None:
-    executable = next((one for one in SERVERS.values() if is_new(one)), None)
+    executable = next((item for item in SERVERS.values() if is_new(item)), None)
     if executable is None:
         pytest.skip("Redis 6.2 cannot tell reading from writing")
     users = tmp_path / "users.acl"
@@ -224,10 +224,10 @@ def denials(server: RealRedis) -> list[str]:
     """
     with server.client() as admin:
         entries = admin.execute_command("ACL", "LOG")
-    found = [dict(zip(one[::2], one[1::2], strict=True)) for one in entries]
-    told = [f"{one[b'username'].decode()}: {one[b'object'].decode()}" for one in found]
+    result = [dict(zip(entry[::2], entry[1::2], strict=True)) for entry in entries]
+    messages = [f"{item[b'username'].decode()}: {item[b'object'].decode()}" for item in result]
     expected = re.compile(r": client(\|setinfo)?$|flowkit-client: (set|\{shop\}:schema)$")
-    return [one for one in told if not expected.search(one)]
+    return [item for item in messages if not expected.search(item)]
 
 
 def test_a_state_store_under_its_user(server: RealRedis) -> None:
@@ -397,7 +397,7 @@ def test_a_viewer_sees_everything_and_changes_nothing(server: RealRedis, tmp_pat
             assert viewer.run(run.run_id).wait(10) == "failed"  # listens to its channel
             with pytest.raises(NotPermitted):
                 viewer.submit(pipeline())
-        assert {one for one in denials(server) if "viewer: eval" not in one} == set()
+        assert {denial for denial in denials(server) if "viewer: eval" not in denial} == set()
         changes = [(*words, run.run_id) for words in (("cancel",), ("dead", "retry"), ("resume",))]
         for words in changes:
             refused = flowkit(url, *words)

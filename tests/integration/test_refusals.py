@@ -52,7 +52,10 @@ def test_submitting_a_run_twice_is_submitting_it_once(shared_system: System) -> 
         assert again.wait_results(20) == {"say": "hi"}
         with pytest.raises(RunExists, match=r"'once' already exists.*another run_id"):
             client.submit(say_dag("something else"), run_id="once")
-    assert len([one for one in shared_system.executions("say") if one.run == "once"]) == 1
+    assert (
+        len([execution for execution in shared_system.executions("say") if execution.run == "once"])
+        == 1
+    )
 
 
 def test_calls_with_wrong_types_get_a_clear_error(shared_system: System) -> None:

@@ -35,9 +35,9 @@ def test_a_task_made_again_after_a_crash_finds_the_runs_that_it_has_submitted(
         system.worker("--queues", "outer,default", "--processes", "1", app=APP, lease=1.5)
         assert system.started("submits", 2).attempt == 2
         system.open_gate("a")
-        found = run.wait_results(30)["submits"]
-        assert len(set(found)) == 3
-        assert sorted(found) == ids_of(client, "inner") == before
+        result = run.wait_results(30)["submits"]
+        assert len(set(result)) == 3
+        assert sorted(result) == ids_of(client, "inner") == before
         for child in before:
             assert client.run(child).wait(30) is RunState.SUCCEEDED
         assert len(system.executions("leaf")) == 3
@@ -94,12 +94,12 @@ def test_the_options_of_a_worker_reach_its_tasks(system: System) -> None:
     system.run_program("worker", words, **environ, FLOWKIT_SIGNING_KEY_FILE=str(key))
     other = f"{system.namespace}-other"
     with system.client(signing_key=KEY) as client:
-        wait_until("it is ready", lambda: any(one.is_ready for one in client.workers()))
+        wait_until("it is ready", lambda: any(worker.is_ready for worker in client.workers()))
         key.unlink()
-        found = client.submit(app.outer("looks", other=other)).wait_results(30)["looks"]
-        assert isinstance(found, dict)
-        assert len(found.pop("ids")) == 2, "ids of another system are random"
-        assert found == {
+        result = client.submit(app.outer("looks", other=other)).wait_results(30)["looks"]
+        assert isinstance(result, dict)
+        assert len(result.pop("ids")) == 2, "ids of another system are random"
+        assert result == {
             "namespace": system.namespace,
             "source": "flag --namespace",
             "signs": True,

@@ -29,8 +29,8 @@ def one_of_each() -> DAG:
     tasks = (app.is_retried, app.fails, app.is_cached, app.times_out)
     with DAG("ends", on_failure="continue") as dag:
         app.succeeds >> app.is_skipped
-        for one in tasks:
-            dag.add(one)
+        for task in tasks:
+            dag.add(task)
         app.times_out.after(app.fails)  # the first failure is that of the run
     return dag
 
@@ -62,12 +62,12 @@ def logged() -> Iterator[list[dict[str, Any]]]:
 
 
 def json_lines(*processes: Process) -> list[dict[str, Any]]:
-    return [json.loads(line) for one in processes for line in one.log.splitlines()]
+    return [json.loads(line) for process in processes for line in process.log.splitlines()]
 
 
 def seen(lines: list[dict[str, Any]], run_id: str) -> Seen:
     """Return the events of a run, without what differs from one run to the next."""
-    found: Seen = {}
+    result: Seen = {}
     for line in lines:
         if line.get("run_id") == run_id and line["event"] not in ONLY_IN_ONE_PROCESS:
             fields = {key: value for key, value in line.items() if key not in _NOT_COMPARED}
@@ -75,8 +75,8 @@ def seen(lines: list[dict[str, Any]], run_id: str) -> Seen:
                 fields["duration"] = "some"
             message = re.sub(r"\d+\.\d+s", "some", line["message"]).replace(run_id, "RUN")
             key = line["event"], line.get("task_name", "")
-            found.setdefault(key, []).append((message, fields))
-    return found
+            result.setdefault(key, []).append((message, fields))
+    return result
 
 
 _NOT_COMPARED = {"timestamp", "level", "message", "event", "run_id", "worker"}

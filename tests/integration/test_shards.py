@@ -26,11 +26,11 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 @pytest.fixture
 def shards(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shards]:
     """So many servers as the test asks for, two if it does not; nothing else is started yet."""
-    with running_shards(getattr(request, "param", 2), tmp_path) as found:
+    with running_shards(getattr(request, "param", 2), tmp_path) as result:
         try:
-            yield found
+            yield result
         except BaseException:
-            print(found.system.logs())
+            print(result.system.logs())
             raise
 
 
@@ -75,7 +75,7 @@ def test_the_command_line_sees_one_system(shards: Shards, gated: DAG) -> None:
     positions = [f"{at}/{count}" for at in range(count)]
     wait_until(
         "each shard has a worker",
-        lambda: [one["shard"] for one in shards.json("workers")["workers"]] == positions,
+        lambda: [item["shard"] for item in shards.json("workers")["workers"]] == positions,
     )
     table = shards.flowkit("flowkit", "workers").stdout.splitlines()
     assert table[0].split()[:2] == ["WORKER", "SHARD"]
@@ -110,7 +110,7 @@ def test_dead_letters_come_from_all_shards_and_are_retried_where_they_are(shards
         for name in names:
             assert client.submit(dag, run_id=name).wait(30) is RunState.FAILED
         letters = client.dead_letters()
-        assert [one.run_id for one in letters] == names[::-1]  # the newest failure first
+        assert [letter.run_id for letter in letters] == names[::-1]  # the newest failure first
         assert client.dead_letter(names[1], "ask").letter.error_type == "OSError"
         assert len(client.dead_letters(limit=1)) == 1
     system.open_gate("a")

@@ -70,7 +70,7 @@ def test_unfinished_tasks_are_returned_without_blame(system: System) -> None:
         known = check_executions(system, run, repeats=2)
     assert {record.attempt for record in known.values()} == {1}
     spent = [record.spent for record in known.values()]
-    assert not any(one.deaths or Flag.SUSPECT in one.flags for one in spent)
+    assert not any(item.deaths or Flag.SUSPECT in item.flags for item in spent)
 
 
 def test_a_second_signal_stops_a_worker_immediately(system: System) -> None:
@@ -104,7 +104,7 @@ def test_processes_are_replaced_after_their_number_of_tasks_without_loss(
         assert run.wait_results(40)["sum"] == 100
         known = check_executions(system, run)
     assert {record.state for record in known.values()} == {TaskState.SUCCEEDED}
-    by_process = [one.pid for one in system.executions()]
+    by_process = [execution.pid for execution in system.executions()]
     assert len(set(by_process)) >= 4
     assert max(map(by_process.count, by_process)) <= 12, "a process ran far more than it may"
 

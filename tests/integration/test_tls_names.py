@@ -158,12 +158,12 @@ def test_tls_works_end_to_end_if_both_names_match(ours: Certificates, tmp_path: 
 def options(url: str) -> list[tuple[object, ...]]:
     """Return what is checked of the Redis, and of its sentinels if there are some."""
     connection = new_connection(url, name="flowkit", read_timeout=1)
-    found = [(connection.cert_reqs, connection.check_hostname, connection.ssl_min_version)]
+    result = [(connection.cert_reqs, connection.check_hostname, connection.ssl_min_version)]
     if hasattr(connection, "sentinels"):
         given = connection.sentinels._options
         assert given["ssl_cert_reqs"] == connection.cert_reqs.name[5:].lower()
-        found.append((found[0][0], given["ssl_check_hostname"], given["ssl_min_version"]))
-    return found
+        result.append((result[0][0], given["ssl_check_hostname"], given["ssl_min_version"]))
+    return result
 
 
 @pytest.mark.parametrize("url", SCHEMES)

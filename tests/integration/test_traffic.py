@@ -37,7 +37,7 @@ def traffic(server: RealRedis) -> Traffic:
     with server.client() as asking:
         commands: dict[str, Any] = asking.info("commandstats")
         stats: dict[str, Any] = asking.info("stats")
-    calls = {name.removeprefix("cmdstat_"): one["calls"] for name, one in commands.items()}
+    calls = {name.removeprefix("cmdstat_"): item["calls"] for name, item in commands.items()}
     return Traffic(calls, stats["total_net_input_bytes"], stats["total_net_output_bytes"])
 
 
@@ -54,8 +54,8 @@ def chain(length: int) -> DAG:
     with DAG("chain") as dag:
         tasks = [app.quick.bind(f"t{at}") for at in range(length)]
         dag.add(tasks[0])
-        for one, other in pairwise(tasks):
-            one >> other
+        for item, other in pairwise(tasks):
+            item >> other
     return dag
 
 

@@ -34,7 +34,7 @@ def waiting(name: str) -> DAG:
     return dag
 
 
-@pytest.mark.parametrize("ailment", AILMENTS, ids=lambda one: one.name)
+@pytest.mark.parametrize("ailment", AILMENTS, ids=lambda item: item.name)
 def test_programs_wait_for_a_redis_that_refuses_writes(
     frail_system: System, own_redis: RealRedis, ailment: Ailment
 ) -> None:

@@ -23,7 +23,7 @@ def test_a_task_that_no_worker_has_waits_and_says_what_for(system: System) -> No
     system.scheduler()
     ignorant = system.worker("--processes", "1", app=OTHER_APP)
     with system.client() as client:
-        wait_until("its app is known", lambda: all(one.functions for one in client.workers()))
+        wait_until("its app is known", lambda: all(worker.functions for worker in client.workers()))
         run = client.submit(quick_tasks())
 
         def told() -> str:
@@ -63,12 +63,13 @@ def test_two_apps_share_a_queue_for_long(system: System) -> None:
     knowing = system.worker("--processes", "1")
     with system.client() as client:
         wait_until(
-            "apps are known", lambda: sum(bool(one.functions) for one in client.workers()) == 2
+            "apps are known",
+            lambda: sum(bool(worker.functions) for worker in client.workers()) == 2,
         )
         runs = [client.submit(quick_tasks(50)) for _ in range(4)]
         for run in runs:
             assert len(run.wait_results(60)) == 50
-            workers = {one.lane.partition(".")[0] for one in records(run).values()}
+            workers = {record.lane.partition(".")[0] for record in records(run).values()}
             assert len(workers) == 1, "only one worker has the function"
     assert knowing.log.count("Task handed on") == 0
 
@@ -90,7 +91,7 @@ def test_with_a_timeout_it_fails_and_says_who_lacks_it(system: System) -> None:
     scheduler = system.scheduler("--function-timeout", "1.5")
     system.worker("--processes", "1", app=OTHER_APP)
     with system.client() as client:
-        wait_until("its app is known", lambda: all(one.functions for one in client.workers()))
+        wait_until("its app is known", lambda: all(worker.functions for worker in client.workers()))
         run = client.submit(quick_tasks())
         scheduler.says("no live worker of queue 'default' has its function 'fault_app:quick'")
         with pytest.raises(TaskExecutionError, match="TaskNotFoundError") as caught:

@@ -25,9 +25,9 @@ def run_of(system: System, dag: DAG, **options: object) -> RunHandle:
 def results_of(system: System, dag: DAG, **options: object) -> dict[str, object]:
     with system.client() as client:
         run = client.submit(dag, **options)  # type: ignore[arg-type]
-        found = run.wait_results(30)
+        result = run.wait_results(30)
         check_executions(system, run)
-    return found
+    return result
 
 
 def test_a_task_can_ask_which_attempt_it_is(shared_system: System) -> None:
@@ -35,8 +35,8 @@ def test_a_task_can_ask_which_attempt_it_is(shared_system: System) -> None:
         app.greet >> app.whoami.bind("me")
     run = run_of(shared_system, dag, params={"name": "Ada"})
     with shared_system.client() as client:
-        found = client.run(run.run_id).result("me")
-    assert found == {"run": run.run_id, "task": "me", "attempt": 1, "name": "Ada"}
+        result = client.run(run.run_id).result("me")
+    assert result == {"run": run.run_id, "task": "me", "attempt": 1, "name": "Ada"}
 
 
 def test_async_tasks_run_at_the_same_time(shared_system: System) -> None:
@@ -97,12 +97,12 @@ def test_higher_priorities_go_first_on_one_process(system: System) -> None:
         run = client.submit(dag)
         wait_until(
             "all are queued",
-            lambda: {one.state for one in records(run).values()} == {TaskState.QUEUED},
+            lambda: {record.state for record in records(run).values()} == {TaskState.QUEUED},
         )
         system.worker("--processes", "1")
         run.wait(20)
         check_executions(system, run)
-    order = [one.task.partition("_")[0] for one in system.executions()]
+    order = [execution.task.partition("_")[0] for execution in system.executions()]
     assert order == ["urgent"] * 10 + ["normal"] * 10 + ["someday"] * 10
 
 
@@ -134,17 +134,17 @@ def test_a_waiting_client_is_told_of_the_last_change(shared_system: System) -> N
     for number in range(4):
         dag.add(app.quick.bind(f"quick_{number}"))
     dag.add(app.held.bind("slow", gate="last-of-five"))
-    told: list[int] = []
+    messages: list[int] = []
 
     def progress(counts: Mapping[str, int], total: int) -> None:
-        told.append(counts.get("succeeded", 0))
-        if told[-1] == 4:
+        messages.append(counts.get("succeeded", 0))
+        if messages[-1] == 4:
             shared_system.open_gate("last-of-five")
 
     with shared_system.client() as client:
         run = client.submit(dag)
         assert run.wait(30, progress=progress) is RunState.SUCCEEDED
-    assert 4 in told
+    assert 4 in messages
 
 
 def test_without_a_scheduler_status_says_so(system: System) -> None:

@@ -28,7 +28,7 @@ def both(system: System) -> None:
     with system.client() as client:
         wait_until(
             "the versions are known",
-            lambda: {one.app_version for one in client.workers()} == {"old", "new"},
+            lambda: {item.app_version for item in client.workers()} == {"old", "new"},
         )
 
 
@@ -74,7 +74,7 @@ def test_a_pinned_run_waits_for_its_version_and_says_so(system: System) -> None:
     system.scheduler()
     worker(system, "old")
     with system.client(app_version="new") as client:
-        wait_until("it is there", lambda: any(one.app_version for one in client.workers()))
+        wait_until("it is there", lambda: any(item.app_version for item in client.workers()))
         run = client.submit(many(2, pin=True))
         wait_until("it says so", lambda: "pinned to version new" in run.status().waiting_for)
         reason = run.status().waiting_for
@@ -103,7 +103,7 @@ def test_commands_show_versions(system: System) -> None:
     system.scheduler()
     worker(system, "")
     with system.client() as client:
-        wait_until("it is there", lambda: any(one.app_version for one in client.workers()))
+        wait_until("it is there", lambda: any(item.app_version for item in client.workers()))
         run = client.submit(many(2))
         run.wait_results(60)
         (live,) = client.workers()

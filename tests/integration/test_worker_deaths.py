@@ -58,7 +58,9 @@ def test_when_the_parent_is_killed_its_children_end_and_another_worker_finishes(
         run = client.submit(dag)
         begun = [system.started(name) for name in ("held_0", "held_1", "aheld")]
         first.kill()
-        wait_until("its children are gone", lambda: not any(_is_alive(one.pid) for one in begun), 5)
+        wait_until(
+            "its children are gone", lambda: not any(_is_alive(item.pid) for item in begun), 5
+        )
         # Nothing is suspect yet, so one process takes as much of it as it can.
         system.worker("--processes", "2", lease=1.5)
         for name in ("held_0", "held_1", "aheld"):
@@ -182,4 +184,4 @@ def test_a_fork_made_by_a_task_does_not_continue_as_a_worker(system: System, end
 
 
 def _running(processes: list[psutil.Process]) -> list[psutil.Process]:
-    return [one for one in processes if one.status() != psutil.STATUS_ZOMBIE]
+    return [process for process in processes if process.status() != psutil.STATUS_ZOMBIE]

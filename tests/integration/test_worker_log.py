@@ -35,8 +35,8 @@ def start(system: System, *options: str, **environ: str) -> Process:
 
 def run_all(system: System, *tasks: Task[..., Any], **params: object) -> RunHandle:
     dag = DAG("talk")
-    for one in tasks:
-        dag.add(one)
+    for task in tasks:
+        dag.add(task)
     with system.client() as client:
         run = client.submit(dag, params=params)
         run.wait(30)
@@ -58,10 +58,10 @@ def test_every_line_is_json_and_names_run_task_and_attempt(system: System) -> No
     run = run_all(system, talking_app.talks)
     worker.terminate()
     worker.exit_code()
-    lines = [one for one in json_lines(worker) if one.get("run_id")]
-    assert {one["run_id"] for one in lines} == {run.run_id}
-    assert {one["task_name"] for one in lines} == {"talks"}
-    assert {one["worker"].count(".") for one in lines} == {1}
+    lines = [line for line in json_lines(worker) if line.get("run_id")]
+    assert {line["run_id"] for line in lines} == {run.run_id}
+    assert {line["task_name"] for line in lines} == {"talks"}
+    assert {line["worker"].count(".") for line in lines} == {1}
     one_try = ["task_start", "task_output", "task_log", "task_output"]
     assert told(lines, "event", "attempt", "level") == [
         *((event, 1, "DEBUG" if event == "task_start" else "INFO") for event in one_try),
@@ -81,9 +81,9 @@ def test_lines_of_coroutines_that_run_at_once_are_whole(system: System) -> None:
     worker = start(system, "--log-json")
     words = [f"w{number}" for number in range(20)]
     run_all(system, *(talking_app.talks_async.bind(f"t-{word}", word=word) for word in words))
-    found = told(json_lines(worker), "event", "task_name", "message")
+    result = told(json_lines(worker), "event", "task_name", "message")
     wanted = [("task_output", f"t-{w}", f"{w} {n}") for w in words for n in range(3)]
-    assert sorted(one for one in found if one[0] == "task_output") == sorted(wanted)
+    assert sorted(item for item in result if item[0] == "task_output") == sorted(wanted)
 
 
 def test_a_task_in_which_flowkit_logs_leaves_the_form_of_the_log_alone(
@@ -92,7 +92,7 @@ def test_a_task_in_which_flowkit_logs_leaves_the_form_of_the_log_alone(
     (tmp_path / "state.json").write_text("{broken")
     worker = start(system, "--log-json")
     run_all(system, talking_app.warns_of_flowkit, path=str(tmp_path / "state.json"))
-    events = [one["event"] for one in json_lines(worker)]
+    events = [line["event"] for line in json_lines(worker)]
     assert "state_corrupt" in events
     assert events.index("task_output") > events.index("state_corrupt")
 

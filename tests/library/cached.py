@@ -13,9 +13,9 @@ CALLS: list[object] = []
 
 def calls() -> list[object]:
     """Return the calls since the last time."""
-    found = CALLS.copy()
+    result = CALLS.copy()
     CALLS.clear()
-    return found
+    return result
 
 
 def number(value: int = 3) -> int:
@@ -37,6 +37,6 @@ def alone(one: Task) -> DAG:
 def warnings(capsys: pytest.CaptureFixture[str]) -> list[str]:
     """Return what was said of tasks that are not cached."""
     lines = capsys.readouterr().out.splitlines()
-    found = [line.partition("Task not cached: ") for line in lines]
-    assert all("WARNING" in before for before, _, text in found if text)
-    return [text for _, _, text in found if text]
+    result = [line.partition("Task not cached: ") for line in lines]
+    assert all("WARNING" in before for before, _, text in result if text)
+    return [text for _, _, text in result if text]

@@ -51,8 +51,8 @@ class Drawn:
     edges: list[Line]
 
     def box(self, name: str) -> Box:
-        (found,) = [box for box in self.boxes if name in box.tooltip]
-        return found
+        (result,) = [box for box in self.boxes if name in box.tooltip]
+        return result
 
 
 def read(svg: str) -> Drawn:
@@ -62,7 +62,7 @@ def read(svg: str) -> Drawn:
         width=float(root.attrib["width"]),
         height=float(root.attrib["height"]),
         header=_texts(root, "./") + _texts(root, f"./{SVG}g/"),
-        boxes=[_box(one) for one in groups if one.get("class", "").startswith("node ")],
+        boxes=[_box(item) for item in groups if item.get("class", "").startswith("node ")],
         edges=[
             _line(path)
             for group in groups
@@ -78,7 +78,7 @@ def _texts(node: ElementTree.Element, where: str) -> list[str]:
 
 def _box(node: ElementTree.Element) -> Box:
     rects = node.findall(f"{SVG}rect")
-    (front,) = [one for one in rects if one.get("class") == "box front"]
+    (front,) = [rect for rect in rects if rect.get("class") == "box front"]
     x, y, width, height = (float(front.attrib[key]) for key in ("x", "y", "width", "height"))
     title = node.find(f"{SVG}title")
     assert title is not None
@@ -90,7 +90,7 @@ def _box(node: ElementTree.Element) -> Box:
         top=y,
         right=x + width,
         bottom=y + height,
-        cards=sum((one.get("class") or "").startswith("box") for one in rects),
+        cards=sum((rect.get("class") or "").startswith("box") for rect in rects),
     )
 
 
@@ -114,10 +114,10 @@ def make(name: str, *chains: str) -> DAG:
     tasks: dict[str, Task] = {}
     with DAG(name) as dag:
         for chain in chains:
-            found = [tasks.setdefault(one, _task(one)) for one in chain.split()]
-            for task in found:
+            result = [tasks.setdefault(word, _task(word)) for word in chain.split()]
+            for task in result:
                 dag.add(task)
-            for upstream, downstream in pairwise(found):
+            for upstream, downstream in pairwise(result):
                 upstream >> downstream
     return dag
 

@@ -125,7 +125,7 @@ def stuck_once(path):
     """Hang in the first attempt, with programs beside it, one in its own session."""
     if note(path) == 1:
         started = [subprocess.Popen(["sleep", "3600"], start_new_session=way) for way in (0, 1)]
-        Path(f"{path}.started").write_text(" ".join(str(one.pid) for one in started))
+        Path(f"{path}.started").write_text(" ".join(str(item.pid) for item in started))
         while True:
             pass
     return "second"

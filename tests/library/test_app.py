@@ -234,10 +234,10 @@ def test_a_refusal_by_flowkit_names_the_line_of_the_caller(write):
     path = write("misspelt_etl.py", text)
     with pytest.raises(AppError, match="Did you mean 'retries'") as caught:
         load_app(str(path))
-    told = str(caught.value)
-    assert f"({path}, line 3)" in told
-    assert "options.py" not in told
-    assert told.count("File ") == 1
+    messages = str(caught.value)
+    assert f"({path}, line 3)" in messages
+    assert "options.py" not in messages
+    assert messages.count("File ") == 1
 
 
 def test_a_syntax_error_names_its_line(write):

@@ -47,7 +47,7 @@ def test_equal_files_have_an_equal_version_wherever_they_are(tmp_path: Path) -> 
 def test_any_imported_file_of_the_user_counts(tmp_path: Path) -> None:
     apps = [folder(tmp_path / "a"), folder(tmp_path / "b", helper="N = 2\n")]
     apps.append(folder(tmp_path / "c", APP + "# changed\n"))
-    assert len({version(one) for one in apps}) == 3
+    assert len({version(app) for app in apps}) == 3
 
 
 def test_installed_packages_python_and_the_script_itself_do_not_count(tmp_path: Path) -> None:

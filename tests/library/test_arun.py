@@ -20,8 +20,8 @@ PATIENCE = 20.0
 
 def dag_of(*members: Task, **options) -> DAG:
     with DAG("etl", **options) as dag:
-        for one in members:
-            dag.add(one)
+        for member in members:
+            dag.add(member)
     return dag
 
 

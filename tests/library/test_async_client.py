@@ -52,8 +52,8 @@ def dag(name: str = "one") -> DAG:
 @pytest.fixture
 def client(server_url: str, namespace: str) -> Iterator[Client]:
     """A client of the usual kind, which plays everybody else."""
-    with Client.connect(server_url, namespace) as found:
-        yield found
+    with Client.connect(server_url, namespace) as result:
+        yield result
 
 
 @pytest.fixture
@@ -106,8 +106,8 @@ def test_its_names_and_parameters_are_those_of_the_client(pair: tuple[type, type
     others = {name for name, _ in inspect.getmembers(other, inspect.isroutine) if name[0] != "_"}
     assert names - inner == others - inner
     for name in names - inner:
-        given, found = (inspect.signature(getattr(one, name)) for one in pair)
-        assert list(given.parameters.values())[1:] == list(found.parameters.values())[1:] or (
+        given, result = (inspect.signature(getattr(item, name)) for item in pair)
+        assert list(given.parameters.values())[1:] == list(result.parameters.values())[1:] or (
             name == "wait_all"  # it takes handles of its own kind
         )
         assert name == "connect" or inspect.iscoroutinefunction(getattr(other, name)), name
@@ -120,8 +120,8 @@ def test_each_call_does_what_the_client_does(client: Client, run: Callable[[Test
         assert (await own.submit(dag(), run_id="nightly", params={"n": 5})).existed
         assert repr(handle) == "AsyncRunHandle('nightly')"
         many = await own.submit_many(dag(), [{"n": 1}, {"n": 2}])
-        assert {one.run for one in await own.runs(dag="one")} == {
-            one.run_id for one in (handle, *many)
+        assert {item.run for item in await own.runs(dag="one")} == {
+            item.run_id for item in (handle, *many)
         }
         assert (await own.usage())[0].runs == 3
         assert await own.workers() == await own.dead_letters() == []
@@ -136,7 +136,7 @@ def test_each_call_does_what_the_client_does(client: Client, run: Callable[[Test
         assert await (await own.run("nightly")).wait() is RunState.CANCELLED
         await handle.resume()
         assert (await handle.record()).state is RunState.RUNNING
-        finish(client, ["nightly", *(one.run_id for one in many)])
+        finish(client, ["nightly", *(item.run_id for item in many)])
         assert await many[0].delete() is True
 
     run(test)
@@ -166,7 +166,7 @@ def test_a_thousand_waits_share_a_connection_and_a_thread(
 ) -> None:
     def feeds() -> set[str]:
         with redis_server.client() as admin:
-            return {one["id"] for one in admin.client_list() if one["name"] == "flowkit-feed"}
+            return {item["id"] for item in admin.client_list() if item["name"] == "flowkit-feed"}
 
     async def main(client: Client) -> None:
         others = feeds()
@@ -246,14 +246,14 @@ def test_a_run_that_disappears_is_lost_and_an_unknown_one_not_found(
 
     async def test(own: AsyncClient) -> None:
         accepted = await own.submit(dag())
-        found = await own.run(accepted.run_id)
+        result = await own.run(accepted.run_id)
         wait = asyncio.ensure_future(accepted.wait())
         await looked_at(own, 1)
         drop()
         with pytest.raises(RunLost, match="was accepted and is no longer in Redis"):
             await wait
         with pytest.raises(RunNotFound):
-            await found.wait()
+            await result.wait()
 
     run(test)
 
@@ -277,20 +277,20 @@ def test_progress_is_told_in_the_event_loop_and_its_errors_end_the_wait(
     client: Client, run: Callable[[Test], object]
 ) -> None:
     async def test(own: AsyncClient) -> None:
-        told: list[tuple[str, int]] = []
+        messages: list[tuple[str, int]] = []
         handle = await own.submit(dag())
         here = threading.current_thread().name
 
         def progress(counts: object, total: int) -> None:
-            told.append((threading.current_thread().name, total))
-            if len(told) == 1:
+            messages.append((threading.current_thread().name, total))
+            if len(messages) == 1:
                 finish(client, [handle.run_id])
-            if len(told) > 1:
+            if len(messages) > 1:
                 raise ZeroDivisionError("in the callback")
 
         with pytest.raises(ZeroDivisionError):
             await handle.wait(progress=progress)
-        assert set(told) == {(here, 1)}
+        assert set(messages) == {(here, 1)}
 
     run(test)
 

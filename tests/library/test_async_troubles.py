@@ -25,7 +25,7 @@ def test_a_run_with_a_huge_field_harms_no_other_wait(
         bad, good = await own.submit_many(dag(), [None, None])
         with client.shards[0].store() as store:
             store.link.call("HSET", store.keys.run(bad.run_id), "counts", b"x" * 100_000_000)
-        waits = [asyncio.ensure_future(one.wait()) for one in (bad, good)]
+        waits = [asyncio.ensure_future(item.wait()) for item in (bad, good)]
         with pytest.raises(RunDamaged, match="its field counts has 100000000 bytes"):
             await waits[0]
         finish(client, [good.run_id])

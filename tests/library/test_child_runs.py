@@ -68,9 +68,9 @@ def test_different_submissions_may_come_in_another_order(own: Client) -> None:
     """As from threads: what they submit at the same time is counted by what it is."""
     params = ({"n": 1}, {"n": 2})
     with attempt(1):
-        first = [own.submit(dag(), params=one).run_id for one in params]
+        first = [own.submit(dag(), params=param).run_id for param in params]
     with attempt(2):
-        again = [own.submit(dag(), params=one).run_id for one in reversed(params)]
+        again = [own.submit(dag(), params=param).run_id for param in reversed(params)]
     assert again == first[::-1]
 
 
@@ -165,9 +165,9 @@ def test_settings_come_from_the_worker_unless_they_were_set_since(
     assert load_settings(cwd=tmp_path, environ={}).namespace == "flowkit"
     monkeypatch.setenv("FLOWKIT_NAMESPACE", "set")
     monkeypatch.setenv("FLOWKIT_SIGNING_KEY", "s" * 16)
-    found = load_settings()
-    assert (found.redis_url, found.namespace, found.signing_key) == (own.url, "set", "s" * 16)
-    assert found.source("namespace") == "environment FLOWKIT_NAMESPACE"
+    result = load_settings()
+    assert (result.redis_url, result.namespace, result.signing_key) == (own.url, "set", "s" * 16)
+    assert result.source("namespace") == "environment FLOWKIT_NAMESPACE"
     monkeypatch.setenv("FLOWKIT_SIGNING_KEY", " ")
     with pytest.raises(SettingsError, match="blank"):
         load_settings()

@@ -73,12 +73,12 @@ def connect(urls: list[str]) -> Iterator[Connect]:
 
 def places(client: Client) -> dict[str, list[int]]:
     """Return run → the positions of the shards that have it."""
-    found: dict[str, list[int]] = {}
+    result: dict[str, list[int]] = {}
     for at, shard in enumerate(client.shards):
         with shard.store() as store:
             for run in store.read_runs(1000):
-                found.setdefault(run.run, []).append(at)
-    return found
+                result.setdefault(run.run, []).append(at)
+    return result
 
 
 def moving_id(before: int, after: int) -> str:
@@ -96,10 +96,10 @@ def test_runs_go_to_the_shard_of_their_id_one_by_one_or_together(
     client = connect(4)
     handles = [client.submit(dag, params={"n": n}) for n in range(20)]
     handles += client.submit_many(dag, [{"n": n} for n in range(60)])
-    found = places(client)
-    assert found == {one.run_id: [owner(one.run_id, 4)] for one in handles}
-    assert len(Counter(at for (at,) in found.values())) == 4
-    assert all(one.shard is client.shards[owner(one.run_id, 4)] for one in handles)
+    result = places(client)
+    assert result == {handle.run_id: [owner(handle.run_id, 4)] for handle in handles}
+    assert len(Counter(at for (at,) in result.values())) == 4
+    assert all(handle.shard is client.shards[owner(handle.run_id, 4)] for handle in handles)
 
 
 def test_each_shard_gets_the_graph_that_its_runs_need(connect: Connect, dag: DAG) -> None:

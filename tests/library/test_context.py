@@ -54,20 +54,20 @@ def test_entering_and_leaving_by_token():
 
 
 def test_threads_do_not_see_each_others_attempts():
-    found: dict[int, object] = {}
+    result: dict[int, object] = {}
     together = threading.Barrier(3, timeout=20)
 
     def look(number: int) -> None:
         with attempt_scope(attempt(number)):
             together.wait()
-            found[number] = current_attempt()
+            result[number] = current_attempt()
 
     threads = [threading.Thread(target=look, args=(number,)) for number in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == {number: attempt(number) for number in range(3)}
+    assert result == {number: attempt(number) for number in range(3)}
 
 
 def test_coroutines_on_one_loop_do_not_see_each_others_attempts():

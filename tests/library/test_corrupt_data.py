@@ -40,11 +40,11 @@ def test_readable_runs_are_listed_and_damaged_ones_reported(
 ) -> None:
     runs = client.runs(1000)
     assert {run.run for run in runs} == {"failed", "huge", "large-error", *planted.unreadable}
-    told = {one.name: one.problem for one in runs.damaged}
-    assert planted.damaged.keys() <= told.keys()
-    assert len(told) == len(planted.damaged) + len(WRONG_IDS)
-    assert max(len(name) for name in told) <= 200
-    assert all(0 < len(problem) < 200 for problem in told.values())
+    messages = {item.name: item.problem for item in runs.damaged}
+    assert planted.damaged.keys() <= messages.keys()
+    assert len(messages) == len(planted.damaged) + len(WRONG_IDS)
+    assert max(len(name) for name in messages) <= 200
+    assert all(0 < len(problem) < 200 for problem in messages.values())
 
 
 def test_damaged_runs_do_not_use_up_the_limit(client: Client) -> None:
@@ -89,12 +89,12 @@ def test_overlong_values_are_never_transferred(client: Client, planted: CorruptN
 
 def test_readable_failures_are_listed(client: Client, planted: CorruptNamespace) -> None:
     letters = client.dead_letters(limit=1000)
-    assert [(one.run_id, one.task) for one in letters] == [
+    assert [(letter.run_id, letter.task) for letter in letters] == [
         ("large-error", "breaks"),
         ("failed", "breaks"),
     ]
     assert letters[0].error_type == "Unreadable"
-    names = [one.name for one in letters.damaged]
+    names = [item.name for item in letters.damaged]
     records = [run for run, what in planted.unreadable.items() if what.startswith("record: b'")]
     records.remove(next(run for run in records if planted.unreadable[run] == "record: b''"))
     assert {f"{run}, task 1" for run in records} <= set(names)
@@ -136,11 +136,11 @@ def test_an_overlong_list_is_read_up_to_its_bound(
 
 def test_live_workers_are_listed_with_their_faults(client: Client) -> None:
     workers = client.workers()
-    known = {one.worker: one for one in workers}
+    known = {worker.worker: worker for worker in workers}
     honest = known.pop("honest")
     assert (honest.pid, honest.queues[0], honest.damaged) == (7, "default", "")
     assert len(known) >= 10
-    assert all(one.damaged and one.queues == () for one in known.values())
+    assert all(item.damaged and item.queues == () for item in known.values())
     assert len(workers.damaged) == 4
 
 

@@ -20,7 +20,7 @@ def tasks(names: str) -> list[Task]:
 
 
 def names_of(found) -> list[str]:
-    return [one.name for one in found]
+    return [item.name for item in found]
 
 
 def edge_names(dag: DAG) -> list[str]:
@@ -69,31 +69,31 @@ def test_a_task_that_only_served_to_bind_others_is_left_out():
 def test_edges_drawn_inside_a_block_belong_to_that_dag_only():
     a, b, c = tasks("abc")
     a >> c
-    with DAG("one") as one:
+    with DAG("one") as item:
         a >> b
     with DAG("two") as two:
         b >> [a, c]
-    assert (edge_names(one), edge_names(two)) == (["ab"], ["ba", "bc"])
+    assert (edge_names(item), edge_names(two)) == (["ab"], ["ba", "bc"])
     assert (a.downstream, b.upstream) == ([c], [])
 
 
 @pytest.mark.promise("dag-5")
 def test_a_task_mentioned_by_an_edge_belongs_to_the_dag():
     a, b, c = tasks("abc")
-    with DAG("one") as one:
+    with DAG("one") as item:
         [b, a] >> c
-    assert names_of(one.tasks) == ["b", "c", "a"]
+    assert names_of(item.tasks) == ["b", "c", "a"]
 
 
 @pytest.mark.promise("dag-6")
 def test_add_adds_a_task_with_no_edge_and_returns_it():
     a, b, _ = tasks("abc")
     a >> b
-    with DAG("one") as one:
-        assert one.add(a) is a
-        one.add(a)
-        one.add(b)
-    assert (names_of(one.tasks), one.edges()) == (["a", "b"], [])
+    with DAG("one") as item:
+        assert item.add(a) is a
+        item.add(a)
+        item.add(b)
+    assert (names_of(item.tasks), item.edges()) == (["a", "b"], [])
 
 
 def test_without_a_block_the_edges_between_added_tasks_hold():
@@ -138,17 +138,17 @@ def test_blocks_of_two_threads_do_not_mix():
             inside.set()
             assert drawn.wait(10)
             b >> c
-        found.append(other)
+        result.append(other)
 
-    found: list[DAG] = []
+    result: list[DAG] = []
     thread = threading.Thread(target=draw_other)
     thread.start()
     assert inside.wait(10)
-    with DAG("one") as one:
+    with DAG("one") as item:
         a >> b
         drawn.set()
         thread.join()
-    assert (edge_names(one), edge_names(found[0])) == (["ab"], ["bc"])
+    assert (edge_names(item), edge_names(result[0])) == (["ab"], ["bc"])
 
 
 @pytest.mark.promise("task-6")
@@ -269,8 +269,8 @@ def test_two_tasks_of_one_name_are_an_error_naming_both():
 
 
 def test_more_upstream_tasks_than_parameters_is_an_error_naming_task_and_counts():
-    one = Task(lambda x: x, name="one")
-    tasks("abc") >> one
+    item = Task(lambda x: x, name="one")
+    tasks("abc") >> item
     with pytest.raises(DAGError, match=r"'one' of DAG 'workflow' has 3 upstream.*takes 1 pos"):
         DAG().compile()
 
@@ -371,8 +371,8 @@ def test_a_fixed_argument_that_cannot_be_stored_is_an_error_naming_the_task():
 
 def check(*found: Task) -> None:
     dag = DAG("etl")
-    for one in found:
-        dag.add(one)
+    for item in found:
+        dag.add(item)
     dag.check_importable()
 
 
@@ -398,11 +398,11 @@ def test_a_task_that_workers_could_not_find_is_an_error_with_advice():
 
 
 def test_two_tasks_of_one_function_are_an_error_that_suggests_bind():
-    one = Task(textwrap.dedent, name="one")
+    item = Task(textwrap.dedent, name="one")
     two = Task(textwrap.dedent, name="two", when=bool)
     check(two)
     with pytest.raises(NotImportableError, match=r"'one' .*now another task.*\.bind"):
-        check(one, two)
+        check(item, two)
 
 
 def test_an_error_about_script_tasks_suggests_flowkit_run():

@@ -39,13 +39,13 @@ def test_run_gives_results_by_task_name_in_order_of_appearance():
 def test_a_dag_can_run_again_and_in_many_threads_at_once():
     a, b = constant("a", 1), constant("b")
     a >> b
-    dag, found = DAG(), []
-    threads = [threading.Thread(target=lambda: found.append(dag.run())) for _ in range(5)]
+    dag, result = DAG(), []
+    threads = [threading.Thread(target=lambda: result.append(dag.run())) for _ in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [{"a": 1, "b": (1,)}] * 5
+    assert result == [{"a": 1, "b": (1,)}] * 5
 
 
 def test_an_unknown_executor_is_an_error_that_lists_the_known_ones():

@@ -25,8 +25,8 @@ def dag(name: str) -> DAG:
 
 @pytest.fixture
 def client(redis_server: RealRedis, namespace: str) -> Iterator[Client]:
-    with Client.connect(redis_server.url, namespace) as found:
-        yield found
+    with Client.connect(redis_server.url, namespace) as result:
+        yield result
 
 
 def finish(client: Client, *runs: str) -> None:
@@ -55,9 +55,9 @@ def test_usage_adds_up_by_dag_and_counts_each_graph_once(client: Client) -> None
     runs = [client.submit(dag("many"), params={"text": "x" * 1000 * at}) for at in range(3)]
     client.submit(dag("one"))
     finish(client, runs[0].run_id)
-    many, one = client.usage()
+    many, item = client.usage()
     assert (many.dag_name, many.runs, many.running) == ("many", 3, 2)
-    assert (one.dag_name, one.runs, one.running) == ("one", 1, 1)
+    assert (item.dag_name, item.runs, item.running) == ("one", 1, 1)
     assert many.largest == runs[2].run_id
     statuses = [run.status().memory or 0 for run in runs]
     assert many.largest_memory == statuses[2] > 2000
@@ -97,6 +97,6 @@ def test_runs_of_all_shards_are_searched(redis_server: RealRedis, namespace: str
             runs = client.submit_many(dag("spread"), [None] * 20)
             client.submit(dag("other"))
             assert len({run.shard for run in runs}) == 2
-            found = client.runs(50, dag="spread", since=60)
-            assert {run.run for run in found} == {run.run_id for run in runs}
+            result = client.runs(50, dag="spread", since=60)
+            assert {run.run for run in result} == {run.run_id for run in runs}
             assert sum(usage.runs for usage in client.usage()) == 21

@@ -145,7 +145,7 @@ def test_mermaid_has_a_class_for_each_state_that_occurs():
 
 
 def test_graphviz_output_has_the_colours_of_states():
-    (line,) = [one for one in make("etl", "a b").to_dot(status()).splitlines() if "t1 [" in one]
+    (line,) = [item for item in make("etl", "a b").to_dot(status()).splitlines() if "t1 [" in item]
     assert 'label="b\\nfailed · 2.50 s · attempt 3"' in line
     assert "fillcolor=" in line
 

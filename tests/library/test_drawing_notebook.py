@@ -50,8 +50,8 @@ def status(**more) -> RunStatus:
 
 @pytest.fixture
 def client(redis_server: RealRedis, namespace: str) -> Iterator[Client]:
-    with Client.connect(redis_server.url, namespace) as found:
-        yield found
+    with Client.connect(redis_server.url, namespace) as result:
+        yield result
 
 
 def test_a_dag_is_shown_as_its_drawing():

@@ -37,7 +37,7 @@ def within(drawn: Drawn, box: Box) -> bool:
 def test_any_dag_is_drawn_without_overlaps_from_left_to_right(given_chains: list[str]):
     drawn = read(make("any", *given_chains).to_svg())
     assert all(within(drawn, box) for box in drawn.boxes)
-    assert all(apart(one, other) for one, other in combinations(drawn.boxes, 2))
+    assert all(apart(item, other) for item, other in combinations(drawn.boxes, 2))
     for edge in drawn.edges:
         upstream, downstream = map(drawn.box, edge.name.split(" → "))
         assert upstream.right == pytest.approx(edge.begin[0], abs=0.2)

@@ -86,7 +86,7 @@ def test_the_drawing_stands_alone():
     assert re.findall(r"https?://[^\"]*", svg) == ["http://www.w3.org/2000/svg"]
     style = svg.partition("<style>")[2].partition("</style>")[0]
     selectors = re.findall(r"(?:^|[}{,])\s*([^{},@]+?)\s*(?=[{,])", style, re.MULTILINE)
-    assert {one.split()[0] for one in selectors if one[0] in ".#"} == {".flowkit"}
+    assert {selector.split()[0] for selector in selectors if selector[0] in ".#"} == {".flowkit"}
 
 
 def test_the_same_dag_gives_the_same_drawing():
@@ -100,7 +100,9 @@ def test_the_same_dag_gives_the_same_drawing():
 def luminance(color: str) -> float:
     """Of "#rrggbb", as WCAG 2 defines it."""
     parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts]
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
@@ -112,7 +114,7 @@ def contrast(one: str, other: str) -> float:
 def mixed(color: str, share: float, ground: str) -> str:
     places = (1, 3, 5)
     pairs = [(int(color[at : at + 2], 16), int(ground[at : at + 2], 16)) for at in places]
-    return "#" + "".join(f"{round(one * share + two * (1 - share)):02x}" for one, two in pairs)
+    return "#" + "".join(f"{round(item * share + two * (1 - share)):02x}" for item, two in pairs)
 
 
 def test_every_state_has_a_look():

@@ -120,8 +120,8 @@ def test_the_line_of_an_event_is_that_of_the_loggers_method(
     logger = FlowkitLogger("flowkit.test_events", "DEBUG")
     EventLog(logger).hear(TaskSucceeded(task_name="a", run_id="r", attempt=1, duration=0.5))
     logger.log_task_success("a", 0.5, run_id="r", attempt=1)
-    one, other = (line[24:] for line in capsys.readouterr().out.splitlines())
-    assert one == other == "SUCCESS Task succeeded: a (0.500s) run_id=r attempt=1"
+    item, other = (line[24:] for line in capsys.readouterr().out.splitlines())
+    assert item == other == "SUCCESS Task succeeded: a (0.500s) run_id=r attempt=1"
 
 
 def test_events_of_attempts_have_a_lower_level_on_workers() -> None:

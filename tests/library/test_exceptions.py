@@ -23,18 +23,18 @@ from flowkit.exceptions import (
 )
 
 CLASSES = [
-    found
-    for _, found in inspect.getmembers(exceptions, inspect.isclass)
-    if issubclass(found, Exception)
+    result
+    for _, result in inspect.getmembers(exceptions, inspect.isclass)
+    if issubclass(result, Exception)
 ]
 
 
 @pytest.mark.promise("exceptions-1")
 def test_every_error_is_a_flowkit_error_in_the_documented_tree():
     drawn = (exceptions.__doc__ or "").split("\n\n")[1]
-    for found in CLASSES:
-        assert issubclass(found, FlowkitError)
-        assert found.__name__ in drawn
+    for kind in CLASSES:
+        assert issubclass(kind, FlowkitError)
+        assert kind.__name__ in drawn
 
 
 def test_the_branches():

@@ -50,16 +50,16 @@ def load(tmp_path: Path, request: pytest.FixtureRequest) -> Load:
 
 
 def factory(app: App, name: str = "build") -> Factory:
-    found = app.factory(name)
-    assert found is not None
-    return found
+    result = app.factory(name)
+    assert result is not None
+    return result
 
 
 def test_a_factory_gets_its_arguments_and_returns_the_dag(load: Load) -> None:
     app = load(TASKS, BUILD)
     dag = app.build(factory(app), {"day": date(2026, 11, 28), "copies": 2})
     assert isinstance(dag, DAG)
-    assert [one.name for one in dag.parameters()] == ["mode"]
+    assert [parameter.name for parameter in dag.parameters()] == ["mode"]
     assert dag.run(params={"mode": "delta"})["load_1"] == "2026-11-28 delta"
 
 
@@ -188,7 +188,7 @@ def test_an_app_with_a_factory_alone_says_what_it_has(load: Load, build: str) ->
 
 def test_tasks_that_are_drawn_in_the_module_are_a_dag_beside_a_factory(load: Load) -> None:
     app = load(TASKS, BUILD, "\nextract >> load\n")
-    assert [one.name for one in app.default_dag().tasks] == ["extract", "load"]
+    assert [task.name for task in app.default_dag().tasks] == ["extract", "load"]
 
 
 def test_an_app_without_tasks_names_its_functions(load: Load) -> None:

@@ -281,15 +281,15 @@ def drawn(name: str) -> picture.Picture:
 @nasty
 def test_a_drawing_shows_a_hostile_name_as_text(text: str) -> None:
     """Also names that ``@task`` refuses: a graph in Redis is written by others."""
-    one, honest = drawn(text), drawn("honest")
+    item, honest = drawn(text), drawn("honest")
     kinds = (picture.as_text, picture.as_mermaid, picture.as_dot, svg.as_svg, notebook.dag_html)
     for kind in kinds:
-        shown = kind(one)
+        shown = kind(item)
         assert harmful(shown) == forged(shown) == []
         assert shown.count("\n") == kind(honest).count("\n")
     for kind in kinds[3:]:
-        assert tags_of(kind(one)) == tags_of(kind(honest))
-    ET.fromstring(svg.as_svg(one))
+        assert tags_of(kind(item)) == tags_of(kind(honest))
+    ET.fromstring(svg.as_svg(item))
 
 
 @nasty

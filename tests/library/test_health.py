@@ -103,8 +103,8 @@ class TestSeveralShards:
         assert capsys.readouterr().err == "shard 1/2: no scheduler leads in this namespace\n"
         SchedulerStore(link, other, "s1", shard_position="1/2").acquire_lease(LEASE_MS)
         assert main(["scheduler"]) == 0
-        told = "shard 0/2: a scheduler leads; shard 1/2: a scheduler leads\n"
-        assert capsys.readouterr().out == told
+        messages = "shard 0/2: a scheduler leads; shard 1/2: a scheduler leads\n"
+        assert capsys.readouterr().out == messages
 
     def test_an_unreachable_shard_is_reported_but_the_daemon_is_healthy(
         self,
@@ -118,9 +118,9 @@ class TestSeveralShards:
         monkeypatch.setenv("FLOWKIT_REDIS_URL", f"{fake_server.url} {nobody}")
         enlist(link, namespace, socket.gethostname())
         assert main(["worker"]) == 0
-        found = capsys.readouterr().out
-        assert "shard 0/2: worker w0000001 on" in found
-        assert f"shard 1/2: cannot use Redis at {nobody}" in found
+        result = capsys.readouterr().out
+        assert "shard 0/2: worker w0000001 on" in result
+        assert f"shard 1/2: cannot use Redis at {nobody}" in result
         monkeypatch.setenv("FLOWKIT_REDIS_URL", f"{nobody} {nobody}#x")
         assert main(["worker"]) == 1
 

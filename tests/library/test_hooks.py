@@ -26,35 +26,35 @@ async def note_async(event: HookEvent) -> None: ...
 
 def dag_of(*tasks: Task, **options: Any) -> DAG:
     dag = DAG("hooked", **options)
-    for one in tasks:
-        dag.add(one)
+    for item in tasks:
+        dag.add(item)
     return dag
 
 
 def test_a_hook_is_a_task_after_the_others() -> None:
     dag = dag_of(guarded, hooks=Hooks(on_success=note, on_failure=note_async))
     indexed = dag.indexed()
-    assert [one.name for one in indexed.tasks] == [
+    assert [item.name for item in indexed.tasks] == [
         "guarded",
         "guarded.on_failure",
         "hooked.on_success",
         "hooked.on_failure",
     ]
     assert indexed.own == 1
-    assert [one.is_async for one in indexed.tasks] == [False, False, False, True]
+    assert [item.is_async for item in indexed.tasks] == [False, False, False, True]
     assert dag.tasks == [guarded]  # the DAG's own tasks, and its drawings, are without them
     assert "on_failure" not in dag.visualize()
 
 
 def test_bound_tasks_have_hooks_of_their_own() -> None:
     dag = dag_of(guarded.bind("first"), guarded.bind("second"))
-    hooks = [one.name for one in dag.indexed().tasks][2:]
+    hooks = [item.name for item in dag.indexed().tasks][2:]
     assert hooks == ["first.on_failure", "second.on_failure"]
 
 
 def test_a_plain_function_as_a_hook_is_in_no_dag_by_itself() -> None:
     Hooks(on_failure=note)
-    assert note.__name__ not in [one.name for one in Task._all_tasks]
+    assert note.__name__ not in [item.name for item in Task._all_tasks]
 
 
 def test_only_tasks_that_can_be_skipped_get_a_skip_hook() -> None:
@@ -68,7 +68,7 @@ def test_only_tasks_that_can_be_skipped_get_a_skip_hook() -> None:
 
     with DAG("hooked", hooks=Hooks(on_skip=note)) as dag:
         guarded >> sometimes >> joined
-    names = [one.name for one in dag.indexed().tasks]
+    names = [item.name for item in dag.indexed().tasks]
     assert [name for name in names if name.endswith("on_skip")] == [
         "sometimes.on_skip",
         "joined.on_skip",

@@ -92,9 +92,9 @@ def test_a_line_that_a_task_prints_names_run_task_and_attempt(capsys: Capture) -
     captured()
     run_id = run(load)["load"]
     own = ("timestamp", "level", "event")
-    told = [{k: line[k] for k in line if k not in own} for line in lines(capsys)]
+    messages = [{k: line[k] for k in line if k not in own} for line in lines(capsys)]
     same = {"run_id": run_id, "task_name": "load"}
-    assert told == [
+    assert messages == [
         {"message": "try 1", **same, "attempt": 1, "stream": "stdout"},
         {"message": "try 2", **same, "attempt": 2, "stream": "stdout"},
         {"message": "to the other", **same, "attempt": 2, "stream": "stderr"},
@@ -140,8 +140,8 @@ def test_unterminated_output_appears_before_its_task_ends(capsys: Capture) -> No
     captured()
     with pytest.raises(ValueError, match="no rows"):
         run(load)
-    told = lines(capsys, "task_output", "task_failure")
-    assert [line["message"] for line in told] == [
+    messages = lines(capsys, "task_output", "task_failure")
+    assert [line["message"] for line in messages] == [
         "reading … ",
         "Task failed: load (ValueError: no rows)",
     ]
@@ -197,10 +197,10 @@ def test_lines_of_many_tasks_and_threads_never_mix(capsys: Capture) -> None:
     captured()
     plain = [talks.bind(f"t{number}", number=number) for number in range(8)]
     run(*plain, *(talks_too.bind(f"a{number}", number=number) for number in range(8)))
-    told = sorted((line["task_name"], line["message"]) for line in lines(capsys))
+    messages = sorted((line["task_name"], line["message"]) for line in lines(capsys))
     wanted = [(f"t{n}", f"{n}-{part}") for n in range(8) for part in range(50)]
     wanted += 2 * [(f"a{n}", f"{n}-{part}") for n in range(8) for part in range(50)]
-    assert told == sorted(wanted + [(f"a{n}", "held ends") for n in range(8)])
+    assert messages == sorted(wanted + [(f"a{n}", "held ends") for n in range(8)])
 
 
 def test_late_output_of_an_attempt_appears_at_the_end(
@@ -211,8 +211,8 @@ def test_late_output_of_an_attempt_appears_at_the_end(
     captured()
     for name in "abcd":
         during_an_attempt(f"of {name}", name=name, ends=False)
-    told = [(one["task_name"], one["message"]) for one in lines(capsys)]
-    assert told == [("a", "of a"), ("b", "of b")]
+    messages = [(item["task_name"], item["message"]) for item in lines(capsys)]
+    assert messages == [("a", "of a"), ("b", "of b")]
     configure_logging()
     assert [line.split(" INFO    ")[1] for line in capsys.readouterr().out.splitlines()] == [
         f"{name}: of {name} run_id=r1 attempt=2" for name in "cd"
@@ -238,8 +238,8 @@ def test_other_attributes_are_those_of_the_underlying_stream(
                 sys.stdout.write(b"bytes")  # type: ignore[arg-type]
         stop_capture()
         assert sys.stdout is file
-    told = [json.loads(line)["message"] for line in (tmp_path / "out").read_text().splitlines()]
-    assert told == ["one", "two"]
+    messages = [json.loads(line)["message"] for line in (tmp_path / "out").read_text().splitlines()]
+    assert messages == ["one", "two"]
 
 
 def test_a_replaced_standard_output_gets_the_output(capsys: Capture) -> None:
@@ -435,8 +435,8 @@ def program(*words: str) -> tuple[list[str], str]:
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    told = [line.partition(" run_id=")[0][24:] for line in done.stdout.splitlines()]
-    return [line for line in told if "load: " in line and "Task" not in line], done.stderr
+    messages = [line.partition(" run_id=")[0][24:] for line in done.stdout.splitlines()]
+    return [line for line in messages if "load: " in line and "Task" not in line], done.stderr
 
 
 def test_without_logging_setup_the_level_of_the_log_applies() -> None:
@@ -467,8 +467,8 @@ def test_processes_of_the_process_executor_log_like_their_parent(tmp_path: Path)
     path.write_text(IN_PROCESSES)
     done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
-    told = [line.partition(" run_id=")[0][24:] for line in done.stdout.splitlines()]
-    assert told == ["INFO    load: a line", "INFO    load: the rest"]
+    messages = [line.partition(" run_id=")[0][24:] for line in done.stdout.splitlines()]
+    assert messages == ["INFO    load: a line", "INFO    load: the rest"]
 
 
 # -- for formatters of one's own ------------------------------------------------------------------
@@ -489,9 +489,9 @@ def test_a_formatter_of_one_s_own_can_name_the_attempt(with_capture: bool) -> No
     MINE.warning("outside")
     log.event(LogLevel.WARNING, "mine", "an event", run_id="r9", task_name="other")
     run(load)
-    told = written.getvalue().splitlines()
-    assert told[:2] == [" 0  outside", "other 0 r9 an event"]
-    run_id = told[2].split()[1]
-    assert told[2].startswith(" 0 ")
-    assert f"load 1 {run_id} bad row" in told
-    assert any(line.startswith(f"load 1 {run_id} Task succeeded: load") for line in told)
+    messages = written.getvalue().splitlines()
+    assert messages[:2] == [" 0  outside", "other 0 r9 an event"]
+    run_id = messages[2].split()[1]
+    assert messages[2].startswith(" 0 ")
+    assert f"load 1 {run_id} bad row" in messages
+    assert any(line.startswith(f"load 1 {run_id} Task succeeded: load") for line in messages)

@@ -88,7 +88,7 @@ def test_a_line_names_the_caller_of_the_logger() -> None:
     logger = FlowkitLogger("flowkit")
     logger.event(30, "redis_away", "Waiting")
     logger.log_task_skip("a", "no reason")
-    assert {(one.filename, one.funcName) for one in records} == {
+    assert {(record.filename, record.funcName) for record in records} == {
         ("test_log_records.py", "test_a_line_names_the_caller_of_the_logger")
     }
 

@@ -35,7 +35,7 @@ def drop_tables() -> None:
 
 
 def names(dag: DAG) -> list[str]:
-    return [one.name for one in dag.tasks]
+    return [item.name for item in dag.tasks]
 
 
 # -- empty lists, empty blocks -----------------------------------------------------------------
@@ -72,7 +72,7 @@ def test_an_edge_to_an_empty_list_outside_of_blocks_keeps_a_task_that_others_wer
 def test_the_tasks_of_a_dag_may_be_given_together():
     part >> total
     try:
-        given = (one for one in [part, total])
+        given = (item for item in [part, total])
         dag = DAG("both", tasks=given)
         assert (names(dag), len(dag.edges())) == (["part", "total"], 1)
         assert DAG("none", tasks=[]).run() == {}
@@ -103,7 +103,7 @@ def take_by_add(one: Task) -> DAG:
 
 
 @pytest.mark.parametrize(
-    "take", [take_by_block, take_by_add, lambda one: DAG("other", tasks=[one])]
+    "take", [take_by_block, take_by_add, lambda item: DAG("other", tasks=[item])]
 )
 def test_a_dag_covers_no_task_of_another_dag(take, dangerous):
     mine = task(lambda: "mine", name="mine")
@@ -145,7 +145,7 @@ def test_tasks_of_several_modules_that_come_together_are_warned_of_once(caplog):
         dag.indexed()
         dag.indexed()
         DAG("named", tasks=list(DAG().tasks)).indexed()
-    (warning,) = [one.getMessage() for one in caplog.records]
+    (warning,) = [record.getMessage() for record in caplog.records]
     assert warning.startswith(
         f"DAG everything covers all 2 registered tasks, of 2 modules: another_pipeline, {__name__}."
     )
@@ -193,18 +193,18 @@ def test_a_dag_that_is_built_again_has_the_same_names(build):
     first = build()
     expected = {"part_2": 1, "part_3": 2}
     for dag in (first, build(), build()):
-        assert {one.name: one.kwargs["n"] for one in dag.tasks if one is not total} == expected
+        assert {item.name: item.kwargs["n"] for item in dag.tasks if item is not total} == expected
 
 
 @pytest.mark.parametrize("build", BUILDERS)
 def test_a_dag_that_is_built_for_each_request_is_freed_with_its_tasks(build):
     registered = list(Task._all_tasks)
     dag = build()
-    freed = [weakref.ref(one) for one in dag.tasks if one is not total]
+    freed = [weakref.ref(item) for item in dag.tasks if item is not total]
     dag.run()
     del dag
     gc.collect()
-    assert [one() for one in freed] == [None, None]
+    assert [item() for item in freed] == [None, None]
     assert Task._all_tasks == registered
 
 
@@ -241,8 +241,8 @@ def test_given_or_shared_names_are_never_changed():
 
 def test_names_of_bound_tasks_do_not_pile_up(monkeypatch):
     monkeypatch.setattr("flowkit.definition.binding._MOST_EARLIER_NAMES", 10)
-    one = task(lambda n: n, name="one")
+    item = task(lambda n: n, name="one")
     for number in range(20):
-        DAG("request", tasks=[one.bind(f"request-{number}", n=number)])
-    assert (len(one._bound_names.ever), len(one._bound_names.free)) == (10, 0)
-    assert one.has_bound_tasks
+        DAG("request", tasks=[item.bind(f"request-{number}", n=number)])
+    assert (len(item._bound_names.ever), len(item._bound_names.free)) == (10, 0)
+    assert item.has_bound_tasks

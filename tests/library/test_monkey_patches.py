@@ -46,10 +46,10 @@ def test_the_refusal_names_the_call_and_what_to_do(
 ) -> None:
     fake = SimpleNamespace(**{question: lambda name: name == "socket"})
     monkeypatch.setitem(sys.modules, module, fake)
-    told = why_refused("The app a.py")
-    assert told is not None
-    assert told.startswith(f"The app a.py calls {call}")
-    assert "Leave that call out" in told
+    messages = why_refused("The app a.py")
+    assert messages is not None
+    assert messages.startswith(f"The app a.py calls {call}")
+    assert "Leave that call out" in messages
 
 
 def test_the_real_gevent_says_so_too() -> None:

@@ -46,8 +46,8 @@ def test_each_way_to_draw_gives_the_same_edges(draw):
         if draw == "after":
             assert d.after(a, b, c) is d
         elif draw == "before":
-            for one in (a, b, c):
-                assert one.before(d) is one
+            for item in (a, b, c):
+                assert item.before(d) is item
         elif draw == "lists":
             d.after([a, b], (c,), [])
         else:
@@ -348,9 +348,9 @@ def test_stacks_keep_order_and_data_apart():
     part, begin, end = step("part"), step("begin"), step("end")
     with DAG("wide") as dag:
         for number in range(12):
-            one = part.bind(f"part_{number}")
-            (begin >> one) if number % 2 else one.after(begin)
-            end.after(one)
+            item = part.bind(f"part_{number}")
+            (begin >> item) if number % 2 else item.after(begin)
+            end.after(item)
     svg = dag.to_svg(collapse=True)
     assert len(re.findall("6 tasks", svg)) >= 2
     titles = re.findall(r"<title>(begin → part.*?)</title>", svg)

@@ -59,11 +59,11 @@ def raised(function, *args) -> BaseException:
     ids=lambda error: type(error).__name__,
 )
 def test_class_text_and_attributes_come_back(error):
-    found = there_and_back(error)
-    assert (type(found), str(found), found.args) == (type(error), str(error), error.args)
-    assert vars(found) == vars(error)
+    result = there_and_back(error)
+    assert (type(result), str(result), result.args) == (type(error), str(error), error.args)
+    assert vars(result) == vars(error)
     for name in ("code", "value", "filename", "errno", "start", "pos", "name"):
-        assert getattr(found, name, None) == getattr(error, name, None)
+        assert getattr(result, name, None) == getattr(error, name, None)
 
 
 def test_the_members_of_a_group_come_back():
@@ -96,17 +96,17 @@ def fail_from_none() -> None:
 @pytest.mark.parametrize("function", [fail_with_cause, fail_within, fail_from_none])
 def test_the_cause_chain_comes_back(function):
     error = raised(function)
-    found = there_and_back(error)
-    assert repr(found.__cause__) == repr(error.__cause__)
-    assert repr(found.__context__) == repr(error.__context__)
-    assert found.__suppress_context__ == error.__suppress_context__
+    result = there_and_back(error)
+    assert repr(result.__cause__) == repr(error.__cause__)
+    assert repr(result.__context__) == repr(error.__context__)
+    assert result.__suppress_context__ == error.__suppress_context__
 
 
 def test_a_cause_that_cannot_be_sent_is_left_out():
     error = HTTPError(404)
     error.__cause__ = HTTPError(500, threading.Lock())
-    found = there_and_back(error)
-    assert (str(found), found.__cause__) == ("HTTP 404", None)
+    result = there_and_back(error)
+    assert (str(result), result.__cause__) == ("HTTP 404", None)
 
 
 def test_a_chain_without_an_end_is_cut():
@@ -114,8 +114,8 @@ def test_a_chain_without_an_end_is_cut():
     for number in range(1, 2000):
         further = HTTPError(number)
         further.__cause__, error = error, further
-    found: BaseException | None = there_and_back(error)
+    result: BaseException | None = there_and_back(error)
     length = 0
-    while found is not None:
-        found, length = found.__cause__, length + 1
+    while result is not None:
+        result, length = result.__cause__, length + 1
     assert 5 < length < 20

@@ -27,8 +27,8 @@ from flowkit.exceptions import (
 
 def dag_of(*members: Task, **options) -> DAG:
     with DAG("etl", **options) as dag:
-        for one in members:
-            dag.add(one)
+        for member in members:
+            dag.add(member)
     return dag
 
 
@@ -83,8 +83,8 @@ def test_max_workers_bounds_the_processes():
 
 
 def test_arguments_and_the_current_attempt_are_there_as_in_a_thread():
-    found = run(tasks.who.bind("first", part=3), params={"day": "monday"})
-    assert found == {"first": ("first", 1, {"day": "monday"}, "monday", 3)}
+    result = run(tasks.who.bind("first", part=3), params={"day": "monday"})
+    assert result == {"first": ("first", 1, {"day": "monday"}, "monday", 3)}
 
 
 def test_a_condition_is_evaluated_in_the_parent_process():

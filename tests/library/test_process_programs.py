@@ -78,10 +78,10 @@ def outcome(command: list[str], environ, text: str | None = None) -> tuple[str, 
 
 def started(folder: Path, count: int) -> list[int]:
     """Return the numbers of the processes that run ``hang``, when there are ``count`` of them."""
-    found = wait_until(
+    result = wait_until(
         f"{count} tasks run", lambda: len(list(folder.iterdir())) == count and [*folder.iterdir()]
     )
-    return [int(one.name) for one in found]
+    return [int(item.name) for item in result]
 
 
 def gone(pid: int) -> bool:

@@ -32,8 +32,8 @@ def test_programs_in_their_own_session_end_too() -> None:
         below = wait_until("all have started", lambda: _all_of(family, 2))
         kill_tree(top.pid)
         assert top.wait(10) == -9
-        for one in below:
-            wait_until(f"{one} is gone", lambda one=one: not _is_alive(one))
+        for item in below:
+            wait_until(f"{item} is gone", lambda item=item: not _is_alive(item))
 
 
 def test_a_process_that_already_ended_is_not_an_error() -> None:

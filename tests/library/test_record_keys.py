@@ -98,8 +98,8 @@ def numbered(first: int, second: int, **options: Any) -> DAG:
 def test_results_under_the_numbers_of_an_earlier_release_are_reused(state: StateManager) -> None:
     for number in (4, 5, 6):
         record_as_before(state, "two", f"part_{number}", f"old {number}")
-    found = numbered(2, 3).run(state=state, resume=True)
-    assert found == {"part_2": "old 4", "part_3": "old 5", "part_4": "old 6"}
+    result = numbered(2, 3).run(state=state, resume=True)
+    assert result == {"part_2": "old 4", "part_3": "old 5", "part_4": "old 6"}
 
 
 def test_unchanged_numbers_are_found_however_the_dag_was_built(state: StateManager) -> None:
@@ -125,8 +125,8 @@ def test_a_number_of_this_release_is_not_taken_for_one_of_an_earlier_one(
     assert dag.run(state=state)["part_4"] == "made again"
     state.delete("two/part_2")
     state.set("two/part_4", "of part_4", metadata=_about(state, "two/part_4"))
-    found = numbered(2, 3, at_most_once=True).run(state=state, resume=True)
-    assert (found["part_2"], found["part_4"]) == ("made again", "of part_4")
+    result = numbered(2, 3, at_most_once=True).run(state=state, resume=True)
+    assert (result["part_2"], result["part_4"]) == ("made again", "of part_4")
 
 
 def _about(state: StateManager, key: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def cell(monkeypatch):
 
 
 def names() -> list[str]:
-    return [one.name for one in DAG().tasks]
+    return [item.name for item in DAG().tasks]
 
 
 def edges() -> list[str]:
@@ -62,8 +62,8 @@ def test_an_unchanged_cell_run_again_duplicates_nothing(cell):
 
 
 def test_a_task_defined_anew_keeps_its_place_and_has_no_edges_until_they_are_drawn(cell):
-    found = cell(PIPELINE.replace("NUMBER", "1"))
-    before, b = found["a"], found["b"]
+    result = cell(PIPELINE.replace("NUMBER", "1"))
+    before, b = result["a"], result["b"]
     cell("@task\ndef a():\n    return 3\n")
     assert (names(), edges()) == (["a", "b"], [])
     assert (b.upstream, before.downstream) == ([], [])
@@ -158,11 +158,11 @@ def test_a_helper_of_another_module_makes_no_difference(cell):
 
 def test_a_block_keeps_its_tasks_until_it_is_run_again(cell):
     block = "with DAG('etl') as dag:\n    a >> b"
-    found = cell(PIPELINE.replace("NUMBER", "'old'").replace("a >> b", block))
+    result = cell(PIPELINE.replace("NUMBER", "'old'").replace("a >> b", block))
     cell("@task\ndef a():\n    return 'new'")
-    assert found["dag"].run() == {"a": "old", "b": "old"}
+    assert result["dag"].run() == {"a": "old", "b": "old"}
     cell(block)
-    assert found["dag"].run() == {"a": "new", "b": "new"}
+    assert result["dag"].run() == {"a": "new", "b": "new"}
 
 
 def test_a_reloaded_module_replaces_its_tasks_wherever_they_stand(tmp_path, monkeypatch):

@@ -237,13 +237,17 @@ def total(*numbers: int) -> int:
 
 
 def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
-    found = [one for one in caplog.records if getattr(one, "event", "") == "result_type_mismatch"]
-    return [one.getMessage() for one in found]
+    result = [
+        record
+        for record in caplog.records
+        if getattr(record, "event", "") == "result_type_mismatch"
+    ]
+    return [item.getMessage() for item in result]
 
 
 def fresh(*tasks: Task) -> list[Task]:
     """New tasks of the same functions: a contradiction is logged once for two functions."""
-    return [task(one.func) for one in tasks]
+    return [task(item.func) for item in tasks]
 
 
 def test_a_contradiction_is_logged_once(caplog):

@@ -46,7 +46,7 @@ def load(
 
 
 def dag_of(*functions: Callable[..., Any]) -> DAG:
-    return DAG("etl", tasks=[task(one) for one in functions])
+    return DAG("etl", tasks=[task(function) for function in functions])
 
 
 def only(dag: DAG) -> Parameter:
@@ -104,7 +104,7 @@ def test_what_edges_and_fixed_arguments_fill_is_no_run_parameter() -> None:
 
     with DAG("etl") as dag:
         source >> report.bind(title="x")
-    assert [one.name for one in dag.parameters()] == ["size"]
+    assert [parameter.name for parameter in dag.parameters()] == ["size"]
 
 
 def test_parameters_of_decorated_functions_are_those_of_the_wrapped_one() -> None:
@@ -160,7 +160,7 @@ def test_a_python_value_is_never_converted() -> None:
     now = datetime(2026, 11, 28, 12)
     given = {"day": now, "limit": True, "mode": Mode.DELTA, "target": None}
     result = dag_of(load).run(params=given)["load"]
-    assert [type(one) for one in result] == [datetime, bool, Mode, type(None)]
+    assert [type(item) for item in result] == [datetime, bool, Mode, type(None)]
 
 
 def test_without_annotation_every_python_value_is_accepted() -> None:

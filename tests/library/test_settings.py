@@ -80,7 +80,7 @@ EVERY = {
 
 
 def test_the_table_of_these_tests_is_complete() -> None:
-    assert {*EVERY, "sources", "signing_key"} == {one.name for one in dataclasses.fields(Settings)}
+    assert {*EVERY, "sources", "signing_key"} == {f.name for f in dataclasses.fields(Settings)}
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -90,12 +90,12 @@ def test_every_setting_is_read_from_all_three_places(name: str, tmp_path: Path) 
     empty = tmp_path / "empty"
     empty.mkdir()
     project(empty, "")
-    found = {
+    result = {
         f"pyproject.toml ({path})": load_settings(cwd=tmp_path, environ={}),
         f"environment {variable}": load_settings(cwd=empty, environ={variable: raw}),
         f"flag {flag}": load_settings(cwd=empty, environ={}, **{name: raw}),
     }
-    for source, settings in found.items():
+    for source, settings in result.items():
         assert (getattr(settings, name), settings.source(name)) == (value, source)
 
 
@@ -251,8 +251,8 @@ GOOD: list[tuple[str, Any, Any]] = [
 def test_values_are_read_in_the_forms_that_people_write(
     name: str, raw: Any, value: Any, tmp_path: Path
 ) -> None:
-    found = getattr(load_settings(cwd=tmp_path, environ={}, **{name: raw}), name)
-    assert (found, type(found)) == (value, type(value))
+    result = getattr(load_settings(cwd=tmp_path, environ={}, **{name: raw}), name)
+    assert (result, type(result)) == (value, type(value))
 
 
 TTL = "give seconds, or '90s', '30m', '12h', '7d'; from 1s to 3650d"
@@ -437,8 +437,8 @@ def test_other_urls_are_refused_with_a_reason_and_an_example(url: str, problem: 
 
 
 def shards(urls: object, namespace: str = "flowkit") -> list[tuple[str, str, str]]:
-    found = Settings(redis_url=urls, namespace=namespace).shards  # type: ignore[arg-type]
-    return [(shard.shard_position, shard.url, shard.namespace) for shard in found]
+    result = Settings(redis_url=urls, namespace=namespace).shards  # type: ignore[arg-type]
+    return [(shard.shard_position, shard.url, shard.namespace) for shard in result]
 
 
 def test_several_urls_are_as_many_shards() -> None:

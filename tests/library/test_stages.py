@@ -38,7 +38,7 @@ def test_an_empty_stage_draws_nothing_and_its_other_side_is_in_the_dag(abcd: Fou
     a, b, *_ = abcd
     with DAG("stages") as dag:
         a >> [] >> [b]
-    assert [one.name for one in dag.tasks] == ["a", "b"]
+    assert [item.name for item in dag.tasks] == ["a", "b"]
     assert b.upstream == []
 
 

@@ -83,9 +83,9 @@ def test_metadata_are_copied(state: StateManager) -> None:
     fields = {"source": "api"}
     state.set("key", 1, metadata=fields)
     fields["source"] = "changed"
-    found = state.get_metadata("key")
-    assert found is not None
-    assert found["source"] == "api"
+    result = state.get_metadata("key")
+    assert result is not None
+    assert result["source"] == "api"
 
 
 # -- bad arguments ------------------------------------------------------------------------------

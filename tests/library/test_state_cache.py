@@ -119,7 +119,7 @@ def test_a_digest_is_the_same_in_every_process() -> None:
     code = f"import sys; sys.path.insert(0, {folder!r})\n" + (
         "from test_state_cache import digest, many_words\nprint(digest(many_words(), 'it'))"
     )
-    found = {
+    result = {
         subprocess.run(
             [sys.executable, "-c", code],
             env={**os.environ, "PYTHONHASHSEED": seed},
@@ -129,7 +129,7 @@ def test_a_digest_is_the_same_in_every_process() -> None:
         ).stdout
         for seed in ("1", "2", "3")
     }
-    assert len(found) == 1
+    assert len(result) == 1
 
 
 def test_arguments_that_cannot_be_told_apart_are_refused_by_their_path(
@@ -317,7 +317,7 @@ def test_two_functions_of_one_name_in_one_store_cause_a_warning(
     TaskCache(StateManager())(B.load)
     assert caplog.records == []
     TaskCache(state)(B.load)
-    (warning,) = [one for one in caplog.records if one.levelno == logging.WARNING]
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert "store their results under one name, 'load', in one store" in warning.getMessage()
 
 
@@ -338,7 +338,7 @@ def test_functions_of_a_factory_with_other_variables_cause_a_warning(
     three = scaled_by(3)
     for value in range(2):
         three(value)
-    (warning,) = [one for one in caplog.records if one.levelno == logging.WARNING]
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert "two versions of test_state_cache:" in warning.getMessage()
     assert "into an argument, or use two stores" in warning.getMessage()
 

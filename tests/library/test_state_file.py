@@ -85,9 +85,9 @@ def test_every_value_round_trips(path: Path, value: Any) -> None:
     assert again.get("key") == value
     assert type(again.get("key")) is type(value)
     assert describe(again.get("key")) == describe(value)
-    found = again.get_metadata("key")
-    assert found is not None
-    assert found["field"] == value
+    result = again.get_metadata("key")
+    assert result is not None
+    assert result["field"] == value
 
 
 def test_nan_round_trips(path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_corrupt_file_is_kept_aside_with_a_warning_and_the_manager_starts_empt
 ) -> None:
     path.write_bytes(data)
     state = StateManager(path)
-    (warning,) = [one for one in caplog.records if one.levelno == logging.WARNING]
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert "state.json is corrupt; it was renamed to state.json.corrupt-" in warning.getMessage()
     assert state.get_all() == {}
     state.set("key", 1)
@@ -227,7 +227,7 @@ def test_a_second_corrupt_file_does_not_replace_the_first(path: Path) -> None:
     for data in (b"one", b"two", b"three"):
         path.write_bytes(data)
         StateManager(path)
-    assert {one.read_bytes() for one in path.parent.glob("*.corrupt-*")} == {
+    assert {item.read_bytes() for item in path.parent.glob("*.corrupt-*")} == {
         b"one", b"two", b"three",
     }  # fmt: skip
 
@@ -294,14 +294,14 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.promise("state-15")
 def test_one_manager_sees_writes_of_another(path: Path) -> None:
-    one, two = StateManager(path), StateManager(path)
-    one.set("a", 1)
+    item, two = StateManager(path), StateManager(path)
+    item.set("a", 1)
     two.set("b", 2)
-    assert one.get_all() == two.get_all() == {"a": 1, "b": 2}
-    one.delete("a")
+    assert item.get_all() == two.get_all() == {"a": 1, "b": 2}
+    item.delete("a")
     assert not two.has("a")
     path.unlink()
-    assert one.get_all() == two.get_all() == {}
+    assert item.get_all() == two.get_all() == {}
 
 
 def test_a_batch_is_one_write(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -399,12 +399,12 @@ def test_a_killed_writer_leaves_a_complete_file_with_all_confirmed_writes(
 ) -> None:
     writer = start(WRITER, path)
     assert writer.stdout is not None
-    told = [int(next(writer.stdout)) for _ in range(rounds)][-1]
+    messages = [int(next(writer.stdout)) for _ in range(rounds)][-1]
     writer.send_signal(signal.SIGKILL)
     rest, _ = writer.communicate()
-    told = max([told, *map(int, rest.split())])
+    messages = max([messages, *map(int, rest.split())])
     state = StateManager(path)
-    assert state.get("last") >= told
+    assert state.get("last") >= messages
     assert list(path.parent.glob("*.corrupt-*")) == []
     state.set("last", -1)
     assert StateManager(path).get("last") == -1

@@ -307,13 +307,13 @@ def test_other_fixed_arguments_and_another_drawing_are_not_reused(
 ) -> None:
     def dag(size: int, *, edge: bool) -> DAG:
         Task.clear_registry()
-        one = log.make("one", lambda size: size).bind("part", size=size)
+        item = log.make("one", lambda size: size).bind("part", size=size)
         two = log.make("two", lambda *parts: list(parts))
         with DAG("etl") as made:
-            made.add(one)
+            made.add(item)
             made.add(two)
             if edge:
-                one >> two
+                item >> two
         return made
 
     dag(1, edge=True).run(state=state)
@@ -374,10 +374,10 @@ def test_a_thousand_results_are_recorded_in_fewer_writes(tmp_path: Path, log: Lo
             return super().batch()
 
     state = Counting(tmp_path / "state.json")
-    one = log.make("one", lambda number: number)
+    item = log.make("one", lambda number: number)
     with DAG("wide") as dag:
         for number in range(300):
-            dag.add(one.bind(f"part {number}", number=number))
+            dag.add(item.bind(f"part {number}", number=number))
     dag.run(state=state, max_workers=8)
     assert len(state.get_all()) == 300
     assert state.batches <= 301

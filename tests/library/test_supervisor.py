@@ -45,7 +45,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         process.stdout.close()
     for path in tmp_path.glob("?.txt"):
         for pid in starts(tmp_path, int(path.stem)):
-            wait_until(f"process {pid} is gone", lambda one=pid: not is_ours(one))
+            wait_until(f"process {pid} is gone", lambda item=pid: not is_ours(item))
 
 
 def is_ours(pid: int) -> bool:
@@ -67,7 +67,7 @@ def starts(folder: Path, number: int) -> list[int]:
 def running(folder: Path, *numbers: int, times: int = 1) -> list[int]:
     """Wait until these children have started so many times; return their ids."""
     for number in numbers:
-        wait_until(f"{number} runs", lambda one=number: len(starts(folder, one)) >= times)
+        wait_until(f"{number} runs", lambda item=number: len(starts(folder, item)) >= times)
     return [starts(folder, number)[-1] for number in numbers]
 
 
@@ -163,7 +163,7 @@ def test_the_children_end_when_their_parent_is_killed(start: Start, tmp_path: Pa
     pids = running(tmp_path, 0, 1)
     parent.kill()
     for pid in pids:
-        wait_until(f"{pid} has ended", lambda one=pid: not is_ours(one))
+        wait_until(f"{pid} has ended", lambda item=pid: not is_ours(item))
     assert "told 1" in supervised.lines(tmp_path, 0)
 
 

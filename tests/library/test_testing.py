@@ -103,7 +103,7 @@ def test_the_same_seed_gives_the_same_delays_whoever_fails_first():
     first = delays(0)
     assert delays(0) == first == delays(0)
     assert delays(1) != first
-    assert len({tuple(one) for one in first}) == 5
+    assert len({tuple(item) for item in first}) == 5
 
 
 def test_a_retry_moves_the_clock_only_when_nothing_else_runs():
@@ -130,12 +130,12 @@ def test_a_retry_moves_the_clock_only_when_nothing_else_runs():
 
 
 def test_skipped_tasks_and_hooks_are_reported_too():
-    told = []
+    messages = []
     never = constant("never", when=lambda value: False)
-    broken = failing("broken", OSError("gone"), on_failure=told.append)
+    broken = failing("broken", OSError("gone"), on_failure=messages.append)
     constant("start", 1) >> never >> broken
     result = run_dag(DAG()).assert_skipped(never).assert_not_run("never")
-    assert [event.error_message for event in told] == ["gone"]
+    assert [event.error_message for event in messages] == ["gone"]
     assert result.assert_ran("broken.on_failure").state("broken.on_failure") == "succeeded"
     assert result.results == {"start": 1}
 
@@ -388,8 +388,8 @@ def counted(rows: list[int], day: str = "today", *, limit: int = 9) -> tuple[Any
 def test_one_attempt_of_a_task():
     assert call_task(counted, [1]) == ([1], "today", 9, "test", "counted", 1, {})
     params = {"day": "Monday", "limit": 2, "other": 0}
-    found = call_task(counted, [1], attempt=3, run_id="r", params=params, limit=5)
-    assert found == ([1], "Monday", 5, "r", "counted", 3, params)
+    result = call_task(counted, [1], attempt=3, run_id="r", params=params, limit=5)
+    assert result == ([1], "Monday", 5, "r", "counted", 3, params)
     fixed = counted.bind("fixed", day="Friday")
     assert call_task(fixed, [1], params=params)[1:5] == ("Friday", 2, "test", "fixed")
 

@@ -37,15 +37,21 @@ FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+::.+?)(?: - |$)", re.MULTILINE)
 def main(words: Sequence[str]) -> int:
     """Try the mutations that ``words`` pick; return the exit code."""
     names = [word for word in words if word != "-v"]
-    chosen = [one for one in mutations() if not names or any(name in one.name for name in names)]
+    chosen = [
+        mutation
+        for mutation in mutations()
+        if not names or any(name in mutation.name for name in names)
+    ]
     if not chosen:
         print(f"no mutation is named like {', '.join(names)}")
         return 2
     with tempfile.TemporaryDirectory(prefix="mutations-") as folder:
         tree = copy_tree(Path(folder) / "tree")
         red = failing(tree, chosen)
-        verdicts = [tried(tree, one, red, verbose="-v" in words) for one in chosen]
-    lived = [one.name for one, verdict in zip(chosen, verdicts, strict=True) if verdict != "KILLED"]
+        verdicts = [tried(tree, item, red, verbose="-v" in words) for item in chosen]
+    lived = [
+        item.name for item, verdict in zip(chosen, verdicts, strict=True) if verdict != "KILLED"
+    ]
     print(f"{len(chosen) - len(lived)} of {len(chosen)} mutations were killed")
     if lived:
         print("not killed:", ", ".join(lived))
@@ -85,8 +91,8 @@ def tried(tree: Path, one: Mutation, red: Sequence[str], *, verbose: bool) -> st
 def failing(tree: Path, chosen: Sequence[Mutation]) -> list[str]:
     """Return those of the mutations' tests that fail on the unchanged tree."""
     red: list[str] = []
-    for select in sorted({one.select for one in chosen}):
-        tests = sorted({test for one in chosen if one.select == select for test in one.tests})
+    for select in sorted({item.select for item in chosen}):
+        tests = sorted({test for item in chosen if item.select == select for test in item.tests})
         code, output = run_tests(tree, tests, select, "-rfE")
         if code not in (0, 1):
             sys.exit(f"{output}\nthe tests cannot be run on the unchanged tree")

@@ -37,12 +37,12 @@ class Mutation:
 
 def mutations(text: str | None = None) -> list[Mutation]:
     """Return all in the order of the list. Raises ValueError for one that says too little."""
-    found: list[Mutation] = []
+    result: list[Mutation] = []
     for file, entries in tomllib.loads(LIST.read_text() if text is None else text).items():
         for entry in entries:
             try:
-                one = Mutation(**entry | {"file": file, "tests": tuple(entry["tests"])})
+                mutation = Mutation(**entry | {"file": file, "tests": tuple(entry["tests"])})
             except (TypeError, KeyError) as error:
                 raise ValueError(f"a mutation of {file} is not complete: {error}") from None
-            found.append(one)
-    return found
+            result.append(mutation)
+    return result

@@ -11,13 +11,13 @@ from catalog import ROOT, Mutation, mutations
 MUTATIONS = mutations()
 
 
-@pytest.mark.parametrize("one", MUTATIONS, ids=lambda one: one.name)
+@pytest.mark.parametrize("one", MUTATIONS, ids=lambda item: item.name)
 def test_its_text_occurs_once_and_is_replaced(one: Mutation) -> None:
     source = (ROOT / one.file).read_text()
     assert one.applied_to(source) != source
 
 
-@pytest.mark.parametrize("one", MUTATIONS, ids=lambda one: one.name)
+@pytest.mark.parametrize("one", MUTATIONS, ids=lambda item: item.name)
 def test_its_tests_exist(one: Mutation) -> None:
     assert one.tests
     for test in one.tests:
@@ -26,15 +26,15 @@ def test_its_tests_exist(one: Mutation) -> None:
 
 
 def test_names_are_unique_and_each_has_a_reason() -> None:
-    assert len({one.name for one in MUTATIONS}) == len(MUTATIONS)
-    assert [one.name for one in MUTATIONS if len(one.why.split()) < 4] == []
+    assert len({mutation.name for mutation in MUTATIONS}) == len(MUTATIONS)
+    assert [mutation.name for mutation in MUTATIONS if len(mutation.why.split()) < 4] == []
 
 
 @pytest.mark.parametrize("text", ["", "guard guard"])
 def test_a_text_that_does_not_occur_once_is_refused(text: str) -> None:
-    one = Mutation("name", "file", "guard", "", ("test",), "why it is there")
+    mutation = Mutation("name", "file", "guard", "", ("test",), "why it is there")
     with pytest.raises(ValueError, match=f"stands {text.count('guard')} times in file, not once"):
-        one.applied_to(text)
+        mutation.applied_to(text)
 
 
 def test_an_entry_without_a_reason_is_refused() -> None:
@@ -49,7 +49,7 @@ def names_in(path: str) -> frozenset[str]:
     for node in ast.parse((ROOT / path).read_text()).body:
         if isinstance(node, ast.ClassDef):
             names.add(node.name)
-            names |= {f"{node.name}::{one.name}" for one in node.body if hasattr(one, "name")}
+            names |= {f"{node.name}::{item.name}" for item in node.body if hasattr(item, "name")}
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             names.add(node.name)
     return frozenset(names)

@@ -326,10 +326,12 @@ def test_what_is_guessed_is_the_text_or_the_json_that_is_written_so(text: str) -
     assert guessed == text or json.loads(text) == guessed
 
 
-ANNOTATIONS = sorted({repr(one): one for one, _, _ in TEXTS}.items())
+ANNOTATIONS = sorted({repr(item): item for item, _, _ in TEXTS}.items())
 
 
-@pytest.mark.parametrize("annotation", [one for _, one in ANNOTATIONS], ids=lambda one: repr(one))
+@pytest.mark.parametrize(
+    "annotation", [item for _, item in ANNOTATIONS], ids=lambda item: repr(item)
+)
 def test_the_example_of_each_annotation_fits_it(annotation: Any) -> None:
     text = example_text(annotation)
     assert text is not None
@@ -346,7 +348,7 @@ def test_a_class_that_no_text_stands_for_has_no_example() -> None:
 
 @settings(max_examples=100)
 @given(
-    st.sampled_from([one for _, one in ANNOTATIONS]),
+    st.sampled_from([item for _, item in ANNOTATIONS]),
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -362,7 +364,7 @@ def test_whatever_json_comes_it_fits_afterwards_or_is_refused(annotation: Any, v
 
 @settings(max_examples=200)
 @given(
-    st.sampled_from([one for _, one in ANNOTATIONS]),
+    st.sampled_from([item for _, item in ANNOTATIONS]),
     st.text() | st.sampled_from([text for _, text, _ in TEXTS]),
 )
 def test_whatever_text_comes_it_fits_afterwards_or_is_refused(annotation: Any, text: str) -> None:

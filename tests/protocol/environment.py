@@ -61,9 +61,9 @@ class Environment:
         return Submission(run, "etl", digest_of(packed), packed, params, total, ttl)
 
     def submit(self, run: str = "r1", total: int = 4, **changes: Any) -> Submission:
-        one = self.submission(run, total, **changes)
-        assert self.client.submit(one)
-        return one
+        item = self.submission(run, total, **changes)
+        assert self.client.submit(item)
+        return item
 
     def acquire_lease(self, lease_ms: int = HOUR_MS) -> None:
         self.scheduler.term = self.scheduler.acquire_lease(lease_ms).term
@@ -141,12 +141,12 @@ class Environment:
         return reply
 
     def records(self, run: str = "r1") -> dict[str, str]:
-        found: dict[str, str] = self.dump().get(f"run:{run}:tasks", {})
-        return found
+        result: dict[str, str] = self.dump().get(f"run:{run}:tasks", {})
+        return result
 
     def events(self) -> list[dict[str, str]]:
-        found: list[dict[str, str]] = self.dump().get("events", [])
-        return found
+        result: list[dict[str, str]] = self.dump().get("events", [])
+        return result
 
 
 def done(task: int, code: str = "S", attempt: int = 1, run: str = "r1", **more: Any) -> Outcome:

@@ -240,10 +240,10 @@ def test_the_janitor_forgets_functions_of_which_nothing_waits(env: Environment) 
     assert env.dump()[f"ready:{LIST}@"] == {OLD, NEW}
     env.finish("r1", "cancelled")
     env.scheduler.drop_stale_entries(0, 100)
-    found = env.dump()
-    assert not [name for name in found if name.startswith("ready:")]
-    assert found["levels"] == {f"{LIST}@": "1"}
-    assert f"wake:{LIST}@{BOTH}" in found[EXPIRING]
+    result = env.dump()
+    assert not [name for name in result if name.startswith("ready:")]
+    assert result["levels"] == {f"{LIST}@": "1"}
+    assert f"wake:{LIST}@{BOTH}" in result[EXPIRING]
 
 
 def test_handing_on_in_a_run_that_is_stopping_cancels(env: Environment) -> None:
@@ -259,10 +259,10 @@ def test_handing_on_in_a_run_that_is_stopping_cancels(env: Environment) -> None:
 def test_workers_with_the_function_are_woken_and_no_others(env: Environment) -> None:
     two_apps(env)
     env.queue(0, list_=NEW_LIST)
-    found = env.dump()
-    assert found[f"wake:{LIST}@{BOTH}"] == ["1"]
-    assert f"wake:{LIST}@{ONE}" not in found
-    assert f"wake:{LIST}" not in found
+    result = env.dump()
+    assert result[f"wake:{LIST}@{BOTH}"] == ["1"]
+    assert f"wake:{LIST}@{ONE}" not in result
+    assert f"wake:{LIST}" not in result
     assert env.worker.wait_for_work([LIST], 0.01, ONE) is False
     assert env.worker.wait_for_work([LIST], 5, BOTH) is True
 
@@ -322,9 +322,9 @@ def test_a_list_of_a_function_that_is_empty_is_forgotten(env: Environment) -> No
     env.queue(0, list_=NEW_LIST)
     assert env.dump()[f"ready:{LIST}@"] == {NEW}
     assert claimed(env, new, BOTH) == [0]
-    found = env.dump()
-    assert f"ready:{LIST}@" not in found
-    assert NEW_LIST not in found.get("levels", {})
+    result = env.dump()
+    assert f"ready:{LIST}@" not in result
+    assert NEW_LIST not in result.get("levels", {})
 
 
 def test_a_heartbeat_says_when_the_functions_are_not_recorded(env: Environment) -> None:

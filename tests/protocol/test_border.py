@@ -49,13 +49,13 @@ RECORDS = st.binary(max_size=40) | GRAMMAR | st.from_regex(
 @example(b"R1,W.0," + b"9" * 10 + b",5,")
 @example(b"Q1,,0,," + b"9" * 16)
 def test_python_and_the_scripts_read_a_record_the_same_way(data: bytes) -> None:
-    found = LUA[b"read_record"](data)
+    result = LUA[b"read_record"](data)
     try:
         record = parse_record(data)
     except CorruptData:
         return  # Python knows the states and the flags; the scripts hand both on
-    assert found is not None
-    state, attempt, lane, _, started, ended = found
+    assert result is not None
+    state, attempt, lane, _, started, ended = result
     assert records.STATE_OF[state.decode()] is record.state
     assert (int(attempt), lane.decode()) == (record.attempt, record.lane)
     assert [int(time) if time else None for time in (started, ended)] == [
@@ -72,10 +72,10 @@ def test_python_and_the_scripts_read_a_record_the_same_way(data: bytes) -> None:
 @example(b"Q1,,0," + b"1" * 16 + b",")
 @example(b"Q1,,0,," + b"1" * 16)
 def test_records_accepted_by_the_scripts_have_bounded_parts(data: bytes) -> None:
-    found = LUA[b"read_record"](data)
-    if found is None:
+    result = LUA[b"read_record"](data)
+    if result is None:
         return
-    _, attempt, lane, spent, started, ended = found
+    _, attempt, lane, spent, started, ended = result
     assert len(attempt) <= limits.ATTEMPT_DIGITS
     assert len(lane) <= limits.MAX_LANE
     assert len(spent) <= limits.MAX_SPENT

@@ -62,7 +62,7 @@ def test_the_mark_comes_after_the_other_counts(env: Environment) -> None:
     env.running(0)
     env.link.call("HSET", env.keys.tasks("r1"), "0", "R5,W.0,1/2*1!,0,")
     env.complete(done(0, "H", attempt=5))
-    found = parse_record(env.records()["0"].encode())
-    spent = found.spent
+    result = parse_record(env.records()["0"].encode())
+    spent = result.spent
     assert (spent.deaths, spent.base, spent.put_off) == (1, 2, 1)
     assert spent.flags == {Flag.SUSPECT, Flag.CACHED}

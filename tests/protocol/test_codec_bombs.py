@@ -175,23 +175,23 @@ def test_honest_keys_may_collide_a_little() -> None:
 
 
 def tables() -> dict[str, Any]:
-    whole, one = "<i8", head(Code.ARRAY, "<i8", "C", b"\0" * 8, 1)
+    whole, item = "<i8", head(Code.ARRAY, "<i8", "C", b"\0" * 8, 1)
     rows = head(Code.RANGE_INDEX, 0, 10**9, 1, None)
     four = head(Code.ARRAY, "<i8", "C", b"\0" * 32, 2, 2)
     days = head(Code.ARRAY, "<M8[ns]", "C", b"\0" * 8, 1)
     return {
         "scalar series": head(Code.SERIES, whole, 5, None, rows, {}),
-        "array over a range": head(Code.SERIES, whole, one, None, rows, {}),
+        "array over a range": head(Code.SERIES, whole, item, None, rows, {}),
         "empty object series": head(Code.SERIES, "object", [], None, rows, {}),
         "one object": head(Code.SERIES, "object", [None], None, rows, {}),
         "range as values": head(Code.SERIES, whole, rows, None, rows, {}),
         "index of a range": head(Code.INDEX, whole, rows, None, None),
-        "frame": head(Code.FRAME, head(Code.RANGE_INDEX, 0, 1, 1, None), rows, {}, whole, one),
+        "frame": head(Code.FRAME, head(Code.RANGE_INDEX, 0, 1, 1, None), rows, {}, whole, item),
         "frame of nothing": head(Code.FRAME, head(Code.RANGE_INDEX, 0, 1, 1, None), rows, {}),
         "matrix": head(Code.INDEX, whole, four, None, None),
         "nested items": head(Code.INDEX, "object", [[1]], None, None),
         "attributes": head(
-            Code.SERIES, whole, one, None, head(Code.RANGE_INDEX, 0, 1, 1, None), [["a", 1]]
+            Code.SERIES, whole, item, None, head(Code.RANGE_INDEX, 0, 1, 1, None), [["a", 1]]
         ),
         "range of floats": head(Code.RANGE_INDEX, 0.0, 1e300, 1, None),
         "frequency": head(Code.INDEX, "<M8[ns]", days, None, "1" * 10**6),

@@ -53,12 +53,12 @@ def test_digests_differ_for_different_values() -> None:
 
 
 def test_a_digest_does_not_depend_on_chunks_nor_on_what_is_behind_missing_values() -> None:
-    one = pa.chunked_array([["a", "b", None]])
+    item = pa.chunked_array([["a", "b", None]])
     many = pa.chunked_array([["x", "a"], ["b", None]])[1:]
     hidden = pa.Array.from_buffers(
         pa.int64(), 2, [pa.py_buffer(b"\x01"), pa.py_buffer(np.array([7, 99]).tobytes())]
     )
-    assert digest(one, "v") == digest(many, "v")
+    assert digest(item, "v") == digest(many, "v")
     assert digest(hidden, "v") == digest(pa.array([7, None]), "v")
     sets = [pd.Series([{f"k{n}": n for n in order}]) for order in ((1, 2), (2, 1))]
     assert digest(sets[0], "v") == digest(sets[1], "v")

@@ -166,9 +166,9 @@ class TestFence:
         self, env: Environment, outcome: object
     ) -> None:
         env.running(0)
-        found: list = []
-        changed = env.changed_by(lambda: found.append(env.complete(outcome)))
-        assert found[0].stale == [outcome.key]
+        result: list = []
+        changed = env.changed_by(lambda: result.append(env.complete(outcome)))
+        assert result[0].stale == [outcome.key]
         # The lane gives up what it says it is done with, though the record is not its own.
         assert set(changed) <= {"worker:W.0:claims"}
 
@@ -220,11 +220,11 @@ class TestStoppingRun:
         env.running(0)
         env.scheduler.stop_run("r1", RunState.FAILED)
         env.complete(done(0, code, payload=b"error"))
-        found = env.dump()
-        assert found["run:r1:tasks"]["0"].startswith("F1,W.0,0")
-        assert found["events"][-1] == {"F": "r1 0"}
-        assert "delayed" not in found
-        assert found["run:r1:errors"] == {"0": "error"}
+        result = env.dump()
+        assert result["run:r1:tasks"]["0"].startswith("F1,W.0,0")
+        assert result["events"][-1] == {"F": "r1 0"}
+        assert "delayed" not in result
+        assert result["run:r1:errors"] == {"0": "error"}
 
     def test_success_still_counts_and_clears_the_stop(self, env: Environment) -> None:
         env.running(0, 1)
@@ -232,9 +232,9 @@ class TestStoppingRun:
         env.raw("end_tasks", "s1", 1, "r1", "C", "1", 0, 1)
         assert env.dump()["worker:W.0:stops"] == {"r1,0,1", "r1,1,1"}
         env.complete(done(0, payload=b"result"))
-        found = env.dump()
-        assert found["run:r1:tasks"]["0"].startswith("S1")
-        assert found["worker:W.0:stops"] == {"r1,1,1"}
+        result = env.dump()
+        assert result["run:r1:tasks"]["0"].startswith("S1")
+        assert result["worker:W.0:stops"] == {"r1,1,1"}
 
     def test_returned_attempts_become_cancelled(self, env: Environment) -> None:
         env.running(0, 1)
@@ -242,12 +242,12 @@ class TestStoppingRun:
         env.raw("end_tasks", "s1", 1, "r1", "C", "1", 0, 1)
         env.now += 7
         assert env.worker.release("W.0", ["r1,0"]) == 1
-        found = env.dump()
-        assert found["run:r1:tasks"]["0"] == "C1,W.0,0,0,7"
-        assert found["events"][-1] == {"C": "r1 0"}
-        assert found["worker:W.0:stops"] == {"r1,1,1"}
-        assert found["worker:W.0:claims"].keys() == {"#", "r1,1"}
-        assert f"ready:{LIST}:5" not in found
+        result = env.dump()
+        assert result["run:r1:tasks"]["0"] == "C1,W.0,0,0,7"
+        assert result["events"][-1] == {"C": "r1 0"}
+        assert result["worker:W.0:stops"] == {"r1,1,1"}
+        assert result["worker:W.0:claims"].keys() == {"#", "r1,1"}
+        assert f"ready:{LIST}:5" not in result
 
 
 class TestRelease:

@@ -16,8 +16,8 @@ ERROR = ErrorInfo("ValueError", "broken", "Traceback").pack()
 
 
 def dead(env: Environment) -> dict[str, int]:
-    found: dict[str, int] = env.dump().get("dead", {})
-    return found
+    result: dict[str, int] = env.dump().get("dead", {})
+    return result
 
 
 def test_a_successful_run_leaves_no_dead_letter(env: Environment) -> None:

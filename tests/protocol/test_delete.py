@@ -27,8 +27,8 @@ def led(env: Environment) -> None:
 
 def of_run(env: Environment, run: str = "r1") -> set[str]:
     """Return the keys of a run, and the lists that name it. Hints are left out."""
-    found = {name for name in env.dump() if name.startswith(f"run:{run}")}
-    return found | {name for name in ("runs", "active") if run in env.dump().get(name, ())}
+    result = {name for name in env.dump() if name.startswith(f"run:{run}")}
+    return result | {name for name in ("runs", "active") if run in env.dump().get(name, ())}
 
 
 def test_a_run_that_is_over_is_deleted_with_all_its_keys(env: Environment) -> None:

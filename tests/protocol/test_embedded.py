@@ -26,14 +26,14 @@ from flowkit.protocol.link import Link
 
 @pytest.fixture
 def server() -> Iterator[OpenServer]:
-    with OpenServer() as one:
-        yield one
+    with OpenServer() as item:
+        yield item
 
 
 @pytest.fixture(params=[2, 3], ids=["protocol 2", "protocol 3"])
 def client(server: EmbeddedServer, request: pytest.FixtureRequest) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(server.url, protocol=request.param) as one:
-        yield one
+    with redis.Redis.from_url(server.url, protocol=request.param) as item:
+        yield item
 
 
 def known(server: EmbeddedServer) -> socket.socket:
@@ -61,19 +61,19 @@ def path_of(server: EmbeddedServer) -> Path:
 
 class TestLife:
     def test_it_listens_on_a_private_socket(self) -> None:
-        with EmbeddedServer() as one, EmbeddedServer() as other:
-            path = path_of(one)
-            assert one.port is None
+        with EmbeddedServer() as item, EmbeddedServer() as other:
+            path = path_of(item)
+            assert item.port is None
             assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
             assert path != path_of(other)
         assert not path.parent.exists()
 
     def test_a_port_is_local_and_only_on_request(self) -> None:
-        with EmbeddedServer(port=0) as one, EmbeddedServer(port=0) as other:
-            parts = redis.connection.parse_url(one.url)
-            assert (parts["host"], parts["port"]) == ("127.0.0.1", one.port)
-            assert one.port != other.port
-            with redis.Redis.from_url(one.url) as client:
+        with EmbeddedServer(port=0) as item, EmbeddedServer(port=0) as other:
+            parts = redis.connection.parse_url(item.url)
+            assert (parts["host"], parts["port"]) == ("127.0.0.1", item.port)
+            assert item.port != other.port
+            with redis.Redis.from_url(item.url) as client:
                 assert client.ping()
 
     def test_each_start_has_its_own_password(self) -> None:
@@ -163,9 +163,9 @@ class TestCommands:
     def test_an_error_ends_neither_the_connection_nor_a_pipeline(self, client: redis.Redis) -> None:
         client.set("text", "x")
         replies = client.pipeline(transaction=False).lpush("text", 1).get("text")
-        found = replies.execute(raise_on_error=False)
-        assert isinstance(found[0], redis.ResponseError)
-        assert found[1] == b"x"
+        result = replies.execute(raise_on_error=False)
+        assert isinstance(result[0], redis.ResponseError)
+        assert result[1] == b"x"
 
     def test_transactions(self, client: redis.Redis) -> None:
         assert client.pipeline(transaction=True).set("a", 1).incr("a").execute() == [True, 2]
@@ -274,10 +274,10 @@ class TestWaiting:
             connection.sendall(request("LLEN", "list"))
             client.rpush("list", "a", "b")
             expected = b"*2\r\n$4\r\nlist\r\n$1\r\na\r\n:1\r\n"
-            found = b""
-            while len(found) < len(expected):
-                found += connection.recv(100)
-            assert found == expected
+            result = b""
+            while len(result) < len(expected):
+                result += connection.recv(100)
+            assert result == expected
 
     @pytest.mark.parametrize("port", [None, 0], ids=["unix socket", "port"])
     @pytest.mark.parametrize("how", ["close", "reset"])

@@ -81,8 +81,8 @@ def password_of(server: EmbeddedServer) -> str:
 @pytest.fixture(params=[None, 0], ids=["unix socket", "port"])
 def server(request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
     """The server of the product, without the tests' back door."""
-    with EmbeddedServer(port=request.param) as one:
-        yield one
+    with EmbeddedServer(port=request.param) as item:
+        yield item
 
 
 @pytest.fixture

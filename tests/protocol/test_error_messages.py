@@ -112,4 +112,4 @@ def test_the_pages_and_headings_that_messages_name_are_there() -> None:
     for path, heading in named:
         file = ROOT / "docs" / path
         headings = re.findall(r"^#+ (.*)$", file.read_text(), re.MULTILINE)
-        assert not heading or heading in {one.lower().replace(" ", "-") for one in headings}
+        assert not heading or heading in {item.lower().replace(" ", "-") for item in headings}

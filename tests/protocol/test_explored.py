@@ -69,7 +69,7 @@ def test_a_repeated_outcome_does_not_free_a_later_claim(env: Environment) -> Non
     env.worker.heartbeat("W", HOUR_MS, ["W.0"])
     late, call = done(0), env.next_call()
     exchanges = [env.worker.complete("W.0", [late], call, 9, 1, [LIST]) for _ in range(3)]
-    for one in exchanges:
-        assert list(one.stale) == ["r1,0"]
-        assert [(claim.task, claim.attempt) for claim in one.claims] == [(0, 2)]
+    for exchange in exchanges:
+        assert list(exchange.stale) == ["r1,0"]
+        assert [(claim.task, claim.attempt) for claim in exchange.claims] == [(0, 2)]
     assert env.worker.holdings("W.0") == [b"r1,0"]

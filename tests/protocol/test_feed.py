@@ -14,9 +14,9 @@ from flowkit.protocol.link import Link
 
 @pytest.fixture
 def feed(server_url: str, namespace: str) -> Iterator[Feed]:
-    found = Feed(server_url, namespace)
-    yield found
-    found.close()
+    feed = Feed(server_url, namespace)
+    yield feed
+    feed.close()
 
 
 @pytest.fixture

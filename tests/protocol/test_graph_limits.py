@@ -149,9 +149,9 @@ def test_a_scheduler_keeps_no_fixed_arguments(env: Environment) -> None:
     read = env.scheduler.read_graph(digest_of(packed))
     assert read is not None
     assert (read.graph.names, dict(read.kwargs)) == (compiled(3).graph.names, {})
-    found = env.client.read_graph(digest_of(packed))
-    assert found is not None
-    assert dict(found.kwargs) == {0: b"\x80"}
+    result = env.client.read_graph(digest_of(packed))
+    assert result is not None
+    assert dict(result.kwargs) == {0: b"\x80"}
 
 
 def test_only_the_needed_part_of_a_graph_is_unpacked() -> None:

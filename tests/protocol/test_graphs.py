@@ -89,9 +89,9 @@ def test_a_stored_graph_round_trips(dag: CompiledDAG) -> None:
 
 
 def test_the_order_of_fixed_arguments_does_not_change_the_address() -> None:
-    one = replace(compiled(), kwargs={1: b"a", 0: b"b"})
+    item = replace(compiled(), kwargs={1: b"a", 0: b"b"})
     other = replace(compiled(), kwargs={0: b"b", 1: b"a"})
-    assert digest_of(pack_graph(one)) == digest_of(pack_graph(other))
+    assert digest_of(pack_graph(item)) == digest_of(pack_graph(other))
 
 
 @given(dags(), st.data())
@@ -100,9 +100,9 @@ def test_damaged_bytes_are_an_error_or_a_valid_dag(dag: CompiledDAG, data: st.Da
     for _ in range(data.draw(st.integers(1, 3))):
         packed[data.draw(st.integers(0, len(packed) - 1))] = data.draw(st.integers(0, 255))
     with suppress(StoreError):  # and no other error
-        found = unpack_graph(bytes(packed))
-        found.graph.check_acyclic()
-        assert len(found.policy_of) == len(found.ref_of) == len(found.graph.names)
+        result = unpack_graph(bytes(packed))
+        result.graph.check_acyclic()
+        assert len(result.policy_of) == len(result.ref_of) == len(result.graph.names)
 
 
 @given(dags(), st.data())
@@ -224,14 +224,14 @@ def test_a_newer_format_says_what_to_do() -> None:
 
 class TestInRedis:
     def test_a_stored_graph_is_read_by_its_address(self, env: Environment) -> None:
-        one = env.submit()
-        found = env.client.read_graph(one.digest)
-        assert found is not None
-        assert plain(found) == plain(compiled())
+        item = env.submit()
+        result = env.client.read_graph(item.digest)
+        assert result is not None
+        assert plain(result) == plain(compiled())
         assert env.client.read_graph("0" * 64) is None
 
     def test_a_graph_that_does_not_match_its_address_is_refused(self, env: Environment) -> None:
-        one = env.submit()
-        env.link.call("SET", env.keys.graph(one.digest), one.packed_graph + b" ")
-        with pytest.raises(StoreError, match=f"graph {one.digest[:12]} in Redis is damaged"):
-            env.client.read_graph(one.digest)
+        item = env.submit()
+        env.link.call("SET", env.keys.graph(item.digest), item.packed_graph + b" ")
+        with pytest.raises(StoreError, match=f"graph {item.digest[:12]} in Redis is damaged"):
+            env.client.read_graph(item.digest)

@@ -40,7 +40,7 @@ def body(name: str) -> str:
 
 def whole_header(text: str) -> dict[str, str]:
     """The fields of a header with all their lines."""
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     field = ""
     for line in text.splitlines():
         if not line.startswith("--"):
@@ -48,10 +48,10 @@ def whole_header(text: str) -> dict[str, str]:
         match = re.match(r"-- ([A-Z]+)\s{2,}(.*)", line)
         if match:
             field = match[1]
-            found[field] = match[2]
+            result[field] = match[2]
         elif field:
-            found[field] += "   " + line[2:].strip()
-    return found
+            result[field] += "   " + line[2:].strip()
+    return result
 
 
 def arguments(name: str) -> tuple[int, bool]:
@@ -67,12 +67,12 @@ def arguments(name: str) -> tuple[int, bool]:
 def test_a_script_says_what_it_is(name: str) -> None:
     text = body(name)
     assert text.startswith(f"-- {name}: ")
-    found = whole_header(text)
-    assert tuple(field for field in found if field != "RARE") == FIELDS
-    assert all(found.values())
-    assert found["KEYS"] == "1 prefix"
-    assert found["ARGV"].startswith("1 now (ms)")
-    assert found["USES"] == header(text)["USES"]
+    result = whole_header(text)
+    assert tuple(field for field in result if field != "RARE") == FIELDS
+    assert all(result.values())
+    assert result["KEYS"] == "1 prefix"
+    assert result["ARGV"].startswith("1 now (ms)")
+    assert result["USES"] == header(text)["USES"]
 
 
 @pytest.mark.parametrize("piece", PIECES, ids=lambda path: path.stem)
@@ -112,8 +112,8 @@ def everything_sent() -> list[tuple[str, int]]:
     link: Any = Recorder()
     client, worker = ClientStore(link, "n"), WorkerStore(link, "n")
     scheduler = SchedulerStore(link, "n", "s")
-    one = Submission("r", "d", "0" * 64, b"graph", b"", 1, 1)
-    client.submit_many([one, one])
+    submission = Submission("r", "d", "0" * 64, b"graph", b"", 1, 1)
+    client.submit_many([submission, submission])
     client.note_schema(1, upgrade=True)
     client.cancel("r")
     client.delete("r")

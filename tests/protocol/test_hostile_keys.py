@@ -240,10 +240,10 @@ def test_invalid_records_of_one_run_do_not_hide_others(spoiled: Environment) -> 
     spoiled.ready(0)
     spoiled.submit("r2")
     no_list(spoiled, spoiled.keys.tasks("r2"))
-    found = dict(spoiled.scheduler.read_records_of({"r1": [0], "r2": [0]}))
-    assert [record.state for _, record in found["r1"]] == [TaskState.QUEUED]
+    result = dict(spoiled.scheduler.read_records_of({"r1": [0], "r2": [0]}))
+    assert [record.state for _, record in result["r1"]] == [TaskState.QUEUED]
     with pytest.raises(CorruptData, match="WRONGTYPE"):
-        list(found["r2"])
+        list(result["r2"])
 
 
 def test_an_error_unrelated_to_a_key_is_not_reported_as_damage(spoiled: Environment) -> None:

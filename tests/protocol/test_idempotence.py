@@ -384,15 +384,15 @@ def test_no_script_is_left_out() -> None:
 
 @pytest.fixture(params=CASES.values(), ids=CASES.keys())
 def case(request: pytest.FixtureRequest) -> Case:
-    found: Case = request.param
-    return found
+    result: Case = request.param
+    return result
 
 
 @pytest.fixture(params=[FEW, pytest.param(MANY, marks=pytest.mark.slow)])
 def times(request: pytest.FixtureRequest) -> int:
     """How often each call is sent."""
-    found: int = request.param
-    return found
+    result: int = request.param
+    return result
 
 
 def test_a_repeated_call_changes_nothing_and_gets_the_same_reply(
@@ -423,11 +423,11 @@ def test_a_call_repeated_later_changes_only_deadlines(
 
 def without_deadlines(dump: dict[str, Any]) -> dict[str, Any]:
     """Leave out what says until when something lives: renewing it is what it is sent for."""
-    found = {name: value for name, value in dump.items() if name not in ("leader", "workers")}
-    found.pop("worker:@", None)  # apps
-    found.pop("state:state", None)  # when its entries expire
-    found.pop("state:state:e", None)
-    return found
+    result = {name: value for name, value in dump.items() if name not in ("leader", "workers")}
+    result.pop("worker:@", None)  # apps
+    result.pop("state:state", None)  # when its entries expire
+    result.pop("state:state:e", None)
+    return result
 
 
 # What the claims of these cases return.

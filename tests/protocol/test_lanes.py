@@ -20,8 +20,8 @@ def matched(piece: str, subject: str, lane: str) -> str | None:
     (pattern,) = re.findall(
         rf"string\.match\({re.escape(subject)}, '([^']+)'\)", (PIECES / piece).read_text()
     )
-    found: str | None = lua.LuaRuntime().eval("string.match")(lane, pattern)
-    return found
+    result: str | None = lua.LuaRuntime().eval("string.match")(lane, pattern)
+    return result
 
 
 def test_a_lane_names_its_worker_its_child_and_its_kind() -> None:

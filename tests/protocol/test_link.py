@@ -153,11 +153,11 @@ class TestOutages:
 
 def answer_until_ping(peer: socket.socket) -> None:
     """Be a server that answers all it is told, up to the first PING."""
-    reader, told = hiredis.Reader(), b""
-    while told != b"PING":
+    reader, messages = hiredis.Reader(), b""
+    while messages != b"PING":
         reader.feed(peer.recv(4096))
         while (words := reader.gets()) is not False:
-            told = words[0]
+            messages = words[0]
             peer.sendall(b"+OK\r\n")
 
 
@@ -361,14 +361,14 @@ def test_a_closed_link_opens_again(fake_server: EmbeddedServer, links: Links) ->
 
 def test_a_blocking_call_is_not_cut(fake_server: EmbeddedServer, links: Links) -> None:
     waiting = links(fake_server.url)
-    found: list[Any] = []
-    thread = threading.Thread(target=lambda: found.append(waiting.call("BLPOP", "{link}:w", "9")))
+    result: list[Any] = []
+    thread = threading.Thread(target=lambda: result.append(waiting.call("BLPOP", "{link}:w", "9")))
     thread.start()
     other = links(fake_server.url)
-    wait_until("the token is taken", lambda: other.call("RPUSH", "{link}:w", "1") and found)
+    wait_until("the token is taken", lambda: other.call("RPUSH", "{link}:w", "1") and result)
     thread.join()
     other.call("DEL", "{link}:w")
-    assert found == [[b"{link}:w", b"1"]]
+    assert result == [[b"{link}:w", b"1"]]
 
 
 def test_an_error_of_one_read_of_many_shows_no_password(links: Links, tmp_path: Path) -> None:

@@ -26,9 +26,9 @@ def outermost(blocks: list[str]) -> list[str]:
 
 
 def test_what_only_a_rare_function_uses_is_nested_in_it() -> None:
-    found = nested(BLOCKS, ["rarely"])
-    assert outermost(found) == ["shared", "often", "rarely"]
-    before, after = (lua.LuaRuntime().execute("\n".join(some)) for some in (BLOCKS, found))
+    result = nested(BLOCKS, ["rarely"])
+    assert outermost(result) == ["shared", "often", "rarely"]
+    before, after = (lua.LuaRuntime().execute("\n".join(some)) for some in (BLOCKS, result))
     assert before == after == 2 + (7 + 6)
 
 

@@ -20,10 +20,10 @@ class NewServer(Exception):
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RealRedis]:
-    found = RealRedis(tmp_path, aof=True)
-    found.start()
-    yield found
-    found.stop()
+    result = RealRedis(tmp_path, aof=True)
+    result.start()
+    yield result
+    result.stop()
 
 
 class Owner:

@@ -128,10 +128,10 @@ def test_further_fields_of_a_run_are_ignored(env: Environment) -> None:
     env.submit()
     env.link.call("HSET", env.keys.run("r1"), "colour", "red", "z", "")
     assert env.client.read_run("r1").state is RunState.RUNNING
-    found = env.scheduler.read_active("r1")
-    assert found is not None
-    assert found.run == "r1"
-    assert [one.run for one in env.client.read_runs(5)] == ["r1"]
+    result = env.scheduler.read_active("r1")
+    assert result is not None
+    assert result.run == "r1"
+    assert [run.run for run in env.client.read_runs(5)] == ["r1"]
 
 
 @pytest.mark.parametrize("where", ["policy", "dag"])

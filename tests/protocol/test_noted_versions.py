@@ -119,17 +119,17 @@ def test_the_version_of_an_app_lives_as_long_as_its_functions(env: Environment) 
 
 def test_a_list_of_a_pinned_function_is_for_workers_of_its_version(env: Environment) -> None:
     started(env)
-    one, two = worker(env, "A", ONE, "v1"), worker(env, "B", TWO, "v2")
+    item, two = worker(env, "A", ONE, "v1"), worker(env, "B", TWO, "v2")
     pinned = of_function(LIST, V1)
     env.queue(0, list_=pinned)
     assert claim(env, two, TWO) == []
-    assert claim(env, one, ONE) == [0]
+    assert claim(env, item, ONE) == [0]
     retry = replace(done(0, "W", delay=100).retry, ready_list=pinned)
-    env.complete(replace(done(0, "W"), retry=retry), lane=one)
+    env.complete(replace(done(0, "W"), retry=retry), lane=item)
     env.now += 100
     env.scheduler.promote(10)
     assert claim(env, two, TWO) == []
-    assert claim(env, one, ONE) == [0]
+    assert claim(env, item, ONE) == [0]
 
 
 def test_a_pin_is_part_of_the_graph_and_no_pin_changes_nothing() -> None:

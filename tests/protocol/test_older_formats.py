@@ -59,11 +59,11 @@ VALUES = [
 SUSPECT = frozenset({Flag.SUSPECT})
 
 
-@pytest.mark.parametrize(("value", "packed"), VALUES, ids=lambda one: repr(one)[:30])
+@pytest.mark.parametrize(("value", "packed"), VALUES, ids=lambda item: repr(item)[:30])
 def test_a_packed_value(value: object, packed: bytes) -> None:
-    found = unpack(packed)
-    assert found == value
-    assert type(found) is type(value)
+    result = unpack(packed)
+    assert result == value
+    assert type(result) is type(value)
 
 
 def test_an_error() -> None:

@@ -28,8 +28,8 @@ def codes(reaped: list[tuple[str, int, str]]) -> dict[int, str]:
 
 
 def errors(env: Environment) -> dict[str, Any]:
-    found: dict[str, Any] = env.dump().get("run:r1:errors", {})
-    return found
+    result: dict[str, Any] = env.dump().get("run:r1:errors", {})
+    return result
 
 
 def child_died(env: Environment, *executing: int, blame: str = "") -> dict[int, str]:
@@ -149,8 +149,8 @@ class TestResume:
 
     def test_only_naming_it_makes_it_pending_again(self, once: Environment) -> None:
         once.complete(done(0, "F", payload=b"error"), done(1, "F", payload=b"error"))
-        found = self.resumed(once, 1, 3)
-        assert found == {"0": "F1,W.0,0=,0,0", "1": "P1,,0,,"}
+        result = self.resumed(once, 1, 3)
+        assert result == {"0": "F1,W.0,0=,0,0", "1": "P1,,0,,"}
         assert errors(once) == {"0": "error"}
         once.queue(1, flags="=")
         assert once.records()["1"] == "Q2,,0/1=,,"

@@ -121,10 +121,10 @@ class TestBlame:
         env.link.call("HSET", env.keys.tasks("r1"), "0", "R3,W.0,2,0,")
         env.now += 9
         assert executing(env, 0) == {0: "F", 1: "Q"}
-        found = env.dump()
-        assert found["run:r1:tasks"]["0"] == "F3,W.0,3,0,9"
-        assert found["run:r1:errors"] == {"0": "lost"}
-        assert found["events"][-1] == {"F": "r1 0"}
+        result = env.dump()
+        assert result["run:r1:tasks"]["0"] == "F3,W.0,3,0,9"
+        assert result["run:r1:errors"] == {"0": "lost"}
+        assert result["events"][-1] == {"F": "r1 0"}
 
     def test_deaths_do_not_spend_retries(self, env: Environment) -> None:
         env.running(0)
@@ -156,10 +156,10 @@ class TestWhatIsTakenBack:
         env.client.cancel("r1")
         env.raw("end_tasks", "s1", 1, "r1", "C", "1", 0, 1)
         assert executing(env, 0) == {0: "C", 1: "C"}
-        found = env.dump()
-        assert found["run:r1:tasks"] == {"0": "C1,W.0,0,0,0", "1": "C1,W.0,0,0,0"}
-        assert sorted(event["C"] for event in found["events"][-2:]) == ["r1 0", "r1 1"]
-        assert "worker:W.0:stops" not in found
+        result = env.dump()
+        assert result["run:r1:tasks"] == {"0": "C1,W.0,0,0,0", "1": "C1,W.0,0,0,0"}
+        assert sorted(event["C"] for event in result["events"][-2:]) == ["r1 0", "r1 1"]
+        assert "worker:W.0:stops" not in result
 
     def test_a_deleted_run_is_skipped(self, env: Environment) -> None:
         env.running(0)

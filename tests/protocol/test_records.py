@@ -88,28 +88,30 @@ class TestErrors:
 
     def test_a_long_text_is_cut_in_its_middle(self) -> None:
         info = ErrorInfo("E", "a" * 9000 + "z", "t" * 99_000 + "end")
-        found = ErrorInfo.unpack(info.pack())
-        assert len(found.message) <= MAX_MESSAGE
-        assert len(found.traceback) <= MAX_TRACEBACK
-        assert found.message.startswith("aaa")
-        assert found.message.endswith("z")
-        assert " more … " in found.message
-        assert found.traceback.endswith("end")
+        result = ErrorInfo.unpack(info.pack())
+        assert len(result.message) <= MAX_MESSAGE
+        assert len(result.traceback) <= MAX_TRACEBACK
+        assert result.message.startswith("aaa")
+        assert result.message.endswith("z")
+        assert " more … " in result.message
+        assert result.traceback.endswith("end")
 
     def test_invalid_unicode_does_not_stop_it(self) -> None:
-        found = ErrorInfo.unpack(ErrorInfo("E", "bad \ud800 surrogate").pack())
-        assert found.type == "E"
-        assert found.message.startswith("bad ")
+        result = ErrorInfo.unpack(ErrorInfo("E", "bad \ud800 surrogate").pack())
+        assert result.type == "E"
+        assert result.message.startswith("bad ")
 
     @given(st.binary(max_size=60))
     def test_any_bytes_are_an_error_to_show(self, data: bytes) -> None:
-        found = ErrorInfo.unpack(data)
-        assert all(isinstance(part, str) for part in (found.type, found.message, found.traceback))
+        result = ErrorInfo.unpack(data)
+        assert all(
+            isinstance(part, str) for part in (result.type, result.message, result.traceback)
+        )
 
     def test_an_oversized_stored_error_is_not_unpacked(self) -> None:
         assert ErrorInfo.unpack(msgpack.packb(["E", "x" * 300_000, ""])).type == "Unreadable"
-        found = ErrorInfo.unpack(msgpack.packb(["E", "x" * 200_000, ""]))
-        assert (found.type, len(found.message) <= MAX_MESSAGE) == ("E", True)
+        result = ErrorInfo.unpack(msgpack.packb(["E", "x" * 200_000, ""]))
+        assert (result.type, len(result.message) <= MAX_MESSAGE) == ("E", True)
 
     @pytest.mark.parametrize("data", [b"", b"\xc1", msgpack.packb([1, 2]), msgpack.packb(None)])
     def test_other_bytes_are_reported_as_unreadable(self, data: bytes) -> None:

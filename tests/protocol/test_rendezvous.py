@@ -17,8 +17,8 @@ def test_one_shard_has_all_runs() -> None:
 
 def test_the_shard_of_a_run_never_changes_between_releases() -> None:
     """Another hash would look for every stored run elsewhere, so it is pinned here."""
-    found = [[owner(run, shards) for run in ("a", "b", "nightly-7", "r:1")] for shards in (2, 4)]
-    assert found == [[1, 0, 0, 1], [2, 2, 0, 1]]
+    result = [[owner(run, shards) for run in ("a", "b", "nightly-7", "r:1")] for shards in (2, 4)]
+    assert result == [[1, 0, 0, 1], [2, 2, 0, 1]]
 
 
 @pytest.mark.parametrize("shards", [2, 3, 4, 9])

@@ -60,7 +60,7 @@ def sent(role: str) -> set[str]:
     commands: set[str] = set()
     for module in MODULES[role]:
         text = (PROTOCOL / f"{module}.py").read_text()
-        words = {one or other for one, other in _CALL.findall(text)}
+        words = {item or other for item, other in _CALL.findall(text)}
         commands |= words.union(*map(called_by, _SCRIPT.findall(text)))
     return {_as_rule(word) for word in commands - NO_COMMANDS}
 
@@ -94,7 +94,7 @@ def sent_by_health_check(server: EmbeddedServer, namespace: str, role: str) -> s
 def _noting(commands: set[str], send: Callable[..., Any]) -> Callable[..., Any]:
     def noting(words: Sequence[Any], **options: Any) -> Any:
         sent_now = words if isinstance(words[0], tuple) else [words]
-        commands.update(str(one[0]).lower() for one in sent_now)
+        commands.update(str(item[0]).lower() for item in sent_now)
         return send(words, **options)
 
     return noting
@@ -117,7 +117,7 @@ def test_a_viewer_sends_what_clients_send_beside_scripts() -> None:
     own: set[str] = set()
     for module in MODULES["client"]:
         text = (PROTOCOL / f"{module}.py").read_text()
-        own |= {_as_rule(one or other) for one, other in _CALL.findall(text)}
+        own |= {_as_rule(item or other) for item, other in _CALL.findall(text)}
     assert VIEWER.commands == own - {word.lower() for word in NO_COMMANDS}
     assert not {"eval", "evalsha"} & VIEWER.sent
 
@@ -152,4 +152,6 @@ def test_deleting_a_namespace_uses_the_permitted_commands() -> None:
 
 def test_every_store_belongs_to_a_role() -> None:
     stores = {path.stem for path in PROTOCOL.glob("*store.py")}
-    assert stores == {one for modules in MODULES.values() for one in modules if "store" in one}
+    assert stores == {
+        module for modules in MODULES.values() for module in modules if "store" in module
+    }

@@ -50,18 +50,18 @@ def test_a_search_reads_in_parts(
     fill(env)
     monkeypatch.setattr(run_reads, "SEARCH_PART", part)
     monkeypatch.setattr(run_reads, "RUNS_PART", part)
-    found = env.client.read_runs(9, dag="odd")
-    assert (names(found), found.cut_short) == ("r5 r3 r1", False)
+    result = env.client.read_runs(9, dag="odd")
+    assert (names(result), result.cut_short) == ("r5 r3 r1", False)
 
 
 def test_a_search_is_bounded_and_says_so(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(env)
     monkeypatch.setattr(run_reads, "SEARCH_PART", 2)
     monkeypatch.setattr(run_reads, "MOST_SEARCHED", 4)
-    found = env.client.read_runs(3, RunState.FAILED)
-    assert (names(found), found.cut_short) == ("r3", True)
-    found = env.client.read_runs(3, RunState.FAILED, since_ms=env.now - 3000)
-    assert (names(found), found.cut_short) == ("r3", False)
+    result = env.client.read_runs(3, RunState.FAILED)
+    assert (names(result), result.cut_short) == ("r3", True)
+    result = env.client.read_runs(3, RunState.FAILED, since_ms=env.now - 3000)
+    assert (names(result), result.cut_short) == ("r3", False)
 
 
 def test_runs_submitted_meanwhile_list_none_twice(
@@ -83,9 +83,9 @@ def test_runs_that_cannot_be_read_are_listed_beside_the_others(env: Environment)
     fill(env)
     env.link.call("HSET", env.keys.run("r4"), "dag", "x" * 5000)
     env.link.call("ZADD", env.keys.runs(), env.now, "not a run id")
-    found = env.client.read_runs(9, dag="odd")
-    assert names(found) == "r5 r3 r1"
-    assert sorted(item.name for item in found.damaged) == ["not a run id", "r4"]
+    result = env.client.read_runs(9, dag="odd")
+    assert names(result) == "r5 r3 r1"
+    assert sorted(item.name for item in result.damaged) == ["not a run id", "r4"]
 
 
 def test_expired_runs_are_left_out(env: Environment) -> None:

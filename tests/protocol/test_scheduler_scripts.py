@@ -272,10 +272,10 @@ class TestPromote:
         assert env.scheduler.promote(10) == (0, 100)
         env.now += 100
         assert env.scheduler.promote(10) == (1, 200)
-        found = env.dump()
-        assert found["run:r1:tasks"]["0"] == "Q2,,0,,"
-        assert found[f"ready:{LIST}:9:r1"] == ["0,2"]
-        assert found["delayed"] == {f"r1,1,2,{LIST},5": START + 300}
+        result = env.dump()
+        assert result["run:r1:tasks"]["0"] == "Q2,,0,,"
+        assert result[f"ready:{LIST}:9:r1"] == ["0,2"]
+        assert result["delayed"] == {f"r1,1,2,{LIST},5": START + 300}
         env.now += 900
         assert env.scheduler.promote(10) == (1, -1)
 
@@ -311,11 +311,11 @@ class TestRequeue:
         env.link.call("DEL", *lost, env.keys.wake(LIST))
         entries = [(task, LIST, "5") for task in range(4)]
         assert env.scheduler.requeue("r1", entries) == 3
-        found = env.dump()
-        assert found["run:r1:tasks"] == before
-        assert found["delayed"] == {f"r1,0,2,{LIST},5": START + 100}
-        assert (found[f"ready:{LIST}:5"], found[f"ready:{LIST}:!"]) == (["r1,2,1"], ["r1,3,2"])
-        assert found["levels"] == {LIST: "!5"}
+        result = env.dump()
+        assert result["run:r1:tasks"] == before
+        assert result["delayed"] == {f"r1,0,2,{LIST},5": START + 100}
+        assert (result[f"ready:{LIST}:5"], result[f"ready:{LIST}:!"]) == (["r1,2,1"], ["r1,3,2"])
+        assert result["levels"] == {LIST: "!5"}
 
     def test_claimable_attempts_are_listed(self, env: Environment) -> None:
         env.running(0)
@@ -332,17 +332,22 @@ class TestReads:
             env.submit(f"r{number}")
             env.now += 1
         env.finish("r2")
-        assert [one.run for one in env.client.read_runs(2)] == ["r3", "r2"]
+        assert [run.run for run in env.client.read_runs(2)] == ["r3", "r2"]
         running = env.client.read_runs(10, RunState.RUNNING)
-        assert [one.run for one in running] == ["r3", "r1"]
+        assert [item.run for item in running] == ["r3", "r1"]
         assert env.scheduler.active_runs() == ["r1", "r3"]
         assert env.scheduler.scan_runs("0") == ("0", [b"r1", b"r2", b"r3"])
 
     def test_an_active_run_as_a_new_leader_sees_it(self, env: Environment) -> None:
         digest = env.submit().digest
         env.acquire_lease()
-        found = env.scheduler.read_active("r1")
-        assert (found.run, found.digest, found.resuming, found.stop) == ("r1", digest, None, None)
+        result = env.scheduler.read_active("r1")
+        assert (result.run, result.digest, result.resuming, result.stop) == (
+            "r1",
+            digest,
+            None,
+            None,
+        )
         env.client.cancel("r1")
         assert env.scheduler.read_active("r1").stop is RunState.CANCELLED
         env.finish(outcome="cancelled")
@@ -380,9 +385,9 @@ class TestTidy:
     def test_entries_of_a_finished_run_are_dropped_and_others_stay(self, env: Environment) -> None:
         self.cast_off(env)
         assert env.scheduler.drop_stale_entries(0, 10) == (2, 0)
-        found = env.dump()
-        assert found[f"ready:{LIST}:5"] == ["r2,1,1"]
-        assert list(found["delayed"]) == [f"r2,0,2,{LIST},5"]
+        result = env.dump()
+        assert result[f"ready:{LIST}:5"] == ["r2,1,1"]
+        assert list(result["delayed"]) == [f"r2,0,2,{LIST},5"]
         assert env.scheduler.drop_stale_entries(0, 10) == (0, 0)
 
     def test_entries_of_a_deleted_run_are_dropped(self, env: Environment) -> None:

@@ -14,8 +14,8 @@ from flowkit.protocol.store import Store
 
 
 def noted(env: Environment) -> bytes | None:
-    found: bytes | None = env.link.call("GET", env.keys.schema())
-    return found
+    result: bytes | None = env.link.call("GET", env.keys.schema())
+    return result
 
 
 @pytest.mark.parametrize("daemon", [False, True])

@@ -42,8 +42,8 @@ def asked(monkeypatch: pytest.MonkeyPatch, *replies: object) -> Sentinels:
 def test_after_a_wrong_answer_the_next_one_is_asked(
     monkeypatch: pytest.MonkeyPatch, reply: object
 ) -> None:
-    found = asked(monkeypatch, reply, [b"db-1.example.com", b"6379"]).master()
-    assert found == ("db-1.example.com", 6379)
+    result = asked(monkeypatch, reply, [b"db-1.example.com", b"6379"]).master()
+    assert result == ("db-1.example.com", 6379)
     with pytest.raises(rx.ConnectionError, match="its answer is not an address"):
         asked(monkeypatch, reply).master()
 

@@ -208,15 +208,15 @@ def test_threads_may_share_a_manager(state: RedisStateManager) -> None:
     def work(thread: int) -> None:
         for number in range(30):
             state.set(f"{thread}-{number}", [thread, number])
-            found.append(state.get(f"{thread}-{number}") == [thread, number])
+            result.append(state.get(f"{thread}-{number}") == [thread, number])
 
-    found: list[bool] = []
+    result: list[bool] = []
     threads = [Thread(target=work, args=(thread,)) for thread in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [True] * 150
+    assert result == [True] * 150
     assert len(state.get_all()) == 150
 
 

@@ -29,12 +29,12 @@ def taken(env: Environment, limit: int, **options: int) -> Counter[str]:
 def test_a_backlog_holds_the_attempts_and_gives_the_run_one_turn(env: Environment) -> None:
     runs(env, {"r1": 3})
     line(env, "r1", 0)  # it is queued already
-    found = env.dump()
-    assert found[f"ready:{LIST}:5:r1"] == ["0,1", "1,1", "2,1"]
-    assert found[f"ready:{LIST}:5+"] == ["r1"]
-    assert f"ready:{LIST}:5" not in found
-    assert found["levels"] == {LIST: "5", f"{LIST}+": "1"}
-    assert found[f"wake:{LIST}"] == ["1", "1", "1"]
+    result = env.dump()
+    assert result[f"ready:{LIST}:5:r1"] == ["0,1", "1,1", "2,1"]
+    assert result[f"ready:{LIST}:5+"] == ["r1"]
+    assert f"ready:{LIST}:5" not in result
+    assert result["levels"] == {LIST: "5", f"{LIST}+": "1"}
+    assert result[f"wake:{LIST}"] == ["1", "1", "1"]
 
 
 def test_what_joins_a_backlog_wakes_claimers_too(env: Environment) -> None:
@@ -148,9 +148,9 @@ def test_the_janitor_drops_what_runs_that_are_over_left(env: Environment) -> Non
     runs(env, {"r1": 5, "r2": 2})
     env.finish("r1")
     assert env.scheduler.drop_stale_entries(0, 100) == (5, 0)
-    found = env.dump()
-    assert found[f"ready:{LIST}:5+"] == ["r2"]
-    assert f"ready:{LIST}:5:r1" not in found
+    result = env.dump()
+    assert result[f"ready:{LIST}:5+"] == ["r2"]
+    assert f"ready:{LIST}:5:r1" not in result
 
 
 def test_entries_that_the_records_have_left_behind_are_dropped(env: Environment) -> None:

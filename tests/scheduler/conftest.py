@@ -12,6 +12,6 @@ from flowkit.embedded import EmbeddedServer
 
 @pytest.fixture
 def stage(fake_server: EmbeddedServer, namespace: str) -> Iterator[Stage]:
-    found = Stage(fake_server.url, namespace)
-    yield found
-    found.link.close()
+    stage = Stage(fake_server.url, namespace)
+    yield stage
+    stage.link.close()

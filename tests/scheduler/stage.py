@@ -95,9 +95,9 @@ class Stage:
     ) -> Resolver:
         """Return a resolver that has just taken over."""
         store = self.leading(scheduler)
-        found = Resolver(store, self.listener, window, serving, monotonic=monotonic)
-        found.recover(store.read_cursor())
-        return found
+        resolver = Resolver(store, self.listener, window, serving, monotonic=monotonic)
+        resolver.recover(store.read_cursor())
+        return resolver
 
     def queue_repair(self, resolver: Resolver) -> QueueRepair:
         return QueueRepair(resolver._store, resolver.active)
@@ -139,7 +139,8 @@ class Stage:
     def end(self, claims: Sequence[Claim], code: str = "S", *, lane: str = LANE) -> None:
         tail = ",1000,default,5" if code == "W" else ""
         outcomes = [
-            Outcome.decode(one.run, f"{one.task},{one.attempt},{code}{tail}") for one in claims
+            Outcome.decode(claim.run, f"{claim.task},{claim.attempt},{code}{tail}")
+            for claim in claims
         ]
         self.worker.complete(lane, outcomes, 0, 0, 1, ())
 
@@ -147,7 +148,7 @@ class Stage:
         """Claim, end all as said, and return the names of the tasks."""
         claims = self.claim(limit)
         self.end(claims, code)
-        return [self.dags[one.run].graph.names[one.task] for one in claims]
+        return [self.dags[claim.run].graph.names[claim.task] for claim in claims]
 
     def play(self, resolver: Resolver, ends: Callable[[], object], rounds: int = 20) -> None:
         """Let the resolver and the worker take turns until nothing happens any more."""

@@ -216,21 +216,23 @@ class Broken(Counted):
 
 
 def test_a_duty_pauses_on_a_key_of_another_type_and_others_continue() -> None:
-    now, told = 0.0, list[str]()
+    now, messages = 0.0, list[str]()
     broken, other = Broken(1.0), Counted(1.0)
     broken.name, broken.early = "janitor", True
     loop = DutyLoop(
-        [broken, other], on_wrong_type=lambda duty, error: told.append(duty), monotonic=lambda: now
+        [broken, other],
+        on_wrong_type=lambda duty, error: messages.append(duty),
+        monotonic=lambda: now,
     )
     for _ in range(3):
         loop.run_due(1.0)
         now += 1.0
-    assert (told, broken.turns, other.turns) == (["janitor"], 1, 3), "not even early"
+    assert (messages, broken.turns, other.turns) == (["janitor"], 1, 3), "not even early"
     now, broken.broken, broken.early = PAUSE_S, False, False
     loop.run_due(1.0)
     now += 1.0
     loop.run_due(1.0)
-    assert (told, broken.turns) == (["janitor"], 3)
+    assert (messages, broken.turns) == (["janitor"], 3)
     with pytest.raises(WrongType):
         DutyLoop([Broken(1.0)], monotonic=lambda: 0.0).run_due(1.0)
 

@@ -51,11 +51,11 @@ def test_a_changed_policy_is_logged_once_and_again_after_a_while(
     server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
     times = Times()
-    one = inspector(server, times)
+    item = inspector(server, times)
 
     def lines() -> list[str]:
         times.now += LOOK_S
-        assert one.run_once() == LOOK_S
+        assert item.run_once() == LOOK_S
         return capsys.readouterr().out.splitlines()
 
     assert lines() == []
@@ -88,9 +88,9 @@ def test_a_server_without_an_answer_is_asked_once(
 ) -> None:
     """The embedded one knows no INFO, and a login may lack the right to ask."""
     server.policy = NotPermitted("no INFO for you")
-    one = inspector(server, Times())
+    item = inspector(server, Times())
     for _ in range(3):
-        one.run_once()
+        item.run_once()
     assert server.asked == 1
     assert capsys.readouterr().out == ""
 

@@ -188,19 +188,19 @@ def test_its_thread_survives_outages(court: Court) -> None:
 
 def test_it_logs_the_end_of_an_outage_that_only_it_noticed(court: Court) -> None:
     """The resolver may sit an outage out within one call; then only this thread has told of it."""
-    told: list[str] = []
+    messages: list[str] = []
     leader = Leader(
         court,  # type: ignore[arg-type]
         LEASE,
         0.01,
-        on_trouble=lambda error: told.append("away"),
-        on_answer=lambda: told.append("back"),
+        on_trouble=lambda error: messages.append("away"),
+        on_answer=lambda: messages.append("back"),
     )
     court.replies = [RedisUnavailable("away"), TAKEN]
     leader.start()
     wait_until("it leads", leader.leadership)
     leader.stop()
-    assert told[:2] == ["away", "back"]
+    assert messages[:2] == ["away", "back"]
 
 
 def test_terms_grow_from_one_scheduler_to_the_next(stage: Stage) -> None:

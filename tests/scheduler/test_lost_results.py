@@ -18,14 +18,14 @@ def work(stage: Stage) -> list[str]:
     names, claims = stage.dags["r1"].graph.names, stage.claim()
     done = [
         Outcome.decode(
-            one.run,
-            f"{one.task},{one.attempt},S",
-            b"" if names[one.task] == "none" else names[one.task].encode(),
+            claim.run,
+            f"{claim.task},{claim.attempt},S",
+            b"" if names[claim.task] == "none" else names[claim.task].encode(),
         )
-        for one in claims
+        for claim in claims
     ]
     stage.worker.complete(LANE, done, 0, 0, 1, ())
-    return [names[one.task] for one in claims]
+    return [names[claim.task] for claim in claims]
 
 
 def succeeded(stage: Stage, *chains: str, once: bool = False) -> Resolver:

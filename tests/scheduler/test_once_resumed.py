@@ -30,7 +30,7 @@ def shop(on_failure: str = "continue") -> CompiledDAG:
 def ends(stage: Stage, **codes: str) -> list[str]:
     """Claim all there is and end it as said, with success if nothing is said."""
     claims = stage.claim()
-    names = [stage.dags[one.run].graph.names[one.task] for one in claims]
+    names = [stage.dags[item.run].graph.names[item.task] for item in claims]
     for claim, name in zip(claims, names, strict=True):
         stage.end([claim], codes.get(name, "S"))
     return names
@@ -51,9 +51,9 @@ def number(stage: Stage, name: str) -> int:
 
 @pytest.fixture
 def resolver(stage: Stage) -> Resolver:
-    found = stage.resolver()
+    result = stage.resolver()
     stage.submit(shop())
-    return found
+    return result
 
 
 def test_a_plain_resume_leaves_it_failed_and_runs_the_rest(

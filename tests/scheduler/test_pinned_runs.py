@@ -27,9 +27,9 @@ def test_a_pinned_run_waits_for_workers_of_its_version(stage: Stage) -> None:
     resolver = stage.resolver()
     stage.submit(replace(dag_of(*"abc"), pinned="v1"))
     resolver.run_once(1)
-    found = stage.dump()
-    assert found[f"ready:{PINNED}:5"] == ["r1,0,1", "r1,1,1", "r1,2,1"]
-    assert "ready:default:5" not in found
+    result = stage.dump()
+    assert result[f"ready:{PINNED}:5"] == ["r1,0,1", "r1,1,1", "r1,2,1"]
+    assert "ready:default:5" not in result
     assert stage.claim() == []
 
 
@@ -112,7 +112,7 @@ def test_a_mixed_run_is_said_unless_its_apps_share_no_task(
     resolver.run_once(1)
     stage.link.call("XADD", stage.client.keys.events(), "*", "versions", MIXED)
     resolver.run_once(1)
-    said = [one for one in hearing.events if type(one).__name__ == "RunMixed"]
+    said = [event for event in hearing.events if type(event).__name__ == "RunMixed"]
     assert len(said) == is_mixed
     if is_mixed:
         assert "ran v1, v2" in said[0].message()  # type: ignore[attr-defined]

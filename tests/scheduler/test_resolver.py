@@ -201,7 +201,11 @@ def test_a_resumed_run_keeps_what_succeeded_and_numbers_attempts_on(stage: Stage
     stage.play(resolver, lambda: order.extend(names := stage.work()) or names)
     assert order == ["b", "c"]
     assert stage.outcome() == "succeeded"
-    assert {name: one.attempt for name, one in stage.records().items()} == {"a": 1, "b": 2, "c": 1}
+    assert {name: item.attempt for name, item in stage.records().items()} == {
+        "a": 1,
+        "b": 2,
+        "c": 1,
+    }
 
 
 @pytest.mark.parametrize("carried_out", [False, True])

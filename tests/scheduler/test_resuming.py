@@ -133,9 +133,9 @@ def test_an_older_client_s_resume_names_no_task(stage: Stage) -> None:
     stage.work("F")
     resolver.run_once(1)
     stage.client.resume("r1")
-    found = resolver._store.read_active("r1")
-    assert found is not None
-    assert found.resuming == ()
+    result = resolver._store.read_active("r1")
+    assert result is not None
+    assert result.resuming == ()
 
 
 # -- with triggers ------------------------------------------------------------------------------

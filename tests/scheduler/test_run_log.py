@@ -70,7 +70,7 @@ def test_a_run_that_failed_always_has_its_line(caplog: pytest.LogCaptureFixture)
     stage = Stage()
     for number in range(100):
         stage.run(f"r{number}", RunState.FAILED)
-    failed = [one for one in caplog.records if one.levelno == logging.ERROR]
+    failed = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert len(failed) == 100
     assert failed[0].getMessage() == "DAG failed: nightly (task load)"
 

@@ -49,7 +49,7 @@ def results(stage: Stage) -> str:
 
 def attempts(stage: Stage) -> str:
     """Return the names of the tasks that have run more than once."""
-    return " ".join(sorted(name for name, one in stage.records().items() if one.attempt > 1))
+    return " ".join(sorted(name for name, item in stage.records().items() if item.attempt > 1))
 
 
 def turn(stage: Stage, resolver: Resolver, **ends: str) -> list[str]:
@@ -62,8 +62,8 @@ def test_a_result_stays_until_its_last_consumer_is_over(stage: Stage) -> None:
     stage.submit(dropping("load clean", "load count", names="load"))
     assert turn(stage, resolver) == ["load"]
     resolver.run_once(1)
-    (one, other) = stage.claim()
-    stage.end([one])
+    (item, other) = stage.claim()
+    stage.end([item])
     resolver.run_once(1)
     assert results(stage) == "load"
     stage.end([other], "K")

@@ -133,7 +133,7 @@ def test_an_unreadable_event_is_logged_and_kept(
     if taken_over:
         resolver = stage.resolver("s2")
     resolver.run_once(1)
-    (line,) = [one for one in capfd.readouterr().out.splitlines() if "event_id=" in one]
+    (line,) = [item for item in capfd.readouterr().out.splitlines() if "event_id=" in item]
     assert "ERROR" in line
     assert f"Event {event_id} cannot be read" in line
     assert why in line
@@ -149,7 +149,7 @@ def test_the_last_hundred_unreadable_events_are_kept(stage: Stage) -> None:
         stage.link.call("XADD", stage.client.keys.events(), "*", "explode", number)
     resolver.run_once(1)
     kept = stage.dump()["quarantine"]
-    assert [one.rpartition(" ")[2] for one in kept] == [f"'{n}'" for n in range(119, 19, -1)]
+    assert [item.rpartition(" ")[2] for item in kept] == [f"'{n}'" for n in range(119, 19, -1)]
 
 
 RECORDS = BYTES | st.text("PQRWSFKUC0123456789,W./*!?+~= ", max_size=20).map(str.encode)
@@ -172,8 +172,8 @@ def test_no_data_of_one_run_affects_another(
 ) -> None:
     with stage_on(fake_server) as stage:
         resolver, keys = begun(stage), stage.client.keys
-        for key, found in ((keys.tasks("victim"), records), (keys.run("victim"), fields)):
-            for field, value in found.items():
+        for key, result in ((keys.tasks("victim"), records), (keys.run("victim"), fields)):
+            for field, value in result.items():
                 stage.link.call("HSET", key, field, value)
         if taken_over:
             resolver = stage.resolver("s2")

@@ -59,7 +59,7 @@ def test_a_child_takes_no_second_suspect_while_it_executes_one(stage: Stage) -> 
     (first,) = claim(stage, LANE, "default")
     assert Flag.SUSPECT in first.spent.flags
     others = claim(stage, ASYNC_LANE, "default~async")
-    assert not any(Flag.SUSPECT in one.spent.flags for one in others)
+    assert not any(Flag.SUSPECT in other.spent.flags for other in others)
     stage.end([first])
     stage.end(others, lane=ASYNC_LANE)
     (second,) = claim(stage, ASYNC_LANE, "default~async")

@@ -141,10 +141,10 @@ class FakeInputs:
 
     def cached(self, entry: str) -> bytes | None:
         self.looked_up.append(entry)
-        found = self.cache.get(entry)
-        if isinstance(found, Exception):
-            raise found
-        return found
+        result = self.cache.get(entry)
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     def to_store(self, claim: Claim, packed: bytes, entry: str = "") -> bytes:
         return packed

@@ -68,9 +68,9 @@ def test_a_retry_of_a_pinned_run_waits_for_its_version_too() -> None:
         assert Outcome.decode("r1", outcome.token).retry == outcome.retry
         slots = ExecutionSlots(1)
         slots.enter(0, executor.slot_text(prepared), 1.0)
-        (one,) = slots.executing()
-        assert one.outcome is not None
-        assert one.outcome.retry == outcome.retry
+        (item,) = slots.executing()
+        assert item.outcome is not None
+        assert item.outcome.retry == outcome.retry
 
 
 class _Store(SimpleNamespace):

@@ -90,8 +90,8 @@ def waiting(gate: threading.Event, started: list[str], **options: Any) -> Task:
 
 def test_as_many_run_as_there_are_slots(gate: threading.Event) -> None:
     started: list[str] = []
-    one = waiting(gate, started)
-    rig = Rig(Patient(*map(claim_of, range(5))), *[one] * 5)
+    item = waiting(gate, started)
+    rig = Rig(Patient(*map(claim_of, range(5))), *[item] * 5)
     rig.lane.start()
     wait_until("the room is full", lambda: len(started) == CAPACITY)
     assert len(list(rig.slots.executing())) == CAPACITY
@@ -143,8 +143,8 @@ def test_a_timeout_raised_by_the_coroutine_is_not_its_timeout() -> None:
 
 def test_a_cancelled_attempt_ends_and_its_neighbours_continue(gate: threading.Event) -> None:
     started: list[str] = []
-    one = waiting(gate, started)
-    rig = Rig(Patient(*map(claim_of, range(2))), one, one)
+    item = waiting(gate, started)
+    rig = Rig(Patient(*map(claim_of, range(2))), item, item)
     rig.lane.start()
     wait_until("both run", lambda: len(started) == 2)
     rig.lane.cancel("r1,0,1")
@@ -165,9 +165,9 @@ def test_a_cancel_before_the_first_line_returns_everything(gate: threading.Event
         blocked.set()
         block.wait(20)
 
-    one = waiting(gate, started)
+    item = waiting(gate, started)
     store = Patient(claim_of(0))
-    rig = Rig(store, blocks, one)
+    rig = Rig(store, blocks, item)
     rig.lane.start()
     assert blocked.wait(20)
     store.stock.append(claim_of(1))
@@ -211,7 +211,7 @@ def test_the_slot_names_an_attempt_during_its_condition() -> None:
     seen: list[list[str]] = []
 
     def look(value: object) -> bool:
-        seen.append([one.key for one in rig.slots.executing()])
+        seen.append([item.key for item in rig.slots.executing()])
         return False
 
     @task(when=look)
@@ -228,9 +228,9 @@ def test_a_drained_lane_claims_nothing_and_ends_with_its_running_tasks(
     gate: threading.Event,
 ) -> None:
     started: list[str] = []
-    one = waiting(gate, started)
+    item = waiting(gate, started)
     store = Patient(claim_of(0))
-    rig = Rig(store, one, one)
+    rig = Rig(store, item, item)
     rig.lane.start()
     wait_until("it runs", lambda: started)
     rig.lane.drain()

@@ -193,7 +193,9 @@ def test_an_async_lane_survives_damaged_keys_and_runs_later_claims() -> None:
     mailbox = Mailbox(store, LANE, ["default"])
     lane = AsyncLane(mailbox, store, inputs, executor_of(inputs), slots, trouble=trouble_of())
     lane.start()
-    wait_until("the outcome is sent", lambda: [one.token for one in store.outcomes] == ["0,1,S"])
+    wait_until(
+        "the outcome is sent", lambda: [outcome.token for outcome in store.outcomes] == ["0,1,S"]
+    )
     lane.drain()
     lane.join()
     wait_until("its loop has ended", lambda: not lane._loop.is_running())
@@ -263,7 +265,7 @@ def test_a_worker_registers_once_its_keys_are_fixed(
     lease_keeper.enlist(mended)
     mender.close()
     alive = ClientStore(store.link, store.keys.namespace).alive_workers()
-    assert [one.worker for one in alive] == [lease_keeper.worker]
+    assert [item.worker for item in alive] == [lease_keeper.worker]
     assert "WRONGTYPE" in capfd.readouterr().out
     store.link.call("DEL", store.keys.worker(lease_keeper.worker))
     store.link.call("SET", store.keys.worker(lease_keeper.worker), "no hash")
@@ -330,6 +332,6 @@ def test_no_text_adds_a_line_to_the_control_pipe() -> None:
         child.tell(f"stop W.0 a{end}drain,0,1")
     os.close(writer)
     with os.fdopen(reader, "r", encoding="utf-8", errors="replace") as lines:
-        told = list(lines)
-    assert len(told) == len(nasty)
-    assert all(line.startswith("stop W.0 a") for line in told)
+        messages = list(lines)
+    assert len(messages) == len(nasty)
+    assert all(line.startswith("stop W.0 a") for line in messages)

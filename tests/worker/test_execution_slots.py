@@ -29,14 +29,14 @@ def test_it_names_the_attempt_in_each_slot(slots: ExecutionSlots) -> None:
     assert (first.slot, first.run, first.task, first.attempt) == (0, "run-1", 7, 2)
     assert (second.slot, second.key) == (2, "run-2,0")
     slots.leave(0)
-    assert [one.slot for one in slots.executing()] == [2]
+    assert [item.slot for item in slots.executing()] == [2]
 
 
 def test_a_deadline_comes_with_the_outcome_to_report(slots: ExecutionSlots) -> None:
     slots.enter(1, "r1,0,1|0,1,W,500,default,5|2.5|a name | with bars|", 100.0)
-    (one,) = slots.executing()
-    assert (token_of(one), one.limit, one.deadline) == ("0,1,W,500,default,5", 2.5, 100.0)
-    assert one.name == "a name | with bars|"
+    (item,) = slots.executing()
+    assert (token_of(item), item.limit, item.deadline) == ("0,1,W,500,default,5", 2.5, 100.0)
+    assert item.name == "a name | with bars|"
 
 
 def test_a_deadline_is_overdue_once_it_has_passed(slots: ExecutionSlots) -> None:
@@ -57,8 +57,8 @@ def test_it_knows_a_suspect(slots: ExecutionSlots, spent: str, suspect: bool) ->
     claim = claim_of(4, 5, spent)
     slots.enter(0, claim.slot_name)
     slots.enter(1, f"{claim.slot_name}|4,5,F|1.0|name!", 9.0)
-    for one in slots.executing():
-        assert (one.key, one.attempt, one.suspect) == ("r1,4", 5, suspect)
+    for item in slots.executing():
+        assert (item.key, item.attempt, item.suspect) == ("r1,4", 5, suspect)
 
 
 def test_the_longest_ids_keep_their_token_and_lose_the_end_of_the_name(
@@ -69,19 +69,19 @@ def test_the_longest_ids_keep_their_token_and_lose_the_end_of_the_name(
     text = f"{run},999999,999!|{token}|86400.125|{name}"
     for slot in range(slots.count):
         slots.enter(slot, text, 1.0)
-    for one in slots.executing():
-        assert (one.run, one.task, one.attempt, one.suspect) == (run, 999_999, 999, True)
-        assert token_of(one) == token
-        assert one.limit == 86400.125
-        assert name.startswith(one.name)
+    for item in slots.executing():
+        assert (item.run, item.task, item.attempt, item.suspect) == (run, 999_999, 999, True)
+        assert token_of(item) == token
+        assert item.limit == 86400.125
+        assert name.startswith(item.name)
     assert len(list(slots.executing())) == slots.count, "a slot has run over into the next"
 
 
 def test_a_shorter_text_overwrites_a_longer_one_completely(slots: ExecutionSlots) -> None:
     slots.enter(0, "long-run-id,12345,1|12345,1,F|1.0|long name", 5.0)
     slots.enter(0, "r,1,1")
-    (one,) = slots.executing()
-    assert (one.key, token_of(one), one.name, one.deadline) == ("r,1", "", "", 0.0)
+    (item,) = slots.executing()
+    assert (item.key, token_of(item), item.name, item.deadline) == ("r,1", "", "", 0.0)
 
 
 def test_a_writer_that_dies_midway_leaves_readable_slots(

@@ -308,10 +308,10 @@ def registry() -> Any:
 
 @pytest.mark.usefixtures("registry")
 def test_a_task_that_the_app_lacks_is_handed_on_by_its_function() -> None:
-    found = unknown()
-    assert isinstance(found, NotHere)
-    assert found.claim.key == claim_of(0, 1).key
-    assert found.function == function_id(f"{__name__}:unknown.<locals>.there")
+    result = unknown()
+    assert isinstance(result, NotHere)
+    assert result.claim.key == claim_of(0, 1).key
+    assert result.function == function_id(f"{__name__}:unknown.<locals>.there")
 
 
 @pytest.mark.usefixtures("registry")

@@ -73,9 +73,9 @@ def test_a_result_made_here_is_not_read_and_is_a_copy_too(diamond: CompiledDAG) 
     mine = [1, 2]
     inputs.remember(claim_of(0), pack(mine))
     inputs.recorded([claim_of(0).key], [])
-    (found,) = inputs.upstream(claim_of(1), [0])
-    assert found == mine
-    assert found is not mine
+    (result,) = inputs.upstream(claim_of(1), [0])
+    assert result == mine
+    assert result is not mine
     assert archive.read == []
 
 

@@ -31,7 +31,7 @@ def test_a_worker_declared_dead_returns_under_a_new_id(
     lease_keeper.enlist(lambda: False)
     assert lease_keeper.worker != dead
     alive = ClientStore(store.link, store.keys.namespace).alive_workers()
-    assert [one.worker for one in alive] == [lease_keeper.worker]
+    assert [item.worker for item in alive] == [lease_keeper.worker]
     assert lease_keeper.beat([]) is not None
 
 
@@ -52,7 +52,7 @@ def test_a_worker_with_another_list_of_shards_is_always_refused(
     lease_keeper.enlist(lambda: next(tries) >= 2)
     assert "shard 0/2, but its schedulers made it shard 0/3" in capfd.readouterr().out
     assert lease_keeper.worker not in [
-        one.worker for one in ClientStore(store.link, store.keys.namespace).alive_workers()
+        worker.worker for worker in ClientStore(store.link, store.keys.namespace).alive_workers()
     ]
     new = LeaseKeeper(config, store, log, allow_eviction=False)
     with pytest.raises(WrongShards, match="shard 0/2, but its schedulers made it shard 0/3"):
@@ -63,19 +63,19 @@ def test_a_worker_declared_dead_ends_its_children_before_returning(
     fake_server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What they still do is void: others have it. They would notice by themselves, but later."""
-    told: list[str] = []
+    messages: list[str] = []
 
     class Brood:
         def __init__(self) -> None:
-            self.alive = {1: SimpleNamespace(kill=lambda: told.append("killed"))}
+            self.alive = {1: SimpleNamespace(kill=lambda: messages.append("killed"))}
 
         def collect(self) -> list[object]:
-            assert told == ["killed"]
+            assert messages == ["killed"]
             self.alive.clear()
             return []
 
     daemon = WorkerDaemon(WorkerConfig(("app",), fake_server.url))
     monkeypatch.setattr(daemon, "_children", Brood())
-    monkeypatch.setattr(daemon, "_enlist", lambda restarted: told.append("started again"))
+    monkeypatch.setattr(daemon, "_enlist", lambda restarted: messages.append("started again"))
     daemon._start_over(LeaseLost("declared dead"))
-    assert told == ["killed", "started again"]
+    assert messages == ["killed", "started again"]

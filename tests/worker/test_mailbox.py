@@ -58,7 +58,7 @@ class Small(Counter):
     """A server that takes no request with more than 10,000 bytes of outcomes."""
 
     def complete(self, lane: str, outcomes: Sequence[Outcome], *rest: Any) -> Exchange:
-        if sum(len(one.payload) for one in outcomes) > 10_000:
+        if sum(len(outcome.payload) for outcome in outcomes) > 10_000:
             raise too_large("redis://x", "max request size exceeded")
         return super().complete(lane, outcomes, *rest)
 
@@ -74,7 +74,7 @@ def test_an_outcome_that_is_too_large_fails_its_task_and_no_other() -> None:
     assert mailbox.exchange(1) == 1
     mailbox.flush()
     assert store.tokens() == [f"{n},1,{'F' if n == 5 else 'S'}" for n in range(8)]
-    assert [one.token for one in refused] == ["5,1,F"]
+    assert [item.token for item in refused] == ["5,1,F"]
     info = ErrorInfo.unpack(refused[0].payload)
     assert info.type == "ValueTooLarge"
     assert "20,000 bytes" in info.message
@@ -207,9 +207,9 @@ def test_a_returned_attempt_claimed_again_is_known() -> None:
 
 def test_refused_outcomes_are_reported_before_new_claims() -> None:
     store = Counter(claim_of(0), claim_of(1), claim_of(2))
-    told: list[object] = []
+    messages: list[object] = []
     mailbox = mailbox_of(
-        store, on_sent=lambda sent, refused: told.append([sent, refused, len(mailbox.inbox)])
+        store, on_sent=lambda sent, refused: messages.append([sent, refused, len(mailbox.inbox)])
     )
     mailbox.exchange(2)
     mailbox.inbox.clear()
@@ -217,7 +217,7 @@ def test_refused_outcomes_are_reported_before_new_claims() -> None:
         mailbox.put(outcome(number))
     store.stale = ["r1,1"]
     assert mailbox.exchange(1) == 1
-    assert told == [[[], [], 0], [["r1,0", "r1,1"], ["r1,1"], 0]]
+    assert messages == [[[], [], 0], [["r1,0", "r1,1"], ["r1,1"], 0]]
 
 
 def test_an_unknown_claim_is_returned_byte_for_byte(

@@ -32,8 +32,8 @@ class Watched(Counter):
         if outcomes and self.broken:
             raise RedisUnavailable("away")
         if outcomes:
-            executing = [one.task for one in self.slots.executing()]
-            self.seen.append(([one.token for one in outcomes], executing))
+            executing = [item.task for item in self.slots.executing()]
+            self.seen.append(([outcome.token for outcome in outcomes], executing))
         return super().complete(lane, outcomes, *rest)
 
 
@@ -81,7 +81,7 @@ def test_it_stays_in_its_slot_during_an_outage() -> None:
     mailbox.exchange(2)
     with pytest.raises(RedisUnavailable):
         lane._work_off()
-    assert [one.task for one in store.slots.executing()] == [0]
+    assert [item.task for item in store.slots.executing()] == [0]
     store.broken = False
     lane._wind_up()
     assert store.tokens() == ["0,1,S"]

@@ -49,8 +49,8 @@ def counted(value: object = 7, **options: Any) -> tuple[Task, list[object]]:
 
 
 def test_a_result_is_kept_with_the_outcome_and_reused_by_the_next() -> None:
-    one, calls = counted()
-    bench = Bench(one)
+    item, calls = counted()
+    bench = Bench(item)
     first = bench.attempt()
     task_, attempt, code, entry, ttl = first.token.split(",")
     assert (task_, attempt, code, ttl) == ("0", "1", "S", "1500")
@@ -61,8 +61,8 @@ def test_a_result_is_kept_with_the_outcome_and_reused_by_the_next() -> None:
 
 
 def test_none_is_reused_too() -> None:
-    one, calls = counted(None)
-    bench = Bench(one)
+    item, calls = counted(None)
+    bench = Bench(item)
     bench.attempt()
     assert bench.attempt() == Outcome.decode("r1", "0,1,H", b"")
     assert len(calls) == 1
@@ -75,14 +75,14 @@ def test_a_task_without_a_ttl_looks_nothing_up() -> None:
 
 
 def test_other_arguments_are_other_entries() -> None:
-    one, calls = counted()
-    tokens = {Bench(one, *args).attempt().token for args in [(1,), (2,), (1, 2), ([1],)]}
+    item, calls = counted()
+    tokens = {Bench(item, *args).attempt().token for args in [(1,), (2,), (1, 2), ([1],)]}
     assert len(tokens) == len(calls) == 4
 
 
 def test_a_short_ttl_is_a_millisecond_at_least() -> None:
-    one, _ = counted(cache_ttl=0.0001)
-    assert Bench(one).attempt().token.endswith(",1")
+    item, _ = counted(cache_ttl=0.0001)
+    assert Bench(item).attempt().token.endswith(",1")
 
 
 def test_a_failure_is_not_cached() -> None:
@@ -97,15 +97,15 @@ def test_a_failure_is_not_cached() -> None:
 
 def test_the_condition_is_asked_before_the_cache() -> None:
     wanted = [True, False]
-    one, _ = counted(when=lambda value: wanted.pop(0))
-    bench = Bench(one, 1)
+    item, _ = counted(when=lambda value: wanted.pop(0))
+    bench = Bench(item, 1)
     assert bench.attempt().token.startswith("0,1,S,")
     assert bench.attempt().token == "0,1,K"
 
 
 def test_rerun_tasks_skip_reading_the_cache_but_write_it() -> None:
-    one, calls = counted()
-    bench = Bench(one)
+    item, calls = counted()
+    bench = Bench(item)
     bench.attempt()
     again = bench.attempt(claim_of(attempt=2, spent="0/1"))
     assert again.token.startswith("0,2,S,")
@@ -114,8 +114,8 @@ def test_rerun_tasks_skip_reading_the_cache_but_write_it() -> None:
 
 
 def test_a_retry_looks_again_for_what_another_run_may_have_made() -> None:
-    one, calls = counted()
-    bench = Bench(one)
+    item, calls = counted()
+    bench = Bench(item)
     bench.attempt()
     assert bench.attempt(claim_of(attempt=2)).token == "0,2,H"
     assert len(calls) == 1
@@ -128,8 +128,8 @@ def test_a_cache_key_knows_its_attempt() -> None:
         seen.append((current_attempt().run_id, value, more))
         return "fixed"
 
-    one, _ = counted(cache_key=key)
-    entries = [Bench(one, value).attempt().token for value in (1, 2)]
+    item, _ = counted(cache_key=key)
+    entries = [Bench(item, value).attempt().token for value in (1, 2)]
     assert entries[0] == entries[1]
     assert seen == [("r1", 1, {}), ("r1", 2, {})]
 
@@ -141,8 +141,8 @@ def warnings(capsys: pytest.CaptureFixture[str]) -> list[str]:
 def test_an_uncacheable_call_runs_and_is_logged_once(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    one, calls = counted(cache_key=lambda: object())
-    bench = Bench(one)
+    item, calls = counted(cache_key=lambda: object())
+    bench = Bench(item)
     assert [bench.attempt().token for _ in range(3)] == ["0,1,S"] * 3
     (said,) = warnings(capsys)
     assert "Task not cached: work: what its cache_key returned has no digest: cache_key(…)" in said
@@ -156,8 +156,8 @@ def test_an_uncacheable_call_runs_and_is_logged_once(
 def test_an_unreadable_entry_is_computed_again(
     error: Exception, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one, calls = counted()
-    bench = Bench(one)
+    item, calls = counted()
+    bench = Bench(item)
     entry = bench.attempt().token.split(",")[3]
     bench.inputs.cache[entry] = error
     assert bench.attempt().token.startswith(f"0,1,S,{entry}")
@@ -167,8 +167,8 @@ def test_an_unreadable_entry_is_computed_again(
 
 
 def test_an_outage_of_redis_is_left_to_the_lane() -> None:
-    one, calls = counted()
-    bench = Bench(one)
+    item, calls = counted()
+    bench = Bench(item)
     entry = bench.attempt().token.split(",")[3]
     bench.inputs.cache[entry] = RedisUnavailable("away")
     with pytest.raises(RedisUnavailable):
@@ -180,6 +180,6 @@ def test_a_fatal_cache_key_error_fails_the_attempt() -> None:
     def leave() -> None:
         raise SystemExit(3)
 
-    one, calls = counted(cache_key=leave)
-    assert Bench(one).attempt().token == "0,1,F"
+    item, calls = counted(cache_key=leave)
+    assert Bench(item).attempt().token == "0,1,F"
     assert calls == []

@@ -120,10 +120,10 @@ def test_waits_without_a_lane_do_not_count() -> None:
 
 def test_it_tells_of_all_apps_that_children_have_loaded(report: SelfReport) -> None:
     """They differ if the files were changed while some of the children lived."""
-    one, other, new = child(ChildMark.READY), child(ChildMark.READY), child()
-    one.slots.record_app("1" * 16, "1.0")
+    item, other, new = child(ChildMark.READY), child(ChildMark.READY), child()
+    item.slots.record_app("1" * 16, "1.0")
     other.slots.record_app("2" * 16, "1.0")
-    counts = report.look([one, other, one, new])
+    counts = report.look([item, other, item, new])
     assert (counts.apps, counts.versions) == (("1" * 16, "2" * 16), ("1.0",))
     assert report.look([new]).apps == counts.apps, "until a child has loaded it again"
 
@@ -135,8 +135,8 @@ def test_the_counts_are_part_of_the_description(
     lease_keeper: LeaseKeeper, store: WorkerStore
 ) -> None:
     def told() -> tuple[bool, bool]:
-        (one,) = ClientStore(store.link, store.keys.namespace).alive_workers()
-        return one.is_ready, one.all_wait
+        (item,) = ClientStore(store.link, store.keys.namespace).alive_workers()
+        return item.is_ready, item.all_wait
 
     lease_keeper.enlist(lambda: False)
     assert told() == (False, False)

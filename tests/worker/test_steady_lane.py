@@ -74,7 +74,7 @@ def neighbour() -> Iterator[tuple[Task, threading.Event, threading.Event]]:
     gate.set()
 
 
-@pytest.mark.parametrize("exits", ENDINGS, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("exits", ENDINGS, ids=lambda item: item.__name__)
 def test_a_part_that_exits_fails_its_attempt_and_no_other(
     neighbour: Any, exits: Callable[[], Any], capfd: pytest.CaptureFixture[str]
 ) -> None:

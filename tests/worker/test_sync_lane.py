@@ -197,7 +197,7 @@ def test_the_slot_names_the_attempt_from_its_condition_to_its_result() -> None:
     rig: Rig
 
     def look(where: str) -> bool:
-        seen[where] = [f"{one.key},{one.attempt}" for one in rig.slots.executing()]
+        seen[where] = [f"{item.key},{item.attempt}" for item in rig.slots.executing()]
         return True
 
     class Result(list):  # type: ignore[type-arg]
@@ -224,7 +224,7 @@ def test_the_deadline_is_set_only_during_the_call() -> None:
 
     @task(timeout=60)
     def timed() -> None:
-        deadlines.extend(one.deadline for one in rig.slots.executing())
+        deadlines.extend(item.deadline for item in rig.slots.executing())
 
     rig = Rig(Counter(claim_of()), timed)
     rig.run_until_idle()

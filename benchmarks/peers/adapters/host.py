@@ -174,9 +174,9 @@ class Host:
             }.get(what, count)
             call = getattr(self.adapter, what)
             began = time.perf_counter()
-            found = self.wait(call(given))
+            result = self.wait(call(given))
             seconds = time.perf_counter() - began
-            self._expect(found, right)
+            self._expect(result, right)
         return {"seconds": seconds}
 
     def _expect(self, found: object, right: object) -> None:

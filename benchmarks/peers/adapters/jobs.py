@@ -34,8 +34,8 @@ _blocks: list[str] = []
 def tally() -> None:
     """Count one more task of this process."""
     with _lock:
-        found = _counter()
-        found[:8] = (int.from_bytes(found[:8], "little") + 1).to_bytes(8, "little")
+        result = _counter()
+        result[:8] = (int.from_bytes(result[:8], "little") + 1).to_bytes(8, "little")
 
 
 def _counter() -> mmap.mmap:

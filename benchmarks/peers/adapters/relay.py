@@ -20,6 +20,6 @@ async def arrive(redis: Any, group: str, value: Any, size: int) -> list[Any] | N
     key = f"relay:{group}"
     if await redis.rpush(key, json.dumps(value)) < size:
         return None
-    values = [json.loads(one) for one in await redis.lrange(key, 0, -1)]
+    values = [json.loads(item) for item in await redis.lrange(key, 0, -1)]
     await redis.expire(key, KEPT_S)
     return values

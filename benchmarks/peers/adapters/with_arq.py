@@ -105,6 +105,6 @@ class Peer(host.Adapter):
 
     async def _result(self, job: Job | None) -> Any:
         assert job is not None
-        while (found := await job.result_info()) is None:
+        while (result := await job.result_info()) is None:
             await asyncio.sleep(0.001)
-        return found.result
+        return result.result

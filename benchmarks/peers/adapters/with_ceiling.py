@@ -48,8 +48,8 @@ class Worker:
         while True:
             taken = self._server.rpop(READY, self._batch)
             if taken is None:
-                found = self._server.brpop([READY], timeout=5)
-                taken = [found[1]] if found else []
+                result = self._server.brpop([READY], timeout=5)
+                taken = [result[1]] if result else []
             by_run: dict[str, list[tuple[str, int]]] = defaultdict(list)
             for entry in taken:  # type: ignore[union-attr]
                 job, run, number = msgpack.unpackb(entry)
@@ -73,7 +73,7 @@ class Worker:
         ready = [child for child, count in zip(children, left, strict=True) if count == 0]
         if ready:
             names = self._graph(run)[0]
-            self._server.lpush(READY, *(msgpack.packb((names[one], run, one)) for one in ready))
+            self._server.lpush(READY, *(msgpack.packb((names[item], run, item)) for item in ready))
 
     def _count_down(self, pipe: Any, run: str, done: dict[int, bytes]) -> list[int]:
         """Queue the commands; return the children that they concern."""
@@ -95,19 +95,19 @@ class Worker:
         if run == "singles":
             return {}
         parents = {number: self._graph(run)[1][number] for number in numbers}
-        wanted = list({one for above in parents.values() for one in above})
+        wanted = list({item for above in parents.values() for item in above})
         if not wanted:
             return {}
-        found = self._server.hmget(f"ceiling:{run}:results", wanted)
-        values = dict(zip(wanted, map(msgpack.unpackb, found), strict=True))  # type: ignore[arg-type]
-        return {number: [values[one] for one in above] for number, above in parents.items()}
+        result = self._server.hmget(f"ceiling:{run}:results", wanted)
+        values = dict(zip(wanted, map(msgpack.unpackb, result), strict=True))  # type: ignore[arg-type]
+        return {number: [values[item] for item in above] for number, above in parents.items()}
 
     def _read_graph(self, run: str) -> Any:
         names, parents = msgpack.unpackb(self._server.get(f"ceiling:{run}:graph"))
         children: list[list[int]] = [[] for _ in names]
         for number, above in enumerate(parents):
-            for one in above:
-                children[one].append(number)
+            for item in above:
+                children[item].append(number)
         return names, parents, children
 
 

@@ -51,7 +51,7 @@ class Peer(host.Adapter):
 
     def __init__(self) -> None:
         configure_logging(LogLevel.WARNING)
-        self._dags = {name: _single(name, one) for name, one in SINGLES.items()}
+        self._dags = {name: _single(name, item) for name, item in SINGLES.items()}
 
     def commands(self, mode: str) -> list[list[str]]:
         store = ["--redis", host.URL, "--namespace", NAMESPACE, "--log-level", "warning"]
@@ -97,10 +97,10 @@ class Peer(host.Adapter):
     def layered(self, parents: list[list[int]]) -> Any:
         nodes = [node.bind(f"node_{number}") for number in range(len(parents))]
         with DAG("layered") as dag:
-            for one, above in zip(nodes, parents, strict=True):
-                dag.add(one)
+            for item, above in zip(nodes, parents, strict=True):
+                dag.add(item)
                 if above:
-                    [nodes[number] for number in above] >> one
+                    [nodes[number] for number in above] >> item
         return self._result(dag, nodes[-1].name)
 
     def _result(self, dag: DAG, name: str) -> Any:

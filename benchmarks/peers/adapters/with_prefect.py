@@ -64,7 +64,7 @@ class Peer(host.Adapter):
 
     def fan_in(self, of: str, size: int, end: str) -> Any:
         sent = [TASKS[of].delay() for _ in range(size)]
-        return self._result(TASKS[end].delay([self._result(one) for one in sent]))
+        return self._result(TASKS[end].delay([self._result(item) for item in sent]))
 
     def _result(self, sent: Any) -> Any:
         deadline = time.monotonic() + host.LONGEST_S

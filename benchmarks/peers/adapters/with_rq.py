@@ -31,7 +31,7 @@ def _before() -> list[Any]:
     from rq import get_current_job
 
     job = get_current_job()
-    return [one.return_value() for one in job.fetch_dependencies()] if job else []
+    return [dependency.return_value() for dependency in job.fetch_dependencies()] if job else []
 
 
 class Peer(host.Adapter):
@@ -72,8 +72,8 @@ class Peer(host.Adapter):
 
     def _result(self, job: Job) -> Any:
         deadline = time.monotonic() + host.LONGEST_S
-        while (found := job.latest_result()) is None:
+        while (result := job.latest_result()) is None:
             if time.monotonic() > deadline:
                 raise host.Wrong("the job did not end")
             time.sleep(PATIENCE_S)
-        return found.return_value
+        return result.return_value

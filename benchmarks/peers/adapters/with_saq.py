@@ -80,9 +80,9 @@ class Peer(host.Adapter):
     async def one(self) -> Any:
         for _ in range(TRIES):
             job = await queue.enqueue("one", timeout=0)
-            found = await self._result(job.key)
-            if found is not None:
-                return found
+            result = await self._result(job.key)
+            if result is not None:
+                return result
         raise host.Wrong(f"a job was aborted {TRIES} times")
 
     async def chain(self, size: int) -> Any:

@@ -80,8 +80,8 @@ NAMED = {
 async def _results(tasks: list[str]) -> list[Any]:
     if not tasks:
         return []
-    found = await worker.redis.mget([worker.results_key + task for task in tasks])
-    return [(await worker.deserialize(raw))["r"] for raw in found]
+    result = await worker.redis.mget([worker.results_key + task for task in tasks])
+    return [(await worker.deserialize(raw))["r"] for raw in result]
 
 
 class Peer(host.Adapter):

@@ -111,5 +111,5 @@ class Peer(host.Adapter):
             await asyncio.gather(*(task.kiq(*words) for _ in some))
 
     async def _result(self, sent: Any) -> Any:
-        found = await sent.wait_result(check_interval=0.001, timeout=host.LONGEST_S)
-        return found.return_value
+        result = await sent.wait_result(check_interval=0.001, timeout=host.LONGEST_S)
+        return result.return_value

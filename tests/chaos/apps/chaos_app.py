@@ -52,8 +52,8 @@ class Execution:
         self._note("start", f" {digest(values)}")
 
     def _note(self, what: str, rest: str = "") -> None:
-        one = self.one
-        where = f"{one.run_id} {one.task} {one.attempt} {os.getpid()} {time.monotonic_ns()}"
+        item = self.one
+        where = f"{item.run_id} {item.task} {item.attempt} {os.getpid()} {time.monotonic_ns()}"
         append(f"{what} {where} {self.token}{rest}\n")
 
     def end(self) -> str:
@@ -144,8 +144,8 @@ def _families(words: list[str]) -> subprocess.Popen[bytes]:
 
 
 def note_pid(pid: int) -> None:
-    one = current_attempt()
-    with (FOLDER / f"pids-{one.run_id}").open("a") as file:
+    item = current_attempt()
+    with (FOLDER / f"pids-{item.run_id}").open("a") as file:
         file.write(f"{pid}\n")
 
 

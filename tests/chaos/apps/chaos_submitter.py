@@ -29,10 +29,10 @@ def drawn(functions: dict[str, Task[..., object]], tasks: int, ms: float) -> DAG
         for first in range(0, tasks, WIDTH):
             numbers = range(first, min(first + WIDTH, tasks))
             layer = [functions[names[n % len(names)]].bind(f"t{n}", ms=ms) for n in numbers]
-            for one in layer:
-                dag.add(one)
+            for item in layer:
+                dag.add(item)
                 if before:
-                    random.sample(before, min(len(before), random.randint(1, 2))) >> one
+                    random.sample(before, min(len(before), random.randint(1, 2))) >> item
             before = layer
     return dag
 

@@ -106,15 +106,15 @@ def expected(shape: str, seed: int) -> dict[str, object]:
     if shape == "chain":
         last = seed * 6 + 1
         return {"start": seed, "double": seed * 2, "triple": seed * 6, "flaky": last, "total": last}
-    found: dict[str, object] = {"start": seed, "flaky": seed + 1, "remembered": seed + 100}
-    found |= {f"double{at}": seed * 2 for at in range(WIDTH)}
-    found |= {f"triple{at}": seed * 3 for at in range(WIDTH)}
-    found["once"] = seed + 1000
+    result: dict[str, object] = {"start": seed, "flaky": seed + 1, "remembered": seed + 100}
+    result |= {f"double{at}": seed * 2 for at in range(WIDTH)}
+    result |= {f"triple{at}": seed * 3 for at in range(WIDTH)}
+    result["once"] = seed + 1000
     if is_odd(seed):
-        found["only_odd"] = seed + 7
-    found["total"] = sum(value for name, value in found.items() if name != "start")  # type: ignore[misc]
-    found["listed"] = [seed, 2.5, (1, 2), {3}, {"a": b"bytes"}, 2**80]
-    return found
+        result["only_odd"] = seed + 7
+    result["total"] = sum(value for name, value in result.items() if name != "start")  # type: ignore[misc]
+    result["listed"] = [seed, 2.5, (1, 2), {3}, {"a": b"bytes"}, 2**80]
+    return result
 
 
 def seed_of(rng: random.Random) -> int:
