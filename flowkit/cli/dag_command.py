@@ -39,16 +39,18 @@ def _write_parameters(spec: str, texts: Sequence[str], formatter: click.HelpForm
     from .loading import describe
 
     try:
-        result = describe(spec, parse_params(texts))
+        described = describe(spec, parse_params(texts))
     except (FlowkitError, click.UsageError) as error:
         formatter.write(escape_lines(f"  They cannot be shown: {error}", "  ") + "\n")
         return
     lines = []
-    for item in (*result.own, *(result.of_run or ())):
-        default = "[required]" if item.required else f"[default: {item.default_text}]"
-        typed = f"{item.name}: {item.type_name}" if item.type_name else item.name
-        lines.append((escape_text(typed), escape_text(f"{item.doc} {default}".strip())))
+    for parameter in (*described.own, *(described.of_run or ())):
+        default = "[required]" if parameter.required else f"[default: {parameter.default_text}]"
+        kind = f": {parameter.type_name}" if parameter.type_name else ""
+        lines.append(
+            (escape_text(parameter.name + kind), escape_text(f"{parameter.doc} {default}".strip()))
+        )
     if lines:
         formatter.write_dl(lines)
-    if result.note or not lines:
-        formatter.write_text(escape_text(result.note or "none"))
+    if described.note or not lines:
+        formatter.write_text(escape_text(described.note or "none"))

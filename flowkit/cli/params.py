@@ -29,18 +29,18 @@ def params(spec: str, as_json: bool, **options: Any) -> None:
     """
     from .output import note, print_json, print_table, say
 
-    result = describe(spec, read_params(options))
+    described = describe(spec, read_params(options))
     if as_json:
-        of_run = None if result.of_run is None else documents(result.of_run)
-        print_json({"factory": documents(result.own), "run": of_run})
+        of_run = None if described.of_run is None else documents(described.of_run)
+        print_json({"factory": documents(described.own), "run": of_run})
         return
-    rows = [*rows_of(result.own, "the factory"), *rows_of(result.of_run or ())]
+    rows = [*rows_of(described.own, "the factory"), *rows_of(described.of_run or ())]
     if rows:
         print_table(_HEADERS, rows)
-    elif not result.note:
+    elif not described.note:
         say("The tasks of this DAG take no run parameters.")
-    if result.note:
-        note(result.note)
+    if described.note:
+        note(described.note)
 
 
 def rows_of(parameters: Iterable[Parameter], taker: str = "") -> list[Sequence[str]]:

@@ -34,10 +34,10 @@ _SLACK = 4096  # of the sizes of buffers: padding and validity bits
 
 def arrow() -> Any:
     """Return pyarrow for a value that is stored with it. Raises Unfit if it is not installed."""
-    result = pyarrow()
-    if result is None:
+    library = pyarrow()
+    if library is None:
         raise Unfit(_NO_ARROW)
-    return result
+    return library
 
 
 def write_table(pa: Any, table: Any, *, validate: bool = True) -> list[Any]:

@@ -180,7 +180,7 @@ def _read(view: memoryview) -> tuple[memoryview, list[memoryview]]:
 
 def piece(_data: bytes) -> memoryview:
     """Return the buffer that a reference in the document stands for: the next one."""
-    result = next(_local.pieces, None)
-    if result is None:
+    piece = next(_local.pieces, None)
+    if piece is None:
         raise BrokenValue("it refers to bytes that it does not have")
-    return result
+    return piece

@@ -27,13 +27,13 @@ _INSTALL = {
 
 def needed(name: str) -> Any:
     """Return a library that a stored value needs. Raises BrokenValue if it is not installed."""
-    result = pyarrow() if name == "pyarrow" else _imported(name)
-    if result is None:
+    module = pyarrow() if name == "pyarrow" else _imported(name)
+    if module is None:
         raise BrokenValue(
             f"it needs {name}, which is not installed in this process (or is too old); install it "
             f"wherever such values are read: {_INSTALL[name]}"
         )
-    return result
+    return module
 
 
 def loaded(name: str) -> Any:
@@ -74,12 +74,12 @@ _local = _Local()
 
 @cache
 def _pyarrow() -> Any | None:
-    result = _imported("pyarrow")
-    if result is None or _version(result) < MIN_PYARROW:
+    library = _imported("pyarrow")
+    if library is None or _version(library) < MIN_PYARROW:
         return None
     import_module("pyarrow.compute")
     import_module("pyarrow.ipc")
-    return result
+    return library
 
 
 def _imported(name: str) -> Any | None:

@@ -208,8 +208,8 @@ def encoder_for(kind: type) -> Callable[[Any], object] | None:
         pd.RangeIndex: _encode_range,
         pd.MultiIndex: _encode_levels,
     }
-    result = encoders.get(kind) or pandas_scalars.encoder_for(kind)
-    return result or pandas_arrays.encoder_for(kind)
+    encoder = encoders.get(kind) or pandas_scalars.encoder_for(kind)
+    return encoder or pandas_arrays.encoder_for(kind)
 
 
 DECODERS: dict[int, Callable[[list[Any]], object]] = {

@@ -44,9 +44,9 @@ def backlogs(link: Link, keys: Keys, places: Mapping[Place, bool]) -> list[tuple
     """Return (ready list, level, run) of the runs that have a turn there. One round trip."""
     there = [place for place, has_backlogs in places.items() if has_backlogs]
     turns = [("LRANGE", keys.turns(*place), 0, -1) for place in there]
-    result: dict[tuple[str, str, str], None] = {}  # a run may have a turn twice
+    waiting: dict[tuple[str, str, str], None] = {}  # a run may have a turn twice
     for (name, level), runs in zip(there, link.batch_each(turns) if turns else (), strict=True):
         if isinstance(runs, list):
             ids = filter(is_run_id, map(text_of, runs))
-            result.update({(name, level, run): None for run in ids})
-    return list(result)
+            waiting.update({(name, level, run): None for run in ids})
+    return list(waiting)

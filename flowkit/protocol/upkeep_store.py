@@ -86,7 +86,7 @@ class UpkeepStore(FactStore):
 
         Two round trips per thousand apps.
         """
-        result: dict[str, frozenset[str]] = dict.fromkeys(apps, frozenset())
+        functions: dict[str, frozenset[str]] = dict.fromkeys(apps, frozenset())
         for part in in_parts(apps):
             sizes = self.link.batch_each([("SCARD", self.keys.app(app)) for app in part])
             there = [
@@ -97,8 +97,8 @@ class UpkeepStore(FactStore):
             reads = [("SMEMBERS", self.keys.app(app)) for app in there]
             for app, ids in zip(there, self.link.batch_each(reads) if reads else (), strict=True):
                 if not isinstance(ids, WrongType):  # it was a set a moment ago
-                    result[app] = frozenset(filter(is_id, map(text_of, ids)))
-        return result
+                    functions[app] = frozenset(filter(is_id, map(text_of, ids)))
+        return functions
 
     def any_parked(self, ready_lists: Iterable[str]) -> bool:
         """Return whether a list of a function belongs to one of these. One round trip."""
