@@ -111,7 +111,7 @@ def test_the_memory_of_a_run_grows_with_its_results(
         return
     assert sizes is not None
     assert 100 < sizes[0] < 2000
-    assert 100_000 < sizes[1] < 110_000
+    assert 100_000 < sizes[1] < 120_000  # allocators round up
     assert sizes[2] == sizes[0]
     assert graphs is not None
     assert 50 < graphs[0] < 1000
