@@ -146,10 +146,10 @@ class WorkerDaemon:
         self._attempt_killer.end_overdue(self._children.alive.values())
 
     def _stop(self) -> None:
-        self._listener.hear(WorkerStopping(worker=self._keeper.worker))
         asked, deadline = self._signals, time.monotonic() + self._config.shutdown_timeout
         for child in self._children.alive.values():
             self._dismiss(child)
+        self._listener.hear(WorkerStopping(worker=self._keeper.worker))  # they have been told
         while self._children.alive and self._signals == asked and time.monotonic() < deadline:
             self._duties(blameless=False)
             self._sleep()
