@@ -27,13 +27,14 @@ class Progress:
 
     def note(self, active: Active) -> None:
         """Note that the counts of a run may have changed. It has none when it has just begun."""
-        if active.run in self._changed or active.state.finished:
+        if active.state.finished:
             return
         if not active.progress_at:
             active.progress_at = self._monotonic()
             return
-        self._changed[active.run] = active
-        heappush(self._due, (active.progress_at + PROGRESS_S, active.run))
+        if active.run not in self._changed:
+            heappush(self._due, (active.progress_at + PROGRESS_S, active.run))
+        self._changed[active.run] = active  # a run that was resumed is another object
 
     def publish(self) -> None:
         """Give the counts that are due to the writer."""

@@ -75,7 +75,7 @@ class RunReads(Store):
     def _newest_names(
         self, part: int, most: int, since_ms: int | None, listing: Listing[RunRecord]
     ) -> Iterator[list[bytes]]:
-        """Yield parts of the names in the list of runs. Note in ``listing`` if it goes on."""
+        """Yield parts of the names in the list of runs. Note in ``listing`` if there are more."""
         seen: set[bytes] = set()  # runs that are submitted meanwhile move the others
         at = 0
         while at < most:

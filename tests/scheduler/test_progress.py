@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 from stage import Stage, dag_of
 
+from flowkit.scheduler.active import Active
 from flowkit.scheduler.progress import PROGRESS_S
 from flowkit.scheduler.resolver import Resolver
 
@@ -73,6 +74,22 @@ def test_a_run_that_is_over_has_no_progress(stage: Stage, resolver: Resolver, cl
     clock.now += PROGRESS_S
     resolver.run_once(1)
     assert stage.dump() == before
+
+
+def test_a_run_that_is_resumed_at_once_tells_its_own_counts(
+    stage: Stage, resolver: Resolver, clock: Clock
+) -> None:
+    """Its earlier life, which is over, was remembered in its place, so nothing was told."""
+    stage.submit(dag_of("a b"))
+    resolver.run_once(1)
+    stage.work()
+    resolver.run_once(1)
+    former = resolver.active["r1"]
+    resumed = Active.of("r1", former.dag, former.state)
+    resumed.progress_at = clock.now
+    resolver._progress.note(resumed)
+    assert resolver._progress._changed["r1"] is resumed
+    assert len(resolver._progress._due) == 1
 
 
 def test_runs_that_another_scheduler_leads_are_forgotten(
