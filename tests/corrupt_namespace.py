@@ -57,6 +57,8 @@ WRONG_ABOUT: list[bytes] = [
     msgpack.packb({"queues": [["default"]]}),
     msgpack.packb({"pid": 2**63}),
     msgpack.packb({"app": "x" * 10_000}),
+    msgpack.packb({"rates": {"default": [1, 1]}, "window_ms": 0}),
+    msgpack.packb({"busy": [2**63, 0]}),
     b"\xdd\xff\xff\xff\xff",
     b"x" * 1_000_000,
 ]

@@ -21,6 +21,7 @@ from flowkit.exceptions import RedisUnavailable, StoreError, TaskTimeout
 from flowkit.execution.attempt_contexts import AttemptContexts
 from flowkit.execution.steady_loop import enter_root, leave_root, run_steadily
 from flowkit.processes.forked import end_if_forked
+from flowkit.protocol.keys import queue_of
 from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.spent import Flag
 from flowkit.protocol.worker_store import WorkerStore
@@ -28,6 +29,7 @@ from flowkit.protocol.worker_store import WorkerStore
 from .execution_slots import ExecutionSlots
 from .executor import Executor, NotHere, Prepared
 from .inputs import Inputs
+from .lane_counts import LaneTally, Writer
 from .mailbox import Mailbox
 from .trouble import Trouble
 
@@ -71,6 +73,9 @@ class AsyncLane:
         self._loop = asyncio.new_event_loop()
         self._is_over = False
         self._pump = threading.Thread(target=self._guarded(self._pump_on), name="pump", daemon=True)
+        queues = [queue_of(name) for name in mailbox.lists]
+        self._ended = LaneTally(slots.counts, Writer.LOOP, queues, inputs.known).ended
+        self._ended_uncalled = LaneTally(slots.counts, Writer.PUMP, queues, inputs.known).ended
         self.done = 0
 
     def start(self) -> None:
@@ -184,6 +189,7 @@ class AsyncLane:
                     self._trouble.outlast(partial(mailbox.hand_on, claim, prepared.function))
                 else:
                     mailbox.put(prepared)
+                    self._ended_uncalled(claim, 0.0)
                 self._slots.leave(slot)
                 self._free.append(slot)
             else:
@@ -257,6 +263,7 @@ class AsyncLane:
             return self._executor.raised(prepared, error)
         finally:
             leave_root()
+            self._ended(prepared.claim, time.monotonic() - began)
             del self._running[key]
 
     async def _call(self, prepared: Prepared) -> object:

@@ -132,7 +132,7 @@ class ChildPool:
         """Start the next child."""
         number, lanes = self._next, self.next_lanes()
         self._next += 1
-        slots = ExecutionSlots(self._config.concurrency)
+        slots = ExecutionSlots(self._config.concurrency, len(self._config.queues))
         reader, writer = os.pipe()
         pid = os.fork()
         if pid == 0:

@@ -46,6 +46,7 @@ from .execution_slots import ChildMark, ExecutionSlots
 from .lease_keeper import LeaseKeeper
 from .orphan_killer import OrphanKiller
 from .self_report import SelfReport
+from .throughput import Throughput
 
 TICK_S = 0.1
 START_TICK_S = 0.02  # while children load the app: a program may wait until they are ready
@@ -82,6 +83,7 @@ class WorkerDaemon:
         )
         self._unready: set[int] = set()  # pids of children killed while they loaded the app
         self._report = SelfReport(self._listener, lambda: self._keeper.worker)
+        self._throughput = Throughput(config.queues)
         self._new_incarnation()
         self._signals = 0
         self._last_signal = -SAME_REQUEST_S
@@ -140,6 +142,7 @@ class WorkerDaemon:
         self._death_reporter.deliver()
         counts = self._report.look(self._children.alive.values())
         news, self._keeper.counts = counts != self._keeper.counts, counts
+        self._keeper.load = self._throughput.look(self._children.alive.values())
         if news or time.monotonic() >= self._next_beat:
             self._next_beat = time.monotonic() + self._config.beat
             self._beat()
@@ -226,6 +229,7 @@ class WorkerDaemon:
         while self._children.alive:
             for death in self._children.collect():
                 self._orphan_killer.remove(death.child.pid)
+                self._throughput.child_ended(death.child)
             time.sleep(0.01)
         self._enlist(restarted=True)
 
@@ -255,6 +259,7 @@ class WorkerDaemon:
                 child.tell(f"claimers {self._claimers}")
 
     def _handle_death(self, death: Death, *, blameless: bool) -> None:
+        self._throughput.child_ended(death.child)
         was_killed = self._death_reporter.ending(death.child)
         self._pace_respawn(death, idle=not (was_killed or death.executing))
         self._death_reporter.report_death(death, blameless=blameless)

@@ -32,6 +32,8 @@ from flowkit.core.app_version import MAX_APP_VERSION, is_app_version
 from flowkit.protocol.app_functions import ID_CHARS, is_id
 from flowkit.protocol.outcomes import Outcome
 
+from .lane_counts import LaneCounts
+
 SLOT_BYTES = 384
 _HEAD = struct.Struct("=BdH")
 _DEADLINE = struct.Struct("=d")
@@ -89,9 +91,13 @@ class Executing:
 class ExecutionSlots:
     """The slots of one child. Create them before forking, so that both processes share them."""
 
-    def __init__(self, async_slots: int) -> None:
-        """Create one slot for the sync lane and ``async_slots`` for the async lane."""
+    def __init__(self, async_slots: int, queues: int = 1) -> None:
+        """Create one slot for the sync lane and ``async_slots`` for the async lane.
+
+        ``queues``: how many queues the worker serves, for ``counts``.
+        """
         self.count = 1 + async_slots
+        self.counts = LaneCounts(queues)
         self._marks_at = self.count * SLOT_BYTES
         self._memory = mmap.mmap(-1, self._marks_at + len(ChildMark) + 1 + _APP_CHARS)
 
@@ -180,6 +186,11 @@ class ExecutionSlots:
                 bool(suspect),
             )
 
+    def busy(self) -> tuple[int, int]:
+        """Return how many slots of the sync lane, and of the async lane, are in use."""
+        flags = self._memory[0 : self._marks_at : SLOT_BYTES]
+        return int(flags[0] != 0), len(flags) - 1 - flags.count(0, 1)
+
     def overdue(self, now: float) -> bool:
         """Return whether a deadline lies before ``now``. The check is cheap; confirm the answer."""
         for slot in range(self.count):
@@ -189,5 +200,6 @@ class ExecutionSlots:
         return False
 
     def close(self) -> None:
-        """Release the memory."""
+        """Release the memory, and keep the totals of ``counts``."""
+        self.counts.close()
         self._memory.close()

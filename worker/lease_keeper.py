@@ -30,6 +30,7 @@ from flowkit.protocol.worker_store import Pulse, WorkerStore
 
 from .config import WorkerConfig
 from .self_report import ChildCounts
+from .throughput import WorkerLoad
 
 _ALPHABET = string.ascii_letters + string.digits
 _RETRY_S = 0.3
@@ -54,7 +55,9 @@ class LeaseKeeper:
         self._is_checked = False
         self._was_enlisted = False
         self._sent_counts = ChildCounts()
-        self.counts = ChildCounts()  # to send with the next heartbeat
+        self._sent_load = WorkerLoad()
+        self.counts = ChildCounts()  # to send with the next heartbeat, as is the load
+        self.load = WorkerLoad()
         self.worker = new_worker_id()
 
     def enlist(self, told_to_stop: Callable[[], bool]) -> bool:
@@ -65,6 +68,7 @@ class LeaseKeeper:
         were right once, so an operator has changed them and may repair them.
         """
         self.counts = self._sent_counts = ChildCounts()
+        self.load = self._sent_load = WorkerLoad()
         self.worker = new_worker_id()
         while not told_to_stop():
             try:
@@ -94,12 +98,13 @@ class LeaseKeeper:
         Returns None if Redis cannot be reached or a key is damaged.
         """
         try:
-            counts = self.counts
-            about = b"" if counts == self._sent_counts else b"=" + self._about()
+            counts, load = self.counts, self.load
+            is_known = counts == self._sent_counts and load == self._sent_load
+            about = b"" if is_known else b"=" + self._about()
             pulse = self._store.heartbeat(
                 self.worker, self._config.lease_ms, lanes, about, " ".join(counts.apps)
             )
-            self._sent_counts = counts
+            self._sent_counts, self._sent_load = counts, load
         except StoreError as error:
             self._outages.away(error)
             return None
@@ -130,6 +135,9 @@ class LeaseKeeper:
             "app_version": next(iter(self.counts.versions), ""),
             "other_functions": list(self.counts.apps[1:]),
             "other_versions": list(self.counts.versions[1:]),
+            "busy": [self.load.busy, self.load.busy_async],
+            "window_ms": self.load.window_ms,
+            "rates": {queue: [ended, ms] for queue, ended, ms in self.load.rates},
         }
         packed: bytes = msgpack.packb(about)
         return packed

@@ -22,6 +22,7 @@ from flowkit.context import enter_attempt, leave_attempt
 from flowkit.exceptions import FlowkitError, RedisUnavailable, StoreError
 from flowkit.execution.attempt_contexts import AttemptContexts
 from flowkit.processes.forked import end_if_forked
+from flowkit.protocol.keys import queue_of
 from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.spent import Flag
 from flowkit.protocol.worker_store import Claim, WorkerStore
@@ -29,6 +30,7 @@ from flowkit.protocol.worker_store import Claim, WorkerStore
 from .execution_slots import ExecutionSlots
 from .executor import Executor, NotHere, Prepared
 from .inputs import Inputs
+from .lane_counts import LaneTally, Writer
 from .mailbox import MAX_BATCH, Mailbox
 from .trouble import Trouble
 
@@ -74,6 +76,8 @@ class SyncLane:
         self._cancelled: set[str] = set()
         self._contexts = AttemptContexts()
         self._pid = os.getpid()
+        queues = [queue_of(name) for name in mailbox.lists]
+        self._tally = LaneTally(slots.counts, Writer.SYNC, queues, inputs.known)
         self.done = 0
 
     def set_claimers(self, claimers: int) -> None:
@@ -124,7 +128,8 @@ class SyncLane:
         """Execute the claims in the inbox, as many of them as this process may still run."""
         mailbox = self._mailbox
         inbox = mailbox.inbox
-        began, count = time.perf_counter(), 0
+        began, count, tally = time.perf_counter(), 0, self._tally
+        tally.begin()
         while not self._draining.is_set() and self._may_claim_more(self.done + count):
             try:
                 claim = inbox.popleft()
@@ -140,11 +145,15 @@ class SyncLane:
                 self._trouble.outlast(mailbox.flush)
                 self._slots.leave(SLOT)
             count += 1
+            if tally.has_several:
+                tally.ended_one(claim)
             if inbox and time.perf_counter() - began > LONGEST_BATCH_S:
                 self._trouble.outlast(mailbox.give_back)
         if count:
             self.done += count
-            self._learn((time.perf_counter() - began) / count)
+            took = time.perf_counter() - began
+            tally.ended_batch(count, took)
+            self._learn(took / count)
 
     def _attempt(self, claim: Claim) -> Outcome | NotHere:
         if self._cancelled:

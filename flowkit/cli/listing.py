@@ -148,7 +148,17 @@ def _worker_document(info: WorkerInfo, place: dict[str, str]) -> dict[str, objec
         "other_versions": list(info.other_versions),
         "ready": info.ready,
         "waiting": info.waiting,
+        "busy": info.busy,
+        "busy_async": info.busy_async,
+        "ended_per_minute": _rates(info),
     }
+
+
+def _rates(info: WorkerInfo) -> dict[str, float] | None:
+    """Return the attempts that end in a minute, by queue; None if the worker does not report it."""
+    if info.rates is None:
+        return None
+    return {rate.queue: round(rate.per_minute, 1) for rate in info.rates}
 
 
 def _with_versions(document: dict[str, object]) -> dict[str, object]:

@@ -6,6 +6,31 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class QueueRate:
+    """The attempts of one queue that a worker has ended in the last minute.
+
+    ``ended``: how many, whatever their outcome. ``window_s``: the seconds that this covers, fewer
+    than 60 only for a worker that has just started. ``took_s``: the seconds that they have occupied
+    a lane, all together.
+    """
+
+    queue: str
+    ended: int
+    window_s: float
+    took_s: float
+
+    @property
+    def per_minute(self) -> float:
+        """Attempts that end in a minute, at this rate."""
+        return 60.0 * self.ended / self.window_s
+
+    @property
+    def mean_s(self) -> float:
+        """The mean time of an attempt in seconds."""
+        return self.took_s / self.ended
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerInfo:
     """A live worker. ``processes``: its children; ``concurrency``: async tasks in each of them.
 
@@ -18,6 +43,11 @@ class WorkerInfo:
     ``app_version``: the version of the app's code, "" while it is unknown.
     ``other_functions``, ``other_versions``: those of children that have loaded the app before or
     after its files were changed.
+
+    ``busy``: processes that execute a plain function now, of ``processes``. ``busy_async``:
+    ``async`` tasks that are executing now, of ``processes`` times ``concurrency``. ``rates``: of
+    each queue in which attempts have ended in the last minute. All are a few seconds old, and None
+    for a worker of a release that does not report them.
 
     ``damaged``: what is wrong with the description, "" if it is valid. Details that a worker of
     another release does not report are empty or 0.
@@ -39,6 +69,9 @@ class WorkerInfo:
     other_functions: tuple[str, ...] = ()
     other_versions: tuple[str, ...] = ()
     damaged: str = ""
+    busy: int | None = None
+    busy_async: int | None = None
+    rates: tuple[QueueRate, ...] | None = None
 
     @property
     def apps(self) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ MAX_FACT_BYTES = 32 * 1024  # one fact: a run and its tasks that ended in one ba
 MAX_ABOUT_BYTES = 64 * 1024  # the description of a worker
 MAX_FUNCTIONS = 50_000  # ids of the functions of one app; of each, with and without the version
 MAX_APPS = 100  # that the children of one worker have loaded
+MAX_RATES = 50  # queues whose rate one worker reports
 MAX_LANES = 4000  # of one worker: two per child that is live or has just died
 
 # -- replies --------------------------------------------------------------------------------------

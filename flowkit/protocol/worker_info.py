@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 import msgpack
 
 from ..core.app_version import is_app_version
-from ..core.worker_info import WorkerInfo
+from ..core.worker_info import QueueRate, WorkerInfo
 from .app_functions import is_id
-from .limits import MAX_ABOUT_BYTES, MAX_ABOUT_TEXT, MAX_APPS, MAX_QUEUES
+from .limits import MAX_ABOUT_BYTES, MAX_ABOUT_TEXT, MAX_APPS, MAX_QUEUE, MAX_QUEUES, MAX_RATES
 
 
 def parse_about(worker: str, packed: object) -> WorkerInfo:
@@ -36,6 +36,9 @@ def parse_about(worker: str, packed: object) -> WorkerInfo:
             app_version=_app_version(description, "app_version"),
             other_functions=_others(description, "other_functions", _id),
             other_versions=_others(description, "other_versions", _app_version),
+            busy=_busy(description, 0),
+            busy_async=_busy(description, 1),
+            rates=_rates(description),
         )
     except ValueError as error:
         return WorkerInfo(worker, damaged=f"its description is damaged: {error}")
@@ -100,3 +103,36 @@ def _queues(description: Mapping[object, object]) -> tuple[str, ...]:
     if not all(isinstance(queue, str) and len(queue) <= MAX_ABOUT_TEXT for queue in value):
         raise ValueError("a name among its queues is not text, or is too long")
     return tuple(value)
+
+
+def _busy(description: Mapping[object, object], at: int) -> int | None:
+    value = description.get("busy")
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) != 2:
+        raise ValueError("its busy lanes are not a list of two")
+    return _count({"number of busy lanes": value[at]}, "number of busy lanes")
+
+
+def _rates(description: Mapping[object, object]) -> tuple[QueueRate, ...] | None:
+    """Decode attempts and ms by queue. A worker of an older release reports none."""
+    value = description.get("rates")
+    if value is None:
+        return None
+    if not isinstance(value, dict) or len(value) > MAX_RATES:
+        raise ValueError("its rates are not by queue, or are too many")
+    window_ms = _count(description, "window_ms")
+    if value and not window_ms:
+        raise ValueError("its rates cover no time")
+    return tuple(_rate(queue, pair, window_ms / 1000) for queue, pair in value.items())
+
+
+def _rate(queue: object, pair: object, window_s: float) -> QueueRate:
+    if not isinstance(queue, str) or len(queue) > MAX_QUEUE:
+        raise ValueError("a queue among its rates is not text, or is too long")
+    if not isinstance(pair, list) or len(pair) != 2:
+        raise ValueError("a rate is not a list of two")
+    ended = _count({"rate": pair[0]}, "rate")
+    if not ended:
+        raise ValueError("a rate counts no attempt")
+    return QueueRate(queue, ended, window_s, _count({"rate": pair[1]}, "rate") / 1000)
