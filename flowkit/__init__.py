@@ -28,6 +28,7 @@ from .basics.log_level import LogLevel
 from .context import current_attempt
 from .dag import DAG
 from .exceptions import DAGCycleError, FlowkitError, TaskExecutionError, TaskNotFoundError
+from .execution.progress import progress, track
 from .logging import configure_logging, get_logger
 from .logging.logger import FlowkitLogger
 from .task import Task, task  # not from the definition: the module would replace the name
@@ -62,7 +63,9 @@ __all__ = [
     "configure_logging",
     "current_attempt",
     "get_logger",
+    "progress",
     "task",
+    "track",
 ]
 
 _LAZY = {

@@ -15,13 +15,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 from .exceptions import FlowkitError
 
-# The last two are for the runs that a task of a worker submits: see ``number_submission``.
-_Fields = tuple[str, str, int, Mapping[str, object], str, dict[str, Iterator[int]]]
+# Run id, task name, attempt, parameters; then the life of the run (see ``enter_attempt``), what is
+# kept with this attempt (see ``number_submission``, and ``execution/progress.py``), and the number
+# of the task, -1 if unknown.
+AttemptFields = tuple[str, str, int, Mapping[str, object], str, dict[str, Any], int]
 _wait_listener: Callable[[bool], None] | None = None
-_current: ContextVar[_Fields | None] = ContextVar("flowkit_attempt", default=None)
+_current: ContextVar[AttemptFields | None] = ContextVar("flowkit_attempt", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ def current_attempt() -> Attempt:
     return Attempt(*fields[:4])
 
 
-def attempt_fields() -> _Fields | None:
+def attempt_fields() -> AttemptFields | None:
     """Return what is known of this attempt, None outside of a run.
 
     The first three are run id, task name and attempt.
@@ -81,13 +84,19 @@ def waiting_for_run() -> Iterator[None]:
 
 
 def enter_attempt(
-    run_id: str, task: str, attempt: int, params: Mapping[str, object], life: str = ""
-) -> Token[_Fields | None]:
+    run_id: str,
+    task: str,
+    attempt: int,
+    params: Mapping[str, object],
+    life: str = "",
+    number: int = -1,
+) -> Token[AttemptFields | None]:
     """Set the attempt that runs here from now on. Pass the token to ``leave_attempt``.
 
-    ``life``: on a worker, when the run was submitted and how often it was resumed.
+    ``life``: on a worker, when the run was submitted and how often it was resumed. ``number``: of
+    the task in its DAG.
     """
-    return _current.set((run_id, task, attempt, params, life, {}))
+    return _current.set((run_id, task, attempt, params, life, {}, number))
 
 
 def number_submission(content: str) -> tuple[str, str, str, int] | None:
@@ -100,11 +109,11 @@ def number_submission(content: str) -> tuple[str, str, str, int] | None:
     fields = _current.get()
     if fields is None or not fields[4]:
         return None
-    run_id, task, _, _, life, counts = fields
+    run_id, task, _, _, life, counts, _ = fields
     return run_id, life, task, next(counts.setdefault(content, count(1)))  # atomic, without a lock
 
 
-def leave_attempt(token: Token[_Fields | None]) -> None:
+def leave_attempt(token: Token[AttemptFields | None]) -> None:
     """Undo ``enter_attempt``."""
     _current.reset(token)
 

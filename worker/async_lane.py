@@ -19,6 +19,7 @@ from functools import partial
 from flowkit.context import enter_attempt
 from flowkit.exceptions import RedisUnavailable, StoreError, TaskTimeout
 from flowkit.execution.attempt_contexts import AttemptContexts
+from flowkit.execution.progress import REPORTERS, end_reports
 from flowkit.execution.steady_loop import enter_root, leave_root, run_steadily
 from flowkit.processes.forked import end_if_forked
 from flowkit.protocol.keys import queue_of
@@ -214,13 +215,16 @@ class AsyncLane:
         try:
             # Each task has its own context, so there is nothing to reset.
             life = claim.life[1]
-            enter_attempt(claim.run, prepared.name, claim.attempt, prepared.params, life)
+            who = (claim.run, prepared.name, claim.attempt)
+            enter_attempt(*who, prepared.params, life, claim.task)
             if key in self._cancelled:
                 outcome = self._executor.cancelled(claim)
             else:
                 outcome = await self._outcome(prepared, slot, key)
         except BaseException as error:
             outcome = self._executor.broken(claim, error)
+        if REPORTERS:
+            end_reports()
         self._cancelled.discard(key)
         self._end(prepared, slot, outcome)
 

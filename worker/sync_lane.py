@@ -21,6 +21,7 @@ from functools import partial
 from flowkit.context import enter_attempt, leave_attempt
 from flowkit.exceptions import FlowkitError, RedisUnavailable, StoreError
 from flowkit.execution.attempt_contexts import AttemptContexts
+from flowkit.execution.progress import REPORTERS, end_reports
 from flowkit.processes.forked import end_if_forked
 from flowkit.protocol.keys import queue_of
 from flowkit.protocol.outcomes import Outcome
@@ -184,7 +185,8 @@ class SyncLane:
         if policy.timeout is not None:
             self._slots.enter(SLOT, executor.slot_text(prepared), began + policy.timeout)
         life = claim.life[1]
-        token = enter_attempt(claim.run, prepared.name, claim.attempt, prepared.params, life)
+        who = (claim.run, prepared.name, claim.attempt)
+        token = enter_attempt(*who, prepared.params, life, claim.task)
         try:
             result = prepared.task.func(*prepared.args, **prepared.kwargs)
             if prepared.task.is_async:  # it was a plain function when the DAG was submitted
@@ -198,6 +200,8 @@ class SyncLane:
             self._slots.disarm(SLOT)
             return executor.succeeded(prepared, result, time.monotonic() - began)
         finally:
+            if REPORTERS:
+                end_reports()
             leave_attempt(token)
 
     # -- how much to claim ----------------------------------------------------------------------

@@ -37,6 +37,7 @@ from ..definition.call_plan import may_retry, own_arguments, plan_for, why_skipp
 from ..definition.functions import unfit_result
 from ..definition.task import Task
 from ..execution.attempt_contexts import AttemptContexts
+from ..execution.progress import REPORTERS, end_reports
 from ..logging.streams import HELD, end_lines
 from ..processes.forked import end_if_forked
 from ..state.open_batches import take_part
@@ -283,6 +284,8 @@ class Attempts:
             end_lines()
         if self._context.check is not None:
             outcome = self._context.check(self._tasks[outcome.task], outcome)
+        if REPORTERS:
+            end_reports()
         if self._tasks[outcome.task].timeout is not None:
             key = outcome.task, outcome.attempt
             with self._lock:

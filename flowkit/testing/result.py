@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from ..basics.suggestions import unknown_name
 from ..core.states import TaskState
+from ..core.task_progress import TaskProgress
 from ..definition.task import Task
 from ..exceptions import TaskNotFoundError
 from ..logging.output import plain
@@ -27,6 +28,7 @@ class TaskResult:
 
     ``attempts``: calls of its function. ``delays``: the wait before each retry. ``errors``: the
     errors of its attempts. ``note``: why it was skipped, or where its result came from.
+    ``progress``: what its last attempt reported last (``flowkit.track``, ``flowkit.progress``).
     """
 
     name: str
@@ -35,6 +37,7 @@ class TaskResult:
     delays: Sequence[float]
     errors: Sequence[BaseException]
     note: str = ""
+    progress: TaskProgress | None = None
 
     def __str__(self) -> str:
         text = f"{self.state.value}, {_counted(self.attempts, 'attempt')}"

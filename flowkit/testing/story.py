@@ -17,10 +17,12 @@ from ..clock import Clock, FakeClock
 from ..codec.packing import pack, unpack
 from ..core.commands import MarkTasks
 from ..core.states import TaskState
+from ..core.task_progress import TaskProgress
 from ..definition.call_plan import annotate, may_retry
 from ..definition.task import Task
 from ..events.event import Listener
 from ..exceptions import TaskTimeout
+from ..execution.progress import end_reports
 from ..local.environment import Environment, listener
 from ..local.outcome import LocalOutcome
 from ..local.run_events import RunEvents
@@ -45,10 +47,14 @@ class RunRecorder(RunEvents):
         self._delays: list[list[float]] = [[] for _ in tasks]
         self._errors: list[list[BaseException]] = [[] for _ in tasks]
         self._notes = [""] * len(tasks)
+        self.reports: list[TaskProgress | None] = [None] * len(tasks)
 
     def task_results(self) -> dict[str, TaskResult]:
         """Return the results of the tasks, by name."""
-        fields = (self.states, self._attempts, self._delays, self._errors, self._notes)
+        fields = (
+            *(self.states, self._attempts, self._delays, self._errors),
+            *(self._notes, self.reports),
+        )
         names = (task.name for task in self.tasks)
         return {
             name: TaskResult(name, *values) for name, *values in zip(names, *fields, strict=True)
@@ -153,6 +159,8 @@ class TestEnvironment:
         return random.Random(f"{self._seed}/{task.name}/{failures}").random()  # noqa: S311
 
     def _checked(self, task: Task, outcome: LocalOutcome) -> LocalOutcome:
+        if self._recorder is not None:
+            self._recorder.reports[outcome.task] = end_reports()
         if outcome.state in _ENDED_WITHOUT_CANCEL and self._is_overdue(task, outcome.attempt):
             error = TaskTimeout(task.name, task.timeout or 0.0)
             again = outcome.attempt <= task.retries and may_retry(task, error)

@@ -30,7 +30,9 @@ PUBLIC = {
     "configure_logging",
     "current_attempt",
     "get_logger",
+    "progress",
     "task",
+    "track",
 }
 
 

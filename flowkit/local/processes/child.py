@@ -31,6 +31,7 @@ from ...basics.environment import withhold_secrets
 from ...context import enter_attempt
 from ...definition.functions import unfit_result
 from ...execution.attempt_contexts import AttemptContexts
+from ...execution.progress import REPORTERS, end_reports
 from ...execution.user_frames import user_frames
 from ...logging import configure_logging
 from ...logging.streams import HELD, end_lines
@@ -116,6 +117,8 @@ class _Child:
         finally:
             if HELD:
                 end_lines()
+            if REPORTERS:
+                end_reports()
         end_if_forked(self._pid)
         seconds = time.perf_counter() - begun
         unfit = unfit_result(call.task_name, value)
