@@ -23,6 +23,7 @@ from render_acl import acl_file, acl_rules, old_acl_rules
 from render_api import api_page
 from render_commands import command_sections, common_flags
 from render_events import event_rows, foreign_rows
+from render_json import json_sections, json_table
 
 from flowkit import cli
 from flowkit.core.states import TASK_TABLE, mermaid
@@ -39,6 +40,7 @@ PAGES = tuple(
         "docs/howto/logging.md",
         "docs/howto/secure-redis.md",
         "docs/reference/commands.md",
+        "docs/reference/json.md",
         "docs/reference/life-cycle.md",
     )
 )
@@ -139,6 +141,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "common_flags": common_flags,
     "command_sections": command_sections,
     "howto": howto_list,
+    "json_documents": json_table,
+    "json_sections": json_sections,
     "keys": key_table,
     "events": event_table,
     "foreign_lines": foreign_line_table,

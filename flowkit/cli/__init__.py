@@ -43,7 +43,7 @@ _COMMANDS = {
     "ls": ("listing", "List runs, newest first."),
     "delete": ("delete", "Delete runs that are over, with all their data."),
     "usage": ("usage", "Show how much memory of Redis the runs take, by DAG."),
-    "workers": ("listing", "List live workers."),
+    "workers": ("workers", "List live workers."),
     "dead": ("dead", "List, show and retry tasks that failed for good."),
     "params": ("params", "List the run parameters of a DAG, with types and defaults."),
     "graph": ("graph", "Draw a DAG, or a run with the state of each task."),

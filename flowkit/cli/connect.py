@@ -173,15 +173,17 @@ def report_resumed(
     ctx: click.Context, handle: RunHandle, timeout: float | None, *, wait: bool, as_json: bool
 ) -> None:
     """Print that a run was resumed. ``wait``: wait for its end instead, and exit."""
-    from .output import print_json, say
+    from .documents.document import print_document
+    from .documents.runs import Changed
+    from .output import say
 
     note_missing_daemons(handle)
     if wait:
         ctx.exit(follow(handle, timeout, as_json=as_json))
     record = handle.record()
     if as_json:
-        document = {"run_id": handle.run_id, "dag": record.dag_name, "state": record.state.value}
-        print_json(document)
+        state = record.state.value
+        print_document(Changed(run_id=handle.run_id, dag=record.dag_name, state=state))
     else:
         say(f"Resumed run {handle.run_id}.")
 

@@ -29,7 +29,9 @@ def cancel(
     **options: Any,
 ) -> None:
     """Cancel a run: no further task starts, and running tasks are ended."""
-    from .output import print_json, say
+    from .documents.document import print_document
+    from .documents.runs import Changed
+    from .output import say
     from .results import headline
 
     refuse_timeout_alone(timeout, wait=wait)
@@ -42,7 +44,8 @@ def cancel(
         ctx.exit(late)
     record = handle.record()
     if as_json:
-        print_json({"run_id": handle.run_id, "dag": record.dag_name, "state": record.state.value})
+        state = record.state.value
+        print_document(Changed(run_id=handle.run_id, dag=record.dag_name, state=state))
     else:
         say(headline(record) if wait else f"Run {handle.run_id} is being cancelled.")
 

@@ -38,12 +38,15 @@ def ls(
     **options: Any,
 ) -> None:
     """List tasks that failed for good, newest failure first."""
-    from .output import damaged_documents, note, print_damaged, print_json, print_table
+    from .documents.document import damaged_entries, print_document
+    from .documents.system import LetterEntry, Letters
+    from .output import note, print_damaged, print_table
 
     letters = connect(ctx, options).dead_letters(dag, since, limit)
     if as_json:
-        documents = [_document(letter) for letter in letters]
-        print_json([*documents, *damaged_documents(letters.damaged, "run_id")])
+        items = [LetterEntry(**_fields(letter)) for letter in letters]
+        damaged, more = damaged_entries(letters.damaged), len(letters) == limit
+        print_document(Letters(items=items, damaged=damaged, matching=None, more=more))
         return
     if not letters and not letters.damaged:
         note("No failed tasks were found.")
@@ -64,14 +67,21 @@ def ls(
 def show(ctx: click.Context, /, run_id: str, task: str, as_json: bool, **options: Any) -> None:
     """Show the details of one TASK of RUN that failed for good."""
     from ..client.run_names import find_run
-    from .output import print_json
+    from .documents.document import print_document
+    from .documents.system import Letter
 
     client = connect(ctx, options)
     opened = client.dead_letter(find_run(client, run_id).run_id, task)
     if as_json:
-        more = {"traceback": opened.traceback, "params": opened.params, "inputs": opened.inputs}
-        damaged = {"damaged": opened.damaged} if opened.damaged else {}
-        print_json({**_document(opened.letter), **more, **damaged})
+        print_document(
+            Letter(
+                **_fields(opened.letter),
+                traceback=opened.traceback,
+                params=dict(opened.params),
+                inputs=dict(opened.inputs),
+                damaged=opened.damaged,
+            )
+        )
     else:
         _show(opened)
 
@@ -120,7 +130,8 @@ def _row(letter: DeadLetter) -> list[str]:
     ]
 
 
-def _document(letter: DeadLetter) -> dict[str, object]:
+def _fields(letter: DeadLetter) -> dict[str, Any]:
+    """Return the fields of ``LetterEntry``."""
     from .output import utc
 
     return {

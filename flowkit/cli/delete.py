@@ -40,7 +40,9 @@ def delete(
     A run that is not over is refused: stop it first, with 'flowkit cancel RUN --wait'. A run that
     does not exist is not an error, so the command can be repeated.
     """
-    from .output import fail, print_json
+    from .documents.document import print_document
+    from .documents.runs import Deleted, DeletedRun
+    from .output import fail
 
     _confirm(run_ids, yes=yes)
     client = connect(ctx, options)
@@ -57,7 +59,8 @@ def delete(
             if not as_json:
                 _tell(run_id, outcomes[run_id])
     if as_json:
-        print_json([{"run_id": run_id, "outcome": what} for run_id, what in outcomes.items()])
+        items = [DeletedRun(run_id, what) for run_id, what in outcomes.items()]
+        print_document(Deleted(items=items))
     ctx.exit(refused)
 
 

@@ -8,14 +8,12 @@ which it reads no markup.
 from __future__ import annotations
 
 import datetime as dt
-import json
 import sys
 from collections.abc import Sequence
 
 import click
 
 from ..basics.display_text import escape_lines, escape_text
-from .plain import plain
 
 STATE_STYLES = {
     "succeeded": "green",
@@ -57,14 +55,6 @@ def fail(text: str) -> None:
     click.echo(f"Error: {indented(text)}", err=True)
 
 
-def print_json(value: object) -> None:
-    """Print one JSON document. ``plain`` converts values that JSON cannot represent.
-
-    The output is ASCII without control characters. DEL is the only one that ``json`` leaves raw.
-    """
-    click.echo(json.dumps(plain(value), indent=2).replace("\x7f", "\\u007f"))
-
-
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows: as a table on a terminal, otherwise in columns separated by 2 or more spaces."""
     cells = [[escape_text(cell) for cell in row] for row in rows]
@@ -94,14 +84,6 @@ def _print_rich(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     console = Console()
     console.width = max(console.width, least)
     console.print(table)
-
-
-def damaged_documents(items: Sequence[tuple[str, str]], name: str) -> list[dict[str, object]]:
-    """Return the damaged items for ``--json``. ``name``: the field that holds an item's name.
-
-    ``items``: pairs of a name and what is wrong with that item.
-    """
-    return [{name: item, "damaged": problem} for item, problem in items]
 
 
 def print_damaged(items: Sequence[tuple[str, str]], what: str) -> None:

@@ -12,6 +12,7 @@ from .loading import describe
 
 if TYPE_CHECKING:
     from ..parameters.parameter import Parameter
+    from .documents.system import ParamEntry
 
 _WIDEST = 60
 _HEADERS = ("NAME", "TYPE", "DEFAULT", "TAKEN BY", "DESCRIPTION")
@@ -27,12 +28,17 @@ def params(spec: str, as_json: bool, **options: Any) -> None:
     No task runs, and no Redis is needed. For a factory (FILE:FUNCTION), its parameters come first,
     and -p gives the values that it needs to make the DAG.
     """
-    from .output import note, print_json, print_table, say
+    from .documents.document import print_document
+    from .documents.system import Params
+    from .output import note, print_table, say
 
     described = describe(spec, read_params(options))
     if as_json:
         of_run = None if described.of_run is None else documents(described.of_run)
-        print_json({"factory": documents(described.own), "run": of_run})
+        own = documents(described.own)
+        print_document(
+            Params(factory=own, run=of_run, matching=len(own) + len(of_run or ()), more=False)
+        )
         return
     rows = [*rows_of(described.own, "the factory"), *rows_of(described.of_run or ())]
     if rows:
@@ -57,17 +63,19 @@ def rows_of(parameters: Iterable[Parameter], taker: str = "") -> list[Sequence[s
     ]
 
 
-def documents(parameters: Iterable[Parameter]) -> list[dict[str, object]]:
+def documents(parameters: Iterable[Parameter]) -> list[ParamEntry]:
     """Return the parameters for ``--json``. Type and default are text, as Python writes them."""
+    from .documents.system import ParamEntry
+
     return [
-        {
-            "name": parameter.name,
-            "type": parameter.type_name or None,
-            "required": parameter.required,
-            "default": None if parameter.required else parameter.default_text,
-            "tasks": list(parameter.tasks),
-            "description": parameter.doc,
-        }
+        ParamEntry(
+            name=parameter.name,
+            type=parameter.type_name or None,
+            required=parameter.required,
+            default=None if parameter.required else parameter.default_text,
+            tasks=list(parameter.tasks),
+            description=parameter.doc,
+        )
         for parameter in parameters
     ]
 

@@ -51,12 +51,13 @@ def result(
 
 
 def _show_task(handle: RunHandle, task: str, *, as_json: bool) -> None:
-    from .output import print_json, say
+    from .documents.document import print_value
+    from .output import say
     from .results import result_of
 
     value = result_of(handle, task)
     if as_json:
-        print_json(value)
+        print_value(value)
     else:
         say(value if isinstance(value, str) else _pretty(value))
 
@@ -69,12 +70,15 @@ def _pretty(value: object) -> str:
 
 
 def _show_all(handle: RunHandle, *, as_json: bool) -> ExitCode:
-    from .output import note, print_json
+    from .documents.document import print_document
+    from .documents.runs import Results
+    from .output import note
     from .results import headline, results_of, show_error, show_results
 
     record = handle.record()
     if as_json:
-        print_json(results_of(handle))
+        state = record.state.value
+        print_document(Results(run_id=record.run, state=state, results=results_of(handle)))
     else:
         show_results(handle)
     if record.state is RunState.RUNNING:

@@ -12,7 +12,9 @@ from ..core.run_record import RunRecord
 from ..core.states import RunState, TaskState
 from ..exceptions import FlowkitError, StoreError, TaskExecutionError, UntrustedValue, WaitTimeout
 from .display import Display, summary
-from .output import count, fail, note, print_json, print_table, say_indented, seconds
+from .documents.document import ErrorDocument, print_document
+from .documents.runs import RunEnd
+from .output import count, fail, note, print_table, say_indented, seconds
 
 MOST_TASKS = 25
 WIDTH = 100
@@ -143,33 +145,31 @@ def _width(names: list[str]) -> int:
     return max(LEAST_WIDTH, min(WIDTH, columns - max(map(len, names), default=0) - 2))
 
 
-def document(
-    handle: RunHandle, record: RunRecord, error: FlowkitError | None = None
-) -> dict[str, object]:
+def document(handle: RunHandle, record: RunRecord, error: FlowkitError | None = None) -> RunEnd:
     """Return the run for ``--json``. ``error``: why the wait for it ended early."""
     shown = handle.error() if error is None and record.state is RunState.FAILED else error
-    return {
-        "run_id": record.run,
-        "dag": record.dag_name,
-        "state": record.state.value,
-        "duration": duration_of(record),
-        "counts": record.counts,
-        "results": results_of(handle),
-        "error": None if shown is None else error_document(shown),
-    }
+    return RunEnd(
+        run_id=record.run,
+        dag=record.dag_name,
+        state=record.state.value,
+        duration=duration_of(record),
+        counts=record.counts,
+        results=results_of(handle),
+        error=None if shown is None else error_document(shown),
+    )
 
 
-def error_document(error: FlowkitError) -> dict[str, object]:
+def error_document(error: FlowkitError) -> ErrorDocument:
     """Return an error for ``--json``. For a failed task: the type and message of its exception."""
     if isinstance(error, TaskExecutionError):
-        return {
-            "type": error.error_type,
-            "message": error.error_message,
-            "task": error.task_name,
-            "attempt": error.attempt,
-            "traceback": error.remote_traceback,
-        }
-    return {"type": type(error).__name__, "message": str(error)}
+        return ErrorDocument(
+            type=error.error_type,
+            message=error.error_message,
+            task=error.task_name,
+            attempt=error.attempt,
+            traceback=error.remote_traceback,
+        )
+    return ErrorDocument(type=type(error).__name__, message=str(error))
 
 
 def finish(
@@ -178,7 +178,7 @@ def finish(
     """Print the end of a run after a wait. ``hint``: what to do about a failed one."""
     display.note(headline(record))
     if as_json:
-        print_json(document(handle, record))
+        print_document(document(handle, record))
         if record.state is RunState.FAILED:
             fail(str(handle.error().args[0]))
     else:
@@ -188,5 +188,5 @@ def finish(
 def give_up(handle: RunHandle, error: WaitTimeout, fate: str, *, as_json: bool) -> None:
     """Print that the wait for a run ended early. ``fate``: what happens to the run."""
     if as_json:
-        print_json(document(handle, handle.record(), error))
+        print_document(document(handle, handle.record(), error))
     fail(f"{error} {fate}")

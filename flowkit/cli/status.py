@@ -13,6 +13,7 @@ from .inputs import json_option, run_argument
 
 if TYPE_CHECKING:
     from ..client.status import RunStatus, TaskStatus
+    from .documents.runs import Status, TaskEntry
 
 MOST_ROWS = 50
 # Trouble first, then executing tasks, then those to come, then those that are done.
@@ -42,12 +43,12 @@ def status(
     ctx: click.Context, /, run_id: str, tasks: bool, show_all: bool, as_json: bool, **options: Any
 ) -> None:
     """Show the state of a run and its tasks, and what the run waits for."""
-    from .output import print_json
+    from .documents.document import print_document
 
     run_status = connect_to_run(ctx, options, run_id).status()
     rows = sorted(run_status.tasks, key=lambda task: _ORDER.index(task.state)) if tasks else []
     if as_json:
-        print_json(_document(run_status, rows, with_tasks=tasks))
+        print_document(_document(run_status, rows, with_tasks=tasks))
         return
     _show_run(run_status)
     if rows:
@@ -109,41 +110,44 @@ def _shortened(text: str, limit: int = 80) -> str:
     return first if len(first) <= limit else first[: limit - 1] + "…"
 
 
-def _document(
-    run_status: RunStatus, rows: list[TaskStatus], *, with_tasks: bool
-) -> dict[str, object]:
+def _document(run_status: RunStatus, rows: list[TaskStatus], *, with_tasks: bool) -> Status:
+    from .documents.runs import Status
     from .output import rounded, utc
 
-    document: dict[str, object] = {
-        "run_id": run_status.run_id,
-        "dag": run_status.dag_name,
-        "state": run_status.state.value,
-        "stopping": run_status.stopping,
-        "submitted": utc(run_status.submitted),
-        "finished": utc(run_status.finished),
-        "duration": rounded(run_status.duration),
-        "total": run_status.total,
-        "counts": run_status.counts,
-        "memory": run_status.memory,
-        "waiting_for": run_status.waiting_for,
-        "submitted_version": run_status.submitted_version,
-        "pinned_version": run_status.pinned_version,
-        "app_versions": run_status.app_versions,
-        "mixed_versions": run_status.mixed_versions,
-    }
-    if with_tasks:
-        document["tasks"] = [
-            {
-                "name": task.name,
-                "state": task.state.value,
-                "attempt": task.attempt,
-                "worker": task.worker,
-                "started": utc(task.started),
-                "duration": rounded(task.duration),
-                "error": task.error,
-                "cached": task.cached,
-                "app_version": task.app_version,
-            }
-            for task in rows
-        ]
-    return document
+    return Status(
+        run_id=run_status.run_id,
+        dag=run_status.dag_name,
+        state=run_status.state.value,
+        stopping=run_status.stopping,
+        submitted=utc(run_status.submitted),
+        finished=utc(run_status.finished),
+        duration=rounded(run_status.duration),
+        total=run_status.total,
+        counts=run_status.counts,
+        memory=run_status.memory,
+        waiting_for=run_status.waiting_for,
+        submitted_version=run_status.submitted_version,
+        pinned_version=run_status.pinned_version,
+        app_versions=run_status.app_versions,
+        mixed_versions=run_status.mixed_versions,
+        tasks=[_entry(task) for task in rows] if with_tasks else None,
+        matching=run_status.total,
+        more=False,
+    )
+
+
+def _entry(task: TaskStatus) -> TaskEntry:
+    from .documents.runs import TaskEntry
+    from .output import rounded, utc
+
+    return TaskEntry(
+        name=task.name,
+        state=task.state.value,
+        attempt=task.attempt,
+        worker=task.worker,
+        started=utc(task.started),
+        duration=rounded(task.duration),
+        error=task.error,
+        cached=task.cached,
+        app_version=task.app_version,
+    )

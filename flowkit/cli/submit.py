@@ -60,7 +60,9 @@ def submit(
     **options: Any,
 ) -> None:
     """Submit a run to a running system, and print its id."""
-    from .output import note, print_json, say
+    from .documents.document import print_document
+    from .documents.runs import Submitted
+    from .output import note, say
 
     refuse_timeout_alone(timeout, wait=wait)
     given = read_params(options)
@@ -77,6 +79,6 @@ def submit(
             note(f"Submitted run {handle.run_id} of DAG {dag.name!r}.")
         ctx.exit(follow(handle, timeout, as_json=as_json))
     if as_json:
-        print_json({"run_id": handle.run_id, "dag": dag.name})
+        print_document(Submitted(run_id=handle.run_id, dag=dag.name))
     else:
         say(handle.run_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,12 +29,11 @@ def usage(
     It counts the newest runs of each shard, as many as --limit says. Sizes are those that Redis
     reports; it estimates large ones. Queues, state stores and cached results are not counted.
     """
-    from .output import damaged_documents, note, print_damaged, print_json, print_table
+    from .output import note, print_damaged, print_table
 
     usages = connect(ctx, options).usage(limit, since)
     if as_json:
-        documents = [_document(entry) for entry in usages]
-        print_json([*documents, *damaged_documents(usages.damaged, "run_id")])
+        _print_json(usages, usages.damaged, cut_short=usages.cut_short)
         return
     if usages or usages.damaged:
         print_table(
@@ -55,12 +55,29 @@ def _row(entry: DAGUsage) -> list[str]:
     return [entry.dag_name, str(entry.runs), str(entry.running), memory, entry.largest, largest]
 
 
-def _document(entry: DAGUsage) -> dict[str, object]:
-    return {
-        "dag": entry.dag_name,
-        "runs": entry.runs,
-        "running": entry.running,
-        "memory": entry.memory,
-        "largest_run": entry.largest or None,
-        "largest_run_memory": entry.largest_memory,
-    }
+def _print_json(
+    usages: Sequence[DAGUsage], damaged: Sequence[tuple[str, str]], *, cut_short: bool
+) -> None:
+    from .documents.document import damaged_entries, print_document
+    from .documents.system import Usage, UsageEntry
+
+    entries = [
+        UsageEntry(
+            dag=entry.dag_name,
+            runs=entry.runs,
+            running=entry.running,
+            memory=entry.memory,
+            largest_run=entry.largest or None,
+            largest_run_memory=entry.largest_memory,
+        )
+        for entry in usages
+    ]
+    print_document(
+        Usage(
+            items=entries,
+            damaged=damaged_entries(damaged),
+            matching=len(entries),
+            more=False,
+            cut_short=cut_short,
+        )
+    )

@@ -53,14 +53,16 @@ def test_without_a_name_all_failed_tasks_are_retried(talk: Run, failed: str, app
 
 def test_for_programs(talk: Run, failed: str) -> None:
     (item,) = [
-        load for load in json.loads(talk("dead", "ls", "--json").stdout) if load["run_id"] == failed
+        letter
+        for letter in json.loads(talk("dead", "ls", "--json").stdout)["items"]
+        if letter["run_id"] == failed
     ]
     shown = json.loads(talk("dead", "show", failed, "breaks", "--json").stdout)
     assert {name: shown[name] for name in item} == {**item, "failed": shown["failed"]}
     assert (item["task"], item["attempt"], item["error_type"]) == ("breaks", 1, "ValueError")
     assert shown["inputs"] == {"before": 5}
     assert "Traceback" in shown["traceback"]
-    assert talk("dead", "ls", "--dag", "nobody", "--json").stdout == "[]\n"
+    assert json.loads(talk("dead", "ls", "--dag", "nobody", "--json").stdout)["items"] == []
 
 
 def test_a_limit_is_reported(talk: Run, failed: str) -> None:

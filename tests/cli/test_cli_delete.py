@@ -49,7 +49,7 @@ def test_a_running_run_is_refused_and_the_others_are_deleted(
     assert f"'flowkit cancel {running} --wait'" in both.stderr
     assert talk("cancel", running, "--wait").returncode in (0, 1)
     document = talk("delete", running, done, "--yes", "--json")
-    assert json.loads(document.stdout) == [
+    assert json.loads(document.stdout)["items"] == [
         {"run_id": running, "outcome": "deleted"},
         {"run_id": done, "outcome": "missing"},
     ]
@@ -62,7 +62,7 @@ def test_a_wrong_id_is_refused_before_anything_is_deleted(talk: Run, done: str) 
 
 def test_runs_are_listed_by_dag_and_time(talk: Run, done: str) -> None:
     listed = talk("ls", "--dag", "chain", "--state", "succeeded", "--since", "1h", "--json")
-    assert done in [run["run_id"] for run in json.loads(listed.stdout)]
+    assert done in [run["run_id"] for run in json.loads(listed.stdout)["items"]]
     other = talk("ls", "--dag", "no such", "--state", "failed", "--since", "7d")
     assert (other.returncode, other.stdout) == (0, "")
     assert other.stderr == "There are no failed runs of DAG no such in this time.\n"
@@ -77,7 +77,8 @@ def test_usage_counts_runs_by_dag(talk: Run, done: str) -> None:
     heading, *rows = shown.stdout.splitlines()
     assert heading.split() == ["DAG", "RUNS", "RUNNING", "MEMORY", "LARGEST", "RUN"]
     assert "chain" in [row.split()[0] for row in rows]
-    documents = {entry["dag"]: entry for entry in json.loads(talk("usage", "--json").stdout)}
+    items = json.loads(talk("usage", "--json").stdout)["items"]
+    documents = {entry["dag"]: entry for entry in items}
     assert documents["chain"]["runs"] >= 1
     memory = json.loads(talk("status", done, "--json").stdout)["memory"]
     assert (memory is None) == (documents["chain"]["memory"] is None)
@@ -110,5 +111,5 @@ def test_commands_show_results_of_a_run_that_does_not_keep_all(talk: Run) -> Non
     ):
         shown = talk(*words)
         assert (shown.returncode, shown.stdout) == (0, f"TASK   RESULT\n{rows}"), shown.stderr
-    assert json.loads(talk("result", run, "--json").stdout) == {"total": 3}
+    assert json.loads(talk("result", run, "--json").stdout)["results"] == {"total": 3}
     assert "was dropped when all tasks that take it were over" in talk("result", run, "load").stderr

@@ -20,7 +20,8 @@ from nasty import NASTY, forged, harmful
 from flowkit.cli import main
 from flowkit.cli.dev import _print_line
 from flowkit.cli.display import Display, LineDisplay, TerminalDisplay, make_display
-from flowkit.cli.output import fail, note, print_damaged, print_json, print_table, say, say_indented
+from flowkit.cli.documents.document import print_value
+from flowkit.cli.output import fail, note, print_damaged, print_table, say, say_indented
 from flowkit.cli.results import headline, show_error
 from flowkit.core.run_record import RunRecord
 from flowkit.core.states import RunState
@@ -82,7 +83,7 @@ PLACES: dict[str, Callable[[str], object]] = {
     "say_indented": say_indented,
     "a table": lambda text: print_table(["NAME", "OTHER"], [[text, text], ["x", text]]),
     "damage": lambda text: print_damaged([DamagedItem(text, text)], "RUN"),
-    "JSON": lambda text: print_json({text: [text, text.encode("utf-8", "replace")]}),
+    "JSON": lambda text: print_value({text: [text, text.encode("utf-8", "replace")]}),
     "a headline": lambda text: note(headline(record(text))),
     "the error of a run": lambda text: show_error(failed(text)),
     "a line of a daemon in dev": lambda text: _print_line(Line("worker", text, "ERROR")),
@@ -129,7 +130,7 @@ def test_output_to_a_file_is_unchanged_while_errors_go_to_a_terminal(
 
 @nasty
 def test_json_is_ascii_with_the_same_content(text: str, capsys: Capture) -> None:
-    print_json({"name": text})
+    print_value({"name": text})
     shown = capsys.readouterr().out
     assert shown.isascii()
     assert harmful(shown) == []

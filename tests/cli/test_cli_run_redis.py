@@ -120,7 +120,7 @@ def test_an_explicit_namespace_is_kept(
         words = ("--redis", f"{redis_server.url}#{namespace}")
     done = flowkit("run", "chain.py", *words, "--json")
     assert done.returncode == 0, done.stderr
-    listed = json.loads(flowkit("ls", *words, "--json").stdout)
+    listed = json.loads(flowkit("ls", *words, "--json").stdout)["items"]
     assert [run["run_id"] for run in listed] == [json.loads(done.stdout)["run_id"]]
 
 

@@ -392,7 +392,7 @@ def test_a_viewer_sees_everything_and_changes_nothing(server: RealRedis, tmp_pat
             assert seen.returncode == (1 if words == ("result", run.run_id) else 0), words
             assert seen.stdout
             assert "does not allow" not in seen.stderr, words
-        assert json.loads(flowkit(url, "ls", "--json").stdout)
+        assert json.loads(flowkit(url, "ls", "--json").stdout)["items"]
         with Client(Settings(redis_url=url, namespace="shop")) as viewer:
             assert viewer.run(run.run_id).wait(10) == "failed"  # listens to its channel
             with pytest.raises(NotPermitted):

@@ -75,7 +75,7 @@ def test_the_command_line_sees_one_system(shards: Shards, gated: DAG) -> None:
     positions = [f"{at}/{count}" for at in range(count)]
     wait_until(
         "each shard has a worker",
-        lambda: [item["shard"] for item in shards.json("workers")["workers"]] == positions,
+        lambda: [item["shard"] for item in shards.json("workers")["items"]] == positions,
     )
     table = shards.flowkit("flowkit", "workers").stdout.splitlines()
     assert table[0].split()[:2] == ["WORKER", "SHARD"]
@@ -87,13 +87,13 @@ def test_the_command_line_sees_one_system(shards: Shards, gated: DAG) -> None:
         for name in names:
             client.submit(gated, run_id=name)
         system.started("gate", count)
-    assert {run["run_id"] for run in shards.json("ls", "--state", "running")} == set(names)
+    assert {run["run_id"] for run in shards.json("ls", "--state", "running")["items"]} == set(names)
     assert shards.json("status", names[-1])["state"] == "running"
     assert shards.json("cancel", names[-1], "--wait")["state"] == "cancelled"
     system.open_gate("a")
     assert shards.json("resume", names[-1], "--wait")["state"] == "succeeded"
     assert "last" in shards.flowkit("flowkit", "graph", "--run", names[0]).stdout
-    wait_until("all are over", lambda: not shards.json("ls", "--state", "running"))
+    wait_until("all are over", lambda: not shards.json("ls", "--state", "running")["items"])
     assert shards.flowkit("flowkit", "result", names[0], "last").stdout.strip() == "1"
     missing = shards.flowkit("flowkit", "status", "no-such-run")
     assert (missing.returncode, missing.stdout) == (4, "")
@@ -117,7 +117,7 @@ def test_dead_letters_come_from_all_shards_and_are_retried_where_they_are(shards
     for name in names:
         done = shards.flowkit("flowkit", "dead", "retry", name, "--wait")
         assert done.returncode == 0, done.stderr
-    assert shards.json("dead", "ls") == []
+    assert shards.json("dead", "ls")["items"] == []
 
 
 # -- schedulers share the shards ------------------------------------------------------------------

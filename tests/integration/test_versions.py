@@ -118,7 +118,7 @@ def test_commands_show_versions(system: System) -> None:
     version = live.app_version
     assert len(version) == 12
     assert version in done["workers", False]
-    assert json.loads(done["workers", True])["workers"][0]["app_version"] == version
+    assert json.loads(done["workers", True])["items"][0]["app_version"] == version
     assert f"Version:   {version}" in done["status", False]
     document = json.loads(done["status", True])
     assert document["app_versions"] == [version]

@@ -1,0 +1,138 @@
+"""The documents about runs: lists of them, their state, their end, and what was done to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from .document import Document, ErrorDocument, ListDocument
+
+_TIME = "ISO 8601 in UTC"
+_RUN_STATE = "`running`, `succeeded`, `failed` or `cancelled`."
+_COUNTS = "How many tasks are in each state. States without a task are left out."
+
+
+@dataclass(frozen=True)
+class RunEntry:
+    """A run in a list."""
+
+    run_id: Annotated[str, "The id of the run."]
+    dag: Annotated[str, "The name of its DAG."]
+    state: Annotated[str, _RUN_STATE]
+    submitted: Annotated[str | None, f"When it was submitted: {_TIME}."]
+    duration: Annotated[float | None, "Seconds from the submission to the end, null until the end."]
+    total: Annotated[int, "The number of its tasks."]
+    counts: Annotated[dict[str, int], _COUNTS]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runs(ListDocument):
+    """The runs that match, newest first."""
+
+    SCHEMA: ClassVar[str] = "flowkit/runs/1"
+    items: Annotated[list[RunEntry], "The runs."]
+
+
+@dataclass(frozen=True)
+class TaskEntry:
+    """A task of a run."""
+
+    name: Annotated[str, "The name of the task."]
+    state: Annotated[
+        str,
+        "`pending`, `queued`, `running`, `waiting`, `succeeded`, `failed`, `skipped`, "
+        "`upstream_failed` or `cancelled`.",
+    ]
+    attempt: Annotated[int, "The number of its last attempt, 0 before the first."]
+    worker: Annotated[str, "The worker that ran it, empty if none has."]
+    started: Annotated[str | None, f"When its last attempt started: {_TIME}."]
+    duration: Annotated[float | None, "Seconds that its last attempt took, null until its end."]
+    error: Annotated[str | None, "Its last error: type and message."]
+    cached: Annotated[bool, "Whether the result of an earlier run was reused."]
+    app_version: Annotated[str, "The version of the code that it ran, empty if unknown."]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status(Document):
+    """The state of one run and its tasks."""
+
+    SCHEMA: ClassVar[str] = "flowkit/status/1"
+    run_id: Annotated[str, "The id of the run."]
+    dag: Annotated[str, "The name of its DAG."]
+    state: Annotated[str, _RUN_STATE]
+    stopping: Annotated[bool, "Whether it is running and was told to stop."]
+    submitted: Annotated[str | None, f"When it was submitted: {_TIME}."]
+    finished: Annotated[str | None, f"When it ended: {_TIME}. Null until then."]
+    duration: Annotated[float | None, "Seconds from the submission to the end, null until the end."]
+    total: Annotated[int, "The number of its tasks."]
+    counts: Annotated[dict[str, int], _COUNTS]
+    memory: Annotated[int | None, "Bytes that it takes in Redis, null if Redis does not tell."]
+    waiting_for: Annotated[str, "What keeps it from proceeding, empty if nothing is known."]
+    submitted_version: Annotated[str, "The version of the code that submitted it, or empty."]
+    pinned_version: Annotated[str, "The version that it is kept to, or empty."]
+    app_versions: Annotated[list[str], "The versions that its tasks ran."]
+    mixed_versions: Annotated[bool, "Whether the same code ran in more than one version."]
+    tasks: Annotated[
+        list[TaskEntry] | None, "The tasks that match, failed ones first. Null with `--no-tasks`."
+    ]
+    matching: Annotated[int, "How many tasks match, without `--limit`."]
+    more: Annotated[bool, "Whether more tasks match than `tasks` has."]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEnd(Document):
+    """A run after a wait for its end: its results, or its error."""
+
+    SCHEMA: ClassVar[str] = "flowkit/run-end/1"
+    run_id: Annotated[str, "The id of the run."]
+    dag: Annotated[str, "The name of its DAG."]
+    state: Annotated[str, _RUN_STATE + " `running` if the wait ended early."]
+    duration: Annotated[float | None, "Seconds from the submission to the end, null until the end."]
+    counts: Annotated[dict[str, int], _COUNTS]
+    results: Annotated[dict[str, object], "The results so far, by task."]
+    error: Annotated[ErrorDocument | None, "Why it failed, or why the wait for it ended early."]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results(Document):
+    """The results of a run so far."""
+
+    SCHEMA: ClassVar[str] = "flowkit/results/1"
+    run_id: Annotated[str, "The id of the run."]
+    state: Annotated[str, _RUN_STATE]
+    results: Annotated[dict[str, object], "The results, by task."]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submitted(Document):
+    """A run that was submitted, or existed already."""
+
+    SCHEMA: ClassVar[str] = "flowkit/submitted/1"
+    run_id: Annotated[str, "The id of the run."]
+    dag: Annotated[str, "The name of its DAG."]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changed(Document):
+    """A run that was cancelled or resumed."""
+
+    SCHEMA: ClassVar[str] = "flowkit/changed/1"
+    run_id: Annotated[str, "The id of the run."]
+    dag: Annotated[str, "The name of its DAG."]
+    state: Annotated[str, _RUN_STATE]
+
+
+@dataclass(frozen=True)
+class DeletedRun:
+    """A run that was to be deleted."""
+
+    run_id: Annotated[str, "The id of the run."]
+    outcome: Annotated[str, "`deleted`, `missing`, or `running`: it is not over, and was kept."]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deleted(Document):
+    """The outcome for each run that was to be deleted."""
+
+    SCHEMA: ClassVar[str] = "flowkit/deleted/1"
+    items: Annotated[list[DeletedRun], "The runs, in the order in which they were named."]
