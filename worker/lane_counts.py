@@ -102,6 +102,7 @@ class LaneTally:
         self._positions = {name: at for at, name in enumerate(queues[: counts.queues])}
         self._known = known
         self._began = 0.0
+        self._batch: dict[int, list[float]] = {}  # what ended_one has counted, by queue
         self.has_several = len(self._positions) > 1
 
     def begin(self) -> None:
@@ -109,22 +110,39 @@ class LaneTally:
         self._began = time.perf_counter()
 
     def ended_one(self, claim: Claim) -> None:
-        """Count an attempt that took the time since ``begin``, and begin again."""
-        began, self._began = self._began, time.perf_counter()
-        self.ended(claim, self._began - began)
+        """Count an attempt that took the time since ``begin``, and begin again.
+
+        ``ended_batch`` writes what was counted.
+        """
+        now = time.perf_counter()
+        took, self._began = now - self._began, now
+        at = self._position(claim)
+        known = self._batch.get(at)
+        if known is None:
+            self._batch[at] = [1, took]
+        else:
+            known[0] += 1
+            known[1] += took
 
     def ended(self, claim: Claim, seconds: float) -> None:
         """Count an attempt that took ``seconds``."""
-        at = 0
-        if self.has_several:
-            dag = self._known(claim.digest)
-            if dag is None or claim.task >= len(dag.policy_of):
-                return
-            at = self._positions.get(dag.policy(claim.task).queue, -1)
+        at = self._position(claim) if self.has_several else 0
         if at >= 0:
             self._counts.add(self._writer, at, 1, seconds)
 
     def ended_batch(self, attempts: int, seconds: float) -> None:
-        """Count a batch of a worker with one queue. With several, ``ended_one`` has counted it."""
+        """Count a batch. With several queues, ``ended_one`` has counted its attempts."""
         if not self.has_several:
             self._counts.add(self._writer, 0, attempts, seconds)
+            return
+        for at, (ended, took) in self._batch.items():
+            if at >= 0:
+                self._counts.add(self._writer, at, int(ended), took)
+        self._batch.clear()
+
+    def _position(self, claim: Claim) -> int:
+        """Return the position of the claim's queue, -1 if it is unknown."""
+        dag = self._known(claim.digest)
+        if dag is None or claim.task >= len(dag.policy_of):
+            return -1
+        return self._positions.get(dag.policy(claim.task).queue, -1)
