@@ -37,7 +37,9 @@ MODULES = (
     "flowkit.client.dead_letters",
     "flowkit.protocol.listings",
     "flowkit.core.run_record",
+    "flowkit.core.queue_info",
     "flowkit.core.states",
+    "flowkit.core.worker_info",
     "flowkit.state.manager",
     "flowkit.state.store",
     "flowkit.state.redis",
@@ -69,6 +71,8 @@ MORE = {
     "flowkit.core.states": ("RunState", "TaskState"),
     "flowkit.client.dead_letters": ("DeadLetter", "OpenedLetter"),
     "flowkit.client.usage": ("DAGUsage",),
+    "flowkit.core.queue_info": ("QueueInfo", "UnservedFunction"),
+    "flowkit.core.worker_info": ("WorkerInfo", "QueueRate"),
     "flowkit.definition.options": ("TaskOptions",),
     "flowkit.parameters.parameter": ("Parameter",),
     "flowkit.protocol.listings": ("DamagedItem", "Listing"),
@@ -80,7 +84,7 @@ MORE = {
     "flowkit.testing.systems": ("RunningSystem",),
 }
 WIDTH = 88
-_PARTS_ARE_IN = "flowkit.definition."
+_PARTS_ARE_IN = ("flowkit.definition.", "flowkit.client.overview")
 
 
 class Entry(NamedTuple):

@@ -18,6 +18,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ..arguments import check_patience
 from ..basics.per_process import PerProcess
+from ..core.queue_info import QueueInfo
 from ..core.run_record import RunRecord
 from ..core.states import RunState
 from ..core.worker_info import WorkerInfo
@@ -191,6 +192,10 @@ class AsyncClient:
     async def workers(self) -> Listing[WorkerInfo]:
         """Return the live workers of all shards. See ``Client.workers``."""
         return await self._do(Client.workers)
+
+    async def queues(self) -> Listing[QueueInfo]:
+        """Return the queues that were ever used or are served. See ``Client.queues``."""
+        return await self._do(Client.queues)
 
     async def scheduler(self) -> SchedulerInfo:
         """Return whether a scheduler leads each shard. See ``Client.scheduler``."""

@@ -20,7 +20,6 @@ from ..configuration.signing_keys import keys_of
 from ..core.compiled import CompiledDAG
 from ..core.run_record import RunRecord
 from ..core.states import RunState
-from ..core.worker_info import WorkerInfo
 from ..definition.dag import DAGDefinition
 from ..definition.importing import refuse_run_while_imported
 from ..exceptions import FlowkitError
@@ -37,7 +36,7 @@ from .checks import (
 )
 from .child_runs import child_ids, continue_child
 from .dead_letters import DeadLetter, OpenedLetter, failed_tasks, find_letters, open_letter
-from .no_leader import SchedulerInfo
+from .overview import SystemOverview
 from .pinning import compile_for
 from .placement import shard_for, shard_with
 from .run_handle import RunHandle
@@ -46,13 +45,12 @@ from .sending import send
 from .shard import ShardConnection
 from .shards import find_runs, gather, reach_one
 from .submission import submissions_of
-from .usage import DAGUsage, read_usage
 from .waiting import wait_all
 
 PATIENCE_S = 5.0
 
 
-class Client:
+class Client(SystemOverview):
     """Submits and finds runs in one namespace of one Redis, or in several ``shards``."""
 
     def __init__(self, settings: Settings, *, patience: float = PATIENCE_S) -> None:
@@ -239,27 +237,6 @@ class Client:
         """
         wanted = check_run_state(state), check_dag_name(dag)
         return find_runs(self.shards, check_limit(limit), *wanted, check_since(since))
-
-    def usage(self, limit: int = 1000, since: float | None = None) -> Listing[DAGUsage]:
-        """Return how much memory of Redis the runs take, by DAG, the largest first.
-
-        ``limit``: how many of the newest runs of each shard are counted; ``cut_short`` of the list
-        says whether there are more. ``since``: only runs submitted in the last ``since`` seconds.
-        Raises TypeError, ValueError for invalid arguments.
-        """
-        return read_usage(self.shards, check_limit(limit), check_since(since))
-
-    def workers(self) -> Listing[WorkerInfo]:
-        """Return the live workers of all shards; unreadable entries are in ``damaged``."""
-        listing: Listing[WorkerInfo] = Listing()
-        for shard in self.shards:
-            listing.take(shard.workers())
-        return listing
-
-    def scheduler(self) -> SchedulerInfo:
-        """Return whether a scheduler leads each shard, and why not where none does."""
-        reasons = {shard.shard.shard_position: shard.why_leaderless() for shard in self.shards}
-        return SchedulerInfo({shard: reason for shard, reason in reasons.items() if reason})
 
     # -- dead letters ---------------------------------------------------------------------------
 

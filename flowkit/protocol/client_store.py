@@ -1,6 +1,7 @@
 """The client's calls: submit, cancel, resume, and reading the state of one run.
 
-``RunReads`` and ``ListReads`` read lists. Invalid data of a run raises ``CorruptData``.
+``RunReads``, ``ListReads`` and ``QueueDepths`` read lists. Invalid data of a run raises
+``CorruptData``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from .bounded_reads import Field, read_in_bounds, whole
 from .decoding import CorruptData, number, state, text_of
 from .limits import MAX_RUN_FIELD_BYTES
 from .list_reads import ListReads
+from .queue_depths import QueueDepths
 from .run_reads import RunReads
 from .run_records import FIELDS, PROGRESS_FIELDS, parse_progress, parse_run
 
@@ -60,7 +62,7 @@ class Submission:
 IsSame = Callable[["ClientStore", Submission], bool]
 
 
-class ClientStore(RunReads, ListReads):
+class ClientStore(RunReads, ListReads, QueueDepths):
     """The calls of a client, which submits runs and reads their state."""
 
     def submit(

@@ -64,7 +64,7 @@ class Role:
 
 _READ_BY_CLIENTS = "exists get hget hgetall hlen hmget hstrlen llen lrange sismember subscribe"
 _READ_BY_CLIENTS += " memory|usage time unsubscribe zrangebyscore zrevrange zrevrangebyscore"
-_SEEN_BY_CLIENTS = "leader layout workers worker:* levels ready:* dead"
+_SEEN_BY_CLIENTS = "leader layout workers worker:* levels ready:* delayed dead"
 
 CLIENT = Role(
     "client",

@@ -124,6 +124,7 @@ def test_each_call_does_what_the_client_does(client: Client, run: Callable[[Test
             item.run_id for item in (handle, *many)
         }
         assert (await own.usage())[0].runs == 3
+        assert await own.queues() == client.queues()
         assert await own.workers() == await own.dead_letters() == []
         assert not (await own.scheduler()).leads
         assert (await handle.status()).total == (await handle.record()).total == 1

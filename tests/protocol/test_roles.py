@@ -30,6 +30,7 @@ MODULES = {
         "bounded_reads",
         "run_reads",
         "list_reads",
+        "queue_depths",
         "client_store",
         "feed",
     ),

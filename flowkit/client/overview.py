@@ -1,0 +1,51 @@
+"""What a client tells of the system as a whole: its workers, its scheduler, its queues, its memory.
+
+These methods are a part of ``Client``. They read only, and need no run.
+"""
+
+from __future__ import annotations
+
+from ..arguments import check_limit, check_since
+from ..core.queue_info import QueueInfo
+from ..core.worker_info import WorkerInfo
+from ..protocol.listings import Listing
+from .no_leader import SchedulerInfo
+from .queues import read_queues
+from .shard import ShardConnection
+from .usage import DAGUsage, read_usage
+
+
+class SystemOverview:
+    """Reads of all ``shards``."""
+
+    shards: tuple[ShardConnection, ...]
+
+    def usage(self, limit: int = 1000, since: float | None = None) -> Listing[DAGUsage]:
+        """Return how much memory of Redis the runs take, by DAG, the largest first.
+
+        ``limit``: how many of the newest runs of each shard are counted; ``cut_short`` of the list
+        says whether there are more. ``since``: only runs submitted in the last ``since`` seconds.
+        Raises TypeError, ValueError for invalid arguments.
+        """
+        return read_usage(self.shards, check_limit(limit), check_since(since))
+
+    def workers(self) -> Listing[WorkerInfo]:
+        """Return the live workers of all shards; unreadable entries are in ``damaged``."""
+        listing: Listing[WorkerInfo] = Listing()
+        for shard in self.shards:
+            listing.take(shard.workers())
+        return listing
+
+    def scheduler(self) -> SchedulerInfo:
+        """Return whether a scheduler leads each shard, and why not where none does."""
+        reasons = {shard.shard.shard_position: shard.why_leaderless() for shard in self.shards}
+        return SchedulerInfo({shard: reason for shard, reason in reasons.items() if reason})
+
+    def queues(self) -> Listing[QueueInfo]:
+        """Return the queues that were ever used or that a live worker serves, by name.
+
+        Numbers of several shards are added up. ``damaged`` of the list has the workers whose
+        description cannot be read. ``cut_short`` says whether a shard has more queues and delayed
+        tasks than are counted (10,000 lists, 5,000 delayed tasks).
+        """
+        return read_queues(self.shards)
