@@ -29,7 +29,8 @@ class QueueInfo:
 
     ``levels``: how many tasks wait, by priority from "9" to "0", and "!" for tasks that run alone
     because they may have killed their process. ``oldest``: since when the first of them waits, in
-    seconds since 1970 by Redis' clock; None if none waits, or if that is not recorded.
+    seconds since 1970 by Redis' clock, and ``oldest_s`` for how many seconds; None if none waits,
+    or if an older release has queued it, which does not record the time.
 
     ``delayed``: tasks that wait for a retry, or for a worker with their function; None if this user
     may not read it. ``unserved``: waiting tasks whose function no live worker of the queue has.
@@ -52,6 +53,7 @@ class QueueInfo:
     busy_async: int | None = None
     per_minute: float | None = None
     mean_s: float | None = None
+    oldest_s: float | None = None
 
     @property
     def waiting(self) -> int:
@@ -97,6 +99,7 @@ class QueueInfo:
             _sum((self.busy_async, other.busy_async)),
             _sum_of_rates(self.per_minute, other.per_minute),
             sum(mean * weight for mean, weight in known) / weights if known else None,
+            max(filter(None, (self.oldest_s, other.oldest_s)), default=None),
         )
 
 

@@ -26,6 +26,7 @@ SCHEMAS = {
     "delete": "flowkit/deleted/1",
     "usage": "flowkit/usage/1",
     "workers": "flowkit/workers/1",
+    "queues": "flowkit/queues/1",
     "dead ls": "flowkit/dead/1",
     "dead show": "flowkit/dead-task/1",
     "dead retry": "flowkit/changed/1",
@@ -56,7 +57,7 @@ def failed(talk: Run) -> str:
 
 
 def test_lists_and_states(talk: Run, failed: str) -> None:
-    for words in (["ls"], ["workers"], ["usage"], ["dead", "ls"], ["status", failed]):
+    for words in (["ls"], ["workers"], ["queues"], ["usage"], ["dead", "ls"], ["status", failed]):
         name = " ".join(words[:2] if words[0] == "dead" else words[:1])
         document = valid_document(talk(*words, "--json").stdout, SCHEMAS[name])
         assert document.get("items", document.get("tasks")), name

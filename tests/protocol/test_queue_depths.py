@@ -1,4 +1,4 @@
-"""What a client reads of the queues: how much waits, since when, for which function, and retries."""
+"""What a client reads of the queues: how much waits, since when, and for which function."""
 
 from __future__ import annotations
 
