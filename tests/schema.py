@@ -22,7 +22,7 @@ TYPES = {
 }
 RUN_KEYS = ("run", "tasks", "results", "errors")
 MAY_EXPIRE = ("graph", "entry")
-MUST_EXPIRE = ("cached", "app", "app_version")
+MUST_EXPIRE = ("cached", "app", "app_version", "progress")
 
 
 def patterns(namespace: str) -> Iterator[tuple[str, re.Pattern[str], str]]:

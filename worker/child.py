@@ -25,7 +25,6 @@ from typing import NoReturn
 from flowkit.app import load_app
 from flowkit.basics.display_text import error_text
 from flowkit.basics.environment import withhold_secrets
-from flowkit.context import hear_of_waits
 from flowkit.core.dag_cache import DAGCache
 from flowkit.core.lanes import is_async_lane, lanes_of
 from flowkit.daemon.monkey_patches import why_refused
@@ -53,7 +52,7 @@ from .executor import Executor
 from .inputs import Inputs
 from .lane_reports import LaneReports
 from .mailbox import Mailbox
-from .self_report import note_wait
+from .self_report import hear_tasks
 from .signed_values import SignedValues
 from .sync_lane import SyncLane
 from .trouble import Trouble
@@ -109,7 +108,7 @@ class Child:
             )
         self._open_log(records=True)
         obey_parent_alone()  # again, since the app may have set handlers
-        hear_of_waits(lambda begins: note_wait(self._slots, begins=begins))
+        hear_tasks(self._slots)
         self._app = LoadedApp.of(registered_refs(), self._config.app_version)
         self._register_app()
         self._slots.mark(ChildMark.READY)  # before it can claim: see the daemon's _dismiss

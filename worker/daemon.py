@@ -45,6 +45,7 @@ from .death_reporter import DeathReporter
 from .execution_slots import ChildMark, ExecutionSlots
 from .lease_keeper import LeaseKeeper
 from .orphan_killer import OrphanKiller
+from .progress_reporter import ProgressReporter
 from .self_report import SelfReport
 from .throughput import Throughput
 
@@ -96,6 +97,7 @@ class WorkerDaemon:
         """Start without children and reports, with the current id of the lease keeper."""
         self._death_reporter = DeathReporter(self._store, self._outages)
         self._attempt_killer = AttemptKiller(self._death_reporter, self._listener)
+        self._progress = ProgressReporter(self._store, self._keeper.worker)
         self._children = ChildPool(
             self._config, self._keeper.worker, _child_main, self._before_child
         )
@@ -147,6 +149,7 @@ class WorkerDaemon:
             self._next_beat = time.monotonic() + self._config.beat
             self._beat()
         self._attempt_killer.end_overdue(self._children.alive.values())
+        self._progress.report(self._children.alive.values())
 
     def _stop(self) -> None:
         asked, deadline = self._signals, time.monotonic() + self._config.shutdown_timeout

@@ -33,6 +33,7 @@ from flowkit.protocol.app_functions import ID_CHARS, is_id
 from flowkit.protocol.outcomes import Outcome
 
 from .lane_counts import LaneCounts
+from .progress_board import ProgressBoard
 
 SLOT_BYTES = 384
 _HEAD = struct.Struct("=BdH")
@@ -98,6 +99,7 @@ class ExecutionSlots:
         """
         self.count = 1 + async_slots
         self.counts = LaneCounts(queues)
+        self.progress = ProgressBoard(self.count)
         self._marks_at = self.count * SLOT_BYTES
         self._memory = mmap.mmap(-1, self._marks_at + len(ChildMark) + 1 + _APP_CHARS)
 
@@ -202,4 +204,5 @@ class ExecutionSlots:
     def close(self) -> None:
         """Release the memory, and keep the totals of ``counts``."""
         self.counts.close()
+        self.progress.close()
         self._memory.close()

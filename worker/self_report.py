@@ -17,8 +17,10 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from flowkit.basics.shorten import shorten
+from flowkit.context import hear_of_waits
 from flowkit.events.event import Listener
 from flowkit.events.workers import AllProcessesWait
+from flowkit.execution.progress import pass_reports_to
 from flowkit.protocol.limits import MAX_APPS
 
 from .children import ChildProcess
@@ -89,6 +91,12 @@ class SelfReport:
                 executing=shorten(tasks, MOST_NAMES),
             )
         )
+
+
+def hear_tasks(slots: ExecutionSlots) -> None:
+    """In a child, let tasks that wait for a run mark it, and those with a progress report it."""
+    hear_of_waits(lambda begins: note_wait(slots, begins=begins))
+    pass_reports_to(slots.progress.write)
 
 
 def note_wait(slots: ExecutionSlots, *, begins: bool) -> None:

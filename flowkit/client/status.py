@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ..core.graph import Graph
 from ..core.states import RunState, TaskState
+from ..core.task_progress import TaskProgress
 from ..drawing.marks import duration_text
 from ..drawing.picture import Picture, as_dot, as_mermaid, as_text, marked
 
@@ -26,6 +27,7 @@ class TaskStatus:
     error: str | None = None
     cached: bool = False  # it did not run: the result of an earlier run was reused
     app_version: str = ""  # of the code that its last attempt ran, "" if unknown
+    progress: TaskProgress | None = None  # what a running task has reported, see flowkit.track
 
 
 @dataclass(frozen=True, slots=True)

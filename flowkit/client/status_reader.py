@@ -62,6 +62,7 @@ def _tasks(
         if record.state in (TaskState.FAILED, TaskState.WAITING)
     ]
     errors = dict(zip(troubled, store.read_errors(run.run, troubled), strict=True))
+    progress = store.read_task_progress(run.run, dict(enumerate(records)))
     tasks: list[TaskStatus] = []
     for number, (name, record) in enumerate(zip(names, records, strict=True)):
         started, ended = record.started_ms, record.ended_ms
@@ -81,6 +82,7 @@ def _tasks(
                 error=f"{info.type}: {info.message}" if info else None,
                 cached=Flag.CACHED in record.spent.flags,
                 app_version=versions.of_lane.get(record.lane, ""),
+                progress=progress.get(number),
             )
         )
     return tasks

@@ -15,9 +15,11 @@ thread that a task starts, they work if the thread has the context of the task, 
 from __future__ import annotations
 
 import operator
+import os
 import threading
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar, overload
 
 from ..context import AttemptFields, attempt_fields
@@ -51,7 +53,7 @@ class Reporter:
 
 # The attempts that have reported something. Executors call ``end_reports`` if there are any.
 REPORTERS: dict[Key, Reporter] = {}
-_news = threading.Event()
+_sampler: Sampler | None = None
 
 
 def progress(done: float, total: float | None = None, text: str | None = None) -> None:
@@ -141,7 +143,8 @@ def _begin(fields: AttemptFields) -> Reporter:
     REPORTERS[fields[:3]] = reporter
     while len(REPORTERS) > MOST_REPORTERS:
         REPORTERS.pop(next(iter(REPORTERS)), None)
-    _news.set()
+    if _sampler is not None:
+        _sampler.wake()
     return reporter
 
 
@@ -166,6 +169,12 @@ def end_reports() -> TaskProgress | None:
     return None if reporter is None else reporter.progress()
 
 
+def pass_reports_to(send: Callable[[Mapping[Key, Reporter]], None]) -> None:
+    """Let a sampler pass on the reports of this process from now on. See ``Sampler``."""
+    global _sampler
+    _sampler = Sampler(send)
+
+
 class Sampler:
     """A thread that passes on the reports of this process every ``INTERVAL_S``, if there are any.
 
@@ -182,19 +191,30 @@ class Sampler:
         """``pause(seconds)`` waits; tests replace it."""
         self._send = send
         self._pause = pause
+        self._pid = os.getpid()
+        self._news = threading.Event()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Start the thread. It waits, without waking up, until a task reports something."""
-        threading.Thread(target=self._run, name="progress", daemon=True).start()
+    def wake(self) -> None:
+        """Start the thread if there is none. Any thread. A process that a task forks has none."""
+        if self._pid != os.getpid():
+            return
+        with suppress(RuntimeError), self._lock:  # too many threads: the next attempt tries again
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="progress", daemon=True)
+                thread.start()
+                self._thread = thread
+        self._news.set()
 
     def _run(self) -> None:
         while True:
-            _news.wait()
+            self._news.wait()  # without waking up while no task reports anything
+            self._news.clear()
             self.work()
 
     def work(self) -> None:
         """Pass on reports until no attempt is left that has made one."""
-        _news.clear()
         is_over = False
         while not is_over:
             reporters = dict(REPORTERS)

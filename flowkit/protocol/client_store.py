@@ -19,6 +19,7 @@ from .bounded_reads import Field, read_in_bounds, whole
 from .decoding import CorruptData, number, state, text_of
 from .limits import MAX_RUN_FIELD_BYTES
 from .list_reads import ListReads
+from .progress_reads import ProgressReads
 from .queue_depths import QueueDepths
 from .run_reads import RunReads
 from .run_records import FIELDS, PROGRESS_FIELDS, parse_progress, parse_run
@@ -62,7 +63,7 @@ class Submission:
 IsSame = Callable[["ClientStore", Submission], bool]
 
 
-class ClientStore(RunReads, ListReads, QueueDepths):
+class ClientStore(RunReads, ListReads, ProgressReads, QueueDepths):
     """The calls of a client, which submits runs and reads their state."""
 
     def submit(

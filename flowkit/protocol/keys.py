@@ -8,7 +8,8 @@ the unit of sharding.
 The state of an unfinished run is never in a key with a TTL: the keys of a run get their TTL in the
 step that ends it. Entries of state stores and cached results have the TTLs that their owners
 chose. What is recorded of an app expires a day after its last worker, and the tokens that wake its
-workers a day after the last one was added. No other key has a TTL.
+workers a day after the last one was added. The progress of a worker's tasks expires an hour after
+its last report. No other key has a TTL.
 """
 
 from __future__ import annotations
@@ -181,6 +182,11 @@ class Keys:
     def worker(self, worker: str) -> str:
         """Hash: the description and the lanes of a worker. Deleted when the worker is retired."""
         return f"{self.prefix}worker:{worker}"
+
+    def progress(self, worker: str) -> str:
+        """Hash: ``run,task,attempt`` → how far it has got. The worker; deleted with the attempt and
+        the worker, TTL: an hour after the last report."""
+        return f"{self.prefix}worker:{worker}:progress"
 
     def apps(self) -> str:
         """Sorted set: apps of live workers by the deadline (ms) of the latest lease. Workers; apps

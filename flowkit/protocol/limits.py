@@ -48,6 +48,7 @@ MAX_TIME_MS = 253_370_764_800_000  # the beginning of the year 9999, Python's la
 MAX_COUNTS_BYTES = 512  # the number of tasks in each state, as text
 MAX_RUN_FIELD_BYTES = 1000  # of a field of a run's record, except the parameters
 MAX_ERROR_BYTES = 128 * 1024  # of a stored error, which has at most 20,200 characters
+MAX_PROGRESS_BYTES = 1000  # of the progress of one attempt, whose text has 200 characters
 MAX_ABOUT_TEXT = 4096  # characters of a text in the description of a worker
 MAX_QUEUES = 1000  # that one worker serves
 MAX_WORKERS = 10_000  # that are listed

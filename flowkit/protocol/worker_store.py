@@ -24,10 +24,10 @@ from .decoding import (
 )
 from .keys import of_function
 from .outcomes import Outcome
+from .progress_store import ProgressStore
 from .records import parse_record
 from .scripts import script
 from .spent import Flag, Spent
-from .store import Store
 
 NOBODY = "-"  # no task is to blame: the parent has ended the child
 
@@ -79,7 +79,7 @@ class Pulse:
     app_known: bool = True
 
 
-class WorkerStore(Store):
+class WorkerStore(ProgressStore):
     """The calls of one worker, by its parent or one of its lanes."""
 
     def check_rights(self) -> None:

@@ -128,6 +128,7 @@ def everything_sent() -> list[tuple[str, int]]:
     link.reply = [b"OK", 0, 0]
     worker.release("W.0", [])
     worker.retire("W", [])
+    worker.report_progress("W", {"r,1,1": "W.0,1,,"}, ["r,2,1"])
     worker.check_rights()
     scheduler.check_rights()
     link.reply = [b"OK", 1, -1]

@@ -135,6 +135,12 @@ def ran_elsewhere(env: Environment) -> None:
     env.worker.complete("V.0", [], 1, 1, 1, [LIST], "f" * 16)
 
 
+def reporting(env: Environment) -> None:
+    """Two attempts have reported how far they are; one reports the same again."""
+    env.register()
+    env.worker.report_progress("W", {"r1,0,1": "W.0,1,9,rows", "r1,1,1": "W.0,7,9,rows"})
+
+
 def half_failed(env: Environment) -> None:
     """Of two tasks that are to fail, a worker has claimed one meanwhile."""
     env.ready(0, 1)
@@ -369,6 +375,20 @@ CASES = {
     "set_state, expired": Case(kept, "set_state", lambda env: (*ENTRY, 0), b"OK", b"OK"),
     "delete_state": Case(kept, "delete_state", lambda env: ("state", "e"), b"OK", b"OK"),
     "expire_state": Case(kept, "expire_state", lambda env: ("state", 10), b"OK", b"OK"),
+    "report_progress": Case(
+        reporting,
+        "report_progress",
+        lambda env: ("W", 1, "r1,0,1", "r1,1,1", "W.0,7,9,rows", "r1,2,1", "W.0,1,,"),
+        b"OK",
+        b"OK",
+    ),
+    "report_progress, of a worker that is gone": Case(
+        lambda env: None,
+        "report_progress",
+        lambda env: ("W", 0, "r1,1,1", "W.0,7,9,rows"),
+        b"UNKNOWN",
+        b"UNKNOWN",
+    ),
     "retire": Case(lambda env: env.register(), "retire", lambda env: ("W", "W.0"), b"OK", b"OK"),
 }
 # It writes hints without looking: repeated ones are dropped by the claim that pops them.

@@ -30,7 +30,11 @@ MODULES = {
         "bounded_reads",
         "run_reads",
         "list_reads",
+<<<<<<< HEAD
         "queue_depths",
+=======
+        "progress_reads",
+>>>>>>> fb1962f (Show the progress of running tasks in the status of their run)
         "client_store",
         "feed",
     ),
@@ -42,7 +46,7 @@ MODULES = {
         "scheduler_store",
         "upkeep_store",
     ),
-    "worker": ("store", "worker_store"),
+    "worker": ("store", "worker_store", "progress_store"),
     "state": ("state_store",),
 }
 # Words in capitals that are no commands: options, replies, and sets of outcomes' letters.

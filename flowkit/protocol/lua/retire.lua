@@ -17,5 +17,5 @@ for _, lane in ipairs(lanes) do
 end
 for _, lane in ipairs(lanes) do call('DEL', claims_key(lane), stops_key(lane)) end
 call('ZREM', P .. 'workers', ARGV[2])
-call('DEL', worker_key(ARGV[2]))
+call('DEL', worker_key(ARGV[2]), progress_key(ARGV[2]))
 return {'OK'}

@@ -32,6 +32,7 @@ local function app_version_key(app) return P .. 'worker:@' .. app .. ':version' 
 local function wake_key(list) return P .. 'wake:' .. list end
 local function worker_key(worker) return P .. 'worker:' .. worker end
 local function claims_key(lane) return P .. 'worker:' .. lane .. ':claims' end
+local function progress_key(worker) return P .. 'worker:' .. worker .. ':progress' end
 local function stops_key(lane) return P .. 'worker:' .. lane .. ':stops' end
 
 -- Appends ARGV[first..last] to `head`, for commands that take many arguments.
