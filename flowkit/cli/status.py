@@ -13,9 +13,11 @@ from .inputs import json_option, run_argument
 
 if TYPE_CHECKING:
     from ..client.status import RunStatus, TaskStatus
-    from .documents.runs import Status, TaskEntry
+    from ..core.task_progress import TaskProgress
+    from .documents.runs import ProgressEntry, Status, TaskEntry
 
 MOST_ROWS = 50
+_HEADERS = ["STATE", "ATTEMPT", "DURATION", "WORKER", "VERSION", "ERROR"]
 # Trouble first, then executing tasks, then those to come, then those that are done.
 _ORDER = (
     TaskState.FAILED,
@@ -86,11 +88,14 @@ def _show_tasks(rows: list[TaskStatus], total: int) -> None:
     from .output import note, print_table, say, seconds
 
     say("")
+    # Only a running task has a progress, so most tables need no column for it.
+    reports = any(task.progress for task in rows)
     print_table(
-        ["TASK", "STATE", "ATTEMPT", "DURATION", "WORKER", "VERSION", "ERROR"],
+        ["TASK", *["PROGRESS"] * reports, *_HEADERS],
         [
             [
                 task.name,
+                *[_shortened(str(task.progress or ""), 40)] * reports,
                 task.state.value + (" (cached)" if task.cached else ""),
                 str(task.attempt or ""),
                 seconds(task.duration),
@@ -136,6 +141,15 @@ def _document(run_status: RunStatus, rows: list[TaskStatus], *, with_tasks: bool
     )
 
 
+def _progress_entry(progress: TaskProgress | None) -> ProgressEntry | None:
+    from .documents.runs import ProgressEntry
+    from .output import utc
+
+    if progress is None:
+        return None
+    return ProgressEntry(progress.done, progress.total, progress.text, utc(progress.at))
+
+
 def _entry(task: TaskStatus) -> TaskEntry:
     from .documents.runs import TaskEntry
     from .output import rounded, utc
@@ -150,4 +164,5 @@ def _entry(task: TaskStatus) -> TaskEntry:
         error=task.error,
         cached=task.cached,
         app_version=task.app_version,
+        progress=_progress_entry(task.progress),
     )

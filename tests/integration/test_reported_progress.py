@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import progress_app as app
 import pytest
 import redis
+from click.testing import CliRunner
 from helpers import wait_until
 from real_redis import RealRedis
 
 from flowkit import DAG, Client, RunHandle
+from flowkit.cli import main
 from flowkit.core.task_progress import TaskProgress
 from flowkit.system import LocalSystem
 
@@ -50,6 +53,13 @@ def stored(client: Client, run: RunHandle) -> list[bytes]:
         ]
 
 
+def printed_status(client: Client, run: RunHandle, *more: str) -> str:
+    words = ["status", run.run_id, "--redis", client.url, "--namespace", NAMESPACE, *more]
+    done = CliRunner().invoke(main, words, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
 def test_the_last_report_of_each_running_task_is_seen(client: Client, tmp_path: Path) -> None:
     """One task waits in its fifth row, another has made 200,000 reports and makes no more."""
     gate = str(tmp_path / "gate")
@@ -86,8 +96,17 @@ def test_a_task_may_say_anything_and_another_one_nothing(client: Client, tmp_pat
     run = client.submit(dag)
     text = ("\x1b[2J\nRun 7 succeeded\u202e" + "x" * 1000)[:200]
     wait_until("it is seen", lambda: progress_of(run) == {"hostile": (1, 2, text), "quiet": None})
+    shown = printed_status(client, run)
+    assert "1/2 \\x1b[2J" in shown
+    assert not {"\x1b", "\u202e"} & set(shown)
+    tasks = json.loads(printed_status(client, run, "--json"))["tasks"]
+    reports = {task["name"]: task["progress"] for task in tasks}
+    assert reports["quiet"] is None
+    assert reports["hostile"].pop("at").startswith("20")
+    assert reports["hostile"] == {"done": 1, "total": 2, "text": text}
     Path(gate).touch()
     run.wait(20)
+    assert "PROGRESS" not in printed_status(client, run)
 
 
 def test_the_progress_of_an_attempt_ends_with_its_process(client: Client, tmp_path: Path) -> None:

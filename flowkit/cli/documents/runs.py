@@ -34,6 +34,16 @@ class Runs(ListDocument):
 
 
 @dataclass(frozen=True)
+class ProgressEntry:
+    """How far a task has got, as its function reports it."""
+
+    done: Annotated[float, "What is done so far."]
+    total: Annotated[float | None, "How much there is in all, null if unknown."]
+    text: Annotated[str, "A text beside the numbers, such as `rows`."]
+    at: Annotated[str | None, f"When Redis was told: {_TIME}."]
+
+
+@dataclass(frozen=True)
 class TaskEntry:
     """A task of a run."""
 
@@ -50,6 +60,9 @@ class TaskEntry:
     error: Annotated[str | None, "Its last error: type and message."]
     cached: Annotated[bool, "Whether the result of an earlier run was reused."]
     app_version: Annotated[str, "The version of the code that it ran, empty if unknown."]
+    progress: Annotated[
+        ProgressEntry | None, "What a running task has reported, null if it has reported nothing."
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
