@@ -30,11 +30,8 @@ MODULES = {
         "bounded_reads",
         "run_reads",
         "list_reads",
-<<<<<<< HEAD
-        "queue_depths",
-=======
         "progress_reads",
->>>>>>> fb1962f (Show the progress of running tasks in the status of their run)
+        "queue_depths",
         "client_store",
         "feed",
     ),
