@@ -116,6 +116,15 @@ def _seconds_or_none(name: str, value: object) -> float | None:
     return float(value)
 
 
+def check_measuring(value: object) -> float:
+    """Check the seconds that a check of the system measures."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError(f"seconds must be a number, not {value!r}")
+    if not 0 <= value <= 3600:
+        raise ValueError(f"seconds must be 0 to 3600, not {value!r}")
+    return float(value)
+
+
 def check_patience(value: object) -> float:
     """Return ``value`` if it is a valid patience in seconds, otherwise raise."""
     if not isinstance(value, int | float) or isinstance(value, bool):

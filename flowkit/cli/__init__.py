@@ -45,6 +45,7 @@ _COMMANDS = {
     "usage": ("usage", "Show how much memory of Redis the runs take, by DAG."),
     "workers": ("workers", "List live workers."),
     "queues": ("queues", "Show what waits in each queue, since when, and who serves it."),
+    "doctor": ("doctor", "Check Redis, the scheduler, the workers and the queues."),
     "dead": ("dead", "List, show and retry tasks that failed for good."),
     "params": ("params", "List the run parameters of a DAG, with types and defaults."),
     "graph": ("graph", "Draw a DAG, or a run with the state of each task."),

@@ -23,6 +23,10 @@ STATE_STYLES = {
     "running": "cyan",
     "waiting": "magenta",
     "skipped": "dim",
+    "ok": "green",
+    "unknown": "dim",
+    "warning": "yellow",
+    "problem": "red",
 }
 
 

@@ -18,6 +18,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ..arguments import check_patience
 from ..basics.per_process import PerProcess
+from ..core.finding import Finding
 from ..core.queue_info import QueueInfo
 from ..core.run_record import RunRecord
 from ..core.states import RunState
@@ -196,6 +197,10 @@ class AsyncClient:
     async def queues(self) -> Listing[QueueInfo]:
         """Return the queues that were ever used or are served. See ``Client.queues``."""
         return await self._do(Client.queues)
+
+    async def doctor(self, seconds: float = 1.0) -> list[Finding]:
+        """Check Redis, scheduler, workers and queues. See ``Client.doctor``."""
+        return await self._do(Client.doctor, seconds)
 
     async def scheduler(self) -> SchedulerInfo:
         """Return whether a scheduler leads each shard. See ``Client.scheduler``."""

@@ -5,10 +5,12 @@ These methods are a part of ``Client``. They read only, and need no run.
 
 from __future__ import annotations
 
-from ..arguments import check_limit, check_since
+from ..arguments import check_limit, check_measuring, check_since
+from ..core.finding import Finding
 from ..core.queue_info import QueueInfo
 from ..core.worker_info import WorkerInfo
 from ..protocol.listings import Listing
+from .doctor import examine
 from .no_leader import SchedulerInfo
 from .queues import read_queues
 from .shard import ShardConnection
@@ -49,3 +51,12 @@ class SystemOverview:
         tasks than are counted (10,000 lists, 5,000 delayed tasks).
         """
         return read_queues(self.shards)
+
+    def doctor(self, seconds: float = 1.0) -> list[Finding]:
+        """Check Redis, the scheduler, the workers and the queues; return a finding per subject.
+
+        ``seconds``: how long to measure the growth of memory in each shard, at most 3600. Nothing
+        is changed. What cannot be found out, for example without a right, is an unknown finding.
+        Raises TypeError, ValueError for invalid arguments, RedisUnavailable.
+        """
+        return examine(self.shards, check_measuring(seconds))

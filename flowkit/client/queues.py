@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..core.queue_info import QueueInfo, UnservedFunction
-from ..core.worker_info import WorkerInfo
-from ..protocol.client_store import ClientStore
+from ..core.queue_info import QueueInfo
 from ..protocol.listings import DamagedItem, Listing
-from ..protocol.queue_depths import Depth
+from .queue_reading import queues_of
 from .shard import ShardConnection
-
-MOST_FUNCTIONS = 100  # lists of functions to look for a worker, one round trip each
 
 
 def read_queues(shards: Sequence[ShardConnection]) -> Listing[QueueInfo]:
@@ -30,57 +26,3 @@ def read_queues(shards: Sequence[ShardConnection]) -> Listing[QueueInfo]:
             queues[queue.name] = queue if known is None else known.plus(queue)
     listing += sorted(queues.values(), key=lambda queue: queue.name)
     return listing
-
-
-def queues_of(store: ClientStore, workers: Sequence[WorkerInfo]) -> Listing[QueueInfo]:
-    """Return the queues of one shard. ``workers``: its live ones."""
-    depths, now_ms = store.read_depths(), store.redis_now_ms()
-    names = {name for info in workers if not info.damaged for name in info.queues}
-    listing: Listing[QueueInfo] = Listing()
-    listing.cut_short = depths.cut_short
-    left = MOST_FUNCTIONS
-    for name in sorted(names | set(depths.queues) | set(depths.delayed or ())):
-        depth = depths.queues.get(name, Depth())
-        functions = depth.functions[:left]
-        left -= len(functions)
-        serving = [info for info in workers if name in info.queues]
-        queue = QueueInfo(
-            name,
-            levels={level: depth.levels[level] for level in sorted(depth.levels, reverse=True)},
-            oldest=None if depth.oldest_ms is None else depth.oldest_ms / 1000,
-            oldest_s=None if depth.oldest_ms is None else max(0, now_ms - depth.oldest_ms) / 1000,
-            delayed=None if depths.delayed is None else depths.delayed[name],
-            unserved=tuple(
-                UnservedFunction(waiting, *entry)
-                for function, waiting, entry in functions
-                if not _is_served(store, serving, function)
-            ),
-        )
-        listing.append(queue.served_by(serving))
-    return listing
-
-
-def queue_problem(queue: QueueInfo) -> str:
-    """Return why tasks of a queue cannot start, and what to do; "" if workers can run them."""
-    waiting = f"{queue.waiting} task{'' if queue.waiting == 1 else 's'}"
-    if queue.waiting and not queue.workers:
-        return (
-            f"Queue {queue.name!r}: no live worker serves it, and {waiting} in it "
-            f"{'waits' if queue.waiting == 1 else 'wait'}: start flowkit-worker --app … --queues "
-            f"{queue.name}."
-        )
-    if queue.unserved:
-        first, number = queue.unserved[0], sum(item.waiting for item in queue.unserved)
-        verb = "waits" if number == 1 else "wait"
-        return (
-            f"Queue {queue.name!r}: {number} of {waiting} in it {verb} "
-            "for a function that no live worker of the queue has, such as task number "
-            f"{first.task} of run {first.run_id}. Start a worker whose --app imports the module "
-            "that defines it, in the version that was submitted."
-        )
-    return ""
-
-
-def _is_served(store: ClientStore, serving: Sequence[WorkerInfo], function: str) -> bool:
-    apps = {app for info in serving for app in info.apps}
-    return "" in apps or store.any_has(apps, function)

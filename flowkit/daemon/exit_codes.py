@@ -33,6 +33,8 @@ class ExitCode(IntEnum):
     NO_REDIS = 3
     NOT_POSSIBLE = 4
     TIMEOUT = 5
+    WARNING = 6
+    PROBLEM = 7
     INTERRUPTED = 130
     BROKEN_PIPE = 141
 
@@ -44,6 +46,8 @@ MEANING = {
     ExitCode.NO_REDIS: "Redis cannot be reached, is unfit, or has lost or damaged the run",
     ExitCode.NOT_POSSIBLE: "no such run or task, or its state does not allow this",
     ExitCode.TIMEOUT: "the wait timed out",
+    ExitCode.WARNING: "`flowkit doctor` found something that may go wrong",
+    ExitCode.PROBLEM: "`flowkit doctor` found a problem",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
     ExitCode.BROKEN_PIPE: "broken pipe",
 }

@@ -23,6 +23,7 @@ from .progress_reads import ProgressReads
 from .queue_depths import QueueDepths
 from .run_reads import RunReads
 from .run_records import FIELDS, PROGRESS_FIELDS, parse_progress, parse_run
+from .vitals import Vitals
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Submission:
 IsSame = Callable[["ClientStore", Submission], bool]
 
 
-class ClientStore(RunReads, ListReads, ProgressReads, QueueDepths):
+class ClientStore(RunReads, ListReads, ProgressReads, QueueDepths, Vitals):
     """The calls of a client, which submits runs and reads their state."""
 
     def submit(

@@ -63,8 +63,9 @@ class Role:
 
 
 _READ_BY_CLIENTS = "exists get hget hgetall hlen hmget hstrlen llen lrange sismember subscribe"
-_READ_BY_CLIENTS += " memory|usage time unsubscribe zrangebyscore zrevrange zrevrangebyscore"
-_SEEN_BY_CLIENTS = "leader layout workers worker:* levels ready:* delayed dead"
+_READ_BY_CLIENTS += " memory|usage time unsubscribe xlen zcard zrangebyscore zrevrange"
+_READ_BY_CLIENTS += " zrevrangebyscore"
+_SEEN_BY_CLIENTS = "leader layout workers worker:* levels ready:* delayed dead cursor quarantine"
 
 CLIENT = Role(
     "client",
@@ -108,7 +109,7 @@ STATE = Role(
 VIEWER = Role(
     "viewer",
     _words(_READ_BY_CLIENTS),
-    reads=_keys(f"{_SEEN_BY_CLIENTS} run:* graph:* runs schema"),
+    reads=_keys(f"{_SEEN_BY_CLIENTS} run:* graph:* runs events schema"),
     runs_scripts=False,
 )
 ROLES = (CLIENT, SCHEDULER, WORKER, STATE, VIEWER)

@@ -27,7 +27,7 @@ def check_server(link: Link, *, allow_eviction: bool = False) -> None:
     A server that does not answer INFO passes (the embedded server, or a user without the right).
     Raises RedisUnavailable if it cannot be reached.
     """
-    fields = _info(link)
+    fields = read_info(link)
     if fields is None:
         return
     _check_version(link, fields.get("redis_version", ""))
@@ -69,7 +69,7 @@ def eviction_policy(link: Link) -> str | None:
 
     None if the server does not report it. Raises RedisUnavailable if it cannot be reached.
     """
-    fields = _info(link, "memory")
+    fields = read_info(link, "memory")
     return None if fields is None else _evicting(fields)
 
 
@@ -81,7 +81,8 @@ def may_evict(link: Link, policy: str) -> str:
     )
 
 
-def _info(link: Link, *section: str) -> dict[str, str] | None:
+def read_info(link: Link, *section: str) -> dict[str, str] | None:
+    """Return the fields of INFO, None if the server does not answer it. Raises RedisUnavailable."""
     try:
         info = link.call("INFO", *section)
     except NotPermitted:

@@ -23,6 +23,8 @@ def test_the_table_is_the_promised_one() -> None:
         "NO_REDIS": 3,
         "NOT_POSSIBLE": 4,
         "TIMEOUT": 5,
+        "WARNING": 6,
+        "PROBLEM": 7,
         "INTERRUPTED": 130,
         "BROKEN_PIPE": 141,
     }

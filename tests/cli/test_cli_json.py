@@ -27,6 +27,7 @@ SCHEMAS = {
     "usage": "flowkit/usage/1",
     "workers": "flowkit/workers/1",
     "queues": "flowkit/queues/1",
+    "doctor": "flowkit/doctor/1",
     "dead ls": "flowkit/dead/1",
     "dead show": "flowkit/dead-task/1",
     "dead retry": "flowkit/changed/1",

@@ -125,6 +125,8 @@ def test_each_call_does_what_the_client_does(client: Client, run: Callable[[Test
         }
         assert (await own.usage())[0].runs == 3
         assert await own.queues() == client.queues()
+        subjects = [finding.subject for finding in client.doctor(0)]
+        assert [finding.subject for finding in await own.doctor(0)] == subjects
         assert await own.workers() == await own.dead_letters() == []
         assert not (await own.scheduler()).leads
         assert (await handle.status()).total == (await handle.record()).total == 1

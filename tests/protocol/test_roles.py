@@ -32,6 +32,7 @@ MODULES = {
         "list_reads",
         "progress_reads",
         "queue_depths",
+        "vitals",
         "client_store",
         "feed",
     ),

@@ -1,0 +1,53 @@
+"""Checks of a running system: its Redis, its scheduler, its workers, its queues.
+
+Each check reads, judges, and returns findings with the thing to do. ``measurements`` reads the
+server for a second or longer; ``server`` judges it; ``system`` judges what runs on it. Nothing is
+changed, and a check that cannot find something out says so instead of guessing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ...core.finding import Finding, Health
+from ...exceptions import NotPermitted, RedisUnavailable, StoreError
+from ..shard import ShardConnection
+from .measurements import measure
+from .server import check_server
+from .system import check_system
+
+
+def examine(shards: Sequence[ShardConnection], seconds: float) -> list[Finding]:
+    """Check all shards. ``seconds``: how long to measure each. See ``Client.doctor``.
+
+    A shard that does not answer is a finding. Raises RedisUnavailable if there is only one.
+    """
+    findings: list[Finding] = []
+    for shard in shards:
+        where = shard.shard.shard_position if len(shards) > 1 else ""
+        try:
+            with shard.store() as store:
+                found = list(check_server(measure(store, seconds)))
+                found += _all_of(check_system(store))
+        except RedisUnavailable as error:
+            if len(shards) == 1:
+                raise
+            found = [Finding(Health.PROBLEM, "Redis", str(error))]
+        findings += [
+            Finding(item.health, item.subject, item.text, item.advice, where) for item in found
+        ]
+    return findings
+
+
+def _all_of(checks: Iterator[Finding]) -> list[Finding]:
+    """Return the findings up to the first that cannot be read, and why it cannot."""
+    found: list[Finding] = []
+    try:
+        found.extend(checks)
+    except RedisUnavailable:
+        raise
+    except NotPermitted as error:
+        found.append(Finding(Health.UNKNOWN, "Rights", str(error)))
+    except StoreError as error:
+        found.append(Finding(Health.PROBLEM, "Data", str(error)))
+    return found
