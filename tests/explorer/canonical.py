@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from .model import Keys
+from .model import Keys, Record
 from .pieces import REMEMBERED, Call
 from .state import Scheduler, State, Worker
 
@@ -41,10 +41,7 @@ def _keys(keys: Keys, schedulers: tuple[str, ...], lanes: tuple[tuple[str, int],
     return keys._replace(
         now=0,
         submitted=0,
-        tasks=tuple(
-            (task, item if item.code == "R" or not item.lane else item._replace(lane="-"))
-            for task, item in keys.tasks
-        ),
+        tasks=tuple((task, _record(item, now - keys.submitted)) for task, item in keys.tasks),
         wake=(),
         dead=tuple((task, 0) for task, _ in keys.dead),
         delayed=tuple((max(0, item[0] - now), *item[1:]) for item in keys.delayed),
@@ -66,6 +63,13 @@ def _keys(keys: Keys, schedulers: tuple[str, ...], lanes: tuple[tuple[str, int],
             for lane, call, held in keys.claims
         ),
     )
+
+
+def _record(record: Record, now: int) -> Record:
+    """``now``: the time since the submission, from which the due time of a waiting task counts."""
+    if record.code == "W":
+        return record._replace(lane="-", ended=max(0, record.ended - now))
+    return record if record.code == "R" or not record.lane else record._replace(lane="-")
 
 
 def _scheduler(scheduler: Scheduler, keys: Keys, name: str) -> Scheduler:

@@ -13,10 +13,11 @@ from array import array
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from .canonical import canonical
 from .safety import broken_by
-from .state import Setup, State
+from .state import Move, Setup, State
 from .system import begin, moves
 
 
@@ -41,6 +42,19 @@ class Report:
         )
 
 
+class Watcher(Protocol):
+    """Looks on while a search goes through the states, and judges them when all are known."""
+
+    def state(self, number: int, state: State) -> str | None:
+        """Return what is wrong in a state, which has this number."""
+
+    def move(self, number: int, state: State, move: Move, target: int) -> str | None:
+        """Return what is wrong with a move from a state to the one with the number ``target``."""
+
+    def judge(self) -> tuple[int, str] | None:
+        """Return a state (number) in which something is wrong, and what, when all are known."""
+
+
 class Search:
     """One search. ``progress`` hears of the report now and then."""
 
@@ -50,8 +64,10 @@ class Search:
         *,
         most: int = 10_000_000,
         progress: Callable[[Report], None] = lambda report: None,
+        watcher: Watcher | None = None,
     ) -> None:
         self._setup = setup
+        self._watcher = watcher
         self._first = canonical(begin(setup)[0])
         self._most = most
         self._progress = progress
@@ -84,6 +100,8 @@ class Search:
         report.complete = not frontier and not report.wrong
         if report.complete:
             self._look_for_dead_ends()
+        if report.complete and self._watcher is not None and not report.wrong:
+            self._hear(self._watcher.judge())
         report.seconds = time.perf_counter() - began
         return report
 
@@ -100,8 +118,11 @@ class Search:
         return number
 
     def _visit(self, state: State, frontier: deque[State]) -> None:
-        report, number = self.report, self._numbers[state]
+        report, number, watcher = self.report, self._numbers[state], self._watcher
         report.states += 1
+        if watcher is not None and (wrong := watcher.state(number, state)):
+            self._hear((number, wrong))
+            return
         for move in moves(self._setup, state):
             report.moves += 1
             wrong = broken_by(self._setup, state, move)
@@ -110,9 +131,17 @@ class Search:
                 report.trace = [*self._trace(number), move.label]
                 return
             target = self._note(canonical(move.state), number, self._depths[number] + 1, frontier)
+            if watcher is not None and (wrong := watcher.move(number, state, move, target)):
+                self._hear((number, wrong), move.label)
+                return
             if not move.kind and target != number:
                 self._sources.append(number)
                 self._targets.append(target)
+
+    def _hear(self, found: tuple[int, str] | None, *more: str) -> None:
+        if found is not None:
+            self.report.wrong = found[1]
+            self.report.trace = [*self._trace(found[0]), *more]
 
     # -- liveness -------------------------------------------------------------------------------
 

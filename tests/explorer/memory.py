@@ -23,7 +23,7 @@ from flowkit.core.commands import (
 from flowkit.core.compiled import CompiledDAG, OnFailure
 from flowkit.core.graph import Graph
 from flowkit.core.retry import Policy
-from flowkit.core.run import Run
+from flowkit.core.run import DEFAULT_WINDOW, Run
 from flowkit.core.states import RunState, TaskState
 from flowkit.core.triggers import Trigger
 from flowkit.protocol.app_functions import app_id, function_id, pinned_id
@@ -58,7 +58,7 @@ class Plan:
     """A DAG and how its resolver decides. ``edges``: upstream, downstream; by name.
     ``graph_known``: its schedulers have had a run of the same DAG before. ``small``: the most tasks
     of a DAG without backlogs. ``others``: tasks that have a function of their own. ``order``: the
-    edges that pass no data."""
+    edges that pass no data. ``window``: the most tasks that are dispatched at a time."""
 
     def __init__(
         self,
@@ -70,6 +70,7 @@ class Plan:
         small: int = SMALL,
         others: frozenset[str] = frozenset(),
         order: Collection[tuple[str, str]] = (),
+        window: int = DEFAULT_WINDOW,
     ) -> None:
         names = list(tasks)
         at = {name: number for number, name in enumerate(names)}
@@ -88,6 +89,7 @@ class Plan:
         )
         self.functions = tuple(map(function_id, refs))
         self.small = small
+        self.window = window
         self.verb = "queue" if len(names) <= small else "line"
         self.names = names
         self.graph_known = graph_known
@@ -167,7 +169,7 @@ class Plan:
     def _new(self) -> Run:
         dag = self.dag
         rules = {"triggers": dag.triggers(), "not_kept": dag.not_kept()}
-        return Run(dag.graph, on_failure=dag.on_failure, **rules)
+        return Run(dag.graph, on_failure=dag.on_failure, window=self.window, **rules)
 
     def _decide(self, run: Run, do: Callable[[Run], list[Command]]) -> Decision:
         steps = tuple(step for command in do(run) for step in self._steps(command, run))

@@ -10,6 +10,7 @@ from typing import Any
 
 from flowkit.core.compiled import OnFailure
 from flowkit.core.retry import Policy
+from flowkit.core.run import DEFAULT_WINDOW
 from flowkit.core.triggers import Trigger
 from flowkit.scheduler.serving import SMALL
 
@@ -38,11 +39,13 @@ def setup(
     graph_known: bool = False,
     small: int = SMALL,
     others: str = "",
+    window: int = DEFAULT_WINDOW,
     **budgets: Any,
 ) -> Setup:
     """Return a setup. ``retries``: of task b (a, where it is alone), the one that may fail.
 
     ``small``: 0 for a run with backlogs. ``others``: tasks that have a function of their own.
+    ``window``: the most tasks that are dispatched at a time.
     """
     edges = EDGES[tasks]
     names = sorted({name for edge in edges for name in edge}) or ["a"]
@@ -62,5 +65,6 @@ def setup(
         small=small,
         others=frozenset(others),
         order=ORDER.get(tasks, []),
+        window=window,
     )
     return Setup(plan, shaky=frozenset({shaky}), **budgets)

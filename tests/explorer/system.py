@@ -7,7 +7,8 @@ passes its lease on to another one. A process may wait before any call for as lo
 so a frozen one that wakes with a stale call needs no move of its own. The dead are replaced at
 once, by processes with new ids that know nothing.
 
-Time stands still but for ``lapse``, in which one lease runs out while all others are renewed.
+Time stands still but for ``lapse``, in which one lease runs out while all others are renewed, and
+until a delayed attempt is due.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from .model import Keys
 from .pieces import Call
 from .scripts import play
 from .state import Client, Move, Scheduler, Setup, State, Worker
-from .steps import call_moves, fault
+from .steps import call_moves, fault, step
 
 
 def first(setup: Setup) -> State:
@@ -61,8 +62,16 @@ def moves(setup: Setup, state: State) -> Iterator[Move]:
     for at in range(len(state.workers)):
         yield from workers.moves(setup, state, at)
     yield from client_moves(setup, state)
+    yield from _time_passes(state)
     if state.faults and "hints" in setup.kinds:
         yield from _lost_hints(state)
+
+
+def _time_passes(state: State) -> Iterator[Move]:
+    """Let the time come at which the next delayed attempt is due. Leases are longer."""
+    due = min((entry[0] for entry in state.keys.delayed), default=0)
+    if due > state.keys.now:
+        yield step(state, "time", "passes", state._replace(keys=state.keys._replace(now=due)))
 
 
 def _lost_hints(state: State) -> Iterator[Move]:

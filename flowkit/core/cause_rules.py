@@ -1,0 +1,260 @@
+"""The rules that find the primary cause of a task, and their precedence.
+
+A rule looks at one task and returns its cause, or None if it does not apply. The rules of a state
+are asked in order; the first one that answers wins, and the last one always answers. So each task
+that is not over has exactly one primary cause:
+
+| Precedence | pending | queued | running | waiting |
+| --- | --- | --- | --- | --- |
+| 1 | Redis refuses | Redis refuses | running, waits for a run | Redis refuses |
+| 2 | stopping | stopping | Redis refuses | stopping |
+| 3 | a task upstream is not over | no worker, version, function | no scheduler | retry, put off |
+| 4 | no scheduler | workers not ready, all wait | worker lost | no scheduler |
+| 5 | scheduler lags | no entry | | due |
+| 6 | window | suspect | | |
+| 7 | scheduler lags | lanes busy, else queued | | |
+
+Reasons for the order:
+
+- What only a user can change comes before what changes without help. Or else the user waits.
+- A running task with a live worker needs nobody else: neither a scheduler nor a write, until it
+  ends. If Redis refuses writes, leases expire, and then that is the cause.
+- A queued task needs a worker and no scheduler. A pending task needs what is upstream first.
+- "No scheduler" replaces every cause whose next step is the scheduler's.
+- A delay that is not over needs nobody; when it is over, it needs the scheduler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from .cause_view import View
+from .causes import Cause, Kind
+from .lanes import worker_of
+from .serving_view import Serving
+from .snapshot import PUT_OFF
+from .states import TaskState
+
+QUICK_S = 10.0  # a lane that ends an attempt that often does not count as busy
+
+Rule = Callable[[View, int], Cause | None]
+
+
+# -- for several states -------------------------------------------------------------------------
+
+
+def redis_refuses(view: View, task: int) -> Cause | None:
+    """Redis refuses writes, so nothing is recorded."""
+    refuses = view.snapshot.refuses
+    return Cause(Kind.REDIS_REFUSES, detail=refuses) if refuses else None
+
+
+def stopping(view: View, task: int) -> Cause | None:
+    """The run is stopping, and this task does not continue."""
+    if not view.is_stopped(task):
+        return None
+    return no_scheduler(view, task) or stop_of(view)
+
+
+def stop_of(view: View) -> Cause:
+    """Return the stop of the run, which waits for its running tasks."""
+    stop = view.snapshot.run.stop
+    return Cause(Kind.STOPPING, detail="" if stop is None else stop.value, number=view.running)
+
+
+def no_scheduler(view: View, task: int) -> Cause | None:
+    """The next step is the scheduler's, and none leads."""
+    left_ms = view.snapshot.lease_left_ms
+    if view.snapshot.leads:
+        return None
+    since = None if left_ms is None else view.snapshot.now_ms + left_ms
+    return Cause(Kind.NO_SCHEDULER, since_ms=since)
+
+
+# -- pending ------------------------------------------------------------------------------------
+
+
+def upstream(view: View, task: int) -> Cause | None:
+    """A task that this one waits for is not over."""
+    if not view.waits_upstream(task):
+        return None
+    return Cause(Kind.UPSTREAM, root=view.root_of(task))
+
+
+def lags(view: View, task: int) -> Cause | None:
+    """The scheduler has facts to handle first."""
+    return Cause(Kind.LAGS, number=view.snapshot.lag) if view.snapshot.lag else None
+
+
+def window(view: View, task: int) -> Cause | None:
+    """The run has as many dispatched tasks as it may have."""
+    if len(view.dispatched) < view.snapshot.window:
+        return None
+    return Cause(Kind.WINDOW, number=len(view.dispatched), root=view.worst_dispatched)
+
+
+def undecided(view: View, task: int) -> Cause:
+    """Nothing else is in the way: the scheduler decides at its next turn."""
+    return Cause(Kind.LAGS, number=view.snapshot.lag)
+
+
+# -- queued -------------------------------------------------------------------------------------
+
+
+def no_worker(view: View, task: int) -> Cause | None:
+    """No live worker serves the queue."""
+    serving = view.serving(task)
+    if serving.serving:
+        return None
+    return Cause(Kind.NO_WORKER, serving.queue, since_ms=view.queued_at(task))
+
+
+def no_function(view: View, task: int) -> Cause | None:
+    """No live worker of the queue has the function, or has it in the pinned version."""
+    serving, dag = view.serving(task), view.snapshot.dag
+    if serving.able:
+        return None
+    versions = view.versions(serving.serving)
+    kind = Kind.NO_VERSION if dag.pinned else Kind.NO_FUNCTION
+    since, ref = view.queued_at(task), dag.ref(task)
+    return Cause(kind, serving.queue, function=ref, detail=versions, since_ms=since)
+
+
+def not_ready(view: View, task: int) -> Cause | None:
+    """No worker that could take it has loaded its app."""
+    serving = view.serving(task)
+    if any(item.info.is_ready for item in serving.able):
+        return None
+    return Cause(Kind.NOT_READY, serving.queue, _names(serving), len(serving.able))
+
+
+def all_wait(view: View, task: int) -> Cause | None:
+    """Tasks that wait for runs occupy each process that could take it."""
+    serving = view.serving(task)
+    if not all(item.info.all_wait for item in serving.able):
+        return None
+    return Cause(Kind.ALL_WAIT, serving.queue, _names(serving), len(serving.able))
+
+
+def not_listed(view: View, task: int) -> Cause | None:
+    """No list that a worker looks into has an entry."""
+    serving = view.serving(task)
+    if serving.waiting != 0:
+        return None
+    return no_scheduler(view, task) or Cause(Kind.NOT_LISTED, serving.queue)
+
+
+def suspect(view: View, task: int) -> Cause | None:
+    """It runs alone in a process, when one is free."""
+    if not view.snapshot.tasks[task].suspect:
+        return None
+    serving = view.serving(task)
+    return Cause(Kind.SUSPECT, serving.queue, number=serving.waiting)
+
+
+def busy(view: View, task: int) -> Cause | None:
+    """Each lane that could take it is busy, and it is not known that they are quick."""
+    serving = view.serving(task)
+    rate, lanes = view.snapshot.rates.get(serving.queue), serving.lanes or []
+    if not serving.all_busy or (rate or 0.0) * QUICK_S >= len(lanes):
+        return None
+    some = next((lane.some[0] for _, lane in lanes if lane.some), "")
+    since = view.queued_at(task)
+    number, ahead = len(lanes), serving.waiting or 0
+    return Cause(Kind.BUSY, serving.queue, some, number, since_ms=since, ahead=ahead, rate=rate)
+
+
+def queued(view: View, task: int) -> Cause:
+    """A worker claims it when it is next."""
+    serving = view.serving(task)
+    ahead = None if serving.waiting is None else serving.waiting - 1
+    rate = view.snapshot.rates.get(serving.queue)
+    since = view.queued_at(task)
+    return Cause(Kind.QUEUED, serving.queue, ahead=ahead, rate=rate, since_ms=since)
+
+
+def _names(serving: Serving) -> str:
+    return serving.able[0].info.worker if serving.able else ""
+
+
+# -- running ------------------------------------------------------------------------------------
+
+
+def running(view: View, task: int) -> Cause | None:
+    """A live worker executes it, or will in a moment."""
+    item = view.snapshot.tasks[task]
+    worker = view.alive.get(worker_of(item.lane))
+    if worker is None:
+        return None
+    kind = Kind.WAITS_FOR_RUN if worker.info.all_wait else Kind.RUNNING
+    queue = view.serving(task).queue if kind is Kind.WAITS_FOR_RUN else ""
+    since = view.snapshot.at(item.started_ms)
+    return Cause(kind, queue, view.named(item.lane), attempt=item.attempt, since_ms=since)
+
+
+def worker_lost(view: View, task: int) -> Cause:
+    """Its worker's lease has expired."""
+    lane = view.snapshot.tasks[task].lane
+    since = view.snapshot.expired.get(worker_of(lane))
+    return Cause(Kind.WORKER_LOST, holder=worker_of(lane), since_ms=since)
+
+
+# -- waiting ------------------------------------------------------------------------------------
+
+
+def retry(view: View, task: int) -> Cause | None:
+    """Its next attempt is due later."""
+    item, snapshot = view.snapshot.tasks[task], view.snapshot
+    due = snapshot.at(item.due_ms)
+    if due is None or due <= snapshot.now_ms:
+        return None
+    since, ref = snapshot.at(item.since_ms), snapshot.dag.ref(task)
+    if item.reason == PUT_OFF:
+        serving = view.serving(task)
+        versions = view.versions(serving.serving)
+        return Cause(
+            Kind.PUT_OFF,
+            serving.queue,
+            "",
+            detail=versions,
+            since_ms=since,
+            until_ms=due,
+            function=ref,
+        )
+    # The attempts that a user counts are those that failed, and the one to come.
+    attempt, of = item.failures + 1, snapshot.dag.policy(task).retries + 1
+    error = snapshot.errors.get(task, "")
+    return Cause(Kind.RETRY, attempt=attempt, of=of, detail=error, since_ms=since, until_ms=due)
+
+
+def due(view: View, task: int) -> Cause:
+    """Its next attempt is due."""
+    item = view.snapshot.tasks[task]
+    return Cause(Kind.DUE, since_ms=view.snapshot.at(item.due_ms))
+
+
+RULES: Mapping[TaskState, tuple[Rule, ...]] = {
+    TaskState.PENDING: (
+        redis_refuses,
+        stopping,
+        upstream,
+        no_scheduler,
+        lags,
+        window,
+        undecided,
+    ),
+    TaskState.QUEUED: (
+        redis_refuses,
+        stopping,
+        no_worker,
+        no_function,
+        not_ready,
+        all_wait,
+        not_listed,
+        suspect,
+        busy,
+        queued,
+    ),
+    TaskState.RUNNING: (running, redis_refuses, no_scheduler, worker_lost),
+    TaskState.WAITING: (redis_refuses, stopping, retry, no_scheduler, due),
+}

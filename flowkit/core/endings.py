@@ -1,0 +1,205 @@
+"""How a task or a run ended, and why: the failure that began it, and what it blocked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .cause_texts import quoted, span
+from .cause_view import View
+from .snapshot import Snapshot, TaskView
+from .states import RunState, TaskState
+from .triggers import HOOKS
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The failure of a run. ``task``: the one that began it, "" if the scheduler failed the run.
+
+    ``error``: its last error as "ValueError: bad row". ``attempts``: how many it made. ``ended``:
+    when, in seconds since 1970 by Redis' clock, None if unknown. ``failed``, ``upstream_failed``,
+    ``cancelled``: how many tasks of the run ended so. ``command``: continues the run, "" if it is
+    not over.
+    """
+
+    task: str
+    error: str
+    attempts: int
+    worker: str
+    ended: float | None
+    failed: int
+    upstream_failed: int
+    cancelled: int
+    command: str
+
+
+def first_failed(snapshot: Snapshot) -> int | None:
+    """Return the task that began the failure of a run: as recorded, else the first that ended."""
+    recorded = snapshot.run.failed_task
+    if recorded is not None and recorded < len(snapshot.states):
+        return recorded
+    triggers = snapshot.dag.triggers()
+    failed = [
+        (item.due_ms or 0, task)
+        for task, item in snapshot.tasks.items()
+        if item.state is TaskState.FAILED and triggers.get(task) not in HOOKS
+    ]
+    return min(failed)[1] if failed else None
+
+
+def failure_of(snapshot: Snapshot) -> Failure | None:
+    """Return the failure of a run, None if no task has failed and the run has not."""
+    task = first_failed(snapshot)
+    if task is None and snapshot.run.state is not RunState.FAILED:
+        return None
+    item = snapshot.tasks.get(task, _UNKNOWN) if task is not None else _UNKNOWN
+    ended, count = snapshot.at(item.due_ms), _counts(snapshot)
+    return Failure(
+        task="" if task is None else snapshot.dag.graph.names[task],
+        error="" if task is None else snapshot.errors.get(task, ""),
+        attempts=item.attempt,
+        worker=item.lane.partition(".")[0],
+        ended=None if ended is None else ended / 1000,
+        failed=count[TaskState.FAILED],
+        upstream_failed=count[TaskState.UPSTREAM_FAILED],
+        cancelled=count[TaskState.CANCELLED],
+        command=_resume(snapshot, task),
+    )
+
+
+_UNKNOWN = TaskView(TaskState.FAILED, attempt=0)
+
+
+def _counts(snapshot: Snapshot) -> dict[TaskState, int]:
+    return {state: snapshot.states.count(state) for state in TaskState}
+
+
+def _resume(snapshot: Snapshot, failed: int | None) -> str:
+    """Return the command that resumes the run, "" if it is not over.
+
+    A plain resume never restarts an at-most-once task, so the run would fail again.
+    """
+    if snapshot.run.state not in (RunState.FAILED, RunState.CANCELLED):
+        return ""
+    command = f"flowkit resume {snapshot.run.run}"
+    if failed is None or not snapshot.dag.policy(failed).at_most_once:
+        return command
+    return f"{command} --from-task {quoted(snapshot.dag.graph.names[failed])}"
+
+
+def run_ending(snapshot: Snapshot, failure: Failure | None) -> tuple[str, str]:
+    """Return how a run ended, as a sentence, and the command that continues it."""
+    run = snapshot.run
+    ago = "" if run.finished_ms is None else f" {_ago(snapshot, run.finished_ms)}"
+    if run.state is RunState.FAILED and failure is not None:
+        return f"The run failed{ago}.{_began(failure)}{_blocked(failure)}", failure.command
+    if run.state is RunState.CANCELLED:
+        cancelled = snapshot.states.count(TaskState.CANCELLED)
+        text = f"The run was cancelled{ago}; {_tasks(cancelled)} of it had not ended."
+        return text, _resume(snapshot, None)
+    return f"The run {run.state.value}{ago}.", ""
+
+
+def _began(failure: Failure) -> str:
+    if not failure.task:
+        return " The scheduler could not continue it."
+    attempts = f" at attempt {failure.attempts}" if failure.attempts > 1 else ""
+    error = f": {failure.error.rstrip('.')}" if failure.error else ""
+    return f" It began with task {failure.task!r}, which failed{attempts}{error}."
+
+
+def _blocked(failure: Failure) -> str:
+    parts = []
+    if failure.failed > 1:
+        parts.append(f"{_tasks(failure.failed - 1)} failed as well")
+    if failure.upstream_failed:
+        parts.append(f"{_tasks(failure.upstream_failed)} downstream did not run")
+    if failure.cancelled:
+        parts.append(f"{_tasks(failure.cancelled)} {_were(failure.cancelled)} cancelled")
+    return f" {', '.join(parts)}." if parts else ""
+
+
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"
+
+
+def _tasks(number: int) -> str:
+    return f"{number:,} task" if number == 1 else f"{number:,} tasks"
+
+
+def _ago(snapshot: Snapshot, when_ms: int) -> str:
+    return f"{span(snapshot.now_ms - when_ms)} ago"
+
+
+# -- tasks ----------------------------------------------------------------------------------------
+
+
+def task_ending(view: View, task: int) -> tuple[str, str]:
+    """Return how a task ended and why, as a sentence, and the command that helps."""
+    snapshot = view.snapshot
+    name, item = snapshot.dag.graph.names[task], snapshot.tasks[task]
+    when = snapshot.at(item.due_ms)
+    ago = "" if when is None else f" {_ago(snapshot, when)}"
+    match item.state:
+        case TaskState.SUCCEEDED:
+            return _succeeded(view, name, item, ago), ""
+        case TaskState.FAILED:
+            error = snapshot.errors.get(task, "").rstrip(".")
+            text = f"Task {name!r} failed{ago}, at attempt {item.attempt}"
+            return f"{text}: {error}." if error else f"{text}.", _resume(snapshot, task)
+        case TaskState.SKIPPED:
+            return _skipped(view, task, name, ago), ""
+        case TaskState.UPSTREAM_FAILED:
+            return _upstream_failed(view, task, name)
+    return _cancelled(view, name), _resume(snapshot, None)
+
+
+def _succeeded(view: View, name: str, item: TaskView, ago: str) -> str:
+    if item.cached:
+        return f"Task {name!r} succeeded{ago}: an earlier result was reused from the cache."
+    took = ""
+    if item.started_ms is not None and item.due_ms is not None:
+        took = f", after {span(item.due_ms - item.started_ms)}"
+    again = f", at attempt {item.attempt}" if item.attempt > 1 else ""
+    worker = item.lane.partition(".")[0]
+    where = f" on {worker}" if worker else ""
+    return f"Task {name!r} succeeded{ago}{where}{took}{again}."
+
+
+def _skipped(view: View, task: int, name: str, ago: str) -> str:
+    """A worker that skipped it evaluated its condition; without a worker, it was a trigger."""
+    snapshot = view.snapshot
+    if snapshot.tasks[task].lane:
+        return f"Task {name!r} was skipped{ago}: its condition was false."
+    above = snapshot.dag.graph.upstream(task)
+    skipped = [at for at in above if snapshot.states[at] is TaskState.SKIPPED]
+    named = [snapshot.dag.graph.names[at] for at in skipped]
+    trigger = snapshot.dag.policy(task).trigger.value
+    of = f", such as {named[0]!r}, which was skipped" if named else ""
+    return f"Task {name!r} was skipped: its trigger {trigger!r} did not fit its upstream tasks{of}."
+
+
+def _upstream_failed(view: View, task: int, name: str) -> tuple[str, str]:
+    """Follow the failure to the task that began it."""
+    snapshot, at = view.snapshot, task
+    states, graph = snapshot.states, snapshot.dag.graph
+    while states[at] is TaskState.UPSTREAM_FAILED:
+        above = graph.upstream(at)
+        wanted = (TaskState.FAILED, TaskState.UPSTREAM_FAILED)
+        found = [other for state in wanted for other in above if states[other] is state]
+        if not found:
+            break
+        at = found[0]
+    if at == task or states[at] is not TaskState.FAILED:
+        return f"Task {name!r} did not run, since a task that it needs failed.", ""
+    error = snapshot.errors.get(at, "").rstrip(".")
+    text = f"Task {name!r} did not run, since task {graph.names[at]!r} failed"
+    return f"{text}: {error}." if error else f"{text}.", _resume(snapshot, at)
+
+
+def _cancelled(view: View, name: str) -> str:
+    snapshot = view.snapshot
+    failed = first_failed(snapshot)
+    if snapshot.run.state is RunState.CANCELLED or failed is None:
+        return f"Task {name!r} did not end, since the run was cancelled."
+    began = snapshot.dag.graph.names[failed]
+    return f"Task {name!r} was cancelled, since task {began!r} failed and stopped the run."

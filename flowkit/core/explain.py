@@ -1,0 +1,137 @@
+"""Why a run is not over, or how it ended: a snapshot in, an explanation out. Pure.
+
+Each task that is not over has exactly one primary cause (``cause_rules.py``). The tasks of a run
+are grouped by root cause: a task that waits for one upstream counts to the group of that task. The
+group with the lowest rank leads, and its sentence is that of the run.
+
+What ended is explained by ``endings.py``. The cost is linear in the tasks that are not over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .cause_rules import RULES, no_scheduler, stop_of
+from .cause_texts import Named, command, sentence
+from .cause_view import View
+from .causes import Cause, Kind, Mover, rank
+from .snapshot import Snapshot
+from .states import TASK_OVER
+
+
+@dataclass(frozen=True, slots=True)
+class CauseGroup:
+    """Tasks that are held up by the same thing. Times are in seconds since 1970, by Redis' clock.
+
+    ``cause``: a word of a closed list, see docs/howto/why.md. ``count``: how many tasks it holds
+    up; ``direct``: how many of them itself, not through another task. ``task``: an example.
+    ``holder``: what holds it: a worker, a queue or a run; "" if nothing does. ``by``: who changes
+    it next: "worker", "scheduler", "time", "user", or "root" (the task ``root``). ``next``: what
+    that does; ``until``: when, None if unknown. ``command``: what helps, "" if only waiting does.
+    """
+
+    cause: str
+    count: int
+    direct: int
+    task: str
+    sentence: str
+    since: float | None
+    holder: str
+    by: str
+    next: str
+    until: float | None
+    command: str
+    root: str = ""
+
+
+def causes_of(snapshot: Snapshot) -> View:
+    """Return a view that finds the cause of each task of this snapshot."""
+    return View(snapshot, _primary)
+
+
+def _primary(view: View, task: int) -> Cause:
+    """Return the primary cause of a task that is not over: of its state's rules, the first."""
+    for rule in RULES[view.snapshot.states[task]]:
+        cause = rule(view, task)
+        if cause is not None:
+            return cause
+    raise AssertionError("the last rule of a state always answers")
+
+
+def explain_task(view: View, task: int) -> CauseGroup:
+    """Return the primary cause of a task that is not over. ``root``: the task that it leads to."""
+    return _group(view, task, view.cause(task), 1, 1)
+
+
+def explain_run(view: View) -> list[CauseGroup]:
+    """Return the causes of all tasks that are not over, the leading one first."""
+    groups: dict[tuple[Kind, str, str], list[int]] = {}
+    for task in _open(view.snapshot):
+        groups.setdefault(view.cause(view.root_of(task)).group, []).append(task)
+    found = []
+    for tasks in groups.values():
+        direct = [task for task in tasks if view.root_of(task) == task]
+        example = direct[0] if direct else view.root_of(tasks[0])
+        cause = view.cause(example)
+        found.append((rank(cause), example, _group(view, example, cause, len(tasks), len(direct))))
+    found.sort(key=lambda item: item[:2])
+    return [group for *_, group in found]
+
+
+def leading_sentence(view: View) -> tuple[str, bool]:
+    """Return what holds an unfinished run up, and whether only a user can change it.
+
+    It looks at dispatched tasks only, unless there are none: a pending task waits for one of them.
+    Without a scheduler the run cannot end, whatever its tasks do.
+    """
+    snapshot = view.snapshot
+    unled = no_scheduler(view, 0)
+    if unled is not None and not snapshot.refuses:
+        return sentence(unled, Named("", snapshot.now_ms)), True
+    if snapshot.run.stop is not None and not snapshot.refuses:
+        return sentence(stop_of(view), Named("", snapshot.now_ms)), False
+    some = view.dispatched or _open(snapshot)
+    if not some:
+        return "All tasks are over, and the scheduler is about to end the run.", False
+    leads = min(map(view.root_of, some), key=lambda task: (rank(view.cause(task)), task))
+    cause = view.cause(leads)
+    return sentence(cause, _named(view, leads, cause)), cause.row.by is Mover.USER
+
+
+def _open(snapshot: Snapshot) -> list[int]:
+    """Return the tasks that are not over."""
+    return [task for task, state in enumerate(snapshot.states) if state not in TASK_OVER]
+
+
+def _named(view: View, task: int, cause: Cause) -> Named:
+    snapshot = view.snapshot
+    names = snapshot.dag.graph.names
+    root = "" if cause.root is None else names[cause.root]
+    return Named(names[task], snapshot.now_ms, snapshot.dag.pinned, snapshot.run.run, root)
+
+
+def _group(view: View, task: int, cause: Cause, count: int, direct: int) -> CauseGroup:
+    named = _named(view, task, cause)
+    text, helps = sentence(cause, named), command(cause, named)
+    if cause.root is not None:  # say what holds that task up, and what helps it
+        root = view.cause(cause.root)
+        its = _named(view, cause.root, root)
+        text, helps = f"{text} {sentence(root, its)}", command(root, its)
+    return CauseGroup(
+        cause=cause.kind.value,
+        count=count,
+        direct=direct,
+        task=named.task,
+        sentence=text,
+        since=_seconds(cause.since_ms),
+        holder=cause.holder or cause.place,
+        by=cause.row.by.value,
+        next=cause.row.next,
+        until=_seconds(cause.until_ms),
+        command=helps,
+        root=named.root,
+    )
+
+
+def _seconds(ms: int | None) -> float | None:
+    return None if ms is None else ms / 1000
