@@ -65,7 +65,7 @@ def _show(
     *,
     cut_short: bool,
 ) -> None:
-    from ..client.queue_reading import queue_problem
+    from ..core.queue_info import queue_problem
     from .output import note, print_damaged, print_table
 
     shown = matching[:limit]
@@ -138,7 +138,7 @@ def _print_json(
 
 def queue_entry(queue: QueueInfo) -> QueueEntry:
     """Return a queue as part of a JSON document."""
-    from ..client.queue_reading import queue_problem
+    from ..core.queue_info import queue_problem
     from .documents.queues import QueueEntry, UnservedEntry
     from .output import rounded, utc
 

@@ -103,6 +103,27 @@ class QueueInfo:
         )
 
 
+def queue_problem(queue: QueueInfo) -> str:
+    """Return why tasks of a queue cannot start, and what to do; "" if workers can run them."""
+    waiting = f"{queue.waiting} task{'' if queue.waiting == 1 else 's'}"
+    if queue.waiting and not queue.workers:
+        return (
+            f"Queue {queue.name!r}: no live worker serves it, and {waiting} in it "
+            f"{'waits' if queue.waiting == 1 else 'wait'}: start flowkit-worker --app … --queues "
+            f"{queue.name}."
+        )
+    if queue.unserved:
+        first, number = queue.unserved[0], sum(item.waiting for item in queue.unserved)
+        verb = "waits" if number == 1 else "wait"
+        return (
+            f"Queue {queue.name!r}: {number} of {waiting} in it {verb} "
+            "for a function that no live worker of the queue has, such as task number "
+            f"{first.task} of run {first.run_id}. Start a worker whose --app imports the module "
+            "that defines it, in the version that was submitted."
+        )
+    return ""
+
+
 def _sum(numbers: Iterable[int | None]) -> int | None:
     """Return the sum of those that are known, None if none is."""
     known = [number for number in numbers if number is not None]

@@ -8,9 +8,11 @@ changed, and a check that cannot find something out says so instead of guessing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from ...core.finding import Finding, Health
 from ...exceptions import NotPermitted, RedisUnavailable, StoreError
+from ..queue_reading import queues_of
 from ..shard import ShardConnection
 from .measurements import measure
 from .server import check_server
@@ -28,7 +30,7 @@ def examine(shards: Sequence[ShardConnection], seconds: float) -> list[Finding]:
         try:
             with shard.store() as store:
                 found = list(check_server(measure(store, seconds)))
-                found += _all_of(check_system(store))
+                found += _all_of(check_system(store, partial(queues_of, store)))
         except RedisUnavailable as error:
             if len(shards) == 1:
                 raise

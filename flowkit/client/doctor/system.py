@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 
 from ...basics.pages import page
 from ...basics.shorten import shorten
 from ...core.finding import Finding, Health
-from ...core.queue_info import QueueInfo
+from ...core.queue_info import QueueInfo, queue_problem
 from ...core.worker_info import WorkerInfo
 from ...protocol.client_store import ClientStore
 from ..no_leader import no_leader
-from ..queue_reading import queue_problem, queues_of
 
 LONG_LAG = 1000  # events; a scheduler applies thousands a second
 MOST_NAMED = 10
 MAX_NAMES = 500  # characters
 
 
-def check_system(store: ClientStore) -> Iterator[Finding]:
-    """Yield a finding for each subject. Raises RedisUnavailable."""
+def check_system(
+    store: ClientStore, queues_of: Callable[[Sequence[WorkerInfo]], Sequence[QueueInfo]]
+) -> Iterator[Finding]:
+    """Yield a finding for each subject. ``queues_of``: reads the queues, given the live workers.
+
+    Raises StoreError for what cannot be read.
+    """
     yield _scheduler(store)
     yield _lag(store)
     workers = store.alive_workers()
@@ -31,7 +35,7 @@ def check_system(store: ClientStore) -> Iterator[Finding]:
     if intact:
         yield _releases(intact)
         yield _apps(intact)
-    yield from _queues(queues_of(store, workers))
+    yield from _queues(queues_of(workers))
     yield from _set_aside(store)
 
 
