@@ -40,6 +40,7 @@ _COMMANDS = {
     "result": ("result", "Show the results of a run."),
     "cancel": ("control", "Cancel a run."),
     "resume": ("control", "Resume a run from where it failed, or from a given task."),
+    "retry": ("retry", "Start tasks again at once that wait for a retry or have failed."),
     "ls": ("listing", "List runs, newest first."),
     "delete": ("delete", "Delete runs that are over, with all their data."),
     "usage": ("usage", "Show how much memory of Redis the runs take, by DAG."),

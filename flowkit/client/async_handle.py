@@ -20,6 +20,7 @@ from ..exceptions import (
     TaskExecutionError,
     WaitTimeout,
 )
+from .retrying import Retried
 from .run_handle import RunHandle
 from .run_wait import Progress, continues_without, run_lost, too_late
 from .run_watch import Look, RunWatch, Watched
@@ -185,6 +186,10 @@ class AsyncRunHandle:
     async def delete(self) -> bool:
         """Delete the run and all its data. See ``RunHandle.delete``."""
         return await self._do(RunHandle.delete)
+
+    async def retry(self, tasks: str | Sequence[str] | None = None) -> Retried:
+        """Start tasks again at once. See ``RunHandle.retry``."""
+        return await self._do(RunHandle.retry, tasks)
 
 
 def _blocks_a_task() -> bool:

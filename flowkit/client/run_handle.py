@@ -13,6 +13,7 @@ from ..core.run_record import RunRecord
 from ..core.states import RunState, TaskState
 from ..definition.task_names import number_of, numbers_of
 from ..exceptions import FlowkitError, RunCancelled, RunLost, TaskExecutionError
+from .retrying import Retried, retry
 from .run_errors import check_failed, error_of_scheduler, read_task_error, refuse_dropped
 from .run_wait import Progress, RunWait
 from .status import RunStatus
@@ -244,3 +245,16 @@ class RunHandle:
             numbers = numbers_of(from_task, names, f"run {self.run_id!r}")
         with self.shard.run_store(self.run_id) as store:
             store.resume(self.run_id, numbers)
+
+    def retry(self, tasks: str | Sequence[str] | None = None) -> Retried:
+        """Start tasks again at once: the named ones, or all that can be.
+
+        In a run that is not over, a task that waits for a retry becomes due now. A run that is over
+        is resumed from the tasks that failed for good, including at-most-once tasks: retrying them
+        permits another start. Without names, all tasks that wait, or all that failed.
+
+        Raises RunNotFound, TaskNotFoundError for a name that the DAG does not have, TaskNotFailed
+        if a task is in another state or none can be retried, RunNotOver if a task has failed and
+        its run is not over yet, RunAlreadyOver if the run succeeded.
+        """
+        return retry(self, tasks)

@@ -11,17 +11,20 @@ from ..basics.suggestions import suggestion
 from ..exceptions import TaskNotFoundError
 
 
-def names_of(from_task: object) -> list[str]:
-    """Return the given names, each once; none for None. Raises TypeError, ValueError."""
+def names_of(from_task: object, option: str = "from_task") -> list[str]:
+    """Return the given names, each once; none for None. ``option``: their parameter.
+
+    Raises TypeError, ValueError.
+    """
     if from_task is None:
         return []
     names = [from_task] if isinstance(from_task, str) else from_task
     if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
         raise TypeError(
-            f"from_task must be the name of a task, or a list of names, not {from_task!r}."
+            f"{option} must be the name of a task, or a list of names, not {from_task!r}."
         )
     if not names:
-        raise ValueError("from_task is empty. Omit it to rerun only what failed.")
+        raise ValueError(f"{option} is empty. Omit it to rerun only what failed.")
     return list(dict.fromkeys(names))
 
 
@@ -41,6 +44,8 @@ def number_of(task: str, names: Sequence[str], whose: str) -> int:
         ) from None
 
 
-def numbers_of(from_task: object, names: Sequence[str], whose: str) -> list[int]:
+def numbers_of(
+    from_task: object, names: Sequence[str], whose: str, *, option: str = "from_task"
+) -> list[int]:
     """Return the numbers of the tasks that ``from_task`` names. Raises what the other two raise."""
-    return [number_of(name, names, whose) for name in names_of(from_task)]
+    return [number_of(name, names, whose) for name in names_of(from_task, option)]

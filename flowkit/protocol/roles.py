@@ -71,10 +71,10 @@ CLIENT = Role(
     "client",
     _words(
         f"{_READ_BY_CLIENTS} hdel hincrby hset persist pexpire pttl sadd set srem unlink "
-        "xadd zadd zrem"
+        "xadd zadd zrem zscore"
     ),
     reads=_keys(f"{_SEEN_BY_CLIENTS} schema"),
-    writes=_keys("run:* graph:* graphs runs active events"),
+    writes=_keys("run:* graph:* graphs runs active events delayed"),
 )
 SCHEDULER = Role(
     "scheduler",

@@ -108,6 +108,7 @@ def running(
         (folder / name).write_text(text)
     modules = ("chain", "failing", "slow", "wide", "hostile", "reused", "dropped")
     everything = "".join(f"from {module} import dag as {module}\n" for module in modules)
+    everything += "from patient import dag as patient, branches\n"
     (folder / "everything.py").write_text(everything)
     name = f"cli-{uuid.uuid4().hex[:10]}"
     with LocalSystem(

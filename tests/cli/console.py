@@ -71,6 +71,32 @@ def sleeps(mark: str, child: bool = False):
 with DAG("slow") as dag:
     dag.add(sleeps)
 """,
+    "patient.py": """
+import os
+from flowkit import DAG, task
+
+@task(retries=2, delay=3600)
+def fetch(ok: str = "", name: str = ""):
+    if not (ok and os.path.exists(ok)):
+        raise ConnectionError("the server is down")
+    return "fetched"
+
+@task
+def stores(text):
+    return text
+
+with DAG("patient") as dag:
+    fetch >> stores
+    dag.add(fetch.bind("second"))
+
+with DAG("branches", on_failure="continue") as branches:
+    @task
+    def breaks(ok: str = ""):
+        if not (ok and os.path.exists(ok)):
+            raise ValueError("no")
+    breaks >> [stores.bind("behind")]
+    branches.add(fetch.bind("slowly"))
+""",
     "hostile.py": """
 from flowkit import DAG, task
 

@@ -22,6 +22,7 @@ SCHEMAS = {
     "result": "flowkit/results/1",
     "cancel": "flowkit/changed/1",
     "resume": "flowkit/changed/1",
+    "retry": "flowkit/retry/1",  # test_cli_retry
     "ls": "flowkit/runs/1",
     "delete": "flowkit/deleted/1",
     "usage": "flowkit/usage/1",

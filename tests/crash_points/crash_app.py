@@ -206,6 +206,13 @@ def cancelled() -> DAG:
     return dag
 
 
+def hastened() -> DAG:
+    """Draw a task that waits an hour for its retry."""
+    with DAG("hastened") as dag:
+        give.bind("start") >> waits >> give.bind("end")
+    return dag
+
+
 def cached() -> DAG:
     """Draw a cached task between two others."""
     with DAG("cached") as dag:
@@ -241,5 +248,5 @@ def dropped() -> DAG:
 
 # Drawn on import, as in any app: the hook of a run is registered with its DAG.
 MIXED, CANCELLED, CACHED, DEATHS = mixed(), cancelled(), cached(), deaths()
-CAREFUL, DROPPED = careful(), dropped()
+CAREFUL, DROPPED, HASTENED = careful(), dropped(), hastened()
 REGISTERED, TASKS = dict(Task._by_ref), list(Task._all_tasks)

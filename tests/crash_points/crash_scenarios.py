@@ -15,7 +15,7 @@ import crash_app
 
 from flowkit import DAG, Client
 from flowkit.core.states import RunState
-from flowkit.exceptions import RunAlreadyOver, RunNotFound, RunNotOver
+from flowkit.exceptions import RunAlreadyOver, RunNotFound, RunNotOver, TaskNotFailed
 from flowkit.scheduler.serving import SMALL
 
 if TYPE_CHECKING:
@@ -55,9 +55,12 @@ def _at_once(env: Environment) -> bool:
     return True
 
 
+TOO_LATE = (RunAlreadyOver, RunNotFound, RunNotOver, TaskNotFailed)
+
+
 def _or_done_before(env: Environment) -> AbstractContextManager[None]:
     """Who does a step again may be told that it is too late for it; nobody else may."""
-    return suppress(RunAlreadyOver, RunNotFound, RunNotOver) if env.tries > 1 else nullcontext()
+    return suppress(*TOO_LATE) if env.tries > 1 else nullcontext()
 
 
 def _submit(run: str, dag: DAG) -> Step:
@@ -104,6 +107,25 @@ def resumed() -> Scenario:
         _read(run),
     )
     return Scenario("resumed", ((run, dag),), steps, {run: RunState.SUCCEEDED})
+
+
+def hastened() -> Scenario:
+    """A task waits an hour for its retry, and a client does not want to wait."""
+    dag, run = crash_app.HASTENED, "hastened"
+
+    def retry(env: Environment, client: Client) -> None:
+        # A worker that died over the first attempt has made it start again, and it never waited.
+        with suppress(*TOO_LATE) if env.watch.is_over(run) else _or_done_before(env):
+            client.run(run).retry("waits")
+
+    steps = (
+        _submit(run, dag),
+        Step(
+            lambda env: env.watch.is_waiting(run) or env.tries > 0 or env.watch.is_over(run), retry
+        ),
+        _read(run),
+    )
+    return Scenario("hastened", ((run, dag),), steps, {run: RunState.SUCCEEDED})
 
 
 def cached() -> Scenario:
@@ -202,6 +224,18 @@ def deleted() -> Scenario:
 SCENARIOS: dict[str, Callable[[], Scenario]] = {
     scenario.__name__: scenario
     for scenario in (
-        *(mixed, resumed, cached, deaths, careful, turns, handed_on, missing, dropped, deleted),
+        *(
+            mixed,
+            resumed,
+            hastened,
+            cached,
+            deaths,
+            careful,
+            turns,
+            handed_on,
+            missing,
+            dropped,
+            deleted,
+        ),
     )
 }

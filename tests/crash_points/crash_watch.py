@@ -19,7 +19,17 @@ from flowkit.protocol.keys import Keys
 from flowkit.protocol.link import Link
 from flowkit.protocol.records import parse_record
 
-_RUNS = ("submit", "resume", "cancel", "apply", "stop_run", "end_tasks", "reset", "promote")
+_RUNS = (
+    "submit",
+    "resume",
+    "cancel",
+    "apply",
+    "stop_run",
+    "end_tasks",
+    "reset",
+    "promote",
+    "hasten",
+)
 # The calls that change a record or a run.
 WRITES = frozenset(
     {*_RUNS, "fail_queued", "claim", "complete", "release", "reap"}
@@ -53,6 +63,10 @@ class Watch:
     def is_over(self, run: str) -> bool:
         """Whether a run is recorded as over."""
         return self.runs[run].run in RUN_OVER
+
+    def is_waiting(self, run: str) -> bool:
+        """Return whether a task of a run waits for a retry."""
+        return TaskState.WAITING in self.runs[run].states
 
     def done(self, run: str) -> int:
         """Return how many tasks of a run are over."""

@@ -174,6 +174,7 @@ def _keys(tasks: Iterable[int]) -> list[str]:
 _LAID_OUT: dict[str, Callable[..., list[Any]]] = {
     "cancel": lambda: [RUN],
     "resume": lambda request, named: [RUN, request, named],
+    "hasten": lambda task, attempt, level: [RUN, task, attempt, level, LIST],
     "heartbeat": lambda worker, lease, about, app, lanes: [
         *(worker, lease, _about(about), app, *lanes)
     ],

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from .model import DIGEST, RUN, Draft, Keys
-from .pieces import REMEMBERED, Call, Reply
+from .pieces import REMEMBERED, Call, Reply, stopped
 from .scheduler_scripts import (
     acquire_lease,
     apply,
@@ -55,6 +55,25 @@ def cancel(d: Draft) -> Reply:
     return ("OK",)
 
 
+def hasten(d: Draft, task: int, attempt: int, level: str) -> Reply:
+    if d.run is None:
+        return ("UNKNOWN",)
+    if d.run["state"] != "running":
+        return ("OVER", d.run["state"])
+    record = d.tasks.get(task)
+    if record is None or record.code != "W" or record.attempt != attempt:
+        return ("OK", 0)
+    if stopped(d.field("stop"), record.spent) or d.submitted + record.ended <= d.now:
+        return ("OK", 0)
+    d.tasks[task] = record._replace(ended=d.now - d.submitted)
+    entries = [(task, attempt + 1, at) for at in (level, "!")]
+    there = [entry for entry in entries if entry in d.delayed]
+    for entry in there or entries[:1]:
+        d.delayed[entry] = d.now
+    d.add_event(("W", f"{RUN} {task}"))
+    return ("OK", 1)
+
+
 def resume(d: Draft, request: str, named: str) -> Reply:
     if d.run is None:
         return ("UNKNOWN",)
@@ -92,8 +111,8 @@ def lose_hints(d: Draft, which: str = "") -> Reply:
 SCRIPTS: dict[str, Callable[..., Reply]] = {
     item.__name__: item
     for item in (
-        submit, cancel, resume, heartbeat, register_app, claim, complete, release, reap, retire,
-        acquire_lease,
+        submit, cancel, hasten, resume, heartbeat, register_app, claim, complete, release, reap,
+        retire, acquire_lease,
         hand_over_lease, stop_run, end_tasks, apply, promote, requeue, reset, lose_hints,
     )
 }  # fmt: skip

@@ -71,8 +71,10 @@ class Setup:
     ``apps``: how many functions of the plan the app of each worker has, () if they do not say.
     ``versions``: the version of each of these apps, () for none.
     ``shaky``: tasks whose attempts may fail, at most ``failures`` times in all. ``batch``: how many
-    attempts a lane claims at once. ``faults``: how many, of ``kinds``. ``named``: a task to resume
-    from, '' to resume without naming one; with one, runs that succeeded are resumed as well.
+    attempts a lane claims at once. ``hastens``: how often a client makes a task that waits for a
+    retry due, which it must if there is a ``delay``. ``faults``: how many, of ``kinds``.
+    ``named``: a task to resume from, '' to resume without naming one; with one, runs that
+    succeeded are resumed as well.
     """
 
     plan: Plan
@@ -84,6 +86,7 @@ class Setup:
     kinds: frozenset[str] = FAULTS
     cancels: int = 0
     resumes: int = 0
+    hastens: int = 0
     named: str = ""
     most_deaths: int = 2
     delay: int = 0  # of a retry, in ms
@@ -105,10 +108,11 @@ class Setup:
 
 
 class Client(NamedTuple):
-    """Who submits, cancels and resumes. ``again``: a call whose reply was lost."""
+    """Who submits, cancels, resumes and hastens. ``again``: a call whose reply was lost."""
 
     cancels: int
     resumes: int
+    hastens: int
     again: Call | None = None
 
 

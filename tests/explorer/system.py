@@ -29,7 +29,7 @@ def first(setup: Setup) -> State:
         Keys(),
         tuple(Scheduler(f"s{number}-0") for number in range(setup.pairs)),
         tuple(Worker(f"{name}0") for name in "ABC"[: setup.pairs]),
-        Client(setup.cancels, setup.resumes),
+        Client(setup.cancels, setup.resumes, setup.hastens),
         setup.faults,
         setup.failures,
     )
@@ -107,6 +107,9 @@ def client_moves(setup: Setup, state: State) -> Iterator[Move]:
             request = f"q{setup.resumes - client.resumes + 1}"
             call = Call("resume", (request, setup.named))
             calls.append((call, client._replace(resumes=client.resumes - 1)))
+        if client.hastens and not over:
+            behind = client._replace(hastens=client.hastens - 1)
+            calls += [(call, behind) for call in _waiting(setup, keys)]
     for call, behind in calls:
         yield from call_moves(
             setup,
@@ -117,5 +120,13 @@ def client_moves(setup: Setup, state: State) -> Iterator[Move]:
             lost=lambda result, behind=behind, call=call: result._replace(
                 client=behind._replace(again=call)
             ),
-            kind="" if call.name == "submit" else "client",
+            # Time stands still, so who waits for a retry can only go on if it is hastened.
+            kind="" if call.name in ("submit", "hasten") else "client",
         )
+
+
+def _waiting(setup: Setup, keys: Keys) -> Iterator[Call]:
+    """Yield the calls that hasten a task that waits for a retry, and is not due yet."""
+    for task, record in keys.tasks:
+        if record.code == "W" and keys.submitted + record.ended > keys.now:
+            yield Call("hasten", (task, record.attempt, setup.plan.places[task][0]))

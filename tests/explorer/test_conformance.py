@@ -19,6 +19,7 @@ SETUPS = {
     "once": setup("once", retries=1, cancels=1, resumes=3, **BUDGET),
     "dropped": setup("dropped", retries=1, cancels=1, resumes=3, **BUDGET),
     "named": setup("two", retries=1, resumes=4, named="0", **BUDGET),
+    "hastened": setup("wide", retries=2, cancels=1, resumes=2, hastens=6, batch=2, **BUDGET),
     "turns": setup("wide", retries=2, cancels=1, resumes=3, batch=3, small=0, **BUDGET),
     "apps": setup("wide", retries=2, resumes=3, batch=3, others="bd", apps=(2, 1), **BUDGET),
     "both": setup(
@@ -32,13 +33,13 @@ SETUPS = {
 WALKS = [
     ("diamond", 9), ("cleanup", 4), ("wide", 13), ("wide", 15), ("wide", 19), ("wide", 20),
     ("once", 16), ("named", 2), ("turns", 6), ("turns", 7), ("apps", 6), ("apps", 7), ("both", 2),
-    ("both", 3), ("versions", 1), ("versions", 2), ("dropped", 6),
+    ("both", 3), ("versions", 1), ("versions", 2), ("dropped", 6), ("hastened", 13),
 ]  # fmt: skip
 LENGTH = 250
 # One walk through each setup; the others are slow.
 SAMPLE = [
     ("diamond", 9), ("cleanup", 4), ("wide", 19), ("once", 16), ("named", 2), ("turns", 6),
-    ("apps", 7), ("both", 2), ("versions", 2), ("dropped", 6),
+    ("apps", 7), ("both", 2), ("versions", 2), ("dropped", 6), ("hastened", 13),
 ]  # fmt: skip
 
 
@@ -105,7 +106,7 @@ def test_a_real_scheduler_does_the_same_in_a_turn_as_the_model(walked: tuple[Mir
 
 # What the walks come across; without it they would compare next to nothing.
 ANSWERS = {
-    "submit OK", "submit EXISTS", "cancel OK", "cancel OVER", "resume OK",
+    "submit OK", "submit EXISTS", "hasten OK", "cancel OK", "cancel OVER", "resume OK",
     "heartbeat OK", "heartbeat DEAD", "claim OK", "claim UNKNOWN", "complete OK",
     "release OK", "reap OK", "reap FENCED", "reap UNKNOWN", "reap ALIVE",
     "register_app OK", "retire OK", "acquire_lease OK", "acquire_lease TAKEN",

@@ -29,6 +29,9 @@ SYSTEMS = {
     "a diamond with a clean-up, a retry and a cancel": setup(
         "cleanup", retries=1, failures=2, cancels=1, graph_known=True
     ),
+    "a task that waits and is hastened, a cancel and a fault": setup(
+        "one", pairs=1, retries=1, failures=1, hastens=1, cancels=1, faults=1, delay=500
+    ),
     "a chain with a task that must not start twice": setup("once", pairs=1, failures=1, faults=1),
     "a tree with results that are dropped, a failure and a resume": setup(
         "dropped", pairs=1, failures=1, resumes=1
@@ -161,6 +164,21 @@ def test_a_dead_end_is_found(plant: Callable[[str, Any], None]) -> None:
     plant("promote", promote)
     which = setup("one", pairs=1, retries=1, failures=1)
     assert found(which)[0] != ""
+
+
+def test_a_hastened_task_that_is_not_entered_anew_is_found(
+    plant: Callable[[str, Any], None],
+) -> None:
+    def hasten(d: Draft, *args: Any) -> Reply:
+        delayed = dict(d.delayed)
+        reply = before(d, *args)
+        d.delayed = delayed
+        return reply
+
+    before = scripts.hasten
+    plant("hasten", hasten)
+    which = setup("one", pairs=1, retries=1, failures=1, hastens=1, delay=500)
+    assert "no end can be reached" in found(which)[0]
 
 
 def test_an_attempt_that_is_lost_when_it_is_handed_on_is_found(

@@ -13,7 +13,7 @@ import pytest
 
 import flowkit.protocol as protocol
 from flowkit.core.states import RunState, TaskState
-from flowkit.protocol.client_store import ClientStore, Submission
+from flowkit.protocol.client_store import ClientStore, Submission, Waiting
 from flowkit.protocol.keys import RUN_ID, Keys
 from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.scheduler_store import SchedulerStore
@@ -118,6 +118,8 @@ def everything_sent() -> list[tuple[str, int]]:
     client.cancel("r")
     client.delete("r")
     client.resume("r")
+    link.reply = [b"OK", 1]
+    client.hasten("r", [Waiting(0, 1, "5", ["default"])])
     link.reply = [b"OK", 0, 1]
     worker.heartbeat("W", 1, [])
     worker.register_app("0" * 16, ["1" * 16], lease_ms=1000)

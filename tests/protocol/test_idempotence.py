@@ -7,14 +7,38 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from environment import HOUR_MS, LIST, Environment, done
+from environment import HOUR_MS, LIST, Environment
+from situations import (
+    APP,
+    ENTRY,
+    FUNCTION,
+    HASTEN,
+    OF_V1,
+    V1,
+    awaited,
+    cast_off,
+    complete_args,
+    due,
+    failed,
+    gone,
+    half_failed,
+    kept,
+    led,
+    once,
+    partly_claimed,
+    ran_elsewhere,
+    reporting,
+    resumed,
+    stopping,
+    succeeded,
+    succeeded_and_running,
+    waits,
+    waits_for_a_function,
+    waits_for_a_turn,
+    waits_for_both,
+)
 
-from flowkit.protocol.app_functions import app_id, function_id, pinned_id
-from flowkit.protocol.keys import of_function
 from flowkit.protocol.scripts import names
-
-FUNCTION, OF_V1 = function_id("app:f"), pinned_id("app:f", "v1")
-APP, V1 = app_id([FUNCTION]), app_id([FUNCTION, OF_V1])
 
 
 @dataclass(frozen=True)
@@ -29,130 +53,6 @@ class Case:
 
     def send(self, env: Environment) -> list[Any]:
         return env.raw(self.name, *self.args(env))
-
-
-def failed(env: Environment) -> None:
-    env.running(0)
-    env.complete(done(0, "F"))
-    env.finish(outcome="failed", failed=0)
-
-
-def succeeded(env: Environment) -> None:
-    env.running(0)
-    env.complete(done(0))
-    env.finish()
-
-
-def succeeded_and_running(env: Environment) -> None:
-    env.running(0, 1)
-    env.complete(done(0, payload=b"value"))
-
-
-def resumed(env: Environment) -> None:
-    failed(env)
-    env.client.resume("r1")
-
-
-def once(env: Environment) -> None:
-    """A task that must not start twice is running."""
-    env.ready()
-    env.queue(0, flags="=")
-    env.claim()
-
-
-def due(env: Environment) -> None:
-    env.running(0)
-    env.complete(done(0, "W", delay=5))
-    env.now += 5
-
-
-def stopping(env: Environment) -> None:
-    env.running(0)
-    env.queue(1)
-    env.client.cancel("r1")
-
-
-def gone(env: Environment) -> None:
-    env.submit()
-    env.acquire_lease()
-    env.link.call("DEL", env.keys.run("r1"))
-
-
-def cast_off(env: Environment) -> None:
-    """A finished run, of which one task is still queued and one waits for a retry."""
-    env.running(0)
-    env.complete(done(0, "W"))
-    env.queue(1)
-    env.finish(outcome="cancelled")
-
-
-def led(env: Environment) -> None:
-    env.submit()
-    env.acquire_lease()
-
-
-def awaited(env: Environment) -> None:
-    """Somebody stands by for the lease, with no shard of its own."""
-    env.acquire_lease()
-    env.raw("acquire_lease", "s2", HOUR_MS, "0/1", 0)
-
-
-def complete_args(code: str) -> Callable[[Environment], tuple[object, ...]]:
-    token = done(0, code).token
-    return lambda env: ("W.0", 2, 5, 1, "", 1, LIST, "r1", 1, token, "payload")
-
-
-def waits_for_a_turn(env: Environment) -> None:
-    env.ready()
-    env.apply("line", "r1", LIST, "5", "", 2, 0, 1)
-
-
-def waits_for_a_function(env: Environment) -> None:
-    env.worker.register_app(APP, [FUNCTION], lease_ms=HOUR_MS)
-    env.ready()
-    env.queue(0, 1, list_=of_function(LIST, FUNCTION))
-
-
-def partly_claimed(env: Environment) -> None:
-    """Of the two tasks in the backlog of a run, one is running."""
-    waits_for_a_turn(env)
-    env.claim(limit=1)
-
-
-def waits_for_both(env: Environment) -> None:
-    """One task waits for the turn of its run in a list of its function, one beside it."""
-    env.worker.register_app(APP, [FUNCTION], lease_ms=HOUR_MS)
-    env.ready(1)
-    env.apply("line", "r1", of_function(LIST, FUNCTION), "5", "", 1, 0)
-
-
-def ran_elsewhere(env: Environment) -> None:
-    """A worker with another version of the app has run a task of the run; another one waits."""
-    env.ready(0, 1, lanes=("W.0", "W.1"))
-    env.worker.register_app("f" * 16, [FUNCTION], "v2", lease_ms=HOUR_MS)
-    env.worker.register_app(V1, [FUNCTION, OF_V1], "v1", lease_ms=HOUR_MS)
-    env.register("V", lanes=("V.0",))
-    env.worker.complete("V.0", [], 1, 1, 1, [LIST], "f" * 16)
-
-
-def reporting(env: Environment) -> None:
-    """Two attempts have reported how far they are; one reports the same again."""
-    env.register()
-    env.worker.report_progress("W", {"r1,0,1": "W.0,1,9,rows", "r1,1,1": "W.0,7,9,rows"})
-
-
-def half_failed(env: Environment) -> None:
-    """Of two tasks that are to fail, a worker has claimed one meanwhile."""
-    env.ready(0, 1)
-    env.claim(limit=1)
-
-
-ENTRY = ("state", "e", "value", "")
-
-
-def kept(env: Environment) -> None:
-    env.raw("set_state", *ENTRY, HOUR_MS)
-    env.now += HOUR_MS
 
 
 QUEUE_ALL = ("queue", "r1", LIST, "5", "", 2, 0, 1)
@@ -177,6 +77,9 @@ CASES = {
         b"EXISTS",
     ),
     "cancel": Case(led, "cancel", lambda env: ("r1",), b"OK", b"OK"),
+    "hasten": Case(waits, "hasten", lambda env: HASTEN, b"OK", b"OK"),
+    "hasten, over": Case(failed, "hasten", lambda env: HASTEN, b"OVER", b"OVER"),
+    "hasten, unknown": Case(lambda env: None, "hasten", lambda env: HASTEN, b"UNKNOWN", b"UNKNOWN"),
     "delete": Case(failed, "delete", lambda env: ("r1",), b"OK", b"UNKNOWN"),
     "delete, running": Case(led, "delete", lambda env: ("r1",), b"RUNNING", b"RUNNING"),
     "resume": Case(failed, "resume", lambda env: ("r1", "id", ""), b"OK", b"OK"),

@@ -135,6 +135,16 @@ class Changed(Document):
     state: Annotated[str, _RUN_STATE]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Retry(Document):
+    """The tasks of a run that start again."""
+
+    SCHEMA: ClassVar[str] = "flowkit/retry/1"
+    run_id: Annotated[str, "The id of the run."]
+    tasks: Annotated[list[str], "The tasks that start again."]
+    resumed: Annotated[bool, "Whether the run was over and was resumed."]
+
+
 @dataclass(frozen=True)
 class DeletedRun:
     """A run that was to be deleted."""

@@ -1,0 +1,174 @@
+"""``handle.retry``: start tasks again that wait for a retry, or that have failed for good.
+
+A task that waits becomes due at once. A task that has failed for good can only start again when its
+run is over: the run is then resumed from it. Which of the two a call means follows from the state
+of the run, so a task in any other state is refused with its state and with what to do.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..core.compiled import CompiledDAG
+from ..core.run_record import RunRecord
+from ..core.states import RunState, TaskState
+from ..definition.task_names import numbers_of
+from ..exceptions import RunAlreadyOver, RunNotOver, TaskNotFailed
+from ..protocol.app_functions import function_id, pinned_id
+from ..protocol.client_store import ClientStore, Waiting
+from ..protocol.keys import of_function, ready_list
+from ..protocol.records import TaskRecord
+
+
+class Stored(Protocol):
+    """What a retry needs of the shard of a run."""
+
+    def run_store(self, run_id: str) -> AbstractContextManager[ClientStore]:
+        """Return the calls to the store of the run."""
+
+
+class Retryable(Protocol):
+    """What a retry needs of a run handle."""
+
+    run_id: str
+
+    @property
+    def shard(self) -> Stored:
+        """The shard of the run."""
+
+    def record(self) -> RunRecord:
+        """Return the record of the run."""
+
+    def graph(self, record: RunRecord | None = None) -> CompiledDAG:
+        """Return its compiled DAG."""
+
+    def resume(self, from_task: str | Sequence[str] | None = None) -> None:
+        """Resume it from these tasks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What a retry did. ``tasks``: those that start again.
+
+    ``resumed``: whether the run was over and has been resumed. If not, the tasks waited for their
+    next attempt, which is now due.
+    """
+
+    tasks: tuple[str, ...]
+    resumed: bool
+
+
+def retry(handle: Retryable, tasks: str | Sequence[str] | None) -> Retried:
+    """Retry tasks of a run. See ``RunHandle.retry``."""
+    record = handle.record()
+    dag = handle.graph(record)
+    names = dag.graph.names
+    numbers = numbers_of(tasks, names, f"run {handle.run_id!r}", option="tasks")
+    with handle.shard.run_store(handle.run_id) as store:
+        records = store.read_records(handle.run_id, numbers or range(len(names)))
+    wanted = dict(zip(numbers or range(len(names)), records, strict=True))
+    if record.state is RunState.RUNNING:
+        return _hasten(handle, record, dag, wanted, named=bool(numbers))
+    failed = [names[task] for task, item in wanted.items() if item.state is TaskState.FAILED]
+    if not failed and not numbers:
+        raise _nothing_failed(record)
+    for task in numbers:
+        if wanted[task].state is not TaskState.FAILED:
+            raise _wrong_state(record, names[task], wanted[task].state)
+    handle.resume(failed)
+    return Retried(tuple(failed), resumed=True)
+
+
+def _hasten(
+    handle: Retryable,
+    record: RunRecord,
+    dag: CompiledDAG,
+    wanted: dict[int, TaskRecord],
+    *,
+    named: bool,
+) -> Retried:
+    names = dag.graph.names
+    if record.stop is not None:
+        raise RunNotOver(
+            record.run,
+            f"run {record.run!r} is being stopped: wait for its end, then retry the task again",
+        )
+    waiting = [task for task, item in wanted.items() if item.state is TaskState.WAITING]
+    if not waiting and not named:
+        raise _nothing_waits(record, any(i.state is TaskState.FAILED for i in wanted.values()))
+    for task, item in wanted.items() if named else ():
+        if item.state is TaskState.FAILED:
+            raise _not_over(record, names[task])
+        if item.state is not TaskState.WAITING:
+            raise _wrong_state(record, names[task], item.state)
+    places = [_waiting(dag, task, wanted[task].attempt) for task in waiting]
+    with handle.shard.run_store(handle.run_id) as store:
+        store.hasten(handle.run_id, places)
+    return Retried(tuple(names[task] for task in waiting), resumed=False)
+
+
+def _waiting(dag: CompiledDAG, task: int, attempt: int) -> Waiting:
+    """Return where a retry of a task may be entered: in the list of its queue, or in one of its
+    function if only some workers have that."""
+    policy, ref = dag.policy(task), dag.ref(task)
+    plain = ready_list(policy.queue, is_async=policy.is_async)
+    lists = [plain, of_function(plain, function_id(ref))]
+    if dag.pinned:
+        lists.insert(0, of_function(plain, pinned_id(ref, dag.pinned)))
+    return Waiting(task, attempt, str(policy.priority), lists)
+
+
+def _not_over(record: RunRecord, task: str) -> RunNotOver:
+    again = f"'flowkit retry {record.run} {shlex.quote(task)}'"
+    return RunNotOver(
+        record.run,
+        f"task {task!r} of run {record.run!r} has failed for good, and the run is not over yet. "
+        f"Wait for its end, or stop it with 'flowkit cancel {record.run} --wait'; then: {again}",
+    )
+
+
+def _wrong_state(record: RunRecord, task: str, state: TaskState) -> TaskNotFailed:
+    advice = {
+        TaskState.SUCCEEDED: f"To run it again: 'flowkit resume {record.run} --from-task "
+        f"{shlex.quote(task)}', when the run is over",
+        TaskState.QUEUED: f"It starts when a worker is free: 'flowkit status {record.run}'",
+        TaskState.RUNNING: "It is executing now",
+        TaskState.PENDING: "It starts when the tasks before it are over",
+        TaskState.UPSTREAM_FAILED: f"Retry the task before it that failed: 'flowkit status "
+        f"{record.run} --state failed'",
+        TaskState.CANCELLED: f"To run it: 'flowkit resume {record.run}'",
+        TaskState.SKIPPED: f"Its condition was false: 'flowkit status {record.run}'",
+        TaskState.WAITING: f"The run is over: 'flowkit status {record.run}'",
+    }
+    words = state.value.replace("_", " ")
+    return TaskNotFailed(
+        record.run,
+        f"task {task!r} of run {record.run!r} is {words}: only a task that has failed or waits for "
+        f"a retry can be retried. {advice[state]}",
+    )
+
+
+def _nothing_waits(record: RunRecord, any_failed: bool) -> TaskNotFailed:
+    advice = "When the run is over, its failed tasks can be retried. " if any_failed else ""
+    return TaskNotFailed(
+        record.run,
+        f"no task of run {record.run!r} waits for a retry. {advice}To see what the run does: "
+        f"'flowkit status {record.run}'",
+    )
+
+
+def _nothing_failed(record: RunRecord) -> RunAlreadyOver | TaskNotFailed:
+    if record.state is RunState.SUCCEEDED:
+        return RunAlreadyOver(
+            record.run,
+            f"run {record.run!r} succeeded, so there is nothing to retry. To run tasks again: "
+            f"'flowkit resume {record.run} --from-task TASK'",
+        )
+    return TaskNotFailed(
+        record.run,
+        f"run {record.run!r} has no failed task. To continue it: 'flowkit resume {record.run}'",
+    )
