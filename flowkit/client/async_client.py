@@ -26,6 +26,7 @@ from ..core.worker_info import WorkerInfo
 from ..definition.dag import DAGDefinition
 from ..protocol.listings import Listing
 from ..settings import Settings, load_settings
+from .activity import SystemActivity
 from .async_handle import AsyncRunHandle, wait_all
 from .checks import check_handles, check_settings
 from .client import PATIENCE_S, Client
@@ -197,6 +198,10 @@ class AsyncClient:
     async def queues(self) -> Listing[QueueInfo]:
         """Return the queues that were ever used or are served. See ``Client.queues``."""
         return await self._do(Client.queues)
+
+    async def activity(self, limit: int = 50) -> SystemActivity:
+        """Return what happens now: runs, queues, workers. See ``Client.activity``."""
+        return await self._do(Client.activity, limit)
 
     async def doctor(self, seconds: float = 1.0) -> list[Finding]:
         """Check Redis, scheduler, workers and queues. See ``Client.doctor``."""

@@ -10,6 +10,7 @@ from ..core.finding import Finding
 from ..core.queue_info import QueueInfo
 from ..core.worker_info import WorkerInfo
 from ..protocol.listings import Listing
+from .activity import SystemActivity, read_activity
 from .doctor import examine
 from .no_leader import SchedulerInfo
 from .queues import read_queues
@@ -51,6 +52,14 @@ class SystemOverview:
         tasks than are counted (10,000 lists, 5,000 delayed tasks).
         """
         return read_queues(self.shards)
+
+    def activity(self, limit: int = 50) -> SystemActivity:
+        """Return what happens now: runs, queues, workers and the scheduler.
+
+        ``limit``: how many runs, unfinished ones first. It takes about twenty round trips to each
+        shard, whatever there is. Raises TypeError, ValueError for an invalid limit.
+        """
+        return read_activity(self.shards, check_limit(limit))
 
     def doctor(self, seconds: float = 1.0) -> list[Finding]:
         """Check Redis, the scheduler, the workers and the queues; return a finding per subject.

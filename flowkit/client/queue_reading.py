@@ -41,6 +41,16 @@ def queues_of(store: ClientStore, workers: Sequence[WorkerInfo]) -> Listing[Queu
     return listing
 
 
+def add_queues(
+    queues: dict[str, QueueInfo], listing: Listing[QueueInfo], of_shard: Listing[QueueInfo]
+) -> None:
+    """Add the queues of a shard to those of others, and to ``listing`` what was not counted."""
+    listing.cut_short = listing.cut_short or of_shard.cut_short
+    for queue in of_shard:
+        known = queues.get(queue.name)
+        queues[queue.name] = queue if known is None else known.plus(queue)
+
+
 def _is_served(store: ClientStore, serving: Sequence[WorkerInfo], function: str) -> bool:
     apps = {app for info in serving for app in info.apps}
     return "" in apps or store.any_has(apps, function)

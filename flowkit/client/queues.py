@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..core.queue_info import QueueInfo
 from ..protocol.listings import DamagedItem, Listing
-from .queue_reading import queues_of
+from .queue_reading import add_queues, queues_of
 from .shard import ShardConnection
 
 
@@ -17,12 +17,8 @@ def read_queues(shards: Sequence[ShardConnection]) -> Listing[QueueInfo]:
     for shard in shards:
         with shard.store() as store:
             workers = store.alive_workers()
-            of_shard = queues_of(store, workers)
+            add_queues(queues, listing, queues_of(store, workers))
         listing.damaged += workers.damaged
         listing.damaged += [DamagedItem(i.worker, i.damaged) for i in workers if i.damaged]
-        listing.cut_short = listing.cut_short or of_shard.cut_short
-        for queue in of_shard:
-            known = queues.get(queue.name)
-            queues[queue.name] = queue if known is None else known.plus(queue)
     listing += sorted(queues.values(), key=lambda queue: queue.name)
     return listing

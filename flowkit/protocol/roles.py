@@ -62,9 +62,9 @@ class Role:
         return ("{flowkit}:",) if self.runs_scripts else ()
 
 
-_READ_BY_CLIENTS = "exists get hget hgetall hlen hmget hstrlen llen lrange sismember subscribe"
-_READ_BY_CLIENTS += " memory|usage time unsubscribe xlen zcard zrangebyscore zrevrange"
-_READ_BY_CLIENTS += " zrevrangebyscore"
+_READ_BY_CLIENTS = "exists get hget hgetall hlen hmget hstrlen llen lrange scard sismember"
+_READ_BY_CLIENTS += " memory|usage srandmember subscribe time unsubscribe xlen zcard"
+_READ_BY_CLIENTS += " zrangebyscore zrevrange zrevrangebyscore"
 _SEEN_BY_CLIENTS = "leader layout workers worker:* levels ready:* delayed dead cursor quarantine"
 
 CLIENT = Role(
@@ -109,7 +109,7 @@ STATE = Role(
 VIEWER = Role(
     "viewer",
     _words(_READ_BY_CLIENTS),
-    reads=_keys(f"{_SEEN_BY_CLIENTS} run:* graph:* runs events schema"),
+    reads=_keys(f"{_SEEN_BY_CLIENTS} run:* graph:* runs active events schema"),
     runs_scripts=False,
 )
 ROLES = (CLIENT, SCHEDULER, WORKER, STATE, VIEWER)

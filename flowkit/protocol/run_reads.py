@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from ..core.run_record import RunRecord
 from ..core.states import RunState
-from ..exceptions import RedisUnavailable, StoreError
+from ..exceptions import NotPermitted, RedisUnavailable, StoreError
 from .bounded_reads import Field, read_in_bounds, read_list, whole
 from .decoding import CorruptData, number, run_id
 from .decoding import pairs as in_pairs
@@ -52,11 +52,26 @@ class RunReads(Store):
         for names in self._newest_names(part, most, since_ms, listing):
             matching = self._matching(names, state, dag) if is_search else names
             for first in range(0, len(matching), RUNS_PART):
-                listing.take(self._read_named_runs(matching[first : first + RUNS_PART]))
+                listing.take(self.read_named_runs(matching[first : first + RUNS_PART]))
                 listing.cut(limit)  # cut now, since there may be millions of damaged items
                 if len(listing) == limit:
                     return listing
         return listing
+
+    def read_unfinished(self, most: int) -> tuple[Listing[RunRecord], int | None]:
+        """Return up to ``most`` unfinished runs, and how many there are. Three round trips.
+
+        If there are more, Redis chooses them. None without the right to read them, which access
+        rules of older releases do not give, or if the key is damaged.
+        """
+        key = self.keys.active()
+        try:
+            total, names = self.link.batch_each([("SCARD", key), ("SRANDMEMBER", key, most)])
+        except NotPermitted:
+            return Listing(), None
+        if not isinstance(total, int) or not isinstance(names, list):
+            return Listing(), None
+        return self.read_named_runs(sorted(filter(self._key_or_none, names))), total
 
     def run_ids_beginning_with(self, prefix: str, most: int) -> list[str]:
         """Return at most ``most`` ids of runs that begin so, of the newest ``MOST_SEARCHED`` runs.
@@ -124,7 +139,8 @@ class RunReads(Store):
         except CorruptData:
             return None
 
-    def _read_named_runs(self, names: Sequence[bytes]) -> Listing[RunRecord]:
+    def read_named_runs(self, names: Sequence[bytes]) -> Listing[RunRecord]:
+        """Return the runs of these names that have not expired. Two round trips."""
         listing: Listing[RunRecord] = Listing()
         runs: list[tuple[bytes, str]] = []
         for name in names:

@@ -125,6 +125,7 @@ def test_each_call_does_what_the_client_does(client: Client, run: Callable[[Test
         }
         assert (await own.usage())[0].runs == 3
         assert await own.queues() == client.queues()
+        assert (await own.activity()).runs == client.activity().runs
         subjects = [finding.subject for finding in client.doctor(0)]
         assert [finding.subject for finding in await own.doctor(0)] == subjects
         assert await own.workers() == await own.dead_letters() == []
