@@ -111,9 +111,9 @@ class System(Daemons):
         result = {name: psutil.Process(item.pid) for name, item in self._processes.items()}
         parent = result.pop("worker")
         result["worker parent"] = parent
-        # The first of them is the orphan killer, which runs no tasks.
+        # The first two run no tasks.
         children = sorted(parent.children(), key=lambda child: (child.create_time(), child.pid))
-        result["worker orphan killer"], *children = children
+        result["worker orphan killer"], result["worker log collector"], *children = children
         for number, child in enumerate(children, 1):
             result[f"worker child {number}"] = child
         return result

@@ -20,9 +20,9 @@ from typing import Any
 from .exceptions import FlowkitError
 
 # Run id, task name, attempt, parameters; then the life of the run (see ``enter_attempt``), what is
-# kept with this attempt (see ``number_submission``, and ``execution/progress.py``), and the number
-# of the task, -1 if unknown.
-AttemptFields = tuple[str, str, int, Mapping[str, object], str, dict[str, Any], int]
+# kept with this attempt (see ``number_submission``, and ``execution/progress.py``), the number of
+# the task, -1 if unknown, and the lane, "" if this is no worker.
+AttemptFields = tuple[str, str, int, Mapping[str, object], str, dict[str, Any], int, str]
 _wait_listener: Callable[[bool], None] | None = None
 _current: ContextVar[AttemptFields | None] = ContextVar("flowkit_attempt", default=None)
 
@@ -90,13 +90,14 @@ def enter_attempt(
     params: Mapping[str, object],
     life: str = "",
     number: int = -1,
+    lane: str = "",
 ) -> Token[AttemptFields | None]:
     """Set the attempt that runs here from now on. Pass the token to ``leave_attempt``.
 
     ``life``: on a worker, when the run was submitted and how often it was resumed. ``number``: of
-    the task in its DAG.
+    the task in its DAG. ``lane``: of the worker that runs it.
     """
-    return _current.set((run_id, task, attempt, params, life, {}, number))
+    return _current.set((run_id, task, attempt, params, life, {}, number, lane))
 
 
 def number_submission(content: str) -> tuple[str, str, str, int] | None:
@@ -109,7 +110,7 @@ def number_submission(content: str) -> tuple[str, str, str, int] | None:
     fields = _current.get()
     if fields is None or not fields[4]:
         return None
-    run_id, task, _, _, life, counts, _ = fields
+    run_id, task, _, _, life, counts, _, _ = fields
     return run_id, life, task, next(counts.setdefault(content, count(1)))  # atomic, without a lock
 
 

@@ -24,26 +24,31 @@ from pathlib import Path
 from typing import Any
 
 from .basics.environment import variables
-from .basics.log_level import LogLevel
 from .basics.suggestions import unknown_name
 from .configuration.own_system import OwnSystem, adopt_system, own_system
-from .configuration.quantities import DAY_S, duration, size
-from .configuration.redis_url import EXAMPLES, NAMESPACE, check_redis_url, redact_url
+from .configuration.quantities import DAY_S
+from .configuration.redis_url import EXAMPLES, check_redis_url, redact_url
+from .configuration.setting_values import (
+    MAX_VALUE_BYTES,
+    parse_bool,
+    parse_function_timeout,
+    parse_lease,
+    parse_level,
+    parse_log_bytes,
+    parse_max_bytes,
+    parse_namespace,
+    parse_patterns,
+    parse_result_ttl,
+)
 from .configuration.shards import Shard, list_problem, shards_of
 from .configuration.signing_keys import parse_signing_key, read_signing_key
 from .core.app_version import parse_app_version
 from .exceptions import SettingsError
 from .project_file import project_table
 
-__all__ = ["Settings", "check_redis_url", "load_settings", "redact_url"]
-
-MAX_RESULT_TTL_S = 3650 * DAY_S
-# Redis refuses a longer string.
-MAX_VALUE_BYTES = 512 * 2**20
+__all__ = ["MAX_VALUE_BYTES", "Settings", "check_redis_url", "load_settings", "redact_url"]
 
 _FILE = "pyproject.toml ("  # begins the source of a setting from a file
-_BOOLEANS = {"true": True, "yes": True, "on": True, "1": True}
-_BOOLEANS |= {"false": False, "no": False, "off": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -59,8 +64,10 @@ class Settings:
     ``maxmemory-policy`` may delete keys. ``redis_patched``: this Redis has fixes that its version
     number does not show, so daemons do not warn about it. ``capture_output``: workers turn what
     tasks print and log into log lines. ``app_version``: the version of the app's code; None to
-    compute a digest of it. ``signing_key``: signs results, cache entries and parameters; see
-    signing.py.
+    compute a digest of it. ``task_logs``: keep what tasks print and log in Redis, for ``flowkit
+    logs``. ``task_log_bytes``, ``run_log_bytes``: how much of an attempt, and of a run.
+    ``log_redact``: regular expressions; what matches in a line of a task becomes ``***``.
+    ``signing_key``: signs results, cache entries and parameters; see signing.py.
     ``sources``: the source of each setting.
     """
 
@@ -75,6 +82,10 @@ class Settings:
     allow_eviction: bool = False
     redis_patched: bool = False
     capture_output: bool = True
+    task_logs: bool = True
+    task_log_bytes: int = 2**20
+    run_log_bytes: int = 64 * 2**20
+    log_redact: tuple[str, ...] = ()
     app_version: str | None = None
     signing_key: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -198,54 +209,6 @@ def _parse_redis_url(raw: object) -> str | None:
     return " ".join(raw.split())
 
 
-def _parse_namespace(raw: object) -> str:
-    if isinstance(raw, str) and NAMESPACE.fullmatch(raw):
-        return raw
-    raise ValueError("give 1 to 64 of the characters A-Z a-z 0-9 _ . -")
-
-
-def _parse_result_ttl(raw: object) -> int:
-    value = duration(raw)
-    if value is None or not 1 <= value <= MAX_RESULT_TTL_S:
-        raise ValueError("give seconds, or '90s', '30m', '12h', '7d'; from 1s to 3650d")
-    return int(value)
-
-
-def _parse_lease(raw: object) -> float:
-    value = duration(raw)
-    if value is None or not 0.1 <= value <= DAY_S:
-        raise ValueError("give seconds, or '10s', '2m'; from 0.1s to 1d")
-    return value
-
-
-def _parse_function_timeout(raw: object) -> float:
-    value = duration(raw)
-    if value is None or not 0 <= value <= MAX_RESULT_TTL_S:
-        raise ValueError("give seconds, or '90s', '30m', '12h'; 0 waits forever, the most is 3650d")
-    return value
-
-
-def _parse_max_bytes(raw: object) -> int:
-    value = size(raw)
-    if value is None or not 1 <= value <= MAX_VALUE_BYTES:
-        raise ValueError("give bytes, or '500KB', '64MB', '64MiB'; from 1 to 512MiB")
-    return int(value)
-
-
-def _parse_level(raw: object) -> str:
-    if isinstance(raw, str) and raw.strip().upper() in LogLevel.__members__:
-        return raw.strip().upper()
-    raise ValueError(f"use one of {', '.join(LogLevel.__members__)}")
-
-
-def _parse_bool(raw: object) -> bool:
-    if isinstance(raw, bool):
-        return raw
-    if isinstance(raw, str) and raw.strip().lower() in _BOOLEANS:
-        return _BOOLEANS[raw.strip().lower()]
-    raise ValueError("use true or false (also yes/no, on/off, 1/0)")
-
-
 @dataclass(frozen=True, slots=True)
 class _Option:
     variable: str
@@ -255,18 +218,22 @@ class _Option:
 
 _OPTIONS = {
     "redis_url": _Option("FLOWKIT_REDIS_URL", "--redis", _parse_redis_url),
-    "namespace": _Option("FLOWKIT_NAMESPACE", "--namespace", _parse_namespace),
-    "result_ttl": _Option("FLOWKIT_RESULT_TTL", "--result-ttl", _parse_result_ttl),
-    "max_result_bytes": _Option("FLOWKIT_MAX_RESULT_BYTES", "--max-result-bytes", _parse_max_bytes),
-    "log_level": _Option("FLOWKIT_LOG_LEVEL", "--log-level", _parse_level),
-    "log_json": _Option("FLOWKIT_LOG_JSON", "--log-json", _parse_bool),
-    "lease_seconds": _Option("FLOWKIT_LEASE", "--lease", _parse_lease),
+    "namespace": _Option("FLOWKIT_NAMESPACE", "--namespace", parse_namespace),
+    "result_ttl": _Option("FLOWKIT_RESULT_TTL", "--result-ttl", parse_result_ttl),
+    "max_result_bytes": _Option("FLOWKIT_MAX_RESULT_BYTES", "--max-result-bytes", parse_max_bytes),
+    "log_level": _Option("FLOWKIT_LOG_LEVEL", "--log-level", parse_level),
+    "log_json": _Option("FLOWKIT_LOG_JSON", "--log-json", parse_bool),
+    "lease_seconds": _Option("FLOWKIT_LEASE", "--lease", parse_lease),
     "function_timeout": _Option(
-        "FLOWKIT_FUNCTION_TIMEOUT", "--function-timeout", _parse_function_timeout
+        "FLOWKIT_FUNCTION_TIMEOUT", "--function-timeout", parse_function_timeout
     ),
-    "allow_eviction": _Option("FLOWKIT_ALLOW_EVICTION", "--allow-eviction", _parse_bool),
-    "redis_patched": _Option("FLOWKIT_REDIS_PATCHED", "--redis-patched", _parse_bool),
-    "capture_output": _Option("FLOWKIT_CAPTURE_OUTPUT", "--capture-output", _parse_bool),
+    "allow_eviction": _Option("FLOWKIT_ALLOW_EVICTION", "--allow-eviction", parse_bool),
+    "redis_patched": _Option("FLOWKIT_REDIS_PATCHED", "--redis-patched", parse_bool),
+    "capture_output": _Option("FLOWKIT_CAPTURE_OUTPUT", "--capture-output", parse_bool),
+    "task_logs": _Option("FLOWKIT_TASK_LOGS", "--task-logs", parse_bool),
+    "task_log_bytes": _Option("FLOWKIT_TASK_LOG_BYTES", "--task-log-bytes", parse_log_bytes),
+    "run_log_bytes": _Option("FLOWKIT_RUN_LOG_BYTES", "--run-log-bytes", parse_log_bytes),
+    "log_redact": _Option("FLOWKIT_LOG_REDACT", "--log-redact", parse_patterns),
     "app_version": _Option("FLOWKIT_APP_VERSION", "--version", parse_app_version),
 }
 

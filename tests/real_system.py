@@ -64,8 +64,11 @@ class Process:
         return self.log_path.read_text("utf-8", "replace")
 
     def children(self) -> list[psutil.Process]:
-        """Return the processes of a worker that run tasks: all but its orphan killer."""
-        return sorted(self._below(), key=lambda item: (item.create_time(), item.pid))[1:]
+        """Return the processes of a worker that run tasks.
+
+        That is all but the first two: its orphan killer and its log collector.
+        """
+        return sorted(self._below(), key=lambda item: (item.create_time(), item.pid))[2:]
 
     def _below(self) -> list[psutil.Process]:
         try:

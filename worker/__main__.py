@@ -128,6 +128,10 @@ def _config(settings: Settings, shard: Shard, options: dict[str, object]) -> Wor
         signing_keys=keys_of(settings.signing_key),
         settings=settings,
         app_version=settings.app_version or "",
+        task_logs=settings.task_logs,
+        task_log_bytes=settings.task_log_bytes,
+        run_log_bytes=settings.run_log_bytes,
+        log_redact=settings.log_redact,
     )
 
 

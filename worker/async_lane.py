@@ -216,7 +216,7 @@ class AsyncLane:
             # Each task has its own context, so there is nothing to reset.
             life = claim.life[1]
             who = (claim.run, prepared.name, claim.attempt)
-            enter_attempt(*who, prepared.params, life, claim.task)
+            enter_attempt(*who, prepared.params, life, claim.task, self._mailbox.lane)
             if key in self._cancelled:
                 outcome = self._executor.cancelled(claim)
             else:

@@ -36,6 +36,7 @@ from flowkit.exceptions import FlowkitError, LeaseLost, StoreError
 from flowkit.logging import configure_logging
 from flowkit.logging.capture import start_capture
 from flowkit.logging.event_log import EventLog
+from flowkit.logging.task_lines import redact, set_sink
 from flowkit.processes.parent_death import signal_at_death_of
 from flowkit.processes.signals import obey_parent_alone
 from flowkit.processes.standard_streams import detach_from_terminal, keep_streams_open
@@ -47,11 +48,13 @@ from flowkit.settings import MAX_VALUE_BYTES, adopt_settings
 from .app_versions import LoadedApp
 from .async_lane import AsyncLane
 from .config import ExitReason, WorkerConfig
+from .control import obey
 from .execution_slots import ChildMark, ExecutionSlots
 from .executor import Executor
 from .inputs import Inputs
 from .lane_reports import LaneReports
 from .mailbox import Mailbox
+from .output_pipe import OutputPipe
 from .self_report import hear_tasks
 from .signed_values import SignedValues
 from .sync_lane import SyncLane
@@ -62,12 +65,21 @@ class Child:
     """The parts of one child process."""
 
     def __init__(
-        self, config: WorkerConfig, number: int, worker: str, slots: ExecutionSlots, control: int
+        self,
+        config: WorkerConfig,
+        number: int,
+        worker: str,
+        slots: ExecutionSlots,
+        control: int,
+        output: int = -1,
     ) -> None:
-        """``control``: the read end of the pipe from the parent."""
+        """``control``: the read end of the pipe from the parent. ``output``: the write end of the
+        pipe for what tasks print, -1 if it is not kept.
+        """
         self._config = config
         self._slots = slots
         self._control = control
+        self._output = output
         self._lane_id, self._async_id = lanes_of(worker, number)
         self._log = configure_logging(config.log_level, config.log_json)
         self._listener: Listener = EventLog(self._log, on_worker=True)
@@ -110,23 +122,13 @@ class Child:
         obey_parent_alone()  # again, since the app may have set handlers
         hear_tasks(self._slots)
         self._app = LoadedApp.of(registered_refs(), self._config.app_version)
-        self._register_app()
+        self.register_app()
         self._slots.mark(ChildMark.READY)  # before it can claim: see the daemon's _dismiss
         sync_lane = self._open_lanes()
-        threading.Thread(target=self._listen, name="control", daemon=True).start()
+        threading.Thread(target=obey, args=(self, self._control), daemon=True).start()
         gc.collect()
         gc.freeze()
         self._leave(self._work(sync_lane))
-
-    def _register_app(self) -> None:
-        """Record which functions this app has, so that this worker gets no others."""
-        store = self._store(self._lane_id)
-        app = self._app
-        with suppress(StoreError):  # the heartbeat tells when it is not recorded
-            ids, lease_ms = app.functions | app.pinned, self._config.lease_ms
-            store.register_app(app.id, ids, app.version, lease_ms=lease_ms)
-        store.close()
-        self._slots.record_app(app.id, app.version)
 
     def _refuse_app(self, why: str) -> NoReturn:
         self._listener.hear(AppBroken(worker=self._lane_id, reason=why))
@@ -138,6 +140,9 @@ class Child:
         The worker's options win over the app's: they define the format of the worker's log.
         """
         config = self._config
+        if not records:
+            redact(config.log_redact)
+            set_sink(OutputPipe(self._output) if self._output >= 0 else None)
         self._log = configure_logging(config.log_level, config.log_json)
         self._listener = EventLog(self._log, on_worker=True)
         self._log.logger.disabled = False  # logging.config.dictConfig disables existing loggers
@@ -252,35 +257,30 @@ class Child:
 
     # -- commands of the parent -----------------------------------------------------------------
 
-    def _listen(self) -> None:
-        with os.fdopen(self._control, "r", encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                self._obey(line)
-        os._exit(ExitReason.DONE)
-
-    def _obey(self, line: str) -> None:
-        """Carry out one command. An unknown line is ignored: valid ones may follow it."""
-        match line.split():
-            case ["stop", lane, attempt]:
-                self._cancel(lane, attempt)
-            case ["claimers", number] if number.isdecimal() and len(number) < 10:
-                self._set_claimers(int(number))
-            case ["register"]:
-                self._register_app()
-            case ["drain"]:
-                self._drain()
-
-    def _cancel(self, lane: str, attempt: str) -> None:
+    def cancel(self, lane: str, attempt: str) -> None:
+        """End an attempt (``run,task,attempt``) of this lane. Any thread."""
         target = self._async if is_async_lane(lane) else self._sync
         if target is not None:
             target.cancel(attempt)
 
-    def _set_claimers(self, claimers: int) -> None:
+    def set_claimers(self, claimers: int) -> None:
+        """Set how many claimers a short list is to be divided among. Any thread."""
         for lane in (self._sync, self._async):
             if lane is not None:
                 lane.set_claimers(claimers)
 
-    def _drain(self) -> None:
+    def register_app(self) -> None:
+        """Record which functions this app has, so that this worker gets no others. Any thread."""
+        store = self._store(self._lane_id)
+        app = self._app
+        with suppress(StoreError):  # the heartbeat tells when it is not recorded
+            ids, lease_ms = app.functions | app.pinned, self._config.lease_ms
+            store.register_app(app.id, ids, app.version, lease_ms=lease_ms)
+        store.close()
+        self._slots.record_app(app.id, app.version)
+
+    def drain(self) -> None:
+        """Finish what is executing, claim nothing more, and exit. Any thread."""
         # From here on the links do not wait for an outage to end, and waiting for work is aborted.
         self._stop_links.set()
         for lane in (self._sync, self._async):

@@ -24,6 +24,8 @@ from flowkit.processes.tree import kill_tree
 from .config import ExitReason, WorkerConfig
 from .execution_slots import Executing, ExecutionSlots
 
+Lanes = tuple[str, str]  # the names of the sync and of the async lane of a child
+
 
 @dataclass(slots=True)
 class ChildProcess:
@@ -33,7 +35,7 @@ class ChildProcess:
     pid: int
     slots: ExecutionSlots
     control: int
-    lanes: tuple[str, str]
+    lanes: Lanes
     started_at: float
 
     def tell(self, line: str) -> None:
@@ -111,20 +113,23 @@ class ChildPool:
         self,
         config: WorkerConfig,
         worker: str,
-        child_main: Callable[[WorkerConfig, int, str, ExecutionSlots, int], None],
+        child_main: Callable[[WorkerConfig, int, str, ExecutionSlots, int, int], None],
         before_child: Callable[[], None],
+        new_pipe: Callable[[Lanes], int] = lambda lanes: -1,
     ) -> None:
         """``child_main`` runs in the child and never returns. ``before_child`` runs before it and
-        closes what the child must not share with its parent.
+        closes what the child must not share with its parent. ``new_pipe`` gets the lanes of
+        a child, and returns the write end of the pipe for its output, -1 for none.
         """
         self._config = config
         self._worker = worker
         self._child_main = child_main
         self._before_child = before_child
+        self._new_pipe = new_pipe
         self._next = 0
         self.alive: dict[int, ChildProcess] = {}
 
-    def next_lanes(self) -> tuple[str, str]:
+    def next_lanes(self) -> Lanes:
         """Return the names of the next child's sync and async lane. Register them before `fork`."""
         return lanes_of(self._worker, self._next)
 
@@ -133,25 +138,32 @@ class ChildPool:
         number, lanes = self._next, self.next_lanes()
         self._next += 1
         slots = ExecutionSlots(self._config.concurrency, len(self._config.queues))
+        output = self._new_pipe(lanes)
         reader, writer = os.pipe()
         pid = os.fork()
         if pid == 0:
             try:
                 os.close(writer)
-                for child in self.alive.values():
-                    os.close(child.control)
+                self.forget()
                 self._before_child()
-                self._child_main(self._config, number, self._worker, slots, reader)
+                self._child_main(self._config, number, self._worker, slots, reader, output)
             except BaseException:
                 traceback.print_exc()  # nothing above reports what broke the child
             finally:
                 sys.stderr.flush()
                 os._exit(1)
         os.close(reader)
+        if output >= 0:
+            os.close(output)
         os.set_blocking(writer, False)
         child = ChildProcess(number, pid, slots, writer, lanes, time.monotonic())
         self.alive[pid] = child
         return child
+
+    def forget(self) -> None:
+        """In a forked process: close what the parent needs to talk to its children."""
+        for child in self.alive.values():
+            os.close(child.control)
 
     def collect(self) -> list[Death]:
         """Return the children that have ended since the last call."""

@@ -37,7 +37,9 @@ class WorkerConfig:
     ``shard_position``: which shard the worker serves, as ``position/count``. ``redis_patched``: do
     not warn about the version of Redis. ``signing_keys``: the keys that sign values, see
     ``protocol.provenance``. ``settings``: those that the code of tasks gets, with all shards.
-    ``app_version``: the version of the app's code, "" for its digest.
+    ``app_version``: the version of the app's code, "" for its digest. ``task_logs``: keep in Redis
+    what tasks print and log, at most ``task_log_bytes`` of an attempt and ``run_log_bytes`` of a
+    run. ``log_redact``: what matches in such a line becomes ``***``.
     """
 
     apps: tuple[str, ...]
@@ -58,6 +60,10 @@ class WorkerConfig:
     signing_keys: tuple[bytes, ...] = field(default=(), repr=False)
     settings: Settings | None = field(default=None, repr=False)
     app_version: str = ""
+    task_logs: bool = True
+    task_log_bytes: int = 2**20
+    run_log_bytes: int = 64 * 2**20
+    log_redact: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _at_least("--processes", self.processes, 1)

@@ -18,7 +18,9 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Iterator
 from types import FrameType
+from typing import Any
 
 from flowkit.daemon.exposure import warn_of_risks
 from flowkit.daemon.outage import OutageLog
@@ -42,8 +44,9 @@ from .child import Child
 from .children import ChildPool, ChildProcess, Death
 from .config import ExitReason, WorkerConfig
 from .death_reporter import DeathReporter
-from .execution_slots import ChildMark, ExecutionSlots
+from .execution_slots import ChildMark
 from .lease_keeper import LeaseKeeper
+from .log_collector import LogCollector, NoLogs
 from .orphan_killer import OrphanKiller
 from .progress_reporter import ProgressReporter
 from .self_report import SelfReport
@@ -57,10 +60,8 @@ SAME_REQUEST_S = 0.3
 QUICK_DEATH_S, LONGEST_RESPAWN_S = 1.0, 10.0
 
 
-def _child_main(
-    config: WorkerConfig, number: int, worker: str, slots: ExecutionSlots, control: int
-) -> None:
-    Child(config, number, worker, slots, control).run()
+def _child_main(config: WorkerConfig, *parts: Any) -> None:
+    Child(config, *parts).run()
 
 
 class WorkerDaemon:
@@ -84,6 +85,7 @@ class WorkerDaemon:
         )
         self._unready: set[int] = set()  # pids of children killed while they loaded the app
         self._report = SelfReport(self._listener, lambda: self._keeper.worker)
+        self._logs: LogCollector | NoLogs = NoLogs()
         self._throughput = Throughput(config.queues)
         self._new_incarnation()
         self._signals = 0
@@ -99,7 +101,7 @@ class WorkerDaemon:
         self._attempt_killer = AttemptKiller(self._death_reporter, self._listener)
         self._progress = ProgressReporter(self._store, self._keeper.worker)
         self._children = ChildPool(
-            self._config, self._keeper.worker, _child_main, self._before_child
+            self._config, self._keeper.worker, _child_main, self._before_child, self._logs.new_pipe
         )
 
     def _before_child(self) -> None:
@@ -107,6 +109,11 @@ class WorkerDaemon:
         SignalAlarm.forget()
         self._orphan_killer.forget()
         self._link.close()
+        self._logs.forget()
+
+    def _before_collector(self) -> None:
+        self._before_child()
+        self._children.forget()
 
     # -- life -----------------------------------------------------------------------------------
 
@@ -116,6 +123,8 @@ class WorkerDaemon:
         self._alarm = SignalAlarm()
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
+        if self._config.task_logs and self._config.capture_output:
+            self._logs = LogCollector(self._config, self._before_collector)
         self._enlist()
         self._store.read_scripts()
         if not self._signals:
@@ -126,6 +135,7 @@ class WorkerDaemon:
             self._fill_up()
             self._sleep()
         self._stop()
+        self._logs.close()
         self._orphan_killer.close()
         return self._exit_code
 
@@ -138,8 +148,7 @@ class WorkerDaemon:
         self._listener.hear(WorkerStarted(worker=worker, app=app, restarted=restarted))
 
     def _duties(self, *, blameless: bool) -> None:
-        for death in self._children.collect():
-            self._orphan_killer.remove(death.child.pid)
+        for death in self._collect():
             self._handle_death(death, blameless=blameless)
         self._death_reporter.deliver()
         counts = self._report.look(self._children.alive.values())
@@ -230,8 +239,7 @@ class WorkerDaemon:
         for child in self._children.alive.values():
             child.kill()
         while self._children.alive:
-            for death in self._children.collect():
-                self._orphan_killer.remove(death.child.pid)
+            for death in self._collect():
                 self._throughput.child_ended(death.child)
             time.sleep(0.01)
         self._enlist(restarted=True)
@@ -260,6 +268,14 @@ class WorkerDaemon:
             self._orphan_killer.add(child.pid)
             if self._claimers:
                 child.tell(f"claimers {self._claimers}")
+
+    def _collect(self) -> Iterator[Death]:
+        """Yield the children that have died. What they printed is in Redis by then, if possible."""
+        self._logs.check()
+        for death in self._children.collect():
+            self._orphan_killer.remove(death.child.pid)
+            self._logs.remove(death.child.lanes)
+            yield death
 
     def _handle_death(self, death: Death, *, blameless: bool) -> None:
         self._throughput.child_ended(death.child)

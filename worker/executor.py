@@ -32,7 +32,7 @@ from flowkit.events.tasks import (
     TaskSucceeded,
 )
 from flowkit.exceptions import RedisUnavailable, TaskNotFoundError, TaskTimeout
-from flowkit.logging.streams import HELD, end_lines
+from flowkit.logging.streams import PRINTED, end_lines
 from flowkit.protocol.app_functions import function_id
 from flowkit.protocol.outcomes import CacheEntry, Outcome, OutcomeCode, Retry
 from flowkit.protocol.records import ErrorInfo
@@ -163,12 +163,12 @@ class Executor:
         """Call the predicate before the first attempt only: a failed task is not skipped later."""
         if claim.spent.failures(claim.attempt) > 1:
             return True
-        token = enter_attempt(claim.run, name, claim.attempt, params)
+        token = enter_attempt(claim.run, name, claim.attempt, params, "", claim.task, self._lane)
         try:
             comes_after = self._inputs.comes_after(claim)
             return plan_for(task).should_run(args, comes_after=comes_after)
         finally:
-            if HELD:
+            if PRINTED:
                 end_lines()
             leave_attempt(token)
 
@@ -192,7 +192,7 @@ class Executor:
     def succeeded(self, prepared: Prepared, result: object, seconds: float) -> Outcome:
         """Pack a result. If it cannot be stored, the task fails: a retry would not help."""
         claim = prepared.claim
-        if HELD:
+        if PRINTED:
             end_lines()
         problem = unfit_result(prepared.name, result)
         if problem is not None:
@@ -212,14 +212,14 @@ class Executor:
 
     def raised(self, prepared: Prepared, error: BaseException) -> Outcome:
         """Classify what the function raised: a retry, or a failure."""
-        if HELD:
+        if PRINTED:
             end_lines()
         retry = may_retry(prepared.task, error)
         return self._failed(prepared.claim, prepared.name, prepared.policy, error, retry=retry)
 
     def cancelled(self, claim: Claim) -> Outcome:
         """Return the outcome of an attempt whose run was cancelled."""
-        if HELD:
+        if PRINTED:
             end_lines()
         return ended(claim, OutcomeCode.CANCELLED)
 

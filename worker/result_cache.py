@@ -21,7 +21,7 @@ from flowkit.events.tasks import TaskUncached
 from flowkit.exceptions import RedisUnavailable
 from flowkit.execution.cache_key import NotCacheable, entry_of
 from flowkit.logging.output import plain
-from flowkit.logging.streams import HELD, end_lines
+from flowkit.logging.streams import PRINTED, end_lines
 from flowkit.protocol.outcomes import CacheEntry
 from flowkit.protocol.worker_store import Claim
 
@@ -59,14 +59,14 @@ class ResultCache:
         params: Mapping[str, object],
     ) -> Lookup:
         """Look for the result of an earlier equal call. Raises RedisUnavailable only."""
-        token = enter_attempt(claim.run, name, claim.attempt, params)
+        token = enter_attempt(claim.run, name, claim.attempt, params, "", claim.task, self._lane)
         try:
             digest = entry_of(task, args, kwargs)
         except NotCacheable as reason:
             self._warn(claim, name, str(reason))
             return Lookup(None, None)
         finally:
-            if HELD:  # the user's cache_key may print
+            if PRINTED:  # the user's cache_key may print
                 end_lines()
             leave_attempt(token)
         entry = CacheEntry(digest, math.ceil((task.cache_ttl or 0.0) * 1000))

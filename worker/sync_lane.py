@@ -186,7 +186,7 @@ class SyncLane:
             self._slots.enter(SLOT, executor.slot_text(prepared), began + policy.timeout)
         life = claim.life[1]
         who = (claim.run, prepared.name, claim.attempt)
-        token = enter_attempt(*who, prepared.params, life, claim.task)
+        token = enter_attempt(*who, prepared.params, life, claim.task, self._mailbox.lane)
         try:
             result = prepared.task.func(*prepared.args, **prepared.kwargs)
             if prepared.task.is_async:  # it was a plain function when the DAG was submitted

@@ -38,6 +38,7 @@ _COMMANDS = {
     "submit": ("submit", "Submit a run to a running system."),
     "status": ("status", "Show the state of a run and its tasks."),
     "result": ("result", "Show the results of a run."),
+    "logs": ("logs", "Show what the tasks of a run printed and logged."),
     "cancel": ("control", "Cancel a run."),
     "resume": ("control", "Resume a run from where it failed, or from a given task."),
     "retry": ("retry", "Start tasks again at once that wait for a retry or have failed."),

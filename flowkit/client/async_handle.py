@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from ..arguments import check_timeout
+from ..basics.log_line import LogLine
 from ..context import waiting_for_run
 from ..core.run_record import RunProgress, RunRecord
 from ..core.states import RUN_OVER, RunState
@@ -22,6 +23,7 @@ from ..exceptions import (
 )
 from .retrying import Retried
 from .run_handle import RunHandle
+from .run_logs import LogQuery, level_number
 from .run_wait import Progress, continues_without, run_lost, too_late
 from .run_watch import Look, RunWatch, Watched
 from .status import RunStatus
@@ -172,6 +174,28 @@ class AsyncRunHandle:
     async def error(self) -> TaskExecutionError:
         """Return the error that made the run fail. See ``RunHandle.error``."""
         return await self._do(RunHandle.error)
+
+    # -- what its tasks printed -----------------------------------------------------------------
+
+    async def logs(
+        self,
+        task: str | None = None,
+        attempt: int | None = None,
+        *,
+        follow: bool = False,
+        level: int | str | None = None,
+        since: float | None = None,
+    ) -> AsyncIterator[LogLine]:
+        """Yield what the tasks of the run printed and logged. See ``RunHandle.logs``."""
+        number = None if task is None else await self._do(RunHandle._number, task)
+        query = LogQuery(number, attempt, level_number(level), since or 0.0)
+        cursor = self._handle.log_cursor(query, follow=follow)
+        while not cursor.is_over:
+            lines = await self._call(cursor.next_part)
+            for line in lines:
+                yield line
+            if not (cursor.has_moved or cursor.is_over):
+                await asyncio.sleep(cursor.pause)
 
     # -- stopping, resuming, deleting -----------------------------------------------------------
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..arguments import check_timeout
+from ..basics.log_line import LogLine
 from ..codec.packing import unpack
 from ..codec.provenance import Provenance
 from ..core.run_record import RunRecord
@@ -15,6 +16,7 @@ from ..definition.task_names import number_of, numbers_of
 from ..exceptions import FlowkitError, RunCancelled, RunLost, TaskExecutionError
 from .retrying import Retried, retry
 from .run_errors import check_failed, error_of_scheduler, read_task_error, refuse_dropped
+from .run_logs import LogCursor, LogQuery, check_tail, level_number, read_logs
 from .run_wait import Progress, RunWait
 from .status import RunStatus
 from .status_reader import read_status
@@ -208,6 +210,40 @@ class RunHandle:
 
     def _number(self, task: str) -> int:
         return number_of(task, self.graph().graph.names, f"run {self.run_id!r}")
+
+    # -- what its tasks printed -----------------------------------------------------------------
+
+    def logs(
+        self,
+        task: str | None = None,
+        attempt: int | None = None,
+        *,
+        follow: bool = False,
+        level: int | str | None = None,
+        since: float | None = None,
+        tail: int | None = None,
+    ) -> Iterator[LogLine]:
+        """Yield what the tasks of the run printed and logged, each attempt in order.
+
+        ``task``, ``attempt``: only of this task, of this attempt. ``follow``: also yield lines that
+        come, until the run has ended. ``level``: only lines of at least this level, a name or a
+        number; what a task prints is INFO. ``since``: only lines since this time (seconds since
+        1970). ``tail``: only the last so many of those that are stored now.
+
+        Lines of tasks that run at the same time come in groups, since workers send them every half
+        second. Raises TaskNotFoundError for a name that the DAG does not have, RunNotFound and
+        RunLost.
+        """
+        number = None if task is None else self._number(task)
+        query = LogQuery(number, attempt, level_number(level), since or 0.0)
+        return read_logs(self.log_cursor(query, follow=follow), tail=check_tail(tail))
+
+    def log_cursor(self, query: LogQuery, *, follow: bool) -> LogCursor:
+        """Return a cursor at the first line of the run. ``logs`` and the async handle use it."""
+        return LogCursor(self.shard, self.run_id, self._names, query, follow=follow)
+
+    def _names(self) -> list[str]:
+        return self.graph().graph.names
 
     # -- stopping and resuming ------------------------------------------------------------------
 

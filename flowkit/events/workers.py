@@ -170,3 +170,22 @@ class ChildDied(Event):
     def message(self) -> str:
         """Return the text of the line."""
         return f"Process {self.pid} died ({self.how}) while it executed {self.executing}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskLogsGivenUp(Event):
+    """What a process of a worker prints is no longer kept for `flowkit logs`. Worker."""
+
+    event_name: ClassVar[str] = "task_logs_given_up"
+    level: ClassVar[LogLevel] = LogLevel.WARNING
+    told: ClassVar[frozenset[str]] = frozenset({"reason"})
+
+    worker: str
+    reason: str
+
+    def message(self) -> str:
+        """Return the text of the line."""
+        return (
+            f"What tasks in process {self.worker} print is no longer kept: a task has written "
+            f"something else into flowkit's pipe ({self.reason})"
+        )

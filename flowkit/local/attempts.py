@@ -38,7 +38,7 @@ from ..definition.functions import unfit_result
 from ..definition.task import Task
 from ..execution.attempt_contexts import AttemptContexts
 from ..execution.progress import REPORTERS, end_reports
-from ..logging.streams import HELD, end_lines
+from ..logging.streams import PRINTED, end_lines
 from ..processes.forked import end_if_forked
 from ..state.open_batches import take_part
 from .outcome import Key, LocalOutcome
@@ -280,7 +280,7 @@ class Attempts:
         )
 
     def _report(self, outcome: LocalOutcome) -> bool:
-        if HELD:
+        if PRINTED:
             end_lines()
         if self._context.check is not None:
             outcome = self._context.check(self._tasks[outcome.task], outcome)

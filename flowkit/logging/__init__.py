@@ -12,8 +12,17 @@ from ..basics.log_level import LogLevel
 from .capture import start_capture, stop_capture
 from .logger import AttemptFilter, FlowkitLogger, last_level
 from .output import has_own_handler, own_handler
+from .task_lines import add_log_filter, remove_log_filter
 
-__all__ = ["AttemptFilter", "FlowkitLogger", "LogLevel", "configure_logging", "get_logger"]
+__all__ = [
+    "AttemptFilter",
+    "FlowkitLogger",
+    "LogLevel",
+    "add_log_filter",
+    "configure_logging",
+    "get_logger",
+    "remove_log_filter",
+]
 
 _CONFIGURE_LOCK = threading.Lock()
 # Programs set it to None to make get_logger() start again at INFO, so its name is stable.

@@ -32,8 +32,9 @@ from ..context import attempt_fields
 from ..events.lines import TASK_LOG, TASK_OUTPUT
 from . import streams as log_streams
 from .output import plain
-from .records import make_record, write_record, write_to
-from .streams import CapturedStream, Who, passing_through
+from .records import make_record, report_broken, write_record, write_to
+from .streams import CapturedStream, Who, note_printed, passing_through
+from .task_lines import clean, end_of, is_filtered, pass_on, report_with
 
 # Attributes of every record, and those that formatters and flowkit's filter add. The rest is
 # from `extra=`.
@@ -64,7 +65,8 @@ class Capture:
 
     def start(self) -> None:
         """Capture standard output and error."""
-        log_streams.start(self._log_line)
+        report_with(report_broken)
+        log_streams.start(self._log_line, end_of)
 
     def start_records(self) -> None:
         """Capture what tasks log.
@@ -108,6 +110,10 @@ class Capture:
     # -- writing events --------------------------------------------------------------------------
 
     def _log_line(self, whose: Who, stream: str, line: str) -> None:
+        passed = pass_on(whose, logging.INFO, stream, line)
+        if passed is None:
+            return
+        line = passed
         fields = {**self._fields(whose), "stream": stream}
         context = {name: fields[name] for name in fields if name != "task_name"}
         if stream == "stdout":
@@ -130,14 +136,21 @@ class Capture:
         if hasattr(record, "flowkit_logged"):
             return
         record.flowkit_logged = True
-        fields = {**self._fields(whose), "logger": record.name}
-        fields |= _extra_of(record, {*_LINE_FIELDS, *fields})
+        note_printed(whose)
         event_record = copy.copy(record)
-        event_record.name, event_record.msg, event_record.args = (
-            self._logger.name,
-            _message_of(record),
-            None,
-        )
+        text = _message_of(record)
+        trace = _traceback_of(record)
+        passed = pass_on(whose, record.levelno, "log", f"{text}\n{trace}" if trace else text)
+        if passed is None:
+            return
+        fields = {**self._fields(whose), "logger": record.name}
+        extra = _extra_of(record, {*_LINE_FIELDS, *fields})
+        if is_filtered():
+            # What the filters returned has the traceback too, so the line needs no other.
+            text, event_record.exc_info = passed, None
+            extra = {name: _cleaned(value) for name, value in extra.items()}
+        fields |= extra
+        event_record.name, event_record.msg, event_record.args = self._logger.name, text, None
         context = {name: fields[name] for name in fields if name != "task_name"}
         vars(event_record).update(
             event=TASK_LOG.event_name,
@@ -240,6 +253,16 @@ def _message_of(record: logging.LogRecord) -> str:
         return record.getMessage()
     except Exception:
         return f"{plain(record.msg)} {plain(record.args)}"
+
+
+def _traceback_of(record: logging.LogRecord) -> str:
+    if not record.exc_info or record.exc_info[0] is None:
+        return ""
+    return logging.Formatter().formatException(record.exc_info)
+
+
+def _cleaned(value: Any) -> Any:
+    return clean(value) if isinstance(value, str) else value
 
 
 def _extra_of(record: logging.LogRecord, taken: set[str]) -> dict[str, Any]:

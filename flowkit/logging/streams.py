@@ -6,7 +6,7 @@
   thread that a task has started) text passes unchanged. So does everything else: ``.buffer``,
   ``fileno()`` and other attributes are those of the underlying stream.
 - A line is reported when it is complete. Text without a line end is held until ``end_lines``, which
-  the executors call at the end of an attempt if any text is held (``HELD``). Each thread of an
+  the executors call at the end of an attempt if any has printed (``PRINTED``). Each thread of an
   attempt has separate lines, so two threads cannot mix theirs.
 - A line is cut at ``LONGEST_LINE`` characters and continues as the next one, so a task that never
   ends its line uses no more memory. A carriage return restarts the line, as on a terminal: only the
@@ -36,6 +36,7 @@ Who = tuple[str, str, int]  # run id, task name, attempt
 Report = Callable[[Who, str, str], None]  # the attempt, "stdout" or "stderr", the line
 
 _report: Report | None = None
+_ended: Callable[[Who], None] | None = None
 _lock = threading.Lock()
 
 
@@ -88,6 +89,8 @@ class _Rest:
 
 # Attempt → (thread, stream) → its incomplete line. Usually empty, which is cheap to check.
 HELD: dict[Who, dict[tuple[int, str], _Rest]] = {}
+# The attempts that have printed or logged and are not over. Usually empty too.
+PRINTED: set[Who] = set()
 
 
 class CapturedStream:
@@ -112,6 +115,7 @@ class CapturedStream:
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         whose = attempt[:3]
+        note_printed(whose)
         for line in self._lines(whose, text):
             report(whose, self._name, line)
         if len(HELD) > MOST_HELD:
@@ -144,11 +148,26 @@ class CapturedStream:
         return lines
 
 
+def note_printed(whose: Who) -> None:
+    """Note that an attempt has printed or logged: its end is reported."""
+    if len(PRINTED) > MOST_HELD:  # threads that attempts left behind still print
+        PRINTED.clear()
+    PRINTED.add(whose)
+
+
 def end_lines() -> None:
-    """Report what the current attempt has printed without a line end, in any of its threads."""
+    """Report what the current attempt has printed without a line end, in any of its threads, and
+    that there is no more of it.
+    """
     attempt = attempt_fields()
-    if attempt is not None:
-        _end(attempt[:3])
+    if attempt is None or attempt[:3] not in PRINTED:
+        return
+    whose = attempt[:3]
+    PRINTED.discard(whose)
+    if HELD:
+        _end(whose)
+    if _ended is not None:
+        _ended(whose)
 
 
 def _end(whose: Who) -> None:
@@ -175,22 +194,26 @@ def passing_through() -> Iterator[None]:
         _busy.passing = before
 
 
-def start(report: Report) -> None:
-    """Capture both streams, if they are not captured. From now on ``report`` gets each line."""
-    global _report
+def start(report: Report, ended: Callable[[Who], None] | None = None) -> None:
+    """Capture both streams, if they are not captured. From now on ``report`` gets each line.
+
+    ``ended`` gets each attempt that has printed, when it is over.
+    """
+    global _report, _ended
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, CapturedStream):
             setattr(sys, name, CapturedStream(name, stream))
-    _report = report
+    _report, _ended = report, ended
 
 
 def stop() -> None:
     """Report incomplete lines and restore the streams. A wrapped stream passes text from now on."""
-    global _report
+    global _report, _ended
     for whose in list(HELD):
         _end(whose)
-    _report = None
+    _report, _ended = None, None
+    PRINTED.clear()
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, CapturedStream):

@@ -53,3 +53,9 @@ MAX_ABOUT_TEXT = 4096  # characters of a text in the description of a worker
 MAX_QUEUES = 1000  # that one worker serves
 MAX_WORKERS = 10_000  # that are listed
 MAX_DEAD = 10_000  # dead letters
+
+# -- logs of tasks --------------------------------------------------------------------------------
+
+MAX_LOG_CHUNK_BYTES = 256 * 1024  # of a chunk of lines; workers write at most 64 KiB
+MAX_LOG_LINES = 1_000_000_000  # that one attempt prints
+LOG_CHUNKS_READ = 32  # at a time

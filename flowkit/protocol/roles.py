@@ -65,6 +65,7 @@ class Role:
 _READ_BY_CLIENTS = "exists get hget hgetall hlen hmget hstrlen llen lrange scard sismember"
 _READ_BY_CLIENTS += " memory|usage srandmember subscribe time unsubscribe xlen zcard"
 _READ_BY_CLIENTS += " zrangebyscore zrevrange zrevrangebyscore"
+_READ_BY_CLIENTS += " xrange"
 _SEEN_BY_CLIENTS = "leader layout workers worker:* levels ready:* delayed dead cursor quarantine"
 
 CLIENT = Role(
@@ -93,8 +94,8 @@ WORKER = Role(
     "worker",
     _words(
         "blpop del exists get hdel hget hgetall hincrby hkeys hlen hmget hset hsetnx hstrlen hvals "
-        "llen lpop lpush pexpire rpush sadd scard set sinter sismember srandmember srem time xadd "
-        "zadd zcard zrangebyscore zrem zremrangebyrank zremrangebyscore zscore"
+        "llen lpop lpush pexpire pttl rpush sadd scard set sinter sismember srandmember srem time "
+        "xadd xdel xrange zadd zcard zrangebyscore zrem zremrangebyrank zremrangebyscore zscore"
     ),
     reads=_keys("graph:* leader layout"),
     writes=_keys("run:* dead events levels ready:* wake:* delayed workers worker:* cache:* schema"),

@@ -34,6 +34,7 @@ OF_A_SYSTEM = {
     "idle/worker parent",
     "idle/worker child 1",
     "idle/worker orphan killer",
+    "idle/worker log collector",
     "start-up",
 }
 

@@ -20,6 +20,7 @@ SCHEMAS = {
     "submit": "flowkit/submitted/1",
     "status": "flowkit/status/1",
     "result": "flowkit/results/1",
+    "logs": "flowkit/log-line/1",
     "cancel": "flowkit/changed/1",
     "resume": "flowkit/changed/1",
     "retry": "flowkit/retry/1",  # test_cli_retry

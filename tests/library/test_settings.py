@@ -75,6 +75,10 @@ EVERY = {
     "allow_eviction": ("FLOWKIT_ALLOW_EVICTION", "--allow-eviction", "yes", True),
     "redis_patched": ("FLOWKIT_REDIS_PATCHED", "--redis-patched", "1", True),
     "capture_output": ("FLOWKIT_CAPTURE_OUTPUT", "--capture-output", "no", False),
+    "task_logs": ("FLOWKIT_TASK_LOGS", "--task-logs", "off", False),
+    "task_log_bytes": ("FLOWKIT_TASK_LOG_BYTES", "--task-log-bytes", "2MiB", 2_097_152),
+    "run_log_bytes": ("FLOWKIT_RUN_LOG_BYTES", "--run-log-bytes", "1GB", 1_000_000_000),
+    "log_redact": ("FLOWKIT_LOG_REDACT", "--log-redact", "pass=[^ ]+", ("pass=[^ ]+",)),
     "app_version": ("FLOWKIT_APP_VERSION", "--version", "2026.11+a1b2", "2026.11+a1b2"),
 }
 
@@ -171,7 +175,8 @@ def test_an_unknown_key_near_to_nothing_gets_the_whole_list(tmp_path: Path) -> N
     assert message.endswith(
         "unknown key 'zzz'. Available: 'redis-url', 'namespace', 'result-ttl', "
         "'max-result-bytes', 'log-level', 'log-json', 'lease-seconds', "
-        "'function-timeout', 'allow-eviction', 'redis-patched', 'capture-output', 'app-version'."
+        "'function-timeout', 'allow-eviction', 'redis-patched', 'capture-output', "
+        "'task-logs', 'task-log-bytes', 'run-log-bytes', 'log-redact', 'app-version'."
     )
 
 
@@ -431,70 +436,3 @@ def test_other_urls_are_refused_with_a_reason_and_an_example(url: str, problem: 
     assert problem in message
     assert "write it like redis://localhost:6379/0" in message
     assert "secret" not in message
-
-
-# ---- several addresses: shards
-
-
-def shards(urls: object, namespace: str = "flowkit") -> list[tuple[str, str, str]]:
-    result = Settings(redis_url=urls, namespace=namespace).shards  # type: ignore[arg-type]
-    return [(shard.shard_position, shard.url, shard.namespace) for shard in result]
-
-
-def test_several_urls_are_as_many_shards() -> None:
-    assert shards(None) == []
-    assert shards("redis://a") == [("0/1", "redis://a", "flowkit")]
-    two = [("0/2", "redis://a", "team"), ("1/2", "redis://b:1/3", "team")]
-    assert shards(" redis://a\n  redis://b:1/3 ", "team") == two
-    assert shards(["redis://a", "redis://b:1/3"], "team") == two
-
-
-def test_the_fragment_of_a_url_names_the_namespace_of_its_shard() -> None:
-    assert shards("redis://a/0#etl redis://a/0", "team") == [
-        ("0/2", "redis://a/0", "etl"),
-        ("1/2", "redis://a/0", "team"),
-    ]
-    assert shards("redis://a#x") == [("0/1", "redis://a", "x")]
-
-
-def test_a_file_may_have_the_urls_as_a_list(tmp_path: Path) -> None:
-    project(tmp_path, '[tool.flowkit]\nredis-url = ["redis://a", "redis://b#x"]')
-    settings = load_settings(cwd=tmp_path, environ={})
-    assert settings.redis_url == "redis://a redis://b#x"
-    project(tmp_path, '[tool.flowkit]\nredis-url = ["redis://:secret@a", 5]')
-    message = failure(tmp_path)
-    assert "redis_url = ['redis://:***@a', 5]" in message
-    assert "it is not a string" in message
-
-
-def test_a_shard_is_shown_without_its_password() -> None:
-    (_, second) = Settings(redis_url="redis://a redis://u:secret@b#x").shards
-    assert repr(second) == "shard 1/2 (redis://u:***@b, namespace 'x')"
-    both = repr(Settings(redis_url="redis://:secret@a redis://u:secret@b#x"))
-    assert "redis_url='redis://:***@a redis://u:***@b#x'" in both
-
-
-@pytest.mark.parametrize(
-    ("urls", "twins"),
-    [
-        ("redis://a redis://a", "shards 0 and 1"),
-        ("redis://a redis://b redis://:secret@B:6379/0/#flowkit", "shards 1 and 2"),
-        ("unix:///s#x unix:///t#x unix:///s#x", "shards 0 and 2"),
-        ("redis+sentinel://h1,h2/m redis+sentinel://u:secret@h1,h2/m", "shards 0 and 1"),
-    ],
-)
-def test_one_namespace_cannot_be_two_shards(urls: str, twins: str) -> None:
-    with pytest.raises(SettingsError) as caught:
-        Settings(redis_url=urls)
-    message = str(caught.value)
-    assert message.startswith("redis_url (Settings(...)) is not allowed: " + twins)
-    assert "give each its own namespace after a #" in message
-    assert "secret" not in message
-
-
-def test_a_bad_url_among_several_is_named_by_its_number(tmp_path: Path) -> None:
-    message = failure(tmp_path, {"FLOWKIT_REDIS_URL": "redis://:secret@a redis://b:port"})
-    assert "part 2 of 2, separated by spaces, is not a URL: its port is not a number" in message
-    assert "secret" not in message
-    message = failure(tmp_path, {"FLOWKIT_REDIS_URL": "redis://a#no/namespace redis://b"})
-    assert "part 1 of 2, separated by spaces, is not a URL: it has a # or ? in a place" in message

@@ -15,6 +15,7 @@ import flowkit.protocol as protocol
 from flowkit.core.states import RunState, TaskState
 from flowkit.protocol.client_store import ClientStore, Submission, Waiting
 from flowkit.protocol.keys import RUN_ID, Keys
+from flowkit.protocol.log_store import LogStore
 from flowkit.protocol.outcomes import Outcome
 from flowkit.protocol.scheduler_store import SchedulerStore
 from flowkit.protocol.scripts import Script, header, names, script
@@ -156,6 +157,7 @@ def everything_sent() -> list[tuple[str, int]]:
     link.reply = [b"OK"]
     worker.reap_child("W.0", [], 3, b"")
     scheduler.reap("W.0", 3, b"")
+    LogStore(link, "n").append_logs("r", "W.0", 1, [], most_bytes=1)
     entries = EntryStore(link, "n", "state")
     entries.set("e", b"value", b"", 1)
     link.reply = [b"OK", 0]
@@ -216,7 +218,9 @@ def test_keys_with_a_parameter_are_made_by_their_functions_only() -> None:
             assert "KEYS" not in without_comments(path.read_text("utf-8")), path.name
 
 
-@pytest.mark.parametrize("bad", ["", "a b", "a,b", "x" * 129, "r1:tasks", "r1:results", "a:errors"])
+@pytest.mark.parametrize(
+    "bad", ["", "a b", "a,b", "x" * 129, "r1:tasks", "r1:results", "a:errors", "a:logs"]
+)
 def test_a_run_id_cannot_be_what_another_run_s_key_is_made_of(bad: str) -> None:
     assert RUN_ID.fullmatch(bad) is None
 

@@ -224,6 +224,13 @@ CASES = {
         b"OK",
         b"OK",
     ),
+    "append_logs": Case(
+        lambda env: env.running(0),
+        "append_logs",
+        lambda env: ("r1", "W.0", 1, 1000, 0, 0, 1, "1,1", "a line"),
+        b"OK",
+        b"OK",
+    ),
     "release": Case(
         lambda env: env.running(0, 1),
         "release",

@@ -34,6 +34,7 @@ MODULES = {
         "queue_depths",
         "vitals",
         "client_store",
+        "log_chunks",
         "feed",
     ),
     "scheduler": (
@@ -44,7 +45,7 @@ MODULES = {
         "scheduler_store",
         "upkeep_store",
     ),
-    "worker": ("store", "worker_store", "progress_store"),
+    "worker": ("store", "worker_store", "progress_store", "log_store"),
     "state": ("state_store",),
 }
 # Words in capitals that are no commands: options, replies, and sets of outcomes' letters.

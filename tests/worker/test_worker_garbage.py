@@ -36,6 +36,7 @@ from flowkit.protocol.worker_store import Claim, WorkerStore, _claims
 from flowkit.worker.child import Child
 from flowkit.worker.children import ChildProcess
 from flowkit.worker.config import WorkerConfig
+from flowkit.worker.control import obey_line
 from flowkit.worker.execution_slots import ExecutionSlots
 from flowkit.worker.executor import Executor, Prepared
 from flowkit.worker.inputs import Inputs
@@ -320,7 +321,7 @@ def listening() -> tuple[Child, Deaf]:
 @example("stop W.0")
 def test_no_line_stops_the_listener(line: str) -> None:
     child, _ = listening()
-    child._obey(line)
+    obey_line(child, line)
 
 
 def test_valid_lines_are_obeyed() -> None:
@@ -334,7 +335,7 @@ def test_valid_lines_are_obeyed() -> None:
         "drain now",
         "drain",
     ):
-        child._obey(line)
+        obey_line(child, line)
     assert lane.told == [4, "r1,0,1", "drain"]
 
 

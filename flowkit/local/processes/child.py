@@ -34,7 +34,7 @@ from ...execution.attempt_contexts import AttemptContexts
 from ...execution.progress import REPORTERS, end_reports
 from ...execution.user_frames import user_frames
 from ...logging import configure_logging
-from ...logging.streams import HELD, end_lines
+from ...logging.streams import PRINTED, end_lines
 from ...processes.forked import end_if_forked
 from ...processes.parent_death import signal_at_death_of
 from ...processes.signals import FOR_PARENT, obey_parent_alone
@@ -115,7 +115,7 @@ class _Child:
             end_if_forked(self._pid, error)
             return _packed_error(error)
         finally:
-            if HELD:
+            if PRINTED:
                 end_lines()
             if REPORTERS:
                 end_reports()

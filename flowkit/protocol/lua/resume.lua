@@ -8,7 +8,7 @@
 --        one request resumes a run once, however often it is sent.
 
 local run, request, from = ARGV[2], ARGV[3], ARGV[4]
-local meta = fields_of(run_key(run), 'state', 'graph', 'resumed_by') or {}
+local meta = fields_of(run_key(run), 'state', 'graph', 'resumed_by', 'logs') or {}
 if not meta[1] or call('EXISTS', graph_key(meta[2] or '')) == 0 then return {'UNKNOWN'} end
 if meta[3] == request then return {'OK'} end
 if meta[1] == 'running' then
@@ -24,6 +24,7 @@ call('HDEL', run_key(run), 'stop', 'finished', 'failed', 'counts')
 for _, key in ipairs({run_key(run), tasks_key(run), results_key(run), errors_key(run)}) do
   call('PERSIST', key)
 end
+if meta[4] then try('PERSIST', logs_key(run)) end
 hold_graph(meta[2])
 call('SADD', P .. 'active', run)
 call('XADD', P .. 'events', '*', 'resume', run)

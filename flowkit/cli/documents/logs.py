@@ -1,0 +1,24 @@
+"""The document of ``flowkit logs --json``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from .document import Document
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogLineDocument(Document):
+    """A line that a task printed or logged. One document for each line."""
+
+    SCHEMA: ClassVar[str] = "flowkit/log-line/1"
+    run_id: Annotated[str, "The id of the run."]
+    task: Annotated[str, "The name of the task."]
+    attempt: Annotated[int, "The number of the attempt."]
+    time: Annotated[str | None, "When it was printed, by the worker's clock: ISO 8601 in UTC."]
+    level: Annotated[str, "The name of its level. What a task prints is INFO."]
+    stream: Annotated[str, "`stdout`, `stderr`, `log` (a log record) or `output` (a program's)."]
+    text: Annotated[str, "The line. A log record may have several lines."]
+    number: Annotated[int, "The number of the line in its attempt, from 1."]
+    missing: Annotated[int, "How many lines of the attempt before this one were not kept."]

@@ -1,0 +1,116 @@
+"""``flowkit logs``: what the tasks of a run printed and logged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..clock import SYSTEM_CLOCK
+from ..daemon.options import redis_options
+from .connect import connect_to_run
+from .inputs import run_argument, since_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..basics.log_line import LogLine
+
+LEVELS = ("DEBUG", "INFO", "SUCCESS", "SYSTEM", "WARNING", "ERROR", "CRITICAL")
+
+
+@click.command()
+@run_argument
+@click.argument("task", required=False)
+@click.option(
+    "--attempt", type=click.IntRange(min=1), metavar="N", help="Only this attempt of the tasks."
+)
+@click.option(
+    "-f", "--follow", is_flag=True, help="Also print lines that come, until the run has ended."
+)
+@click.option(
+    "--level",
+    type=click.Choice(LEVELS, case_sensitive=False),
+    help="Only lines of at least this level. What a task prints is INFO.",
+)
+@since_option("Only lines of this time: 90s, 30m, 1h or 7d.")
+@click.option(
+    "--tail", type=click.IntRange(min=1), metavar="N", help="Only the last N lines there are now."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document for each line.")
+@redis_options
+@click.pass_context
+def logs(
+    ctx: click.Context, /, run_id: str, task: str | None, as_json: bool, **options: Any
+) -> None:
+    """Show what the tasks of RUN printed and logged, or one TASK.
+
+    Each line begins with the time, the task and, from the second one on, the attempt.
+    """
+    attempt, since = options.pop("attempt"), options.pop("since")
+    which = {name: options.pop(name) for name in ("follow", "level", "tail")}
+    handle = connect_to_run(ctx, options, run_id, waits=which["follow"])
+    lines = handle.logs(task, attempt, since=None if since is None else _ago(since), **which)
+    if as_json:
+        _print_documents(handle.run_id, lines)
+    elif not _print_lines(lines, show_task=task is None):
+        from .output import note
+
+        note(
+            "No lines are stored. Workers keep what tasks print unless FLOWKIT_TASK_LOGS or "
+            "FLOWKIT_CAPTURE_OUTPUT is false."
+        )
+
+
+def _ago(seconds: float) -> float:
+    return SYSTEM_CLOCK.wall() - seconds
+
+
+def _print_lines(lines: Iterable[LogLine], *, show_task: bool) -> bool:
+    any_line = False
+    for line in lines:
+        any_line = True
+        head = _head(line, show_task=show_task)
+        if line.missing:
+            click.echo(f"{head}… {line.missing:,} lines are missing here …")
+        click.echo(head + _body(line))
+    return any_line
+
+
+def _head(line: LogLine, *, show_task: bool) -> str:
+    from ..basics.display_text import escape_text
+    from .output import local_time
+
+    millis = int(line.time * 1000) % 1000
+    clock = f"{local_time(line.time)[-8:]}.{millis:03d}"
+    attempt = f"#{line.attempt}" if line.attempt > 1 else ""
+    name = f"{escape_text(line.task)}{attempt}: " if show_task else f"{attempt} " * bool(attempt)
+    return f"{clock} {name}"
+
+
+def _body(line: LogLine) -> str:
+    from .output import indented
+
+    level = f"{line.level_name} " if line.stream == "log" or line.level != 20 else ""
+    return level + indented(line.text)
+
+
+def _print_documents(run_id: str, lines: Iterable[LogLine]) -> None:
+    from .documents.document import print_document_line
+    from .documents.logs import LogLineDocument
+    from .output import utc
+
+    for line in lines:
+        print_document_line(
+            LogLineDocument(
+                run_id=run_id,
+                task=line.task,
+                attempt=line.attempt,
+                time=utc(line.time),
+                level=line.level_name,
+                stream=line.stream,
+                text=line.text,
+                number=line.number,
+                missing=line.missing,
+            )
+        )

@@ -1,0 +1,168 @@
+"""Reading what the tasks of a run printed and logged.
+
+Workers store lines in chunks, each of one attempt. A chunk is stored when its attempt has ended or
+after half a second, so lines of several tasks that run at the same time come in groups. Lines of
+one attempt are always in order. Line numbers tell how many lines of an attempt are missing, and
+that a chunk was stored twice.
+
+The lines of an attempt may reach Redis a moment after its outcome. So the reader of a run that has
+just ended looks again until ``SETTLE_S`` after the end.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..basics.log_level import LogLevel
+from ..basics.log_line import LogLine
+from ..core.states import RUN_OVER
+from ..protocol.client_store import ClientStore
+from ..protocol.log_chunks import LogChunk, read_chunks
+
+SETTLE_S = 0.3
+POLL_S = 0.3
+
+
+class Shard(Protocol):
+    """The connection to a shard, as this module needs it."""
+
+    def run_store(self, run_id: str) -> AbstractContextManager[ClientStore]:
+        """Lock the connection for calls about one run."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """Which lines to read. ``level``: the least; ``since``: seconds since 1970."""
+
+    task: int | None = None
+    attempt: int | None = None
+    level: int = 0
+    since: float = 0.0
+
+    def takes(self, line: LogLine) -> bool:
+        """Return whether a line is wanted, as far as its level and time go."""
+        return line.level >= self.level and line.time >= self.since
+
+
+class LogCursor:
+    """A place in the lines of one run. ``next_part`` goes on from it."""
+
+    def __init__(
+        self,
+        shard: Shard,
+        run_id: str,
+        names: Callable[[], Sequence[str]],
+        query: LogQuery,
+        *,
+        follow: bool,
+    ) -> None:
+        """``names`` returns the names of the tasks; it is called once."""
+        self._shard = shard
+        self._run_id = run_id
+        self._read_names = names
+        self._query = query
+        self._follow = follow
+        self._after = ""
+        self._next: dict[tuple[int, int, str], int] = {}
+        self._names: Sequence[str] = ()
+        self.is_over = False
+        self.has_moved = False
+
+    def next_part(self) -> list[LogLine]:
+        """Return the next lines, maybe none. ``is_over`` says afterwards whether that was all.
+
+        Raises RunNotFound, RunDamaged, RunLost.
+        """
+        self._names = self._names or self._read_names()
+        with self._shard.run_store(self._run_id) as store:
+            run = store.read_run(self._run_id)
+            now_ms = store.redis_now_ms()
+            chunks, after = read_chunks(store, self._run_id, self._after)
+        if after == self._after:
+            ended = run.state in RUN_OVER
+            settled = run.finished_ms is None or now_ms - run.finished_ms > SETTLE_S * 1000
+            self.is_over = (ended and settled) or not (ended or self._follow)
+        self.has_moved, self._after = after != self._after, after
+        return [line for chunk in chunks for line in self._lines(chunk)]
+
+    @property
+    def pause(self) -> float:
+        """Seconds to wait before the next part, unless the last one has moved the cursor."""
+        return POLL_S if self._follow else SETTLE_S / 4
+
+    def _lines(self, chunk: LogChunk) -> Iterator[LogLine]:
+        query = self._query
+        if query.task not in (None, chunk.task) or chunk.task >= len(self._names):
+            return
+        if query.attempt not in (None, chunk.attempt):
+            return
+        place = (chunk.task, chunk.attempt, chunk.lane)
+        expected = self._next.get(place, 1)
+        missing = max(0, chunk.first - expected)
+        self._next[place] = max(expected, chunk.first + chunk.count)
+        for record in chunk.records():
+            if record.number < expected:
+                continue  # the chunk was stored twice
+            line = LogLine(
+                time=record.time_ms / 1000,
+                level=record.level,
+                task=self._names[chunk.task],
+                attempt=chunk.attempt,
+                stream=record.stream,
+                text=record.text,
+                missing=missing,
+                number=record.number,
+            )
+            if query.takes(line):
+                missing = 0
+                yield line
+
+
+def read_logs(
+    cursor: LogCursor, *, tail: int | None = None, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[LogLine]:
+    """Yield the lines from a cursor. ``tail``: only the last ones of those that are stored now."""
+    last: deque[LogLine] | None = None if tail is None else deque(maxlen=tail)
+    while True:
+        lines = cursor.next_part()
+        if last is not None:
+            last.extend(lines)
+        else:
+            yield from lines
+        if cursor.has_moved:
+            continue
+        if last is not None:
+            yield from last
+            last = None
+        if cursor.is_over:
+            return
+        sleep(cursor.pause)
+
+
+def level_number(level: int | str | None) -> int:
+    """Return the number of a level; 0 for None. Raises ValueError for an unknown name."""
+    if level is None:
+        return 0
+    if isinstance(level, int) and not isinstance(level, bool):
+        return int(level)
+    known = {**LogLevel.__members__, "CRITICAL": 50}
+    if isinstance(level, str) and level.strip().upper() in known:
+        return int(known[level.strip().upper()])
+    raise ValueError(f"{level!r} is no level: use one of {', '.join(known)}, or a number")
+
+
+def check_tail(tail: int | None) -> int | None:
+    """Return the number of lines to show. Raises TypeError, ValueError."""
+    if tail is None:
+        return None
+    if not isinstance(tail, int) or isinstance(tail, bool):
+        raise TypeError(f"tail must be an int, not {type(tail).__name__}")
+    if tail < 1:
+        raise ValueError(f"tail must be at least 1, not {tail}")
+    return tail

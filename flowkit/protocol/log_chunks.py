@@ -1,0 +1,123 @@
+"""Chunks of lines that tasks printed, in the stream ``run:<id>:logs``: format and reading.
+
+An entry of the stream has two fields. ``t`` says what it is of: ``task,attempt,lane,first,count``,
+with the numbers of its first record in the attempt and of its records. ``d`` holds the records,
+one per line: ``1764508800123 20o TEXT``, which are the time (ms), the level (two digits), the
+stream (o stdout, e stderr, l log record, p a program), and the text. A capital letter of the stream
+continues the text of the record before it. A line feed within a text is the byte ``0xFF``.
+
+Anyone who can write to this Redis can write such an entry, so it is read strictly: what does not
+fit is left out. A text may hold anything; code that shows it in a terminal escapes it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.lanes import LANE
+from .limits import LOG_CHUNKS_READ, MAX_LANE, MAX_LOG_CHUNK_BYTES, MAX_LOG_LINES
+from .store import Store
+
+STREAM_LETTERS = {"o": "stdout", "e": "stderr", "l": "log", "p": "output"}
+
+_ABOUT = re.compile(
+    rb"(0|[1-9][0-9]{0,6}),([1-9][0-9]{0,8}),(%s),([1-9][0-9]{0,9}),([1-9][0-9]{0,6})"
+    % LANE.encode()
+)
+_RECORD = re.compile(rb"([0-9]{13}) ([0-9]{2})([oelpOELP]) (.*)", re.DOTALL)
+_ID = re.compile(rb"[0-9]{1,20}-[0-9]{1,20}")
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """One line. ``number``: of its first record in the attempt."""
+
+    number: int
+    time_ms: int
+    level: int
+    stream: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogChunk:
+    """Some consecutive lines of one attempt on one lane. ``first``, ``count``: of its records."""
+
+    id: str
+    task: int
+    attempt: int
+    lane: str
+    first: int
+    count: int
+    data: bytes
+
+    def records(self) -> list[LogRecord]:
+        """Return its lines, without damaged ones."""
+        lines: list[LogRecord] = []
+        parts: list[bytes] = []
+        for offset, line in enumerate(self.data.split(b"\n")[: self.count]):
+            match = _RECORD.fullmatch(line)
+            if match is None:
+                continue
+            letter = match[3].decode("ascii")
+            if letter.isupper() and lines:
+                parts.append(match[4])
+                continue
+            _join(lines, parts)
+            stream = STREAM_LETTERS[letter.lower()]
+            number = self.first + offset
+            lines.append(LogRecord(number, int(match[1]), int(match[2]), stream, ""))
+            parts = [match[4]]
+        _join(lines, parts)
+        return lines
+
+
+def _join(lines: list[LogRecord], parts: Sequence[bytes]) -> None:
+    """Give the last line its text."""
+    if lines and parts:
+        last = lines[-1]
+        text = b"".join(parts).replace(b"\xff", b"\n").decode("utf-8", "replace")
+        lines[-1] = LogRecord(last.number, last.time_ms, last.level, last.stream, text)
+
+
+def parse_chunk(entry: Any) -> LogChunk | None:
+    """Decode an entry of the stream, None if it is damaged."""
+    match entry:
+        case [bytes() as name, [b"t", bytes() as about, b"d", bytes() as data]]:
+            pass
+        case _:
+            return None
+    if len(about) > 128 + MAX_LANE or len(data) > MAX_LOG_CHUNK_BYTES or not _ID.fullmatch(name):
+        return None
+    fields = _ABOUT.fullmatch(about)
+    if fields is None or len(fields[3]) > MAX_LANE:
+        return None
+    task, attempt, lane, first, count = (field.decode("ascii") for field in fields.groups())
+    if int(first) > MAX_LOG_LINES:
+        return None
+    return LogChunk(
+        name.decode("ascii"), int(task), int(attempt), lane, int(first), int(count), data
+    )
+
+
+def read_chunks(store: Store, run: str, after: str = "") -> tuple[list[LogChunk], str]:
+    """Return the next chunks of a run, in one round trip, and the id of the last entry read.
+
+    ``after``: the id that the call before returned, "" for the beginning. The id stays the same if
+    there are no more. Damaged entries are left out.
+    """
+    start = f"({after}" if after else "-"
+    key = store.keys.logs(run)
+    entries = store.link.call("XRANGE", key, start, "+", "COUNT", LOG_CHUNKS_READ)
+    chunks = [chunk for entry in entries if (chunk := parse_chunk(entry)) is not None]
+    return chunks, _last_id(entries, after)
+
+
+def _last_id(entries: Sequence[Any], after: str) -> str:
+    for entry in reversed(entries):
+        if isinstance(entry, list) and entry and isinstance(entry[0], bytes):
+            return entry[0].decode("ascii", "replace")
+    return after

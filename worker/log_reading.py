@@ -1,0 +1,202 @@
+"""The process of the log collector: it reads the output pipes of a worker's children.
+
+One thread reads all pipes, another one sends to Redis (``log_sender``), so pipes are drained
+whatever Redis does. After a read it rests for ``REST_S``: a task that prints a lot wakes it 50
+times a second, not for each line. The parent's messages end the rest, since the parent waits for
+the answer. Each is one line: ``+LANE LANE`` (the lanes of a child) with the read end of the child's
+pipe, and ``-LANE`` (the first of them) when the child is dead. The answer to the latter is
+``LANE``, when its lines are in Redis or cannot be stored now.
+
+It ignores the signals that are for the parent. When the parent's socket closes, the parent has
+stopped or is dead. Then it reads what the pipes still hold, sends it within ``LAST_S``, and exits.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NoReturn
+
+from flowkit.daemon.outage import OutageLog
+from flowkit.events.event import Listener
+from flowkit.events.workers import TaskLogsGivenUp
+from flowkit.logging.event_log import EventLog
+from flowkit.logging.logger import FlowkitLogger
+from flowkit.protocol.link import Link
+from flowkit.protocol.log_store import LogStore
+
+from .config import WorkerConfig
+from .log_backlog import Backlog
+from .log_frames import FrameReader, GarbledOutput, KindReader
+from .log_sender import LogSender
+from .log_sender import start as start_sender
+
+REST_S = 0.02
+READ_BYTES = 1024 * 1024
+MOST_READS = 8  # of one pipe without looking at the others; of the pipe of a dead child at all
+LAST_S = 3.0
+_IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(slots=True)
+class ReadChild:
+    """One child whose pipe is read. ``is_garbled``: its output is no longer understood."""
+
+    lanes: tuple[str, str]
+    pipe: int
+    frames: FrameReader
+    is_garbled: bool = False
+
+
+class Collecting:
+    """Reads the pipes. ``kinds``: what reads further kinds of records; see ``output_pipe``."""
+
+    def __init__(
+        self,
+        control: socket.socket,
+        backlog: Backlog,
+        listener: Listener,
+        kinds: Mapping[str, KindReader],
+    ) -> None:
+        """``control``: the connection to the parent."""
+        self._control = control
+        self._backlog = backlog
+        self._listener = listener
+        self._kinds = kinds
+        self._sender: LogSender | None = None
+        self.worker = ""  # the id of the worker, for the log
+        self._children: dict[str, ReadChild] = {}
+        self._poll = select.poll()
+        self._poll.register(control, select.POLLIN)
+        self._pending = b""
+        self._received: list[int] = []
+
+    def acknowledge(self, lane: str) -> None:
+        """Tell the parent that the lines of a dead child are stored, or cannot be. Any thread."""
+        self._control.sendall(f"{lane}\n".encode())
+
+    def run(self, sender: LogSender) -> None:
+        """Read until the parent's socket closes, and then what is left."""
+        self._sender = sender
+        only_control = select.poll()
+        only_control.register(self._control, select.POLLIN)
+        while True:
+            ready = {descriptor for descriptor, _ in self._poll.poll()}
+            if self._control.fileno() in ready and not self._obey():
+                break
+            if self._read_ready(ready):
+                only_control.poll(REST_S * 1000)
+        for child in list(self._children.values()):
+            self._drain(child)
+
+    def _read_ready(self, ready: set[int]) -> bool:
+        read = False
+        for child in list(self._children.values()):
+            if child.pipe in ready:
+                read = True
+                if not self._read(child):
+                    self._poll.unregister(child.pipe)  # all writers are gone
+        return read
+
+    # -- the parent's messages ------------------------------------------------------------------
+
+    def _obey(self) -> bool:
+        """Carry out what the parent says; return False if it is gone."""
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._control, 65536, 16)
+        except OSError:
+            return False
+        self._received += descriptors
+        if not data:
+            return False
+        *lines, self._pending = (self._pending + data).split(b"\n")
+        for line in lines:
+            match line.decode("ascii", "replace").split():
+                case [sync_lane, async_lane]:
+                    self._add((sync_lane[1:], async_lane), self._received.pop(0))
+                case [lane]:
+                    self._remove(lane[1:])
+        return True
+
+    def _add(self, lanes: tuple[str, str], pipe: int) -> None:
+        self.worker = lanes[0].partition(".")[0]
+        os.set_blocking(pipe, False)
+        frames = FrameReader(lanes, self._backlog.log_of, self._kinds)
+        self._children[lanes[0]] = ReadChild(lanes, pipe, frames)
+        self._poll.register(pipe, select.POLLIN)
+
+    def _remove(self, lane: str) -> None:
+        child = self._children.pop(lane, None)
+        if child is None:
+            self.acknowledge(lane)
+            return
+        self._drain(child)
+        with suppress(KeyError):
+            self._poll.unregister(child.pipe)
+        os.close(child.pipe)
+        if self._sender is not None:
+            self._sender.flush(child.lanes)
+
+    # -- reading --------------------------------------------------------------------------------
+
+    def _drain(self, child: ReadChild) -> None:
+        """Read what a pipe holds. A process that a task left behind may add to it forever."""
+        for _ in range(MOST_READS):
+            if not self._read(child):
+                return
+
+    def _read(self, child: ReadChild) -> bool:
+        """Read a part of a pipe; return False if it is empty and will stay so for now."""
+        try:
+            data = os.read(child.pipe, READ_BYTES)
+        except BlockingIOError:
+            return False
+        if data and not child.is_garbled:
+            try:
+                with self._backlog.adding():
+                    child.frames.feed(data)
+            except GarbledOutput as error:
+                child.is_garbled = True
+                self._listener.hear(TaskLogsGivenUp(worker=child.lanes[0], reason=str(error)))
+        return bool(data)
+
+
+def collect(control: socket.socket, config: WorkerConfig) -> NoReturn:
+    """Be the log collector, until the parent is gone."""
+    try:
+        os.setpgid(0, 0)  # the terminal's Ctrl-C is for the parent
+        for number in _IGNORED:
+            signal.signal(number, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _collect(control, config)
+    finally:
+        os._exit(0)
+
+
+def _collect(control: socket.socket, config: WorkerConfig) -> None:
+    listener = EventLog(FlowkitLogger("flowkit", config.log_level, config.log_json), on_worker=True)
+    link = Link(
+        config.redis_url,
+        name="flowkit-worker-logs",
+        patience=0.0,
+        read_timeout=max(1.0, config.lease / 3),
+    )
+    backlog = Backlog(config.task_log_bytes)
+    kinds: dict[str, KindReader] = {}
+    collecting = Collecting(control, backlog, listener, kinds)
+    sender = LogSender(
+        LogStore(link, config.namespace),
+        backlog,
+        OutageLog(listener, lambda: collecting.worker),
+        run_bytes=config.run_log_bytes,
+        acknowledge=collecting.acknowledge,
+    )
+    thread = start_sender(sender)
+    collecting.run(sender)
+    sender.close()
+    thread.join(LAST_S)
