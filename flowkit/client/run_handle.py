@@ -14,6 +14,7 @@ from ..core.run_record import RunRecord
 from ..core.states import RunState, TaskState
 from ..definition.task_names import number_of, numbers_of
 from ..exceptions import FlowkitError, RunCancelled, RunLost, TaskExecutionError
+from .caller import caller
 from .retrying import Retried, retry
 from .run_errors import check_failed, error_of_scheduler, read_task_error, refuse_dropped
 from .run_logs import LogCursor, LogQuery, check_tail, level_number, read_logs
@@ -253,7 +254,7 @@ class RunHandle:
         Returns at once; use ``wait`` to wait for the end. Raises RunNotFound, RunAlreadyOver.
         """
         with self.shard.run_store(self.run_id) as store:
-            store.cancel(self.run_id)
+            store.cancel(self.run_id, caller())
 
     def delete(self) -> bool:
         """Delete the run and all its data, before its TTL expires. It must be over.
@@ -280,7 +281,7 @@ class RunHandle:
             names = self.graph().graph.names
             numbers = numbers_of(from_task, names, f"run {self.run_id!r}")
         with self.shard.run_store(self.run_id) as store:
-            store.resume(self.run_id, numbers)
+            store.resume(self.run_id, numbers, caller())
 
     def retry(self, tasks: str | Sequence[str] | None = None) -> Retried:
         """Start tasks again at once: the named ones, or all that can be.

@@ -44,10 +44,7 @@ def versions_of(
     known: Mapping[str, str], dag: CompiledDAG, records: Sequence[TaskRecord]
 ) -> RunVersions:
     """Return the versions of a run. ``known``: those of ``fields_of`` that exist."""
-    of_lane: dict[str, str] = {}
-    for lane in {record.lane for record in records if record.lane}:
-        child, worker = _notes(lane)
-        of_lane[lane] = known.get(child) or known.get(worker, "")
+    of_lane = versions_of_lanes(known, records)
     by_module: dict[str, set[str]] = {}
     for task, record in enumerate(records):
         version = of_lane.get(record.lane, "")
@@ -58,6 +55,15 @@ def versions_of(
     if "mixed" in known and len(ran) < 2:  # by earlier attempts, which have no record any more
         mixed, ran = True, ran | {known[name] for name in ("ran", "mixed") if name in known}
     return RunVersions(known.get("code", ""), of_lane, sorted(ran), mixed)
+
+
+def versions_of_lanes(known: Mapping[str, str], records: Sequence[TaskRecord]) -> dict[str, str]:
+    """Return the version that each lane ran, "" if it is unknown. ``known``: as above."""
+    of_lane: dict[str, str] = {}
+    for lane in {record.lane for record in records if record.lane}:
+        child, worker = _notes(lane)
+        of_lane[lane] = known.get(child) or known.get(worker, "")
+    return of_lane
 
 
 def live_versions(workers: Iterable[WorkerInfo]) -> str:

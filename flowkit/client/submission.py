@@ -12,6 +12,7 @@ from ..protocol.client_store import Submission
 from ..protocol.graph_writer import pack_graph
 from ..protocol.graphs import digest_of
 from ..settings import Settings
+from .caller import caller
 from .run_ids import check_run_id, new_run_id
 
 
@@ -42,6 +43,7 @@ def submissions_of(
             ttl_ms=ttl * 1000,
             version=version,
             pinned=compiled.pinned,
+            by=caller(),
         )
         for run_id, params in runs
     ]

@@ -10,7 +10,10 @@ from .states import RunState
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """The state of a run. ``stop``: the outcome of a stopping run. Times are ms of Redis' clock."""
+    """The state of a run. ``stop``: the outcome of a stopping run. Times are ms of Redis' clock.
+
+    ``by``: who submitted it, as that client says; "" if it does not.
+    """
 
     run: str
     dag_name: str
@@ -22,6 +25,7 @@ class RunRecord:
     stop: RunState | None = None
     failed_task: int | None = None
     counts: dict[str, int] = field(default_factory=dict)
+    by: str = ""
 
 
 class RunProgress(NamedTuple):

@@ -1,7 +1,7 @@
 """The client's calls: submit, cancel, resume, and reading the state of one run.
 
-``RunReads``, ``ListReads`` and ``QueueDepths`` read lists. Invalid data of a run raises
-``CorruptData``.
+``RunReads``, ``ListReads`` and ``QueueDepths`` read lists, ``HistoryReads`` what happened to a
+run. Invalid data of a run raises ``CorruptData``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ..core.states import RunState
 from ..exceptions import FlowkitError, RunAlreadyOver, RunExists, RunNotFound, RunNotOver
 from .bounded_reads import Field, read_in_bounds, whole
 from .decoding import CorruptData, number, state, text_of
+from .history_reads import HistoryReads
 from .limits import MAX_RUN_FIELD_BYTES
 from .list_reads import ListReads
 from .progress_reads import ProgressReads
@@ -33,7 +34,7 @@ class Submission:
     """The definition of a run. ``ttl_ms``: how long its keys are kept after its end.
 
     ``version``: the version of the app that submits it, "" if it is unknown. ``pinned``: the one
-    that the graph keeps the run to, "" for any.
+    that the graph keeps the run to, "" for any. ``by``: who submits it, see ``client.caller``.
     """
 
     run: str
@@ -45,12 +46,13 @@ class Submission:
     ttl_ms: int
     version: str = ""
     pinned: str = ""
+    by: str = ""
 
     def args(self, *, with_graph: bool) -> tuple[object, ...]:
         """Return the arguments of the script, with or without the graph itself."""
         graph = self.packed_graph if with_graph else b""
         head = (self.run, self.digest, graph, self.dag_name)
-        return (*head, self.packed_params, self.total, self.ttl_ms, self.version)
+        return (*head, self.packed_params, self.total, self.ttl_ms, self.version, self.by)
 
     def signed(self, provenance: Provenance, namespace: str) -> Submission:
         """Return the submission with signed parameters, if this process has a key.
@@ -82,7 +84,7 @@ class Waiting(NamedTuple):
 IsSame = Callable[["ClientStore", Submission], bool]
 
 
-class ClientStore(RunReads, ListReads, ProgressReads, QueueDepths, Vitals):
+class ClientStore(RunReads, ListReads, ProgressReads, QueueDepths, HistoryReads, Vitals):
     """The calls of a client, which submits runs and reads their state."""
 
     def submit(
@@ -128,9 +130,9 @@ class ClientStore(RunReads, ListReads, ProgressReads, QueueDepths, Vitals):
             )
         return reply[0] == b"OK"
 
-    def cancel(self, run: str) -> None:
-        """Request that a run stops. Raises RunNotFound, RunAlreadyOver."""
-        reply = self._script("cancel", run)
+    def cancel(self, run: str, by: str = "") -> None:
+        """Request that a run stops. ``by``: who requests it. Raises RunNotFound, RunAlreadyOver."""
+        reply = self._script("cancel", run, by)
         if reply[0] == b"UNKNOWN":
             raise self._not_found(run)
         if reply[0] == b"OVER":
@@ -150,15 +152,16 @@ class ClientStore(RunReads, ListReads, ProgressReads, QueueDepths, Vitals):
             )
         return bool(reply[0] == b"OK")
 
-    def resume(self, run: str, tasks: Sequence[int] = ()) -> None:
+    def resume(self, run: str, tasks: Sequence[int] = (), by: str = "") -> None:
         """Resume a finished run; a run that is running continues.
 
         ``tasks``: tasks to rerun, with everything downstream of them, even if they succeeded.
+        ``by``: who resumes it.
         Raises RunNotFound; without ``tasks``, RunAlreadyOver for a run that succeeded; with
         ``tasks``, RunNotOver for a run that is running.
         """
         numbers = " ".join(map(str, tasks))
-        reply = self._script("resume", run, secrets.token_hex(8), numbers)
+        reply = self._script("resume", run, secrets.token_hex(8), numbers, by)
         if reply[0] == b"UNKNOWN":
             raise self._not_found(run)
         if reply[0] == b"BUSY":

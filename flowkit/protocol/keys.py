@@ -21,7 +21,7 @@ from ..configuration.redis_url import NAMESPACE
 # What an id that becomes part of a key, an entry or an event may contain. No comma and no blank:
 # they separate the parts. No dot in a worker id: it separates a worker from its lanes.
 # The key of one run must never equal the tasks key of another.
-RUN_ID = re.compile(r"(?!.*:(?:tasks|results|errors|feed|logs)\Z)[A-Za-z0-9_.:\-]{1,128}")
+RUN_ID = re.compile(r"(?!.*:(?:tasks|results|errors|feed|history|logs)\Z)[A-Za-z0-9_.:\-]{1,128}")
 # A colon ends the name of a state store. The name of an entry follows, which may be any text.
 STATE_STORE = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 ASYNC_LANE = "~async"
@@ -76,6 +76,11 @@ class Keys:
     def errors(self, run: str) -> str:
         """Hash: task number → packed last error. Workers; TTL from the run's end."""
         return f"{self.prefix}run:{run}:errors"
+
+    def history(self, run: str) -> str:
+        """Stream: attempts that were replaced, cancels, resumes. Scripts that make the change; the
+        newest 5,000 entries; TTL from the run's end."""
+        return f"{self.prefix}run:{run}:history"
 
     def logs(self, run: str) -> str:
         """Stream: lines that tasks printed, in chunks. Workers; the oldest are dropped above a
@@ -167,6 +172,10 @@ class Keys:
     def leader(self) -> str:
         """String: ``scheduler,term,deadline``: the lease of the only scheduler that may write."""
         return f"{self.prefix}leader"
+
+    def terms(self) -> str:
+        """Stream: term → scheduler that took the lease. Schedulers; the newest thousand."""
+        return f"{self.prefix}terms"
 
     def layout(self) -> str:
         """String: ``position/count/first``: the position of this shard, the number of shards, and

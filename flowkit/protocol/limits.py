@@ -11,6 +11,7 @@ from __future__ import annotations
 TASK_DIGITS = 7  # of a task's number
 ATTEMPT_DIGITS = 9  # of an attempt's number, and of a count of deaths
 TIME_DIGITS = 15  # of a time or a duration in ms
+QUEUED_DIGITS = 12  # hexadecimal, of the time in ms when an attempt was queued
 MAX_RUN_ID = 128  # characters
 MAX_LANE = 80  # characters: a worker id, a dot, the number of a child
 MAX_SPENT = 64  # characters of the field `spent` of a record
@@ -45,6 +46,7 @@ MAX_REF = 1000  # characters of a function's reference
 # -- what clients show ----------------------------------------------------------------------------
 
 MAX_TIME_MS = 253_370_764_800_000  # the beginning of the year 9999, Python's last one
+MAX_CALLER = 300  # characters: who submitted, cancelled or resumed a run
 MAX_COUNTS_BYTES = 512  # the number of tasks in each state, as text
 MAX_RUN_FIELD_BYTES = 1000  # of a field of a run's record, except the parameters
 MAX_ERROR_BYTES = 128 * 1024  # of a stored error, which has at most 20,200 characters

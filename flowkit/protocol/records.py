@@ -1,10 +1,12 @@
 """The record of a task, the authoritative source of its state.
 
-A record is ``CODE attempt,lane,spent,started,ended`` without the blank, written by
+A record is ``CODE attempt,lane,spent,started,ended,queued`` without the blank, written by
 ``lua/_lib/record.lua``. A task without a record is pending. ``spent`` says which attempts do not
-count as failures, and has flags: see ``spent.py``.
+count as failures, and has flags: see ``spent.py``. ``queued`` is hexadecimal, and missing in the
+records of older releases. The record of a waiting task adds ``,reason,since``: why it waits, and
+when its last attempt ended.
 
-A newer release may write additional fields after ``ended``. They are ignored here. A change that
+A newer release may write additional fields after these. They are ignored here. A change that
 must not be ignored takes a new ``keys.SCHEMA``.
 """
 
@@ -18,7 +20,7 @@ import msgpack
 from ..basics.shorten import MAX_MESSAGE, shorten
 from ..core.states import TaskState
 from .decoding import CorruptData, shown
-from .limits import ATTEMPT_DIGITS, MAX_LANE, MAX_SPENT, TIME_DIGITS
+from .limits import ATTEMPT_DIGITS, MAX_LANE, MAX_SPENT, QUEUED_DIGITS, TIME_DIGITS
 from .spent import UNSPENT, Spent
 
 STATE_OF = {
@@ -40,15 +42,22 @@ _ATTEMPT = f"0|[1-9][0-9]{{0,{ATTEMPT_DIGITS - 1}}}"  # one number has one form,
 _TIME = f"(?:[0-9]{{1,{TIME_DIGITS}}}|-[0-9]{{1,{TIME_DIGITS - 1}}})?"
 _RECORD = re.compile(
     rf"([A-Z])({_ATTEMPT}),([!-+\-.-~]{{0,{MAX_LANE}}}),([!-+\-.-~]{{0,{MAX_SPENT}}}),"
-    rf"({_TIME}),({_TIME})(?:,[ -~]*)?"
+    rf"({_TIME}),({_TIME})(?:,([ -~]*))?"
 )
+_QUEUED = re.compile(r"[0-9a-fA-F]*")  # the beginning of the field, as the scripts read it
+_REASON = re.compile(r"[a-z_]{1,16}")
+_SINCE = re.compile(r"-?[0-9]{1,14}")
 MAX_ERROR_BYTES = 256 * 1024  # of a stored error; its texts are cut to a third of that
 MAX_RECORD = 400  # bytes, the fields of a newer release included
 
 
 @dataclass(frozen=True, slots=True)
 class TaskRecord:
-    """The state of one task of one run. Times are ms since the run was submitted."""
+    """The state of one task of one run. Times are ms since the run was submitted.
+
+    ``reason``: why a waiting task waits: ``retry``, or ``worker`` if its last worker did not have
+    its function. ``since_ms``: since when. "" and None if an older release wrote the record.
+    """
 
     state: TaskState
     attempt: int = 0
@@ -56,6 +65,16 @@ class TaskRecord:
     spent: Spent = UNSPENT
     started_ms: int | None = None
     ended_ms: int | None = None  # for a waiting task: when its next attempt is due
+    queued_ms: int | None = None
+    reason: str = ""
+    since_ms: int | None = None
+
+    @property
+    def waited_ms(self) -> int | None:
+        """How long the attempt was queued until it started, None if that is unknown."""
+        if self.queued_ms is None or self.started_ms is None:
+            return None
+        return max(0, self.started_ms - self.queued_ms)
 
 
 PENDING = TaskRecord(TaskState.PENDING)
@@ -70,7 +89,8 @@ def parse_record(data: bytes | None) -> TaskRecord:
         fields = _RECORD.fullmatch(text)
         if fields is None:
             raise ValueError("it has another form")
-        code, attempt, lane, spent, started, ended = fields.groups()
+        code, attempt, lane, spent, started, ended, more = fields.groups()
+        queued, reason, since = _later_fields(more or "")
         return TaskRecord(
             STATE_OF[code],
             int(attempt),
@@ -78,9 +98,24 @@ def parse_record(data: bytes | None) -> TaskRecord:
             Spent.decode(spent),
             int(started) if started else None,
             int(ended) if ended else None,
+            queued,
+            reason,
+            since,
         )
     except (ValueError, LookupError, AttributeError, TypeError):
         raise CorruptData(f"a task's record in Redis is damaged: {shown(data)}") from None
+
+
+def _later_fields(text: str) -> tuple[int | None, str, int | None]:
+    """Return queued, reason and since. A field of another form is of a newer release: unknown."""
+    queued, reason, since, *_ = [*text.split(","), "", "", ""]
+    digits = _QUEUED.match(queued)
+    hexadecimal = digits[0] if digits else ""
+    return (
+        int(hexadecimal, 16) if 0 < len(hexadecimal) <= QUEUED_DIGITS else None,
+        reason if _REASON.fullmatch(reason) else "",
+        int(since) if _SINCE.fullmatch(since) else None,
+    )
 
 
 def parse_state(data: bytes) -> TaskState:

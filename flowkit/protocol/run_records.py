@@ -13,15 +13,26 @@ from ..core.names import MAX_NAME, is_name
 from ..core.run_record import RunProgress, RunRecord
 from ..core.states import RunState, TaskState
 from .decoding import CorruptData, digest, number, shown, state, task_number
-from .limits import MAX_COUNTS_BYTES, MAX_TIME_MS
+from .limits import MAX_CALLER, MAX_COUNTS_BYTES, MAX_TIME_MS
 
-FIELDS = ("dag", "graph", "state", "total", "submitted", "finished", "stop", "failed", "counts")
+FIELDS = (
+    "dag",
+    "graph",
+    "state",
+    "total",
+    "submitted",
+    "finished",
+    "stop",
+    "failed",
+    "counts",
+    "by",
+)
 PROGRESS_FIELDS = ("state", "counts", "total")
 
 
 def parse_run(run: str, values: Sequence[object]) -> RunRecord:
     """Decode the values of ``FIELDS``. Raises CorruptData."""
-    dag, graph, run_state, total, submitted, finished, stop, failed, counts = values
+    dag, graph, run_state, total, submitted, finished, stop, failed, counts, by = values
     return RunRecord(
         run=run,
         dag_name=dag_name(dag),
@@ -33,6 +44,7 @@ def parse_run(run: str, values: Sequence[object]) -> RunRecord:
         stop=state(stop, RunState) if stop else None,
         failed_task=task_number(failed) if failed else None,
         counts=parse_counts(counts),
+        by=parse_caller(by),
     )
 
 
@@ -50,6 +62,15 @@ def dag_name(data: object) -> str:
             if is_name(name):
                 return name
     raise CorruptData(f"the name of its DAG is damaged: {shown(data)}")
+
+
+def parse_caller(data: object) -> str:
+    """Decode who did something, which nothing depends on: "" if it is damaged."""
+    if isinstance(data, bytes) and len(data) <= MAX_CALLER and data.isascii():
+        text = data.decode()
+        if text.isprintable():
+            return text
+    return ""
 
 
 def parse_counts(data: object) -> dict[str, int]:

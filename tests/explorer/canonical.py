@@ -1,8 +1,9 @@
 """One form for states that differ only in names and numbers which nobody can tell apart.
 
 Taken away: absolute times, ids of events, terms, call numbers and incarnations of schedulers that
-are over, wake tokens (workers look anyway), and the lane in a record whose task does not run (only
-words of a reply depend on it).
+are over, wake tokens (workers look anyway), the lane in a record whose task does not run (only
+words of a reply depend on it), and what is kept only for people: the history, and when and why a
+task began to wait.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ def _keys(keys: Keys, schedulers: tuple[str, ...], lanes: tuple[tuple[str, int],
         submitted=0,
         tasks=tuple((task, _record(item, now - keys.submitted)) for task, item in keys.tasks),
         wake=(),
+        history=(),
+        terms=(),
         dead=tuple((task, 0) for task, _ in keys.dead),
         delayed=tuple((max(0, item[0] - now), *item[1:]) for item in keys.delayed),
         events=tuple((number - base, fields) for number, fields in keys.events if number > base),
@@ -67,9 +70,10 @@ def _keys(keys: Keys, schedulers: tuple[str, ...], lanes: tuple[tuple[str, int],
 
 def _record(record: Record, now: int) -> Record:
     """``now``: the time since the submission, from which the due time of a waiting task counts."""
+    plain = record._replace(queued="", reason="", since="")
     if record.code == "W":
-        return record._replace(lane="-", ended=max(0, record.ended - now))
-    return record if record.code == "R" or not record.lane else record._replace(lane="-")
+        return plain._replace(lane="-", ended=max(0, record.ended - now))
+    return plain if record.code == "R" or not record.lane else plain._replace(lane="-")
 
 
 def _scheduler(scheduler: Scheduler, keys: Keys, name: str) -> Scheduler:

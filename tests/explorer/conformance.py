@@ -24,7 +24,7 @@ from flowkit.scheduler.reaper import Reaper
 from flowkit.scheduler.resolver import Resolver
 from flowkit.scheduler.serving import Serving
 
-from .model import DIGEST, LIST, RUN, TTL_MS, Keys, render
+from .model import BY, DIGEST, LIST, RUN, TTL_MS, Keys, render
 from .pieces import Call, Reply
 from .schedulers import moves as scheduler_moves
 from .state import Move, Setup, State
@@ -91,7 +91,7 @@ class Mirror:
         """Lay a call's arguments out as its script takes them."""
         if call.name == "submit":
             total = len(self.setup.plan.names)
-            return [RUN, self.digest, self.graph, "plan", "", total, TTL_MS, ""]
+            return [RUN, self.digest, self.graph, "plan", "", total, TTL_MS, "", BY]
         if call.name == "apply":
             scheduler, term, cursor, commands = call.args
             flat = [item for command in commands for item in _command(*command)]
@@ -172,8 +172,8 @@ def _keys(tasks: Iterable[int]) -> list[str]:
 
 # Scripts whose arguments are not simply those of the model's call, and how they are laid out.
 _LAID_OUT: dict[str, Callable[..., list[Any]]] = {
-    "cancel": lambda: [RUN],
-    "resume": lambda request, named: [RUN, request, named],
+    "cancel": lambda: [RUN, BY],
+    "resume": lambda request, named: [RUN, request, named, BY],
     "hasten": lambda task, attempt, level: [RUN, task, attempt, level, LIST],
     "heartbeat": lambda worker, lease, about, app, lanes: [
         *(worker, lease, _about(about), app, *lanes)

@@ -11,13 +11,15 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 RUN, LIST, DIGEST, TTL_MS = "r1", "default", "d1", 3_600_000
+BY = "somebody"  # who submits, cancels and resumes it
 Place = tuple[str, str]  # ready list, level
 Entries = tuple[tuple[int, int], ...]  # task, attempt
 OVER = frozenset("SFUCK")
+PARTS = ("tasks", "results", "errors", "history")  # of a run
 
 
 class Record(NamedTuple):
-    """A task's record. ``started`` and ``ended`` are numbers, or '' for none."""
+    """A task's record. Times are numbers, or '' for none. ``reason``: why it waits."""
 
     code: str
     attempt: int
@@ -25,9 +27,16 @@ class Record(NamedTuple):
     spent: str
     started: Any = ""
     ended: Any = ""
+    queued: Any = ""
+    reason: str = ""
+    since: Any = ""
 
     def text(self) -> str:
-        return f"{self.code}{self.attempt},{self.lane},{self.spent},{self.started},{self.ended}"
+        text = f"{self.code}{self.attempt},{self.lane},{self.spent},{self.started},{self.ended}"
+        queued = "" if self.queued == "" else f"{self.queued:x}"
+        if self.reason:
+            return f"{text},{queued},{self.reason},{self.since}"
+        return f"{text},{queued}" if queued else text
 
 
 class Claim(NamedTuple):
@@ -75,6 +84,8 @@ class Keys(NamedTuple):
     apps: tuple[tuple[str, int], ...] = ()  # app → deadline
     functions: tuple[tuple[str, tuple[str, ...]], ...] = ()  # app → functions
     versions: tuple[tuple[str, str], ...] = ()  # app → version of its code
+    history: tuple[tuple[tuple[str, str], ...], ...] = ()  # of the run
+    terms: tuple[tuple[str, str], ...] = ()  # term → scheduler
 
     def field(self, name: str) -> str:
         """Return a field of the run's hash, '' for none."""
@@ -143,6 +154,7 @@ class Draft:
         self.stops = {lane: set(attempts) for lane, attempts in keys.stops}
         self.abouts, self.apps = dict(keys.abouts), dict(keys.apps)
         self.functions, self.versions = dict(keys.functions), dict(keys.versions)
+        self.history, self.terms = list(keys.history), list(keys.terms)
 
     def field(self, name: str) -> str:
         return (self.run or {}).get(name, "")
@@ -155,6 +167,13 @@ class Draft:
     def add_event(self, *fields: tuple[str, str]) -> None:
         self.last_event += 1
         self.events.append((self.last_event, fields))
+
+    def remember(self, verb: str, text: str, error: str = "") -> None:
+        """Add an entry to the history of the run."""
+        more = (("error", error),) if error else ()
+        self.history.append(((verb, text), *more))
+        if self.run is not None:
+            self.run["history"] = "1"
 
     def freeze(self) -> Keys:
         return Keys(
@@ -194,6 +213,8 @@ class Draft:
             tuple(sorted(self.apps.items())),
             tuple(sorted(self.functions.items())),
             tuple(sorted(self.versions.items())),
+            tuple(self.history),
+            tuple(self.terms),
         )
 
 
@@ -227,6 +248,7 @@ def render(keys: Keys, dag: str, total: int) -> dict[str, Any]:
         result[f"run:{RUN}:tasks"] = {str(task): item.text() for task, item in keys.tasks}
         result[f"run:{RUN}:results"] = {str(task): text for task, text in keys.results}
         result[f"run:{RUN}:errors"] = {str(task): text for task, text in keys.errors}
+        result[f"run:{RUN}:history"] = [dict(entry) for entry in keys.history]
         result["runs"] = {RUN: keys.submitted}
         result[f"graph:{DIGEST}"] = "graph"
         result["dead"] = {f"{RUN},{task}": when for task, when in keys.dead}
@@ -241,6 +263,7 @@ def render(keys: Keys, dag: str, total: int) -> dict[str, Any]:
     if keys.standby is not None:
         result["standby"] = ",".join(map(str, keys.standby))
     result["layout"] = keys.shard_position
+    result["terms"] = [{term: holder} for term, holder in keys.terms]
     result["workers"] = dict(keys.workers)
     abouts = dict(keys.abouts)
     for worker, lanes in keys.lanes:
@@ -258,7 +281,7 @@ def render(keys: Keys, dag: str, total: int) -> dict[str, Any]:
     for lane, attempts in keys.stops:
         result[f"worker:{lane}:stops"] = {f"{RUN},{task},{number}" for task, number in attempts}
     result = {name: value for name, value in result.items() if value}
-    of_run = {f"run:{RUN}", f"run:{RUN}:tasks", f"run:{RUN}:results", f"run:{RUN}:errors"}
+    of_run = {f"run:{RUN}", *(f"run:{RUN}:{part}" for part in PARTS)}
     going = of_run if keys.expiring else set()
     going |= {f"graph:{DIGEST}"} if keys.graph == "going" else set()
     going |= {name for name in result if name.startswith(("worker:@", f"wake:{LIST}@"))}

@@ -94,9 +94,8 @@ def push_backlog(
 
 
 def end_attempt(d: Draft, task: int, record: Record, code: str, spent: str) -> None:
-    d.tasks[task] = Record(
-        code, record.attempt, record.lane, spent, record.started, d.now - d.submitted
-    )
+    ended = d.now - d.submitted
+    d.tasks[task] = record._replace(code=code, spent=spent, ended=ended)
     if code == "F":
         d.dead[task] = d.now
     d.add_event((code, f"{RUN} {task}"))
@@ -107,11 +106,15 @@ def queue_again(
 ) -> None:
     """``function``: the one that the lane lacks, '' if it lacks none."""
     place = (f"{LIST}@{function}" if function else claim.list, "!" if "!" in spent else claim.level)
-    d.tasks[task] = Record("Q", attempt, "", spent)
+    d.tasks[task] = queued(d, attempt, spent)
     if function and place[1] != "!":
         push_backlog(d, place, [(task, attempt)])
     else:
         push_ready(d, place, [(task, attempt)], front=True)
+
+
+def queued(d: Draft, attempt: int, spent: str) -> Record:
+    return Record("Q", attempt, "", spent, queued=d.now - d.submitted)
 
 
 def running_on(d: Draft, lane: str, task: int) -> Record | None:

@@ -165,6 +165,27 @@ def _stopped(keys: Keys, spent: str) -> bool:
     return stop == "cancelled" or (stop != "" and "+" not in spent)
 
 
+def replaced_attempts_are_remembered(setup: Setup, state: State, move: Move) -> str | None:
+    """The record of an attempt that may have started is only replaced if the history has it.
+
+    A lane that has not started an attempt gives it back under the same number.
+    """
+    before, after = state.keys, move.state.keys
+    if before.tasks == after.tasks:
+        return None
+    texts = [text for entry in after.history for _, text in entry]
+    for task, record in before.tasks:
+        now = after.record(task)
+        if not record.lane or now is None or now.lane == record.lane != "":
+            continue
+        if now.attempt == record.attempt and now.code in "QC":
+            continue
+        begin = f"{task} {record.code}{record.attempt},{record.lane},"
+        if record.code != "W" and not any(text.startswith(begin) for text in texts):
+            return f"task {task} was {record.text()} and is {now.text()}, and nothing tells of it"
+    return None
+
+
 def a_stop_stays(setup: Setup, state: State, move: Move) -> str | None:
     """A cancel overrules a failure, never the other way round; a run ends once."""
     before, after = state.keys, move.state.keys
@@ -201,6 +222,7 @@ CHANGES: tuple[Change, ...] = (
     outcomes_stay,
     numbers_grow,
     a_new_attempt_has_a_reason,
+    replaced_attempts_are_remembered,
     a_stop_stays,
     stale_calls_change_nothing,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .model import LIST, OVER, Draft, Place, Record
-from .pieces import Reply, leads, push_backlog, push_ready, stopped
+from .pieces import Reply, leads, push_backlog, push_ready, queued, stopped
 
 
 def acquire_lease(
@@ -32,6 +32,7 @@ def acquire_lease(
     if lease == 0:
         return ("OK", term, -1)
     d.leader, d.shard_position = (scheduler, term + 1, d.now + lease), f"{shard_position}/{first}"
+    d.terms.append((str(term + 1), scheduler))
     return ("TAKEN", term + 1, d.cursor)
 
 
@@ -42,6 +43,7 @@ def hand_over_lease(d: Draft, scheduler: str, term: int, lease: int, most: int) 
     if other is None or other[1] > most:
         return ("NOBODY",)
     d.leader, d.standby = (other[0], term + 1, d.now + lease), None
+    d.terms.append((str(term + 1), other[0]))
     return ("OK", other[0])
 
 
@@ -54,6 +56,8 @@ def stop_run(d: Draft, scheduler: str, term: int, outcome: str, failed: str) -> 
     if not leads(d, scheduler, term):
         return ("FENCED",)
     if d.run is not None and d.run["state"] == "running":
+        if outcome != "cancelled" and "stop" not in d.run:
+            d.remember("stop", failed)
         if outcome == "cancelled" or "stop" not in d.run:
             d.run["stop"] = outcome
         if failed:
@@ -76,7 +80,8 @@ def end_tasks(
                 if notify:
                     d.stops.setdefault(record.lane, set()).add((task, record.attempt))
             elif record.code == "P" or (code == "C" and record.code in "QW"):
-                d.tasks[task] = Record(code, record.attempt, "", record.spent)
+                ended = d.now - d.submitted
+                d.tasks[task] = Record(code, record.attempt, "", record.spent, ended=ended)
                 over.append(str(task))
             elif record.code == code:
                 over.append(str(task))
@@ -112,7 +117,7 @@ def _queue(d: Draft, verb: str, name: str, level: str, flags: str, tasks: tuple[
             if record.code != "P":
                 continue
             attempt, spent = record.attempt + 1, f"0/{record.attempt}{flags}"
-        d.tasks[task] = Record("Q", attempt, "", spent)
+        d.tasks[task] = queued(d, attempt, spent)
         entries.append((task, attempt))
     (push_ready if verb == "queue" else push_backlog)(d, (name, level), entries)
 
@@ -147,7 +152,7 @@ def promote(
         record = d.tasks.get(task)
         waits = record and record.code == "W" and record.attempt + 1 == attempt
         if waits and not stopped(d.field("stop"), record.spent):
-            d.tasks[task] = Record("Q", attempt, "", record.spent)
+            d.tasks[task] = queued(d, attempt, record.spent)
             plain = level == "!" or LIST in without_turns
             (push_ready if plain else push_backlog)(d, (LIST, level), [(task, attempt)])
             promoted += 1
@@ -196,6 +201,9 @@ def reset(d: Draft, scheduler: str, term: int, last: bool, tasks: tuple[int, ...
                 d.tasks[task], d.errors[task] = record._replace(code="F"), "once"
                 d.dead[task] = d.now
             continue
+        if record.lane:
+            error = d.errors.get(task, "") if record.code == "F" else ""
+            d.remember("rerun", f"{task} {record.text()}", error)
         if record.code == "F":
             d.dead.pop(task, None)
         d.tasks[task] = Record("P", record.attempt, "", "0")

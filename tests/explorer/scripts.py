@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from .model import DIGEST, RUN, Draft, Keys
+from .model import BY, DIGEST, RUN, Draft, Keys
 from .pieces import REMEMBERED, Call, Reply, stopped
 from .scheduler_scripts import (
     acquire_lease,
@@ -38,7 +38,7 @@ def play(keys: Keys, call: Call) -> tuple[Keys, Reply]:
 def submit(d: Draft) -> Reply:
     if d.run is not None:
         return ("EXISTS", d.run["state"])
-    d.run, d.submitted = {"state": "running"}, d.now
+    d.run, d.submitted = {"state": "running", "by": BY}, d.now
     d.graph, d.users, d.active = "held", d.users + 1, True
     d.add_event(("submit", f"{RUN} {DIGEST}"))
     return ("OK",)
@@ -51,6 +51,7 @@ def cancel(d: Draft) -> Reply:
         return ("OVER", d.run["state"])
     if d.field("stop") != "cancelled":
         d.run["stop"] = "cancelled"
+        d.remember("cancel", BY)
         d.add_event(("cancel", RUN))
     return ("OK",)
 
@@ -84,6 +85,9 @@ def resume(d: Draft, request: str, named: str) -> Reply:
         return ("BUSY",) if named else ("RUNNING",)
     if state == "succeeded" and not named:
         return ("OVER", state)
+    ended = int(d.run["finished"]) - d.submitted
+    d.remember("finish", f"{state} {ended} {d.field('failed')}")
+    d.remember("resume", f"{named.replace(' ', ',')} {BY}")
     for gone in ("stop", "finished", "failed", "counts"):
         d.run.pop(gone, None)
     d.run["state"], d.run["resumed_by"] = "running", request

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from .model import DIGEST, LIST, RUN, Claim, Draft, Place, Record
+from .model import DIGEST, LIST, RUN, Claim, Draft, Place
 from .pieces import stopped
 
 TURN = 32
@@ -190,7 +190,7 @@ def _take_run(
             continue
         if not stopped(d.field("stop"), record.spent):
             lane = claimer.lane
-            d.tasks[task] = Record("R", attempt, lane, record.spent, d.now - d.submitted)
+            d.tasks[task] = record._replace(code="R", lane=lane, started=d.now - d.submitted)
             d.claims[lane][task] = Claim(attempt, claimer.call, place[1], place[0])
             taken.append((task, attempt, record.spent))
     if taken and claimer.app in d.versions:

@@ -145,6 +145,20 @@ def test_an_outcome_that_frees_a_later_claim_is_found(plant: Callable[[str, Any]
     assert "complete" in last
 
 
+def test_an_attempt_that_is_forgotten_is_found(plant: Callable[[str, Any], None]) -> None:
+    def reap(d: Draft, *args: Any) -> Reply:
+        told = list(d.history)
+        reply = before(d, *args)
+        d.history = told
+        return reply
+
+    before = scripts.reap
+    plant("reap", reap)
+    wrong, last = found(SYSTEMS["a task, two lost leases or replies, from the start"])
+    assert wrong == "replaced_attempts_are_remembered"
+    assert "reap" in last
+
+
 def test_a_result_dropped_too_early_is_found(plant: Callable[[str, Any], None]) -> None:
     def queue(d: Draft, verb: str, *args: Any) -> None:
         before(d, verb, *args)

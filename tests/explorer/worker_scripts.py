@@ -79,7 +79,7 @@ def _record_outcomes(d: Draft, lane: str, outcomes: tuple[tuple[str, str], ...])
         if record is None or (record.attempt, record.lane) != (attempt, lane):
             stale.append(f"{RUN},{task}")
         elif record.code == "R":
-            written = _settle(d, task, record, code, later)
+            written = _settle(d, task, record, code, later, payload)
             if payload:
                 (d.results if written == "S" else d.errors)[task] = payload
             if payload and written == "S":
@@ -93,7 +93,7 @@ def _record_outcomes(d: Draft, lane: str, outcomes: tuple[tuple[str, str], ...])
     return stale
 
 
-def _settle(d: Draft, task: int, record: Record, asked: str, later: list[str]) -> str:
+def _settle(d: Draft, task: int, record: Record, asked: str, later: list[str], payload: str) -> str:
     """Write the record of an outcome; return its code."""
     code, when, spent = asked, d.now, record.spent
     if asked in "WD":
@@ -106,9 +106,12 @@ def _settle(d: Draft, task: int, record: Record, asked: str, later: list[str]) -
     if asked == "D":
         head, count, tail = re.fullmatch(r"([\d/]*)\*?(\d*)(.*)", spent).groups()  # type: ignore[union-attr]
         spent = f"{head}*{int(count or 0) + 1}{tail}"
-    d.tasks[task] = Record(
-        code, record.attempt, record.lane, spent, record.started, when - d.submitted
-    )
+    now = d.now - d.submitted
+    ended = record._replace(code=code, spent=spent, ended=when - d.submitted)
+    if code == "W":
+        ended = ended._replace(reason="retry" if asked == "W" else "worker", since=now)
+        d.remember("retry" if asked == "W" else "put_off", f"{task} {ended.text()}", payload)
+    d.tasks[task] = ended
     return code
 
 
@@ -129,9 +132,17 @@ def release(d: Draft, lane: str, once: str, tasks: tuple[int, ...], function: st
             end_attempt(d, task, record._replace(lane=where), "C", record.spent)
             d.stops.get(lane, set()).discard((task, record.attempt))
         else:
+            if once:
+                d.remember("released", _attempt(d, task, record))
             queue_again(d, task, record.attempt, record.spent, given, function)
         released += 1
     return ("OK", released)
+
+
+def _attempt(d: Draft, task: int, record: Record) -> str:
+    """Return an attempt that its lane did not finish, as the history has it."""
+    text = record._replace(ended=d.now - d.submitted).text()
+    return f"{task} {text}" if record.queued != "" else f"{task} {text},"
 
 
 def reap(d: Draft, lane: str, deaths: Deaths) -> Reply:
@@ -154,6 +165,9 @@ def reap(d: Draft, lane: str, deaths: Deaths) -> Reply:
             if error:
                 d.errors[task] = error
         else:
+            if fate != "Q":
+                verb = {"D": "died", "!": "suspect", "?": "lost"}[fate]
+                d.remember(verb, _attempt(d, task, record))
             queue_again(d, task, record.attempt + (fate != "Q"), spent, item)
         reply += [RUN, str(task), fate]
     d.calls.pop(lane)

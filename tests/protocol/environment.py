@@ -65,6 +65,11 @@ class Environment:
         assert self.client.submit(item)
         return item
 
+    def run_hash(self, **more: str) -> dict[str, str]:
+        """The hash of run r1 as submit writes it, and further fields."""
+        fixed = {"dag": "etl", "state": "running", "submitted": str(START), "total": "4"}
+        return {**fixed, "graph": self.submission().digest, "ttl": str(HOUR_MS), **more}
+
     def acquire_lease(self, lease_ms: int = HOUR_MS) -> None:
         self.scheduler.term = self.scheduler.acquire_lease(lease_ms).term
 

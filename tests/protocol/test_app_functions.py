@@ -88,7 +88,7 @@ def test_an_attempt_is_handed_on_with_its_number(env: Environment) -> None:
     env.queue(0, 1)
     assert claimed(env, old, ONE) == [0, 1]
     assert env.worker.release(old, [f"r1,1@{NEW}"]) == 1
-    assert env.records()["1"] == "Q1,,0,,"
+    assert env.records()["1"] == "Q1,,0,,,0"
     assert env.dump()[f"worker:{old}:claims"].keys() == {"#", "r1,0"}
     assert claimed(env, old, ONE) == []
     assert claimed(env, new, BOTH) == [1]

@@ -48,6 +48,10 @@ RECORDS = st.binary(max_size=40) | GRAMMAR | st.from_regex(
 @example(b"Q0,,0,,")
 @example(b"R1,W.0," + b"9" * 10 + b",5,")
 @example(b"Q1,,0,," + b"9" * 16)
+@example(b"Q1,,0,,,1f4")
+@example(b"R1,W.0,0,1,,1f4x")
+@example(b"R1,W.0,0,1,," + b"f" * 13)
+@example(b"W1,W.0,0,1,500,1f4,retry,12")
 def test_python_and_the_scripts_read_a_record_the_same_way(data: bytes) -> None:
     result = LUA[b"read_record"](data)
     try:
@@ -55,7 +59,8 @@ def test_python_and_the_scripts_read_a_record_the_same_way(data: bytes) -> None:
     except CorruptData:
         return  # Python knows the states and the flags; the scripts hand both on
     assert result is not None
-    state, attempt, lane, _, started, ended = result
+    state, attempt, lane, _, started, ended, queued = result
+    assert (int(queued, 16) if queued else None) == record.queued_ms
     assert records.STATE_OF[state.decode()] is record.state
     assert (int(attempt), lane.decode()) == (record.attempt, record.lane)
     assert [int(time) if time else None for time in (started, ended)] == [
@@ -75,7 +80,8 @@ def test_records_accepted_by_the_scripts_have_bounded_parts(data: bytes) -> None
     result = LUA[b"read_record"](data)
     if result is None:
         return
-    _, attempt, lane, spent, started, ended = result
+    _, attempt, lane, spent, started, ended, queued = result
+    assert len(queued) <= limits.QUEUED_DIGITS
     assert len(attempt) <= limits.ATTEMPT_DIGITS
     assert len(lane) <= limits.MAX_LANE
     assert len(spent) <= limits.MAX_SPENT
@@ -92,9 +98,11 @@ def test_an_invalid_record() -> None:
 @pytest.mark.parametrize(
     ("record", "read"),
     [
-        (b"R1,W.0,1/2!,5,", (b"1/2!", b"5")),
-        (b"R1,W.0,0,-5,,x=1", (b"0", b"-5")),
-        (b"R1,W.0,,,", (b"", b"")),
+        (b"R1,W.0,1/2!,5,", (b"1/2!", b"5", b"")),
+        (b"R1,W.0,0,-5,,x=1", (b"0", b"-5", b"")),
+        (b"R1,W.0,0,5,,1f4", (b"0", b"5", b"1f4")),
+        (b"R1,W.0,0,5,,1f4,x=1", (b"0", b"5", b"1f4")),
+        (b"R1,W.0,,,", (b"", b"", b"")),
         (b"R1,W.0,0 0,5,", None),
         (b"R1,W.0,0,x,", None),
         (b"R1,W.0,0,5", None),

@@ -24,7 +24,7 @@ def test_a_result_is_kept_in_the_step_that_records_it(env: Environment) -> None:
     assert changed["cache:c0ffee"] == "result"
     assert changed[EXPIRING] == ["cache:c0ffee"]
     assert changed["run:r1:results"] == {"0": "result", "1": "other"}
-    assert changed["run:r1:tasks"]["0"] == "S1,W.0,0,0,5"
+    assert changed["run:r1:tasks"]["0"] == "S1,W.0,0,0,5,0"
     assert 0 < env.link.call("PTTL", env.keys.cached("c0ffee")) <= 60_000
     assert env.worker.read_cached("c0ffee") == b"result"
 
@@ -50,7 +50,7 @@ def test_a_cached_result_succeeds_and_is_marked(env: Environment, stopping: bool
     if stopping:
         env.scheduler.stop_run("r1", RunState.FAILED)
     env.complete(done(0, "H", payload=b"cached"))
-    assert env.records()["0"] == "S1,W.0,0~,0,3"
+    assert env.records()["0"] == "S1,W.0,0~,0,3,0"
     assert env.events()[-1] == {"S": "r1 0"}
     assert env.dump()["run:r1:results"] == {"0": "cached"}
     (record,) = env.client.read_records("r1", [0])

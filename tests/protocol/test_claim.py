@@ -23,7 +23,7 @@ class TestClaim:
         env.now += 40
         changed = env.changed_by(lambda: env.claim(limit=1))
         assert changed == {
-            "run:r1:tasks": {"0": "R1,W.0,0,40,", "1": "Q1,,0,,"},
+            "run:r1:tasks": {"0": "R1,W.0,0,40,,0", "1": "Q1,,0,,,0"},
             "worker:W.0:claims": {"#": "1", "r1,0": f"1,1,{LIST},5"},
             f"ready:{LIST}:5": ["r1,1,1"],
         }

@@ -20,7 +20,7 @@ class TestOutcomes:
         env.now += 30
         changed = env.changed_by(lambda: env.complete(done(0, payload=b"\xc3")))
         assert changed == {
-            "run:r1:tasks": {"0": "S1,W.0,0,0,30"},
+            "run:r1:tasks": {"0": "S1,W.0,0,0,30,0"},
             "run:r1:results": {"0": "\udcc3"},
             "run:r1": {**env.dump()["run:r1"], "kept": "1"},
             "worker:W.0:claims": {"#": "1"},
@@ -105,7 +105,7 @@ class TestOutcomes:
     def test_failure_and_skip_end_the_task(self, env: Environment, code: str) -> None:
         env.running(0)
         env.complete(done(0, code, payload=b"why"))
-        assert env.records() == {"0": f"{code}1,W.0,0,0,0"}
+        assert env.records() == {"0": f"{code}1,W.0,0,0,0,0"}
         assert env.dump()["run:r1:errors"] == {"0": "why"}
         assert env.events()[1:] == [{code: "r1 0"}]
 
@@ -114,7 +114,9 @@ class TestOutcomes:
         env.now += 10
         changed = env.changed_by(lambda: env.complete(done(0, "W", delay=250, payload=b"e")))
         assert changed == {
-            "run:r1:tasks": {"0": "W1,W.0,0,0,260"},
+            "run:r1": env.run_hash(history="1"),
+            "run:r1:tasks": {"0": "W1,W.0,0,0,260,0,retry,10"},
+            "run:r1:history": [{"retry": "0 W1,W.0,0,0,260,0,retry,10", "error": "e"}],
             "run:r1:errors": {"0": "e"},
             "delayed": {f"r1,0,2,{LIST},5": START + 260},
             "worker:W.0:claims": {"#": "1"},
@@ -243,7 +245,7 @@ class TestStoppingRun:
         env.now += 7
         assert env.worker.release("W.0", ["r1,0"]) == 1
         result = env.dump()
-        assert result["run:r1:tasks"]["0"] == "C1,W.0,0,0,7"
+        assert result["run:r1:tasks"]["0"] == "C1,W.0,0,0,7,0"
         assert result["events"][-1] == {"C": "r1 0"}
         assert result["worker:W.0:stops"] == {"r1,1,1"}
         assert result["worker:W.0:claims"].keys() == {"#", "r1,1"}
@@ -256,7 +258,7 @@ class TestRelease:
         env.claim(limit=1)
         changed = env.changed_by(lambda: env.worker.release("W.0", ["r1,0"]))
         assert changed == {
-            "run:r1:tasks": {"0": "Q1,,0,,", "1": "Q1,,0,,"},
+            "run:r1:tasks": {"0": "Q1,,0,,,0", "1": "Q1,,0,,,0"},
             f"ready:{LIST}:5": ["r1,0,1", "r1,1,1"],
             f"wake:{LIST}": ["1", "1", "1"],
             "worker:W.0:claims": {"#": "1"},

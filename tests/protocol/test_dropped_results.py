@@ -70,7 +70,7 @@ def test_a_key_of_another_type_harms_no_other_run(env: Environment, key: str) ->
     env.link.call("SET", name, "x")
     env.submit("r2")
     env.apply("drop", "r1", 1, 0, "queue", "r2", "default", "5", "", 1, 0)
-    assert env.records("r2") == {"0": "Q1,,0,,"}
+    assert env.records("r2") == {"0": "Q1,,0,,,0"}
     env.link.call("DEL", name)
 
 

@@ -82,7 +82,7 @@ def two(env: Environment) -> Iterator[Environment]:
     env.acquire_lease()
     env.register(lanes=["W.0", "W.1"])
     yield env
-    for key in ("run:bad", "run:bad:tasks", "run:bad:results", "run:bad:errors"):
+    for key in ("run:bad", "run:bad:tasks", "run:bad:results", "run:bad:errors", "run:bad:history"):
         env.link.call("DEL", env.keys.prefix + key)
 
 
@@ -154,12 +154,12 @@ def test_damaged_runs_can_be_cancelled_and_resumed_without_script_errors(
 ) -> None:
     two.queue(0, 1, run="bad")
     spoil(two)
-    two.raw("cancel", "bad")
+    two.raw("cancel", "bad", "me")
     two.raw("end_tasks", "s1", 1, "bad", "C", "1", 0, 1, 2, 3)
     two.raw("apply", "s1", 1, "", "finish", "bad", "cancelled", "", "")
-    two.raw("resume", "bad", "request", "")
+    two.raw("resume", "bad", "request", "", "me")
     two.raw("reset", "s1", 1, "bad", "1", b"once", 0, 1, 2, 3)
-    two.raw("submit", "bad", "0" * 64, b"graph", "dag", b"", 4, 1000, b"")
+    two.raw("submit", "bad", "0" * 64, b"graph", "dag", b"", 4, 1000, b"", "me")
 
 
 def test_a_run_with_an_invalid_hash_is_no_longer_active(two: Environment) -> None:

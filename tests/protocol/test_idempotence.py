@@ -76,15 +76,19 @@ CASES = {
         b"OK",
         b"EXISTS",
     ),
-    "cancel": Case(led, "cancel", lambda env: ("r1",), b"OK", b"OK"),
+    "cancel": Case(led, "cancel", lambda env: ("r1", "me"), b"OK", b"OK"),
     "hasten": Case(waits, "hasten", lambda env: HASTEN, b"OK", b"OK"),
     "hasten, over": Case(failed, "hasten", lambda env: HASTEN, b"OVER", b"OVER"),
     "hasten, unknown": Case(lambda env: None, "hasten", lambda env: HASTEN, b"UNKNOWN", b"UNKNOWN"),
     "delete": Case(failed, "delete", lambda env: ("r1",), b"OK", b"UNKNOWN"),
     "delete, running": Case(led, "delete", lambda env: ("r1",), b"RUNNING", b"RUNNING"),
-    "resume": Case(failed, "resume", lambda env: ("r1", "id", ""), b"OK", b"OK"),
-    "resume, running": Case(led, "resume", lambda env: ("r1", "id", ""), b"RUNNING", b"RUNNING"),
-    "resume, from a task": Case(succeeded, "resume", lambda env: ("r1", "id", "0 3"), b"OK", b"OK"),
+    "resume": Case(failed, "resume", lambda env: ("r1", "id", "", "me"), b"OK", b"OK"),
+    "resume, running": Case(
+        led, "resume", lambda env: ("r1", "id", "", "me"), b"RUNNING", b"RUNNING"
+    ),
+    "resume, from a task": Case(
+        succeeded, "resume", lambda env: ("r1", "id", "0 3", "me"), b"OK", b"OK"
+    ),
     "reset": Case(resumed, "reset", lambda env: ("s1", 1, "r1", "1", "once", 0, 1), b"OK", b"OK"),
     "stop_run": Case(led, "stop_run", lambda env: ("s1", 1, "r1", "failed", 2), b"OK", b"OK"),
     "end_tasks": Case(
@@ -397,5 +401,5 @@ def test_a_repeated_requeue_still_hands_out_each_attempt_once(env: Environment, 
     env.ready(0, 1)
     for _ in range(times):
         env.scheduler.requeue("r1", [(0, LIST, "5"), (1, LIST, "5")])
-    assert env.records() == {"0": "Q1,,0,,", "1": "Q1,,0,,"}
+    assert env.records() == {"0": "Q1,,0,,,0", "1": "Q1,,0,,,0"}
     assert sorted(claim.task for claim in env.claim() + env.claim()) == [0, 1]

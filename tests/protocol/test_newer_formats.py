@@ -65,7 +65,7 @@ class TestTransitions:
         write(env, 0, f"W1,W.0,0^,0,5{MORE}")
         env.now += 5
         assert env.scheduler.promote(10)[0] == 1
-        assert env.records()["0"] == "Q2,,0^,,"
+        assert env.records()["0"] == "Q2,,0^,,,5"
 
     def test_waiting_that_lost_its_hint(self, env: Environment) -> None:
         env.running(0)
@@ -75,7 +75,7 @@ class TestTransitions:
 
     @pytest.mark.parametrize(
         ("blamed", "left"),
-        [([], "Q1,,0^?,,"), (["r1,0"], "Q2,,1^,,"), (["r1,0", "r1,1"], "Q2,,0/1^!,,")],
+        [([], "Q1,,0^?,,,0"), (["r1,0"], "Q2,,1^,,,0"), (["r1,0", "r1,1"], "Q2,,0/1^!,,,0")],
     )
     def test_running_to_queued_by_a_death(
         self, env: Environment, blamed: list[str], left: str
@@ -93,7 +93,8 @@ class TestTransitions:
         assert env.records()["0"].startswith("W1,W.0,0*1^,0,")
 
     @pytest.mark.parametrize(
-        ("code", "left"), [("S", "S1,W.0,0^,0,7"), ("W", "W1,W.0,0^,0,507"), ("F", "F1,W.0,0^,0,7")]
+        ("code", "left"),
+        [("S", "S1,W.0,0^,0,7"), ("W", "W1,W.0,0^,0,507,,retry,7"), ("F", "F1,W.0,0^,0,7")],
     )
     def test_running_to_its_outcome(self, env: Environment, code: str, left: str) -> None:
         """Its further fields were taken for its flags and stood before the time of its end."""
@@ -108,7 +109,7 @@ class TestTransitions:
         write(env, 0, f"Q1,,0^,,{MORE}")
         over, _ = env.scheduler.end_tasks("r1", TaskState.CANCELLED, [0], notify=True)
         assert over == [0]
-        assert env.records()["0"] == "C1,,0^,,"
+        assert env.records()["0"] == "C1,,0^,,0"
 
     def test_over_to_pending_by_a_resume(self, env: Environment) -> None:
         env.running(0)

@@ -27,7 +27,7 @@ def tasks(env: Environment) -> list[int]:
 
 
 def test_the_flag_stands_in_the_record(stopped: Environment) -> None:
-    assert stopped.records() == {"0": "Q1,,0,,", "1": "Q1,,0+,,"}
+    assert stopped.records() == {"0": "Q1,,0,,,0", "1": "Q1,,0+,,,0"}
 
 
 def test_only_continuing_tasks_are_claimed(stopped: Environment) -> None:
@@ -65,7 +65,7 @@ def test_after_a_cancel_a_retry_is_a_failure(stopped: Environment) -> None:
 def test_a_returned_attempt_is_queued_again(stopped: Environment) -> None:
     stopped.claim()
     stopped.worker.release("W.0", ["r1,1"])
-    assert stopped.records()["1"] == "Q1,,0+,,"
+    assert stopped.records()["1"] == "Q1,,0+,,,0"
     assert stopped.dump()[f"ready:{LIST}:5"] == ["r1,1,1"]
 
 
@@ -79,7 +79,7 @@ def test_an_attempt_returned_after_a_cancel_ends(stopped: Environment) -> None:
 def test_the_death_of_its_worker_does_not_end_it(stopped: Environment) -> None:
     stopped.claim()
     stopped.worker.reap_child("W.0", ["r1,1"], 3, b"error")
-    assert stopped.records()["1"] == "Q2,,1+,,"
+    assert stopped.records()["1"] == "Q2,,1+,,,0"
 
 
 def test_after_a_resume_it_keeps_its_flag(stopped: Environment) -> None:
@@ -89,4 +89,4 @@ def test_after_a_resume_it_keeps_its_flag(stopped: Environment) -> None:
     stopped.client.resume("r1")
     stopped.scheduler.reset("r1", [1])
     stopped.queue(1, flags="+")
-    assert stopped.records()["1"] == "Q2,,0/1+,,"
+    assert stopped.records()["1"] == "Q2,,0/1+,,,0"

@@ -47,7 +47,7 @@ def test_the_attempt_of_a_dead_child_fails_and_its_other_claims_return(
     once: Environment,
 ) -> None:
     assert child_died(once, 0) == {0: "F", 1: "Q"}
-    assert once.records() == {"0": "F1,W.0,0=,0,0", "1": "Q1,,0=,,"}
+    assert once.records() == {"0": "F1,W.0,0=,0,0,0", "1": "Q1,,0=,,,0"}
     assert errors(once) == {"0": "once"}
     assert once.events()[-1] == {"F": "r1 0"}
 
@@ -80,7 +80,7 @@ def test_a_death_in_a_run_that_stops_says_so_too(once: Environment) -> None:
 
 def test_a_living_worker_returns_unstarted_attempts(once: Environment) -> None:
     once.worker.release("W.0", ["r1,0"])
-    assert once.records()["0"] == "Q1,,0=,,"
+    assert once.records()["0"] == "Q1,,0=,,,0"
     assert [claim.task for claim in once.claim()] == [0]
 
 
@@ -88,7 +88,7 @@ def test_an_unstarted_attempt_returned_in_a_stopping_run_did_not_start(once: Env
     """The record names no lane: a resume may make it again."""
     once.client.cancel("r1")
     once.worker.release("W.0", ["r1,0"])
-    assert once.records()["0"] == "C1,,0=,0,0"
+    assert once.records()["0"] == "C1,,0=,0,0,0"
 
 
 def test_an_attempt_in_doubt_fails(once: Environment) -> None:
@@ -96,15 +96,15 @@ def test_an_attempt_in_doubt_fails(once: Environment) -> None:
     once.queue(2)
     once.claim()
     once.worker.release("W.0", ["r1,0", "r1,2"], b"unsure")
-    assert once.records()["0"] == "F1,W.0,0=,0,0"
-    assert once.records()["2"] == "Q1,,0,,"
+    assert once.records()["0"] == "F1,W.0,0=,0,0,0"
+    assert once.records()["2"] == "Q1,,0,,,0"
     assert errors(once) == {"0": "unsure"}
     assert once.events()[-1] == {"F": "r1 0"}
 
 
 def test_a_requested_retry_is_a_failure(once: Environment) -> None:
     once.complete(done(0, "W", payload=b"error"))
-    assert once.records()["0"] == "F1,W.0,0=,0,0"
+    assert once.records()["0"] == "F1,W.0,0=,0,0,0"
     assert "delayed" not in once.dump()
 
 
@@ -134,27 +134,27 @@ class TestResume:
         once.complete(done(0, "F"))
         once.worker.release("W.0", ["r1,1"])
         once.raw("end_tasks", "s1", 1, "r1", "C", "0", 1)
-        assert self.resumed(once) == {"0": "F1,W.0,0=,0,0", "1": "P1,,0,,"}
+        assert self.resumed(once) == {"0": "F1,W.0,0=,0,0,0", "1": "P1,,0,,"}
 
     def test_succeeded_tasks_keep_their_results(self, once: Environment) -> None:
         once.complete(done(0, payload=b"result"), done(1, "F", payload=b"error"))
-        assert self.resumed(once)["0"] == "S1,W.0,0=,0,0"
+        assert self.resumed(once)["0"] == "S1,W.0,0=,0,0,0"
         assert once.dump()["run:r1:results"] == {"0": "result"}
         assert errors(once) == {"1": "error"}
 
     def test_a_task_interrupted_by_a_cancel_has_failed(self, once: Environment) -> None:
         once.complete(done(0, "C"), done(1, "S"))
-        assert self.resumed(once)["0"] == "F1,W.0,0=,0,0"
+        assert self.resumed(once)["0"] == "F1,W.0,0=,0,0,0"
         assert errors(once) == {"0": "cut short"}
 
     def test_only_naming_it_makes_it_pending_again(self, once: Environment) -> None:
         once.complete(done(0, "F", payload=b"error"), done(1, "F", payload=b"error"))
         result = self.resumed(once, 1, 3)
-        assert result == {"0": "F1,W.0,0=,0,0", "1": "P1,,0,,"}
+        assert result == {"0": "F1,W.0,0=,0,0,0", "1": "P1,,0,,"}
         assert errors(once) == {"0": "error"}
         once.queue(1, flags="=")
-        assert once.records()["1"] == "Q2,,0/1=,,"
+        assert once.records()["1"] == "Q2,,0/1=,,,0"
 
     def test_a_number_inside_a_longer_number_is_not_named(self, once: Environment) -> None:
         once.complete(done(1, "F"))
-        assert self.resumed(once, 11, 21, 0)["1"] == "F1,W.0,0=,0,0"
+        assert self.resumed(once, 11, 21, 0)["1"] == "F1,W.0,0=,0,0,0"

@@ -31,7 +31,9 @@ class TestBlame:
         env.running(0, 1, 2)
         changed = env.changed_by(lambda: executing(env, 1))
         assert changed == {
-            "run:r1:tasks": {"0": "Q1,,0,,", "1": "Q2,,1,,", "2": "Q1,,0,,"},
+            "run:r1": env.run_hash(history="1"),
+            "run:r1:tasks": {"0": "Q1,,0,,,0", "1": "Q2,,1,,,0", "2": "Q1,,0,,,0"},
+            "run:r1:history": [{"died": "1 R1,W.0,0,0,0,0"}],
             "worker:W.0:claims": None,
             f"ready:{LIST}:5": changed[f"ready:{LIST}:5"],
             f"wake:{LIST}": ["1", "1", "1"],
@@ -41,7 +43,7 @@ class TestBlame:
     def test_several_executing_attempts_all_become_suspects(self, env: Environment) -> None:
         env.running(0, 1, 2)
         assert executing(env, 0, 2) == {0: "!", 1: "Q", 2: "!"}
-        assert env.records() == {"0": "Q2,,0/1!,,", "1": "Q1,,0,,", "2": "Q2,,0/1!,,"}
+        assert env.records() == {"0": "Q2,,0/1!,,,0", "1": "Q1,,0,,,0", "2": "Q2,,0/1!,,,0"}
         assert sorted(env.dump()[f"ready:{LIST}:!"]) == ["r1,0,2", "r1,2,2"]
         assert env.dump()[f"ready:{LIST}:5"] == ["r1,1,1"]
 
@@ -51,7 +53,7 @@ class TestBlame:
         env.running(0, 1)
         for flags, level in (("?", "5"), ("?!", "!")):
             assert executing(env) == {0: "Q", 1: "Q"}
-            assert env.records() == {"0": f"Q1,,0{flags},,", "1": f"Q1,,0{flags},,"}
+            assert env.records() == {"0": f"Q1,,0{flags},,,0", "1": f"Q1,,0{flags},,,0"}
             assert sorted(env.dump()[f"ready:{LIST}:{level}"]) == ["r1,0,1", "r1,1,1"]
             env.register()
             claims = env.claim()
@@ -75,18 +77,18 @@ class TestBlame:
     def test_an_orderly_end_makes_no_suspects(self, env: Environment) -> None:
         env.running(0)
         env.worker.reap_child("W.0", [], MOST, b"lost", blame=NOBODY)
-        assert env.records() == {"0": "Q1,,0,,"}
+        assert env.records() == {"0": "Q1,,0,,,0"}
 
     def test_if_unknown_all_become_suspects_the_second_time(self, env: Environment) -> None:
         """A hundred tasks of an hour each, lost with their machine, would run one by one."""
         env.running(0, 1)
         assert sorted(dead(env)) == [("r1", 0, "?"), ("r1", 1, "?")]
-        assert env.records() == {"0": "Q2,,0/1?,,", "1": "Q2,,0/1?,,"}
+        assert env.records() == {"0": "Q2,,0/1?,,,0", "1": "Q2,,0/1?,,,0"}
         assert sorted(env.dump()[f"ready:{LIST}:5"]) == ["r1,0,2", "r1,1,2"]
         env.register()
         env.claim()
         assert sorted(dead(env)) == [("r1", 0, "!"), ("r1", 1, "!")]
-        assert env.records() == {"0": "Q3,,0/2?!,,", "1": "Q3,,0/2?!,,"}
+        assert env.records() == {"0": "Q3,,0/2?!,,,0", "1": "Q3,,0/2?!,,,0"}
         assert f"ready:{LIST}:5" not in env.dump()
 
     def test_an_attempt_lost_without_fault_spends_no_retry(self, env: Environment) -> None:
@@ -111,7 +113,7 @@ class TestBlame:
             (claim,) = env.claim()
             assert claim.spent == Spent.decode(f"{deaths - 1}/2?!")
             assert dead(env) == [("r1", 0, "D")]
-            assert env.records() == {"0": f"Q{deaths + 3},,{deaths}/2?!,,"}
+            assert env.records() == {"0": f"Q{deaths + 3},,{deaths}/2?!,,,0"}
         env.register()
         env.claim()
         assert dead(env) == [("r1", 0, "F")]
@@ -157,7 +159,7 @@ class TestWhatIsTakenBack:
         env.raw("end_tasks", "s1", 1, "r1", "C", "1", 0, 1)
         assert executing(env, 0) == {0: "C", 1: "C"}
         result = env.dump()
-        assert result["run:r1:tasks"] == {"0": "C1,W.0,0,0,0", "1": "C1,W.0,0,0,0"}
+        assert result["run:r1:tasks"] == {"0": "C1,W.0,0,0,0,0", "1": "C1,W.0,0,0,0,0"}
         assert sorted(event["C"] for event in result["events"][-2:]) == ["r1 0", "r1 1"]
         assert "worker:W.0:stops" not in result
 

@@ -23,7 +23,9 @@ class TestLead:
     def test_taking_renewing_and_taking_over(self, env: Environment) -> None:
         other = rival(env)
         assert env.scheduler.acquire_lease(1000) == LeaseReply(True, 1, cursor="0")
-        assert env.dump() == {"leader": f"s1,1,{START + 1000}", "layout": "0/1/1", EXPIRING: []}
+        assert env.dump() == {
+            "leader": f"s1,1,{START + 1000}", "layout": "0/1/1", "terms": [{"1": "s1"}], EXPIRING: [],
+        }  # fmt: skip
         env.now += 600
         assert other.acquire_lease(1000) == LeaseReply(False, holder="s1", left_ms=400)
         assert env.scheduler.acquire_lease(1000) == LeaseReply(True, 1)
@@ -31,6 +33,7 @@ class TestLead:
         assert other.acquire_lease(1000) == LeaseReply(True, 2, cursor="0")
         assert env.scheduler.acquire_lease(1000) == LeaseReply(False, holder="s2", left_ms=1000)
         assert env.dump()["leader"] == f"s2,2,{env.now + 1000}"
+        assert env.dump()["terms"] == [{"1": "s1"}, {"2": "s2"}]
 
     def test_an_expired_lease_can_be_renewed_if_free(self, env: Environment) -> None:
         env.scheduler.acquire_lease(1000)
@@ -119,7 +122,7 @@ class TestQueue:
         env.submit()
         env.acquire_lease()
         assert env.changed_by(lambda: env.queue(3, 1)) == {
-            "run:r1:tasks": {"3": "Q1,,0,,", "1": "Q1,,0,,"},
+            "run:r1:tasks": {"3": "Q1,,0,,,0", "1": "Q1,,0,,,0"},
             f"ready:{LIST}:5": ["r1,3,1", "r1,1,1"],
             "levels": {LIST: "5"},
             f"wake:{LIST}": ["1", "1"],
@@ -225,7 +228,7 @@ class TestTurnOver:
         )
         assert (over, running) == ([1, 2, 3], [0])
         assert env.records() == {
-            "0": "R1,W.0,0,0,", "1": "C1,,0,,", "2": "C1,,0,,", "3": "C0,,0,,",
+            "0": "R1,W.0,0,0,,0", "1": "C1,,0,,0", "2": "C1,,0,,0", "3": "C0,,0,,0",
         }  # fmt: skip
         assert env.dump()["worker:W.0:stops"] == {"r1,0,1"}
 
@@ -273,7 +276,7 @@ class TestPromote:
         env.now += 100
         assert env.scheduler.promote(10) == (1, 200)
         result = env.dump()
-        assert result["run:r1:tasks"]["0"] == "Q2,,0,,"
+        assert result["run:r1:tasks"]["0"] == "Q2,,0,,,64"
         assert result[f"ready:{LIST}:9:r1"] == ["0,2"]
         assert result["delayed"] == {f"r1,1,2,{LIST},5": START + 300}
         env.now += 900

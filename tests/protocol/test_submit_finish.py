@@ -13,12 +13,6 @@ from flowkit.exceptions import RunAlreadyOver, RunExists, RunNotFound, RunNotOve
 RUN_KEYS = ["run:r1", "run:r1:errors", "run:r1:results", "run:r1:tasks"]
 
 
-def run_hash(env: Environment, **more: str) -> dict[str, str]:
-    """The hash of run r1 as submit writes it, and further fields."""
-    fixed = {"dag": "etl", "state": "running", "submitted": str(START), "total": "4"}
-    return {**fixed, "graph": env.submission().digest, "ttl": str(HOUR_MS), **more}
-
-
 class TestSubmit:
     def test_a_run_is_its_graph_its_hash_and_one_event(self, env: Environment) -> None:
         submission = env.submission(params=b"\x81\xa1a\x01")
@@ -28,7 +22,7 @@ class TestSubmit:
                 "utf-8", "surrogateescape"
             ),
             "graphs": {submission.digest: "1"},
-            "run:r1": run_hash(env, params=b"\x81\xa1a\x01".decode("utf-8", "surrogateescape")),
+            "run:r1": env.run_hash(params=b"\x81\xa1a\x01".decode("utf-8", "surrogateescape")),
             "runs": {"r1": START},
             "active": {"r1"},
             "events": [{"submit": f"r1 {submission.digest}"}],
@@ -89,7 +83,7 @@ class TestCancel:
     def test_a_running_run_is_told_to_stop_once(self, env: Environment) -> None:
         env.submit()
         env.client.cancel("r1")
-        assert env.dump()["run:r1"] == run_hash(env, stop="cancelled")
+        assert env.dump()["run:r1"] == env.run_hash(stop="cancelled", history="1")
         assert env.events()[1:] == [{"cancel": "r1"}]
         assert env.changed_by(lambda: env.client.cancel("r1")) == {}
 
@@ -98,7 +92,7 @@ class TestCancel:
         env.acquire_lease()
         env.scheduler.stop_run("r1", RunState.FAILED, 2)
         env.client.cancel("r1")
-        assert env.dump()["run:r1"] == run_hash(env, stop="cancelled", failed="2")
+        assert env.dump()["run:r1"] == env.run_hash(stop="cancelled", failed="2", history="1")
         assert env.events()[1:] == [{"cancel": "r1"}]
 
     def test_a_finished_run_keeps_its_outcome(self, env: Environment) -> None:
@@ -121,7 +115,7 @@ class TestStopRun:
         env.submit()
         env.acquire_lease()
         env.scheduler.stop_run("r1", RunState.FAILED, 3)
-        assert env.dump()["run:r1"] == run_hash(env, stop="failed", failed="3")
+        assert env.dump()["run:r1"] == env.run_hash(stop="failed", failed="3", history="1")
 
     def test_a_cancel_overrules_a_failure_and_never_the_other_way_round(
         self, env: Environment
@@ -131,7 +125,7 @@ class TestStopRun:
         env.scheduler.stop_run("r1", RunState.FAILED)
         env.scheduler.stop_run("r1", RunState.CANCELLED)
         env.scheduler.stop_run("r1", RunState.FAILED)
-        assert env.dump()["run:r1"] == run_hash(env, stop="cancelled")
+        assert env.dump()["run:r1"] == env.run_hash(stop="cancelled", history="1")
 
     def test_a_finished_or_unknown_run_does_not_change(self, env: Environment) -> None:
         env.submit()
@@ -145,8 +139,8 @@ class TestFinish:
     def test_the_end_is_written_once_and_starts_the_ttl_of_all_keys(self, env: Environment) -> None:
         digest = self.over(env)
         keys = env.dump()
-        assert keys["run:r1"] == run_hash(
-            env, state="failed", failed="1", counts="succeeded=1", kept="1",
+        assert keys["run:r1"] == env.run_hash(
+            state="failed", failed="1", counts="succeeded=1", kept="1",
             finished=str(START + 70),
         )  # fmt: skip
         assert keys[EXPIRING] == [f"graph:{digest}", *RUN_KEYS]
@@ -213,7 +207,7 @@ class TestResume:
         env.client.resume("r1")
         keys = env.dump()
         assert len(keys["run:r1"].pop("resumed_by")) == 16
-        assert keys["run:r1"] == run_hash(env, resuming="1", resumes="1", kept="1")
+        assert keys["run:r1"] == env.run_hash(resuming="1", resumes="1", kept="1", history="1")
         assert keys[EXPIRING] == []
         assert (keys["active"], keys["events"][-1]) == ({"r1"}, {"resume": "r1"})
         assert keys["graphs"][env.submission().digest] == "1"
@@ -232,7 +226,7 @@ class TestResume:
         assert keys["run:r1:results"] == {"0": "result"}
         env.queue(0, 1, 2)
         records = env.records()
-        assert (records["1"], records["2"]) == ("Q2,,0/1,,", "Q1,,0/0,,")
+        assert (records["1"], records["2"]) == ("Q2,,0/1,,,0", "Q1,,0/0,,,0")
         assert records["0"].startswith("S1,")
         assert env.scheduler.read_records("r1", [1])[0].spent.failures(2) == 1
 
@@ -251,7 +245,7 @@ class TestResume:
     def test_a_running_run_is_not_resumed(self, env: Environment) -> None:
         env.submit()
         assert env.changed_by(lambda: env.client.resume("r1")) == {}
-        assert env.raw("resume", "r1", "id", "") == [b"RUNNING"]
+        assert env.raw("resume", "r1", "id", "", "me") == [b"RUNNING"]
 
     def test_a_run_that_succeeded_has_nothing_to_resume(self, env: Environment) -> None:
         env.submit()
@@ -302,7 +296,7 @@ class TestResumeFromTasks:
         assert "run:r1:errors" not in keys
         env.queue(1, 2, 3)
         assert [env.records()[task] for task in "123"] == [
-            "Q2,,0/1,,", "Q2,,0/1,,", "Q3,,0/2,,",
+            "Q2,,0/1,,,1f4", "Q2,,0/1,,,1f4", "Q3,,0/2,,,1f4",
         ]  # fmt: skip
 
     def test_a_resume_starts_a_new_life_of_a_run(self, env: Environment) -> None:
@@ -326,11 +320,11 @@ class TestResumeFromTasks:
     def test_a_request_is_carried_out_once(self, env: Environment) -> None:
         """Its reply was lost, the run ended again, and only then the request came once more."""
         self.succeeded(env)
-        assert env.raw("resume", "r1", "id", "1") == [b"OK"]
+        assert env.raw("resume", "r1", "id", "1", "me") == [b"OK"]
         env.scheduler.reset("r1", [])
         env.finish()
         before = env.dump()
-        assert env.raw("resume", "r1", "id", "1") == [b"OK"]
+        assert env.raw("resume", "r1", "id", "1", "me") == [b"OK"]
         assert env.dump() == before
 
 

@@ -1,5 +1,5 @@
 -- acquire_lease: acquires, renews or gives up the scheduler's lease of a shard.
--- USES   base border guarded standby
+-- USES   base border guarded standby terms
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 lease (ms); 0 gives it up and stops standing by
 --        4 shard_position, position/count
@@ -49,6 +49,7 @@ end
 if lease == 0 then return {'OK', term, -1} end
 term = term + 1
 write()
+remember_term(me, string.format('%d', term))
 -- A namespace with runs or a scheduler but no stored position was the only shard, as far as it is known.
 first = first or (call('EXISTS', P .. 'cursor', P .. 'runs') > 0 and '1' or count)
 call('SET', P .. 'layout', shard_position .. '/' .. first)

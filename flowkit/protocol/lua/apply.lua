@@ -1,5 +1,5 @@
 -- apply: writes what the scheduler decided: queues tasks, drops results, ends runs, moves the cursor.
--- USES   base border spent guarded wake ready queue fence graph finish results
+-- USES   base border since spent guarded wake ready queue fence graph finish results
 -- RARE   finish push_backlog drop_unneeded
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 cursor ('' keeps it)
@@ -17,17 +17,21 @@
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
 
 -- A run begins because an event says so. Anyone may have written the event, so check the run.
-local refused, is_running = {}, {}
+local refused, is_running, submitted = {}, {}, {}
 local function begin(run, digest)
-  local meta = fields_of(run_key(run), 'state', 'graph')
+  local meta = fields_of(run_key(run), 'state', 'graph', 'submitted')
   is_running[run] = meta and meta[1] == 'running' and meta[2] == digest
   if not is_running[run] then refused[run] = true end
+  submitted[run] = meta and meta[3]
 end
 
 -- Whether commands on a run count: it was not refused here, and it is running.
 local function counts(run)
   if refused[run] then return false end
-  return is_running[run] or field_of(run_key(run), 'state') == 'running'
+  if is_running[run] then return true end
+  local meta = fields_of(run_key(run), 'state', 'submitted')
+  submitted[run] = meta and meta[2]
+  return meta and meta[1] == 'running'
 end
 
 local at, added = 5, {}
@@ -36,7 +40,7 @@ while at <= #ARGV do
   if verb == 'queue' or verb == 'line' then
     local last = at + 5 + ARGV[at + 5]
     assert(last >= at + 5, 'a number of tasks is negative')
-    if counts(run) then enqueue(added, verb, run, ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], at + 6, last) end
+    if counts(run) then enqueue(added, verb, run, submitted[run], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], at + 6, last) end
     at = last + 1
   elseif verb == 'drop' then
     local last = at + 2 + ARGV[at + 2]

@@ -9,7 +9,9 @@
 if not leads(ARGV[2], ARGV[3]) then return {'FENCED'} end
 local PENDING = 'P0,,' .. UNSPENT .. ',,'
 local run, code = ARGV[4], ARGV[5]
-if field_of(run_key(run), 'state') ~= 'running' or #ARGV < 7 then return {'OK', '', ''} end
+local meta = fields_of(run_key(run), 'state', 'submitted') or {}
+if meta[1] ~= 'running' or #ARGV < 7 then return {'OK', '', ''} end
+local ended = string.format('%d', now_ms() - (read_time(meta[2]) or now_ms()))
 local records = fields_of(unpack(args_from({tasks_key(run)}, 7, #ARGV)))
 -- If the records cannot be read or written, all tasks count as over, or the run would never end.
 if not records then return {'OK', table.concat(ARGV, ' ', 7), ''} end
@@ -22,7 +24,7 @@ for i = 7, #ARGV do
     if ARGV[6] == '1' then try('SADD', stops_key(lane), run .. ',' .. task .. ',' .. attempt) end
   elseif not state or state == 'P' or (code == 'C' and (state == 'Q' or state == 'W')) then
     writes[#writes + 1] = task
-    writes[#writes + 1] = code .. (attempt or '0') .. ',,' .. (spent or UNSPENT) .. ',,'
+    writes[#writes + 1] = code .. (attempt or '0') .. ',,' .. (spent or UNSPENT) .. ',,' .. ended
     over[#over + 1] = task
   elseif state == code then
     over[#over + 1] = task

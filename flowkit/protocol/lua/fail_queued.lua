@@ -1,5 +1,5 @@
 -- fail_queued: ends queued tasks as failed, which no live worker can run.
--- USES   base border spent guarded wake ready fence dead give_back
+-- USES   base border since spent guarded wake ready fence dead give_back
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 run   5 error   6… tasks
 -- REPLY  OK <failed> | FENCED
@@ -11,9 +11,9 @@ local run, failed = ARGV[4], 0
 local meta = fields_of(run_key(run), 'state', 'submitted') or {}
 if meta[1] ~= 'running' then return {'OK', 0} end
 for i = 6, #ARGV do
-  local state, attempt, _, spent = read_record(field_of(tasks_key(run), ARGV[i]))
+  local state, attempt, _, spent, _, _, queued = read_record(field_of(tasks_key(run), ARGV[i]))
   if state == 'Q' then
-    end_attempt(run, ARGV[i], 'F', attempt, '', spent, '', meta[2])
+    end_attempt(run, ARGV[i], 'F', attempt, '', spent, '', queued, meta[2])
     try('HSET', errors_key(run), ARGV[i], ARGV[5])
     failed = failed + 1
   end

@@ -1,5 +1,5 @@
 -- promote: queues the retries and delayed starts that are due.
--- USES   base border spent guarded wake ready fence
+-- USES   base border since spent guarded wake ready fence
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 limit   5 the lists of which workers of an
 --        older release claim, which know no turns, separated by blanks
@@ -15,8 +15,9 @@ for _, entry in ipairs(due) do
   local head, list, level = read_place(entry)
   local run, task, attempt = read_entry(head or '')
   local state, before, _, spent = read_record(run and is_run(run) and field_of(tasks_key(run), task))
-  if state == 'W' and before + 1 == tonumber(attempt) and not stopped(field_of(run_key(run), 'stop'), spent) then
-    call('HSET', tasks_key(run), task, 'Q' .. attempt .. ',,' .. spent .. ',,')
+  local meta = state == 'W' and before + 1 == tonumber(attempt) and (fields_of(run_key(run), 'stop', 'submitted') or {})
+  if meta and not stopped(meta[1], spent) then
+    call('HSET', tasks_key(run), task, 'Q' .. attempt .. ',,' .. spent .. ',,,' .. since(meta[2]))
     if level == '!' or string.find(' ' .. ARGV[5] .. ' ', ' ' .. list .. ' ', 1, true) then
       push_ready('RPUSH', list, level, {run .. ',' .. task .. ',' .. attempt})
     else

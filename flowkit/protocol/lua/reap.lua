@@ -1,5 +1,6 @@
 -- reap: takes back the attempts that a dead lane held.
--- USES   base border spent guarded wake ready fence dead give_back
+-- USES   base border since spent guarded wake ready fence dead history give_back
+-- RARE   remember attempt_text note_dead
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 lane   3 reporter: '' for the lane's own parent, else scheduler id
 --        4 term   5 most deaths of a task   6 error of a task that died too often
@@ -49,19 +50,23 @@ local function fate(key, spent, stop)
   return 'Q', spent
 end
 
+local VERBS = {D = 'died', ['!'] = 'suspect', ['?'] = 'lost'}
 local reply = {'OK'}
 for i = 1, #held, 2 do
   local run, task = read_key(held[i])
-  local attempt, spent, started = running_on(lane, run, task)
+  local attempt, spent, started, queued = running_on(lane, run, task)
   if attempt then
     local meta = fields_of(run_key(run), 'submitted', 'stop') or {}
     local code, left, error = fate(held[i], spent, meta[2])
     if code == 'C' or code == 'F' then
-      end_attempt(run, task, code, attempt, lane, left, started, meta[1])
+      end_attempt(run, task, code, attempt, lane, left, started, queued, meta[1])
       if error then try('HSET', errors_key(run), task, error) end
     else
-      if code ~= 'Q' then attempt = string.format('%d', attempt + 1) end
-      queue_again(run, task, attempt, left, held[i + 1])
+      if code ~= 'Q' then
+        remember(run, VERBS[code], attempt_text(task, attempt, lane, spent, started, queued, meta[1]))
+        attempt = string.format('%d', attempt + 1)
+      end
+      queue_again(run, task, attempt, left, meta[1], held[i + 1])
     end
     local n = #reply
     reply[n + 1], reply[n + 2], reply[n + 3] = run, task, code

@@ -1,5 +1,6 @@
 -- release: gives back attempts that a lane has not started; they keep their attempt number.
--- USES   base border spent guarded wake ready dead give_back
+-- USES   base border since spent guarded wake ready dead history give_back
+-- RARE   remember note_dead
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 lane   3 '' if none of them has started, else the error of those that
 --        may have started and are at most once   4… "run,task", or "run,task@id" for the workers
@@ -20,19 +21,22 @@ for i = 4, #ARGV do
   key = key or ARGV[i]
   local run, task = read_key(key)
   local claim = call('HGET', claims_key(lane), key)
-  local attempt, spent, started = running_on(lane, run, task)
+  local attempt, spent, started, queued = running_on(lane, run, task)
   if claim and attempt then
     local meta = fields_of(run_key(run), 'submitted', 'stop') or {}
     if at_most_once(spent) and ARGV[3] ~= '' then
-      end_attempt(run, task, 'F', attempt, lane, spent, started, meta[1])
+      end_attempt(run, task, 'F', attempt, lane, spent, started, queued, meta[1])
       try('HSET', errors_key(run), task, ARGV[3])
     elseif stopped(meta[2], spent) then
       -- A lane in the record of an at-most-once task says that it may have started.
       local where = at_most_once(spent) and '' or lane
-      end_attempt(run, task, 'C', attempt, where, spent, started, meta[1])
+      end_attempt(run, task, 'C', attempt, where, spent, started, queued, meta[1])
       call('SREM', stops_key(lane), run .. ',' .. task .. ',' .. attempt)
     else
-      queue_again(run, task, attempt, spent, claim, id, counts[run] > FEW)
+      if ARGV[3] ~= '' then
+        remember(run, 'released', attempt_text(task, attempt, lane, spent, started, queued, meta[1]))
+      end
+      queue_again(run, task, attempt, spent, meta[1], claim, id, counts[run] > FEW)
     end
     released = released + 1
   end

@@ -1,5 +1,5 @@
 -- reset: makes tasks of a resumed run pending again; they keep their attempt number.
--- USES   base border spent guarded fence dead results
+-- USES   base border spent guarded fence dead results history
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 scheduler   3 term   4 run
 --        5 '1' for the last part, '2' for the last part if lost results are recomputed, else '0'
@@ -27,7 +27,7 @@ if records then
   local writes, gone = {'HSET', tasks_key(run)}, {}
   for i = 7, #ARGV do
     local record = records[i - 6]
-    local state, attempt = read_record(record)
+    local state, attempt, lane = read_record(record)
     if stays(ARGV[i], record) then
       if state == 'C' then
         call('HSET', tasks_key(run), ARGV[i], 'F' .. string.sub(record, 2))
@@ -38,6 +38,7 @@ if records then
       writes[#writes + 1] = ARGV[i]
       writes[#writes + 1] = 'P' .. attempt .. ',,' .. UNSPENT .. ',,'
       gone[#gone + 1] = ARGV[i]
+      if lane ~= '' then remember(run, 'rerun', ARGV[i] .. ' ' .. record, state == 'F' and field_of(errors_key(run), ARGV[i])) end
       if state == 'F' then try('ZREM', P .. 'dead', run .. ',' .. ARGV[i]) end
     end
   end

@@ -3,7 +3,7 @@
 -- KEYS   1 prefix
 -- ARGV   1 now (ms)   2 run   3 graph digest   4 graph ('' if it should already be stored)
 --        5 DAG name   6 params   7 tasks   8 ttl (ms)
---        9 version of the app that submits it, '' if it is unknown
+--        9 version of the app that submits it, '' if it is unknown   10 who submits it
 -- REPLY  OK | EXISTS <state> | CONFLICT <DAG name> | GRAPH (send the graph too)
 -- KEEPS  a run is in `active` and in `events` exactly when its hash says that it is running.
 
@@ -28,6 +28,10 @@ end
 if ARGV[9] ~= '' then
   head[#head + 1] = 'code'
   head[#head + 1] = ARGV[9]
+end
+if ARGV[10] ~= '' then
+  head[#head + 1] = 'by'
+  head[#head + 1] = ARGV[10]
 end
 call(unpack(head))
 call('ZADD', P .. 'runs', now, run)

@@ -18,6 +18,7 @@ local function run_key(run) return P .. 'run:' .. run end
 local function tasks_key(run) return P .. 'run:' .. run .. ':tasks' end
 local function results_key(run) return P .. 'run:' .. run .. ':results' end
 local function errors_key(run) return P .. 'run:' .. run .. ':errors' end
+local function history_key(run) return P .. 'run:' .. run .. ':history' end
 local function logs_key(run) return P .. 'run:' .. run .. ':logs' end
 local function feed_key(run) return P .. 'run:' .. run .. ':feed' end
 local function graph_key(digest) return P .. 'graph:' .. digest end

@@ -3,8 +3,9 @@
 -- flowkit/protocol/limits.py.
 
 local WORD = '[!-+%-.-~]*' -- printable except commas and blanks, which separate fields
-local RECORD = '^(%u)(%d+),(' .. WORD .. '),(' .. WORD .. '),(%-?%d*),(%-?%d*)'
-local RUNNING = '^(' .. WORD .. '),(%-?%d*),'
+local RECORD = '^(%u)(%d+),(' .. WORD .. '),(' .. WORD .. '),(%-?%d*),(%-?%d*),?(%x*)'
+local RUNNING = '^(' .. WORD .. '),(%-?%d*),[^,]*,?(%x*)'
+local MAX_QUEUED = 12
 local MAX_RECORD = 400
 
 local function is_run(run)
@@ -12,7 +13,7 @@ local function is_run(run)
   if not string.find(run, ':', 1, true) then return true end
   -- The key of one run must never equal the tasks key of another.
   local ending = string.match(run, ':(%l+)$')
-  return not ending or not string.find(',tasks,results,errors,feed,logs,', ',' .. ending .. ',', 1, true)
+  return not ending or not string.find(',tasks,results,errors,feed,history,logs,', ',' .. ending .. ',', 1, true)
 end
 -- A ready list is named after its queue, with the suffix "~async" for async lanes, and then "@" and
 -- the id of a function if only some of the workers of the queue have it.
@@ -39,17 +40,17 @@ local function read_time(text)
   if text and #text <= 15 and string.find(text, '^%d+$') then return tonumber(text) end
 end
 
--- The fields of a record: state code, attempt, lane, spent, started, ended.
+-- The fields of a record: state code, attempt, lane, spent, started, ended, queued.
 local function read_record(record)
   if type(record) ~= 'string' or #record > MAX_RECORD then return nil end
-  local state, attempt, lane, spent, started, ended = string.match(record, RECORD)
+  local state, attempt, lane, spent, started, ended, queued = string.match(record, RECORD)
   if state and is_number(attempt, 9) and #lane <= 80 and #spent <= 64 and #started <= 15 and #ended <= 15
   then
-    return state, attempt, lane, spent, started, ended
+    return state, attempt, lane, spent, started, ended, #queued <= MAX_QUEUED and queued or ''
   end
 end
 
--- The fields spent and started of a running record, whose fence ends before `at`. Other fields are
+-- The fields spent, started and queued of a running record, whose fence ends before `at`. Other fields are
 -- of a newer release.
 local function read_running(record, at)
   if #record <= MAX_RECORD then return string.match(record, RUNNING, at) end

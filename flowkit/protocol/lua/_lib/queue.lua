@@ -1,7 +1,7 @@
 -- queue: queues pending tasks of a running run, for `apply`.
 
--- Marks the tasks in ARGV[first..last] as queued. Returns the entries "task,attempt" of those that were pending.
-local function mark_queued(run, flags, first, last)
+-- Marks the tasks in ARGV[first..last] as queued, at `queued`. Returns the entries "task,attempt" of those that were pending.
+local function mark_queued(run, flags, queued, first, last)
   local records = fields_of(unpack(args_from({tasks_key(run)}, first, last)))
   if not records then return {} end
   local writes, entries = {'HSET', tasks_key(run)}, {}
@@ -18,7 +18,7 @@ local function mark_queued(run, flags, first, last)
     if attempt then
       local number = string.format('%d', attempt)
       writes[#writes + 1] = task
-      writes[#writes + 1] = 'Q' .. number .. ',,' .. spent .. ',,'
+      writes[#writes + 1] = 'Q' .. number .. ',,' .. spent .. ',,,' .. queued
       entries[#entries + 1] = task .. ',' .. number
     end
   end
@@ -38,9 +38,9 @@ local function add_ready(added, run, list, level, entries)
   for i = 1, #entries do place[#place + 1] = run .. ',' .. entries[i] end
 end
 
--- The tasks are in ARGV from `first` to `last`. `verb`: queue or line, as in `apply`.
-local function enqueue(added, verb, run, list, level, flags, first, last)
-  local entries = mark_queued(run, flags, first, last)
+-- The tasks are in ARGV from `first` to `last`. `verb`: queue or line, as in `apply`. `submitted`: when the run was.
+local function enqueue(added, verb, run, submitted, list, level, flags, first, last)
+  local entries = mark_queued(run, flags, since(submitted), first, last)
   if #entries == 0 then return end
   if verb == 'queue' then add_ready(added, run, list, level, entries)
   else push_backlog(run, list, level, entries) end

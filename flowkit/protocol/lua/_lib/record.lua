@@ -1,8 +1,9 @@
 -- record: writes the outcomes of one run's attempts.
--- A record is "CODE attempt,lane,spent,started,ended" without the blank. Codes: Q queued,
+-- A record is "CODE attempt,lane,spent,started,ended,queued" without the blank. Codes: Q queued,
 -- R running, W waiting (`ended` is when it is due), S succeeded, F failed, K skipped, U upstream
 -- failed, C cancelled, P pending again after a resume. A task without a record is pending. Times
--- are ms since the run was submitted.
+-- are ms since the run was submitted; `queued` is hexadecimal, and missing in records of older
+-- releases. W adds why the task waits, and when its attempt ended.
 
 -- Tells the scheduler which tasks ended, in one event for the whole batch.
 local function announce(run, ended)
@@ -12,14 +13,6 @@ local function announce(run, ended)
     event[#event + 1] = run .. ' ' .. table.concat(tasks, ' ')
   end
   if #event > 3 then call(unpack(event)) end
-end
-
-local function wait_for_retry(run, task, attempt, token, now)
-  local delay, list, level = string.match(token, RETRY)
-  local due = now + delay
-  local entry = run .. ',' .. task .. ',' .. string.format('%d', attempt + 1) .. ',' .. list .. ',' .. level
-  try('ZADD', P .. 'delayed', string.format('%d', due), entry)
-  return due
 end
 
 -- Outcomes are in ARGV from `first`: token, payload, token, payload …
@@ -44,9 +37,9 @@ local function record_outcomes(lane, run, first, count, stale)
     local ours = string.sub(record, 2, 1 + #fence) == fence
     -- A lane that was reaped and returned may hold another attempt of the same task.
     if ours or string.match(record, '^R%d+,([^,]*),') ~= lane then freed[#freed + 1] = run .. ',' .. task end
-    local spent, started
+    local spent, started, queued
     if string.sub(record, 1, #running) == running then
-      spent, started = read_running(record, #running + 1)
+      spent, started, queued = read_running(record, #running + 1)
     end
     if spent then
       local when, code = now, settled(asked, stop, spent)
@@ -55,7 +48,10 @@ local function record_outcomes(lane, run, first, count, stale)
       if asked == 'D' then spent = with_put_off(spent) end
       if asked == 'H' then spent = from_cache(spent) end
       if asked == 'S' and string.sub(token, -1) ~= 'S' then keep_cached(token, payload) end
-      writes[#writes + 1] = code .. fence .. spent .. ',' .. started .. ',' .. string.format('%d', when - submitted)
+      local text = fence .. spent .. ',' .. started .. ',' .. string.format('%d', when - submitted)
+      if queued ~= '' and #queued <= MAX_QUEUED then text = text .. ',' .. queued end
+      if code == 'W' then text = replaced(run, task, asked, text, now - submitted, payload) end
+      writes[#writes + 1] = code .. text
       local kept = code == 'S' and results or errors
       if payload ~= '' then
         kept[#kept + 1] = task

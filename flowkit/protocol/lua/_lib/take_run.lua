@@ -21,10 +21,10 @@ local function take_run(claimer, run, entries, reply)
   local started = string.format('%d', now_ms() - meta[3])
   for i, entry in ipairs(entries) do
     local record = records[i] or ''
-    local attempt, spent = string.match(record, '^Q(%d+),,(' .. WORD .. '),')
+    local attempt, spent, queued = string.match(record, '^Q(%d+),,(' .. WORD .. '),,,?(%x*)')
     if attempt == entry.attempt and #record <= MAX_RECORD and not stopped(meta[2], spent) then
       writes[#writes + 1] = entry.task
-      writes[#writes + 1] = 'R' .. attempt .. ',' .. lane .. ',' .. spent .. ',' .. started .. ','
+      writes[#writes + 1] = 'R' .. attempt .. ',' .. lane .. ',' .. spent .. ',' .. started .. ',' .. (queued ~= '' and #queued <= MAX_QUEUED and ',' .. queued or '')
       claims[#claims + 1] = run .. ',' .. entry.task
       claims[#claims + 1] = attempt .. ',' .. claimer.call_no .. ',' .. entry.list .. ',' .. entry.level
       taken[#taken + 1] = entry.task .. ',' .. attempt .. ',' .. spent

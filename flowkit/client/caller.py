@@ -1,0 +1,49 @@
+"""Who submits, cancels and resumes runs: ``USER@HOST via CHANNEL``.
+
+It is shown in the history of a run, for people. It is what this process says of itself: anyone who
+may write to Redis can write anything there, so it proves nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from functools import cache
+
+from ..context import attempt_fields
+
+MAX_PART = 64  # characters of a user's or a host's name
+_channel = "api"
+
+
+def call_through(channel: str) -> None:
+    """Name the program that makes the calls of this process, such as ``cli``."""
+    global _channel
+    _channel = channel
+
+
+def caller() -> str:
+    """Return who calls: user, host, and the program, or the task that makes the call."""
+    attempt = attempt_fields()
+    if attempt is None:
+        return f"{_account()} via {_channel}"
+    return f"{_account()} via task {_plain(attempt[1])} of run {_plain(attempt[0], 128)}"
+
+
+@cache
+def _account() -> str:
+    return f"{_plain(_user())}@{_plain(socket.gethostname())}"
+
+
+def _user() -> str:
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):  # not on this system, or an account without a name
+        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+
+
+def _plain(text: str, most: int = MAX_PART) -> str:
+    """Return a name as printable ASCII of bounded length."""
+    return "".join(char if "!" <= char <= "~" else "?" for char in text[:most]) or "?"

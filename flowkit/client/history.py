@@ -1,0 +1,129 @@
+"""What happened to a run: the values that ``RunHandle.history`` returns.
+
+This module has the events and their words. It reads nothing; see ``run_history``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ..drawing.marks import duration_text
+
+
+class HappenedTo(StrEnum):
+    """What an event tells. ``CUT``: older events are no longer kept."""
+
+    SUBMITTED = "submitted"
+    ATTEMPT = "attempt"
+    NOT_RUN = "not_run"
+    STOPPING = "stopping"
+    CANCELLED = "cancelled"
+    RESUMED = "resumed"
+    TAKEN_OVER = "taken_over"
+    ENDED = "ended"
+    CUT = "cut"
+
+
+# How an attempt ended, or why a task did not run, as a sentence continues.
+_OUTCOMES = {
+    "running": "runs",
+    "succeeded": "succeeded",
+    "cached": "succeeded with a cached result",
+    "failed": "failed",
+    "skipped": "was skipped",
+    "cancelled": "was cancelled",
+    "upstream_failed": "did not run: a task before it failed",
+    "retry": "failed and is retried",
+    "put_off": "was put off: its worker does not have the function",
+    "died": "ended with its worker process",
+    "suspect": "ended with its worker process, and may be the cause",
+    "lost": "was lost with its worker",
+    "released": "was given back by a worker that stopped",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEvent:
+    """One thing that happened to a run. Times are seconds since 1970 by Redis' clock.
+
+    ``by``: who did it, as that program says: ``USER@HOST via CHANNEL``; the scheduler, if it took
+    over the lease. ``outcome``: how an attempt ended (``running`` if it has not), the state in
+    which a task ended that did not run, or the state of a run that ended. ``queued``, ``started``,
+    ``ended``, ``worker``, ``app_version``: of the attempt; None or "" if unknown. ``due``: when the
+    next attempt is due. ``error`` and ``traceback``: of the attempt. ``rerun``: a resume has made
+    the task run again since. ``tasks``: those that a resume named.
+    """
+
+    at: float
+    what: HappenedTo
+    by: str = ""
+    task: str | None = None
+    attempt: int | None = None
+    outcome: str = ""
+    worker: str = ""
+    app_version: str = ""
+    queued: float | None = None
+    started: float | None = None
+    ended: float | None = None
+    due: float | None = None
+    error: str | None = None
+    traceback: str = ""
+    rerun: bool = False
+    tasks: list[str] = field(default_factory=list)
+
+    @property
+    def waited(self) -> float | None:
+        """Seconds between being queued and the start, None if unknown."""
+        if self.queued is None or self.started is None:
+            return None
+        return max(0.0, self.started - self.queued)
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds between the start and the end, None while it runs or if unknown."""
+        if self.ended is None or self.started is None:
+            return None
+        return max(0.0, self.ended - self.started)
+
+    def __str__(self) -> str:
+        match self.what:
+            case HappenedTo.ATTEMPT | HappenedTo.NOT_RUN:
+                return self._about_task()
+            case HappenedTo.SUBMITTED:
+                return _by("submitted", self.by)
+            case HappenedTo.CANCELLED:
+                return _by("cancel requested", self.by)
+            case HappenedTo.RESUMED:
+                named = f" from {', '.join(self.tasks)}" if self.tasks else ""
+                return _by(f"resumed{named}", self.by)
+            case HappenedTo.STOPPING:
+                return f"the run stops: task {self.task} failed" if self.task else "the run stops"
+            case HappenedTo.TAKEN_OVER:
+                return f"scheduler {self.by} took the lease"
+            case HappenedTo.CUT:
+                return "older attempts are no longer kept"
+        return f"ended: {self.outcome}" + (f", task {self.task} failed" if self.task else "")
+
+    def _about_task(self) -> str:
+        outcome = _OUTCOMES.get(self.outcome, self.outcome)
+        if self.what is HappenedTo.NOT_RUN:
+            return f"{self.task} {outcome}"
+        text = f"{self.task}, attempt {self.attempt}: {outcome}"
+        if self.duration is not None:
+            text += f" after {duration_text(self.duration)}"
+        if self.worker:
+            text += f" on {self.worker}"
+        if self.app_version:
+            text += f" (version {self.app_version})"
+        if self.waited is not None and self.waited >= 0.001:
+            text += f", queued for {duration_text(self.waited)}"
+        if self.due is not None:
+            text += f", next attempt {duration_text(max(0.0, self.due - self.at))} later"
+        if self.error:
+            text += f": {self.error}"
+        return text + (" (has run again since)" if self.rerun else "")
+
+
+def _by(text: str, by: str) -> str:
+    return f"{text} by {by}" if by else text

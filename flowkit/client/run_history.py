@@ -1,0 +1,193 @@
+"""Putting together what happened to a run: its history, its records, and the terms of schedulers.
+
+It costs a round trip per thousand tasks and per thousand entries of the history. Data of an entry
+that cannot be read is left out; see ``history_reads``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..core.compiled import CompiledDAG
+from ..core.lanes import worker_of
+from ..core.run_record import RunRecord
+from ..core.states import RunState, TaskState
+from ..protocol.client_store import ClientStore
+from ..protocol.history_reads import ReplacedAttempt, RunEntry
+from ..protocol.records import ErrorInfo, TaskRecord
+from ..protocol.spent import Flag
+from .history import HappenedTo, HistoryEvent
+from .run_versions import fields_of, versions_of_lanes
+
+# Which comes first, of two events at the same time.
+_ORDER = [
+    HappenedTo.CUT,
+    HappenedTo.SUBMITTED,
+    HappenedTo.RESUMED,
+    HappenedTo.TAKEN_OVER,
+    HappenedTo.ATTEMPT,
+    HappenedTo.STOPPING,
+    HappenedTo.CANCELLED,
+    HappenedTo.NOT_RUN,
+    HappenedTo.ENDED,
+]
+_RUN_VERBS = {
+    "cancel": HappenedTo.CANCELLED,
+    "resume": HappenedTo.RESUMED,
+    "finish": HappenedTo.ENDED,
+    "stop": HappenedTo.STOPPING,
+}
+
+
+def read_history(
+    store: ClientStore, run: RunRecord, dag: CompiledDAG, tasks: Sequence[int]
+) -> list[HistoryEvent]:
+    """Return what happened to a run and to these tasks of it, oldest first."""
+    entries = list(store.read_history(run.run, run.submitted_ms))
+    records = dict(zip(tasks, store.read_records(run.run, tasks), strict=True))
+    wanted = set(tasks)
+    replaced = [
+        entry for entry in entries if isinstance(entry, ReplacedAttempt) and entry.task in wanted
+    ]
+    story = _Story(store, run, dag, records, replaced)
+    events = [*story.of_run(entries), *story.of_attempts(), *story.of_records()]
+    return sorted(events, key=lambda event: (event.at, _ORDER.index(event.what)))
+
+
+class _Story:
+    """What is known of a run, and the events that it makes."""
+
+    def __init__(
+        self,
+        store: ClientStore,
+        run: RunRecord,
+        dag: CompiledDAG,
+        records: dict[int, TaskRecord],
+        replaced: Sequence[ReplacedAttempt],
+    ) -> None:
+        self._store, self._run, self._names = store, run, dag.graph.names
+        self._records, self._replaced = records, replaced
+        lanes = [*records.values(), *(entry.record for entry in replaced)]
+        known = store.read_versions(run.run, fields_of(lanes))
+        self._versions = versions_of_lanes(known, lanes)
+        failed = [task for task, record in records.items() if record.state is TaskState.FAILED]
+        self._errors = dict(zip(failed, store.read_errors(run.run, failed), strict=True))
+
+    def of_run(self, entries: Sequence[ReplacedAttempt | RunEntry]) -> Iterator[HistoryEvent]:
+        """Yield what happened to the run as a whole."""
+        run = self._run
+        start = run.submitted_ms / 1000
+        if self._store.is_history_cut(run.run):
+            yield HistoryEvent(start, HappenedTo.CUT)
+        yield HistoryEvent(start, HappenedTo.SUBMITTED, run.by)
+        for entry in entries:
+            if isinstance(entry, RunEntry):
+                yield self._of_entry(entry)
+        if run.finished_ms is not None and run.state is not RunState.RUNNING:
+            yield HistoryEvent(
+                run.finished_ms / 1000,
+                HappenedTo.ENDED,
+                task=self._name(run.failed_task),
+                outcome=run.state.value,
+            )
+        for term in self._store.read_terms(run.submitted_ms):
+            if run.finished_ms is None or term.at_ms <= run.finished_ms:
+                yield HistoryEvent(term.at_ms / 1000, HappenedTo.TAKEN_OVER, term.scheduler)
+
+    def _of_entry(self, entry: RunEntry) -> HistoryEvent:
+        names = [name for task in entry.tasks if (name := self._name(task)) is not None]
+        is_resume = entry.verb == "resume"
+        return HistoryEvent(
+            entry.at_ms / 1000,
+            _RUN_VERBS[entry.verb],
+            entry.by,
+            task=names[0] if names and not is_resume else None,
+            outcome="" if entry.state is None else entry.state.value,
+            tasks=names if is_resume else [],
+        )
+
+    def of_attempts(self) -> Iterator[HistoryEvent]:
+        """Yield the attempts that others replaced."""
+        for entry in self._replaced:
+            record, outcome = entry.record, entry.verb
+            due = None
+            if outcome == "rerun":
+                outcome = _outcome(record)
+            if record.state is TaskState.WAITING:
+                due, ended = record.ended_ms, record.since_ms
+            else:
+                ended = record.ended_ms
+            error = ErrorInfo.unpack(entry.error) if entry.error else None
+            yield self._attempt(
+                entry.task, record, outcome, ended, due, error, rerun=entry.verb == "rerun"
+            )
+
+    def of_records(self) -> Iterator[HistoryEvent]:
+        """Yield the last attempt of each task, and the ends of those that did not run."""
+        for task, record in self._records.items():
+            if record.state in (TaskState.PENDING, TaskState.QUEUED):
+                continue  # its last attempt, if any, is among the replaced ones
+            if record.state is TaskState.WAITING and record.since_ms is not None:
+                continue  # and so it is; a worker of an older release writes no history
+            if not record.lane and record.started_ms is None:
+                yield self._not_run(task, record)
+                continue
+            packed = self._errors.get(task)
+            error = ErrorInfo.unpack(packed) if packed else None
+            yield self._attempt(task, record, _outcome(record), record.ended_ms, None, error)
+
+    def _attempt(
+        self,
+        task: int,
+        record: TaskRecord,
+        outcome: str,
+        ended: int | None,
+        due: int | None,
+        error: ErrorInfo | None,
+        *,
+        rerun: bool = False,
+    ) -> HistoryEvent:
+        started = self._time(record.started_ms)
+        end = self._time(ended)
+        at = end if end is not None else started
+        return HistoryEvent(
+            self._run.submitted_ms / 1000 if at is None else at,
+            HappenedTo.ATTEMPT,
+            task=self._name(task),
+            attempt=record.attempt,
+            outcome=outcome,
+            worker=record.lane and worker_of(record.lane),
+            app_version=self._versions.get(record.lane, ""),
+            queued=self._time(record.queued_ms),
+            started=started,
+            ended=end,
+            due=self._time(due),
+            error=f"{error.type}: {error.message}" if error else None,
+            traceback=error.traceback if error else "",
+            rerun=rerun,
+        )
+
+    def _not_run(self, task: int, record: TaskRecord) -> HistoryEvent:
+        # A release before this one did not record the time.
+        ended = self._time(record.ended_ms) or (self._run.finished_ms or 0) / 1000
+        at = ended or self._run.submitted_ms / 1000
+        error = self._errors.get(task)
+        info = ErrorInfo.unpack(error) if error else None
+        return HistoryEvent(
+            at,
+            HappenedTo.NOT_RUN,
+            task=self._name(task),
+            outcome=record.state.value,
+            ended=at,
+            error=f"{info.type}: {info.message}" if info else None,
+        )
+
+    def _time(self, ms: int | None) -> float | None:
+        return None if ms is None else (self._run.submitted_ms + ms) / 1000
+
+    def _name(self, task: int | None) -> str | None:
+        return self._names[task] if task is not None and task < len(self._names) else None
+
+
+def _outcome(record: TaskRecord) -> str:
+    return "cached" if Flag.CACHED in record.spent.flags else record.state.value
