@@ -28,6 +28,7 @@ from .. import __version__
 from ..basics.display_text import escape_lines
 from ..basics.suggestions import unknown_name
 from ..basics.terminal import show_traceback
+from ..client.caller import call_through
 from ..daemon.exit_codes import ExitCode, code_of, epilog
 from ..exceptions import FlowkitError
 
@@ -38,6 +39,7 @@ _COMMANDS = {
     "submit": ("submit", "Submit a run to a running system."),
     "status": ("status", "Show the state of a run and its tasks."),
     "result": ("result", "Show the results of a run."),
+    "history": ("history", "Show what happened to a run: attempts, errors, who changed it."),
     "logs": ("logs", "Show what the tasks of a run printed and logged."),
     "cancel": ("control", "Cancel a run."),
     "resume": ("control", "Resume a run from where it failed, or from a given task."),
@@ -102,6 +104,7 @@ class FlowkitGroup(click.Group):
         """Run the command. An expected error becomes a sentence and an exit code."""
         _open_closed_streams()
         _escape_unencodable_output()
+        call_through("cli")
         try:
             with _escaped_usage_errors():
                 return super().invoke(ctx)

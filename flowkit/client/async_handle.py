@@ -21,6 +21,7 @@ from ..exceptions import (
     TaskExecutionError,
     WaitTimeout,
 )
+from .history import HistoryEvent
 from .retrying import Retried
 from .run_handle import RunHandle
 from .run_logs import LogQuery, level_number
@@ -74,6 +75,12 @@ class AsyncRunHandle:
     async def graph(self, record: RunRecord | None = None) -> CompiledDAG:
         """Return the compiled DAG that the run follows. See ``RunHandle.graph``."""
         return await self._do(RunHandle.graph, record)
+
+    async def history(
+        self, task: str | None = None, *, since: float | None = None
+    ) -> list[HistoryEvent]:
+        """Return what happened to the run, oldest first. See ``RunHandle.history``."""
+        return await self._do(RunHandle.history, task, since=since)
 
     # -- waiting --------------------------------------------------------------------------------
 

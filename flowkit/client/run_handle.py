@@ -15,8 +15,10 @@ from ..core.states import RunState, TaskState
 from ..definition.task_names import number_of, numbers_of
 from ..exceptions import FlowkitError, RunCancelled, RunLost, TaskExecutionError
 from .caller import caller
+from .history import HistoryEvent
 from .retrying import Retried, retry
 from .run_errors import check_failed, error_of_scheduler, read_task_error, refuse_dropped
+from .run_history import read_history
 from .run_logs import LogCursor, LogQuery, check_tail, level_number, read_logs
 from .run_wait import Progress, RunWait
 from .status import RunStatus
@@ -103,6 +105,23 @@ class RunHandle:
                     self.run_id, f"run {self.run_id!r} has lost its graph; submit it again"
                 )
         return self._graph
+
+    def history(self, task: str | None = None, *, since: float | None = None) -> list[HistoryEvent]:
+        """Return what happened to the run, oldest first.
+
+        Attempts that were retried, lost or run again by a resume are kept too: the latest 5,000
+        at least. ``task``: only the attempts of this task, beside what happened to the run as a
+        whole. ``since``: seconds; only what happened within this time.
+
+        Raises RunNotFound, RunDamaged, TaskNotFoundError for a name that the DAG does not have.
+        """
+        with self.shard.run_store(self.run_id) as store:
+            run = store.read_run(self.run_id)
+            dag = self.graph(run)
+            tasks = range(len(dag.graph)) if task is None else [self._number(task)]
+            events = read_history(store, run, dag, tasks)
+            since_ms = store.ms_before(since)
+            return [event for event in events if since_ms is None or event.at * 1000 >= since_ms]
 
     # -- waiting --------------------------------------------------------------------------------
 

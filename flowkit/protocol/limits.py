@@ -46,7 +46,7 @@ MAX_REF = 1000  # characters of a function's reference
 # -- what clients show ----------------------------------------------------------------------------
 
 MAX_TIME_MS = 253_370_764_800_000  # the beginning of the year 9999, Python's last one
-MAX_CALLER = 300  # characters: who submitted, cancelled or resumed a run
+MAX_CALLER = 400  # characters: who submitted, cancelled or resumed a run
 MAX_COUNTS_BYTES = 512  # the number of tasks in each state, as text
 MAX_RUN_FIELD_BYTES = 1000  # of a field of a run's record, except the parameters
 MAX_ERROR_BYTES = 128 * 1024  # of a stored error, which has at most 20,200 characters

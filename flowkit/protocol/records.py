@@ -90,7 +90,7 @@ def parse_record(data: bytes | None) -> TaskRecord:
         if fields is None:
             raise ValueError("it has another form")
         code, attempt, lane, spent, started, ended, more = fields.groups()
-        queued, reason, since = _later_fields(more or "")
+        queued, reason, since = _later_fields(code, more or "")
         return TaskRecord(
             STATE_OF[code],
             int(attempt),
@@ -106,15 +106,16 @@ def parse_record(data: bytes | None) -> TaskRecord:
         raise CorruptData(f"a task's record in Redis is damaged: {shown(data)}") from None
 
 
-def _later_fields(text: str) -> tuple[int | None, str, int | None]:
+def _later_fields(code: str, text: str) -> tuple[int | None, str, int | None]:
     """Return queued, reason and since. A field of another form is of a newer release: unknown."""
+    is_waiting = code == "W"
     queued, reason, since, *_ = [*text.split(","), "", "", ""]
     digits = _QUEUED.match(queued)
     hexadecimal = digits[0] if digits else ""
     return (
         int(hexadecimal, 16) if 0 < len(hexadecimal) <= QUEUED_DIGITS else None,
-        reason if _REASON.fullmatch(reason) else "",
-        int(since) if _SINCE.fullmatch(since) else None,
+        reason if is_waiting and _REASON.fullmatch(reason) else "",
+        int(since) if is_waiting and _SINCE.fullmatch(since) else None,
     )
 
 

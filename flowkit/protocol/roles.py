@@ -66,7 +66,9 @@ _READ_BY_CLIENTS = "exists get hget hgetall hlen hmget hstrlen llen lrange scard
 _READ_BY_CLIENTS += " memory|usage srandmember subscribe time unsubscribe xlen zcard"
 _READ_BY_CLIENTS += " zrangebyscore zrevrange zrevrangebyscore"
 _READ_BY_CLIENTS += " xrange"
-_SEEN_BY_CLIENTS = "leader terms layout workers worker:* levels ready:* delayed dead cursor quarantine"
+_SEEN_BY_CLIENTS = (
+    "leader terms layout workers worker:* levels ready:* delayed dead cursor quarantine"
+)
 
 CLIENT = Role(
     "client",
@@ -82,12 +84,12 @@ SCHEDULER = Role(
     _words(
         "del exists get hdel hget hgetall hincrby hkeys hlen hmget hscan hset hsetnx llen lpos "
         "lpush lrange lrem ltrim pexpire publish rpush sadd scard set sismember smembers srem time "
-        "unlink xadd xrange xread xrevrange xtrim zadd zcard zrange zrangebyscore zrem zremrangebyrank "
-        "zscan zscore"
+        "unlink xadd xrange xread xrevrange xtrim zadd zcard zrange zrangebyscore zrem "
+        "zremrangebyrank zscan zscore"
     ),
     writes=_keys(
-        "run:* graph:* graphs runs active dead events cursor quarantine leader layout standby terms "
-        "levels ready:* wake:* delayed workers worker:* schema"
+        "run:* graph:* graphs runs active dead events cursor quarantine leader layout standby "
+        "terms levels ready:* wake:* delayed workers worker:* schema"
     ),
 )
 WORKER = Role(

@@ -20,6 +20,7 @@ SCHEMAS = {
     "submit": "flowkit/submitted/1",
     "status": "flowkit/status/1",
     "result": "flowkit/results/1",
+    "history": "flowkit/history/1",
     "logs": "flowkit/log-line/1",
     "cancel": "flowkit/changed/1",
     "resume": "flowkit/changed/1",
@@ -67,6 +68,12 @@ def test_lists_and_states(talk: Run, failed: str) -> None:
     valid_document(talk("status", failed, "--no-tasks", "--json").stdout, SCHEMAS["status"])
     shown = talk("dead", "show", failed, "breaks", "--json")
     assert valid_document(shown.stdout, SCHEMAS["dead show"])["task"] == "breaks"
+    told = valid_document(talk("history", failed, "--json").stdout, SCHEMAS["history"])
+    assert [item["task"] for item in told["items"] if item["outcome"] == "failed"] == [
+        "breaks",
+        "breaks",
+    ]
+    assert told["items"][0]["by"].endswith(" via cli")
     results = valid_document(talk("result", failed, "--json").stdout, SCHEMAS["result"])
     assert results["results"] == {"before": "kept"}
     assert json.loads(talk("result", failed, "before", "--json").stdout) == "kept"

@@ -24,8 +24,11 @@ class TestLead:
         other = rival(env)
         assert env.scheduler.acquire_lease(1000) == LeaseReply(True, 1, cursor="0")
         assert env.dump() == {
-            "leader": f"s1,1,{START + 1000}", "layout": "0/1/1", "terms": [{"1": "s1"}], EXPIRING: [],
-        }  # fmt: skip
+            "leader": f"s1,1,{START + 1000}",
+            "layout": "0/1/1",
+            "terms": [{"1": "s1"}],
+            EXPIRING: [],
+        }
         env.now += 600
         assert other.acquire_lease(1000) == LeaseReply(False, holder="s1", left_ms=400)
         assert env.scheduler.acquire_lease(1000) == LeaseReply(True, 1)

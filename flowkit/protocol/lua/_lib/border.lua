@@ -5,8 +5,8 @@
 local WORD = '[!-+%-.-~]*' -- printable except commas and blanks, which separate fields
 local RECORD = '^(%u)(%d+),(' .. WORD .. '),(' .. WORD .. '),(%-?%d*),(%-?%d*),?(%x*)'
 local RUNNING = '^(' .. WORD .. '),(%-?%d*),[^,]*,?(%x*)'
-local MAX_QUEUED = 12
 local MAX_RECORD = 400
+local MAX_QUEUED = 12
 
 local function is_run(run)
   if #run > 128 or not string.find(run, '^[%w_.:%-]+$') then return false end
@@ -50,8 +50,7 @@ local function read_record(record)
   end
 end
 
--- The fields spent, started and queued of a running record, whose fence ends before `at`. Other fields are
--- of a newer release.
+-- The fields spent, started and queued of a running record, whose fence ends before `at`.
 local function read_running(record, at)
   if #record <= MAX_RECORD then return string.match(record, RUNNING, at) end
 end

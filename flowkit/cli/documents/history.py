@@ -1,0 +1,51 @@
+"""The document of ``flowkit history``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from .document import ListDocument
+
+_TIME = "ISO 8601 in UTC"
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """One thing that happened to a run."""
+
+    at: Annotated[str | None, f"When it happened: {_TIME}."]
+    what: Annotated[
+        str,
+        "`submitted`, `attempt`, `not_run`, `stopping`, `cancelled`, `resumed`, `taken_over`, "
+        "`ended`, or `cut`: older events are no longer kept.",
+    ]
+    text: Annotated[str, "The event as a sentence."]
+    by: Annotated[str, "Who did it, as that program says: `USER@HOST via CHANNEL`, or empty."]
+    task: Annotated[str | None, "The task."]
+    attempt: Annotated[int | None, "The number of the attempt."]
+    outcome: Annotated[
+        str,
+        "Of an attempt: `running`, `succeeded`, `cached`, `failed`, `skipped`, `cancelled`, "
+        "`retry`, `put_off`, `died`, `suspect`, `lost` or `released`. Of a task that did not run, "
+        "and of a run: its state.",
+    ]
+    worker: Annotated[str, "The worker of the attempt, or empty."]
+    app_version: Annotated[str, "The version of the code that the attempt ran, or empty."]
+    queued: Annotated[str | None, f"When the attempt was queued: {_TIME}."]
+    started: Annotated[str | None, f"When it started: {_TIME}."]
+    ended: Annotated[str | None, f"When it ended: {_TIME}."]
+    due: Annotated[str | None, f"When the next attempt is due: {_TIME}."]
+    error: Annotated[str | None, "The error of the attempt: type and message."]
+    traceback: Annotated[str, "Its traceback, or empty."]
+    rerun: Annotated[bool, "Whether a resume has made the task run again since."]
+    tasks: Annotated[list[str], "The tasks that a resume named."]
+
+
+@dataclass(frozen=True, kw_only=True)
+class History(ListDocument):
+    """What happened to a run, oldest first; with `--limit`, the latest events."""
+
+    SCHEMA: ClassVar[str] = "flowkit/history/1"
+    run_id: Annotated[str, "The id of the run."]
+    items: Annotated[list[HistoryEntry], "The events."]

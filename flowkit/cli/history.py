@@ -1,0 +1,101 @@
+"""``flowkit history``: what happened to a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..daemon.options import redis_options
+from .connect import connect_to_run
+from .inputs import json_option, limit_option, run_argument, since_option
+
+if TYPE_CHECKING:
+    from ..client.history import HistoryEvent
+    from .documents.history import HistoryEntry
+
+_TROUBLE = frozenset({"failed", "retry", "put_off", "died", "suspect", "lost", "released"})
+
+
+@click.command()
+@run_argument
+@click.argument("task", required=False)
+@click.option(
+    "--trouble", is_flag=True, help="Leave out attempts that succeeded, run or were skipped."
+)
+@since_option("Only what happened within this time: 90s, 30m, 1h or 7d.")
+@limit_option(200)
+@json_option
+@redis_options
+@click.pass_context
+def history(
+    ctx: click.Context,
+    /,
+    run_id: str,
+    task: str | None,
+    limit: int,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Show what happened to a run, oldest first: who submitted, cancelled and resumed it, and each
+    attempt with its worker, its outcome and its error.
+
+    With TASK, only the attempts of this task, and what happened to the run as a whole. With
+    --limit, the latest events.
+    """
+    trouble, since = options.pop("trouble"), options.pop("since")
+    handle = connect_to_run(ctx, options, run_id)
+    events = [
+        event
+        for event in handle.history(task, since=since)
+        if not trouble or event.task is None or event.outcome in _TROUBLE
+    ]
+    shown = events[-limit:]
+    if as_json:
+        _print_json(handle.run_id, shown, len(events))
+    else:
+        _show(shown, len(events) - len(shown))
+
+
+def _show(events: Sequence[HistoryEvent], earlier: int) -> None:
+    from .output import cut, local_time, note, say
+
+    if earlier:
+        note(f"… {earlier} earlier events; --limit shows them.")
+    for event in events:
+        say(f"{local_time(event.at)}  {cut(' '.join(str(event).split()), 300)}")
+
+
+def _print_json(run_id: str, events: Sequence[HistoryEvent], matching: int) -> None:
+    from .documents.document import print_document
+    from .documents.history import History
+
+    items = [_entry(event) for event in events]
+    more = matching > len(items)
+    print_document(History(run_id=run_id, items=items, damaged=[], matching=matching, more=more))
+
+
+def _entry(event: HistoryEvent) -> HistoryEntry:
+    from .documents.history import HistoryEntry
+    from .output import utc
+
+    return HistoryEntry(
+        at=utc(event.at),
+        what=event.what.value,
+        text=str(event),
+        by=event.by,
+        task=event.task,
+        attempt=event.attempt,
+        outcome=event.outcome,
+        worker=event.worker,
+        app_version=event.app_version,
+        queued=utc(event.queued),
+        started=utc(event.started),
+        ended=utc(event.ended),
+        due=utc(event.due),
+        error=event.error,
+        traceback=event.traceback,
+        rerun=event.rerun,
+        tasks=event.tasks,
+    )
