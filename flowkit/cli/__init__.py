@@ -37,6 +37,7 @@ _COMMANDS = {
     "dev": ("dev", "Run a store, a scheduler and workers in this terminal."),
     "submit": ("submit", "Submit a run to a running system."),
     "status": ("status", "Show the state of a run and its tasks."),
+    "watch": ("watch", "Follow a run until its end, with its running tasks."),
     "result": ("result", "Show the results of a run."),
     "logs": ("logs", "Show what the tasks of a run printed and logged."),
     "cancel": ("control", "Cancel a run."),

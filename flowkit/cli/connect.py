@@ -74,14 +74,14 @@ def await_end(
 
     Raises RunLost, RedisUnavailable.
     """
-    from .display import make_display
+    from .awaiting import watch
+    from .make_display import make_display
     from .output import note
     from .results import give_up
-    from .watch import watch
 
     display = make_display(quiet=quiet, as_json=as_json)
     try:
-        with display:
+        with display.following(handle):
             watch(handle, timeout, display.look, display.note)
     except WaitTimeout as error:
         hint = f"The run continues. To see its state: flowkit status {handle.run_id}"
@@ -95,7 +95,7 @@ def await_end(
 
 def follow(handle: RunHandle, timeout: float | None, *, as_json: bool) -> ExitCode:
     """Wait for the end of a run and print its outcome."""
-    from .display import make_display
+    from .make_display import make_display
     from .results import finish
 
     late = await_end(handle, timeout, as_json=as_json)

@@ -23,6 +23,7 @@ from .progress_reads import ProgressReads
 from .queue_depths import QueueDepths
 from .run_reads import RunReads
 from .run_records import FIELDS, PROGRESS_FIELDS, parse_progress, parse_run
+from .running_reads import RunningReads
 from .vitals import Vitals
 
 HASTEN_PART = 200  # tasks per call, each with up to six entries to look for
@@ -82,7 +83,7 @@ class Waiting(NamedTuple):
 IsSame = Callable[["ClientStore", Submission], bool]
 
 
-class ClientStore(RunReads, ListReads, ProgressReads, QueueDepths, Vitals):
+class ClientStore(RunReads, ListReads, ProgressReads, QueueDepths, RunningReads, Vitals):
     """The calls of a client, which submits runs and reads their state."""
 
     def submit(
