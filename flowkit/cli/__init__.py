@@ -44,6 +44,7 @@ _COMMANDS = {
     "resume": ("control", "Resume a run from where it failed, or from a given task."),
     "retry": ("retry", "Start tasks again at once that wait for a retry or have failed."),
     "ls": ("listing", "List runs, newest first."),
+    "purge": ("purge", "Delete many runs that are over, by age, state and DAG."),
     "delete": ("delete", "Delete runs that are over, with all their data."),
     "usage": ("usage", "Show how much memory of Redis the runs take, by DAG."),
     "workers": ("workers", "List live workers."),
