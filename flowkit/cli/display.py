@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from ..basics.display_text import escape_lines
+from ..basics.display_text import escape_lines, escape_text
 from ..basics.terminal import write_output, write_text
 from ..client.stall_notice import done_of
 from ..core.run_record import RunRecord
@@ -44,7 +44,10 @@ class Display:
     """The quiet display, and the base of the others.
 
     ``stdout_is_taken``: whether standard output is reserved for a JSON document.
+    ``is_live``: whether it is redrawn in place.
     """
+
+    is_live = False
 
     def __init__(self, *, stdout_is_taken: bool) -> None:
         self._stdout_is_taken = stdout_is_taken
@@ -70,6 +73,10 @@ class Display:
             self._print_output(line)
         else:
             self._write_line(f"{line.source}: {line.level} {indented(line.text)}")
+
+    def task_line(self, line: Line) -> None:
+        """Show a line that a task printed, with the name of the task in front, as a message."""
+        self._write_line(named(line))
 
     def _print_output(self, line: Line) -> None:
         """Write the output of a task."""
@@ -118,6 +125,12 @@ class LineDisplay(Display):
             f"{done} of {record.total} tasks have ended ({percent} %), {rate:.1f}/s"
             f"{summary(record.counts)}"
         )
+
+
+def named(line: Line) -> str:
+    """Return the escaped text of a line, with the name of its task in front if it is known."""
+    text = escape_lines(line.text)
+    return f"{escape_text(line.task)} | {text}" if line.task else text
 
 
 def summary(counts: Mapping[str, int]) -> str:

@@ -1,8 +1,9 @@
 """The live view of a run on a terminal: ``live_view.py``, redrawn in place ten times a second.
 
 A look at the run reads its counts and what is running (``client/running.py``), a few times a
-second. Between the looks only the clocks move. Measured with 20,000 tasks and 16 running ones: see
-docs/performance.md. What tasks print scrolls above, with the name of the task in front.
+second. Between the looks only the clocks move. Measured with a run of 20,000 tasks, of which twelve
+run at a time, on Python 3.11 and Redis 7: 2.6 % of a core, looks and frames together. What tasks
+print scrolls above, with the name of the task in front.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from ..basics.display_text import escape_lines, escape_text
+from ..basics.display_text import escape_lines
 from ..client.earlier_runs import earlier_paces
 from ..client.running import Running, RunningTasks
 from ..client.stall_notice import done_of
 from ..core.estimate import Pace, first_within, rate, seconds_left
+from ..core.states import RUN_OVER
 from ..exceptions import FlowkitError
-from .display import Display
+from .display import Display, named
 from .live_view import ASCII, UNICODE, View, lines_of
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ RATE_S = 10.0  # the throughput is that of so many seconds
 
 class LiveDisplay(Display):
     """A view that is redrawn in place. ``console``: by default the terminal on standard error."""
+
+    is_live = True
 
     def __init__(
         self,
@@ -77,15 +81,14 @@ class LiveDisplay(Display):
 
     def _print_output(self, line: Line) -> None:
         """Write the output of a task above the view. Both streams are this terminal."""
-        text = escape_lines(line.text)
-        self._write_line(f"{escape_text(line.task)} | {text}" if line.task else text)
+        self._write_line(named(line))
 
     def look(self, record: RunRecord) -> None:
         """Note the progress of the run. The next frame shows it."""
         now, done = self._monotonic(), done_of(record.counts)
         running = Running()
         with suppress(FlowkitError):  # the wait itself reports it
-            if self._running is not None:
+            if self._running is not None and record.state not in RUN_OVER:
                 running = self._running.look(record)
                 self._began = running.at - running.elapsed
         if self._view is None or done != self._view.done:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from flowkit.basics.log_line import LogLine
 from flowkit.cli import display as displays
 from flowkit.cli import make_display as choice
 from flowkit.cli.display import LineDisplay
 from flowkit.cli.live_display import LiveDisplay
 from flowkit.cli.make_display import make_display
+from flowkit.cli.task_lines import task_lines
 from flowkit.client import running as running_tasks
 from flowkit.client.running import RunningTasks
 from flowkit.core.run_record import RunRecord
 from flowkit.core.states import RunState
+from flowkit.exceptions import RedisUnavailable
 from flowkit.processes.daemon_output import Line
 
 
@@ -111,6 +116,44 @@ def test_a_pipe_gets_lines_without_escapes(
     assert err.startswith("3 of 4 tasks have ended (75 %)")
     assert "\x1b" not in err
     assert sys.stdout is not None
+
+
+def test_stored_lines_are_shown_with_task_and_attempt() -> None:
+    """The lines of a finished run come to an end; an outage ends them, and nothing else."""
+
+    def logs(*, follow: bool, tail: int) -> Iterator[LogLine]:
+        yield LogLine(0.0, 20, "load", 1, "stdout", "one\x1b[2J")
+        yield LogLine(0.0, 20, "load\n", 2, "output", "two", missing=1234)
+        yield LogLine(0.0, 40, "load", 1, "log", "three\nlines")
+        raise RedisUnavailable("away")
+
+    handle: Any = SimpleNamespace(logs=logs)
+    terminal = Terminal(color_system=None)
+    with terminal.display.following(None), task_lines(handle, terminal.display):
+        pass
+    shown = terminal.file.getvalue()
+    assert "load | one\\x1b[2J\n" in shown
+    assert "load\\n#2 | … 1,234 lines are missing here …\n" in shown
+    assert "load\\n#2 | two\n" in shown
+    assert "load | ERROR three\nlines\n" in shown
+
+
+def test_no_line_is_shown_after_the_wait_was_interrupted() -> None:
+    going = threading.Event()
+
+    def logs(*, follow: bool, tail: int) -> Iterator[LogLine]:
+        going.wait(30)
+        yield LogLine(0.0, 20, "load", 1, "stdout", "late")
+
+    handle: Any = SimpleNamespace(logs=logs)
+    terminal = Terminal(color_system=None)
+    with pytest.raises(KeyboardInterrupt), task_lines(handle, terminal.display):
+        raise KeyboardInterrupt
+    going.set()
+    for thread in threading.enumerate():
+        if thread.name == "flowkit-task-lines":
+            thread.join(30)
+    assert "late" not in terminal.file.getvalue()
 
 
 def test_looks_become_rarer_if_they_take_long(monkeypatch: pytest.MonkeyPatch) -> None:

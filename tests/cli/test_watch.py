@@ -114,6 +114,10 @@ def test_a_pipe_gets_the_outcome(talk: Run) -> None:
     assert done.returncode == code_of_state(RunState.SUCCEEDED)
     assert "\x1b" not in done.stdout + done.stderr
     assert "second" in done.stdout
+    assert "hello" not in done.stdout + done.stderr
+    told = talk("watch", run, "--logs")
+    assert "first | hello from first\n" in told.stderr
+    assert told.stdout == done.stdout
     document = json.loads(talk("watch", run, "--json").stdout)
     assert document["state"] == "succeeded"
     assert document["results"]["second"] == "x"
