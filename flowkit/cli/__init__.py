@@ -49,6 +49,7 @@ _COMMANDS = {
     "usage": ("usage", "Show how much memory of Redis the runs take, by DAG."),
     "workers": ("workers", "List live workers."),
     "queues": ("queues", "Show what waits in each queue, since when, and who serves it."),
+    "top": ("top", "Show runs, queues and workers live, with keys to look into runs."),
     "doctor": ("doctor", "Check Redis, the scheduler, the workers and the queues."),
     "dead": ("dead", "List, show and retry tasks that failed for good."),
     "params": ("params", "List the run parameters of a DAG, with types and defaults."),

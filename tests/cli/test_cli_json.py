@@ -32,6 +32,7 @@ SCHEMAS = {
     "workers": "flowkit/workers/1",
     "queues": "flowkit/queues/1",
     "doctor": "flowkit/doctor/1",
+    "top": "flowkit/top/1",
     "dead ls": "flowkit/dead/1",
     "dead show": "flowkit/dead-task/1",
     "dead retry": "flowkit/changed/1",
